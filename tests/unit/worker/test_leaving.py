@@ -14,6 +14,7 @@ from jobwire.worker.leaving import above
         ("/user.slice/user-1000.slice/session-3.scope", ["", "/user.slice", "/user.slice/user-1000.slice"]),
         ("/jobwire-ab-12/job-3", [""]),
         ("/lab.service/jobwire-ab-12/job-3", ["", "/lab.service"]),
+        (f"/lab.service/jobwire-ab-12/job-{'a' * 32}.{'b' * 64}", ["", "/lab.service"]),
         ("/lab.service/jobwire-ab-12/job-3/beneath", ["", "/lab.service"]),
         ("/lab.service/jobwire-ab-12/job-3/jobwire-cd-34/job-1", ["", "/lab.service"]),
     ],

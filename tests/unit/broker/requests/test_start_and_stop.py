@@ -2,15 +2,16 @@ import asyncio
 import gc
 import weakref
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 from answers import Answers
-from desk_house import OWNER, House, ended, started
+from desk_house import OWNER, House, asked, ended, started
 
 from jobwire.broker.requests.call import Call
 from jobwire.broker.requests.job_keys import find_jobs_to_stop
 from jobwire.broker.requests.reads.hello import Introduction
-from jobwire.broker.requests.start import _read_batch, _read_jobs, start
+from jobwire.broker.requests.start import _demand_precedence, _read_batch, _read_jobs, start
 from jobwire.broker.requests.stop import stop
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
@@ -18,6 +19,7 @@ from jobwire.keys.rights import Member
 from jobwire.schemas.frames import SIGNED_VERBS
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.spec import JobSpec
 
 SPEC = job_pb2.JobSpec(argv=[b"true"])
 
@@ -73,6 +75,16 @@ def test_an_unknown_field_outside_a_spec_is_ignored() -> None:
         request_pb2.Start(jobs=[request_pb2.NewJob(id=b"1" * 16, spec=SPEC)]).SerializeToString() + b"\xfa\x3e\x03abc"
     )
     assert len(list(_read_jobs(start))) == 1
+
+
+def test_only_an_admin_may_let_a_job_go_before_the_others_of_the_machine() -> None:
+    first = replace(asked(1), spec=JobSpec(argv=(b"true",), nice=-1))
+    for role in ("submitter", "operator"):
+        with pytest.raises(Refused, match="nice values below 0") as refused:
+            _demand_precedence(Member("ada", OWNER, role), first, 3)
+        assert (refused.value.code, refused.value.job_index) == (Code.PERMISSION_DENIED, 3)
+    _demand_precedence(Member("ada", OWNER, "admin"), first, 3)
+    _demand_precedence(Member("ada", OWNER, "submitter"), replace(first, spec=JobSpec(argv=(b"true",), nice=19)), 3)
 
 
 def test_a_batch_needs_an_id_and_a_valid_name() -> None:

@@ -108,8 +108,30 @@ class Line:
         self.said.append("drained")
 
 
+class Memory:
+    """A limit that is exceeded when the test says so."""
+
+    def __init__(self) -> None:
+        self.exceeded = self.released = False
+        self.excess: Callable[[], None] = lambda: None
+
+    def await_excess(self, loop: Loop, callback: Callable[[], None]) -> None:
+        del loop
+        self.excess = callback
+
+    def is_exceeded(self) -> bool:
+        return self.exceeded
+
+    def peak_bytes(self) -> int:
+        return 99
+
+    def release(self, loop: Loop) -> None:
+        del loop
+        self.released = True
+
+
 class House:
-    def __init__(self, tmp_path: Path, file: JobFile = FILE) -> None:
+    def __init__(self, tmp_path: Path, file: JobFile = FILE, memory: Memory | None = None) -> None:
         self.loop, self.line, self.box = Loop(), Line(), Box()
         self.leader = Leader(self.box)
         self.reports: list[dict[str, object]] = []
@@ -120,7 +142,9 @@ class House:
             self.loop, self.line, None, str(tmp_path), lambda fact: self.reports.append(json.loads(fact)), lambda *_: None
         )  # type: ignore[arg-type] # reason: doubles
         streams = [Stream(name, -1, os.open(self.folder / name, os.O_CREAT | os.O_WRONLY)) for name in ("stdout", "stderr")]
-        self.job = Job(self.services, file, str(self.folder), 1, self.leader, self.box, streams=streams, quota=Quota(), on_end=self.hear)
+        self.job = Job(
+            self.services, file, str(self.folder), 1, self.leader, self.box, streams=streams, quota=Quota(), on_end=self.hear, memory=memory
+        )
         self.job.begin()
 
     def hear(self, _job: Job, fact: str) -> None:
@@ -144,6 +168,35 @@ def test_a_leader_that_ends_alone_is_written_reaped_and_released(house: House) -
     assert house.line.said == ["ended", "drained"]
     (fact,) = house.ended
     assert (fact["kind"], fact["exit_status"], fact["user_us"], fact["max_resident_bytes"]) == ("exited", 3, 1, 3)
+
+
+@pytest.mark.parametrize("is_told", [True, False], ids=["told", "found at its end"])
+def test_a_job_that_needs_too_much_memory_is_killed_as_a_whole_whoever_is_dead_already(tmp_path: Path, *, is_told: bool) -> None:
+    memory = Memory()
+    house = House(tmp_path, FILE._replace(memory_bytes=1 << 30), memory)
+    memory.exceeded = True
+    if is_told:
+        memory.excess()
+        memory.excess()
+        assert house.box.done == ["kill", "kill leader"]
+    house.leader.end(9)
+    assert (house.box.done[:2], house.ended, memory.released) == (["kill", "kill leader"], [], False)
+    house.box.members.clear()
+    house.box.emptied()
+    (fact,) = house.ended
+    assert fact["sentence"] == "used more memory than its limit of 1 GiB, and ended by SIGKILL"
+    assert (fact["kind"], fact["peak_memory_bytes"], fact["cpu_us"], fact["written_bytes"]) == ("over_limit", 99, 5000, 12)
+    assert (house.box.done[2:], memory.released) == (["reap", "release"], True)
+
+
+def test_a_job_that_was_stopped_before_is_not_over_its_limit(tmp_path: Path) -> None:
+    memory = Memory()
+    house = House(tmp_path, FILE._replace(memory_bytes=1 << 30), memory)
+    house.job.end(15, 60_000)
+    memory.excess()
+    house.box.members.clear()
+    house.leader.end(9)
+    assert house.ended[0]["sentence"] == "ended by SIGKILL"
 
 
 def test_what_is_left_behind_gets_the_stop_signal_and_then_is_killed(house: House) -> None:
