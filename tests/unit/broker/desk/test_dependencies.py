@@ -12,6 +12,7 @@ from jobwire.broker.desk.inputs import Asked
 from jobwire.broker.desk.job import BatchRun, Job
 from jobwire.broker.desk.life import Phase
 from jobwire.schemas import spec as specs
+from jobwire.schemas.capacity import Capacity
 from jobwire.schemas.conditions import After, Condition
 from jobwire.schemas.job import OnFailure, State
 from jobwire.schemas.refusal import Code, Reason, Refused
@@ -35,7 +36,7 @@ def of_run(name: str = "", condition: Condition = OK) -> After:
 
 
 def house(path: Path, slots: int = 4) -> House:
-    opened = House(path / "state.db", EngineDouble(slots))
+    opened = House(path / "state.db", EngineDouble(Capacity(slots)))
     opened.open()
     return opened
 

@@ -1,0 +1,91 @@
+"""Jobs that wait for others, on a worker that is killed in between: what runs, in which order, and what a user is told."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from daemons import Worker, wait_until
+
+from jobwire import Client, Job, Refused
+from jobwire.client.library.specs import job_spec
+from jobwire.client.library.values.results import BatchInfo
+from jobwire.schemas.conditions import After, Condition
+from jobwire.schemas.job import OnFailure, OutcomeKind
+from jobwire.schemas.naming import format_id, new_id
+from jobwire.schemas.refusal import Reason
+
+
+@pytest.fixture
+def worker(tmp_path: Path) -> Iterator[Worker]:
+    started = Worker(tmp_path, slots=2).start()
+    yield started
+    print(started.logged())
+    started.clean()
+
+
+def gate(client: Client, file: Path, status: int = 0) -> Job:
+    """Return a job that ends when the file is there."""
+    return client.submit(["sh", "-c", f"while ! [ -e {file} ]; do sleep 0.05; done; exit {status}"], name="gate")
+
+
+def test_order_survives_a_kill_of_the_worker_at_any_moment(worker: Worker, tmp_path: Path) -> None:
+    ledger, file = tmp_path / "ledger", tmp_path / "go"
+    with worker.client() as client:
+        first = gate(client, file)
+        run, layers, width = new_id(), 6, 3
+        specs = []
+        for layer in range(layers):
+            for place in range(width):
+                after = (After(Condition.OK, run=run, name=f"l{layer - 1}"),) if layer else (After(Condition.ANY, job=first.key.id),)
+                spec = job_spec(["sh", "-c", f"echo {layer} >> {ledger}"], name=f"l{layer}[{place}]")
+                specs.append(type(spec)(spec.argv, name=spec.name, after=after))
+        never = job_spec(["false"], name="never", after={"failed": [first]})
+        client.submit_many([*specs, never], batch=BatchInfo(run), watch=False)
+        worker.kill()
+        worker.start()
+        info = client.info("l1[0]")
+        assert info.waits_for == "it waits for 3 jobs l0 to end well"
+        assert [(one.after.name, one.left) for one in info.awaits] == [("l0", 3)]
+        file.touch()
+        for _ in range(2):
+            lines = len(ledger.read_text().split()) if ledger.exists() else 0
+            wait_until(lambda lines=lines: ledger.exists() and len(ledger.read_text().split()) > lines, "another one has run")
+            worker.kill()
+            worker.start()
+        done = client.batch_run(format_id(run)).wait(timeout=60)
+        assert (done.ok, done.failed) == (layers * width + 1, 0)
+        written = ledger.read_text().split()
+        assert written == sorted(written)
+        assert len(written) == layers * width, "each of them ran once"
+        outcome = client.info("never").outcome
+        assert outcome is not None
+        assert outcome.unneeded
+        # The targets of those that come later have ended, or are gone.
+        assert client.submit(["true"], after=first).result(timeout=60).returncode == 0
+        client.forget([first])
+        with pytest.raises(Refused) as refused:
+            client.submit(["true"], after=first)
+        assert refused.value.reason is Reason.FORGOTTEN
+
+
+def test_a_failure_ends_its_run_while_nobody_watches(worker: Worker, tmp_path: Path) -> None:
+    file = tmp_path / "go"
+    run = new_id()
+    with worker.client() as client:
+        bad = job_spec(["sh", "-c", f"while ! [ -e {file} ]; do sleep 0.05; done; exit 3"], name="bad")
+        others = [job_spec(["sleep", "600"], name=f"other[{number}]") for number in range(3)]
+        client.submit_many([bad, *others], batch=BatchInfo(run, "fragile", on_failure=OnFailure.STOP_REST), watch=False)
+        wait_until(lambda: client.info("other[0]").pid, "two of them run")
+    worker.kill()
+    worker.start()
+    file.touch()
+    with worker.client() as client:
+        done = client.batch_run("fragile").wait(timeout=60)
+        assert done.failed == 4
+        ends = [client.info(f"other[{number}]").outcome for number in range(3)]
+        assert [end.kind for end in ends if end is not None] == [OutcomeKind.SIGNALED, OutcomeKind.CANCELLED, OutcomeKind.CANCELLED]
+        assert ends[2] is not None
+        assert ends[2].sentence.startswith("cancelled because bad (")
+        assert done.batch.on_failure is OnFailure.STOP_REST
