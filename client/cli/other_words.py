@@ -87,7 +87,7 @@ _MEMORY = "it is called --memory"
 _LIMITS = "it is called --rlimit: --rlimit nofile=4096"
 _PROCESSORS = "it is called --cpus: so many of the worker's slots; to keep a job to some CPUs, use taskset in the command"
 _LICENSES = "it is called --resource, as in --resource license=1"
-_LATER = "starting a job after another one is not available yet; wait for that one first with jobwire wait"
+_AFTER = "it is called --after: --after ok:JOB, failed:JOB or any:JOB"
 _DIR = "it is called --dir"
 _OUTPUT = "the output of a job is always kept; jobwire logs writes it"
 _FILES = "a job sees the files of the worker's machine as they are there"
@@ -108,11 +108,10 @@ OF_A_JOB = {
     "-u": _AS_USER,
     "-v": _FILES,
     "-w": _DIR,
-    "--after": _LATER,
     "--chdir": _DIR,
     "--cwd": _DIR,
     "--cpus-per-task": _PROCESSORS,
-    "--dependency": _LATER,
+    "--dependency": _AFTER,
     "--detach": "jobwire submit returns at once",
     "--directory": _DIR,
     "--gres": "write --gpus N, or --resource NAME=N for what the operator of the worker defined",

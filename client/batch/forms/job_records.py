@@ -27,8 +27,6 @@ _PAST = frozenset(
         "held",
         "held_by",
         "waits_for",
-        # Jobs of that time.
-        "after",
         "layer",
         "gpu_ids",
         "start_at",
@@ -48,6 +46,9 @@ def is_record(value: Any) -> bool:
 def table_of(record: dict[str, Any]) -> dict[str, Any]:
     """Return the table; a field that this version does not know is kept, and later refused as an unknown key."""
     table = {key: value for key, value in record.items() if key not in _PAST and not _is_unsaid(key, value)}
+    if record["state"] != "planned":
+        # Those were other jobs.
+        table.pop("after", None)
     for field, key in (("time_limit_ms", "time_limit"), ("grace_ms", "grace")):
         if field in table:
             table[key] = f"{table.pop(field)}ms"

@@ -9,8 +9,8 @@ from ..batch_tables import BatchFile, BatchTable, Defaults, JobTable, StdinText,
 from .other_keys import absent, meant
 
 # Planned, so they are not answered like a mistyped key.
-_PLANNED_OF_JOBS = frozenset(("after", "retry", "cpus", "gpus", "user", "array", "script"))
-_PLANNED_OF_BATCHES = frozenset(["on_failure"])
+_PLANNED_OF_JOBS = frozenset(("retry", "cpus", "gpus", "user", "array", "script"))
+_PLANNED_OF_BATCHES: frozenset[str] = frozenset()
 
 # What to write instead, by key.
 _WRITTEN = {

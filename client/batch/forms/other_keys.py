@@ -6,7 +6,7 @@ import difflib
 from collections.abc import Iterable
 
 _ARGV = 'argv, as in argv = ["wc", "-l"]'
-_LATER = "a dependency on other jobs"
+_AFTER = 'after, as in after = ["fetch"] or after = { failed = ["fetch"] }'
 _KEPT = "the output of a job is always kept; jobwire logs prints it"
 _STOP_SIGNAL = 'stop, as in stop = { signal = "INT" }'
 _GRACE = 'stop, as in stop = { grace = "20s" }'
@@ -34,11 +34,12 @@ _OF_JOBS = {
     **dict.fromkeys(("resource", "licenses", "license", "requests"), "resources, as in resources = { license = 1 }"),
     **dict.fromkeys(("singleton", "mutex", "lock", "concurrency_group"), 'only_one, as in only_one = "NAME"'),
     **dict.fromkeys(("start_at", "begin", "start", "when", "start_time"), 'at, as in at = "02:30"'),
+    **dict.fromkeys(("deps", "depends", "depends_on", "dependencies", "dependency", "needs", "requires", "wait_for"), _AFTER),
     **dict.fromkeys(("held", "stashed", "suspended", "on_hold"), "hold, as in hold = true"),
 }
 _KEYS_OF_JOBS = (
     *("argv", "dir", "env", "env_all", "stdin", "time_limit", "stop", "output_limit", "linger", "labels"),
-    *("priority", "hold", "stderr_to_stdout", "retry", "memory", "nice", "umask", "rlimits", "at"),
+    *("priority", "hold", "stderr_to_stdout", "after", "retry", "memory", "nice", "umask", "rlimits", "at"),
     *("cpus", "gpus", "resources", "only_one"),
 )
 _OF_THE_FILE = {
@@ -50,6 +51,7 @@ _OF_THE_FILE = {
 _OF_BATCHES = {
     **dict.fromkeys(("jobs", "max_parallel", "concurrency", "width", "slots", "workers", "limit"), "parallel"),
     **dict.fromkeys(("title", "id"), "name"),
+    **dict.fromkeys(("fail_fast", "max_fails", "halt", "on_error", "keep_going"), 'on_failure, as in on_failure = "cancel-rest"'),
 }
 _OF_STOPS = {
     **dict.fromkeys(("timeout", "wait", "kill_after", "seconds"), "grace"),
@@ -74,7 +76,6 @@ _MEANT = {
 
 # Not available, by the names that other tools use.
 _ABSENT = {
-    **dict.fromkeys(("deps", "depends", "depends_on", "dependencies", "dependency", "needs", "requires", "wait_for"), _LATER),
     **dict.fromkeys(("cpu", "cores", "threads", "ntasks"), "a number of processors"),
     **dict.fromkeys(("gpu", "gres"), "a number of GPUs"),
     **dict.fromkeys(("uid", "group", "gid"), "a job as another user"),

@@ -94,11 +94,12 @@ def show_plan(plan: Plan, layers: Sequence[int] = (), after: Iterable[str] = (),
     numbered = list(enumerate(plan.specs.items()))
     if layers:
         numbered.sort(key=lambda one: layers[one[0]])
+    names = {job_id: spec.name for job_id, spec in plan.specs.items()} if layers else {}
     shown = -1
     for position, (job_id, spec) in numbered:
         layer = layers[position] if layers else None
         if as_json:
-            write_json(planned_record(job_id, spec, plan.about, layer))
+            write_json(planned_record(job_id, spec, plan.about, names, layer or 0))
             continue
         if layer is not None and layer != shown:
             shown = layer

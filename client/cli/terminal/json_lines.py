@@ -35,7 +35,7 @@ surrogateescape, whatever the locale.
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ....keys.identity import format_public
@@ -86,7 +86,7 @@ def job_record(job: JobInfo) -> Record:
     }
 
 
-def _condition_record(after: After, awaits: Sequence[AwaitedInfo] = ()) -> Record:
+def _condition_record(after: After, awaits: Sequence[AwaitedInfo]) -> Record:
     """Return the record of a condition; `awaits`: those that do not hold yet."""
     open_one = next((one for one in awaits if one.after == after), None)
     return {
@@ -98,10 +98,16 @@ def _condition_record(after: After, awaits: Sequence[AwaitedInfo] = ()) -> Recor
     }
 
 
-def planned_record(job_id: bytes, spec: JobSpec, batch: BatchInfo, layer: int | None = None) -> Record:
-    """Return the record of a job that is not submitted: what there is of it already."""
+def planned_record(job_id: bytes, spec: JobSpec, batch: BatchInfo, names: Mapping[bytes, str], layer: int = 0) -> Record:
+    """Return the record of a job that is not submitted: what there is of it already. `names`: of jobs, by their ids.
+
+    What it waits for is written as in a batch file.
+    """
     about = {"id": format_id(job_id), "name": spec.name, "state": "planned", "owner": None, "batch": _batch_record(batch)}
-    waits = {"after": [_condition_record(one) for one in spec.after], "layer": (layer or 0) + 1}
+    after: dict[str, list[str]] = {}
+    for one in spec.after:
+        after.setdefault(one.condition.name.lower(), []).append(one.name or names.get(one.job, ""))
+    waits = {"after": after, "layer": layer + 1}
     return about | _spec_record(spec) | {"priority": spec.priority, "hold": spec.held} | waits
 
 

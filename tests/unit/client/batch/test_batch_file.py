@@ -13,7 +13,7 @@ from jobwire.client.batch.batch_file import Batch, read_batch
 from jobwire.client.batch.job_options import Surroundings
 from jobwire.client.cli.terminal.json_lines import job_record
 from jobwire.client.library.values.results import JobInfo
-from jobwire.schemas.job import Outcome, OutcomeKind, State
+from jobwire.schemas.job import OnFailure, Outcome, OutcomeKind, State
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Code, Refused
 from jobwire.schemas.spec import JobSpec
@@ -99,7 +99,10 @@ def test_a_named_job_keeps_its_id_when_others_are_put_before_it() -> None:
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (WHOLE + b"colour = 3", "jobs.toml, line 24, key 'job.colour': there is no key 'colour' here; known are argv, dir, env"),
+        (
+            WHOLE + b"colour = 3",
+            "jobs.toml, line 24, key 'job.colour': there is no key 'colour' here; known are after, argv, at, ",
+        ),
         (WHOLE.replace(b'"--all"', b"7"), "line 18, key 'job.argv': expected a string, got a whole number"),
         (WHOLE.replace(b'"own"', b"7"), "line 14, key 'job.env.A': expected a string, got a whole number"),
         (WHOLE.replace(b'"20s"', b'"soon"'), "line 22, key 'job.stop.grace': 'soon' is not a time"),
@@ -147,7 +150,7 @@ def test_a_mistake_is_reported_with_file_line_and_key(text: bytes, message: str)
     assert message in refusal(text)
 
 
-@pytest.mark.parametrize("key", ["after", "retry", "memory", "gpus"])
+@pytest.mark.parametrize("key", ["user"])
 def test_a_key_that_is_planned_is_refused_as_not_there_yet(key: str) -> None:
     assert refusal(b"[[job]]\nargv = ['a']\n%s = 1" % key.encode()) == (
         f"jobs.toml, line 3, key 'job.{key}': '{key}' is not available yet in this version; remove it"
@@ -161,10 +164,12 @@ def test_an_output_limit_and_lingering_are_understood_and_a_jobs_own_value_count
     assert "line 3, key 'job.output_limit': 'lots' is not a size" in refusal(b"[[job]]\nargv = ['a']\noutput_limit = 'lots'")
 
 
-def test_on_failure_is_not_there_yet() -> None:
-    assert "line 2, key 'batch.on_failure': 'on_failure' is not available yet" in refusal(
-        b"[batch]\non_failure='cancel-rest'\n[[job]]\nargv=['a']"
-    )
+def test_a_batch_says_what_a_failure_does_to_the_rest() -> None:
+    assert read_batch(b"[[job]]\nargv=['a']", "jobs.toml", AROUND).on_failure is OnFailure.CONTINUE
+    for said, meant in (("cancel-rest", OnFailure.CANCEL_REST), ("stop-rest", OnFailure.STOP_REST)):
+        text = f"[batch]\non_failure='{said}'\n[[job]]\nargv=['a']".encode()
+        assert read_batch(text, "jobs.toml", AROUND).on_failure is meant
+    assert "line 2, key 'batch.on_failure'" in refusal(b"[batch]\non_failure='stop'\n[[job]]\nargv=['a']")
 
 
 def test_a_line_that_cannot_be_split_is_reported() -> None:
@@ -355,7 +360,7 @@ def test_a_mistake_in_json_is_reported_with_its_own_line(text: str, message: str
     [
         ("command = 'x'", "line 3, key 'job.command': there is no key 'command' here; write argv, as in"),
         ("Argv = ['x']", "line 3, key 'job.Argv': there is no key 'Argv' here; write it argv"),
-        ("deps = ['x']", "line 3, key 'job.deps': there is no key 'deps': a dependency on other jobs is not available yet"),
+        ("deps = ['x']", "line 3, key 'job.deps': there is no key 'deps' here; write after, as in after = [\"fetch\"]"),
         ("time-limit = 3", "there is no key 'time-limit' here; write it time_limit"),
         ("time_limits = 3", "there is no key 'time_limits' here; did you mean time_limit?"),
         ("timeout = 3", "there is no key 'timeout' here; write time_limit"),
@@ -466,7 +471,7 @@ def test_the_folder_of_a_record_is_the_same_again(folder: str) -> None:
 
 
 def test_a_field_of_a_record_that_is_not_known_is_not_dropped_in_silence() -> None:
-    assert "key 'retry': 'retry' is not available yet" in refusal(record(argv=["a"], retry=3))
+    assert "key 'user': 'user' is not available yet" in refusal(record(argv=["a"], user=3))
     assert read(record(argv=["a"], priority=3, held=True, held_by="ada")).jobs[0].priority == 3
 
 
