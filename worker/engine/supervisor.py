@@ -26,6 +26,8 @@ _RELOAD_SECONDS = 10
 # A supervisor that has nothing to do exits within milliseconds.
 _RETIRE_SECONDS = 2
 
+_EARLIER = "the supervisor is of an earlier version"
+
 
 class Hello(NamedTuple):
     """What a supervisor says about itself. One of an older version says less.
@@ -43,7 +45,7 @@ class Hello(NamedTuple):
     joins_streams: bool = False
     has_limits: bool = False
     # Why the memory of jobs cannot be limited; empty: it can.
-    memory_problem: str = "the supervisor is of an earlier version"
+    memory_problem: str = _EARLIER
     sets_gpus: bool = False
 
     def can_start(self, spec: JobSpec) -> bool:
@@ -123,7 +125,7 @@ class Supervisor:
             message.get("terminals", False),
             message.get("joins_streams", False),
             message.get("limits", False),
-            message.get("memory", Hello.memory_problem),
+            message.get("memory", _EARLIER),
             message.get("sets_gpus", False),
         )
         self._on_hello()

@@ -116,6 +116,8 @@ async def test_a_supervisor_that_cannot_hand_over_is_left_alone(pair: Pair) -> N
     supervisor = pair.meet()
     await pair.engine.recover([])
     assert pair.engine.supervisor.hello.pid == 7
+    # What a supervisor of an earlier version does not say is said in its place, and stands in the description of the worker.
+    assert pair.engine.supervisor.hello.memory_problem == "the supervisor is of an earlier version"
     assert "cannot hand over" in await pair.engine.reload()
     assert "reload" not in supervisor.asked
 
