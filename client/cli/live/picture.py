@@ -115,7 +115,7 @@ def pace_texts(pace: Pace, *, is_over: bool = False) -> list[str]:
         return ["time left unknown"]
     rate = pace.per_second
     text = f"{rate * 60:.0f}/min" if rate < 1 else f"{rate:.1f}/s" if rate < _TWO_DIGITS else f"{rate:.0f}/s"
-    return [text, f"about {_length(pace.left_seconds)} left"]
+    return [text, f"about {_length(max(1, pace.left_seconds))} left"]
 
 
 def _running_lines(tally: Tally, now: float, columns: int, room: int, look: Look) -> list[str]:

@@ -12,7 +12,9 @@ from collections.abc import Sequence
 from ..terminal.cells import width
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
-_ERASE_BELOW = "\x1b[J"
+# Line by line: some terminals keep a copy of what is erased at once, if that is the whole screen.
+_ERASE_LINE = "\x1b[2K"
+_UP = "\x1b[1A"
 _SEQUENCE = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 
 
@@ -34,9 +36,7 @@ class Pinned:
         """Return what removes the lines, and leaves the cursor where the first one began."""
         rows = sum(max(1, -(-each // max(1, columns))) for each in self._widths)
         self._widths = []
-        if not rows:
-            return ""
-        return f"\r\x1b[{rows - 1}A{_ERASE_BELOW}" if rows > 1 else f"\r{_ERASE_BELOW}"
+        return f"\r{_ERASE_LINE}{f'{_UP}{_ERASE_LINE}' * (rows - 1)}" if rows else ""
 
     def leave(self, columns: int) -> str:
         """Return what removes the lines and gives the cursor back."""
