@@ -132,23 +132,31 @@ class Owner:
     # How many jobs could start if there were room, by their priority; and how many are set aside.
     waiting: Counter[int] = field(default_factory=Counter)
     aside: int = 0
-    # What was found when nothing of it could start: the jobs that did not fit. It counts while the queue has that version.
+    # What is known since something of it changed last: its best lane; and that none of its jobs fitted, with the best of those.
+    is_head_known: bool = False
+    head: LaneHead | None = None
+    is_stuck: bool = False
     unfit: tuple[tuple[JobKey, Wants], ...] = ()
-    looked_at: int = -1
+
+    def changed(self) -> None:
+        """Forget what was found out."""
+        self.is_head_known = self.is_stuck = False
 
     def enter(self, priority: int) -> None:
         """Count a job that could start."""
+        self.changed()
         self.waiting[priority] += 1
-        self.looked_at = -1
 
     def leave(self, priority: int) -> None:
         """Count one less."""
+        self.changed()
         self.waiting[priority] -= 1
         if not self.waiting[priority]:
             del self.waiting[priority]
 
     def occupy(self, wants: Wants, times: int = 1) -> None:
         """Count what a job takes; -1: what it gives back."""
+        self.changed()
         self.running += times
         self.slots += times * wants.slots
         for name, amount in wants.others:
@@ -181,6 +189,13 @@ class Lines:
         # How many entries of jobs are stale.
         self.stale = 0
 
+    def best(self, owner: Owner) -> LaneHead | None:
+        """Return what `first_lane` does; at once, if nothing of the owner has changed."""
+        if not owner.is_head_known:
+            owner.head = self.first_lane(owner)
+            owner.is_head_known = True
+        return owner.head
+
     def first_lane(self, owner: Owner) -> LaneHead | None:
         """Return the best open lane of an owner, of which the first job is known; None if nothing can start, whatever is free."""
         while owner.heads:
@@ -198,6 +213,7 @@ class Lines:
 
     def list_lane(self, owner: Owner, lane: Lane, batch_id: bytes) -> None:
         """Put a lane into the heap of its owner if it is open, and not there at as good a place already."""
+        owner.changed()
         head = self._head_of(owner, lane, batch_id)
         if head is not None and (lane.listed is None or head < lane.listed):
             lane.listed = head
@@ -220,6 +236,7 @@ class Lines:
 
     def take_off(self, owner: Owner, head: LaneHead) -> tuple[Lane, Line, LineHead]:
         """Remove the first lane of an owner and the first line of that from their heaps, and return them."""
+        owner.changed()
         heapq.heappop(owner.heads)
         lane = owner.lanes[head.batch_id]
         lane.listed = None

@@ -55,8 +55,6 @@ class Queue:
         self._places = self._lines.places
         # How often jobs were passed that did not fit.
         self._passed: dict[JobKey, int] = {}
-        # Changes with everything that can let a job start which could not.
-        self._version = 0
 
     def __len__(self) -> int:
         """Return how many jobs wait, with those that are set aside."""
@@ -103,7 +101,7 @@ class Queue:
         self.stock.change(capacity)
         for owner in self._owners.values():
             owner.share = self.stock.share(owner.slots, owner.used)
-        self._version += 1
+            owner.changed()
 
     def add(self, key: JobKey, batch: BatchRun | None, priority: int = 0, *, ready: bool = True, wants: Wants = PLAIN) -> None:
         """Add a job behind those of its priority; one that is not ready stands aside until it is let in."""
@@ -166,7 +164,6 @@ class Queue:
             lane = owner.lanes[run.id]
             lane.width = width
             self._lines.list_lane(owner, lane, run.id)
-            self._version += 1
 
     def close(self, run: RunKey) -> None:
         """Let no further job of a run start, as long as it has jobs here."""
@@ -188,7 +185,6 @@ class Queue:
         """Free what a job had that has ended."""
         place = self._places.pop(key)
         owner, lane, wants = place.owner, place.lane, place.wants
-        self._version += 1
         self.running -= 1
         self.stock.put_back(wants, place.gpus)
         lane.running -= 1
@@ -214,14 +210,14 @@ class Queue:
         claims = [
             (owner.share, head.order, owner)
             for public, owner in self._owners.items()
-            if (head := self._lines.first_lane(owner)) is not None and self._may_run_more(public, owner)
+            if (head := self._lines.best(owner)) is not None and self._may_run_more(public, owner)
         ]
         # No two heads have the same order. A priority does not count against another owner.
         heapq.heapify(claims)
         unfit: list[_Unfit] = []
         while claims:
             *_, owner = heapq.heappop(claims)
-            if owner.looked_at == self._version:
+            if owner.is_stuck and not any(self.stock.fits(wants) for _, wants in owner.unfit):
                 unfit += owner.unfit
                 continue
             before = len(unfit)
@@ -230,7 +226,7 @@ class Queue:
                 return self._start(owner, *found, unfit)
             if not any(map(self._holds_room, unfit)):
                 owner.unfit = tuple(unfit[before:])
-                owner.looked_at = self._version
+                owner.is_stuck = True
         return None
 
     def _look(self, owner: Owner, unfit: list[_Unfit]) -> tuple[bytes, Lane, Line, LineHead] | None:
@@ -269,7 +265,6 @@ class Queue:
         place = self._places[key]
         place.gpus = self.stock.take(line.wants)
         self._occupy(place)
-        owner.looked_at = -1
         if line.entries():
             self._lines.list_line(owner, lane, line)
         else:
@@ -354,7 +349,6 @@ class Queue:
         self._waiting -= 1
         self._waiting_slots -= place.wants.slots
         self._lines.stale += 1
-        self._version += 1
 
     def _drop(self, public: bytes, place: Place) -> None:
         owner, lane = place.owner, place.lane
