@@ -38,9 +38,10 @@ PLAIN = Wants()
 
 def wants_of(spec: JobSpec) -> Wants:
     """Return what a job with this spec takes; the same object for all that ask for nothing."""
-    if not (spec.cpus or spec.gpus or spec.resources or spec.only_one):
+    if not (spec.cpus or spec.memory_bytes or spec.gpus or spec.resources or spec.only_one):
         return PLAIN
-    others = [*(((GPUS, spec.gpus),) if spec.gpus else ()), *spec.resources]
+    own = ((MEMORY, spec.memory_bytes), (GPUS, spec.gpus))
+    others = [*((name, amount) for name, amount in own if amount), *spec.resources]
     return Wants(spec.cpus or 1, tuple(sorted(others)), spec.only_one)
 
 
