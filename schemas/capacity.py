@@ -94,7 +94,8 @@ def capacity_problem(capacity: Capacity) -> str:
         return "so much memory cannot be"
     if len(set(capacity.gpus)) != len(capacity.gpus):
         return "the same GPU is named twice"
-    if bad := next((one for one in capacity.gpus if not _GPU_ID.fullmatch(one)), None):
+    bad = next((one for one in capacity.gpus if not _GPU_ID.fullmatch(one)), None)
+    if bad is not None:
         return f"{bad[:100]!r} is not the id of a GPU"
     if len(capacity.gpus) > MOST_RESOURCES or len(capacity.resources) > MOST_RESOURCES:
         return f"at most {MOST_RESOURCES} GPUs and {MOST_RESOURCES} resources can be defined"
@@ -107,9 +108,8 @@ def parse_gpus(said: str) -> tuple[str, ...]:
     Raises `Refused(INVALID_ARGUMENT)`.
     """
     text = said.strip()
-    if text.isascii() and text.isdigit() and len(text) <= 4:  # noqa: PLR2004 -- no machine has more
-        return tuple(map(str, range(int(text))))
-    ids = tuple(part.strip() for part in text.removesuffix(",").split(","))
+    counts = text.isascii() and text.isdigit() and len(text) <= 4  # noqa: PLR2004 -- no machine has more
+    ids = tuple(map(str, range(int(text)))) if counts else tuple(part.strip() for part in text.removesuffix(",").split(","))
     if problem := capacity_problem(Capacity(1, gpus=ids)):
         raise Refused(Code.INVALID_ARGUMENT, problem, "write a number, or ids with commas: 4, 0,2, GPU-8932f937")
     return ids

@@ -1,6 +1,7 @@
 from jobwire.broker.desk.job import BatchRun, RunKey
 from jobwire.broker.desk.queue.lanes import MOST_STALE
 from jobwire.broker.desk.queue.queue import Queue
+from jobwire.schemas.capacity import PLAIN, Capacity, Wants
 from jobwire.schemas.naming import JobKey
 
 
@@ -170,3 +171,101 @@ def test_the_heap_of_an_owner_does_not_grow_with_runs_that_are_gone() -> None:
         queue.withdraw(key(number))
     (owner,) = queue._owners.values()
     assert len(owner.heads) < 2000
+
+
+def test_who_does_not_fit_is_passed_a_limited_number_of_times_and_then_room_is_held() -> None:
+    queue = Queue(2)
+    queue.add(key(0), None)
+    queue.add(key(1), None)
+    running = queue.take()
+    queue.add(key(2), None, wants=Wants(2))
+    for number in range(3, 30):
+        queue.add(key(number), None)
+    passed = 0
+    while key(2) not in running:
+        queue.release(running.pop(0))
+        started = queue.take()
+        passed += len(started) if key(2) not in started else 0
+        running += started
+        if passed < 8:
+            assert queue.why_waiting(key(2)) == "it waits for 2 slots: none of 2 is free"
+    assert passed == 8
+    assert running == [key(2)]
+
+
+def test_what_gets_free_is_held_and_that_is_said() -> None:
+    queue = Queue(2)
+    for number in range(12):
+        queue.add(key(number), None, wants=Wants(2) if number == 2 else PLAIN)
+    running = queue.take()
+    for _ in range(9):
+        queue.release(running.pop(0))
+        running += queue.take()
+    assert queue.why_waiting(key(2)) == "it waits for 2 slots: 1 of 2 is free; what gets free is held for it"
+    assert queue.why_waiting(key(11)) == "room is held for a job that has waited longer and takes more"
+
+
+def test_a_job_that_takes_nothing_of_what_is_scarce_does_not_pass_one_that_waits_for_it() -> None:
+    queue = Queue(4)
+    queue.set_capacity(Capacity(4, gpus=("a",)))
+    one = Wants(1, (("gpus", 1),))
+    queue.add(key(0), None, wants=one)
+    queue.add(key(1), None, wants=one)
+    assert queue.take() == [key(0)]
+    assert queue.gpus_of(key(0)) == ("a",)
+    for number in range(2, 100):
+        queue.add(key(number), None)
+        assert queue.take() == [key(number)]
+        queue.release(key(number))
+    queue.release(key(0))
+    assert queue.take() == [key(1)]
+
+
+def test_the_owner_with_the_smallest_share_of_anything_is_next() -> None:
+    queue = Queue(10)
+    queue.set_capacity(Capacity(10, resources=(("license", 4),)))
+    queue.add(key(0), None, wants=Wants(1, (("license", 3),)))
+    queue.add(key(1, owner=1), None, wants=Wants(5))
+    assert queue.take() == [key(0), key(1, owner=1)]
+    # Three quarters of the licences are more than half of the slots.
+    for number in (2, 3):
+        queue.add(key(number), None)
+        queue.add(key(number, owner=1), None)
+    assert queue.take() == [key(2, owner=1), key(3, owner=1), key(2), key(3)]
+
+
+def test_batches_of_one_owner_take_turns() -> None:
+    queue = Queue(4)
+    wide, other = BatchRun(b"b" * 16, "wide", 0), BatchRun(b"c" * 16, "other", 1)
+    for number in range(10):
+        queue.add(key(number), wide)
+    for number in range(10, 20):
+        queue.add(key(number), other)
+    # What the width of the other does not use goes to the first.
+    assert queue.take() == [key(0), key(10), key(1), key(2)]
+
+
+def test_of_the_jobs_with_one_name_one_runs_in_whatever_batch() -> None:
+    queue = Queue(4)
+    run = BatchRun(b"b" * 16, "run", 0)
+    lone = Wants(only_one="x")
+    queue.add(key(0), None, wants=lone)
+    queue.add(key(1), run, wants=lone)
+    queue.add(key(2, owner=1), None, wants=lone)
+    assert queue.take() == [key(0), key(2, owner=1)]
+    assert queue.why_waiting(key(1)) == "only one 'x' runs at once, and another one does"
+    queue.release(key(0))
+    assert queue.take() == [key(1)]
+
+
+def test_what_cannot_fit_any_more_waits_and_holds_up_nobody() -> None:
+    queue = Queue(4)
+    queue.add(key(0), None, wants=Wants(3))
+    queue.set_capacity(Capacity(2))
+    for number in range(1, 50):
+        queue.add(key(number), None)
+        assert queue.take() == [key(number)]
+        queue.release(key(number))
+    assert queue.why_waiting(key(0)) == "it takes 3 slots, and there are 2: it can start when there is more"
+    queue.set_capacity(Capacity(3))
+    assert queue.take() == [key(0)]
