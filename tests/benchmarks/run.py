@@ -31,6 +31,7 @@ from groups import (
     peers,
     queueing,
     recovery,
+    schedules,
     shell,
     ssh,
     watching,
@@ -40,6 +41,7 @@ from table import Line, Verdict, draw
 
 GROUPS: dict[str, Callable[[Ground], list[Line]]] = {
     "idle": idle.measure,
+    "schedules": schedules.measure,
     "command": command.measure,
     "batches": batches.measure,
     "shell": shell.measure,

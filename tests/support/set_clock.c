@@ -1,4 +1,5 @@
-/* Preloaded: the wall clock of a process is off by what stands in the file $CLOCK_OFFSET, eight bytes of nanoseconds, at any moment. */
+/* Preloaded: the wall clock of a process is off by what stands in the file $CLOCK_OFFSET, eight bytes of nanoseconds, at any moment. An alarm
+ * of that clock goes by what stands there when it is set. */
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <fcntl.h>
@@ -6,6 +7,7 @@
 #include <stdlib.h>
 #include <sys/mman.h>
 #include <sys/time.h>
+#include <sys/timerfd.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -50,4 +52,25 @@ time_t time(time_t *where) {
     clock_gettime(CLOCK_REALTIME, &exact);
     if (where) *where = exact.tv_sec;
     return exact.tv_sec;
+}
+
+#define MOST 4096
+static char of_wall_clock[MOST];
+
+int timerfd_create(int clock, int flags) {
+    int (*real)(int, int) = dlsym(RTLD_NEXT, "timerfd_create");
+    int fd = real(clock, flags);
+    if (fd >= 0 && fd < MOST) of_wall_clock[fd] = clock == CLOCK_REALTIME;
+    return fd;
+}
+
+int timerfd_settime(int fd, int flags, const struct itimerspec *at, struct itimerspec *before) {
+    int (*real)(int, int, const struct itimerspec *, struct itimerspec *) = dlsym(RTLD_NEXT, "timerfd_settime");
+    struct itimerspec moved = *at;
+    if (offset && fd < MOST && of_wall_clock[fd] && (moved.it_value.tv_sec || moved.it_value.tv_nsec)) {
+        int64_t all = moved.it_value.tv_sec * BILLION + moved.it_value.tv_nsec - *offset;
+        moved.it_value.tv_sec = all / BILLION;
+        moved.it_value.tv_nsec = all % BILLION;
+    }
+    return real(fd, flags, &moved, before);
 }

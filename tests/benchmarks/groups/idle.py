@@ -28,9 +28,9 @@ def measure(ground: Ground) -> list[Line]:
         resident = {name: resident_megabytes(pid) for name, pid in stage.pids.items()}
         shared_out = {name: _kilobytes(pid, "Pss") / 1000 for name, pid in stage.pids.items()}
     return [
-        amount(f"idle for {seconds} s, processor time", sum(spent.values()), at_most(0, 0, "ticks"), note=_each(spent)),
-        amount("idle, RSS together", sum(resident.values()), at_most(60, 45, "MB"), note=_each(resident)),
-        amount("idle, PSS together", sum(shared_out.values()), at_most(60, 45, "MB"), judged=False, note=_each(shared_out)),
+        amount(f"idle for {seconds} s, processor time", sum(spent.values()), at_most(0, 0, "ticks"), note=each(spent)),
+        amount("idle, RSS together", sum(resident.values()), at_most(60, 45, "MB"), note=each(resident)),
+        amount("idle, PSS together", sum(shared_out.values()), at_most(60, 45, "MB"), judged=False, note=each(shared_out)),
     ]
 
 
@@ -56,5 +56,6 @@ def resident_megabytes(pid: int) -> float:
     return _kilobytes(pid, "Rss") / 1000
 
 
-def _each(amounts: dict[str, float] | dict[str, int]) -> str:
+def each(amounts: dict[str, float] | dict[str, int]) -> str:
+    """Return an amount of each daemon, in words."""
     return ", ".join(f"{name} {number:.1f}".removesuffix(".0") for name, number in amounts.items())
