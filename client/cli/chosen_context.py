@@ -3,15 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import contextmanager, nullcontext
 
 import typer
 
+from ...schemas.refusal import Code, Refused
 from ..config import contexts
 from ..library.client import Client
 from .exit_status import BadInput
 from .terminal.screen import say
 from .terminal.waiting import Saying, waiting_line
+
+# How refusals of older workers begin what to do next.
+_UPGRADE = "upgrade the worker"
 
 
 class OpenClients:
@@ -57,9 +61,17 @@ def context_name(ctx: typer.Context) -> str:
     return ctx.obj or contexts.current_name()
 
 
-def client(ctx: typer.Context) -> AbstractContextManager[Client]:
-    """Return a client of the context that is meant; starts the private worker if necessary."""
-    return _client(ctx.obj) if _open is None else nullcontext(_open.get(ctx.obj))
+@contextmanager
+def client(ctx: typer.Context) -> Iterator[Client]:
+    """Yield a client of the context that is meant; starts the private worker if necessary."""
+    with _client(ctx.obj) if _open is None else nullcontext(_open.get(ctx.obj)) as connected:
+        try:
+            yield connected
+        except Refused as refused:
+            if refused.code is Code.UNIMPLEMENTED and context_name(ctx) == contexts.EMBEDDED:
+                # It was started before this version was installed.
+                refused.next_step = refused.next_step.replace(_UPGRADE, "bring it up to date with: jobwire worker reload", 1)
+            raise
 
 
 def _client(name: str | None) -> Client:
