@@ -5,19 +5,23 @@ from __future__ import annotations
 import msgspec
 
 from ....schemas.text.msgspec_errors import Mistake, Path, Wrong
-from ..batch_tables import BatchFile, BatchTable, Defaults, JobTable, StdinText, Stop
+from ..batch_tables import BatchFile, BatchTable, Defaults, JobTable, Retry, StdinText, Stop
 from .other_keys import absent, meant
 
 # Planned, so they are not answered like a mistyped key.
-_PLANNED_OF_JOBS = frozenset(("retry", "cpus", "gpus", "user", "array", "script"))
+_PLANNED_OF_JOBS = frozenset(("cpus", "gpus", "user", "array", "script"))
 _PLANNED_OF_BATCHES: frozenset[str] = frozenset()
 
 # What to write instead, by key.
 _WRITTEN = {
     "argv": "a program and its arguments: argv = ['sh', '-c', '...'] for a shell",
     "job": "write a table [[job]] for each job",
+    "retry": 'write it retry = 3, or retry = { max = 3, delay = "10s" }',
     "stop": 'write it stop = { signal = "INT", grace = "20s" }',
 }
+
+# The tables in the table of a job.
+_INNER: dict[str, type[msgspec.Struct]] = {"retry": Retry, "stop": Stop, "stdin": StdinText}
 
 
 def complaint(mistake: Mistake) -> tuple[str, str]:
@@ -48,9 +52,7 @@ def _keys_of(table: Path) -> tuple[type[msgspec.Struct], frozenset[str]]:
             return Defaults, _PLANNED_OF_JOBS
         case ("job", _):
             return JobTable, _PLANNED_OF_JOBS
-        case (*_, "stop"):
-            return Stop, frozenset()
-        case (*_, "stdin"):
-            return StdinText, frozenset()
+        case (*_, str(key)) if key in _INNER:
+            return _INNER[key], frozenset()
         case _:
             return BatchFile, _PLANNED_OF_JOBS

@@ -16,6 +16,7 @@ from jobwire.client.library.values.results import JobInfo
 from jobwire.schemas.job import OnFailure, Outcome, OutcomeKind, State
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.retry import RetryRule
 from jobwire.schemas.spec import JobSpec
 
 AROUND = Surroundings(Path("/tmp"))
@@ -155,6 +156,21 @@ def test_a_key_that_is_planned_is_refused_as_not_there_yet(key: str) -> None:
     assert refusal(b"[[job]]\nargv = ['a']\n%s = 1" % key.encode()) == (
         f"jobs.toml, line 3, key 'job.{key}': '{key}' is not available yet in this version; remove it"
     )
+
+
+def test_retries_are_understood_key_by_key_and_a_job_may_have_none() -> None:
+    text = (
+        b"[defaults]\nretry = { max = 3, delay = '10s', on_exit = [28, 6] }\n[[job]]\nargv = ['a']\n"
+        b"[[job]]\nargv = ['b']\nretry = { max = 1, backoff = 2 }\n[[job]]\nargv = ['c']\nretry = 0"
+    )
+    jobs = read_batch(text, "jobs.toml", AROUND).jobs
+    assert [job.retry for job in jobs] == [RetryRule(3, 10_000, 1.0, (6, 28)), RetryRule(1, 10_000, 2.0, (6, 28)), None]
+    assert "line 3, key 'job.retry.delay': 'soon' is not a time" in refusal(b"[[job]]\nargv = ['a']\nretry = { max = 1, delay = 'soon' }")
+    assert "line 3, key 'job.retry.times': there is no key 'times' here; write max" in refusal(
+        b"[[job]]\nargv = ['a']\nretry = { times = 1 }"
+    )
+    again = record(argv=["a"], retry={"max": 3, "delay_ms": 500, "backoff": 2.0, "on_exit": [6]}, attempts=[{"attempt": 1}], attempt=1)
+    assert read(again).jobs[0].retry == RetryRule(3, 500, 2.0, (6,))
 
 
 def test_an_output_limit_and_lingering_are_understood_and_a_jobs_own_value_counts() -> None:
