@@ -103,16 +103,16 @@ def test_a_terminal_is_told_what_a_command_waits_for_and_nobody_else(
     assert waits.screen.endswith(b"\r\x1b[Kjobwire: job %s: exited with status 0\r\n" % held[:8].encode())
     assert silent.communicate(timeout=60)[1] == b"jobwire: job %s: exited with status 0\n" % held[:8].encode()
 
-    # Halfway through a content, and then not at all.
+    # A worker that stands still halfway through a content.
     (tmp_path / "large").touch()
-    os.truncate(tmp_path / "large", 600 << 20)
+    os.truncate(tmp_path / "large", 100 << 20)
     puts = terminal(own_home, "run", "--put", str(tmp_path / "large"), "--", "true")
-    puts.until("jobwire: sent ")
+    wait_until(lambda: any(path.stat().st_size for path in (worker.state / "blobs").rglob("*.part")), "some of it has arrived")
     assert worker.process is not None
     worker.process.send_signal(signal.SIGSTOP)
+    puts.until("jobwire: sent ")
+    puts.until("of 100 MiB")
     lists = terminal(own_home, "list")
     lists.until(f"jobwire: connecting to {worker.endpoint} (1s)")
     worker.process.send_signal(signal.SIGCONT)
-    puts.until("of 600 MiB, ")
-    puts.type(b"\x03")
-    assert (lists.ended(), puts.ended()) == (0, 130)
+    assert (lists.ended(), puts.ended()) == (0, 0)
