@@ -1,10 +1,12 @@
-"""Decides whether an owner may have more jobs. Pure."""
+"""Decides whether an owner may have more jobs, or such a job. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from ...keys.rights import ROLES, Member, Right
 from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.spec import JobSpec
 
 
 def check_waiting(most: int, waiting: int, count: int, unknown: Callable[[], int]) -> None:
@@ -38,3 +40,17 @@ def check_held(most_bytes: int, held_bytes: int, more_bytes: int, unknown: Calla
             "wait until some have ended, or stop some",
             reason=Reason.QUEUE_FULL,
         )
+
+
+def check_precedence(member: Member, spec: JobSpec, index: int | None = None) -> None:
+    """Check that a member may let a job go before others in the queue, and on the machine; `index`: which one of a start it is.
+
+    Raises Refused(PERMISSION_DENIED).
+    """
+    highest = member.limits.highest_priority
+    if spec.priority > highest:
+        message = f"the priority is {spec.priority}, and the roster allows this member at most {highest}"
+        raise Refused(Code.PERMISSION_DENIED, message, "give the job a lower one", index)
+    if (spec.nice or 0) < 0 and Right.ADMINISTER not in ROLES[member.role]:
+        message = f"{member.name} has the role {member.role}, which may not use nice values below 0, and {spec.nice} was given"
+        raise Refused(Code.PERMISSION_DENIED, message, "use one from 0 to 19", index, Reason.ROLE)

@@ -15,6 +15,7 @@ from ...schemas.job import State
 from ...schemas.naming import ID_BYTES, JobKey, format_id, name_problem
 from ...schemas.refusal import Code, Refused
 from ...schemas.wire_codec import key_to_wire, outcome_to_wire, state_to_wire
+from ..desk.admission import check_precedence
 from ..engine import Engine
 from ..schedules.cron import read_times
 from ..schedules.due import Missed, Overlap
@@ -102,10 +103,7 @@ def _read_spec(call: Call, parts: Parts) -> specs.JobSpec:
         raise Refused(Code.INVALID_ARGUMENT, "the jobs of a schedule would all be held", "pause the schedule instead")
     spec = replace(spec, name=spec.name or request.name)
     specs.check(spec)
-    highest = call.member.limits.highest_priority
-    if spec.priority > highest:
-        what = f"the priority is {spec.priority}, and the roster allows this member at most {highest}"
-        raise Refused(Code.PERMISSION_DENIED, what, "give the job a lower one")
+    check_precedence(call.member, spec)
     missing = Missing(call.member.key, parts.engine.depot)
     missing.look(spec, None)
     missing.demand_none()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from ...keys.rights import ROLES, Member, Right, demand
+from ...keys.rights import Member, Right, demand
 from ...schemas import bounds
 from ...schemas import spec as specs
 from ...schemas.capacity import wants_of
@@ -17,6 +17,7 @@ from ...schemas.large import read_job
 from ...schemas.naming import ID_BYTES, AttemptKey, JobKey, format_id, name_problem
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.spec import JobSpec
+from ..desk.admission import check_precedence
 from ..desk.desk import Desk
 from ..desk.events import id_taken
 from ..desk.inputs import Accepted, Asked
@@ -70,7 +71,7 @@ def start(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: En
         for one in _read_jobs(request, call.jobs, partial(ask_again, call.member, lookup)):
             asked.append(one)
             if (one.spec.priority > highest or (one.spec.nice or 0) < 0) and lookup.job(JobKey(call.member.key, one.id)) is None:
-                _demand_precedence(call.member, one, len(asked) - 1)
+                check_precedence(call.member, one.spec, len(asked) - 1)
             _demand_fit(JobKey(call.member.key, one.id), one.spec, desk, lookup, len(asked) - 1)
             spec_bytes += len(one.raw)
             needed_bytes += _RERUN_BYTES if one.rerun_of else len(one.raw) + _JOB_BYTES
@@ -85,17 +86,6 @@ def start(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: En
         missing.demand_none()
 
     call.in_slices(read(), lambda: desk.accept(call.member.key, asked, batch, call.proof, done))
-
-
-def _demand_precedence(member: Member, one: Asked, index: int) -> None:
-    """Check that a member may let a job go before others in the queue, and on the machine; whether the worker can is known at the start."""
-    highest = member.limits.highest_priority
-    if one.spec.priority > highest:
-        message = f"the priority is {one.spec.priority}, and the roster allows this member at most {highest}"
-        raise Refused(Code.PERMISSION_DENIED, message, "give the job a lower one", index)
-    if (one.spec.nice or 0) < 0 and Right.ADMINISTER not in ROLES[member.role]:
-        message = f"{member.name} has the role {member.role}, which may not use nice values below 0, and {one.spec.nice} was given"
-        raise Refused(Code.PERMISSION_DENIED, message, "use one from 0 to 19", index, Reason.ROLE)
 
 
 def _demand_fit(key: JobKey, spec: JobSpec, desk: Desk, lookup: Lookup, index: int) -> None:

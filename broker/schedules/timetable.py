@@ -14,11 +14,13 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from ...keys.rights import Member, Right, demand
+from ...schemas.capacity import wants_of
 from ...schemas.clock import wall_us
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import DEFAULT_GRACE_MS
 from ..alarm import Alarm
+from ..desk.admission import check_precedence
 from ..desk.desk import Desk
 from ..desk.inputs import Accepted, Asked, Stop
 from ..desk.job import Job, StopOrder
@@ -269,10 +271,9 @@ class Timetable:
         if member is None:
             raise Refused(Code.PERMISSION_DENIED, "its owner is not on the worker's roster any more")
         demand(member, Right.SUBMIT, member.key)
-        highest = member.limits.highest_priority
-        if schedule.spec.priority > highest:
-            what = f"the priority is {schedule.spec.priority}, and the roster allows this member at most {highest}"
-            raise Refused(Code.PERMISSION_DENIED, what)
+        check_precedence(member, schedule.spec)
+        if why := self._desk.stock.never_fits(wants_of(schedule.spec)):
+            raise Refused(Code.FAILED_PRECONDITION, f"the job can never start here: {why}")
 
     def _stop(self, schedule: Schedule) -> None:
         orders = []

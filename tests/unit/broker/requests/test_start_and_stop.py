@@ -8,10 +8,11 @@ import pytest
 from answers import Answers
 from desk_house import OWNER, House, asked, ended, started
 
+from jobwire.broker.desk.admission import check_precedence
 from jobwire.broker.requests.call import Call
 from jobwire.broker.requests.job_keys import find_jobs_to_stop
 from jobwire.broker.requests.reads.hello import Introduction
-from jobwire.broker.requests.start import _demand_precedence, _read_batch, _read_jobs, start
+from jobwire.broker.requests.start import _read_batch, _read_jobs, start
 from jobwire.broker.requests.stop import stop
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
@@ -81,10 +82,10 @@ def test_only_an_admin_may_let_a_job_go_before_the_others_of_the_machine() -> No
     first = replace(asked(1), spec=JobSpec(argv=(b"true",), nice=-1))
     for role in ("submitter", "operator"):
         with pytest.raises(Refused, match="nice values below 0") as refused:
-            _demand_precedence(Member("ada", OWNER, role), first, 3)
+            check_precedence(Member("ada", OWNER, role), first.spec, 3)
         assert (refused.value.code, refused.value.job_index) == (Code.PERMISSION_DENIED, 3)
-    _demand_precedence(Member("ada", OWNER, "admin"), first, 3)
-    _demand_precedence(Member("ada", OWNER, "submitter"), replace(first, spec=JobSpec(argv=(b"true",), nice=19)), 3)
+    check_precedence(Member("ada", OWNER, "admin"), first.spec, 3)
+    check_precedence(Member("ada", OWNER, "submitter"), JobSpec(argv=(b"true",), nice=19), 3)
 
 
 def test_a_batch_needs_an_id_and_a_valid_name() -> None:

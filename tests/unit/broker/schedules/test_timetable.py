@@ -25,9 +25,11 @@ ID = b"s" * 16
 
 
 async def add(
-    house: House, cron: str = "* * * * *", *, overlap: Overlap = Overlap.SKIP, missed: Missed = Missed.ONCE, priority: int = 0
+    house: House, cron: str = "* * * * *", *, overlap: Overlap = Overlap.SKIP, missed: Missed = Missed.ONCE, **wishes: int
 ) -> Schedule:
-    raw = specs.to_wire(JobSpec(argv=(b"true",), name="tick", priority=priority)).SerializeToString()
+    raw = specs.to_wire(
+        JobSpec(argv=(b"true",), name="tick", **wishes)  # type: ignore[arg-type] # reason: only numbers are wished for
+    ).SerializeToString()
     row = ScheduleRow(0, OWNER, ID, "tick", raw, cron, "UTC", overlap, missed, False, house.now, (), b"proof")  # noqa: FBT003 -- a row
     write = AddSchedule(row)
     house.store.submit(write)
@@ -245,3 +247,15 @@ async def test_the_history_has_an_end(house: House) -> None:
         await pass_to(house, minute)
     house.engine.expect(("start", job(schedule, 1)))
     assert house.store.read("SELECT count(*) FROM firings") == [(schedule_rows.MOST_FIRINGS,)]
+
+
+@pytest.mark.parametrize(
+    ("wishes", "why"),
+    [({"nice": -5}, "may not use nice values below 0, and -5 was given"), ({"cpus": 99}, "the job can never start here")],
+)
+async def test_nothing_is_started_that_a_start_would_refuse(house: House, wishes: dict[str, int], why: str) -> None:
+    schedule = await add(house, **wishes)
+    await pass_to(house, 1)
+    ((_, started, note),) = history(house, schedule)
+    assert started == b""
+    assert why in note
