@@ -27,6 +27,7 @@ from jobwire.broker.store.store import Store
 from jobwire.broker.streams.watchers import Watchers
 from jobwire.keys.limits import EVERYBODYS
 from jobwire.schemas import spec as specs
+from jobwire.schemas.capacity import Capacity
 from jobwire.schemas.clock import Clock
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.job import Outcome, OutcomeKind
@@ -115,7 +116,7 @@ class HonestEngine(EngineDouble):
     """Starts what is requested, reports what happened until that is settled, and outlives every desk."""
 
     def __init__(self) -> None:
-        super().__init__(slots=1)
+        super().__init__(Capacity(1))
         self.now = 1_000_000
         self.launched: Counter[AttemptKey] = Counter()
         self.running: dict[AttemptKey, Started] = {}
@@ -136,7 +137,7 @@ class HonestEngine(EngineDouble):
             self.now += 1
             self.running[launch.key] = fact = Started(launch.key, 100 + len(self.launched), self.now)
             self.untold.append(fact)
-        assert len(self.running) <= self.slots
+        assert len(self.running) <= self.capacity.slots
 
     def end(self, key: AttemptKey, number: int, grace_ms: int) -> None:
         self.to_end.add(key)
