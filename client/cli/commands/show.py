@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import typer
 
 from ....schemas.capacity import GPUS, SLOTS, amount_text
+from ....schemas.job import OnFailure
 from ....schemas.naming import format_id, short_id, signal_name
 from ....schemas.process_limits import format_limits
 from ....schemas.refusal import Refused
@@ -26,6 +27,11 @@ from ..terminal.screen import duration, local_time, write, write_json
 from ..terminal.sentences import command_line, failed, how_it_ended, not_limited, owner_of, what_it_used
 
 _LAST_LINES = 10
+_ON_FAILURE = {
+    OnFailure.CONTINUE: "",
+    OnFailure.CANCEL_REST: "the jobs that have not started are cancelled",
+    OnFailure.STOP_REST: "the other jobs are stopped or cancelled",
+}
 # Of a run.
 _LONGEST = 3
 _MOST_FAILURES = 10
@@ -63,6 +69,7 @@ def _show_run(run: Run, *, json: bool) -> None:
     facts = {
         "jobs": f"{info.jobs}: {counts(info)}",
         "parallel": str(info.batch.parallel or ""),
+        "on failure": _ON_FAILURE[info.batch.on_failure],
         "owner": owner_of(info.owner_name, info.owner),
         "queued": local_time(info.queued_at_us),
         "ended": f"{local_time(info.ended_at_us)}, after {duration(info.lasted_us)}" if info.ended_at_us else "",

@@ -206,7 +206,7 @@ COMMANDS: dict[str, Command] = {
         ("--until", "TIME", "Only jobs queued until then."),
         ("--sort", "[-]TIME", "Sort by queued, started or ended; with -, newest first. Default: queued."),
         ("--limit", "N", "Only the newest N of them."),
-        ("--columns", "NAMES", "Columns to show, with commas: id, uuid, name, state, time, queued, started, ended, owner, batch, run, tries, priority, cpu, mem, labels, process, command."),
+        ("--columns", "NAMES", "Columns to show, with commas: id, uuid, name, state, time, queued, started, ended, owner, batch, run, tries, priority, cpu, mem, labels, process, waits, command."),
         ("--runs", "", "List runs of batches instead of jobs, newest first: 20 of them, with -a all."),
         ("--watch", "", "Show the list on the whole terminal, always up to date, until Ctrl-C."),
         ("--header", "", "Print the headings in a pipe too."),

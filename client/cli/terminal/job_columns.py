@@ -28,6 +28,8 @@ def state_cell(job: JobInfo) -> Cell:
     if outcome is None:
         if job.paused or job.held:
             return Cell("paused" if job.paused else "held", "yellow")
+        if job.awaits:
+            return Cell("waiting", "yellow")
         if job.state is State.QUEUED and job.attempt > 1:
             return Cell("retrying", "yellow")
         return Cell(job.state.name.lower(), _COLOURS.get(job.state, ""))
@@ -66,6 +68,7 @@ COLUMNS: dict[str, Callable[[JobInfo], str | Cell]] = {
     "mem": lambda job: _used(job, memory_of, format_size),
     "labels": lambda job: " ".join(f"{name}={value}" for name, value in job.spec.labels),
     "process": lambda job: job.process or "",
+    "waits": lambda job: job.waits_for,
     "command": lambda job: command_line(job.argv),
 }
 # Without a terminal as ever: programs count them.
@@ -77,6 +80,7 @@ _EXPENDABLE = (
     "OWNER",
     "TIME",
     "LABELS",
+    "WAITS",
     "TRIES",
     "CPU",
     "MEM",
