@@ -3,7 +3,6 @@
 # ruff: noqa: PTH118, PTH119 -- names are bytes, which need not be text
 from __future__ import annotations
 
-import hashlib
 import os
 from functools import lru_cache
 from typing import NamedTuple
@@ -140,6 +139,8 @@ def _open(local: bytes) -> int:
 # The jobs of a batch may all bring the same.
 @lru_cache(maxsize=256)
 def _digest_of(local: bytes, survey: Survey) -> bytes:
+    import hashlib  # noqa: PLC0415 -- it loads OpenSSL, and few jobs bring files
+
     hasher = hashlib.sha256()
     with Source(_open(local), shown(local), survey) as source:
         for data in source.read():

@@ -9,7 +9,6 @@ from ....schemas.refusal import Code, Refused
 from ...batch.octets import as_typed
 from ...batch.option_values import CONDITIONS, parse_after
 from ...library.client import Client
-from ..targets.job_names import find_named, one_job
 
 
 def find_conditions(client: Client, typed: Iterable[str]) -> tuple[After, ...]:
@@ -21,6 +20,8 @@ def find_conditions(client: Client, typed: Iterable[str]) -> tuple[After, ...]:
 
 
 def _find(client: Client, said: str) -> After:
+    from ..targets.job_names import find_named, one_job  # noqa: PLC0415 -- most jobs wait for no other
+
     condition, name = parse_after(said)
     try:
         job, run = find_named(client, name, one_job)

@@ -12,7 +12,6 @@ from ...library.client import Client
 from ...library.job import Job
 from ...library.streams.feeder import Feeder
 from .. import exit_status
-from ..batches.repeats import explained
 from ..terminal.screen import say, tell_id
 from ..terminal.sentences import how_it_ended, status_of
 from ..terminal.streams import CannotWrite, ReaderGone
@@ -40,6 +39,8 @@ def submitted(client: Client, spec: JobSpec, identifier: bytes, *, watch: bool =
 def explained_refusal(client: Client, refused: Refused, job_id: bytes, spec: JobSpec) -> Refused:
     """Return a refusal; of an id that belongs to another job, with what differs."""
     if refused.reason is Reason.ID_TAKEN:
+        from ..batches.repeats import explained  # noqa: PLC0415 -- most ids are new
+
         # It can be forgotten meanwhile.
         with suppress(Refused):
             return explained(refused, spec, client.job_by_key(client.connection.identity.public, job_id).info())

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import TYPE_CHECKING
 
 from ....schemas.job import Outcome
 from ....schemas.naming import JobKey, short_id
 from ....schemas.retry import RetryRule
 from ...library.streams.output import AttemptEnd
-from ...library.values.results import JobAttempt, JobInfo
 from .screen import duration, local_time, say
 from .sentences import how_it_ended
+
+if TYPE_CHECKING:
+    # A command that runs a job need not wait for it.
+    from ...library.values.results import JobAttempt, JobInfo
 
 
 class AttemptEnds:

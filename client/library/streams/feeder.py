@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Callable, Sequence
 
 from ....schemas.frames import TOKEN_BYTES
@@ -17,7 +17,7 @@ from .source import Source
 
 def feed_request(key: JobKey) -> request_pb2.Request:
     """Return a request to feed a job, by a new feeder."""
-    return request_pb2.Request(feed=request_pb2.Feed(key=key_to_wire(key), token=secrets.token_bytes(TOKEN_BYTES)))
+    return request_pb2.Request(feed=request_pb2.Feed(key=key_to_wire(key), token=os.urandom(TOKEN_BYTES)))
 
 
 class Feeder:
