@@ -102,7 +102,7 @@ def _refuse(message: str) -> Refused:
     return Refused(Code.INVALID_ARGUMENT, message)
 
 
-def check(spec: JobSpec) -> None:
+def check(spec: JobSpec) -> None:  # noqa: C901, PLR0912 -- a check for each field, and no call for one that is not set
     """Raise `Refused(INVALID_ARGUMENT)` with one clear sentence unless a worker could try to run this.
 
     Whether program and folder exist is known only where the job runs, when it starts.
@@ -112,19 +112,23 @@ def check(spec: JobSpec) -> None:
         raise _refuse(f"the working folder has a NUL byte or is longer than {LONGEST_PATH} bytes")
     if spec.directory and not (spec.directory.startswith(b"/") or in_home(spec.directory)):
         raise _refuse(f"the working folder {spec.directory.decode(errors='replace')!r} is not an absolute path")
-    _check_input(spec)
+    if spec.stdin is not None or spec.feed or spec.terminal is not None:
+        _check_input(spec)
     if spec.name and (problem := name_problem(spec.name)):
         raise _refuse(problem)
-    if spec.has_folder:
+    if spec.files or spec.outputs:
         brought_files.check(spec.files, spec.outputs)
-    _check_labels(spec.labels)
-    conditions.check(spec.after)
+    if spec.labels:
+        _check_labels(spec.labels)
+    if spec.after:
+        conditions.check(spec.after)
     if not 1 <= spec.stop_signal < signal.NSIG:
         raise _refuse(f"{spec.stop_signal} is not the number of a signal")
     for what, duration in (("time limit", spec.time_limit_ms), ("grace", spec.grace_ms), ("time until it starts", spec.start_in_ms)):
         if duration is not None and duration > LONGEST_DURATION_MS:
             raise _refuse(f"the {what} is longer than 1000 days")
-    check_priority(spec.priority)
+    if spec.priority:
+        check_priority(spec.priority)
     _check_retry(spec)
     claims.check(spec.cpus, spec.gpus, spec.resources, spec.only_one)
     _check_start(spec.start_at_us, spec.start_in_ms)
@@ -195,7 +199,8 @@ def check_command(argv: tuple[bytes, ...], environment: tuple[tuple[bytes, bytes
         if len(argument) > LONGEST_ARGUMENT:
             raise _refuse(f"argument {position} has {len(argument)} bytes, Linux takes at most {LONGEST_ARGUMENT} in one")
         total += len(argument) + 1 + _POINTER
-    total += _check_variables(environment)
+    if environment:
+        total += _check_variables(environment)
     if total > LARGEST_ARGUMENTS:
         raise _refuse(f"arguments and environment take {total} bytes, the limit is {LARGEST_ARGUMENTS}")
 
@@ -223,7 +228,8 @@ def _check_labels(labels: tuple[tuple[str, str], ...]) -> None:
 def digest(spec: JobSpec) -> bytes:  # noqa: C901, PLR0912 -- one step for each field
     """Return a hash of the fields (BLAKE2b, 16 bytes), whatever the order of labels and of environment variables."""
     fields: list[tuple[int, Sequence[bytes]]] = [(1, spec.argv)]
-    fields += zip(repeat(2), sorted(spec.environment))
+    if spec.environment:
+        fields += zip(repeat(2), sorted(spec.environment))
     fields.append((3, (spec.directory,)))
     if spec.stdin is not None:
         fields.append((4, (spec.stdin,)))
@@ -239,15 +245,18 @@ def digest(spec: JobSpec) -> bytes:  # noqa: C901, PLR0912 -- one step for each 
         fields.append((12, ()))
     if spec.terminal is not None:
         fields.append((13, [b"%d" % number for number in spec.terminal]))
-    fields += brought_files.digest_parts(spec.files, spec.outputs)
+    if spec.files or spec.outputs:
+        fields += brought_files.digest_parts(spec.files, spec.outputs)
     if spec.priority:
         fields.append((16, (b"%d" % spec.priority,)))
     if spec.held:
         fields.append((17, ()))
     if spec.stderr_to_stdout:
         fields.append((18, ()))
-    fields += [(19, one.parts()) for one in spec.after]
-    fields += retry.digest_parts(spec.retry) if spec.retry is not None else ()
+    if spec.after:
+        fields += [(19, one.parts()) for one in spec.after]
+    if spec.retry is not None:
+        fields += retry.digest_parts(spec.retry)
     fields += process_limits.digest_parts(spec.memory_bytes, spec.nice, spec.umask, spec.rlimits)
     fields += claims.digest_parts(spec.cpus, spec.gpus, spec.resources, spec.only_one)
     for field, number in ((21, spec.start_at_us), (22, spec.start_in_ms)):

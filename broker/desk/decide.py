@@ -78,9 +78,12 @@ def decide(state: State, one: Input, moment: Moment | None) -> Decision:  # noqa
         case _:
             assert_never(one)
     if not turn.reconsiders:
-        if state.dependencies.is_due:
+        follows = state.dependencies.is_due
+        if follows:
             follow(turn)
-        choose_and_record(turn)
+        # A start takes slots and frees none: what may start is chosen when it is durable, and not while its sender waits for that.
+        if follows or not isinstance(one, Start):
+            choose_and_record(turn)
         set_alarm(turn)
     return turn
 

@@ -33,6 +33,10 @@ def no_files_left(folder: Path, least: int = 1) -> bool:
         disk = os.statvfs(folder)
     except OSError:
         return False
+    return _has_few_files(disk, least)
+
+
+def _has_few_files(disk: os.statvfs_result, least: int) -> bool:
     return disk.f_files > 0 and disk.f_favail < least
 
 
@@ -58,11 +62,12 @@ class Room:
         if not self._floor_bytes or now < self._enough_until:
             return None
         try:
-            free = free_bytes(self._folder)
+            disk = os.statvfs(self._folder)
         except OSError:
             # Then nothing can be recorded either, and that is reported.
             return None
-        if no_files_left(self._folder, _LEAST_FILES):
+        free = disk.f_bavail * disk.f_frsize
+        if _has_few_files(disk, _LEAST_FILES):
             return Refused(
                 Code.RESOURCE_EXHAUSTED,
                 f"the disk of the state folder has fewer than {_LEAST_FILES} free inodes, though {format_size(free)} are free",

@@ -145,7 +145,7 @@ class Missing:
 
     def look(self, spec: JobSpec, rerun_of: JobKey | None) -> None:
         """Check what one job refers to; one that runs again may have it of the owner of the first one."""
-        for file in _distinct(spec.files):
+        for file in _distinct(spec.files) if spec.files else ():
             if file not in self._looked:
                 self._looked.add(file)
                 if not self._depot.has(self._owner, file, rerun_of.owner if rerun_of is not None else b""):
