@@ -282,6 +282,8 @@ class Desk:
                 for alarm, at_us in zip(self._alarms, effect, strict=True):
                     alarm.set(at_us)
             case Settle():
+                # First those who wait for these ends: what follows takes as long as their reports.
+                self._watchers.flush()
                 self._engine.settled(effect.keys)
                 self._ended()
 
