@@ -177,6 +177,8 @@ class Desk:
 
     def starts_in_us(self, job: Job) -> int | None:
         """Return how long a job still waits for its time; None if it does not."""
+        if starts_at_us := self.starts_at_us(job):
+            return max(0, starts_at_us - self._clock.read().wall_us)
         if job.attempt.phase not in WAITING or not job.not_before_us:
             return None
         return self._state.deadlines.left_us(job, self._clock.passed_us())

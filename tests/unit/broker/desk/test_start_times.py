@@ -40,6 +40,7 @@ async def test_a_job_waits_for_its_time_without_a_slot_and_starts_then(house: Ho
     assert (job.state, house.state.queue.running, house.engine.effects) == (State.QUEUED, 0, [])
     assert "does not start before 1970-01-01 00:00:11 UTC" in house.desk.why_waiting(job)
     assert house.desk.starts_at_us(job) == 11 * SECOND_US == house.alarms["desk", CLOCKS[way]].at_us
+    assert house.desk.starts_in_us(job) == 10 * SECOND_US
     house.now = 11 * SECOND_US - 1
     await ring(house, way)
     house.engine.expect()
