@@ -22,7 +22,6 @@ import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import NamedTuple
 
 from ...broker.desk.job import Attempt, Job
 from ...broker.desk.life import Phase
@@ -173,24 +172,20 @@ def _names(logs: Path) -> Iterator[tuple[str, FolderName | None]]:
 
 def _read_all(logs: str, found: Rebuilt) -> Iterator[Job]:
     names = list(_names(Path(logs)))
-    newest = _newest(logs, [name for name, _ in names])
-    earlier: dict[JobKey, dict[int, Attempt]] = {}
+    folders_of = _by_job(logs, [name for name, _ in names])
     for name, parsed in names:
         path = f"{logs}/{name}"
         try:
             file = job_files.read_job(path)
             key = folders.key_of(file.handle)
-            chosen = newest[key.job]
-            if key.attempt < chosen.attempt:
-                if parsed is not None:
-                    earlier.setdefault(key.job, {})[key.attempt] = _earlier(key, path, parsed)
+            *before, last = sorted(folders_of[key.job].items())
+            if key.attempt < last[0]:
                 continue
-            if name != chosen.name:
+            if name != last[1]:
                 raise ValueError("a copy")
             job = _new_job(key, file, path)
             _place(job, path, parsed)
-            before = earlier.pop(key.job, {})
-            job.earlier = [before[number] for number in sorted(before)]
+            job.earlier = [*filter(None, (_earlier(key.job, number, f"{logs}/{folder}") for number, folder in before))]
             job.queued_at_us = min([job.queued_at_us, *(attempt.started_at_us for attempt in job.earlier)])
         except (OSError, ValueError, KeyError, TypeError, AttributeError, Refused):
             # One folder that cannot be understood must not affect the other jobs.
@@ -200,29 +195,26 @@ def _read_all(logs: str, found: Rebuilt) -> Iterator[Job]:
         yield job
 
 
-def _earlier(key: AttemptKey, path: str, parsed: FolderName) -> Attempt:
-    """Return an attempt that ended, and after which another one followed."""
-    attempt = Attempt(key, Phase.FINISHED)
+def _earlier(key: JobKey, number: int, path: str) -> Attempt | None:
+    """Return an attempt that ended, and after which another one followed; None if it never had a folder of its own."""
+    parsed = parse_folder(Path(path).name)
+    if parsed is None:
+        return None
+    attempt = Attempt(AttemptKey(*key, number), Phase.FINISHED)
     _place_ended(attempt, job_files.read_outcome(path), parsed)
     # Its folder may not have been renamed.
     attempt.ended_at_us = attempt.ended_at_us or attempt.started_at_us
     return attempt
 
 
-class _Chosen(NamedTuple):
-    attempt: int
-    name: str
-
-
-def _newest(logs: str, names: list[str]) -> dict[JobKey, _Chosen]:
-    """Return the folder of the last attempt at each job; if there are copies, the newest."""
-    chosen: dict[JobKey, _Chosen] = {}
+def _by_job(logs: str, names: list[str]) -> dict[JobKey, dict[int, str]]:
+    """Return the folder of each attempt at each job; if there are copies, the newest."""
+    found: dict[JobKey, dict[int, str]] = {}
     for name in names:
         with contextlib.suppress(OSError, ValueError):
             key = folders.key_of(job_files.read_job(f"{logs}/{name}").handle)
-            if key.job not in chosen or key.attempt >= chosen[key.job].attempt:
-                chosen[key.job] = _Chosen(key.attempt, name)
-    return chosen
+            found.setdefault(key.job, {})[key.attempt] = name
+    return found
 
 
 def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:

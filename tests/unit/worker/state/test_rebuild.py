@@ -52,6 +52,10 @@ def test_of_several_attempts_the_last_one_counts(tmp_path: Path, start: int, end
     assert stored(state) == [(10, 4 if end else 2, 10)]
     # Those before it are whole, and neither counted nor called unreadable.
     assert (found.ended, found.running, found.left_out) == (int(bool(end)), int(not end), [])
+    # And they are recorded, so that a forget removes their logs too; nothing is tried again.
+    with closing(sqlite3.connect(state / layout.STORE)) as store:
+        assert store.execute("SELECT n, pid FROM attempts ORDER BY n").fetchall() == [(1, 7), (2, 8)]
+        assert store.execute("SELECT never_retried FROM jobs").fetchall() == [(1,)]
 
 
 def test_an_attempt_that_was_about_to_start_counts_too(tmp_path: Path) -> None:
