@@ -51,6 +51,17 @@ def test_an_intent_of_a_job_with_files_comes_back_and_runs_in_a_folder_of_its_ow
         assert job.directory == (job.job_folder if not spec.directory else "/x")
 
 
+def test_an_intent_has_what_its_job_takes_and_the_gpus_that_it_was_handed_out(tmp_path: Path) -> None:
+    for spec, gpus in (
+        (JobSpec((b"true",), cpus=2, gpus=2, resources=(("license", 1),), only_one="site"), ("0", "GPU-8932f937")),
+        (JobSpec((b"true",), only_one="site"), ()),
+        (JobSpec((b"true",)), ()),
+    ):
+        job_files.write_intent(str(tmp_path), Launch(KEY, spec, gpus=gpus), directory=b"/", grace_ms=7)
+        job = job_files.read_job(folders.intent_path(str(tmp_path), folders.handle(KEY)))
+        assert (rebuild.spec_of(job, None), job.handed_out) == (spec, gpus)
+
+
 def test_what_a_spec_leaves_open_is_filled_in(tmp_path: Path) -> None:
     job = job_files.read_job(str(write_intent(tmp_path, JobSpec((b"true",)))))
     assert (job.directory, job.grace_ms, job.has_stdin, job.time_limit_ms) == ("/fallback", 7, False, None)
