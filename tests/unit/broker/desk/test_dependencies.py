@@ -287,3 +287,59 @@ async def test_a_run_that_is_broken_stays_so_after_a_restart(tmp_path: Path) -> 
     assert not desk.live
     assert launched(desk) == []
     await close(desk)
+
+
+async def forget(desk: House, *numbers: int) -> None:
+    done: list[object] = []
+    desk.forgetting.forget([key(number) for number in numbers], done.append)
+    await settle(desk)
+    assert done
+
+
+async def test_what_was_decided_about_a_job_stays_so_when_it_is_forgotten(tmp_path: Path) -> None:
+    desk = house(tmp_path)
+    await desk.accept(job(1), job(2), job(3, on(1), on(2)), job(4, on(1, ANY), on(2, FAILED)))
+    await end(desk, 1)
+    await forget(desk, 1)
+    desk.engine.known = [started(2)]
+    launched(desk)
+    await desk.restart()
+    assert desk.desk.why_waiting(of(desk, 3)) == "it waits for the job 02020202 to end well"
+    await end(desk, 2)
+    assert launched(desk) == [3]
+    assert sentence(desk, 4).startswith("not needed: the job 02020202")
+    await close(desk)
+
+
+async def test_a_group_remembers_a_failure_that_is_forgotten(tmp_path: Path) -> None:
+    desk = house(tmp_path)
+    await desk.accept(job(1, name="a[0]"), job(2, name="a[1]"), job(3, of_run("a", FAILED)), job(4, on(2, ANY)), batch=BatchRun(RUN, "", 0))
+    await end(desk, 1, 7)
+    await forget(desk, 1)
+    desk.engine.known = [started(2)]
+    launched(desk)
+    await desk.restart()
+    await end(desk, 2)
+    assert sorted(launched(desk)) == [3, 4]
+    await close(desk)
+
+
+async def test_a_job_that_was_to_be_cancelled_does_not_start_after_a_crash_though_the_reason_was_forgotten(tmp_path: Path) -> None:
+    desk = house(tmp_path)
+    await desk.accept(job(1), job(2, on(1)), job(3), batch=BatchRun(RUN, "", 0))
+    await desk.accept(job(4, of_run()))
+    await end(desk, 3)
+    desk.desk.hear([started(1)])
+    await desk.durable()
+    # As if it had been killed between the end of the first, its removal, and the cancellations.
+    desk.store._writes.execute("UPDATE jobs SET state = 4, ok = 0, ended_at = 5 WHERE id = ?", (key(1).id,))
+    desk.store._writes.execute("UPDATE batches SET failed = 1 WHERE id = ?", (RUN,))
+    await forget(desk, 1, 3)
+    launched(desk)
+    desk.live.clear()
+    await desk.restart()
+    await settle(desk)
+    assert sentence(desk, 2) == "cancelled because a job that it waited for did not end as it must, and was forgotten"
+    assert sentence(desk, 4).startswith("cancelled because")
+    assert launched(desk) == []
+    await close(desk)
