@@ -83,10 +83,10 @@ def test_an_unknown_zone_is_refused_and_it_is_said_how_zones_are_called(zone: st
     assert "Europe/Berlin" in refused.value.next_step
 
 
-@given(st.sampled_from(EXPRESSIONS), st.sampled_from(ZONES), st.integers(1_230_000_000, 2_000_000_000), st.integers(0, 3 * 86_400))
+@given(st.sampled_from(EXPRESSIONS), st.sampled_from(ZONES), st.integers(1_230_000_000, 2_000_000_000), st.integers(0, 86_400))
 def test_times_ascend_and_do_not_depend_on_when_one_asks(expression: str, zone: str, since: int, later: int) -> None:
     times = read_times(expression, zone)
-    early = list(islice(times.after(since * SECOND_US), 400))
+    early = list(islice(times.after(since * SECOND_US), 50))
     assert early == sorted(set(early))
     late_us = (since + later) * SECOND_US
     rest = [at_us for at_us in early if at_us > late_us]
@@ -118,9 +118,9 @@ def test_every_day_has_its_time_whatever_is_done_to_the_clock(since: int) -> Non
     zone = ZoneInfo("America/New_York")
     found = [
         datetime.fromtimestamp(at_us / SECOND_US, zone)
-        for at_us in islice(read_times("30 2 * * *", str(zone)).after(since * SECOND_US), 370)
+        for at_us in islice(read_times("30 2 * * *", str(zone)).after(since * SECOND_US), 130)
     ]
-    assert [(one.date() - found[0].date()).days for one in found] == list(range(370))
+    assert [(one.date() - found[0].date()).days for one in found] == list(range(130))
     assert {one.strftime("%H:%M") for one in found} <= {"02:30", "03:00"}
     assert all(later - earlier >= timedelta(hours=22) for earlier, later in zip(map(utc, found), map(utc, found[1:]), strict=False))
 
