@@ -190,7 +190,7 @@ def _find(member: Member, request: request_pb2.QuerySchedule, timetable: Timetab
 
 
 def _no_such(what: str) -> Refused:
-    return Refused(Code.NOT_FOUND, f"there is no schedule {what}", "list the schedules")
+    return Refused(Code.NOT_FOUND, f"there is no schedule {what}", "list the schedules: jobwire schedule list")
 
 
 def _reply(call: Call, parts: Parts, schedule: Schedule) -> None:

@@ -30,7 +30,7 @@ def add(execute: Execute, write: AddSchedule) -> None:
         return
     if execute("SELECT 1 FROM schedules WHERE owner = ? AND name = ?", (new.owner, new.name)).fetchone():
         what = f"there is a schedule {new.name} already"
-        write.result = Refused(Code.ALREADY_EXISTS, what, "remove it first, or choose another name")
+        write.result = Refused(Code.ALREADY_EXISTS, what, f"jobwire schedule rm {new.name} removes it; or choose another name")
         return
     row = execute(
         f"INSERT INTO schedules ({_COLUMNS}) VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?)",  # noqa: S608 -- our own text

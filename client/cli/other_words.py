@@ -12,6 +12,7 @@ _DROP_ALL = "jobwire forget --all-ended drops jobs that have ended"
 # The words of other tools for what jobwire does, or does not do yet.
 COMMANDS = {
     "jobwire add": "it is called jobwire submit",
+    "jobwire batches": "it is called jobwire list --runs",
     "jobwire bg": "jobwire submit runs a command in the background",
     "jobwire cancel": "it is called jobwire stop",
     "jobwire clean": _DROP_ALL,
@@ -43,6 +44,7 @@ COMMANDS = {
     "jobwire restart": _AGAIN,
     "jobwire retry": _AGAIN,
     "jobwire rm": _DROP,
+    "jobwire runs": "it is called jobwire list --runs",
     "jobwire sacct": "it is called jobwire list -a",
     "jobwire sbatch": "it is called jobwire submit, or jobwire batch for many jobs",
     "jobwire scancel": "it is called jobwire stop",
@@ -68,6 +70,8 @@ COMMANDS = {
     "jobwire schedule remove": "it is called jobwire schedule rm",
     "jobwire schedule delete": "it is called jobwire schedule rm",
     "jobwire schedule run": "it is called jobwire schedule run-now",
+    "jobwire schedule trigger": "it is called jobwire schedule run-now",
+    "jobwire schedule edit": "remove it with jobwire schedule rm, and add it again with jobwire schedule add",
     "jobwire schedule start": "it is called jobwire schedule run-now",
     "jobwire worker restart": "run jobwire worker stop and start it again, or jobwire worker reload after an upgrade; jobs continue",
     "jobwire worker start": "jobwire worker run starts one for others, jobwire run your own",
@@ -88,22 +92,35 @@ _LIMITS = "it is called --rlimit: --rlimit nofile=4096"
 _PROCESSORS = "it is called --cpus: so many of the worker's slots; to keep a job to some CPUs, use taskset in the command"
 _LICENSES = "it is called --resource, as in --resource license=1"
 _AFTER = "it is called --after: --after ok:JOB, failed:JOB or any:JOB"
+_ONE = "it is called --only-one NAME: of your jobs with this name, one runs at a time"
+_WIDTH = "it is called --parallel"
+_FAIL_FAST = "it is called --fail-fast"
+_AT = "it is called --at"
 _DIR = "it is called --dir"
 _OUTPUT = "the output of a job is always kept; jobwire logs writes it"
 _FILES = "a job sees the files of the worker's machine as they are there"
 _NODES = "a job runs on one machine"
+_NO_WAIT = "it is called --no-wait"
+_GPUS = "it is called --gpus"
+_RETRY = "it is called --retry"
+_NO_QUEUES = "a worker has one queue; jobwire --context NAME submit chooses the worker"
+_WHOLE = "for a whole worker, write --cpus with as many as it has slots; for one job of a name at a time, --only-one NAME"
 _AS_USER = "jobs as another user are not available yet: they run as the user who runs the worker"
 
 OF_A_JOB = {
     "-d": "jobwire submit returns at once",
     "-i": "standard input is passed on anyway; for a terminal use --tty or -it",
     "-J": "it is called --name",
+    "-L": _LICENSES,
+    "-m": _MEMORY,
     "-N": _NODES,
     "-c": _PROCESSORS,
-    "--begin": "it is called --at",
+    "--after-ok": _AFTER,
+    "--begin": _AT,
     "--cron": "for jobs that start again and again: jobwire schedule add",
     "--delay": "it is called --at, with a plus: --at +1h",
-    "--start-at": "it is called --at",
+    "--start-at": _AT,
+    "--when": _AT,
     "-o": _OUTPUT,
     "-u": _AS_USER,
     "-v": _FILES,
@@ -112,12 +129,21 @@ OF_A_JOB = {
     "--cwd": _DIR,
     "--cpus-per-task": _PROCESSORS,
     "--dependency": _AFTER,
+    "--depends-on": _AFTER,
+    "--needs": _AFTER,
+    "--wait-for": _AFTER,
     "--detach": "jobwire submit returns at once",
     "--directory": _DIR,
+    "--exclusive": _WHOLE,
+    "--gpus-per-node": _GPUS,
+    "--gpus-per-task": _GPUS,
     "--gres": "write --gpus N, or --resource NAME=N for what the operator of the worker defined",
     "--licenses": _LICENSES,
-    "--singleton": "it is called --only-one NAME",
-    "--group": _AS_USER,
+    "--lock": _ONE,
+    "--mutex": _ONE,
+    "--singleton": _ONE,
+    "--gid": _AS_USER,
+    "--group": "there are no groups; for one at a time, write --only-one NAME",
     "--input": "it is called --stdin",
     "--held": "it is called --hold",
     "--job-name": "it is called --name",
@@ -128,9 +154,13 @@ OF_A_JOB = {
     "--ntasks": _PROCESSORS,
     "--output": _OUTPUT,
     "--publish": "a job uses the network of the worker's machine as it is",
-    "--requeue": "it is called --retry N",
-    "--restart": "it is called --retry N",
-    "--retries": "it is called --retry",
+    "--partition": _NO_QUEUES,
+    "--queue": _NO_QUEUES,
+    "--max-retries": _RETRY,
+    "--requeue": _RETRY,
+    "--restart": _RETRY,
+    "--retries": _RETRY,
+    "--schedule": "for jobs that start again and again: jobwire schedule add",
     "--rm": "a job is kept with its output; jobwire forget removes it",
     "--shell": "write the shell as the program: sh -c '...'",
     "--signal": "it is called --stop-signal",
@@ -153,8 +183,22 @@ OF_ALL = {
     "-H": "the option comes before the command: jobwire --context NAME",
     "--context": "the option comes before the command: jobwire --context NAME",
 }
-_SUBMITS = {"jobwire run", "jobwire submit"}
+_SUBMITS = {"jobwire run", "jobwire submit", "jobwire sweep", "jobwire batch", "jobwire schedule add"}
+_OF_RUNS = {
+    **dict.fromkeys(("-j", "-P", "--jobs", "--max-procs", "--max-parallel"), _WIDTH),
+    **dict.fromkeys(("--halt", "--max-fails"), _FAIL_FAST),
+    **dict.fromkeys(("-d", "--detach"), _NO_WAIT),
+    **dict.fromkeys(("-k", "--keep-going"), "the other jobs continue after a failure, unless --fail-fast is given"),
+    "--keep-order": "each job keeps its own output; jobwire logs prints that of a run in its order",
+    "--resume": "jobwire batch --retry-failed RUN runs what failed again; the same --id goes on where a run stopped",
+    "--results": "jobwire logs --to DIR RUN writes the output of each job into files",
+    "--joblog": "jobwire list -a RUN lists the jobs of a run, jobwire report RUN -o FILE writes a page about it",
+    **dict.fromkeys(("--bar", "--eta", "--progress"), "on a terminal, a run is shown with the time left anyway"),
+}
 _LIST = {
+    "--batches": "it is called --runs",
+    "--running": "it is called --state: --state running",
+    "--pending": "it is called --state: --state queued",
     "-f": "jobwire list has an option for each filter: --state, --name, --label, --user",
     "-q": "--columns id prints only ids",
     "-u": "it is called --user",
@@ -165,16 +209,34 @@ _LIST = {
 # Of one command each.
 OF_A_COMMAND = {
     "jobwire batch": {
+        **_OF_RUNS,
         "--no-stdin": "a job of a batch has no standard input unless its key stdin names one",
-        "-j": "it is called --parallel",
-        "--jobs": "it is called --parallel",
+        "--input": "a job of a batch has the standard input that its key stdin names",
+        **dict.fromkeys(("-J", "--job-name", "--name"), "jobs and batches have their names in the file: name = 'NAME'"),
+    },
+    "jobwire sweep": {**_OF_RUNS, "--link": "values side by side are written ::: a b :::+ 1 2"},
+    "jobwire schedule add": {
+        "--timezone": "it is called --tz",
+        "--no-overlap": "jobs of a schedule do not overlap anyway; --overlap says what happens instead",
+        "--concurrency-policy": "it is called --overlap",
+        **dict.fromkeys(("--catchup", "--persistent"), "it is called --missed"),
+        **dict.fromkeys(("--every", "--calendar", "--on-calendar"), "it is called --cron: --cron @hourly, or --cron '*/10 * * * *'"),
     },
     "jobwire events": {"--since": "it is called --from, with the cursor of an event or start"},
     "jobwire forget": {"-f": "forget does not ask", "--all": "it is called --all-ended", "--force": "forget does not ask"},
     "jobwire list": _LIST,
     "jobwire logs": {"-n": "it is called --tail", "--lines": "it is called --tail", "--no-pager": "logs uses none"},
     "jobwire ps": _LIST,
-    "jobwire submit": {"--no-stdin": "a job of submit has no standard input unless --stdin names one"},
+    "jobwire submit": {
+        "--no-stdin": "a job of submit has no standard input unless --stdin names one",
+        **dict.fromkeys(("-j", "--jobs", "--parallel"), "for many jobs: jobwire submit --array 1-N%WIDTH, or jobwire sweep --parallel N"),
+        "--halt": _FAIL_FAST,
+    },
+    "jobwire worker set": {
+        "--cpus": "it is called --slots",
+        "--jobs": "it is called --slots",
+        "--parallel": "it is called --slots",
+    },
     "jobwire stop": {"-t": "it is called --grace", "-s": "it is called --signal", "--time": "it is called --grace"},
 }
 

@@ -9,7 +9,7 @@ from ..batch_tables import BatchFile, BatchTable, Defaults, JobTable, Retry, Std
 from .other_keys import absent, meant
 
 # Planned, so they are not answered like a mistyped key.
-_PLANNED_OF_JOBS = frozenset(("cpus", "gpus", "user", "array", "script"))
+_PLANNED_OF_JOBS = frozenset(("user",))
 _PLANNED_OF_BATCHES: frozenset[str] = frozenset()
 
 # What to write instead, by key.

@@ -29,7 +29,7 @@ _OF_JOBS = {
     **dict.fromkeys(("prio", "urgency", "weight"), "priority, as in priority = 10; the highest is first"),
     **dict.fromkeys(("mem", "ram", "memory_limit", "memory_max", "max_memory"), 'memory, as in memory = "2G"'),
     **dict.fromkeys(("rlimit", "ulimit", "ulimits", "limits"), "rlimits, as in rlimits = { nofile = 4096 }"),
-    **dict.fromkeys(("cpu", "cores", "ncpus", "threads", "cpus_per_task"), "cpus"),
+    **dict.fromkeys(("cpu", "cores", "ncpus", "threads", "ntasks", "cpus_per_task"), "cpus, as in cpus = 2"),
     **dict.fromkeys(("gpu", "num_gpus", "gres"), "gpus, as in gpus = 1"),
     **dict.fromkeys(("resource", "licenses", "license", "requests"), "resources, as in resources = { license = 1 }"),
     **dict.fromkeys(("singleton", "mutex", "lock", "concurrency_group"), 'only_one, as in only_one = "NAME"'),
@@ -76,13 +76,12 @@ _MEANT = {
 
 # Not available, by the names that other tools use.
 _ABSENT = {
-    **dict.fromkeys(("cpu", "cores", "threads", "ntasks"), "a number of processors"),
-    **dict.fromkeys(("gpu", "gres"), "a number of GPUs"),
     **dict.fromkeys(("uid", "group", "gid"), "a job as another user"),
 }
 _INSTEAD = {
     **dict.fromkeys(("stdout", "stderr", "output", "log", "logs", "error"), _KEPT),
     **dict.fromkeys(("schedule", "cron"), "jobwire schedule add starts a job again and again"),
+    "array": 'write for_each, as in for_each = "1..100"',
     "shell": "there is no shell; write argv = ['sh', '-c', '...']",
 }
 _LIKENESS = 0.7

@@ -142,7 +142,7 @@ def test_a_label_is_printable_text() -> None:
 
 
 def test_the_library_spells_out_each_option_of_a_job_in_its_signatures() -> None:
-    defaults = {"name": "", "priority": 0}
+    defaults = {"name": "", "priority": 0, "cpus": 1, "gpus": 0, "only_one": ""}
     expected = {option.parameter: False if option.switch else defaults.get(option.key) for option in OPTIONS}
     expected |= {option.parameter: () if option.many else None for option in FILE_OPTIONS}
     text = {"text", "encoding", "errors"}

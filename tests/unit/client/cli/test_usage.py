@@ -159,7 +159,7 @@ def test_the_word_of_another_tool_is_answered_with_ours(arguments: list[str], sa
 # Words of other tools that people type first.
 TYPED_FIRST = (
     "kill login watch whoami retry restart history squeue scancel sbatch srun cp daemon",
-    "--cwd --mem --after --ulimit -d -i --rm",
+    "--cwd --mem --dependency --retries --begin --gres --ulimit -d -i --rm",
 )
 
 
@@ -169,21 +169,31 @@ def test_the_words_of_other_tools_that_people_type_first_have_an_answer() -> Non
     assert VERBS["ps"].hidden
 
 
+def flags_of(path: str) -> set[str]:
+    verb, _, part = path.partition(" ")
+    command = load(verb).commands[part] if part else load(verb)
+    return {flag for param in command.params for flag in param.opts}
+
+
 def test_every_word_of_another_tool_leads_to_commands_and_options_that_there_are() -> None:
     for words in COMMANDS:
         _, *path = words.split()
         assert path[-1] not in (VERBS if len(path) == 1 else load(path[0]).commands), words
     of_commands = [meant for words in OF_A_COMMAND.values() for meant in words.values()]
     for meant in (*COMMANDS.values(), *OF_A_JOB.values(), *OF_ALL.values(), *of_commands):
-        for verb, part in re.findall(r"jobwire (\w+)(?: (\w+))?", meant):
+        for verb, part in re.findall(r"jobwire (\w+)(?: ([\w-]+))?", meant):
             assert verb in VERBS, meant
             assert not hasattr(load(verb), "commands") or part in load(verb).commands, meant
-    flags = {flag for verb in ("run", "submit") for param in load(verb).params for flag in param.opts}
-    assert not flags & set(OF_A_JOB)
-    for meant in OF_A_JOB.values():
-        assert set(re.findall(r"called (--[\w-]+)", meant)) <= flags, meant
+    for path in ("run", "submit", "sweep", "batch", "schedule add"):
+        its_own = flags_of(path)
+        for word, meant in (OF_A_JOB | OF_A_COMMAND.get(f"jobwire {path}", {})).items():
+            if word == "--cron" and word in its_own:
+                continue
+            assert word not in its_own, path
+            assert set(re.findall(r"called (--[\w-]+)", meant)) <= its_own, (path, meant)
+            assert option_hint(f"jobwire {path}", word, its_own) == meant
     for path, others in OF_A_COMMAND.items():
-        its_own = {flag for param in load(path.removeprefix("jobwire ")).params for flag in param.opts}
+        its_own = flags_of(path.removeprefix("jobwire "))
         assert not its_own & set(others), path
         for word, meant in others.items():
             assert set(re.findall(r"(?:called |^)(--[\w-]+)", meant)) <= its_own, meant
@@ -343,7 +353,9 @@ def test_a_batch_with_a_mistake_exits_with_2_and_names_file_line_and_key(tmp_pat
     file = tmp_path / "jobs.toml"
     file.write_text("[[job]]\nargv = ['true']\nafter = {ok = ['x']}\n")
     assert command_line(["batch", str(file)]) == 2
-    assert capsys.readouterr().err == f"jobwire: {file}, line 3, key 'job.after': 'after' is not available yet in this version; remove it\n"
+    assert (
+        capsys.readouterr().err == f"jobwire: {file}, line 3, key 'job.after.ok': there is no job 'x' in this file; give that job a name\n"
+    )
 
 
 def test_lines_are_read_from_standard_input(tmp_path: Path) -> None:
