@@ -6,6 +6,7 @@ is over, what is to run at a time that comes twice runs once, and what runs ever
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
@@ -14,6 +15,8 @@ from ...schemas.refusal import Code, Refused
 
 LONGEST_EXPRESSION = 256
 _FIELDS = ("minute", "hour", "day-of-month", "month", "day-of-week")
+# A longer step than these is none: each hour, day, year or week begins anew.
+_LONGEST_STEPS = (60, 24, 31, 12, 7)
 _NAMED = {
     "@hourly": "0 * * * *",
     "@daily": "0 0 * * *",
@@ -26,7 +29,9 @@ _NAMED = {
 _HOW = "write five fields, minute hour day-of-month month day-of-week, such as '30 2 * * 1-5', or @daily"
 _ZONES = "write a name such as Europe/Berlin or UTC; those of a machine are listed by: timedatectl list-timezones"
 _SECOND_US = 1_000_000
-_DAY_US = 86_400 * _SECOND_US
+_DAY = 86_400
+_DAY_US = _DAY * _SECOND_US
+_SECOND = timedelta(seconds=1)
 _SINCE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
@@ -38,15 +43,61 @@ class Times(NamedTuple):
 
     def after(self, at_us: int) -> Iterator[int]:
         """Iterate over the times after a moment, each later than the one before."""
-        from cronsim import CronSim  # noqa: PLC0415 -- only schedules need it
-
-        begin = datetime.fromtimestamp(at_us // _SECOND_US, self.zone)
-        for moment in CronSim(self.expression, begin):
-            found_us = (moment - _SINCE) // timedelta(seconds=1) * _SECOND_US
+        minute, hour, *_ = self.expression.split()
+        moments = self._as_time_passes if minute.startswith("*") or hour.startswith("*") else self._each_once
+        for found in moments(at_us // _SECOND_US):
+            found_us = found * _SECOND_US
             # Two times that the clock leaves out come at the same moment, and of one that comes twice only the first is meant.
             if found_us > at_us:
                 at_us = found_us
                 yield found_us
+
+    def _each_once(self, after: int) -> Iterator[int]:
+        """Iterate over the seconds of times of day: one that is left out comes right after that, one that comes twice is its first."""
+        from cronsim import CronSim  # noqa: PLC0415 -- only schedules need it
+
+        for moment in CronSim(self.expression, datetime.fromtimestamp(after, self.zone)):
+            yield (moment - _SINCE) // _SECOND
+
+    def _as_time_passes(self, after: int) -> Iterator[int]:
+        """Iterate over all seconds at which the zone's clock shows such a time.
+
+        CronSim goes on by whole hours, and so past times of a clock that is changed by half an hour, as that of Lord Howe Island. It is
+        asked for each stretch between two changes of the clock, as for a clock that is never changed.
+        """
+        from cronsim import CronSim  # noqa: PLC0415 -- as above
+
+        begin: int | None = after
+        while begin is not None:
+            ahead = self._ahead(begin)
+            seen, begin = begin, None
+            for shown in CronSim(self.expression, datetime.fromtimestamp(after, UTC).replace(tzinfo=None) + ahead):
+                found = (shown.replace(tzinfo=UTC) - ahead - _SINCE) // _SECOND
+                begin = self._next_change(seen, found)
+                if begin is not None:
+                    # The clock may show such a time at the moment of the change itself.
+                    after = begin - 1
+                    break
+                yield found
+                seen = found
+
+    def _ahead(self, at: int) -> timedelta:
+        """Return by how much the zone's clock is ahead of UTC."""
+        return datetime.fromtimestamp(at, self.zone).utcoffset() or timedelta()
+
+    def _next_change(self, begin: int, end: int) -> int | None:
+        """Return the first second after `begin`, up to `end`, with another offset from UTC; None if there is none."""
+        ahead = self._ahead(begin)
+        # No zone changes its clock twice within a day.
+        later = min(begin + _DAY, end)
+        while self._ahead(later) == ahead:
+            if later == end:
+                return None
+            begin, later = later, min(later + _DAY, end)
+        while later - begin > 1:
+            middle = (begin + later) // 2
+            begin, later = (middle, later) if self._ahead(middle) == ahead else (begin, middle)
+        return later
 
     def next(self, after_us: int) -> int | None:
         """Return the first time after a moment; None if none comes within 50 years."""
@@ -93,13 +144,17 @@ def _check(said: str, text: str) -> None:
     fields = text.split()
     if len(text) > LONGEST_EXPRESSION or len(fields) != len(_FIELDS):
         raise Refused(Code.INVALID_ARGUMENT, f"the cron expression {said!r} has {len(fields)} fields, not {len(_FIELDS)}", _HOW)
-    for number, (name, field) in enumerate(zip(_FIELDS, fields, strict=True)):
+    for number, (name, field, longest) in enumerate(zip(_FIELDS, fields, _LONGEST_STEPS, strict=True)):
         alone = ["*"] * len(_FIELDS)
         alone[number] = field
         try:
             CronSim(" ".join(alone), _SINCE)
         except (CronSimError, ValueError, AssertionError):
             raise Refused(Code.INVALID_ARGUMENT, f"{field!r} is not a {name}, in the cron expression {said!r}", _HOW) from None
+        for step in re.findall(r"/(\d+)", field):
+            if int(step) > longest:
+                what = f"the step {step} of {field!r} is longer than a {name} field, {longest}, in the cron expression {said!r}"
+                raise Refused(Code.INVALID_ARGUMENT, what, "steps begin anew each hour, day, month, year and week; list the times instead")
     try:
         CronSim(text, _SINCE)
     except (CronSimError, ValueError, AssertionError):

@@ -14,7 +14,7 @@ from jobwire.broker.schedules.cron import read_times
 from jobwire.schemas.refusal import Refused
 
 SECOND_US = 1_000_000
-ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "Africa/Casablanca")
+ZONES = ("UTC", "Europe/Berlin", "America/New_York", "Australia/Lord_Howe", "Pacific/Apia", "Africa/Casablanca", "America/Caracas")
 EXPRESSIONS = (
     "30 2 * * *",
     "*/20 * * * *",
@@ -24,6 +24,8 @@ EXPRESSIONS = (
     "59 23 31 * *",
     "0 12 * * MON#1",
     "*/30 2 * * *",
+    "15 * * * *",
+    "0 */2 * * *",
 )
 
 
@@ -53,6 +55,55 @@ def test_a_time_that_comes_twice_runs_once_and_what_is_periodic_goes_on() -> Non
     ]
 
 
+# APScheduler #1021 and #1036 (the clock stays in the hour that comes twice), node-cron #881 (an hour without times), croner #132.
+@pytest.mark.parametrize(
+    ("minute", "hour"),
+    [("*", "*"), ("*/30", "*"), ("*/7", "1-3"), ("0", "*"), ("15", "*"), ("30", "*/1"), ("0", "*/2"), ("59", "*/2")],
+)
+@pytest.mark.parametrize(
+    ("zone", "around"),
+    [
+        ("Europe/Helsinki", "2017-10-29T00:00Z"),
+        ("Europe/Berlin", "2027-03-28T00:00Z"),
+        ("Australia/Lord_Howe", "2026-04-04T15:00Z"),  # Half an hour back, and on.
+        ("Australia/Lord_Howe", "2026-10-03T15:00Z"),
+        ("America/Caracas", "2016-05-01T07:00Z"),  # Half an hour on, and back, for good.
+        ("America/Caracas", "2007-12-09T07:00Z"),
+        ("Antarctica/Troll", "2026-03-29T01:00Z"),  # Two hours.
+        ("America/Santiago", "2025-09-07T04:00Z"),  # At midnight.
+        ("Pacific/Apia", "2011-12-30T10:00Z"),  # A whole day.
+    ],
+)
+def test_what_is_periodic_comes_whenever_the_clock_shows_its_time(zone: str, around: str, hour: str, minute: str) -> None:
+    begin, end = (micros(around) + hours * 3_600 * SECOND_US for hours in (-4, 4))
+    hours = range(1, 4) if hour == "1-3" else range(0, 24, int(hour[2:] or 1))
+    minutes = range(0, 60, int(minute[2:] or 1)) if minute.startswith("*") else [int(minute)]
+    expected = []
+    for at_us in range(begin + 60 * SECOND_US, end + 1, 60 * SECOND_US):
+        clock = datetime.fromtimestamp(at_us / SECOND_US, ZoneInfo(zone))
+        if clock.hour in hours and clock.minute in minutes:
+            expected.append(at_us)
+    times = read_times(f"{minute} {hour} * * *", zone)
+    assert times.last(begin, end, 1_000) == (expected, False)
+
+
+@pytest.mark.parametrize(
+    ("expression", "first"),
+    [
+        # cron-parser #347: a day field that begins with a star and the other must both match, as for cron of Debian.
+        ("0 0 */3 * 1-5", ["2024-04-04", "2024-04-10", "2024-04-16"]),
+        ("0 0 13 * FRI", ["2024-04-05", "2024-04-12", "2024-04-13"]),
+        # cron-parser #410: there is no such day of the month, but days of the week.
+        ("0 0 31 2 1-5", ["2025-02-03", "2025-02-04", "2025-02-05"]),
+        # cronjs #39: 7 is a Sunday, in a step too.
+        ("0 0 * * */7", ["2024-04-07", "2024-04-14", "2024-04-21"]),
+        ("0 */24 * * *", ["2024-04-02", "2024-04-03", "2024-04-04"]),
+    ],
+)
+def test_days_of_the_month_and_of_the_week_are_combined_as_by_cron_of_debian(expression: str, first: list[str]) -> None:
+    assert [one[:10] for one in shown(expression, "UTC", "2024-04-01T00:00Z")] == first
+
+
 @pytest.mark.parametrize(
     ("expression", "field"),
     [
@@ -69,6 +120,9 @@ def test_a_time_that_comes_twice_runs_once_and_what_is_periodic_goes_on() -> Non
         ("0 0 31 4,6 *", "no day that ever comes"),
         ("@reboot", "no name of times"),
         ("* * * * ²L", "'²L' is not a day-of-week"),
+        # A classic mistake: what is meant to come every 90 minutes comes every hour.
+        ("*/90 * * * *", "the step 90 of '\\*/90' is longer than a minute field, 60"),
+        ("0 1,2-8/25 * * *", "the step 25 of '1,2-8/25' is longer than a hour field, 24"),
     ],
 )
 def test_a_bad_expression_is_refused_with_its_field(expression: str, field: str) -> None:
