@@ -174,6 +174,23 @@ def restarted(worker: Worker) -> Told:
         return told + states(client, request_id), kinds
 
 
+def retried(worker: Worker) -> Told:
+    with greeted(worker) as client:
+        second = worker.state.parent / "second"
+        once = b'[ -e "$1" ] || { : > "$1"; exit 1; }'
+        return whole(client, start(client, b"sh", b"-c", once, b"sh", bytes(second), retry=schema().Retry(max=1)))
+
+
+def stopped_between_attempts(worker: Worker) -> Told:
+    with greeted(worker) as client:
+        request_id, job_id = start(client, b"false", retry=schema().Retry(max=1, delay_ms=600_000))
+        told = states(client, request_id, until_running=True)
+        while events(client, job_id)[-1] != "RETRYING":
+            pass
+        stop(client, job_id)
+        return told + states(client, request_id), events(client, job_id)
+
+
 def ended_before(worker: Worker) -> Told:
     with greeted(worker) as client:
         request_id, job_id = start(client, b"true")
@@ -190,6 +207,8 @@ CASES: dict[str, Callable[[Worker], Told]] = {
     "it is stopped while it waits": stopped_waiting,
     "its time limit passes": over_time,
     "the worker is restarted while it runs": restarted,
+    "it fails once, and is retried": retried,
+    "it is stopped before a retry": stopped_between_attempts,
     "it had ended before it was watched": ended_before,
 }
 
