@@ -16,6 +16,7 @@ from .claims import MOST_RESOURCES
 from .conditions import MOST_CONDITIONS
 from .frames import LARGEST_MESSAGE, MOST_JOBS_PER_FILTER, MOST_JOBS_PER_START, MOST_KEYS
 from .naming import LONGEST_NAME
+from .process_limits import NUMBERS
 from .refusal import Code, Refused
 from .retry import MOST_STATUSES
 from .spec import LARGEST_STDIN, LONGEST_ARGUMENT, LONGEST_LABEL, MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
@@ -47,6 +48,7 @@ COUNTS = {
     "JobSpec.after": MOST_CONDITIONS,
     "Place.files": MOST_FILES,
     "JobSpec.resources": MOST_RESOURCES,
+    "JobSpec.rlimits": len(NUMBERS),
     "SetSlots.resources": MOST_RESOURCES,
     "GpuList.ids": MOST_RESOURCES,
 }
@@ -116,6 +118,7 @@ LENGTHS = {
     "Fetch.validator": LONGEST_ID,
     "JobSpec.only_one": LONGEST_TEXT,
     "Resource.name": LONGEST_TEXT,
+    "ResourceLimit.name": LONGEST_TEXT,
     "GpuList.ids": LONGEST_TEXT,
 }
 # Jobs are read a few at a time, and each is checked then.

@@ -20,6 +20,7 @@ from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.keys import identity, signature
 from jobwire.keys.rights import Member
+from jobwire.schemas.capacity import Capacity
 from jobwire.schemas.frames import SIGNED_VERBS
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.refusal import Code, Refused
@@ -38,7 +39,7 @@ class Engine(EngineDouble):
 
 async def ask(requests: list[request_pb2.Request], role: str) -> None:
     folder = scratch()
-    house = House(folder / "state.db", Engine(slots=4))
+    house = House(folder / "state.db", Engine(Capacity(4)))
     house.open()
     try:
         await house.accept(asked(1), asked(2), owner=CLIENT.public)
@@ -88,6 +89,7 @@ def test_any_request_is_answered_or_refused_at_length(requests: list[request_pb2
     [
         request_pb2.Request(replay=request_pb2.Replay(after={"seq": 2**64 - 1})),
         request_pb2.Request(list=request_pb2.List(page=b"\xff" * 8)),
+        request_pb2.Request(add_schedule=request_pb2.AddSchedule(spec={"rlimits": [{"name": "nofile", "soft": 2**63}]})),
     ],
 )
 def test_numbers_that_no_store_can_hold_are_refused(request_: request_pb2.Request) -> None:
