@@ -6,6 +6,7 @@ from collections.abc import Callable
 
 from ...keys.rights import Right, demand
 from ...schemas.capacity import Settings, capacity_problem
+from ...schemas.claims import resource_problem
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
 from ..condition import describe_stock
@@ -28,8 +29,9 @@ def set_slots(call: Call, desk: Desk, changed: Callable[[], object]) -> None:
         tuple(request.gpus.ids) if request.HasField("gpus") else None,
         tuple((one.name, one.amount) for one in request.resources),
     )
-    # That of a resource which is taken away has no amount.
-    if problem := capacity_problem(settings.over(stock.capacity)):
+    # That of a resource which is taken away has no amount, and is not part of what there is then; it must have a name all the same.
+    named = next(filter(None, (resource_problem(one.name, one.amount or 1) for one in request.resources)), "")
+    if problem := named or capacity_problem(settings.over(stock.capacity)):
         raise Refused(Code.INVALID_ARGUMENT, problem)
 
     def done() -> None:

@@ -1,0 +1,40 @@
+import asyncio
+
+import pytest
+from answers import Answers
+from desk_house import OWNER, House
+
+from jobwire.broker.fairness.turns import Turns
+from jobwire.broker.requests.call import Call
+from jobwire.broker.requests.slots import set_slots
+from jobwire.broker.sockets.peers import Peer
+from jobwire.broker.sockets.unread import Account, Meter
+from jobwire.keys.rights import Member
+from jobwire.schemas.generated import request_pb2
+from jobwire.schemas.refusal import Code, Refused
+
+
+def call(**sets: object) -> Call:
+    request = request_pb2.Request(set_slots=request_pb2.SetSlots(**sets))  # type: ignore[arg-type] # reason: some of its fields
+    peer = Peer(b"r", Meter(-1, b""), Account(OWNER), Answers())
+    return Call(Member("root", OWNER, "admin"), peer, request, b"proof", None, Turns(asyncio.get_running_loop()), lambda *_: None)
+
+
+@pytest.mark.parametrize("name", ["slots", "memory", "gpus", "", "a b", "x" * 65])
+@pytest.mark.parametrize("amount", [0, 1])
+async def test_what_is_taken_away_must_have_the_name_of_a_resource_too(house: House, name: str, amount: int) -> None:
+    # Stored under its name, 0 slots would have been read back as the number of slots.
+    with pytest.raises(Refused) as refused:
+        set_slots(call(resources=[{"name": name, "amount": amount}]), house.desk, lambda: None)
+    assert refused.value.code is Code.INVALID_ARGUMENT
+    await house.durable()
+    assert house.store.read("SELECT count(*) FROM capacity") == [(0,)]
+
+
+async def test_a_resource_is_set_and_taken_away(house: House) -> None:
+    for amount in (3, 0):
+        changed = asyncio.Event()
+        set_slots(call(resources=[{"name": "licence", "amount": amount}]), house.desk, changed.set)
+        await house.durable()
+        assert changed.is_set()
+        assert dict(house.desk.stock.capacity.resources).get("licence", 0) == amount
