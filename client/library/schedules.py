@@ -46,10 +46,10 @@ class Schedules:
         spec = as_spec(job)
         request = request_pb2.AddSchedule(
             id=id or new_id(),
-            name=name,
+            name=_sendable("the name of a schedule", name),
             spec=encode(spec),
-            cron=cron,
-            zone=zone,
+            cron=_sendable("a cron expression", cron),
+            zone=_sendable("a time zone", zone),
             overlap=cast("request_pb2.Overlap", _number("overlap", overlap, OVERLAPS)),
             missed=cast("request_pb2.Missed", _number("missed", missed, MISSED)),
         )
@@ -59,9 +59,10 @@ class Schedules:
     def get(self, name: str, owner: bytes = b"") -> ScheduleInfo:
         """Return a schedule by its name, with its next times and what came of the last ones.
 
-        Raises Refused(NOT_FOUND).
+        Raises Refused(NOT_FOUND), or Refused(INVALID_ARGUMENT) if no schedule can have this name.
         """
-        return self._asked(request_pb2.Request(query_schedule=request_pb2.QuerySchedule(owner=owner, name=name)))
+        request = request_pb2.QuerySchedule(owner=owner, name=_sendable("the name of a schedule", name))
+        return self._asked(request_pb2.Request(query_schedule=request))
 
     def list(self, owner: bytes = b"") -> Iterator[ScheduleInfo]:
         """Iterate over the schedules that you may see, each with its next time and what came of the last one."""
@@ -102,3 +103,15 @@ def _number(what: str, said: str, known: Sequence[str]) -> int:
     if said not in known:
         raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is no {what}", f"known are {', '.join(known)}")
     return known.index(said) + 1
+
+
+def _sendable(what: str, said: str) -> str:
+    """Return a text that can be sent, which is one that is UTF-8.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    try:
+        said.encode()
+    except UnicodeEncodeError:
+        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not {what}: it is not UTF-8") from None
+    return said

@@ -68,6 +68,8 @@ def add(
         raise BadInput("missing option --cron, when to start the job: --cron '30 2 * * *' for half past two at night, or --cron @hourly")
     if wishes.at is not None:
         raise BadInput("--at is for a job that starts once: jobwire submit --at TIME; a schedule has its --cron")
+    if wishes.after:
+        raise BadInput("--after is for a job that starts once: jobwire submit --after JOB; the jobs of a schedule start at its times")
     if wishes.hold:
         raise BadInput("--hold and a schedule cannot be combined; jobwire schedule pause lets it start nothing")
     identifier = id_or_new(id_)

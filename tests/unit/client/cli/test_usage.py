@@ -432,3 +432,11 @@ def test_a_command_whose_reader_is_gone_exits_quietly_with_141() -> None:
     finally:
         os.close(write)
     assert (ended.returncode, ended.stderr) == (141, b"")
+
+
+@pytest.mark.parametrize(
+    ("option", "instead"), [("--after=last", "submit --after"), ("--hold", "schedule pause"), ("--at=+1h", "submit --at")]
+)
+def test_a_schedule_takes_no_option_that_it_would_ignore(option: str, instead: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line(["schedule", "add", "nightly", "--cron", "@daily", option, "--", "true"]) == 2
+    assert instead in capsys.readouterr().err
