@@ -16,7 +16,7 @@ from .line import Wish, understand
 from .words import find_words, is_for_the_shell
 
 if TYPE_CHECKING:
-    from ....schemas.generated import job_pb2
+    from ....schemas.generated import job_pb2, request_pb2
 
 CALL = "__complete"
 _BREAKS = "COMP_WORDBREAKS"
@@ -40,7 +40,7 @@ def _answer(shell: str, said: list[str]) -> list[str]:
     wish = understand(said if typed is None else typed.words[1:])
     if is_for_the_shell(wish):
         return [_leave_it(wish)]
-    found = find_words(wish, ask)
+    found = find_words(wish, ask, ask_for_schedules=ask_for_schedules)
     if typed is None:
         return ["words", *(f"{word.text}\t{word.about}" if word.about else word.text for word in found)]
     breaks = os.environ.get(_BREAKS, " \t\n\"'@><=;|&(:")
@@ -70,5 +70,16 @@ def ask(wish: Wish) -> list[job_pb2.Job]:
 
     try:
         return near_worker.ask(wish)
+    except (Refused, OSError):
+        return []
+
+
+def ask_for_schedules(wish: Wish) -> list[request_pb2.ScheduleInfo]:
+    """Return the schedules of the worker that is meant; none if it cannot be asked."""
+    from ....schemas.refusal import Refused  # noqa: PLC0415 -- as above
+    from . import near_worker  # noqa: PLC0415 -- as above
+
+    try:
+        return near_worker.ask_for_schedules(wish)
     except (Refused, OSError):
         return []

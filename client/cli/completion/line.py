@@ -17,6 +17,7 @@ CONTEXT = "context"
 PROGRAM = "program"
 JOB = "JOB"
 BATCH = "BATCH"
+SCHEDULE = "SCHEDULE"
 ROLE = "ROLE"
 SIGNAL = "SIGNAL"
 VARIABLE = "variable"
@@ -27,7 +28,7 @@ OWNER = "owner"
 CURSOR = "CURSOR"
 FILE = "FILE"
 DIR = "DIR"
-_KINDS = {JOB, BATCH, ROLE, SIGNAL, SHELL, STATE, CURSOR, FILE, DIR}
+_KINDS = {JOB, BATCH, SCHEDULE, ROLE, SIGNAL, SHELL, STATE, CURSOR, FILE, DIR}
 # The first argument of these is a name that exists; elsewhere NAME is a new one.
 _NAMES_A_CONTEXT = {"jobwire context use", "jobwire context rm", "jobwire context show", "jobwire context test"}
 _NAMES_A_MEMBER = {"jobwire keys rm", "jobwire keys set-role", "jobwire keys rename"}

@@ -1,4 +1,4 @@
-"""The jobs of the worker in use, for completion: asked only if it runs, and only as long as nobody notices."""
+"""The jobs and schedules of the worker in use, for completion: asked only if it runs, and only as long as nobody notices."""
 
 from __future__ import annotations
 
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 # For the connection, the handshake and all answers together.
 PATIENCE_SECONDS = 0.08
+# What a worker that has schedules says in its greeting.
+_SCHEDULES = "schedules"
 # More than anybody looks through.
 _MOST_JOBS = 1000
 
@@ -26,12 +28,21 @@ def ask(wish: Wish) -> list[job_pb2.Job]:
 
     Raises `Refused` and OSError if there is no worker to ask.
     """
+    connection = _connect(wish)
+    return [] if connection is None else ask_over(connection, wish, time.monotonic() + PATIENCE_SECONDS)
+
+
+def ask_for_schedules(wish: Wish) -> list[request_pb2.ScheduleInfo]:
+    """Return the schedules that one may see there, those that came before patience ended; raises as `ask` does."""
+    connection = _connect(wish)
+    return [] if connection is None else schedules_over(connection, time.monotonic() + PATIENCE_SECONDS)
+
+
+def _connect(wish: Wish) -> Connection | None:
     context = resolve_running(wish.context)
     if context is None:
-        return []
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    connection = Connection(context.endpoint, context.server_key, load(context.identity_path), connect_timeout=PATIENCE_SECONDS)
-    return ask_over(connection, wish, deadline)
+        return None
+    return Connection(context.endpoint, context.server_key, load(context.identity_path), connect_timeout=PATIENCE_SECONDS)
 
 
 def ask_over(connection: Connection, wish: Wish, deadline: float) -> list[job_pb2.Job]:
@@ -56,3 +67,24 @@ def ask_over(connection: Connection, wish: Wish, deadline: float) -> list[job_pb
         # What came is better than nothing.
         pass
     return jobs[::-1] if newest_first else jobs
+
+
+def schedules_over(connection: Connection, deadline: float) -> list[request_pb2.ScheduleInfo]:
+    """Return the schedules that came over this connection before the deadline; none of a worker that is too old for schedules."""
+    schedules: list[request_pb2.ScheduleInfo] = []
+    try:
+        if _SCHEDULES not in connection.hello(deadline).features:
+            return []
+        wanted = request_pb2.ListSchedules()
+        while True:
+            item = connection.call(request_pb2.Request(list_schedules=wanted), deadline)
+            if not isinstance(item, request_pb2.Reply):
+                break
+            schedules.extend(item.list_schedules.schedules)
+            if not item.list_schedules.next_page:
+                break
+            wanted.page = item.list_schedules.next_page
+    except TimeoutError:
+        # As above.
+        pass
+    return schedules

@@ -1,4 +1,4 @@
-"""The words that can come next: of a wish, those that there are. Reads contexts; asks for jobs through a function.
+"""The words that can come next: of a wish, those that there are. Reads contexts; asks for jobs and schedules through functions.
 
 Starts and writes nothing. What cannot be read adds no words: nobody wants messages in the middle of a line.
 """
@@ -14,9 +14,10 @@ from .line import Wish, Word
 from .table import COMMANDS, Command
 
 if TYPE_CHECKING:
-    from ....schemas.generated import job_pb2
+    from ....schemas.generated import job_pb2, request_pb2
 
     Ask = Callable[[Wish], Iterable[job_pb2.Job]]
+    AskForSchedules = Callable[[Wish], Iterable[request_pb2.ScheduleInfo]]
 
 _FOR_THE_SHELL = {line.FILE, line.DIR, line.PROGRAM}
 _SHELLS = ("bash", "zsh", "fish")
@@ -28,7 +29,9 @@ def is_for_the_shell(wish: Wish) -> bool:
     return wish.kind in _FOR_THE_SHELL
 
 
-def find_words(wish: Wish, ask: Ask, commands: Mapping[str, Command] = COMMANDS) -> list[Word]:
+def find_words(
+    wish: Wish, ask: Ask, commands: Mapping[str, Command] = COMMANDS, ask_for_schedules: AskForSchedules = lambda _: ()
+) -> list[Word]:
     """Return the words that begin as typed, in the order in which to show them. `ask` returns jobs, in the order of their queueing."""
     match wish.kind:
         case line.SUBCOMMAND:
@@ -37,6 +40,8 @@ def find_words(wish: Wish, ask: Ask, commands: Mapping[str, Command] = COMMANDS)
             known = _flags(wish, commands[wish.path])
         case line.JOB | line.BATCH:
             known = _jobs(wish, ask)
+        case line.SCHEDULE:
+            known = _schedules(wish, ask_for_schedules)
         case line.OWNER:
             known = map(Word, dict.fromkeys(job.owner_name for job in ask(wish) if job.owner_name))
         case line.MEMBER:
@@ -90,6 +95,12 @@ def _jobs(wish: Wish, ask: Ask) -> list[Word]:
     jobs = ask(wish)
     found = batch_words(wish.typed, jobs) if wish.kind == line.BATCH else job_words(wish.path, wish.typed, jobs)
     return [word for word in found if word.text not in wish.used]
+
+
+def _schedules(wish: Wish, ask: AskForSchedules) -> list[Word]:
+    from .schedules import schedule_words  # noqa: PLC0415 -- as above
+
+    return schedule_words(wish.path, ask(wish))
 
 
 def _signals() -> Iterator[Word]:

@@ -24,7 +24,7 @@ from .prompt import prompted
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ....schemas.generated import job_pb2
+    from ....schemas.generated import job_pb2, request_pb2
 
 
 def shell(
@@ -47,7 +47,11 @@ def shell(
             return _run(words, ctx.obj, clients)
 
         if file is None and os.isatty(STDIN) and os.isatty(STDOUT):
-            with prompted(lambda: f"{chosen_context.context_name(ctx)}> ", lambda wish: _ask(wish, ctx.obj, clients)) as read:
+            with prompted(
+                lambda: f"{chosen_context.context_name(ctx)}> ",
+                lambda wish: _ask(wish, ctx.obj, clients),
+                lambda wish: _ask_for_schedules(wish, ctx.obj, clients),
+            ) as read:
                 status = runs.run_typed(read, run)
         else:
             name = "-" if file is None else file
@@ -93,3 +97,14 @@ def _ask(wish: Wish, context: str | None, clients: chosen_context.OpenClients) -
     if client is None:
         return answer.ask(wish._replace(context=name))
     return near_worker.ask_over(client.connection, wish, time.monotonic() + near_worker.PATIENCE_SECONDS)
+
+
+def _ask_for_schedules(wish: Wish, context: str | None, clients: chosen_context.OpenClients) -> Iterable[request_pb2.ScheduleInfo]:
+    """Return the schedules for completion, as the jobs."""
+    from ..completion import near_worker  # noqa: PLC0415 -- as above
+
+    name = wish.context or context
+    client = clients.find(name)
+    if client is None:
+        return answer.ask_for_schedules(wish._replace(context=name))
+    return near_worker.schedules_over(client.connection, time.monotonic() + near_worker.PATIENCE_SECONDS)

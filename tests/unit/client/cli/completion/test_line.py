@@ -45,6 +45,8 @@ from jobwire.schemas.generated import job_pb2
         (["stop", "--", "-"], line.JOB, "-"),
         (["list", ""], line.BATCH, ""),
         (["list", "--batch", "n"], line.BATCH, "n"),
+        (["schedule", "pause", "n"], line.SCHEDULE, "n"),
+        (["schedule", "add", ""], "", ""),
         (["batch", "f"], line.FILE, "f"),
         (["batch", "--lines", "-"], line.FLAG, "-"),
         (["run", "-e", "PA"], line.VARIABLE, "PA"),

@@ -5,9 +5,9 @@ from typing import cast
 
 import pytest
 
-from jobwire.client.cli.completion.answer import ask
+from jobwire.client.cli.completion.answer import ask, ask_for_schedules
 from jobwire.client.cli.completion.line import Wish
-from jobwire.client.cli.completion.near_worker import ask_over
+from jobwire.client.cli.completion.near_worker import ask_over, schedules_over
 from jobwire.client.config import contexts
 from jobwire.client.sockets.connection import Connection
 from jobwire.keys import identity
@@ -26,8 +26,9 @@ WISH = Wish("JOB", "", "jobwire show")
 
 
 def test_without_a_worker_nothing_is_known_and_nothing_is_created(folders: Path) -> None:
-    assert ask(WISH) == []
-    assert ask(WISH._replace(context="nowhere")) == []
+    for asked in (ask, ask_for_schedules):
+        assert asked(WISH) == []
+        assert asked(WISH._replace(context="nowhere")) == []
     assert list(folders.iterdir()) == []
 
 
@@ -37,6 +38,7 @@ def test_a_worker_that_says_nothing_is_not_waited_for() -> None:
         contexts.add("lab", f"tcp://127.0.0.1:{silent.getsockname()[1]}", made.public)
         begun = time.monotonic()
         assert ask(WISH) == []
+        assert ask_for_schedules(WISH) == []
         # Far below the five seconds that a command waits for a connection.
         assert time.monotonic() - begun < 2
 
@@ -56,6 +58,9 @@ class Worker:
         if self.asked == self._pages:
             raise TimeoutError
         self.asked += 1
+        if request.HasField("list_schedules"):
+            page = request_pb2.ListSchedulesReply(schedules=[request_pb2.ScheduleInfo(name=f"s{self.asked}")], next_page=b"more")
+            return request_pb2.Reply(list_schedules=page)
         numbers = range(100 * self.asked - 100, 100 * self.asked)
         order = [9999 - number for number in numbers] if request.list.newest_first else numbers
         jobs = [job_pb2.Job(spec=job_pb2.JobSpec(name=f"job{number}")) for number in order]
@@ -77,3 +82,11 @@ def test_more_jobs_than_anybody_looks_through_are_not_asked_for() -> None:
     worker = Worker("list", pages=100)
     assert len(names(worker)) == 1000
     assert worker.asked == 10
+
+
+def test_the_schedules_that_came_in_time_are_known_and_an_older_worker_is_not_asked_for_any() -> None:
+    worker = Worker("schedules", pages=2)
+    assert [one.name for one in schedules_over(cast("Connection", worker), 0)] == ["s1", "s2"]
+    worker = Worker(pages=2)
+    assert schedules_over(cast("Connection", worker), 0) == []
+    assert worker.asked == 0

@@ -4,7 +4,7 @@ import pytest
 
 from jobwire.client.cli.completion.line import Wish
 from jobwire.client.cli.shell.prompt import completions
-from jobwire.schemas.generated import job_pb2
+from jobwire.schemas.generated import job_pb2, request_pb2
 
 
 def ask(wish: Wish) -> list[job_pb2.Job]:
@@ -47,3 +47,8 @@ def test_what_fails_while_it_is_completed_completes_nothing() -> None:
         raise OSError
 
     assert completions("show x", fail) == []
+
+
+def test_schedules_are_completed_at_the_prompt() -> None:
+    nightly = request_pb2.ScheduleInfo(name="nightly")
+    assert completions("schedule show ni", ask, lambda _: [nightly]) == ["nightly "]
