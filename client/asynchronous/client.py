@@ -42,6 +42,7 @@ from .events import AsyncEventStream
 from .files import in_thread, send_files
 from .job import AsyncJob, timeout_of
 from .run_to_end import run_to_end
+from .schedules import AsyncSchedules
 from .session import AsyncSession
 from .verbs import forget, request_stop, start_jobs
 
@@ -89,6 +90,11 @@ class AsyncClient:
         found = Destination(endpoint, server_key, identity, seconds(connect_timeout), revive)
         client._use(lambda: found, notice)  # noqa: SLF001 -- our own
         return client
+
+    @property
+    def schedules(self) -> AsyncSchedules:
+        """The schedules of the worker: jobs that it starts again and again."""
+        return AsyncSchedules(self._session)
 
     # --- running
 

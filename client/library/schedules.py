@@ -44,8 +44,58 @@ class Schedules:
         that another schedule of yours has.
         """
         spec = as_spec(job)
-        request = request_pb2.AddSchedule(
-            id=id or new_id(),
+        request = add_request(name, spec, cron, zone, overlap, missed, id)
+        actions.send_files(self._session.connection, [spec])
+        return self._asked(request)
+
+    def get(self, name: str, owner: bytes = b"") -> ScheduleInfo:
+        """Return a schedule by its name, with its next times and what came of the last ones.
+
+        Raises Refused(NOT_FOUND), or Refused(INVALID_ARGUMENT) if no schedule can have this name.
+        """
+        return self._asked(query_request(name, owner))
+
+    def list(self, owner: bytes = b"") -> Iterator[ScheduleInfo]:
+        """Iterate over the schedules that you may see, each with its next time and what came of the last one."""
+        page = b""
+        while True:
+            reply = self._session.reply(list_request(owner, page), "list_schedules").list_schedules
+            yield from map(schedule_info, reply.schedules)
+            if not (page := reply.next_page):
+                return
+
+    def pause(self, schedule: JobKey) -> None:
+        """Let it start nothing until it is resumed."""
+        self._change(pause_request(schedule, paused=True))
+
+    def resume(self, schedule: JobKey) -> None:
+        """Let it start jobs again, from now on."""
+        self._change(pause_request(schedule, paused=False))
+
+    def run_now(self, schedule: JobKey, job_id: bytes | None = None) -> bytes:
+        """Start its job now, and return its id; `job_id`: one that was made before, so that it is not started twice."""
+        job_id = job_id or new_id()
+        self._change(run_request(schedule, job_id))
+        return job_id
+
+    def remove(self, schedule: JobKey) -> None:
+        """Remove it; its jobs stay."""
+        self._change(remove_request(schedule))
+
+    def _change(self, request: request_pb2.Request) -> None:
+        self._session.reply(request, "done")
+
+    def _asked(self, request: request_pb2.Request) -> ScheduleInfo:
+        return schedule_info(self._session.reply(request, "query_schedule").query_schedule.schedule)
+
+
+def add_request(
+    name: str, spec: JobSpec, cron: str, zone: str, overlap: str, missed: str, schedule_id: bytes | None
+) -> request_pb2.Request:
+    """Return the request that adds a schedule, answered with it. Raises `Refused(INVALID_ARGUMENT)`."""
+    return request_pb2.Request(
+        add_schedule=request_pb2.AddSchedule(
+            id=schedule_id or new_id(),
             name=_sendable("the name of a schedule", name),
             spec=encode(spec),
             cron=_sendable("a cron expression", cron),
@@ -53,50 +103,33 @@ class Schedules:
             overlap=cast("request_pb2.Overlap", _number("overlap", overlap, OVERLAPS)),
             missed=cast("request_pb2.Missed", _number("missed", missed, MISSED)),
         )
-        actions.send_files(self._session.connection, [spec])
-        return self._asked(request_pb2.Request(add_schedule=request))
+    )
 
-    def get(self, name: str, owner: bytes = b"") -> ScheduleInfo:
-        """Return a schedule by its name, with its next times and what came of the last ones.
 
-        Raises Refused(NOT_FOUND), or Refused(INVALID_ARGUMENT) if no schedule can have this name.
-        """
-        request = request_pb2.QuerySchedule(owner=owner, name=_sendable("the name of a schedule", name))
-        return self._asked(request_pb2.Request(query_schedule=request))
+def query_request(name: str, owner: bytes) -> request_pb2.Request:
+    """Return the request for one schedule. Raises `Refused(INVALID_ARGUMENT)` if no schedule can have this name."""
+    wanted = request_pb2.QuerySchedule(owner=owner, name=_sendable("the name of a schedule", name))
+    return request_pb2.Request(query_schedule=wanted)
 
-    def list(self, owner: bytes = b"") -> Iterator[ScheduleInfo]:
-        """Iterate over the schedules that you may see, each with its next time and what came of the last one."""
-        page = b""
-        while True:
-            request = request_pb2.Request(list_schedules=request_pb2.ListSchedules(owner=owner, page=page))
-            reply = self._session.reply(request, "list_schedules").list_schedules
-            yield from map(schedule_info, reply.schedules)
-            if not (page := reply.next_page):
-                return
 
-    def pause(self, schedule: JobKey) -> None:
-        """Let it start nothing until it is resumed."""
-        self._change(request_pb2.ChangeSchedule(key=key_to_wire(schedule), paused=True))
+def list_request(owner: bytes, page: bytes) -> request_pb2.Request:
+    """Return the request for a page of schedules."""
+    return request_pb2.Request(list_schedules=request_pb2.ListSchedules(owner=owner, page=page))
 
-    def resume(self, schedule: JobKey) -> None:
-        """Let it start jobs again, from now on."""
-        self._change(request_pb2.ChangeSchedule(key=key_to_wire(schedule), paused=False))
 
-    def run_now(self, schedule: JobKey, job_id: bytes | None = None) -> bytes:
-        """Start its job now, and return its id; `job_id`: one that was made before, so that it is not started twice."""
-        job_id = job_id or new_id()
-        self._change(request_pb2.ChangeSchedule(key=key_to_wire(schedule), run_now=job_id))
-        return job_id
+def pause_request(schedule: JobKey, *, paused: bool) -> request_pb2.Request:
+    """Return the request that pauses a schedule or resumes it; answered with `done`, as the next two."""
+    return request_pb2.Request(change_schedule=request_pb2.ChangeSchedule(key=key_to_wire(schedule), paused=paused))
 
-    def remove(self, schedule: JobKey) -> None:
-        """Remove it; its jobs stay."""
-        self._change(request_pb2.ChangeSchedule(key=key_to_wire(schedule), remove=True))
 
-    def _change(self, change: request_pb2.ChangeSchedule) -> None:
-        self._session.reply(request_pb2.Request(change_schedule=change), "done")
+def run_request(schedule: JobKey, job_id: bytes) -> request_pb2.Request:
+    """Return the request that starts the job of a schedule now."""
+    return request_pb2.Request(change_schedule=request_pb2.ChangeSchedule(key=key_to_wire(schedule), run_now=job_id))
 
-    def _asked(self, request: request_pb2.Request) -> ScheduleInfo:
-        return schedule_info(self._session.reply(request, "query_schedule").query_schedule.schedule)
+
+def remove_request(schedule: JobKey) -> request_pb2.Request:
+    """Return the request that removes a schedule."""
+    return request_pb2.Request(change_schedule=request_pb2.ChangeSchedule(key=key_to_wire(schedule), remove=True))
 
 
 def _number(what: str, said: str, known: Sequence[str]) -> int:

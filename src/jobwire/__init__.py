@@ -11,22 +11,25 @@ if TYPE_CHECKING:
     from .client.asynchronous.batch_run import AsyncBatchRun, AsyncStopping
     from .client.asynchronous.client import AsyncClient
     from .client.asynchronous.events import AsyncCursorTooOld, AsyncEventStream
-    from .client.asynchronous.job import AsyncJob
     from .client.asynchronous.executors.loop_executor import AsyncJobExecutor
-    from .client.asynchronous.output import AsyncJobOutput, AsyncTextJobOutput
     from .client.asynchronous.executors.thread_executor import JobExecutor, JobFuture
+    from .client.asynchronous.job import AsyncJob
+    from .client.asynchronous.output import AsyncJobOutput, AsyncTextJobOutput
+    from .client.asynchronous.schedules import AsyncSchedules
     from .client.files.fetched import Fetched
     from .client.library.batch_run import BatchRun, Stopping
     from .client.library.client import Client
     from .client.library.events import CursorTooOld, EventStream
     from .client.library.job import Job
     from .client.library.retry import Retry
+    from .client.library.schedules import Schedules
     from .client.library.specs import job_spec
     from .client.library.streams.output import JobOutput, TextJobOutput
     from .client.library.streams.timed_lines import LogLine
     from .client.library.values.completed_job import CompletedJob, CompletedTextJob, JobFailed, JobTimeout
     from .client.library.values.results import BatchInfo, Event, EventCursor, Forgotten, JobAttempt, JobInfo
     from .client.library.values.run_info import FailedJob, RunInfo
+    from .client.library.values.schedule_info import Firing, ScheduleInfo
     from .client.library.values.status import WorkerStatus
     from .schemas.job import EventKind, JobTime, Outcome, OutcomeKind, Pick, State
     from .schemas.refusal import Code, Refused
@@ -41,6 +44,7 @@ __all__ = [
     "AsyncJob",
     "AsyncJobExecutor",
     "AsyncJobOutput",
+    "AsyncSchedules",
     "AsyncStopping",
     "AsyncTextJobOutput",
     "BatchInfo",
@@ -56,6 +60,7 @@ __all__ = [
     "EventStream",
     "FailedJob",
     "Fetched",
+    "Firing",
     "Forgotten",
     "Job",
     "JobAttempt",
@@ -74,6 +79,8 @@ __all__ = [
     "Refused",
     "Retry",
     "RunInfo",
+    "ScheduleInfo",
+    "Schedules",
     "State",
     "Stopping",
     "TextJobOutput",
@@ -91,6 +98,7 @@ _HOMES = {
     "client.asynchronous.events": ("AsyncCursorTooOld", "AsyncEventStream"),
     "client.asynchronous.job": ("AsyncJob",),
     "client.asynchronous.output": ("AsyncJobOutput", "AsyncTextJobOutput"),
+    "client.asynchronous.schedules": ("AsyncSchedules",),
     "client.files.fetched": ("Fetched",),
     "client.library.batch_run": ("BatchRun", "Stopping"),
     "client.library.client": ("Client",),
@@ -98,9 +106,11 @@ _HOMES = {
     "client.library.events": ("CursorTooOld", "EventStream"),
     "client.library.job": ("Job",),
     "client.library.retry": ("Retry",),
+    "client.library.schedules": ("Schedules",),
     "client.library.streams.output": ("JobOutput", "TextJobOutput"),
     "client.library.values.results": ("BatchInfo", "Event", "EventCursor", "Forgotten", "JobAttempt", "JobInfo"),
     "client.library.values.run_info": ("FailedJob", "RunInfo"),
+    "client.library.values.schedule_info": ("Firing", "ScheduleInfo"),
     "client.library.specs": ("job_spec",),
     "client.library.streams.timed_lines": ("LogLine",),
     "client.library.values.status": ("WorkerStatus",),

@@ -1,0 +1,83 @@
+"""The schedules of a worker, for an event loop: `async_client.schedules`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Sequence
+
+from ...schemas.generated import request_pb2
+from ...schemas.naming import JobKey, new_id
+from ...schemas.spec import JobSpec
+from ..library.schedules import add_request, list_request, pause_request, query_request, remove_request, run_request
+from ..library.specs import Text, as_spec
+from ..library.values.schedule_info import ScheduleInfo, schedule_info
+from .files import send_files
+from .session import AsyncSession
+
+
+class AsyncSchedules:
+    """Adds, changes and shows schedules: jobs that a worker starts again and again."""
+
+    def __init__(self, session: AsyncSession) -> None:
+        self._session = session
+
+    async def add(
+        self,
+        name: str,
+        job: JobSpec | Sequence[Text],
+        *,
+        cron: str,
+        zone: str,
+        overlap: str = "skip",
+        missed: str = "once",
+        id: bytes | None = None,  # noqa: A002 -- it is one
+    ) -> ScheduleInfo:
+        """Add a schedule and return it, when it is durable; all options are those of `client.schedules.add`.
+
+        If this is cancelled, the schedule may have been added; repeating the call with an `id` that you made adds nothing twice.
+        """
+        spec = as_spec(job)
+        request = add_request(name, spec, cron, zone, overlap, missed, id)
+        await self._session.connection.open()
+        await send_files(self._session.connection, [spec])
+        return await self._asked(request)
+
+    async def get(self, name: str, owner: bytes = b"") -> ScheduleInfo:
+        """Return a schedule by its name, with its next times and what came of the last ones.
+
+        Raises Refused(NOT_FOUND).
+        """
+        return await self._asked(query_request(name, owner))
+
+    async def list(self, owner: bytes = b"") -> AsyncIterator[ScheduleInfo]:
+        """Iterate over the schedules that you may see; between two pages nothing is open."""
+        page = b""
+        while True:
+            reply = (await self._session.reply(list_request(owner, page), "list_schedules")).list_schedules
+            for schedule in reply.schedules:
+                yield schedule_info(schedule)
+            if not (page := reply.next_page):
+                return
+
+    async def pause(self, schedule: JobKey) -> None:
+        """Let it start nothing until it is resumed."""
+        await self._change(pause_request(schedule, paused=True))
+
+    async def resume(self, schedule: JobKey) -> None:
+        """Let it start jobs again, from now on."""
+        await self._change(pause_request(schedule, paused=False))
+
+    async def run_now(self, schedule: JobKey, job_id: bytes | None = None) -> bytes:
+        """Start its job now, and return its id; `job_id`: one that was made before, so that it is not started twice."""
+        job_id = job_id or new_id()
+        await self._change(run_request(schedule, job_id))
+        return job_id
+
+    async def remove(self, schedule: JobKey) -> None:
+        """Remove it; its jobs stay."""
+        await self._change(remove_request(schedule))
+
+    async def _change(self, request: request_pb2.Request) -> None:
+        await self._session.reply(request, "done")
+
+    async def _asked(self, request: request_pb2.Request) -> ScheduleInfo:
+        return schedule_info((await self._session.reply(request, "query_schedule")).query_schedule.schedule)
