@@ -106,14 +106,18 @@ class Timetable:
         return schedule
 
     def set_paused(self, schedule: Schedule, proof: bytes, done: Callable[[], None], *, paused: bool) -> None:
-        """Start nothing more until it is resumed. Times that come meanwhile are not missed, and those that wait are dropped."""
+        """Start nothing more until it is resumed. Times that come meanwhile are not missed, and those that wait are dropped.
+
+        Resumed, it goes by the clock of that moment, also if that was years ahead at some time: otherwise nothing would start until then.
+        """
         if schedule.paused == paused:
             done()
             return
         schedule.paused = paused
         dropped = [Firing(due_us, note="dropped: the schedule was paused") for due_us in schedule.waiting]
         schedule.waiting = ()
-        schedule.fired_upto_us = max(schedule.fired_upto_us, self._now_us())
+        now_us = self._now_us()
+        schedule.fired_upto_us = max(schedule.fired_upto_us, now_us) if paused else now_us
         self._plan(schedule)
         self._store.submit(ChangeSchedule(schedule.row, self._fired(schedule, dropped), paused, proof=proof), done)
         self._wake()

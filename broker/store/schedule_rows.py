@@ -48,6 +48,9 @@ def change(execute: Execute, write: ChangeSchedule) -> None:
         record(execute, write.fired)
     if write.paused is not None:
         execute("UPDATE schedules SET paused = ?, change_proof = ? WHERE row = ?", (write.paused, write.proof, write.row))
+    if write.paused is False and write.fired is not None:
+        # Only somebody who resumes it may go back behind what was looked at.
+        execute("UPDATE schedules SET fired_upto = ? WHERE row = ?", (write.fired.upto_us, write.row))
     if write.removed:
         found = execute("SELECT owner, id FROM schedules WHERE row = ?", (write.row,)).fetchone()
         if found is not None:

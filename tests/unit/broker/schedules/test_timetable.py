@@ -209,6 +209,35 @@ async def test_a_paused_schedule_starts_nothing_and_misses_nothing(house: House)
     house.engine.expect(("start", job(schedule, 11)))
 
 
+async def test_a_schedule_that_looked_at_a_clock_far_ahead_goes_on_when_it_is_paused_and_resumed(house: House) -> None:
+    # systemd #13513 and celery #5892: a machine came up with a wrong date, and its timers wait for the year 2098.
+    schedule = await add(house, missed=Missed.SKIP)
+    await pass_to(house, 1)
+    house.engine.expect(("start", job(schedule, 1)))
+    await end(house, job(schedule, 1))
+    house.engine.expect(("settled", job(schedule, 1)))
+    house.set_by = 1_000_000 * MINUTE_US
+    await pass_to(house, 2.9)
+    house.engine.expect(("start", job(schedule, 1_000_002)))
+    await end(house, job(schedule, 1_000_002))
+    house.engine.expect(("settled", job(schedule, 1_000_002)))
+    house.set_by = -2 * MINUTE_US
+    await pass_to(house, 2.95)
+    house.engine.expect()
+    for paused in (True, False):
+        house.timetable.set_paused(schedule, b"", nothing, paused=paused)
+        await house.durable()
+    await house.restart()
+    house.engine.expect(("recover",))
+    schedule = found(house)
+    assert schedule.next_us == MINUTE_US
+    # That time was there already, and its job is not started again.
+    await pass_to(house, 3.1)
+    house.engine.expect()
+    await pass_to(house, 4.1)
+    house.engine.expect(("start", job(schedule, 2)))
+
+
 def found(house: House) -> Schedule:
     schedule = house.timetable.find(JobKey(OWNER, ID))
     assert schedule is not None
