@@ -46,7 +46,9 @@ def is_record(value: Any) -> bool:
 def table_of(record: dict[str, Any]) -> dict[str, Any]:
     """Return the table; a field that this version does not know is kept, and later refused as an unknown key."""
     table = {key: value for key, value in record.items() if key not in _PAST and not _is_unsaid(key, value)}
-    if record["state"] != "planned":
+    if record["state"] == "planned":
+        table |= _start_of(record)
+    else:
         # Those were other jobs.
         table.pop("after", None)
     for field, key in (("time_limit_ms", "time_limit"), ("grace_ms", "grace")):
@@ -66,6 +68,15 @@ def table_of(record: dict[str, Any]) -> dict[str, Any]:
         table["retry"] = kept | ({"delay": f"{retry['delay_ms']}ms"} if retry.get("delay_ms") else {})
     # The argv is never left out, even if it is empty.
     return table | {"argv": record["argv"]}
+
+
+def _start_of(record: dict[str, Any]) -> dict[str, str]:
+    """Return the key of a table that says when a planned job is to start, if its record does."""
+    if record.get("start_at") is not None:
+        return {"at": record["start_at"]}
+    if record.get("start_in_ms") is not None:
+        return {"at": f"+{record['start_in_ms']}ms"}
+    return {}
 
 
 def missing_input(record: dict[str, Any]) -> int | None:

@@ -40,7 +40,7 @@ def _unknown(path: Path) -> tuple[str, str]:
         return f"there is no key '{key}': {what} is not available yet in this version", "remove it"
     known = sorted(table.__struct_fields__)
     hint = meant(key, table.__name__, known)
-    return f"there is no key '{key}' here", f"{hint + '; ' if hint else ''}known are {', '.join(known)}"
+    return f"there is no key '{key}' here", hint or f"known are {', '.join(known)}"
 
 
 def _keys_of(table: Path) -> tuple[type[msgspec.Struct], frozenset[str]]:

@@ -173,6 +173,14 @@ def test_retries_are_understood_key_by_key_and_a_job_may_have_none() -> None:
     assert read(again).jobs[0].retry == RetryRule(3, 500, 2.0, (6,))
 
 
+def test_a_planned_job_keeps_its_time_and_one_that_ran_does_not() -> None:
+    moment = "2026-12-24T18:00:00.000000Z"
+    for state, kept in (("planned", (3_600_000, 1_798_135_200_000_000)), ("finished", (None, None))):
+        (later,) = read(record(argv=["a"], state=state, start_at=None, start_in_ms=3_600_000)).jobs
+        (then,) = read(record(argv=["a"], state=state, start_at=moment, start_in_ms=None)).jobs
+        assert (later.start_in_ms, then.start_at_us) == kept
+
+
 def test_an_output_limit_and_lingering_are_understood_and_a_jobs_own_value_counts() -> None:
     text = b"[defaults]\noutput_limit = '2K'\nlinger = true\n[[job]]\nargv = ['a']\n[[job]]\nargv = ['b']\noutput_limit = 5\nlinger = false"
     jobs = read_batch(text, "jobs.toml", AROUND).jobs
