@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import ledger as ledgers
+import promises
 from house import House
 from orders import Deed, Order
 from witness import Heard, Witness
@@ -33,6 +34,9 @@ class Account:
     """What was compared, and a sentence for each difference."""
 
     jobs: int = 0
+    attempts: int = 0
+    cancelled: int = 0
+    over_limit: int = 0
     events: int = 0
     log_bytes: int = 0
     # Ended while nobody could see it, and reported as such.
@@ -46,6 +50,7 @@ class Row:
 
     id: bytes
     owner: bytes
+    attempt: int
     state: int
     pid: int
     queued_at_us: int
@@ -74,18 +79,22 @@ def compare(
     account.problems += [f"a job found signals ignored or blocked: {line}" for line in written.odd]
     known = {order.text_id for order in orders}
     say = account.problems.append
-    for stranger in (written.starts.keys() | {format_id(row.id) for row in rows if row.owner not in visitors}) - known:
+    ran = {name.partition(".")[0] for name in written.starts}
+    for stranger in (ran | {format_id(row.id) for row in rows if row.owner not in visitors}) - known:
         say(f"{stranger} ran or is stored, and nobody ordered it")
+    ends = {order.id: promises.End(row.attempt, row.outcome) for order in orders if (row := by_id.get(order.key_id)) and row.outcome}
+    may_be_stopped = stopped | promises.stopped_by_runs(orders, ends)
+    account.problems += promises.broken(orders, ends, written, stopped, [event for seq, event in events if seq > 0])
     for order in orders:
         row = by_id.get(order.key_id)
         if row is None:
             if order.id in acknowledged:
                 say(f"{order.text_id} was acknowledged, and is not in the store")
-            if order.text_id in written.starts:
+            if order.text_id in ran:
                 say(f"{order.text_id} ran, and is not in the store")
             continue
         account.jobs += 1
-        _check_job(account, house, order, row, written, stopped=order.id in stopped)
+        _check_job(account, house, order, row, written, stopped=order.id in may_be_stopped)
     account.events = len(events)
     _check_lives(events, by_id, say)
     for witness in witnesses:
@@ -100,7 +109,7 @@ def compare(
 def _read_store(path: Path) -> tuple[list[Row], list[tuple[int, event_pb2.Event]]]:
     with closing(sqlite3.connect(path)) as connection:
         found = connection.execute(
-            "SELECT id, owner, state, pid, queued_at, started_at, ended_at, outcome FROM jobs ORDER BY row"
+            "SELECT id, owner, attempt, state, pid, queued_at, started_at, ended_at, outcome FROM jobs ORDER BY row"
         ).fetchall()
         rows = [Row(*fields, _outcome(raw)) for *fields, raw in found]
         events = [(seq, event_pb2.Event.FromString(raw)) for seq, raw in connection.execute("SELECT seq, event FROM events ORDER BY seq")]
@@ -112,7 +121,8 @@ def _outcome(raw: bytes | None) -> Outcome | None:
 
 
 def _check_job(account: Account, house: House, order: Order, row: Row, written: ledgers.Ledger, *, stopped: bool) -> None:
-    name, starts = order.text_id, written.starts.get(order.text_id, [])
+    name = order.name_of(row.attempt)
+    starts = written.starts.get(name, [])
 
     def say(sentence: str) -> None:
         account.problems.append(f"{name} ({order.deed.value}, {row.pid}): {sentence}")
@@ -123,6 +133,9 @@ def _check_job(account: Account, house: House, order: Order, row: Row, written: 
         say(f"it is in state {State(row.state).name}, and all should have ended")
         return
     outcome = row.outcome
+    account.attempts += row.attempt
+    account.cancelled += outcome.kind is OutcomeKind.CANCELLED
+    account.over_limit += outcome.kind is OutcomeKind.OVER_LIMIT
     if outcome.kind is OutcomeKind.LOST:
         # The last state is known for those that have ended.
         left_at_us = written.ended_at_us.get(name, 0)
@@ -132,7 +145,7 @@ def _check_job(account: Account, house: House, order: Order, row: Row, written: 
         if not any(gap.touches((left_at_us or row.queued_at_us) - slack_us, latest_us + slack_us) for gap in house.gaps):
             say(f"it is lost, though supervisor and keeper were not both dead then: {outcome.sentence}")
         account.honestly_lost += 1
-    elif not order.allows(outcome, stopped=stopped):
+    elif not order.allows(outcome, stopped=stopped or bool(order.after), attempt=row.attempt):
         say(f"it ended {outcome}, which it did not")
     if not outcome.sentence:
         say("its end has no sentence")
@@ -176,16 +189,21 @@ def _check_logs(account: Account, house: House, order: Order, row: Row, lines: i
 def _check_lives(events: Sequence[tuple[int, event_pb2.Event]], by_id: dict[bytes, Row], say: _Say) -> None:
     """Compare the events of each job with the only possible order."""
     lives: dict[bytes, list[EventKind]] = {}
+    attempts: dict[bytes, list[int]] = {}
     for seq, event in events:
         if seq < 1 or not event.key.id:
             continue
         lives.setdefault(event.key.id, []).append(EventKind(event.kind))
+        attempts.setdefault(event.key.id, []).append(event.attempt or 1)
     for job_id, row in by_id.items():
         life = lives.get(job_id, [])
         once = [kind for kind in life if kind is not EventKind.ADOPTED]
-        expected = [EventKind.QUEUED, *([EventKind.STARTED] if row.pid else []), EventKind.FINISHED]
+        retried = [EventKind.STARTED, EventKind.RETRYING] * (row.attempt - 1)
+        expected = [EventKind.QUEUED, *retried, *([EventKind.STARTED] if row.pid else []), EventKind.FINISHED]
         if [kind for kind in once if kind is not EventKind.STOPPING] != expected or once.count(EventKind.STOPPING) > 1:
             say(f"{format_id(job_id)} has the events {[kind.name for kind in life]}")
+        elif sorted(attempts[job_id]) != attempts[job_id] or set(attempts[job_id]) != set(range(1, row.attempt + 1)):
+            say(f"{format_id(job_id)} has {row.attempt} attempts, and its events are of {attempts[job_id]}")
         elif life[-1] is not EventKind.FINISHED:
             say(f"{format_id(job_id)} has events after its end: {[kind.name for kind in life]}")
 

@@ -12,6 +12,17 @@ _SIGNALS_OF_GLIBC = 1 << 31 | 1 << 32
 
 
 @dataclass(slots=True)
+class Span:
+    """Between which lines of the ledger an attempt certainly ran; uptimes in seconds, 0 if it is not known."""
+
+    first: int
+    last: int
+    begun: float = 0.0
+    ended: float = 0.0
+    gpus: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
 class Ledger:
     """What jobs recorded about themselves, by id as text."""
 
@@ -22,6 +33,11 @@ class Ledger:
     odd: list[str] = field(default_factory=list)
     ends: dict[str, int] = field(default_factory=lambda: defaultdict(int))
     ended_at_us: dict[str, int] = field(default_factory=dict)
+    spans: dict[str, Span] = field(default_factory=dict)
+    # After which line it was acknowledged that a job is stopped.
+    stopped: dict[str, int] = field(default_factory=dict)
+    # How often a job of a schedule that starts by the clock ran.
+    ticks: dict[str, int] = field(default_factory=lambda: defaultdict(int))
 
 
 def ends(path: Path) -> Path:
@@ -29,20 +45,35 @@ def ends(path: Path) -> Path:
     return path.with_name(f"{path.name}.ends")
 
 
-def read(path: Path) -> Ledger:
+def tries(path: Path) -> Path:
+    """Return the folder in which jobs with retries count their starts."""
+    return path.with_name(f"{path.name}.tries")
+
+
+def read(path: Path) -> Ledger:  # noqa: C901 -- a case for each word
     """Return what jobs have written so far."""
     found = Ledger()
-    for line in path.read_text().splitlines() if path.exists() else ():
+    for number, line in enumerate(path.read_text().splitlines() if path.exists() else ()):
         word, job_id, *rest = line.split(" ")
+        if word in ("wrote", "end") and job_id in found.spans:
+            found.spans[job_id].last = number
         match word:
             case "start":
                 found.starts[job_id].append(int(rest[0]))
+                begun, gpus = (*rest[1:], "", "")[:2]
+                found.spans[job_id] = Span(number, number, float(begun or 0), 0.0, tuple(filter(None, gpus.split(","))))
             case "wrote":
                 found.wrote[job_id] = int(rest[0])
             case "odd" if int(rest[1], 16) & ~_SIGNALS_OF_GLIBC:
                 found.odd.append(line)
             case "end":
                 found.ends[job_id] += 1
+                if rest and job_id in found.spans:
+                    found.spans[job_id].ended = float(rest[0])
+            case "stopped":
+                found.stopped.setdefault(job_id, number)
+            case "tick":
+                found.ticks[job_id] += 1
     for mark in ends(path).iterdir():
         found.ended_at_us[mark.name] = mark.stat().st_mtime_ns // 1000
     return found

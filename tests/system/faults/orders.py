@@ -1,8 +1,9 @@
 """What the jobs of these tests do, and what must be known of each afterwards. Pure, but for the text of their program.
 
-Every job writes into one ledger (O_APPEND, a line a write): `start ID PID`, `wrote ID LINES`, `end ID`; and known lines, the same ones, to
-stdout and to stderr. Its last deed is to make the file `LEDGER.ends/ID`, whose age tells when it ended. So it can be told from files that
-no daemon of ours ever touches how often it ran, until when, and what its logs must hold.
+Every job writes into one ledger (O_APPEND, a line a write): `start ID PID UPTIME GPUS`, `wrote ID LINES`, `end ID UPTIME`; and known lines,
+the same ones, to stdout and to stderr. A job with retries counts its starts in a file of its own, and from the second on its ID is `ID.2`.
+Its last deed is to make the file `LEDGER.ends/ID`, whose age tells when it ended. So it can be told from files that no daemon of ours ever
+touches how often it ran, until when, and what its logs must hold.
 """
 
 from __future__ import annotations
@@ -10,18 +11,28 @@ from __future__ import annotations
 import enum
 import signal
 import sys
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
+from datetime import timedelta
 from typing import Any
 
+from jobwire.client.library.retry import Retry
 from jobwire.client.library.specs import job_spec
+from jobwire.schemas.conditions import After, Condition
 from jobwire.schemas.job import Outcome, OutcomeKind
 from jobwire.schemas.naming import format_id
 from jobwire.schemas.spec import JobSpec
 
 _PROGRAM = """
-echo "start $JOBWIRE_JOB_ID $$" >> "$LEDGER"
+me=$JOBWIRE_JOB_ID try=1
+if [ "$RETRIES" != 0 ]; then
+  echo >> "$LEDGER.tries/$me"
+  try=0; while read -r _; do try=$((try + 1)); done < "$LEDGER.tries/$me"
+  [ "$try" = 1 ] || me=$me.$try
+fi
+read -r up _ < /proc/uptime
+echo "start $me $$ $up $JOBWIRE_GPUS" >> "$LEDGER"
 while read -r name mask; do
-  case "$name$mask" in SigBlk:*[1-9a-f]*|SigIgn:*[1-9a-f]*) echo "odd $JOBWIRE_JOB_ID $name $mask" >> "$LEDGER" ;; esac
+  case "$name$mask" in SigBlk:*[1-9a-f]*|SigIgn:*[1-9a-f]*) echo "odd $me $name $mask" >> "$LEDGER" ;; esac
 done < /proc/$$/status
 eval "$ODD"
 [ -z "$GATE" ] || read _ < "$GATE"
@@ -30,13 +41,14 @@ while [ "$round" -lt "$ROUNDS" ]; do
   first=$((round * LINES + 1)); last=$((round * LINES + LINES))
   seq -f "$JOBWIRE_JOB_ID %.0f" "$first" "$last"
   seq -f "$JOBWIRE_JOB_ID %.0f" "$first" "$last" >&2
-  echo "wrote $JOBWIRE_JOB_ID $last" >> "$LEDGER"
+  echo "wrote $me $last" >> "$LEDGER"
   [ -z "$PAUSE" ] || sleep "$PAUSE"
   round=$((round + 1))
 done
 [ "$RETURNS" = 0 ] || head -c "$RETURNS" /dev/zero | tr '\\0' '\\r' | tee /dev/stderr
-echo "end $JOBWIRE_JOB_ID" >> "$LEDGER"
-: > "$LEDGER.ends/$JOBWIRE_JOB_ID"
+read -r up _ < /proc/uptime
+echo "end $me $up" >> "$LEDGER"
+: > "$LEDGER.ends/$me"
 eval "$LAST"
 """
 # The same, in a program that hides from other processes of its user, or whose main thread has ended while it works.
@@ -81,6 +93,7 @@ _BEFORE = {
 HIDING = ("hidden", "headless")
 ODDITIES = (*_BEFORE, *HIDING)
 GRACE_SECONDS = 20
+HOG_LIMIT = "32M"
 
 
 class Deed(enum.Enum):
@@ -89,6 +102,8 @@ class Deed(enum.Enum):
     EXIT = "exit"
     KILL_ITSELF = "kill-itself"
     NO_PROGRAM = "no-program"
+    # It takes more memory than its limit.
+    HOG = "hog"
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,6 +111,9 @@ class Order:
     """One job. `pause` between its rounds in seconds, `gate` a FIFO that it waits at before it writes.
 
     `oddity` is one of ODDITIES, `returns` how many carriage returns end its output, `cgroup` where it goes if it moves.
+    `after`: what it waits for, `CONDITION:ID` or `CONDITION:RUN:NAME`; `run`, `on_failure`, `parallel`: of the batch that it is part of.
+    `retries`, `delay` in seconds before each, `good_at`: the attempt that exits with 0, or 0. `wait`: seconds, of `at`; `not_before`: the
+    uptime before which it must not start, 0 for any. `licences`: of the resource with that name. `schedule`: which one starts it.
     """
 
     id: str
@@ -109,6 +127,21 @@ class Order:
     oddity: str = ""
     returns: int = 0
     cgroup: str = ""
+    name: str = ""
+    after: tuple[str, ...] = ()
+    run: str = ""
+    on_failure: int = 0
+    parallel: int = 0
+    retries: int = 0
+    delay: float = 0
+    good_at: int = 0
+    wait: float = 0
+    not_before: float = 0
+    cpus: int = 1
+    gpus: int = 0
+    licences: int = 0
+    only_one: str = ""
+    schedule: str = ""
 
     @property
     def key_id(self) -> bytes:
@@ -123,37 +156,84 @@ class Order:
         """Return how many bytes it may write to each stream."""
         return len(self.written()) if self.deed is not Deed.NO_PROGRAM else 0
 
+    @property
+    def own_name(self) -> str:
+        """Return the name of the job."""
+        return self.name or self.deed.value
+
+    @property
+    def attempts(self) -> int:
+        """Return how many attempts there are if nobody stops it and none is lost."""
+        if self.deed is not Deed.EXIT or self.status == 0:
+            return 1
+        return min(self.good_at or self.retries + 1, self.retries + 1)
+
+    def name_of(self, attempt: int) -> str:
+        """Return what an attempt is called in the ledger."""
+        return self.text_id if attempt == 1 else f"{self.text_id}.{attempt}"
+
+    def status_of(self, attempt: int) -> int:
+        """Return the exit status of an attempt."""
+        return 0 if self.good_at and attempt >= self.good_at else self.status
+
     def written(self) -> bytes:
         """Return what it writes to each stream if it is not stopped."""
         name = self.text_id
         return b"".join(b"%s %d\n" % (name.encode(), number) for number in range(1, self.rounds * self.lines + 1)) + b"\r" * self.returns
 
     def spec(self, ledger: str) -> JobSpec:
-        last = 'kill -KILL "$$"' if self.deed is Deed.KILL_ITSELF else f"exit {self.status}"
+        last = f"exit {self.status}"
+        if self.good_at:
+            last = f'[ "$try" -lt {self.good_at} ] || exit 0; {last}'
+        if self.deed is not Deed.EXIT:
+            last = "exec tail /dev/zero" if self.deed is Deed.HOG else 'kill -KILL "$$"'
         environment = {"LEDGER": ledger, "GATE": self.gate, "ROUNDS": str(self.rounds), "LINES": str(self.lines), "LAST": last}
+        environment["RETRIES"] = str(self.retries)
         environment["PAUSE"] = str(self.pause) if self.pause else ""
         environment |= {"ODD": _BEFORE.get(self.oddity, ""), "RETURNS": str(self.returns), "CGROUP": self.cgroup}
         argv = ["/nonexistent/program"] if self.deed is Deed.NO_PROGRAM else ["sh", "-c", _PROGRAM]
-        if self.oddity in HIDING and self.deed is not Deed.NO_PROGRAM:
+        if self.oddity in HIDING and self.deed in (Deed.EXIT, Deed.KILL_ITSELF):
             last_deed = -signal.SIGKILL if self.deed is Deed.KILL_ITSELF else self.status
             argv = [sys.executable, "-S", "-c", _HIDING, str(self.rounds), str(self.lines), str(self.pause), str(last_deed), self.oddity]
-        return job_spec(argv, env=environment, labels={"group": self.label}, name=self.deed.value, grace=GRACE_SECONDS)
+        spec = job_spec(
+            argv,
+            env=environment,
+            labels={"group": self.label},
+            name=self.own_name,
+            grace=GRACE_SECONDS,
+            memory=HOG_LIMIT if self.deed is Deed.HOG else None,
+            retry=Retry(self.retries, self.delay),
+            at=timedelta(seconds=self.wait) if self.wait else None,
+            cpus=self.cpus,
+            gpus=self.gpus,
+            resources={"licence": self.licences} if self.licences else None,
+            only_one=self.only_one,
+        )
+        return replace(spec, after=tuple(map(_after, self.after)))
 
-    def allows(self, outcome: Outcome, *, stopped: bool) -> bool:
-        """Return whether it may have ended so; `lost` is judged elsewhere."""
+    def allows(self, outcome: Outcome, *, stopped: bool, attempt: int = 1) -> bool:
+        """Return whether its last attempt may have ended so; `lost` is judged elsewhere."""
         ended = (outcome.kind, outcome.exit_status, outcome.signal)
         match self.deed:
             case Deed.EXIT:
-                natural = (OutcomeKind.EXITED, self.status, 0)
+                natural = (OutcomeKind.EXITED, self.status_of(attempt), 0)
             case Deed.KILL_ITSELF:
                 natural = (OutcomeKind.SIGNALED, 0, signal.SIGKILL)
             case Deed.NO_PROGRAM:
                 natural = (OutcomeKind.FAILED_TO_START, 127, 0)
+            case Deed.HOG:
+                natural = (OutcomeKind.OVER_LIMIT, outcome.exit_status, outcome.signal)
         by_stop = (outcome.kind is OutcomeKind.SIGNALED and outcome.signal == signal.SIGTERM) or outcome.kind is OutcomeKind.CANCELLED
         return ended == natural or (stopped and by_stop)
 
     def to_json(self) -> dict[str, Any]:
         return asdict(self) | {"deed": self.deed.value}
+
+
+def _after(said: str) -> After:
+    word, target, *name = said.split(":")
+    condition = Condition[word.upper()]
+    return After(condition, run=bytes.fromhex(target), name=name[0]) if name else After(condition, job=bytes.fromhex(target))
 
 
 def from_json(fields: dict[str, Any]) -> Order:

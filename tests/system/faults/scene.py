@@ -92,6 +92,7 @@ class Scene:
         self.house = House(folder / "house", slots=slots, env=env, options=options).start()
         self.ledger = folder / "ledger"
         ledgers.ends(self.ledger).mkdir()
+        ledgers.tries(self.ledger).mkdir()
         self.acknowledged = ledgers.Acknowledgements(folder / "acknowledged")
         self.orders: dict[str, Order] = {}
         self.stopped: set[str] = set()

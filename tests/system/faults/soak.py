@@ -23,22 +23,27 @@ import time
 from collections import Counter
 from collections.abc import Collection
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 
 sys.path.append(str(Path(__file__).parents[2] / "support"))
 
 from comparison import Account
+from drawing import OPTIONS, as_run, kind_of, of_schedule, wish
 from house import Victim
 from mischief import FILES, LARGEST_OFFSET_SECONDS, SURROUNDINGS, Attacker, Clock, remove
 from orders import HIDING, ODDITIES, Deed, Order
+from promises import SLOTS
+from report import report
 from scene import Scene
+from timetable import BY_HAND, Timetable
 from visitors import Visitor
 from witness import Wanted
 
 from jobwire.schemas.refusal import Refused
 
-_SLOTS = 5
-_MOST_AT_ONCE = 10
+# Of which some wait for others or for a time.
+_MOST_AT_ONCE = 18
 _SUBMITTERS = 3
 _GROUPS = ("red", "blue", "green")
 # Of jobs, that do something to themselves first; and that end with carriage returns.
@@ -57,6 +62,7 @@ _DEEDS = {
     "batch": 15,
     "resend": 8,
     "stop": 10,
+    "schedule": 6,
     "kill worker": 5,
     "kill supervisor": 6,
     "kill keeper": 2,
@@ -79,11 +85,16 @@ class Soak:
     def __init__(self, folder: Path, seed: int, seconds: float, interrupted: threading.Event, without: Collection[str]) -> None:
         self.clock = Clock(folder)
         # A command that waits for a lost connection stays at its endpoint, which a worker whose worker.json was removed has forgotten.
-        listen = ("--listen", f"tcp://127.0.0.1:{_free_port()}")
-        self.scene = Scene(folder, slots=_SLOTS, submitters=_SUBMITTERS, env=self.clock.env, options=listen)
+        listen = ("--listen", f"tcp://127.0.0.1:{_free_port()}", *OPTIONS)
+        self.scene = Scene(folder, slots=SLOTS, submitters=_SUBMITTERS, env=self.clock.env, options=listen)
         self.attacker = Attacker(self.scene.house)
         self.visitor = Visitor(self.scene.house, folder, seed) if "visitor" not in without else None
         self.scene.visitors = {self.visitor.owner} if self.visitor is not None else set()
+        self._by_hand = of_schedule(random.Random(seed), BY_HAND)
+        self.timetable = Timetable(self.scene, self._by_hand)
+        self.scene.visitors.add(self.timetable.owner)
+        self.asked: Counter[str] = Counter()
+        self._limits_memory = not self.scene.house.worker.described().get("memory_problem")
         self._deeds = {deed: weight for deed, weight in _DEEDS.items() if deed not in without}
         self._oddities = [oddity for oddity in ODDITIES if oddity not in without]
         self._surroundings = SURROUNDINGS if "surroundings" not in without else SURROUNDINGS[:1]
@@ -116,8 +127,11 @@ class Soak:
         self.attacker.stop()
         self._send_visitor_home()
         self.clock.set_by(0)
+        self.scene.house.start()
+        self.timetable.stop()
         print("quiet: waiting for what still runs", flush=True)
         account = self.scene.account()
+        account.problems += self.timetable.problems()
         if self.visitor is not None:
             account.problems += self.visitor.problems
         return account
@@ -133,10 +147,16 @@ class Soak:
         if self._calm and self.scene.outstanding() == 0 and self.scene.house.is_whole():
             self._calm = False
         kind, _, what = deed.partition(" ")
-        if kind in ("submit", "batch"):
+        if kind in ("submit", "batch", "schedule"):
             if self._calm or self.scene.outstanding() >= _MOST_AT_ONCE:
                 return
-            self._submit([self._draw() for _ in range(1 if kind == "submit" else self._random.randint(2, 4))], batch=kind == "batch")
+            if kind == "schedule":
+                self._submit([replace(self._by_hand, id=self._random.randbytes(16).hex())], by=self._random.randint(1, _SUBMITTERS - 1))
+                self.counts[deed] += 1
+                return
+            by = self._random.randrange(_SUBMITTERS)
+            count = 1 if kind == "submit" else self._random.randint(2, 4)
+            self._submit([self._draw(by) for _ in range(count)], by=by, batch=kind == "batch")
         elif kind in ("resend", "stop"):
             self._ask_again(stop=kind == "stop")
         else:
@@ -168,9 +188,9 @@ class Soak:
                 self._wanderer.pause()
                 self._wanderer.go_on()
 
-    def _draw(self) -> Order:
+    def _draw(self, by: int) -> Order:
         draw = self._random
-        deed = draw.choices(list(Deed), [90, 5, 5])[0]
+        deed = draw.choices(list(Deed), [90, 5, 5, 3 if self._limits_memory else 0])[0]
         fields = {"deed": deed, "status": draw.choice([0, 0, 0, 1, 3, 77, 255]), "label": draw.choice(_GROUPS)}
         shape = draw.random()
         if shape < 0.5:  # half of them are short
@@ -183,11 +203,19 @@ class Soak:
             fields |= {"oddity": draw.choice(self._oddities), "cgroup": self._elsewhere}
         if draw.random() < _ODD:
             fields["returns"] = 0 if fields.get("oddity") in HIDING else draw.randint(1, 20_000)
+        kind = kind_of(draw)
+        if kind and deed is Deed.EXIT and fields.get("oddity") not in HIDING:
+            owner = "others" if by else "admin"
+            known = [order for other, orders, _ in self._sent[-12:] if bool(other) == bool(by) for order in orders]
+            known = [order for order in known if order.id in self.scene.acknowledged.jobs]
+            fields |= (asked := wish(draw, kind, owner, known, fields["status"]))
+            self.asked[kind] += bool(asked)
         return Order(draw.randbytes(16).hex(), **fields)
 
-    def _submit(self, orders: list[Order], *, batch: bool) -> None:
-        by = self._random.randrange(_SUBMITTERS)
+    def _submit(self, orders: list[Order], *, by: int, batch: bool = False) -> None:
         run = self._random.randbytes(16) if batch else b""
+        if batch:
+            orders = as_run(self._random, orders, run.hex())
         self._log_bytes += sum(2 * order.log_bytes for order in orders)
         self._sent.append((by, orders, run))
         del self._sent[:-100]
@@ -281,7 +309,7 @@ def main() -> int:
             # Its files are removed next, so keep what is needed to analyse it.
             shutil.copytree(soak.scene.house.worker.state, kept, symlinks=True, ignore=lambda *_: ["supervisor.sock"])
             (kept / "said").write_text(soak.scene.logged())
-        result = _report(soak, account, seed, asked.seconds)
+        result = report(soak, account, seed, asked.seconds)
     finally:
         soak.close()
     if asked.json is not None:
@@ -291,39 +319,6 @@ def main() -> int:
         return 0
     print(f"{len(account.problems)} problems; seed {seed}; left for study: {folder} and {kept}", file=sys.stderr)
     return 1
-
-
-def _report(soak: Soak, account: Account, seed: int, seconds: float) -> dict[str, object]:
-    kills = {deed.removeprefix("kill "): count for deed, count in sorted(soak.counts.items()) if deed.startswith("kill")}
-    result: dict[str, object] = {
-        "seed": seed,
-        "seconds": seconds,
-        "jobs": account.jobs,
-        "acknowledged": len(soak.scene.acknowledged.jobs),
-        "stopped": len(soak.scene.stopped),
-        "resent": soak.counts["resend"],
-        "batches": soak.counts["batch"],
-        "kills": kills,
-        "stood_still": soak.counts["still"],
-        "clock_set": soak.counts["clock"],
-        "attacks": soak.counts["attack"],
-        "removed": sum(count for deed, count in soak.counts.items() if deed.startswith("remove")),
-        "log_bytes": account.log_bytes,
-        "events": account.events,
-        "lost_honestly": account.honestly_lost,
-        "gaps": len(soak.scene.house.gaps),
-        "visits": soak.visitor.visits if soak.visitor is not None else 0,
-        "problems": account.problems,
-    }
-    shown = ", ".join(f"{count} of {who}" for who, count in kills.items())
-    print(f"seed {seed}: {account.jobs} jobs, {sum(kills.values())} kills ({shown})")
-    print(f"{account.log_bytes} bytes in logs, {account.events} events stored and heard; wrong: {len(account.problems)}")
-    print(f"nobody held the jobs {len(soak.scene.house.gaps)} times; honestly lost then: {account.honestly_lost}")
-    if soak.visitor is not None:
-        print(f"{soak.visitor.visits} visits, {soak.visitor.killed} killed in the middle; wrong: {len(soak.visitor.problems)}")
-    for problem in account.problems:
-        print(f"- {problem}", file=sys.stderr, flush=True)
-    return result
 
 
 if __name__ == "__main__":

@@ -20,6 +20,8 @@ from orders import from_json
 from jobwire.client.library.client import Client
 from jobwire.client.library.values.results import BatchInfo
 from jobwire.keys.identity import load, parse_public
+from jobwire.schemas.job import OnFailure
+from jobwire.schemas.naming import format_id
 from jobwire.schemas.refusal import Code, Refused
 
 _PATIENCE_SECONDS = 120
@@ -49,10 +51,16 @@ def _do(client: Client, wish: dict[str, Any], ledger: str) -> list[str]:
         except Refused as refused:
             # It may not have arrived yet, if its client was killed.
             return [f"{refused.code.name} {refused}"] if refused.code is not Code.NOT_FOUND else []
+        # Its place among the lines of jobs tells what began later.
+        append(Path(ledger), f"stopped {format_id(bytes.fromhex(wish['id']))}")
         return [f"stop {wish['id']}"]
     orders = [from_json(fields) for fields in wish["orders"]]
-    batch = BatchInfo(bytes.fromhex(wish["batch"]), "batch", 0) if wish["batch"] else None
+    first = orders[0]
+    batch = BatchInfo(bytes.fromhex(wish["batch"]), "batch", first.parallel, OnFailure(first.on_failure)) if wish["batch"] else None
     try:
+        if first.schedule:
+            client.schedules.run_now(client.schedules.get(first.schedule).key, first.key_id)
+            return [f"job {first.id}"]
         client.submit_many([order.spec(ledger) for order in orders], ids=[order.key_id for order in orders], batch=batch, watch=False)
     except Refused as refused:
         return [f"{refused.code.name} {refused}"]
