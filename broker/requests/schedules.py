@@ -132,7 +132,10 @@ def change_schedule(call: Call, parts: Parts) -> None:
 
     match request.WhichOneof("what"):
         case "run_now":
-            demand(call.member, Right.SUBMIT, key.owner)
+            demand(call.member, Right.SUBMIT, call.member.key)
+            if key.owner != call.member.key:
+                # In whose name it would run, and nobody submits in another's.
+                raise Refused(Code.PERMISSION_DENIED, "only its owner can start the job of a schedule", "add a schedule of your own")
             if len(request.run_now) != ID_BYTES:
                 raise Refused(Code.INVALID_ARGUMENT, f"a job's id has {ID_BYTES} bytes, not {len(request.run_now)}")
             if parts.lookup.job(JobKey(key.owner, request.run_now)) is not None:

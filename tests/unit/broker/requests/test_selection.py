@@ -259,7 +259,21 @@ async def test_runs_are_listed_newest_first_page_by_page_to_who_may_see_them(hou
     assert [run.batch.id for run in listed(batch_name="nightly", owner=OWNER).runs]
     assert not listed(public=b"s" * 32).runs
     assert len(listed(public=b"s" * 32, role="viewer").runs) == 2
+    # Another's key is worth nothing to who sees only their own.
+    assert not listed(public=b"s" * 32, owner=OWNER).runs
+    assert not listed(role="viewer", owner=b"s" * 32).runs
     house.engine.effects.clear()
+
+
+async def test_a_list_of_runs_that_cannot_be_is_refused(house: House) -> None:
+    def refused(role: str = "submitter", **wanted: Any) -> Code:
+        (one,) = Asking(house, role=role, list_runs=request_pb2.ListRuns(**wanted)).answers.refused
+        return one.code
+
+    assert refused(page=b"x") is Code.INVALID_ARGUMENT
+    # That there is such a member is known only to who may see their jobs.
+    assert refused(owner_name="eve") is Code.PERMISSION_DENIED
+    assert refused("viewer", owner_name="eve") is Code.NOT_FOUND
 
 
 async def test_the_end_of_a_run_is_told_when_its_last_job_has_ended(house: House) -> None:
