@@ -7,7 +7,7 @@ from typing import Any
 
 from ...schemas.naming import JobKey, format_id
 from ...schemas.refusal import Code, Reason, Refused
-from .schedule_writes import AddSchedule, ChangeSchedule, Fired, Firing, ScheduleRow
+from .schedule_writes import MOST_SCHEDULES, AddSchedule, ChangeSchedule, Fired, Firing, ScheduleRow
 from .tombstones import mark_of
 
 Execute = Callable[..., Any]
@@ -31,6 +31,10 @@ def add(execute: Execute, write: AddSchedule) -> None:
     if execute("SELECT 1 FROM schedules WHERE owner = ? AND name = ?", (new.owner, new.name)).fetchone():
         what = f"there is a schedule {new.name} already"
         write.result = Refused(Code.ALREADY_EXISTS, what, f"jobwire schedule rm {new.name} removes it; or choose another name")
+        return
+    # Counted here, as many requests to add one can be written at once.
+    if (count := execute("SELECT count(*) FROM schedules WHERE owner = ?", (new.owner,)).fetchone()[0]) >= MOST_SCHEDULES:
+        write.result = Refused(Code.RESOURCE_EXHAUSTED, f"there are {count} schedules of this member, which is the limit", "remove some")
         return
     row = execute(
         f"INSERT INTO schedules ({_COLUMNS}) VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?)",  # noqa: S608 -- our own text

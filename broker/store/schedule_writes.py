@@ -8,6 +8,9 @@ from typing import NamedTuple
 
 from ...schemas.refusal import Refused
 
+# Of one member.
+MOST_SCHEDULES = 1000
+
 
 class ScheduleRow(NamedTuple):
     """A schedule as it is stored. `spec`: as received, in bytes; `proof`: the request that added it. Numbers are those of due.py."""

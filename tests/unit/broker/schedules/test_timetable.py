@@ -11,7 +11,7 @@ from jobwire.broker.engine import Ended, Started
 from jobwire.broker.schedules.due import Missed, Overlap
 from jobwire.broker.schedules.schedule import Schedule
 from jobwire.broker.store import schedule_rows
-from jobwire.broker.store.schedule_writes import AddSchedule, ScheduleRow
+from jobwire.broker.store.schedule_writes import MOST_SCHEDULES, AddSchedule, ScheduleRow
 from jobwire.keys.limits import Limits
 from jobwire.keys.rights import Member
 from jobwire.schemas import spec as specs
@@ -288,3 +288,23 @@ async def test_nothing_is_started_that_a_start_would_refuse(house: House, wishes
     ((_, started, note),) = history(house, schedule)
     assert started == b""
     assert why in note
+
+
+async def test_no_more_than_the_limit_are_added_however_many_requests_are_under_way(house: House) -> None:
+    def row(number: int, owner: bytes = OWNER) -> ScheduleRow:
+        name = f"tick{number}"
+        return ScheduleRow(
+            0, owner, b"%016d" % number, name, b"", "@daily", "UTC", 1, 1, paused=True, fired_upto_us=0, waiting=(), proof=b""
+        )
+
+    writes = [AddSchedule(row(number)) for number in range(MOST_SCHEDULES + 2)]
+    for write in writes:
+        house.store.submit(write)
+    again, other = AddSchedule(row(0)), AddSchedule(row(0, b"o" * 32))
+    house.store.submit(again)
+    house.store.submit(other)
+    await house.durable()
+    refused = [write.result for write in writes if isinstance(write.result, Refused)]
+    assert [one.code for one in refused] == [Code.RESOURCE_EXHAUSTED] * 2
+    # One that exists is no further one, and the limit of one member is not that of others.
+    assert (again.result, isinstance(other.result, int)) == (writes[0].result, True)
