@@ -93,7 +93,7 @@ OPTIONS = (
     Option("retry_backoff", ("--retry-backoff",), "FACTOR", "Multiply that time by this after each retry. Default: 1.", keyword="retry"),
     Option(
         *("retry_on_exit", ("--retry-on-exit",), "STATUS[,STATUS]..."),
-        "Retry only after these exit statuses; 124 is the time limit. Default: all failures.",
+        "Retry only after these exit statuses; 124 is the time limit, which must be named. Default: all others.",
         keyword="retry",
     ),
     Option(*("memory", ("--memory",), "SIZE"), "Let all processes of the job use this much memory together: 500M, 2G. Default: no limit."),

@@ -1,8 +1,10 @@
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from jobwire.schemas import spec as specs
 from jobwire.schemas.refusal import Code, Refused
-from jobwire.schemas.retry import RetryRule, check
+from jobwire.schemas.retry import HIGHEST_BACKOFF, LONGEST_DELAY_MS, MOST_RETRIES, RetryRule, check
 from jobwire.schemas.spec import JobSpec
 from jobwire.schemas.terminal import TerminalSize
 
@@ -45,3 +47,14 @@ def test_what_can_be_done_is_not() -> None:
 def test_a_job_whose_input_is_gone_after_the_first_attempt_is_not_retried(spec: JobSpec, said: str) -> None:
     with pytest.raises(Refused, match=said):
         specs.check(spec)
+
+
+@given(st.integers(0, LONGEST_DELAY_MS), st.floats(1, HIGHEST_BACKOFF))
+def test_a_delay_grows_up_to_a_day_whatever_the_number_of_the_attempt(delay_ms: int, backoff: float) -> None:
+    # airflow #47971 and #28171: a delay that doubled a thousand times was no number any more, or later than all dates.
+    rule = RetryRule(MOST_RETRIES, delay_ms, backoff)
+    check(rule)
+    delays = [rule.delay_after_ms(attempt) for attempt in range(1, MOST_RETRIES + 1)]
+    assert delays == sorted(delays)
+    assert delays[0] == delay_ms
+    assert delays[-1] <= max(delay_ms, 86_400_000)

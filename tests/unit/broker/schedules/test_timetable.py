@@ -15,20 +15,28 @@ from jobwire.broker.store.schedule_writes import MOST_SCHEDULES, AddSchedule, Sc
 from jobwire.keys.limits import Limits
 from jobwire.keys.rights import Member
 from jobwire.schemas import spec as specs
-from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.job import Outcome, OutcomeKind, State
 from jobwire.schemas.naming import AttemptKey, JobKey
 from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.retry import RetryRule
 from jobwire.schemas.spec import JobSpec
 
 MINUTE_US = 60_000_000
+FAILED = Outcome(OutcomeKind.EXITED, exit_status=1)
 ID = b"s" * 16
 
 
 async def add(
-    house: House, cron: str = "* * * * *", *, overlap: Overlap = Overlap.SKIP, missed: Missed = Missed.ONCE, **wishes: int
+    house: House,
+    cron: str = "* * * * *",
+    *,
+    overlap: Overlap = Overlap.SKIP,
+    missed: Missed = Missed.ONCE,
+    retry: RetryRule | None = None,
+    **wishes: int,
 ) -> Schedule:
     raw = specs.to_wire(
-        JobSpec(argv=(b"true",), name="tick", **wishes)  # type: ignore[arg-type] # reason: only numbers are wished for
+        JobSpec(argv=(b"true",), name="tick", retry=retry, **wishes)  # type: ignore[arg-type] # reason: only numbers are wished for
     ).SerializeToString()
     row = ScheduleRow(0, OWNER, ID, "tick", raw, cron, "UTC", overlap, missed, False, house.now, (), b"proof")  # noqa: FBT003 -- a row
     write = AddSchedule(row)
@@ -156,6 +164,32 @@ async def test_a_time_can_stop_the_earlier_job_and_then_starts_its_own(house: Ho
     await house.durable()
     await house.durable()
     house.engine.expect(("settled", job(schedule, 1)), ("start", job(schedule, 2)))
+
+
+@pytest.mark.parametrize("overlap", [Overlap.SKIP, Overlap.STOP])
+async def test_a_job_between_two_attempts_has_not_ended(house: House, overlap: Overlap) -> None:
+    # nomad #11052 and #14505: what had failed and waited to be started again did not count, and two ran side by side.
+    schedule = await add(house, overlap=overlap, retry=RetryRule(1, 10 * 60_000))
+    await pass_to(house, 1)
+    house.desk.hear([Started(job(schedule, 1), 7, house.now), Ended(job(schedule, 1), 7, house.now, house.now, FAILED)])
+    await house.durable()
+    await pass_to(house, 2)
+    second = job(schedule, 1)._replace(attempt=2)
+    again = [("settled", second), ("start", job(schedule, 2))] if overlap is Overlap.STOP else []
+    house.engine.expect(("start", job(schedule, 1)), ("settled", job(schedule, 1)), *again)
+    waiting = house.lookup.job(job(schedule, 1).job)
+    assert waiting is not None
+    assert waiting.state is (State.FINISHED if overlap is Overlap.STOP else State.QUEUED)
+
+
+async def test_a_job_that_was_started_by_hand_counts_as_its_earlier_one(house: House) -> None:
+    # nomad #5487: an instance that was forced did not keep the next one from starting.
+    schedule = await add(house)
+    house.timetable.run_now(schedule, b"n" * 16, "ada", lambda _: None)
+    await house.durable()
+    await pass_to(house, 1)
+    house.engine.expect(("start", AttemptKey(OWNER, b"n" * 16, 1)))
+    assert history(house, schedule)[0] == (1, b"", "skipped: the job of an earlier time had not ended")
 
 
 @pytest.mark.parametrize(
