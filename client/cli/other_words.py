@@ -216,6 +216,11 @@ OF_A_COMMAND = {
     },
     "jobwire sweep": {**_OF_RUNS, "--link": "values side by side are written ::: a b :::+ 1 2"},
     "jobwire schedule add": {
+        **dict.fromkeys(
+            ("--after-ok", "--dependency", "--depends-on", "--needs", "--wait-for"),
+            "the jobs of a schedule wait for no others",
+        ),
+        **dict.fromkeys(("--begin", "--delay", "--start-at", "--when"), "when its jobs start is what --cron says"),
         "--timezone": "it is called --tz",
         "--no-overlap": "jobs of a schedule do not overlap anyway; --overlap says what happens instead",
         "--concurrency-policy": "it is called --overlap",
