@@ -49,8 +49,9 @@ async def ask(house: House, member: Member = ADA, **verb: Any) -> request_pb2.Re
     call.guard(HANDLERS[next(iter(verb))], call, parts)
     await house.durable()
     await house.durable()
-    (answer,) = [*answers.replied, *answers.refused]
-    return answer
+    came: list[request_pb2.Reply | Refused] = [*answers.replied, *answers.refused]
+    assert len(came) == 1
+    return came[0]
 
 
 def adding(**changed: Any) -> request_pb2.AddSchedule:
@@ -74,7 +75,7 @@ def change(owner: bytes = b"", **what: Any) -> request_pb2.ChangeSchedule:
     return request_pb2.ChangeSchedule(key=job_pb2.JobKey(owner=owner, id=ID), **what)
 
 
-CHANGES = [{"paused": True}, {"paused": False}, {"run_now": JOB}, {"remove": True}]
+CHANGES: list[dict[str, Any]] = [{"paused": True}, {"paused": False}, {"run_now": JOB}, {"remove": True}]
 
 
 # --- add
@@ -164,8 +165,9 @@ async def test_more_schedules_than_a_member_may_have_and_a_full_disk_are_refused
 async def test_schedules_of_others_are_as_if_there_were_none(house: House) -> None:
     await add(house)
     unknown = await refusal(house, BOB, query_schedule=request_pb2.QuerySchedule(name="tick"))
-    for which in ({"name": "tick"}, {"name": "tick", "owner": OWNER}):
-        assert (await refusal(house, BOB, query_schedule=request_pb2.QuerySchedule(**which))).message == unknown.message  # type: ignore[arg-type] # reason: as the fields are
+    theirs: list[dict[str, Any]] = [{"name": "tick"}, {"name": "tick", "owner": OWNER}]
+    for which in theirs:
+        assert (await refusal(house, BOB, query_schedule=request_pb2.QuerySchedule(**which))).message == unknown.message
     by_id = request_pb2.QuerySchedule(id=ID, owner=OWNER)
     assert (await refusal(house, BOB, query_schedule=by_id)).code is Code.NOT_FOUND
     answer = await ask(house, BOB, list_schedules=request_pb2.ListSchedules(owner=OWNER))

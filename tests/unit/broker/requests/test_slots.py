@@ -1,4 +1,5 @@
 import asyncio
+from typing import Any
 
 import pytest
 from answers import Answers
@@ -55,7 +56,7 @@ async def test_a_resource_is_set_and_taken_away(house: House) -> None:
     ],
     ids=lambda one: one if isinstance(one, str) else "",
 )
-async def test_what_there_cannot_be_is_refused_and_nothing_is_set(house: House, sets: dict[str, object], message: str) -> None:
+async def test_what_there_cannot_be_is_refused_and_nothing_is_set(house: House, sets: dict[str, Any], message: str) -> None:
     with pytest.raises(Refused, match=message) as refused:
         set_slots(call(**sets), house.desk, lambda: None)
     assert refused.value.code is Code.INVALID_ARGUMENT
