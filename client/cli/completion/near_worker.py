@@ -13,6 +13,7 @@ from ...sockets.connection import Connection
 from .jobs import UNFINISHED
 
 if TYPE_CHECKING:
+    from ...config.contexts import Context
     from .line import Wish
 
 # For the connection, the handshake and all answers together.
@@ -28,20 +29,21 @@ def ask(wish: Wish) -> list[job_pb2.Job]:
 
     Raises `Refused` and OSError if there is no worker to ask.
     """
-    connection = _connect(wish)
-    return [] if connection is None else ask_over(connection, wish, time.monotonic() + PATIENCE_SECONDS)
+    if (context := resolve_running(wish.context)) is None:
+        return []
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    return ask_over(_connection(context), wish, deadline)
 
 
 def ask_for_schedules(wish: Wish) -> list[request_pb2.ScheduleInfo]:
     """Return the schedules that one may see there, those that came before patience ended; raises as `ask` does."""
-    connection = _connect(wish)
-    return [] if connection is None else schedules_over(connection, time.monotonic() + PATIENCE_SECONDS)
+    if (context := resolve_running(wish.context)) is None:
+        return []
+    deadline = time.monotonic() + PATIENCE_SECONDS
+    return schedules_over(_connection(context), deadline)
 
 
-def _connect(wish: Wish) -> Connection | None:
-    context = resolve_running(wish.context)
-    if context is None:
-        return None
+def _connection(context: Context) -> Connection:
     return Connection(context.endpoint, context.server_key, load(context.identity_path), connect_timeout=PATIENCE_SECONDS)
 
 
