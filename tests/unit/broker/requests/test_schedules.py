@@ -12,6 +12,7 @@ from jobwire.broker.requests import schedules
 from jobwire.broker.requests.call import Call
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
+from jobwire.broker.store import schedule_rows
 from jobwire.keys.rights import Member
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.naming import AttemptKey
@@ -146,10 +147,10 @@ async def test_a_schedule_brings_files_that_the_worker_has(house: House) -> None
 
 async def test_more_schedules_than_a_member_may_have_and_a_full_disk_are_refused(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
     await add(house)
-    monkeypatch.setattr(schedules, "MOST_SCHEDULES", 1)
+    monkeypatch.setattr(schedule_rows, "MOST_SCHEDULES", 1)
     another = adding(id=b"2" * 16, name="tock")
     refused = await refusal(house, add_schedule=another)
-    assert (refused.code, refused.message) == (Code.RESOURCE_EXHAUSTED, "ada has 1 schedules, which is the limit")
+    assert (refused.code, refused.message) == (Code.RESOURCE_EXHAUSTED, "there are 1 schedules of this member, which is the limit")
     # One that was added already is answered as before, and others have a limit of their own.
     assert (await add(house)).name == "tick"
     assert (await add(house, BOB)).name == "tick"
