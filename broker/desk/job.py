@@ -118,7 +118,8 @@ class Job:
     wants: Wants = PLAIN
     gpus: tuple[str, ...] = ()
 
-    # The date before which it does not start, in microseconds UTC; 0: it waits for no time. `State.deadlines` says when it is due.
+    # Before this its next attempt does not start, on the scale of ages.py, which no clock that is set changes; 0: it waits for no time.
+    # `State.deadlines` says when it is due.
     not_before_us: int = 0
     # The attempts before the current one, in their order.
     earlier: list[Attempt] = field(default_factory=list)

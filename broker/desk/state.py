@@ -102,7 +102,7 @@ class State:
 
     def wait(self, job: Job, moment: Moment, wait_us: int) -> None:
         """Let a job that is not in a line of the queue wait so long from this moment on; `Due` ends that."""
-        job.not_before_us = moment.now_us + wait_us
+        job.not_before_us = moment.aged_us + wait_us
         self.deadlines.set(job, moment.passed_us + wait_us)
 
     def enqueue(self, job: Job) -> None:

@@ -193,7 +193,7 @@ _STEPS = (
     CREATE INDEX jobs_by_proof ON jobs (proof) WHERE shares_proof IS NOT NULL;
     """,
     # A row of jobs tells of the last attempt; here are those before it. The log_bytes of a job that has ended are of all its attempts.
-    # not_before: the date before which it does not start, 0: none. never_retried: whatever its spec says; its store was rebuilt.
+    # not_before: it does not start before, on the scale of ages.py, 0: none. never_retried: whatever its spec says; its store was rebuilt.
     """
     CREATE TABLE attempts (
         job INTEGER NOT NULL, n INTEGER NOT NULL, pid INTEGER NOT NULL, started_at INTEGER NOT NULL, ended_at INTEGER NOT NULL,

@@ -64,7 +64,7 @@ class EndedAttempt(NamedTuple):
 
 
 class Retried(NamedTuple):
-    """Attempts that ended and are not recorded yet, and the date before which the one that follows does not start; 0: none."""
+    """Attempts that ended and are not recorded yet, and before when the one that follows does not start (ages.py); 0: none."""
 
     attempts: Sequence[EndedAttempt]
     not_before_us: int = 0

@@ -16,8 +16,8 @@ from .consequences import ended_for_good
 from .facts import take_in
 
 
-def hear(turn: Turn, facts: Iterable[Fact]) -> None:
-    """Take facts in: the next phases of jobs, their events, and who is to be told."""
+def hear(turn: Turn, facts: Iterable[Fact], *, found: bool = False) -> None:
+    """Take facts in: the next phases of jobs, their events, and who is to be told. `found`: at the start of the desk."""
     state = turn.state
     settled: list[AttemptKey] = []
     for fact in facts:
@@ -37,12 +37,12 @@ def hear(turn: Turn, facts: Iterable[Fact]) -> None:
                 if fact.stuck:
                     turn.effects.append(Tell(job, Word.STUCK))
             case _:
-                _hear_life(turn, job, fact)
+                _hear_life(turn, job, fact, found=found)
     if settled:
         turn.effects.append(Settle(settled))
 
 
-def _hear_life(turn: Turn, job: Job, fact: Started | Ended) -> None:
+def _hear_life(turn: Turn, job: Job, fact: Started | Ended, *, found: bool) -> None:
     if job.attempt.pid != fact.pid:
         job.attempt.since_us = since(turn.moment, fact.started_at_us)
     if turn.state.broken and job.batch is not None and RunKey(job.key.owner, job.batch.id) in turn.state.broken:
@@ -56,15 +56,21 @@ def _hear_life(turn: Turn, job: Job, fact: Started | Ended) -> None:
         if is_final(job, fact.outcome):
             ended_for_good(turn, job)
         else:
-            _try_again(turn, job)
+            _try_again(turn, job, found=found)
 
 
-def _try_again(turn: Turn, job: Job) -> None:
-    """Let the next attempt wait for its turn: until the end of this one is durable, and for its delay, which counts from that end."""
+def _try_again(turn: Turn, job: Job, *, found: bool) -> None:
+    """Let the next attempt wait for its turn: until the end of this one is durable, and for its delay.
+
+    That counts from now. Only of an end that was found at the start of the desk, nothing but its date tells how long ago it was: the
+    clocks of worker and supervisor follow the machine's at different times, so that their dates may differ by as much as it was set.
+    """
     state, moment = turn.state, turn.moment
     job.following = next_attempt(job, moment.passed_us)
     turn.retrying.append(job)
-    left_us = since(moment, job.attempt.ended_at_us) + delay_us(job) - moment.passed_us
+    left_us = delay_us(job)
+    if found:
+        left_us += since(moment, job.attempt.ended_at_us) - moment.passed_us
     if left_us > 0:
         state.wait(job, moment, left_us)
     state.queue.add(job.key, job.batch, job.priority, ready=False, wants=job.wants)

@@ -44,7 +44,7 @@ def take_up(turn: Turn, facts: Sequence[Fact], edges: Mapping[JobKey, Sequence[E
         batch = next(iter(of_run.values())).batch
         if batch is not None and batch.broken_by:
             break_run(turn, run, batch.broken_by, stops=batch.on_failure is OnFailure.STOP_REST)
-    hear(turn, facts)
+    hear(turn, facts, found=True)
     for job, way in ways.items():
         if way is TakeUp.COUNT_AS_RUNNING and job.changed_limit_ms is not None and job.attempt.phase in LIMITED:
             turn.effects.append(LimitTime(job.attempt.key, job.changed_limit_ms))
@@ -54,8 +54,8 @@ def take_up(turn: Turn, facts: Sequence[Fact], edges: Mapping[JobKey, Sequence[E
 
 
 def _wait_on(turn: Turn, job: Job, way: TakeUp) -> None:
-    """Let a job that waits for a time do so for the rest of it. A clock that was set back meanwhile makes that no longer than it was."""
-    left_us = job.not_before_us - turn.moment.now_us
+    """Let a job that waits for a time do so for the rest of it. Never longer than it was: the scale may be another one."""
+    left_us = job.not_before_us - turn.moment.aged_us
     if job.earlier:
         left_us = min(left_us, delay_after_us(job, job.earlier[-1]))
     job.not_before_us = 0

@@ -265,6 +265,26 @@ async def test_a_clock_that_was_set_back_makes_no_delay_longer(house: House) -> 
     house.engine.effects.clear()
 
 
+async def test_a_clock_that_was_set_forward_makes_no_delay_shorter(house: House) -> None:
+    await fail_once(house)
+    await house.durable()
+    house.set_by = 86_400_000_000
+    await house.restart()
+    assert house.desk.starts_in_us(house.live[key(1)]) == pytest.approx(10_000_000, abs=10)
+    house.engine.effects.clear()
+
+
+async def test_a_delay_counts_from_when_the_end_is_heard_whatever_the_clock_of_the_supervisor_says(house: House) -> None:
+    house.set_by = 86_400_000_000
+    await house.restart()
+    house.engine.effects.clear()
+    house.set_by = 0
+    await fail_once(house)
+    await house.durable()
+    assert house.desk.starts_in_us(house.live[key(1)]) == pytest.approx(10_000_000, abs=10)
+    house.engine.effects.clear()
+
+
 async def test_an_end_that_was_not_recorded_before_a_crash_is_followed_by_one_attempt(house: House) -> None:
     house.now = 5_000_000
     await house.accept(asked())
