@@ -143,12 +143,13 @@ class House:
         wait_until(self.is_whole, "a supervisor that has taken over", PATIENCE_SECONDS)
         self.close_gap()
 
-    def signal(self, victim: Victim, number: int) -> None:
-        """Send a signal, if it is running."""
+    def signal(self, victim: Victim, number: int) -> int:
+        """Send a signal, if it is running; return the pid that got it, or 0."""
         pid = self.pid_of(victim)
         with suppress(ProcessLookupError):
             if pid:
                 os.kill(pid, number)
+        return pid
 
     def start(self) -> House:
         """Start the worker, if it is not running."""

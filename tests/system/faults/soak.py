@@ -253,9 +253,12 @@ class Soak:
 
     def _stand_still(self) -> None:
         victim = self._random.choice(list(Victim))
-        self.scene.house.signal(victim, signal.SIGSTOP)
+        pid = self.scene.house.signal(victim, signal.SIGSTOP)
         self._interrupted.wait(self._random.uniform(0.05, _LONGEST_STILL_SECONDS))
-        self.scene.house.signal(victim, signal.SIGCONT)
+        # The same one: while one pair takes over from another, there are two.
+        with suppress(ProcessLookupError):
+            if pid:
+                os.kill(pid, signal.SIGCONT)
 
     def _say_progress(self, seconds: float) -> None:
         heard = len(self.scene.everything.heard)
