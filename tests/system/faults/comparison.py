@@ -84,7 +84,7 @@ def compare(
         say(f"{stranger} ran or is stored, and nobody ordered it")
     ends = {order.id: promises.End(row.attempt, row.outcome) for order in orders if (row := by_id.get(order.key_id)) and row.outcome}
     may_be_stopped = stopped | promises.stopped_by_runs(orders, ends)
-    account.problems += promises.broken(orders, ends, written, stopped, [event for seq, event in events if seq > 0])
+    account.problems += promises.broken(orders, ends, written, stopped, [event for seq, event in events if seq > 0], house.worker.slots)
     for order in orders:
         row = by_id.get(order.key_id)
         if row is None:

@@ -34,14 +34,21 @@ class End(NamedTuple):
 _Ends = Mapping[str, End]
 
 
-def broken(orders: Sequence[Order], ends: _Ends, written: Ledger, stopped: Collection[str], events: Sequence[event_pb2.Event]) -> list[str]:
-    """Return a sentence for each promise that was broken. `stopped`: ids that somebody wanted to stop."""
+def broken(
+    orders: Sequence[Order],
+    ends: _Ends,
+    written: Ledger,
+    stopped: Collection[str],
+    events: Sequence[event_pb2.Event],
+    slots: int = SLOTS,
+) -> list[str]:
+    """Return a sentence for each promise that was broken. `stopped`: ids that somebody wanted to stop. `slots`: of the worker."""
     may_be_stopped = {*stopped, *stopped_by_runs(orders, ends)}
     return [
         *_of_attempts(orders, ends, written, may_be_stopped),
         *_of_conditions(orders, ends, written, may_be_stopped),
         *_of_runs(orders, ends, stopped, events),
-        *_of_shares(orders, written),
+        *_of_shares(orders, written, slots),
         *_of_times(orders, written),
     ]
 
@@ -138,7 +145,7 @@ def _of_runs(orders: Sequence[Order], ends: _Ends, stopped: Collection[str], eve
             broken_by.setdefault(order.run, order)
 
 
-def _of_shares(orders: Sequence[Order], written: Ledger) -> Iterator[str]:  # noqa: C901 -- a check for each kind of share
+def _of_shares(orders: Sequence[Order], written: Ledger, slots: int) -> Iterator[str]:  # noqa: C901 -- a check for each kind of share
     """Check that no two had the same GPU, or were alone, at once, and that all together never had more than there is."""
     turns: list[tuple[int, bool, Order, str]] = []
     for order in orders:
@@ -158,7 +165,7 @@ def _of_shares(orders: Sequence[Order], written: Ledger) -> Iterator[str]:  # no
             if order.only_one and what.only_one == order.only_one:
                 yield f"{name} and {other} ran at once, each of which is the only one of {order.only_one}"
         running[name] = order
-        for resource, most in (("cpus", SLOTS), ("gpus", GPUS), ("licences", LICENCES)):
+        for resource, most in (("cpus", slots), ("gpus", GPUS), ("licences", LICENCES)):
             if (taken := sum(getattr(what, resource) for what in running.values())) > most:
                 yield f"with {name} {taken} {resource} are taken, and there are {most}: {sorted(running)}"
 
