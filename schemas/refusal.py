@@ -59,6 +59,8 @@ class Reason(enum.IntEnum):
     CHANGED = 29
     NO_SUCH_FILE = 30
     STARTED = 31
+    NO_SUCH_SCHEDULE = 32
+    NAME_TAKEN = 33
 
 
 class Refused(Exception):  # noqa: N818 -- a fact in the past tense; a refusal is an answer, not an error of ours

@@ -13,7 +13,7 @@ from ...schemas.frames import LARGEST_OTHER_MESSAGE
 from ...schemas.generated import request_pb2
 from ...schemas.job import State
 from ...schemas.naming import ID_BYTES, JobKey, format_id, name_problem
-from ...schemas.refusal import Code, Refused
+from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.wire_codec import key_to_wire, outcome_to_wire, state_to_wire
 from ..desk.admission import check_precedence
 from ..engine import Engine
@@ -188,7 +188,7 @@ def _find(member: Member, request: request_pb2.QuerySchedule, timetable: Timetab
 
 
 def _no_such(what: str) -> Refused:
-    return Refused(Code.NOT_FOUND, f"there is no schedule {what}", "list the schedules: jobwire schedule list")
+    return Refused(Code.NOT_FOUND, f"there is no schedule {what}", "list the schedules", reason=Reason.NO_SUCH_SCHEDULE)
 
 
 def _reply(call: Call, parts: Parts, schedule: Schedule) -> None:

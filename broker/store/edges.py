@@ -194,4 +194,4 @@ def _unknown(after: After, position: int, execute: _Execute, owner: bytes) -> Re
         message = f"the job {format_id(after.job)} that it is to wait for has ended and was forgotten, and with it how it ended"
         return Refused(Code.NOT_FOUND, message, "leave that condition out", position, Reason.FORGOTTEN)
     message = f"there is nothing to wait for: {described(after)} is not known to this worker as yours"
-    return Refused(Code.NOT_FOUND, message, "list your jobs: jobwire list -a", position, Reason.NO_SUCH_JOB)
+    return Refused(Code.NOT_FOUND, message, "list your jobs", position, Reason.NO_SUCH_JOB)

@@ -30,7 +30,7 @@ def add(execute: Execute, write: AddSchedule) -> None:
         return
     if execute("SELECT 1 FROM schedules WHERE owner = ? AND name = ?", (new.owner, new.name)).fetchone():
         what = f"there is a schedule {new.name} already"
-        write.result = Refused(Code.ALREADY_EXISTS, what, f"jobwire schedule rm {new.name} removes it; or choose another name")
+        write.result = Refused(Code.ALREADY_EXISTS, what, "choose another name, or remove that one", reason=Reason.NAME_TAKEN)
         return
     # Counted here, as many requests to add one can be written at once.
     if (count := execute("SELECT count(*) FROM schedules WHERE owner = ?", (new.owner,)).fetchone()[0]) >= MOST_SCHEDULES:

@@ -8,6 +8,8 @@ _NEXT_STEPS = {
     Reason.DISK_FULL: "free space and try again: jobwire forget removes ended jobs, jobwire stop stops one that writes too much",
     Reason.ID_TAKEN: "omit --id, or submit exactly the same job",
     Reason.NO_SUCH_JOB: "jobwire list -a shows your jobs",
+    Reason.NO_SUCH_SCHEDULE: "jobwire schedule list shows them",
+    Reason.NAME_TAKEN: "choose another name, or remove that one with jobwire schedule rm",
     Reason.NOT_ENDED: "jobwire stop ends it",
     Reason.STDIN_NOT_KEPT: "give it again: jobwire rerun JOB < FILE",
     Reason.STORE_DAMAGED: "on its machine: jobwire worker stop, then jobwire worker rebuild",

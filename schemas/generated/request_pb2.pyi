@@ -58,6 +58,8 @@ class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASON_CHANGED: _ClassVar[Reason]
     REASON_NO_SUCH_FILE: _ClassVar[Reason]
     REASON_STARTED: _ClassVar[Reason]
+    REASON_NO_SUCH_SCHEDULE: _ClassVar[Reason]
+    REASON_NAME_TAKEN: _ClassVar[Reason]
 
 class Stream(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -136,6 +138,8 @@ REASON_FILES_MISSING: Reason
 REASON_CHANGED: Reason
 REASON_NO_SUCH_FILE: Reason
 REASON_STARTED: Reason
+REASON_NO_SUCH_SCHEDULE: Reason
+REASON_NAME_TAKEN: Reason
 STREAM_UNSPECIFIED: Stream
 STREAM_STDOUT: Stream
 STREAM_STDERR: Stream
