@@ -44,6 +44,9 @@ class _Trace(enum.Enum):
     QUEUED = enum.auto()
 
 
+# What a field of 64 bits can hold.
+_LARGEST = 1 << 64
+
 _UNSEEN = "its end was not seen: supervisor and keeper were both dead, and there is neither a process nor an outcome"
 _RESTARTED = "how it ended is not known: the machine was restarted while it ran"
 _UNKNOWN = "the machine was restarted when it was about to start, so whether it ran is not known"
@@ -74,11 +77,7 @@ def outcome_of(fields: Message) -> Outcome:
         fields["sentence"],
         # An outcome file is written before the leader is reaped, and the first three are known only after that.
         ResourceUse(
-            fields.get("user_us", 0),
-            fields.get("system_us", 0),
-            fields.get("max_resident_bytes", 0),
-            fields.get("cpu_us", 0),
-            fields.get("peak_memory_bytes", 0),
+            *(_count(fields.get(used, 0)) for used in ("user_us", "system_us", "max_resident_bytes", "cpu_us", "peak_memory_bytes")),
             *(fields[moved] if fields.get(moved, -1) >= 0 else None for moved in ("read_bytes", "written_bytes")),
         ),
         fields["stdout_bytes"],
@@ -88,6 +87,11 @@ def outcome_of(fields: Message) -> Outcome:
         fields.get("stderr_problem", ""),
         fields.get("stdin_problem", ""),
     )
+
+
+def _count(told: int) -> int:
+    """Return a number of what was used; 0 (not known) for one that cannot be: it must not cost the end of the job."""
+    return told if 0 <= told < _LARGEST else 0
 
 
 def could_not_start(launch: Launch, sentence: str) -> Ended:

@@ -31,7 +31,7 @@ def describe(context: str, status: WorkerStatus) -> Iterator[tuple[str, str]]:
         return
     running, queued = _with_yours(status.running, status.your_running), _with_yours(status.queued, status.your_queued)
     yield "slots", f"{status.slots}{_in_use(status)}, jobs running: {running}, queued: {queued}"
-    for stock in status.stocks or ():
+    for stock in status.resources or ():
         if stock.name == MEMORY:
             yield stock.name, f"{format_size(stock.total)}, reserved: {format_size(stock.used) if stock.used else 'none'}"
         elif stock.name != SLOTS:
@@ -52,7 +52,7 @@ def describe(context: str, status: WorkerStatus) -> Iterator[tuple[str, str]]:
 
 def _in_use(status: WorkerStatus) -> str:
     """Return how many slots are in use, if that is not the number of jobs that run."""
-    used = next((stock.used for stock in status.stocks or () if stock.name == SLOTS), 0)
+    used = next((stock.used for stock in status.resources or () if stock.name == SLOTS), 0)
     return f", in use: {used}" if used > (status.running or 0) else ""
 
 
@@ -68,6 +68,6 @@ def record(context: str, status: WorkerStatus) -> dict[str, Any]:
     """Return it for `--json`. What the worker does not tell is null."""
     written = {field.name: getattr(status, field.name) for field in fields(status)}
     up = written.pop("up")
-    stocks = written.pop("stocks")
+    stocks = written.pop("resources")
     written["resources"] = None if stocks is None else {stock.name: {"total": stock.total, "used": stock.used} for stock in stocks}
     return {"context": context, **written, "key": format_public(status.key), "up_us": None if up is None else up // _MICROSECOND}

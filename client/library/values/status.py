@@ -28,7 +28,7 @@ class WorkerStatus:
     `key`: its public key, 32 bytes. `name`, `role`, `rights`: yours in its roster. `running` and `queued` count the jobs of everybody,
     `your_running` and `your_queued` your own. `load`: averages over 1, 5 and 15 minutes. `disk_free_bytes`, `disk_bytes`: of the disk of
     its state folder. `refuses`: why it takes no new jobs. `members`: how many its roster has; `roster_problem`: why the roster's file is
-    not in force. The latter two are told to an admin; any member learns that there is a problem. `stocks`: what there is for jobs.
+    not in force. The latter two are told to an admin; any member learns that there is a problem. `resources`: what there is for jobs.
     `memory_problem`: why it does not limit the memory of jobs, whatever they ask for.
     """
 
@@ -54,7 +54,7 @@ class WorkerStatus:
     members: int | None = None
     roster_problem: str | None = None
     memory_problem: str | None = None
-    stocks: tuple[Stock, ...] | None = None
+    resources: tuple[Stock, ...] | None = None
 
 
 def status_request(hello: request_pb2.HelloReply) -> request_pb2.Request | None:
@@ -100,7 +100,7 @@ def read_status(endpoint: str, hello: request_pb2.HelloReply, answer: object) ->
         roster_problem=said.roster_problem or None,
         memory_problem=said.memory_problem or None,
         slots=said.slots or hello.slots,
-        stocks=read_stocks(said.stocks) or None,
+        resources=read_stocks(said.stocks) or None,
     )
 
 

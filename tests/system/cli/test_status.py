@@ -50,7 +50,7 @@ def test_a_broken_roster_is_shouted_at_admins_until_it_is_fixed(own_home: Home, 
 def test_near_and_far_and_to_programs_the_same_things_have_the_same_names(own_home: Home, worker: Worker) -> None:
     [far] = own_home.records("status")
     [near] = own_home.records("worker", "status", "--state", str(worker.state))
-    shared = {"endpoint", "key", "version", "slots", "running", "queued", "disk_free_bytes", "roster_problem"}
+    shared = {"endpoint", "key", "version", "slots", "running", "queued", "disk_free_bytes", "roster_problem", "memory_problem"}
     assert far.keys() & near.keys() == shared
     assert all(far[name] == near[name] for name in shared - {"disk_free_bytes"})
 

@@ -271,6 +271,7 @@ def test_events_are_printed_as_they_happen_and_continue_after_a_cursor(home: Hom
     assert events[2]["outcome"] == job["outcome"]
     assert set(events[0]) == {
         *("cursor", "kind", "at", "id", "owner", "name", "labels", "batch", "attempt", "process", "pid", "sentence", "outcome"),
+        "next_delay_ms",
     }
 
 

@@ -62,7 +62,7 @@ def test_slots_are_changed_while_jobs_run_and_stay_so_after_a_restart(worker: Wo
         worker.start()
         status = client.status()
         assert status.slots == 1
-        assert {stock.name: stock[1:] for stock in status.stocks or ()}["license"] == (2, 0)
+        assert {stock.name: stock[1:] for stock in status.resources or ()}["license"] == (2, 0)
         assert not runs(fourth)
         end(tmp_path, second)
         end(tmp_path, third)

@@ -159,7 +159,8 @@ class Cgroup:
         if self._used_before_us is None:
             return 0
         self._used_us = read_cpu_us(self.path)
-        return 0 if self._used_us is None else self._used_us - self._used_before_us
+        # The kernel's sum was seen to be smaller than before; then it tells nothing.
+        return 0 if self._used_us is None else max(0, self._used_us - self._used_before_us)
 
     def release(self) -> None:
         """Return it to the pool; no process may be running in it."""
