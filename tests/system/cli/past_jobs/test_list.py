@@ -54,7 +54,7 @@ def test_what_finds_nothing_says_so_and_what_there_is_not_is_refused(past: Home)
     assert past.jobwire("list", "-a", "--name", "nobody").stderr == b"jobwire: no matching jobs\n"
     said = past.jobwire("list", "-a", "--batch", "typo", status=1).stderr
     assert b"there is no batch typo" in said
-    assert b"--columns id,batch,run" in said
+    assert b"jobwire list --runs" in said
     # A submitter learns of no other member, not even whether there is one.
     for member in ("admin", "stranger"):
         assert b"may not see others' jobs" in past.jobwire("list", "--user", member, status=1).stderr
