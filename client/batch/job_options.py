@@ -207,7 +207,7 @@ def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobS
         priority=understand("priority", parse_priority, wishes.priority) or 0,
         held=wishes.hold,
         stderr_to_stdout=wishes.stderr_to_stdout,
-        retry=retry_of(wishes),
+        retry=retry_of(wishes.retry, wishes.retry_delay, wishes.retry_backoff, wishes.retry_on_exit),
         memory_bytes=understand("memory", parse_size, wishes.memory),
         nice=understand("nice", parse_nice, wishes.nice),
         umask=understand("umask", parse_umask, wishes.umask),

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Iterable
 from functools import partial
-from typing import TYPE_CHECKING
 
 from ...schemas import retry
 from ...schemas.refusal import Code, Refused
@@ -13,21 +12,23 @@ from ...schemas.retry import MOST_RETRIES, RetryRule
 from ...schemas.text.durations import parse_duration
 from .option_values import Misunderstood, understand
 
-if TYPE_CHECKING:
-    from .job_options import Wishes
-
 _STATUSES = "write exit statuses such as 6,28"
 
 
-def retry_of(wishes: Wishes) -> RetryRule | None:
-    """Return what the options of a job say about its retries; None: there are none.
+def retry_of(
+    retries: str | int | None,
+    retry_delay: str | float | None,
+    retry_backoff: str | float | None,
+    retry_on_exit: str | Iterable[int] | None,
+) -> RetryRule | None:
+    """Return what the options of a job of these names say about its retries; None: there are none.
 
     Raises `Misunderstood`.
     """
-    most = understand("retry", parse_count, wishes.retry)
-    delay_ms = understand("retry_delay", parse_duration, wishes.retry_delay)
-    backoff = understand("retry_backoff", parse_backoff, wishes.retry_backoff)
-    on_exit = understand("retry_on_exit", parse_statuses, wishes.retry_on_exit)
+    most = understand("retry", parse_count, retries)
+    delay_ms = understand("retry_delay", parse_duration, retry_delay)
+    backoff = understand("retry_backoff", parse_backoff, retry_backoff)
+    on_exit = understand("retry_on_exit", parse_statuses, retry_on_exit)
     if most is None:
         for key, said in (("retry_delay", delay_ms), ("retry_backoff", backoff), ("retry_on_exit", on_exit)):
             if said is not None:
