@@ -1,7 +1,7 @@
 """An alarm at a moment of one of the kernel's clocks, on the loop.
 
-The loop's own timers stand still while the machine is suspended, and know nothing of the time of day. timerfd_create(2) has both: an alarm
-of CLOCK_BOOTTIME counts the time in suspend, and one of CLOCK_REALTIME rings at its time of day and as soon as that clock is set.
+The loop's own timers stop while the machine is suspended, and do not follow the time of day. Those of timerfd_create(2) do: an alarm of
+CLOCK_BOOTTIME counts the time in suspend, and one of CLOCK_REALTIME rings at its time of day and as soon as that clock is set.
 """
 
 from __future__ import annotations

@@ -123,7 +123,7 @@ class Dependencies:
                     del self._dependants[target]
 
     def consequences(self, most: int) -> Iterator[Consequence]:
-        """Iterate over the next consequences, each of which is told once; what is told of them meanwhile comes behind."""
+        """Iterate over at most so many of the next consequences, each of them once. Those that come up meanwhile are added at the end."""
         while self._due and most:
             part = list(islice(self._due[0], 1))
             if not part:

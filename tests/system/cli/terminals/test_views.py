@@ -68,7 +68,7 @@ def test_a_run_is_watched_left_and_returned_to_on_terminals_of_any_size(tmux: Tm
     tmux.until("raw 1")
     tmux.until("status 1")
 
-    # A terminal that can show nothing of the kind gets lines.
+    # A terminal that cannot move its cursor gets plain lines.
     let_go(1)
     tmux.run("clear-history")
     tmux.type(f"clear; TERM=dumb jw sweep -n dumb-{{i}} -- {script} {{i}} ::: i=1..2", "Enter")

@@ -1,4 +1,4 @@
-"""What a terminal is told of waits, and when."""
+"""What a command says on a terminal about what it waits for, and when."""
 
 from __future__ import annotations
 
