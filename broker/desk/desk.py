@@ -250,6 +250,8 @@ class Desk:
                 self._clock.not_before(fact.ended_at_us if isinstance(fact, Ended) else fact.started_at_us)
 
     def _carry_out(self, decision: Decision) -> None:
+        for fact, error in decision.failures:
+            _log.error("%s of job %s could not be taken in", type(fact).__name__, fact.key.job, exc_info=error)
         for effect in decision.effects:
             try:
                 self._carry_out_one(effect)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 from ...schemas.generated import event_pb2
+from ..engine import Fact
 from ..store.writes import CapacityChange, Width
 from .effects import Effect, Reply
 from .inputs import Moment
@@ -19,6 +20,8 @@ class Decision:
 
     effects: list[Effect] = field(default_factory=list, init=False)
     writes: list[int] = field(default_factory=list, init=False)
+    # Facts that could not be taken in, each with the bug that kept them out.
+    failures: list[tuple[Fact, Exception]] = field(default_factory=list, init=False)
     # Whether `Reconsidered` is the next input: what may start now is chosen when these effects have left, and nobody waits for that.
     reconsiders: bool = field(default=False, init=False)
 

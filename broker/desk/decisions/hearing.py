@@ -17,29 +17,38 @@ from .facts import take_in
 
 
 def hear(turn: Turn, facts: Iterable[Fact], *, found: bool = False) -> None:
-    """Take facts in: the next phases of jobs, their events, and who is to be told. `found`: at the start of the desk."""
-    state = turn.state
+    """Take facts in: the next phases of jobs, their events, and who is to be told. `found`: at the start of the desk.
+
+    A fact that cannot be taken in, which is a bug, costs only itself: it is among the failures of the turn.
+    """
     settled: list[AttemptKey] = []
     for fact in facts:
-        job = state.live.get(fact.key.job)
-        if job is None or job.attempt.key != fact.key:
-            if isinstance(fact, Ended):
-                # Recorded before the last restart, or of another attempt than the current one, but the engine was not notified.
-                settled.append(fact.key)
-            continue
-        if job.attempt.phase in ENDED:
-            continue
-        match fact:
-            case Paused():
-                turn.effects += state.pauses.hear(job, paused=fact.paused, why=fact.why)
-            case Delayed():
-                job.attempt.delayed_by = fact.why
-                if fact.stuck:
-                    turn.effects.append(Tell(job, Word.STUCK))
-            case _:
-                _hear_life(turn, job, fact, found=found)
+        try:
+            _hear_one(turn, fact, settled, found=found)
+        except Exception as error:  # noqa: BLE001 -- the others are facts about other jobs, and would not come again before a restart
+            turn.failures.append((fact, error))
     if settled:
         turn.effects.append(Settle(settled))
+
+
+def _hear_one(turn: Turn, fact: Fact, settled: list[AttemptKey], *, found: bool) -> None:
+    job = turn.state.live.get(fact.key.job)
+    if job is None or job.attempt.key != fact.key:
+        if isinstance(fact, Ended):
+            # Recorded before the last restart, or of another attempt than the current one, but the engine was not notified.
+            settled.append(fact.key)
+        return
+    if job.attempt.phase in ENDED:
+        return
+    match fact:
+        case Paused():
+            turn.effects += turn.state.pauses.hear(job, paused=fact.paused, why=fact.why)
+        case Delayed():
+            job.attempt.delayed_by = fact.why
+            if fact.stuck:
+                turn.effects.append(Tell(job, Word.STUCK))
+        case _:
+            _hear_life(turn, job, fact, found=found)
 
 
 def _hear_life(turn: Turn, job: Job, fact: Started | Ended, *, found: bool) -> None:
@@ -48,7 +57,8 @@ def _hear_life(turn: Turn, job: Job, fact: Started | Ended, *, found: bool) -> N
     if turn.state.broken and job.batch is not None and RunKey(job.key.owner, job.batch.id) in turn.state.broken:
         # No further job of its run starts, and no further attempt either.
         job.never_retried = True
-    turn.events.setdefault(job, []).extend(take_in(job, fact, turn.moment.now_us))
+    events = take_in(job, fact, turn.moment.now_us)
+    turn.events.setdefault(job, []).extend(events)
     if isinstance(fact, Ended):
         job.attempt.delayed_by = ""
         turn.state.queue.release(job.key)

@@ -11,7 +11,7 @@ from jobwire.broker.engine import Delayed, Paused
 from jobwire.broker.streams.news import NewsFilter
 from jobwire.keys.limits import Limits
 from jobwire.schemas.generated import event_pb2
-from jobwire.schemas.job import OutcomeKind
+from jobwire.schemas.job import Outcome, OutcomeKind, ResourceUse
 from jobwire.schemas.refusal import Code, Refused
 
 
@@ -59,6 +59,27 @@ async def test_a_whole_life_is_published_when_it_is_durable(house: House) -> Non
     assert watching.seen[2:] == ["finished 7", "flush"]
     house.engine.expect(("settled", attempt(1)))
     assert kinds(house) == ["QUEUED", "STARTED", "FINISHED"]
+
+
+async def test_a_fact_that_fits_in_no_message_costs_no_other_job_its_end(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    _, second = (await house.accept(asked(1), asked(2))).jobs
+    house.desk.hear([started(1), started(2)])
+    impossible = ended(1)._replace(outcome=Outcome(OutcomeKind.EXITED, use=ResourceUse(cpu_us=-1)))
+    house.desk.hear([impossible, ended(2, 5)])
+    await house.durable()
+    assert second.key not in house.desk.live
+    house.engine.expect(("start", attempt(1)), ("start", attempt(2)), ("settled", attempt(2)))
+    assert [record.message.split()[0] for record in caplog.records if record.levelname == "ERROR"] == ["Ended"]
+
+
+async def test_a_fact_that_no_life_allows_costs_no_other_job_its_start(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    first, second = (await house.accept(asked(1), asked(2))).jobs
+    first.attempt.phase = Phase.QUEUED
+    house.desk.hear([started(1), started(2)])
+    await house.durable()
+    assert second.attempt.pid
+    assert any("could not be taken in" in record.message for record in caplog.records)
+    house.engine.expect(("start", attempt(1)), ("start", attempt(2)))
 
 
 async def test_the_same_id_with_the_same_spec_is_the_same_job(house: House) -> None:
