@@ -104,8 +104,8 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
     finally:
         if watch is not None:
             watch.close()
-        needs_no_worker = daemon is None or daemon.desk.is_idle or (watch is not None and watch.loss)
-        if engine is not None and passed_on is None and needs_no_worker:
+        nothing_runs = daemon is None or daemon.desk.needs_no_engine or (watch is not None and watch.loss)
+        if engine is not None and passed_on is None and nothing_runs:
             # The supervisor is not needed once its jobs have ended. It cancels this when the next worker sends hello.
             await engine.retire()
         # The engine first: facts that arrive from now on are sent again to the next worker, and must not reach a desk that closes.

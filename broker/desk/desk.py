@@ -147,6 +147,11 @@ class Desk:
         return not self._state.live
 
     @property
+    def needs_no_engine(self) -> bool:
+        """Whether no job has been handed to the engine; some may wait."""
+        return all(job.attempt.phase in WAITING for job in self._state.live.values())
+
+    @property
     def runs(self) -> Mapping[RunKey, Mapping[JobKey, Job]]:
         """The jobs of each run of a batch that have not ended."""
         return self._state.runs

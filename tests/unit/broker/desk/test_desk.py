@@ -2,7 +2,7 @@ import asyncio
 from dataclasses import replace
 
 import pytest
-from desk_house import OWNER, House, asked, attempt, ended, key, started
+from desk_house import OWNER, House, asked, asked_with, attempt, ended, key, started
 
 from jobwire.broker.desk import desk
 from jobwire.broker.desk.job import BatchRun, Job, StopOrder
@@ -43,6 +43,16 @@ async def test_a_job_is_recorded_before_it_is_started(house: House) -> None:
     assert house.store.read("SELECT state FROM jobs") == [(1,)]
     house.engine.expect(("start", attempt(1)))
     assert job.attempt.phase is Phase.LAUNCHED
+
+
+async def test_jobs_that_only_wait_need_no_engine(house: House) -> None:
+    running, held = (await house.accept(asked(1), asked_with(2, held=True))).jobs
+    assert not house.desk.needs_no_engine
+    house.desk.hear([started(1), ended(1)])
+    await house.durable()
+    assert (list(house.desk.live), house.desk.needs_no_engine) == ([held.key], True)
+    assert running.attempt.outcome is not None
+    house.engine.expect(("start", attempt(1)), ("settled", attempt(1)))
 
 
 async def test_a_whole_life_is_published_when_it_is_durable(house: House) -> None:
