@@ -275,6 +275,12 @@ def rebuild(
         typer.echo(f"{name:<12} {count}")
     for name in found.left_out[:_JOBS_SHOWN]:
         _say(f"jobwire: no job can be read from {folder / layout.LOGS / name}; it is left unchanged")
+    if found.settings:
+        _say(f"jobwire: set by an operator, and kept: {', '.join(found.settings)}")
+    if found.schedules:
+        _say(f"jobwire: kept, but paused: {', '.join(found.schedules)}; start the worker, then: jobwire schedule resume NAME")
+    if found.unread:
+        _say(f"jobwire: schedules or settings may be missing: {found.unread}")
     _say("jobwire: queued jobs are lost; start the worker and submit them again")
 
 

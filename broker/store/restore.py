@@ -1,4 +1,4 @@
-"""Rebuild a store from what is known about its jobs. Knows no log folder: the jobs are passed in.
+"""Rebuild a store from what is known about its jobs, and from what can be read of the old one. Knows no log folder: the jobs are passed in.
 
 A new store has a new id: cursors of the old one are refused, and so are starts that were first tried against it.
 Ages count from dates, as nothing else is left, but not from a date in the future.
@@ -7,7 +7,7 @@ Ages count from dates, as nothing else is left, but not from a date in the futur
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from ...schemas.clock import wall_us
@@ -18,14 +18,16 @@ from ..desk.events import change_of, event_of, retried
 from ..desk.job import Job
 from ..desk.life import STORED, WAITING, Phase
 from . import tables
+from .salvage import Salvaged, salvage
+from .schedule_writes import ScheduleRow
 from .statements import Rows
 from .writes import Added, AddJobs, Change, ChangeJobs, EventRow, NewRow
 
 _JOBS_A_WRITE = 500
 
 
-def restore(path: Path, jobs: Iterable[Job]) -> None:
-    """Write a new store with these jobs, in their order.
+def restore(path: Path, jobs: Iterable[Job], old: Path | None = None, is_sound: Callable[[ScheduleRow], bool] = lambda _: True) -> Salvaged:
+    """Write a new store with these jobs, in their order, and return what else was taken over from the old one, if there is one.
 
     Raises sqlite3.Error or OSError; then nothing that was written is valid.
     """
@@ -37,7 +39,9 @@ def restore(path: Path, jobs: Iterable[Job]) -> None:
         waiting = iter(jobs)
         while part := list(itertools.islice(waiting, _JOBS_A_WRITE)):
             _write(rows, part)
+        salvaged = salvage(old, connection, is_sound) if old is not None else Salvaged()
         connection.execute("COMMIT")
+        return salvaged
     finally:
         connection.close()
 

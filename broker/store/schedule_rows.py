@@ -85,6 +85,18 @@ def read_all(read: Read) -> list[ScheduleRow]:
     return list(map(_row, read(f"SELECT {_COLUMNS} FROM schedules ORDER BY row")))  # noqa: S608 -- our own text
 
 
+def read_each(execute: Execute) -> tuple[list[ScheduleRow], int]:
+    """Return the schedules of a store that may be damaged, and how many of its rows are none."""
+    found = []
+    unreadable = 0
+    for row in execute(f"SELECT {_COLUMNS} FROM schedules ORDER BY row"):  # noqa: S608 -- our own text
+        try:
+            found.append(_row(row))
+        except (ValueError, TypeError, AttributeError):
+            unreadable += 1
+    return found, unreadable
+
+
 def jobs_of_all(read: Read) -> list[tuple[int, bytes]]:
     """Return the rows of schedules, each with the id of a job that it started lately."""
     return [(schedule, job) for schedule, job in read("SELECT schedule, job FROM firings WHERE job <> x''")]

@@ -11,7 +11,8 @@ If a job was retried, its last attempt counts, and those before it are recorded.
 not known.
 
 What only the store knew is lost: queued jobs, runs of batches, the proofs of requests, events, forgotten ids. So a start that was first
-sent to the old store is never run: it is refused because it names that store's id, see broker/requests/start.py.
+sent to the old store is never run: it is refused because it names that store's id, see broker/requests/start.py. Schedules and what an
+operator has set are taken over from the old store as far as it can be read; schedules are paused, see broker/store/salvage.py.
 """
 
 from __future__ import annotations
@@ -19,13 +20,17 @@ from __future__ import annotations
 import contextlib
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from google.protobuf.message import DecodeError
+
 from ...broker.desk.job import Attempt, Job
 from ...broker.desk.life import Phase
+from ...broker.schedules.schedule import Schedule
 from ...broker.store import restore, soundness
+from ...broker.store.schedule_writes import ScheduleRow
 from ...keys.private_files import sync_folder
 from ...schemas import spec as specs
 from ...schemas.brought_files import BroughtFile, FileKind
@@ -53,7 +58,10 @@ _NEVER_TRIED = "it was accepted but not started before the store was lost; it ma
 
 @dataclass(slots=True)
 class Rebuilt:
-    """The result of a rebuild. `left_out`: folders without a readable job; `kept`: the new name of the old store, if there was one."""
+    """The result of a rebuild. `left_out`: folders without a readable job; `kept`: the new name of the old store, if there was one.
+
+    `schedules`, `settings`: what was taken over from it; `unread`: why there may have been more, empty if there was not.
+    """
 
     damage: str
     kept: str = ""
@@ -62,6 +70,9 @@ class Rebuilt:
     starting: int = 0
     lost: int = 0
     left_out: list[str] = field(default_factory=list)
+    schedules: Sequence[str] = ()
+    settings: Sequence[str] = ()
+    unread: str = ""
 
 
 def demand_sound(state: Path) -> None:
@@ -102,7 +113,8 @@ def rebuild(state: Path, *, force: bool = False) -> Rebuilt:
     lock = StateLock(state)
     try:
         _demand_reach(state / layout.LOGS)
-        damage = _strange_log(state) or (_damage_of(path, force=force) if soundness.exists(path) else _missing(state))
+        strange = _strange_log(state)
+        damage = strange or (_damage_of(path, force=force) if soundness.exists(path) else _missing(state))
         if not damage and not soundness.exists(path):
             raise Refused(Code.NOT_FOUND, f"{state} has neither a store nor logs", "nothing to do: a worker creates a new store")
         if not damage and not force:
@@ -111,7 +123,7 @@ def rebuild(state: Path, *, force: bool = False) -> Rebuilt:
                 f"the store {path} is intact; there is nothing to do",
                 "to rebuild it nevertheless, without the data that only the store has: --force",
             )
-        return _rebuild(state, Rebuilt(damage))
+        return _rebuild(state, Rebuilt(damage), strange)
     finally:
         lock.release()
 
@@ -139,13 +151,16 @@ def _missing(state: Path) -> str:
     return f"it is missing or empty, although there are logs of {count} jobs" if count else ""
 
 
-def _rebuild(state: Path, found: Rebuilt) -> Rebuilt:
+def _rebuild(state: Path, found: Rebuilt, strange: str) -> Rebuilt:
     path = state / layout.STORE
     fresh = state / f"{layout.STORE}.new"
     for end in _SIDE_FILES:
         fresh.with_name(f"{fresh.name}{end}").unlink(missing_ok=True)
     try:
-        restore.restore(fresh, _read_all(str(state / layout.LOGS), found))
+        # A log of another store would be read as part of this one.
+        old = path if not strange and soundness.exists(path) else None
+        salvaged = restore.restore(fresh, _read_all(str(state / layout.LOGS), found), old, _is_schedule)
+        found.schedules, found.settings, found.unread = salvaged._replace(problem=salvaged.problem or strange)
         fresh.chmod(0o600)
         kept = f"{layout.STORE}.set-aside-{format_time(wall_us())}"
         for end in _SIDE_FILES:
@@ -157,6 +172,17 @@ def _rebuild(state: Path, found: Rebuilt) -> Rebuilt:
     except (OSError, sqlite3.Error) as error:
         raise Refused(Code.UNAVAILABLE, f"the store could not be rebuilt in {state}: {error}", "fix that and run it again") from error
     return found
+
+
+def _is_schedule(row: ScheduleRow) -> bool:
+    try:
+        Schedule.of(row)
+    except Refused:
+        # It can be read, but not followed here: its time zone may be missing. The worker says so.
+        return True
+    except (ValueError, TypeError, DecodeError):
+        return False
+    return True
 
 
 def _names(logs: Path) -> Iterator[tuple[str, FolderName | None]]:

@@ -9,6 +9,9 @@ from pathlib import Path
 import pytest
 
 from jobwire.broker.engine import Launch
+from jobwire.broker.store import schedule_rows, tables
+from jobwire.broker.store.schedule_writes import AddSchedule, ScheduleRow
+from jobwire.schemas import spec as specs
 from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.spec import JobSpec
 from jobwire.worker.state import folders, job_files, layout, rebuild
@@ -74,3 +77,28 @@ def test_of_two_folders_of_one_attempt_one_is_a_copy(tmp_path: Path) -> None:
     found = rebuild.rebuild(state)
     assert stored(state) == [(2, 4, 8)]
     assert found.left_out == [older.name]
+
+
+def test_schedules_and_settings_of_the_old_store_are_kept(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    make_run(state, 1, 7, START, START + SECOND)
+    spec = specs.to_wire(JobSpec((b"true",))).SerializeToString()
+    # A time zone that this machine does not have is no damage; a spec that cannot be read is.
+    rows = [("nightly", spec, "@daily", "UTC"), ("far", spec, "@daily", "Moon/Crater"), ("torn", b"\xff", "@daily", "UTC")]
+    with closing(tables.connect(state / layout.STORE)) as store:
+        tables.prepare(store, state / layout.STORE)
+        for number, (name, raw, cron, zone) in enumerate(rows):
+            row = ScheduleRow(
+                0, b"o" * 32, bytes([number]) * 16, name, raw, cron, zone, 1, 1, paused=False, fired_upto_us=1, waiting=(), proof=b""
+            )
+            schedule_rows.add(store.execute, AddSchedule(row))
+        store.execute("INSERT INTO capacity (name, value, proof) VALUES ('slots', '3', x'')")
+    found = rebuild.rebuild(state, force=True)
+    assert (list(found.schedules), list(found.settings), found.unread) == (
+        ["nightly", "far"],
+        ["slots=3"],
+        "the schedule torn cannot be read",
+    )
+    with closing(sqlite3.connect(state / layout.STORE)) as store:
+        assert store.execute("SELECT name, paused FROM schedules").fetchall() == [("nightly", 1), ("far", 1)]
+    assert stored(state) == [(1, 4, 7)]
