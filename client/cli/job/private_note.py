@@ -9,6 +9,9 @@ from ....schemas.spec import JobSpec
 from ...config import contexts
 from ..terminal.screen import say
 
+# Whoever waits for a job that starts so soon does not restart the machine meanwhile.
+_SOON_MS = 600_000
+
 
 def tell_of_private(context: str, what: str) -> None:
     """Say so if the context is the private worker; `what`: what starts later."""
@@ -21,8 +24,10 @@ def tell_of_start(context: str, specs: Iterable[JobSpec]) -> None:
     now_us, is_past, is_later = wall_us(), False, False
     for spec in specs:
         if spec.start_at_us is not None or spec.start_in_ms is not None:
-            at_us = now_us + 1 if spec.start_at_us is None else spec.start_at_us
-            is_past, is_later = is_past or at_us <= now_us, is_later or at_us > now_us
+            if spec.start_at_us is None:
+                is_later = is_later or (spec.start_in_ms or 0) > _SOON_MS
+            else:
+                is_past, is_later = is_past or spec.start_at_us <= now_us, is_later or spec.start_at_us > now_us
     if is_past:
         say("--at is a time that is past, so the job starts at once")
     if is_later:
