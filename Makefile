@@ -43,7 +43,7 @@ soak: $(VENV)/.installed-dev
 	$(BIN)/python tests/system/faults/soak.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 fuzz: $(VENV)/.installed-dev
-	for target in frames batch_files rosters identities; do nice $(BIN)/python tests/fuzz/fuzz.py $$target --count $(COUNT) || exit 1; done
+	for target in frames batch_files conversions rosters identities; do nice $(BIN)/python tests/fuzz/fuzz.py $$target --count $(COUNT) || exit 1; done
 
 schemas: $(VENV)/.installed-dev
 	$(BIN)/python schemas/generate.py

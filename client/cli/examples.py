@@ -28,6 +28,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
         "jobwire sweep --parallel 4 gzip -t ::: *.gz",
         "jobwire sweep --dry-run ping -c 1 {} :::: hosts.txt",
     ),
+    "jobwire convert": (
+        "jobwire convert job.sh -o job.toml",
+        "jobwire convert -- parallel -j 4 --retries 3 gzip {} ::: a.log b.log",
+        "find . -name '*.log' -print0 | jobwire convert -- xargs -0 -n 1 gzip",
+    ),
     "jobwire rerun": ("jobwire rerun last --follow", "jobwire rerun --failed nightly"),
     "jobwire list": ("jobwire list -a", "jobwire list --failed --since 1d --limit 20"),
     "jobwire show": ("jobwire show last",),

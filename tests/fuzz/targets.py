@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import contextlib
 import tempfile
+import tomllib
 from collections.abc import Callable, Sequence
 from functools import cache
 from pathlib import Path
@@ -17,6 +18,7 @@ from jobwire.broker.requests.start import _read_batch, _read_jobs
 from jobwire.broker.streams.news import read_filter
 from jobwire.client.batch.batch_file import read_batch
 from jobwire.client.batch.job_options import Surroundings
+from jobwire.client.conversion.convert import FORMS, Origin, convert_command, convert_text
 from jobwire.keys import identity, roster_text, signature
 from jobwire.keys.rights import ROLES, Member
 from jobwire.schemas import bounds, large, spec
@@ -90,6 +92,23 @@ def batch_files(data: bytes) -> None:
 @cache
 def _around() -> Surroundings:
     return Surroundings(Path(tempfile.gettempdir()) / "no-such-folder")
+
+
+def conversions(data: bytes) -> None:
+    """Convert what was written for other tools; what comes out is a batch file, if none of its values is too large for a job."""
+    text = data.decode("utf-8", "replace")
+
+    def read(file: str) -> str:
+        return text if file != "gone" else ""
+
+    for form in (None, *FORMS):
+        with contextlib.suppress(Refused):
+            made = convert_text(text, Origin("text", "", "/srv"), read, form)
+            tomllib.loads(made.text)
+            with contextlib.suppress(Refused):
+                read_batch(made.text.encode(), "made", _around())
+    with contextlib.suppress(Refused):
+        convert_command(["xargs", *text.split()], Origin("xargs", "", "/srv"), read)
 
 
 def rosters(data: bytes) -> None:
@@ -182,6 +201,23 @@ argv = ["p", "{a}{b}{c.k}", "{index}", "{name}"]
 env = { A = "{a}" }
 for_each = { a = [1, "two"], zip = { b = "0.1..0.2..0.1", c = [{ k = "v" }, { k = true }] } }
 """
+_SLURM = b"""#!/bin/bash -l
+#SBATCH --job-name=train --array=1-20%4  # indexes
+#SBATCH -t 1-02:30:00 --mem=2G -c 2 -N 1 -n2 --gres=gpu:a100:1 -d singleton
+#SBATCH --signal=B:USR1@60 --export=ALL,X="a b" --begin=now+1hour --nice=5
+echo "$SLURM_ARRAY_TASK_ID {item} $SLURM_JOB_ID"
+"""
+_FORMER = [
+    _SLURM,
+    b"parallel -j4 --colsep '\\t' 'gzip {1.} > {/}.gz' ::: a.txt b/c.txt :::+ 1 2\n",
+    b"cat values | xargs -n 2 -P 3 -d '\\n' echo x\n",
+    b"xargs -I{} mv {} {}.old < list\n",
+    b"#DISBATCH PREFIX ( cd /x\n#DISBATCH SUFFIX )\necho a | b\n#DISBATCH BARRIER CHECK\n#DISBATCH REPEAT 5 start 2 echo\n",
+]
+_OF_FORMER = [
+    *(b"#SBATCH --", b"--array=", b"--mem=", b"-n ", b"parallel ", b"xargs ", b" ::: ", b" :::: ", b"{}", b"{.}", b"{1/}", b"{item}"),
+    *(b"{{x}}", b"| ", b"< "),
+]
 _COMMANDS = b"echo 'one' \"two\"\n# no command\nsh -c 'exit 3'\n\nenv A=b\n"
 
 TARGETS = {
@@ -204,6 +240,7 @@ TARGETS = {
             b"1..3",
         ],
     ),
+    "conversions": Target(conversions, _FORMER, _OF_FORMER),
     "rosters": Target(rosters, _rosters(), [b"[[member]]\n", b"name = ", b"key = ", b"role = ", b"streams = 1\n", b"[member.limits]\n"]),
     "identities": Target(
         identities,

@@ -69,6 +69,25 @@ def divide(line: str) -> Line:
     return Line(words, unexpanded)
 
 
+def cut(line: str) -> list[str]:
+    """Return the commands of a line as they are written, and between each two of them the operator: `|`, `<`, `&&`."""
+    parts = [""]
+    at = 0
+    begins = True
+    while at < len(line):
+        if line[at] == "#" and begins:
+            break
+        piece = _PIECE.match(line, at)
+        assert piece is not None
+        if piece["operator"]:
+            parts += [piece[0], ""]
+        else:
+            parts[-1] += piece[0]
+        begins = bool(piece["blank"] or piece["operator"])
+        at = piece.end()
+    return parts
+
+
 def _only_a_shell(line: str, at: int) -> str:
     """Return the beginning of a command that only a shell understands; empty if there is none."""
     if found := _ASSIGNMENT.match(line, at):

@@ -186,6 +186,11 @@ COMMANDS: dict[str, Command] = {
         ("--get", "PATH[:DEST]...", "Fetch a file or folder from the job's own folder when it has ended."),
         ("-h --help", "", "Show this message and exit."),
     ), ("COMMAND [ARG]... ::: VALUES...",), ends_options=True),
+    "jobwire convert": Command("Turn a Slurm script, or a command line of GNU parallel or xargs, into a batch file.", (
+        ("-o --output", "FILE", "Where to write the batch file. - is standard output, the default."),
+        ("--from", "FORM", "What the file is: slurm, parallel, xargs, lines. Default: what it looks like."),
+        ("-h --help", "", "Show this message and exit."),
+    ), ("FILE|-- COMMAND [ARG]...",), ends_options=False),
     "jobwire rerun": Command("Run jobs again, with everything as it was.", (
         ("--failed", "", "Only jobs that failed; those that have not ended are left out."),
         ("--id", "UUID", "Id of the new job or run: the same id never starts a second one."),

@@ -1,0 +1,92 @@
+"""`jobwire convert`: a batch file of what was written for Slurm, GNU parallel or xargs."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ....schemas.refusal import Code, Refused
+from ...batch.batch_file import LARGEST_FILE
+from ...batch.octets import as_typed, to_text
+from ...batch.reading import STDIN, read_whole
+from ...conversion.convert import FORMS, Converted, Origin, convert_command, convert_text
+from .. import exit_status
+from ..arguments import understanding
+from ..exit_status import BadInput, Ending
+from ..terminal.screen import flush, say, write_text
+
+_STANDARD = "-"
+_HOW = "name a file, or give a command: jobwire convert -- parallel -j 4 gzip ::: *.log"
+
+
+def convert(
+    what: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="FILE|-- COMMAND [ARG]...", help="What to convert: a file, - for standard input, or a command line itself."),
+    ] = None,
+    *,
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="FILE", help="Where to write the batch file. - is standard output, the default.")
+    ] = "-",
+    from_: Annotated[
+        str | None, typer.Option("--from", metavar="FORM", help=f"What the file is: {', '.join(FORMS)}. Default: what it looks like.")
+    ] = None,
+) -> None:
+    """Turn a Slurm script, or a command line of GNU parallel or xargs, into a batch file.
+
+    What cannot be turned is named by line, with what to do instead. Exits with 1 if something essential is missing in the batch file, which
+    is written all the same. Nothing is submitted.
+    """
+    if not what or not what[0]:
+        raise BadInput(_HOW)
+    if from_ is not None and from_ not in FORMS:
+        raise BadInput(f"--from: {from_!r} is none of {', '.join(FORMS)}")
+    if not output:
+        raise BadInput("--output names no file; - is standard output")
+    with understanding():
+        converted, name = _convert([as_typed(word) for word in what], as_typed(output), from_)
+    _write(output, converted.text)
+    for remark in converted.remarks:
+        say(remark.sentence(name))
+    if not converted.is_whole:
+        say("something essential is missing, as said above; the batch file names it too")
+        raise Ending(exit_status.REFUSED)
+
+
+def _convert(words: list[str], output: str, form: str | None) -> tuple[Converted, str]:
+    here = to_text(os.getcwdb())  # noqa: PTH109 -- bytes: it need not be text
+    if len(words) > 1:
+        if form not in {None, words[0].rpartition("/")[2]} and (form, words[0]) != ("slurm", "sbatch"):
+            raise BadInput(f"--from {form} is for a file, and {words[0]} is a command")
+        return convert_command(words, Origin(words[0], "", here), _read), words[0]
+    (file,) = words
+    name = "standard input" if file == _STANDARD else file
+    # The batch names files relative to its own folder.
+    place = os.path.dirname(output) if output != _STANDARD and not output.startswith("/dev/") else ""  # noqa: PTH120 -- text
+    path = "" if file == _STANDARD else file if file.startswith("/") else os.path.relpath(file, place or ".")
+    return convert_text(_read(file), Origin(name, path, here), _read, form), name
+
+
+def _read(file: str) -> str:
+    name, source = ("standard input", STDIN) if file == _STANDARD else (file, os.fsencode(file))
+    try:
+        data = read_whole(source, LARGEST_FILE)
+    except (OSError, ValueError) as error:
+        raise BadInput(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}") from None
+    if len(data) > LARGEST_FILE:
+        raise Refused(Code.INVALID_ARGUMENT, f"{name} is too large for a batch", "divide it")
+    return to_text(data)
+
+
+def _write(output: str, text: str) -> None:
+    if output == _STANDARD:
+        write_text(text)
+        flush()
+        return
+    try:
+        Path(output).write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"{output} cannot be written: {error.strerror}") from None

@@ -1,0 +1,38 @@
+"""What is converted: where it came from, and how to read other files that it names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from ....schemas.refusal import Code, Refused
+
+STANDARD_INPUT = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Input:
+    """What a command line of another tool reads. `file`: what its shell gave it; `read` returns the text of a file, or of standard input.
+
+    `has_stdin`: whether standard input holds values. `producer`: the commands that would have written them.
+    """
+
+    read: Callable[[str], str]
+    file: str = ""
+    producer: str = ""
+    has_stdin: bool = False
+
+    def text(self, file: str, line: int, tool: str) -> str:
+        """Return the text of a file or, without a name, of standard input.
+
+        Raises `Refused(FAILED_PRECONDITION)` if it is not known.
+        """
+        if file not in {"", STANDARD_INPUT}:
+            return self.read(file)
+        if self.has_stdin:
+            return self.read(STANDARD_INPUT)
+        if self.producer:
+            what, how = f"what {tool} reads is written by a command: {self.producer}", f"{self.producer} | jobwire convert -- {tool} ..."
+        else:
+            what, how = f"{tool} reads its standard input, which is not here", f"... | jobwire convert -- {tool} ..."
+        raise Refused(Code.FAILED_PRECONDITION, f"line {line}: {what}", f"run it now, with the same words: {how}")

@@ -1,0 +1,164 @@
+"""Turn what was written for another tool into a batch file. Pure: texts in, a text and remarks out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from ...schemas.refusal import Code, Refused
+from ..batch.forms.shell_words import NotWords
+from .commands.command_list import convert_lines
+from .commands.parallel import convert_parallel
+from .commands.shell_line import Command, logical_lines, read_command
+from .commands.source import Input
+from .commands.xargs import convert_xargs
+from .draft import Draft
+from .remarks import Remark, Remarks
+from .slurm.batch_script import Script, convert_slurm
+from .slurm.directives import is_slurm
+from .slurm.said import Said, note_options
+
+NEWLINE = "\n"
+SLURM, PARALLEL, XARGS, LINES = FORMS = ("slurm", "parallel", "xargs", "lines")
+_COMMANDS = {PARALLEL: convert_parallel, XARGS: convert_xargs}
+_IN_WORDS = {
+    SLURM: "a script of Slurm",
+    PARALLEL: "a command line of GNU parallel",
+    XARGS: "a command line of xargs",
+    LINES: "a list of commands",
+}
+_BATCH = re.compile(r"\s*\[(?:batch|defaults|set|\[job\])\]", re.MULTILINE)
+_OTHER_SCHEDULERS = re.compile(r"^#(PBS|BSUB|\$ -|COBALT|OAR)", re.MULTILINE)
+
+
+class Converted(NamedTuple):
+    """A batch file, which form was read, and what there is to say about it."""
+
+    text: str
+    form: str
+    remarks: list[Remark]
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing essential was lost."""
+        return not any(remark.is_lost for remark in self.remarks)
+
+
+class Origin(NamedTuple):
+    """Where a text came from: its name in messages; its path as the batch is to name it, empty if there is none; and the current folder."""
+
+    name: str
+    path: str
+    folder: str
+
+
+def convert_text(text: str, origin: Origin, read: Callable[[str], str], form: str | None = None) -> Converted:
+    """Return what a file becomes. `read` returns the text of other files that it names.
+
+    Raises `Refused` if nothing can be made of it.
+    """
+    if (at := text.find("\0")) >= 0:
+        raise Refused(Code.INVALID_ARGUMENT, f"line {text.count(NEWLINE, 0, at) + 1}: there is a NUL byte, which text cannot have")
+    remarks = Remarks()
+    form = form or guess(text)
+    if form == SLURM:
+        draft = convert_slurm(text, Script(origin.path, origin.folder), {}, remarks)
+    elif form == LINES:
+        draft = convert_lines(text, remarks)
+    else:
+        command, others = _find(text, form)
+        for number in others:
+            remarks.lost(number, "this line is left out", f"only the command {form} on line {command.line} becomes a batch")
+        draft = _of_command(command, form, Input(read, command.input_file, command.producer), remarks)
+    return _finished(draft, form, origin.name, remarks)
+
+
+def convert_command(words: Sequence[str], origin: Origin, read: Callable[[str], str]) -> Converted:
+    """Return what a command line becomes, of `sbatch`, `parallel` or `xargs`; its values may be on standard input.
+
+    Raises `Refused` if nothing can be made of it.
+    """
+    if any("\0" in word for word in words):
+        raise Refused(Code.INVALID_ARGUMENT, "a word of the command has a NUL byte, which no program can be given")
+    remarks = Remarks()
+    program = words[0].rpartition("/")[2]
+    if program == "sbatch":
+        said: Said = {}
+        rest = note_options(words[1:], 0, said, remarks)
+        if not rest:
+            raise Refused(Code.INVALID_ARGUMENT, "sbatch is given no script", "name it: jobwire convert -- sbatch --array=1-10 job.sh")
+        script = Script(rest[0], origin.folder, rest[1:])
+        return _finished(convert_slurm(read(rest[0]), script, said, remarks), SLURM, rest[0], remarks)
+    if program not in _COMMANDS:
+        what = f"{program} is none of sbatch, parallel and xargs"
+        raise Refused(Code.INVALID_ARGUMENT, what, "jobwire submit -- COMMAND starts a command")
+    command = Command(0, list(words), [])
+    return _finished(_of_command(command, program, Input(read, has_stdin=True), remarks), program, origin.name, remarks)
+
+
+def guess(text: str) -> str:
+    """Return which form a text has.
+
+    Raises `Refused` for one that is none of them.
+    """
+    if is_slurm(text):
+        return SLURM
+    if _BATCH.search(text):
+        raise Refused(Code.INVALID_ARGUMENT, "this is a batch file", "jobwire batch FILE submits it")
+    if found := _OTHER_SCHEDULERS.search(text):
+        what = f"this is a script with lines #{found[1]}, which are not understood"
+        raise Refused(Code.INVALID_ARGUMENT, what, "write the options of its job by hand: jobwire submit --help")
+    for form in _COMMANDS:
+        try:
+            _find(text, form)
+        except Refused:
+            continue
+        return form
+    if text.startswith("#!"):
+        what = "this is a script without lines #SBATCH"
+        raise Refused(Code.INVALID_ARGUMENT, what, "jobwire submit --script FILE runs it; --from lines makes each line a job")
+    return LINES
+
+
+def _find(text: str, form: str) -> tuple[Command, list[int]]:
+    """Return the first command of a form, and the lines that hold others."""
+    found: Command | None = None
+    others: list[int] = []
+    for number, line in logical_lines(text):
+        try:
+            command = read_command(number, line, frozenset([form])) if found is None else None
+        except NotWords as problem:
+            raise Refused(
+                Code.INVALID_ARGUMENT, f"line {number}: {problem}", "jobwire convert -- COMMAND takes it from your shell"
+            ) from None
+        if command is None:
+            others.append(number)
+        else:
+            found = command
+    if found is None:
+        what = f"there is no command {form} in it"
+        raise Refused(Code.INVALID_ARGUMENT, what, f"give the command itself: jobwire convert -- {form} ...")
+    return found, others
+
+
+def _of_command(command: Command, form: str, given: Input, remarks: Remarks) -> Draft:
+    for word in dict.fromkeys(command.unexpanded):
+        if not word.startswith("{"):
+            instead = f"let your shell do it: jobwire convert -- {form} ..."
+            remarks.lost(command.line, f"{word} stays as it is, as no shell reads this", instead)
+    if command.rest:
+        remarks.lost(command.line, f"{command.rest} is left out", "jobwire logs RUN prints the output of all jobs")
+    return _COMMANDS[form](command.words, command.line, given, remarks)
+
+
+def _finished(draft: Draft, form: str, name: str, remarks: Remarks) -> Converted:
+    found = remarks.sorted()
+    comments = [f"Made by jobwire convert from {_IN_WORDS[form]}."]
+    if lost := [remark for remark in found if remark.is_lost]:
+        comments += ["", "This is missing:", *(f"  {remark.sentence(name)}" for remark in lost)]
+    return Converted(draft.text(_printable(comment) for comment in comments), form, found)
+
+
+def _printable(text: str) -> str:
+    return "".join(char if char.isprintable() else "?" for char in text)
