@@ -1,0 +1,2 @@
+/* Counts words; see words.c. */
+long count_words(const char *text);
