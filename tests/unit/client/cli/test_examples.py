@@ -2,10 +2,13 @@ import re
 import shlex
 
 import pytest
+from documents import ROOT
 
 from jobwire.client.cli.examples import EXAMPLES
 from jobwire.client.cli.main import VERBS, command_line, load
 from jobwire.client.cli.reference.definitions import read_commands
+
+COMING_FROM = ROOT / "docs/coming-from.md"
 
 
 def of_jobwire(example: str) -> list[str]:
@@ -28,6 +31,27 @@ def test_an_example_is_understood_by_the_parser(example: str) -> None:
         command = parts[arguments.pop(0)]
     # Raises what is wrong.
     command.make_context(verb, arguments).close()
+
+
+_COMMAND_IN_A_TABLE = re.compile(r"`((?:[^`]* )?jobwire [^`]*)`")
+_INSTEAD_OF = [
+    command.replace("\\|", "|")
+    for line in COMING_FROM.read_text().splitlines()
+    if line.startswith("|")
+    for command in _COMMAND_IN_A_TABLE.findall(line)
+]
+
+
+@pytest.mark.parametrize("typed", list(dict.fromkeys(_INSTEAD_OF)))
+def test_what_to_type_instead_of_the_command_of_another_tool_is_understood(typed: str) -> None:
+    for part in re.split(r" \| ", typed):
+        if "jobwire " not in part:
+            continue
+        verb, *arguments = shlex.split(part[part.index("jobwire ") :])[1:]
+        command = load(verb)
+        if parts := getattr(command, "commands", None):
+            command = parts[arguments.pop(0)]
+        command.make_context(verb, arguments).close()
 
 
 def test_an_example_stands_in_the_help_of_its_own_command() -> None:
