@@ -134,7 +134,10 @@ def _take_jobs(option: Given, draft: Draft, more: Table, line: int, remarks: Rem
 
 
 def _take_retries(option: Given, draft: Draft, more: Table, line: int, remarks: Remarks) -> None:  # noqa: ARG001 -- as above
-    if (times := _number(option.value, line, option.said)) > 1:
+    times = _number(option.value, line, option.said)
+    if times == 0:
+        remarks.lost(line, f"{option.said} 0 means without end", "retry = 100 is the most")
+    elif times > 1:
         # Those of parallel count the first attempt too.
         more["retry"] = min(times - 1, _MOST_RETRIES)
 

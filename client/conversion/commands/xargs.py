@@ -79,6 +79,8 @@ def convert_xargs(words: Sequence[str], line: int, given: Input, remarks: Remark
         raise Refused(Code.INVALID_ARGUMENT, f"line {line}: the command of xargs has no name")
     if not items:
         raise Refused(Code.INVALID_ARGUMENT, "xargs gets no argument from its input, so there is no job", "give it the lines it is to read")
+    if any("255" in word for word in command):
+        remarks.note(line, "xargs stops when a command exits with 255", 'on_failure = "cancel-rest" in [batch] stops after any failure')
     name = name_of(command[0].rpartition("/")[2])
     draft.head = {**({"name": name} if name else {}), **draft.head}
     more: Table = {"name": name} if name else {}

@@ -50,7 +50,7 @@ def convert_slurm(text: str, script: Script, over: Said, remarks: Remarks) -> Dr
     said: Said = {}
     for directive in read_directives(text, remarks):
         if rest := note_options(directive.words, directive.line, said, remarks):
-            remarks.note(directive.line, f"{' '.join(rest)} is no option, and means nothing")
+            remarks.note(directive.line, f"{' '.join(rest)} is no option: sbatch reads no line #SBATCH behind it, here they count")
     said |= over
     return _Conversion(text, script, said, remarks).draft()
 
@@ -222,6 +222,8 @@ class _Conversion:
 
     def _command(self) -> Table:
         """Return what runs the script: itself if its path is known, else its text."""
+        if "\r\n" in self._text:
+            self._remarks.lost(1, "lines end with CR LF, which sbatch refuses too", "dos2unix FILE")
         interpreter = shebang(self._text)
         if not interpreter:
             self._remarks.lost(1, "the first line names no interpreter, and sbatch refuses such a script", "begin it with #!/bin/bash")

@@ -130,7 +130,13 @@ def test_options_become_keys() -> None:
             "parallel --delay 1 echo ::: a",
             "parallel --halt now,fail=20% echo ::: a",
         ),
-        *("parallel echo {%} ::: a", "parallel echo {= s/a/b/ =} ::: a", "parallel --timeout 200% echo ::: a", "parallel -X echo ::: a"),
+        *(
+            "parallel echo {%} ::: a",
+            "parallel --retries 0 echo ::: a",
+            "parallel echo {= s/a/b/ =} ::: a",
+            "parallel --timeout 200% echo ::: a",
+            "parallel -X echo ::: a",
+        ),
         *("xargs -a words -p echo", "xargs -a words --process-slot-var=X echo"),
     ],
 )

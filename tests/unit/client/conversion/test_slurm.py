@@ -134,6 +134,19 @@ def test_directives_behind_the_first_command_are_not_read() -> None:
     assert [remark.line for remark in converted.remarks] == [7]
 
 
+def test_a_directive_with_further_words_counts_and_is_noted() -> None:
+    # sbatch reads no directive behind such a line, of the kind --job-name=Big simulation, without a word.
+    converted = convert("--job-name=Big simulation", "-c 4")
+    assert (job(converted)["name"], job(converted)["cpus"]) == ("Big", 4)
+    assert [(remark.line, remark.is_lost) for remark in converted.remarks] == [(2, False)]
+
+
+def test_a_script_from_windows_is_lost_as_sbatch_refuses_it() -> None:
+    converted = convert_text(script("-c 2").replace("\n", "\r\n"), HERE, read)
+    assert job(converted)["cpus"] == 2
+    assert "dos2unix" in next(remark.instead for remark in converted.remarks if remark.is_lost)
+
+
 def test_what_the_script_takes_from_slurm_is_set_or_named() -> None:
     converted = convert(
         "-c 2", body="echo $SLURM_JOB_NAME $SLURM_NTASKS\nrm -r /tmp/${SLURM_JOB_ID}\ncd $SLURM_TMPDIR\n# srun x\ntime srun x"
