@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..keys.rights import ROLES, Member, Right
+from ..keys.rights import Member, Right
 from ..schemas.capacity import SLOTS
 from ..schemas.generated import request_pb2
 from .desk.queue.queue import Queue
@@ -49,7 +49,7 @@ class Condition:
     def roster_problem(self, member: Member) -> str:
         """Return why the file of the roster is not in force, in as many words as this member may know; empty if it is."""
         problem = self.roster.problem
-        return problem if not problem or Right.ADMINISTER in ROLES[member.role] else _NOT_IN_FORCE
+        return problem if not problem or Right.ADMINISTER in member.rights else _NOT_IN_FORCE
 
     def describe(self, member: Member) -> request_pb2.StatusReply:
         """Return the condition of this moment, for a member."""
@@ -66,8 +66,8 @@ class Condition:
             disk_free_bytes=free,
             disk_bytes=total,
             refuses=shortage.message if shortage is not None else "",
-            rights=[right.value for right in Right if right in ROLES[member.role]],
-            members=self.roster.count() if Right.ADMINISTER in ROLES[member.role] else 0,
+            rights=[right.value for right in Right if right in member.rights],
+            members=self.roster.count() if Right.ADMINISTER in member.rights else 0,
             roster_problem=self.roster_problem(member),
             memory_problem=self.memory_problem(),
             slots=self.queue.slots,

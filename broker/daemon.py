@@ -19,14 +19,20 @@ from pathlib import Path
 from typing import Protocol, TypeVar
 
 from ..keys.handshake import Handshake
-from ..keys.identity import Identity
+from ..keys.holder import DESCRIPTION
+from ..keys.identity import KEY_BYTES, Identity
+from ..keys.limits import Limits
+from ..keys.rights import Member
 from ..keys.roster import RosterFile
 from ..keys.roster_changes import differences
 from ..keys.sockets import new_context
 from ..schemas.clock import Clock, wall_us
 from ..schemas.frames import NONCE_BYTES
+from ..schemas.naming import JobKey
 from .condition import Condition
+from .delegates import Delegates
 from .desk.desk import Desk
+from .desk.job import Job
 from .desk.queue.queue import Queue
 from .desk.state import State
 from .engine import Engine
@@ -100,6 +106,7 @@ class Daemon:
         self._parts = contextlib.ExitStack()
         self.endpoint = ""
         self.event_endpoint = ""
+        self._router: Endpoint | None = None
         # Called when an operator has set what there is for jobs.
         self.capacity_changed: Callable[[], object] = lambda: None
         try:
@@ -117,10 +124,16 @@ class Daemon:
         self._context = new_context()
         self._parts.callback(_close, self._context.term)
         self._bans = Bans()
-        handshake = self._own(Handshake(self._context, self._roster.by_curve, self._bans.is_banned))
+        # The desk's jobs, which it adds.
+        live: dict[JobKey, Job] = {}
+        description = str(settings.store.absolute().with_name(DESCRIPTION))
+        self._delegates = delegates = Delegates(self._identity, description, self._roster.member, live, self._cut_off_job)
+        handshake = self._own(Handshake(self._context, self._admit, self._bans.is_banned))
         self._own(EdgeReader(loop, handshake.socket, handshake.drain))
         self._news = News(self._store.id, self._nonce, self._store.head, time.monotonic)
-        self._publisher = self._own(Publisher(self._context, self._identity, loop, self._news, self._roster.limits_of, self._bans.ban))
+        self._publisher = self._own(
+            Publisher(self._context, self._identity, loop, self._news, self._limits_of, self._bans.ban, delegates.account)
+        )
         stored = kept.totals(self._store)
         self._ages = Ages(settings.store.parent, fresh=stored.jobs == 0 and self._store.head < stored.first_seq)
         self._forgetting = Forgetting(self._store, self._engine)
@@ -130,7 +143,7 @@ class Daemon:
         )
         capacity = self._engine.capacity
         queue = Queue(capacity.slots, lambda owner: self._roster.limits_of(owner).running_jobs)
-        state = State(queue, capacity=capacity)
+        state = State(queue, live, capacity=capacity)
         room = Room(settings.store.parent, settings.keep_free_bytes)
         self._shortage = room.shortage
         began = time.monotonic()
@@ -157,6 +170,7 @@ class Daemon:
                 limits_of=self._roster.limits_of,
                 shortage=self._shortage,
                 ended=self._job_ended,
+                delegates=delegates,
             )
         )
         self._timetable = self._own(Timetable(self._store, self.desk, state.live, self._roster.member, loop))
@@ -198,9 +212,12 @@ class Daemon:
             capacity_changed=lambda: self.capacity_changed(),  # noqa: PLW0108 -- it is set later
             of_schedules=Schedules(self._timetable, self._store, self._lookup, self._engine, self._roster.member, self._shortage, wall_us),
         )
-        reception = Reception(self._identity.public, self._nonce, self._roster.member, verbs, turns)
+        statement_of = self._delegates.statement
+        reception = Reception(self._identity.public, self._nonce, self._member_or_job, verbs, turns, statement_of)
         shares = self._own(Shares(self._loop.call_later, reception.take))
-        self._router = self._own(Endpoint(self._context, self._identity, self._loop, self._roster.limits_of, shares, self._bans.ban))
+        self._router = self._own(
+            Endpoint(self._context, self._identity, self._loop, self._limits_of, shares, self._bans.ban, self._delegates.account)
+        )
         self.endpoint = bind_with(self._router.bind, self._settings.listen, "--listen")
         # Only now, as it disconnects members; an earlier change is read at once.
         self._loop.add_reader(self._roster.fileno(), self._read_roster)
@@ -208,6 +225,24 @@ class Daemon:
         self._retention.open()
         self._timetable.open()
         self._file_sweep.open()
+
+    def _admit(self, curve_public: bytes) -> Member | None:
+        """Return who may come in with a CurveZMQ key: a member of the roster, or a job that acts for one."""
+        return self._roster.by_curve(curve_public) or self._delegates.by_curve(curve_public)
+
+    def _member_or_job(self, public: bytes) -> Member | None:
+        return self._roster.member(public) or self._delegates.acting(public)
+
+    def _limits_of(self, account: bytes) -> Limits:
+        """Return the limits of a member; those of all jobs together that act for it are the same."""
+        return self._roster.limits_of(account[:KEY_BYTES])
+
+    def _cut_off_job(self, public: bytes, account: bytes) -> None:
+        """Disconnect a job that acts for its owner no more, or has other rights than before."""
+        self._news.revoke_all(public, account)
+        self._publisher.cut_off(public)
+        if self._router is not None:
+            self._router.cut_off(public)
 
     def _job_ended(self) -> None:
         self._retention.look_soon()
@@ -223,8 +258,8 @@ class Daemon:
 
     def _read_roster(self) -> None:
         """Disconnect members whose entry changed or is gone; they may connect again with their present rights."""
-        before = self._roster.roster.members
-        if not self._roster.drain():
+        before, router = self._roster.roster.members, self._router
+        if router is None or not self._roster.drain():
             return
         for sentence in differences(before, self._roster.roster.members):
             _log.info("roster: %s", sentence)
@@ -232,7 +267,8 @@ class Daemon:
             if self._roster.member(member.key) != member:
                 self._news.revoke_all(member.key)
                 self._publisher.cut_off(member.key)
-                self._router.cut_off(member.key)
+                router.cut_off(member.key)
+                self._delegates.cut_off(member.key)
         self.desk.reconsider()
 
 

@@ -33,6 +33,11 @@ class Launch(NamedTuple):
     changed_limit_ms: int | None = None
     # The GPUs that it was handed out.
     gpus: tuple[str, ...] = ()
+    # What it finds in the file of its key, if it may start jobs.
+    key_text: bytes = b""
+    # The id of the job that started it, and how many jobs started each other before it: recorded with the logs.
+    started_by: bytes = b""
+    depth: int = 0
 
 
 class Run(NamedTuple):

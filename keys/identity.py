@@ -35,12 +35,21 @@ _OTHERS_MAY_READ = stat.S_IRWXG | stat.S_IRWXO
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """The keys of a person or machine. `public` is the Ed25519 public key, 32 bytes; the CURVE keys have 32 raw bytes each."""
+    """The keys of a person or machine. `public` is the Ed25519 public key, 32 bytes; the CURVE keys have 32 raw bytes each.
+
+    `acts_for`: the public key of the owner for whom it acts, if it is that of a job.
+    """
 
     public: bytes
     curve_public: bytes
     curve_secret: bytes = field(repr=False)
     seed: bytes = field(repr=False)
+    acts_for: bytes = b""
+
+    @property
+    def owner(self) -> bytes:
+        """The public key to which belong the jobs that it starts."""
+        return self.acts_for or self.public
 
     def sign(self, data: bytes) -> bytes:
         """Return an Ed25519 signature (RFC 8032), 64 bytes."""

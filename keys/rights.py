@@ -32,6 +32,10 @@ ROLES: dict[str, frozenset[Right]] = {
 }
 # Names that are reserved for later.
 RESERVED_ROLES = frozenset({"relay", "pairing"})
+# A job that may start jobs: what its owner may do, and no more than this.
+DELEGATE = "delegate"
+DELEGATED = frozenset({Right.SEE, Right.SUBMIT, Right.STOP})
+_ITS_JOBS = b"/jobs"
 
 # The right needed to do the same to a job of another member. Nobody submits in another's name.
 _TOWARDS_OTHERS = {
@@ -45,18 +49,57 @@ _TOWARDS_OTHERS = {
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """A member of the roster. `key` is the Ed25519 public key, `role` one of `ROLES`."""
+    """A member of the roster, or a job that acts for one. `key` is the Ed25519 public key of the member, `role` one of `ROLES`.
+
+    Of a job, `job` is its id, `acting` its own public key, `role` is `DELEGATE`, and `may_do` what it may do. It sees itself and the jobs
+    that it started.
+    """
 
     name: str
     key: bytes
     role: str
     limits: Limits = EVERYBODYS
+    job: bytes = b""
+    acting: bytes = b""
+    may_do: frozenset[Right] = frozenset()
+
+    @property
+    def rights(self) -> frozenset[Right]:
+        """What it may do."""
+        return self.may_do if self.job else ROLES[self.role]
+
+    @property
+    def public(self) -> bytes:
+        """The public key that it comes with and signs with."""
+        return self.acting or self.key
+
+    @property
+    def account(self) -> bytes:
+        """Who its connections, streams and requests are counted for: all jobs that act for one member count together, and not as that one.
+
+        So nothing that they do keeps the member from coming in to stop them.
+        """
+        return account_of_jobs(self.key) if self.job else self.key
+
+    def sees(self, job: bytes, started_by: bytes) -> bool:
+        """Return whether a job of this owner is one that it may know of; `started_by`: the id of the job that started it, or empty."""
+        return not self.job or self.job in (job, started_by)
+
+
+def account_of_jobs(owner: bytes) -> bytes:
+    """Return for whom everything is counted that the jobs cost which act for an owner."""
+    return owner + _ITS_JOBS
+
+
+def acting_for(owner: Member, name: str, job: bytes, acting: bytes) -> Member:
+    """Return what a job is that acts for a member with its own key; `name` is how it is called."""
+    return Member(name, owner.key, DELEGATE, owner.limits, job, acting, owner.rights & DELEGATED)
 
 
 def may(member: Member, right: Right, owner: bytes) -> bool:
     """Return whether `member` may do this to a job of `owner` (a public key). `right` is the plain one, `SEE` or `STOP`."""
     needed = right if owner == member.key else _TOWARDS_OTHERS.get(right)
-    return needed in ROLES[member.role]
+    return needed in member.rights
 
 
 def demand(member: Member, right: Right, owner: bytes, job: str = "") -> None:

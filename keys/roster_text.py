@@ -23,7 +23,7 @@ from ..schemas.text.msgspec_errors import Wrong, understand
 from ..schemas.text.sizes import parse_size
 from .identity import curve_public_of, parse_public
 from .limits import NAMES, SIZES, Limits, limit_problem
-from .rights import RESERVED_ROLES, ROLES, Member
+from .rights import DELEGATE, RESERVED_ROLES, ROLES, Member
 
 # Some editors put it before UTF-8.
 BYTE_ORDER_MARK = "\ufeff"
@@ -159,6 +159,8 @@ def role_problem(role: str) -> str:
     """Return what is wrong with a role; empty if it exists."""
     if role in RESERVED_ROLES:
         return f"the role {role!r} is not available yet"
+    if role == DELEGATE:
+        return f"the role {role!r} is that of jobs which act for a member; roles of members are {', '.join(ROLES)}"
     return "" if role in ROLES else f"there is no role {role!r}; roles are {', '.join(ROLES)}"
 
 

@@ -59,6 +59,8 @@ LENGTHS = {
     "Proof.audience": LONGEST_ID,
     "Proof.nonce": LONGEST_ID,
     "Proof.signature": LONGEST_ID,
+    # Refused whatever they are.
+    **dict.fromkeys((f"Delegation.{name}" for name in ("worker", "owner", "job", "key", "signature")), LONGEST_ID),
     "Hello.software": LONGEST_TEXT,
     "Start.first_store": LONGEST_ID,
     "Start.within": LONGEST_ID,

@@ -22,11 +22,15 @@ _GPU_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}")
 
 
 class Wants(NamedTuple):
-    """What a job takes while it runs: slots, amounts of other things sorted by name, and the name under which only one may run."""
+    """What a job takes while it runs: slots, amounts of other things sorted by name, and the name under which only one may run.
+
+    `level`: of a job that may start jobs, how many jobs started each other down to it; 0: it may start none.
+    """
 
     slots: int = 1
     others: tuple[tuple[str, int], ...] = ()
     only_one: str = ""
+    level: int = 0
 
     def amount(self, name: str) -> int:
         """Return how much of something it takes."""
@@ -36,13 +40,16 @@ class Wants(NamedTuple):
 PLAIN = Wants()
 
 
-def wants_of(spec: JobSpec) -> Wants:
-    """Return what a job with this spec takes; the same object for all that ask for nothing."""
-    if not (spec.cpus or spec.memory_bytes or spec.gpus or spec.resources or spec.only_one):
+def wants_of(spec: JobSpec, depth: int = 0) -> Wants:
+    """Return what a job with this spec takes; the same object for all that ask for nothing.
+
+    `depth`: how many jobs started each other before it, 0 if a person did.
+    """
+    if not (spec.cpus or spec.memory_bytes or spec.gpus or spec.resources or spec.only_one or spec.may_submit):
         return PLAIN
     own = ((MEMORY, spec.memory_bytes), (GPUS, spec.gpus))
     others = [*((name, amount) for name, amount in own if amount), *spec.resources]
-    return Wants(spec.cpus or 1, tuple(sorted(others)), spec.only_one)
+    return Wants(spec.cpus or 1, tuple(sorted(others)), spec.only_one, depth + 1 if spec.may_submit else 0)
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,17 @@ def to_connect(text: str) -> str:
     return f"tcp://{found['host']}:{found['port']}"
 
 
+def to_connect_here(endpoint: str) -> str:
+    """Return an endpoint on which something of this machine listens as one to connect to from here.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    host, port = split(endpoint)
+    if _names_no_host(host):
+        host = "[::1]" if host.startswith("[") else "127.0.0.1"
+    return to_connect(f"tcp://{host}:{port}")
+
+
 def to_listen(text: str) -> str:
     """Return `tcp://ADDRESS:PORT` for that or for `ADDRESS:PORT`; the address may be `*` or an interface, and `*` is any free port.
 

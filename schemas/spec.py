@@ -91,6 +91,8 @@ class JobSpec:
     # It does not start before this moment (microseconds since 1970), or before so much time has passed since it was accepted.
     start_at_us: int | None = None
     start_in_ms: int | None = None
+    # It gets a key with which it may start jobs for its owner.
+    may_submit: bool = False
 
     @property
     def has_folder(self) -> bool:
@@ -262,6 +264,8 @@ def digest(spec: JobSpec) -> bytes:  # noqa: C901, PLR0912 -- one step for each 
     for field, number in ((21, spec.start_at_us), (22, spec.start_in_ms)):
         if number is not None:
             fields.append((field, (b"%d" % number,)))
+    if spec.may_submit:
+        fields.append((31, ()))
     pieces: list[bytes] = []
     for field, parts in fields:
         pieces.append(b"%d:%d:" % (field, len(parts)))
@@ -309,6 +313,7 @@ def from_wire(message: job_pb2.JobSpec) -> JobSpec:
         only_one=message.only_one,
         start_at_us=message.start_at_us if message.HasField("start_at_us") else None,
         start_in_ms=message.start_in_ms if message.HasField("start_in_ms") else None,
+        may_submit=message.may_submit,
         terminal=TerminalSize(message.terminal.rows, message.terminal.columns) if message.HasField("terminal") else None,
         retry=retry.from_wire(message.retry) if message.HasField("retry") else None,
         memory_bytes=message.memory_bytes if message.HasField("memory_bytes") else None,
@@ -340,6 +345,7 @@ def to_wire(spec: JobSpec) -> job_pb2.JobSpec:
         only_one=spec.only_one,
         start_at_us=spec.start_at_us,
         start_in_ms=spec.start_in_ms,
+        may_submit=spec.may_submit,
         terminal=job_pb2.Terminal(rows=spec.terminal.rows, columns=spec.terminal.columns) if spec.terminal is not None else None,
         retry=retry.to_wire(spec.retry) if spec.retry is not None else None,
         memory_bytes=spec.memory_bytes,

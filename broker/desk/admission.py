@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...keys.rights import ROLES, Member, Right
+from ...keys.rights import Member, Right
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.spec import JobSpec
 
@@ -51,6 +51,6 @@ def check_precedence(member: Member, spec: JobSpec, index: int | None = None) ->
     if spec.priority > highest:
         message = f"the priority is {spec.priority}, and the roster allows this member at most {highest}"
         raise Refused(Code.PERMISSION_DENIED, message, "give the job a lower one", index)
-    if (spec.nice or 0) < 0 and Right.ADMINISTER not in ROLES[member.role]:
+    if (spec.nice or 0) < 0 and Right.ADMINISTER not in member.rights:
         message = f"{member.name} has the role {member.role}, which may not use nice values below 0, and {spec.nice} was given"
         raise Refused(Code.PERMISSION_DENIED, message, "use one from 0 to 19", index, Reason.ROLE)

@@ -12,6 +12,7 @@ from .decisions.changes import alter, set_capacity, set_width
 from .decisions.consequences import follow
 from .decisions.due import look_at_due, set_alarm
 from .decisions.hearing import hear
+from .decisions.lending import wait_for
 from .decisions.processes import signal, suspend
 from .decisions.records import choose_and_record, recorded, write_delayed
 from .decisions.recovery import take_up
@@ -19,6 +20,7 @@ from .decisions.starts import accepted, start
 from .decisions.stops import stop
 from .inputs import (
     Alter,
+    Await,
     Due,
     Facts,
     Following,
@@ -51,6 +53,8 @@ def decide(state: State, one: Input, moment: Moment | None) -> Decision:  # noqa
             _written(turn, one)
         case Facts():
             hear(turn, one.facts)
+        case Await():
+            wait_for(turn.state, one)
         case Start():
             start(turn, one)
         case Stop():

@@ -18,10 +18,10 @@ from ...schemas import fault_points
 from ...schemas.clock import Clock
 from ...schemas.frames import MOST_HELD_BYTES
 from ...schemas.generated import event_pb2
-from ...schemas.naming import JobKey
+from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
 from ..alarm import Alarm
-from ..engine import Ended, Engine, Expected, Fact, Started
+from ..engine import Ended, Engine, Expected, Fact, Launch, Started
 from ..retention.ages import Ages
 from ..store.queries import Lookup
 from ..store.schedule_writes import Fired
@@ -32,9 +32,9 @@ from .admission import check_held, check_waiting
 from .decide import decide
 from .dependencies import Dependencies
 from .effects import Continue, Effect, End, Hold, Launches, LimitTime, Publish, Reply, Settle, SignalAll, Tell, WakeAt, Word
-from .inputs import Accepted, Asked, Due, Facts, Following, Input, Moment, Reconsidered, Recovered, Start, WriteDelayed, Written
+from .inputs import Accepted, Asked, Await, Due, Facts, Following, Input, Moment, Reconsidered, Recovered, Start, WriteDelayed, Written
 from .job import BatchRun, Job, RunKey
-from .life import STORED, WAITING
+from .life import STORED, WAITING, WITH_ENGINE
 from .queue.stock import Stock
 from .state import State
 from .turn import Decision
@@ -50,8 +50,20 @@ class Publishing(Protocol):
         ...
 
 
+class Delegating(Protocol):
+    """What knows the keys of jobs that may start jobs."""
+
+    def admit(self, attempt: AttemptKey) -> bytes:
+        """Accept the key of an attempt from now on, and return the content of the file in which the job finds it."""
+        ...
+
+    def expel(self, attempts: Sequence[AttemptKey]) -> None:
+        """Accept the keys of these attempts no more, because they have ended."""
+        ...
+
+
 class Desk:
-    """Carries out decisions. `clock` gives dates, `ages` the time from which ages count.
+    """Carries out decisions. `clock` gives dates, `ages` the time from which ages count, `delegates` the keys of jobs that may start jobs.
 
     `shortage` returns why new jobs are refused at the moment, if so; `ended` is called when ends of jobs are durable and reported.
     """
@@ -70,6 +82,7 @@ class Desk:
         limits_of: Callable[[bytes], Limits],
         shortage: Callable[[], Refused | None],
         ended: Callable[[], None],
+        delegates: Delegating,
         alarm: Callable[[int, Callable[[], None]], Alarm] = Alarm,
     ) -> None:
         self._state = state
@@ -83,6 +96,7 @@ class Desk:
         self._limits_of = limits_of
         self._shortage = shortage
         self._ended = ended
+        self._delegates = delegates
         self._inbox: deque[Input] = deque()
         self._is_busy = False
         self._alarms = (alarm(time.CLOCK_BOOTTIME, self._ring), alarm(time.CLOCK_REALTIME, self._ring))
@@ -100,10 +114,14 @@ class Desk:
         proof: bytes,
         done: Callable[[Accepted | Refused], None],
         fired: Fired | None = None,
+        *,
+        started_by: bytes = b"",
+        depth: int = 0,
     ) -> None:
         """Accept all jobs or none; `done` is called when they are durable, before any of them starts.
 
-        `fired`: what is recorded of the schedule that starts them, in the same commit.
+        `fired`: what is recorded of the schedule that starts them, in the same commit. `started_by`: the id of the job that starts them,
+        and `depth`: how many jobs started each other before them.
 
         Raises Refused(RESOURCE_EXHAUSTED) if more jobs would wait than the owner may have, or their specs would take too much memory.
         """
@@ -113,7 +131,7 @@ class Desk:
 
         check_waiting(self._limits_of(owner).queued_jobs, self._state.waiting_of(owner), len(asked), unknown)
         check_held(MOST_HELD_BYTES, self._state.held_bytes.get(owner, 0), sum(len(one.raw) for one in asked), unknown)
-        self.take(Start(owner, asked, batch, proof, self._shortage(), done, fired))
+        self.take(Start(owner, asked, batch, proof, self._shortage(), done, fired, started_by, depth))
 
     async def recover(self) -> None:
         """Continue where the last run of this worker ended: running jobs are adopted, ends are recorded, the rest is queued."""
@@ -134,6 +152,9 @@ class Desk:
             _log.info("recovered %d jobs that had not ended, %d of them known to the engine", len(expected), known)
         self._note_dates(facts)
         self.take(Recovered(facts, self._lookup.edges()))
+        for job in self._state.live.values():
+            if job.spec.may_submit and job.attempt.phase in WITH_ENGINE:
+                self._delegates.admit(job.attempt.key)
         await self.durable()
 
     def hear(self, facts: Sequence[Fact]) -> None:
@@ -169,6 +190,14 @@ class Desk:
         if why and job.attempt.phase in WAITING and self._state.queue.is_full:
             why += self._watchers.inner_waits.about(job.key, self._state.queue.running, self._state.holds_slot)
         return why
+
+    def wait_for(self, outer: AttemptKey, inner: Sequence[JobKey], *, begins: bool) -> None:
+        """Let an attempt at a job lend its slots while it waits for jobs, from now on or (`begins` False) no more."""
+        self.take(Await(outer, inner, begins))
+
+    def lends_slots(self, job: Job) -> bool:
+        """Return whether a job waits for jobs that it started, and others may use its slots."""
+        return bool(len(self._state.loans)) and self._state.queue.lends(job.key)
 
     @property
     def live(self) -> Mapping[JobKey, Job]:
@@ -276,7 +305,7 @@ class Desk:
             case Reply():
                 effect.tell()
             case Launches():
-                self._engine.start(effect.launches)
+                self._engine.start(self._with_keys(effect.launches))
             case End():
                 self._engine.end(effect.key, effect.signal, effect.grace_ms)
             case LimitTime():
@@ -294,7 +323,14 @@ class Desk:
                 # First those who wait for these ends: what follows takes as long as their reports.
                 self._watchers.flush()
                 self._engine.settled(effect.keys)
+                self._delegates.expel(effect.keys)
                 self._ended()
+
+    def _with_keys(self, launches: Sequence[Launch]) -> Sequence[Launch]:
+        """Return launches with the keys of those that may start jobs; few may."""
+        if not any(launch.spec.may_submit for launch in launches):
+            return launches
+        return [launch._replace(key_text=self._delegates.admit(launch.key)) if launch.spec.may_submit else launch for launch in launches]
 
     def _ring(self) -> None:
         self.take(Due())

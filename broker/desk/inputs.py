@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ...schemas.capacity import Settings
-from ...schemas.naming import JobKey
+from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
 from ...schemas.spec import JobSpec
 from ..engine import Fact
@@ -63,6 +63,9 @@ class Start(NamedTuple):
     done: Callable[[Accepted | Refused], None]
     # What is recorded of the schedule that starts them, in the same commit.
     fired: Fired | None = None
+    # The id of the job that starts them with its own key, and how many jobs started each other before them.
+    started_by: bytes = b""
+    depth: int = 0
 
 
 class Stop(NamedTuple):
@@ -128,6 +131,17 @@ class SetCapacity(NamedTuple):
     done: Callable[[], None]
 
 
+class Await(NamedTuple):
+    """A command of a job waits for jobs that this one started, or (`begins` False) waits for them no more.
+
+    `outer`: the attempt that runs it.
+    """
+
+    outer: AttemptKey
+    inner: Sequence[JobKey]
+    begins: bool
+
+
 class Facts(NamedTuple):
     """Facts from the engine, in order."""
 
@@ -178,6 +192,7 @@ Input = (
     | Alter
     | SetWidth
     | SetCapacity
+    | Await
     | Facts
     | Recovered
     | Written

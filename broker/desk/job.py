@@ -112,6 +112,9 @@ class Job:
     awaits: bool = False
     # The job whose spec it was started with; that one may be forgotten.
     rerun_of: JobKey | None = None
+    # The id of the job that started it with its own key, of the same owner, and how many jobs started each other before it.
+    started_by: bytes = b""
+    depth: int = 0
     # The size of its spec as stored, which its owner is charged for until it has ended.
     spec_bytes: int = 0
     # What it takes while it runs, and the GPUs that it was handed out when it was last launched.

@@ -17,6 +17,7 @@ from .effects import Reply, WakeAt
 from .inputs import Moment, Start
 from .job import Job, RunKey, StopOrder
 from .life import WAITING, WITH_ENGINE, Phase
+from .loans import Loans, starters, why_never
 from .pauses import Pauses
 from .queue.queue import Queue
 
@@ -72,6 +73,8 @@ class State:
     deadlines: Deadlines[Job] = field(default_factory=Deadlines)
     clock_deadlines: Deadlines[Job] = field(default_factory=Deadlines)
     alarm: WakeAt | None = field(default_factory=lambda: WakeAt(None, None))
+    # The jobs that wait for jobs which they started.
+    loans: Loans = field(default_factory=Loans)
     # What the worker was started with for jobs, and what an operator has set instead.
     capacity: Capacity = field(default_factory=lambda: Capacity(1))
     settings: Settings = field(default_factory=Settings)
@@ -141,8 +144,16 @@ class State:
                 return held(job.held_by)
             if job.awaits:
                 return self.dependencies.why_waiting(job.key, self.live)
-            return retries.why_waiting(job) if job.not_before_us else self.queue.why_waiting(job.key)
+            return retries.why_waiting(job) if job.not_before_us else self.queue.why_waiting(job.key) + self._why_never(job)
         return "" if attempt.phase is Phase.FINISHED else attempt.waits_for
+
+    def _why_never(self, job: Job) -> str:
+        """Return that a job cannot start while the job which waits for it runs, as the end of a sentence; empty if it can."""
+        waiting = list(starters(job.key.owner, job.started_by, self.live))
+        if not waiting or not self.queue.lends(waiting[0].key):
+            return ""
+        why = why_never(job.wants, waiting, self.queue.stock.capacity)
+        return f"; {why}: stop one of them" if why else ""
 
 
 def held(by: str) -> str:

@@ -20,6 +20,7 @@ from ..fairness.cpu_shares import Charge
 from ..fairness.turns import Turns
 from ..sockets.peers import Peer
 from .call import BUG, Call
+from .delegated import demand_verb
 
 _log = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ class Reception:
     member_of: Callable[[bytes], Member | None]
     handlers: Mapping[str, Handler]
     turns: Turns
+    # The statement of the worker about a key that is a job's, as it is stored.
+    statement_of: Callable[[bytes], bytes] = lambda _: b""
 
     def take(self, peer: Peer, frame: bytes, bulk: memoryview | None, charge: Charge) -> None:
         """Handle one message, with its second frame if it has one; never raises. `charge` is called with the time of later parts of it."""
@@ -46,12 +49,17 @@ class Reception:
             request_id = request.id
             member = self._member(peer)
             bounds.check(request)
-            call = Call(member, peer, request, frame, jobs, self.turns, charge, bulk)
             verb = request.WhichOneof("verb")
+            # Serialized messages that follow each other are one.
+            proof = frame + self.statement_of(member.acting) if member.acting and verb in SIGNED_VERBS else frame
+            call = Call(member, peer, request, proof, jobs, self.turns, charge, bulk)
             if bulk is not None and verb != "push":
                 raise Refused(Code.INVALID_ARGUMENT, "a request is one frame, not 2; only a push is followed by its bytes")
             if verb is None or verb not in self.handlers:
                 raise _no_verb(request)
+            demand_verb(member, verb)
+            if envelope.HasField("delegation"):
+                raise Refused(Code.INVALID_ARGUMENT, "the envelope has a `delegation`, which only a worker says", "leave it out")
             if verb in SIGNED_VERBS:
                 self._check_signer(peer, envelope)
             call.guard(self.handlers[verb], call)
@@ -64,7 +72,7 @@ class Reception:
             peer.outlet.refuse(peer, request_id, Refused(Code.INTERNAL, BUG))
 
     def _member(self, peer: Peer) -> Member:
-        member = self.member_of(peer.public)
+        member = self.member_of(peer.key)
         if member is None:
             # The handshake admitted it before it was removed from the roster.
             message = "this key is not on the worker's roster (any more)"
@@ -72,7 +80,7 @@ class Reception:
         return member
 
     def _check_signer(self, peer: Peer, envelope: request_pb2.Envelope) -> None:
-        if signature.check(envelope, self.public, self.nonce) != peer.public:
+        if signature.check(envelope, self.public, self.nonce) != peer.key:
             raise Refused(Code.UNAUTHENTICATED, "the request was signed with a key other than the connection's")
 
 

@@ -12,6 +12,7 @@ from ...schemas.refusal import Code, Reason, Refused
 from ..desk.job import Job, RunKey
 from ..desk.life import WAITING
 from ..store.queries import Lookup
+from .delegated import demand_run
 
 # The jobs of each run that have not ended.
 Runs = Mapping[RunKey, Mapping[JobKey, Job]]
@@ -36,6 +37,10 @@ def read_selection(message: request_pb2.Selection, member: Member, lookup: Looku
     """
     owner = message.owner or member.key
     which = message.WhichOneof("which")
+    if member.job:
+        if which != "batch":
+            raise Refused(Code.PERMISSION_DENIED, f"{member.name} names jobs and runs by their ids", reason=Reason.ROLE)
+        demand_run(member, message.batch, lookup)
     if which == "everything" and message.everything:
         demand(member, Right.STOP, owner)
         return Selected(owner, b"", "")

@@ -31,6 +31,7 @@ from ..store.writes import Conflict
 from ..streams.watchers import Watchers
 from .call import Call
 from .conditions import adapt_reruns, demand_order
+from .delegated import check_start, starter_of
 from .job_keys import read_key
 from .streams import watch
 from .transfers.files import Missing
@@ -50,10 +51,10 @@ def start(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: En
     request = call.request.start
     if request.watch:
         call.demand_stream()
-    if request.within and len(request.within) != ID_BYTES:
-        raise Refused(Code.INVALID_ARGUMENT, f"the id of the job within which it waits has {ID_BYTES} bytes, not {len(request.within)}")
+    _check_within(request.within)
     asked: list[Asked] = []
     batch = _read_batch(request)
+    starter = starter_of(call.member, desk)
     missing = Missing(call.member.key, engine.depot)
     highest = call.member.limits.highest_priority
 
@@ -64,7 +65,7 @@ def start(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: En
         cursor = event_pb2.Cursor(store=store.id, seq=result.seq)
         acknowledged = request_pb2.Acknowledged(cursor=cursor, known=result.known)
         if call.reply(request_pb2.Reply(acknowledged=acknowledged), last=not request.watch) and request.watch:
-            watch(call, watchers, engine, turns, find_started_jobs(result.keys, asked, lookup), request)
+            watch(call, watchers, engine, turns, find_started_jobs(result.keys, asked, lookup), request, desk)
 
     def read() -> Iterator[None]:
         spec_bytes = needed_bytes = 0
@@ -80,12 +81,22 @@ def start(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: En
             yield
         yield from adapt_reruns(asked, call.member.key, batch.id if batch else b"", lookup)
         yield from demand_order(asked, batch.id if batch else b"")
+        yield from check_start(call.member, starter, asked, batch, desk, lookup, waits=request.watch)
         _demand_nothing_else(call.proof, needed_bytes)
         if request.first_store and request.first_store != store.id:
             yield from _demand_known(call.member.key, asked, lookup)
         missing.demand_none()
 
-    call.in_slices(read(), lambda: desk.accept(call.member.key, asked, batch, call.proof, done))
+    def accept() -> None:
+        started_by, depth = (starter.key.id, starter.depth + 1) if starter is not None else (b"", 0)
+        desk.accept(call.member.key, asked, batch, call.proof, done, started_by=started_by, depth=depth)
+
+    call.in_slices(read(), accept)
+
+
+def _check_within(job: bytes) -> None:
+    if job and len(job) != ID_BYTES:
+        raise Refused(Code.INVALID_ARGUMENT, f"the id of the job within which it waits has {ID_BYTES} bytes, not {len(job)}")
 
 
 def _demand_fit(key: JobKey, spec: JobSpec, desk: Desk, lookup: Lookup, index: int) -> None:

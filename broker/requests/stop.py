@@ -45,9 +45,9 @@ def stop(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: Eng
         if not call.reply(request_pb2.Reply(acknowledged=acknowledged), last=False):
             return
         if selects:
-            watch_ends(call, watchers, jobs, runs, request.credit_messages)
+            watch_ends(call, watchers, jobs, runs, request.credit_messages, desk)
         else:
-            watch(call, watchers, engine, turns, jobs, request)
+            watch(call, watchers, engine, turns, jobs, request, desk)
 
     def record(part: Sequence[Job], recorded: Callable[[], None]) -> None:
         orders = [(job.key, _order(request, job, call.member.name)) for job in part]

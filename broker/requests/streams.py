@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ...schemas.frames import LARGEST_TAIL, MOST_TAIL_LINES
 from ...schemas.generated import request_pb2
 from ...schemas.naming import JobKey
+from ..desk.desk import Desk
 from ..desk.job import Job, RunKey
 from ..desk.life import Phase
 from ..engine import Engine
@@ -15,19 +16,39 @@ from ..streams.reports import Reports
 from ..streams.run_ends import RunEnds
 from ..streams.watchers import Watchers
 from .call import Call
+from .delegated import starter_of
 
 _DEFAULT_TAIL_LINES = 10
 
 
+def begin_to_wait(call: Call, desk: Desk, inner: Sequence[JobKey]) -> Callable[[], None]:
+    """Let the job that sends a request lend its slots while it waits for these; return what to call when it waits no more."""
+    starter = starter_of(call.member, desk)
+    if starter is None:
+        return lambda: None
+    outer = starter.attempt.key
+    desk.wait_for(outer, inner, begins=True)
+    return lambda: desk.wait_for(outer, inner, begins=False)
+
+
 def watch(
-    call: Call, watchers: Watchers, engine: Engine, turns: Turns, jobs: Sequence[Job], asked: request_pb2.Start | request_pb2.Stop
+    call: Call,
+    watchers: Watchers,
+    engine: Engine,
+    turns: Turns,
+    jobs: Sequence[Job],
+    asked: request_pb2.Start | request_pb2.Stop,
+    desk: Desk,
 ) -> None:
     """Open the stream that reports these jobs until all have finished; for a start also when each has started."""
-    outer = JobKey(call.member.key, asked.within) if isinstance(asked, request_pb2.Start) and asked.within else None
+    is_hint = isinstance(asked, request_pb2.Start) and asked.within and not call.member.job
+    outer = JobKey(call.member.key, asked.within) if is_hint and isinstance(asked, request_pb2.Start) else None
     inner = [job.key for job in jobs]
+    over = begin_to_wait(call, desk, inner)
 
     def ended(stream: Reports) -> None:
         call.stream_ended()
+        over()
         if outer is not None:
             watchers.inner_waits.end(outer, inner)
         for job in jobs:
@@ -53,7 +74,7 @@ def watch(
     reports.flush()
 
 
-def watch_ends(call: Call, watchers: Watchers, jobs: Sequence[Job], runs: Sequence[RunKey], credit_messages: int) -> None:
+def watch_ends(call: Call, watchers: Watchers, jobs: Sequence[Job], runs: Sequence[RunKey], credit_messages: int, desk: Desk) -> None:
     """Open the stream that ends when none of these jobs of some runs is left."""
     left: set[JobKey] = set()
     all_known = False
@@ -75,6 +96,7 @@ def watch_ends(call: Call, watchers: Watchers, jobs: Sequence[Job], runs: Sequen
         watchers,
         runs,
         credit_messages,
+        desk,
         ended=lambda job: left.discard(job.key),
         is_over=lambda: all_known and not left,
         tell=lambda: call.reply(request_pb2.Reply(done=request_pb2.Done(jobs=len(jobs)))),
@@ -87,15 +109,18 @@ def open_run_ends(
     watchers: Watchers,
     runs: Sequence[RunKey],
     credit_messages: int,
+    desk: Desk,
     *,
     ended: Callable[[Job], None],
     is_over: Callable[[], bool],
     tell: Callable[[], object],
 ) -> RunEnds:
     """Return the stream about the ends of jobs of some runs, which is open now."""
+    over = begin_to_wait(call, desk, [key for run in runs for key in desk.runs.get(run, ())] if call.member.job else ())
 
     def closed() -> None:
         call.stream_ended()
+        over()
         for run in runs:
             watchers.unwatch_run(run, ends)
 

@@ -75,7 +75,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
         "follow_log": lambda call: follow_log(call, desk, lookup, watchers, followed, engine, turns),
         "credit": credit,
         "cancel": cancel,
-        "subscribe": lambda call: subscribe(call, news, store),
+        "subscribe": lambda call: subscribe(call, news, store, lookup, desk),
         "unsubscribe": lambda call: unsubscribe(call, news),
         "replay": lambda call: replay(call, lookup, store),
         "forget": lambda call: forget(call, desk, lookup, forgetting, ages),

@@ -59,6 +59,8 @@ class Peer:
     outlet: Outlet
     # Counts the bytes that arrive over it.
     connection: Connection | None = None
+    # The public key that it came with; the account may be that of several. Empty: that of the account.
+    own_key: bytes = b""
     # By request id.
     streams: dict[int, Stream] = field(default_factory=dict)
     gone: bool = False
@@ -74,8 +76,13 @@ class Peer:
 
     @property
     def public(self) -> bytes:
-        """The public key of its identity."""
+        """For whom it is counted: the public key of its identity, or what stands for all jobs that act for one."""
         return self.account.public
+
+    @property
+    def key(self) -> bytes:
+        """The public key that it came with."""
+        return self.own_key or self.account.public
 
     def end(self) -> None:
         """Close all streams; nothing is sent to this connection any more."""

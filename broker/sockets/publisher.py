@@ -56,6 +56,8 @@ class Subscriber:
 
     account: Account
     meter: Meter
+    # The key that it came with; its account may be shared.
+    public: bytes = b""
 
     @property
     def is_gone(self) -> bool:
@@ -105,7 +107,8 @@ class Audience(Protocol):
 class Publisher:
     """One XPUB socket, with heartbeats while there are subscribers.
 
-    `limits_of(public)` returns the current limits of an identity, and `ban(public)` keeps it out for a while.
+    `limits_of(public)` returns the current limits of an identity, and `ban(public)` keeps it out for a while. `account_of(public)`: for
+    whom it is counted.
     """
 
     def __init__(
@@ -116,8 +119,10 @@ class Publisher:
         audience: Audience,
         limits_of: Callable[[bytes], Limits],
         ban: Callable[[bytes], None],
+        account_of: Callable[[bytes], bytes] = bytes,
     ) -> None:
         self._loop = loop
+        self._account_of = account_of
         self._audience = audience
         self._heartbeat: asyncio.TimerHandle | None = None
         self._limits_of = limits_of
@@ -157,9 +162,8 @@ class Publisher:
 
     def cut_off(self, public: bytes) -> None:
         """Shut down all connections of one identity that have subscriptions; its client then asks for new grants at once."""
-        account = self._accounts.get(public)
-        for meter in list(account.meters.values()) if account is not None else ():
-            shut_down(meter.descriptor, meter.cookie)
+        for one in [one for subscribers in self._subscribers.values() for one in subscribers if one.public == public]:
+            shut_down(one.meter.descriptor, one.meter.cookie)
 
     def publish(self, events: Sequence[event_pb2.Event]) -> None:
         """Send events that are durable to their subscribers; never waits."""
@@ -215,56 +219,58 @@ class Publisher:
                 self._remove_subscriber(data[1:], lambda one: one.is_gone)
                 self._audience.left(data[1:])
             return
-        sender = self._sender(int(frame.get(zmq.SRCFD)), public)
+        account = self._account_of(public)
+        sender = self._sender(int(frame.get(zmq.SRCFD)), account)
         if sender is None or sender.cut_off:
             # Sent before it was disconnected.
             return
         sender.connection.hand_over(len(data))
         if not sound:
-            self._ban(public)
+            self._ban(account)
             self._cut_off(sender, "sent a frame that is no subscription")
         elif sender.sends_too_much(time.monotonic()):
-            self._ban(public)
+            self._ban(account)
             self._cut_off(sender, f"sent more than {MOST_FRAMES_AT_ONCE} subscriptions at once")
         elif not self._shifted:
-            self._subscription(public, sender.connection, data[0] == 1, data[1:])
+            self._subscription(public, account, sender.connection, data[0] == 1, data[1:])
 
-    def _sender(self, descriptor: int, public: bytes) -> _Sender | None:
+    def _sender(self, descriptor: int, account: bytes) -> _Sender | None:
         # This also registers new connections: a descriptor may belong to another connection by now.
-        connection = self._connections.known(descriptor, public)
+        connection = self._connections.known(descriptor, account)
         if connection is None:
             return None
         sender = self._senders.get(descriptor)
         if sender is not None and sender.connection is connection:
             return sender
         sender = self._senders[descriptor] = _Sender(connection)
-        if self._connections.held_by(public) > self._limits_of(public).connections:
+        if self._connections.held_by(account) > self._limits_of(account).connections:
             self._cut_off(sender, "is one connection too many")
         return sender
 
-    def _subscription(self, public: bytes, connection: Connection, begins: bool, topic: bytes) -> None:  # noqa: FBT001 -- the byte on the wire
+    def _subscription(self, public: bytes, account: bytes, connection: Connection, begins: bool, topic: bytes) -> None:  # noqa: FBT001 -- the byte on the wire
         if not begins:
             self._socket.setsockopt(zmq.UNSUBSCRIBE, topic)
             if self._remove_subscriber(topic, lambda one: one.meter.cookie == connection.cookie):
                 self._audience.left(topic)
-        elif self._audience.wanted(topic, public) and self._may_hold_one_more(public):
+        elif self._audience.wanted(topic, public) and self._may_hold_one_more(account):
             self._socket.setsockopt(zmq.SUBSCRIBE, topic)
-            self._add_subscriber(topic, public, connection)
+            self._add_subscriber(topic, public, account, connection)
             self._send(*self._audience.arrived(topic))
             self._beat_later()
         else:
             self.refused += 1
 
-    def _may_hold_one_more(self, public: bytes) -> bool:
+    def _may_hold_one_more(self, whose: bytes) -> bool:
         # A client may give back grants without unsubscribing here, and ask for new ones, without end. The limit is doubled, as a client
         # that does both cannot know which of the two arrives first.
-        account = self._accounts.get(public)
-        return account is None or account.streams < 2 * self._limits_of(public).grants
+        account = self._accounts.get(whose)
+        return account is None or account.streams < 2 * self._limits_of(whose).grants
 
-    def _add_subscriber(self, topic: bytes, public: bytes, connection: Connection) -> None:
-        account = self._accounts.setdefault(public, Account(public))
+    def _add_subscriber(self, topic: bytes, public: bytes, whose: bytes, connection: Connection) -> None:
+        account = self._accounts.setdefault(whose, Account(whose))
         account.streams += 1
-        self._subscribers.setdefault(topic, []).append(Subscriber(account, account.meter(connection.descriptor, connection.cookie)))
+        meter = account.meter(connection.descriptor, connection.cookie)
+        self._subscribers.setdefault(topic, []).append(Subscriber(account, meter, public))
 
     def _remove_subscriber(self, topic: bytes, leaves: Callable[[Subscriber], bool]) -> bool:
         subscribers = self._subscribers.get(topic, [])

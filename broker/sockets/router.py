@@ -53,7 +53,8 @@ _MORE_FOLLOWS = zmq.SNDMORE | zmq.DONTWAIT
 class Endpoint:
     """One ROUTER socket with its peers.
 
-    `limits_of(public)` returns the current limits of an identity, and `ban(public)` keeps it out for a while.
+    `limits_of(public)` returns the current limits of an identity, and `ban(public)` keeps it out for a while. `account_of(public)`: for
+    whom it is counted.
     """
 
     def __init__(
@@ -64,8 +65,10 @@ class Endpoint:
         limits_of: Callable[[bytes], Limits],
         shares: Shares,
         ban: Callable[[bytes], None],
+        account_of: Callable[[bytes], bytes] = bytes,
     ) -> None:
         self._loop = loop
+        self._account_of = account_of
         self._limits_of = limits_of
         self._shares = shares
         self._ban = ban
@@ -108,7 +111,7 @@ class Endpoint:
     def cut_off(self, public: bytes) -> None:
         """Shut down all connections of one identity."""
         for peer in self.peers():
-            if peer.public == public:
+            if peer.key == public:
                 self.drop(peer, "has other rights than before")
 
     def send(self, peer: Peer, reply: request_pb2.Reply, bulk: bytes | None = None) -> bool:
@@ -223,7 +226,8 @@ class Endpoint:
         peer = self._by_id.get(routing_id)
         if peer is not None and peer.descriptor == descriptor:
             return peer
-        public = bytes.fromhex(str(frame.get("User-Id")))
+        key = bytes.fromhex(str(frame.get("User-Id")))
+        public = self._account_of(key)
         cookie = cookie_of(descriptor)
         holder = self._by_descriptor.get(descriptor)
         if not cookie or (holder is not None and holder.meter.cookie == cookie):
@@ -254,7 +258,7 @@ class Endpoint:
         if len(account.meters) >= self._limits_of(public).connections:
             return self._unwelcome_peer(routing_id, descriptor, cookie, public)
         self._accounts[public] = account
-        newcomer = Peer(routing_id, account.meter(descriptor, cookie), account, self, connection)
+        newcomer = Peer(routing_id, account.meter(descriptor, cookie), account, self, connection, key)
         self._by_id[routing_id] = self._by_descriptor[descriptor] = newcomer
         return newcomer
 

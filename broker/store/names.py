@@ -55,11 +55,12 @@ def choose(text: str, candidates: Sequence[Candidate], pick: Pick) -> JobKey:
 
 
 class Names:
-    """Finds the jobs that a text can mean; `live` are the desk's own."""
+    """Finds the jobs that a text can mean; `live` are the desk's own. `within`: only this job, and those that it started."""
 
-    def __init__(self, store: Store, live: Mapping[JobKey, Job]) -> None:
+    def __init__(self, store: Store, live: Mapping[JobKey, Job], within: bytes = b"") -> None:
         self._store = store
         self._live = live
+        self._within = within
 
     def find(self, text: str, typed: Typed, member: Member, pick: Pick, owner: bytes) -> JobKey:
         """Return the key of the job that is meant; `owner`: whose job it must be, or empty. What they may see, the caller has checked.
@@ -115,6 +116,8 @@ class Names:
 
     def _read(self, source: str, whose: bytes, values: Sequence[object], limit: int) -> tuple[list[Candidate], bool]:
         own, parameters = (" AND owner = ?", [*values, whose]) if whose else ("", values)
+        if self._within:
+            own, parameters = f"{own} AND (id = ? OR started_by = ?)", [*parameters, self._within, self._within]
         rows = self._store.read(f"SELECT {_COLUMNS} FROM {source}{own} {_NEWEST_FIRST} LIMIT {limit}", parameters)  # noqa: S608 -- our own texts
         found = (self._as_known(JobKey(owner, job_id), *rest) for owner, job_id, *rest in rows)
         return [one for one in found if one is not None], len(rows) < limit

@@ -31,7 +31,7 @@ from .tombstones import mark_of
 _COLUMNS = (
     "jobs.row, jobs.owner, jobs.id, digest, state, spec, launched, attempt, jobs.queued_at, started_at, jobs.ended_at,"
     " aged_from, pid, outcome, stop, batches.id, batches.name, batches.parallel, rerun_of,"
-    " priority, held_by, time_limit, batches.on_failure, batches.broken_by, not_before, never_retried, gpus, wait_until"
+    " priority, held_by, time_limit, batches.on_failure, batches.broken_by, not_before, never_retried, gpus, wait_until, started_by, depth"
 )
 _FROM = "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch"
 # Events read for one replay, so that a narrow filter over a long history is also answered in parts, and others are served in between.
@@ -85,6 +85,8 @@ class Lookup:
         Raises Refused(NOT_FOUND), with the same message whether the job does not exist or belongs to another member.
         """
         job = self.job(key) if may(member, Right.SEE, key.owner) else None
+        if job is not None and not member.sees(key.id, job.started_by):
+            raise no_such_job(format_id(key.id))
         if job is None:
             if may(member, Right.SEE, key.owner) and self.forgotten(key):
                 message = f"the job {format_id(key.id)} has ended and was forgotten"
@@ -109,7 +111,8 @@ class Lookup:
 
         Raises Refused: NOT_FOUND, or INVALID_ARGUMENT if several jobs match.
         """
-        return self.visible_job(self._names.find(text, typed, member, pick, owner), member)
+        names = Names(self._store, self._live, member.job) if member.job else self._names
+        return self.visible_job(names.find(text, typed, member, pick, owner), member)
 
     def runs(self, whose: bytes, run: bytes, name: str) -> list[int] | None:
         """Return the rows of the runs of batches with this id, or of this name; of one owner, or of all. None: so many have the name.
@@ -127,6 +130,11 @@ class Lookup:
     def run(self, owner: bytes, run: bytes, name: str) -> Run | None:
         """Return the run of this id, or the newest run of the batch of this name; of one owner, or (empty) of any."""
         return runs.find(self._store.read, owner, run, name)
+
+    def is_started_by(self, owner: bytes, run: bytes, job: bytes) -> bool:
+        """Return whether a job started the jobs of a run."""
+        found = "SELECT 1 FROM jobs WHERE batch = (SELECT row FROM batches WHERE owner = ? AND id = ?) AND started_by = ? LIMIT 1"
+        return bool(self._store.read(found, (owner, run, job)))
 
     def run_page(self, owner: bytes, name: str, after: Place | None, limit: int) -> RunPage:
         """Return runs, the newest first, from after a place on; see `runs.page`."""
@@ -274,6 +282,8 @@ def read_row(row: Row) -> Job:
         never_retried,
         gpus,
         starts_aged_us,
+        started_by,
+        depth,
     ) = row
     said = from_wire(job_pb2.JobSpec.FromString(spec))
     return Job(
@@ -300,7 +310,9 @@ def read_row(row: Row) -> Job:
         stop=StopOrder(**json.loads(stop)) if stop is not None else None,
         rerun_of=JobKey(rerun_of[:-ID_BYTES], rerun_of[-ID_BYTES:]) if rerun_of is not None else None,
         spec_bytes=len(spec),
-        wants=wants_of(said),
+        wants=wants_of(said, depth),
+        started_by=started_by or b"",
+        depth=depth,
         gpus=tuple(gpus.split(",")) if gpus else (),
         starts_aged_us=starts_aged_us,
     )

@@ -78,6 +78,8 @@ def _new_row(job: Job) -> NewRow:
         priority=job.priority,
         has_folder=job.spec.has_folder,
         never_retried=job.never_retried,
+        started_by=job.started_by,
+        depth=job.depth,
     )
 
 

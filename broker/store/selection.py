@@ -45,6 +45,8 @@ class Selection:
     newest_first: bool = False
     since_us: int | None = None
     until_us: int | None = None
+    # The id of the job that started them.
+    started_by: bytes = b""
     # Only jobs whose age counts from this moment, on the scale of ages.py, or an earlier one.
     aged_until_us: int | None = None
 
@@ -91,6 +93,10 @@ _FAILED = Leader("jobs INDEXED BY jobs_failed", Statement("ok = 0"), JobTime.END
 
 def leaders(selection: Selection) -> Iterator[Leader]:
     """Yield what may lead to few jobs, the most promising first."""
+    if selection.started_by:
+        yield Leader(
+            "jobs INDEXED BY jobs_by_starter", Statement("started_by = ? AND jobs.owner = ?", (selection.started_by, selection.owner))
+        )
     if selection.states <= _WITH_PROCESS:
         yield _RUNNING
     if selection.states <= ALIVE:
@@ -149,6 +155,8 @@ def _filters(selection: Selection) -> Iterator[Statement]:
         yield Statement("jobs.ok = 0")
     if selection.owner:
         yield Statement("jobs.owner = ?", (selection.owner,))
+    if selection.started_by:
+        yield Statement("jobs.started_by = ?", (selection.started_by,))
     if selection.runs is not None:
         yield Statement(_among(selection.runs))
     if selection.batch_name:

@@ -34,8 +34,8 @@ from .writes import (
 _FIND = "SELECT row, digest, EXISTS (SELECT 1 FROM tombstones WHERE mark = ?3) FROM (SELECT 1) LEFT JOIN jobs ON owner = ?1 AND id = ?2"
 _INSERT_JOB = (
     "INSERT INTO jobs (row, owner, id, digest, state, name, batch, proof, spec, launched, attempt, queued_at, store_bytes, rerun_of,"
-    " priority, held_by, folder_bytes, shares_proof, never_retried, wait_until)"
-    " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " priority, held_by, folder_bytes, shares_proof, never_retried, wait_until, started_by, depth)"
+    " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _UPDATE_JOB = (
     "UPDATE jobs SET state = ?, launched = ?, attempt = ?, pid = ?, started_at = ?, ended_at = ?, aged_from = ?, outcome = ?,"
@@ -148,6 +148,8 @@ class Rows:
                         shares_proof,
                         job.never_retried,
                         job.starts_aged_us,
+                        job.started_by or None,
+                        job.depth,
                     )
                 )
                 events.append(job.event)

@@ -221,6 +221,12 @@ _STEPS = (
     CREATE INDEX firings_by_schedule ON firings (schedule, row);
     ALTER TABLE jobs ADD COLUMN wait_until INTEGER;
     """,
+    # The id of the job that started it with its own key, of the same owner; and how many jobs started each other before it.
+    """
+    ALTER TABLE jobs ADD COLUMN started_by BLOB;
+    ALTER TABLE jobs ADD COLUMN depth INTEGER NOT NULL DEFAULT 0;
+    CREATE INDEX jobs_by_starter ON jobs (started_by, owner, queued_at) WHERE started_by IS NOT NULL;
+    """,
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

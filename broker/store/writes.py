@@ -50,6 +50,9 @@ class NewRow(NamedTuple):
     starts_aged_us: int | None = None
     # It is not retried, whatever its spec says.
     never_retried: bool = False
+    # The id of the job that started it, and how many jobs started each other before it.
+    started_by: bytes = b""
+    depth: int = 0
 
 
 class EndedAttempt(NamedTuple):

@@ -10,12 +10,13 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple, Protocol
 
 from ...keys.identity import KEY_BYTES
 from ...keys.rights import Member, Right, may
 from ...schemas.frames import MOST_GRANTS, TOPIC_BYTES
 from ...schemas.generated import event_pb2
-from ...schemas.naming import ID_BYTES, JobKey
+from ...schemas.naming import ID_BYTES, AttemptKey, JobKey
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.spec import LONGEST_LABEL, MOST_LABELS
 
@@ -78,13 +79,36 @@ def read_filter(message: event_pb2.Filter, member: Member) -> NewsFilter:
     )
 
 
+class Waits(Protocol):
+    """What is told that an attempt at a job waits for jobs, or (`begins` False) waits no more."""
+
+    def __call__(self, outer: AttemptKey, inner: Sequence[JobKey], *, begins: bool) -> None:
+        """Note it."""
+        ...
+
+
+class Waiting(NamedTuple):
+    """A job that waits for the jobs of which it hears, while it is subscribed."""
+
+    tell: Waits
+    outer: AttemptKey
+    inner: Sequence[JobKey]
+
+    def note(self, *, begins: bool) -> None:
+        """Tell that it waits, or waits no more."""
+        self.tell(self.outer, self.inner, begins=begins)
+
+
 @dataclass(slots=True, eq=False)
 class Grant:
-    """One topic: its owner, its filter, and how many events were sent on it."""
+    """One topic: who may subscribe to it, its filter, and how many events were sent on it. `account`: for whom it is counted."""
 
     topic: bytes
     public: bytes
+    account: bytes
     filter: NewsFilter
+    # If a job acts for its owner.
+    waiting: Waiting | None = None
     count: int = 0
     # How many connections are subscribed: after a reconnect, the new one may arrive before the old one is known to be gone.
     subscribed: int = 0
@@ -108,12 +132,15 @@ class News:
         """Return how many grants there are."""
         return len(self._grants)
 
-    def grant(self, public: bytes, wanted: NewsFilter, most: int = MOST_GRANTS) -> bytes:
-        """Make a grant and return its topic.
+    def grant(
+        self, public: bytes, wanted: NewsFilter, most: int = MOST_GRANTS, account: bytes = b"", waiting: Waiting | None = None
+    ) -> bytes:
+        """Make a grant and return its topic. `account`: for whom it is counted, if not for `public`.
 
         Raises Refused(RESOURCE_EXHAUSTED) if the identity has `most`, and all are in use.
         """
-        own = list(self._owned.get(public, {}).values())
+        account = account or public
+        own = list(self._owned.get(account, {}).values())
         idle = [grant for grant in own if not grant.subscribed]
         patience = _GRANT_SECONDS_UNSUBSCRIBED if len(own) < most else _GRANT_SECONDS_AT_THE_BOUND
         now = self._now()
@@ -131,8 +158,8 @@ class News:
                 "subscribe to a batch, or to all of an owner",
                 reason=Reason.TOO_MANY_GRANTS,
             )
-        made = Grant(os.urandom(TOPIC_BYTES), public, wanted, unsubscribed_at=self._now())
-        self._grants[made.topic] = self._owned[public][made.topic] = made
+        made = Grant(os.urandom(TOPIC_BYTES), public, account, wanted, waiting, unsubscribed_at=self._now())
+        self._grants[made.topic] = self._owned[account][made.topic] = made
         for entry in _entries(wanted):
             self._index[entry].add(made)
         return made.topic
@@ -143,19 +170,21 @@ class News:
         if grant is None or (public is not None and grant.public != public):
             return False
         del self._grants[topic]
-        del self._owned[grant.public][topic]
-        if not self._owned[grant.public]:
-            del self._owned[grant.public]
+        del self._owned[grant.account][topic]
+        if not self._owned[grant.account]:
+            del self._owned[grant.account]
+        if grant.waiting is not None and grant.subscribed:
+            grant.waiting.note(begins=False)
         for entry in _entries(grant.filter):
             self._index[entry].discard(grant)
             if not self._index[entry]:
                 del self._index[entry]
         return True
 
-    def revoke_all(self, public: bytes) -> None:
-        """Delete all grants of one identity."""
-        for topic in list(self._owned.get(public, ())):
-            self.revoke(topic)
+    def revoke_all(self, public: bytes, account: bytes = b"") -> None:
+        """Delete all grants of one identity; `account`: for whom they are counted, if not for it."""
+        for grant in list(self._owned.get(account or public, {}).values()):
+            self.revoke(grant.topic, public)
 
     def wanted(self, topic: bytes, public: bytes) -> bool:
         """Return whether this identity may subscribe to this topic."""
@@ -166,12 +195,16 @@ class News:
         """Count a subscriber; return `ready` for it: from now on it misses nothing that is published."""
         grant = self._grants[topic]
         grant.subscribed += 1
+        if grant.waiting is not None and grant.subscribed == 1:
+            grant.waiting.note(begins=True)
         return self._message(grant, event_pb2.News(ready=event_pb2.Ready(head=self._cursor())))
 
     def left(self, topic: bytes) -> None:
         """Note that a subscriber left, and when."""
         grant = self._grants.get(topic)
         if grant is not None:
+            if grant.waiting is not None and grant.subscribed == 1:
+                grant.waiting.note(begins=False)
             grant.subscribed = max(0, grant.subscribed - 1)
             grant.unsubscribed_at = self._now()
 

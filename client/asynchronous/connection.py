@@ -73,8 +73,8 @@ class AsyncConnection:
 
     @property
     def owner(self) -> bytes:
-        """The public key of this client."""
-        return self._found.identity.public
+        """The public key to which belong the jobs that this client starts."""
+        return self._found.identity.owner
 
     async def open(self) -> None:
         """Find the worker, if that was not done yet. Raises what finding it raises; then it can be called again."""

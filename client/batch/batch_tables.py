@@ -61,6 +61,7 @@ class Defaults(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     resources: dict[str, int] | list[str] | None = None
     only_one: str | None = None
     at: str | None = None
+    may_submit: bool | None = None
     labels: dict[str, str] | list[str] | None = None
     script: str | None = None
     put: list[str] | None = None

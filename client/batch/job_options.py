@@ -109,6 +109,7 @@ OPTIONS = (
     ),
     Option("only_one", ("--only-one",), "NAME", "Of your jobs with this name here, run one at a time."),
     Option("at", ("--at",), "TIME", "Do not start the job before this time: 02:30, +1h, 2026-12-24T18:00, 2026-12-24T18:00Z."),
+    Option("may_submit", ("--may-submit",), "", "Let the job start jobs for you while it runs, with a key of its own.", switch=True),
     Option("labels", ("-l", "--label"), "K=V", "Set a label, shown by jobwire show and events --json.", many=True),
 )
 
@@ -153,6 +154,7 @@ class Wishes:
     resources: Iterable[str] | Mapping[str, int] = ()
     only_one: str | None = None
     at: str | None = None
+    may_submit: bool = False
     labels: Iterable[str] | Mapping[str, str] = ()
     script: str | None = None
     put: Iterable[str] = ()
@@ -218,6 +220,7 @@ def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobS
         only_one=understand("only_one", read_name, wishes.only_one or ""),
         start_at_us=start.at_us,
         start_in_ms=start.in_ms,
+        may_submit=wishes.may_submit,
         files=brought.files,
         outputs=brought.outputs,
     )

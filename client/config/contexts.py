@@ -21,6 +21,7 @@ from ...keys.user_folders import config_folder, worker_folder
 from ...schemas.endpoint import to_connect
 from ...schemas.refusal import Code, Refused
 from ..sockets.addressee import EMBEDDED, Context
+from . import job_context
 
 __all__ = [
     "CONTEXT_VARIABLE",
@@ -73,20 +74,30 @@ def contexts_path() -> Path:
 
 
 def current_name() -> str:
-    """Return the name of the current context: `$JOBWIRE_CONTEXT`, the one in use, else the embedded worker.
+    """Return the name of the current context: `$JOBWIRE_CONTEXT`, else that of this job, the one in use, or the embedded worker.
 
     It is empty after the one in use was removed, until another is chosen.
     """
-    return os.environ.get(CONTEXT_VARIABLE) or _read()[0]
+    return _named(None) or _read()[0]
+
+
+def _named(name: str | None) -> str:
+    """Return which context is meant; empty if that depends on which is in use."""
+    return name or os.environ.get(CONTEXT_VARIABLE) or (job_context.OF_THIS_JOB if job_context.is_here() else "")
 
 
 def resolve(name: str | None = None) -> Context:
     """Return a context by name, or the current one. Starts the embedded worker if it is meant and not running.
 
-    Raises `Refused`: NOT_FOUND for a name that is not configured, NoneInUse if none is chosen, and as `ensure` in private_worker/ does.
+    Raises `Refused`: NOT_FOUND for a name that is not configured, NoneInUse if none is chosen, and as `ensure` in private_worker/ and
+    `job_context.resolve` do.
     """
+    name = _named(name)
+    if name == job_context.OF_THIS_JOB:
+        # Whatever the user of the job has configured.
+        return job_context.resolve()
     current, contexts = _read()
-    name = name or os.environ.get(CONTEXT_VARIABLE) or current
+    name = name or current
     if name == EMBEDDED:
         from ..private_worker.ensure import ensure  # noqa: PLC0415 -- who speaks to another worker need not wait for it
 
@@ -103,8 +114,11 @@ def resolve_running(name: str | None = None) -> Context | None:
 
     Raises `Refused`.
     """
+    name = _named(name)
+    if name == job_context.OF_THIS_JOB:
+        return job_context.resolve()
     current, contexts = _read()
-    name = name or os.environ.get(CONTEXT_VARIABLE) or current
+    name = name or current
     if name == EMBEDDED:
         from ..private_worker.running import ready  # noqa: PLC0415 -- as above
 
@@ -126,8 +140,11 @@ def find(name: str | None = None) -> Context | None:
 
     Raises `Refused`: NOT_FOUND for a name that is not configured, NoneInUse if none is chosen.
     """
+    name = _named(name)
+    if name == job_context.OF_THIS_JOB:
+        return job_context.resolve()
     current, contexts = _read()
-    name = name or os.environ.get(CONTEXT_VARIABLE) or current
+    name = name or current
     if name == EMBEDDED:
         return None
     if name == _NONE:

@@ -82,7 +82,7 @@ def start(
     Raises the refusal.
     """
     watch = watch and session.watches < _MOST_WATCHES
-    records = [session.known_jobs.record(JobKey(session.connection.identity.public, job_id)) for job_id in ids]
+    records = [session.known_jobs.record(JobKey(session.connection.identity.owner, job_id)) for job_id in ids]
     sent: set[bytes] = set()
     while True:
         exchange = session.connection.ask(start_request(wanted, ids, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed))

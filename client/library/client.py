@@ -181,6 +181,7 @@ class Client:
         resources: Mapping[str, int] | None = None,
         only_one: str = "",
         at: Moment | None = None,
+        may_submit: bool = False,
         script: Text | None = None,
         put: Files = (),
         get: Paths = (),
@@ -209,7 +210,7 @@ class Client:
         None)}`: soft and hard as in `resource`, None is unlimited): of each of its processes. `cpus`: how many slots it takes. `gpus`: how
         many it gets for itself. `resources`: what else it takes, by the names that the worker's operator defined. `only_one`: of your jobs
         with this name here, one runs at a time. `at`: do not start it before this moment: a datetime, a timedelta from now, or a text as
-        after `--at`.
+        after `--at`. `may_submit`: let it start jobs for you while it runs, with a key of its own.
 
         With one of these, the job has a folder of its own, in which it runs unless `cwd` is set, and which is removed with the job:
 
@@ -230,7 +231,7 @@ class Client:
             spec = replace(spec, feed=True)
         actions.send_files(self.connection, [spec])
         start = self.connection.ask(actions.start_request([spec], [job_id], batch=None, watch=True, tail_lines=0))
-        job = Job(self._session, JobKey(self.connection.identity.public, job_id), tuple(argv))
+        job = Job(self._session, JobKey(self.connection.identity.owner, job_id), tuple(argv))
         completed = run_to_end(self._session, start, job, timeout, grace, mode, source=source)
         for fetch in fetches:
             try:
@@ -274,6 +275,7 @@ class Client:
         resources: Mapping[str, int] | None = None,
         only_one: str = "",
         at: Moment | None = None,
+        may_submit: bool = False,
         script: Text | None = None,
         put: Files = (),
         get: Paths = (),
@@ -631,6 +633,10 @@ def destination(
     if connect_timeout is None:
         # The private worker is known to run: if it answers late, it is busy with many commands.
         connect_timeout = _PRIVATE_TIMEOUT_SECONDS if context.embedded else CONNECT_TIMEOUT_SECONDS
+    if context.of_job:
+        from ...keys import delegation  # noqa: PLC0415 -- few are part of a job that may start jobs
+
+        return context.endpoint, context.server_key, delegation.read(context.identity_path).identity, seconds(connect_timeout), None
     identity = load_or_make(context.identity_path) if context.identity_path == identity_path() else load(context.identity_path)
     return context.endpoint, context.server_key, identity, seconds(connect_timeout), _revive_embedded if context.embedded else None
 

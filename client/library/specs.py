@@ -71,6 +71,7 @@ class JobOptions(TypedDict, total=False):
     resources: Mapping[str, int] | None
     only_one: str
     at: Moment | None
+    may_submit: bool
     script: Text | None
     put: Files
     get: Paths
@@ -105,6 +106,7 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
     resources: Mapping[str, int] | None = None,
     only_one: str = "",
     at: Moment | None = None,
+    may_submit: bool = False,
     script: Text | None = None,
     put: Files = (),
     get: Paths = (),
@@ -163,6 +165,7 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
         only_one=only_one,
         start_at_us=start.at_us,
         start_in_ms=start.in_ms,
+        may_submit=may_submit,
         files=files,
         outputs=outputs,
     )

@@ -29,6 +29,7 @@ ALL_CHECKED = frozenset(
         "lanes",
         "at",
         "schedules",
+        "may_submit",
     }
 )
 
@@ -90,6 +91,7 @@ def _check_job(index: int, job: request_pb2.NewJob, hello: request_pb2.HelloRepl
             "knows of no CPUs, GPUs and resources that jobs ask for",
             "upgrade the worker, or leave the option out",
         ),
+        ("may_submit", job.spec.may_submit, "gives no job a key of its own", "upgrade the worker, or leave --may-submit out"),
         ("lanes", bool(job.spec.only_one), "cannot run one job of a name at a time", "upgrade the worker, or use flock(1) in the command"),
     )
     for feature, is_wanted, lacks, next_step in (*fields, *more):

@@ -12,7 +12,8 @@ EMBEDDED = "embedded"
 class Context(NamedTuple):
     """A worker to use. `server_key` is its Ed25519 public key; `embedded`: it is this user's private worker.
 
-    `notes`: sentences about a private worker that was started just now.
+    `notes`: sentences about a private worker that was started just now. `of_job`: this process is part of a job that it runs, and
+    `identity_path` is the file of the job's own key.
     """
 
     name: str
@@ -21,3 +22,4 @@ class Context(NamedTuple):
     identity_path: Path
     embedded: bool = False
     notes: tuple[str, ...] = ()
+    of_job: bool = False

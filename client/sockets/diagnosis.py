@@ -6,7 +6,7 @@ apart; only the answer of the host itself (refused, unknown, no route) needs ano
 
 from __future__ import annotations
 
-from ...keys.identity import fingerprint, format_public
+from ...keys.identity import Identity, fingerprint, format_public
 from ...schemas.endpoint import host_of, split
 from ...schemas.refusal import Code, Refused
 
@@ -81,8 +81,12 @@ def no_events(endpoint: str, refused: Refused) -> Refused:
     )
 
 
-def key_refused(endpoint: str, public: bytes) -> Refused:
+def key_refused(endpoint: str, identity: Identity) -> Refused:
     """Return an explanation that the right worker was reached but does not accept this key."""
+    if identity.acts_for:
+        message = "the worker does not accept the key of this job any more: the job has ended, or its owner is no longer on the roster"
+        return Refused(Code.UNAUTHENTICATED, message, "use a context of your own: jobwire --context NAME")
+    public = identity.public
     return Refused(
         Code.UNAUTHENTICATED,
         f"the worker at {endpoint} is up and is the trusted one, but does not let your key in ({fingerprint(public)})",

@@ -239,7 +239,7 @@ class MonitoredSocket:
             self.up = False
         elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
             if value == _KEY_REFUSED:
-                return self._fail(diagnosis.key_refused(self.endpoint, self._identity.public))
+                return self._fail(diagnosis.key_refused(self.endpoint, self._identity))
             self._stalled_at = now + _STALLED_SECONDS
         elif event in _FAILED_HANDSHAKES:
             self._sight.failed_handshakes += 1

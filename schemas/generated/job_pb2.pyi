@@ -145,7 +145,7 @@ class ResourceLimit(_message.Message):
     def __init__(self, name: _Optional[str] = ..., soft: _Optional[int] = ..., hard: _Optional[int] = ...) -> None: ...
 
 class JobSpec(_message.Message):
-    __slots__ = ("argv", "environment", "directory", "stdin", "name", "labels", "time_limit_ms", "stop_signal", "grace_ms", "output_limit_bytes", "linger", "feed", "terminal", "files", "outputs", "priority", "held", "stderr_to_stdout", "after", "retry", "memory_bytes", "nice", "umask", "rlimits", "cpus", "gpus", "resources", "only_one", "start_at_us", "start_in_ms")
+    __slots__ = ("argv", "environment", "directory", "stdin", "name", "labels", "time_limit_ms", "stop_signal", "grace_ms", "output_limit_bytes", "linger", "feed", "terminal", "files", "outputs", "priority", "held", "stderr_to_stdout", "after", "retry", "memory_bytes", "nice", "umask", "rlimits", "cpus", "gpus", "resources", "only_one", "start_at_us", "start_in_ms", "may_submit")
     ARGV_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     DIRECTORY_FIELD_NUMBER: _ClassVar[int]
@@ -176,6 +176,7 @@ class JobSpec(_message.Message):
     ONLY_ONE_FIELD_NUMBER: _ClassVar[int]
     START_AT_US_FIELD_NUMBER: _ClassVar[int]
     START_IN_MS_FIELD_NUMBER: _ClassVar[int]
+    MAY_SUBMIT_FIELD_NUMBER: _ClassVar[int]
     argv: _containers.RepeatedScalarFieldContainer[bytes]
     environment: _containers.RepeatedCompositeFieldContainer[EnvironmentVariable]
     directory: bytes
@@ -206,7 +207,8 @@ class JobSpec(_message.Message):
     only_one: str
     start_at_us: int
     start_in_ms: int
-    def __init__(self, argv: _Optional[_Iterable[bytes]] = ..., environment: _Optional[_Iterable[_Union[EnvironmentVariable, _Mapping]]] = ..., directory: _Optional[bytes] = ..., stdin: _Optional[bytes] = ..., name: _Optional[str] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., time_limit_ms: _Optional[int] = ..., stop_signal: _Optional[int] = ..., grace_ms: _Optional[int] = ..., output_limit_bytes: _Optional[int] = ..., linger: _Optional[bool] = ..., feed: _Optional[bool] = ..., terminal: _Optional[_Union[Terminal, _Mapping]] = ..., files: _Optional[_Iterable[_Union[JobFile, _Mapping]]] = ..., outputs: _Optional[_Iterable[bytes]] = ..., priority: _Optional[int] = ..., held: _Optional[bool] = ..., stderr_to_stdout: _Optional[bool] = ..., after: _Optional[_Iterable[_Union[After, _Mapping]]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., memory_bytes: _Optional[int] = ..., nice: _Optional[int] = ..., umask: _Optional[int] = ..., rlimits: _Optional[_Iterable[_Union[ResourceLimit, _Mapping]]] = ..., cpus: _Optional[int] = ..., gpus: _Optional[int] = ..., resources: _Optional[_Iterable[_Union[Resource, _Mapping]]] = ..., only_one: _Optional[str] = ..., start_at_us: _Optional[int] = ..., start_in_ms: _Optional[int] = ...) -> None: ...
+    may_submit: bool
+    def __init__(self, argv: _Optional[_Iterable[bytes]] = ..., environment: _Optional[_Iterable[_Union[EnvironmentVariable, _Mapping]]] = ..., directory: _Optional[bytes] = ..., stdin: _Optional[bytes] = ..., name: _Optional[str] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., time_limit_ms: _Optional[int] = ..., stop_signal: _Optional[int] = ..., grace_ms: _Optional[int] = ..., output_limit_bytes: _Optional[int] = ..., linger: _Optional[bool] = ..., feed: _Optional[bool] = ..., terminal: _Optional[_Union[Terminal, _Mapping]] = ..., files: _Optional[_Iterable[_Union[JobFile, _Mapping]]] = ..., outputs: _Optional[_Iterable[bytes]] = ..., priority: _Optional[int] = ..., held: _Optional[bool] = ..., stderr_to_stdout: _Optional[bool] = ..., after: _Optional[_Iterable[_Union[After, _Mapping]]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., memory_bytes: _Optional[int] = ..., nice: _Optional[int] = ..., umask: _Optional[int] = ..., rlimits: _Optional[_Iterable[_Union[ResourceLimit, _Mapping]]] = ..., cpus: _Optional[int] = ..., gpus: _Optional[int] = ..., resources: _Optional[_Iterable[_Union[Resource, _Mapping]]] = ..., only_one: _Optional[str] = ..., start_at_us: _Optional[int] = ..., start_in_ms: _Optional[int] = ..., may_submit: _Optional[bool] = ...) -> None: ...
 
 class After(_message.Message):
     __slots__ = ("condition", "job", "run", "name")
@@ -291,7 +293,7 @@ class EarlierAttempt(_message.Message):
     def __init__(self, attempt: _Optional[int] = ..., pid: _Optional[int] = ..., started_at_us: _Optional[int] = ..., ended_at_us: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("key", "spec", "state", "owner_name", "batch", "queued_at_us", "started_at_us", "ended_at_us", "pid", "outcome", "waits_for", "paused", "lasted_us", "ended_ago_us", "attempt", "rerun_of", "stdin_bytes", "priority", "held", "held_by", "time_limit_ms", "after", "earlier_attempts", "starts_in_us", "gpus", "starts_at_us")
+    __slots__ = ("key", "spec", "state", "owner_name", "batch", "queued_at_us", "started_at_us", "ended_at_us", "pid", "outcome", "waits_for", "paused", "lasted_us", "ended_ago_us", "attempt", "rerun_of", "stdin_bytes", "priority", "held", "held_by", "time_limit_ms", "after", "earlier_attempts", "starts_in_us", "gpus", "starts_at_us", "started_by", "lends_slots")
     KEY_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -318,6 +320,8 @@ class Job(_message.Message):
     STARTS_IN_US_FIELD_NUMBER: _ClassVar[int]
     GPUS_FIELD_NUMBER: _ClassVar[int]
     STARTS_AT_US_FIELD_NUMBER: _ClassVar[int]
+    STARTED_BY_FIELD_NUMBER: _ClassVar[int]
+    LENDS_SLOTS_FIELD_NUMBER: _ClassVar[int]
     key: JobKey
     spec: JobSpec
     state: State
@@ -344,7 +348,9 @@ class Job(_message.Message):
     starts_in_us: int
     gpus: _containers.RepeatedScalarFieldContainer[str]
     starts_at_us: int
-    def __init__(self, key: _Optional[_Union[JobKey, _Mapping]] = ..., spec: _Optional[_Union[JobSpec, _Mapping]] = ..., state: _Optional[_Union[State, str]] = ..., owner_name: _Optional[str] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ..., queued_at_us: _Optional[int] = ..., started_at_us: _Optional[int] = ..., ended_at_us: _Optional[int] = ..., pid: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., waits_for: _Optional[str] = ..., paused: _Optional[bool] = ..., lasted_us: _Optional[int] = ..., ended_ago_us: _Optional[int] = ..., attempt: _Optional[int] = ..., rerun_of: _Optional[_Union[JobKey, _Mapping]] = ..., stdin_bytes: _Optional[int] = ..., priority: _Optional[int] = ..., held: _Optional[bool] = ..., held_by: _Optional[str] = ..., time_limit_ms: _Optional[int] = ..., after: _Optional[_Iterable[_Union[Awaited, _Mapping]]] = ..., earlier_attempts: _Optional[_Iterable[_Union[EarlierAttempt, _Mapping]]] = ..., starts_in_us: _Optional[int] = ..., gpus: _Optional[_Iterable[str]] = ..., starts_at_us: _Optional[int] = ...) -> None: ...
+    started_by: JobKey
+    lends_slots: bool
+    def __init__(self, key: _Optional[_Union[JobKey, _Mapping]] = ..., spec: _Optional[_Union[JobSpec, _Mapping]] = ..., state: _Optional[_Union[State, str]] = ..., owner_name: _Optional[str] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ..., queued_at_us: _Optional[int] = ..., started_at_us: _Optional[int] = ..., ended_at_us: _Optional[int] = ..., pid: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., waits_for: _Optional[str] = ..., paused: _Optional[bool] = ..., lasted_us: _Optional[int] = ..., ended_ago_us: _Optional[int] = ..., attempt: _Optional[int] = ..., rerun_of: _Optional[_Union[JobKey, _Mapping]] = ..., stdin_bytes: _Optional[int] = ..., priority: _Optional[int] = ..., held: _Optional[bool] = ..., held_by: _Optional[str] = ..., time_limit_ms: _Optional[int] = ..., after: _Optional[_Iterable[_Union[Awaited, _Mapping]]] = ..., earlier_attempts: _Optional[_Iterable[_Union[EarlierAttempt, _Mapping]]] = ..., starts_in_us: _Optional[int] = ..., gpus: _Optional[_Iterable[str]] = ..., starts_at_us: _Optional[int] = ..., started_by: _Optional[_Union[JobKey, _Mapping]] = ..., lends_slots: _Optional[bool] = ...) -> None: ...
 
 class Awaited(_message.Message):
     __slots__ = ("after", "name", "state", "left")

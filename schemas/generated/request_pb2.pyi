@@ -161,12 +161,30 @@ MISSED_SKIP: Missed
 MISSED_ALL: Missed
 
 class Envelope(_message.Message):
-    __slots__ = ("request", "proof")
+    __slots__ = ("request", "proof", "delegation")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     PROOF_FIELD_NUMBER: _ClassVar[int]
+    DELEGATION_FIELD_NUMBER: _ClassVar[int]
     request: bytes
     proof: Proof
-    def __init__(self, request: _Optional[bytes] = ..., proof: _Optional[_Union[Proof, _Mapping]] = ...) -> None: ...
+    delegation: Delegation
+    def __init__(self, request: _Optional[bytes] = ..., proof: _Optional[_Union[Proof, _Mapping]] = ..., delegation: _Optional[_Union[Delegation, _Mapping]] = ...) -> None: ...
+
+class Delegation(_message.Message):
+    __slots__ = ("worker", "owner", "job", "attempt", "key", "signature")
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    worker: bytes
+    owner: bytes
+    job: bytes
+    attempt: int
+    key: bytes
+    signature: bytes
+    def __init__(self, worker: _Optional[bytes] = ..., owner: _Optional[bytes] = ..., job: _Optional[bytes] = ..., attempt: _Optional[int] = ..., key: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class Proof(_message.Message):
     __slots__ = ("signer", "audience", "nonce", "signature")

@@ -26,6 +26,7 @@ from .facts import could_not_start
 from .found_runs import at_log, in_folder, left_intents
 from .inlets import Inlets
 from .intents import Intents
+from .job_keys import JobKeys
 from .recovery import Recovery
 from .settled import Settled
 from .supervisor import Supervisor
@@ -73,6 +74,7 @@ class LocalEngine:
         self._inlets = Inlets(self.supervisor.say)
         self._terminals = Terminals(self._loop, self.supervisor.say)
         self._settled = Settled(self._loop, self.supervisor.say)
+        self._job_keys = JobKeys(self._logs)
 
     @property
     def capacity(self) -> Capacity:
@@ -137,6 +139,7 @@ class LocalEngine:
             why = "the supervisor on this worker's machine is older and cannot start such a job: it is replaced when no job is running"
             self._loop.call_soon(self._recovery.tell, [could_not_start(launch, why) for launch in refused])
         startable = [launch for launch in launches if launch not in refused] if refused else launches
+        self._job_keys.note(startable)
         self._intents.write(self._depot.workplaces.prepare(startable))
 
     def _start_written(self, launches: Sequence[Launch]) -> None:
@@ -171,6 +174,7 @@ class LocalEngine:
         """Forget these, and tell the supervisor that it can."""
         handles = [folders.handle(key) for key in keys]
         self._unanswered.forget(handles)
+        self._job_keys.settle(handles)
         self._settled.add(handles)
 
     def discard(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
@@ -180,6 +184,7 @@ class LocalEngine:
     async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:
         """Return facts about jobs from the supervisor, and from the log folders for jobs that it does not know."""
         self._unanswered.expect(expected)
+        self._job_keys.expect(expected)
         self._settled.add(left_intents(self._logs, expected))
         self._settled.say_now()
         return await self._recovery.find_out(expected)

@@ -47,6 +47,7 @@ class Hello(NamedTuple):
     # Why the memory of jobs cannot be limited; empty: it can.
     memory_problem: str = _EARLIER
     sets_gpus: bool = False
+    names_keys: bool = False
 
     def can_start(self, spec: JobSpec) -> bool:
         """Return whether it knows all that the spec asks for."""
@@ -57,6 +58,7 @@ class Hello(NamedTuple):
             (spec.stderr_to_stdout, self.joins_streams),
             (is_limited, self.has_limits),
             (spec.gpus, self.sets_gpus),
+            (spec.may_submit, self.names_keys),
         )
         return all(can or not wanted for wanted, can in lacks)
 
@@ -127,6 +129,7 @@ class Supervisor:
             message.get("limits", False),
             message.get("memory", _EARLIER),
             message.get("sets_gpus", False),
+            message.get("names_keys", False),
         )
         self._on_hello()
         if message["version"] <= VERSION:

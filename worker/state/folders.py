@@ -88,6 +88,11 @@ def work_beside(logs: str) -> str:
     return f"{os.path.dirname(os.path.abspath(logs))}/{layout.WORK}"
 
 
+def key_path(logs: str, handle: str) -> str:
+    """Return the absolute path of the file with the key of a job that may start jobs."""
+    return f"{os.path.dirname(os.path.abspath(logs))}/{layout.KEYS}/{handle}"
+
+
 def lingers_path(logs: str, handle: str) -> str:
     """Return the path of the note that a process of an ended job may still write."""
     return f"{logs}/{LINGERS_PREFIX}{handle}"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...schemas.naming import ID_BYTES, AttemptKey, JobKey
 from ..wire.words import Kind
-from .folders import FOLDER_MODE, handle, intent_path, job_folder, numbered, work_beside
+from .folders import FOLDER_MODE, handle, intent_path, job_folder, key_path, numbered, work_beside
 from .small_files import read_file, read_object, to_json, write_file
 
 if TYPE_CHECKING:
@@ -80,6 +80,11 @@ class JobFile(NamedTuple):
     changed_limit_ms: int | None = None
     # Of its retries: how many, the delay before the first in milliseconds, its factor, and the exit statuses. None: there are none.
     retry: tuple[int, int, float, tuple[int, ...]] | None = None
+    # It may start jobs, with the key in this file; empty: it may not.
+    key_file: str = ""
+    # The id of the job that started it, and how many jobs started each other before it.
+    started_by: bytes = b""
+    depth: int = 0
 
     @property
     def has_attributes(self) -> bool:
@@ -123,15 +128,46 @@ def write_intent(logs: str, launch: Launch, *, directory: bytes, grace_ms: int) 
     `directory` and `grace_ms` are the values for a spec that does not set them.
     """
     folder = intent_path(logs, handle(launch.key))
-    write_folder(folder, launch.key, launch.spec, launch.rerun_of, directory=directory, grace_ms=grace_ms, gpus=launch.gpus)
+    starter = (launch.started_by, launch.depth)
+    write_folder(
+        folder,
+        launch.key,
+        launch.spec,
+        launch.rerun_of,
+        directory=directory,
+        grace_ms=grace_ms,
+        gpus=launch.gpus,
+        starter=starter,
+    )
     if launch.changed_limit_ms is not None:
         write_limit(folder, launch.changed_limit_ms)
+    if launch.key_text:
+        write_key(key_path(logs, handle(launch.key)), launch.key_text)
+
+
+def write_key(path: str, text: bytes) -> None:
+    """Write the file with the key of a job, for its user only: complete, or not at all.
+
+    Raises OSError.
+    """
+    with contextlib.suppress(FileExistsError):
+        os.mkdir(os.path.dirname(path), FOLDER_MODE)
+    write_file(f"{path}.new", text)
+    os.rename(f"{path}.new", path)  # noqa: PTH104 -- pathlib is not light
 
 
 def write_folder(
-    folder: str, key: AttemptKey, spec: JobSpec, rerun_of: JobKey | None, *, directory: bytes, grace_ms: int, gpus: tuple[str, ...] = ()
+    folder: str,
+    key: AttemptKey,
+    spec: JobSpec,
+    rerun_of: JobKey | None,
+    *,
+    directory: bytes,
+    grace_ms: int,
+    gpus: tuple[str, ...] = (),
+    starter: tuple[bytes, int] = (b"", 0),
 ) -> None:
-    """Create a folder with the `job` file and the standard input."""
+    """Create a folder with the `job` file and the standard input. `starter`: the job that started it, and how many did before."""
     with contextlib.suppress(FileExistsError):
         try:
             os.mkdir(folder, FOLDER_MODE)
@@ -179,6 +215,7 @@ def write_folder(
     wants = (spec.cpus, spec.gpus, spec.resources, spec.only_one, gpus)
     if any(wants):
         fields |= zip(_WANTS, wants, strict=True)
+    fields |= _starter_fields(folder, key, spec, starter)
     if own:
         fields |= {
             "job_folder": own,
@@ -186,6 +223,12 @@ def write_folder(
             "outputs": [_text(path) for path in spec.outputs],
         }
     write_file(f"{folder}/job", to_json(fields).encode())
+
+
+def _starter_fields(folder: str, key: AttemptKey, spec: JobSpec, starter: tuple[bytes, int]) -> dict[str, object]:
+    """Return the fields about which job started it, and whether it may start jobs; most jobs have none of them."""
+    fields: dict[str, object] = {"started_by": starter[0].hex(), "depth": starter[1]} if starter[0] else {}
+    return fields | {"key_file": key_path(os.path.dirname(folder), handle(key))} if spec.may_submit else fields
 
 
 def read_job(folder: str) -> JobFile:
@@ -228,6 +271,9 @@ def read_job(folder: str) -> JobFile:
             start_in_ms=fields.get("start_in_ms"),
             changed_limit_ms=_read_limit(folder),
             retry=_retry_of(fields),
+            key_file=str(fields.get("key_file", "")),
+            started_by=bytes.fromhex(fields.get("started_by", "")),
+            depth=_number_of(fields, "depth") or 0,
             **_wants_of(fields),
         )
     except (KeyError, TypeError, ValueError) as error:

@@ -5,6 +5,8 @@ LOGS = "logs"
 # What members have sent: BLOBS/OWNER/DIGEST. The folders of jobs: WORK/ID.OWNER/ATTEMPT.
 BLOBS = "blobs"
 WORK = "work"
+# The keys of jobs that may start jobs, while they run: KEYS/HANDLE.
+KEYS = "keys"
 SOCKET = "supervisor.sock"
 # Exists while SOCKET was created by a supervisor, because the socket that its keeper holds was removed.
 SOCKET_ANEW = "supervisor.sock.anew"

@@ -278,6 +278,7 @@ def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
         gpus=job.gpus,
         resources=job.resources,
         only_one=job.only_one,
+        may_submit=bool(job.key_file),
     )
 
 
@@ -287,6 +288,7 @@ def _new_job(key: AttemptKey, file: JobFile, path: str) -> Job:
     attempt = Attempt(key, Phase.CLEARED)
     job = Job(0, key.job, spec, specs.digest(spec), None, 0, attempt, priority=spec.priority, rerun_of=file.rerun_of, never_retried=True)
     job.gpus = file.handed_out
+    job.started_by, job.depth = file.started_by, file.depth
     return job
 
 

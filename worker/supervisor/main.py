@@ -163,6 +163,7 @@ class Supervisor:
                 limits=True,
                 memory=self._memory.why_not,
                 sets_gpus=True,
+                names_keys=True,
             )
         )
 

@@ -16,6 +16,7 @@ from ..job import Job, RunKey, StopOrder
 from ..life import ENDED, NEXT, WAITING, Happening, Phase
 from ..targets import Edge, end_of
 from ..turn import Turn
+from .lending import nobody_waits
 
 # Some microseconds for each that starts, some tens of microseconds for each that is cancelled.
 _MOST_IN_A_TURN = 200
@@ -26,6 +27,7 @@ def ended_for_good(turn: Turn, job: Job) -> None:
     """Note the end of a job after which no attempt follows: what follows for others is due. It must have its outcome."""
     state = turn.state
     state.dependencies.ended(job)
+    nobody_waits(state, job)
     outcome, batch = job.final_outcome, job.batch
     if batch is None or batch.on_failure is OnFailure.CONTINUE or outcome is None or not outcome.is_failure or job.stop is not None:
         return
@@ -94,6 +96,7 @@ def _cancel(turn: Turn, job: Job, why: Cancelled) -> None:
     attempt.outcome = Outcome(OutcomeKind.CANCELLED, sentence=sentence, unneeded=why.unneeded)
     turn.events.setdefault(job, []).append(event_of(EventKind.FINISHED, job, now_us))
     turn.state.dependencies.ended(job)
+    nobody_waits(turn.state, job)
 
 
 def _stop(turn: Turn, job: Job, why: str) -> None:

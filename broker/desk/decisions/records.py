@@ -120,5 +120,19 @@ def _launches_recorded(turn: Turn, jobs: Sequence[Job]) -> None:
 def _launch(turn: Turn, jobs: Sequence[Job]) -> None:
     if jobs:
         turn.effects.append(
-            Launches([Launch(job.attempt.key, job.spec, job.queued_at_us, job.rerun_of, job.changed_limit_ms, job.gpus) for job in jobs])
+            Launches(
+                [
+                    Launch(
+                        job.attempt.key,
+                        job.spec,
+                        job.queued_at_us,
+                        job.rerun_of,
+                        job.changed_limit_ms,
+                        job.gpus,
+                        started_by=job.started_by,
+                        depth=job.depth,
+                    )
+                    for job in jobs
+                ]
+            )
         )

@@ -50,7 +50,9 @@ def start(turn: Turn, asked: Start) -> None:
             held_by="" if one.spec.held else None,
             rerun_of=one.rerun_of,
             spec_bytes=len(one.raw),
-            wants=wants_of(one.spec),
+            wants=wants_of(one.spec, asked.depth),
+            started_by=asked.started_by,
+            depth=asked.depth,
         )
         if one.spec.start_in_ms:
             job.starts_passed_us = moment.passed_us + one.spec.start_in_ms * 1000
@@ -74,6 +76,8 @@ def start(turn: Turn, asked: Start) -> None:
             has_folder=one.spec.has_folder,
             after=one.spec.after,
             starts_aged_us=job.starts_aged_us,
+            started_by=asked.started_by,
+            depth=asked.depth,
         )
         if one.spec.after:
             job.awaits = waits = True

@@ -126,9 +126,12 @@ class Owner:
     used: Counter[str] = field(default_factory=Counter)
     # The largest part that it has of anything.
     share: float = 0.0
-    # Where jobs wait of which only one may run, by that name; and the names of which one runs.
-    apart: dict[str, set[tuple[bytes, Wants]]] = field(default_factory=dict)
+    # Where jobs wait of which not all may run at once, by the name of which only one runs, and by the level of those that may start jobs.
+    apart: dict[str | int, set[tuple[bytes, Wants]]] = field(default_factory=dict)
+    # The names of which one runs; how many jobs of each level run, and the levels of which no more may.
     busy: set[str] = field(default_factory=set)
+    parents: Counter[int] = field(default_factory=Counter)
+    full: set[int] = field(default_factory=set)
     # How many jobs could start if there were room, by their priority; and how many are set aside.
     waiting: Counter[int] = field(default_factory=Counter)
     aside: int = 0
@@ -163,6 +166,18 @@ class Owner:
             self.used[name] += times * amount
         if wants.only_one:
             (self.busy.add if times > 0 else self.busy.discard)(wants.only_one)
+        if wants.level:
+            self.parents[wants.level] += times
+
+    def lend(self, wants: Wants, times: int = 1) -> None:
+        """Do not count the slots of a job that runs, nor that it does; -1: count it again."""
+        self.changed()
+        self.running -= times
+        self.slots -= times * wants.slots
+
+    def is_closed(self, wants: Wants) -> bool:
+        """Return whether no job that takes this may start now, however much is free."""
+        return wants.only_one in self.busy or wants.level in self.full
 
 
 @dataclass(slots=True, eq=False)
@@ -179,6 +194,8 @@ class Place:
     aside: bool = False
     # The GPUs that it has.
     gpus: tuple[str, ...] = ()
+    # It runs, and others may use its slots.
+    lends: bool = False
 
 
 class Lines:
@@ -224,7 +241,7 @@ class Lines:
 
     def list_line(self, owner: Owner, lane: Lane, line: Line) -> None:
         """Put a line into the heap of its lane if one of its jobs can start, and it is not there with that job already."""
-        if line.wants.only_one in owner.busy:
+        if owner.is_closed(line.wants):
             return
         first = self.first(line)
         if first is not None and (line.listed is None or first < line.listed.rank):
@@ -286,7 +303,7 @@ class Lines:
             head = lane.heads[0]
             line = lane.lines.get(head.wants)
             if line is not None and line.listed is head:
-                if head.wants.only_one not in owner.busy and self.first(line) == head.rank:
+                if not owner.is_closed(head.wants) and self.first(line) == head.rank:
                     return head
                 line.listed = None
                 heapq.heappop(lane.heads)
@@ -303,8 +320,15 @@ class Lines:
 def drop_line(owner: Owner, lane: Lane, batch_id: bytes, line: Line) -> None:
     """Remove a line in which nobody waits."""
     del lane.lines[line.wants]
-    if line.wants.only_one:
-        apart = owner.apart.get(line.wants.only_one, set())
+    for kind in kinds_of(line.wants):
+        apart = owner.apart.get(kind, set())
         apart.discard((batch_id, line.wants))
         if not apart:
-            owner.apart.pop(line.wants.only_one, None)
+            owner.apart.pop(kind, None)
+
+
+def kinds_of(wants: Wants) -> tuple[str | int, ...]:
+    """Return of what a job is one of which not all may run at once."""
+    if not (wants.only_one or wants.level):
+        return ()
+    return tuple(kind for kind in (wants.only_one, wants.level) if kind)

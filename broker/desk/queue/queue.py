@@ -13,6 +13,12 @@ A job that does not fit is passed by those that do. After it was passed `_PASSES
 nothing with a worse claim starts that takes what it needs. Only the first of the jobs that take the same is looked at, and of one owner at
 most `_DEPTH` different ones: a choice costs the same however many jobs wait.
 
+Of the jobs of one owner that may start jobs, at most `_PARENTS` times as many as there are slots run at each level: those that a person
+started, those that these started, and so on. A job that waits for jobs which it started lends its slots, and is no longer counted among
+those of its owner that run; when it goes on, more may be in use than there is, and nothing starts while that is so. So no number of jobs
+that wait for others can block each other: those of the deepest level wait for nobody, each level has room of its own, and how many run at
+once stays bounded.
+
 A job that is not ready is in no line until it is let in, and then has its old place. A batch that runs as many jobs as its width allows is
 kept out of the heap of its owner until one of its jobs ends.
 """
@@ -25,7 +31,7 @@ from collections.abc import Callable
 from ....schemas.capacity import PLAIN, Capacity, Wants
 from ....schemas.naming import JobKey
 from ..job import BatchRun, RunKey
-from .lanes import MOST_STALE, Lane, Line, LineHead, Lines, Owner, Place, drop_line
+from .lanes import MOST_STALE, Lane, Line, LineHead, Lines, Owner, Place, drop_line, kinds_of
 from .stock import Stock
 
 # Of a run: fewer than run at any time.
@@ -33,6 +39,8 @@ _CLOSED = -1
 # How many times as many jobs as there are slots may pass one that does not fit.
 _PASSES = 4
 _DEPTH = 32
+# Of one owner and level.
+_PARENTS = 2
 
 _Unfit = tuple[JobKey, Wants]
 
@@ -102,6 +110,8 @@ class Queue:
         for owner in self._owners.values():
             owner.share = self.stock.share(owner.slots, owner.used)
             owner.changed()
+            for level in tuple(owner.parents):
+                self._count_parents(owner, level)
 
     def add(self, key: JobKey, batch: BatchRun | None, priority: int = 0, *, ready: bool = True, wants: Wants = PLAIN) -> None:
         """Add a job behind those of its priority; one that is not ready stands aside until it is let in."""
@@ -183,6 +193,7 @@ class Queue:
 
     def release(self, key: JobKey) -> None:
         """Free what a job had that has ended."""
+        self.take_back(key)
         place = self._places.pop(key)
         owner, lane, wants = place.owner, place.lane, place.wants
         self.running -= 1
@@ -191,12 +202,54 @@ class Queue:
         lane.slots -= wants.slots
         owner.occupy(wants, -1)
         owner.share = self.stock.share(owner.slots, owner.used)
-        for batch_id, others in owner.apart.get(wants.only_one, ()) if wants.only_one else ():
+        if wants.only_one:
+            self._list_apart(owner, wants.only_one)
+        if wants.level:
+            self._count_parents(owner, wants.level)
+        self._lines.list_lane(owner, lane, place.batch_id)
+        self._drop(key.owner, place)
+
+    def lend(self, key: JobKey) -> None:
+        """Let others use the slots of a job that runs; whatever else it has, it keeps."""
+        place = self._places.get(key)
+        if place is not None and place.rank is None and not place.lends:
+            self._lend(place, 1)
+
+    def take_back(self, key: JobKey) -> None:
+        """Count the slots of a job as in use again, whether or not so many are free."""
+        place = self._places.get(key)
+        if place is not None and place.lends:
+            self._lend(place, -1)
+
+    def lends(self, key: JobKey) -> bool:
+        """Return whether others may use the slots of a job."""
+        place = self._places.get(key)
+        return place is not None and place.lends
+
+    def _lend(self, place: Place, times: int) -> None:
+        place.lends = times > 0
+        self.stock.lend(times * place.wants.slots)
+        place.owner.lend(place.wants, times)
+        place.owner.share = self.stock.share(place.owner.slots, place.owner.used)
+
+    def _list_apart(self, owner: Owner, kind: str | int) -> None:
+        """List those again that may start now, of those of which not all may run at once."""
+        for batch_id, others in tuple(owner.apart.get(kind, ())):
             other = owner.lanes[batch_id]
             self._lines.list_line(owner, other, other.lines[others])
             self._lines.list_lane(owner, other, batch_id)
-        self._lines.list_lane(owner, lane, place.batch_id)
-        self._drop(key.owner, place)
+
+    def _count_parents(self, owner: Owner, level: int) -> None:
+        """Note whether one more job of this level may run."""
+        if owner.parents[level] >= _PARENTS * self.slots:
+            owner.full.add(level)
+            return
+        if not owner.parents[level]:
+            del owner.parents[level]
+        if level in owner.full:
+            owner.full.remove(level)
+            owner.changed()
+            self._list_apart(owner, level)
 
     def take(self) -> list[JobKey]:
         """Return the jobs that start now, as far as there is room; they count as running."""
@@ -286,6 +339,8 @@ class Queue:
             why = f"its owner runs {_jobs(owner.running)} at once, as many as the roster allows"
         elif wants.only_one in owner.busy:
             why = f"only one {wants.only_one!r} runs at once, and another one does"
+        elif wants.level in owner.full:
+            why = f"{_jobs(owner.parents[wants.level])} of its owner that may start jobs run, as many as may at once"
         elif never := self.stock.never_fits(wants):
             why = f"{never}: it can start when there is more"
         elif wants is PLAIN or self.stock.fits(wants):
@@ -323,6 +378,8 @@ class Queue:
         place.lane.running += 1
         place.lane.slots += place.wants.slots
         place.owner.occupy(place.wants)
+        if place.wants.level:
+            self._count_parents(place.owner, place.wants.level)
         place.owner.share = self.stock.share(place.owner.slots, place.owner.used)
         self.running += 1
 
@@ -333,8 +390,8 @@ class Queue:
         line = lane.lines.get(wants)
         if line is None:
             line = lane.lines[wants] = Line(wants)
-            if wants.only_one:
-                owner.apart.setdefault(wants.only_one, set()).add((place.batch_id, wants))
+            for kind in kinds_of(wants):
+                owner.apart.setdefault(kind, set()).add((place.batch_id, wants))
         line.add(rank, key)
         owner.enter(-rank[0])
         self._waiting += 1

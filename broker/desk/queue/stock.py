@@ -77,6 +77,10 @@ class Stock:
         self._used.update({name: amount for name, amount in wants.others if name != GPUS})
         self._handed_out.update(gpus)
 
+    def lend(self, slots: int) -> None:
+        """Count slots that are in use as free; negative: as in use again, whether or not there are so many."""
+        self.used_slots -= slots
+
     def put_back(self, wants: Wants, gpus: tuple[str, ...]) -> None:
         """Take it back."""
         self.used_slots -= wants.slots

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from ....keys.limits import NAMES
-from ....keys.rights import ROLES, Right
+from ....keys.rights import Right
 from ....schemas.frames import PROTOCOL_VERSION, limits
 from ....schemas.generated import request_pb2
 from ....schemas.refusal import Code, Reason, Refused
@@ -44,6 +44,7 @@ FEATURES = (
     "lanes",
     "at",
     "schedules",
+    "may_submit",
 )
 
 
@@ -70,7 +71,7 @@ def hello(call: Call, introduction: Introduction, condition: Condition) -> None:
             "upgrade the older of the two",
             reason=Reason.NO_COMMON_VERSION,
         )
-    is_admin = Right.ADMINISTER in ROLES[call.member.role]
+    is_admin = Right.ADMINISTER in call.member.rights
     bounds = limits()
     for name in NAMES:
         setattr(bounds, name, getattr(call.member.limits, name))

@@ -10,7 +10,7 @@ from ....keys.rights import Member, Right, demand, may, no_such_job
 from ....schemas.frames import LARGEST_RANGE
 from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.job import JobTime, Pick, State
-from ....schemas.naming import parse_typed
+from ....schemas.naming import JobKey, parse_typed
 from ....schemas.refusal import Code, Refused
 from ....schemas.spec import to_wire
 from ....schemas.wire_codec import key_to_wire, on_failure_to_wire, outcome_to_wire, state_to_wire
@@ -120,6 +120,7 @@ def _selection(request: request_pb2.List, member: Member, lookup: Lookup, named:
         newest_first=request.newest_first,
         since_us=_moment(request, "since", now_us),
         until_us=_moment(request, "until", now_us),
+        started_by=member.job,
     )
 
 
@@ -196,6 +197,8 @@ def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None], 
         held_by=job.held_by if is_held else "",
         starts_in_us=desk.starts_in_us(job),
         gpus=job.gpus if attempt.phase not in WAITING else (),
+        started_by=key_to_wire(JobKey(job.key.owner, job.started_by)) if job.started_by else None,
+        lends_slots=desk.lends_slots(job),
     )
     for earlier in job.earlier:
         said = shown.earlier_attempts.add(

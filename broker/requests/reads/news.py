@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from ....schemas.generated import event_pb2, request_pb2
 from ....schemas.refusal import Code, Reason, Refused
+from ...desk.desk import Desk
+from ...desk.job import RunKey
 from ...store.queries import Lookup
 from ...store.store import Store
-from ...streams.news import News, read_filter
+from ...streams.news import News, Waiting, read_filter
 from ..call import Call
+from ..delegated import demand_filter, starter_of
 
 _MOST_EVENTS = 1000
 _GO_ON = "list the current jobs, and continue from the head of a new subscription"
@@ -15,16 +18,22 @@ _GO_ON = "list the current jobs, and continue from the head of a new subscriptio
 _MOST_BYTES = 1024 * 1024
 
 
-def subscribe(call: Call, news: News, store: Store) -> None:
+def subscribe(call: Call, news: News, store: Store, lookup: Lookup, desk: Desk) -> None:
     """Check the filter once and reply with the topic to subscribe to."""
     wanted = read_filter(call.request.subscribe.filter, call.member)
-    topic = news.grant(call.peer.public, wanted, call.member.limits.grants)
+    demand_filter(wanted, call.member, lookup)
+    starter = starter_of(call.member, desk)
+    waiting = None
+    if starter is not None:
+        awaited = tuple(wanted.jobs) or tuple(desk.runs.get(RunKey(call.member.key, wanted.batch), ()))
+        waiting = Waiting(desk.wait_for, starter.attempt.key, awaited)
+    topic = news.grant(call.member.public, wanted, call.member.limits.grants, call.member.account, waiting)
     call.reply(request_pb2.Reply(subscribe=request_pb2.SubscribeReply(topic=topic, head=_cursor(store, store.head))))
 
 
 def unsubscribe(call: Call, news: News) -> None:
     """Delete a grant."""
-    news.revoke(call.request.unsubscribe.topic, call.peer.public)
+    news.revoke(call.request.unsubscribe.topic, call.member.public)
     call.reply(request_pb2.Reply(done=request_pb2.Done()))
 
 
@@ -36,6 +45,7 @@ def replay(call: Call, lookup: Lookup, store: Store) -> None:
         message = "the cursor belongs to another store, which is gone"
         raise Refused(Code.OUT_OF_RANGE, message, _GO_ON, reason=Reason.CURSOR_OF_ANOTHER_STORE)
     wanted = read_filter(request.filter, call.member)
+    demand_filter(wanted, call.member, lookup)
     limit = min(request.limit or _MOST_EVENTS, _MOST_EVENTS)
     head = store.head
     if after > head:

@@ -23,6 +23,7 @@ from ...store.runs import MOST_LONGEST, Run
 from ...store.selection import Selection
 from ...streams.watchers import Watchers
 from ..call import Call
+from ..delegated import demand_run
 from ..selected import no_such_run
 from ..streams import open_run_ends
 from .jobs import Roster, describe, read_place, whose, write_place
@@ -48,6 +49,7 @@ def query_run(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine
     parts = _Parts(desk, lookup, engine, roster, ages)
     run = _named(request.name, request.owner, call.member, lookup, roster)
     key = RunKey(run.owner, run.batch.id)
+    demand_run(call.member, run.batch.id, lookup)
 
     def tell() -> None:
         # Counted anew: it may have been forgotten meanwhile.
@@ -61,7 +63,7 @@ def query_run(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine
         tell()
         return
     call.demand_stream()
-    open_run_ends(call, watchers, [key], 0, ended=lambda _: None, is_over=lambda: key not in desk.runs, tell=lambda: call.guard(tell))
+    open_run_ends(call, watchers, [key], 0, desk, ended=lambda _: None, is_over=lambda: key not in desk.runs, tell=lambda: call.guard(tell))
 
 
 def list_runs(call: Call, desk: Desk, lookup: Lookup, roster: Roster) -> None:

@@ -18,6 +18,7 @@ from ...streams.log_stream import LogStream, Source
 from ...streams.watchers import Watchers
 from ..call import Call
 from ..job_keys import read_key
+from ..streams import begin_to_wait
 
 _STREAMS: dict[int, StreamName] = {request_pb2.STREAM_STDOUT: "stdout", request_pb2.STREAM_STDERR: "stderr"}
 _BOTH: tuple[StreamName, ...] = ("stdout", "stderr")
@@ -61,9 +62,11 @@ def follow_log(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, follo
     attempt = _attempt(job, request.attempt)
     call.demand_stream()
     followed.demand_room(call.member.key)
+    over = begin_to_wait(call, desk, [job.key])
 
     def ended(stream: LogStream) -> None:
         call.stream_ended()
+        over()
         followed.end(job.key, call.member.key)
         watchers.unwatch(job, stream)
 

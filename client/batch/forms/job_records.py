@@ -21,6 +21,8 @@ _PAST = frozenset(
         "stdin_bytes",
         "feed",
         "rerun_of",
+        "started_by",
+        "lends_slots",
         "attempts",
         "starts_in_us",
         "paused",

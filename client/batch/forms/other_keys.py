@@ -40,7 +40,7 @@ _OF_JOBS = {
 _KEYS_OF_JOBS = (
     *("argv", "dir", "env", "env_all", "stdin", "time_limit", "stop", "output_limit", "linger", "labels"),
     *("priority", "hold", "stderr_to_stdout", "after", "retry", "memory", "nice", "umask", "rlimits", "at"),
-    *("cpus", "gpus", "resources", "only_one"),
+    *("cpus", "gpus", "resources", "only_one", "may_submit"),
 )
 _OF_THE_FILE = {
     **dict.fromkeys(("jobs", "task", "tasks", "step", "steps"), _JOB),

@@ -38,6 +38,7 @@ _FIELDS = {
     "only_one": "setting of only-one",
     "start_at_us": "time to start",
     "start_in_ms": "time to start",
+    "may_submit": "setting of may-submit",
 }
 
 

@@ -23,7 +23,7 @@ class Retries:
         self._news: Subscription | None = None
         # Without a view nobody is shown what runs.
         if progress.due is not None and any(spec.retry is not None for spec in plan.specs.values()):
-            self._news = Subscription(event_pb2.Filter(owner=self._connection.identity.public, batch=plan.about.id))
+            self._news = Subscription(event_pb2.Filter(owner=self._connection.identity.owner, batch=plan.about.id))
             self._connection.subscribe(self._news)
 
     def turn(self) -> None:

@@ -34,7 +34,7 @@ _HAVE_PROCESS = (State.RUNNING, State.STOPPING)
 
 def known_run(connected: Client, run: bytes) -> list[JobInfo]:
     """Return the jobs of a run of this member that were submitted before."""
-    return list(connected.list(all=True, batch=run, owner=connected.connection.identity.public))
+    return list(connected.list(all=True, batch=run, owner=connected.connection.identity.owner))
 
 
 def submit_run(

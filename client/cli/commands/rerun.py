@@ -107,7 +107,7 @@ def _again(connected: Client, name: str, own: bytes, *, may_be_known: bool) -> _
 def _origin(connected: Client, own: bytes) -> JobKey | None:
     """Return the key of the job that the one with this id runs again; None if there is no such rerun."""
     try:
-        return connected.job_by_key(connected.connection.identity.public, own).info().rerun_of
+        return connected.job_by_key(connected.connection.identity.owner, own).info().rerun_of
     except Refused as refused:
         if refused.code is not Code.NOT_FOUND:
             raise

@@ -135,9 +135,11 @@ def _describe(connected: Client, job: JobInfo) -> None:
         "retry": rule_in_words(spec.retry),
         "takes": _takes(job),
         "only one": spec.only_one,
+        "may submit": "jobs, with a key of its own" if spec.may_submit else "",
         "batch": f"{job.batch.name} run {format_id(job.batch.id)}".strip() if job.batch else "",
         "owner": owner_of(job.owner_name, job.key.owner),
         "reruns": f"job {format_id(job.rerun_of.id)}" if job.rerun_of is not None else "",
+        "started by": f"job {format_id(job.started_by.id)}" if job.started_by is not None else "",
         "process": job.process or "",
         "queued": local_time(job.queued_at_us),
         "starts": f"not before {local_time(job.starts_at_us)}" if job.starts_at_us else "",
@@ -181,6 +183,8 @@ def _sentence(job: JobInfo) -> str:
         return f"held: {job.waits_for}; jobwire release {short_id(job.key.id)} lets it start"
     state = job.state.name.lower() + (f" again, attempt {job.attempt}" if job.attempt > 1 else "")
     soon = f"; it is due in {duration(job.starts_in_us)}" if job.starts_in_us else ""
+    if job.lends_slots:
+        return f"{state}: it waits for jobs that it started, and they may use its slots meanwhile"
     return f"{state}: {job.waits_for}{soon}" if job.waits_for else state
 
 

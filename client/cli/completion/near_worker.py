@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from ....keys import delegation
 from ....keys.identity import load
 from ....schemas.generated import job_pb2, request_pb2
 from ...config.contexts import resolve_running
@@ -44,7 +45,8 @@ def ask_for_schedules(wish: Wish) -> list[request_pb2.ScheduleInfo]:
 
 
 def _connection(context: Context) -> Connection:
-    return Connection(context.endpoint, context.server_key, load(context.identity_path), connect_timeout=PATIENCE_SECONDS)
+    identity = delegation.read(context.identity_path).identity if context.of_job else load(context.identity_path)
+    return Connection(context.endpoint, context.server_key, identity, connect_timeout=PATIENCE_SECONDS)
 
 
 def ask_over(connection: Connection, wish: Wish, deadline: float) -> list[job_pb2.Job]:

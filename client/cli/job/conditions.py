@@ -31,7 +31,7 @@ def _find(client: Client, said: str) -> After:
             refused.next_step = "before the colon, there can be ok, failed or any"
         raise
     owner = job.key.owner if job is not None else run.info.owner if run is not None else b""
-    if owner != client.connection.identity.public:
+    if owner != client.connection.identity.owner:
         message = f"{name} belongs to another member, and a job can wait only for jobs of the same owner"
         raise Refused(Code.PERMISSION_DENIED, message, "wait for it here, then submit the job: jobwire wait")
     if job is not None:

@@ -43,7 +43,7 @@ def explained_refusal(client: Client, refused: Refused, job_id: bytes, spec: Job
 
         # It can be forgotten meanwhile.
         with suppress(Refused):
-            return explained(refused, spec, client.job_by_key(client.connection.identity.public, job_id).info())
+            return explained(refused, spec, client.job_by_key(client.connection.identity.owner, job_id).info())
     return refused
 
 

@@ -1,17 +1,17 @@
 """The JSON lines of `--json`: one object a line, to which later versions only add fields.
 
-A job has `id`, `name`, `state` (queued, running, stopping, finished), `argv`, `dir`, `env`, `labels`, `owner` (public key),
-`owner_name`, `batch` ({`id`, `name`, `parallel`} or null), `attempt` (1 for the first), `process` (PID@START or null), `pid` (or null),
-`queued_at`, `started_at`, `ended_at` (or null), `time_limit_ms`, `grace_ms`, `output_limit_bytes` (or null), `linger`,
-`stderr_to_stdout`, `start_at` and `start_in_ms` (when it is to start, or null), `cpus`, `gpus` (how many), `resources` (how much of each
-name), `only_one` (or null), `gpu_ids` (those that it was handed out), `stop_signal`, `retry` ({`max`, `delay_ms`, `backoff`, `on_exit`} or
-null), `attempts` (all so far, each with `attempt`, `process`, `pid`, `started_at`, `ended_at` and `outcome`), `starts_in_us` (how long it
-still waits for its time, or null), `memory_bytes`, `nice`, `umask` (in octal digits; each of these three or null), `rlimits` (as in a batch
-file),
-`stdin_bytes` (the size of its standard input, or null), `feed` (whether that came as a stream, which is not kept), `terminal` ({`rows`,
-`columns`} at first, or null), `rerun_of` (the id of the job that it runs again, or null), `paused`, `priority`, `held`, `held_by` (the name
-of who holds it, or null), `waits_for` (why it waits, or null),
-`starts_at` (while it waits for a time, or null) and `outcome` (or null).
+A job has `id`, `name`, `state` (queued, running, stopping, finished), `argv`, `dir`, `env`, `labels`, `owner` (public key), `owner_name`,
+`batch` ({`id`, `name`, `parallel`} or null), `attempt` (1 for the first), `process` (PID@START or null), `pid` (or null), `queued_at`,
+`started_at`, `ended_at` (or null), `time_limit_ms`, `grace_ms`, `output_limit_bytes` (or null), `linger`, `stderr_to_stdout`, `start_at`
+and `start_in_ms` (when it is to start, or null), `cpus`, `gpus` (how many), `resources` (how much of each name), `only_one` (or null),
+`may_submit`, `gpu_ids` (those that it was handed out), `stop_signal`, `retry` ({`max`, `delay_ms`, `backoff`, `on_exit`} or null),
+`attempts` (all so far, each with `attempt`, `process`, `pid`, `started_at`, `ended_at` and `outcome`), `starts_in_us` (how long it still
+waits for its time, or null), `memory_bytes`, `nice`, `umask` (in octal digits; each of these three or null), `rlimits` (as in a batch
+file), `stdin_bytes` (the size of its standard input, or null), `feed` (whether that came as a stream, which is not kept), `terminal`
+({`rows`, `columns`} at first, or null), `rerun_of` (the id of the job that it runs again, or null), `started_by` (the id of the job that
+started it, or null), `lends_slots` (whether it waits for jobs that it started, and has given back its slots meanwhile), `paused`,
+`priority`, `held`, `held_by` (the name of who holds it, or null), `waits_for` (why it waits, or null), `starts_at` (while it waits for a
+time, or null) and `outcome` (or null).
 
 An outcome has `kind` (exited, signaled, failed_to_start, timed_out, cancelled, over_limit, lost), `exit_status` (as a shell reports it:
 128+N for signal N), `signal` (or null), `sentence`, `user_us`, `system_us`, `max_resident_bytes`, `cpu_us`, `peak_memory_bytes`,
@@ -74,6 +74,8 @@ def job_record(job: JobInfo) -> Record:
         "started_at": time_text(job.started_at_us),
         "ended_at": time_text(job.ended_at_us),
         "rerun_of": format_id(job.rerun_of.id) if job.rerun_of is not None else None,
+        "started_by": format_id(job.started_by.id) if job.started_by is not None else None,
+        "lends_slots": job.lends_slots,
         "paused": job.paused,
         "priority": job.priority,
         "held": job.held,
@@ -131,6 +133,7 @@ def _spec_record(spec: JobSpec) -> Record:
         "gpus": spec.gpus,
         "resources": dict(spec.resources),
         "only_one": spec.only_one or None,
+        "may_submit": spec.may_submit,
         "start_at": None if spec.start_at_us is None else time_text(spec.start_at_us),
         "start_in_ms": spec.start_in_ms,
         "stop_signal": int(spec.stop_signal),

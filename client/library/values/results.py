@@ -142,6 +142,10 @@ class JobInfo:
     attempt: int = 1
     # The job that this one runs again; it may be forgotten.
     rerun_of: JobKey | None = None
+    # The job that started it with a key of its own.
+    started_by: JobKey | None = None
+    # It waits for jobs that it started, and has given back its slots for so long.
+    lends_slots: bool = False
     # When it is to start, while it waits for that; 0: it does not.
     starts_at_us: int = 0
     # The size of its stdin; None: it has none, or the worker is older and does not say.
@@ -332,6 +336,8 @@ def job_info(message: job_pb2.Job) -> JobInfo:
         # 0: from an older worker, which makes only one attempt.
         attempt=message.attempt or 1,
         rerun_of=JobKey(message.rerun_of.owner, message.rerun_of.id) if message.HasField("rerun_of") else None,
+        started_by=JobKey(message.started_by.owner, message.started_by.id) if message.HasField("started_by") else None,
+        lends_slots=message.lends_slots,
         starts_at_us=message.starts_at_us,
         stdin_bytes=message.stdin_bytes if message.HasField("stdin_bytes") else None,
         priority=message.priority,

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from jobwire.broker.condition import Condition
+from jobwire.broker.delegates import Delegates
 from jobwire.broker.depot import Fetched, Piece, Placement, Reading, Sender, Upload
 from jobwire.broker.desk.desk import Desk
 from jobwire.broker.desk.inputs import Accepted, Asked, Signal, Stop, Suspend
@@ -32,6 +33,7 @@ from jobwire.broker.store.queries import Lookup
 from jobwire.broker.store.store import Store
 from jobwire.broker.streams.news import News
 from jobwire.broker.streams.watchers import Watchers
+from jobwire.keys.identity import from_seed
 from jobwire.keys.limits import EVERYBODYS, Limits
 from jobwire.keys.rights import Member
 from jobwire.schemas import spec as specs
@@ -45,6 +47,7 @@ from jobwire.schemas.refusal import Refused
 from jobwire.schemas.spec import JobSpec
 
 OWNER = b"o" * 32
+DAEMON = from_seed(b"w" * 32)
 
 
 @dataclass
@@ -211,6 +214,8 @@ class House:
     # By their keys, whose schedules may start jobs.
     members: dict[bytes, Member] = field(default_factory=lambda: {OWNER: Member("ada", OWNER, "submitter")})
     alarms: dict[tuple[str, int], AlarmDouble] = field(default_factory=dict)
+    # The keys of jobs that act for their owners no more.
+    disconnected: list[bytes] = field(default_factory=list)
 
     def open(self) -> None:
         self.watchers = Watchers()
@@ -226,6 +231,13 @@ class House:
         self.state.settings = self.lookup.capacity()
         self.state.queue.set_capacity(self.state.settings.over(self.engine.capacity))
         self.forgetting = Forgetting(self.store, self.engine)
+        self.delegates = Delegates(
+            DAEMON,
+            "/state/worker.json",
+            lambda key: self.members.get(key),  # noqa: PLW0108 -- a test may replace it
+            self.live,
+            lambda key, _: self.disconnected.append(key),
+        )
         self.desk = Desk(
             self.state,
             self.store,
@@ -238,6 +250,7 @@ class House:
             limits_of=lambda _: self.limits,
             shortage=lambda: self.shortage(),  # noqa: PLW0108 -- another may be in its place by then
             ended=lambda: self.timetable.job_ended(),  # noqa: PLW0108 -- it is made below
+            delegates=self.delegates,
             alarm=partial(self.alarm, "desk"),  # type: ignore[arg-type, return-value]
         )
         self.timetable = Timetable(

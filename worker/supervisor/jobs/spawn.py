@@ -11,6 +11,7 @@ A job's environment, where later entries replace earlier ones:
     the job's own variables
     JOBWIRE_JOB_ID               its id, a UUID in text
     JOBWIRE_JOB_DIR              its own folder, if it has one
+    JOBWIRE_KEY_FILE             the file with its own key, if it may start jobs
     JOBWIRE_GPUS                 the ids of its GPUs, if it was handed out any; CUDA_VISIBLE_DEVICES and ROCR_VISIBLE_DEVICES are the same.
                                  HIP_VISIBLE_DEVICES counts among those that ROCR_VISIBLE_DEVICES leaves, from 0 on. And unless its own
                                  variables have it, CUDA_DEVICE_ORDER=PCI_BUS_ID, so that CUDA numbers them as /dev/nvidiaN does
@@ -118,6 +119,8 @@ class Spawner:
         environment["JOBWIRE_JOB_ID"] = _uuid(job.handle)
         if job.job_folder:
             environment["JOBWIRE_JOB_DIR"] = job.job_folder
+        if job.key_file:
+            environment["JOBWIRE_KEY_FILE"] = job.key_file
         if job.handed_out:
             environment = {"CUDA_DEVICE_ORDER": "PCI_BUS_ID"} | environment | _gpu_variables(job.handed_out)
         stdin = self._null if stdin_pipe < 0 else stdin_pipe

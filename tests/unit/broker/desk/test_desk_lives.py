@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from machines import at_length, briefly, scratch
 
+from jobwire.broker.delegates import Delegates
 from jobwire.broker.desk.desk import Desk
 from jobwire.broker.desk.inputs import Accepted, Alter, Asked, Due, SetWidth, Stop
 from jobwire.broker.desk.job import BatchRun, Job, RunKey, StopOrder
@@ -25,6 +26,7 @@ from jobwire.broker.retention.ages import Ages
 from jobwire.broker.store.queries import Lookup
 from jobwire.broker.store.store import Store
 from jobwire.broker.streams.watchers import Watchers
+from jobwire.keys.identity import from_seed
 from jobwire.keys.limits import EVERYBODYS
 from jobwire.schemas import spec as specs
 from jobwire.schemas.capacity import Capacity
@@ -216,6 +218,7 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
             limits_of=lambda _: EVERYBODYS,
             shortage=lambda: None,
             ended=lambda: None,
+            delegates=Delegates(from_seed(b"w" * 32), "", lambda _: None, state.live, lambda *_: None),
             alarm=lambda *_: AlarmDouble(),  # type: ignore[arg-type, return-value]
         )
         self.recovery = self.loop.create_task(self.desk.recover())

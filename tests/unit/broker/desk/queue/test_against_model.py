@@ -19,7 +19,13 @@ WANTS = (
     Wants(1, (("license", 1), (MEMORY, 40))),
     Wants(3, ((MEMORY, 60),)),
     Wants(only_one="x"),
+    # Such that may start jobs, started by a person and by a job.
+    Wants(level=1),
+    Wants(2, level=1),
+    Wants(1, ((MEMORY, 40),), level=2),
 )
+# Of one owner and level, for each slot.
+PARENTS = 2
 CAPACITIES = tuple(
     Capacity(slots, 100, gpus, (("license", licences),)) for slots in (1, 3, 4) for gpus in (("a",), ("a", "b")) for licences in (1, 2)
 )
@@ -36,6 +42,8 @@ class Model:
     order: int
     held: bool = False
     passed: int = 0
+    # It runs, and others may use its slots.
+    lends: bool = False
 
     @property
     def lane(self) -> tuple[bytes, bytes]:
@@ -119,14 +127,23 @@ class QueueAgainstModel(RuleBasedStateMachine):
         self.gpus.pop(key, None)
         self.queue.release(key)
 
+    @precondition(lambda self: self.running)
+    @rule(data=st.data())
+    def lend_or_take_back(self, data: st.DataObject) -> None:
+        job = self.running[data.draw(st.sampled_from(sorted(self.running)))]
+        job.lends = not job.lends
+        for _ in range(2):
+            (self.queue.lend if job.lends else self.queue.take_back)(job.key)
+
     @rule()
     def restart(self) -> None:
-        """What runs is found again; what waits has its order; how often it was passed is forgotten."""
+        """What runs is found again, with its slots; what waits has its order; how often it was passed is forgotten."""
         self.queue = Queue(1, lambda public: self.most[public[0]])
         self.queue.set_capacity(self.capacity)
         for job in sorted((*self.waiting.values(), *self.running.values()), key=lambda one: one.order):
             batch = job.batch and BatchRun(job.batch.id, "", self.widths[job.lane])
             job.passed = 0
+            job.lends = False
             if job.key in self.running:
                 self.queue.add_running(job.key, batch, job.wants, self.gpus.get(job.key, ()))
             else:
@@ -135,7 +152,7 @@ class QueueAgainstModel(RuleBasedStateMachine):
     def free(self) -> dict[str, int]:
         free = {"slots": self.capacity.slots, **self.capacity.totals()}
         for job in self.running.values():
-            free["slots"] -= job.wants.slots
+            free["slots"] -= 0 if job.lends else job.wants.slots
             for name, amount in job.wants.others:
                 free[name] -= amount
         handed_out = {gpu for gpus in self.gpus.values() for gpu in gpus}
@@ -146,7 +163,7 @@ class QueueAgainstModel(RuleBasedStateMachine):
         used = Counter[str]()
         for job in self.running.values():
             if job.key.owner == owner:
-                used.update({"slots": job.wants.slots, **dict(job.wants.others)})
+                used.update({"slots": 0 if job.lends else job.wants.slots, **dict(job.wants.others)})
         totals = {"slots": self.capacity.slots, **self.capacity.totals()}
         return max((amount / max(1, totals[name]) for name, amount in used.items()), default=0.0)
 
@@ -156,12 +173,14 @@ class QueueAgainstModel(RuleBasedStateMachine):
         slots = Counter[tuple[bytes, bytes]]()
         for job in self.running.values():
             slots[job.lane] += job.wants.slots
-        of_owners = Counter(job.key.owner for job in self.running.values())
+        of_owners = Counter(job.key.owner for job in self.running.values() if not job.lends)
+        parents = Counter((job.key.owner, job.wants.level) for job in self.running.values() if job.wants.level)
         busy = {(job.key.owner, job.wants.only_one) for job in self.running.values() if job.wants.only_one}
         first: dict[tuple[bytes, bytes, Wants], Model] = {}
         for job in sorted(self.waiting.values(), key=lambda one: (-one.priority, one.order)):
             most = self.most[job.key.owner[0]]
             may_run = not (most and of_owners[job.key.owner] >= most) and (job.key.owner, job.wants.only_one) not in busy
+            may_run = may_run and parents[job.key.owner, job.wants.level] < PARENTS * self.capacity.slots
             if may_run and not job.held and not (self.widths[job.lane] and running[job.lane] >= self.widths[job.lane]):
                 first.setdefault((*job.lane, job.wants), job)
 
@@ -201,6 +220,7 @@ class QueueAgainstModel(RuleBasedStateMachine):
             best = self.choose()
             assert best is not None, "something starts that may not"
             assert best.key == key, "not the best claim"
+            assert self.free()["slots"] >= best.wants.slots, "something starts while more is in use than there is"
             self.running[key] = self.waiting.pop(key)
             best.passed = 0
             gpus = self.queue.gpus_of(key)
@@ -227,6 +247,8 @@ class QueueAgainstModel(RuleBasedStateMachine):
             assert self.queue.waiting_of(bytes([owner]) * 32) == sum(job.owner[0] == owner for job in self.waiting)
         for key in self.waiting:
             assert self.queue.why_waiting(key)
+        for key, job in self.running.items():
+            assert self.queue.lends(key) == job.lends
 
 
 TestQueueAgainstModel = QueueAgainstModel.TestCase

@@ -1,0 +1,101 @@
+"""The jobs that act for their owners: which key is which job's, as long as that runs. Looked up at every message.
+
+A key is accepted from the launch of its attempt until the desk has heard of its end. What its job may do is what the owner may do at that
+moment, and no more than `DELEGATED`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from ..keys import delegation
+from ..keys.identity import Identity
+from ..keys.rights import Member, account_of_jobs, acting_for
+from ..schemas.generated import request_pb2
+from ..schemas.naming import AttemptKey, JobKey, short_id
+from .desk.job import Job
+from .desk.life import WITH_ENGINE
+
+
+@dataclass(frozen=True, slots=True)
+class _Delegate:
+    attempt: AttemptKey
+    public: bytes
+    curve_public: bytes
+    # The statement of the worker, stored with what the job signs.
+    statement: bytes
+
+
+@dataclass(slots=True, eq=False)
+class Delegates:
+    """The keys of jobs. `description`: the path of the file by which jobs find the worker; `member` looks an owner up in the roster.
+
+    `live` are the desk's jobs. `disconnect` is called with a key, and for whom it is counted.
+    """
+
+    worker: Identity
+    description: str
+    member: Callable[[bytes], Member | None]
+    live: Mapping[JobKey, Job]
+    disconnect: Callable[[bytes, bytes], None]
+    _by_attempt: dict[AttemptKey, _Delegate] = field(default_factory=dict)
+    _by_public: dict[bytes, _Delegate] = field(default_factory=dict)
+    _by_curve: dict[bytes, _Delegate] = field(default_factory=dict)
+
+    def admit(self, attempt: AttemptKey) -> bytes:
+        """Accept the key of an attempt from now on, and return the content of the file in which the job finds it."""
+        identity = delegation.derive(self.worker, *attempt)
+        said = delegation.delegate(self.worker, *attempt, identity.public)
+        statement = request_pb2.Envelope(delegation=said).SerializeToString()
+        delegate = _Delegate(attempt, identity.public, identity.curve_public, statement)
+        self._by_attempt[attempt] = self._by_public[identity.public] = self._by_curve[identity.curve_public] = delegate
+        return delegation.write_text(delegation.KeyFile(identity, self.worker.public, self.description))
+
+    def expel(self, attempts: Sequence[AttemptKey]) -> None:
+        """Accept the keys of these attempts no more, because they have ended. Most jobs have none."""
+        if not self._by_attempt:
+            return
+        for attempt in attempts:
+            delegate = self._by_attempt.pop(attempt, None)
+            if delegate is not None:
+                del self._by_public[delegate.public], self._by_curve[delegate.curve_public]
+                self._disconnect(delegate)
+
+    def cut_off(self, owner: bytes) -> None:
+        """Disconnect all jobs that act for an owner, who has other rights than before."""
+        for delegate in [one for one in self._by_public.values() if one.attempt.owner == owner]:
+            self._disconnect(delegate)
+
+    def _disconnect(self, delegate: _Delegate) -> None:
+        self.disconnect(delegate.public, account_of_jobs(delegate.attempt.owner))
+
+    def acting(self, public: bytes) -> Member | None:
+        """Return what the job with this public key is now; None if it has ended, or its owner is not on the roster."""
+        return self._now(self._by_public.get(public))
+
+    def by_curve(self, curve_public: bytes) -> Member | None:
+        """Return the same for a CURVE public key."""
+        return self._now(self._by_curve.get(curve_public))
+
+    def account(self, public: bytes) -> bytes:
+        """Return for whom what a connection costs is counted: all jobs of one owner count together."""
+        delegate = self._by_public.get(public)
+        return public if delegate is None else account_of_jobs(delegate.attempt.owner)
+
+    def statement(self, public: bytes) -> bytes:
+        """Return what is stored after a request that this key has signed: the field of its envelope that says for whom it acted."""
+        delegate = self._by_public.get(public)
+        return b"" if delegate is None else delegate.statement
+
+    def _now(self, delegate: _Delegate | None) -> Member | None:
+        if delegate is None:
+            return None
+        attempt = delegate.attempt
+        job = self.live.get(attempt.job)
+        if job is None or job.attempt.key != attempt or job.attempt.phase not in WITH_ENGINE:
+            return None
+        owner = self.member(attempt.owner)
+        if owner is None:
+            return None
+        return acting_for(owner, f"job {short_id(attempt.id)} of {owner.name}", attempt.id, delegate.public)

@@ -1,0 +1,109 @@
+"""The key of a job: with it, a job that may start jobs acts for its owner while it runs; and how that can be shown later.
+
+The worker derives the key of an attempt from its own secret: it is the same after any crash, two attempts never share one, and nothing
+secret is stored. Knows no job and no roster: whether the job still runs, and what its owner may do, is checked elsewhere.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from nacl import bindings
+from nacl.exceptions import CryptoError
+
+from ..schemas.generated import request_pb2
+from ..schemas.refusal import Code, Refused
+from . import ownership
+from .identity import KEY_BYTES, Identity, format_public, from_seed, parse_public
+
+_PERSON = b"jobwire job key"
+_DOMAIN = b"jobwire.v1.delegation\n"
+_ATTEMPT_BYTES = 8
+_LARGEST_FILE = 4096
+_OTHERS_MAY = stat.S_IRWXG | stat.S_IRWXO
+
+
+def derive(worker: Identity, owner: bytes, job: bytes, attempt: int) -> Identity:
+    """Return the identity of an attempt at a job, which acts for `owner` (a public key); `worker` is that of the worker that runs it."""
+    named = owner + job + attempt.to_bytes(_ATTEMPT_BYTES, "big")
+    seed = bindings.crypto_generichash_blake2b_salt_personal(named, digest_size=KEY_BYTES, key=worker.seed, person=_PERSON)
+    return replace(from_seed(seed), acts_for=owner)
+
+
+def delegate(worker: Identity, owner: bytes, job: bytes, attempt: int, key: bytes) -> request_pb2.Delegation:
+    """Return the statement of a worker that `key`, the public key of an attempt at a job, acted for the owner of the job."""
+    said = request_pb2.Delegation(worker=worker.public, owner=owner, job=job, attempt=attempt, key=key)
+    said.signature = worker.sign(_signed(said))
+    return said
+
+
+def check(said: request_pb2.Delegation) -> None:
+    """Check that the worker that a statement names has made it.
+
+    Raises `Refused(UNAUTHENTICATED)`.
+    """
+    try:
+        bindings.crypto_sign_open(said.signature + _signed(said), said.worker)
+    except (CryptoError, ValueError, TypeError):
+        raise Refused(Code.UNAUTHENTICATED, "the signature of the delegation is not that of the worker that it names") from None
+
+
+def _signed(said: request_pb2.Delegation) -> bytes:
+    return _DOMAIN + said.worker + said.owner + said.job + said.attempt.to_bytes(_ATTEMPT_BYTES, "big") + said.key
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFile:
+    """What a job finds in the file of its key: its identity, the public key of the worker, and where that says how it is reached."""
+
+    identity: Identity
+    worker: bytes
+    description: str
+
+
+def write_text(file: KeyFile) -> bytes:
+    """Return the content of the file."""
+    said = {
+        "about": "The key of a job that runs. Keep it secret. It is worth nothing when the job has ended.",
+        "secret": file.identity.seed.hex(),
+        "owner": format_public(file.identity.acts_for),
+        "worker": format_public(file.worker),
+        "description": file.description,
+    }
+    return json.dumps(said, indent=1).encode() + b"\n"
+
+
+def read(path: Path) -> KeyFile:
+    """Return what a file holds.
+
+    Raises `Refused`: NOT_FOUND if there is none, as when the job has ended; PERMISSION_DENIED if it cannot be read, FAILED_PRECONDITION if
+    it belongs to another user, others could read it, or it is damaged.
+    """
+    try:
+        # O_NONBLOCK: a FIFO of that name must not block.
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        message = f"there is no key of a job at {path}: the job has ended, and what it left behind may start no more jobs"
+        raise Refused(Code.NOT_FOUND, message, "name another context: jobwire --context NAME; embedded is your private worker") from None
+    except OSError as error:
+        raise Refused(Code.PERMISSION_DENIED, f"the key of the job, {path}, cannot be read: {error.strerror}") from None
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise Refused(Code.FAILED_PRECONDITION, f"the key of the job, {path}, is not a file")
+        ownership.judge_owner(status, path, "the key of the job")
+        if status.st_mode & _OTHERS_MAY:
+            raise Refused(Code.FAILED_PRECONDITION, f"the key of the job, {path}, can be read by others, so it is no secret")
+        content = os.read(fd, _LARGEST_FILE)
+    finally:
+        os.close(fd)
+    try:
+        said = json.loads(content)
+        identity = replace(from_seed(bytes.fromhex(said["secret"])), acts_for=parse_public(said["owner"]))
+        return KeyFile(identity, parse_public(said["worker"]), str(said["description"]))
+    except (ValueError, KeyError, TypeError, AttributeError, Refused):
+        raise Refused(Code.FAILED_PRECONDITION, f"the key of the job, {path}, is damaged") from None

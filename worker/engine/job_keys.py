@@ -1,0 +1,47 @@
+"""The files with the keys of jobs that may start jobs: STATE/keys/HANDLE. Each is there until the end of its job is settled.
+
+Written with the intent of its job. Knows what they are called, and not what they hold.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+from collections.abc import Iterable, Sequence
+
+from ...broker.engine import Expected, Launch
+from ..state import folders
+
+
+class JobKeys:
+    """Which jobs have such a file."""
+
+    def __init__(self, logs: str) -> None:
+        self._logs = logs
+        self._handles: set[str] = set()
+
+    def expect(self, expected: Sequence[Expected]) -> None:
+        """Remove the files of all jobs but these, which have not ended: a worker may be killed between an end and its removal."""
+        self._handles = {folders.handle(one.key) for one in expected if one.spec is not None and one.spec.may_submit}
+        folder = os.path.dirname(folders.key_path(self._logs, ""))  # noqa: PTH120 -- as in folders.py
+        with contextlib.suppress(OSError):
+            for name in os.listdir(folder):  # noqa: PTH208 -- as above
+                if name not in self._handles:
+                    _remove(f"{folder}/{name}")
+
+    def note(self, launches: Iterable[Launch]) -> None:
+        """Note which of these jobs get one."""
+        self._handles.update(folders.handle(launch.key) for launch in launches if launch.key_text)
+
+    def settle(self, handles: Iterable[str]) -> None:
+        """Remove the files of jobs that have ended."""
+        if self._handles:
+            for handle in self._handles.intersection(handles):
+                self._handles.discard(handle)
+                _remove(folders.key_path(self._logs, handle))
+
+
+def _remove(path: str) -> None:
+    # What it holds is worth nothing any more.
+    with contextlib.suppress(OSError):
+        os.unlink(path)  # noqa: PTH108 -- as above
