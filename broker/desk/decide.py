@@ -16,7 +16,7 @@ from .decisions.lending import wait_for
 from .decisions.processes import signal, suspend
 from .decisions.records import choose_and_record, recorded, write_delayed
 from .decisions.recovery import take_up
-from .decisions.starts import accepted, start
+from .decisions.starts import accepted, enter, start
 from .decisions.stops import stop
 from .inputs import (
     Alter,
@@ -78,7 +78,7 @@ def decide(state: State, one: Input, moment: Moment | None) -> Decision:  # noqa
         case Following():
             state.is_following = False
         case Reconsidered():
-            pass
+            enter(turn)
         case _:
             assert_never(one)
     if not turn.reconsiders:

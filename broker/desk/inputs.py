@@ -171,7 +171,7 @@ class WriteDelayed(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Reconsidered:
-    """Limits have changed."""
+    """Limits have changed, or new jobs are durable and acknowledged."""
 
 
 @dataclass(frozen=True, slots=True)

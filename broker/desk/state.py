@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ...schemas.capacity import Capacity, Settings
 from ...schemas.generated import event_pb2
 from ...schemas.naming import JobKey
-from ..store.writes import AddJobs, ChangeJobs
+from ..store.writes import Added, AddJobs, ChangeJobs
 from . import retries
 from .dependencies import Dependencies
 from .due import Deadlines
@@ -69,6 +69,8 @@ class State:
     held_bytes: defaultdict[bytes, int] = field(default_factory=lambda: defaultdict(int))
     under_way: dict[int, Accepting | Recording] = field(default_factory=dict)
     writes: int = 0
+    # New jobs that are durable, and take their places in the queue with the next input, which is `Reconsidered`.
+    entering: list[tuple[Accepting, Added]] = field(default_factory=list)
     # The jobs that wait for a time: on the scale of Moment.passed_us, and by the machine's clock; and when the desk was told to wake up.
     deadlines: Deadlines[Job] = field(default_factory=Deadlines)
     clock_deadlines: Deadlines[Job] = field(default_factory=Deadlines)

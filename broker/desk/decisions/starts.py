@@ -93,7 +93,7 @@ def start(turn: Turn, asked: Start) -> None:
 
 
 def accepted(turn: Turn, pending: Accepting, result: Added | Conflict | Refused | int) -> None:
-    """Put jobs that are durable into the queue, and reply; or tell why they are not."""
+    """Reply that jobs are durable, and let them enter the queue after that; or tell why they are not."""
     state, asked = turn.state, pending.start
     state.promised -= pending.promised
     state.arriving[asked.owner] -= len(pending.jobs)
@@ -119,15 +119,24 @@ def accepted(turn: Turn, pending: Accepting, result: Added | Conflict | Refused 
                 job.batch = replace(job.batch, parallel=pending.parallel)
             job.attempt.happened(Happening.ACCEPTED)
             state.add(job)
-            state.enqueue(job)
             fresh.append(pending.events[position])
-        _join(turn, pending.jobs, result)
-        # First the one who waits for it; which of them may start is decided after that.
+        # First the one who waits for it; their places in the queue, and which of them may start, are decided after that.
+        state.entering.append((pending, result))
         turn.reconsiders = True
         answer = Accepted([job.key for job in pending.jobs], len(result.known), result.first_seq - 1)
         turn.effects.append(Reply(partial(asked.done, answer)))
         if fresh:
             turn.effects.append(numbered(fresh, result.first_seq))
+
+
+def enter(turn: Turn) -> None:
+    """Put jobs into the queue that were acknowledged."""
+    entering, turn.state.entering = turn.state.entering, []
+    for pending, result in entering:
+        for position, job in enumerate(pending.jobs):
+            if position not in result.known:
+                turn.state.enqueue(job)
+        _join(turn, pending.jobs, result)
 
 
 def _join(turn: Turn, jobs: Sequence[Job], result: Added) -> None:

@@ -115,6 +115,17 @@ def test_nothing_leaves_before_a_start_is_written() -> None:
     assert desk.phase(1) is Phase.LAUNCHED
 
 
+def test_a_start_is_acknowledged_before_its_jobs_take_their_places() -> None:
+    desk = Deciding()
+    desk.start(1, 2)
+    written = decide(desk.state, Written(1, Added([1, 2], frozenset(), 1)), None)
+    assert [told(effect)[0] for effect in written.effects] == ["reply", "publish"]  # type: ignore[index] # reason: as above
+    # Whoever is told may ask for them at once.
+    assert (desk.phase(1), desk.state.waiting_of(OWNER)) == (Phase.CLEARED, 0)
+    assert desk.take(Reconsidered()) == [("launch", [attempt(1)])]
+    assert desk.state.waiting_of(OWNER) == 1
+
+
 def test_a_job_that_waits_is_launched_when_that_is_written() -> None:
     desk = Deciding()
     desk.start(1, 2)
