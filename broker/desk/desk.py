@@ -161,6 +161,9 @@ class Desk:
         """Process facts from the engine; they are reported once they are durable."""
         self._note_dates(facts)
         self.take(Facts(facts))
+        if len(facts) == 1 and isinstance(facts[0], Ended) and facts[0].key.job in self._watchers:
+            # Somebody waits for this one. Its report is made while the disk is waited for, as soon as the other thread does that.
+            asyncio.get_running_loop().call_soon(self._prepare_report, facts[0].key)
 
     @property
     def is_idle(self) -> bool:
@@ -331,6 +334,12 @@ class Desk:
         if not any(launch.spec.may_submit for launch in launches):
             return launches
         return [launch._replace(key_text=self._delegates.admit(launch.key)) if launch.spec.may_submit else launch for launch in launches]
+
+    def _prepare_report(self, key: AttemptKey) -> None:
+        job = self._state.live.get(key.job)
+        # After a failed attempt another one may follow, and the job goes on.
+        if job is not None and job.attempt.key == key and job.following is None:
+            self._watchers.prepare(job)
 
     def _ring(self) -> None:
         self.take(Due())

@@ -51,6 +51,8 @@ class Reports:
         # Jobs with processes that cannot be ended, and what was reported about them: sent only with credit that no end needs.
         self._stuck: dict[Job, str] = {}
         self._open = 0
+        # The last report of a job whose end is being written.
+        self._prepared: tuple[Job, request_pb2.Report] | None = None
         self._closed = False
         self._started: set[Job] = set()
 
@@ -71,6 +73,13 @@ class Reports:
             self._stuck[job] = why
             self._due.append((job, False))
 
+    def prepare(self, job: Job) -> None:
+        """Make the report that the job finished, which is being written; it is sent after `finished`. Only for one job at a time."""
+        if not self._closed and self._credit > 0 and job.attempt.outcome is not None:
+            report = request_pb2.Report()
+            self._write(report, job, finished=True)
+            self._prepared = job, report
+
     def finished(self, job: Job) -> None:
         """Add the report that the job finished."""
         if not self._closed:
@@ -86,6 +95,7 @@ class Reports:
         if not self._closed:
             self._closed = True
             self._due.clear()
+            self._prepared = None
             self._ended(self)
 
     def flush(self) -> None:
@@ -105,7 +115,11 @@ class Reports:
             while self._due and len(reply.reports.reports) < _REPORTS_A_MESSAGE and size < _BYTES_A_MESSAGE:
                 job, finished = self._due.popleft()
                 report = reply.reports.reports.add()
-                self._write(report, job, finished=finished)
+                if finished and self._prepared is not None and self._prepared[0] is job:
+                    report.CopyFrom(self._prepared[1])
+                    self._prepared = None
+                else:
+                    self._write(report, job, finished=finished)
                 size += len(report.stdout_tail) + len(report.stderr_tail)
                 self._open -= finished
             reply.last = self._open == 0

@@ -14,6 +14,7 @@ from ...schemas.naming import JobKey
 from ..desk.job import Job, RunKey
 from ..desk.life import END_AWAITED, START_TOLD, Phase
 from .inner_waits import InnerWaits
+from .reports import Reports
 
 _log = logging.getLogger(__name__)
 _Given = ParamSpec("_Given")
@@ -51,6 +52,10 @@ class Watchers:
     def __len__(self) -> int:
         """Return how many jobs are watched."""
         return len(self._watching)
+
+    def __contains__(self, key: JobKey) -> bool:
+        """Return whether somebody watches this job."""
+        return key in self._watching
 
     def watch(self, job: Job, watcher: Watcher) -> None:
         """Notify the watcher of what is durable about the job, now and from now on."""
@@ -102,6 +107,12 @@ class Watchers:
     def retrying(self, job: Job) -> None:
         """Flush the watchers of a job soon: an attempt has its outcome, and another one follows."""
         self._touched.update(dict.fromkeys(self._watching.get(job.key, ())))
+
+    def prepare(self, job: Job) -> None:
+        """Let reports of the end of a job be made while that is written; they are sent when it is durable."""
+        for watcher in self._watching.get(job.key, ()):
+            if isinstance(watcher, Reports):
+                _guard(watcher.prepare, job)
 
     def finished(self, job: Job) -> None:
         """Notify the watchers of a job that it has its outcome; nothing more follows."""

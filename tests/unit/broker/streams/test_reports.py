@@ -107,6 +107,24 @@ def test_a_finished_report_has_the_last_lines() -> None:
     assert (report.stdout_tail, report.stderr_tail, report.outcome.exit_status) == (b"b\nc\n", b"", 3)
 
 
+def test_a_report_that_is_prepared_is_sent_when_the_end_is_durable() -> None:
+    stream = Stream(credit=2, jobs=2)
+    one, other = stream.job(1), stream.job(2)
+    stream.engine.logs[attempt(1), "stdout"] = b"a\nb\n"
+    for job in (one, other):
+        job.attempt.outcome = Outcome(OutcomeKind.EXITED, exit_status=3, stdout_bytes=4)
+    stream.reports.prepare(one)
+    stream.reports.flush()
+    assert stream.sent == []
+    # It was read already.
+    stream.engine.logs.clear()
+    for job in (other, one):
+        stream.reports.finished(job)
+    stream.reports.flush()
+    assert [(report.pid, report.stdout_tail) for report in stream.sent[0].reports.reports] == [(2, b""), (1, b"a\nb\n")]
+    assert stream.ended == 1
+
+
 def test_a_peer_that_is_gone_ends_the_stream_once() -> None:
     stream = Stream(credit=5, jobs=2)
     stream.there = False
