@@ -148,7 +148,8 @@ class Store:
             self._commits.put(group)
 
     def _apply(self, group: Sequence[_Submitted]) -> None:
-        self._writes.execute("BEGIN IMMEDIATE")
+        if not self._writes.in_transaction:
+            self._writes.execute("BEGIN IMMEDIATE")
         for submitted in group:
             if self._most_pages is not None:
                 tables.limit_pages(self._writes, self._most_pages, for_new_jobs=isinstance(submitted.write, AddJobs | AddSchedule))
@@ -180,6 +181,15 @@ class Store:
             _report(submitted)
         self._reported()
         self._ballast.restore()
+        if not self._committing:
+            self._loop.call_soon(self._begin_ahead)
+
+    def _begin_ahead(self) -> None:
+        """Begin the transaction of the next write while nobody waits for it. Nobody else writes, so nobody is kept waiting."""
+        # A failure shows again with the write; or the store is closed by now.
+        with contextlib.suppress(sqlite3.Error):
+            if not (self._committing or self._waiting or self._writes.in_transaction):
+                self._writes.execute("BEGIN IMMEDIATE")
 
     def _note_head(self, write: Write) -> None:
         if isinstance(write, ChangeJobs):

@@ -114,6 +114,22 @@ async def test_reads_leave_no_transaction_open(house: House) -> None:
     house.engine.expect(("start", attempt(1)))
 
 
+async def test_the_next_transaction_has_begun_when_nothing_is_under_way(house: House) -> None:
+    await house.accept(asked(1))
+    await house.durable()
+    await asyncio.sleep(0)
+    assert house.store._writes.in_transaction
+    with closing(sqlite3.connect(house.path, timeout=0)) as other:
+        # It keeps nobody from reading, and nothing of it is lost.
+        assert other.execute("SELECT count(*) FROM jobs").fetchone() == (1,)
+        with closing(sqlite3.connect(":memory:")) as copy:
+            other.backup(copy)
+            assert copy.execute("SELECT count(*) FROM jobs").fetchone() == (1,)
+    await house.accept(asked(2))
+    assert house.store.read("SELECT count(*) FROM jobs") == [(2,)]
+    house.engine.effects.clear()
+
+
 async def test_a_start_that_does_not_fit_costs_no_other_start_in_its_group(house: House) -> None:
     await house.accept(asked(1))
     await house.accept(asked(2))
