@@ -37,6 +37,7 @@ class Loop:
         self._timers: list[Timer] = []
         self._stale = 0
         self._before_sleep: list[Callable[[], bool | None]] = []
+        self._postponed: list[Callable[[], None]] = []
         self._ended = False
 
     def watch(self, fd: int, events: int, callback: Callable[[int], None]) -> None:
@@ -77,6 +78,17 @@ class Loop:
     def before_sleep(self, callback: Callable[[], bool | None]) -> None:
         """Call back after each turn. While it returns True there is more to do, and the loop polls descriptors without sleeping."""
         self._before_sleep.append(callback)
+
+    def postpone(self, callback: Callable[[], None]) -> None:
+        """Call back in `do_postponed`: for what nobody waits for."""
+        self._postponed.append(callback)
+
+    def do_postponed(self) -> None:
+        """Do in each turn what was postponed in it, when those were told who wait for something."""
+        if self._postponed:
+            postponed, self._postponed = self._postponed, []
+            for callback in postponed:
+                self._guard(callback)
 
     def end(self) -> None:
         """Make `run` return after this turn."""

@@ -189,11 +189,13 @@ class Link:
             log_exception()
 
     def _turn(self) -> bool:
-        # Sent first: the worker records the ends of this turn while jobs are started here.
+        # Sent first: the worker records the ends of this turn while what is left of these jobs is put away, and others are started here.
         self._send_facts()
+        self._loop.do_postponed()
         for _ in range(min(len(self._wishes), _WISHES_A_TURN)):
             self._do_next()
         self._send_facts()
+        self._loop.do_postponed()
         return bool(self._wishes)
 
     def _send_facts(self) -> None:

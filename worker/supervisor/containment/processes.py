@@ -78,11 +78,21 @@ def mark_of(pid: int) -> int:
 
 def read_moved(pid: int) -> tuple[int, int] | None:
     """Return what a process and the children it waited for read from disks, and wrote; None if this is not shown, see proc_pid_io(5)."""
-    found = dict(line.split(b": ") for line in _read(f"/proc/{pid}/io").splitlines())
     try:
-        return int(found[b"read_bytes"]), max(0, int(found[b"write_bytes"]) - int(found[b"cancelled_write_bytes"]))
-    except KeyError:
+        io = os.open(f"/proc/{pid}/io", os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
         return None
+    try:
+        _, found, moved = os.read(io, LESS_THAN_A_PAGE).partition(b"\nread_bytes: ")
+    except OSError:
+        return None
+    finally:
+        os.close(io)
+    if not found:
+        return None
+    # The names in between are `write_bytes:` and `cancelled_write_bytes:`.
+    read_bytes, _, write_bytes, _, cancelled = moved.split()
+    return int(read_bytes), max(0, int(write_bytes) - int(cancelled))
 
 
 def all_pids() -> list[int]:

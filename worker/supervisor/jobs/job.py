@@ -309,15 +309,28 @@ class Job:
         self._rename(outcome.ended_at_us)
         if fault_points.ARMED:
             fault_points.reach("after-rename-before-report")
-        if written:
-            self._leave()
+        self._output.end()
+        if written and self._memory is None:
+            # Somebody may wait for the fact, and nobody for this.
+            self._services.loop.postpone(self._put_away)
+        elif written:
+            # Its group is nobody else's, and is gone when its end is told.
+            self._put_away()
         else:
+            self._tell_keeper()
             self._services.outcome_files.write_later(self.handle, self._folder, text, self._reap_and_leave)
         self._on_end(self, facts.ended(self.handle, text, use))
 
     def _reap_and_leave(self) -> None:
         self._leader.reap()
         self._leave()
+
+    def _put_away(self) -> None:
+        self._tell_keeper()
+        self._leave()
+
+    def _tell_keeper(self) -> None:
+        self._services.line.ended(self.handle, self._folder.rpartition("/")[2])
 
     def _leave(self) -> None:
         if self._linger:
@@ -362,4 +375,3 @@ class Job:
             self._output.move(path)
         except OSError as error:
             say(f"the folder of job {self.handle} cannot be renamed: {error}")
-        self._services.line.ended(self.handle, self._folder.rpartition("/")[2])

@@ -107,9 +107,12 @@ class Output:
         """Note that the folder of the job has another name now."""
         self._folder = folder
 
-    def linger(self) -> None:
-        """Note that the job has ended: processes that still write are pumped until they close the pipes."""
+    def end(self) -> None:
+        """Note that the job has ended; `linger` follows."""
         self._has_ended = True
+
+    def linger(self) -> None:
+        """Pump what processes still write until they close the pipes."""
         if self._terminal is not None:
             # As when a window is closed. What is left of the job has no terminal any more.
             self._terminal.close()

@@ -43,6 +43,31 @@ def test_a_descriptor_that_cannot_be_duplicated_costs_only_what_needs_it(
     assert "a descriptor cannot be sent" in capfd.readouterr().err
 
 
+def test_what_nobody_waits_for_is_done_when_the_facts_are_sent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loops: list[Loop] = []
+    done: list[str] = []
+    make = Loop
+
+    def keep() -> Loop:
+        loops.append(make())
+        return loops[-1]
+
+    def tell(link: Link) -> None:
+        send = link._send_facts
+
+        def send_and_note() -> None:
+            send()
+            done.append("sent")
+
+        link._send_facts = send_and_note  # type: ignore[method-assign] # reason: to see the order
+        loops[0].postpone(lambda: done.append("put away"))
+        link.tell('"ended"')
+
+    monkeypatch.setattr(f"{__name__}.Loop", keep)
+    assert _told(tmp_path, monkeypatch, tell) == ["ended"]
+    assert done[:2] == ["sent", "put away"]
+
+
 def _told(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, tell: Callable[[Link], None]) -> object:
     """Return the first datagram that a worker gets of what is told once it has said hello."""
     monkeypatch.chdir(tmp_path)
