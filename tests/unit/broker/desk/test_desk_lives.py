@@ -167,7 +167,9 @@ class HonestEngine(EngineDouble):
         pid = 0 if failed else started.pid
         if failed and started in self.untold:
             self.untold.remove(started)
-        self.ended[key] = Ended(key, pid, started.started_at_us, self.now, outcome)
+        # What could not be started is not tried again.
+        how = Outcome(OutcomeKind.FAILED_TO_START, exit_status=127) if failed else outcome
+        self.ended[key] = Ended(key, pid, started.started_at_us, self.now, how)
         self.untold.append(self.ended[key])
 
 
