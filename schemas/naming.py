@@ -9,6 +9,7 @@ The supervisor imports this module: nothing heavy may be imported here.
 from __future__ import annotations
 
 import functools
+import os
 import re
 import time
 import uuid
@@ -60,7 +61,11 @@ FolderName = namedtuple("FolderName", "pid started_at_us ended_at_us")  # noqa: 
 
 def new_id() -> bytes:
     """Return a new random id (RFC 9562, UUID version 4)."""
-    return uuid.uuid4().bytes
+    # `uuid4` makes an integer of the bytes, and bytes of the integer.
+    digits = bytearray(os.urandom(ID_BYTES))
+    digits[6] = digits[6] & 0x0F | 0x40
+    digits[8] = digits[8] & 0x3F | 0x80
+    return bytes(digits)
 
 
 def batch_job_id(run: bytes, name: str, index: int) -> bytes:

@@ -7,14 +7,13 @@ the next one, and the engine, which is told through `lost`, reconnects and asks 
 from __future__ import annotations
 
 import asyncio
-import json
 import logging
 import os
 from collections import deque
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from ..state.small_files import to_json
+from ..state.small_files import from_json, to_json
 from ..wire import datagrams
 from ..wire.c_socket import socket
 
@@ -108,9 +107,8 @@ class Link:
 def _understood(datagram: bytes, descriptors: tuple[int, ...]) -> list[Message]:
     """Return the messages in a datagram, the last one with its descriptor; one that is not understood is logged, without another effect."""
     try:
-        # Bytes would be examined for other encodings first.
-        messages = json.loads(datagram.decode())
-    except ValueError:
+        messages = from_json(datagram.decode())
+    except (ValueError, RecursionError):
         messages = None
     if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
         _log.error("the supervisor sent a message that is not understood: %r", datagram[:100])

@@ -1,4 +1,5 @@
 import contextlib
+import uuid
 
 import pytest
 from hypothesis import given
@@ -61,6 +62,12 @@ def test_whatever_is_typed_names_a_job_or_is_an_error_with_a_message(text: str) 
 
 def test_folder_names_sort_by_their_times() -> None:
     assert format_folder(1, 999_999) < format_folder(1, 1_000_000) < format_folder(1, 1_000_001)
+
+
+def test_a_new_id_is_a_random_uuid() -> None:
+    ids = {new_id() for _ in range(100)}
+    assert len(ids) == 100
+    assert {(uuid.UUID(bytes=one).version, uuid.UUID(bytes=one).variant) for one in ids} == {(4, uuid.RFC_4122)}
 
 
 def test_ids_of_a_batch_are_the_same_each_time_and_differ_by_run_name_and_index() -> None:
