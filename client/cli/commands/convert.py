@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,6 +16,7 @@ from .. import exit_status
 from ..arguments import understanding
 from ..exit_status import BadInput, Ending
 from ..terminal.screen import flush, say, write_text
+from ..whole_file import write_file
 
 _STANDARD = "-"
 _HOW = "name a file, or give a command: jobwire convert -- parallel -j 4 gzip ::: *.log"
@@ -29,7 +29,7 @@ def convert(
     ] = None,
     *,
     output: Annotated[
-        str, typer.Option("-o", "--output", metavar="FILE", help="Where to write the batch file. - is standard output, the default.")
+        str, typer.Option("-o", "--output", metavar="FILE", help="Where to write the batch file. - is standard output.", show_default=False)
     ] = "-",
     from_: Annotated[
         str | None, typer.Option("--from", metavar="FORM", help=f"What the file is: {', '.join(FORMS)}. Default: what it looks like.")
@@ -63,11 +63,20 @@ def _convert(words: list[str], output: str, form: str | None) -> tuple[Converted
             raise BadInput(f"--from {form} is for a file, and {words[0]} is a command")
         return convert_command(words, Origin(words[0], "", here), _read), words[0]
     (file,) = words
+    if _is_one_file(file, output):
+        raise BadInput(f"--output would replace {file} itself")
     name = "standard input" if file == _STANDARD else file
     # The batch names files relative to its own folder.
     place = os.path.dirname(output) if output != _STANDARD and not output.startswith("/dev/") else ""  # noqa: PTH120 -- text
     path = "" if file == _STANDARD else file if file.startswith("/") else os.path.relpath(file, place or ".")
     return convert_text(_read(file), Origin(name, path, here), _read, form), name
+
+
+def _is_one_file(one: str, other: str) -> bool:
+    try:
+        return os.path.samefile(os.fsencode(one), os.fsencode(other))  # noqa: PTH121 -- bytes
+    except (OSError, ValueError):
+        return False
 
 
 def _read(file: str) -> str:
@@ -86,7 +95,4 @@ def _write(output: str, text: str) -> None:
         write_text(text)
         flush()
         return
-    try:
-        Path(output).write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise BadInput(f"{output} cannot be written: {error.strerror}") from None
+    write_file(output, text)

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -17,6 +15,7 @@ from ..targets.job_names import checked
 from ..targets.runs import find_run, jobs_of
 from ..terminal.screen import flush, local_time, say, write_text
 from ..terminal.sentences import how_many_jobs
+from ..whole_file import write_file
 
 _FAILURES = 50
 _TAIL_LINES = 20
@@ -45,22 +44,5 @@ def report(
         write_text(page)
         flush()
         return
-    try:
-        _write(Path(output), page)
-    except OSError as error:
-        raise BadInput(f"{output} cannot be written: {error.strerror}") from None
+    write_file(output, page)
     say(f"{how_many_jobs(len(jobs))} of {found} are shown in {output}")
-
-
-def _write(path: Path, page: str) -> None:
-    """Write the whole page, or nothing: who has it open sees the old one until then."""
-    if path.exists() and not path.is_file():
-        # A device or a pipe is not replaced.
-        path.write_text(page)
-        return
-    new = path.with_name(f".{path.name}.{os.getpid()}")
-    try:
-        new.write_text(page)
-        new.replace(path)
-    finally:
-        new.unlink(missing_ok=True)

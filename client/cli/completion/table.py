@@ -191,7 +191,7 @@ COMMANDS: dict[str, Command] = {
         ("-h --help", "", "Show this message and exit."),
     ), ("COMMAND [ARG]... ::: VALUES...",), ends_options=True),
     "jobwire convert": Command("Turn a Slurm script, or a command line of GNU parallel or xargs, into a batch file.", (
-        ("-o --output", "FILE", "Where to write the batch file. - is standard output, the default."),
+        ("-o --output", "FILE", "Where to write the batch file. - is standard output."),
         ("--from", "FORM", "What the file is: slurm, parallel, xargs, lines. Default: what it looks like."),
         ("-h --help", "", "Show this message and exit."),
     ), ("FILE|-- COMMAND [ARG]...",), ends_options=False),

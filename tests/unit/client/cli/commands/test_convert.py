@@ -46,6 +46,7 @@ def test_what_is_lost_ends_with_1_and_the_file_is_written(here: Path, capsys: py
         (["."], 2, "cannot be read: Is a directory"),
         (["--from", "pbs", "job.sh"], 2, "'pbs' is none of slurm"),
         (["job.sh", "-o", ""], 2, "names no file"),
+        (["job.sh", "-o", "./job.sh"], 2, "would replace job.sh itself"),
         (["job.sh", "-o", "no/such/folder"], 2, "cannot be written"),
         (["--from", "slurm", "--", "parallel", "x"], 2, "is for a file"),
         (["--", "make", "all"], 2, "is none of sbatch, parallel and xargs"),
