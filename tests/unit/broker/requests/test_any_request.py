@@ -19,7 +19,7 @@ from jobwire.broker.requests.reads.hello import Introduction
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.keys import identity, signature
-from jobwire.keys.rights import Member
+from jobwire.keys.rights import DELEGATE, Member, acting_for
 from jobwire.schemas.capacity import Capacity
 from jobwire.schemas.frames import SIGNED_VERBS
 from jobwire.schemas.generated import request_pb2
@@ -47,6 +47,9 @@ async def ask(requests: list[request_pb2.Request], role: str) -> None:
         house.desk.hear([started(1), ended(1)])
         introduction = Introduction("worker", "", DAEMON.public, house.store.id, NONCE, "", lambda: 1)
         member = Member("somebody", CLIENT.public, role)
+        if role == DELEGATE:
+            # The first job of the client acts for it.
+            member = acting_for(Member("somebody", CLIENT.public, "operator"), "a job", bytes([1]) * 16, CLIENT.public)
         turns = Turns(asyncio.get_running_loop())
         table = house.handlers(introduction, lambda _: member, turns)
         reception = Reception(DAEMON.public, NONCE, lambda _: member, table, turns)
@@ -71,7 +74,7 @@ async def ask(requests: list[request_pb2.Request], role: str) -> None:
 
 
 @settings(briefly(120))
-@given(st.lists(REQUESTS, min_size=1, max_size=8), st.sampled_from(("admin", "viewer", "submitter")))
+@given(st.lists(REQUESTS, min_size=1, max_size=8), st.sampled_from(("admin", "viewer", "submitter", DELEGATE)))
 def test_any_request_is_answered_or_refused(requests: list[request_pb2.Request], role: str) -> None:
     asyncio.run(ask(requests, role))
 
@@ -79,7 +82,7 @@ def test_any_request_is_answered_or_refused(requests: list[request_pb2.Request],
 @pytest.mark.soak
 @pytest.mark.timeout(900)
 @settings(max_examples=3000, deadline=None, derandomize=False)
-@given(st.lists(REQUESTS, min_size=1, max_size=8), st.sampled_from(("admin", "viewer", "submitter")))
+@given(st.lists(REQUESTS, min_size=1, max_size=8), st.sampled_from(("admin", "viewer", "submitter", DELEGATE)))
 def test_any_request_is_answered_or_refused_at_length(requests: list[request_pb2.Request], role: str) -> None:
     asyncio.run(ask(requests, role))
 
