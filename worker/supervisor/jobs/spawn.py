@@ -161,7 +161,8 @@ class Spawner:
                 file_actions=self._descriptors(slots or sources),
                 setsid=True,
                 setsigmask=(),
-                setsigdef=self._ignored,
+                # All of them: of each other one, glibc asks what its disposition is before it resets it, and meanwhile this process waits.
+                setsigdef=DEFAULT_SIGNALS,
             )
         except CannotGive as refused:
             raise CannotStart(refused.status, str(refused)) from None
