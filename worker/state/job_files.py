@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...schemas.naming import ID_BYTES, AttemptKey, JobKey
@@ -25,6 +26,9 @@ VERSION = 1
 # Of an Ed25519 public key.
 _OWNER_BYTES = 32
 
+# The fields that are written only if they are not false, 0 or empty, or only if they are not None.
+_IF_TRUE = ("linger", "feed", "held", "stderr_to_stdout", "priority", "rlimits")
+_IF_SET = ("output_limit_bytes", "terminal", "start_at_us", "start_in_ms", "memory_bytes", "nice", "umask")
 # The fields about what a job takes; a job that asks for nothing has none of them.
 _WANTS = ("cpus", "gpus", "resources", "only_one", "handed_out")
 _quote = json.encoder.encode_basestring_ascii
@@ -191,27 +195,17 @@ def write_folder(
         "time_limit_ms": spec.time_limit_ms,
         "stop_signal": int(spec.stop_signal),
         "grace_ms": grace_ms if spec.grace_ms is None else spec.grace_ms,
-        "output_limit_bytes": spec.output_limit_bytes,
-        "linger": spec.linger,
-        "feed": spec.feed,
-        "terminal": spec.terminal,
-        "priority": spec.priority,
-        "held": spec.held,
-        "stderr_to_stdout": spec.stderr_to_stdout,
-        "start_at_us": spec.start_at_us,
-        "start_in_ms": spec.start_in_ms,
         "left_open": [*(() if spec.directory else ("directory",)), *(("grace_ms",) if spec.grace_ms is None else ())],
-        "retry": None if spec.retry is None else (spec.retry.most, spec.retry.delay_ms, spec.retry.backoff, spec.retry.on_exit),
-        "rerun_of": None if rerun_of is None else {"owner": rerun_of.owner.hex(), "id": rerun_of.id.hex()},
     }
+    # Most jobs have none of the following. What is not written need not be read either, at each start.
+    fields |= {name: value for name in _IF_TRUE if (value := getattr(spec, name))}
+    fields |= {name: value for name in _IF_SET if (value := getattr(spec, name)) is not None}
+    if spec.retry is not None:
+        fields["retry"] = (spec.retry.most, spec.retry.delay_ms, spec.retry.backoff, spec.retry.on_exit)
+    if rerun_of is not None:
+        fields["rerun_of"] = {"owner": rerun_of.owner.hex(), "id": rerun_of.id.hex()}
     if spec.after:
         fields["after"] = [(int(one.condition), one.job.hex(), one.run.hex(), one.name) for one in spec.after]
-    # Most jobs have none of them.
-    for name in ("memory_bytes", "nice", "umask"):
-        if (number := getattr(spec, name)) is not None:
-            fields[name] = number
-    if spec.rlimits:
-        fields["rlimits"] = spec.rlimits
     wants = (spec.cpus, spec.gpus, spec.resources, spec.only_one, gpus)
     if any(wants):
         fields |= zip(_WANTS, wants, strict=True)
@@ -249,31 +243,8 @@ def read_job(folder: str) -> JobFile:
             time_limit_ms=fields["time_limit_ms"],
             stop_signal=fields["stop_signal"],
             grace_ms=fields["grace_ms"],
-            # Missing if an earlier version wrote it.
-            output_limit_bytes=fields.get("output_limit_bytes"),
-            linger=fields.get("linger", False),
-            job_folder=fields.get("job_folder", ""),
-            files=tuple(map(tuple, fields.get("files", ()))),
-            outputs=tuple(fields.get("outputs", ())),
-            left_open=tuple(fields.get("left_open", ())),
-            rerun_of=_key_of(fields.get("rerun_of")),
-            feed=fields.get("feed", False),
-            terminal=_terminal_of(fields),
-            priority=fields.get("priority", 0),
-            held=fields.get("held", False),
-            stderr_to_stdout=fields.get("stderr_to_stdout", False),
-            after=tuple(map(tuple, fields.get("after", ()))),
-            memory_bytes=_number_of(fields, "memory_bytes"),
-            nice=_number_of(fields, "nice"),
-            umask=_number_of(fields, "umask"),
-            rlimits=tuple((str(name), soft, hard) for name, soft, hard in fields.get("rlimits", ())),
-            start_at_us=fields.get("start_at_us"),
-            start_in_ms=fields.get("start_in_ms"),
             changed_limit_ms=_read_limit(folder),
-            retry=_retry_of(fields),
-            key_file=str(fields.get("key_file", "")),
-            started_by=bytes.fromhex(fields.get("started_by", "")),
-            depth=_number_of(fields, "depth") or 0,
+            **{name: read(fields[name]) for name, read in _OF_SOME if name in fields},
             **_wants_of(fields),
         )
     except (KeyError, TypeError, ValueError) as error:
@@ -290,8 +261,12 @@ def write_limit(folder: str, limit_ms: int) -> None:
 
 
 def _read_limit(folder: str) -> int | None:
+    path = f"{folder}/time_limit"
+    # Asked first, as hardly any job has it: an exception at each start would cost several times as much.
+    if not os.access(path, os.F_OK):
+        return None
     try:
-        return max(0, int(read_file(f"{folder}/time_limit")))
+        return max(0, int(read_file(path)))
     except (OSError, ValueError):
         return None
 
@@ -304,11 +279,30 @@ def _attempt_of(fields: dict[str, Any]) -> int:
     return attempt
 
 
-def _number_of(fields: dict[str, Any], name: str) -> int | None:
-    number = fields.get(name)
-    if number is not None and type(number) is not int:
-        raise ValueError(f"{name} {number!r:.100}")
-    return number
+def _same(field: Any) -> Any:
+    return field
+
+
+def _number_of(field: Any) -> int | None:
+    if field is not None and type(field) is not int:
+        raise ValueError(f"{field!r:.100} is not a number")
+    return field
+
+
+def _depth_of(field: Any) -> int:
+    return _number_of(field) or 0
+
+
+def _texts_of(field: list[str]) -> tuple[str, ...]:
+    return tuple(field)
+
+
+def _tuples_of(field: list[list[Any]]) -> tuple[tuple[Any, ...], ...]:
+    return tuple(map(tuple, field))
+
+
+def _rlimits_of(field: list[list[Any]]) -> tuple[tuple[str, int | None, int | None], ...]:
+    return tuple((str(name), soft, hard) for name, soft, hard in field)
 
 
 def _key_of(field: dict[str, str] | None) -> JobKey | None:
@@ -328,18 +322,46 @@ def _wants_of(fields: dict[str, Any]) -> dict[str, Any]:
     return said | {"resources": resources, "handed_out": tuple(map(str, said["handed_out"]))}
 
 
-def _terminal_of(fields: dict[str, Any]) -> tuple[int, int] | None:
-    if fields.get("terminal") is None:
+def _terminal_of(field: list[Any] | None) -> tuple[int, int] | None:
+    if field is None:
         return None
-    rows, columns = map(int, fields["terminal"])
+    rows, columns = map(int, field)
     return rows, columns
 
 
-def _retry_of(fields: dict[str, Any]) -> tuple[int, int, float, tuple[int, ...]] | None:
-    if fields.get("retry") is None:
+def _retry_of(field: list[Any] | None) -> tuple[int, int, float, tuple[int, ...]] | None:
+    if field is None:
         return None
-    most, delay_ms, backoff, on_exit = fields["retry"]
+    most, delay_ms, backoff, on_exit = field
     return int(most), int(delay_ms), float(backoff), tuple(map(int, on_exit))
+
+
+# The fields that a file need not have, and how they are read. An earlier version wrote some of them for each job, and does not know others.
+_OF_SOME: tuple[tuple[str, Callable[[Any], Any]], ...] = (
+    ("left_open", _texts_of),
+    ("output_limit_bytes", _same),
+    ("linger", _same),
+    ("job_folder", _same),
+    ("files", _tuples_of),
+    ("outputs", _texts_of),
+    ("rerun_of", _key_of),
+    ("feed", _same),
+    ("terminal", _terminal_of),
+    ("priority", _same),
+    ("held", _same),
+    ("stderr_to_stdout", _same),
+    ("after", _tuples_of),
+    ("memory_bytes", _number_of),
+    ("nice", _number_of),
+    ("umask", _number_of),
+    ("rlimits", _rlimits_of),
+    ("start_at_us", _same),
+    ("start_in_ms", _same),
+    ("retry", _retry_of),
+    ("key_file", str),
+    ("started_by", bytes.fromhex),
+    ("depth", _depth_of),
+)
 
 
 _OUTCOME_TEXTS = ("kind", "sentence", "stdout_problem", "stderr_problem", "stdin_problem")

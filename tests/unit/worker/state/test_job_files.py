@@ -9,7 +9,10 @@ from hypothesis import strategies as st
 from jobwire.broker.engine import Launch
 from jobwire.schemas.brought_files import BroughtFile, FileKind
 from jobwire.schemas.naming import AttemptKey, JobKey
+from jobwire.schemas.process_limits import ResourceLimit
+from jobwire.schemas.retry import RetryRule
 from jobwire.schemas.spec import JobSpec
+from jobwire.schemas.terminal import TerminalSize
 from jobwire.worker.state import folders, job_files, rebuild
 from jobwire.worker.state.job_files import OutcomeFile
 
@@ -80,6 +83,37 @@ def test_a_job_file_names_the_job_that_it_runs_again(tmp_path: Path) -> None:
         Path(folder, "job").write_text(json.dumps(fields | {"rerun_of": wrong}))
         with pytest.raises(ValueError, match="is damaged"):
             job_files.read_job(folder)
+
+
+def test_what_is_not_set_is_not_written_and_an_earlier_version_wrote_it_for_each_job(tmp_path: Path) -> None:
+    folder = write_intent(tmp_path, JobSpec((b"true",)))
+    job = job_files.read_job(str(folder))
+    fields = json.loads((folder / "job").read_text())
+    always = ("version", "owner", "id", "attempt", "argv", "environment", "directory", "has_stdin", "name", "labels")
+    assert fields.keys() == {*always, "time_limit_ms", "stop_signal", "grace_ms", "left_open"}
+    flags = dict.fromkeys(("linger", "feed", "held", "stderr_to_stdout"), False)
+    nulls = dict.fromkeys(("output_limit_bytes", "terminal", "start_at_us", "start_in_ms", "retry", "rerun_of"))
+    (folder / "job").write_text(json.dumps(fields | flags | nulls | {"priority": 0}))
+    assert job_files.read_job(str(folder)) == job
+
+
+def test_all_that_is_set_comes_back(tmp_path: Path) -> None:
+    spec = JobSpec(
+        (b"true",),
+        output_limit_bytes=9,
+        linger=True,
+        priority=-3,
+        held=True,
+        stderr_to_stdout=True,
+        start_in_ms=1500,
+        retry=RetryRule(2, 10, 1.5, (6, 28)),
+        memory_bytes=1 << 30,
+        nice=5,
+        umask=0,
+        rlimits=(ResourceLimit("core", 0, None),),
+    )
+    for one in (spec, JobSpec((b"true",), feed=True, start_at_us=0), JobSpec((b"true",), terminal=TerminalSize(24, 80))):
+        assert rebuild.spec_of(job_files.read_job(str(write_intent(tmp_path, one))), None) == one
 
 
 def test_a_half_written_intent_is_written_again(tmp_path: Path) -> None:
