@@ -6,7 +6,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ...schemas.generated import event_pb2
+from ...schemas.generated import event_pb2, job_pb2
 from ...schemas.job import EventKind, Outcome, OutcomeKind
 from ...schemas.naming import format_id
 from ...schemas.refusal import Code, Reason, Refused
@@ -59,13 +59,19 @@ def change_of(job: Job, events: Sequence[event_pb2.Event], proof: bytes | None) 
         started_at_us=attempt.started_at_us,
         ended_at_us=attempt.ended_at_us,
         aged_from_us=job.aged_from_us,
-        outcome=outcome_to_wire(outcome).SerializeToString() if outcome is not None else None,
+        outcome=_outcome_in(events, outcome).SerializeToString() if outcome is not None else None,
         stop=json.dumps({"signal": job.stop.signal, "grace_ms": job.stop.grace_ms, "asked_by": job.stop.asked_by}) if job.stop else None,
         stop_proof=proof,
         log_bytes=bytes_before + outcome.log_bytes if outcome is not None else 0,
         ok=not outcome.is_failure if outcome is not None else None,
         run=RunKey(job.key.owner, job.batch.id) if outcome is not None and job.batch is not None else None,
     )
+
+
+def _outcome_in(events: Sequence[event_pb2.Event], outcome: Outcome) -> job_pb2.Outcome:
+    """Return an outcome as it is stored; the event about it holds it already."""
+    of_end = bool(events) and events[-1].kind == event_pb2.EVENT_KIND_FINISHED
+    return events[-1].outcome if of_end else outcome_to_wire(outcome)
 
 
 def retried(attempts: Sequence[Attempt], not_before_us: int = 0) -> Retried:

@@ -54,9 +54,9 @@ class Class:
 
     def first(self) -> Entry | None:
         """Return the first entry, which may be stale; None if there is none."""
-        if self.line and self.back:
-            return min(self.line[0], self.back[0])
-        return self.line[0] if self.line else self.back[0] if self.back else None
+        if not self.back:
+            return self.line[0] if self.line else None
+        return min(self.line[0], self.back[0]) if self.line else self.back[0]
 
     def take(self) -> Entry:
         """Remove and return the first entry."""

@@ -287,7 +287,7 @@ class Queue:
         passed: list[tuple[bytes, Lane, Line]] = []
         found: tuple[bytes, Lane, Line, LineHead] | None = None
         holding = [wants for key, wants in unfit if self._holds_room((key, wants))]
-        while len(passed) < _DEPTH and (head := self._lines.first_lane(owner)) is not None:
+        while len(passed) < _DEPTH and (head := self._lines.best(owner)) is not None:
             lane, line, line_head = self._lines.take_off(owner, head)
             wants = line.wants
             if self.stock.fits(wants) and all(self.stock.leaves(wants, other) for other in holding):
