@@ -73,6 +73,11 @@ def batch_job_id(run: bytes, name: str, index: int) -> bytes:
     return uuid.uuid5(uuid.UUID(bytes=run), f"{name}\0{index}").bytes
 
 
+def finish_job_id(run: bytes) -> bytes:
+    """Return the id of the job that a run ends with, its `on_finish` (UUID version 5). None of `batch_job_id` is the same."""
+    return uuid.uuid5(uuid.UUID(bytes=run), "on_finish").bytes
+
+
 def format_id(job_id: bytes) -> str:
     """Return an id as 32 hex digits in UUID form."""
     if len(job_id) != ID_BYTES:

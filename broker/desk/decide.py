@@ -11,6 +11,7 @@ from typing import assert_never
 from .decisions.changes import alter, set_capacity, set_width
 from .decisions.consequences import follow
 from .decisions.due import look_at_due, set_alarm
+from .decisions.finishes import finish_runs
 from .decisions.hearing import hear
 from .decisions.lending import wait_for
 from .decisions.processes import signal, suspend
@@ -70,7 +71,7 @@ def decide(state: State, one: Input, moment: Moment | None) -> Decision:  # noqa
         case SetCapacity():
             set_capacity(turn, one)
         case Recovered():
-            take_up(turn, one.facts, one.edges)
+            take_up(turn, one.facts, one.edges, one.unfinished)
         case WriteDelayed():
             write_delayed(turn, one)
         case Due():
@@ -85,8 +86,10 @@ def decide(state: State, one: Input, moment: Moment | None) -> Decision:  # noqa
         follows = state.dependencies.is_due
         if follows:
             follow(turn)
+        if state.finishing:
+            finish_runs(turn)
         # A start takes slots and frees none: what may start is chosen when it is durable, and not while its sender waits for that.
-        if follows or not isinstance(one, Start):
+        if follows or turn.finishes or not isinstance(one, Start):
             choose_and_record(turn)
         set_alarm(turn)
     return turn

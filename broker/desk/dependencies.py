@@ -51,7 +51,7 @@ class Group:
 
     def has(self, job: Job) -> bool:
         """Return whether a job of its run belongs to it."""
-        return job.row <= self.key.upto and self.key.name in {"", job.spec.name, base_of(job.spec.name)}
+        return not job.is_finish and job.row <= self.key.upto and self.key.name in {"", job.spec.name, base_of(job.spec.name)}
 
     @property
     def end(self) -> End:
@@ -105,7 +105,8 @@ class Dependencies:
         end = end_of(job.key.id, job.spec.name, outcome)
         if waiting := self._dependants.get(job.key):
             self._due.append(self._told(list(waiting), job.key, end))
-        if job.batch is not None and (of_run := self._groups.get(run := RunKey(job.key.owner, job.batch.id))):
+        run = job.part_of if self._groups else None
+        if run is not None and (of_run := self._groups.get(run)):
             for group in [group for name in {"", job.spec.name, base_of(job.spec.name)} for group in of_run.get(name, ())]:
                 if job.row <= group.key.upto:
                     self._count(group, end, run)
@@ -219,7 +220,7 @@ class Dependencies:
         for job in jobs:
             outcome = job.final_outcome
             for group in [group for name in {"", job.spec.name, base_of(job.spec.name)} for group in by_name.get(name, ())]:
-                if job.row > group.key.upto:
+                if job.is_finish or job.row > group.key.upto:
                     continue
                 if outcome is None:
                     group.left += 1

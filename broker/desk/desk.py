@@ -151,7 +151,7 @@ class Desk:
             known = len({fact.key.job for fact in facts} & self._state.live.keys())
             _log.info("recovered %d jobs that had not ended, %d of them known to the engine", len(expected), known)
         self._note_dates(facts)
-        self.take(Recovered(facts, self._lookup.edges()))
+        self.take(Recovered(facts, self._lookup.edges(), self._lookup.unfinished_runs()))
         for job in self._state.live.values():
             if job.spec.may_submit and job.attempt.phase in WITH_ENGINE:
                 self._delegates.admit(job.attempt.key)

@@ -13,7 +13,8 @@ from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.wire_codec import event_kind_to_wire, outcome_to_wire
 from ..store.writes import Change, Conflict, EndedAttempt, EventRow, Retried
 from .effects import Publish
-from .job import Attempt, Job, RunKey
+from .ends import NO_ENDS, end_of_one
+from .job import Attempt, Job
 from .life import STORED
 from .retries import delay_us
 
@@ -64,7 +65,8 @@ def change_of(job: Job, events: Sequence[event_pb2.Event], proof: bytes | None) 
         stop_proof=proof,
         log_bytes=bytes_before + outcome.log_bytes if outcome is not None else 0,
         ok=not outcome.is_failure if outcome is not None else None,
-        run=RunKey(job.key.owner, job.batch.id) if outcome is not None and job.batch is not None else None,
+        run=job.part_of if outcome is not None else None,
+        end=end_of_one(outcome, is_stopped=job.stop is not None) if outcome is not None and job.batch is not None else NO_ENDS,
     )
 
 

@@ -149,10 +149,14 @@ class Facts(NamedTuple):
 
 
 class Recovered(NamedTuple):
-    """What the engine knows about the jobs that a desk found at its start, and what those wait for that were not launched."""
+    """What the engine knows about the jobs that a desk found at its start, and what those wait for that were not launched.
+
+    `unfinished`: the runs, each with its owner, whose `on_finish` was not queued.
+    """
 
     facts: Sequence[Fact]
     edges: Mapping[JobKey, Sequence[Edge]] = MappingProxyType({})
+    unfinished: Sequence[tuple[bytes, BatchRun]] = ()
 
 
 class Written(NamedTuple):

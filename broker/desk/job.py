@@ -11,6 +11,7 @@ from ...schemas.job import OnFailure, Outcome, State
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.spec import JobSpec
 from ..engine import Run
+from .ends import NO_ENDS, Ends
 from .life import ENDED, SHOWN, Happening, Phase, advance
 
 # The number of the attempt that a job begins with.
@@ -21,7 +22,8 @@ FIRST_ATTEMPT = 1
 class BatchRun:
     """One run of a batch: id (16 bytes), name, and how many of its jobs may run at once (0: no limit of its own).
 
-    `on_failure`: what a job that has failed does to the others. `broken_by`: why they were cancelled, if one did.
+    `on_failure`: what a job that has failed does to the others. `broken_by`: why they were cancelled, if one did. And where the run as such
+    is meant: `on_finish`, what it ends with (a spec as received), `is_finished`, whether that was queued, `ends`, how jobs of it ended.
     """
 
     id: bytes
@@ -29,6 +31,9 @@ class BatchRun:
     parallel: int
     on_failure: OnFailure = OnFailure.CONTINUE
     broken_by: str = ""
+    on_finish: bytes = b""
+    is_finished: bool = False
+    ends: Ends = NO_ENDS
 
 
 class RunKey(NamedTuple):
@@ -135,6 +140,18 @@ class Job:
     starts_wall_us: int = 0
     starts_passed_us: int = 0
     starts_aged_us: int | None = None
+    # It is the `on_finish` of its run, and none of the jobs that the run consists of.
+    is_finish: bool = False
+
+    @property
+    def part_of(self) -> RunKey | None:
+        """The run of which it is one of the jobs; None for what a run ends with."""
+        return RunKey(self.key.owner, self.batch.id) if self.batch is not None and not self.is_finish else None
+
+    @property
+    def lined_up_with(self) -> BatchRun | None:
+        """The run in whose width it counts."""
+        return None if self.is_finish else self.batch
 
     @property
     def is_ready(self) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -14,6 +14,7 @@ from . import retries
 from .dependencies import Dependencies
 from .due import Deadlines
 from .effects import Reply, WakeAt
+from .finish import Finish
 from .inputs import Moment, Start
 from .job import Job, RunKey, StopOrder
 from .life import WAITING, WITH_ENGINE, Phase
@@ -46,6 +47,8 @@ class Recording:
     replies: Sequence[Reply]
     ending: Sequence[tuple[Job, StopOrder]]
     limiting: Sequence[Job] = ()
+    # New jobs, with which runs end.
+    finishes: Sequence[tuple[RunKey, Job]] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -62,6 +65,12 @@ class State:
     is_following: bool = False
     # The runs of which no further job may start, and why.
     broken: dict[RunKey, str] = field(default_factory=dict)
+    # The runs whose `on_finish` is not queued yet; those of which no job is left; and those where that is being written.
+    finishes: dict[RunKey, Finish] = field(default_factory=dict)
+    finishing: set[RunKey] = field(default_factory=set)
+    finished: set[RunKey] = field(default_factory=set)
+    # How many starts of jobs of a run are being written.
+    joining: Counter[RunKey] = field(default_factory=Counter)
     # How many jobs of each owner are being written and not in the queue yet, and the slots reserved for them.
     arriving: defaultdict[bytes, int] = field(default_factory=lambda: defaultdict(int))
     promised: int = 0
@@ -112,7 +121,7 @@ class State:
 
     def enqueue(self, job: Job) -> None:
         """Put a job into the queue; one that waits for a time is let in when that has come."""
-        self.queue.add(job.key, job.batch, job.priority, ready=job.is_ready, wants=job.wants)
+        self.queue.add(job.key, job.lined_up_with, job.priority, ready=job.is_ready, wants=job.wants)
         if job.starts_passed_us:
             self.deadlines.set(job, job.starts_passed_us)
         if job.starts_wall_us:

@@ -45,6 +45,8 @@ class Turn(Decision):
     # Runs of which the rest is cancelled, and why.
     broken: list[tuple[RunKey, str]] = field(default_factory=list)
     capacity: CapacityChange | None = None
+    # Jobs that are new, with which runs end.
+    finishes: list[tuple[RunKey, Job]] = field(default_factory=list)
 
     @property
     def moment(self) -> Moment:

@@ -11,17 +11,17 @@ from ...schemas import bounds
 from ...schemas import spec as specs
 from ...schemas.capacity import wants_of
 from ...schemas.frames import LARGEST_MESSAGE
-from ...schemas.generated import event_pb2, request_pb2
-from ...schemas.job import OnFailure, Outcome, OutcomeKind
+from ...schemas.generated import event_pb2, job_pb2, request_pb2
+from ...schemas.job import Outcome, OutcomeKind
 from ...schemas.large import read_job
-from ...schemas.naming import ID_BYTES, AttemptKey, JobKey, format_id, name_problem
+from ...schemas.naming import ID_BYTES, AttemptKey, JobKey, format_id
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.spec import JobSpec
 from ..desk.admission import check_precedence
 from ..desk.desk import Desk
 from ..desk.events import id_taken
 from ..desk.inputs import Accepted, Asked
-from ..desk.job import FIRST_ATTEMPT, Attempt, BatchRun, Job
+from ..desk.job import FIRST_ATTEMPT, Attempt, Job
 from ..desk.life import Phase
 from ..engine import Engine
 from ..fairness.turns import Turns
@@ -33,6 +33,7 @@ from .call import Call
 from .conditions import adapt_reruns, demand_order
 from .delegated import check_start, starter_of
 from .job_keys import read_key
+from .run_options import read_finish, read_run
 from .streams import watch
 from .transfers.files import Missing
 
@@ -53,7 +54,7 @@ def start(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: En
         call.demand_stream()
     _check_within(request.within)
     asked: list[Asked] = []
-    batch = _read_batch(request)
+    batch = read_run(request)
     starter = starter_of(call.member, desk)
     missing = Missing(call.member.key, engine.depot)
     highest = call.member.limits.highest_priority
@@ -68,7 +69,7 @@ def start(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: En
             watch(call, watchers, engine, turns, find_started_jobs(result.keys, asked, lookup), request, desk)
 
     def read() -> Iterator[None]:
-        spec_bytes = needed_bytes = 0
+        spec_bytes, needed_bytes = 0, _demand_finish(call.member, request.batch, desk)
         for one in _read_jobs(request, call.jobs, partial(ask_again, call.member, lookup)):
             asked.append(one)
             if (one.spec.priority > highest or (one.spec.nice or 0) < 0) and lookup.job(JobKey(call.member.key, one.id)) is None:
@@ -105,6 +106,18 @@ def _demand_fit(key: JobKey, spec: JobSpec, desk: Desk, lookup: Lookup, index: i
     if why and lookup.job(key) is None:
         message = f"the job can never start here: {why}"
         raise Refused(Code.FAILED_PRECONDITION, message, "ask for less, or have the operator of the worker set more", index)
+
+
+def _demand_finish(member: Member, batch: job_pb2.Batch, desk: Desk) -> int:
+    """Check that the member may run what the run is to end with, as for any job; return how many bytes that takes."""
+    if not batch.HasField("on_finish"):
+        return 0
+    spec = read_finish(batch.on_finish)
+    check_precedence(member, spec)
+    if why := desk.stock.never_fits(wants_of(spec)):
+        message = f"the on_finish of the batch can never start here: {why}"
+        raise Refused(Code.FAILED_PRECONDITION, message, "ask for less, or have the operator of the worker set more")
+    return batch.on_finish.ByteSize()
 
 
 def _demand_nothing_else(proof: bytes, needed: int) -> None:
@@ -203,23 +216,6 @@ def _why_not_again(refused: Refused, before: JobKey, own: JobKey, lookup: Lookup
         message = f"the job {format_id(before.id)} has ended and was forgotten, with what it ran, so it cannot be run again"
         return Refused(Code.NOT_FOUND, message, "submit it as a new job", reason=Reason.FORGOTTEN)
     return refused
-
-
-def _read_batch(request: request_pb2.Start) -> BatchRun | None:
-    if not request.HasField("batch"):
-        return None
-    batch = request.batch
-    if len(batch.id) != ID_BYTES:
-        raise Refused(Code.INVALID_ARGUMENT, f"the id of a batch's run has {ID_BYTES} bytes, not {len(batch.id)}")
-    if batch.name and (problem := name_problem(batch.name)):
-        raise Refused(Code.INVALID_ARGUMENT, problem)
-    try:
-        on_failure = OnFailure(batch.on_failure)
-    except ValueError:
-        raise Refused(
-            Code.INVALID_ARGUMENT, f"the batch sets an `on_failure`, {batch.on_failure}, that this worker does not know"
-        ) from None
-    return BatchRun(batch.id, batch.name, batch.parallel, on_failure)
 
 
 def find_started_jobs(keys: Sequence[JobKey], asked: Sequence[Asked], lookup: Lookup) -> list[Job]:

@@ -22,6 +22,7 @@ from .tombstones import mark_of
 from .writes import NewRow
 
 _NEVER = 0
+_FAILURES = "SELECT id, name, outcome FROM jobs WHERE batch = ? AND ok = 0 AND row <= ? AND is_finish IS NULL ORDER BY queued_at"
 _Execute = Callable[..., sqlite3.Cursor]
 _Read = Callable[..., Sequence[tuple[Any, ...]]]
 
@@ -148,14 +149,14 @@ def _find_group(execute: _Execute, owner: bytes, after: After) -> _Found | None:
     batch = execute("SELECT row FROM batches WHERE owner = ? AND id = ?", (owner, after.run)).fetchone()
     if batch is None:
         return None
-    names = execute("SELECT name FROM jobs WHERE batch = ?", batch) if after.name else iter([("",)])
+    names = execute("SELECT name FROM jobs WHERE batch = ? AND is_finish IS NULL", batch) if after.name else iter([("",)])
     return _Found(0, None) if any(after.name in {"", name, base_of(name)} for (name,) in names) else None
 
 
 def _add_group(execute: _Execute, owner: bytes, after: After, upto: int) -> tuple[int, GroupKey, End | None]:
     ((batch,),) = execute("SELECT row FROM batches WHERE owner = ? AND id = ?", (owner, after.run))
     number = execute("INSERT INTO job_groups (batch, name, upto) VALUES (?, ?, ?)", (batch, after.name, upto)).lastrowid or 0
-    failures = execute("SELECT id, name, outcome FROM jobs WHERE batch = ? AND ok = 0 AND row <= ? ORDER BY queued_at", (batch, upto))
+    failures = execute(_FAILURES, (batch, upto))
     return number, GroupKey(owner, after.run, after.name, upto), _first_failure(failures, after.name)
 
 
@@ -167,7 +168,7 @@ def _read_group(read: _Read, number: int) -> Edge:
     )
     if failed is not None:
         return Edge(GroupKey(owner, run, name, upto), Condition.ANY, End(Fate.FAILED, failed))
-    failures = read("SELECT id, name, outcome FROM jobs WHERE batch = ? AND ok = 0 AND row <= ? ORDER BY queued_at", (batch, upto))
+    failures = read(_FAILURES, (batch, upto))
     return Edge(GroupKey(owner, run, name, upto), Condition.ANY, _first_failure(failures, name))
 
 

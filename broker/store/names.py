@@ -83,7 +83,7 @@ class Names:
         if typed.full_id:
             return self._by_id(typed.full_id, typed.full_id, whose), False
         if typed.last:
-            return self._told("jobs INDEXED BY jobs_by_owner WHERE 1", whose)[:1] if whose else (), False
+            return self._told("jobs INDEXED BY jobs_by_owner WHERE is_finish IS NULL", whose)[:1] if whose else (), False
         if typed.process[0]:
             process = (typed.process[1], typed.process[0])
             earlier = "jobs WHERE row IN (SELECT job FROM attempts WHERE started_at = ? AND started_at > 0 AND pid = ?)"

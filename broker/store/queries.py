@@ -31,7 +31,8 @@ from .tombstones import mark_of
 _COLUMNS = (
     "jobs.row, jobs.owner, jobs.id, digest, state, spec, launched, attempt, jobs.queued_at, started_at, jobs.ended_at,"
     " aged_from, pid, outcome, stop, batches.id, batches.name, batches.parallel, rerun_of,"
-    " priority, held_by, time_limit, batches.on_failure, batches.broken_by, not_before, never_retried, gpus, wait_until, started_by, depth"
+    " priority, held_by, time_limit, batches.on_failure, batches.broken_by, not_before, never_retried, gpus, wait_until, started_by, depth,"
+    " is_finish"
 )
 _FROM = "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch"
 # Events read for one replay, so that a narrow filter over a long history is also answered in parts, and others are served in between.
@@ -70,6 +71,10 @@ class Lookup:
     def edges(self) -> dict[JobKey, list[Edge]]:
         """Return what the jobs wait for that have not been launched."""
         return edges.alive(self._store.read)
+
+    def unfinished_runs(self) -> list[tuple[bytes, BatchRun]]:
+        """Return the runs, each with its owner, that end with something which was not queued."""
+        return runs.unfinished(self._store.read)
 
     def job(self, key: JobKey) -> Job | None:
         """Return one job by its key; None if there is no such job."""
@@ -284,6 +289,7 @@ def read_row(row: Row) -> Job:
         starts_aged_us,
         started_by,
         depth,
+        is_finish,
     ) = row
     said = from_wire(job_pb2.JobSpec.FromString(spec))
     return Job(
@@ -315,4 +321,5 @@ def read_row(row: Row) -> Job:
         depth=depth,
         gpus=tuple(gpus.split(",")) if gpus else (),
         starts_aged_us=starts_aged_us,
+        is_finish=bool(is_finish),
     )

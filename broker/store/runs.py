@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Callable, Iterable, Sequence
+from functools import reduce
 from typing import Any, NamedTuple
 
 from ...schemas.job import OnFailure
 from ...schemas.naming import ID_BYTES, format_id, prefix_of
 from ...schemas.refusal import Code, Reason, Refused
+from ..desk.ends import Ends
 from ..desk.job import BatchRun, RunKey
 from . import edges
 from .selection import Place
@@ -23,7 +25,8 @@ MOST_LONGEST = 10
 # Of several that a text can mean.
 _MOST_SHOWN = 5
 
-_COLUMNS = "row, owner, id, name, parallel, on_failure, broken_by, jobs, ok, failed, queued_at, ended_at, longest"
+_BATCH = "id, name, parallel, on_failure, broken_by, on_finish, is_finished, ends_ok, ends_failed, ends_cancelled, ends_stopped"
+_COLUMNS = f"row, owner, jobs, ok, failed, queued_at, ended_at, longest, {_BATCH}"
 _Execute = Callable[..., sqlite3.Cursor]
 _Read = Callable[[str, Sequence[object]], list[tuple[Any, ...]]]
 
@@ -56,18 +59,32 @@ class RunPage(NamedTuple):
     onward: Place | None
 
 
-def add_jobs(execute: _Execute, owner: bytes, batch: BatchRun, jobs: int, queued_at_us: int) -> tuple[int, BatchRun]:
-    """Add jobs to a run, which is created if there is none; return its row, and the run as it was first submitted."""
+def add_jobs(execute: _Execute, owner: bytes, batch: BatchRun, jobs: int, queued_at_us: int, proof: int) -> tuple[int, BatchRun]:
+    """Add jobs to a run, which is created if there is none; return its row, and the run as it was first submitted. `proof`: its row."""
     execute(
-        "INSERT INTO batches (owner, id, name, parallel, on_failure, jobs, queued_at) VALUES (?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (owner, id) DO UPDATE SET jobs = jobs + excluded.jobs",
-        (owner, batch.id, batch.name, batch.parallel, batch.on_failure, jobs, queued_at_us),
+        "INSERT INTO batches (owner, id, name, parallel, on_failure, jobs, queued_at, on_finish, finish_proof)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (owner, id) DO UPDATE SET jobs = jobs + excluded.jobs",
+        (
+            *(owner, batch.id, batch.name, batch.parallel, batch.on_failure, jobs, queued_at_us),
+            *((batch.on_finish, proof) if batch.on_finish else (None, None)),
+        ),
     )
-    row, *run = execute(
-        "SELECT row, name, parallel, on_failure, broken_by FROM batches WHERE owner = ? AND id = ?", (owner, batch.id)
-    ).fetchone()
-    name, parallel, on_failure, broken_by = run
-    return int(row), BatchRun(batch.id, name, parallel, OnFailure(on_failure), broken_by)
+    row, *run = execute(f"SELECT row, {_BATCH} FROM batches WHERE owner = ? AND id = ?", (owner, batch.id)).fetchone()  # noqa: S608 -- our own text
+    return int(row), _read_batch(run)
+
+
+def unfinished(read: _Read) -> list[tuple[bytes, BatchRun]]:
+    """Return the runs, each with its owner, that end with something which was not queued."""
+    rows = read(
+        f"SELECT owner, {_BATCH} FROM batches INDEXED BY batches_unfinished WHERE on_finish IS NOT NULL AND is_finished = 0",  # noqa: S608 -- our own text
+        (),
+    )
+    return [(owner, _read_batch(run)) for owner, *run in rows]
+
+
+def _read_batch(columns: Sequence[Any]) -> BatchRun:
+    run, name, parallel, on_failure, broken_by, on_finish, is_finished, *ends = columns
+    return BatchRun(run, name, parallel, OnFailure(on_failure), broken_by, on_finish or b"", bool(is_finished), Ends(*ends))
 
 
 def record_ends(execute: _Execute, run: RunKey, ended: Sequence[Change]) -> None:
@@ -75,18 +92,26 @@ def record_ends(execute: _Execute, run: RunKey, ended: Sequence[Change]) -> None
     ok = sum(bool(change.ok) for change in ended)
     row, kept = execute("SELECT row, longest FROM batches WHERE owner = ? AND id = ?", run).fetchone()
     ran = [(change.ended_at_us - change.started_at_us, change.row) for change in ended if change.started_at_us]
+    ends = reduce(Ends.plus, (change.end for change in ended))
     longest = _write_longest(sorted([*_read_longest(kept), *ran], reverse=True)[:MOST_LONGEST])
     execute(
-        "UPDATE batches SET ok = ok + ?, failed = failed + ?, ended_at = max(ended_at, ?), longest = ? WHERE row = ?",
-        (ok, len(ended) - ok, max(change.ended_at_us for change in ended), longest, row),
+        "UPDATE batches SET ok = ok + ?, failed = failed + ?, ended_at = max(ended_at, ?), longest = ?, ends_ok = ends_ok + ?,"
+        " ends_failed = ends_failed + ?, ends_cancelled = ends_cancelled + ?, ends_stopped = ends_stopped + ? WHERE row = ?",
+        (ok, len(ended) - ok, max(change.ended_at_us for change in ended), longest, *ends, row),
     )
 
 
 def drop_jobs(execute: _Execute, batch: int, oks: Sequence[int]) -> set[int]:
-    """Uncount forgotten jobs of a run, given whether each of them ended well, and drop the run after the last one; return its proof."""
+    """Uncount forgotten jobs of a run, given whether each of them ended well, and drop the run after the last one; return its proofs.
+
+    What a run ends with is kept as long as its jobs, and keeps the run.
+    """
     ok = sum(oks)
     execute("UPDATE batches SET jobs = jobs - ?, ok = ok - ?, failed = failed - ? WHERE row = ?", (len(oks), ok, len(oks) - ok, batch))
-    gone = execute("SELECT change_proof FROM batches WHERE row = ? AND jobs <= 0", (batch,)).fetchone()
+    gone = execute(
+        "SELECT change_proof, finish_proof FROM batches WHERE row = ?1 AND jobs <= 0 AND NOT EXISTS (SELECT 1 FROM jobs WHERE batch = ?1)",
+        (batch,),
+    ).fetchone()
     if gone is None:
         return set()
     edges.forget_groups(execute, batch)
@@ -111,7 +136,8 @@ def find(read: _Read, owner: bytes, run: bytes, name: str) -> Run | None:
             rows = read(f"SELECT {_COLUMNS} FROM batches WHERE row = ?", (number,))  # noqa: S608 -- our own texts
     if not rows:
         return None
-    ((running,),) = read("SELECT count(*) FROM jobs INDEXED BY jobs_running WHERE state IN (2, 3) AND batch = ?", (rows[0][0],))
+    of_run = "state IN (2, 3) AND batch = ? AND is_finish IS NULL"
+    ((running,),) = read(f"SELECT count(*) FROM jobs INDEXED BY jobs_running WHERE {of_run}", (rows[0][0],))  # noqa: S608 -- our own text
     return _read_run(rows[0], running)
 
 
@@ -139,18 +165,18 @@ def page(read: _Read, owner: bytes, name: str, after: Place | None, limit: int) 
     )
     # Of all runs at once: there are no more such jobs than slots.
     running: dict[int, int] = dict(
-        read("SELECT batch, count(*) FROM jobs INDEXED BY jobs_running WHERE state IN (2, 3) GROUP BY batch", ())
+        read("SELECT batch, count(*) FROM jobs INDEXED BY jobs_running WHERE state IN (2, 3) AND is_finish IS NULL GROUP BY batch", ())
     )
     found = [_read_run(row, running.get(row[0], 0)) for row in rows[:limit]]
     return RunPage(found, Place(found[-1].queued_at_us, found[-1].row) if len(rows) > limit else None)
 
 
 def _read_run(columns: Sequence[Any], running: int) -> Run:
-    row, whose, batch_id, batch_name, parallel, on_failure, broken_by, jobs, ok, failed, queued_at, ended_at, longest = columns
+    row, whose, jobs, ok, failed, queued_at, ended_at, longest, *batch = columns
     return Run(
         row,
         whose,
-        BatchRun(batch_id, batch_name, parallel, OnFailure(on_failure), broken_by),
+        _read_batch(batch),
         jobs,
         running,
         ok,

@@ -25,6 +25,7 @@ from .writes import (
     EventRow,
     FolderMeasured,
     LogsGone,
+    NewFinish,
     NewRow,
     Width,
     Write,
@@ -34,8 +35,8 @@ from .writes import (
 _FIND = "SELECT row, digest, EXISTS (SELECT 1 FROM tombstones WHERE mark = ?3) FROM (SELECT 1) LEFT JOIN jobs ON owner = ?1 AND id = ?2"
 _INSERT_JOB = (
     "INSERT INTO jobs (row, owner, id, digest, state, name, batch, proof, spec, launched, attempt, queued_at, store_bytes, rerun_of,"
-    " priority, held_by, folder_bytes, shares_proof, never_retried, wait_until, started_by, depth)"
-    " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " priority, held_by, folder_bytes, shares_proof, never_retried, wait_until, started_by, depth, is_finish)"
+    " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _UPDATE_JOB = (
     "UPDATE jobs SET state = ?, launched = ?, attempt = ?, pid = ?, started_at = ?, ended_at = ?, aged_from = ?, outcome = ?,"
@@ -111,8 +112,10 @@ class Rows:
                 write.result = targets
                 return
             proof = self._add_proof(write.proof)
-            proof_bytes, shares_proof = len(write.proof) // len(fresh), 1 if len(fresh) > 1 else None
-            batch, run = self._add_to_run(write, known, write.batch) if write.batch else (None, None)
+            # With it a run may end with a job that has the same one.
+            ends_with = write.batch is not None and write.batch.on_finish
+            proof_bytes, shares_proof = len(write.proof) // len(fresh), 1 if len(fresh) > 1 or ends_with else None
+            batch, run = self._add_to_run(write, known, write.batch, proof) if write.batch else (None, None)
             added: list[tuple[object, ...]] = []
             events: list[EventRow] = []
             labels: list[tuple[object, ...]] = []
@@ -150,6 +153,7 @@ class Rows:
                         job.starts_aged_us,
                         job.started_by or None,
                         job.depth,
+                        None,
                     )
                 )
                 events.append(job.event)
@@ -185,9 +189,9 @@ class Rows:
                 return Conflict(position)
         return rows, known
 
-    def _add_to_run(self, write: AddJobs, known: Container[int], batch: BatchRun) -> tuple[int, BatchRun]:
+    def _add_to_run(self, write: AddJobs, known: Container[int], batch: BatchRun, proof: int) -> tuple[int, BatchRun]:
         fresh = [job for position, job in enumerate(write.jobs) if position not in known]
-        return runs.add_jobs(self._execute, fresh[0].key.owner, batch, len(fresh), fresh[0].queued_at_us)
+        return runs.add_jobs(self._execute, fresh[0].key.owner, batch, len(fresh), fresh[0].queued_at_us, proof)
 
     def _run_for_each(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
         if rows:
@@ -243,9 +247,28 @@ class Rows:
         if write.capacity is not None:
             self._set_capacity(write.capacity)
         self._add_events([event for change in write.changes for event in change.events])
+        for finish in write.finishes:
+            self._add_finish(finish)
         write.last_seq = self.next_seq - 1
         if ended := [change for change in write.changes if change.state == State.FINISHED]:
             self._count_ended(ended)
+
+    def _add_finish(self, finish: NewFinish) -> None:
+        """Add what a run ends with, in the commit of its last end; not twice, whatever becomes of that job."""
+        job = finish.job
+        self._execute("UPDATE batches SET is_finished = 1 WHERE owner = ? AND id = ?", finish.run)
+        found = self._find([job])
+        if isinstance(found, Conflict) or found[1]:
+            return
+        batch = self._execute("SELECT row, finish_proof FROM batches WHERE owner = ? AND id = ?", finish.run).fetchone()
+        if batch is None:
+            # All of its jobs were forgotten meanwhile, and nobody knows the run any more.
+            return
+        finish.job_row, self.next_row = self.next_row, self.next_row + 1
+        values = (0, 1, job.queued_at_us, len(job.spec), None, job.priority, None, 0, 1, False, None, job.started_by or None, job.depth, 1)
+        self._execute(_INSERT_JOB, (finish.job_row, *job.key, job.digest, job.name, *batch, job.spec, *values))
+        self._run_for_each(_INSERT_LABEL, [(*label, job.queued_at_us, finish.job_row) for label in job.labels])
+        self._add_events([job.event])
 
     def _alter(self, changes: Sequence[Change]) -> None:
         proofs: dict[bytes, int] = {}
@@ -310,15 +333,15 @@ class Rows:
         last_row = store_bytes = 0
         for key in write.keys:
             found = execute(
-                "SELECT row, store_bytes, attempt, pid, started_at, ended_at, log_bytes, proof, stop_proof, change_proof, batch, ok"
-                " FROM jobs WHERE owner = ? AND id = ? AND state = 4",
+                "SELECT row, store_bytes, attempt, pid, started_at, ended_at, log_bytes, proof, stop_proof, change_proof, batch, ok,"
+                " is_finish FROM jobs WHERE owner = ? AND id = ? AND state = 4",
                 key,
             ).fetchone()
             if found is None:
                 continue
-            row, its_bytes, attempt, pid, started_at, ended_at, log_bytes, *uses, batch, ok = found
+            row, its_bytes, attempt, pid, started_at, ended_at, log_bytes, *uses, batch, ok, is_finish = found
             if self._has_edges:
-                edges.forget(execute, row, batch)
+                edges.forget(execute, row, None if is_finish else batch)
             store_bytes += its_bytes
             execute("DELETE FROM jobs WHERE row = ?", (row,))
             execute("DELETE FROM labels WHERE job = ?", (row,))
@@ -326,7 +349,7 @@ class Rows:
             last_row = max(last_row, row)
             proofs.update(use for use in uses if use is not None)
             if batch is not None:
-                batches.setdefault(batch, []).append(ok or 0)
+                batches.setdefault(batch, []).extend([] if is_finish else [ok or 0])
             earlier = self._drop_attempts(key, row) if attempt > 1 else []
             dropped.append(Dropped(AttemptKey(*key, attempt), pid, started_at, ended_at, log_bytes, earlier))
             execute("INSERT OR IGNORE INTO tombstones (mark) VALUES (?)", (mark_of(key),))
@@ -360,6 +383,7 @@ class Rows:
             self._execute(
                 "DELETE FROM proofs WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE proof = ?1 AND shares_proof IS NOT NULL)"
                 " AND NOT EXISTS (SELECT 1 FROM jobs WHERE stop_proof = ?1) AND NOT EXISTS (SELECT 1 FROM jobs WHERE change_proof = ?1)"
-                " AND NOT EXISTS (SELECT 1 FROM batches WHERE change_proof = ?1)",
+                " AND NOT EXISTS (SELECT 1 FROM batches WHERE change_proof = ?1)"
+                " AND NOT EXISTS (SELECT 1 FROM batches WHERE finish_proof = ?1)",
                 (proof,),
             )

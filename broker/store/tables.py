@@ -227,6 +227,20 @@ _STEPS = (
     ALTER TABLE jobs ADD COLUMN depth INTEGER NOT NULL DEFAULT 0;
     CREATE INDEX jobs_by_starter ON jobs (started_by, owner, queued_at) WHERE started_by IS NOT NULL;
     """,
+    # What a run ends with (on_finish: its spec), whether that was queued, and the request for it. ends_*: how jobs of the run ended, see
+    # Ends, whether they were forgotten or not. is_finish: 1 for the job that is the on_finish of its run, else NULL; no run counts it.
+    """
+    ALTER TABLE batches ADD COLUMN on_finish BLOB;
+    ALTER TABLE batches ADD COLUMN is_finished INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE batches ADD COLUMN finish_proof INTEGER;
+    ALTER TABLE batches ADD COLUMN ends_ok INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE batches ADD COLUMN ends_failed INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE batches ADD COLUMN ends_cancelled INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE batches ADD COLUMN ends_stopped INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE jobs ADD COLUMN is_finish INTEGER;
+    CREATE INDEX batches_unfinished ON batches (row) WHERE on_finish IS NOT NULL AND is_finished = 0;
+    CREATE INDEX batches_by_finish_proof ON batches (finish_proof) WHERE finish_proof IS NOT NULL;
+    """,
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

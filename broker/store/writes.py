@@ -11,6 +11,7 @@ from ...schemas.brought_files import BroughtFile
 from ...schemas.conditions import After
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
+from ..desk.ends import NO_ENDS, Ends
 from ..desk.job import FIRST_ATTEMPT, BatchRun, RunKey
 from ..desk.targets import Edge
 from .schedule_writes import AddSchedule, ChangeSchedule, Fired
@@ -120,6 +121,8 @@ class Change(NamedTuple):
     ok: bool | None = None
     # The run of a batch that counts it, if there is one.
     run: RunKey | None = None
+    # What that counts.
+    end: Ends = NO_ENDS
     # None: as it was.
     altered: Altered | None = None
     # None: the attempt that the rest tells of is the one that it was about before.
@@ -145,6 +148,15 @@ class Conflict(NamedTuple):
 
     position: int
     forgotten: bool = False
+
+
+@dataclass(slots=True, eq=False)
+class NewFinish:
+    """What a run ends with, to be added in the commit of the last end. The result: its row, 0 if a job has or had its id already."""
+
+    run: RunKey
+    job: NewRow
+    job_row: int = 0
 
 
 @dataclass(slots=True, eq=False)
@@ -181,6 +193,7 @@ class ChangeJobs:
     # And the rows of those that are handed out GPUs, with their ids.
     handed_out: Sequence[tuple[int, Sequence[str]]] = ()
     capacity: CapacityChange | None = None
+    finishes: Sequence[NewFinish] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,7 @@ from ...schemas.spec import JobSpec
 from ...schemas.text.sizes import format_size
 from .batch_jobs import Making, make_jobs
 from .conditions import NO_ORDER, Order, linked, read_order
+from .finishing import finish_of
 from .forms.command_lines import read_commands
 from .forms.conversion import Found
 from .forms.counting import MOST_JOBS
@@ -27,6 +28,7 @@ from .forms.toml_form import read_toml
 from .forms.toml_lines import Place
 from .job_options import Surroundings, Wishes
 from .mistakes import Mistakes
+from .option_values import ON_FAILURE
 
 # Larger files cannot be batches: in JSON with escapes, a job takes at most a few times its size on the wire.
 LARGEST_FILE = 4 * LARGEST_MESSAGE
@@ -45,6 +47,8 @@ class Batch:
     warnings: tuple[str, ...] = ()
     order: Order = NO_ORDER
     on_failure: OnFailure = OnFailure.CONTINUE
+    # What it ends with.
+    on_finish: JobSpec | None = None
 
     def specs(self, run: bytes) -> dict[bytes, JobSpec]:
         """Return the jobs of one run by their ids, which wait for each other by these ids."""
@@ -61,9 +65,6 @@ class Batch:
         return ids
 
 
-# What `on_failure` says.
-ON_FAILURE = {"continue": OnFailure.CONTINUE, "cancel-rest": OnFailure.CANCEL_REST, "stop-rest": OnFailure.STOP_REST}
-
 # For no jobs in particular.
 _NOTHING = Wishes()
 
@@ -77,11 +78,12 @@ def read_batch(
     over: Wishes = _NOTHING,
     values: Mapping[str, str] | None = None,
     progress: Callable[[int], None] = lambda _: None,
+    finish: list[str] | None = None,
 ) -> Batch:
     """Return the batch that a file describes; `file` is its name in messages.
 
     `over`: options for all jobs, which count more than those in the file, and which are valid. `values`: of placeholders, which count more
-    than those in the file. `progress` is told how many jobs were made, now and then.
+    than those in the file. `progress` is told how many jobs were made, now and then. `finish`: a command in place of `on_finish`.
     Raises `Refused(INVALID_ARGUMENT)` naming file, line and key of each mistake: those after the first are its notes.
     """
     if len(text) > LARGEST_FILE:
@@ -97,7 +99,7 @@ def read_batch(
         found = read_commands(decoded, mistakes, warnings)
     else:
         found = read_json(decoded, mistakes) if is_json(decoded) else read_toml(decoded, mistakes)
-    return understand(found, mistakes, Making(around, over, values or {}, warnings, progress))
+    return understand(found, mistakes, Making(around, over, values or {}, warnings, progress, finish=finish))
 
 
 def understand(found: Found, mistakes: Mistakes, making: Making) -> Batch:
@@ -117,6 +119,7 @@ def understand(found: Found, mistakes: Mistakes, making: Making) -> Batch:
     if made.waiting and None not in found.jobs:
         written = {job.name for job in found.jobs if job is not None and job.name}
         order = read_order(made.jobs, made.titles, made.waiting, frozenset() if made.is_whole else written, mistakes)
+    on_finish = finish_of(found, mistakes, making, made.values)
     mistakes.demand_none()
     on_failure = ON_FAILURE[head.on_failure]
-    return Batch(head.name, head.parallel, tuple(made.jobs), tuple(making.warnings), order, on_failure)
+    return Batch(head.name, head.parallel, tuple(made.jobs), tuple(making.warnings), order, on_failure, on_finish)

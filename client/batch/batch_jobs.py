@@ -44,6 +44,8 @@ class Making(NamedTuple):
     warnings: list[str]
     progress: Callable[[int], None] = lambda _: None
     setting: str = "--set"
+    # The command of `--on-finish`.
+    finish: list[str] | None = None
 
 
 _ROUND = 2_000
@@ -66,13 +68,15 @@ class Made(NamedTuple):
     titles: list[str]
     waiting: list[Waiting]
     is_whole: bool
+    # The values of placeholders that all jobs have.
+    values: Mapping[str, str]
 
 
 def make_jobs(found: Found, mistakes: Mistakes, making: Making) -> Made:
     """Return the jobs; what is wrong with the file is added to the mistakes."""
     maker = _Maker(found, mistakes, making)
     jobs = list(maker.jobs())
-    return Made(jobs, maker.titles, maker.waiting, not mistakes)
+    return Made(jobs, maker.titles, maker.waiting, not mistakes, maker.values)
 
 
 class _Maker:
@@ -86,10 +90,10 @@ class _Maker:
         self._orders = found.file.defaults.after is not None or any(job is not None and job.after is not None for job in found.jobs)
         self.titles: list[str] = []
         self.waiting: list[Waiting] = []
-        self._values = self._values_of_all()
+        self.values = self._values_of_all()
         self._used: set[str] = set()
         self._layers = Layers.of(making.over, found.file.defaults, making.around, mistakes)
-        self._is_template = bool(self._values) or any(job is not None and job.for_each is not None for job in found.jobs)
+        self._is_template = bool(self.values) or any(job is not None and job.for_each is not None for job in found.jobs)
         self._defaults = compile_table(found.file.defaults) if self._is_template else None
         over = {field.name: getattr(making.over, field.name) for field in fields(Wishes)}
         self._over = compile_table(over) if self._is_template else None
@@ -105,12 +109,12 @@ class _Maker:
             if table is None:
                 continue
             find = below(self._find, "job", place)
-            if table.for_each is not None or self._values:
+            if table.for_each is not None or self.values:
                 yield from self._expanded(table, layers, find)
             else:
                 job = pattern.job(table) if pattern is not None and _others(table) == _UNSET else None
                 yield from self._one(job or spec_of(table, layers, find), table.name, table, layers, find)
-            if not self._values and table.for_each is None:
+            if not self.values and table.for_each is None:
                 self._warn_of_braces(table, find)
         self._making.warnings[:0] = layers.notes()
         self._demand_that_all_are_used()
@@ -141,7 +145,7 @@ class _Maker:
         self._warn_of_look_alikes(table, axes, find)
         pattern: _Pattern | None = None
         for number, point in enumerate(axes.points()):
-            values = {**self._values, **point} | ({"index": str(number)} if axes.groups else {})
+            values = {**self.values, **point} | ({"index": str(number)} if axes.groups else {})
             if number == 0 and not self._knows_all(template, values, find):
                 return
             try:
@@ -168,7 +172,7 @@ class _Maker:
         axes = read_axes(table.for_each, lines, complain)
         if axes is None:
             return None
-        if both := sorted(self._values.keys() & axes.names):
+        if both := sorted(self.values.keys() & axes.names):
             complain((), f"the axis {both[0]!r} has the name of a value that is set for all jobs", "rename one of them")
             return None
         count = math.prod(axes.counts)
@@ -212,7 +216,7 @@ class _Maker:
             self._warn(find, f"{said[0]} is passed on unchanged, because this job has no for_each")
 
     def _warn_of_look_alikes(self, table: JobTable, axes: Axes, find: Find) -> None:
-        known = {*self._values, *axes.names, "index", "name"}
+        known = {*self.values, *axes.names, "index", "name"}
         for said, name in dict.fromkeys(found for found in look_alikes(table.argv) if found[1] in known):
             instead = f"; for a shell's own, write ${{{{{name}}}" if said.startswith("$") else ""
             self._warn(find, f"{said} is passed on unchanged; to replace it, write {{{name}}}{instead}")

@@ -78,12 +78,27 @@ class JobTable(Defaults, forbid_unknown_fields=True, frozen=True, kw_only=True):
     for_each: Any = None
 
 
+class Finish(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
+    """The key `on_finish` if it is a table: the command with options of its own."""
+
+    argv: list[str]
+    name: str | None = None
+    dir: str | None = None
+    env: dict[str, str] | list[str] | None = None
+    env_all: bool | None = None
+    time_limit: str | int | float | None = None
+    priority: int | None = None
+    retry: int | Retry | None = None
+    labels: dict[str, str] | list[str] | None = None
+
+
 class BatchTable(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     """The table `[batch]`."""
 
     name: str = ""
     parallel: int = 0
     on_failure: Literal["continue", "cancel-rest", "stop-rest"] = "continue"
+    on_finish: list[str] | Finish | None = None
 
 
 class BatchFile(msgspec.Struct, forbid_unknown_fields=True, frozen=True):

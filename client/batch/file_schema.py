@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from .batch_tables import AfterTable, BatchFile, BatchTable, Defaults, JobTable, Retry, StdinText, Stop
+from .batch_tables import AfterTable, BatchFile, BatchTable, Defaults, Finish, JobTable, Retry, StdinText, Stop
 from .job_options import FILE_OPTIONS, OPTIONS
 
 _SCALAR = {"type": ["string", "number", "boolean"]}
@@ -54,6 +54,7 @@ _MEANINGS = {
     "failed": "Names of jobs that must fail: of several with one name, at least one, when all have ended.",
     "any": "Names of jobs that must have ended, in whatever way.",
     "on_failure": "What a job that failed does to the others: cancel-rest cancels those that have not started, stop-rest stops all.",
+    "on_finish": "Run this once at the end, when all jobs of the run have ended, however they did: a command, or a table with options.",
     "argv": "The program and its arguments; no shell is used.",
     "stop": "How the job is stopped.",
     "text": "The standard input itself.",
@@ -67,7 +68,7 @@ _MEANINGS = {
     **{key: next(option.help for option in OPTIONS if option.key == f"retry_{key}") for key in ("delay", "backoff", "on_exit")},
 }
 
-_TABLES = (AfterTable, BatchTable, Defaults, JobTable, Retry, Stop, StdinText)
+_TABLES = (AfterTable, BatchTable, Defaults, Finish, JobTable, Retry, Stop, StdinText)
 
 
 def schema_of_files() -> dict[str, Any]:
@@ -94,9 +95,7 @@ def schema_of_files() -> dict[str, Any]:
         "additionalProperties": False,
         "items": {"$ref": f"#/$defs/{JobTable.__name__}"},
         "minItems": 1,
-        "$defs": {
-            kind.__name__: _named(definitions, kind) for kind in (AfterTable, BatchTable, Defaults, JobTable, Retry, Stop, StdinText)
-        },
+        "$defs": {kind.__name__: _named(definitions, kind) for kind in _TABLES},
     }
 
 

@@ -12,6 +12,7 @@ from typing import TypeVar, overload
 from ...schemas.capacity import parse_resource
 from ...schemas.claims import resource_problem
 from ...schemas.conditions import Condition
+from ...schemas.job import OnFailure
 from ...schemas.naming import name_problem
 from ...schemas.refusal import Code, Refused
 from ...schemas.spec import LARGEST_STDIN, check_priority
@@ -72,6 +73,10 @@ def parse_signal(said: str | int) -> int:
 
 # How another job must have ended, in words.
 CONDITIONS = {"ok": Condition.OK, "failed": Condition.FAILED, "any": Condition.ANY}
+
+
+# What a job that failed does to the others, in words.
+ON_FAILURE = {"continue": OnFailure.CONTINUE, "cancel-rest": OnFailure.CANCEL_REST, "stop-rest": OnFailure.STOP_REST}
 
 
 def parse_after(said: str) -> tuple[Condition, str]:

@@ -19,7 +19,7 @@ from ...schemas.text.sizes import parse_size
 from ...schemas.wire_codec import key_to_wire, on_failure_to_wire
 from .known_jobs import Record
 from .session import Session
-from .specs import Duration, encode, milliseconds
+from .specs import Duration, as_spec, encode, milliseconds
 
 if TYPE_CHECKING:
     from ..sockets.connection import Connection
@@ -64,7 +64,10 @@ def start_request(
 
 def encode_batch(batch: BatchInfo) -> job_pb2.Batch:
     """Return what is sent about the run of a batch."""
-    return job_pb2.Batch(id=batch.id, name=batch.name, parallel=batch.parallel, on_failure=on_failure_to_wire(batch.on_failure))
+    message = job_pb2.Batch(id=batch.id, name=batch.name, parallel=batch.parallel, on_failure=on_failure_to_wire(batch.on_failure))
+    if batch.on_finish is not None:
+        message.on_finish.CopyFrom(encode(as_spec(batch.on_finish)))
+    return message
 
 
 def start(

@@ -30,6 +30,7 @@ ALL_CHECKED = frozenset(
         "at",
         "schedules",
         "may_submit",
+        "on_finish",
     }
 )
 
@@ -43,6 +44,9 @@ def check_features(request: request_pb2.Request, hello: request_pb2.HelloReply) 
     if request.start.batch.on_failure and "fail_fast" not in hello.features:
         what = f"this worker ({hello.software}) is older and cannot cancel the rest of a batch when a job fails"
         raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker, or leave that out")
+    if request.start.batch.HasField("on_finish") and "on_finish" not in hello.features:
+        what = f"this worker ({hello.software}) is older and runs nothing at the end of a batch"
+        raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker; or add a job that waits with after = { any = [...] } for the others")
     for index, job in enumerate(request.start.jobs):
         _check_job(index, job, hello)
 

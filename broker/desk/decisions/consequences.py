@@ -16,6 +16,7 @@ from ..job import Job, RunKey, StopOrder
 from ..life import ENDED, NEXT, WAITING, Happening, Phase
 from ..targets import Edge, end_of
 from ..turn import Turn
+from . import finishes
 from .lending import nobody_waits
 
 # Some microseconds for each that starts, some tens of microseconds for each that is cancelled.
@@ -28,11 +29,11 @@ def ended_for_good(turn: Turn, job: Job) -> None:
     state = turn.state
     state.dependencies.ended(job)
     nobody_waits(state, job)
-    outcome, batch = job.final_outcome, job.batch
-    if batch is None or batch.on_failure is OnFailure.CONTINUE or outcome is None or not outcome.is_failure or job.stop is not None:
+    finishes.job_ended(turn, job)
+    outcome, batch, run = job.final_outcome, job.batch, job.part_of
+    if batch is None or run is None or batch.on_failure is OnFailure.CONTINUE or run in state.broken:
         return
-    run = RunKey(job.key.owner, batch.id)
-    if run in state.broken:
+    if outcome is None or not outcome.is_failure or job.stop is not None:
         return
     why = end_of(job.key.id, job.spec.name, outcome).why
     turn.broken.append((run, why))
@@ -43,7 +44,8 @@ def break_run(turn: Turn, run: RunKey, why: str, *, stops: bool) -> None:
     """Let no further job of a run start; its jobs are cancelled, and with `stops` those that run are stopped."""
     turn.state.broken[run] = why
     turn.state.queue.close(run)
-    turn.state.dependencies.cancel_run(tuple(turn.state.runs.get(run, ())), why, stops=stops)
+    jobs = turn.state.runs.get(run, {})
+    turn.state.dependencies.cancel_run([key for key, job in jobs.items() if not job.is_finish], why, stops=stops)
 
 
 def follow(turn: Turn) -> None:
@@ -97,6 +99,7 @@ def _cancel(turn: Turn, job: Job, why: Cancelled) -> None:
     turn.events.setdefault(job, []).append(event_of(EventKind.FINISHED, job, now_us))
     turn.state.dependencies.ended(job)
     nobody_waits(turn.state, job)
+    finishes.job_ended(turn, job)
 
 
 def _stop(turn: Turn, job: Job, why: str) -> None:

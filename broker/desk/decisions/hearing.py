@@ -8,7 +8,7 @@ from ....schemas.naming import AttemptKey
 from ...engine import Delayed, Ended, Fact, Paused, Started
 from ..effects import Settle, Tell, Word
 from ..inputs import Moment
-from ..job import Job, RunKey
+from ..job import Job
 from ..life import ENDED
 from ..retries import delay_us, is_final, next_attempt
 from ..turn import Turn
@@ -54,7 +54,7 @@ def _hear_one(turn: Turn, fact: Fact, settled: list[AttemptKey], *, found: bool)
 def _hear_life(turn: Turn, job: Job, fact: Started | Ended, *, found: bool) -> None:
     if job.attempt.pid != fact.pid:
         job.attempt.since_us = since(turn.moment, fact.started_at_us)
-    if turn.state.broken and job.batch is not None and RunKey(job.key.owner, job.batch.id) in turn.state.broken:
+    if turn.state.broken and job.part_of in turn.state.broken:
         # No further job of its run starts, and no further attempt either.
         job.never_retried = True
     events = take_in(job, fact, turn.moment.now_us)
@@ -84,7 +84,7 @@ def _try_again(turn: Turn, job: Job, *, found: bool) -> None:
         left_us += since(moment, job.attempt.ended_at_us) - moment.passed_us
     if left_us > 0:
         state.wait(job, moment, left_us)
-    state.queue.add(job.key, job.batch, job.priority, ready=False, wants=job.wants)
+    state.queue.add(job.key, job.lined_up_with, job.priority, ready=False, wants=job.wants)
 
 
 def since(moment: Moment, at_us: int) -> int:

@@ -15,6 +15,7 @@ from ..job import Job
 from ..life import LIMITED, WAITING, WITH_ENGINE, Happening, Phase
 from ..state import Recording
 from ..turn import Turn
+from . import finishes
 
 # Of an attempt: that of the job too, or another one follows.
 _ENDS = frozenset({event_pb2.EVENT_KIND_FINISHED, event_pb2.EVENT_KIND_RETRYING})
@@ -32,7 +33,7 @@ def choose_and_record(turn: Turn) -> None:
         (launched if job.attempt.phase is Phase.LAUNCHED else launching).append(job)
     if launched:
         _launch(turn, launched)
-    if not (turn.events or turn.replies or launching or turn.widths or turn.broken or turn.capacity):
+    if not (turn.events or turn.replies or launching or turn.widths or turn.broken or turn.capacity or turn.finishes):
         return
     changes: list[Change] = []
     for job, events in turn.events.items():
@@ -51,13 +52,16 @@ def choose_and_record(turn: Turn) -> None:
         broken=turn.broken,
         handed_out=[(job.row, job.gpus) for job in launching if job.gpus],
         capacity=turn.capacity,
+        finishes=finishes.rows_of(turn),
     )
-    turn.submit(Recording(write, turn.events, launching, turn.replies, turn.ending, turn.limiting))
+    turn.submit(Recording(write, turn.events, launching, turn.replies, turn.ending, turn.limiting, turn.finishes))
 
 
 def recorded(turn: Turn, pending: Recording, first_seq: int) -> None:
     """Tell, reply, launch and end, now that it is durable."""
-    if told := [event for events in pending.events.values() for event in events]:
+    # Before the last jobs of their runs leave: who waits for a run waits for what it ends with too.
+    queued = finishes.finishes_recorded(turn, pending) if pending.finishes else []
+    if told := [*(event for events in pending.events.values() for event in events), *queued]:
         turn.effects.append(numbered(told, first_seq))
     if pending.launching:
         _launches_recorded(turn, pending.launching)

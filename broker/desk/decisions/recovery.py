@@ -9,17 +9,20 @@ from ....schemas.naming import JobKey
 from ...engine import Fact
 from ..effects import End, LimitTime
 from ..inputs import Moment
-from ..job import Job
+from ..job import BatchRun, Job
 from ..life import ENDED, LIMITED, RECOVERED, Happening, Phase, TakeUp
 from ..retries import delay_after_us
 from ..targets import Edge
 from ..turn import Turn
+from . import finishes
 from .consequences import break_run, let_wait
 from .facts import cancelled
 from .hearing import hear, since
 
 
-def take_up(turn: Turn, facts: Sequence[Fact], edges: Mapping[JobKey, Sequence[Edge]]) -> None:
+def take_up(
+    turn: Turn, facts: Sequence[Fact], edges: Mapping[JobKey, Sequence[Edge]], unfinished: Sequence[tuple[bytes, BatchRun]]
+) -> None:
     """Continue with the jobs in the store, and with what the engine knows of them."""
     state, moment = turn.state, turn.moment
     known = {fact.key for fact in facts}
@@ -38,8 +41,9 @@ def take_up(turn: Turn, facts: Sequence[Fact], edges: Mapping[JobKey, Sequence[E
             _wait(job, moment)
             state.enqueue(job)
         else:
-            state.queue.add_running(key, job.batch, job.wants, job.gpus)
+            state.queue.add_running(key, job.lined_up_with, job.wants, job.gpus)
     let_wait(turn, [(state.live[key], of_job) for key, of_job in edges.items() if key in state.live and state.live[key].awaits])
+    finishes.take_up(turn, unfinished)
     for run, of_run in state.runs.items():
         batch = next(iter(of_run.values())).batch
         if batch is not None and batch.broken_by:

@@ -20,6 +20,7 @@ from ..life import Happening, Phase
 from ..state import Accepting
 from ..turn import Turn
 from .consequences import break_run, let_wait
+from .finishes import jobs_added
 
 
 def start(turn: Turn, asked: Start) -> None:
@@ -87,6 +88,8 @@ def start(turn: Turn, asked: Start) -> None:
         spec_bytes += job.spec_bytes
     state.promised += promised
     state.arriving[asked.owner] += count
+    if asked.batch is not None:
+        state.joining[RunKey(asked.owner, asked.batch.id)] += 1
     state.hold(asked.owner, spec_bytes)
     write = AddJobs(rows, asked.batch, asked.proof, asked.shortage, fired=asked.fired, waits=waits)
     turn.submit(Accepting(write, asked, jobs, events, promised))
@@ -99,6 +102,7 @@ def accepted(turn: Turn, pending: Accepting, result: Added | Conflict | Refused 
     state.arriving[asked.owner] -= len(pending.jobs)
     if not state.arriving[asked.owner]:
         del state.arriving[asked.owner]
+    _joined(turn, asked)
     # Those that are not new are held already, or not at all.
     held_twice = pending.jobs if not isinstance(result, Added) else [pending.jobs[position] for position in result.known]
     if held_twice:
@@ -139,11 +143,25 @@ def enter(turn: Turn) -> None:
         _join(turn, pending.jobs, result)
 
 
+def _joined(turn: Turn, asked: Start) -> None:
+    """Note that a start of jobs of a run is durable, or was refused."""
+    if asked.batch is None:
+        return
+    run, joining = RunKey(asked.owner, asked.batch.id), turn.state.joining
+    joining[run] -= 1
+    if not joining[run]:
+        del joining[run]
+        # It may end with nothing else left, which is decided at a moment.
+        turn.reconsiders = turn.reconsiders or run in turn.state.finishing
+
+
 def _join(turn: Turn, jobs: Sequence[Job], result: Added) -> None:
     """Let new jobs wait for others, and cancel those that their run gets after one of it has failed."""
     if result.waiting:
         let_wait(turn, [(jobs[position], edges) for position, edges in result.waiting.items()])
     batch = result.batch
+    if batch is not None and batch.on_finish:
+        jobs_added(turn, jobs[0].key.owner, batch, len(jobs) - len(result.known))
     if batch is not None and batch.on_failure and len(result.known) < len(jobs):
         run = RunKey(jobs[0].key.owner, batch.id)
         if why := batch.broken_by or turn.state.broken.get(run):

@@ -45,6 +45,7 @@ FEATURES = (
     "at",
     "schedules",
     "may_submit",
+    "on_finish",
 )
 
 

@@ -11,9 +11,10 @@ from typing import NamedTuple
 from ....keys.rights import Member, Right, may
 from ....schemas.frames import LARGEST_TAIL, MOST_TAIL_LINES
 from ....schemas.generated import request_pb2
-from ....schemas.naming import Typed, parse_id, parse_typed
+from ....schemas.job import State
+from ....schemas.naming import JobKey, Typed, finish_job_id, parse_id, parse_typed
 from ....schemas.refusal import Code, Refused
-from ....schemas.wire_codec import on_failure_to_wire
+from ....schemas.wire_codec import on_failure_to_wire, outcome_to_wire, state_to_wire
 from ...desk.desk import Desk
 from ...desk.job import Job, RunKey
 from ...engine import Engine, StreamName
@@ -73,16 +74,21 @@ def list_runs(call: Call, desk: Desk, lookup: Lookup, roster: Roster) -> None:
     page = lookup.run_page(whose(request, call.member, roster.named), request.batch_name, after, min(request.limit or _PAGE, _PAGE))
     reply = request_pb2.ListRunsReply()
     for run in page.runs:
-        _describe_run(reply.runs.add(), run, desk, roster)
+        _describe_run(reply.runs.add(), run, desk, lookup, roster)
     if page.onward is not None:
         reply.next_page = write_place(page.onward)
     call.reply(request_pb2.Reply(list_runs=reply))
 
 
-def _describe_run(shown: request_pb2.Run, run: Run, desk: Desk, roster: Roster) -> None:
+def _describe_run(shown: request_pb2.Run, run: Run, desk: Desk, lookup: Lookup, roster: Roster) -> None:
     owner = roster.member_of(run.owner)
     shown.batch.id, shown.batch.name, shown.batch.parallel = run.batch.id, run.batch.name, run.batch.parallel
     shown.batch.on_failure = on_failure_to_wire(run.batch.on_failure)
+    finish = lookup.job(JobKey(run.owner, finish_job_id(run.batch.id))) if run.batch.is_finished else None
+    if finish is not None:
+        shown.batch.on_finish_state = state_to_wire(finish.state)
+        if finish.state is State.FINISHED and finish.attempt.outcome is not None:
+            shown.batch.on_finish_outcome.CopyFrom(outcome_to_wire(finish.attempt.outcome))
     shown.owner, shown.owner_name = run.owner, owner.name if owner else ""
     shown.queued, shown.running, shown.ok, shown.failed = run.queued, run.running, run.ok, run.failed
     shown.queued_at_us = run.queued_at_us
@@ -132,7 +138,9 @@ def _owners(typed: Typed, whose: bytes, member: Member, roster: Roster) -> Itera
 def _describe(request: request_pb2.QueryRun, run: Run, parts: _Parts) -> request_pb2.QueryRunReply:
     desk, lookup = parts.desk, parts.lookup
     reply = request_pb2.QueryRunReply()
-    _describe_run(reply.run, run, desk, parts.roster)
+    _describe_run(reply.run, run, desk, lookup, parts.roster)
+    if run.batch.on_finish:
+        reply.run.batch.on_finish.ParseFromString(run.batch.on_finish)
     size = 0
     for job in _longest(request.longest, run, parts):
         described = describe(job, desk, parts.roster.member_of, parts.ages)
@@ -144,6 +152,8 @@ def _describe(request: request_pb2.QueryRun, run: Run, parts: _Parts) -> request
     failures = min(request.failures, _MOST_FAILURES)
     page = lookup.page(Selection(failed=True, owner=run.owner, runs=[run.row]), None, failures) if failures else None
     for _, job in page.jobs if page else ():
+        if job.is_finish:
+            continue
         described = describe(job, desk, parts.roster.member_of, parts.ages)
         size += described.ByteSize()
         if size > _MOST_BYTES and reply.failures:
@@ -154,7 +164,8 @@ def _describe(request: request_pb2.QueryRun, run: Run, parts: _Parts) -> request
 
 def _longest(count: int, run: Run, parts: _Parts) -> list[Job]:
     """Return the jobs that ran or have been running longest, the longest first."""
-    candidates = [*parts.lookup.jobs_at(run.longest), *parts.lookup.running_of(run.row)] if count else []
+    running = [job for job in parts.lookup.running_of(run.row) if not job.is_finish] if count else []
+    candidates = [*parts.lookup.jobs_at(run.longest), *running] if count else []
     return sorted(candidates, key=lambda job: -parts.desk.lasted_us(job))[: min(count, MOST_LONGEST)]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from ....schemas.text.msgspec_errors import Mistake, Path, Wrong
-from ..batch_tables import BatchFile, BatchTable, Defaults, JobTable, Retry, StdinText, Stop
+from ..batch_tables import BatchFile, BatchTable, Defaults, Finish, JobTable, Retry, StdinText, Stop
 from .other_keys import absent, meant
 
 # Planned, so they are not answered like a mistyped key.
@@ -14,6 +14,7 @@ _PLANNED_OF_BATCHES: frozenset[str] = frozenset()
 
 # What to write instead, by key.
 _WRITTEN = {
+    "on_finish": "write it on_finish = ['./notify', 'ops']",
     "argv": "a program and its arguments: argv = ['sh', '-c', '...'] for a shell",
     "job": "write a table [[job]] for each job",
     "retry": 'write it retry = 3, or retry = { max = 3, delay = "10s" }',
@@ -21,7 +22,7 @@ _WRITTEN = {
 }
 
 # The tables in the table of a job.
-_INNER: dict[str, type[msgspec.Struct]] = {"retry": Retry, "stop": Stop, "stdin": StdinText}
+_INNER: dict[str, type[msgspec.Struct]] = {"retry": Retry, "stop": Stop, "stdin": StdinText, "on_finish": Finish}
 
 
 def complaint(mistake: Mistake) -> tuple[str, str]:

@@ -13,21 +13,30 @@ from ....schemas.refusal import Refused
 from ....schemas.spec import JobSpec, check
 from ...batch.batch_file import Batch
 from ...batch.expansion.array_indexes import Array, parse_array
+from ...batch.finishing import finish_of_command, parse_finish
 from ...batch.forms.counting import MOST_JOBS
+from ...batch.job_options import Wishes
 from ...batch.octets import to_text
 from ...batch.option_values import Misunderstood
-from ..arguments import understanding
+from ..arguments import understanding, understood
+from ..job.job_arguments import surroundings
 from .new_run import Ways, start_run
 
 VARIABLE = b"JOBWIRE_ARRAY_INDEX"
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.+-]")
 
 
-def submit_array(ctx: typer.Context, spec: JobSpec, array: str, ways: Ways, context: str) -> NoReturn:
-    """Submit the jobs of an array as one run, and end the command."""
+def submit_array(ctx: typer.Context, spec: JobSpec, array: str, ways: Ways, context: str, on_finish: JobSpec | None = None) -> NoReturn:
+    """Submit the jobs of an array as one run, and end the command. `on_finish`: what it ends with."""
     with understanding("--array"):
         batch = batch_of_array(spec, parse_array(array, MOST_JOBS))
-    start_run(ctx, batch, ways, context)
+    start_run(ctx, replace(batch, on_finish=on_finish), ways, context)
+
+
+def finish_of_array(command: str | None, wishes: Wishes, context: str) -> JobSpec | None:
+    """Return what an array ends with, from the value of `--on-finish` and the options of its jobs. Raises BadInput."""
+    words = understood("--on-finish", parse_finish, command)
+    return None if words is None else finish_of_command(words, wishes, surroundings(context))
 
 
 def batch_of_array(spec: JobSpec, array: Array) -> Batch:

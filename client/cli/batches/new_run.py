@@ -14,6 +14,7 @@ from ....schemas.naming import format_id
 from ....schemas.refusal import Refused
 from ...batch.batch_file import Batch
 from ...batch.forms.counting import MOST_JOBS
+from ...library.specs import as_spec
 from ...library.values.results import BatchInfo
 from .. import exit_status
 from ..arguments import parse_count, understood
@@ -33,6 +34,10 @@ NoWait = Annotated[bool, typer.Option("--no-wait", help="Print the run id and ex
 DryRun = Annotated[bool, typer.Option("--dry-run", help="List the jobs, in order, without submitting them.")]
 DryRunJson = Annotated[bool, typer.Option("--json", help="With --dry-run: print JSON, one object per line.")]
 FailFast = Annotated[bool, typer.Option("--fail-fast", help="When a job fails, stop those that run and cancel the rest.")]
+OnFinish = Annotated[
+    str | None,
+    typer.Option("--on-finish", metavar="COMMAND", help="Run this once, as a job, when all jobs have ended. One text; no shell is used."),
+]
 Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print only what failed; with --no-wait, only the run id.")]
 
 
@@ -71,7 +76,7 @@ def start_run(ctx: typer.Context, batch: Batch, ways: Ways, context: str) -> NoR
     run, width = ways.run, ways.width
     specs = batch.specs(run)
     on_failure = OnFailure.STOP_REST if ways.fail_fast else batch.on_failure
-    plan = Plan(BatchInfo(run, batch.name, batch.parallel if width is None else width, on_failure), specs, specs)
+    plan = Plan(BatchInfo(run, batch.name, batch.parallel if width is None else width, on_failure, batch.on_finish), specs, specs)
     if ways.dry_run:
         show_plan(plan, batch.order.layers, ways.after, as_json=ways.json)
         raise exit_status.Ending(exit_status.DONE)
@@ -108,6 +113,8 @@ def show_plan(plan: Plan, layers: Sequence[int] = (), after: Iterable[str] = (),
         write(format_id(job_id), spec.name, command_line(spec.argv))
     if conditions := ", ".join(after):
         say(f"all of them wait for {conditions}")
+    if plan.about.on_finish is not None:
+        say(f"at the end: {command_line(as_spec(plan.about.on_finish).argv)}")
     say(f"{how_many_jobs(len(plan.specs))}; nothing was submitted")
     try:
         demand_size(plan, LARGEST_MESSAGE)

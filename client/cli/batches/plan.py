@@ -80,22 +80,29 @@ def _so_many(count: int, total: int) -> str:
 
 
 def plan_rerun(
-    found: Sequence[JobInfo] | None, known: Sequence[JobInfo], run: bytes, *, failed_only: bool, width: int | None = None
+    found: Sequence[JobInfo] | None,
+    known: Sequence[JobInfo],
+    run: bytes,
+    *,
+    failed_only: bool,
+    width: int | None = None,
+    on_finish: JobSpec | None = None,
 ) -> tuple[Plan, str]:
     """Return the run that runs jobs of another one again, and what to say about those left out.
 
     `found`: the jobs of that other run, None if they are not known any more. `known`: those of this run, if it was submitted before: then
-    it stays as it is, whatever else has failed meanwhile.
+    it stays as it is, whatever else has failed meanwhile. `on_finish`: what the other one ended with.
 
     Raises Refused if a job has not ended, or the id belongs to a run that is no rerun of the other one.
     """
     if known:
         return _plan_as_before(run, known, found, width), ""
-    choice = choose(found or (), failed_only=failed_only)
+    # The new run ends with one of its own.
+    choice = choose([info for info in found or () if not info.is_on_finish], failed_only=failed_only)
     before = (choice.jobs[0].batch if choice.jobs else None) or BatchInfo(run)
     # From the job that is run again: whichever are chosen the next time, none of them runs twice in this run.
     jobs = {batch_job_id(run, info.id, 0): info for info in choice.jobs}
-    about = BatchInfo(run, before.name, _parallel(before, width), before.on_failure)
+    about = BatchInfo(run, before.name, _parallel(before, width), before.on_failure, on_finish)
     return Plan(about, {own: info.key for own, info in jobs.items()}, {own: info.spec for own, info in jobs.items()}), choice.note
 
 

@@ -11,7 +11,7 @@ from ....schemas.frames import LARGEST_MESSAGE
 from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.job import State
 from ....schemas.naming import format_id, short_id
-from ....schemas.refusal import Refused
+from ....schemas.refusal import Code, Refused
 from ....schemas.spec import JobSpec
 from ....schemas.wire_codec import outcome_from_wire
 from ...library.actions import start_request
@@ -25,6 +25,7 @@ from ..live.progress import TAIL_LINES, Progress
 from ..terminal.screen import say, tell_id
 from ..terminal.sentences import failed, how_many_jobs, title_of
 from ..terminal.streams import CannotWrite, ReaderGone
+from .finish import tell_finish
 from .plan import Plan, demand_size
 from .repeats import notes_on_run
 from .retries import Retries
@@ -34,7 +35,22 @@ _HAVE_PROCESS = (State.RUNNING, State.STOPPING)
 
 def known_run(connected: Client, run: bytes) -> list[JobInfo]:
     """Return the jobs of a run of this member that were submitted before."""
-    return list(connected.list(all=True, batch=run, owner=connected.connection.identity.owner))
+    found = connected.list(all=True, batch=run, owner=connected.connection.identity.owner)
+    return [info for info in found if not info.is_on_finish]
+
+
+def on_finish_of(connected: Client, found: Sequence[JobInfo] | None) -> JobSpec | None:
+    """Return what the run of these jobs ends with; None if that is nothing, or is not known any more."""
+    batch = found[0].batch if found else None
+    if batch is None or "on_finish" not in connected.hello().features:
+        return None
+    try:
+        spec = connected.batch_run(format_id(batch.id)).info.batch.on_finish
+    except Refused as refused:
+        if refused.code is not Code.NOT_FOUND:
+            raise
+        return None
+    return spec if isinstance(spec, JobSpec) else None
 
 
 def submit_run(
@@ -99,6 +115,8 @@ def _watch(
                 # Once for a batch.
                 is_advised = is_advised or any(_advise(plan.specs[report.key.id], report, context or "") for report in failed_now)
             progress.tell_end()
+            if plan.about.on_finish is not None:
+                tell_finish(connected, connected.batch_run(run).wait(), quiet=quiet)
         except KeyboardInterrupt:
             progress.close()
             if is_submitted:

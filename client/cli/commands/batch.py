@@ -11,16 +11,17 @@ import typer
 
 from ....schemas.refusal import Code, Refused
 from ...batch.batch_file import LARGEST_FILE, Batch, read_batch
+from ...batch.finishing import parse_finish
 from ...batch.job_options import Wishes
 from ...batch.reading import STDIN, read_whole
 from ...library.client import Client
 from ...library.values.results import JobInfo
 from .. import exit_status
-from ..arguments import understanding
-from ..batches.new_run import DryRun, DryRunJson, FailFast, NoWait, Parallel, Quiet, RunId, Ways, show_plan, start_run
+from ..arguments import understanding, understood
+from ..batches.new_run import DryRun, DryRunJson, FailFast, NoWait, OnFinish, Parallel, Quiet, RunId, Ways, show_plan, start_run
 from ..batches.plan import plan_rerun
 from ..batches.reading import read_saying, read_values
-from ..batches.watch import known_run, submit_run
+from ..batches.watch import known_run, on_finish_of, submit_run
 from ..chosen_context import client, context_name
 from ..exit_status import BadInput
 from ..job.job_arguments import surroundings, takes_options_of_all_jobs, wishes_of_all_jobs
@@ -48,6 +49,7 @@ def batch(  # noqa: PLR0913 -- one for each option
     json: DryRunJson = False,
     quiet: Quiet = False,
     fail_fast: FailFast = False,
+    on_finish: OnFinish = None,
     retry_failed: Annotated[
         str | None,
         typer.Option("--retry-failed", metavar="BATCH", help="Instead of a file: run what failed of this run again, as a new run."),
@@ -68,13 +70,16 @@ def batch(  # noqa: PLR0913 -- one for each option
     ways = Ways(id_, parallel, no_wait, dry_run, json, quiet, fail_fast, wishes.after)
     ways.demand_sense()
     if retry_failed is not None:
-        if file is not None or lines or set_ or wishes != Wishes():
-            raise BadInput("--retry-failed runs jobs again with everything as it was; it takes no FILE, no --lines and no options of a job")
+        if file is not None or lines or set_ or on_finish is not None or wishes != Wishes():
+            raise BadInput(
+                "--retry-failed runs jobs again with everything as it was; it takes no FILE, --lines, --on-finish, nor options of a job"
+            )
         _retry(ctx, retry_failed, ways)
         return
     context = context_name(ctx)
     with understanding("--set"):
         values = read_values(set_ or ())
+    finish = understood("--on-finish", parse_finish, on_finish)
     over = wishes_of_all_jobs(wishes, context)
     name, text = _read(file)
     around = surroundings(context)
@@ -83,7 +88,7 @@ def batch(  # noqa: PLR0913 -- one for each option
         around = around._replace(files=Path(file).absolute().parent)
 
     def read(progress: Callable[[int], None]) -> Batch:
-        return read_batch(text, name, around, lines=lines, over=over, values=values, progress=progress)
+        return read_batch(text, name, around, lines=lines, over=over, values=values, progress=progress, finish=finish)
 
     start_run(ctx, read_saying(name, read), ways, context)
 
@@ -103,7 +108,7 @@ def _retry(ctx: typer.Context, failed: str, ways: Ways) -> None:
     with client(ctx) as connected:
         known = known_run(connected, run) if ways.id is not None else []
         found = _find(connected, failed, known)
-        plan, note = plan_rerun(found, known, run, failed_only=True, width=ways.width)
+        plan, note = plan_rerun(found, known, run, failed_only=True, width=ways.width, on_finish=on_finish_of(connected, found))
         if note:
             say(note)
         if ways.dry_run and plan.wanted:

@@ -36,7 +36,7 @@ def report(
         raise BadInput("--output names no file; - is standard output")
     with client(ctx) as connected:
         found = find_run(connected, checked(name), failures=_FAILURES, tail_lines=_TAIL_LINES)
-        jobs = [*jobs_of(connected, found)]
+        jobs = [job for job in jobs_of(connected, found) if not job.is_on_finish]
         slots = connected.hello().slots
     made = f"Made by jobwire {__version__} at {local_time(wall_us())}."
     page = page_of(Run(found.info, jobs, slots, made, _TAIL_LINES))

@@ -15,7 +15,7 @@ from ...library.streams.feeder import Feeder
 from ...library.values.results import JobInfo
 from .. import exit_status
 from ..batches.plan import choose, plan_rerun
-from ..batches.watch import known_run, submit_run
+from ..batches.watch import known_run, on_finish_of, submit_run
 from ..chosen_context import client
 from ..exit_status import BadInput
 from ..job.job_arguments import id_or_new
@@ -118,7 +118,7 @@ def _run(connected: Client, name: str, again: _Again, end: _End, *, failed_only:
     if end.follow:
         raise BadInput(f"--follow is for one job, and {name} is a batch; use --wait")
     found = again.found if again.found or not again.known else None
-    plan, note = plan_rerun(found, again.known, again.own or new_id(), failed_only=failed_only)
+    plan, note = plan_rerun(found, again.known, again.own or new_id(), failed_only=failed_only, on_finish=on_finish_of(connected, found))
     if note:
         say(note)
     if plan.wanted:

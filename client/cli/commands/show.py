@@ -15,7 +15,9 @@ from ....schemas.text.sizes import format_limit, format_size
 from ...batch.octets import to_text
 from ...library.client import Client
 from ...library.known_jobs import StreamName
+from ...library.specs import as_spec
 from ...library.values.results import JobInfo
+from ...library.values.run_info import RunInfo
 from ..arguments import JobNames, Json
 from ..chosen_context import client
 from ..targets.job_names import one_job_info, run_instead
@@ -70,6 +72,7 @@ def _show_run(run: Run, *, json: bool) -> None:
         "jobs": f"{info.jobs}: {counts(info)}",
         "parallel": str(info.batch.parallel or ""),
         "on failure": _ON_FAILURE[info.batch.on_failure],
+        "on finish": _finish(info),
         "owner": owner_of(info.owner_name, info.owner),
         "queued": local_time(info.queued_at_us),
         "ended": f"{local_time(info.ended_at_us)}, after {duration(info.lasted_us)}" if info.ended_at_us else "",
@@ -84,6 +87,18 @@ def _show_run(run: Run, *, json: bool) -> None:
             write(f"      {line}")
     if info.failures and (more := info.failed - len(info.failures)) > 0:
         write(f"    and {more} more: jobwire list {run.id} --failed")
+
+
+def _finish(run: RunInfo) -> str:
+    """Return what a run ends with, and how that stands."""
+    batch = run.batch
+    if batch.on_finish is None:
+        return ""
+    command = command_line(as_spec(batch.on_finish).argv)
+    if batch.on_finish_state is None:
+        return command
+    how = how_it_ended(batch.on_finish_outcome) if batch.on_finish_outcome is not None else batch.on_finish_state.name.lower()
+    return f"{command}: {short_id(batch.on_finish_id)} {how}"
 
 
 def _title(job: JobInfo) -> str:

@@ -19,7 +19,7 @@ from ..session.options import demand_no_input, on_a_terminal, usual_size
 
 
 @takes_job_options
-def submit(
+def submit(  # noqa: PLR0913 -- one for each option
     ctx: typer.Context,
     command: Command = None,
     id_: JobId = None,
@@ -34,6 +34,12 @@ def submit(
     follow: Annotated[bool, typer.Option("--follow", help="Like --wait, and show the output instead of the id.")] = False,
     quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print only the id.")] = False,
     fail_fast: Annotated[bool, typer.Option("--fail-fast", help="With --array: when a job fails, stop and cancel the others.")] = False,
+    on_finish: Annotated[
+        str | None,
+        typer.Option(
+            "--on-finish", metavar="COMMAND", help="With --array: run this once, as a job, when all have ended. One text; no shell is used."
+        ),
+    ] = None,
     tty: Annotated[
         bool, typer.Option("--tty", help="Run on a terminal, for jobwire attach. Its size is that of this one, or 24 rows, 80 columns.")
     ] = False,
@@ -60,7 +66,7 @@ def submit(
     if array is not None:
         if follow:
             raise BadInput("--follow shows one job; use --wait, and jobwire logs RUN for the output of an array")
-        from ..batches.arrays import submit_array  # noqa: PLC0415 -- few jobs are arrays
+        from ..batches.arrays import finish_of_array, submit_array  # noqa: PLC0415 -- few jobs are arrays
         from ..batches.new_run import Ways  # noqa: PLC0415 -- as above
 
         submit_array(
@@ -69,9 +75,10 @@ def submit(
             array,
             Ways(id_, None, no_wait=not wait, dry_run=False, json=False, quiet=quiet, fail_fast=fail_fast, after=wishes.after),
             context,
+            finish_of_array(on_finish, wishes, context),
         )
-    if fail_fast:
-        raise BadInput("--fail-fast is about the jobs of an array, and needs --array")
+    if fail_fast or on_finish is not None:
+        raise BadInput(f"{'--fail-fast' if fail_fast else '--on-finish'} is about the jobs of an array, and needs --array")
     with client(ctx) as connected:
         spec = replace(spec, after=find_conditions(connected, wishes.after)) if wishes.after else spec
         job = submitted(connected, spec, identifier, watch=wait or follow)

@@ -14,13 +14,14 @@ from ...batch.batch_jobs import Making
 from ...batch.batch_tables import BatchFile, BatchTable, JobTable
 from ...batch.expansion.sweep_words import name_template, parse_sweep, unused
 from ...batch.expansion.value_files import read_lines
+from ...batch.finishing import parse_finish
 from ...batch.forms.conversion import Found
 from ...batch.forms.toml_lines import Place
 from ...batch.job_options import Wishes
 from ...batch.mistakes import Mistakes
 from ...batch.octets import as_typed
-from ..arguments import understanding
-from ..batches.new_run import DryRun, DryRunJson, FailFast, NoWait, Parallel, Quiet, RunId, Ways, start_run
+from ..arguments import understanding, understood
+from ..batches.new_run import DryRun, DryRunJson, FailFast, NoWait, OnFinish, Parallel, Quiet, RunId, Ways, start_run
 from ..batches.reading import read_saying
 from ..chosen_context import context_name
 from ..exit_status import BadInput
@@ -28,7 +29,7 @@ from ..job.job_arguments import surroundings, takes_job_options, wishes_of_all_j
 
 
 @takes_job_options
-def sweep(
+def sweep(  # noqa: PLR0913 -- one for each option
     ctx: typer.Context,
     command: Annotated[
         list[str] | None,
@@ -42,6 +43,7 @@ def sweep(
     json: DryRunJson = False,
     quiet: Quiet = False,
     fail_fast: FailFast = False,
+    on_finish: OnFinish = None,
     wishes: Wishes,
 ) -> None:
     """Run a command once for each value, or each combination of values, as jobs of one batch.
@@ -55,6 +57,7 @@ def sweep(
     ways = Ways(id_, parallel, no_wait, dry_run, json, quiet, fail_fast, wishes.after)
     ways.demand_sense()
     context = context_name(ctx)
+    finish = understood("--on-finish", parse_finish, on_finish)
     over = wishes_of_all_jobs(wishes, context)
     if isinstance(over.stdin, str) and over.stdin == "-":
         raise BadInput("--stdin: the jobs cannot share standard input; name a file, as in --stdin {item}")
@@ -77,6 +80,7 @@ def sweep(
     found = Found(BatchFile(batch=BatchTable(name=batch_name)), [table], lambda _: Place(0))
 
     def read(progress: Callable[[int], None]) -> Batch:
-        return understand(found, Mistakes("sweep"), Making(around, replace(over, name=None), {}, swept.warnings, progress, ":::"))
+        making = Making(around, replace(over, name=None), {}, swept.warnings, progress, ":::", finish)
+        return understand(found, Mistakes("sweep"), making)
 
     start_run(ctx, read_saying("the values", read), ways, context)

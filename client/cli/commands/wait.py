@@ -13,6 +13,7 @@ from ...library.client import Client
 from ...library.job import Job
 from .. import exit_status
 from ..arguments import JobNames, understood
+from ..batches.finish import tell_finish
 from ..batches.follow import follow_run
 from ..chosen_context import client
 from ..targets.job_names import Named, named, unique
@@ -48,12 +49,13 @@ def wait(
             passed = duration((milliseconds or 0) * 1000)
             say(f"{passed} passed; the job continues" if len(jobs) == 1 and not runs else f"{passed} passed; some jobs have not ended")
             raise exit_status.Ending(exit_status.TIMED_OUT) from None
+        for job in jobs:
+            if job.outcome is not None:
+                say(f"job {short_id(job.key.id)}: {how_it_ended(job.outcome)}")
+        for run in runs:
+            say(_summary(run))
+            tell_finish(connected, run.info, quiet=True)
     outcomes = [job.outcome for job in ended if job.outcome is not None]
-    for job in jobs:
-        if job.outcome is not None:
-            say(f"job {short_id(job.key.id)}: {how_it_ended(job.outcome)}")
-    for run in runs:
-        say(_summary(run))
     failures = [failure.job.outcome for info in infos for failure in info.failures if failure.job.outcome is not None]
     if len(jobs) + sum(info.jobs for info in infos) == 1:
         raise exit_status.Ending(next(map(status_of, [*outcomes, *failures]), exit_status.DONE))

@@ -145,6 +145,8 @@ def sentences(run: RunInfo, jobs: Sequence[JobInfo], times: Times, slots: int) -
         if more:
             listed.append(f"{more} other reason{'' if more == 1 else 's'}")
         said.append(f"Why jobs failed: {'; '.join(listed)}.")
+    if (finish := run.batch.on_finish_outcome) is not None:
+        said.append(f"At the end, its on_finish ran: {how_it_ended(finish)}.")
     return said
 
 

@@ -1,7 +1,8 @@
 """The JSON lines of `--json`: one object a line, to which later versions only add fields.
 
 A job has `id`, `name`, `state` (queued, running, stopping, finished), `argv`, `dir`, `env`, `labels`, `owner` (public key), `owner_name`,
-`batch` ({`id`, `name`, `parallel`} or null), `attempt` (1 for the first), `process` (PID@START or null), `pid` (or null), `queued_at`,
+`batch` ({`id`, `name`, `parallel`, `on_failure`} or null), `attempt` (1 for the first), `process` (PID@START or null), `pid` (or null),
+`queued_at`,
 `started_at`, `ended_at` (or null), `time_limit_ms`, `grace_ms`, `output_limit_bytes` (or null), `linger`, `stderr_to_stdout`, `start_at`
 and `start_in_ms` (when it is to start, or null), `cpus`, `gpus` (how many), `resources` (how much of each name), `only_one` (or null),
 `may_submit`, `gpu_ids` (those that it was handed out), `stop_signal`, `retry` ({`max`, `delay_ms`, `backoff`, `on_exit`} or null),
@@ -26,7 +27,8 @@ changed, retrying), `at`, `id`, `owner`, `name`, `labels`,
 
 A run (`show` of one, `list --runs`) has `run` (its id), `name`, `state` (queued, running, ok, failed), `parallel`, `owner`, `owner_name`,
 `jobs` (how many), `queued`, `running`, `ok`, `failed`, `queued_at`, `ended_at` (null until all have ended), `lasted_us`, `longest` and
-`failures` (ids, of at most three and of at most the first fifty; only of `show`).
+`failures` (ids, of at most three and of at most the first fifty; only of `show`), `on_failure`, and `on_finish` ({`id`, `state`, `outcome`}
+of that job, or null before it is queued).
 
 Times are ISO 8601 in UTC with microseconds. Bytes of an argument or path that are not UTF-8 are lone surrogates, as in Python's
 surrogateescape, whatever the locale.
@@ -46,11 +48,14 @@ from ....schemas.process_limits import format_limits
 from ....schemas.retry import RetryRule
 from ....schemas.spec import JobSpec
 from ...batch.octets import to_text
+from ...batch.option_values import ON_FAILURE
+from ...library.specs import as_spec
 from ...library.values.results import AwaitedInfo, BatchInfo, Event, JobAttempt, JobInfo
 from ...library.values.run_info import RunInfo
 from ..targets.runs import state_of
 
 Record = dict[str, Any]
+_ON_FAILURE = {meant: said for said, meant in ON_FAILURE.items()}
 
 
 def job_record(job: JobInfo) -> Record:
@@ -105,7 +110,9 @@ def planned_record(job_id: bytes, spec: JobSpec, batch: BatchInfo, names: Mappin
 
     What it waits for is written as in a batch file.
     """
-    about = {"id": format_id(job_id), "name": spec.name, "state": "planned", "owner": None, "batch": _batch_record(batch)}
+    end = None if batch.on_finish is None else [to_text(argument) for argument in as_spec(batch.on_finish).argv]
+    of_run = _batch_record(batch) | {"on_finish": end}
+    about = {"id": format_id(job_id), "name": spec.name, "state": "planned", "owner": None, "batch": of_run}
     after: dict[str, list[str]] = {}
     for one in spec.after:
         after.setdefault(one.condition.name.lower(), []).append(one.name or names.get(one.job, ""))
@@ -114,7 +121,17 @@ def planned_record(job_id: bytes, spec: JobSpec, batch: BatchInfo, names: Mappin
 
 
 def _batch_record(batch: BatchInfo) -> Record:
-    return {"id": format_id(batch.id), "name": batch.name, "parallel": batch.parallel}
+    return {"id": format_id(batch.id), "name": batch.name, "parallel": batch.parallel, "on_failure": _ON_FAILURE[batch.on_failure]}
+
+
+def _finish_record(batch: BatchInfo) -> Record | None:
+    if batch.on_finish_state is None:
+        return None
+    return {
+        "id": format_id(batch.on_finish_id),
+        "state": batch.on_finish_state.name.lower(),
+        "outcome": outcome_record(batch.on_finish_outcome),
+    }
 
 
 def _spec_record(spec: JobSpec) -> Record:
@@ -185,6 +202,8 @@ def run_record(run: RunInfo) -> Record:
         "lasted_us": run.lasted_us,
         "longest": [job.id for job in run.longest],
         "failures": [failure.job.id for failure in run.failures],
+        "on_failure": _ON_FAILURE[run.batch.on_failure],
+        "on_finish": _finish_record(run.batch),
     }
 
 

@@ -14,13 +14,16 @@ from ....schemas.conditions import from_wire as after_from_wire
 from ....schemas.frames import STORE_ID_BYTES
 from ....schemas.generated import event_pb2, job_pb2
 from ....schemas.job import EventKind, OnFailure, Outcome, State, return_code
-from ....schemas.naming import JobKey, format_id, format_process
+from ....schemas.naming import JobKey, finish_job_id, format_id, format_process
 from ....schemas.refusal import Code, Refused
 from ....schemas.spec import JobSpec, from_wire
 from ....schemas.wire_codec import outcome_from_wire, state_from_wire
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
     from datetime import datetime, timedelta
+
+    from ..specs import Text
 
 # What travels as a seq.
 _LARGEST_SEQ = 2**64 - 1
@@ -29,13 +32,22 @@ _LARGEST_SEQ = 2**64 - 1
 class BatchInfo(NamedTuple):
     """A group of jobs submitted together: the id of its run (16 bytes), its name, and how many run at once (0: no limit).
 
-    `on_failure`: what a job that has failed does to the others.
+    `on_failure`: what a job that has failed does to the others. `on_finish`: what is run once when all of them have ended, a result of
+    `jobwire.job_spec`, or an argv. Only in a `RunInfo`: the state of that job, None before they have ended, and its outcome.
     """
 
     id: bytes
     name: str = ""
     parallel: int = 0
     on_failure: OnFailure = OnFailure.CONTINUE
+    on_finish: JobSpec | Sequence[Text] | None = None
+    on_finish_state: State | None = None
+    on_finish_outcome: Outcome | None = None
+
+    @property
+    def on_finish_id(self) -> bytes:
+        """The id of the job that runs `on_finish`, if the run has one."""
+        return finish_job_id(self.id)
 
 
 def batch_info(message: job_pb2.Batch) -> BatchInfo:
@@ -44,7 +56,15 @@ def batch_info(message: job_pb2.Batch) -> BatchInfo:
         on_failure = OnFailure(message.on_failure)
     except ValueError:
         on_failure = OnFailure.CONTINUE
-    return BatchInfo(message.id, message.name, message.parallel, on_failure)
+    return BatchInfo(
+        message.id,
+        message.name,
+        message.parallel,
+        on_failure,
+        from_wire(message.on_finish) if message.HasField("on_finish") else None,
+        state_from_wire(message.on_finish_state) if message.on_finish_state else None,
+        outcome_from_wire(message.on_finish_outcome) if message.HasField("on_finish_outcome") else None,
+    )
 
 
 class AwaitedInfo(NamedTuple):
@@ -212,6 +232,11 @@ class JobInfo:
     def labels(self) -> dict[str, str]:
         """The labels."""
         return dict(self.spec.labels)
+
+    @property
+    def is_on_finish(self) -> bool:
+        """Whether it is the `on_finish` of its run, and none of the jobs that the run consists of."""
+        return self.batch is not None and self.key.id == self.batch.on_finish_id
 
     @property
     def process(self) -> str | None:

@@ -52,3 +52,37 @@ def test_all_mistakes_are_told_and_nothing_is_sent(home: Home, tmp_path: Path) -
 def test_the_schema_is_printed_as_json(home: Home) -> None:
     schema = json.loads(home.jobwire("batch", "--schema").stdout)
     assert "for_each" in schema["$defs"]["JobTable"]["properties"]
+
+
+def test_what_a_batch_ends_with_is_waited_for_and_told(home: Home, tmp_path: Path) -> None:
+    file = tmp_path / "jobs.toml"
+    file.write_text(
+        "[batch]\nname = 'n'\non_finish = ['sh', '-c', 'echo $JOBWIRE_RUN_NAME $JOBWIRE_RUN_OUTCOME $A; echo oh >&2; exit 7']\n"
+        "[defaults]\nenv = { A = 'b' }\n[[job]]\nargv = ['true']\n"
+    )
+    ended = home.jobwire("batch", str(file))
+    told = ended.stderr.decode()
+    assert "on_finish: exited with status 7\n    oh\n" in told
+    assert "on_finish failed, which changes nothing about the run" in told
+    assert home.jobwire("logs", "--stdout", "on_finish").stdout == b"n ok b\n"
+    shown = json.loads(home.jobwire("show", "--json", "n").stdout)
+    assert (shown["state"], shown["jobs"], shown["on_finish"]["outcome"]["exit_status"]) == ("ok", 1, 7)
+    assert b"on_finish: exited with status 7" in home.jobwire("wait", "n").stderr
+    assert b"exited with status 7" in home.jobwire("show", "n").stdout
+    again = home.jobwire("rerun", "--wait", "n")
+    assert b"on_finish: exited with status 7" in again.stderr
+    assert b": 1 job\n" in again.stderr
+    assert len(home.jobwire("list", "-a").stdout.splitlines()) == 4
+
+
+def test_the_end_of_a_sweep_and_of_an_array_runs_where_the_jobs_do(home: Home, tmp_path: Path) -> None:
+    command = "sh -c 'pwd; echo $A $JOBWIRE_RUN_JOBS'"
+    home.jobwire("sweep", "-C", str(tmp_path), "-e", "A=b", "-e", "B={item}", "--on-finish", command, "true", "{}", ":::", "1", "2")
+    assert home.jobwire("logs", "last").stdout == b""
+    assert home.jobwire("logs", "on_finish").stdout == b"%s\nb 2\n" % bytes(tmp_path)
+    home.jobwire("submit", "--wait", "-C", "/", "--array", "1-3", "--on-finish", command, "true")
+    (newest, *_) = [job for job in home.records("list", "-a", "--json") if job["name"] == "on_finish"][::-1]
+    assert home.jobwire("logs", newest["id"]).stdout == b"/\n3\n"
+    refused = home.jobwire("batch", "--on-finish", "a | b", "-", stdin=b'{"argv": ["true"]}', status=2).stderr
+    assert b"--on-finish: " in refused
+    assert b"--on-finish is about the jobs of an array" in home.jobwire("submit", "--on-finish", "a", "true", status=2).stderr

@@ -1,6 +1,7 @@
 """Random graphs of jobs, random ends, and a worker that is killed at any moment: against a model that knows only the conditions.
 
-A job starts when its conditions hold and not before, and once; otherwise it is cancelled. Nothing is left over.
+A job starts when its conditions hold and not before, and once; otherwise it is cancelled. Nothing is left over. What the run ends with
+starts once, when all that was accepted by then has ended, and is told of that.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ import tempfile
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from desk_house import EngineDouble, House, asked, attempt, key
+from desk_house import OWNER, EngineDouble, House, asked, key
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -22,9 +23,11 @@ from jobwire.schemas import spec as specs
 from jobwire.schemas.capacity import Capacity
 from jobwire.schemas.conditions import After, Condition
 from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.naming import AttemptKey, JobKey, finish_job_id
 from jobwire.schemas.spec import JobSpec
 
 RUN = b"r" * 16
+FINISHING = BatchRun(RUN, "", 0, on_finish=specs.to_wire(JobSpec((b"end",))).SerializeToString())
 MOST_JOBS = 9
 MOST_TURNS = 1000
 SIDE_FILES = ("", "-wal", "-shm")
@@ -121,20 +124,32 @@ class World:
     running: set[int] = field(default_factory=set)
     ended: set[int] = field(default_factory=set)
     starts: list[int] = field(default_factory=list)
+    # How the run stood when what it ends with was told.
+    told: dict[bytes, bytes] = field(default_factory=dict)
 
     def fact(self, number: int) -> Fact:
-        ids = (attempt(number), 100 + number, 2_000_000 + number)
         if number in self.ended:
-            return Ended(*ids, 3_000_000 + number, Outcome(OutcomeKind.EXITED, exit_status=self.plan.nodes[number - 1].status))
-        return Started(*ids)
+            status = self.plan.nodes[number - 1].status if number else 0
+            return Ended(*ids_of(number), 3_000_000 + number, Outcome(OutcomeKind.EXITED, exit_status=status))
+        return Started(*ids_of(number))
 
     def take_launches(self, engine: EngineDouble) -> None:
         for effect in engine.effects:
             if effect[0] == "start":
-                number = effect[1].id[0]  # type: ignore[attr-defined] # reason: a double's
+                number = number_of(effect[1].id)  # type: ignore[attr-defined] # reason: a double's
                 self.starts.append(number)
                 self.running.add(number)
         engine.effects.clear()
+
+
+def number_of(job_id: bytes) -> int:
+    """Return the number of a job; 0 for what the run ends with."""
+    return 0 if job_id == finish_job_id(RUN) else job_id[0]
+
+
+def ids_of(number: int) -> tuple[AttemptKey, int, int]:
+    """Return attempt, pid and start of a job that runs."""
+    return AttemptKey(OWNER, asked(number).id if number else finish_job_id(RUN), 1), 100 + number, 2_000_000 + number
 
 
 async def crash(world: World, house: House, life: int) -> House:
@@ -157,7 +172,7 @@ async def end_next(world: World, house: House) -> None:
     """Let one of the jobs that run end."""
     if alive := sorted(world.running - world.ended):
         world.ended.add(alive[0])
-        house.desk.hear([Started(attempt(alive[0]), 100 + alive[0], 2_000_000 + alive[0]), world.fact(alive[0])])
+        house.desk.hear([Started(*ids_of(alive[0])), world.fact(alive[0])])
 
 
 def ends_of(house: House, count: int) -> list[str]:
@@ -178,7 +193,7 @@ def ends_of(house: House, count: int) -> list[str]:
 async def play(plan: Plan, folder: Path) -> tuple[World, list[str]]:
     """Run the jobs to their ends; return the world, and how each job ended."""
     world, jobs = World(folder, plan), asked_of(plan)
-    house = House(folder / "0.db", EngineDouble(Capacity(3)))
+    house = House(folder / "first.db", EngineDouble(Capacity(3)))
     house.open()
     kills, accepted, since = list(plan.kills), 0, 0
     pending: asyncio.Future[object] | None = None
@@ -190,7 +205,7 @@ async def play(plan: Plan, folder: Path) -> tuple[World, list[str]]:
             pending = None
         if accepted < len(plan.starts) and pending is None:
             begin = plan.starts[accepted - 1] if accepted else 0
-            pending = asyncio.ensure_future(house.accept(*jobs[begin : plan.starts[accepted]], batch=BatchRun(RUN, "", 0)))
+            pending = asyncio.ensure_future(house.accept(*jobs[begin : plan.starts[accepted]], batch=FINISHING))
         # Before a commit and behind it.
         await (house.durable() if turn % 2 else asyncio.sleep(0))
         since += 1
@@ -203,6 +218,9 @@ async def play(plan: Plan, folder: Path) -> tuple[World, list[str]]:
         if accepted == len(plan.starts) and not kills and not house.live:
             break
     ends = ends_of(house, len(jobs))
+    finish = house.lookup.job(JobKey(OWNER, finish_job_id(RUN)))
+    assert finish is not None
+    world.told = dict(finish.spec.environment)
     await house.durable()
     house.desk.close()
     house.store.close()
@@ -218,3 +236,10 @@ def test_each_job_starts_once_when_its_conditions_hold_and_is_cancelled_otherwis
     for number, (end, wanted) in enumerate(zip(ends, model, strict=False), 1):
         assert end == wanted or (wanted == "either" and end in {"cancelled", "unneeded"}), (number, ends, model)
         assert world.starts.count(number) == (wanted in {"ok", "failed"}), (number, world.starts)
+    assert world.starts.count(0) == 1
+    if len(plan.starts) == 1:
+        assert world.starts[-1] == 0
+        assert world.told[b"JOBWIRE_RUN_JOBS"] == b"%d" % len(ends)
+        assert world.told[b"JOBWIRE_RUN_OK"] == b"%d" % sum(end in {"ok", "unneeded"} for end in ends)
+        assert world.told[b"JOBWIRE_RUN_FAILED"] == b"%d" % ends.count("failed")
+        assert world.told[b"JOBWIRE_RUN_CANCELLED"] == b"%d" % ends.count("cancelled")

@@ -12,7 +12,8 @@ from jobwire.broker.desk.admission import check_precedence
 from jobwire.broker.requests.call import Call
 from jobwire.broker.requests.job_keys import find_jobs_to_stop
 from jobwire.broker.requests.reads.hello import Introduction
-from jobwire.broker.requests.start import _read_batch, _read_jobs, start
+from jobwire.broker.requests.run_options import read_run
+from jobwire.broker.requests.start import _read_jobs, start
 from jobwire.broker.requests.stop import stop
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
@@ -41,7 +42,7 @@ def refusal(request: request_pb2.Start) -> Refused:
 
 def read(request: request_pb2.Start) -> None:
     list(_read_jobs(request))
-    _read_batch(request)
+    read_run(request)
 
 
 def test_a_start_without_jobs_is_refused() -> None:
