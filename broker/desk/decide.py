@@ -82,6 +82,9 @@ def decide(state: State, one: Input, moment: Moment | None) -> Decision:  # noqa
             enter(turn)
         case _:
             assert_never(one)
+    if turn.dated is None and state.sparing:
+        # Whose turn has come may have to be cancelled instead, which gets a date.
+        turn.reconsiders = True
     if not turn.reconsiders:
         follows = state.dependencies.is_due
         if follows:

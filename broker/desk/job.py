@@ -142,6 +142,8 @@ class Job:
     starts_aged_us: int | None = None
     # It is the `on_finish` of its run, and none of the jobs that the run consists of.
     is_finish: bool = False
+    # It cleans up after others of its run (clean_up.py): a failure that cancels the rest of that spares it.
+    cleans_up: bool = False
 
     @property
     def part_of(self) -> RunKey | None:

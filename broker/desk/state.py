@@ -65,6 +65,8 @@ class State:
     is_following: bool = False
     # The runs of which no further job may start, and why.
     broken: dict[RunKey, str] = field(default_factory=dict)
+    # Those among them with jobs that are spared, and may start.
+    sparing: set[RunKey] = field(default_factory=set)
     # The runs whose `on_finish` is not queued yet; those of which no job is left; and those where that is being written.
     finishes: dict[RunKey, Finish] = field(default_factory=dict)
     finishing: set[RunKey] = field(default_factory=set)
@@ -107,6 +109,7 @@ class State:
                 del self.runs[run]
                 if self.broken:
                     self.broken.pop(run, None)
+                    self.sparing.discard(run)
 
     def hold(self, owner: bytes, size_bytes: int) -> None:
         """Count bytes of specs of an owner; negative: they are not needed any more."""

@@ -32,7 +32,7 @@ _COLUMNS = (
     "jobs.row, jobs.owner, jobs.id, digest, state, spec, launched, attempt, jobs.queued_at, started_at, jobs.ended_at,"
     " aged_from, pid, outcome, stop, batches.id, batches.name, batches.parallel, rerun_of,"
     " priority, held_by, time_limit, batches.on_failure, batches.broken_by, not_before, never_retried, gpus, wait_until, started_by, depth,"
-    " is_finish"
+    " is_finish, cleans_up"
 )
 _FROM = "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch"
 # Events read for one replay, so that a narrow filter over a long history is also answered in parts, and others are served in between.
@@ -290,6 +290,7 @@ def read_row(row: Row) -> Job:
         started_by,
         depth,
         is_finish,
+        cleans_up,
     ) = row
     said = from_wire(job_pb2.JobSpec.FromString(spec))
     return Job(
@@ -322,4 +323,5 @@ def read_row(row: Row) -> Job:
         gpus=tuple(gpus.split(",")) if gpus else (),
         starts_aged_us=starts_aged_us,
         is_finish=bool(is_finish),
+        cleans_up=bool(cleans_up),
     )

@@ -35,8 +35,8 @@ from .writes import (
 _FIND = "SELECT row, digest, EXISTS (SELECT 1 FROM tombstones WHERE mark = ?3) FROM (SELECT 1) LEFT JOIN jobs ON owner = ?1 AND id = ?2"
 _INSERT_JOB = (
     "INSERT INTO jobs (row, owner, id, digest, state, name, batch, proof, spec, launched, attempt, queued_at, store_bytes, rerun_of,"
-    " priority, held_by, folder_bytes, shares_proof, never_retried, wait_until, started_by, depth, is_finish)"
-    " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+    " priority, held_by, folder_bytes, shares_proof, never_retried, wait_until, started_by, depth, is_finish, cleans_up)"
+    " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
 _UPDATE_JOB = (
     "UPDATE jobs SET state = ?, launched = ?, attempt = ?, pid = ?, started_at = ?, ended_at = ?, aged_from = ?, outcome = ?,"
@@ -154,6 +154,7 @@ class Rows:
                         job.started_by or None,
                         job.depth,
                         None,
+                        1 if job.cleans_up else None,
                     )
                 )
                 events.append(job.event)
@@ -265,7 +266,23 @@ class Rows:
             # All of its jobs were forgotten meanwhile, and nobody knows the run any more.
             return
         finish.job_row, self.next_row = self.next_row, self.next_row + 1
-        values = (0, 1, job.queued_at_us, len(job.spec), None, job.priority, None, 0, 1, False, None, job.started_by or None, job.depth, 1)
+        values = (
+            0,
+            1,
+            job.queued_at_us,
+            len(job.spec),
+            None,
+            job.priority,
+            None,
+            0,
+            1,
+            False,
+            None,
+            job.started_by or None,
+            job.depth,
+            1,
+            None,
+        )
         self._execute(_INSERT_JOB, (finish.job_row, *job.key, job.digest, job.name, *batch, job.spec, *values))
         self._run_for_each(_INSERT_LABEL, [(*label, job.queued_at_us, finish.job_row) for label in job.labels])
         self._add_events([job.event])

@@ -241,6 +241,8 @@ _STEPS = (
     CREATE INDEX batches_unfinished ON batches (row) WHERE on_finish IS NOT NULL AND is_finished = 0;
     CREATE INDEX batches_by_finish_proof ON batches (finish_proof) WHERE finish_proof IS NOT NULL;
     """,
+    # 1: a failure that cancels the rest of its run spares the job, because it cleans up after others; see clean_up.py.
+    "ALTER TABLE jobs ADD COLUMN cleans_up INTEGER;",
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

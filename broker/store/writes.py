@@ -54,6 +54,7 @@ class NewRow(NamedTuple):
     # The id of the job that started it, and how many jobs started each other before it.
     started_by: bytes = b""
     depth: int = 0
+    cleans_up: bool = False
 
 
 class EndedAttempt(NamedTuple):

@@ -46,7 +46,7 @@ def set_width(turn: Turn, order: SetWidth) -> None:
     for run in order.runs:
         for job in state.runs.get(run, {}).values():
             job.batch = job.batch and replace(job.batch, parallel=order.parallel)
-        if run not in state.broken:
+        if run not in state.broken or run in state.sparing:
             state.queue.set_width(run, order.parallel)
         for pending in state.under_way.values():
             if isinstance(pending, Accepting) and pending.start.batch and (pending.start.owner, pending.start.batch.id) == run:

@@ -41,11 +41,26 @@ def ended_for_good(turn: Turn, job: Job) -> None:
 
 
 def break_run(turn: Turn, run: RunKey, why: str, *, stops: bool) -> None:
-    """Let no further job of a run start; its jobs are cancelled, and with `stops` those that run are stopped."""
-    turn.state.broken[run] = why
-    turn.state.queue.close(run)
-    jobs = turn.state.runs.get(run, {})
-    turn.state.dependencies.cancel_run([key for key, job in jobs.items() if not job.is_finish], why, stops=stops)
+    """Let no further job of a run start; its jobs are cancelled, and with `stops` those that run are stopped. Spares what cleans up."""
+    state = turn.state
+    state.broken[run] = why
+    jobs = state.runs.get(run, {})
+    spared = next((job for job in jobs.values() if job.cleans_up), None)
+    if spared is None or spared.batch is None:
+        state.queue.close(run)
+    else:
+        # What is not spared may have its turn before it is cancelled; see `cancelled_instead`.
+        state.sparing.add(run)
+        state.queue.set_width(run, spared.batch.parallel)
+    state.dependencies.cancel_run([key for key, job in jobs.items() if job.part_of and not job.cleans_up], why, stops=stops)
+
+
+def cancelled_instead(turn: Turn, job: Job) -> bool:
+    """Cancel a job whose turn has come, if the rest of its run is cancelled; return whether that is so."""
+    why = turn.state.broken.get(job.part_of) if job.part_of is not None and not job.cleans_up else None
+    if why is not None:
+        _cancel(turn, job, Cancelled(job.key, why), is_chosen=True)
+    return why is not None
 
 
 def follow(turn: Turn) -> None:
@@ -81,7 +96,7 @@ def _release(turn: Turn, job: Job) -> None:
         turn.state.queue.let_in(job.key)
 
 
-def _cancel(turn: Turn, job: Job, why: Cancelled) -> None:
+def _cancel(turn: Turn, job: Job, why: Cancelled, *, is_chosen: bool = False) -> None:
     attempt, before, now_us = job.latest, job.latest.phase, turn.moment.now_us
     if NEXT[before, Happening.STOP_ASKED] is not Phase.ENDED_QUEUED:
         if why.stops and before in _STOPS:
@@ -89,8 +104,9 @@ def _cancel(turn: Turn, job: Job, why: Cancelled) -> None:
         return
     attempt.happened(Happening.STOP_ASKED)
     if before in WAITING:
-        turn.state.queue.withdraw(job.key)
         turn.state.wait_no_more(job)
+    if before in WAITING and not is_chosen:
+        turn.state.queue.withdraw(job.key)
     else:
         turn.state.queue.release(job.key)
     attempt.ended_at_us = now_us

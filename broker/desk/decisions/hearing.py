@@ -54,7 +54,7 @@ def _hear_one(turn: Turn, fact: Fact, settled: list[AttemptKey], *, found: bool)
 def _hear_life(turn: Turn, job: Job, fact: Started | Ended, *, found: bool) -> None:
     if job.attempt.pid != fact.pid:
         job.attempt.since_us = since(turn.moment, fact.started_at_us)
-    if turn.state.broken and job.part_of in turn.state.broken:
+    if turn.state.broken and job.part_of in turn.state.broken and not job.cleans_up:
         # No further job of its run starts, and no further attempt either.
         job.never_retried = True
     events = take_in(job, fact, turn.moment.now_us)

@@ -16,6 +16,7 @@ from ..life import LIMITED, WAITING, WITH_ENGINE, Happening, Phase
 from ..state import Recording
 from ..turn import Turn
 from . import finishes
+from .consequences import cancelled_instead
 
 # Of an attempt: that of the job too, or another one follows.
 _ENDS = frozenset({event_pb2.EVENT_KIND_FINISHED, event_pb2.EVENT_KIND_RETRYING})
@@ -27,6 +28,8 @@ def choose_and_record(turn: Turn) -> None:
     launching: list[Job] = []
     for key in turn.state.queue.take():
         job = turn.state.live[key]
+        if turn.state.sparing and cancelled_instead(turn, job):
+            continue
         job.attempt.happened(Happening.CHOSEN)
         if job.wants.others:
             job.gpus = turn.state.queue.gpus_of(key)

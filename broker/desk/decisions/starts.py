@@ -12,6 +12,7 @@ from ....schemas.job import EventKind, OnFailure
 from ....schemas.naming import AttemptKey
 from ....schemas.refusal import Refused
 from ...store.writes import Added, AddJobs, Conflict, EventRow, NewRow
+from ..clean_up import Waiter, find_clean_up
 from ..effects import Reply
 from ..events import event_of, id_taken, numbered
 from ..inputs import Accepted, Asked, Start
@@ -35,7 +36,10 @@ def start(turn: Turn, asked: Start) -> None:
     events: list[event_pb2.Event] = []
     rows: list[NewRow] = []
     spec_bytes = 0
-    waits = False
+    waits = any(one.spec.after for one in asked.asked)
+    clean_up: Collection[int] = ()
+    if waits and asked.batch is not None:
+        clean_up = find_clean_up([Waiter(one.id, one.spec.name, one.spec.after) for one in asked.asked], asked.batch.id)
     for position, one in enumerate(asked.asked):
         clear = position in cleared
         key = AttemptKey(asked.owner, one.id, FIRST_ATTEMPT)
@@ -54,6 +58,7 @@ def start(turn: Turn, asked: Start) -> None:
             wants=wants_of(one.spec, asked.depth),
             started_by=asked.started_by,
             depth=asked.depth,
+            cleans_up=position in clean_up,
         )
         if one.spec.start_in_ms:
             job.starts_passed_us = moment.passed_us + one.spec.start_in_ms * 1000
@@ -79,9 +84,10 @@ def start(turn: Turn, asked: Start) -> None:
             starts_aged_us=job.starts_aged_us,
             started_by=asked.started_by,
             depth=asked.depth,
+            cleans_up=job.cleans_up,
         )
         if one.spec.after:
-            job.awaits = waits = True
+            job.awaits = True
         jobs.append(job)
         events.append(event)
         rows.append(row)

@@ -250,18 +250,81 @@ async def test_thousands_that_wait_for_one_are_cancelled_in_parts(tmp_path: Path
 async def test_a_failure_cancels_the_rest_of_its_run_and_may_stop_what_runs(tmp_path: Path, *, stops: bool) -> None:
     desk = house(tmp_path, slots=2)
     batch = BatchRun(RUN, "", 0, OnFailure.STOP_REST if stops else OnFailure.CANCEL_REST)
-    await desk.accept(job(1, name="bad"), job(2), job(3), job(4, on(3, ANY)), batch=batch)
+    await desk.accept(job(1, name="bad"), job(2), job(3), job(4, on(3)), batch=batch)
     desk.desk.hear([started(1), started(2)])
     await desk.durable()
     assert launched(desk) == [1, 2]
     desk.desk.hear([ended(1, 2)])
     await settle(desk)
-    assert sentence(desk, 3) == sentence(desk, 4) == "cancelled because bad (01010101) exited with 2"
+    assert sentence(desk, 3) == "cancelled because bad (01010101) exited with 2"
+    assert sentence(desk, 4) in {sentence(desk, 3), "cancelled because the job 03030303 was cancelled"}
     assert [effect[:2] for effect in desk.engine.effects if effect[0] == "end"] == ([("end", attempt(2))] if stops else [])
     assert of(desk, 2).state is (State.STOPPING if stops else State.RUNNING)
     await desk.accept(job(5), batch=batch)
     await settle(desk)
     assert sentence(desk, 5) == "cancelled because bad (01010101) exited with 2"
+    await close(desk)
+
+
+@pytest.mark.parametrize("stops", [False, True])
+@pytest.mark.parametrize("restarts", [False, True])
+async def test_a_failure_spares_what_cleans_up_after_it(tmp_path: Path, *, stops: bool, restarts: bool) -> None:
+    desk = house(tmp_path, slots=1)
+    batch = BatchRun(RUN, "", 1, OnFailure.STOP_REST if stops else OnFailure.CANCEL_REST)
+    ordinary = [job(number) for number in range(20, 40)]
+    await desk.accept(
+        *(job(1, name="bad"), job(2), job(3, on(1, FAILED)), job(4, on(3)), job(5, of_run("bad", ANY)), job(6, on(2))),
+        *ordinary,
+        batch=batch,
+    )
+    desk.desk.hear([started(1)])
+    await settle(desk)
+    assert launched(desk) == [1]
+    desk.desk.hear([ended(1, 2)])
+    if restarts:
+        await desk.durable()
+        launched(desk)
+        await desk.restart()
+    ran = []
+    for _ in range(3):
+        await settle(desk)
+        # One at a time, as the batch says.
+        (number,) = launched(desk)
+        ran.append(number)
+        await end(desk, number)
+    await settle(desk)
+    assert sorted(ran) == [3, 4, 5]
+    assert ran.index(3) < ran.index(4)
+    assert not desk.live
+    assert sentence(desk, 2) == sentence(desk, 30) == "cancelled because bad (01010101) exited with 2"
+    assert sentence(desk, 6).startswith("cancelled because ")
+    await close(desk)
+
+
+async def test_what_cleans_up_is_spared_though_it_is_added_later_and_is_retried(tmp_path: Path) -> None:
+    desk = house(tmp_path, slots=2)
+    batch = BatchRun(RUN, "", 0, OnFailure.STOP_REST)
+    await desk.accept(job(1, name="bad"), job(2), batch=batch)
+    await end(desk, 1, 3)
+    assert [effect[0] for effect in desk.engine.effects if effect[0] == "end"] == ["end"]
+    launched(desk)
+    await desk.accept(job(3, of_run("bad", FAILED)), job(4), batch=batch)
+    await settle(desk)
+    assert launched(desk) == [3]
+    assert sentence(desk, 4).startswith("cancelled because bad")
+    await close(desk)
+
+
+async def test_thousands_that_are_cancelled_do_not_start_while_one_is_spared(tmp_path: Path) -> None:
+    desk = house(tmp_path, slots=3)
+    many = [Asked(number.to_bytes(16, "big"), JobSpec((b"true",)), asked(1).digest, asked(1).raw) for number in range(1000, 2000)]
+    await desk.accept(job(1), job(2, on(1, FAILED)), *many, batch=BatchRun(RUN, "", 0, OnFailure.CANCEL_REST))
+    launched(desk)
+    desk.desk.hear([started(1), ended(1, 1)])
+    await settle(desk)
+    assert launched(desk) == [2]
+    # And the two that had been launched before.
+    assert len(desk.live) == 3
     await close(desk)
 
 
