@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+
 from ...schemas.generated import request_pb2
 from ..library.actions import forgotten
 from ..library.specs import Duration
@@ -19,7 +21,8 @@ from ..library.values.run_info import (
     stuck_jobs,
 )
 from ..protocol.exchange import Exchange, Item
-from .job import timeout_of
+from .completion import completed
+from .job import AsyncJob, timeout_of
 from .session import AsyncSession
 
 
@@ -51,6 +54,8 @@ class AsyncBatchRun:
 
     def __init__(self, session: AsyncSession, info: RunInfo) -> None:
         self.info = info
+        # Its jobs, if this client has submitted them.
+        self.started: Sequence[AsyncJob] = ()
         self._session = session
 
     def __repr__(self) -> str:
@@ -84,6 +89,21 @@ class AsyncBatchRun:
                 connection.forget(exchange)
         self.info = read_run(item)
         return self.info
+
+    async def jobs(self) -> list[AsyncJob]:
+        """Return the jobs of the run that were not forgotten, oldest first, without its `on_finish`."""
+        if self.started:
+            return [*self.started]
+        wanted = request_pb2.List(all=True, batch=self.info.batch.id, owner=self.info.owner)
+        return [AsyncJob(self._session, info.key) async for info in self._session.list_jobs(wanted) if not info.is_on_finish]
+
+    async def as_completed(self, *, timeout: Duration | None = None) -> AsyncIterator[AsyncJob]:
+        """Iterate over the jobs of the run with `async for` in the order in which they end, after those that ended earlier; each once.
+
+        Raises TimeoutError if not all have ended within `timeout` from the first iteration.
+        """
+        async for job in completed(self._session, await self.jobs(), timeout):
+            yield job
 
     async def stop(
         self, signal: int | None = None, grace: Duration | None = None, timeout: Duration | None = None, *, every_run: bool = False

@@ -9,7 +9,6 @@ Knows no screen and no file format. All that waits, waits in the loop; only find
 from __future__ import annotations
 
 import builtins
-import time
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from types import TracebackType
@@ -18,12 +17,13 @@ from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
 from ...keys.identity import Identity
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.job import JobTime, Pick, State
-from ...schemas.naming import JobKey
+from ...schemas.naming import JobKey, format_id
 from ...schemas.refusal import Refused
 from ...schemas.spec import JobSpec
 from ..files.fetched import Fetched
 from ..files.options import Files, Paths, wanted
 from ..library import actions, filters
+from ..library.batches import Described, PlannedBatch, plan_batch
 from ..library.client import destination, query_by_name
 from ..library.events import make_filter
 from ..library.specs import Duration, JobOptions, Text, args_of, as_spec, make_id, seconds
@@ -36,6 +36,7 @@ from ..library.values.status import WorkerStatus, read_status, status_request
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS
 from .batch_run import AsyncBatchRun
 from .call_options import result_of, spec_and_id, takes_job_options
+from .completion import completed
 from .connection import AsyncConnection, Destination
 from .ends import Waiting
 from .events import AsyncEventStream
@@ -217,6 +218,36 @@ class AsyncClient:
         records = await start_jobs(self._session, wanted, ids, batch=batch, watch=watch, tail_lines=tail_lines)
         return [AsyncJob(self._session, record.key, args_of(job)) for record, job in zip(records, given, strict=True)]
 
+    async def batch(
+        self,
+        jobs: Described,
+        *,
+        id: bytes | str | None = None,  # noqa: A002 -- it is one
+        name: str | None = None,
+        parallel: int | None = None,
+        on_failure: str | None = None,
+        on_finish: JobSpec | Sequence[Text] | None = None,
+        values: Mapping[str, object] | None = None,
+        lines: bool = False,
+        watch: bool = True,
+    ) -> AsyncBatchRun:
+        """Submit a batch with one request, all of its jobs or none, and return its run; see `Client.batch`.
+
+        If this is cancelled, no job runs or all are stopped, unless you made the `id`.
+        """
+
+        def plan() -> PlannedBatch:
+            return plan_batch(
+                jobs, id=id, name=name, parallel=parallel, on_failure=on_failure, on_finish=on_finish, values=values, lines=lines
+            )
+
+        # A file may be large.
+        about, specs, args = await in_thread(plan)
+        records = await start_jobs(self._session, [*specs.values()], [*specs], batch=about, watch=watch, withdrawn=id is None)
+        run = await self.batch_run(format_id(about.id))
+        run.started = [AsyncJob(self._session, record.key, one) for record, one in zip(records, args, strict=True)]
+        return run
+
     async def rerun(
         self,
         jobs: Iterable[AsyncJob | JobInfo],
@@ -329,17 +360,8 @@ class AsyncClient:
 
         Raises TimeoutError if not all have ended within `timeout` from the first iteration.
         """
-        by_record = {job.record: job for job in jobs}
-        deadline = None if timeout is None else seconds(timeout) + time.monotonic()
-        await self.connection.open()
-        with Waiting(self._session.ends, by_record) as waiting:
-            while True:
-                # Not one time limit around all: it would end what the consumer does between two jobs.
-                async with timeout_of(None if deadline is None else max(0.0, deadline - time.monotonic())):
-                    record = await waiting.next()
-                if record is None:
-                    return
-                yield by_record[record]
+        async for job in completed(self._session, jobs, timeout):
+            yield job
 
     async def stop(
         self,

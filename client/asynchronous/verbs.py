@@ -46,10 +46,11 @@ async def start_jobs(
     watch: bool = True,
     tail_lines: int | None = None,
     feed: bool = False,
+    withdrawn: bool | None = None,
 ) -> list[Record]:
     """Start jobs, all or none, and return what is known about them; see `actions.start_request`.
 
-    If this is cancelled, no job runs or all are stopped, unless the caller made their `ids`.
+    If this is cancelled, no job runs or all are stopped, unless the caller made their `ids`; `withdrawn` says it if that does not.
     """
     await session.connection.open()
     await send_files(session.connection, wanted)
@@ -57,7 +58,7 @@ async def start_jobs(
     records = [session.known_jobs.record(JobKey(session.connection.owner, job_id)) for job_id in made]
     watch = watch and session.may_watch
     request = actions.start_request(wanted, made, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed)
-    await submitted(session, session.connection.ask(request), records, withdrawn=not ids)
+    await submitted(session, session.connection.ask(request), records, withdrawn=not ids if withdrawn is None else withdrawn)
     return records
 
 

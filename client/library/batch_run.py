@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+
 from ...schemas.generated import request_pb2
 from ..protocol.exchange import Exchange, Item
 from .actions import forgotten
+from .job import Job
 from .session import Session
 from .specs import Duration, deadline_in
 from .values.results import Forgotten
@@ -50,6 +54,8 @@ class BatchRun:
 
     def __init__(self, session: Session, info: RunInfo) -> None:
         self.info = info
+        # Its jobs, if this client has submitted them.
+        self.started: Sequence[Job] = ()
         self._session = session
 
     def __repr__(self) -> str:
@@ -81,6 +87,26 @@ class BatchRun:
             connection.forget(exchange)
         self.info = read_run(item)
         return self.info
+
+    def jobs(self) -> list[Job]:
+        """Return the jobs of the run that were not forgotten, oldest first, without its `on_finish`."""
+        if self.started:
+            return [*self.started]
+        wanted = request_pb2.List(all=True, batch=self.info.batch.id, owner=self.info.owner)
+        return [Job(self._session, info.key) for info in self._session.list_jobs(wanted) if not info.is_on_finish]
+
+    def as_completed(self, *, timeout: Duration | None = None) -> Iterator[Job]:
+        """Iterate over the jobs of the run in the order in which they end, after those that ended earlier; each job once.
+
+        Other calls may be made meanwhile. Raises TimeoutError if not all have ended within `timeout` from now.
+        """
+        return self._as_completed(deadline_in(timeout))
+
+    def _as_completed(self, deadline: float | None) -> Iterator[Job]:
+        jobs = {job.record: job for job in self.jobs()}
+        with closing(self._session.ends(jobs, deadline)) as ends:
+            for record in ends:
+                yield jobs[record]
 
     def stop(
         self, signal: int | None = None, grace: Duration | None = None, timeout: Duration | None = None, *, every_run: bool = False

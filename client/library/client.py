@@ -19,7 +19,7 @@ from ...keys.identity import Identity, load, load_or_make
 from ...keys.user_folders import identity_path
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.job import JobTime, Pick, State
-from ...schemas.naming import JobKey, new_id
+from ...schemas.naming import JobKey, format_id, new_id
 from ...schemas.refusal import Refused
 from ...schemas.spec import JobSpec
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS, Connection
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
     from ..files.fetched import Fetched
     from ..files.options import Files, Paths
     from .batch_run import BatchRun
+    from .batches import Described
     from .conditions import Awaiting
     from .events import EventStream
     from .retry import Retry
@@ -309,6 +310,42 @@ class Client:
         for job, spec in zip(jobs, given, strict=True):
             job.args = args_of(spec)
         return jobs
+
+    def batch(
+        self,
+        jobs: Described,
+        *,
+        id: bytes | str | None = None,  # noqa: A002 -- it is one
+        name: str | None = None,
+        parallel: int | None = None,
+        on_failure: str | None = None,
+        on_finish: JobSpec | Sequence[Text] | None = None,
+        values: Mapping[str, object] | None = None,
+        lines: bool = False,
+        watch: bool = True,
+    ) -> BatchRun:
+        """Submit a batch with one request, all of its jobs or none, and return its run.
+
+        `jobs`: the name of a batch file; a mapping with the tables of one; or the jobs: results of `jobwire.job_spec`, argvs, or mappings
+        with the keys of a table `[[job]]`. `id`: of the run, so that a repeated call starts nothing twice. `name`: of the batch.
+        `parallel`: at most so many of its jobs run at once, 0 for as many as there are slots. `on_failure`: what a job that fails does to
+        the others, `"continue"`, `"cancel-rest"` or `"stop-rest"`. `on_finish`: what is run once when all have ended, a result of
+        `job_spec` or an argv. None: as the file says. `values`: of placeholders in a file, as with `--set`. `lines`: the file has one
+        command per line. `watch`: as in `submit`.
+
+        Raises `Refused`: for a file, its message is about the first mistake and its notes (`__notes__`) about the others.
+        """
+        from .batches import plan_batch  # noqa: PLC0415 -- a command that runs a job need not wait for it
+
+        planned = plan_batch(
+            jobs, id=id, name=name, parallel=parallel, on_failure=on_failure, on_finish=on_finish, values=values, lines=lines
+        )
+        started = self._start([*planned.specs.values()], [*planned.specs], batch=planned.about, watch=watch, tail_lines=None)
+        for job, args in zip(started, planned.args, strict=True):
+            job.args = args
+        run = self.batch_run(format_id(planned.about.id))
+        run.started = started
+        return run
 
     def rerun(
         self,

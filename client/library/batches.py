@@ -1,0 +1,113 @@
+"""A batch as a program describes it: by a batch file, by the tables of one, or by its jobs. Knows no worker."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from ...schemas.job import OnFailure
+from ...schemas.naming import batch_job_id
+from ...schemas.refusal import Code, Refused
+from ...schemas.spec import JobSpec
+from .specs import Text, args_of, as_spec, make_id
+from .values.results import BatchInfo
+
+# A job that is described by the keys of a table `[[job]]`.
+JobTable = Mapping[str, Any]
+# The name of a batch file, all of its tables, or the jobs.
+Described = str | os.PathLike[str] | Mapping[str, Any] | Iterable[JobSpec | Sequence[Text] | JobTable]
+
+
+class PlannedBatch(NamedTuple):
+    """What is to be submitted: the run, its jobs by their ids, and the argv of each as it was given."""
+
+    about: BatchInfo
+    specs: Mapping[bytes, JobSpec]
+    args: Sequence[tuple[Text, ...]]
+
+
+def plan_batch(
+    jobs: Described,
+    *,
+    id: bytes | str | None,  # noqa: A002 -- it is one
+    name: str | None,
+    parallel: int | None,
+    on_failure: str | None,
+    on_finish: JobSpec | Sequence[Text] | None,
+    values: Mapping[str, object] | None,
+    lines: bool,
+) -> PlannedBatch:
+    """Return what is to be submitted for a call of `Client.batch`.
+
+    Raises `Refused(INVALID_ARGUMENT)`: its message is about the first mistake, its notes are about the others.
+    """
+    run = make_id(id)
+    about, specs, args = _read(jobs, run, {key: str(value) for key, value in (values or {}).items()}, lines=lines)
+    return PlannedBatch(
+        BatchInfo(
+            run,
+            about.name if name is None else name,
+            about.parallel if parallel is None else parallel,
+            about.on_failure if on_failure is None else _on_failure(on_failure),
+            about.on_finish if on_finish is None else as_spec(on_finish),
+        ),
+        specs,
+        args,
+    )
+
+
+def _read(jobs: Described, run: bytes, values: Mapping[str, str], *, lines: bool) -> tuple[BatchInfo, Mapping[bytes, JobSpec], list[Any]]:
+    if isinstance(jobs, str | os.PathLike | Mapping):
+        return _read_tables(jobs, run, values, lines=lines)
+    given = [*jobs]
+    if given and all(isinstance(job, Mapping) for job in given):
+        return _read_tables({"job": given}, run, values, lines=lines)
+    if values or lines:
+        raise Refused(Code.INVALID_ARGUMENT, "values= and lines= are for a batch file, or its tables", "leave them out")
+    specs: dict[bytes, JobSpec] = {}
+    seen: Counter[str] = Counter()
+    for job in given:
+        if isinstance(job, Mapping):
+            raise TypeError("the jobs are all tables, or none of them is")
+        spec = as_spec(job)
+        specs[batch_job_id(run, spec.name, seen[spec.name])] = spec
+        seen[spec.name] += 1
+    return BatchInfo(run), specs, [args_of(job) for job in given if not isinstance(job, Mapping)]
+
+
+def _read_tables(
+    said: str | os.PathLike[str] | Mapping[str, Any], run: bytes, values: Mapping[str, str], *, lines: bool
+) -> tuple[BatchInfo, Mapping[bytes, JobSpec], list[Any]]:
+    from ..batch.batch_file import LARGEST_FILE, read_batch  # noqa: PLC0415 -- few programs have batch files
+    from ..batch.job_options import Surroundings  # noqa: PLC0415 -- as above
+    from ..batch.python_form import read_tables  # noqa: PLC0415 -- as above
+    from ..batch.reading import read_whole  # noqa: PLC0415 -- as above
+
+    if isinstance(said, Mapping):
+        if lines:
+            raise Refused(Code.INVALID_ARGUMENT, "lines= is for a file with one command per line", "leave it out")
+        batch = read_tables(said, Surroundings(Path.cwd(), read_files={}), values)
+    else:
+        path = Path(said).absolute()
+        try:
+            text = read_whole(os.fsencode(path), LARGEST_FILE)
+        except (OSError, ValueError) as error:
+            why = getattr(error, "strerror", None) or error
+            raise Refused(Code.INVALID_ARGUMENT, f"the batch file {os.fspath(said)} cannot be read: {why}") from None
+        batch = read_batch(text, os.fspath(said), Surroundings(path.parent, read_files={}), lines=lines, values=values)
+    specs = batch.specs(run)
+    about = BatchInfo(run, batch.name, batch.parallel, batch.on_failure, batch.on_finish)
+    return about, specs, [args_of(spec) for spec in specs.values()]
+
+
+def _on_failure(said: str) -> OnFailure:
+    from ..batch.option_values import ON_FAILURE  # noqa: PLC0415 -- as above
+
+    if said not in ON_FAILURE:
+        raise Refused(
+            Code.INVALID_ARGUMENT, f"{said!r} is nothing that a batch does when a job fails", f"use one of {', '.join(ON_FAILURE)}"
+        )
+    return ON_FAILURE[said]
