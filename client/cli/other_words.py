@@ -46,7 +46,7 @@ COMMANDS = {
     "jobwire rm": _DROP,
     "jobwire runs": "it is called jobwire list --runs",
     "jobwire sacct": "it is called jobwire list -a",
-    "jobwire sbatch": "it is called jobwire submit, or jobwire batch for many jobs",
+    "jobwire sbatch": "it is called jobwire submit, or jobwire batch for many jobs; jobwire convert reads #SBATCH lines",
     "jobwire scancel": "it is called jobwire stop",
     "jobwire scontrol": "jobwire show shows a job; jobwire hold, release and set change one",
     "jobwire sinfo": "it is called jobwire status",

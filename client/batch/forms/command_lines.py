@@ -24,6 +24,9 @@ def read_commands(text: str, mistakes: Mistakes, warnings: list[str]) -> Found:
     if kind := _OTHER_FORM.match(text):
         at = Place(text.count("\n", 0, kind.start(1)) + 1)
         raise mistakes.refusal(at, f"this is not a command: the file is {'JSON' if kind['json'] else 'TOML'}", "leave --lines out")
+    if text.startswith("#!"):
+        what = "each line of this script is a job by itself; to run it as one: jobwire submit --script FILE"
+        warnings.append(f"{mistakes.file}, line 1: {what}")
     jobs: list[JobTable | None] = []
     numbers: list[int] = []
     # Not splitlines(): that also splits at characters that may be part of a string.

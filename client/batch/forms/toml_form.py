@@ -11,6 +11,11 @@ from .conversion import Found, convert_file
 from .counting import check_count
 from .toml_lines import Place, Places
 
+# For what is no batch file, by whether it is a script.
+_HINTS = {
+    False: "for one command per line use: batch --lines FILE",
+    True: "to run a script as one job: jobwire submit --script FILE; for one with lines #SBATCH: jobwire convert FILE",
+}
 _JOB_HEADER = re.compile(r"^[ \t]*\[\[", re.MULTILINE)
 
 
@@ -26,7 +31,7 @@ def read_toml(text: str, mistakes: Mistakes) -> Found:
     except RecursionError:
         raise mistakes.refusal(Place(1), "this is nested too deeply") from None
     except toml_text.NotTomlError as error:
-        hint = "" if _JOB_HEADER.search(text) else "for one command per line use: batch --lines FILE"
+        hint = "" if _JOB_HEADER.search(text) else _HINTS[text.startswith("#!")]
         if error.reason == toml_text.twice("job", is_table=True):
             hint = "write [[job]] for each"
         raise mistakes.refusal(Place(error.line), f"this is not TOML: {error.reason}", hint) from None

@@ -341,6 +341,7 @@ def test_a_key_of_very_many_parts_is_refused_before_it_is_parsed() -> None:
 
 def test_for_a_file_of_commands_the_message_says_how_to_read_it() -> None:
     assert refusal(b"echo hi\n").endswith("; for one command per line use: batch --lines FILE")
+    assert refusal(b"#!/bin/sh\n#SBATCH -c 2\necho hi\n").endswith("for one with lines #SBATCH: jobwire convert FILE")
     assert "--lines" not in refusal(WHOLE + b"x")
 
 
