@@ -16,6 +16,11 @@ from ..desk.job import Job
 from ..engine import Engine, Terminal
 from .pushed_stream import PushedStream
 
+# How long after a key its client is told that it has arrived: later than what is shown for it, which somebody waits for.
+_TELL_SECONDS = 0.02
+# Once so much was typed since it was told, it is told at once.
+_TELL_BYTES = LARGEST_TYPED // 2
+
 
 class TypingStream(PushedStream):
     """Types at one terminal."""
@@ -29,9 +34,12 @@ class TypingStream(PushedStream):
         refuse: Callable[[Refused], None],
         expel: Callable[[Refused], None],
         ended: Callable[[], None],
+        call_later: Callable[[float, Callable[[], None]], object],
     ) -> None:
         super().__init__(request_id, "what is typed", send=send, refuse=refuse, expel=expel, ended=ended)
         self._engine = engine
+        self._call_later = call_later
+        self._is_about_to_tell = False
         self._terminal: Terminal | None = None
         self._is_open = False
         # The sizes that the terminal gets once it is open: two, so that programs notice the change.
@@ -67,7 +75,7 @@ class TypingStream(PushedStream):
             self._sizes = [*self._sizes[-1:], size]
 
     def advance(self) -> None:
-        """Type what waits, as far as the terminal takes it, and tell the client so."""
+        """Type what waits, as far as the terminal takes it, and tell the client so, now or soon."""
         if self._closed or self._terminal is None:
             return
         if not self._is_open:
@@ -77,9 +85,12 @@ class TypingStream(PushedStream):
         typed = self._terminal.type(bytes(self._waiting)) if self._waiting else 0
         del self._waiting[:typed]
         self._typed += typed
-        limit = self._typed + LARGEST_TYPED
-        if limit > self._limit:
-            self._allow(self._typed, limit)
+        untold = self._typed + LARGEST_TYPED - self._limit
+        if untold >= _TELL_BYTES:
+            self._tell()
+        elif untold and not self._is_about_to_tell:
+            self._is_about_to_tell = True
+            self._call_later(_TELL_SECONDS, self._tell_now)
 
     def over(self, why: str) -> None:
         """Tell the client that nothing more is typed, and why."""
@@ -90,6 +101,16 @@ class TypingStream(PushedStream):
 
     def taken(self) -> None:
         """Ignore that: others may type too."""
+
+    def _tell_now(self) -> None:
+        self._is_about_to_tell = False
+        if not self._closed:
+            self._tell()
+
+    def _tell(self) -> None:
+        limit = self._typed + LARGEST_TYPED
+        if limit > self._limit:
+            self._allow(self._typed, limit)
 
     def _reached(self) -> int:
         return self._typed + len(self._waiting)

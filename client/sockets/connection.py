@@ -235,17 +235,24 @@ class Connection:
         return self._guard
 
     def _pump(self, deadline: float | None, wake_fds: Sequence[int]) -> bool:
-        woken = False
+        is_due, woken = self._traffic.is_stirred, False
         while True:
             now = time.monotonic()
-            came = self._traffic.turn(now)
-            moved = self._tell()
-            if came or woken or (deadline is not None and now >= deadline):
-                return came
+            is_late = deadline is not None and now >= deadline
+            # Not before each wait and after it, because whoever types waits for both.
+            if is_due or is_late:
+                came = self._traffic.turn(now)
+                moved = self._tell()
+                if came or woken or is_late:
+                    return came
+                if moved:
+                    continue
             if not (self._traffic.waits or wake_fds or deadline is not None):
                 raise RuntimeError("there is nothing to wait for")
-            if not moved:
-                woken = self._wait(deadline, wake_fds)
+            came_here, woken = self._wait(deadline, wake_fds)
+            if woken and not came_here:
+                return False
+            is_due = True
 
     def _tell(self) -> bool:
         """Report what happened to the connection and revive a lost one, which may both take long. Return whether the endpoint changed."""
@@ -268,16 +275,16 @@ class Connection:
         conversation = self._traffic.conversation
         return self.onlooker.look(Wait(self.endpoint, conversation.greeted, conversation.unanswered, self.purpose()))
 
-    def _wait(self, deadline: float | None, wake_fds: Sequence[int]) -> bool:
-        """Wait until something may have changed, and return whether a wake fd is readable."""
+    def _wait(self, deadline: float | None, wake_fds: Sequence[int]) -> tuple[bool, bool]:
+        """Wait until something may have changed. Return whether that may be on a socket, and whether a wake fd is readable."""
         times = [at for at in (deadline, self._traffic.due_at(), self._shown()) if at is not None]
         watched = self._traffic.waited_on()
         milliseconds = max(0, math.ceil(min(min(times) - time.monotonic(), _LONGEST_WAIT_SECONDS) * 1000)) if times else -1
         signals = self._guard.begin_wait()
         awake = zmq.zmq_poll([*watched, *((fd, zmq.POLLIN) for fd in (*wake_fds, *signals))], milliseconds)
-        readable_fds = {what for what, _ in awake if isinstance(what, int)}
         self._guard.end_wait()
-        return not readable_fds.isdisjoint(wake_fds)
+        woken = sum(what in wake_fds for what, _ in awake)
+        return len(awake) > woken, woken > 0
 
 
 def _close(context: Context, guard: SignalGuard, process: int) -> None:

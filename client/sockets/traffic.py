@@ -51,6 +51,8 @@ class Traffic:
         requests, news = (MonitoredSocket(kind, server_key, identity, connect_timeout, private=private) for kind in (zmq.DEALER, zmq.SUB))
         self.requests = RequestSocket(self.conversation, requests, context, Retreat(share=os.getpid() % 64 / 63))
         self.events = EventSocket(self.conversation, news, context)
+        # Whether something was done for which a turn is due.
+        self._stirred = True
         # What freed readers were reading; any thread may append to it at any time.
         self._dropped: deque[Exchange | Subscription] = deque()
 
@@ -63,6 +65,7 @@ class Traffic:
 
     def ask(self, request: request_pb2.Request, now: float) -> Exchange:
         """Begin an exchange; see `Connection.ask`."""
+        self._stirred = True
         exchange = self.conversation.ask(request)
         self.requests.open(self.endpoint, now)
         return exchange
@@ -81,16 +84,19 @@ class Traffic:
 
     def forget(self, exchange: Exchange) -> None:
         """Stop an exchange; a stream is cancelled at the worker."""
+        self._stirred = True
         self.conversation.forget(exchange)
 
     def subscribe(self, subscription: Subscription, now: float) -> None:
         """Handle a subscription from now on."""
+        self._stirred = True
         self.events.add(subscription, now)
         self.requests.open(self.endpoint, now)
         self.events.turn(now)
 
     def unsubscribe(self, subscription: Subscription) -> None:
         """End a subscription, here and at the worker."""
+        self._stirred = True
         self.events.remove(subscription)
 
     def belongs_to(self, what: Exchange | Subscription, reader: object) -> None:
@@ -104,6 +110,7 @@ class Traffic:
 
         `happened` is called with each exchange that has something new to take, or has ended.
         """
+        self._stirred = False
         came = self._sort(self.requests.receive(), happened)
         self.requests.back_off(now)
         # While messages come there is a connection: its monitor is looked at when none does.
@@ -142,14 +149,21 @@ class Traffic:
             return False
         self.endpoint = endpoint
         self.requests.monitored.close()
+        self._stirred = True
         return True
 
     def repair(self) -> None:
         """Start over on a new connection, as after a loss: the last call was interrupted halfway."""
+        self._stirred = True
         self.requests.repair()
         self.events.repair()
 
     # --- when to call it
+
+    @property
+    def is_stirred(self) -> bool:
+        """Whether `turn` is to be called before the next wait: more was done since the last one than to take and to feed."""
+        return self._stirred or len(self._dropped) > 0
 
     def due_at(self) -> float | None:
         """Return when `turn` has something to do even if nothing comes."""

@@ -101,6 +101,7 @@ def _type(call: Call, job: Job, watchers: Watchers, engine: Engine) -> None:
         refuse=call.refuse,
         expel=lambda refused: call.peer.outlet.expel(call.peer, call.request.id, refused, "typed more than it may"),
         ended=ended,
+        call_later=call.turns.call_later,
     )
     call.open_stream(stream)
     watchers.watch(job, stream)

@@ -83,12 +83,17 @@ class Attendance:
         return [Copy(self._job.stdout, Outlet(STDOUT)), Copy(self._job.stderr, Outlet(STDERR))]
 
     def _copy(self, copies: list[Copy], readers: Readers, signals: Signals | None) -> None:
+        self._feed()
         while self._job.exit_status is None or not all(copy.is_done for copy in copies):
             for number in signals.take() if signals else b"":
                 self._heed(number)
             try:
-                self._feed()
                 self._step(copies, readers, [signals.fd] if signals else [])
+                # Before everything else that follows a wait: somebody may be typing, and waiting to see it. In this order, because a
+                # terminal is prepared for the output of a job once that has started.
+                self._feed()
+                for copy in copies:
+                    copy.advance()
             except ReaderGone:
                 if signals is None:
                     raise
@@ -102,7 +107,7 @@ class Attendance:
                 self._give_up(copies, exit_status.OWN_FAILURE)
             self._hear_answers()
             self._tell_of_waiting()
-            if all(copy.is_done for copy in copies) and not self._job.record.is_watched:
+            if not self._job.record.is_watched and all(copy.is_done for copy in copies):
                 # The watch was refused after a lost connection, for example because the roster has changed. Its log has ended,
                 # so the job has ended or is about to.
                 self._job.wait()

@@ -35,6 +35,12 @@ class Keyboard:
         self._watch = DetachWatch(detach_keys)
         self._exchange: Exchange = connection.ask(request_pb2.Request(feed=request_pb2.Feed(key=key_to_wire(key))))
         connection.belongs_to(self._exchange, self)
+        keystrokes = self._exchange.feeding
+        if not isinstance(keystrokes, Keystrokes):
+            raise TypeError("this exchange does not type at a terminal")
+        self._keystrokes = keystrokes
+        self._readable = select.poll()
+        self._readable.register(fd, select.POLLIN)
         if redraws:
             self._keystrokes.redraw()
 
@@ -60,7 +66,7 @@ class Keyboard:
         """
         self._pass_on(self._watch.overdue(time.monotonic()))
         room = self._keystrokes.room
-        if room <= 0 or not _is_readable(self._fd):
+        if room <= 0 or not self._readable.poll(0):
             return
         try:
             typed = os.read(self._fd, room)
@@ -106,16 +112,3 @@ class Keyboard:
     def close(self) -> None:
         """Type nothing any more."""
         self._connection.forget(self._exchange)
-
-    @property
-    def _keystrokes(self) -> Keystrokes:
-        keystrokes = self._exchange.feeding
-        if not isinstance(keystrokes, Keystrokes):
-            raise TypeError("this exchange does not type at a terminal")
-        return keystrokes
-
-
-def _is_readable(fd: int) -> bool:
-    poll = select.poll()
-    poll.register(fd, select.POLLIN)
-    return bool(poll.poll(0))

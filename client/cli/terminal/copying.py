@@ -53,7 +53,7 @@ class Copy:
         self._upto = self._written
 
     def _take(self) -> bool:
-        if self.is_done:
+        if self._upto is not None and self._written >= self._upto:
             return False
         data = self.output.take()
         if data is None:

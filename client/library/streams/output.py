@@ -132,6 +132,9 @@ class JobOutput(FetchedOutput):
 
     def take(self) -> bytes | memoryview | None:
         """Return what has arrived, without waiting; None if that is nothing."""
+        exchange = self._exchange
+        if not (exchange.items or self._buffer or exchange.ended or self.closed):
+            return None
         if self._buffer:
             data: bytes | memoryview | None = bytes(self._buffer)
             self._buffer.clear()

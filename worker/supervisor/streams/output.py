@@ -85,7 +85,7 @@ class Output:
         self._stdout.begin()
         self._stderr.begin()
         if self._terminal is not None:
-            self._terminal.begin()
+            self._terminal.begin(self._stdout.move)
         if self.is_exceeded:
             # It was being ended for that when the earlier supervisor died.
             self.output_exceeded()

@@ -176,6 +176,11 @@ class Pump:
         self._pipe = -1
         self._owner.output_closed()
 
+    def move(self) -> None:
+        """Move bytes of one turn, unless it waits for disk space."""
+        if self._pipe >= 0 and self._retry is None:
+            self._move()
+
     def _ready(self, _events: int) -> None:
         self._move()
 

@@ -20,7 +20,7 @@ import os
 import select
 import struct
 import termios
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ...state.folders import STREAMS
 from ..loop import Loop
@@ -42,13 +42,14 @@ class Terminal:
     `peer` is a descriptor of the slave, -1 if it cannot be opened.
     """
 
-    __slots__ = ("_blocked", "_loop", "_splices", "_write_end", "master", "peer")
+    __slots__ = ("_blocked", "_loop", "_pump", "_splices", "_write_end", "master", "peer")
 
     def __init__(self, loop: Loop, master: int, peer: int, write_end: int) -> None:
         self._loop = loop
         self.master = master
         self.peer = peer
         self._write_end = write_end
+        self._pump: Callable[[], object] = _nothing
         self._blocked = False
         self._splices = True
 
@@ -57,26 +58,20 @@ class Terminal:
         """Whether the job may still have it."""
         return self.master >= 0
 
-    def begin(self) -> None:
-        """Move output from now on."""
+    def begin(self, pump: Callable[[], object]) -> None:
+        """Move output from now on, and call `pump` for it: the loop would notice the pipe too, but somebody waits for the echo of a key."""
+        self._pump = pump
         self._watch()
 
     def fill(self) -> bool:
         """Move what was written to the terminal into the pipe; return False if that was all, and True if the pipe is full."""
         while self.is_open:
-            # The job has the same master, and can change that.
-            os.set_blocking(self.master, False)
             try:
                 if not self._move():
                     return False
             except BlockingIOError:
                 # Of either of them.
                 return self._is_full()
-            except OSError:
-                # EIO: the terminal hung up when its session ended, or no process has the slave open. The job may still be there, so the
-                # master is not closed. Without this, epoll would report that again and again.
-                self._loop.unwatch(self.master)
-                return False
         return False
 
     def close(self) -> None:
@@ -91,7 +86,13 @@ class Terminal:
             self.master = self._write_end = self.peer = -1
 
     def _ready(self, _events: int) -> None:
-        blocked = self.fill()
+        try:
+            # Once: if there is more, epoll says so again.
+            if self._move():
+                self._pump()
+            blocked = False
+        except BlockingIOError:
+            blocked = self._is_full()
         if self.is_open and blocked != self._blocked:
             self._blocked = blocked
             self._watch()
@@ -105,6 +106,20 @@ class Terminal:
             self._loop.watch(self.master, select.EPOLLIN, self._ready)
 
     def _move(self) -> int:
+        """Move what fits into the pipe and return its size; 0 if there can be none now. Raises BlockingIOError of either of them."""
+        # The job has the same master, and can change that.
+        os.set_blocking(self.master, False)
+        try:
+            return self._splice()
+        except BlockingIOError:
+            raise
+        except OSError:
+            # EIO: the terminal hung up when its session ended, or no process has the slave open. The job may still be there, so the
+            # master is not closed. Without this, epoll would report that again and again.
+            self._loop.unwatch(self.master)
+            return 0
+
+    def _splice(self) -> int:
         if self._splices:
             try:
                 return os.splice(self.master, self._write_end, _MOST_A_TURN, flags=os.SPLICE_F_NONBLOCK)
@@ -122,6 +137,10 @@ class Terminal:
         poll = select.poll()
         poll.register(self._write_end, select.POLLOUT)
         return not poll.poll(0)
+
+
+def _nothing() -> None:
+    """Do nothing."""
 
 
 def create(loop: Loop, rows: int, columns: int) -> tuple[Terminal, tuple[int, int]]:

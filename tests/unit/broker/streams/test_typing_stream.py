@@ -1,3 +1,4 @@
+from collections.abc import Callable
 from typing import Any, cast
 
 import pytest
@@ -48,6 +49,7 @@ class House:
         self.expelled: list[Refused] = []
         self.ends = 0
         self.is_there = True
+        self.later: list[Callable[[], None]] = []
         self.stream = TypingStream(
             7,
             cast("Engine", self.terminal),
@@ -55,6 +57,7 @@ class House:
             refuse=self.refused.append,
             expel=self.expelled.append,
             ended=self._end,
+            call_later=self._call_later,
         )
 
     def _send(self, reply: request_pb2.Reply, bulk: bytes | None) -> bool:
@@ -62,6 +65,16 @@ class House:
         assert reply.request_id == 7
         self.sent.append(reply)
         return self.is_there
+
+    def _call_later(self, seconds: float, callback: Callable[[], None]) -> None:
+        assert seconds > 0
+        self.later.append(callback)
+
+    def wait(self) -> None:
+        """Let the moment pass after which the client is told."""
+        due, self.later = self.later, []
+        for callback in due:
+            callback()
 
     def _end(self) -> None:
         self.ends += 1
@@ -102,7 +115,28 @@ def test_what_is_typed_reaches_the_terminal_and_is_acknowledged(house: House) ->
     house.push(0, b"ab")
     house.push(2, b"c")
     assert house.terminal.typed == b"abc"
-    assert house.windows() == [(0, LARGEST_TYPED), (2, 2 + LARGEST_TYPED), (3, 3 + LARGEST_TYPED)]
+    assert house.windows() == [(0, LARGEST_TYPED)]
+    house.wait()
+    assert house.windows() == [(0, LARGEST_TYPED), (3, 3 + LARGEST_TYPED)]
+    house.push(3, b"d")
+    house.wait()
+    assert house.windows()[-1] == (4, 4 + LARGEST_TYPED)
+
+
+def test_what_is_pasted_is_acknowledged_at_once(house: House) -> None:
+    half = LARGEST_TYPED // 2
+    house.push(0, b"x")
+    house.push(1, b"x" * half)
+    assert house.windows() == [(0, LARGEST_TYPED), (half + 1, half + 1 + LARGEST_TYPED)]
+    house.wait()
+    assert len(house.windows()) == 2
+
+
+def test_nothing_is_acknowledged_after_the_end(house: House) -> None:
+    house.push(0, b"x")
+    house.stream.over("the job has ended")
+    house.wait()
+    assert [reply.WhichOneof("content") for reply in house.sent] == ["window", "feed_end"]
 
 
 def test_bytes_that_arrived_already_are_ignored_and_a_gap_is_refused(house: House) -> None:
@@ -118,6 +152,7 @@ def test_bytes_that_arrived_already_are_ignored_and_a_gap_is_refused(house: Hous
 def test_a_terminal_that_is_full_stops_its_typist(house: House) -> None:
     house.terminal.room = 2
     house.push(0, b"abcdef")
+    house.wait()
     assert house.windows()[-1] == (2, 2 + LARGEST_TYPED)
     house.push(6, b"x" * (LARGEST_TYPED - 4))
     assert not house.expelled
@@ -157,6 +192,7 @@ def test_it_ends_with_the_job_once(house: House) -> None:
 def test_it_ends_if_the_client_is_gone(house: House) -> None:
     house.is_there = False
     house.push(0, b"a")
+    house.wait()
     assert (house.ends, house.terminal.is_closed) == (1, True)
 
 

@@ -17,7 +17,7 @@ from jobwire.worker.supervisor.streams.terminal import Terminal
 def made() -> Iterator[tuple[Terminal, int]]:
     """Return a terminal, and the read end of its pipe."""
     terminal, (_, read_end) = terminals.create(Loop(), 24, 80)
-    terminal.begin()
+    terminal.begin(lambda: None)
     yield terminal, read_end
     terminal.close()
     os.close(read_end)
@@ -65,3 +65,20 @@ def test_a_terminal_that_nobody_has_any_more_is_left_alone(made: tuple[Terminal,
     terminal.peer = -1
     assert terminal.fill() is False
     assert terminal.is_open
+
+
+def test_what_is_shown_is_pumped_in_the_same_turn() -> None:
+    loop = Loop()
+    terminal, (_, read_end) = terminals.create(loop, 24, 80)
+    pumped = []
+
+    def pump() -> None:
+        pumped.append(os.read(read_end, 100))
+        loop.end()
+
+    terminal.begin(pump)
+    os.write(terminal.peer, b"x")
+    loop.run()
+    terminal.close()
+    os.close(read_end)
+    assert pumped == [b"x"]
