@@ -21,6 +21,7 @@ from ..broker.daemon import Daemon, Settings
 from ..broker.retention.limits import Keep
 from ..broker.sockets.binding import CannotListen
 from ..keys.identity import Identity, load_or_make
+from ..keys.malloc import reuse_buffers
 from ..schemas.clock import boot_id
 from ..schemas.endpoint import hidden_loopback, host_of, is_loopback
 from ..schemas.refusal import Code, Refused
@@ -28,7 +29,6 @@ from . import constraints, orphans, reload
 from .description import Description, last_boot_id
 from .early_signals import hold_signals_back, let_signals_in
 from .engine.engine import LocalEngine
-from .malloc import reuse_buffers
 from .priority import answer_first
 from .reload import Reloads, Resumed
 from .settings import WorkerSettings

@@ -11,6 +11,9 @@ from ...library.streams.output import JobOutput
 from .outlet import Outlet
 from .streams import Readers
 
+# After so much of a log, the memory for its pieces is worth keeping: to arrange that takes some milliseconds.
+_LONG_BYTES = 8 * 1024 * 1024
+
 
 class Copy:
     """One log that is copied to one descriptor, up to a position or, if that is None, to its end."""
@@ -20,6 +23,7 @@ class Copy:
         self.outlet = outlet
         self._upto = upto
         self._written = output.position
+        self._long_from = output.position + _LONG_BYTES
         self._waiting: memoryview = memoryview(b"")
 
     @property
@@ -44,6 +48,10 @@ class Copy:
                 break
             self._written += count
             self._waiting = self._waiting[count:]
+        if before < self._long_from <= self._written:
+            from ....keys.malloc import reuse_buffers  # noqa: PLC0415 -- see above
+
+            reuse_buffers()
         return self._written > before
 
     def drop(self) -> None:
