@@ -621,6 +621,20 @@ def test_a_second_thread_is_told_to_use_its_own(connection: Connection, daemon: 
     os.close(write)
 
 
+def test_a_descriptor_that_is_always_readable_keeps_no_answer_waiting(connection: Connection) -> None:
+    read, write = os.pipe()
+    os.write(write, b"!")
+    exchange = connection.ask(listing())
+
+    until = soon()
+    while not exchange.items and time.monotonic() < until:
+        connection.pump(until, [read])
+
+    assert connection.take(exchange) is not None
+    os.close(read)
+    os.close(write)
+
+
 def test_a_closed_connection_says_so(connection: Connection) -> None:
     connection.close()
 
