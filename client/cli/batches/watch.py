@@ -5,7 +5,7 @@ Ctrl-C ends only the command; the jobs continue.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from ....schemas.frames import LARGEST_MESSAGE
 from ....schemas.generated import job_pb2, request_pb2
@@ -70,9 +70,8 @@ def submit_run(
     _send_files(connected, plan, run)
     request = start_request([*plan.wanted.values()], [*plan.wanted], batch=plan.about, watch=wait, tail_lines=TAIL_LINES)
     if wait:
-        if not quiet:
-            say(f"run {run}: {count}{repeated}")
-        return _watch(connected, request, plan, context, known, quiet=quiet)
+        heading = "" if quiet else f"run {run}: {count}{repeated}"
+        return _watch(connected, request, plan, context, known, quiet=quiet, heading=heading)
     try:
         connected.connection.call(request)
     except KeyboardInterrupt:
@@ -97,7 +96,14 @@ def _send_files(connected: Client, plan: Plan, run: str) -> None:
 
 
 def _watch(
-    connected: Client, request: request_pb2.Request, plan: Plan, context: str | None, known: Sequence[JobInfo], *, quiet: bool
+    connected: Client,
+    request: request_pb2.Request,
+    plan: Plan,
+    context: str | None,
+    known: Sequence[JobInfo],
+    *,
+    quiet: bool,
+    heading: str,
 ) -> int:
     run = format_id(plan.about.id)
     exchange = connected.connection.ask(request)
@@ -108,7 +114,7 @@ def _watch(
         for info in (one for one in known if one.state in _HAVE_PROCESS and one.key.id in plan.specs):
             progress.runs(info.key.id, title_of(info.spec), info.lasted_us)
         try:
-            while (answer := _next(connected, exchange, progress, retries)) is not None:
+            for answer in _answers(connected, exchange, progress, retries, heading):
                 is_submitted = True
                 failed_now = _tell_all(progress, answer, plan)
                 failures += len(failed_now)
@@ -135,6 +141,15 @@ def _watch(
         which = "the job" if len(plan.specs) == 1 else f"{failures} of {how_many_jobs(len(plan.specs))}"
         say(f"{which} failed; jobwire show {run} shows why, jobwire batch --retry-failed {run} runs what failed again")
     return exit_status.REFUSED if failures else exit_status.DONE
+
+
+def _answers(connected: Client, exchange: Exchange, progress: Progress, retries: Retries, heading: str) -> Iterator[Item]:
+    """Iterate over all answers; the heading is said with the first, because a run that is refused has none."""
+    while (answer := _next(connected, exchange, progress, retries)) is not None:
+        if heading:
+            say(heading)
+        heading = ""
+        yield answer
 
 
 def _next(connected: Client, exchange: Exchange, progress: Progress, retries: Retries) -> Item | None:

@@ -64,6 +64,10 @@ def add(
     if batch is not None:
         how = f"let the job submit it: jobwire schedule add {schedule} --cron ... -- jobwire batch --no-wait FILE"
         raise BadInput(f"--batch is not available yet; {how}")
+    if not command and not wishes.script:
+        # Without a NAME, the program is taken for it.
+        how = "jobwire schedule add NAME --cron '30 2 * * *' -- COMMAND"
+        raise BadInput(f"missing argument 'COMMAND [ARG]...': {schedule!r} is taken for the name of the schedule; write it like {how}")
     if cron is None:
         raise BadInput("missing option --cron, when to start the job: --cron '30 2 * * *' for half past two at night, or --cron @hourly")
     if wishes.at is not None:

@@ -440,3 +440,8 @@ def test_a_command_whose_reader_is_gone_exits_quietly_with_141() -> None:
 def test_a_schedule_takes_no_option_that_it_would_ignore(option: str, instead: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert command_line(["schedule", "add", "nightly", "--cron", "@daily", option, "--", "true"]) == 2
     assert instead in capsys.readouterr().err
+
+
+def test_a_schedule_without_a_name_is_told_so(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line(["schedule", "add", "--cron", "@daily", "--", "true"]) == 2
+    assert "'true' is taken for the name of the schedule" in capsys.readouterr().err

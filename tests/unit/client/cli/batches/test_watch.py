@@ -12,6 +12,7 @@ from jobwire.client.library.client import Client
 from jobwire.client.library.values.results import BatchInfo
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.naming import format_id
+from jobwire.schemas.refusal import Code, Refused
 from jobwire.schemas.spec import JobSpec
 
 ID = b"i" * 16
@@ -48,3 +49,18 @@ def test_ctrl_c_before_a_run_is_acknowledged_names_its_id(
             submit_run(client, Plan(BatchInfo(ID), {ID: spec}, {ID: spec}), [], wait=wait)
         assert ended.value.status == 130
         assert f"run it again with --id {format_id(ID)}: no job starts twice" in capsys.readouterr().err
+
+
+def test_a_run_that_is_refused_is_not_announced(
+    client: Client, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def refuse(*_: object) -> None:
+        raise Refused(Code.RESOURCE_EXHAUSTED, "too many jobs wait")
+
+    spec = JobSpec((b"echo",), name="one")
+    assert submit_run(client, Plan(BatchInfo(ID), {ID: spec}, {ID: spec}), [], wait=True) == 0
+    assert capsys.readouterr().err.count(f"run {format_id(ID)}: 1 job\n") == 1
+    monkeypatch.setattr(client.connection, "next", refuse)
+    with pytest.raises(Refused):
+        submit_run(client, Plan(BatchInfo(ID), {ID: spec}, {ID: spec}), [], wait=True)
+    assert "run " not in capsys.readouterr().err
