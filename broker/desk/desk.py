@@ -339,6 +339,7 @@ class Desk:
         job = self._state.live.get(key.job)
         # After a failed attempt another one may follow, and the job goes on.
         if job is not None and job.attempt.key == key and job.following is None:
+            self._store.let_commit()
             self._watchers.prepare(job)
 
     def _ring(self) -> None:

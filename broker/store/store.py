@@ -34,6 +34,7 @@ Row = tuple[Any, ...]
 _log = logging.getLogger(__name__)
 
 _RETRY_SECONDS = 1.0
+_HAND_OVER_SECONDS = 0.001
 # Somebody waits for the result of these; all other writes are tried until they succeed.
 _REFUSABLE = (AddJobs, DropJobs, AddSchedule)
 
@@ -87,6 +88,8 @@ class Store:
         self.head = self._rows.next_seq - 1
         self._ballast = Ballast(path.with_name("ballast"))
         self._commits: queue.SimpleQueue[Sequence[_Submitted] | None] = queue.SimpleQueue()
+        # Locked from when the thread is told to commit until it begins.
+        self._hand_over = threading.Lock()
         # Why the last commit failed, if it did; read when the thread has written to this descriptor, which costs the loop less than
         # `call_soon_threadsafe`.
         self._failed: sqlite3.Error | None = None
@@ -122,6 +125,11 @@ class Store:
         if not self._committing and self._retry is None:
             self._begin()
 
+    def let_commit(self) -> None:
+        """Return when the thread has begun with the commit that it was told, for which it needs the lock of the interpreter."""
+        if self._hand_over.acquire(timeout=_HAND_OVER_SECONDS):
+            self._hand_over.release()
+
     def read(self, sql: str, parameters: Sequence[object] = ()) -> list[Row]:
         """Return all rows of one query, so that no read transaction stays open and the WAL can be checkpointed."""
         try:
@@ -145,6 +153,7 @@ class Store:
             if fault_points.ARMED:
                 fault_points.reach("in-group-commit")
             self._committing = group
+            self._hand_over.acquire(blocking=False)
             self._commits.put(group)
 
     def _apply(self, group: Sequence[_Submitted]) -> None:
@@ -158,6 +167,8 @@ class Store:
     def _commit_in_thread(self) -> None:
         """Run on the thread: wait for the disk, and nothing else."""
         while self._commits.get() is not None:
+            if self._hand_over.locked():
+                self._hand_over.release()
             self._failed = None
             try:
                 self._writes.execute("COMMIT")

@@ -114,6 +114,18 @@ async def test_reads_leave_no_transaction_open(house: House) -> None:
     house.engine.expect(("start", attempt(1)))
 
 
+async def test_a_commit_has_begun_when_it_was_let(house: House) -> None:
+    house.store.let_commit()
+    done: list[object] = []
+    house.desk.accept(b"o" * 32, [asked(1)], None, b"", done.append)
+    house.store.let_commit()
+    assert not house.store._hand_over.locked()
+    assert not done
+    await house.durable()
+    assert done
+    house.engine.effects.clear()
+
+
 async def test_the_next_transaction_has_begun_when_nothing_is_under_way(house: House) -> None:
     await house.accept(asked(1))
     await house.durable()
