@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 
 from ...keys.rights import Member
 from ...schemas.capacity import wants_of
+from ...schemas.generated import job_pb2
 from ...schemas.naming import JobKey, format_id, short_id
 from ...schemas.refusal import Code, Reason, Refused
 from ..desk.desk import Desk
@@ -78,6 +79,8 @@ def check_start(
     if batch is not None and is_known and not lookup.is_started_by(member.key, batch.id, member.job):
         message = f"the run {format_id(batch.id)} was not started by {member.name}, so it cannot add jobs to it"
         raise Refused(Code.PERMISSION_DENIED, message, "begin another run", reason=Reason.ROLE)
+    if batch is not None and batch.on_finish and job_pb2.JobSpec.FromString(batch.on_finish).may_submit:
+        _check_depth(starter)
     outer = list(starters(member.key, starter.key.id, desk.live))
     own = {one.id for one in asked}
     for index, one in enumerate(asked):
@@ -98,9 +101,8 @@ def check_start(
 def _check_one(
     member: Member, starter: Job, one: Asked, own: set[bytes], batch: BatchRun | None, lookup: Lookup, outer: Sequence[Job]
 ) -> None:
-    if one.spec.may_submit and starter.depth + 2 > MOST_LEVELS:
-        message = f"{MOST_LEVELS} jobs started each other down to this one, which is the limit, so it may start no more that start jobs"
-        raise Refused(Code.RESOURCE_EXHAUSTED, message, "start it without a key of its own")
+    if one.spec.may_submit:
+        _check_depth(starter)
     for after in one.spec.after:
         if after.job and after.job not in own:
             lookup.visible_job(JobKey(member.key, after.job), member)
@@ -109,3 +111,9 @@ def _check_one(
                 raise Refused(Code.FAILED_PRECONDITION, message, "submit it without waiting for it")
         if after.run and (batch is None or after.run != batch.id):
             demand_run(member, after.run, lookup)
+
+
+def _check_depth(starter: Job) -> None:
+    if starter.depth + 2 > MOST_LEVELS:
+        message = f"{MOST_LEVELS} jobs started each other down to this one, which is the limit, so it may start no more that start jobs"
+        raise Refused(Code.RESOURCE_EXHAUSTED, message, "start it without a key of its own")

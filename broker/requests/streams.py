@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 
 from ...schemas.frames import LARGEST_TAIL, MOST_TAIL_LINES
 from ...schemas.generated import request_pb2
-from ...schemas.naming import JobKey
+from ...schemas.naming import JobKey, finish_job_id
 from ..desk.desk import Desk
 from ..desk.job import Job, RunKey
 from ..desk.life import Phase
@@ -116,7 +116,8 @@ def open_run_ends(
     tell: Callable[[], object],
 ) -> RunEnds:
     """Return the stream about the ends of jobs of some runs, which is open now."""
-    over = begin_to_wait(call, desk, [key for run in runs for key in desk.runs.get(run, ())] if call.member.job else ())
+    inner = [key for run in runs for key in (*desk.runs.get(run, ()), JobKey(run.owner, finish_job_id(run.id)))] if call.member.job else ()
+    over = begin_to_wait(call, desk, inner)
 
     def closed() -> None:
         call.stream_ended()

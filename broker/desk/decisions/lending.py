@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ....schemas.naming import JobKey, finish_job_id
 from ..inputs import Await
 from ..job import Job
 from ..life import ENDED, WITH_ENGINE
@@ -19,6 +20,10 @@ def wait_for(state: State, asked: Await) -> None:
     if job is None or job.attempt.key != outer or job.attempt.phase not in WITH_ENGINE:
         return
     inner = [key for key in asked.inner if key != outer.job and _has_not_ended(state.live.get(key))]
+    if len(inner) < len(asked.inner):
+        # What a run ends with is queued later.
+        runs = (*state.finishes, *state.finished)
+        inner += [key for run in runs if (key := JobKey(run.owner, finish_job_id(run.id))) in asked.inner and key not in state.live]
     if state.loans.begin(outer, inner):
         state.queue.lend(outer.job)
 

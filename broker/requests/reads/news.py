@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ....schemas.generated import event_pb2, request_pb2
+from ....schemas.naming import JobKey, finish_job_id
 from ....schemas.refusal import Code, Reason, Refused
 from ...desk.desk import Desk
 from ...desk.job import RunKey
@@ -25,7 +26,8 @@ def subscribe(call: Call, news: News, store: Store, lookup: Lookup, desk: Desk) 
     starter = starter_of(call.member, desk)
     waiting = None
     if starter is not None:
-        awaited = tuple(wanted.jobs) or tuple(desk.runs.get(RunKey(call.member.key, wanted.batch), ()))
+        run = RunKey(call.member.key, wanted.batch)
+        awaited = tuple(wanted.jobs) or (*desk.runs.get(run, ()), JobKey(run.owner, finish_job_id(run.id)))
         waiting = Waiting(desk.wait_for, starter.attempt.key, awaited)
     topic = news.grant(call.member.public, wanted, call.member.limits.grants, call.member.account, waiting)
     call.reply(request_pb2.Reply(subscribe=request_pb2.SubscribeReply(topic=topic, head=_cursor(store, store.head))))

@@ -11,18 +11,22 @@ from raw_client import RawClient
 from jobwire.broker.daemon import Daemon, Settings
 from jobwire.broker.desk.decisions.lending import nobody_waits
 from jobwire.broker.desk.inputs import Asked
-from jobwire.broker.desk.job import Job
+from jobwire.broker.desk.job import BatchRun, Job
 from jobwire.broker.desk.loans import MOST_LEVELS
+from jobwire.broker.engine import Ended
 from jobwire.broker.requests import delegated
 from jobwire.keys import delegation, roster
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.rights import Member, Right
+from jobwire.schemas import spec as specs
 from jobwire.schemas.capacity import Capacity
 from jobwire.schemas.conditions import After, Condition
 from jobwire.schemas.generated import job_pb2, request_pb2
-from jobwire.schemas.naming import AttemptKey, new_id
+from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.naming import AttemptKey, JobKey, finish_job_id, new_id
 from jobwire.schemas.refusal import Code, Reason, Refused
 from jobwire.schemas.retry import RetryRule
+from jobwire.schemas.spec import JobSpec
 
 
 def key_of(number: int, which: int = 1) -> Identity:
@@ -120,6 +124,32 @@ async def test_a_job_lends_its_slot_while_it_waits_for_what_it_started(house: Ho
     await house.durable()
     await house.durable()
     house.engine.expect(("start", attempt(3)), ("settled", attempt(1)))
+
+
+async def test_a_job_waits_for_what_a_run_ends_with_from_the_beginning(house: House) -> None:
+    house.state.queue.set_capacity(Capacity(1))
+    parent = await accept_acting(house)
+    on_finish = specs.to_wire(JobSpec((b"true",))).SerializeToString()
+    batch = BatchRun(b"r" * 16, "", 0, on_finish=on_finish)
+    done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+    house.desk.accept(OWNER, [asked_with(2)], batch, b"proof", done.set_result, started_by=parent.key.id, depth=1)
+    await done
+    finish = JobKey(OWNER, finish_job_id(batch.id))
+    house.desk.wait_for(attempt(1), [key(2), finish], begins=True)
+    await house.durable()
+    house.engine.expect(("start", attempt(2)))
+    house.desk.hear([started(2)])
+    house.desk.hear([ended(2)])
+    assert house.desk.lends_slots(parent)
+    await house.durable()
+    await house.durable()
+    await house.durable()
+    assert {effect[0] for effect in house.engine.effects} == {"settled", "start"}
+    house.engine.effects.clear()
+    house.desk.hear([Ended(AttemptKey(*finish, 1), 9, 2, 3, Outcome(OutcomeKind.EXITED))])
+    assert not house.desk.lends_slots(parent)
+    await house.durable()
+    house.engine.effects.clear()
 
 
 async def test_a_watch_that_ends_takes_the_slot_back_and_one_of_an_earlier_attempt_lends_nothing(house: House) -> None:
