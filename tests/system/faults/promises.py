@@ -132,17 +132,24 @@ def _fate(outcomes: Sequence[Outcome], *, grouped: bool) -> Fate:
 
 
 def _of_runs(orders: Sequence[Order], ends: _Ends, stopped: Collection[str], events: Sequence[event_pb2.Event]) -> Iterator[str]:
-    """Check that nothing of a run in which one job runs at a time begins after one has failed."""
+    """Check that nothing of a run in which one job runs at a time begins after one has failed, unless it cleans up."""
+    members = {(order.run, order.id) for order in orders}
     single = {order.key_id: order for order in orders if order.on_failure != OnFailure.CONTINUE and order.parallel == 1}
     broken_by: dict[str, Order] = {}
     for event in events:
         order = single.get(event.key.id)
         if order is None or order.id not in ends:
             continue
-        if event.kind == EventKind.STARTED and order.run in broken_by:
+        if event.kind == EventKind.STARTED and order.run in broken_by and not _cleans_up(order, members):
             yield f"{order.text_id} began after {broken_by[order.run].text_id} of its run had failed"
         if event.kind == EventKind.FINISHED and _breaks(ends[order.id].outcome) and order.id not in stopped:
             broken_by.setdefault(order.run, order)
+
+
+def _cleans_up(order: Order, members: Collection[tuple[str, str]]) -> bool:
+    """Return whether it waits for others of its run to fail, or to end in whatever way."""
+    waits = (said.split(":") for said in order.after)
+    return any(when != "ok" and (target == order.run or (order.run, target) in members) for when, target, *_ in waits)
 
 
 def _of_shares(orders: Sequence[Order], written: Ledger, slots: int) -> Iterator[str]:  # noqa: C901 -- a check for each kind of share

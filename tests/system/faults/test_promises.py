@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import ledger as ledgers
@@ -98,6 +99,9 @@ def test_nothing_of_a_run_begins_after_a_failure(tmp_path: Path) -> None:
     orders = [_one(letter, run="c" * 32, on_failure=int(OnFailure.CANCEL_REST), parallel=1) for letter in "ab"]
     events = ((A, EventKind.FINISHED), (B, EventKind.STARTED))
     assert "of its run had failed" in _said(tmp_path, orders, {A: FAILED, B: OK}, events=events)
+    for after, is_spared in ((f"failed:{orders[0].id}", True), (f"any:{'c' * 32}:name", True), (f"ok:{orders[0].id}", False)):
+        late = [orders[0], replace(orders[1], after=(after,))]
+        assert ("of its run had failed" in _said(tmp_path, late, {A: FAILED, B: OK}, events=events)) is not is_spared
 
 
 def test_nothing_begins_before_its_time(tmp_path: Path) -> None:
