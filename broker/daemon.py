@@ -12,11 +12,11 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import NamedTuple, Protocol, TypeVar
 
 from ..keys.handshake import Handshake
 from ..keys.holder import DESCRIPTION
@@ -32,14 +32,18 @@ from ..schemas.naming import JobKey
 from .condition import Condition
 from .delegates import Delegates
 from .desk.desk import Desk
+from .desk.inputs import Asked
 from .desk.job import Job
 from .desk.queue.queue import Queue
+from .desk.queue.stock import Stock
 from .desk.state import State
 from .engine import Engine
 from .fairness.cpu_shares import Shares
 from .fairness.turns import Turns
-from .requests.dispatch import Reception
-from .requests.reads.hello import Introduction
+from .relayed.table import RelayedVerbs
+from .relayed.table import read as read_relayed
+from .requests.dispatch import Handler, Reception
+from .requests.reads.hello import FEATURES, Introduction
 from .requests.schedules import Parts as Schedules
 from .requests.table import handlers
 from .retention.ages import Ages
@@ -82,6 +86,42 @@ class Settings:
     keep_free_bytes: int = 0
 
 
+class House(NamedTuple):
+    """The parts of a daemon that a fleet needs."""
+
+    desk: Desk
+    lookup: Lookup
+    store: Store
+    watchers: Watchers
+    followed: Followed
+    roster: RosterFile
+    turns: Turns
+    # The handlers of a worker, by verb.
+    verbs: Mapping[str, Handler]
+
+
+class Fleet(Protocol):
+    """What makes a daemon a broker: the stock of its workers, and what it does in another way than a worker."""
+
+    @property
+    def stock(self) -> Stock:
+        """What its workers have for jobs."""
+        ...
+
+    @property
+    def features(self) -> Sequence[str]:
+        """What it tells clients that it can do."""
+        ...
+
+    def check(self, asked: Asked) -> None:
+        """Raise Refused for a job that cannot be started here."""
+        ...
+
+    def verbs(self, house: House) -> Mapping[str, Handler]:
+        """Return the handlers that take the place of those of a worker."""
+        ...
+
+
 class Part(Protocol):
     """Something that must be closed."""
 
@@ -96,8 +136,10 @@ _Part = TypeVar("_Part", bound=Part)
 class Daemon:
     """A desk with its sockets. Created and used on one running loop."""
 
-    def __init__(self, settings: Settings, identity: Identity, engine: Engine) -> None:
+    def __init__(self, settings: Settings, identity: Identity, engine: Engine, fleet: Fleet | None = None) -> None:
+        """`fleet`: what makes it a broker."""
         self._settings = settings
+        self._fleet = fleet
         self._identity = identity
         self._engine = engine
         self._loop = asyncio.get_running_loop()
@@ -109,6 +151,7 @@ class Daemon:
         self._router: Endpoint | None = None
         # Called when an operator has set what there is for jobs.
         self.capacity_changed: Callable[[], object] = lambda: None
+        self.tell_brokers_capacity: Callable[[], object] = lambda: None
         try:
             self._make_desk()
         except BaseException:
@@ -120,8 +163,8 @@ class Daemon:
         settings, loop = self._settings, self._loop
         self._roster = self._own(RosterFile(settings.roster, lambda problem: _log.error("roster: %s", problem)))
         self._watchers = Watchers()
-        self._store = self._own(Store(settings.store, loop, self._watchers.flush))
-        self._context = new_context()
+        self.store = self._store = self._own(Store(settings.store, loop, self._watchers.flush))
+        self.context = self._context = new_context()
         self._parts.callback(_close, self._context.term)
         self._bans = Bans()
         # The desk's jobs, which it adds.
@@ -136,13 +179,13 @@ class Daemon:
         )
         stored = kept.totals(self._store)
         self._ages = Ages(settings.store.parent, fresh=stored.jobs == 0 and self._store.head < stored.first_seq)
-        self._forgetting = Forgetting(self._store, self._engine)
         self._followed = Followed(most_of_descriptors())
+        self._forgetting = Forgetting(self._store, self._engine, self._followed.holds)
         self._retention = self._own(
             Retention(settings.keep, self._store, self._forgetting, self._followed, loop, self._ages, self._engine.depot)
         )
         capacity = self._engine.capacity
-        queue = Queue(capacity.slots, lambda owner: self._roster.limits_of(owner).running_jobs)
+        queue = Queue(capacity.slots, lambda owner: self._roster.limits_of(owner).running_jobs, self._fleet.stock if self._fleet else None)
         state = State(queue, live, capacity=capacity)
         room = Room(settings.store.parent, settings.keep_free_bytes)
         self._shortage = room.shortage
@@ -190,6 +233,7 @@ class Daemon:
             self._nonce,
             endpoint_for_clients(self.event_endpoint),
             lambda: self.queue.slots,
+            FEATURES if self._fleet is None else self._fleet.features,
         )
         turns = Turns(self._loop)
         verbs = handlers(
@@ -209,9 +253,26 @@ class Daemon:
             ages=self._ages,
             shortage=self._shortage,
             placed=self._retention.folder_changed,
-            capacity_changed=lambda: self.capacity_changed(),  # noqa: PLW0108 -- it is set later
+            capacity_changed=self._set_by_operator,
+            check=self._fleet.check if self._fleet is not None else None,
             of_schedules=Schedules(self._timetable, self._store, self._lookup, self._engine, self._roster.member, self._shortage, wall_us),
         )
+        if self._fleet is not None:
+            house = House(self.desk, self._lookup, self._store, self._watchers, self._followed, self._roster, turns, verbs)
+            verbs = {**verbs, **self._fleet.verbs(house)}
+        relayed = RelayedVerbs(
+            desk=self.desk,
+            lookup=self._lookup,
+            store=self._store,
+            engine=self._engine,
+            watchers=self._watchers,
+            followed=self._followed,
+            forgetting=self._forgetting,
+            member_of=self._roster.member,
+            verbs=verbs,
+        )
+        self.tell_brokers_capacity = relayed.capacity_changed
+        self.from_brokers = Reception(self._identity.public, self._nonce, self._roster.member, relayed.handlers, turns, read=read_relayed)
         statement_of = self._delegates.statement
         reception = Reception(self._identity.public, self._nonce, self._member_or_job, verbs, turns, statement_of)
         shares = self._own(Shares(self._loop.call_later, reception.take))
@@ -243,6 +304,14 @@ class Daemon:
         self._publisher.cut_off(public)
         if self._router is not None:
             self._router.cut_off(public)
+
+    def member_of(self, public: bytes) -> Member | None:
+        """Look a public key up in the roster that is in force."""
+        return self._roster.member(public)
+
+    def _set_by_operator(self) -> None:
+        self.capacity_changed()
+        self.tell_brokers_capacity()
 
     def _job_ended(self) -> None:
         self._retention.look_soon()

@@ -1,8 +1,8 @@
 """The interface between the desk and what runs jobs: effects go down, facts come up.
 
-It is implemented by this machine (worker/engine/engine.py) or, later, by a fleet of workers. Every effect is idempotent by the key of
-an attempt: a start that is repeated starts nothing. Facts about one attempt arrive in order; a fact is repeated (by `recover`) until it is
-`settled`.
+It is implemented by this machine (worker/engine/engine.py), and by the workers of a broker (broker/fleet/engine.py). Every effect is
+idempotent by the key of an attempt: a start that is repeated starts nothing. Facts about one attempt arrive in order; a fact is repeated
+(by `recover`) until it is `settled`.
 """
 
 from __future__ import annotations
@@ -33,6 +33,8 @@ class Launch(NamedTuple):
     changed_limit_ms: int | None = None
     # The GPUs that it was handed out.
     gpus: tuple[str, ...] = ()
+    # Of several machines: the one on which it was placed, which is durable.
+    machine: bytes = b""
     # What it finds in the file of its key, if it may start jobs.
     key_text: bytes = b""
     # The id of the job that started it, and how many jobs started each other before it: recorded with the logs.
@@ -105,6 +107,7 @@ class Expected(NamedTuple):
     launched: bool
     spec: JobSpec | None = None
     rerun_of: JobKey | None = None
+    machine: bytes = b""
 
 
 class LogPart(NamedTuple):
@@ -224,16 +227,16 @@ class Engine(Protocol):
         """Start jobs; `Started` or `Ended` follows for each."""
         ...
 
-    def signal(self, key: AttemptKey, number: int, done: Callable[[Refused | None], None]) -> None:
-        """Send one signal to all processes of a job; `done` gets why not all received it, if so."""
+    def signal(self, key: AttemptKey, number: int, done: Callable[[Refused | None], None], proof: bytes) -> None:
+        """Send one signal to all processes of a job; `done` gets why not all received it, if so. `proof`: the request, as received."""
         ...
 
     def limit(self, key: AttemptKey, limit_ms: int) -> None:
         """Give a job that was started another time limit, which counts from its start; 0: none. Said again for each run of the desk."""
         ...
 
-    def pause(self, key: AttemptKey, *, paused: bool) -> None:
-        """Suspend a running job, or let it continue; `Paused` or `Ended` follows."""
+    def pause(self, key: AttemptKey, *, paused: bool, proof: bytes) -> None:
+        """Suspend a running job, or let it continue; `Paused` or `Ended` follows. `proof`: the request, as received."""
         ...
 
     def end(self, key: AttemptKey, number: int, grace_ms: int) -> None:

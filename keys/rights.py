@@ -22,16 +22,23 @@ class Right(enum.Enum):
     STOP_OTHERS = "stop or signal others' jobs"
     SET_SLOTS = "set how much the worker has for jobs"
     ADMINISTER = "administer the worker"
+    # Of daemons: the one joins a broker, the other delivers what clients have signed for it.
+    ENLIST = "join this broker as a worker"
+    RELAY = "deliver jobs of others"
 
 
 ROLES: dict[str, frozenset[Right]] = {
     "viewer": frozenset({Right.SEE, Right.SEE_OTHERS}),
     "submitter": frozenset({Right.SEE, Right.SUBMIT, Right.STOP}),
     "operator": frozenset({Right.SEE, Right.SEE_OTHERS, Right.SUBMIT, Right.STOP, Right.STOP_OTHERS, Right.SET_SLOTS}),
-    "admin": frozenset(Right),
+    "admin": frozenset(Right) - {Right.ENLIST, Right.RELAY},
+    "worker": frozenset({Right.ENLIST}),
+    "relay": frozenset({Right.RELAY}),
 }
-# Names that are reserved for later.
-RESERVED_ROLES = frozenset({"relay", "pairing"})
+# Up to which role a relay may vouch for signers who are not on the roster.
+VOUCHED_ROLES = ("submitter",)
+# A name that is reserved for later.
+RESERVED_ROLES = frozenset({"pairing"})
 # A job that may start jobs: what its owner may do, and no more than this.
 DELEGATE = "delegate"
 DELEGATED = frozenset({Right.SEE, Right.SUBMIT, Right.STOP})
@@ -53,6 +60,8 @@ class Member:
 
     Of a job, `job` is its id, `acting` its own public key, `role` is `DELEGATE`, and `may_do` what it may do. It sees itself and the jobs
     that it started.
+
+    `vouch`, of a relay: the role of signers whose requests it delivers, and who are not on the roster; empty: they have none.
     """
 
     name: str
@@ -62,6 +71,7 @@ class Member:
     job: bytes = b""
     acting: bytes = b""
     may_do: frozenset[Right] = frozenset()
+    vouch: str = ""
 
     @property
     def rights(self) -> frozenset[Right]:

@@ -23,7 +23,7 @@ from .identity import curve_public_of, format_public
 from .limits import EVERYBODYS, Limits
 from .ownership import demand_fixed, judge_owner
 from .rights import Member
-from .roster_text import Roster, name_problem, parse, refused_at, role_problem
+from .roster_text import Roster, name_problem, parse, refused_at, role_problem, vouch_problem
 
 __all__ = ["LARGEST_ROSTER", "Roster", "RosterFile", "add_member", "list_members", "parse", "read", "read_open"]
 
@@ -92,14 +92,14 @@ def list_members(path: Path) -> tuple[Member, ...]:
     return read(path).members
 
 
-def add_member(path: Path, name: str, public: bytes, role: str, limits: Mapping[str, int] = _NO_LIMITS) -> bool:
+def add_member(path: Path, name: str, public: bytes, role: str, limits: Mapping[str, int] = _NO_LIMITS, vouch: str = "") -> bool:
     """Add a member to a roster's file, which is created if missing; its other content, with comments, is left unchanged.
 
-    `limits`: by the names of limits.py. Return False if this member was there already, else True.
+    `limits`: by the names of limits.py. `vouch`: of a relay. Return False if this member was there already, else True.
 
     Raises `Refused`: ALREADY_EXISTS if the name or the key is there, INVALID_ARGUMENT, FAILED_PRECONDITION if it cannot be written.
     """
-    if problem := name_problem(name) or role_problem(role):
+    if problem := name_problem(name) or role_problem(role) or vouch_problem(vouch, role):
         raise Refused(Code.INVALID_ARGUMENT, problem)
     curve = curve_public_of(public)
     try:
@@ -113,7 +113,7 @@ def add_member(path: Path, name: str, public: bytes, role: str, limits: Mapping[
             if any((member.name, member.key, member.role) == (name, public, role) for member in known.members):
                 return False
             _refuse_known(known, place.path, name, curve)
-            place.replace(_with_member(text, place.path, name, public, role, limits).encode())
+            place.replace(_with_member(text, place.path, Member(name, public, role, vouch=vouch), limits).encode())
     except OSError as error:
         raise Refused(Code.FAILED_PRECONDITION, f"{path} cannot be written: {error.strerror}") from None
     return True
@@ -127,16 +127,19 @@ def _refuse_known(roster: Roster, path: Path, name: str, curve: bytes) -> None:
         raise Refused(Code.ALREADY_EXISTS, f"the key is already in {path}, as that of {known.name}")
 
 
-def _with_member(text: str, path: Path, name: str, public: bytes, role: str, limits: Mapping[str, int]) -> str:
+def _with_member(text: str, path: Path, member: Member, limits: Mapping[str, int]) -> str:
     # Appended, so that every byte that a person wrote is kept. Nothing here can need quoting.
     gap = "" if not text else "\n" if text.endswith("\n") else "\n\n"
-    added = f'{gap}[[member]]\nname = "{name}"\nkey = "{format_public(public)}"\nrole = "{role}"\n'
+    added = f'{gap}[[member]]\nname = "{member.name}"\nkey = "{format_public(member.key)}"\nrole = "{member.role}"\n'
+    added += f'vouch = "{member.vouch}"\n' if member.vouch else ""
     added += "".join(f"{limit} = {value}\n" for limit, value in limits.items())
     text += added.replace("\n", "\r\n") if "\r\n" in text else added
     try:
         parse(text, str(path))
     except Refused:
-        raise Refused(Code.FAILED_PRECONDITION, f"the members of {path} are not written as [[member]]", f"add {name} by hand") from None
+        raise Refused(
+            Code.FAILED_PRECONDITION, f"the members of {path} are not written as [[member]]", f"add {member.name} by hand"
+        ) from None
     return text
 
 

@@ -23,7 +23,7 @@ from ..schemas.text.msgspec_errors import Wrong, understand
 from ..schemas.text.sizes import parse_size
 from .identity import curve_public_of, parse_public
 from .limits import NAMES, SIZES, Limits, limit_problem
-from .rights import DELEGATE, RESERVED_ROLES, ROLES, Member
+from .rights import DELEGATE, RESERVED_ROLES, ROLES, VOUCHED_ROLES, Member
 
 # Some editors put it before UTF-8.
 BYTE_ORDER_MARK = "\ufeff"
@@ -54,6 +54,7 @@ class _Entry(msgspec.Struct, forbid_unknown_fields=True):
     name: str
     key: str
     role: str
+    vouch: str = ""
 
 
 class _Wrong(Exception):  # noqa: N818 -- a fact; it becomes a refusal once its line is known
@@ -116,9 +117,11 @@ def _member(raw: object, index: int) -> tuple[Member, bytes]:
         raise _Wrong(problem, index, "name")
     if problem := role_problem(entry.role):
         raise _Wrong(problem, index, "role")
+    if problem := vouch_problem(entry.vouch, entry.role):
+        raise _Wrong(problem, index, "vouch")
     try:
         public = parse_public(entry.key)
-        return Member(entry.name, public, entry.role, limits), curve_public_of(public)
+        return Member(entry.name, public, entry.role, limits, vouch=entry.vouch), curve_public_of(public)
     except Refused as refused:
         raise _Wrong(refused.message, index, "key") from None
 
@@ -162,6 +165,15 @@ def role_problem(role: str) -> str:
     if role == DELEGATE:
         return f"the role {role!r} is that of jobs which act for a member; roles of members are {', '.join(ROLES)}"
     return "" if role in ROLES else f"there is no role {role!r}; roles are {', '.join(ROLES)}"
+
+
+def vouch_problem(vouch: str, role: str) -> str:
+    """Return what is wrong with the role up to which a member may vouch; empty if it is valid, or not set."""
+    if not vouch:
+        return ""
+    if role != "relay":
+        return f"only a relay can vouch for others, and the role is {role!r}"
+    return "" if vouch in VOUCHED_ROLES else f"a relay can vouch only for {', '.join(VOUCHED_ROLES)}, not for {vouch!r}"
 
 
 def _line_of(text: str, index: int, key: str) -> int:

@@ -32,8 +32,10 @@ def sign(identity: Identity, audience: bytes, nonce: bytes, request: bytes) -> r
     )
 
 
-def check(envelope: request_pb2.Envelope, audience: bytes, nonce: bytes) -> bytes:
+def check(envelope: request_pb2.Envelope, audience: bytes, nonce: bytes | None) -> bytes:
     """Return the public key that signed the request in `envelope`; `audience` and `nonce` are those of this worker.
+
+    Without a `nonce`, that of any run counts: so it is for a request that was signed for a broker, and that this broker has passed on.
 
     Raises `Refused(UNAUTHENTICATED)`, or FAILED_PRECONDITION with the reason STALE_NONCE: the worker was restarted meanwhile.
     """
@@ -49,7 +51,7 @@ def check(envelope: request_pb2.Envelope, audience: bytes, nonce: bytes) -> byte
         raise _unauthenticated("a field of the request's proof has the wrong length", "sign it as docs/protocol.md describes")
     if proof.audience != audience:
         raise _unauthenticated("the request was signed for another worker", "send hello, and sign for the key in its reply")
-    if proof.nonce != nonce:
+    if nonce is not None and proof.nonce != nonce:
         raise Refused(
             Code.FAILED_PRECONDITION,
             "the request was signed for an earlier run of this worker",
@@ -57,7 +59,7 @@ def check(envelope: request_pb2.Envelope, audience: bytes, nonce: bytes) -> byte
             reason=Reason.STALE_NONCE,
         )
     try:
-        bindings.crypto_sign_open(proof.signature + _DOMAIN + audience + nonce + envelope.request, proof.signer)
+        bindings.crypto_sign_open(proof.signature + _DOMAIN + audience + proof.nonce + envelope.request, proof.signer)
     except CryptoError:
         raise _unauthenticated("the signature does not match the request", "sign exactly the bytes that are sent") from None
     return proof.signer

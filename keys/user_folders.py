@@ -59,6 +59,16 @@ def worker_folder() -> Path:
     return folder
 
 
+def broker_folder() -> Path:
+    """Return the state folder of a broker of this user without a setting.
+
+    Raises `Refused(FAILED_PRECONDITION)` as `config_folder` does.
+    """
+    folder = state_folder() / "broker"
+    demand_own(folder, "the state folder")
+    return folder
+
+
 def _folder(ours: str, base: str, below_home: str) -> Path:
     # As in platformdirs on Linux, which takes 5 ms to import, in every command.
     if said := os.environ.get(ours):

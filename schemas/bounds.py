@@ -14,7 +14,7 @@ from typing import Any
 from .brought_files import LONGEST_PATH, MOST_FILES
 from .claims import MOST_RESOURCES
 from .conditions import MOST_CONDITIONS
-from .frames import LARGEST_MESSAGE, MOST_JOBS_PER_FILTER, MOST_JOBS_PER_START, MOST_KEYS
+from .frames import ENVELOPE_BYTES, LARGEST_MESSAGE, LARGEST_OTHER_MESSAGE, MOST_JOBS_PER_FILTER, MOST_JOBS_PER_START, MOST_KEYS
 from .naming import LONGEST_NAME
 from .process_limits import NUMBERS
 from .refusal import Code, Refused
@@ -51,6 +51,9 @@ COUNTS = {
     "JobSpec.rlimits": len(NUMBERS),
     "SetSlots.resources": MOST_RESOURCES,
     "GpuList.ids": MOST_RESOURCES,
+    "Deliver.jobs": MOST_KEYS,
+    "Settle.jobs": MOST_KEYS,
+    "Discard.jobs": MOST_KEYS,
 }
 # Texts and bytes: their length in characters and bytes.
 LENGTHS = {
@@ -124,6 +127,14 @@ LENGTHS = {
     "Resource.name": LONGEST_TEXT,
     "ResourceLimit.name": LONGEST_TEXT,
     "GpuList.ids": LONGEST_TEXT,
+    "Enlist.software": LONGEST_TEXT,
+    "Deliver.store": LONGEST_ID,
+    "Deliver.digest": LONGEST_ID,
+    "Deliver.start": LARGEST_MESSAGE + ENVELOPE_BYTES,
+    "Relay.request": LARGEST_OTHER_MESSAGE,
+    "AttemptName.owner": LONGEST_ID,
+    "AttemptName.id": LONGEST_ID,
+    "ChangeWorker.name": LONGEST_TEXT,
 }
 # Jobs are read a few at a time, and each is checked then.
 SLICED = frozenset({"Start.jobs"})

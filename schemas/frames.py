@@ -24,12 +24,14 @@ STORE_ID_BYTES = 16
 SIGNED_VERBS = frozenset(
     {
         *("start", "stop", "signal", "forget", "pause", "resume", "feed", "put", "change", "place", "set_slots"),
-        *("add_schedule", "change_schedule"),
+        *("add_schedule", "change_schedule", "change_worker"),
     }
 )
 
 # A spec may hold 2 MiB of arguments and 1 MiB of stdin; a request of many jobs is cut by this too.
 LARGEST_MESSAGE = 8 * 1024 * 1024
+# The envelope around the largest request: proof and protobuf framing.
+ENVELOPE_BYTES = 1024
 MOST_JOBS_PER_START = 20_000
 # In one stop, forget, pause, resume or change, and in one filter.
 MOST_KEYS = 1000

@@ -61,6 +61,9 @@ class Reason(enum.IntEnum):
     STARTED = 31
     NO_SUCH_SCHEDULE = 32
     NAME_TAKEN = 33
+    START_MISSING = 40
+    ANOTHER_STORE = 41
+    UNREACHABLE = 42
 
 
 class Refused(Exception):  # noqa: N818 -- a fact in the past tense; a refusal is an answer, not an error of ours

@@ -19,7 +19,7 @@ from ..broker.store.free_space import free_bytes
 from ..keys.holder import DESCRIPTION, Whereabouts, locate
 from ..keys.ownership import demand_own
 from ..keys.user_folders import roster_path, worker_folder
-from ..schemas.endpoint import has_next_port, to_listen
+from ..schemas.endpoint import has_next_port, to_connect, to_listen
 from ..schemas.naming import short_id
 from ..schemas.refusal import Code, Refused
 from ..schemas.reserved_statuses import OWN_FAILURE
@@ -84,6 +84,11 @@ def run(  # noqa: PLR0913 -- an argument for each option
     feed_wait: Annotated[
         str, typer.Option(metavar="TIME", help="How long a job waits if the command that sends its standard input is gone.")
     ] = _USUAL_FEED_WAIT,
+    join: Annotated[str, typer.Option(metavar="tcp://ADDR:PORT", help="Join the broker that listens there, and run its jobs.")] = "",
+    broker_key: Annotated[str, typer.Option("--broker-key", metavar="KEY", help="Public key of that broker.")] = "",
+    trust_broker: Annotated[
+        str, typer.Option("--trust-broker", metavar="ROLE", help="Role of clients that only the broker knows: submitter or none.")
+    ] = "submitter",
     jobs_as_root: Annotated[bool, typer.Option("--jobs-as-root", help="As root, run the jobs of other members as root.")] = False,
     embedded: Annotated[bool, typer.Option("--embedded", hidden=True)] = False,
     ready_fd: Annotated[int, typer.Option("--ready-fd", hidden=True)] = -1,
@@ -94,19 +99,24 @@ def run(  # noqa: PLR0913 -- an argument for each option
         "state": str(_folder(state)),
         "roster": str((roster or roster_path()).absolute()),
         "slots": slots or capacity_options.usual_slots(),
-        "memory_bytes": _read(capacity_options.parse_memory, memory, "--memory"),
-        "gpus": _read(capacity_options.read_gpus, gpus, "--gpus"),
-        "resources": _read(capacity_options.read_resources, resource, "--resource"),
+        "memory_bytes": read_option(capacity_options.parse_memory, memory, "--memory"),
+        "gpus": read_option(capacity_options.read_gpus, gpus, "--gpus"),
+        "resources": read_option(capacity_options.read_resources, resource, "--resource"),
         "directory": str(_existing(directory or Path.cwd())),
-        "listen": _read(to_listen, listen, "--listen") if listen else "",
-        "event_listen": _read(to_listen, events, "--events") if events else "",
+        "listen": read_option(to_listen, listen, "--listen") if listen else "",
+        "event_listen": read_option(to_listen, events, "--events") if events else "",
         "jobs_as_root": jobs_as_root,
-        "keep_seconds": _read(retention_options.parse_age, keep_for, "--keep-for"),
-        "keep_jobs": _read(retention_options.parse_count, keep_jobs, "--keep-jobs"),
-        "keep_bytes": _read(retention_options.parse_bytes, keep_bytes, "--keep-bytes"),
-        "keep_free_bytes": _read(parse_size, keep_free, "--keep-free"),
-        "feed_wait_ms": _read(_parse_feed_wait, feed_wait, "--feed-wait"),
+        "keep_seconds": read_option(retention_options.parse_age, keep_for, "--keep-for"),
+        "keep_jobs": read_option(retention_options.parse_count, keep_jobs, "--keep-jobs"),
+        "keep_bytes": read_option(retention_options.parse_bytes, keep_bytes, "--keep-bytes"),
+        "keep_free_bytes": read_option(parse_size, keep_free, "--keep-free"),
+        "feed_wait_ms": read_option(_parse_feed_wait, feed_wait, "--feed-wait"),
     }
+    if join:
+        settings |= {
+            "join": read_option(to_connect, join, "--join"),
+            "broker_key": _trust(Path(settings["roster"]), broker_key, trust_broker),
+        }
     if not events and not has_next_port(listen):
         raise typer.BadParameter(f"there is no port after that of {listen}; choose where events are published", param_hint="--events")
     environment = dict(os.environ)
@@ -121,6 +131,21 @@ def run(  # noqa: PLR0913 -- an argument for each option
     # The worker runs for long and needs nothing of the command line: in an interpreter of its own it takes 10 MB less.
     command = [sys.executable, "-P", "-m", "jobwire.worker.main", json.dumps(told)]
     os.execve(sys.executable, command, environment)  # noqa: S606 -- no shell is wanted
+
+
+def _trust(roster: Path, key: str, vouch: str) -> str:
+    """Let the broker with this key deliver jobs; return the key. An entry that the roster has of it already stays as it is."""
+    from ..keys.identity import parse_public  # noqa: PLC0415 -- the other commands need no keys
+    from ..keys.roster import add_member, list_members  # noqa: PLC0415 -- as above
+
+    if not key:
+        raise typer.BadParameter("say which key the broker has, as it prints it when it starts", param_hint="--broker-key")
+    if vouch not in {"submitter", "none"}:
+        raise typer.BadParameter("it is submitter or none", param_hint="--trust-broker")
+    public = read_option(parse_public, key, "--broker-key")
+    if not any(member.key == public and member.role == "relay" for member in list_members(roster)):
+        add_member(roster, "broker", public, "relay", vouch="" if vouch == "none" else vouch)
+    return key
 
 
 def _parse_feed_wait(text: str) -> int:
@@ -341,7 +366,8 @@ _Value = TypeVar("_Value")
 _Written = TypeVar("_Written")
 
 
-def _read(parse: Callable[[_Written], _Value], text: _Written, option: str) -> _Value:
+def read_option(parse: Callable[[_Written], _Value], text: _Written, option: str) -> _Value:
+    """Return what an option says, or refuse it with the name of the option."""
     try:
         return parse(text)
     except Refused as refused:

@@ -18,9 +18,10 @@ from typing import Any
 
 from .. import __version__
 from ..broker.daemon import Daemon, Settings
+from ..broker.relayed.line import Line
 from ..broker.retention.limits import Keep
 from ..broker.sockets.binding import CannotListen
-from ..keys.identity import Identity, load_or_make
+from ..keys.identity import Identity, load_or_make, parse_public
 from ..keys.malloc import reuse_buffers
 from ..schemas.clock import boot_id
 from ..schemas.endpoint import hidden_loopback, host_of, is_loopback
@@ -43,7 +44,9 @@ _LEAST_DESCRIPTORS = 128
 ANY_LOOPBACK = "tcp://127.0.0.1"
 
 
-async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None], resumed: Resumed | None = None) -> Resumed | None:
+async def serve(  # noqa: C901, PLR0915 -- each part is closed if it was opened
+    settings: WorkerSettings, ready: Callable[[dict[str, Any]], None], resumed: Resumed | None = None
+) -> Resumed | None:
     """Run a worker until SIGTERM or SIGINT; `ready` is called with its description once clients can connect.
 
     After SIGUSR1, a private worker exits if it has nothing to do. After SIGHUP, returns what the process has to pass on when it executes
@@ -67,6 +70,7 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
     engine: LocalEngine | None = None
     daemon: Daemon | None = None
     watch: FolderWatch | None = None
+    line: Line | None = None
     description: Description | None = None
     try:
         demand_sound(settings.state)
@@ -88,6 +92,7 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
         description = Description(lock, settings, identity, engine, daemon, reloads, surroundings)
         description.write()
         watch = FolderWatch(lock, settings.state, loop, lambda: signals.put_nowait(signal.SIGTERM))
+        line = _join(settings, identity, daemon)
         answer_first()
         ready(description.fields())
         for endpoint in filter(None, (settings.listen, settings.event_listen)):
@@ -108,6 +113,8 @@ async def serve(settings: WorkerSettings, ready: Callable[[dict[str, Any]], None
         if engine is not None and passed_on is None and nothing_runs:
             # The supervisor is not needed once its jobs have ended. It cancels this when the next worker sends hello.
             await engine.retire()
+        if line is not None:
+            line.close()
         # The engine first: facts that arrive from now on are sent again to the next worker, and must not reach a desk that closes.
         if engine is not None:
             engine.close()
@@ -189,11 +196,25 @@ async def _open_at(settings: WorkerSettings, identity: Identity, engine: LocalEn
     return daemon
 
 
+def _join(settings: WorkerSettings, identity: Identity, daemon: Daemon) -> Line | None:
+    """Return the link to the broker, if there is one."""
+    if not settings.join:
+        return None
+    key, loop = parse_public(settings.broker_key), asyncio.get_running_loop()
+    return Line(settings.join, key, identity, daemon.context, loop, daemon.from_brokers, f"jobwire {__version__}")
+
+
 def _check_root(settings: WorkerSettings) -> None:
     if os.geteuid() == 0 and not settings.jobs_as_root and settings.listen and not is_loopback(settings.listen):
         raise Refused(
             Code.FAILED_PRECONDITION,
             f"this worker would accept other machines at {settings.listen} and run their jobs as root",
+            "run it as another user, or use --jobs-as-root if that is intended",
+        )
+    if os.geteuid() == 0 and not settings.jobs_as_root and settings.join:
+        raise Refused(
+            Code.FAILED_PRECONDITION,
+            f"this worker would run the jobs of the broker at {settings.join} as root",
             "run it as another user, or use --jobs-as-root if that is intended",
         )
 

@@ -21,7 +21,7 @@ from .settings import WorkerSettings
 _OUR_FAILURE = {Code.UNAVAILABLE, Code.INTERNAL}
 _REFUSED_STATUS = 1
 # Python's usual 700 are fewer than what belongs to the jobs of one moment, so each collection would look at objects that are in use.
-_OBJECTS_A_COLLECTION = 10_000
+OBJECTS_A_COLLECTION = 10_000
 
 
 def announce(line: str) -> None:
@@ -41,7 +41,7 @@ def main(told: dict[str, Any]) -> int:
     # The process that started the worker may have ignored or blocked signals that it needs, such as SIGCHLD.
     reload.forget_dispositions()
     os.umask(0o077)
-    gc.set_threshold(_OBJECTS_A_COLLECTION)
+    gc.set_threshold(OBJECTS_A_COLLECTION)
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
     fields = told["settings"]
     settings = WorkerSettings(**{**fields, **{name: Path(fields[name]) for name in ("state", "roster", "directory")}})
@@ -60,5 +60,10 @@ def main(told: dict[str, Any]) -> int:
             reload.become_anew({**fields, "listen": resumed.listen, "event_listen": resumed.event_listen}, resumed)
     except Refused as refused:
         print(f"jobwire: {printable(str(refused))}", file=sys.stderr)  # noqa: T201 -- a message
-        return OWN_FAILURE if refused.code in _OUR_FAILURE else _REFUSED_STATUS
+        return status_of(refused)
     return 0
+
+
+def status_of(refused: Refused) -> int:
+    """Return the exit status of a daemon that could not start."""
+    return OWN_FAILURE if refused.code in _OUR_FAILURE else _REFUSED_STATUS

@@ -33,6 +33,9 @@ class WorkerSettings:
     memory_bytes: int = 0
     gpus: Sequence[str] = ()
     resources: Mapping[str, int] = field(default_factory=dict)
+    # The broker that it joins, and its public key as text; empty: none.
+    join: str = ""
+    broker_key: str = ""
     # A note about its start for the user, from the process that started it.
     note: str = ""
     # For a private worker: the description of its caller, with which later callers compare themselves.

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import assert_never
 
-from .decisions.changes import alter, set_capacity, set_width
+from .decisions.changes import alter, set_capacity, set_machine, set_width
 from .decisions.consequences import follow
 from .decisions.due import look_at_due, set_alarm
 from .decisions.finishes import finish_runs
@@ -30,6 +30,7 @@ from .inputs import (
     Reconsidered,
     Recovered,
     SetCapacity,
+    SetMachine,
     SetWidth,
     Signal,
     Start,
@@ -70,6 +71,8 @@ def decide(state: State, one: Input, moment: Moment | None) -> Decision:  # noqa
             set_width(turn, one)
         case SetCapacity():
             set_capacity(turn, one)
+        case SetMachine():
+            set_machine(turn, one)
         case Recovered():
             take_up(turn, one.facts, one.edges, one.unfinished)
         case WriteDelayed():

@@ -26,7 +26,7 @@ from ..retention.ages import Ages
 from ..store.queries import Lookup
 from ..store.schedule_writes import Fired
 from ..store.store import Store
-from ..store.writes import AddJobs, ChangeJobs
+from ..store.writes import AddJobs, ChangeJobs, Origin
 from ..streams.watchers import Watchers
 from .admission import check_held, check_waiting
 from .decide import decide
@@ -117,11 +117,12 @@ class Desk:
         *,
         started_by: bytes = b"",
         depth: int = 0,
+        origin: Origin | None = None,
     ) -> None:
         """Accept all jobs or none; `done` is called when they are durable, before any of them starts.
 
         `fired`: what is recorded of the schedule that starts them, in the same commit. `started_by`: the id of the job that starts them,
-        and `depth`: how many jobs started each other before them.
+        and `depth`: how many jobs started each other before them. `origin`: by which broker the one job came.
 
         Raises Refused(RESOURCE_EXHAUSTED) if more jobs would wait than the owner may have, or their specs would take too much memory.
         """
@@ -131,7 +132,7 @@ class Desk:
 
         check_waiting(self._limits_of(owner).queued_jobs, self._state.waiting_of(owner), len(asked), unknown)
         check_held(MOST_HELD_BYTES, self._state.held_bytes.get(owner, 0), sum(len(one.raw) for one in asked), unknown)
-        self.take(Start(owner, asked, batch, proof, self._shortage(), done, fired, started_by, depth))
+        self.take(Start(owner, asked, batch, proof, self._shortage(), done, fired, started_by, depth, origin))
 
     async def recover(self) -> None:
         """Continue where the last run of this worker ended: running jobs are adopted, ends are recorded, the rest is queued."""
@@ -140,7 +141,7 @@ class Desk:
             self._state.add(job)
             self._clock.not_before(max(job.queued_at_us, job.attempt.started_at_us, *(one.ended_at_us for one in job.earlier)))
         expected = [
-            Expected(one.key, one.pid, one.started_at_us, job.queued_at_us, STORED[one.phase].launched, job.spec, job.rerun_of)
+            Expected(one.key, one.pid, one.started_at_us, job.queued_at_us, STORED[one.phase].launched, job.spec, job.rerun_of, job.machine)
             for job in self._state.live.values()
             for one in [job.attempt]
         ]
@@ -314,9 +315,9 @@ class Desk:
             case LimitTime():
                 self._engine.limit(effect.key, effect.limit_ms)
             case SignalAll():
-                self._engine.signal(effect.key, effect.number, effect.done)
+                self._engine.signal(effect.key, effect.number, effect.done, effect.proof)
             case Hold():
-                self._engine.pause(effect.key, paused=effect.paused)
+                self._engine.pause(effect.key, paused=effect.paused, proof=effect.proof)
             case Continue():
                 asyncio.get_running_loop().call_soon(self.take, Following())
             case WakeAt():

@@ -40,6 +40,7 @@ class SignalAll(NamedTuple):
     key: AttemptKey
     number: int
     done: Callable[[Refused | None], None]
+    proof: bytes = b""
 
 
 class Hold(NamedTuple):
@@ -47,6 +48,7 @@ class Hold(NamedTuple):
 
     key: AttemptKey
     paused: bool
+    proof: bytes = b""
 
 
 class Settle(NamedTuple):

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ...schemas.capacity import Settings
+from ...schemas.capacity import Capacity, Settings
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
 from ...schemas.spec import JobSpec
 from ..engine import Fact
 from ..store.schedule_writes import Fired
-from ..store.writes import Added, Conflict
+from ..store.writes import Added, Conflict, Origin
 from .job import BatchRun, RunKey, StopOrder
 from .targets import Edge
 
@@ -66,6 +66,8 @@ class Start(NamedTuple):
     # The id of the job that starts them with its own key, and how many jobs started each other before them.
     started_by: bytes = b""
     depth: int = 0
+    # By which broker it came; then it is one job.
+    origin: Origin | None = None
 
 
 class Stop(NamedTuple):
@@ -86,6 +88,8 @@ class Signal(NamedTuple):
     key: JobKey
     number: int
     done: Callable[[Refused | None], None]
+    # The request, which a broker passes on.
+    proof: bytes = b""
 
 
 class Suspend(NamedTuple):
@@ -94,6 +98,7 @@ class Suspend(NamedTuple):
     keys: Sequence[JobKey]
     paused: bool
     done: Callable[[Refused | None], None]
+    proof: bytes = b""
 
 
 class Alter(NamedTuple):
@@ -140,6 +145,15 @@ class Await(NamedTuple):
     outer: AttemptKey
     inner: Sequence[JobKey]
     begins: bool
+
+
+class SetMachine(NamedTuple):
+    """Change what one of several machines has for jobs (None: as it was), and whether some may be placed there. `name` is for people."""
+
+    machine: bytes
+    name: str
+    capacity: Capacity | None
+    ready: bool
 
 
 class Facts(NamedTuple):
@@ -197,6 +211,7 @@ Input = (
     | SetWidth
     | SetCapacity
     | Await
+    | SetMachine
     | Facts
     | Recovered
     | Written

@@ -125,6 +125,8 @@ class Job:
     # What it takes while it runs, and the GPUs that it was handed out when it was last launched.
     wants: Wants = PLAIN
     gpus: tuple[str, ...] = ()
+    # Of several machines: the one on which the current attempt was placed, before it was launched.
+    machine: bytes = b""
 
     # Before this its next attempt does not start, on the scale of ages.py, which no clock that is set changes; 0: it waits for no time.
     # `State.deadlines` says when it is due.

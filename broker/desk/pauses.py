@@ -35,7 +35,7 @@ class Pauses:
         for key, job in zip(asked.keys, jobs, strict=True):
             if job is None or job.attempt.phase not in SUSPENDABLE:
                 return [Reply(partial(asked.done, _cannot(key, job, paused=asked.paused)))]
-            holds.append(Hold(job.attempt.key, asked.paused))
+            holds.append(Hold(job.attempt.key, asked.paused, asked.proof))
         wait = _Wait(set(asked.keys), asked)
         for key in asked.keys:
             self._waits.setdefault(key, []).append(wait)

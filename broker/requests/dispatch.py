@@ -38,6 +38,7 @@ class Reception:
     turns: Turns
     # The statement of the worker about a key that is a job's, as it is stored.
     statement_of: Callable[[bytes], bytes] = lambda _: b""
+    read: Callable[[bytes], large.Large] = large.read
 
     def take(self, peer: Peer, frame: bytes, bulk: memoryview | None, charge: Charge) -> None:
         """Handle one message, with its second frame if it has one; never raises. `charge` is called with the time of later parts of it."""
@@ -45,7 +46,7 @@ class Reception:
         try:
             if peer.unwelcome is not None:
                 raise peer.unwelcome
-            request, envelope, jobs = large.read(frame)
+            request, envelope, jobs = self.read(frame)
             request_id = request.id
             member = self._member(peer)
             bounds.check(request)

@@ -29,14 +29,14 @@ def _ask(call: Call, desk: Desk, lookup: Lookup, request: request_pb2.Pause | re
     jobs: list[Job] = []
     if not has_selection(request, "request"):
         steps = find_jobs_to_stop(request.keys, call.member, lookup, jobs)
-        call.in_slices(steps, lambda: desk.take(Suspend([job.key for job in jobs], paused, call.done)))
+        call.in_slices(steps, lambda: desk.take(Suspend([job.key for job in jobs], paused, call.done, call.proof)))
         return
 
     def suspend() -> None:
         # There are no more of them than slots. Others may have ended or started during the search.
         keys = [job.key for job in jobs if job.attempt.phase in SUSPENDABLE]
         if keys:
-            desk.take(Suspend(keys, paused, partial(call.done, jobs=len(keys))))
+            desk.take(Suspend(keys, paused, partial(call.done, jobs=len(keys)), call.proof))
         else:
             call.done(None)
 

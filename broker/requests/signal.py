@@ -25,7 +25,7 @@ def signal(call: Call, desk: Desk, lookup: Lookup) -> None:
     if not 1 <= request.signal < signals.NSIG:
         raise Refused(Code.INVALID_ARGUMENT, f"{request.signal} is not the number of a signal")
     if key is not None:
-        desk.take(Signal(lookup.visible_job(key, call.member).key, request.signal, call.done))
+        desk.take(Signal(lookup.visible_job(key, call.member).key, request.signal, call.done, call.proof))
         return
     jobs: list[Job] = []
     steps = find_selected(read_selection(request.selection, call.member, lookup), desk.runs, jobs, [])
@@ -50,7 +50,7 @@ def _send(call: Call, desk: Desk, jobs: list[Job]) -> None:
 
     def send() -> Iterator[None]:
         for job in jobs:
-            desk.take(Signal(job.key, call.request.signal.signal, answered))
+            desk.take(Signal(job.key, call.request.signal.signal, answered, call.proof))
             yield
 
     if jobs:

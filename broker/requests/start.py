@@ -46,8 +46,17 @@ _RERUN_BYTES = 128
 _START_BYTES = 4096
 
 
-def start(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: Engine, store: Store, turns: Turns) -> None:
-    """Check every job, record all of them, acknowledge, and watch them if requested."""
+def start(  # noqa: C901, PLR0917 -- each job is checked in turn, with the parts that this needs
+    call: Call,
+    desk: Desk,
+    lookup: Lookup,
+    watchers: Watchers,
+    engine: Engine,
+    store: Store,
+    turns: Turns,
+    check: Callable[[Asked], None] | None = None,
+) -> None:
+    """Check every job, record all of them, acknowledge, and watch them if requested. `check` raises Refused for one that cannot be."""
     demand(call.member, Right.SUBMIT, call.member.key)
     request = call.request.start
     if request.watch:
@@ -74,6 +83,8 @@ def start(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: En
             asked.append(one)
             if (one.spec.priority > highest or (one.spec.nice or 0) < 0) and lookup.job(JobKey(call.member.key, one.id)) is None:
                 check_precedence(call.member, one.spec, len(asked) - 1)
+            if check is not None:
+                _check_with(check, one, len(asked) - 1)
             _demand_fit(JobKey(call.member.key, one.id), one.spec, desk, lookup, len(asked) - 1)
             spec_bytes += len(one.raw)
             needed_bytes += _RERUN_BYTES if one.rerun_of else len(one.raw) + _JOB_BYTES
@@ -98,6 +109,14 @@ def start(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: En
 def _check_within(job: bytes) -> None:
     if job and len(job) != ID_BYTES:
         raise Refused(Code.INVALID_ARGUMENT, f"the id of the job within which it waits has {ID_BYTES} bytes, not {len(job)}")
+
+
+def _check_with(check: Callable[[Asked], None], one: Asked, index: int) -> None:
+    try:
+        check(one)
+    except Refused as refused:
+        refused.job_index = index
+        raise
 
 
 def _demand_fit(key: JobKey, spec: JobSpec, desk: Desk, lookup: Lookup, index: int) -> None:

@@ -50,7 +50,7 @@ def stop(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: Eng
             watch(call, watchers, engine, turns, jobs, request, desk)
 
     def record(part: Sequence[Job], recorded: Callable[[], None]) -> None:
-        orders = [(job.key, _order(request, job, call.member.name)) for job in part]
+        orders = [(job.key, order_of(request, job, call.member.name)) for job in part]
         desk.take(Stop(orders, call.proof, recorded, request.only_queued))
 
     call.in_slices(steps, Parts(call, jobs, record, done).begin)
@@ -63,7 +63,8 @@ def _check(request: request_pb2.Stop) -> None:
         raise Refused(Code.INVALID_ARGUMENT, "the grace is longer than 1000 days")
 
 
-def _order(request: request_pb2.Stop, job: Job, asked_by: str) -> StopOrder:
+def order_of(request: request_pb2.Stop, job: Job, asked_by: str) -> StopOrder:
+    """Return how a job is stopped for a request: what that does not say, its spec does."""
     grace_ms = job.spec.grace_ms if job.spec.grace_ms is not None else DEFAULT_GRACE_MS
     if request.HasField("grace_ms"):
         grace_ms = request.grace_ms

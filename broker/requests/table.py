@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 
 from ...keys.rights import Member
 from ...schemas.naming import JobKey
-from ...schemas.refusal import Refused
+from ...schemas.refusal import Code, Refused
 from ..condition import Condition
 from ..desk.desk import Desk
+from ..desk.inputs import Asked
 from ..engine import Engine
 from ..fairness.turns import Turns
 from ..retention.ages import Ages
@@ -19,6 +20,7 @@ from ..store.store import Store
 from ..streams.news import News
 from ..streams.watchers import Watchers
 from . import schedules
+from .call import Call
 from .change import change
 from .dispatch import Handler
 from .forget import forget
@@ -35,6 +37,9 @@ from .streams import cancel, credit
 from .transfers.feed import Feeders, feed, push, resize
 from .transfers.files import fetch, place, put
 from .transfers.logs import follow_log, read_log
+
+_OF_BROKERS = ("enlist", "list_workers", "change_worker")
+_OF_LINKS = ("deliver", "follow_facts", "settle", "relay", "discard")
 
 
 def handlers(  # noqa: PLR0913 -- all parts that one of them needs
@@ -57,14 +62,15 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
     placed: Callable[[JobKey], None],
     capacity_changed: Callable[[], object],
     of_schedules: schedules.Parts,
+    check: Callable[[Asked], None] | None = None,
 ) -> Mapping[str, Handler]:
-    """Return a handler for each verb, with the parts that it needs."""
+    """Return a handler for each verb, with the parts that it needs. `check` raises Refused for a job that cannot be started here."""
     roster = Roster(member_of, named)
     feeders: Feeders = {}
     return {
         "hello": lambda call: hello(call, introduction, condition),
         "status": lambda call: status(call, condition),
-        "start": lambda call: start(call, desk, lookup, watchers, engine, store, turns),
+        "start": lambda call: start(call, desk, lookup, watchers, engine, store, turns, check),
         "stop": lambda call: stop(call, desk, lookup, watchers, engine, store, turns),
         "signal": lambda call: signal(call, desk, lookup),
         "query_one": lambda call: query_one(call, desk, lookup, engine, roster, ages),
@@ -93,4 +99,17 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
         "feed": lambda call: feed(call, lookup, watchers, engine, feeders),
         "push": push,
         "resize": resize,
+        **dict.fromkeys(_OF_BROKERS, _not_a_broker),
+        **dict.fromkeys(_OF_LINKS, _not_over_a_link),
     }
+
+
+def _not_a_broker(call: Call) -> None:
+    del call
+    message = "this is a worker and not a broker: no other worker can join it"
+    raise Refused(Code.FAILED_PRECONDITION, message)
+
+
+def _not_over_a_link(call: Call) -> None:
+    verb = call.request.WhichOneof("verb")
+    raise Refused(Code.FAILED_PRECONDITION, f"{verb} is only for a broker, over the connection of a worker that has joined it")

@@ -1,4 +1,4 @@
-"""The jobs whose logs are being followed: retention does not remove them, and their number is limited."""
+"""The jobs that retention does not remove: those whose logs are being followed, of which the number is limited, and those of a broker."""
 
 from __future__ import annotations
 
@@ -18,14 +18,29 @@ class Followed:
         self._jobs: Counter[JobKey] = Counter()
         self._by_follower: Counter[bytes] = Counter()
         self._waiting: set[Callable[[], None]] = set()
+        # Jobs of a broker that has not recorded their end.
+        self._held: set[JobKey] = set()
 
     def __len__(self) -> int:
         """Return how many jobs these are."""
-        return len(self._jobs)
+        return len(self._jobs) + len(self._held)
 
     def __contains__(self, key: JobKey) -> bool:
-        """Return whether a log of this job is being followed."""
-        return key in self._jobs
+        """Return whether a log of this job is being followed, or it is held."""
+        return key in self._jobs or key in self._held
+
+    def holds(self, key: JobKey) -> bool:
+        """Return whether a job is held."""
+        return key in self._held
+
+    def hold(self, key: JobKey) -> None:
+        """Keep a job until `let_go`: its broker has not recorded its end."""
+        self._held.add(key)
+
+    def let_go(self, key: JobKey) -> None:
+        """Treat it as any other from now on."""
+        self._held.discard(key)
+        self._one_is_left()
 
     def demand_room(self, follower: bytes) -> None:
         """Check that this member can follow one more log; each may use a quarter of the limit.
@@ -52,9 +67,12 @@ class Followed:
         self._jobs[key] -= 1
         if not self._jobs[key]:
             del self._jobs[key]
-            waiting, self._waiting = self._waiting, set()
-            for callback in waiting:
-                callback()
+            self._one_is_left()
+
+    def _one_is_left(self) -> None:
+        waiting, self._waiting = self._waiting, set()
+        for callback in waiting:
+            callback()
 
     def call_when_one_is_left(self, callback: Callable[[], None]) -> None:
         """Call back once, as soon as no stream follows the logs of some job any more."""

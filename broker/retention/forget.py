@@ -42,7 +42,9 @@ _NOTHING = Forgotten(0, 0)
 class Forgetting:
     """Removes jobs of one desk."""
 
-    def __init__(self, store: Store, engine: Engine) -> None:
+    def __init__(self, store: Store, engine: Engine, is_held: Callable[[JobKey], bool] = lambda _: False) -> None:
+        """`is_held` says of a job whether its broker has not recorded its end; it is skipped too."""
+        self._is_held = is_held
         self._store = store
         self._engine = engine
 
@@ -59,7 +61,7 @@ class Forgetting:
 
         Many jobs are removed in steps, so that no other request waits for all of them.
         """
-        write = DropJobs(keys[begin : begin + _JOBS_A_STEP], events_upto)
+        write = DropJobs([key for key in keys[begin : begin + _JOBS_A_STEP] if not self._is_held(key)], events_upto)
 
         def dropped() -> None:
             result = write.result

@@ -7,6 +7,7 @@ reports with each message (ZMQ_SRCFD) and, when it is gone, in the monitor (ZMQ_
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -34,6 +35,10 @@ class Outlet(Protocol):
 
     def send(self, peer: Peer, reply: request_pb2.Reply, bulk: bytes | None = None) -> bool:
         """Send one reply. Return False if the peer is gone, or was disconnected because it does not read."""
+        ...
+
+    def pass_on(self, peer: Peer, frames: Sequence[bytes | memoryview]) -> bool:
+        """Send a message as it is, to one that has joined. Return False as `send` does."""
         ...
 
     def refuse(self, peer: Peer, request_id: int, refused: Refused) -> None:
@@ -68,6 +73,8 @@ class Peer:
     look_at: float = 0.0
     # The refusal for all its requests, if there is one.
     unwelcome: Refused | None = None
+    # It has joined as a worker: what arrives are replies to the requests of this daemon, and goes there.
+    turned: Callable[[bytes, memoryview | None], None] | None = None
 
     @property
     def descriptor(self) -> int:

@@ -22,7 +22,7 @@ import zmq
 from ...keys.identity import Identity
 from ...keys.limits import Limits
 from ...keys.sockets import listen, readable, server_socket
-from ...schemas.frames import LARGEST_MESSAGE, MOST_FRAMES, refusal_message
+from ...schemas.frames import ENVELOPE_BYTES, LARGEST_MESSAGE, MOST_FRAMES, refusal_message
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused
 from ..fairness.cpu_shares import Shares
@@ -34,8 +34,6 @@ from .zmq_reader import EdgeReader
 
 _log = logging.getLogger(__name__)
 
-# The envelope around the largest request: proof and protobuf framing.
-_ENVELOPE_BYTES = 1024
 # Bytes of incomplete or unread messages of one member that libzmq may hold. In parts of a byte it uses four times as much memory.
 _MOST_UNDER_WAY = 2 * LARGEST_MESSAGE
 # Replies that wait for one peer, and requests from it that wait.
@@ -82,7 +80,7 @@ class Endpoint:
         self.malformed = 0
         self._socket = server_socket(context, zmq.ROUTER, identity)
         self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
-        self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE + _ENVELOPE_BYTES)
+        self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE + ENVELOPE_BYTES)
         self._socket.setsockopt(zmq.SNDHWM, _PEER_MESSAGES)
         self._socket.setsockopt(zmq.RCVHWM, _PEER_REQUESTS)
         self._connections = Connections(loop, self._socket, "requests", _MOST_UNDER_WAY, self._forget_descriptor, ban)
@@ -116,13 +114,16 @@ class Endpoint:
 
     def send(self, peer: Peer, reply: request_pb2.Reply, bulk: bytes | None = None) -> bool:
         """Send one reply. Return False if the peer is gone, or was disconnected because it does not read."""
+        return self.pass_on(peer, (reply.SerializeToString(),) if bulk is None else (reply.SerializeToString(), bulk))
+
+    def pass_on(self, peer: Peer, frames: Sequence[bytes | memoryview]) -> bool:
+        """Send a message as it is. Return False as `send` does."""
         # That this connection has ended may not be known yet, and it may be behind thousands of new ones.
         if not self._connections.is_caught_up() and cookie_of(peer.descriptor) != peer.meter.cookie:
             self._forget(peer)
             peer.end()
         if peer.gone:
             return False
-        frames = (reply.SerializeToString(),) if bulk is None else (reply.SerializeToString(), bulk)
         try:
             self._socket.send(peer.routing_id, _MORE_FOLLOWS)
             for frame in frames[:-1]:
@@ -204,6 +205,9 @@ class Endpoint:
             if peer.unwelcome is None:
                 refused = Refused(Code.INVALID_ARGUMENT, f"a request is one frame, and a push two, not {len(sizes)}")
                 self.expel(peer, 0, refused, f"sent {len(sizes)} frames in one message")
+            return 0.0
+        if peer.turned is not None:
+            peer.turned(frame.bytes, bulk.buffer if bulk is not None else None)
             return 0.0
         return self._shares.take(peer, frame.bytes, bulk.buffer if bulk is not None else None)
 

@@ -72,7 +72,7 @@ class Account:
                 found.look()
         return found
 
-    def count(self, meter: Meter, frames: Sequence[bytes]) -> None:
+    def count(self, meter: Meter, frames: Sequence[bytes | memoryview]) -> None:
         """Note what is sent over one of the connections."""
         size = _FRAME_BYTES * len(frames) + sum(map(len, frames))
         meter.unread += size

@@ -32,9 +32,11 @@ _COLUMNS = (
     "jobs.row, jobs.owner, jobs.id, digest, state, spec, launched, attempt, jobs.queued_at, started_at, jobs.ended_at,"
     " aged_from, pid, outcome, stop, batches.id, batches.name, batches.parallel, rerun_of,"
     " priority, held_by, time_limit, batches.on_failure, batches.broken_by, not_before, never_retried, gpus, wait_until, started_by, depth,"
-    " is_finish, cleans_up"
+    " is_finish, cleans_up, machine"
 )
-_FROM = "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch"
+_FROM = (
+    "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch LEFT JOIN placements ON placements.job = jobs.row AND placements.n = attempt"
+)
 # Events read for one replay, so that a narrow filter over a long history is also answered in parts, and others are served in between.
 _REPLAY_ROWS = 1024
 _FILES_A_QUESTION = 100
@@ -291,6 +293,7 @@ def read_row(row: Row) -> Job:
         depth,
         is_finish,
         cleans_up,
+        machine,
     ) = row
     said = from_wire(job_pb2.JobSpec.FromString(spec))
     return Job(
@@ -324,4 +327,5 @@ def read_row(row: Row) -> Job:
         starts_aged_us=starts_aged_us,
         is_finish=bool(is_finish),
         cleans_up=bool(cleans_up),
+        machine=machine or b"",
     )

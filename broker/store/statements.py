@@ -10,7 +10,7 @@ from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
 from ..desk.job import BatchRun, RunKey
 from ..desk.targets import Edge
-from . import edges, runs, schedule_rows
+from . import edges, relays, runs, schedule_rows
 from .schedule_writes import AddSchedule, ChangeSchedule
 from .tombstones import mark_of
 from .writes import (
@@ -20,6 +20,7 @@ from .writes import (
     Change,
     ChangeJobs,
     Conflict,
+    Drained,
     DropJobs,
     Dropped,
     EventRow,
@@ -27,6 +28,7 @@ from .writes import (
     LogsGone,
     NewFinish,
     NewRow,
+    Settled,
     Width,
     Write,
 )
@@ -46,6 +48,7 @@ _UPDATE_JOB = (
 _LAUNCH_JOB = "UPDATE jobs SET launched = 1 WHERE row = ?"
 _INSERT_ATTEMPT = "INSERT INTO attempts (job, n, pid, started_at, ended_at, outcome, log_bytes) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _HAND_OUT = "UPDATE jobs SET gpus = ? WHERE row = ?"
+_PLACE = "INSERT OR REPLACE INTO placements (job, n, machine) VALUES (?, ?, ?)"
 # A spec may have the same label twice.
 _INSERT_LABEL = "INSERT OR IGNORE INTO labels (name, value, queued_at, job) VALUES (?, ?, ?, ?)"
 # A job may bring one content in several places.
@@ -69,7 +72,7 @@ class Rows:
         self.next_seq = max(int(last_seq) + 1, first_seq)
         self.next_row = max(int(last_row), last_dropped) + 1
 
-    def apply(self, write: Write) -> None:
+    def apply(self, write: Write) -> None:  # noqa: C901, PLR0912 -- a case for each write
         """Execute one write; its result or first seq is filled in.
 
         Raises sqlite3.Error.
@@ -79,8 +82,11 @@ class Rows:
                 self._change(write)
             case AddJobs():
                 self._add(write)
-                if write.fired is not None and isinstance(write.result, Added):
-                    schedule_rows.record(self._execute, write.fired)
+                if isinstance(write.result, Added):
+                    if write.fired is not None:
+                        schedule_rows.record(self._execute, write.fired)
+                    if write.origin is not None:
+                        relays.record(self._execute, write.origin, write.result)
             case DropJobs():
                 self._drop(write)
             case AddSchedule():
@@ -90,8 +96,13 @@ class Rows:
             case LogsGone():
                 for key in write.keys:
                     self._execute("DELETE FROM leftovers WHERE owner = ? AND id = ? AND attempt = ?", key)
+                    self._execute("DELETE FROM leftover_machines WHERE owner = ? AND id = ? AND attempt = ?", key)
             case FolderMeasured():
                 self._measure(write)
+            case Settled():
+                relays.settle(self._execute, write.relay, write.names)
+            case Drained():
+                self._execute("INSERT OR REPLACE INTO workers (key, drained) VALUES (?, ?)", (write.worker, write.drained))
 
     def _add(self, write: AddJobs) -> None:
         found = self._find(write.jobs)
@@ -210,6 +221,7 @@ class Rows:
         write.first_seq = self.next_seq
         self._run_for_each(_LAUNCH_JOB, [(row,) for row in write.launched])
         self._run_for_each(_HAND_OUT, [(",".join(gpus), row) for row, gpus in write.handed_out])
+        self._run_for_each(_PLACE, write.placed)
         # A stop of many jobs has one proof.
         proofs = {proof: self._add_proof(proof) for proof in {change.stop_proof for change in write.changes} if proof is not None}
         changed: list[tuple[object, ...]] = []
@@ -363,6 +375,7 @@ class Rows:
             execute("DELETE FROM jobs WHERE row = ?", (row,))
             execute("DELETE FROM labels WHERE job = ?", (row,))
             execute("DELETE FROM files WHERE job = ?", (row,))
+            relays.drop(execute, row)
             last_row = max(last_row, row)
             proofs.update(use for use in uses if use is not None)
             if batch is not None:
@@ -376,6 +389,7 @@ class Rows:
                         "INSERT OR REPLACE INTO leftovers (owner, id, attempt, pid, started_at, ended_at) VALUES (?, ?, ?, ?, ?, ?)",
                         (*attempt_key, *run),
                     )
+            self._drop_placed(key, row)
         for batch, oks in batches.items():
             proofs |= runs.drop_jobs(execute, batch, oks)
         self._drop_unused(proofs)
@@ -388,6 +402,15 @@ class Rows:
             execute("DELETE FROM events WHERE seq <= ?", (write.events_upto,))
             execute("UPDATE kept SET first_seq = max(first_seq, ?)", (write.events_upto + 1,))
         write.result = dropped
+
+    def _drop_placed(self, key: JobKey, row: int) -> None:
+        """Delete where attempts were placed; of those that left logs, that is kept until these are gone."""
+        self._execute(
+            "INSERT OR REPLACE INTO leftover_machines SELECT owner, id, attempt, machine FROM leftovers"
+            " JOIN placements ON placements.n = leftovers.attempt WHERE owner = ? AND id = ? AND placements.job = ?",
+            (*key, row),
+        )
+        self._execute("DELETE FROM placements WHERE job = ?", (row,))
 
     def _drop_attempts(self, key: JobKey, row: int) -> list[tuple[AttemptKey, int, int, int]]:
         """Delete the attempts before the last one; return the runs that they were."""

@@ -243,6 +243,23 @@ _STEPS = (
     """,
     # 1: a failure that cancels the rest of its run spares the job, because it cleans up after others; see clean_up.py.
     "ALTER TABLE jobs ADD COLUMN cleans_up INTEGER;",
+    # Of a broker: on which worker (key and store) an attempt was placed, which is known before it is sent, and where logs of forgotten
+    # jobs are; and which workers get no jobs. Of a worker: which jobs came through which broker (relay), how that names them, and the
+    # starts that clients have signed; settled: the broker has recorded the end.
+    """
+    CREATE TABLE placements (job INTEGER NOT NULL, n INTEGER NOT NULL, machine BLOB NOT NULL, PRIMARY KEY (job, n)) WITHOUT ROWID;
+    CREATE TABLE leftover_machines (
+        owner BLOB NOT NULL, id BLOB NOT NULL, attempt INTEGER NOT NULL, machine BLOB NOT NULL, PRIMARY KEY (owner, id, attempt)
+    );
+    CREATE TABLE workers (key BLOB PRIMARY KEY, drained INTEGER NOT NULL);
+    CREATE TABLE relayed (
+        job INTEGER PRIMARY KEY, relay BLOB NOT NULL, owner BLOB NOT NULL, id BLOB NOT NULL, attempt INTEGER NOT NULL, digest BLOB NOT NULL,
+        settled INTEGER NOT NULL DEFAULT 0, UNIQUE (relay, owner, id, attempt)
+    );
+    CREATE INDEX relayed_unsettled ON relayed (relay) WHERE settled = 0;
+    CREATE INDEX relayed_by_start ON relayed (digest);
+    CREATE TABLE relayed_starts (digest BLOB PRIMARY KEY, envelope BLOB NOT NULL);
+    """,
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

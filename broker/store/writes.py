@@ -151,6 +151,32 @@ class Conflict(NamedTuple):
     forgotten: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The broker that has delivered a job, how it names the attempt, and the start that a client has signed for it, with its SHA-256."""
+
+    relay: bytes
+    name: AttemptKey
+    digest: bytes
+    start: bytes
+
+
+@dataclass(slots=True, eq=False)
+class Settled:
+    """Record that a broker needs nothing of these attempts any more."""
+
+    relay: bytes
+    names: Sequence[AttemptKey]
+
+
+@dataclass(slots=True, eq=False)
+class Drained:
+    """Record whether a worker of this broker gets jobs."""
+
+    worker: bytes
+    drained: bool
+
+
 @dataclass(slots=True, eq=False)
 class NewFinish:
     """What a run ends with, to be added in the commit of the last end. The result: its row, 0 if a job has or had its id already."""
@@ -173,6 +199,8 @@ class AddJobs:
     shortage: Refused | None = None
     # What is recorded of the schedule that starts them.
     fired: Fired | None = None
+    # By which broker they came, one job each.
+    origin: Origin | None = None
     result: Added | Conflict | Refused | None = None
     # Whether any of them waits for others.
     waits: bool = False
@@ -193,6 +221,8 @@ class ChangeJobs:
     broken: Sequence[tuple[RunKey, str]] = ()
     # And the rows of those that are handed out GPUs, with their ids.
     handed_out: Sequence[tuple[int, Sequence[str]]] = ()
+    # The rows of those that are placed on one of several machines, which attempt it is, and the machine.
+    placed: Sequence[tuple[int, int, bytes]] = ()
     capacity: CapacityChange | None = None
     finishes: Sequence[NewFinish] = ()
 
@@ -236,4 +266,4 @@ class FolderMeasured:
     size_bytes: int
 
 
-Write = AddJobs | ChangeJobs | DropJobs | LogsGone | FolderMeasured | AddSchedule | ChangeSchedule
+Write = AddJobs | ChangeJobs | DropJobs | LogsGone | FolderMeasured | AddSchedule | ChangeSchedule | Settled | Drained

@@ -29,6 +29,7 @@ from ..library.events import make_filter
 from ..library.specs import Duration, JobOptions, Text, args_of, as_spec, make_id, seconds
 from ..library.streams.source import Stdin, source_of
 from ..library.streams.text_mode import TextMode, text_mode
+from ..library.values.broker_workers import BrokerWorker, drain_request, read_workers, workers_request
 from ..library.values.completed_job import CompletedJob, CompletedTextJob
 from ..library.values.results import BatchInfo, EventCursor, Forgotten, JobInfo, job_info
 from ..library.values.run_info import RunInfo, forget_request, list_request, query, run_info, take_page
@@ -455,6 +456,14 @@ class AsyncClient:
         """Set what the worker has for jobs; see `Client.set_capacity`."""
         await self._session.reply(actions.capacity_request(slots, memory, gpus, resources, reset=reset), "slots")
         return await self.status()
+
+    async def workers(self) -> tuple[BrokerWorker, ...]:
+        """Return the workers of a broker; see `Client.workers`."""
+        return read_workers(await self._session.reply(workers_request(), "list_workers"))
+
+    async def drain_worker(self, name: str, *, drained: bool = True) -> None:
+        """Give a worker of a broker no more jobs, or some again; see `Client.drain_worker`."""
+        await self._session.reply(drain_request(name, drained=drained), "done")
 
     async def hello(self) -> request_pb2.HelloReply:
         """Return the greeting of the worker, as the protocol has it."""

@@ -76,12 +76,20 @@ VERBS = {
     "keys": Verb("keys", "app", "Manage your key and the members of your workers."),
     "context": Verb("context", "app", "Manage the workers that you use."),
     "worker": Verb("", "worker", "Run and manage a worker on this machine."),
+    "broker": Verb("", "broker", "Run a broker, which joins several workers, and manage its workers."),
     "completion": Verb("completion.command", "app", "Complete commands, options and jobs in your shell."),
     "help": Verb("help", "show_help", "Show the help of a command, or the list of commands."),
 }
 # Commands of a group whose others are those of a daemon: they need a connection.
-_OF_CLIENTS = {"worker": {"set": Verb("worker_set", "set_worker", "")}}
-GROUPS = {"schedule", "keys", "context", "worker", "completion"}
+_OF_CLIENTS = {
+    "worker": {"set": Verb("worker_set", "set_worker", "")},
+    "broker": {
+        "list": Verb("broker", "list_workers", ""),
+        "drain": Verb("broker", "drain", ""),
+        "undrain": Verb("broker", "undrain", ""),
+    },
+}
+GROUPS = {"schedule", "keys", "context", "worker", "broker", "completion"}
 # Their arguments are a command: options of jobwire end where it begins.
 TAKES_A_COMMAND = {"run", "submit", "sweep"}
 

@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .events import EventStream
     from .retry import Retry
     from .schedules import Schedules
+    from .values.broker_workers import BrokerWorker
     from .values.completed_job import CompletedJob, CompletedTextJob
     from .values.results import BatchInfo, EventCursor, Forgotten, JobInfo
     from .values.run_info import RunInfo
@@ -618,6 +619,21 @@ class Client:
         """
         self.connection.call(actions.capacity_request(slots, memory, gpus, resources, reset=reset))
         return self.status()
+
+    def workers(self) -> tuple[BrokerWorker, ...]:
+        """Return the workers of a broker; needs a role that may see the jobs of others."""
+        from .values.broker_workers import read_workers, workers_request  # noqa: PLC0415 -- most commands need none
+
+        return read_workers(self.connection.call(workers_request()))
+
+    def drain_worker(self, name: str, *, drained: bool = True) -> None:
+        """Give a worker of a broker no more jobs, or (`drained=False`) some again; those that it has go on.
+
+        Needs the role operator or admin.
+        """
+        from .values.broker_workers import drain_request  # noqa: PLC0415 -- most commands need none
+
+        self.connection.call(drain_request(name, drained=drained))
 
     def hello(self) -> request_pb2.HelloReply:
         """Return the greeting of the worker, as the protocol has it."""

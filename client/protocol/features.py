@@ -37,6 +37,18 @@ ALL_CHECKED = frozenset(
 
 def check_features(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:
     """Refuse what the worker would not understand, or misread: without `rerun`, it would see a job without a program."""
+    try:
+        _check(request, hello)
+    except Refused as refused:
+        if hello.kind != "broker":
+            raise
+        message = refused.message.replace(f"this worker ({hello.software}) is older and", "a broker")
+        message = message.replace("this worker is older and", "a broker")
+        step = "; ".join(part for part in refused.next_step.split("; ") if not part.startswith("upgrade"))
+        raise Refused(refused.code, message, step or "use the worker itself", refused.job_index, refused.reason) from None
+
+
+def _check(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:
     _refuse_verbs(request, hello)
     for feature, refuse in (("change", _refuse_changes), ("files", _refuse_files), ("place", _refuse_to_place)):
         if feature not in hello.features:

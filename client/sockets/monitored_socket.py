@@ -74,11 +74,13 @@ class Change(enum.Enum):
 class MonitoredSocket:
     """A socket of `kind` that connects to one endpoint and accepts only the worker with the public key `server_key`.
 
-    `private`: it is this user's private worker. The first connection fails after `connect_timeout` seconds; a lost one is retried without
-    a limit. After FAILED it may be opened again.
+    `private`: it is this user's private worker. `lasts_ms`: how long the other side waits for a sign of life; 0: for ever. The first
+    connection fails after `connect_timeout` seconds; a lost one is retried without a limit. After FAILED it may be opened again.
     """
 
-    def __init__(self, kind: int, server_key: bytes, identity: Identity, connect_timeout: float, *, private: bool = False) -> None:
+    def __init__(
+        self, kind: int, server_key: bytes, identity: Identity, connect_timeout: float, *, private: bool = False, lasts_ms: int = 0
+    ) -> None:
         self.endpoint = ""
         self.socket: Socket | None = None
         self.up = False
@@ -88,6 +90,7 @@ class MonitoredSocket:
         self._identity = identity
         self._connect_timeout = connect_timeout
         self._private = private
+        self._lasts_ms = lasts_ms
         self._monitor: Socket | None = None
         self._was_up = False
         self._give_up_at: float | None = None
@@ -137,6 +140,8 @@ class MonitoredSocket:
         socket = client_socket(context, self._kind, self._identity, self._server_key)
         for option, value in _OPTIONS:
             socket.set(option, value)
+        if self._lasts_ms:
+            socket.set(zmq.HEARTBEAT_TTL, self._lasts_ms)
         self._monitor = socket.get_monitor_socket(_EVENTS)
         self.socket = socket
         self.reached = endpoint

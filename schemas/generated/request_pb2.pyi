@@ -60,6 +60,9 @@ class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASON_STARTED: _ClassVar[Reason]
     REASON_NO_SUCH_SCHEDULE: _ClassVar[Reason]
     REASON_NAME_TAKEN: _ClassVar[Reason]
+    REASON_START_MISSING: _ClassVar[Reason]
+    REASON_ANOTHER_STORE: _ClassVar[Reason]
+    REASON_UNREACHABLE: _ClassVar[Reason]
 
 class Stream(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -94,6 +97,15 @@ class Missed(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     MISSED_ONCE: _ClassVar[Missed]
     MISSED_SKIP: _ClassVar[Missed]
     MISSED_ALL: _ClassVar[Missed]
+
+class WorkerState(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
+    __slots__ = ()
+    WORKER_STATE_UNSPECIFIED: _ClassVar[WorkerState]
+    WORKER_STATE_JOINING: _ClassVar[WorkerState]
+    WORKER_STATE_READY: _ClassVar[WorkerState]
+    WORKER_STATE_DRAINING: _ClassVar[WorkerState]
+    WORKER_STATE_UNREACHABLE: _ClassVar[WorkerState]
+    WORKER_STATE_NEVER_SEEN: _ClassVar[WorkerState]
 CODE_UNSPECIFIED: Code
 CODE_INVALID_ARGUMENT: Code
 CODE_NOT_FOUND: Code
@@ -140,6 +152,9 @@ REASON_NO_SUCH_FILE: Reason
 REASON_STARTED: Reason
 REASON_NO_SUCH_SCHEDULE: Reason
 REASON_NAME_TAKEN: Reason
+REASON_START_MISSING: Reason
+REASON_ANOTHER_STORE: Reason
+REASON_UNREACHABLE: Reason
 STREAM_UNSPECIFIED: Stream
 STREAM_STDOUT: Stream
 STREAM_STDERR: Stream
@@ -159,6 +174,12 @@ MISSED_UNSPECIFIED: Missed
 MISSED_ONCE: Missed
 MISSED_SKIP: Missed
 MISSED_ALL: Missed
+WORKER_STATE_UNSPECIFIED: WorkerState
+WORKER_STATE_JOINING: WorkerState
+WORKER_STATE_READY: WorkerState
+WORKER_STATE_DRAINING: WorkerState
+WORKER_STATE_UNREACHABLE: WorkerState
+WORKER_STATE_NEVER_SEEN: WorkerState
 
 class Envelope(_message.Message):
     __slots__ = ("request", "proof", "delegation")
@@ -199,7 +220,7 @@ class Proof(_message.Message):
     def __init__(self, signer: _Optional[bytes] = ..., audience: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
 class Request(_message.Message):
-    __slots__ = ("id", "hello", "start", "stop", "signal", "query_one", "list", "read_log", "follow_log", "credit", "cancel", "subscribe", "unsubscribe", "replay", "forget", "pause", "resume", "status", "feed", "push", "resize", "put", "fetch", "query_run", "change", "place", "add_schedule", "change_schedule", "list_schedules", "query_schedule", "list_runs", "set_slots")
+    __slots__ = ("id", "hello", "start", "stop", "signal", "query_one", "list", "read_log", "follow_log", "credit", "cancel", "subscribe", "unsubscribe", "replay", "forget", "pause", "resume", "status", "feed", "push", "resize", "put", "fetch", "query_run", "change", "place", "add_schedule", "change_schedule", "list_schedules", "query_schedule", "list_runs", "set_slots", "enlist", "deliver", "follow_facts", "settle", "relay", "list_workers", "change_worker", "discard")
     ID_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
@@ -232,6 +253,14 @@ class Request(_message.Message):
     QUERY_SCHEDULE_FIELD_NUMBER: _ClassVar[int]
     LIST_RUNS_FIELD_NUMBER: _ClassVar[int]
     SET_SLOTS_FIELD_NUMBER: _ClassVar[int]
+    ENLIST_FIELD_NUMBER: _ClassVar[int]
+    DELIVER_FIELD_NUMBER: _ClassVar[int]
+    FOLLOW_FACTS_FIELD_NUMBER: _ClassVar[int]
+    SETTLE_FIELD_NUMBER: _ClassVar[int]
+    RELAY_FIELD_NUMBER: _ClassVar[int]
+    LIST_WORKERS_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_WORKER_FIELD_NUMBER: _ClassVar[int]
+    DISCARD_FIELD_NUMBER: _ClassVar[int]
     id: int
     hello: Hello
     start: Start
@@ -264,10 +293,18 @@ class Request(_message.Message):
     query_schedule: QuerySchedule
     list_runs: ListRuns
     set_slots: SetSlots
-    def __init__(self, id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., query_one: _Optional[_Union[QueryOne, _Mapping]] = ..., list: _Optional[_Union[List, _Mapping]] = ..., read_log: _Optional[_Union[ReadLog, _Mapping]] = ..., follow_log: _Optional[_Union[FollowLog, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., unsubscribe: _Optional[_Union[Unsubscribe, _Mapping]] = ..., replay: _Optional[_Union[Replay, _Mapping]] = ..., forget: _Optional[_Union[Forget, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., feed: _Optional[_Union[Feed, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., resize: _Optional[_Union[Resize, _Mapping]] = ..., put: _Optional[_Union[Put, _Mapping]] = ..., fetch: _Optional[_Union[Fetch, _Mapping]] = ..., query_run: _Optional[_Union[QueryRun, _Mapping]] = ..., change: _Optional[_Union[Change, _Mapping]] = ..., place: _Optional[_Union[Place, _Mapping]] = ..., add_schedule: _Optional[_Union[AddSchedule, _Mapping]] = ..., change_schedule: _Optional[_Union[ChangeSchedule, _Mapping]] = ..., list_schedules: _Optional[_Union[ListSchedules, _Mapping]] = ..., query_schedule: _Optional[_Union[QuerySchedule, _Mapping]] = ..., list_runs: _Optional[_Union[ListRuns, _Mapping]] = ..., set_slots: _Optional[_Union[SetSlots, _Mapping]] = ...) -> None: ...
+    enlist: Enlist
+    deliver: Deliver
+    follow_facts: FollowFacts
+    settle: Settle
+    relay: Relay
+    list_workers: ListWorkers
+    change_worker: ChangeWorker
+    discard: Discard
+    def __init__(self, id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., query_one: _Optional[_Union[QueryOne, _Mapping]] = ..., list: _Optional[_Union[List, _Mapping]] = ..., read_log: _Optional[_Union[ReadLog, _Mapping]] = ..., follow_log: _Optional[_Union[FollowLog, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., unsubscribe: _Optional[_Union[Unsubscribe, _Mapping]] = ..., replay: _Optional[_Union[Replay, _Mapping]] = ..., forget: _Optional[_Union[Forget, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., feed: _Optional[_Union[Feed, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., resize: _Optional[_Union[Resize, _Mapping]] = ..., put: _Optional[_Union[Put, _Mapping]] = ..., fetch: _Optional[_Union[Fetch, _Mapping]] = ..., query_run: _Optional[_Union[QueryRun, _Mapping]] = ..., change: _Optional[_Union[Change, _Mapping]] = ..., place: _Optional[_Union[Place, _Mapping]] = ..., add_schedule: _Optional[_Union[AddSchedule, _Mapping]] = ..., change_schedule: _Optional[_Union[ChangeSchedule, _Mapping]] = ..., list_schedules: _Optional[_Union[ListSchedules, _Mapping]] = ..., query_schedule: _Optional[_Union[QuerySchedule, _Mapping]] = ..., list_runs: _Optional[_Union[ListRuns, _Mapping]] = ..., set_slots: _Optional[_Union[SetSlots, _Mapping]] = ..., enlist: _Optional[_Union[Enlist, _Mapping]] = ..., deliver: _Optional[_Union[Deliver, _Mapping]] = ..., follow_facts: _Optional[_Union[FollowFacts, _Mapping]] = ..., settle: _Optional[_Union[Settle, _Mapping]] = ..., relay: _Optional[_Union[Relay, _Mapping]] = ..., list_workers: _Optional[_Union[ListWorkers, _Mapping]] = ..., change_worker: _Optional[_Union[ChangeWorker, _Mapping]] = ..., discard: _Optional[_Union[Discard, _Mapping]] = ...) -> None: ...
 
 class Reply(_message.Message):
-    __slots__ = ("request_id", "last", "refusal", "hello", "acknowledged", "reports", "done", "query_one", "list", "log_range", "log_chunk", "log_end", "subscribe", "replay", "forget", "status", "window", "feed_end", "fetch_chunk", "fetch_end", "query_run", "list_schedules", "query_schedule", "list_runs", "slots")
+    __slots__ = ("request_id", "last", "refusal", "hello", "acknowledged", "reports", "done", "query_one", "list", "log_range", "log_chunk", "log_end", "subscribe", "replay", "forget", "status", "window", "feed_end", "fetch_chunk", "fetch_end", "query_run", "list_schedules", "query_schedule", "list_runs", "slots", "deliver", "facts", "list_workers")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     LAST_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
@@ -293,6 +330,9 @@ class Reply(_message.Message):
     QUERY_SCHEDULE_FIELD_NUMBER: _ClassVar[int]
     LIST_RUNS_FIELD_NUMBER: _ClassVar[int]
     SLOTS_FIELD_NUMBER: _ClassVar[int]
+    DELIVER_FIELD_NUMBER: _ClassVar[int]
+    FACTS_FIELD_NUMBER: _ClassVar[int]
+    LIST_WORKERS_FIELD_NUMBER: _ClassVar[int]
     request_id: int
     last: bool
     refusal: Refusal
@@ -318,7 +358,10 @@ class Reply(_message.Message):
     query_schedule: QueryScheduleReply
     list_runs: ListRunsReply
     slots: SlotsReply
-    def __init__(self, request_id: _Optional[int] = ..., last: _Optional[bool] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., hello: _Optional[_Union[HelloReply, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledged, _Mapping]] = ..., reports: _Optional[_Union[Reports, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., query_one: _Optional[_Union[QueryOneReply, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., log_range: _Optional[_Union[LogRange, _Mapping]] = ..., log_chunk: _Optional[_Union[LogChunk, _Mapping]] = ..., log_end: _Optional[_Union[LogEnd, _Mapping]] = ..., subscribe: _Optional[_Union[SubscribeReply, _Mapping]] = ..., replay: _Optional[_Union[ReplayReply, _Mapping]] = ..., forget: _Optional[_Union[ForgetReply, _Mapping]] = ..., status: _Optional[_Union[StatusReply, _Mapping]] = ..., window: _Optional[_Union[Window, _Mapping]] = ..., feed_end: _Optional[_Union[FeedEnd, _Mapping]] = ..., fetch_chunk: _Optional[_Union[FetchChunk, _Mapping]] = ..., fetch_end: _Optional[_Union[FetchEnd, _Mapping]] = ..., query_run: _Optional[_Union[QueryRunReply, _Mapping]] = ..., list_schedules: _Optional[_Union[ListSchedulesReply, _Mapping]] = ..., query_schedule: _Optional[_Union[QueryScheduleReply, _Mapping]] = ..., list_runs: _Optional[_Union[ListRunsReply, _Mapping]] = ..., slots: _Optional[_Union[SlotsReply, _Mapping]] = ...) -> None: ...
+    deliver: DeliverReply
+    facts: Facts
+    list_workers: ListWorkersReply
+    def __init__(self, request_id: _Optional[int] = ..., last: _Optional[bool] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., hello: _Optional[_Union[HelloReply, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledged, _Mapping]] = ..., reports: _Optional[_Union[Reports, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., query_one: _Optional[_Union[QueryOneReply, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., log_range: _Optional[_Union[LogRange, _Mapping]] = ..., log_chunk: _Optional[_Union[LogChunk, _Mapping]] = ..., log_end: _Optional[_Union[LogEnd, _Mapping]] = ..., subscribe: _Optional[_Union[SubscribeReply, _Mapping]] = ..., replay: _Optional[_Union[ReplayReply, _Mapping]] = ..., forget: _Optional[_Union[ForgetReply, _Mapping]] = ..., status: _Optional[_Union[StatusReply, _Mapping]] = ..., window: _Optional[_Union[Window, _Mapping]] = ..., feed_end: _Optional[_Union[FeedEnd, _Mapping]] = ..., fetch_chunk: _Optional[_Union[FetchChunk, _Mapping]] = ..., fetch_end: _Optional[_Union[FetchEnd, _Mapping]] = ..., query_run: _Optional[_Union[QueryRunReply, _Mapping]] = ..., list_schedules: _Optional[_Union[ListSchedulesReply, _Mapping]] = ..., query_schedule: _Optional[_Union[QueryScheduleReply, _Mapping]] = ..., list_runs: _Optional[_Union[ListRunsReply, _Mapping]] = ..., slots: _Optional[_Union[SlotsReply, _Mapping]] = ..., deliver: _Optional[_Union[DeliverReply, _Mapping]] = ..., facts: _Optional[_Union[Facts, _Mapping]] = ..., list_workers: _Optional[_Union[ListWorkersReply, _Mapping]] = ...) -> None: ...
 
 class Refusal(_message.Message):
     __slots__ = ("code", "message", "next_step", "job_index", "reason", "missing")
@@ -1181,3 +1224,143 @@ class QueryScheduleReply(_message.Message):
     SCHEDULE_FIELD_NUMBER: _ClassVar[int]
     schedule: ScheduleInfo
     def __init__(self, schedule: _Optional[_Union[ScheduleInfo, _Mapping]] = ...) -> None: ...
+
+class Enlist(_message.Message):
+    __slots__ = ("software",)
+    SOFTWARE_FIELD_NUMBER: _ClassVar[int]
+    software: str
+    def __init__(self, software: _Optional[str] = ...) -> None: ...
+
+class Deliver(_message.Message):
+    __slots__ = ("store", "digest", "start", "jobs")
+    STORE_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    store: bytes
+    digest: bytes
+    start: bytes
+    jobs: _containers.RepeatedCompositeFieldContainer[Delivery]
+    def __init__(self, store: _Optional[bytes] = ..., digest: _Optional[bytes] = ..., start: _Optional[bytes] = ..., jobs: _Optional[_Iterable[_Union[Delivery, _Mapping]]] = ...) -> None: ...
+
+class Delivery(_message.Message):
+    __slots__ = ("index", "attempt")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    attempt: int
+    def __init__(self, index: _Optional[int] = ..., attempt: _Optional[int] = ...) -> None: ...
+
+class DeliverReply(_message.Message):
+    __slots__ = ("not_accepted",)
+    NOT_ACCEPTED_FIELD_NUMBER: _ClassVar[int]
+    not_accepted: _containers.RepeatedCompositeFieldContainer[NotAccepted]
+    def __init__(self, not_accepted: _Optional[_Iterable[_Union[NotAccepted, _Mapping]]] = ...) -> None: ...
+
+class NotAccepted(_message.Message):
+    __slots__ = ("job", "refusal")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    REFUSAL_FIELD_NUMBER: _ClassVar[int]
+    job: Delivery
+    refusal: Refusal
+    def __init__(self, job: _Optional[_Union[Delivery, _Mapping]] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ...) -> None: ...
+
+class FollowFacts(_message.Message):
+    __slots__ = ("tail_lines",)
+    TAIL_LINES_FIELD_NUMBER: _ClassVar[int]
+    tail_lines: int
+    def __init__(self, tail_lines: _Optional[int] = ...) -> None: ...
+
+class Facts(_message.Message):
+    __slots__ = ("facts", "complete", "stocks")
+    FACTS_FIELD_NUMBER: _ClassVar[int]
+    COMPLETE_FIELD_NUMBER: _ClassVar[int]
+    STOCKS_FIELD_NUMBER: _ClassVar[int]
+    facts: _containers.RepeatedCompositeFieldContainer[Fact]
+    complete: bool
+    stocks: _containers.RepeatedCompositeFieldContainer[Stock]
+    def __init__(self, facts: _Optional[_Iterable[_Union[Fact, _Mapping]]] = ..., complete: _Optional[bool] = ..., stocks: _Optional[_Iterable[_Union[Stock, _Mapping]]] = ...) -> None: ...
+
+class Fact(_message.Message):
+    __slots__ = ("report", "paused", "waits_for")
+    REPORT_FIELD_NUMBER: _ClassVar[int]
+    PAUSED_FIELD_NUMBER: _ClassVar[int]
+    WAITS_FOR_FIELD_NUMBER: _ClassVar[int]
+    report: Report
+    paused: bool
+    waits_for: str
+    def __init__(self, report: _Optional[_Union[Report, _Mapping]] = ..., paused: _Optional[bool] = ..., waits_for: _Optional[str] = ...) -> None: ...
+
+class Settle(_message.Message):
+    __slots__ = ("jobs",)
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    jobs: _containers.RepeatedCompositeFieldContainer[AttemptName]
+    def __init__(self, jobs: _Optional[_Iterable[_Union[AttemptName, _Mapping]]] = ...) -> None: ...
+
+class AttemptName(_message.Message):
+    __slots__ = ("owner", "id", "attempt")
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    ID_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    owner: bytes
+    id: bytes
+    attempt: int
+    def __init__(self, owner: _Optional[bytes] = ..., id: _Optional[bytes] = ..., attempt: _Optional[int] = ...) -> None: ...
+
+class Relay(_message.Message):
+    __slots__ = ("job", "request")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    REQUEST_FIELD_NUMBER: _ClassVar[int]
+    job: AttemptName
+    request: bytes
+    def __init__(self, job: _Optional[_Union[AttemptName, _Mapping]] = ..., request: _Optional[bytes] = ...) -> None: ...
+
+class Discard(_message.Message):
+    __slots__ = ("jobs",)
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    jobs: _containers.RepeatedCompositeFieldContainer[AttemptName]
+    def __init__(self, jobs: _Optional[_Iterable[_Union[AttemptName, _Mapping]]] = ...) -> None: ...
+
+class ListWorkers(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class WorkerInfo(_message.Message):
+    __slots__ = ("name", "key", "state", "host", "software", "slots", "jobs", "used_slots", "stocks", "since_us", "drained")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    STATE_FIELD_NUMBER: _ClassVar[int]
+    HOST_FIELD_NUMBER: _ClassVar[int]
+    SOFTWARE_FIELD_NUMBER: _ClassVar[int]
+    SLOTS_FIELD_NUMBER: _ClassVar[int]
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    USED_SLOTS_FIELD_NUMBER: _ClassVar[int]
+    STOCKS_FIELD_NUMBER: _ClassVar[int]
+    SINCE_US_FIELD_NUMBER: _ClassVar[int]
+    DRAINED_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    key: bytes
+    state: WorkerState
+    host: str
+    software: str
+    slots: int
+    jobs: int
+    used_slots: int
+    stocks: _containers.RepeatedCompositeFieldContainer[Stock]
+    since_us: int
+    drained: bool
+    def __init__(self, name: _Optional[str] = ..., key: _Optional[bytes] = ..., state: _Optional[_Union[WorkerState, str]] = ..., host: _Optional[str] = ..., software: _Optional[str] = ..., slots: _Optional[int] = ..., jobs: _Optional[int] = ..., used_slots: _Optional[int] = ..., stocks: _Optional[_Iterable[_Union[Stock, _Mapping]]] = ..., since_us: _Optional[int] = ..., drained: _Optional[bool] = ...) -> None: ...
+
+class ListWorkersReply(_message.Message):
+    __slots__ = ("workers",)
+    WORKERS_FIELD_NUMBER: _ClassVar[int]
+    workers: _containers.RepeatedCompositeFieldContainer[WorkerInfo]
+    def __init__(self, workers: _Optional[_Iterable[_Union[WorkerInfo, _Mapping]]] = ...) -> None: ...
+
+class ChangeWorker(_message.Message):
+    __slots__ = ("name", "drained")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    DRAINED_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    drained: bool
+    def __init__(self, name: _Optional[str] = ..., drained: _Optional[bool] = ...) -> None: ...

@@ -148,8 +148,9 @@ class LocalEngine:
             fault_points.reach("after-intent-before-start")
         self.supervisor.say(words)
 
-    def signal(self, key: AttemptKey, number: int, done: Callable[[Refused | None], None]) -> None:
+    def signal(self, key: AttemptKey, number: int, done: Callable[[Refused | None], None], proof: bytes = b"") -> None:
         """Send a signal to the job; `done` is called with why not all of its processes got it, or None."""
+        del proof
         self.supervisor.say([self._unanswered.signal(folders.handle(key), number, done)])
         if not self.supervisor.is_connected:
             self._unanswered.give_up_signals(_unknown())
@@ -161,8 +162,9 @@ class LocalEngine:
         """Change the time limit of the job."""
         self.supervisor.say([self._unanswered.limit(folders.handle(key), limit_ms)])
 
-    def pause(self, key: AttemptKey, *, paused: bool) -> None:
+    def pause(self, key: AttemptKey, *, paused: bool, proof: bytes = b"") -> None:
         """Pause or resume the job."""
+        del proof
         self.supervisor.say([self._unanswered.pause(folders.handle(key), paused=paused)])
 
     def end(self, key: AttemptKey, number: int, grace_ms: int) -> None:

@@ -13,7 +13,7 @@ from ....schemas.refusal import Code, Reason, Refused
 from ...store.writes import CapacityChange, Width
 from ..effects import Reply
 from ..events import event_of
-from ..inputs import Alter, SetCapacity, SetWidth
+from ..inputs import Alter, SetCapacity, SetMachine, SetWidth
 from ..job import Job
 from ..life import ENDED, WAITING, Happening, Phase
 from ..queue.queue import Queue
@@ -61,6 +61,12 @@ def set_capacity(turn: Turn, order: SetCapacity) -> None:
     state.settings = (Settings() if order.reset else state.settings).then(order.settings)
     state.queue.set_capacity(state.settings.over(state.capacity))
     turn.capacity = CapacityChange(order.settings.rows(), order.reset, order.proof)
+
+
+def set_machine(turn: Turn, order: SetMachine) -> None:
+    """Change what a machine has for jobs; those that run there are not affected."""
+    turn.state.queue.stock.set_machine(order.machine, order.name, order.capacity, ready=order.ready)
+    turn.state.queue.stock_changed()
 
 
 def _why_not(key: JobKey, job: Job | None, asked: Alter) -> Refused | None:

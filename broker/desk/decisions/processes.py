@@ -16,7 +16,7 @@ def signal(turn: Turn, asked: Signal) -> None:
     """Send one signal to all processes of a job."""
     job = turn.state.live.get(asked.key)
     if job is not None and job.attempt.phase in SIGNALED:
-        turn.effects.append(SignalAll(job.attempt.key, asked.number, asked.done))
+        turn.effects.append(SignalAll(job.attempt.key, asked.number, asked.done, asked.proof))
         return
     state, reason = ("has ended", Reason.ENDED) if job is None or job.latest.phase in ENDED else ("has not started", Reason.NOT_STARTED)
     refused = Refused(Code.FAILED_PRECONDITION, f"the job {format_id(asked.key.id)} {state} and takes no signal", reason=reason)

@@ -26,13 +26,14 @@ def choose_and_record(turn: Turn) -> None:
     """Start the jobs that may start now, and record changes. That a job is launched is durable before it is."""
     launched: list[Job] = []
     launching: list[Job] = []
+    places_jobs = turn.state.queue.stock.places_jobs
     for key in turn.state.queue.take():
         job = turn.state.live[key]
         if turn.state.sparing and cancelled_instead(turn, job):
             continue
         job.attempt.happened(Happening.CHOSEN)
-        if job.wants.others:
-            job.gpus = turn.state.queue.gpus_of(key)
+        if job.wants.others or places_jobs:
+            job.gpus, job.machine = turn.state.queue.taken_by(key)
         (launched if job.attempt.phase is Phase.LAUNCHED else launching).append(job)
     if launched:
         _launch(turn, launched)
@@ -54,6 +55,7 @@ def choose_and_record(turn: Turn) -> None:
         launched=[job.row for job in launching],
         broken=turn.broken,
         handed_out=[(job.row, job.gpus) for job in launching if job.gpus],
+        placed=[(job.row, job.attempt.key.attempt, job.machine) for job in launching if job.machine],
         capacity=turn.capacity,
         finishes=finishes.rows_of(turn),
     )
@@ -136,6 +138,7 @@ def _launch(turn: Turn, jobs: Sequence[Job]) -> None:
                         job.rerun_of,
                         job.changed_limit_ms,
                         job.gpus,
+                        job.machine,
                         started_by=job.started_by,
                         depth=job.depth,
                     )

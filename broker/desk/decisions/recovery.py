@@ -11,6 +11,7 @@ from ..effects import End, LimitTime
 from ..inputs import Moment
 from ..job import BatchRun, Job
 from ..life import ENDED, LIMITED, RECOVERED, Happening, Phase, TakeUp
+from ..queue.stock import Taken
 from ..retries import delay_after_us
 from ..targets import Edge
 from ..turn import Turn
@@ -41,7 +42,7 @@ def take_up(
             _wait(job, moment)
             state.enqueue(job)
         else:
-            state.queue.add_running(key, job.lined_up_with, job.wants, job.gpus)
+            state.queue.add_running(key, job.lined_up_with, job.wants, Taken(job.gpus, job.machine))
     let_wait(turn, [(state.live[key], of_job) for key, of_job in edges.items() if key in state.live and state.live[key].awaits])
     finishes.take_up(turn, unfinished)
     for run, of_run in state.runs.items():

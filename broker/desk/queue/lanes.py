@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 from ....schemas.capacity import Wants
 from ....schemas.naming import JobKey
+from .stock import NOTHING_OWN, Taken
 
 MOST_STALE = 1000
 # Where a job stands among those of its lane: the smallest starts first.
@@ -193,7 +194,7 @@ class Place:
     # It is in no line until it is let in.
     aside: bool = False
     # The GPUs that it has.
-    gpus: tuple[str, ...] = ()
+    taken: Taken = NOTHING_OWN
     # It runs, and others may use its slots.
     lends: bool = False
 

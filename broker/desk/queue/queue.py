@@ -32,7 +32,7 @@ from ....schemas.capacity import PLAIN, Capacity, Wants
 from ....schemas.naming import JobKey
 from ..job import BatchRun, RunKey
 from .lanes import MOST_STALE, Lane, Line, LineHead, Lines, Owner, Place, drop_line, kinds_of
-from .stock import Stock
+from .stock import NOTHING_OWN, Stock, Taken
 
 # Of a run: fewer than run at any time.
 _CLOSED = -1
@@ -48,9 +48,9 @@ _Unfit = tuple[JobKey, Wants]
 class Queue:
     """The jobs that wait, and what is free."""
 
-    def __init__(self, slots: int, most_of: Callable[[bytes], int] = lambda _: 0) -> None:
-        """`most_of` returns how many jobs of an owner may run at once; 0: as many as there are slots."""
-        self.stock = Stock(Capacity(slots))
+    def __init__(self, slots: int, most_of: Callable[[bytes], int] = lambda _: 0, stock: Stock | None = None) -> None:
+        """`most_of` returns how many jobs of an owner may run at once; 0: as many as there are slots. `stock`: of several machines."""
+        self.stock = stock or Stock(Capacity(slots))
         self._most_of = most_of
         self.running = 0
         # How many jobs could start if there were room, and the slots that they take; and how many are set aside.
@@ -80,7 +80,9 @@ class Queue:
 
     @property
     def room(self) -> int:
-        """How many slots are free for new jobs, if no waiting job is kept back by its batch."""
+        """How many slots are free for new jobs, if no waiting job is kept back by its batch, and none has to be placed first."""
+        if self.stock.places_jobs:
+            return 0
         return max(0, self.stock.free_slots - self._waiting_slots)
 
     def room_of(self, public: bytes) -> int:
@@ -99,14 +101,18 @@ class Queue:
         owner = self._owners.get(public)
         return owner.running if owner else 0
 
-    def gpus_of(self, key: JobKey) -> tuple[str, ...]:
-        """Return which GPUs a running job was handed out."""
+    def taken_by(self, key: JobKey) -> Taken:
+        """Return what a running job was handed out."""
         place = self._places.get(key)
-        return place.gpus if place else ()
+        return place.taken if place else NOTHING_OWN
 
     def set_capacity(self, capacity: Capacity) -> None:
         """Have more or less for jobs from now on; those that run are not affected."""
         self.stock.change(capacity)
+        self.stock_changed()
+
+    def stock_changed(self) -> None:
+        """Choose anew from now on: there is more or less for jobs."""
         for owner in self._owners.values():
             owner.share = self.stock.share(owner.slots, owner.used)
             owner.changed()
@@ -125,11 +131,11 @@ class Queue:
         else:
             self._enter(key, place)
 
-    def add_running(self, key: JobKey, batch: BatchRun | None, wants: Wants = PLAIN, gpus: tuple[str, ...] = ()) -> None:
-        """Count a job that is already running (found again after a restart), with the GPUs that it was handed out."""
+    def add_running(self, key: JobKey, batch: BatchRun | None, wants: Wants = PLAIN, taken: Taken = NOTHING_OWN) -> None:
+        """Count a job that is already running (found again after a restart), with what it was handed out."""
         place = self._place(key, batch, wants)
-        self.stock.take_again(wants, gpus)
-        place.gpus = gpus
+        self.stock.take_again(wants, taken)
+        place.taken = taken
         self._occupy(place)
 
     def set_aside(self, key: JobKey) -> None:
@@ -197,7 +203,7 @@ class Queue:
         place = self._places.pop(key)
         owner, lane, wants = place.owner, place.lane, place.wants
         self.running -= 1
-        self.stock.put_back(wants, place.gpus)
+        self.stock.put_back(wants, place.taken)
         lane.running -= 1
         lane.slots -= wants.slots
         owner.occupy(wants, -1)
@@ -316,7 +322,7 @@ class Queue:
         self._waiting_slots -= line.wants.slots
         self._passed.pop(key, None)
         place = self._places[key]
-        place.gpus = self.stock.take(line.wants)
+        place.taken = self.stock.take(line.wants)
         self._occupy(place)
         if line.entries():
             self._lines.list_line(owner, lane, line)
@@ -337,6 +343,8 @@ class Queue:
             why = f"its batch runs {_jobs(lane.running)} at once, as many as it may"
         elif not self._may_run_more(key.owner, owner):
             why = f"its owner runs {_jobs(owner.running)} at once, as many as the roster allows"
+        elif closed := self.stock.why_closed():
+            why = closed
         elif wants.only_one in owner.busy:
             why = f"only one {wants.only_one!r} runs at once, and another one does"
         elif wants.level in owner.full:

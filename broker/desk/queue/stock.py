@@ -3,13 +3,27 @@
 from __future__ import annotations
 
 from collections import Counter
+from typing import NamedTuple
 
 from ....schemas.capacity import GPUS, MEMORY, SLOTS, Capacity, Wants, amount_text, shortage
 from ....schemas.text.sizes import format_size
 
 
+class Taken(NamedTuple):
+    """What a job was handed out: GPUs, by their ids, and the machine on which it runs (empty: the only one)."""
+
+    gpus: tuple[str, ...] = ()
+    machine: bytes = b""
+
+
+NOTHING_OWN = Taken()
+
+
 class Stock:
     """What is there, and what of it is free. More can be in use than there is, after there was more."""
+
+    # Whether a job is placed on one of several machines: which one is recorded before it starts.
+    places_jobs = False
 
     def __init__(self, capacity: Capacity) -> None:
         self.capacity = capacity
@@ -59,8 +73,8 @@ class Stock:
             return False
         return all(self.free(name) - taken.amount(name) >= amount for name, amount in other.others if taken.amount(name))
 
-    def take(self, wants: Wants) -> tuple[str, ...]:
-        """Take so much, and return which GPUs."""
+    def take(self, wants: Wants) -> Taken:
+        """Take so much, and return what exactly."""
         self.used_slots += wants.slots
         gpus: tuple[str, ...] = ()
         for name, amount in wants.others:
@@ -69,33 +83,42 @@ class Stock:
                 self._handed_out.update(gpus)
             else:
                 self._used[name] += amount
-        return gpus
+        return Taken(gpus)
 
-    def take_again(self, wants: Wants, gpus: tuple[str, ...]) -> None:
+    def take_again(self, wants: Wants, taken: Taken) -> None:
         """Take what a job has that is found running, whether or not there is so much."""
         self.used_slots += wants.slots
         self._used.update({name: amount for name, amount in wants.others if name != GPUS})
-        self._handed_out.update(gpus)
+        self._handed_out.update(taken.gpus)
 
     def lend(self, slots: int) -> None:
         """Count slots that are in use as free; negative: as in use again, whether or not there are so many."""
         self.used_slots -= slots
 
-    def put_back(self, wants: Wants, gpus: tuple[str, ...]) -> None:
+    def put_back(self, wants: Wants, taken: Taken) -> None:
         """Take it back."""
         self.used_slots -= wants.slots
         for name, amount in wants.others:
             if name != GPUS:
                 self._used[name] -= amount
-        self._handed_out.difference_update(gpus)
+        self._handed_out.difference_update(taken.gpus)
 
     def share(self, slots: int, others: Counter[str]) -> float:
         """Return the largest part that somebody has of anything; of what there is none of, all that is in use."""
-        share = slots / self.capacity.slots
+        share = slots / max(1, self.capacity.slots)
         for name, amount in others.items():
             if amount:
                 share = max(share, amount / max(1, self._totals.get(name, 0)))
         return share
+
+    def set_machine(self, machine: bytes, name: str, capacity: Capacity | None, *, ready: bool) -> None:
+        """Have another capacity on one of several machines. Raises TypeError: there is one."""
+        del machine, name, capacity, ready
+        raise TypeError("this stock is that of one machine")
+
+    def why_closed(self) -> str:
+        """Return why nothing can start at all; empty if something can as soon as there is room."""
+        return ""
 
     def lacks(self, wants: Wants) -> str:
         """Return what such a job waits for, in words: `2 gpus: 1 of 4 is free`; empty if it fits."""

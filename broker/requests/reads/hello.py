@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ....keys.limits import NAMES
@@ -60,6 +60,7 @@ class Introduction:
     nonce: bytes
     event_endpoint: str
     slots: Callable[[], int]
+    features: Sequence[str] = FEATURES
 
 
 def hello(call: Call, introduction: Introduction, condition: Condition) -> None:
@@ -87,7 +88,7 @@ def hello(call: Call, introduction: Introduction, condition: Condition) -> None:
                 nonce=introduction.nonce,
                 event_endpoint=introduction.event_endpoint,
                 limits=bounds,
-                features=FEATURES,
+                features=introduction.features,
                 your_name=call.member.name,
                 your_role=call.member.role,
                 slots=introduction.slots(),

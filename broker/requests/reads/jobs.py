@@ -6,11 +6,12 @@ from collections.abc import Callable
 from dataclasses import replace
 from typing import Literal, NamedTuple
 
+from ....keys.identity import KEY_BYTES
 from ....keys.rights import Member, Right, demand, may, no_such_job
 from ....schemas.frames import LARGEST_RANGE
 from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.job import JobTime, Pick, State
-from ....schemas.naming import JobKey, parse_typed
+from ....schemas.naming import SHORT_ID_DIGITS, JobKey, parse_typed
 from ....schemas.refusal import Code, Refused
 from ....schemas.spec import to_wire
 from ....schemas.wire_codec import key_to_wire, on_failure_to_wire, outcome_to_wire, state_to_wire
@@ -199,6 +200,7 @@ def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None], 
         gpus=job.gpus if attempt.phase not in WAITING else (),
         started_by=key_to_wire(JobKey(job.key.owner, job.started_by)) if job.started_by else None,
         lends_slots=desk.lends_slots(job),
+        worker=_worker(job, member_of) if job.machine else "",
     )
     for earlier in job.earlier:
         said = shown.earlier_attempts.add(
@@ -214,6 +216,15 @@ def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None], 
     if has_ended and attempt.outcome is not None:
         shown.outcome.CopyFrom(outcome_to_wire(attempt.outcome))
     return shown
+
+
+def _worker(job: Job, member_of: Callable[[bytes], Member | None]) -> str:
+    """Return the name of the worker on which the current attempt was placed, or the beginning of its key."""
+    if job.attempt.phase in WAITING:
+        return ""
+    key = job.machine[:KEY_BYTES]
+    member = member_of(key)
+    return member.name if member is not None else key.hex()[:SHORT_ID_DIGITS]
 
 
 def _range(engine: Engine, job: Job, stream: StreamName, wanted: request_pb2.ByteRange) -> LogPart:

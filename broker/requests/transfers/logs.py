@@ -31,7 +31,7 @@ def read_log(call: Call, lookup: Lookup, engine: Engine) -> None:
         _find_moment(call, lookup, engine)
         return
     stream = _stream(request.stream)
-    attempt = _attempt(lookup.visible_job(read_key(request.key, call.member), call.member), request.attempt)
+    attempt = attempt_of(lookup.visible_job(read_key(request.key, call.member), call.member), request.attempt)
     if not attempt.started_at_us:
         part = LogPart(0, b"", 0)
     elif request.WhichOneof("part") == "tail_lines":
@@ -48,7 +48,7 @@ def _find_moment(call: Call, lookup: Lookup, engine: Engine) -> None:
     request = call.request.read_log
     if request.stream != request_pb2.STREAM_BOTH:
         raise Refused(Code.INVALID_ARGUMENT, "a moment is found in both logs together")
-    attempt = _attempt(lookup.visible_job(read_key(request.key, call.member), call.member), request.attempt)
+    attempt = attempt_of(lookup.visible_job(read_key(request.key, call.member), call.member), request.attempt)
     stdout, stderr = engine.find_in_logs(attempt.run, request.since_us) if attempt.started_at_us else (0, 0)
     header = request_pb2.LogRange(start=stdout + stderr, stderr_start=stderr, now_us=wall_us(), attempt=attempt.key.attempt)
     call.reply(request_pb2.Reply(log_range=header), b"")
@@ -59,7 +59,7 @@ def follow_log(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, follo
     request = call.request.follow_log
     source = _source(request)
     job = lookup.visible_job(read_key(request.key, call.member), call.member)
-    attempt = _attempt(job, request.attempt)
+    attempt = attempt_of(job, request.attempt)
     call.demand_stream()
     followed.demand_room(call.member.key)
     over = begin_to_wait(call, desk, [job.key])
@@ -92,7 +92,7 @@ def follow_log(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, follo
     log.flush()
 
 
-def _attempt(job: Job, number: int) -> Attempt:
+def attempt_of(job: Job, number: int) -> Attempt:
     """Return an attempt at a job; 0: the last one that has started, or the first.
 
     Raises Refused(NOT_FOUND).

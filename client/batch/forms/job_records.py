@@ -31,6 +31,7 @@ _PAST = frozenset(
         "waits_for",
         "layer",
         "gpu_ids",
+        "worker",
         "start_at",
         "start_in_ms",
         "starts_at",

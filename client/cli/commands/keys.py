@@ -69,7 +69,7 @@ def list_members(path: RosterPath = None, json: Json = False) -> None:
 def add(
     name: Annotated[str, typer.Argument(metavar="NAME", help="Name for the member.")],
     key: Annotated[str, typer.Argument(metavar="KEY", help="Public key of the member, as printed on their machine by jobwire keys show.")],
-    role: Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, submitter, operator or admin.")],
+    role: Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, submitter, operator or admin; of daemons: worker or relay.")],
     path: RosterPath = None,
 ) -> None:
     """Add a member to the roster. It takes effect at once, without a restart."""
@@ -93,7 +93,7 @@ def rm(name: Member, path: RosterPath = None) -> None:
 @app.command("set-role")
 def set_role(
     name: Member,
-    role: Annotated[str, typer.Argument(metavar="ROLE", help="viewer, submitter, operator or admin.")],
+    role: Annotated[str, typer.Argument(metavar="ROLE", help="viewer, submitter, operator or admin; of daemons: worker or relay.")],
     path: RosterPath = None,
 ) -> None:
     """Give a member another role. It takes effect at once, without a restart."""

@@ -155,6 +155,7 @@ def _describe(connected: Client, job: JobInfo) -> None:
         "owner": owner_of(job.owner_name, job.key.owner),
         "reruns": f"job {format_id(job.rerun_of.id)}" if job.rerun_of is not None else "",
         "started by": f"job {format_id(job.started_by.id)}" if job.started_by is not None else "",
+        "worker": job.worker,
         "process": job.process or "",
         "queued": local_time(job.queued_at_us),
         "starts": f"not before {local_time(job.starts_at_us)}" if job.starts_at_us else "",

@@ -218,7 +218,7 @@ COMMANDS: dict[str, Command] = {
         ("--until", "TIME", "Only jobs queued until then."),
         ("--sort", "[-]TIME", "Sort by queued, started or ended; with -, newest first. Default: queued."),
         ("--limit", "N", "Only the newest N of them."),
-        ("--columns", "NAMES", "Columns to show, with commas: id, uuid, name, state, time, queued, started, ended, owner, batch, run, tries, priority, cpu, mem, labels, process, waits, command."),
+        ("--columns", "NAMES", "Columns to show, with commas: id, uuid, name, state, time, queued, started, ended, owner, batch, run, tries, priority, cpu, mem, labels, process, worker, waits, command."),
         ("--runs", "", "List runs of batches instead of jobs, newest first: 20 of them, with -a all."),
         ("--watch", "", "Show the list on the whole terminal, always up to date, until Ctrl-C."),
         ("--header", "", "Print the headings in a pipe too."),
@@ -391,7 +391,7 @@ COMMANDS: dict[str, Command] = {
         ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
     "jobwire keys add": Command("Add a member to the roster. It takes effect at once, without a restart.", (
-        ("--role", "ROLE", "viewer, submitter, operator or admin."),
+        ("--role", "ROLE", "viewer, submitter, operator or admin; of daemons: worker or relay."),
         ("--roster", "FILE", "Roster file to use. Default: that of your own workers."),
         ("-h --help", "", "Show this message and exit."),
     ), ("NAME", "KEY"), ends_options=False),
@@ -450,6 +450,9 @@ COMMANDS: dict[str, Command] = {
         ("--keep-bytes", "SIZE", "How much of their logs, folders and input: 10G, 500M, or all."),
         ("--keep-free", "SIZE", "Refuse new jobs if the disk has less free space. 0 disables the check."),
         ("--feed-wait", "TIME", "How long a job waits if the command that sends its standard input is gone."),
+        ("--join", "tcp://ADDR:PORT", "Join the broker that listens there, and run its jobs."),
+        ("--broker-key", "KEY", "Public key of that broker."),
+        ("--trust-broker", "ROLE", "Role of clients that only the broker knows: submitter or none."),
         ("--jobs-as-root", "", "As root, run the jobs of other members as root."),
         ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
@@ -480,6 +483,34 @@ COMMANDS: dict[str, Command] = {
         ("--reset", "", "First forget all that was ever set so."),
         ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
+    "jobwire broker": Command("Run a broker, which joins several workers, and manage its workers.", (
+        ("-h --help", "", "Show this message and exit."),
+    ), (), ends_options=False),
+    "jobwire broker run": Command("Run a broker in the foreground until SIGTERM or SIGINT. The jobs of its workers go on without it.", (
+        ("--listen", "tcp://ADDR:PORT", "Listen here for clients and workers."),
+        ("--events", "tcp://ADDR:PORT", "Publish events here. Default: the next port."),
+        ("--state", "DIR", "State folder of the broker. Default: broker/ in that of jobwire."),
+        ("--roster", "FILE", "Roster file. Default: roster.toml in the config folder."),
+        ("--keep-for", "AGE", "How long to keep jobs that have ended: 30d, 12h, 2w, or all."),
+        ("--keep-jobs", "N", "How many jobs that have ended to keep, or all."),
+        ("--keep-free", "SIZE", "Refuse new jobs if the disk has less free space. 0 disables the check."),
+        ("-h --help", "", "Show this message and exit."),
+    ), (), ends_options=False),
+    "jobwire broker status": Command("Show whether the broker is running, its endpoint and its key. Exits with 1 if it is not running.", (
+        ("--state", "DIR", "State folder of the broker. Default: broker/ in that of jobwire."),
+        ("--json", "", "Print one JSON object."),
+        ("-h --help", "", "Show this message and exit."),
+    ), (), ends_options=False),
+    "jobwire broker list": Command("List the workers of the broker in use: whether they can be reached, and how many jobs they have.", (
+        ("--json", "", "Print JSON, one object per line."),
+        ("-h --help", "", "Show this message and exit."),
+    ), (), ends_options=False),
+    "jobwire broker drain": Command("Give a worker no more jobs, also after it or the broker was restarted. Those that it has go on.", (
+        ("-h --help", "", "Show this message and exit."),
+    ), ("WORKER",), ends_options=False),
+    "jobwire broker undrain": Command("Give a worker jobs again.", (
+        ("-h --help", "", "Show this message and exit."),
+    ), ("WORKER",), ends_options=False),
     "jobwire completion": Command("Complete commands, options and jobs in your shell.", (
         ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),

@@ -68,6 +68,7 @@ COLUMNS: dict[str, Callable[[JobInfo], str | Cell]] = {
     "mem": lambda job: _used(job, memory_of, format_size),
     "labels": lambda job: " ".join(f"{name}={value}" for name, value in job.spec.labels),
     "process": lambda job: job.process or "",
+    "worker": lambda job: job.worker,
     "waits": lambda job: job.waits_for,
     "command": lambda job: command_line(job.argv),
 }

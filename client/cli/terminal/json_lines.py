@@ -86,6 +86,7 @@ def job_record(job: JobInfo) -> Record:
         "held": job.held,
         "held_by": job.held_by or None,
         "gpu_ids": list(job.gpus),
+        "worker": job.worker or None,
         "waits_for": job.waits_for or None,
         "after": [_condition_record(one, job.awaits) for one in job.spec.after],
         "starts_at": time_text(job.starts_at_us),

@@ -197,6 +197,8 @@ class JobInfo:
 
     # The ids of the GPUs that it was handed out when it was last started.
     gpus: tuple[str, ...] = ()
+    # Of a broker: the name of the worker that has it; empty: none yet, or there is no broker.
+    worker: str = ""
 
     @property
     def id(self) -> str:
@@ -373,6 +375,7 @@ def job_info(message: job_pb2.Job) -> JobInfo:
         earlier_attempts=tuple(map(_attempt, message.earlier_attempts)) if message.earlier_attempts else (),
         starts_in_us=message.starts_in_us if message.HasField("starts_in_us") else None,
         gpus=tuple(message.gpus),
+        worker=message.worker,
     )
 
 

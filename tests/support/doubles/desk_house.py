@@ -16,6 +16,7 @@ from jobwire.broker.desk.desk import Desk
 from jobwire.broker.desk.inputs import Accepted, Asked, Signal, Stop, Suspend
 from jobwire.broker.desk.job import BatchRun, Job, StopOrder
 from jobwire.broker.desk.queue.queue import Queue
+from jobwire.broker.desk.queue.stock import Stock
 from jobwire.broker.desk.state import State
 from jobwire.broker.engine import Ended, Expected, Fact, Launch, LogPart, LogReader, Run, Started, StreamName
 from jobwire.broker.fairness.turns import Turns
@@ -114,14 +115,14 @@ class EngineDouble:
     def start(self, launches: Sequence[Launch]) -> None:
         self.effects += [("start", launch.key) for launch in launches]
 
-    def signal(self, key: AttemptKey, number: int, done: Callable[[Refused | None], None]) -> None:
+    def signal(self, key: AttemptKey, number: int, done: Callable[[Refused | None], None], proof: bytes = b"") -> None:
         done(None)
         self.effects.append(("signal", key, number))
 
     def limit(self, key: AttemptKey, limit_ms: int) -> None:
         self.effects.append(("limit", key, limit_ms))
 
-    def pause(self, key: AttemptKey, *, paused: bool) -> None:
+    def pause(self, key: AttemptKey, *, paused: bool, proof: bytes = b"") -> None:
         self.effects.append(("pause", key, paused))
 
     def end(self, key: AttemptKey, number: int, grace_ms: int) -> None:
@@ -216,6 +217,8 @@ class House:
     alarms: dict[tuple[str, int], AlarmDouble] = field(default_factory=dict)
     # The keys of jobs that act for their owners no more.
     disconnected: list[bytes] = field(default_factory=list)
+    # Of a broker: what its workers have.
+    stock: Stock | None = None
 
     def open(self) -> None:
         self.watchers = Watchers()
@@ -225,12 +228,12 @@ class House:
             self.path.parent, fresh=True, wall_us=lambda: self.now + self.set_by, passed_us=lambda: self.now, boot=lambda: "now"
         )
         self.news = News(self.store.id, b"n" * 16, self.store.head, lambda: self.now / 1e6)
-        self.state = State(Queue(self.engine.capacity.slots), capacity=self.engine.capacity)
+        self.state = State(Queue(self.engine.capacity.slots, stock=self.stock), capacity=self.engine.capacity)
         self.live = self.state.live
         self.lookup = Lookup(self.store, self.live)
         self.state.settings = self.lookup.capacity()
         self.state.queue.set_capacity(self.state.settings.over(self.engine.capacity))
-        self.forgetting = Forgetting(self.store, self.engine)
+        self.forgetting = Forgetting(self.store, self.engine, self.followed.holds)
         self.delegates = Delegates(
             DAEMON,
             "/state/worker.json",

@@ -19,6 +19,7 @@ TABLE = {
     ("operator", OTHER): {Right.SEE, Right.STOP},
     ("admin", ME): {Right.SEE, Right.SUBMIT, Right.STOP, Right.ADMINISTER},
     ("admin", OTHER): {Right.SEE, Right.STOP, Right.ADMINISTER},
+    **{(role, owner): set() for role in ("worker", "relay") for owner in (ME, OTHER)},
 }
 
 

@@ -270,7 +270,7 @@ def test_a_member_that_is_not_valid_is_not_added(tmp_path: Path) -> None:
     for name, public, role in (
         ("a b", LAPTOP.public, "viewer"),
         ("laptop", LAPTOP.public, "boss"),
-        ("laptop", LAPTOP.public, "relay"),
+        ("laptop", LAPTOP.public, "pairing"),
         ("laptop", bytes(32), "viewer"),
     ):
         with pytest.raises(Refused) as refused:

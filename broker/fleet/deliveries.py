@@ -1,0 +1,96 @@
+"""Brings jobs to their workers, with the starts that their clients have signed, and decides what becomes of those that are not accepted."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+from ...schemas.frames import STORE_ID_BYTES, refusal_from
+from ...schemas.generated import request_pb2
+from ...schemas.naming import AttemptKey
+from ...schemas.refusal import Code, Reason, Refused
+from ..engine import Delayed
+from . import reports
+from .starts import Starts
+from .worker import Carried, Worker
+from .workers import Workers
+
+_JOBS_A_DELIVERY = 200
+_TRY_AGAIN_SECONDS = 5.0
+# For a moment: a worker may have no room for what waits.
+_PASSES = frozenset({Code.RESOURCE_EXHAUSTED, Code.UNAVAILABLE})
+
+
+class Deliveries:
+    """What is under way to workers. A delivery is repeated until it is answered: a worker accepts each attempt once."""
+
+    def __init__(self, workers: Workers, starts: Starts, loop: asyncio.AbstractEventLoop) -> None:
+        self._workers = workers
+        self._starts = starts
+        self._loop = loop
+
+    def deliver(self, worker: Worker, carried: Iterable[Carried]) -> None:
+        """Send attempts to the worker that they were placed on, which is connected."""
+        by_start: dict[bytes, list[tuple[Carried, request_pb2.Delivery]]] = {}
+        raws: dict[bytes, bytes] = {}
+        for one in carried:
+            start = self._starts.of(one.key.job)
+            if start is None:
+                refused = Refused(Code.UNIMPLEMENTED, "its client has not signed a start with it, as a worker demands")
+                self._loop.call_soon(self._refused, worker, one.key, refused)
+                continue
+            # From here on, it may be there.
+            one.sent = True
+            raws[start.digest] = start.raw
+            delivery = request_pb2.Delivery(index=start.positions[one.key.id], attempt=one.key.attempt)
+            by_start.setdefault(start.digest, []).append((one, delivery))
+        for digest, jobs in by_start.items():
+            for at in range(0, len(jobs), _JOBS_A_DELIVERY):
+                self._send(worker, digest, raws[digest], jobs[at : at + _JOBS_A_DELIVERY])
+
+    def _send(self, worker: Worker, digest: bytes, raw: bytes, jobs: list[tuple[Carried, request_pb2.Delivery]]) -> None:
+        store = jobs[0][0].machine[-STORE_ID_BYTES:]
+        message = request_pb2.Deliver(store=store, digest=digest, jobs=[delivery for _, delivery in jobs])
+        if digest not in worker.starts:
+            worker.starts.add(digest)
+            message.start = raw
+        keys = {(delivery.index, delivery.attempt): one.key for one, delivery in jobs}
+        worker.link.ask(request_pb2.Request(deliver=message), partial(self._answered, worker, keys, digest))
+
+    def _answered(
+        self, worker: Worker, keys: Mapping[tuple[int, int], AttemptKey], digest: bytes, answer: request_pb2.Reply | Refused
+    ) -> None:
+        if isinstance(answer, Refused):
+            worker.starts.discard(digest)
+            for key in keys.values():
+                self._refused(worker, key, answer)
+            return
+        refused = {(one.job.index, one.job.attempt): refusal_from(one.refusal) for one in answer.deliver.not_accepted}
+        for position, key in keys.items():
+            if position in refused:
+                self._refused(worker, key, refused[position])
+            elif (one := worker.carried.get(key)) is not None:
+                one.accepted = True
+
+    def _refused(self, worker: Worker, key: AttemptKey, refused: Refused) -> None:
+        """Decide what becomes of an attempt that was not accepted: it has not run there, unless the refusal says otherwise."""
+        one = worker.carried.get(key)
+        if one is None or one.accepted:
+            return
+        name = self._workers.name_of(worker.key)
+        if refused.reason is Reason.START_MISSING:
+            self.deliver(worker, [one])
+        elif refused.reason in (Reason.ANOTHER_STORE, Reason.FORGOTTEN):
+            self._workers.end_lost(worker, [one], f"worker {name} cannot tell whether it ran: {refused.message}")
+        elif refused.code in _PASSES:
+            self._workers.hear([Delayed(key, f"worker {name} cannot take it now: {refused.message}")])
+            self._loop.call_later(_TRY_AGAIN_SECONDS, self._try_again, worker, key)
+        else:
+            now_us = self._workers.now_us()
+            self._workers.end(worker, [one], lambda one: reports.not_accepted(one.key, refused, name, now_us))
+
+    def _try_again(self, worker: Worker, key: AttemptKey) -> None:
+        one = worker.carried.get(key)
+        if one is not None and not one.accepted and worker.takes_jobs and not self._workers.closed:
+            self.deliver(worker, [one])

@@ -1,0 +1,90 @@
+"""What workers are told of jobs that have ended: that they may forget them, and which logs to remove."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import TypeVar
+
+from ...schemas.frames import MOST_KEYS
+from ...schemas.generated import request_pb2
+from ...schemas.naming import AttemptKey
+from ...schemas.refusal import Refused
+from ..engine import Run
+from .worker import Discarding, Worker
+from .workers import Workers
+
+_Some = TypeVar("_Some")
+
+
+class EndedJobs:
+    """`machine_of` returns where an attempt was placed; empty: nowhere."""
+
+    def __init__(self, workers: Workers, machine_of: Callable[[AttemptKey], bytes], loop: asyncio.AbstractEventLoop) -> None:
+        self._workers = workers
+        self._machine_of = machine_of
+        self._loop = loop
+
+    def settle(self, keys: Iterable[AttemptKey]) -> None:
+        """Tell the workers of these that their ends are durable; those that are not connected report them again when they are."""
+        for key in keys:
+            for worker in self._workers.all.values():
+                if worker.carried.pop(key, None) is not None or key in worker.reported:
+                    worker.reported.discard(key)
+                    if not worker.to_settle:
+                        self._loop.call_soon(self.settle_at, worker)
+                    worker.to_settle[key] = None
+
+    def settle_at(self, worker: Worker) -> None:
+        """Tell one worker, if it is connected."""
+        if not worker.takes_jobs or self._workers.closed:
+            return
+        names = list(worker.to_settle)
+        worker.to_settle.clear()
+        for some in _parts(names):
+            worker.link.ask(request_pb2.Request(settle=request_pb2.Settle(jobs=map(_name, some))), _ignore)
+
+    def discard(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
+        """Have logs removed, now or when their workers are connected; `done` gets those that are gone."""
+        task = Discarding(len(runs), [], done)
+        for run in runs:
+            machine = self._machine_of(run.key)
+            if not machine:
+                # It never got as far as to a worker.
+                self._loop.call_soon(self._discarded, [(run, task)], request_pb2.Reply())
+                continue
+            worker = self._workers.get(machine)
+            if worker.takes_jobs and not worker.to_discard:
+                self._loop.call_soon(self.discard_at, worker)
+            worker.to_discard.append((run, task))
+
+    def discard_at(self, worker: Worker) -> None:
+        """Have one worker remove logs, if it is connected."""
+        if not worker.takes_jobs or self._workers.closed:
+            return
+        wanted, worker.to_discard = worker.to_discard, []
+        for some in _parts(wanted):
+            jobs = [_name(run.key) for run, _ in some]
+            worker.link.ask(request_pb2.Request(discard=request_pb2.Discard(jobs=jobs)), partial(self._discarded, some))
+
+    def _discarded(self, part: Sequence[tuple[Run, Discarding]], answer: request_pb2.Reply | Refused) -> None:
+        for run, task in part:
+            task.left -= 1
+            if not isinstance(answer, Refused):
+                task.gone.append(run)
+            if not task.left:
+                task.done(task.gone)
+
+
+def _parts(whole: Sequence[_Some]) -> Iterator[Sequence[_Some]]:
+    return (whole[at : at + MOST_KEYS] for at in range(0, len(whole), MOST_KEYS))
+
+
+def _name(key: AttemptKey) -> request_pb2.AttemptName:
+    return request_pb2.AttemptName(owner=key.owner, id=key.id, attempt=key.attempt)
+
+
+def _ignore(answer: request_pb2.Reply | Refused) -> None:
+    """Do nothing: a worker that could not do it reports the jobs again."""
+    del answer

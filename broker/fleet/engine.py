@@ -1,0 +1,278 @@
+"""The engine of a broker: jobs are started by the worker that they were placed on, and by no other.
+
+Where an attempt was placed is in the store of the desk before it is sent. It is sent to that worker until it is accepted, which a worker
+does once for each attempt. What happens to it is reported by the worker as a state, again and again until it is `settled`; a worker that
+is connected again first reports all that it knows, and only then gets what it does not.
+
+A worker that cannot be reached keeps its jobs: they are shown so, and start nowhere else. They are lost only when it comes back and does
+not know them any more, although it had accepted them, or with another store.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from ...client.protocol.conversation import Exchange
+from ...keys.identity import Identity
+from ...keys.rights import Member
+from ...schemas.capacity import Capacity
+from ...schemas.clock import wall_us
+from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.naming import AttemptKey, short_id
+from ...schemas.refusal import Code, Refused
+from ..desk.inputs import SetMachine
+from ..engine import Delayed, Expected, Fact, Launch, LogPart, Paused, Run, Started, StreamName
+from ..sockets.peers import Peer
+from ..store import placements
+from . import reports
+from .deliveries import Deliveries
+from .ended import EndedJobs
+from .placement import FleetStock
+from .refusing import NoDepot, NothingAtOnce
+from .starts import Read, Starts
+from .tails import TAIL_LINES, Tails
+from .worker import Carried, Worker, WorkerState
+from .workers import Workers
+
+_log = logging.getLogger(__name__)
+
+
+class FleetEngine(NothingAtOnce):
+    """The workers of one broker."""
+
+    def __init__(self, identity: Identity, now_us: Callable[[], int] = wall_us) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._read: Read = _no_store
+        self.stock = FleetStock()
+        self.workers = Workers(identity, now_us, self._greeted, self._lost)
+        self._deliveries = Deliveries(self.workers, Starts(self._ask), self._loop)
+        self._ended = EndedJobs(self.workers, lambda key: placements.machine_of(self._read, key), self._loop)
+        self._tails = Tails()
+        self._depot = NoDepot()
+
+    def open(
+        self,
+        hear: Callable[[Sequence[Fact]], None],
+        set_machine: Callable[[SetMachine], None],
+        read: Read,
+        member_of: Callable[[bytes], Member | None],
+    ) -> None:
+        """Tell facts and machines to the desk from now on; read requests in its store, and names in the roster in force."""
+        self._read = read
+        self.workers.open(hear, set_machine, member_of)
+        for key in placements.drained(read):
+            self.workers.get(key).drained = True
+
+    def _ask(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        return self._read(sql, parameters)
+
+    def close(self) -> None:
+        """Tell nothing any more; the jobs of workers go on."""
+        self.workers.close()
+
+    @property
+    def capacity(self) -> Capacity:
+        """Nothing of its own."""
+        return Capacity(0)
+
+    @property
+    def memory_problem(self) -> str:
+        """What each worker says for itself."""
+        return ""
+
+    @property
+    def depot(self) -> NoDepot:
+        """What refuses files."""
+        return self._depot
+
+    # --- the workers
+
+    def enlist(self, peer: Peer) -> None:
+        """Speak to a worker over this connection from now on."""
+        worker = self.workers.get(peer.public)
+        self.workers.become(worker, WorkerState.JOINING)
+        worker.link.turn(peer)
+
+    def drain(self, key: bytes, *, drained: bool) -> None:
+        """Place no more jobs on a worker, or place some again."""
+        worker = self.workers.get(key)
+        worker.drained = drained
+        if worker.takes_jobs:
+            self.workers.become(worker, WorkerState.DRAINING if drained else WorkerState.READY)
+
+    def _greeted(self, worker: Worker, hello: request_pb2.HelloReply) -> None:
+        if worker.store and worker.store != hello.store:
+            self.workers.set_machine(SetMachine(worker.machine, "", None, ready=False))
+        worker.store, worker.host, worker.software = hello.store, hello.host, hello.software
+        worker.reported.clear()
+        worker.starts.clear()
+        self.workers.become(worker, WorkerState.JOINING)
+        gone = [one for one in worker.carried.values() if one.machine != worker.machine]
+        name = self.workers.name_of(worker.key)
+        self.workers.end_lost(worker, gone, f"worker {name} came back with another store, and does not know what became of it")
+        # A stream that was open goes on over the new connection, from the beginning.
+        if not worker.follows:
+            worker.follows = True
+            follow = request_pb2.Request(follow_facts=request_pb2.FollowFacts(tail_lines=TAIL_LINES))
+            worker.link.open(follow, partial(self._reported, worker))
+
+    def _lost(self, worker: Worker) -> None:
+        self.workers.become(worker, WorkerState.UNREACHABLE)
+        why = reports.unreachable(self.workers.name_of(worker.key), worker.since_us)
+        self.workers.hear([Delayed(one, why) for one in worker.carried])
+
+    # --- what they report
+
+    def _reported(self, worker: Worker, exchange: Exchange) -> None:
+        while (item := worker.link.take(exchange)) is not None:
+            if isinstance(item, request_pb2.Reply) and item.HasField("facts"):
+                self._take(worker, item.facts)
+        if exchange.ended:
+            worker.follows = False
+            _log.error("worker %s reports nothing: %s", self.workers.name_of(worker.key), exchange.refusal)
+            worker.link.drop("reports nothing")
+
+    def _take(self, worker: Worker, said: request_pb2.Facts) -> None:
+        name = self.workers.name_of(worker.key)
+        if said.stocks:
+            worker.capacity, worker.stocks = reports.capacity_of(said.stocks), list(said.stocks)
+            self.workers.become(worker, worker.state)
+        facts: list[Fact] = []
+        for fact in said.facts:
+            key = reports.name_of(fact.report)
+            worker.reported.add(key)
+            carried = worker.carried.get(key)
+            if carried is None:
+                self._not_carried(worker, key, fact)
+                continue
+            carried.sent = carried.accepted = True
+            carried.pid, carried.started_at_us = fact.report.pid, fact.report.started_at_us
+            self._tails.keep(key, "stdout", fact.report.stdout_tail)
+            self._tails.keep(key, "stderr", fact.report.stderr_tail)
+            facts += reports.facts_of(fact, name)
+        self.workers.hear(facts)
+        if said.complete:
+            self._complete(worker)
+
+    def _not_carried(self, worker: Worker, key: AttemptKey, fact: request_pb2.Fact) -> None:
+        """Have a worker forget the end of a job that was recorded before; it can tell nothing about the jobs of another worker."""
+        if self.workers.carrier(key) is not None:
+            _log.warning("worker %s reports job %s, which is not its own", self.workers.name_of(worker.key), short_id(key.id))
+        elif fact.report.state == job_pb2.STATE_FINISHED:
+            self._ended.settle([key])
+
+    def _complete(self, worker: Worker) -> None:
+        """Send a worker that is connected again what it has not got, now that it has reported all that it has."""
+        unknown = [one for one in worker.carried.values() if one.key not in worker.reported]
+        gone = [one for one in unknown if one.accepted or one.pid]
+        self.workers.end_lost(worker, gone, f"worker {self.workers.name_of(worker.key)} does not know it any more")
+        self.workers.become(worker, WorkerState.DRAINING if worker.drained else WorkerState.READY)
+        self._deliveries.deliver(worker, [one for one in unknown if one.key in worker.carried])
+        for one in list(worker.carried.values()):
+            if one.ending:
+                self._pass_end(worker, one)
+        self._ended.settle_at(worker)
+        self._ended.discard_at(worker)
+
+    # --- what is done to jobs
+
+    def start(self, launches: Sequence[Launch]) -> None:
+        """Send jobs to the workers that they were placed on."""
+        by_machine: dict[bytes, list[Carried]] = {}
+        for launch in launches:
+            by_machine.setdefault(launch.machine, []).append(Carried(launch.key, launch.machine))
+        for machine, carried in by_machine.items():
+            worker = self.workers.get(machine)
+            worker.carried.update((one.key, one) for one in carried)
+            if worker.takes_jobs and worker.machine == machine:
+                self._deliveries.deliver(worker, carried)
+            else:
+                # It is gone since they were placed; they are sent when it is back.
+                why = reports.unreachable(self.workers.name_of(worker.key), worker.since_us)
+                self._loop.call_soon(self.workers.hear, [Delayed(one.key, why) for one in carried])
+
+    def end(self, key: AttemptKey, number: int, grace_ms: int) -> None:
+        """Pass on the request to stop a job; the worker does what that says."""
+        del number, grace_ms
+        found = self.workers.carrier(key)
+        if found is None:
+            return
+        worker, one = found
+        one.ending = True
+        if not one.sent:
+            end = reports.withdrawn(key, self.workers.now_us())
+            self._loop.call_soon(self.workers.end, worker, [one], lambda _: end)
+        elif worker.takes_jobs:
+            self._pass_end(worker, one)
+
+    def _pass_end(self, worker: Worker, one: Carried) -> None:
+        self._pass(worker, one.key, placements.stop_of(self._read, one.key.job), partial(self._end_passed, worker, one))
+
+    def _end_passed(self, worker: Worker, one: Carried, refused: Refused | None) -> None:
+        if refused is not None and one.key in worker.carried:
+            why = f"worker {self.workers.name_of(worker.key)} does not stop it: {refused}"
+            _log.warning("job %s: %s", short_id(one.key.id), why)
+            self.workers.hear([Delayed(one.key, why, stuck=True)])
+
+    def _pass(self, worker: Worker, key: AttemptKey, proof: bytes, done: Callable[[Refused | None], None]) -> None:
+        name = request_pb2.AttemptName(owner=key.owner, id=key.id, attempt=key.attempt)
+        request = request_pb2.Request(relay=request_pb2.Relay(job=name, request=proof))
+        worker.link.ask(request, lambda answer: done(answer if isinstance(answer, Refused) else None))
+
+    def signal(self, key: AttemptKey, number: int, done: Callable[[Refused | None], None], proof: bytes) -> None:
+        """Pass a signal on."""
+        del number
+        self._pass_now(key, proof, done)
+
+    def pause(self, key: AttemptKey, *, paused: bool, proof: bytes) -> None:
+        """Pass on that a job is to be suspended, or to continue."""
+
+        def done(refused: Refused | None) -> None:
+            self.workers.hear([Paused(key, paused) if refused is None else Paused(key, not paused, refused.message)])
+
+        self._pass_now(key, proof, done)
+
+    def _pass_now(self, key: AttemptKey, proof: bytes, done: Callable[[Refused | None], None]) -> None:
+        found = self.workers.carrier(key)
+        if found is not None and found[0].takes_jobs:
+            self._pass(found[0], key, proof, done)
+            return
+        refused = self.workers.cannot_reach(found[0]) if found is not None else Refused(Code.NOT_FOUND, "the job has ended")
+        self._loop.call_soon(done, refused)
+
+    # --- what has ended, and what is found at the start
+
+    def settled(self, keys: Sequence[AttemptKey]) -> None:
+        """Tell the workers of these that their ends are on the disk."""
+        self._ended.settle(keys)
+
+    def discard(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
+        """Have logs removed where they are, when their workers are connected."""
+        self._ended.discard(runs, done)
+
+    async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:
+        """Return that these are where they were placed; what became of them is reported when their workers are connected again."""
+        facts: list[Fact] = []
+        for one in expected:
+            if not one.launched or not one.machine:
+                continue
+            worker = self.workers.get(one.machine)
+            worker.store = worker.store or one.machine[len(worker.key) :]
+            self.workers.become(worker, worker.state)
+            # In the run before, it may have been sent.
+            worker.carried[one.key] = Carried(one.key, one.machine, sent=True, pid=one.pid, started_at_us=one.started_at_us)
+            if one.pid:
+                facts.append(Started(one.key, one.pid, one.started_at_us))
+            facts.append(Delayed(one.key, reports.unreachable(self.workers.name_of(worker.key), worker.since_us)))
+        return facts
+
+    def tail_log(self, run: Run, stream: StreamName, lines: int, most_bytes: int) -> LogPart:
+        """Return the last lines of a job that has ended a short while ago, else nothing."""
+        return self._tails.last(run.key, stream, lines, most_bytes)
+
+
+def _no_store(sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
+    raise RuntimeError(f"the store is not open yet: {sql} {parameters}")

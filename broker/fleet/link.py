@@ -1,0 +1,136 @@
+"""The broker's end of the link to one worker: the conversation of a client, over a connection that the worker has opened.
+
+Across any number of such connections: what is unanswered is sent again over the next one, as a client does. Knows no job.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from collections.abc import Callable
+
+from ...client.protocol.conversation import Conversation, Exchange, Greeted, Item
+from ...keys.identity import Identity
+from ...schemas.generated import request_pb2
+from ...schemas.refusal import Refused
+from ..sockets.peers import Peer
+
+_log = logging.getLogger(__name__)
+
+# Fewer than what may wait for a peer before it is disconnected (router.py). Streams are not counted: their credit is.
+_MOST_UNANSWERED = 64
+
+Answered = Callable[[request_pb2.Reply | Refused], None]
+
+
+class Link:
+    """One worker, connected or not. `greeted(hello)` is called when it is connected and has answered, `lost()` when it no longer is."""
+
+    def __init__(
+        self, identity: Identity, worker: bytes, greeted: Callable[[request_pb2.HelloReply], None], lost: Callable[[], None]
+    ) -> None:
+        self.worker = worker
+        self._conversation = Conversation(identity, worker)
+        self._greeted = greeted
+        self._lost = lost
+        self._peer: Peer | None = None
+        self._callbacks: dict[Exchange, Callable[[Exchange], None]] = {}
+        self._waiting: deque[tuple[request_pb2.Request, Answered]] = deque()
+        self._unanswered = 0
+
+    @property
+    def is_up(self) -> bool:
+        """Whether the worker is connected and has answered."""
+        return self._peer is not None and self._conversation.greeted
+
+    def turn(self, peer: Peer) -> None:
+        """Speak over this connection from now on; an earlier one is dropped."""
+        before, self._peer = self._peer, peer
+        if before is not None:
+            before.outlet.drop(before, "has joined again over another connection")
+        peer.turned = self._receive
+        self._conversation.connected()
+        self._flush()
+
+    def gone(self, peer: Peer) -> None:
+        """Note that a connection is gone."""
+        if peer is self._peer:
+            self._peer = None
+            self._conversation.lost()
+            self._lost()
+
+    def drop(self, why: str) -> None:
+        """Disconnect the worker, which may come back."""
+        if self._peer is not None:
+            self._peer.outlet.drop(self._peer, why)
+
+    def ask(self, request: request_pb2.Request, answered: Answered) -> None:
+        """Send a request that has one answer; it is repeated until that is there."""
+        if self._unanswered >= _MOST_UNANSWERED:
+            self._waiting.append((request, answered))
+            return
+        self._unanswered += 1
+        self._callbacks[self._conversation.ask(request)] = lambda exchange: self._one_answer(exchange, answered)
+        self._flush()
+
+    def open(self, request: request_pb2.Request, happened: Callable[[Exchange], None]) -> Exchange:
+        """Begin a stream; `happened` is called when there is something to `take`, or it has ended."""
+        exchange = self._conversation.ask(request)
+        self._callbacks[exchange] = happened
+        self._flush()
+        return exchange
+
+    def take(self, exchange: Exchange) -> Item | None:
+        """Return the next answer of a stream, which grants more."""
+        item = self._conversation.take(exchange)
+        self._flush()
+        return item
+
+    def forget(self, exchange: Exchange) -> None:
+        """End a stream."""
+        self._callbacks.pop(exchange, None)
+        self._conversation.forget(exchange)
+        self._flush()
+
+    def _one_answer(self, exchange: Exchange, answered: Answered) -> None:
+        item = self._conversation.take(exchange)
+        if not exchange.ended:
+            return
+        self._unanswered -= 1
+        if self._waiting:
+            self.ask(*self._waiting.popleft())
+        if exchange.refusal is not None:
+            answered(exchange.refusal)
+        elif item is not None:
+            answered(item if isinstance(item, request_pb2.Reply) else item.reply)
+
+    def _receive(self, frame: bytes, bulk: memoryview | None) -> None:
+        peer = self._peer
+        try:
+            for one in self._conversation.receive(frame, bulk if bulk is not None else b""):
+                if isinstance(one, Greeted):
+                    self._greeted(one.hello)
+                else:
+                    self._happened(one)
+        except Refused as refused:
+            _log.warning("a worker sent what is not understood: %s", refused)
+            if peer is not None:
+                peer.outlet.drop(peer, "sent what is not understood")
+        except Exception:  # noqa: BLE001 -- a bug about one worker must not cost the others, nor the reader of the socket
+            _log.exception("a message of a worker could not be handled")
+        self._flush()
+
+    def _happened(self, exchange: Exchange) -> None:
+        callback = self._callbacks.get(exchange)
+        if exchange.ended:
+            self._callbacks.pop(exchange, None)
+        if callback is not None:
+            callback(exchange)
+
+    def _flush(self) -> None:
+        peer = self._peer
+        if peer is None:
+            return
+        for frames in self._conversation.outgoing():
+            if not peer.outlet.pass_on(peer, frames):
+                return

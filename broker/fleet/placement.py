@@ -1,0 +1,143 @@
+"""What the workers of a broker have for jobs together, and on which of them a job is placed. Pure.
+
+A job is chosen by the queue only if some worker that is ready has room for it, so that none waits behind a long job of one worker while
+another is idle. Of those that have room, it gets the one that has least of what the job does not ask for (a GPU is kept for who needs it),
+then the one that is least in use, then the first by name.
+
+A machine is a worker together with its store: a worker that comes with another store has nothing to do with the jobs of the one before.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+
+from ...schemas.capacity import GPUS, MEMORY, SLOTS, Capacity, Wants, shortage
+from ..desk.queue.stock import Stock, Taken
+
+_NOTHING = Capacity(0)
+
+
+@dataclass(slots=True, eq=False)
+class _Machine:
+    """One worker: its name for people, what it has, and whether jobs may be placed there."""
+
+    name: str
+    stock: Stock
+    ready: bool
+    # Whether it has said what it has.
+    is_known: bool = False
+
+
+class FleetStock(Stock):
+    """The sum over all machines; what is asked of a job is asked of each machine alone."""
+
+    places_jobs = True
+
+    def __init__(self) -> None:
+        super().__init__(_NOTHING)
+        self._machines: dict[bytes, _Machine] = {}
+        self._ready: list[_Machine] = []
+
+    def change(self, capacity: Capacity) -> None:
+        """Do nothing: what there is for jobs is that of the workers."""
+
+    def set_machine(self, machine: bytes, name: str, capacity: Capacity | None, *, ready: bool) -> None:
+        """Have another capacity on a machine (None: as it was), which may be a new one; jobs that run there are not affected."""
+        known = self._machines.get(machine)
+        if known is None:
+            known = self._machines[machine] = _Machine(name, Stock(_NOTHING), ready)
+        if capacity is not None:
+            known.stock.change(capacity)
+            known.is_known = True
+        known.name, known.ready = name, ready
+        self._add_up()
+
+    def _add_up(self) -> None:
+        self._ready = [one for one in self._machines.values() if one.ready]
+        sums: Counter[str] = Counter()
+        for one in self._ready:
+            sums.update({SLOTS: one.stock.capacity.slots, **one.stock.capacity.totals()})
+        gpus = tuple(map(str, range(sums.pop(GPUS, 0))))
+        slots, memory = sums.pop(SLOTS, 0), sums.pop(MEMORY, 0)
+        super().change(Capacity(slots, memory, gpus, tuple(sorted(sums.items()))))
+
+    @property
+    def free_slots(self) -> int:
+        """How many slots are free on the machines that are ready."""
+        return sum(max(0, one.stock.free_slots) for one in self._ready)
+
+    def free(self, name: str) -> int:
+        """Return how much of something is free on them."""
+        return sum(max(0, one.stock.free(name)) for one in self._ready)
+
+    def used(self, name: str) -> int:
+        """Return how much of something is in use on all machines, also on those that cannot be reached."""
+        return sum(one.stock.used(name) for one in self._machines.values())
+
+    def used_on(self, machine: bytes) -> int:
+        """Return how many slots are in use on one machine."""
+        known = self._machines.get(machine)
+        return known.stock.used_slots if known else 0
+
+    def fits(self, wants: Wants) -> bool:
+        """Return whether one machine that is ready has room."""
+        return any(one.stock.fits(wants) for one in self._ready)
+
+    def could_fit(self, wants: Wants) -> bool:
+        """Return whether one machine has so much at all."""
+        return any(not one.is_known or one.stock.could_fit(wants) for one in self._machines.values())
+
+    def never_fits(self, wants: Wants) -> str:
+        """Return why such a job cannot run on any worker that was ever connected; empty if it can, or none was."""
+        if not self._machines or self.could_fit(wants):
+            return ""
+        if len(self._machines) == 1:
+            return shortage(wants, next(iter(self._machines.values())).stock.capacity)
+        return f"no worker has so much: {shortage(wants, self._largest())}"
+
+    def _largest(self) -> Capacity:
+        return max((one.stock.capacity for one in self._machines.values()), key=lambda one: one.slots)
+
+    def leaves(self, taken: Wants, other: Wants) -> bool:
+        """Return whether room can be held for another job: on the machine where it will probably have it first."""
+        place = self._choose(taken)
+        held = max((one for one in self._ready if one.stock.could_fit(other)), key=lambda one: one.stock.free_slots, default=None)
+        return place is None or self._machines[place] is not held or held.stock.leaves(taken, other)
+
+    def take(self, wants: Wants) -> Taken:
+        """Take so much on the machine where the job is placed. Raises LookupError if it does not fit."""
+        machine = self._choose(wants)
+        if machine is None:
+            raise LookupError("no machine has room")
+        # Which GPUs it gets is decided by the worker.
+        self._machines[machine].stock.take(wants)
+        return Taken(machine=machine)
+
+    def take_again(self, wants: Wants, taken: Taken) -> None:
+        """Take what a job has that is found running; the machine may not have been connected again yet."""
+        if taken.machine not in self._machines:
+            self.set_machine(taken.machine, "", None, ready=False)
+        self._machines[taken.machine].stock.take(wants)
+
+    def put_back(self, wants: Wants, taken: Taken) -> None:
+        """Take it back."""
+        self._machines[taken.machine].stock.put_back(wants, taken)
+
+    def why_closed(self) -> str:
+        """Return why nothing can start at all."""
+        if self._ready:
+            return ""
+        names = sorted({one.name for one in self._machines.values() if one.name})
+        return f"no worker is ready: {', '.join(names)} can take no jobs now" if names else "no worker has joined yet"
+
+    def _choose(self, wants: Wants) -> bytes | None:
+        """Return the machine on which such a job is placed; None if none has room."""
+        asked = {name for name, _ in wants.others}
+
+        def cost(machine: bytes) -> tuple[int, float, str, bytes]:
+            one = self._machines[machine]
+            unasked = sum(1 for name, total in one.stock.capacity.totals().items() if name != MEMORY and total and name not in asked)
+            return unasked, one.stock.used_slots / max(1, one.stock.capacity.slots), one.name, machine
+
+        return min((machine for machine, one in self._machines.items() if one.ready and one.stock.fits(wants)), key=cost, default=None)

@@ -1,0 +1,62 @@
+"""What workers report, as facts for the desk; and how a worker that is gone, or refuses a job, is told. Pure."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+
+from ...schemas.capacity import GPUS, MEMORY, SLOTS, Capacity
+from ...schemas.generated import request_pb2
+from ...schemas.job import Outcome, OutcomeKind, State
+from ...schemas.naming import AttemptKey
+from ...schemas.refusal import Refused
+from ...schemas.reserved_statuses import OWN_FAILURE
+from ...schemas.wire_codec import outcome_from_wire, state_from_wire
+from ..engine import Delayed, Ended, Fact, Started
+
+
+def name_of(report: request_pb2.Report) -> AttemptKey:
+    """Return the attempt that a report is about."""
+    return AttemptKey(report.key.owner, report.key.id, report.attempt)
+
+
+def facts_of(fact: request_pb2.Fact, worker: str) -> Iterator[Fact]:
+    """Iterate over what the desk is told about a job as it is now at a worker."""
+    report, key = fact.report, name_of(fact.report)
+    state = state_from_wire(report.state)
+    if state is State.FINISHED:
+        yield Ended(key, report.pid, report.started_at_us, report.ended_at_us, outcome_from_wire(report.outcome))
+        return
+    if state is not State.QUEUED and report.pid:
+        yield Started(key, report.pid, report.started_at_us, paused=fact.paused)
+    why = f"at {worker}: {fact.waits_for}" if fact.waits_for else ""
+    yield Delayed(key, why, stuck=bool(why) and state is State.STOPPING)
+
+
+def capacity_of(stocks: Sequence[request_pb2.Stock]) -> Capacity:
+    """Return what a worker has for jobs."""
+    totals = {one.name: one.total for one in stocks}
+    gpus = tuple(map(str, range(totals.pop(GPUS, 0))))
+    return Capacity(totals.pop(SLOTS, 0), totals.pop(MEMORY, 0), gpus, tuple(sorted(totals.items())))
+
+
+def not_accepted(key: AttemptKey, refused: Refused, worker: str, now_us: int) -> Ended:
+    """Return the end of a job that its worker refuses."""
+    sentence = f"worker {worker} refused it: {refused}"
+    return Ended(key, 0, 0, now_us, Outcome(OutcomeKind.FAILED_TO_START, OWN_FAILURE, sentence=sentence))
+
+
+def lost(key: AttemptKey, pid: int, started_at_us: int, why: str, now_us: int) -> Ended:
+    """Return the end of a job of which nobody knows any more how it ended, or whether it ran."""
+    return Ended(key, pid, started_at_us, max(now_us, started_at_us), Outcome(OutcomeKind.LOST, sentence=why))
+
+
+def withdrawn(key: AttemptKey, now_us: int) -> Ended:
+    """Return the end of a job that was stopped before it was sent to a worker."""
+    return Ended(key, 0, 0, now_us, Outcome(OutcomeKind.CANCELLED, sentence="stopped before it was sent to a worker"))
+
+
+def unreachable(worker: str, since_us: int) -> str:
+    """Return what is told about the jobs of a worker that cannot be reached."""
+    since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(since_us // 1_000_000))
+    return f"worker {worker} cannot be reached since {since}; what it had goes on there, and starts nowhere else"

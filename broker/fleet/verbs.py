@@ -1,0 +1,153 @@
+"""What a broker answers in another way than a worker: who joins it, its workers, logs; and what does not go through it yet."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import NoReturn, cast
+
+from ...keys.rights import Right, demand
+from ...schemas.generated import request_pb2
+from ...schemas.refusal import Code, Refused
+from ..daemon import House
+from ..desk.inputs import Asked
+from ..relayed.signed import unsupported
+from ..requests.call import Call
+from ..requests.dispatch import Handler
+from ..requests.reads.hello import FEATURES
+from ..store.writes import Drained
+from . import logs
+from .engine import FleetEngine
+from .placement import FleetStock
+from .refusing import not_yet
+from .worker import Worker, WorkerState
+
+_NOT_YET = {
+    "put": "sending files",
+    "place": "sending files",
+    "fetch": "fetching files",
+    "feed": "a standard input that comes as a stream",
+    "add_schedule": "a schedule",
+    "set_slots": "to set what there is for jobs",
+}
+# Those that a client checks before it sends what needs them.
+_LACKS = frozenset({"feed", "files", "terminal", "place", "rerun", "schedules", "may_submit", "on_finish"})
+_FEATURES = (*(feature for feature in FEATURES if feature not in _LACKS), "workers")
+
+
+class Broker:
+    """Makes a daemon a broker over the workers of its engine."""
+
+    def __init__(self, engine: FleetEngine) -> None:
+        self._engine = engine
+
+    @property
+    def stock(self) -> FleetStock:
+        """What the workers have for jobs."""
+        return self._engine.stock
+
+    @property
+    def features(self) -> Sequence[str]:
+        """What it tells clients that it can do."""
+        return _FEATURES
+
+    def check(self, asked: Asked) -> None:
+        """Refuse a job that no worker would take from a broker."""
+        if what := unsupported(asked.spec):
+            raise not_yet(f"a job with {what}")
+        if asked.rerun_of is not None:
+            # A worker runs what is in the signed start, and this one names only the job before.
+            raise not_yet("to run a job again")
+
+    def verbs(self, house: House) -> Mapping[str, Handler]:
+        """Return the handlers that take the place of those of a worker."""
+        engine = self._engine
+        return {
+            "enlist": lambda call: enlist(call, engine),
+            "list_workers": lambda call: list_workers(call, house, engine),
+            "change_worker": lambda call: change_worker(call, house, engine),
+            "read_log": lambda call: logs.read_log(call, house, engine),
+            "follow_log": lambda call: logs.follow_log(call, house, engine),
+            "change": _change(house.verbs["change"]),
+            **{verb: _refuser(what) for verb, what in _NOT_YET.items()},
+        }
+
+
+class _Link:
+    """A worker's connection among the streams of its peer: it ends with it."""
+
+    def __init__(self, call: Call, engine: FleetEngine) -> None:
+        self._call = call
+        self._engine = engine
+
+    def grant(self, credit: request_pb2.Credit) -> None:
+        """Do nothing."""
+
+    def close(self) -> None:
+        """Note that the connection is gone."""
+        self._call.stream_ended()
+        self._engine.workers.get(self._call.peer.public).link.gone(self._call.peer)
+
+
+def enlist(call: Call, engine: FleetEngine) -> None:
+    """Turn the connection of a worker: from now on it is asked."""
+    demand(call.member, Right.ENLIST, call.member.key)
+    call.open_stream(_Link(call, engine))
+    call.done(None)
+    engine.enlist(call.peer)
+
+
+def list_workers(call: Call, house: House, engine: FleetEngine) -> None:
+    """Reply with all workers on the roster, and those that were removed from it and still have jobs."""
+    demand(call.member, Right.SEE_OTHERS, b"")
+    reply = request_pb2.ListWorkersReply()
+    known = engine.workers.all
+    listed = {member.key for member in house.roster.roster.members if member.role == "worker"}
+    for key in sorted(listed | {key for key, one in known.items() if one.carried}, key=engine.workers.name_of):
+        _describe(reply.workers.add(name=engine.workers.name_of(key), key=key), known.get(key), engine)
+    call.reply(request_pb2.Reply(list_workers=reply))
+
+
+def _describe(said: request_pb2.WorkerInfo, worker: Worker | None, engine: FleetEngine) -> None:
+    if worker is None or (not worker.store and worker.state is WorkerState.UNREACHABLE):
+        said.state = request_pb2.WORKER_STATE_NEVER_SEEN
+        said.drained = worker is not None and worker.drained
+        return
+    said.state = cast("request_pb2.WorkerState", int(worker.state))
+    said.host, said.software = worker.host, worker.software
+    said.slots = worker.capacity.slots if worker.capacity is not None else 0
+    said.jobs, said.used_slots = len(worker.carried), engine.stock.used_on(worker.machine)
+    said.stocks.extend(worker.stocks)
+    said.since_us = max(0, engine.workers.now_us() - worker.since_us)
+    said.drained = worker.drained
+
+
+def change_worker(call: Call, house: House, engine: FleetEngine) -> None:
+    """Give a worker no more jobs, or some again; reply when that is durable."""
+    demand(call.member, Right.SET_SLOTS, call.member.key)
+    request = call.request.change_worker
+    member = house.roster.named(request.name)
+    if member is None or member.role != "worker":
+        raise Refused(Code.NOT_FOUND, f"there is no worker {request.name!r} on the roster of this broker")
+
+    def done() -> None:
+        engine.drain(member.key, drained=request.drained)
+        call.done(None)
+
+    house.store.submit(Drained(member.key, request.drained), done)
+
+
+def _change(change: Handler) -> Handler:
+    def checked(call: Call) -> None:
+        if call.request.change.HasField("time_limit_ms"):
+            raise not_yet("to change the time limit of a job")
+        change(call)
+
+    return checked
+
+
+def _refuser(what: str) -> Callable[[Call], NoReturn]:
+    def refuse(call: Call) -> NoReturn:
+        del call
+        raise not_yet(what)
+
+    return refuse

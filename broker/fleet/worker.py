@@ -1,0 +1,84 @@
+"""One worker of a broker: who it is, what it carries, and what it is still to be told."""
+
+from __future__ import annotations
+
+import enum
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+from ...schemas.capacity import Capacity
+from ...schemas.generated import request_pb2
+from ...schemas.naming import AttemptKey
+from ..engine import Run
+from .link import Link
+
+
+class WorkerState(enum.IntEnum):
+    """Whether a worker gets jobs; numbers as in request.proto."""
+
+    JOINING = 1
+    READY = 2
+    DRAINING = 3
+    UNREACHABLE = 4
+    NEVER_SEEN = 5
+
+
+@dataclass(slots=True, eq=False)
+class Carried:
+    """An attempt at a job that was placed on a worker and has not ended, as far as the desk knows."""
+
+    key: AttemptKey
+    # Worker and store; another store of the same worker knows nothing of it.
+    machine: bytes
+    # It may have reached the worker: it is never sent to another one, and never taken back.
+    sent: bool = False
+    # The worker has it on its disk: if it does not know it any more, it is lost.
+    accepted: bool = False
+    # The requested end, as long as it is not reported.
+    ending: bool = False
+    pid: int = 0
+    started_at_us: int = 0
+
+
+@dataclass(slots=True, eq=False)
+class Discarding:
+    """Logs to be removed at workers, and who is told when they are."""
+
+    left: int
+    gone: list[Run]
+    done: Callable[[Sequence[Run]], None]
+
+
+@dataclass(slots=True, eq=False)
+class Worker:
+    """One worker, by its public key; its name is that in the roster."""
+
+    key: bytes
+    link: Link
+    since_us: int
+    state: WorkerState = WorkerState.UNREACHABLE
+    drained: bool = False
+    # Of the store that it had when it was last connected.
+    store: bytes = b""
+    host: str = ""
+    software: str = ""
+    capacity: Capacity | None = None
+    stocks: Sequence[request_pb2.Stock] = ()
+    carried: dict[AttemptKey, Carried] = field(default_factory=dict)
+    # The signed starts that its present run was sent, by their SHA-256.
+    starts: set[bytes] = field(default_factory=set)
+    # Whether the stream of facts was opened, and what was reported since it was last connected.
+    follows: bool = False
+    reported: set[AttemptKey] = field(default_factory=set)
+    to_settle: dict[AttemptKey, None] = field(default_factory=dict)
+    to_discard: list[tuple[Run, Discarding]] = field(default_factory=list)
+
+    @property
+    def machine(self) -> bytes:
+        """The worker together with its store."""
+        return self.key + self.store
+
+    @property
+    def takes_jobs(self) -> bool:
+        """Whether it is connected, and what it knows was read."""
+        return self.state in (WorkerState.READY, WorkerState.DRAINING)

@@ -1,0 +1,118 @@
+"""All workers of a broker: who they are, their states, and what the desk is told of that."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from ...keys.identity import KEY_BYTES, Identity
+from ...keys.rights import Member
+from ...schemas.generated import request_pb2
+from ...schemas.naming import AttemptKey, short_id
+from ...schemas.refusal import Code, Reason, Refused
+from ..desk.inputs import SetMachine
+from ..engine import Ended, Fact
+from . import reports
+from .link import Link
+from .worker import Carried, Worker, WorkerState
+
+_log = logging.getLogger(__name__)
+
+
+class Workers:
+    """The workers, by their keys. `greeted(worker, hello)` is called when one is connected, `lost(worker)` when it no longer is."""
+
+    def __init__(
+        self,
+        identity: Identity,
+        now_us: Callable[[], int],
+        greeted: Callable[[Worker, request_pb2.HelloReply], None],
+        lost: Callable[[Worker], None],
+    ) -> None:
+        self._identity = identity
+        self.now_us = now_us
+        self._greeted = greeted
+        self._lost = lost
+        self._workers: dict[bytes, Worker] = {}
+        self._hear: Callable[[Sequence[Fact]], None] = _nobody_hears
+        self._set_machine: Callable[[SetMachine], None] = _nobody_hears
+        self._member_of: Callable[[bytes], Member | None] = lambda _: None
+        self.closed = False
+
+    def open(
+        self,
+        hear: Callable[[Sequence[Fact]], None],
+        set_machine: Callable[[SetMachine], None],
+        member_of: Callable[[bytes], Member | None],
+    ) -> None:
+        """Tell facts and machines to the desk from now on; `member_of` looks a key up in the roster in force."""
+        self._hear, self._set_machine, self._member_of = hear, set_machine, member_of
+
+    def close(self) -> None:
+        """Tell nothing any more."""
+        self.closed = True
+
+    @property
+    def all(self) -> Mapping[bytes, Worker]:
+        """Those that have joined, or that jobs were placed on."""
+        return self._workers
+
+    def get(self, key: bytes) -> Worker:
+        """Return a worker by its key, or by a machine, which begins with that."""
+        key = key[:KEY_BYTES]
+        found = self._workers.get(key)
+        if found is None:
+            link = Link(self._identity, key, lambda hello: self._greeted(self.get(key), hello), lambda: self._lost(self.get(key)))
+            found = self._workers[key] = Worker(key, link, self.now_us())
+        return found
+
+    def name_of(self, key: bytes) -> str:
+        """Return the name of a worker in the roster, or the beginning of its key."""
+        member = self._member_of(key)
+        return member.name if member is not None else short_id(key)
+
+    def carrier(self, key: AttemptKey) -> tuple[Worker, Carried] | None:
+        """Return who carries an attempt; None if nobody does any more."""
+        return next(((worker, worker.carried[key]) for worker in self._workers.values() if key in worker.carried), None)
+
+    def become(self, worker: Worker, state: WorkerState) -> None:
+        """Change the state of a worker: whether jobs may be placed on it."""
+        if worker.state is not state:
+            _log.info("worker %s is %s", self.name_of(worker.key), state.name.lower().replace("_", " "))
+            worker.state, worker.since_us = state, self.now_us()
+        if worker.store:
+            self.set_machine(SetMachine(worker.machine, self.name_of(worker.key), worker.capacity, state is WorkerState.READY))
+
+    def set_machine(self, order: SetMachine) -> None:
+        """Tell the desk what a machine has for jobs."""
+        if not self.closed:
+            self._set_machine(order)
+
+    def hear(self, facts: Sequence[Fact]) -> None:
+        """Tell the desk what happened to jobs."""
+        if facts and not self.closed:
+            self._hear(facts)
+
+    def end(self, worker: Worker, carried: Sequence[Carried], end: Callable[[Carried], Ended]) -> None:
+        """Tell the desk that attempts have ended, which their worker does not report."""
+        for one in carried:
+            worker.carried.pop(one.key, None)
+        self.hear([end(one) for one in carried])
+
+    def end_lost(self, worker: Worker, carried: Sequence[Carried], why: str) -> None:
+        """Tell the desk that nobody knows any more what became of attempts."""
+        self.end(worker, carried, partial(_lost_because, why, self.now_us()))
+
+    def cannot_reach(self, worker: Worker) -> Refused:
+        """Return the refusal of what only a worker could do that is not connected."""
+        message = reports.unreachable(self.name_of(worker.key), worker.since_us)
+        return Refused(Code.UNAVAILABLE, message, "try again when it is back", reason=Reason.UNREACHABLE)
+
+
+def _lost_because(why: str, now_us: int, one: Carried) -> Ended:
+    return reports.lost(one.key, one.pid, one.started_at_us, why, now_us)
+
+
+def _nobody_hears(said: object) -> None:
+    _log.error("%s: said before the desk was connected", said)

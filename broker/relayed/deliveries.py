@@ -1,0 +1,162 @@
+"""deliver, settle, discard: jobs that a broker brings are accepted as those of the client who has signed the start, each of them once."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from ...keys.rights import ROLES, Member, Right, demand
+from ...schemas.capacity import wants_of
+from ...schemas.frames import refusal_message
+from ...schemas.generated import request_pb2
+from ...schemas.naming import AttemptKey, JobKey, format_id, short_id
+from ...schemas.refusal import Code, Reason, Refused
+from ..desk.desk import Desk
+from ..desk.inputs import Accepted, Asked
+from ..requests.call import Call
+from ..retention.forget import Forgetting, Forgotten
+from ..store import relays
+from ..store.queries import Lookup
+from ..store.store import Store
+from ..store.writes import Origin
+from .registry import Registry
+from .signed import SignedStart, read_start
+
+# Starts that were checked, of which more jobs may be delivered; in all at most so many bytes.
+_KEPT_BYTES = 32 * 1024 * 1024
+
+
+class Starts:
+    """The signed starts of the last deliveries, by their SHA-256; older ones are read from the store."""
+
+    def __init__(self, store: Store) -> None:
+        self._store = store
+        self._kept: OrderedDict[tuple[bytes, bytes], SignedStart] = OrderedDict()
+        self._bytes = 0
+
+    def find(self, relay: bytes, request: request_pb2.Deliver) -> SignedStart:
+        """Return the start of a delivery.
+
+        Raises Refused, with START_MISSING if it has to be sent with it.
+        """
+        found = self._kept.get((relay, request.digest))
+        if found is not None:
+            self._kept.move_to_end((relay, request.digest))
+            return found
+        raw = request.start or relays.start_with(self._store.read, request.digest)
+        if not raw:
+            message = "the start of these jobs was not delivered, or is not kept"
+            raise Refused(Code.FAILED_PRECONDITION, message, "deliver it with the jobs", reason=Reason.START_MISSING)
+        if hashlib.sha256(raw).digest() != request.digest:
+            raise Refused(Code.INVALID_ARGUMENT, "the digest is not that of the start")
+        start = read_start(raw, relay)
+        self._kept[relay, request.digest] = start
+        self._bytes += len(raw)
+        while self._bytes > _KEPT_BYTES and len(self._kept) > 1:
+            self._bytes -= len(self._kept.popitem(last=False)[1].raw)
+        return start
+
+
+def demand_trusted(signer: bytes, relay: Member, member_of: Callable[[bytes], Member | None]) -> None:
+    """Check that the signer may run jobs here: by its own role, or by that up to which the broker may vouch for others.
+
+    Raises Refused(PERMISSION_DENIED).
+    """
+    member = member_of(signer)
+    if member is not None:
+        demand(member, Right.SUBMIT, signer)
+    elif Right.SUBMIT not in ROLES.get(relay.vouch, ()):
+        message = f"the key {short_id(signer)} that has signed it is not on the roster of this worker, and {relay.name} may not vouch"
+        raise Refused(Code.PERMISSION_DENIED, message, "add it, or let the relay vouch for submitters", reason=Reason.NOT_ON_ROSTER)
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What handlers of a broker's requests need. `taken(relay, name, key)` is called for each job that is there."""
+
+    desk: Desk
+    lookup: Lookup
+    store: Store
+    registry: Registry
+    starts: Starts
+    member_of: Callable[[bytes], Member | None]
+    taken: Callable[[bytes, AttemptKey, JobKey], None]
+
+
+def deliver(call: Call, parts: Parts) -> None:
+    """Accept jobs, and reply when all of them are durable or refused."""
+    demand(call.member, Right.RELAY, call.member.key)
+    request = call.request.deliver
+    relay = call.member.key
+    if request.store != parts.store.id:
+        message = "the jobs were placed on another store than that of this worker; there, they may have run"
+        raise Refused(Code.FAILED_PRECONDITION, message, "tell their owners that they are lost", reason=Reason.ANOTHER_STORE)
+    start = parts.starts.find(relay, request)
+    demand_trusted(start.signer, call.member, parts.member_of)
+    answer = request_pb2.DeliverReply()
+    unanswered = len(request.jobs)
+
+    def answered(delivery: request_pb2.Delivery, refused: Refused | None) -> None:
+        nonlocal unanswered
+        unanswered -= 1
+        if refused is not None:
+            answer.not_accepted.add(job=delivery, refusal=refusal_message(refused))
+        if not unanswered:
+            call.reply(request_pb2.Reply(deliver=answer))
+
+    if not request.jobs:
+        raise Refused(Code.INVALID_ARGUMENT, "the delivery names no job")
+    for delivery in request.jobs:
+        try:
+            name, asked = start.job(delivery.index, delivery.attempt)
+            _accept(parts, Origin(relay, name, start.digest, start.raw), asked, partial(answered, delivery))
+        except Refused as refused:
+            answered(delivery, refused)
+
+
+def _accept(parts: Parts, origin: Origin, asked: Asked, answered: Callable[[Refused | None], None]) -> None:
+    key = JobKey(origin.name.owner, asked.id)
+    if (why := parts.desk.stock.never_fits(wants_of(asked.spec))) and parts.lookup.job(key) is None:
+        raise Refused(Code.FAILED_PRECONDITION, f"the job can never start here: {why}")
+
+    def done(result: Accepted | Refused) -> None:
+        refused = result if isinstance(result, Refused) else None
+        if refused is None and relays.find(parts.store.read, origin.relay, origin.name) != key:
+            message = f"the id {format_id(key.id)} belongs to a job that did not come through this broker"
+            refused = Refused(Code.ALREADY_EXISTS, message, "use a new id", reason=Reason.ID_TAKEN)
+        if refused is None:
+            parts.registry.add(origin.relay, origin.name, key)
+            parts.taken(origin.relay, origin.name, key)
+        parts.registry.arrived(origin.relay, origin.name)
+        answered(refused)
+
+    parts.desk.accept(key.owner, [asked], None, origin.digest, done, origin=origin)
+    parts.registry.arrives(origin.relay, origin.name)
+
+
+def settle(call: Call, registry: Registry) -> None:
+    """Report ended jobs no more."""
+    demand(call.member, Right.RELAY, call.member.key)
+    names = [read_name(one) for one in call.request.settle.jobs]
+    registry.settle(call.member.key, names, lambda: call.done(None))
+
+
+def discard(call: Call, registry: Registry, forgetting: Forgetting) -> None:
+    """Remove jobs of the broker that have ended, with their logs; it needs none of them any more."""
+    demand(call.member, Right.RELAY, call.member.key)
+    names = [read_name(one) for one in call.request.discard.jobs]
+    found = (registry.find(call.member.key, name) for name in names)
+    keys = [key for key in found if key is not None]
+
+    def done(result: Forgotten | Refused) -> None:
+        call.done(result if isinstance(result, Refused) else None)
+
+    registry.settle(call.member.key, names, lambda: forgetting.forget(keys, done))
+
+
+def read_name(message: request_pb2.AttemptName) -> AttemptKey:
+    """Return how a broker names an attempt."""
+    return AttemptKey(message.owner, message.id, message.attempt)

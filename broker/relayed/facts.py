@@ -1,0 +1,187 @@
+"""follow_facts: what happens to the jobs of a broker. First all of them that are not settled, then each that changes.
+
+What is reported is a state and not a step: after any gap the broker is told of all jobs again, and nothing is missing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+
+from ...keys.rights import Right, demand
+from ...schemas.frames import LARGEST_TAIL, MOST_TAIL_LINES
+from ...schemas.generated import request_pb2
+from ...schemas.job import State
+from ...schemas.naming import AttemptKey, JobKey
+from ...schemas.refusal import Refused
+from ...schemas.wire_codec import outcome_to_wire, state_to_wire
+from ..condition import describe_stock
+from ..desk.desk import Desk
+from ..desk.job import Job
+from ..engine import Engine, StreamName
+from ..requests.call import Call
+from ..store.queries import Lookup
+from ..streams.watchers import Watchers
+from .registry import Registry
+
+_FACTS_A_MESSAGE = 256
+_BYTES_A_MESSAGE = 512 * 1024
+
+
+class FactStream:
+    """The facts about the jobs of one broker, over one connection. `send(reply)` returns False if that is gone."""
+
+    def __init__(
+        self,
+        request_id: int,
+        desk: Desk,
+        lookup: Lookup,
+        engine: Engine,
+        watchers: Watchers,
+        *,
+        tail_lines: int,
+        send: Callable[[request_pb2.Reply], bool],
+        ended: Callable[[FactStream], None],
+    ) -> None:
+        self._request_id = request_id
+        self._desk = desk
+        self._lookup = lookup
+        self._engine = engine
+        self._watchers = watchers
+        self._tail_lines = min(tail_lines, MOST_TAIL_LINES)
+        self._send = send
+        self._ended = ended
+        self._names: dict[JobKey, AttemptKey] = {}
+        self._due: dict[JobKey, Job] = {}
+        self._closed = False
+
+    def report(self, name: AttemptKey, key: JobKey) -> None:
+        """Report how a job is, and each change of it from now on."""
+        job = self._lookup.job(key)
+        if job is None or self._closed:
+            return
+        self._due[key] = job
+        if key not in self._names:
+            self._names[key] = name
+            self._watchers.watch(job, self)
+
+    def started(self, job: Job) -> None:
+        """Note that the job has a process."""
+        self._due[job.key] = job
+
+    def stuck(self, job: Job) -> None:
+        """Note why its end waits."""
+        self._due[job.key] = job
+
+    def finished(self, job: Job) -> None:
+        """Note that it has its outcome."""
+        self._due[job.key] = job
+
+    def grant(self, credit: request_pb2.Credit) -> None:
+        """Do nothing: there are no more jobs than the broker has delivered."""
+
+    def close(self) -> None:
+        """Report nothing any more."""
+        if not self._closed:
+            self._closed = True
+            for key in self._names:
+                if (job := self._desk.live.get(key)) is not None:
+                    self._watchers.unwatch(job, self)
+            self._ended(self)
+
+    def flush(self) -> None:
+        """Send what has changed."""
+        while self._due and not self._closed:
+            self._send_some(complete=False)
+
+    def send_all(self) -> None:
+        """Send what there is, and that it is everything."""
+        while not self._closed and not self._send_some(complete=True):
+            pass
+
+    def tell_stock(self) -> None:
+        """Send what this worker has for jobs."""
+        self._send_facts(request_pb2.Facts(stocks=describe_stock(self._desk.stock)))
+
+    def _send_some(self, *, complete: bool) -> bool:
+        facts = request_pb2.Facts()
+        size = 0
+        while self._due and len(facts.facts) < _FACTS_A_MESSAGE and size < _BYTES_A_MESSAGE:
+            key, job = next(iter(self._due.items()))
+            del self._due[key]
+            self._write(facts.facts.add(), self._names[key], job)
+            size += facts.facts[-1].ByteSize()
+            if job.state is State.FINISHED:
+                del self._names[key]
+        facts.complete = complete and not self._due
+        self._send_facts(facts)
+        return facts.complete
+
+    def _send_facts(self, facts: request_pb2.Facts) -> None:
+        if not self._closed and not self._send(request_pb2.Reply(request_id=self._request_id, facts=facts)):
+            self.close()
+
+    def _write(self, fact: request_pb2.Fact, name: AttemptKey, job: Job) -> None:
+        attempt, report = job.attempt, fact.report
+        report.key.owner, report.key.id, report.attempt = name
+        report.state = state_to_wire(job.state)
+        if job.state is State.FINISHED:
+            report.ended_at_us = attempt.ended_at_us
+            self._write_end(report, job)
+        else:
+            fact.waits_for = self._desk.why_waiting(job)
+            fact.paused = attempt.paused
+        if job.state is not State.QUEUED:
+            report.pid, report.started_at_us = attempt.pid, attempt.started_at_us
+
+    def _write_end(self, report: request_pb2.Report, job: Job) -> None:
+        outcome = job.attempt.outcome
+        if outcome is None:
+            return
+        if job.stop is not None:
+            # The broker says who asked for it.
+            outcome = replace(outcome, sentence=outcome.sentence.removesuffix(f"; stopped by {job.stop.asked_by}"))
+        report.outcome.CopyFrom(outcome_to_wire(outcome))
+        if self._tail_lines and outcome.stdout_bytes:
+            report.stdout_tail = self._tail(job, "stdout")
+        if self._tail_lines and outcome.stderr_bytes:
+            report.stderr_tail = self._tail(job, "stderr")
+
+    def _tail(self, job: Job, stream: StreamName) -> bytes:
+        try:
+            return self._engine.tail_log(job.attempt.run, stream, self._tail_lines, LARGEST_TAIL).data
+        except Refused:
+            # The folder was removed by hand; the outcome is still worth reporting.
+            return b""
+
+
+def follow_facts(
+    call: Call, desk: Desk, lookup: Lookup, engine: Engine, watchers: Watchers, registry: Registry, streams: dict[bytes, FactStream]
+) -> None:
+    """Open the stream of facts for a broker; it takes the place of an earlier one."""
+    demand(call.member, Right.RELAY, call.member.key)
+    relay = call.member.key
+
+    def ended(stream: FactStream) -> None:
+        call.stream_ended()
+        if streams.get(relay) is stream:
+            del streams[relay]
+
+    stream = FactStream(
+        call.request.id,
+        desk,
+        lookup,
+        engine,
+        watchers,
+        tail_lines=call.request.follow_facts.tail_lines,
+        send=call.send,
+        ended=ended,
+    )
+    if (before := streams.get(relay)) is not None:
+        before.close()
+    call.open_stream(stream)
+    streams[relay] = stream
+    stream.tell_stock()
+    for name, key in list(registry.of(relay).items()):
+        stream.report(name, key)
+    stream.send_all()

@@ -1,0 +1,213 @@
+"""The worker's end of the link to its broker: a DEALER that the worker connects, and over which the broker's requests arrive.
+
+The worker says `enlist`; when that is answered, the connection is turned: whatever arrives then are requests of the broker, which are
+handled as those of a member with the role `relay`. A connection that is lost is made again, for as long as the worker runs.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Sequence
+
+import zmq
+
+from ...client.sockets.monitored_socket import Change, MonitoredSocket
+from ...keys.identity import Identity
+from ...keys.sockets import Context, readable
+from ...schemas.frames import read_reply, refusal_from, refusal_message
+from ...schemas.generated import request_pb2
+from ...schemas.refusal import Refused
+from ..requests.dispatch import Reception
+from ..sockets.peers import Peer
+from ..sockets.unread import Account, Meter
+
+_log = logging.getLogger(__name__)
+
+_CONNECT_SECONDS = 20.0
+# After a refusal, which another attempt will probably meet too.
+_PATIENCE_SECONDS = 5.0
+_MESSAGES_A_TURN = 64
+_ENLIST = 1
+# Without a sign of life for so long, the broker counts the worker as unreachable.
+_LASTS_MS = 30_000
+
+
+class Line:
+    """The link to one broker with the public key `broker`. `reception` handles its requests."""
+
+    def __init__(
+        self,
+        endpoint: str,
+        broker: bytes,
+        identity: Identity,
+        context: Context,
+        loop: asyncio.AbstractEventLoop,
+        reception: Reception,
+        software: str,
+    ) -> None:
+        self._endpoint = endpoint
+        self._broker = broker
+        self._context = context
+        self._loop = loop
+        self._reception = reception
+        self._software = software
+        self._monitored = MonitoredSocket(zmq.DEALER, broker, identity, _CONNECT_SECONDS, lasts_ms=_LASTS_MS)
+        self._peer: Peer | None = None
+        self._is_turned = False
+        self._watched: set[int] = set()
+        self._timer: asyncio.TimerHandle | None = None
+        self._not_before = 0.0
+        self._is_scheduled = False
+        self._closed = False
+        # Why there is no link, as the log was told; empty if there is one.
+        self.problem = "not connected yet"
+        self._touch()
+
+    def close(self) -> None:
+        """Leave the broker; jobs go on."""
+        self._closed = True
+        self._unwatch()
+        self._drop_peer()
+        self._monitored.close()
+
+    # --- what the requests of the broker are answered through
+
+    def send(self, peer: Peer, reply: request_pb2.Reply, bulk: bytes | None = None) -> bool:
+        """Send one reply. Return False if the connection is gone."""
+        return self.pass_on(peer, (reply.SerializeToString(),) if bulk is None else (reply.SerializeToString(), bulk))
+
+    def pass_on(self, peer: Peer, frames: Sequence[bytes | memoryview]) -> bool:
+        """Send a message as it is. Return False as `send` does."""
+        socket = self._monitored.socket
+        if peer.gone or peer is not self._peer or socket is None:
+            return False
+        # There is no high-water mark: what is sent is bounded by the credit of the broker.
+        socket.send_multipart(frames, zmq.DONTWAIT)
+        self._touch()
+        return True
+
+    def refuse(self, peer: Peer, request_id: int, refused: Refused) -> None:
+        """Send a refusal, which ends the request."""
+        self.send(peer, request_pb2.Reply(request_id=request_id, last=True, refusal=refusal_message(refused)))
+
+    def expel(self, peer: Peer, request_id: int, refused: Refused, reason: str) -> None:
+        """Refuse a request that is too large."""
+        _log.warning("the broker %s", reason)
+        self.refuse(peer, request_id, refused)
+
+    def drop(self, peer: Peer, reason: str) -> None:
+        """Connect anew."""
+        if peer is self._peer:
+            self._start_over(f"the broker {reason}")
+
+    # --- the connection
+
+    def _touch(self) -> None:
+        if not self._is_scheduled and not self._closed:
+            self._is_scheduled = True
+            self._loop.call_soon(self._step)
+
+    def _step(self) -> None:
+        self._is_scheduled = False
+        if self._closed:
+            return
+        # Taken back each time: a socket that was closed meanwhile may have left its descriptor to another one.
+        self._unwatch()
+        now = time.monotonic()
+        try:
+            if not self._monitored.is_open and now >= self._not_before:
+                self._monitored.open(self._context, self._endpoint, now)
+            for change in self._monitored.watch(now):
+                self._changed(change, now)
+            self._receive()
+        except Refused as refused:
+            self._failed(refused, now)
+        self._watch(now)
+
+    def _changed(self, change: Change, now: float) -> None:
+        match change:
+            case Change.UP:
+                self._drop_peer()
+                account = Account(self._broker)
+                self._peer = Peer(b"", Meter(-1, b""), account, self)
+                self._is_turned = False
+                enlist = request_pb2.Request(id=_ENLIST, enlist=request_pb2.Enlist(software=self._software))
+                self.pass_on(self._peer, (request_pb2.Envelope(request=enlist.SerializeToString()).SerializeToString(),))
+            case Change.DOWN:
+                # What libzmq still has for the lost connection would be sent over the next one, before `enlist`.
+                self._start_over("the connection is lost")
+            case Change.FAILED:
+                self._failed(self._monitored.refusal, now)
+            case Change.STILL_DOWN:
+                pass
+
+    def _start_over(self, why: str) -> None:
+        self._drop_peer()
+        self._monitored.start_over(time.monotonic())
+        self._tell(why)
+        self._touch()
+
+    def _failed(self, refused: Refused | None, now: float) -> None:
+        self._drop_peer()
+        self._monitored.close()
+        self._not_before = now + _PATIENCE_SECONDS
+        self._tell(str(refused) if refused is not None else "no connection")
+
+    def _tell(self, problem: str) -> None:
+        if problem != self.problem:
+            self.problem = problem
+            _log.warning("broker at %s: %s; jobs go on, and it is tried again", self._endpoint, problem)
+
+    def _drop_peer(self) -> None:
+        peer, self._peer, self._is_turned = self._peer, None, False
+        if peer is not None:
+            peer.end()
+
+    def _receive(self) -> None:
+        for _ in range(_MESSAGES_A_TURN):
+            socket, peer = self._monitored.socket, self._peer
+            if socket is None or peer is None or not readable(socket):
+                return
+            first = last = socket.recv(zmq.DONTWAIT, copy=False)
+            while last.more:
+                last = socket.recv(zmq.DONTWAIT, copy=False)
+            if self._is_turned:
+                self._reception.take(peer, first.bytes, None if last is first else last.buffer, _free_of_charge)
+            else:
+                self._answered(first.bytes)
+        self._touch()
+
+    def _answered(self, frame: bytes) -> None:
+        reply = read_reply(frame)
+        if reply.HasField("refusal"):
+            raise refusal_from(reply.refusal)
+        self._is_turned = True
+        self.problem = ""
+        _log.info("joined the broker at %s", self._endpoint)
+
+    def _watch(self, now: float) -> None:
+        for what, _ in self._monitored.waited_on():
+            descriptor = what if isinstance(what, int) else int(what.getsockopt(zmq.FD))
+            self._watched.add(descriptor)
+            self._loop.add_reader(descriptor, self._touch)
+        due_at = self._monitored.due_at() if self._monitored.is_open else self._not_before
+        if due_at is not None:
+            self._timer = self._loop.call_later(max(0.0, due_at - now), self._touch)
+        socket = self._monitored.socket
+        if self._monitored.has_news or (socket is not None and readable(socket)):
+            # ZMQ_FD signals changes only, and this one was seen already.
+            self._touch()
+
+    def _unwatch(self) -> None:
+        for descriptor in self._watched:
+            self._loop.remove_reader(descriptor)
+        self._watched.clear()
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+def _free_of_charge(public: bytes, seconds: float) -> None:
+    """Count nothing: a broker speaks for many."""

@@ -1,0 +1,107 @@
+"""relay, read_log, follow_log over the link: does to a job of the broker what its client has signed, and reads its logs for the broker."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+
+from ...keys.rights import Right, demand, may
+from ...schemas.generated import request_pb2
+from ...schemas.naming import AttemptKey, JobKey, format_id, short_id
+from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.spec import DEFAULT_GRACE_MS
+from ..desk.desk import Desk
+from ..desk.inputs import Signal, Stop, Suspend
+from ..desk.job import Job, StopOrder
+from ..requests.call import Call
+from ..requests.stop import order_of
+from ..store import relays
+from ..store.queries import Lookup
+from .deliveries import Parts, read_name
+from .registry import Registry
+from .signed import local_id, read_order, read_start
+
+
+@dataclass(slots=True)
+class Done:
+    """The SHA-256 of signed requests that were carried out, for each job that has not ended: a broker cannot repeat them."""
+
+    by_job: dict[JobKey, set[bytes]] = field(default_factory=dict)
+
+    def is_new(self, key: JobKey, raw: bytes, live: Callable[[JobKey], bool]) -> bool:
+        """Note a request; return whether it was not carried out before."""
+        if key not in self.by_job:
+            for other in [one for one in self.by_job if not live(one)]:
+                del self.by_job[other]
+        known = self.by_job.setdefault(key, set())
+        digest = hashlib.sha256(raw).digest()
+        is_new = digest not in known
+        known.add(digest)
+        return is_new
+
+
+def relay(call: Call, parts: Parts, done: Done) -> None:
+    """Carry out what a client has signed, as soon as the job is there that is being recorded."""
+    demand(call.member, Right.RELAY, call.member.key)
+    name = read_name(call.request.relay.job)
+    carry_out = partial(_carry_out, call, name, parts, done)
+    parts.registry.when_arrived(call.member.key, name, partial(call.guard, carry_out))
+
+
+def _carry_out(call: Call, name: AttemptKey, parts: Parts, done: Done) -> None:
+    job = _job(call, name, parts.lookup, parts.registry)
+    raw, by = call.request.relay.request, call.member.key
+    start = read_start(relays.start_of(parts.store.read, by, name), by)
+    if not raw:
+        if not start.stops_rest:
+            raise Refused(Code.PERMISSION_DENIED, "nobody has signed a stop of this job, and its run goes on when a job fails")
+        grace_ms = DEFAULT_GRACE_MS if job.spec.grace_ms is None else job.spec.grace_ms
+        _stop(call, parts.desk, job, StopOrder(job.spec.stop_signal, grace_ms, "jobwire because a job of its run has failed"), start.digest)
+        return
+    signer, request = read_order(raw, by, name.job, start.request.batch)
+    member = parts.member_of(signer)
+    if signer != name.owner and not (member is not None and may(member, Right.STOP, name.owner)):
+        message = f"the key {short_id(signer)} has signed it, and may not stop or signal jobs of others at this worker"
+        raise Refused(Code.PERMISSION_DENIED, message, "add it to the roster of the worker as an operator")
+    match request.WhichOneof("verb"):
+        case "stop":
+            order = order_of(request.stop, job, member.name if member is not None else short_id(signer))
+            _stop(call, parts.desk, job, order, raw, only_queued=request.stop.only_queued)
+        case _ if not done.is_new(job.key, raw, parts.desk.live.__contains__):
+            # Sent again, as the answer was lost.
+            call.done(None)
+        case "signal":
+            parts.desk.take(Signal(job.key, request.signal.signal, call.done))
+        case verb:
+            parts.desk.take(Suspend([job.key], verb == "pause", call.done))
+
+
+def _stop(call: Call, desk: Desk, job: Job, order: StopOrder, proof: bytes, *, only_queued: bool = False) -> None:
+    desk.take(Stop([(job.key, order)], proof, lambda: call.done(None), only_queued))
+
+
+def _job(call: Call, name: AttemptKey, lookup: Lookup, registry: Registry) -> Job:
+    """Return a job that this broker has delivered.
+
+    Raises Refused(NOT_FOUND), whether or not there is another one of this id.
+    """
+    key = registry.find(call.member.key, name)
+    job = lookup.job(key) if key is not None else None
+    if job is None:
+        message = f"attempt {name.attempt} at the job {format_id(name.id)} did not come from this broker, or was forgotten"
+        raise Refused(Code.NOT_FOUND, message, reason=Reason.NO_SUCH_JOB)
+    return job
+
+
+def read_for(call: Call, lookup: Lookup, registry: Registry, handler: Callable[[Call], None]) -> None:
+    """Read a log for a broker that has delivered the job: as the owner of the job would."""
+    demand(call.member, Right.RELAY, call.member.key)
+    request: request_pb2.ReadLog | request_pb2.FollowLog = getattr(call.request, call.request.WhichOneof("verb") or "")
+    name = AttemptKey(request.key.owner, request.key.id, request.attempt)
+    job = _job(call, name, lookup, registry)
+    call.member = replace(call.member, key=job.key.owner, role="viewer")
+    request.key.id = local_id(name.id, name.attempt)
+    request.attempt = 0
+    handler(call)

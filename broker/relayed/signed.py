@@ -1,0 +1,137 @@
+"""What clients have signed for a broker, as a worker checks it: the broker can pass it on or keep it back, but not change it.
+
+Pure. A worker runs what the signed start says, byte for byte, and does to a job what the signed request says. The nonce in a proof is that
+of a run of the broker, which a worker does not know: that nothing is done twice is ensured by the ids of jobs.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from ...keys import signature
+from ...schemas import bounds, large
+from ...schemas import spec as specs
+from ...schemas.frames import read_envelope
+from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.job import OnFailure
+from ...schemas.naming import ID_BYTES, AttemptKey, JobKey
+from ...schemas.refusal import Code, Refused
+from ...schemas.spec import JobSpec
+from ..desk.inputs import Asked
+from ..desk.job import FIRST_ATTEMPT
+
+
+@dataclass(frozen=True, slots=True)
+class SignedStart:
+    """A start that `signer` has signed for a broker; `raw` is the Envelope, byte for byte."""
+
+    raw: bytes
+    digest: bytes
+    signer: bytes
+    request: request_pb2.Start
+    # The jobs of a large one.
+    pieces: Sequence[bytes] | None
+
+    def job(self, index: int, attempt: int) -> tuple[AttemptKey, Asked]:
+        """Return how the broker names an attempt at one of the jobs, and what this worker runs for it.
+
+        Raises Refused: INVALID_ARGUMENT for one that the start does not have, or that is not valid; PERMISSION_DENIED for an attempt that
+        its client has not asked for.
+        """
+        jobs: Sequence[bytes | request_pb2.NewJob] = self.request.jobs if self.pieces is None else self.pieces
+        if index >= len(jobs):
+            raise Refused(Code.INVALID_ARGUMENT, f"the signed start has {len(jobs)} jobs, and none at position {index}")
+        found = jobs[index]
+        job = large.read_job(found) if isinstance(found, bytes) else found
+        bounds.check(job)
+        if len(job.id) != ID_BYTES:
+            raise Refused(Code.INVALID_ARGUMENT, f"an id has {ID_BYTES} bytes, not {len(job.id)}")
+        if not job.HasField("spec"):
+            message = "the signed start names a job to run again, and says not what that runs"
+            raise Refused(Code.UNIMPLEMENTED, message, "submit it as a new job")
+        spec = specs.from_wire(job.spec)
+        specs.check(spec)
+        _demand_possible(spec)
+        most = FIRST_ATTEMPT + (spec.retry.most if spec.retry is not None else 0)
+        if not FIRST_ATTEMPT <= attempt <= most:
+            raise Refused(Code.PERMISSION_DENIED, f"its client has asked for at most {most} attempts, and this is attempt {attempt}")
+        own = on_one_worker(spec)
+        asked = Asked(local_id(job.id, attempt), own, specs.digest(own), specs.to_wire(own).SerializeToString())
+        return AttemptKey(self.signer, job.id, attempt), asked
+
+    @property
+    def stops_rest(self) -> bool:
+        """Whether its client wants its other jobs to be stopped when one of them fails."""
+        return int(self.request.batch.on_failure) == OnFailure.STOP_REST
+
+
+def read_start(raw: bytes, relay: bytes) -> SignedStart:
+    """Return a start that was signed for the broker with the key `relay`.
+
+    Raises Refused: UNAUTHENTICATED if it was not, INVALID_ARGUMENT if it is none.
+    """
+    request, envelope, pieces = large.read(raw)
+    signer = signature.check(envelope, relay, None)
+    if request.WhichOneof("verb") != "start":
+        raise Refused(Code.INVALID_ARGUMENT, "what was delivered is no start")
+    return SignedStart(raw, hashlib.sha256(raw).digest(), signer, request.start, pieces)
+
+
+def on_one_worker(spec: JobSpec) -> JobSpec:
+    """Return a spec without what the broker sees to: when and after what it starts, and whether it is tried again."""
+    return replace(spec, after=(), retry=None, held=False, start_at_us=None, start_in_ms=None, only_one="")
+
+
+def local_id(job_id: bytes, attempt: int) -> bytes:
+    """Return the id that an attempt has at the worker: the first that of the job, and each other one of its own (UUID version 5)."""
+    return job_id if attempt == FIRST_ATTEMPT else uuid.uuid5(uuid.UUID(bytes=job_id), f"attempt {attempt}").bytes
+
+
+def unsupported(spec: JobSpec) -> str:
+    """Return what of a spec only the worker itself can do, that is, not behind a broker; empty if there is nothing."""
+    if spec.feed:
+        return "a standard input that comes as a stream"
+    if spec.terminal is not None:
+        return "a terminal"
+    if spec.may_submit:
+        return "a key to start jobs"
+    return "files, or a folder of its own" if spec.has_folder else ""
+
+
+def _demand_possible(spec: JobSpec) -> None:
+    if what := unsupported(spec):
+        raise Refused(Code.UNIMPLEMENTED, f"the job has {what}, which does not work through a broker yet", "submit it to the worker itself")
+
+
+def read_order(raw: bytes, relay: bytes, job: JobKey, batch: job_pb2.Batch) -> tuple[bytes, request_pb2.Request]:
+    """Return who has signed a request for the broker `relay`, and the request, which is about this job; `batch`: the run that it is in.
+
+    Raises Refused: UNAUTHENTICATED, or PERMISSION_DENIED if it is about other jobs or does something else to it.
+    """
+    request, envelope = read_envelope(raw)
+    signer = signature.check(envelope, relay, None)
+    bounds.check(request)
+    verb = request.WhichOneof("verb") or ""
+    if verb not in {"stop", "signal", "pause", "resume"}:
+        raise Refused(Code.PERMISSION_DENIED, f"a broker does not pass on a {verb or 'request without a verb'}")
+    asked: request_pb2.Stop | request_pb2.Signal = getattr(request, verb)
+    keys = [asked.key] if isinstance(asked, request_pb2.Signal) else asked.keys
+    named = any((key.owner or signer, key.id) == job for key in keys)
+    if not named and not (asked.HasField("selection") and _selects(asked.selection, signer, job, batch)):
+        raise Refused(Code.PERMISSION_DENIED, "the signed request is not about this job")
+    return signer, request
+
+
+def _selects(selection: request_pb2.Selection, signer: bytes, job: JobKey, batch: job_pb2.Batch) -> bool:
+    if (selection.owner or signer) != job.owner:
+        return False
+    match selection.WhichOneof("which"):
+        case "batch":
+            return bool(batch.id) and selection.batch == batch.id
+        case "batch_name":
+            return bool(batch.name) and selection.batch_name == batch.name
+        case _:
+            return False

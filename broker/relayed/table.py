@@ -1,0 +1,74 @@
+"""The verbs that a broker may use over its link to a worker, which the worker has opened; and no others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Mapping
+
+from ...keys.rights import Member
+from ...schemas.frames import read_envelope
+from ...schemas.large import Large
+from ...schemas.naming import AttemptKey, JobKey
+from ..desk.desk import Desk
+from ..engine import Engine
+from ..requests.dispatch import Handler
+from ..retention.followed import Followed
+from ..retention.forget import Forgetting
+from ..store.queries import Lookup
+from ..store.store import Store
+from ..streams.watchers import Watchers
+from .deliveries import Parts, Starts, deliver, discard, settle
+from .facts import FactStream, follow_facts
+from .orders import Done, read_for, relay
+from .registry import Registry
+
+# They are what they are for a client that is connected itself.
+_UNCHANGED = ("hello", "status", "credit", "cancel")
+
+
+class RelayedVerbs:
+    """The handlers of requests that come from brokers. `verbs`: those for clients."""
+
+    def __init__(
+        self,
+        *,
+        desk: Desk,
+        lookup: Lookup,
+        store: Store,
+        engine: Engine,
+        watchers: Watchers,
+        followed: Followed,
+        forgetting: Forgetting,
+        member_of: Callable[[bytes], Member | None],
+        verbs: Mapping[str, Handler],
+    ) -> None:
+        registry, done = Registry(store, followed), Done()
+        parts = Parts(desk, lookup, store, registry, Starts(store), member_of, self._taken)
+        self._streams: dict[bytes, FactStream] = {}
+        self.handlers: Mapping[str, Handler] = {
+            **{verb: verbs[verb] for verb in _UNCHANGED},
+            "deliver": lambda call: deliver(call, parts),
+            "follow_facts": lambda call: follow_facts(call, desk, lookup, engine, watchers, registry, self._streams),
+            "settle": lambda call: settle(call, registry),
+            "discard": lambda call: discard(call, registry, forgetting),
+            "relay": lambda call: relay(call, parts, done),
+            "read_log": lambda call: read_for(call, lookup, registry, verbs["read_log"]),
+            "follow_log": lambda call: read_for(call, lookup, registry, verbs["follow_log"]),
+        }
+
+    def capacity_changed(self) -> None:
+        """Tell brokers what this worker has for jobs now."""
+        for stream in list(self._streams.values()):
+            stream.tell_stock()
+
+    def _taken(self, relay_key: bytes, name: AttemptKey, key: JobKey) -> None:
+        stream = self._streams.get(relay_key)
+        if stream is not None:
+            stream.report(name, key)
+            # Not at once: the desk replies before the job is in its queue, and what it waits for is part of what is reported.
+            asyncio.get_running_loop().call_soon(stream.flush)
+
+
+def read(frame: bytes) -> Large:
+    """Return a request of a broker, which may bring a whole start with it."""
+    return Large(*read_envelope(frame), None)

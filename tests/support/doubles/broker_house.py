@@ -1,0 +1,268 @@
+"""A broker and its workers without sockets: real desks and stores, and a link that a test cuts where it wants."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from desk_house import EngineDouble, House
+
+from jobwire.broker.desk.inputs import Accepted
+from jobwire.broker.engine import Ended, Started
+from jobwire.broker.fairness.turns import Turns
+from jobwire.broker.fleet.engine import FleetEngine
+from jobwire.broker.relayed.table import RelayedVerbs, read
+from jobwire.broker.requests.dispatch import Reception
+from jobwire.broker.requests.reads.hello import Introduction
+from jobwire.broker.sockets.peers import Peer
+from jobwire.broker.sockets.unread import Account, Meter
+from jobwire.keys.identity import Identity, generate
+from jobwire.keys.rights import Member
+from jobwire.keys.signature import sign
+from jobwire.schemas import spec as specs
+from jobwire.schemas.capacity import Capacity
+from jobwire.schemas.frames import refusal_from, refusal_message
+from jobwire.schemas.generated import request_pb2
+from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.naming import AttemptKey, JobKey
+from jobwire.schemas.refusal import Refused
+from jobwire.schemas.spec import JobSpec
+
+NONCE = b"n" * 16
+
+
+def signed(client: Identity, audience: bytes, request: request_pb2.Request) -> bytes:
+    """Return a request as a client sends it."""
+    request.id = request.id or 1
+    raw = request.SerializeToString()
+    return request_pb2.Envelope(request=raw, proof=sign(client, audience, NONCE, raw)).SerializeToString()
+
+
+def signed_start(client: Identity, audience: bytes, *numbers: int, batch: Any = None, **fields: Any) -> bytes:
+    """Return a start of jobs with these numbers."""
+    spec = specs.to_wire(JobSpec(argv=(b"true",), **fields))
+    jobs = [request_pb2.NewJob(id=bytes([number]) * 16, spec=spec) for number in numbers]
+    return signed(client, audience, request_pb2.Request(start=request_pb2.Start(jobs=jobs, batch=batch)))
+
+
+class WorkerSide:
+    """A worker: a desk whose engine is a double, and what a broker may ask it."""
+
+    def __init__(self, folder: Path, broker: bytes, *, slots: int = 2, vouch: str = "submitter") -> None:
+        self.identity = generate()
+        self.engine = EngineDouble(Capacity(slots))
+        folder.mkdir()
+        self.house = House(folder / "state.db", self.engine)
+        self.members = {broker: Member("broker", broker, "relay", vouch=vouch)}
+        self.open()
+
+    def open(self) -> None:
+        self.house.open()
+        self._receive()
+
+    async def restart(self) -> None:
+        await self.house.restart()
+        self.engine.effects.clear()
+        self._receive()
+
+    def _receive(self) -> None:
+        house, turns = self.house, Turns(asyncio.get_running_loop())
+        introduction = Introduction("worker", "test", self.identity.public, house.store.id, NONCE, "tcp://127.0.0.1:1", lambda: 2)
+        verbs = RelayedVerbs(
+            desk=house.desk,
+            lookup=house.lookup,
+            store=house.store,
+            engine=self.engine,
+            watchers=house.watchers,
+            followed=house.followed,
+            forgetting=house.forgetting,
+            member_of=self.members.get,
+            verbs=house.handlers(introduction, self.members.get, turns),
+        )
+        self.reception = Reception(self.identity.public, NONCE, self.members.get, verbs.handlers, turns, read)
+
+    @property
+    def started(self) -> list[AttemptKey]:
+        """What was started here, in order, since the last call of `happen`."""
+        return [effect[1] for effect in self.engine.effects if effect[0] == "start"]  # type: ignore[misc]
+
+    async def happen(self, *facts: Started | Ended) -> None:
+        self.engine.effects.clear()
+        self.house.desk.hear(facts)
+        await self.house.durable()
+        await settle()
+
+    async def ask(self, broker: bytes, **verb: Any) -> request_pb2.Reply:
+        """Return the answer to a request of a broker, whatever that may be."""
+        answers = _Answers()
+        request = request_pb2.Request(id=7, **verb)
+        frame = request_pb2.Envelope(request=request.SerializeToString()).SerializeToString()
+        self.reception.take(Peer(b"", Meter(-1, b""), Account(broker), answers), frame, None, lambda *_: None)
+        for _ in range(2):
+            await self.house.durable()
+            await settle()
+        (answer,) = answers.replies
+        return answer
+
+    async def refusal(self, broker: bytes, **verb: Any) -> Refused:
+        """Return why a request of a broker is refused, or its first job is."""
+        answer = await self.ask(broker, **verb)
+        if answer.deliver.not_accepted:
+            return refusal_from(answer.deliver.not_accepted[0].refusal)
+        assert answer.HasField("refusal"), answer
+        return refusal_from(answer.refusal)
+
+
+class _Answers:
+    """An outlet that keeps what is sent."""
+
+    def __init__(self) -> None:
+        self.replies: list[request_pb2.Reply] = []
+
+    def send(self, peer: Peer, reply: request_pb2.Reply, bulk: bytes | None = None) -> bool:
+        self.replies.append(reply)
+        return True
+
+    def pass_on(self, peer: Peer, frames: Sequence[bytes | memoryview]) -> bool:
+        raise AssertionError("nothing is passed on here")
+
+    def refuse(self, peer: Peer, request_id: int, refused: Refused) -> None:
+        self.send(peer, request_pb2.Reply(request_id=request_id, last=True, refusal=refusal_message(refused)))
+
+    def expel(self, peer: Peer, request_id: int, refused: Refused, reason: str) -> None:
+        self.refuse(peer, request_id, refused)
+
+    def drop(self, peer: Peer, reason: str) -> None:
+        raise AssertionError(reason)
+
+
+class BrokerSide:
+    """A broker: a desk whose engine is a fleet."""
+
+    def __init__(self, folder: Path) -> None:
+        self.identity = generate()
+        self.workers: list[WorkerSide] = []
+        folder.mkdir()
+        self.house = House(folder / "state.db", EngineDouble())
+        self._open()
+
+    def _open(self) -> None:
+        self.engine = FleetEngine(self.identity, lambda: self.house.now)
+        self.house.engine = self.engine  # type: ignore[assignment]
+        self.house.stock = self.engine.stock
+        self.house.open()
+        self._connect()
+
+    def _connect(self) -> None:
+        desk = self.house.desk
+        self.engine.open(desk.hear, desk.take, self.house.store.read, lambda _: None)
+
+    async def restart(self) -> None:
+        self.engine.close()
+        self.house.desk.close()
+        self.house.timetable.close()
+        self.house.store.close()
+        self._open()
+        await self.house.desk.recover()
+
+    async def accept(self, client: Identity, raw: bytes) -> None:
+        """Accept the jobs of a signed start, as the handler of the verb does."""
+        from jobwire.broker.requests.start import _read_batch, _read_jobs  # noqa: PLC0415 -- only here
+
+        request = request_pb2.Request.FromString(request_pb2.Envelope.FromString(raw).request)
+        done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+        self.house.desk.accept(client.public, list(_read_jobs(request.start)), _read_batch(request.start), raw, done.set_result)
+        assert isinstance(await done, Accepted)
+        await self.durable()
+
+    async def durable(self) -> None:
+        """Wait until everything was said and written on all sides."""
+        for _ in range(4):
+            await self.house.durable()
+            for worker in self.workers:
+                await worker.house.durable()
+            await settle()
+
+    def state(self, client: Identity, number: int) -> str:
+        job = self.house.lookup.job(JobKey(client.public, bytes([number]) * 16))
+        assert job is not None
+        return job.state.name
+
+    def outcome(self, client: Identity, number: int) -> Outcome | None:
+        job = self.house.lookup.job(JobKey(client.public, bytes([number]) * 16))
+        assert job is not None
+        return job.attempt.outcome
+
+    def waits_for(self, client: Identity, number: int) -> str:
+        job = self.house.lookup.job(JobKey(client.public, bytes([number]) * 16))
+        assert job is not None
+        return self.house.desk.why_waiting(job)
+
+
+class Wire(_Answers):
+    """The link between a broker and a worker; `up` connects it, `cut` loses it with all that is under way."""
+
+    def __init__(self, broker: BrokerSide, worker: WorkerSide) -> None:
+        super().__init__()
+        self.broker = broker
+        self.worker = worker
+        broker.workers.append(worker)
+        self.at_broker: Peer | None = None
+        self.at_worker: Peer | None = None
+        # How many more messages arrive at the worker; None: all.
+        self.arrive: int | None = None
+
+    def up(self) -> None:
+        self.at_broker = Peer(b"id", Meter(-1, b""), Account(self.worker.identity.public), self)
+        self.at_worker = Peer(b"", Meter(-1, b""), Account(self.broker.identity.public), self)
+        self.broker.engine.enlist(self.at_broker)
+
+    def cut(self) -> None:
+        at_broker, at_worker, self.at_broker, self.at_worker = self.at_broker, self.at_worker, None, None
+        self.arrive = None
+        if at_broker is not None and at_worker is not None:
+            at_worker.end()
+            at_broker.gone = True
+            self.broker.engine.workers.get(self.worker.identity.public).link.gone(at_broker)
+
+    def pass_on(self, peer: Peer, frames: Sequence[bytes | memoryview]) -> bool:
+        asyncio.get_running_loop().call_soon(self._arrive, self.at_worker, bytes(frames[0]))
+        return True
+
+    def _arrive(self, at_worker: Peer | None, frame: bytes) -> None:
+        if at_worker is None or at_worker.gone or at_worker is not self.at_worker or self.arrive == 0:
+            return
+        if self.arrive is not None:
+            self.arrive -= 1
+        self.worker.reception.take(at_worker, frame, None, lambda *_: None)
+
+    def send(self, peer: Peer, reply: request_pb2.Reply, bulk: bytes | None = None) -> bool:
+        at_broker = self.at_broker
+        if peer is self.at_worker and at_broker is not None and at_broker.turned is not None:
+            # Later, as over a network.
+            asyncio.get_running_loop().call_soon(self._answer, at_broker, reply.SerializeToString(), bulk)
+            return True
+        return False
+
+    def _answer(self, at_broker: Peer, frame: bytes, bulk: bytes | None) -> None:
+        if at_broker is self.at_broker and at_broker.turned is not None:
+            at_broker.turned(frame, memoryview(bulk) if bulk is not None else None)
+
+    def drop(self, peer: Peer, reason: str) -> None:
+        self.cut()
+
+
+async def settle() -> None:
+    """Let everything that was said arrive, on all sides."""
+    for _ in range(30):
+        await asyncio.sleep(0)
+
+
+def started(key: AttemptKey, pid: int = 101) -> Started:
+    return Started(key, pid, 2_000_000)
+
+
+def ended(key: AttemptKey, status: int = 0, pid: int = 101) -> Ended:
+    return Ended(key, pid, 2_000_000, 3_000_000, Outcome(OutcomeKind.EXITED, exit_status=status))

@@ -1,0 +1,163 @@
+"""A real broker with two real workers: jobs run on both, and outlive whoever is killed."""
+
+from __future__ import annotations
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from daemons import READY_SECONDS, Worker, wait_until
+
+from jobwire.client.library.client import Client
+from jobwire.client.library.job import Job
+from jobwire.keys import roster
+from jobwire.keys.identity import Identity, format_public, generate, parse_public
+from jobwire.schemas.refusal import Refused
+
+
+class Broker:
+    """One broker, and the identity of an admin."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir()
+        self.folder = folder
+        self.roster = folder / "roster.toml"
+        self.admin: Identity = generate()
+        roster.add_member(self.roster, "admin", self.admin.public, "admin")
+        self.listen = "tcp://127.0.0.1:*"
+        self.process: subprocess.Popen[str] | None = None
+
+    def start(self) -> Broker:
+        argv = [sys.executable, "-P", "-m", "jobwire.client.cli.main", "broker", "run", "--state", str(self.folder / "state")]
+        with (self.folder / "log").open("ab") as log:
+            self.process = subprocess.Popen(
+                [*argv, "--roster", str(self.roster), "--listen", self.listen, "--events", "tcp://127.0.0.1:*"],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                text=True,
+                env={**os.environ, "JOBWIRE_STALL_SECONDS": "10"},
+            )
+        assert self.process.stdout is not None
+        found = re.match(r"broker ready at (\S+), key (\S+)", self.process.stdout.readline())
+        assert found is not None, (self.folder / "log").read_text()
+        # The next one listens there too.
+        self.listen, self.public = found[1], parse_public(found[2])
+        return self
+
+    def client(self) -> Client:
+        return Client.connect(self.listen, self.public, self.admin)
+
+    def kill(self, number: int = signal.SIGKILL) -> None:
+        assert self.process is not None
+        self.process.send_signal(number)
+        self.process.wait(READY_SECONDS)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+
+    def join(self, folder: Path, name: str, slots: int) -> Worker:
+        folder.mkdir()
+        worker = Worker(
+            folder,
+            slots=slots,
+            options=["--jobs-as-root", "--join", self.listen, "--broker-key", format_public(self.public)],
+        ).start()
+        roster.add_member(self.roster, name, worker.public, "worker")
+        return worker
+
+    def states(self) -> dict[str, str]:
+        with self.client() as client:
+            return {one.name: one.state for one in client.workers()}
+
+
+def stdout_of(job: Job) -> bytes:
+    return job.read_range("stdout", 0, 1 << 20)[0]
+
+
+@pytest.fixture(scope="module")
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Broker, dict[str, Worker]]]:
+    folder = tmp_path_factory.mktemp("lab")
+    broker = Broker(folder / "broker").start()
+    workers = {name: broker.join(folder / name, name, 2) for name in ("left", "right")}
+    try:
+        wait_until(lambda: set(broker.states().values()) == {"ready"}, "both workers have joined")
+        yield broker, workers
+    finally:
+        for worker in workers.values():
+            worker.clean()
+        broker.kill(signal.SIGTERM)
+
+
+def test_jobs_run_on_both_workers_with_their_output_and_ends(lab: tuple[Broker, dict[str, Worker]]) -> None:
+    broker, _ = lab
+    with broker.client() as client:
+        jobs = [client.submit(["sh", "-c", f"echo {number}; echo e >&2; sleep 0.5; exit {number}"]) for number in range(4)]
+        ends = [job.wait() for job in jobs]
+        assert ends == [0, 1, 2, 3]
+        assert {job.info().worker for job in jobs} == {"left", "right"}
+        assert [stdout_of(job) for job in jobs] == [b"0\n", b"1\n", b"2\n", b"3\n"]
+        done = client.run(["seq", "50000"])
+        assert done.stdout == b"".join(b"%d\n" % number for number in range(1, 50001))
+
+
+def test_a_job_is_stopped_and_signalled_through_the_broker(lab: tuple[Broker, dict[str, Worker]]) -> None:
+    broker, _ = lab
+    with broker.client() as client:
+        job = client.submit(["sh", "-c", "trap 'echo got; exit 7' USR1; echo ready; while :; do sleep 0.05; done"])
+        wait_until(lambda: stdout_of(job) if job.info().pid else b"", "it is ready")
+        job.send_signal(signal.SIGUSR1)
+        assert job.wait() == 7
+        other = client.submit(["sleep", "100"])
+        wait_until(lambda: other.info().pid, "it runs")
+        other.stop()
+        outcome = other.info().outcome
+        assert outcome is not None
+        assert "stopped by admin" in outcome.sentence
+
+
+def test_jobs_outlive_broker_and_worker_and_run_once(lab: tuple[Broker, dict[str, Worker]], tmp_path: Path) -> None:
+    broker, workers = lab
+    ledger, go = tmp_path / "ledger", tmp_path / "go"
+    script = f"echo $JOBWIRE_JOB_ID >> {ledger}; while ! test -e {go}; do sleep 0.05; done; echo done"
+    with broker.client() as client:
+        jobs = [client.submit(["sh", "-c", script]).info().id for _ in range(5)]
+        wait_until(lambda: ledger.exists() and len(ledger.read_text().split()) == 4, "four run, and one waits")
+    broker.kill()
+    workers["left"].kill()
+    broker.start()
+    wait_until(lambda: broker.states()["right"] == "ready", "one is back")
+    with broker.client() as client:
+        of_left = [one for one in map(client.job, jobs) if one.info().worker == "left"]
+        assert len(of_left) == 2
+        assert "cannot be reached" in of_left[0].info().waits_for
+        go.touch()
+        for job in jobs:
+            if client.job(job).info().worker != "left":
+                assert client.job(job).wait() == 0
+        assert all(one.info().ended_at_us == 0 for one in of_left)
+        workers["left"].start()
+        for job in jobs:
+            assert client.job(job).wait() == 0
+            assert stdout_of(client.job(job)) == b"done\n"
+    assert sorted(ledger.read_text().split()) == sorted(jobs)
+
+
+def test_a_drained_worker_gets_nothing(lab: tuple[Broker, dict[str, Worker]]) -> None:
+    broker, _ = lab
+    with broker.client() as client:
+        client.drain_worker("left")
+        jobs = [client.submit(["true"]) for _ in range(3)]
+        assert [job.wait() for job in jobs] == [0, 0, 0]
+        assert {job.info().worker for job in jobs} == {"right"}
+        client.drain_worker("left", drained=False)
+
+
+def test_what_does_not_go_through_a_broker_is_said(lab: tuple[Broker, dict[str, Worker]]) -> None:
+    broker, _ = lab
+    with broker.client() as client, pytest.raises(Refused, match="a broker keeps no files for jobs"):
+        client.submit(["true"], get=["."])

@@ -1,0 +1,291 @@
+"""A broker over workers, without sockets: nothing twice and nothing lost, wherever the link is cut and whoever is restarted."""
+
+from __future__ import annotations
+
+import hashlib
+import sqlite3
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from broker_house import BrokerSide, Wire, WorkerSide, ended, signed, signed_start, started
+
+from jobwire.broker.desk.inputs import Stop
+from jobwire.broker.desk.job import StopOrder
+from jobwire.keys.identity import Identity, generate
+from jobwire.schemas.generated import job_pb2, request_pb2
+from jobwire.schemas.job import OutcomeKind
+from jobwire.schemas.naming import AttemptKey, JobKey
+
+
+class Lab:
+    """A broker, a client, and workers with their links."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.client: Identity = generate()
+        self.broker = BrokerSide(folder / "broker")
+        self.wires: list[Wire] = []
+
+    def worker(self, *, slots: int = 2) -> Wire:
+        worker = WorkerSide(self.folder / f"worker{len(self.wires)}", self.broker.identity.public, slots=slots)
+        self.wires.append(Wire(self.broker, worker))
+        return self.wires[-1]
+
+    async def submit(self, *numbers: int) -> None:
+        await self.broker.accept(self.client, signed_start(self.client, self.broker.identity.public, *numbers))
+
+    def name(self, number: int, attempt: int = 1) -> AttemptKey:
+        return AttemptKey(self.client.public, bytes([number]) * 16, attempt)
+
+    def state(self, number: int) -> str:
+        return self.broker.state(self.client, number)
+
+
+@pytest.fixture
+async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
+    made = Lab(tmp_path)
+    yield made
+    for wire in made.wires:
+        wire.worker.house.desk.close()
+        wire.worker.house.timetable.close()
+        wire.worker.house.store.close()
+    made.broker.house.desk.close()
+    made.broker.house.timetable.close()
+    made.broker.house.store.close()
+
+
+async def joined(lab: Lab, *, slots: int = 2) -> Wire:
+    wire = lab.worker(slots=slots)
+    wire.up()
+    await lab.broker.durable()
+    return wire
+
+
+async def test_a_job_runs_at_the_worker_and_its_end_is_told_at_the_broker(lab: Lab) -> None:
+    wire = await joined(lab)
+    await lab.submit(1)
+    assert wire.worker.started == [lab.name(1)]
+    await wire.worker.happen(started(lab.name(1)))
+    await lab.broker.durable()
+    assert lab.state(1) == "RUNNING"
+    await wire.worker.happen(ended(lab.name(1), 3))
+    await lab.broker.durable()
+    assert lab.state(1) == "FINISHED"
+    outcome = lab.broker.outcome(lab.client, 1)
+    assert outcome is not None
+    assert outcome.exit_status == 3
+    assert not wire.worker.house.followed.holds(lab.name(1).job), "its end is durable at the broker, so the worker may forget it"
+
+
+async def test_without_a_worker_a_job_waits_and_says_why(lab: Lab) -> None:
+    await lab.submit(1)
+    assert lab.broker.waits_for(lab.client, 1) == "no worker has joined yet"
+    wire = await joined(lab)
+    assert wire.worker.started == [lab.name(1)]
+
+
+async def test_jobs_go_where_there_is_room_and_the_others_wait(lab: Lab) -> None:
+    one, two = await joined(lab, slots=1), await joined(lab, slots=2)
+    await lab.submit(1, 2, 3, 4)
+    assert (len(one.worker.started), len(two.worker.started)) == (1, 2)
+    assert lab.broker.waits_for(lab.client, 4) == "all 3 slots are in use"
+
+
+async def test_what_did_not_arrive_is_sent_again_to_the_same_worker_only(lab: Lab) -> None:
+    one, two = await joined(lab, slots=2), await joined(lab, slots=1)
+    one.arrive = two.arrive = 0
+    await lab.submit(1)
+    lost, other = (one, two) if lab.broker.engine.workers.get(one.worker.identity.public).carried else (two, one)
+    lost.cut()
+    other.arrive = None
+    await lab.broker.durable()
+    assert "cannot be reached" in lab.broker.waits_for(lab.client, 1)
+    assert other.worker.started == []
+    lost.up()
+    await lab.broker.durable()
+    assert lost.worker.started == [lab.name(1)]
+    assert other.worker.started == []
+
+
+async def test_a_job_that_was_accepted_before_the_link_was_cut_is_not_started_twice(lab: Lab) -> None:
+    wire = await joined(lab)
+    await lab.submit(1)
+    wire.cut()
+    wire.up()
+    await lab.broker.durable()
+    assert wire.worker.started == [lab.name(1)]
+
+
+async def test_an_end_while_the_link_is_cut_is_told_when_it_is_back(lab: Lab) -> None:
+    wire = await joined(lab)
+    await lab.submit(1)
+    await wire.worker.happen(started(lab.name(1)))
+    await lab.broker.durable()
+    wire.cut()
+    await lab.broker.durable()
+    assert lab.state(1) == "RUNNING"
+    assert "cannot be reached since" in lab.broker.waits_for(lab.client, 1)
+    await wire.worker.happen(ended(lab.name(1)))
+    wire.up()
+    await lab.broker.durable()
+    assert lab.state(1) == "FINISHED"
+
+
+@pytest.mark.parametrize("arrive", [0, 1, 2, 3])
+async def test_a_broker_that_is_killed_at_any_message_starts_nothing_twice(lab: Lab, arrive: int) -> None:
+    wire = await joined(lab)
+    wire.arrive = arrive
+    await lab.submit(1, 2)
+    wire.cut()
+    await lab.broker.restart()
+    await lab.broker.durable()
+    assert lab.state(1) == "QUEUED"
+    wire.up()
+    await lab.broker.durable()
+    assert sorted(wire.worker.started) == [lab.name(1), lab.name(2)]
+    await wire.worker.happen(started(lab.name(1)), ended(lab.name(1)))
+    await lab.broker.durable()
+    assert lab.state(1) == "FINISHED"
+
+
+async def test_an_end_that_the_broker_did_not_record_is_told_again_after_its_restart(lab: Lab) -> None:
+    wire = await joined(lab)
+    await lab.submit(1)
+    wire.cut()
+    await wire.worker.happen(started(lab.name(1)), ended(lab.name(1), 4))
+    await lab.broker.restart()
+    await wire.worker.restart()
+    wire.up()
+    await lab.broker.durable()
+    outcome = lab.broker.outcome(lab.client, 1)
+    assert outcome is not None
+    assert outcome.exit_status == 4
+
+
+async def test_a_worker_that_lost_its_store_has_lost_its_jobs_and_runs_none_of_them_again(lab: Lab, tmp_path: Path) -> None:
+    wire = await joined(lab)
+    await lab.submit(1)
+    wire.cut()
+    before = wire.worker
+    other = WorkerSide(tmp_path / "another", lab.broker.identity.public)
+    other.identity = before.identity
+    other._receive()
+    wire.worker = lab.broker.workers[0] = other
+    wire.up()
+    await lab.broker.durable()
+    outcome = lab.broker.outcome(lab.client, 1)
+    assert outcome is not None
+    assert outcome.kind is OutcomeKind.LOST
+    assert "another store" in outcome.sentence
+    assert other.started == []
+    before.house.desk.close()
+    before.house.timetable.close()
+    before.house.store.close()
+
+
+async def test_a_job_that_a_worker_accepted_and_does_not_know_is_lost(lab: Lab) -> None:
+    wire = await joined(lab)
+    await lab.submit(1)
+    wire.cut()
+    # As after a backup of its state folder was put back.
+    with sqlite3.connect(wire.worker.house.path) as another:
+        another.execute("DELETE FROM relayed")
+    another.close()
+    await wire.worker.restart()
+    wire.up()
+    for _ in range(3):
+        await lab.broker.durable()
+    outcome = lab.broker.outcome(lab.client, 1)
+    assert outcome is not None
+    assert outcome.kind is OutcomeKind.LOST
+
+
+async def test_a_stop_is_what_its_client_has_signed(lab: Lab) -> None:
+    wire = await joined(lab)
+    await lab.submit(1)
+    await wire.worker.happen(started(lab.name(1)))
+    await lab.broker.durable()
+    key = job_pb2.JobKey(owner=lab.client.public, id=lab.name(1).id)
+    stop = request_pb2.Stop(keys=[key], signal=2, grace_ms=1234)
+    proof = signed(lab.client, lab.broker.identity.public, request_pb2.Request(stop=stop))
+    # The broker's own idea of signal and grace does not count.
+    lab.broker.house.desk.take(Stop([(JobKey(*lab.name(1)[:2]), StopOrder(9, 0, "somebody"))], proof, lambda: None))
+    await lab.broker.durable()
+    await wire.worker.house.durable()
+    assert ("end", lab.name(1), 2, 1234) in wire.worker.engine.effects
+
+
+async def test_a_stop_that_nobody_has_signed_is_not_carried_out_and_that_is_told(lab: Lab) -> None:
+    wire = await joined(lab)
+    await lab.submit(1)
+    await wire.worker.happen(started(lab.name(1)))
+    await lab.broker.durable()
+    lab.broker.house.desk.take(Stop([(JobKey(*lab.name(1)[:2]), StopOrder(9, 0, "somebody"))], b"", lambda: None))
+    await lab.broker.durable()
+    assert not any(effect[0] == "end" for effect in wire.worker.engine.effects)
+    assert "does not stop it" in lab.broker.waits_for(lab.client, 1)
+
+
+async def test_a_job_that_was_placed_and_not_sent_is_withdrawn(lab: Lab) -> None:
+    wire = await joined(lab)
+    worker = lab.broker.engine.workers.get(wire.worker.identity.public)
+    from jobwire.broker.fleet.worker import Carried  # noqa: PLC0415 -- only here
+
+    worker.carried[lab.name(9)] = Carried(lab.name(9), worker.machine)
+    lab.broker.engine.end(lab.name(9), 15, 0)
+    await lab.broker.durable()
+    assert lab.name(9) not in worker.carried
+    assert wire.worker.started == []
+
+
+async def test_a_drained_worker_gets_nothing_and_keeps_what_it_has(lab: Lab) -> None:
+    wire = await joined(lab)
+    await lab.submit(1)
+    lab.broker.engine.drain(wire.worker.identity.public, drained=True)
+    await lab.submit(2)
+    assert wire.worker.started == [lab.name(1)]
+    lab.broker.engine.drain(wire.worker.identity.public, drained=False)
+    await lab.broker.durable()
+    assert wire.worker.started == [lab.name(1), lab.name(2)]
+
+
+async def test_a_worker_can_tell_nothing_about_the_jobs_of_another(lab: Lab) -> None:
+    one, two = await joined(lab, slots=1), await joined(lab, slots=1)
+    await lab.submit(1)
+    owner, evil = (one, two) if one.worker.started else (two, one)
+    await owner.worker.happen(started(lab.name(1)))
+    # It has the start too, as a broker may show it to anybody.
+    start = request_pb2.Deliver(
+        store=evil.worker.house.store.id,
+        start=(raw := signed_start(lab.client, lab.broker.identity.public, 1)),
+        digest=hashlib.sha256(raw).digest(),
+        jobs=[request_pb2.Delivery(attempt=1)],
+    )
+    await evil.worker.ask(lab.broker.identity.public, deliver=start)
+    await evil.worker.happen(started(lab.name(1)), ended(lab.name(1), 9))
+    await lab.broker.durable()
+    assert lab.state(1) == "RUNNING"
+    await owner.worker.happen(ended(lab.name(1), 0))
+    await lab.broker.durable()
+    outcome = lab.broker.outcome(lab.client, 1)
+    assert outcome is not None
+    assert outcome.exit_status == 0
+
+
+async def test_logs_of_a_forgotten_job_are_removed_where_they_are_even_later(lab: Lab) -> None:
+    wire = await joined(lab)
+    await lab.submit(1)
+    await wire.worker.happen(started(lab.name(1)), ended(lab.name(1)))
+    await lab.broker.durable()
+    wire.cut()
+    forgotten: list[object] = []
+    lab.broker.house.forgetting.forget([lab.name(1).job], forgotten.append)
+    await lab.broker.durable()
+    assert wire.worker.house.lookup.job(lab.name(1).job) is not None
+    wire.up()
+    await lab.broker.durable()
+    assert forgotten
+    assert wire.worker.house.lookup.job(lab.name(1).job) is None
+    assert lab.broker.house.store.read("SELECT * FROM leftovers UNION ALL SELECT *, 1, 1 FROM leftover_machines") == []
+    wire.worker.engine.effects.clear()

@@ -1,0 +1,115 @@
+"""Where jobs are placed, and that no machine ever has more than it can take, whatever comes and goes."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobwire.broker.desk.queue.queue import Queue
+from jobwire.broker.desk.queue.stock import Taken
+from jobwire.broker.fleet.placement import FleetStock
+from jobwire.schemas.capacity import PLAIN, Capacity, Wants
+from jobwire.schemas.naming import JobKey
+
+GPU = Wants(1, (("gpus", 1),))
+
+
+def stock(*capacities: Capacity) -> FleetStock:
+    made = FleetStock()
+    for number, capacity in enumerate(capacities):
+        made.set_machine(bytes([number]), f"w{number}", capacity, ready=True)
+    return made
+
+
+def test_a_job_goes_to_the_machine_that_is_least_in_use() -> None:
+    fleet = stock(Capacity(2), Capacity(2))
+    assert [fleet.take(PLAIN).machine for _ in range(4)] == [b"\0", b"\1", b"\0", b"\1"]
+    assert not fleet.fits(PLAIN)
+
+
+def test_a_gpu_is_kept_for_who_needs_it() -> None:
+    fleet = stock(Capacity(2, gpus=("0",)), Capacity(2))
+    assert fleet.take(PLAIN).machine == b"\1"
+    assert fleet.take(GPU).machine == b"\0"
+    assert not fleet.fits(GPU)
+    assert fleet.fits(PLAIN)
+
+
+def test_room_on_two_machines_is_no_room_for_one_job() -> None:
+    fleet = stock(Capacity(2), Capacity(2))
+    assert fleet.free_slots == 4
+    assert not fleet.fits(Wants(3))
+    assert fleet.never_fits(Wants(3)) == "no worker has so much: it takes 3 slots, and there are 2"
+    assert not fleet.never_fits(Wants(2))
+
+
+def test_what_no_worker_has_said_may_still_come() -> None:
+    assert not FleetStock().never_fits(GPU)
+    fleet = FleetStock()
+    fleet.take_again(GPU, Taken(machine=b"w"))
+    assert not fleet.never_fits(GPU)
+    assert fleet.why_closed() == "no worker has joined yet"
+
+
+def test_a_machine_that_is_not_ready_keeps_its_jobs_and_gets_none() -> None:
+    fleet = stock(Capacity(2), Capacity(1))
+    taken = fleet.take(PLAIN)
+    fleet.set_machine(taken.machine, "w0", None, ready=False)
+    assert (fleet.free_slots, fleet.used("slots")) == (1, 1)
+    assert fleet.take(PLAIN).machine == b"\1"
+    assert fleet.why_closed() == ""
+    fleet.set_machine(b"\1", "w1", None, ready=False)
+    assert fleet.why_closed() == "no worker is ready: w0, w1 can take no jobs now"
+    fleet.put_back(PLAIN, taken)
+    assert fleet.used("slots") == 1
+
+
+def test_room_is_held_on_one_machine_and_the_other_is_used() -> None:
+    fleet = stock(Capacity(4), Capacity(1))
+    fleet.take(Wants(3))
+    assert fleet.leaves(PLAIN, Wants(4))
+
+
+wants = st.builds(Wants, st.integers(1, 3), st.sampled_from([(), (("gpus", 1),), (("license", 2),)]), st.just(""))
+steps = st.lists(
+    st.one_of(
+        st.tuples(st.just("add"), wants),
+        st.tuples(st.just("end"), st.integers(0, 20)),
+        st.tuples(st.just("ready"), st.tuples(st.integers(0, 2), st.booleans())),
+    ),
+    max_size=40,
+)
+
+
+@settings(deadline=None)
+@given(steps)
+def test_no_machine_has_more_than_it_can_take_and_nothing_waits_beside_room_for_it(steps: list[tuple[str, object]]) -> None:
+    capacities = [Capacity(2), Capacity(3, gpus=("0",)), Capacity(1, resources=(("license", 2),))]
+    fleet = stock(*capacities)
+    queue = Queue(0, stock=fleet)
+    asked: dict[JobKey, Wants] = {}
+    running: dict[JobKey, bytes] = {}
+    number = 0
+    for what, value in steps:
+        if what == "add" and isinstance(value, Wants):
+            number += 1
+            key = JobKey(b"o", number.to_bytes(2, "big"))
+            asked[key] = value
+            queue.add(key, None, wants=value)
+        elif what == "end" and isinstance(value, int) and running:
+            key = list(running)[value % len(running)]
+            del running[key], asked[key]
+            queue.release(key)
+        elif what == "ready" and isinstance(value, tuple):
+            fleet.set_machine(bytes([value[0]]), f"w{value[0]}", None, ready=value[1])
+            queue.stock_changed()
+        for key in queue.take():
+            running[key] = queue.taken_by(key).machine
+        for index, capacity in enumerate(capacities):
+            there = [asked[key] for key, machine in running.items() if machine == bytes([index])]
+            assert sum(one.slots for one in there) <= capacity.slots
+            for name, total in capacity.totals().items():
+                assert sum(one.amount(name) for one in there) <= total
+        assert fleet.used("slots") == sum(asked[key].slots for key in running)
+        if len(queue) and not queue._passed:
+            assert not any(fleet.fits(one) for key, one in asked.items() if key not in running)

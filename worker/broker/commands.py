@@ -1,0 +1,85 @@
+"""`jobwire broker run|status`: start and inspect a broker on this machine. Uses files; its workers: client/cli/commands/broker.py."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ...keys.ownership import demand_own
+from ...keys.user_folders import broker_folder, roster_path
+from ...schemas.endpoint import has_next_port, to_listen
+from ...schemas.refusal import Code, Refused
+from ...schemas.text.printable import printable
+from ...schemas.text.sizes import parse_size
+from .. import retention_options
+from ..commands import read_option
+from ..early_signals import hold_signals_back
+from ..state.lock import running
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Run a broker, which joins several workers, and manage its workers.")
+
+StateOption = Annotated[
+    Path | None, typer.Option("--state", metavar="DIR", help="State folder of the broker. Default: broker/ in that of jobwire.")
+]
+
+
+@app.command()
+def run(
+    *,
+    listen: Annotated[str, typer.Option(metavar="tcp://ADDR:PORT", help="Listen here for clients and workers.")],
+    events: Annotated[str, typer.Option(metavar="tcp://ADDR:PORT", help="Publish events here. Default: the next port.")] = "",
+    state: StateOption = None,
+    roster: Annotated[Path | None, typer.Option(metavar="FILE", help="Roster file. Default: roster.toml in the config folder.")] = None,
+    keep_for: Annotated[str, typer.Option(metavar="AGE", help="How long to keep jobs that have ended: 30d, 12h, 2w, or all.")] = "30d",
+    keep_jobs: Annotated[str, typer.Option(metavar="N", help="How many jobs that have ended to keep, or all.")] = "100000",
+    keep_free: Annotated[
+        str, typer.Option(metavar="SIZE", help="Refuse new jobs if the disk has less free space. 0 disables the check.")
+    ] = "100M",
+) -> None:
+    """Run a broker in the foreground until SIGTERM or SIGINT. The jobs of its workers go on without it."""
+    settings = {
+        "state": str(_folder(state)),
+        "roster": str((roster or roster_path()).absolute()),
+        "listen": read_option(to_listen, listen, "--listen"),
+        "event_listen": read_option(to_listen, events, "--events") if events else "",
+        "keep_seconds": read_option(retention_options.parse_age, keep_for, "--keep-for"),
+        "keep_jobs": read_option(retention_options.parse_count, keep_jobs, "--keep-jobs"),
+        "keep_free_bytes": read_option(parse_size, keep_free, "--keep-free"),
+    }
+    if not events and not has_next_port(listen):
+        raise typer.BadParameter(f"there is no port after that of {listen}; choose where events are published", param_hint="--events")
+    hold_signals_back()
+    command = [sys.executable, "-P", "-m", "jobwire.worker.broker.main", json.dumps(settings)]
+    os.execve(sys.executable, command, dict(os.environ))  # noqa: S606 -- no shell is wanted
+
+
+# What programs may rely on.
+_TOLD = ("pid", "version", "endpoint", "event_endpoint", "key", "state", "roster")
+
+
+@app.command()
+def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
+    """Show whether the broker is running, its endpoint and its key. Exits with 1 if it is not running."""
+    folder = _folder(state)
+    found = running(folder)
+    if found is None or found.get("kind") != "broker":
+        raise Refused(Code.NOT_FOUND, f"no broker is running for {folder}", "jobwire broker run --listen tcp://ADDR:PORT starts one")
+    if as_json:
+        typer.echo(json.dumps({name: found.get(name) for name in _TOLD}))
+        return
+    lines = {"broker": f"running, pid {found['pid']}, jobwire {found['version']}", "events": found["event_endpoint"]}
+    lines |= {name: found[name] for name in ("endpoint", "key", "state", "roster")}
+    for name, value in lines.items():
+        typer.echo(f"{name:<12} {printable(str(value))}")
+
+
+def _folder(state: Path | None) -> Path:
+    if state is None:
+        return broker_folder()
+    demand_own(state.absolute(), "the state folder")
+    return state.absolute()

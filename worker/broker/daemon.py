@@ -1,0 +1,87 @@
+"""The broker: a desk on top of other workers. Puts the parts together, announces that it is ready, exits on SIGTERM.
+
+The workers keep their jobs when a broker exits, and report to the next one.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import signal
+from collections.abc import Callable
+from typing import Any
+
+from ... import __version__
+from ...broker.daemon import Daemon, Settings
+from ...broker.fleet.engine import FleetEngine
+from ...broker.fleet.verbs import Broker
+from ...broker.retention.limits import Keep
+from ...keys.holder import identify
+from ...keys.identity import format_public, load_or_make
+from ..daemon import raise_descriptor_limit
+from ..early_signals import hold_signals_back, let_signals_in
+from ..state import layout
+from ..state.lock import StateLock
+from .settings import BrokerSettings
+
+_log = logging.getLogger(__name__)
+
+
+async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None]) -> None:
+    """Run a broker until SIGTERM or SIGINT; `ready` is called with its description once clients and workers can connect.
+
+    Raises Refused if it cannot start.
+    """
+    hold_signals_back()
+    raise_descriptor_limit(None)
+    loop = asyncio.get_running_loop()
+    told: asyncio.Queue[None] = asyncio.Queue()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, told.put_nowait, None)
+    lock = StateLock(settings.state)
+    daemon: Daemon | None = None
+    engine: FleetEngine | None = None
+    try:
+        identity = load_or_make(settings.state / "identity")
+        engine = FleetEngine(identity)
+        daemon = Daemon(
+            Settings(
+                "broker",
+                f"jobwire {__version__}",
+                settings.state / layout.STORE,
+                settings.roster,
+                settings.listen,
+                settings.event_listen,
+                Keep(settings.keep_seconds, settings.keep_jobs, settings.keep_bytes),
+                settings.keep_free_bytes,
+            ),
+            identity,
+            engine,
+            Broker(engine),
+        )
+        engine.open(daemon.desk.hear, daemon.desk.take, daemon.store.read, daemon.member_of)
+        await daemon.start()
+        description = {
+            **identify(),
+            "kind": "broker",
+            "endpoint": daemon.endpoint,
+            "event_endpoint": daemon.event_endpoint,
+            "key": format_public(identity.public),
+            "version": __version__,
+            "state": str(settings.state),
+            "roster": str(settings.roster),
+        }
+        lock.note_store()
+        lock.describe(description)
+        ready(description)
+        _log.info("ready: %s", json.dumps(description))
+        let_signals_in()
+        await told.get()
+    finally:
+        # The engine first: what is reported from now on is reported again to the next broker, and must not reach a desk that closes.
+        if engine is not None:
+            engine.close()
+        if daemon is not None:
+            daemon.close()
+        lock.release()

@@ -1,0 +1,12 @@
+"""What `jobwire broker run` executes, with one JSON object as argument: loads asyncio, and runs the program."""
+
+import json
+import sys
+
+from .. import asyncio_without_ssl
+
+if __name__ == "__main__":
+    asyncio_without_ssl.load()
+    from .program import main
+
+    sys.exit(main(json.loads(sys.argv[1])))

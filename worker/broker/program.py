@@ -1,0 +1,34 @@
+"""The program of the broker. Knows no command line; what it is told is one JSON object."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+from ...schemas.refusal import Refused
+from ...schemas.text.printable import printable
+from .. import reload, stalls
+from ..program import OBJECTS_A_COLLECTION, announce, status_of
+from .daemon import serve
+from .settings import BrokerSettings
+
+
+def main(told: dict[str, Any]) -> int:
+    """Serve until a signal ends it, and return the exit status. When it is ready, a line is printed."""
+    reload.forget_dispositions()
+    os.umask(0o077)
+    gc.set_threshold(OBJECTS_A_COLLECTION)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
+    settings = BrokerSettings(**{**told, **{name: Path(told[name]) for name in ("state", "roster")}})
+    try:
+        with asyncio.Runner(loop_factory=stalls.loop_factory()) as runner:
+            runner.run(serve(settings, lambda found: announce(f"broker ready at {found['endpoint']}, key {found['key']}\n")))
+    except Refused as refused:
+        print(f"jobwire: {printable(str(refused))}", file=sys.stderr)  # noqa: T201 -- a message
+        return status_of(refused)
+    return 0
