@@ -99,9 +99,14 @@ def test_nothing_of_a_run_begins_after_a_failure(tmp_path: Path) -> None:
     orders = [_one(letter, run="c" * 32, on_failure=int(OnFailure.CANCEL_REST), parallel=1) for letter in "ab"]
     events = ((A, EventKind.FINISHED), (B, EventKind.STARTED))
     assert "of its run had failed" in _said(tmp_path, orders, {A: FAILED, B: OK}, events=events)
-    for after, is_spared in ((f"failed:{orders[0].id}", True), (f"any:{'c' * 32}:name", True), (f"ok:{orders[0].id}", False)):
-        late = [orders[0], replace(orders[1], after=(after,))]
-        assert ("of its run had failed" in _said(tmp_path, late, {A: FAILED, B: OK}, events=events)) is not is_spared
+
+
+@pytest.mark.parametrize(("after", "is_spared"), [(f"failed:{A}", True), (f"any:{'c' * 32}:name", True), (f"ok:{A}", False)])
+def test_what_cleans_up_may_begin_after_a_failure_of_its_run(tmp_path: Path, after: str, *, is_spared: bool) -> None:
+    first, last = (_one(letter, run="c" * 32, on_failure=int(OnFailure.CANCEL_REST), parallel=1) for letter in "ab")
+    events = ((A, EventKind.FINISHED), (B, EventKind.STARTED))
+    said = _said(tmp_path, [first, replace(last, after=(after,))], {A: FAILED, B: OK}, events=events)
+    assert ("of its run had failed" in said) is not is_spared
 
 
 def test_nothing_begins_before_its_time(tmp_path: Path) -> None:
