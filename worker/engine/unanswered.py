@@ -115,7 +115,9 @@ class Unanswered:
             case ToWorker.STUCK:
                 return _stuck(message.get("why"), message)
             case ToWorker.WAITS | ToWorker.DELAYED as kind:
-                why = start_delayed(self._logs) if kind == ToWorker.DELAYED else WRITES_DELAYED if message["waits"] else ""
+                why = WRITES_DELAYED if kind == ToWorker.WAITS and message["waits"] else ""
+                if kind == ToWorker.DELAYED:
+                    why = message.get("why") or start_delayed(self._logs)
                 return [Delayed(folders.key_of(message["job"]), why)]
             case unknown:
                 _log.warning("the supervisor sent an unknown fact: %s", unknown)

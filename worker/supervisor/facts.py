@@ -79,9 +79,9 @@ def feed_over(handle: str, why: str) -> str:
     return to_json({FACT: ToWorker.FEED_OVER, "job": handle, "why": why})
 
 
-def delayed(handle: str) -> str:
-    """Return the fact that a start waits for disk space."""
-    return to_json({FACT: ToWorker.DELAYED, "job": handle})
+def delayed(handle: str, why: str = "") -> str:
+    """Return the fact that a start waits, and why; empty: for disk space."""
+    return to_json({FACT: ToWorker.DELAYED, "job": handle} | ({"why": why} if why else {}))
 
 
 def waits(handle: str, *, does_wait: bool) -> str:

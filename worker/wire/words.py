@@ -83,7 +83,7 @@ class ToWorker:
     PAUSED = "paused"
     # job, pids (if there are many, some of them), why: processes of a job that is being stopped cannot be ended.
     STUCK = "stuck"
-    # job: its start waits for disk space.
+    # job: its start waits for disk space; or, with why, for something else.
     DELAYED = "delayed"
     # job, waits: it waits in its writes for disk space, or no longer does.
     WAITS = "waits"

@@ -100,18 +100,19 @@ def test_foreign_files_among_the_logs_are_left_unchanged(worker: Worker, tmp_pat
     assert all((worker.logs / name).is_dir() for name in (*foreign[:3], ".new-x"))
 
 
-def test_without_free_descriptors_jobs_are_refused_and_the_others_continue(made: Worker) -> None:
-    made.slots = 10
+def test_without_free_descriptors_jobs_wait_for_the_end_of_another(made: Worker) -> None:
+    made.slots = 20
     made.prefix = ["prlimit", "--nofile=128:128"]
     made.start()
     with made.client() as client:
-        jobs = [client.submit(["sleep", "60"]) for _ in range(10)]
-        wait_until(lambda: not [job for job in client.list() if job.pid is None], "each is started or refused")
-        outcomes = [job.outcome for job in client.list(all=True) if job.outcome is not None]
-        assert 0 < len(outcomes) < 10
-        assert {outcome.kind for outcome in outcomes} == {OutcomeKind.FAILED_TO_START}
-        assert all("no file descriptors for more" in outcome.sentence for outcome in outcomes), outcomes
-        client.stop(jobs, grace=0)
+        jobs = [client.submit(["sleep", "60"]) for _ in range(12)]
+        wait_until(lambda: all(job.pid or "no file descriptors for more" in job.waits_for for job in client.list()), "each runs or waits")
+        waiting = [job.id for job in client.list() if not job.pid]
+        assert 0 < len(waiting) < 12
+        client.stop([job for job in jobs if job.id not in waiting], grace=0)
+        wait_until(lambda: all(client.job(job_id).info().pid for job_id in waiting), "they start")
+        client.stop([job for job in jobs if job.id in waiting], grace=0)
+        assert {job.outcome.kind for job in client.list(all=True) if job.outcome is not None} == {OutcomeKind.SIGNALED}
         works(client)
 
 

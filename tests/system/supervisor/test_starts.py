@@ -175,7 +175,7 @@ def test_a_second_pair_waits_for_the_first(desk: RawDesk, tmp_path: Path, monkey
     desk.recover()
 
 
-def test_starts_are_refused_before_descriptors_are_spent(tmp_path: Path, desk: RawDesk) -> None:
+def test_starts_wait_before_descriptors_are_spent(tmp_path: Path, desk: RawDesk) -> None:
     (tmp_path / "small").mkdir()
     limited = "import resource, sys; resource.setrlimit(resource.RLIMIT_NOFILE, (80, 80))"
     start = f"{limited}; from jobwire.worker.keeper import process; process.start(sys.argv[1])"
@@ -184,6 +184,15 @@ def test_starts_are_refused_before_descriptors_are_spent(tmp_path: Path, desk: R
         jobs = [small.start("sleep", "60") for _ in range(2)]
         for handle in jobs:
             small.started(handle)
-        refused, _, _ = small.run("true")
-    assert (refused["kind"], "there are no file descriptors for more" in refused["sentence"]) == ("failed_to_start", True)
+        first, second = small.start("true"), small.start("true")
+        assert "there are no file descriptors for more" in small.fact("delayed", first)["why"]
+        small.fact("delayed", second)
+        small.wish(do="end", job=jobs[0], signal=signal.SIGKILL, grace_ms=0)
+        # Both: each ends and makes room for the next.
+        assert [small.ended(handle)["kind"] for handle in (first, second)] == ["exited", "exited"]
+        small.started(small.start("sleep", "60"))
+        cancelled = small.start("true")
+        small.fact("delayed", cancelled)
+        small.wish(do="end", job=cancelled, signal=signal.SIGTERM, grace_ms=0)
+        assert small.ended(cancelled)["kind"] == "cancelled"
     assert desk.run("true")[0]["kind"] == "exited"

@@ -34,6 +34,10 @@ _DESCRIPTORS_A_TERMINAL = 2
 _DESCRIPTORS_IN_RESERVE = 64
 
 
+class _CrowdedError(Exception):
+    """There are no file descriptors for another job."""
+
+
 class Jobs:
     """The table of jobs, by handle. `tell_start` and `tell_end` send the fact of a start or of an end, of a handle, to the worker."""
 
@@ -50,14 +54,15 @@ class Jobs:
         self._terminals: dict[str, Terminal] = {}
         # The facts of jobs that have ended and are not settled.
         self._ended: dict[str, str] = {}
-        # Jobs that wait for disk space for their logs, with the timer of the next attempt.
-        self._delayed: dict[str, Timer] = {}
+        # Jobs that wait for disk space for their logs, with the timer of the next attempt; or, without one, for the end of another job.
+        self._delayed: dict[str, Timer | None] = {}
+        self._crowded = 0
         self.unclaimed = Unclaimed(services)
         _, most_files = resource.getrlimit(resource.RLIMIT_NOFILE)
         self._most_descriptors = most_files - _DESCRIPTORS_IN_RESERVE
 
     def __len__(self) -> int:
-        """Return the number of jobs, including those that have ended and are not settled, wait for disk space, or are not claimed."""
+        """Return the number of jobs, including those that have ended and are not settled, are delayed, or are not claimed."""
         return len(self._running) + len(self._ended) + len(self._delayed) + len(self.unclaimed)
 
     def knows(self, handle: str) -> bool:
@@ -76,27 +81,45 @@ class Jobs:
         self._services.clock.not_before(queued_at_us)
         if self.knows(handle):
             return
-        delayed = self._delayed.pop(handle, None)
-        self._services.loop.cancel(delayed)
+        was_delayed = handle in self._delayed
+        self._stop_waiting(handle)
         try:
             job = self._launch(handle)
+        except _CrowdedError as crowded:
+            if not was_delayed:
+                self._services.report(facts.delayed(handle, str(crowded)))
+            self._delayed[handle] = None
+            self._crowded += 1
         except CannotStart as reason:
             self.failed(handle, reason.status, reason.sentence)
         except OSError as error:
-            if error.errno in DISK_FULL:
-                if delayed is None:
-                    self._services.report(facts.delayed(handle))
-                self._delayed[handle] = self._services.loop.after(RETRY_SECONDS, lambda: self.start(handle))
-                return
-            if not os.path.exists(intent_path(self._services.logs, handle)) and self._ended_before(handle):
-                return
-            where = f": {error.filename}" if error.filename else ""
-            self.failed(handle, OWN_FAILURE, f"{error.strerror}{where}")
+            self._not_started(handle, error, was_delayed=was_delayed)
         except Exception:  # noqa: BLE001 -- whatever is wrong with this one, the desk must be told of its end
             log_exception()
             self.failed(handle, OWN_FAILURE, "its job file is damaged")
         else:
             self.add(job)
+
+    def _not_started(self, handle: str, error: OSError, *, was_delayed: bool) -> None:
+        if error.errno in DISK_FULL:
+            if not was_delayed:
+                self._services.report(facts.delayed(handle))
+            self._delayed[handle] = self._services.loop.after(RETRY_SECONDS, lambda: self.start(handle))
+        elif os.path.exists(intent_path(self._services.logs, handle)) or not self._ended_before(handle):
+            where = f": {error.filename}" if error.filename else ""
+            self.failed(handle, OWN_FAILURE, f"{error.strerror}{where}")
+
+    def _stop_waiting(self, handle: str) -> None:
+        if handle in self._delayed:
+            timer = self._delayed.pop(handle)
+            self._services.loop.cancel(timer)
+            self._crowded -= timer is None
+
+    def _start_crowded(self) -> None:
+        for handle in [handle for handle, timer in self._delayed.items() if timer is None]:
+            self.start(handle)
+            if self._delayed.get(handle, ...) is None:
+                break
 
     def add(self, job: Job, age_seconds: float | None = 0.0) -> None:
         """Add a job that has a process."""
@@ -119,6 +142,9 @@ class Jobs:
         self._inputs.pop(job.handle, None)
         self._terminals.pop(job.handle, None)
         self.add_ended(job.handle, fact)
+        if self._crowded:
+            # When it has put its descriptors away.
+            self._services.loop.after(0, self._start_crowded)
 
     def send(self, handle: str, number: int) -> None:
         """Send a signal to every process of a job; a fact reports the result, even if it is not running."""
@@ -129,12 +155,12 @@ class Jobs:
             self._services.report(facts.signalled(handle, ""))
 
     def end(self, handle: str, number: int, grace_ms: int) -> None:
-        """End a job, if it is running; one that waits for disk space is cancelled."""
+        """End a job, if it is running; one that waits for disk space, or for the end of another job, is cancelled."""
         job = self._running.get(handle)
         if job is not None:
             job.end(number, grace_ms)
         elif handle in self._delayed:
-            self._services.loop.cancel(self._delayed.pop(handle))
+            self._stop_waiting(handle)
             self.failed(handle, 0, "stopped before it could start", kind=Kind.CANCELLED)
 
     def limit(self, handle: str, limit_ms: int) -> None:
@@ -249,5 +275,6 @@ class Jobs:
         needed += (len(self._inputs) + file.feed) * _DESCRIPTORS_A_FEED
         needed += (len(self._terminals) + (file.terminal is not None)) * _DESCRIPTORS_A_TERMINAL
         if needed > self._most_descriptors and self._running:
-            raise CannotStart(OWN_FAILURE, f"{len(self._running)} jobs are running, and there are no file descriptors for more")
+            why = f"{len(self._running)} jobs are running, and there are no file descriptors for more: it starts when one of them has ended"
+            raise _CrowdedError(why)
         return self._launcher.launch(file, intent, self.ended)
