@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -62,8 +62,14 @@ class WorkerSide:
         self.house.open()
         self._receive()
 
-    async def restart(self) -> None:
-        await self.house.restart()
+    async def restart(self, meanwhile: Callable[[], object] = lambda: None) -> None:
+        """Restart the worker; `meanwhile` is called when its store is closed."""
+        self.house.desk.close()
+        self.house.store.close()
+        meanwhile()
+        self.house.open()
+        await self.house.desk.recover()
+        self.house.timetable.open()
         self.engine.effects.clear()
         self._receive()
 
@@ -169,11 +175,11 @@ class BrokerSide:
 
     async def accept(self, client: Identity, raw: bytes) -> None:
         """Accept the jobs of a signed start, as the handler of the verb does."""
-        from jobwire.broker.requests.start import _read_batch, _read_jobs  # noqa: PLC0415 -- only here
+        from jobwire.broker.requests.start import _read_jobs  # noqa: PLC0415 -- only here
 
         request = request_pb2.Request.FromString(request_pb2.Envelope.FromString(raw).request)
         done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        self.house.desk.accept(client.public, list(_read_jobs(request.start)), _read_batch(request.start), raw, done.set_result)
+        self.house.desk.accept(client.public, list(_read_jobs(request.start)), None, raw, done.set_result)
         assert isinstance(await done, Accepted)
         await self.durable()
 

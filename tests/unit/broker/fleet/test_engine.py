@@ -184,15 +184,19 @@ async def test_a_worker_that_lost_its_store_has_lost_its_jobs_and_runs_none_of_t
     before.house.store.close()
 
 
+def forget_deliveries(path: Path) -> None:
+    connection = sqlite3.connect(path)
+    connection.execute("DELETE FROM relayed")
+    connection.commit()
+    connection.close()
+
+
 async def test_a_job_that_a_worker_accepted_and_does_not_know_is_lost(lab: Lab) -> None:
     wire = await joined(lab)
     await lab.submit(1)
     wire.cut()
     # As after a backup of its state folder was put back.
-    with sqlite3.connect(wire.worker.house.path) as another:
-        another.execute("DELETE FROM relayed")
-    another.close()
-    await wire.worker.restart()
+    await wire.worker.restart(lambda: forget_deliveries(wire.worker.house.path))
     wire.up()
     for _ in range(3):
         await lab.broker.durable()
