@@ -13,7 +13,7 @@ SECOND_US = 1_000_000
     [
         (JobSpec((b"true",), start_in_ms=2000), ""),
         (JobSpec((b"true",), start_in_ms=3_600_000), "after a reboot"),
-        (JobSpec((b"true",), start_at_us=wall_us() + 300 * SECOND_US), "after a reboot"),
+        (JobSpec((b"true",), start_at_us=wall_us() + 86_400 * SECOND_US), "after a reboot"),
         (JobSpec((b"true",), start_at_us=wall_us() - SECOND_US), "is past"),
         (JobSpec((b"true",)), ""),
     ],
