@@ -58,6 +58,7 @@ from .sockets.connections import most_of_descriptors
 from .sockets.publisher import Publisher
 from .sockets.router import Endpoint
 from .sockets.zmq_reader import EdgeReader
+from .staging.staging import Staging
 from .store import kept
 from .store.free_space import Room
 from .store.queries import Lookup
@@ -216,6 +217,7 @@ class Daemon:
                 delegates=delegates,
             )
         )
+        self._staging = self._own(Staging(self._store, self.desk, self._lookup, self._ages, loop))
         self._timetable = self._own(Timetable(self._store, self.desk, state.live, self._roster.member, loop))
 
     async def start(self) -> None:
@@ -224,6 +226,7 @@ class Daemon:
         Raises CannotListen if an endpoint cannot be bound.
         """
         await self.desk.recover()
+        await self._staging.recover()
         self.event_endpoint = bind_events(self._publisher.bind, self._settings.listen, self._settings.event_listen)
         introduction = Introduction(
             self._settings.kind,
@@ -255,6 +258,7 @@ class Daemon:
             placed=self._retention.folder_changed,
             capacity_changed=self._set_by_operator,
             check=self._fleet.check if self._fleet is not None else None,
+            staging=self._staging,
             of_schedules=Schedules(self._timetable, self._store, self._lookup, self._engine, self._roster.member, self._shortage, wall_us),
         )
         if self._fleet is not None:

@@ -14,7 +14,16 @@ from typing import Any
 from .brought_files import LONGEST_PATH, MOST_FILES
 from .claims import MOST_RESOURCES
 from .conditions import MOST_CONDITIONS
-from .frames import ENVELOPE_BYTES, LARGEST_MESSAGE, LARGEST_OTHER_MESSAGE, MOST_JOBS_PER_FILTER, MOST_JOBS_PER_START, MOST_KEYS
+from .frames import (
+    ENVELOPE_BYTES,
+    LARGEST_MESSAGE,
+    LARGEST_OTHER_MESSAGE,
+    MOST_JOBS_PER_FILTER,
+    MOST_JOBS_PER_PART,
+    MOST_JOBS_PER_START,
+    MOST_KEYS,
+    MOST_PARTS,
+)
 from .naming import LONGEST_NAME
 from .process_limits import NUMBERS
 from .refusal import Code, Refused
@@ -30,6 +39,8 @@ MOST_STATES = 16
 # Repeated fields: their number.
 COUNTS = {
     "Start.jobs": MOST_JOBS_PER_START,
+    "Stage.jobs": MOST_JOBS_PER_PART,
+    "Commit.parts": MOST_PARTS,
     "Stop.keys": MOST_KEYS,
     "Pause.keys": MOST_KEYS,
     "Resume.keys": MOST_KEYS,
@@ -67,6 +78,10 @@ LENGTHS = {
     "Hello.software": LONGEST_TEXT,
     "Start.first_store": LONGEST_ID,
     "Start.within": LONGEST_ID,
+    "Stage.batch": LONGEST_ID,
+    "Commit.parts": LONGEST_ID,
+    "Commit.first_store": LONGEST_ID,
+    "Unstage.batch": LONGEST_ID,
     "NewJob.id": LONGEST_ID,
     "Batch.id": LONGEST_ID,
     "Batch.name": LONGEST_TEXT,
@@ -137,7 +152,7 @@ LENGTHS = {
     "ChangeWorker.name": LONGEST_TEXT,
 }
 # Jobs are read a few at a time, and each is checked then.
-SLICED = frozenset({"Start.jobs"})
+SLICED = frozenset({"Start.jobs", "Stage.jobs"})
 # spec.py says which argument, variable or label is too long, and why.
 SAID_BY_SPEC = frozenset({"JobSpec.argv", "JobSpec.directory", "JobSpec.stdin", "EnvironmentVariable.name", "EnvironmentVariable.value"})
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
@@ -146,7 +161,7 @@ assert LONGEST_TEXT > LONGEST_NAME
 
 
 def check(message: Any) -> None:
-    """Raise if anything in the message exceeds its limit; the jobs of a start are checked by their reader.
+    """Raise if anything in the message exceeds its limit; the jobs of a start or a stage are checked by their reader.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """

@@ -24,7 +24,7 @@ STORE_ID_BYTES = 16
 SIGNED_VERBS = frozenset(
     {
         *("start", "stop", "signal", "forget", "pause", "resume", "feed", "put", "change", "place", "set_slots"),
-        *("add_schedule", "change_schedule", "change_worker"),
+        *("add_schedule", "change_schedule", "change_worker", "stage", "commit", "unstage"),
     }
 )
 
@@ -33,10 +33,13 @@ LARGEST_MESSAGE = 8 * 1024 * 1024
 # The envelope around the largest request: proof and protobuf framing.
 ENVELOPE_BYTES = 1024
 MOST_JOBS_PER_START = 20_000
+# Of a batch that is staged. A part is checked job by job, and written in one piece, which takes some milliseconds.
+MOST_JOBS_PER_PART = 1000
+MOST_PARTS = 2000
 # In one stop, forget, pause, resume or change, and in one filter.
 MOST_KEYS = 1000
 MOST_JOBS_PER_FILTER = 1000
-# Of any request except a start.
+# Of any request except a start and a stage.
 LARGEST_OTHER_MESSAGE = 128 * 1024
 MOST_FRAMES = 2
 LARGEST_CHUNK = 256 * 1024
@@ -97,6 +100,8 @@ def limits() -> request_pb2.Limits:
         file_bytes=MOST_FILE_BYTES,
         files_per_job=MOST_FILES,
         highest_priority=HIGHEST_PRIORITY,
+        jobs_per_part=MOST_JOBS_PER_PART,
+        parts_per_batch=MOST_PARTS,
     )
 
 

@@ -1,7 +1,7 @@
-"""Read a request that may be large: a start is split before it is decoded, and its jobs are decoded one by one.
+"""Read a request that may be large: a start or a stage is split before it is decoded, and its jobs are decoded one by one.
 
 Decoded in one piece, 8 MiB of the smallest fields take half a second and 200 MB. So any other request has a limit that makes it harmless,
-and of a start only its own few fields are decoded at once (https://protobuf.dev/programming-guides/encoding).
+and of these two only their own few fields are decoded at once (https://protobuf.dev/programming-guides/encoding).
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from .frames import LARGEST_OTHER_MESSAGE, MOST_JOBS_PER_START, read_envelope
+from .frames import LARGEST_OTHER_MESSAGE, MOST_JOBS_PER_PART, MOST_JOBS_PER_START, read_envelope
 from .generated import request_pb2
 from .refusal import Code, Refused
 
@@ -22,6 +22,8 @@ _ENVELOPE_BYTES = 4096
 _MOST_FIELDS = 64
 _JOBS = 1
 _START = 3
+_STAGE = 34
+_MOST_JOBS = {_START: MOST_JOBS_PER_START, _STAGE: MOST_JOBS_PER_PART}
 _LENGTHS = {0: 0, 1: 8, 5: 4}
 _LENGTH_DELIMITED = 2
 # The first byte of `Envelope.request`, and that of `Request.id`.
@@ -89,7 +91,7 @@ def _demand_start(frame: bytes) -> None:
     for _, begin, content, end in islice(_fields(frame, 0, len(frame)), _MOST_FIELDS):
         if frame[begin] == _TAG_OF_REQUEST:
             for number, at, _, until in islice(_fields(frame, content, end), _MOST_FIELDS):
-                if number != _START and until - at > LARGEST_OTHER_MESSAGE:
+                if number not in _MOST_JOBS and until - at > LARGEST_OTHER_MESSAGE:
                     raise _too_large(end - content)
             return
 
@@ -104,14 +106,20 @@ def _take_apart(envelope: request_pb2.Envelope) -> tuple[request_pb2.Request, re
         # Of starts too: 8 MiB hold four million empty ones.
         if others > _MOST_FIELDS:
             raise _too_large(len(raw))
-        if number != _START:
+        if number not in _MOST_JOBS:
             rest.append(raw[begin:end])
             if sum(map(len, rest)) > LARGEST_OTHER_MESSAGE:
                 raise _too_large(len(raw))
             continue
-        start = _take_jobs(raw[content:end], jobs, _MOST_FIELDS - others)
-        others += len(start)
-        rest.append(request_pb2.Request(start=request_pb2.Start.FromString(b"".join(start))).SerializeToString())
+        fields = _take_jobs(raw[content:end], jobs, _MOST_FIELDS - others, _MOST_JOBS[number])
+        others += len(fields)
+        verb = b"".join(fields)
+        split = (
+            request_pb2.Request(start=request_pb2.Start.FromString(verb))
+            if number == _START
+            else request_pb2.Request(stage=request_pb2.Stage.FromString(verb))
+        )
+        rest.append(split.SerializeToString())
     if not jobs:
         raise _too_large(len(raw))
     request = request_pb2.Request.FromString(b"".join(rest))
@@ -120,25 +128,25 @@ def _take_apart(envelope: request_pb2.Envelope) -> tuple[request_pb2.Request, re
     return request, envelope, jobs
 
 
-def _take_jobs(raw: bytes, jobs: list[bytes], most_others: int) -> list[bytes]:
-    """Append the jobs of a start to `jobs`, and return its other fields."""
-    start: list[bytes] = []
+def _take_jobs(raw: bytes, jobs: list[bytes], most_others: int, most_jobs: int) -> list[bytes]:
+    """Append the jobs of a start or a stage to `jobs`, and return its other fields."""
+    others: list[bytes] = []
     for number, begin, content, end in _fields(raw, 0, len(raw)):
         if number == _JOBS:
             jobs.append(raw[content:end])
-            if len(jobs) > MOST_JOBS_PER_START:
-                raise Refused(Code.INVALID_ARGUMENT, f"more than {MOST_JOBS_PER_START} jobs in one start", "split the request")
+            if len(jobs) > most_jobs:
+                raise Refused(Code.INVALID_ARGUMENT, f"more than {most_jobs} jobs in one request", "split the request")
             continue
-        start.append(raw[begin:end])
-        if len(start) > most_others or sum(map(len, start)) > _ENVELOPE_BYTES:
-            raise Refused(Code.INVALID_ARGUMENT, f"the start has more than {_ENVELOPE_BYTES} bytes beside its jobs")
-    return start
+        others.append(raw[begin:end])
+        if len(others) > most_others or sum(map(len, others)) > _ENVELOPE_BYTES:
+            raise Refused(Code.INVALID_ARGUMENT, f"the request has more than {_ENVELOPE_BYTES} bytes beside its jobs")
+    return others
 
 
 def _too_large(size: int) -> TooLarge:
     return TooLarge(
         Code.INVALID_ARGUMENT,
-        f"the request has {size} bytes; only a start may have more than {LARGEST_OTHER_MESSAGE}",
+        f"the request has {size} bytes; only a start or a stage may have more than {LARGEST_OTHER_MESSAGE}",
         "split the request",
     )
 

@@ -64,6 +64,8 @@ class Reason(enum.IntEnum):
     START_MISSING = 40
     ANOTHER_STORE = 41
     UNREACHABLE = 42
+    PART_MISSING = 34
+    RUN_CLOSED = 35
 
 
 class Refused(Exception):  # noqa: N818 -- a fact in the past tense; a refusal is an answer, not an error of ours

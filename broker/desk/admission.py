@@ -47,10 +47,18 @@ def check_precedence(member: Member, spec: JobSpec, index: int | None = None) ->
 
     Raises Refused(PERMISSION_DENIED).
     """
+    check_precedence_of(member, spec.priority, spec.nice or 0, index)
+
+
+def check_precedence_of(member: Member, priority: int, nice: int, index: int | None = None) -> None:
+    """Check the same for a priority and a nice value, the best of several jobs.
+
+    Raises Refused(PERMISSION_DENIED).
+    """
     highest = member.limits.highest_priority
-    if spec.priority > highest:
-        message = f"the priority is {spec.priority}, and the roster allows this member at most {highest}"
+    if priority > highest:
+        message = f"the priority is {priority}, and the roster allows this member at most {highest}"
         raise Refused(Code.PERMISSION_DENIED, message, "give the job a lower one", index)
-    if (spec.nice or 0) < 0 and Right.ADMINISTER not in member.rights:
-        message = f"{member.name} has the role {member.role}, which may not use nice values below 0, and {spec.nice} was given"
+    if nice < 0 and Right.ADMINISTER not in member.rights:
+        message = f"{member.name} has the role {member.role}, which may not use nice values below 0, and {nice} was given"
         raise Refused(Code.PERMISSION_DENIED, message, "use one from 0 to 19", index, Reason.ROLE)

@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import islice
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ...schemas.conditions import Condition, Fate, base_of, holds
@@ -39,6 +40,7 @@ Consequence = Released | Cancelled
 # The jobs that have not ended; and the same, by their runs.
 Live = Mapping[JobKey, Job]
 Runs = Mapping[RunKey, Mapping[JobKey, Job]]
+Named = Mapping[RunKey, Mapping[str, Mapping[JobKey, Job]]]
 
 
 @dataclass(slots=True, eq=False)
@@ -76,9 +78,12 @@ class Dependencies:
         """Whether there are consequences to tell."""
         return bool(self._due)
 
-    def add(self, jobs: Sequence[tuple[Job, Sequence[Edge]]], live: Live, runs: Runs) -> None:
-        """Let jobs wait that the desk knows; afterwards those with an open condition are in `open`, and the broken ones are due."""
-        groups = self._join((edge for _, edges in jobs for edge in edges), runs)
+    def add(self, jobs: Sequence[tuple[Job, Sequence[Edge]]], live: Live, runs: Runs, named: Named = MappingProxyType({})) -> None:
+        """Let jobs wait that the desk knows; afterwards those with an open condition are in `open`, and the broken ones are due.
+
+        `named`: the jobs of `runs` by their names, so that the parts of a group need not be looked for among all.
+        """
+        groups = self._join((edge for _, edges in jobs for edge in edges), runs, named)
         for job, edges in jobs:
             conditions: dict[Target, Condition] = {}
             broken: tuple[Target, End] | None = None
@@ -194,7 +199,7 @@ class Dependencies:
             if not of_run:
                 del self._groups[run]
 
-    def _join(self, edges: Iterable[Edge], runs: Runs) -> dict[Target, Group]:
+    def _join(self, edges: Iterable[Edge], runs: Runs, named: Named) -> dict[Target, Group]:
         """Return the groups among the targets; those that are not known yet are counted."""
         groups: dict[Target, Group] = {}
         fresh: dict[RunKey, list[Group]] = {}
@@ -206,7 +211,12 @@ class Dependencies:
             if known is None:
                 fresh.setdefault(RunKey(target.owner, target.run), []).append(groups[target])
         for run, of_run in fresh.items():
-            self._find_members(of_run, runs.get(run, {}).values())
+            by_name = named.get(run)
+            if by_name is None or any(not group.key.name for group in of_run):
+                members: Iterable[Job] = runs.get(run, {}).values()
+            else:
+                members = {job.key: job for group in of_run for job in by_name.get(group.key.name, {}).values()}.values()
+            self._find_members(of_run, members)
             for group in of_run:
                 if group.left:
                     self._groups.setdefault(run, {}).setdefault(group.key.name, []).append(group)

@@ -130,9 +130,20 @@ class Desk:
         def unknown() -> int:
             return self._lookup.unknown(owner, [one.id for one in asked])
 
-        check_waiting(self._limits_of(owner).queued_jobs, self._state.waiting_of(owner), len(asked), unknown)
-        check_held(MOST_HELD_BYTES, self._state.held_bytes.get(owner, 0), sum(len(one.raw) for one in asked), unknown)
+        self.check_room(owner, len(asked), sum(len(one.raw) for one in asked), unknown)
         self.take(Start(owner, asked, batch, proof, self._shortage(), done, fired, started_by, depth, origin))
+
+    def check_room(self, owner: bytes, jobs: int, spec_bytes: int, unknown: Callable[[], int]) -> None:
+        """Check that so many more jobs of an owner may wait, and that their specs may be held. `unknown`: how many of them are new.
+
+        Raises Refused(RESOURCE_EXHAUSTED).
+        """
+        check_waiting(self._limits_of(owner).queued_jobs, self._state.waiting_of(owner), jobs, unknown)
+        check_held(MOST_HELD_BYTES, self._state.held_bytes.get(owner, 0), spec_bytes, unknown)
+
+    def stage(self, owner: bytes, jobs: int, spec_bytes: int) -> None:
+        """Count jobs of an owner that are staged; negative: they are not any more."""
+        self._state.stage(owner, jobs, spec_bytes)
 
     async def recover(self) -> None:
         """Continue where the last run of this worker ended: running jobs are adopted, ends are recorded, the rest is queued."""
@@ -168,8 +179,8 @@ class Desk:
 
     @property
     def is_idle(self) -> bool:
-        """Whether no job is waiting or running."""
-        return not self._state.live
+        """Whether no job is waiting or running, or staged: a staged one may be committed, and its rows be still to come."""
+        return not self._state.live and not self._state.staged
 
     @property
     def needs_no_engine(self) -> bool:

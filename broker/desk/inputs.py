@@ -13,6 +13,7 @@ from ...schemas.refusal import Refused
 from ...schemas.spec import JobSpec
 from ..engine import Fact
 from ..store.schedule_writes import Fired
+from ..store.staged_writes import Queued
 from ..store.writes import Added, Conflict, Origin
 from .job import BatchRun, RunKey, StopOrder
 from .targets import Edge
@@ -68,6 +69,8 @@ class Start(NamedTuple):
     depth: int = 0
     # By which broker it came; then it is one job.
     origin: Origin | None = None
+    # The slice of a committed run that they are.
+    queued: Queued | None = None
 
 
 class Stop(NamedTuple):

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ...schemas.capacity import Capacity, Settings
+from ...schemas.conditions import base_of
 from ...schemas.generated import event_pb2
 from ...schemas.naming import JobKey
 from ..store.writes import Added, AddJobs, ChangeJobs
@@ -57,8 +58,9 @@ class State:
 
     queue: Queue
     live: dict[JobKey, Job] = field(default_factory=dict)
-    # The same, by the run of a batch that they belong to.
+    # The same, by the run of a batch that they belong to; and of each run those that have a name, by that and by it without an index.
     runs: dict[RunKey, dict[JobKey, Job]] = field(default_factory=dict)
+    named: dict[RunKey, dict[str, dict[JobKey, Job]]] = field(default_factory=dict)
     pauses: Pauses = field(default_factory=Pauses)
     dependencies: Dependencies = field(default_factory=Dependencies)
     # Whether `Following` is on its way.
@@ -76,7 +78,9 @@ class State:
     # How many jobs of each owner are being written and not in the queue yet, and the slots reserved for them.
     arriving: defaultdict[bytes, int] = field(default_factory=lambda: defaultdict(int))
     promised: int = 0
-    # The bytes of the specs of each owner's jobs that have not ended, or are being written.
+    # How many jobs of each owner are staged, or committed and not in the queue yet.
+    staged: defaultdict[bytes, int] = field(default_factory=lambda: defaultdict(int))
+    # The bytes of the specs of each owner's jobs that have not ended, are staged, or are being written.
     held_bytes: defaultdict[bytes, int] = field(default_factory=lambda: defaultdict(int))
     under_way: dict[int, Accepting | Recording] = field(default_factory=dict)
     writes: int = 0
@@ -96,7 +100,12 @@ class State:
         """Add a job that has not ended, for whose spec its owner is charged already."""
         self.live[job.key] = job
         if job.batch is not None:
-            self.runs.setdefault(RunKey(job.key.owner, job.batch.id), {})[job.key] = job
+            run = RunKey(job.key.owner, job.batch.id)
+            self.runs.setdefault(run, {})[job.key] = job
+            if job.spec.name:
+                named = self.named.setdefault(run, {})
+                for name in {job.spec.name, base_of(job.spec.name)}:
+                    named.setdefault(name, {})[job.key] = job
 
     def remove(self, job: Job) -> None:
         """Remove a job that has ended."""
@@ -105,11 +114,22 @@ class State:
         if job.batch is not None:
             run = RunKey(job.key.owner, job.batch.id)
             del self.runs[run][job.key]
+            if job.spec.name:
+                for name in {job.spec.name, base_of(job.spec.name)}:
+                    del self.named[run][name][job.key]
             if not self.runs[run]:
                 del self.runs[run]
+                self.named.pop(run, None)
                 if self.broken:
                     self.broken.pop(run, None)
                     self.sparing.discard(run)
+
+    def stage(self, owner: bytes, jobs: int, spec_bytes: int) -> None:
+        """Count jobs of an owner that are staged; negative: they are not any more, or are being written."""
+        self.staged[owner] += jobs
+        if not self.staged[owner]:
+            del self.staged[owner]
+        self.hold(owner, spec_bytes)
 
     def hold(self, owner: bytes, size_bytes: int) -> None:
         """Count bytes of specs of an owner; negative: they are not needed any more."""
@@ -142,8 +162,8 @@ class State:
         self.clock_deadlines.drop(job)
 
     def waiting_of(self, owner: bytes) -> int:
-        """Return how many jobs of this owner wait, including those that are being written."""
-        return self.queue.waiting_of(owner) + self.arriving.get(owner, 0)
+        """Return how many jobs of this owner wait, including those that are staged or being written."""
+        return self.queue.waiting_of(owner) + self.arriving.get(owner, 0) + self.staged.get(owner, 0)
 
     def holds_slot(self, key: JobKey) -> bool:
         """Return whether a job is in one of the slots."""

@@ -27,10 +27,13 @@ _NOT_YET = {
     "fetch": "fetching files",
     "feed": "a standard input that comes as a stream",
     "add_schedule": "a schedule",
+    "stage": "a batch that arrives in parts",
+    "commit": "a batch that arrives in parts",
+    "unstage": "a batch that arrives in parts",
     "set_slots": "to set what there is for jobs",
 }
 # Those that a client checks before it sends what needs them.
-_LACKS = frozenset({"feed", "files", "terminal", "place", "rerun", "schedules", "may_submit", "on_finish"})
+_LACKS = frozenset({"feed", "files", "terminal", "place", "rerun", "schedules", "may_submit", "on_finish", "staging"})
 _FEATURES = (*(feature for feature in FEATURES if feature not in _LACKS), "workers")
 
 

@@ -14,8 +14,8 @@ from ..desk.job import BatchRun
 _LARGEST_FINISH = 65_536
 
 
-def read_run(request: request_pb2.Start) -> BatchRun | None:
-    """Return the run that the jobs of a start belong to; None if they belong to none.
+def read_run(request: request_pb2.Start | request_pb2.Commit) -> BatchRun | None:
+    """Return the run that the jobs of a start or a commit belong to; None if they belong to none.
 
     Raises Refused(INVALID_ARGUMENT).
     """

@@ -79,22 +79,22 @@ def start(  # noqa: C901, PLR0917 -- each job is checked in turn, with the parts
 
     def read() -> Iterator[None]:
         spec_bytes, needed_bytes = 0, _demand_finish(call.member, request.batch, desk)
-        for one in _read_jobs(request, call.jobs, partial(ask_again, call.member, lookup)):
+        for one in read_jobs(request.jobs, call.jobs, partial(ask_again, call.member, lookup)):
             asked.append(one)
             if (one.spec.priority > highest or (one.spec.nice or 0) < 0) and lookup.job(JobKey(call.member.key, one.id)) is None:
                 check_precedence(call.member, one.spec, len(asked) - 1)
             if check is not None:
                 _check_with(check, one, len(asked) - 1)
-            _demand_fit(JobKey(call.member.key, one.id), one.spec, desk, lookup, len(asked) - 1)
+            demand_fit(JobKey(call.member.key, one.id), one.spec, desk, lookup, len(asked) - 1)
             spec_bytes += len(one.raw)
             needed_bytes += _RERUN_BYTES if one.rerun_of else len(one.raw) + _JOB_BYTES
-            _demand_size(len(asked), spec_bytes)
+            demand_size(len(asked), spec_bytes)
             missing.look(one.spec, one.rerun_of)
             yield
         yield from adapt_reruns(asked, call.member.key, batch.id if batch else b"", lookup)
         yield from demand_order(asked, batch.id if batch else b"")
         yield from check_start(call.member, starter, asked, batch, desk, lookup, waits=request.watch)
-        _demand_nothing_else(call.proof, needed_bytes)
+        demand_nothing_else(call.proof, needed_bytes)
         if request.first_store and request.first_store != store.id:
             yield from _demand_known(call.member.key, asked, lookup)
         missing.demand_none()
@@ -119,7 +119,7 @@ def _check_with(check: Callable[[Asked], None], one: Asked, index: int) -> None:
         raise
 
 
-def _demand_fit(key: JobKey, spec: JobSpec, desk: Desk, lookup: Lookup, index: int) -> None:
+def demand_fit(key: JobKey, spec: JobSpec, desk: Desk, lookup: Lookup, index: int) -> None:
     """Check that a worker has what a new job takes. One that is known may wait for what was taken away meanwhile."""
     why = desk.stock.never_fits(wants_of(spec))
     if why and lookup.job(key) is None:
@@ -139,13 +139,13 @@ def _demand_finish(member: Member, batch: job_pb2.Batch, desk: Desk) -> int:
     return batch.on_finish.ByteSize()
 
 
-def _demand_nothing_else(proof: bytes, needed: int) -> None:
+def demand_nothing_else(proof: bytes, needed: int) -> None:
     """Check that the stored request contains little besides its jobs: unknown fields would be stored with each of them."""
     if len(proof) > needed + _START_BYTES:
         raise Refused(Code.INVALID_ARGUMENT, f"the request has {len(proof)} bytes, and its jobs take {needed}", "send nothing else in it")
 
 
-def _demand_size(jobs: int, spec_bytes: int) -> None:
+def demand_size(jobs: int, spec_bytes: int) -> None:
     """Check that jobs which run again take no more than if their specs had been sent."""
     if spec_bytes > LARGEST_MESSAGE:
         message = f"the specs of {jobs} jobs have {spec_bytes} bytes, the limit of one start is {LARGEST_MESSAGE}"
@@ -167,12 +167,16 @@ def _demand_known(owner: bytes, asked: list[Asked], lookup: Lookup) -> Iterator[
             )
 
 
-def _read_jobs(
-    request: request_pb2.Start, pieces: Sequence[bytes] | None = None, again: Callable[[request_pb2.NewJob], Asked] | None = None
+def read_jobs(
+    sent: Sequence[request_pb2.NewJob], pieces: Sequence[bytes] | None = None, again: Callable[[request_pb2.NewJob], Asked] | None = None
 ) -> Iterator[Asked]:
-    jobs = request.jobs if pieces is None else map(read_job, pieces)
-    if not request.jobs and not pieces:
-        raise Refused(Code.INVALID_ARGUMENT, "the start names no job")
+    """Iterate over the jobs of a request, each of them checked: those in `sent`, or `pieces` that are decoded one by one.
+
+    `again` returns one that runs another again. Raises Refused, with the position of the job.
+    """
+    jobs = sent if pieces is None else map(read_job, pieces)
+    if not sent and not pieces:
+        raise Refused(Code.INVALID_ARGUMENT, "the request names no job")
     seen: set[bytes] = set()
     for index, job in enumerate(jobs):
         try:
@@ -191,6 +195,8 @@ def _read_jobs(
 
 
 def _ask(job: request_pb2.NewJob) -> Asked:
+    if job.HasField("rerun"):
+        raise Refused(Code.INVALID_ARGUMENT, "a job that runs another again cannot be staged", "start it, or send its spec")
     if job.feed:
         raise Refused(Code.INVALID_ARGUMENT, "`feed` beside the key of a job is only for one that runs again; a new job has it in its spec")
     spec = specs.from_wire(job.spec)

@@ -15,6 +15,7 @@ from ..fairness.turns import Turns
 from ..retention.ages import Ages
 from ..retention.followed import Followed
 from ..retention.forget import Forgetting
+from ..staging.staging import Staging
 from ..store.queries import Lookup
 from ..store.store import Store
 from ..streams.news import News
@@ -31,6 +32,7 @@ from .reads.news import replay, subscribe, unsubscribe
 from .reads.runs import list_runs, query_run
 from .signal import signal
 from .slots import set_slots
+from .stage import commit, stage, unstage
 from .start import start
 from .stop import stop
 from .streams import cancel, credit
@@ -62,19 +64,33 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
     placed: Callable[[JobKey], None],
     capacity_changed: Callable[[], object],
     of_schedules: schedules.Parts,
+    staging: Staging,
     check: Callable[[Asked], None] | None = None,
 ) -> Mapping[str, Handler]:
     """Return a handler for each verb, with the parts that it needs. `check` raises Refused for a job that cannot be started here."""
     roster = Roster(member_of, named)
     feeders: Feeders = {}
+
+    def complete(handler: Handler) -> Handler:
+        """Return a handler for which the jobs of a selection are all there: those of a run that was just committed are on their way."""
+
+        def handle(call: Call) -> None:
+            owner = _asks_for_all(call)
+            if owner is None:
+                handler(call)
+            else:
+                staging.when_complete(owner, lambda: call.guard(handler, call))
+
+        return handle
+
     return {
         "hello": lambda call: hello(call, introduction, condition),
         "status": lambda call: status(call, condition),
         "start": lambda call: start(call, desk, lookup, watchers, engine, store, turns, check),
-        "stop": lambda call: stop(call, desk, lookup, watchers, engine, store, turns),
-        "signal": lambda call: signal(call, desk, lookup),
+        "stop": complete(lambda call: stop(call, desk, lookup, watchers, engine, store, turns)),
+        "signal": complete(lambda call: signal(call, desk, lookup)),
         "query_one": lambda call: query_one(call, desk, lookup, engine, roster, ages),
-        "query_run": lambda call: query_run(call, desk, lookup, watchers, engine, roster, ages),
+        "query_run": complete(lambda call: query_run(call, desk, lookup, watchers, engine, roster, ages)),
         "list_runs": lambda call: list_runs(call, desk, lookup, roster),
         "list": lambda call: list_jobs(call, desk, lookup, roster, ages),
         "read_log": lambda call: read_log(call, lookup, engine),
@@ -84,21 +100,24 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
         "subscribe": lambda call: subscribe(call, news, store, lookup, desk),
         "unsubscribe": lambda call: unsubscribe(call, news),
         "replay": lambda call: replay(call, lookup, store),
-        "forget": lambda call: forget(call, desk, lookup, forgetting, ages),
-        "pause": lambda call: pause(call, desk, lookup),
+        "forget": complete(lambda call: forget(call, desk, lookup, forgetting, ages)),
+        "pause": complete(lambda call: pause(call, desk, lookup)),
         "put": lambda call: put(call, engine.depot, shortage()),
         "place": lambda call: place(call, lookup, followed, engine.depot, shortage(), placed),
         "fetch": lambda call: fetch(call, lookup, followed, engine.depot),
-        "change": lambda call: change(call, desk, lookup),
+        "change": complete(lambda call: change(call, desk, lookup)),
         "set_slots": lambda call: set_slots(call, desk, capacity_changed),
         "add_schedule": lambda call: schedules.add_schedule(call, of_schedules),
         "change_schedule": lambda call: schedules.change_schedule(call, of_schedules),
         "list_schedules": lambda call: schedules.list_schedules(call, of_schedules),
         "query_schedule": lambda call: schedules.query_schedule(call, of_schedules),
-        "resume": lambda call: resume(call, desk, lookup),
+        "resume": complete(lambda call: resume(call, desk, lookup)),
         "feed": lambda call: feed(call, lookup, watchers, engine, feeders),
         "push": push,
         "resize": resize,
+        "stage": lambda call: stage(call, staging, desk, lookup, engine, shortage),
+        "commit": lambda call: commit(call, staging, store, shortage),
+        "unstage": lambda call: unstage(call, staging),
         **dict.fromkeys(_OF_BROKERS, _not_a_broker),
         **dict.fromkeys(_OF_LINKS, _not_over_a_link),
     }
@@ -113,3 +132,12 @@ def _not_a_broker(call: Call) -> None:
 def _not_over_a_link(call: Call) -> None:
     verb = call.request.WhichOneof("verb")
     raise Refused(Code.FAILED_PRECONDITION, f"{verb} is only for a broker, over the connection of a worker that has joined it")
+
+
+def _asks_for_all(call: Call) -> bytes | None:
+    """Return whose runs a request takes as a whole: it selects their jobs, or waits for their end. Empty: anybody's. None: it does not."""
+    verb = call.request.WhichOneof("verb") or ""
+    if verb == "query_run":
+        return b"" if call.request.query_run.until_ended else None
+    asked = getattr(call.request, verb)
+    return (asked.selection.owner or call.member.key) if asked.HasField("selection") else None

@@ -27,40 +27,54 @@ _Execute = Callable[..., sqlite3.Cursor]
 _Read = Callable[..., Sequence[tuple[Any, ...]]]
 
 
-class _Found(NamedTuple):
-    """A target in the store."""
+class Found(NamedTuple):
+    """A target in the store. `upto`: of a group, the last row that counts; None: that of the jobs that wait for it."""
 
     row: int
     end: End | None
+    upto: int | None = None
 
 
-Targets = Mapping[After, _Found]
+Targets = Mapping[After, Found]
 
 
-def targets_of(execute: _Execute, jobs: Sequence[NewRow], fresh: Sequence[int], run: bytes) -> Targets | Refused:
+def targets_of(
+    execute: _Execute, jobs: Sequence[NewRow], fresh: Sequence[int], run: bytes, groups_upto: int | None = None
+) -> Targets | Refused:
     """Return the targets that the new jobs at these positions wait for and that are in the store; or why one of them cannot be waited for.
 
-    `run`: the run that they become part of, if there is one.
+    `run`: the run that they become part of, if there is one. `groups_upto`: they are a slice of a run that was committed when this was the
+    last row. What they wait for was known when they were staged, and is not refused any more: what was forgotten since is never reached.
     """
     new = {jobs[position].key.id for position in fresh}
     names = {"", *(name for position in fresh for name in (jobs[position].name, base_of(jobs[position].name)))} if run else set()
-    found: dict[After, _Found] = {}
+    found: dict[After, Found] = {}
     for position in fresh:
         for after in jobs[position].after:
-            if after in found or after.job in new or (after.run and after.run == run and after.name in names):
+            is_slice = groups_upto is not None
+            if after in found or after.job in new or (after.run and after.run == run and (is_slice or after.name in names)):
                 continue
             owner = jobs[position].key.owner
-            target = _find_job(execute, owner, after) if after.job else _find_group(execute, owner, after)
-            if target is None:
-                return _unknown(after, position, execute, owner)
-            found[after] = target
+            target = find_target(execute, owner, after)
+            if target is None and not is_slice:
+                return unknown(after, position, execute, owner)
+            found[after] = Found(_NEVER, FORGOTTEN) if target is None else target._replace(upto=groups_upto)
     return found
 
 
 def add(
-    connection: sqlite3.Connection, jobs: Sequence[NewRow], rows: Sequence[int], fresh: Sequence[int], found: Targets
+    connection: sqlite3.Connection,
+    jobs: Sequence[NewRow],
+    rows: Sequence[int],
+    fresh: Sequence[int],
+    found: Targets,
+    slice_of: bytes = b"",
 ) -> dict[int, list[Edge]]:
-    """Add the edges of new jobs, which have their rows, and return them by position."""
+    """Add the edges of new jobs, which have their rows, and return them by position.
+
+    `slice_of`: the committed run that they are a slice of. A group of that run is the one that an earlier slice has waited for: its jobs
+    were staged before, so all of them had their rows by then.
+    """
     by_id = {job.key.id: position for position, job in enumerate(jobs)}
     groups: dict[After, tuple[int, GroupKey, End | None]] = {}
     upto = max(rows)
@@ -69,11 +83,15 @@ def add(
     for position in fresh:
         job = jobs[position]
         for after in job.after:
-            if after.run:
+            if after in found and found[after].end is FORGOTTEN:
+                added.append((rows[position], _NEVER, Condition.OK))
+                edge = Edge(JobKey(job.key.owner, b""), Condition.OK, FORGOTTEN)
+            elif after.run:
                 # The condition is another thing than the group.
                 group = after._replace(condition=Condition.ANY)
                 if group not in groups:
-                    groups[group] = _add_group(connection.execute, job.key.owner, after, upto)
+                    known_upto = found[after].upto if after in found else None
+                    groups[group] = _add_group(connection.execute, job.key.owner, after, known_upto or upto, slice_of)
                 number, key, failure = groups[group]
                 added.append((rows[position], -number, after.condition))
                 edge = Edge(key, after.condition, failure)
@@ -83,7 +101,7 @@ def add(
                 added.append((rows[position], row, after.condition))
                 edge = Edge(JobKey(job.key.owner, after.job), after.condition, target.end if target is not None else None)
             edges.setdefault(position, []).append(edge)
-    connection.executemany("INSERT INTO edges (job, target, condition) VALUES (?, ?, ?)", added)
+    connection.executemany("INSERT OR IGNORE INTO edges (job, target, condition) VALUES (?, ?, ?)", added)
     return edges
 
 
@@ -140,22 +158,44 @@ def _forget_target(execute: _Execute, target: int, waiting: Iterable[tuple[int, 
     execute("DELETE FROM edges WHERE target = ?", (target,))
 
 
-def _find_job(execute: _Execute, owner: bytes, after: After) -> _Found | None:
+def find_target(execute: _Execute, owner: bytes, after: After) -> Found | None:
+    """Return what a condition is about; None if it is not in the store."""
+    return _find_job(execute, owner, after) if after.job else _find_group(execute, owner, after)
+
+
+def _find_job(execute: _Execute, owner: bytes, after: After) -> Found | None:
     found = execute("SELECT row, state, name, outcome FROM jobs WHERE owner = ? AND id = ?", (owner, after.job)).fetchone()
-    return _Found(found[0], _end(after.job, *found[1:])) if found is not None else None
+    return Found(found[0], _end(after.job, *found[1:])) if found is not None else None
 
 
-def _find_group(execute: _Execute, owner: bytes, after: After) -> _Found | None:
+def _find_group(execute: _Execute, owner: bytes, after: After) -> Found | None:
     batch = execute("SELECT row FROM batches WHERE owner = ? AND id = ?", (owner, after.run)).fetchone()
     if batch is None:
         return None
     names = execute("SELECT name FROM jobs WHERE batch = ? AND is_finish IS NULL", batch) if after.name else iter([("",)])
-    return _Found(0, None) if any(after.name in {"", name, base_of(name)} for (name,) in names) else None
+    return Found(0, None) if any(after.name in {"", name, base_of(name)} for (name,) in names) else None
 
 
-def _add_group(execute: _Execute, owner: bytes, after: After, upto: int) -> tuple[int, GroupKey, End | None]:
+def _add_group(execute: _Execute, owner: bytes, after: After, upto: int, slice_of: bytes) -> tuple[int, GroupKey, End | None]:
+    """Add a group; the slices of one run have one in common, which is not one that somebody else has waited for in between."""
     ((batch,),) = execute("SELECT row FROM batches WHERE owner = ? AND id = ?", (owner, after.run))
-    number = execute("INSERT INTO job_groups (batch, name, upto) VALUES (?, ?, ?)", (batch, after.name, upto)).lastrowid or 0
+    known = (
+        execute(
+            "SELECT row, upto FROM job_groups WHERE batch = ? AND name = ? AND slice_of = ? AND failed IS NULL",
+            (batch, after.name, slice_of),
+        ).fetchone()
+        if slice_of
+        else None
+    )
+    if known is not None:
+        number, upto = known
+    else:
+        number = (
+            execute(
+                "INSERT INTO job_groups (batch, name, upto, slice_of) VALUES (?, ?, ?, ?)", (batch, after.name, upto, slice_of)
+            ).lastrowid
+            or 0
+        )
     failures = execute(_FAILURES, (batch, upto))
     return number, GroupKey(owner, after.run, after.name, upto), _first_failure(failures, after.name)
 
@@ -189,7 +229,8 @@ def _end(job_id: bytes, state: int, name: str, outcome: bytes | None) -> End | N
     return end_of(job_id, name, outcome_from_wire(job_pb2.Outcome.FromString(outcome or b"")))
 
 
-def _unknown(after: After, position: int, execute: _Execute, owner: bytes) -> Refused:
+def unknown(after: After, position: int, execute: _Execute, owner: bytes) -> Refused:
+    """Return the refusal of a job that is to wait for something that is not known."""
     mark = mark_of(JobKey(owner, after.job)) if after.job else b""
     if mark and execute("SELECT 1 FROM tombstones WHERE mark = ?", (mark,)).fetchone():
         message = f"the job {format_id(after.job)} that it is to wait for has ended and was forgotten, and with it how it ended"

@@ -16,7 +16,7 @@ from ...schemas.naming import ID_BYTES, format_id, prefix_of
 from ...schemas.refusal import Code, Reason, Refused
 from ..desk.ends import Ends
 from ..desk.job import BatchRun, RunKey
-from . import edges
+from . import edges, staged_rows
 from .selection import Place
 from .writes import Change
 
@@ -109,14 +109,17 @@ def drop_jobs(execute: _Execute, batch: int, oks: Sequence[int]) -> set[int]:
     ok = sum(oks)
     execute("UPDATE batches SET jobs = jobs - ?, ok = ok - ?, failed = failed - ? WHERE row = ?", (len(oks), ok, len(oks) - ok, batch))
     gone = execute(
-        "SELECT change_proof, finish_proof FROM batches WHERE row = ?1 AND jobs <= 0 AND NOT EXISTS (SELECT 1 FROM jobs WHERE batch = ?1)",
+        "SELECT change_proof, finish_proof, owner, id FROM batches WHERE row = ?1 AND jobs <= 0"
+        " AND NOT EXISTS (SELECT 1 FROM jobs WHERE batch = ?1)",
         (batch,),
     ).fetchone()
     if gone is None:
         return set()
     edges.forget_groups(execute, batch)
     execute("DELETE FROM batches WHERE row = ?", (batch,))
-    return set(gone) - {None}
+    *proofs, owner, run = gone
+    staged_rows.forget(execute, owner, run)
+    return set(proofs) - {None}
 
 
 def find(read: _Read, owner: bytes, run: bytes, name: str) -> Run | None:

@@ -10,8 +10,9 @@ from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
 from ..desk.job import BatchRun, RunKey
 from ..desk.targets import Edge
-from . import edges, relays, runs, schedule_rows
+from . import edges, relays, runs, schedule_rows, staged_rows
 from .schedule_writes import AddSchedule, ChangeSchedule
+from .staged_writes import CommitRun, Committed, DropPart, StagePart
 from .tombstones import mark_of
 from .writes import (
     Added,
@@ -69,6 +70,8 @@ class Rows:
         first_seq, last_dropped = self._execute("SELECT first_seq, last_row FROM kept").fetchone()
         # Whether jobs wait for others, or did: otherwise nothing has to be looked up when one is removed.
         (self._has_edges,) = self._execute("SELECT EXISTS (SELECT 1 FROM edges)").fetchone()
+        # Whether runs are staged, or were: otherwise a start has nothing to look for there.
+        (self._has_staged,) = self._execute("SELECT EXISTS (SELECT 1 FROM staged_runs)").fetchone()
         self.next_seq = max(int(last_seq) + 1, first_seq)
         self.next_row = max(int(last_row), last_dropped) + 1
 
@@ -93,6 +96,8 @@ class Rows:
                 schedule_rows.add(self._execute, write)
             case ChangeSchedule():
                 schedule_rows.change(self._execute, write)
+            case StagePart() | CommitRun() | DropPart():
+                self._stage(write)
             case LogsGone():
                 for key in write.keys:
                     self._execute("DELETE FROM leftovers WHERE owner = ? AND id = ? AND attempt = ?", key)
@@ -104,8 +109,20 @@ class Rows:
             case Drained():
                 self._execute("INSERT OR REPLACE INTO workers (key, drained) VALUES (?, ?)", (write.worker, write.drained))
 
+    def _stage(self, write: StagePart | CommitRun | DropPart) -> None:
+        if isinstance(write, StagePart):
+            self._has_staged = True
+            staged_rows.stage(self._connection, write)
+        elif isinstance(write, DropPart):
+            staged_rows.drop_part(self._execute, write)
+        else:
+            staged_rows.commit(self._execute, write, self._add_proof, self.next_row - 1)
+            if isinstance(write.result, Committed) and not write.result.is_known:
+                # Found from now on, with the jobs that are in the queue so far.
+                runs.add_jobs(self._execute, write.owner, write.batch, 0, write.queued_at_us, 0)
+
     def _add(self, write: AddJobs) -> None:
-        found = self._find(write.jobs)
+        found = self._find(write.jobs) if write.queued is None else self._find_known(write.jobs)
         if isinstance(found, Conflict):
             write.result = found
             return
@@ -114,18 +131,15 @@ class Rows:
         run: BatchRun | None = None
         waiting: Mapping[int, Sequence[Edge]] = {}
         if len(known) < len(rows):
-            if write.shortage is not None:
-                write.result = write.shortage
+            if refused := write.shortage or self._closed(write):
+                write.result = refused
                 return
             fresh = [position for position, row in enumerate(rows) if not row]
             targets = self._targets(write, fresh)
             if isinstance(targets, Refused):
                 write.result = targets
                 return
-            proof = self._add_proof(write.proof)
-            # With it a run may end with a job that has the same one.
-            ends_with = write.batch is not None and write.batch.on_finish
-            proof_bytes, shares_proof = len(write.proof) // len(fresh), 1 if len(fresh) > 1 or ends_with else None
+            proof, proof_bytes, shares_proof = self._proof_of(write, len(fresh))
             batch, run = self._add_to_run(write, known, write.batch, proof) if write.batch else (None, None)
             added: list[tuple[object, ...]] = []
             events: list[EventRow] = []
@@ -174,15 +188,34 @@ class Rows:
             self._run_for_each(_INSERT_FILE, files)
             self._add_events(events)
             if targets is not None:
-                waiting = edges.add(self._connection, write.jobs, rows, fresh, targets)
+                waiting = edges.add(
+                    self._connection, write.jobs, rows, fresh, targets, write.batch.id if write.queued and write.batch else b""
+                )
+        staged_rows.record(self._connection, write)
         write.result = Added(rows, frozenset(known), first_seq, run, waiting)
+
+    def _proof_of(self, write: AddJobs, fresh: int) -> tuple[int, int, int | None]:
+        """Return the row of the proof of new jobs, what each one's share of it takes, and whether they share it."""
+        if write.queued is not None:
+            return write.queued.proof, write.queued.proof_bytes, 1
+        # With it a run may end with a job that has the same one.
+        ends_with = write.batch is not None and write.batch.on_finish
+        return self._add_proof(write.proof), len(write.proof) // fresh, 1 if fresh > 1 or ends_with else None
+
+    def _closed(self, write: AddJobs) -> Refused | None:
+        """Return why a run takes no further jobs; None if it does."""
+        if not self._has_staged or write.batch is None or write.queued is not None:
+            return None
+        is_closed = staged_rows.is_closed(self._execute, write.jobs[0].key.owner, write.batch.id)
+        return staged_rows.closed(write.batch.id) if is_closed else None
 
     def _targets(self, write: AddJobs, fresh: Sequence[int]) -> edges.Targets | Refused | None:
         """Return what new jobs wait for; None if none of them waits for anything."""
         if not write.waits:
             return None
         self._has_edges = True
-        return edges.targets_of(self._execute, write.jobs, fresh, write.batch.id if write.batch else b"")
+        groups_upto = write.queued.groups_upto if write.queued is not None else None
+        return edges.targets_of(self._execute, write.jobs, fresh, write.batch.id if write.batch else b"", groups_upto)
 
     def _find(self, jobs: Sequence[NewRow]) -> tuple[list[int], set[int]] | Conflict:
         """Return the rows of these jobs, 0 for new ones, and the positions of those that are known."""
@@ -193,12 +226,25 @@ class Rows:
             if row is None and forgotten:
                 return Conflict(position, forgotten=True)
             if row is None:
+                if self._has_staged and staged_rows.digest_of(self._execute, job.key) not in {None, job.digest}:
+                    return Conflict(position)
                 rows.append(0)
             elif digest == job.digest:
                 rows.append(row)
                 known.add(position)
             else:
                 return Conflict(position)
+        return rows, known
+
+    def _find_known(self, jobs: Sequence[NewRow]) -> tuple[list[int], set[int]]:
+        """Return the same for a slice of a committed run, which nothing can stop: a job that was forgotten has a row below 0."""
+        rows: list[int] = []
+        known: set[int] = set()
+        for position, job in enumerate(jobs):
+            row, _, forgotten = self._execute(_FIND, (*job.key, mark_of(job.key))).fetchone()
+            rows.append(row or -forgotten)
+            if rows[-1]:
+                known.add(position)
         return rows, known
 
     def _add_to_run(self, write: AddJobs, known: Container[int], batch: BatchRun, proof: int) -> tuple[int, BatchRun]:
@@ -424,6 +470,7 @@ class Rows:
                 "DELETE FROM proofs WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE proof = ?1 AND shares_proof IS NOT NULL)"
                 " AND NOT EXISTS (SELECT 1 FROM jobs WHERE stop_proof = ?1) AND NOT EXISTS (SELECT 1 FROM jobs WHERE change_proof = ?1)"
                 " AND NOT EXISTS (SELECT 1 FROM batches WHERE change_proof = ?1)"
-                " AND NOT EXISTS (SELECT 1 FROM batches WHERE finish_proof = ?1)",
+                " AND NOT EXISTS (SELECT 1 FROM batches WHERE finish_proof = ?1)"
+                " AND NOT EXISTS (SELECT 1 FROM staged_runs WHERE proof = ?1)",
                 (proof,),
             )

@@ -25,6 +25,7 @@ from . import tables
 from .ballast import Ballast
 from .schedule_writes import AddSchedule
 from .soundness import is_damage, size_limit, unusable
+from .staged_writes import CommitRun, StagePart
 from .statements import Rows
 from .writes import Added, AddJobs, ChangeJobs, DropJobs, Write
 
@@ -36,7 +37,7 @@ _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 1.0
 _HAND_OVER_SECONDS = 0.001
 # Somebody waits for the result of these; all other writes are tried until they succeed.
-_REFUSABLE = (AddJobs, DropJobs, AddSchedule)
+_REFUSABLE = (AddJobs, DropJobs, AddSchedule, StagePart, CommitRun)
 
 
 def _nobody_waits() -> None:
@@ -161,7 +162,9 @@ class Store:
             self._writes.execute("BEGIN IMMEDIATE")
         for submitted in group:
             if self._most_pages is not None:
-                tables.limit_pages(self._writes, self._most_pages, for_new_jobs=isinstance(submitted.write, AddJobs | AddSchedule))
+                tables.limit_pages(
+                    self._writes, self._most_pages, for_new_jobs=isinstance(submitted.write, AddJobs | AddSchedule | StagePart)
+                )
             self._rows.apply(submitted.write)
 
     def _commit_in_thread(self) -> None:
@@ -221,7 +224,7 @@ class Store:
         if len(group) > 1:
             self._one_by_one = True
             self._waiting = [*group, *others]
-        elif isinstance(write, AddJobs | AddSchedule):
+        elif isinstance(write, AddJobs | AddSchedule | StagePart | CommitRun):
             write.result = refused
             _report(first)
         elif self._ballast.drop():

@@ -260,6 +260,31 @@ _STEPS = (
     CREATE INDEX relayed_by_start ON relayed (digest);
     CREATE TABLE relayed_starts (digest BLOB PRIMARY KEY, envelope BLOB NOT NULL);
     """,
+    # Batches that are staged in parts, see staged_rows.py. proof: that of the commit, NULL before. left: how many jobs are not in the queue
+    # yet. aged_from: of the last part, on the scale of ages.py. groups_upto: the last row of a job when the run was committed.
+    """
+    CREATE TABLE staged_runs (
+        row INTEGER PRIMARY KEY, owner BLOB NOT NULL, id BLOB NOT NULL, parts INTEGER NOT NULL DEFAULT 0, jobs INTEGER NOT NULL DEFAULT 0,
+        left INTEGER NOT NULL DEFAULT 0, left_bytes INTEGER NOT NULL DEFAULT 0, aged_from INTEGER NOT NULL, proof INTEGER,
+        proof_bytes INTEGER NOT NULL DEFAULT 0, groups_upto INTEGER NOT NULL DEFAULT 0, name TEXT NOT NULL DEFAULT '',
+        parallel INTEGER NOT NULL DEFAULT 0, on_failure INTEGER NOT NULL DEFAULT 0, is_whole INTEGER NOT NULL DEFAULT 0, UNIQUE (owner, id)
+    );
+    CREATE INDEX staged_runs_by_proof ON staged_runs (proof);
+    -- content: the jobs, NULL once all of them (queued: so many) are in the queue. hashes: of the jobs; hash: of all of them together.
+    -- priority, nice: the best of theirs.
+    CREATE TABLE staged_parts (
+        row INTEGER PRIMARY KEY, run INTEGER NOT NULL, number INTEGER NOT NULL, jobs INTEGER NOT NULL, content BLOB, hashes BLOB NOT NULL,
+        hash BLOB NOT NULL, spec_bytes INTEGER NOT NULL, priority INTEGER NOT NULL, nice INTEGER NOT NULL,
+        queued INTEGER NOT NULL DEFAULT 0,
+        UNIQUE (run, number)
+    );
+    CREATE TABLE staged_ids (
+        owner BLOB NOT NULL, id BLOB NOT NULL, run INTEGER NOT NULL, part INTEGER NOT NULL, digest BLOB NOT NULL, PRIMARY KEY (owner, id)
+    ) WITHOUT ROWID;
+    CREATE INDEX staged_ids_by_part ON staged_ids (run, part);
+    -- The run of the jobs that wait for the group, if they were staged.
+    ALTER TABLE job_groups ADD COLUMN slice_of BLOB NOT NULL DEFAULT x'';
+    """,
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

@@ -15,6 +15,7 @@ from ..desk.ends import NO_ENDS, Ends
 from ..desk.job import FIRST_ATTEMPT, BatchRun, RunKey
 from ..desk.targets import Edge
 from .schedule_writes import AddSchedule, ChangeSchedule, Fired
+from .staged_writes import CommitRun, DropPart, Queued, StagePart
 
 
 class EventRow(NamedTuple):
@@ -204,6 +205,8 @@ class AddJobs:
     result: Added | Conflict | Refused | None = None
     # Whether any of them waits for others.
     waits: bool = False
+    # The slice of a committed run that they are. Then nothing is refused: a job that is known in any way is not added.
+    queued: Queued | None = None
 
 
 @dataclass(slots=True, eq=False)
@@ -266,4 +269,17 @@ class FolderMeasured:
     size_bytes: int
 
 
-Write = AddJobs | ChangeJobs | DropJobs | LogsGone | FolderMeasured | AddSchedule | ChangeSchedule | Settled | Drained
+Write = (
+    AddJobs
+    | ChangeJobs
+    | DropJobs
+    | LogsGone
+    | FolderMeasured
+    | AddSchedule
+    | ChangeSchedule
+    | Settled
+    | Drained
+    | StagePart
+    | CommitRun
+    | DropPart
+)

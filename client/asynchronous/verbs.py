@@ -6,7 +6,9 @@ import asyncio
 from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 
+from ...schemas.generated import request_pb2
 from ...schemas.naming import JobKey, new_id
+from ...schemas.refusal import Refused
 from ...schemas.spec import JobSpec
 from ..library import actions
 from ..library.known_jobs import Record
@@ -55,11 +57,47 @@ async def start_jobs(
     await session.connection.open()
     await send_files(session.connection, wanted)
     made = ids or [new_id() for _ in wanted]
+    if batch is not None and actions.is_large(wanted, batch) and "staging" in (await session.connection.hello()).features:
+        return await _start_staged(session, wanted, made, batch, withdrawn=not ids)
     records = [session.known_jobs.record(JobKey(session.connection.owner, job_id)) for job_id in made]
     watch = watch and session.may_watch
     request = actions.start_request(wanted, made, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed)
     await submitted(session, session.connection.ask(request), records, withdrawn=not ids if withdrawn is None else withdrawn)
     return records
+
+
+async def _start_staged(
+    session: AsyncSession, wanted: Sequence[JobSpec | JobKey], ids: Sequence[bytes], batch: BatchInfo, *, withdrawn: bool
+) -> list[Record]:
+    from ..library.staging import Parts, read, steps  # noqa: PLC0415 -- few batches are large
+
+    requests = steps(Parts(batch, ids, [job for job in wanted if isinstance(job, JobSpec)]), lambda _staged, _jobs: None)
+    request = next(requests)
+    try:
+        while True:
+            try:
+                reply = read(await session.connection.call(request))
+            except Refused as refused:
+                request = requests.throw(refused)
+            else:
+                request = requests.send(reply)
+    except StopIteration as done:
+        keys = [JobKey(session.connection.owner, job_id) for job_id in ids]
+        return actions.accepted(session.known_jobs, keys, done.value)
+    except asyncio.CancelledError:
+        if withdrawn:
+            await in_any_case(session, _withdraw(session, batch.id))
+        raise
+
+
+async def _withdraw(session: AsyncSession, run: bytes) -> None:
+    """Remove what is staged of a run; if it was committed by then, stop it."""
+    if session.connection.closed:
+        return
+    with suppress(Exception):
+        async with asyncio.timeout(_STOP_ACKNOWLEDGED_SECONDS):
+            await session.connection.call(request_pb2.Request(unstage=request_pb2.Unstage(batch=run)))
+            await session.connection.call(request_pb2.Request(stop=request_pb2.Stop(selection=request_pb2.Selection(batch=run))))
 
 
 async def submitted(session: AsyncSession, start: Exchange, records: Sequence[Record], *, withdrawn: bool) -> None:

@@ -11,13 +11,13 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ...schemas.frames import MOST_KEYS
 from ...schemas.generated import job_pb2, request_pb2
-from ...schemas.job import OutcomeKind
+from ...schemas.job import OnFailure, OutcomeKind, State
 from ...schemas.naming import JobKey, parse_id
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.spec import JobSpec
 from ...schemas.text.sizes import parse_size
 from ...schemas.wire_codec import key_to_wire, on_failure_to_wire
-from .known_jobs import Record
+from .known_jobs import KnownJobs, Record
 from .session import Session
 from .specs import Duration, as_spec, encode, milliseconds
 
@@ -30,6 +30,9 @@ _Thing = TypeVar("_Thing")
 
 # With this many open watches `start` opens no more: a worker limits the streams of one connection. Waits then use events.
 _MOST_WATCHES = 64
+# More jobs of a batch than these are staged, if the worker can do that: written in one piece, they would delay everybody.
+MOST_AT_ONCE = 1000
+_BYTES_AT_ONCE = 4 * 1024 * 1024
 
 
 def start_request(
@@ -84,6 +87,8 @@ def start(
 
     Raises the refusal.
     """
+    if batch is not None and is_large(wanted, batch) and "staging" in session.connection.hello().features:
+        return _start_staged(session, wanted, ids, batch)
     watch = watch and session.watches < _MOST_WATCHES
     records = [session.known_jobs.record(JobKey(session.connection.identity.owner, job_id)) for job_id in ids]
     sent: set[bytes] = set()
@@ -97,6 +102,43 @@ def start(
                 raise
         else:
             return records
+
+
+def is_large(wanted: Sequence[object], batch: BatchInfo) -> bool:
+    """Return whether jobs are staged rather than started with one request.
+
+    Jobs that run again are not: the worker knows their specs. Nor is a batch with something that is decided from all of its jobs.
+    """
+    if batch.on_finish is not None or batch.on_failure is not OnFailure.CONTINUE:
+        return False
+    if not all(isinstance(job, JobSpec) for job in wanted):
+        return False
+    return len(wanted) > MOST_AT_ONCE or sum(map(size_of, wanted)) > _BYTES_AT_ONCE
+
+
+def size_of(spec: object) -> int:
+    """Return about how many bytes a spec takes when it is sent; 0 for the key of a job that runs again."""
+    if not isinstance(spec, JobSpec):
+        return 0
+    return sum(map(len, spec.argv)) + sum(len(name) + len(value) for name, value in spec.environment) + len(spec.stdin or b"")
+
+
+def _start_staged(session: Session, wanted: Sequence[JobSpec | JobKey], ids: Sequence[bytes], batch: BatchInfo) -> list[Record]:
+    from .staging import Parts, carry_out, steps  # noqa: PLC0415 -- few batches are large
+
+    send_files(session.connection, wanted)
+    parts = Parts(batch, ids, [job for job in wanted if isinstance(job, JobSpec)])
+    acknowledged = carry_out(session.connection.call, steps(parts, lambda _staged, _jobs: None))
+    return accepted(session.known_jobs, [JobKey(session.connection.identity.public, job_id) for job_id in ids], acknowledged)
+
+
+def accepted(known_jobs: KnownJobs, keys: Sequence[JobKey], acknowledged: request_pb2.Acknowledged) -> list[Record]:
+    """Return what is known about jobs of a batch that was committed. Nothing reports their ends: a wait asks, or hears events."""
+    records = [known_jobs.record(key) for key in keys]
+    for record in records:
+        record.state = record.state or State.QUEUED
+        record.is_repeated = acknowledged.known == len(records)
+    return records
 
 
 def send_files(connection: Connection, wanted: Sequence[object]) -> None:

@@ -300,7 +300,7 @@ class Client:
         watch: bool = True,
         tail_lines: int | None = None,
     ) -> builtins.list[Job]:
-        """Submit jobs with one request, all or none, and return them.
+        """Submit jobs, all or none, and return them; more than a thousand of a `batch` in parts, and then as a whole.
 
         `specs`: results of `jobwire.job_spec`, or an argv for a job without options. `ids`: one for each job, so that a repeated call
         starts nothing twice. `tail_lines`: how many last lines of their logs come with their ends. Raises `Refused`, whose

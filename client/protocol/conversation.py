@@ -10,7 +10,7 @@ The rules:
 4. The limits in the answer to `hello` are checked before sending. A request that is too large is refused here and affects no other.
 5. Streams have credit, which is granted again as their consumer reads, and continue where they were; see exchange.py.
 6. What follows a `feed` is sent as far as the worker allows; see feeding.py.
-7. `start.first_store` is always the store of the first attempt: only then can a rebuilt store answer "may have run".
+7. `first_store` of a start or a commit is always the store of the first attempt: only then can a rebuilt store answer "may have run".
 
 Frames go out through `outgoing` and come in through `receive`. Knows no time: the caller sets deadlines.
 """

@@ -128,6 +128,8 @@ class Exchange:
             self.pushes.begin(hello.limits.push_bytes)
         if self.verb == "start" and not request.start.first_store:
             request.start.first_store = hello.store
+        elif self.verb == "commit" and not request.commit.first_store:
+            request.commit.first_store = hello.store
         return request.SerializeToString()
 
     def receive(self, reply: request_pb2.Reply, data: bytes | memoryview) -> tuple[bool, request_pb2.Credit | None]:

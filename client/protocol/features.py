@@ -31,6 +31,7 @@ ALL_CHECKED = frozenset(
         "schedules",
         "may_submit",
         "on_finish",
+        "staging",
     }
 )
 
@@ -136,6 +137,9 @@ def _refuse_verbs(request: request_pb2.Request, hello: request_pb2.HelloReply) -
         raise Refused(Code.UNIMPLEMENTED, "this worker is older, and what it has for jobs is set when it starts", "upgrade the worker")
     if (request.WhichOneof("verb") or "").endswith(("_schedule", "_schedules")) and "schedules" not in hello.features:
         raise Refused(Code.UNIMPLEMENTED, f"this worker ({hello.software}) is older and has no schedules", "upgrade the worker")
+    if request.WhichOneof("verb") in {"stage", "commit", "unstage"} and "staging" not in hello.features:
+        what = f"this worker ({hello.software}) is older and takes no batch in parts"
+        raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker, or divide the batch")
     if _wants_times(request) and "times" not in hello.features:
         what = f"this worker ({hello.software}) is older and does not record when output arrives"
         raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker; its logs can be read without times, each stream for itself")

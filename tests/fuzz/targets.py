@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from jobwire.broker.requests.job_keys import read_key
-from jobwire.broker.requests.start import _read_batch, _read_jobs
+from jobwire.broker.requests.run_options import read_run
+from jobwire.broker.requests.start import read_jobs
 from jobwire.broker.streams.news import read_filter
 from jobwire.client.batch.batch_file import read_batch
 from jobwire.client.batch.job_options import Surroundings
@@ -64,9 +65,12 @@ def frames(data: bytes) -> None:
 def _handle(request: request_pb2.Request, jobs: Sequence[bytes] | None) -> None:
     match request.WhichOneof("verb"):
         case "start":
-            for job in _read_jobs(request.start, jobs):
+            for job in read_jobs(request.start.jobs, jobs):
                 assert spec.digest(spec.from_wire(spec.to_wire(job.spec))) == job.digest
-            _read_batch(request.start)
+            read_run(request.start)
+        case "stage":
+            for _ in read_jobs(request.stage.jobs, jobs):
+                pass
         case "query_one" if request.query_one.name:
             with contextlib.suppress(ValueError):
                 parse_typed(request.query_one.name)

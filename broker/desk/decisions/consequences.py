@@ -83,7 +83,7 @@ def follow(turn: Turn) -> None:
 def let_wait(turn: Turn, jobs: Sequence[tuple[Job, Sequence[Edge]]]) -> None:
     """Let jobs of the queue wait for others, which have been set aside; those whose conditions hold already are released."""
     state = turn.state
-    state.dependencies.add(jobs, state.live, state.runs)
+    state.dependencies.add(jobs, state.live, state.runs, state.named)
     for job, _ in jobs:
         if job.key not in state.dependencies.open:
             _release(turn, job)

@@ -97,7 +97,9 @@ def start(turn: Turn, asked: Start) -> None:
     if asked.batch is not None:
         state.joining[RunKey(asked.owner, asked.batch.id)] += 1
     state.hold(asked.owner, spec_bytes)
-    write = AddJobs(rows, asked.batch, asked.proof, asked.shortage, fired=asked.fired, origin=asked.origin, waits=waits)
+    write = AddJobs(
+        rows, asked.batch, asked.proof, asked.shortage, fired=asked.fired, origin=asked.origin, waits=waits, queued=asked.queued
+    )
     turn.submit(Accepting(write, asked, jobs, events, promised))
 
 

@@ -46,6 +46,7 @@ FEATURES = (
     "schedules",
     "may_submit",
     "on_finish",
+    "staging",
 )
 
 
@@ -88,7 +89,7 @@ def hello(call: Call, introduction: Introduction, condition: Condition) -> None:
                 nonce=introduction.nonce,
                 event_endpoint=introduction.event_endpoint,
                 limits=bounds,
-                features=introduction.features,
+                features=[feature for feature in introduction.features if feature != "staging" or not call.member.job],
                 your_name=call.member.name,
                 your_role=call.member.role,
                 slots=introduction.slots(),

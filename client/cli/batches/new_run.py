@@ -14,6 +14,7 @@ from ....schemas.naming import format_id
 from ....schemas.refusal import Refused
 from ...batch.batch_file import Batch
 from ...batch.forms.counting import MOST_JOBS
+from ...library.actions import is_large
 from ...library.specs import as_spec
 from ...library.values.results import BatchInfo
 from .. import exit_status
@@ -116,6 +117,8 @@ def show_plan(plan: Plan, layers: Sequence[int] = (), after: Iterable[str] = (),
     if plan.about.on_finish is not None:
         say(f"at the end: {command_line(as_spec(plan.about.on_finish).argv)}")
     say(f"{how_many_jobs(len(plan.specs))}; nothing was submitted")
+    if is_large([*plan.wanted.values()], plan.about):
+        return
     try:
         demand_size(plan, LARGEST_MESSAGE)
     except Refused as refused:

@@ -29,6 +29,8 @@ from .finish import tell_finish
 from .plan import Plan, demand_size
 from .repeats import notes_on_run
 from .retries import Retries
+from .staged import is_staged, stage_run, watch_staged
+from .words import detached, not_acknowledged, what_continues, what_failed
 
 _HAVE_PROCESS = (State.RUNNING, State.STOPPING)
 
@@ -66,8 +68,12 @@ def submit_run(
     before = len(plan.wanted.keys() & {info.key.id for info in known})
     repeated = f", {before if before < len(plan.wanted) else 'all'} of them submitted before" if before else ""
     count = how_many_jobs(len(plan.wanted))
-    demand_size(plan, LARGEST_MESSAGE)
+    staged = is_staged(connected, plan)
+    if not staged:
+        demand_size(plan, LARGEST_MESSAGE)
     _send_files(connected, plan, run)
+    if staged:
+        return _submit_staged(connected, plan, known, (count, repeated), wait=wait, quiet=quiet, context=context)
     request = start_request([*plan.wanted.values()], [*plan.wanted], batch=plan.about, watch=wait, tail_lines=TAIL_LINES)
     if wait:
         heading = "" if quiet else f"run {run}: {count}{repeated}"
@@ -75,13 +81,40 @@ def submit_run(
     try:
         connected.connection.call(request)
     except KeyboardInterrupt:
-        raise _not_acknowledged(run) from None
+        raise not_acknowledged(run) from None
     except Refused as refused:
         raise _about_job(connected, refused, plan) from None
+    _tell_submitted(run, plan, count, repeated, quiet=quiet)
+    return exit_status.DONE
+
+
+def _submit_staged(
+    connected: Client,
+    plan: Plan,
+    known: Sequence[JobInfo],
+    said: tuple[str, str],
+    *,
+    wait: bool,
+    quiet: bool,
+    context: str | None,
+) -> int:
+    run, (count, repeated) = format_id(plan.about.id), said
+    try:
+        if wait:
+            if not quiet:
+                say(f"run {run}: {count}{repeated}")
+            return watch_staged(connected, plan, context, known, quiet=quiet)
+        stage_run(connected, plan)
+    except Refused as refused:
+        raise _about_job(connected, refused, plan) from None
+    _tell_submitted(run, plan, count, repeated, quiet=quiet)
+    return exit_status.DONE
+
+
+def _tell_submitted(run: str, plan: Plan, count: str, repeated: str, *, quiet: bool) -> None:
     tell_id(run, "the batch was submitted")
     if not quiet:
         say(f"{count} submitted{repeated}; jobwire wait {run} waits for {'its' if len(plan.wanted) == 1 else 'their'} end")
-    return exit_status.DONE
 
 
 def _send_files(connected: Client, plan: Plan, run: str) -> None:
@@ -92,7 +125,7 @@ def _send_files(connected: Client, plan: Plan, run: str) -> None:
         try:
             send(connected.connection, local_files(plan.wanted.values()))
         except KeyboardInterrupt:
-            raise _not_acknowledged(run) from None
+            raise not_acknowledged(run) from None
 
 
 def _watch(
@@ -127,7 +160,7 @@ def _watch(
             progress.close()
             if is_submitted:
                 raise detached(run) from None
-            raise _not_acknowledged(run) from None
+            raise not_acknowledged(run) from None
         except (ReaderGone, CannotWrite):
             progress.close()
             say(what_continues(run))
@@ -138,8 +171,7 @@ def _watch(
                 raise
             raise _about_job(connected, refused, plan) from None
     if failures:
-        which = "the job" if len(plan.specs) == 1 else f"{failures} of {how_many_jobs(len(plan.specs))}"
-        say(f"{which} failed; jobwire show {run} shows why, jobwire batch --retry-failed {run} runs what failed again")
+        say(what_failed(failures, len(plan.specs), run))
     return exit_status.REFUSED if failures else exit_status.DONE
 
 
@@ -163,25 +195,8 @@ def _next(connected: Client, exchange: Exchange, progress: Progress, retries: Re
             continue
 
 
-def what_continues(run: str) -> str:
-    """Return what to say to who stops watching a run."""
-    return f"the jobs continue; jobwire wait {run} waits for them, jobwire stop {run} stops them"
-
-
-def detached(run: str) -> exit_status.Ending:
-    """Say how to come back after Ctrl-C, and return the end of the command."""
-    say(what_continues(run))
-    return exit_status.Ending(exit_status.INTERRUPTED)
-
-
 def _advise(spec: JobSpec, report: request_pb2.Report, context: str) -> bool:
     return advise_after(spec, outcome_from_wire(report.outcome), context, lambda: report.stderr_tail)
-
-
-def _not_acknowledged(run: str) -> exit_status.Ending:
-    """Say what to type after Ctrl-C while it is not known whether the jobs were accepted."""
-    say(f"interrupted before the batch was acknowledged; run it again with --id {run}: no job starts twice")
-    return exit_status.Ending(exit_status.INTERRUPTED)
 
 
 def _tell_all(progress: Progress, answer: Item, plan: Plan) -> list[request_pb2.Report]:

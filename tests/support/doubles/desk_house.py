@@ -29,6 +29,7 @@ from jobwire.broker.retention.ages import Ages
 from jobwire.broker.retention.followed import Followed
 from jobwire.broker.retention.forget import Forgetting
 from jobwire.broker.schedules.timetable import Timetable
+from jobwire.broker.staging.staging import Staging
 from jobwire.broker.store.free_space import Room
 from jobwire.broker.store.queries import Lookup
 from jobwire.broker.store.store import Store
@@ -256,6 +257,7 @@ class House:
             delegates=self.delegates,
             alarm=partial(self.alarm, "desk"),  # type: ignore[arg-type, return-value]
         )
+        self.staging = Staging(self.store, self.desk, self.lookup, self.ages, asyncio.get_running_loop())
         self.timetable = Timetable(
             self.store,
             self.desk,
@@ -274,10 +276,12 @@ class House:
         self.published += [news for _, news in self.news.tell(events)]
 
     async def restart(self) -> None:
+        self.staging.close()
         self.desk.close()
         self.store.close()
         self.open()
         await self.desk.recover()
+        await self.staging.recover()
         self.timetable.open()
 
     def handlers(self, introduction: Introduction, member_of: Callable[[bytes], Member | None], turns: Turns) -> Mapping[str, Handler]:
@@ -299,6 +303,7 @@ class House:
             shortage=lambda: self.shortage(),  # noqa: PLW0108 -- as above
             placed=self.changed_folders.append,
             capacity_changed=lambda: None,
+            staging=self.staging,
             of_schedules=Schedules(
                 self.timetable,
                 self.store,

@@ -86,3 +86,19 @@ def test_the_end_of_a_sweep_and_of_an_array_runs_where_the_jobs_do(home: Home, t
     refused = home.jobwire("batch", "--on-finish", "a | b", "-", stdin=b'{"argv": ["true"]}', status=2).stderr
     assert b"--on-finish: " in refused
     assert b"--on-finish is about the jobs of an array" in home.jobwire("submit", "--on-finish", "a", "true", status=2).stderr
+
+
+def test_a_large_batch_is_staged_and_watched_and_can_be_repeated(home: Home, tmp_path: Path) -> None:
+    run = "22222222-2222-4222-8222-222222222222"
+    file = tmp_path / "jobs.txt"
+    file.write_text("no-such-program\n" + "sleep 1000\n" * 1000 + "true\n")
+    submitted = home.jobwire("batch", "--lines", str(file), "--id", run, "--no-wait", "--hold")
+    assert submitted.stdout.split() == [run.encode()]
+    assert b"1002 jobs submitted" in submitted.stderr
+    assert b"1002 queued" in home.jobwire("show", run).stdout
+    assert b"all of them submitted before" in home.jobwire("batch", "--lines", str(file), "--id", run, "--no-wait", "--hold").stderr
+    home.jobwire("stop", run)
+    ended = home.jobwire("batch", "--lines", str(file), "--id", run, "--hold", status=1)
+    assert b"1002 of 1002 jobs failed" in ended.stderr
+    file.write_text("true\n" * 1003)
+    assert b"staged before with other jobs" in home.jobwire("batch", "--lines", str(file), "--id", run, status=1).stderr

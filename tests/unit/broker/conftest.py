@@ -14,5 +14,6 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     made = House(tmp_path / "state.db", EngineDouble())
     made.open()
     yield made
+    made.staging.close()
     made.store.close()
     assert made.engine.effects == [], "effects that nobody expected"

@@ -13,7 +13,7 @@ from jobwire.broker.requests.call import Call
 from jobwire.broker.requests.job_keys import find_jobs_to_stop
 from jobwire.broker.requests.reads.hello import Introduction
 from jobwire.broker.requests.run_options import read_run
-from jobwire.broker.requests.start import _read_jobs, start
+from jobwire.broker.requests.start import read_jobs, start
 from jobwire.broker.requests.stop import stop
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
@@ -41,7 +41,7 @@ def refusal(request: request_pb2.Start) -> Refused:
 
 
 def read(request: request_pb2.Start) -> None:
-    list(_read_jobs(request))
+    list(read_jobs(request.jobs))
     read_run(request)
 
 
@@ -76,7 +76,7 @@ def test_an_unknown_field_outside_a_spec_is_ignored() -> None:
     start = request_pb2.Start.FromString(
         request_pb2.Start(jobs=[request_pb2.NewJob(id=b"1" * 16, spec=SPEC)]).SerializeToString() + b"\xfa\x3e\x03abc"
     )
-    assert len(list(_read_jobs(start))) == 1
+    assert len(list(read_jobs(start.jobs))) == 1
 
 
 def test_only_an_admin_may_let_a_job_go_before_the_others_of_the_machine() -> None:

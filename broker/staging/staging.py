@@ -1,0 +1,148 @@
+"""Stages batches in parts, commits them as a whole, and removes parts that were abandoned.
+
+What is staged counts towards what its owner may have waiting. Parts are abandoned an hour after the last one of their batch arrived; ages
+count as those of what is kept, so that setting the machine's clock removes nothing.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from functools import partial
+
+from ...schemas import fault_points
+from ...schemas.refusal import Refused
+from ..desk.desk import Desk
+from ..desk.job import BatchRun, RunKey
+from ..retention.ages import BELIEVED_AFTER_SECONDS, Ages
+from ..store import staged_rows
+from ..store.queries import Lookup
+from ..store.staged_writes import CommitRun, Committed, DropPart, Staged, StagePart
+from ..store.store import Store
+from .queueing import Done, Queueing
+
+ABANDONED_AFTER_SECONDS = 3600.0
+_SOONEST_SECONDS = 1.0
+
+
+class Staging:
+    """What is staged at one desk. Used on a running loop."""
+
+    def __init__(self, store: Store, desk: Desk, lookup: Lookup, ages: Ages, loop: asyncio.AbstractEventLoop) -> None:
+        self._store = store
+        self._desk = desk
+        self._lookup = lookup
+        self._ages = ages
+        self._loop = loop
+        self._queueing = Queueing(store, desk, loop)
+        self._timer: asyncio.TimerHandle | None = None
+        self._is_sweeping = False
+
+    def close(self) -> None:
+        """Go on no more; what is staged or committed stays so."""
+        self._queueing.close()
+        self._is_sweeping = True
+        if self._timer is not None:
+            self._timer.cancel()
+
+    async def recover(self) -> None:
+        """Continue where the last run of this worker ended; returns when all committed runs are in the queue, or the disk is full."""
+        for pending in staged_rows.pending(self._store.read):
+            self._desk.stage(pending.key.owner, pending.left, pending.left_bytes)
+            if pending.proof:
+                self._queueing.add(pending)
+        await self._queueing.settle()
+        self._look_soon()
+
+    def stage(self, part: StagePart, done: Callable[[Staged | Refused], None]) -> None:
+        """Stage a part; `done` is called when it is durable.
+
+        Raises Refused(RESOURCE_EXHAUSTED) as a start does, if its jobs would be too many.
+        """
+        owner, jobs = part.run.owner, len(part.jobs)
+
+        def unknown() -> int:
+            if staged_rows.has_part(self._store.read, part.run, part.number):
+                return 0
+            return self._lookup.unknown(owner, [job.id for job in part.jobs])
+
+        self._desk.check_room(owner, jobs, part.spec_bytes, unknown)
+        part.aged_from_us = self._ages.now_us()
+        # From now on: more parts may come before this one is durable.
+        self._desk.stage(owner, jobs, part.spec_bytes)
+
+        def written() -> None:
+            result = part.result
+            if not isinstance(result, Staged) or result.is_known:
+                self._desk.stage(owner, -jobs, -part.spec_bytes)
+            self._look_soon()
+            if result is not None:
+                done(result)
+
+        self._store.submit(part, written)
+
+    def commit(self, owner: bytes, batch: BatchRun, parts: list[bytes], proof: bytes, done: Done) -> None:
+        """Commit a run; `done` gets how many of its jobs were known, when that is durable and all of them are in the queue."""
+        write = CommitRun(owner, batch, parts, proof, self._desk.now_us())
+
+        def written() -> None:
+            result = write.result
+            if isinstance(result, Committed):
+                if fault_points.ARMED:
+                    fault_points.reach("after-commit-of-a-batch")
+                on_its_way = [one for one in staged_rows.pending(self._store.read) if one.row == result.row]
+                if on_its_way:
+                    self._queueing.add(
+                        on_its_way[0], (lambda known: done(result.jobs if isinstance(known, int) else known)) if result.is_known else done
+                    )
+                else:
+                    done(result.jobs)
+            elif result is not None:
+                done(result)
+
+        self._store.submit(write, written)
+
+    def unstage(self, run: RunKey, done: Callable[[], None]) -> None:
+        """Remove what is staged of a run that was not committed, part by part; `done` is called when nothing is left."""
+        self._drop(DropPart(run), done)
+
+    def when_complete(self, owner: bytes, then: Callable[[], None]) -> None:
+        """Call this when the committed runs of an owner (empty: of all) are in the queue; at once if they are."""
+        self._queueing.when_complete(owner, then)
+
+    def _drop(self, write: DropPart, done: Callable[[], None]) -> None:
+        def written() -> None:
+            dropped = write.result
+            if dropped is not None:
+                self._desk.stage(write.run.owner, -dropped.jobs, -dropped.spec_bytes)
+            if dropped is None or not dropped.parts:
+                done()
+            else:
+                self._loop.call_soon(self._drop, DropPart(write.run, write.aged_upto_us), done)
+
+        self._store.submit(write, written)
+
+    def _look_soon(self) -> None:
+        """See to it that what is abandoned is looked for."""
+        if self._timer is None and not self._is_sweeping:
+            self._timer = self._loop.call_later(_SOONEST_SECONDS, self._sweep)
+
+    def _sweep(self) -> None:
+        self._timer = None
+        staged = [one for one in staged_rows.pending(self._store.read) if not one.proof]
+        if not staged:
+            return
+        if not self._ages.known:
+            self._timer = self._loop.call_later(BELIEVED_AFTER_SECONDS, self._sweep)
+            return
+        upto_us = self._ages.now_us() - int(ABANDONED_AFTER_SECONDS * 1_000_000)
+        oldest = min(staged, key=lambda one: one.aged_from_us)
+        if oldest.aged_from_us > upto_us:
+            self._timer = self._loop.call_later(max(_SOONEST_SECONDS, (oldest.aged_from_us - upto_us) / 1e6), self._sweep)
+            return
+        self._is_sweeping = True
+        self._drop(DropPart(oldest.key, upto_us), partial(self._swept))
+
+    def _swept(self) -> None:
+        self._is_sweeping = False
+        self._look_soon()

@@ -1,0 +1,130 @@
+"""Writes about batches that are staged in parts, as values; the result of each is filled in when it is executed. Knows no SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ...schemas.conditions import After
+from ...schemas.refusal import Refused
+from ..desk.job import BatchRun, RunKey
+
+
+class StagedJob(NamedTuple):
+    """One job of a part: its id, the digest of its spec, and what it waits for."""
+
+    id: bytes
+    digest: bytes
+    after: Sequence[After] = ()
+
+
+class Staged(NamedTuple):
+    """The result of a StagePart: how many parts of the run are staged, the jobs in them, and whether this part was staged before."""
+
+    parts: int
+    jobs: int
+    is_known: bool
+
+
+class Committed(NamedTuple):
+    """The result of a CommitRun: the row of the run, its jobs, and whether it was committed before."""
+
+    row: int
+    jobs: int
+    is_known: bool
+
+
+class Dropped(NamedTuple):
+    """The result of a DropPart: the jobs and the bytes of specs of the part that was removed, and how many parts are left."""
+
+    jobs: int
+    spec_bytes: int
+    parts: int
+
+
+@dataclass(slots=True, eq=False)
+class StagePart:
+    """Stage one part of a run, all of its jobs or none. One that is staged and has the same hashes is not staged again.
+
+    `content` and `hashes` are those of schemas/parts.py. `highest_priority`, `lowest_nice`: of its jobs, which are checked again when
+    the run is committed. `shortage` is the result if the part is new.
+    """
+
+    run: RunKey
+    number: int
+    jobs: Sequence[StagedJob]
+    content: bytes
+    hashes: bytes
+    spec_bytes: int
+    aged_from_us: int
+    files: Sequence[bytes] = ()
+    highest_priority: int = 0
+    lowest_nice: int = 0
+    shortage: Refused | None = None
+    result: Staged | Refused | None = None
+
+
+@dataclass(slots=True, eq=False)
+class CommitRun:
+    """Record that all jobs of a run that is staged are to start; `parts` are the hashes of its parts. Their rows follow in slices."""
+
+    owner: bytes
+    batch: BatchRun
+    parts: Sequence[bytes]
+    proof: bytes
+    queued_at_us: int
+    result: Committed | Refused | None = None
+
+
+@dataclass(slots=True, eq=False)
+class DropPart:
+    """Remove the last part of a run that is staged and was not committed; `aged_upto_us`: only if none was staged after that."""
+
+    run: RunKey
+    aged_upto_us: int | None = None
+    result: Dropped | None = None
+
+
+class Queued(NamedTuple):
+    """A slice of a committed run, whose jobs are added in the same commit.
+
+    `run` is its row; `upto` how many jobs of the part are added then; `is_last`: with them the part is complete, `is_whole`: the run is.
+    `proof`: the row of the commit's proof, and what each job's share of it takes. `groups_upto`: the last row when it was committed.
+    """
+
+    run: int
+    part: int
+    upto: int
+    is_last: bool
+    is_whole: bool
+    proof: int
+    proof_bytes: int
+    groups_upto: int
+
+
+class Pending(NamedTuple):
+    """A run that is staged and not complete in the queue: how many jobs and bytes of specs are still to come.
+
+    `proof` is 0 if it was not committed.
+    """
+
+    row: int
+    key: RunKey
+    batch: BatchRun
+    jobs: int
+    left: int
+    left_bytes: int
+    aged_from_us: int
+    proof: int
+    proof_bytes: int
+    groups_upto: int
+
+
+class Part(NamedTuple):
+    """A part of a committed run whose jobs are not all in the queue: how many are. `is_final`: no part follows."""
+
+    number: int
+    content: bytes
+    queued: int
+    is_final: bool

@@ -1,0 +1,178 @@
+"""A large run of a batch: staged in parts, committed as a whole, and followed by its events.
+
+Ctrl-C before the commit leaves nothing at the worker; after it, it ends only the command.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+
+from ....schemas.generated import event_pb2
+from ....schemas.job import EventKind, State
+from ....schemas.naming import format_id
+from ....schemas.refusal import Refused
+from ....schemas.spec import JobSpec
+from ...library.actions import is_large
+from ...library.client import Client
+from ...library.staging import Parts, carry_out, steps, unstage
+from ...library.values.results import Event, JobInfo, event
+from ...library.values.run_info import RunInfo, query, read_run
+from ...protocol.subscription import Phase, Subscription
+from .. import exit_status
+from ..job.path_advice import advise_after
+from ..live.progress import TAIL_LINES, Progress
+from ..terminal.screen import say
+from ..terminal.sentences import failed, title_of
+from ..terminal.streams import CannotWrite, ReaderGone
+from ..terminal.waiting import Saying
+from .plan import Plan
+from .words import detached, not_acknowledged, what_continues, what_failed
+
+_HAVE_PROCESS = (State.RUNNING, State.STOPPING)
+# The last events come on another socket than the answer that all jobs have ended.
+_LATE_SECONDS = 10.0
+_LEAVE_SECONDS = 5.0
+
+
+def is_staged(connected: Client, plan: Plan) -> bool:
+    """Return whether a run is staged: it is large, and the worker can do that."""
+    return is_large([*plan.wanted.values()], plan.about) and "staging" in connected.connection.hello().features
+
+
+def stage_run(connected: Client, plan: Plan) -> None:
+    """Start a run as a whole; returns when all of it is in the queue. Raises Refused, and Ending after Ctrl-C."""
+    connection, run = connected.connection, plan.about.id
+    staging = _Staging(len(plan.specs))
+    onlooker, connection.onlooker = connection.onlooker, None
+    try:
+        with Saying(staging.__str__):
+            parts = Parts(plan.about, [*plan.wanted], [job for job in plan.wanted.values() if isinstance(job, JobSpec)])
+            carry_out(connection.call, steps(parts, staging.note))
+    except KeyboardInterrupt:
+        if staging.is_complete:
+            raise not_acknowledged(format_id(run)) from None
+        with suppress(Refused, TimeoutError):
+            connection.call(unstage(run), time.monotonic() + _LEAVE_SECONDS)
+        say("interrupted before the batch was complete at the worker; nothing of it was submitted")
+        raise exit_status.Ending(exit_status.INTERRUPTED) from None
+    finally:
+        connection.onlooker = onlooker
+
+
+class _Staging:
+    """How far a batch is, in words."""
+
+    def __init__(self, jobs: int) -> None:
+        self._jobs = jobs
+        self._staged = 0
+
+    @property
+    def is_complete(self) -> bool:
+        """Whether all jobs are staged, so that it may be committed."""
+        return self._staged == self._jobs
+
+    def note(self, staged: int, _jobs: int) -> None:
+        """Remember how many jobs are staged."""
+        self._staged = staged
+
+    def __str__(self) -> str:
+        """Return how far it is."""
+        return f"queueing {self._jobs:,} jobs" if self.is_complete else f"staged {self._staged:,} of {self._jobs:,} jobs"
+
+
+def watch_staged(connected: Client, plan: Plan, context: str | None, known: Sequence[JobInfo], *, quiet: bool) -> int:
+    """Start a run as a whole, report each end as it comes, and return the exit status of the command."""
+    connection, run, owner = connected.connection, format_id(plan.about.id), connected.connection.identity.public
+    # Heard from before the first job starts.
+    news = Subscription(event_pb2.Filter(owner=owner, batch=plan.about.id))
+    connection.subscribe(news)
+    try:
+        while not news.granted and news.phase is not Phase.ENDED:
+            connected.pump()
+        stage_run(connected, plan)
+        exchange = connection.ask(query(run, owner=owner, until_ended=True))
+        with Progress(len(plan.specs), quiet=quiet) as progress:
+            watching = _Watching(connected, plan, news, progress, context)
+            watching.begin(known)
+            try:
+                while not exchange.items and not exchange.ended:
+                    watching.turn()
+                    connected.pump(progress.due)
+                ended = read_run(connection.next(exchange))
+                watching.take_late(time.monotonic() + _LATE_SECONDS)
+                progress.tell_end()
+            except KeyboardInterrupt:
+                progress.close()
+                raise detached(run) from None
+            except (ReaderGone, CannotWrite):
+                progress.close()
+                say(what_continues(run))
+                raise
+            finally:
+                connection.forget(exchange)
+    finally:
+        connection.unsubscribe(news)
+    return _end(ended, run)
+
+
+def _end(ended: RunInfo, run: str) -> int:
+    if ended.failed:
+        say(what_failed(ended.failed, ended.jobs, run))
+    return exit_status.REFUSED if ended.failed else exit_status.DONE
+
+
+class _Watching:
+    """What is shown of the jobs of a run as its events come."""
+
+    def __init__(self, connected: Client, plan: Plan, news: Subscription, progress: Progress, context: str | None) -> None:
+        self._connected = connected
+        self._plan = plan
+        self._news = news
+        self._progress = progress
+        self._context = context
+        self._left = set(plan.specs)
+
+    def begin(self, known: Sequence[JobInfo]) -> None:
+        """Show what had begun or ended before."""
+        for info in known:
+            if info.key.id not in self._left:
+                continue
+            if info.outcome is not None:
+                self._left.discard(info.key.id)
+                self._progress.ended(info.key.id, title_of(info.spec), info.outcome, b"")
+            elif info.state in _HAVE_PROCESS:
+                self._progress.runs(info.key.id, title_of(info.spec), info.lasted_us)
+
+    def turn(self) -> None:
+        """Show what has come."""
+        while (message := self._news.take()) is not None:
+            known = event(b"", message)
+            if known is not None and known.key.id in self._left:
+                self._show(known)
+        self._progress.turn()
+
+    def take_late(self, deadline: float) -> None:
+        """Show what is still to come, now that all jobs have ended."""
+        self.turn()
+        while self._left and self._news.phase is not Phase.ENDED and time.monotonic() < deadline:
+            self._connected.pump(deadline)
+            self.turn()
+
+    def _show(self, known: Event) -> None:
+        job_id, spec = known.key.id, self._plan.specs[known.key.id]
+        if known.kind is EventKind.STARTED:
+            self._progress.runs(job_id, title_of(spec))
+        elif known.kind is EventKind.RETRYING:
+            self._progress.waits(job_id)
+        elif known.kind is EventKind.FINISHED and known.outcome is not None:
+            self._left.discard(job_id)
+            tail = b""
+            if failed(known.outcome) and known.pid:
+                job = self._connected.job_by_key(*known.key)
+                tail = job.tail("stderr" if spec.terminal is None else "stdout", TAIL_LINES)
+            self._progress.ended(job_id, title_of(spec), known.outcome, tail)
+            # Once for a batch.
+            if self._context is not None and failed(known.outcome) and advise_after(spec, known.outcome, self._context, lambda: tail):
+                self._context = None

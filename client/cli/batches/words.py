@@ -1,0 +1,30 @@
+"""What is said about a run that is submitted or watched: how to come back to it, and what failed."""
+
+from __future__ import annotations
+
+from .. import exit_status
+from ..terminal.screen import say
+from ..terminal.sentences import how_many_jobs
+
+
+def what_continues(run: str) -> str:
+    """Return what to say to who stops watching a run."""
+    return f"the jobs continue; jobwire wait {run} waits for them, jobwire stop {run} stops them"
+
+
+def detached(run: str) -> exit_status.Ending:
+    """Say how to come back after Ctrl-C, and return the end of the command."""
+    say(what_continues(run))
+    return exit_status.Ending(exit_status.INTERRUPTED)
+
+
+def not_acknowledged(run: str) -> exit_status.Ending:
+    """Say what to type after Ctrl-C while it is not known whether the jobs were accepted."""
+    say(f"interrupted before the batch was acknowledged; run it again with --id {run}: no job starts twice")
+    return exit_status.Ending(exit_status.INTERRUPTED)
+
+
+def what_failed(failures: int, jobs: int, run: str) -> str:
+    """Return what to say at the end of a run of which jobs failed."""
+    which = "the job" if jobs == 1 else f"{failures} of {how_many_jobs(jobs)}"
+    return f"{which} failed; jobwire show {run} shows why, jobwire batch --retry-failed {run} runs what failed again"
