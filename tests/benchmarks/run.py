@@ -17,6 +17,7 @@ from pathlib import Path
 from time import perf_counter
 
 from groups import (
+    accepting,
     batches,
     bulk,
     command,
@@ -44,6 +45,7 @@ GROUPS: dict[str, Callable[[Ground], list[Line]]] = {
     "schedules": schedules.measure,
     "command": command.measure,
     "batches": batches.measure,
+    "accepting": accepting.measure,
     "shell": shell.measure,
     "ssh": ssh.measure,
     "crowd": crowd.measure,
