@@ -95,8 +95,8 @@ class Queueing:
         for run in runs:
             run.waiting.append(one_less)
 
-    async def settle(self) -> None:
-        """Wait until all runs are in the queue, or the disk is full."""
+    async def settle(self, most_seconds: float) -> None:
+        """Wait until all runs are in the queue, or the disk is full, or for so long."""
         done = asyncio.get_running_loop().create_future()
 
         def once() -> None:
@@ -105,7 +105,9 @@ class Queueing:
 
         self._stuck.append(once)
         self.when_complete(b"", once)
+        timer = self._loop.call_later(most_seconds, once)
         await done
+        timer.cancel()
         self._stuck.clear()
 
     def _go_on(self) -> None:

@@ -23,6 +23,8 @@ from .queueing import Done, Queueing
 
 ABANDONED_AFTER_SECONDS = 3600.0
 _SOONEST_SECONDS = 1.0
+# Clients wait for a worker that starts. What is not in the queue by then follows beside their requests.
+_MOST_SECONDS_AT_START = 5.0
 
 
 class Staging:
@@ -46,12 +48,12 @@ class Staging:
             self._timer.cancel()
 
     async def recover(self) -> None:
-        """Continue where the last run of this worker ended; returns when all committed runs are in the queue, or the disk is full."""
+        """Continue where the last run of this worker ended; returns when all committed runs are in the queue, or after some seconds."""
         for pending in staged_rows.pending(self._store.read):
             self._desk.stage(pending.key.owner, pending.left, pending.left_bytes)
             if pending.proof:
                 self._queueing.add(pending)
-        await self._queueing.settle()
+        await self._queueing.settle(_MOST_SECONDS_AT_START)
         self._look_soon()
 
     def stage(self, part: StagePart, done: Callable[[Staged | Refused], None]) -> None:
