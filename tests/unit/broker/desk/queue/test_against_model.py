@@ -223,7 +223,7 @@ class QueueAgainstModel(RuleBasedStateMachine):
             assert self.free()["slots"] >= best.wants.slots, "something starts while more is in use than there is"
             self.running[key] = self.waiting.pop(key)
             best.passed = 0
-            gpus = self.queue.gpus_of(key)
+            gpus = self.queue.taken_by(key).gpus
             assert len(gpus) == best.wants.amount(GPUS)
             assert not set(gpus) & {gpu for others in self.gpus.values() for gpu in others}, "a gpu is handed out twice"
             if gpus:

@@ -212,7 +212,7 @@ def test_a_job_that_takes_nothing_of_what_is_scarce_does_not_pass_one_that_waits
     queue.add(key(0), None, wants=one)
     queue.add(key(1), None, wants=one)
     assert queue.take() == [key(0)]
-    assert queue.gpus_of(key(0)) == ("a",)
+    assert queue.taken_by(key(0)).gpus == ("a",)
     for number in range(2, 100):
         queue.add(key(number), None)
         assert queue.take() == [key(number)]
