@@ -7,6 +7,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 
 from jobwire.broker.desk.job import BatchRun, RunKey
 from jobwire.broker.desk.queue.queue import Queue
+from jobwire.broker.desk.queue.stock import Taken
 from jobwire.schemas.capacity import GPUS, MEMORY, PLAIN, Capacity, Wants, shortage
 from jobwire.schemas.naming import JobKey
 
@@ -145,7 +146,7 @@ class QueueAgainstModel(RuleBasedStateMachine):
             job.passed = 0
             job.lends = False
             if job.key in self.running:
-                self.queue.add_running(job.key, batch, job.wants, self.gpus.get(job.key, ()))
+                self.queue.add_running(job.key, batch, job.wants, Taken(self.gpus.get(job.key, ())))
             else:
                 self.queue.add(job.key, batch, job.priority, ready=not job.held, wants=job.wants)
 
