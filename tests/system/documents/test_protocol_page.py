@@ -371,6 +371,8 @@ def over_the_limits(key: Any, limits: Any) -> dict[str, dict[str, Any]]:
     variables = [schema().EnvironmentVariable(name=b"%d" % number) for number in range(limits.variables + 1)]
     return {
         "jobs_per_start": {"start": schema().Start(jobs=jobs)},
+        "jobs_per_part": {"stage": schema().Stage(batch=bytes(16), jobs=jobs[: limits.jobs_per_part + 1])},
+        "parts_per_batch": {"stage": schema().Stage(batch=bytes(16), number=limits.parts_per_batch, jobs=jobs[:1])},
         "keys_per_request": {"forget": schema().Forget(keys=keys)},
         "jobs_per_filter": {"subscribe": schema().Subscribe(filter=schema().Filter(jobs=[key] * (limits.jobs_per_filter + 1)))},
         "arguments": of_one_job(argv=[b"x"] * (limits.arguments + 1)),
