@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from ...keys.digests import sha256
 from ...schemas import large
 from ...schemas.naming import JobKey
 from ..store import placements
@@ -55,4 +55,4 @@ class Starts:
             return None
         request, _, pieces = large.read(raw)
         jobs = request.start.jobs if pieces is None else map(large.read_job, pieces)
-        return Start(raw, hashlib.sha256(raw).digest(), {job.id: index for index, job in enumerate(jobs)})
+        return Start(raw, sha256(raw), {job.id: index for index, job in enumerate(jobs)})

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections import OrderedDict
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
 
+from ...keys.digests import sha256
 from ...keys.rights import ROLES, Member, Right, demand
 from ...schemas.capacity import wants_of
 from ...schemas.frames import refusal_message
@@ -50,7 +50,7 @@ class Starts:
         if not raw:
             message = "the start of these jobs was not delivered, or is not kept"
             raise Refused(Code.FAILED_PRECONDITION, message, "deliver it with the jobs", reason=Reason.START_MISSING)
-        if hashlib.sha256(raw).digest() != request.digest:
+        if sha256(raw) != request.digest:
             raise Refused(Code.INVALID_ARGUMENT, "the digest is not that of the start")
         start = read_start(raw, relay)
         self._kept[relay, request.digest] = start

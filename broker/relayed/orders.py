@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from functools import partial
 
+from ...keys.digests import sha256
 from ...keys.rights import Right, demand, may
 from ...schemas.generated import request_pb2
 from ...schemas.naming import AttemptKey, JobKey, format_id, short_id
@@ -36,7 +36,7 @@ class Done:
             for other in [one for one in self.by_job if not live(one)]:
                 del self.by_job[other]
         known = self.by_job.setdefault(key, set())
-        digest = hashlib.sha256(raw).digest()
+        digest = sha256(raw)
         is_new = digest not in known
         known.add(digest)
         return is_new

@@ -6,12 +6,12 @@ of a run of the broker, which a worker does not know: that nothing is done twice
 
 from __future__ import annotations
 
-import hashlib
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from ...keys import signature
+from ...keys.digests import sha256
 from ...schemas import bounds, large
 from ...schemas import spec as specs
 from ...schemas.frames import read_envelope
@@ -77,7 +77,7 @@ def read_start(raw: bytes, relay: bytes) -> SignedStart:
     signer = signature.check(envelope, relay, None)
     if request.WhichOneof("verb") != "start":
         raise Refused(Code.INVALID_ARGUMENT, "what was delivered is no start")
-    return SignedStart(raw, hashlib.sha256(raw).digest(), signer, request.start, pieces)
+    return SignedStart(raw, sha256(raw), signer, request.start, pieces)
 
 
 def on_one_worker(spec: JobSpec) -> JobSpec:

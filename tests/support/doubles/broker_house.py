@@ -16,6 +16,7 @@ from jobwire.broker.fleet.engine import FleetEngine
 from jobwire.broker.relayed.table import RelayedVerbs, read
 from jobwire.broker.requests.dispatch import Reception
 from jobwire.broker.requests.reads.hello import Introduction
+from jobwire.broker.requests.start import read_jobs
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.keys.identity import Identity, generate
@@ -175,11 +176,9 @@ class BrokerSide:
 
     async def accept(self, client: Identity, raw: bytes) -> None:
         """Accept the jobs of a signed start, as the handler of the verb does."""
-        from jobwire.broker.requests.start import _read_jobs  # noqa: PLC0415 -- only here
-
         request = request_pb2.Request.FromString(request_pb2.Envelope.FromString(raw).request)
         done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
-        self.house.desk.accept(client.public, list(_read_jobs(request.start)), None, raw, done.set_result)
+        self.house.desk.accept(client.public, list(read_jobs(request.start.jobs)), None, raw, done.set_result)
         assert isinstance(await done, Accepted)
         await self.durable()
 

@@ -193,7 +193,7 @@ def test_what_the_library_takes_is_what_the_command_line_takes() -> None:
         only_one="site",
         at="+1h",
     )
-    typed = spec_from(["true"], replace(said, linger=True, stderr_to_stdout=True), Surroundings(Path("/")))
+    typed = spec_from(["true"], replace(said, linger=True, stderr_to_stdout=True, may_submit=True), Surroundings(Path("/")))
     given: dict[str, object] = {
         "name": "n", "cwd": "/d", "env": {"A": "b"}, "env_all": False, "input": b"x", "time_limit": 60, "stop_signal": 2,
         "grace": timedelta(seconds=2),
@@ -201,6 +201,7 @@ def test_what_the_library_takes_is_what_the_command_line_takes() -> None:
         "retry": jobwire.Retry(3, delay=10, backoff=2, on_exit=[6, 28]),
         "memory": 1 << 30, "nice": 5, "umask": 0o27, "rlimits": {"nofile": 64, "core": (0, None)},
         "cpus": 2, "gpus": 1, "resources": {"license": 3}, "only_one": "site", "at": timedelta(hours=1),
+        "may_submit": True,
     }  # fmt: skip
     # What it waits for is known to a worker only, see test_conditions.py.
     assert given.keys() == {option.parameter for option in OPTIONS} - {"after"}
