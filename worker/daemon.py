@@ -14,11 +14,10 @@ import resource
 import signal
 import socket
 from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..broker.daemon import Daemon, Settings
-from ..broker.relayed.line import Line
 from ..broker.retention.limits import Keep
 from ..broker.sockets.binding import CannotListen
 from ..keys.identity import Identity, load_or_make, parse_public
@@ -37,6 +36,9 @@ from .state import layout
 from .state.folder_watch import FolderWatch
 from .state.lock import StateLock, last_description
 from .state.rebuild import demand_sound
+
+if TYPE_CHECKING:
+    from ..broker.relayed.line import Line
 
 _log = logging.getLogger(__name__)
 
@@ -200,6 +202,8 @@ def _join(settings: WorkerSettings, identity: Identity, daemon: Daemon) -> Line 
     """Return the link to the broker, if there is one."""
     if not settings.join:
         return None
+    from ..broker.relayed.line import Line  # noqa: PLC0415 -- most workers have no broker
+
     key, loop = parse_public(settings.broker_key), asyncio.get_running_loop()
     return Line(settings.join, key, identity, daemon.context, loop, daemon.from_brokers, f"jobwire {__version__}")
 
