@@ -73,7 +73,7 @@ async def ask(requests: list[request_pb2.Request], role: str) -> None:
         shutil.rmtree(folder)
 
 
-@settings(briefly(120))
+@settings(briefly(60))
 @given(st.lists(REQUESTS, min_size=1, max_size=8), st.sampled_from(("admin", "viewer", "submitter", DELEGATE)))
 def test_any_request_is_answered_or_refused(requests: list[request_pb2.Request], role: str) -> None:
     asyncio.run(ask(requests, role))
