@@ -76,7 +76,16 @@ class Attendance:
             readers.close()
             for copy in copies:
                 copy.outlet.close()
-        return self._ended() if self._unwritable is None else self._unwritable
+        if self._unwritable is None or (self._unwritable == exit_status.READER_GONE and self._has_written_all(copies)):
+            return self._ended()
+        return self._unwritable
+
+    def _has_written_all(self, copies: list[Copy]) -> bool:
+        """Return whether the job exited and its reader got everything: one that knows when it has enough, as tar(1), may leave before."""
+        outcome = self._job.outcome
+        if outcome is None or outcome.kind is not OutcomeKind.EXITED or self._is_retried:
+            return False
+        return [copy.written for copy in copies] == [outcome.stdout_bytes, outcome.stderr_bytes]
 
     def _copies(self) -> list[Copy]:
         self._job.stdout.on_next = self._job.stderr.on_next = AttemptEnds(self._job.key, 2).hear

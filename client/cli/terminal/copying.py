@@ -27,6 +27,11 @@ class Copy:
         self._waiting: memoryview = memoryview(b"")
 
     @property
+    def written(self) -> int:
+        """Up to which position it was written."""
+        return self._written
+
+    @property
     def is_blocked(self) -> bool:
         """Whether its reader must read something before more can be written."""
         return len(self._waiting) > 0

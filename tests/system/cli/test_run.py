@@ -105,6 +105,17 @@ def test_a_reader_that_goes_away_stops_the_job(home: Home, script: str) -> None:
     assert last(home)["outcome"]["exit_status"] == 143
 
 
+@pytest.mark.parametrize(("bye", "status"), [("", 3), ("echo bye;", 141)])
+def test_a_reader_that_leaves_with_everything_does_not_change_how_a_job_ended(home: Home, bye: str, status: int) -> None:
+    """As tar(1) does at the end of an archive, in the moment in which the job ends."""
+    with home.start("run", "sh", "-c", f"trap '{bye} exit 3' TERM; echo up; while :; do sleep 600 & wait $!; done") as run:
+        assert run.stdout
+        read_until(run.stdout, b"up\n")
+        run.stdout.close()
+        assert run.wait() == status
+    assert last(home)["outcome"]["exit_status"] == 3
+
+
 def test_a_signal_is_handled_while_the_reader_is_slow(home: Home) -> None:
     with home.start("run", "sh", "-c", "head -c 20000000 /dev/zero; exec sleep 600") as run:
         assert run.stdout
