@@ -58,6 +58,36 @@ _INSERT_FILE = "INSERT OR IGNORE INTO files (owner, digest, job) VALUES (?, ?, ?
 _ROWS_A_QUESTION = 100
 
 
+def _row_of(
+    row: int, job: NewRow, batch: int | None, proof: int, store_bytes: int, shares_proof: int | None, *, is_finish: bool = False
+) -> tuple[object, ...]:
+    """Return the parameters of `_INSERT_JOB`."""
+    return (
+        row,
+        *job.key,
+        job.digest,
+        job.name,
+        batch,
+        proof,
+        job.spec,
+        job.launched,
+        job.attempt,
+        job.queued_at_us,
+        store_bytes,
+        b"".join(job.rerun_of) if job.rerun_of else None,
+        job.priority,
+        job.held_by,
+        None if job.has_folder else 0,
+        shares_proof,
+        job.never_retried,
+        job.starts_aged_us,
+        job.started_by or None,
+        job.depth,
+        1 if is_finish else None,
+        1 if job.cleans_up else None,
+    )
+
+
 class Rows:
     """The writing side of one connection. Assigns the numbers of rows and events, so that they need not be read back."""
 
@@ -156,32 +186,7 @@ class Rows:
                 for file in job.files:
                     store_bytes += file.size
                     files.append((job.key.owner, file.digest, rows[position]))
-                added.append(
-                    (
-                        rows[position],
-                        *job.key,
-                        job.digest,
-                        job.name,
-                        batch,
-                        proof,
-                        job.spec,
-                        job.launched,
-                        job.attempt,
-                        job.queued_at_us,
-                        store_bytes,
-                        b"".join(job.rerun_of) if job.rerun_of else None,
-                        job.priority,
-                        job.held_by,
-                        None if job.has_folder else 0,
-                        shares_proof,
-                        job.never_retried,
-                        job.starts_aged_us,
-                        job.started_by or None,
-                        job.depth,
-                        None,
-                        1 if job.cleans_up else None,
-                    )
-                )
+                added.append(_row_of(rows[position], job, batch, proof, store_bytes, shares_proof))
                 events.append(job.event)
             self._execute_many(_INSERT_JOB, added)
             self._run_for_each(_INSERT_LABEL, labels)
@@ -323,25 +328,10 @@ class Rows:
         if batch is None:
             # All of its jobs were forgotten meanwhile, and nobody knows the run any more.
             return
+        run, proof = batch
         finish.job_row, self.next_row = self.next_row, self.next_row + 1
-        values = (
-            0,
-            1,
-            job.queued_at_us,
-            len(job.spec),
-            None,
-            job.priority,
-            None,
-            0,
-            1,
-            False,
-            None,
-            job.started_by or None,
-            job.depth,
-            1,
-            None,
-        )
-        self._execute(_INSERT_JOB, (finish.job_row, *job.key, job.digest, job.name, *batch, job.spec, *values))
+        # It has the proof of its run.
+        self._execute(_INSERT_JOB, _row_of(finish.job_row, job, run, proof, len(job.spec), 1, is_finish=True))
         self._run_for_each(_INSERT_LABEL, [(*label, job.queued_at_us, finish.job_row) for label in job.labels])
         self._add_events([job.event])
 
