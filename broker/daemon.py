@@ -12,11 +12,11 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
-from typing import NamedTuple, Protocol, TypeVar
+from typing import Protocol, TypeVar
 
 from ..keys.handshake import Handshake
 from ..keys.holder import DESCRIPTION
@@ -32,17 +32,16 @@ from ..schemas.naming import JobKey
 from .condition import Condition
 from .delegates import Delegates
 from .desk.desk import Desk
-from .desk.inputs import Asked
 from .desk.job import Job
 from .desk.queue.queue import Queue
-from .desk.queue.stock import Stock
 from .desk.state import State
 from .engine import Engine
 from .fairness.cpu_shares import Shares
 from .fairness.turns import Turns
+from .kind import Fleet, House
 from .relayed.table import RelayedVerbs
 from .relayed.table import read as read_relayed
-from .requests.dispatch import Handler, Reception
+from .requests.dispatch import Reception
 from .requests.reads.hello import FEATURES, Introduction
 from .requests.schedules import Parts as Schedules
 from .requests.table import handlers
@@ -87,42 +86,6 @@ class Settings:
     keep_free_bytes: int = 0
 
 
-class House(NamedTuple):
-    """The parts of a daemon that a fleet needs."""
-
-    desk: Desk
-    lookup: Lookup
-    store: Store
-    watchers: Watchers
-    followed: Followed
-    roster: RosterFile
-    turns: Turns
-    # The handlers of a worker, by verb.
-    verbs: Mapping[str, Handler]
-
-
-class Fleet(Protocol):
-    """What makes a daemon a broker: the stock of its workers, and what it does in another way than a worker."""
-
-    @property
-    def stock(self) -> Stock:
-        """What its workers have for jobs."""
-        ...
-
-    @property
-    def features(self) -> Sequence[str]:
-        """What it tells clients that it can do."""
-        ...
-
-    def check(self, asked: Asked) -> None:
-        """Raise Refused for a job that cannot be started here."""
-        ...
-
-    def verbs(self, house: House) -> Mapping[str, Handler]:
-        """Return the handlers that take the place of those of a worker."""
-        ...
-
-
 class Part(Protocol):
     """Something that must be closed."""
 
@@ -164,26 +127,26 @@ class Daemon:
         settings, loop = self._settings, self._loop
         self._roster = self._own(RosterFile(settings.roster, lambda problem: _log.error("roster: %s", problem)))
         self._watchers = Watchers()
-        self.store = self._store = self._own(Store(settings.store, loop, self._watchers.flush))
-        self.context = self._context = new_context()
-        self._parts.callback(_close, self._context.term)
+        self.store = self._own(Store(settings.store, loop, self._watchers.flush))
+        self.context = new_context()
+        self._parts.callback(_close, self.context.term)
         self._bans = Bans()
         # The desk's jobs, which it adds.
         live: dict[JobKey, Job] = {}
         description = str(settings.store.absolute().with_name(DESCRIPTION))
         self._delegates = delegates = Delegates(self._identity, description, self._roster.member, live, self._cut_off_job)
-        handshake = self._own(Handshake(self._context, self._admit, self._bans.is_banned))
+        handshake = self._own(Handshake(self.context, self._admit, self._bans.is_banned))
         self._own(EdgeReader(loop, handshake.socket, handshake.drain))
-        self._news = News(self._store.id, self._nonce, self._store.head, time.monotonic)
+        self._news = News(self.store.id, self._nonce, self.store.head, time.monotonic)
         self._publisher = self._own(
-            Publisher(self._context, self._identity, loop, self._news, self._limits_of, self._bans.ban, delegates.account)
+            Publisher(self.context, self._identity, loop, self._news, self._limits_of, self._bans.ban, delegates.account)
         )
-        stored = kept.totals(self._store)
-        self._ages = Ages(settings.store.parent, fresh=stored.jobs == 0 and self._store.head < stored.first_seq)
+        stored = kept.totals(self.store)
+        self._ages = Ages(settings.store.parent, fresh=stored.jobs == 0 and self.store.head < stored.first_seq)
         self._followed = Followed(most_of_descriptors())
-        self._forgetting = Forgetting(self._store, self._engine, self._followed.holds)
+        self._forgetting = Forgetting(self.store, self._engine, self._followed.holds)
         self._retention = self._own(
-            Retention(settings.keep, self._store, self._forgetting, self._followed, loop, self._ages, self._engine.depot)
+            Retention(settings.keep, self.store, self._forgetting, self._followed, loop, self._ages, self._engine.depot)
         )
         capacity = self._engine.capacity
         queue = Queue(capacity.slots, lambda owner: self._roster.limits_of(owner).running_jobs, self._fleet.stock if self._fleet else None)
@@ -194,7 +157,7 @@ class Daemon:
         self._condition = Condition(
             queue, room, self._roster, lambda: int((time.monotonic() - began) * 1_000_000), lambda: self._engine.memory_problem
         )
-        self._lookup = Lookup(self._store, state.live)
+        self._lookup = Lookup(self.store, state.live)
         state.settings = self._lookup.capacity()
         queue.set_capacity(state.settings.over(capacity))
         if set_by_operator := state.settings.rows():
@@ -204,7 +167,7 @@ class Daemon:
         self.desk = self._own(
             Desk(
                 state,
-                self._store,
+                self.store,
                 self._lookup,
                 self._engine,
                 self._publisher,
@@ -217,8 +180,8 @@ class Daemon:
                 delegates=delegates,
             )
         )
-        self._staging = self._own(Staging(self._store, self.desk, self._lookup, self._ages, loop))
-        self._timetable = self._own(Timetable(self._store, self.desk, state.live, self._roster.member, loop))
+        self._staging = self._own(Staging(self.store, self.desk, self._lookup, self._ages, loop))
+        self._timetable = self._own(Timetable(self.store, self.desk, state.live, self._roster.member, loop))
 
     async def start(self) -> None:
         """Recover jobs, then accept connections.
@@ -232,7 +195,7 @@ class Daemon:
             self._settings.kind,
             self._settings.software,
             self._identity.public,
-            self._store.id,
+            self.store.id,
             self._nonce,
             endpoint_for_clients(self.event_endpoint),
             lambda: self.queue.slots,
@@ -246,7 +209,7 @@ class Daemon:
             followed=self._followed,
             forgetting=self._forgetting,
             engine=self._engine,
-            store=self._store,
+            store=self.store,
             news=self._news,
             introduction=introduction,
             condition=self._condition,
@@ -259,15 +222,15 @@ class Daemon:
             capacity_changed=self._set_by_operator,
             check=self._fleet.check if self._fleet is not None else None,
             staging=self._staging,
-            of_schedules=Schedules(self._timetable, self._store, self._lookup, self._engine, self._roster.member, self._shortage, wall_us),
+            of_schedules=Schedules(self._timetable, self.store, self._lookup, self._engine, self._roster.member, self._shortage, wall_us),
         )
         if self._fleet is not None:
-            house = House(self.desk, self._lookup, self._store, self._watchers, self._followed, self._roster, turns, verbs)
+            house = House(self.desk, self._lookup, self.store, self._watchers, self._followed, self._roster, turns, verbs)
             verbs = {**verbs, **self._fleet.verbs(house)}
         relayed = RelayedVerbs(
             desk=self.desk,
             lookup=self._lookup,
-            store=self._store,
+            store=self.store,
             engine=self._engine,
             watchers=self._watchers,
             followed=self._followed,
@@ -281,7 +244,7 @@ class Daemon:
         reception = Reception(self._identity.public, self._nonce, self._member_or_job, verbs, turns, statement_of)
         shares = self._own(Shares(self._loop.call_later, reception.take))
         self._router = self._own(
-            Endpoint(self._context, self._identity, self._loop, self._limits_of, shares, self._bans.ban, self._delegates.account)
+            Endpoint(self.context, self._identity, self._loop, self._limits_of, shares, self._bans.ban, self._delegates.account)
         )
         self.endpoint = bind_with(self._router.bind, self._settings.listen, "--listen")
         # Only now, as it disconnects members; an earlier change is read at once.

@@ -14,14 +14,14 @@ from ...schemas.frames import LARGEST_CREDIT
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.naming import AttemptKey, format_id
 from ...schemas.refusal import Code, Reason, Refused
-from ...schemas.wire_codec import outcome_to_wire
-from ..daemon import House
 from ..desk.job import Attempt, Job
 from ..desk.life import Phase
+from ..kind import House
 from ..requests.call import Call
 from ..requests.job_keys import read_key
 from ..requests.transfers.logs import attempt_of
 from ..store import placements
+from ..streams.log_stream import log_end
 from .engine import FleetEngine
 from .worker import Worker
 
@@ -183,13 +183,7 @@ class PassedLog:
         self.close()
 
     def _finish(self) -> None:
-        end = request_pb2.LogEnd(size=self._position)
-        if self._attempt.outcome is not None:
-            end.outcome.CopyFrom(outcome_to_wire(self._attempt.outcome))
-        number, last = self._attempt.key.attempt, self._job.attempt.key.attempt
-        if number < last:
-            end.next_attempt = number + 1
-            end.next_in_us = (self._starts_in_us(self._job) or 0) if number + 1 == last else 0
+        end = log_end(self._position, self._attempt, self._job, self._starts_in_us)
         self._call.send(request_pb2.Reply(request_id=self._call.request.id, last=True, log_end=end))
         self.close()
 

@@ -8,8 +8,8 @@ from typing import NoReturn, cast
 from ...keys.rights import Right, demand
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
-from ..daemon import House
 from ..desk.inputs import Asked
+from ..kind import House
 from ..relayed.signed import unsupported
 from ..requests.call import Call
 from ..requests.dispatch import Handler

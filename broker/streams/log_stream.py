@@ -165,12 +165,18 @@ class LogStream:
             self.close()
 
     def _finish(self) -> None:
-        end = request_pb2.LogEnd(size=self._position)
-        if self._attempt.outcome is not None:
-            end.outcome.CopyFrom(outcome_to_wire(self._attempt.outcome))
-        number, last = self._attempt.key.attempt, self._job.attempt.key.attempt
-        if number < last:
-            end.next_attempt = number + 1
-            end.next_in_us = (self._starts_in_us(self._job) or 0) if number + 1 == last else 0
+        end = log_end(self._position, self._attempt, self._job, self._starts_in_us)
         self._send(request_pb2.Reply(request_id=self._request_id, last=True, log_end=end), None)
         self.close()
+
+
+def log_end(position: int, attempt: Attempt, job: Job, starts_in_us: Callable[[Job], int | None]) -> request_pb2.LogEnd:
+    """Return the end of the log of an attempt: how far it goes, how the attempt ended, and whether another one follows."""
+    end = request_pb2.LogEnd(size=position)
+    if attempt.outcome is not None:
+        end.outcome.CopyFrom(outcome_to_wire(attempt.outcome))
+    number, last = attempt.key.attempt, job.attempt.key.attempt
+    if number < last:
+        end.next_attempt = number + 1
+        end.next_in_us = (starts_in_us(job) or 0) if number + 1 == last else 0
+    return end

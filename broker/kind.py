@@ -1,0 +1,53 @@
+"""What makes a daemon a broker instead of a worker, and the parts of the daemon that this needs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple, Protocol
+
+from ..keys.roster import RosterFile
+from .desk.desk import Desk
+from .desk.inputs import Asked
+from .desk.queue.stock import Stock
+from .fairness.turns import Turns
+from .requests.dispatch import Handler
+from .retention.followed import Followed
+from .store.queries import Lookup
+from .store.store import Store
+from .streams.watchers import Watchers
+
+
+class House(NamedTuple):
+    """The parts of a daemon that a fleet needs."""
+
+    desk: Desk
+    lookup: Lookup
+    store: Store
+    watchers: Watchers
+    followed: Followed
+    roster: RosterFile
+    turns: Turns
+    # The handlers of a worker, by verb.
+    verbs: Mapping[str, Handler]
+
+
+class Fleet(Protocol):
+    """What makes a daemon a broker: the stock of its workers, and what it does in another way than a worker."""
+
+    @property
+    def stock(self) -> Stock:
+        """What its workers have for jobs."""
+        ...
+
+    @property
+    def features(self) -> Sequence[str]:
+        """What it tells clients that it can do."""
+        ...
+
+    def check(self, asked: Asked) -> None:
+        """Raise Refused for a job that cannot be started here."""
+        ...
+
+    def verbs(self, house: House) -> Mapping[str, Handler]:
+        """Return the handlers that take the place of those of a worker."""
+        ...
