@@ -1,4 +1,4 @@
-"""What workers are told of jobs that have ended: that they may forget them, and which logs to remove."""
+"""What a broker tells workers about jobs that have ended: that they may forget them, and which logs to remove."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""All workers of a broker: who they are, their states, and what the desk is told of that."""
+"""All workers of a broker: who they are, and their states, which it reports to the desk."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """follow_facts: what happens to the jobs of a broker. First all of them that are not settled, then each that changes.
 
-What is reported is a state and not a step: after any gap the broker is told of all jobs again, and nothing is missing.
+What is reported is a state and not a step: after any gap all jobs are reported to the broker again, and nothing is missing.
 """
 
 from __future__ import annotations

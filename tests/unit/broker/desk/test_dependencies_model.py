@@ -1,7 +1,7 @@
 """Random graphs of jobs, random ends, and a worker that is killed at any moment: against a model that knows only the conditions.
 
 A job starts when its conditions hold and not before, and once; otherwise it is cancelled. Nothing is left over. What the run ends with
-starts once, when all that was accepted by then has ended, and is told of that.
+starts once, when all that was accepted by then has ended, and gets their outcome.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from jobwire.client.batch.job_options import Surroundings
 from jobwire.client.conversion.convert import Converted, Origin, convert_command, convert_text
 from jobwire.schemas.refusal import Refused
 
-HERE = Origin("job.sh", "job.sh", "/srv/work")
+HERE = Origin("job.sh", "job.sh", "/srv/lab")
 
 
 def read(file: str) -> str:
@@ -56,7 +56,7 @@ def job(converted: Converted) -> dict[str, Any]:
         ("--gres=gpu", {"gpus": 1}),
         ("-L abc@db:2,xyz", {"resources": {"abc": 2, "xyz": 1}}),
         ("-D /data", {"dir": "/data"}),
-        ("--chdir=sub", {"dir": "/srv/work/sub"}),
+        ("--chdir=sub", {"dir": "/srv/lab/sub"}),
         ("--dependency=singleton -J fit", {"only_one": "fit"}),
         ("--hold", {"hold": True}),
         ("--nice=50", {"priority": -50}),
@@ -67,7 +67,7 @@ def job(converted: Converted) -> dict[str, Any]:
         ("-b 4:30PM", {"at": "16:30"}),
         ("--begin=2030-01-20T12:34:00", {"at": "2030-01-20T12:34:00"}),
         ("--begin=teatime", {"at": "16:00"}),
-        ("--input=in.txt", {"stdin": "/srv/work/in.txt"}),
+        ("--input=in.txt", {"stdin": "/srv/lab/in.txt"}),
         ("--signal=B:USR1@120 -t 60", {"time_limit": "58m", "stop": {"signal": "USR1", "grace": "2m"}}),
         ("--export=NONE", {"env_all": None}),
         ("--export=ALL,A=1", {"env_all": True, "env": ["A=1"]}),
