@@ -24,13 +24,15 @@ _GPU_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}")
 class Wants(NamedTuple):
     """What a job takes while it runs: slots, amounts of other things sorted by name, and the name under which only one may run.
 
-    `level`: of a job that may start jobs, how many jobs started each other down to it; 0: it may start none.
+    `level`: of a job that may start jobs, how many jobs started each other down to it; 0: it may start none. `limit_seconds`: its time
+    limit, where that decides on which machine it runs; 0: it has none.
     """
 
     slots: int = 1
     others: tuple[tuple[str, int], ...] = ()
     only_one: str = ""
     level: int = 0
+    limit_seconds: int = 0
 
     def amount(self, name: str) -> int:
         """Return how much of something it takes."""

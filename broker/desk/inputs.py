@@ -16,6 +16,7 @@ from ..store.schedule_writes import Fired
 from ..store.staged_writes import Queued
 from ..store.writes import Added, Conflict, Origin
 from .job import BatchRun, RunKey, StopOrder
+from .queue.stock import End
 from .targets import Edge
 
 
@@ -151,12 +152,17 @@ class Await(NamedTuple):
 
 
 class SetMachine(NamedTuple):
-    """Change what one of several machines has for jobs (None: as it was), and whether some may be placed there. `name` is for people."""
+    """Change what one of several machines has for jobs (None: as it was), and whether some may be placed there. `name` is for people.
+
+    `end`: when it ends, if it does. `gone`: it does not come back.
+    """
 
     machine: bytes
     name: str
     capacity: Capacity | None
     ready: bool
+    end: End | None = None
+    gone: bool = False
 
 
 class Facts(NamedTuple):

@@ -6,7 +6,7 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ...schemas.capacity import Capacity, Settings
+from ...schemas.capacity import Capacity, Settings, Wants
 from ...schemas.conditions import base_of
 from ...schemas.generated import event_pb2
 from ...schemas.naming import JobKey
@@ -144,11 +144,15 @@ class State:
 
     def enqueue(self, job: Job) -> None:
         """Put a job into the queue; one that waits for a time is let in when that has come."""
-        self.queue.add(job.key, job.lined_up_with, job.priority, ready=job.is_ready, wants=job.wants)
+        self.queue.add(job.key, job.lined_up_with, job.priority, ready=job.is_ready, wants=self.wants(job))
         if job.starts_passed_us:
             self.deadlines.set(job, job.starts_passed_us)
         if job.starts_wall_us:
             self.clock_deadlines.set(job, job.starts_wall_us)
+
+    def wants(self, job: Job) -> Wants:
+        """Return what a job takes, with how long it may run where that decides on which machine it does."""
+        return self.queue.stock.timed(job.wants, job.spec.time_limit_ms)
 
     def let_in(self, job: Job) -> None:
         """Let a job start that waited for its time, unless it waits for something else too."""

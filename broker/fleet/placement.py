@@ -4,16 +4,23 @@ A job is chosen by the queue only if some worker that is ready has room for it, 
 another is idle. Of those that have room, it gets the one that has least of what the job does not ask for (a GPU is kept for who needs it),
 then the one that is least in use, then the first by name.
 
+A worker in an allocation of a cluster has an end: it gets no job that would not end before. One that has no time limit is expected to take
+as long as is assumed there.
+
 A machine is a worker together with its store: a worker that comes with another store has nothing to do with the jobs of the one before.
 """
 
 from __future__ import annotations
 
+import math
 from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from ...schemas.capacity import GPUS, MEMORY, SLOTS, Capacity, Wants, shortage
-from ..desk.queue.stock import Stock, Taken
+from ...schemas.text.durations import format_duration
+from ..desk.queue.stock import End, Stock, Taken
+from ..growth.room import Room
 
 _NOTHING = Capacity(0)
 
@@ -27,6 +34,17 @@ class _Machine:
     ready: bool
     # Whether it has said what it has.
     is_known: bool = False
+    end: End | None = None
+
+    def lasts(self, wants: Wants, now: float) -> bool:
+        """Return whether such a job ends before the machine does."""
+        return self.end is None or (wants.limit_seconds or self.end.assumed_seconds) <= self.end.at - now
+
+    def room(self, now: float) -> Room:
+        """Return what is free."""
+        stock = self.stock
+        free = {name: stock.free(name) for name in (SLOTS, *stock.capacity.totals())}
+        return Room(free) if self.end is None else Room(free, self.end.at - now, self.end.assumed_seconds)
 
 
 class FleetStock(Stock):
@@ -34,15 +52,33 @@ class FleetStock(Stock):
 
     places_jobs = True
 
-    def __init__(self) -> None:
+    def __init__(self, now: Callable[[], float] = lambda: 0.0) -> None:
+        """`now`: seconds, on the scale of the ends of machines."""
         super().__init__(_NOTHING)
+        self._now = now
         self._machines: dict[bytes, _Machine] = {}
         self._ready: list[_Machine] = []
 
     def change(self, capacity: Capacity) -> None:
         """Do nothing: what there is for jobs is that of the workers."""
 
-    def set_machine(self, machine: bytes, name: str, capacity: Capacity | None, *, ready: bool) -> None:
+    def timed(self, wants: Wants, limit_ms: int | None) -> Wants:
+        """Return what a job with this time limit takes: how long it may run decides where."""
+        return wants._replace(limit_seconds=math.ceil(limit_ms / 1000)) if limit_ms else wants
+
+    def rooms(self) -> Sequence[Room]:
+        """Return what is free on each machine that is ready."""
+        now = self._now()
+        return [one.room(now) for one in self._ready]
+
+    def drop_machine(self, machine: bytes) -> None:
+        """Forget a machine that does not come back, and on which nothing runs."""
+        known = self._machines.get(machine)
+        if known is not None and not known.stock.is_in_use:
+            del self._machines[machine]
+            self._add_up()
+
+    def set_machine(self, machine: bytes, name: str, capacity: Capacity | None, *, ready: bool, end: End | None = None) -> None:
         """Have another capacity on a machine (None: as it was), which may be a new one; jobs that run there are not affected."""
         known = self._machines.get(machine)
         if known is None:
@@ -50,7 +86,7 @@ class FleetStock(Stock):
         if capacity is not None:
             known.stock.change(capacity)
             known.is_known = True
-        known.name, known.ready = name, ready
+        known.name, known.ready, known.end = name, ready, end
         self._add_up()
 
     def _add_up(self) -> None:
@@ -82,19 +118,30 @@ class FleetStock(Stock):
 
     def fits(self, wants: Wants) -> bool:
         """Return whether one machine that is ready has room."""
-        return any(one.stock.fits(wants) for one in self._ready)
+        return any(one.stock.fits(wants) and one.lasts(wants, self._now()) for one in self._ready)
 
     def could_fit(self, wants: Wants) -> bool:
-        """Return whether one machine has so much at all."""
-        return any(not one.is_known or one.stock.could_fit(wants) for one in self._machines.values())
+        """Return whether one machine has so much at all, and for so long."""
+        return any((not one.is_known or one.stock.could_fit(wants)) and one.lasts(wants, self._now()) for one in self._machines.values())
 
     def never_fits(self, wants: Wants) -> str:
         """Return why such a job cannot run on any worker that was ever connected; empty if it can, or none was."""
         if not self._machines or self.could_fit(wants):
             return ""
+        if long_enough := self._why_too_long(wants):
+            return long_enough
         if len(self._machines) == 1:
             return shortage(wants, next(iter(self._machines.values())).stock.capacity)
         return f"no worker has so much: {shortage(wants, self._largest())}"
+
+    def _why_too_long(self, wants: Wants) -> str:
+        """Return that a job fits only where it takes too long; empty if it fits nowhere."""
+        able = [one for one in self._machines.values() if one.end is not None and (not one.is_known or one.stock.could_fit(wants))]
+        if not able:
+            return ""
+        left = max(one.end.at - self._now() for one in able if one.end is not None)
+        takes = f"it may run for {format_duration(wants.limit_seconds)}" if wants.limit_seconds else "it has no time limit"
+        return f"{takes}, and the worker that could run it the longest ends in {format_duration(max(0, left))}"
 
     def _largest(self) -> Capacity:
         return max((one.stock.capacity for one in self._machines.values()), key=lambda one: one.slots)
@@ -134,10 +181,15 @@ class FleetStock(Stock):
     def _choose(self, wants: Wants) -> bytes | None:
         """Return the machine on which such a job is placed; None if none has room."""
         asked = {name for name, _ in wants.others}
+        now = self._now()
 
         def cost(machine: bytes) -> tuple[int, float, str, bytes]:
             one = self._machines[machine]
             unasked = sum(1 for name, total in one.stock.capacity.totals().items() if name != MEMORY and total and name not in asked)
             return unasked, one.stock.used_slots / max(1, one.stock.capacity.slots), one.name, machine
 
-        return min((machine for machine, one in self._machines.items() if one.ready and one.stock.fits(wants)), key=cost, default=None)
+        return min(
+            (machine for machine, one in self._machines.items() if one.ready and one.stock.fits(wants) and one.lasts(wants, now)),
+            key=cost,
+            default=None,
+        )

@@ -121,7 +121,7 @@ def _check_with(check: Callable[[Asked], None], one: Asked, index: int) -> None:
 
 def demand_fit(key: JobKey, spec: JobSpec, desk: Desk, lookup: Lookup, index: int) -> None:
     """Check that a worker has what a new job takes. One that is known may wait for what was taken away meanwhile."""
-    why = desk.stock.never_fits(wants_of(spec))
+    why = desk.stock.never_fits(desk.stock.timed(wants_of(spec), spec.time_limit_ms))
     if why and lookup.job(key) is None:
         message = f"the job can never start here: {why}"
         raise Refused(Code.FAILED_PRECONDITION, message, "ask for less, or have the operator of the worker set more", index)
@@ -133,7 +133,7 @@ def _demand_finish(member: Member, batch: job_pb2.Batch, desk: Desk) -> int:
         return 0
     spec = read_finish(batch.on_finish)
     check_precedence(member, spec)
-    if why := desk.stock.never_fits(wants_of(spec)):
+    if why := desk.stock.never_fits(desk.stock.timed(wants_of(spec), spec.time_limit_ms)):
         message = f"the on_finish of the batch can never start here: {why}"
         raise Refused(Code.FAILED_PRECONDITION, message, "ask for less, or have the operator of the worker set more")
     return batch.on_finish.ByteSize()

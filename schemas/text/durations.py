@@ -1,4 +1,4 @@
-"""Read durations that people write."""
+"""Read durations that people write, and write them as they do."""
 
 from __future__ import annotations
 
@@ -31,6 +31,16 @@ def parse_duration(said: str | float) -> int:
     elif said >= 0:
         return _whole_ms(said, said * 1000)
     raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not a time", _how(said))
+
+
+def format_duration(seconds: float) -> str:
+    """Return a duration in the two largest units that it has: `3h59m`, `2d`, `45s`. What is smaller is left out."""
+    left, parts = int(seconds), list[str]()
+    for unit in ("d", "h", "m", "s"):
+        amount, left = divmod(left, _UNITS_MS[unit] // 1000)
+        if amount or parts or unit == "s":
+            parts.append(f"{amount}{unit}" if amount or not parts else "")
+    return "".join(parts[:2])
 
 
 def _how(said: str | float) -> str:

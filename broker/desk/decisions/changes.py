@@ -65,7 +65,10 @@ def set_capacity(turn: Turn, order: SetCapacity) -> None:
 
 def set_machine(turn: Turn, order: SetMachine) -> None:
     """Change what a machine has for jobs; those that run there are not affected."""
-    turn.state.queue.stock.set_machine(order.machine, order.name, order.capacity, ready=order.ready)
+    stock = turn.state.queue.stock
+    stock.set_machine(order.machine, order.name, order.capacity, ready=order.ready, end=order.end)
+    if order.gone:
+        stock.drop_machine(order.machine)
     turn.state.queue.stock_changed()
 
 

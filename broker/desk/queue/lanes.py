@@ -78,13 +78,17 @@ class Line:
     # By priority.
     classes: dict[int, Class] = field(default_factory=dict)
     listed: LineHead | None = None
+    # How many wait here, without stale entries.
+    waiting: int = 0
 
     def add(self, rank: Rank, key: JobKey) -> None:
         """Add a job."""
+        self.waiting += 1
         self.classes.setdefault(-rank[0], Class()).add((rank, key))
 
     def take(self, rank: Rank) -> JobKey:
         """Remove and return the first job, which has this rank."""
+        self.waiting -= 1
         _, key = self.classes[-rank[0]].take()
         return key
 

@@ -26,6 +26,7 @@ kept out of the heap of its owner until one of its jobs ends.
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Callable
 
 from ....schemas.capacity import PLAIN, Capacity, Wants
@@ -334,6 +335,27 @@ class Queue:
     def _holds_room(self, one: _Unfit) -> bool:
         return self._passed.get(one[0], 0) >= _PASSES * self.slots
 
+    def demand(self) -> Counter[Wants]:
+        """Return how many jobs wait, by what they take, that would start at once if there were room for all; costs as many steps as lines.
+
+        Left out are those that wait for their batch, for others of their name or level, or because their owner runs as many as it may.
+        """
+        found: Counter[Wants] = Counter()
+        for public, owner in self._owners.items():
+            most = self._most_of(public)
+            left = most - owner.running if most else len(self._places)
+            for lane in owner.lanes.values():
+                width = lane.width - lane.running if lane.width else len(self._places)
+                for line in lane.lines.values():
+                    count = 0 if owner.is_closed(line.wants) else min(line.waiting, width, left)
+                    if line.wants.only_one:
+                        count = min(count, 1)
+                    if count > 0:
+                        found[line.wants] += count
+                        width -= count
+                        left -= count
+        return found
+
     def why_waiting(self, key: JobKey) -> str:
         """Return why a waiting job does not run."""
         place = self._places[key]
@@ -411,6 +433,7 @@ class Queue:
         """Make the entry of a waiting job stale."""
         rank = place.rank or (0, 0)
         place.owner.leave(-rank[0])
+        place.lane.lines[place.wants].waiting -= 1
         self._waiting -= 1
         self._waiting_slots -= place.wants.slots
         self._lines.stale += 1

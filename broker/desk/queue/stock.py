@@ -19,6 +19,13 @@ class Taken(NamedTuple):
 NOTHING_OWN = Taken()
 
 
+class End(NamedTuple):
+    """When one of several machines ends, and how many seconds a job without a time limit is expected to take there."""
+
+    at: float
+    assumed_seconds: float
+
+
 class Stock:
     """What is there, and what of it is free. More can be in use than there is, after there was more."""
 
@@ -111,9 +118,24 @@ class Stock:
                 share = max(share, amount / max(1, self._totals.get(name, 0)))
         return share
 
-    def set_machine(self, machine: bytes, name: str, capacity: Capacity | None, *, ready: bool) -> None:
+    @property
+    def is_in_use(self) -> bool:
+        """Whether anything is in use."""
+        return bool(self.used_slots or self._handed_out or any(self._used.values()))
+
+    def timed(self, wants: Wants, limit_ms: int | None) -> Wants:
+        """Return what a job with this time limit takes; it is the same for all, where there is one machine, which has no end."""
+        del limit_ms
+        return wants
+
+    def drop_machine(self, machine: bytes) -> None:
+        """Forget one of several machines. Raises TypeError: there is one."""
+        del machine
+        raise TypeError("this stock is that of one machine")
+
+    def set_machine(self, machine: bytes, name: str, capacity: Capacity | None, *, ready: bool, end: End | None = None) -> None:
         """Have another capacity on one of several machines. Raises TypeError: there is one."""
-        del machine, name, capacity, ready
+        del machine, name, capacity, ready, end
         raise TypeError("this stock is that of one machine")
 
     def why_closed(self) -> str:

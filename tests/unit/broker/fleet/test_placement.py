@@ -6,8 +6,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobwire.broker.desk.queue.queue import Queue
-from jobwire.broker.desk.queue.stock import Taken
+from jobwire.broker.desk.queue.stock import End, Taken
 from jobwire.broker.fleet.placement import FleetStock
+from jobwire.broker.growth.room import Room
 from jobwire.schemas.capacity import PLAIN, Capacity, Wants
 from jobwire.schemas.naming import JobKey
 
@@ -68,6 +69,38 @@ def test_room_is_held_on_one_machine_and_the_other_is_used() -> None:
     fleet = stock(Capacity(4), Capacity(1))
     fleet.take(Wants(3))
     assert fleet.leaves(PLAIN, Wants(4))
+
+
+def test_no_job_is_placed_where_it_would_not_end_in_time() -> None:
+    now = 100.0
+    fleet = FleetStock(lambda: now)
+    fleet.set_machine(b"p", "pilot", Capacity(4), ready=True, end=End(1000.0, 300.0))
+    assert fleet.timed(PLAIN, None) is PLAIN
+    fits, outlasts = fleet.timed(PLAIN, 899_001), fleet.timed(PLAIN, 900_001)
+    assert fleet.fits(fits)
+    assert not fleet.fits(outlasts)
+    assert fleet.never_fits(outlasts) == "it may run for 15m1s, and the worker that could run it the longest ends in 15m"
+    assert fleet.take(fits).machine == b"p"
+    assert fleet.rooms() == [Room({"slots": 3, "memory": 0, "gpus": 0}, 900.0, 300.0)]
+    # One without a time limit is expected to take so long.
+    assert fleet.fits(PLAIN)
+    now = 701.0
+    assert not fleet.fits(PLAIN)
+    assert fleet.never_fits(PLAIN) == "it has no time limit, and the worker that could run it the longest ends in 4m59s"
+    # Where nothing ends, both run.
+    fleet.set_machine(b"w", "worker", Capacity(2), ready=True)
+    assert fleet.take(outlasts).machine == b"w"
+    assert fleet.take(PLAIN).machine == b"w"
+
+
+def test_a_machine_that_does_not_come_back_is_forgotten_when_nothing_runs_there() -> None:
+    fleet = stock(Capacity(2), Capacity(1))
+    taken = fleet.take(Wants(2))
+    fleet.drop_machine(taken.machine)
+    assert fleet.used_on(taken.machine) == 2
+    fleet.put_back(Wants(2), taken)
+    fleet.drop_machine(taken.machine)
+    assert fleet.never_fits(Wants(2))
 
 
 wants = st.builds(Wants, st.integers(1, 3), st.sampled_from([(), (("gpus", 1),), (("license", 2),)]), st.just(""))

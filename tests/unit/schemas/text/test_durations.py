@@ -1,7 +1,7 @@
 import pytest
 
 from jobwire.schemas.refusal import Refused
-from jobwire.schemas.text.durations import parse_age, parse_duration
+from jobwire.schemas.text.durations import format_duration, parse_age, parse_duration
 
 
 @pytest.mark.parametrize(
@@ -44,3 +44,8 @@ def test_an_age_needs_a_unit_because_30_would_mean_days() -> None:
 def test_a_time_that_nobody_can_wait_for_is_reported_as_too_long(said: str | float) -> None:
     with pytest.raises(Refused, match="is too long a time"):
         parse_duration(said)
+
+
+def test_a_duration_is_written_in_its_two_largest_units() -> None:
+    written = {0: "0s", 59.9: "59s", 61: "1m1s", 3605: "1h", 14_340: "3h59m", 90_061: "1d1h"}
+    assert {seconds: format_duration(seconds) for seconds in written} == written

@@ -250,6 +250,11 @@ class QueueAgainstModel(RuleBasedStateMachine):
             assert self.queue.why_waiting(key)
         for key, job in self.running.items():
             assert self.queue.lends(key) == job.lends
+        demand = self.queue.demand()
+        for wants, count in demand.items():
+            assert 0 < count <= sum(job.wants == wants and not job.held for job in self.waiting.values())
+        # Whoever has a claim is counted; of an owner, and of a batch, only as many as may run.
+        assert demand.total() >= len({job.key.owner for job in self.claims()})
 
 
 TestQueueAgainstModel = QueueAgainstModel.TestCase

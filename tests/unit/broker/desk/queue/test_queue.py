@@ -269,3 +269,27 @@ def test_what_cannot_fit_any_more_waits_and_holds_up_nobody() -> None:
     assert queue.why_waiting(key(0)) == "it takes 3 slots, and there are 2: it can start when there is more"
     queue.set_capacity(Capacity(3))
     assert queue.take() == [key(0)]
+
+
+def test_demand_is_what_could_start_now_if_there_were_room_for_all() -> None:
+    queue = Queue(1, lambda public: 5 if public[0] == 2 else 0)
+    narrow = BatchRun(b"b" * 16, "narrow", 2)
+    for number in range(4):
+        queue.add(key(number), narrow)
+    queue.add(key(10), None, wants=Wants(4))
+    queue.add(key(11), None, ready=False)
+    queue.add(key(12), None, wants=Wants(only_one="db"))
+    queue.add(key(13), None, wants=Wants(only_one="db"))
+    for number in range(9):
+        queue.add(key(number, owner=2), None)
+    # Two of the batch, none that is held, one of those of which one runs at once, five of the owner who may run five.
+    assert queue.demand() == {PLAIN: 2 + 5, Wants(4): 1, Wants(only_one="db"): 1}
+    assert queue.take() == [key(0)]
+    assert queue.demand() == {PLAIN: 1 + 5, Wants(4): 1, Wants(only_one="db"): 1}
+    for number in (1, 2, 3):
+        queue.withdraw(key(number))
+    queue.set_aside(key(10))
+    assert queue.demand() == {PLAIN: 5, Wants(only_one="db"): 1}
+    queue.let_in(key(10))
+    queue.set_priority(key(10), 3)
+    assert queue.demand()[Wants(4)] == 1

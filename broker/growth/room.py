@@ -1,0 +1,68 @@
+"""What a worker has free, or will have when its allocation starts, and how many jobs of one kind go there. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from ...schemas.capacity import GPUS, MEMORY, SLOTS, Capacity, Wants
+
+
+class Demand(NamedTuple):
+    """How many jobs wait that take the same, and could start at once if there were room."""
+
+    wants: Wants
+    jobs: int
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What an allocation of a queue gives to its worker: known from what was asked for, or from the last worker that joined from there.
+
+    `memory_bytes` None: not known yet. `seconds`: how long the worker can run jobs. `assumed_seconds`: how long a job without a time limit
+    is expected to take.
+    """
+
+    slots: int
+    memory_bytes: int | None
+    gpus: int
+    resources: Mapping[str, int]
+    seconds: float
+    assumed_seconds: float
+
+    def room(self) -> Room:
+        """Return an allocation in which nothing runs."""
+        amounts = {SLOTS: self.slots, GPUS: self.gpus, **self.resources}
+        if self.memory_bytes is not None:
+            amounts[MEMORY] = self.memory_bytes
+        return Room(amounts, self.seconds, self.assumed_seconds, knows_memory=self.memory_bytes is not None)
+
+    @property
+    def capacity(self) -> Capacity:
+        """The same, as it is said of a worker."""
+        gpus = tuple(map(str, range(self.gpus)))
+        return Capacity(self.slots, self.memory_bytes or 0, gpus, tuple(sorted(self.resources.items())))
+
+
+@dataclass(slots=True)
+class Room:
+    """What is free in one place, by name, and for how long. `left_seconds` None: it has no end."""
+
+    free: dict[str, int]
+    left_seconds: float | None = None
+    assumed_seconds: float = 0.0
+    # Where it is not known how much memory there is, any amount may be.
+    knows_memory: bool = True
+
+    def most(self, wants: Wants) -> int:
+        """Return how many jobs go there that take this."""
+        if self.left_seconds is not None and (wants.limit_seconds or self.assumed_seconds) > self.left_seconds:
+            return 0
+        asked = [(SLOTS, wants.slots), *(one for one in wants.others if self.knows_memory or one[0] != MEMORY)]
+        return min(max(0, self.free.get(name, 0)) // amount for name, amount in asked if amount)
+
+    def put(self, wants: Wants, count: int) -> None:
+        """Have less, by so many jobs."""
+        for name, amount in ((SLOTS, wants.slots), *wants.others):
+            self.free[name] = self.free.get(name, 0) - amount * count
