@@ -225,7 +225,7 @@ class Daemon:
             of_schedules=Schedules(self._timetable, self.store, self._lookup, self._engine, self._roster.member, self._shortage, wall_us),
         )
         if self._fleet is not None:
-            house = House(self.desk, self._lookup, self.store, self._watchers, self._followed, self._roster, turns, verbs)
+            house = House(self.desk, self._lookup, self.store, self._watchers, self._followed, self._roster, turns)
             verbs = {**verbs, **self._fleet.verbs(house)}
         relayed = RelayedVerbs(
             desk=self.desk,

@@ -27,8 +27,6 @@ class House(NamedTuple):
     followed: Followed
     roster: RosterFile
     turns: Turns
-    # The handlers of a worker, by verb.
-    verbs: Mapping[str, Handler]
 
 
 class Fleet(Protocol):

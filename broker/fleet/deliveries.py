@@ -12,6 +12,7 @@ from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Code, Reason, Refused
 from ..engine import Delayed
 from . import reports
+from .orders import Orders
 from .starts import Starts
 from .worker import Carried, Worker
 from .workers import Workers
@@ -25,9 +26,10 @@ _PASSES = frozenset({Code.RESOURCE_EXHAUSTED, Code.UNAVAILABLE})
 class Deliveries:
     """What is under way to workers. A delivery is repeated until it is answered: a worker accepts each attempt once."""
 
-    def __init__(self, workers: Workers, starts: Starts, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, workers: Workers, starts: Starts, orders: Orders, loop: asyncio.AbstractEventLoop) -> None:
         self._workers = workers
         self._starts = starts
+        self._orders = orders
         self._loop = loop
 
     def deliver(self, worker: Worker, carried: Iterable[Carried]) -> None:
@@ -48,6 +50,8 @@ class Deliveries:
         for digest, jobs in by_start.items():
             for at in range(0, len(jobs), _JOBS_A_DELIVERY):
                 self._send(worker, digest, raws[digest], jobs[at : at + _JOBS_A_DELIVERY])
+            for one, _ in jobs:
+                self._orders.delivered(worker, one)
 
     def _send(self, worker: Worker, digest: bytes, raw: bytes, jobs: list[tuple[Carried, request_pb2.Delivery]]) -> None:
         store = jobs[0][0].machine[-STORE_ID_BYTES:]

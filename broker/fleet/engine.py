@@ -22,14 +22,15 @@ from ...schemas.capacity import Capacity
 from ...schemas.clock import wall_us
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.naming import AttemptKey, short_id
-from ...schemas.refusal import Code, Refused
+from ...schemas.refusal import Refused
 from ..desk.inputs import SetMachine
-from ..engine import Delayed, Expected, Fact, Launch, LogPart, Paused, Run, Started, StreamName
+from ..engine import Delayed, Expected, Fact, Launch, LogPart, Run, Started, StreamName
 from ..sockets.peers import Peer
 from ..store import placements
 from . import reports
 from .deliveries import Deliveries
 from .ended import EndedJobs
+from .orders import Orders
 from .placement import FleetStock
 from .refusing import NoDepot, NothingAtOnce
 from .starts import Read, Starts
@@ -48,7 +49,8 @@ class FleetEngine(NothingAtOnce):
         self._read: Read = _no_store
         self.stock = FleetStock()
         self.workers = Workers(identity, now_us, self._greeted, self._lost)
-        self._deliveries = Deliveries(self.workers, Starts(self._ask), self._loop)
+        self._orders = Orders(self.workers, self._ask, self._loop)
+        self._deliveries = Deliveries(self.workers, Starts(self._ask), self._orders, self._loop)
         self._ended = EndedJobs(self.workers, lambda key: placements.machine_of(self._read, key), self._loop)
         self._tails = Tails()
         self._depot = NoDepot()
@@ -171,9 +173,7 @@ class FleetEngine(NothingAtOnce):
         self.workers.end_lost(worker, gone, f"worker {self.workers.name_of(worker.key)} does not know it any more")
         self.workers.become(worker, WorkerState.DRAINING if worker.drained else WorkerState.READY)
         self._deliveries.deliver(worker, [one for one in unknown if one.key in worker.carried])
-        for one in list(worker.carried.values()):
-            if one.ending:
-                self._pass_end(worker, one)
+        self._orders.pass_all(worker)
         self._ended.settle_at(worker)
         self._ended.discard_at(worker)
 
@@ -183,65 +183,36 @@ class FleetEngine(NothingAtOnce):
         """Send jobs to the workers that they were placed on."""
         by_machine: dict[bytes, list[Carried]] = {}
         for launch in launches:
-            by_machine.setdefault(launch.machine, []).append(Carried(launch.key, launch.machine))
-        for machine, carried in by_machine.items():
+            carried = Carried(launch.key, launch.machine, limited=launch.changed_limit_ms is not None)
+            by_machine.setdefault(launch.machine, []).append(carried)
+        for machine, placed in by_machine.items():
             worker = self.workers.get(machine)
-            worker.carried.update((one.key, one) for one in carried)
+            worker.carried.update((one.key, one) for one in placed)
             if worker.takes_jobs and worker.machine == machine:
-                self._deliveries.deliver(worker, carried)
+                self._deliveries.deliver(worker, placed)
             else:
                 # It is gone since they were placed; they are sent when it is back.
                 why = reports.unreachable(self.workers.name_of(worker.key), worker.since_us)
-                self._loop.call_soon(self.workers.hear, [Delayed(one.key, why) for one in carried])
+                self._loop.call_soon(self.workers.hear, [Delayed(one.key, why) for one in placed])
 
     def end(self, key: AttemptKey, number: int, grace_ms: int) -> None:
         """Pass on the request to stop a job; the worker does what that says."""
         del number, grace_ms
-        found = self.workers.carrier(key)
-        if found is None:
-            return
-        worker, one = found
-        one.ending = True
-        if not one.sent:
-            end = reports.withdrawn(key, self.workers.now_us())
-            self._loop.call_soon(self.workers.end, worker, [one], lambda _: end)
-        elif worker.takes_jobs:
-            self._pass_end(worker, one)
+        self._orders.end(key)
 
-    def _pass_end(self, worker: Worker, one: Carried) -> None:
-        self._pass(worker, one.key, placements.stop_of(self._read, one.key.job), partial(self._end_passed, worker, one))
-
-    def _end_passed(self, worker: Worker, one: Carried, refused: Refused | None) -> None:
-        if refused is not None and one.key in worker.carried:
-            why = f"worker {self.workers.name_of(worker.key)} does not stop it: {refused}"
-            _log.warning("job %s: %s", short_id(one.key.id), why)
-            self.workers.hear([Delayed(one.key, why, stuck=True)])
-
-    def _pass(self, worker: Worker, key: AttemptKey, proof: bytes, done: Callable[[Refused | None], None]) -> None:
-        name = request_pb2.AttemptName(owner=key.owner, id=key.id, attempt=key.attempt)
-        request = request_pb2.Request(relay=request_pb2.Relay(job=name, request=proof))
-        worker.link.ask(request, lambda answer: done(answer if isinstance(answer, Refused) else None))
+    def limit(self, key: AttemptKey, limit_ms: int) -> None:
+        """Pass on the request for another time limit."""
+        del limit_ms
+        self._orders.limit(key)
 
     def signal(self, key: AttemptKey, number: int, done: Callable[[Refused | None], None], proof: bytes) -> None:
         """Pass a signal on."""
         del number
-        self._pass_now(key, proof, done)
+        self._orders.signal(key, done, proof)
 
     def pause(self, key: AttemptKey, *, paused: bool, proof: bytes) -> None:
         """Pass on that a job is to be suspended, or to continue."""
-
-        def done(refused: Refused | None) -> None:
-            self.workers.hear([Paused(key, paused) if refused is None else Paused(key, not paused, refused.message)])
-
-        self._pass_now(key, proof, done)
-
-    def _pass_now(self, key: AttemptKey, proof: bytes, done: Callable[[Refused | None], None]) -> None:
-        found = self.workers.carrier(key)
-        if found is not None and found[0].takes_jobs:
-            self._pass(found[0], key, proof, done)
-            return
-        refused = self.workers.cannot_reach(found[0]) if found is not None else Refused(Code.NOT_FOUND, "the job has ended")
-        self._loop.call_soon(done, refused)
+        self._orders.pause(key, paused=paused, proof=proof)
 
     # --- what has ended, and what is found at the start
 
@@ -256,6 +227,7 @@ class FleetEngine(NothingAtOnce):
     async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:
         """Return that these are where they were placed; what became of them is reported when their workers are connected again."""
         facts: list[Fact] = []
+        limited = placements.limited(self._read)
         for one in expected:
             if not one.launched or not one.machine:
                 continue
@@ -263,7 +235,9 @@ class FleetEngine(NothingAtOnce):
             worker.store = worker.store or one.machine[len(worker.key) :]
             self.workers.become(worker, worker.state)
             # In the run before, it may have been sent.
-            worker.carried[one.key] = Carried(one.key, one.machine, sent=True, pid=one.pid, started_at_us=one.started_at_us)
+            carried = Carried(one.key, one.machine, sent=True, limited=one.key.job in limited)
+            carried.pid, carried.started_at_us = one.pid, one.started_at_us
+            worker.carried[one.key] = carried
             if one.pid:
                 facts.append(Started(one.key, one.pid, one.started_at_us))
             facts.append(Delayed(one.key, reports.unreachable(self.workers.name_of(worker.key), worker.since_us)))

@@ -69,6 +69,3 @@ class NothingAtOnce:
     def terminal(self, key: AttemptKey, feeder: Feeder) -> Terminal:
         """Refuse."""
         raise not_yet("a terminal")
-
-    def limit(self, key: AttemptKey, limit_ms: int) -> None:
-        """Do nothing: a request that would change it is refused before."""

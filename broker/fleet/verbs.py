@@ -70,7 +70,6 @@ class Broker:
             "change_worker": lambda call: change_worker(call, house, engine),
             "read_log": lambda call: logs.read_log(call, house, engine),
             "follow_log": lambda call: logs.follow_log(call, house, engine),
-            "change": _change(house.verbs["change"]),
             **{verb: _refuser(what) for verb, what in _NOT_YET.items()},
         }
 
@@ -137,15 +136,6 @@ def change_worker(call: Call, house: House, engine: FleetEngine) -> None:
         call.done(None)
 
     house.store.submit(Drained(member.key, request.drained), done)
-
-
-def _change(change: Handler) -> Handler:
-    def checked(call: Call) -> None:
-        if call.request.change.HasField("time_limit_ms"):
-            raise not_yet("to change the time limit of a job")
-        change(call)
-
-    return checked
 
 
 def _refuser(what: str) -> Callable[[Call], NoReturn]:

@@ -36,6 +36,8 @@ class Carried:
     accepted: bool = False
     # The requested end, as long as it is not reported.
     ending: bool = False
+    # It has another time limit than its spec says, which the worker learns beside it.
+    limited: bool = False
     pid: int = 0
     started_at_us: int = 0
 

@@ -13,7 +13,7 @@ from ...schemas.naming import AttemptKey, JobKey, format_id, short_id
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.spec import DEFAULT_GRACE_MS
 from ..desk.desk import Desk
-from ..desk.inputs import Signal, Stop, Suspend
+from ..desk.inputs import Alter, Signal, Stop, Suspend
 from ..desk.job import Job, StopOrder
 from ..requests.call import Call
 from ..requests.stop import order_of
@@ -65,15 +65,19 @@ def _carry_out(call: Call, name: AttemptKey, parts: Parts, done: Done) -> None:
     if signer != name.owner and not (member is not None and may(member, Right.STOP, name.owner)):
         message = f"the key {short_id(signer)} has signed it, and may not stop or signal jobs of others at this worker"
         raise Refused(Code.PERMISSION_DENIED, message, "add it to the roster of the worker as an operator")
+    by_whom = member.name if member is not None else short_id(signer)
     match request.WhichOneof("verb"):
         case "stop":
-            order = order_of(request.stop, job, member.name if member is not None else short_id(signer))
+            order = order_of(request.stop, job, by_whom)
             _stop(call, parts.desk, job, order, raw, only_queued=request.stop.only_queued)
         case _ if not done.is_new(job.key, raw, parts.desk.live.__contains__):
             # Sent again, as the answer was lost.
             call.done(None)
         case "signal":
             parts.desk.take(Signal(job.key, request.signal.signal, call.done))
+        case "change":
+            # Priority and holds are those of the broker's queue.
+            parts.desk.take(Alter([job.key], None, None, request.change.time_limit_ms, by_whom, raw, call.done))
         case verb:
             parts.desk.take(Suspend([job.key], verb == "pause", call.done))
 

@@ -115,9 +115,9 @@ def read_order(raw: bytes, relay: bytes, job: JobKey, batch: job_pb2.Batch) -> t
     signer = signature.check(envelope, relay, None)
     bounds.check(request)
     verb = request.WhichOneof("verb") or ""
-    if verb not in {"stop", "signal", "pause", "resume"}:
+    if verb not in {"stop", "signal", "pause", "resume"} and not (verb == "change" and request.change.HasField("time_limit_ms")):
         raise Refused(Code.PERMISSION_DENIED, f"a broker does not pass on a {verb or 'request without a verb'}")
-    asked: request_pb2.Stop | request_pb2.Signal = getattr(request, verb)
+    asked: request_pb2.Stop | request_pb2.Signal | request_pb2.Change = getattr(request, verb)
     keys = [asked.key] if isinstance(asked, request_pb2.Signal) else asked.keys
     named = any((key.owner or signer, key.id) == job for key in keys)
     if not named and not (asked.HasField("selection") and _selects(asked.selection, signer, job, batch)):

@@ -28,6 +28,18 @@ def stop_of(read: _Read, key: JobKey) -> bytes:
     return rows[0][0] if rows else b""
 
 
+def limit_of(read: _Read, key: JobKey) -> bytes:
+    """Return the request for the time limit that a job has instead of that of its spec, as it was received; empty if there is none."""
+    rows = read("SELECT envelope FROM jobs JOIN proofs ON proofs.row = limit_proof WHERE owner = ? AND id = ?", key)
+    return rows[0][0] if rows else b""
+
+
+def limited(read: _Read) -> frozenset[JobKey]:
+    """Return the jobs with such a time limit that have not ended."""
+    rows = read("SELECT owner, id FROM jobs WHERE limit_proof IS NOT NULL AND state < 4")
+    return frozenset(JobKey(*row) for row in rows)
+
+
 def machine_of(read: _Read, key: AttemptKey) -> bytes:
     """Return where an attempt at a job was placed, also if the job was forgotten; empty if that is not known."""
     rows = read(

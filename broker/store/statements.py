@@ -344,10 +344,11 @@ class Rows:
             priority, held_by, changed_limit_ms, proof = change.altered
             if proof not in proofs:
                 proofs[proof] = self._add_proof(proof)
-            ((before,),) = self._execute("SELECT change_proof FROM jobs WHERE row = ?", (change.row,))
-            replaced |= {before} - {None}
+            ((*before,),) = self._execute("SELECT change_proof, limit_proof FROM jobs WHERE row = ?", (change.row,))
+            replaced |= {*before} - {None}
             self._execute(
-                "UPDATE jobs SET priority = ?, held_by = ?, time_limit = ?, change_proof = ? WHERE row = ?",
+                "UPDATE jobs SET priority = ?1, held_by = ?2, time_limit = ?3, change_proof = ?4,"
+                " limit_proof = CASE WHEN time_limit IS ?3 THEN limit_proof ELSE ?4 END WHERE row = ?5",
                 (priority, held_by, changed_limit_ms, proofs[proof], change.row),
             )
         self._drop_unused(replaced)
@@ -398,8 +399,8 @@ class Rows:
         last_row = store_bytes = 0
         for key in write.keys:
             found = execute(
-                "SELECT row, store_bytes, attempt, pid, started_at, ended_at, log_bytes, proof, stop_proof, change_proof, batch, ok,"
-                " is_finish FROM jobs WHERE owner = ? AND id = ? AND state = 4",
+                "SELECT row, store_bytes, attempt, pid, started_at, ended_at, log_bytes, proof, stop_proof, change_proof,"
+                " limit_proof, batch, ok, is_finish FROM jobs WHERE owner = ? AND id = ? AND state = 4",
                 key,
             ).fetchone()
             if found is None:
@@ -459,6 +460,7 @@ class Rows:
             self._execute(
                 "DELETE FROM proofs WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE proof = ?1 AND shares_proof IS NOT NULL)"
                 " AND NOT EXISTS (SELECT 1 FROM jobs WHERE stop_proof = ?1) AND NOT EXISTS (SELECT 1 FROM jobs WHERE change_proof = ?1)"
+                " AND NOT EXISTS (SELECT 1 FROM jobs WHERE limit_proof = ?1)"
                 " AND NOT EXISTS (SELECT 1 FROM batches WHERE change_proof = ?1)"
                 " AND NOT EXISTS (SELECT 1 FROM batches WHERE finish_proof = ?1)"
                 " AND NOT EXISTS (SELECT 1 FROM staged_runs WHERE proof = ?1)",

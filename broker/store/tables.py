@@ -285,6 +285,12 @@ _STEPS = (
     -- The run of the jobs that wait for the group, if they were staged.
     ALTER TABLE job_groups ADD COLUMN slice_of BLOB NOT NULL DEFAULT x'';
     """,
+    # The request for the time limit of a job; a later change of something else has another one.
+    """
+    ALTER TABLE jobs ADD COLUMN limit_proof INTEGER;
+    UPDATE jobs SET limit_proof = change_proof WHERE time_limit IS NOT NULL;
+    CREATE INDEX jobs_by_limit_proof ON jobs (limit_proof) WHERE limit_proof IS NOT NULL;
+    """,
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

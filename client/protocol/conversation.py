@@ -17,6 +17,7 @@ Frames go out through `outgoing` and come in through `receive`. Knows no time: t
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Collection
 from typing import NamedTuple
 
@@ -34,6 +35,7 @@ from .keystrokes import Keystrokes
 __all__ = ["Chunk", "Conversation", "Exchange", "Greeted", "Happened", "Item", "greeting"]
 
 SOFTWARE = "jobwire-python"
+_RANDOM_BITS = 32
 
 
 class Greeted(NamedTuple):
@@ -71,7 +73,8 @@ class Conversation:
         self._outgoing: list[Frames] = []
         self._unanswered: dict[Exchange, None] = {}
         self._in_flight: dict[int, Exchange] = {}
-        self._last_number = 0
+        # Not the same for each client: what two of them sign for one job differs, so a broker that passes it on repeats nothing.
+        self._last_number = secrets.randbits(_RANDOM_BITS)
         # None: there is no `hello` under way. (A worker answers a frame that it could not read under the number 0.)
         self._hello_number: int | None = None
         self._connected = False

@@ -120,6 +120,22 @@ def test_a_job_is_stopped_and_signalled_through_the_broker(lab: tuple[Broker, di
         assert "stopped by admin" in outcome.sentence
 
 
+def test_a_running_job_gets_another_time_limit_and_the_same_signal_twice(lab: tuple[Broker, dict[str, Worker]]) -> None:
+    broker, _ = lab
+    with broker.client() as client, broker.client() as other:
+        job = client.submit(["sh", "-c", "trap 'echo got' USR1; echo ready; while :; do sleep 0.05; done"])
+        wait_until(lambda: stdout_of(job) if job.info().pid else b"", "it is ready")
+        job.send_signal(signal.SIGUSR1)
+        wait_until(lambda: stdout_of(job).count(b"got") == 1, "the first has arrived")
+        other.job(job.info().id).send_signal(signal.SIGUSR1)
+        wait_until(lambda: stdout_of(job).count(b"got") == 2, "the second has arrived")
+        job.set_time_limit(0.1)
+        job.wait()
+        outcome = job.info().outcome
+        assert outcome is not None
+        assert "time limit" in outcome.sentence
+
+
 def test_jobs_outlive_broker_and_worker_and_run_once(lab: tuple[Broker, dict[str, Worker]], tmp_path: Path) -> None:
     broker, workers = lab
     ledger, go = tmp_path / "ledger", tmp_path / "go"

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from broker_house import BrokerSide, Wire, WorkerSide, ended, signed, signed_start, started
 
-from jobwire.broker.desk.inputs import Stop
+from jobwire.broker.desk.inputs import Alter, Stop
 from jobwire.broker.desk.job import StopOrder
 from jobwire.keys.identity import Identity, generate
 from jobwire.schemas.generated import job_pb2, request_pb2
@@ -218,6 +218,42 @@ async def test_a_stop_is_what_its_client_has_signed(lab: Lab) -> None:
     await lab.broker.durable()
     await wire.worker.house.durable()
     assert ("end", lab.name(1), 2, 1234) in wire.worker.engine.effects
+
+
+def change(lab: Lab, number: int, *, priority: int | None = None, limit_ms: int | None = None) -> None:
+    key = job_pb2.JobKey(owner=lab.client.public, id=lab.name(number).id)
+    asked = request_pb2.Change(keys=[key], priority=priority, time_limit_ms=limit_ms)
+    proof = signed(lab.client, lab.broker.identity.public, request_pb2.Request(change=asked))
+    lab.broker.house.desk.take(Alter([lab.name(number).job], None, priority, limit_ms, "client", proof, lambda _: None))
+
+
+async def test_a_time_limit_that_was_set_while_a_job_waits_counts_from_its_beginning(lab: Lab) -> None:
+    await lab.submit(1)
+    change(lab, 1, limit_ms=60_000)
+    await lab.broker.durable()
+    # This is what its client has signed last, and not what the worker needs.
+    change(lab, 1, priority=7)
+    await lab.broker.durable()
+    wire = await joined(lab)
+    effects = [effect for effect in wire.worker.engine.effects if effect[0] in {"start", "limit"}]
+    assert [effect[:2] for effect in effects] == [("start", lab.name(1)), ("limit", lab.name(1))]
+    assert effects[1][2] == 60_000
+
+
+@pytest.mark.parametrize("restart", [False, True])
+async def test_a_time_limit_that_was_set_while_the_link_is_cut_counts_when_it_is_back(lab: Lab, restart: bool) -> None:  # noqa: FBT001 -- a parameter
+    wire = await joined(lab)
+    await lab.submit(1)
+    await wire.worker.happen(started(lab.name(1)))
+    await lab.broker.durable()
+    wire.cut()
+    change(lab, 1, limit_ms=5000)
+    await lab.broker.durable()
+    if restart:
+        await lab.broker.restart()
+    wire.up()
+    await lab.broker.durable()
+    assert ("limit", lab.name(1), 5000) in wire.worker.engine.effects
 
 
 async def test_a_stop_that_nobody_has_signed_is_not_carried_out_and_that_is_told(lab: Lab) -> None:

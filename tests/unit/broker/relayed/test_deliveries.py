@@ -152,8 +152,18 @@ async def order(worker: WorkerSide, raw: bytes, number: int = 1) -> request_pb2.
     return await worker.ask(BROKER.public, relay=request_pb2.Relay(job=said, request=raw))
 
 
-def about(verb: str, number: int = 1, signer: Identity = CLIENT, audience: bytes = BROKER.public) -> bytes:
+def about(
+    verb: str,
+    number: int = 1,
+    signer: Identity = CLIENT,
+    audience: bytes = BROKER.public,
+    limit_ms: int | None = None,
+    number_of_request: int = 1,
+) -> bytes:
     key = job_pb2.JobKey(owner=CLIENT.public, id=name(number).id)
+    if verb == "change":
+        change = request_pb2.Change(keys=[key], priority=1, time_limit_ms=limit_ms)
+        return signed(signer, audience, request_pb2.Request(id=number_of_request, change=change))
     if verb == "signal":
         return signed(signer, audience, request_pb2.Request(signal=request_pb2.Signal(key=key, signal=10)))
     return signed(signer, audience, request_pb2.Request(stop=request_pb2.Stop(keys=[key])))
@@ -176,8 +186,15 @@ async def running(worker: WorkerSide) -> WorkerSide:
         about("stop").replace(name(1).id, name(2).id),
         signed_start(CLIENT, BROKER.public, 1),
         b"",
+        about("change"),
+        about("change", signer=OTHER, limit_ms=1),
+        about("change", signer=BROKER, limit_ms=1),
+        about("change", 2, limit_ms=1),
     ],
-    ids=["other job", "other audience", "other signer", "the broker", "altered", "no stop", "nothing"],
+    ids=[
+        *("other job", "other audience", "other signer", "the broker", "altered", "no stop", "nothing"),
+        *("no time limit", "limit of other signer", "limit of the broker", "limit of other job"),
+    ],
 )
 async def test_a_stop_that_the_client_did_not_sign_does_nothing(running: WorkerSide, raw: bytes) -> None:
     answer = await order(running, raw)
@@ -199,3 +216,11 @@ async def test_the_rest_of_a_run_is_stopped_only_if_its_client_wants_that(worker
     await worker.happen(started(name(1)))
     assert (await order(worker, b"")).HasField("done")
     assert [effect[:2] for effect in worker.engine.effects] == [("end", name(1))]
+
+
+async def test_a_time_limit_is_what_the_client_has_signed_last_and_a_priority_is_not_for_the_worker(running: WorkerSide) -> None:
+    first = about("change", limit_ms=5000)
+    for raw in (first, about("change", limit_ms=9000), first, about("change", limit_ms=5000, number_of_request=2)):
+        assert (await order(running, raw)).HasField("done")
+    assert running.engine.effects == [("limit", name(1), limit) for limit in (5000, 9000, 5000)]
+    running.engine.effects.clear()
