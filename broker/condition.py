@@ -11,8 +11,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from ..keys.rights import Member, Right
-from ..schemas.capacity import SLOTS
 from ..schemas.generated import request_pb2
+from ..schemas.jobs.capacity import SLOTS
 from .desk.queue.queue import Queue
 from .desk.queue.stock import Stock
 from .store.free_space import Room

@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..schemas.brought_files import BroughtFile, FileKind
+from ..schemas.jobs.brought_files import BroughtFile, FileKind
 from ..schemas.naming import AttemptKey, JobKey
 from ..schemas.refusal import Refused
 

@@ -11,9 +11,6 @@ from collections.abc import Sized
 from functools import cache
 from typing import Any
 
-from .brought_files import LONGEST_PATH, MOST_FILES
-from .claims import MOST_RESOURCES
-from .conditions import MOST_CONDITIONS
 from .frames import (
     ENVELOPE_BYTES,
     LARGEST_MESSAGE,
@@ -24,11 +21,14 @@ from .frames import (
     MOST_KEYS,
     MOST_PARTS,
 )
+from .jobs.brought_files import LONGEST_PATH, MOST_FILES
+from .jobs.claims import MOST_RESOURCES
+from .jobs.conditions import MOST_CONDITIONS
+from .jobs.process_limits import NUMBERS
+from .jobs.retry import MOST_STATUSES
+from .jobs.spec import LARGEST_STDIN, LONGEST_ARGUMENT, LONGEST_LABEL, MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
 from .naming import LONGEST_NAME
-from .process_limits import NUMBERS
 from .refusal import Code, Refused
-from .retry import MOST_STATUSES
-from .spec import LARGEST_STDIN, LONGEST_ARGUMENT, LONGEST_LABEL, MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
 
 # Ids, keys, nonces, signatures, topics and pages have 8 to 64 bytes; their readers check the exact size.
 LONGEST_ID = 64

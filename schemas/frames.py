@@ -11,10 +11,10 @@ from typing import cast
 
 from google.protobuf.message import DecodeError
 
-from .brought_files import MOST_FILES
 from .generated import event_pb2, request_pb2
+from .jobs.brought_files import MOST_FILES
+from .jobs.spec import HIGHEST_PRIORITY, LARGEST_STDIN, LONGEST_LABEL, MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
 from .refusal import Code, Reason, Refused
-from .spec import HIGHEST_PRIORITY, LARGEST_STDIN, LONGEST_LABEL, MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
 
 PROTOCOL_VERSION = 1
 TOPIC_BYTES = 16

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import cast
 
 from .generated import event_pb2, job_pb2
-from .job import EventKind, OnFailure, Outcome, OutcomeKind, ResourceUse, State
+from .jobs.states import EventKind, OnFailure, Outcome, OutcomeKind, ResourceUse, State
 from .naming import JobKey
 
 

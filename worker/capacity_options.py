@@ -6,7 +6,7 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ..schemas.capacity import parse_gpus, parse_resource
+from ..schemas.jobs.capacity import parse_gpus, parse_resource
 from ..schemas.refusal import Code, Refused
 from ..schemas.text.sizes import parse_size
 

@@ -20,9 +20,9 @@ from ..keys.holder import DESCRIPTION, Whereabouts, locate
 from ..keys.ownership import demand_own
 from ..keys.user_folders import roster_path, worker_folder
 from ..schemas.endpoint import has_next_port, to_connect, to_listen
+from ..schemas.jobs.reserved_statuses import OWN_FAILURE
 from ..schemas.naming import short_id
 from ..schemas.refusal import Code, Refused
-from ..schemas.reserved_statuses import OWN_FAILURE
 from ..schemas.text.durations import parse_duration
 from ..schemas.text.printable import printable
 from ..schemas.text.sizes import format_size, parse_size

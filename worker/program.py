@@ -11,8 +11,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ..schemas.jobs.reserved_statuses import OWN_FAILURE
 from ..schemas.refusal import Code, Refused
-from ..schemas.reserved_statuses import OWN_FAILURE
 from ..schemas.text.printable import printable
 from . import reload, stalls
 from .daemon import serve

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..schemas.capacity import Capacity
+from ..schemas.jobs.capacity import Capacity
 from .wire.words import USUAL_FEED_WAIT_MS
 
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...keys.rights import Member, Right
+from ...schemas.jobs.spec import JobSpec
 from ...schemas.refusal import Code, Reason, Refused
-from ...schemas.spec import JobSpec
 
 
 def check_waiting(most: int, waiting: int, count: int, unknown: Callable[[], int]) -> None:

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Sequence
 from typing import NamedTuple
 
-from ...schemas.conditions import After, Condition, base_of
+from ...schemas.jobs.conditions import After, Condition, base_of
 
 
 class Waiter(NamedTuple):

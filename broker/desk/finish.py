@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from ...schemas import spec as specs
 from ...schemas.generated import job_pb2
+from ...schemas.jobs import spec as specs
+from ...schemas.jobs.spec import JobSpec
 from ...schemas.naming import format_id
-from ...schemas.spec import JobSpec
 from .ends import Ends
 from .job import BatchRun
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ...schemas.capacity import Capacity, Settings
+from ...schemas.jobs.capacity import Capacity, Settings
+from ...schemas.jobs.spec import JobSpec
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
-from ...schemas.spec import JobSpec
 from ..engine import Fact
 from ..store.schedule_writes import Fired
 from ..store.staged_writes import Queued

@@ -6,10 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ...schemas.capacity import PLAIN, Wants
-from ...schemas.job import OnFailure, Outcome, State
+from ...schemas.jobs.capacity import PLAIN, Wants
+from ...schemas.jobs.spec import JobSpec
+from ...schemas.jobs.states import OnFailure, Outcome, State
 from ...schemas.naming import AttemptKey, JobKey
-from ...schemas.spec import JobSpec
 from ..engine import Run
 from .ends import NO_ENDS, Ends
 from .life import ENDED, SHOWN, Happening, Phase, advance

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ...schemas.capacity import GPUS, MEMORY, Capacity, Wants, amount_text, shortage
+from ...schemas.jobs.capacity import GPUS, MEMORY, Capacity, Wants, amount_text, shortage
 from ...schemas.naming import AttemptKey, JobKey, short_id
 from .job import Job
 from .life import WITH_ENGINE

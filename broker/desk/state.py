@@ -6,9 +6,9 @@ from collections import Counter, defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from ...schemas.capacity import Capacity, Settings, Wants
-from ...schemas.conditions import base_of
 from ...schemas.generated import event_pb2
+from ...schemas.jobs.capacity import Capacity, Settings, Wants
+from ...schemas.jobs.conditions import base_of
 from ...schemas.naming import JobKey
 from ..store.writes import Added, AddJobs, ChangeJobs
 from . import retries

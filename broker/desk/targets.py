@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ...schemas.conditions import Condition, Fate
-from ...schemas.job import Outcome, OutcomeKind
+from ...schemas.jobs.conditions import Condition, Fate
+from ...schemas.jobs.states import Outcome, OutcomeKind
 from ...schemas.naming import JobKey, short_id, signal_name
 
 

@@ -18,9 +18,9 @@ from functools import partial
 from ...client.protocol.conversation import Exchange
 from ...keys.identity import Identity
 from ...keys.rights import Member
-from ...schemas.capacity import Capacity
 from ...schemas.clock import wall_us
 from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.jobs.capacity import Capacity
 from ...schemas.naming import AttemptKey, short_id
 from ...schemas.refusal import Refused
 from ..desk.inputs import SetMachine

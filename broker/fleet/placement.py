@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ...schemas.capacity import GPUS, MEMORY, SLOTS, Capacity, Wants, shortage
+from ...schemas.jobs.capacity import GPUS, MEMORY, SLOTS, Capacity, Wants, shortage
 from ...schemas.text.durations import format_duration
 from ..desk.queue.stock import End, Stock, Taken
 from ..growth.room import Room

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ...schemas.brought_files import BroughtFile
+from ...schemas.jobs.brought_files import BroughtFile
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Code, Refused
 from ..depot import Depot, Placement, Reading, Sender, Upload

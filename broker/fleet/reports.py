@@ -5,12 +5,12 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 
-from ...schemas.capacity import GPUS, MEMORY, SLOTS, Capacity
 from ...schemas.generated import request_pb2
-from ...schemas.job import Outcome, OutcomeKind, State
+from ...schemas.jobs.capacity import GPUS, MEMORY, SLOTS, Capacity
+from ...schemas.jobs.reserved_statuses import OWN_FAILURE
+from ...schemas.jobs.states import Outcome, OutcomeKind, State
 from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Refused
-from ...schemas.reserved_statuses import OWN_FAILURE
 from ...schemas.wire_codec import outcome_from_wire, state_from_wire
 from ..engine import Delayed, Ended, Fact, Started
 

@@ -6,8 +6,8 @@ import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ...schemas.capacity import Capacity
 from ...schemas.generated import request_pb2
+from ...schemas.jobs.capacity import Capacity
 from ...schemas.naming import AttemptKey
 from ..engine import Run
 from .link import Link

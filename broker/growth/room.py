@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ...schemas.capacity import GPUS, MEMORY, SLOTS, Capacity, Wants
+from ...schemas.jobs.capacity import GPUS, MEMORY, SLOTS, Capacity, Wants
 
 
 class Demand(NamedTuple):

@@ -9,9 +9,9 @@ from functools import partial
 
 from ...keys.digests import sha256
 from ...keys.rights import ROLES, Member, Right, demand
-from ...schemas.capacity import wants_of
 from ...schemas.frames import refusal_message
 from ...schemas.generated import request_pb2
+from ...schemas.jobs.capacity import wants_of
 from ...schemas.naming import AttemptKey, JobKey, format_id, short_id
 from ...schemas.refusal import Code, Reason, Refused
 from ..desk.desk import Desk

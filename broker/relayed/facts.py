@@ -11,7 +11,7 @@ from dataclasses import replace
 from ...keys.rights import Right, demand
 from ...schemas.frames import LARGEST_TAIL, MOST_TAIL_LINES
 from ...schemas.generated import request_pb2
-from ...schemas.job import State
+from ...schemas.jobs.states import State
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
 from ...schemas.wire_codec import outcome_to_wire, state_to_wire

@@ -9,9 +9,9 @@ from functools import partial
 from ...keys.digests import sha256
 from ...keys.rights import Right, demand, may
 from ...schemas.generated import request_pb2
+from ...schemas.jobs.spec import DEFAULT_GRACE_MS
 from ...schemas.naming import AttemptKey, JobKey, format_id, short_id
 from ...schemas.refusal import Code, Reason, Refused
-from ...schemas.spec import DEFAULT_GRACE_MS
 from ..desk.desk import Desk
 from ..desk.inputs import Alter, Signal, Stop, Suspend
 from ..desk.job import Job, StopOrder

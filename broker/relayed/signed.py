@@ -13,13 +13,13 @@ from dataclasses import dataclass, replace
 from ...keys import signature
 from ...keys.digests import sha256
 from ...schemas import bounds, large
-from ...schemas import spec as specs
 from ...schemas.frames import read_envelope
 from ...schemas.generated import job_pb2, request_pb2
-from ...schemas.job import OnFailure
+from ...schemas.jobs import spec as specs
+from ...schemas.jobs.spec import JobSpec
+from ...schemas.jobs.states import OnFailure
 from ...schemas.naming import ID_BYTES, AttemptKey, JobKey
 from ...schemas.refusal import Code, Refused
-from ...schemas.spec import JobSpec
 from ..desk.inputs import Asked
 from ..desk.job import FIRST_ATTEMPT
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ...keys.rights import Member
-from ...schemas.capacity import wants_of
 from ...schemas.generated import job_pb2
+from ...schemas.jobs.capacity import wants_of
 from ...schemas.naming import JobKey, format_id, short_id
 from ...schemas.refusal import Code, Reason, Refused
 from ..desk.desk import Desk

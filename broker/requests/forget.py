@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from functools import partial
 
 from ...schemas.generated import request_pb2
-from ...schemas.job import State
+from ...schemas.jobs.states import State
 from ...schemas.naming import JobKey, format_id
 from ...schemas.refusal import Code, Reason, Refused
 from ..desk.desk import Desk

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from ...schemas import spec as specs
 from ...schemas.generated import job_pb2, request_pb2
-from ...schemas.job import OnFailure
+from ...schemas.jobs import spec as specs
+from ...schemas.jobs.spec import JobSpec
+from ...schemas.jobs.states import OnFailure
 from ...schemas.naming import ID_BYTES, name_problem
 from ...schemas.refusal import Code, Refused
-from ...schemas.spec import JobSpec
 from ..desk.job import BatchRun
 
 # It is stored with the run until that is forgotten, and a second time as a job.

@@ -8,10 +8,10 @@ from itertools import islice
 from typing import cast
 
 from ...keys.rights import Member, Right, demand, may
-from ...schemas import spec as specs
 from ...schemas.frames import LARGEST_OTHER_MESSAGE
 from ...schemas.generated import request_pb2
-from ...schemas.job import State
+from ...schemas.jobs import spec as specs
+from ...schemas.jobs.states import State
 from ...schemas.naming import ID_BYTES, JobKey, format_id, name_problem
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.wire_codec import key_to_wire, outcome_to_wire, state_to_wire

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...keys.rights import Right, demand
-from ...schemas.capacity import Settings, capacity_problem
-from ...schemas.claims import resource_problem
 from ...schemas.generated import request_pb2
+from ...schemas.jobs.capacity import Settings, capacity_problem
+from ...schemas.jobs.claims import resource_problem
 from ...schemas.refusal import Code, Refused
 from ..condition import describe_stock
 from ..desk.desk import Desk

@@ -10,10 +10,10 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
 from ...keys.rights import Right, demand
-from ...schemas.conditions import MOST_CONDITIONS_OF_A_START, base_of
 from ...schemas.frames import MOST_PARTS
 from ...schemas.generated import event_pb2, request_pb2
-from ...schemas.job import OnFailure
+from ...schemas.jobs.conditions import MOST_CONDITIONS_OF_A_START, base_of
+from ...schemas.jobs.states import OnFailure
 from ...schemas.naming import ID_BYTES, JobKey
 from ...schemas.parts import HASH_BYTES, KeptJob, hash_of_job, join
 from ...schemas.refusal import Code, Reason, Refused

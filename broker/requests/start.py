@@ -8,15 +8,15 @@ from functools import partial
 
 from ...keys.rights import Member, Right, demand
 from ...schemas import bounds
-from ...schemas import spec as specs
-from ...schemas.capacity import wants_of
 from ...schemas.frames import LARGEST_MESSAGE
 from ...schemas.generated import event_pb2, job_pb2, request_pb2
-from ...schemas.job import Outcome, OutcomeKind
+from ...schemas.jobs import spec as specs
+from ...schemas.jobs.capacity import wants_of
+from ...schemas.jobs.spec import JobSpec
+from ...schemas.jobs.states import Outcome, OutcomeKind
 from ...schemas.large import read_job
 from ...schemas.naming import ID_BYTES, AttemptKey, JobKey, format_id
 from ...schemas.refusal import Code, Reason, Refused
-from ...schemas.spec import JobSpec
 from ..desk.admission import check_precedence
 from ..desk.desk import Desk
 from ..desk.events import id_taken

@@ -6,10 +6,10 @@ import uuid
 from collections.abc import Container
 from dataclasses import dataclass, field
 
-from ...schemas import spec as specs
 from ...schemas.generated import job_pb2
+from ...schemas.jobs import spec as specs
+from ...schemas.jobs.spec import JobSpec
 from ...schemas.naming import JobKey
-from ...schemas.spec import JobSpec
 from ..store.schedule_writes import ScheduleRow
 from .cron import Times, read_times
 from .due import Missed, Overlap

@@ -14,11 +14,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
 from ...keys.rights import Member, Right, demand
-from ...schemas.capacity import wants_of
 from ...schemas.clock import wall_us
+from ...schemas.jobs.capacity import wants_of
+from ...schemas.jobs.spec import DEFAULT_GRACE_MS
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Refused
-from ...schemas.spec import DEFAULT_GRACE_MS
 from ..alarm import Alarm
 from ..desk.admission import check_precedence
 from ..desk.desk import Desk

@@ -15,9 +15,9 @@ from itertools import islice
 
 from ...schemas import fault_points, parts
 from ...schemas.generated import job_pb2
+from ...schemas.jobs.spec import from_wire
 from ...schemas.parts import KeptJob
 from ...schemas.refusal import Code, Refused
-from ...schemas.spec import from_wire
 from ..desk.desk import Desk
 from ..desk.inputs import Accepted, Asked, Start
 from ..store import staged_rows

@@ -11,9 +11,9 @@ import sqlite3
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from ...schemas.conditions import After, Condition, Fate, base_of, described, holds
 from ...schemas.generated import job_pb2
-from ...schemas.job import State
+from ...schemas.jobs.conditions import After, Condition, Fate, base_of, described, holds
+from ...schemas.jobs.states import State
 from ...schemas.naming import JobKey, format_id
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.wire_codec import outcome_from_wire

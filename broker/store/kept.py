@@ -11,7 +11,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from ...schemas.job import State
+from ...schemas.jobs.states import State
 from ...schemas.naming import AttemptKey, JobKey
 from .store import Store
 

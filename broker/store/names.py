@@ -11,7 +11,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ...keys.rights import Member, Right, may, no_such_job
-from ...schemas.job import Pick, State
+from ...schemas.jobs.states import Pick, State
 from ...schemas.naming import JobKey, Typed, format_id, prefix_of
 from ...schemas.refusal import Code, Reason, Refused
 from ..desk.job import Job

@@ -11,12 +11,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from ...keys.rights import Member, Right, may, no_such_job
-from ...schemas.capacity import Settings, read_settings, wants_of
 from ...schemas.generated import event_pb2, job_pb2
-from ...schemas.job import OnFailure, Pick, State
+from ...schemas.jobs.capacity import Settings, read_settings, wants_of
+from ...schemas.jobs.spec import from_wire
+from ...schemas.jobs.states import OnFailure, Pick, State
 from ...schemas.naming import ID_BYTES, AttemptKey, JobKey, Typed, format_id
 from ...schemas.refusal import Code, Reason, Refused
-from ...schemas.spec import from_wire
 from ...schemas.wire_codec import outcome_from_wire
 from ..desk.job import FIRST_ATTEMPT, Attempt, BatchRun, Job, StopOrder
 from ..desk.life import Phase, Stored, phase_of

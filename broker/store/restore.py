@@ -12,8 +12,8 @@ from pathlib import Path
 
 from ...schemas.clock import wall_us
 from ...schemas.generated import event_pb2
-from ...schemas.job import EventKind
-from ...schemas.spec import to_wire
+from ...schemas.jobs.spec import to_wire
+from ...schemas.jobs.states import EventKind
 from ..desk.events import change_of, event_of, retried
 from ..desk.job import Job
 from ..desk.life import STORED, WAITING, Phase

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from typing import Any, NamedTuple
 
-from ...schemas.job import OnFailure
+from ...schemas.jobs.states import OnFailure
 from ...schemas.naming import ID_BYTES, format_id, prefix_of
 from ...schemas.refusal import Code, Reason, Refused
 from ..desk.ends import Ends

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from ...schemas.capacity import read_settings
+from ...schemas.jobs.capacity import read_settings
 from . import schedule_rows
 from .schedule_writes import AddSchedule, ScheduleRow
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ...schemas.job import JobTime, State
+from ...schemas.jobs.states import JobTime, State
 
 _MOST_EXAMINED = 1000
 # So many jobs are sorted at once.

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...schemas.job import OnFailure
+from ...schemas.jobs.states import OnFailure
 from ...schemas.naming import JobKey, format_id
 from ...schemas.parts import HASH_BYTES, hash_of_part
 from ...schemas.refusal import Code, Reason, Refused

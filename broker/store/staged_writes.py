@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ...schemas.conditions import After
+from ...schemas.jobs.conditions import After
 from ...schemas.refusal import Refused
 from ..desk.job import BatchRun, RunKey
 

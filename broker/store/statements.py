@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Container, Iterable, Mapping, Sequence
 
-from ...schemas.job import State
+from ...schemas.jobs.states import State
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
 from ..desk.job import BatchRun, RunKey

@@ -25,7 +25,7 @@ _STEPS = (
         UNIQUE (owner, id)
     );
     CREATE TABLE proofs (row INTEGER PRIMARY KEY, envelope BLOB NOT NULL);
-    -- Times are microseconds UTC, 0 for not yet. state: schemas/job.py. launched: it may have been started. outcome: protobuf.
+    -- Times are microseconds UTC, 0 for not yet. state: schemas/jobs/states.py. launched: it may have been started. outcome: protobuf.
     CREATE TABLE jobs (
         row INTEGER PRIMARY KEY, owner BLOB NOT NULL, id BLOB NOT NULL, digest BLOB NOT NULL, state INTEGER NOT NULL,
         name TEXT NOT NULL, batch INTEGER, proof INTEGER NOT NULL, spec BLOB NOT NULL,
@@ -175,7 +175,7 @@ _STEPS = (
     CREATE INDEX batches_by_queue ON batches (queued_at);
     CREATE INDEX batches_by_queue_of_owner ON batches (owner, queued_at);
     """,
-    # Which job waits for which, see edges.py. condition: schemas/conditions.py. failed: why a forgotten job of a group failed, or NULL.
+    # Which job waits for which, see edges.py. condition: conditions.py. failed: why a forgotten job of a group failed, or NULL.
     # on_failure, broken_by: of job.py.
     """
     CREATE TABLE edges (job INTEGER NOT NULL, target INTEGER NOT NULL, condition INTEGER NOT NULL, PRIMARY KEY (job, target)) WITHOUT ROWID;
@@ -204,7 +204,7 @@ _STEPS = (
     ALTER TABLE jobs ADD COLUMN never_retried INTEGER NOT NULL DEFAULT 0;
     """,
     # The ids of the GPUs that a job was last launched with, with commas. What an operator has set instead of what the worker was started
-    # with (schemas/capacity.py), and the request for it.
+    # with (schemas/jobs/capacity.py), and the request for it.
     """
     ALTER TABLE jobs ADD COLUMN gpus TEXT;
     CREATE TABLE capacity (name TEXT PRIMARY KEY, value TEXT NOT NULL, proof BLOB NOT NULL);

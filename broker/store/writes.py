@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ...schemas.brought_files import BroughtFile
-from ...schemas.conditions import After
+from ...schemas.jobs.brought_files import BroughtFile
+from ...schemas.jobs.conditions import After
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
 from ..desk.ends import NO_ENDS, Ends

@@ -16,9 +16,9 @@ from ...keys.identity import KEY_BYTES
 from ...keys.rights import Member, Right, may
 from ...schemas.frames import MOST_GRANTS, TOPIC_BYTES
 from ...schemas.generated import event_pb2
+from ...schemas.jobs.spec import LONGEST_LABEL, MOST_LABELS
 from ...schemas.naming import ID_BYTES, AttemptKey, JobKey
 from ...schemas.refusal import Code, Reason, Refused
-from ...schemas.spec import LONGEST_LABEL, MOST_LABELS
 
 # Events in one published message: a subscriber's pipe is limited in messages.
 _EVENTS_A_MESSAGE = 64

@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Callable
 
 from ...schemas.generated import job_pb2, request_pb2
-from ...schemas.job import State
+from ...schemas.jobs.states import State
 from ...schemas.refusal import Refused
 from ...schemas.wire_codec import outcome_to_wire
 from ..desk.job import Job

@@ -7,7 +7,7 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import ParamSpec, TypeVar
 
-from ...schemas.spec import JobSpec
+from ...schemas.jobs.spec import JobSpec
 from ..library.specs import JobOptions, Text, job_spec, make_id
 from ..library.streams.text_mode import TextMode
 from ..library.subprocess_words import unexpected

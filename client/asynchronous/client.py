@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
 
 from ...keys.identity import Identity
 from ...schemas.generated import job_pb2, request_pb2
-from ...schemas.job import JobTime, Pick, State
+from ...schemas.jobs.spec import JobSpec
+from ...schemas.jobs.states import JobTime, Pick, State
 from ...schemas.naming import JobKey, format_id
 from ...schemas.refusal import Refused
-from ...schemas.spec import JobSpec
 from ..files.fetched import Fetched
 from ..files.options import Files, Paths, wanted
 from ..library import actions, filters

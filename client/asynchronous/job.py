@@ -9,7 +9,7 @@ from datetime import datetime, timedelta
 from typing import Literal, overload
 
 from ...schemas.generated import request_pb2
-from ...schemas.job import return_code
+from ...schemas.jobs.states import return_code
 from ...schemas.naming import JobKey, short_id
 from ...schemas.refusal import Code, Refused
 from ...schemas.wire_codec import key_to_wire

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from ...schemas.generated import request_pb2
+from ...schemas.jobs.spec import JobSpec
 from ...schemas.naming import JobKey, new_id
-from ...schemas.spec import JobSpec
 from ..library.schedules import add_request, list_request, pause_request, query_request, remove_request, run_request
 from ..library.specs import Text, as_spec
 from ..library.values.schedule_info import ScheduleInfo, schedule_info

@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
 
 from ...schemas.generated import job_pb2, request_pb2
-from ...schemas.job import State
+from ...schemas.jobs.states import State
 from ...schemas.refusal import Code, Refused
 from ..library import filters
 from ..library.known_jobs import KnownJobs, Record

@@ -7,9 +7,9 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 
 from ...schemas.generated import request_pb2
+from ...schemas.jobs.spec import JobSpec
 from ...schemas.naming import JobKey, new_id
 from ...schemas.refusal import Refused
-from ...schemas.spec import JobSpec
 from ..library import actions
 from ..library.known_jobs import Record
 from ..library.specs import Duration

@@ -10,10 +10,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ...schemas.frames import LARGEST_MESSAGE
-from ...schemas.job import OnFailure
+from ...schemas.jobs.spec import JobSpec
+from ...schemas.jobs.states import OnFailure
 from ...schemas.naming import batch_job_id, name_problem
 from ...schemas.refusal import Code, Refused
-from ...schemas.spec import JobSpec
 from ...schemas.text.sizes import format_size
 from .batch_jobs import Making, make_jobs
 from .conditions import NO_ORDER, Order, linked, read_order

@@ -16,9 +16,9 @@ from typing import NamedTuple
 
 import msgspec
 
+from ...schemas.jobs.spec import JobSpec, check_command
 from ...schemas.naming import LONGEST_NAME
 from ...schemas.refusal import Refused
-from ...schemas.spec import JobSpec, check_command
 from ...schemas.text.msgspec_errors import Path
 from .batch_tables import JobTable
 from .conditions import Waiting, read_table

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from ...schemas.brought_files import BroughtFile, FileKind
+from ...schemas.jobs.brought_files import BroughtFile, FileKind
 from ...schemas.refusal import Code, Refused
 from .octets import to_bytes
 from .option_values import Misunderstood, understand

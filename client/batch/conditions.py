@@ -7,9 +7,9 @@ from dataclasses import replace
 from difflib import get_close_matches
 from typing import NamedTuple
 
-from ...schemas.conditions import MOST_CONDITIONS, After, Condition, base_of
+from ...schemas.jobs.conditions import MOST_CONDITIONS, After, Condition, base_of
+from ...schemas.jobs.spec import JobSpec
 from ...schemas.order import Cycle, find_layers
-from ...schemas.spec import JobSpec
 from ...schemas.text.msgspec_errors import Path
 from .batch_tables import AfterTable
 from .mistakes import Find, Mistakes

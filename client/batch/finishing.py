@@ -11,8 +11,8 @@ from typing import Any, Final
 
 import msgspec
 
+from ...schemas.jobs.spec import JobSpec
 from ...schemas.refusal import Code, Refused
-from ...schemas.spec import JobSpec
 from .batch_jobs import Making
 from .batch_tables import Defaults, Finish, JobTable
 from .expansion.placeholders import Unknown, about_unknown, compile_table, compile_value

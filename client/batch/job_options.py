@@ -13,9 +13,9 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from ...schemas.brought_files import program_of
+from ...schemas.jobs.brought_files import program_of
+from ...schemas.jobs.spec import JobSpec, check
 from ...schemas.refusal import Code, Refused
-from ...schemas.spec import JobSpec, check
 from ...schemas.text.durations import parse_duration
 from ...schemas.text.sizes import parse_size
 from .brought import NO_FILES, ReadFiles, files_of

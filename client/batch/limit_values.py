@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from ...schemas.process_limits import SIZES, ResourceLimit, check_nice, refuse_unknown
+from ...schemas.jobs.process_limits import SIZES, ResourceLimit, check_nice, refuse_unknown
 from ...schemas.refusal import Code, Refused
 from ...schemas.text.durations import parse_duration
 from ...schemas.text.sizes import parse_size

@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterable
 from functools import partial
 
-from ...schemas import retry
+from ...schemas.jobs import retry
+from ...schemas.jobs.retry import MOST_RETRIES, RetryRule
 from ...schemas.refusal import Code, Refused
-from ...schemas.retry import MOST_RETRIES, RetryRule
 from ...schemas.text.durations import parse_duration
 from .option_values import Misunderstood, understand
 

@@ -9,8 +9,8 @@ from typing import TypeVar
 
 import msgspec
 
+from ...schemas.jobs.spec import JobSpec
 from ...schemas.refusal import Code, Refused
-from ...schemas.spec import JobSpec
 from ...schemas.text.msgspec_errors import Path
 from .batch_tables import Defaults, JobTable, Retry, StdinText, Stop
 from .caller_variables import Variables, as_table, merge, note_of, of_this_process

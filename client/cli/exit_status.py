@@ -7,8 +7,8 @@ and 125 when the worker does not answer or jobwire itself failed.
 
 from __future__ import annotations
 
+from ...schemas.jobs.reserved_statuses import OWN_FAILURE, TIMED_OUT
 from ...schemas.refusal import Code, Refused
-from ...schemas.reserved_statuses import OWN_FAILURE, TIMED_OUT
 
 __all__ = ["DONE", "INTERRUPTED", "MISUSED", "OWN_FAILURE", "READER_GONE", "REFUSED", "TIMED_OUT", "BadInput", "Ending", "is_no_answer"]
 

@@ -14,8 +14,8 @@ import os
 import secrets
 from typing import TYPE_CHECKING, NamedTuple
 
-from ...schemas.brought_files import FileKind
 from ...schemas.generated import request_pb2
+from ...schemas.jobs.brought_files import FileKind
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Refused
 from ...schemas.trees import beneath

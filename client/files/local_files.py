@@ -7,7 +7,7 @@ import os
 from functools import lru_cache
 from typing import NamedTuple
 
-from ...schemas.brought_files import BroughtFile, FileKind, path_problem
+from ...schemas.jobs.brought_files import BroughtFile, FileKind, path_problem
 from ...schemas.refusal import Code, Refused
 from ...schemas.trees.reading import Source, Survey
 

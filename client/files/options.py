@@ -6,7 +6,7 @@ import os
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from ...schemas.brought_files import BroughtFile, FileKind, path_problem
+from ...schemas.jobs.brought_files import BroughtFile, FileKind, path_problem
 from ...schemas.refusal import Code, Refused
 from .local_files import Chosen, bring, choose, last_name, normal, target
 

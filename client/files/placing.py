@@ -9,10 +9,10 @@ import hashlib
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
-from ...schemas import brought_files
-from ...schemas.brought_files import MOST_FILES, BroughtFile
 from ...schemas.frames import TOKEN_BYTES
 from ...schemas.generated import request_pb2
+from ...schemas.jobs import brought_files
+from ...schemas.jobs.brought_files import MOST_FILES, BroughtFile
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Reason, Refused
 from ...schemas.wire_codec import key_to_wire

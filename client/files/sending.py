@@ -9,7 +9,7 @@ from contextlib import ExitStack
 from typing import TYPE_CHECKING
 
 from ...schemas.generated import request_pb2
-from ...schemas.spec import JobSpec
+from ...schemas.jobs.spec import JobSpec
 from ...schemas.trees.reading import Source, changed
 from ..sockets.onlooker import Transfer
 from .local_files import Chosen, LocalFile, shown, unreadable

@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, TypeVar
 
 from ...schemas.frames import MOST_KEYS
 from ...schemas.generated import job_pb2, request_pb2
-from ...schemas.job import OnFailure, OutcomeKind, State
+from ...schemas.jobs.spec import JobSpec
+from ...schemas.jobs.states import OnFailure, OutcomeKind, State
 from ...schemas.naming import JobKey, parse_id
 from ...schemas.refusal import Code, Reason, Refused
-from ...schemas.spec import JobSpec
 from ...schemas.text.sizes import parse_size
 from ...schemas.wire_codec import key_to_wire, on_failure_to_wire
 from .known_jobs import KnownJobs, Record

@@ -8,10 +8,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ...schemas.job import OnFailure
+from ...schemas.jobs.spec import JobSpec
+from ...schemas.jobs.states import OnFailure
 from ...schemas.naming import batch_job_id
 from ...schemas.refusal import Code, Refused
-from ...schemas.spec import JobSpec
 from .specs import Text, args_of, as_spec, make_id
 from .values.results import BatchInfo
 

@@ -18,10 +18,10 @@ from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
 from ...keys.identity import Identity, load, load_or_make
 from ...keys.user_folders import identity_path
 from ...schemas.generated import job_pb2, request_pb2
-from ...schemas.job import JobTime, Pick, State
+from ...schemas.jobs.spec import JobSpec
+from ...schemas.jobs.states import JobTime, Pick, State
 from ...schemas.naming import JobKey, format_id, new_id
 from ...schemas.refusal import Refused
-from ...schemas.spec import JobSpec
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS, Connection
 from . import actions, filters
 from .job import Job

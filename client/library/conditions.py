@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Literal, TypeAlias
 
-from ...schemas.conditions import After, Condition
+from ...schemas.jobs.conditions import After, Condition
 from ...schemas.naming import parse_id
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Mapping
 from typing import TYPE_CHECKING, Literal
 
 from ...schemas.generated import request_pb2
-from ...schemas.job import JobTime, State
+from ...schemas.jobs.states import JobTime, State
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.wire_codec import state_to_wire
 from .specs import Duration, milliseconds

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Literal, overload
 
 from ...schemas.generated import request_pb2
-from ...schemas.job import return_code
+from ...schemas.jobs.states import return_code
 from ...schemas.naming import JobKey, short_id
 from ...schemas.refusal import Code, Refused
 from ...schemas.wire_codec import key_to_wire

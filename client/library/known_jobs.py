@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Literal
 
 from ...schemas.generated import event_pb2, job_pb2, request_pb2
-from ...schemas.job import Outcome, State, exit_status, return_code
+from ...schemas.jobs.states import Outcome, State, exit_status, return_code
 from ...schemas.naming import JobKey, format_id, short_id
 from ...schemas.refusal import Code, Refused
 from ...schemas.wire_codec import outcome_from_wire, state_from_wire

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 from typing import cast
 
 from ...schemas.generated import request_pb2
+from ...schemas.jobs.spec import JobSpec
 from ...schemas.naming import JobKey, new_id
 from ...schemas.refusal import Code, Refused
-from ...schemas.spec import JobSpec
 from ...schemas.wire_codec import key_to_wire
 from . import actions
 from .session import Session

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from ...schemas.frames import MOST_JOBS_PER_FILTER
 from ...schemas.generated import event_pb2, job_pb2, request_pb2
-from ...schemas.job import State
+from ...schemas.jobs.states import State
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Refused
 from ...schemas.wire_codec import key_to_wire

@@ -11,13 +11,13 @@ from datetime import datetime, timedelta
 from types import NoneType
 from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
 
-from ...schemas.brought_files import BroughtFile, program_of
-from ...schemas.conditions import After
 from ...schemas.generated import job_pb2
+from ...schemas.jobs.brought_files import BroughtFile, program_of
+from ...schemas.jobs.conditions import After
+from ...schemas.jobs.retry import RetryRule
+from ...schemas.jobs.spec import JobSpec, to_wire
 from ...schemas.naming import ID_BYTES, new_id, parse_id
 from ...schemas.refusal import Code, Refused
-from ...schemas.retry import RetryRule
-from ...schemas.spec import JobSpec, to_wire
 from ...schemas.text.durations import parse_duration
 from ...schemas.text.sizes import parse_size
 from ..batch.limit_values import Limit, parse_umask, read_limits

@@ -10,11 +10,11 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 
-from ...schemas.conditions import base_of
 from ...schemas.generated import request_pb2
+from ...schemas.jobs.conditions import base_of
+from ...schemas.jobs.spec import JobSpec
 from ...schemas.parts import hash_of_job, hash_of_part
 from ...schemas.refusal import Code, Reason, Refused
-from ...schemas.spec import JobSpec
 from ..protocol.exchange import Item
 from .actions import encode_batch, size_of
 from .specs import encode

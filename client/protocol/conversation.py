@@ -25,8 +25,8 @@ from ...keys.identity import Identity
 from ...keys.signature import sign
 from ...schemas.frames import PROTOCOL_VERSION, SIGNED_VERBS, read_reply, refusal_from
 from ...schemas.generated import request_pb2
+from ...schemas.jobs.terminal import TerminalSize
 from ...schemas.refusal import Code, Reason, Refused
-from ...schemas.terminal import TerminalSize
 from .advice import advised
 from .exchange import Chunk, Exchange, Item
 from .features import ALL_CHECKED, check_features

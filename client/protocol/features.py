@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.jobs.spec import in_home
 from ...schemas.refusal import Code, Reason, Refused
-from ...schemas.spec import in_home
 
 # Requests to a worker with all of these need no check.
 ALL_CHECKED = frozenset(

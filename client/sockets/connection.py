@@ -26,8 +26,8 @@ import zmq
 from ...keys.identity import Identity
 from ...keys.sockets import Context, new_context
 from ...schemas.generated import request_pb2
+from ...schemas.jobs.terminal import TerminalSize
 from ...schemas.refusal import Code, Refused
-from ...schemas.terminal import TerminalSize
 from ..protocol.conversation import Exchange, Item, greeting
 from ..protocol.subscription import Subscription
 from .onlooker import Onlooker, Purposeful, Wait, no_purpose

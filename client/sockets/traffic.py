@@ -18,8 +18,8 @@ import zmq
 from ...keys.identity import Identity
 from ...keys.sockets import Context, Socket, readable
 from ...schemas.generated import request_pb2
+from ...schemas.jobs.terminal import TerminalSize
 from ...schemas.refusal import Refused
-from ...schemas.terminal import TerminalSize
 from ..protocol.conversation import Conversation, Exchange, Greeted, Happened, Item
 from ..protocol.subscription import Subscription
 from .event_socket import EventSocket, locate

@@ -10,7 +10,7 @@ from __future__ import annotations
 import enum
 from typing import NamedTuple
 
-from ..brought_files import LONGEST_PATH, path_problem
+from ..jobs.brought_files import LONGEST_PATH, path_problem
 from ..refusal import Code, Refused
 
 BLOCK_BYTES = 512

@@ -31,9 +31,9 @@ if TYPE_CHECKING:
     from .client.library.values.run_info import FailedJob, RunInfo
     from .client.library.values.schedule_info import Firing, ScheduleInfo
     from .client.library.values.status import WorkerStatus
-    from .schemas.job import EventKind, JobTime, Outcome, OutcomeKind, Pick, State
+    from .schemas.jobs.states import EventKind, JobTime, Outcome, OutcomeKind, Pick, State
     from .schemas.refusal import Code, Refused
-    from .schemas.spec import JobSpec
+    from .schemas.jobs.spec import JobSpec
 
 __version__ = "0.1.0"
 __all__ = [
@@ -114,9 +114,9 @@ _HOMES = {
     "client.library.specs": ("job_spec",),
     "client.library.streams.timed_lines": ("LogLine",),
     "client.library.values.status": ("WorkerStatus",),
-    "schemas.job": ("EventKind", "JobTime", "Outcome", "OutcomeKind", "Pick", "State"),
+    "schemas.jobs.states": ("EventKind", "JobTime", "Outcome", "OutcomeKind", "Pick", "State"),
     "schemas.refusal": ("Code", "Refused"),
-    "schemas.spec": ("JobSpec",),
+    "schemas.jobs.spec": ("JobSpec",),
 }
 
 

@@ -22,9 +22,10 @@ from jobwire.client.batch.job_options import Surroundings
 from jobwire.client.conversion.convert import FORMS, Origin, convert_command, convert_text
 from jobwire.keys import identity, roster_text, signature
 from jobwire.keys.rights import ROLES, Member
-from jobwire.schemas import bounds, large, spec
+from jobwire.schemas import bounds, large
 from jobwire.schemas.frames import read_news, read_reply, refusal_from
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
+from jobwire.schemas.jobs import spec
 from jobwire.schemas.naming import parse_typed
 from jobwire.schemas.refusal import Refused
 

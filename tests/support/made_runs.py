@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from jobwire.client.library.values.results import BatchInfo, JobAttempt, JobInfo
 from jobwire.client.library.values.run_info import FailedJob, RunInfo
-from jobwire.schemas.conditions import After
-from jobwire.schemas.job import Outcome, OutcomeKind, ResourceUse, State
+from jobwire.schemas.jobs.conditions import After
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind, ResourceUse, State
 from jobwire.schemas.naming import JobKey
-from jobwire.schemas.spec import JobSpec
 
 OWNER = b"o" * 32
 BATCH = BatchInfo(b"r" * 16, "nightly", 0)

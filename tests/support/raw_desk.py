@@ -17,8 +17,8 @@ from daemons import wait_until
 from processes import is_alive
 
 from jobwire.broker.engine import Launch
+from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey
-from jobwire.schemas.spec import JobSpec
 from jobwire.worker.state import folders, found_folders, job_files, layout
 
 OWNER = bytes(range(32))

@@ -22,13 +22,13 @@ from jobwire.client.library.values.results import Event, EventCursor, JobInfo
 from jobwire.client.protocol.subscription import TABLE, Phase
 from jobwire.keys import identity as identities
 from jobwire.keys import signature
-from jobwire.schemas import spec as specs
 from jobwire.schemas.frames import limits
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
-from jobwire.schemas.job import EventKind, Outcome, OutcomeKind, State
+from jobwire.schemas.jobs import spec as specs
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.jobs.states import EventKind, Outcome, OutcomeKind, State
 from jobwire.schemas.naming import JobKey, batch_job_id, name_problem
 from jobwire.schemas.refusal import Code, Reason
-from jobwire.schemas.spec import JobSpec
 from jobwire.worker.state.job_files import JobFile, OutcomeFile
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...broker.depot import Placement, Sender
 from ...broker.engine import Fact, Launch
-from ...schemas.brought_files import BroughtFile
+from ...schemas.jobs.brought_files import BroughtFile
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
 from ..state import job_folders, layout

@@ -17,10 +17,11 @@ from collections.abc import Callable, Iterable, Iterator
 from google.protobuf.message import DecodeError
 
 from ...broker.depot import Placement
-from ...schemas import brought_files, fault_points
-from ...schemas.brought_files import BroughtFile, FileKind
+from ...schemas import fault_points
 from ...schemas.frames import MOST_MISSING
 from ...schemas.generated import job_pb2
+from ...schemas.jobs import brought_files
+from ...schemas.jobs.brought_files import BroughtFile, FileKind
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.trees import beneath, merging

@@ -6,8 +6,8 @@ from collections.abc import Callable
 from typing import TypeVar
 
 from ...broker.depot import Sender
-from ...schemas.brought_files import BroughtFile
 from ...schemas.frames import LARGEST_FEED_WINDOW
+from ...schemas.jobs.brought_files import BroughtFile
 from ...schemas.refusal import Refused
 from ..state.blobs import Blobs, Receiving
 from .threads import Threads

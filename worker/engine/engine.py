@@ -13,7 +13,7 @@ from pathlib import Path
 
 from ...broker.engine import Expected, Fact, Feeder, Inlet, Launch, LogPart, LogReader, Run, Started, StreamName, Terminal
 from ...schemas import fault_points
-from ...schemas.capacity import Capacity
+from ...schemas.jobs.capacity import Capacity
 from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Code, Refused
 from ..depot.depot import LocalDepot

@@ -13,8 +13,8 @@ from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from ...broker.engine import Ended, Expected, Run, StreamName
+from ...schemas.jobs.spec import DEFAULT_GRACE_MS
 from ...schemas.refusal import Code, Refused
-from ...schemas.spec import DEFAULT_GRACE_MS
 from ..state import folders, found_folders, job_files
 from ..supervisor.containment.processes import is_there
 from .facts import lost, read_ended, why_lost

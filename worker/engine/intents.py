@@ -9,8 +9,8 @@ import asyncio
 from collections.abc import Callable, Sequence
 
 from ...broker.engine import Delayed, Fact, Launch
+from ...schemas.jobs.spec import DEFAULT_GRACE_MS
 from ...schemas.naming import AttemptKey
-from ...schemas.spec import DEFAULT_GRACE_MS
 from ..state import folders, job_files, small_files
 from .facts import cancelled, could_not_start, start_delayed
 

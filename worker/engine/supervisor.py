@@ -11,8 +11,8 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ...schemas.jobs.spec import JobSpec
 from ...schemas.refusal import Code, Refused
-from ...schemas.spec import JobSpec
 from ..keeper import process
 from ..wire.c_socket import socket
 from ..wire.supervisor_socket import connect

@@ -14,8 +14,8 @@ import termios
 from collections.abc import Callable, Sequence
 
 from ...broker.engine import Feeder
+from ...schemas.jobs.terminal import TerminalSize
 from ...schemas.naming import AttemptKey
-from ...schemas.terminal import TerminalSize
 from ..state import folders
 from ..wire.words import DO, FACT, ToSupervisor, ToWorker
 from .supervisor_line import DESCRIPTOR, Message

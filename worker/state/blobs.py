@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...schemas import fault_points
-from ...schemas.brought_files import BroughtFile
+from ...schemas.jobs.brought_files import BroughtFile
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.text.sizes import format_limit
 from ...schemas.trees.writing import finish_at, is_disk_full, write_at

@@ -20,7 +20,7 @@ from .small_files import read_file, read_object, to_json, write_file
 
 if TYPE_CHECKING:
     from ...broker.engine import Launch
-    from ...schemas.spec import JobSpec
+    from ...schemas.jobs.spec import JobSpec
 
 VERSION = 1
 # Of an Ed25519 public key.

@@ -12,7 +12,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 
 from ...schemas import fault_points
-from ...schemas.brought_files import BroughtFile, FileKind
+from ...schemas.jobs.brought_files import BroughtFile, FileKind
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.trees import beneath

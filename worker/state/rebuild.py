@@ -32,17 +32,17 @@ from ...broker.schedules.schedule import Schedule
 from ...broker.store import restore, soundness
 from ...broker.store.schedule_writes import ScheduleRow
 from ...keys.private_files import sync_folder
-from ...schemas import spec as specs
-from ...schemas.brought_files import BroughtFile, FileKind
 from ...schemas.clock import wall_us
-from ...schemas.conditions import After, Condition
-from ...schemas.job import Outcome, OutcomeKind
+from ...schemas.jobs import spec as specs
+from ...schemas.jobs.brought_files import BroughtFile, FileKind
+from ...schemas.jobs.conditions import After, Condition
+from ...schemas.jobs.process_limits import ResourceLimit
+from ...schemas.jobs.retry import RetryRule
+from ...schemas.jobs.spec import JobSpec
+from ...schemas.jobs.states import Outcome, OutcomeKind
+from ...schemas.jobs.terminal import TerminalSize
 from ...schemas.naming import AttemptKey, FolderName, JobKey, format_time, parse_folder
-from ...schemas.process_limits import ResourceLimit
 from ...schemas.refusal import Code, Refused
-from ...schemas.retry import RetryRule
-from ...schemas.spec import JobSpec
-from ...schemas.terminal import TerminalSize
 from ..engine.facts import outcome_of
 from ..wire.words import Kind
 from . import folders, job_files, layout, small_files

@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import replace
 from functools import partial
 
-from ....schemas.capacity import Settings
 from ....schemas.generated import event_pb2
-from ....schemas.job import EventKind
+from ....schemas.jobs.capacity import Settings
+from ....schemas.jobs.states import EventKind
 from ....schemas.naming import JobKey, format_id
 from ....schemas.refusal import Code, Reason, Refused
 from ...store.writes import CapacityChange, Width

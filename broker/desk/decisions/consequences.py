@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....schemas.job import EventKind, OnFailure, Outcome, OutcomeKind
-from ....schemas.spec import DEFAULT_GRACE_MS
+from ....schemas.jobs.spec import DEFAULT_GRACE_MS
+from ....schemas.jobs.states import EventKind, OnFailure, Outcome, OutcomeKind
 from ..dependencies import Cancelled, Released
 from ..effects import Continue
 from ..events import event_of

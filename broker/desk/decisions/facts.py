@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ....schemas.generated import event_pb2
-from ....schemas.job import EventKind, Outcome, OutcomeKind
+from ....schemas.jobs.states import EventKind, Outcome, OutcomeKind
 from ...engine import Ended, Started
 from ..events import event_of, explained
 from ..job import Job

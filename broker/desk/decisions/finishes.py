@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....schemas import spec as specs
-from ....schemas.capacity import wants_of
 from ....schemas.generated import event_pb2
-from ....schemas.job import EventKind
+from ....schemas.jobs import spec as specs
+from ....schemas.jobs.capacity import wants_of
+from ....schemas.jobs.states import EventKind
 from ....schemas.naming import AttemptKey, finish_job_id
 from ...store.writes import EventRow, NewFinish, NewRow
 from ..ends import end_of_one

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from ....schemas.job import OnFailure
+from ....schemas.jobs.states import OnFailure
 from ....schemas.naming import JobKey
 from ...engine import Fact
 from ..effects import End, LimitTime

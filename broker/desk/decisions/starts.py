@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
 
-from ....schemas.capacity import PLAIN, wants_of
 from ....schemas.generated import event_pb2
-from ....schemas.job import EventKind, OnFailure
+from ....schemas.jobs.capacity import PLAIN, wants_of
+from ....schemas.jobs.states import EventKind, OnFailure
 from ....schemas.naming import AttemptKey
 from ....schemas.refusal import Refused
 from ...store.writes import Added, AddJobs, Conflict, EventRow, NewRow

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....schemas.job import EventKind
+from ....schemas.jobs.states import EventKind
 from ..effects import Reply
 from ..events import event_of
 from ..inputs import Stop

@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ....schemas.capacity import Wants
+from ....schemas.jobs.capacity import Wants
 from ....schemas.naming import JobKey
 from .stock import NOTHING_OWN, Taken
 

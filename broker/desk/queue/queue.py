@@ -29,7 +29,7 @@ import heapq
 from collections import Counter
 from collections.abc import Callable
 
-from ....schemas.capacity import PLAIN, Capacity, Wants
+from ....schemas.jobs.capacity import PLAIN, Capacity, Wants
 from ....schemas.naming import JobKey
 from ..job import BatchRun, RunKey
 from .lanes import MOST_STALE, Lane, Line, LineHead, Lines, Owner, Place, drop_line, kinds_of

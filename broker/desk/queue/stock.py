@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-from ....schemas.capacity import GPUS, MEMORY, SLOTS, Capacity, Wants, amount_text, shortage
+from ....schemas.jobs.capacity import GPUS, MEMORY, SLOTS, Capacity, Wants, amount_text, shortage
 from ....schemas.text.sizes import format_size
 
 

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ....schemas.conditions import After, to_wire
 from ....schemas.generated import job_pb2
+from ....schemas.jobs.conditions import After, to_wire
 from ....schemas.naming import JobKey
 from ....schemas.wire_codec import state_to_wire
 from ...desk.desk import Desk

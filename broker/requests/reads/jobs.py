@@ -10,10 +10,10 @@ from ....keys.identity import KEY_BYTES
 from ....keys.rights import Member, Right, demand, may, no_such_job
 from ....schemas.frames import LARGEST_RANGE
 from ....schemas.generated import job_pb2, request_pb2
-from ....schemas.job import JobTime, Pick, State
+from ....schemas.jobs.spec import to_wire
+from ....schemas.jobs.states import JobTime, Pick, State
 from ....schemas.naming import SHORT_ID_DIGITS, JobKey, parse_typed
 from ....schemas.refusal import Code, Refused
-from ....schemas.spec import to_wire
 from ....schemas.wire_codec import key_to_wire, on_failure_to_wire, outcome_to_wire, state_to_wire
 from ...desk.desk import Desk
 from ...desk.job import Job

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from ....keys.rights import Member, Right, may
 from ....schemas.frames import LARGEST_TAIL, MOST_TAIL_LINES
 from ....schemas.generated import request_pb2
-from ....schemas.job import State
+from ....schemas.jobs.states import State
 from ....schemas.naming import JobKey, Typed, finish_job_id, parse_id, parse_typed
 from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import on_failure_to_wire, outcome_to_wire, state_to_wire

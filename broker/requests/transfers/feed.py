@@ -5,9 +5,9 @@ from __future__ import annotations
 from ....keys.rights import Right, demand, may
 from ....schemas.frames import TOKEN_BYTES
 from ....schemas.generated import request_pb2
+from ....schemas.jobs.terminal import TerminalSize
 from ....schemas.naming import JobKey, format_id
 from ....schemas.refusal import Code, Reason, Refused
-from ....schemas.terminal import TerminalSize
 from ...desk.job import Job
 from ...engine import Engine
 from ...store.queries import Lookup

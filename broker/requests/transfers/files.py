@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 
 from ....keys.rights import Right, demand
-from ....schemas import brought_files
-from ....schemas.brought_files import DIGEST_BYTES, BroughtFile, path_problem
 from ....schemas.frames import MOST_FETCHES, MOST_MISSING, MOST_PUTS, TOKEN_BYTES
-from ....schemas.job import State
+from ....schemas.jobs import brought_files
+from ....schemas.jobs.brought_files import DIGEST_BYTES, BroughtFile, path_problem
+from ....schemas.jobs.spec import JobSpec
+from ....schemas.jobs.states import State
 from ....schemas.naming import JobKey, format_id
 from ....schemas.refusal import Code, Reason, Refused
-from ....schemas.spec import JobSpec
 from ...depot import Depot, Placement
 from ...desk.life import SHOWN, WAITING
 from ...retention.followed import Followed

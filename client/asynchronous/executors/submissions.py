@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol
 
-from ....schemas.job import OutcomeKind, State
+from ....schemas.jobs.spec import JobSpec
+from ....schemas.jobs.states import OutcomeKind, State
 from ....schemas.naming import JobKey, new_id
-from ....schemas.spec import JobSpec
 from ...library import actions
 from ...library.known_jobs import Record
 from ...library.specs import Text

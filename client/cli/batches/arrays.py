@@ -9,8 +9,8 @@ from typing import NoReturn
 
 import typer
 
+from ....schemas.jobs.spec import JobSpec, check
 from ....schemas.refusal import Refused
-from ....schemas.spec import JobSpec, check
 from ...batch.batch_file import Batch
 from ...batch.expansion.array_indexes import Array, parse_array
 from ...batch.finishing import finish_of_command, parse_finish

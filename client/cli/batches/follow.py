@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 
 from ....schemas.generated import event_pb2
-from ....schemas.job import EventKind, Outcome, State
+from ....schemas.jobs.states import EventKind, Outcome, State
 from ...library.client import Client
 from ...library.values.results import Event, event
 from ...library.values.run_info import RunInfo, query, read_run

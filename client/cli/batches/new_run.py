@@ -9,7 +9,7 @@ from typing import Annotated, NamedTuple, NoReturn
 import typer
 
 from ....schemas.frames import LARGEST_MESSAGE
-from ....schemas.job import OnFailure
+from ....schemas.jobs.states import OnFailure
 from ....schemas.naming import format_id
 from ....schemas.refusal import Refused
 from ...batch.batch_file import Batch

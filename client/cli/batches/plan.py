@@ -6,9 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ....schemas.frames import MOST_JOBS_PER_START
+from ....schemas.jobs.spec import JobSpec
 from ....schemas.naming import JobKey, batch_job_id, format_id
 from ....schemas.refusal import Code, Refused
-from ....schemas.spec import JobSpec
 from ....schemas.text.sizes import format_size
 from ...library.values.results import BatchInfo, JobInfo
 from ..terminal.sentences import failed, how_many_jobs

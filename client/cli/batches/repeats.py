@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from ....schemas.jobs.spec import JobSpec
 from ....schemas.naming import format_id
 from ....schemas.refusal import Refused
-from ....schemas.spec import JobSpec
 from ...library.values.results import BatchInfo, JobInfo
 from ..terminal.sentences import how_many_jobs
 from .plan import Plan

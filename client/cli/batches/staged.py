@@ -10,10 +10,10 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from ....schemas.generated import event_pb2
-from ....schemas.job import EventKind, State
+from ....schemas.jobs.spec import JobSpec
+from ....schemas.jobs.states import EventKind, State
 from ....schemas.naming import format_id
 from ....schemas.refusal import Refused
-from ....schemas.spec import JobSpec
 from ...library.actions import is_large
 from ...library.client import Client
 from ...library.staging import Parts, carry_out, steps, unstage

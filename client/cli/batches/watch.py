@@ -9,10 +9,10 @@ from collections.abc import Iterator, Sequence
 
 from ....schemas.frames import LARGEST_MESSAGE
 from ....schemas.generated import job_pb2, request_pb2
-from ....schemas.job import State
+from ....schemas.jobs.spec import JobSpec
+from ....schemas.jobs.states import State
 from ....schemas.naming import format_id, short_id
 from ....schemas.refusal import Code, Refused
-from ....schemas.spec import JobSpec
 from ....schemas.wire_codec import outcome_from_wire
 from ...library.actions import start_request
 from ...library.client import Client

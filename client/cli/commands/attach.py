@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from ....schemas.job import State
+from ....schemas.jobs.states import State
 from ....schemas.naming import short_id
 from ....schemas.refusal import Code, Reason, Refused
 from ...library.client import Client

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ....schemas.job import EventKind
+from ....schemas.jobs.states import EventKind
 from ....schemas.naming import short_id
 from ...library.client import Client
 from ...library.events import NOW, START, EventStream

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ....schemas.job import Outcome
+from ....schemas.jobs.states import Outcome
 from ....schemas.text.durations import parse_age
 from ....schemas.text.sizes import format_size
 from ...library.job import Job

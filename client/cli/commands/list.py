@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from ....schemas.job import JobTime, State
+from ....schemas.jobs.states import JobTime, State
 from ....schemas.naming import name_problem
 from ...library.client import Client
 from ...library.values.results import JobInfo

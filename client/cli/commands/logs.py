@@ -7,7 +7,7 @@ from typing import Annotated, Literal, NamedTuple
 
 import typer
 
-from ....schemas.job import OutcomeKind
+from ....schemas.jobs.states import OutcomeKind
 from ....schemas.naming import parse_typed, short_id
 from ....schemas.refusal import Code, Refused
 from ....schemas.text.sizes import parse_size

@@ -6,10 +6,10 @@ from collections.abc import Mapping
 
 import typer
 
-from ....schemas.capacity import GPUS, SLOTS, amount_text
-from ....schemas.job import OnFailure
+from ....schemas.jobs.capacity import GPUS, SLOTS, amount_text
+from ....schemas.jobs.process_limits import format_limits
+from ....schemas.jobs.states import OnFailure
 from ....schemas.naming import format_id, short_id, signal_name
-from ....schemas.process_limits import format_limits
 from ....schemas.refusal import Refused
 from ....schemas.text.sizes import format_limit, format_size
 from ...batch.octets import to_text

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from ....schemas.capacity import parse_gpus, parse_resource
+from ....schemas.jobs.capacity import parse_gpus, parse_resource
 from ....schemas.refusal import Code, Refused
 from ....schemas.text.sizes import parse_size
 from ...batch.option_values import parse_amount

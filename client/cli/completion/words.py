@@ -111,7 +111,7 @@ def _signals() -> Iterator[Word]:
 
 
 def _states() -> Iterator[Word]:
-    from ....schemas.job import State  # noqa: PLC0415 -- as above
+    from ....schemas.jobs.states import State  # noqa: PLC0415 -- as above
 
     return (Word(state.name.lower()) for state in State)
 

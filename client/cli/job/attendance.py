@@ -13,7 +13,7 @@ import time
 from typing import NoReturn
 
 from ....schemas.generated import request_pb2
-from ....schemas.job import OutcomeKind, State
+from ....schemas.jobs.states import OutcomeKind, State
 from ....schemas.naming import short_id
 from ....schemas.refusal import Code
 from ....schemas.wire_codec import key_to_wire

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from ....schemas.conditions import After
+from ....schemas.jobs.conditions import After
 from ....schemas.refusal import Code, Refused
 from ...batch.octets import as_typed
 from ...batch.option_values import CONDITIONS, parse_after

@@ -16,8 +16,8 @@ from typing import Annotated, Any
 
 import typer
 
+from ....schemas.jobs.spec import JobSpec
 from ....schemas.naming import new_id, parse_id
-from ....schemas.spec import JobSpec
 from ...batch.caller_variables import note_of
 from ...batch.job_options import FILE_OPTIONS, OPTIONS, Option, Surroundings, Wishes, spec_from, variables_of
 from ...batch.octets import as_typed, to_text

@@ -9,10 +9,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 
-from ....schemas.job import Outcome, OutcomeKind
+from ....schemas.jobs.reserved_statuses import NOT_FOUND
+from ....schemas.jobs.spec import JobSpec
+from ....schemas.jobs.states import Outcome, OutcomeKind
 from ....schemas.refusal import Refused
-from ....schemas.reserved_statuses import NOT_FOUND
-from ....schemas.spec import JobSpec
 from ...batch.caller_variables import of_this_process
 from ...batch.octets import to_bytes, to_text
 from ...config import contexts

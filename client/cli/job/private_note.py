@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ....schemas.clock import wall_us
-from ....schemas.spec import JobSpec
+from ....schemas.jobs.spec import JobSpec
 from ...config import contexts
 from ..terminal.screen import say
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
+from ....schemas.jobs.spec import JobSpec
 from ....schemas.naming import format_id, short_id
 from ....schemas.refusal import Reason, Refused
-from ....schemas.spec import JobSpec
 from ...library.client import Client
 from ...library.job import Job
 from ...library.streams.feeder import Feeder

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from types import TracebackType
 from typing import Self
 
-from ....schemas.job import Outcome, OutcomeKind
+from ....schemas.jobs.states import Outcome, OutcomeKind
 from ....schemas.naming import short_id
 from ...library.values.results import JobInfo
 from ...library.values.run_info import RunInfo

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from itertools import islice
 from typing import Any
 
-from ....schemas.conditions import base_of
+from ....schemas.jobs.conditions import base_of
 from ....schemas.text.printable import printable
 from ...batch.octets import to_text
 from ...library.values.results import JobInfo

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from ....schemas.job import Outcome, OutcomeKind, State
+from ....schemas.jobs.states import Outcome, OutcomeKind, State
 from ....schemas.text.sizes import format_size
 from ...library.values.results import JobInfo
 from ...library.values.run_info import RunInfo

@@ -7,9 +7,9 @@ import select
 import time
 
 from ....schemas.generated import request_pb2
+from ....schemas.jobs.terminal import TerminalSize
 from ....schemas.naming import JobKey
 from ....schemas.refusal import Refused
-from ....schemas.terminal import TerminalSize
 from ....schemas.wire_codec import key_to_wire
 from ...protocol.exchange import Exchange
 from ...protocol.keystrokes import Keystrokes

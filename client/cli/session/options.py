@@ -10,8 +10,8 @@ from typing import Annotated
 
 import typer
 
-from ....schemas.spec import JobSpec
-from ....schemas.terminal import TerminalSize
+from ....schemas.jobs.spec import JobSpec
+from ....schemas.jobs.terminal import TerminalSize
 from ...batch.job_options import Wishes
 from ..exit_status import BadInput
 from ..terminal.streams import STDIN

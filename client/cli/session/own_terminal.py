@@ -14,7 +14,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from ....schemas.terminal import MOST_CELLS, USUAL_SIZE, TerminalSize
+from ....schemas.jobs.terminal import MOST_CELLS, USUAL_SIZE, TerminalSize
 from ..terminal.streams import STDERR, STDIN
 
 _INPUT, _OUTPUT, _CONTROL, _LOCAL, _, _, _CHARACTERS = range(7)

@@ -7,7 +7,7 @@ import signal
 import time
 from typing import NoReturn
 
-from ....schemas.job import State
+from ....schemas.jobs.states import State
 from ....schemas.naming import short_id
 from ...library.client import Client
 from ...library.job import Job

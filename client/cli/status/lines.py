@@ -8,7 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ....keys.identity import format_public
-from ....schemas.capacity import MEMORY, SLOTS
+from ....schemas.jobs.capacity import MEMORY, SLOTS
 from ....schemas.text.sizes import format_size
 from ..terminal.screen import duration
 from ..terminal.sentences import not_limited

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
-from ....schemas.job import Pick
+from ....schemas.jobs.states import Pick
 from ....schemas.naming import parse_id, parse_typed
 from ....schemas.refusal import Code, Reason, Refused
 from ...library.client import Client

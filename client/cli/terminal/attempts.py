@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import TYPE_CHECKING
 
-from ....schemas.job import Outcome
+from ....schemas.jobs.retry import RetryRule
+from ....schemas.jobs.states import Outcome
 from ....schemas.naming import JobKey, short_id
-from ....schemas.retry import RetryRule
 from ...library.streams.output import AttemptEnd
 from .screen import duration, local_time, say
 from .sentences import how_it_ended

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from ....keys.identity import fingerprint
-from ....schemas.job import JobTime, OutcomeKind, ResourceUse, State
+from ....schemas.jobs.states import JobTime, OutcomeKind, ResourceUse, State
 from ....schemas.naming import format_id, short_id, signal_name
 from ....schemas.text.sizes import format_size
 from ...library.values.results import JobInfo

@@ -41,12 +41,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ....keys.identity import format_public
-from ....schemas.conditions import After
-from ....schemas.job import EventKind, Outcome, exit_status
+from ....schemas.jobs.conditions import After
+from ....schemas.jobs.process_limits import format_limits
+from ....schemas.jobs.retry import RetryRule
+from ....schemas.jobs.spec import JobSpec
+from ....schemas.jobs.states import EventKind, Outcome, exit_status
 from ....schemas.naming import format_id
-from ....schemas.process_limits import format_limits
-from ....schemas.retry import RetryRule
-from ....schemas.spec import JobSpec
 from ...batch.octets import to_text
 from ...batch.option_values import ON_FAILURE
 from ...library.specs import as_spec

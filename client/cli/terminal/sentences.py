@@ -6,9 +6,9 @@ import shlex
 from collections.abc import Iterable
 
 from ....keys.identity import fingerprint
-from ....schemas.job import Outcome, OutcomeKind, ResourceUse, exit_status
+from ....schemas.jobs.spec import JobSpec
+from ....schemas.jobs.states import Outcome, OutcomeKind, ResourceUse, exit_status
 from ....schemas.naming import signal_name
-from ....schemas.spec import JobSpec
 from ....schemas.text.sizes import format_size
 from ...batch.octets import to_text
 from ..exit_status import DONE, OWN_FAILURE

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, MutableSequence, Sequence
 from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ....schemas.generated import request_pb2
-from ....schemas.job import Outcome
+from ....schemas.jobs.states import Outcome
 from ....schemas.naming import JobKey
 from ....schemas.wire_codec import key_to_wire, outcome_from_wire
 from ...protocol.exchange import Chunk, Exchange, Item

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from typing import Generic, TypeVar
 
-from ....schemas.job import Outcome
+from ....schemas.jobs.states import Outcome
 from ....schemas.naming import JobKey
 from ..specs import Text
 from ..streams.text_mode import TextMode

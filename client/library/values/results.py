@@ -9,14 +9,14 @@ import os
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Self
 
-from ....schemas.conditions import After
-from ....schemas.conditions import from_wire as after_from_wire
 from ....schemas.frames import STORE_ID_BYTES
 from ....schemas.generated import event_pb2, job_pb2
-from ....schemas.job import EventKind, OnFailure, Outcome, State, return_code
+from ....schemas.jobs.conditions import After
+from ....schemas.jobs.conditions import from_wire as after_from_wire
+from ....schemas.jobs.spec import JobSpec, from_wire
+from ....schemas.jobs.states import EventKind, OnFailure, Outcome, State, return_code
 from ....schemas.naming import JobKey, finish_job_id, format_id, format_process
 from ....schemas.refusal import Code, Refused
-from ....schemas.spec import JobSpec, from_wire
 from ....schemas.wire_codec import outcome_from_wire, state_from_wire
 
 if TYPE_CHECKING:

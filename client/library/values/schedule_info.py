@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ....schemas.generated import request_pb2
-from ....schemas.job import Outcome, State
+from ....schemas.jobs.spec import JobSpec, from_wire
+from ....schemas.jobs.states import Outcome, State
 from ....schemas.naming import JobKey, format_id
-from ....schemas.spec import JobSpec, from_wire
 from ....schemas.wire_codec import outcome_from_wire, state_from_wire
 
 # In the order of their numbers, from 1.

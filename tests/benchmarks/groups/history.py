@@ -16,9 +16,9 @@ from jobwire.broker.store import tables
 from jobwire.client.library.client import Client
 from jobwire.keys.identity import Identity
 from jobwire.schemas.generated import event_pb2, job_pb2
-from jobwire.schemas.job import EventKind, JobTime, Outcome, OutcomeKind, State
+from jobwire.schemas.jobs.spec import JobSpec, digest, to_wire
+from jobwire.schemas.jobs.states import EventKind, JobTime, Outcome, OutcomeKind, State
 from jobwire.schemas.naming import JobKey, format_folder, new_id
-from jobwire.schemas.spec import JobSpec, digest, to_wire
 from jobwire.schemas.wire_codec import event_kind_to_wire, outcome_to_wire
 
 _FOLDERS = 1000

@@ -15,8 +15,8 @@ from jobwire.client.library.client import Client
 from jobwire.client.protocol.exchange import Exchange, Item
 from jobwire.client.sockets.connection import Connection
 from jobwire.schemas.generated import job_pb2, request_pb2
+from jobwire.schemas.jobs.spec import JobSpec, to_wire
 from jobwire.schemas.naming import new_id
-from jobwire.schemas.spec import JobSpec, to_wire
 
 PROGRAM = b"/bin/true"
 SLOTS_TRIED = (2, 4, 8)

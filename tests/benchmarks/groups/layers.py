@@ -10,9 +10,9 @@ from table import Line, in_turns, share
 
 from jobwire.client.library.client import Client
 from jobwire.client.library.values.results import BatchInfo
-from jobwire.schemas.conditions import After, Condition
+from jobwire.schemas.jobs.conditions import After, Condition
+from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import format_id, new_id
-from jobwire.schemas.spec import JobSpec
 
 _PROGRAM = b"/bin/true"
 _LAYERS = 100

@@ -8,7 +8,7 @@ from stage import Ground
 from table import Line, Pairs, at_most
 
 from jobwire.client.library.client import Client
-from jobwire.schemas.spec import JobSpec
+from jobwire.schemas.jobs.spec import JobSpec
 
 _JOBS_A_ROUND = 1000
 

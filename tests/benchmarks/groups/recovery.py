@@ -8,8 +8,8 @@ from time import perf_counter
 from stage import Ground
 from table import Line, amount, at_most
 
-from jobwire.schemas.job import State
-from jobwire.schemas.spec import JobSpec
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.jobs.states import State
 
 
 def measure(ground: Ground) -> list[Line]:

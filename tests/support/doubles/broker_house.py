@@ -22,14 +22,14 @@ from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.rights import Member
 from jobwire.keys.signature import sign
-from jobwire.schemas import spec as specs
-from jobwire.schemas.capacity import Capacity
 from jobwire.schemas.frames import refusal_from, refusal_message
 from jobwire.schemas.generated import request_pb2
-from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.jobs import spec as specs
+from jobwire.schemas.jobs.capacity import Capacity
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey, JobKey
 from jobwire.schemas.refusal import Refused
-from jobwire.schemas.spec import JobSpec
 
 NONCE = b"n" * 16
 

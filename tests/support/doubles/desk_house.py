@@ -38,15 +38,15 @@ from jobwire.broker.streams.watchers import Watchers
 from jobwire.keys.identity import from_seed
 from jobwire.keys.limits import EVERYBODYS, Limits
 from jobwire.keys.rights import Member
-from jobwire.schemas import spec as specs
-from jobwire.schemas.brought_files import BroughtFile
-from jobwire.schemas.capacity import Capacity
 from jobwire.schemas.clock import Clock
 from jobwire.schemas.generated import event_pb2
-from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.jobs import spec as specs
+from jobwire.schemas.jobs.brought_files import BroughtFile
+from jobwire.schemas.jobs.capacity import Capacity
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey, JobKey
 from jobwire.schemas.refusal import Refused
-from jobwire.schemas.spec import JobSpec
 
 OWNER = b"o" * 32
 DAEMON = from_seed(b"w" * 32)

@@ -20,7 +20,7 @@ from jobwire.keys import signature
 from jobwire.keys.identity import Identity
 from jobwire.schemas.frames import MOST_GRANTS, MOST_JOBS_PER_FILTER, MOST_STREAMS
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
-from jobwire.schemas.spec import JobSpec
+from jobwire.schemas.jobs.spec import JobSpec
 
 MOST_BYTES = 256 * 1024 * 1024
 # Not a measurement (tests/benchmarks/groups/hostile.py is one), but what users would notice as an interruption.

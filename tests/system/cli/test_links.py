@@ -12,7 +12,7 @@ import pytest
 from daemons import Worker, wait_until
 from home import Home, command
 
-from jobwire.schemas.job import OutcomeKind
+from jobwire.schemas.jobs.states import OutcomeKind
 
 SECONDS = 60
 

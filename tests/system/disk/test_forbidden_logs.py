@@ -9,7 +9,7 @@ import pytest
 from daemons import Worker
 from requirements import UNPRIVILEGED, can_run
 
-from jobwire.schemas.job import OutcomeKind
+from jobwire.schemas.jobs.states import OutcomeKind
 
 
 @pytest.fixture

@@ -15,7 +15,7 @@ import pytest
 from daemons import Worker, wait_until
 
 from jobwire.client.library.events import EventStream
-from jobwire.schemas.job import EventKind, OutcomeKind, State
+from jobwire.schemas.jobs.states import EventKind, OutcomeKind, State
 from jobwire.schemas.refusal import Refused
 
 MEGABYTE = 1 << 20

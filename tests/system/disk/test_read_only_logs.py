@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from daemons import Worker, wait_until
 
-from jobwire.schemas.job import State
+from jobwire.schemas.jobs.states import State
 
 
 def mount(*arguments: str | Path) -> None:

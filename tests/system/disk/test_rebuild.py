@@ -14,7 +14,7 @@ from raw_client import RawClient
 from jobwire.client.library.client import Client
 from jobwire.client.library.job import Job
 from jobwire.schemas.generated import event_pb2, request_pb2
-from jobwire.schemas.job import EventKind, OutcomeKind
+from jobwire.schemas.jobs.states import EventKind, OutcomeKind
 from jobwire.schemas.naming import new_id, parse_id
 from jobwire.schemas.refusal import Code, Refused
 

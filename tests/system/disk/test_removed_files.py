@@ -16,7 +16,7 @@ import pytest
 from daemons import Worker, wait_until
 from processes import is_alive
 
-from jobwire.schemas.job import OutcomeKind, State
+from jobwire.schemas.jobs.states import OutcomeKind, State
 
 _SLEEP = "import time; print(flush=True); time.sleep(100)"
 

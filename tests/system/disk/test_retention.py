@@ -11,7 +11,7 @@ from daemons import Worker, wait_until
 from jobwire.client.library.events import CursorTooOld
 from jobwire.client.library.values.results import EventCursor
 from jobwire.schemas.generated import event_pb2
-from jobwire.schemas.job import EventKind
+from jobwire.schemas.jobs.states import EventKind
 from jobwire.schemas.refusal import Code, Refused
 from jobwire.worker.state import folders, found_folders
 

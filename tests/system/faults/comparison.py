@@ -20,7 +20,7 @@ from orders import Deed, Order
 from witness import Heard, Witness
 
 from jobwire.schemas.generated import event_pb2, job_pb2
-from jobwire.schemas.job import EventKind, Outcome, OutcomeKind, State
+from jobwire.schemas.jobs.states import EventKind, Outcome, OutcomeKind, State
 from jobwire.schemas.naming import JobKey, format_folder, format_id
 from jobwire.schemas.wire_codec import outcome_from_wire
 

@@ -11,7 +11,7 @@ from typing import Any
 from orders import Deed, Order
 from promises import GPUS, LICENCES, SLOTS
 
-from jobwire.schemas.job import OnFailure
+from jobwire.schemas.jobs.states import OnFailure
 
 # Options of a worker that has what is claimed here.
 OPTIONS = ("--gpus", str(GPUS), "--resource", f"licence={LICENCES}")

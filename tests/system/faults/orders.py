@@ -17,10 +17,10 @@ from typing import Any
 
 from jobwire.client.library.retry import Retry
 from jobwire.client.library.specs import job_spec
-from jobwire.schemas.conditions import After, Condition
-from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.jobs.conditions import After, Condition
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import format_id
-from jobwire.schemas.spec import JobSpec
 
 _PROGRAM = """
 me=$JOBWIRE_JOB_ID try=1

@@ -13,9 +13,9 @@ from typing import NamedTuple
 from ledger import Ledger
 from orders import Deed, Order
 
-from jobwire.schemas.conditions import Condition, Fate, holds
 from jobwire.schemas.generated import event_pb2
-from jobwire.schemas.job import EventKind, OnFailure, Outcome, OutcomeKind
+from jobwire.schemas.jobs.conditions import Condition, Fate, holds
+from jobwire.schemas.jobs.states import EventKind, OnFailure, Outcome, OutcomeKind
 
 SLOTS = 5
 GPUS = 3

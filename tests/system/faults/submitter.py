@@ -20,7 +20,7 @@ from orders import from_json
 from jobwire.client.library.client import Client
 from jobwire.client.library.values.results import BatchInfo
 from jobwire.keys.identity import load, parse_public
-from jobwire.schemas.job import OnFailure
+from jobwire.schemas.jobs.states import OnFailure
 from jobwire.schemas.naming import format_id
 from jobwire.schemas.refusal import Code, Refused
 

@@ -11,7 +11,7 @@ from orders import Order
 from promises import End, broken
 
 from jobwire.schemas.generated import event_pb2
-from jobwire.schemas.job import EventKind, OnFailure, Outcome, OutcomeKind
+from jobwire.schemas.jobs.states import EventKind, OnFailure, Outcome, OutcomeKind
 
 OK = End(1, Outcome(OutcomeKind.EXITED, sentence="it ended"))
 FAILED = End(1, Outcome(OutcomeKind.EXITED, 3, sentence="it ended"))

@@ -16,7 +16,7 @@ from scene import Scene
 
 from jobwire.client.library.specs import job_spec
 from jobwire.schemas.generated import job_pb2
-from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import format_id
 from jobwire.schemas.wire_codec import outcome_from_wire
 

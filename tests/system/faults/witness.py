@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from jobwire.client.library.client import Client
 from jobwire.client.library.values.results import Event, EventCursor
 from jobwire.schemas.generated import event_pb2
-from jobwire.schemas.job import EventKind
+from jobwire.schemas.jobs.states import EventKind
 
 _PATIENCE_SECONDS = 120
 

@@ -12,8 +12,8 @@ from daemons import Worker, wait_until
 from home import Home, command
 
 from jobwire.client.protocol.exchange import Chunk
-from jobwire.schemas.brought_files import BroughtFile
 from jobwire.schemas.generated import job_pb2, request_pb2
+from jobwire.schemas.jobs.brought_files import BroughtFile
 from jobwire.schemas.naming import new_id
 from jobwire.schemas.refusal import Reason, Refused
 

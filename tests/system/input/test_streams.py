@@ -19,7 +19,7 @@ from home import Home, command
 from processes import is_alive
 
 import jobwire
-from jobwire.schemas.job import OutcomeKind
+from jobwire.schemas.jobs.states import OutcomeKind
 
 MIB = 1024 * 1024
 # Reads a block, then waits: slower than any producer, and long enough for a kill.

@@ -25,9 +25,9 @@ from jobwire.client.library.client import Client
 from jobwire.client.library.events import EventStream
 from jobwire.client.library.values.results import Event, EventCursor
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
-from jobwire.schemas.job import EventKind
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.jobs.states import EventKind
 from jobwire.schemas.refusal import Refused
-from jobwire.schemas.spec import JobSpec
 
 SECONDS = 60
 # Its label makes an event large: a subscriber that does not read then has more unread than it may have, and more than a pipe holds.

@@ -12,7 +12,7 @@ from daemons import Worker, wait_until
 from home import Home
 
 from jobwire import Client, Refused
-from jobwire.schemas.job import OutcomeKind
+from jobwire.schemas.jobs.states import OutcomeKind
 from jobwire.schemas.refusal import Code, Reason
 from jobwire.worker.state import job_files
 

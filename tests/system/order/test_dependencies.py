@@ -11,8 +11,8 @@ from daemons import Worker, wait_until
 from jobwire import Client, Job, Refused
 from jobwire.client.library.specs import job_spec
 from jobwire.client.library.values.results import BatchInfo
-from jobwire.schemas.conditions import After, Condition
-from jobwire.schemas.job import OnFailure, OutcomeKind
+from jobwire.schemas.jobs.conditions import After, Condition
+from jobwire.schemas.jobs.states import OnFailure, OutcomeKind
 from jobwire.schemas.naming import format_id, new_id
 from jobwire.schemas.refusal import Reason
 

@@ -11,7 +11,7 @@ from daemons import READY_SECONDS, Worker, wait_until
 from jobwire import Client, Job
 from jobwire.client.library.specs import job_spec
 from jobwire.client.library.values.results import BatchInfo
-from jobwire.schemas.job import OutcomeKind, State
+from jobwire.schemas.jobs.states import OutcomeKind, State
 from jobwire.schemas.naming import new_id
 
 

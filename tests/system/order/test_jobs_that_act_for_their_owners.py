@@ -20,7 +20,7 @@ from jobwire.client.library.values.results import BatchInfo, JobInfo
 from jobwire.keys import delegation, roster, roster_changes, signature
 from jobwire.keys.identity import Identity
 from jobwire.schemas.generated import request_pb2
-from jobwire.schemas.job import State
+from jobwire.schemas.jobs.states import State
 from jobwire.schemas.naming import format_id
 from jobwire.schemas.refusal import Code, Refused
 from jobwire.schemas.wire_codec import key_to_wire

@@ -12,7 +12,7 @@ from jobwire.client.library.client import Client
 from jobwire.client.library.specs import job_spec
 from jobwire.client.library.staging import Parts, carry_out, steps
 from jobwire.client.library.values.results import BatchInfo
-from jobwire.schemas.job import EventKind
+from jobwire.schemas.jobs.states import EventKind
 from jobwire.schemas.naming import format_id, new_id
 from jobwire.schemas.refusal import Code, Refused
 

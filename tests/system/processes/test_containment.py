@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from daemons import Worker, wait_until
 
-from jobwire.schemas.job import OutcomeKind
+from jobwire.schemas.jobs.states import OutcomeKind
 
 WITH_AND_WITHOUT = pytest.mark.parametrize("worker", [{}, {"env": {"JOBWIRE_CGROUPS": "off"}}], ids=["cgroups", "sessions"], indirect=True)
 # Forks twice, leaves the session, ignores SIGTERM, closes its descriptors and clears its environment; then it keeps forking.

@@ -13,7 +13,7 @@ from daemons import Worker, wait_until
 
 from jobwire import job_spec
 from jobwire.client.library.client import Client
-from jobwire.schemas.job import OutcomeKind
+from jobwire.schemas.jobs.states import OutcomeKind
 from jobwire.schemas.refusal import Code, Refused
 
 PIDS = Path("/sys/fs/cgroup/pids")

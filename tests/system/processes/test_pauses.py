@@ -12,7 +12,7 @@ import pytest
 from daemons import Worker, wait_until
 
 from jobwire.client.library.job import Job
-from jobwire.schemas.job import OutcomeKind
+from jobwire.schemas.jobs.states import OutcomeKind
 from jobwire.schemas.refusal import Code, Refused
 
 WITH_AND_WITHOUT = pytest.mark.parametrize("worker", [{}, {"env": {"JOBWIRE_CGROUPS": "off"}}], ids=["cgroups", "sessions"], indirect=True)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from daemons import Worker, wait_until
 
-from jobwire.schemas.job import EventKind, OutcomeKind
+from jobwire.schemas.jobs.states import EventKind, OutcomeKind
 
 
 def reboot(worker: Worker) -> None:

@@ -12,7 +12,7 @@ import pytest
 from daemons import Worker, at_rest, wait_until
 from processes import descriptors
 
-from jobwire.schemas.job import EventKind
+from jobwire.schemas.jobs.states import EventKind
 
 # Reads two lines of its gate, each opened without polling, and writes a lot before, between and after them.
 WRITER = (

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from daemons import Worker, wait_until
 
-from jobwire.schemas.job import EventKind
+from jobwire.schemas.jobs.states import EventKind
 
 QUEUED = 50
 SECONDS = 60

@@ -11,7 +11,7 @@ from daemons import Worker, wait_until
 from jobwire.client.library.client import Client
 from jobwire.client.library.job import Job
 from jobwire.client.library.retry import Retry
-from jobwire.schemas.job import EventKind, OutcomeKind, State
+from jobwire.schemas.jobs.states import EventKind, OutcomeKind, State
 
 # Each attempt leaves its mark, takes something with it, and fails; the one that finds the gate open does not.
 SCRIPT = 'echo attempt >> "$LEDGER"; echo "out of $(wc -l < "$LEDGER")"; echo err >&2; test -e "$GATE" || exit 6'

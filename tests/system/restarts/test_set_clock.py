@@ -16,7 +16,7 @@ from daemons import Worker, wait_until
 from home import Home
 
 from jobwire.client.library.values.results import JobInfo
-from jobwire.schemas.job import OutcomeKind, State
+from jobwire.schemas.jobs.states import OutcomeKind, State
 
 HOUR = 3600
 DAY = 24 * HOUR

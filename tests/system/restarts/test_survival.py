@@ -12,8 +12,8 @@ from daemons import Worker, wait_until
 from processes import is_alive
 
 from jobwire.broker.engine import Launch
+from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey
-from jobwire.schemas.spec import JobSpec
 from jobwire.worker.state import folders, job_files
 
 # Waits for the gate without polling (opening a FIFO blocks), then writes, and ends with a status of its own.

@@ -10,7 +10,7 @@ from pathlib import Path
 from daemons import wait_until
 from raw_desk import RawDesk
 
-from jobwire.schemas.process_limits import ResourceLimit
+from jobwire.schemas.jobs.process_limits import ResourceLimit
 from jobwire.worker.supervisor.containment.cgroup_tree import name_for
 
 _TELL = """

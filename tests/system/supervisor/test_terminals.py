@@ -14,7 +14,7 @@ from daemons import wait_until
 from processes import is_alive
 from raw_desk import PATIENCE, RawDesk, kill_and_wait, kill_both
 
-from jobwire.schemas.terminal import TerminalSize
+from jobwire.schemas.jobs.terminal import TerminalSize
 from jobwire.worker.wire import datagrams
 
 SH = "/bin/sh"

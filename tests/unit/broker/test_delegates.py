@@ -18,15 +18,15 @@ from jobwire.broker.requests import delegated
 from jobwire.keys import delegation, roster
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.rights import Member, Right
-from jobwire.schemas import spec as specs
-from jobwire.schemas.capacity import Capacity
-from jobwire.schemas.conditions import After, Condition
 from jobwire.schemas.generated import job_pb2, request_pb2
-from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.jobs import spec as specs
+from jobwire.schemas.jobs.capacity import Capacity
+from jobwire.schemas.jobs.conditions import After, Condition
+from jobwire.schemas.jobs.retry import RetryRule
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey, JobKey, finish_job_id, new_id
 from jobwire.schemas.refusal import Code, Reason, Refused
-from jobwire.schemas.retry import RetryRule
-from jobwire.schemas.spec import JobSpec
 
 
 def key_of(number: int, which: int = 1) -> Identity:

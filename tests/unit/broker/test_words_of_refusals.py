@@ -20,7 +20,7 @@ OTHERS = [
     *(ROOT / "keys" / f"{name}.py" for name in ("rights", "signature", "limits")),
     *(
         ROOT / "schemas" / f"{name}.py"
-        for name in ("frames", "naming", "spec", "text/sizes", "text/durations", "wire_codec", "brought_files")
+        for name in ("frames", "naming", "jobs/spec", "text/sizes", "text/durations", "wire_codec", "jobs/brought_files")
     ),
     *(ROOT / "schemas/trees" / f"{name}.py" for name in ("archive", "reading", "writing")),
     *(

@@ -15,7 +15,7 @@ import signal
 from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
-from ....schemas.reserved_statuses import OWN_FAILURE
+from ....schemas.jobs.reserved_statuses import OWN_FAILURE
 
 # By the names of prlimit(1), which are those of a job file.
 _LIMITS = {name.removeprefix("RLIMIT_").lower(): getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}

@@ -8,7 +8,7 @@ import signal
 from collections.abc import Callable
 
 from ....schemas import fault_points
-from ....schemas.reserved_statuses import OWN_FAILURE
+from ....schemas.jobs.reserved_statuses import OWN_FAILURE
 from ...keeper.light_process import say
 from ...state.folders import run_path
 from ...state.job_files import JobFile

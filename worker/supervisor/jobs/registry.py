@@ -7,7 +7,7 @@ import os
 import resource
 from collections.abc import Callable
 
-from ....schemas.reserved_statuses import OWN_FAILURE
+from ....schemas.jobs.reserved_statuses import OWN_FAILURE
 from ...keeper.light_process import say
 from ...state.folders import STREAMS, intent_path, remove_intent, run_path
 from ...state.found_folders import find_ended

@@ -37,7 +37,7 @@ import signal
 from collections.abc import Sequence
 
 from ....schemas.c_blake2 import blake2b
-from ....schemas.reserved_statuses import NOT_EXECUTABLE, NOT_FOUND, OWN_FAILURE
+from ....schemas.jobs.reserved_statuses import NOT_EXECUTABLE, NOT_FOUND, OWN_FAILURE
 from ...keeper.light_process import DEFAULT_SIGNALS
 from ...state.job_files import JobFile
 from ..containment.containment import Place

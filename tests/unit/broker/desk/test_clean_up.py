@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobwire.broker.desk.clean_up import Waiter, find_clean_up
-from jobwire.schemas.conditions import After, Condition
+from jobwire.schemas.jobs.conditions import After, Condition
 
 RUN, OTHER = b"r" * 16, b"o" * 16
 OK, FAILED, ANY = Condition.OK, Condition.FAILED, Condition.ANY

@@ -33,7 +33,7 @@ from jobwire.broker.desk.state import State
 from jobwire.broker.desk.turn import Decision
 from jobwire.broker.engine import Delayed, Ended, Fact, Paused, Started
 from jobwire.broker.store.writes import Added, ChangeJobs, Conflict
-from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.refusal import Code, Refused
 
 NOW = Moment(1_000_000, 5_000, 1_000_000)

@@ -11,12 +11,12 @@ from desk_house import OWNER, EngineDouble, House, Taken, asked, attempt, ended,
 from jobwire.broker.desk.inputs import Asked
 from jobwire.broker.desk.job import BatchRun, Job
 from jobwire.broker.desk.life import Phase
-from jobwire.schemas import spec as specs
-from jobwire.schemas.capacity import Capacity
-from jobwire.schemas.conditions import After, Condition
-from jobwire.schemas.job import OnFailure, State
+from jobwire.schemas.jobs import spec as specs
+from jobwire.schemas.jobs.capacity import Capacity
+from jobwire.schemas.jobs.conditions import After, Condition
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.jobs.states import OnFailure, State
 from jobwire.schemas.refusal import Code, Reason, Refused
-from jobwire.schemas.spec import JobSpec
 
 RUN = b"r" * 16
 OK, FAILED, ANY = Condition.OK, Condition.FAILED, Condition.ANY

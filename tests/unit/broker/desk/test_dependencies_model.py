@@ -19,12 +19,12 @@ from hypothesis import strategies as st
 from jobwire.broker.desk.inputs import Asked
 from jobwire.broker.desk.job import BatchRun
 from jobwire.broker.engine import Ended, Fact, Started
-from jobwire.schemas import spec as specs
-from jobwire.schemas.capacity import Capacity
-from jobwire.schemas.conditions import After, Condition
-from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.jobs import spec as specs
+from jobwire.schemas.jobs.capacity import Capacity
+from jobwire.schemas.jobs.conditions import After, Condition
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey, JobKey, finish_job_id
-from jobwire.schemas.spec import JobSpec
 
 RUN = b"r" * 16
 FINISHING = BatchRun(RUN, "", 0, on_finish=specs.to_wire(JobSpec((b"end",))).SerializeToString())

@@ -11,7 +11,7 @@ from jobwire.broker.engine import Delayed, Paused
 from jobwire.broker.streams.news import NewsFilter
 from jobwire.keys.limits import Limits
 from jobwire.schemas.generated import event_pb2
-from jobwire.schemas.job import Outcome, OutcomeKind, ResourceUse
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind, ResourceUse
 from jobwire.schemas.refusal import Code, Refused
 
 

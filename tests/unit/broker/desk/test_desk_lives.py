@@ -28,16 +28,16 @@ from jobwire.broker.store.store import Store
 from jobwire.broker.streams.watchers import Watchers
 from jobwire.keys.identity import from_seed
 from jobwire.keys.limits import EVERYBODYS
-from jobwire.schemas import spec as specs
-from jobwire.schemas.capacity import Capacity
 from jobwire.schemas.clock import Clock
 from jobwire.schemas.generated import event_pb2
-from jobwire.schemas.job import Outcome, OutcomeKind
-from jobwire.schemas.job import State as Shown
+from jobwire.schemas.jobs import spec as specs
+from jobwire.schemas.jobs.capacity import Capacity
+from jobwire.schemas.jobs.retry import RetryRule
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind
+from jobwire.schemas.jobs.states import State as Shown
 from jobwire.schemas.naming import AttemptKey, JobKey
 from jobwire.schemas.refusal import Code, Refused
-from jobwire.schemas.retry import RetryRule
-from jobwire.schemas.spec import JobSpec
 from jobwire.worker.engine.facts import lost, why_lost
 
 OWNERS = (b"a" * 32, b"b" * 32)

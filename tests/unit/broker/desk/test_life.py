@@ -16,7 +16,7 @@ from jobwire.broker.desk.life import (
     advance,
     phase_of,
 )
-from jobwire.schemas.job import State
+from jobwire.schemas.jobs.states import State
 
 FACTS = {Happening.STARTED, Happening.ENDED}
 IN_THE_STORE = set(Phase) - {Phase.ACCEPTING, Phase.CLEARING}

@@ -10,9 +10,9 @@ from jobwire.broker.desk.job import Attempt, Job
 from jobwire.broker.desk.life import Phase
 from jobwire.broker.desk.loans import Loans, starters, why_never
 from jobwire.broker.desk.queue.queue import Queue
-from jobwire.schemas.capacity import GPUS, MEMORY, PLAIN, Capacity, Wants
+from jobwire.schemas.jobs.capacity import GPUS, MEMORY, PLAIN, Capacity, Wants
+from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey, JobKey
-from jobwire.schemas.spec import JobSpec
 
 OWNER = b"o" * 32
 

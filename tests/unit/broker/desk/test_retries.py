@@ -12,13 +12,13 @@ from jobwire.broker.desk.job import Attempt, BatchRun, Job, StopOrder
 from jobwire.broker.desk.life import Phase
 from jobwire.broker.desk.retries import delay_us, is_final
 from jobwire.broker.engine import Ended, Started
-from jobwire.schemas import spec as specs
 from jobwire.schemas.generated import event_pb2
-from jobwire.schemas.job import OnFailure, Outcome, OutcomeKind, State
+from jobwire.schemas.jobs import spec as specs
+from jobwire.schemas.jobs.retry import RetryRule
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.jobs.states import OnFailure, Outcome, OutcomeKind, State
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Refused
-from jobwire.schemas.retry import RetryRule
-from jobwire.schemas.spec import JobSpec
 
 TWICE = RetryRule(2, delay_ms=10_000, backoff=2.0)
 

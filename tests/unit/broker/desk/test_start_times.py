@@ -9,7 +9,7 @@ from desk_house import House, asked_with, attempt, key
 
 from jobwire.broker.desk.inputs import Alter
 from jobwire.broker.desk.job import Job
-from jobwire.schemas.job import OutcomeKind, State
+from jobwire.schemas.jobs.states import OutcomeKind, State
 from jobwire.schemas.refusal import Refused
 
 SECOND_US = 1_000_000

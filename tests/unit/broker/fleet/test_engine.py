@@ -14,7 +14,7 @@ from jobwire.broker.desk.inputs import Alter, Stop
 from jobwire.broker.desk.job import StopOrder
 from jobwire.keys.identity import Identity, generate
 from jobwire.schemas.generated import job_pb2, request_pb2
-from jobwire.schemas.job import OutcomeKind
+from jobwire.schemas.jobs.states import OutcomeKind
 from jobwire.schemas.naming import AttemptKey, JobKey
 
 

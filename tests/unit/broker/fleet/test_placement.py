@@ -9,7 +9,7 @@ from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.desk.queue.stock import End, Taken
 from jobwire.broker.fleet.placement import FleetStock
 from jobwire.broker.growth.room import Room
-from jobwire.schemas.capacity import PLAIN, Capacity, Wants
+from jobwire.schemas.jobs.capacity import PLAIN, Capacity, Wants
 from jobwire.schemas.naming import JobKey
 
 GPU = Wants(1, (("gpus", 1),))

@@ -13,9 +13,9 @@ from broker_house import WorkerSide, ended, signed, signed_start, started
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.rights import Member
 from jobwire.schemas.generated import job_pb2, request_pb2
+from jobwire.schemas.jobs.retry import RetryRule
 from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.refusal import Code, Reason, Refused
-from jobwire.schemas.retry import RetryRule
 
 BROKER: Identity = generate()
 CLIENT: Identity = generate()

@@ -20,9 +20,9 @@ from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.keys import identity, signature
 from jobwire.keys.rights import DELEGATE, Member, acting_for
-from jobwire.schemas.capacity import Capacity
 from jobwire.schemas.frames import SIGNED_VERBS
 from jobwire.schemas.generated import request_pb2
+from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.refusal import Code, Refused
 
 DAEMON = identity.from_seed(b"d" * 32)

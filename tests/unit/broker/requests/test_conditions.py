@@ -11,12 +11,12 @@ from desk_house import OWNER, EngineDouble, House, asked, ended, started
 from jobwire.broker.desk.inputs import Asked
 from jobwire.broker.desk.job import BatchRun
 from jobwire.broker.requests.conditions import adapt_reruns, demand_order
-from jobwire.schemas import spec as specs
-from jobwire.schemas.capacity import Capacity
-from jobwire.schemas.conditions import MOST_CONDITIONS, After, Condition, check
+from jobwire.schemas.jobs import spec as specs
+from jobwire.schemas.jobs.capacity import Capacity
+from jobwire.schemas.jobs.conditions import MOST_CONDITIONS, After, Condition, check
+from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Refused
-from jobwire.schemas.spec import JobSpec
 
 RUN = b"r" * 16
 

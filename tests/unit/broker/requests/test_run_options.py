@@ -7,12 +7,12 @@ from dataclasses import replace
 import pytest
 
 from jobwire.broker.requests.run_options import read_finish, read_run
-from jobwire.schemas import spec as specs
-from jobwire.schemas.conditions import After, Condition
 from jobwire.schemas.generated import job_pb2, request_pb2
+from jobwire.schemas.jobs import spec as specs
+from jobwire.schemas.jobs.conditions import After, Condition
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.jobs.terminal import TerminalSize
 from jobwire.schemas.refusal import Code, Refused
-from jobwire.schemas.spec import JobSpec
-from jobwire.schemas.terminal import TerminalSize
 
 PLAIN = JobSpec((b"true",))
 

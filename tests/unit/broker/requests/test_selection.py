@@ -14,9 +14,9 @@ from jobwire.broker.requests.reads.hello import Introduction
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.keys.rights import Member
-from jobwire.schemas.capacity import Capacity
 from jobwire.schemas.generated import job_pb2, request_pb2
-from jobwire.schemas.job import Outcome, OutcomeKind, State
+from jobwire.schemas.jobs.capacity import Capacity
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind, State
 from jobwire.schemas.refusal import Code, Reason
 
 RUN = BatchRun(b"r" * 16, "nightly", 0)

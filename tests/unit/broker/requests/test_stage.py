@@ -10,8 +10,8 @@ from jobwire.broker.desk.job import BatchRun
 from jobwire.broker.staging import staging as staging_module
 from jobwire.broker.store import staged_rows
 from jobwire.keys.limits import Limits
-from jobwire.schemas.capacity import Capacity
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
+from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.parts import HASH_BYTES, hash_of_job, hash_of_part
 from jobwire.schemas.refusal import Code, Reason, Refused

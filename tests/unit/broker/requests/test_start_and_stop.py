@@ -20,8 +20,8 @@ from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.keys.rights import Member
 from jobwire.schemas.frames import SIGNED_VERBS
 from jobwire.schemas.generated import job_pb2, request_pb2
+from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.refusal import Code, Refused
-from jobwire.schemas.spec import JobSpec
 
 SPEC = job_pb2.JobSpec(argv=[b"true"])
 

@@ -12,11 +12,11 @@ from jobwire.broker.retention.ages import Ages
 from jobwire.broker.retention.limits import LEAST_AGE_US, Keep, Retention, choose
 from jobwire.broker.store.kept import Aged, totals
 from jobwire.keys.rights import Member
-from jobwire.schemas import spec as specs
-from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.jobs import spec as specs
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Code, Refused
-from jobwire.schemas.spec import JobSpec
 
 DAY_US = 24 * 3600 * 1_000_000
 NOW_US = 100 * DAY_US

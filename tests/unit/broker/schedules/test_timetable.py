@@ -14,12 +14,12 @@ from jobwire.broker.store import schedule_rows
 from jobwire.broker.store.schedule_writes import MOST_SCHEDULES, AddSchedule, ScheduleRow
 from jobwire.keys.limits import Limits
 from jobwire.keys.rights import Member
-from jobwire.schemas import spec as specs
-from jobwire.schemas.job import Outcome, OutcomeKind, State
+from jobwire.schemas.jobs import spec as specs
+from jobwire.schemas.jobs.retry import RetryRule
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind, State
 from jobwire.schemas.naming import AttemptKey, JobKey
 from jobwire.schemas.refusal import Code, Refused
-from jobwire.schemas.retry import RetryRule
-from jobwire.schemas.spec import JobSpec
 
 MINUTE_US = 60_000_000
 FAILED = Outcome(OutcomeKind.EXITED, exit_status=1)

@@ -17,7 +17,7 @@ from jobwire.broker.fairness import cpu_shares
 from jobwire.keys import roster
 from jobwire.keys.identity import Identity, generate
 from jobwire.schemas.generated import request_pb2
-from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey
 
 

@@ -21,7 +21,7 @@ from jobwire.broker.store.queries import Lookup
 from jobwire.broker.store.selection import ALIVE, EVERY_STATE, Place, Selection, leaders, walk
 from jobwire.broker.store.store import Row, Store
 from jobwire.schemas.generated import job_pb2
-from jobwire.schemas.job import JobTime, State
+from jobwire.schemas.jobs.states import JobTime, State
 from jobwire.schemas.naming import format_id
 from jobwire.schemas.refusal import Reason, Refused
 

@@ -17,7 +17,7 @@ from jobwire.broker.store import ballast as ballasts
 from jobwire.broker.store import restore, tables
 from jobwire.broker.store.free_space import Room
 from jobwire.schemas.clock import wall_us
-from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Code, Refused
 

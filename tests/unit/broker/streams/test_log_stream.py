@@ -7,7 +7,7 @@ from jobwire.broker.desk.life import Phase
 from jobwire.broker.engine import LogPiece, LogReader, Run, StreamName
 from jobwire.broker.streams.log_stream import LogStream, Source
 from jobwire.schemas.generated import request_pb2
-from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 
 
 class Growing(EngineDouble):

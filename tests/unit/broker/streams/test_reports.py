@@ -6,7 +6,7 @@ from jobwire.broker.desk.job import Attempt, Job
 from jobwire.broker.desk.life import Phase
 from jobwire.broker.streams.reports import Reports
 from jobwire.schemas.generated import job_pb2, request_pb2
-from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 
 
 class Stream:

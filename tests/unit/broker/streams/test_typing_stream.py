@@ -8,8 +8,8 @@ from jobwire.broker.engine import Engine, Feeder
 from jobwire.broker.streams.typing_stream import TypingStream
 from jobwire.schemas.frames import LARGEST_TYPED
 from jobwire.schemas.generated import request_pb2
+from jobwire.schemas.jobs.terminal import TerminalSize
 from jobwire.schemas.refusal import Refused
-from jobwire.schemas.terminal import TerminalSize
 
 
 class OneTerminal:

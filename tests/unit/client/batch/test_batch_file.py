@@ -13,11 +13,11 @@ from jobwire.client.batch.batch_file import Batch, read_batch
 from jobwire.client.batch.job_options import Surroundings
 from jobwire.client.cli.terminal.json_lines import job_record
 from jobwire.client.library.values.results import JobInfo
-from jobwire.schemas.job import OnFailure, Outcome, OutcomeKind, State
+from jobwire.schemas.jobs.retry import RetryRule
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.jobs.states import OnFailure, Outcome, OutcomeKind, State
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Code, Refused
-from jobwire.schemas.retry import RetryRule
-from jobwire.schemas.spec import JobSpec
 
 AROUND = Surroundings(Path("/tmp"))
 

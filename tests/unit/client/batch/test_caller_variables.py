@@ -21,8 +21,8 @@ from jobwire.client.batch.caller_variables import (
     read_variables,
 )
 from jobwire.client.batch.job_options import Surroundings, Wishes, spec_from
+from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.refusal import Refused
-from jobwire.schemas.spec import JobSpec
 
 CALLER = {
     "PATH": "/venv/bin:/usr/bin", "LC_ALL": "C", "LC_TIME": "de_DE", "HOME": "/home/ada", "PWD": "/x", "_": "/usr/bin/env",

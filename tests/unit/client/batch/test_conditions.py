@@ -9,7 +9,7 @@ import pytest
 from jobwire.client.batch.batch_file import Batch, read_batch
 from jobwire.client.batch.job_options import Surroundings
 from jobwire.client.batch.option_values import parse_after
-from jobwire.schemas.conditions import After, Condition
+from jobwire.schemas.jobs.conditions import After, Condition
 from jobwire.schemas.refusal import Refused
 
 AROUND = Surroundings(Path("/"))

@@ -9,8 +9,8 @@ import pytest
 from jobwire.client.batch.batch_file import read_batch
 from jobwire.client.batch.finishing import finish_of_command, parse_finish
 from jobwire.client.batch.job_options import Surroundings, Wishes
+from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.refusal import Refused
-from jobwire.schemas.spec import JobSpec
 
 AROUND = Surroundings(Path("/tmp"))
 JOB = "\n[[job]]\nargv = ['a', '{x}']\nfor_each = { x = [1, 2] }\n"

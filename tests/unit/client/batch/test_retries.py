@@ -4,7 +4,7 @@ import pytest
 
 from jobwire.client.batch.job_options import Surroundings, Wishes, spec_from
 from jobwire.client.batch.option_values import Misunderstood
-from jobwire.schemas.retry import RetryRule
+from jobwire.schemas.jobs.retry import RetryRule
 
 
 def rule_of(**said: object) -> RetryRule | None:

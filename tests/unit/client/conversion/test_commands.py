@@ -11,7 +11,7 @@ import pytest
 from jobwire.client.batch.batch_file import read_batch
 from jobwire.client.batch.job_options import Surroundings
 from jobwire.client.conversion.convert import Converted, Origin, convert_command, convert_text
-from jobwire.schemas.job import OnFailure
+from jobwire.schemas.jobs.states import OnFailure
 from jobwire.schemas.refusal import Refused
 
 FILES = {

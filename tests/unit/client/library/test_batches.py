@@ -9,8 +9,8 @@ import pytest
 
 from jobwire.client.library.batches import PlannedBatch, plan_batch
 from jobwire.client.library.specs import job_spec
-from jobwire.schemas.conditions import After, Condition
-from jobwire.schemas.job import OnFailure
+from jobwire.schemas.jobs.conditions import After, Condition
+from jobwire.schemas.jobs.states import OnFailure
 from jobwire.schemas.naming import batch_job_id
 from jobwire.schemas.refusal import Refused
 

@@ -24,10 +24,10 @@ from jobwire.client.library.values.completed_job import JobFailed
 from jobwire.client.library.values.results import BatchInfo, EventCursor, Forgotten
 from jobwire.keys.identity import Identity, load, save
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
-from jobwire.schemas.job import State
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.jobs.states import State
 from jobwire.schemas.naming import new_id
 from jobwire.schemas.refusal import Code, Refused
-from jobwire.schemas.spec import JobSpec
 
 
 def the_job(daemon: FakeDaemon) -> bytes:

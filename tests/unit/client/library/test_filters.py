@@ -6,7 +6,7 @@ from fake_daemon import FakeDaemon
 from jobwire.client.library import filters
 from jobwire.client.library.client import Client
 from jobwire.schemas.generated import request_pb2
-from jobwire.schemas.job import JobTime, State
+from jobwire.schemas.jobs.states import JobTime, State
 from jobwire.schemas.refusal import Code, Refused
 
 

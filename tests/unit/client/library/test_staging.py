@@ -10,13 +10,13 @@ from jobwire.client.library.actions import is_large
 from jobwire.client.library.specs import job_spec
 from jobwire.client.library.staging import Parts, carry_out, in_order, steps
 from jobwire.client.library.values.results import BatchInfo
-from jobwire.schemas.conditions import After, Condition, base_of
 from jobwire.schemas.generated import request_pb2
-from jobwire.schemas.job import OnFailure
+from jobwire.schemas.jobs.conditions import After, Condition, base_of
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.jobs.states import OnFailure
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.parts import hash_of_job, hash_of_part
 from jobwire.schemas.refusal import Code, Reason, Refused
-from jobwire.schemas.spec import JobSpec
 
 RUN = b"r" * 16
 ABOUT = BatchInfo(RUN, "nightly")

@@ -3,8 +3,8 @@ import pytest
 from jobwire.client.protocol.feeding import Piece
 from jobwire.client.protocol.keystrokes import Keystrokes
 from jobwire.schemas.frames import LARGEST_TYPED
+from jobwire.schemas.jobs.terminal import TerminalSize
 from jobwire.schemas.refusal import Refused
-from jobwire.schemas.terminal import TerminalSize
 
 SIZE = TerminalSize(24, 80)
 

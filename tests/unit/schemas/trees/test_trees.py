@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.schemas.brought_files import FileKind
+from jobwire.schemas.jobs.brought_files import FileKind
 from jobwire.schemas.refusal import Reason, Refused
 from jobwire.schemas.trees import beneath, reading, writing
 from jobwire.schemas.trees.archive import END, Entry, HeaderReader, Kind, write_header

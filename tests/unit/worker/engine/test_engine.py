@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from jobwire.broker.engine import Ended, Expected, Launch
-from jobwire.schemas.capacity import Capacity
-from jobwire.schemas.job import OutcomeKind
+from jobwire.schemas.jobs.capacity import Capacity
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.jobs.states import OutcomeKind
 from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.refusal import Code, Refused
-from jobwire.schemas.spec import JobSpec
 from jobwire.worker.engine.engine import LocalEngine
 from jobwire.worker.engine.found_runs import left_intents
 from jobwire.worker.keeper import process

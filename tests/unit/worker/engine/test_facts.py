@@ -1,7 +1,7 @@
 import itertools
 
 from jobwire.broker.engine import Expected
-from jobwire.schemas.job import OutcomeKind, ResourceUse
+from jobwire.schemas.jobs.states import OutcomeKind, ResourceUse
 from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.wire_codec import outcome_to_wire
 from jobwire.worker.engine.facts import lost, read_ended, why_lost

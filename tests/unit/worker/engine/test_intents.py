@@ -7,9 +7,9 @@ from pathlib import Path
 import pytest
 
 from jobwire.broker.engine import Delayed, Ended, Fact, Launch
-from jobwire.schemas.job import OutcomeKind
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.jobs.states import OutcomeKind
 from jobwire.schemas.naming import AttemptKey
-from jobwire.schemas.spec import JobSpec
 from jobwire.worker.engine.intents import Intents
 from jobwire.worker.state import folders, job_files, small_files
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from jobwire.broker.engine import Expected, Launch
+from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey
-from jobwire.schemas.spec import JobSpec
 from jobwire.worker.engine.supervisor_line import Message
 from jobwire.worker.engine.unanswered import Unanswered
 from jobwire.worker.state import folders

@@ -1,8 +1,8 @@
 from pathlib import Path
 
 from jobwire.broker.engine import Launch
+from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey
-from jobwire.schemas.spec import JobSpec
 from jobwire.worker.state import folders, found_folders, job_files
 
 KEY = AttemptKey(b"o" * 32, b"i" * 16, 1)

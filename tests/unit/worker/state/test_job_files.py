@@ -7,12 +7,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobwire.broker.engine import Launch
-from jobwire.schemas.brought_files import BroughtFile, FileKind
+from jobwire.schemas.jobs.brought_files import BroughtFile, FileKind
+from jobwire.schemas.jobs.process_limits import ResourceLimit
+from jobwire.schemas.jobs.retry import RetryRule
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.jobs.terminal import TerminalSize
 from jobwire.schemas.naming import AttemptKey, JobKey
-from jobwire.schemas.process_limits import ResourceLimit
-from jobwire.schemas.retry import RetryRule
-from jobwire.schemas.spec import JobSpec
-from jobwire.schemas.terminal import TerminalSize
 from jobwire.worker.state import folders, job_files, rebuild
 from jobwire.worker.state.job_files import OutcomeFile
 

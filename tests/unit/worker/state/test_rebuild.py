@@ -11,9 +11,9 @@ import pytest
 from jobwire.broker.engine import Launch
 from jobwire.broker.store import schedule_rows, tables
 from jobwire.broker.store.schedule_writes import AddSchedule, ScheduleRow
-from jobwire.schemas import spec as specs
+from jobwire.schemas.jobs import spec as specs
+from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey
-from jobwire.schemas.spec import JobSpec
 from jobwire.worker.state import folders, job_files, layout, rebuild
 from jobwire.worker.state.job_files import OutcomeFile
 

@@ -5,8 +5,8 @@ from pathlib import Path
 import pytest
 
 from jobwire.broker.engine import Launch, Run
+from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey
-from jobwire.schemas.spec import JobSpec
 from jobwire.worker.state import folders, job_files
 from jobwire.worker.state.sweep import Sweeper, remove_runs
 

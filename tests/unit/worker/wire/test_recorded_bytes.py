@@ -19,9 +19,9 @@ from typing import Any
 import pytest
 
 from jobwire.broker.engine import Delayed, Ended, Launch, Paused, Started
-from jobwire.schemas.job import Outcome, OutcomeKind, ResourceUse
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind, ResourceUse
 from jobwire.schemas.naming import AttemptKey
-from jobwire.schemas.spec import JobSpec
 from jobwire.worker.engine.inlets import LocalInlet
 from jobwire.worker.engine.supervisor_line import Link as WorkerEnd
 from jobwire.worker.engine.unanswered import Unanswered

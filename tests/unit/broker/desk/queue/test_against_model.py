@@ -8,7 +8,7 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from jobwire.broker.desk.job import BatchRun, RunKey
 from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.desk.queue.stock import Taken
-from jobwire.schemas.capacity import GPUS, MEMORY, PLAIN, Capacity, Wants, shortage
+from jobwire.schemas.jobs.capacity import GPUS, MEMORY, PLAIN, Capacity, Wants, shortage
 from jobwire.schemas.naming import JobKey
 
 WANTS = (

@@ -1,7 +1,7 @@
 from jobwire.broker.desk.job import BatchRun, RunKey
 from jobwire.broker.desk.queue.lanes import MOST_STALE
 from jobwire.broker.desk.queue.queue import Queue
-from jobwire.schemas.capacity import PLAIN, Capacity, Wants
+from jobwire.schemas.jobs.capacity import PLAIN, Capacity, Wants
 from jobwire.schemas.naming import JobKey
 
 

@@ -9,10 +9,10 @@ import pytest
 from jobwire.client.cli.batches.plan import Plan, choose, demand_size, plan_rerun
 from jobwire.client.cli.batches.repeats import differing, explained, notes_on_run
 from jobwire.client.library.values.results import BatchInfo, JobInfo
-from jobwire.schemas.job import Outcome, OutcomeKind, State
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind, State
 from jobwire.schemas.naming import JobKey, batch_job_id
 from jobwire.schemas.refusal import Code, Refused
-from jobwire.schemas.spec import JobSpec
 
 ME = b"o" * 32
 RUN, NEW = b"r" * 16, b"n" * 16

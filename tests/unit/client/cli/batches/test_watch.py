@@ -11,9 +11,9 @@ from jobwire.client.cli.exit_status import Ending
 from jobwire.client.library.client import Client
 from jobwire.client.library.values.results import BatchInfo
 from jobwire.schemas.generated import request_pb2
+from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import format_id
 from jobwire.schemas.refusal import Code, Refused
-from jobwire.schemas.spec import JobSpec
 
 ID = b"i" * 16
 

@@ -1,8 +1,8 @@
 import pytest
 
 from jobwire.client.cli.job.path_advice import USUAL_FOLDERS, path_advice
-from jobwire.schemas.job import Outcome, OutcomeKind
-from jobwire.schemas.spec import JobSpec
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.worker.supervisor.jobs.spawn import _base_environment
 
 MISSING = Outcome(OutcomeKind.FAILED_TO_START, 127)

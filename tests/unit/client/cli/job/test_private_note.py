@@ -3,7 +3,7 @@ import pytest
 from jobwire.client.cli.job.private_note import tell_of_start
 from jobwire.client.config.contexts import EMBEDDED
 from jobwire.schemas.clock import wall_us
-from jobwire.schemas.spec import JobSpec
+from jobwire.schemas.jobs.spec import JobSpec
 
 SECOND_US = 1_000_000
 

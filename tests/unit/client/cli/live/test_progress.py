@@ -9,7 +9,7 @@ import pytest
 
 from jobwire.client.cli.live import progress, view
 from jobwire.client.cli.live.progress import Progress
-from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 
 OK, FAILED = Outcome(OutcomeKind.EXITED), Outcome(OutcomeKind.EXITED, exit_status=3)
 ONE, TWO = b"1" * 16, b"2" * 16

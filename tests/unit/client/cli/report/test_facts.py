@@ -8,7 +8,7 @@ from made_runs import BEGIN_US, FAILED, OK, job, run_of
 
 from jobwire.client.cli.report.facts import Times, bar_of, kind_of, most_used, sentences, times_of
 from jobwire.client.cli.report.timeline import Bar
-from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 
 CANCELLED = Outcome(OutcomeKind.CANCELLED)
 

@@ -12,7 +12,7 @@ from jobwire.client.cli.terminal.outlet import Outlet
 from jobwire.client.cli.terminal.screen import Cell, Table, duration, fitting
 from jobwire.client.cli.terminal.sentences import command_line, failed, how_it_ended
 from jobwire.client.cli.terminal.streams import ReaderGone
-from jobwire.schemas.job import Outcome, OutcomeKind
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.refusal import Refused
 from jobwire.schemas.text.printable import printable
 

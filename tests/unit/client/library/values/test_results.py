@@ -12,7 +12,7 @@ from jobwire.client.library.specs import milliseconds
 from jobwire.client.library.values.completed_job import CompletedJob, JobFailed, JobTimeout
 from jobwire.client.library.values.results import EventCursor, event, job_info, moment
 from jobwire.schemas.generated import event_pb2, job_pb2
-from jobwire.schemas.job import Outcome, OutcomeKind, State, return_code
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind, State, return_code
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Refused
 

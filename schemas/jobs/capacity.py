@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..refusal import Code, Refused
+from ..text.sizes import format_limit, format_size
 from .claims import MOST_RESOURCES, MOST_SLOTS, resource_problem
-from .refusal import Code, Refused
-from .text.sizes import format_limit, format_size
 
 if TYPE_CHECKING:
     from .spec import JobSpec

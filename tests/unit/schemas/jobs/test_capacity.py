@@ -1,7 +1,7 @@
 import pytest
 
-from jobwire.schemas import claims
-from jobwire.schemas.capacity import (
+from jobwire.schemas.jobs import claims
+from jobwire.schemas.jobs.capacity import (
     PLAIN,
     Capacity,
     Settings,
@@ -13,8 +13,8 @@ from jobwire.schemas.capacity import (
     shortage,
     wants_of,
 )
+from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.refusal import Refused
-from jobwire.schemas.spec import JobSpec
 
 HERE = Capacity(4, 8 << 30, ("0", "1"), (("license", 2),))
 

@@ -11,17 +11,17 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import repeat
 
+from ..c_blake2 import blake2b
+from ..generated import job_pb2
+from ..naming import name_problem
+from ..refusal import Code, Reason, Refused
+from ..text.sizes import format_limit
 from . import brought_files, claims, conditions, process_limits, retry
 from .brought_files import LONGEST_PATH, BroughtFile
-from .c_blake2 import blake2b
 from .conditions import After
-from .generated import job_pb2
-from .naming import name_problem
 from .process_limits import ResourceLimit
-from .refusal import Code, Reason, Refused
 from .retry import RetryRule
 from .terminal import TerminalSize, check_size
-from .text.sizes import format_limit
 
 # Linux: a single argument or environment string is at most MAX_ARG_STRLEN, 32 pages; see execve(2).
 LONGEST_ARGUMENT = 131_072 - 1

@@ -1,7 +1,7 @@
 import pytest
 
+from jobwire.schemas.jobs.terminal import MOST_CELLS, USUAL_SIZE, TerminalSize, check_size
 from jobwire.schemas.refusal import Refused
-from jobwire.schemas.terminal import MOST_CELLS, USUAL_SIZE, TerminalSize, check_size
 
 
 @pytest.mark.parametrize("size", [USUAL_SIZE, TerminalSize(1, 1), TerminalSize(MOST_CELLS, MOST_CELLS)])

@@ -7,9 +7,9 @@ import re
 from collections.abc import Sequence
 from typing import NamedTuple, cast
 
-from .generated import job_pb2
-from .naming import ID_BYTES, format_id, name_problem
-from .refusal import Code, Refused
+from ..generated import job_pb2
+from ..naming import ID_BYTES, format_id, name_problem
+from ..refusal import Code, Refused
 
 # Of one job, and of all jobs of one start. A group counts as one.
 MOST_CONDITIONS = 1000

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from .refusal import Code, Refused
+from ..refusal import Code, Refused
 
 # The kernel keeps a size in 16 bits (struct winsize, ioctl_tty(2)).
 MOST_CELLS = 65_535

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from messages import messages
 
 from jobwire.schemas.generated import job_pb2
+from jobwire.schemas.jobs.spec import LARGEST_ARGUMENTS, LARGEST_STDIN, LONGEST_ARGUMENT, JobSpec, check, digest, from_wire, to_wire
 from jobwire.schemas.refusal import Code, Refused
-from jobwire.schemas.spec import LARGEST_ARGUMENTS, LARGEST_STDIN, LONGEST_ARGUMENT, JobSpec, check, digest, from_wire, to_wire
 
 arguments = st.binary(max_size=20).filter(lambda data: b"\0" not in data)
 specs = st.builds(

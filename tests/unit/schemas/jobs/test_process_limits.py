@@ -2,9 +2,9 @@ from dataclasses import replace
 
 import pytest
 
-from jobwire.schemas.process_limits import NUMBERS, ResourceLimit, format_limits
+from jobwire.schemas.jobs.process_limits import NUMBERS, ResourceLimit, format_limits
+from jobwire.schemas.jobs.spec import JobSpec, check, digest, from_wire, to_wire
 from jobwire.schemas.refusal import Code, Refused
-from jobwire.schemas.spec import JobSpec, check, digest, from_wire, to_wire
 
 PLAIN = JobSpec(argv=(b"true",))
 FULL = replace(

@@ -6,8 +6,8 @@ import enum
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple, cast
 
-from .generated import job_pb2
-from .refusal import Code, Refused
+from ..generated import job_pb2
+from ..refusal import Code, Refused
 
 LONGEST_PATH = 4_095
 # Files that a job brings, and paths that are wanted of its folder.

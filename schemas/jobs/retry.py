@@ -6,9 +6,9 @@ import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from ..generated import job_pb2
+from ..refusal import Code, Refused
 from . import reserved_statuses
-from .generated import job_pb2
-from .refusal import Code, Refused
 
 # Each attempt has a log folder of its own.
 MOST_RETRIES = 100

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from .generated import job_pb2
-from .refusal import Code, Refused
-from .text.sizes import format_limit
+from ..generated import job_pb2
+from ..refusal import Code, Refused
+from ..text.sizes import format_limit
 
 # With less, no program could be executed.
 LEAST_MEMORY = 4 << 20

@@ -2,11 +2,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.schemas import spec as specs
+from jobwire.schemas.jobs import spec as specs
+from jobwire.schemas.jobs.retry import HIGHEST_BACKOFF, LONGEST_DELAY_MS, MOST_RETRIES, RetryRule, check
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.jobs.terminal import TerminalSize
 from jobwire.schemas.refusal import Code, Refused
-from jobwire.schemas.retry import HIGHEST_BACKOFF, LONGEST_DELAY_MS, MOST_RETRIES, RetryRule, check
-from jobwire.schemas.spec import JobSpec
-from jobwire.schemas.terminal import TerminalSize
 
 
 @pytest.mark.parametrize(

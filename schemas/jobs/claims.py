@@ -8,8 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from .naming import name_problem
-from .refusal import Code, Refused
+from ..naming import name_problem
+from ..refusal import Code, Refused
 
 # How many resources or GPUs a job or a worker can have, and how much of a resource.
 MOST_RESOURCES = 64
