@@ -32,7 +32,7 @@ from ..schemas.naming import JobKey
 from .condition import Condition
 from .delegates import Delegates
 from .desk.desk import Desk
-from .desk.job import Job
+from .desk.jobs.job import Job
 from .desk.queue.queue import Queue
 from .desk.state import State
 from .engine import Engine

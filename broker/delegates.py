@@ -14,8 +14,8 @@ from ..keys.identity import Identity
 from ..keys.rights import Member, account_of_jobs, acting_for
 from ..schemas.generated import request_pb2
 from ..schemas.naming import AttemptKey, JobKey, short_id
-from .desk.job import Job
-from .desk.life import WITH_ENGINE
+from .desk.jobs.job import Job
+from .desk.jobs.life import WITH_ENGINE
 
 
 @dataclass(frozen=True, slots=True)

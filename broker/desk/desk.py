@@ -30,11 +30,11 @@ from ..store.writes import AddJobs, ChangeJobs, Origin
 from ..streams.watchers import Watchers
 from .admission import check_held, check_waiting
 from .decide import decide
-from .dependencies import Dependencies
 from .effects import Continue, Effect, End, Hold, Launches, LimitTime, Publish, Reply, Settle, SignalAll, Tell, WakeAt, Word
 from .inputs import Accepted, Asked, Await, Due, Facts, Following, Input, Moment, Reconsidered, Recovered, Start, WriteDelayed, Written
-from .job import BatchRun, Job, RunKey
-from .life import STORED, WAITING, WITH_ENGINE
+from .jobs.dependencies import Dependencies
+from .jobs.job import BatchRun, Job, RunKey
+from .jobs.life import STORED, WAITING, WITH_ENGINE
 from .queue.stock import Stock
 from .state import State
 from .turn import Decision

@@ -10,7 +10,7 @@ from ...schemas.generated import event_pb2
 from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Refused
 from ..engine import Launch
-from .job import Job
+from .jobs.job import Job
 
 
 class Launches(NamedTuple):

@@ -13,10 +13,10 @@ from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.wire_codec import event_kind_to_wire, outcome_to_wire
 from ..store.writes import Change, Conflict, EndedAttempt, EventRow, Retried
 from .effects import Publish
-from .ends import NO_ENDS, end_of_one
-from .job import Attempt, Job
-from .life import STORED
-from .retries import delay_us
+from .jobs.ends import NO_ENDS, end_of_one
+from .jobs.job import Attempt, Job
+from .jobs.life import STORED
+from .jobs.retries import delay_us
 
 
 def event_of(kind: EventKind, job: Job, at_us: int, sentence: str = "") -> event_pb2.Event:

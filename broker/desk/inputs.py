@@ -15,9 +15,9 @@ from ..engine import Fact
 from ..store.schedule_writes import Fired
 from ..store.staged_writes import Queued
 from ..store.writes import Added, Conflict, Origin
-from .job import BatchRun, RunKey, StopOrder
+from .jobs.job import BatchRun, RunKey, StopOrder
+from .jobs.targets import Edge
 from .queue.stock import End
-from .targets import Edge
 
 
 class Moment(NamedTuple):

@@ -11,16 +11,16 @@ from ...schemas.jobs.capacity import Capacity, Settings, Wants
 from ...schemas.jobs.conditions import base_of
 from ...schemas.naming import JobKey
 from ..store.writes import Added, AddJobs, ChangeJobs
-from . import retries
-from .dependencies import Dependencies
 from .due import Deadlines
 from .effects import Reply, WakeAt
-from .finish import Finish
 from .inputs import Moment, Start
-from .job import Job, RunKey, StopOrder
-from .life import WAITING, WITH_ENGINE, Phase
-from .loans import Loans, starters, why_never
-from .pauses import Pauses
+from .jobs import retries
+from .jobs.dependencies import Dependencies
+from .jobs.finish import Finish
+from .jobs.job import Job, RunKey, StopOrder
+from .jobs.life import WAITING, WITH_ENGINE, Phase
+from .jobs.loans import Loans, starters, why_never
+from .jobs.pauses import Pauses
 from .queue.queue import Queue
 
 

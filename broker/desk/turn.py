@@ -9,8 +9,8 @@ from ..engine import Fact
 from ..store.writes import CapacityChange, Width
 from .effects import Effect, Reply
 from .inputs import Moment
-from .job import Job, RunKey, StopOrder
-from .life import Impossible
+from .jobs.job import Job, RunKey, StopOrder
+from .jobs.life import Impossible
 from .state import Accepting, Recording, State
 
 

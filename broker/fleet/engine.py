@@ -26,7 +26,7 @@ from ...schemas.refusal import Refused
 from ..desk.inputs import SetMachine
 from ..engine import Delayed, Expected, Fact, Launch, LogPart, Run, Started, StreamName
 from ..sockets.peers import Peer
-from ..store import placements
+from ..store.rows import placements
 from . import reports
 from .deliveries import Deliveries
 from .ended import EndedJobs

@@ -14,13 +14,13 @@ from ...schemas.frames import LARGEST_CREDIT
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.naming import AttemptKey, format_id
 from ...schemas.refusal import Code, Reason, Refused
-from ..desk.job import Attempt, Job
-from ..desk.life import Phase
+from ..desk.jobs.job import Attempt, Job
+from ..desk.jobs.life import Phase
 from ..kind import House
 from ..requests.call import Call
 from ..requests.job_keys import read_key
 from ..requests.transfers.logs import attempt_of
-from ..store import placements
+from ..store.rows import placements
 from ..streams.log_stream import log_end
 from .engine import FleetEngine
 from .worker import Worker

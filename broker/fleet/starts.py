@@ -10,7 +10,7 @@ from typing import Any
 from ...keys.digests import sha256
 from ...schemas import large
 from ...schemas.naming import JobKey
-from ..store import placements
+from ..store.rows import placements
 
 _KEPT_BYTES = 32 * 1024 * 1024
 

@@ -18,8 +18,8 @@ from ..desk.desk import Desk
 from ..desk.inputs import Accepted, Asked
 from ..requests.call import Call
 from ..retention.forget import Forgetting, Forgotten
-from ..store import relays
 from ..store.queries import Lookup
+from ..store.rows import relays
 from ..store.store import Store
 from ..store.writes import Origin
 from .registry import Registry

@@ -17,7 +17,7 @@ from ...schemas.refusal import Refused
 from ...schemas.wire_codec import outcome_to_wire, state_to_wire
 from ..condition import describe_stock
 from ..desk.desk import Desk
-from ..desk.job import Job
+from ..desk.jobs.job import Job
 from ..engine import Engine, StreamName
 from ..requests.call import Call
 from ..store.queries import Lookup

@@ -14,11 +14,11 @@ from ...schemas.naming import AttemptKey, JobKey, format_id, short_id
 from ...schemas.refusal import Code, Reason, Refused
 from ..desk.desk import Desk
 from ..desk.inputs import Alter, Signal, Stop, Suspend
-from ..desk.job import Job, StopOrder
+from ..desk.jobs.job import Job, StopOrder
 from ..requests.call import Call
 from ..requests.stop import order_of
-from ..store import relays
 from ..store.queries import Lookup
+from ..store.rows import relays
 from .deliveries import Parts, read_name
 from .registry import Registry
 from .signed import local_id, read_order, read_start

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 
 from ...schemas.naming import AttemptKey, JobKey
 from ..retention.followed import Followed
-from ..store import relays
+from ..store.rows import relays
 from ..store.store import Store
 from ..store.writes import Settled
 

@@ -21,7 +21,7 @@ from ...schemas.jobs.states import OnFailure
 from ...schemas.naming import ID_BYTES, AttemptKey, JobKey
 from ...schemas.refusal import Code, Refused
 from ..desk.inputs import Asked
-from ..desk.job import FIRST_ATTEMPT
+from ..desk.jobs.job import FIRST_ATTEMPT
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,8 +21,8 @@ from ..schedules.cron import read_times
 from ..schedules.due import Missed, Overlap
 from ..schedules.schedule import Schedule
 from ..schedules.timetable import Timetable
-from ..store import schedule_rows
 from ..store.queries import Lookup
+from ..store.rows import schedule_rows
 from ..store.schedule_writes import AddSchedule, ScheduleRow
 from ..store.store import Store
 from .call import Call

@@ -9,10 +9,10 @@ from ...keys.rights import Member, Right, demand
 from ...schemas.generated import request_pb2
 from ...schemas.naming import ID_BYTES, JobKey, format_id
 from ...schemas.refusal import Code, Reason, Refused
-from ..desk.job import Job, RunKey
-from ..desk.life import WAITING
+from ..desk.jobs.job import Job, RunKey
+from ..desk.jobs.life import WAITING
 from ..store.queries import Lookup
-from .delegated import demand_run
+from .starts.delegated import demand_run
 
 # The jobs of each run that have not ended.
 Runs = Mapping[RunKey, Mapping[JobKey, Job]]

@@ -10,7 +10,7 @@ from ...schemas.jobs.spec import DEFAULT_GRACE_MS, LONGEST_DURATION_MS
 from ...schemas.refusal import Code, Refused
 from ..desk.desk import Desk
 from ..desk.inputs import Stop
-from ..desk.job import Job, RunKey, StopOrder
+from ..desk.jobs.job import Job, RunKey, StopOrder
 from ..engine import Engine
 from ..fairness.turns import Turns
 from ..store.queries import Lookup

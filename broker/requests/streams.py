@@ -8,15 +8,15 @@ from ...schemas.frames import LARGEST_TAIL, MOST_TAIL_LINES
 from ...schemas.generated import request_pb2
 from ...schemas.naming import JobKey, finish_job_id
 from ..desk.desk import Desk
-from ..desk.job import Job, RunKey
-from ..desk.life import Phase
+from ..desk.jobs.job import Job, RunKey
+from ..desk.jobs.life import Phase
 from ..engine import Engine
 from ..fairness.turns import Turns
 from ..streams.reports import Reports
 from ..streams.run_ends import RunEnds
 from ..streams.watchers import Watchers
 from .call import Call
-from .delegated import starter_of
+from .starts.delegated import starter_of
 
 _DEFAULT_TAIL_LINES = 10
 

@@ -23,8 +23,8 @@ from ..alarm import Alarm
 from ..desk.admission import check_precedence
 from ..desk.desk import Desk
 from ..desk.inputs import Accepted, Asked, Stop
-from ..desk.job import Job, StopOrder
-from ..store import schedule_rows
+from ..desk.jobs.job import Job, StopOrder
+from ..store.rows import schedule_rows
 from ..store.schedule_writes import ChangeSchedule, Fired, Firing, ScheduleRow
 from ..store.store import Store
 from .due import LATE_US, Due, Steps, arrange, find_due

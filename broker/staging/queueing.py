@@ -20,7 +20,7 @@ from ...schemas.parts import KeptJob
 from ...schemas.refusal import Code, Refused
 from ..desk.desk import Desk
 from ..desk.inputs import Accepted, Asked, Start
-from ..store import staged_rows
+from ..store.rows import staged_rows
 from ..store.staged_writes import Part, Pending, Queued
 from ..store.store import Store
 

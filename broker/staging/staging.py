@@ -13,10 +13,10 @@ from functools import partial
 from ...schemas import fault_points
 from ...schemas.refusal import Refused
 from ..desk.desk import Desk
-from ..desk.job import BatchRun, RunKey
+from ..desk.jobs.job import BatchRun, RunKey
 from ..retention.ages import BELIEVED_AFTER_SECONDS, Ages
-from ..store import staged_rows
 from ..store.queries import Lookup
+from ..store.rows import staged_rows
 from ..store.staged_writes import CommitRun, Committed, DropPart, Staged, StagePart
 from ..store.store import Store
 from .queueing import Done, Queueing

@@ -18,15 +18,15 @@ from ...schemas.jobs.states import OnFailure, Pick, State
 from ...schemas.naming import ID_BYTES, AttemptKey, JobKey, Typed, format_id
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.wire_codec import outcome_from_wire
-from ..desk.job import FIRST_ATTEMPT, Attempt, BatchRun, Job, StopOrder
-from ..desk.life import Phase, Stored, phase_of
-from ..desk.targets import Edge
-from . import edges, runs
+from ..desk.jobs.job import FIRST_ATTEMPT, Attempt, BatchRun, Job, StopOrder
+from ..desk.jobs.life import Phase, Stored, phase_of
+from ..desk.jobs.targets import Edge
 from .names import Names
-from .runs import Run, RunPage
+from .rows import edges, runs
+from .rows.runs import Run, RunPage
+from .rows.tombstones import mark_of
 from .selection import FEW, Place, Selection, Statement, leaders, walk
 from .store import Row, Store
-from .tombstones import mark_of
 
 _COLUMNS = (
     "jobs.row, jobs.owner, jobs.id, digest, state, spec, launched, attempt, jobs.queued_at, started_at, jobs.ended_at,"

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ...schemas.jobs.conditions import After
 from ...schemas.refusal import Refused
-from ..desk.job import BatchRun, RunKey
+from ..desk.jobs.job import BatchRun, RunKey
 
 
 class StagedJob(NamedTuple):

@@ -23,10 +23,10 @@ from ...schemas import fault_points
 from ...schemas.refusal import Code, Reason, Refused
 from . import tables
 from .ballast import Ballast
+from .repair.soundness import is_damage, size_limit, unusable
+from .rows.statements import Rows
 from .schedule_writes import AddSchedule
-from .soundness import is_damage, size_limit, unusable
 from .staged_writes import CommitRun, StagePart
-from .statements import Rows
 from .writes import Added, AddJobs, ChangeJobs, DropJobs, Write
 
 # Values from SQLite have no static type; tables.py defines the columns.

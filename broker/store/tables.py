@@ -11,7 +11,7 @@ from ...schemas.frames import STORE_ID_BYTES
 from ...schemas.generated import event_pb2, job_pb2
 from ...schemas.refusal import Code, Refused
 from ...schemas.wire_codec import outcome_from_wire
-from . import soundness
+from .repair import soundness
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,9 +11,9 @@ from ...schemas.jobs.brought_files import BroughtFile
 from ...schemas.jobs.conditions import After
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
-from ..desk.ends import NO_ENDS, Ends
-from ..desk.job import FIRST_ATTEMPT, BatchRun, RunKey
-from ..desk.targets import Edge
+from ..desk.jobs.ends import NO_ENDS, Ends
+from ..desk.jobs.job import FIRST_ATTEMPT, BatchRun, RunKey
+from ..desk.jobs.targets import Edge
 from .schedule_writes import AddSchedule, ChangeSchedule, Fired
 from .staged_writes import CommitRun, DropPart, Queued, StagePart
 

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from ...schemas.frames import LARGEST_FEED_WINDOW
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused
-from ..desk.job import Job
+from ..desk.jobs.job import Job
 from ..engine import Engine, Inlet
 from .pushed_stream import PushedStream
 

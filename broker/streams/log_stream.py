@@ -12,8 +12,8 @@ from ...schemas.frames import LARGEST_CHUNK, LARGEST_CREDIT
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Refused
 from ...schemas.wire_codec import outcome_to_wire
-from ..desk.job import Attempt, Job
-from ..desk.life import Phase
+from ..desk.jobs.job import Attempt, Job
+from ..desk.jobs.life import Phase
 from ..engine import Engine, LogReader, StreamName
 from ..fairness.turns import Turns
 

@@ -13,7 +13,7 @@ from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.states import State
 from ...schemas.refusal import Refused
 from ...schemas.wire_codec import outcome_to_wire
-from ..desk.job import Job
+from ..desk.jobs.job import Job
 from ..engine import Engine, StreamName
 from ..fairness.turns import Turns
 

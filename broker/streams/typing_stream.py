@@ -12,7 +12,7 @@ from ...schemas.frames import LARGEST_TYPED
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.terminal import TerminalSize, check_size
 from ...schemas.refusal import Refused
-from ..desk.job import Job
+from ..desk.jobs.job import Job
 from ..engine import Engine, Terminal
 from .pushed_stream import PushedStream
 

@@ -13,7 +13,7 @@ from documents import ROOT, cells, words
 from wire_dump import dump, undump
 
 import jobwire
-from jobwire.broker.desk.life import NEXT, SHOWN
+from jobwire.broker.desk.jobs.life import NEXT, SHOWN
 from jobwire.client.batch.job_options import FILE_OPTIONS, OPTIONS
 from jobwire.client.cli import exit_status
 from jobwire.client.cli.main import VERBS, load

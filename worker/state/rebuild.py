@@ -11,8 +11,8 @@ If a job was retried, its last attempt counts, and those before it are recorded.
 not known.
 
 What only the store knew is lost: queued jobs, runs of batches, the proofs of requests, events, forgotten ids. So a start that was first
-sent to the old store is never run: it is refused because it names that store's id, see broker/requests/start.py. Schedules and what an
-operator has set are taken over from the old store as far as it can be read; schedules are paused, see broker/store/salvage.py.
+sent to the old store is never run: it is refused because it names that store's id, see starts/start.py. Schedules and what an
+operator has set are taken over from the old store as far as it can be read; schedules are paused, see salvage.py.
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ from pathlib import Path
 
 from google.protobuf.message import DecodeError
 
-from ...broker.desk.job import Attempt, Job
-from ...broker.desk.life import Phase
+from ...broker.desk.jobs.job import Attempt, Job
+from ...broker.desk.jobs.life import Phase
 from ...broker.schedules.schedule import Schedule
-from ...broker.store import restore, soundness
+from ...broker.store.repair import restore, soundness
 from ...broker.store.schedule_writes import ScheduleRow
 from ...keys.private_files import sync_folder
 from ...schemas.clock import wall_us

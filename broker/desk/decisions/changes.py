@@ -14,8 +14,8 @@ from ...store.writes import CapacityChange, Width
 from ..effects import Reply
 from ..events import event_of
 from ..inputs import Alter, SetCapacity, SetMachine, SetWidth
-from ..job import Job
-from ..life import ENDED, WAITING, Happening, Phase
+from ..jobs.job import Job
+from ..jobs.life import ENDED, WAITING, Happening, Phase
 from ..queue.queue import Queue
 from ..state import Accepting
 from ..turn import Turn

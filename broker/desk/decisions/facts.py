@@ -6,9 +6,9 @@ from ....schemas.generated import event_pb2
 from ....schemas.jobs.states import EventKind, Outcome, OutcomeKind
 from ...engine import Ended, Started
 from ..events import event_of, explained
-from ..job import Job
-from ..life import Happening
-from ..retries import is_final, why_next
+from ..jobs.job import Job
+from ..jobs.life import Happening
+from ..jobs.retries import is_final, why_next
 
 
 def take_in(job: Job, fact: Started | Ended, now_us: int) -> list[event_pb2.Event]:

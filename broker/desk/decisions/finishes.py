@@ -13,11 +13,11 @@ from ....schemas.jobs.capacity import wants_of
 from ....schemas.jobs.states import EventKind
 from ....schemas.naming import AttemptKey, finish_job_id
 from ...store.writes import EventRow, NewFinish, NewRow
-from ..ends import end_of_one
 from ..events import event_of
-from ..finish import Finish, finish_spec
-from ..job import FIRST_ATTEMPT, Attempt, BatchRun, Job, RunKey
-from ..life import Happening, Phase
+from ..jobs.ends import end_of_one
+from ..jobs.finish import Finish, finish_spec
+from ..jobs.job import FIRST_ATTEMPT, Attempt, BatchRun, Job, RunKey
+from ..jobs.life import Happening, Phase
 from ..state import Recording
 from ..turn import Turn
 

@@ -8,9 +8,9 @@ from ....schemas.naming import AttemptKey
 from ...engine import Delayed, Ended, Fact, Paused, Started
 from ..effects import Settle, Tell, Word
 from ..inputs import Moment
-from ..job import Job
-from ..life import ENDED
-from ..retries import delay_us, is_final, next_attempt
+from ..jobs.job import Job
+from ..jobs.life import ENDED
+from ..jobs.retries import delay_us, is_final, next_attempt
 from ..turn import Turn
 from .consequences import ended_for_good
 from .facts import take_in

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from ....schemas.naming import JobKey, finish_job_id
 from ..inputs import Await
-from ..job import Job
-from ..life import ENDED, WITH_ENGINE
+from ..jobs.job import Job
+from ..jobs.life import ENDED, WITH_ENGINE
 from ..state import State
 
 

@@ -8,7 +8,7 @@ from ....schemas.naming import format_id
 from ....schemas.refusal import Code, Reason, Refused
 from ..effects import Reply, SignalAll
 from ..inputs import Signal, Suspend
-from ..life import ENDED, SIGNALED
+from ..jobs.life import ENDED, SIGNALED
 from ..turn import Turn
 
 

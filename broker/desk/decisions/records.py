@@ -11,8 +11,8 @@ from ...store.writes import Altered, Change, ChangeJobs
 from ..effects import End, Launches, LimitTime, Settle, Tell, Word
 from ..events import change_of, numbered, retried
 from ..inputs import WriteDelayed
-from ..job import Job
-from ..life import LIMITED, WAITING, WITH_ENGINE, Happening, Phase
+from ..jobs.job import Job
+from ..jobs.life import LIMITED, WAITING, WITH_ENGINE, Happening, Phase
 from ..state import Recording
 from ..turn import Turn
 from . import finishes

@@ -9,11 +9,11 @@ from ....schemas.naming import JobKey
 from ...engine import Fact
 from ..effects import End, LimitTime
 from ..inputs import Moment
-from ..job import BatchRun, Job
-from ..life import ENDED, LIMITED, RECOVERED, Happening, Phase, TakeUp
+from ..jobs.job import BatchRun, Job
+from ..jobs.life import ENDED, LIMITED, RECOVERED, Happening, Phase, TakeUp
+from ..jobs.retries import delay_after_us
+from ..jobs.targets import Edge
 from ..queue.stock import Taken
-from ..retries import delay_after_us
-from ..targets import Edge
 from ..turn import Turn
 from . import finishes
 from .consequences import break_run, let_wait

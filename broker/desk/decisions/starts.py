@@ -12,12 +12,12 @@ from ....schemas.jobs.states import EventKind, OnFailure
 from ....schemas.naming import AttemptKey
 from ....schemas.refusal import Refused
 from ...store.writes import Added, AddJobs, Conflict, EventRow, NewRow
-from ..clean_up import Waiter, find_clean_up
 from ..effects import Reply
 from ..events import event_of, id_taken, numbered
 from ..inputs import Accepted, Asked, Start
-from ..job import FIRST_ATTEMPT, Attempt, Job, RunKey
-from ..life import Happening, Phase
+from ..jobs.clean_up import Waiter, find_clean_up
+from ..jobs.job import FIRST_ATTEMPT, Attempt, Job, RunKey
+from ..jobs.life import Happening, Phase
 from ..state import Accepting
 from ..turn import Turn
 from .consequences import break_run, let_wait

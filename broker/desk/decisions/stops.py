@@ -6,7 +6,7 @@ from ....schemas.jobs.states import EventKind
 from ..effects import Reply
 from ..events import event_of
 from ..inputs import Stop
-from ..life import ENDED, NEXT, WAITING, Happening, Phase
+from ..jobs.life import ENDED, NEXT, WAITING, Happening, Phase
 from ..turn import Turn
 from .consequences import ended_for_good
 from .facts import cancelled

@@ -31,7 +31,7 @@ from collections.abc import Callable
 
 from ....schemas.jobs.capacity import PLAIN, Capacity, Wants
 from ....schemas.naming import JobKey
-from ..job import BatchRun, RunKey
+from ..jobs.job import BatchRun, RunKey
 from .lanes import MOST_STALE, Lane, Line, LineHead, Lines, Owner, Place, drop_line, kinds_of
 from .stock import NOTHING_OWN, Stock, Taken
 

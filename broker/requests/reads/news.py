@@ -6,12 +6,12 @@ from ....schemas.generated import event_pb2, request_pb2
 from ....schemas.naming import JobKey, finish_job_id
 from ....schemas.refusal import Code, Reason, Refused
 from ...desk.desk import Desk
-from ...desk.job import RunKey
+from ...desk.jobs.job import RunKey
 from ...store.queries import Lookup
 from ...store.store import Store
 from ...streams.news import News, Waiting, read_filter
 from ..call import Call
-from ..delegated import demand_filter, starter_of
+from ..starts.delegated import demand_filter, starter_of
 
 _MOST_EVENTS = 1000
 _GO_ON = "list the current jobs, and continue from the head of a new subscription"

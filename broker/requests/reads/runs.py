@@ -16,16 +16,16 @@ from ....schemas.naming import JobKey, Typed, finish_job_id, parse_id, parse_typ
 from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import on_failure_to_wire, outcome_to_wire, state_to_wire
 from ...desk.desk import Desk
-from ...desk.job import Job, RunKey
+from ...desk.jobs.job import Job, RunKey
 from ...engine import Engine, StreamName
 from ...retention.ages import Ages
 from ...store.queries import Lookup
-from ...store.runs import MOST_LONGEST, Run
+from ...store.rows.runs import MOST_LONGEST, Run
 from ...store.selection import Selection
 from ...streams.watchers import Watchers
 from ..call import Call
-from ..delegated import demand_run
 from ..selected import no_such_run
+from ..starts.delegated import demand_run
 from ..streams import open_run_ends
 from .jobs import Roster, describe, read_place, whose, write_place
 

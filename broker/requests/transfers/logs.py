@@ -8,8 +8,8 @@ from ....schemas.generated import request_pb2
 from ....schemas.naming import format_id
 from ....schemas.refusal import Code, Refused
 from ...desk.desk import Desk
-from ...desk.job import Attempt, Job
-from ...desk.life import Phase
+from ...desk.jobs.job import Attempt, Job
+from ...desk.jobs.life import Phase
 from ...engine import Engine, LogPart, StreamName
 from ...fairness.turns import Turns
 from ...retention.followed import Followed

@@ -14,7 +14,7 @@ from jobwire.broker.delegates import Delegates
 from jobwire.broker.depot import Fetched, Piece, Placement, Reading, Sender, Upload
 from jobwire.broker.desk.desk import Desk
 from jobwire.broker.desk.inputs import Accepted, Asked, Signal, Stop, Suspend
-from jobwire.broker.desk.job import BatchRun, Job, StopOrder
+from jobwire.broker.desk.jobs.job import BatchRun, Job, StopOrder
 from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.desk.queue.stock import Stock
 from jobwire.broker.desk.state import State
@@ -23,7 +23,7 @@ from jobwire.broker.fairness.turns import Turns
 from jobwire.broker.requests.dispatch import Handler
 from jobwire.broker.requests.reads.hello import Introduction
 from jobwire.broker.requests.schedules import Parts as Schedules
-from jobwire.broker.requests.start import find_started_jobs
+from jobwire.broker.requests.starts.start import find_started_jobs
 from jobwire.broker.requests.table import handlers
 from jobwire.broker.retention.ages import Ages
 from jobwire.broker.retention.followed import Followed

@@ -51,7 +51,7 @@ def test_a_store_that_cannot_be_read_is_not_rebuilt_without_force(tmp_path: Path
     assert "cannot be read or written" in str(rebuild(one, "--force")["damage"])
 
 
-# Each kind of damage is a unit test of broker/store/soundness.py too.
+# Each kind of damage is a unit test of broker/store/repair/soundness.py too.
 @pytest.mark.parametrize(
     "damage",
     ["gone", "page", pytest.param("header", marks=pytest.mark.soak), pytest.param("truncated", marks=pytest.mark.soak), "empty"],

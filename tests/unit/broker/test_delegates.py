@@ -11,10 +11,10 @@ from raw_client import RawClient
 from jobwire.broker.daemon import Daemon, Settings
 from jobwire.broker.desk.decisions.lending import nobody_waits
 from jobwire.broker.desk.inputs import Asked
-from jobwire.broker.desk.job import BatchRun, Job
-from jobwire.broker.desk.loans import MOST_LEVELS
+from jobwire.broker.desk.jobs.job import BatchRun, Job
+from jobwire.broker.desk.jobs.loans import MOST_LEVELS
 from jobwire.broker.engine import Ended
-from jobwire.broker.requests import delegated
+from jobwire.broker.requests.starts import delegated
 from jobwire.keys import delegation, roster
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.rights import Member, Right

@@ -26,8 +26,8 @@ from jobwire.broker.desk.inputs import (
     WriteDelayed,
     Written,
 )
-from jobwire.broker.desk.job import Attempt, BatchRun, Job, StopOrder
-from jobwire.broker.desk.life import Phase
+from jobwire.broker.desk.jobs.job import Attempt, BatchRun, Job, StopOrder
+from jobwire.broker.desk.jobs.life import Phase
 from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.desk.state import State
 from jobwire.broker.desk.turn import Decision

@@ -17,8 +17,8 @@ from machines import at_length, briefly, scratch
 from jobwire.broker.delegates import Delegates
 from jobwire.broker.desk.desk import Desk
 from jobwire.broker.desk.inputs import Accepted, Alter, Asked, Due, SetWidth, Stop
-from jobwire.broker.desk.job import BatchRun, Job, RunKey, StopOrder
-from jobwire.broker.desk.life import NEXT, STORED, WAITING, Phase, Stored
+from jobwire.broker.desk.jobs.job import BatchRun, Job, RunKey, StopOrder
+from jobwire.broker.desk.jobs.life import NEXT, STORED, WAITING, Phase, Stored
 from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.desk.state import State
 from jobwire.broker.engine import Ended, Expected, Fact, Launch, Started

@@ -11,7 +11,7 @@ import pytest
 from broker_house import BrokerSide, Wire, WorkerSide, ended, signed, signed_start, started
 
 from jobwire.broker.desk.inputs import Alter, Stop
-from jobwire.broker.desk.job import StopOrder
+from jobwire.broker.desk.jobs.job import StopOrder
 from jobwire.keys.identity import Identity, generate
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs.states import OutcomeKind

@@ -4,8 +4,8 @@ from collections.abc import Callable, Sequence
 import pytest
 from desk_house import OWNER, EngineDouble, House, asked, attempt, ended, key, started
 
-from jobwire.broker.desk.job import Attempt, BatchRun, StopOrder
-from jobwire.broker.desk.life import Phase
+from jobwire.broker.desk.jobs.job import Attempt, BatchRun, StopOrder
+from jobwire.broker.desk.jobs.life import Phase
 from jobwire.broker.engine import Run
 from jobwire.broker.retention.forget import Forgotten
 from jobwire.keys.rights import Member

@@ -10,7 +10,7 @@ from desk_house import OWNER, House
 from jobwire.broker.engine import Ended, Started
 from jobwire.broker.schedules.due import Missed, Overlap
 from jobwire.broker.schedules.schedule import Schedule
-from jobwire.broker.store import schedule_rows
+from jobwire.broker.store.rows import schedule_rows
 from jobwire.broker.store.schedule_writes import MOST_SCHEDULES, AddSchedule, ScheduleRow
 from jobwire.keys.limits import Limits
 from jobwire.keys.rights import Member

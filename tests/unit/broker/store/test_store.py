@@ -10,12 +10,13 @@ from pathlib import Path
 import pytest
 from desk_house import EngineDouble, House, asked, attempt, ended, key, started
 
-from jobwire.broker.desk.job import Attempt, Job
-from jobwire.broker.desk.life import Phase
+from jobwire.broker.desk.jobs.job import Attempt, Job
+from jobwire.broker.desk.jobs.life import Phase
 from jobwire.broker.engine import Ended, Started
 from jobwire.broker.store import ballast as ballasts
-from jobwire.broker.store import restore, tables
+from jobwire.broker.store import tables
 from jobwire.broker.store.free_space import Room
+from jobwire.broker.store.repair import restore
 from jobwire.schemas.clock import wall_us
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import JobKey

@@ -6,7 +6,7 @@ from typing import cast
 
 import pytest
 
-from jobwire.broker.desk.job import Job
+from jobwire.broker.desk.jobs.job import Job
 from jobwire.broker.engine import Engine, Feeder
 from jobwire.broker.streams.feed_stream import FeedStream
 from jobwire.schemas.frames import LARGEST_FEED_WINDOW, LARGEST_PUSH

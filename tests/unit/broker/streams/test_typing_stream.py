@@ -3,7 +3,7 @@ from typing import Any, cast
 
 import pytest
 
-from jobwire.broker.desk.job import Job
+from jobwire.broker.desk.jobs.job import Job
 from jobwire.broker.engine import Engine, Feeder
 from jobwire.broker.streams.typing_stream import TypingStream
 from jobwire.schemas.frames import LARGEST_TYPED

@@ -9,7 +9,8 @@ from pathlib import Path
 import pytest
 
 from jobwire.broker.engine import Launch
-from jobwire.broker.store import schedule_rows, tables
+from jobwire.broker.store import tables
+from jobwire.broker.store.rows import schedule_rows
 from jobwire.broker.store.schedule_writes import AddSchedule, ScheduleRow
 from jobwire.schemas.jobs import spec as specs
 from jobwire.schemas.jobs.spec import JobSpec

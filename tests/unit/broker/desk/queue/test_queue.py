@@ -1,4 +1,4 @@
-from jobwire.broker.desk.job import BatchRun, RunKey
+from jobwire.broker.desk.jobs.job import BatchRun, RunKey
 from jobwire.broker.desk.queue.lanes import MOST_STALE
 from jobwire.broker.desk.queue.queue import Queue
 from jobwire.schemas.jobs.capacity import PLAIN, Capacity, Wants

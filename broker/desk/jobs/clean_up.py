@@ -1,0 +1,53 @@
+"""Which jobs of a start clean up after others: a failure that cancels the rest of their run spares them. Pure.
+
+A job cleans up if it waits for others of its run to fail, or to end in whatever way; and so does one that waits for such a job to end
+well. That is decided from what was submitted, and from nothing that happens later, so that a crash cannot change it.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ....schemas.jobs.conditions import After, Condition, base_of
+
+
+class Waiter(NamedTuple):
+    """A job of a start: its id, its name, and what it waits for."""
+
+    id: bytes
+    name: str
+    after: Sequence[After]
+
+
+def find_clean_up(jobs: Sequence[Waiter], run: bytes) -> frozenset[int]:
+    """Return the positions of the jobs that clean up; `run`: the run that all of them become part of."""
+    places = {job.id: place for place, job in enumerate(jobs)}
+    # By the place of a job, and by the name of a group: who waits for that to end well.
+    hanging_on_job: dict[int, list[int]] = {}
+    hanging_on_name: dict[str, list[int]] = {}
+    found: deque[int] = deque()
+    for place, job in enumerate(jobs):
+        cleans_up = False
+        for condition in job.after:
+            target = places.get(condition.job)
+            if target is None and condition.run != run:
+                # Of another run, or of none.
+                continue
+            if condition.condition is not Condition.OK:
+                cleans_up = True
+            elif target is not None:
+                hanging_on_job.setdefault(target, []).append(place)
+            else:
+                hanging_on_name.setdefault(condition.name, []).append(place)
+        if cleans_up:
+            found.append(place)
+    seen = set(found)
+    while found:
+        place = found.popleft()
+        names = {"", jobs[place].name, base_of(jobs[place].name)}
+        hanging = [*hanging_on_job.pop(place, ()), *(one for name in names for one in hanging_on_name.pop(name, ()))]
+        found.extend(one for one in hanging if one not in seen)
+        seen.update(hanging)
+    return frozenset(seen)

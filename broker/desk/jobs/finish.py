@@ -1,0 +1,46 @@
+"""What a run ends with, its `on_finish`: until when it waits, and what it is told about the run. Pure.
+
+How the jobs of the run ended is counted here and, in the commit of each end, in the store: those that are forgotten meanwhile stay counted.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from ....schemas.generated import job_pb2
+from ....schemas.jobs import spec as specs
+from ....schemas.jobs.spec import JobSpec
+from ....schemas.naming import format_id
+from .ends import Ends
+from .job import BatchRun
+
+# The name of the job, unless it has one.
+NAME = "on_finish"
+
+
+@dataclass(slots=True, eq=False)
+class Finish:
+    """A run of which `on_finish` is not queued yet: how its jobs ended, and how many have not."""
+
+    batch: BatchRun
+    ends: Ends
+    left: int = 0
+    # As its jobs: which job started them with its own key, if one did, and how many started each other before.
+    started_by: bytes = b""
+    depth: int = 0
+
+
+def finish_spec(batch: BatchRun, ends: Ends) -> JobSpec:
+    """Return the job that is told how a run ended; that counts more than variables of the same names."""
+    spec = specs.from_wire(job_pb2.JobSpec.FromString(batch.on_finish))
+    told = {
+        b"JOBWIRE_RUN": format_id(batch.id),
+        b"JOBWIRE_RUN_NAME": batch.name,
+        b"JOBWIRE_RUN_OUTCOME": ends.word,
+        b"JOBWIRE_RUN_JOBS": str(ends.total),
+        b"JOBWIRE_RUN_OK": str(ends.ok),
+        b"JOBWIRE_RUN_FAILED": str(ends.failed),
+        b"JOBWIRE_RUN_CANCELLED": str(ends.cancelled),
+    }
+    kept = (pair for pair in spec.environment if pair[0] not in told)
+    return replace(spec, name=spec.name or NAME, environment=(*kept, *((name, text.encode()) for name, text in told.items())))

@@ -1,0 +1,162 @@
+"""stage, commit and unstage: a batch that arrives in parts, and starts as a whole or not at all.
+
+Each part is checked as a start is. A job may wait only for jobs that were staged before it: so there are no circles, and no part has to be
+looked at again when the batch is committed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+
+from ....keys.rights import Right, demand
+from ....schemas.frames import MOST_PARTS
+from ....schemas.generated import event_pb2, request_pb2
+from ....schemas.jobs.conditions import MOST_CONDITIONS_OF_A_START, base_of
+from ....schemas.jobs.states import OnFailure
+from ....schemas.naming import ID_BYTES, JobKey
+from ....schemas.parts import HASH_BYTES, KeptJob, hash_of_job, join
+from ....schemas.refusal import Code, Reason, Refused
+from ...desk.admission import check_precedence, check_precedence_of
+from ...desk.desk import Desk
+from ...desk.inputs import Asked
+from ...desk.jobs.job import RunKey
+from ...engine import Engine
+from ...staging.staging import Staging
+from ...store.queries import Lookup
+from ...store.rows import staged_rows
+from ...store.staged_writes import Staged, StagedJob, StagePart
+from ...store.store import Store
+from ..call import Call
+from ..transfers.files import Missing
+from .run_options import read_run
+from .start import demand_fit, demand_nothing_else, demand_size, read_jobs
+
+_JOB_BYTES = 64
+
+
+def stage(call: Call, staging: Staging, desk: Desk, lookup: Lookup, engine: Engine, shortage: Callable[[], Refused | None]) -> None:
+    """Check every job of a part, and reply when it is durable."""
+    _demand_member(call)
+    request, owner = call.request.stage, call.member.key
+    _check_id(request.batch)
+    if request.number >= MOST_PARTS:
+        raise Refused(Code.INVALID_ARGUMENT, f"a batch has at most {MOST_PARTS} parts, and this one is number {request.number}")
+    run = RunKey(owner, request.batch)
+    missing = Missing(owner, engine.depot)
+    asked: list[Asked] = []
+    hashes: list[bytes] = []
+    highest = call.member.limits.highest_priority
+
+    def read() -> Iterator[None]:
+        spec_bytes = 0
+        for one in read_jobs(request.jobs, call.jobs):
+            asked.append(one)
+            index = len(asked) - 1
+            if (one.spec.priority > highest or (one.spec.nice or 0) < 0) and lookup.job(JobKey(owner, one.id)) is None:
+                check_precedence(call.member, one.spec, index)
+            demand_fit(JobKey(owner, one.id), one.spec, desk, lookup, index)
+            hashes.append(hash_of_job(one.id, one.raw))
+            spec_bytes += len(one.raw)
+            demand_size(len(asked), spec_bytes)
+            missing.look(one.spec, None)
+            yield
+        yield from _demand_order(asked, run.id)
+        demand_nothing_else(call.proof, spec_bytes + _JOB_BYTES * len(asked))
+        missing.demand_none()
+
+    def write() -> None:
+        part = StagePart(
+            run,
+            request.number,
+            [StagedJob(one.id, one.digest, one.spec.after) for one in asked],
+            join([KeptJob(one.id, one.digest, one.raw) for one in asked]),
+            b"".join(hashes),
+            sum(len(one.raw) for one in asked),
+            0,
+            sorted({file.digest for one in asked for file in one.spec.files}),
+            max(one.spec.priority for one in asked),
+            min(one.spec.nice or 0 for one in asked),
+            shortage(),
+        )
+        staging.stage(part, partial(_staged, call))
+
+    call.in_slices(read(), write)
+
+
+def _staged(call: Call, result: Staged | Refused) -> None:
+    if isinstance(result, Refused):
+        call.refuse(result)
+    else:
+        call.reply(request_pb2.Reply(stage=request_pb2.StageReply(parts=result.parts, jobs=result.jobs)))
+
+
+def commit(call: Call, staging: Staging, store: Store, shortage: Callable[[], Refused | None]) -> None:
+    """Start all jobs of a batch that is staged; acknowledge when that is durable, and they are in the queue."""
+    _demand_member(call)
+    request = call.request.commit
+    batch = read_run(request)
+    if batch is None:
+        raise Refused(Code.INVALID_ARGUMENT, "the commit names no batch")
+    if batch.on_finish or batch.on_failure is not OnFailure.CONTINUE:
+        # Both are decided from all jobs of a run, which are not there before the last slice.
+        message = "a batch that is staged can have no `on_finish`, and no `on_failure` but to continue"
+        raise Refused(Code.UNIMPLEMENTED, message, "start its jobs with one request")
+    if not request.parts or any(len(part) != HASH_BYTES for part in request.parts):
+        raise Refused(Code.INVALID_ARGUMENT, f"the commit has a hash of {HASH_BYTES} bytes for each part of the batch")
+    run = RunKey(call.member.key, batch.id)
+    if request.first_store and request.first_store != store.id and not staged_rows.has_part(store.read, run, 0):
+        message = "the first attempt of this commit went to another store, which is gone; the jobs may have run"
+        raise Refused(Code.FAILED_PRECONDITION, message, "check their effects, then submit them again", reason=Reason.MAY_HAVE_RUN)
+    check_precedence_of(call.member, *staged_rows.precedence_of(store.read, run))
+    if refused := shortage():
+        raise refused
+    before = event_pb2.Cursor(store=store.id, seq=store.head)
+
+    def done(result: int | Refused) -> None:
+        if isinstance(result, Refused):
+            call.refuse(result)
+        else:
+            call.reply(request_pb2.Reply(acknowledged=request_pb2.Acknowledged(cursor=before, known=result)))
+
+    staging.commit(call.member.key, batch, list(request.parts), call.proof, done)
+
+
+def unstage(call: Call, staging: Staging) -> None:
+    """Remove what is staged of a batch that was not committed."""
+    _demand_member(call)
+    _check_id(call.request.unstage.batch)
+    staging.unstage(RunKey(call.member.key, call.request.unstage.batch), lambda: call.done(None))
+
+
+def _demand_member(call: Call) -> None:
+    demand(call.member, Right.SUBMIT, call.member.key)
+    if call.member.job:
+        # What it starts is counted with each start, and its runs are its own from the first job on. hello tells it of no such feature.
+        message = f"{call.member.name} cannot stage a batch"
+        raise Refused(Code.PERMISSION_DENIED, message, "start its jobs with one request", reason=Reason.ROLE)
+
+
+def _check_id(run: bytes) -> None:
+    if len(run) != ID_BYTES:
+        raise Refused(Code.INVALID_ARGUMENT, f"the id of a batch's run has {ID_BYTES} bytes, not {len(run)}")
+
+
+def _demand_order(asked: Sequence[Asked], run: bytes) -> Iterator[None]:
+    """Check, in steps, that the jobs of a part wait for none of those behind them in it, nor for their own end.
+
+    Raises Refused(INVALID_ARGUMENT).
+    """
+    if not any(one.spec.after for one in asked):
+        return
+    if (count := sum(len(one.spec.after) for one in asked)) > MOST_CONDITIONS_OF_A_START:
+        message = f"the jobs of the part wait under {count} conditions, the limit is {MOST_CONDITIONS_OF_A_START}"
+        raise Refused(Code.INVALID_ARGUMENT, message, "give jobs one name, and let others wait for that")
+    behind = {one.id for one in asked}
+    for position, one in enumerate(asked):
+        for after in one.spec.after:
+            if after.job in behind or (after.run == run and after.name in {"", one.spec.name, base_of(one.spec.name)}):
+                message = "a job of a batch that is staged waits for itself, or for one that is staged after it"
+                raise Refused(Code.INVALID_ARGUMENT, message, "stage first what others wait for", position)
+        behind.discard(one.id)
+        yield

@@ -1,0 +1,55 @@
+"""The rows about where a broker has placed jobs, and about its workers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ....schemas.naming import AttemptKey, JobKey
+
+_Read = Callable[..., list[tuple[Any, ...]]]
+
+
+def proof_of(read: _Read, key: JobKey) -> int:
+    """Return the number of the request that a job was submitted with; 0 if there is no such job."""
+    rows = read("SELECT proof FROM jobs WHERE owner = ? AND id = ?", key)
+    return int(rows[0][0]) if rows else 0
+
+
+def envelope(read: _Read, number: int) -> bytes:
+    """Return a request as it was received; empty if it is not kept."""
+    rows = read("SELECT envelope FROM proofs WHERE row = ?", (number,))
+    return rows[0][0] if rows else b""
+
+
+def stop_of(read: _Read, key: JobKey) -> bytes:
+    """Return the last request to stop a job, as it was received; empty if nobody asked for that."""
+    rows = read("SELECT envelope FROM jobs JOIN proofs ON proofs.row = stop_proof WHERE owner = ? AND id = ?", key)
+    return rows[0][0] if rows else b""
+
+
+def limit_of(read: _Read, key: JobKey) -> bytes:
+    """Return the request for the time limit that a job has instead of that of its spec, as it was received; empty if there is none."""
+    rows = read("SELECT envelope FROM jobs JOIN proofs ON proofs.row = limit_proof WHERE owner = ? AND id = ?", key)
+    return rows[0][0] if rows else b""
+
+
+def limited(read: _Read) -> frozenset[JobKey]:
+    """Return the jobs with such a time limit that have not ended."""
+    rows = read("SELECT owner, id FROM jobs WHERE limit_proof IS NOT NULL AND state < 4")
+    return frozenset(JobKey(*row) for row in rows)
+
+
+def machine_of(read: _Read, key: AttemptKey) -> bytes:
+    """Return where an attempt at a job was placed, also if the job was forgotten; empty if that is not known."""
+    rows = read(
+        "SELECT machine FROM placements JOIN jobs ON jobs.row = job WHERE owner = ?1 AND id = ?2 AND n = ?3"
+        " UNION ALL SELECT machine FROM leftover_machines WHERE owner = ?1 AND id = ?2 AND attempt = ?3",
+        key,
+    )
+    return rows[0][0] if rows else b""
+
+
+def drained(read: _Read) -> Sequence[bytes]:
+    """Return the keys of the workers that get no jobs."""
+    return [key for (key,) in read("SELECT key FROM workers WHERE drained")]

@@ -1,0 +1,79 @@
+"""The rows about jobs that came through a broker: at the worker. Which broker, and whether it has recorded their ends."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, NamedTuple
+
+from ....schemas.naming import AttemptKey, JobKey
+from ..writes import Added, Origin
+
+_Execute = Callable[..., sqlite3.Cursor]
+_Read = Callable[..., list[tuple[Any, ...]]]
+
+
+class Relayed(NamedTuple):
+    """A job of this store, the broker that delivered it, and how that names the attempt."""
+
+    key: JobKey
+    relay: bytes
+    name: AttemptKey
+
+
+def record(execute: _Execute, origin: Origin, added: Added) -> None:
+    """Record where a new job came from, with the start that it was part of; nothing for one that was known."""
+    if added.known:
+        return
+    execute("INSERT OR IGNORE INTO relayed_starts (digest, envelope) VALUES (?, ?)", (origin.digest, origin.start))
+    execute(
+        "INSERT INTO relayed (job, relay, owner, id, attempt, digest) VALUES (?, ?, ?, ?, ?, ?)",
+        (added.rows[0], origin.relay, *origin.name, origin.digest),
+    )
+
+
+def settle(execute: _Execute, relay: bytes, names: Sequence[AttemptKey]) -> None:
+    """Record that the ends of these attempts are durable at the broker."""
+    for name in names:
+        execute("UPDATE relayed SET settled = 1 WHERE relay = ? AND owner = ? AND id = ? AND attempt = ?", (relay, *name))
+
+
+def drop(execute: _Execute, row: int) -> None:
+    """Delete what is known about where a job came from; the start too, if it was the last one of that."""
+    found = execute("DELETE FROM relayed WHERE job = ? RETURNING digest", (row,)).fetchone()
+    if found is not None:
+        execute("DELETE FROM relayed_starts WHERE digest = ?1 AND NOT EXISTS (SELECT 1 FROM relayed WHERE digest = ?1)", found)
+
+
+def unsettled(read: _Read) -> Iterator[Relayed]:
+    """Iterate over the jobs whose end no broker has recorded yet, oldest first."""
+    for owner, job_id, relay, *name in read(
+        "SELECT jobs.owner, jobs.id, relay, relayed.owner, relayed.id, relayed.attempt FROM relayed JOIN jobs ON jobs.row = relayed.job"
+        " WHERE settled = 0 ORDER BY job"
+    ):
+        yield Relayed(JobKey(owner, job_id), relay, AttemptKey(*name))
+
+
+def find(read: _Read, relay: bytes, name: AttemptKey) -> JobKey | None:
+    """Return the job that a broker names so; None if it has delivered none."""
+    rows = read(
+        "SELECT jobs.owner, jobs.id FROM relayed JOIN jobs ON jobs.row = relayed.job"
+        " WHERE relay = ? AND relayed.owner = ? AND relayed.id = ? AND relayed.attempt = ?",
+        (relay, *name),
+    )
+    return JobKey(*rows[0]) if rows else None
+
+
+def start_of(read: _Read, relay: bytes, name: AttemptKey) -> bytes:
+    """Return the signed start that a job was delivered with; empty if it is not known."""
+    rows = read(
+        "SELECT envelope FROM relayed JOIN relayed_starts USING (digest) WHERE relay = ? AND owner = ? AND id = ? AND attempt = ?",
+        (relay, *name),
+    )
+    return rows[0][0] if rows else b""
+
+
+def start_with(read: _Read, digest: bytes) -> bytes:
+    """Return the signed start with this SHA-256; empty if it is not kept."""
+    rows = read("SELECT envelope FROM relayed_starts WHERE digest = ?", (digest,))
+    return rows[0][0] if rows else b""

@@ -1,0 +1,270 @@
+"""The statements of batches that are staged in parts, inside the caller's transaction, and what is read of them.
+
+Nothing else looks at these tables, so what is staged cannot be found, listed or run. Once a run is committed, its jobs become rows like all
+others, slice by slice; `staged_parts.queued` says how far, in the commit of each slice. What stays with the run are the hashes of its jobs:
+with the request that committed it, they prove each of them.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ....schemas.jobs.states import OnFailure
+from ....schemas.naming import JobKey, format_id
+from ....schemas.parts import HASH_BYTES, hash_of_part
+from ....schemas.refusal import Code, Reason, Refused
+from ...desk.jobs.job import BatchRun, RunKey
+from ..staged_writes import CommitRun, Committed, DropPart, Dropped, Part, Pending, Staged, StagedJob, StagePart
+from ..writes import AddJobs
+from . import edges
+from .tombstones import mark_of
+
+_Execute = Callable[..., sqlite3.Cursor]
+_Read = Callable[..., Sequence[tuple[Any, ...]]]
+# The rows of files with a job below this are of a part, those above up to 0 of a schedule.
+_FILES_OF_PARTS = -(1 << 40)
+_AGAIN = "submit it as a new run, with another id"
+
+
+def stage(connection: sqlite3.Connection, write: StagePart) -> None:
+    """Stage a part; the result is filled in."""
+    execute = connection.execute
+    write.result = _refusal_of(execute, write)
+    if write.result is not None:
+        return
+    execute(
+        "INSERT INTO staged_runs (owner, id, aged_from) VALUES (?, ?, ?)"
+        " ON CONFLICT (owner, id) DO UPDATE SET aged_from = excluded.aged_from",
+        (*write.run, write.aged_from_us),
+    )
+    row, parts, jobs = execute("SELECT row, parts, jobs FROM staged_runs WHERE owner = ? AND id = ?", write.run).fetchone()
+    if (refused := _find_conflict(execute, write, row)) is not None:
+        if not parts:
+            execute("DELETE FROM staged_runs WHERE row = ?", (row,))
+        write.result = refused
+        return
+    part = execute(
+        "INSERT INTO staged_parts (run, number, jobs, content, hashes, hash, spec_bytes, priority, nice)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            *(row, write.number, len(write.jobs), write.content, write.hashes, hash_of_part([write.hashes]), write.spec_bytes),
+            *(write.highest_priority, write.lowest_nice),
+        ),
+    ).lastrowid
+    connection.executemany(
+        "INSERT INTO staged_ids (owner, id, run, part, digest) VALUES (?, ?, ?, ?, ?)",
+        [(write.run.owner, job.id, row, write.number, job.digest) for job in write.jobs],
+    )
+    for digest in write.files:
+        file = (write.run.owner, digest, _FILES_OF_PARTS - int(part or 0))
+        execute("INSERT OR IGNORE INTO files (owner, digest, job) VALUES (?, ?, ?)", file)
+    execute(
+        "UPDATE staged_runs SET parts = parts + 1, jobs = jobs + ?, left = left + ?, left_bytes = left_bytes + ? WHERE row = ?",
+        (len(write.jobs), len(write.jobs), write.spec_bytes, row),
+    )
+    write.result = Staged(parts + 1, jobs + len(write.jobs), is_known=False)
+
+
+def _refusal_of(execute: _Execute, write: StagePart) -> Staged | Refused | None:
+    """Return the result for a part that is staged already or has no place in its run; None for a new one."""
+    run = execute("SELECT row, parts, jobs, proof FROM staged_runs WHERE owner = ? AND id = ?", write.run).fetchone()
+    row, parts, jobs, proof = run or (0, 0, 0, None)
+    found = execute("SELECT hashes FROM staged_parts WHERE run = ? AND number = ?", (row, write.number)).fetchone()
+    if found is not None:
+        if found[0] == write.hashes:
+            return Staged(parts, jobs, is_known=True)
+        message = f"part {write.number} of the run {format_id(write.run.id)} was staged before with other jobs"
+        return Refused(Code.ALREADY_EXISTS, message, _AGAIN, reason=Reason.ID_TAKEN)
+    if proof is not None:
+        return closed(write.run.id)
+    if write.number > parts:
+        message = f"part {write.number} of the run {format_id(write.run.id)} cannot be staged: only {parts} before it are"
+        return Refused(Code.FAILED_PRECONDITION, message, "stage the parts in their order", reason=Reason.PART_MISSING)
+    return write.shortage
+
+
+def _find_conflict(execute: _Execute, write: StagePart, row: int) -> Refused | None:
+    """Return why one of the jobs of a part cannot be staged, if so."""
+    owner = write.run.owner
+    own = {job.id for job in write.jobs}
+    for position, job in enumerate(write.jobs):
+        refused = _conflict_of(execute, JobKey(owner, job.id), job, row) or _unknown_target(execute, write.run, job, own, row)
+        if refused is not None:
+            refused.job_index = position
+            return refused
+    return None
+
+
+def _conflict_of(execute: _Execute, key: JobKey, job: StagedJob, row: int) -> Refused | None:
+    found = execute("SELECT run FROM staged_ids WHERE owner = ? AND id = ?", key).fetchone()
+    if found is not None:
+        if found[0] == row:
+            return Refused(Code.INVALID_ARGUMENT, f"the id {format_id(key.id)} occurs twice in one batch")
+        message = f"the id {format_id(key.id)} belongs to a job that is staged in another batch"
+        return Refused(Code.ALREADY_EXISTS, message, "choose another id", reason=Reason.ID_TAKEN)
+    if execute("SELECT 1 FROM tombstones WHERE mark = ?", (mark_of(key),)).fetchone():
+        message = f"the job {format_id(key.id)} has ended and was forgotten; its id never runs again"
+        return Refused(Code.ALREADY_EXISTS, message, "choose another id", reason=Reason.FORGOTTEN)
+    found = execute("SELECT digest FROM jobs WHERE owner = ? AND id = ?", key).fetchone()
+    if found is not None and found[0] != job.digest:
+        message = f"the id {format_id(key.id)} belongs to a job with another spec"
+        return Refused(Code.ALREADY_EXISTS, message, "choose another id", reason=Reason.ID_TAKEN)
+    return None
+
+
+def _unknown_target(execute: _Execute, run: RunKey, job: StagedJob, own: set[bytes], row: int) -> Refused | None:
+    """Return why a job cannot wait for what it is to wait for. Jobs of its own run are found by what is staged, see requests/stage.py."""
+    for after in job.after:
+        if after.run == run.id or after.job in own:
+            continue
+        if after.job and execute("SELECT 1 FROM staged_ids WHERE owner = ? AND id = ? AND run = ?", (run.owner, after.job, row)).fetchone():
+            continue
+        if edges.find_target(execute, run.owner, after) is None:
+            return edges.unknown(after, 0, execute, run.owner)
+    return None
+
+
+def commit(execute: _Execute, write: CommitRun, add_proof: Callable[[bytes], int], last_row: int) -> None:
+    """Commit a run; the result is filled in. One that was committed with the same parts is not committed again.
+
+    `last_row`: of any job.
+    """
+    key = RunKey(write.owner, write.batch.id)
+    run = execute("SELECT row, jobs, proof FROM staged_runs WHERE owner = ? AND id = ?", key).fetchone()
+    row, jobs, proof = run or (0, 0, None)
+    staged = [one for (one,) in execute("SELECT hash FROM staged_parts WHERE run = ? ORDER BY number", (row,))]
+    if staged != list(write.parts):
+        write.result = _mismatch(key.id, staged, write.parts, is_committed=proof is not None)
+        return
+    if proof is None:
+        batch = write.batch
+        execute(
+            "UPDATE staged_runs SET proof = ?, proof_bytes = ?, groups_upto = ?, name = ?, parallel = ?, on_failure = ? WHERE row = ?",
+            (add_proof(write.proof), len(write.proof), last_row, batch.name, batch.parallel, batch.on_failure, row),
+        )
+    write.result = Committed(row, jobs, is_known=proof is not None)
+
+
+def _mismatch(run: bytes, staged: Sequence[bytes], wanted: Sequence[bytes], *, is_committed: bool) -> Refused:
+    if is_committed:
+        message = f"the run {format_id(run)} was committed before with other jobs"
+        return Refused(Code.ALREADY_EXISTS, message, _AGAIN, reason=Reason.ID_TAKEN)
+    if len(staged) < len(wanted) and list(wanted[: len(staged)]) == list(staged):
+        message = f"{len(staged)} of {len(wanted)} parts of the run {format_id(run)} are staged"
+        return Refused(Code.FAILED_PRECONDITION, message, "stage the others first", reason=Reason.PART_MISSING)
+    message = f"the parts of the run {format_id(run)} that are staged are others than those to be committed"
+    return Refused(Code.ALREADY_EXISTS, message, _AGAIN, reason=Reason.ID_TAKEN)
+
+
+def closed(run: bytes) -> Refused:
+    """Return the refusal of further jobs for a run that was committed."""
+    message = f"the run {format_id(run)} was submitted as a whole, and takes no further jobs"
+    return Refused(Code.ALREADY_EXISTS, message, _AGAIN, reason=Reason.RUN_CLOSED)
+
+
+def record(connection: sqlite3.Connection, write: AddJobs) -> None:
+    """Record that a slice of a committed run is in the queue, if the jobs are one."""
+    queued = write.queued
+    if queued is None:
+        return
+    keys, spec_bytes = [job.key for job in write.jobs], sum(len(job.spec) for job in write.jobs)
+    execute = connection.execute
+    connection.executemany("DELETE FROM staged_ids WHERE owner = ? AND id = ?", keys)
+    execute("UPDATE staged_parts SET queued = ? WHERE run = ? AND number = ?", (queued.upto, queued.run, queued.part))
+    execute("UPDATE staged_runs SET left = left - ?, left_bytes = left_bytes - ? WHERE row = ?", (len(keys), spec_bytes, queued.run))
+    if queued.is_last:
+        _release(execute, queued.run, queued.part)
+    if queued.is_whole:
+        execute("UPDATE staged_runs SET is_whole = 1 WHERE row = ?", (queued.run,))
+        owner, run = execute("SELECT owner, id FROM staged_runs WHERE row = ?", (queued.run,)).fetchone()
+        if not execute("SELECT 1 FROM batches WHERE owner = ? AND id = ?", (owner, run)).fetchone():
+            forget(execute, owner, run)
+
+
+def _release(execute: _Execute, run: int, number: int) -> None:
+    """Drop the content of a part."""
+    (row,) = execute("SELECT row FROM staged_parts WHERE run = ? AND number = ?", (run, number)).fetchone()
+    execute("UPDATE staged_parts SET content = NULL WHERE row = ?", (row,))
+    execute("DELETE FROM files WHERE job = ?", (_FILES_OF_PARTS - row,))
+
+
+def drop_part(execute: _Execute, write: DropPart) -> None:
+    """Remove the last part of a run; the result is filled in: None if there is none, or it is not to be removed."""
+    found = execute("SELECT row, parts, aged_from FROM staged_runs WHERE owner = ? AND id = ? AND proof IS NULL", write.run).fetchone()
+    if found is None or (write.aged_upto_us is not None and found[2] > write.aged_upto_us):
+        return
+    row, parts, _ = found
+    jobs, spec_bytes = execute("SELECT jobs, spec_bytes FROM staged_parts WHERE run = ? AND number = ?", (row, parts - 1)).fetchone()
+    _release(execute, row, parts - 1)
+    execute("DELETE FROM staged_ids WHERE run = ? AND part = ?", (row, parts - 1))
+    execute("DELETE FROM staged_parts WHERE run = ? AND number = ?", (row, parts - 1))
+    if parts == 1:
+        execute("DELETE FROM staged_runs WHERE row = ?", (row,))
+    else:
+        execute(
+            "UPDATE staged_runs SET parts = parts - 1, jobs = jobs - ?, left = left - ?, left_bytes = left_bytes - ? WHERE row = ?",
+            (jobs, jobs, spec_bytes, row),
+        )
+    write.result = Dropped(jobs, spec_bytes, parts - 1)
+
+
+def forget(execute: _Execute, owner: bytes, run: bytes) -> None:
+    """Remove what is kept of a run of which no job is left, unless some of its jobs are still to come."""
+    found = execute("SELECT row FROM staged_runs WHERE owner = ? AND id = ? AND is_whole", (owner, run)).fetchone()
+    if found is not None:
+        execute("DELETE FROM staged_parts WHERE run = ?", found)
+        execute("DELETE FROM staged_runs WHERE row = ?", found)
+
+
+def is_closed(execute: _Execute, owner: bytes, run: bytes) -> bool:
+    """Return whether a run was committed."""
+    return bool(execute("SELECT 1 FROM staged_runs WHERE owner = ? AND id = ? AND proof IS NOT NULL", (owner, run)).fetchone())
+
+
+def digest_of(execute: _Execute, key: JobKey) -> bytes | None:
+    """Return the digest of a job that is staged; None if there is no such job."""
+    found = execute("SELECT digest FROM staged_ids WHERE owner = ? AND id = ?", key).fetchone()
+    return found[0] if found is not None else None
+
+
+def pending(read: _Read) -> list[Pending]:
+    """Return the runs that are staged and not complete in the queue, in the order in which they were begun."""
+    rows = read(
+        "SELECT row, owner, id, name, parallel, on_failure, jobs, left, left_bytes, aged_from, proof, proof_bytes, groups_upto"
+        " FROM staged_runs WHERE NOT is_whole ORDER BY row"
+    )
+    return [
+        Pending(
+            row,
+            RunKey(owner, run),
+            BatchRun(run, name, parallel, OnFailure(on_failure)),
+            *(jobs, left, left_bytes, aged_from, proof or 0, proof_bytes // max(1, jobs) + HASH_BYTES, groups_upto),
+        )
+        for row, owner, run, name, parallel, on_failure, jobs, left, left_bytes, aged_from, proof, proof_bytes, groups_upto in rows
+    ]
+
+
+def next_part(read: _Read, run: int) -> Part | None:
+    """Return the first part of a run whose jobs are not all in the queue."""
+    rows = read(
+        "SELECT number, content, queued, number + 1 = (SELECT parts FROM staged_runs WHERE row = run) FROM staged_parts"
+        " WHERE run = ? AND content IS NOT NULL ORDER BY number LIMIT 1",
+        (run,),
+    )
+    return Part(rows[0][0], rows[0][1], rows[0][2], bool(rows[0][3])) if rows else None
+
+
+def precedence_of(read: _Read, run: RunKey) -> tuple[int, int]:
+    """Return the highest priority and the lowest nice value of the jobs of a run that is staged."""
+    rows = read(
+        "SELECT max(priority), min(nice) FROM staged_parts WHERE run = (SELECT row FROM staged_runs WHERE owner = ? AND id = ?)", run
+    )
+    return rows[0][0] or 0, rows[0][1] or 0
+
+
+def has_part(read: _Read, run: RunKey, number: int) -> bool:
+    """Return whether a part of a run is staged, or was."""
+    row = "(SELECT row FROM staged_runs WHERE owner = ? AND id = ?)"
+    return bool(read(f"SELECT 1 FROM staged_parts WHERE run = {row} AND number = ?", (*run, number)))  # noqa: S608 -- our own text

@@ -1,0 +1,87 @@
+"""What is taken over from a store that is replaced: as much as can be read, and nothing that would start by itself."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from jobwire.broker.store import tables
+from jobwire.broker.store.repair.salvage import Salvaged, salvage
+from jobwire.broker.store.rows import schedule_rows
+from jobwire.broker.store.schedule_writes import AddSchedule, Fired, Firing, ScheduleRow
+
+OWNER = b"o" * 32
+
+
+def row(number: int, name: str) -> ScheduleRow:
+    return ScheduleRow(
+        0, OWNER, bytes([number]) * 16, name, b"spec", "@daily", "UTC", 1, 1, paused=False, fired_upto_us=7, waiting=(5,), proof=b"proof"
+    )
+
+
+def make(path: Path, *names: str) -> None:
+    with closing(tables.connect(path)) as store:
+        tables.prepare(store, path)
+        for number, name in enumerate(names):
+            write = AddSchedule(row(number, name), [b"digest"])
+            schedule_rows.add(store.execute, write)
+            assert isinstance(write.result, int)
+            schedule_rows.record(store.execute, Fired(write.result, 9, (5,), [Firing(9, b"j" * 16)]))
+        store.execute("INSERT INTO capacity (name, value, proof) VALUES ('slots', '12', x'01')")
+
+
+@pytest.fixture
+def fresh(tmp_path: Path) -> Iterator[sqlite3.Connection]:
+    with closing(tables.connect(tmp_path / "fresh")) as store:
+        tables.prepare(store, tmp_path / "fresh")
+        yield store
+
+
+def test_schedules_come_back_paused_and_settings_as_they_were(tmp_path: Path, fresh: sqlite3.Connection) -> None:
+    make(tmp_path / "old", "first", "second")
+    assert salvage(tmp_path / "old", fresh, lambda _: True) == Salvaged(("first", "second"), ("slots=12",), "")
+    found = schedule_rows.read_all(lambda text: fresh.execute(text).fetchall())
+    assert [(one.name, one.paused, one.fired_upto_us, one.waiting, one.proof) for one in found] == [
+        ("first", True, 9, (), b"proof"),
+        ("second", True, 9, (), b"proof"),
+    ]
+    assert fresh.execute("SELECT job FROM files WHERE digest = x'646967657374'").fetchall() == [(-found[0].row,), (-found[1].row,)]
+    assert schedule_rows.firings(lambda text, values: fresh.execute(text, values).fetchall(), found[1].row, 9) == [Firing(9, b"j" * 16)]
+    assert fresh.execute("SELECT name, value FROM capacity").fetchall() == [("slots", "12")]
+
+
+def test_what_is_no_schedule_is_left_out_and_told(tmp_path: Path, fresh: sqlite3.Connection) -> None:
+    make(tmp_path / "old", "first", "second", "third")
+    with closing(sqlite3.connect(tmp_path / "old", isolation_level=None)) as store:
+        store.execute("UPDATE schedules SET waiting = 'noon' WHERE name = 'third'")
+        store.execute("UPDATE capacity SET value = 'many'")
+    found = salvage(tmp_path / "old", fresh, lambda one: one.name != "first")
+    assert (found.schedules, found.settings) == (("second",), ())
+    assert found.problem
+
+
+@pytest.mark.parametrize("table", ["schedules", "capacity"])
+def test_a_damaged_table_costs_only_itself(tmp_path: Path, fresh: sqlite3.Connection, table: str) -> None:
+    old = tmp_path / "old"
+    make(old, "first")
+    with closing(sqlite3.connect(old, isolation_level=None)) as store:
+        store.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        (page,) = store.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (table,)).fetchone()
+    with old.open("r+b") as file:
+        file.seek((page - 1) * 4096)
+        file.write(b"\xff" * 4096)
+    found = salvage(old, fresh, lambda _: True)
+    assert (found.schedules, found.settings) == (((), ("slots=12",)) if table == "schedules" else (("first",), ()))
+    assert "malformed" in found.problem
+
+
+@pytest.mark.parametrize("content", [None, b"", b"no store at all" * 1000])
+def test_of_what_is_no_store_nothing_is_taken(tmp_path: Path, fresh: sqlite3.Connection, content: bytes | None) -> None:
+    if content is not None:
+        (tmp_path / "old").write_bytes(content)
+    found = salvage(tmp_path / "old", fresh, lambda _: True)
+    assert (found.schedules, found.settings, bool(found.problem)) == ((), (), bool(content))
