@@ -2,77 +2,16 @@
 
 from __future__ import annotations
 
-import os
-import re
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from daemons import READY_SECONDS, Worker, wait_until
+from brokers import Broker
+from daemons import Worker, wait_until
 
-from jobwire.client.library.client import Client
 from jobwire.client.library.job import Job
-from jobwire.keys import roster
-from jobwire.keys.identity import Identity, format_public, generate, parse_public
 from jobwire.schemas.refusal import Refused
-
-
-class Broker:
-    """One broker, and the identity of an admin."""
-
-    def __init__(self, folder: Path) -> None:
-        folder.mkdir()
-        self.folder = folder
-        self.roster = folder / "roster.toml"
-        self.admin: Identity = generate()
-        roster.add_member(self.roster, "admin", self.admin.public, "admin")
-        self.listen = "tcp://127.0.0.1:*"
-        self.process: subprocess.Popen[str] | None = None
-
-    def start(self) -> Broker:
-        argv = [sys.executable, "-P", "-m", "jobwire.client.cli.main", "broker", "run", "--state", str(self.folder / "state")]
-        with (self.folder / "log").open("ab") as log:
-            self.process = subprocess.Popen(
-                [*argv, "--roster", str(self.roster), "--listen", self.listen, "--events", "tcp://127.0.0.1:*"],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.PIPE,
-                stderr=log,
-                text=True,
-                env={**os.environ, "JOBWIRE_STALL_SECONDS": "10"},
-            )
-        assert self.process.stdout is not None
-        found = re.match(r"broker ready at (\S+), key (\S+)", self.process.stdout.readline())
-        assert found is not None, (self.folder / "log").read_text()
-        # The next one listens there too.
-        self.listen, self.public = found[1], parse_public(found[2])
-        return self
-
-    def client(self) -> Client:
-        return Client.connect(self.listen, self.public, self.admin)
-
-    def kill(self, number: int = signal.SIGKILL) -> None:
-        assert self.process is not None
-        self.process.send_signal(number)
-        self.process.wait(READY_SECONDS)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
-
-    def join(self, folder: Path, name: str, slots: int) -> Worker:
-        folder.mkdir()
-        worker = Worker(
-            folder,
-            slots=slots,
-            options=["--jobs-as-root", "--join", self.listen, "--broker-key", format_public(self.public)],
-        ).start()
-        roster.add_member(self.roster, name, worker.public, "worker")
-        return worker
-
-    def states(self) -> dict[str, str]:
-        with self.client() as client:
-            return {one.name: one.state for one in client.workers()}
 
 
 def stdout_of(job: Job) -> bytes:
