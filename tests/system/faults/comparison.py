@@ -6,22 +6,20 @@ Gives every difference as a sentence. A job may be `lost` only where it touches 
 from __future__ import annotations
 
 import signal
-import sqlite3
 from collections.abc import Callable, Collection, Sequence
-from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import ledger as ledgers
 import promises
-from house import House
+from evidence import Evidence, Row, read_store
 from orders import Deed, Order
 from witness import Heard, Witness
 
-from jobwire.schemas.generated import event_pb2, job_pb2
-from jobwire.schemas.jobs.states import EventKind, Outcome, OutcomeKind, State
-from jobwire.schemas.naming import JobKey, format_folder, format_id
+from jobwire.schemas.generated import event_pb2
+from jobwire.schemas.jobs.states import EventKind, OutcomeKind, State
+from jobwire.schemas.naming import JobKey, format_id
 from jobwire.schemas.wire_codec import outcome_from_wire
 
 _Say = Callable[[str], None]
@@ -44,23 +42,8 @@ class Account:
     problems: list[str] = field(default_factory=list)
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """One job of the store."""
-
-    id: bytes
-    owner: bytes
-    attempt: int
-    state: int
-    pid: int
-    queued_at_us: int
-    started_at_us: int
-    ended_at_us: int
-    outcome: Outcome | None
-
-
 def compare(
-    house: House,
+    desk: Evidence,
     orders: Sequence[Order],
     acknowledged: set[str],
     stopped: set[str],
@@ -73,7 +56,7 @@ def compare(
     `visitors` are members whose jobs nobody ordered, and who look after these themselves.
     """
     account = Account()
-    rows, events = _read_store(house.worker.state / "state.db")
+    rows, events = read_store(desk.store)
     by_id = {row.id: row for row in rows}
     written = ledgers.read(ledger)
     account.problems += [f"a job found signals ignored or blocked: {line}" for line in written.odd]
@@ -84,7 +67,9 @@ def compare(
         say(f"{stranger} ran or is stored, and nobody ordered it")
     ends = {order.id: promises.End(row.attempt, row.outcome) for order in orders if (row := by_id.get(order.key_id)) and row.outcome}
     may_be_stopped = stopped | promises.stopped_by_runs(orders, ends)
-    account.problems += promises.broken(orders, ends, written, stopped, [event for seq, event in events if seq > 0], house.worker.slots)
+    account.problems += promises.broken(
+        orders, ends, written, stopped, [event for seq, event in events if seq > 0], desk.slots, desk.place_of
+    )
     for order in orders:
         row = by_id.get(order.key_id)
         if row is None:
@@ -94,33 +79,17 @@ def compare(
                 say(f"{order.text_id} ran, and is not in the store")
             continue
         account.jobs += 1
-        _check_job(account, house, order, row, written, stopped=order.id in may_be_stopped)
+        _check_job(account, desk, order, row, written, stopped=order.id in may_be_stopped)
     account.events = len(events)
     _check_lives(events, by_id, say)
     for witness in witnesses:
         _check_witness(witness, events, say)
-    _check_listing(house, rows, say)
-    for path in house.worker.logs.iterdir():
-        if path.name.count("_") != 2:  # pid, start, end
-            say(f"the folder {path.name} is still there, and nothing runs")
+    _check_listing(desk, rows, say)
+    account.problems += desk.leftovers()
     return account
 
 
-def _read_store(path: Path) -> tuple[list[Row], list[tuple[int, event_pb2.Event]]]:
-    with closing(sqlite3.connect(path)) as connection:
-        found = connection.execute(
-            "SELECT id, owner, attempt, state, pid, queued_at, started_at, ended_at, outcome FROM jobs ORDER BY row"
-        ).fetchall()
-        rows = [Row(*fields, _outcome(raw)) for *fields, raw in found]
-        events = [(seq, event_pb2.Event.FromString(raw)) for seq, raw in connection.execute("SELECT seq, event FROM events ORDER BY seq")]
-    return rows, events
-
-
-def _outcome(raw: bytes | None) -> Outcome | None:
-    return None if raw is None else outcome_from_wire(job_pb2.Outcome.FromString(raw))
-
-
-def _check_job(account: Account, house: House, order: Order, row: Row, written: ledgers.Ledger, *, stopped: bool) -> None:
+def _check_job(account: Account, desk: Evidence, order: Order, row: Row, written: ledgers.Ledger, *, stopped: bool) -> None:
     name = order.name_of(row.attempt)
     starts = written.starts.get(name, [])
 
@@ -141,8 +110,8 @@ def _check_job(account: Account, house: House, order: Order, row: Row, written: 
         left_at_us = written.ended_at_us.get(name, 0)
         latest_us = left_at_us + _EXIT_US if left_at_us else row.ended_at_us
         # The worker's records use its own clock.
-        slack_us = 0 if left_at_us else house.clock_slack_us
-        if not any(gap.touches((left_at_us or row.queued_at_us) - slack_us, latest_us + slack_us) for gap in house.gaps):
+        slack_us = 0 if left_at_us else desk.clock_slack_us
+        if not any(gap.touches((left_at_us or row.queued_at_us) - slack_us, latest_us + slack_us) for gap in desk.gaps_of(row)):
             say(f"it is lost, though supervisor and keeper were not both dead then: {outcome.sentence}")
         account.honestly_lost += 1
     elif not order.allows(outcome, stopped=stopped or bool(order.after), attempt=row.attempt):
@@ -154,14 +123,11 @@ def _check_job(account: Account, house: House, order: Order, row: Row, written: 
         say(f"it ran as {starts}")
     if ran_to_end and (not starts or written.ends[name] != 1):
         say(f"it is said to have ended by itself, and wrote down {len(starts)} starts and {written.ends[name]} ends")
-    _check_logs(account, house, order, row, written.wrote.get(name, 0) if not ran_to_end else order.rounds * order.lines, say)
+    _check_logs(account, desk, order, row, written.wrote.get(name, 0) if not ran_to_end else order.rounds * order.lines, say)
 
 
-def _check_logs(account: Account, house: House, order: Order, row: Row, lines: int, say: _Say) -> None:
+def _check_logs(account: Account, desk: Evidence, order: Order, row: Row, lines: int, say: _Say) -> None:
     if row.outcome is None or row.outcome.kind is OutcomeKind.CANCELLED:
-        return
-    folder = house.worker.logs / format_folder(row.pid, row.started_at_us, row.ended_at_us)
-    if row.outcome.kind is OutcomeKind.LOST and not folder.exists():
         return
     whole = order.written() if order.deed is not Deed.NO_PROGRAM else b""
     outcome = row.outcome
@@ -169,17 +135,17 @@ def _check_logs(account: Account, house: House, order: Order, row: Row, lines: i
         ("stdout", outcome.stdout_bytes, outcome.stdout_problem),
         ("stderr", outcome.stderr_bytes, outcome.stderr_problem),
     ):
-        path = folder / stream
-        if not path.exists():
-            say(f"it has no {stream} in {folder.name}")
+        data = desk.log_of(row, stream)
+        if data is None:
+            if row.outcome.kind is not OutcomeKind.LOST:
+                say(f"it has no {stream}")
             continue
-        data = path.read_bytes()
         account.log_bytes += len(data)
         # A shell whose command was signalled first has time to report that.
         written = data.removesuffix(b"Terminated\n") if stream == "stderr" and row.outcome.signal == signal.SIGTERM else data
         if not whole.startswith(written):
             say(f"its {stream} holds what it did not write, {len(data)} bytes")
-        elif data.count(b"\n") < lines and row.outcome.kind is not OutcomeKind.LOST and not (problem and house.gaps):
+        elif data.count(b"\n") < lines and row.outcome.kind is not OutcomeKind.LOST and not (problem and desk.gaps_of(row)):
             # While nobody held its pipes; that the log is incomplete is reported.
             say(f"its {stream} holds {len(data)} bytes, not all of the {lines} lines that it wrote")
         if told != len(data) and row.outcome.kind is not OutcomeKind.LOST:
@@ -228,9 +194,9 @@ def _heard(seq: int, event: event_pb2.Event) -> Heard:
     return Heard(seq, event.kind, event.key.owner, event.key.id, event.pid, told or None)
 
 
-def _check_listing(house: House, rows: Sequence[Row], say: _Say) -> None:
+def _check_listing(desk: Evidence, rows: Sequence[Row], say: _Say) -> None:
     """Check that users are shown what is stored."""
-    with house.connect() as client:
+    with desk.connect() as client:
         # Sorted by dates; the machine's clock was set.
         shown_jobs = list(client.list(all=True))
         listed = {job.key: job for job in shown_jobs}

@@ -6,16 +6,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from scene import Scene
+from house import House
+from scene import Scene, with_a_worker
 
 
 @pytest.fixture
-def stage(tmp_path: Path) -> Iterator[Callable[..., Scene]]:
-    """Return a function that creates a scene with the arguments of `Scene`; it is removed after the test."""
-    made: list[Scene] = []
+def stage(tmp_path: Path) -> Iterator[Callable[..., Scene[House]]]:
+    """Return a function that creates a scene with the arguments of `with_a_worker`; it is removed after the test."""
+    made: list[Scene[House]] = []
 
-    def make(**options: object) -> Scene:
-        made.append(Scene(tmp_path, **options))  # type: ignore[arg-type]
+    def make(**options: object) -> Scene[House]:
+        made.append(with_a_worker(tmp_path, **options))  # type: ignore[arg-type]
         return made[-1]
 
     yield make

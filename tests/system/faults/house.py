@@ -8,17 +8,20 @@ from __future__ import annotations
 import enum
 import os
 import select
+import shutil
 import signal
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 from daemons import Worker, wait_until
+from evidence import Gap, Row
+from submitters import Address
 
 from jobwire.client.library.client import Client
 from jobwire.keys.identity import Identity
+from jobwire.schemas.naming import format_folder
 from jobwire.worker.supervisor.containment.processes import all_pids, read_stat, started_at_us
 
 PATIENCE_SECONDS = 120.0
@@ -36,17 +39,6 @@ class Victim(enum.Enum):
 
 
 _CALLS = {Victim.SUPERVISOR: b"supervisor.main import main", Victim.KEEPER: b"keeper import main"}
-
-
-@dataclass(slots=True)
-class Gap:
-    """A time in which neither supervisor nor keeper held the jobs; 0: it has not ended."""
-
-    begin_us: int
-    end_us: int = 0
-
-    def touches(self, begin_us: int, end_us: int) -> bool:
-        return begin_us <= (self.end_us or end_us) and end_us >= self.begin_us
 
 
 class House:
@@ -173,6 +165,54 @@ class House:
         return Client.connect(
             endpoint(), self.worker.public, identity or self.worker.admin, connect_timeout=PATIENCE_SECONDS, revive=endpoint
         )
+
+    @property
+    def admin(self) -> Identity:
+        return self.worker.admin
+
+    @property
+    def address(self) -> Address:
+        return Address(self.worker.state / "worker.json", self.worker.endpoint, str(self.worker.description["key"]))
+
+    # --- for the comparison
+
+    @property
+    def store(self) -> Path:
+        return self.worker.state / "state.db"
+
+    @property
+    def slots(self) -> int:
+        return self.worker.slots
+
+    def gaps_of(self, row: Row) -> Sequence[Gap]:
+        """Return when a job may have been lost, whichever it is."""
+        del row
+        return self.gaps
+
+    def log_of(self, row: Row, stream: str) -> bytes | None:
+        """Return what is in the folder of a job."""
+        path = self.worker.logs / format_folder(row.pid, row.started_at_us, row.ended_at_us) / stream
+        return path.read_bytes() if path.exists() else None
+
+    def place_of(self, name: str) -> str:
+        """Return the same for all: everything is shared here."""
+        del name
+        return ""
+
+    def leftovers(self) -> Iterator[str]:
+        """Return the folders of jobs that look as if they ran."""
+        for path in self.worker.logs.iterdir():
+            if path.name.count("_") != 2:  # pid, start, end
+                yield f"the folder {path.name} is still there, and nothing runs"
+
+    def logged(self) -> str:
+        return self.worker.logged()
+
+    def keep(self, folder: Path) -> None:
+        """Copy what is needed to analyse a fault."""
+        shutil.copytree(self.worker.state, folder, symlinks=True, ignore=lambda *_: ["supervisor.sock"])
+
+    # --- the end
 
     def clean(self) -> None:
         """Stop everything, also after a test that failed halfway."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -21,7 +20,7 @@ def report(soak: Soak, account: Account, seed: int, seconds: float) -> dict[str,
         "stopped": len(soak.scene.stopped),
         "resent": soak.counts["resend"],
         "batches": soak.counts["batch"],
-        "asked": dict(soak.asked),
+        "asked": dict(soak.requests.asked),
         "schedules": {"by hand": soak.counts["schedule"], "by the clock": soak.timetable.firings},
         "attempts": account.attempts,
         "cancelled": account.cancelled,
@@ -40,12 +39,10 @@ def report(soak: Soak, account: Account, seed: int, seconds: float) -> dict[str,
     shown = ", ".join(f"{count} of {who}" for who, count in kills.items())
     print(f"seed {seed}: {account.jobs} jobs, {sum(kills.values())} kills ({shown})")
     print(f"{account.log_bytes} bytes in logs, {account.events} events stored and heard; wrong: {len(account.problems)}")
-    asked = ", ".join(f"{count} {kind}" for kind, count in sorted(soak.asked.items()))
+    asked = ", ".join(f"{count} {kind}" for kind, count in sorted(soak.requests.asked.items()))
     print(f"asked: {asked}; {account.attempts} attempts, {account.cancelled} cancelled, {account.over_limit} over a limit")
     print(f"started by schedules: {soak.counts['schedule']} by hand, {soak.timetable.firings} by the clock")
     print(f"nobody held the jobs {len(soak.scene.house.gaps)} times; honestly lost then: {account.honestly_lost}")
     if soak.visitor is not None:
         print(f"{soak.visitor.visits} visits, {soak.visitor.killed} killed in the middle; wrong: {len(soak.visitor.problems)}")
-    for problem in account.problems:
-        print(f"- {problem}", file=sys.stderr, flush=True)
     return result

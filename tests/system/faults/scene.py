@@ -1,95 +1,57 @@
-"""One test of faults: a worker, client processes that can be killed, subscribers, and the comparison at the end."""
+"""One test of faults: a desk, client processes that can be killed, subscribers, and the comparison at the end."""
 
 from __future__ import annotations
 
-import json
 import os
 import secrets
-import subprocess
-import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
-from typing import IO, Any
+from typing import Any, Generic, Protocol, TypeVar
 
 import ledger as ledgers
-from comparison import Account, compare
+from comparison import Account, Evidence, compare
 from daemons import wait_until
 from house import PATIENCE_SECONDS, House
 from orders import Order
+from submitters import Address, Submitter
 from witness import Wanted, Witness
 
-from jobwire.keys import identity as identities
 from jobwire.keys.identity import Identity
 
-_SUPPORT = Path(__file__).parents[2] / "support"
 
-
-class Submitter:
-    """A client process, and the requests that it has not completed yet."""
-
-    def __init__(self, house: House, identity: Identity, acknowledged: Path, ledger: Path, file: Path) -> None:
-        identities.save(identity, file)
-        self._command = [sys.executable, "-P", str(Path(__file__).with_name("submitter.py"))]
-        self._house = house
-        self._arguments = [str(file), str(acknowledged), str(ledger)]
-        self._log = file.with_suffix(".log")
-        self.open_wishes: dict[int, dict[str, Any]] = {}
-        self._process = self._start()
-
-    def _start(self) -> subprocess.Popen[bytes]:
-        paths = os.pathsep.join(filter(None, [str(_SUPPORT), str(Path(__file__).parent), os.environ.get("PYTHONPATH")]))
-        worker = self._house.worker
-        where = [str(worker.state / "worker.json"), worker.endpoint, str(worker.description["key"])]
-        with self._log.open("ab") as log:
-            return subprocess.Popen(
-                [*self._command, *where, *self._arguments],
-                stdin=subprocess.PIPE,
-                stdout=log,
-                stderr=log,
-                env={**os.environ, "PYTHONPATH": paths, "PYTHONSAFEPATH": "1"},
-            )
+class Desk(Evidence, Protocol):
+    """Whom the clients speak to: a worker, or a broker with its workers. It is running."""
 
     @property
-    def _stdin(self) -> IO[bytes]:
-        assert self._process.stdin is not None
-        return self._process.stdin
+    def admin(self) -> Identity: ...
 
-    def send(self, wish: dict[str, Any]) -> None:
-        """Give it a request."""
-        self.open_wishes[wish["number"]] = wish
-        self._stdin.write(json.dumps(wish).encode() + b"\n")
-        self._stdin.flush()
+    @property
+    def other(self) -> Identity: ...
 
-    def kill_and_replace(self) -> None:
-        """Kill it, and give its incomplete requests to the next one, with the same ids."""
-        self.close(kill=True)
-        self._process = self._start()
-        for wish in list(self.open_wishes.values()):
-            self.send(wish)
+    @property
+    def address(self) -> Address: ...
 
-    def assert_alive(self) -> None:
-        """Fail if it exited by itself, because its requests would never be completed."""
-        assert self._process.poll() is None, f"a client ended:\n{self.logged()}"
+    def await_whole(self) -> None:
+        """Wait until all of its daemons are running."""
 
-    def close(self, *, kill: bool = False) -> None:
-        """Stop it; it has nothing to do any more, or is killed."""
-        if kill:
-            self._process.kill()
-        self._stdin.close()
-        self._process.wait(PATIENCE_SECONDS)
+    def clean(self) -> None:
+        """Stop everything."""
 
-    def logged(self) -> str:
-        return self._log.read_text(errors="replace")
+    def logged(self) -> str: ...
+
+    def keep(self, folder: Path) -> None:
+        """Copy what is needed to analyse a fault."""
 
 
-class Scene:
+_House = TypeVar("_House", bound=Desk)
+
+
+class Scene(Generic[_House]):
     """Everything of one run of faults."""
 
-    def __init__(
-        self, folder: Path, *, slots: int = 4, env: dict[str, str] | None = None, submitters: int = 1, options: Sequence[str] = ()
-    ) -> None:
+    def __init__(self, folder: Path, house: _House, *, submitters: int = 1) -> None:
         self.folder = folder
-        self.house = House(folder / "house", slots=slots, env=env, options=options).start()
+        self.house = house
         self.ledger = folder / "ledger"
         ledgers.ends(self.ledger).mkdir()
         ledgers.tries(self.ledger).mkdir()
@@ -105,9 +67,9 @@ class Scene:
         self.witnesses: list[Witness] = []
         try:
             for number in range(submitters):
-                identity = self.house.other if number else self.house.worker.admin
+                identity = self.house.other if number else self.house.admin
                 file = folder / f"client-{number}"
-                self.submitters.append(Submitter(self.house, identity, folder / "acknowledged", self.ledger, file))
+                self.submitters.append(Submitter(self.house.address, identity, folder / "acknowledged", self.ledger, file))
             self.everything = self.witness(Wanted("everything"))
         except BaseException:
             self.close()
@@ -146,6 +108,12 @@ class Scene:
     def outstanding(self) -> int:
         """Return how many jobs were requested and have not been reported as ended."""
         return len(self.orders.keys() - self.everything.finished)
+
+    def is_acknowledged(self, order: Order) -> bool:
+        return order.id in self.acknowledged.jobs
+
+    def has_ended(self, order: Order) -> bool:
+        return order.id in self.everything.finished
 
     def run_gated(self, count: int) -> list[Order]:
         """Start jobs that wait for `open_gate` before they write."""
@@ -248,7 +216,14 @@ class Scene:
         self.house.clean()
 
     def logged(self) -> str:
-        return "\n".join([self.house.worker.logged(), *(submitter.logged() for submitter in self.submitters)])
+        return "\n".join([self.house.logged(), *(submitter.logged() for submitter in self.submitters)])
+
+
+def with_a_worker(
+    folder: Path, *, slots: int = 4, env: dict[str, str] | None = None, submitters: int = 1, options: Sequence[str] = ()
+) -> Scene[House]:
+    """Return a scene with one worker."""
+    return Scene(folder, House(folder / "house", slots=slots, env=env, options=options).start(), submitters=submitters)
 
 
 def new_order(**fields: Any) -> Order:

@@ -8,16 +8,11 @@ the machine's to decide, so a seed brings back the kind of run, not the very run
 
 from __future__ import annotations
 
-import argparse
-import json
 import os
 import random
-import secrets
-import shutil
 import signal
 import socket
 import sys
-import tempfile
 import threading
 import time
 from collections import Counter
@@ -26,31 +21,25 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-sys.path.append(str(Path(__file__).parents[2] / "support"))
+sys.path += [str(Path(__file__).parents[2] / "support"), str(Path(__file__).parent / "jobs")]
 
 from comparison import Account
-from drawing import OPTIONS, as_run, kind_of, of_schedule, wish
+from drawing import OPTIONS, of_schedule
 from house import Victim
 from mischief import FILES, LARGEST_OFFSET_SECONDS, SURROUNDINGS, Attacker, Clock, remove
-from orders import HIDING, ODDITIES, Deed, Order
+from orders import ODDITIES, Deed
 from promises import SLOTS
 from report import report
-from scene import Scene
+from requesting import GROUPS, Requests
+from scene import with_a_worker
 from timetable import BY_HAND, Timetable
+from trial import Trial, carry_out, read_options
 from visitors import Visitor
 from witness import Wanted
 
-from jobwire.schemas.refusal import Refused
-
-# Of which some wait for others or for a time.
-_MOST_AT_ONCE = 18
 _SUBMITTERS = 3
-_GROUPS = ("red", "blue", "green")
-# Of jobs, that do something to themselves first; and that end with carriage returns.
-_ODD = 0.1
 # A log folder takes some 20 kB of disk, plus its content.
 _MOST_JOBS = 12_000
-_MOST_LOG_BYTES = 150_000_000
 _LONGEST_PAUSE_SECONDS = 0.15
 _LONGEST_STILL_SECONDS = 2.0
 _PROGRESS_SECONDS = 10.0
@@ -79,38 +68,43 @@ _DEEDS = {
 }
 
 
-class Soak:
+class Soak(Trial):
     """One run."""
 
     def __init__(self, folder: Path, seed: int, seconds: float, interrupted: threading.Event, without: Collection[str]) -> None:
         self.clock = Clock(folder)
         # A command that waits for a lost connection stays at its endpoint, which a worker whose worker.json was removed has forgotten.
         listen = ("--listen", f"tcp://127.0.0.1:{_free_port()}", *OPTIONS)
-        self.scene = Scene(folder, slots=SLOTS, submitters=_SUBMITTERS, env=self.clock.env, options=listen)
+        self.scene = with_a_worker(folder, slots=SLOTS, submitters=_SUBMITTERS, env=self.clock.env, options=listen)
         self.attacker = Attacker(self.scene.house)
         self.visitor = Visitor(self.scene.house, folder, seed) if "visitor" not in without else None
         self.scene.visitors = {self.visitor.owner} if self.visitor is not None else set()
         self._by_hand = of_schedule(random.Random(seed), BY_HAND)
         self.timetable = Timetable(self.scene, self._by_hand)
         self.scene.visitors.add(self.timetable.owner)
-        self.asked: Counter[str] = Counter()
-        self._limits_memory = not self.scene.house.worker.described().get("memory_problem")
         self._deeds = {deed: weight for deed, weight in _DEEDS.items() if deed not in without}
-        self._oddities = [oddity for oddity in ODDITIES if oddity not in without]
         self._surroundings = SURROUNDINGS if "surroundings" not in without else SURROUNDINGS[:1]
         # The cgroup for jobs that move to another one.
         self._elsewhere = cgroup_of_ours(folder.name)
         self.counts: Counter[str] = Counter()
         self._random = random.Random(seed)
+        limits_memory = not self.scene.house.worker.described().get("memory_problem")
+        self.requests = Requests(
+            self._random,
+            self.scene,
+            _SUBMITTERS,
+            deeds=[deed for deed in Deed if deed is not Deed.HOG or limits_memory],
+            oddities=[oddity for oddity in ODDITIES if oddity not in without],
+            elsewhere=self._elsewhere,
+        )
+        self._seed = seed
         self._seconds = seconds
         self._interrupted = interrupted
-        self._log_bytes = 0
-        self._sent: list[tuple[int, list[Order], bytes]] = []
         # Nothing is sent until no job is running: only then a killed keeper is replaced.
         self._calm = False
         self._wanderer = self.scene.witness(Wanted("wanderer"))
         self.scene.witness(Wanted("owner", owner=self.scene.house.other.public))
-        self.scene.witness(Wanted("label", label=_GROUPS[0]))
+        self.scene.witness(Wanted("label", label=GROUPS[0]))
 
     def run(self) -> Account:
         """Inject faults until the time is over, then compare."""
@@ -148,27 +142,20 @@ class Soak:
             self._calm = False
         kind, _, what = deed.partition(" ")
         if kind in ("submit", "batch", "schedule"):
-            if self._calm or self.scene.outstanding() >= _MOST_AT_ONCE:
+            if self._calm or self.requests.are_many:
                 return
             if kind == "schedule":
-                self._submit([replace(self._by_hand, id=self._random.randbytes(16).hex())], by=self._random.randint(1, _SUBMITTERS - 1))
-                self.counts[deed] += 1
-                return
-            by = self._random.randrange(_SUBMITTERS)
-            count = 1 if kind == "submit" else self._random.randint(2, 4)
-            self._submit([self._draw(by) for _ in range(count)], by=by, batch=kind == "batch")
-        elif kind in ("resend", "stop"):
-            self._ask_again(stop=kind == "stop")
+                order = replace(self._by_hand, id=self._random.randbytes(16).hex())
+                self.requests.send([order], by=self._random.randint(1, _SUBMITTERS - 1))
+            else:
+                self.requests.submit(batch=kind == "batch")
+        elif kind == "stop":
+            self.requests.stop()
+        elif kind == "resend":
+            self.requests.resend()
         else:
             self._disturb(kind, what)
         self.counts[deed] += 1
-
-    def _ask_again(self, *, stop: bool) -> None:
-        if stop:
-            self._stop()
-        elif self._sent:
-            by, orders, batch = self._random.choice(self._sent[-20:])
-            self.scene.submit(*orders, by=by, batch=batch)
 
     def _disturb(self, kind: str, what: str) -> None:
         match kind:
@@ -188,47 +175,6 @@ class Soak:
                 self._wanderer.pause()
                 self._wanderer.go_on()
 
-    def _draw(self, by: int) -> Order:
-        draw = self._random
-        deed = draw.choices(list(Deed), [90, 5, 5, 3 if self._limits_memory else 0])[0]
-        fields = {"deed": deed, "status": draw.choice([0, 0, 0, 1, 3, 77, 255]), "label": draw.choice(_GROUPS)}
-        shape = draw.random()
-        if shape < 0.5:  # half of them are short
-            fields |= {"rounds": draw.randint(0, 2), "lines": draw.randint(1, 10)}
-        elif shape < 0.8 or self._log_bytes > _MOST_LOG_BYTES:
-            fields |= {"rounds": draw.randint(1, 8), "lines": draw.randint(1, 200), "pause": round(draw.uniform(0.02, 0.3), 3)}
-        else:
-            fields |= {"rounds": draw.randint(1, 5), "lines": draw.randint(1000, 10_000)}
-        if draw.random() < _ODD:
-            fields |= {"oddity": draw.choice(self._oddities), "cgroup": self._elsewhere}
-        if draw.random() < _ODD:
-            fields["returns"] = 0 if fields.get("oddity") in HIDING else draw.randint(1, 20_000)
-        kind = kind_of(draw)
-        if kind and deed is Deed.EXIT and fields.get("oddity") not in HIDING:
-            owner = "others" if by else "admin"
-            known = [order for other, orders, _ in self._sent[-12:] if bool(other) == bool(by) for order in orders]
-            known = [order for order in known if order.id in self.scene.acknowledged.jobs]
-            fields |= (asked := wish(draw, kind, owner, known, fields["status"]))
-            self.asked[kind] += bool(asked)
-        return Order(draw.randbytes(16).hex(), **fields)
-
-    def _submit(self, orders: list[Order], *, by: int, batch: bool = False) -> None:
-        run = self._random.randbytes(16) if batch else b""
-        if batch:
-            orders = as_run(self._random, orders, run.hex())
-        self._log_bytes += sum(2 * order.log_bytes for order in orders)
-        self._sent.append((by, orders, run))
-        del self._sent[:-100]
-        self.scene.submit(*orders, by=by, batch=run)
-
-    def _stop(self) -> None:
-        open_orders = [
-            (by, order) for by, orders, _ in self._sent[-10:] for order in orders if order.id not in self.scene.everything.finished
-        ]
-        if open_orders:
-            by, order = self._random.choice(open_orders)
-            self.scene.stop(order, by=by)
-
     def _kill(self, victims: tuple[Victim, ...]) -> None:
         self.scene.house.kill(*victims)
         if self._random.random() < 0.5:  # at once, or a moment later
@@ -242,6 +188,9 @@ class Soak:
         offset = self._random.choice((0, self._random.randint(-LARGEST_OFFSET_SECONDS, LARGEST_OFFSET_SECONDS)))
         if self.clock.set_by(offset):
             self.scene.house.clock_slack_us = 2 * LARGEST_OFFSET_SECONDS * 1_000_000
+
+    def report(self, account: Account) -> dict[str, object]:
+        return report(self, account, self._seed, self._seconds)
 
     def close(self) -> None:
         """Stop everything, and remove the cgroup that jobs moved to."""
@@ -282,46 +231,9 @@ def cgroup_of_ours(name: str) -> str:
 
 def main() -> int:
     """Run with the options of the command line."""
-    parser = argparse.ArgumentParser(description="Random faults over a random stream of jobs.")
-    parser.add_argument("--seconds", type=float, default=60.0)
-    parser.add_argument("--seed", type=int, default=None)
-    parser.add_argument("--json", type=Path, default=None, help="also write the result into this file")
     everything = [*_DEEDS, *filter(None, ODDITIES), "surroundings", "visitor"]
-    parser.add_argument("--without", action="append", default=[], choices=everything, metavar="DEED", help="leave one kind of fault out")
-    asked = parser.parse_args()
-    seed = secrets.randbits(32) if asked.seed is None else asked.seed
-    folder = Path(tempfile.mkdtemp(prefix="jobwire-soak-"))
-    print(f"seed {seed}, {asked.seconds:g} s, in {folder}", flush=True)
-    interrupted = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: interrupted.set())
-    soak = Soak(folder, seed, asked.seconds, interrupted, set(asked.without))
-    account = Account()
-    result: dict[str, object] = {}
-    kept = folder.with_name(f"{folder.name}-state")
-    try:
-        try:
-            account = soak.run()
-        except AssertionError as failed:
-            try:
-                account = soak.scene.compare()
-            except (Refused, TimeoutError, AssertionError) as unreachable:
-                account.problems.append(f"nothing can be compared: {unreachable}")
-            account.problems.insert(0, str(failed))
-        if account.problems:
-            # Its files are removed next, so keep what is needed to analyse it.
-            shutil.copytree(soak.scene.house.worker.state, kept, symlinks=True, ignore=lambda *_: ["supervisor.sock"])
-            (kept / "said").write_text(soak.scene.logged())
-        result = report(soak, account, seed, asked.seconds)
-    finally:
-        soak.close()
-    if asked.json is not None:
-        asked.json.write_text(json.dumps(result, indent=1) + "\n")
-    if not account.problems:
-        shutil.rmtree(folder)
-        return 0
-    print(f"{len(account.problems)} problems; seed {seed}; left for study: {folder} and {kept}", file=sys.stderr)
-    return 1
+    options = read_options("Random faults over a random stream of jobs.", everything)
+    return carry_out(options, lambda folder, interrupted: Soak(folder, options.seed, options.seconds, interrupted, set(options.without)))
 
 
 if __name__ == "__main__":

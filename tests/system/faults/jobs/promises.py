@@ -7,7 +7,7 @@ last one. Each promise that was broken is a sentence.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ledger import Ledger
@@ -41,14 +41,18 @@ def broken(
     stopped: Collection[str],
     events: Sequence[event_pb2.Event],
     slots: int = SLOTS,
+    place_of: Callable[[str], str] = lambda _: "",
 ) -> list[str]:
-    """Return a sentence for each promise that was broken. `stopped`: ids that somebody wanted to stop. `slots`: of the worker."""
+    """Return a sentence for each promise that was broken. `stopped`: ids that somebody wanted to stop.
+
+    `place_of` returns on which machine an attempt ran, by its name in the ledger; `slots`: of each machine.
+    """
     may_be_stopped = {*stopped, *stopped_by_runs(orders, ends)}
     return [
         *_of_attempts(orders, ends, written, may_be_stopped),
         *_of_conditions(orders, ends, written, may_be_stopped),
         *_of_runs(orders, ends, stopped, events),
-        *_of_shares(orders, written, slots),
+        *_of_shares(orders, written, slots, place_of),
         *_of_times(orders, written),
     ]
 
@@ -152,8 +156,10 @@ def _cleans_up(order: Order, members: Collection[tuple[str, str]]) -> bool:
     return any(when != "ok" and (target == order.run or (order.run, target) in members) for when, target, *_ in waits)
 
 
-def _of_shares(orders: Sequence[Order], written: Ledger, slots: int) -> Iterator[str]:  # noqa: C901 -- a check for each kind of share
-    """Check that no two had the same GPU, or were alone, at once, and that all together never had more than there is."""
+def _of_shares(  # noqa: C901 -- a check for each kind of share
+    orders: Sequence[Order], written: Ledger, slots: int, place_of: Callable[[str], str]
+) -> Iterator[str]:
+    """Check that no two had the same GPU, or were alone, at once, and that all of a machine never had more than there is."""
     turns: list[tuple[int, bool, Order, str]] = []
     for order in orders:
         for name in _names(order, written):
@@ -166,15 +172,18 @@ def _of_shares(orders: Sequence[Order], written: Ledger, slots: int) -> Iterator
         if ends:
             running.pop(name, None)
             continue
-        for other, what in running.items():
+        place = place_of(name)
+        here = {other: what for other, what in running.items() if place_of(other) == place}
+        for other in here:
             if shared := set(written.spans[other].gpus) & set(written.spans[name].gpus):
                 yield f"{name} and {other} had the GPUs {sorted(shared)} at once"
+        for other, what in running.items():
             if order.only_one and what.only_one == order.only_one:
                 yield f"{name} and {other} ran at once, each of which is the only one of {order.only_one}"
-        running[name] = order
+        running[name] = here[name] = order
         for resource, most in (("cpus", slots), ("gpus", GPUS), ("licences", LICENCES)):
-            if (taken := sum(getattr(what, resource) for what in running.values())) > most:
-                yield f"with {name} {taken} {resource} are taken, and there are {most}: {sorted(running)}"
+            if (taken := sum(getattr(what, resource) for what in here.values())) > most:
+                yield f"with {name} {taken} {resource} are taken, and there are {most}: {sorted(here)}"
 
 
 def _of_times(orders: Sequence[Order], written: Ledger) -> Iterator[str]:
