@@ -20,6 +20,8 @@ from typing import NamedTuple
 ID_BYTES = 16
 SHORT_ID_DIGITS = 8
 LONGEST_NAME = 128
+# In the environment of an attempt that came through a broker and has another id at its worker: the id that its owner knows.
+KNOWN_AS = "JOBWIRE_KNOWN_AS"
 
 # Only what `format_time` writes: no other digits of Unicode, no leading zeros, no leap second, no year that strftime writes shorter.
 _TIME = r"[1-9]\d{7}T\d{4}[0-5]\d\.\d{6}Z"

@@ -18,7 +18,7 @@ from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs import spec as specs
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.jobs.states import OnFailure
-from ...schemas.naming import ID_BYTES, AttemptKey, JobKey
+from ...schemas.naming import ID_BYTES, KNOWN_AS, AttemptKey, JobKey, format_id
 from ...schemas.refusal import Code, Refused
 from ..desk.inputs import Asked
 from ..desk.jobs.job import FIRST_ATTEMPT
@@ -59,6 +59,9 @@ class SignedStart:
         if not FIRST_ATTEMPT <= attempt <= most:
             raise Refused(Code.PERMISSION_DENIED, f"its client has asked for at most {most} attempts, and this is attempt {attempt}")
         own = on_one_worker(spec)
+        if attempt != FIRST_ATTEMPT:
+            known_as = (KNOWN_AS.encode(), format_id(job.id).encode())
+            own = replace(own, environment=(*own.environment, known_as))
         asked = Asked(local_id(job.id, attempt), own, specs.digest(own), specs.to_wire(own).SerializeToString())
         return AttemptKey(self.signer, job.id, attempt), asked
 

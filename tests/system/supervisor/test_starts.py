@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 from raw_desk import RawDesk, serving
 
+from jobwire.schemas.naming import KNOWN_AS
 from jobwire.worker.keeper import process
 
 SH = "/bin/sh"
@@ -134,6 +135,11 @@ def test_environment_and_folder_are_the_documented_ones(desk: RawDesk, tmp_path:
     assert set(variables) - {b"_", b"SHLVL", b"OLDPWD"} == {
         b"PATH", b"HOME", b"USER", b"LOGNAME", b"SHELL", b"LANG", b"OWN", b"PWD", b"JOBWIRE_JOB_ID",
     }  # fmt: skip
+
+
+def test_a_job_of_a_broker_finds_the_id_that_it_has_there(desk: RawDesk) -> None:
+    said = desk.run(SH, "-c", f"echo $JOBWIRE_JOB_ID; env | grep -c {KNOWN_AS}", environment=((KNOWN_AS.encode(), b"the-other"),))[1]
+    assert said == b"the-other\n0\n"
 
 
 def test_a_program_is_looked_up_in_the_jobs_own_path(desk: RawDesk, tmp_path: Path) -> None:

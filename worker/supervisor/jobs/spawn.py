@@ -9,7 +9,7 @@ A job's environment, where later entries replace earlier ones:
     LANG=C.UTF-8
     TERM=xterm                   of a job on a terminal
     the job's own variables
-    JOBWIRE_JOB_ID               its id, a UUID in text
+    JOBWIRE_JOB_ID               its id, a UUID in text; of a job that came through a broker, the id there
     JOBWIRE_JOB_DIR              its own folder, if it has one
     JOBWIRE_KEY_FILE             the file with its own key, if it may start jobs
     JOBWIRE_GPUS                 the ids of its GPUs, if it was handed out any; CUDA_VISIBLE_DEVICES and ROCR_VISIBLE_DEVICES are the same.
@@ -38,6 +38,7 @@ from collections.abc import Sequence
 
 from ....schemas.c_blake2 import blake2b
 from ....schemas.jobs.reserved_statuses import NOT_EXECUTABLE, NOT_FOUND, OWN_FAILURE
+from ....schemas.naming import KNOWN_AS
 from ...keeper.light_process import DEFAULT_SIGNALS
 from ...state.job_files import JobFile
 from ..containment.containment import Place
@@ -116,7 +117,8 @@ class Spawner:
         environment = {**self._environment, **dict(job.environment)}
         if terminal:
             environment.setdefault("TERM", _USUAL_TERM)
-        environment["JOBWIRE_JOB_ID"] = _uuid(job.handle)
+        # A job of a broker has another id here from its second attempt on, which nobody there knows.
+        environment["JOBWIRE_JOB_ID"] = environment.pop(KNOWN_AS, "") or _uuid(job.handle)
         if job.job_folder:
             environment["JOBWIRE_JOB_DIR"] = job.job_folder
         if job.key_file:

@@ -10,11 +10,12 @@ from typing import Any
 import pytest
 from broker_house import WorkerSide, ended, signed, signed_start, started
 
+from jobwire.broker.relayed.signed import local_id
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.rights import Member
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs.retry import RetryRule
-from jobwire.schemas.naming import AttemptKey
+from jobwire.schemas.naming import KNOWN_AS, AttemptKey, JobKey, format_id
 from jobwire.schemas.refusal import Code, Reason, Refused
 
 BROKER: Identity = generate()
@@ -74,6 +75,15 @@ async def test_an_attempt_that_its_client_did_not_ask_for_is_refused(worker: Wor
     assert (await refused(worker, delivery(worker, signed_start(CLIENT, BROKER.public, 1), attempt=2))).code is Code.PERMISSION_DENIED
     retried = signed_start(CLIENT, BROKER.public, 1, retry=RetryRule(1))
     assert (await refused(worker, delivery(worker, retried, attempt=3))).code is Code.PERMISSION_DENIED
+
+
+async def test_an_attempt_knows_the_id_of_its_job_at_the_broker(worker: WorkerSide) -> None:
+    raw = signed_start(CLIENT, BROKER.public, 1, retry=RetryRule(1), environment=((b"OWN", b"1"),))
+    for attempt, variables in ((1, {b"OWN": b"1"}), (2, {b"OWN": b"1", KNOWN_AS.encode(): format_id(name(1).id).encode()})):
+        await worker.ask(BROKER.public, deliver=delivery(worker, raw, attempt=attempt))
+        job = worker.house.lookup.job(JobKey(CLIENT.public, local_id(name(1).id, attempt)))
+        assert job is not None
+        assert dict(job.spec.environment) == variables
 
 
 async def test_a_digest_that_is_not_that_of_the_start_is_refused(worker: WorkerSide) -> None:
