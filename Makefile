@@ -3,14 +3,14 @@ PYTHON ?= python3
 VENV := .venv
 # Of `make fuzz`: how many wrong inputs each reader is given.
 COUNT ?= 1000000
-# Of `make soak`: for how long random faults are tried, and the seed of an earlier run.
+# Of `make soak` and `make soak-broker`: for how long random faults are tried, and the seed of an earlier run.
 SECONDS ?= 600
 SEED ?=
 # Of `make test`: which tests.
 TESTS ?= tests
 BIN := $(VENV)/bin
 
-.PHONY: install demo test check bench fuzz soak schemas commands docs pictures format clean
+.PHONY: install demo test check bench fuzz soak soak-broker schemas commands docs pictures format clean
 
 # Compiled here: where PYTHONDONTWRITEBYTECODE is set, every command would compile what it imports anew, which takes it half its time.
 install: $(VENV)/.installed
@@ -41,6 +41,10 @@ bench: $(VENV)/.installed-dev install
 soak: $(VENV)/.installed-dev
 	$(BIN)/pytest -q -m soak --timeout 900
 	$(BIN)/python tests/system/faults/soak.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
+
+# As root, each daemon has a network namespace of its own.
+soak-broker: $(VENV)/.installed-dev
+	$(BIN)/python tests/system/faults/fleet/soak.py --seconds $(SECONDS) $(if $(SEED),--seed $(SEED))
 
 fuzz: $(VENV)/.installed-dev
 	for target in frames batch_files conversions rosters identities; do nice $(BIN)/python tests/fuzz/fuzz.py $$target --count $(COUNT) || exit 1; done

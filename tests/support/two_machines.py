@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,6 +9,7 @@ from pathlib import Path
 import pytest
 from daemons import Worker
 from home import Home
+from namespaces import NOBODYS_CARD, Machine
 from requirements import can_run
 
 from jobwire.keys.identity import Identity
@@ -17,7 +17,6 @@ from jobwire.keys.identity import Identity
 LAB_ADDRESS = "10.77.0.1"
 _LAPTOP_ADDRESS = "10.77.0.2"
 _PORT = 7341
-_NOBODYS_CARD = "02:00:00:00:00:99"
 # As fast as a good network: what is under way stays so for seconds.
 _RATE = "400mbit"
 
@@ -26,27 +25,6 @@ needs_namespaces = pytest.mark.skipif(
     not can_run("unshare", "--net", "sh", "-c", _TRIAL),
     reason="here no network namespaces can be made (they need root, ip and tc)",
 )
-
-
-class Machine:
-    """A network namespace, as long as its process lives."""
-
-    def __init__(self, address: str) -> None:
-        self.address = address
-        self._holder = subprocess.Popen(["unshare", "--net", "sh", "-c", "echo; exec cat"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        assert self._holder.stdout is not None
-        self._holder.stdout.readline()
-        self.pid = self._holder.pid
-        # Not `ip netns exec`, which would hide the cgroups.
-        self.prefix = ["nsenter", f"--net=/proc/{self.pid}/ns/net"]
-
-    def run(self, *command: str) -> None:
-        """Run a command there."""
-        subprocess.run([*self.prefix, *command], check=True, stdin=subprocess.DEVNULL)
-
-    def close(self) -> None:
-        """Remove it."""
-        self._holder.communicate()
 
 
 class Cable:
@@ -74,7 +52,7 @@ class Cable:
     def cut(self) -> Iterator[None]:
         """Let everything that is sent arrive nowhere, which nobody notices."""
         for machine, other in (self.ends, self.ends[::-1]):
-            machine.run("ip", "neighbour", "replace", other.address, "lladdr", _NOBODYS_CARD, "dev", "cable", "nud", "permanent")
+            machine.run("ip", "neighbour", "replace", other.address, "lladdr", NOBODYS_CARD, "dev", "cable", "nud", "permanent")
         try:
             yield
         finally:

@@ -81,22 +81,24 @@ class Requests:
         del self._sent[:-_REMEMBERED]
         self._taker.submit(*orders, by=by, batch=run)
 
-    def resend(self) -> None:
-        """Request again what was requested a short while ago."""
+    def resend(self) -> bool:
+        """Request again what was requested a short while ago, if anything was."""
         if self._sent:
             by, orders, batch = self._draw.choice(self._sent[-20:])
             self._taker.submit(*orders, by=by, batch=batch)
+        return bool(self._sent)
 
-    def stop(self) -> None:
-        """Stop one of the last jobs."""
-        open_orders = [(by, order) for by, orders, _ in self._sent[-10:] for order in orders if not self._taker.has_ended(order)]
+    def stop(self) -> bool:
+        """Stop one of the last jobs, if one has not ended."""
+        open_orders = [(by, order) for by, order in self.recent() if not self._taker.has_ended(order)]
         if open_orders:
             by, order = self._draw.choice(open_orders)
             self._taker.stop(order, by=by)
+        return bool(open_orders)
 
-    def recent(self) -> list[Order]:
-        """Return the jobs that were requested last."""
-        return [order for _, orders, _ in self._sent[-10:] for order in orders]
+    def recent(self) -> list[tuple[int, Order]]:
+        """Return the jobs that were requested last, and by which client."""
+        return [(by, order) for by, orders, _ in self._sent[-10:] for order in orders]
 
     def _one(self, by: int) -> Order:
         draw = self._draw
