@@ -13,6 +13,7 @@ from typing import Protocol
 from ..keys.rights import Member, Right
 from ..schemas.generated import request_pb2
 from ..schemas.jobs.capacity import SLOTS
+from ..schemas.wire_codec import labels_to_wire
 from .desk.queue.queue import Queue
 from .desk.queue.stock import Stock
 from .store.free_space import Room
@@ -72,6 +73,7 @@ class Condition:
             memory_problem=self.memory_problem(),
             slots=self.queue.slots,
             stocks=describe_stock(self.queue.stock),
+            labels=labels_to_wire(self.queue.stock.capacity.labels),
         )
 
 

@@ -27,6 +27,7 @@ from .jobs.conditions import MOST_CONDITIONS
 from .jobs.process_limits import NUMBERS
 from .jobs.retry import MOST_STATUSES
 from .jobs.spec import LARGEST_STDIN, LONGEST_ARGUMENT, LONGEST_LABEL, MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
+from .jobs.worker_labels import MOST_TERMS
 from .naming import LONGEST_NAME
 from .refusal import Code, Refused
 
@@ -59,6 +60,10 @@ COUNTS = {
     "JobSpec.after": MOST_CONDITIONS,
     "Place.files": MOST_FILES,
     "JobSpec.resources": MOST_RESOURCES,
+    "JobSpec.on": MOST_TERMS,
+    "JobSpec.not_on": MOST_TERMS,
+    "SetSlots.labels": MOST_LABELS,
+    "SetSlots.removed_labels": MOST_LABELS,
     "JobSpec.rlimits": len(NUMBERS),
     "SetSlots.resources": MOST_RESOURCES,
     "GpuList.ids": MOST_RESOURCES,
@@ -139,6 +144,9 @@ LENGTHS = {
     "QuerySchedule.name": LONGEST_TEXT,
     "Fetch.validator": LONGEST_ID,
     "JobSpec.only_one": LONGEST_TEXT,
+    "JobSpec.on": LONGEST_TEXT,
+    "JobSpec.not_on": LONGEST_TEXT,
+    "SetSlots.removed_labels": LONGEST_TEXT,
     "Resource.name": LONGEST_TEXT,
     "ResourceLimit.name": LONGEST_TEXT,
     "GpuList.ids": LONGEST_TEXT,

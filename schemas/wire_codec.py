@@ -6,12 +6,18 @@ from typing import cast
 
 from .generated import event_pb2, job_pb2
 from .jobs.states import EventKind, OnFailure, Outcome, OutcomeKind, ResourceUse, State
+from .jobs.worker_labels import Labels
 from .naming import JobKey
 
 
 def key_to_wire(key: JobKey) -> job_pb2.JobKey:
     """Return the key of a job as it is sent."""
     return job_pb2.JobKey(owner=key.owner, id=key.id)
+
+
+def labels_to_wire(labels: Labels) -> list[job_pb2.Label]:
+    """Return the labels of a worker as they are sent."""
+    return [job_pb2.Label(name=name, value=value) for name, value in labels]
 
 
 def state_to_wire(state: State) -> job_pb2.State:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..schemas.jobs.capacity import parse_gpus, parse_resource
+from ..schemas.jobs.worker_labels import ARCH, HOST, WORKER, parse_label
 from ..schemas.refusal import Code, Refused
 from ..schemas.text.sizes import parse_size
 
@@ -50,3 +51,23 @@ def read_resources(said: Sequence[str]) -> dict[str, int]:
             raise Refused(Code.INVALID_ARGUMENT, f"the resource {name} is named twice")
         found[name] = amount
     return found
+
+
+def read_labels(said: Sequence[str]) -> dict[str, str]:
+    """Return the labels of the worker, written as NAME or NAME=VALUE.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    found: dict[str, str] = {}
+    for one in said:
+        name, value = parse_label(one)
+        if name in found:
+            raise Refused(Code.INVALID_ARGUMENT, f"the label {name} is given twice", "a label has one value")
+        found[name] = value
+    return found
+
+
+def own_labels() -> dict[str, str]:
+    """Return the labels that every worker has. A broker calls it by the name in its roster instead of that of its machine."""
+    machine = os.uname()
+    return {HOST: machine.nodename, WORKER: machine.nodename, ARCH: machine.machine}

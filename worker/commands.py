@@ -72,6 +72,9 @@ def run(  # noqa: PLR0913 -- an argument for each option
         str, typer.Option(metavar="N|LIST", help="GPUs to hand out, a number or ids. Default: those of NVIDIA that it has.")
     ] = "",
     resource: Annotated[list[str], typer.Option(metavar="NAME=N", help="Define something that jobs can ask for, such as licences.")] = [],  # noqa: B006 -- never changed
+    label: Annotated[
+        list[str], typer.Option(metavar="NAME[=VALUE]", help="Label the worker, for jobs that ask for it with --on: gpu=a100, lab.")
+    ] = [],  # noqa: B006 -- never changed
     directory: Annotated[
         Path | None, typer.Option("--directory", metavar="DIR", help="Working directory for jobs that do not set one.")
     ] = None,
@@ -102,6 +105,7 @@ def run(  # noqa: PLR0913 -- an argument for each option
         "memory_bytes": read_option(capacity_options.parse_memory, memory, "--memory"),
         "gpus": read_option(capacity_options.read_gpus, gpus, "--gpus"),
         "resources": read_option(capacity_options.read_resources, resource, "--resource"),
+        "labels": read_option(capacity_options.read_labels, label, "--label"),
         "directory": str(_existing(directory or Path.cwd())),
         "listen": read_option(to_listen, listen, "--listen") if listen else "",
         "event_listen": read_option(to_listen, events, "--events") if events else "",

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..schemas.jobs.capacity import Capacity
+from .capacity_options import own_labels
 from .wire.words import USUAL_FEED_WAIT_MS
 
 
@@ -33,6 +34,8 @@ class WorkerSettings:
     memory_bytes: int = 0
     gpus: Sequence[str] = ()
     resources: Mapping[str, int] = field(default_factory=dict)
+    # What jobs can ask for by name, beside what every worker tells of itself.
+    labels: Mapping[str, str] = field(default_factory=dict)
     # The broker that it joins, and its public key as text; empty: none.
     join: str = ""
     broker_key: str = ""
@@ -44,4 +47,5 @@ class WorkerSettings:
     @property
     def capacity(self) -> Capacity:
         """What there is for jobs."""
-        return Capacity(self.slots, self.memory_bytes, tuple(self.gpus), tuple(sorted(self.resources.items())))
+        labels = tuple(sorted({**self.labels, **own_labels()}.items()))
+        return Capacity(self.slots, self.memory_bytes, tuple(self.gpus), tuple(sorted(self.resources.items())), labels)

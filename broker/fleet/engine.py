@@ -140,7 +140,8 @@ class FleetEngine(NothingAtOnce):
     def _take(self, worker: Worker, said: request_pb2.Facts) -> None:
         name = self.workers.name_of(worker.key)
         if said.stocks:
-            worker.capacity, worker.stocks = reports.capacity_of(said.stocks), list(said.stocks)
+            labels = tuple((one.name, one.value) for one in said.labels)
+            worker.capacity, worker.stocks = reports.capacity_of(said.stocks, labels), list(said.stocks)
             self.workers.become(worker, worker.state)
         facts: list[Fact] = []
         for fact in said.facts:

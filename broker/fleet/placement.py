@@ -15,14 +15,17 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...schemas.jobs.capacity import GPUS, MEMORY, SLOTS, Capacity, Wants, shortage
+from ...schemas.jobs.worker_labels import ANYWHERE, WORKER, Where, holds, in_words
 from ...schemas.text.durations import format_duration
 from ..desk.queue.stock import End, Stock, Taken
 from ..growth.room import Room
 
 _NOTHING = Capacity(0)
+# Workers that a sentence names.
+_NAMED = 8
 
 
 @dataclass(slots=True, eq=False)
@@ -44,7 +47,8 @@ class _Machine:
         """Return what is free."""
         stock = self.stock
         free = {name: stock.free(name) for name in (SLOTS, *stock.capacity.totals())}
-        return Room(free) if self.end is None else Room(free, self.end.at - now, self.end.assumed_seconds)
+        labels = stock.capacity.labels
+        return Room(free, labels=labels) if self.end is None else Room(free, self.end.at - now, self.end.assumed_seconds, labels=labels)
 
 
 class FleetStock(Stock):
@@ -84,7 +88,9 @@ class FleetStock(Stock):
         if known is None:
             known = self._machines[machine] = _Machine(name, Stock(_NOTHING), ready)
         if capacity is not None:
-            known.stock.change(capacity)
+            # Jobs ask for it by the name that it has here. One without labels is older, and takes no jobs that ask for any.
+            labels = tuple(sorted({**dict(capacity.labels), WORKER: name}.items())) if capacity.labels else ()
+            known.stock.change(replace(capacity, labels=labels))
             known.is_known = True
         known.name, known.ready, known.end = name, ready, end
         self._add_up()
@@ -121,11 +127,15 @@ class FleetStock(Stock):
         return any(one.stock.fits(wants) and one.lasts(wants, self._now()) for one in self._ready)
 
     def could_fit(self, wants: Wants) -> bool:
-        """Return whether one machine has so much at all, and for so long."""
+        """Return whether one machine where the job may run has so much at all, and for so long."""
         return any((not one.is_known or one.stock.could_fit(wants)) and one.lasts(wants, self._now()) for one in self._machines.values())
 
     def never_fits(self, wants: Wants) -> str:
-        """Return why such a job cannot run on any worker that was ever connected; empty if it can, or none was."""
+        """Return why such a job cannot run on any worker that was ever connected; empty if it can, or none was.
+
+        Whatever labels it asks for: a worker that has them may still join.
+        """
+        wants = wants._replace(where=ANYWHERE)
         if not self._machines or self.could_fit(wants):
             return ""
         if long_enough := self._why_too_long(wants):
@@ -142,6 +152,41 @@ class FleetStock(Stock):
         left = max(one.end.at - self._now() for one in able if one.end is not None)
         takes = f"it may run for {format_duration(wants.limit_seconds)}" if wants.limit_seconds else "it has no time limit"
         return f"{takes}, and the worker that could run it the longest ends in {format_duration(max(0, left))}"
+
+    def why_nowhere(self, wants: Wants) -> str:
+        """Return why none of the machines that are known may run such a job, or can now; empty if one will when it has room."""
+        if wants.where is ANYWHERE:
+            return ""
+        known = [one for one in self._machines.values() if one.is_known]
+        allowed = [one for one in known if holds(wants.where, one.stock.capacity.labels)]
+        if not allowed:
+            return f"{self._unlabelled(wants.where, known)}; workers: {_names(known)}"
+        able = [one for one in allowed if one.stock.could_fit(wants)]
+        if not able:
+            return f"no worker with {in_words(wants.where)} has so much: {shortage(wants, allowed[0].stock.capacity)}"
+        if not any(one.ready for one in able):
+            return f"what it may run on can take no jobs now: {_names(able)}"
+        return ""
+
+    @staticmethod
+    def _unlabelled(where: Where, known: Sequence[_Machine]) -> str:
+        for term in where.on:
+            if not any(holds(Where(on=(term,)), one.stock.capacity.labels) for one in known):
+                return f"no worker has the label {term}"
+        for term in where.not_on:
+            if not any(holds(Where(not_on=(term,)), one.stock.capacity.labels) for one in known):
+                return f"no worker is without the label {term}"
+        return f"no worker fits all of {in_words(where)}"
+
+    def lacks(self, wants: Wants) -> str:
+        """Return what such a job waits for: room on that of its machines where it will probably have it first."""
+        now = self._now()
+        able = [one for one in self._ready if one.stock.could_fit(wants) and one.lasts(wants, now)]
+        if not able:
+            others = [one for one in self._machines.values() if not one.is_known or one.stock.could_fit(wants)]
+            return f"a worker that has so much: {_names(others)} can take no jobs now"
+        nearest = max(able, key=lambda one: one.stock.free_slots)
+        return f"{nearest.stock.lacks(wants)} on {nearest.name}" + (f", and less on {_others(len(able) - 1)}" if len(able) > 1 else "")
 
     def _largest(self) -> Capacity:
         return max((one.stock.capacity for one in self._machines.values()), key=lambda one: one.slots)
@@ -193,3 +238,13 @@ class FleetStock(Stock):
             key=cost,
             default=None,
         )
+
+
+def _names(machines: Sequence[_Machine]) -> str:
+    names = sorted({one.name for one in machines if one.name})
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _others(count: int) -> str:
+    return "1 other" if count == 1 else f"{count} others"

@@ -9,6 +9,7 @@ from ...schemas.generated import request_pb2
 from ...schemas.jobs.capacity import GPUS, MEMORY, SLOTS, Capacity
 from ...schemas.jobs.reserved_statuses import OWN_FAILURE
 from ...schemas.jobs.states import Outcome, OutcomeKind, State
+from ...schemas.jobs.worker_labels import Labels
 from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Refused
 from ...schemas.wire_codec import outcome_from_wire, state_from_wire
@@ -33,11 +34,11 @@ def facts_of(fact: request_pb2.Fact, worker: str) -> Iterator[Fact]:
     yield Delayed(key, why, stuck=bool(why) and state is State.STOPPING)
 
 
-def capacity_of(stocks: Sequence[request_pb2.Stock]) -> Capacity:
+def capacity_of(stocks: Sequence[request_pb2.Stock], labels: Labels) -> Capacity:
     """Return what a worker has for jobs."""
     totals = {one.name: one.total for one in stocks}
     gpus = tuple(map(str, range(totals.pop(GPUS, 0))))
-    return Capacity(totals.pop(SLOTS, 0), totals.pop(MEMORY, 0), gpus, tuple(sorted(totals.items())))
+    return Capacity(totals.pop(SLOTS, 0), totals.pop(MEMORY, 0), gpus, tuple(sorted(totals.items())), labels)
 
 
 def not_accepted(key: AttemptKey, refused: Refused, worker: str, now_us: int) -> Ended:

@@ -8,6 +8,7 @@ from typing import NoReturn, cast
 from ...keys.rights import Right, demand
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
+from ...schemas.wire_codec import labels_to_wire
 from ..desk.inputs import Asked
 from ..kind import House
 from ..relayed.signed import unsupported
@@ -119,6 +120,7 @@ def _describe(said: request_pb2.WorkerInfo, worker: Worker | None, engine: Fleet
     said.slots = worker.capacity.slots if worker.capacity is not None else 0
     said.jobs, said.used_slots = len(worker.carried), engine.stock.used_on(worker.machine)
     said.stocks.extend(worker.stocks)
+    said.labels.extend(labels_to_wire(worker.capacity.labels if worker.capacity is not None else ()))
     said.since_us = max(0, engine.workers.now_us() - worker.since_us)
     said.drained = worker.drained
 

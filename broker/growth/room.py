@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ...schemas.jobs.capacity import GPUS, MEMORY, SLOTS, Capacity, Wants
+from ...schemas.jobs.worker_labels import ANYWHERE, Labels, holds
 
 
 class Demand(NamedTuple):
@@ -54,10 +55,14 @@ class Room:
     assumed_seconds: float = 0.0
     # Where it is not known how much memory there is, any amount may be.
     knows_memory: bool = True
+    # Those of a worker; what an allocation that is still to come will have is not known.
+    labels: Labels = ()
 
     def most(self, wants: Wants) -> int:
         """Return how many jobs go there that take this."""
         if self.left_seconds is not None and (wants.limit_seconds or self.assumed_seconds) > self.left_seconds:
+            return 0
+        if wants.where is not ANYWHERE and not holds(wants.where, self.labels):
             return 0
         asked = [(SLOTS, wants.slots), *(one for one in wants.others if self.knows_memory or one[0] != MEMORY)]
         return min(max(0, self.free.get(name, 0)) // amount for name, amount in asked if amount)

@@ -14,7 +14,7 @@ from ...schemas.generated import request_pb2
 from ...schemas.jobs.states import State
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
-from ...schemas.wire_codec import outcome_to_wire, state_to_wire
+from ...schemas.wire_codec import labels_to_wire, outcome_to_wire, state_to_wire
 from ..condition import describe_stock
 from ..desk.desk import Desk
 from ..desk.jobs.job import Job
@@ -101,7 +101,8 @@ class FactStream:
 
     def tell_stock(self) -> None:
         """Send what this worker has for jobs."""
-        self._send_facts(request_pb2.Facts(stocks=describe_stock(self._desk.stock)))
+        stock = self._desk.stock
+        self._send_facts(request_pb2.Facts(stocks=describe_stock(stock), labels=labels_to_wire(stock.capacity.labels)))
 
     def _send_some(self, *, complete: bool) -> bool:
         facts = request_pb2.Facts()

@@ -84,8 +84,8 @@ def read_start(raw: bytes, relay: bytes) -> SignedStart:
 
 
 def on_one_worker(spec: JobSpec) -> JobSpec:
-    """Return a spec without what the broker sees to: when and after what it starts, and whether it is tried again."""
-    return replace(spec, after=(), retry=None, held=False, start_at_us=None, start_in_ms=None, only_one="")
+    """Return a spec without what the broker sees to: where, when and after what it starts, and whether it is tried again."""
+    return replace(spec, after=(), retry=None, held=False, start_at_us=None, start_in_ms=None, only_one="", on=(), not_on=())
 
 
 def local_id(job_id: bytes, attempt: int) -> bytes:

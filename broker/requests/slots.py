@@ -8,6 +8,7 @@ from ...keys.rights import Right, demand
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.capacity import Settings, capacity_problem
 from ...schemas.jobs.claims import resource_problem
+from ...schemas.jobs.worker_labels import label_problem
 from ...schemas.refusal import Code, Refused
 from ..condition import describe_stock
 from ..desk.desk import Desk
@@ -28,10 +29,14 @@ def set_slots(call: Call, desk: Desk, changed: Callable[[], object]) -> None:
         request.memory_bytes if request.HasField("memory_bytes") else None,
         tuple(request.gpus.ids) if request.HasField("gpus") else None,
         tuple((one.name, one.amount) for one in request.resources),
+        (*((one.name, one.value) for one in request.labels), *((name, None) for name in request.removed_labels)),
     )
+    if len(dict(settings.labels)) != len(settings.labels):
+        raise Refused(Code.INVALID_ARGUMENT, "a label is named twice")
     # That of a resource which is taken away has no amount, and is not part of what there is then; it must have a name all the same.
     named = next(filter(None, (resource_problem(one.name, one.amount or 1) for one in request.resources)), "")
-    if problem := named or capacity_problem(settings.over(stock.capacity)):
+    labels = (label_problem(name, value or "") for name, value in settings.labels)
+    if problem := named or next(filter(None, labels), "") or capacity_problem(settings.over(stock.capacity)):
         raise Refused(Code.INVALID_ARGUMENT, problem)
 
     def done() -> None:

@@ -451,10 +451,11 @@ class AsyncClient:
         memory: int | str | None = None,
         gpus: Sequence[str] | None = None,
         resources: Mapping[str, int] | None = None,
+        labels: Mapping[str, str | None] | None = None,
         reset: bool = False,
     ) -> WorkerStatus:
         """Set what the worker has for jobs; see `Client.set_capacity`."""
-        await self._session.reply(actions.capacity_request(slots, memory, gpus, resources, reset=reset), "slots")
+        await self._session.reply(actions.capacity_request(slots, memory, gpus, resources, labels, reset=reset), "slots")
         return await self.status()
 
     async def workers(self) -> tuple[BrokerWorker, ...]:

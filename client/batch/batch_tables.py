@@ -60,6 +60,8 @@ class Defaults(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     gpus: int | None = None
     resources: dict[str, int] | list[str] | None = None
     only_one: str | None = None
+    on: str | list[str] | None = None
+    not_on: str | list[str] | None = None
     at: str | None = None
     may_submit: bool | None = None
     labels: dict[str, str] | list[str] | None = None

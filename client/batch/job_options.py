@@ -34,6 +34,7 @@ from .option_values import (
     read_labels,
     read_name,
     read_resources,
+    read_terms,
     understand,
 )
 from .retries import retry_of
@@ -108,6 +109,8 @@ OPTIONS = (
         many=True,
     ),
     Option("only_one", ("--only-one",), "NAME", "Of your jobs with this name here, run one at a time."),
+    Option("on", ("--on",), "LABEL[=VALUE]", "Run it on a worker with this label: gpu, gpu=a100, host=lab3, gpu=a100,h100.", many=True),
+    Option("not_on", ("--not-on",), "LABEL[=VALUE]", "Run it on a worker without this label.", many=True),
     Option("at", ("--at",), "TIME", "Do not start the job before this time: 02:30, +1h, 2026-12-24T18:00, 2026-12-24T18:00Z."),
     Option("may_submit", ("--may-submit",), "", "Let the job start jobs for you while it runs, with a key of its own.", switch=True),
     Option("labels", ("-l", "--label"), "K=V", "Set a label, shown by jobwire show and events --json.", many=True),
@@ -153,6 +156,8 @@ class Wishes:
     gpus: str | int | None = None
     resources: Iterable[str] | Mapping[str, int] = ()
     only_one: str | None = None
+    on: str | Iterable[str] = ()
+    not_on: str | Iterable[str] = ()
     at: str | None = None
     may_submit: bool = False
     labels: Iterable[str] | Mapping[str, str] = ()
@@ -218,6 +223,8 @@ def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobS
         gpus=understand("gpus", partial(parse_amount, fewest=0), wishes.gpus) or 0,
         resources=understand("resources", read_resources, wishes.resources),
         only_one=understand("only_one", read_name, wishes.only_one or ""),
+        on=read_terms(wishes.on),
+        not_on=read_terms(wishes.not_on),
         start_at_us=start.at_us,
         start_in_ms=start.in_ms,
         may_submit=wishes.may_submit,
@@ -259,6 +266,8 @@ _KEYS = {
     "gpus": "gpus",
     "resources": "resources",
     "only_one": "only_one",
+    "on": "on",
+    "not_on": "not_on",
     "start_at_us": "at",
     "start_in_ms": "at",
     "files": "put",

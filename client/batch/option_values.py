@@ -137,6 +137,11 @@ def read_resources(said: Iterable[str] | Mapping[str, int]) -> tuple[tuple[str, 
     return tuple(sorted(found.items()))
 
 
+def read_terms(said: str | Iterable[str]) -> tuple[str, ...]:
+    """Return what a job asks of the labels of a worker, each term once; what is wrong with one is found where specs are checked."""
+    return tuple(dict.fromkeys((said,) if isinstance(said, str) else said))
+
+
 def signal_names() -> dict[str, int]:
     """Return the signals of this machine: their numbers by name, without SIG."""
     return {name.removeprefix("SIG"): number.value for name, number in signal.Signals.__members__.items()}

@@ -226,7 +226,13 @@ def change_requests(
 
 
 def capacity_request(
-    slots: int | None, memory: int | str | None, gpus: Sequence[str] | None, resources: Mapping[str, int] | None, *, reset: bool
+    slots: int | None,
+    memory: int | str | None,
+    gpus: Sequence[str] | None,
+    resources: Mapping[str, int] | None,
+    labels: Mapping[str, str | None] | None,
+    *,
+    reset: bool,
 ) -> request_pb2.Request:
     """Return the request that sets what a worker has for jobs; it is answered with `slots`."""
     request = request_pb2.SetSlots(slots=slots, memory_bytes=parse_size(memory) if isinstance(memory, str) else memory, reset=reset)
@@ -235,6 +241,11 @@ def capacity_request(
         request.gpus.ids.extend(gpus)
     for name, amount in (resources or {}).items():
         request.resources.add(name=name, amount=amount)
+    for name, value in (labels or {}).items():
+        if value is None:
+            request.removed_labels.append(name)
+        else:
+            request.labels.add(name=name, value=value)
     return request_pb2.Request(set_slots=request)
 
 

@@ -182,6 +182,8 @@ class Client:
         gpus: int = 0,
         resources: Mapping[str, int] | None = None,
         only_one: str = "",
+        on: str | Sequence[str] | None = None,
+        not_on: str | Sequence[str] | None = None,
         at: Moment | None = None,
         may_submit: bool = False,
         script: Text | None = None,
@@ -211,7 +213,8 @@ class Client:
         `"2G"`; one that needs more ends with `OVER_LIMIT`. `nice`, `umask` (as in `subprocess`), `rlimits` (`{"nofile": 4096, "core": (0,
         None)}`: soft and hard as in `resource`, None is unlimited): of each of its processes. `cpus`: how many slots it takes. `gpus`: how
         many it gets for itself. `resources`: what else it takes, by the names that the worker's operator defined. `only_one`: of your jobs
-        with this name here, one runs at a time. `at`: do not start it before this moment: a datetime, a timedelta from now, or a text as
+        with this name here, one runs at a time. `on`: labels of the worker that it runs on, as after `--on`; `not_on`: those that it must
+        not have. `at`: do not start it before this moment: a datetime, a timedelta from now, or a text as
         after `--at`. `may_submit`: let it start jobs for you while it runs, with a key of its own.
 
         With one of these, the job has a folder of its own, in which it runs unless `cwd` is set, and which is removed with the job:
@@ -276,6 +279,8 @@ class Client:
         gpus: int = 0,
         resources: Mapping[str, int] | None = None,
         only_one: str = "",
+        on: str | Sequence[str] | None = None,
+        not_on: str | Sequence[str] | None = None,
         at: Moment | None = None,
         may_submit: bool = False,
         script: Text | None = None,
@@ -610,14 +615,16 @@ class Client:
         memory: int | str | None = None,
         gpus: Sequence[str] | None = None,
         resources: Mapping[str, int] | None = None,
+        labels: Mapping[str, str | None] | None = None,
         reset: bool = False,
     ) -> WorkerStatus:
         """Set what the worker has for jobs, at once and for its later runs, and return its status; needs the role operator or admin.
 
         `memory`: bytes, or a size such as `"64G"`, that jobs can reserve. `gpus`: the id of each. `resources`: of each name how much, 0
-        removes it. `reset`: first forget all that was ever set; then what the worker was started with counts.
+        removes it. `labels`: of each name its value, `""` for none; None removes the label. `reset`: first forget all that
+        was ever set; then what the worker was started with counts.
         """
-        self.connection.call(actions.capacity_request(slots, memory, gpus, resources, reset=reset))
+        self.connection.call(actions.capacity_request(slots, memory, gpus, resources, labels, reset=reset))
         return self.status()
 
     def workers(self) -> tuple[BrokerWorker, ...]:

@@ -22,6 +22,7 @@ from ...schemas.text.durations import parse_duration
 from ...schemas.text.sizes import parse_size
 from ..batch.limit_values import Limit, parse_umask, read_limits
 from ..batch.octets import to_bytes
+from ..batch.option_values import read_terms
 from ..batch.start_times import NOW, StartTime, parse_start
 from .retry import Retry
 from .subprocess_words import explains_options
@@ -70,6 +71,8 @@ class JobOptions(TypedDict, total=False):
     gpus: int
     resources: Mapping[str, int] | None
     only_one: str
+    on: str | Sequence[str] | None
+    not_on: str | Sequence[str] | None
     at: Moment | None
     may_submit: bool
     script: Text | None
@@ -105,6 +108,8 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
     gpus: int = 0,
     resources: Mapping[str, int] | None = None,
     only_one: str = "",
+    on: str | Sequence[str] | None = None,
+    not_on: str | Sequence[str] | None = None,
     at: Moment | None = None,
     may_submit: bool = False,
     script: Text | None = None,
@@ -163,6 +168,8 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
         gpus=gpus,
         resources=tuple(sorted((resources or {}).items())),
         only_one=only_one,
+        on=read_terms(on or ()),
+        not_on=read_terms(not_on or ()),
         start_at_us=start.at_us,
         start_in_ms=start.in_ms,
         may_submit=may_submit,

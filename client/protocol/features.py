@@ -32,6 +32,7 @@ ALL_CHECKED = frozenset(
         "may_submit",
         "on_finish",
         "staging",
+        "labels",
     }
 )
 
@@ -109,6 +110,12 @@ def _check_job(index: int, job: request_pb2.NewJob, hello: request_pb2.HelloRepl
             "upgrade the worker, or leave the option out",
         ),
         ("may_submit", job.spec.may_submit, "gives no job a key of its own", "upgrade the worker, or leave --may-submit out"),
+        (
+            "labels",
+            bool(job.spec.on or job.spec.not_on),
+            "has no labels that a job could ask for",
+            "upgrade the worker, or leave --on and --not-on out",
+        ),
         ("lanes", bool(job.spec.only_one), "cannot run one job of a name at a time", "upgrade the worker, or use flock(1) in the command"),
     )
     for feature, is_wanted, lacks, next_step in (*fields, *more):
@@ -133,6 +140,8 @@ def _refuse_verbs(request: request_pb2.Request, hello: request_pb2.HelloReply) -
         raise Refused(
             Code.UNIMPLEMENTED, what, "upgrade the worker; or list the jobs of all runs: jobwire list -a --columns batch,run,state"
         )
+    if (request.set_slots.labels or request.set_slots.removed_labels) and "labels" not in hello.features:
+        raise Refused(Code.UNIMPLEMENTED, f"this worker ({hello.software}) is older and has no labels", "upgrade the worker")
     if request.HasField("set_slots") and "resources" not in hello.features:
         raise Refused(Code.UNIMPLEMENTED, "this worker is older, and what it has for jobs is set when it starts", "upgrade the worker")
     if (request.WhichOneof("verb") or "").endswith(("_schedule", "_schedules")) and "schedules" not in hello.features:

@@ -145,7 +145,7 @@ class ResourceLimit(_message.Message):
     def __init__(self, name: _Optional[str] = ..., soft: _Optional[int] = ..., hard: _Optional[int] = ...) -> None: ...
 
 class JobSpec(_message.Message):
-    __slots__ = ("argv", "environment", "directory", "stdin", "name", "labels", "time_limit_ms", "stop_signal", "grace_ms", "output_limit_bytes", "linger", "feed", "terminal", "files", "outputs", "priority", "held", "stderr_to_stdout", "after", "retry", "memory_bytes", "nice", "umask", "rlimits", "cpus", "gpus", "resources", "only_one", "start_at_us", "start_in_ms", "may_submit")
+    __slots__ = ("argv", "environment", "directory", "stdin", "name", "labels", "time_limit_ms", "stop_signal", "grace_ms", "output_limit_bytes", "linger", "feed", "terminal", "files", "outputs", "priority", "held", "stderr_to_stdout", "after", "retry", "memory_bytes", "nice", "umask", "rlimits", "cpus", "gpus", "resources", "only_one", "start_at_us", "start_in_ms", "may_submit", "on", "not_on")
     ARGV_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     DIRECTORY_FIELD_NUMBER: _ClassVar[int]
@@ -177,6 +177,8 @@ class JobSpec(_message.Message):
     START_AT_US_FIELD_NUMBER: _ClassVar[int]
     START_IN_MS_FIELD_NUMBER: _ClassVar[int]
     MAY_SUBMIT_FIELD_NUMBER: _ClassVar[int]
+    ON_FIELD_NUMBER: _ClassVar[int]
+    NOT_ON_FIELD_NUMBER: _ClassVar[int]
     argv: _containers.RepeatedScalarFieldContainer[bytes]
     environment: _containers.RepeatedCompositeFieldContainer[EnvironmentVariable]
     directory: bytes
@@ -208,7 +210,9 @@ class JobSpec(_message.Message):
     start_at_us: int
     start_in_ms: int
     may_submit: bool
-    def __init__(self, argv: _Optional[_Iterable[bytes]] = ..., environment: _Optional[_Iterable[_Union[EnvironmentVariable, _Mapping]]] = ..., directory: _Optional[bytes] = ..., stdin: _Optional[bytes] = ..., name: _Optional[str] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., time_limit_ms: _Optional[int] = ..., stop_signal: _Optional[int] = ..., grace_ms: _Optional[int] = ..., output_limit_bytes: _Optional[int] = ..., linger: _Optional[bool] = ..., feed: _Optional[bool] = ..., terminal: _Optional[_Union[Terminal, _Mapping]] = ..., files: _Optional[_Iterable[_Union[JobFile, _Mapping]]] = ..., outputs: _Optional[_Iterable[bytes]] = ..., priority: _Optional[int] = ..., held: _Optional[bool] = ..., stderr_to_stdout: _Optional[bool] = ..., after: _Optional[_Iterable[_Union[After, _Mapping]]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., memory_bytes: _Optional[int] = ..., nice: _Optional[int] = ..., umask: _Optional[int] = ..., rlimits: _Optional[_Iterable[_Union[ResourceLimit, _Mapping]]] = ..., cpus: _Optional[int] = ..., gpus: _Optional[int] = ..., resources: _Optional[_Iterable[_Union[Resource, _Mapping]]] = ..., only_one: _Optional[str] = ..., start_at_us: _Optional[int] = ..., start_in_ms: _Optional[int] = ..., may_submit: _Optional[bool] = ...) -> None: ...
+    on: _containers.RepeatedScalarFieldContainer[str]
+    not_on: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, argv: _Optional[_Iterable[bytes]] = ..., environment: _Optional[_Iterable[_Union[EnvironmentVariable, _Mapping]]] = ..., directory: _Optional[bytes] = ..., stdin: _Optional[bytes] = ..., name: _Optional[str] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., time_limit_ms: _Optional[int] = ..., stop_signal: _Optional[int] = ..., grace_ms: _Optional[int] = ..., output_limit_bytes: _Optional[int] = ..., linger: _Optional[bool] = ..., feed: _Optional[bool] = ..., terminal: _Optional[_Union[Terminal, _Mapping]] = ..., files: _Optional[_Iterable[_Union[JobFile, _Mapping]]] = ..., outputs: _Optional[_Iterable[bytes]] = ..., priority: _Optional[int] = ..., held: _Optional[bool] = ..., stderr_to_stdout: _Optional[bool] = ..., after: _Optional[_Iterable[_Union[After, _Mapping]]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., memory_bytes: _Optional[int] = ..., nice: _Optional[int] = ..., umask: _Optional[int] = ..., rlimits: _Optional[_Iterable[_Union[ResourceLimit, _Mapping]]] = ..., cpus: _Optional[int] = ..., gpus: _Optional[int] = ..., resources: _Optional[_Iterable[_Union[Resource, _Mapping]]] = ..., only_one: _Optional[str] = ..., start_at_us: _Optional[int] = ..., start_in_ms: _Optional[int] = ..., may_submit: _Optional[bool] = ..., on: _Optional[_Iterable[str]] = ..., not_on: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class After(_message.Message):
     __slots__ = ("condition", "job", "run", "name")

@@ -494,7 +494,7 @@ class Status(_message.Message):
     def __init__(self) -> None: ...
 
 class StatusReply(_message.Message):
-    __slots__ = ("running", "queued", "your_running", "your_queued", "up_us", "load", "cpus", "disk_free_bytes", "disk_bytes", "refuses", "rights", "members", "roster_problem", "slots", "stocks", "memory_problem")
+    __slots__ = ("running", "queued", "your_running", "your_queued", "up_us", "load", "cpus", "disk_free_bytes", "disk_bytes", "refuses", "rights", "members", "roster_problem", "slots", "stocks", "memory_problem", "labels")
     RUNNING_FIELD_NUMBER: _ClassVar[int]
     QUEUED_FIELD_NUMBER: _ClassVar[int]
     YOUR_RUNNING_FIELD_NUMBER: _ClassVar[int]
@@ -511,6 +511,7 @@ class StatusReply(_message.Message):
     SLOTS_FIELD_NUMBER: _ClassVar[int]
     STOCKS_FIELD_NUMBER: _ClassVar[int]
     MEMORY_PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     running: int
     queued: int
     your_running: int
@@ -527,7 +528,8 @@ class StatusReply(_message.Message):
     slots: int
     stocks: _containers.RepeatedCompositeFieldContainer[Stock]
     memory_problem: str
-    def __init__(self, running: _Optional[int] = ..., queued: _Optional[int] = ..., your_running: _Optional[int] = ..., your_queued: _Optional[int] = ..., up_us: _Optional[int] = ..., load: _Optional[_Iterable[float]] = ..., cpus: _Optional[int] = ..., disk_free_bytes: _Optional[int] = ..., disk_bytes: _Optional[int] = ..., refuses: _Optional[str] = ..., rights: _Optional[_Iterable[str]] = ..., members: _Optional[int] = ..., roster_problem: _Optional[str] = ..., slots: _Optional[int] = ..., stocks: _Optional[_Iterable[_Union[Stock, _Mapping]]] = ..., memory_problem: _Optional[str] = ...) -> None: ...
+    labels: _containers.RepeatedCompositeFieldContainer[_job_pb2.Label]
+    def __init__(self, running: _Optional[int] = ..., queued: _Optional[int] = ..., your_running: _Optional[int] = ..., your_queued: _Optional[int] = ..., up_us: _Optional[int] = ..., load: _Optional[_Iterable[float]] = ..., cpus: _Optional[int] = ..., disk_free_bytes: _Optional[int] = ..., disk_bytes: _Optional[int] = ..., refuses: _Optional[str] = ..., rights: _Optional[_Iterable[str]] = ..., members: _Optional[int] = ..., roster_problem: _Optional[str] = ..., slots: _Optional[int] = ..., stocks: _Optional[_Iterable[_Union[Stock, _Mapping]]] = ..., memory_problem: _Optional[str] = ..., labels: _Optional[_Iterable[_Union[_job_pb2.Label, _Mapping]]] = ...) -> None: ...
 
 class Stock(_message.Message):
     __slots__ = ("name", "total", "used")
@@ -540,18 +542,22 @@ class Stock(_message.Message):
     def __init__(self, name: _Optional[str] = ..., total: _Optional[int] = ..., used: _Optional[int] = ...) -> None: ...
 
 class SetSlots(_message.Message):
-    __slots__ = ("slots", "memory_bytes", "gpus", "resources", "reset")
+    __slots__ = ("slots", "memory_bytes", "gpus", "resources", "reset", "labels", "removed_labels")
     SLOTS_FIELD_NUMBER: _ClassVar[int]
     MEMORY_BYTES_FIELD_NUMBER: _ClassVar[int]
     GPUS_FIELD_NUMBER: _ClassVar[int]
     RESOURCES_FIELD_NUMBER: _ClassVar[int]
     RESET_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
+    REMOVED_LABELS_FIELD_NUMBER: _ClassVar[int]
     slots: int
     memory_bytes: int
     gpus: GpuList
     resources: _containers.RepeatedCompositeFieldContainer[_job_pb2.Resource]
     reset: bool
-    def __init__(self, slots: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., gpus: _Optional[_Union[GpuList, _Mapping]] = ..., resources: _Optional[_Iterable[_Union[_job_pb2.Resource, _Mapping]]] = ..., reset: _Optional[bool] = ...) -> None: ...
+    labels: _containers.RepeatedCompositeFieldContainer[_job_pb2.Label]
+    removed_labels: _containers.RepeatedScalarFieldContainer[str]
+    def __init__(self, slots: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., gpus: _Optional[_Union[GpuList, _Mapping]] = ..., resources: _Optional[_Iterable[_Union[_job_pb2.Resource, _Mapping]]] = ..., reset: _Optional[bool] = ..., labels: _Optional[_Iterable[_Union[_job_pb2.Label, _Mapping]]] = ..., removed_labels: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class GpuList(_message.Message):
     __slots__ = ("ids",)
@@ -1322,14 +1328,16 @@ class FollowFacts(_message.Message):
     def __init__(self, tail_lines: _Optional[int] = ...) -> None: ...
 
 class Facts(_message.Message):
-    __slots__ = ("facts", "complete", "stocks")
+    __slots__ = ("facts", "complete", "stocks", "labels")
     FACTS_FIELD_NUMBER: _ClassVar[int]
     COMPLETE_FIELD_NUMBER: _ClassVar[int]
     STOCKS_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     facts: _containers.RepeatedCompositeFieldContainer[Fact]
     complete: bool
     stocks: _containers.RepeatedCompositeFieldContainer[Stock]
-    def __init__(self, facts: _Optional[_Iterable[_Union[Fact, _Mapping]]] = ..., complete: _Optional[bool] = ..., stocks: _Optional[_Iterable[_Union[Stock, _Mapping]]] = ...) -> None: ...
+    labels: _containers.RepeatedCompositeFieldContainer[_job_pb2.Label]
+    def __init__(self, facts: _Optional[_Iterable[_Union[Fact, _Mapping]]] = ..., complete: _Optional[bool] = ..., stocks: _Optional[_Iterable[_Union[Stock, _Mapping]]] = ..., labels: _Optional[_Iterable[_Union[_job_pb2.Label, _Mapping]]] = ...) -> None: ...
 
 class Fact(_message.Message):
     __slots__ = ("report", "paused", "waits_for")
@@ -1376,7 +1384,7 @@ class ListWorkers(_message.Message):
     def __init__(self) -> None: ...
 
 class WorkerInfo(_message.Message):
-    __slots__ = ("name", "key", "state", "host", "software", "slots", "jobs", "used_slots", "stocks", "since_us", "drained")
+    __slots__ = ("name", "key", "state", "host", "software", "slots", "jobs", "used_slots", "stocks", "since_us", "drained", "labels")
     NAME_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -1388,6 +1396,7 @@ class WorkerInfo(_message.Message):
     STOCKS_FIELD_NUMBER: _ClassVar[int]
     SINCE_US_FIELD_NUMBER: _ClassVar[int]
     DRAINED_FIELD_NUMBER: _ClassVar[int]
+    LABELS_FIELD_NUMBER: _ClassVar[int]
     name: str
     key: bytes
     state: WorkerState
@@ -1399,7 +1408,8 @@ class WorkerInfo(_message.Message):
     stocks: _containers.RepeatedCompositeFieldContainer[Stock]
     since_us: int
     drained: bool
-    def __init__(self, name: _Optional[str] = ..., key: _Optional[bytes] = ..., state: _Optional[_Union[WorkerState, str]] = ..., host: _Optional[str] = ..., software: _Optional[str] = ..., slots: _Optional[int] = ..., jobs: _Optional[int] = ..., used_slots: _Optional[int] = ..., stocks: _Optional[_Iterable[_Union[Stock, _Mapping]]] = ..., since_us: _Optional[int] = ..., drained: _Optional[bool] = ...) -> None: ...
+    labels: _containers.RepeatedCompositeFieldContainer[_job_pb2.Label]
+    def __init__(self, name: _Optional[str] = ..., key: _Optional[bytes] = ..., state: _Optional[_Union[WorkerState, str]] = ..., host: _Optional[str] = ..., software: _Optional[str] = ..., slots: _Optional[int] = ..., jobs: _Optional[int] = ..., used_slots: _Optional[int] = ..., stocks: _Optional[_Iterable[_Union[Stock, _Mapping]]] = ..., since_us: _Optional[int] = ..., drained: _Optional[bool] = ..., labels: _Optional[_Iterable[_Union[_job_pb2.Label, _Mapping]]] = ...) -> None: ...
 
 class ListWorkersReply(_message.Message):
     __slots__ = ("workers",)

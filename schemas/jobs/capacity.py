@@ -11,11 +11,14 @@ from typing import TYPE_CHECKING, NamedTuple
 from ..refusal import Code, Refused
 from ..text.sizes import format_limit, format_size
 from .claims import MOST_RESOURCES, MOST_SLOTS, resource_problem
+from .worker_labels import ANYWHERE, MOST_LABELS, Labels, Where, holds, in_words, labels_text
 
 if TYPE_CHECKING:
     from .spec import JobSpec
 
 SLOTS, MEMORY, GPUS = "slots", "memory", "gpus"
+# Before the name of a label among what is stored, where a resource cannot have it.
+_LABEL = "label:"
 MOST_MEMORY_BYTES = (1 << 63) - 1
 _MOST_DIGITS = 18
 _GPU_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}")
@@ -33,6 +36,8 @@ class Wants(NamedTuple):
     only_one: str = ""
     level: int = 0
     limit_seconds: int = 0
+    # Labels of the worker that it runs on.
+    where: Where = ANYWHERE
 
     def amount(self, name: str) -> int:
         """Return how much of something it takes."""
@@ -47,21 +52,26 @@ def wants_of(spec: JobSpec, depth: int = 0) -> Wants:
 
     `depth`: how many jobs started each other before it, 0 if a person did.
     """
-    if not (spec.cpus or spec.memory_bytes or spec.gpus or spec.resources or spec.only_one or spec.may_submit):
+    if not (spec.cpus or spec.memory_bytes or spec.gpus or spec.resources or spec.only_one or spec.may_submit or spec.on or spec.not_on):
         return PLAIN
     own = ((MEMORY, spec.memory_bytes), (GPUS, spec.gpus))
     others = [*((name, amount) for name, amount in own if amount), *spec.resources]
-    return Wants(spec.cpus or 1, tuple(sorted(others)), spec.only_one, depth + 1 if spec.may_submit else 0)
+    where = Where(spec.on, spec.not_on) if spec.on or spec.not_on else ANYWHERE
+    return Wants(spec.cpus or 1, tuple(sorted(others)), spec.only_one, depth + 1 if spec.may_submit else 0, where=where)
 
 
 @dataclass(frozen=True, slots=True)
 class Capacity:
-    """What there is. `gpus`: an id of each, in the order in which they are handed out. `resources`: how much of each name."""
+    """What there is. `gpus`: an id of each, in the order in which they are handed out. `resources`: how much of each name.
+
+    `labels`: what it is called, for jobs that ask for it.
+    """
 
     slots: int
     memory_bytes: int = 0
     gpus: tuple[str, ...] = ()
     resources: tuple[tuple[str, int], ...] = ()
+    labels: Labels = ()
 
     def totals(self) -> dict[str, int]:
         """Return how much there is of everything but slots."""
@@ -83,6 +93,8 @@ def shortage(wants: Wants, capacity: Capacity) -> str:
             total = totals[name]
             there = f"the worker has {format_size(total)}" if name == MEMORY else f"there {'is' if total == 1 else 'are'} {total or 'none'}"
             return f"it takes {amount_text(name, amount)}, and {there}"
+    if wants.where is not ANYWHERE and not holds(wants.where, capacity.labels):
+        return f"it asks for a worker with {in_words(wants.where)}, and this one has: {labels_text(capacity.labels) or 'no labels'}"
     return ""
 
 
@@ -108,7 +120,8 @@ def capacity_problem(capacity: Capacity) -> str:
         return f"{bad[:100]!r} is not the id of a GPU"
     if len(capacity.gpus) > MOST_RESOURCES or len(capacity.resources) > MOST_RESOURCES:
         return f"at most {MOST_RESOURCES} GPUs and {MOST_RESOURCES} resources can be defined"
-    return next(filter(None, (resource_problem(name, amount) for name, amount in capacity.resources)), "")
+    many = f"a worker has at most {MOST_LABELS} labels" if len(capacity.labels) > MOST_LABELS else ""
+    return next(filter(None, (resource_problem(name, amount) for name, amount in capacity.resources)), many)
 
 
 def parse_gpus(said: str) -> tuple[str, ...]:
@@ -126,12 +139,16 @@ def parse_gpus(said: str) -> tuple[str, ...]:
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """What an operator has set, instead of what the worker was started with. None: not set. Of a resource 0: there is none."""
+    """What an operator has set, instead of what the worker was started with. None: not set. Of a resource 0: there is none.
+
+    Of a label None: it was removed.
+    """
 
     slots: int | None = None
     memory_bytes: int | None = None
     gpus: tuple[str, ...] | None = None
     resources: tuple[tuple[str, int], ...] = ()
+    labels: tuple[tuple[str, str | None], ...] = ()
 
     def over(self, base: Capacity) -> Capacity:
         """Return what there is with this set."""
@@ -141,6 +158,7 @@ class Settings:
             base.memory_bytes if self.memory_bytes is None else self.memory_bytes,
             base.gpus if self.gpus is None else self.gpus,
             tuple(sorted(resources.items())),
+            tuple(sorted((name, value) for name, value in {**dict(base.labels), **dict(self.labels)}.items() if value is not None)),
         )
 
     def then(self, later: Settings) -> Settings:
@@ -150,20 +168,23 @@ class Settings:
             self.memory_bytes if later.memory_bytes is None else later.memory_bytes,
             self.gpus if later.gpus is None else later.gpus,
             tuple(sorted({**dict(self.resources), **dict(later.resources)}.items())),
+            tuple({**dict(self.labels), **dict(later.labels)}.items()),
         )
 
     def rows(self) -> list[tuple[str, str]]:
         """Return what is set by name, as stored."""
         named = {SLOTS: self.slots, MEMORY: self.memory_bytes, GPUS: self.gpus, **dict(self.resources)}
-        return [(name, json.dumps(value)) for name, value in named.items() if value is not None]
+        labels = [(f"{_LABEL}{name}", json.dumps(value)) for name, value in self.labels]
+        return [(name, json.dumps(value)) for name, value in named.items() if value is not None] + labels
 
 
 def read_settings(rows: Mapping[str, str]) -> Settings:
     """Return what `Settings.rows` has written."""
     said = {name: json.loads(value) for name, value in rows.items()}
     gpus = said.pop(GPUS, None)
+    labels = tuple((name.removeprefix(_LABEL), said.pop(name)) for name in tuple(said) if name.startswith(_LABEL))
     return Settings(
-        said.pop(SLOTS, None), said.pop(MEMORY, None), None if gpus is None else tuple(map(str, gpus)), tuple(sorted(said.items()))
+        said.pop(SLOTS, None), said.pop(MEMORY, None), None if gpus is None else tuple(map(str, gpus)), tuple(sorted(said.items())), labels
     )
 
 

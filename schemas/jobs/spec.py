@@ -16,7 +16,7 @@ from ..generated import job_pb2
 from ..naming import name_problem
 from ..refusal import Code, Reason, Refused
 from ..text.sizes import format_limit
-from . import brought_files, claims, conditions, process_limits, retry
+from . import brought_files, claims, conditions, process_limits, retry, worker_labels
 from .brought_files import LONGEST_PATH, BroughtFile
 from .conditions import After
 from .process_limits import ResourceLimit
@@ -88,6 +88,9 @@ class JobSpec:
     resources: tuple[tuple[str, int], ...] = ()
     # Of its owner's jobs with this name here, one runs at once.
     only_one: str = ""
+    # Terms about the labels of the worker that it runs on: all of `on` hold, and none of `not_on`.
+    on: tuple[str, ...] = ()
+    not_on: tuple[str, ...] = ()
     # It does not start before this moment (microseconds since 1970), or before so much time has passed since it was accepted.
     start_at_us: int | None = None
     start_in_ms: int | None = None
@@ -133,6 +136,7 @@ def check(spec: JobSpec) -> None:  # noqa: C901, PLR0912 -- a check for each fie
         check_priority(spec.priority)
     _check_retry(spec)
     claims.check(spec.cpus, spec.gpus, spec.resources, spec.only_one)
+    worker_labels.check(spec.on, spec.not_on)
     _check_start(spec.start_at_us, spec.start_in_ms)
     if spec.time_limit_ms == 0:
         raise _refuse("with a time limit of 0 the job could never run")
@@ -261,6 +265,8 @@ def digest(spec: JobSpec) -> bytes:  # noqa: C901, PLR0912 -- one step for each 
         fields += retry.digest_parts(spec.retry)
     fields += process_limits.digest_parts(spec.memory_bytes, spec.nice, spec.umask, spec.rlimits)
     fields += claims.digest_parts(spec.cpus, spec.gpus, spec.resources, spec.only_one)
+    if spec.on or spec.not_on:
+        fields += worker_labels.digest_parts(spec.on, spec.not_on)
     for field, number in ((21, spec.start_at_us), (22, spec.start_in_ms)):
         if number is not None:
             fields.append((field, (b"%d" % number,)))
@@ -311,6 +317,8 @@ def from_wire(message: job_pb2.JobSpec) -> JobSpec:
         gpus=message.gpus,
         resources=tuple((one.name, one.amount) for one in message.resources) if message.resources else (),
         only_one=message.only_one,
+        on=tuple(message.on) if message.on else (),
+        not_on=tuple(message.not_on) if message.not_on else (),
         start_at_us=message.start_at_us if message.HasField("start_at_us") else None,
         start_in_ms=message.start_in_ms if message.HasField("start_in_ms") else None,
         may_submit=message.may_submit,
@@ -343,6 +351,8 @@ def to_wire(spec: JobSpec) -> job_pb2.JobSpec:
         cpus=spec.cpus,
         gpus=spec.gpus,
         only_one=spec.only_one,
+        on=spec.on,
+        not_on=spec.not_on,
         start_at_us=spec.start_at_us,
         start_in_ms=spec.start_in_ms,
         may_submit=spec.may_submit,

@@ -27,7 +27,7 @@ VERSION = 1
 _OWNER_BYTES = 32
 
 # The fields that are written only if they are not false, 0 or empty, or only if they are not None.
-_IF_TRUE = ("linger", "feed", "held", "stderr_to_stdout", "priority", "rlimits")
+_IF_TRUE = ("linger", "feed", "held", "stderr_to_stdout", "priority", "rlimits", "on", "not_on")
 _IF_SET = ("output_limit_bytes", "terminal", "start_at_us", "start_in_ms", "memory_bytes", "nice", "umask")
 # The fields about what a job takes; a job that asks for nothing has none of them.
 _WANTS = ("cpus", "gpus", "resources", "only_one", "handed_out")
@@ -77,6 +77,9 @@ class JobFile(NamedTuple):
     gpus: int = 0
     resources: tuple[tuple[str, int], ...] = ()
     only_one: str = ""
+    # The labels that it asks of a worker.
+    on: tuple[str, ...] = ()
+    not_on: tuple[str, ...] = ()
     handed_out: tuple[str, ...] = ()
     start_at_us: int | None = None
     start_in_ms: int | None = None
@@ -355,6 +358,8 @@ _OF_SOME: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("nice", _number_of),
     ("umask", _number_of),
     ("rlimits", _rlimits_of),
+    ("on", _texts_of),
+    ("not_on", _texts_of),
     ("start_at_us", _same),
     ("start_in_ms", _same),
     ("retry", _retry_of),

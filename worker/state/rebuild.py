@@ -278,6 +278,8 @@ def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
         gpus=job.gpus,
         resources=job.resources,
         only_one=job.only_one,
+        on=job.on,
+        not_on=job.not_on,
         may_submit=bool(job.key_file),
     )
 

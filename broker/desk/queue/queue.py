@@ -373,6 +373,8 @@ class Queue:
             why = f"{_jobs(owner.parents[wants.level])} of its owner that may start jobs run, as many as may at once"
         elif never := self.stock.never_fits(wants):
             why = f"{never}: it can start when there is more"
+        elif nowhere := self.stock.why_nowhere(wants):
+            why = nowhere
         elif wants is PLAIN or self.stock.fits(wants):
             why = f"all {self.slots} slots are in use" if self.is_full else self._why_not_now()
         else:

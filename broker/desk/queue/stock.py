@@ -6,6 +6,7 @@ from collections import Counter
 from typing import NamedTuple
 
 from ....schemas.jobs.capacity import GPUS, MEMORY, SLOTS, Capacity, Wants, amount_text, shortage
+from ....schemas.jobs.worker_labels import ANYWHERE, holds
 from ....schemas.text.sizes import format_size
 
 
@@ -63,8 +64,10 @@ class Stock:
         return self.used_slots if name == SLOTS else len(self._handed_out) if name == GPUS else self._used[name]
 
     def fits(self, wants: Wants) -> bool:
-        """Return whether so much is free."""
-        return wants.slots <= self.free_slots and (not wants.others or all(amount <= self.free(name) for name, amount in wants.others))
+        """Return whether so much is free, where the job may run."""
+        if wants.slots > self.free_slots or (wants.where is not ANYWHERE and not holds(wants.where, self.capacity.labels)):
+            return False
+        return not wants.others or all(amount <= self.free(name) for name, amount in wants.others)
 
     def could_fit(self, wants: Wants) -> bool:
         """Return whether there is so much at all."""
@@ -140,6 +143,11 @@ class Stock:
 
     def why_closed(self) -> str:
         """Return why nothing can start at all; empty if something can as soon as there is room."""
+        return ""
+
+    def why_nowhere(self, wants: Wants) -> str:
+        """Return why no machine that is known may run such a job; empty if one may, or there is one machine."""
+        del wants
         return ""
 
     def lacks(self, wants: Wants) -> str:

@@ -47,6 +47,7 @@ FEATURES = (
     "may_submit",
     "on_finish",
     "staging",
+    "labels",
 )
 
 

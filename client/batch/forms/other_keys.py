@@ -33,6 +33,8 @@ _OF_JOBS = {
     **dict.fromkeys(("gpu", "num_gpus", "gres"), "gpus, as in gpus = 1"),
     **dict.fromkeys(("resource", "licenses", "license", "requests"), "resources, as in resources = { license = 1 }"),
     **dict.fromkeys(("singleton", "mutex", "lock", "concurrency_group"), 'only_one, as in only_one = "NAME"'),
+    **dict.fromkeys(("constraint", "node_selector", "node", "host", "where", "tags"), 'on, as in on = "gpu=a100" or on = "host=lab3"'),
+    **dict.fromkeys(("exclude", "avoid"), 'not_on, as in not_on = "host=lab3"'),
     **dict.fromkeys(("start_at", "begin", "start", "when", "start_time"), 'at, as in at = "02:30"'),
     **dict.fromkeys(("deps", "depends", "depends_on", "dependencies", "dependency", "needs", "requires", "wait_for"), _AFTER),
     **dict.fromkeys(("held", "stashed", "suspended", "on_hold"), "hold, as in hold = true"),
@@ -40,7 +42,7 @@ _OF_JOBS = {
 _KEYS_OF_JOBS = (
     *("argv", "dir", "env", "env_all", "stdin", "time_limit", "stop", "output_limit", "linger", "labels"),
     *("priority", "hold", "stderr_to_stdout", "after", "retry", "memory", "nice", "umask", "rlimits", "at"),
-    *("cpus", "gpus", "resources", "only_one", "may_submit"),
+    *("cpus", "gpus", "resources", "only_one", "on", "not_on", "may_submit"),
 )
 _OF_THE_FILE = {
     **dict.fromkeys(("jobs", "task", "tasks", "step", "steps"), _JOB),

@@ -36,6 +36,8 @@ _FIELDS = {
     "gpus": "number of gpus",
     "resources": "resources",
     "only_one": "setting of only-one",
+    "on": "setting of on",
+    "not_on": "setting of not-on",
     "start_at_us": "time to start",
     "start_in_ms": "time to start",
     "may_submit": "setting of may-submit",

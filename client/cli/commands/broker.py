@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ....keys.identity import format_public
+from ....schemas.jobs.worker_labels import OWN, Labels, labels_text
 from ...library.values.broker_workers import BrokerWorker
 from ..arguments import Json
 from ..chosen_context import client
@@ -21,7 +22,7 @@ def list_workers(ctx: typer.Context, *, json: Json = False) -> None:
 
     The jobs of a worker that is unreachable go on there and start nowhere else. Needs a role that may see the jobs of others.
     """
-    table = Table("NAME", "STATE", "SINCE", "JOBS", "SLOTS", "HOST", expendable=("HOST",))
+    table = Table("NAME", "STATE", "SINCE", "JOBS", "SLOTS", "HOST", "LABELS", expendable=("LABELS", "HOST"))
     with client(ctx) as connected:
         for one in connected.workers():
             if json:
@@ -30,7 +31,9 @@ def list_workers(ctx: typer.Context, *, json: Json = False) -> None:
                 state = f"{one.state}, drained" if one.drained and one.state != "draining" else one.state
                 since = duration(int(one.since.total_seconds() * 1_000_000)) if one.since else ""
                 slots = f"{one.used_slots} of {one.slots}" if one.slots else ""
-                table.add(one.name, Cell(state, _COLOURS.get(one.state, "")), since, str(one.jobs), slots, one.host)
+                table.add(
+                    one.name, Cell(state, _COLOURS.get(one.state, "")), since, str(one.jobs), slots, one.host, labels_text(_given(one))
+                )
     table.write()
 
 
@@ -48,6 +51,11 @@ def undrain(ctx: typer.Context, worker: Name) -> None:
     say(f"{worker} gets jobs again")
 
 
+def _given(one: BrokerWorker) -> Labels:
+    """Return the labels that its operator gave it; the others are in other columns, or all alike."""
+    return tuple((name, value) for name, value in one.labels if name not in OWN)
+
+
 def _record(one: BrokerWorker) -> dict[str, object]:
     return {
         "name": one.name,
@@ -58,6 +66,7 @@ def _record(one: BrokerWorker) -> dict[str, object]:
         "jobs": one.jobs,
         "slots": one.slots,
         "used_slots": one.used_slots,
+        "labels": dict(one.labels),
         "resources": {stock.name: stock.total for stock in one.resources},
         "host": one.host or None,
         "version": one.version or None,

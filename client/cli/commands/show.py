@@ -9,6 +9,7 @@ import typer
 from ....schemas.jobs.capacity import GPUS, SLOTS, amount_text
 from ....schemas.jobs.process_limits import format_limits
 from ....schemas.jobs.states import OnFailure
+from ....schemas.jobs.worker_labels import Where, in_words
 from ....schemas.naming import format_id, short_id, signal_name
 from ....schemas.refusal import Refused
 from ....schemas.text.sizes import format_limit, format_size
@@ -150,6 +151,7 @@ def _describe(connected: Client, job: JobInfo) -> None:
         "retry": rule_in_words(spec.retry),
         "takes": _takes(job),
         "only one": spec.only_one,
+        "runs on": in_words(Where(spec.on, spec.not_on)),
         "may submit": "jobs, with a key of its own" if spec.may_submit else "",
         "batch": f"{job.batch.name} run {format_id(job.batch.id)}".strip() if job.batch else "",
         "owner": owner_of(job.owner_name, job.key.owner),

@@ -7,6 +7,7 @@ from typing import Annotated
 import typer
 
 from ....schemas.jobs.capacity import parse_gpus, parse_resource
+from ....schemas.jobs.worker_labels import parse_label
 from ....schemas.refusal import Code, Refused
 from ....schemas.text.sizes import parse_size
 from ...batch.option_values import parse_amount
@@ -32,25 +33,33 @@ def set_worker(
     resource: Annotated[
         list[str] | None, typer.Option("--resource", metavar="NAME=N", help="Define something that jobs can ask for; 0 removes it.")
     ] = None,
+    label: Annotated[list[str] | None, typer.Option("--label", metavar="NAME[=VALUE]", help="Give the worker a label.")] = None,
+    remove_label: Annotated[list[str] | None, typer.Option("--remove-label", metavar="NAME", help="Take a label from the worker.")] = None,
     reset: Annotated[bool, typer.Option("--reset", help="First forget all that was ever set so.")] = False,
 ) -> None:
-    """Set what the worker in use has for jobs, at once and for later runs.
+    """Set what the worker in use has for jobs and how it is labelled, at once and for later runs.
 
     It counts more than the options of jobwire worker run, also after a restart, until it is set again or --reset. Jobs that run are not
     affected: with fewer slots than that, none starts until enough have ended. Needs the role operator or admin.
     """
-    if not reset and slots is None and memory is None and gpus is None and not resource:
-        raise BadInput("say what to set: --slots N, --memory SIZE, --gpus N|LIST, --resource NAME=N, or --reset")
+    if not reset and slots is None and memory is None and gpus is None and not (resource or label or remove_label):
+        raise BadInput("say what to set: --slots N, --memory SIZE, --gpus N|LIST, --resource NAME=N, --label NAME[=VALUE], or --reset")
     with understanding("--resource"):
         resources = dict(parse_resource(one, fewest=0) for one in resource or ())
         if len(resources) < len(resource or ()):
             raise Refused(Code.INVALID_ARGUMENT, "a resource is named twice")
+    with understanding("--label"):
+        labels: dict[str, str | None] = dict(map(parse_label, label or ()))
+        if len(labels) < len(label or ()) or labels.keys() & set(remove_label or ()):
+            raise Refused(Code.INVALID_ARGUMENT, "a label is named twice")
+    labels |= dict.fromkeys(remove_label or (), None)
     with client(ctx) as connected:
         found = connected.set_capacity(
             slots=understood("--slots", parse_amount, slots),
             memory=understood("--memory", parse_size, memory),
             gpus=understood("--gpus", parse_gpus, gpus),
             resources=resources,
+            labels=labels,
             reset=reset,
         )
     for what, value in describe(context_name(ctx), found):

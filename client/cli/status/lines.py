@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....keys.identity import format_public
 from ....schemas.jobs.capacity import MEMORY, SLOTS
+from ....schemas.jobs.worker_labels import labels_text
 from ....schemas.text.sizes import format_size
 from ..terminal.screen import duration
 from ..terminal.sentences import not_limited
@@ -31,11 +32,7 @@ def describe(context: str, status: WorkerStatus) -> Iterator[tuple[str, str]]:
         return
     running, queued = _with_yours(status.running, status.your_running), _with_yours(status.queued, status.your_queued)
     yield "slots", f"{status.slots}{_in_use(status)}, jobs running: {running}, queued: {queued}"
-    for stock in status.resources or ():
-        if stock.name == MEMORY:
-            yield stock.name, f"{format_size(stock.total)}, reserved: {format_size(stock.used) if stock.used else 'none'}"
-        elif stock.name != SLOTS:
-            yield stock.name, f"{stock.total}, in use: {stock.used}"
+    yield from _stocks(status)
     if status.refuses:
         yield "new jobs", f"are refused: {status.refuses}"
     if status.load:
@@ -48,6 +45,16 @@ def describe(context: str, status: WorkerStatus) -> Iterator[tuple[str, str]]:
         yield "roster", f"BROKEN: {status.roster_problem}"
     else:
         yield "roster", ", ".join(["in force", *([_count(status.members, "member")] if status.members else [])])
+
+
+def _stocks(status: WorkerStatus) -> Iterator[tuple[str, str]]:
+    for stock in status.resources or ():
+        if stock.name == MEMORY:
+            yield stock.name, f"{format_size(stock.total)}, reserved: {format_size(stock.used) if stock.used else 'none'}"
+        elif stock.name != SLOTS:
+            yield stock.name, f"{stock.total}, in use: {stock.used}"
+    if status.labels:
+        yield "labels", labels_text(status.labels)
 
 
 def _in_use(status: WorkerStatus) -> str:
@@ -68,6 +75,7 @@ def record(context: str, status: WorkerStatus) -> dict[str, Any]:
     """Return it for `--json`. What the worker does not tell is null."""
     written = {field.name: getattr(status, field.name) for field in fields(status)}
     up = written.pop("up")
-    stocks = written.pop("resources")
+    stocks, labels = written.pop("resources"), written.pop("labels")
+    written["labels"] = None if labels is None else dict(labels)
     written["resources"] = None if stocks is None else {stock.name: {"total": stock.total, "used": stock.used} for stock in stocks}
     return {"context": context, **written, "key": format_public(status.key), "up_us": None if up is None else up // _MICROSECOND}

@@ -151,6 +151,8 @@ def _spec_record(spec: JobSpec) -> Record:
         "gpus": spec.gpus,
         "resources": dict(spec.resources),
         "only_one": spec.only_one or None,
+        "on": list(spec.on),
+        "not_on": list(spec.not_on),
         "may_submit": spec.may_submit,
         "start_at": None if spec.start_at_us is None else time_text(spec.start_at_us),
         "start_in_ms": spec.start_in_ms,

@@ -25,7 +25,7 @@ class BrokerWorker:
 
     `state`: "joining", "ready", "draining" (its jobs go on, and it gets no more), "unreachable" (its jobs start nowhere else), or
     "never seen". `drained`: whether it gets no jobs, also when it is connected again. `jobs`: those that are placed on it and have not
-    ended, which take `used_slots`. `resources`: what it has for jobs.
+    ended, which take `used_slots`. `resources`: what it has for jobs. `labels`: what jobs can ask for.
     """
 
     name: str
@@ -39,6 +39,7 @@ class BrokerWorker:
     jobs: int
     resources: tuple[Stock, ...]
     since: timedelta
+    labels: tuple[tuple[str, str], ...] = ()
 
 
 def workers_request() -> request_pb2.Request:
@@ -75,4 +76,5 @@ def _read(said: Iterable[request_pb2.WorkerInfo]) -> Iterable[BrokerWorker]:
             jobs=one.jobs,
             resources=read_stocks(one.stocks),
             since=timedelta(microseconds=one.since_us),
+            labels=tuple((label.name, label.value) for label in one.labels),
         )

@@ -29,7 +29,7 @@ class WorkerStatus:
     `your_running` and `your_queued` your own. `load`: averages over 1, 5 and 15 minutes. `disk_free_bytes`, `disk_bytes`: of the disk of
     its state folder. `refuses`: why it takes no new jobs. `members`: how many its roster has; `roster_problem`: why the roster's file is
     not in force. The latter two are told to an admin; any member learns that there is a problem. `resources`: what there is for jobs.
-    `memory_problem`: why it does not limit the memory of jobs, whatever they ask for.
+    `memory_problem`: why it does not limit the memory of jobs, whatever they ask for. `labels`: of the worker, which jobs can ask for.
     """
 
     endpoint: str
@@ -55,6 +55,7 @@ class WorkerStatus:
     roster_problem: str | None = None
     memory_problem: str | None = None
     resources: tuple[Stock, ...] | None = None
+    labels: tuple[tuple[str, str], ...] | None = None
 
 
 def status_request(hello: request_pb2.HelloReply) -> request_pb2.Request | None:
@@ -99,6 +100,7 @@ def read_status(endpoint: str, hello: request_pb2.HelloReply, answer: object) ->
         members=said.members or None,
         roster_problem=said.roster_problem or None,
         memory_problem=said.memory_problem or None,
+        labels=tuple((one.name, one.value) for one in said.labels) or None,
         slots=said.slots or hello.slots,
         resources=read_stocks(said.stocks) or None,
     )

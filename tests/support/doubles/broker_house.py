@@ -28,6 +28,7 @@ from jobwire.schemas.jobs import spec as specs
 from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
+from jobwire.schemas.jobs.worker_labels import Labels
 from jobwire.schemas.naming import AttemptKey, JobKey
 from jobwire.schemas.refusal import Refused
 
@@ -51,9 +52,9 @@ def signed_start(client: Identity, audience: bytes, *numbers: int, batch: Any = 
 class WorkerSide:
     """A worker: a desk whose engine is a double, and what a broker may ask it."""
 
-    def __init__(self, folder: Path, broker: bytes, *, slots: int = 2, vouch: str = "submitter") -> None:
+    def __init__(self, folder: Path, broker: bytes, *, slots: int = 2, vouch: str = "submitter", labels: Labels = ()) -> None:
         self.identity = generate()
-        self.engine = EngineDouble(Capacity(slots))
+        self.engine = EngineDouble(Capacity(slots, labels=labels))
         folder.mkdir()
         self.house = House(folder / "state.db", self.engine)
         self.members = {broker: Member("broker", broker, "relay", vouch=vouch)}
@@ -77,7 +78,7 @@ class WorkerSide:
     def _receive(self) -> None:
         house, turns = self.house, Turns(asyncio.get_running_loop())
         introduction = Introduction("worker", "test", self.identity.public, house.store.id, NONCE, "tcp://127.0.0.1:1", lambda: 2)
-        verbs = RelayedVerbs(
+        self.relayed = verbs = RelayedVerbs(
             desk=house.desk,
             lookup=house.lookup,
             store=house.store,

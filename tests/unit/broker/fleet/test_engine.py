@@ -6,15 +6,18 @@ import hashlib
 import sqlite3
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from broker_house import BrokerSide, Wire, WorkerSide, ended, signed, signed_start, started
 
-from jobwire.broker.desk.inputs import Alter, Stop
+from jobwire.broker.desk.inputs import Alter, SetCapacity, Stop
 from jobwire.broker.desk.jobs.job import StopOrder
 from jobwire.keys.identity import Identity, generate
 from jobwire.schemas.generated import job_pb2, request_pb2
+from jobwire.schemas.jobs.capacity import Settings
 from jobwire.schemas.jobs.states import OutcomeKind
+from jobwire.schemas.jobs.worker_labels import Labels
 from jobwire.schemas.naming import AttemptKey, JobKey
 
 
@@ -27,13 +30,13 @@ class Lab:
         self.broker = BrokerSide(folder / "broker")
         self.wires: list[Wire] = []
 
-    def worker(self, *, slots: int = 2) -> Wire:
-        worker = WorkerSide(self.folder / f"worker{len(self.wires)}", self.broker.identity.public, slots=slots)
+    def worker(self, *, slots: int = 2, labels: Labels = ()) -> Wire:
+        worker = WorkerSide(self.folder / f"worker{len(self.wires)}", self.broker.identity.public, slots=slots, labels=labels)
         self.wires.append(Wire(self.broker, worker))
         return self.wires[-1]
 
-    async def submit(self, *numbers: int) -> None:
-        await self.broker.accept(self.client, signed_start(self.client, self.broker.identity.public, *numbers))
+    async def submit(self, *numbers: int, **fields: Any) -> None:
+        await self.broker.accept(self.client, signed_start(self.client, self.broker.identity.public, *numbers, **fields))
 
     def name(self, number: int, attempt: int = 1) -> AttemptKey:
         return AttemptKey(self.client.public, bytes([number]) * 16, attempt)
@@ -55,8 +58,8 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     made.broker.house.store.close()
 
 
-async def joined(lab: Lab, *, slots: int = 2) -> Wire:
-    wire = lab.worker(slots=slots)
+async def joined(lab: Lab, *, slots: int = 2, labels: Labels = ()) -> Wire:
+    wire = lab.worker(slots=slots, labels=labels)
     wire.up()
     await lab.broker.durable()
     return wire
@@ -90,6 +93,20 @@ async def test_jobs_go_where_there_is_room_and_the_others_wait(lab: Lab) -> None
     await lab.submit(1, 2, 3, 4)
     assert (len(one.worker.started), len(two.worker.started)) == (1, 2)
     assert lab.broker.waits_for(lab.client, 4) == "all 3 slots are in use"
+
+
+async def test_a_job_runs_where_its_labels_are_and_waits_until_somebody_has_them(lab: Lab) -> None:
+    plain, gpu = await joined(lab, labels=(("host", "a"),)), await joined(lab, labels=(("gpu", "a100"), ("host", "b")))
+    await lab.submit(1, on=("gpu",))
+    await lab.submit(2, not_on=("gpu",))
+    await lab.submit(3, on=("tape",))
+    assert (gpu.worker.started, plain.worker.started) == ([lab.name(1)], [lab.name(2)])
+    assert lab.broker.waits_for(lab.client, 3).startswith("no worker has the label tape; workers: ")
+    plain.worker.house.desk.take(SetCapacity(Settings(labels=(("tape", ""),)), reset=False, proof=b"", done=lambda: None))
+    await plain.worker.house.durable()
+    plain.worker.relayed.capacity_changed()
+    await lab.broker.durable()
+    assert plain.worker.started == [lab.name(2), lab.name(3)]
 
 
 async def test_what_did_not_arrive_is_sent_again_to_the_same_worker_only(lab: Lab) -> None:

@@ -10,6 +10,7 @@ from jobwire.broker.desk.queue.stock import End, Taken
 from jobwire.broker.fleet.placement import FleetStock
 from jobwire.broker.growth.room import Room
 from jobwire.schemas.jobs.capacity import PLAIN, Capacity, Wants
+from jobwire.schemas.jobs.worker_labels import Where
 from jobwire.schemas.naming import JobKey
 
 GPU = Wants(1, (("gpus", 1),))
@@ -42,6 +43,44 @@ def test_room_on_two_machines_is_no_room_for_one_job() -> None:
     assert not fleet.fits(Wants(3))
     assert fleet.never_fits(Wants(3)) == "no worker has so much: it takes 3 slots, and there are 2"
     assert not fleet.never_fits(Wants(2))
+
+
+def labelled(**labels: str) -> Capacity:
+    return Capacity(2, labels=tuple(sorted(labels.items())))
+
+
+def on(*terms: str, slots: int = 1) -> Wants:
+    return Wants(slots, where=Where(on=terms))
+
+
+def test_a_job_goes_only_where_its_labels_are() -> None:
+    fleet = stock(labelled(gpu="a100", host="a"), labelled(host="b"), Capacity(9))
+    assert fleet.take(on("gpu")).machine == b"\0"
+    assert fleet.take(on("worker=w1")).machine == b"\1"
+    assert fleet.take(Wants(where=Where(not_on=("gpu",)))).machine == b"\1", "one that tells no labels does not know what is asked"
+    assert not fleet.fits(on("worker=w2"))
+    assert not fleet.fits(on("gpu", "host=b"))
+
+
+def test_labels_that_no_worker_has_are_waited_for_and_named() -> None:
+    fleet = stock(labelled(gpu="a100", host="a"), labelled(host="b"))
+    assert not fleet.never_fits(on("gpu=h100")), "such a worker may still join"
+    assert fleet.why_nowhere(on("gpu=h100")) == "no worker has the label gpu=h100; workers: w0, w1"
+    assert fleet.why_nowhere(on("gpu", "host=b")) == "no worker fits all of gpu, host=b; workers: w0, w1"
+    assert fleet.why_nowhere(Wants(where=Where(not_on=("host",)))) == "no worker is without the label host; workers: w0, w1"
+    assert fleet.why_nowhere(on("gpu", slots=2)) == ""
+    fleet.set_machine(b"\1", "w1", Capacity(4), ready=True)
+    assert fleet.why_nowhere(on("gpu", slots=3)) == "no worker with gpu has so much: it takes 3 slots, and there are 2"
+    fleet.set_machine(b"\0", "w0", None, ready=False)
+    assert fleet.why_nowhere(on("gpu")) == "what it may run on can take no jobs now: w0"
+
+
+def test_what_waits_for_room_says_where() -> None:
+    fleet = stock(labelled(gpu="a100"), labelled(gpu="h100"), labelled())
+    fleet.take(on("gpu=a100", slots=2))
+    assert fleet.lacks(on("gpu=a100")) == "1 slot: none of 2 is free on w0"
+    fleet.take(on("gpu=h100"))
+    assert fleet.lacks(on("gpu", slots=2)) == "2 slots: 1 of 2 is free on w1, and less on 1 other"
 
 
 def test_what_no_worker_has_said_may_still_come() -> None:

@@ -191,6 +191,8 @@ def test_what_the_library_takes_is_what_the_command_line_takes() -> None:
         gpus="1",
         resources=["license=3"],
         only_one="site",
+        on=["gpu=a100", "lab"],
+        not_on=["host=lab3"],
         at="+1h",
     )
     typed = spec_from(["true"], replace(said, linger=True, stderr_to_stdout=True, may_submit=True), Surroundings(Path("/")))
@@ -200,7 +202,8 @@ def test_what_the_library_takes_is_what_the_command_line_takes() -> None:
         "output_limit": "3K", "linger": True, "stderr_to_stdout": True, "labels": {"l": "m"}, "priority": -7, "hold": True,
         "retry": jobwire.Retry(3, delay=10, backoff=2, on_exit=[6, 28]),
         "memory": 1 << 30, "nice": 5, "umask": 0o27, "rlimits": {"nofile": 64, "core": (0, None)},
-        "cpus": 2, "gpus": 1, "resources": {"license": 3}, "only_one": "site", "at": timedelta(hours=1),
+        "cpus": 2, "gpus": 1, "resources": {"license": 3}, "only_one": "site", "on": ["gpu=a100", "lab"], "not_on": "host=lab3",
+        "at": timedelta(hours=1),
         "may_submit": True,
     }  # fmt: skip
     # What it waits for is known to a worker only, see test_conditions.py.
