@@ -20,7 +20,7 @@ from ..fairness.cpu_shares import Charge
 from ..fairness.turns import Turns
 from ..sockets.peers import Peer
 from .call import BUG, Call
-from .starts.delegated import demand_verb
+from .checks.delegated import demand_verb
 
 _log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from ...schemas.refusal import Code, Reason, Refused
 from ..desk.jobs.job import Job, RunKey
 from ..desk.jobs.life import WAITING
 from ..store.queries import Lookup
-from .starts.delegated import demand_run
+from .checks.delegated import demand_run
 
 # The jobs of each run that have not ended.
 Runs = Mapping[RunKey, Mapping[JobKey, Job]]

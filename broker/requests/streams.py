@@ -16,7 +16,7 @@ from ..streams.reports import Reports
 from ..streams.run_ends import RunEnds
 from ..streams.watchers import Watchers
 from .call import Call
-from .starts.delegated import starter_of
+from .checks.delegated import starter_of
 
 _DEFAULT_TAIL_LINES = 10
 

@@ -32,8 +32,8 @@ from .reads.news import replay, subscribe, unsubscribe
 from .reads.runs import list_runs, query_run
 from .signal import signal
 from .slots import set_slots
-from .starts.stage import commit, stage, unstage
-from .starts.start import start
+from .stage import commit, stage, unstage
+from .start import start
 from .stop import stop
 from .streams import cancel, credit
 from .transfers.feed import Feeders, feed, push, resize

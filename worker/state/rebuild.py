@@ -11,7 +11,7 @@ If a job was retried, its last attempt counts, and those before it are recorded.
 not known.
 
 What only the store knew is lost: queued jobs, runs of batches, the proofs of requests, events, forgotten ids. So a start that was first
-sent to the old store is never run: it is refused because it names that store's id, see starts/start.py. Schedules and what an
+sent to the old store is never run: it is refused because it names that store's id, see broker/requests/start.py. Schedules and what an
 operator has set are taken over from the old store as far as it can be read; schedules are paused, see salvage.py.
 """
 

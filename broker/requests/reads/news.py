@@ -11,7 +11,7 @@ from ...store.queries import Lookup
 from ...store.store import Store
 from ...streams.news import News, Waiting, read_filter
 from ..call import Call
-from ..starts.delegated import demand_filter, starter_of
+from ..checks.delegated import demand_filter, starter_of
 
 _MOST_EVENTS = 1000
 _GO_ON = "list the current jobs, and continue from the head of a new subscription"

@@ -24,8 +24,8 @@ from ...store.rows.runs import MOST_LONGEST, Run
 from ...store.selection import Selection
 from ...streams.watchers import Watchers
 from ..call import Call
+from ..checks.delegated import demand_run
 from ..selected import no_such_run
-from ..starts.delegated import demand_run
 from ..streams import open_run_ends
 from .jobs import Roster, describe, read_place, whose, write_place
 

@@ -16,7 +16,7 @@ from jobwire.broker.fleet.engine import FleetEngine
 from jobwire.broker.relayed.table import RelayedVerbs, read
 from jobwire.broker.requests.dispatch import Reception
 from jobwire.broker.requests.reads.hello import Introduction
-from jobwire.broker.requests.starts.start import read_jobs
+from jobwire.broker.requests.start import read_jobs
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.keys.identity import Identity, generate

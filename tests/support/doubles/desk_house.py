@@ -23,7 +23,7 @@ from jobwire.broker.fairness.turns import Turns
 from jobwire.broker.requests.dispatch import Handler
 from jobwire.broker.requests.reads.hello import Introduction
 from jobwire.broker.requests.schedules import Parts as Schedules
-from jobwire.broker.requests.starts.start import find_started_jobs
+from jobwire.broker.requests.start import find_started_jobs
 from jobwire.broker.requests.table import handlers
 from jobwire.broker.retention.ages import Ages
 from jobwire.broker.retention.followed import Followed

@@ -14,7 +14,7 @@ from jobwire.broker.desk.inputs import Asked
 from jobwire.broker.desk.jobs.job import BatchRun, Job
 from jobwire.broker.desk.jobs.loans import MOST_LEVELS
 from jobwire.broker.engine import Ended
-from jobwire.broker.requests.starts import delegated
+from jobwire.broker.requests.checks import delegated
 from jobwire.keys import delegation, roster
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.rights import Member, Right

@@ -14,7 +14,7 @@ from desk_house import OWNER, EngineDouble, House, asked, ended, key, started
 from jobwire.broker.desk.jobs.job import BatchRun, Job
 from jobwire.broker.fairness.turns import Turns
 from jobwire.broker.requests.call import Call
-from jobwire.broker.requests.starts.start import start
+from jobwire.broker.requests.start import start
 from jobwire.broker.retention.forget import Forgotten
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter

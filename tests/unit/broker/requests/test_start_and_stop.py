@@ -10,10 +10,10 @@ from desk_house import OWNER, House, asked, ended, started
 
 from jobwire.broker.desk.admission import check_precedence
 from jobwire.broker.requests.call import Call
+from jobwire.broker.requests.checks.run_options import read_run
 from jobwire.broker.requests.job_keys import find_jobs_to_stop
 from jobwire.broker.requests.reads.hello import Introduction
-from jobwire.broker.requests.starts.run_options import read_run
-from jobwire.broker.requests.starts.start import read_jobs, start
+from jobwire.broker.requests.start import read_jobs, start
 from jobwire.broker.requests.stop import stop
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
@@ -157,7 +157,7 @@ async def test_a_bug_in_a_later_slice_of_a_long_start_is_answered(house: House, 
         return b"d" * 16
 
     calls = iter(range(1000))
-    monkeypatch.setattr("jobwire.broker.requests.starts.start.specs.digest", fail)
+    monkeypatch.setattr("jobwire.broker.requests.start.specs.digest", fail)
     asking = Asking(house, [b"%016d" % number for number in range(100)])
     assert asking.slices > 5
     assert [refused.code for refused in asking.answers.refused] == [Code.INTERNAL]

@@ -12,7 +12,7 @@ from desk_house import OWNER, House, ended, key, started
 
 from jobwire.broker.fairness.turns import Turns
 from jobwire.broker.requests.call import Call
-from jobwire.broker.requests.starts.start import start
+from jobwire.broker.requests.start import start
 from jobwire.broker.requests.transfers.feed import push
 from jobwire.broker.requests.transfers.files import fetch, place, put
 from jobwire.broker.sockets.peers import Peer

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from jobwire.broker.requests.starts.run_options import read_finish, read_run
+from jobwire.broker.requests.checks.run_options import read_finish, read_run
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs import spec as specs
 from jobwire.schemas.jobs.conditions import After, Condition

@@ -6,36 +6,36 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from ....keys.rights import Member, Right, demand
-from ....schemas import bounds
-from ....schemas.frames import LARGEST_MESSAGE
-from ....schemas.generated import event_pb2, job_pb2, request_pb2
-from ....schemas.jobs import spec as specs
-from ....schemas.jobs.capacity import wants_of
-from ....schemas.jobs.spec import JobSpec
-from ....schemas.jobs.states import Outcome, OutcomeKind
-from ....schemas.large import read_job
-from ....schemas.naming import ID_BYTES, AttemptKey, JobKey, format_id
-from ....schemas.refusal import Code, Reason, Refused
-from ...desk.admission import check_precedence
-from ...desk.desk import Desk
-from ...desk.events import id_taken
-from ...desk.inputs import Accepted, Asked
-from ...desk.jobs.job import FIRST_ATTEMPT, Attempt, Job
-from ...desk.jobs.life import Phase
-from ...engine import Engine
-from ...fairness.turns import Turns
-from ...store.queries import Lookup
-from ...store.store import Store
-from ...store.writes import Conflict
-from ...streams.watchers import Watchers
-from ..call import Call
-from ..job_keys import read_key
-from ..streams import watch
-from ..transfers.files import Missing
-from .conditions import adapt_reruns, demand_order
-from .delegated import check_start, starter_of
-from .run_options import read_finish, read_run
+from ...keys.rights import Member, Right, demand
+from ...schemas import bounds
+from ...schemas.frames import LARGEST_MESSAGE
+from ...schemas.generated import event_pb2, job_pb2, request_pb2
+from ...schemas.jobs import spec as specs
+from ...schemas.jobs.capacity import wants_of
+from ...schemas.jobs.spec import JobSpec
+from ...schemas.jobs.states import Outcome, OutcomeKind
+from ...schemas.large import read_job
+from ...schemas.naming import ID_BYTES, AttemptKey, JobKey, format_id
+from ...schemas.refusal import Code, Reason, Refused
+from ..desk.admission import check_precedence
+from ..desk.desk import Desk
+from ..desk.events import id_taken
+from ..desk.inputs import Accepted, Asked
+from ..desk.jobs.job import FIRST_ATTEMPT, Attempt, Job
+from ..desk.jobs.life import Phase
+from ..engine import Engine
+from ..fairness.turns import Turns
+from ..store.queries import Lookup
+from ..store.store import Store
+from ..store.writes import Conflict
+from ..streams.watchers import Watchers
+from .call import Call
+from .checks.conditions import adapt_reruns, demand_order
+from .checks.delegated import check_start, starter_of
+from .checks.run_options import read_finish, read_run
+from .job_keys import read_key
+from .streams import watch
+from .transfers.files import Missing
 
 # So small a job holds nothing that takes long; its bounds are those that a spec is checked for below.
 _SMALL_JOB_BYTES = 4096

@@ -9,28 +9,28 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from ....keys.rights import Right, demand
-from ....schemas.frames import MOST_PARTS
-from ....schemas.generated import event_pb2, request_pb2
-from ....schemas.jobs.conditions import MOST_CONDITIONS_OF_A_START, base_of
-from ....schemas.jobs.states import OnFailure
-from ....schemas.naming import ID_BYTES, JobKey
-from ....schemas.parts import HASH_BYTES, KeptJob, hash_of_job, join
-from ....schemas.refusal import Code, Reason, Refused
-from ...desk.admission import check_precedence, check_precedence_of
-from ...desk.desk import Desk
-from ...desk.inputs import Asked
-from ...desk.jobs.job import RunKey
-from ...engine import Engine
-from ...staging.staging import Staging
-from ...store.queries import Lookup
-from ...store.rows import staged_rows
-from ...store.staged_writes import Staged, StagedJob, StagePart
-from ...store.store import Store
-from ..call import Call
-from ..transfers.files import Missing
-from .run_options import read_run
+from ...keys.rights import Right, demand
+from ...schemas.frames import MOST_PARTS
+from ...schemas.generated import event_pb2, request_pb2
+from ...schemas.jobs.conditions import MOST_CONDITIONS_OF_A_START, base_of
+from ...schemas.jobs.states import OnFailure
+from ...schemas.naming import ID_BYTES, JobKey
+from ...schemas.parts import HASH_BYTES, KeptJob, hash_of_job, join
+from ...schemas.refusal import Code, Reason, Refused
+from ..desk.admission import check_precedence, check_precedence_of
+from ..desk.desk import Desk
+from ..desk.inputs import Asked
+from ..desk.jobs.job import RunKey
+from ..engine import Engine
+from ..staging.staging import Staging
+from ..store.queries import Lookup
+from ..store.rows import staged_rows
+from ..store.staged_writes import Staged, StagedJob, StagePart
+from ..store.store import Store
+from .call import Call
+from .checks.run_options import read_run
 from .start import demand_fit, demand_nothing_else, demand_size, read_jobs
+from .transfers.files import Missing
 
 _JOB_BYTES = 64
 

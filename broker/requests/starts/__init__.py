@@ -1,1 +1,0 @@
-"""Starts: of one job or many, also in parts, and what they say about their run and its conditions."""
