@@ -83,6 +83,27 @@ def test_a_job_and_its_grandchild_that_use_too_much_together_are_killed_together
     assert _memory_cgroups(desk) == []
 
 
+# It answers SIGTERM with more memory than it may have.
+_LAST_MEAL = """
+import signal, sys
+signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGTERM])
+print("ready", flush=True)
+signal.sigwait([signal.SIGTERM])
+mine = bytearray(120_000_000)
+signal.pause()
+"""
+
+
+def test_a_job_that_takes_too_much_memory_while_it_is_stopped_says_so(desk: RawDesk) -> None:
+    handle = desk.start(sys.executable, "-S", "-c", _LAST_MEAL, memory_bytes=100 << 20)
+    folder = desk.folder(desk.started(handle))
+    wait_until(lambda: (folder / "stdout").read_bytes() == b"ready\n", "a job that waits for SIGTERM")
+    desk.wish(do="end", job=handle, signal=signal.SIGTERM, grace_ms=60_000)
+    fact = desk.ended(handle)
+    assert (fact["kind"], fact["signal"]) == ("signaled", signal.SIGKILL)
+    assert fact["sentence"] == "ended by SIGKILL; it also used more memory than its limit of 100 MiB, for which the kernel kills"
+
+
 _WAITER = """
 import os, sys, time
 while not os.path.exists(sys.argv[1]):

@@ -359,6 +359,7 @@ class Job:
             self._memory_bytes,
             self._killed_after_ms,
             is_over_limit=self._output.is_exceeded,
+            is_over_memory=self._memory is not None and self._memory.is_exceeded(),
             lingers=self._linger and not self._box.is_empty(),
             is_undrained=not self._drained,
             stdin_problem=self.input.problem if self.input is not None else "",

@@ -34,8 +34,10 @@ class Course(NamedTuple):
     memory_limit_bytes: int | None = None
     # The grace time after which it was killed; None: it was not.
     killed_after_ms: int | None = None
-    # Whether output was dropped because of its limit, whether processes linger, and whether some output is not in its log yet.
+    # Whether output was dropped because of its limit, whether the kernel killed for the limit on memory, whether processes linger, and
+    # whether some output is not in its log yet.
     is_over_limit: bool = False
+    is_over_memory: bool = False
     lingers: bool = False
     is_undrained: bool = False
     # Why it did not get the whole of its standard input; empty if it did.
@@ -61,6 +63,10 @@ def compose(course: Course) -> OutcomeFile:
     sentence = verdict.sentence
     if course.is_over_limit and course.reason is not Reason.OUTPUT:
         sentence += "; output after its output limit was dropped"
+    if course.is_over_memory and course.reason is not Reason.MEMORY:
+        # Somebody had stopped it before. That SIGKILL was the kernel's.
+        limit = format_limit(course.memory_limit_bytes or 0)
+        sentence += f"; it also used more memory than its limit of {limit}, for which the kernel kills"
     if course.lingers:
         sentence += "; processes that it left behind continue"
     if course.is_undrained:

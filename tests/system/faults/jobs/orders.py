@@ -223,7 +223,9 @@ class Order:
                 natural = (OutcomeKind.FAILED_TO_START, 127, 0)
             case Deed.HOG:
                 natural = (OutcomeKind.OVER_LIMIT, outcome.exit_status, outcome.signal)
-        by_stop = (outcome.kind is OutcomeKind.SIGNALED and outcome.signal == signal.SIGTERM) or outcome.kind is OutcomeKind.CANCELLED
+        # The kernel may kill one that takes too much memory while it is being stopped.
+        killers = {signal.SIGTERM, signal.SIGKILL} if "more memory than" in outcome.sentence else {signal.SIGTERM}
+        by_stop = (outcome.kind is OutcomeKind.SIGNALED and outcome.signal in killers) or outcome.kind is OutcomeKind.CANCELLED
         return ended == natural or (stopped and by_stop)
 
     def to_json(self) -> dict[str, Any]:

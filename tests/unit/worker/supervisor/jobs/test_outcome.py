@@ -2,6 +2,7 @@ import signal
 
 import pytest
 
+from jobwire.worker.supervisor.jobs.ending import Reason
 from jobwire.worker.supervisor.jobs.outcome import Course, compose, judge, what_is_missing
 
 
@@ -47,6 +48,14 @@ def test_a_limit_on_memory_is_the_kind_whatever_the_status() -> None:
     verdict = judge(9, memory_limit_bytes=100 << 20, killed_after_ms=0)
     assert (verdict.kind, verdict.sentence) == ("over_limit", "used more memory than its limit of 100 MiB, and ended by SIGKILL")
     assert judge(None, memory_limit_bytes=1 << 30, why_unknown="nobody saw it").kind == "over_limit"
+
+
+def test_a_job_that_takes_too_much_memory_while_it_is_stopped_says_who_killed_it() -> None:
+    stopped = Course(7, 1, 2, 9, "", 3, 4, "", "", Reason.ASKED, memory_limit_bytes=32 << 20, is_over_memory=True)
+    outcome = compose(stopped)
+    assert outcome.kind == "signaled"
+    assert outcome.sentence == "ended by SIGKILL; it also used more memory than its limit of 32 MiB, for which the kernel kills"
+    assert compose(stopped._replace(reason=Reason.MEMORY)).sentence == "used more memory than its limit of 32 MiB, and ended by SIGKILL"
 
 
 def test_what_a_job_used_is_in_its_outcome_if_it_is_known() -> None:
