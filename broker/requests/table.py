@@ -29,6 +29,7 @@ from .pause import pause, resume
 from .reads.hello import Introduction, hello, status
 from .reads.jobs import Roster, list_jobs, query_one
 from .reads.news import replay, subscribe, unsubscribe
+from .reads.proofs import query_proof
 from .reads.runs import list_runs, query_run
 from .signal import signal
 from .slots import set_slots
@@ -91,6 +92,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
         "signal": complete(lambda call: signal(call, desk, lookup)),
         "query_one": lambda call: query_one(call, desk, lookup, engine, roster, ages),
         "query_run": complete(lambda call: query_run(call, desk, lookup, watchers, engine, roster, ages)),
+        "query_proof": lambda call: query_proof(call, lookup, store.read),
         "list_runs": lambda call: list_runs(call, desk, lookup, roster),
         "list": lambda call: list_jobs(call, desk, lookup, roster, ages),
         "read_log": lambda call: read_log(call, lookup, engine),

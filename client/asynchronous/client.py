@@ -24,7 +24,7 @@ from ..files.fetched import Fetched
 from ..files.options import Files, Paths, wanted
 from ..library import actions, filters
 from ..library.batches import Described, PlannedBatch, plan_batch
-from ..library.client import destination, query_by_name
+from ..library.client import destination, query_by_name, query_proof
 from ..library.events import make_filter
 from ..library.specs import Duration, JobOptions, Text, args_of, as_spec, make_id, seconds
 from ..library.streams.source import Stdin, source_of
@@ -34,6 +34,7 @@ from ..library.values.completed_job import CompletedJob, CompletedTextJob
 from ..library.values.results import BatchInfo, EventCursor, Forgotten, JobInfo, job_info
 from ..library.values.run_info import RunInfo, forget_request, list_request, query, run_info, take_page
 from ..library.values.status import WorkerStatus, read_status, status_request
+from ..proofs.text import write as write_proof
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS
 from .batch_run import AsyncBatchRun
 from .call_options import result_of, spec_and_id, takes_job_options
@@ -279,6 +280,11 @@ class AsyncClient:
     async def info(self, name: str, *, pick: Pick = Pick.ONLY) -> JobInfo:
         """Return everything that the worker knows about the job of a name; see `Client.job`."""
         return job_info(await self._named(name, pick))
+
+    async def proof(self, name: str, *, pick: Pick = Pick.ONLY) -> str:
+        """Return what proves who asked for a job and who stopped it; see `Client.proof`."""
+        named = await self._named(name, pick)
+        return write_proof((await self._session.reply(query_proof(named.key), "proof")).proof)
 
     async def _named(self, name: str, pick: Pick) -> job_pb2.Job:
         return (await self._session.reply(query_by_name(name, pick), "query_one")).query_one.job

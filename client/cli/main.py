@@ -55,6 +55,7 @@ VERBS = {
     "list": Verb("list", "list_jobs", "List queued and running jobs, oldest first."),
     "ps": Verb("list", "list_jobs", "Same as list.", hidden=True),
     "show": Verb("show", "show", "Show the details of jobs, including why one is waiting or failed."),
+    "verify": Verb("verify", "verify_proof", "Check a proof of who asked for a job, without a connection."),
     "report": Verb("report", "report", "Write a page about a run: when its jobs ran, which failed and why, and what used most."),
     "logs": Verb("logs", "logs", "Print the output of a job, byte for byte."),
     "put": Verb("put", "put", "Put files and folders into the folder of a job."),

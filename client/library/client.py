@@ -407,6 +407,15 @@ class Client:
 
         return job_info(self._named(name, pick))
 
+    def proof(self, name: str, *, pick: Pick = Pick.ONLY) -> str:
+        """Return what proves who asked for a job and who stopped it, as the text of a file that `jobwire verify` checks; see `job`.
+
+        Raises `Refused`: FAILED_PRECONDITION if no signature is kept, as after a rebuild of the worker's store.
+        """
+        from ..proofs.text import write  # noqa: PLC0415 -- as above
+
+        return write(self._session.reply(query_proof(self._named(name, pick).key), "proof").proof)
+
     def _named(self, name: str, pick: Pick) -> job_pb2.Job:
         return self._session.reply(query_by_name(name, pick), "query_one").query_one.job
 
@@ -705,3 +714,8 @@ def _revive_embedded() -> str:
     from ..private_worker.ensure import revive  # noqa: PLC0415 -- only for who uses it
 
     return revive()
+
+
+def query_proof(key: job_pb2.JobKey) -> request_pb2.Request:
+    """Return the question for the proof of a job."""
+    return request_pb2.Request(query_proof=request_pb2.QueryProof(key=key))

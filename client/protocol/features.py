@@ -33,6 +33,7 @@ ALL_CHECKED = frozenset(
         "on_finish",
         "staging",
         "labels",
+        "proofs",
     }
 )
 
@@ -52,7 +53,7 @@ def check_features(request: request_pb2.Request, hello: request_pb2.HelloReply) 
 
 def _check(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:
     _refuse_verbs(request, hello)
-    for feature, refuse in (("change", _refuse_changes), ("files", _refuse_files), ("place", _refuse_to_place)):
+    for feature, refuse in (("change", _refuse_changes), ("files", _refuse_files), ("place", _refuse_to_place), ("proofs", _refuse_proofs)):
         if feature not in hello.features:
             refuse(request, hello)
     if request.start.batch.on_failure and "fail_fast" not in hello.features:
@@ -185,6 +186,11 @@ def _refuse_to_place(request: request_pb2.Request, hello: request_pb2.HelloReply
     if request.HasField("place") or request.put.token:
         what = f"this worker ({hello.software}) is older and puts nothing into the folder of a job that exists"
         raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker; or submit a job with --put")
+
+
+def _refuse_proofs(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:
+    if request.HasField("query_proof"):
+        raise Refused(Code.UNIMPLEMENTED, f"this worker ({hello.software}) is older and shows no proofs", "upgrade the worker")
 
 
 def _refuse_files(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:

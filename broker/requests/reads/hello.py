@@ -48,6 +48,7 @@ FEATURES = (
     "on_finish",
     "staging",
     "labels",
+    "proofs",
 )
 
 

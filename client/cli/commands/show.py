@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Annotated
 
 import typer
 
 from ....schemas.jobs.capacity import GPUS, SLOTS, amount_text
 from ....schemas.jobs.process_limits import format_limits
-from ....schemas.jobs.states import OnFailure
+from ....schemas.jobs.states import OnFailure, Pick
 from ....schemas.jobs.worker_labels import Where, in_words
 from ....schemas.naming import format_id, short_id, signal_name
 from ....schemas.refusal import Refused
@@ -21,13 +22,15 @@ from ...library.values.results import JobInfo
 from ...library.values.run_info import RunInfo
 from ..arguments import JobNames, Json
 from ..chosen_context import client
-from ..targets.job_names import one_job_info, run_instead
+from ..exit_status import BadInput
+from ..targets.job_names import checked, one_job_info, run_instead
 from ..targets.runs import Run, counts
 from ..terminal.attempts import attempt_line, rule_in_words, tried
 from ..terminal.json_lines import job_record, run_record
 from ..terminal.last_lines import last_lines
-from ..terminal.screen import duration, local_time, write, write_json
+from ..terminal.screen import duration, local_time, say, write, write_json, write_text
 from ..terminal.sentences import command_line, failed, how_it_ended, not_limited, owner_of, what_it_used
+from ..whole_file import write_file
 
 _LAST_LINES = 10
 _ON_FAILURE = {
@@ -41,11 +44,25 @@ _MOST_FAILURES = 10
 _FAILURES_IN_JSON = 50
 
 
-def show(ctx: typer.Context, names: JobNames, json: Json = False) -> None:
+def show(
+    ctx: typer.Context,
+    names: JobNames,
+    json: Json = False,
+    *,
+    proof: Annotated[bool, typer.Option("--proof", help="Write what proves who asked for the job; jobwire verify checks it.")] = False,
+    output: Annotated[
+        str, typer.Option("-o", "--output", metavar="FILE", help="Where to write the proof. - is standard output.", show_default=False)
+    ] = "-",
+) -> None:
     """Show the details of jobs, including why one is waiting or failed.
 
     A run id, or the name of a batch for its newest run, shows how many of its jobs wait, run and failed, the longest, and why jobs failed.
     """
+    if proof:
+        _write_proof(ctx, names, output)
+        return
+    if output != "-":
+        raise BadInput("--output is only for a proof: add --proof")
     with client(ctx) as connected:
         for number, name in enumerate(names):
             if number and not json:
@@ -61,6 +78,20 @@ def show(ctx: typer.Context, names: JobNames, json: Json = False) -> None:
                 write_json(job_record(job))
             else:
                 _describe(connected, job)
+
+
+def _write_proof(ctx: typer.Context, names: Sequence[str], output: str) -> None:
+    if len(names) > 1:
+        raise BadInput(f"a proof is of one job, and {len(names)} are named")
+    if not output:
+        raise BadInput("--output names no file; - is standard output")
+    with client(ctx) as connected:
+        text = connected.proof(checked(names[0]), pick=Pick.NEWEST)
+    if output == "-":
+        write_text(text)
+        return
+    write_file(output, text)
+    say(f"the proof is in {output}; check it with: jobwire verify {output}")
 
 
 def _show_run(run: Run, *, json: bool) -> None:

@@ -235,8 +235,17 @@ COMMANDS: dict[str, Command] = {
     ), ("[BATCH]",), ends_options=False),
     "jobwire show": Command("Show the details of jobs, including why one is waiting or failed.", (
         ("--json", "", "Print JSON, one object per line."),
+        ("--proof", "", "Write what proves who asked for the job; jobwire verify checks it."),
+        ("-o --output", "FILE", "Where to write the proof. - is standard output."),
         ("-h --help", "", "Show this message and exit."),
     ), ("JOB...",), ends_options=False),
+    "jobwire verify": Command("Check a proof of who asked for a job, without a connection.", (
+        ("--signer", "KEY", "Fail unless the owner of this public key asked for the job."),
+        ("--audience", "KEY", "Fail unless it was asked of the worker or broker with this public key."),
+        ("--roster", "FILE", "Roster with names of keys. Default: that of your own workers."),
+        ("--json", "", "Print JSON, one object per line."),
+        ("-h --help", "", "Show this message and exit."),
+    ), ("FILE",), ends_options=False),
     "jobwire report": Command("Write a page about a run: when its jobs ran, which failed and why, and what used most.", (
         ("-o --output", "FILE", "Where to write the page. - is standard output."),
         ("-h --help", "", "Show this message and exit."),

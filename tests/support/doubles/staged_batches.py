@@ -47,14 +47,16 @@ def hash_of(jobs: Sequence[request_pb2.NewJob]) -> bytes:
     return hash_of_part([hash_of_job(job.id, job.spec.SerializeToString()) for job in jobs])
 
 
-async def ask(house: House, *, owner: bytes = OWNER, limits: Limits = EVERYBODYS, job: bytes = b"", **verb: Any) -> request_pb2.Reply:
+async def ask(
+    house: House, *, owner: bytes = OWNER, limits: Limits = EVERYBODYS, job: bytes = b"", proof: bytes = b"", **verb: Any
+) -> request_pb2.Reply:
     """Return the one reply to a request. Raises what is refused."""
     member = Member("somebody", owner, "operator", limits, job, may_do=ROLES["submitter"])
     answers = Answers()
     table = house.handlers(Introduction("worker", "", b"", b"", b"", "", lambda: 1), lambda _: member, PlentyOfTime())  # type: ignore[arg-type] # reason: a double
     request = request_pb2.Request(id=1, **verb)
     peer = Peer(b"r", Meter(-1, b""), Account(owner), answers)
-    call = Call(member, peer, request, request.SerializeToString(), None, PlentyOfTime(), lambda _public, _seconds: None)  # type: ignore[arg-type] # reason: a double
+    call = Call(member, peer, request, proof or request.SerializeToString(), None, PlentyOfTime(), lambda _public, _seconds: None)  # type: ignore[arg-type] # reason: a double
     call.guard(table[request.WhichOneof("verb") or ""], call)
     async with asyncio.timeout(60):
         while not (answers.replied or answers.refused):

@@ -1,0 +1,121 @@
+"""What a signed request asks for, of one job: found in the start, the commit of a staged batch, or the schedule that it is part of."""
+
+from __future__ import annotations
+
+import uuid
+from dataclasses import dataclass
+
+from ...keys import delegation, signature
+from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.naming import finish_job_id, format_id, short_id
+from ...schemas.parts import HASH_BYTES, hash_of_job, hash_of_part
+from .checks import wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A request, and who has signed it for whom: public keys. `acts_for`: the owner for whom the signer acted, if that is a job's key."""
+
+    signer: bytes
+    audience: bytes
+    acts_for: bytes
+    request: request_pb2.Request
+
+    @property
+    def owner(self) -> bytes:
+        """Whose jobs the request names if it names no owner."""
+        return self.acts_for or self.signer
+
+
+@dataclass(frozen=True, slots=True)
+class AskedJob:
+    """What was asked for: a spec, or to run an earlier job again. `how`: in words. `batch`: its run."""
+
+    how: str
+    spec: job_pb2.JobSpec | None
+    rerun: job_pb2.JobKey | None = None
+    batch: job_pb2.Batch | None = None
+
+
+def read_signed(raw: bytes) -> Signed:
+    """Return a signed request, its signature checked.
+
+    Raises Refused, or DecodeError.
+    """
+    envelope = request_pb2.Envelope.FromString(raw)
+    signer = signature.check(envelope, envelope.proof.audience, None)
+    acts_for = b""
+    if envelope.HasField("delegation"):
+        said = envelope.delegation
+        delegation.check(said)
+        if said.key != signer or said.worker != envelope.proof.audience:
+            raise wrong("the request is signed by another key than that of the job for which the worker speaks")
+        acts_for = said.owner
+    return Signed(signer, envelope.proof.audience, acts_for, request_pb2.Request.FromString(envelope.request))
+
+
+def find_job(signed: Signed, proof: request_pb2.JobProof) -> AskedJob:
+    """Return what the signed request asks for of the job of a proof.
+
+    Raises Refused if it asks nothing of that job.
+    """
+    match signed.request.WhichOneof("verb"):
+        case "start":
+            return _of_start(signed.request.start, proof.key.id)
+        case "commit":
+            return _of_commit(signed.request.commit, proof)
+        case "add_schedule":
+            return _of_schedule(signed.request.add_schedule, proof)
+        case "change_schedule" if signed.request.change_schedule.run_now == proof.key.id:
+            return AskedJob("to start the job of a schedule at once", None)
+        case verb:
+            raise wrong(f"the signed request is no start, but {verb or 'without a verb'}")
+
+
+def _of_start(start: request_pb2.Start, job_id: bytes) -> AskedJob:
+    batch = start.batch if start.HasField("batch") else None
+    for job in start.jobs:
+        if job.id == job_id:
+            rerun = job.rerun if job.HasField("rerun") else None
+            return AskedJob(f"one of {len(start.jobs)} jobs" if len(start.jobs) > 1 else "alone", job.spec, rerun, batch)
+    if batch is not None and batch.HasField("on_finish") and finish_job_id(batch.id) == job_id:
+        return AskedJob("what its run ends with", batch.on_finish, batch=batch)
+    raise wrong(f"the signed start asks for {len(start.jobs)} jobs, and job {short_id(job_id)} is none of them")
+
+
+def _of_commit(commit: request_pb2.Commit, proof: request_pb2.JobProof) -> AskedJob:
+    job = request_pb2.NewJob.FromString(proof.staged_job)
+    own = hash_of_job(job.id, job.spec.SerializeToString())
+    hashes = [proof.staged_hashes[at : at + HASH_BYTES] for at in range(0, len(proof.staged_hashes), HASH_BYTES)]
+    if job.id != proof.key.id or own not in hashes:
+        raise wrong("the job that is shown is none of those whose hashes are shown")
+    if hash_of_part(hashes) not in commit.parts:
+        raise wrong("the hashes of jobs that are shown are those of no part that the signed commit names")
+    return AskedJob(f"one of a batch of {len(commit.parts)} parts", job.spec, batch=commit.batch)
+
+
+def _of_schedule(schedule: request_pb2.AddSchedule, proof: request_pb2.JobProof) -> AskedJob:
+    if not proof.due_us or uuid.uuid5(uuid.UUID(bytes=schedule.id), str(proof.due_us)).bytes != proof.key.id:
+        raise wrong(
+            f"the id {format_id(proof.key.id)} is not that of a time of the schedule {schedule.name}, or the time is not known any more"
+        )
+    return AskedJob(f"by the schedule {schedule.name} ({schedule.cron})", schedule.spec)
+
+
+def stops(signed: Signed, key: job_pb2.JobKey, batch: job_pb2.Batch | None) -> str:
+    """Return how a signed request stops a job: in words.
+
+    Raises Refused if it does not.
+    """
+    stop = signed.request.stop
+    if signed.request.WhichOneof("verb") != "stop":
+        raise wrong(f"the signed request is no stop, but {signed.request.WhichOneof('verb') or 'without a verb'}")
+    if any((one.owner or signed.owner, one.id) == (key.owner, key.id) for one in stop.keys):
+        return "by its id"
+    chosen = stop.selection
+    if stop.HasField("selection") and batch is not None and (chosen.owner or signed.owner) == key.owner:
+        if chosen.batch and chosen.batch == batch.id:
+            return "with its run"
+        if chosen.batch_name and chosen.batch_name == batch.name:
+            return "with all runs of its batch"
+    raise wrong("the signed stop is not about this job")

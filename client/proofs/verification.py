@@ -1,0 +1,87 @@
+"""What a proof proves: who has asked for a job, what that was, and for which worker or broker it was signed."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from ...keys.identity import fingerprint
+from ...schemas.generated import request_pb2
+from ...schemas.naming import short_id
+from .asked import AskedJob, Signed, find_job, read_signed, stops
+from .checks import Check, Checks, wrong
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """What else has to hold: whose signature it is, and for whom the request was signed; public keys, empty: anybody.
+
+    `names`: of the keys that are known.
+    """
+
+    signer: bytes = b""
+    audience: bytes = b""
+    names: Mapping[bytes, str] = field(default_factory=dict)
+
+    def name(self, key: bytes) -> str:
+        """Return a key in words: its name if it is known, and its fingerprint."""
+        return f"{self.names[key]} ({fingerprint(key)})" if key in self.names else fingerprint(key)
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """What was checked; `start`, `asked` and `stop` are None as far as they do not hold."""
+
+    checks: tuple[Check, ...]
+    start: Signed | None
+    asked: AskedJob | None
+    stop: Signed | None
+
+    @property
+    def holds(self) -> bool:
+        """Whether all of it holds."""
+        return all(check.holds for check in self.checks)
+
+
+def verify(proof: request_pb2.JobProof, wanted: Wanted) -> Verdict:
+    """Check a proof; never raises for what is wrong with it."""
+    checks = Checks()
+    start = checks.make("signature", lambda: read_signed(proof.start))
+    asked = None
+    if start is not None:
+        checks.holds("signature", f"signed by {wanted.name(start.signer)}")
+        _check_keys(checks, start, wanted)
+        _check(checks, "owner", lambda: _demand_owner(start, proof, wanted))
+        asked = checks.make("job", lambda: find_job(start, proof))
+    if asked is not None:
+        checks.holds("job", f"job {short_id(proof.key.id)} was asked for, {asked.how}")
+    stop = checks.make("stop signature", lambda: read_signed(proof.stop)) if proof.stop else None
+    if stop is not None:
+        checks.holds("stop signature", f"signed by {wanted.name(stop.signer)}")
+        batch = asked.batch if asked is not None else None
+        _check(checks, "stop", lambda: f"job {short_id(proof.key.id)} was stopped {stops(stop, proof.key, batch)}")
+    return Verdict(tuple(checks.made), start, asked, stop)
+
+
+def _check(checks: Checks, name: str, part: Callable[[], str]) -> None:
+    if (sentence := checks.make(name, part)) is not None:
+        checks.holds(name, sentence)
+
+
+def _check_keys(checks: Checks, start: Signed, wanted: Wanted) -> None:
+    if wanted.signer:
+        told = "that is the key that was expected" if start.owner == wanted.signer else f"not by {wanted.name(wanted.signer)}"
+        checks.made.append(Check("signer", told, start.owner == wanted.signer))
+    told = f"it was signed for {wanted.name(start.audience)}"
+    if not wanted.audience or start.audience == wanted.audience:
+        checks.holds("audience", told)
+    else:
+        checks.fails("audience", f"{told}, not for {wanted.name(wanted.audience)}")
+
+
+def _demand_owner(start: Signed, proof: request_pb2.JobProof, wanted: Wanted) -> str:
+    if start.owner != proof.key.owner:
+        raise wrong(f"the job belongs to {wanted.name(proof.key.owner)}, who has not signed this")
+    if start.acts_for:
+        return f"the signer is the key of a job, which acted for {wanted.name(start.acts_for)}, as the worker has signed"
+    return "the signer owns the job"

@@ -1,0 +1,57 @@
+"""What a worker shows of who asked for a job: it holds, for jobs that came alone, together, in parts, and were stopped."""
+
+from __future__ import annotations
+
+from desk_house import House
+from staged_batches import RUN, ask, hash_of, job_id, new_job
+
+from jobwire.client.proofs.verification import Wanted, verify
+from jobwire.keys.identity import from_seed
+from jobwire.keys.signature import sign
+from jobwire.schemas.generated import job_pb2, request_pb2
+
+ADA = from_seed(b"a" * 32)
+
+
+def signed(request: request_pb2.Request) -> bytes:
+    raw = request.SerializeToString()
+    return request_pb2.Envelope(request=raw, proof=sign(ADA, b"w" * 32, b"n" * 16, raw)).SerializeToString()
+
+
+async def do(house: House, **verb: object) -> None:
+    request = request_pb2.Request(id=1, **verb)  # type: ignore[arg-type] # reason: any verb
+    await ask(house, owner=ADA.public, proof=signed(request), **verb)
+    await house.durable()
+
+
+async def proof_of(house: House, number: int) -> request_pb2.JobProof:
+    query = request_pb2.QueryProof(key=job_pb2.JobKey(id=job_id(number)))
+    return (await ask(house, owner=ADA.public, query_proof=query)).proof
+
+
+async def test_the_start_of_each_job_is_shown(house: House) -> None:
+    await do(house, start=request_pb2.Start(jobs=[new_job(1), new_job(2)]))
+    for number in (1, 2):
+        verdict = verify(await proof_of(house, number), Wanted(signer=ADA.public, audience=b"w" * 32))
+        assert verdict.holds, verdict.checks
+    house.engine.effects.clear()
+
+
+async def test_a_job_of_a_batch_that_came_in_parts_is_shown_alone(house: House) -> None:
+    jobs = [new_job(number) for number in range(10)]
+    await do(house, stage=request_pb2.Stage(batch=RUN, number=0, jobs=jobs))
+    await do(house, commit=request_pb2.Commit(batch=job_pb2.Batch(id=RUN, name="nightly"), parts=[hash_of(jobs)]))
+    proof = await proof_of(house, 7)
+    assert verify(proof, Wanted(signer=ADA.public)).holds
+    assert proof.staged_job == jobs[7].SerializeToString()
+    house.engine.effects.clear()
+
+
+async def test_who_stopped_a_job_is_shown(house: House) -> None:
+    await do(house, start=request_pb2.Start(jobs=[new_job(number) for number in range(5)]))
+    await do(house, stop=request_pb2.Stop(keys=[job_pb2.JobKey(id=job_id(4))]))
+    verdict = verify(await proof_of(house, 4), Wanted())
+    assert verdict.holds
+    assert verdict.stop is not None
+    assert verify(await proof_of(house, 3), Wanted()).stop is None
+    house.engine.effects.clear()
