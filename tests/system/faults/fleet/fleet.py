@@ -277,8 +277,8 @@ class Fleet:
             self.kill_broker()
             if self._machines is not None:
                 self._machines.close()
-        left = [path for name in names for root in _CGROUPS if (path := root / name).exists()]
-        assert not left, f"these cgroups are left: {left}"
+        paths = [root / name for name in names for root in _CGROUPS]
+        wait_until(lambda: not any(path.exists() for path in paths), "no cgroup is left")
 
 
 def _name(attempt: _Attempt) -> str:

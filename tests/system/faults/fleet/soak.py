@@ -138,9 +138,7 @@ class Soak(Trial):
             case "follow":
                 done = self._follow()
             case "wander":
-                self._wanderer.pause()
-                self._wanderer.go_on()
-                done = True
+                done = self._wander()
             case "kill" if what == "client":
                 self._random.choice(self.scene.submitters).kill_and_replace()
                 done = True
@@ -154,6 +152,14 @@ class Soak(Trial):
             by, order = self._random.choice(known)
             self.followers.add(order, (self.fleet.other if by else self.fleet.admin).public)
         return bool(known)
+
+    def _wander(self) -> bool:
+        # One that cannot connect cannot leave, and meanwhile nothing would be mended.
+        if self._is_deaf():
+            return False
+        self._wanderer.pause()
+        self._wanderer.go_on()
+        return True
 
     # --- faults
 
