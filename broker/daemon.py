@@ -22,11 +22,11 @@ from ..keys.handshake import Handshake
 from ..keys.holder import DESCRIPTION
 from ..keys.identity import KEY_BYTES, Identity
 from ..keys.limits import Limits
-from ..keys.rights import Member
+from ..keys.rights import PAIRING, Member
 from ..keys.roster import RosterFile
 from ..keys.roster_changes import differences
 from ..keys.sockets import new_context
-from ..schemas.clock import Clock, wall_us
+from ..schemas.clock import Clock, Reading, passed_us, wall_us
 from ..schemas.frames import NONCE_BYTES
 from ..schemas.naming import JobKey
 from .condition import Condition
@@ -39,6 +39,7 @@ from .engine import Engine
 from .fairness.cpu_shares import Shares
 from .fairness.turns import Turns
 from .kind import Fleet, House
+from .pairing.pair import Pairing
 from .relayed.table import RelayedVerbs
 from .relayed.table import read as read_relayed
 from .requests.dispatch import Reception
@@ -126,6 +127,16 @@ class Daemon:
         """Create everything below the requests, from the bottom up: each part gets the parts that were created before it."""
         settings, loop = self._settings, self._loop
         self._roster = self._own(RosterFile(settings.roster, lambda problem: _log.error("roster: %s", problem)))
+        self._pairing = self._own(
+            Pairing(
+                settings.roster,
+                self._identity.public,
+                lambda: self._roster.roster.temporary_keys,
+                self._read_roster,
+                lambda: Reading(passed_us(), wall_us()),
+                loop,
+            )
+        )
         self._watchers = Watchers()
         self.store = self._own(Store(settings.store, loop, self._watchers.flush))
         self.context = new_context()
@@ -222,6 +233,7 @@ class Daemon:
             capacity_changed=self._set_by_operator,
             check=self._fleet.check if self._fleet is not None else None,
             staging=self._staging,
+            pair=self._pairing.pair,
             of_schedules=Schedules(self._timetable, self.store, self._lookup, self._engine, self._roster.member, self._shortage, wall_us),
         )
         if self._fleet is not None:
@@ -255,8 +267,9 @@ class Daemon:
         self._file_sweep.open()
 
     def _admit(self, curve_public: bytes) -> Member | None:
-        """Return who may come in with a CurveZMQ key: a member of the roster, or a job that acts for one."""
-        return self._roster.by_curve(curve_public) or self._delegates.by_curve(curve_public)
+        """Return who may come in with a CurveZMQ key: a member of the roster, a temporary key, or a job that acts for a member."""
+        member = self._roster.by_curve(curve_public) or self._delegates.by_curve(curve_public)
+        return member if member is None or self._pairing.may_come(member) else None
 
     def _member_or_job(self, public: bytes) -> Member | None:
         return self._roster.member(public) or self._delegates.acting(public)
@@ -299,8 +312,11 @@ class Daemon:
             return
         for sentence in differences(before, self._roster.roster.members):
             _log.info("roster: %s", sentence)
+        self._pairing.roster_changed()
         for member in before:
-            if self._roster.member(member.key) != member:
+            now = self._roster.member(member.key)
+            # A token that was used up a moment ago is still to be answered, over the connection that it has.
+            if now != member and not (now is not None and now.role == member.role == PAIRING):
                 self._news.revoke_all(member.key)
                 self._publisher.cut_off(member.key)
                 router.cut_off(member.key)

@@ -172,7 +172,7 @@ def parse_public(text: str) -> bytes:
 def fingerprint(key: bytes) -> str:
     """Return 120 bits of a public key's hash (BLAKE2b), short enough to compare by eye or to read over a phone."""
     digest = bindings.crypto_generichash_blake2b_salt_personal(key, digest_size=_FINGERPRINT_BYTES)
-    text = _digits(digest, _FINGERPRINT_BYTES * 8 // 5)
+    text = digits(digest, _FINGERPRINT_BYTES * 8 // 5)
     return "-".join(text[start : start + 4] for start in range(0, len(text), 4))
 
 
@@ -196,27 +196,36 @@ def _check_sum(key: bytes, prefix: str) -> bytes:
 
 
 def _format(key: bytes, prefix: str) -> str:
-    return prefix + _digits(key + _check_sum(key, prefix), _TEXT_DIGITS)
+    return prefix + digits(key + _check_sum(key, prefix), _TEXT_DIGITS)
 
 
-def _digits(data: bytes, count: int) -> str:
+def digits(data: bytes, count: int) -> str:
+    """Return bytes in so many digits of 5 bits each."""
     number = int.from_bytes(data, "big")
     return "".join(_DIGITS[number >> 5 * place & 31] for place in reversed(range(count)))
+
+
+def read_digits(text: str, what: str, before: int) -> int:
+    """Return the number that digits stand for; `before`: how many characters `what` has before them.
+
+    Raises `Refused(INVALID_ARGUMENT)` for a character that is no digit.
+    """
+    number = 0
+    for place, digit in enumerate(text):
+        value = _DIGITS.find(digit)
+        if value < 0:
+            raise Refused(Code.INVALID_ARGUMENT, f"character {before + place + 1} of the {what}, {digit!r}, does not occur in one")
+        number = number << 5 | value
+    return number
 
 
 def _parse(text: str, prefix: str, what: str) -> bytes:
     if not text.startswith(prefix):
         raise Refused(Code.INVALID_ARGUMENT, f"a {what} begins with {prefix!r}, this text does not")
-    digits = text.removeprefix(prefix)
-    number = 0
-    for place, digit in enumerate(digits):
-        value = _DIGITS.find(digit)
-        if value < 0:
-            position = len(prefix) + place + 1
-            raise Refused(Code.INVALID_ARGUMENT, f"character {position} of the {what}, {digit!r}, does not occur in one")
-        number = number << 5 | value
-    if len(digits) != _TEXT_DIGITS:
-        problem = "is cut off" if len(digits) < _TEXT_DIGITS else "is too long"
+    written = text.removeprefix(prefix)
+    number = read_digits(written, what, len(prefix))
+    if len(written) != _TEXT_DIGITS:
+        problem = "is cut off" if len(written) < _TEXT_DIGITS else "is too long"
         raise Refused(Code.INVALID_ARGUMENT, f"the {what} {problem}: it has {len(text)} characters instead of {len(prefix) + _TEXT_DIGITS}")
     # The first digit has two bits more than the bytes need.
     if number < 1 << 8 * (KEY_BYTES + _CHECK_BYTES):

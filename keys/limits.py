@@ -44,6 +44,8 @@ class Limits:
 
 
 EVERYBODYS = Limits()
+# Of a temporary key, which sends one request.
+OF_PAIRING = Limits(connections=4, streams=1, grants=1, unread_bytes=_FEWEST_UNREAD_BYTES, queued_jobs=1, running_jobs=1, file_bytes=1)
 # Those that may be written as sizes.
 SIZES = frozenset({"unread_bytes", "file_bytes"})
 NAMES = tuple(field.name for field in fields(Limits))

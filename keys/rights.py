@@ -37,8 +37,10 @@ ROLES: dict[str, frozenset[Right]] = {
 }
 # Up to which role a relay may vouch for signers who are not on the roster.
 VOUCHED_ROLES = ("submitter",)
-# A name that is reserved for later.
-RESERVED_ROLES = frozenset({"pairing"})
+# The role of a temporary key, which is in a token: it may leave the key of a new member, and nothing else.
+PAIRING = "pairing"
+# What such a key may ask for.
+PAIRING_VERBS = frozenset({"hello", "pair"})
 # A job that may start jobs: what its owner may do, and no more than this.
 DELEGATE = "delegate"
 DELEGATED = frozenset({Right.SEE, Right.SUBMIT, Right.STOP})
@@ -55,6 +57,21 @@ _TOWARDS_OTHERS = {
 
 
 @dataclass(frozen=True, slots=True)
+class Invitation:
+    """What is to become of the key that is left with a temporary key, or what has.
+
+    `until_us`: how long the token is valid, in microseconds since 1970. `role` and `limits` are those of the new member; it chooses its
+    name itself if `any_name`. `taken_by`: the public key that was left; empty as long as the token was not used.
+    """
+
+    until_us: int
+    role: str = ""
+    limits: Limits = EVERYBODYS
+    any_name: bool = False
+    taken_by: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
 class Member:
     """A member of the roster, or a job that acts for one. `key` is the Ed25519 public key of the member, `role` one of `ROLES`.
 
@@ -62,6 +79,8 @@ class Member:
     that it started.
 
     `vouch`, of a relay: the role of signers whose requests it delivers, and who are not on the roster; empty: they have none.
+
+    `invited`, of a temporary key with the role `PAIRING`: what it is for.
     """
 
     name: str
@@ -72,11 +91,12 @@ class Member:
     acting: bytes = b""
     may_do: frozenset[Right] = frozenset()
     vouch: str = ""
+    invited: Invitation | None = None
 
     @property
     def rights(self) -> frozenset[Right]:
         """What it may do."""
-        return self.may_do if self.job else ROLES[self.role]
+        return self.may_do if self.job or self.role == PAIRING else ROLES[self.role]
 
     @property
     def public(self) -> bytes:

@@ -25,7 +25,7 @@ from .ownership import demand_fixed, judge_owner
 from .rights import Member
 from .roster_text import Roster, name_problem, parse, refused_at, role_problem, vouch_problem
 
-__all__ = ["LARGEST_ROSTER", "Roster", "RosterFile", "add_member", "list_members", "parse", "read", "read_open"]
+__all__ = ["LARGEST_ROSTER", "Roster", "RosterFile", "add_member", "edit", "list_members", "parse", "read", "read_open"]
 
 LARGEST_ROSTER = 1024 * 1024
 _NO_LIMITS: Mapping[str, int] = MappingProxyType({})
@@ -102,24 +102,52 @@ def add_member(path: Path, name: str, public: bytes, role: str, limits: Mapping[
     if problem := name_problem(name) or role_problem(role) or vouch_problem(vouch, role):
         raise Refused(Code.INVALID_ARGUMENT, problem)
     curve = curve_public_of(public)
+    was_there = False
+
+    def add(text: str, place: Path) -> str:
+        nonlocal was_there
+        known = parse(text, str(place))
+        was_there = any((member.name, member.key, member.role) == (name, public, role) for member in known.members)
+        if was_there:
+            return text
+        refuse_known(known, place, name, curve)
+        added = f'vouch = "{vouch}"\n' if vouch else ""
+        added += "".join(f"{limit} = {value}\n" for limit, value in limits.items())
+        return with_entry(text, place, Member(name, public, role), added)
+
+    edit(path, add, make=True)
+    return not was_there
+
+
+def edit(path: Path, change: Callable[[str, Path], str], *, make: bool = False) -> None:
+    """Replace the text of a roster's file with what `change` makes of it, one process at a time. `make`: a missing file is empty.
+
+    Readers see the text before or the text after, which survives a crash once this returns. `change` is also given the path, with links
+    resolved.
+
+    Raises `Refused`: FAILED_PRECONDITION if it cannot be written, what `change` raises; and FileNotFoundError.
+    """
     try:
         # If it is a symbolic link, the file is replaced and not the link.
-        with private_files.place_of(path, make=True) as place:
+        with private_files.place_of(path, make=make) as place:
             place.lock()
             text = ""
-            with suppress(FileNotFoundError):
+            with suppress(*[FileNotFoundError] if make else []):
                 text = read_open(place.open(), place.path)
-            known = parse(text, str(place.path))
-            if any((member.name, member.key, member.role) == (name, public, role) for member in known.members):
-                return False
-            _refuse_known(known, place.path, name, curve)
-            place.replace(_with_member(text, place.path, Member(name, public, role, vouch=vouch), limits).encode())
+            changed = change(text, place.path)
+            if changed != text:
+                place.replace(changed.encode())
     except OSError as error:
+        if isinstance(error, FileNotFoundError | NotADirectoryError) and not make:
+            raise
         raise Refused(Code.FAILED_PRECONDITION, f"{path} cannot be written: {error.strerror}") from None
-    return True
 
 
-def _refuse_known(roster: Roster, path: Path, name: str, curve: bytes) -> None:
+def refuse_known(roster: Roster, path: Path, name: str, curve: bytes) -> None:
+    """Refuse a name or a key that the roster has already.
+
+    Raises `Refused(ALREADY_EXISTS)`.
+    """
     if any(member.name == name for member in roster.members):
         raise Refused(Code.ALREADY_EXISTS, f"the name {name} is already in {path}", "choose another name")
     known = roster.by_curve(curve)
@@ -127,12 +155,14 @@ def _refuse_known(roster: Roster, path: Path, name: str, curve: bytes) -> None:
         raise Refused(Code.ALREADY_EXISTS, f"the key is already in {path}, as that of {known.name}")
 
 
-def _with_member(text: str, path: Path, member: Member, limits: Mapping[str, int]) -> str:
+def with_entry(text: str, path: Path, member: Member, more: str) -> str:
+    """Return the text with one more member; `more`: further lines of its entry.
+
+    Raises `Refused(FAILED_PRECONDITION)` if no entry can be appended to it.
+    """
     # Appended, so that every byte that a person wrote is kept. Nothing here can need quoting.
     gap = "" if not text else "\n" if text.endswith("\n") else "\n\n"
-    added = f'{gap}[[member]]\nname = "{member.name}"\nkey = "{format_public(member.key)}"\nrole = "{member.role}"\n'
-    added += f'vouch = "{member.vouch}"\n' if member.vouch else ""
-    added += "".join(f"{limit} = {value}\n" for limit, value in limits.items())
+    added = f'{gap}[[member]]\nname = "{member.name}"\nkey = "{format_public(member.key)}"\nrole = "{member.role}"\n{more}'
     text += added.replace("\n", "\r\n") if "\r\n" in text else added
     try:
         parse(text, str(path))

@@ -11,9 +11,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..schemas.refusal import Code, Refused
-from . import private_files
-from .rights import Member
-from .roster import read_open
+from . import roster
+from .rights import PAIRING, Member
 from .roster_text import BYTE_ORDER_MARK, name_problem, parse, role_problem
 
 if TYPE_CHECKING:
@@ -42,7 +41,13 @@ def set_role(path: Path, name: str, role: str) -> Member:
     def edit(members: Any, index: int) -> None:
         members[index]["role"] = role
 
-    return _change(path, name, lambda member: replace(member, role=role), edit)
+    def to(member: Member) -> Member:
+        if member.role == PAIRING:
+            message = f"{name} was invited and has not joined yet"
+            raise Refused(Code.FAILED_PRECONDITION, message, f"remove it with jobwire keys rm {name}, and make another invitation")
+        return replace(member, role=role)
+
+    return _change(path, name, to, edit)
 
 
 def rename_member(path: Path, name: str, new: str) -> Member:
@@ -58,23 +63,24 @@ def rename_member(path: Path, name: str, new: str) -> Member:
 
 def _change(path: Path, name: str, to: Callable[[Member], Member | None], edit: Callable[[Any, int], None]) -> Member:
     """Change one member in the file, one process at a time; None: it is removed."""
+    was: Member | None = None
+
+    def change(text: str, place: Path) -> str:
+        nonlocal was
+        members = parse(text, str(place)).members
+        index = next((index for index, member in enumerate(members) if member.name == name), -1)
+        if index < 0:
+            raise _no_such(path, name)
+        was = members[index]
+        wanted = decide(members, index, to(was), str(place))
+        return _edited(text, str(place), wanted, lambda found: edit(found["member"], index)) if wanted != members else text
+
     try:
-        # If it is a symbolic link, the file is replaced and not the link.
-        with private_files.place_of(path) as place:
-            place.lock()
-            text = read_open(place.open(), place.path)
-            members = parse(text, str(place.path)).members
-            index = next((index for index, member in enumerate(members) if member.name == name), -1)
-            if index < 0:
-                raise _no_such(path, name)
-            wanted = decide(members, index, to(members[index]), str(place.path))
-            if wanted != members:
-                place.replace(_edited(text, str(place.path), wanted, lambda found: edit(found["member"], index)).encode())
+        roster.edit(path, change)
     except (FileNotFoundError, NotADirectoryError):
         raise _no_such(path, name) from None
-    except OSError as error:
-        raise Refused(Code.FAILED_PRECONDITION, f"{path} cannot be written: {error.strerror}") from None
-    return members[index]
+    assert was is not None
+    return was
 
 
 def _no_such(path: Path, name: str) -> Refused:
@@ -108,6 +114,9 @@ def _edited(text: str, path: str, wanted: tuple[Member, ...], edit: Callable[[TO
     try:
         document = tomlkit.parse(text.removeprefix(BYTE_ORDER_MARK))
         edit(document)
+        if not document.get("member", [None]):
+            # As `member = []`, nothing could be appended to it.
+            del document["member"]
         edited = mark + tomlkit.dumps(document)
         is_right = parse(edited, path).members == wanted
     except (Refused, TOMLKitError, LookupError, TypeError):

@@ -158,6 +158,9 @@ LENGTHS = {
     "AttemptName.owner": LONGEST_ID,
     "AttemptName.id": LONGEST_ID,
     "ChangeWorker.name": LONGEST_TEXT,
+    "Pair.key": LONGEST_ID,
+    "Pair.possession": LONGEST_ID,
+    "Pair.name": LONGEST_TEXT,
 }
 # Jobs are read a few at a time, and each is checked then.
 SLICED = frozenset({"Start.jobs", "Stage.jobs"})

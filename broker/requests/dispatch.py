@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ...keys import signature
-from ...keys.rights import Member
+from ...keys.rights import PAIRING, PAIRING_VERBS, Member
 from ...schemas import bounds, large
 from ...schemas.frames import SIGNED_VERBS
 from ...schemas.generated import request_pb2
@@ -58,6 +58,8 @@ class Reception:
                 raise Refused(Code.INVALID_ARGUMENT, "a request is one frame, not 2; only a push is followed by its bytes")
             if verb is None or verb not in self.handlers:
                 raise _no_verb(request)
+            if member.role == PAIRING and verb not in PAIRING_VERBS:
+                raise _only_pairs(verb)
             demand_verb(member, verb)
             if envelope.HasField("delegation"):
                 raise Refused(Code.INVALID_ARGUMENT, "the envelope has a `delegation`, which only a worker says", "leave it out")
@@ -83,6 +85,11 @@ class Reception:
     def _check_signer(self, peer: Peer, envelope: request_pb2.Envelope) -> None:
         if signature.check(envelope, self.public, self.nonce) != peer.key:
             raise Refused(Code.UNAUTHENTICATED, "the request was signed with a key other than the connection's")
+
+
+def _only_pairs(verb: str) -> Refused:
+    message = f"this is the temporary key of a token, which may leave the key of a new member, and not ask for {verb}"
+    return Refused(Code.PERMISSION_DENIED, message, "join with the token first", reason=Reason.ROLE)
 
 
 def _no_verb(request: request_pb2.Request) -> Refused:

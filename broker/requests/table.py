@@ -66,6 +66,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
     capacity_changed: Callable[[], object],
     of_schedules: schedules.Parts,
     staging: Staging,
+    pair: Handler,
     check: Callable[[Asked], None] | None = None,
 ) -> Mapping[str, Handler]:
     """Return a handler for each verb, with the parts that it needs. `check` raises Refused for a job that cannot be started here."""
@@ -120,6 +121,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
         "stage": lambda call: stage(call, staging, desk, lookup, engine, shortage),
         "commit": lambda call: commit(call, staging, store, shortage),
         "unstage": lambda call: unstage(call, staging),
+        "pair": pair,
         **dict.fromkeys(_OF_BROKERS, _not_a_broker),
         **dict.fromkeys(_OF_LINKS, _not_over_a_link),
     }

@@ -49,6 +49,7 @@ FEATURES = (
     "staging",
     "labels",
     "proofs",
+    "pairing",
 )
 
 

@@ -20,6 +20,7 @@ from jobwire.broker.desk.queue.stock import Stock
 from jobwire.broker.desk.state import State
 from jobwire.broker.engine import Ended, Expected, Fact, Launch, LogPart, LogReader, Run, Started, StreamName
 from jobwire.broker.fairness.turns import Turns
+from jobwire.broker.requests.call import Call
 from jobwire.broker.requests.dispatch import Handler
 from jobwire.broker.requests.reads.hello import Introduction
 from jobwire.broker.requests.schedules import Parts as Schedules
@@ -46,7 +47,7 @@ from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey, JobKey
-from jobwire.schemas.refusal import Refused
+from jobwire.schemas.refusal import Code, Refused
 
 OWNER = b"o" * 32
 DAEMON = from_seed(b"w" * 32)
@@ -304,6 +305,7 @@ class House:
             placed=self.changed_folders.append,
             capacity_changed=lambda: None,
             staging=self.staging,
+            pair=self.pair,
             of_schedules=Schedules(
                 self.timetable,
                 self.store,
@@ -314,6 +316,9 @@ class House:
                 lambda: self.now + self.set_by,
             ),
         )
+
+    def pair(self, call: Call) -> None:
+        raise Refused(Code.FAILED_PRECONDITION, "nobody is invited here")
 
     async def durable(self) -> None:
         """Wait until everything submitted so far is on disk and was published."""

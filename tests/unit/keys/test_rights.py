@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobwire.keys.rights import RESERVED_ROLES, ROLES, Member, Right, demand, may, no_such_job
+from jobwire.keys.rights import PAIRING, PAIRING_VERBS, ROLES, Invitation, Member, Right, demand, may, no_such_job
 from jobwire.schemas.refusal import Code, Refused
 
 ME, OTHER = b"m" * 32, b"o" * 32
@@ -29,7 +29,13 @@ def member(role: str) -> Member:
 
 def test_the_table_holds_every_role() -> None:
     assert {role for role, _ in TABLE} == set(ROLES)
-    assert not RESERVED_ROLES & set(ROLES)
+
+
+def test_a_temporary_key_has_no_right_at_all() -> None:
+    temporary = Member("laptop", ME, PAIRING, invited=Invitation(0, "admin"))
+    assert not temporary.rights
+    assert not any(may(temporary, right, owner) for right in Right for owner in (ME, OTHER))
+    assert {"hello", "pair"} == PAIRING_VERBS
 
 
 @pytest.mark.parametrize(("role", "owner"), TABLE)

@@ -109,3 +109,11 @@ def test_each_difference_is_a_sentence() -> None:
         "eve added, role viewer",
     ]
     assert list(differences((ada,), (ada,))) == []
+
+
+def test_a_member_can_be_added_after_the_only_one_was_removed(tmp_path: Path) -> None:
+    path = tmp_path / "roster.toml"
+    add_member(path, "bob", KEYS["bob"], "viewer")
+    remove_member(path, "bob")
+    add_member(path, "eve", KEYS["eve"], "viewer")
+    assert [member.name for member in list_members(path)] == ["eve"]

@@ -64,7 +64,7 @@ def changed(old: str, new: str) -> str:
         (changed('role = "submitter"\n', ""), 7, "the key 'role' is missing"),
         (changed('role = "submitter"', "role = 3"), 10, "expected a string, got a whole number"),
         (changed('role = "submitter"', 'role = "boss"'), 10, "there is no role 'boss'; roles are viewer, submitter, operator, admin"),
-        (changed('role = "submitter"', 'role = "pairing"'), 10, "the role 'pairing' is not available yet"),
+        (changed('role = "submitter"', 'role = "pairing"'), 10, "the role 'pairing' is that of a token, and 'invited' is missing"),
         (changed('role = "submitter"', 'role = "submitter"\nvouch = "submitter"'), 11, "only a relay can vouch for others"),
         (changed('role = "submitter"', 'role = "relay"\nvouch = "admin"'), 11, "a relay can vouch only for submitter, not for 'admin'"),
         (changed('name = "lab"', 'name = "laptop"'), 8, "the name 'laptop' is given twice"),
