@@ -19,6 +19,7 @@ from time import perf_counter
 from groups import (
     accepting,
     batches,
+    brokers,
     bulk,
     command,
     crowd,
@@ -58,6 +59,7 @@ GROUPS: dict[str, Callable[[Ground], list[Line]]] = {
     "queueing": queueing.measure,
     "bulk": bulk.measure,
     "recovery": recovery.measure,
+    "broker": brokers.measure,
     "watching": watching.measure,
     "hostile": hostile.measure,
 }
