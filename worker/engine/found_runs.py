@@ -15,7 +15,7 @@ from typing import TypeVar
 from ...broker.engine import Ended, Expected, Run, StreamName
 from ...schemas.jobs.spec import DEFAULT_GRACE_MS
 from ...schemas.refusal import Code, Refused
-from ..state import folders, found_folders, job_files
+from ..state import folders, found_folders, job_files, outcomes
 from ..supervisor.containment.processes import is_there
 from .facts import lost, read_ended, why_lost
 
@@ -59,7 +59,7 @@ def outcomes_of(logs: str, unknown: Sequence[Expected]) -> list[Ended]:
     """Return how jobs ended that the supervisor does not know, as far as there are outcomes."""
     handles = {folders.handle(one.key) for one in unknown}
     ended = found_folders.find_ended(logs, handles, min(one.queued_at_us for one in unknown)) if unknown else {}
-    outcomes = {handle: job_files.read_outcome(folder) for handle, folder in ended.items()}
+    outcomes = {handle: outcomes.read_outcome(folder) for handle, folder in ended.items()}
     return [read_ended(handle, outcome._asdict()) for handle, outcome in outcomes.items() if outcome is not None]
 
 

@@ -8,7 +8,7 @@ The handle of an attempt is its key as one word, in folder names and on the line
 the first attempt at a job, `<id>.<owner>.2` for the second, and so on.
 
 Used by the worker's engine and by the supervisor, which is kept small: nothing heavy may be imported here. Nothing is synced to the disk
-either; what must survive power loss is in the desk's store. job_files.py knows the files in a folder.
+either; what must survive power loss is in the desk's store. The files in a folder: job_files.py and outcomes.py.
 """
 
 # pathlib would cost the supervisor a megabyte, and each start some microseconds.
@@ -26,6 +26,8 @@ INTENT_PREFIX = ".new-"
 # A link to the folder of an ended job whose pipes a process may still write to.
 LINGERS_PREFIX = ".lingers-"
 STREAMS = ("stdout", "stderr")
+# Of the files `job` and `outcome`.
+VERSION = 1
 FOLDER_MODE = 0o700
 
 # The number of the first attempt is left out, so that each attempt has only one handle.

@@ -1,4 +1,4 @@
-"""The `job` and `outcome` files in a log folder: what to run, and how it ended.
+"""The `job` file in a log folder: what to run. How it ended: outcomes.py.
 
 The supervisor imports this: nothing heavy may be imported here.
 """
@@ -8,21 +8,18 @@ The supervisor imports this: nothing heavy may be imported here.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...schemas.naming import ID_BYTES, AttemptKey, JobKey
-from ..wire.words import Kind
-from .folders import FOLDER_MODE, handle, intent_path, job_folder, key_path, numbered, work_beside
+from .folders import FOLDER_MODE, VERSION, handle, intent_path, job_folder, key_path, numbered, work_beside
 from .small_files import read_file, read_object, to_json, write_file
 
 if TYPE_CHECKING:
     from ...broker.engine import Launch
     from ...schemas.jobs.spec import JobSpec
 
-VERSION = 1
 # Of an Ed25519 public key.
 _OWNER_BYTES = 32
 
@@ -31,7 +28,6 @@ _IF_TRUE = ("linger", "feed", "held", "stderr_to_stdout", "priority", "rlimits",
 _IF_SET = ("output_limit_bytes", "terminal", "start_at_us", "start_in_ms", "memory_bytes", "nice", "umask")
 # The fields about what a job takes; a job that asks for nothing has none of them.
 _WANTS = ("cpus", "gpus", "resources", "only_one", "handed_out")
-_quote = json.encoder.encode_basestring_ascii
 
 
 class JobFile(NamedTuple):
@@ -102,31 +98,6 @@ class JobFile(NamedTuple):
     def limit_ms(self) -> int | None:
         """The time limit that counts; None: none."""
         return self.time_limit_ms if self.changed_limit_ms is None else self.changed_limit_ms or None
-
-
-class OutcomeFile(NamedTuple):
-    """The content of an `outcome` file; the names are those of its keys.
-
-    Without what the kernel tells only when the leader is reaped, which happens after this is written.
-    """
-
-    kind: str
-    exit_status: int = 0
-    signal: int = 0
-    sentence: str = ""
-    pid: int = 0
-    started_at_us: int = 0
-    ended_at_us: int = 0
-    stdout_bytes: int = 0
-    stderr_bytes: int = 0
-    stdout_problem: str = ""
-    stderr_problem: str = ""
-    stdin_problem: str = ""
-    # The keys of the following are missing if it is not known.
-    cpu_us: int = 0
-    peak_memory_bytes: int = 0
-    read_bytes: int = -1
-    written_bytes: int = -1
 
 
 def write_intent(logs: str, launch: Launch, *, directory: bytes, grace_ms: int) -> None:
@@ -367,47 +338,6 @@ _OF_SOME: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("started_by", bytes.fromhex),
     ("depth", _depth_of),
 )
-
-
-_OUTCOME_TEXTS = ("kind", "sentence", "stdout_problem", "stderr_problem", "stdin_problem")
-
-
-def outcome_text(outcome: OutcomeFile) -> str:
-    """Return the text of an outcome's file: one JSON object."""
-    used = f',"cpu_us":{outcome.cpu_us}' if outcome.cpu_us else ""
-    if outcome.peak_memory_bytes:
-        used += f',"peak_memory_bytes":{outcome.peak_memory_bytes}'
-    if outcome.read_bytes >= 0:
-        used += f',"read_bytes":{outcome.read_bytes},"written_bytes":{outcome.written_bytes}'
-    # Without an encoder, which would take as long as writing the file, at the end of each job.
-    return (
-        f'{{"version":{VERSION},"kind":{_quote(outcome.kind)},"exit_status":{outcome.exit_status},"signal":{outcome.signal},'
-        f'"sentence":{_quote(outcome.sentence)},"pid":{outcome.pid},'
-        f'"started_at_us":{outcome.started_at_us},"ended_at_us":{outcome.ended_at_us},'
-        f'"stdout_bytes":{outcome.stdout_bytes},"stderr_bytes":{outcome.stderr_bytes},'
-        f'"stdout_problem":{_quote(outcome.stdout_problem)},"stderr_problem":{_quote(outcome.stderr_problem)},'
-        f'"stdin_problem":{_quote(outcome.stdin_problem)}{used}}}'
-    )
-
-
-def write_outcome(folder: str, text: str) -> None:
-    """Write the `outcome` file."""
-    write_file(f"{folder}/outcome", text.encode())
-
-
-def read_outcome(folder: str) -> OutcomeFile | None:
-    """Return the content of the `outcome` file of a folder; None if there is none, or if it is incomplete."""
-    try:
-        fields = read_object(f"{folder}/outcome")
-        said = {name: fields[name] for name in OutcomeFile._fields if name in fields}
-        # Not isinstance: a bool does not count as a number.
-        if not all(type(value) is (str if name in _OUTCOME_TEXTS else int) for name, value in said.items()):
-            return None
-        if said["kind"] == Kind.EXITED and "exit_status" not in said:
-            return None
-        return OutcomeFile(**said)
-    except (OSError, KeyError, TypeError, ValueError):
-        return None
 
 
 def _text(data: bytes) -> str:

@@ -45,10 +45,11 @@ from ...schemas.naming import AttemptKey, FolderName, JobKey, format_time, parse
 from ...schemas.refusal import Code, Refused
 from ..engine.facts import outcome_of
 from ..wire.words import Kind
-from . import folders, job_files, layout, small_files
+from . import folders, job_files, layout, outcomes, small_files
 from .folders import INTENT_PREFIX
-from .job_files import JobFile, OutcomeFile, to_bytes
+from .job_files import JobFile, to_bytes
 from .lock import StateLock, last_description
+from .outcomes import OutcomeFile
 from .store_files import strange_log
 
 _SIDE_FILES = ("", "-wal", "-shm")
@@ -227,7 +228,7 @@ def _earlier(key: JobKey, number: int, path: str) -> Attempt | None:
     if parsed is None:
         return None
     attempt = Attempt(AttemptKey(*key, number), Phase.FINISHED)
-    _place_ended(attempt, job_files.read_outcome(path), parsed)
+    _place_ended(attempt, outcomes.read_outcome(path), parsed)
     # Its folder may not have been renamed.
     attempt.ended_at_us = attempt.ended_at_us or attempt.started_at_us
     return attempt
@@ -300,7 +301,7 @@ def _place(job: Job, path: str, parsed: FolderName | None) -> None:
     if parsed is None:
         _place_intent(job, path)
     elif parsed.ended_at_us:
-        _place_ended(attempt, job_files.read_outcome(path), parsed)
+        _place_ended(attempt, outcomes.read_outcome(path), parsed)
     else:
         attempt.phase = Phase.RUNNING
         attempt.pid, attempt.started_at_us = parsed.pid, parsed.started_at_us
@@ -343,5 +344,5 @@ def _place_intent(job: Job, path: str) -> None:
     for name in folders.STREAMS:
         intent.joinpath(name).touch(small_files.FILE_MODE)
     said = OutcomeFile(Kind.LOST, sentence=_NEVER_TRIED, started_at_us=attempt.started_at_us, ended_at_us=attempt.ended_at_us)
-    job_files.write_outcome(path, job_files.outcome_text(said))
+    outcomes.write_outcome(path, outcomes.outcome_text(said))
     intent.rename(ended)

@@ -14,7 +14,7 @@ from processes import is_alive
 from jobwire.broker.engine import Launch
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey
-from jobwire.worker.state import folders, job_files
+from jobwire.worker.state import folders, job_files, outcomes
 
 # Waits for the gate without polling (opening a FIFO blocks), then writes, and ends with a status of its own.
 SCRIPT = 'echo started >> "$LEDGER"; read _ < "$GATE"; echo "line of $N"; echo "error of $N" >&2; echo ended >> "$LEDGER"; exit "$N"'
@@ -208,7 +208,7 @@ def test_an_intent_whose_job_was_cancelled_is_removed_although_the_worker_was_ki
         job_files.write_intent(str(worker.logs), launch, directory=b"/", grace_ms=1)
         intents.append(Path(folders.intent_path(str(worker.logs), folders.handle(launch.key))))
     left, ended = intents
-    job_files.write_outcome(str(ended), job_files.outcome_text(job_files.OutcomeFile("cancelled")))
+    outcomes.write_outcome(str(ended), outcomes.outcome_text(outcomes.OutcomeFile("cancelled")))
     worker.start()
     wait_until(lambda: not left.exists(), "it is removed")
     assert ended.exists()

@@ -9,8 +9,9 @@ from collections.abc import Callable
 from ....schemas.naming import parse_folder
 from ...state.folders import STREAMS, is_handle
 from ...state.found_folders import find_ended
-from ...state.job_files import OutcomeFile, outcome_text, read_job, read_outcome
+from ...state.job_files import read_job
 from ...state.notes import forget_lingering, lingering_pipes_path, read_lingering, read_pipes, read_problem, read_problems
+from ...state.outcomes import OutcomeFile, outcome_text, read_outcome
 from .. import facts
 from ..jobs.leaders import Use
 from ..jobs.lingering import drain, pump

@@ -17,7 +17,8 @@ from ....schemas import fault_points
 from ....schemas.clock import passed_us
 from ...keeper.light_process import say
 from ...state.folders import run_path
-from ...state.job_files import JobFile, outcome_text, write_limit
+from ...state.job_files import JobFile, write_limit
+from ...state.outcomes import outcome_text
 from ...state.small_files import RETRY_SECONDS
 from .. import facts
 from ..containment.containment import Box

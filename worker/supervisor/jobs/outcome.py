@@ -9,7 +9,7 @@ from typing import NamedTuple
 from ....schemas.naming import signal_name
 from ....schemas.text.sizes import format_limit
 from ...state.folders import STREAMS
-from ...state.job_files import OutcomeFile
+from ...state.outcomes import OutcomeFile
 from ...wire.words import Kind
 from .ending import Reason
 

@@ -23,8 +23,8 @@ from jobwire.schemas.refusal import Code, Refused
 from jobwire.worker.engine.engine import LocalEngine
 from jobwire.worker.engine.found_runs import left_intents
 from jobwire.worker.keeper import process
-from jobwire.worker.state import folders, job_files, layout
-from jobwire.worker.state.job_files import OutcomeFile
+from jobwire.worker.state import folders, job_files, layout, outcomes
+from jobwire.worker.state.outcomes import OutcomeFile
 from jobwire.worker.wire import words
 from jobwire.worker.wire.supervisor_socket import connect
 
@@ -187,7 +187,7 @@ async def test_an_end_that_only_the_log_folder_knows_is_recovered(pair: Pair) ->
     job_files.write_intent(logs, Launch(key, JobSpec((b"true",))), directory=b"/", grace_ms=1)
     intent = folders.intent_path(logs, folders.handle(key))
     outcome = OutcomeFile("exited", exit_status=3, pid=9, started_at_us=10, ended_at_us=20, stdout_bytes=5)
-    job_files.write_outcome(intent, job_files.outcome_text(outcome))
+    outcomes.write_outcome(intent, outcomes.outcome_text(outcome))
     os.rename(intent, folders.run_path(logs, 9, 10, 20))  # noqa: PTH104 -- it does not wait for anything
     (fact,) = await pair.engine.recover([Expected(key, 9, 10, 5, launched=True)])
     assert isinstance(fact, Ended)

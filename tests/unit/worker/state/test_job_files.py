@@ -13,8 +13,8 @@ from jobwire.schemas.jobs.retry import RetryRule
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.terminal import TerminalSize
 from jobwire.schemas.naming import AttemptKey, JobKey
-from jobwire.worker.state import folders, job_files, rebuild
-from jobwire.worker.state.job_files import OutcomeFile
+from jobwire.worker.state import folders, job_files, outcomes, rebuild
+from jobwire.worker.state.outcomes import OutcomeFile
 
 KEY = AttemptKey(b"o" * 32, b"i" * 16, 1)
 START, END = 1_795_500_000_000_001, 1_795_500_000_000_002
@@ -155,14 +155,14 @@ def test_a_broken_job_file_is_reported(tmp_path: Path, text: str) -> None:
 
 def test_an_outcome_is_read_back_and_half_of_one_is_not_an_outcome(tmp_path: Path) -> None:
     outcome = OutcomeFile("exited", 3, sentence="exited with status 3", pid=4, started_at_us=START, ended_at_us=END)
-    assert job_files.read_outcome(str(tmp_path)) is None
-    text = job_files.outcome_text(outcome)
-    job_files.write_outcome(str(tmp_path), text)
-    assert job_files.read_outcome(str(tmp_path)) == outcome
+    assert outcomes.read_outcome(str(tmp_path)) is None
+    text = outcomes.outcome_text(outcome)
+    outcomes.write_outcome(str(tmp_path), text)
+    assert outcomes.read_outcome(str(tmp_path)) == outcome
     assert json.loads(text)["version"] == 1
     for broken in ("", text[:30], "[]", "{}"):
         (tmp_path / "outcome").write_text(broken)
-        assert job_files.read_outcome(str(tmp_path)) is None
+        assert outcomes.read_outcome(str(tmp_path)) is None
 
 
 USE = ("cpu_us", "peak_memory_bytes", "read_bytes", "written_bytes")
@@ -171,12 +171,12 @@ OUTCOMES = st.builds(OutcomeFile, *(st.text() if isinstance(value, str) else st.
 
 @given(OUTCOMES)
 def test_an_outcome_is_one_json_object_of_its_fields(outcome: OutcomeFile) -> None:
-    text = job_files.outcome_text(outcome)
+    text = outcomes.outcome_text(outcome)
     known = {key: value for key, value in outcome._asdict().items() if key not in USE or f'"{key}"' in text}
     assert json.loads(text) == {"version": 1, **known}
 
 
 @pytest.mark.parametrize("said", ['"exit_status":null', '"signal":"9"', '"signal":true', '"sentence":3', '"stdout_bytes":[]'])
 def test_an_outcome_with_other_values_than_numbers_and_strings_is_not_an_outcome(tmp_path: Path, said: str) -> None:
-    job_files.write_outcome(str(tmp_path), f'{{"kind":"exited","exit_status":0,{said}}}')
-    assert job_files.read_outcome(str(tmp_path)) is None
+    outcomes.write_outcome(str(tmp_path), f'{{"kind":"exited","exit_status":0,{said}}}')
+    assert outcomes.read_outcome(str(tmp_path)) is None

@@ -15,8 +15,8 @@ from jobwire.broker.store.schedule_writes import AddSchedule, ScheduleRow
 from jobwire.schemas.jobs import spec as specs
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey
-from jobwire.worker.state import folders, job_files, layout, rebuild
-from jobwire.worker.state.job_files import OutcomeFile
+from jobwire.worker.state import folders, job_files, layout, outcomes, rebuild
+from jobwire.worker.state.outcomes import OutcomeFile
 
 START = 1_795_500_000_000_000
 SECOND = 1_000_000
@@ -33,7 +33,7 @@ def make_run(state: Path, attempt: int, pid: int, start: int, end: int = 0) -> P
         return folder
     if end:
         outcome = OutcomeFile("exited", exit_status=attempt, pid=pid, started_at_us=start, ended_at_us=end)
-        job_files.write_outcome(str(folder), job_files.outcome_text(outcome))
+        outcomes.write_outcome(str(folder), outcomes.outcome_text(outcome))
     return folder.rename(folders.run_path(str(logs), pid, start, end))
 
 
