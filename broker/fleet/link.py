@@ -12,6 +12,7 @@ from collections.abc import Callable
 from ...client.protocol.conversation import Conversation, Exchange, Greeted, Item
 from ...keys.identity import Identity
 from ...schemas.generated import request_pb2
+from ...schemas.jobs.terminal import TerminalSize
 from ...schemas.refusal import Refused
 from ..sockets.peers import Peer
 
@@ -85,6 +86,16 @@ class Link:
         item = self._conversation.take(exchange)
         self._flush()
         return item
+
+    def feed(self, exchange: Exchange, data: bytes) -> None:
+        """Send bytes after a request, as far as the worker allows; of the input of a job, none at all are its end."""
+        self._conversation.feed(exchange, data)
+        self._flush()
+
+    def resize(self, exchange: Exchange, size: TerminalSize) -> None:
+        """Give the terminal at which an exchange types this size."""
+        self._conversation.resize(exchange, size)
+        self._flush()
 
     def forget(self, exchange: Exchange) -> None:
         """End a stream."""

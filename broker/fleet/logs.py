@@ -35,7 +35,7 @@ def read_log(call: Call, house: House, engine: FleetEngine) -> None:
         header = request_pb2.LogRange(ended=attempt.phase is Phase.FINISHED, now_us=house.desk.now_us(), attempt=attempt.key.attempt)
         call.reply(request_pb2.Reply(log_range=header), b"")
         return
-    worker = _worker_of(attempt.key, house, engine)
+    worker = worker_of(attempt.key, house, engine)
     if not worker.link.is_up:
         raise engine.workers.cannot_reach(worker)
     asked = request_pb2.ReadLog()
@@ -66,7 +66,7 @@ def follow_log(call: Call, house: House, engine: FleetEngine) -> None:
         call.stream_ended()
         house.watchers.unwatch(job, stream)
 
-    log = PassedLog(call, job, attempt, lambda: _worker_of(attempt.key, house, engine), house.desk.starts_in_us, ended)
+    log = PassedLog(call, job, attempt, lambda: worker_of(attempt.key, house, engine), house.desk.starts_in_us, ended)
     call.open_stream(log)
     if attempt is job.attempt:
         house.watchers.watch(job, log)
@@ -204,7 +204,11 @@ def split(whole: Chunk, size: int) -> tuple[Chunk, Chunk | None]:
     return Chunk(first, whole.start, data[:size]), Chunk(rest, whole.start + size, data[size:])
 
 
-def _worker_of(key: AttemptKey, house: House, engine: FleetEngine) -> Worker:
+def worker_of(key: AttemptKey, house: House, engine: FleetEngine) -> Worker:
+    """Return where an attempt was placed.
+
+    Raises Refused(NOT_FOUND).
+    """
     machine = placements.machine_of(house.store.read, key)
     if not machine:
         raise Refused(Code.NOT_FOUND, f"the job {format_id(key.id)} was on no worker, so it has no log", reason=Reason.NOT_STARTED)

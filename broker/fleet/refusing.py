@@ -44,7 +44,7 @@ class NoDepot(Depot):
 
 
 class NothingAtOnce:
-    """The part of an engine that answers at once. Logs are passed on by logs.py, which does not ask the engine."""
+    """The part of an engine that answers at once. Logs and input are passed on by logs.py and inputs.py, which do not ask the engine."""
 
     def read_log(self, run: Run, stream: StreamName, start: int, length: int) -> LogPart:
         """Refuse."""
@@ -64,8 +64,8 @@ class NothingAtOnce:
 
     def feed(self, key: AttemptKey, token: bytes, feeder: Feeder) -> Inlet:
         """Refuse."""
-        raise not_yet("a standard input that comes as a stream")
+        raise not_yet("to feed a job here")
 
     def terminal(self, key: AttemptKey, feeder: Feeder) -> Terminal:
         """Refuse."""
-        raise not_yet("a terminal")
+        raise not_yet("to type here")

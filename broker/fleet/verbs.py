@@ -15,9 +15,11 @@ from ..relayed.signed import unsupported
 from ..requests.call import Call
 from ..requests.dispatch import Handler
 from ..requests.reads.hello import FEATURES
+from ..requests.transfers.feed import Feeders, feed
 from ..store.writes import Drained
 from . import logs
 from .engine import FleetEngine
+from .inputs import PassedInputs
 from .placement import FleetStock
 from .refusing import not_yet
 from .worker import Worker, WorkerState
@@ -26,7 +28,6 @@ _NOT_YET = {
     "put": "sending files",
     "place": "sending files",
     "fetch": "fetching files",
-    "feed": "a standard input that comes as a stream",
     "add_schedule": "a schedule",
     "stage": "a batch that arrives in parts",
     "commit": "a batch that arrives in parts",
@@ -34,7 +35,7 @@ _NOT_YET = {
     "set_slots": "to set what there is for jobs",
 }
 # Those that a client checks before it sends what needs them.
-_LACKS = frozenset({"feed", "files", "terminal", "place", "rerun", "schedules", "may_submit", "on_finish", "staging"})
+_LACKS = frozenset({"files", "place", "rerun", "schedules", "may_submit", "on_finish", "staging"})
 _FEATURES = (*(feature for feature in FEATURES if feature not in _LACKS), "workers")
 
 
@@ -65,12 +66,14 @@ class Broker:
     def verbs(self, house: House) -> Mapping[str, Handler]:
         """Return the handlers that take the place of those of a worker."""
         engine = self._engine
+        inputs, feeders = PassedInputs(lambda key: logs.worker_of(key, house, engine)), Feeders()
         return {
             "enlist": lambda call: enlist(call, engine),
             "list_workers": lambda call: list_workers(call, house, engine),
             "change_worker": lambda call: change_worker(call, house, engine),
             "read_log": lambda call: logs.read_log(call, house, engine),
             "follow_log": lambda call: logs.follow_log(call, house, engine),
+            "feed": lambda call: feed(call, house.lookup, house.watchers, inputs, feeders),
             **{verb: _refuser(what) for verb, what in _NOT_YET.items()},
         }
 

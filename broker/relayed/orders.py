@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass, field, replace
 from functools import partial
 
 from ...keys.digests import sha256
-from ...keys.rights import Right, demand, may
+from ...keys.rights import Member, Right, demand, may
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.spec import DEFAULT_GRACE_MS
 from ...schemas.naming import AttemptKey, JobKey, format_id, short_id
@@ -17,11 +17,12 @@ from ..desk.inputs import Alter, Signal, Stop, Suspend
 from ..desk.jobs.job import Job, StopOrder
 from ..requests.call import Call
 from ..requests.stop import order_of
-from ..store.queries import Lookup
 from ..store.rows import relays
 from .deliveries import Parts, read_name
-from .registry import Registry
-from .signed import local_id, read_order, read_start
+from .signed import SignedStart, local_id, read_order, read_start
+
+_VERBS = frozenset({"stop", "signal", "pause", "resume", "change"})
+_MOST_STREAMS = 1_000_000
 
 
 @dataclass(slots=True)
@@ -51,20 +52,13 @@ def relay(call: Call, parts: Parts, done: Done) -> None:
 
 
 def _carry_out(call: Call, name: AttemptKey, parts: Parts, done: Done) -> None:
-    job = _job(call, name, parts.lookup, parts.registry)
-    raw, by = call.request.relay.request, call.member.key
-    start = read_start(relays.start_of(parts.store.read, by, name), by)
+    job = find_job(call, name, parts)
+    raw = call.request.relay.request
     if not raw:
-        if not start.stops_rest:
-            raise Refused(Code.PERMISSION_DENIED, "nobody has signed a stop of this job, and its run goes on when a job fails")
-        grace_ms = DEFAULT_GRACE_MS if job.spec.grace_ms is None else job.spec.grace_ms
-        _stop(call, parts.desk, job, StopOrder(job.spec.stop_signal, grace_ms, "jobwire because a job of its run has failed"), start.digest)
+        _stop_rest(call, name, job, parts)
         return
-    signer, request = read_order(raw, by, name.job, start.request.batch)
-    member = parts.member_of(signer)
-    if signer != name.owner and not (member is not None and may(member, Right.STOP, name.owner)):
-        message = f"the key {short_id(signer)} has signed it, and may not stop or signal jobs of others at this worker"
-        raise Refused(Code.PERMISSION_DENIED, message, "add it to the roster of the worker as an operator")
+    signer, request = read_signed(call, raw, name, parts, _VERBS)
+    member = demand_may(signer, name, parts)
     by_whom = member.name if member is not None else short_id(signer)
     match request.WhichOneof("verb"):
         case "stop":
@@ -82,30 +76,61 @@ def _carry_out(call: Call, name: AttemptKey, parts: Parts, done: Done) -> None:
             parts.desk.take(Suspend([job.key], verb == "pause", call.done))
 
 
+def _stop_rest(call: Call, name: AttemptKey, job: Job, parts: Parts) -> None:
+    start = _start_of(call, name, parts)
+    if not start.stops_rest:
+        raise Refused(Code.PERMISSION_DENIED, "nobody has signed a stop of this job, and its run goes on when a job fails")
+    grace_ms = DEFAULT_GRACE_MS if job.spec.grace_ms is None else job.spec.grace_ms
+    _stop(call, parts.desk, job, StopOrder(job.spec.stop_signal, grace_ms, "jobwire because a job of its run has failed"), start.digest)
+
+
+def _start_of(call: Call, name: AttemptKey, parts: Parts) -> SignedStart:
+    by = call.member.key
+    return read_start(relays.start_of(parts.store.read, by, name), by)
+
+
+def read_signed(call: Call, raw: bytes, name: AttemptKey, parts: Parts, verbs: Collection[str]) -> tuple[bytes, request_pb2.Request]:
+    """Return who has signed a request about a job for this broker, and the request, which is one of these verbs."""
+    return read_order(raw, call.member.key, name.job, _start_of(call, name, parts).request.batch, verbs)
+
+
+def demand_may(signer: bytes, name: AttemptKey, parts: Parts) -> Member | None:
+    """Check that a signer may do something to a job: to its own, or by its own role here. Return it, if it is on the roster."""
+    member = parts.member_of(signer)
+    if signer != name.owner and not (member is not None and may(member, Right.STOP, name.owner)):
+        message = f"the key {short_id(signer)} has signed it, and may not stop or signal jobs of others at this worker"
+        raise Refused(Code.PERMISSION_DENIED, message, "add it to the roster of the worker as an operator")
+    return member
+
+
 def _stop(call: Call, desk: Desk, job: Job, order: StopOrder, proof: bytes, *, only_queued: bool = False) -> None:
     desk.take(Stop([(job.key, order)], proof, lambda: call.done(None), only_queued))
 
 
-def _job(call: Call, name: AttemptKey, lookup: Lookup, registry: Registry) -> Job:
+def find_job(call: Call, name: AttemptKey, parts: Parts) -> Job:
     """Return a job that this broker has delivered.
 
     Raises Refused(NOT_FOUND), whether or not there is another one of this id.
     """
-    key = registry.find(call.member.key, name)
-    job = lookup.job(key) if key is not None else None
+    key = parts.registry.find(call.member.key, name)
+    job = parts.lookup.job(key) if key is not None else None
     if job is None:
         message = f"attempt {name.attempt} at the job {format_id(name.id)} did not come from this broker, or was forgotten"
         raise Refused(Code.NOT_FOUND, message, reason=Reason.NO_SUCH_JOB)
     return job
 
 
-def read_for(call: Call, lookup: Lookup, registry: Registry, handler: Callable[[Call], None]) -> None:
+def for_owner(relay: Member, job: Job) -> Member:
+    """Return who acts for the owner of a job over a link. What is open there is not counted: it is that of many."""
+    return replace(relay, key=job.key.owner, role="viewer", limits=replace(relay.limits, streams=_MOST_STREAMS))
+
+
+def read_for(call: Call, parts: Parts, handler: Callable[[Call], None]) -> None:
     """Read a log for a broker that has delivered the job: as the owner of the job would."""
     demand(call.member, Right.RELAY, call.member.key)
     request: request_pb2.ReadLog | request_pb2.FollowLog = getattr(call.request, call.request.WhichOneof("verb") or "")
     name = AttemptKey(request.key.owner, request.key.id, request.attempt)
-    job = _job(call, name, lookup, registry)
-    call.member = replace(call.member, key=job.key.owner, role="viewer")
+    call.member = for_owner(call.member, find_job(call, name, parts))
     request.key.id = local_id(name.id, name.attempt)
     request.attempt = 0
     handler(call)

@@ -7,7 +7,7 @@ of a run of the broker, which a worker does not know: that nothing is done twice
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 
 from ...keys import signature
@@ -95,10 +95,6 @@ def local_id(job_id: bytes, attempt: int) -> bytes:
 
 def unsupported(spec: JobSpec) -> str:
     """Return what of a spec only the worker itself can do, that is, not behind a broker; empty if there is nothing."""
-    if spec.feed:
-        return "a standard input that comes as a stream"
-    if spec.terminal is not None:
-        return "a terminal"
     if spec.may_submit:
         return "a key to start jobs"
     return "files, or a folder of its own" if spec.has_folder else ""
@@ -109,8 +105,10 @@ def _demand_possible(spec: JobSpec) -> None:
         raise Refused(Code.UNIMPLEMENTED, f"the job has {what}, which does not work through a broker yet", "submit it to the worker itself")
 
 
-def read_order(raw: bytes, relay: bytes, job: JobKey, batch: job_pb2.Batch) -> tuple[bytes, request_pb2.Request]:
+def read_order(raw: bytes, relay: bytes, job: JobKey, batch: job_pb2.Batch, verbs: Collection[str]) -> tuple[bytes, request_pb2.Request]:
     """Return who has signed a request for the broker `relay`, and the request, which is about this job; `batch`: the run that it is in.
+
+    `verbs`: what it may be.
 
     Raises Refused: UNAUTHENTICATED, or PERMISSION_DENIED if it is about other jobs or does something else to it.
     """
@@ -118,12 +116,13 @@ def read_order(raw: bytes, relay: bytes, job: JobKey, batch: job_pb2.Batch) -> t
     signer = signature.check(envelope, relay, None)
     bounds.check(request)
     verb = request.WhichOneof("verb") or ""
-    if verb not in {"stop", "signal", "pause", "resume"} and not (verb == "change" and request.change.HasField("time_limit_ms")):
+    if verb not in verbs or (verb == "change" and not request.change.HasField("time_limit_ms")):
         raise Refused(Code.PERMISSION_DENIED, f"a broker does not pass on a {verb or 'request without a verb'}")
-    asked: request_pb2.Stop | request_pb2.Signal | request_pb2.Change = getattr(request, verb)
-    keys = [asked.key] if isinstance(asked, request_pb2.Signal) else asked.keys
+    asked: request_pb2.Stop | request_pb2.Signal | request_pb2.Change | request_pb2.Feed = getattr(request, verb)
+    keys = asked.keys if isinstance(asked, (request_pb2.Stop, request_pb2.Change)) else [asked.key]
     named = any((key.owner or signer, key.id) == job for key in keys)
-    if not named and not (asked.HasField("selection") and _selects(asked.selection, signer, job, batch)):
+    selection = None if isinstance(asked, request_pb2.Feed) or not asked.HasField("selection") else asked.selection
+    if not named and not (selection is not None and _selects(selection, signer, job, batch)):
         raise Refused(Code.PERMISSION_DENIED, "the signed request is not about this job")
     return signer, request
 

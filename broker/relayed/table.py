@@ -19,11 +19,12 @@ from ..store.store import Store
 from ..streams.watchers import Watchers
 from .deliveries import Parts, Starts, deliver, discard, settle
 from .facts import FactStream, follow_facts
+from .inputs import relay_feed
 from .orders import Done, read_for, relay
 from .registry import Registry
 
 # They are what they are for a client that is connected itself.
-_UNCHANGED = ("hello", "status", "credit", "cancel")
+_UNCHANGED = ("hello", "status", "credit", "cancel", "push", "resize")
 
 
 class RelayedVerbs:
@@ -52,8 +53,9 @@ class RelayedVerbs:
             "settle": lambda call: settle(call, registry),
             "discard": lambda call: discard(call, registry, forgetting),
             "relay": lambda call: relay(call, parts, done),
-            "read_log": lambda call: read_for(call, lookup, registry, verbs["read_log"]),
-            "follow_log": lambda call: read_for(call, lookup, registry, verbs["follow_log"]),
+            "relay_feed": lambda call: relay_feed(call, parts, verbs["feed"]),
+            "read_log": lambda call: read_for(call, parts, verbs["read_log"]),
+            "follow_log": lambda call: read_for(call, parts, verbs["follow_log"]),
         }
 
     def capacity_changed(self) -> None:

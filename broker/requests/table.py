@@ -37,12 +37,12 @@ from .stage import commit, stage, unstage
 from .start import start
 from .stop import stop
 from .streams import cancel, credit
-from .transfers.feed import Feeders, feed, push, resize
+from .transfers.feed import Feeders, LocalInputs, feed, push, resize
 from .transfers.files import fetch, place, put
 from .transfers.logs import follow_log, read_log
 
 _OF_BROKERS = ("enlist", "list_workers", "change_worker")
-_OF_LINKS = ("deliver", "follow_facts", "settle", "relay", "discard")
+_OF_LINKS = ("deliver", "follow_facts", "settle", "relay", "discard", "relay_feed")
 
 
 def handlers(  # noqa: PLR0913 -- all parts that one of them needs
@@ -71,6 +71,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
 ) -> Mapping[str, Handler]:
     """Return a handler for each verb, with the parts that it needs. `check` raises Refused for a job that cannot be started here."""
     roster = Roster(member_of, named)
+    inputs = LocalInputs(engine)
     feeders: Feeders = {}
 
     def complete(handler: Handler) -> Handler:
@@ -115,7 +116,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
         "list_schedules": lambda call: schedules.list_schedules(call, of_schedules),
         "query_schedule": lambda call: schedules.query_schedule(call, of_schedules),
         "resume": complete(lambda call: resume(call, desk, lookup)),
-        "feed": lambda call: feed(call, lookup, watchers, engine, feeders),
+        "feed": lambda call: feed(call, lookup, watchers, inputs, feeders),
         "push": push,
         "resize": resize,
         "stage": lambda call: stage(call, staging, desk, lookup, engine, shortage),

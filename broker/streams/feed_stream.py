@@ -12,7 +12,7 @@ from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused
 from ..desk.jobs.job import Job
 from ..engine import Engine, Inlet
-from .pushed_stream import PushedStream
+from .job_input import JobInput
 
 # What the feeds of one member may have under way together: libzmq may hold 16 MiB of a member, and a feed keeps the larger share that it
 # was given before the next one began.
@@ -22,7 +22,7 @@ _LEAST_BYTES = 64 * 1024
 _STEP_BYTES = 1024 * 1024
 
 
-class FeedStream(PushedStream):
+class FeedStream(JobInput):
     """Feeds one job. `shared_by()` returns how many inputs and contents the member sends at present."""
 
     def __init__(
@@ -37,8 +37,7 @@ class FeedStream(PushedStream):
         expel: Callable[[Refused], None],
         ended: Callable[[], None],
     ) -> None:
-        super().__init__(request_id, "the input", send=send, refuse=refuse, expel=expel, ended=ended)
-        self.token = token
+        super().__init__(request_id, "the input", send=send, refuse=refuse, expel=expel, ended=ended, token=token)
         self._engine = engine
         self._shared_by = shared_by
         self._inlet: Inlet | None = None
@@ -48,16 +47,6 @@ class FeedStream(PushedStream):
         if not self._closed and self._inlet is None:
             self._inlet = self._engine.feed(job.attempt.key, self.token, self)
 
-    def finished(self, job: Job) -> None:  # noqa: ARG002 -- as a watcher of any job is told
-        """End: the job takes no more input."""
-        self.over("the job has ended")
-
-    def stuck(self, job: Job) -> None:
-        """Ignore that: the job may take input nevertheless."""
-
-    def flush(self) -> None:
-        """Ignore that: nothing is collected."""
-
     def advance(self) -> None:
         """Tell the client how much it may send, if that is worth a message."""
         if self._closed or self._inlet is None:
@@ -66,13 +55,6 @@ class FeedStream(PushedStream):
         limit = min(self._inlet.limit, self._inlet.reached + share)
         if limit - self._limit >= min(_STEP_BYTES, share // 2):
             self._allow(self._inlet.reached, limit)
-
-    def over(self, why: str) -> None:
-        """Tell the client that no more is accepted; `why` is empty if everything has arrived."""
-        if not self._closed:
-            end = request_pb2.FeedEnd(reached=self._reached(), why=why)
-            self._send(request_pb2.Reply(request_id=self._request_id, last=True, feed_end=end), None)
-            self.close()
 
     def taken(self) -> None:
         """Refuse it: somebody else feeds the job."""

@@ -10,13 +10,14 @@ from collections.abc import Callable
 
 from ...schemas.frames import LARGEST_PUSH
 from ...schemas.generated import request_pb2
+from ...schemas.jobs.terminal import TerminalSize
 from ...schemas.refusal import Code, Refused
 
 
 class PushedStream(ABC):
     """One request that is followed by bytes. `send(reply, bulk)` returns False if the peer is gone; `ended()` is called once at the end.
 
-    `expel(refused)` is called for bytes that nobody asked for. `what`: what the bytes are, in words.
+    `expel(refused)` is called for bytes that nobody asked for. `what`: what the bytes are, in words. `token`: names who feeds a job.
     """
 
     def __init__(
@@ -28,7 +29,9 @@ class PushedStream(ABC):
         refuse: Callable[[Refused], None],
         expel: Callable[[Refused], None],
         ended: Callable[[], None],
+        token: bytes = b"",
     ) -> None:
+        self.token = token
         self._request_id = request_id
         self._what = what
         self._send = send
@@ -56,6 +59,9 @@ class PushedStream(ABC):
             self.refuse(Refused(Code.INVALID_ARGUMENT, f"bytes {reached} to {push.start} of {self._what} are missing"))
             return
         self._take(data[reached - push.start :], is_last=push.last)
+
+    def resize(self, size: TerminalSize) -> None:  # noqa: B027 -- what it does, for all but terminals
+        """Do nothing: it has no size."""
 
     def grant(self, credit: request_pb2.Credit) -> None:  # noqa: B027 -- what it does, for all of them
         """Do nothing: what it sends is not counted."""

@@ -14,7 +14,7 @@ from ...schemas.jobs.terminal import TerminalSize, check_size
 from ...schemas.refusal import Refused
 from ..desk.jobs.job import Job
 from ..engine import Engine, Terminal
-from .pushed_stream import PushedStream
+from .job_input import JobInput
 
 # How long after a key its client is told that it has arrived: later than what is shown for it, which somebody waits for.
 _TELL_SECONDS = 0.02
@@ -22,7 +22,7 @@ _TELL_SECONDS = 0.02
 _TELL_BYTES = LARGEST_TYPED // 2
 
 
-class TypingStream(PushedStream):
+class TypingStream(JobInput):
     """Types at one terminal."""
 
     def __init__(
@@ -51,16 +51,6 @@ class TypingStream(PushedStream):
         """Begin: the job has its terminal now."""
         if not self._closed and self._terminal is None:
             self._terminal = self._engine.terminal(job.attempt.key, self)
-
-    def finished(self, _job: Job) -> None:
-        """End: nothing reads what is typed any more."""
-        self.over("the job has ended")
-
-    def stuck(self, job: Job) -> None:
-        """Ignore that: the job may read nevertheless."""
-
-    def flush(self) -> None:
-        """Ignore that: nothing is collected."""
 
     def resize(self, size: TerminalSize) -> None:
         """Give the terminal this size, now or when it is open."""
@@ -92,13 +82,6 @@ class TypingStream(PushedStream):
             self._is_about_to_tell = True
             self._call_later(_TELL_SECONDS, self._tell_now)
 
-    def over(self, why: str) -> None:
-        """Tell the client that nothing more is typed, and why."""
-        if not self._closed:
-            end = request_pb2.FeedEnd(reached=self._typed, why=why)
-            self._send(request_pb2.Reply(request_id=self._request_id, last=True, feed_end=end), None)
-            self.close()
-
     def taken(self) -> None:
         """Ignore that: others may type too."""
 
@@ -114,6 +97,9 @@ class TypingStream(PushedStream):
 
     def _reached(self) -> int:
         return self._typed + len(self._waiting)
+
+    def _arrived(self) -> int:
+        return self._typed
 
     def _take(self, data: memoryview, *, is_last: bool) -> None:  # noqa: ARG002 -- a terminal has no last byte
         self._waiting += data

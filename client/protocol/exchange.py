@@ -76,6 +76,8 @@ class Exchange:
         if self.verb == "feed":
             # Who types at a terminal needs no token.
             self.feeding = Feeding() if request.feed.token else Keystrokes()
+        elif self.verb == "relay_feed":
+            self.feeding = Keystrokes() if request.relay_feed.types else Feeding(continues=True)
         # The same of a `put`.
         self.uploading = Uploading(request.put.size) if self.verb == "put" else None
 

@@ -21,11 +21,15 @@ class Piece(NamedTuple):
 
 
 class Feeding:
-    """One input, across any number of attempts. Offsets count from its first byte."""
+    """One input, across any number of attempts. Offsets count from its first byte.
 
-    __slots__ = ("_is_ended", "_is_last_sent", "_kept", "_limit", "_most_bytes", "_read", "_sent")
+    `continues`: somebody else may have sent the first bytes, and it begins where the worker is.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_continues", "_is_ended", "_is_last_sent", "_kept", "_limit", "_most_bytes", "_read", "_sent")
+
+    def __init__(self, *, continues: bool = False) -> None:
+        self._continues = continues
         # Bytes that may have to be sent again, oldest first, with the offset of each piece.
         self._kept: deque[tuple[int, bytes]] = deque()
         self._read = 0
@@ -35,6 +39,21 @@ class Feeding:
         self._limit = 0
         self._is_last_sent = False
         self._most_bytes = 0
+
+    @property
+    def reached(self) -> int:
+        """Before which offset the worker has all bytes, as far as it has said."""
+        return self._kept[0][0] if self._kept else self._read
+
+    @property
+    def limit(self) -> int:
+        """Before which offset bytes may be sent; 0 if nothing may be sent now."""
+        return self._limit
+
+    @property
+    def read(self) -> int:
+        """How many bytes were added, or came before."""
+        return self._read
 
     @property
     def room(self) -> int:
@@ -60,9 +79,10 @@ class Feeding:
 
         Raises `Refused(INTERNAL)` if it has more than were sent, or less than it had.
         """
-        first = self._kept[0][0] if self._kept else self._read
-        if not first <= reached <= self._read:
-            raise Refused(Code.INTERNAL, f"the worker has {reached} bytes of the standard input, and not {first} to {self._read}")
+        if self._continues:
+            self._continues, self._read = False, reached
+        if not self.reached <= reached <= self._read:
+            raise Refused(Code.INTERNAL, f"the worker has {reached} bytes of the standard input, and not {self.reached} to {self._read}")
         while self._kept and self._kept[0][0] + len(self._kept[0][1]) <= reached:
             self._kept.popleft()
         if not self._limit:

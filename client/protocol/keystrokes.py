@@ -37,6 +37,11 @@ class Keystrokes:
         return LARGEST_TYPED - len(self._unsent)
 
     @property
+    def reached(self) -> int:
+        """How many bytes of this attempt have reached the job's terminal."""
+        return self._reached
+
+    @property
     def pending(self) -> int:
         """How many bytes have not reached the job, as far as known."""
         return len(self._unsent) + self._sent - self._reached

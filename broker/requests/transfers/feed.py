@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from typing import Protocol
+
 from ....keys.rights import Right, demand, may
 from ....schemas.frames import TOKEN_BYTES
 from ....schemas.generated import request_pb2
@@ -12,6 +15,7 @@ from ...desk.jobs.job import Job
 from ...engine import Engine
 from ...store.queries import Lookup
 from ...streams.feed_stream import FeedStream, fed_by_another
+from ...streams.job_input import JobInput
 from ...streams.pushed_stream import PushedStream
 from ...streams.typing_stream import TypingStream
 from ...streams.watchers import Watchers
@@ -19,16 +23,66 @@ from ..call import Call
 from ..job_keys import read_key
 
 # The jobs that are fed through this worker at present.
-Feeders = dict[JobKey, FeedStream]
+Feeders = dict[JobKey, JobInput]
 
 
-def feed(call: Call, lookup: Lookup, watchers: Watchers, engine: Engine, feeders: Feeders) -> None:
+class Inputs(Protocol):
+    """Makes what takes the input of jobs: of this machine, or of the workers of a broker. `ended` is called once, at its end."""
+
+    def feeding(self, call: Call, ended: Callable[[], None]) -> JobInput:
+        """Return what takes a standard input that comes as a stream."""
+        ...
+
+    def typing(self, call: Call, ended: Callable[[], None]) -> JobInput:
+        """Return what takes what is typed at a terminal."""
+        ...
+
+
+class LocalInputs:
+    """Makes what takes the input of the jobs of this machine."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    def feeding(self, call: Call, ended: Callable[[], None]) -> FeedStream:
+        """Return what takes a standard input that comes as a stream."""
+        account = call.peer.account
+        return FeedStream(
+            call.request.id,
+            call.request.feed.token,
+            self._engine,
+            shared_by=lambda: account.feeds + account.puts,
+            send=call.send,
+            refuse=call.refuse,
+            expel=expeller(call, "sent more input than it may"),
+            ended=ended,
+        )
+
+    def typing(self, call: Call, ended: Callable[[], None]) -> TypingStream:
+        """Return what takes what is typed at a terminal."""
+        return TypingStream(
+            call.request.id,
+            self._engine,
+            send=call.send,
+            refuse=call.refuse,
+            expel=expeller(call, "typed more than it may"),
+            ended=ended,
+            call_later=call.turns.call_later,
+        )
+
+
+def expeller(call: Call, what: str) -> Callable[[Refused], None]:
+    """Return what disconnects the sender of a request: it did what it may not."""
+    return lambda refused: call.peer.outlet.expel(call.peer, call.request.id, refused, what)
+
+
+def feed(call: Call, lookup: Lookup, watchers: Watchers, inputs: Inputs, feeders: Feeders) -> None:
     """Let the owner of a job feed it, from when it has started; or let somebody type at its terminal."""
     request = call.request.feed
     key = read_key(request.key, call.member)
     job = lookup.visible_job(key, call.member)
     if job.spec.terminal is not None:
-        _type(call, job, watchers, engine)
+        _type(call, job, watchers, inputs)
         return
     demand(call.member, Right.SUBMIT, key.owner)
     if len(request.token) != TOKEN_BYTES:
@@ -52,16 +106,7 @@ def feed(call: Call, lookup: Lookup, watchers: Watchers, engine: Engine, feeders
             del feeders[key]
         watchers.unwatch(job, stream)
 
-    stream = FeedStream(
-        call.request.id,
-        request.token,
-        engine,
-        shared_by=lambda: account.feeds + account.puts,
-        send=call.send,
-        refuse=call.refuse,
-        expel=lambda refused: call.peer.outlet.expel(call.peer, call.request.id, refused, "sent more input than it may"),
-        ended=ended,
-    )
+    stream = inputs.feeding(call, ended)
     call.open_stream(stream)
     account.feeds += 1
     feeders[key] = stream
@@ -80,11 +125,11 @@ def resize(call: Call) -> None:
     """Give a terminal the size of the sender's; does nothing if the sender does not type there any more."""
     request: request_pb2.Resize = call.request.resize
     stream = call.peer.streams.get(request.request_id)
-    if isinstance(stream, TypingStream):
+    if isinstance(stream, PushedStream):
         stream.resize(TerminalSize(request.rows, request.columns))
 
 
-def _type(call: Call, job: Job, watchers: Watchers, engine: Engine) -> None:
+def _type(call: Call, job: Job, watchers: Watchers, inputs: Inputs) -> None:
     if not may(call.member, Right.STOP, job.key.owner):
         message = f"{call.member.name} has the role {call.member.role}, which may watch the terminal of this job, but not type there"
         raise Refused(Code.PERMISSION_DENIED, message, "follow its log, which shows the same", reason=Reason.ROLE)
@@ -94,14 +139,6 @@ def _type(call: Call, job: Job, watchers: Watchers, engine: Engine) -> None:
         call.stream_ended()
         watchers.unwatch(job, stream)
 
-    stream = TypingStream(
-        call.request.id,
-        engine,
-        send=call.send,
-        refuse=call.refuse,
-        expel=lambda refused: call.peer.outlet.expel(call.peer, call.request.id, refused, "typed more than it may"),
-        ended=ended,
-        call_later=call.turns.call_later,
-    )
+    stream = inputs.typing(call, ended)
     call.open_stream(stream)
     watchers.watch(job, stream)

@@ -234,15 +234,15 @@ class Wire(_Answers):
             self.broker.engine.workers.get(self.worker.identity.public).link.gone(at_broker)
 
     def pass_on(self, peer: Peer, frames: Sequence[bytes | memoryview]) -> bool:
-        asyncio.get_running_loop().call_soon(self._arrive, self.at_worker, bytes(frames[0]))
+        asyncio.get_running_loop().call_soon(self._arrive, self.at_worker, *map(bytes, frames))
         return True
 
-    def _arrive(self, at_worker: Peer | None, frame: bytes) -> None:
+    def _arrive(self, at_worker: Peer | None, frame: bytes, bulk: bytes | None = None) -> None:
         if at_worker is None or at_worker.gone or at_worker is not self.at_worker or self.arrive == 0:
             return
         if self.arrive is not None:
             self.arrive -= 1
-        self.worker.reception.take(at_worker, frame, None, lambda *_: None)
+        self.worker.reception.take(at_worker, frame, memoryview(bulk) if bulk is not None else None, lambda *_: None)
 
     def send(self, peer: Peer, reply: request_pb2.Reply, bulk: bytes | None = None) -> bool:
         at_broker = self.at_broker

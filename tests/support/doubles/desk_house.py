@@ -18,7 +18,7 @@ from jobwire.broker.desk.jobs.job import BatchRun, Job, StopOrder
 from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.desk.queue.stock import Stock
 from jobwire.broker.desk.state import State
-from jobwire.broker.engine import Ended, Expected, Fact, Launch, LogPart, LogReader, Run, Started, StreamName
+from jobwire.broker.engine import Ended, Expected, Fact, Feeder, Launch, LogPart, LogReader, Run, Started, StreamName
 from jobwire.broker.fairness.turns import Turns
 from jobwire.broker.requests.call import Call
 from jobwire.broker.requests.dispatch import Handler
@@ -40,12 +40,14 @@ from jobwire.keys.identity import from_seed
 from jobwire.keys.limits import EVERYBODYS, Limits
 from jobwire.keys.rights import Member
 from jobwire.schemas.clock import Clock
+from jobwire.schemas.frames import LARGEST_FEED_WINDOW
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.jobs import spec as specs
 from jobwire.schemas.jobs.brought_files import BroughtFile
 from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
+from jobwire.schemas.jobs.terminal import TerminalSize
 from jobwire.schemas.naming import AttemptKey, JobKey
 from jobwire.schemas.refusal import Code, Refused
 
@@ -95,6 +97,37 @@ class UploadDouble:
     def leave(self, sender: Sender) -> None: ...
 
 
+class InletDouble:
+    """The input of a job, or its terminal; it takes whatever comes."""
+
+    def __init__(self, held: bytearray, feeder: Feeder) -> None:
+        self.held = held
+        self.is_ended = False
+        asyncio.get_running_loop().call_soon(feeder.advance)
+
+    @property
+    def reached(self) -> int:
+        return len(self.held)
+
+    @property
+    def limit(self) -> int:
+        return len(self.held) + LARGEST_FEED_WINDOW
+
+    def write(self, data: memoryview) -> None:
+        self.held += data
+
+    def finish(self) -> None:
+        self.is_ended = True
+
+    def close(self) -> None: ...
+
+    def type(self, data: bytes) -> int:
+        self.held += data
+        return len(data)
+
+    def resize(self, size: TerminalSize) -> None: ...
+
+
 class ReadingDouble:
     """Never returns anything."""
 
@@ -113,6 +146,14 @@ class EngineDouble:
     known: list[Fact] = field(default_factory=list)
     logs: dict[tuple[AttemptKey, StreamName], bytes] = field(default_factory=dict)
     depot: DepotDouble = field(default_factory=DepotDouble)
+    # What each job was given as its input; it outlives the worker.
+    inputs: dict[AttemptKey, bytearray] = field(default_factory=dict)
+
+    def feed(self, key: AttemptKey, token: bytes, feeder: Feeder) -> InletDouble:
+        return InletDouble(self.inputs.setdefault(key, bytearray()), feeder)
+
+    def terminal(self, key: AttemptKey, feeder: Feeder) -> InletDouble:
+        return self.feed(key, b"", feeder)
 
     def start(self, launches: Sequence[Launch]) -> None:
         self.effects += [("start", launch.key) for launch in launches]

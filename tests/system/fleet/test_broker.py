@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import hashlib
+import os
 import signal
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -73,6 +76,24 @@ def test_a_running_job_gets_another_time_limit_and_the_same_signal_twice(lab: tu
         outcome = job.info().outcome
         assert outcome is not None
         assert "time limit" in outcome.sentence
+
+
+def test_a_standard_input_goes_through_byte_for_byte(lab: tuple[Broker, dict[str, Worker]]) -> None:
+    broker, _ = lab
+    whole = bytes(range(256)) * 20_000
+    with broker.client() as client:
+        read, write = os.pipe()
+        feeder = threading.Thread(target=_write_all, args=(write, whole))
+        feeder.start()
+        done = client.run(["sha256sum"], stdin=read)
+        feeder.join()
+        os.close(read)
+        assert done.stdout.split()[0].decode() == hashlib.sha256(whole).hexdigest()
+
+
+def _write_all(descriptor: int, whole: bytes) -> None:
+    with os.fdopen(descriptor, "wb") as pipe:
+        pipe.write(whole)
 
 
 def test_jobs_outlive_broker_and_worker_and_run_once(lab: tuple[Broker, dict[str, Worker]], tmp_path: Path) -> None:

@@ -1,0 +1,38 @@
+"""relay_feed: the input of a job of the broker, or what is typed at its terminal, if its client has signed that it wants to.
+
+What is then sent is not signed: a broker could alter it. It cannot feed a job, nor type at one, without such a request for this very job.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from ...keys.rights import Right, demand
+from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.refusal import Code, Refused
+from ..requests.call import Call
+from .deliveries import Parts, read_name
+from .orders import demand_may, find_job, for_owner, read_signed
+from .signed import local_id
+
+
+def relay_feed(call: Call, parts: Parts, feed: Callable[[Call], None]) -> None:
+    """Let the broker feed a job as its owner would; `feed` is the handler for that."""
+    demand(call.member, Right.RELAY, call.member.key)
+    name = read_name(call.request.relay_feed.job)
+
+    def begin() -> None:
+        job = find_job(call, name, parts)
+        signer, request = read_signed(call, call.request.relay_feed.request, name, parts, {"feed"})
+        if job.spec.terminal is not None:
+            demand_may(signer, name, parts)
+        elif signer != name.owner:
+            raise Refused(Code.PERMISSION_DENIED, "only the owner of a job feeds it, and somebody else has signed that")
+        key = job_pb2.JobKey(owner=job.key.owner, id=local_id(name.id, name.attempt))
+        call.request.feed.CopyFrom(request_pb2.Feed(key=key, token=request.feed.token))
+        call.member = replace(for_owner(call.member, job), role="submitter")
+        feed(call)
+
+    parts.registry.when_arrived(call.member.key, name, partial(call.guard, begin))
