@@ -59,8 +59,8 @@ def outcomes_of(logs: str, unknown: Sequence[Expected]) -> list[Ended]:
     """Return how jobs ended that the supervisor does not know, as far as there are outcomes."""
     handles = {folders.handle(one.key) for one in unknown}
     ended = found_folders.find_ended(logs, handles, min(one.queued_at_us for one in unknown)) if unknown else {}
-    outcomes = {handle: outcomes.read_outcome(folder) for handle, folder in ended.items()}
-    return [read_ended(handle, outcome._asdict()) for handle, outcome in outcomes.items() if outcome is not None]
+    read = {handle: outcomes.read_outcome(folder) for handle, folder in ended.items()}
+    return [read_ended(handle, outcome._asdict()) for handle, outcome in read.items() if outcome is not None]
 
 
 def make_again(logs: str, unknown: Sequence[Expected], directory: bytes) -> list[str]:
