@@ -117,6 +117,7 @@ class Daemon:
         # Called when an operator has set what there is for jobs.
         self.capacity_changed: Callable[[], object] = lambda: None
         self.tell_brokers_capacity: Callable[[], object] = lambda: None
+        self._tell_brokers_roster: Callable[[], object] = lambda: None
         try:
             self._make_desk()
         except BaseException:
@@ -251,6 +252,7 @@ class Daemon:
             verbs=verbs,
         )
         self.tell_brokers_capacity = relayed.capacity_changed
+        self._tell_brokers_roster = relayed.roster_changed
         self.from_brokers = Reception(self._identity.public, self._nonce, self._roster.member, relayed.handlers, turns, read=read_relayed)
         statement_of = self._delegates.statement
         reception = Reception(self._identity.public, self._nonce, self._member_or_job, verbs, turns, statement_of)
@@ -322,6 +324,7 @@ class Daemon:
                 router.cut_off(member.key)
                 self._delegates.cut_off(member.key)
         self.desk.reconsider()
+        self._tell_brokers_roster()
 
 
 def _close(close: Callable[[], object]) -> None:

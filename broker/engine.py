@@ -91,7 +91,20 @@ class Delayed(NamedTuple):
     stuck: bool = False
 
 
-Fact = Started | Ended | Paused | Delayed
+class Returned(NamedTuple):
+    """Of several machines, the one on which the job was placed has refused it: it was never accepted there, and never will be.
+
+    `name`: of the machine, for people. `lasts`: that machine would refuse it again, until more is known of it.
+    """
+
+    key: AttemptKey
+    machine: bytes
+    name: str
+    why: str
+    lasts: bool = True
+
+
+Fact = Started | Ended | Paused | Delayed | Returned
 
 
 class Expected(NamedTuple):

@@ -154,7 +154,7 @@ class Await(NamedTuple):
 class SetMachine(NamedTuple):
     """Change what one of several machines has for jobs (None: as it was), and whether some may be placed there. `name` is for people.
 
-    `end`: when it ends, if it does. `gone`: it does not come back.
+    `end`: when it ends, if it does. `gone`: it does not come back. `renewed`: what it has refused, it may accept now.
     """
 
     machine: bytes
@@ -163,6 +163,7 @@ class SetMachine(NamedTuple):
     ready: bool
     end: End | None = None
     gone: bool = False
+    renewed: bool = False
 
 
 class Facts(NamedTuple):

@@ -23,6 +23,9 @@ from .jobs.loans import Loans, starters, why_never
 from .jobs.pauses import Pauses
 from .queue.queue import Queue
 
+# Of those that have refused a job.
+_REFUSALS_SHOWN = 8
+
 
 @dataclass(slots=True, eq=False)
 class Accepting:
@@ -50,6 +53,8 @@ class Recording:
     limiting: Sequence[Job] = ()
     # New jobs, with which runs end.
     finishes: Sequence[tuple[RunKey, Job]] = ()
+    # Jobs that were refused where they were placed.
+    returned: Sequence[Job] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -152,7 +157,9 @@ class State:
 
     def wants(self, job: Job) -> Wants:
         """Return what a job takes, with how long it may run where that decides on which machine it does."""
-        return self.queue.stock.timed(job.wants, job.spec.time_limit_ms)
+        wants = self.queue.stock.timed(job.wants, job.spec.time_limit_ms)
+        shuns = tuple(sorted(one.shun for one in job.refusals.values() if one.shun is not None))
+        return wants._replace(shuns=shuns) if shuns else wants
 
     def let_in(self, job: Job) -> None:
         """Let a job start that waited for its time, unless it waits for something else too."""
@@ -182,7 +189,9 @@ class State:
                 return held(job.held_by)
             if job.awaits:
                 return self.dependencies.why_waiting(job.key, self.live)
-            return retries.why_waiting(job) if job.not_before_us else self.queue.why_waiting(job.key) + self._why_never(job)
+            if job.not_before_us:
+                return retries.why_waiting(job)
+            return self.queue.why_waiting(job.key) + self._why_never(job) + _refused_by(job)
         return "" if attempt.phase is Phase.FINISHED else attempt.waits_for
 
     def _why_never(self, job: Job) -> str:
@@ -192,6 +201,11 @@ class State:
             return ""
         why = why_never(job.wants, waiting, self.queue.stock.capacity)
         return f"; {why}: stop one of them" if why else ""
+
+
+def _refused_by(job: Job) -> str:
+    """Return which machines have refused a job, as the end of a sentence; empty if none has."""
+    return "".join(f"; {one.name} refused it: {one.why}" for one in list(job.refusals.values())[-_REFUSALS_SHOWN:])
 
 
 def held(by: str) -> str:

@@ -41,6 +41,8 @@ class Turn(Decision):
     limiting: list[Job] = field(default_factory=list)
     # The jobs of which an attempt has ended and another one follows.
     retrying: list[Job] = field(default_factory=list)
+    # Those that the machine has refused on which they were placed.
+    returned: list[Job] = field(default_factory=list)
     widths: list[Width] = field(default_factory=list)
     # Runs of which the rest is cancelled, and why.
     broken: list[tuple[RunKey, str]] = field(default_factory=list)

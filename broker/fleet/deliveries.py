@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Iterable, Mapping
 from functools import partial
 
 from ...schemas.frames import STORE_ID_BYTES, refusal_from
 from ...schemas.generated import request_pb2
-from ...schemas.naming import AttemptKey
+from ...schemas.naming import AttemptKey, short_id
 from ...schemas.refusal import Code, Reason, Refused
-from ..engine import Delayed
+from ..engine import Delayed, Returned
 from . import reports
 from .orders import Orders
 from .starts import Starts
 from .worker import Carried, Worker
 from .workers import Workers
 
+_log = logging.getLogger(__name__)
+
 _JOBS_A_DELIVERY = 200
 _TRY_AGAIN_SECONDS = 5.0
 # For a moment: a worker may have no room for what waits.
 _PASSES = frozenset({Code.RESOURCE_EXHAUSTED, Code.UNAVAILABLE})
+# Whatever is asked again: the delivery itself is wrong.
+_FINAL = frozenset({Code.INVALID_ARGUMENT, Code.UNAUTHENTICATED})
+# When a worker that has refused jobs for what passes is offered these again.
+_OFFER_AGAIN_SECONDS = 30.0
 
 
 class Deliveries:
@@ -40,10 +47,11 @@ class Deliveries:
             start = self._starts.of(one.key.job)
             if start is None:
                 refused = Refused(Code.UNIMPLEMENTED, "its client has not signed a start with it, as a worker demands")
-                self._loop.call_soon(self._refused, worker, one.key, refused)
+                self._loop.call_soon(self._fail, worker, one, refused)
                 continue
             # From here on, it may be there.
             one.sent = True
+            one.under_way += 1
             raws[start.digest] = start.raw
             delivery = request_pb2.Delivery(index=start.positions[one.key.id], attempt=one.key.attempt)
             by_start.setdefault(start.digest, []).append((one, delivery))
@@ -65,10 +73,13 @@ class Deliveries:
     def _answered(
         self, worker: Worker, keys: Mapping[tuple[int, int], AttemptKey], digest: bytes, answer: request_pb2.Reply | Refused
     ) -> None:
+        for key in keys.values():
+            if (one := worker.carried.get(key)) is not None:
+                one.under_way -= 1
         if isinstance(answer, Refused):
             worker.starts.discard(digest)
             for key in keys.values():
-                self._refused(worker, key, answer)
+                self._not_handled(worker, key, answer)
             return
         refused = {(one.job.index, one.job.attempt): refusal_from(one.refusal) for one in answer.deliver.not_accepted}
         for position, key in keys.items():
@@ -77,24 +88,80 @@ class Deliveries:
             elif (one := worker.carried.get(key)) is not None:
                 one.accepted = True
 
-    def _refused(self, worker: Worker, key: AttemptKey, refused: Refused) -> None:
-        """Decide what becomes of an attempt that was not accepted: it has not run there, unless the refusal says otherwise."""
+    def _not_handled(self, worker: Worker, key: AttemptKey, refused: Refused) -> None:
+        """Decide what becomes of an attempt whose delivery was refused as a whole: it may be there all the same, from an earlier one."""
         one = worker.carried.get(key)
         if one is None or one.accepted:
             return
         name = self._workers.name_of(worker.key)
         if refused.reason is Reason.START_MISSING:
             self.deliver(worker, [one])
-        elif refused.reason in (Reason.ANOTHER_STORE, Reason.FORGOTTEN):
+        elif refused.reason is Reason.ANOTHER_STORE:
             self._workers.end_lost(worker, [one], f"worker {name} cannot tell whether it ran: {refused.message}")
-        elif refused.code in _PASSES:
-            self._workers.hear([Delayed(key, f"worker {name} cannot take it now: {refused.message}")])
-            self._loop.call_later(_TRY_AGAIN_SECONDS, self._try_again, worker, key)
+        elif refused.code in _PASSES or (worker.returns and refused.code not in _FINAL):
+            self._later(worker, one, refused)
         else:
-            now_us = self._workers.now_us()
+            self._fail(worker, one, refused)
+
+    def _refused(self, worker: Worker, key: AttemptKey, refused: Refused) -> None:
+        """Decide what becomes of an attempt that was not accepted."""
+        one = worker.carried.get(key)
+        # Sent several times, it may still be accepted by the last of them.
+        if one is None or one.accepted or one.under_way:
+            return
+        if refused.reason is Reason.FORGOTTEN:
+            name = self._workers.name_of(worker.key)
+            self._workers.end_lost(worker, [one], f"worker {name} cannot tell whether it ran: {refused.message}")
+        elif one.ending or not _is_of_worker(refused):
+            self._fail(worker, one, refused)
+        elif worker.returns:
+            self._give_back(worker, one, refused)
+        elif refused.code in _PASSES:
+            # An older worker may refuse what it has accepted before.
+            self._later(worker, one, refused)
+        else:
+            self._fail(worker, one, refused)
+
+    def _give_back(self, worker: Worker, one: Carried, refused: Refused) -> None:
+        """Return a job that surely is not at the worker, which may be placed on another one."""
+        name = self._workers.name_of(worker.key)
+        _log.info("worker %s refused job %s: %s", name, short_id(one.key.id), refused)
+        del worker.carried[one.key]
+        if refused.code in _PASSES:
+            if refused.reason is Reason.DISK_FULL and not worker.held_off:
+                worker.held_off = True
+                self._workers.tell_machine(worker)
+            self._loop.call_later(_OFFER_AGAIN_SECONDS, self._offer_again, worker)
+        self._workers.hear([Returned(one.key, one.machine, name, refused.message)])
+
+    def _offer_again(self, worker: Worker) -> None:
+        worker.held_off = False
+        if worker.store:
+            self._workers.tell_machine(worker, renewed=True)
+
+    def _fail(self, worker: Worker, one: Carried, refused: Refused) -> None:
+        """End a job that no worker would accept, or of which it is not certain that this one has not."""
+        if one.key not in worker.carried:
+            return
+        now_us = self._workers.now_us()
+        name = self._workers.name_of(worker.key)
+        if one.ending:
+            self._workers.end(worker, [one], lambda one: reports.withdrawn(one.key, now_us))
+        else:
             self._workers.end(worker, [one], lambda one: reports.not_accepted(one.key, refused, name, now_us))
+
+    def _later(self, worker: Worker, one: Carried, refused: Refused) -> None:
+        self._workers.hear([Delayed(one.key, f"worker {self._workers.name_of(worker.key)} cannot take it now: {refused.message}")])
+        self._loop.call_later(_TRY_AGAIN_SECONDS, self._try_again, worker, one.key)
 
     def _try_again(self, worker: Worker, key: AttemptKey) -> None:
         one = worker.carried.get(key)
         if one is not None and not one.accepted and worker.takes_jobs and not self._workers.closed:
             self.deliver(worker, [one])
+
+
+def _is_of_worker(refused: Refused) -> bool:
+    """Return whether another worker might accept a job that one has refused so, or the same one later."""
+    if refused.code is Code.PERMISSION_DENIED:
+        return refused.reason in (Reason.NOT_ON_ROSTER, Reason.ROLE)
+    return refused.code in _PASSES or refused.code in (Code.UNIMPLEMENTED, Code.FAILED_PRECONDITION)

@@ -109,9 +109,12 @@ class FleetEngine(NothingAtOnce):
         if worker.store and worker.store != hello.store:
             self.workers.set_machine(SetMachine(worker.machine, "", None, ready=False))
         worker.store, worker.host, worker.software = hello.store, hello.host, hello.software
+        worker.returns, worker.held_off = "returns" in hello.features, False
         worker.reported.clear()
         worker.starts.clear()
         self.workers.become(worker, WorkerState.JOINING)
+        # Its software, its roster and its disk may be others than before.
+        self.workers.tell_machine(worker, renewed=True)
         gone = [one for one in worker.carried.values() if one.machine != worker.machine]
         name = self.workers.name_of(worker.key)
         self.workers.end_lost(worker, gone, f"worker {name} came back with another store, and does not know what became of it")
@@ -142,7 +145,7 @@ class FleetEngine(NothingAtOnce):
         if said.stocks:
             labels = tuple((one.name, one.value) for one in said.labels)
             worker.capacity, worker.stocks = reports.capacity_of(said.stocks, labels), list(said.stocks)
-            self.workers.become(worker, worker.state)
+            self.workers.tell_machine(worker, renewed=said.renewed)
         facts: list[Fact] = []
         for fact in said.facts:
             key = reports.name_of(fact.report)

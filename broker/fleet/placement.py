@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
-from ...schemas.jobs.capacity import GPUS, MEMORY, SLOTS, Capacity, Wants, shortage
+from ...schemas.jobs.capacity import GPUS, MEMORY, SLOTS, Capacity, Shun, Wants, shortage
 from ...schemas.jobs.worker_labels import ANYWHERE, WORKER, Where, holds, in_words
 from ...schemas.text.durations import format_duration
 from ..desk.queue.stock import End, Stock, Taken
@@ -32,16 +32,31 @@ _NAMED = 8
 class _Machine:
     """One worker: its name for people, what it has, and whether jobs may be placed there."""
 
+    key: bytes
     name: str
     stock: Stock
     ready: bool
     # Whether it has said what it has.
     is_known: bool = False
     end: End | None = None
+    # How often more became known of it: what refused a job when less was known may accept it now.
+    known: int = 0
 
     def lasts(self, wants: Wants, now: float) -> bool:
         """Return whether such a job ends before the machine does."""
         return self.end is None or (wants.limit_seconds or self.end.assumed_seconds) <= self.end.at - now
+
+    def is_shunned(self, wants: Wants) -> bool:
+        """Return whether it has refused such a job, and nothing has changed since."""
+        return bool(wants.shuns) and Shun(self.key, self.known) in wants.shuns
+
+    def fits(self, wants: Wants, now: float) -> bool:
+        """Return whether such a job has room here now."""
+        return self.stock.fits(wants) and self.lasts(wants, now) and not self.is_shunned(wants)
+
+    def could_fit(self, wants: Wants, now: float) -> bool:
+        """Return whether such a job has room here when nothing else runs, as far as is known."""
+        return (not self.is_known or self.stock.could_fit(wants)) and self.lasts(wants, now) and not self.is_shunned(wants)
 
     def room(self, now: float) -> Room:
         """Return what is free."""
@@ -75,6 +90,16 @@ class FleetStock(Stock):
         now = self._now()
         return [one.room(now) for one in self._ready]
 
+    def shun(self, machine: bytes) -> Shun:
+        """Return what keeps a job from a machine that has refused it."""
+        known = self._machines.get(machine)
+        return Shun(machine, known.known if known else 0)
+
+    def renew_machine(self, machine: bytes) -> None:
+        """Let jobs that a machine has refused come to it again."""
+        if (known := self._machines.get(machine)) is not None:
+            known.known += 1
+
     def drop_machine(self, machine: bytes) -> None:
         """Forget a machine that does not come back, and on which nothing runs."""
         known = self._machines.get(machine)
@@ -86,7 +111,7 @@ class FleetStock(Stock):
         """Have another capacity on a machine (None: as it was), which may be a new one; jobs that run there are not affected."""
         known = self._machines.get(machine)
         if known is None:
-            known = self._machines[machine] = _Machine(name, Stock(_NOTHING), ready)
+            known = self._machines[machine] = _Machine(machine, name, Stock(_NOTHING), ready)
         if capacity is not None:
             # Jobs ask for it by the name that it has here. One without labels is older, and takes no jobs that ask for any.
             labels = tuple(sorted({**dict(capacity.labels), WORKER: name}.items())) if capacity.labels else ()
@@ -124,18 +149,20 @@ class FleetStock(Stock):
 
     def fits(self, wants: Wants) -> bool:
         """Return whether one machine that is ready has room."""
-        return any(one.stock.fits(wants) and one.lasts(wants, self._now()) for one in self._ready)
+        now = self._now()
+        return any(one.fits(wants, now) for one in self._ready)
 
     def could_fit(self, wants: Wants) -> bool:
         """Return whether one machine where the job may run has so much at all, and for so long."""
-        return any((not one.is_known or one.stock.could_fit(wants)) and one.lasts(wants, self._now()) for one in self._machines.values())
+        now = self._now()
+        return any(one.could_fit(wants, now) for one in self._machines.values())
 
     def never_fits(self, wants: Wants) -> str:
         """Return why such a job cannot run on any worker that was ever connected; empty if it can, or none was.
 
         Whatever labels it asks for: a worker that has them may still join.
         """
-        wants = wants._replace(where=ANYWHERE)
+        wants = wants._replace(where=ANYWHERE, shuns=())
         if not self._machines or self.could_fit(wants):
             return ""
         if long_enough := self._why_too_long(wants):
@@ -155,6 +182,8 @@ class FleetStock(Stock):
 
     def why_nowhere(self, wants: Wants) -> str:
         """Return why none of the machines that are known may run such a job, or can now; empty if one will when it has room."""
+        if wants.shuns and not self.could_fit(wants) and self.could_fit(wants._replace(shuns=())):
+            return "every worker that could run it has refused it"
         if wants.where is ANYWHERE:
             return ""
         known = [one for one in self._machines.values() if one.is_known]
@@ -181,9 +210,9 @@ class FleetStock(Stock):
     def lacks(self, wants: Wants) -> str:
         """Return what such a job waits for: room on that of its machines where it will probably have it first."""
         now = self._now()
-        able = [one for one in self._ready if one.stock.could_fit(wants) and one.lasts(wants, now)]
+        able = [one for one in self._ready if one.could_fit(wants, now)]
         if not able:
-            others = [one for one in self._machines.values() if not one.is_known or one.stock.could_fit(wants)]
+            others = [one for one in self._machines.values() if one.could_fit(wants, now)]
             return f"a worker that has so much: {_names(others)} can take no jobs now"
         nearest = max(able, key=lambda one: one.stock.free_slots)
         return f"{nearest.stock.lacks(wants)} on {nearest.name}" + (f", and less on {_others(len(able) - 1)}" if len(able) > 1 else "")
@@ -234,7 +263,7 @@ class FleetStock(Stock):
             return unasked, one.stock.used_slots / max(1, one.stock.capacity.slots), one.name, machine
 
         return min(
-            (machine for machine, one in self._machines.items() if one.ready and one.stock.fits(wants) and one.lasts(wants, now)),
+            (machine for machine, one in self._machines.items() if one.ready and one.fits(wants, now)),
             key=cost,
             default=None,
         )

@@ -36,6 +36,8 @@ class Carried:
     accepted: bool = False
     # The requested end, as long as it is not reported.
     ending: bool = False
+    # Deliveries of it that are not answered.
+    under_way: int = 0
     # It has another time limit than its spec says, which the worker learns beside it.
     limited: bool = False
     pid: int = 0
@@ -60,6 +62,10 @@ class Worker:
     since_us: int
     state: WorkerState = WorkerState.UNREACHABLE
     drained: bool = False
+    # It gets no jobs for a while, because it has no space for them.
+    held_off: bool = False
+    # Whether a job that it does not accept is surely not there.
+    returns: bool = False
     # Of the store that it had when it was last connected.
     store: bytes = b""
     host: str = ""

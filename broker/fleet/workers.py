@@ -82,7 +82,12 @@ class Workers:
             _log.info("worker %s is %s", self.name_of(worker.key), state.name.lower().replace("_", " "))
             worker.state, worker.since_us = state, self.now_us()
         if worker.store:
-            self.set_machine(SetMachine(worker.machine, self.name_of(worker.key), worker.capacity, state is WorkerState.READY))
+            self.tell_machine(worker)
+
+    def tell_machine(self, worker: Worker, *, renewed: bool = False) -> None:
+        """Tell the desk what a worker has for jobs; `renewed`: what it has refused, it may accept now."""
+        ready = worker.state is WorkerState.READY and not worker.held_off
+        self.set_machine(SetMachine(worker.machine, self.name_of(worker.key), worker.capacity, ready, renewed=renewed))
 
     def set_machine(self, order: SetMachine) -> None:
         """Tell the desk what a machine has for jobs."""

@@ -95,7 +95,7 @@ def deliver(call: Call, parts: Parts) -> None:
         message = "the jobs were placed on another store than that of this worker; there, they may have run"
         raise Refused(Code.FAILED_PRECONDITION, message, "tell their owners that they are lost", reason=Reason.ANOTHER_STORE)
     start = parts.starts.find(relay, request)
-    demand_trusted(start.signer, call.member, parts.member_of)
+    untrusted = _why_untrusted(start.signer, call.member, parts.member_of)
     answer = request_pb2.DeliverReply()
     unanswered = len(request.jobs)
 
@@ -112,9 +112,32 @@ def deliver(call: Call, parts: Parts) -> None:
     for delivery in request.jobs:
         try:
             name, asked = start.job(delivery.index, delivery.attempt)
-            _accept(parts, Origin(relay, name, start.digest, start.raw), asked, partial(answered, delivery))
         except Refused as refused:
             answered(delivery, refused)
+            continue
+        origin = Origin(relay, name, start.digest, start.raw)
+        # If it was delivered before and is being recorded, it is refused only if it is not there after that.
+        parts.registry.when_arrived(relay, name, partial(_take, parts, origin, asked, untrusted, partial(answered, delivery)))
+
+
+def _why_untrusted(signer: bytes, relay: Member, member_of: Callable[[bytes], Member | None]) -> Refused | None:
+    try:
+        demand_trusted(signer, relay, member_of)
+    except Refused as refused:
+        return refused
+    return None
+
+
+def _take(parts: Parts, origin: Origin, asked: Asked, untrusted: Refused | None, answered: Callable[[Refused | None], None]) -> None:
+    """Accept a job, or refuse it. One that is there already is never refused: the broker would place it anew."""
+    key = JobKey(origin.name.owner, asked.id)
+    if untrusted is not None and parts.registry.find(origin.relay, origin.name) is None and not parts.lookup.forgotten(key):
+        answered(untrusted)
+        return
+    try:
+        _accept(parts, origin, asked, answered)
+    except Refused as refused:
+        answered(refused)
 
 
 def _accept(parts: Parts, origin: Origin, asked: Asked, answered: Callable[[Refused | None], None]) -> None:

@@ -99,10 +99,10 @@ class FactStream:
         while not self._closed and not self._send_some(complete=True):
             pass
 
-    def tell_stock(self) -> None:
-        """Send what this worker has for jobs."""
+    def tell_stock(self, *, renewed: bool = False) -> None:
+        """Send what this worker has for jobs. `renewed`: what it has refused, it may accept now."""
         stock = self._desk.stock
-        self._send_facts(request_pb2.Facts(stocks=describe_stock(stock), labels=labels_to_wire(stock.capacity.labels)))
+        self._send_facts(request_pb2.Facts(stocks=describe_stock(stock), labels=labels_to_wire(stock.capacity.labels), renewed=renewed))
 
     def _send_some(self, *, complete: bool) -> bool:
         facts = request_pb2.Facts()

@@ -63,6 +63,11 @@ class RelayedVerbs:
         for stream in list(self._streams.values()):
             stream.tell_stock()
 
+    def roster_changed(self) -> None:
+        """Tell brokers that jobs whose signers were refused may be accepted now."""
+        for stream in list(self._streams.values()):
+            stream.tell_stock(renewed=True)
+
     def _taken(self, relay_key: bytes, name: AttemptKey, key: JobKey) -> None:
         stream = self._streams.get(relay_key)
         if stream is not None:

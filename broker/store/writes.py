@@ -226,6 +226,8 @@ class ChangeJobs:
     handed_out: Sequence[tuple[int, Sequence[str]]] = ()
     # The rows of those that are placed on one of several machines, which attempt it is, and the machine.
     placed: Sequence[tuple[int, int, bytes]] = ()
+    # Attempts that are on none, after their machine has refused them: the row of the job, and which attempt it is.
+    freed: Sequence[tuple[int, int]] = ()
     capacity: CapacityChange | None = None
     finishes: Sequence[NewFinish] = ()
 

@@ -1370,16 +1370,18 @@ class FollowFacts(_message.Message):
     def __init__(self, tail_lines: _Optional[int] = ...) -> None: ...
 
 class Facts(_message.Message):
-    __slots__ = ("facts", "complete", "stocks", "labels")
+    __slots__ = ("facts", "complete", "stocks", "renewed", "labels")
     FACTS_FIELD_NUMBER: _ClassVar[int]
     COMPLETE_FIELD_NUMBER: _ClassVar[int]
     STOCKS_FIELD_NUMBER: _ClassVar[int]
+    RENEWED_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     facts: _containers.RepeatedCompositeFieldContainer[Fact]
     complete: bool
     stocks: _containers.RepeatedCompositeFieldContainer[Stock]
+    renewed: bool
     labels: _containers.RepeatedCompositeFieldContainer[_job_pb2.Label]
-    def __init__(self, facts: _Optional[_Iterable[_Union[Fact, _Mapping]]] = ..., complete: _Optional[bool] = ..., stocks: _Optional[_Iterable[_Union[Stock, _Mapping]]] = ..., labels: _Optional[_Iterable[_Union[_job_pb2.Label, _Mapping]]] = ...) -> None: ...
+    def __init__(self, facts: _Optional[_Iterable[_Union[Fact, _Mapping]]] = ..., complete: _Optional[bool] = ..., stocks: _Optional[_Iterable[_Union[Stock, _Mapping]]] = ..., renewed: _Optional[bool] = ..., labels: _Optional[_Iterable[_Union[_job_pb2.Label, _Mapping]]] = ...) -> None: ...
 
 class Fact(_message.Message):
     __slots__ = ("report", "paused", "waits_for")

@@ -24,6 +24,13 @@ _MOST_DIGITS = 18
 _GPU_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}")
 
 
+class Shun(NamedTuple):
+    """A machine that a job does not come to again: as long as no more is known of it than when it refused, which `known` counts."""
+
+    machine: bytes
+    known: int
+
+
 class Wants(NamedTuple):
     """What a job takes while it runs: slots, amounts of other things sorted by name, and the name under which only one may run.
 
@@ -38,6 +45,8 @@ class Wants(NamedTuple):
     limit_seconds: int = 0
     # Labels of the worker that it runs on.
     where: Where = ANYWHERE
+    # Of several machines, those that have refused it.
+    shuns: tuple[Shun, ...] = ()
 
     def amount(self, name: str) -> int:
         """Return how much of something it takes."""

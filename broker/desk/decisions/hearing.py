@@ -5,15 +5,15 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ....schemas.naming import AttemptKey
-from ...engine import Delayed, Ended, Fact, Paused, Started
+from ...engine import Delayed, Ended, Fact, Paused, Returned, Started
 from ..effects import Settle, Tell, Word
 from ..inputs import Moment
-from ..jobs.job import Job
-from ..jobs.life import ENDED
+from ..jobs.job import Job, Refusal
+from ..jobs.life import ENDED, Happening, Phase
 from ..jobs.retries import delay_us, is_final, next_attempt
 from ..turn import Turn
 from .consequences import ended_for_good
-from .facts import take_in
+from .facts import cancelled, take_in
 
 
 def hear(turn: Turn, facts: Iterable[Fact], *, found: bool = False) -> None:
@@ -47,8 +47,22 @@ def _hear_one(turn: Turn, fact: Fact, settled: list[AttemptKey], *, found: bool)
             job.attempt.delayed_by = fact.why
             if fact.stuck:
                 turn.effects.append(Tell(job, Word.STUCK))
+        case Returned():
+            _hear_returned(turn, job, fact, found=found)
         case _:
             _hear_life(turn, job, fact, found=found)
+
+
+def _hear_returned(turn: Turn, job: Job, fact: Returned, *, found: bool) -> None:
+    """Free a job of the machine that has refused it; it is placed anew when that is durable."""
+    if job.attempt.phase is Phase.ABORTING:
+        _hear_life(turn, job, cancelled(job, turn.moment.now_us), found=found)
+        return
+    job.attempt.happened(Happening.RETURNED)
+    job.attempt.delayed_by = ""
+    shun = turn.state.queue.stock.shun(fact.machine) if fact.lasts else None
+    job.refusals[fact.machine] = Refusal(fact.name, fact.why, shun)
+    turn.returned.append(job)
 
 
 def _hear_life(turn: Turn, job: Job, fact: Started | Ended, *, found: bool) -> None:

@@ -37,7 +37,8 @@ def choose_and_record(turn: Turn) -> None:
         (launched if job.attempt.phase is Phase.LAUNCHED else launching).append(job)
     if launched:
         _launch(turn, launched)
-    if not (turn.events or turn.replies or launching or turn.widths or turn.broken or turn.capacity or turn.finishes):
+    of_jobs = turn.events or launching or turn.returned
+    if not (of_jobs or turn.replies or turn.widths or turn.broken or turn.capacity or turn.finishes):
         return
     changes: list[Change] = []
     for job, events in turn.events.items():
@@ -56,10 +57,11 @@ def choose_and_record(turn: Turn) -> None:
         broken=turn.broken,
         handed_out=[(job.row, job.gpus) for job in launching if job.gpus],
         placed=[(job.row, job.attempt.key.attempt, job.machine) for job in launching if job.machine],
+        freed=[(job.row, job.attempt.key.attempt) for job in turn.returned],
         capacity=turn.capacity,
         finishes=finishes.rows_of(turn),
     )
-    turn.submit(Recording(write, turn.events, launching, turn.replies, turn.ending, turn.limiting, turn.finishes))
+    turn.submit(Recording(write, turn.events, launching, turn.replies, turn.ending, turn.limiting, turn.finishes, turn.returned))
 
 
 def recorded(turn: Turn, pending: Recording, first_seq: int) -> None:
@@ -70,6 +72,8 @@ def recorded(turn: Turn, pending: Recording, first_seq: int) -> None:
         turn.effects.append(numbered(told, first_seq))
     if pending.launching:
         _launches_recorded(turn, pending.launching)
+    for job in pending.returned:
+        _place_anew(turn, job)
     turn.effects += pending.replies
     for job, order in pending.ending:
         if job.attempt.phase in WITH_ENGINE:
@@ -111,7 +115,7 @@ def _go_on(turn: Turn, job: Job) -> None:
 def write_delayed(turn: Turn, delayed: WriteDelayed) -> None:
     """Tell those who wait for these jobs."""
     pending = turn.state.under_way[delayed.number]
-    for job in (*pending.events, *pending.launching) if isinstance(pending, Recording) else ():
+    for job in (*pending.events, *pending.launching, *pending.returned) if isinstance(pending, Recording) else ():
         job.attempt.unrecorded = f"what happened to it cannot be recorded: {delayed.why}; this is tried again and again"
         turn.effects.append(Tell(job, Word.STUCK))
 
@@ -124,6 +128,16 @@ def _launches_recorded(turn: Turn, jobs: Sequence[Job]) -> None:
         if job.attempt.phase is Phase.LAUNCHED:
             launched.append(job)
     _launch(turn, launched)
+
+
+def _place_anew(turn: Turn, job: Job) -> None:
+    """Let a job wait for a machine again, now that it is durable that it is on none. It may have been stopped meanwhile."""
+    job.attempt.unrecorded = ""
+    job.attempt.happened(Happening.RETURN_RECORDED)
+    if job.attempt.phase in WAITING:
+        job.machine = b""
+        turn.state.queue.release(job.key)
+        turn.state.enqueue(job)
 
 
 def _launch(turn: Turn, jobs: Sequence[Job]) -> None:

@@ -36,8 +36,8 @@ def take_up(
             _wait_on(turn, job, ways[job])
         if ways[job] is TakeUp.QUEUE:
             job.awaits = key in edges
-            if job.gpus and attempt.phase is Phase.CLEARED:
-                # It gets others, which are recorded before it starts.
+            if (job.gpus or state.queue.stock.places_jobs) and attempt.phase is Phase.CLEARED:
+                # It gets others, or is placed on another machine, which is recorded before it starts.
                 attempt.happened(Happening.HELD)
             _wait(job, moment)
             state.enqueue(job)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ....schemas.jobs.capacity import PLAIN, Wants
+from ....schemas.jobs.capacity import PLAIN, Shun, Wants
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.jobs.states import OnFailure, Outcome, State
 from ....schemas.naming import AttemptKey, JobKey
@@ -89,6 +89,14 @@ class Attempt:
         self.phase = advance(self.phase, happening)
 
 
+class Refusal(NamedTuple):
+    """That a machine has refused a job. `shun`: keeps the job from it; None: it may be asked again."""
+
+    name: str
+    why: str
+    shun: Shun | None
+
+
 @dataclass(slots=True, eq=False)
 class Job:
     """One job: what was submitted, and the current attempt at it."""
@@ -127,6 +135,8 @@ class Job:
     gpus: tuple[str, ...] = ()
     # Of several machines: the one on which the current attempt was placed, before it was launched.
     machine: bytes = b""
+    # Machines that have refused it, by key: their names, why, and what the queue knows that by (None: they may be asked again).
+    refusals: dict[bytes, Refusal] = field(default_factory=dict)
 
     # Before this its next attempt does not start, on the scale of ages.py, which no clock that is set changes; 0: it waits for no time.
     # `State.deadlines` says when it is due.

@@ -28,6 +28,9 @@ class Phase(enum.Enum):
     LAUNCHING = enum.auto()
     # The engine has it.
     LAUNCHED = enum.auto()
+    # The machine on which it was placed has refused it, and the record that it is on none is being written. Until then it is placed nowhere
+    # else: after a crash, only that one may be asked again.
+    RETURNING = enum.auto()
     # It has a process; STARTED: which is not on disk yet.
     STARTED = enum.auto()
     RUNNING = enum.auto()
@@ -55,6 +58,8 @@ class Happening(enum.Enum):
     HELD = enum.auto()
     ENDED = enum.auto()
     END_RECORDED = enum.auto()
+    RETURNED = enum.auto()
+    RETURN_RECORDED = enum.auto()
 
 
 class Impossible(Exception):  # noqa: N818 -- names what was found, in the manner of a fact
@@ -79,6 +84,9 @@ NEXT: dict[tuple[Phase, Happening], Phase] = {
     (_P.LAUNCHED, _H.STARTED): _P.STARTED,
     (_P.LAUNCHED, _H.STOP_ASKED): _P.ABORTING,
     (_P.LAUNCHED, _H.ENDED): _P.ENDED_QUEUED,
+    (_P.LAUNCHED, _H.RETURNED): _P.RETURNING,
+    (_P.RETURNING, _H.RETURN_RECORDED): _P.QUEUED,
+    (_P.RETURNING, _H.STOP_ASKED): _P.ENDED_QUEUED,
     (_P.STARTED, _H.STARTED): _P.STARTED,
     (_P.STARTED, _H.START_RECORDED): _P.RUNNING,
     (_P.STARTED, _H.STOP_ASKED): _P.ABORTING,
@@ -96,6 +104,7 @@ NEXT: dict[tuple[Phase, Happening], Phase] = {
     (_P.STOPPING, _H.STOP_ASKED): _P.STOPPING,
     (_P.STOPPING, _H.ENDED): _P.ENDED_STOPPING,
     (_P.ENDED_QUEUED, _H.LAUNCH_RECORDED): _P.ENDED_QUEUED,
+    (_P.ENDED_QUEUED, _H.RETURN_RECORDED): _P.ENDED_QUEUED,
     (_P.ENDED_QUEUED, _H.STARTED): _P.ENDED_QUEUED,
     (_P.ENDED_QUEUED, _H.START_RECORDED): _P.ENDED_RUNNING,
     (_P.ENDED_QUEUED, _H.STOP_ASKED): _P.ENDED_QUEUED,
@@ -124,6 +133,7 @@ SHOWN: dict[Phase, State] = {
     _P.CLEARED: State.QUEUED,
     _P.LAUNCHING: State.QUEUED,
     _P.LAUNCHED: State.QUEUED,
+    _P.RETURNING: State.QUEUED,
     _P.STARTED: State.QUEUED,
     _P.RUNNING: State.RUNNING,
     _P.ABORTING: State.STOPPING,
@@ -149,6 +159,7 @@ STORED: dict[Phase, Stored] = {
     _P.CLEARED: Stored(State.QUEUED, launched=True),
     _P.LAUNCHING: Stored(State.QUEUED, launched=True),
     _P.LAUNCHED: Stored(State.QUEUED, launched=True),
+    _P.RETURNING: Stored(State.QUEUED, launched=True),
     _P.STARTED: Stored(State.RUNNING, launched=True),
     _P.RUNNING: Stored(State.RUNNING, launched=True),
     _P.ABORTING: Stored(State.STOPPING, launched=True),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-from ....schemas.jobs.capacity import GPUS, MEMORY, SLOTS, Capacity, Wants, amount_text, shortage
+from ....schemas.jobs.capacity import GPUS, MEMORY, SLOTS, Capacity, Shun, Wants, amount_text, shortage
 from ....schemas.jobs.worker_labels import ANYWHERE, holds
 from ....schemas.text.sizes import format_size
 
@@ -136,6 +136,11 @@ class Stock:
         del machine
         raise TypeError("this stock is that of one machine")
 
+    def renew_machine(self, machine: bytes) -> None:
+        """Let jobs that one of several machines has refused come to it again. Raises TypeError: there is one."""
+        del machine
+        raise TypeError("this stock is that of one machine")
+
     def set_machine(self, machine: bytes, name: str, capacity: Capacity | None, *, ready: bool, end: End | None = None) -> None:
         """Have another capacity on one of several machines. Raises TypeError: there is one."""
         del machine, name, capacity, ready, end
@@ -144,6 +149,11 @@ class Stock:
     def why_closed(self) -> str:
         """Return why nothing can start at all; empty if something can as soon as there is room."""
         return ""
+
+    def shun(self, machine: bytes) -> Shun:
+        """Return what keeps a job from one of several machines. Raises TypeError: there is one."""
+        del machine
+        raise TypeError("this stock is that of one machine")
 
     def why_nowhere(self, wants: Wants) -> str:
         """Return why no machine that is known may run such a job; empty if one may, or there is one machine."""

@@ -50,6 +50,7 @@ FEATURES = (
     "labels",
     "proofs",
     "pairing",
+    "returns",
 )
 
 

@@ -49,6 +49,7 @@ _UPDATE_JOB = (
 _LAUNCH_JOB = "UPDATE jobs SET launched = 1 WHERE row = ?"
 _INSERT_ATTEMPT = "INSERT INTO attempts (job, n, pid, started_at, ended_at, outcome, log_bytes) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _HAND_OUT = "UPDATE jobs SET gpus = ? WHERE row = ?"
+_FREE = "DELETE FROM placements WHERE job = ? AND n = ?"
 _PLACE = "INSERT OR REPLACE INTO placements (job, n, machine) VALUES (?, ?, ?)"
 # A spec may have the same label twice.
 _INSERT_LABEL = "INSERT OR IGNORE INTO labels (name, value, queued_at, job) VALUES (?, ?, ?, ?)"
@@ -272,6 +273,7 @@ class Rows:
         write.first_seq = self.next_seq
         self._run_for_each(_LAUNCH_JOB, [(row,) for row in write.launched])
         self._run_for_each(_HAND_OUT, [(",".join(gpus), row) for row, gpus in write.handed_out])
+        self._run_for_each(_FREE, write.freed)
         self._run_for_each(_PLACE, write.placed)
         # A stop of many jobs has one proof.
         proofs = {proof: self._add_proof(proof) for proof in {change.stop_proof for change in write.changes} if proof is not None}
