@@ -114,6 +114,7 @@ class Daemon:
         self.endpoint = ""
         self.event_endpoint = ""
         self._router: Endpoint | None = None
+        self._shares: Shares | None = None
         # Called when an operator has set what there is for jobs.
         self.capacity_changed: Callable[[], object] = lambda: None
         self.tell_brokers_capacity: Callable[[], object] = lambda: None
@@ -192,7 +193,7 @@ class Daemon:
                 delegates=delegates,
             )
         )
-        self._staging = self._own(Staging(self.store, self.desk, self._lookup, self._ages, loop))
+        self._staging = self._own(Staging(self.store, self.desk, self._lookup, self._ages, loop, self._serves_others))
         self._timetable = self._own(Timetable(self.store, self.desk, state.live, self._roster.member, loop))
 
     async def start(self) -> None:
@@ -256,7 +257,7 @@ class Daemon:
         self.from_brokers = Reception(self._identity.public, self._nonce, self._roster.member, relayed.handlers, turns, read=read_relayed)
         statement_of = self._delegates.statement
         reception = Reception(self._identity.public, self._nonce, self._member_or_job, verbs, turns, statement_of)
-        shares = self._own(Shares(self._loop.call_later, reception.take))
+        shares = self._shares = self._own(Shares(self._loop.call_later, reception.take))
         self._router = self._own(
             Endpoint(self.context, self._identity, self._loop, self._limits_of, shares, self._bans.ban, self._delegates.account)
         )
@@ -294,6 +295,9 @@ class Daemon:
     def _set_by_operator(self) -> None:
         self.capacity_changed()
         self.tell_brokers_capacity()
+
+    def _serves_others(self, public: bytes) -> bool:
+        return self._shares is not None and self._shares.serves_others(public)
 
     def _job_ended(self) -> None:
         self._retention.look_soon()

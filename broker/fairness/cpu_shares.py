@@ -166,6 +166,11 @@ class Shares:
         line = self._lines.get(public) or self._new_line(public, now)
         line.taken.spend(seconds, now, _MOST_CHARGED_SECONDS)
 
+    def serves_others(self, public: bytes) -> bool:
+        """Return whether another identity has sent a request recently."""
+        now = self._now()
+        return any(key != public and line.is_present(now) for key, line in self._lines.items())
+
     def close(self) -> None:
         """Stop handling requests."""
         if self._timer is not None:

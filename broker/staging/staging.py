@@ -28,15 +28,23 @@ _MOST_SECONDS_AT_START = 5.0
 
 
 class Staging:
-    """What is staged at one desk. Used on a running loop."""
+    """What is staged at one desk. Used on a running loop. `serves_others(owner)`: whether another member than this one sends requests."""
 
-    def __init__(self, store: Store, desk: Desk, lookup: Lookup, ages: Ages, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self,
+        store: Store,
+        desk: Desk,
+        lookup: Lookup,
+        ages: Ages,
+        loop: asyncio.AbstractEventLoop,
+        serves_others: Callable[[bytes], bool],
+    ) -> None:
         self._store = store
         self._desk = desk
         self._lookup = lookup
         self._ages = ages
         self._loop = loop
-        self._queueing = Queueing(store, desk, loop)
+        self._queueing = Queueing(store, desk, loop, serves_others)
         self._timer: asyncio.TimerHandle | None = None
         self._is_sweeping = False
 

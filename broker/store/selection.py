@@ -91,6 +91,10 @@ _ALIVE = Leader("jobs INDEXED BY jobs_alive", Statement("state < 4"))
 _FAILED = Leader("jobs INDEXED BY jobs_failed", Statement("ok = 0"), JobTime.ENDED)
 
 
+def _alive_of(owner: bytes) -> Leader:
+    return Leader("jobs INDEXED BY jobs_alive_of_owner", Statement("state < 4 AND jobs.owner = ?", (owner,)))
+
+
 def leaders(selection: Selection) -> Iterator[Leader]:
     """Yield what may lead to few jobs, the most promising first."""
     if selection.started_by:
@@ -100,7 +104,7 @@ def leaders(selection: Selection) -> Iterator[Leader]:
     if selection.states <= _WITH_PROCESS:
         yield _RUNNING
     if selection.states <= ALIVE:
-        yield _ALIVE
+        yield _alive_of(selection.owner) if selection.owner else _ALIVE
     if selection.runs is not None:
         order = JobTime.QUEUED if len(selection.runs) == 1 else None
         if selection.failed:

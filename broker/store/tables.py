@@ -291,6 +291,8 @@ _STEPS = (
     UPDATE jobs SET limit_proof = change_proof WHERE time_limit IS NOT NULL;
     CREATE INDEX jobs_by_limit_proof ON jobs (limit_proof) WHERE limit_proof IS NOT NULL;
     """,
+    # What a member lists by default is found beside any number of others' jobs.
+    "CREATE INDEX jobs_alive_of_owner ON jobs (owner, queued_at) WHERE state < 4;",
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

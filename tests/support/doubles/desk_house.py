@@ -299,7 +299,7 @@ class House:
             delegates=self.delegates,
             alarm=partial(self.alarm, "desk"),  # type: ignore[arg-type, return-value]
         )
-        self.staging = Staging(self.store, self.desk, self.lookup, self.ages, asyncio.get_running_loop())
+        self.staging = Staging(self.store, self.desk, self.lookup, self.ages, asyncio.get_running_loop(), lambda _: False)
         self.timetable = Timetable(
             self.store,
             self.desk,

@@ -87,6 +87,19 @@ def test_a_client_that_asks_for_little_is_answered_at_once_beside_one_that_asks_
     assert shared.frames_of(much) == numbered(MUCH)
 
 
+def test_whether_others_are_served_is_known_for_a_quarter_of_a_second_after_a_request() -> None:
+    shared = Shared()
+    one, other = shared.peer(b"a"), shared.peer(b"b")
+    assert not shared.shares.serves_others(one.public)
+    shared.shares.take(one, b"a start")
+    assert not shared.shares.serves_others(one.public)
+    assert shared.shares.serves_others(other.public)
+    shared.shares.take(other, b"a list")
+    assert shared.shares.serves_others(one.public)
+    shared.now += 0.3
+    assert not shared.shares.serves_others(one.public)
+
+
 def test_who_waits_is_told_how_long_and_has_a_share_again_by_then() -> None:
     shared = Shared()
     much, little = shared.peer(b"a"), shared.peer(b"b")

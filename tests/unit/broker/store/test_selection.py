@@ -171,6 +171,7 @@ WIDE = [
     Selection(sorted_by=JobTime.STARTED, until_us=6),
     Selection(sorted_by=JobTime.ENDED, newest_first=True),
     Selection(owner=OWNERS[0]),
+    Selection(owner=OWNERS[0], states=ALIVE),
     Selection(owner=OWNERS[0], sorted_by=JobTime.ENDED),
     Selection(runs=(1,)),
     Selection(runs=(1, 2), newest_first=True),
@@ -207,6 +208,11 @@ def test_what_leaves_few_jobs_is_searched_and_counted_by_an_index(connection: sq
     for leader in leaders(wanted):
         assert by_index(plan_of(connection, leader.question))
         assert by_index(plan_of(connection, walk(wanted, None, leader, 50).find))
+
+
+def test_what_a_member_has_waiting_is_found_beside_any_number_of_jobs_of_others(connection: sqlite3.Connection) -> None:
+    steps = walk(Selection(owner=OWNERS[0], states=ALIVE), Place(5, 2), None, 50)
+    assert [line for line in plan_of(connection, steps.find) if "jobs_alive_of_owner (owner=? AND queued_at" in line]
 
 
 def test_of_a_batch_with_very_many_runs_the_jobs_are_found_by_its_name(connection: sqlite3.Connection) -> None:
