@@ -148,8 +148,11 @@ class State:
         self.deadlines.set(job, moment.passed_us + wait_us)
 
     def enqueue(self, job: Job) -> None:
-        """Put a job into the queue; one that waits for a time is let in when that has come."""
-        self.queue.add(job.key, job.lined_up_with, job.priority, ready=job.is_ready, wants=self.wants(job))
+        """Put a job into the queue; one that waits for a time is let in when that has come.
+
+        Its place is that of its row, so another attempt does not wait behind everything that was submitted since, nor after a restart.
+        """
+        self.queue.add(job.key, job.lined_up_with, job.priority, ready=job.is_ready, wants=self.wants(job), order=job.row)
         if job.starts_passed_us:
             self.deadlines.set(job, job.starts_passed_us)
         if job.starts_wall_us:

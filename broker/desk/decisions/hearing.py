@@ -98,7 +98,7 @@ def _try_again(turn: Turn, job: Job, *, found: bool) -> None:
         left_us += since(moment, job.attempt.ended_at_us) - moment.passed_us
     if left_us > 0:
         state.wait(job, moment, left_us)
-    state.queue.add(job.key, job.lined_up_with, job.priority, ready=False, wants=state.wants(job))
+    state.queue.add(job.key, job.lined_up_with, job.priority, ready=False, wants=state.wants(job), order=job.row)
 
 
 def since(moment: Moment, at_us: int) -> int:

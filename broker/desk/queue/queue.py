@@ -120,11 +120,23 @@ class Queue:
             for level in tuple(owner.parents):
                 self._count_parents(owner, level)
 
-    def add(self, key: JobKey, batch: BatchRun | None, priority: int = 0, *, ready: bool = True, wants: Wants = PLAIN) -> None:
-        """Add a job behind those of its priority; one that is not ready stands aside until it is let in."""
+    def add(
+        self,
+        key: JobKey,
+        batch: BatchRun | None,
+        priority: int = 0,
+        *,
+        ready: bool = True,
+        wants: Wants = PLAIN,
+        order: int | None = None,
+    ) -> None:
+        """Add a job at its place among those of its priority; one that is not ready stands aside until it is let in.
+
+        `order`: the smallest comes first. Without it, the job comes behind all others.
+        """
         place = self._place(key, batch, wants)
-        self._order += 1
-        place.rank = (-priority, self._order)
+        self._order = max(self._order + 1, order or 0)
+        place.rank = (-priority, self._order if order is None else order)
         place.aside = not ready
         if place.aside:
             self._aside += 1

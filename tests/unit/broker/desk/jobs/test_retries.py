@@ -20,6 +20,7 @@ from jobwire.schemas.jobs.states import OnFailure, Outcome, OutcomeKind, State
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Refused
 
+SLOTS = 2
 TWICE = RetryRule(2, delay_ms=10_000, backoff=2.0)
 
 
@@ -158,6 +159,23 @@ async def test_without_a_delay_the_next_attempt_gets_the_slot_at_once_and_ends_w
     await house.durable()
     house.engine.expect(("settled", attempt(1, 2)))
     assert job.attempt.phase is Phase.FINISHED
+
+
+async def test_the_next_attempt_comes_before_what_was_submitted_later(house: House) -> None:
+    await house.accept(*(asked(number, RetryRule(1)) for number in range(1, 2 + 2 * SLOTS)))
+    await house.durable()
+    house.engine.effects.clear()
+    house.desk.hear(failed(house, 1))
+    house.desk.hear([])
+    await house.durable()
+    started = [effect[1] for effect in house.engine.effects if effect[0] == "start"]
+    # The slot was free before the end of the first attempt was durable.
+    assert started == [attempt(SLOTS + 1)]
+    house.engine.effects.clear()
+    house.desk.hear([Started(attempt(2), 200, house.now), Ended(attempt(2), 200, house.now, house.now, Outcome(OutcomeKind.EXITED))])
+    await house.durable()
+    assert [effect[1] for effect in house.engine.effects if effect[0] == "start"] == [attempt(1, 2)]
+    house.engine.effects.clear()
 
 
 async def test_a_fact_about_an_earlier_attempt_changes_nothing(house: House) -> None:

@@ -79,7 +79,7 @@ class QueueAgainstModel(RuleBasedStateMachine):
         job = Model(JobKey(bytes([owner]) * 32, self.made.to_bytes(16, "big")), batch, wants, priority, self.made, held)
         if not any(other.lane == job.lane for other in (*self.waiting.values(), *self.running.values())):
             self.widths[job.lane] = width or 0
-        self.queue.add(job.key, batch, priority, ready=not held, wants=wants)
+        self.queue.add(job.key, batch, priority, ready=not held, wants=wants, order=job.order)
         self.waiting[job.key] = job
 
     @precondition(lambda self: self.waiting)
@@ -129,6 +129,18 @@ class QueueAgainstModel(RuleBasedStateMachine):
         self.queue.release(key)
 
     @precondition(lambda self: self.running)
+    @rule(data=st.data(), held=st.booleans())
+    def try_again(self, data: st.DataObject, held: bool) -> None:  # noqa: FBT001 -- drawn by name
+        """Another attempt at a job has the place that the job had."""
+        key = data.draw(st.sampled_from(sorted(self.running)))
+        job = self.waiting[key] = self.running.pop(key)
+        job.held, job.lends, job.passed = held, False, 0
+        self.gpus.pop(key, None)
+        self.queue.release(key)
+        batch = job.batch and BatchRun(job.batch.id, "", self.widths[job.lane])
+        self.queue.add(key, batch, job.priority, ready=not held, wants=job.wants, order=job.order)
+
+    @precondition(lambda self: self.running)
     @rule(data=st.data())
     def lend_or_take_back(self, data: st.DataObject) -> None:
         job = self.running[data.draw(st.sampled_from(sorted(self.running)))]
@@ -148,7 +160,7 @@ class QueueAgainstModel(RuleBasedStateMachine):
             if job.key in self.running:
                 self.queue.add_running(job.key, batch, job.wants, Taken(self.gpus.get(job.key, ())))
             else:
-                self.queue.add(job.key, batch, job.priority, ready=not job.held, wants=job.wants)
+                self.queue.add(job.key, batch, job.priority, ready=not job.held, wants=job.wants, order=job.order)
 
     def free(self) -> dict[str, int]:
         free = {"slots": self.capacity.slots, **self.capacity.totals()}
