@@ -30,6 +30,7 @@ from .jobs.spec import LARGEST_STDIN, LONGEST_ARGUMENT, LONGEST_LABEL, MOST_ARGU
 from .jobs.worker_labels import MOST_TERMS
 from .naming import LONGEST_NAME
 from .refusal import Code, Refused
+from .text.articles import with_article
 
 # Ids, keys, nonces, signatures, topics and pages have 8 to 64 bytes; their readers check the exact size.
 LONGEST_ID = 64
@@ -201,7 +202,7 @@ def _check_length(values: Any, longest: int, field: Any) -> None:
     most: Sized = max(values, key=len)
     if len(most) > longest:
         unit = "characters" if isinstance(most, str) else "bytes"
-        said = f"the {field.name} of a {_owner_of(field)} has {len(most)} {unit}, the limit is {longest}"
+        said = f"the {field.name} of {with_article(_owner_of(field))} has {len(most)} {unit}, the limit is {longest}"
         raise Refused(Code.INVALID_ARGUMENT, said)
 
 

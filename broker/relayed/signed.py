@@ -20,6 +20,7 @@ from ...schemas.jobs.spec import JobSpec
 from ...schemas.jobs.states import OnFailure
 from ...schemas.naming import ID_BYTES, KNOWN_AS, AttemptKey, JobKey, format_id
 from ...schemas.refusal import Code, Refused
+from ...schemas.text.articles import with_article
 from ..desk.inputs import Asked
 from ..desk.jobs.job import FIRST_ATTEMPT
 
@@ -117,7 +118,7 @@ def read_order(raw: bytes, relay: bytes, job: JobKey, batch: job_pb2.Batch, verb
     bounds.check(request)
     verb = request.WhichOneof("verb") or ""
     if verb not in verbs or (verb == "change" and not request.change.HasField("time_limit_ms")):
-        raise Refused(Code.PERMISSION_DENIED, f"a broker does not pass on a {verb or 'request without a verb'}")
+        raise Refused(Code.PERMISSION_DENIED, f"a broker does not pass on {with_article(verb or 'request without a verb')}")
     asked: request_pb2.Stop | request_pb2.Signal | request_pb2.Change | request_pb2.Feed = getattr(request, verb)
     keys = asked.keys if isinstance(asked, (request_pb2.Stop, request_pb2.Change)) else [asked.key]
     named = any((key.owner or signer, key.id) == job for key in keys)

@@ -12,6 +12,7 @@ from datetime import UTC, datetime, timedelta, tzinfo
 from typing import NamedTuple
 
 from ...schemas.refusal import Code, Refused
+from ...schemas.text.articles import with_article
 
 LONGEST_EXPRESSION = 256
 _FIELDS = ("minute", "hour", "day-of-month", "month", "day-of-week")
@@ -150,10 +151,10 @@ def _check(said: str, text: str) -> None:
         try:
             CronSim(" ".join(alone), _SINCE)
         except (CronSimError, ValueError, AssertionError):
-            raise Refused(Code.INVALID_ARGUMENT, f"{field!r} is not a {name}, in the cron expression {said!r}", _HOW) from None
+            raise Refused(Code.INVALID_ARGUMENT, f"{field!r} is not {with_article(name)}, in the cron expression {said!r}", _HOW) from None
         for step in re.findall(r"/(\d+)", field):
             if int(step) > longest:
-                what = f"the step {step} of {field!r} is longer than a {name} field, {longest}, in the cron expression {said!r}"
+                what = f"the step {step} of {field!r} is longer than {with_article(name)} field, {longest}, in the cron expression {said!r}"
                 raise Refused(Code.INVALID_ARGUMENT, what, "steps begin anew each hour, day, month, year and week; list the times instead")
     try:
         CronSim(text, _SINCE)

@@ -149,6 +149,9 @@ def _wishes(job: JobTable, layers: Layers, variables: dict[str, str]) -> Wishes:
     over, defaults = layers.over, layers.defaults
     stop, stop_default = job.stop or Stop(), defaults.stop or Stop()
     retry, retry_default = _retry(job.retry), _retry(defaults.retry)
+    most = _first(over.retry, _first(retry.max, retry_default.max))
+    # Said on the command line, it is about those jobs of the file that are retried at all.
+    rule = over if most is not None else Wishes()
     _check_once("labels", job.labels)
     _check_once("rlimits", job.rlimits)
     plain = {key: said for key in _PLAIN if (said := getattr(over, key) or _first(getattr(job, key), getattr(defaults, key))) is not None}
@@ -158,10 +161,10 @@ def _wishes(job: JobTable, layers: Layers, variables: dict[str, str]) -> Wishes:
         stdin=_stdin(_first(over.stdin, _first(job.stdin, defaults.stdin))),
         stop_signal=_first(over.stop_signal, _first(stop.signal, stop_default.signal)),
         grace=_first(over.grace, _first(stop.grace, stop_default.grace)),
-        retry=_first(over.retry, _first(retry.max, retry_default.max)),
-        retry_delay=_first(over.retry_delay, _first(retry.delay, retry_default.delay)),
-        retry_backoff=_first(over.retry_backoff, _first(retry.backoff, retry_default.backoff)),
-        retry_on_exit=_first(over.retry_on_exit, _first(retry.on_exit, retry_default.on_exit)),
+        retry=most,
+        retry_delay=_first(rule.retry_delay, _first(retry.delay, retry_default.delay)),
+        retry_backoff=_first(rule.retry_backoff, _first(retry.backoff, retry_default.backoff)),
+        retry_on_exit=_first(rule.retry_on_exit, _first(retry.on_exit, retry_default.on_exit)),
         put=[*(defaults.put or ()), *(job.put or ()), *over.put],
         get=[*(defaults.get or ()), *(job.get or ()), *over.get],
         rlimits=limit_pairs(defaults.rlimits or ()) | limit_pairs(job.rlimits or ()) | limit_pairs(over.rlimits),

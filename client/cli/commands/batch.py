@@ -80,7 +80,7 @@ def batch(  # noqa: PLR0913 -- one for each option
     with understanding("--set"):
         values = read_values(set_ or ())
     finish = understood("--on-finish", parse_finish, on_finish)
-    over = wishes_of_all_jobs(wishes, context)
+    over = wishes_of_all_jobs(wishes, context, has_file=True)
     name, text = _read(file)
     around = surroundings(context)
     # In a folder that was removed no relative name leads anywhere, which is said when it is read.
@@ -88,9 +88,24 @@ def batch(  # noqa: PLR0913 -- one for each option
         around = around._replace(files=Path(file).absolute().parent)
 
     def read(progress: Callable[[int], None]) -> Batch:
-        return read_batch(text, name, around, lines=lines, over=over, values=values, progress=progress, finish=finish)
+        batch = read_batch(text, name, around, lines=lines, over=over, values=values, progress=progress, finish=finish)
+        _demand_retries(over, batch, name)
+        return batch
 
     start_run(ctx, read_saying(name, read), ways, context)
+
+
+def _demand_retries(over: Wishes, batch: Batch, name: str) -> None:
+    """Check that options about retries mean some job.
+
+    Raises BadInput.
+    """
+    if over.retry is not None or any(job.retry is not None for job in batch.jobs):
+        return
+    said = {"--retry-delay": over.retry_delay, "--retry-backoff": over.retry_backoff, "--retry-on-exit": over.retry_on_exit}
+    for flag, value in said.items():
+        if value is not None:
+            raise BadInput(f"{flag}: it is about retries, and no job of {name} has any; say how many, as in --retry 3, or retry = 3 in it")
 
 
 def _print_schema() -> None:

@@ -88,8 +88,8 @@ def job_spec(command: list[str] | None, wishes: Wishes, context: str, *, fetches
     return spec
 
 
-def wishes_of_all_jobs(wishes: Wishes, context: str) -> Wishes:
-    """Return options for all jobs of a batch, which are valid.
+def wishes_of_all_jobs(wishes: Wishes, context: str, *, has_file: bool = False) -> Wishes:
+    """Return options for all jobs of a batch, which are valid; `has_file`: together with what a batch file says.
 
     Raises BadInput that names the option.
     """
@@ -98,7 +98,9 @@ def wishes_of_all_jobs(wishes: Wishes, context: str) -> Wishes:
     typed = replace(typed, script=typed.script and _from_here(typed.script), put=[_from_here(said) for said in typed.put])
     # Any program will do. What has placeholders is known only for each job.
     fixed = {option.key: said for option in OF_ALL_JOBS if not _has_placeholder(said := getattr(typed, option.key))}
-    _valid(["true"], Wishes(**fixed), context)
+    # How often jobs are retried may be said in the file.
+    of_file = {"retry": "1"} if has_file and typed.retry is None else {}
+    _valid(["true"], Wishes(**(fixed | of_file)), context)
     return typed
 
 

@@ -108,7 +108,7 @@ def test_days_of_the_month_and_of_the_week_are_combined_as_by_cron_of_debian(exp
     ("expression", "field"),
     [
         ("60 * * * *", "'60' is not a minute"),
-        ("* 24 * * *", "'24' is not a hour"),
+        ("* 24 * * *", "'24' is not an hour"),
         ("* * 0 * *", "'0' is not a day-of-month"),
         ("* * * FOO *", "'FOO' is not a month"),
         ("* * * * MON#9", "'MON#9' is not a day-of-week"),
@@ -122,7 +122,7 @@ def test_days_of_the_month_and_of_the_week_are_combined_as_by_cron_of_debian(exp
         ("* * * * ²L", "'²L' is not a day-of-week"),
         # A classic mistake: what is meant to come every 90 minutes comes every hour.
         ("*/90 * * * *", "the step 90 of '\\*/90' is longer than a minute field, 60"),
-        ("0 1,2-8/25 * * *", "the step 25 of '1,2-8/25' is longer than a hour field, 24"),
+        ("0 1,2-8/25 * * *", "the step 25 of '1,2-8/25' is longer than an hour field, 24"),
     ],
 )
 def test_a_bad_expression_is_refused_with_its_field(expression: str, field: str) -> None:

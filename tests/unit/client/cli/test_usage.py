@@ -1,3 +1,4 @@
+import json
 import os
 import re
 import subprocess
@@ -347,6 +348,23 @@ def test_a_dry_run_lists_what_the_example_would_do_and_sends_nothing(folders: Pa
     assert capsys.readouterr().out == first
     assert [line.split("\t")[1] for line in first.splitlines()] == ["hello", "where", "count", "shell", "patient"]
     assert not (folders / "state").exists()
+
+
+@pytest.mark.parametrize("retries", ["", "retry = 2"])
+def test_an_option_about_retries_is_for_the_jobs_of_the_file_that_have_some(
+    retries: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "jobs.toml"
+    file.write_text(f"[[job]]\nargv = ['true']\n{retries}\n[[job]]\nargv = ['false']\n")
+    status = command_line(["batch", "--dry-run", "--json", "--retry-delay", "5s", str(file)])
+    out, err = capsys.readouterr()
+    if retries:
+        assert status == 0
+        rules = [json.loads(line)["retry"] for line in out.splitlines()]
+        assert rules == [{"max": 2, "delay_ms": 5000, "backoff": 1.0, "on_exit": []}, None]
+    else:
+        assert status == 2
+        assert "--retry-delay: it is about retries, and no job of" in err
 
 
 def test_a_batch_with_a_mistake_exits_with_2_and_names_file_line_and_key(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
