@@ -24,8 +24,9 @@ from ..files.fetched import Fetched
 from ..files.options import Files, Paths, wanted
 from ..library import actions, filters
 from ..library.batches import Described, PlannedBatch, plan_batch
-from ..library.client import destination, query_by_name, query_proof
+from ..library.destination import Destination, find_destination
 from ..library.events import make_filter
+from ..library.queries import query_by_name, query_proof
 from ..library.specs import Duration, JobOptions, Text, args_of, as_spec, make_id, seconds
 from ..library.streams.source import Stdin, source_of
 from ..library.streams.text_mode import TextMode, text_mode
@@ -39,7 +40,7 @@ from ..sockets.connection import CONNECT_TIMEOUT_SECONDS
 from .batch_run import AsyncBatchRun
 from .call_options import result_of, spec_and_id, takes_job_options
 from .completion import completed
-from .connection import AsyncConnection, Destination
+from .connection import AsyncConnection
 from .ends import Waiting
 from .events import AsyncEventStream
 from .files import in_thread, send_files
@@ -71,7 +72,7 @@ class AsyncClient:
         connect_timeout: Duration | None = None,
         notice: Callable[[str], None] | None = None,
     ) -> None:
-        self._use(lambda: Destination(*destination(context, connect_timeout)), notice)
+        self._use(lambda: find_destination(context, connect_timeout), notice)
 
     def _use(self, find: Callable[[], Destination], notice: Callable[[str], None] | None) -> None:
         self.connection = AsyncConnection(find, notice)

@@ -11,27 +11,16 @@ import os
 import time
 import weakref
 from collections.abc import Callable
-from typing import NamedTuple
 
-from ...keys.identity import Identity
 from ...keys.sockets import Context, new_context
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
+from ..library.destination import Destination
 from ..protocol.conversation import Exchange, Item, greeting
 from ..protocol.subscription import Subscription
 from ..sockets.traffic import Traffic
 from .readers import Readers
 from .wakeup import Wakeup
-
-
-class Destination(NamedTuple):
-    """The worker to connect to, and how to start it again, which may take long, if it can be."""
-
-    endpoint: str
-    server_key: bytes
-    identity: Identity
-    connect_timeout: float
-    revive: Callable[[], str | None] | None = None
 
 
 class AsyncConnection:

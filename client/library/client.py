@@ -15,8 +15,7 @@ from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
 
-from ...keys.identity import Identity, load, load_or_make
-from ...keys.user_folders import identity_path
+from ...keys.identity import Identity
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.jobs.states import JobTime, Pick, State
@@ -24,7 +23,9 @@ from ...schemas.naming import JobKey, format_id, new_id
 from ...schemas.refusal import Refused
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS, Connection
 from . import actions, filters
+from .destination import find_destination
 from .job import Job
+from .queries import query_by_name, query_proof
 from .run_to_end import run_to_end
 from .session import Session
 from .specs import Duration, JobOptions, Moment, Text, args_of, as_spec, deadline_in, make_id, seconds, spec_of_call
@@ -51,8 +52,6 @@ if TYPE_CHECKING:
     from .values.run_info import RunInfo
     from .values.status import WorkerStatus
 
-_PRIVATE_TIMEOUT_SECONDS = 30.0
-
 
 class Client:
     """A worker to run jobs on. It is a context manager, is used by one thread at a time and connects at the first request.
@@ -72,8 +71,10 @@ class Client:
 
         Raises `Refused`.
         """
-        endpoint, server_key, identity, timeout, revive = destination(context, connect_timeout)
-        self.connection = Connection(endpoint, server_key, identity, connect_timeout=timeout, revive=revive, notice=notice)
+        to = find_destination(context, connect_timeout)
+        self.connection = Connection(
+            to.endpoint, to.server_key, to.identity, connect_timeout=to.connect_timeout, revive=to.revive, notice=notice
+        )
         self._session = Session(self.connection)
 
     @classmethod
@@ -678,44 +679,3 @@ def _fetches(get: Paths) -> list[tuple[bytes, bytes]]:
     from ..files.options import wanted  # noqa: PLC0415 -- few jobs have files
 
     return wanted(get)
-
-
-def query_by_name(name: str, pick: Pick) -> request_pb2.Request:
-    """Return a query for the job of a name."""
-    wanted = request_pb2.QueryOne(name=name)
-    # An older worker does not know it, and refuses what several jobs have.
-    wanted.pick = pick.value  # type: ignore[assignment] # reason: an enum field takes its number
-    return request_pb2.Request(query_one=wanted)
-
-
-def destination(
-    context: str | Context | None, connect_timeout: Duration | None
-) -> tuple[str, bytes, Identity, float, Callable[[], str | None] | None]:
-    """Return endpoint, public key, own identity, seconds to wait for a connection, and how to start the worker again, of a context.
-
-    Starts the private worker of this user if it is the one, and creates the user's own identity if there is none. Raises `Refused`.
-    """
-    if context is None or isinstance(context, str):
-        from ..config.contexts import resolve  # noqa: PLC0415 -- who connects by address needs no files
-
-        context = resolve(context)
-    if connect_timeout is None:
-        # The private worker is known to run: if it answers late, it is busy with many commands.
-        connect_timeout = _PRIVATE_TIMEOUT_SECONDS if context.embedded else CONNECT_TIMEOUT_SECONDS
-    if context.of_job:
-        from ...keys import delegation  # noqa: PLC0415 -- few are part of a job that may start jobs
-
-        return context.endpoint, context.server_key, delegation.read(context.identity_path).identity, seconds(connect_timeout), None
-    identity = load_or_make(context.identity_path) if context.identity_path == identity_path() else load(context.identity_path)
-    return context.endpoint, context.server_key, identity, seconds(connect_timeout), _revive_embedded if context.embedded else None
-
-
-def _revive_embedded() -> str:
-    from ..private_worker.ensure import revive  # noqa: PLC0415 -- only for who uses it
-
-    return revive()
-
-
-def query_proof(key: job_pb2.JobKey) -> request_pb2.Request:
-    """Return the question for the proof of a job."""
-    return request_pb2.Request(query_proof=request_pb2.QueryProof(key=key))
