@@ -15,16 +15,20 @@ from ..engine import Run
 from .worker import Discarding, Worker
 from .workers import Workers
 
+GATHER_SECONDS = 0.05
 _Some = TypeVar("_Some")
 
 
 class EndedJobs:
-    """`machine_of` returns where an attempt was placed; empty: nowhere."""
+    """`machine_of` returns where an attempt was placed; empty: nowhere. A worker is told of ends after so many seconds, of many at once."""
 
-    def __init__(self, workers: Workers, machine_of: Callable[[AttemptKey], bytes], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, workers: Workers, machine_of: Callable[[AttemptKey], bytes], loop: asyncio.AbstractEventLoop, gather_seconds: float
+    ) -> None:
         self._workers = workers
         self._machine_of = machine_of
         self._loop = loop
+        self._gather_seconds = gather_seconds
 
     def settle(self, keys: Iterable[AttemptKey]) -> None:
         """Tell the workers of these that their ends are durable; those that are not connected report them again when they are."""
@@ -33,7 +37,8 @@ class EndedJobs:
                 if worker.carried.pop(key, None) is not None or key in worker.reported:
                     worker.reported.discard(key)
                     if not worker.to_settle:
-                        self._loop.call_soon(self.settle_at, worker)
+                        # Nobody waits for it, and each request costs the worker a write to its disk.
+                        self._loop.call_later(self._gather_seconds, self.settle_at, worker)
                     worker.to_settle[key] = None
 
     def settle_at(self, worker: Worker) -> None:

@@ -29,7 +29,7 @@ from ..sockets.peers import Peer
 from ..store.rows import placements
 from . import reports
 from .deliveries import Deliveries
-from .ended import EndedJobs
+from .ended import GATHER_SECONDS, EndedJobs
 from .orders import Orders
 from .placement import FleetStock
 from .refusing import NoDepot, NothingAtOnce
@@ -44,14 +44,14 @@ _log = logging.getLogger(__name__)
 class FleetEngine(NothingAtOnce):
     """The workers of one broker."""
 
-    def __init__(self, identity: Identity, now_us: Callable[[], int] = wall_us) -> None:
+    def __init__(self, identity: Identity, now_us: Callable[[], int] = wall_us, gather_seconds: float = GATHER_SECONDS) -> None:
         self._loop = asyncio.get_running_loop()
         self._read: Read = _no_store
         self.stock = FleetStock()
         self.workers = Workers(identity, now_us, self._greeted, self._lost)
         self._orders = Orders(self.workers, self._ask, self._loop)
         self._deliveries = Deliveries(self.workers, Starts(self._ask), self._orders, self._loop)
-        self._ended = EndedJobs(self.workers, lambda key: placements.machine_of(self._read, key), self._loop)
+        self._ended = EndedJobs(self.workers, lambda key: placements.machine_of(self._read, key), self._loop, gather_seconds)
         self._tails = Tails()
         self._depot = NoDepot()
 

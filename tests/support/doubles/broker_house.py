@@ -157,7 +157,7 @@ class BrokerSide:
         self._open()
 
     def _open(self) -> None:
-        self.engine = FleetEngine(self.identity, lambda: self.house.now)
+        self.engine = FleetEngine(self.identity, lambda: self.house.now, gather_seconds=0)
         self.house.engine = self.engine  # type: ignore[assignment]
         self.house.stock = self.engine.stock
         self.house.open()
