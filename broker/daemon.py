@@ -119,6 +119,8 @@ class Daemon:
         self.capacity_changed: Callable[[], object] = lambda: None
         self.tell_brokers_capacity: Callable[[], object] = lambda: None
         self._tell_brokers_roster: Callable[[], object] = lambda: None
+        # Called when another roster is in force.
+        self.roster_changed: Callable[[], object] = lambda: None
         try:
             self._make_desk()
         except BaseException:
@@ -329,6 +331,7 @@ class Daemon:
                 self._delegates.cut_off(member.key)
         self.desk.reconsider()
         self._tell_brokers_roster()
+        self.roster_changed()
 
 
 def _close(close: Callable[[], object]) -> None:

@@ -9,7 +9,7 @@ import signal
 import sys
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
@@ -87,8 +87,10 @@ def run(  # noqa: PLR0913 -- an argument for each option
     feed_wait: Annotated[
         str, typer.Option(metavar="TIME", help="How long a job waits if the command that sends its standard input is gone.")
     ] = _USUAL_FEED_WAIT,
-    join: Annotated[str, typer.Option(metavar="tcp://ADDR:PORT", help="Join the broker that listens there, and run its jobs.")] = "",
-    broker_key: Annotated[str, typer.Option("--broker-key", metavar="KEY", help="Public key of that broker.")] = "",
+    join: Annotated[
+        str, typer.Option(metavar="TOKEN|-|@FILE", help="Join a broker, once, with a token or tcp://ADDR:PORT, and run its jobs.")
+    ] = "",
+    broker_key: Annotated[str, typer.Option("--broker-key", metavar="KEY", help="Public key of the broker, if there is no token.")] = "",
     trust_broker: Annotated[
         str, typer.Option("--trust-broker", metavar="ROLE", help="Role of clients that only the broker knows: submitter or none.")
     ] = "submitter",
@@ -116,11 +118,7 @@ def run(  # noqa: PLR0913 -- an argument for each option
         "keep_free_bytes": read_option(parse_size, keep_free, "--keep-free"),
         "feed_wait_ms": read_option(_parse_feed_wait, feed_wait, "--feed-wait"),
     }
-    if join:
-        settings |= {
-            "join": read_option(to_connect, join, "--join"),
-            "broker_key": _trust(Path(settings["roster"]), broker_key, trust_broker),
-        }
+    _use_broker(settings, join, broker_key, trust_broker, slots)
     if not events and not has_next_port(listen):
         raise typer.BadParameter(f"there is no port after that of {listen}; choose where events are published", param_hint="--events")
     environment = dict(os.environ)
@@ -137,19 +135,38 @@ def run(  # noqa: PLR0913 -- an argument for each option
     os.execve(sys.executable, command, environment)  # noqa: S606 -- no shell is wanted
 
 
-def _trust(roster: Path, key: str, vouch: str) -> str:
-    """Let the broker with this key deliver jobs; return the key. An entry that the roster has of it already stays as it is."""
-    from ..keys.identity import parse_public  # noqa: PLC0415 -- the other commands need no keys
-    from ..keys.roster import add_member, list_members  # noqa: PLC0415 -- as above
-
-    if not key:
-        raise typer.BadParameter("say which key the broker has, as it prints it when it starts", param_hint="--broker-key")
+def _use_broker(settings: dict[str, Any], join: str, key: str, vouch: str, slots: int | None) -> None:
+    """Join the broker that is meant by a token or an endpoint, or else the one that was joined before."""
+    state, roster = Path(settings["state"]), Path(settings["roster"])
     if vouch not in {"submitter", "none"}:
         raise typer.BadParameter("it is submitter or none", param_hint="--trust-broker")
-    public = read_option(parse_public, key, "--broker-key")
-    if not any(member.key == public and member.role == "relay" for member in list_members(roster)):
-        add_member(roster, "broker", public, "relay", vouch="" if vouch == "none" else vouch)
-    return key
+    if not join and not (state / layout.BROKER).exists():
+        return
+    from ..keys.identity import parse_public  # noqa: PLC0415 -- most workers have no broker
+    from .pairing import joined  # noqa: PLC0415 -- as above
+
+    vouch = "" if vouch == "none" else vouch
+    broker = joined.remembered(state)
+    if join == "-" or join.startswith(("@", "jobwire-join-")):
+        from ..keys.pairing.given import read_given  # noqa: PLC0415 -- as above
+
+        broker = joined.join_with(read_option(read_given, join, "--join"), state, roster, vouch, as_root=settings["jobs_as_root"])
+        _say(f"jobwire: joined the broker at {broker.endpoint}; from now on, jobwire worker run is enough")
+    elif join:
+        if not key:
+            raise typer.BadParameter("say which key the broker has, as it prints it when it starts", param_hint="--broker-key")
+        public = read_option(parse_public, key, "--broker-key")
+        endpoint = read_option(to_connect, join, "--join")
+        same = broker if broker is not None and broker.key == key else joined.Broker(endpoint, key)
+        broker = replace(same, endpoint=endpoint, as_root=same.as_root or settings["jobs_as_root"])
+        joined.demand_only(state, broker)
+        joined.trust(roster, public, vouch)
+        joined.remember(state, broker)
+    if broker is not None:
+        settings |= {"join": broker.endpoint, "broker_key": broker.key, "labels": {**broker.labels, **settings["labels"]}}
+        settings["slots"] = slots or broker.slots or settings["slots"]
+        # It was said when the broker was joined; not for clients that connect to this worker itself.
+        settings["jobs_as_root"] = settings["jobs_as_root"] or (broker.as_root and not settings["listen"])
 
 
 def _parse_feed_wait(text: str) -> int:
@@ -157,6 +174,53 @@ def _parse_feed_wait(text: str) -> int:
     if milliseconds := parse_duration(text):
         return milliseconds
     raise Refused(Code.INVALID_ARGUMENT, "a job that does not wait could not be fed", "write it like 2m, 30s")
+
+
+@app.command()
+def invite(
+    *,
+    name: Annotated[str, typer.Option("--as", metavar="NAME", help="Name for the member. Default: that of its machine.")] = "",
+    role: Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, submitter, operator or admin.")] = "submitter",
+    valid: Annotated[str, typer.Option("--valid", metavar="TIME", help="How long the token can be used.")] = "10m",
+    endpoint: Annotated[
+        str,
+        typer.Option("--endpoint", metavar="tcp://HOST:PORT", help="Where the other machine reaches this one, if not where it listens."),
+    ] = "",
+    state: StateOption = None,
+) -> None:
+    """Print a token with which one other machine can join this worker: jobwire join.
+
+    It has the key of the worker and a temporary key, and can be used once. jobwire keys list shows who was invited, and jobwire keys rm
+    NAME withdraws it.
+    """
+    from .pairing.commands import print_token  # noqa: PLC0415 -- the other commands need no tokens
+
+    folder = _folder(state)
+    found = _running(folder)
+    if found is None:
+        raise Refused(Code.NOT_FOUND, f"no worker is running for {folder}", "jobwire worker run --listen tcp://ADDR:PORT starts one")
+    if role == "worker":
+        raise typer.BadParameter("this is a worker, and no other one can join it: a broker invites workers", param_hint="--role")
+    print_token(found, name, role, valid, endpoint)
+
+
+@app.command()
+def leave(
+    *,
+    state: StateOption = None,
+    roster: Annotated[Path | None, typer.Option(metavar="FILE", help="Roster file. Default: that of the worker.")] = None,
+    force: Annotated[bool, typer.Option("--force", help="Leave although jobs of the broker are still here; they go on.")] = False,
+) -> None:
+    """Leave the broker that this worker has joined. Its history and its own jobs stay.
+
+    Drain it first at the broker (jobwire broker drain): jobs that are still here cannot be told about any more.
+    """
+    from .pairing.commands import leave_broker  # noqa: PLC0415 -- as above
+
+    folder = _folder(state)
+    found = last_description(folder) or {}
+    path = roster or Path(str(found.get("roster") or roster_path()))
+    _say(f"jobwire: {leave_broker(folder, path, force=force)}")
 
 
 @app.command()

@@ -22,6 +22,7 @@ from ..broker.retention.limits import Keep
 from ..broker.sockets.binding import CannotListen
 from ..keys.identity import Identity, load_or_make, parse_public
 from ..keys.malloc import reuse_buffers
+from ..keys.rights import Right
 from ..schemas.clock import boot_id
 from ..schemas.endpoint import hidden_loopback, host_of, is_loopback
 from ..schemas.refusal import Code, Refused
@@ -199,13 +200,29 @@ async def _open_at(settings: WorkerSettings, identity: Identity, engine: LocalEn
 
 
 def _join(settings: WorkerSettings, identity: Identity, daemon: Daemon) -> Line | None:
-    """Return the link to the broker, if there is one."""
+    """Return the link to the broker, if there is one that the roster lets in. It is closed when the broker is removed from the roster."""
     if not settings.join:
         return None
     from ..broker.relayed.line import Line  # noqa: PLC0415 -- most workers have no broker
 
     key, loop = parse_public(settings.broker_key), asyncio.get_running_loop()
-    return Line(settings.join, key, identity, daemon.context, loop, daemon.from_brokers, f"jobwire {__version__}")
+
+    def is_relay() -> bool:
+        member = daemon.member_of(key)
+        return member is not None and Right.RELAY in member.rights
+
+    if not is_relay():
+        _log.warning("the broker at %s is not on the roster as a relay, so it is not joined", settings.join)
+        return None
+    line = Line(settings.join, key, identity, daemon.context, loop, daemon.from_brokers, f"jobwire {__version__}")
+
+    def stay_or_leave() -> None:
+        if not is_relay():
+            _log.info("left the broker at %s, which is on the roster no more", settings.join)
+            line.close()
+
+    daemon.roster_changed = stay_or_leave
+    return line
 
 
 def _check_root(settings: WorkerSettings) -> None:

@@ -54,6 +54,7 @@ class Description:
             "surroundings": self.surroundings,
             "caller": self.settings.caller,
             "reloads": asdict(self.reloads),
+            "pairs": True,
         }
 
     def write(self) -> None:

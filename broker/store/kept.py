@@ -94,3 +94,12 @@ def unfinished(path: Path) -> list[Unfinished]:
             return [Unfinished(*row) for row in rows]
     except sqlite3.Error:
         return []
+
+
+def unsettled(path: Path) -> int:
+    """Return how many jobs of a store came from a broker that has not recorded their end yet; 0 if the store cannot be read."""
+    try:
+        with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
+            return int(connection.execute("SELECT COUNT(*) FROM relayed WHERE settled = 0").fetchone()[0])
+    except sqlite3.Error:
+        return 0

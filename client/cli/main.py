@@ -75,6 +75,7 @@ VERBS = {
     "forget": Verb("forget", "forget", "Remove jobs that have ended, with their logs."),
     "shell": Verb("shell.command", "shell", "Run commands one a line, in order, over one open connection."),
     "keys": Verb("keys", "app", "Manage your key and the members of your workers."),
+    "join": Verb("join", "join", "Join a worker or broker with a token, and use it."),
     "context": Verb("context", "app", "Manage the workers that you use."),
     "worker": Verb("", "worker", "Run and manage a worker on this machine."),
     "broker": Verb("", "broker", "Run a broker, which joins several workers, and manage its workers."),

@@ -161,10 +161,7 @@ def add(name: str, endpoint: str, server_key: bytes, *, replace: bool = False) -
 
     Raises `Refused`: ALREADY_EXISTS for a name in use, INVALID_ARGUMENT for what cannot be one.
     """
-    if name == EMBEDDED:
-        raise Refused(Code.INVALID_ARGUMENT, f"the name {EMBEDDED!r} is reserved for your private worker", "choose another name")
-    if not _NAME.fullmatch(name):
-        raise Refused(Code.INVALID_ARGUMENT, f"{name!r} is not a valid name for a context", "use letters, digits and _.- only")
+    check_name(name)
     whole = to_connect(endpoint)
     with _edit() as document:
         tables = document.setdefault("contexts", {})
@@ -178,6 +175,14 @@ def add(name: str, endpoint: str, server_key: bytes, *, replace: bool = False) -
             return document.get("current") == name
         document["current"] = name
         return True
+
+
+def check_name(name: str) -> None:
+    """Raise `Refused(INVALID_ARGUMENT)` for a name that no context can have."""
+    if name == EMBEDDED:
+        raise Refused(Code.INVALID_ARGUMENT, f"the name {EMBEDDED!r} is reserved for your private worker", "choose another name")
+    if not _NAME.fullmatch(name):
+        raise Refused(Code.INVALID_ARGUMENT, f"{name!r} is not a valid name for a context", "use letters, digits and _.- only")
 
 
 def use(name: str) -> None:

@@ -6,13 +6,14 @@ import json
 import os
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ...keys.ownership import demand_own
 from ...keys.user_folders import broker_folder, roster_path
 from ...schemas.endpoint import has_next_port, to_listen
+from ...schemas.jobs.claims import MOST_SLOTS
 from ...schemas.refusal import Code, Refused
 from ...schemas.text.printable import printable
 from ...schemas.text.sizes import parse_size
@@ -58,6 +59,43 @@ def run(
     os.execve(sys.executable, command, dict(os.environ))  # noqa: S606 -- no shell is wanted
 
 
+@app.command()
+def invite(
+    *,
+    name: Annotated[str, typer.Option("--as", metavar="NAME", help="Name of the new worker or member. Default: that of its machine.")] = "",
+    role: Annotated[
+        str, typer.Option("--role", metavar="ROLE", help="worker, for a machine that runs jobs; or viewer, submitter, operator, admin.")
+    ] = "worker",
+    slots: Annotated[str, typer.Option("--slots", metavar="N|auto", help="How many jobs the machine runs at once.")] = "auto",
+    label: Annotated[list[str], typer.Option(metavar="NAME[=VALUE]", help="Label the machine, for jobs that ask for it with --on.")] = [],  # noqa: B006 -- never changed
+    valid: Annotated[str, typer.Option("--valid", metavar="TIME", help="How long the token can be used.")] = "10m",
+    endpoint: Annotated[
+        str, typer.Option("--endpoint", metavar="tcp://HOST:PORT", help="Where other machines reach the broker, if not where it listens.")
+    ] = "",
+    state: StateOption = None,
+) -> None:
+    """Print a token with which one other machine can join this broker: jobwire worker run --join -, or with another role jobwire join -.
+
+    It has the key of the broker and a temporary key, and can be used once. jobwire keys list shows who was invited, and jobwire keys rm
+    NAME withdraws it.
+    """
+    from ..pairing.commands import print_token  # noqa: PLC0415 -- the other commands need no tokens
+
+    number = read_option(_parse_slots, slots, "--slots")
+    if role != "worker" and (number or label):
+        raise typer.BadParameter("--slots and --label are for a machine with the role worker", param_hint="--role")
+    print_token(_found(_folder(state)), name, role, valid, endpoint, number, label)
+
+
+def _parse_slots(text: str) -> int:
+    """Return a number of slots; 0 for auto. Raises Refused(INVALID_ARGUMENT)."""
+    if text == "auto":
+        return 0
+    if text.isdecimal() and 0 < int(text[:7]) <= MOST_SLOTS:
+        return int(text)
+    raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not a number of slots", "write a number of 1 or more, or auto: one for each CPU")
+
+
 # What programs may rely on.
 _TOLD = ("pid", "version", "endpoint", "event_endpoint", "key", "state", "roster")
 
@@ -65,10 +103,7 @@ _TOLD = ("pid", "version", "endpoint", "event_endpoint", "key", "state", "roster
 @app.command()
 def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
     """Show whether the broker is running, its endpoint and its key. Exits with 1 if it is not running."""
-    folder = _folder(state)
-    found = running(folder)
-    if found is None or found.get("kind") != "broker":
-        raise Refused(Code.NOT_FOUND, f"no broker is running for {folder}", "jobwire broker run --listen tcp://ADDR:PORT starts one")
+    found = _found(_folder(state))
     if as_json:
         typer.echo(json.dumps({name: found.get(name) for name in _TOLD}))
         return
@@ -76,6 +111,14 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
     lines |= {name: found[name] for name in ("endpoint", "key", "state", "roster")}
     for name, value in lines.items():
         typer.echo(f"{name:<12} {printable(str(value))}")
+
+
+def _found(folder: Path) -> dict[str, Any]:
+    """Return the description of the broker that runs."""
+    found = running(folder)
+    if found is None or found.get("kind") != "broker":
+        raise Refused(Code.NOT_FOUND, f"no broker is running for {folder}", "jobwire broker run --listen tcp://ADDR:PORT starts one")
+    return found
 
 
 def _folder(state: Path | None) -> Path:

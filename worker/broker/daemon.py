@@ -71,6 +71,7 @@ async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None
             "version": __version__,
             "state": str(settings.state),
             "roster": str(settings.roster),
+            "pairs": True,
         }
         lock.note_store()
         lock.describe(description)

@@ -15,3 +15,5 @@ SUPERVISOR_LOG = "supervisor.log"
 SUPERVISOR_LOCK = "supervisor.lock"
 # The boot during which the running jobs were started.
 BOOT = "boot"
+# The broker that the worker has joined, as JSON.
+BROKER = "broker.json"

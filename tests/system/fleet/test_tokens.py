@@ -1,0 +1,186 @@
+"""Tokens against a real broker: each serves one key, whoever is killed, replays it or tries something else with it."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from brokers import Broker
+from daemons import Worker, wait_until
+from home import Home
+from homes import bytecode
+from raw_client import SILENCE_MS, RawClient, news
+
+from jobwire.keys.identity import Identity, generate
+from jobwire.keys.pairing import invitations, possession, token
+from jobwire.keys.pairing.token import Token
+from jobwire.keys.roster import list_members
+from jobwire.schemas.clock import wall_us
+from jobwire.schemas.generated import request_pb2
+from jobwire.schemas.jobs.states import State
+from jobwire.schemas.refusal import Code, Reason
+
+__all__ = ["bytecode"]
+
+
+@pytest.fixture(scope="module")
+def broker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Broker]:
+    made = Broker(tmp_path_factory.mktemp("tokens") / "broker").start()
+    yield made
+    print(made.logged())
+    made.kill(signal.SIGTERM)
+
+
+@pytest.fixture
+def laptop(tmp_path: Path, bytecode: Path) -> Home:
+    return Home(tmp_path / "laptop", bytecode)
+
+
+def invite(broker: Broker, *options: str, status: int = 0) -> str:
+    argv = [sys.executable, "-P", "-m", "jobwire.client.cli.main", "broker", "invite", "--state", str(broker.state), *options]
+    ended = subprocess.run(argv, capture_output=True, text=True, check=False)
+    assert ended.returncode == status, ended.stderr
+    return ended.stdout.strip() or ended.stderr
+
+
+def made(broker: Broker, name: str, seconds: float = 600) -> Token:
+    """Return a token that was made without the command, which takes its time."""
+    one = Token(broker.listen, broker.public, os.urandom(32), "submitter")
+    invitations.invite(broker.roster, one.temporary.public, "submitter", wall_us() + round(seconds * 1e6), wall_us(), name=name)
+    return one
+
+
+def pair(broker: Broker, one: Token, own: Identity) -> request_pb2.Reply:
+    temporary = one.temporary
+    with RawClient(broker.listen, broker.public, temporary) as client:
+        client.hello()
+        proof = possession.prove(own, broker.public, temporary.public)
+        return client.ask(client.request(pair=request_pb2.Pair(key=own.public, possession=proof)))
+
+
+def test_a_person_joins_with_one_command_and_works_at_once(broker: Broker, laptop: Home) -> None:
+    written = invite(broker, "--as", "ada", "--role", "admin")
+    first = laptop.jobwire("join", "-", "--as", "lab", stdin=written.encode())
+    assert b"you are ada there, with the role admin" in first.stderr
+    assert b"you are ada, role admin" in laptop.jobwire("context", "test").stdout
+    # Once more, as if the answer had been lost.
+    again = laptop.jobwire("join", "-", "--as", "lab", stdin=written.encode())
+    assert again.stderr == first.stderr
+    eve = Home(laptop.folder.parent / "eve", Path(laptop.env["PYTHONPYCACHEPREFIX"]))
+    (eve.folder / "token").write_text(written)
+    refused = eve.jobwire("join", "@token", status=1)
+    assert b"used already, by ada" in refused.stderr
+    assert b"ask for a new token" in refused.stderr
+    assert not (eve.config / "contexts.toml").exists()
+    machine = eve.jobwire("join", invite(broker), status=2)
+    assert b"jobwire worker run --join -" in machine.stderr
+
+
+def test_a_machine_joins_with_one_command_and_remembers_its_broker(broker: Broker, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(invite(broker, "--as", "lab1", "--slots", "3", "--label", "gpu=a100"))
+    worker = Worker(tmp_path, options=["--jobs-as-root", "--join", f"@{tmp_path / 'token'}"])
+    # What the command line says counts more than the invitation.
+    worker.slots = 2
+    worker.start()
+    try:
+        wait_until(lambda: broker.states().get("lab1") == "ready", "the machine has joined")
+        with broker.client() as client:
+            assert client.run(["true"], on=["gpu=a100"]).returncode == 0
+            (info,) = (one for one in client.workers() if one.name == "lab1")
+            assert info.slots == 2
+        worker.kill(signal.SIGTERM)
+        other = ["--join", broker.listen, "--broker-key", "jobwire-key-54ch6hb5c53frr74tz7yq3dj7t4cp15mfm28eeb0myac4919kqgnp62hh4"]
+        refused = worker.command("run", "--roster", str(worker.roster), *other, status=1)
+        assert "has joined the broker at" in refused.stderr
+        assert "jobwire worker leave" in refused.stderr
+        # It remembers the broker, and that its jobs run as root.
+        worker.options = []
+        worker.start()
+        wait_until(lambda: broker.states()["lab1"] == "ready", "it has joined again by itself")
+        leaves_and_keeps_its_history(broker, worker)
+    finally:
+        print(worker.logged())
+        worker.clean()
+
+
+def leaves_and_keeps_its_history(broker: Broker, worker: Worker) -> None:
+    with broker.client() as client:
+        job = client.submit(["sleep", "600"])
+        wait_until(lambda: job.info().state is State.RUNNING, "it runs")
+        assert "1 job of the broker is here" in worker.command("leave", status=1).stderr
+        job.stop(grace=0)
+    wait_until(lambda: worker.command("leave", status=None).returncode == 0, "the broker has recorded the end")
+    wait_until(lambda: broker.states()["lab1"] == "unreachable", "it has left, while it runs")
+    assert "joined no broker" in worker.command("leave", status=1).stderr
+    with worker.client() as client:
+        assert len(list(client.list(all=True))) == 2
+
+
+def test_a_temporary_key_may_ask_for_nothing_else(broker: Broker) -> None:
+    one = made(broker, "curious")
+    with RawClient(broker.listen, broker.public, one.temporary) as client:
+        assert client.hello().your_role == "pairing"
+        for verb in request_pb2.Request.DESCRIPTOR.oneofs_by_name["verb"].fields:
+            if verb.name not in {"hello", "pair", "push"}:
+                reply = client.ask(client.request(**{verb.name: verb.message_type._concrete_class()}))
+                assert (reply.refusal.code, reply.refusal.reason) == (Code.PERMISSION_DENIED, Reason.ROLE), (verb.name, reply)
+        events = client.subscriber()
+        events.subscribe(b"")
+        assert news(events, SILENCE_MS) is None
+        # It is still good for what it is for.
+    assert pair(broker, one, generate()).pair.name == "curious"
+
+
+def test_of_two_machines_at_once_one_joins(broker: Broker) -> None:
+    one, keys = made(broker, "twins"), [generate() for _ in range(6)]
+    replies: dict[bytes, request_pb2.Reply] = {}
+    threads = [threading.Thread(target=lambda own=own: replies.update({own.public: pair(broker, one, own)})) for own in keys[:4]]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    (winner,) = (key for key, reply in replies.items() if reply.HasField("pair"))
+    assert {reply.refusal.reason for key, reply in replies.items() if key != winner} == {Reason.TOKEN_USED}
+    assert [member.key for member in list_members(broker.roster) if member.name.startswith("twins")] == [winner]
+
+
+def test_a_broker_that_is_killed_after_the_edit_gives_the_same_answer_later(broker: Broker) -> None:
+    lost, untouched = made(broker, "lost-answer"), made(broker, "untouched")
+    own = generate()
+    broker.kill()
+    # What is on the disk if it is killed between the edit of the roster and its answer.
+    invitations.join(broker.roster, lost.temporary.public, own.public)
+    broker.start()
+    assert pair(broker, lost, own).pair.name == "lost-answer"
+    assert pair(broker, lost, generate()).refusal.reason == Reason.TOKEN_USED
+    with broker.client(own) as client:
+        assert client.hello().your_role == "submitter"
+    assert pair(broker, untouched, generate()).pair.name == "untouched"
+
+
+def test_a_token_after_its_time_and_one_that_was_withdrawn(broker: Broker, laptop: Home) -> None:
+    late, gone = made(broker, "late", seconds=-90), made(broker, "gone")
+    assert pair(broker, late, generate()).refusal.reason == Reason.TOKEN_EXPIRED
+    refused = laptop.jobwire("join", token.write(late), "--as", "x", status=1)
+    assert b"has expired 1 min ago; ask for a new token" in refused.stderr
+    invitations.withdraw(broker.roster, gone.temporary.public)
+    refused = laptop.jobwire("join", token.write(gone), "--as", "x", status=1)
+    assert b"was withdrawn" in refused.stderr
+    altered = laptop.jobwire("join", token.write(gone)[:-9], status=2)
+    assert b"the token is cut off" in altered.stderr
+
+
+def test_somebody_elses_key_cannot_be_left_and_a_token_is_tried_only_so_often(broker: Broker) -> None:
+    one, victim = made(broker, "thief"), generate()
+    with RawClient(broker.listen, broker.public, one.temporary) as client:
+        client.hello()
+        pairs = [client.ask(client.request(pair=request_pb2.Pair(key=victim.public, possession=bytes(64)))) for _ in range(33)]
+    assert {reply.refusal.code for reply in pairs[:32]} == {Code.UNAUTHENTICATED}
+    assert pairs[32].refusal.code == Code.RESOURCE_EXHAUSTED
+    assert all(member.key != victim.public for member in list_members(broker.roster))

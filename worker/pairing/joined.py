@@ -1,0 +1,132 @@
+"""The broker of a worker: joined with a token or by hand, remembered in the state folder, and left.
+
+One broker a worker: another one would place jobs where this one counts on room. What is written here is repeated without harm: a worker
+that is killed in between joins again with the same token.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+from ...keys import private_files
+from ...keys.identity import fingerprint, format_public, load_or_make, parse_public
+from ...keys.pairing.token import Token
+from ...keys.rights import Member
+from ...keys.roster import add_member, list_members
+from ...keys.roster_changes import remove_member
+from ...schemas.endpoint import to_connect
+from ...schemas.jobs.worker_labels import parse_label
+from ...schemas.refusal import Code, Reason, Refused
+from ..state import layout
+from ..state.lock import running
+
+_LEAVE = "leave that one first: jobwire worker leave"
+
+
+@dataclass(frozen=True, slots=True)
+class Broker:
+    """The broker of a worker. `key`: its public key as text. `slots` (0: as usual) and `labels` came with the token.
+
+    `as_root`: a worker that runs as root was told that this is intended.
+    """
+
+    endpoint: str
+    key: str
+    slots: int = 0
+    labels: Mapping[str, str] = field(default_factory=dict)
+    as_root: bool = False
+
+
+def remembered(state: Path) -> Broker | None:
+    """Return the broker that this worker has joined.
+
+    Raises Refused(FAILED_PRECONDITION) for a file that is damaged.
+    """
+    path = state / layout.BROKER
+    try:
+        said = json.loads(path.read_text())
+        key = format_public(parse_public(said["key"]))
+        return Broker(to_connect(said["endpoint"]), key, int(said["slots"]), dict(said["labels"]), said["as_root"] is True)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    except (OSError, ValueError, KeyError, TypeError, Refused):
+        message = f"{path} cannot be read, which says which broker this worker has joined"
+        raise Refused(Code.FAILED_PRECONDITION, message, "remove it, and join again") from None
+
+
+def join_with(token: Token, state: Path, roster: Path, vouch: str, *, as_root: bool) -> Broker:
+    """Join the broker of a token; it is remembered when this returns. Raises Refused."""
+    from ...client.sockets.pairing import pair  # noqa: PLC0415 -- a worker that has joined needs it no more
+
+    if not token.is_for_machine:
+        message = f"this token is for a person, with the role {token.role}, and not for a machine"
+        raise Refused(Code.FAILED_PRECONDITION, message, "use it with: jobwire join -; for a machine: jobwire broker invite")
+    if running(state) is not None:
+        message = f"a worker is running for {state} already; the token was not used"
+        raise Refused(Code.FAILED_PRECONDITION, message, "stop it first: jobwire worker stop; its jobs continue")
+    broker = Broker(token.endpoint, format_public(token.daemon), token.slots, dict(map(parse_label, token.labels)), as_root)
+    demand_only(state, broker)
+    own = load_or_make(state / "identity")
+    try:
+        pair(token, own, os.uname().nodename)
+    except Refused as refused:
+        # Left, and joined again: its entry is still there.
+        if refused.reason is not Reason.MEMBER_ALREADY:
+            raise
+    trust(roster, token.daemon, vouch)
+    remember(state, broker)
+    return broker
+
+
+def demand_only(state: Path, broker: Broker) -> None:
+    """Refuse a second broker. Raises Refused(FAILED_PRECONDITION)."""
+    before = remembered(state)
+    if before is not None and before.key != broker.key:
+        message = f"this worker has joined the broker at {before.endpoint} ({fingerprint(parse_public(before.key))}), and can have one only"
+        raise Refused(Code.FAILED_PRECONDITION, message, _LEAVE)
+
+
+def remember(state: Path, broker: Broker) -> None:
+    """Note a broker for later starts of the worker. Raises Refused(FAILED_PRECONDITION)."""
+    path = state / layout.BROKER
+    try:
+        private_files.make_folder(state)
+        private_files.replace(path, json.dumps(asdict(broker)).encode() + b"\n")
+    except OSError as error:
+        raise Refused(Code.FAILED_PRECONDITION, f"{path} cannot be written: {error.strerror}") from None
+
+
+def trust(roster: Path, broker: bytes, vouch: str) -> None:
+    """Let a broker deliver jobs; an entry that the roster has of it already stays as it is. Raises Refused."""
+    members = list_members(roster)
+    if any(member.key == broker and member.role == "relay" for member in members):
+        return
+    names = {member.name for member in members}
+    name = next(name for number in range(1, len(names) + 2) if (name := f"broker-{number}" if number > 1 else "broker") not in names)
+    add_member(roster, name, broker, "relay", vouch=vouch)
+
+
+def leave(state: Path, roster: Path) -> Broker:
+    """Forget the broker of this worker, and trust it no more; a worker that runs is disconnected from it.
+
+    Raises Refused(NOT_FOUND) if there is none.
+    """
+    broker = remembered(state)
+    if broker is None:
+        raise Refused(Code.NOT_FOUND, "this worker has joined no broker", "there is nothing to leave")
+    relay = _relay(roster, parse_public(broker.key))
+    if relay is not None:
+        remove_member(roster, relay.name)
+    with suppress(FileNotFoundError):
+        (state / layout.BROKER).unlink()
+        private_files.sync_folder(state)
+    return broker
+
+
+def _relay(roster: Path, key: bytes) -> Member | None:
+    return next((member for member in list_members(roster) if member.key == key and member.role == "relay"), None)
