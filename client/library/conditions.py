@@ -3,20 +3,34 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Literal, TypeAlias
+from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from ...schemas.jobs.conditions import After, Condition
-from ...schemas.naming import parse_id
+from ...schemas.naming import JobKey, parse_id
 
 if TYPE_CHECKING:
-    from ..asynchronous.batch_run import AsyncBatchRun
-    from ..asynchronous.job import AsyncJob
-    from .batch_run import BatchRun
-    from .job import Job
-    from .values.results import JobInfo
+    from .values.run_info import RunInfo
 
-    Awaited: TypeAlias = Job | JobInfo | AsyncJob | BatchRun | AsyncBatchRun | bytes | str
 
+class AwaitedJob(Protocol):
+    """A `Job`, an `AsyncJob`, or a `JobInfo`."""
+
+    @property
+    def key(self) -> JobKey:
+        """Its owner and id."""
+        ...
+
+
+class AwaitedRun(Protocol):
+    """A `BatchRun` or an `AsyncBatchRun`."""
+
+    @property
+    def info(self) -> RunInfo:
+        """What is known about it."""
+        ...
+
+
+Awaited: TypeAlias = "AwaitedJob | AwaitedRun | bytes | str"
 # What must have ended, one or several: a job or its id, or a run. Alone it must have ended well.
 Awaiting: TypeAlias = "Awaited | Iterable[Awaited] | Mapping[Literal['ok', 'failed', 'any'], Awaited | Iterable[Awaited]]"
 _WORDS = {"ok": Condition.OK, "failed": Condition.FAILED, "any": Condition.ANY}
