@@ -8,7 +8,8 @@ from collections.abc import Callable, Sequence
 from typing import ParamSpec, TypeVar
 
 from ...schemas.jobs.spec import JobSpec
-from ..library.specs import JobOptions, Text, job_spec, make_id
+from ..library.arguments import Text, make_id
+from ..library.specs import JobOptions, job_spec
 from ..library.streams.text_mode import TextMode
 from ..library.subprocess_words import unexpected
 from ..library.values.completed_job import CompletedJob, CompletedTextJob

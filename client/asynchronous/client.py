@@ -23,11 +23,12 @@ from ...schemas.refusal import Refused
 from ..files.fetched import Fetched
 from ..files.options import Files, Paths, wanted
 from ..library import actions, filters
+from ..library.arguments import Duration, Text, make_id, seconds
 from ..library.batches import Described, PlannedBatch, plan_batch
 from ..library.destination import Destination, find_destination
 from ..library.events import make_filter
 from ..library.queries import query_by_name, query_proof
-from ..library.specs import Duration, JobOptions, Text, args_of, as_spec, make_id, seconds
+from ..library.specs import JobOptions, args_of, as_spec
 from ..library.streams.source import Stdin, source_of
 from ..library.streams.text_mode import TextMode, text_mode
 from ..library.values.broker_workers import BrokerWorker, drain_request, read_workers, workers_request

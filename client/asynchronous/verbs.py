@@ -11,8 +11,8 @@ from ...schemas.jobs.spec import JobSpec
 from ...schemas.naming import JobKey, new_id
 from ...schemas.refusal import Refused
 from ..library import actions
+from ..library.arguments import Duration
 from ..library.known_jobs import Record
-from ..library.specs import Duration
 from ..library.values.results import BatchInfo, Forgotten
 from ..protocol.exchange import Exchange
 from .files import send_files

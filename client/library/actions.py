@@ -10,16 +10,17 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, TypeVar
 
 from ...schemas.frames import MOST_KEYS
-from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.generated import request_pb2
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.jobs.states import OnFailure, OutcomeKind, State
 from ...schemas.naming import JobKey, parse_id
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.text.sizes import parse_size
-from ...schemas.wire_codec import key_to_wire, on_failure_to_wire
+from ...schemas.wire_codec import key_to_wire
+from .arguments import Duration, milliseconds
+from .encoding import encode, encode_batch, size_of
 from .known_jobs import KnownJobs, Record
 from .session import Session
-from .specs import Duration, as_spec, encode, milliseconds
 
 if TYPE_CHECKING:
     from ..sockets.connection import Connection
@@ -65,14 +66,6 @@ def start_request(
     return request
 
 
-def encode_batch(batch: BatchInfo) -> job_pb2.Batch:
-    """Return what is sent about the run of a batch."""
-    message = job_pb2.Batch(id=batch.id, name=batch.name, parallel=batch.parallel, on_failure=on_failure_to_wire(batch.on_failure))
-    if batch.on_finish is not None:
-        message.on_finish.CopyFrom(encode(as_spec(batch.on_finish)))
-    return message
-
-
 def start(
     session: Session,
     wanted: Sequence[JobSpec | JobKey],
@@ -114,13 +107,6 @@ def is_large(wanted: Sequence[object], batch: BatchInfo) -> bool:
     if not all(isinstance(job, JobSpec) for job in wanted):
         return False
     return len(wanted) > MOST_AT_ONCE or sum(map(size_of, wanted)) > _BYTES_AT_ONCE
-
-
-def size_of(spec: object) -> int:
-    """Return about how many bytes a spec takes when it is sent; 0 for the key of a job that runs again."""
-    if not isinstance(spec, JobSpec):
-        return 0
-    return sum(map(len, spec.argv)) + sum(len(name) + len(value) for name, value in spec.environment) + len(spec.stdin or b"")
 
 
 def _start_staged(session: Session, wanted: Sequence[JobSpec | JobKey], ids: Sequence[bytes], batch: BatchInfo) -> list[Record]:

@@ -23,12 +23,13 @@ from ...schemas.naming import JobKey, format_id, new_id
 from ...schemas.refusal import Refused
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS, Connection
 from . import actions, filters
+from .arguments import Duration, Moment, Text, deadline_in, make_id, seconds
 from .destination import find_destination
 from .job import Job
 from .queries import query_by_name, query_proof
 from .run_to_end import run_to_end
 from .session import Session
-from .specs import Duration, JobOptions, Moment, Text, args_of, as_spec, deadline_in, make_id, seconds, spec_of_call
+from .specs import JobOptions, args_of, as_spec, spec_of_call
 from .streams.source import Stdin, source_of
 from .streams.text_mode import text_mode
 from .subprocess_words import explains_options

@@ -9,7 +9,7 @@ from ...schemas.generated import request_pb2
 from ...schemas.jobs.states import JobTime, State
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.wire_codec import state_to_wire
-from .specs import Duration, milliseconds
+from .arguments import Duration, milliseconds
 
 if TYPE_CHECKING:
     from datetime import datetime

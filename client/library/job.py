@@ -13,9 +13,9 @@ from ...schemas.refusal import Code, Refused
 from ...schemas.wire_codec import key_to_wire
 from ..protocol.exchange import Chunk
 from . import actions
+from .arguments import Duration, Text, deadline_in, make_id
 from .known_jobs import STREAMS, Handle, StreamName
 from .session import Session
-from .specs import Duration, Text, deadline_in, make_id
 from .streams.feeder import Feeder
 from .streams.output import FROM_THE_FIRST, Collecting, JobOutput, Reading, TextJobOutput, reading_of
 from .streams.source import Stdin, source_of

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from .specs import Duration
+    from .arguments import Duration
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,9 +9,9 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..protocol.exchange import Exchange
+from .arguments import Duration, deadline_in, seconds
 from .job import Job
 from .session import Session
-from .specs import Duration, deadline_in, seconds
 from .streams.feeder import Feeder
 from .streams.output import Collecting
 from .streams.source import Source

@@ -11,8 +11,10 @@ from ...schemas.naming import JobKey, new_id
 from ...schemas.refusal import Code, Refused
 from ...schemas.wire_codec import key_to_wire
 from . import actions
+from .arguments import Text
+from .encoding import encode
 from .session import Session
-from .specs import Text, as_spec, encode
+from .specs import as_spec
 from .values.schedule_info import MISSED, OVERLAPS, ScheduleInfo, schedule_info
 
 

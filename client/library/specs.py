@@ -4,26 +4,23 @@ from __future__ import annotations
 
 import os
 import signal
-import time
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import NoneType
-from typing import TYPE_CHECKING, Any, TypeAlias, TypedDict
+from typing import TYPE_CHECKING, Any, TypedDict
 
-from ...schemas.generated import job_pb2
 from ...schemas.jobs.brought_files import BroughtFile, program_of
 from ...schemas.jobs.conditions import After
 from ...schemas.jobs.retry import RetryRule
-from ...schemas.jobs.spec import JobSpec, to_wire
-from ...schemas.naming import ID_BYTES, new_id, parse_id
+from ...schemas.jobs.spec import JobSpec
 from ...schemas.refusal import Code, Refused
-from ...schemas.text.durations import parse_duration
 from ...schemas.text.sizes import parse_size
 from ..batch.limit_values import Limit, parse_umask, read_limits
 from ..batch.octets import to_bytes
 from ..batch.option_values import read_terms
 from ..batch.start_times import NOW, StartTime, parse_start
+from .arguments import Duration, Moment, Text, milliseconds
 from .retry import Retry
 from .subprocess_words import explains_options
 
@@ -31,14 +28,6 @@ if TYPE_CHECKING:
     from ..files.options import Files, Paths
     from .conditions import Awaiting
 
-# The longest timedelta.
-_LONGEST_SECONDS = 86_400_000_000_000
-
-Text: TypeAlias = "str | bytes | os.PathLike[str] | os.PathLike[bytes]"
-# A number means seconds; a string is read as on the command line.
-Duration: TypeAlias = "float | timedelta | str"
-# A text is read as on the command line, and a datetime without a zone is of the local one.
-Moment: TypeAlias = "datetime | timedelta | str"
 _A_TIME = "seconds, a timedelta, or a time such as '1h30m'"
 _TIME_TYPES = (float, int, timedelta, str, NoneType)
 _TEXT_TYPES = (str, bytes, os.PathLike)
@@ -265,65 +254,3 @@ def _arguments(argv: Sequence[Text]) -> tuple[bytes, ...]:
 def _must_be(what: str, value: object, kinds: type | tuple[type, ...], in_words: str) -> None:
     if not isinstance(value, kinds):
         raise TypeError(f"{what} must be {in_words}, not {type(value).__name__}")
-
-
-def make_id(said: bytes | str | None) -> bytes:
-    """Return the id that a caller made, or a new one.
-
-    Raises `Refused(INVALID_ARGUMENT)` if it is not a UUID.
-    """
-    if said is None:
-        return new_id()
-    try:
-        job_id = parse_id(said) if isinstance(said, str) else said
-    except ValueError:
-        job_id = b""
-    if len(job_id) != ID_BYTES:
-        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not the id of a job", "an id is a UUID: 16 bytes, or 32 hex digits")
-    return job_id
-
-
-def encode(spec: JobSpec) -> job_pb2.JobSpec:
-    """Return a spec as it is sent.
-
-    Raises `Refused(INVALID_ARGUMENT)` if a name or label is not Unicode, or a number cannot be encoded.
-    """
-    try:
-        return to_wire(spec)
-    except ValueError as error:
-        raise Refused(Code.INVALID_ARGUMENT, f"the job cannot be described: {error}") from None
-
-
-def seconds(duration: Duration) -> float:
-    """Return a duration in seconds.
-
-    Raises `Refused(INVALID_ARGUMENT)` for a string that is not a time, for infinity and for NaN.
-    """
-    if isinstance(duration, str):
-        return parse_duration(duration) / 1000
-    if not isinstance(duration, int | float):
-        return duration.total_seconds()
-    # Written so that NaN is refused too.
-    if not abs(duration) <= _LONGEST_SECONDS:
-        # Python writes no integer of more than some thousand digits.
-        said = str(duration) if isinstance(duration, float) else "so large a number"
-        raise Refused(Code.INVALID_ARGUMENT, f"{said} is not a duration in seconds", "for no limit, omit it or use None")
-    return duration
-
-
-def milliseconds(duration: Duration | None) -> int | None:
-    """Return a duration in whole milliseconds, rounded up.
-
-    Raises `Refused(INVALID_ARGUMENT)` for a negative one.
-    """
-    if duration is None:
-        return None
-    value = seconds(duration)
-    if value < 0:
-        raise Refused(Code.INVALID_ARGUMENT, f"{value} is not a duration in seconds")
-    return -int(-value * 1000 // 1)
-
-
-def deadline_in(timeout: Duration | None) -> float | None:
-    """Return when a timeout that begins now has passed, on `time.monotonic`."""
-    return None if timeout is None else time.monotonic() + seconds(timeout)

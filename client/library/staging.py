@@ -16,8 +16,7 @@ from ...schemas.jobs.spec import JobSpec
 from ...schemas.parts import hash_of_job, hash_of_part
 from ...schemas.refusal import Code, Reason, Refused
 from ..protocol.exchange import Item
-from .actions import encode_batch, size_of
-from .specs import encode
+from .encoding import encode, encode_batch, size_of
 from .values.results import BatchInfo
 
 # What a worker writes in one piece takes it some milliseconds.
