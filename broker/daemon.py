@@ -214,7 +214,7 @@ class Daemon:
             self._nonce,
             endpoint_for_clients(self.event_endpoint),
             lambda: self.queue.slots,
-            FEATURES if self._fleet is None else self._fleet.features,
+            lambda: FEATURES if self._fleet is None else self._fleet.features,
         )
         turns = Turns(self._loop)
         verbs = handlers(

@@ -6,36 +6,70 @@ elsewhere.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 from nacl import bindings
 from nacl.exceptions import CryptoError
 
 from ..schemas.frames import NONCE_BYTES
 from ..schemas.generated import request_pb2
 from ..schemas.refusal import Code, Reason, Refused
+from . import merkle
+from .digests import sha256
 from .identity import KEY_BYTES, SIGNATURE_BYTES, Identity
 
 _DOMAIN = b"jobwire.v1.request\n"
+_DATED = b"jobwire.v1.dated\n"
+_ROOTED = b"jobwire.v1.start\n"
+_TIME_BYTES = 8
+_COUNT_BYTES = 4
 
 
-def sign(identity: Identity, audience: bytes, nonce: bytes, request: bytes) -> request_pb2.Proof:
+class Rooted(NamedTuple):
+    """A start that is signed by a root over its jobs: how many there are, the root, and its other fields, serialized."""
+
+    jobs: int
+    root: bytes
+    rest: bytes
+
+
+def sign(
+    identity: Identity, audience: bytes, nonce: bytes, request: bytes, *, not_after_us: int = 0, rooted: Rooted | None = None
+) -> request_pb2.Proof:
     """Return a serialized request, signed for the worker `audience` (public key) and the run that `nonce` of its `hello` names.
+
+    `not_after_us`: until when it is good, 0: for ever. `rooted`: the start that the request is.
 
     Raises `Refused(INVALID_ARGUMENT)` if the `hello` had no valid key or nonce.
     """
     if len(audience) != KEY_BYTES or len(nonce) != NONCE_BYTES:
         raise Refused(Code.INVALID_ARGUMENT, "the worker's hello has no valid public key or nonce, so requests to it cannot be signed")
-    return request_pb2.Proof(
-        signer=identity.public,
-        audience=audience,
-        nonce=nonce,
-        signature=identity.sign(_DOMAIN + audience + nonce + request),
-    )
+    proof = request_pb2.Proof(signer=identity.public, audience=audience, nonce=nonce, not_after_us=not_after_us)
+    if rooted is not None:
+        proof.jobs, proof.root = rooted.jobs, rooted.root
+    proof.signature = identity.sign(_statement(proof, request, rooted.rest if rooted is not None else None))
+    return proof
 
 
-def check(envelope: request_pb2.Envelope, audience: bytes, nonce: bytes | None) -> bytes:
+def _statement(proof: request_pb2.Proof, request: bytes, rest: bytes | None) -> bytes:
+    """Return what is signed. The domains differ, so that no signature of one kind is one of another."""
+    said = proof.audience + proof.nonce
+    if not proof.root and not proof.not_after_us:
+        return _DOMAIN + said + request
+    until = proof.not_after_us.to_bytes(_TIME_BYTES, "big")
+    if not proof.root:
+        return _DATED + said + until + request
+    if rest is None:
+        raise _unauthenticated("the request is signed by a root over jobs, and is no start", "sign it as docs/protocol.md describes")
+    return _ROOTED + said + until + proof.jobs.to_bytes(_COUNT_BYTES, "big") + proof.root + sha256(rest)
+
+
+def check(envelope: request_pb2.Envelope, audience: bytes, nonce: bytes | None, rest: bytes | None = None) -> bytes:
     """Return the public key that signed the request in `envelope`; `audience` and `nonce` are those of this worker.
 
     Without a `nonce`, that of any run counts: so it is for a request that was signed for a broker, and that this broker has passed on.
+    `rest`: of a start, all its fields but the jobs. If it is signed by a root, its jobs are not checked here, but by `check_jobs`.
 
     Raises `Refused(UNAUTHENTICATED)`, or FAILED_PRECONDITION with the reason STALE_NONCE: the worker was restarted meanwhile.
     """
@@ -49,6 +83,8 @@ def check(envelope: request_pb2.Envelope, audience: bytes, nonce: bytes | None) 
         SIGNATURE_BYTES,
     ):
         raise _unauthenticated("a field of the request's proof has the wrong length", "sign it as docs/protocol.md describes")
+    if proof.not_after_us < 0 or len(proof.root) not in (0, merkle.HASH_BYTES) or bool(proof.root) != bool(proof.jobs):
+        raise _unauthenticated("a field of the request's proof has no valid value", "sign it as docs/protocol.md describes")
     if proof.audience != audience:
         raise _unauthenticated("the request was signed for another worker", "send hello, and sign for the key in its reply")
     if nonce is not None and proof.nonce != nonce:
@@ -59,10 +95,32 @@ def check(envelope: request_pb2.Envelope, audience: bytes, nonce: bytes | None) 
             reason=Reason.STALE_NONCE,
         )
     try:
-        bindings.crypto_sign_open(proof.signature + _DOMAIN + audience + proof.nonce + envelope.request, proof.signer)
+        bindings.crypto_sign_open(proof.signature + _statement(proof, envelope.request, rest), proof.signer)
     except CryptoError:
         raise _unauthenticated("the signature does not match the request", "sign exactly the bytes that are sent") from None
     return proof.signer
+
+
+def check_jobs(envelope: request_pb2.Envelope, jobs: Sequence[bytes]) -> None:
+    """Check that these jobs of a start are those over which its signer has signed a root, or some of them as the envelope shows.
+
+    Raises `Refused(UNAUTHENTICATED)`.
+    """
+    proof, leaves = envelope.proof, map(merkle.leaf, jobs)
+    if envelope.shown:
+        shown = list(envelope.shown)
+        holds = len(shown) == len(jobs) and all(
+            merkle.leads_to(proof.root, proof.jobs, one.index, hashed, one.path) for one, hashed in zip(shown, leaves, strict=True)
+        )
+    else:
+        holds = len(jobs) == proof.jobs and merkle.root_of(leaves) == proof.root
+    if not holds:
+        raise other_jobs()
+
+
+def other_jobs() -> Refused:
+    """Return the refusal of a start with other jobs than those that were signed."""
+    return _unauthenticated("the jobs of the start are not those that were signed", "sign exactly the jobs that are sent")
 
 
 def _unauthenticated(message: str, next_step: str) -> Refused:

@@ -69,6 +69,7 @@ COUNTS = {
     "SetSlots.resources": MOST_RESOURCES,
     "GpuList.ids": MOST_RESOURCES,
     "Deliver.jobs": MOST_KEYS,
+    "Envelope.shown": MOST_KEYS,
     "Settle.jobs": MOST_KEYS,
     "Discard.jobs": MOST_KEYS,
 }
@@ -79,6 +80,9 @@ LENGTHS = {
     "Proof.audience": LONGEST_ID,
     "Proof.nonce": LONGEST_ID,
     "Proof.signature": LONGEST_ID,
+    "Proof.root": LONGEST_ID,
+    # Refused whatever they are.
+    "SignedJob.path": LONGEST_TEXT,
     # Refused whatever they are.
     **dict.fromkeys((f"Delegation.{name}" for name in ("worker", "owner", "job", "key", "signature")), LONGEST_ID),
     "Hello.software": LONGEST_TEXT,
@@ -156,6 +160,7 @@ LENGTHS = {
     "Deliver.digest": LONGEST_ID,
     "Deliver.start": LARGEST_MESSAGE + ENVELOPE_BYTES,
     "Relay.request": LARGEST_OTHER_MESSAGE,
+    "RelayFeed.request": LARGEST_OTHER_MESSAGE,
     "AttemptName.owner": LONGEST_ID,
     "AttemptName.id": LONGEST_ID,
     "ChangeWorker.name": LONGEST_TEXT,

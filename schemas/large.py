@@ -18,6 +18,8 @@ from .refusal import Code, Refused
 
 # What an Envelope adds to its request: a proof, and room for what a newer version may add.
 _ENVELOPE_BYTES = 4096
+# And for each job that is shown of a start that has more: its path.
+_SHOWN_BYTES = 1024
 # Beside its jobs a start has a handful of fields, and a request two.
 _MOST_FIELDS = 64
 _JOBS = 1
@@ -36,11 +38,12 @@ class TooLarge(Refused):
 
 
 class Large(NamedTuple):
-    """A request; `jobs` are those of a start that was split, and missing in `request`."""
+    """A request; `jobs` are those of a start that was split, and missing in `request`. `rest`: its other fields, as they were sent."""
 
     request: request_pb2.Request
     envelope: request_pb2.Envelope
     jobs: Sequence[bytes] | None
+    rest: bytes | None = None
 
 
 def read(frame: bytes) -> Large:
@@ -50,15 +53,30 @@ def read(frame: bytes) -> Large:
     for one that is larger than its request needs.
     """
     if len(frame) <= LARGEST_OTHER_MESSAGE:
-        return Large(*read_envelope(frame), None)
+        request, envelope = read_envelope(frame)
+        return split(envelope) if envelope.proof.root and request.HasField("start") else Large(request, envelope, None)
     try:
         _demand_start(frame)
         envelope = request_pb2.Envelope.FromString(frame)
-        if len(frame) - len(envelope.request) > _ENVELOPE_BYTES:
+        if len(frame) - len(envelope.request) > _ENVELOPE_BYTES + _SHOWN_BYTES * len(envelope.shown):
             raise Refused(Code.INVALID_ARGUMENT, f"the Envelope has {len(frame) - len(envelope.request)} bytes beside its request")
         return Large(*_take_apart(envelope))
     except (DecodeError, IndexError):
         raise Refused(Code.INVALID_ARGUMENT, "the frame is not an Envelope with a Request in it: it cannot be decoded") from None
+
+
+def split(envelope: request_pb2.Envelope) -> Large:
+    """Return a start, split as a large one is: its signature is over a tree of its jobs, as they were sent.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    try:
+        found = Large(*_take_apart(envelope))
+    except (DecodeError, IndexError, TooLarge):
+        raise Refused(Code.INVALID_ARGUMENT, "the start cannot be split into its jobs") from None
+    if found.request.WhichOneof("verb") != "start":
+        raise Refused(Code.INVALID_ARGUMENT, "the request is signed by a root over jobs, and is no start")
+    return found
 
 
 def id_of(frame: bytes) -> int:
@@ -96,9 +114,10 @@ def _demand_start(frame: bytes) -> None:
             return
 
 
-def _take_apart(envelope: request_pb2.Envelope) -> tuple[request_pb2.Request, request_pb2.Envelope, Sequence[bytes]]:
+def _take_apart(envelope: request_pb2.Envelope) -> tuple[request_pb2.Request, request_pb2.Envelope, Sequence[bytes], bytes]:
     raw = envelope.request
     rest: list[bytes] = []
+    beside: list[bytes] = []
     jobs: list[bytes] = []
     others = 0
     for number, begin, content, end in _fields(raw, 0, len(raw)):
@@ -113,6 +132,7 @@ def _take_apart(envelope: request_pb2.Envelope) -> tuple[request_pb2.Request, re
             continue
         fields = _take_jobs(raw[content:end], jobs, _MOST_FIELDS - others, _MOST_JOBS[number])
         others += len(fields)
+        beside += fields
         verb = b"".join(fields)
         split = (
             request_pb2.Request(start=request_pb2.Start.FromString(verb))
@@ -125,7 +145,7 @@ def _take_apart(envelope: request_pb2.Envelope) -> tuple[request_pb2.Request, re
     request = request_pb2.Request.FromString(b"".join(rest))
     if not request.id:
         raise Refused(Code.INVALID_ARGUMENT, "the request has no id, or 0, which is not valid", "number requests from 1")
-    return request, envelope, jobs
+    return request, envelope, jobs, b"".join(beside)
 
 
 def _take_jobs(raw: bytes, jobs: list[bytes], most_others: int, most_jobs: int) -> list[bytes]:

@@ -69,6 +69,7 @@ class Reason(enum.IntEnum):
     TOKEN_WITHDRAWN = 52
     MEMBER_ALREADY = 53
     TOO_MANY_INVITATIONS = 54
+    EXPIRED = 67
     PART_MISSING = 34
     RUN_CLOSED = 35
 

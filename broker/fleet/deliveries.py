@@ -7,6 +7,7 @@ import logging
 from collections.abc import Iterable, Mapping
 from functools import partial
 
+from ...keys.digests import sha256
 from ...schemas.frames import STORE_ID_BYTES, refusal_from
 from ...schemas.generated import request_pb2
 from ...schemas.naming import AttemptKey, short_id
@@ -14,7 +15,7 @@ from ...schemas.refusal import Code, Reason, Refused
 from ..engine import Delayed, Returned
 from . import reports
 from .orders import Orders
-from .starts import Starts
+from .starts import Start, Starts
 from .worker import Carried, Worker
 from .workers import Workers
 
@@ -42,31 +43,42 @@ class Deliveries:
     def deliver(self, worker: Worker, carried: Iterable[Carried]) -> None:
         """Send attempts to the worker that they were placed on, which is connected."""
         by_start: dict[bytes, list[tuple[Carried, request_pb2.Delivery]]] = {}
-        raws: dict[bytes, bytes] = {}
+        starts: dict[bytes, Start] = {}
         for one in carried:
             start = self._starts.of(one.key.job)
             if start is None:
                 refused = Refused(Code.UNIMPLEMENTED, "its client has not signed a start with it, as a worker demands")
                 self._loop.call_soon(self._fail, worker, one, refused)
                 continue
+            if start.whole.needs_roots and "roots" not in worker.features:
+                why = f"{worker.software} is older than the client, and cannot check what it has signed"
+                self._loop.call_soon(self._give_back, worker, one, Refused(Code.UNIMPLEMENTED, why, "upgrade the worker"))
+                continue
             # From here on, it may be there.
             one.sent = True
             one.under_way += 1
-            raws[start.digest] = start.raw
+            starts[start.digest] = start
             delivery = request_pb2.Delivery(index=start.positions[one.key.id], attempt=one.key.attempt)
             by_start.setdefault(start.digest, []).append((one, delivery))
         for digest, jobs in by_start.items():
             for at in range(0, len(jobs), _JOBS_A_DELIVERY):
-                self._send(worker, digest, raws[digest], jobs[at : at + _JOBS_A_DELIVERY])
+                self._send(worker, starts[digest], jobs[at : at + _JOBS_A_DELIVERY])
             for one, _ in jobs:
                 self._orders.delivered(worker, one)
 
-    def _send(self, worker: Worker, digest: bytes, raw: bytes, jobs: list[tuple[Carried, request_pb2.Delivery]]) -> None:
+    def _send(self, worker: Worker, start: Start, jobs: list[tuple[Carried, request_pb2.Delivery]]) -> None:
         store = jobs[0][0].machine[-STORE_ID_BYTES:]
+        digest, raw = start.digest, start.whole.raw
+        if start.is_shown_in_parts:
+            raw = start.whole.part([delivery.index for _, delivery in jobs])
+            digest = sha256(raw)
+            for index, (_, delivery) in enumerate(jobs):
+                delivery.index = index
         message = request_pb2.Deliver(store=store, digest=digest, jobs=[delivery for _, delivery in jobs])
         if digest not in worker.starts:
-            worker.starts.add(digest)
             message.start = raw
+            if not start.is_shown_in_parts:
+                worker.starts.add(digest)
         keys = {(delivery.index, delivery.attempt): one.key for one, delivery in jobs}
         worker.link.ask(request_pb2.Request(deliver=message), partial(self._answered, worker, keys, digest))
 
@@ -126,7 +138,8 @@ class Deliveries:
         """Return a job that surely is not at the worker, which may be placed on another one."""
         name = self._workers.name_of(worker.key)
         _log.info("worker %s refused job %s: %s", name, short_id(one.key.id), refused)
-        del worker.carried[one.key]
+        if worker.carried.pop(one.key, None) is None:
+            return
         if refused.code in _PASSES:
             if refused.reason is Reason.DISK_FULL and not worker.held_off:
                 worker.held_off = True
@@ -164,4 +177,6 @@ def _is_of_worker(refused: Refused) -> bool:
     """Return whether another worker might accept a job that one has refused so, or the same one later."""
     if refused.code is Code.PERMISSION_DENIED:
         return refused.reason in (Reason.NOT_ON_ROSTER, Reason.ROLE)
+    if refused.reason is Reason.EXPIRED:
+        return False
     return refused.code in _PASSES or refused.code in (Code.UNIMPLEMENTED, Code.FAILED_PRECONDITION)

@@ -110,6 +110,7 @@ class FleetEngine(NothingAtOnce):
             self.workers.set_machine(SetMachine(worker.machine, "", None, ready=False))
         worker.store, worker.host, worker.software = hello.store, hello.host, hello.software
         worker.returns, worker.held_off = "returns" in hello.features, False
+        worker.features = frozenset(hello.features)
         worker.reported.clear()
         worker.starts.clear()
         self.workers.become(worker, WorkerState.JOINING)

@@ -8,22 +8,30 @@ from dataclasses import dataclass
 from typing import Any
 
 from ...keys.digests import sha256
+from ...keys.shown import Whole
 from ...schemas import large
 from ...schemas.naming import JobKey
 from ..store.rows import placements
 
 _KEPT_BYTES = 32 * 1024 * 1024
+# A worker that gets a job of a start gets all of it, and keeps it, if it is no larger.
+_LARGEST_WHOLE = 64 * 1024
 
 Read = Callable[..., list[tuple[Any, ...]]]
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """The Envelope of a start, its SHA-256, and the positions of its jobs by their ids."""
+    """A start, the SHA-256 of its Envelope, and the positions of its jobs by their ids."""
 
-    raw: bytes
+    whole: Whole
     digest: bytes
     positions: dict[bytes, int]
+
+    @property
+    def is_shown_in_parts(self) -> bool:
+        """Whether each worker gets its jobs, and not all of a large start."""
+        return len(self.whole.raw) > _LARGEST_WHOLE and self.whole.can_be_shown_in_part
 
 
 class Starts:
@@ -43,9 +51,9 @@ class Starts:
             if found is None:
                 return None
             self._kept[number] = found
-            self._bytes += len(found.raw)
+            self._bytes += len(found.whole.raw)
             while self._bytes > _KEPT_BYTES and len(self._kept) > 1:
-                self._bytes -= len(self._kept.popitem(last=False)[1].raw)
+                self._bytes -= len(self._kept.popitem(last=False)[1].whole.raw)
         self._kept.move_to_end(number)
         return found if key.id in found.positions else None
 
@@ -53,6 +61,5 @@ class Starts:
         raw = placements.envelope(self._read, number)
         if not raw:
             return None
-        request, _, pieces = large.read(raw)
-        jobs = request.start.jobs if pieces is None else map(large.read_job, pieces)
-        return Start(raw, sha256(raw), {job.id: index for index, job in enumerate(jobs)})
+        whole = Whole(raw)
+        return Start(whole, sha256(raw), {large.read_job(job).id: index for index, job in enumerate(whole.jobs)})

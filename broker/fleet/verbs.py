@@ -38,6 +38,8 @@ _NOT_YET = {
 _LACKS = frozenset({"returns", "files", "place", "rerun", "schedules", "may_submit", "on_finish", "staging"})
 _FEATURES = (*(feature for feature in FEATURES if feature not in _LACKS), "workers")
 
+_OF_WORKERS = frozenset({"roots"})
+
 
 class Broker:
     """Makes a daemon a broker over the workers of its engine."""
@@ -52,8 +54,9 @@ class Broker:
 
     @property
     def features(self) -> Sequence[str]:
-        """What it tells clients that it can do."""
-        return _FEATURES
+        """What it tells clients that it can do. What they sign, its workers check: so that is what all of them can."""
+        workers = [worker for worker in self._engine.workers.all.values() if worker.features]
+        return [name for name in _FEATURES if name not in _OF_WORKERS or all(name in worker.features for worker in workers)]
 
     def check(self, asked: Asked) -> None:
         """Refuse a job that no worker would take from a broker."""

@@ -70,6 +70,7 @@ class Worker:
     store: bytes = b""
     host: str = ""
     software: str = ""
+    features: frozenset[str] = frozenset()
     capacity: Capacity | None = None
     stocks: Sequence[request_pb2.Stock] = ()
     carried: dict[AttemptKey, Carried] = field(default_factory=dict)

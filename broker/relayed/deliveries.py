@@ -16,6 +16,7 @@ from ...schemas.naming import AttemptKey, JobKey, format_id, short_id
 from ...schemas.refusal import Code, Reason, Refused
 from ..desk.desk import Desk
 from ..desk.inputs import Accepted, Asked
+from ..desk.jobs.job import FIRST_ATTEMPT
 from ..requests.call import Call
 from ..retention.forget import Forgetting, Forgotten
 from ..store.queries import Lookup
@@ -23,7 +24,7 @@ from ..store.rows import relays
 from ..store.store import Store
 from ..store.writes import Origin
 from .registry import Registry
-from .signed import SignedStart, read_start
+from .signed import SignedStart, demand_in_time, read_start
 
 # Starts that were checked, of which more jobs may be delivered; in all at most so many bytes.
 _KEPT_BYTES = 32 * 1024 * 1024
@@ -117,7 +118,17 @@ def deliver(call: Call, parts: Parts) -> None:
             continue
         origin = Origin(relay, name, start.digest, start.raw)
         # If it was delivered before and is being recorded, it is refused only if it is not there after that.
-        parts.registry.when_arrived(relay, name, partial(_take, parts, origin, asked, untrusted, partial(answered, delivery)))
+        why_not = untrusted or _too_late(start, delivery.attempt, parts.desk)
+        parts.registry.when_arrived(relay, name, partial(_take, parts, origin, asked, why_not, partial(answered, delivery)))
+
+
+def _too_late(start: SignedStart, attempt: int, desk: Desk) -> Refused | None:
+    """Return why a job may not start any more, if so. That it is tried again later is part of what was signed in time."""
+    try:
+        demand_in_time(start.not_after_us if attempt == FIRST_ATTEMPT else 0, desk.now_us(), "start")
+    except Refused as refused:
+        return refused
+    return None
 
 
 def _why_untrusted(signer: bytes, relay: Member, member_of: Callable[[bytes], Member | None]) -> Refused | None:
@@ -128,11 +139,11 @@ def _why_untrusted(signer: bytes, relay: Member, member_of: Callable[[bytes], Me
     return None
 
 
-def _take(parts: Parts, origin: Origin, asked: Asked, untrusted: Refused | None, answered: Callable[[Refused | None], None]) -> None:
+def _take(parts: Parts, origin: Origin, asked: Asked, why_not: Refused | None, answered: Callable[[Refused | None], None]) -> None:
     """Accept a job, or refuse it. One that is there already is never refused: the broker would place it anew."""
     key = JobKey(origin.name.owner, asked.id)
-    if untrusted is not None and parts.registry.find(origin.relay, origin.name) is None and not parts.lookup.forgotten(key):
-        answered(untrusted)
+    if why_not is not None and parts.registry.find(origin.relay, origin.name) is None and not parts.lookup.forgotten(key):
+        answered(why_not)
         return
     try:
         _accept(parts, origin, asked, answered)

@@ -25,7 +25,7 @@ def relay_feed(call: Call, parts: Parts, feed: Callable[[Call], None]) -> None:
 
     def begin() -> None:
         job = find_job(call, name, parts)
-        signer, request = read_signed(call, call.request.relay_feed.request, name, parts, {"feed"})
+        signer, request, _ = read_signed(call, call.request.relay_feed.request, name, parts, {"feed"})
         if job.spec.terminal is not None:
             demand_may(signer, name, parts)
         elif signer != name.owner:

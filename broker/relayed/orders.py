@@ -18,8 +18,9 @@ from ..desk.jobs.job import Job, StopOrder
 from ..requests.call import Call
 from ..requests.stop import order_of
 from ..store.rows import relays
+from ..store.writes import CarryOut
 from .deliveries import Parts, read_name
-from .signed import SignedStart, local_id, read_order, read_start
+from .signed import SignedStart, demand_in_time, local_id, read_order, read_start
 
 _VERBS = frozenset({"stop", "signal", "pause", "resume", "change"})
 _MOST_STREAMS = 1_000_000
@@ -57,23 +58,35 @@ def _carry_out(call: Call, name: AttemptKey, parts: Parts, done: Done) -> None:
     if not raw:
         _stop_rest(call, name, job, parts)
         return
-    signer, request = read_signed(call, raw, name, parts, _VERBS)
+    signer, request, until_us = read_signed(call, raw, name, parts, _VERBS)
     member = demand_may(signer, name, parts)
     by_whom = member.name if member is not None else short_id(signer)
     match request.WhichOneof("verb"):
         case "stop":
             order = order_of(request.stop, job, by_whom)
             _stop(call, parts.desk, job, order, raw, only_queued=request.stop.only_queued)
+        case _ if until_us:
+            demand_in_time(until_us, parts.desk.now_us(), "request")
+            record = CarryOut(sha256(raw), until_us, parts.desk.now_us())
+            # Recorded first: if this worker ends in between, it is not carried out at all, rather than twice.
+            act = partial(_act, call, parts.desk, job, request, by_whom, raw)
+            parts.store.submit(record, lambda: call.guard(act) if record.is_new else call.done(None))
         case _ if not done.is_new(job.key, raw, parts.desk.live.__contains__):
             # Sent again, as the answer was lost.
             call.done(None)
+        case _:
+            _act(call, parts.desk, job, request, by_whom, raw)
+
+
+def _act(call: Call, desk: Desk, job: Job, request: request_pb2.Request, by_whom: str, raw: bytes) -> None:
+    match request.WhichOneof("verb"):
         case "signal":
-            parts.desk.take(Signal(job.key, request.signal.signal, call.done))
+            desk.take(Signal(job.key, request.signal.signal, call.done))
         case "change":
             # Priority and holds are those of the broker's queue.
-            parts.desk.take(Alter([job.key], None, None, request.change.time_limit_ms, by_whom, raw, call.done))
+            desk.take(Alter([job.key], None, None, request.change.time_limit_ms, by_whom, raw, call.done))
         case verb:
-            parts.desk.take(Suspend([job.key], verb == "pause", call.done))
+            desk.take(Suspend([job.key], verb == "pause", call.done))
 
 
 def _stop_rest(call: Call, name: AttemptKey, job: Job, parts: Parts) -> None:
@@ -89,8 +102,8 @@ def _start_of(call: Call, name: AttemptKey, parts: Parts) -> SignedStart:
     return read_start(relays.start_of(parts.store.read, by, name), by)
 
 
-def read_signed(call: Call, raw: bytes, name: AttemptKey, parts: Parts, verbs: Collection[str]) -> tuple[bytes, request_pb2.Request]:
-    """Return who has signed a request about a job for this broker, and the request, which is one of these verbs."""
+def read_signed(call: Call, raw: bytes, name: AttemptKey, parts: Parts, verbs: Collection[str]) -> tuple[bytes, request_pb2.Request, int]:
+    """Return who has signed a request about a job for this broker, the request, which is one of these verbs, and until when it is good."""
     return read_order(raw, call.member.key, name.job, _start_of(call, name, parts).request.batch, verbs)
 
 

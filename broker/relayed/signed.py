@@ -6,6 +6,7 @@ of a run of the broker, which a worker does not know: that nothing is done twice
 
 from __future__ import annotations
 
+import time
 import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
@@ -19,7 +20,7 @@ from ...schemas.jobs import spec as specs
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.jobs.states import OnFailure
 from ...schemas.naming import ID_BYTES, KNOWN_AS, AttemptKey, JobKey, format_id
-from ...schemas.refusal import Code, Refused
+from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.text.articles import with_article
 from ..desk.inputs import Asked
 from ..desk.jobs.job import FIRST_ATTEMPT
@@ -33,8 +34,10 @@ class SignedStart:
     digest: bytes
     signer: bytes
     request: request_pb2.Start
-    # The jobs of a large one.
+    # The jobs of a large one, or of one that is signed by a root.
     pieces: Sequence[bytes] | None
+    # No job of it starts later. 0: that is not limited.
+    not_after_us: int = 0
 
     def job(self, index: int, attempt: int) -> tuple[AttemptKey, Asked]:
         """Return how the broker names an attempt at one of the jobs, and what this worker runs for it.
@@ -77,11 +80,24 @@ def read_start(raw: bytes, relay: bytes) -> SignedStart:
 
     Raises Refused: UNAUTHENTICATED if it was not, INVALID_ARGUMENT if it is none.
     """
-    request, envelope, pieces = large.read(raw)
-    signer = signature.check(envelope, relay, None)
+    request, envelope, pieces, rest = large.read(raw)
+    signer = signature.check(envelope, relay, None, rest)
     if request.WhichOneof("verb") != "start":
         raise Refused(Code.INVALID_ARGUMENT, "what was delivered is no start")
-    return SignedStart(raw, sha256(raw), signer, request.start, pieces)
+    if envelope.proof.root:
+        signature.check_jobs(envelope, pieces or ())
+    return SignedStart(raw, sha256(raw), signer, request.start, pieces, envelope.proof.not_after_us)
+
+
+def demand_in_time(until_us: int, now_us: int, what: str) -> None:
+    """Check that what was signed until a time (0: for ever) is still good.
+
+    Raises Refused(FAILED_PRECONDITION).
+    """
+    if until_us and now_us > until_us:
+        until = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(until_us // 1_000_000))
+        message = f"the {what} was signed until {until}, and came after that"
+        raise Refused(Code.FAILED_PRECONDITION, message, "compare the clocks of client and worker, and ask again", reason=Reason.EXPIRED)
 
 
 def on_one_worker(spec: JobSpec) -> JobSpec:
@@ -106,10 +122,12 @@ def _demand_possible(spec: JobSpec) -> None:
         raise Refused(Code.UNIMPLEMENTED, f"the job has {what}, which does not work through a broker yet", "submit it to the worker itself")
 
 
-def read_order(raw: bytes, relay: bytes, job: JobKey, batch: job_pb2.Batch, verbs: Collection[str]) -> tuple[bytes, request_pb2.Request]:
-    """Return who has signed a request for the broker `relay`, and the request, which is about this job; `batch`: the run that it is in.
+def read_order(
+    raw: bytes, relay: bytes, job: JobKey, batch: job_pb2.Batch, verbs: Collection[str]
+) -> tuple[bytes, request_pb2.Request, int]:
+    """Return who has signed a request for the broker `relay`, the request, which is about this job, and until when it is good.
 
-    `verbs`: what it may be.
+    `batch`: the run that it is in. `verbs`: what it may be.
 
     Raises Refused: UNAUTHENTICATED, or PERMISSION_DENIED if it is about other jobs or does something else to it.
     """
@@ -125,7 +143,7 @@ def read_order(raw: bytes, relay: bytes, job: JobKey, batch: job_pb2.Batch, verb
     selection = None if isinstance(asked, request_pb2.Feed) or not asked.HasField("selection") else asked.selection
     if not named and not (selection is not None and _selects(selection, signer, job, batch)):
         raise Refused(Code.PERMISSION_DENIED, "the signed request is not about this job")
-    return signer, request
+    return signer, request, envelope.proof.not_after_us
 
 
 def _selects(selection: request_pb2.Selection, signer: bytes, job: JobKey, batch: job_pb2.Batch) -> bool:

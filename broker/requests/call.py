@@ -36,6 +36,9 @@ class Call:
     charge: Charge
     # The second frame of the message.
     bulk: memoryview | None = None
+    # Of a start that is signed by a root over its jobs: the root, and over how many. That these are its jobs is checked by its handler.
+    root: bytes = b""
+    signed_jobs: int = 0
 
     def guard(self, part: Callable[_Given, None], *args: _Given.args, **kwargs: _Given.kwargs) -> None:
         """Run a part of the request; if it raises, the request ends with a refusal, and nothing else is affected."""

@@ -46,14 +46,14 @@ class Reception:
         try:
             if peer.unwelcome is not None:
                 raise peer.unwelcome
-            request, envelope, jobs = self.read(frame)
+            request, envelope, jobs, rest = self.read(frame)
             request_id = request.id
             member = self._member(peer)
             bounds.check(request)
             verb = request.WhichOneof("verb")
             # Serialized messages that follow each other are one.
             proof = frame + self.statement_of(member.acting) if member.acting and verb in SIGNED_VERBS else frame
-            call = Call(member, peer, request, proof, jobs, self.turns, charge, bulk)
+            call = Call(member, peer, request, proof, jobs, self.turns, charge, bulk, envelope.proof.root, envelope.proof.jobs)
             if bulk is not None and verb != "push":
                 raise Refused(Code.INVALID_ARGUMENT, "a request is one frame, not 2; only a push is followed by its bytes")
             if verb is None or verb not in self.handlers:
@@ -61,10 +61,9 @@ class Reception:
             if member.role == PAIRING and verb not in PAIRING_VERBS:
                 raise _only_pairs(verb)
             demand_verb(member, verb)
-            if envelope.HasField("delegation"):
-                raise Refused(Code.INVALID_ARGUMENT, "the envelope has a `delegation`, which only a worker says", "leave it out")
+            _refuse_fields_of_daemons(envelope)
             if verb in SIGNED_VERBS:
-                self._check_signer(peer, envelope)
+                self._check_signer(peer, envelope, rest if verb == "start" else None)
             call.guard(self.handlers[verb], call)
         except large.TooLarge as refused:
             peer.outlet.expel(peer, large.id_of(frame), refused, f"sent a request of {len(frame)} bytes")
@@ -82,14 +81,21 @@ class Reception:
             raise Refused(Code.PERMISSION_DENIED, message, "ask the administrator of the worker to add it", reason=Reason.NOT_ON_ROSTER)
         return member
 
-    def _check_signer(self, peer: Peer, envelope: request_pb2.Envelope) -> None:
-        if signature.check(envelope, self.public, self.nonce) != peer.key:
+    def _check_signer(self, peer: Peer, envelope: request_pb2.Envelope, rest: bytes | None) -> None:
+        if signature.check(envelope, self.public, self.nonce, rest) != peer.key:
             raise Refused(Code.UNAUTHENTICATED, "the request was signed with a key other than the connection's")
 
 
 def _only_pairs(verb: str) -> Refused:
     message = f"this is the temporary key of a token, which may leave the key of a new member, and not ask for {verb}"
     return Refused(Code.PERMISSION_DENIED, message, "join with the token first", reason=Reason.ROLE)
+
+
+def _refuse_fields_of_daemons(envelope: request_pb2.Envelope) -> None:
+    if envelope.HasField("delegation"):
+        raise Refused(Code.INVALID_ARGUMENT, "the envelope has a `delegation`, which only a worker says", "leave it out")
+    if envelope.shown:
+        raise Refused(Code.INVALID_ARGUMENT, "the envelope shows some jobs of a start, as only a broker does", "send all of them")
 
 
 def _no_verb(request: request_pb2.Request) -> Refused:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
+from ...keys import merkle, signature
 from ...keys.rights import Member, Right, demand
 from ...schemas import bounds
 from ...schemas.frames import LARGEST_MESSAGE
@@ -79,8 +80,11 @@ def start(  # noqa: C901, PLR0917 -- each job is checked in turn, with the parts
 
     def read() -> Iterator[None]:
         spec_bytes, needed_bytes = 0, _demand_finish(call.member, request.batch, desk)
+        signed = merkle.Tree()
         for one in read_jobs(request.jobs, call.jobs, partial(ask_again, call.member, lookup)):
             asked.append(one)
+            if call.root and call.jobs is not None:
+                signed.add(merkle.leaf(call.jobs[len(asked) - 1]))
             if (one.spec.priority > highest or (one.spec.nice or 0) < 0) and lookup.job(JobKey(call.member.key, one.id)) is None:
                 check_precedence(call.member, one.spec, len(asked) - 1)
             if check is not None:
@@ -91,6 +95,8 @@ def start(  # noqa: C901, PLR0917 -- each job is checked in turn, with the parts
             demand_size(len(asked), spec_bytes)
             missing.look(one.spec, one.rerun_of)
             yield
+        if call.root and (signed.leaves != call.signed_jobs or signed.root != call.root):
+            raise signature.other_jobs()
         yield from adapt_reruns(asked, call.member.key, batch.id if batch else b"", lookup)
         yield from demand_order(asked, batch.id if batch else b"")
         yield from check_start(call.member, starter, asked, batch, desk, lookup, waits=request.watch)

@@ -293,6 +293,10 @@ _STEPS = (
     """,
     # What a member lists by default is found beside any number of others' jobs.
     "CREATE INDEX jobs_alive_of_owner ON jobs (owner, queued_at) WHERE state < 4;",
+    # The SHA-256 of signed requests that a broker has brought and that were carried out, until none of them is good any more.
+    """
+    CREATE TABLE carried_out (digest BLOB PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
+    """,
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

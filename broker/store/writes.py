@@ -171,6 +171,16 @@ class Settled:
 
 
 @dataclass(slots=True, eq=False)
+class CarryOut:
+    """Record a signed request that is good until a time, before it is carried out; `is_new`: it was not before."""
+
+    digest: bytes
+    until_us: int
+    now_us: int
+    is_new: bool = False
+
+
+@dataclass(slots=True, eq=False)
 class Drained:
     """Record whether a worker of this broker gets jobs."""
 
@@ -280,6 +290,7 @@ Write = (
     | AddSchedule
     | ChangeSchedule
     | Settled
+    | CarryOut
     | Drained
     | StagePart
     | CommitRun

@@ -6,6 +6,7 @@ import uuid
 from dataclasses import dataclass
 
 from ...keys import delegation, signature
+from ...schemas import large
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.naming import finish_job_id, format_id, short_id
 from ...schemas.parts import HASH_BYTES, hash_of_job, hash_of_part
@@ -20,6 +21,9 @@ class Signed:
     audience: bytes
     acts_for: bytes
     request: request_pb2.Request
+    # Until when it is good, 0: for ever; and how many jobs a start has, of which the request may show some.
+    not_after_us: int
+    jobs: int
 
     @property
     def owner(self) -> bytes:
@@ -43,15 +47,23 @@ def read_signed(raw: bytes) -> Signed:
     Raises Refused, or DecodeError.
     """
     envelope = request_pb2.Envelope.FromString(raw)
-    signer = signature.check(envelope, envelope.proof.audience, None)
+    said = envelope.proof
+    if said.root:
+        request, _, jobs, rest = large.split(envelope)
+        signer = signature.check(envelope, said.audience, None, rest)
+        signature.check_jobs(envelope, jobs or ())
+        request.start.jobs.extend(map(large.read_job, jobs or ()))
+    else:
+        request = request_pb2.Request.FromString(envelope.request)
+        signer = signature.check(envelope, said.audience, None)
     acts_for = b""
     if envelope.HasField("delegation"):
-        said = envelope.delegation
-        delegation.check(said)
-        if said.key != signer or said.worker != envelope.proof.audience:
+        delegated = envelope.delegation
+        delegation.check(delegated)
+        if delegated.key != signer or delegated.worker != said.audience:
             raise wrong("the request is signed by another key than that of the job for which the worker speaks")
-        acts_for = said.owner
-    return Signed(signer, envelope.proof.audience, acts_for, request_pb2.Request.FromString(envelope.request))
+        acts_for = delegated.owner
+    return Signed(signer, said.audience, acts_for, request, said.not_after_us, said.jobs or len(request.start.jobs))
 
 
 def find_job(signed: Signed, proof: request_pb2.JobProof) -> AskedJob:
@@ -61,7 +73,7 @@ def find_job(signed: Signed, proof: request_pb2.JobProof) -> AskedJob:
     """
     match signed.request.WhichOneof("verb"):
         case "start":
-            return _of_start(signed.request.start, proof.key.id)
+            return _of_start(signed, proof.key.id)
         case "commit":
             return _of_commit(signed.request.commit, proof)
         case "add_schedule":
@@ -72,15 +84,16 @@ def find_job(signed: Signed, proof: request_pb2.JobProof) -> AskedJob:
             raise wrong(f"the signed request is no start, but {verb or 'without a verb'}")
 
 
-def _of_start(start: request_pb2.Start, job_id: bytes) -> AskedJob:
+def _of_start(signed: Signed, job_id: bytes) -> AskedJob:
+    start = signed.request.start
     batch = start.batch if start.HasField("batch") else None
     for job in start.jobs:
         if job.id == job_id:
             rerun = job.rerun if job.HasField("rerun") else None
-            return AskedJob(f"one of {len(start.jobs)} jobs" if len(start.jobs) > 1 else "alone", job.spec, rerun, batch)
+            return AskedJob(f"one of {signed.jobs} jobs" if signed.jobs > 1 else "alone", job.spec, rerun, batch)
     if batch is not None and batch.HasField("on_finish") and finish_job_id(batch.id) == job_id:
         return AskedJob("what its run ends with", batch.on_finish, batch=batch)
-    raise wrong(f"the signed start asks for {len(start.jobs)} jobs, and job {short_id(job_id)} is none of them")
+    raise wrong(f"the signed start asks for {signed.jobs} jobs, and job {short_id(job_id)} is none of them")
 
 
 def _of_commit(commit: request_pb2.Commit, proof: request_pb2.JobProof) -> AskedJob:

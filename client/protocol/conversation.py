@@ -12,17 +12,17 @@ The rules:
 6. What follows a `feed` is sent as far as the worker allows; see feeding.py.
 7. `first_store` of a start or a commit is always the store of the first attempt: only then can a rebuilt store answer "may have run".
 
-Frames go out through `outgoing` and come in through `receive`. Knows no time: the caller sets deadlines.
+Frames go out through `outgoing` and come in through `receive`. Knows no deadlines: the caller sets them.
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from ...keys.identity import Identity
-from ...keys.signature import sign
+from ...schemas.clock import wall_us
 from ...schemas.frames import PROTOCOL_VERSION, SIGNED_VERBS, read_reply, refusal_from
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.terminal import TerminalSize
@@ -31,6 +31,7 @@ from .advice import advised
 from .exchange import Chunk, Exchange, Item
 from .features import ALL_CHECKED, check_features
 from .keystrokes import Keystrokes
+from .proving import prove
 
 __all__ = ["Chunk", "Conversation", "Exchange", "Greeted", "Happened", "Item", "greeting"]
 
@@ -54,8 +55,8 @@ Happened = Greeted | Exchange
 class Conversation:
     """The client's side of one conversation, across any number of connections."""
 
-    def __init__(self, identity: Identity, daemon: bytes, *, waits_outside: bool = False) -> None:
-        """`daemon` is the pinned public key: the audience of what is signed.
+    def __init__(self, identity: Identity, daemon: bytes, *, waits_outside: bool = False, now_us: Callable[[], int] = wall_us) -> None:
+        """`daemon` is the pinned public key: the audience of what is signed. `now_us`: the date, for what is signed until a time.
 
         `waits_outside`: if this is one connection too many, `turned_away` says so and nothing fails; else all unanswered requests fail.
         """
@@ -68,6 +69,7 @@ class Conversation:
         # Why it refused this connection, if it may accept another one later.
         self.turned_away: Refused | None = None
         self._waits_outside = waits_outside
+        self._now_us = now_us
         self._identity = identity
         self._daemon = daemon
         self._outgoing: list[Frames] = []
@@ -268,7 +270,7 @@ class Conversation:
         proof = None
         if exchange.verb in SIGNED_VERBS:
             exchange.nonce = hello.nonce
-            proof = sign(self._identity, self._daemon, hello.nonce, raw)
+            proof = prove(self._identity, self._daemon, hello, exchange.request, raw, self._now_us())
         return request_pb2.Envelope(request=raw, proof=proof).SerializeToString()
 
     def _grant(self, credit: request_pb2.Credit | None) -> None:

@@ -70,6 +70,7 @@ class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASON_TOKEN_WITHDRAWN: _ClassVar[Reason]
     REASON_MEMBER_ALREADY: _ClassVar[Reason]
     REASON_TOO_MANY_INVITATIONS: _ClassVar[Reason]
+    REASON_EXPIRED: _ClassVar[Reason]
 
 class Stream(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -169,6 +170,7 @@ REASON_TOKEN_EXPIRED: Reason
 REASON_TOKEN_WITHDRAWN: Reason
 REASON_MEMBER_ALREADY: Reason
 REASON_TOO_MANY_INVITATIONS: Reason
+REASON_EXPIRED: Reason
 STREAM_UNSPECIFIED: Stream
 STREAM_STDOUT: Stream
 STREAM_STDERR: Stream
@@ -196,14 +198,16 @@ WORKER_STATE_UNREACHABLE: WorkerState
 WORKER_STATE_NEVER_SEEN: WorkerState
 
 class Envelope(_message.Message):
-    __slots__ = ("request", "proof", "delegation")
+    __slots__ = ("request", "proof", "delegation", "shown")
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     PROOF_FIELD_NUMBER: _ClassVar[int]
     DELEGATION_FIELD_NUMBER: _ClassVar[int]
+    SHOWN_FIELD_NUMBER: _ClassVar[int]
     request: bytes
     proof: Proof
     delegation: Delegation
-    def __init__(self, request: _Optional[bytes] = ..., proof: _Optional[_Union[Proof, _Mapping]] = ..., delegation: _Optional[_Union[Delegation, _Mapping]] = ...) -> None: ...
+    shown: _containers.RepeatedCompositeFieldContainer[SignedJob]
+    def __init__(self, request: _Optional[bytes] = ..., proof: _Optional[_Union[Proof, _Mapping]] = ..., delegation: _Optional[_Union[Delegation, _Mapping]] = ..., shown: _Optional[_Iterable[_Union[SignedJob, _Mapping]]] = ...) -> None: ...
 
 class Delegation(_message.Message):
     __slots__ = ("worker", "owner", "job", "attempt", "key", "signature")
@@ -221,17 +225,31 @@ class Delegation(_message.Message):
     signature: bytes
     def __init__(self, worker: _Optional[bytes] = ..., owner: _Optional[bytes] = ..., job: _Optional[bytes] = ..., attempt: _Optional[int] = ..., key: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
 
+class SignedJob(_message.Message):
+    __slots__ = ("index", "path")
+    INDEX_FIELD_NUMBER: _ClassVar[int]
+    PATH_FIELD_NUMBER: _ClassVar[int]
+    index: int
+    path: bytes
+    def __init__(self, index: _Optional[int] = ..., path: _Optional[bytes] = ...) -> None: ...
+
 class Proof(_message.Message):
-    __slots__ = ("signer", "audience", "nonce", "signature")
+    __slots__ = ("signer", "audience", "nonce", "signature", "not_after_us", "jobs", "root")
     SIGNER_FIELD_NUMBER: _ClassVar[int]
     AUDIENCE_FIELD_NUMBER: _ClassVar[int]
     NONCE_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    NOT_AFTER_US_FIELD_NUMBER: _ClassVar[int]
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    ROOT_FIELD_NUMBER: _ClassVar[int]
     signer: bytes
     audience: bytes
     nonce: bytes
     signature: bytes
-    def __init__(self, signer: _Optional[bytes] = ..., audience: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+    not_after_us: int
+    jobs: int
+    root: bytes
+    def __init__(self, signer: _Optional[bytes] = ..., audience: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., not_after_us: _Optional[int] = ..., jobs: _Optional[int] = ..., root: _Optional[bytes] = ...) -> None: ...
 
 class Request(_message.Message):
     __slots__ = ("id", "hello", "start", "stop", "signal", "query_one", "list", "read_log", "follow_log", "credit", "cancel", "subscribe", "unsubscribe", "replay", "forget", "pause", "resume", "status", "feed", "push", "resize", "put", "fetch", "query_run", "change", "place", "add_schedule", "change_schedule", "list_schedules", "query_schedule", "list_runs", "set_slots", "stage", "commit", "unstage", "enlist", "deliver", "follow_facts", "settle", "relay", "list_workers", "change_worker", "discard", "query_proof", "pair", "relay_feed")

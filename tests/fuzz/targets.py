@@ -48,7 +48,7 @@ def frames(data: bytes) -> None:
     """Read a frame as a daemon does, up to what its handlers do first; and as a client."""
     assert 0 <= large.id_of(data) < 2**64
     with contextlib.suppress(Refused):
-        request, envelope, jobs = large.read(data)
+        request, envelope, jobs, _ = large.read(data)
         assert request.id
         assert jobs is not None or request_pb2.Request.FromString(envelope.request) == request
         with contextlib.suppress(Refused):

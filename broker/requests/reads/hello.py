@@ -51,6 +51,7 @@ FEATURES = (
     "proofs",
     "pairing",
     "returns",
+    "roots",
 )
 
 
@@ -65,7 +66,7 @@ class Introduction:
     nonce: bytes
     event_endpoint: str
     slots: Callable[[], int]
-    features: Sequence[str] = FEATURES
+    features: Callable[[], Sequence[str]] = lambda: FEATURES
 
 
 def hello(call: Call, introduction: Introduction, condition: Condition) -> None:
@@ -93,7 +94,7 @@ def hello(call: Call, introduction: Introduction, condition: Condition) -> None:
                 nonce=introduction.nonce,
                 event_endpoint=introduction.event_endpoint,
                 limits=bounds,
-                features=[feature for feature in introduction.features if feature != "staging" or not call.member.job],
+                features=[feature for feature in introduction.features() if feature != "staging" or not call.member.job],
                 your_name=call.member.name,
                 your_role=call.member.role,
                 slots=introduction.slots(),

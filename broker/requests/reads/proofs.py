@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+from ....keys.shown import only
 from ....schemas.generated import request_pb2
 from ....schemas.naming import format_id
 from ....schemas.refusal import Code, Refused
@@ -22,7 +23,8 @@ def query_proof(call: Call, lookup: Lookup, read: Callable[..., list[tuple[Any, 
     if not kept.start:
         message = f"no signature of the job {format_id(job.key.id)} is kept: the store was rebuilt from the logs since it started"
         raise Refused(Code.FAILED_PRECONDITION, message)
-    shown = request_pb2.JobProof(key=key_to_wire(job.key), start=kept.start, stop=kept.stop, due_us=kept.due_us)
+    named = job.key.id if kept.name is None else kept.name.id
+    shown = request_pb2.JobProof(key=key_to_wire(job.key), start=only(kept.start, named), stop=kept.stop, due_us=kept.due_us)
     if kept.name is not None:
         shown.key.owner, shown.key.id, _ = kept.name
     if kept.hashes:

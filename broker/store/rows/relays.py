@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from ....schemas.naming import AttemptKey, JobKey
-from ..writes import Added, Origin
+from ..writes import Added, CarryOut, Origin
 
 _Execute = Callable[..., sqlite3.Cursor]
 _Read = Callable[..., list[tuple[Any, ...]]]
@@ -36,6 +36,12 @@ def settle(execute: _Execute, relay: bytes, names: Sequence[AttemptKey]) -> None
     """Record that the ends of these attempts are durable at the broker."""
     for name in names:
         execute("UPDATE relayed SET settled = 1 WHERE relay = ? AND owner = ? AND id = ? AND attempt = ?", (relay, *name))
+
+
+def carry_out(execute: _Execute, write: CarryOut) -> bool:
+    """Record that a request is carried out; return whether it was not before. Those that are not good any more are dropped."""
+    execute("DELETE FROM carried_out WHERE until < ?", (write.now_us,))
+    return bool(execute("INSERT OR IGNORE INTO carried_out (digest, until) VALUES (?, ?)", (write.digest, write.until_us)).rowcount)
 
 
 def drop(execute: _Execute, row: int) -> None:

@@ -16,6 +16,7 @@ from ..writes import (
     Added,
     AddJobs,
     CapacityChange,
+    CarryOut,
     Change,
     ChangeJobs,
     Conflict,
@@ -137,6 +138,8 @@ class Rows:
                 self._measure(write)
             case Settled():
                 relays.settle(self._execute, write.relay, write.names)
+            case CarryOut():
+                write.is_new = relays.carry_out(self._execute, write)
             case Drained():
                 self._execute("INSERT OR REPLACE INTO workers (key, drained) VALUES (?, ?)", (write.worker, write.drained))
 

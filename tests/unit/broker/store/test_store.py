@@ -194,7 +194,7 @@ async def test_a_limit_of_the_size_of_files_refuses_new_jobs_by_name_and_leaves_
                 number += 1
         assert refused.value.code is Code.RESOURCE_EXHAUSTED
         assert "forget jobs that have ended" in refused.value.next_step
-        assert number > 10
+        assert number > 5
         while house.live:
             launched, house.engine.effects = house.engine.effects, []
             ids = [effect[1].id[0] for effect in launched if effect[0] == "start"]

@@ -1,0 +1,51 @@
+"""How a request is signed for a daemon: with a root over its jobs, and for how long, as far as the daemon can check that."""
+
+from __future__ import annotations
+
+from ...keys import merkle, signature
+from ...keys.identity import Identity
+from ...schemas.generated import request_pb2
+
+# The feature of a daemon that checks it.
+ROOTS = "roots"
+
+_SECOND_US = 1_000_000
+# How long after the last time at which one of its jobs may start a start is good, and how long what is done to jobs that run.
+START_LASTS_US = 30 * 24 * 3600 * _SECOND_US
+ORDER_LASTS_US = 600 * _SECOND_US
+# A stop is not among them: it is still wanted when a worker is back after hours.
+_ORDERS = frozenset({"signal", "pause", "resume"})
+
+
+def prove(
+    identity: Identity, daemon: bytes, hello: request_pb2.HelloReply, request: request_pb2.Request, raw: bytes, now_us: int
+) -> request_pb2.Proof:
+    """Return the proof of a request; `raw`: the request, serialized. Raises Refused as `sign` does."""
+    if ROOTS not in hello.features:
+        return signature.sign(identity, daemon, hello.nonce, raw)
+    verb = request.WhichOneof("verb")
+    if verb == "start":
+        until_us = _latest_us(request.start, now_us) + START_LASTS_US
+        rooted = _rooted(request.start) if len(request.start.jobs) > 1 else None
+        return signature.sign(identity, daemon, hello.nonce, raw, not_after_us=until_us, rooted=rooted)
+    # A worker itself does at once what it is asked, or never: only a broker could keep it.
+    until_us = now_us + ORDER_LASTS_US if verb in _ORDERS and hello.kind == "broker" else 0
+    return signature.sign(identity, daemon, hello.nonce, raw, not_after_us=until_us)
+
+
+def _rooted(start: request_pb2.Start) -> signature.Rooted:
+    rest = request_pb2.Start()
+    for field, value in start.ListFields():
+        if field.name == "jobs":
+            continue
+        if field.message_type is not None:
+            getattr(rest, field.name).CopyFrom(value)
+        else:
+            setattr(rest, field.name, value)
+    root = merkle.root_of(merkle.leaf(job.SerializeToString()) for job in start.jobs)
+    return signature.Rooted(len(start.jobs), root, rest.SerializeToString())
+
+
+def _latest_us(start: request_pb2.Start, now_us: int) -> int:
+    """Return when the last of the jobs may start for the first time."""
+    return max([now_us, *(max(job.spec.start_at_us, now_us + job.spec.start_in_ms * 1000) for job in start.jobs)])

@@ -1,0 +1,69 @@
+"""Some jobs of a signed start without the others: each is shown by its path to the root that was signed."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import cached_property
+
+from ..schemas import large
+from ..schemas.generated import request_pb2
+from . import merkle
+
+# The fields `Start.jobs` and `Request.start`, as they are written: number and wire type.
+_JOBS = b"\x0a"
+_START = b"\x1a"
+
+
+class Whole:
+    """A start, as its client has sent it; `jobs` are serialized, in their order.
+
+    Raises Refused for bytes that are no request.
+    """
+
+    def __init__(self, raw: bytes) -> None:
+        self.raw = raw
+        self._request, self._envelope, pieces, rest = large.read(raw)
+        self.jobs: Sequence[bytes] = pieces if pieces is not None else [job.SerializeToString() for job in self._request.start.jobs]
+        self._rest = rest or b""
+
+    @property
+    def can_be_shown_in_part(self) -> bool:
+        """Whether it is signed by a root over its jobs, and is not itself a part."""
+        return bool(self._envelope.proof.root) and not self._envelope.shown
+
+    @property
+    def needs_roots(self) -> bool:
+        """Whether only a worker with the feature `roots` can check its signature."""
+        return bool(self._envelope.proof.root or self._envelope.proof.not_after_us)
+
+    def part(self, indexes: Sequence[int]) -> bytes:
+        """Return an Envelope with these jobs of the start, in this order."""
+        start = b"".join(_JOBS + _varint(len(job)) + job for job in map(self.jobs.__getitem__, indexes)) + self._rest
+        request = request_pb2.Request(id=self._request.id).SerializeToString() + _START + _varint(len(start)) + start
+        shown = [request_pb2.SignedJob(index=index, path=self._paths.of(index)) for index in indexes]
+        envelope = request_pb2.Envelope(request=request, proof=self._envelope.proof, shown=shown)
+        if self._envelope.HasField("delegation"):
+            envelope.delegation.CopyFrom(self._envelope.delegation)
+        return envelope.SerializeToString()
+
+    @cached_property
+    def _paths(self) -> merkle.Paths:
+        return merkle.Paths(list(map(merkle.leaf, self.jobs)))
+
+
+def only(raw: bytes, job_id: bytes) -> bytes:
+    """Return a start with this job alone, as far as it can be shown without the others."""
+    whole = Whole(raw)
+    if not whole.can_be_shown_in_part or len(whole.jobs) == 1:
+        return raw
+    found = [index for index, job in enumerate(whole.jobs) if large.read_job(job).id == job_id]
+    return whole.part(found) if found else raw
+
+
+def _varint(number: int) -> bytes:
+    written = bytearray()
+    while number > 0x7F:  # noqa: PLR2004 -- seven bits a byte
+        written.append(number & 0x7F | 0x80)
+        number >>= 7
+    written.append(number)
+    return bytes(written)
