@@ -241,11 +241,17 @@ async def test_a_run_in_a_time_limit_of_asyncio_stops_its_job(aclient: AsyncClie
 async def test_a_cancelled_submit_withdraws_its_job_unless_the_caller_made_the_id(aclient: AsyncClient, daemon: FakeDaemon) -> None:
     await aclient.hello()
     for job_id in (None, new_id()):
+        held, release = threading.Event(), threading.Event()
+        # Its answer must not come before the cancellation.
+        holding = asyncio.ensure_future(asyncio.to_thread(daemon.do, lambda: (held.set(), release.wait())))  # noqa: B023 -- awaited below
+        await asyncio.to_thread(held.wait)
         submit = asyncio.ensure_future(aclient.submit(["wait"], id=job_id))
         # Sent in the first round of the loop after it was asked for.
         for _ in range(3):
             await asyncio.sleep(0)
         submit.cancel()
+        release.set()
+        await holding
         with pytest.raises(asyncio.CancelledError):
             await submit
         if job_id is None:
