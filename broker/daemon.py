@@ -39,6 +39,7 @@ from .engine import Engine
 from .fairness.cpu_shares import Shares
 from .fairness.turns import Turns
 from .kind import Fleet, House
+from .notary import Notary
 from .pairing.pair import Pairing
 from .relayed.table import RelayedVerbs
 from .relayed.table import read as read_relayed
@@ -217,6 +218,7 @@ class Daemon:
             lambda: FEATURES if self._fleet is None else self._fleet.features,
         )
         turns = Turns(self._loop)
+        notary = Notary(self._identity, self.store.id)
         verbs = handlers(
             desk=self.desk,
             lookup=self._lookup,
@@ -236,6 +238,7 @@ class Daemon:
             placed=self._retention.folder_changed,
             capacity_changed=self._set_by_operator,
             check=self._fleet.check if self._fleet is not None else None,
+            notary=notary if self._fleet is None else None,
             staging=self._staging,
             pair=self._pairing.pair,
             of_schedules=Schedules(self._timetable, self.store, self._lookup, self._engine, self._roster.member, self._shortage, wall_us),
@@ -253,6 +256,7 @@ class Daemon:
             forgetting=self._forgetting,
             member_of=self._roster.member,
             verbs=verbs,
+            notary=notary,
         )
         self.tell_brokers_capacity = relayed.capacity_changed
         self._tell_brokers_roster = relayed.roster_changed

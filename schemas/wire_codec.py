@@ -35,8 +35,8 @@ def on_failure_to_wire(on_failure: OnFailure) -> job_pb2.OnFailure:
     return cast("job_pb2.OnFailure", int(on_failure))
 
 
-def outcome_to_wire(outcome: Outcome) -> job_pb2.Outcome:
-    """Return an outcome as it is sent and stored."""
+def outcome_to_wire(outcome: Outcome, *, attested: bool = False) -> job_pb2.Outcome:
+    """Return an outcome as it is sent; `attested`: with what its worker has signed about it, as it is stored."""
     use = outcome.use
     return job_pb2.Outcome(
         kind=cast("job_pb2.OutcomeKind", int(outcome.kind)),
@@ -49,6 +49,7 @@ def outcome_to_wire(outcome: Outcome) -> job_pb2.Outcome:
         stderr_problem=outcome.stderr_problem,
         stdin_problem=outcome.stdin_problem,
         unneeded=outcome.unneeded,
+        attestation=outcome.attestation if attested else b"",
         use=job_pb2.ResourceUse(
             user_us=use.user_us,
             system_us=use.system_us,
@@ -88,6 +89,7 @@ def outcome_from_wire(message: job_pb2.Outcome) -> Outcome:
         stderr_problem=message.stderr_problem,
         stdin_problem=message.stdin_problem,
         unneeded=message.unneeded,
+        attestation=message.attestation,
     )
 
 

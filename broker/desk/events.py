@@ -73,7 +73,7 @@ def change_of(job: Job, events: Sequence[event_pb2.Event], proof: bytes | None) 
 def _outcome_in(events: Sequence[event_pb2.Event], outcome: Outcome) -> job_pb2.Outcome:
     """Return an outcome as it is stored; the event about it holds it already."""
     of_end = bool(events) and events[-1].kind == event_pb2.EVENT_KIND_FINISHED
-    return events[-1].outcome if of_end else outcome_to_wire(outcome)
+    return events[-1].outcome if of_end and not outcome.attestation else outcome_to_wire(outcome, attested=True)
 
 
 def retried(attempts: Sequence[Attempt], not_before_us: int = 0) -> Retried:
@@ -82,7 +82,7 @@ def retried(attempts: Sequence[Attempt], not_before_us: int = 0) -> Retried:
 
 
 def _ended(attempt: Attempt, outcome: Outcome) -> EndedAttempt:
-    said = outcome_to_wire(outcome).SerializeToString()
+    said = outcome_to_wire(outcome, attested=True).SerializeToString()
     return EndedAttempt(attempt.key.attempt, attempt.pid, attempt.started_at_us, attempt.ended_at_us, said, outcome.log_bytes)
 
 

@@ -19,6 +19,7 @@ from ..condition import describe_stock
 from ..desk.desk import Desk
 from ..desk.jobs.job import Job
 from ..engine import Engine, StreamName
+from ..notary import Notary
 from ..requests.call import Call
 from ..store.queries import Lookup
 from ..streams.watchers import Watchers
@@ -38,6 +39,7 @@ class FactStream:
         lookup: Lookup,
         engine: Engine,
         watchers: Watchers,
+        notary: Notary,
         *,
         tail_lines: int,
         send: Callable[[request_pb2.Reply], bool],
@@ -48,6 +50,7 @@ class FactStream:
         self._lookup = lookup
         self._engine = engine
         self._watchers = watchers
+        self._notary = notary
         self._tail_lines = min(tail_lines, MOST_TAIL_LINES)
         self._send = send
         self._ended = ended
@@ -128,21 +131,22 @@ class FactStream:
         report.state = state_to_wire(job.state)
         if job.state is State.FINISHED:
             report.ended_at_us = attempt.ended_at_us
-            self._write_end(report, job)
+            self._write_end(report, name, job)
         else:
             fact.waits_for = self._desk.why_waiting(job)
             fact.paused = attempt.paused
         if job.state is not State.QUEUED:
             report.pid, report.started_at_us = attempt.pid, attempt.started_at_us
 
-    def _write_end(self, report: request_pb2.Report, job: Job) -> None:
-        outcome = job.attempt.outcome
+    def _write_end(self, report: request_pb2.Report, name: AttemptKey, job: Job) -> None:
+        attempt, outcome = job.attempt, job.attempt.outcome
         if outcome is None:
             return
         if job.stop is not None:
             # The broker says who asked for it.
             outcome = replace(outcome, sentence=outcome.sentence.removesuffix(f"; stopped by {job.stop.asked_by}"))
         report.outcome.CopyFrom(outcome_to_wire(outcome))
+        report.outcome.attestation = self._notary.end(name, attempt, outcome)
         if self._tail_lines and outcome.stdout_bytes:
             report.stdout_tail = self._tail(job, "stdout")
         if self._tail_lines and outcome.stderr_bytes:
@@ -157,7 +161,15 @@ class FactStream:
 
 
 def follow_facts(
-    call: Call, desk: Desk, lookup: Lookup, engine: Engine, watchers: Watchers, registry: Registry, streams: dict[bytes, FactStream]
+    call: Call,
+    desk: Desk,
+    lookup: Lookup,
+    engine: Engine,
+    watchers: Watchers,
+    registry: Registry,
+    *,
+    notary: Notary,
+    streams: dict[bytes, FactStream],
 ) -> None:
     """Open the stream of facts for a broker; it takes the place of an earlier one."""
     demand(call.member, Right.RELAY, call.member.key)
@@ -174,6 +186,7 @@ def follow_facts(
         lookup,
         engine,
         watchers,
+        notary,
         tail_lines=call.request.follow_facts.tail_lines,
         send=call.send,
         ended=ended,

@@ -11,6 +11,7 @@ from ...schemas.large import Large
 from ...schemas.naming import AttemptKey, JobKey
 from ..desk.desk import Desk
 from ..engine import Engine
+from ..notary import Notary
 from ..requests.dispatch import Handler
 from ..retention.followed import Followed
 from ..retention.forget import Forgetting
@@ -42,6 +43,7 @@ class RelayedVerbs:
         forgetting: Forgetting,
         member_of: Callable[[bytes], Member | None],
         verbs: Mapping[str, Handler],
+        notary: Notary,
     ) -> None:
         registry, done = Registry(store, followed), Done()
         parts = Parts(desk, lookup, store, registry, Starts(store), member_of, self._taken)
@@ -49,7 +51,7 @@ class RelayedVerbs:
         self.handlers: Mapping[str, Handler] = {
             **{verb: verbs[verb] for verb in _UNCHANGED},
             "deliver": lambda call: deliver(call, parts),
-            "follow_facts": lambda call: follow_facts(call, desk, lookup, engine, watchers, registry, self._streams),
+            "follow_facts": lambda call: follow_facts(call, desk, lookup, engine, watchers, registry, notary=notary, streams=self._streams),
             "settle": lambda call: settle(call, registry),
             "discard": lambda call: discard(call, registry, forgetting),
             "relay": lambda call: relay(call, parts, done),

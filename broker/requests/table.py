@@ -12,6 +12,7 @@ from ..desk.desk import Desk
 from ..desk.inputs import Asked
 from ..engine import Engine
 from ..fairness.turns import Turns
+from ..notary import Notary
 from ..retention.ages import Ages
 from ..retention.followed import Followed
 from ..retention.forget import Forgetting
@@ -68,8 +69,12 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
     staging: Staging,
     pair: Handler,
     check: Callable[[Asked], None] | None = None,
+    notary: Notary | None = None,
 ) -> Mapping[str, Handler]:
-    """Return a handler for each verb, with the parts that it needs. `check` raises Refused for a job that cannot be started here."""
+    """Return a handler for each verb, with the parts that it needs. `check` raises Refused for a job that cannot be started here.
+
+    `notary` signs how jobs have ended that ran here.
+    """
     roster = Roster(member_of, named)
     inputs = LocalInputs(engine)
     feeders: Feeders = {}
@@ -94,7 +99,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
         "signal": complete(lambda call: signal(call, desk, lookup)),
         "query_one": lambda call: query_one(call, desk, lookup, engine, roster, ages),
         "query_run": complete(lambda call: query_run(call, desk, lookup, watchers, engine, roster, ages)),
-        "query_proof": lambda call: query_proof(call, lookup, store.read),
+        "query_proof": lambda call: query_proof(call, lookup, store.read, notary),
         "list_runs": lambda call: list_runs(call, desk, lookup, roster),
         "list": lambda call: list_jobs(call, desk, lookup, roster, ages),
         "read_log": lambda call: read_log(call, lookup, engine),

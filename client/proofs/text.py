@@ -27,6 +27,9 @@ def write(proof: request_pb2.JobProof) -> str:
         "owner": format_public(proof.key.owner),
     }
     said |= {part: base64.b64encode(content).decode() for part in _PARTS if (content := getattr(proof, part))}
+    if proof.told:
+        said["told"] = [base64.b64encode(one.SerializeToString()).decode() for one in proof.told]
+        said["ends"] = [base64.b64encode(one).decode() for one in proof.ends]
     if proof.due_us:
         said["due_us"] = proof.due_us
     return json.dumps(said, indent=1) + "\n"
@@ -48,6 +51,9 @@ def read(text: str) -> request_pb2.JobProof:
         proof.key.id, proof.key.owner = parse_id(said["job"]), parse_public(said["owner"])
         for part in _PARTS:
             setattr(proof, part, base64.b64decode(said.get(part, ""), validate=True))
+        for one in said.get("told", []):
+            proof.told.add().ParseFromString(base64.b64decode(one, validate=True))
+        proof.ends.extend(base64.b64decode(one, validate=True) for one in said.get("ends", []))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error, DecodeError):
         message = "the file is not a proof of a job, or is damaged"
         raise Refused(Code.INVALID_ARGUMENT, message, "write one with: jobwire show JOB --proof -o FILE") from None

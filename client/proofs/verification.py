@@ -4,23 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from functools import partial
 
 from ...keys.identity import fingerprint
-from ...schemas.generated import request_pb2
+from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.naming import short_id
+from ...schemas.refusal import Refused
 from .asked import AskedJob, Signed, find_job, read_signed, stops
 from .checks import Check, Checks, wrong
+from .ends import SignedEnd, compare, read_end
 
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """What else has to hold: whose signature it is, and for whom the request was signed; public keys, empty: anybody.
+    """What else has to hold: whose signature it is, for whom the request was signed, and who ran it; public keys, empty: anybody.
 
     `names`: of the keys that are known.
     """
 
     signer: bytes = b""
     audience: bytes = b""
+    workers: frozenset[bytes] = frozenset()
     names: Mapping[bytes, str] = field(default_factory=dict)
 
     def name(self, key: bytes) -> str:
@@ -36,6 +40,7 @@ class Verdict:
     start: Signed | None
     asked: AskedJob | None
     stop: Signed | None
+    ends: tuple[SignedEnd, ...] = ()
 
     @property
     def holds(self) -> bool:
@@ -60,7 +65,27 @@ def verify(proof: request_pb2.JobProof, wanted: Wanted) -> Verdict:
         checks.holds("stop signature", f"signed by {wanted.name(stop.signer)}")
         batch = asked.batch if asked is not None else None
         _check(checks, "stop", lambda: f"job {short_id(proof.key.id)} was stopped {stops(stop, proof.key, batch)}")
-    return Verdict(tuple(checks.made), start, asked, stop)
+    ends = _check_ends(checks, proof, wanted)
+    return Verdict(tuple(checks.made), start, asked, stop, tuple(ends))
+
+
+def _check_ends(checks: Checks, proof: request_pb2.JobProof, wanted: Wanted) -> list[SignedEnd]:
+    signed: dict[int, SignedEnd] = {}
+    for raw in proof.ends:
+        found = checks.make("end signature", partial(read_end, raw, proof.key, wanted.workers))
+        if found is not None:
+            checks.holds("end signature", f"attempt {found.end.attempt}: signed by {wanted.name(found.worker)}")
+            signed[found.end.attempt] = found
+    for told in proof.told:
+        _check(checks, "end", partial(_compared, told, signed.get(told.attempt)))
+    return list(signed.values())
+
+
+def _compared(told: job_pb2.EarlierAttempt, signed: SignedEnd | None) -> str:
+    try:
+        return f"attempt {told.attempt}: {compare(told, signed)}"
+    except Refused as refused:
+        raise wrong(f"attempt {told.attempt}: {refused.message}") from None
 
 
 def _check(checks: Checks, name: str, part: Callable[[], str]) -> None:

@@ -263,7 +263,7 @@ class ResourceUse(_message.Message):
     def __init__(self, user_us: _Optional[int] = ..., system_us: _Optional[int] = ..., max_resident_bytes: _Optional[int] = ..., cpu_us: _Optional[int] = ..., peak_memory_bytes: _Optional[int] = ..., read_bytes: _Optional[int] = ..., written_bytes: _Optional[int] = ...) -> None: ...
 
 class Outcome(_message.Message):
-    __slots__ = ("kind", "exit_status", "signal", "sentence", "use", "stdout_bytes", "stderr_bytes", "stdout_problem", "stderr_problem", "stdin_problem", "unneeded")
+    __slots__ = ("kind", "exit_status", "signal", "sentence", "use", "stdout_bytes", "stderr_bytes", "stdout_problem", "stderr_problem", "stdin_problem", "unneeded", "attestation")
     KIND_FIELD_NUMBER: _ClassVar[int]
     EXIT_STATUS_FIELD_NUMBER: _ClassVar[int]
     SIGNAL_FIELD_NUMBER: _ClassVar[int]
@@ -275,6 +275,7 @@ class Outcome(_message.Message):
     STDERR_PROBLEM_FIELD_NUMBER: _ClassVar[int]
     STDIN_PROBLEM_FIELD_NUMBER: _ClassVar[int]
     UNNEEDED_FIELD_NUMBER: _ClassVar[int]
+    ATTESTATION_FIELD_NUMBER: _ClassVar[int]
     kind: OutcomeKind
     exit_status: int
     signal: int
@@ -286,7 +287,36 @@ class Outcome(_message.Message):
     stderr_problem: str
     stdin_problem: str
     unneeded: bool
-    def __init__(self, kind: _Optional[_Union[OutcomeKind, str]] = ..., exit_status: _Optional[int] = ..., signal: _Optional[int] = ..., sentence: _Optional[str] = ..., use: _Optional[_Union[ResourceUse, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., stdout_problem: _Optional[str] = ..., stderr_problem: _Optional[str] = ..., stdin_problem: _Optional[str] = ..., unneeded: _Optional[bool] = ...) -> None: ...
+    attestation: bytes
+    def __init__(self, kind: _Optional[_Union[OutcomeKind, str]] = ..., exit_status: _Optional[int] = ..., signal: _Optional[int] = ..., sentence: _Optional[str] = ..., use: _Optional[_Union[ResourceUse, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., stdout_problem: _Optional[str] = ..., stderr_problem: _Optional[str] = ..., stdin_problem: _Optional[str] = ..., unneeded: _Optional[bool] = ..., attestation: _Optional[bytes] = ...) -> None: ...
+
+class Attestation(_message.Message):
+    __slots__ = ("worker", "statement", "signature")
+    WORKER_FIELD_NUMBER: _ClassVar[int]
+    STATEMENT_FIELD_NUMBER: _ClassVar[int]
+    SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    worker: bytes
+    statement: bytes
+    signature: bytes
+    def __init__(self, worker: _Optional[bytes] = ..., statement: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+
+class EndStatement(_message.Message):
+    __slots__ = ("store", "key", "attempt", "pid", "started_at_us", "ended_at_us", "outcome")
+    STORE_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    PID_FIELD_NUMBER: _ClassVar[int]
+    STARTED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    ENDED_AT_US_FIELD_NUMBER: _ClassVar[int]
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    store: bytes
+    key: JobKey
+    attempt: int
+    pid: int
+    started_at_us: int
+    ended_at_us: int
+    outcome: Outcome
+    def __init__(self, store: _Optional[bytes] = ..., key: _Optional[_Union[JobKey, _Mapping]] = ..., attempt: _Optional[int] = ..., pid: _Optional[int] = ..., started_at_us: _Optional[int] = ..., ended_at_us: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ...) -> None: ...
 
 class EarlierAttempt(_message.Message):
     __slots__ = ("attempt", "pid", "started_at_us", "ended_at_us", "outcome")

@@ -836,20 +836,24 @@ class QueryProof(_message.Message):
     def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ...) -> None: ...
 
 class JobProof(_message.Message):
-    __slots__ = ("key", "start", "staged_job", "staged_hashes", "due_us", "stop")
+    __slots__ = ("key", "start", "staged_job", "staged_hashes", "due_us", "stop", "told", "ends")
     KEY_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     STAGED_JOB_FIELD_NUMBER: _ClassVar[int]
     STAGED_HASHES_FIELD_NUMBER: _ClassVar[int]
     DUE_US_FIELD_NUMBER: _ClassVar[int]
     STOP_FIELD_NUMBER: _ClassVar[int]
+    TOLD_FIELD_NUMBER: _ClassVar[int]
+    ENDS_FIELD_NUMBER: _ClassVar[int]
     key: _job_pb2.JobKey
     start: bytes
     staged_job: bytes
     staged_hashes: bytes
     due_us: int
     stop: bytes
-    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., start: _Optional[bytes] = ..., staged_job: _Optional[bytes] = ..., staged_hashes: _Optional[bytes] = ..., due_us: _Optional[int] = ..., stop: _Optional[bytes] = ...) -> None: ...
+    told: _containers.RepeatedCompositeFieldContainer[_job_pb2.EarlierAttempt]
+    ends: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., start: _Optional[bytes] = ..., staged_job: _Optional[bytes] = ..., staged_hashes: _Optional[bytes] = ..., due_us: _Optional[int] = ..., stop: _Optional[bytes] = ..., told: _Optional[_Iterable[_Union[_job_pb2.EarlierAttempt, _Mapping]]] = ..., ends: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class QueryRun(_message.Message):
     __slots__ = ("name", "until_ended", "longest", "failures", "tail_lines", "owner")

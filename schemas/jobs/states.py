@@ -104,6 +104,8 @@ class Outcome:
     stdin_problem: str = ""
     # Cancelled because it was to start only if another job failed, which did not.
     unneeded: bool = False
+    # What the worker that ran the job has signed about it, serialized; at the worker itself empty.
+    attestation: bytes = b""
 
     @property
     def log_bytes(self) -> int:

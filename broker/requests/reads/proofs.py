@@ -7,17 +7,21 @@ from typing import Any
 
 from ....keys.shown import only
 from ....schemas.generated import request_pb2
-from ....schemas.naming import format_id
+from ....schemas.jobs.states import Outcome
+from ....schemas.naming import AttemptKey, format_id
 from ....schemas.refusal import Code, Refused
-from ....schemas.wire_codec import key_to_wire
+from ....schemas.wire_codec import key_to_wire, outcome_to_wire
+from ...desk.jobs.job import Attempt
+from ...desk.jobs.life import Phase
+from ...notary import Notary
 from ...store.queries import Lookup
 from ...store.rows import proofs
 from ..call import Call
 from ..job_keys import read_key
 
 
-def query_proof(call: Call, lookup: Lookup, read: Callable[..., list[tuple[Any, ...]]]) -> None:
-    """Reply with what is kept of a job that the member may see."""
+def query_proof(call: Call, lookup: Lookup, read: Callable[..., list[tuple[Any, ...]]], notary: Notary | None) -> None:
+    """Reply with what is kept of a job that the member may see; `notary`: that of this worker, None at a broker."""
     job = lookup.visible_job(read_key(call.request.query_proof.key, call.member), call.member)
     kept = proofs.proof_of(read, job.key)
     if not kept.start:
@@ -33,4 +37,18 @@ def query_proof(call: Call, lookup: Lookup, read: Callable[..., list[tuple[Any, 
         new = request_pb2.NewJob(id=job.key.id)
         new.spec.ParseFromString(kept.spec)
         shown.staged_job = new.SerializeToString()
+    for attempt in [*job.earlier, job.attempt]:
+        if attempt.outcome is not None and (attempt is not job.attempt or attempt.phase is Phase.FINISHED):
+            name = kept.name or attempt.key
+            _add_end(shown, name, attempt, attempt.outcome, notary)
     call.reply(request_pb2.Reply(proof=shown))
+
+
+def _add_end(shown: request_pb2.JobProof, name: AttemptKey, attempt: Attempt, outcome: Outcome, notary: Notary | None) -> None:
+    """Add how an attempt ended, and what the worker that ran it has signed about that."""
+    times = {"started_at_us": attempt.started_at_us if attempt.pid else 0, "ended_at_us": attempt.ended_at_us}
+    shown.told.add(attempt=name.attempt, pid=attempt.pid, outcome=outcome_to_wire(outcome), **times)
+    if outcome.attestation:
+        shown.ends.append(outcome.attestation)
+    elif notary is not None:
+        shown.ends.append(notary.end(name, attempt, outcome))

@@ -19,6 +19,7 @@ from ...batch.octets import to_text
 from ...batch.reading import STDIN, read_whole
 from ...config import contexts
 from ...proofs import text
+from ...proofs.ends import in_words, twice
 from ...proofs.verification import Verdict, Wanted, verify
 from .. import exit_status
 from ..arguments import Json, understanding, understood
@@ -31,8 +32,12 @@ _LARGEST_FILE = 32 * 1024 * 1024
 
 
 def verify_proof(
-    file: Annotated[str, typer.Argument(metavar="FILE", help="What jobwire show JOB --proof has written; - is standard input.")],
+    files: Annotated[list[str], typer.Argument(metavar="FILE", help="What jobwire show JOB --proof has written; - is standard input.")],
     *,
+    worker: Annotated[
+        list[str] | None,
+        typer.Option("--worker", metavar="KEY", help="Fail unless the worker with this public key ran the job, or one of several."),
+    ] = None,
     signer: Annotated[
         str | None, typer.Option("--signer", metavar="KEY", help="Fail unless the owner of this public key asked for the job.")
     ] = None,
@@ -47,19 +52,31 @@ def verify_proof(
 ) -> None:
     """Check a proof of who asked for a job, without a connection.
 
-    Each check is printed; exits with 1 if one of them fails. Names are those of your contexts and of a roster.
+    Of several, it is also checked that no attempt at a job ran on two workers. Each check is printed; exits with 1 if one of them fails.
+    Names are those of your contexts and of a roster.
     """
     with understanding():
-        proof = text.read(_read(file))
+        proofs = [text.read(_read(file)) for file in files]
+    with understanding("--worker"):
+        workers = frozenset(map(parse_public, worker or ()))
     wanted = Wanted(
-        understood("--signer", parse_public, signer) or b"", understood("--audience", parse_public, audience) or b"", _names(roster_file)
+        understood("--signer", parse_public, signer) or b"",
+        understood("--audience", parse_public, audience) or b"",
+        workers,
+        _names(roster_file),
     )
-    verdict = verify(proof, wanted)
-    if json:
-        write_json(_record(proof, verdict, wanted))
-    else:
-        _tell(proof, verdict, wanted)
-    if not verdict.holds:
+    holds = True
+    for proof in proofs:
+        verdict = verify(proof, wanted)
+        holds = holds and verdict.holds
+        if json:
+            write_json(_record(proof, verdict, wanted))
+        else:
+            _tell(proof, verdict, wanted)
+    doubles = twice(proofs) if holds else []
+    for double in doubles:
+        say(f"{double}: the broker has shown it to both")
+    if doubles or not holds:
         raise Ending(exit_status.REFUSED)
 
 
@@ -119,6 +136,10 @@ def _record(proof: request_pb2.JobProof, verdict: Verdict, wanted: Wanted) -> di
         "rerun_of": None if asked is None or asked.rerun is None else format_id(asked.rerun.id),
         "run": None if asked is None or asked.batch is None else format_id(asked.batch.id),
         "stopped_by": None if stop is None else _key(stop.signer, wanted),
+        "ends": [
+            {"attempt": one.end.attempt, "worker": _key(one.worker, wanted), "pid": one.end.pid or None, "how": in_words(one.end)}
+            for one in verdict.ends
+        ],
         "checks": [{"name": check.name, "holds": check.holds, "sentence": check.sentence} for check in verdict.checks],
     }
 

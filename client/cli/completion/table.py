@@ -240,12 +240,13 @@ COMMANDS: dict[str, Command] = {
         ("-h --help", "", "Show this message and exit."),
     ), ("JOB...",), ends_options=False),
     "jobwire verify": Command("Check a proof of who asked for a job, without a connection.", (
+        ("--worker", "KEY...", "Fail unless the worker with this public key ran the job, or one of several."),
         ("--signer", "KEY", "Fail unless the owner of this public key asked for the job."),
         ("--audience", "KEY", "Fail unless it was asked of the worker or broker with this public key."),
         ("--roster", "FILE", "Roster with names of keys. Default: that of your own workers."),
         ("--json", "", "Print JSON, one object per line."),
         ("-h --help", "", "Show this message and exit."),
-    ), ("FILE",), ends_options=False),
+    ), ("FILE...",), ends_options=False),
     "jobwire report": Command("Write a page about a run: when its jobs ran, which failed and why, and what used most.", (
         ("-o --output", "FILE", "Where to write the page. - is standard output."),
         ("-h --help", "", "Show this message and exit."),

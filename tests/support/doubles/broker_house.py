@@ -13,6 +13,7 @@ from jobwire.broker.desk.inputs import Accepted
 from jobwire.broker.engine import Ended, Started
 from jobwire.broker.fairness.turns import Turns
 from jobwire.broker.fleet.engine import FleetEngine
+from jobwire.broker.notary import Notary
 from jobwire.broker.relayed.table import RelayedVerbs, read
 from jobwire.broker.requests.dispatch import Reception
 from jobwire.broker.requests.reads.hello import Introduction
@@ -88,6 +89,7 @@ class WorkerSide:
             forgetting=house.forgetting,
             member_of=self.members.get,
             verbs=house.handlers(introduction, self.members.get, turns),
+            notary=Notary(self.identity, house.store.id),
         )
         self.reception = Reception(self.identity.public, NONCE, self.members.get, verbs.handlers, turns, read)
 

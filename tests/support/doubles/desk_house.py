@@ -20,6 +20,7 @@ from jobwire.broker.desk.queue.stock import Stock
 from jobwire.broker.desk.state import State
 from jobwire.broker.engine import Ended, Expected, Fact, Feeder, Launch, LogPart, LogReader, Run, Started, StreamName
 from jobwire.broker.fairness.turns import Turns
+from jobwire.broker.notary import Notary
 from jobwire.broker.requests.call import Call
 from jobwire.broker.requests.dispatch import Handler
 from jobwire.broker.requests.reads.hello import Introduction
@@ -262,6 +263,7 @@ class House:
     disconnected: list[bytes] = field(default_factory=list)
     # Of a broker: what its workers have.
     stock: Stock | None = None
+    notary: Notary | None = None
 
     def open(self) -> None:
         self.watchers = Watchers()
@@ -347,6 +349,7 @@ class House:
             capacity_changed=lambda: None,
             staging=self.staging,
             pair=self.pair,
+            notary=self.notary,
             of_schedules=Schedules(
                 self.timetable,
                 self.store,

@@ -13,6 +13,7 @@ from broker_house import BrokerSide, Wire, WorkerSide, ended, signed, signed_sta
 
 from jobwire.broker.desk.inputs import Alter, Asked, SetCapacity, Stop
 from jobwire.broker.desk.jobs.job import StopOrder
+from jobwire.keys import attestation
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.rights import Member
 from jobwire.schemas.generated import job_pb2, request_pb2
@@ -454,3 +455,21 @@ async def test_logs_of_a_forgotten_job_are_removed_where_they_are_even_later(lab
     assert wire.worker.house.lookup.job(lab.name(1).job) is None
     assert lab.broker.house.store.read("SELECT * FROM leftovers UNION ALL SELECT *, 1, 1 FROM leftover_machines") == []
     wire.worker.engine.effects.clear()
+
+
+async def test_the_end_of_a_job_is_what_its_worker_has_signed_also_after_a_restart_of_the_broker(lab: Lab) -> None:
+    wire = await joined(lab)
+    await lab.submit(1)
+    await wire.worker.happen(started(lab.name(1)))
+    await wire.worker.happen(ended(lab.name(1), 3))
+    await lab.broker.durable()
+    await lab.broker.restart()
+    job = lab.broker.house.lookup.job(lab.name(1).job)
+    assert job is not None
+    assert job.attempt.outcome is not None
+    worker, end = attestation.read(job.attempt.outcome.attestation)
+    assert worker == wire.worker.identity.public
+    assert (end.key.owner, end.key.id, end.attempt) == lab.name(1)
+    assert (end.pid, end.ended_at_us, end.outcome.exit_status) == (job.attempt.pid, job.attempt.ended_at_us, 3)
+    # News and lists are not made longer by it.
+    assert not any(b"attestation" in raw or worker in raw for (raw,) in lab.broker.house.store.read("SELECT event FROM events"))

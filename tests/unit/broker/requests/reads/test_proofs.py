@@ -5,12 +5,17 @@ from __future__ import annotations
 from desk_house import House
 from staged_batches import RUN, ask, hash_of, job_id, new_job
 
+from jobwire.broker.engine import Ended, Started
+from jobwire.broker.notary import Notary
 from jobwire.client.proofs.verification import Wanted, verify
 from jobwire.keys.identity import from_seed
 from jobwire.keys.signature import sign
 from jobwire.schemas.generated import job_pb2, request_pb2
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind
+from jobwire.schemas.naming import AttemptKey
 
 ADA = from_seed(b"a" * 32)
+WORKER = from_seed(b"w" * 32)
 
 
 def signed(request: request_pb2.Request) -> bytes:
@@ -54,4 +59,19 @@ async def test_who_stopped_a_job_is_shown(house: House) -> None:
     assert verdict.holds
     assert verdict.stop is not None
     assert verify(await proof_of(house, 3), Wanted()).stop is None
+    house.engine.effects.clear()
+
+
+async def test_how_a_job_ended_is_signed_by_the_worker_that_is_asked(house: House) -> None:
+    await do(house, start=request_pb2.Start(jobs=[new_job(1)]))
+    name = AttemptKey(ADA.public, job_id(1), 1)
+    house.desk.hear([Started(name, 7, 100), Ended(name, 7, 100, 200, Outcome(OutcomeKind.EXITED, 3))])
+    await house.durable()
+    query = request_pb2.QueryProof(key=job_pb2.JobKey(id=job_id(1)))
+    house.notary = Notary(WORKER, house.store.id)
+    proof = (await ask(house, owner=ADA.public, query_proof=query)).proof
+    verdict = verify(proof, Wanted(workers=frozenset({WORKER.public})))
+    assert verdict.holds, verdict.checks
+    (end,) = verdict.ends
+    assert (end.end.store, end.end.outcome.exit_status) == (house.store.id, 3)
     house.engine.effects.clear()

@@ -1,0 +1,34 @@
+"""Signs what a worker states of the ends of jobs. When somebody needs it, and not when a job ends: a job waits for no signature."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from ..keys.attestation import attest
+from ..keys.identity import Identity
+from ..schemas.generated import job_pb2
+from ..schemas.jobs.states import Outcome
+from ..schemas.naming import AttemptKey
+from ..schemas.wire_codec import outcome_to_wire
+from .desk.jobs.job import Attempt
+
+
+@dataclass(frozen=True, slots=True)
+class Notary:
+    """A worker and its store, for which it speaks."""
+
+    worker: Identity
+    store: bytes
+
+    def end(self, name: AttemptKey, attempt: Attempt, outcome: Outcome) -> bytes:
+        """Return the signed statement of how an attempt ended; `name`: as those name it who have asked for it."""
+        said = job_pb2.EndStatement(
+            store=self.store,
+            attempt=name.attempt,
+            pid=attempt.pid,
+            started_at_us=attempt.started_at_us if attempt.pid else 0,
+            ended_at_us=attempt.ended_at_us,
+            outcome=outcome_to_wire(outcome),
+        )
+        said.key.owner, said.key.id = name.job
+        return attest(self.worker, said)

@@ -1,0 +1,86 @@
+"""How a job ended: what the worker has signed that ran it, and whether that is what is told."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import NamedTuple
+
+from ...keys import attestation
+from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.jobs.states import OutcomeKind
+from ...schemas.naming import short_id
+from ...schemas.wire_codec import outcome_from_wire
+from .checks import wrong
+
+# What a broker says of a job that no worker has ended: none has signed that.
+_OF_BROKERS = frozenset({OutcomeKind.CANCELLED, OutcomeKind.LOST, OutcomeKind.FAILED_TO_START})
+_COMPARED = ("kind", "exit_status", "signal", "stdout_bytes", "stderr_bytes", "stdout_problem", "stderr_problem", "stdin_problem")
+
+
+class SignedEnd(NamedTuple):
+    """The end of an attempt, and the public key of the worker that has signed it."""
+
+    worker: bytes
+    end: job_pb2.EndStatement
+
+
+def read_end(raw: bytes, key: job_pb2.JobKey, workers: Collection[bytes]) -> SignedEnd:
+    """Return what a worker has signed about an attempt at this job; `workers`: the keys that it may have, none: any.
+
+    Raises Refused, or DecodeError.
+    """
+    worker, end = attestation.read(raw)
+    if (end.key.owner, end.key.id) != (key.owner, key.id):
+        raise wrong(f"it is the end of the job {short_id(end.key.id)}, and not of this one")
+    if workers and worker not in workers:
+        raise wrong("it is signed by none of the workers that were expected")
+    return SignedEnd(worker, end)
+
+
+def in_words(end: job_pb2.EndStatement) -> str:
+    """Return how an attempt ended."""
+    outcome = outcome_from_wire(end.outcome)
+    if outcome.kind is OutcomeKind.EXITED:
+        return f"exited with {outcome.exit_status}"
+    return outcome.sentence or outcome.kind.name.lower().replace("_", " ")
+
+
+def compare(told: job_pb2.EarlierAttempt, signed: SignedEnd | None) -> str:
+    """Return in words that what is told about the end of an attempt is what its worker has signed.
+
+    Raises Refused if it is not.
+    """
+    if signed is None:
+        if told.pid or outcome_from_wire(told.outcome).kind not in _OF_BROKERS:
+            raise wrong("no worker has signed what is told about it")
+        return "no worker has it, says the broker, and nobody else has signed that"
+    for what in _different(told, signed.end):
+        raise wrong(f"the worker has signed another {what} than what is told")
+    return f"what is told is what the worker has signed: {in_words(signed.end)}"
+
+
+def _different(told: job_pb2.EarlierAttempt, end: job_pb2.EndStatement) -> Iterator[str]:
+    for name in ("pid", "started_at_us", "ended_at_us"):
+        if getattr(told, name) != getattr(end, name):
+            yield name.removesuffix("_us").replace("_", " ")
+    for name in _COMPARED:
+        if getattr(told.outcome, name) != getattr(end.outcome, name):
+            yield name.replace("_", " ")
+    if told.outcome.use != end.outcome.use:
+        yield "use of resources"
+
+
+def twice(proofs: Collection[request_pb2.JobProof]) -> list[str]:
+    """Return in words which attempts at jobs two workers have signed: their broker has shown one start to both."""
+    seen: dict[tuple[bytes, bytes, int], set[bytes]] = {}
+    for proof in proofs:
+        for raw in proof.ends:
+            worker, end = attestation.read(raw)
+            # What had no process did not run.
+            if end.pid:
+                seen.setdefault((end.key.owner, end.key.id, end.attempt), set()).add(worker)
+    return [
+        f"attempt {attempt} at job {short_id(job)} ran on {len(workers)} workers, as they have signed"
+        for (_, job, attempt), workers in seen.items()
+        if len(workers) > 1
+    ]
