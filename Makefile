@@ -10,7 +10,7 @@ SEED ?=
 TESTS ?= tests
 BIN := $(VENV)/bin
 
-.PHONY: install demo test check bench fuzz soak soak-broker schemas commands docs pictures format clean
+.PHONY: install demo test check bench simulate fuzz soak soak-broker schemas commands docs pictures format clean
 
 # Compiled here: where PYTHONDONTWRITEBYTECODE is set, every command would compile what it imports anew, which takes it half its time.
 install: $(VENV)/.installed
@@ -37,6 +37,10 @@ bench: $(VENV)/.installed-dev install
 	@command -v rsync >/dev/null && command -v tsp >/dev/null && test -x /usr/sbin/sshd || test "$$(id -u)" != 0 || RUNLEVEL=1 apt-get install -y -q --no-install-recommends openssh-server rsync task-spooler || true
 	@$(BIN)/pip install --quiet --disable-pip-version-check --editable '.[bench]' || true
 	$(BIN)/python tests/benchmarks/run.py
+
+# How much a broker keeps up with, with simulated workers; OPTIONS as tests/simulation/run.py has them.
+simulate: $(VENV)/.installed-dev
+	$(BIN)/python tests/simulation/run.py $(OPTIONS)
 
 soak: $(VENV)/.installed-dev
 	$(BIN)/pytest -q -m soak --timeout 900

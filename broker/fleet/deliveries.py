@@ -138,7 +138,7 @@ class Deliveries:
         """Return a job that surely is not at the worker, which may be placed on another one."""
         name = self._workers.name_of(worker.key)
         _log.info("worker %s refused job %s: %s", name, short_id(one.key.id), refused)
-        if worker.carried.pop(one.key, None) is None:
+        if self._workers.let_go(one.key) is None:
             return
         if refused.code in _PASSES:
             if refused.reason is Reason.DISK_FULL and not worker.held_off:

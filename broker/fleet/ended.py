@@ -33,13 +33,17 @@ class EndedJobs:
     def settle(self, keys: Iterable[AttemptKey]) -> None:
         """Tell the workers of these that their ends are durable; those that are not connected report them again when they are."""
         for key in keys:
-            for worker in self._workers.all.values():
-                if worker.carried.pop(key, None) is not None or key in worker.reported:
-                    worker.reported.discard(key)
-                    if not worker.to_settle:
-                        # Nobody waits for it, and each request costs the worker a write to its disk.
-                        self._loop.call_later(self._gather_seconds, self.settle_at, worker)
-                    worker.to_settle[key] = None
+            carrier = self._workers.let_go(key)
+            for worker in (carrier,) if carrier is not None else self._who_reported(key):
+                worker.reported.discard(key)
+                if not worker.to_settle:
+                    # Nobody waits for it, and each request costs the worker a write to its disk.
+                    self._loop.call_later(self._gather_seconds, self.settle_at, worker)
+                worker.to_settle[key] = None
+
+    def _who_reported(self, key: AttemptKey) -> Sequence[Worker]:
+        """Return the workers that have reported an attempt which none carries; that is rare."""
+        return [worker for worker in self._workers.all.values() if key in worker.reported]
 
     def settle_at(self, worker: Worker) -> None:
         """Tell one worker, if it is connected."""

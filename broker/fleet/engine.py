@@ -30,6 +30,7 @@ from ..store.rows import placements
 from . import reports
 from .deliveries import Deliveries
 from .ended import GATHER_SECONDS, EndedJobs
+from .link import Link
 from .orders import Orders
 from .placement import FleetStock
 from .refusing import NoDepot, NothingAtOnce
@@ -44,11 +45,18 @@ _log = logging.getLogger(__name__)
 class FleetEngine(NothingAtOnce):
     """The workers of one broker."""
 
-    def __init__(self, identity: Identity, now_us: Callable[[], int] = wall_us, gather_seconds: float = GATHER_SECONDS) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        now_us: Callable[[], int] = wall_us,
+        gather_seconds: float = GATHER_SECONDS,
+        link: type[Link] = Link,
+    ) -> None:
+        """`gather_seconds`: for how long ends are gathered before workers are told that they are durable. `link`: what speaks to one."""
         self._loop = asyncio.get_running_loop()
         self._read: Read = _no_store
         self.stock = FleetStock()
-        self.workers = Workers(identity, now_us, self._greeted, self._lost)
+        self.workers = Workers(identity, now_us, self._greeted, self._lost, link)
         self._orders = Orders(self.workers, self._ask, self._loop)
         self._deliveries = Deliveries(self.workers, Starts(self._ask), self._orders, self._loop)
         self._ended = EndedJobs(self.workers, lambda key: placements.machine_of(self._read, key), self._loop, gather_seconds)
@@ -192,7 +200,8 @@ class FleetEngine(NothingAtOnce):
             by_machine.setdefault(launch.machine, []).append(carried)
         for machine, placed in by_machine.items():
             worker = self.workers.get(machine)
-            worker.carried.update((one.key, one) for one in placed)
+            for one in placed:
+                self.workers.carry(worker, one)
             if worker.takes_jobs and worker.machine == machine:
                 self._deliveries.deliver(worker, placed)
             else:
@@ -242,7 +251,7 @@ class FleetEngine(NothingAtOnce):
             # In the run before, it may have been sent.
             carried = Carried(one.key, one.machine, sent=True, limited=one.key.job in limited)
             carried.pid, carried.started_at_us = one.pid, one.started_at_us
-            worker.carried[one.key] = carried
+            self.workers.carry(worker, carried)
             if one.pid:
                 facts.append(Started(one.key, one.pid, one.started_at_us))
             facts.append(Delayed(one.key, reports.unreachable(self.workers.name_of(worker.key), worker.since_us)))

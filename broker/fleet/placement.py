@@ -15,55 +15,20 @@ from __future__ import annotations
 import math
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from ...schemas.jobs.capacity import GPUS, MEMORY, SLOTS, Capacity, Shun, Wants, shortage
 from ...schemas.jobs.worker_labels import ANYWHERE, WORKER, Where, holds, in_words
 from ...schemas.text.durations import format_duration
 from ..desk.queue.stock import End, Stock, Taken
 from ..growth.room import Room
+from .machines import Machine, Order
 
 _NOTHING = Capacity(0)
 # Workers that a sentence names.
 _NAMED = 8
-
-
-@dataclass(slots=True, eq=False)
-class _Machine:
-    """One worker: its name for people, what it has, and whether jobs may be placed there."""
-
-    key: bytes
-    name: str
-    stock: Stock
-    ready: bool
-    # Whether it has said what it has.
-    is_known: bool = False
-    end: End | None = None
-    # How often more became known of it: what refused a job when less was known may accept it now.
-    known: int = 0
-
-    def lasts(self, wants: Wants, now: float) -> bool:
-        """Return whether such a job ends before the machine does."""
-        return self.end is None or (wants.limit_seconds or self.end.assumed_seconds) <= self.end.at - now
-
-    def is_shunned(self, wants: Wants) -> bool:
-        """Return whether it has refused such a job, and nothing has changed since."""
-        return bool(wants.shuns) and Shun(self.key, self.known) in wants.shuns
-
-    def fits(self, wants: Wants, now: float) -> bool:
-        """Return whether such a job has room here now."""
-        return self.stock.fits(wants) and self.lasts(wants, now) and not self.is_shunned(wants)
-
-    def could_fit(self, wants: Wants, now: float) -> bool:
-        """Return whether such a job has room here when nothing else runs, as far as is known."""
-        return (not self.is_known or self.stock.could_fit(wants)) and self.lasts(wants, now) and not self.is_shunned(wants)
-
-    def room(self, now: float) -> Room:
-        """Return what is free."""
-        stock = self.stock
-        free = {name: stock.free(name) for name in (SLOTS, *stock.capacity.totals())}
-        labels = stock.capacity.labels
-        return Room(free, labels=labels) if self.end is None else Room(free, self.end.at - now, self.end.assumed_seconds, labels=labels)
+# Of what jobs take: so much is remembered.
+_MOST_UNFIT = 1000
 
 
 class FleetStock(Stock):
@@ -73,10 +38,20 @@ class FleetStock(Stock):
 
     def __init__(self, now: Callable[[], float] = lambda: 0.0) -> None:
         """`now`: seconds, on the scale of the ends of machines."""
-        super().__init__(_NOTHING)
         self._now = now
-        self._machines: dict[bytes, _Machine] = {}
-        self._ready: list[_Machine] = []
+        self._machines: dict[bytes, Machine] = {}
+        self._ready: dict[bytes, Machine] = {}
+        self._order = Order()
+        # What the ready ones have together, and are free; the capacity is made of it when it is asked for.
+        self._sums: Counter[str] = Counter()
+        self._free_slots = 0
+        # What was found out about what jobs take, until something changes: where one is placed; that none has room for it, until one
+        # that gets some back has; whether some machine could have; and on which one room is held.
+        self._chosen: tuple[Wants, Machine] | None = None
+        self._unfit: dict[Wants, None] = {}
+        self._able: dict[Wants, bool] = {}
+        self._held: dict[Wants, Machine | None] = {}
+        super().__init__(_NOTHING)
 
     def change(self, capacity: Capacity) -> None:
         """Do nothing: what there is for jobs is that of the workers."""
@@ -88,7 +63,7 @@ class FleetStock(Stock):
     def rooms(self) -> Sequence[Room]:
         """Return what is free on each machine that is ready."""
         now = self._now()
-        return [one.room(now) for one in self._ready]
+        return [one.room(now) for one in self._ready.values()]
 
     def shun(self, machine: bytes) -> Shun:
         """Return what keeps a job from a machine that has refused it."""
@@ -99,44 +74,85 @@ class FleetStock(Stock):
         """Let jobs that a machine has refused come to it again."""
         if (known := self._machines.get(machine)) is not None:
             known.known += 1
+            self._forget()
 
     def drop_machine(self, machine: bytes) -> None:
         """Forget a machine that does not come back, and on which nothing runs."""
         known = self._machines.get(machine)
         if known is not None and not known.stock.is_in_use:
+            self._leave(known)
+            known.ready = False
+            self._order.label(known)
             del self._machines[machine]
-            self._add_up()
+            self._forget()
 
     def set_machine(self, machine: bytes, name: str, capacity: Capacity | None, *, ready: bool, end: End | None = None) -> None:
         """Have another capacity on a machine (None: as it was), which may be a new one; jobs that run there are not affected."""
         known = self._machines.get(machine)
         if known is None:
-            known = self._machines[machine] = _Machine(machine, name, Stock(_NOTHING), ready)
+            known = self._machines[machine] = Machine(machine, name, Stock(_NOTHING), ready=False)
+        self._leave(known)
         if capacity is not None:
             # Jobs ask for it by the name that it has here. One without labels is older, and takes no jobs that ask for any.
             labels = tuple(sorted({**dict(capacity.labels), WORKER: name}.items())) if capacity.labels else ()
             known.stock.change(replace(capacity, labels=labels))
             known.is_known = True
         known.name, known.ready, known.end = name, ready, end
-        self._add_up()
+        self._order.label(known)
+        if ready:
+            self._enter(known)
+        self._forget()
 
-    def _add_up(self) -> None:
-        self._ready = [one for one in self._machines.values() if one.ready]
-        sums: Counter[str] = Counter()
-        for one in self._ready:
-            sums.update({SLOTS: one.stock.capacity.slots, **one.stock.capacity.totals()})
-        gpus = tuple(map(str, range(sums.pop(GPUS, 0))))
-        slots, memory = sums.pop(SLOTS, 0), sums.pop(MEMORY, 0)
-        super().change(Capacity(slots, memory, gpus, tuple(sorted(sums.items()))))
+    def _leave(self, known: Machine) -> None:
+        """Do not count a machine."""
+        if self._ready.pop(known.key, None) is not None:
+            self._count(known, -1)
+            self._order.remove(known)
+
+    def _enter(self, known: Machine) -> None:
+        self._ready[known.key] = known
+        self._count(known, 1)
+        self._order.place(known)
+
+    def _count(self, known: Machine, times: int) -> None:
+        capacity = known.stock.capacity
+        self._free_slots += times * max(0, known.stock.free_slots)
+        for name, total in ((SLOTS, capacity.slots), *capacity.totals().items()):
+            self._sums[name] += times * total
+
+    def _forget(self) -> None:
+        """Forget what was found out: there are other machines, or they have something else."""
+        self._is_summed = False
+        self._chosen = None
+        self._unfit.clear()
+        self._able.clear()
+        self._held.clear()
+
+    @property
+    def capacity(self) -> Capacity:
+        """What the machines that are ready have together."""
+        if not self._is_summed:
+            sums = {name: total for name, total in self._sums.items() if total}
+            gpus = tuple(map(str, range(sums.pop(GPUS, 0))))
+            slots, memory = sums.pop(SLOTS, 0), sums.pop(MEMORY, 0)
+            self._capacity = Capacity(slots, memory, gpus, tuple(sorted(sums.items())))
+            self._totals = self._capacity.totals()
+            self._is_summed = True
+        return self._capacity
+
+    @capacity.setter
+    def capacity(self, capacity: Capacity) -> None:
+        """Begin with a capacity."""
+        self._capacity, self._is_summed = capacity, True
 
     @property
     def free_slots(self) -> int:
         """How many slots are free on the machines that are ready."""
-        return sum(max(0, one.stock.free_slots) for one in self._ready)
+        return self._free_slots
 
     def free(self, name: str) -> int:
         """Return how much of something is free on them."""
-        return sum(max(0, one.stock.free(name)) for one in self._ready)
+        return sum(max(0, one.stock.free(name)) for one in self._ready.values())
 
     def used(self, name: str) -> int:
         """Return how much of something is in use on all machines, also on those that cannot be reached."""
@@ -149,13 +165,18 @@ class FleetStock(Stock):
 
     def fits(self, wants: Wants) -> bool:
         """Return whether one machine that is ready has room."""
-        now = self._now()
-        return any(one.fits(wants, now) for one in self._ready)
+        return self._choose(wants) is not None
 
     def could_fit(self, wants: Wants) -> bool:
         """Return whether one machine where the job may run has so much at all, and for so long."""
-        now = self._now()
-        return any(one.could_fit(wants, now) for one in self._machines.values())
+        able = self._able.get(wants)
+        if able is None:
+            now = self._now()
+            able = any(one.could_fit(wants, now) for one in self._machines.values())
+            # How long a machine lasts changes by itself.
+            if not any(one.end is not None for one in self._machines.values()):
+                self._able[wants] = able
+        return able
 
     def never_fits(self, wants: Wants) -> str:
         """Return why such a job cannot run on any worker that was ever connected; empty if it can, or none was.
@@ -198,7 +219,7 @@ class FleetStock(Stock):
         return ""
 
     @staticmethod
-    def _unlabelled(where: Where, known: Sequence[_Machine]) -> str:
+    def _unlabelled(where: Where, known: Sequence[Machine]) -> str:
         for term in where.on:
             if not any(holds(Where(on=(term,)), one.stock.capacity.labels) for one in known):
                 return f"no worker has the label {term}"
@@ -210,7 +231,7 @@ class FleetStock(Stock):
     def lacks(self, wants: Wants) -> str:
         """Return what such a job waits for: room on that of its machines where it will probably have it first."""
         now = self._now()
-        able = [one for one in self._ready if one.could_fit(wants, now)]
+        able = [one for one in self._ready.values() if one.could_fit(wants, now)]
         if not able:
             others = [one for one in self._machines.values() if one.could_fit(wants, now)]
             return f"a worker that has so much: {_names(others)} can take no jobs now"
@@ -223,8 +244,16 @@ class FleetStock(Stock):
     def leaves(self, taken: Wants, other: Wants) -> bool:
         """Return whether room can be held for another job: on the machine where it will probably have it first."""
         place = self._choose(taken)
-        held = max((one for one in self._ready if one.stock.could_fit(other)), key=lambda one: one.stock.free_slots, default=None)
-        return place is None or self._machines[place] is not held or held.stock.leaves(taken, other)
+        held = self._hold(other)
+        return place is None or place is not held or held.stock.leaves(taken, other)
+
+    def _hold(self, wants: Wants) -> Machine | None:
+        """Return where room is held for such a job: where most is free when that is asked first, until one is placed there."""
+        if wants not in self._held:
+            now = self._now()
+            able = (one for one in self._ready.values() if one.could_fit(wants, now))
+            self._held[wants] = max(able, key=lambda one: one.stock.free_slots, default=None)
+        return self._held[wants]
 
     def take(self, wants: Wants) -> Taken:
         """Take so much on the machine where the job is placed. Raises LookupError if it does not fit."""
@@ -232,18 +261,39 @@ class FleetStock(Stock):
         if machine is None:
             raise LookupError("no machine has room")
         # Which GPUs it gets is decided by the worker.
-        self._machines[machine].stock.take(wants)
-        return Taken(machine=machine)
+        self._occupy(machine, wants)
+        if self._held.get(wants) is machine:
+            # The next one of its kind may have room elsewhere sooner.
+            del self._held[wants]
+        return Taken(machine=machine.key)
 
     def take_again(self, wants: Wants, taken: Taken) -> None:
         """Take what a job has that is found running; the machine may not have been connected again yet."""
         if taken.machine not in self._machines:
             self.set_machine(taken.machine, "", None, ready=False)
-        self._machines[taken.machine].stock.take(wants)
+        self._occupy(self._machines[taken.machine], wants)
+
+    def _occupy(self, machine: Machine, wants: Wants) -> None:
+        free = max(0, machine.stock.free_slots)
+        machine.stock.take(wants)
+        self._changed(machine, max(0, machine.stock.free_slots) - free)
 
     def put_back(self, wants: Wants, taken: Taken) -> None:
         """Take it back."""
-        self._machines[taken.machine].stock.put_back(wants, taken)
+        machine = self._machines[taken.machine]
+        free = max(0, machine.stock.free_slots)
+        machine.stock.put_back(wants, taken)
+        self._changed(machine, max(0, machine.stock.free_slots) - free)
+        if machine.ready and self._unfit:
+            now = self._now()
+            for one in [one for one in self._unfit if machine.fits(one, now)]:
+                del self._unfit[one]
+
+    def _changed(self, machine: Machine, more_free: int) -> None:
+        self._chosen = None
+        if machine.ready:
+            self._free_slots += more_free
+            self._order.move(machine)
 
     def why_closed(self) -> str:
         """Return why nothing can start at all."""
@@ -252,24 +302,24 @@ class FleetStock(Stock):
         names = sorted({one.name for one in self._machines.values() if one.name})
         return f"no worker is ready: {', '.join(names)} can take no jobs now" if names else "no worker has joined yet"
 
-    def _choose(self, wants: Wants) -> bytes | None:
+    def _choose(self, wants: Wants) -> Machine | None:
         """Return the machine on which such a job is placed; None if none has room."""
-        asked = {name for name, _ in wants.others}
         now = self._now()
+        if self._chosen is not None and self._chosen[0] == wants and self._chosen[1].lasts(wants, now):
+            return self._chosen[1]
+        if wants in self._unfit:
+            return None
+        machine = self._order.best(wants, now)
+        if machine is not None:
+            self._chosen = wants, machine
+            return machine
+        if len(self._unfit) >= _MOST_UNFIT:
+            self._unfit.clear()
+        self._unfit[wants] = None
+        return None
 
-        def cost(machine: bytes) -> tuple[int, float, str, bytes]:
-            one = self._machines[machine]
-            unasked = sum(1 for name, total in one.stock.capacity.totals().items() if name != MEMORY and total and name not in asked)
-            return unasked, one.stock.used_slots / max(1, one.stock.capacity.slots), one.name, machine
 
-        return min(
-            (machine for machine, one in self._machines.items() if one.ready and one.fits(wants, now)),
-            key=cost,
-            default=None,
-        )
-
-
-def _names(machines: Sequence[_Machine]) -> str:
+def _names(machines: Sequence[Machine]) -> str:
     names = sorted({one.name for one in machines if one.name})
     more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
     return ", ".join(names[:_NAMED]) + more

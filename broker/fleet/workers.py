@@ -29,12 +29,17 @@ class Workers:
         now_us: Callable[[], int],
         greeted: Callable[[Worker, request_pb2.HelloReply], None],
         lost: Callable[[Worker], None],
+        link: type[Link] = Link,
     ) -> None:
+        """`link`: what speaks to one worker."""
+        self._link = link
         self._identity = identity
         self.now_us = now_us
         self._greeted = greeted
         self._lost = lost
         self._workers: dict[bytes, Worker] = {}
+        # Who carries an attempt.
+        self._carriers: dict[AttemptKey, Worker] = {}
         self._hear: Callable[[Sequence[Fact]], None] = _nobody_hears
         self._set_machine: Callable[[SetMachine], None] = _nobody_hears
         self._member_of: Callable[[bytes], Member | None] = lambda _: None
@@ -63,7 +68,7 @@ class Workers:
         key = key[:KEY_BYTES]
         found = self._workers.get(key)
         if found is None:
-            link = Link(self._identity, key, lambda hello: self._greeted(self.get(key), hello), lambda: self._lost(self.get(key)))
+            link = self._link(self._identity, key, lambda hello: self._greeted(self.get(key), hello), lambda: self._lost(self.get(key)))
             found = self._workers[key] = Worker(key, link, self.now_us())
         return found
 
@@ -74,7 +79,20 @@ class Workers:
 
     def carrier(self, key: AttemptKey) -> tuple[Worker, Carried] | None:
         """Return who carries an attempt; None if nobody does any more."""
-        return next(((worker, worker.carried[key]) for worker in self._workers.values() if key in worker.carried), None)
+        worker = self._carriers.get(key)
+        return None if worker is None else (worker, worker.carried[key])
+
+    def carry(self, worker: Worker, one: Carried) -> None:
+        """Note that an attempt was placed on a worker."""
+        worker.carried[one.key] = one
+        self._carriers[one.key] = worker
+
+    def let_go(self, key: AttemptKey) -> Worker | None:
+        """Note that an attempt is on no worker any more; return the one that it was on."""
+        worker = self._carriers.pop(key, None)
+        if worker is not None:
+            del worker.carried[key]
+        return worker
 
     def become(self, worker: Worker, state: WorkerState) -> None:
         """Change the state of a worker: whether jobs may be placed on it."""
@@ -102,7 +120,8 @@ class Workers:
     def end(self, worker: Worker, carried: Sequence[Carried], end: Callable[[Carried], Ended]) -> None:
         """Tell the desk that attempts have ended, which their worker does not report."""
         for one in carried:
-            worker.carried.pop(one.key, None)
+            if one.key in worker.carried:
+                self.let_go(one.key)
         self.hear([end(one) for one in carried])
 
     def end_lost(self, worker: Worker, carried: Sequence[Carried], why: str) -> None:

@@ -398,7 +398,7 @@ async def test_a_job_that_was_placed_and_not_sent_is_withdrawn(lab: Lab) -> None
     worker = lab.broker.engine.workers.get(wire.worker.identity.public)
     from jobwire.broker.fleet.worker import Carried  # noqa: PLC0415 -- only here
 
-    worker.carried[lab.name(9)] = Carried(lab.name(9), worker.machine)
+    lab.broker.engine.workers.carry(worker, Carried(lab.name(9), worker.machine))
     lab.broker.engine.end(lab.name(9), 15, 0)
     await lab.broker.durable()
     assert lab.name(9) not in worker.carried

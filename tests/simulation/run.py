@@ -1,0 +1,279 @@
+"""How much a broker keeps up with: the real desk, queue, placement, engine and store, over simulated links, machines and clock.
+
+    python tests/simulation/run.py [--workers N,N...] [--jobs N] [--slots N] [--seconds S] [--labels] [--profile FILE]
+
+Jobs run for a minute of the simulated clock, which goes on when the desk has done its work: what is measured is how many jobs the desk
+takes from the queue to their recorded end in a second of real time, with all slots in use. Printed for each size: jobs a second, CPU time
+of a job (that of the simulated workers included), how long the ends of one step take until they are durable and the next jobs are under
+way, messages and bytes to workers for a job, memory, the size of the store, how long it takes until all workers have joined, and how fast
+jobs are accepted. The jobs of the first round end all at once, the later ones as they began.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import contextlib
+import cProfile
+import os
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import NamedTuple
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "tests/support"), str(ROOT / "tests/support/doubles"), str(Path(__file__).parent)]
+
+from desk_house import EngineDouble, House  # noqa: E402 -- found by the path above
+from simulated import SimulatedLink, World  # noqa: E402 -- as above
+
+from jobwire.broker.desk.inputs import Accepted  # noqa: E402 -- as above
+from jobwire.broker.fleet.engine import FleetEngine  # noqa: E402 -- as above
+from jobwire.broker.requests.start import read_jobs  # noqa: E402 -- as above
+from jobwire.client.protocol.proving import ROOTS, prove  # noqa: E402 -- as above
+from jobwire.keys.identity import Identity, generate  # noqa: E402 -- as above
+from jobwire.keys.limits import EVERYBODYS  # noqa: E402 -- as above
+from jobwire.schemas.generated import request_pb2  # noqa: E402 -- as above
+from jobwire.schemas.jobs import spec as specs  # noqa: E402 -- as above
+from jobwire.schemas.jobs.spec import JobSpec  # noqa: E402 -- as above
+
+_JOBS_A_START = 1000
+_JOB_US = 60_000_000
+# How much of the simulated clock passes at once: what ends in it is told together.
+_STEP_US = 100_000
+
+
+class Size(NamedTuple):
+    """What is simulated."""
+
+    workers: int
+    jobs: int
+    slots: int
+    seconds: float
+    labels: bool
+
+
+class Found(NamedTuple):
+    """What was measured."""
+
+    joined_seconds: float
+    accepted_a_second: float
+    jobs_a_second: float
+    ended: int
+    p50_ms: float
+    p99_ms: float
+    memory_bytes: int
+    messages_a_job: float
+    bytes_a_job: float
+    cpu_us_a_job: float
+    store_bytes: int
+
+
+class Simulation:
+    """One broker with simulated workers."""
+
+    def __init__(self, folder: Path, size: Size) -> None:
+        self.size = size
+        self.world = World(_JOB_US)
+        link = type("ThisLink", (SimulatedLink,), {"world": self.world, "slots": size.slots})
+        self.client: Identity = generate()
+        self.identity = generate()
+        self.house = House(folder / "state.db", EngineDouble())
+        self.house.limits = replace(EVERYBODYS, queued_jobs=1 << 30)
+        self.engine = FleetEngine(self.identity, lambda: self.world.now_us, 0, link)
+        self.house.engine = self.engine  # type: ignore[assignment]
+        self.house.stock = self.engine.stock
+        self.house.open()
+        self.house.desk._publisher = _Nobody()
+        self.engine.open(self.house.desk.hear, self.house.desk.take, self.house.store.read, lambda _: None)
+        self.numbers = iter(range(1, 1 << 40))
+        self.waits: list[float] = []
+
+    def join(self) -> None:
+        """Let all workers join."""
+        for number in range(self.size.workers):
+            worker = self.engine.workers.get(number.to_bytes(4, "big") * 8)
+            worker.link.join()  # type: ignore[attr-defined] # reason: it is a simulated one
+
+    async def submit(self, count: int) -> None:
+        """Submit jobs, in as few starts as can be."""
+        kinds = 16 if self.size.labels else 1
+        spec = [
+            specs.to_wire(JobSpec(argv=(b"/usr/bin/simulate", b"--now"), on=("host",) if kind else (), cpus=1 + kind % 2 if kind else 0))
+            for kind in range(kinds)
+        ]
+        while count > 0:
+            now = min(_JOBS_A_START, count)
+            count -= now
+            jobs = [
+                request_pb2.NewJob(id=number.to_bytes(16, "big"), spec=spec[number % kinds])
+                for number, _ in zip(self.numbers, range(now), strict=False)
+            ]
+            raw = self._signed(request_pb2.Request(id=1, start=request_pb2.Start(jobs=jobs)))
+            done: asyncio.Future[object] = asyncio.get_running_loop().create_future()
+            self.house.desk.accept(self.client.public, list(read_jobs(jobs)), None, raw, done.set_result)
+            answer = await done
+            assert isinstance(answer, Accepted), answer
+
+    def _signed(self, request: request_pb2.Request) -> bytes:
+        """Return a request as a client of today sends it, signed by a root over its jobs."""
+        raw = request.SerializeToString()
+        hello = request_pb2.HelloReply(nonce=b"n" * 16, features=[ROOTS], kind="broker")
+        proof = prove(self.client, self.identity.public, hello, request, raw, self.world.now_us)
+        return request_pb2.Envelope(request=raw, proof=proof).SerializeToString()
+
+    async def step(self) -> bool:
+        """Let jobs end, and the desk record that, and start others; return False if nothing runs any more."""
+        began = time.perf_counter()
+        self.house.now = self.world.now_us
+        wanted = self.world.running
+        if not self.world.advance(_STEP_US):
+            return False
+        ends = wanted - self.world.running
+        settled = self.world.settled
+        all_settled = asyncio.Event()
+        self.world.when_settled = lambda: all_settled.set() if self.world.settled >= settled + ends else None
+        await all_settled.wait()
+        self.waits.append(time.perf_counter() - began)
+        return True
+
+    async def quiet(self) -> None:
+        """Wait until nothing is under way."""
+        before = -1
+        while before != self.world.messages.total():
+            before = self.world.messages.total()
+            for _ in range(3):
+                await self.house.durable()
+                await asyncio.sleep(0)
+
+    def close(self) -> None:
+        """Close the desk and its store."""
+        self.engine.close()
+        self.house.desk.close()
+        self.house.timetable.close()
+        self.house.store.close()
+
+
+class _Nobody:
+    """Has no subscribers."""
+
+    def publish(self, events: object) -> None:
+        """Do nothing."""
+
+
+async def simulate(folder: Path, size: Size) -> Found:
+    """Measure one size."""
+    simulation = Simulation(folder, size)
+    try:
+        began = time.perf_counter()
+        simulation.join()
+        await simulation.quiet()
+        joined = time.perf_counter() - began
+        began = time.perf_counter()
+        await simulation.submit(size.jobs)
+        accepted = size.jobs / (time.perf_counter() - began)
+        await simulation.quiet()
+        simulation.world.messages.clear()
+        simulation.world.sent_bytes, used = 0, time.process_time()
+        began, before = time.perf_counter(), simulation.world.settled
+        while time.perf_counter() < began + size.seconds and await simulation.step():
+            pass
+        took = time.perf_counter() - began
+        ended = simulation.world.settled - before
+        waits = sorted(simulation.waits) or [0.0]
+        return Found(
+            joined,
+            accepted,
+            ended / took if took else 0.0,
+            ended,
+            statistics.median(waits) * 1000,
+            waits[int(len(waits) * 0.99)] * 1000,
+            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
+            simulation.world.messages.total() / max(1, ended),
+            simulation.world.sent_bytes / max(1, ended),
+            (time.process_time() - used) / max(1, ended) * 1e6,
+            (folder / "state.db").stat().st_size,
+        )
+    finally:
+        simulation.close()
+
+
+def _in_a_process(size: Size, profile: str) -> Iterator[Found]:
+    """Measure one size in a process of its own, as memory is that of a process."""
+    reading, writing = os.pipe()
+    pid = os.fork()
+    if not pid:
+        status = 1
+        try:
+            with tempfile.TemporaryDirectory(prefix="jobwire-simulation-") as folder, _profiled(profile):
+                found = asyncio.run(simulate(Path(folder), size))
+            os.write(writing, repr(tuple(found)).encode())
+            status = 0
+        finally:
+            os._exit(status)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as pipe:
+        said = pipe.read()
+    os.waitpid(pid, 0)
+    if said:
+        yield Found(*(float(number) for number in said.decode().strip("()").split(", ")))  # type: ignore[arg-type] # reason: numbers
+
+
+@contextlib.contextmanager
+def _profiled(file: str) -> Iterator[None]:
+    if not file:
+        yield
+        return
+    profile = cProfile.Profile()
+    profile.enable()
+    try:
+        yield
+    finally:
+        profile.disable()
+        profile.dump_stats(file)
+
+
+_COLUMNS: Sequence[tuple[str, Callable[[Found], float], int]] = (
+    ("workers", lambda _: 0, 9),
+    ("jobs/s", lambda found: found.jobs_a_second, 8),
+    ("CPU us", lambda found: found.cpu_us_a_job, 8),
+    ("p50 ms", lambda found: found.p50_ms, 9),
+    ("p99 ms", lambda found: found.p99_ms, 9),
+    ("messages", lambda found: found.messages_a_job, 10),
+    ("bytes", lambda found: found.bytes_a_job, 8),
+    ("MiB", lambda found: found.memory_bytes / 2**20, 7),
+    ("store MiB", lambda found: found.store_bytes / 2**20, 11),
+    ("join s", lambda found: found.joined_seconds, 8),
+    ("accepted/s", lambda found: found.accepted_a_second, 12),
+    ("ended", lambda found: found.ended, 8),
+)
+
+
+def main() -> int:
+    """Measure the sizes that were asked for, and print a line for each."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--workers", default="100,1000", help="how many, with commas")
+    parser.add_argument("--jobs", type=int, default=20_000, help="how many wait at first")
+    parser.add_argument("--slots", type=int, default=4, help="of each worker")
+    parser.add_argument("--seconds", type=float, default=25, help="for each size")
+    parser.add_argument("--labels", action="store_true", help="jobs of several kinds, most of which ask for a label")
+    parser.add_argument("--profile", default="", metavar="FILE", help="write a profile of the last size")
+    asked = parser.parse_args()
+    print("".join(f"{name:<{width}}" for name, _, width in _COLUMNS))
+    for workers in map(int, asked.workers.split(",")):
+        size = Size(workers, asked.jobs, asked.slots, asked.seconds, asked.labels)
+        for found in _in_a_process(size, asked.profile):
+            cells = (
+                f"{read(found):<{width}.{1 if name.endswith((' ms', ' s', 'messages')) else 0}f}" for name, read, width in _COLUMNS[1:]
+            )
+            print(f"{workers:<9}{''.join(cells)}", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
