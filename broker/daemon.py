@@ -40,6 +40,7 @@ from .fairness.cpu_shares import Shares
 from .fairness.turns import Turns
 from .kind import Fleet, House
 from .notary import Notary
+from .pairing.edits import RosterEdits
 from .pairing.pair import Pairing
 from .relayed.table import RelayedVerbs
 from .relayed.table import read as read_relayed
@@ -132,15 +133,9 @@ class Daemon:
         """Create everything below the requests, from the bottom up: each part gets the parts that were created before it."""
         settings, loop = self._settings, self._loop
         self._roster = self._own(RosterFile(settings.roster, lambda problem: _log.error("roster: %s", problem)))
-        self._pairing = self._own(
-            Pairing(
-                settings.roster,
-                self._identity.public,
-                lambda: self._roster.roster.temporary_keys,
-                self._read_roster,
-                lambda: Reading(passed_us(), wall_us()),
-                loop,
-            )
+        self._edits = self._own(RosterEdits(settings.roster, self._read_roster, loop))
+        self._pairing = Pairing(
+            self._edits, self._identity.public, lambda: self._roster.roster.temporary_keys, lambda: Reading(passed_us(), wall_us())
         )
         self._watchers = Watchers()
         self.store = self._own(Store(settings.store, loop, self._watchers.flush))
@@ -244,7 +239,7 @@ class Daemon:
             of_schedules=Schedules(self._timetable, self.store, self._lookup, self._engine, self._roster.member, self._shortage, wall_us),
         )
         if self._fleet is not None:
-            house = House(self.desk, self._lookup, self.store, self._watchers, self._followed, self._roster, turns)
+            house = House(self.desk, self._lookup, self.store, self._watchers, self._followed, self._roster, turns, self._edits)
             verbs = {**verbs, **self._fleet.verbs(house)}
         relayed = RelayedVerbs(
             desk=self.desk,

@@ -10,6 +10,7 @@ from .desk.desk import Desk
 from .desk.inputs import Asked
 from .desk.queue.stock import Stock
 from .fairness.turns import Turns
+from .pairing.edits import RosterEdits
 from .requests.dispatch import Handler
 from .retention.followed import Followed
 from .store.queries import Lookup
@@ -27,6 +28,7 @@ class House(NamedTuple):
     followed: Followed
     roster: RosterFile
     turns: Turns
+    edits: RosterEdits
 
 
 class Fleet(Protocol):

@@ -168,6 +168,8 @@ LENGTHS = {
     "Pair.key": LONGEST_ID,
     "Pair.possession": LONGEST_ID,
     "Pair.name": LONGEST_TEXT,
+    "QueryWorker.name": LONGEST_TEXT,
+    "RemoveWorker.name": LONGEST_TEXT,
 }
 # Jobs are read a few at a time, and each is checked then.
 SLICED = frozenset({"Start.jobs", "Stage.jobs"})

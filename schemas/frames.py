@@ -24,7 +24,7 @@ STORE_ID_BYTES = 16
 SIGNED_VERBS = frozenset(
     {
         *("start", "stop", "signal", "forget", "pause", "resume", "feed", "put", "change", "place", "set_slots"),
-        *("add_schedule", "change_schedule", "change_worker", "stage", "commit", "unstage", "pair"),
+        *("add_schedule", "change_schedule", "change_worker", "stage", "commit", "unstage", "pair", "remove_worker"),
     }
 )
 

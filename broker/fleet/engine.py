@@ -113,6 +113,15 @@ class FleetEngine(NothingAtOnce):
         if worker.takes_jobs:
             self.workers.become(worker, WorkerState.DRAINING if drained else WorkerState.READY)
 
+    def remove(self, key: bytes, why: str) -> int:
+        """Forget a worker that is not on the roster any more. Its jobs are lost, for a reason; return how many there were."""
+        worker = self.workers.get(key)
+        worker.drained = False
+        self.workers.become(worker, WorkerState.UNREACHABLE)
+        lost = list(worker.carried.values())
+        self.workers.end_lost(worker, lost, why)
+        return len(lost)
+
     def _greeted(self, worker: Worker, hello: request_pb2.HelloReply) -> None:
         if worker.store and worker.store != hello.store:
             self.workers.set_machine(SetMachine(worker.machine, "", None, ready=False))

@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import NoReturn, cast
+from typing import NoReturn
 
 from ...keys.rights import Right, demand
 from ...schemas.generated import request_pb2
-from ...schemas.refusal import Code, Refused
-from ...schemas.wire_codec import labels_to_wire
 from ..desk.inputs import Asked
 from ..kind import House
 from ..relayed.signed import unsupported
@@ -16,13 +14,12 @@ from ..requests.call import Call
 from ..requests.dispatch import Handler
 from ..requests.reads.hello import FEATURES
 from ..requests.transfers.feed import Feeders, feed
-from ..store.writes import Drained
 from . import logs
+from .administration import change_worker, list_workers, query_worker, remove_worker
 from .engine import FleetEngine
 from .inputs import PassedInputs
 from .placement import FleetStock
 from .refusing import not_yet
-from .worker import Worker, WorkerState
 
 _NOT_YET = {
     "put": "sending files",
@@ -74,6 +71,8 @@ class Broker:
             "enlist": lambda call: enlist(call, engine),
             "list_workers": lambda call: list_workers(call, house, engine),
             "change_worker": lambda call: change_worker(call, house, engine),
+            "query_worker": lambda call: query_worker(call, house, engine),
+            "remove_worker": lambda call: remove_worker(call, house, engine),
             "read_log": lambda call: logs.read_log(call, house, engine),
             "follow_log": lambda call: logs.follow_log(call, house, engine),
             "feed": lambda call: feed(call, house.lookup, house.watchers, inputs, feeders),
@@ -103,47 +102,6 @@ def enlist(call: Call, engine: FleetEngine) -> None:
     call.open_stream(_Link(call, engine))
     call.done(None)
     engine.enlist(call.peer)
-
-
-def list_workers(call: Call, house: House, engine: FleetEngine) -> None:
-    """Reply with all workers on the roster, and those that were removed from it and still have jobs."""
-    demand(call.member, Right.SEE_OTHERS, b"")
-    reply = request_pb2.ListWorkersReply()
-    known = engine.workers.all
-    listed = {member.key for member in house.roster.roster.members if member.role == "worker"}
-    for key in sorted(listed | {key for key, one in known.items() if one.carried}, key=engine.workers.name_of):
-        _describe(reply.workers.add(name=engine.workers.name_of(key), key=key), known.get(key), engine)
-    call.reply(request_pb2.Reply(list_workers=reply))
-
-
-def _describe(said: request_pb2.WorkerInfo, worker: Worker | None, engine: FleetEngine) -> None:
-    if worker is None or (not worker.store and worker.state is WorkerState.UNREACHABLE):
-        said.state = request_pb2.WORKER_STATE_NEVER_SEEN
-        said.drained = worker is not None and worker.drained
-        return
-    said.state = cast("request_pb2.WorkerState", int(worker.state))
-    said.host, said.software = worker.host, worker.software
-    said.slots = worker.capacity.slots if worker.capacity is not None else 0
-    said.jobs, said.used_slots = len(worker.carried), engine.stock.used_on(worker.machine)
-    said.stocks.extend(worker.stocks)
-    said.labels.extend(labels_to_wire(worker.capacity.labels if worker.capacity is not None else ()))
-    said.since_us = max(0, engine.workers.now_us() - worker.since_us)
-    said.drained = worker.drained
-
-
-def change_worker(call: Call, house: House, engine: FleetEngine) -> None:
-    """Give a worker no more jobs, or some again; reply when that is durable."""
-    demand(call.member, Right.SET_SLOTS, call.member.key)
-    request = call.request.change_worker
-    member = house.roster.named(request.name)
-    if member is None or member.role != "worker":
-        raise Refused(Code.NOT_FOUND, f"there is no worker {request.name!r} on the roster of this broker")
-
-    def done() -> None:
-        engine.drain(member.key, drained=request.drained)
-        call.done(None)
-
-    house.store.submit(Drained(member.key, request.drained), done)
 
 
 def _refuser(what: str) -> Callable[[Call], NoReturn]:

@@ -2,12 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections import Counter
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from functools import partial
-from pathlib import Path
 
 from ...keys.pairing import possession
 from ...keys.pairing.invitations import Joined, expired, join
@@ -16,6 +12,7 @@ from ...schemas.clock import Reading
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused
 from ..requests.call import Call
+from .edits import RosterEdits
 from .validity import Validity
 
 # With one token, in one run of the daemon. An honest machine needs one, and one more after each crash.
@@ -23,28 +20,21 @@ MOST_TRIES = 32
 
 
 class Pairing:
-    """Lets new members in. `in_force()` puts the roster's file into force as it is now."""
+    """Lets new members in. `tokens()` returns the temporary keys in the roster that is in force."""
 
     def __init__(
         self,
-        roster: Path,
+        edits: RosterEdits,
         public: bytes,
         tokens: Callable[[], tuple[Member, ...]],
-        in_force: Callable[[], None],
         clock: Callable[[], Reading],
-        loop: asyncio.AbstractEventLoop,
     ) -> None:
-        self._roster = roster
+        self._edits = edits
         self._public = public
         self._tokens = tokens
-        self._in_force = in_force
         self._clock = clock
-        self._loop = loop
         self._validity = Validity()
         self._tries: Counter[bytes] = Counter()
-        # The edit waits for the disk, and for whoever else edits the file.
-        self._editor = ThreadPoolExecutor(1, "roster")
-        self._closed = False
         self.roster_changed()
 
     def roster_changed(self) -> None:
@@ -72,20 +62,11 @@ class Pairing:
         ended_us = self._validity.ended_us(token.key, self._clock())
         if ended_us >= 0 and not token.invited.taken_by:
             raise expired(ended_us)
-        self._editor.submit(join, self._roster, token.key, asked.key, name=asked.name).add_done_callback(partial(self._joined, call))
+        self._edits.edit(
+            lambda roster: join(roster, token.key, asked.key, name=asked.name), lambda result: call.guard(_answer, call, result)
+        )
 
-    def _joined(self, call: Call, edit: Future[Joined]) -> None:
-        """Answer on the loop; this is called on the thread of the edit."""
-        if not self._closed:
-            self._loop.call_soon_threadsafe(call.guard, self._answer, call, edit)
 
-    def _answer(self, call: Call, edit: Future[Joined]) -> None:
-        joined = edit.result()
-        # The new member must not be refused when it comes in with its own key after this answer.
-        self._in_force()
-        call.reply(request_pb2.Reply(pair=request_pb2.PairReply(name=joined.name, role=joined.role)))
-
-    def close(self) -> None:
-        """Answer no more. An edit that has begun is completed: it is repeated with the same answer."""
-        self._closed = True
-        self._editor.shutdown()
+def _answer(call: Call, result: Callable[[], Joined]) -> None:
+    joined = result()
+    call.reply(request_pb2.Reply(pair=request_pb2.PairReply(name=joined.name, role=joined.role)))

@@ -42,7 +42,7 @@ from .transfers.feed import Feeders, LocalInputs, feed, push, resize
 from .transfers.files import fetch, place, put
 from .transfers.logs import follow_log, read_log
 
-_OF_BROKERS = ("enlist", "list_workers", "change_worker")
+_OF_BROKERS = ("enlist", "list_workers", "change_worker", "query_worker", "remove_worker")
 _OF_LINKS = ("deliver", "follow_facts", "settle", "relay", "discard", "relay_feed")
 
 

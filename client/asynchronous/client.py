@@ -31,7 +31,16 @@ from ..library.queries import query_by_name, query_proof
 from ..library.specs import JobOptions, args_of, as_spec
 from ..library.streams.source import Stdin, source_of
 from ..library.streams.text_mode import TextMode, text_mode
-from ..library.values.broker_workers import BrokerWorker, drain_request, read_workers, workers_request
+from ..library.values.broker_workers import (
+    BrokerWorker,
+    WorkerDetails,
+    drain_request,
+    read_worker,
+    read_workers,
+    remove_request,
+    worker_request,
+    workers_request,
+)
 from ..library.values.completed_job import CompletedJob, CompletedTextJob
 from ..library.values.results import BatchInfo, EventCursor, Forgotten, JobInfo, job_info
 from ..library.values.run_info import RunInfo, forget_request, list_request, query, run_info, take_page
@@ -473,6 +482,15 @@ class AsyncClient:
     async def drain_worker(self, name: str, *, drained: bool = True) -> None:
         """Give a worker of a broker no more jobs, or some again; see `Client.drain_worker`."""
         await self._session.reply(drain_request(name, drained=drained), "done")
+
+    async def worker(self, name: str) -> WorkerDetails:
+        """Return everything about one worker of a broker; see `Client.worker`."""
+        return read_worker(await self._session.reply(worker_request(name), "query_worker"))
+
+    async def remove_worker(self, name: str, *, declare_lost: bool = False) -> int:
+        """Take a worker off the roster of its broker; see `Client.remove_worker`."""
+        answer = await self._session.reply(remove_request(name, declare_lost=declare_lost), "done")
+        return answer.done.jobs
 
     async def hello(self) -> request_pb2.HelloReply:
         """Return the greeting of the worker, as the protocol has it."""

@@ -105,6 +105,8 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "jobwire broker status": ("jobwire broker status --json",),
     "jobwire broker list": ("jobwire broker list", "jobwire --context lab broker list --json"),
     "jobwire broker drain": ("jobwire broker drain lab3",),
+    "jobwire broker show": ("jobwire broker show lab3", "jobwire broker show lab3 --json"),
+    "jobwire broker remove": ("jobwire broker remove lab3", "jobwire broker remove lab3 --declare-lost"),
     "jobwire broker undrain": ("jobwire broker undrain lab3",),
     "jobwire completion": ("jobwire completion install",),
     "jobwire completion install": ("jobwire completion install", "jobwire completion install zsh"),

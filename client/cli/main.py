@@ -88,7 +88,9 @@ _OF_CLIENTS = {
     "broker": {
         "list": Verb("broker", "list_workers", ""),
         "drain": Verb("broker", "drain", ""),
+        "show": Verb("broker", "show", ""),
         "undrain": Verb("broker", "undrain", ""),
+        "remove": Verb("broker", "remove", ""),
     },
 }
 GROUPS = {"schedule", "keys", "context", "worker", "broker", "completion"}

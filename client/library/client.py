@@ -47,7 +47,7 @@ if TYPE_CHECKING:
     from .events import EventStream
     from .retry import Retry
     from .schedules import Schedules
-    from .values.broker_workers import BrokerWorker
+    from .values.broker_workers import BrokerWorker, WorkerDetails
     from .values.completed_job import CompletedJob, CompletedTextJob
     from .values.results import BatchInfo, EventCursor, Forgotten, JobInfo
     from .values.run_info import RunInfo
@@ -652,6 +652,22 @@ class Client:
         from .values.broker_workers import drain_request  # noqa: PLC0415 -- most commands need none
 
         self.connection.call(drain_request(name, drained=drained))
+
+    def worker(self, name: str) -> WorkerDetails:
+        """Return everything about one worker of a broker, and the jobs that it has; needs a role that may see the jobs of others."""
+        from .values.broker_workers import read_worker, worker_request  # noqa: PLC0415 -- most commands need none
+
+        return read_worker(self.connection.call(worker_request(name)))
+
+    def remove_worker(self, name: str, *, declare_lost: bool = False) -> int:
+        """Take a worker off the roster of its broker, which must be drained and without jobs; needs the role admin.
+
+        `declare_lost`: its jobs are lost, which is final: they are never started again. Return how many there were.
+        """
+        from .values.broker_workers import remove_request  # noqa: PLC0415 -- most commands need none
+
+        answer = self.connection.call(remove_request(name, declare_lost=declare_lost))
+        return answer.done.jobs if isinstance(answer, request_pb2.Reply) else 0
 
     def hello(self) -> request_pb2.HelloReply:
         """Return the greeting of the worker, as the protocol has it."""

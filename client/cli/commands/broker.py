@@ -1,4 +1,4 @@
-"""`jobwire broker list|drain|undrain`: the workers of the broker in use."""
+"""`jobwire broker list|show|drain|undrain|remove`: the workers of the broker in use."""
 
 from __future__ import annotations
 
@@ -7,11 +7,15 @@ from typing import Annotated
 import typer
 
 from ....keys.identity import format_public
+from ....schemas.jobs.capacity import MEMORY
 from ....schemas.jobs.worker_labels import OWN, Labels, labels_text
-from ...library.values.broker_workers import BrokerWorker
+from ....schemas.naming import format_id, short_id
+from ....schemas.text.sizes import format_size
+from ...library.values.broker_workers import BrokerWorker, WorkerJob
+from ...library.values.status import Stock
 from ..arguments import Json
 from ..chosen_context import client
-from ..terminal.screen import Cell, Table, duration, say, write_json
+from ..terminal.screen import Cell, Table, duration, say, write, write_json
 
 _COLOURS = {"ready": "green", "unreachable": "red", "draining": "yellow", "joining": "yellow"}
 Name = Annotated[str, typer.Argument(metavar="WORKER", help="Name of the worker, as in jobwire broker list.")]
@@ -49,6 +53,72 @@ def undrain(ctx: typer.Context, worker: Name) -> None:
     with client(ctx) as connected:
         connected.drain_worker(worker, drained=False)
     say(f"{worker} gets jobs again")
+
+
+def show(ctx: typer.Context, worker: Name, *, json: Json = False) -> None:
+    """Show everything about a worker of the broker in use: its state, what it has, and its jobs."""
+    with client(ctx) as connected:
+        found = connected.worker(worker)
+    one = found.worker
+    if json:
+        write_json({**_record(one), "store": found.store.hex() or None, "placed": [_job_record(job) for job in found.jobs]})
+        return
+    since = f" for {duration(int(one.since.total_seconds() * 1_000_000))}" if one.since else ""
+    lines = {
+        "worker": one.name,
+        "state": f"{one.state}{since}{', drained' if one.drained and one.state != 'draining' else ''}",
+        "host": one.host,
+        "version": f"jobwire {one.version}" if one.version else "",
+        "key": format_public(one.key),
+        "store": found.store.hex(),
+        "slots": f"{one.slots}, in use: {one.used_slots}" if one.slots else "",
+        "resources": ", ".join(f"{stock.name} {_amount(stock)}" for stock in one.resources),
+        "labels": labels_text(one.labels),
+        "jobs": str(one.jobs),
+    }
+    for what, value in lines.items():
+        if value:
+            write(f"{what:<13}{value}")
+    table = Table("JOB", "NAME", "STATE", "OWNER", expendable=("OWNER",))
+    for job in found.jobs:
+        table.add(short_id(job.id), job.name, job.state if job.accepted else f"{job.state}, not accepted yet", job.owner_name)
+    if found.jobs:
+        table.write()
+
+
+def remove(
+    ctx: typer.Context,
+    worker: Name,
+    *,
+    declare_lost: Annotated[
+        bool, typer.Option("--declare-lost", help="Declare the jobs that it has lost. This is final: they never run again.")
+    ] = False,
+) -> None:
+    """Take a worker off the roster and the list of the broker in use. Needs the role admin.
+
+    It must be drained and have no jobs. With --declare-lost, jobs that it has are lost; processes that run there are not stopped by this.
+    """
+    with client(ctx) as connected:
+        lost = connected.remove_worker(worker, declare_lost=declare_lost)
+    say(f"{worker} is removed" + (f"; {lost} {'jobs are' if lost != 1 else 'job is'} lost" if declare_lost else ""))
+
+
+def _amount(stock: Stock) -> str:
+    if stock.name == MEMORY:
+        return f"{format_size(stock.total)} (in use: {format_size(stock.used)})"
+    return f"{stock.total} (in use: {stock.used})"
+
+
+def _job_record(job: WorkerJob) -> dict[str, object]:
+    return {
+        "id": format_id(job.id),
+        "owner": job.owner_name or None,
+        "owner_key": format_public(job.owner),
+        "name": job.name,
+        "state": job.state or None,
+        "attempt": job.attempt,
+        "accepted": job.accepted,
+    }
 
 
 def _given(one: BrokerWorker) -> Labels:

@@ -560,7 +560,15 @@ COMMANDS: dict[str, Command] = {
     "jobwire broker drain": Command("Give a worker no more jobs, also after it or the broker was restarted. Those that it has go on.", (
         ("-h --help", "", "Show this message and exit."),
     ), ("WORKER",), ends_options=False),
+    "jobwire broker show": Command("Show everything about a worker of the broker in use: its state, what it has, and its jobs.", (
+        ("--json", "", "Print JSON, one object per line."),
+        ("-h --help", "", "Show this message and exit."),
+    ), ("WORKER",), ends_options=False),
     "jobwire broker undrain": Command("Give a worker jobs again.", (
+        ("-h --help", "", "Show this message and exit."),
+    ), ("WORKER",), ends_options=False),
+    "jobwire broker remove": Command("Take a worker off the roster and the list of the broker in use. Needs the role admin.", (
+        ("--declare-lost", "", "Declare the jobs that it has lost. This is final: they never run again."),
         ("-h --help", "", "Show this message and exit."),
     ), ("WORKER",), ends_options=False),
     "jobwire completion": Command("Complete commands, options and jobs in your shell.", (

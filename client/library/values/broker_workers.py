@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import NamedTuple
 
 from ....schemas.generated import request_pb2
 from ....schemas.refusal import Code, Refused
+from ....schemas.wire_codec import state_from_wire
 from .status import Stock, read_stocks
 
 _STATES = {
@@ -42,6 +44,26 @@ class BrokerWorker:
     labels: tuple[tuple[str, str], ...] = ()
 
 
+class WorkerJob(NamedTuple):
+    """A job that a worker of a broker has: `state` is "queued", "running" or "stopping"; `accepted`: it is on the worker's disk."""
+
+    owner: bytes
+    id: bytes
+    name: str
+    owner_name: str
+    state: str
+    attempt: int
+    accepted: bool
+
+
+class WorkerDetails(NamedTuple):
+    """Everything that a broker knows about one worker: `store` is the id of its store, empty if it is not known. At most 1000 jobs."""
+
+    worker: BrokerWorker
+    store: bytes
+    jobs: tuple[WorkerJob, ...]
+
+
 def workers_request() -> request_pb2.Request:
     """Return what to ask a broker."""
     return request_pb2.Request(list_workers=request_pb2.ListWorkers())
@@ -50,6 +72,36 @@ def workers_request() -> request_pb2.Request:
 def drain_request(name: str, *, drained: bool) -> request_pb2.Request:
     """Return the request to give a worker no more jobs, or some again; it is answered with `done`."""
     return request_pb2.Request(change_worker=request_pb2.ChangeWorker(name=name, drained=drained))
+
+
+def worker_request(name: str) -> request_pb2.Request:
+    """Return what to ask about one worker; it is answered with `query_worker`."""
+    return request_pb2.Request(query_worker=request_pb2.QueryWorker(name=name))
+
+
+def remove_request(name: str, *, declare_lost: bool) -> request_pb2.Request:
+    """Return the request to take a worker off the roster of its broker; it is answered with `done`."""
+    return request_pb2.Request(remove_worker=request_pb2.RemoveWorker(name=name, declare_lost=declare_lost))
+
+
+def read_worker(answer: object) -> WorkerDetails:
+    """Return what a broker says about one worker.
+
+    Raises Refused(INTERNAL) if it answered something else.
+    """
+    if not isinstance(answer, request_pb2.Reply) or not answer.HasField("query_worker"):
+        raise Refused(Code.INTERNAL, "the broker did not answer with the worker")
+    said = answer.query_worker
+    (worker,) = _read([said.worker])
+    jobs = (
+        WorkerJob(one.key.owner, one.key.id, one.name, one.owner_name, _state_of(one.state), one.attempt, one.accepted) for one in said.jobs
+    )
+    return WorkerDetails(worker, said.store, tuple(jobs))
+
+
+def _state_of(number: int) -> str:
+    # 0 if the broker has forgotten the job.
+    return state_from_wire(number).name.lower() if number else ""
 
 
 def read_workers(answer: object) -> tuple[BrokerWorker, ...]:

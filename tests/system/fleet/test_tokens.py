@@ -23,8 +23,8 @@ from jobwire.keys.pairing.token import Token
 from jobwire.keys.roster import list_members
 from jobwire.schemas.clock import wall_us
 from jobwire.schemas.generated import request_pb2
-from jobwire.schemas.jobs.states import State
-from jobwire.schemas.refusal import Code, Reason
+from jobwire.schemas.jobs.states import OutcomeKind, State
+from jobwire.schemas.refusal import Code, Reason, Refused
 
 __all__ = ["bytecode"]
 
@@ -120,6 +120,37 @@ def leaves_and_keeps_its_history(broker: Broker, worker: Worker) -> None:
     assert "joined no broker" in worker.command("leave", status=1).stderr
     with worker.client() as client:
         assert len(list(client.list(all=True))) == 2
+    with broker.client() as client:
+        assert client.remove_worker("lab1") == 0
+        with pytest.raises(Refused, match="no worker 'lab1'"):
+            client.remove_worker("lab1")
+    assert "lab1" not in broker.states()
+
+
+def test_a_worker_that_never_comes_back_is_removed_and_its_jobs_are_lost(broker: Broker, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(invite(broker, "--as", "lab3"))
+    worker = Worker(tmp_path, options=["--jobs-as-root", "--join", f"@{tmp_path / 'token'}"]).start()
+    try:
+        wait_until(lambda: broker.states().get("lab3") == "ready", "the machine has joined")
+        with broker.client() as client:
+            job = client.submit(["sleep", "600"], name="long")
+            wait_until(lambda: job.info().state is State.RUNNING, "it runs")
+            details = client.worker("lab3")
+            assert (details.worker.state, details.worker.key, len(details.store)) == ("ready", worker.public, 16)
+            assert [(one.name, one.owner_name, one.state, one.accepted) for one in details.jobs] == [("long", "admin", "running", True)]
+            with pytest.raises(Refused, match="has a job that has not ended; drain it and wait"):
+                client.remove_worker("lab3")
+            with broker.client(broker.add("op", "operator")) as operator, pytest.raises(Refused, match="may not administer"):
+                operator.remove_worker("lab3", declare_lost=True)
+            assert client.remove_worker("lab3", declare_lost=True) == 1
+            assert job.info().outcome.sentence == "worker lab3 was removed by admin, who declared its jobs lost"
+            broker.kill()
+            broker.start()
+            assert "lab3" not in broker.states()
+            assert job.info().outcome.kind is OutcomeKind.LOST
+    finally:
+        print(worker.logged())
+        worker.clean()
 
 
 def test_a_temporary_key_may_ask_for_nothing_else(broker: Broker) -> None:

@@ -43,13 +43,19 @@ def texts(source: str) -> list[str]:
     ]
 
 
+# Its refusals of tokens are passed on; others are for who invites, and say what to type.
+INVITATIONS = ROOT / "keys/pairing/invitations.py"
+
+
 @pytest.mark.parametrize("path", SOURCES, ids=lambda path: path.relative_to(ROOT).as_posix())
 def test_no_daemon_tells_a_client_what_to_type(path: Path) -> None:
     assert [text for text in texts(path.read_text()) if COMMAND.search(text)] == []
 
 
 def test_every_reason_is_given_by_some_refusal() -> None:
-    assert set(re.findall(r"Reason\.([A-Z_]+)\b", "".join(path.read_text() for path in SOURCES))) == {reason.name for reason in Reason}
+    assert set(re.findall(r"Reason\.([A-Z_]+)\b", "".join(path.read_text() for path in (*SOURCES, INVITATIONS)))) == {
+        reason.name for reason in Reason
+    }
 
 
 def test_a_command_in_a_refusal_would_be_found() -> None:

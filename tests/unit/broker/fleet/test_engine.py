@@ -13,12 +13,14 @@ from broker_house import BrokerSide, Wire, WorkerSide, ended, signed, signed_sta
 
 from jobwire.broker.desk.inputs import Alter, Asked, SetCapacity, Stop
 from jobwire.broker.desk.jobs.job import StopOrder
+from jobwire.broker.store.rows import relays
 from jobwire.keys import attestation
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.rights import Member
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs import spec as specs
 from jobwire.schemas.jobs.capacity import PLAIN, Settings
+from jobwire.schemas.jobs.retry import RetryRule
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import OutcomeKind
 from jobwire.schemas.jobs.worker_labels import Labels
@@ -329,6 +331,42 @@ async def test_a_job_that_a_worker_accepted_and_does_not_know_is_lost(lab: Lab) 
     outcome = lab.broker.outcome(lab.client, 1)
     assert outcome is not None
     assert outcome.kind is OutcomeKind.LOST
+
+
+async def test_jobs_that_were_declared_lost_stay_so_when_their_worker_comes_back(lab: Lab) -> None:
+    wire = await joined(lab)
+    await lab.submit(1, retry=RetryRule(most=3))
+    await wire.worker.happen(started(lab.name(1), 77))
+    wire.cut()
+    assert lab.broker.engine.remove(wire.worker.identity.public, "worker lab3 was removed by ada, who declared its jobs lost") == 1
+    await lab.broker.durable()
+    outcome = lab.broker.outcome(lab.client, 1)
+    assert outcome is not None
+    assert outcome.kind is OutcomeKind.LOST
+    assert outcome.sentence == "worker lab3 was removed by ada, who declared its jobs lost"
+    # Neither is it tried again elsewhere, nor does its worker change what was said.
+    other = await joined(lab)
+    wire.up()
+    await lab.broker.durable()
+    await wire.worker.happen(ended(lab.name(1), 77))
+    await lab.broker.durable()
+    assert other.worker.started == []
+    assert lab.broker.outcome(lab.client, 1) == outcome
+    # It need not report that any more.
+    assert list(relays.unsettled(wire.worker.house.store.read)) == []
+
+
+async def test_a_broker_that_is_killed_amid_a_removal_can_be_asked_again(lab: Lab) -> None:
+    wire = await joined(lab)
+    await lab.submit(1)
+    wire.cut()
+    # The roster was edited, and nothing else.
+    await lab.broker.restart()
+    worker = lab.broker.engine.workers.all[wire.worker.identity.public]
+    assert [one.key for one in worker.carried.values()] == [lab.name(1)]
+    assert lab.broker.engine.remove(wire.worker.identity.public, "gone") == 1
+    await lab.broker.durable()
+    assert lab.state(1) == "FINISHED"
 
 
 async def test_a_stop_is_what_its_client_has_signed(lab: Lab) -> None:

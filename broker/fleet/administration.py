@@ -1,0 +1,132 @@
+"""What operators ask a broker about its workers, and tell it: list, drain, show and remove them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import cast
+
+from ...keys.rights import Member, Right, demand
+from ...keys.roster_changes import remove_member
+from ...schemas.frames import MOST_KEYS
+from ...schemas.generated import request_pb2
+from ...schemas.refusal import Code, Refused
+from ...schemas.wire_codec import key_to_wire, labels_to_wire, state_to_wire
+from ..kind import House
+from ..requests.call import Call
+from ..store.writes import Drained
+from .engine import FleetEngine
+from .worker import Worker, WorkerState
+
+
+def list_workers(call: Call, house: House, engine: FleetEngine) -> None:
+    """Reply with all workers on the roster, and those that were removed from it and still have jobs."""
+    demand(call.member, Right.SEE_OTHERS, b"")
+    reply = request_pb2.ListWorkersReply()
+    known = engine.workers.all
+    listed = {member.key for member in house.roster.roster.members if member.role == "worker"}
+    for key in sorted(listed | {key for key, one in known.items() if one.carried}, key=engine.workers.name_of):
+        _describe(reply.workers.add(name=engine.workers.name_of(key), key=key), known.get(key), engine)
+    call.reply(request_pb2.Reply(list_workers=reply))
+
+
+def _describe(said: request_pb2.WorkerInfo, worker: Worker | None, engine: FleetEngine) -> None:
+    if worker is None or (not worker.store and worker.state is WorkerState.UNREACHABLE):
+        said.state = request_pb2.WORKER_STATE_NEVER_SEEN
+        said.drained = worker is not None and worker.drained
+        return
+    said.state = cast("request_pb2.WorkerState", int(worker.state))
+    said.host, said.software = worker.host, worker.software
+    said.slots = worker.capacity.slots if worker.capacity is not None else 0
+    said.jobs, said.used_slots = len(worker.carried), engine.stock.used_on(worker.machine)
+    said.stocks.extend(worker.stocks)
+    said.labels.extend(labels_to_wire(worker.capacity.labels if worker.capacity is not None else ()))
+    said.since_us = max(0, engine.workers.now_us() - worker.since_us)
+    said.drained = worker.drained
+
+
+def change_worker(call: Call, house: House, engine: FleetEngine) -> None:
+    """Give a worker no more jobs, or some again; reply when that is durable."""
+    demand(call.member, Right.SET_SLOTS, call.member.key)
+    request = call.request.change_worker
+    member = house.roster.named(request.name)
+    if member is None or member.role != "worker":
+        raise Refused(Code.NOT_FOUND, f"there is no worker {request.name!r} on the roster of this broker")
+
+    def done() -> None:
+        engine.drain(member.key, drained=request.drained)
+        call.done(None)
+
+    house.store.submit(Drained(member.key, request.drained), done)
+
+
+def query_worker(call: Call, house: House, engine: FleetEngine) -> None:
+    """Reply with everything about one worker, and the jobs that it has."""
+    demand(call.member, Right.SEE_OTHERS, b"")
+    name = call.request.query_worker.name
+    key = _key_of(name, house, engine)
+    worker = engine.workers.all.get(key)
+    reply = request_pb2.QueryWorkerReply(worker=request_pb2.WorkerInfo(name=engine.workers.name_of(key), key=key))
+    _describe(reply.worker, worker, engine)
+    if worker is not None:
+        reply.store = worker.store
+        for one in itertools.islice(worker.carried.values(), MOST_KEYS):
+            said = reply.jobs.add(key=key_to_wire(one.key.job), attempt=one.key.attempt, accepted=one.accepted)
+            owner, job = house.roster.member(one.key.owner), house.lookup.job(one.key.job)
+            said.owner_name = owner.name if owner is not None else ""
+            if job is not None:
+                said.name, said.state = job.spec.name, state_to_wire(job.state)
+    call.reply(request_pb2.Reply(query_worker=reply))
+
+
+def remove_worker(call: Call, house: House, engine: FleetEngine) -> None:
+    """Take a worker off the roster, and declare its jobs lost if that is asked; reply when all of it is durable.
+
+    First the roster: from then on, nothing is heard of it. If the broker is killed before the ends are durable, the jobs are still shown on
+    a worker that is on the roster no more, and can be declared lost by asking again.
+    """
+    demand(call.member, Right.ADMINISTER, b"")
+    request = call.request.remove_worker
+    key = _key_of(request.name, house, engine)
+    name, member = engine.workers.name_of(key), house.roster.member(key)
+    worker = engine.workers.all.get(key)
+    if refused := why_not(name, worker, declare_lost=request.declare_lost):
+        raise refused
+
+    def gone(result: Callable[[], object]) -> None:
+        result()
+        lost = engine.remove(key, f"worker {name} was removed by {call.member.name}, who declared its jobs lost")
+        # Writes are in order: when this one is durable, the ends are.
+        house.store.submit(Drained(key, drained=False), lambda: call.done(None, lost))
+
+    def take_off(roster: Path) -> None:
+        if member is not None:
+            remove_member(roster, member.name)
+
+    house.edits.edit(take_off, lambda result: call.guard(gone, result))
+
+
+def why_not(name: str, worker: Worker | None, *, declare_lost: bool) -> Refused | None:
+    """Return why a worker cannot be removed now; None if it can."""
+    if worker is None or declare_lost:
+        return None
+    if worker.carried:
+        count = len(worker.carried)
+        jobs = "a job that has" if count == 1 else f"{count} jobs that have"
+        message = f"worker {name} has {jobs} not ended"
+        return Refused(Code.FAILED_PRECONDITION, message, "drain it and wait until it is empty, or declare its jobs lost")
+    if worker.takes_jobs and not worker.drained:
+        return Refused(Code.FAILED_PRECONDITION, f"worker {name} is not drained, so it may get jobs at any moment", "drain it first")
+    return None
+
+
+def _key_of(name: str, house: House, engine: FleetEngine) -> bytes:
+    """Return the key of a worker by its name in a list: it is on the roster, or was removed from it and still has jobs."""
+    member: Member | None = house.roster.named(name)
+    if member is not None and member.role == "worker":
+        return member.key
+    for key, worker in engine.workers.all.items():
+        if worker.carried and engine.workers.name_of(key) == name:
+            return key
+    raise Refused(Code.NOT_FOUND, f"there is no worker {name!r} on the roster of this broker", "list the workers")

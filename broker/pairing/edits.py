@@ -1,0 +1,41 @@
+"""Edits of the roster by the daemon itself: on a thread, as they wait for the disk and for whoever else edits the file."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+_Result = TypeVar("_Result")
+
+
+class RosterEdits:
+    """`in_force()` puts the file into force as it is now."""
+
+    def __init__(self, path: Path, in_force: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
+        self._path = path
+        self._in_force = in_force
+        self._loop = loop
+        self._thread = ThreadPoolExecutor(1, "roster")
+        self._closed = False
+
+    def edit(self, change: Callable[[Path], _Result], done: Callable[[Callable[[], _Result]], None]) -> None:
+        """Change the file; `done` is called on the loop when it is on the disk and in force, with what returns the result or raises."""
+        self._thread.submit(change, self._path).add_done_callback(partial(self._changed, done))
+
+    def _changed(self, done: Callable[[Callable[[], _Result]], None], edit: Future[_Result]) -> None:
+        if not self._closed:
+            self._loop.call_soon_threadsafe(self._take_effect, done, edit)
+
+    def _take_effect(self, done: Callable[[Callable[[], _Result]], None], edit: Future[_Result]) -> None:
+        # Whoever was let in must not be refused when it comes, and whoever was removed must not send anything more.
+        self._in_force()
+        done(edit.result)
+
+    def close(self) -> None:
+        """Tell nothing any more. An edit that has begun is completed: whoever asked for it asks again."""
+        self._closed = True
+        self._thread.shutdown()
