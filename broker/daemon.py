@@ -199,6 +199,7 @@ class Daemon:
 
         Raises CannotListen if an endpoint cannot be bound.
         """
+        self._staging.open()
         await self.desk.recover()
         await self._staging.recover()
         self.event_endpoint = bind_events(self._publisher.bind, self._settings.listen, self._settings.event_listen)

@@ -145,6 +145,15 @@ class Desk:
         """Count jobs of an owner that are staged; negative: they are not any more."""
         self._state.stage(owner, jobs, spec_bytes)
 
+    def join(self, run: RunKey) -> None:
+        """Note that jobs of a run are still to come, so that it does not end before."""
+        self._state.joining[run] += 1
+
+    def joined(self, run: RunKey) -> None:
+        """Note that all of them have come: the run may end with nothing else left."""
+        self._state.joined(run)
+        self.take(Reconsidered())
+
     async def recover(self) -> None:
         """Continue where the last run of this worker ended: running jobs are adopted, ends are recorded, the rest is queued."""
         for job in self._lookup.alive():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
@@ -70,8 +70,9 @@ class Start(NamedTuple):
     depth: int = 0
     # By which broker it came; then it is one job.
     origin: Origin | None = None
-    # The slice of a committed run that they are.
+    # The slice of a committed run that they are, and the ids of those that clean up after others of it.
     queued: Queued | None = None
+    clean_up: Container[bytes] = frozenset()
 
 
 class Stop(NamedTuple):

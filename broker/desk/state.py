@@ -147,6 +147,12 @@ class State:
         job.not_before_us = moment.aged_us + wait_us
         self.deadlines.set(job, moment.passed_us + wait_us)
 
+    def joined(self, run: RunKey) -> None:
+        """Note that jobs which were to join a run are there, or are not to come."""
+        self.joining[run] -= 1
+        if not self.joining[run]:
+            del self.joining[run]
+
     def enqueue(self, job: Job) -> None:
         """Put a job into the queue; one that waits for a time is let in when that has come.
 

@@ -32,7 +32,7 @@ _NOT_YET = {
     "set_slots": "to set what there is for jobs",
 }
 # Those that a client checks before it sends what needs them.
-_LACKS = frozenset({"returns", "files", "place", "rerun", "schedules", "may_submit", "on_finish", "staging"})
+_LACKS = frozenset({"returns", "files", "place", "rerun", "schedules", "may_submit", "on_finish", "staging", "staged_runs"})
 _FEATURES = (*(feature for feature in FEATURES if feature not in _LACKS), "workers")
 
 _OF_WORKERS = frozenset({"roots"})

@@ -13,7 +13,6 @@ from ...keys.rights import Right, demand
 from ...schemas.frames import MOST_PARTS
 from ...schemas.generated import event_pb2, request_pb2
 from ...schemas.jobs.conditions import MOST_CONDITIONS_OF_A_START, base_of
-from ...schemas.jobs.states import OnFailure
 from ...schemas.naming import ID_BYTES, JobKey
 from ...schemas.parts import HASH_BYTES, KeptJob, hash_of_job, join
 from ...schemas.refusal import Code, Reason, Refused
@@ -29,7 +28,7 @@ from ..store.staged_writes import Staged, StagedJob, StagePart
 from ..store.store import Store
 from .call import Call
 from .checks.run_options import read_run
-from .start import demand_fit, demand_nothing_else, demand_size, read_jobs
+from .start import demand_finish, demand_fit, demand_nothing_else, demand_size, read_jobs
 from .transfers.files import Missing
 
 _JOB_BYTES = 64
@@ -69,7 +68,7 @@ def stage(call: Call, staging: Staging, desk: Desk, lookup: Lookup, engine: Engi
         part = StagePart(
             run,
             request.number,
-            [StagedJob(one.id, one.digest, one.spec.after) for one in asked],
+            [StagedJob(one.id, one.digest, one.spec.after, one.spec.name) for one in asked],
             join([KeptJob(one.id, one.digest, one.raw) for one in asked]),
             b"".join(hashes),
             sum(len(one.raw) for one in asked),
@@ -91,17 +90,14 @@ def _staged(call: Call, result: Staged | Refused) -> None:
         call.reply(request_pb2.Reply(stage=request_pb2.StageReply(parts=result.parts, jobs=result.jobs)))
 
 
-def commit(call: Call, staging: Staging, store: Store, shortage: Callable[[], Refused | None]) -> None:
+def commit(call: Call, staging: Staging, desk: Desk, store: Store, shortage: Callable[[], Refused | None]) -> None:
     """Start all jobs of a batch that is staged; acknowledge when that is durable, and they are in the queue."""
     _demand_member(call)
     request = call.request.commit
     batch = read_run(request)
     if batch is None:
         raise Refused(Code.INVALID_ARGUMENT, "the commit names no batch")
-    if batch.on_finish or batch.on_failure is not OnFailure.CONTINUE:
-        # Both are decided from all jobs of a run, which are not there before the last slice.
-        message = "a batch that is staged can have no `on_finish`, and no `on_failure` but to continue"
-        raise Refused(Code.UNIMPLEMENTED, message, "start its jobs with one request")
+    demand_finish(call.member, request.batch, desk)
     if not request.parts or any(len(part) != HASH_BYTES for part in request.parts):
         raise Refused(Code.INVALID_ARGUMENT, f"the commit has a hash of {HASH_BYTES} bytes for each part of the batch")
     run = RunKey(call.member.key, batch.id)

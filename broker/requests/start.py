@@ -79,7 +79,7 @@ def start(  # noqa: C901, PLR0917 -- each job is checked in turn, with the parts
             watch(call, watchers, engine, turns, find_started_jobs(result.keys, asked, lookup), request, desk)
 
     def read() -> Iterator[None]:
-        spec_bytes, needed_bytes = 0, _demand_finish(call.member, request.batch, desk)
+        spec_bytes, needed_bytes = 0, demand_finish(call.member, request.batch, desk)
         signed = merkle.Tree()
         for one in read_jobs(request.jobs, call.jobs, partial(ask_again, call.member, lookup)):
             asked.append(one)
@@ -133,7 +133,7 @@ def demand_fit(key: JobKey, spec: JobSpec, desk: Desk, lookup: Lookup, index: in
         raise Refused(Code.FAILED_PRECONDITION, message, "ask for less, or have the operator of the worker set more", index)
 
 
-def _demand_finish(member: Member, batch: job_pb2.Batch, desk: Desk) -> int:
+def demand_finish(member: Member, batch: job_pb2.Batch, desk: Desk) -> int:
     """Check that the member may run what the run is to end with, as for any job; return how many bytes that takes."""
     if not batch.HasField("on_finish"):
         return 0

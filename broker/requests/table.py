@@ -125,7 +125,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
         "push": push,
         "resize": resize,
         "stage": lambda call: stage(call, staging, desk, lookup, engine, shortage),
-        "commit": lambda call: commit(call, staging, store, shortage),
+        "commit": lambda call: commit(call, staging, desk, store, shortage),
         "unstage": lambda call: unstage(call, staging),
         "pair": pair,
         **dict.fromkeys(_OF_BROKERS, _not_a_broker),

@@ -72,15 +72,20 @@ class Queueing:
         if self._retry is not None:
             self._retry.cancel()
 
-    def add(self, pending: Pending, done: Done | None = None) -> None:
+    def add(self, pending: Pending, done: Done) -> None:
         """Put the jobs of a committed run into the queue; `done` is called when all of them are there."""
+        self.line_up(pending).waiting.append(done)
+        self.go_on()
+
+    def line_up(self, pending: Pending) -> _Run:
+        """Have the jobs of a committed run put into the queue, from the next `go_on` on."""
         run = self._runs.get(pending.row)
         if run is None:
             run = self._runs[pending.row] = _Run(pending)
             self._line.append(run)
-        if done is not None:
-            run.waiting.append(done)
-        self._go_on()
+            # Its first jobs may end before the last ones are there.
+            self._desk.join(pending.key)
+        return run
 
     def when_complete(self, owner: bytes, then: Callable[[], None]) -> None:
         """Call this when the runs of an owner (empty: of all) that are on their way now are in the queue; at once if there are none."""
@@ -113,7 +118,8 @@ class Queueing:
         timer.cancel()
         self._stuck.clear()
 
-    def _go_on(self) -> None:
+    def go_on(self) -> None:
+        """Take the next slice, unless one is under way."""
         self._retry = None
         if self._is_busy or not self._line:
             return
@@ -129,7 +135,7 @@ class Queueing:
                 error if isinstance(error, Refused) else Refused(Code.INTERNAL, "the worker failed to queue the jobs; its log says why")
             )
             self._end(run, refused)
-            self._loop.call_soon(self._go_on)
+            self._loop.call_soon(self.go_on)
 
     def _take_slice(self, run: _Run) -> None:
         if run.following is None:
@@ -137,7 +143,7 @@ class Queueing:
             if run.part is None:
                 self._is_busy = False
                 self._end(run, run.known)
-                self._loop.call_soon(self._go_on)
+                self._loop.call_soon(self.go_on)
                 return
             run.rest = islice(parts.split(run.part.content), run.part.queued, None)
             run.queued = run.part.queued
@@ -163,7 +169,8 @@ class Queueing:
         )
         owner = pending.key.owner
         self._desk.stage(owner, -len(jobs), -spec_bytes)
-        self._desk.take(Start(owner, asked, pending.batch, b"", None, partial(self._written, run, len(jobs), spec_bytes), queued=queued))
+        written = partial(self._written, run, len(jobs), spec_bytes)
+        self._desk.take(Start(owner, asked, pending.batch, b"", None, written, queued=queued, clean_up=part.clean_up))
 
     def _written(self, run: _Run, jobs: int, spec_bytes: int, result: Accepted | Refused) -> None:
         self._is_busy = False
@@ -171,7 +178,7 @@ class Queueing:
             _log.warning("the jobs of a run that was committed wait to be queued: %s", result)
             self._desk.stage(run.pending.key.owner, jobs, spec_bytes)
             run.following = None
-            self._retry = self._loop.call_later(_RETRY_SECONDS, self._go_on)
+            self._retry = self._loop.call_later(_RETRY_SECONDS, self.go_on)
             for tell in self._stuck:
                 tell()
             return
@@ -182,10 +189,12 @@ class Queueing:
         if run.following is None and run.part is not None and run.part.is_final:
             self._end(run, run.known)
         # Others have their turn in between.
-        self._loop.call_soon(self._go_on)
+        self._loop.call_soon(self.go_on)
 
     def _end(self, run: _Run, result: int | Refused) -> None:
         self._line.remove(run)
         del self._runs[run.pending.row]
+        if isinstance(result, int):
+            self._desk.joined(run.pending.key)
         for done in run.waiting:
             done(result)

@@ -55,12 +55,16 @@ class Staging:
         if self._timer is not None:
             self._timer.cancel()
 
-    async def recover(self) -> None:
-        """Continue where the last run of this worker ended; returns when all committed runs are in the queue, or after some seconds."""
+    def open(self) -> None:
+        """Take over what is staged, before the desk recovers: a run of which jobs are still to come has not ended."""
         for pending in staged_rows.pending(self._store.read):
             self._desk.stage(pending.key.owner, pending.left, pending.left_bytes)
             if pending.proof:
-                self._queueing.add(pending)
+                self._queueing.line_up(pending)
+
+    async def recover(self) -> None:
+        """Continue where the last run of this worker ended; returns when all committed runs are in the queue, or after some seconds."""
+        self._queueing.go_on()
         await self._queueing.settle(_MOST_SECONDS_AT_START)
         self._look_soon()
 

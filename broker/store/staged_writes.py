@@ -12,11 +12,12 @@ from ..desk.jobs.job import BatchRun, RunKey
 
 
 class StagedJob(NamedTuple):
-    """One job of a part: its id, the digest of its spec, and what it waits for."""
+    """One job of a part: its id, the digest of its spec, what it waits for, and its name."""
 
     id: bytes
     digest: bytes
     after: Sequence[After] = ()
+    name: str = ""
 
 
 class Staged(NamedTuple):
@@ -122,9 +123,13 @@ class Pending(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A part of a committed run whose jobs are not all in the queue: how many are. `is_final`: no part follows."""
+    """A part of a committed run whose jobs are not all in the queue: how many are. `is_final`: no part follows.
+
+    `clean_up`: the ids of those that clean up.
+    """
 
     number: int
     content: bytes
     queued: int
     is_final: bool
+    clean_up: frozenset[bytes] = frozenset()

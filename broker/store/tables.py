@@ -297,6 +297,12 @@ _STEPS = (
     """
     CREATE TABLE carried_out (digest BLOB PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID;
     """,
+    # Which jobs of the parts of a run clean up, until they are in the queue.
+    """
+    CREATE TABLE staged_clean_up (
+        run INTEGER NOT NULL, part INTEGER NOT NULL, job BLOB NOT NULL, name TEXT NOT NULL, PRIMARY KEY (run, job)
+    ) WITHOUT ROWID;
+    """,
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

@@ -80,7 +80,7 @@ def start(
 
     Raises the refusal.
     """
-    if batch is not None and is_large(wanted, batch) and "staging" in session.connection.hello().features:
+    if batch is not None and is_staged(wanted, batch, session.connection.hello().features):
         return _start_staged(session, wanted, ids, batch)
     watch = watch and session.watches < _MOST_WATCHES
     records = [session.known_jobs.record(JobKey(session.connection.identity.owner, job_id)) for job_id in ids]
@@ -97,13 +97,14 @@ def start(
             return records
 
 
-def is_large(wanted: Sequence[object], batch: BatchInfo) -> bool:
-    """Return whether jobs are staged rather than started with one request.
+def is_staged(wanted: Sequence[object], batch: BatchInfo, features: Container[str]) -> bool:
+    """Return whether jobs are staged rather than started with one request: they are many, and a worker with these features can do that."""
+    is_plain = batch.on_finish is None and batch.on_failure is OnFailure.CONTINUE
+    return is_large(wanted) and "staging" in features and (is_plain or "staged_runs" in features)
 
-    Jobs that run again are not: the worker knows their specs. Nor is a batch with something that is decided from all of its jobs.
-    """
-    if batch.on_finish is not None or batch.on_failure is not OnFailure.CONTINUE:
-        return False
+
+def is_large(wanted: Sequence[object]) -> bool:
+    """Return whether jobs are better staged than started with one request. Jobs that run again are not: the worker knows their specs."""
     if not all(isinstance(job, JobSpec) for job in wanted):
         return False
     return len(wanted) > MOST_AT_ONCE or sum(map(size_of, wanted)) > _BYTES_AT_ONCE

@@ -32,6 +32,7 @@ ALL_CHECKED = frozenset(
         "may_submit",
         "on_finish",
         "staging",
+        "staged_runs",
         "labels",
         "proofs",
     }
@@ -147,14 +148,22 @@ def _refuse_verbs(request: request_pb2.Request, hello: request_pb2.HelloReply) -
         raise Refused(Code.UNIMPLEMENTED, "this worker is older, and what it has for jobs is set when it starts", "upgrade the worker")
     if (request.WhichOneof("verb") or "").endswith(("_schedule", "_schedules")) and "schedules" not in hello.features:
         raise Refused(Code.UNIMPLEMENTED, f"this worker ({hello.software}) is older and has no schedules", "upgrade the worker")
-    if request.WhichOneof("verb") in {"stage", "commit", "unstage"} and "staging" not in hello.features:
-        what = f"this worker ({hello.software}) is older and takes no batch in parts"
-        raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker, or divide the batch")
+    _refuse_parts(request, hello)
     if _wants_times(request) and "times" not in hello.features:
         what = f"this worker ({hello.software}) is older and does not record when output arrives"
         raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker; its logs can be read without times, each stream for itself")
     if _names_attempt(request) and "retry" not in hello.features:
         raise Refused(Code.UNIMPLEMENTED, f"this worker ({hello.software}) is older and makes only one attempt at a job", "leave it out")
+
+
+def _refuse_parts(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:
+    if request.WhichOneof("verb") in {"stage", "commit", "unstage"} and "staging" not in hello.features:
+        what = f"this worker ({hello.software}) is older and takes no batch in parts"
+        raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker, or divide the batch")
+    batch = request.commit.batch
+    if (batch.HasField("on_finish") or batch.on_failure) and "staged_runs" not in hello.features:
+        what = f"this worker ({hello.software}) is older and takes no batch with on_finish or on_failure in parts"
+        raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker, or divide the batch")
 
 
 def _names_attempt(request: request_pb2.Request) -> bool:

@@ -40,19 +40,22 @@ def ended_for_good(turn: Turn, job: Job) -> None:
     break_run(turn, run, why, stops=batch.on_failure is OnFailure.STOP_REST)
 
 
-def break_run(turn: Turn, run: RunKey, why: str, *, stops: bool) -> None:
-    """Let no further job of a run start; its jobs are cancelled, and with `stops` those that run are stopped. Spares what cleans up."""
+def break_run(turn: Turn, run: RunKey, why: str, *, stops: bool, fresh: Sequence[Job] | None = None) -> None:
+    """Let no further job of a run start; its jobs are cancelled, and with `stops` those that run are stopped. Spares what cleans up.
+
+    `fresh`: the jobs that it has got since it was broken, if it was.
+    """
     state = turn.state
     state.broken[run] = why
-    jobs = state.runs.get(run, {})
-    spared = next((job for job in jobs.values() if job.cleans_up), None)
-    if spared is None or spared.batch is None:
-        state.queue.close(run)
-    else:
+    jobs = state.runs.get(run, {}).values() if fresh is None else fresh
+    spared = next((job for job in jobs if job.cleans_up), None)
+    if spared is not None and spared.batch is not None:
         # What is not spared may have its turn before it is cancelled; see `cancelled_instead`.
         state.sparing.add(run)
         state.queue.set_width(run, spared.batch.parallel)
-    state.dependencies.cancel_run([key for key, job in jobs.items() if job.part_of and not job.cleans_up], why, stops=stops)
+    elif run not in state.sparing:
+        state.queue.close(run)
+    state.dependencies.cancel_run([job.key for job in jobs if job.part_of and not job.cleans_up], why, stops=stops)
 
 
 def cancelled_instead(turn: Turn, job: Job) -> bool:

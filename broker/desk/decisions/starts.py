@@ -38,7 +38,9 @@ def start(turn: Turn, asked: Start) -> None:
     spec_bytes = 0
     waits = any(one.spec.after for one in asked.asked)
     clean_up: Collection[int] = ()
-    if waits and asked.batch is not None:
+    if asked.queued is not None:
+        clean_up = {position for position, one in enumerate(asked.asked) if one.id in asked.clean_up}
+    elif waits and asked.batch is not None:
         clean_up = find_clean_up([Waiter(one.id, one.spec.name, one.spec.after) for one in asked.asked], asked.batch.id)
     for position, one in enumerate(asked.asked):
         clear = position in cleared
@@ -155,12 +157,10 @@ def _joined(turn: Turn, asked: Start) -> None:
     """Note that a start of jobs of a run is durable, or was refused."""
     if asked.batch is None:
         return
-    run, joining = RunKey(asked.owner, asked.batch.id), turn.state.joining
-    joining[run] -= 1
-    if not joining[run]:
-        del joining[run]
-        # It may end with nothing else left, which is decided at a moment.
-        turn.reconsiders = turn.reconsiders or run in turn.state.finishing
+    run = RunKey(asked.owner, asked.batch.id)
+    turn.state.joined(run)
+    # It may end with nothing else left, which is decided at a moment.
+    turn.reconsiders = turn.reconsiders or run in turn.state.finishing
 
 
 def _join(turn: Turn, jobs: Sequence[Job], result: Added) -> None:
@@ -173,7 +173,8 @@ def _join(turn: Turn, jobs: Sequence[Job], result: Added) -> None:
     if batch is not None and batch.on_failure and len(result.known) < len(jobs):
         run = RunKey(jobs[0].key.owner, batch.id)
         if why := batch.broken_by or turn.state.broken.get(run):
-            break_run(turn, run, why, stops=batch.on_failure is OnFailure.STOP_REST)
+            fresh = [job for position, job in enumerate(jobs) if position not in result.known]
+            break_run(turn, run, why, stops=batch.on_failure is OnFailure.STOP_REST, fresh=fresh)
 
 
 def _best(asked: Sequence[Asked], count: int) -> Collection[int]:

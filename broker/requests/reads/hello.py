@@ -14,6 +14,8 @@ from ....schemas.refusal import Code, Reason, Refused
 from ...condition import Condition
 from ..call import Call
 
+# A job that acts for a member stages nothing.
+_NOT_OF_JOBS = frozenset({"staging", "staged_runs"})
 FEATURES = (
     "start",
     "logs",
@@ -47,6 +49,7 @@ FEATURES = (
     "may_submit",
     "on_finish",
     "staging",
+    "staged_runs",
     "labels",
     "proofs",
     "pairing",
@@ -94,7 +97,7 @@ def hello(call: Call, introduction: Introduction, condition: Condition) -> None:
                 nonce=introduction.nonce,
                 event_endpoint=introduction.event_endpoint,
                 limits=bounds,
-                features=[feature for feature in introduction.features() if feature != "staging" or not call.member.job],
+                features=[feature for feature in introduction.features() if feature not in _NOT_OF_JOBS or not call.member.job],
                 your_name=call.member.name,
                 your_role=call.member.role,
                 slots=introduction.slots(),

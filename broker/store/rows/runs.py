@@ -104,13 +104,14 @@ def record_ends(execute: _Execute, run: RunKey, ended: Sequence[Change]) -> None
 def drop_jobs(execute: _Execute, batch: int, oks: Sequence[int]) -> set[int]:
     """Uncount forgotten jobs of a run, given whether each of them ended well, and drop the run after the last one; return its proofs.
 
-    What a run ends with is kept as long as its jobs, and keeps the run.
+    What a run ends with is kept as long as its jobs, and keeps the run; so do jobs that are still to come.
     """
     ok = sum(oks)
     execute("UPDATE batches SET jobs = jobs - ?, ok = ok - ?, failed = failed - ? WHERE row = ?", (len(oks), ok, len(oks) - ok, batch))
     gone = execute(
         "SELECT change_proof, finish_proof, owner, id FROM batches WHERE row = ?1 AND jobs <= 0"
-        " AND NOT EXISTS (SELECT 1 FROM jobs WHERE batch = ?1)",
+        " AND NOT EXISTS (SELECT 1 FROM jobs WHERE batch = ?1)"
+        " AND NOT EXISTS (SELECT 1 FROM staged_runs AS its WHERE its.owner = batches.owner AND its.id = batches.id AND NOT its.is_whole)",
         (batch,),
     ).fetchone()
     if gone is None:

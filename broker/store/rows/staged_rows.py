@@ -15,6 +15,7 @@ from ....schemas.jobs.states import OnFailure
 from ....schemas.naming import JobKey, format_id
 from ....schemas.parts import HASH_BYTES, hash_of_part
 from ....schemas.refusal import Code, Reason, Refused
+from ...desk.jobs.clean_up import Before, Waiter, find_clean_up, groups_of
 from ...desk.jobs.job import BatchRun, RunKey
 from ..staged_writes import CommitRun, Committed, DropPart, Dropped, Part, Pending, Staged, StagedJob, StagePart
 from ..writes import AddJobs
@@ -57,6 +58,7 @@ def stage(connection: sqlite3.Connection, write: StagePart) -> None:
         "INSERT INTO staged_ids (owner, id, run, part, digest) VALUES (?, ?, ?, ?, ?)",
         [(write.run.owner, job.id, row, write.number, job.digest) for job in write.jobs],
     )
+    _note_clean_up(connection, write, row)
     for digest in write.files:
         file = (write.run.owner, digest, _FILES_OF_PARTS - int(part or 0))
         execute("INSERT OR IGNORE INTO files (owner, digest, job) VALUES (?, ?, ?)", file)
@@ -65,6 +67,26 @@ def stage(connection: sqlite3.Connection, write: StagePart) -> None:
         (len(write.jobs), len(write.jobs), write.spec_bytes, row),
     )
     write.result = Staged(parts + 1, jobs + len(write.jobs), is_known=False)
+
+
+def _note_clean_up(connection: sqlite3.Connection, write: StagePart, row: int) -> None:
+    """Note which jobs of a part clean up. It follows from what was staged before: nothing waits for what is staged later."""
+    if not any(job.after for job in write.jobs):
+        return
+    execute, owner = connection.execute, write.run.owner
+    own = {job.id for job in write.jobs}
+    targets = {after.job for job in write.jobs for after in job.after if after.job and after.job not in own}
+    jobs = {
+        one for one in targets if execute("SELECT 1 FROM staged_ids WHERE owner = ? AND id = ? AND run = ?", (owner, one, row)).fetchone()
+    }
+    clean_up = {one for one in jobs if execute("SELECT 1 FROM staged_clean_up WHERE run = ? AND job = ?", (row, one)).fetchone()}
+    names = execute("SELECT DISTINCT name FROM staged_clean_up WHERE run = ?", (row,)).fetchall()
+    groups = {group for (name,) in names for group in groups_of(name)}
+    waiters = [Waiter(job.id, job.name, job.after) for job in write.jobs]
+    found = [write.jobs[place] for place in find_clean_up(waiters, write.run.id, Before(jobs, clean_up, groups))]
+    connection.executemany(
+        "INSERT INTO staged_clean_up (run, part, job, name) VALUES (?, ?, ?, ?)", [(row, write.number, job.id, job.name) for job in found]
+    )
 
 
 def _refusal_of(execute: _Execute, write: StagePart) -> Staged | Refused | None:
@@ -188,6 +210,7 @@ def _release(execute: _Execute, run: int, number: int) -> None:
     (row,) = execute("SELECT row FROM staged_parts WHERE run = ? AND number = ?", (run, number)).fetchone()
     execute("UPDATE staged_parts SET content = NULL WHERE row = ?", (row,))
     execute("DELETE FROM files WHERE job = ?", (_FILES_OF_PARTS - row,))
+    execute("DELETE FROM staged_clean_up WHERE run = ? AND part = ?", (run, number))
 
 
 def drop_part(execute: _Execute, write: DropPart) -> None:
@@ -253,7 +276,11 @@ def next_part(read: _Read, run: int) -> Part | None:
         " WHERE run = ? AND content IS NOT NULL ORDER BY number LIMIT 1",
         (run,),
     )
-    return Part(rows[0][0], rows[0][1], rows[0][2], bool(rows[0][3])) if rows else None
+    if not rows:
+        return None
+    number, content, queued, is_final = rows[0]
+    clean_up = read("SELECT job FROM staged_clean_up WHERE run = ? AND part = ?", (run, number))
+    return Part(number, content, queued, bool(is_final), frozenset(job for (job,) in clean_up))
 
 
 def precedence_of(read: _Read, run: RunKey) -> tuple[int, int]:
@@ -262,6 +289,11 @@ def precedence_of(read: _Read, run: RunKey) -> tuple[int, int]:
         "SELECT max(priority), min(nice) FROM staged_parts WHERE run = (SELECT row FROM staged_runs WHERE owner = ? AND id = ?)", run
     )
     return rows[0][0] or 0, rows[0][1] or 0
+
+
+def proof_of(execute: _Execute, row: int) -> int:
+    """Return the row of the request that committed a run."""
+    return int(execute("SELECT proof FROM staged_runs WHERE row = ?", (row,)).fetchone()[0])
 
 
 def has_part(read: _Read, run: RunKey, number: int) -> bool:

@@ -153,7 +153,8 @@ class Rows:
             staged_rows.commit(self._execute, write, self._add_proof, self.next_row - 1)
             if isinstance(write.result, Committed) and not write.result.is_known:
                 # Found from now on, with the jobs that are in the queue so far.
-                runs.add_jobs(self._execute, write.owner, write.batch, 0, write.queued_at_us, 0)
+                proof = staged_rows.proof_of(self._execute, write.result.row)
+                runs.add_jobs(self._execute, write.owner, write.batch, 0, write.queued_at_us, proof)
 
     def _add(self, write: AddJobs) -> None:
         found = self._find(write.jobs) if write.queued is None else self._find_known(write.jobs)

@@ -117,7 +117,7 @@ def show_plan(plan: Plan, layers: Sequence[int] = (), after: Iterable[str] = (),
     if plan.about.on_finish is not None:
         say(f"at the end: {command_line(as_spec(plan.about.on_finish).argv)}")
     say(f"{how_many_jobs(len(plan.specs))}; nothing was submitted")
-    if is_large([*plan.wanted.values()], plan.about):
+    if is_large([*plan.wanted.values()]):
         return
     try:
         demand_size(plan, LARGEST_MESSAGE)

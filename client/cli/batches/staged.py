@@ -14,7 +14,7 @@ from ....schemas.jobs.spec import JobSpec
 from ....schemas.jobs.states import EventKind, State
 from ....schemas.naming import format_id
 from ....schemas.refusal import Refused
-from ...library.actions import is_large
+from ...library import actions
 from ...library.client import Client
 from ...library.staging import Parts, carry_out, steps, unstage
 from ...library.values.results import Event, JobInfo, event
@@ -27,6 +27,7 @@ from ..terminal.screen import say
 from ..terminal.sentences import failed, title_of
 from ..terminal.streams import CannotWrite, ReaderGone
 from ..terminal.waiting import Saying
+from .finish import tell_finish
 from .plan import Plan
 from .words import detached, not_acknowledged, what_continues, what_failed
 
@@ -38,7 +39,7 @@ _LEAVE_SECONDS = 5.0
 
 def is_staged(connected: Client, plan: Plan) -> bool:
     """Return whether a run is staged: it is large, and the worker can do that."""
-    return is_large([*plan.wanted.values()], plan.about) and "staging" in connected.connection.hello().features
+    return actions.is_staged([*plan.wanted.values()], plan.about, connected.connection.hello().features)
 
 
 def stage_run(connected: Client, plan: Plan) -> None:
@@ -103,6 +104,8 @@ def watch_staged(connected: Client, plan: Plan, context: str | None, known: Sequ
                 ended = read_run(connection.next(exchange))
                 watching.take_late(time.monotonic() + _LATE_SECONDS)
                 progress.tell_end()
+                if plan.about.on_finish is not None:
+                    tell_finish(connected, ended, quiet=quiet)
             except KeyboardInterrupt:
                 progress.close()
                 raise detached(run) from None

@@ -324,6 +324,7 @@ class House:
         self.desk.close()
         self.store.close()
         self.open()
+        self.staging.open()
         await self.desk.recover()
         await self.staging.recover()
         self.timetable.open()

@@ -171,11 +171,13 @@ async def test_a_commit_needs_a_hash_for_each_part(house: House) -> None:
     assert "no batch" in (await refusal(ask(house, commit=request_pb2.Commit(parts=[b"x" * 32])))).message
 
 
-async def test_what_is_decided_from_all_jobs_of_a_run_is_refused(house: House) -> None:
+async def test_what_a_run_ends_with_is_checked_with_the_commit(house: House) -> None:
     await stage(house, 0, FIRST)
-    spec = job_pb2.JobSpec(argv=[b"true"])
-    for batch in (job_pb2.Batch(id=RUN, on_finish=spec), job_pb2.Batch(id=RUN, on_failure=job_pb2.ON_FAILURE_STOP_REST)):
-        assert (await refusal(commit(house, [FIRST], batch=batch))).code is Code.UNIMPLEMENTED
+    for spec, what in (
+        (job_pb2.JobSpec(argv=[b"true"], stdin=b"x"), "no standard input"),
+        (job_pb2.JobSpec(argv=[b"true"], cpus=1000), "can never start"),
+    ):
+        assert what in (await refusal(commit(house, [FIRST], batch=job_pb2.Batch(id=RUN, on_finish=spec)))).message
 
 
 async def test_jobs_that_are_staged_count_as_waiting(house: House) -> None:

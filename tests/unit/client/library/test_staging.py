@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.client.library.actions import is_large
+from jobwire.client.library.actions import is_large, is_staged
 from jobwire.client.library.specs import job_spec
 from jobwire.client.library.staging import Parts, carry_out, in_order, steps
 from jobwire.client.library.values.results import BatchInfo
@@ -73,12 +73,14 @@ def test_a_part_has_a_limit_of_jobs_and_of_bytes() -> None:
 
 
 def test_only_many_or_long_new_jobs_are_staged() -> None:
-    assert is_large([waiting()] * 1001, ABOUT)
-    assert not is_large([waiting()] * 1000, ABOUT)
-    assert is_large([job_spec(["x" * 100_000])] * 50, ABOUT)
-    assert not is_large([JobKey(b"o", job_id(1))] * 5000, ABOUT)
-    assert not is_large([waiting()] * 5000, ABOUT._replace(on_failure=OnFailure.STOP_REST))
-    assert not is_large([waiting()] * 5000, ABOUT._replace(on_finish=["true"]))
+    assert is_large([waiting()] * 1001)
+    assert not is_large([waiting()] * 1000)
+    assert is_large([job_spec(["x" * 100_000])] * 50)
+    assert not is_large([JobKey(b"o", job_id(1))] * 5000)
+    assert is_staged([waiting()] * 5000, ABOUT, {"staging"})
+    for about in (ABOUT._replace(on_failure=OnFailure.STOP_REST), ABOUT._replace(on_finish=["true"])):
+        assert not is_staged([waiting()] * 5000, about, {"staging"})
+        assert is_staged([waiting()] * 5000, about, {"staging", "staged_runs"})
 
 
 class Worker:

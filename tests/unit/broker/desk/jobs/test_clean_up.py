@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.broker.desk.jobs.clean_up import Waiter, find_clean_up
+from jobwire.broker.desk.jobs.clean_up import Before, Waiter, find_clean_up, groups_of
 from jobwire.schemas.jobs.conditions import After, Condition
 
 RUN, OTHER = b"r" * 16, b"o" * 16
@@ -73,3 +73,26 @@ def test_it_is_the_smallest_set_that_the_rule_allows(graph: tuple[list[tuple[int
             if any(condition is not OK or target in wanted for target, condition, _ in conditions)
         }
     assert found(*jobs) == wanted
+
+
+@given(GRAPHS, st.lists(st.integers(0, 8)))
+def test_in_parts_it_is_the_same(graph: tuple[list[tuple[int, Condition, bool]], ...], ends: list[int]) -> None:
+    jobs = [
+        Waiter(
+            bytes([number]) * 16,
+            f"n{number}",
+            [named(f"n{target}", how) if by_name else on(target, how) for target, how, by_name in conditions if target < number],
+        )
+        for number, conditions in enumerate(graph)
+    ]
+    clean_up: set[int] = set()
+    begin = 0
+    for end in sorted({*(min(one, len(jobs)) for one in ends), len(jobs)}):
+        before = Before(
+            {job.id for job in jobs[:begin]},
+            {jobs[number].id for number in clean_up},
+            {group for number in clean_up for group in groups_of(jobs[number].name)},
+        )
+        clean_up |= {begin + place for place in find_clean_up(jobs[begin:end], RUN, before)}
+        begin = end
+    assert clean_up == find_clean_up(jobs, RUN)
