@@ -14,6 +14,7 @@ from ...schemas.naming import AttemptKey, short_id
 from ...schemas.refusal import Code, Reason, Refused
 from ..engine import Delayed, Returned
 from . import reports
+from .contents import Sendings
 from .orders import Orders
 from .starts import Start, Starts
 from .worker import Carried, Worker
@@ -34,10 +35,11 @@ _OFFER_AGAIN_SECONDS = 30.0
 class Deliveries:
     """What is under way to workers. A delivery is repeated until it is answered: a worker accepts each attempt once."""
 
-    def __init__(self, workers: Workers, starts: Starts, orders: Orders, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, workers: Workers, starts: Starts, orders: Orders, sendings: Sendings, loop: asyncio.AbstractEventLoop) -> None:
         self._workers = workers
         self._starts = starts
         self._orders = orders
+        self._sendings = sendings
         self._loop = loop
 
     def deliver(self, worker: Worker, carried: Iterable[Carried]) -> None:
@@ -124,6 +126,8 @@ class Deliveries:
         if refused.reason is Reason.FORGOTTEN:
             name = self._workers.name_of(worker.key)
             self._workers.end_lost(worker, [one], f"worker {name} cannot tell whether it ran: {refused.message}")
+        elif refused.reason is Reason.FILES_MISSING and not one.ending:
+            self._send_files(worker, one, refused)
         elif one.ending or not _is_of_worker(refused):
             self._fail(worker, one, refused)
         elif worker.returns:
@@ -166,6 +170,20 @@ class Deliveries:
     def _later(self, worker: Worker, one: Carried, refused: Refused) -> None:
         self._workers.hear([Delayed(one.key, f"worker {self._workers.name_of(worker.key)} cannot take it now: {refused.message}")])
         self._loop.call_later(_TRY_AGAIN_SECONDS, self._try_again, worker, one.key)
+
+    def _send_files(self, worker: Worker, one: Carried, refused: Refused) -> None:
+        # It is surely not there: if it is to be stopped meanwhile, it is withdrawn.
+        one.sent = False
+        self._workers.hear([Delayed(one.key, f"its files are sent to worker {self._workers.name_of(worker.key)}")])
+        missing = [file for file in one.files if file.digest in refused.missing]
+        self._sendings.send(worker, one.key.owner, missing, partial(self._sent, worker, one.key))
+
+    def _sent(self, worker: Worker, key: AttemptKey, refused: Refused | None) -> None:
+        """Deliver a job again, now that its worker has its files."""
+        if refused is not None:
+            self._refused(worker, key, refused)
+        else:
+            self._try_again(worker, key)
 
     def _try_again(self, worker: Worker, key: AttemptKey) -> None:
         one = worker.carried.get(key)

@@ -22,18 +22,20 @@ from ...schemas.clock import wall_us
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.capacity import Capacity
 from ...schemas.naming import AttemptKey, short_id
-from ...schemas.refusal import Refused
+from ...schemas.refusal import Code, Reason, Refused
 from ..desk.inputs import SetMachine
 from ..engine import Delayed, Expected, Fact, Launch, LogPart, Run, Started, StreamName
 from ..sockets.peers import Peer
 from ..store.rows import placements
 from . import reports
+from .contents import Contents, Sendings
 from .deliveries import Deliveries
+from .depot import FleetDepot
 from .ended import GATHER_SECONDS, EndedJobs
 from .link import Link
 from .orders import Orders
 from .placement import FleetStock
-from .refusing import NoDepot, NothingAtOnce
+from .refusing import NothingAtOnce
 from .starts import Read, Starts
 from .tails import TAIL_LINES, Tails
 from .worker import Carried, Worker, WorkerState
@@ -48,6 +50,7 @@ class FleetEngine(NothingAtOnce):
     def __init__(
         self,
         identity: Identity,
+        contents: Contents,
         now_us: Callable[[], int] = wall_us,
         gather_seconds: float = GATHER_SECONDS,
         link: type[Link] = Link,
@@ -58,10 +61,10 @@ class FleetEngine(NothingAtOnce):
         self.stock = FleetStock()
         self.workers = Workers(identity, now_us, self._greeted, self._lost, link)
         self._orders = Orders(self.workers, self._ask, self._loop)
-        self._deliveries = Deliveries(self.workers, Starts(self._ask), self._orders, self._loop)
+        self._deliveries = Deliveries(self.workers, Starts(self._ask), self._orders, Sendings(contents), self._loop)
         self._ended = EndedJobs(self.workers, lambda key: placements.machine_of(self._read, key), self._loop, gather_seconds)
         self._tails = Tails()
-        self._depot = NoDepot()
+        self._depot = FleetDepot(contents, self._worker_with_folder, self._loop)
 
     def open(
         self,
@@ -94,9 +97,19 @@ class FleetEngine(NothingAtOnce):
         return ""
 
     @property
-    def depot(self) -> NoDepot:
-        """What refuses files."""
+    def depot(self) -> FleetDepot:
+        """What keeps files until workers have them."""
         return self._depot
+
+    def _worker_with_folder(self, key: AttemptKey) -> Worker:
+        machine = placements.machine_of(self._read, key)
+        if not machine:
+            message = "the job has no folder: it has not started on any worker"
+            raise Refused(Code.NOT_FOUND, message, reason=Reason.NO_SUCH_FILE)
+        worker = self.workers.get(machine)
+        if not worker.link.is_up:
+            raise self.workers.cannot_reach(worker)
+        return worker
 
     # --- the workers
 
@@ -205,7 +218,7 @@ class FleetEngine(NothingAtOnce):
         """Send jobs to the workers that they were placed on."""
         by_machine: dict[bytes, list[Carried]] = {}
         for launch in launches:
-            carried = Carried(launch.key, launch.machine, limited=launch.changed_limit_ms is not None)
+            carried = Carried(launch.key, launch.machine, limited=launch.changed_limit_ms is not None, files=launch.spec.files)
             by_machine.setdefault(launch.machine, []).append(carried)
         for machine, placed in by_machine.items():
             worker = self.workers.get(machine)
@@ -260,6 +273,7 @@ class FleetEngine(NothingAtOnce):
             # In the run before, it may have been sent.
             carried = Carried(one.key, one.machine, sent=True, limited=one.key.job in limited)
             carried.pid, carried.started_at_us = one.pid, one.started_at_us
+            carried.files = one.spec.files if one.spec is not None else ()
             self.workers.carry(worker, carried)
             if one.pid:
                 facts.append(Started(one.key, one.pid, one.started_at_us))

@@ -4,43 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ...schemas.jobs.brought_files import BroughtFile
-from ...schemas.naming import AttemptKey, JobKey
+from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Code, Refused
-from ..depot import Depot, Placement, Reading, Sender, Upload
 from ..engine import Feeder, Inlet, LogPart, LogReader, Run, StreamName, Terminal
 
 
 def not_yet(what: str) -> Refused:
     """Return the refusal of something that only a worker itself can do."""
     return Refused(Code.UNIMPLEMENTED, f"{what} does not work through a broker yet", "use the worker itself")
-
-
-class NoDepot(Depot):
-    """Keeps no files."""
-
-    def has(self, owner: bytes, file: BroughtFile, lender: bytes = b"") -> bool:
-        """Refuse."""
-        raise not_yet("a job with files")
-
-    def put(self, owner: bytes, file: BroughtFile, limit_bytes: int, sender: Sender, token: bytes = b"") -> Upload:
-        """Refuse."""
-        raise not_yet("sending files")
-
-    def place(self, wanted: Placement, done: Callable[[Refused | None], None]) -> None:
-        """Refuse."""
-        raise not_yet("sending files")
-
-    def measure(self, key: JobKey, done: Callable[[int], None]) -> None:
-        """Tell that nothing is kept here."""
-        done(0)
-
-    def fetch(self, key: AttemptKey, path: bytes, start: int, validator: bytes) -> Reading:
-        """Refuse."""
-        raise not_yet("fetching files")
-
-    def sweep(self, in_use: Callable[[bytes, Sequence[bytes]], set[bytes]], is_known: Callable[[JobKey], bool]) -> None:
-        """Do nothing."""
 
 
 class NothingAtOnce:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from ...schemas.generated import request_pb2
+from ...schemas.jobs.brought_files import BroughtFile
 from ...schemas.jobs.capacity import Capacity
 from ...schemas.naming import AttemptKey
 from ..engine import Run
@@ -42,6 +43,8 @@ class Carried:
     limited: bool = False
     pid: int = 0
     started_at_us: int = 0
+    # What it brings.
+    files: Sequence[BroughtFile] = ()
 
 
 @dataclass(slots=True, eq=False)

@@ -14,10 +14,12 @@ from ...schemas.generated import request_pb2
 from ...schemas.jobs.capacity import wants_of
 from ...schemas.naming import AttemptKey, JobKey, format_id, short_id
 from ...schemas.refusal import Code, Reason, Refused
+from ..depot import Depot
 from ..desk.desk import Desk
 from ..desk.inputs import Accepted, Asked
 from ..desk.jobs.job import FIRST_ATTEMPT
 from ..requests.call import Call
+from ..requests.transfers.files import Missing
 from ..retention.forget import Forgetting, Forgotten
 from ..store.queries import Lookup
 from ..store.rows import relays
@@ -84,6 +86,7 @@ class Parts:
     registry: Registry
     starts: Starts
     member_of: Callable[[bytes], Member | None]
+    depot: Depot
     taken: Callable[[bytes, AttemptKey, JobKey], None]
 
 
@@ -155,6 +158,10 @@ def _accept(parts: Parts, origin: Origin, asked: Asked, answered: Callable[[Refu
     key = JobKey(origin.name.owner, asked.id)
     if (why := parts.desk.stock.never_fits(wants_of(asked.spec))) and parts.lookup.job(key) is None:
         raise Refused(Code.FAILED_PRECONDITION, f"the job can never start here: {why}")
+    if asked.spec.files and parts.lookup.job(key) is None:
+        missing = Missing(key.owner, parts.depot)
+        missing.look(asked.spec, None)
+        missing.demand_none()
 
     def done(result: Accepted | Refused) -> None:
         refused = result if isinstance(result, Refused) else None

@@ -30,6 +30,7 @@ _CONNECT_SECONDS = 20.0
 _PATIENCE_SECONDS = 5.0
 _MESSAGES_A_TURN = 64
 _ENLIST = 1
+_SPEAKS_FOR = 8
 # Without a sign of life for so long, the broker counts the worker as unreachable.
 _LASTS_MS = 30_000
 
@@ -134,7 +135,7 @@ class Line:
         match change:
             case Change.UP:
                 self._drop_peer()
-                account = Account(self._broker)
+                account = Account(self._broker, speaks_for=_SPEAKS_FOR)
                 self._peer = Peer(b"", Meter(-1, b""), account, self)
                 self._is_turned = False
                 enlist = request_pb2.Request(id=_ENLIST, enlist=request_pb2.Enlist(software=self._software))

@@ -112,9 +112,7 @@ def local_id(job_id: bytes, attempt: int) -> bytes:
 
 def unsupported(spec: JobSpec) -> str:
     """Return what of a spec only the worker itself can do, that is, not behind a broker; empty if there is nothing."""
-    if spec.may_submit:
-        return "a key to start jobs"
-    return "files, or a folder of its own" if spec.has_folder else ""
+    return "a key to start jobs" if spec.may_submit else ""
 
 
 def _demand_possible(spec: JobSpec) -> None:

@@ -20,6 +20,7 @@ from ..store.store import Store
 from ..streams.watchers import Watchers
 from .deliveries import Parts, Starts, deliver, discard, settle
 from .facts import FactStream, follow_facts
+from .files import relay_fetch, relay_put
 from .inputs import relay_feed
 from .orders import Done, read_for, relay
 from .registry import Registry
@@ -46,7 +47,7 @@ class RelayedVerbs:
         notary: Notary,
     ) -> None:
         registry, done = Registry(store, followed), Done()
-        parts = Parts(desk, lookup, store, registry, Starts(store), member_of, self._taken)
+        parts = Parts(desk, lookup, store, registry, Starts(store), member_of, engine.depot, self._taken)
         self._streams: dict[bytes, FactStream] = {}
         self.handlers: Mapping[str, Handler] = {
             **{verb: verbs[verb] for verb in _UNCHANGED},
@@ -56,6 +57,8 @@ class RelayedVerbs:
             "discard": lambda call: discard(call, registry, forgetting),
             "relay": lambda call: relay(call, parts, done),
             "relay_feed": lambda call: relay_feed(call, parts, verbs["feed"]),
+            "relay_put": lambda call: relay_put(call, parts, verbs["put"]),
+            "relay_fetch": lambda call: relay_fetch(call, parts, verbs["fetch"]),
             "read_log": lambda call: read_for(call, parts, verbs["read_log"]),
             "follow_log": lambda call: read_for(call, parts, verbs["follow_log"]),
         }

@@ -43,7 +43,7 @@ from .transfers.files import fetch, place, put
 from .transfers.logs import follow_log, read_log
 
 _OF_BROKERS = ("enlist", "list_workers", "change_worker", "query_worker", "remove_worker")
-_OF_LINKS = ("deliver", "follow_facts", "settle", "relay", "discard", "relay_feed")
+_OF_LINKS = ("deliver", "follow_facts", "settle", "relay", "discard", "relay_feed", "relay_put", "relay_fetch")
 
 
 def handlers(  # noqa: PLR0913 -- all parts that one of them needs

@@ -57,6 +57,8 @@ class Account:
     # Files that it sends and fetches.
     puts: int = 0
     fetches: int = 0
+    # A broker speaks for many: how many times as many files it may send and fetch at once.
+    speaks_for: int = 1
     # By cookie.
     meters: dict[bytes, Meter] = field(default_factory=dict)
     _unread: int = 0

@@ -26,6 +26,7 @@ class Chunk(NamedTuple):
 
 
 Item = request_pb2.Reply | Chunk
+_READING = frozenset({"follow_log", "fetch", "relay_fetch"})
 # Owner and id of a job, attempt, state, and what it waits for.
 _Mark = tuple[bytes, bytes, int, int, str]
 
@@ -64,7 +65,7 @@ class Exchange:
         self.doubt: Refused | None = None
         self._acknowledged = False
         self._seen: set[_Mark] = set()
-        start = request.follow_log.start if self.verb == "follow_log" else request.fetch.start if self.verb == "fetch" else None
+        start = self._reads.start if self.verb in _READING else None
         # Of a log of both streams: how many of the bytes that came before the next item are of stderr.
         self._stderr_taken = request.follow_log.stderr_start
         reports = self.verb == "stop" or (self.verb == "start" and request.start.watch)
@@ -80,6 +81,16 @@ class Exchange:
             self.feeding = Keystrokes() if request.relay_feed.types else Feeding(continues=True)
         # The same of a `put`.
         self.uploading = Uploading(request.put.size) if self.verb == "put" else None
+        if self.verb == "relay_put":
+            self.uploading = Uploading(request.relay_put.size)
+
+    @property
+    def _fetches(self) -> request_pb2.Fetch:
+        return self.request.relay_fetch.fetch if self.verb == "relay_fetch" else self.request.fetch
+
+    @property
+    def _reads(self) -> request_pb2.FollowLog | request_pb2.Fetch:
+        return self.request.follow_log if self.verb == "follow_log" else self._fetches
 
     @property
     def is_stream(self) -> bool:
@@ -114,7 +125,7 @@ class Exchange:
         request.id = number
         if self._bytes is not None:
             held = sum(len(item.data) for item in self.items if isinstance(item, Chunk))
-            reads = request.follow_log if self.verb == "follow_log" else request.fetch
+            reads = self._reads
             reads.credit_bytes = self._bytes.begin(min(WINDOW_BYTES, hello.limits.credit_bytes or WINDOW_BYTES), held)
             reads.start = self._bytes.reached
             if request.follow_log.stream == request_pb2.STREAM_BOTH:
@@ -146,7 +157,7 @@ class Exchange:
             self.request.follow_log.attempt = reply.log_chunk.attempt or self.request.follow_log.attempt
         elif reply.HasField("fetch_chunk"):
             news = self._receive_chunk(reply, reply.fetch_chunk.start, data)
-            self.request.fetch.validator = reply.fetch_chunk.validator
+            self._fetches.validator = reply.fetch_chunk.validator
         elif reply.HasField("log_range"):
             self.items.append(Chunk(reply, reply.log_range.start, data))
             news = True

@@ -252,7 +252,7 @@ class Proof(_message.Message):
     def __init__(self, signer: _Optional[bytes] = ..., audience: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., not_after_us: _Optional[int] = ..., jobs: _Optional[int] = ..., root: _Optional[bytes] = ...) -> None: ...
 
 class Request(_message.Message):
-    __slots__ = ("id", "hello", "start", "stop", "signal", "query_one", "list", "read_log", "follow_log", "credit", "cancel", "subscribe", "unsubscribe", "replay", "forget", "pause", "resume", "status", "feed", "push", "resize", "put", "fetch", "query_run", "change", "place", "add_schedule", "change_schedule", "list_schedules", "query_schedule", "list_runs", "set_slots", "stage", "commit", "unstage", "enlist", "deliver", "follow_facts", "settle", "relay", "list_workers", "change_worker", "discard", "query_proof", "pair", "query_worker", "remove_worker", "relay_feed")
+    __slots__ = ("id", "hello", "start", "stop", "signal", "query_one", "list", "read_log", "follow_log", "credit", "cancel", "subscribe", "unsubscribe", "replay", "forget", "pause", "resume", "status", "feed", "push", "resize", "put", "fetch", "query_run", "change", "place", "add_schedule", "change_schedule", "list_schedules", "query_schedule", "list_runs", "set_slots", "stage", "commit", "unstage", "enlist", "deliver", "follow_facts", "settle", "relay", "list_workers", "change_worker", "discard", "query_proof", "pair", "query_worker", "remove_worker", "relay_feed", "relay_put", "relay_fetch")
     ID_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
@@ -301,6 +301,8 @@ class Request(_message.Message):
     QUERY_WORKER_FIELD_NUMBER: _ClassVar[int]
     REMOVE_WORKER_FIELD_NUMBER: _ClassVar[int]
     RELAY_FEED_FIELD_NUMBER: _ClassVar[int]
+    RELAY_PUT_FIELD_NUMBER: _ClassVar[int]
+    RELAY_FETCH_FIELD_NUMBER: _ClassVar[int]
     id: int
     hello: Hello
     start: Start
@@ -349,7 +351,9 @@ class Request(_message.Message):
     query_worker: QueryWorker
     remove_worker: RemoveWorker
     relay_feed: RelayFeed
-    def __init__(self, id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., query_one: _Optional[_Union[QueryOne, _Mapping]] = ..., list: _Optional[_Union[List, _Mapping]] = ..., read_log: _Optional[_Union[ReadLog, _Mapping]] = ..., follow_log: _Optional[_Union[FollowLog, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., unsubscribe: _Optional[_Union[Unsubscribe, _Mapping]] = ..., replay: _Optional[_Union[Replay, _Mapping]] = ..., forget: _Optional[_Union[Forget, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., feed: _Optional[_Union[Feed, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., resize: _Optional[_Union[Resize, _Mapping]] = ..., put: _Optional[_Union[Put, _Mapping]] = ..., fetch: _Optional[_Union[Fetch, _Mapping]] = ..., query_run: _Optional[_Union[QueryRun, _Mapping]] = ..., change: _Optional[_Union[Change, _Mapping]] = ..., place: _Optional[_Union[Place, _Mapping]] = ..., add_schedule: _Optional[_Union[AddSchedule, _Mapping]] = ..., change_schedule: _Optional[_Union[ChangeSchedule, _Mapping]] = ..., list_schedules: _Optional[_Union[ListSchedules, _Mapping]] = ..., query_schedule: _Optional[_Union[QuerySchedule, _Mapping]] = ..., list_runs: _Optional[_Union[ListRuns, _Mapping]] = ..., set_slots: _Optional[_Union[SetSlots, _Mapping]] = ..., stage: _Optional[_Union[Stage, _Mapping]] = ..., commit: _Optional[_Union[Commit, _Mapping]] = ..., unstage: _Optional[_Union[Unstage, _Mapping]] = ..., enlist: _Optional[_Union[Enlist, _Mapping]] = ..., deliver: _Optional[_Union[Deliver, _Mapping]] = ..., follow_facts: _Optional[_Union[FollowFacts, _Mapping]] = ..., settle: _Optional[_Union[Settle, _Mapping]] = ..., relay: _Optional[_Union[Relay, _Mapping]] = ..., list_workers: _Optional[_Union[ListWorkers, _Mapping]] = ..., change_worker: _Optional[_Union[ChangeWorker, _Mapping]] = ..., discard: _Optional[_Union[Discard, _Mapping]] = ..., query_proof: _Optional[_Union[QueryProof, _Mapping]] = ..., pair: _Optional[_Union[Pair, _Mapping]] = ..., query_worker: _Optional[_Union[QueryWorker, _Mapping]] = ..., remove_worker: _Optional[_Union[RemoveWorker, _Mapping]] = ..., relay_feed: _Optional[_Union[RelayFeed, _Mapping]] = ...) -> None: ...
+    relay_put: RelayPut
+    relay_fetch: RelayFetch
+    def __init__(self, id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., query_one: _Optional[_Union[QueryOne, _Mapping]] = ..., list: _Optional[_Union[List, _Mapping]] = ..., read_log: _Optional[_Union[ReadLog, _Mapping]] = ..., follow_log: _Optional[_Union[FollowLog, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., unsubscribe: _Optional[_Union[Unsubscribe, _Mapping]] = ..., replay: _Optional[_Union[Replay, _Mapping]] = ..., forget: _Optional[_Union[Forget, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., feed: _Optional[_Union[Feed, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., resize: _Optional[_Union[Resize, _Mapping]] = ..., put: _Optional[_Union[Put, _Mapping]] = ..., fetch: _Optional[_Union[Fetch, _Mapping]] = ..., query_run: _Optional[_Union[QueryRun, _Mapping]] = ..., change: _Optional[_Union[Change, _Mapping]] = ..., place: _Optional[_Union[Place, _Mapping]] = ..., add_schedule: _Optional[_Union[AddSchedule, _Mapping]] = ..., change_schedule: _Optional[_Union[ChangeSchedule, _Mapping]] = ..., list_schedules: _Optional[_Union[ListSchedules, _Mapping]] = ..., query_schedule: _Optional[_Union[QuerySchedule, _Mapping]] = ..., list_runs: _Optional[_Union[ListRuns, _Mapping]] = ..., set_slots: _Optional[_Union[SetSlots, _Mapping]] = ..., stage: _Optional[_Union[Stage, _Mapping]] = ..., commit: _Optional[_Union[Commit, _Mapping]] = ..., unstage: _Optional[_Union[Unstage, _Mapping]] = ..., enlist: _Optional[_Union[Enlist, _Mapping]] = ..., deliver: _Optional[_Union[Deliver, _Mapping]] = ..., follow_facts: _Optional[_Union[FollowFacts, _Mapping]] = ..., settle: _Optional[_Union[Settle, _Mapping]] = ..., relay: _Optional[_Union[Relay, _Mapping]] = ..., list_workers: _Optional[_Union[ListWorkers, _Mapping]] = ..., change_worker: _Optional[_Union[ChangeWorker, _Mapping]] = ..., discard: _Optional[_Union[Discard, _Mapping]] = ..., query_proof: _Optional[_Union[QueryProof, _Mapping]] = ..., pair: _Optional[_Union[Pair, _Mapping]] = ..., query_worker: _Optional[_Union[QueryWorker, _Mapping]] = ..., remove_worker: _Optional[_Union[RemoveWorker, _Mapping]] = ..., relay_feed: _Optional[_Union[RelayFeed, _Mapping]] = ..., relay_put: _Optional[_Union[RelayPut, _Mapping]] = ..., relay_fetch: _Optional[_Union[RelayFetch, _Mapping]] = ...) -> None: ...
 
 class Reply(_message.Message):
     __slots__ = ("request_id", "last", "refusal", "hello", "acknowledged", "reports", "done", "query_one", "list", "log_range", "log_chunk", "log_end", "subscribe", "replay", "forget", "status", "window", "feed_end", "fetch_chunk", "fetch_end", "query_run", "list_schedules", "query_schedule", "list_runs", "slots", "stage", "deliver", "facts", "list_workers", "proof", "pair", "query_worker")
@@ -1454,6 +1458,24 @@ class RelayFeed(_message.Message):
     request: bytes
     types: bool
     def __init__(self, job: _Optional[_Union[AttemptName, _Mapping]] = ..., request: _Optional[bytes] = ..., types: _Optional[bool] = ...) -> None: ...
+
+class RelayPut(_message.Message):
+    __slots__ = ("owner", "digest", "size")
+    OWNER_FIELD_NUMBER: _ClassVar[int]
+    DIGEST_FIELD_NUMBER: _ClassVar[int]
+    SIZE_FIELD_NUMBER: _ClassVar[int]
+    owner: bytes
+    digest: bytes
+    size: int
+    def __init__(self, owner: _Optional[bytes] = ..., digest: _Optional[bytes] = ..., size: _Optional[int] = ...) -> None: ...
+
+class RelayFetch(_message.Message):
+    __slots__ = ("job", "fetch")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    FETCH_FIELD_NUMBER: _ClassVar[int]
+    job: AttemptName
+    fetch: Fetch
+    def __init__(self, job: _Optional[_Union[AttemptName, _Mapping]] = ..., fetch: _Optional[_Union[Fetch, _Mapping]] = ...) -> None: ...
 
 class Discard(_message.Message):
     __slots__ = ("jobs",)

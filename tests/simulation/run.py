@@ -29,7 +29,8 @@ from typing import NamedTuple
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/support"), str(ROOT / "tests/support/doubles"), str(Path(__file__).parent)]
 
-from desk_house import EngineDouble, House  # noqa: E402 -- found by the path above
+from broker_house import ContentsDouble  # noqa: E402 -- found by the path above
+from desk_house import EngineDouble, House  # noqa: E402 -- as above
 from simulated import SimulatedLink, World  # noqa: E402 -- as above
 
 from jobwire.broker.desk.inputs import Accepted  # noqa: E402 -- as above
@@ -85,7 +86,7 @@ class Simulation:
         self.identity = generate()
         self.house = House(folder / "state.db", EngineDouble())
         self.house.limits = replace(EVERYBODYS, queued_jobs=1 << 30)
-        self.engine = FleetEngine(self.identity, lambda: self.world.now_us, 0, link)
+        self.engine = FleetEngine(self.identity, ContentsDouble(), lambda: self.world.now_us, 0, link)
         self.house.engine = self.engine  # type: ignore[assignment]
         self.house.stock = self.engine.stock
         self.house.open()

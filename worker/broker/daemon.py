@@ -20,6 +20,7 @@ from ...broker.retention.limits import Keep
 from ...keys.holder import identify
 from ...keys.identity import format_public, load_or_make
 from ..daemon import raise_descriptor_limit
+from ..depot.depot import LocalDepot
 from ..early_signals import hold_signals_back, let_signals_in
 from ..state import layout
 from ..state.lock import StateLock
@@ -42,9 +43,11 @@ async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None
     lock = StateLock(settings.state)
     daemon: Daemon | None = None
     engine: FleetEngine | None = None
+    contents: LocalDepot | None = None
     try:
         identity = load_or_make(settings.state / "identity")
-        engine = FleetEngine(identity)
+        contents = LocalDepot(settings.state, loop, _starts_nothing, _starts_nothing)
+        engine = FleetEngine(identity, contents)
         daemon = Daemon(
             Settings(
                 "broker",
@@ -85,4 +88,11 @@ async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None
             engine.close()
         if daemon is not None:
             daemon.close()
+        if contents is not None:
+            contents.close()
         lock.release()
+
+
+def _starts_nothing(said: object) -> None:
+    """Do nothing: only the contents of a broker's depot are used, and folders of jobs are at the workers."""
+    del said

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import groupby
@@ -13,7 +14,7 @@ from ...broker.depot import Placement, Sender
 from ...broker.engine import Fact, Launch
 from ...schemas.jobs.brought_files import BroughtFile
 from ...schemas.naming import AttemptKey, JobKey
-from ...schemas.refusal import Refused
+from ...schemas.refusal import Code, Refused
 from ..state import job_folders, layout
 from ..state.blobs import Blobs, Held
 from .fetches import OutgoingFile
@@ -60,6 +61,11 @@ class LocalDepot:
         upload.join(sender)
         return upload
 
+    def read(self, owner: bytes, digest: bytes, start: int, length: int, then: Callable[[bytes | Refused], None]) -> None:
+        """Read a part of a content, on a thread."""
+        path = self._blobs.path(owner, digest)
+        self._moving.run(lambda: _read_part(path, start, length), then)
+
     def place(self, wanted: Placement, done: Callable[[Refused | None], None]) -> None:
         """Put contents into the folder of a job, on a thread."""
         self._in_turn.run(wanted.key.job, lambda: place(self._work, self._blobs, wanted, lambda: not self._filling.is_closed), done)
@@ -105,3 +111,11 @@ class LocalDepot:
 
 def _tell_removed(count: int) -> None:
     _log.info("removed %d contents that no job refers to", count)
+
+
+def _read_part(path: str, start: int, length: int) -> bytes | Refused:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123 -- a path in text
+            return os.pread(file.fileno(), length, start)
+    except OSError as error:
+        return Refused(Code.NOT_FOUND, f"the content of a file is not there any more: {error.strerror}", "submit the job again")

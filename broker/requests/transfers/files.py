@@ -41,8 +41,8 @@ def put(call: Call, depot: Depot, shortage: Refused | None) -> None:
         raise shortage
     call.demand_stream()
     account = call.peer.account
-    if account.puts >= MOST_PUTS:
-        raise _too_many("sends", MOST_PUTS, call)
+    if account.puts >= (most := MOST_PUTS * account.speaks_for):
+        raise _too_many("sends", most, call)
 
     def ended() -> None:
         call.stream_ended()
@@ -105,8 +105,8 @@ def fetch(call: Call, lookup: Lookup, followed: Followed, depot: Depot) -> None:
         raise Refused(Code.INVALID_ARGUMENT, "a fetch from the middle has no validator", "fetch it from the first byte on")
     call.demand_stream()
     account = call.peer.account
-    if account.fetches >= MOST_FETCHES:
-        raise _too_many("fetches", MOST_FETCHES, call)
+    if account.fetches >= (most := MOST_FETCHES * account.speaks_for):
+        raise _too_many("fetches", most, call)
     followed.demand_room(call.member.key)
 
     def ended() -> None:

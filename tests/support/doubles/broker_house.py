@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
-from desk_house import EngineDouble, House
+from desk_house import DepotDouble, EngineDouble, House
 
 from jobwire.broker.desk.inputs import Accepted
 from jobwire.broker.engine import Ended, Started
@@ -148,6 +148,17 @@ class _Answers:
         raise AssertionError(reason)
 
 
+class ContentsDouble(DepotDouble):
+    """Contents that are read at once."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.bytes_of: dict[bytes, bytes] = {}
+
+    def read(self, owner: bytes, digest: bytes, start: int, length: int, then: Callable[[bytes | Refused], None]) -> None:
+        asyncio.get_running_loop().call_soon(then, self.bytes_of[digest][start : start + length])
+
+
 class BrokerSide:
     """A broker: a desk whose engine is a fleet."""
 
@@ -155,11 +166,12 @@ class BrokerSide:
         self.identity = generate()
         self.workers: list[WorkerSide] = []
         folder.mkdir()
+        self.contents = ContentsDouble()
         self.house = House(folder / "state.db", EngineDouble())
         self._open()
 
     def _open(self) -> None:
-        self.engine = FleetEngine(self.identity, lambda: self.house.now, gather_seconds=0)
+        self.engine = FleetEngine(self.identity, self.contents, lambda: self.house.now, gather_seconds=0)
         self.house.engine = self.engine  # type: ignore[assignment]
         self.house.stock = self.engine.stock
         self.house.open()

@@ -133,7 +133,21 @@ def test_a_drained_worker_gets_nothing(lab: tuple[Broker, dict[str, Worker]]) ->
         client.drain_worker("left", drained=False)
 
 
-def test_what_does_not_go_through_a_broker_is_said(lab: tuple[Broker, dict[str, Worker]]) -> None:
+def test_a_job_brings_files_and_leaves_some(lab: tuple[Broker, dict[str, Worker]], tmp_path: Path) -> None:
     broker, _ = lab
-    with broker.client() as client, pytest.raises(Refused, match="a broker keeps no files for jobs"):
-        client.submit(["true"], get=["."])
+    brought = tmp_path / "brought"
+    brought.write_bytes(bytes(range(256)) * 10_000)
+    with broker.client() as client:
+        job = client.submit(["sh", "-c", "cat brought brought > twice"], put=brought, get=["twice"])
+        assert job.wait() == 0
+        (fetched,) = job.get([("twice", tmp_path / "fetched")])
+        assert fetched.path.read_bytes() == brought.read_bytes() * 2
+
+
+def test_what_does_not_go_through_a_broker_is_said(lab: tuple[Broker, dict[str, Worker]], tmp_path: Path) -> None:
+    broker, _ = lab
+    (tmp_path / "file").touch()
+    with broker.client() as client:
+        job = client.submit(["true"], get=["."])
+        with pytest.raises(Refused, match="a broker puts nothing into the folder of a job that exists"):
+            job.put(tmp_path / "file")
