@@ -17,6 +17,13 @@ from grpc_tools import protoc
 HERE = Path(__file__).resolve().parent
 PROTO = HERE / "proto"
 GENERATED = HERE / "generated"
+_PACKAGE = '''"""Written by schemas/generate.py from schemas/proto. Not edited by hand."""
+
+from ..protobuf_in_c import defer
+
+# Before the first module that imports protobuf.
+defer()
+'''
 
 
 def generate(into: Path) -> None:
@@ -27,7 +34,7 @@ def generate(into: Path) -> None:
         if status:
             raise SystemExit(status)
         into.mkdir(exist_ok=True)
-        (into / "__init__.py").write_text('"""Written by schemas/generate.py from schemas/proto. Not edited by hand."""\n')
+        (into / "__init__.py").write_text(_PACKAGE)
         for path in Path(scratch).rglob("*_pb2.py*"):
             text = re.sub(r"^from jobwire\.v1 import", "from . import", path.read_text(), flags=re.MULTILINE)
             (into / path.name).write_text(text)

@@ -34,6 +34,8 @@ HOLDERS = {
 READERS = ("schemas/text/msgspec_errors.py", "schemas/text/toml_text.py", "client/cli/typer_parts.py")
 # How asyncio is loaded without OpenSSL.
 ASYNCIO = "worker/asyncio_without_ssl.py"
+# How protobuf is loaded without its implementation in Python.
+PROTOBUF = "schemas/protobuf_in_c.py"
 # For type checkers, never imported; and no module at all.
 NO_PARTS = {"__future__", "_typeshed"}
 
@@ -110,10 +112,14 @@ def test_a_c_part_has_what_is_used_of_it(public: object, private: str) -> None:
             assert callable(found)
 
 
-def loaded_by(statement: str) -> set[str]:
-    """Run a statement in a bare interpreter; name the modules that it loads."""
+def loaded_by(statement: str, *options: str) -> set[str]:
+    """Run a statement in an interpreter, a bare one if no options are given; name the modules that it loads."""
     program = f"import sys; before = set(sys.modules); {statement}; print(*set(sys.modules) - before)"
-    return set(subprocess.run([sys.executable, "-I", "-S", "-c", program], capture_output=True, check=True, text=True).stdout.split())
+    return set(
+        subprocess.run(
+            [sys.executable, *(options or ("-I", "-S")), "-c", program], capture_output=True, check=True, text=True
+        ).stdout.split()
+    )
 
 
 @pytest.mark.parametrize(
@@ -148,6 +154,18 @@ def test_asyncio_is_kept_from_loading_ssl_as_long_as_it_would() -> None:
     assert "ssl" in loaded_by(f"{ours.format(os.fspath(ROOT / ASYNCIO))}; import ssl"), "who needs it later does not get it"
 
 
+def test_protobuf_is_kept_from_loading_what_it_does_not_use_as_long_as_it_would() -> None:
+    assert "google.protobuf.text_format" in loaded_by("import google.protobuf.descriptor_pool", "-I"), (
+        f"protobuf is light now: remove {PROTOBUF}"
+    )
+    ours = "from jobwire.schemas.generated.request_pb2 import Request as R; r = R(id=7); assert R.FromString(r.SerializeToString()) == r"
+    loaded = loaded_by(ours, "-I")
+    assert "google._upb._message" in loaded
+    assert "google.protobuf.text_format" not in loaded
+    used = f"{ours}; from google.protobuf.internal import python_message as p; p.GeneratedProtocolMessageType"
+    assert "google.protobuf.text_format" in loaded_by(used, "-I"), "who needs it later does not get it"
+
+
 def test_a_worker_loads_neither_openssl_nor_what_belongs_to_the_command_line() -> None:
     program = """
 import sys
@@ -161,7 +179,7 @@ print(*{"ssl", "_ssl", "_hashlib", "secrets", "typer", "click", "rich", "tomlkit
 
 
 def test_each_file_that_holds_a_private_part_says_why_and_until_when() -> None:
-    for file in (*HOLDERS.values(), *READERS, ASYNCIO):
+    for file in (*HOLDERS.values(), *READERS, ASYNCIO, PROTOBUF):
         said = ast.get_docstring(ast.parse((ROOT / file).read_text())) or ""
         assert re.search(r"[Pp]rivate", said), file
         assert "tests/unit/test_private_parts.py" in said, file
