@@ -264,12 +264,16 @@ class FleetEngine(NothingAtOnce):
         """Return that these are where they were placed; what became of them is reported when their workers are connected again."""
         facts: list[Fact] = []
         limited = placements.limited(self._read)
+        why: dict[bytes, str] = {}
         for one in expected:
             if not one.launched or not one.machine:
                 continue
             worker = self.workers.get(one.machine)
-            worker.store = worker.store or one.machine[len(worker.key) :]
-            self.workers.become(worker, worker.state)
+            if worker.key not in why:
+                # Not for each job: what all workers have is added up anew.
+                worker.store = worker.store or one.machine[len(worker.key) :]
+                self.workers.become(worker, worker.state)
+                why[worker.key] = reports.unreachable(self.workers.name_of(worker.key), worker.since_us)
             # In the run before, it may have been sent.
             carried = Carried(one.key, one.machine, sent=True, limited=one.key.job in limited)
             carried.pid, carried.started_at_us = one.pid, one.started_at_us
@@ -277,7 +281,7 @@ class FleetEngine(NothingAtOnce):
             self.workers.carry(worker, carried)
             if one.pid:
                 facts.append(Started(one.key, one.pid, one.started_at_us))
-            facts.append(Delayed(one.key, reports.unreachable(self.workers.name_of(worker.key), worker.since_us)))
+            facts.append(Delayed(one.key, why[worker.key]))
         return facts
 
     def tail_log(self, run: Run, stream: StreamName, lines: int, most_bytes: int) -> LogPart:

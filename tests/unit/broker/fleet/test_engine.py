@@ -11,8 +11,10 @@ from typing import Any
 import pytest
 from broker_house import BrokerSide, Wire, WorkerSide, ended, signed, signed_start, started
 
-from jobwire.broker.desk.inputs import Alter, Asked, SetCapacity, Stop
+from jobwire.broker.desk.inputs import Alter, Asked, SetCapacity, SetMachine, Stop
 from jobwire.broker.desk.jobs.job import StopOrder
+from jobwire.broker.engine import Delayed, Expected, Started
+from jobwire.broker.fleet.engine import FleetEngine
 from jobwire.broker.store.rows import relays
 from jobwire.keys import attestation
 from jobwire.keys.identity import Identity, generate
@@ -511,3 +513,15 @@ async def test_the_end_of_a_job_is_what_its_worker_has_signed_also_after_a_resta
     assert (end.pid, end.ended_at_us, end.outcome.exit_status) == (job.attempt.pid, job.attempt.ended_at_us, 3)
     # News and lists are not made longer by it.
     assert not any(b"attestation" in raw or worker in raw for (raw,) in lab.broker.house.store.read("SELECT event FROM events"))
+
+
+async def test_what_a_worker_has_is_told_once_however_many_jobs_it_has() -> None:
+    told: list[SetMachine] = []
+    engine = FleetEngine(generate())
+    engine.open(lambda _: None, told.append, lambda *_: [], lambda _: None)
+    machine = b"w" * 32 + b"s" * 16
+    facts = await engine.recover(
+        [Expected(AttemptKey(b"o" * 32, bytes([n]) * 16, 1), 7, 1, 1, launched=True, machine=machine) for n in range(9)]
+    )
+    assert [order.machine for order in told] == [machine]
+    assert sum(isinstance(fact, Started) for fact in facts) == sum(isinstance(fact, Delayed) for fact in facts) == 9
