@@ -37,6 +37,7 @@ _PORT = 7341
 _CLIENTS_ADDRESS = "10.79.0.254"
 # A connection in use is given up after some three seconds of silence, so that a cut of seconds has both kinds of end.
 _TCP_RETRIES = 3
+_TRUSTED, _DISTRUSTED = 'vouch = "submitter"', "# vouches for nobody"
 _PIECE_BYTES = 1024 * 1024
 _CGROUPS = Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup")
 
@@ -155,6 +156,15 @@ class Fleet:
         with self.connect() as client:
             client.drain_worker(name, drained=drained)
 
+    def trust(self, name: str, *, trusted: bool) -> None:
+        """Have a worker accept jobs of members whom only the broker knows, or not any more."""
+        path = self.houses[name].worker.roster
+        text = path.read_text()
+        changed = path.with_suffix(".changed")
+        changed.write_text(text.replace(_DISTRUSTED, _TRUSTED) if trusted else text.replace(_TRUSTED, _DISTRUSTED))
+        changed.chmod(0o600)
+        changed.rename(path)
+
     def close_gaps(self) -> None:
         """End the gaps of workers whose jobs are held again."""
         for house in self.houses.values():
@@ -187,6 +197,10 @@ class Fleet:
     @property
     def store(self) -> Path:
         return self.broker.state / "state.db"
+
+    def rows(self) -> dict[bytes, Row]:
+        """Return the jobs of the broker, by their ids."""
+        return {row.id: row for row in read_store(self.store)[0]}
 
     @cached_property
     def _placed(self) -> dict[str, _Attempt]:

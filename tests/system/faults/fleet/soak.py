@@ -28,7 +28,6 @@ sys.path += [str(Path(__file__).parents[3] / "support"), *(str(Path(__file__).pa
 
 import drawing
 from comparison import Account
-from evidence import read_store
 from fleet import BROKER, WORKERS, Fleet
 from followers import Followers
 from house import Victim
@@ -66,11 +65,15 @@ _DEEDS = {
     "still worker": 3,
     "still supervisor": 1,
     "drain": 4,
+    "distrust": 4,
     "wander": 4,
 }
 # For how long, mostly; TCP gives up connections in use after some seconds.
 _LASTING = (0.2, 1, 3, 8)
 _LONGEST_SUPERVISOR_SECONDS = 2.0
+# Of cuts, that last until each end has given the other up: after 30 s without a sign of life.
+_LONG = 0.08
+_LONG_SECONDS = 40.0
 
 
 class Soak(Trial):
@@ -119,8 +122,7 @@ class Soak(Trial):
         print("quiet: waiting for what still runs", flush=True)
         self.fleet.await_whole()
         account = self.scene.account()
-        rows, _ = read_store(self.fleet.store)
-        account.problems += self.followers.problems({row.id: row for row in rows})
+        account.problems += self.followers.problems(self.fleet.rows())
         return account
 
     def _step(self) -> None:
@@ -168,19 +170,18 @@ class Soak(Trial):
         name = self._random.choice(WORKERS)
         lasting = self._random.uniform(0, self._random.choice(_LASTING))
         match kind, what:
-            case "kill", "broker":
-                return self._until(lasting, BROKER, self.fleet.kill_broker, self.fleet.start_broker)
             case "kill", "broker+worker":
                 return self._disturb("kill", "broker") | self._disturb("kill", "worker")
             case "kill", _:
-                victims = tuple(Victim(victim) for victim in what.split("+"))
-                house = self.fleet.houses[name]
-                return self._until(lasting, name, lambda: house.kill(*victims), house.start)
+                return self._kill(what if what == BROKER else name, what, lasting)
             case "cut", _:
                 return self._cut(what if what != "worker" else name, lasting)
             case "still", _:
                 name = BROKER if what == BROKER else name
                 return self._stand_still(name, Victim.SUPERVISOR if what == "supervisor" else Victim.WORKER, lasting)
+            case "distrust", _:
+                trust = self.fleet.trust
+                return self._until(lasting, f"trust of {name}", lambda: trust(name, trusted=False), lambda: trust(name, trusted=True))
         return self._drain(name, lasting)
 
     def _until(self, seconds: float, what: str, begin: Callable[[], object], end: Callable[[], object]) -> bool:
@@ -197,11 +198,19 @@ class Soak(Trial):
             end()
             self._disturbed.discard(what)
 
+    def _kill(self, name: str, what: str, seconds: float) -> bool:
+        if name == BROKER:
+            return self._until(seconds, BROKER, self.fleet.kill_broker, self.fleet.start_broker)
+        house = self.fleet.houses[name]
+        return self._until(seconds, name, lambda: house.kill(*(Victim(victim) for victim in what.split("+"))), house.start)
+
     def _cut(self, what: str, seconds: float) -> bool:
         silence, cut, mend = self.fleet.silence_clients, self.fleet.cut, self.fleet.mend
         if what == "clients":
             return self._until(seconds, what, lambda: silence(silent=True), lambda: silence(silent=False))
         noticed = self._random.random() < 0.5  # as often as not
+        if self._random.random() < _LONG:
+            seconds = _LONG_SECONDS
         return self._until(seconds, f"link of {what}", lambda: cut(what, noticed=noticed), lambda: mend(what))
 
     def _stand_still(self, name: str, victim: Victim, seconds: float) -> bool:
@@ -243,7 +252,11 @@ class Soak(Trial):
     # --- the end
 
     def _faults(self) -> dict[str, int]:
-        return {deed: count for deed, count in sorted(self.counts.items()) if deed.partition(" ")[0] in ("kill", "cut", "still", "drain")}
+        return {
+            deed: count
+            for deed, count in sorted(self.counts.items())
+            if deed.partition(" ")[0] in ("kill", "cut", "still", "drain", "distrust")
+        }
 
     def report(self, account: Account) -> dict[str, object]:
         faults = self._faults()
