@@ -91,12 +91,21 @@ def _of_start(signed: Signed, job_id: bytes) -> AskedJob:
         if job.id == job_id:
             rerun = job.rerun if job.HasField("rerun") else None
             return AskedJob(f"one of {signed.jobs} jobs" if signed.jobs > 1 else "alone", job.spec, rerun, batch)
-    if batch is not None and batch.HasField("on_finish") and finish_job_id(batch.id) == job_id:
-        return AskedJob("what its run ends with", batch.on_finish, batch=batch)
+    if batch is not None and (finish := _finish_of(batch, job_id)) is not None:
+        return finish
     raise wrong(f"the signed start asks for {signed.jobs} jobs, and job {short_id(job_id)} is none of them")
 
 
+def _finish_of(batch: job_pb2.Batch, job_id: bytes) -> AskedJob | None:
+    """Return what the run of a signed request ends with, if that is this job."""
+    if batch.HasField("on_finish") and finish_job_id(batch.id) == job_id:
+        return AskedJob("what its run ends with", batch.on_finish, batch=batch)
+    return None
+
+
 def _of_commit(commit: request_pb2.Commit, proof: request_pb2.JobProof) -> AskedJob:
+    if (finish := _finish_of(commit.batch, proof.key.id)) is not None:
+        return finish
     job = request_pb2.NewJob.FromString(proof.staged_job)
     own = hash_of_job(job.id, job.spec.SerializeToString())
     hashes = [proof.staged_hashes[at : at + HASH_BYTES] for at in range(0, len(proof.staged_hashes), HASH_BYTES)]

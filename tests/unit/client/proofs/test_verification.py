@@ -89,6 +89,16 @@ def test_what_a_run_ends_with_was_asked_for_with_its_run() -> None:
     assert verdict.asked.spec == RUN.on_finish
 
 
+def test_what_a_run_in_parts_ends_with_was_asked_for_with_its_commit() -> None:
+    proof = proof_of(1, signed(commit=request_pb2.Commit(batch=RUN, parts=[bytes(32)])))
+    assert set(failed(check(proof))) == {"job"}
+    proof.key.id = finish_job_id(RUN.id)
+    verdict = check(proof)
+    assert verdict.holds
+    assert verdict.asked is not None
+    assert verdict.asked.spec == RUN.on_finish
+
+
 def test_one_job_of_a_batch_in_parts_is_shown_by_the_hashes_of_its_part() -> None:
     jobs = [request_pb2.NewJob(id=job_id(number), spec=SPEC) for number in (1, 2, 3)]
     hashes = [hash_of_job(job.id, job.spec.SerializeToString()) for job in jobs]
