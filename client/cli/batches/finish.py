@@ -2,14 +2,41 @@
 
 from __future__ import annotations
 
-from ....schemas.naming import format_id, short_id
+from ....schemas.naming import finish_job_id, format_id, short_id
 from ....schemas.refusal import Refused
 from ...library.client import Client
-from ...library.values.run_info import RunInfo
-from ..live.progress import TAIL_LINES
+from ...library.values.run_info import RunInfo, query, read_run
+from ..live.progress import TAIL_LINES, Progress
 from ..terminal.last_lines import last_lines
 from ..terminal.screen import say, write
 from ..terminal.sentences import failed, how_it_ended
+from .plan import Plan
+
+
+def show_finish(plan: Plan, progress: Progress) -> None:
+    """Show what a run ends with beside its jobs, all of which have ended; it is not counted."""
+    if plan.about.on_finish is not None:
+        progress.runs(finish_job_id(plan.about.id), "on_finish")
+
+
+def hide_finish(plan: Plan, progress: Progress) -> None:
+    """Show it no more."""
+    progress.waits(finish_job_id(plan.about.id))
+
+
+def await_finish(connected: Client, plan: Plan, progress: Progress) -> RunInfo:
+    """Wait until what a run ends with has ended, and return the run."""
+    show_finish(plan, progress)
+    connection = connected.connection
+    exchange = connection.ask(query(format_id(plan.about.id), owner=connection.identity.public, until_ended=True))
+    try:
+        while not exchange.items and not exchange.ended:
+            progress.turn()
+            connected.pump(progress.due)
+        return read_run(connection.next(exchange))
+    finally:
+        connection.forget(exchange)
+        hide_finish(plan, progress)
 
 
 def tell_finish(connected: Client, run: RunInfo, *, quiet: bool = False) -> None:

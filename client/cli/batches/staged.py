@@ -27,7 +27,7 @@ from ..terminal.screen import say
 from ..terminal.sentences import failed, title_of
 from ..terminal.streams import CannotWrite, ReaderGone
 from ..terminal.waiting import Saying
-from .finish import tell_finish
+from .finish import hide_finish, show_finish, tell_finish
 from .plan import Plan
 from .words import detached, not_acknowledged, what_continues, what_failed
 
@@ -100,9 +100,12 @@ def watch_staged(connected: Client, plan: Plan, context: str | None, known: Sequ
             try:
                 while not exchange.items and not exchange.ended:
                     watching.turn()
+                    if watching.is_over:
+                        show_finish(plan, progress)
                     connected.pump(progress.due)
                 ended = read_run(connection.next(exchange))
                 watching.take_late(time.monotonic() + _LATE_SECONDS)
+                hide_finish(plan, progress)
                 progress.tell_end()
                 if plan.about.on_finish is not None:
                     tell_finish(connected, ended, quiet=quiet)
@@ -147,6 +150,11 @@ class _Watching:
                 self._progress.ended(info.key.id, title_of(info.spec), info.outcome, b"")
             elif info.state in _HAVE_PROCESS:
                 self._progress.runs(info.key.id, title_of(info.spec), info.lasted_us)
+
+    @property
+    def is_over(self) -> bool:
+        """Whether all of its jobs have ended."""
+        return not self._left
 
     def turn(self) -> None:
         """Show what has come."""

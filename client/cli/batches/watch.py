@@ -25,7 +25,7 @@ from ..live.progress import TAIL_LINES, Progress
 from ..terminal.screen import say, tell_id
 from ..terminal.sentences import failed, how_many_jobs, title_of
 from ..terminal.streams import CannotWrite, ReaderGone
-from .finish import tell_finish
+from .finish import await_finish, tell_finish
 from .plan import Plan, demand_size
 from .repeats import notes_on_run
 from .retries import Retries
@@ -153,9 +153,10 @@ def _watch(
                 failures += len(failed_now)
                 # Once for a batch.
                 is_advised = is_advised or any(_advise(plan.specs[report.key.id], report, context or "") for report in failed_now)
+            ended = await_finish(connected, plan, progress) if plan.about.on_finish is not None else None
             progress.tell_end()
-            if plan.about.on_finish is not None:
-                tell_finish(connected, connected.batch_run(run).wait(), quiet=quiet)
+            if ended is not None:
+                tell_finish(connected, ended, quiet=quiet)
         except KeyboardInterrupt:
             progress.close()
             if is_submitted:

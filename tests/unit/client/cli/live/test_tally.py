@@ -85,3 +85,12 @@ def test_the_counts_always_add_up(steps: list[tuple[float, bool, bool]]) -> None
         assert tally.done + len(tally.running) + tally.queued == tally.total
         pace = tally.pace(now)
         assert pace.left_seconds is None or pace.left_seconds >= 0
+
+
+def test_what_is_shown_after_the_last_job_is_not_counted() -> None:
+    tally = Tally(1, 0)
+    tally.ended(b"a", 1, ok=True, ran=True)
+    tally.runs(b"finish", "on_finish", 1)
+    assert (tally.done, tally.queued, tally.running_jobs) == (1, 0, 1)
+    tally.waits(b"finish")
+    assert (tally.done, tally.queued, tally.running_jobs) == (1, 0, 0)
