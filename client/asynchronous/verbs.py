@@ -57,7 +57,7 @@ async def start_jobs(
     await session.connection.open()
     await send_files(session.connection, wanted)
     made = ids or [new_id() for _ in wanted]
-    if batch is not None and actions.is_staged(wanted, batch, (await session.connection.hello()).features):
+    if batch is not None and actions.is_large(wanted) and actions.takes_parts(batch, (await session.connection.hello()).features):
         return await _start_staged(session, wanted, made, batch, withdrawn=not ids)
     records = [session.known_jobs.record(JobKey(session.connection.owner, job_id)) for job_id in made]
     watch = watch and session.may_watch

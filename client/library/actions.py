@@ -80,7 +80,7 @@ def start(
 
     Raises the refusal.
     """
-    if batch is not None and is_staged(wanted, batch, session.connection.hello().features):
+    if batch is not None and is_large(wanted) and takes_parts(batch, session.connection.hello().features):
         return _start_staged(session, wanted, ids, batch)
     watch = watch and session.watches < _MOST_WATCHES
     records = [session.known_jobs.record(JobKey(session.connection.identity.owner, job_id)) for job_id in ids]
@@ -97,10 +97,10 @@ def start(
             return records
 
 
-def is_staged(wanted: Sequence[object], batch: BatchInfo, features: Container[str]) -> bool:
-    """Return whether jobs are staged rather than started with one request: they are many, and a worker with these features can do that."""
+def takes_parts(batch: BatchInfo, features: Container[str]) -> bool:
+    """Return whether a worker with these features takes a batch in parts."""
     is_plain = batch.on_finish is None and batch.on_failure is OnFailure.CONTINUE
-    return is_large(wanted) and "staging" in features and (is_plain or "staged_runs" in features)
+    return "staging" in features and (is_plain or "staged_runs" in features)
 
 
 def is_large(wanted: Sequence[object]) -> bool:

@@ -39,7 +39,7 @@ _LEAVE_SECONDS = 5.0
 
 def is_staged(connected: Client, plan: Plan) -> bool:
     """Return whether a run is staged: it is large, and the worker can do that."""
-    return actions.is_staged([*plan.wanted.values()], plan.about, connected.connection.hello().features)
+    return actions.is_large([*plan.wanted.values()]) and actions.takes_parts(plan.about, connected.connection.hello().features)
 
 
 def stage_run(connected: Client, plan: Plan) -> None:

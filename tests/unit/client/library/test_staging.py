@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.client.library.actions import is_large, is_staged
+from jobwire.client.library.actions import is_large, takes_parts
 from jobwire.client.library.specs import job_spec
 from jobwire.client.library.staging import Parts, carry_out, in_order, steps
 from jobwire.client.library.values.results import BatchInfo
@@ -77,10 +77,14 @@ def test_only_many_or_long_new_jobs_are_staged() -> None:
     assert not is_large([waiting()] * 1000)
     assert is_large([job_spec(["x" * 100_000])] * 50)
     assert not is_large([JobKey(b"o", job_id(1))] * 5000)
-    assert is_staged([waiting()] * 5000, ABOUT, {"staging"})
+
+
+def test_an_older_worker_takes_only_a_plain_batch_in_parts() -> None:
+    assert takes_parts(ABOUT, {"staging"})
+    assert not takes_parts(ABOUT, set())
     for about in (ABOUT._replace(on_failure=OnFailure.STOP_REST), ABOUT._replace(on_finish=["true"])):
-        assert not is_staged([waiting()] * 5000, about, {"staging"})
-        assert is_staged([waiting()] * 5000, about, {"staging", "staged_runs"})
+        assert not takes_parts(about, {"staging"})
+        assert takes_parts(about, {"staging", "staged_runs"})
 
 
 class Worker:
