@@ -49,6 +49,7 @@ def outcome_to_wire(outcome: Outcome, *, attested: bool = False) -> job_pb2.Outc
         stderr_problem=outcome.stderr_problem,
         stdin_problem=outcome.stdin_problem,
         unneeded=outcome.unneeded,
+        expired=outcome.expired,
         attestation=outcome.attestation if attested else b"",
         use=job_pb2.ResourceUse(
             user_us=use.user_us,
@@ -90,6 +91,7 @@ def outcome_from_wire(message: job_pb2.Outcome) -> Outcome:
         stdin_problem=message.stdin_problem,
         unneeded=message.unneeded,
         attestation=message.attestation,
+        expired=message.expired,
     )
 
 

@@ -94,6 +94,8 @@ class State:
     # The jobs that wait for a time: on the scale of Moment.passed_us, and by the machine's clock; and when the desk was told to wake up.
     deadlines: Deadlines[Job] = field(default_factory=Deadlines)
     clock_deadlines: Deadlines[Job] = field(default_factory=Deadlines)
+    # The jobs that end if they still wait at a time, on the scale of Moment.passed_us.
+    expiring: Deadlines[Job] = field(default_factory=Deadlines)
     alarm: WakeAt | None = field(default_factory=lambda: WakeAt(None, None))
     # The jobs that wait for jobs which they started.
     loans: Loans = field(default_factory=Loans)
@@ -114,6 +116,7 @@ class State:
 
     def remove(self, job: Job) -> None:
         """Remove a job that has ended."""
+        self.expiring.drop(job)
         del self.live[job.key]
         self.hold(job.key.owner, -job.spec_bytes)
         if job.batch is not None:
@@ -163,6 +166,8 @@ class State:
             self.deadlines.set(job, job.starts_passed_us)
         if job.starts_wall_us:
             self.clock_deadlines.set(job, job.starts_wall_us)
+        if job.expires_passed_us:
+            self.expiring.set(job, job.expires_passed_us)
 
     def wants(self, job: Job) -> Wants:
         """Return what a job takes, with how long it may run where that decides on which machine it does."""

@@ -90,7 +90,7 @@ def _read_spec(call: Call, parts: Parts) -> specs.JobSpec:
     spec = specs.from_wire(request.spec)
     if spec.feed:
         raise Refused(Code.INVALID_ARGUMENT, "nobody feeds the jobs of a schedule", "send their standard input in the spec")
-    if spec.start_at_us is not None or spec.start_in_ms is not None:
+    if spec.has_times:
         raise Refused(Code.INVALID_ARGUMENT, "the jobs of a schedule start at its times, and have no time of their own")
     if spec.after:
         raise Refused(Code.INVALID_ARGUMENT, "the jobs of a schedule start at its times, and wait for no other job")

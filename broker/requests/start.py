@@ -90,6 +90,8 @@ def start(  # noqa: C901, PLR0917 -- each job is checked in turn, with the parts
             if check is not None:
                 _check_with(check, one, len(asked) - 1)
             demand_fit(JobKey(call.member.key, one.id), one.spec, desk, lookup, len(asked) - 1)
+            if one.spec.not_after_us is not None:
+                demand_in_time(JobKey(call.member.key, one.id), one.spec.not_after_us, desk, lookup, len(asked) - 1)
             spec_bytes += len(one.raw)
             needed_bytes += _RERUN_BYTES if one.rerun_of else len(one.raw) + _JOB_BYTES
             demand_size(len(asked), spec_bytes)
@@ -131,6 +133,13 @@ def demand_fit(key: JobKey, spec: JobSpec, desk: Desk, lookup: Lookup, index: in
     if why and lookup.job(key) is None:
         message = f"the job can never start here: {why}"
         raise Refused(Code.FAILED_PRECONDITION, message, "ask for less, or have the operator of the worker set more", index)
+
+
+def demand_in_time(key: JobKey, not_after_us: int, desk: Desk, lookup: Lookup, index: int) -> None:
+    """Check that a new job may still start. One that is known may have."""
+    if not_after_us <= desk.now_us() and lookup.job(key) is None:
+        message = "the job was not to start after a time that is past, by the clock of the worker"
+        raise Refused(Code.FAILED_PRECONDITION, message, "compare the clocks, or ask for a later time", index, Reason.EXPIRED)
 
 
 def demand_finish(member: Member, batch: job_pb2.Batch, desk: Desk) -> int:
@@ -234,8 +243,8 @@ def ask_again(member: Member, lookup: Lookup, job: request_pb2.NewJob) -> Asked:
         next_step = "set `feed` in the job of the `start`, and feed the new job"
         raise Refused(Code.FAILED_PRECONDITION, message, next_step, reason=Reason.STDIN_NOT_KEPT)
     # That it was held or waited for a time at first does not mean that it is to do so again.
-    waited = found.spec.held or found.spec.start_at_us is not None or found.spec.start_in_ms is not None
-    spec = replace(found.spec, held=False, start_at_us=None, start_in_ms=None) if waited else found.spec
+    waited = found.spec.held or found.spec.has_times
+    spec = replace(found.spec.at_any_time(), held=False) if waited else found.spec
     digest = specs.digest(spec) if waited else found.digest
     return Asked(job.id, spec, digest, specs.to_wire(spec).SerializeToString(), before)
 

@@ -32,7 +32,7 @@ _COLUMNS = (
     "jobs.row, jobs.owner, jobs.id, digest, state, spec, launched, attempt, jobs.queued_at, started_at, jobs.ended_at,"
     " aged_from, pid, outcome, stop, batches.id, batches.name, batches.parallel, rerun_of,"
     " priority, held_by, time_limit, batches.on_failure, batches.broken_by, not_before, never_retried, gpus, wait_until, started_by, depth,"
-    " is_finish, cleans_up, machine"
+    " is_finish, cleans_up, machine, expires"
 )
 _FROM = (
     "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch LEFT JOIN placements ON placements.job = jobs.row AND placements.n = attempt"
@@ -294,6 +294,7 @@ def read_row(row: Row) -> Job:
         is_finish,
         cleans_up,
         machine,
+        expires_aged_us,
     ) = row
     said = from_wire(job_pb2.JobSpec.FromString(spec))
     return Job(
@@ -328,4 +329,5 @@ def read_row(row: Row) -> Job:
         is_finish=bool(is_finish),
         cleans_up=bool(cleans_up),
         machine=machine or b"",
+        expires_aged_us=expires_aged_us,
     )

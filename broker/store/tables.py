@@ -303,6 +303,8 @@ _STEPS = (
         run INTEGER NOT NULL, part INTEGER NOT NULL, job BLOB NOT NULL, name TEXT NOT NULL, PRIMARY KEY (run, job)
     ) WITHOUT ROWID;
     """,
+    # When a job ends if it still waits, on the scale of ages.py.
+    "ALTER TABLE jobs ADD COLUMN expires INTEGER;",
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

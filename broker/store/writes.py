@@ -50,6 +50,7 @@ class NewRow(NamedTuple):
     after: Sequence[After] = ()
     # When it may start, if it waits for a time on the scale of ages.py.
     starts_aged_us: int | None = None
+    expires_aged_us: int | None = None
     # It is not retried, whatever its spec says.
     never_retried: bool = False
     # The id of the job that started it, and how many jobs started each other before it.

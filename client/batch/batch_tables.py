@@ -63,6 +63,7 @@ class Defaults(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     on: str | list[str] | None = None
     not_on: str | list[str] | None = None
     at: str | None = None
+    not_after: str | None = None
     may_submit: bool | None = None
     labels: dict[str, str] | list[str] | None = None
     script: str | None = None

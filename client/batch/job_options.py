@@ -38,7 +38,7 @@ from .option_values import (
     understand,
 )
 from .retries import retry_of
-from .start_times import NOW, parse_start
+from .start_times import NOW, parse_not_after, parse_start
 
 
 class Option(NamedTuple):
@@ -112,6 +112,10 @@ OPTIONS = (
     Option("on", ("--on",), "LABEL[=VALUE]", "Run it on a worker with this label: gpu, gpu=a100, host=lab3, gpu=a100,h100.", many=True),
     Option("not_on", ("--not-on",), "LABEL[=VALUE]", "Run it on a worker without this label.", many=True),
     Option("at", ("--at",), "TIME", "Do not start the job before this time: 02:30, +1h, 2026-12-24T18:00, 2026-12-24T18:00Z."),
+    Option(
+        *("not_after", ("--not-after",), "TIME"),
+        "Cancel the job if it has not started by this time, or after this duration: 18:00, 2h, 2026-12-24T18:00.",
+    ),
     Option("may_submit", ("--may-submit",), "", "Let the job start jobs for you while it runs, with a key of its own.", switch=True),
     Option("labels", ("-l", "--label"), "K=V", "Set a label, shown by jobwire show and events --json.", many=True),
 )
@@ -159,6 +163,7 @@ class Wishes:
     on: str | Iterable[str] = ()
     not_on: str | Iterable[str] = ()
     at: str | None = None
+    not_after: str | None = None
     may_submit: bool = False
     labels: Iterable[str] | Mapping[str, str] = ()
     script: str | None = None
@@ -198,6 +203,7 @@ def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobS
     if wishes.has_folder:
         brought = files_of(wishes.script, wishes.put, wishes.get, around.files, around.read_files, fetches=around.fetches)
     start = understand("at", parse_start, wishes.at) or NOW
+    latest = understand("not_after", parse_not_after, wishes.not_after) or NOW
     program = program_of(brought.files[0].path, elsewhere=bool(wishes.dir)) if wishes.script else ()
     spec = JobSpec(
         argv=(*program, *understand("argv", _arguments, argv)),
@@ -227,6 +233,8 @@ def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobS
         not_on=read_terms(wishes.not_on),
         start_at_us=start.at_us,
         start_in_ms=start.in_ms,
+        not_after_us=latest.at_us,
+        not_after_ms=latest.in_ms,
         may_submit=wishes.may_submit,
         files=brought.files,
         outputs=brought.outputs,
@@ -270,6 +278,8 @@ _KEYS = {
     "not_on": "not_on",
     "start_at_us": "at",
     "start_in_ms": "at",
+    "not_after_us": "not_after",
+    "not_after_ms": "not_after",
     "files": "put",
     "outputs": "get",
 }

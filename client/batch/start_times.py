@@ -15,6 +15,7 @@ from ...schemas.text.durations import parse_duration
 
 _TIME = re.compile(r"(\d\d?):(\d\d)(?::(\d\d))?", re.ASCII)
 _DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
+_DURATION = re.compile(r"[\d.]+(ms|s|m|h|d|w)", re.ASCII)
 _SINCE = datetime(1970, 1, 1, tzinfo=UTC)
 _HOW = "write a time of day such as 02:30, a date such as 2026-12-24T18:00, or from now on: +1h, +90s"
 # A time of day that a change of the clock leaves out comes on the next day, or at the latest on the one after that.
@@ -43,8 +44,17 @@ def parse_start(said: str, now: datetime | None = None, zone: tzinfo | None = No
         return StartTime(at_us=_micros(_next(said, found, now or datetime.now(UTC), zone)))
     if _DATE.match(text):
         return StartTime(at_us=_micros(_moment(said, text, zone)))
-    hint = f"write it with a plus: +{text}" if re.fullmatch(r"[\d.]+(ms|s|m|h|d|w)", text) else _HOW
+    hint = f"write it with a plus: +{text}" if _DURATION.fullmatch(text) else _HOW
     raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not a time at which a job could start", hint)
+
+
+def parse_not_after(said: str) -> StartTime:
+    """Return when a job is not to start any more: as `parse_start`, or a duration.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    text = said.strip()
+    return StartTime(in_ms=parse_duration(text)) if _DURATION.fullmatch(text) else parse_start(said)
 
 
 def _duration(said: str, text: str) -> int:

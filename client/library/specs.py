@@ -19,7 +19,7 @@ from ...schemas.text.sizes import parse_size
 from ..batch.limit_values import Limit, parse_umask, read_limits
 from ..batch.octets import to_bytes
 from ..batch.option_values import read_terms
-from ..batch.start_times import NOW, StartTime, parse_start
+from ..batch.start_times import NOW, StartTime, parse_not_after, parse_start
 from .arguments import Duration, Moment, Text, milliseconds
 from .retry import Retry
 from .subprocess_words import explains_options
@@ -63,6 +63,7 @@ class JobOptions(TypedDict, total=False):
     on: str | Sequence[str] | None
     not_on: str | Sequence[str] | None
     at: Moment | None
+    not_after: Moment | None
     may_submit: bool
     script: Text | None
     put: Files
@@ -100,6 +101,7 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
     on: str | Sequence[str] | None = None,
     not_on: str | Sequence[str] | None = None,
     at: Moment | None = None,
+    not_after: Moment | None = None,
     may_submit: bool = False,
     script: Text | None = None,
     put: Files = (),
@@ -130,7 +132,7 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
 
         found = caller_variables.find(caller_variables.of_this_process()).found
         variables = {to_bytes(variable): to_bytes(value) for variable, value in found.items()} | variables
-    start = start_of(at)
+    start, latest = start_of(at), start_of(not_after, "not_after")
     files, outputs, program = _files(script, put, get, elsewhere=cwd is not None)
     return JobSpec(
         argv=program + _arguments(argv),
@@ -161,23 +163,25 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
         not_on=read_terms(not_on or ()),
         start_at_us=start.at_us,
         start_in_ms=start.in_ms,
+        not_after_us=latest.at_us,
+        not_after_ms=latest.in_ms,
         may_submit=may_submit,
         files=files,
         outputs=outputs,
     )
 
 
-def start_of(at: Moment | None) -> StartTime:
-    """Return when a job is to start.
+def start_of(at: Moment | None, option: str = "at") -> StartTime:
+    """Return when a job is to start, or after when it is not to.
 
     Raises `Refused(INVALID_ARGUMENT)` for a text that is not a time, or one before 1970; TypeError for anything else.
     """
-    _must_be("at", at, (str, datetime, timedelta, NoneType), "a datetime, a timedelta from now, or a text such as '02:30' or '+1h'")
+    _must_be(option, at, (str, datetime, timedelta, NoneType), "a datetime, a timedelta from now, or a text such as '02:30' or '+1h'")
     match at:
         case None:
             return NOW
         case str():
-            return parse_start(at)
+            return parse_start(at) if option == "at" else parse_not_after(at)
         case datetime():
             return StartTime(at_us=round(at.timestamp() * 1_000_000))
         case _:

@@ -17,7 +17,7 @@ Frames go out through `outgoing` and come in through `receive`. Knows no deadlin
 
 from __future__ import annotations
 
-import secrets
+import os
 from collections.abc import Callable, Collection
 from typing import NamedTuple
 
@@ -36,7 +36,7 @@ from .proving import prove
 __all__ = ["Chunk", "Conversation", "Exchange", "Greeted", "Happened", "Item", "greeting"]
 
 SOFTWARE = "jobwire-python"
-_RANDOM_BITS = 32
+_RANDOM_BYTES = 4
 
 
 class Greeted(NamedTuple):
@@ -76,7 +76,7 @@ class Conversation:
         self._unanswered: dict[Exchange, None] = {}
         self._in_flight: dict[int, Exchange] = {}
         # Not the same for each client: what two of them sign for one job differs, so a broker that passes it on repeats nothing.
-        self._last_number = secrets.randbits(_RANDOM_BITS)
+        self._last_number = int.from_bytes(os.urandom(_RANDOM_BYTES))
         # None: there is no `hello` under way. (A worker answers a frame that it could not read under the number 0.)
         self._hello_number: int | None = None
         self._connected = False

@@ -35,6 +35,7 @@ ALL_CHECKED = frozenset(
         "staged_runs",
         "labels",
         "proofs",
+        "not_after",
     }
 )
 
@@ -110,6 +111,12 @@ def _check_job(index: int, job: request_pb2.NewJob, hello: request_pb2.HelloRepl
             bool(job.spec.cpus or job.spec.gpus or job.spec.resources),
             "knows of no CPUs, GPUs and resources that jobs ask for",
             "upgrade the worker, or leave the option out",
+        ),
+        (
+            "not_after",
+            job.spec.HasField("not_after_us") or job.spec.HasField("not_after_ms"),
+            "does not end jobs that wait for too long",
+            "upgrade the worker, or leave --not-after out",
         ),
         ("may_submit", job.spec.may_submit, "gives no job a key of its own", "upgrade the worker, or leave --may-submit out"),
         (

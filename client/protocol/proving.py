@@ -25,7 +25,7 @@ def prove(
         return signature.sign(identity, daemon, hello.nonce, raw)
     verb = request.WhichOneof("verb")
     if verb == "start":
-        until_us = _latest_us(request.start, now_us) + START_LASTS_US
+        until_us = max(_latest_us(request.start, now_us) + START_LASTS_US, *(job.spec.not_after_us for job in request.start.jobs))
         rooted = _rooted(request.start) if len(request.start.jobs) > 1 else None
         return signature.sign(identity, daemon, hello.nonce, raw, not_after_us=until_us, rooted=rooted)
     # A worker itself does at once what it is asked, or never: only a broker could keep it.

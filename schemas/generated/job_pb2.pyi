@@ -145,7 +145,7 @@ class ResourceLimit(_message.Message):
     def __init__(self, name: _Optional[str] = ..., soft: _Optional[int] = ..., hard: _Optional[int] = ...) -> None: ...
 
 class JobSpec(_message.Message):
-    __slots__ = ("argv", "environment", "directory", "stdin", "name", "labels", "time_limit_ms", "stop_signal", "grace_ms", "output_limit_bytes", "linger", "feed", "terminal", "files", "outputs", "priority", "held", "stderr_to_stdout", "after", "retry", "memory_bytes", "nice", "umask", "rlimits", "cpus", "gpus", "resources", "only_one", "start_at_us", "start_in_ms", "may_submit", "on", "not_on")
+    __slots__ = ("argv", "environment", "directory", "stdin", "name", "labels", "time_limit_ms", "stop_signal", "grace_ms", "output_limit_bytes", "linger", "feed", "terminal", "files", "outputs", "priority", "held", "stderr_to_stdout", "after", "retry", "memory_bytes", "nice", "umask", "rlimits", "cpus", "gpus", "resources", "only_one", "start_at_us", "start_in_ms", "may_submit", "not_after_us", "not_after_ms", "on", "not_on")
     ARGV_FIELD_NUMBER: _ClassVar[int]
     ENVIRONMENT_FIELD_NUMBER: _ClassVar[int]
     DIRECTORY_FIELD_NUMBER: _ClassVar[int]
@@ -177,6 +177,8 @@ class JobSpec(_message.Message):
     START_AT_US_FIELD_NUMBER: _ClassVar[int]
     START_IN_MS_FIELD_NUMBER: _ClassVar[int]
     MAY_SUBMIT_FIELD_NUMBER: _ClassVar[int]
+    NOT_AFTER_US_FIELD_NUMBER: _ClassVar[int]
+    NOT_AFTER_MS_FIELD_NUMBER: _ClassVar[int]
     ON_FIELD_NUMBER: _ClassVar[int]
     NOT_ON_FIELD_NUMBER: _ClassVar[int]
     argv: _containers.RepeatedScalarFieldContainer[bytes]
@@ -210,9 +212,11 @@ class JobSpec(_message.Message):
     start_at_us: int
     start_in_ms: int
     may_submit: bool
+    not_after_us: int
+    not_after_ms: int
     on: _containers.RepeatedScalarFieldContainer[str]
     not_on: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, argv: _Optional[_Iterable[bytes]] = ..., environment: _Optional[_Iterable[_Union[EnvironmentVariable, _Mapping]]] = ..., directory: _Optional[bytes] = ..., stdin: _Optional[bytes] = ..., name: _Optional[str] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., time_limit_ms: _Optional[int] = ..., stop_signal: _Optional[int] = ..., grace_ms: _Optional[int] = ..., output_limit_bytes: _Optional[int] = ..., linger: _Optional[bool] = ..., feed: _Optional[bool] = ..., terminal: _Optional[_Union[Terminal, _Mapping]] = ..., files: _Optional[_Iterable[_Union[JobFile, _Mapping]]] = ..., outputs: _Optional[_Iterable[bytes]] = ..., priority: _Optional[int] = ..., held: _Optional[bool] = ..., stderr_to_stdout: _Optional[bool] = ..., after: _Optional[_Iterable[_Union[After, _Mapping]]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., memory_bytes: _Optional[int] = ..., nice: _Optional[int] = ..., umask: _Optional[int] = ..., rlimits: _Optional[_Iterable[_Union[ResourceLimit, _Mapping]]] = ..., cpus: _Optional[int] = ..., gpus: _Optional[int] = ..., resources: _Optional[_Iterable[_Union[Resource, _Mapping]]] = ..., only_one: _Optional[str] = ..., start_at_us: _Optional[int] = ..., start_in_ms: _Optional[int] = ..., may_submit: _Optional[bool] = ..., on: _Optional[_Iterable[str]] = ..., not_on: _Optional[_Iterable[str]] = ...) -> None: ...
+    def __init__(self, argv: _Optional[_Iterable[bytes]] = ..., environment: _Optional[_Iterable[_Union[EnvironmentVariable, _Mapping]]] = ..., directory: _Optional[bytes] = ..., stdin: _Optional[bytes] = ..., name: _Optional[str] = ..., labels: _Optional[_Iterable[_Union[Label, _Mapping]]] = ..., time_limit_ms: _Optional[int] = ..., stop_signal: _Optional[int] = ..., grace_ms: _Optional[int] = ..., output_limit_bytes: _Optional[int] = ..., linger: _Optional[bool] = ..., feed: _Optional[bool] = ..., terminal: _Optional[_Union[Terminal, _Mapping]] = ..., files: _Optional[_Iterable[_Union[JobFile, _Mapping]]] = ..., outputs: _Optional[_Iterable[bytes]] = ..., priority: _Optional[int] = ..., held: _Optional[bool] = ..., stderr_to_stdout: _Optional[bool] = ..., after: _Optional[_Iterable[_Union[After, _Mapping]]] = ..., retry: _Optional[_Union[Retry, _Mapping]] = ..., memory_bytes: _Optional[int] = ..., nice: _Optional[int] = ..., umask: _Optional[int] = ..., rlimits: _Optional[_Iterable[_Union[ResourceLimit, _Mapping]]] = ..., cpus: _Optional[int] = ..., gpus: _Optional[int] = ..., resources: _Optional[_Iterable[_Union[Resource, _Mapping]]] = ..., only_one: _Optional[str] = ..., start_at_us: _Optional[int] = ..., start_in_ms: _Optional[int] = ..., may_submit: _Optional[bool] = ..., not_after_us: _Optional[int] = ..., not_after_ms: _Optional[int] = ..., on: _Optional[_Iterable[str]] = ..., not_on: _Optional[_Iterable[str]] = ...) -> None: ...
 
 class After(_message.Message):
     __slots__ = ("condition", "job", "run", "name")
@@ -263,7 +267,7 @@ class ResourceUse(_message.Message):
     def __init__(self, user_us: _Optional[int] = ..., system_us: _Optional[int] = ..., max_resident_bytes: _Optional[int] = ..., cpu_us: _Optional[int] = ..., peak_memory_bytes: _Optional[int] = ..., read_bytes: _Optional[int] = ..., written_bytes: _Optional[int] = ...) -> None: ...
 
 class Outcome(_message.Message):
-    __slots__ = ("kind", "exit_status", "signal", "sentence", "use", "stdout_bytes", "stderr_bytes", "stdout_problem", "stderr_problem", "stdin_problem", "unneeded", "attestation")
+    __slots__ = ("kind", "exit_status", "signal", "sentence", "use", "stdout_bytes", "stderr_bytes", "stdout_problem", "stderr_problem", "stdin_problem", "unneeded", "attestation", "expired")
     KIND_FIELD_NUMBER: _ClassVar[int]
     EXIT_STATUS_FIELD_NUMBER: _ClassVar[int]
     SIGNAL_FIELD_NUMBER: _ClassVar[int]
@@ -276,6 +280,7 @@ class Outcome(_message.Message):
     STDIN_PROBLEM_FIELD_NUMBER: _ClassVar[int]
     UNNEEDED_FIELD_NUMBER: _ClassVar[int]
     ATTESTATION_FIELD_NUMBER: _ClassVar[int]
+    EXPIRED_FIELD_NUMBER: _ClassVar[int]
     kind: OutcomeKind
     exit_status: int
     signal: int
@@ -288,7 +293,8 @@ class Outcome(_message.Message):
     stdin_problem: str
     unneeded: bool
     attestation: bytes
-    def __init__(self, kind: _Optional[_Union[OutcomeKind, str]] = ..., exit_status: _Optional[int] = ..., signal: _Optional[int] = ..., sentence: _Optional[str] = ..., use: _Optional[_Union[ResourceUse, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., stdout_problem: _Optional[str] = ..., stderr_problem: _Optional[str] = ..., stdin_problem: _Optional[str] = ..., unneeded: _Optional[bool] = ..., attestation: _Optional[bytes] = ...) -> None: ...
+    expired: bool
+    def __init__(self, kind: _Optional[_Union[OutcomeKind, str]] = ..., exit_status: _Optional[int] = ..., signal: _Optional[int] = ..., sentence: _Optional[str] = ..., use: _Optional[_Union[ResourceUse, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., stdout_problem: _Optional[str] = ..., stderr_problem: _Optional[str] = ..., stdin_problem: _Optional[str] = ..., unneeded: _Optional[bool] = ..., attestation: _Optional[bytes] = ..., expired: _Optional[bool] = ...) -> None: ...
 
 class Attestation(_message.Message):
     __slots__ = ("worker", "statement", "signature")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import repeat
 
 from ..c_blake2 import blake2b
@@ -94,8 +94,20 @@ class JobSpec:
     # It does not start before this moment (microseconds since 1970), or before so much time has passed since it was accepted.
     start_at_us: int | None = None
     start_in_ms: int | None = None
+    # It does not start for the first time after this moment, or after so much time has passed since it was accepted.
+    not_after_us: int | None = None
+    not_after_ms: int | None = None
     # It gets a key with which it may start jobs for its owner.
     may_submit: bool = False
+
+    def at_any_time(self) -> JobSpec:
+        """Return it without times before or after which it does not start."""
+        return replace(self, start_at_us=None, start_in_ms=None, not_after_us=None, not_after_ms=None) if self.has_times else self
+
+    @property
+    def has_times(self) -> bool:
+        """Whether it is to start not before, or not after a time."""
+        return any(one is not None for one in (self.start_at_us, self.start_in_ms, self.not_after_us, self.not_after_ms))
 
     @property
     def has_folder(self) -> bool:
@@ -138,6 +150,7 @@ def check(spec: JobSpec) -> None:  # noqa: C901, PLR0912 -- a check for each fie
     claims.check(spec.cpus, spec.gpus, spec.resources, spec.only_one)
     worker_labels.check(spec.on, spec.not_on)
     _check_start(spec.start_at_us, spec.start_in_ms)
+    _check_not_after(spec)
     if spec.time_limit_ms == 0:
         raise _refuse("with a time limit of 0 the job could never run")
     if spec.output_limit_bytes is not None and spec.output_limit_bytes > LARGEST_OUTPUT_LIMIT:
@@ -158,6 +171,22 @@ def _check_start(start_at_us: int | None, start_in_ms: int | None) -> None:
         raise _refuse("a job starts at a time or after a time, not both")
     if not 0 <= start_at_us <= LATEST_START_US:
         raise _refuse("the time at which the job starts is not between the years 1970 and 9999")
+
+
+def _check_not_after(spec: JobSpec) -> None:
+    if spec.not_after_us is None and spec.not_after_ms is None:
+        return
+    if spec.not_after_us is not None and spec.not_after_ms is not None:
+        raise _refuse("a job starts not after a time or not after a while, not both")
+    if spec.not_after_us is not None and not 0 <= spec.not_after_us <= LATEST_START_US:
+        raise _refuse("the time after which the job does not start is not between the years 1970 and 9999")
+    if spec.not_after_ms is not None and not 0 < spec.not_after_ms <= LONGEST_DURATION_MS:
+        raise _refuse("the time after which the job does not start is not from 1 ms to 1000 days")
+    never = (spec.start_at_us or 0) > (spec.not_after_us or LATEST_START_US) or (spec.start_in_ms or 0) > (
+        spec.not_after_ms or LONGEST_DURATION_MS
+    )
+    if never:
+        raise _refuse("the job could never start: it is not to start before a time that is later than the one after which it is not to")
 
 
 def _check_input(spec: JobSpec) -> None:
@@ -267,7 +296,7 @@ def digest(spec: JobSpec) -> bytes:  # noqa: C901, PLR0912 -- one step for each 
     fields += claims.digest_parts(spec.cpus, spec.gpus, spec.resources, spec.only_one)
     if spec.on or spec.not_on:
         fields += worker_labels.digest_parts(spec.on, spec.not_on)
-    for field, number in ((21, spec.start_at_us), (22, spec.start_in_ms)):
+    for field, number in ((21, spec.start_at_us), (22, spec.start_in_ms), (64, spec.not_after_us), (65, spec.not_after_ms)):
         if number is not None:
             fields.append((field, (b"%d" % number,)))
     if spec.may_submit:
@@ -321,6 +350,8 @@ def from_wire(message: job_pb2.JobSpec) -> JobSpec:
         not_on=tuple(message.not_on) if message.not_on else (),
         start_at_us=message.start_at_us if message.HasField("start_at_us") else None,
         start_in_ms=message.start_in_ms if message.HasField("start_in_ms") else None,
+        not_after_us=message.not_after_us if message.HasField("not_after_us") else None,
+        not_after_ms=message.not_after_ms if message.HasField("not_after_ms") else None,
         may_submit=message.may_submit,
         terminal=TerminalSize(message.terminal.rows, message.terminal.columns) if message.HasField("terminal") else None,
         retry=retry.from_wire(message.retry) if message.HasField("retry") else None,
@@ -355,6 +386,8 @@ def to_wire(spec: JobSpec) -> job_pb2.JobSpec:
         not_on=spec.not_on,
         start_at_us=spec.start_at_us,
         start_in_ms=spec.start_in_ms,
+        not_after_us=spec.not_after_us,
+        not_after_ms=spec.not_after_ms,
         may_submit=spec.may_submit,
         terminal=job_pb2.Terminal(rows=spec.terminal.rows, columns=spec.terminal.columns) if spec.terminal is not None else None,
         retry=retry.to_wire(spec.retry) if spec.retry is not None else None,

@@ -106,6 +106,8 @@ class Outcome:
     unneeded: bool = False
     # What the worker that ran the job has signed about it, serialized; at the worker itself empty.
     attestation: bytes = b""
+    # Cancelled because it was not to start later.
+    expired: bool = False
 
     @property
     def log_bytes(self) -> int:

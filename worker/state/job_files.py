@@ -25,7 +25,7 @@ _OWNER_BYTES = 32
 
 # The fields that are written only if they are not false, 0 or empty, or only if they are not None.
 _IF_TRUE = ("linger", "feed", "held", "stderr_to_stdout", "priority", "rlimits", "on", "not_on")
-_IF_SET = ("output_limit_bytes", "terminal", "start_at_us", "start_in_ms", "memory_bytes", "nice", "umask")
+_IF_SET = ("output_limit_bytes", "terminal", "start_at_us", "start_in_ms", "not_after_us", "not_after_ms", "memory_bytes", "nice", "umask")
 # The fields about what a job takes; a job that asks for nothing has none of them.
 _WANTS = ("cpus", "gpus", "resources", "only_one", "handed_out")
 
@@ -79,6 +79,8 @@ class JobFile(NamedTuple):
     handed_out: tuple[str, ...] = ()
     start_at_us: int | None = None
     start_in_ms: int | None = None
+    not_after_us: int | None = None
+    not_after_ms: int | None = None
     # The time limit that was set later, 0: none. None: that of the spec counts.
     changed_limit_ms: int | None = None
     # Of its retries: how many, the delay before the first in milliseconds, its factor, and the exit statuses. None: there are none.
@@ -333,6 +335,8 @@ _OF_SOME: tuple[tuple[str, Callable[[Any], Any]], ...] = (
     ("not_on", _texts_of),
     ("start_at_us", _same),
     ("start_in_ms", _same),
+    ("not_after_us", _same),
+    ("not_after_ms", _same),
     ("retry", _retry_of),
     ("key_file", str),
     ("started_by", bytes.fromhex),

@@ -266,6 +266,8 @@ def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
         stderr_to_stdout=job.stderr_to_stdout,
         start_at_us=job.start_at_us,
         start_in_ms=job.start_in_ms,
+        not_after_us=job.not_after_us,
+        not_after_ms=job.not_after_ms,
         terminal=TerminalSize(*job.terminal) if job.terminal is not None else None,
         priority=job.priority,
         held=job.held,

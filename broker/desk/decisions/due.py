@@ -1,9 +1,25 @@
-"""Jobs that wait for a time: they are looked at when it has come, and the desk is told when that is next."""
+"""Jobs that wait for a time, or only until a time: they are looked at when it has come, and the desk is told when that is next."""
 
 from __future__ import annotations
 
+import time
+
+from ....schemas.jobs.spec import JobSpec
+from ....schemas.jobs.states import EventKind, Outcome, OutcomeKind
+from ....schemas.text.durations import format_duration
 from ..effects import WakeAt
+from ..events import event_of
+from ..jobs.job import Job
+from ..jobs.life import WAITING, Happening
 from ..turn import Turn
+from .consequences import ended_for_good
+
+
+def left_until_expiry_us(spec: JobSpec, wall_us: int) -> int | None:
+    """Return for how long a job that is accepted now may wait; None: for ever. From now on no clock that is set changes that."""
+    if spec.not_after_us is not None:
+        return max(0, spec.not_after_us - wall_us)
+    return spec.not_after_ms * 1000 if spec.not_after_ms is not None else None
 
 
 def look_at_due(turn: Turn) -> None:
@@ -17,12 +33,35 @@ def look_at_due(turn: Turn) -> None:
     for job in state.clock_deadlines.take_due(turn.moment.wall_us):
         job.starts_wall_us = 0
         state.let_in(job)
+    for job in state.expiring.take_due(turn.moment.passed_us):
+        # That it is tried again was part of what was asked in time.
+        if job.attempt.phase in WAITING and not job.ended_before:
+            _expire(turn, job)
+
+
+def _expire(turn: Turn, job: Job) -> None:
+    """End a job that was not to start later."""
+    job.attempt.happened(Happening.STOP_ASKED)
+    turn.state.queue.withdraw(job.key)
+    turn.state.wait_no_more(job)
+    job.attempt.ended_at_us = turn.moment.now_us
+    job.attempt.outcome = Outcome(OutcomeKind.CANCELLED, sentence=f"expired: {_why(job.spec)}", expired=True)
+    turn.events.setdefault(job, []).append(event_of(EventKind.FINISHED, job, turn.moment.now_us))
+    ended_for_good(turn, job)
+
+
+def _why(spec: JobSpec) -> str:
+    if spec.not_after_us is not None:
+        until = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(spec.not_after_us // 1_000_000))
+        return f"it was not to start after {until}, and had not started by then"
+    return f"it was to start within {format_duration((spec.not_after_ms or 0) / 1000)}, and had not started by then"
 
 
 def set_alarm(turn: Turn) -> None:
     """Have the desk wake up when the next job is due, and not before."""
     state = turn.state
-    following = WakeAt(state.deadlines.next_us, state.clock_deadlines.next_us)
+    nexts = [at_us for at_us in (state.deadlines.next_us, state.expiring.next_us) if at_us is not None]
+    following = WakeAt(min(nexts, default=None), state.clock_deadlines.next_us)
     if following != state.alarm:
         state.alarm = following
         turn.effects.append(following)

@@ -70,6 +70,8 @@ def _wait_on(turn: Turn, job: Job, way: TakeUp) -> None:
 
 def _wait(job: Job, moment: Moment) -> None:
     """Let a job wait for its time again, unless that has come meanwhile."""
+    if job.expires_aged_us is not None:
+        job.expires_passed_us = moment.passed_us + max(0, job.expires_aged_us - moment.aged_us)
     if job.starts_aged_us is not None and job.starts_aged_us > moment.aged_us:
         job.starts_passed_us = moment.passed_us + job.starts_aged_us - moment.aged_us
     if job.spec.start_at_us is not None and job.spec.start_at_us > moment.wall_us:

@@ -21,6 +21,7 @@ from ..jobs.life import Happening, Phase
 from ..state import Accepting
 from ..turn import Turn
 from .consequences import break_run, let_wait
+from .due import left_until_expiry_us
 from .finishes import jobs_added
 
 
@@ -67,6 +68,8 @@ def start(turn: Turn, asked: Start) -> None:
             job.starts_aged_us = moment.aged_us + one.spec.start_in_ms * 1000
         elif one.spec.start_at_us is not None and one.spec.start_at_us > moment.wall_us:
             job.starts_wall_us = one.spec.start_at_us
+        if (left_us := left_until_expiry_us(one.spec, moment.wall_us)) is not None:
+            job.expires_passed_us, job.expires_aged_us = moment.passed_us + left_us, moment.aged_us + left_us
         event = event_of(EventKind.QUEUED, job, moment.now_us)
         row = NewRow(
             job.key,
@@ -84,6 +87,7 @@ def start(turn: Turn, asked: Start) -> None:
             has_folder=one.spec.has_folder,
             after=one.spec.after,
             starts_aged_us=job.starts_aged_us,
+            expires_aged_us=job.expires_aged_us,
             started_by=asked.started_by,
             depth=asked.depth,
             cleans_up=job.cleans_up,

@@ -152,6 +152,9 @@ class Job:
     starts_wall_us: int = 0
     starts_passed_us: int = 0
     starts_aged_us: int | None = None
+    # After this it does not start for the first time, on the same two scales, so that no clock that is set changes it. 0, None: never.
+    expires_passed_us: int = 0
+    expires_aged_us: int | None = None
     # It is the `on_finish` of its run, and none of the jobs that the run consists of.
     is_finish: bool = False
     # It cleans up after others of its run (clean_up.py): a failure that cancels the rest of that spares it.

@@ -53,7 +53,7 @@ def read_finish(on_finish: job_pb2.JobSpec) -> JobSpec:
         (spec.has_folder, "no files and no folder of its own"),
         (bool(spec.after), "no conditions: it starts when the jobs of the run have ended"),
         (spec.may_submit, "no key of its own"),
-        (spec.held or spec.start_at_us is not None or spec.start_in_ms is not None, "no hold and no time of its own"),
+        (spec.held or spec.has_times, "no hold and no time of its own"),
     ):
         if is_set:
             raise _refuse(f"the on_finish of a batch has {what}")

@@ -55,6 +55,7 @@ FEATURES = (
     "pairing",
     "returns",
     "roots",
+    "not_after",
 )
 
 

@@ -34,6 +34,8 @@ _PAST = frozenset(
         "worker",
         "start_at",
         "start_in_ms",
+        "not_after",
+        "not_after_ms",
         "starts_at",
         "outcome",
     )
@@ -75,11 +77,13 @@ def table_of(record: dict[str, Any]) -> dict[str, Any]:
 
 def _start_of(record: dict[str, Any]) -> dict[str, str]:
     """Return the key of a table that says when a planned job is to start, if its record does."""
-    if record.get("start_at") is not None:
-        return {"at": record["start_at"]}
-    if record.get("start_in_ms") is not None:
-        return {"at": f"+{record['start_in_ms']}ms"}
-    return {}
+    times: dict[str, str] = {}
+    for key, at, after in (("at", "start_at", "start_in_ms"), ("not_after", "not_after", "not_after_ms")):
+        if record.get(at) is not None:
+            times[key] = record[at]
+        elif record.get(after) is not None:
+            times[key] = f"+{record[after]}ms"
+    return times
 
 
 def missing_input(record: dict[str, Any]) -> int | None:

@@ -41,7 +41,7 @@ _OF_JOBS = {
 }
 _KEYS_OF_JOBS = (
     *("argv", "dir", "env", "env_all", "stdin", "time_limit", "stop", "output_limit", "linger", "labels"),
-    *("priority", "hold", "stderr_to_stdout", "after", "retry", "memory", "nice", "umask", "rlimits", "at"),
+    *("priority", "hold", "stderr_to_stdout", "after", "retry", "memory", "nice", "umask", "rlimits", "at", "not_after"),
     *("cpus", "gpus", "resources", "only_one", "on", "not_on", "may_submit"),
 )
 _OF_THE_FILE = {

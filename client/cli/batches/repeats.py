@@ -40,6 +40,8 @@ _FIELDS = {
     "not_on": "setting of not-on",
     "start_at_us": "time to start",
     "start_in_ms": "time to start",
+    "not_after_us": "setting of not-after",
+    "not_after_ms": "setting of not-after",
     "may_submit": "setting of may-submit",
 }
 

@@ -35,6 +35,8 @@ def state_cell(job: JobInfo) -> Cell:
         return Cell(job.state.name.lower(), _COLOURS.get(job.state, ""))
     if outcome.kind is OutcomeKind.EXITED:
         short = f"exit {outcome.exit_status}"
+    elif outcome.expired:
+        short = "expired"
     else:
         short = _SHORT_ENDS.get(outcome.kind) or signal_name(outcome.signal)
     if outcome.unneeded:

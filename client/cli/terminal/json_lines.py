@@ -4,7 +4,8 @@ A job has `id`, `name`, `state` (queued, running, stopping, finished), `argv`, `
 `batch` ({`id`, `name`, `parallel`, `on_failure`} or null), `attempt` (1 for the first), `process` (PID@START or null), `pid` (or null),
 `queued_at`,
 `started_at`, `ended_at` (or null), `time_limit_ms`, `grace_ms`, `output_limit_bytes` (or null), `linger`, `stderr_to_stdout`, `start_at`
-and `start_in_ms` (when it is to start, or null), `cpus`, `gpus` (how many), `resources` (how much of each name), `only_one` (or null),
+and `start_in_ms` (when it is to start, or null), `not_after` and `not_after_ms` (after when it is not to, or null),
+`cpus`, `gpus` (how many), `resources` (how much of each name), `only_one` (or null),
 `may_submit`, `gpu_ids` (those that it was handed out), `stop_signal`, `retry` ({`max`, `delay_ms`, `backoff`, `on_exit`} or null),
 `attempts` (all so far, each with `attempt`, `process`, `pid`, `started_at`, `ended_at` and `outcome`), `starts_in_us` (how long it still
 waits for its time, or null), `memory_bytes`, `nice`, `umask` (in octal digits; each of these three or null), `rlimits` (as in a batch
@@ -156,6 +157,8 @@ def _spec_record(spec: JobSpec) -> Record:
         "may_submit": spec.may_submit,
         "start_at": None if spec.start_at_us is None else time_text(spec.start_at_us),
         "start_in_ms": spec.start_in_ms,
+        "not_after": None if spec.not_after_us is None else time_text(spec.not_after_us),
+        "not_after_ms": spec.not_after_ms,
         "stop_signal": int(spec.stop_signal),
         "memory_bytes": spec.memory_bytes,
         "nice": spec.nice,
@@ -252,6 +255,7 @@ def outcome_record(outcome: Outcome | None) -> Record | None:
         "stderr_problem": outcome.stderr_problem or None,
         "stdin_problem": outcome.stdin_problem or None,
         "unneeded": outcome.unneeded,
+        "expired": outcome.expired,
     }
 
 

@@ -194,6 +194,7 @@ def test_what_the_library_takes_is_what_the_command_line_takes() -> None:
         on=["gpu=a100", "lab"],
         not_on=["host=lab3"],
         at="+1h",
+        not_after="2h",
     )
     typed = spec_from(["true"], replace(said, linger=True, stderr_to_stdout=True, may_submit=True), Surroundings(Path("/")))
     given: dict[str, object] = {
@@ -204,6 +205,7 @@ def test_what_the_library_takes_is_what_the_command_line_takes() -> None:
         "memory": 1 << 30, "nice": 5, "umask": 0o27, "rlimits": {"nofile": 64, "core": (0, None)},
         "cpus": 2, "gpus": 1, "resources": {"license": 3}, "only_one": "site", "on": ["gpu=a100", "lab"], "not_on": "host=lab3",
         "at": timedelta(hours=1),
+        "not_after": timedelta(hours=2),
         "may_submit": True,
     }  # fmt: skip
     # What it waits for is known to a worker only, see test_conditions.py.

@@ -1,0 +1,133 @@
+"""Jobs that are not to start after a time end when it has come, if they still wait; no clock that is set ends or keeps one."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import pytest
+from desk_house import House, asked, asked_with, attempt, ended, key, started
+
+from jobwire.broker.desk.jobs.job import Job
+from jobwire.schemas.jobs.conditions import After, Condition
+from jobwire.schemas.jobs.retry import RetryRule
+from jobwire.schemas.jobs.states import OutcomeKind
+
+SECOND_US = 1_000_000
+
+
+def until(house: House, way: str) -> dict[str, int]:
+    """Not after ten seconds from now, one way or the other."""
+    return {"not_after_us": house.now + house.set_by + 10 * SECOND_US} if way == "moment" else {"not_after_ms": 10_000}
+
+
+async def held(house: House, way: str = "moment", **fields: Any) -> Job:
+    return (await house.accept(asked_with(1, held=True, **until(house, way), **fields))).jobs[0]
+
+
+async def ring(house: House) -> None:
+    house.alarms["desk", time.CLOCK_BOOTTIME].rang()
+    await house.durable()
+
+
+def has_expired(house: House) -> bool:
+    job = house.lookup.job(key(1))
+    assert job is not None
+    outcome = job.attempt.outcome
+    if outcome is None:
+        return False
+    assert (outcome.kind, outcome.expired, outcome.is_failure) == (OutcomeKind.CANCELLED, True, True)
+    assert outcome.sentence.startswith("expired: it was")
+    return True
+
+
+@pytest.mark.parametrize("way", ["moment", "duration"])
+async def test_a_job_that_still_waits_expires_at_its_time_and_not_before(house: House, way: str) -> None:
+    await held(house, way)
+    assert house.alarms["desk", time.CLOCK_BOOTTIME].at_us == house.now + 10 * SECOND_US
+    house.now += 10 * SECOND_US - 1
+    await ring(house)
+    assert not has_expired(house)
+    house.now += 1
+    await ring(house)
+    assert has_expired(house)
+    house.engine.expect(("settled", attempt(1)))
+    assert house.alarms["desk", time.CLOCK_BOOTTIME].at_us is None
+    await house.restart()
+    assert has_expired(house)
+    house.engine.expect(("recover",))
+
+
+@pytest.mark.parametrize("way", ["moment", "duration"])
+@pytest.mark.parametrize("set_by", [-3600, 3600])
+async def test_a_clock_that_is_set_ends_no_job_and_keeps_none(house: House, way: str, set_by: int) -> None:
+    await held(house, way)
+    house.set_by = set_by * SECOND_US
+    house.now += 5 * SECOND_US
+    await ring(house)
+    assert not has_expired(house)
+    house.now += 5 * SECOND_US
+    await ring(house)
+    assert has_expired(house)
+    house.engine.effects.clear()
+
+
+@pytest.mark.parametrize("later", [5, 20])
+async def test_a_restart_forgets_no_time(house: House, later: int) -> None:
+    await held(house)
+    house.now += later * SECOND_US
+    await house.restart()
+    await ring(house)
+    assert has_expired(house) == (later > 10)
+    house.now += 5 * SECOND_US
+    await ring(house)
+    assert has_expired(house)
+    house.engine.effects.clear()
+
+
+async def test_a_job_that_has_started_does_not_expire(house: House) -> None:
+    await house.accept(asked_with(1, **until(house, "moment")))
+    await house.durable()
+    house.engine.expect(("start", attempt(1)))
+    house.desk.hear([started(1)])
+    house.now += 20 * SECOND_US
+    await ring(house)
+    assert not has_expired(house)
+    house.desk.hear([ended(1)])
+    await house.durable()
+    assert len(house.state.expiring) == 0
+    house.engine.effects.clear()
+
+
+async def test_a_job_that_started_in_time_is_tried_again_later(house: House) -> None:
+    await house.accept(asked_with(1, retry=RetryRule(1, delay_ms=60_000), **until(house, "moment")))
+    await house.durable()
+    house.desk.hear([started(1), ended(1, 1)])
+    await house.durable()
+    house.now += 20 * SECOND_US
+    await ring(house)
+    assert not has_expired(house)
+    house.engine.effects.clear()
+
+
+async def test_those_that_wait_for_one_that_expires_follow(house: House) -> None:
+    job = asked_with(1, held=True, **until(house, "moment"))
+    await house.accept(job, asked_with(2, after=(After(Condition.ANY, job.id),)), asked_with(3, after=(After(Condition.OK, job.id),)))
+    house.now += 10 * SECOND_US
+    await ring(house)
+    await house.durable()
+    assert has_expired(house)
+    assert ("start", attempt(2)) in house.engine.effects
+    assert house.lookup.has_ended(key(3))
+    house.engine.effects.clear()
+
+
+async def test_a_job_that_expires_in_the_queue_gives_its_place_to_the_next(house: House) -> None:
+    await house.accept(*(asked(number) for number in range(2, 2 + house.state.queue.slots)))
+    await house.accept(asked_with(1, **until(house, "duration")))
+    await house.durable()
+    house.now += 10 * SECOND_US
+    await ring(house)
+    assert has_expired(house)
+    assert house.state.queue.waiting_of(b"") == 0
+    house.engine.effects.clear()
