@@ -119,10 +119,12 @@ class Daemon:
         self._shares: Shares | None = None
         # Called when an operator has set what there is for jobs.
         self.capacity_changed: Callable[[], object] = lambda: None
-        self.tell_brokers_capacity: Callable[[], object] = lambda: None
+        self.tell_brokers_capacity: Callable[[], None] = lambda: None
         self._tell_brokers_roster: Callable[[], object] = lambda: None
         # Called when another roster is in force.
         self.roster_changed: Callable[[], object] = lambda: None
+        # Ends this worker, where a broker may do that.
+        self.leave: Callable[[], None] | None = None
         try:
             self._make_desk()
         except BaseException:
@@ -189,6 +191,7 @@ class Daemon:
                 shortage=self._shortage,
                 ended=self._job_ended,
                 delegates=delegates,
+                waits=self._fleet.waits if self._fleet else lambda: None,
             )
         )
         self._staging = self._own(Staging(self.store, self.desk, self._lookup, self._ages, loop, self._serves_others))
@@ -253,7 +256,9 @@ class Daemon:
             member_of=self._roster.member,
             verbs=verbs,
             notary=notary,
+            leave=lambda: self.leave,
         )
+        self._when_settled = relayed.registry.when_empty
         self.tell_brokers_capacity = relayed.capacity_changed
         self._tell_brokers_roster = relayed.roster_changed
         self.from_brokers = Reception(self._identity.public, self._nonce, self._roster.member, relayed.handlers, turns, read=read_relayed)
@@ -304,6 +309,12 @@ class Daemon:
     def _job_ended(self) -> None:
         self._retention.look_soon()
         self._timetable.job_ended()
+
+    async def all_settled(self) -> None:
+        """Return when the brokers of this worker have recorded how all jobs ended that they have delivered."""
+        settled = asyncio.Event()
+        self._when_settled(settled.set)
+        await settled.wait()
 
     def close(self) -> None:
         """Close everything in reverse order; jobs continue."""

@@ -44,6 +44,10 @@ class Fleet(Protocol):
         """What it tells clients that it can do."""
         ...
 
+    def waits(self) -> None:
+        """Note that jobs wait."""
+        ...
+
     def check(self, asked: Asked) -> None:
         """Raise Refused for a job that cannot be started here."""
         ...

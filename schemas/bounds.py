@@ -37,6 +37,8 @@ LONGEST_ID = 64
 LONGEST_TEXT = 256
 # Each of them once, and more than there are today.
 MOST_STATES = 16
+# Of the command of a cluster, in a queue through which a broker grows.
+MOST_OPTIONS = 50
 
 # Repeated fields: their number.
 COUNTS = {
@@ -72,6 +74,7 @@ COUNTS = {
     "Envelope.shown": MOST_KEYS,
     "Settle.jobs": MOST_KEYS,
     "Discard.jobs": MOST_KEYS,
+    "GrowthQueue.options": MOST_OPTIONS,
 }
 # Texts and bytes: their length in characters and bytes.
 LENGTHS = {
@@ -165,6 +168,10 @@ LENGTHS = {
     "AttemptName.owner": LONGEST_ID,
     "AttemptName.id": LONGEST_ID,
     "ChangeWorker.name": LONGEST_TEXT,
+    "ChangeQueue.name": LONGEST_TEXT,
+    **dict.fromkeys((f"GrowthQueue.{name}" for name in ("name", "cluster", "partition", "endpoint")), LONGEST_TEXT),
+    **dict.fromkeys((f"GrowthQueue.{name}" for name in ("folder", "scratch", "python")), LONGEST_PATH),
+    "GrowthQueue.options": LONGEST_PATH,
     "Pair.key": LONGEST_ID,
     "Pair.possession": LONGEST_ID,
     "Pair.name": LONGEST_TEXT,

@@ -70,6 +70,7 @@ class Reason(enum.IntEnum):
     MEMBER_ALREADY = 53
     TOO_MANY_INVITATIONS = 54
     EXPIRED = 67
+    NO_SUCH_QUEUE = 70
     PART_MISSING = 34
     RUN_CLOSED = 35
 

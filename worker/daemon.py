@@ -40,6 +40,7 @@ from .state.rebuild import demand_sound
 
 if TYPE_CHECKING:
     from ..broker.relayed.line import Line
+    from .pilot.pilot import Pilot
 
 _log = logging.getLogger(__name__)
 
@@ -47,13 +48,15 @@ _LEAST_DESCRIPTORS = 128
 ANY_LOOPBACK = "tcp://127.0.0.1"
 
 
-async def serve(  # noqa: C901, PLR0915 -- each part is closed if it was opened
-    settings: WorkerSettings, ready: Callable[[dict[str, Any]], None], resumed: Resumed | None = None
+async def serve(  # noqa: C901, PLR0912, PLR0915 -- each part is closed if it was opened
+    settings: WorkerSettings, ready: Callable[[dict[str, Any]], None], resumed: Resumed | None = None, pilot: Pilot | None = None
 ) -> Resumed | None:
     """Run a worker until SIGTERM or SIGINT; `ready` is called with its description once clients can connect.
 
     After SIGUSR1, a private worker exits if it has nothing to do. After SIGHUP, returns what the process has to pass on when it executes
-    itself, with signals blocked; see reload.py. Raises Refused if it cannot start.
+    itself, with signals blocked; see reload.py. `pilot`: what ends a worker in an allocation, with its jobs.
+
+    Raises Refused if it cannot start.
     """
     _check_root(settings)
     surroundings = _look_around(settings)
@@ -95,7 +98,9 @@ async def serve(  # noqa: C901, PLR0915 -- each part is closed if it was opened
         description = Description(lock, settings, identity, engine, daemon, reloads, surroundings)
         description.write()
         watch = FolderWatch(lock, settings.state, loop, lambda: signals.put_nowait(signal.SIGTERM))
-        line = _join(settings, identity, daemon)
+        line = _join(settings, identity, daemon, pilot)
+        if pilot is not None and line is not None:
+            pilot.begin(daemon, line, signals)
         answer_first()
         ready(description.fields())
         for endpoint in filter(None, (settings.listen, settings.event_listen)):
@@ -108,6 +113,8 @@ async def serve(  # noqa: C901, PLR0915 -- each part is closed if it was opened
         if made_way is not None:
             at = (daemon.endpoint, daemon.event_endpoint) if settings.listen else ("", "")
             passed_on = Resumed(lock.fileno(), files_limit, made_way, *at)
+        elif pilot is not None:
+            await pilot.depart()
         return passed_on
     finally:
         if watch is not None:
@@ -199,7 +206,7 @@ async def _open_at(settings: WorkerSettings, identity: Identity, engine: LocalEn
     return daemon
 
 
-def _join(settings: WorkerSettings, identity: Identity, daemon: Daemon) -> Line | None:
+def _join(settings: WorkerSettings, identity: Identity, daemon: Daemon, pilot: Pilot | None) -> Line | None:
     """Return the link to the broker, if there is one that the roster lets in. It is closed when the broker is removed from the roster."""
     if not settings.join:
         return None
@@ -214,7 +221,8 @@ def _join(settings: WorkerSettings, identity: Identity, daemon: Daemon) -> Line 
     if not is_relay():
         _log.warning("the broker at %s is not on the roster as a relay, so it is not joined", settings.join)
         return None
-    line = Line(settings.join, key, identity, daemon.context, loop, daemon.from_brokers, f"jobwire {__version__}")
+    software, left_ms = f"jobwire {__version__}", pilot.left_ms if pilot is not None else None
+    line = Line(settings.join, key, identity, daemon.context, loop, daemon.from_brokers, software, left_ms=left_ms)
 
     def stay_or_leave() -> None:
         if not is_relay():

@@ -18,6 +18,7 @@ from ...schemas import fault_points
 from ...schemas.clock import Clock
 from ...schemas.frames import MOST_HELD_BYTES
 from ...schemas.generated import event_pb2
+from ...schemas.jobs.capacity import Wants
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
 from ..alarm import Alarm
@@ -65,7 +66,8 @@ class Delegating(Protocol):
 class Desk:
     """Carries out decisions. `clock` gives dates, `ages` the time from which ages count, `delegates` the keys of jobs that may start jobs.
 
-    `shortage` returns why new jobs are refused at the moment, if so; `ended` is called when ends of jobs are durable and reported.
+    `shortage` returns why new jobs are refused at the moment, if so; `ended` is called when ends of jobs are durable and
+    reported, `waits` after each input while jobs wait.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 -- the parts that it carries effects to
@@ -83,6 +85,7 @@ class Desk:
         shortage: Callable[[], Refused | None],
         ended: Callable[[], None],
         delegates: Delegating,
+        waits: Callable[[], None] = lambda: None,
         alarm: Callable[[int, Callable[[], None]], Alarm] = Alarm,
     ) -> None:
         self._state = state
@@ -97,6 +100,7 @@ class Desk:
         self._shortage = shortage
         self._ended = ended
         self._delegates = delegates
+        self._waits = waits
         self._inbox: deque[Input] = deque()
         self._is_busy = False
         self._alarms = (alarm(time.CLOCK_BOOTTIME, self._ring), alarm(time.CLOCK_REALTIME, self._ring))
@@ -206,6 +210,10 @@ class Desk:
         """What there is for jobs, and what of it is in use."""
         return self._state.queue.stock
 
+    def demand(self) -> Mapping[Wants, int]:
+        """Return how many jobs would start at once if there were room for all, by what they take."""
+        return self._state.queue.demand()
+
     def why_waiting(self, job: Job) -> str:
         """Return why a job does not run yet, or does not continue; empty if it does not wait."""
         if job.waits_to_start and job.held_by is None and job.attempt.phase in WAITING:
@@ -292,6 +300,8 @@ class Desk:
                         _log.exception("%s could not be carried out", type(following).__name__)
         finally:
             self._is_busy = False
+        if len(self._state.queue):
+            self._waits()
         if failed is not None:
             raise failed
 

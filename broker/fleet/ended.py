@@ -36,6 +36,8 @@ class EndedJobs:
             carrier = self._workers.let_go(key)
             for worker in (carrier,) if carrier is not None else self._who_reported(key):
                 worker.reported.discard(key)
+                worker.used_at = self._loop.time()
+                self._workers.changed()
                 if not worker.to_settle:
                     # Nobody waits for it, and each request costs the worker a write to its disk.
                     self._loop.call_later(self._gather_seconds, self.settle_at, worker)
@@ -59,8 +61,8 @@ class EndedJobs:
         task = Discarding(len(runs), [], done)
         for run in runs:
             machine = self._machine_of(run.key)
-            if not machine:
-                # It never got as far as to a worker.
+            if not machine or self._workers.is_gone(machine):
+                # It never got as far as to a worker, or that took its logs with it.
                 self._loop.call_soon(self._discarded, [(run, task)], request_pb2.Reply())
                 continue
             worker = self._workers.get(machine)
@@ -76,6 +78,10 @@ class EndedJobs:
         for some in _parts(wanted):
             jobs = [_name(run.key) for run, _ in some]
             worker.link.ask(request_pb2.Request(discard=request_pb2.Discard(jobs=jobs)), partial(self._discarded, some))
+
+    def forget(self, wanted: Sequence[tuple[Run, Discarding]]) -> None:
+        """Count logs as removed that are gone with their worker."""
+        self._discarded(wanted, request_pb2.Reply())
 
     def _discarded(self, part: Sequence[tuple[Run, Discarding]], answer: request_pb2.Reply | Refused) -> None:
         for run, task in part:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from ...client.protocol.conversation import Exchange
@@ -26,7 +26,7 @@ from ...schemas.refusal import Code, Reason, Refused
 from ..desk.inputs import SetMachine
 from ..engine import Delayed, Expected, Fact, Launch, LogPart, Run, Started, StreamName
 from ..sockets.peers import Peer
-from ..store.rows import placements
+from ..store.rows import growth_rows, placements
 from . import reports
 from .contents import Contents, Sendings
 from .deliveries import Deliveries
@@ -58,13 +58,15 @@ class FleetEngine(NothingAtOnce):
         """`gather_seconds`: for how long ends are gathered before workers are told that they are durable. `link`: what speaks to one."""
         self._loop = asyncio.get_running_loop()
         self._read: Read = _no_store
-        self.stock = FleetStock()
+        self.stock = FleetStock(self._loop.time)
         self.workers = Workers(identity, now_us, self._greeted, self._lost, link)
         self._orders = Orders(self.workers, self._ask, self._loop)
         self._deliveries = Deliveries(self.workers, Starts(self._ask), self._orders, Sendings(contents), self._loop)
         self._ended = EndedJobs(self.workers, lambda key: placements.machine_of(self._read, key), self._loop, gather_seconds)
         self._tails = Tails()
         self._depot = FleetDepot(contents, self._worker_with_folder, self._loop)
+        # Workers that are to leave, by their names.
+        self._leaving: set[str] = set()
 
     def open(
         self,
@@ -76,6 +78,7 @@ class FleetEngine(NothingAtOnce):
         """Tell facts and machines to the desk from now on; read requests in its store, and names in the roster in force."""
         self._read = read
         self.workers.open(hear, set_machine, member_of)
+        self.workers.departed.update(growth_rows.read_departed(read))
         for key in placements.drained(read):
             self.workers.get(key).drained = True
 
@@ -113,9 +116,11 @@ class FleetEngine(NothingAtOnce):
 
     # --- the workers
 
-    def enlist(self, peer: Peer) -> None:
-        """Speak to a worker over this connection from now on."""
+    def enlist(self, peer: Peer, left_ms: int | None = None) -> None:
+        """Speak to a worker over this connection from now on; `left_ms`: how long it still gets jobs."""
         worker = self.workers.get(peer.public)
+        worker.used_at = self._loop.time()
+        worker.ends_at = None if left_ms is None else worker.used_at + left_ms / 1000
         self.workers.become(worker, WorkerState.JOINING)
         worker.link.turn(peer)
 
@@ -124,7 +129,37 @@ class FleetEngine(NothingAtOnce):
         worker = self.workers.get(key)
         worker.drained = drained
         if worker.takes_jobs:
-            self.workers.become(worker, WorkerState.DRAINING if drained else WorkerState.READY)
+            self.workers.become(worker, self._state_of(worker))
+
+    def hold_back(self, names: Iterable[str]) -> None:
+        """Place no more jobs on the workers with these names, connected or not: they are to leave."""
+        self._leaving.update(names)
+        for worker in self.workers.all.values():
+            if worker.state is WorkerState.READY and self.workers.name_of(worker.key) in self._leaving:
+                self.workers.become(worker, WorkerState.DRAINING)
+
+    def send_away(self, worker: Worker) -> None:
+        """Tell a worker to end, which has nothing to do and gets nothing more."""
+
+        def answered(answer: request_pb2.Reply | Refused) -> None:
+            if isinstance(answer, Refused):
+                _log.warning("worker %s does not leave: %s", self.workers.name_of(worker.key), answer)
+
+        worker.link.ask(request_pb2.Request(leave=request_pb2.Leave()), answered)
+
+    def depart(self, worker: Worker | None, name: str) -> None:
+        """Forget a worker that has left for good, or has never come; whatever is still to be removed there is gone with it."""
+        self._leaving.discard(name)
+        if worker is None:
+            return
+        self.workers.remove(worker, name)
+        wanted, worker.to_discard = worker.to_discard, []
+        self._ended.forget(wanted)
+
+    def _state_of(self, worker: Worker) -> WorkerState:
+        """Return the state of a worker that is connected, and has told all."""
+        is_leaving = bool(self._leaving) and self.workers.name_of(worker.key) in self._leaving
+        return WorkerState.DRAINING if worker.drained or is_leaving else WorkerState.READY
 
     def remove(self, key: bytes, why: str) -> int:
         """Forget a worker that is not on the roster any more. Its jobs are lost, for a reason; return how many there were."""
@@ -206,7 +241,7 @@ class FleetEngine(NothingAtOnce):
         unknown = [one for one in worker.carried.values() if one.key not in worker.reported]
         gone = [one for one in unknown if one.accepted or one.pid]
         self.workers.end_lost(worker, gone, f"worker {self.workers.name_of(worker.key)} does not know it any more")
-        self.workers.become(worker, WorkerState.DRAINING if worker.drained else WorkerState.READY)
+        self.workers.become(worker, self._state_of(worker))
         self._deliveries.deliver(worker, [one for one in unknown if one.key in worker.carried])
         self._orders.pass_all(worker)
         self._ended.settle_at(worker)
@@ -224,6 +259,7 @@ class FleetEngine(NothingAtOnce):
             worker = self.workers.get(machine)
             for one in placed:
                 self.workers.carry(worker, one)
+            worker.used_at = self._loop.time()
             if worker.takes_jobs and worker.machine == machine:
                 self._deliveries.deliver(worker, placed)
             else:

@@ -42,7 +42,7 @@ class Machine:
 
     def lasts(self, wants: Wants, now: float) -> bool:
         """Return whether such a job ends before the machine does."""
-        return self.end is None or (wants.limit_seconds or self.end.assumed_seconds) <= self.end.at - now
+        return self.end is None or (wants.limit_seconds or self.end.assumed_seconds) <= self.end.left_seconds(now)
 
     def is_shunned(self, wants: Wants) -> bool:
         """Return whether it has refused such a job, and nothing has changed since."""
@@ -61,7 +61,9 @@ class Machine:
         stock = self.stock
         free = {name: stock.free(name) for name in (SLOTS, *stock.capacity.totals())}
         labels = stock.capacity.labels
-        return Room(free, labels=labels) if self.end is None else Room(free, self.end.at - now, self.end.assumed_seconds, labels=labels)
+        if self.end is None:
+            return Room(free, labels=labels)
+        return Room(free, self.end.left_seconds(now), self.end.assumed_seconds, labels=labels)
 
     def kinds(self) -> tuple[str, ...]:
         """Return the names of what it has besides slots and memory."""

@@ -197,7 +197,7 @@ class FleetStock(Stock):
         able = [one for one in self._machines.values() if one.end is not None and (not one.is_known or one.stock.could_fit(wants))]
         if not able:
             return ""
-        left = max(one.end.at - self._now() for one in able if one.end is not None)
+        left = max(one.end.left_seconds(self._now()) for one in able if one.end is not None)
         takes = f"it may run for {format_duration(wants.limit_seconds)}" if wants.limit_seconds else "it has no time limit"
         return f"{takes}, and the worker that could run it the longest ends in {format_duration(max(0, left))}"
 
@@ -299,8 +299,11 @@ class FleetStock(Stock):
         """Return why nothing can start at all."""
         if self._ready:
             return ""
-        names = sorted({one.name for one in self._machines.values() if one.name})
-        return f"no worker is ready: {', '.join(names)} can take no jobs now" if names else "no worker has joined yet"
+        is_to_come = {one.name: one.end is not None and one.end.span_seconds > 0 for one in self._machines.values() if one.name}
+        names = sorted(name for name, comes in is_to_come.items() if not comes)
+        why = f"no worker is ready: {', '.join(names)} can take no jobs now" if names else "no worker has joined yet"
+        queues = sorted(name for name, comes in is_to_come.items() if comes)
+        return f"{why}; more are asked for through {', '.join(queues)}" if queues else why
 
     def _choose(self, wants: Wants) -> Machine | None:
         """Return the machine on which such a job is placed; None if none has room."""

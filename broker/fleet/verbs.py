@@ -7,7 +7,10 @@ from typing import NoReturn
 
 from ...keys.rights import Right, demand
 from ...schemas.generated import request_pb2
+from ...schemas.refusal import Code, Refused
 from ..desk.inputs import Asked
+from ..growth.grower import Grower
+from ..growth.verbs import add_queue, change_queue, list_queues
 from ..kind import House
 from ..relayed.signed import unsupported
 from ..requests.call import Call
@@ -31,7 +34,7 @@ _NOT_YET = {
 }
 # Those that a client checks before it sends what needs them.
 _LACKS = frozenset({"returns", "place", "rerun", "schedules", "may_submit", "on_finish", "staging", "staged_runs"})
-_FEATURES = (*(feature for feature in FEATURES if feature not in _LACKS), "workers")
+_FEATURES = (*(feature for feature in FEATURES if feature not in _LACKS), "workers", "growth")
 
 _OF_WORKERS = frozenset({"roots"})
 
@@ -41,6 +44,22 @@ class Broker:
 
     def __init__(self, engine: FleetEngine) -> None:
         self._engine = engine
+        self._grower: Grower | None = None
+
+    def grow(self, grower: Grower) -> None:
+        """Ask clusters for more workers from now on, when jobs wait."""
+        self._grower = grower
+        grower.open()
+
+    def waits(self) -> None:
+        """Look whether more workers are needed."""
+        if self._grower is not None:
+            self._grower.look_soon()
+
+    def _growing(self) -> Grower:
+        if self._grower is None:
+            raise Refused(Code.UNAVAILABLE, "the broker is starting", "try again in a moment")
+        return self._grower
 
     @property
     def stock(self) -> FleetStock:
@@ -71,6 +90,9 @@ class Broker:
             "change_worker": lambda call: change_worker(call, house, engine),
             "query_worker": lambda call: query_worker(call, house, engine),
             "remove_worker": lambda call: remove_worker(call, house, engine),
+            "add_queue": lambda call: add_queue(call, self._growing()),
+            "change_queue": lambda call: change_queue(call, self._growing()),
+            "list_queues": lambda call: list_queues(call, self._growing().book),
             "read_log": lambda call: logs.read_log(call, house, engine),
             "follow_log": lambda call: logs.follow_log(call, house, engine),
             "feed": lambda call: feed(call, house.lookup, house.watchers, inputs, feeders),
@@ -99,7 +121,8 @@ def enlist(call: Call, engine: FleetEngine) -> None:
     demand(call.member, Right.ENLIST, call.member.key)
     call.open_stream(_Link(call, engine))
     call.done(None)
-    engine.enlist(call.peer)
+    said = call.request.enlist
+    engine.enlist(call.peer, said.left_ms if said.HasField("left_ms") else None)
 
 
 def _refuser(what: str) -> Callable[[Call], NoReturn]:

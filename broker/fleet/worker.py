@@ -69,6 +69,9 @@ class Worker:
     held_off: bool = False
     # Whether a job that it does not accept is surely not there.
     returns: bool = False
+    # When it ends, and when it was given a job or had ended one the last time; on the scale of the engine's `passed`.
+    ends_at: float | None = None
+    used_at: float = 0.0
     # Of the store that it had when it was last connected.
     store: bytes = b""
     host: str = ""

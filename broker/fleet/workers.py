@@ -12,6 +12,7 @@ from ...schemas.generated import request_pb2
 from ...schemas.naming import AttemptKey, short_id
 from ...schemas.refusal import Code, Reason, Refused
 from ..desk.inputs import SetMachine
+from ..desk.queue.stock import End
 from ..engine import Ended, Fact
 from . import reports
 from .link import Link
@@ -44,6 +45,11 @@ class Workers:
         self._set_machine: Callable[[SetMachine], None] = _nobody_hears
         self._member_of: Callable[[bytes], Member | None] = lambda _: None
         self.closed = False
+        # Those that do not come back, by the names that they had.
+        self.departed: dict[bytes, str] = {}
+        # Of workers that end: how long a job without a time limit is expected to take there. And who wants to know of any change.
+        self.assumed_seconds: Callable[[str], float] = lambda _: 0.0
+        self.changed: Callable[[], None] = lambda: None
 
     def open(
         self,
@@ -75,7 +81,11 @@ class Workers:
     def name_of(self, key: bytes) -> str:
         """Return the name of a worker in the roster, or the beginning of its key."""
         member = self._member_of(key)
-        return member.name if member is not None else short_id(key)
+        return member.name if member is not None else self.departed.get(key[:KEY_BYTES]) or short_id(key)
+
+    def is_gone(self, key: bytes) -> bool:
+        """Return whether a worker, by its key or a machine, does not come back."""
+        return key[:KEY_BYTES] in self.departed
 
     def carrier(self, key: AttemptKey) -> tuple[Worker, Carried] | None:
         """Return who carries an attempt; None if nobody does any more."""
@@ -101,11 +111,20 @@ class Workers:
             worker.state, worker.since_us = state, self.now_us()
         if worker.store:
             self.tell_machine(worker)
+        self.changed()
 
     def tell_machine(self, worker: Worker, *, renewed: bool = False) -> None:
         """Tell the desk what a worker has for jobs; `renewed`: what it has refused, it may accept now."""
         ready = worker.state is WorkerState.READY and not worker.held_off
-        self.set_machine(SetMachine(worker.machine, self.name_of(worker.key), worker.capacity, ready, renewed=renewed))
+        name = self.name_of(worker.key)
+        end = End(worker.ends_at, self.assumed_seconds(name)) if worker.ends_at is not None else None
+        self.set_machine(SetMachine(worker.machine, name, worker.capacity, ready, end, renewed=renewed))
+
+    def remove(self, worker: Worker, name: str) -> None:
+        """Forget a worker that does not come back, and carries nothing; jobs that ran there are told by the name that it had."""
+        self.departed[worker.key] = name
+        del self._workers[worker.key]
+        self.set_machine(SetMachine(worker.machine, "", None, ready=False, gone=True))
 
     def set_machine(self, order: SetMachine) -> None:
         """Tell the desk what a machine has for jobs."""
@@ -130,6 +149,9 @@ class Workers:
 
     def cannot_reach(self, worker: Worker) -> Refused:
         """Return the refusal of what only a worker could do that is not connected."""
+        if self.is_gone(worker.key):
+            message = f"worker {self.name_of(worker.key)} has left with its allocation, and what it had written there is gone"
+            return Refused(Code.NOT_FOUND, message, "let jobs write what is to be kept to a folder that outlives their worker")
         message = reports.unreachable(self.name_of(worker.key), worker.since_us)
         return Refused(Code.UNAVAILABLE, message, "try again when it is back", reason=Reason.UNREACHABLE)
 

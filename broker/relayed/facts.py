@@ -23,7 +23,7 @@ from ..notary import Notary
 from ..requests.call import Call
 from ..store.queries import Lookup
 from ..streams.watchers import Watchers
-from .registry import Registry
+from .registry import DEPARTURE, Registry
 
 _FACTS_A_MESSAGE = 256
 _BYTES_A_MESSAGE = 512 * 1024
@@ -142,7 +142,7 @@ class FactStream:
         attempt, outcome = job.attempt, job.attempt.outcome
         if outcome is None:
             return
-        if job.stop is not None:
+        if job.stop is not None and job.stop.asked_by != DEPARTURE:
             # The broker says who asked for it.
             outcome = replace(outcome, sentence=outcome.sentence.removesuffix(f"; stopped by {job.stop.asked_by}"))
         report.outcome.CopyFrom(outcome_to_wire(outcome))

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import zmq
 
@@ -47,13 +47,18 @@ class Line:
         loop: asyncio.AbstractEventLoop,
         reception: Reception,
         software: str,
+        *,
+        left_ms: Callable[[], int] | None = None,
     ) -> None:
+        """`left_ms`: how long the worker still gets jobs, if it has an end."""
         self._endpoint = endpoint
         self._broker = broker
         self._context = context
         self._loop = loop
         self._reception = reception
         self._software = software
+        self._left_ms = left_ms
+        self.has_joined = False
         self._monitored = MonitoredSocket(zmq.DEALER, broker, identity, _CONNECT_SECONDS, lasts_ms=_LASTS_MS)
         self._peer: Peer | None = None
         self._is_turned = False
@@ -138,7 +143,8 @@ class Line:
                 account = Account(self._broker, speaks_for=_SPEAKS_FOR)
                 self._peer = Peer(b"", Meter(-1, b""), account, self)
                 self._is_turned = False
-                enlist = request_pb2.Request(id=_ENLIST, enlist=request_pb2.Enlist(software=self._software))
+                left_ms = self._left_ms() if self._left_ms is not None else None
+                enlist = request_pb2.Request(id=_ENLIST, enlist=request_pb2.Enlist(software=self._software, left_ms=left_ms))
                 self.pass_on(self._peer, (request_pb2.Envelope(request=enlist.SerializeToString()).SerializeToString(),))
             case Change.DOWN:
                 # What libzmq still has for the lost connection would be sent over the next one, before `enlist`.
@@ -190,7 +196,7 @@ class Line:
         reply = read_reply(frame)
         if reply.HasField("refusal"):
             raise refusal_from(reply.refusal)
-        self._is_turned = True
+        self._is_turned = self.has_joined = True
         self.problem = ""
         _log.info("joined the broker at %s", self._endpoint)
 

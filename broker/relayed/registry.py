@@ -10,6 +10,9 @@ from ..store.rows import relays
 from ..store.store import Store
 from ..store.writes import Settled
 
+# Who has stopped the jobs of a worker that leaves, in what is told about them.
+DEPARTURE = "the worker, which leaves"
+
 
 class Registry:
     """What is not settled, for each broker: how it names an attempt, and the job here."""
@@ -20,6 +23,7 @@ class Registry:
         self._unsettled: dict[bytes, dict[AttemptKey, JobKey]] = {}
         # What waits until a job that is being recorded is there, or is not accepted.
         self._arriving: dict[tuple[bytes, AttemptKey], list[Callable[[], None]]] = {}
+        self._settled: list[Callable[[], None]] = []
         for key, relay, name in relays.unsettled(store.read):
             self.add(relay, name, key)
 
@@ -40,6 +44,22 @@ class Registry:
             if (key := mine.pop(name, None)) is not None:
                 self._followed.let_go(key)
         self._store.submit(Settled(relay, told), done)
+        if self.is_empty:
+            callbacks, self._settled = self._settled, []
+            for callback in callbacks:
+                callback()
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether every end is recorded by its broker, and nothing is arriving."""
+        return not self._arriving and not any(self._unsettled.values())
+
+    def when_empty(self, callback: Callable[[], None]) -> None:
+        """Call back now, or when nothing is left to be reported."""
+        if self.is_empty:
+            callback()
+        else:
+            self._settled.append(callback)
 
     def find(self, relay: bytes, name: AttemptKey) -> JobKey | None:
         """Return the job that a broker names so, settled or not; None if it has delivered none."""

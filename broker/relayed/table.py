@@ -5,13 +5,15 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from ...keys.rights import Member
+from ...keys.rights import Member, Right, demand
 from ...schemas.frames import read_envelope
 from ...schemas.large import Large
 from ...schemas.naming import AttemptKey, JobKey
+from ...schemas.refusal import Code, Refused
 from ..desk.desk import Desk
 from ..engine import Engine
 from ..notary import Notary
+from ..requests.call import Call
 from ..requests.dispatch import Handler
 from ..retention.followed import Followed
 from ..retention.forget import Forgetting
@@ -30,9 +32,12 @@ _UNCHANGED = ("hello", "status", "credit", "cancel", "push", "resize")
 
 
 class RelayedVerbs:
-    """The handlers of requests that come from brokers. `verbs`: those for clients."""
+    """The handlers of requests that come from brokers. `verbs`: those for clients.
 
-    def __init__(
+    `leave`: returns what ends the worker, if a broker may do that.
+    """
+
+    def __init__(  # noqa: PLR0913 -- the parts that its handlers need
         self,
         *,
         desk: Desk,
@@ -45,14 +50,17 @@ class RelayedVerbs:
         member_of: Callable[[bytes], Member | None],
         verbs: Mapping[str, Handler],
         notary: Notary,
+        leave: Callable[[], Callable[[], None] | None] = lambda: None,
     ) -> None:
         registry, done = Registry(store, followed), Done()
+        self.registry = registry
         parts = Parts(desk, lookup, store, registry, Starts(store), member_of, engine.depot, self._taken)
         self._streams: dict[bytes, FactStream] = {}
         self.handlers: Mapping[str, Handler] = {
             **{verb: verbs[verb] for verb in _UNCHANGED},
             "deliver": lambda call: deliver(call, parts),
             "follow_facts": lambda call: follow_facts(call, desk, lookup, engine, watchers, registry, notary=notary, streams=self._streams),
+            "leave": lambda call: _leave(call, desk, leave()),
             "settle": lambda call: settle(call, registry),
             "discard": lambda call: discard(call, registry, forgetting),
             "relay": lambda call: relay(call, parts, done),
@@ -79,6 +87,18 @@ class RelayedVerbs:
             stream.report(name, key)
             # Not at once: the desk replies before the job is in its queue, and what it waits for is part of what is reported.
             asyncio.get_running_loop().call_soon(stream.flush)
+
+
+def _leave(call: Call, desk: Desk, leave: Callable[[], None] | None) -> None:
+    """End this worker, which the broker has asked a cluster for, and which has nothing to do."""
+    demand(call.member, Right.RELAY, call.member.key)
+    if leave is None:
+        raise Refused(Code.FAILED_PRECONDITION, "this worker runs in no allocation, and ends when its operator says so")
+    if desk.live:
+        raise Refused(Code.FAILED_PRECONDITION, f"this worker has {len(desk.live)} jobs", "send it away when they have ended")
+    call.done(None)
+    # When the answer is on its way.
+    asyncio.get_running_loop().call_soon(leave)
 
 
 def read(frame: bytes) -> Large:

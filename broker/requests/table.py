@@ -42,8 +42,11 @@ from .transfers.feed import Feeders, LocalInputs, feed, push, resize
 from .transfers.files import fetch, place, put
 from .transfers.logs import follow_log, read_log
 
-_OF_BROKERS = ("enlist", "list_workers", "change_worker", "query_worker", "remove_worker")
-_OF_LINKS = ("deliver", "follow_facts", "settle", "relay", "discard", "relay_feed", "relay_put", "relay_fetch")
+_OF_BROKERS = (
+    *("enlist", "list_workers", "change_worker", "query_worker", "remove_worker"),
+    *("add_queue", "change_queue", "list_queues"),
+)
+_OF_LINKS = ("deliver", "follow_facts", "settle", "relay", "discard", "relay_feed", "relay_put", "relay_fetch", "leave")
 
 
 def handlers(  # noqa: PLR0913 -- all parts that one of them needs

@@ -305,6 +305,20 @@ _STEPS = (
     """,
     # When a job ends if it still waits, on the scale of ages.py.
     "ALTER TABLE jobs ADD COLUMN expires INTEGER;",
+    # Of a broker that grows: its queues (settings: a GrowthQueue; why: why the broker has paused it; failures: allocations in a row that
+    # ended before their workers joined; shape: what the last worker from there had), and the allocations that have not ended, or whose
+    # workers still have jobs (token: the temporary key of the invitation); and names of workers that do not come back.
+    """
+    CREATE TABLE growth_queues (
+        name TEXT PRIMARY KEY, settings BLOB NOT NULL, proof BLOB NOT NULL, paused INTEGER NOT NULL, why TEXT NOT NULL,
+        failures INTEGER NOT NULL, shape TEXT NOT NULL, removed INTEGER NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE allocations (
+        name TEXT PRIMARY KEY, queue TEXT NOT NULL, cluster_id TEXT NOT NULL, state INTEGER NOT NULL, asked_at INTEGER NOT NULL,
+        token BLOB NOT NULL
+    ) WITHOUT ROWID;
+    CREATE TABLE departed_workers (key BLOB PRIMARY KEY, name TEXT NOT NULL, left_at INTEGER NOT NULL) WITHOUT ROWID;
+    """,
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

@@ -14,6 +14,7 @@ from ...schemas.refusal import Refused
 from ..desk.jobs.ends import NO_ENDS, Ends
 from ..desk.jobs.job import FIRST_ATTEMPT, BatchRun, RunKey
 from ..desk.jobs.targets import Edge
+from .growth_writes import Growth
 from .schedule_writes import AddSchedule, ChangeSchedule, Fired
 from .staged_writes import CommitRun, DropPart, Queued, StagePart
 
@@ -293,6 +294,7 @@ Write = (
     | Settled
     | CarryOut
     | Drained
+    | Growth
     | StagePart
     | CommitRun
     | DropPart

@@ -42,6 +42,7 @@ from ..library.values.broker_workers import (
     workers_request,
 )
 from ..library.values.completed_job import CompletedJob, CompletedTextJob
+from ..library.values.growth import GrowthQueue, GrowthSettings, add_request, change_request, queues_request, read_queues
 from ..library.values.results import BatchInfo, EventCursor, Forgotten, JobInfo, job_info
 from ..library.values.run_info import RunInfo, forget_request, list_request, query, run_info, take_page
 from ..library.values.status import WorkerStatus, read_status, status_request
@@ -491,6 +492,18 @@ class AsyncClient:
         """Take a worker off the roster of its broker; see `Client.remove_worker`."""
         answer = await self._session.reply(remove_request(name, declare_lost=declare_lost), "done")
         return answer.done.jobs
+
+    async def add_growth_queue(self, settings: GrowthSettings) -> None:
+        """Let a broker get workers from a cluster when jobs wait; see `Client.add_growth_queue`."""
+        await self._session.reply(add_request(settings), "done")
+
+    async def change_growth_queue(self, name: str, change: str) -> None:
+        """Pause, resume or remove such a queue; see `Client.change_growth_queue`."""
+        await self._session.reply(change_request(name, change), "done")
+
+    async def growth_queues(self) -> tuple[GrowthQueue, ...]:
+        """Return the queues through which a broker gets workers; see `Client.growth_queues`."""
+        return read_queues(await self._session.reply(queues_request(), "list_queues"))
 
     async def hello(self) -> request_pb2.HelloReply:
         """Return the greeting of the worker, as the protocol has it."""

@@ -108,6 +108,11 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "jobwire broker show": ("jobwire broker show lab3", "jobwire broker show lab3 --json"),
     "jobwire broker remove": ("jobwire broker remove lab3", "jobwire broker remove lab3 --declare-lost"),
     "jobwire broker undrain": ("jobwire broker undrain lab3",),
+    "jobwire broker grow": (
+        "jobwire broker grow slurm --partition short --max-workers 200 --time 4h --cpus 8 -- --account=physics",
+        "jobwire broker grow list",
+        "jobwire broker grow pause short",
+    ),
     "jobwire completion": ("jobwire completion install",),
     "jobwire completion install": ("jobwire completion install", "jobwire completion install zsh"),
     "jobwire completion show": ("jobwire completion show bash",),

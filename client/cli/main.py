@@ -91,6 +91,7 @@ _OF_CLIENTS = {
         "show": Verb("broker", "show", ""),
         "undrain": Verb("broker", "undrain", ""),
         "remove": Verb("broker", "remove", ""),
+        "grow": Verb("grow", "grow", ""),
     },
 }
 GROUPS = {"schedule", "keys", "context", "worker", "broker", "completion"}

@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from .schedules import Schedules
     from .values.broker_workers import BrokerWorker, WorkerDetails
     from .values.completed_job import CompletedJob, CompletedTextJob
+    from .values.growth import GrowthQueue, GrowthSettings
     from .values.results import BatchInfo, EventCursor, Forgotten, JobInfo
     from .values.run_info import RunInfo
     from .values.status import WorkerStatus
@@ -670,6 +671,27 @@ class Client:
 
         answer = self.connection.call(remove_request(name, declare_lost=declare_lost))
         return answer.done.jobs if isinstance(answer, request_pb2.Reply) else 0
+
+    def add_growth_queue(self, settings: GrowthSettings) -> None:
+        """Let a broker get workers from a cluster when jobs wait. Needs the role admin. Adding the same again changes nothing."""
+        from .values.growth import add_request  # noqa: PLC0415 -- as above
+
+        self.connection.call(add_request(settings))
+
+    def change_growth_queue(self, name: str, change: str) -> None:
+        """Let a queue ask for nothing more ("pause"), for workers again ("resume"), or be gone ("remove"). Needs the role operator.
+
+        To remove one needs the role admin; its workers get no more jobs, and leave when those that they have end.
+        """
+        from .values.growth import change_request  # noqa: PLC0415 -- as above
+
+        self.connection.call(change_request(name, change))
+
+    def growth_queues(self) -> tuple[GrowthQueue, ...]:
+        """Return the queues through which a broker gets workers; needs a role that may see the jobs of others."""
+        from .values.growth import queues_request, read_queues  # noqa: PLC0415 -- as above
+
+        return read_queues(self.connection.call(queues_request()))
 
     def hello(self) -> request_pb2.HelloReply:
         """Return the greeting of the worker, as the protocol has it."""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
 import signal
 from collections.abc import Callable
 from typing import Any
@@ -16,14 +17,22 @@ from ... import __version__
 from ...broker.daemon import Daemon, Settings
 from ...broker.fleet.engine import FleetEngine
 from ...broker.fleet.verbs import Broker
+from ...broker.growth.book import Book
+from ...broker.growth.cluster import Cluster
+from ...broker.growth.folders import Folders
+from ...broker.growth.grower import Grower
 from ...broker.retention.limits import Keep
 from ...keys.holder import identify
-from ...keys.identity import format_public, load_or_make
+from ...keys.identity import Identity, format_public, load_or_make
 from ..daemon import raise_descriptor_limit
 from ..depot.depot import LocalDepot
 from ..early_signals import hold_signals_back, let_signals_in
+from ..pairing.invite import where_reachable
 from ..state import layout
 from ..state.lock import StateLock
+from .growth.doors import RosterDoors
+from .growth.local import Local
+from .growth.slurm import Slurm
 from .settings import BrokerSettings
 
 _log = logging.getLogger(__name__)
@@ -44,10 +53,12 @@ async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None
     daemon: Daemon | None = None
     engine: FleetEngine | None = None
     contents: LocalDepot | None = None
+    grower: Grower | None = None
     try:
         identity = load_or_make(settings.state / "identity")
         contents = LocalDepot(settings.state, loop, _starts_nothing, _starts_nothing)
         engine = FleetEngine(identity, contents)
+        fleet = Broker(engine)
         daemon = Daemon(
             Settings(
                 "broker",
@@ -61,10 +72,12 @@ async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None
             ),
             identity,
             engine,
-            Broker(engine),
+            fleet,
         )
         engine.open(daemon.desk.hear, daemon.desk.take, daemon.store.read, daemon.member_of)
         await daemon.start()
+        grower = _grow(settings, daemon, engine, identity)
+        fleet.grow(grower)
         description = {
             **identify(),
             "kind": "broker",
@@ -83,6 +96,8 @@ async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None
         let_signals_in()
         await told.get()
     finally:
+        if grower is not None:
+            grower.close()
         # The engine first: what is reported from now on is reported again to the next broker, and must not reach a desk that closes.
         if engine is not None:
             engine.close()
@@ -96,3 +111,12 @@ async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None
 def _starts_nothing(said: object) -> None:
     """Do nothing: only the contents of a broker's depot are used, and folders of jobs are at the workers."""
     del said
+
+
+def _grow(settings: BrokerSettings, daemon: Daemon, engine: FleetEngine, identity: Identity) -> Grower:
+    """Return what asks clusters for more workers."""
+    folder = settings.state / layout.GROWTH
+    clusters: dict[str, Cluster] = {"slurm": Slurm(os.environ), "local": Local(folder)}
+    doors = RosterDoors(settings.roster, where_reachable(daemon.endpoint), identity.public)
+    book = Book.read(daemon.store, asyncio.get_running_loop().time())
+    return Grower(book, daemon.desk, engine, clusters, doors, Folders(folder))

@@ -31,7 +31,7 @@ def invite(found: Mapping[str, Any], wanted: Token, name: str, valid_ms: int) ->
     if not found.get("pairs"):
         message = f"the {found.get('kind', 'worker')} that is running is of an older version and knows no tokens"
         raise Refused(Code.FAILED_PRECONDITION, message, "start it again, or jobwire worker reload; its jobs continue")
-    endpoint = to_connect(wanted.endpoint) if wanted.endpoint else reachable(str(found["endpoint"]), _address())
+    endpoint = to_connect(wanted.endpoint) if wanted.endpoint else where_reachable(str(found["endpoint"]))
     made = replace(wanted, endpoint=endpoint, daemon=parse_public(str(found["key"])), seed=os.urandom(KEY_BYTES), called=_called())
     now_us = wall_us()
     until_us = now_us + valid_ms * 1000
@@ -46,6 +46,11 @@ def invite(found: Mapping[str, Any], wanted: Token, name: str, valid_ms: int) ->
     if is_loopback(endpoint):
         sentences.append("only this machine can reach that endpoint: listen at tcp://0.0.0.0:PORT, or say --endpoint tcp://HOST:PORT")
     return token.write(made), sentences
+
+
+def where_reachable(listens: str) -> str:
+    """Return where other machines reach a daemon that listens there."""
+    return reachable(listens, _address())
 
 
 def reachable(listens: str, address: str) -> str:

@@ -1,6 +1,7 @@
 """The names in the state folder. Imports nothing, so that the keeper can stay small."""
 
 STORE = "state.db"
+GROWTH = "growth"
 LOGS = "logs"
 # What members have sent: BLOBS/OWNER/DIGEST. The folders of jobs: WORK/ID.OWNER/ATTEMPT.
 BLOBS = "blobs"

@@ -21,10 +21,18 @@ NOTHING_OWN = Taken()
 
 
 class End(NamedTuple):
-    """When one of several machines ends, and how many seconds a job without a time limit is expected to take there."""
+    """When one of several machines ends, and how many seconds a job without a time limit is expected to take there.
+
+    `span_seconds`: of one that is still to come, how long it will last; 0: it is there.
+    """
 
     at: float
     assumed_seconds: float
+    span_seconds: float = 0.0
+
+    def left_seconds(self, now: float) -> float:
+        """Return how long it lasts from now on."""
+        return self.span_seconds or self.at - now
 
 
 class Stock:

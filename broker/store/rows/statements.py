@@ -10,6 +10,7 @@ from ....schemas.naming import AttemptKey, JobKey
 from ....schemas.refusal import Refused
 from ...desk.jobs.job import BatchRun, RunKey
 from ...desk.jobs.targets import Edge
+from ..growth_writes import Growth
 from ..schedule_writes import AddSchedule, ChangeSchedule
 from ..staged_writes import CommitRun, Committed, DropPart, StagePart
 from ..writes import (
@@ -32,7 +33,7 @@ from ..writes import (
     Width,
     Write,
 )
-from . import edges, relays, runs, schedule_rows, staged_rows
+from . import edges, growth_rows, relays, runs, schedule_rows, staged_rows
 from .tombstones import mark_of
 
 # Always returns one row: row and digest of the job if it exists, and whether its id belongs to a job that was forgotten.
@@ -142,6 +143,8 @@ class Rows:
                 relays.settle(self._execute, write.relay, write.names)
             case CarryOut():
                 write.is_new = relays.carry_out(self._execute, write)
+            case Growth():
+                growth_rows.record(self._execute, write)
             case Drained():
                 self._execute("INSERT OR REPLACE INTO workers (key, drained) VALUES (?, ?)", (write.worker, write.drained))
 

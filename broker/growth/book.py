@@ -1,0 +1,187 @@
+"""The queues of a broker that grows, and its allocations: in memory, and in the store before anything follows from a change."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Iterable, Sequence
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from ...schemas.generated import request_pb2
+from ...schemas.jobs.capacity import GPUS, MEMORY, MOST_MEMORY_BYTES, Capacity
+from ...schemas.naming import format_id
+from ..store.growth_writes import AllocationRow, Growth, QueueRow
+from ..store.rows import growth_rows
+from ..store.store import Store
+from .life import COMING, NEXT, Happening, State
+from .plan import QueueView
+from .room import Shape
+
+# A worker gets no jobs that would end later than so long before its allocation: it stops the others, and tells how they ended.
+_SPARE_SECONDS = 60.0
+_SPARE_PART = 10
+_NAME_BYTES = 3
+
+
+def spare_seconds(time_ms: int) -> float:
+    """Return how long before its end an allocation of this length runs no jobs any more."""
+    return min(_SPARE_SECONDS, time_ms / 1000 / _SPARE_PART)
+
+
+@dataclass(slots=True, eq=False)
+class Allocation:
+    """One allocation. Times are in seconds of the monotonic clock of this run of the broker."""
+
+    name: str
+    queue: str
+    state: State
+    asked_at_us: int
+    token: bytes
+    since: float
+    cluster_id: str = ""
+    # The request is under way: nobody may conclude anything from its absence.
+    is_submitting: bool = False
+    # Since when nothing waits for it; and how often its cluster has not listed it.
+    unneeded_since: float | None = None
+    absences: int = 0
+    # When to tell it again that it is to leave.
+    remind_at: float = 0.0
+
+    @property
+    def is_coming(self) -> bool:
+        """Whether its worker has not joined yet, and may."""
+        return self.state in COMING
+
+    def happened(self, what: Happening) -> bool:
+        """Note what happened; return whether it is in another state now."""
+        before, self.state = self.state, NEXT[self.state, what]
+        return self.state is not before
+
+    def row(self) -> AllocationRow:
+        """Return what is stored of it."""
+        return AllocationRow(self.name, self.queue, self.cluster_id, int(self.state), self.asked_at_us, self.token)
+
+
+@dataclass(slots=True, eq=False)
+class Queue:
+    """One queue."""
+
+    name: str
+    settings: request_pb2.GrowthQueue
+    proof: bytes
+    paused: bool = False
+    why: str = ""
+    failures: int = 0
+    # What the last worker from there had.
+    learned: Capacity | None = None
+    removed: bool = False
+    # Why it does not grow at the moment, as long as this run of the broker lasts.
+    trouble: str = ""
+
+    @property
+    def shape(self) -> Shape:
+        """What an allocation gives to its worker."""
+        settings, learned = self.settings, self.learned
+        seconds = settings.time_ms / 1000 - spare_seconds(settings.time_ms)
+        assumed = min(settings.assumed_ms / 1000, seconds)
+        if learned is not None:
+            return Shape(learned.slots, learned.memory_bytes, len(learned.gpus), dict(learned.resources), seconds, assumed)
+        return Shape(max(1, settings.cpus), settings.memory_bytes or None, settings.gpus, {}, seconds, assumed)
+
+    @property
+    def capacity(self) -> Capacity:
+        """The same, for whoever asks whether a job could ever run: memory that is not known may be enough."""
+        found = self.shape
+        return found.capacity if found.memory_bytes is not None else Capacity(found.slots, MOST_MEMORY_BYTES, found.capacity.gpus)
+
+    def row(self) -> QueueRow:
+        """Return what is stored of it."""
+        shape = ""
+        if self.learned is not None:
+            shape = json.dumps(
+                {"slots": self.learned.slots, MEMORY: self.learned.memory_bytes, GPUS: self.learned.gpus, "others": self.learned.resources}
+            )
+        return QueueRow(
+            self.name, self.settings.SerializeToString(), self.proof, self.paused, self.why, self.failures, shape, removed=self.removed
+        )
+
+
+def _queue_of(row: QueueRow) -> Queue:
+    learned = None
+    if row.shape:
+        said = json.loads(row.shape)
+        learned = Capacity(said["slots"], said[MEMORY], tuple(said[GPUS]), tuple((name, amount) for name, amount in said["others"]))
+    settings = request_pb2.GrowthQueue.FromString(row.settings)
+    return Queue(row.name, settings, row.proof, row.paused, row.why, row.failures, learned, row.removed)
+
+
+class Departed(NamedTuple):
+    """A worker that does not come back: its key, the name that it had, and when it left."""
+
+    key: bytes
+    name: str
+    left_at_us: int
+
+
+@dataclass(slots=True, eq=False)
+class Book:
+    """All queues and allocations by their names. `now`: seconds of the monotonic clock."""
+
+    store: Store
+    queues: dict[str, Queue] = field(default_factory=dict)
+    allocations: dict[str, Allocation] = field(default_factory=dict)
+
+    @classmethod
+    def read(cls, store: Store, now: float) -> Book:
+        """Return what the store has."""
+        queues = {row.name: _queue_of(row) for row in growth_rows.read_queues(store.read)}
+        allocations = {
+            row.name: Allocation(row.name, row.queue, State(row.state), row.asked_at_us, row.token, now, row.cluster_id)
+            for row in growth_rows.read_allocations(store.read)
+        }
+        return cls(store, queues, allocations)
+
+    @property
+    def prefix(self) -> str:
+        """With what the names of all allocations of this broker begin, and of no other."""
+        return f"jw{format_id(self.store.id)[:6]}-"
+
+    def new_name(self, queue: str, random: bytes) -> str:
+        """Return a name for an allocation, and its worker."""
+        return f"{self.prefix}{queue}-{random[:_NAME_BYTES].hex()}"
+
+    def of(self, queue: str) -> Sequence[Allocation]:
+        """Return the allocations of a queue, the oldest first."""
+        return [one for one in self.allocations.values() if one.queue == queue]
+
+    def views(self, away: AbstractSet[str] = frozenset()) -> Sequence[QueueView]:
+        """Return the queues as the plan sees them; `away`: workers that are expected back."""
+        found = []
+        for queue in self.queues.values():
+            own = [one for one in self.of(queue.name) if one.state is not State.ENDED]
+            coming = [one.name for one in own if one.is_coming or one.name in away]
+            paused = queue.paused or queue.removed or bool(queue.trouble)
+            found.append(QueueView(queue.name, queue.shape, queue.settings.max_workers, len(own), coming, paused=paused))
+        return found
+
+    async def record(
+        self,
+        queues: Iterable[Queue] = (),
+        allocations: Iterable[Allocation] = (),
+        gone_queues: Sequence[str] = (),
+        gone_allocations: Sequence[str] = (),
+        departed: Sequence[Departed] = (),
+    ) -> None:
+        """Write this, and return when it is durable."""
+        done: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        write = Growth(
+            [one.row() for one in queues], [one.row() for one in allocations], gone_queues, gone_allocations, [(*one,) for one in departed]
+        )
+        self.store.submit(write, lambda: None if done.done() else done.set_result(None))
+        await done
+        for name in gone_queues:
+            self.queues.pop(name, None)
+        for name in gone_allocations:
+            self.allocations.pop(name, None)

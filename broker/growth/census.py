@@ -1,0 +1,158 @@
+"""What the clusters say about the allocations of a broker, and what follows from that: which have started, and which have ended.
+
+A cluster that does not answer has said nothing: no allocation has ended for that reason.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from ..fleet.engine import FleetEngine
+from ..fleet.worker import Worker, WorkerState
+from .book import Allocation, Book, Queue
+from .cluster import Cluster, NoAnswer, Phase, Seen
+from .folders import Folders
+from .life import Happening, State
+from .plan import after_end
+
+_log = logging.getLogger(__name__)
+
+# A request whose answer was lost may still arrive at the cluster for so long.
+_LOST_SECONDS = 120.0
+# In a row, after which an allocation is counted as ended that its cluster does not list.
+_MOST_ABSENCES = 2
+_HAPPENINGS = {
+    Phase.WAITING: Happening.FOUND_WAITING,
+    Phase.RUNNING: Happening.FOUND_RUNNING,
+    Phase.ENDED: Happening.FOUND_ENDED,
+}
+
+
+class Census:
+    """Lists the clusters when that is due: as long as they have something of this broker, or did not do what it asked."""
+
+    def __init__(
+        self, book: Book, engine: FleetEngine, clusters: Mapping[str, Cluster], folders: Folders, now: Callable[[], float]
+    ) -> None:
+        self._book = book
+        self._engine = engine
+        self._clusters = clusters
+        self._folders = folders
+        self._now = now
+        # When each cluster is to be listed again; and those that failed, whether or not they have something of this broker.
+        self._due_at: dict[str, float] = {}
+        self._failed: set[str] = set()
+
+    def seconds_to_wait(self) -> float | None:
+        """Return when to take it again; None: when something was asked for."""
+        due = [self._due_at.get(name, 0.0) for name in self._used()]
+        return max(0.0, min(due) - self._now()) if due else None
+
+    def _used(self) -> set[str]:
+        queues = self._book.queues
+        names = {queues[one.queue].settings.cluster for one in self._book.allocations.values() if one.queue in queues}
+        return names | self._failed
+
+    async def take(self) -> None:
+        """List the clusters whose time has come."""
+        for name in sorted(self._used()):
+            if self._now() >= self._due_at.get(name, 0.0):
+                await self._list(name)
+
+    def soon(self, cluster: str, seconds: float = 0.0) -> None:
+        """List a cluster in so many seconds at the latest: something has changed there."""
+        self._due_at[cluster] = min(self._due_at.get(cluster, 0.0), self._now() + seconds)
+
+    def failed(self, queue: Queue, why: str) -> None:
+        """Ask for nothing more through a queue until its cluster was listed again."""
+        queue.trouble = why
+        self._failed.add(queue.settings.cluster)
+        self._due_at[queue.settings.cluster] = self._now() + self._clusters[queue.settings.cluster].poll_seconds
+
+    async def cancel(self, cluster: str, cluster_ids: Sequence[str]) -> None:
+        """Give allocations back."""
+        try:
+            await self._clusters[cluster].cancel(cluster_ids)
+        except NoAnswer as error:
+            _log.warning("%s could not be given back, which is tried again: %s", ", ".join(cluster_ids), error)
+
+    async def _list(self, name: str) -> None:
+        cluster = self._clusters[name]
+        self._due_at[name] = self._now() + cluster.poll_seconds
+        queues = [one for one in self._book.queues.values() if one.settings.cluster == name]
+        try:
+            seen = await cluster.list(self._book.prefix)
+        except NoAnswer as error:
+            if name not in self._failed:
+                _log.warning("%s does not answer, which is no end of anything: %s", name, error)
+            for queue in queues:
+                self.failed(queue, f"{name} does not answer: {error}")
+            return
+        self._failed.discard(name)
+        for queue in queues:
+            queue.trouble = ""
+        # If the same was asked for twice, the one that has not ended counts.
+        by_name = {one.name: one for one in sorted(seen, key=lambda one: one.phase is not Phase.ENDED)}
+        for queue in queues:
+            for allocation in self._book.of(queue.name):
+                await self._hear(queue, allocation, by_name.get(allocation.name))
+        stray = [one.cluster_id for one in seen if one.name not in self._book.allocations and one.phase in (Phase.WAITING, Phase.RUNNING)]
+        if stray:
+            _log.warning("%s has allocations that nobody expects any more, which are given back: %s", name, ", ".join(stray))
+            await self.cancel(name, stray)
+
+    async def _hear(self, queue: Queue, allocation: Allocation, seen: Seen | None) -> None:
+        if seen is None:
+            await self._not_listed(queue, allocation)
+            return
+        allocation.absences = 0
+        is_new, allocation.cluster_id = allocation.cluster_id != seen.cluster_id, seen.cluster_id
+        happening = _HAPPENINGS.get(seen.phase)
+        if happening is Happening.FOUND_ENDED:
+            await self._ended(queue, allocation, f"{seen.cluster_id} {seen.said}", proves_end=seen.proves_end)
+        elif (happening is not None and allocation.happened(happening)) or is_new:
+            await self._book.record(allocations=[allocation])
+
+    async def _not_listed(self, queue: Queue, allocation: Allocation) -> None:
+        if allocation.is_submitting or (allocation.state is State.INTENDED and self._now() - allocation.since < _LOST_SECONDS):
+            return
+        allocation.absences += 1
+        if allocation.state is State.INTENDED:
+            # It has never arrived there, because the broker was killed before it could ask.
+            allocation.happened(Happening.FOUND_ENDED)
+            await self._book.record(allocations=[allocation])
+        elif allocation.absences >= _MOST_ABSENCES and allocation.state is not State.ENDED:
+            await self._ended(queue, allocation, f"{allocation.cluster_id} is not known to the cluster any more", proves_end=False)
+
+    async def _ended(self, queue: Queue, allocation: Allocation, why: str, *, proves_end: bool) -> None:
+        before = allocation.state
+        if allocation.happened(Happening.FOUND_ENDED):
+            _log.info("allocation %s: %s", allocation.name, why)
+            await self._count(queue, allocation, before, why)
+            await self._book.record(queues=[queue], allocations=[allocation])
+        worker = self._worker_of(allocation)
+        if proves_end and worker is not None and worker.carried and worker.state is WorkerState.UNREACHABLE:
+            sentence = f"its worker was {allocation.name}, whose allocation is {why}: what ran there was ended with it"
+            self._engine.workers.end_lost(worker, list(worker.carried.values()), sentence)
+
+    async def _count(self, queue: Queue, allocation: Allocation, before: State, why: str) -> None:
+        if before in (State.LEAVING, State.ENDED):
+            return
+        joined = before is State.JOINED
+        said = "" if joined else await self._folders.last_words(queue.settings, allocation.name)
+        self.count(
+            queue, joined=joined, why=f"{why}: {said}" if said or joined else f"{why}, and has printed nothing where the broker sees it"
+        )
+
+    @staticmethod
+    def count(queue: Queue, *, joined: bool, why: str) -> None:
+        """Note that an allocation has ended, or was refused; too many in a row pause the queue."""
+        queue.failures, pause = after_end(queue.failures, joined=joined, why=why)
+        if pause:
+            queue.paused, queue.why = True, pause
+            _log.error("queue %s is paused: %s", queue.name, pause)
+
+    def _worker_of(self, allocation: Allocation) -> Worker | None:
+        workers = self._engine.workers
+        return next((worker for key, worker in workers.all.items() if workers.name_of(key) == allocation.name), None)

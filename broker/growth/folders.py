@@ -1,0 +1,74 @@
+"""What a new worker finds when its allocation starts: a folder of its own with its token and what it is told. Only its user can read it.
+
+The folder is seen by the broker and by the nodes. What the allocation prints is there too, and is told when no worker has come of it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import json
+import shutil
+from pathlib import Path
+
+from ...keys import private_files
+from ...schemas.generated import request_pb2
+from ...schemas.refusal import Code, Refused
+from .book import spare_seconds
+
+TOKEN, TOLD, OUTPUT = "token", "pilot.json", "output"
+_LAST_BYTES = 2000
+_LONGEST_WORDS = 300
+
+
+class Folders:
+    """`usual`: where those of queues are that name no other folder."""
+
+    def __init__(self, usual: Path) -> None:
+        self._usual = usual
+
+    async def make(self, queue: request_pb2.GrowthQueue, name: str, token: str) -> Path:
+        """Return the folder of an allocation, with a token in it. Raises Refused(FAILED_PRECONDITION) if it cannot be written."""
+        return await asyncio.to_thread(self._make, queue, name, token)
+
+    async def remove(self, queue: request_pb2.GrowthQueue, name: str) -> None:
+        """Remove one with all that is in it."""
+        await asyncio.to_thread(shutil.rmtree, self._path(queue, name), ignore_errors=True)
+
+    async def last_words(self, queue: request_pb2.GrowthQueue, name: str) -> str:
+        """Return the end of what the allocation has printed, on one line; empty if that is nothing, or cannot be read."""
+        return await asyncio.to_thread(_end_of, self._path(queue, name) / OUTPUT)
+
+    def _path(self, queue: request_pb2.GrowthQueue, name: str) -> Path:
+        return Path(queue.folder or self._usual) / name
+
+    def _make(self, queue: request_pb2.GrowthQueue, name: str, token: str) -> Path:
+        path = self._path(queue, name)
+        told = {
+            "name": name,
+            "cluster": queue.cluster,
+            "left_seconds": queue.time_ms / 1000,
+            "spare_seconds": spare_seconds(queue.time_ms),
+            "scratch": queue.scratch,
+            "jobs_as_root": queue.jobs_as_root,
+            "slots": queue.cpus,
+            "memory_bytes": queue.memory_bytes,
+        }
+        try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            path.mkdir(mode=0o700)
+            private_files.create(path / TOKEN, token.encode())
+            private_files.create(path / TOLD, json.dumps(told).encode())
+        except OSError as error:
+            message = f"the folder {path} for a new worker cannot be written: {error.strerror}"
+            raise Refused(Code.FAILED_PRECONDITION, message, "choose another folder") from error
+        return path
+
+
+def _end_of(path: Path) -> str:
+    text = ""
+    with contextlib.suppress(OSError), path.open("rb") as file:
+        file.seek(max(0, path.stat().st_size - _LAST_BYTES))
+        text = file.read(_LAST_BYTES).decode(errors="replace")
+    lines = [line.strip() for line in text.splitlines() if line.strip()]
+    return lines[-1][-_LONGEST_WORDS:] if lines else ""

@@ -1,0 +1,284 @@
+"""Asks clusters for workers and gives them back: one task that looks at what waits, what comes and what has ended, and does what follows.
+
+What is to be done is decided by plan.py and life.py; what is done is in the store before the cluster hears of it. An allocation has a name
+that no other has, and its row, before it is asked for: whatever is lost or killed in between, it is found again by that name, and is not
+asked for twice.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import time
+from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import replace
+from typing import Protocol
+
+from ...schemas.clock import wall_us
+from ...schemas.generated import request_pb2
+from ...schemas.refusal import Refused
+from ..desk.desk import Desk
+from ..desk.inputs import SetMachine
+from ..desk.queue.stock import End
+from ..fleet.engine import FleetEngine
+from ..fleet.worker import Worker, WorkerState
+from .book import Allocation, Book, Departed, Queue
+from .census import Census
+from .cluster import Cluster, NoAnswer
+from .folders import Folders
+from .life import Happening, State
+from .plan import Plan, plan
+from .room import Demand
+
+_log = logging.getLogger(__name__)
+
+# Changes come in groups, and each look costs some steps for each kind of job that waits.
+_PAUSE_SECONDS = 0.2
+# How long to wait until one that is to leave is told again.
+_REMIND_SECONDS = 10.0
+# So long a worker that has joined is expected back.
+_AWAY_SECONDS = 60.0
+# A worker that was sent away needs so long to end.
+_LEAVES_SECONDS = 1.5
+
+
+class Doors(Protocol):
+    """Lets workers in, and closes behind them."""
+
+    async def invite(self, name: str, endpoint: str) -> tuple[bytes, str]:
+        """Return the temporary key and the text of a token, with which one worker joins under this name. Raise Refused."""
+        ...
+
+    async def close(self, name: str, token: bytes) -> None:
+        """End an invitation, and remove the worker from the roster that has joined with it."""
+        ...
+
+
+class Grower:
+    """`clusters`: by their names. `now`: seconds of the monotonic clock."""
+
+    def __init__(
+        self,
+        book: Book,
+        desk: Desk,
+        engine: FleetEngine,
+        clusters: Mapping[str, Cluster],
+        doors: Doors,
+        folders: Folders,
+        now: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self.book = book
+        self._desk = desk
+        self._engine = engine
+        self.clusters = clusters
+        self._doors = doors
+        self._folders = folders
+        self._now = now
+        self._wake = asyncio.Event()
+        self._census = Census(book, engine, clusters, folders, now)
+        self._task: asyncio.Task[None] | None = None
+
+    def open(self) -> None:
+        """Begin. Workers that were told to leave get no jobs, also if the broker was restarted since."""
+        workers = self._engine.workers
+        workers.assumed_seconds, workers.changed = self._assumed_seconds, self.look_soon
+        for queue in self.book.queues.values():
+            self._show(queue)
+        if self.book.queues:
+            self._engine.hold_back(one.name for one in self.book.allocations.values() if one.state in (State.LEAVING, State.ENDED))
+        self._task = asyncio.get_running_loop().create_task(self._run())
+        self.look_soon()
+
+    def close(self) -> None:
+        """Do nothing more; what was asked for stays."""
+        if self._task is not None:
+            self._task.cancel()
+
+    def _assumed_seconds(self, worker: str) -> float:
+        allocation = self.book.allocations.get(worker)
+        queue = self.book.queues.get(allocation.queue) if allocation is not None else None
+        return queue.shape.assumed_seconds if queue is not None else 0.0
+
+    def look_soon(self) -> None:
+        """Look again: something waits, or a worker has joined, left or become idle."""
+        if self.book.queues:
+            self._wake.set()
+
+    # --- what operators change
+
+    async def add(self, queue: Queue) -> None:
+        """Grow through one more queue, from when it is durable on."""
+        await self.book.record(queues=[queue])
+        self.book.queues[queue.name] = queue
+        self._show(queue)
+        self.look_soon()
+
+    async def set_paused(self, queue: Queue, *, paused: bool) -> None:
+        """Ask for nothing more, or for what is needed again, with a new count of failures."""
+        queue.paused, queue.why, queue.trouble = paused, "", ""
+        queue.failures = queue.failures if paused else 0
+        await self.book.record(queues=[queue])
+        self.look_soon()
+
+    async def remove(self, queue: Queue) -> None:
+        """Give back what waits, and let the workers go when they have nothing to do any more; then forget the queue."""
+        queue.removed = True
+        await self.book.record(queues=[queue])
+        self._engine.workers.set_machine(SetMachine(_machine(queue), "", None, ready=False, gone=True))
+        self._census.soon(queue.settings.cluster)
+        self.look_soon()
+
+    def _show(self, queue: Queue) -> None:
+        """Tell the desk what may come from a queue, so that jobs may wait for that."""
+        if not queue.removed:
+            end = End(0.0, queue.shape.assumed_seconds, queue.shape.seconds)
+            self._engine.workers.set_machine(SetMachine(_machine(queue), queue.name, queue.capacity, ready=False, end=end))
+
+    # --- looking
+
+    async def _run(self) -> None:
+        while True:
+            wait = self._census.seconds_to_wait()
+            try:
+                async with asyncio.timeout(wait):
+                    await self._wake.wait()
+                await asyncio.sleep(_PAUSE_SECONDS)
+            except TimeoutError:
+                pass
+            self._wake.clear()
+            try:
+                await self.look()
+            except Exception:  # noqa: BLE001 -- a bug about one allocation must not end growing for all
+                _log.exception("growing failed, and is tried again")
+                await asyncio.sleep(1)
+
+    async def look(self) -> None:
+        """Look once at everything, and do what follows."""
+        await self._census.take()
+        workers = {self._engine.workers.name_of(key): worker for key, worker in self._engine.workers.all.items()}
+        for allocation in list(self.book.allocations.values()):
+            await self._settle(allocation, workers.get(allocation.name))
+        made = plan([Demand(*one) for one in self._desk.demand().items()], self._engine.stock.rooms(), self.book.views(self._away(workers)))
+        await self._submit(made)
+        await self._give_back(made, workers)
+        gone = [one.name for one in self.book.queues.values() if one.removed and not self.book.of(one.name)]
+        if gone:
+            await self.book.record(gone_queues=gone)
+
+    def _away(self, workers: Mapping[str, Worker]) -> AbstractSet[str]:
+        """Return the workers that have joined, and lost their connection a moment ago: most are back at once, as after a restart."""
+        found = set()
+        for one in self.book.allocations.values():
+            worker = workers.get(one.name)
+            if one.state is not State.JOINED or (worker is not None and worker.takes_jobs):
+                continue
+            away_us = self._engine.workers.now_us() - worker.since_us if worker is not None else (self._now() - one.since) * 1_000_000
+            if away_us < _AWAY_SECONDS * 1_000_000:
+                found.add(one.name)
+        return found
+
+    # --- what the workers say
+
+    async def _settle(self, allocation: Allocation, worker: Worker | None) -> None:
+        """Note that a worker has joined; and forget an allocation that has ended, when nothing is left of it."""
+        queue = self.book.queues.get(allocation.queue)
+        if worker is not None and worker.takes_jobs:
+            if allocation.happened(Happening.JOINED):
+                await self.book.record(allocations=[allocation])
+            # Labels may be those of one node.
+            found = replace(worker.capacity, labels=()) if worker.capacity is not None else None
+            if queue is not None and found is not None and found.slots and queue.learned != found:
+                queue.learned = found
+                await self.book.record(queues=[queue])
+                self._show(queue)
+        if allocation.state is State.ENDED and (worker is None or (not worker.carried and not worker.takes_jobs)):
+            await self._doors.close(allocation.name, allocation.token)
+            await self._folders.remove(queue.settings if queue else request_pb2.GrowthQueue(), allocation.name)
+            departed = [Departed(worker.key, allocation.name, wall_us())] if worker is not None else []
+            await self.book.record(gone_allocations=[allocation.name], departed=departed)
+            self._engine.depart(worker, allocation.name)
+
+    # --- what is done
+
+    async def _submit(self, made: Plan) -> None:
+        for name, count in made.submit.items():
+            queue = self.book.queues[name]
+            for _ in range(count):
+                if queue.paused or queue.removed or queue.trouble:
+                    break
+                await self._submit_one(queue)
+
+    async def _submit_one(self, queue: Queue) -> None:
+        cluster, settings = self.clusters[queue.settings.cluster], queue.settings
+        name = self.book.new_name(queue.name, os.urandom(8))
+        try:
+            token, text = await self._doors.invite(name, settings.endpoint)
+        except Refused as refused:
+            self._census.failed(queue, f"no worker can be invited: {refused}")
+            return
+        allocation = Allocation(name, queue.name, State.INTENDED, wall_us(), token, self._now(), is_submitting=True)
+        self.book.allocations[name] = allocation
+        await self.book.record(allocations=[allocation])
+        try:
+            folder = await self._folders.make(settings, name, text)
+            allocation.cluster_id = await cluster.submit(settings, name, folder)
+            allocation.happened(Happening.FOUND_WAITING)
+            await self.book.record(allocations=[allocation])
+        except NoAnswer as error:
+            # It may be there: it is looked for by its name.
+            _log.warning("allocation %s: no answer to the request for it: %s", name, error)
+            self._census.failed(queue, f"{settings.cluster} does not answer: {error}")
+        except Refused as refused:
+            allocation.state = State.ENDED
+            _log.error("allocation %s: %s", name, refused)
+            self._census.count(queue, joined=False, why=str(refused))
+            await self.book.record(queues=[queue], allocations=[allocation])
+        finally:
+            allocation.is_submitting = False
+            allocation.since = self._now()
+            self._census.soon(settings.cluster, cluster.poll_seconds)
+
+    async def _give_back(self, made: Plan, workers: Mapping[str, Worker]) -> None:
+        unneeded = set(made.unneeded)
+        for allocation in list(self.book.allocations.values()):
+            queue = self.book.queues.get(allocation.queue)
+            idle_seconds = queue.settings.idle_ms / 1000 if queue is not None and not queue.removed else 0.0
+            if allocation.name not in unneeded or not allocation.is_coming or allocation.state is State.INTENDED:
+                allocation.unneeded_since = None
+            elif allocation.unneeded_since is None:
+                allocation.unneeded_since = self._now()
+            worker = workers.get(allocation.name)
+            if allocation.state is State.LEAVING or self._may_leave(allocation, worker, idle_seconds):
+                await self._let_go(allocation, worker)
+
+    def _may_leave(self, allocation: Allocation, worker: Worker | None, idle_seconds: float) -> bool:
+        queue = self.book.queues.get(allocation.queue)
+        if queue is None or queue.removed:
+            return allocation.state is not State.ENDED and allocation.state is not State.INTENDED
+        if allocation.unneeded_since is not None:
+            return self._now() - allocation.unneeded_since >= idle_seconds
+        idle = worker is not None and allocation.state is State.JOINED and worker.state is WorkerState.READY and not worker.carried
+        return idle and worker is not None and self._now() - worker.used_at >= idle_seconds
+
+    async def _let_go(self, allocation: Allocation, worker: Worker | None) -> None:
+        # From here on it gets nothing more, so that it stays idle until that is durable; also if it joins only now.
+        self._engine.hold_back([allocation.name])
+        if allocation.happened(Happening.GIVEN_BACK):
+            await self.book.record(allocations=[allocation])
+        queue = self.book.queues.get(allocation.queue)
+        if (worker is not None and worker.carried) or self._now() < allocation.remind_at:
+            return
+        allocation.remind_at = self._now() + _REMIND_SECONDS
+        if worker is not None and worker.takes_jobs:
+            self._engine.send_away(worker)
+            if queue is not None:
+                self._census.soon(queue.settings.cluster, _LEAVES_SECONDS)
+        elif allocation.cluster_id and queue is not None:
+            await self._census.cancel(queue.settings.cluster, [allocation.cluster_id])
+
+
+def _machine(queue: Queue) -> bytes:
+    """Return how the desk knows what may come from a queue; no worker is named so."""
+    return b"queue " + queue.name.encode()

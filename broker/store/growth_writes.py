@@ -1,0 +1,44 @@
+"""Writes about how a broker grows, as values: its queues, and the allocations that it has asked clusters for. Knows no SQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+
+class QueueRow(NamedTuple):
+    """A queue as it is stored. `settings`: a GrowthQueue in bytes; `proof`: the request that added it; `shape`: JSON, or empty."""
+
+    name: str
+    settings: bytes
+    proof: bytes
+    paused: bool = False
+    why: str = ""
+    failures: int = 0
+    shape: str = ""
+    # It is kept as long as it has allocations.
+    removed: bool = False
+
+
+class AllocationRow(NamedTuple):
+    """An allocation as it is stored; `state`: an AllocationState. `token`: the public key of the invitation for its worker."""
+
+    name: str
+    queue: str
+    cluster_id: str
+    state: int
+    asked_at_us: int
+    token: bytes
+
+
+@dataclass(slots=True, eq=False)
+class Growth:
+    """Record queues and allocations as they are now, and forget others by their names."""
+
+    queues: Sequence[QueueRow] = ()
+    allocations: Sequence[AllocationRow] = ()
+    gone_queues: Sequence[str] = ()
+    gone_allocations: Sequence[str] = ()
+    # Workers that do not come back: keys, the names that they had, and when they left.
+    departed: Sequence[tuple[bytes, str, int]] = ()

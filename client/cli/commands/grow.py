@@ -1,0 +1,134 @@
+"""`jobwire broker grow`: where the broker in use gets more workers from when jobs wait."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import timedelta
+from typing import Annotated
+
+import typer
+
+from ....schemas.text.durations import parse_duration
+from ....schemas.text.sizes import parse_size
+from ...library.values.growth import GrowthQueue, GrowthSettings
+from ..arguments import Json, understanding
+from ..chosen_context import client
+from ..exit_status import BadInput
+from ..terminal.screen import Cell, Table, say, write_json
+
+_CLUSTERS = ("slurm", "local")
+_CHANGES = {"pause": "pause", "resume": "resume", "rm": "remove"}
+_ORDER = ("asking", "pending", "starting", "joined", "leaving")
+_DONE = {
+    "pause": "{0} asks for nothing more; jobwire broker grow resume {0} changes that",
+    "resume": "{0} asks for workers again when jobs wait",
+    "rm": "{0} is removed; its workers get no more jobs, and leave when those that they have end",
+}
+
+
+def grow(  # noqa: PLR0913 -- an argument for each option
+    ctx: typer.Context,
+    what: Annotated[str, typer.Argument(metavar="slurm|local|list|pause|resume|rm", help="Where workers come from, or what to do.")],
+    rest: Annotated[
+        list[str] | None, typer.Argument(metavar="[QUEUE|OPTION]...", help="Queue to change; after --, further options of sbatch.")
+    ] = None,
+    *,
+    name: Annotated[str, typer.Option(metavar="NAME", help="Name of the queue. Default: the partition, or the cluster.")] = "",
+    partition: Annotated[str, typer.Option(metavar="NAME", help="Partition of Slurm. Default: its default partition.")] = "",
+    max_workers: Annotated[int, typer.Option(min=1, metavar="N", help="How many allocations there may be at once.")] = 10,
+    time: Annotated[str, typer.Option("--time", metavar="TIME", help="How long an allocation lasts: 4h, 90m.")] = "1h",
+    idle: Annotated[str, typer.Option(metavar="TIME", help="A worker that has had no job for so long leaves.")] = "5m",
+    assume: Annotated[
+        str, typer.Option(metavar="TIME", help="How long a job without a time limit is expected to take. Default: half of --time.")
+    ] = "",
+    per_node: Annotated[int, typer.Option(min=1, metavar="N", help="Workers in an allocation: 1, which has all that is there.")] = 1,
+    cpus: Annotated[int, typer.Option(min=1, metavar="N", help="CPUs of an allocation: as many jobs run there at once.")] = 1,
+    memory: Annotated[str, typer.Option(metavar="SIZE", help="Memory of an allocation. Default: what the cluster gives.")] = "",
+    gpus: Annotated[int, typer.Option(min=0, metavar="N", help="GPUs of an allocation.")] = 0,
+    folder: Annotated[str, typer.Option(metavar="DIR", help="Folder that the nodes see, for tokens. Default: in that of the broker.")] = "",
+    scratch: Annotated[str, typer.Option(metavar="DIR", help="Folder on the disk of each node, for the state of its worker.")] = "",
+    python: Annotated[str, typer.Option(metavar="PATH", help="Python with jobwire on the nodes. Default: that of the broker.")] = "",
+    endpoint: Annotated[str, typer.Option(metavar="tcp://HOST:PORT", help="Where nodes reach the broker. Default: where it listens.")] = "",
+    jobs_as_root: Annotated[bool, typer.Option("--jobs-as-root", help="If the broker runs as root, let jobs run as root.")] = False,
+    json: Json = False,
+) -> None:
+    """Get workers from a cluster when jobs wait, and give them back when they are idle; or list and change queues that do so.
+
+    `slurm` and `local` (processes on the machine of the broker) add a queue, which the broker keeps until `rm`. It asks for as many
+    workers as the jobs justify that could start at once. Needs the role admin; pause and resume: operator.
+    """
+    words = rest or []
+    if what in _CLUSTERS:
+        if per_node != 1:
+            raise BadInput("one worker has all of its allocation; for smaller ones, say fewer --cpus instead of --per-node")
+        with understanding():
+            length = parse_duration(time)
+            settings = GrowthSettings(
+                name=name or partition.lower() or what,
+                cluster=what,
+                max_workers=max_workers,
+                time=timedelta(milliseconds=length),
+                idle=timedelta(milliseconds=parse_duration(idle)),
+                assume=timedelta(milliseconds=parse_duration(assume) if assume else length / 2),
+                partition=partition,
+                cpus=cpus,
+                memory_bytes=parse_size(memory) if memory else 0,
+                gpus=gpus,
+                options=words,
+                folder=folder,
+                scratch=scratch,
+                python=python,
+                endpoint=endpoint,
+                jobs_as_root=jobs_as_root,
+            )
+        with client(ctx) as connected:
+            connected.add_growth_queue(settings)
+        say(f"{settings.name} asks {what} for workers when jobs wait; jobwire broker grow list shows them")
+    elif what == "list" and not words:
+        with client(ctx) as connected:
+            _show(connected.growth_queues(), json=json)
+    elif what in _CHANGES and len(words) == 1:
+        with client(ctx) as connected:
+            connected.change_growth_queue(words[0], _CHANGES[what])
+        say(_DONE[what].format(words[0]))
+    elif what in _CHANGES:
+        raise BadInput(f"say which queue: jobwire broker grow {what} QUEUE; jobwire broker grow list shows them")
+    else:
+        raise BadInput(f"{what!r} is neither a cluster (slurm, local) nor one of list, pause, resume, rm")
+
+
+def _show(queues: tuple[GrowthQueue, ...], *, json: bool) -> None:
+    table = Table("QUEUE", "CLUSTER", "STATE", "WORKERS", "ALLOCATIONS", "WHY", expendable=("WHY",))
+    for queue in queues:
+        if json:
+            write_json(_record(queue))
+            continue
+        counts = Counter(one.state for one in queue.allocations)
+        state = Cell("paused", "red") if queue.paused else Cell("waiting", "yellow") if queue.why else Cell("growing", "green")
+        shown = ", ".join(f"{counts[one]} {one}" for one in _ORDER if counts[one])
+        workers = f"{counts['joined']} of {queue.settings.max_workers}"
+        table.add(queue.settings.name, queue.settings.cluster, state, workers, shown or "none", queue.why)
+    table.write()
+
+
+def _record(queue: GrowthQueue) -> dict[str, object]:
+    settings = queue.settings
+    return {
+        "name": settings.name,
+        "cluster": settings.cluster,
+        "partition": settings.partition or None,
+        "paused": queue.paused,
+        "why": queue.why or None,
+        "max_workers": settings.max_workers,
+        "time_s": settings.time.total_seconds(),
+        "idle_s": settings.idle.total_seconds(),
+        "assume_s": settings.assume.total_seconds(),
+        "cpus": settings.cpus,
+        "memory_bytes": settings.memory_bytes or None,
+        "gpus": settings.gpus,
+        "options": list(settings.options),
+        "allocations": [
+            {"name": one.name, "cluster_id": one.cluster_id or None, "state": one.state, "since_s": one.since.total_seconds()}
+            for one in queue.allocations
+        ],
+    }

@@ -1,0 +1,40 @@
+"""What a worker learns from Slurm about its allocation."""
+
+from __future__ import annotations
+
+import pytest
+
+from jobwire.worker.pilot.allocation import Given, read_environment, read_left
+
+
+def test_an_allocation_says_what_it_gives() -> None:
+    said = {"SLURM_JOB_ID": "17", "SLURM_CPUS_ON_NODE": "8", "SLURM_MEM_PER_NODE": "4000", "CUDA_VISIBLE_DEVICES": "0,1"}
+    assert read_environment(said) == Given("17", 8, 4000 << 20, ("0", "1"))
+    said = {"SLURM_JOB_ID": "17", "SLURM_CPUS_ON_NODE": "8", "SLURM_MEM_PER_CPU": "100", "SLURM_JOB_GPUS": "3"}
+    # One GPU with the id 3, and not three of them.
+    assert read_environment(said) == Given("17", 8, 800 << 20, ("3",))
+    assert read_environment({"SLURM_JOB_ID": "17"}) == Given("17", 1, None, ())
+    assert read_environment({"SLURM_JOB_ID": "17", "CUDA_VISIBLE_DEVICES": "NoDevFiles", "SLURM_CPUS_ON_NODE": "x"}) == Given(
+        "17", 1, None, ()
+    )
+
+
+def test_outside_of_an_allocation_there_is_none() -> None:
+    assert read_environment({}) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "seconds"),
+    [
+        ("4:00\n", 240),
+        ("59", 59),
+        ("1:02:03", 3723),
+        ("2-01:02:03", 176_523),
+        ("0:00", 0),
+        ("UNLIMITED", None),
+        ("INVALID", None),
+        ("", None),
+    ],
+)
+def test_the_time_that_is_left_is_read(said: str, seconds: float | None) -> None:
+    assert read_left(said) == seconds

@@ -1,0 +1,38 @@
+"""Lets the workers that a broker has asked for join it: once each, with a token, and no longer than their allocations are there."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from pathlib import Path
+
+from ....broker.pairing.machines import invite_machine, withdraw_machine
+from ....keys import roster_changes
+from ....schemas.refusal import Refused
+
+# An allocation may wait for long; its token ends with it.
+_VALID_SECONDS = 90 * 86_400.0
+
+
+class RosterDoors:
+    """The roster of a broker that is reached at `endpoint`, and has the public key `public`."""
+
+    def __init__(self, roster: Path, endpoint: str, public: bytes) -> None:
+        self._roster = roster
+        self._endpoint = endpoint
+        self._public = public
+
+    async def invite(self, name: str, endpoint: str) -> tuple[bytes, str]:
+        """Return the temporary key of a token for one worker, which joins under this name, and the token."""
+        made = await asyncio.to_thread(invite_machine, self._roster, endpoint or self._endpoint, self._public, name, _VALID_SECONDS)
+        return made.temporary, made.text
+
+    async def close(self, name: str, token: bytes) -> None:
+        """Withdraw the token, or remove the worker from the roster that has joined with it."""
+        await asyncio.to_thread(self._close, name, token)
+
+    def _close(self, name: str, token: bytes) -> None:
+        # Between the two, nobody can join with it.
+        if not withdraw_machine(self._roster, token):
+            with contextlib.suppress(Refused):
+                roster_changes.remove_member(self._roster, name)

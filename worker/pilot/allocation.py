@@ -1,0 +1,63 @@
+"""What an allocation gives to its worker, as Slurm says in the environment, and when it ends. Pure. See sbatch(1), squeue(1)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from ...schemas.jobs.capacity import parse_gpus
+from ...schemas.refusal import Refused
+
+_LEFT = re.compile(r"(?:(\d+)-)?(?:(?:(\d+):)?(\d+):)?(\d+)")
+_DEVICES = ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_GPUS", "ROCR_VISIBLE_DEVICES")
+
+
+@dataclass(frozen=True, slots=True)
+class Given:
+    """What is there. None: Slurm does not say."""
+
+    cluster_id: str
+    slots: int
+    memory_bytes: int | None
+    gpus: tuple[str, ...]
+
+
+def read_environment(environment: Mapping[str, str]) -> Given | None:
+    """Return what Slurm has given to this process; None if it runs in no allocation.
+
+    Raises `Refused(INVALID_ARGUMENT)` for ids of GPUs that are none.
+    """
+    cluster_id = environment.get("SLURM_JOB_ID", "")
+    if not cluster_id.isdigit():
+        return None
+    slots = max(1, _number(environment, "SLURM_CPUS_ON_NODE") or 1)
+    memory = _number(environment, "SLURM_MEM_PER_NODE")
+    of_one = _number(environment, "SLURM_MEM_PER_CPU")
+    if memory is None and of_one is not None:
+        memory = of_one * slots
+    return Given(cluster_id, slots, memory * 1024 * 1024 if memory else None, _gpus(environment))
+
+
+def _number(environment: Mapping[str, str], name: str) -> int | None:
+    said = environment.get(name, "")
+    return int(said) if said.isdigit() and said.isascii() else None
+
+
+def _gpus(environment: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the ids that are visible here; where devices are held apart, they are counted from 0 in each allocation."""
+    said = next((environment[name] for name in _DEVICES if environment.get(name)), "")
+    try:
+        # A trailing comma: `3` is the one with this id, and not three of them.
+        return parse_gpus(f"{said},") if said and said != "NoDevFiles" else ()
+    except Refused:
+        return ()
+
+
+def read_left(said: str) -> float | None:
+    """Return the seconds of what squeue prints as time left: `4:00`, `1-02:03:04`; None for UNLIMITED and whatever is no time."""
+    found = _LEFT.fullmatch(said.strip())
+    if found is None:
+        return None
+    days, hours, minutes, seconds = (int(part or 0) for part in found.groups())
+    return float(((days * 24 + hours) * 60 + minutes) * 60 + seconds)

@@ -1,0 +1,109 @@
+"""The program of a worker in an allocation. What it is told is in the folder that its broker has made for it."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import json
+import logging
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from ...broker.growth.folders import TOKEN, TOLD
+from ...keys import private_files
+from ...keys.holder import identify
+from ...schemas.refusal import Code, Refused
+from ...schemas.text.printable import printable
+from .. import capacity_options, reload, stalls
+from ..daemon import serve
+from ..pairing.joined import Broker
+from ..program import OBJECTS_A_COLLECTION, status_of
+from ..settings import WorkerSettings
+from . import joining
+from .allocation import Given, read_environment, read_left
+from .node_disk import make_state
+from .pilot import Pilot
+
+# Which process this is, for a broker on the same machine.
+PROCESS = "process"
+ROSTER = "roster.toml"
+_ANSWER_SECONDS = 10
+
+
+def main(folder: str) -> int:
+    """Serve until the allocation ends or the broker sends the worker away, and return the exit status."""
+    reload.forget_dispositions()
+    # There is no terminal that could hang up, and what was installed meanwhile is for the next allocation.
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    os.umask(0o077)
+    gc.set_threshold(OBJECTS_A_COLLECTION)
+    logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
+    state: Path | None = None
+    try:
+        told, token = _read(Path(folder))
+        state = make_state(told["scratch"], told["name"])
+        given = read_environment(os.environ) if told["cluster"] == "slurm" else None
+        pilot = Pilot(_left_seconds(given, told), told["spare_seconds"])
+        broker = joining.enter(token, state / "worker", state / ROSTER, as_root=told["jobs_as_root"])
+        settings = _settings(state, told, given, broker)
+        with asyncio.Runner(loop_factory=stalls.loop_factory()) as runner:
+            runner.run(serve(settings, lambda _: None, pilot=pilot))
+    except Refused as refused:
+        print(f"jobwire: {printable(str(refused))}", file=sys.stderr)  # noqa: T201 -- a message
+        return status_of(refused)
+    finally:
+        if state is not None:
+            shutil.rmtree(state, ignore_errors=True)
+    return 0
+
+
+def _read(folder: Path) -> tuple[dict[str, Any], str]:
+    """Return what this worker is told, and its token, which is removed: nobody else is to come in with it."""
+    try:
+        private_files.replace(folder / PROCESS, json.dumps(identify()).encode())
+        told = json.loads((folder / TOLD).read_bytes())
+        token = (folder / TOKEN).read_text()
+        (folder / TOKEN).unlink()
+    except OSError as error:
+        message = f"the folder {folder} of this worker cannot be read on this node: {error.filename}: {error.strerror}"
+        raise Refused(Code.FAILED_PRECONDITION, message, "choose one that all nodes see with --folder") from error
+    return told, token
+
+
+def _left_seconds(given: Given | None, told: dict[str, Any]) -> float:
+    """Return how long the allocation lasts from now on: as Slurm says, which may have given less or more than was asked for."""
+    asked = float(told["left_seconds"])
+    if given is None:
+        return asked
+    argv = ["squeue", "--noheader", f"--jobs={given.cluster_id}", "--format=%L"]
+    try:
+        said = subprocess.run(argv, stdin=subprocess.DEVNULL, capture_output=True, check=False, text=True, timeout=_ANSWER_SECONDS).stdout
+    except (OSError, subprocess.TimeoutExpired):
+        return asked
+    left = read_left(said)
+    return asked if left is None else left
+
+
+def _settings(state: Path, told: dict[str, Any], given: Given | None, broker: Broker) -> WorkerSettings:
+    machine_bytes = capacity_options.parse_memory("")
+    slots = given.slots if given is not None else told["slots"] or capacity_options.usual_slots()
+    memory = given.memory_bytes if given is not None else told["memory_bytes"]
+    if not memory:
+        # It is not said: as large a part of the memory of this machine as of its processors.
+        memory = machine_bytes * min(slots, os.cpu_count() or 1) // (os.cpu_count() or 1)
+    return WorkerSettings(
+        state=state / "worker",
+        roster=state / ROSTER,
+        slots=slots,
+        directory=Path.home() if Path.home().is_dir() else Path("/"),
+        jobs_as_root=told["jobs_as_root"],
+        memory_bytes=memory,
+        gpus=given.gpus if given is not None else (),
+        join=broker.endpoint,
+        broker_key=broker.key,
+    )
