@@ -23,6 +23,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import lru_cache
 
 import msgspec
 
@@ -39,6 +40,8 @@ BYTE_ORDER_MARK = "\ufeff"
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]{0,63}")
 # Planned limits: refused, so that nobody relies on them.
 _NOT_YET = frozenset({"executables", "user", "folders", "expires"})
+# A roster is read again at each change of one member, and half of the time for a member goes into this.
+_MOST_CURVES = 4096
 _HEADER = re.compile(r"\s*\[\[\s*[\"']?member[\"']?\s*\]\]")
 
 
@@ -187,9 +190,14 @@ def _public(text: str, index: int, key: str) -> bytes:
         raise _Wrong(refused.message, index, key) from None
 
 
+@lru_cache(_MOST_CURVES)
+def _known_curve(public: bytes) -> bytes:
+    return curve_public_of(public)
+
+
 def _curve_of(public: bytes, index: int, key: str) -> bytes:
     try:
-        return curve_public_of(public)
+        return _known_curve(public)
     except Refused as refused:
         raise _Wrong(refused.message, index, key) from None
 

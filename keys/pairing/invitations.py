@@ -73,8 +73,9 @@ def invite(
 
     def change(text: str, place: Path) -> str:
         known = parse(text, str(place))
-        text = _without_old(text, known, name, now_us)
-        known = parse(text, str(place))
+        cleared = _without_old(text, known, name, now_us)
+        if cleared != text:
+            text, known = cleared, parse(cleared, str(place))
         if sum(member.role == PAIRING for member in known.members) >= MOST_OPEN:
             message = f"{MOST_OPEN} invitations are open, which is the limit"
             raise Refused(Code.RESOURCE_EXHAUSTED, message, "withdraw some with: jobwire keys rm NAME", reason=Reason.TOO_MANY_INVITATIONS)

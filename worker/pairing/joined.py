@@ -32,7 +32,7 @@ _LEAVE = "leave that one first: jobwire worker leave"
 class Broker:
     """The broker of a worker. `key`: its public key as text. `slots` (0: as usual) and `labels` came with the token.
 
-    `as_root`: a worker that runs as root was told that this is intended.
+    `as_root`: a worker that runs as root was told that this is intended. `token`: the fingerprint of its temporary key.
     """
 
     endpoint: str
@@ -40,6 +40,7 @@ class Broker:
     slots: int = 0
     labels: Mapping[str, str] = field(default_factory=dict)
     as_root: bool = False
+    token: str = ""
 
 
 def remembered(state: Path) -> Broker | None:
@@ -51,7 +52,9 @@ def remembered(state: Path) -> Broker | None:
     try:
         said = json.loads(path.read_text())
         key = format_public(parse_public(said["key"]))
-        return Broker(to_connect(said["endpoint"]), key, int(said["slots"]), dict(said["labels"]), said["as_root"] is True)
+        return Broker(
+            to_connect(said["endpoint"]), key, int(said["slots"]), dict(said["labels"]), said["as_root"] is True, str(said.get("token", ""))
+        )
     except (FileNotFoundError, NotADirectoryError):
         return None
     except (OSError, ValueError, KeyError, TypeError, Refused):
@@ -69,7 +72,12 @@ def join_with(token: Token, state: Path, roster: Path, vouch: str, *, as_root: b
     if running(state) is not None:
         message = f"a worker is running for {state} already; the token was not used"
         raise Refused(Code.FAILED_PRECONDITION, message, "stop it first: jobwire worker stop; its jobs continue")
-    broker = Broker(token.endpoint, format_public(token.daemon), token.slots, dict(map(parse_label, token.labels)), as_root)
+    used = fingerprint(token.temporary.public)
+    before = remembered(state)
+    if before is not None and before.token == used:
+        # The unit of a service may name it at each start, also long after it was forgotten at the broker.
+        return before
+    broker = Broker(token.endpoint, format_public(token.daemon), token.slots, dict(map(parse_label, token.labels)), as_root, used)
     demand_only(state, broker)
     own = load_or_make(state / "identity")
     try:

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.keys.identity import format_public, generate
+from jobwire.keys.identity import fingerprint, format_public, generate
 from jobwire.keys.pairing.token import Token
 from jobwire.keys.roster import add_member, list_members
 from jobwire.schemas.refusal import Refused
@@ -11,7 +11,7 @@ from jobwire.worker.pairing.joined import Broker
 from jobwire.worker.state import layout
 
 ONE, OTHER = generate(), generate()
-BROKER = Broker("tcp://broker:7341", format_public(ONE.public), 4, {"gpu": "a100"}, as_root=True)
+BROKER = Broker("tcp://broker:7341", format_public(ONE.public), 4, {"gpu": "a100"}, as_root=True, token="abcd")
 
 
 def test_a_broker_is_remembered_until_the_worker_leaves_it(tmp_path: Path) -> None:
@@ -71,3 +71,11 @@ def test_the_token_of_a_person_is_no_use_to_a_machine_and_nothing_is_made(tmp_pa
     with pytest.raises(Refused, match="for a person"):
         joined.join_with(token, tmp_path / "state", tmp_path / "roster.toml", "submitter", as_root=False)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_service_may_name_its_token_at_each_start(tmp_path: Path) -> None:
+    token = Token("tcp://127.0.0.1:1", ONE.public, bytes(32), "worker")
+    before = Broker("tcp://moved:7341", format_public(ONE.public), token=fingerprint(token.temporary.public))
+    joined.remember(tmp_path, before)
+    # Nobody is asked.
+    assert joined.join_with(token, tmp_path, tmp_path / "roster.toml", "submitter", as_root=False) == before
