@@ -63,7 +63,8 @@ def as_run(draw: random.Random, orders: Sequence[Order], run: str) -> list[Order
     """Return the jobs as those of a run, the last of which may wait for those of a name, or for its first."""
     on_failure = draw.choice((OnFailure.CONTINUE, OnFailure.CONTINUE, OnFailure.CANCEL_REST, OnFailure.STOP_REST))
     parallel = draw.choice((0, 1)) if on_failure else 0
-    made = [replace(order, run=run, on_failure=int(on_failure), parallel=parallel) for order in orders]
+    staged = draw.random() < 0.5  # as often as not
+    made = [replace(order, run=run, on_failure=int(on_failure), parallel=parallel, staged=staged) for order in orders]
     if draw.random() < 0.5:  # as often as not
         first = made[0]
         target = draw.choice((first.id, f"{run}:{first.own_name}"))

@@ -111,7 +111,8 @@ class Order:
     """One job. `pause` between its rounds in seconds, `gate` a FIFO that it waits at before it writes.
 
     `oddity` is one of ODDITIES, `returns` how many carriage returns end its output, `cgroup` where it goes if it moves.
-    `after`: what it waits for, `CONDITION:ID` or `CONDITION:RUN:NAME`; `run`, `on_failure`, `parallel`: of the batch that it is part of.
+    `after`: what it waits for, `CONDITION:ID` or `CONDITION:RUN:NAME`; `run`, `on_failure`, `parallel`: of the batch that it is part of,
+    which arrives in parts of one job if it is `staged`.
     `retries`, `delay` in seconds before each, `good_at`: the attempt that exits with 0, or 0. `wait`: seconds, of `at`; `not_before`: the
     uptime before which it must not start, 0 for any. `licences`: of the resource with that name. `schedule`: which one starts it.
     """
@@ -132,6 +133,7 @@ class Order:
     run: str = ""
     on_failure: int = 0
     parallel: int = 0
+    staged: bool = False
     retries: int = 0
     delay: float = 0
     good_at: int = 0

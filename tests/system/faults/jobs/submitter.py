@@ -18,6 +18,7 @@ from ledger import append
 from orders import from_json
 
 from jobwire.client.library.client import Client
+from jobwire.client.library.staging import Parts, carry_out, steps
 from jobwire.client.library.values.results import BatchInfo
 from jobwire.keys.identity import load, parse_public
 from jobwire.schemas.jobs.states import OnFailure
@@ -61,7 +62,13 @@ def _do(client: Client, wish: dict[str, Any], ledger: str) -> list[str]:
         if first.schedule:
             client.schedules.run_now(client.schedules.get(first.schedule).key, first.key_id)
             return [f"job {first.id}"]
-        client.submit_many([order.spec(ledger) for order in orders], ids=[order.key_id for order in orders], batch=batch, watch=False)
+        specs, ids = [order.spec(ledger) for order in orders], [order.key_id for order in orders]
+        if batch is not None and first.staged and "staged_runs" in client.connection.hello().features:
+            parts = Parts(batch, ids, specs)
+            parts.ends = [*range(1, len(orders) + 1)]
+            carry_out(client.connection.call, steps(parts, lambda _staged, _jobs: None))
+        else:
+            client.submit_many(specs, ids=ids, batch=batch, watch=False)
     except Refused as refused:
         return [f"{refused.code.name} {refused}"]
     return [f"job {order.id}" for order in orders]
