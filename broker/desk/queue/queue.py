@@ -284,7 +284,7 @@ class Queue:
             for public, owner in self._owners.items()
             if (head := self._lines.best(owner)) is not None and self._may_run_more(public, owner)
         ]
-        # No two heads have the same order. A priority does not count against another owner.
+        # No two heads have the same order, as no two jobs have the same row. A priority does not count against another owner.
         heapq.heapify(claims)
         unfit: list[_Unfit] = []
         while claims:

@@ -48,6 +48,7 @@ class _Desk:
         self._state = State(Queue(_SLOTS))
         self._state.queue.set_capacity(Capacity(_SLOTS, resources=(("disk", 100), ("license", 8))))
         self._numbers = itertools.count(1)
+        self._rows = itertools.count(1)
         self._random = random.Random(1)
         self.running: list[AttemptKey] = []
 
@@ -68,7 +69,8 @@ class _Desk:
                 self.running += [launch.key for launch in effect.launches]
         for number in decision.writes:
             pending = self._state.under_way[number]
-            result = Added(range(len(pending.jobs)), frozenset(), 1) if isinstance(pending, Accepting) else 1
+            # Each job has a row of its own, which is its place in the order.
+            result = Added([next(self._rows) for _ in pending.jobs], frozenset(), 1) if isinstance(pending, Accepting) else 1
             self._take(Written(number, result))
         if decision.reconsiders:
             self._take(Reconsidered())
