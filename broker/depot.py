@@ -38,7 +38,7 @@ class Fetched:
 class Placement:
     """What is to be put into the folder of an attempt: contents of the `sender`. With `only_check`, nothing is.
 
-    `is_queued`: the job has not started as far as the desk knows; what arrives waits for it.
+    `is_queued`: the job has not started as far as the desk knows; what arrives waits for it. `proof`: the request, as received.
     """
 
     key: AttemptKey
@@ -46,6 +46,7 @@ class Placement:
     files: Sequence[BroughtFile]
     is_queued: bool
     only_check: bool
+    proof: bytes = b""
 
 
 class Sender(Protocol):

@@ -10,11 +10,13 @@ from ...client.protocol.exchange import Exchange
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.brought_files import BroughtFile, FileKind
 from ...schemas.naming import AttemptKey, JobKey
-from ...schemas.refusal import Code, Refused
+from ...schemas.refusal import Code, Reason, Refused
 from ..depot import Depot, Fetched, Piece, Placement, Reading, Sender, Upload
-from .contents import Contents
-from .refusing import not_yet
+from .contents import Contents, Sendings
 from .worker import Worker
+
+# What is sent is kept by the worker for an hour.
+_TRIES = 3
 
 _Then = Callable[[Piece | Fetched | Refused], None]
 
@@ -22,8 +24,11 @@ _Then = Callable[[Piece | Fetched | Refused], None]
 class FleetDepot(Depot):
     """`worker_of` returns where an attempt was placed, which is connected now."""
 
-    def __init__(self, contents: Contents, worker_of: Callable[[AttemptKey], Worker], loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(
+        self, contents: Contents, sendings: Sendings, worker_of: Callable[[AttemptKey], Worker], loop: asyncio.AbstractEventLoop
+    ) -> None:
         self._contents = contents
+        self._sendings = sendings
         self._worker_of = worker_of
         self._loop = loop
 
@@ -36,9 +41,34 @@ class FleetDepot(Depot):
         return self._contents.put(owner, file, limit_bytes, sender, token)
 
     def place(self, wanted: Placement, done: Callable[[Refused | None], None]) -> None:
-        """Refuse."""
-        del wanted, done
-        raise not_yet("to put files into the folder of a job that exists")
+        """Have contents put into the folder of a job by its worker, as their sender has signed; first send what that lacks."""
+        try:
+            worker = self._worker_of(wanted.key)
+        except Refused as refused:
+            self._loop.call_soon(done, refused)
+            return
+        self._pass(worker, wanted, done, _TRIES)
+
+    def _pass(self, worker: Worker, wanted: Placement, done: Callable[[Refused | None], None], tries: int) -> None:
+        key = wanted.key
+        name = request_pb2.AttemptName(owner=key.owner, id=key.id, attempt=key.attempt)
+
+        def answered(answer: request_pb2.Reply | Refused) -> None:
+            if not isinstance(answer, Refused):
+                done(None)
+            elif answer.reason is Reason.FILES_MISSING and tries:
+                missing = [file for file in wanted.files if file.digest in answer.missing]
+                self._sendings.send(worker, wanted.sender, missing, sent)
+            else:
+                done(answer)
+
+        def sent(refused: Refused | None) -> None:
+            if refused is None:
+                self._pass(worker, wanted, done, tries - 1)
+            else:
+                done(refused)
+
+        worker.link.ask(request_pb2.Request(relay=request_pb2.Relay(job=name, request=wanted.proof)), answered)
 
     def measure(self, key: JobKey, done: Callable[[int], None]) -> None:
         """Tell that the folder takes nothing here."""

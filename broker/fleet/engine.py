@@ -61,10 +61,11 @@ class FleetEngine(NothingAtOnce):
         self.stock = FleetStock(self._loop.time)
         self.workers = Workers(identity, now_us, self._greeted, self._lost, link)
         self._orders = Orders(self.workers, self._ask, self._loop)
-        self._deliveries = Deliveries(self.workers, Starts(self._ask), self._orders, Sendings(contents), self._loop)
+        sendings = Sendings(contents)
+        self._deliveries = Deliveries(self.workers, Starts(self._ask), self._orders, sendings, self._loop)
         self._ended = EndedJobs(self.workers, lambda key: placements.machine_of(self._read, key), self._loop, gather_seconds)
         self._tails = Tails()
-        self._depot = FleetDepot(contents, self._worker_with_folder, self._loop)
+        self._depot = FleetDepot(contents, sendings, self._worker_with_folder, self._loop)
         # Workers that are to leave, by their names.
         self._leaving: set[str] = set()
 
@@ -108,7 +109,7 @@ class FleetEngine(NothingAtOnce):
         machine = placements.machine_of(self._read, key)
         if not machine:
             message = "the job has no folder: it has not started on any worker"
-            raise Refused(Code.NOT_FOUND, message, reason=Reason.NO_SUCH_FILE)
+            raise Refused(Code.NOT_FOUND, message, "wait for its start, or submit it with its files", reason=Reason.NO_SUCH_FILE)
         worker = self.workers.get(machine)
         if not worker.link.is_up:
             raise self.workers.cannot_reach(worker)

@@ -25,7 +25,6 @@ from .placement import FleetStock
 from .refusing import not_yet
 
 _NOT_YET = {
-    "place": "to put files into the folder of a job that exists",
     "add_schedule": "a schedule",
     "stage": "a batch that arrives in parts",
     "commit": "a batch that arrives in parts",
@@ -33,7 +32,7 @@ _NOT_YET = {
     "set_slots": "to set what there is for jobs",
 }
 # Those that a client checks before it sends what needs them.
-_LACKS = frozenset({"returns", "place", "rerun", "schedules", "may_submit", "on_finish", "staging", "staged_runs"})
+_LACKS = frozenset({"returns", "rerun", "schedules", "may_submit", "on_finish", "staging", "staged_runs"})
 _FEATURES = (*(feature for feature in FEATURES if feature not in _LACKS), "workers", "growth")
 
 _OF_WORKERS = frozenset({"roots"})

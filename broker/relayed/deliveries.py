@@ -87,6 +87,8 @@ class Parts:
     starts: Starts
     member_of: Callable[[bytes], Member | None]
     depot: Depot
+    # The handler for clients.
+    place: Callable[[Call], None]
     taken: Callable[[bytes, AttemptKey, JobKey], None]
 
 

@@ -1,4 +1,4 @@
-"""relay_put and relay_fetch: files that jobs of a broker bring, and what is read of their folders.
+"""relay_put: contents that jobs of a broker bring, or that are put into their folders.
 
 A content is kept under its SHA-256 for its owner, and is of no use without a job that its owner has signed with that digest.
 """
@@ -10,11 +10,12 @@ from dataclasses import replace
 
 from ...keys.limits import EVERYBODYS
 from ...keys.rights import Right, demand
-from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.frames import MOST_MISSING
+from ...schemas.generated import request_pb2
+from ...schemas.jobs import brought_files
+from ...schemas.refusal import Code, Reason, Refused
 from ..requests.call import Call
-from .deliveries import Parts, demand_trusted, read_name
-from .orders import find_job, for_owner
-from .signed import local_id
+from .deliveries import Parts, demand_trusted
 
 _MOST_STREAMS = 1_000_000
 
@@ -31,15 +32,14 @@ def relay_put(call: Call, parts: Parts, put: Callable[[Call], None]) -> None:
     put(call)
 
 
-def relay_fetch(call: Call, parts: Parts, fetch: Callable[[Call], None]) -> None:
-    """Read something in the folder of a job, as its owner would; `fetch` is the handler for that."""
-    demand(call.member, Right.RELAY, call.member.key)
-    asked = call.request.relay_fetch
-    name = read_name(asked.job)
-    job = find_job(call, name, parts)
-    wanted = request_pb2.Fetch()
-    wanted.CopyFrom(asked.fetch)
-    wanted.key.CopyFrom(job_pb2.JobKey(owner=job.key.owner, id=local_id(name.id, name.attempt)))
-    call.request.fetch.CopyFrom(wanted)
-    call.member = for_owner(call.member, job)
-    fetch(call)
+def demand_contents(place: request_pb2.Place, sender: bytes, parts: Parts) -> None:
+    """Check that what is to be put into a folder is here: before the request counts as carried out, which it is once.
+
+    Raises Refused(FILES_MISSING).
+    """
+    wanted = [brought_files.from_wire(file) for file in place.files] if not place.only_check else []
+    if missing := {file.digest: None for file in wanted if not parts.depot.has(sender, file)}:
+        message = "the worker does not have the content of these files"
+        refused = Refused(Code.FAILED_PRECONDITION, message, "send them, then ask again", reason=Reason.FILES_MISSING)
+        refused.missing = tuple(missing)[:MOST_MISSING]
+        raise refused

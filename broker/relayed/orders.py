@@ -1,4 +1,4 @@
-"""relay, read_log, follow_log over the link: does to a job of the broker what its client has signed, and reads its logs for the broker."""
+"""relay, read_log, follow_log, relay_fetch: does to a job of the broker what its client has signed, and reads its logs and files for it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from functools import partial
 
 from ...keys.digests import sha256
 from ...keys.rights import Member, Right, demand, may
-from ...schemas.generated import request_pb2
+from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.spec import DEFAULT_GRACE_MS
 from ...schemas.naming import AttemptKey, JobKey, format_id, short_id
 from ...schemas.refusal import Code, Reason, Refused
@@ -20,9 +20,10 @@ from ..requests.stop import order_of
 from ..store.rows import relays
 from ..store.writes import CarryOut
 from .deliveries import Parts, read_name
+from .files import demand_contents
 from .signed import SignedStart, demand_in_time, local_id, read_order, read_start
 
-_VERBS = frozenset({"stop", "signal", "pause", "resume", "change"})
+_VERBS = frozenset({"stop", "signal", "pause", "resume", "change", "place"})
 _MOST_STREAMS = 1_000_000
 
 
@@ -61,6 +62,10 @@ def _carry_out(call: Call, name: AttemptKey, parts: Parts, done: Done) -> None:
     signer, request, until_us = read_signed(call, raw, name, parts, _VERBS)
     member = demand_may(signer, name, parts)
     by_whom = member.name if member is not None else short_id(signer)
+    if request.HasField("place"):
+        demand_contents(request.place, signer, parts)
+        call.member = member or replace(for_owner(call.member, job), role="submitter")
+        request.place.key.CopyFrom(job_pb2.JobKey(owner=job.key.owner, id=job.key.id))
     match request.WhichOneof("verb"):
         case "stop":
             order = order_of(request.stop, job, by_whom)
@@ -69,17 +74,21 @@ def _carry_out(call: Call, name: AttemptKey, parts: Parts, done: Done) -> None:
             demand_in_time(until_us, parts.desk.now_us(), "request")
             record = CarryOut(sha256(raw), until_us, parts.desk.now_us())
             # Recorded first: if this worker ends in between, it is not carried out at all, rather than twice.
-            act = partial(_act, call, parts.desk, job, request, by_whom, raw)
+            act = partial(_act, call, parts, job, request, by_whom, raw)
             parts.store.submit(record, lambda: call.guard(act) if record.is_new else call.done(None))
         case _ if not done.is_new(job.key, raw, parts.desk.live.__contains__):
             # Sent again, as the answer was lost.
             call.done(None)
         case _:
-            _act(call, parts.desk, job, request, by_whom, raw)
+            _act(call, parts, job, request, by_whom, raw)
 
 
-def _act(call: Call, desk: Desk, job: Job, request: request_pb2.Request, by_whom: str, raw: bytes) -> None:
+def _act(call: Call, parts: Parts, job: Job, request: request_pb2.Request, by_whom: str, raw: bytes) -> None:
+    desk = parts.desk
     match request.WhichOneof("verb"):
+        case "place":
+            call.request.place.CopyFrom(request.place)
+            parts.place(call)
         case "signal":
             desk.take(Signal(job.key, request.signal.signal, call.done))
         case "change":
@@ -147,3 +156,17 @@ def read_for(call: Call, parts: Parts, handler: Callable[[Call], None]) -> None:
     request.key.id = local_id(name.id, name.attempt)
     request.attempt = 0
     handler(call)
+
+
+def relay_fetch(call: Call, parts: Parts, fetch: Callable[[Call], None]) -> None:
+    """Read something in the folder of a job, as its owner would; `fetch` is the handler for that."""
+    demand(call.member, Right.RELAY, call.member.key)
+    asked = call.request.relay_fetch
+    name = read_name(asked.job)
+    job = find_job(call, name, parts)
+    wanted = request_pb2.Fetch()
+    wanted.CopyFrom(asked.fetch)
+    wanted.key.CopyFrom(job_pb2.JobKey(owner=job.key.owner, id=local_id(name.id, name.attempt)))
+    call.request.fetch.CopyFrom(wanted)
+    call.member = for_owner(call.member, job)
+    fetch(call)

@@ -135,10 +135,10 @@ def read_order(
     verb = request.WhichOneof("verb") or ""
     if verb not in verbs or (verb == "change" and not request.change.HasField("time_limit_ms")):
         raise Refused(Code.PERMISSION_DENIED, f"a broker does not pass on {with_article(verb or 'request without a verb')}")
-    asked: request_pb2.Stop | request_pb2.Signal | request_pb2.Change | request_pb2.Feed = getattr(request, verb)
+    asked: request_pb2.Stop | request_pb2.Signal | request_pb2.Change | request_pb2.Feed | request_pb2.Place = getattr(request, verb)
     keys = asked.keys if isinstance(asked, (request_pb2.Stop, request_pb2.Change)) else [asked.key]
     named = any((key.owner or signer, key.id) == job for key in keys)
-    selection = None if isinstance(asked, request_pb2.Feed) or not asked.HasField("selection") else asked.selection
+    selection = None if isinstance(asked, (request_pb2.Feed, request_pb2.Place)) or not asked.HasField("selection") else asked.selection
     if not named and not (selection is not None and _selects(selection, signer, job, batch)):
         raise Refused(Code.PERMISSION_DENIED, "the signed request is not about this job")
     return signer, request, envelope.proof.not_after_us

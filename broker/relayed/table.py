@@ -22,9 +22,9 @@ from ..store.store import Store
 from ..streams.watchers import Watchers
 from .deliveries import Parts, Starts, deliver, discard, settle
 from .facts import FactStream, follow_facts
-from .files import relay_fetch, relay_put
+from .files import relay_put
 from .inputs import relay_feed
-from .orders import Done, read_for, relay
+from .orders import Done, read_for, relay, relay_fetch
 from .registry import Registry
 
 # They are what they are for a client that is connected itself.
@@ -54,7 +54,7 @@ class RelayedVerbs:
     ) -> None:
         registry, done = Registry(store, followed), Done()
         self.registry = registry
-        parts = Parts(desk, lookup, store, registry, Starts(store), member_of, engine.depot, self._taken)
+        parts = Parts(desk, lookup, store, registry, Starts(store), member_of, engine.depot, verbs["place"], self._taken)
         self._streams: dict[bytes, FactStream] = {}
         self.handlers: Mapping[str, Handler] = {
             **{verb: verbs[verb] for verb in _UNCHANGED},

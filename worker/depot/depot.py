@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from collections.abc import Callable, Sequence
 from functools import partial
 from itertools import groupby
@@ -63,8 +62,7 @@ class LocalDepot:
 
     def read(self, owner: bytes, digest: bytes, start: int, length: int, then: Callable[[bytes | Refused], None]) -> None:
         """Read a part of a content, on a thread."""
-        path = self._blobs.path(owner, digest)
-        self._moving.run(lambda: _read_part(path, start, length), then)
+        self._moving.run(lambda: _attempt(lambda: self._blobs.read(owner, digest, start, length)), then)
 
     def place(self, wanted: Placement, done: Callable[[Refused | None], None]) -> None:
         """Put contents into the folder of a job, on a thread."""
@@ -113,9 +111,8 @@ def _tell_removed(count: int) -> None:
     _log.info("removed %d contents that no job refers to", count)
 
 
-def _read_part(path: str, start: int, length: int) -> bytes | Refused:
+def _attempt(read: Callable[[], bytes]) -> bytes | Refused:
     try:
-        with open(path, "rb") as file:  # noqa: PTH123 -- a path in text
-            return os.pread(file.fileno(), length, start)
+        return read()
     except OSError as error:
-        return Refused(Code.NOT_FOUND, f"the content of a file is not there any more: {error.strerror}", "submit the job again")
+        return Refused(Code.NOT_FOUND, f"the content of a file is not there any more: {error.strerror}", "send it again")

@@ -89,7 +89,7 @@ def place(call: Call, lookup: Lookup, followed: Followed, depot: Depot, shortage
             placed(job.key)
         call.done(why_not)
 
-    depot.place(Placement(job.latest.key, call.member.key, files, is_queued, request.only_check), done)
+    depot.place(Placement(job.latest.key, call.member.key, files, is_queued, request.only_check, call.proof), done)
 
 
 def fetch(call: Call, lookup: Lookup, followed: Followed, depot: Depot) -> None:

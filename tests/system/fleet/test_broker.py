@@ -140,14 +140,17 @@ def test_a_job_brings_files_and_leaves_some(lab: tuple[Broker, dict[str, Worker]
     with broker.client() as client:
         job = client.submit(["sh", "-c", "cat brought brought > twice"], put=brought, get=["twice"])
         assert job.wait() == 0
-        (fetched,) = job.get([("twice", tmp_path / "fetched")])
-        assert fetched.path.read_bytes() == brought.read_bytes() * 2
+        brought.write_bytes(b"later")
+        job.put(brought)
+        once, twice = job.get([("brought", tmp_path / "once"), ("twice", tmp_path / "fetched")])
+        assert once.path.read_bytes() == b"later"
+        assert twice.path.read_bytes() == bytes(range(256)) * 20_000
 
 
-def test_what_does_not_go_through_a_broker_is_said(lab: tuple[Broker, dict[str, Worker]], tmp_path: Path) -> None:
+def test_what_does_not_go_through_a_broker_is_said(lab: tuple[Broker, dict[str, Worker]]) -> None:
     broker, _ = lab
-    (tmp_path / "file").touch()
     with broker.client() as client:
-        job = client.submit(["true"], get=["."])
-        with pytest.raises(Refused, match="a broker puts nothing into the folder of a job that exists"):
-            job.put(tmp_path / "file")
+        job = client.submit(["true"])
+        job.wait()
+        with pytest.raises(Refused, match="a broker cannot run a job again"):
+            client.rerun([job])

@@ -13,6 +13,7 @@ from broker_house import WorkerSide, ended, signed, signed_start, started
 from jobwire.broker.relayed.signed import local_id
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.rights import Member
+from jobwire.schemas.frames import refusal_from
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs.retry import RetryRule
 from jobwire.schemas.naming import KNOWN_AS, AttemptKey, JobKey, format_id
@@ -234,3 +235,24 @@ async def test_a_time_limit_is_what_the_client_has_signed_last_and_a_priority_is
         assert (await order(running, raw)).HasField("done")
     assert running.engine.effects == [("limit", name(1), limit) for limit in (5000, 9000, 5000)]
     running.engine.effects.clear()
+
+
+def placing(signer: Identity = CLIENT, number: int = 1) -> bytes:
+    files = [job_pb2.JobFile(path=b"data", digest=b"d" * 32, size=4, mode=0o644, kind=job_pb2.FILE_KIND_FILE)]
+    place = request_pb2.Place(key=job_pb2.JobKey(owner=CLIENT.public, id=name(number).id), files=files)
+    return signed(signer, BROKER.public, request_pb2.Request(place=place))
+
+
+async def test_files_are_put_into_a_folder_once_as_the_owner_has_signed(worker: WorkerSide) -> None:
+    await worker.ask(BROKER.public, deliver=delivery(worker, signed_start(CLIENT, BROKER.public, 1, outputs=(b"out",))))
+    await worker.happen(started(name(1)))
+    for raw in (placing(OTHER), placing(BROKER), placing(number=2)):
+        assert refusal_from((await order(worker, raw)).refusal).code is Code.PERMISSION_DENIED
+    missing = refusal_from((await order(worker, placing())).refusal)
+    assert (missing.reason, missing.missing) == (Reason.FILES_MISSING, (b"d" * 32,))
+    assert worker.engine.depot.placed == []
+    worker.engine.depot.contents.add((CLIENT.public, b"d" * 32))
+    for _ in range(2):
+        assert (await order(worker, placing())).HasField("done")
+    (placed,) = worker.engine.depot.placed
+    assert (placed.key, placed.sender, [file.path for file in placed.files]) == (name(1), CLIENT.public, [b"data"])
