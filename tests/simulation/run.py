@@ -1,6 +1,6 @@
 """How much a broker keeps up with: the real desk, queue, placement, engine and store, over simulated links, machines and clock.
 
-    python tests/simulation/run.py [--workers N,N...] [--jobs N] [--slots N] [--seconds S] [--labels] [--profile FILE]
+    python tests/simulation/run.py [--workers N,N...] [--jobs N] [--slots N] [--slots-in-all N] [--seconds S] [--labels] [--profile FILE]
 
 Jobs run for a minute of the simulated clock, which goes on when the desk has done its work: what is measured is how many jobs the desk
 takes from the queue to their recorded end in a second of real time, with all slots in use. Printed for each size: jobs a second, CPU time
@@ -261,13 +261,15 @@ def main() -> int:
     parser.add_argument("--workers", default="100,1000", help="how many, with commas")
     parser.add_argument("--jobs", type=int, default=20_000, help="how many wait at first")
     parser.add_argument("--slots", type=int, default=4, help="of each worker")
+    parser.add_argument("--slots-in-all", type=int, default=0, help="of all workers together, instead")
     parser.add_argument("--seconds", type=float, default=25, help="for each size")
     parser.add_argument("--labels", action="store_true", help="jobs of several kinds, most of which ask for a label")
     parser.add_argument("--profile", default="", metavar="FILE", help="write a profile of the last size")
     asked = parser.parse_args()
     print("".join(f"{name:<{width}}" for name, _, width in _COLUMNS))
     for workers in map(int, asked.workers.split(",")):
-        size = Size(workers, asked.jobs, asked.slots, asked.seconds, asked.labels)
+        slots = max(1, asked.slots_in_all // workers) if asked.slots_in_all else asked.slots
+        size = Size(workers, asked.jobs, slots, asked.seconds, asked.labels)
         for found in _in_a_process(size, asked.profile):
             cells = (
                 f"{read(found):<{width}.{1 if name.endswith((' ms', ' s', 'messages')) else 0}f}" for name, read, width in _COLUMNS[1:]
