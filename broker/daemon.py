@@ -87,6 +87,8 @@ class Settings:
     event_listen: str = ""
     keep: Keep = field(default_factory=Keep)
     keep_free_bytes: int = 0
+    # Of a worker: how many slots its broker gets at most; 0: all.
+    offer: int = 0
 
 
 class Part(Protocol):
@@ -257,6 +259,7 @@ class Daemon:
             verbs=verbs,
             notary=notary,
             leave=lambda: self.leave,
+            offer=self._settings.offer,
         )
         self._when_settled = relayed.registry.when_empty
         self.tell_brokers_capacity = relayed.capacity_changed

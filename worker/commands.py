@@ -94,6 +94,9 @@ def run(  # noqa: PLR0913 -- an argument for each option
     trust_broker: Annotated[
         str, typer.Option("--trust-broker", metavar="ROLE", help="Role of clients that only the broker knows: submitter or none.")
     ] = "submitter",
+    offer: Annotated[
+        int | None, typer.Option(min=1, metavar="SLOTS", help="How many of the slots the broker gets at most. Default: all.")
+    ] = None,
     jobs_as_root: Annotated[bool, typer.Option("--jobs-as-root", help="As root, run the jobs of other members as root.")] = False,
     embedded: Annotated[bool, typer.Option("--embedded", hidden=True)] = False,
     ready_fd: Annotated[int, typer.Option("--ready-fd", hidden=True)] = -1,
@@ -116,6 +119,7 @@ def run(  # noqa: PLR0913 -- an argument for each option
         "keep_jobs": read_option(retention_options.parse_count, keep_jobs, "--keep-jobs"),
         "keep_bytes": read_option(retention_options.parse_bytes, keep_bytes, "--keep-bytes"),
         "keep_free_bytes": read_option(parse_size, keep_free, "--keep-free"),
+        "offer": offer or 0,
         "feed_wait_ms": read_option(_parse_feed_wait, feed_wait, "--feed-wait"),
     }
     _use_broker(settings, join, broker_key, trust_broker, slots)

@@ -195,6 +195,7 @@ async def _open_at(settings: WorkerSettings, identity: Identity, engine: LocalEn
         event_listen,
         Keep(settings.keep_seconds, settings.keep_jobs, settings.keep_bytes),
         settings.keep_free_bytes,
+        settings.offer,
     )
     daemon = Daemon(desk_settings, identity, engine)
     try:

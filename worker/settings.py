@@ -38,6 +38,8 @@ class WorkerSettings:
     labels: Mapping[str, str] = field(default_factory=dict)
     # The broker that it joins, and its public key as text; empty: none.
     join: str = ""
+    # How many slots the broker gets at most; 0: all.
+    offer: int = 0
     broker_key: str = ""
     # A note about its start for the user, from the process that started it.
     note: str = ""

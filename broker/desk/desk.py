@@ -103,6 +103,8 @@ class Desk:
         self._waits = waits
         self._inbox: deque[Input] = deque()
         self._is_busy = False
+        # Called when jobs have more or less of what there is.
+        self.usage_changed: Callable[[], object] = lambda: None
         self._alarms = (alarm(time.CLOCK_BOOTTIME, self._ring), alarm(time.CLOCK_REALTIME, self._ring))
 
     def close(self) -> None:
@@ -214,6 +216,10 @@ class Desk:
         """Return how many jobs would start at once if there were room for all, by what they take."""
         return self._state.queue.demand()
 
+    def occupied_by(self, key: JobKey) -> Wants | None:
+        """Return what a job has that runs or is about to; None if it waits, or has ended."""
+        return self._state.queue.occupied_by(key)
+
     def why_waiting(self, job: Job) -> str:
         """Return why a job does not run yet, or does not continue; empty if it does not wait."""
         if job.waits_to_start and job.held_by is None and job.attempt.phase in WAITING:
@@ -284,6 +290,7 @@ class Desk:
         if self._is_busy:
             return
         self._is_busy = True
+        changes = self.stock.changes
         failed: Exception | None = None
         try:
             while self._inbox:
@@ -302,6 +309,8 @@ class Desk:
             self._is_busy = False
         if len(self._state.queue):
             self._waits()
+        if self.stock.changes != changes:
+            self.usage_changed()
         if failed is not None:
             raise failed
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ...schemas.jobs.capacity import Capacity, Settings
+from ...schemas.jobs.capacity import NOBODYS, Capacity, Settings, Wants
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
@@ -165,6 +165,8 @@ class SetMachine(NamedTuple):
     end: End | None = None
     gone: bool = False
     renewed: bool = False
+    # What others have there, that is, no jobs of this desk.
+    others: Wants = NOBODYS
 
 
 class Facts(NamedTuple):

@@ -212,6 +212,7 @@ class FleetEngine(NothingAtOnce):
         if said.stocks:
             labels = tuple((one.name, one.value) for one in said.labels)
             worker.capacity, worker.stocks = reports.capacity_of(said.stocks, labels), list(said.stocks)
+            worker.others = reports.others_of(said.stocks)
             self.workers.tell_machine(worker, renewed=said.renewed)
         facts: list[Fact] = []
         for fact in said.facts:

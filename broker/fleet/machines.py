@@ -10,9 +10,9 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from ...schemas.jobs.capacity import MEMORY, SLOTS, Shun, Wants
+from ...schemas.jobs.capacity import MEMORY, NOBODYS, SLOTS, Shun, Wants
 from ...schemas.jobs.worker_labels import ANYWHERE
-from ..desk.queue.stock import End, Stock
+from ..desk.queue.stock import NOTHING_OWN, End, Stock, Taken
 from ..growth.room import Room
 
 # A label is looked up if it leaves at most one of so many machines.
@@ -35,6 +35,8 @@ class Machine:
     end: End | None = None
     # How often more became known of it: what refused a job when less was known may accept it now.
     known: int = 0
+    # What others have here, that is, no jobs of this desk.
+    others: tuple[Wants, Taken] = (NOBODYS, NOTHING_OWN)
     # Its place among those with room; None: it is not among them.
     listed: tuple[tuple[str, ...], _Rank] | None = None
     # The terms by which it is found.
@@ -43,6 +45,11 @@ class Machine:
     def lasts(self, wants: Wants, now: float) -> bool:
         """Return whether such a job ends before the machine does."""
         return self.end is None or (wants.limit_seconds or self.end.assumed_seconds) <= self.end.left_seconds(now)
+
+    def share(self, others: Wants) -> None:
+        """Note what others have here, instead of what was noted before."""
+        self.stock.put_back(*self.others)
+        self.others = others, self.stock.take(others)
 
     def is_shunned(self, wants: Wants) -> bool:
         """Return whether it has refused such a job, and nothing has changed since."""

@@ -17,7 +17,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ...schemas.jobs.capacity import GPUS, MEMORY, SLOTS, Capacity, Shun, Wants, shortage
+from ...schemas.jobs.capacity import GPUS, MEMORY, NOBODYS, SLOTS, Capacity, Shun, Wants, shortage
 from ...schemas.jobs.worker_labels import ANYWHERE, WORKER, Where, holds, in_words
 from ...schemas.text.durations import format_duration
 from ..desk.queue.stock import End, Stock, Taken
@@ -79,25 +79,38 @@ class FleetStock(Stock):
     def drop_machine(self, machine: bytes) -> None:
         """Forget a machine that does not come back, and on which nothing runs."""
         known = self._machines.get(machine)
-        if known is not None and not known.stock.is_in_use:
-            self._leave(known)
+        if known is None:
+            return
+        self._leave(known)
+        known.share(NOBODYS)
+        if known.stock.is_in_use:
+            if known.ready:
+                self._enter(known)
+        else:
             known.ready = False
             self._order.label(known)
             del self._machines[machine]
-            self._forget()
+        self._forget()
 
-    def set_machine(self, machine: bytes, name: str, capacity: Capacity | None, *, ready: bool, end: End | None = None) -> None:
-        """Have another capacity on a machine (None: as it was), which may be a new one; jobs that run there are not affected."""
+    def set_machine(
+        self, machine: bytes, name: str, capacity: Capacity | None, *, ready: bool, end: End | None = None, others: Wants = NOBODYS
+    ) -> None:
+        """Have another capacity on a machine (None: as it was), which may be a new one; jobs that run there are not affected.
+
+        `others`: what others have there.
+        """
         known = self._machines.get(machine)
         if known is None:
             known = self._machines[machine] = Machine(machine, name, Stock(_NOTHING), ready=False)
         self._leave(known)
+        known.share(NOBODYS)
         if capacity is not None:
             # Jobs ask for it by the name that it has here. One without labels is older, and takes no jobs that ask for any.
             labels = tuple(sorted({**dict(capacity.labels), WORKER: name}.items())) if capacity.labels else ()
             known.stock.change(replace(capacity, labels=labels))
             known.is_known = True
         known.name, known.ready, known.end = name, ready, end
+        known.share(others)
         self._order.label(known)
         if ready:
             self._enter(known)

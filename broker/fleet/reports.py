@@ -6,7 +6,7 @@ import time
 from collections.abc import Iterator, Sequence
 
 from ...schemas.generated import request_pb2
-from ...schemas.jobs.capacity import GPUS, MEMORY, SLOTS, Capacity
+from ...schemas.jobs.capacity import GPUS, MEMORY, SLOTS, Capacity, Wants
 from ...schemas.jobs.reserved_statuses import OWN_FAILURE
 from ...schemas.jobs.states import Outcome, OutcomeKind, State
 from ...schemas.jobs.worker_labels import Labels
@@ -39,6 +39,12 @@ def capacity_of(stocks: Sequence[request_pb2.Stock], labels: Labels) -> Capacity
     totals = {one.name: one.total for one in stocks}
     gpus = tuple(map(str, range(totals.pop(GPUS, 0))))
     return Capacity(totals.pop(SLOTS, 0), totals.pop(MEMORY, 0), gpus, tuple(sorted(totals.items())), labels)
+
+
+def others_of(stocks: Sequence[request_pb2.Stock]) -> Wants:
+    """Return what of it is not for the jobs of this broker now."""
+    others = {one.name: one.others for one in stocks if one.others}
+    return Wants(others.pop(SLOTS, 0), tuple(sorted(others.items())))
 
 
 def not_accepted(key: AttemptKey, refused: Refused, worker: str, now_us: int) -> Ended:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.brought_files import BroughtFile
-from ...schemas.jobs.capacity import Capacity
+from ...schemas.jobs.capacity import NOBODYS, Capacity, Wants
 from ...schemas.naming import AttemptKey
 from ..engine import Run
 from .link import Link
@@ -78,6 +78,8 @@ class Worker:
     software: str = ""
     features: frozenset[str] = frozenset()
     capacity: Capacity | None = None
+    # What of it other jobs have, that is, not those of this broker.
+    others: Wants = NOBODYS
     stocks: Sequence[request_pb2.Stock] = ()
     carried: dict[AttemptKey, Carried] = field(default_factory=dict)
     # The signed starts that its present run was sent, by their SHA-256.

@@ -118,7 +118,8 @@ class Workers:
         ready = worker.state is WorkerState.READY and not worker.held_off
         name = self.name_of(worker.key)
         end = End(worker.ends_at, self.assumed_seconds(name)) if worker.ends_at is not None else None
-        self.set_machine(SetMachine(worker.machine, name, worker.capacity, ready, end, renewed=renewed))
+        order = SetMachine(worker.machine, name, worker.capacity, ready, end, renewed=renewed, others=worker.others)
+        self.set_machine(order)
 
     def remove(self, worker: Worker, name: str) -> None:
         """Forget a worker that does not come back, and carries nothing; jobs that ran there are told by the name that it had."""

@@ -15,7 +15,6 @@ from ...schemas.jobs.states import State
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
 from ...schemas.wire_codec import labels_to_wire, outcome_to_wire, state_to_wire
-from ..condition import describe_stock
 from ..desk.desk import Desk
 from ..desk.jobs.job import Job
 from ..engine import Engine, StreamName
@@ -23,6 +22,7 @@ from ..notary import Notary
 from ..requests.call import Call
 from ..store.queries import Lookup
 from ..streams.watchers import Watchers
+from .offer import offered
 from .registry import DEPARTURE, Registry
 
 _FACTS_A_MESSAGE = 256
@@ -42,6 +42,7 @@ class FactStream:
         notary: Notary,
         *,
         tail_lines: int,
+        offer: int,
         send: Callable[[request_pb2.Reply], bool],
         ended: Callable[[FactStream], None],
     ) -> None:
@@ -52,6 +53,8 @@ class FactStream:
         self._watchers = watchers
         self._notary = notary
         self._tail_lines = min(tail_lines, MOST_TAIL_LINES)
+        self._offer = offer
+        self._told: list[request_pb2.Stock] = []
         self._send = send
         self._ended = ended
         self._names: dict[JobKey, AttemptKey] = {}
@@ -104,8 +107,18 @@ class FactStream:
 
     def tell_stock(self, *, renewed: bool = False) -> None:
         """Send what this worker has for jobs. `renewed`: what it has refused, it may accept now."""
-        stock = self._desk.stock
-        self._send_facts(request_pb2.Facts(stocks=describe_stock(stock), labels=labels_to_wire(stock.capacity.labels), renewed=renewed))
+        self._told = self._stocks()
+        labels = labels_to_wire(self._desk.stock.capacity.labels)
+        self._send_facts(request_pb2.Facts(stocks=self._told, labels=labels, renewed=renewed))
+
+    def tell_usage(self) -> None:
+        """Send what there is for the broker, if other jobs have more or less of it than was told last."""
+        if self._stocks() != self._told:
+            self.tell_stock()
+
+    def _stocks(self) -> list[request_pb2.Stock]:
+        own = (self._desk.occupied_by(key) for key in self._names)
+        return offered(self._desk.stock, [wants for wants in own if wants is not None], self._offer)
 
     def _send_some(self, *, complete: bool) -> bool:
         facts = request_pb2.Facts()
@@ -170,6 +183,7 @@ def follow_facts(
     *,
     notary: Notary,
     streams: dict[bytes, FactStream],
+    offer: int,
 ) -> None:
     """Open the stream of facts for a broker; it takes the place of an earlier one."""
     demand(call.member, Right.RELAY, call.member.key)
@@ -188,6 +202,7 @@ def follow_facts(
         watchers,
         notary,
         tail_lines=call.request.follow_facts.tail_lines,
+        offer=offer,
         send=call.send,
         ended=ended,
     )
@@ -195,7 +210,7 @@ def follow_facts(
         before.close()
     call.open_stream(stream)
     streams[relay] = stream
-    stream.tell_stock()
     for name, key in list(registry.of(relay).items()):
         stream.report(name, key)
+    stream.tell_stock()
     stream.send_all()

@@ -51,16 +51,22 @@ class RelayedVerbs:
         verbs: Mapping[str, Handler],
         notary: Notary,
         leave: Callable[[], Callable[[], None] | None] = lambda: None,
+        offer: int = 0,
     ) -> None:
+        """`offer`: how many slots a broker gets at most; 0: all."""
         registry, done = Registry(store, followed), Done()
         self.registry = registry
         parts = Parts(desk, lookup, store, registry, Starts(store), member_of, engine.depot, verbs["place"], self._taken)
         self._streams: dict[bytes, FactStream] = {}
+        self._is_telling = False
+        desk.usage_changed = self._usage_changed
         self.handlers: Mapping[str, Handler] = {
             **{verb: verbs[verb] for verb in _UNCHANGED},
             "deliver": lambda call: deliver(call, parts),
-            "follow_facts": lambda call: follow_facts(call, desk, lookup, engine, watchers, registry, notary=notary, streams=self._streams),
             "leave": lambda call: _leave(call, desk, leave()),
+            "follow_facts": lambda call: follow_facts(
+                call, desk, lookup, engine, watchers, registry, notary=notary, streams=self._streams, offer=offer
+            ),
             "settle": lambda call: settle(call, registry),
             "discard": lambda call: discard(call, registry, forgetting),
             "relay": lambda call: relay(call, parts, done),
@@ -70,6 +76,17 @@ class RelayedVerbs:
             "read_log": lambda call: read_for(call, parts, verbs["read_log"]),
             "follow_log": lambda call: read_for(call, parts, verbs["follow_log"]),
         }
+
+    def _usage_changed(self) -> None:
+        """Tell brokers, a moment later, what other jobs have: the broker places nothing that would wait behind them."""
+        if self._streams and not self._is_telling:
+            self._is_telling = True
+            asyncio.get_running_loop().call_soon(self._tell_usage)
+
+    def _tell_usage(self) -> None:
+        self._is_telling = False
+        for stream in list(self._streams.values()):
+            stream.tell_usage()
 
     def capacity_changed(self) -> None:
         """Tell brokers what this worker has for jobs now."""

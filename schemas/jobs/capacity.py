@@ -54,6 +54,8 @@ class Wants(NamedTuple):
 
 
 PLAIN = Wants()
+# Of what somebody has who has nothing.
+NOBODYS = Wants(0)
 
 
 def wants_of(spec: JobSpec, depth: int = 0) -> Wants:

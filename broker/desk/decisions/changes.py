@@ -66,7 +66,7 @@ def set_capacity(turn: Turn, order: SetCapacity) -> None:
 def set_machine(turn: Turn, order: SetMachine) -> None:
     """Change what a machine has for jobs; those that run there are not affected."""
     stock = turn.state.queue.stock
-    stock.set_machine(order.machine, order.name, order.capacity, ready=order.ready, end=order.end)
+    stock.set_machine(order.machine, order.name, order.capacity, ready=order.ready, end=order.end, others=order.others)
     if order.renewed:
         stock.renew_machine(order.machine)
     if order.gone:

@@ -107,6 +107,11 @@ class Queue:
         place = self._places.get(key)
         return place.taken if place else NOTHING_OWN
 
+    def occupied_by(self, key: JobKey) -> Wants | None:
+        """Return what a job has that runs or is about to; None if it waits, or is not here."""
+        place = self._places.get(key)
+        return None if place is None or place.rank is not None else place.wants
+
     def set_capacity(self, capacity: Capacity) -> None:
         """Have more or less for jobs from now on; those that run are not affected."""
         self.stock.change(capacity)

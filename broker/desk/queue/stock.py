@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from typing import NamedTuple
 
-from ....schemas.jobs.capacity import GPUS, MEMORY, SLOTS, Capacity, Shun, Wants, amount_text, shortage
+from ....schemas.jobs.capacity import GPUS, MEMORY, NOBODYS, SLOTS, Capacity, Shun, Wants, amount_text, shortage
 from ....schemas.jobs.worker_labels import ANYWHERE, holds
 from ....schemas.text.sizes import format_size
 
@@ -44,6 +44,8 @@ class Stock:
     def __init__(self, capacity: Capacity) -> None:
         self.capacity = capacity
         self.used_slots = 0
+        # How often what is in use has changed.
+        self.changes = 0
         self._used: Counter[str] = Counter()
         self._totals = capacity.totals()
         # Which GPUs jobs have; those that the worker no longer has included.
@@ -93,6 +95,7 @@ class Stock:
 
     def take(self, wants: Wants) -> Taken:
         """Take so much, and return what exactly."""
+        self.changes += 1
         self.used_slots += wants.slots
         gpus: tuple[str, ...] = ()
         for name, amount in wants.others:
@@ -105,16 +108,19 @@ class Stock:
 
     def take_again(self, wants: Wants, taken: Taken) -> None:
         """Take what a job has that is found running, whether or not there is so much."""
+        self.changes += 1
         self.used_slots += wants.slots
         self._used.update({name: amount for name, amount in wants.others if name != GPUS})
         self._handed_out.update(taken.gpus)
 
     def lend(self, slots: int) -> None:
         """Count slots that are in use as free; negative: as in use again, whether or not there are so many."""
+        self.changes += 1
         self.used_slots -= slots
 
     def put_back(self, wants: Wants, taken: Taken) -> None:
         """Take it back."""
+        self.changes += 1
         self.used_slots -= wants.slots
         for name, amount in wants.others:
             if name != GPUS:
@@ -149,9 +155,11 @@ class Stock:
         del machine
         raise TypeError("this stock is that of one machine")
 
-    def set_machine(self, machine: bytes, name: str, capacity: Capacity | None, *, ready: bool, end: End | None = None) -> None:
+    def set_machine(
+        self, machine: bytes, name: str, capacity: Capacity | None, *, ready: bool, end: End | None = None, others: Wants = NOBODYS
+    ) -> None:
         """Have another capacity on one of several machines. Raises TypeError: there is one."""
-        del machine, name, capacity, ready, end
+        del machine, name, capacity, ready, end, others
         raise TypeError("this stock is that of one machine")
 
     def why_closed(self) -> str:

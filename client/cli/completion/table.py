@@ -484,6 +484,7 @@ COMMANDS: dict[str, Command] = {
         ("--join", "TOKEN|-|@FILE", "Join a broker, once, with a token or tcp://ADDR:PORT, and run its jobs."),
         ("--broker-key", "KEY", "Public key of the broker, if there is no token."),
         ("--trust-broker", "ROLE", "Role of clients that only the broker knows: submitter or none."),
+        ("--offer", "SLOTS", "How many of the slots the broker gets at most. Default: all."),
         ("--jobs-as-root", "", "As root, run the jobs of other members as root."),
         ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 from broker_house import BrokerSide, Wire, WorkerSide, ended, signed, signed_start, started
+from desk_house import OWNER
 
 from jobwire.broker.desk.inputs import Alter, Asked, SetCapacity, SetMachine, Stop
 from jobwire.broker.desk.jobs.job import StopOrder
@@ -116,6 +117,21 @@ async def test_a_job_runs_where_its_labels_are_and_waits_until_somebody_has_them
     plain.worker.relayed.capacity_changed()
     await lab.broker.durable()
     assert plain.worker.started == [lab.name(2), lab.name(3)]
+
+
+async def test_jobs_of_the_workers_own_users_count(lab: Lab) -> None:
+    one, two = await joined(lab, slots=2), await joined(lab, slots=2)
+    local = JobSpec(argv=(b"local",), cpus=2)
+    asked = Asked(b"L" * 16, local, specs.digest(local), specs.to_wire(local).SerializeToString())
+    await one.worker.house.accept(asked)
+    await lab.broker.durable()
+    await lab.submit(1, 2, 3)
+    assert [key for key in one.worker.started if key.id != b"L" * 16] == []
+    assert two.worker.started == [lab.name(1), lab.name(2)]
+    assert lab.broker.waits_for(lab.client, 3) == "all 4 slots are in use"
+    await one.worker.happen(ended(AttemptKey(OWNER, b"L" * 16, 1)))
+    await lab.broker.durable()
+    assert one.worker.started == [lab.name(3)]
 
 
 async def without_vouching(lab: Lab) -> Wire:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from jobwire.broker.desk.queue.stock import End, Taken
 from jobwire.broker.fleet.placement import FleetStock
-from jobwire.schemas.jobs.capacity import MEMORY, PLAIN, Capacity, Shun, Wants, shortage
+from jobwire.schemas.jobs.capacity import MEMORY, NOBODYS, PLAIN, Capacity, Shun, Wants, shortage
 from jobwire.schemas.jobs.worker_labels import ANYWHERE, Where, holds
 
 GPU, LICENSE = (("gpus", 1),), (("license", 1),)
@@ -19,6 +19,7 @@ CAPACITIES = [
     for resources in ((), (("license", 2),))
     for labels in ((), (("gpu", "a100"), ("host", "x")), (("host", "y"),))
 ]
+OTHERS = [NOBODYS, NOBODYS, Wants(1), Wants(2, GPU)]
 WANTED = [
     PLAIN,
     Wants(2),
@@ -40,6 +41,7 @@ class Reference:
     def __init__(self) -> None:
         self.machines: dict[bytes, tuple[Capacity, bool, End | None]] = {}
         self.running: list[tuple[Wants, bytes]] = []
+        self.others: dict[bytes, Wants] = {}
         self.shunned: set[tuple[Wants, bytes]] = set()
 
     def labels(self, machine: bytes) -> tuple[tuple[str, str], ...]:
@@ -48,7 +50,7 @@ class Reference:
 
     def fits(self, machine: bytes, wants: Wants, now: float) -> bool:
         capacity, ready, end = self.machines[machine]
-        there = [one for one, where in self.running if where == machine]
+        there = [*(one for one, where in self.running if where == machine), self.others[machine]]
         free = {
             name: total - sum(one.amount(name) for one in there) for name, total in {"slots": capacity.slots, **capacity.totals()}.items()
         }
@@ -61,16 +63,17 @@ class Reference:
         def cost(machine: bytes) -> tuple[int, float, str]:
             capacity = self.machines[machine][0]
             unasked = sum(bool(total) and not wants.amount(name) for name, total in capacity.totals().items() if name != MEMORY)
-            used = sum(one.slots for one, where in self.running if where == machine)
+            used = sum(one.slots for one, where in self.running if where == machine) + self.others[machine].slots
             return unasked, used / max(1, capacity.slots), f"w{machine[0]}"
 
         return min((machine for machine in self.machines if self.fits(machine, wants, now)), key=cost, default=None)
 
 
 number = st.integers(0, 4)
+ends = st.sampled_from([None, 300.0, 600.0])
 steps = st.lists(
     st.one_of(
-        st.tuples(st.just("machine"), number, st.sampled_from(CAPACITIES), st.booleans(), st.sampled_from([None, 300.0, 600.0])),
+        st.tuples(st.just("machine"), number, st.sampled_from(CAPACITIES), st.booleans(), ends, st.sampled_from(OTHERS)),
         st.tuples(st.just("take"), st.sampled_from(WANTED)),
         st.tuples(st.just("back"), st.integers(0, 30)),
         st.tuples(st.just("shun"), number, st.sampled_from(WANTED)),
@@ -84,7 +87,7 @@ steps = st.lists(
 
 @settings(deadline=None, max_examples=150)
 @given(steps)
-def test_each_job_goes_where_the_plain_definition_says(done: list[tuple[object, ...]]) -> None:  # noqa: C901 -- one for each step
+def test_each_job_goes_where_the_plain_definition_says(done: list[tuple[object, ...]]) -> None:  # noqa: C901, PLR0912 -- one for each step
     now = 0.0
     fleet, reference = FleetStock(lambda: now), Reference()
     shuns: dict[Wants, dict[bytes, Shun]] = {}
@@ -94,10 +97,11 @@ def test_each_job_goes_where_the_plain_definition_says(done: list[tuple[object, 
 
     for step in done:
         match step:
-            case ("machine", int(at), Capacity() as capacity, bool(ready), end):
-                ends = End(now + end, 100.0) if isinstance(end, float) else None
-                reference.machines[bytes([at])] = capacity, ready, ends
-                fleet.set_machine(bytes([at]), f"w{at}", capacity, ready=ready, end=ends)
+            case ("machine", int(at), Capacity() as capacity, bool(ready), end, Wants() as others):
+                reference.others[bytes([at])] = others
+                until = End(now + end, 100.0) if isinstance(end, float) else None
+                reference.machines[bytes([at])] = capacity, ready, until
+                fleet.set_machine(bytes([at]), f"w{at}", capacity, ready=ready, end=until, others=others)
             case ("take", Wants() as wants):
                 place = reference.place(wants, now)
                 if place is not None:
@@ -123,7 +127,9 @@ def test_each_job_goes_where_the_plain_definition_says(done: list[tuple[object, 
         ready = [(machine, *known) for machine, known in reference.machines.items() if known[1]]
         for wants in WANTED:
             assert fleet.fits(asked(wants)) == (reference.place(wants, now) is not None), wants
-        used = {machine: sum(one.slots for one, place in reference.running if place == machine) for machine, *_ in ready}
+        used = {machine: reference.others[machine].slots for machine, *_ in ready}
+        for wants, place in reference.running:
+            used[place] = used.get(place, 0) + wants.slots
         assert fleet.free_slots == sum(max(0, capacity.slots - used[machine]) for machine, capacity, *_ in ready)
         assert fleet.capacity.slots == sum(capacity.slots for _, capacity, *_ in ready)
         assert len(fleet.capacity.gpus) == sum(len(capacity.gpus) for _, capacity, *_ in ready)
