@@ -40,6 +40,8 @@ _FOR_EACH = {
             "additionalProperties": _VALUES,
             "description": "Named axes, each with each.",
         },
+        # Not given, as with any other key.
+        {"type": "null"},
     ],
 }
 _SET = {

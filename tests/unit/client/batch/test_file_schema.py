@@ -32,6 +32,7 @@ def job(**keys: Any) -> dict[str, Any]:
 
 
 GOOD = [
+    job(for_each=None, name=None),
     job(),
     [{"argv": ["true"]}, {"argv": ["false"], "name": "n"}],
     {"batch": {"name": "n", "parallel": 3}, "defaults": {"dir": "/", "linger": True}, "set": {"x": 1, "y": "2"}, **job()},
