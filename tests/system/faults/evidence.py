@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterable, Sequence
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Protocol
 
@@ -40,6 +40,8 @@ class Row:
     started_at_us: int
     ended_at_us: int
     outcome: Outcome | None
+    # What its worker has signed of its end; lists are without it, so the outcome is too.
+    attestation: bytes = b""
 
 
 class Evidence(Protocol):
@@ -78,10 +80,13 @@ def read_store(path: Path) -> tuple[list[Row], list[tuple[int, event_pb2.Event]]
         found = connection.execute(
             "SELECT id, owner, attempt, state, pid, queued_at, started_at, ended_at, outcome FROM jobs ORDER BY row"
         ).fetchall()
-        rows = [Row(*fields, _outcome(raw)) for *fields, raw in found]
+        rows = [Row(*fields, *_outcome(raw)) for *fields, raw in found]
         events = [(seq, event_pb2.Event.FromString(raw)) for seq, raw in connection.execute("SELECT seq, event FROM events ORDER BY seq")]
     return rows, events
 
 
-def _outcome(raw: bytes | None) -> Outcome | None:
-    return None if raw is None else outcome_from_wire(job_pb2.Outcome.FromString(raw))
+def _outcome(raw: bytes | None) -> tuple[Outcome | None, bytes]:
+    if raw is None:
+        return None, b""
+    outcome = outcome_from_wire(job_pb2.Outcome.FromString(raw))
+    return replace(outcome, attestation=b""), outcome.attestation

@@ -24,9 +24,9 @@ from namespaces import Machine, Switch
 from submitters import Address
 
 from jobwire.client.library.client import Client
-from jobwire.keys import roster
+from jobwire.keys import attestation, roster
 from jobwire.keys.identity import KEY_BYTES, Identity, format_public
-from jobwire.schemas.jobs.states import State
+from jobwire.schemas.jobs.states import OutcomeKind, State
 from jobwire.schemas.naming import format_id
 from jobwire.schemas.refusal import Refused
 from jobwire.worker.supervisor.containment.processes import all_pids
@@ -242,11 +242,24 @@ class Fleet:
         for name, house in self.houses.items():
             yield from (f"{name}: {sentence}" for sentence in house.leftovers())
             yield from (f"{name}: {sentence}" for sentence in self._astray(house))
+        yield from filter(None, map(self._forged, self.rows().values()))
         mark = f"LEDGER={self.folder}/".encode()
         for pid in all_pids():
             with suppress(OSError):
                 if mark in Path(f"/proc/{pid}/environ").read_bytes():
                     yield f"the process {pid} of a job still runs: {Path(f'/proc/{pid}/cmdline').read_bytes()!r}"
+
+    def _forged(self, row: Row) -> str:
+        """Return what is wrong with what a worker has signed of an end; what never had a process may have ended at the broker."""
+        name = _name(_Attempt(row.owner, row.id, row.attempt, b""))
+        if row.outcome is None or not row.pid or row.outcome.kind is OutcomeKind.LOST:
+            return ""
+        if not row.attestation:
+            return f"the end of {name} is not signed"
+        worker, end = attestation.read(row.attestation)
+        signed = (worker, end.key.owner, end.key.id, end.attempt, end.pid, end.outcome.exit_status, end.outcome.signal)
+        told = (self._placed[name].worker, row.owner, row.id, row.attempt, row.pid, row.outcome.exit_status, row.outcome.signal)
+        return "" if signed == told else f"the end of {name} is {told}, and {signed} was signed"
 
     def _astray(self, house: House) -> Iterator[str]:
         rows, _ = read_store(house.store)
