@@ -1,8 +1,8 @@
-"""How the kernel schedules the worker's threads, so that it responds while its jobs keep every CPU busy. Knows no job.
+"""How the kernel schedules the threads of a worker or broker, so that it responds while jobs keep every CPU busy. Knows no job.
 
 The threads wait most of the time, and then run for less than a millisecond. So they request a short slice (EEVDF, Linux 6.12): the kernel
 prefers short slices to long ones, and the share of other processes does not shrink. With permission, as root, they also get a higher
-priority. Processes that the worker starts inherit none of this.
+priority. Processes that it starts inherit none of this.
 """
 
 from __future__ import annotations

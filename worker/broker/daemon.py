@@ -28,6 +28,7 @@ from ..daemon import raise_descriptor_limit
 from ..depot.depot import LocalDepot
 from ..early_signals import hold_signals_back, let_signals_in
 from ..pairing.invite import where_reachable
+from ..priority import answer_first
 from ..state import layout
 from ..state.lock import StateLock
 from .growth.doors import RosterDoors
@@ -91,6 +92,7 @@ async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None
         }
         lock.note_store()
         lock.describe(description)
+        answer_first()
         ready(description)
         _log.info("ready: %s", json.dumps(description))
         let_signals_in()

@@ -123,6 +123,13 @@ def test_jobs_outlive_broker_and_worker_and_run_once(lab: tuple[Broker, dict[str
     assert sorted(ledger.read_text().split()) == sorted(jobs)
 
 
+def test_a_broker_is_scheduled_as_a_worker_is(lab: tuple[Broker, dict[str, Worker]]) -> None:
+    broker, workers = lab
+    daemons = (broker.process, workers["right"].process)
+    first, second = (os.getpriority(os.PRIO_PROCESS, one.pid) for one in daemons if one is not None)
+    assert first == second
+
+
 def test_a_drained_worker_gets_nothing(lab: tuple[Broker, dict[str, Worker]]) -> None:
     broker, _ = lab
     with broker.client() as client:
