@@ -23,7 +23,7 @@ from ..desk.desk import Desk
 from ..desk.inputs import SetMachine
 from ..desk.queue.stock import End
 from ..fleet.engine import FleetEngine
-from ..fleet.worker import Worker, WorkerState
+from ..fleet.worker import Worker
 from .book import Allocation, Book, Departed, Queue
 from .census import Census
 from .cluster import Cluster, NoAnswer
@@ -259,7 +259,7 @@ class Grower:
             return allocation.state is not State.ENDED and allocation.state is not State.INTENDED
         if allocation.unneeded_since is not None:
             return self._now() - allocation.unneeded_since >= idle_seconds
-        idle = worker is not None and allocation.state is State.JOINED and worker.state is WorkerState.READY and not worker.carried
+        idle = worker is not None and allocation.state is State.JOINED and worker.takes_jobs and not worker.carried
         return idle and worker is not None and self._now() - worker.used_at >= idle_seconds
 
     async def _let_go(self, allocation: Allocation, worker: Worker | None) -> None:

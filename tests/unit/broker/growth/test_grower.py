@@ -395,3 +395,22 @@ async def test_jobs_may_wait_for_what_only_a_queue_can_give(lab: Lab) -> None:
     assert "ends in 59m" in stock.never_fits(long)
     await lab.submit(1)
     assert lab.side.waits_for(lab.client, 1) == "no worker has joined yet; more are asked for through q"
+
+
+async def test_a_drained_worker_leaves_when_its_jobs_have_ended(lab: Lab) -> None:
+    await lab.queue()
+    (job,) = await lab.submit(1)
+    await lab.look()
+    (name,) = lab.names
+    wire = await lab.join(name)
+    await wire.worker.happen(started(job))
+    await lab.look(10)
+    lab.side.engine.drain(wire.worker.identity.public, drained=True)
+    await lab.look(300)
+    assert lab.states == [State.JOINED]
+    await wire.worker.happen(ended(job))
+    await lab.side.durable()
+    worker = lab.side.engine.workers.get(wire.worker.identity.public)
+    worker.used_at = lab.now - 61
+    await lab.look()
+    assert lab.states == [State.LEAVING]
