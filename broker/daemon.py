@@ -217,6 +217,7 @@ class Daemon:
             endpoint_for_clients(self.event_endpoint),
             lambda: self.queue.slots,
             lambda: FEATURES if self._fleet is None else self._fleet.features,
+            wall_us,
         )
         turns = Turns(self._loop)
         notary = Notary(self._identity, self.store.id)

@@ -27,7 +27,7 @@ from ..desk.inputs import SetMachine
 from ..engine import Delayed, Expected, Fact, Launch, LogPart, Run, Started, StreamName
 from ..sockets.peers import Peer
 from ..store.rows import growth_rows, placements
-from . import reports
+from . import clocks, reports
 from .contents import Contents, Sendings
 from .deliveries import Deliveries
 from .depot import FleetDepot
@@ -177,6 +177,13 @@ class FleetEngine(NothingAtOnce):
         worker.store, worker.host, worker.software = hello.store, hello.host, hello.software
         worker.returns, worker.held_off = "returns" in hello.features, False
         worker.features = frozenset(hello.features)
+        worker.clock_ahead_us = clocks.ahead_us(hello.now_us, self.workers.now_us())
+        if clocks.is_told(worker.clock_ahead_us):
+            how = "and it gets no jobs until it is set" if clocks.is_too_far(worker.clock_ahead_us) else "so set it"
+            seconds = round(worker.clock_ahead_us / 1_000_000)
+            _log.warning(
+                "the clock of worker %s is %+d seconds from that of this broker, %s", self.workers.name_of(worker.key), seconds, how
+            )
         worker.reported.clear()
         worker.starts.clear()
         self.workers.become(worker, WorkerState.JOINING)

@@ -77,6 +77,8 @@ class Worker:
     host: str = ""
     software: str = ""
     features: frozenset[str] = frozenset()
+    # How far its clock was ahead when it was last connected.
+    clock_ahead_us: int = 0
     capacity: Capacity | None = None
     # What of it other jobs have, that is, not those of this broker.
     others: Wants = NOBODYS

@@ -544,7 +544,7 @@ class Limits(_message.Message):
     def __init__(self, message_bytes: _Optional[int] = ..., jobs_per_start: _Optional[int] = ..., stdin_bytes: _Optional[int] = ..., tail_lines: _Optional[int] = ..., tail_bytes: _Optional[int] = ..., range_bytes: _Optional[int] = ..., credit_bytes: _Optional[int] = ..., streams: _Optional[int] = ..., grants: _Optional[int] = ..., connections: _Optional[int] = ..., unread_bytes: _Optional[int] = ..., queued_jobs: _Optional[int] = ..., running_jobs: _Optional[int] = ..., keys_per_request: _Optional[int] = ..., jobs_per_filter: _Optional[int] = ..., other_message_bytes: _Optional[int] = ..., arguments: _Optional[int] = ..., variables: _Optional[int] = ..., labels: _Optional[int] = ..., label_characters: _Optional[int] = ..., push_bytes: _Optional[int] = ..., file_bytes: _Optional[int] = ..., files_per_job: _Optional[int] = ..., highest_priority: _Optional[int] = ..., jobs_per_part: _Optional[int] = ..., parts_per_batch: _Optional[int] = ...) -> None: ...
 
 class HelloReply(_message.Message):
-    __slots__ = ("version", "software", "kind", "daemon", "store", "nonce", "event_endpoint", "limits", "features", "your_name", "your_role", "slots", "host", "roster_problem")
+    __slots__ = ("version", "software", "kind", "daemon", "store", "nonce", "event_endpoint", "limits", "features", "your_name", "your_role", "slots", "host", "roster_problem", "now_us")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SOFTWARE_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -559,6 +559,7 @@ class HelloReply(_message.Message):
     SLOTS_FIELD_NUMBER: _ClassVar[int]
     HOST_FIELD_NUMBER: _ClassVar[int]
     ROSTER_PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    NOW_US_FIELD_NUMBER: _ClassVar[int]
     version: int
     software: str
     kind: str
@@ -573,7 +574,8 @@ class HelloReply(_message.Message):
     slots: int
     host: str
     roster_problem: str
-    def __init__(self, version: _Optional[int] = ..., software: _Optional[str] = ..., kind: _Optional[str] = ..., daemon: _Optional[bytes] = ..., store: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., event_endpoint: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., features: _Optional[_Iterable[str]] = ..., your_name: _Optional[str] = ..., your_role: _Optional[str] = ..., slots: _Optional[int] = ..., host: _Optional[str] = ..., roster_problem: _Optional[str] = ...) -> None: ...
+    now_us: int
+    def __init__(self, version: _Optional[int] = ..., software: _Optional[str] = ..., kind: _Optional[str] = ..., daemon: _Optional[bytes] = ..., store: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., event_endpoint: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., features: _Optional[_Iterable[str]] = ..., your_name: _Optional[str] = ..., your_role: _Optional[str] = ..., slots: _Optional[int] = ..., host: _Optional[str] = ..., roster_problem: _Optional[str] = ..., now_us: _Optional[int] = ...) -> None: ...
 
 class Status(_message.Message):
     __slots__ = ()
@@ -1530,7 +1532,7 @@ class ListWorkers(_message.Message):
     def __init__(self) -> None: ...
 
 class WorkerInfo(_message.Message):
-    __slots__ = ("name", "key", "state", "host", "software", "slots", "jobs", "used_slots", "stocks", "since_us", "drained", "labels")
+    __slots__ = ("name", "key", "state", "host", "software", "slots", "jobs", "used_slots", "stocks", "since_us", "drained", "labels", "clock_ahead_us")
     NAME_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -1543,6 +1545,7 @@ class WorkerInfo(_message.Message):
     SINCE_US_FIELD_NUMBER: _ClassVar[int]
     DRAINED_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    CLOCK_AHEAD_US_FIELD_NUMBER: _ClassVar[int]
     name: str
     key: bytes
     state: WorkerState
@@ -1555,7 +1558,8 @@ class WorkerInfo(_message.Message):
     since_us: int
     drained: bool
     labels: _containers.RepeatedCompositeFieldContainer[_job_pb2.Label]
-    def __init__(self, name: _Optional[str] = ..., key: _Optional[bytes] = ..., state: _Optional[_Union[WorkerState, str]] = ..., host: _Optional[str] = ..., software: _Optional[str] = ..., slots: _Optional[int] = ..., jobs: _Optional[int] = ..., used_slots: _Optional[int] = ..., stocks: _Optional[_Iterable[_Union[Stock, _Mapping]]] = ..., since_us: _Optional[int] = ..., drained: _Optional[bool] = ..., labels: _Optional[_Iterable[_Union[_job_pb2.Label, _Mapping]]] = ...) -> None: ...
+    clock_ahead_us: int
+    def __init__(self, name: _Optional[str] = ..., key: _Optional[bytes] = ..., state: _Optional[_Union[WorkerState, str]] = ..., host: _Optional[str] = ..., software: _Optional[str] = ..., slots: _Optional[int] = ..., jobs: _Optional[int] = ..., used_slots: _Optional[int] = ..., stocks: _Optional[_Iterable[_Union[Stock, _Mapping]]] = ..., since_us: _Optional[int] = ..., drained: _Optional[bool] = ..., labels: _Optional[_Iterable[_Union[_job_pb2.Label, _Mapping]]] = ..., clock_ahead_us: _Optional[int] = ...) -> None: ...
 
 class ListWorkersReply(_message.Message):
     __slots__ = ("workers",)

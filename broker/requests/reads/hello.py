@@ -71,6 +71,8 @@ class Introduction:
     event_endpoint: str
     slots: Callable[[], int]
     features: Callable[[], Sequence[str]] = lambda: FEATURES
+    # The date; 0: it is not told.
+    now_us: Callable[[], int] = lambda: 0
 
 
 def hello(call: Call, introduction: Introduction, condition: Condition) -> None:
@@ -102,6 +104,7 @@ def hello(call: Call, introduction: Introduction, condition: Condition) -> None:
                 your_name=call.member.name,
                 your_role=call.member.role,
                 slots=introduction.slots(),
+                now_us=introduction.now_us(),
                 host=os.uname().nodename,
                 roster_problem=condition.roster_problem(call.member) if is_admin else "",
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -17,6 +18,8 @@ from ..arguments import Json
 from ..chosen_context import client
 from ..terminal.screen import Cell, Table, duration, say, write, write_json
 
+# Beyond that, its broker warns.
+_CLOCK_MAY_BE_OFF = timedelta(minutes=1)
 _COLOURS = {"ready": "green", "unreachable": "red", "draining": "yellow", "joining": "yellow"}
 Name = Annotated[str, typer.Argument(metavar="WORKER", help="Name of the worker, as in jobwire broker list.")]
 
@@ -33,6 +36,7 @@ def list_workers(ctx: typer.Context, *, json: Json = False) -> None:
                 write_json(_record(one))
             else:
                 state = f"{one.state}, drained" if one.drained and one.state != "draining" else one.state
+                state += _clock(one)
                 since = duration(int(one.since.total_seconds() * 1_000_000)) if one.since else ""
                 slots = f"{one.used_slots} of {one.slots}" if one.slots else ""
                 table.add(
@@ -126,12 +130,21 @@ def _given(one: BrokerWorker) -> Labels:
     return tuple((name, value) for name, value in one.labels if name not in OWN)
 
 
+def _clock(one: BrokerWorker) -> str:
+    """Return that the clock of a worker is not that of the broker, if that matters."""
+    off = abs(one.clock_ahead)
+    if off <= _CLOCK_MAY_BE_OFF:
+        return ""
+    return f", clock {duration(int(off.total_seconds() * 1_000_000))} {'ahead' if one.clock_ahead > timedelta() else 'behind'}"
+
+
 def _record(one: BrokerWorker) -> dict[str, object]:
     return {
         "name": one.name,
         "key": format_public(one.key),
         "state": one.state,
         "drained": one.drained,
+        "clock_ahead_s": one.clock_ahead.total_seconds(),
         "since_s": one.since.total_seconds() if one.since else None,
         "jobs": one.jobs,
         "slots": one.slots,

@@ -28,6 +28,7 @@ class BrokerWorker:
     `state`: "joining", "ready", "draining" (its jobs go on, and it gets no more), "unreachable" (its jobs start nowhere else), or
     "never seen". `drained`: whether it gets no jobs, also when it is connected again. `jobs`: those that are placed on it and have not
     ended, which take `used_slots`. `resources`: what it has for jobs. `labels`: what jobs can ask for.
+    `clock_ahead`: how far its clock was ahead when it joined; beyond five minutes, ahead or behind, it gets no jobs.
     """
 
     name: str
@@ -42,6 +43,7 @@ class BrokerWorker:
     resources: tuple[Stock, ...]
     since: timedelta
     labels: tuple[tuple[str, str], ...] = ()
+    clock_ahead: timedelta = timedelta()
 
 
 class WorkerJob(NamedTuple):
@@ -121,6 +123,7 @@ def _read(said: Iterable[request_pb2.WorkerInfo]) -> Iterable[BrokerWorker]:
             key=one.key,
             state=_STATES.get(one.state, "unknown"),
             drained=one.drained,
+            clock_ahead=timedelta(microseconds=one.clock_ahead_us),
             host=one.host,
             version=one.software.removeprefix("jobwire "),
             slots=one.slots,

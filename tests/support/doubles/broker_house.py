@@ -53,7 +53,18 @@ def signed_start(client: Identity, audience: bytes, *numbers: int, batch: Any = 
 class WorkerSide:
     """A worker: a desk whose engine is a double, and what a broker may ask it."""
 
-    def __init__(self, folder: Path, broker: bytes, *, slots: int = 2, vouch: str = "submitter", labels: Labels = ()) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        broker: bytes,
+        *,
+        slots: int = 2,
+        vouch: str = "submitter",
+        labels: Labels = (),
+        clock: Callable[[], int] = lambda: 0,
+    ) -> None:
+        """`clock`: what the worker tells its broker, 0: nothing."""
+        self.clock = clock
         self.identity = generate()
         self.engine = EngineDouble(Capacity(slots, labels=labels))
         folder.mkdir()
@@ -78,7 +89,9 @@ class WorkerSide:
 
     def _receive(self) -> None:
         house, turns = self.house, Turns(asyncio.get_running_loop())
-        introduction = Introduction("worker", "test", self.identity.public, house.store.id, NONCE, "tcp://127.0.0.1:1", lambda: 2)
+        introduction = Introduction(
+            "worker", "test", self.identity.public, house.store.id, NONCE, "tcp://127.0.0.1:1", lambda: 2, now_us=self.clock
+        )
         self.relayed = verbs = RelayedVerbs(
             desk=house.desk,
             lookup=house.lookup,

@@ -1,0 +1,27 @@
+"""How far the clock of a worker is from that of its broker, and what follows. Pure.
+
+Signatures, and times that jobs wait for, are judged where the jobs are: a worker whose clock is far off would refuse what is good, or take
+what is not.
+"""
+
+from __future__ import annotations
+
+_SECOND_US = 1_000_000
+# Beyond the first it is told; beyond the second, the worker gets no jobs.
+_TOLD_US = 60 * _SECOND_US
+_MOST_US = 300 * _SECOND_US
+
+
+def ahead_us(worker_now_us: int, now_us: int) -> int:
+    """Return how far the clock of a worker is ahead, negative: behind; 0 if it is an older worker, which does not tell."""
+    return worker_now_us - now_us if worker_now_us else 0
+
+
+def is_told(clock_ahead_us: int) -> bool:
+    """Return whether the clock is so far off that its operator should know."""
+    return abs(clock_ahead_us) > _TOLD_US
+
+
+def is_too_far(clock_ahead_us: int) -> bool:
+    """Return whether the worker gets no jobs until its clock is set."""
+    return abs(clock_ahead_us) > _MOST_US
