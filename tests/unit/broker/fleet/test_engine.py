@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker_house import BrokerSide, Wire, WorkerSide, ended, signed, signed_start, started
+from broker_house import BrokerSide, ContentsDouble, Wire, WorkerSide, ended, signed, signed_start, started
 from desk_house import OWNER
 
 from jobwire.broker.desk.inputs import Alter, Asked, SetCapacity, SetMachine, Stop
@@ -533,7 +533,7 @@ async def test_the_end_of_a_job_is_what_its_worker_has_signed_also_after_a_resta
 
 async def test_what_a_worker_has_is_told_once_however_many_jobs_it_has() -> None:
     told: list[SetMachine] = []
-    engine = FleetEngine(generate())
+    engine = FleetEngine(generate(), ContentsDouble())
     engine.open(lambda _: None, told.append, lambda *_: [], lambda _: None)
     machine = b"w" * 32 + b"s" * 16
     facts = await engine.recover(
