@@ -12,6 +12,7 @@ from functools import partial
 from ...client.protocol.conversation import Chunk, Exchange
 from ...schemas.frames import LARGEST_CREDIT
 from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.jobs.states import OutcomeKind
 from ...schemas.naming import AttemptKey, format_id
 from ...schemas.refusal import Code, Reason, Refused
 from ..desk.jobs.job import Attempt, Job
@@ -130,8 +131,15 @@ class PassedLog:
             self._open()
         self._pass()
         is_over = self._attempt.phase is Phase.FINISHED
-        if is_over and not self._closed and (self._is_read or not self._attempt.started_at_us) and self._rest is None:
+        is_read = self._is_read or not self._attempt.started_at_us or (is_over and self._is_cut_off())
+        if is_over and not self._closed and is_read and self._rest is None:
             self._finish()
+
+    def _is_cut_off(self) -> bool:
+        """Return whether nothing more comes, because the worker is gone and the attempt was lost with it."""
+        outcome = self._attempt.outcome
+        is_lost = outcome is not None and outcome.kind is OutcomeKind.LOST
+        return is_lost and self._worker is not None and not self._worker.link.is_up
 
     def _open(self) -> None:
         try:
