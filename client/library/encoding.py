@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from ...schemas.generated import job_pb2
 from ...schemas.jobs.spec import JobSpec, to_wire
 from ...schemas.refusal import Code, Refused
 from ...schemas.wire_codec import on_failure_to_wire
 from .specs import as_spec
-from .values.results import BatchInfo
+
+if TYPE_CHECKING:
+    from .values.results import BatchInfo
 
 
 def encode(spec: JobSpec) -> job_pb2.JobSpec:
