@@ -10,9 +10,9 @@ from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
-from ...schemas.jobs.capacity import MEMORY, NOBODYS, SLOTS, Shun, Wants
+from ...schemas.jobs.capacity import GPUS, MEMORY, NOBODYS, SLOTS, Shun, Wants
 from ...schemas.jobs.worker_labels import ANYWHERE
-from ..desk.queue.stock import NOTHING_OWN, End, Stock, Taken
+from ..desk.queue.stock import End, Stock, Taken
 from ..growth.room import Room
 
 # A label is looked up if it leaves at most one of so many machines.
@@ -36,7 +36,7 @@ class Machine:
     # How often more became known of it: what refused a job when less was known may accept it now.
     known: int = 0
     # What others have here, that is, no jobs of this desk.
-    others: tuple[Wants, Taken] = (NOBODYS, NOTHING_OWN)
+    others: Wants = NOBODYS
     # Its place among those with room; None: it is not among them.
     listed: tuple[tuple[str, ...], _Rank] | None = None
     # The terms by which it is found.
@@ -48,8 +48,13 @@ class Machine:
 
     def share(self, others: Wants) -> None:
         """Note what others have here, instead of what was noted before."""
-        self.stock.put_back(*self.others)
-        self.others = others, self.stock.take(others)
+        self.give_back(self.others)
+        self.others = others
+        self.stock.take(others)
+
+    def give_back(self, wants: Wants) -> None:
+        """Take back what a job had; which GPUs these are, only the worker knows."""
+        self.stock.put_back(wants, Taken(self.stock.some_handed_out(wants.amount(GPUS))))
 
     def is_shunned(self, wants: Wants) -> bool:
         """Return whether it has refused such a job, and nothing has changed since."""

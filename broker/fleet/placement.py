@@ -295,7 +295,7 @@ class FleetStock(Stock):
         """Take it back."""
         machine = self._machines[taken.machine]
         free = max(0, machine.stock.free_slots)
-        machine.stock.put_back(wants, taken)
+        machine.give_back(wants)
         self._changed(machine, max(0, machine.stock.free_slots) - free)
         if machine.ready and self._unfit:
             now = self._now()

@@ -127,6 +127,10 @@ class Stock:
                 self._used[name] -= amount
         self._handed_out.difference_update(taken.gpus)
 
+    def some_handed_out(self, amount: int) -> tuple[str, ...]:
+        """Return the ids of so many GPUs that jobs have, where it does not matter which job has which."""
+        return tuple(sorted(self._handed_out))[:amount] if amount else ()
+
     def share(self, slots: int, others: Counter[str]) -> float:
         """Return the largest part that somebody has of anything; of what there is none of, all that is in use."""
         share = slots / max(1, self.capacity.slots)

@@ -37,6 +37,14 @@ def test_a_gpu_is_kept_for_who_needs_it() -> None:
     assert fleet.fits(PLAIN)
 
 
+def test_a_gpu_is_free_again_when_its_job_has_ended() -> None:
+    fleet = stock(Capacity(2, gpus=("0",)))
+    for _ in range(3):
+        taken = fleet.take(GPU)
+        assert not fleet.fits(GPU)
+        fleet.put_back(GPU, taken)
+
+
 def test_room_on_two_machines_is_no_room_for_one_job() -> None:
     fleet = stock(Capacity(2), Capacity(2))
     assert fleet.free_slots == 4
