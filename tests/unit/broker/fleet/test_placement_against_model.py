@@ -83,11 +83,13 @@ steps = st.lists(
     ),
     max_size=30,
 )
+# Those that are ready at first, so that there is a choice.
+firsts = st.lists(st.tuples(st.sampled_from(CAPACITIES), st.sampled_from(OTHERS)), min_size=3, max_size=5)
 
 
 @settings(deadline=None, max_examples=150)
-@given(steps)
-def test_each_job_goes_where_the_plain_definition_says(done: list[tuple[object, ...]]) -> None:  # noqa: C901, PLR0912 -- one for each step
+@given(firsts, steps)
+def test_each_job_goes_where_the_plain_definition_says(first: list[tuple[Capacity, Wants]], done: list[tuple[object, ...]]) -> None:  # noqa: C901, PLR0912 -- one for each step
     now = 0.0
     fleet, reference = FleetStock(lambda: now), Reference()
     shuns: dict[Wants, dict[bytes, Shun]] = {}
@@ -95,7 +97,8 @@ def test_each_job_goes_where_the_plain_definition_says(done: list[tuple[object, 
     def asked(wants: Wants) -> Wants:
         return wants._replace(shuns=tuple(sorted(shuns.get(wants, {}).values())))
 
-    for step in done:
+    joined: list[tuple[object, ...]] = [("machine", at, capacity, True, None, others) for at, (capacity, others) in enumerate(first)]
+    for step in (*joined, *done):
         match step:
             case ("machine", int(at), Capacity() as capacity, bool(ready), end, Wants() as others):
                 reference.others[bytes([at])] = others
@@ -126,7 +129,8 @@ def test_each_job_goes_where_the_plain_definition_says(done: list[tuple[object, 
                 now += seconds
         ready = [(machine, *known) for machine, known in reference.machines.items() if known[1]]
         for wants in WANTED:
-            assert fleet.fits(asked(wants)) == (reference.place(wants, now) is not None), wants
+            chosen = fleet._choose(asked(wants))
+            assert (chosen.key if chosen is not None else None) == reference.place(wants, now), wants
         used = {machine: reference.others[machine].slots for machine, *_ in ready}
         for wants, place in reference.running:
             used[place] = used.get(place, 0) + wants.slots
