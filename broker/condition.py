@@ -10,7 +10,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..keys.rights import Member, Right
+from ..keys.members.rights import Member, Right
 from ..schemas.generated import request_pb2
 from ..schemas.jobs.capacity import SLOTS
 from ..schemas.wire_codec import labels_to_wire

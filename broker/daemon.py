@@ -21,10 +21,10 @@ from typing import Protocol, TypeVar
 from ..keys.handshake import Handshake
 from ..keys.holder import DESCRIPTION
 from ..keys.identity import KEY_BYTES, Identity
-from ..keys.limits import Limits
-from ..keys.rights import PAIRING, Member
-from ..keys.roster import RosterFile
-from ..keys.roster_changes import differences
+from ..keys.members.limits import Limits
+from ..keys.members.rights import PAIRING, Member
+from ..keys.members.roster import RosterFile
+from ..keys.members.roster_changes import differences
 from ..keys.sockets import new_context
 from ..schemas.clock import Clock, Reading, passed_us, wall_us
 from ..schemas.frames import NONCE_BYTES

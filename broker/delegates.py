@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from ..keys import delegation
 from ..keys.identity import Identity
-from ..keys.rights import Member, account_of_jobs, acting_for
+from ..keys.members.rights import Member, account_of_jobs, acting_for
 from ..schemas.generated import request_pb2
 from ..schemas.naming import AttemptKey, JobKey, short_id
 from .desk.jobs.job import Job

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from ..keys.roster import RosterFile
+from ..keys.members.roster import RosterFile
 from .desk.desk import Desk
 from .desk.inputs import Asked
 from .desk.queue.stock import Stock

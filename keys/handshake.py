@@ -12,7 +12,7 @@ from collections.abc import Callable
 import zmq
 
 from .identity import KEY_BYTES
-from .rights import Member
+from .members.rights import Member
 from .sockets import Context, Socket, readable
 
 ENDPOINT = "inproc://zeromq.zap.01"

@@ -54,7 +54,7 @@ LARGEST_RANGE = 1024 * 1024
 MOST_TAIL_LINES = 1000
 LARGEST_TAIL = 64 * 1024
 LARGEST_CREDIT = 16 * 1024 * 1024
-# Of one identity, unless its entry in the roster sets another limit (keys/limits.py).
+# Of one identity, unless its entry in the roster sets another limit (keys/members/limits.py).
 MOST_CONNECTIONS = 64
 MOST_STREAMS = 256
 MOST_GRANTS = 64

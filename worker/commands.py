@@ -448,7 +448,7 @@ def read_option(parse: Callable[[_Written], _Value], text: _Written, option: str
 
 def _roster_problem(path: Path) -> str | None:
     """Return why the file of the roster cannot be used, which names it; None if it can."""
-    from ..keys.roster import read  # noqa: PLC0415 -- the other commands need no roster
+    from ..keys.members.roster import read  # noqa: PLC0415 -- the other commands need no roster
 
     try:
         read(path)

@@ -22,7 +22,7 @@ from ..broker.retention.limits import Keep
 from ..broker.sockets.binding import CannotListen
 from ..keys.identity import Identity, load_or_make, parse_public
 from ..keys.malloc import reuse_buffers
-from ..keys.rights import Right
+from ..keys.members.rights import Right
 from ..schemas.clock import boot_id
 from ..schemas.endpoint import hidden_loopback, host_of, is_loopback
 from ..schemas.refusal import Code, Refused

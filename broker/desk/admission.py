@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...keys.rights import Member, Right
+from ...keys.members.rights import Member, Right
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.refusal import Code, Reason, Refused
 

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Protocol
 
-from ...keys.limits import Limits
+from ...keys.members.limits import Limits
 from ...schemas import fault_points
 from ...schemas.clock import Clock
 from ...schemas.frames import MOST_HELD_BYTES

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from ...keys.rights import Member, Right, demand
-from ...keys.roster_changes import remove_member
+from ...keys.members.rights import Member, Right, demand
+from ...keys.members.roster_changes import remove_member
 from ...schemas.frames import MOST_KEYS
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused

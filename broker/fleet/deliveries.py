@@ -14,9 +14,9 @@ from ...schemas.naming import AttemptKey, short_id
 from ...schemas.refusal import Code, Reason, Refused
 from ..engine import Delayed, Returned
 from . import reports
-from .contents import Sendings
 from .orders import Orders
 from .starts import Start, Starts
+from .transfers.contents import Sendings
 from .worker import Carried, Worker
 from .workers import Workers
 

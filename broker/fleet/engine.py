@@ -17,7 +17,7 @@ from functools import partial
 
 from ...client.protocol.conversation import Exchange
 from ...keys.identity import Identity
-from ...keys.rights import Member
+from ...keys.members.rights import Member
 from ...schemas.clock import wall_us
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.capacity import Capacity
@@ -28,16 +28,16 @@ from ..engine import Delayed, Expected, Fact, Launch, LogPart, Run, Started, Str
 from ..sockets.peers import Peer
 from ..store.rows import growth_rows, placements
 from . import clocks, reports
-from .contents import Contents, Sendings
 from .deliveries import Deliveries
-from .depot import FleetDepot
 from .ended import GATHER_SECONDS, EndedJobs
 from .link import Link
 from .orders import Orders
-from .placement import FleetStock
+from .placing.placement import FleetStock
 from .refusing import NothingAtOnce
 from .starts import Read, Starts
-from .tails import TAIL_LINES, Tails
+from .transfers.contents import Contents, Sendings
+from .transfers.depot import FleetDepot
+from .transfers.tails import TAIL_LINES, Tails
 from .worker import Carried, Worker, WorkerState
 from .workers import Workers
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
-from ...keys.rights import Right, demand
+from ...keys.members.rights import Right, demand
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
 from ..desk.inputs import Asked
@@ -17,12 +17,12 @@ from ..requests.call import Call
 from ..requests.dispatch import Handler
 from ..requests.reads.hello import FEATURES
 from ..requests.transfers.feed import Feeders, feed
-from . import logs
 from .administration import change_worker, list_workers, query_worker, remove_worker
 from .engine import FleetEngine
-from .inputs import PassedInputs
-from .placement import FleetStock
+from .placing.placement import FleetStock
 from .refusing import not_yet
+from .transfers import logs
+from .transfers.inputs import PassedInputs
 
 _NOT_YET = {
     "add_schedule": "a schedule",

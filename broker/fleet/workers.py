@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
 from ...keys.identity import KEY_BYTES, Identity
-from ...keys.rights import Member
+from ...keys.members.rights import Member
 from ...schemas.generated import request_pb2
 from ...schemas.naming import AttemptKey, short_id
 from ...schemas.refusal import Code, Reason, Refused

@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable, Coroutine
 from typing import cast
 
-from ...keys.rights import Right, demand
+from ...keys.members.rights import Right, demand
 from ...schemas.clock import wall_us
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable
 
+from ...keys.members.rights import PAIRING, Member
 from ...keys.pairing import possession
 from ...keys.pairing.invitations import Joined, expired, join
-from ...keys.rights import PAIRING, Member
 from ...schemas.clock import Reading
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+from ...keys.members.rights import Member
 from ...keys.pairing.invitations import REMEMBERED_US
-from ...keys.rights import Member
 from ...schemas.clock import Reading
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from ...keys.digests import sha256
-from ...keys.rights import ROLES, Member, Right, demand
+from ...keys.members.rights import ROLES, Member, Right, demand
 from ...schemas.frames import refusal_message
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.capacity import wants_of

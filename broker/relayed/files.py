@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ...keys.limits import EVERYBODYS
-from ...keys.rights import Right, demand
+from ...keys.members.limits import EVERYBODYS
+from ...keys.members.rights import Right, demand
 from ...schemas.frames import MOST_MISSING
 from ...schemas.generated import request_pb2
 from ...schemas.jobs import brought_files

@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 
-from ...keys.rights import Right, demand
+from ...keys.members.rights import Right, demand
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.refusal import Code, Refused
 from ..requests.call import Call

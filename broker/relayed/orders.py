@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from ...keys.digests import sha256
-from ...keys.rights import Member, Right, demand, may
+from ...keys.members.rights import Member, Right, demand, may
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.spec import DEFAULT_GRACE_MS
 from ...schemas.naming import AttemptKey, JobKey, format_id, short_id

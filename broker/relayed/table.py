@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 
-from ...keys.rights import Member, Right, demand
+from ...keys.members.rights import Member, Right, demand
 from ...schemas.frames import read_envelope
 from ...schemas.large import Large
 from ...schemas.naming import AttemptKey, JobKey

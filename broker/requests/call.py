@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import ParamSpec
 
-from ...keys.rights import Member
+from ...keys.members.rights import Member
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused
 from ..fairness.cpu_shares import Charge

@@ -11,7 +11,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from ...keys import signature
-from ...keys.rights import PAIRING, PAIRING_VERBS, Member
+from ...keys.members.rights import PAIRING, PAIRING_VERBS, Member
 from ...schemas import bounds, large
 from ...schemas.frames import SIGNED_VERBS
 from ...schemas.generated import request_pb2

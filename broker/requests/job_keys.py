@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ...keys.rights import Member, Right, demand
+from ...keys.members.rights import Member, Right, demand
 from ...schemas.generated import job_pb2
 from ...schemas.naming import ID_BYTES, JobKey, format_id
 from ...schemas.refusal import Code, Refused

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import cast
 
-from ...keys.rights import Member, Right, demand, may
+from ...keys.members.rights import Member, Right, demand, may
 from ...schemas.frames import LARGEST_OTHER_MESSAGE
 from ...schemas.generated import request_pb2
 from ...schemas.jobs import spec as specs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from ...keys.rights import Member, Right, demand
+from ...keys.members.rights import Member, Right, demand
 from ...schemas.generated import request_pb2
 from ...schemas.naming import ID_BYTES, JobKey, format_id
 from ...schemas.refusal import Code, Reason, Refused

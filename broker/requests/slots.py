@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...keys.rights import Right, demand
+from ...keys.members.rights import Right, demand
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.capacity import Settings, capacity_problem
 from ...schemas.jobs.claims import resource_problem

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 
-from ...keys.rights import Right, demand
+from ...keys.members.rights import Right, demand
 from ...schemas.frames import MOST_PARTS
 from ...schemas.generated import event_pb2, request_pb2
 from ...schemas.jobs.conditions import MOST_CONDITIONS_OF_A_START, base_of

@@ -7,7 +7,7 @@ from dataclasses import replace
 from functools import partial
 
 from ...keys import merkle, signature
-from ...keys.rights import Member, Right, demand
+from ...keys.members.rights import Member, Right, demand
 from ...schemas import bounds
 from ...schemas.frames import LARGEST_MESSAGE
 from ...schemas.generated import event_pb2, job_pb2, request_pb2

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from ...keys.rights import Member
+from ...keys.members.rights import Member
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Refused
 from ..condition import Condition

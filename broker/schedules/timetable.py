@@ -13,7 +13,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 
-from ...keys.rights import Member, Right, demand
+from ...keys.members.rights import Member, Right, demand
 from ...schemas.clock import wall_us
 from ...schemas.jobs.capacity import wants_of
 from ...schemas.jobs.spec import DEFAULT_GRACE_MS

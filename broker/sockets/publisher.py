@@ -23,7 +23,7 @@ from typing import Protocol
 import zmq
 
 from ...keys.identity import Identity
-from ...keys.limits import Limits
+from ...keys.members.limits import Limits
 from ...keys.sockets import listen, server_socket
 from ...schemas.frames import LARGEST_SUBSCRIPTION
 from ...schemas.generated import event_pb2

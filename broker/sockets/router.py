@@ -20,7 +20,7 @@ from collections.abc import Callable, Sequence
 import zmq
 
 from ...keys.identity import Identity
-from ...keys.limits import Limits
+from ...keys.members.limits import Limits
 from ...keys.sockets import listen, readable, server_socket
 from ...schemas.frames import ENVELOPE_BYTES, LARGEST_MESSAGE, MOST_FRAMES, refusal_message
 from ...schemas.generated import request_pb2

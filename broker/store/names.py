@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from ...keys.rights import Member, Right, may, no_such_job
+from ...keys.members.rights import Member, Right, may, no_such_job
 from ...schemas.jobs.states import Pick, State
 from ...schemas.naming import JobKey, Typed, format_id, prefix_of
 from ...schemas.refusal import Code, Reason, Refused

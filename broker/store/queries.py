@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from ...keys.rights import Member, Right, may, no_such_job
+from ...keys.members.rights import Member, Right, may, no_such_job
 from ...schemas.generated import event_pb2, job_pb2
 from ...schemas.jobs.capacity import Settings, read_settings, wants_of
 from ...schemas.jobs.spec import from_wire

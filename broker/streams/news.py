@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from ...keys.identity import KEY_BYTES
-from ...keys.rights import Member, Right, may
+from ...keys.members.rights import Member, Right, may
 from ...schemas.frames import MOST_GRANTS, TOPIC_BYTES
 from ...schemas.generated import event_pb2
 from ...schemas.jobs.spec import LONGEST_LABEL, MOST_LABELS

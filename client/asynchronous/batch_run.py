@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from ...schemas.generated import request_pb2
 from ..library.actions import forgotten
-from ..library.arguments import Duration
+from ..library.options.arguments import Duration
 from ..library.values.results import Forgotten
 from ..library.values.run_info import (
     RunInfo,

@@ -8,10 +8,10 @@ from collections.abc import Callable, Sequence
 from typing import ParamSpec, TypeVar
 
 from ...schemas.jobs.spec import JobSpec
-from ..library.arguments import Text, make_id
-from ..library.specs import JobOptions, job_spec
+from ..library.options.arguments import Text, make_id
+from ..library.options.specs import JobOptions, job_spec
+from ..library.options.subprocess_words import unexpected
 from ..library.streams.text_mode import TextMode
-from ..library.subprocess_words import unexpected
 from ..library.values.completed_job import CompletedJob, CompletedTextJob
 
 _P = ParamSpec("_P")

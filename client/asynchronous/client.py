@@ -22,13 +22,14 @@ from ...schemas.naming import JobKey, format_id
 from ...schemas.refusal import Refused
 from ..files.fetched import Fetched
 from ..files.options import Files, Paths, wanted
-from ..library import actions, filters
-from ..library.arguments import Duration, Text, make_id, seconds
+from ..library import actions
 from ..library.batches import Described, PlannedBatch, plan_batch
 from ..library.destination import Destination, find_destination
 from ..library.events import make_filter
-from ..library.queries import query_by_name, query_proof
-from ..library.specs import JobOptions, args_of, as_spec
+from ..library.options.arguments import Duration, Text, make_id, seconds
+from ..library.options.specs import JobOptions, args_of, as_spec
+from ..library.requests import filters
+from ..library.requests.queries import query_by_name, query_proof
 from ..library.streams.source import Stdin, source_of
 from ..library.streams.text_mode import TextMode, text_mode
 from ..library.values.broker_workers import (

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Iterable
 
-from ..library.arguments import Duration, seconds
+from ..library.options.arguments import Duration, seconds
 from .ends import Waiting
 from .job import AsyncJob, timeout_of
 from .session import AsyncSession

@@ -11,8 +11,8 @@ from ...schemas.frames import MOST_JOBS_PER_FILTER
 from ...schemas.generated import event_pb2, request_pb2
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Refused
-from ..library.arguments import Duration, deadline_in
 from ..library.events import NOW, START, CursorTooOld, ask_for_oldest
+from ..library.options.arguments import Duration, deadline_in
 from ..library.session import query_by_key
 from ..library.values.results import Event, EventCursor, JobInfo, event, job_info
 from ..protocol.subscription import MISSED, Phase, Subscription

@@ -16,8 +16,8 @@ from ...schemas.wire_codec import key_to_wire
 from ..files.fetched import Fetched, as_fetched
 from ..files.options import Files, Paths, chosen, wanted
 from ..library import actions
-from ..library.arguments import Duration, Text, make_id, seconds
 from ..library.known_jobs import STREAMS, Handle, StreamName
+from ..library.options.arguments import Duration, Text, make_id, seconds
 from ..library.streams.output import FROM_THE_FIRST, Reading, reading_of
 from ..library.streams.source import Stdin, source_of
 from ..library.streams.text_mode import TextMode, text_mode

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from ..library.arguments import Duration, seconds
+from ..library.options.arguments import Duration, seconds
 from ..library.streams.source import Source
 from ..library.streams.text_mode import TextMode
 from ..library.values.completed_job import CompletedJob

@@ -7,9 +7,9 @@ from collections.abc import AsyncIterator, Sequence
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.naming import JobKey, new_id
-from ..library.arguments import Text
+from ..library.options.arguments import Text
+from ..library.options.specs import as_spec
 from ..library.schedules import add_request, list_request, pause_request, query_request, remove_request, run_request
-from ..library.specs import as_spec
 from ..library.values.schedule_info import ScheduleInfo, schedule_info
 from .files import send_files
 from .session import AsyncSession

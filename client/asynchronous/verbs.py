@@ -11,8 +11,8 @@ from ...schemas.jobs.spec import JobSpec
 from ...schemas.naming import JobKey, new_id
 from ...schemas.refusal import Refused
 from ..library import actions
-from ..library.arguments import Duration
 from ..library.known_jobs import Record
+from ..library.options.arguments import Duration
 from ..library.values.results import BatchInfo, Forgotten
 from ..protocol.exchange import Exchange
 from .files import send_files
@@ -69,7 +69,7 @@ async def start_jobs(
 async def _start_staged(
     session: AsyncSession, wanted: Sequence[JobSpec | JobKey], ids: Sequence[bytes], batch: BatchInfo, *, withdrawn: bool
 ) -> list[Record]:
-    from ..library.staging import Parts, read, steps  # noqa: PLC0415 -- few batches are large
+    from ..library.requests.staging import Parts, read, steps  # noqa: PLC0415 -- few batches are large
 
     requests = steps(Parts(batch, ids, [job for job in wanted if isinstance(job, JobSpec)]), lambda _staged, _jobs: None)
     request = next(requests)

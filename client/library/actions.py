@@ -17,9 +17,9 @@ from ...schemas.naming import JobKey, parse_id
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.text.sizes import parse_size
 from ...schemas.wire_codec import key_to_wire
-from .arguments import Duration, milliseconds
-from .encoding import encode, encode_batch, size_of
 from .known_jobs import KnownJobs, Record
+from .options.arguments import Duration, milliseconds
+from .requests.encoding import encode, encode_batch, size_of
 from .session import Session
 
 if TYPE_CHECKING:
@@ -111,7 +111,7 @@ def is_large(wanted: Sequence[object]) -> bool:
 
 
 def _start_staged(session: Session, wanted: Sequence[JobSpec | JobKey], ids: Sequence[bytes], batch: BatchInfo) -> list[Record]:
-    from .staging import Parts, carry_out, steps  # noqa: PLC0415 -- few batches are large
+    from .requests.staging import Parts, carry_out, steps  # noqa: PLC0415 -- few batches are large
 
     send_files(session.connection, wanted)
     parts = Parts(batch, ids, [job for job in wanted if isinstance(job, JobSpec)])

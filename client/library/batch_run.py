@@ -8,8 +8,8 @@ from contextlib import closing
 from ...schemas.generated import request_pb2
 from ..protocol.exchange import Exchange, Item
 from .actions import forgotten
-from .arguments import Duration, deadline_in
 from .job import Job
+from .options.arguments import Duration, deadline_in
 from .session import Session
 from .values.results import Forgotten
 from .values.run_info import (

@@ -12,8 +12,8 @@ from ...schemas.jobs.spec import JobSpec
 from ...schemas.jobs.states import OnFailure
 from ...schemas.naming import batch_job_id
 from ...schemas.refusal import Code, Refused
-from .arguments import Text, make_id
-from .specs import args_of, as_spec
+from .options.arguments import Text, make_id
+from .options.specs import args_of, as_spec
 from .values.results import BatchInfo
 
 # A job that is described by the keys of a table `[[job]]`.

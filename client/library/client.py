@@ -22,17 +22,18 @@ from ...schemas.jobs.states import JobTime, Pick, State
 from ...schemas.naming import JobKey, format_id, new_id
 from ...schemas.refusal import Refused
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS, Connection
-from . import actions, filters
-from .arguments import Duration, Moment, Text, deadline_in, make_id, seconds
+from . import actions
 from .destination import find_destination
 from .job import Job
-from .queries import query_by_name, query_proof
+from .options.arguments import Duration, Moment, Text, deadline_in, make_id, seconds
+from .options.specs import JobOptions, args_of, as_spec, spec_of_call
+from .options.subprocess_words import explains_options
+from .requests import filters
+from .requests.queries import query_by_name, query_proof
 from .run_to_end import run_to_end
 from .session import Session
-from .specs import JobOptions, args_of, as_spec, spec_of_call
 from .streams.source import Stdin, source_of
 from .streams.text_mode import text_mode
-from .subprocess_words import explains_options
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -43,9 +44,9 @@ if TYPE_CHECKING:
     from ..files.options import Files, Paths
     from .batch_run import BatchRun
     from .batches import Described
-    from .conditions import Awaiting
     from .events import EventStream
-    from .retry import Retry
+    from .options.conditions import Awaiting
+    from .options.retry import Retry
     from .schedules import Schedules
     from .values.broker_workers import BrokerWorker, WorkerDetails
     from .values.completed_job import CompletedJob, CompletedTextJob

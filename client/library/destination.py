@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ...keys.identity import Identity, load, load_or_make
 from ...keys.user_folders import identity_path
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS
-from .arguments import Duration, seconds
+from .options.arguments import Duration, seconds
 
 if TYPE_CHECKING:
     from ..config.contexts import Context

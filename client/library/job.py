@@ -13,8 +13,8 @@ from ...schemas.refusal import Code, Refused
 from ...schemas.wire_codec import key_to_wire
 from ..protocol.exchange import Chunk
 from . import actions
-from .arguments import Duration, Text, deadline_in, make_id
 from .known_jobs import STREAMS, Handle, StreamName
+from .options.arguments import Duration, Text, deadline_in, make_id
 from .session import Session
 from .streams.feeder import Feeder
 from .streams.output import FROM_THE_FIRST, Collecting, JobOutput, Reading, TextJobOutput, reading_of

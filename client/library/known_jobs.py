@@ -15,7 +15,7 @@ from ...schemas.naming import JobKey, format_id, short_id
 from ...schemas.refusal import Code, Refused
 from ...schemas.wire_codec import outcome_from_wire, state_from_wire
 from ..protocol.exchange import Exchange
-from .arguments import Duration, Text, seconds
+from .options.arguments import Duration, Text, seconds
 from .streams.text_mode import TextMode
 
 if TYPE_CHECKING:

@@ -9,8 +9,8 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..protocol.exchange import Exchange
-from .arguments import Duration, deadline_in, seconds
 from .job import Job
+from .options.arguments import Duration, deadline_in, seconds
 from .session import Session
 from .streams.feeder import Feeder
 from .streams.output import Collecting

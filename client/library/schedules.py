@@ -11,10 +11,10 @@ from ...schemas.naming import JobKey, new_id
 from ...schemas.refusal import Code, Refused
 from ...schemas.wire_codec import key_to_wire
 from . import actions
-from .arguments import Text
-from .encoding import encode
+from .options.arguments import Text
+from .options.specs import as_spec
+from .requests.encoding import encode
 from .session import Session
-from .specs import as_spec
 from .values.schedule_info import MISSED, OVERLAPS, ScheduleInfo, schedule_info
 
 

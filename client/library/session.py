@@ -22,8 +22,8 @@ from ..protocol.exchange import Exchange
 from ..protocol.subscription import MISSED, Phase, Subscription
 from ..sockets.connection import Connection
 from ..sockets.onlooker import Ends
-from . import filters
 from .known_jobs import KnownJobs, Record
+from .requests import filters
 
 if TYPE_CHECKING:
     from .values.results import JobInfo

@@ -106,7 +106,7 @@ def _name_of_user() -> str:
 
 def _enroll(identity: Identity) -> None:
     """Add this user to the roster of the user's own workers."""
-    from ...keys import roster  # noqa: PLC0415 -- only a start needs it
+    from ...keys.members import roster  # noqa: PLC0415 -- only a start needs it
 
     path = roster_path()
     if any(member.key == identity.public for member in roster.list_members(path)):

@@ -17,10 +17,10 @@ from pathlib import Path
 
 from ...schemas.refusal import Code, Reason, Refused
 from ..identity import curve_public_of, fingerprint, format_public, parse_public
-from ..limits import Limits
-from ..rights import PAIRING, Member
-from ..roster import Roster, edit, parse, refuse_known, with_entry
-from ..roster_text import invited_role_problem, name_problem
+from ..members.limits import Limits
+from ..members.rights import PAIRING, Member
+from ..members.roster import Roster, edit, parse, refuse_known, with_entry
+from ..members.roster_text import invited_role_problem, name_problem
 
 MOST_OPEN = 256
 # After its time, a token is still told apart from one that never was.

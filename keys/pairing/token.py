@@ -16,7 +16,7 @@ from ...schemas.endpoint import to_connect
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
 from ..identity import KEY_BYTES, Identity, digits, from_seed, read_digits
-from ..roster_text import invited_role_problem
+from ..members.roster_text import invited_role_problem
 
 PREFIX = "jobwire-join-"
 LONGEST = 4096

@@ -21,9 +21,9 @@ if TYPE_CHECKING:
     from .client.library.client import Client
     from .client.library.events import CursorTooOld, EventStream
     from .client.library.job import Job
-    from .client.library.retry import Retry
+    from .client.library.options.retry import Retry
     from .client.library.schedules import Schedules
-    from .client.library.specs import job_spec
+    from .client.library.options.specs import job_spec
     from .client.library.streams.output import JobOutput, TextJobOutput
     from .client.library.streams.timed_lines import LogLine
     from .client.library.values.completed_job import CompletedJob, CompletedTextJob, JobFailed, JobTimeout
@@ -105,13 +105,13 @@ _HOMES = {
     "client.library.values.completed_job": ("CompletedJob", "CompletedTextJob", "JobFailed", "JobTimeout"),
     "client.library.events": ("CursorTooOld", "EventStream"),
     "client.library.job": ("Job",),
-    "client.library.retry": ("Retry",),
+    "client.library.options.retry": ("Retry",),
     "client.library.schedules": ("Schedules",),
     "client.library.streams.output": ("JobOutput", "TextJobOutput"),
     "client.library.values.results": ("BatchInfo", "Event", "EventCursor", "Forgotten", "JobAttempt", "JobInfo"),
     "client.library.values.run_info": ("FailedJob", "RunInfo"),
     "client.library.values.schedule_info": ("Firing", "ScheduleInfo"),
-    "client.library.specs": ("job_spec",),
+    "client.library.options.specs": ("job_spec",),
     "client.library.streams.timed_lines": ("LogLine",),
     "client.library.values.status": ("WorkerStatus",),
     "schemas.jobs.states": ("EventKind", "JobTime", "Outcome", "OutcomeKind", "Pick", "State"),

@@ -15,8 +15,8 @@ from typing import Self
 from stage import Ground, uninterrupted
 
 from jobwire.client.library.client import Client
-from jobwire.keys import roster
 from jobwire.keys.identity import format_public, parse_public
+from jobwire.keys.members import roster
 
 _READY_SECONDS = 30.0
 _LOOK_AGAIN_SECONDS = 0.01

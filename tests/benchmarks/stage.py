@@ -21,8 +21,8 @@ from pathlib import Path
 from typing import Any, Self
 
 from jobwire.client.library.client import Client
-from jobwire.keys import roster
 from jobwire.keys.identity import Identity, load_or_make, parse_public
+from jobwire.keys.members import roster
 from jobwire.schemas.refusal import Refused
 
 _READY_SECONDS = 20

@@ -38,7 +38,7 @@ from jobwire.broker.fleet.engine import FleetEngine  # noqa: E402 -- as above
 from jobwire.broker.requests.start import read_jobs  # noqa: E402 -- as above
 from jobwire.client.protocol.proving import ROOTS, prove  # noqa: E402 -- as above
 from jobwire.keys.identity import Identity, generate  # noqa: E402 -- as above
-from jobwire.keys.limits import EVERYBODYS  # noqa: E402 -- as above
+from jobwire.keys.members.limits import EVERYBODYS  # noqa: E402 -- as above
 from jobwire.schemas.generated import request_pb2  # noqa: E402 -- as above
 from jobwire.schemas.jobs import spec as specs  # noqa: E402 -- as above
 from jobwire.schemas.jobs.spec import JobSpec  # noqa: E402 -- as above

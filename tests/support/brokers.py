@@ -13,8 +13,8 @@ from pathlib import Path
 from daemons import READY_SECONDS, Worker
 
 from jobwire.client.library.client import Client
-from jobwire.keys import roster
 from jobwire.keys.identity import Identity, format_public, generate, parse_public
+from jobwire.keys.members import roster
 
 
 class Broker:

@@ -18,8 +18,8 @@ from processes import is_alive
 from raw_client import RawClient
 
 from jobwire.client.library.client import Client
-from jobwire.keys import roster
 from jobwire.keys.identity import Identity, generate, parse_public
+from jobwire.keys.members import roster
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.refusal import Refused
 

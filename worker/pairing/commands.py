@@ -9,8 +9,8 @@ from typing import Any
 import typer
 
 from ...broker.store.kept import unsettled
+from ...keys.members.roster_text import invited_role_problem, name_problem
 from ...keys.pairing.token import Token
-from ...keys.roster_text import invited_role_problem, name_problem
 from ...schemas.endpoint import to_connect
 from ...schemas.jobs.worker_labels import parse_label
 from ...schemas.refusal import Code, Refused

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ....keys.rights import Member
+from ....keys.members.rights import Member
 from ....schemas.generated import job_pb2
 from ....schemas.jobs.capacity import wants_of
 from ....schemas.naming import JobKey, format_id, short_id

@@ -6,8 +6,8 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from ....keys.limits import NAMES
-from ....keys.rights import Right
+from ....keys.members.limits import NAMES
+from ....keys.members.rights import Right
 from ....schemas.frames import PROTOCOL_VERSION, limits
 from ....schemas.generated import request_pb2
 from ....schemas.refusal import Code, Reason, Refused

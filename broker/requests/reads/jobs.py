@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from ....keys.identity import KEY_BYTES
-from ....keys.rights import Member, Right, demand, may, no_such_job
+from ....keys.members.rights import Member, Right, demand, may, no_such_job
 from ....schemas.frames import LARGEST_RANGE
 from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.jobs.spec import to_wire

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ....keys.rights import Member, Right, may
+from ....keys.members.rights import Member, Right, may
 from ....schemas.frames import LARGEST_TAIL, MOST_TAIL_LINES
 from ....schemas.generated import request_pb2
 from ....schemas.jobs.states import State

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Protocol
 
-from ....keys.rights import Right, demand, may
+from ....keys.members.rights import Right, demand, may
 from ....schemas.frames import TOKEN_BYTES
 from ....schemas.generated import request_pb2
 from ....schemas.jobs.terminal import TerminalSize

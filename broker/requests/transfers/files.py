@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from ....keys.rights import Right, demand
+from ....keys.members.rights import Right, demand
 from ....schemas.frames import MOST_FETCHES, MOST_MISSING, MOST_PUTS, TOKEN_BYTES
 from ....schemas.jobs import brought_files
 from ....schemas.jobs.brought_files import DIGEST_BYTES, BroughtFile, path_problem

@@ -9,8 +9,8 @@ from types import TracebackType
 from typing import Any, Literal, Self, Unpack, overload
 
 from ....schemas.refusal import Refused
-from ...library.arguments import Text
-from ...library.specs import JobOptions
+from ...library.options.arguments import Text
+from ...library.options.specs import JobOptions
 from ...library.streams.text_mode import TextMode, text_mode
 from ...library.values.completed_job import CompletedJob, CompletedTextJob
 from ..call_options import result_of, spec_and_id, takes_job_options

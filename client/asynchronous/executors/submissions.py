@@ -12,8 +12,8 @@ from ....schemas.jobs.spec import JobSpec
 from ....schemas.jobs.states import OutcomeKind, State
 from ....schemas.naming import JobKey, new_id
 from ...library import actions
-from ...library.arguments import Text
 from ...library.known_jobs import Record
+from ...library.options.arguments import Text
 from ...library.values.completed_job import CompletedJob
 from ...library.values.results import BatchInfo
 from ...protocol.exchange import Exchange

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from ....schemas.naming import format_id
 from ....schemas.refusal import Refused
-from ...library.arguments import Duration, Text, seconds
-from ...library.specs import JobOptions
+from ...library.options.arguments import Duration, Text, seconds
+from ...library.options.specs import JobOptions
 from ...library.streams.text_mode import TextMode, text_mode
 from ...library.values.completed_job import CompletedJob, CompletedTextJob
 from ..call_options import result_of, spec_and_id, takes_job_options

@@ -15,7 +15,7 @@ from ....schemas.refusal import Refused
 from ...batch.batch_file import Batch
 from ...batch.forms.counting import MOST_JOBS
 from ...library.actions import is_large
-from ...library.specs import as_spec
+from ...library.options.specs import as_spec
 from ...library.values.results import BatchInfo
 from .. import exit_status
 from ..arguments import parse_count, understood

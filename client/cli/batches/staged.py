@@ -16,7 +16,7 @@ from ....schemas.naming import format_id
 from ....schemas.refusal import Refused
 from ...library import actions
 from ...library.client import Client
-from ...library.staging import Parts, carry_out, steps, unstage
+from ...library.requests.staging import Parts, carry_out, steps, unstage
 from ...library.values.results import Event, JobInfo, event
 from ...library.values.run_info import RunInfo, query, read_run
 from ...protocol.subscription import Phase, Subscription

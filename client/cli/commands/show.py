@@ -17,7 +17,7 @@ from ....schemas.text.sizes import format_limit, format_size
 from ...batch.octets import to_text
 from ...library.client import Client
 from ...library.known_jobs import StreamName
-from ...library.specs import as_spec
+from ...library.options.specs import as_spec
 from ...library.values.results import JobInfo
 from ...library.values.run_info import RunInfo
 from ..arguments import JobNames, Json

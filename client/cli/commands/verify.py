@@ -9,8 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from ....keys import identity as identities
-from ....keys import roster
 from ....keys.identity import fingerprint, format_public, parse_public
+from ....keys.members import roster
 from ....keys.user_folders import identity_path, roster_path
 from ....schemas.generated import request_pb2
 from ....schemas.naming import format_id

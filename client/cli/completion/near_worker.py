@@ -9,7 +9,7 @@ from ....keys import delegation
 from ....keys.identity import load
 from ....schemas.generated import job_pb2, request_pb2
 from ...config.contexts import resolve_running
-from ...library.filters import FEATURE
+from ...library.requests.filters import FEATURE
 from ...sockets.connection import Connection
 from .jobs import UNFINISHED
 

@@ -79,7 +79,7 @@ def _contexts() -> Iterator[Word]:
 def _members(wish: Wish) -> Iterator[Word]:
     from pathlib import Path  # noqa: PLC0415 -- as above
 
-    from ....keys.roster import list_members  # noqa: PLC0415 -- as above
+    from ....keys.members.roster import list_members  # noqa: PLC0415 -- as above
     from ....keys.user_folders import roster_path  # noqa: PLC0415 -- as above
     from ....schemas.refusal import Refused  # noqa: PLC0415 -- as above
 
@@ -117,7 +117,7 @@ def _states() -> Iterator[Word]:
 
 
 def _roles() -> Iterator[Word]:
-    from ....keys.rights import ROLES  # noqa: PLC0415 -- as above
+    from ....keys.members.rights import ROLES  # noqa: PLC0415 -- as above
 
     return map(Word, ROLES)
 

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 
 from ....schemas.jobs.states import Outcome
 from ....schemas.naming import JobKey
-from ..arguments import Text
+from ..options.arguments import Text
 from ..streams.text_mode import TextMode
 
 _Output = TypeVar("_Output", bytes, str)

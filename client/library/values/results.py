@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, timedelta
 
-    from ..arguments import Text
+    from ..options.arguments import Text
 
 # What travels as a seq.
 _LARGEST_SEQ = 2**64 - 1

@@ -10,7 +10,7 @@ from ....schemas.generated import request_pb2
 from ....schemas.naming import format_id, short_id
 from ....schemas.refusal import Code, Refused
 from ...protocol.exchange import Item
-from ..arguments import Duration, milliseconds
+from ..options.arguments import Duration, milliseconds
 from .results import BatchInfo, JobInfo, batch_info, job_info, moment
 
 if TYPE_CHECKING:

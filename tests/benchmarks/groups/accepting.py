@@ -11,8 +11,8 @@ from stage import Ground, within
 from table import Line, amount, at_most
 
 from jobwire.client.library.client import Client
-from jobwire.keys import roster
 from jobwire.keys.identity import from_seed, parse_public
+from jobwire.keys.members import roster
 
 _SLOTS = 4
 _MOST_SECONDS = 120
@@ -21,7 +21,7 @@ _SUBMIT = """
 import sys, uuid
 from time import perf_counter
 from jobwire.client.library.client import Client
-from jobwire.client.library.specs import job_spec
+from jobwire.client.library.options.specs import job_spec
 from jobwire.client.library.values.results import BatchInfo
 from jobwire.keys.identity import from_seed, parse_public
 

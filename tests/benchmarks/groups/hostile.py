@@ -19,8 +19,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
 from processes import peak_bytes
 
 from jobwire.client.library.client import Client
-from jobwire.keys import roster
 from jobwire.keys.identity import from_seed
+from jobwire.keys.members import roster
 
 _SLOTS = 4
 _WORST = 0.99

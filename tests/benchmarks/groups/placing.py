@@ -14,7 +14,7 @@ from stage import Ground
 from table import Line, Pairs, at_most
 
 from jobwire.broker.desk.queue.queue import Queue
-from jobwire.broker.fleet.placement import FleetStock
+from jobwire.broker.fleet.placing.placement import FleetStock
 from jobwire.schemas.jobs.capacity import PLAIN, Capacity, Wants
 from jobwire.schemas.jobs.worker_labels import Where
 from jobwire.schemas.naming import JobKey

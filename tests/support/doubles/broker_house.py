@@ -21,7 +21,7 @@ from jobwire.broker.requests.start import read_jobs
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.keys.identity import Identity, generate
-from jobwire.keys.rights import Member
+from jobwire.keys.members.rights import Member
 from jobwire.keys.signature import sign
 from jobwire.schemas.frames import refusal_from, refusal_message
 from jobwire.schemas.generated import request_pb2

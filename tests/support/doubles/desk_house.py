@@ -38,8 +38,8 @@ from jobwire.broker.store.store import Store
 from jobwire.broker.streams.news import News
 from jobwire.broker.streams.watchers import Watchers
 from jobwire.keys.identity import from_seed
-from jobwire.keys.limits import EVERYBODYS, Limits
-from jobwire.keys.rights import Member
+from jobwire.keys.members.limits import EVERYBODYS, Limits
+from jobwire.keys.members.rights import Member
 from jobwire.schemas.clock import Clock
 from jobwire.schemas.frames import LARGEST_FEED_WINDOW
 from jobwire.schemas.generated import event_pb2

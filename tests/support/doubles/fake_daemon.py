@@ -19,7 +19,7 @@ from fake_desk import FakeDesk
 
 from jobwire.keys.handshake import Handshake
 from jobwire.keys.identity import curve_public_of
-from jobwire.keys.rights import Member
+from jobwire.keys.members.rights import Member
 from jobwire.keys.sockets import listen, new_context, server_socket
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 

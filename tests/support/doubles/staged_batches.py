@@ -13,8 +13,8 @@ from jobwire.broker.requests.call import Call
 from jobwire.broker.requests.reads.hello import Introduction
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
-from jobwire.keys.limits import EVERYBODYS, Limits
-from jobwire.keys.rights import ROLES, Member
+from jobwire.keys.members.limits import EVERYBODYS, Limits
+from jobwire.keys.members.rights import ROLES, Member
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.parts import hash_of_job, hash_of_part
 from jobwire.schemas.refusal import Refused

@@ -29,7 +29,7 @@ from processes import is_alive
 from jobwire.client.batch.batch_file import read_batch
 from jobwire.client.batch.job_options import Surroundings
 from jobwire.client.config import contexts
-from jobwire.keys import roster_text
+from jobwire.keys.members import roster_text
 
 ROOT = Path(__file__).resolve().parents[3]
 DOCUMENTS = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]

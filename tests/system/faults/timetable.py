@@ -14,7 +14,7 @@ from house import PATIENCE_SECONDS
 from orders import Order
 from scene import Scene
 
-from jobwire.client.library.specs import job_spec
+from jobwire.client.library.options.specs import job_spec
 from jobwire.schemas.generated import job_pb2
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import format_id

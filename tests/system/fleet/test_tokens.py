@@ -18,9 +18,9 @@ from homes import bytecode
 from raw_client import SILENCE_MS, RawClient, news
 
 from jobwire.keys.identity import Identity, generate
+from jobwire.keys.members.roster import list_members
 from jobwire.keys.pairing import invitations, possession, token
 from jobwire.keys.pairing.token import Token
-from jobwire.keys.roster import list_members
 from jobwire.schemas.clock import wall_us
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.jobs.states import OutcomeKind, State

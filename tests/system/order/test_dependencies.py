@@ -9,7 +9,7 @@ import pytest
 from daemons import Worker, wait_until
 
 from jobwire import Client, Job, Refused
-from jobwire.client.library.specs import job_spec
+from jobwire.client.library.options.specs import job_spec
 from jobwire.client.library.values.results import BatchInfo
 from jobwire.schemas.jobs.conditions import After, Condition
 from jobwire.schemas.jobs.states import OnFailure, OutcomeKind

@@ -9,7 +9,7 @@ import pytest
 from daemons import READY_SECONDS, Worker, wait_until
 
 from jobwire import Client, Job
-from jobwire.client.library.specs import job_spec
+from jobwire.client.library.options.specs import job_spec
 from jobwire.client.library.values.results import BatchInfo
 from jobwire.schemas.jobs.states import OutcomeKind, State
 from jobwire.schemas.naming import new_id

@@ -9,8 +9,8 @@ import pytest
 from daemons import Worker, wait_until
 
 from jobwire.client.library.client import Client
-from jobwire.client.library.specs import job_spec
-from jobwire.client.library.staging import Parts, carry_out, steps
+from jobwire.client.library.options.specs import job_spec
+from jobwire.client.library.requests.staging import Parts, carry_out, steps
 from jobwire.client.library.values.results import BatchInfo
 from jobwire.schemas.jobs.states import EventKind
 from jobwire.schemas.naming import format_id, new_id

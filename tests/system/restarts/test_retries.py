@@ -10,7 +10,7 @@ from daemons import Worker, wait_until
 
 from jobwire.client.library.client import Client
 from jobwire.client.library.job import Job
-from jobwire.client.library.retry import Retry
+from jobwire.client.library.options.retry import Retry
 from jobwire.schemas.jobs.states import EventKind, OutcomeKind, State
 
 # Each attempt leaves its mark, takes something with it, and fails; the one that finds the gate open does not.

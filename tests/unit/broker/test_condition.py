@@ -2,7 +2,7 @@ from desk_house import OWNER, House, RosterDouble, asked
 
 from jobwire.broker.condition import Condition
 from jobwire.broker.store.free_space import Room
-from jobwire.keys.rights import Member
+from jobwire.keys.members.rights import Member
 
 
 def condition(house: House, problem: str = "", floor: int = 0) -> Condition:

@@ -13,7 +13,7 @@ from zmq.utils.monitor import parse_monitor_message
 
 from jobwire.keys import identity
 from jobwire.keys.handshake import ENDPOINT, Handshake
-from jobwire.keys.rights import Member
+from jobwire.keys.members.rights import Member
 from jobwire.keys.sockets import HANDSHAKE_MS, ZAP_DOMAIN, client_socket, new_context, server_socket
 from jobwire.schemas.refusal import Refused
 

@@ -7,7 +7,7 @@ import contextlib
 from pathlib import Path
 
 from ....broker.pairing.machines import invite_machine, withdraw_machine
-from ....keys import roster_changes
+from ....keys.members import roster_changes
 from ....schemas.refusal import Refused
 
 # An allocation may wait for long; its token ends with it.

@@ -15,8 +15,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import timedelta
 from typing import Any
 
-from jobwire.client.library.retry import Retry
-from jobwire.client.library.specs import job_spec
+from jobwire.client.library.options.retry import Retry
+from jobwire.client.library.options.specs import job_spec
 from jobwire.schemas.jobs.conditions import After, Condition
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind

@@ -10,7 +10,7 @@ from desk_house import OWNER, House, asked, attempt, ended, key, started
 
 from jobwire.broker.requests.reads.jobs import describe
 from jobwire.broker.store.selection import Selection
-from jobwire.keys.rights import Member
+from jobwire.keys.members.rights import Member
 from jobwire.schemas.generated import job_pb2
 from jobwire.schemas.naming import parse_typed
 from jobwire.schemas.refusal import Code, Refused

@@ -9,7 +9,7 @@ from jobwire.broker.desk.jobs.job import BatchRun, Job, StopOrder
 from jobwire.broker.desk.jobs.life import Phase
 from jobwire.broker.engine import Delayed, Paused
 from jobwire.broker.streams.news import NewsFilter
-from jobwire.keys.limits import Limits
+from jobwire.keys.members.limits import Limits
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind, ResourceUse
 from jobwire.schemas.refusal import Code, Refused

@@ -27,7 +27,7 @@ from jobwire.broker.store.queries import Lookup
 from jobwire.broker.store.store import Store
 from jobwire.broker.streams.watchers import Watchers
 from jobwire.keys.identity import from_seed
-from jobwire.keys.limits import EVERYBODYS
+from jobwire.keys.members.limits import EVERYBODYS
 from jobwire.schemas.clock import Clock
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.jobs import spec as specs

@@ -19,7 +19,7 @@ from jobwire.broker.fleet.engine import FleetEngine
 from jobwire.broker.store.rows import relays
 from jobwire.keys import attestation
 from jobwire.keys.identity import Identity, generate
-from jobwire.keys.rights import Member
+from jobwire.keys.members.rights import Member
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs import spec as specs
 from jobwire.schemas.jobs.capacity import PLAIN, Settings

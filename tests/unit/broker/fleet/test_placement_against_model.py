@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobwire.broker.desk.queue.stock import End, Taken
-from jobwire.broker.fleet.placement import FleetStock
+from jobwire.broker.fleet.placing.placement import FleetStock
 from jobwire.schemas.jobs.capacity import MEMORY, NOBODYS, PLAIN, Capacity, Shun, Wants, shortage
 from jobwire.schemas.jobs.worker_labels import ANYWHERE, Where, holds
 

@@ -14,7 +14,7 @@ from jobwire.broker.growth.folders import OUTPUT, Folders
 from jobwire.broker.growth.grower import Grower
 from jobwire.broker.growth.life import State
 from jobwire.keys.identity import Identity, generate
-from jobwire.keys.rights import Member
+from jobwire.keys.members.rights import Member
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.jobs.capacity import Wants
 from jobwire.schemas.naming import AttemptKey

@@ -4,8 +4,8 @@ import pytest
 
 from jobwire.broker.pairing.machines import invite_machine, withdraw_machine
 from jobwire.keys.identity import generate
+from jobwire.keys.members.roster import list_members
 from jobwire.keys.pairing import invitations, token
-from jobwire.keys.roster import list_members
 from jobwire.schemas.clock import wall_us
 from jobwire.schemas.refusal import Refused
 

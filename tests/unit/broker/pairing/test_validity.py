@@ -2,8 +2,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobwire.broker.pairing.validity import Validity
+from jobwire.keys.members.rights import PAIRING, Invitation, Member
 from jobwire.keys.pairing.invitations import REMEMBERED_US
-from jobwire.keys.rights import PAIRING, Invitation, Member
 from jobwire.schemas.clock import Reading
 
 KEY = b"k" * 32

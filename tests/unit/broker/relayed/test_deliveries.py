@@ -12,7 +12,7 @@ from broker_house import WorkerSide, ended, signed, signed_start, started
 
 from jobwire.broker.relayed.signed import local_id
 from jobwire.keys.identity import Identity, generate
-from jobwire.keys.rights import Member
+from jobwire.keys.members.rights import Member
 from jobwire.schemas.frames import refusal_from
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs.retry import RetryRule

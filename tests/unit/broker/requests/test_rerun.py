@@ -19,7 +19,7 @@ from jobwire.broker.retention.forget import Forgotten
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.broker.store import tables
-from jobwire.keys.rights import Member
+from jobwire.keys.members.rights import Member
 from jobwire.schemas import frames
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.naming import JobKey, format_id

@@ -13,7 +13,7 @@ from jobwire.broker.requests.call import Call
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.broker.store.rows import schedule_rows
-from jobwire.keys.rights import Member
+from jobwire.keys.members.rights import Member
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.refusal import Code, Refused

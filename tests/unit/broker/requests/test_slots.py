@@ -10,7 +10,7 @@ from jobwire.broker.requests.call import Call
 from jobwire.broker.requests.slots import set_slots
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
-from jobwire.keys.rights import Member
+from jobwire.keys.members.rights import Member
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.refusal import Code, Refused
 

@@ -17,7 +17,7 @@ from jobwire.broker.requests.start import read_jobs, start
 from jobwire.broker.requests.stop import stop
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
-from jobwire.keys.rights import Member
+from jobwire.keys.members.rights import Member
 from jobwire.schemas.frames import SIGNED_VERBS
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs.spec import JobSpec

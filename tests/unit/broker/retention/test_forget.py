@@ -8,7 +8,7 @@ from jobwire.broker.desk.jobs.job import Attempt, BatchRun, StopOrder
 from jobwire.broker.desk.jobs.life import Phase
 from jobwire.broker.engine import Run
 from jobwire.broker.retention.forget import Forgotten
-from jobwire.keys.rights import Member
+from jobwire.keys.members.rights import Member
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey, JobKey
 from jobwire.schemas.refusal import Code, Refused

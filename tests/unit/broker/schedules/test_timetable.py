@@ -12,8 +12,8 @@ from jobwire.broker.schedules.due import Missed, Overlap
 from jobwire.broker.schedules.schedule import Schedule
 from jobwire.broker.store.rows import schedule_rows
 from jobwire.broker.store.schedule_writes import MOST_SCHEDULES, AddSchedule, ScheduleRow
-from jobwire.keys.limits import Limits
-from jobwire.keys.rights import Member
+from jobwire.keys.members.limits import Limits
+from jobwire.keys.members.rights import Member
 from jobwire.schemas.jobs import spec as specs
 from jobwire.schemas.jobs.retry import RetryRule
 from jobwire.schemas.jobs.spec import JobSpec

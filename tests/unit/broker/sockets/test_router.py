@@ -14,8 +14,8 @@ from raw_client import SILENCE_MS, RawClient
 from jobwire.broker.daemon import Daemon, Settings
 from jobwire.broker.engine import Ended
 from jobwire.broker.fairness import cpu_shares
-from jobwire.keys import roster
 from jobwire.keys.identity import Identity, generate
+from jobwire.keys.members import roster
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey

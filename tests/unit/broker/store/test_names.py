@@ -10,7 +10,7 @@ from desk_house import OWNER, House, asked, ended, key, started
 
 from jobwire.broker.desk.inputs import Asked
 from jobwire.broker.store.names import Candidate, choose
-from jobwire.keys.rights import Member
+from jobwire.keys.members.rights import Member
 from jobwire.schemas.jobs.spec import digest, to_wire
 from jobwire.schemas.jobs.states import Pick, State
 from jobwire.schemas.naming import JobKey, format_id, parse_typed

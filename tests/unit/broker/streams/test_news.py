@@ -1,7 +1,7 @@
 import pytest
 
 from jobwire.broker.streams.news import Message, News, NewsFilter, read_filter
-from jobwire.keys.rights import Member
+from jobwire.keys.members.rights import Member
 from jobwire.schemas.frames import MOST_GRANTS
 from jobwire.schemas.generated import event_pb2, job_pb2
 from jobwire.schemas.naming import JobKey

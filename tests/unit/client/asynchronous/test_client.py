@@ -17,7 +17,7 @@ from jobwire.client.asynchronous.events import AsyncCursorTooOld
 from jobwire.client.asynchronous.job import AsyncJob
 from jobwire.client.library.client import Client
 from jobwire.client.library.job import Job
-from jobwire.client.library.specs import job_spec
+from jobwire.client.library.options.specs import job_spec
 from jobwire.client.library.values.completed_job import JobFailed
 from jobwire.client.library.values.results import BatchInfo, EventCursor
 from jobwire.client.protocol.conversation import Happened

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobwire.client.library.batches import PlannedBatch, plan_batch
-from jobwire.client.library.specs import job_spec
+from jobwire.client.library.options.specs import job_spec
 from jobwire.schemas.jobs.conditions import After, Condition
 from jobwire.schemas.jobs.states import OnFailure
 from jobwire.schemas.naming import batch_job_id

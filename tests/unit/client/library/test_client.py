@@ -19,7 +19,7 @@ from jobwire.client.config.contexts import Context
 from jobwire.client.library.client import Client
 from jobwire.client.library.events import CursorTooOld
 from jobwire.client.library.job import Job
-from jobwire.client.library.specs import JobOptions, job_spec
+from jobwire.client.library.options.specs import JobOptions, job_spec
 from jobwire.client.library.values.completed_job import JobFailed
 from jobwire.client.library.values.results import BatchInfo, EventCursor, Forgotten
 from jobwire.keys.identity import Identity, load, save

@@ -9,12 +9,12 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, rule
 
 from jobwire.keys.identity import format_public, from_seed
-from jobwire.keys.limits import OF_PAIRING
+from jobwire.keys.members.limits import OF_PAIRING
+from jobwire.keys.members.rights import PAIRING, Member
+from jobwire.keys.members.roster import add_member, list_members, read
+from jobwire.keys.members.roster_changes import remove_member, set_role
 from jobwire.keys.pairing import invitations
 from jobwire.keys.pairing.invitations import MOST_OPEN, REMEMBERED_US, Joined
-from jobwire.keys.rights import PAIRING, Member
-from jobwire.keys.roster import add_member, list_members, read
-from jobwire.keys.roster_changes import remove_member, set_role
 from jobwire.schemas.refusal import Code, Reason, Refused
 
 TEMPORARY, OTHER_TEMPORARY, LAPTOP, PHONE = (from_seed(bytes([number]) * 32).public for number in range(1, 5))

@@ -10,7 +10,7 @@ import pytest
 
 from jobwire.client.batch.batch_file import read_batch
 from jobwire.client.batch.job_options import Surroundings
-from jobwire.keys.roster_text import parse as parse_roster
+from jobwire.keys.members.roster_text import parse as parse_roster
 from jobwire.schemas.refusal import Refused
 from jobwire.schemas.text.toml_text import MOST_KEY_PARTS, NotTomlError, parse
 

@@ -5,8 +5,8 @@ import pytest
 import typer
 
 from jobwire.keys.identity import format_public, generate
+from jobwire.keys.members.roster import list_members
 from jobwire.keys.pairing import token
-from jobwire.keys.roster import list_members
 from jobwire.schemas.refusal import Refused
 from jobwire.worker.pairing.commands import print_token
 from jobwire.worker.pairing.invite import reachable

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from jobwire.keys.identity import fingerprint, format_public, generate
+from jobwire.keys.members.roster import add_member, list_members
 from jobwire.keys.pairing.token import Token
-from jobwire.keys.roster import add_member, list_members
 from jobwire.schemas.refusal import Refused
 from jobwire.worker.pairing import joined
 from jobwire.worker.pairing.joined import Broker

@@ -7,7 +7,7 @@ from jobwire.client.cli.completion.line import understand
 from jobwire.client.cli.completion.table import COMMANDS
 from jobwire.client.cli.completion.words import find_words
 from jobwire.keys.identity import generate
-from jobwire.keys.roster import add_member
+from jobwire.keys.members.roster import add_member
 from jobwire.schemas.generated import job_pb2
 
 

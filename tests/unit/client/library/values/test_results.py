@@ -7,8 +7,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 import jobwire
-from jobwire.client.library.arguments import milliseconds
 from jobwire.client.library.client import Client
+from jobwire.client.library.options.arguments import milliseconds
 from jobwire.client.library.values.completed_job import CompletedJob, JobFailed, JobTimeout
 from jobwire.client.library.values.results import EventCursor, event, job_info, moment
 from jobwire.schemas.generated import event_pb2, job_pb2

@@ -1,0 +1,183 @@
+"""The machines of a broker, and an order of those with room in which the best one for a job is found without a walk over all. Pure.
+
+Machines that have the same kinds of things are in one list, sorted by how much of them is in use: for most jobs, the first of a list is
+the best one. Who asks for a label that few machines have is looked for among those.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left, insort
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+
+from ....schemas.jobs.capacity import GPUS, MEMORY, NOBODYS, SLOTS, Shun, Wants
+from ....schemas.jobs.worker_labels import ANYWHERE
+from ...desk.queue.stock import End, Stock, Taken
+from ...growth.room import Room
+
+# A label is looked up if it leaves at most one of so many machines.
+_FEW = 8
+
+# How much of a machine is in use, its name, and its key: the smallest is the best of its kind.
+_Rank = tuple[float, str, bytes]
+
+
+@dataclass(slots=True, eq=False)
+class Machine:
+    """One worker: its key with its store, its name for people, what it has, and whether jobs may be placed there."""
+
+    key: bytes
+    name: str
+    stock: Stock
+    ready: bool
+    # Whether it has said what it has.
+    is_known: bool = False
+    end: End | None = None
+    # How often more became known of it: what refused a job when less was known may accept it now.
+    known: int = 0
+    # What others have here, that is, no jobs of this desk.
+    others: Wants = NOBODYS
+    # Its place among those with room; None: it is not among them.
+    listed: tuple[tuple[str, ...], _Rank] | None = None
+    # The terms by which it is found.
+    terms: tuple[str, ...] = ()
+
+    def lasts(self, wants: Wants, now: float) -> bool:
+        """Return whether such a job ends before the machine does."""
+        return self.end is None or (wants.limit_seconds or self.end.assumed_seconds) <= self.end.left_seconds(now)
+
+    def share(self, others: Wants) -> None:
+        """Note what others have here, instead of what was noted before."""
+        self.give_back(self.others)
+        self.others = others
+        self.stock.take(others)
+
+    def give_back(self, wants: Wants) -> None:
+        """Take back what a job had; which GPUs these are, only the worker knows."""
+        self.stock.put_back(wants, Taken(self.stock.some_handed_out(wants.amount(GPUS))))
+
+    def is_shunned(self, wants: Wants) -> bool:
+        """Return whether it has refused such a job, and nothing has changed since."""
+        return bool(wants.shuns) and Shun(self.key, self.known) in wants.shuns
+
+    def fits(self, wants: Wants, now: float) -> bool:
+        """Return whether such a job has room here now."""
+        return self.stock.fits(wants) and self.lasts(wants, now) and not self.is_shunned(wants)
+
+    def could_fit(self, wants: Wants, now: float) -> bool:
+        """Return whether such a job has room here when nothing else runs, as far as is known."""
+        return (not self.is_known or self.stock.could_fit(wants)) and self.lasts(wants, now) and not self.is_shunned(wants)
+
+    def room(self, now: float) -> Room:
+        """Return what is free."""
+        stock = self.stock
+        free = {name: stock.free(name) for name in (SLOTS, *stock.capacity.totals())}
+        labels = stock.capacity.labels
+        if self.end is None:
+            return Room(free, labels=labels)
+        return Room(free, self.end.left_seconds(now), self.end.assumed_seconds, labels=labels)
+
+    def kinds(self) -> tuple[str, ...]:
+        """Return the names of what it has besides slots and memory."""
+        return tuple(sorted(name for name, total in self.stock.capacity.totals().items() if name != MEMORY and total))
+
+
+@dataclass(slots=True, eq=False)
+class Order:
+    """The machines that are ready and have a free slot, by kind and use; and by label."""
+
+    _kinds: dict[tuple[str, ...], list[_Rank]] = field(default_factory=dict)
+    _machines: dict[bytes, Machine] = field(default_factory=dict)
+    # Those that are ready, by `gpu` and by `gpu=a100`.
+    _labels: dict[str, dict[bytes, Machine]] = field(default_factory=dict)
+
+    def place(self, machine: Machine) -> None:
+        """Put a machine where it belongs now, or leave it out."""
+        self.remove(machine)
+        if not machine.ready or machine.stock.free_slots <= 0:
+            return
+        kinds = machine.kinds()
+        rank = machine.stock.used_slots / max(1, machine.stock.capacity.slots), machine.name, machine.key
+        machine.listed = kinds, rank
+        insort(self._kinds.setdefault(kinds, []), rank)
+        self._machines[machine.key] = machine
+
+    def label(self, machine: Machine) -> None:
+        """Note the labels of a machine, which are others than before; of one that is gone, none."""
+        for term in machine.terms:
+            having = self._labels[term]
+            del having[machine.key]
+            if not having:
+                del self._labels[term]
+        machine.terms = tuple(_terms(machine)) if machine.ready else ()
+        for term in machine.terms:
+            self._labels.setdefault(term, {})[machine.key] = machine
+
+    def move(self, machine: Machine) -> None:
+        """Put a machine into its place after a job has begun or ended there: its kinds and labels are the same."""
+        if machine.listed is None or machine.stock.free_slots <= 0:
+            self.place(machine)
+            return
+        kinds, before = machine.listed
+        ranks = self._kinds[kinds]
+        del ranks[bisect_left(ranks, before)]
+        rank = machine.stock.used_slots / max(1, machine.stock.capacity.slots), machine.name, machine.key
+        insort(ranks, rank)
+        machine.listed = kinds, rank
+
+    def remove(self, machine: Machine) -> None:
+        """Take a machine out."""
+        if machine.listed is None:
+            return
+        kinds, rank = machine.listed
+        ranks = self._kinds[kinds]
+        del ranks[bisect_left(ranks, rank)]
+        if not ranks:
+            del self._kinds[kinds]
+        machine.listed = None
+        del self._machines[machine.key]
+
+    def best(self, wants: Wants, now: float) -> Machine | None:
+        """Return the machine on which such a job is placed; None if none has room."""
+        if wants.where is not ANYWHERE and (few := self._few(wants)) is not None:
+            places = ((*_place_for(wants, one), one) for one in few if one.listed is not None and one.fits(wants, now))
+            return min(places, default=(None,))[-1]
+        asked = {name for name, _ in wants.others}
+        best: tuple[int, _Rank] | None = None
+        for kinds, ranks in self._kinds.items():
+            if not asked <= {*kinds, MEMORY}:
+                continue
+            unasked = sum(name not in asked for name in kinds)
+            if best is not None and unasked > best[0]:
+                continue
+            found = next((rank for rank in ranks if self._machines[rank[2]].fits(wants, now)), None)
+            if found is not None and (best is None or (unasked, found) < best):
+                best = unasked, found
+        return None if best is None else self._machines[best[1][2]]
+
+    def _few(self, wants: Wants) -> Iterable[Machine] | None:
+        """Return the machines that have one of the labels that are asked for, if these are few."""
+        fewest: list[dict[bytes, Machine]] | None = None
+        least = len(self._machines) // _FEW
+        for term in wants.where.on:
+            name, is_set, values = term.partition("=")
+            having = [self._labels.get(f"{name}={value}", {}) for value in values.split(",")] if is_set else [self._labels.get(name, {})]
+            count = sum(map(len, having))
+            if count <= least:
+                fewest, least = having, count
+        return None if fewest is None else [machine for having in fewest for machine in having.values()]
+
+
+def _place_for(wants: Wants, machine: Machine) -> tuple[int, _Rank]:
+    """Return how good a place a machine with room is for a job: the smallest is the best."""
+    if machine.listed is None:
+        raise LookupError("it has no room")
+    kinds, rank = machine.listed
+    asked = {name for name, _ in wants.others}
+    return sum(name not in asked for name in kinds), rank
+
+
+def _terms(machine: Machine) -> Iterator[str]:
+    for name, value in machine.stock.capacity.labels:
+        yield name
+        yield f"{name}={value}"

@@ -1,0 +1,345 @@
+"""What the workers of a broker have for jobs together, and on which of them a job is placed. Pure.
+
+A job is chosen by the queue only if some worker that is ready has room for it, so that none waits behind a long job of one worker while
+another is idle. Of those that have room, it gets the one that has least of what the job does not ask for (a GPU is kept for who needs it),
+then the one that is least in use, then the first by name.
+
+A worker in an allocation of a cluster has an end: it gets no job that would not end before. One that has no time limit is expected to take
+as long as is assumed there.
+
+A machine is a worker together with its store: a worker that comes with another store has nothing to do with the jobs of the one before.
+"""
+
+from __future__ import annotations
+
+import math
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from ....schemas.jobs.capacity import GPUS, MEMORY, NOBODYS, SLOTS, Capacity, Shun, Wants, shortage
+from ....schemas.jobs.worker_labels import ANYWHERE, WORKER, Where, holds, in_words
+from ....schemas.text.durations import format_duration
+from ...desk.queue.stock import End, Stock, Taken
+from ...growth.room import Room
+from .machines import Machine, Order
+
+_NOTHING = Capacity(0)
+# Workers that a sentence names.
+_NAMED = 8
+# Of what jobs take: so much is remembered.
+_MOST_UNFIT = 1000
+
+
+class FleetStock(Stock):
+    """The sum over all machines; what is asked of a job is asked of each machine alone."""
+
+    places_jobs = True
+
+    def __init__(self, now: Callable[[], float] = lambda: 0.0) -> None:
+        """`now`: seconds, on the scale of the ends of machines."""
+        self._now = now
+        self._machines: dict[bytes, Machine] = {}
+        self._ready: dict[bytes, Machine] = {}
+        self._order = Order()
+        # What the ready ones have together, and are free; the capacity is made of it when it is asked for.
+        self._sums: Counter[str] = Counter()
+        self._free_slots = 0
+        # What was found out about what jobs take, until something changes: where one is placed; that none has room for it, until one
+        # that gets some back has; whether some machine could have; and on which one room is held.
+        self._chosen: tuple[Wants, Machine] | None = None
+        self._unfit: dict[Wants, None] = {}
+        self._able: dict[Wants, bool] = {}
+        self._held: dict[Wants, Machine | None] = {}
+        super().__init__(_NOTHING)
+
+    def change(self, capacity: Capacity) -> None:
+        """Do nothing: what there is for jobs is that of the workers."""
+
+    def timed(self, wants: Wants, limit_ms: int | None) -> Wants:
+        """Return what a job with this time limit takes: how long it may run decides where."""
+        return wants._replace(limit_seconds=math.ceil(limit_ms / 1000)) if limit_ms else wants
+
+    def rooms(self) -> Sequence[Room]:
+        """Return what is free on each machine that is ready."""
+        now = self._now()
+        return [one.room(now) for one in self._ready.values()]
+
+    def shun(self, machine: bytes) -> Shun:
+        """Return what keeps a job from a machine that has refused it."""
+        known = self._machines.get(machine)
+        return Shun(machine, known.known if known else 0)
+
+    def renew_machine(self, machine: bytes) -> None:
+        """Let jobs that a machine has refused come to it again."""
+        if (known := self._machines.get(machine)) is not None:
+            known.known += 1
+            self._forget()
+
+    def drop_machine(self, machine: bytes) -> None:
+        """Forget a machine that does not come back, and on which nothing runs."""
+        known = self._machines.get(machine)
+        if known is None:
+            return
+        self._leave(known)
+        known.share(NOBODYS)
+        if known.stock.is_in_use:
+            if known.ready:
+                self._enter(known)
+        else:
+            known.ready = False
+            self._order.label(known)
+            del self._machines[machine]
+        self._forget()
+
+    def set_machine(
+        self, machine: bytes, name: str, capacity: Capacity | None, *, ready: bool, end: End | None = None, others: Wants = NOBODYS
+    ) -> None:
+        """Have another capacity on a machine (None: as it was), which may be a new one; jobs that run there are not affected.
+
+        `others`: what others have there.
+        """
+        known = self._machines.get(machine)
+        if known is None:
+            known = self._machines[machine] = Machine(machine, name, Stock(_NOTHING), ready=False)
+        self._leave(known)
+        known.share(NOBODYS)
+        if capacity is not None:
+            # Jobs ask for it by the name that it has here. One without labels is older, and takes no jobs that ask for any.
+            labels = tuple(sorted({**dict(capacity.labels), WORKER: name}.items())) if capacity.labels else ()
+            known.stock.change(replace(capacity, labels=labels))
+            known.is_known = True
+        known.name, known.ready, known.end = name, ready, end
+        known.share(others)
+        self._order.label(known)
+        if ready:
+            self._enter(known)
+        self._forget()
+
+    def _leave(self, known: Machine) -> None:
+        """Do not count a machine."""
+        if self._ready.pop(known.key, None) is not None:
+            self._count(known, -1)
+            self._order.remove(known)
+
+    def _enter(self, known: Machine) -> None:
+        self._ready[known.key] = known
+        self._count(known, 1)
+        self._order.place(known)
+
+    def _count(self, known: Machine, times: int) -> None:
+        capacity = known.stock.capacity
+        self._free_slots += times * max(0, known.stock.free_slots)
+        for name, total in ((SLOTS, capacity.slots), *capacity.totals().items()):
+            self._sums[name] += times * total
+
+    def _forget(self) -> None:
+        """Forget what was found out: there are other machines, or they have something else."""
+        self._is_summed = False
+        self._chosen = None
+        self._unfit.clear()
+        self._able.clear()
+        self._held.clear()
+
+    @property
+    def capacity(self) -> Capacity:
+        """What the machines that are ready have together."""
+        if not self._is_summed:
+            sums = {name: total for name, total in self._sums.items() if total}
+            gpus = tuple(map(str, range(sums.pop(GPUS, 0))))
+            slots, memory = sums.pop(SLOTS, 0), sums.pop(MEMORY, 0)
+            self._capacity = Capacity(slots, memory, gpus, tuple(sorted(sums.items())))
+            self._totals = self._capacity.totals()
+            self._is_summed = True
+        return self._capacity
+
+    @capacity.setter
+    def capacity(self, capacity: Capacity) -> None:
+        """Begin with a capacity."""
+        self._capacity, self._is_summed = capacity, True
+
+    @property
+    def free_slots(self) -> int:
+        """How many slots are free on the machines that are ready."""
+        return self._free_slots
+
+    def free(self, name: str) -> int:
+        """Return how much of something is free on them."""
+        return sum(max(0, one.stock.free(name)) for one in self._ready.values())
+
+    def used(self, name: str) -> int:
+        """Return how much of something is in use on all machines, also on those that cannot be reached."""
+        return sum(one.stock.used(name) for one in self._machines.values())
+
+    def used_on(self, machine: bytes) -> int:
+        """Return how many slots are in use on one machine."""
+        known = self._machines.get(machine)
+        return known.stock.used_slots if known else 0
+
+    def fits(self, wants: Wants) -> bool:
+        """Return whether one machine that is ready has room."""
+        return self._choose(wants) is not None
+
+    def could_fit(self, wants: Wants) -> bool:
+        """Return whether one machine where the job may run has so much at all, and for so long."""
+        able = self._able.get(wants)
+        if able is None:
+            now = self._now()
+            able = any(one.could_fit(wants, now) for one in self._machines.values())
+            # How long a machine lasts changes by itself.
+            if not any(one.end is not None for one in self._machines.values()):
+                self._able[wants] = able
+        return able
+
+    def never_fits(self, wants: Wants) -> str:
+        """Return why such a job cannot run on any worker that was ever connected; empty if it can, or none was.
+
+        Whatever labels it asks for: a worker that has them may still join.
+        """
+        wants = wants._replace(where=ANYWHERE, shuns=())
+        if not self._machines or self.could_fit(wants):
+            return ""
+        if long_enough := self._why_too_long(wants):
+            return long_enough
+        if len(self._machines) == 1:
+            return shortage(wants, next(iter(self._machines.values())).stock.capacity)
+        return f"no worker has so much: {shortage(wants, self._largest())}"
+
+    def _why_too_long(self, wants: Wants) -> str:
+        """Return that a job fits only where it takes too long; empty if it fits nowhere."""
+        able = [one for one in self._machines.values() if one.end is not None and (not one.is_known or one.stock.could_fit(wants))]
+        if not able:
+            return ""
+        left = max(one.end.left_seconds(self._now()) for one in able if one.end is not None)
+        takes = f"it may run for {format_duration(wants.limit_seconds)}" if wants.limit_seconds else "it has no time limit"
+        return f"{takes}, and the worker that could run it the longest ends in {format_duration(max(0, left))}"
+
+    def why_nowhere(self, wants: Wants) -> str:
+        """Return why none of the machines that are known may run such a job, or can now; empty if one will when it has room."""
+        if wants.shuns and not self.could_fit(wants) and self.could_fit(wants._replace(shuns=())):
+            return "every worker that could run it has refused it"
+        if wants.where is ANYWHERE:
+            return ""
+        known = [one for one in self._machines.values() if one.is_known]
+        allowed = [one for one in known if holds(wants.where, one.stock.capacity.labels)]
+        if not allowed:
+            return f"{self._unlabelled(wants.where, known)}; workers: {_names(known)}"
+        able = [one for one in allowed if one.stock.could_fit(wants)]
+        if not able:
+            return f"no worker with {in_words(wants.where)} has so much: {shortage(wants, allowed[0].stock.capacity)}"
+        if not any(one.ready for one in able):
+            return f"what it may run on can take no jobs now: {_names(able)}"
+        return ""
+
+    @staticmethod
+    def _unlabelled(where: Where, known: Sequence[Machine]) -> str:
+        for term in where.on:
+            if not any(holds(Where(on=(term,)), one.stock.capacity.labels) for one in known):
+                return f"no worker has the label {term}"
+        for term in where.not_on:
+            if not any(holds(Where(not_on=(term,)), one.stock.capacity.labels) for one in known):
+                return f"no worker is without the label {term}"
+        return f"no worker fits all of {in_words(where)}"
+
+    def lacks(self, wants: Wants) -> str:
+        """Return what such a job waits for: room on that of its machines where it will probably have it first."""
+        now = self._now()
+        able = [one for one in self._ready.values() if one.could_fit(wants, now)]
+        if not able:
+            others = [one for one in self._machines.values() if one.could_fit(wants, now)]
+            return f"a worker that has so much: {_names(others)} can take no jobs now"
+        nearest = max(able, key=lambda one: one.stock.free_slots)
+        return f"{nearest.stock.lacks(wants)} on {nearest.name}" + (f", and less on {_others(len(able) - 1)}" if len(able) > 1 else "")
+
+    def _largest(self) -> Capacity:
+        return max((one.stock.capacity for one in self._machines.values()), key=lambda one: one.slots)
+
+    def leaves(self, taken: Wants, other: Wants) -> bool:
+        """Return whether room can be held for another job: on the machine where it will probably have it first."""
+        place = self._choose(taken)
+        held = self._hold(other)
+        return place is None or place is not held or held.stock.leaves(taken, other)
+
+    def _hold(self, wants: Wants) -> Machine | None:
+        """Return where room is held for such a job: where most is free when that is asked first, until one is placed there."""
+        if wants not in self._held:
+            now = self._now()
+            able = (one for one in self._ready.values() if one.could_fit(wants, now))
+            self._held[wants] = max(able, key=lambda one: one.stock.free_slots, default=None)
+        return self._held[wants]
+
+    def take(self, wants: Wants) -> Taken:
+        """Take so much on the machine where the job is placed. Raises LookupError if it does not fit."""
+        machine = self._choose(wants)
+        if machine is None:
+            raise LookupError("no machine has room")
+        # Which GPUs it gets is decided by the worker.
+        self._occupy(machine, wants)
+        if self._held.get(wants) is machine:
+            # The next one of its kind may have room elsewhere sooner.
+            del self._held[wants]
+        return Taken(machine=machine.key)
+
+    def take_again(self, wants: Wants, taken: Taken) -> None:
+        """Take what a job has that is found running; the machine may not have been connected again yet."""
+        if taken.machine not in self._machines:
+            self.set_machine(taken.machine, "", None, ready=False)
+        self._occupy(self._machines[taken.machine], wants)
+
+    def _occupy(self, machine: Machine, wants: Wants) -> None:
+        free = max(0, machine.stock.free_slots)
+        machine.stock.take(wants)
+        self._changed(machine, max(0, machine.stock.free_slots) - free)
+
+    def put_back(self, wants: Wants, taken: Taken) -> None:
+        """Take it back."""
+        machine = self._machines[taken.machine]
+        free = max(0, machine.stock.free_slots)
+        machine.give_back(wants)
+        self._changed(machine, max(0, machine.stock.free_slots) - free)
+        if machine.ready and self._unfit:
+            now = self._now()
+            for one in [one for one in self._unfit if machine.fits(one, now)]:
+                del self._unfit[one]
+
+    def _changed(self, machine: Machine, more_free: int) -> None:
+        self._chosen = None
+        if machine.ready:
+            self._free_slots += more_free
+            self._order.move(machine)
+
+    def why_closed(self) -> str:
+        """Return why nothing can start at all."""
+        if self._ready:
+            return ""
+        is_to_come = {one.name: one.end is not None and one.end.span_seconds > 0 for one in self._machines.values() if one.name}
+        names = sorted(name for name, comes in is_to_come.items() if not comes)
+        why = f"no worker is ready: {', '.join(names)} can take no jobs now" if names else "no worker has joined yet"
+        queues = sorted(name for name, comes in is_to_come.items() if comes)
+        return f"{why}; more are asked for through {', '.join(queues)}" if queues else why
+
+    def _choose(self, wants: Wants) -> Machine | None:
+        """Return the machine on which such a job is placed; None if none has room."""
+        now = self._now()
+        if self._chosen is not None and self._chosen[0] == wants and self._chosen[1].lasts(wants, now):
+            return self._chosen[1]
+        if wants in self._unfit:
+            return None
+        machine = self._order.best(wants, now)
+        if machine is not None:
+            self._chosen = wants, machine
+            return machine
+        if len(self._unfit) >= _MOST_UNFIT:
+            self._unfit.clear()
+        self._unfit[wants] = None
+        return None
+
+
+def _names(machines: Sequence[Machine]) -> str:
+    names = sorted({one.name for one in machines if one.name})
+    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
+    return ", ".join(names[:_NAMED]) + more
+
+
+def _others(count: int) -> str:
+    return "1 other" if count == 1 else f"{count} others"

@@ -1,0 +1,1 @@
+"""What goes through a broker byte for byte: logs, input, and the files of jobs."""

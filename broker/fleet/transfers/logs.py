@@ -1,0 +1,227 @@
+"""read_log and follow_log at a broker: passed on to the worker that has the log, and what comes from there to the client, byte for byte.
+
+The client's credit is kept to: no more is taken from the link than it allows, and the link grants the worker no more than a window. So a
+slow reader delays only its own stream. A lost link is waited for; the log goes on at the byte reached.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+
+from ....client.protocol.conversation import Chunk, Exchange
+from ....schemas.frames import LARGEST_CREDIT
+from ....schemas.generated import job_pb2, request_pb2
+from ....schemas.jobs.states import OutcomeKind
+from ....schemas.naming import AttemptKey, format_id
+from ....schemas.refusal import Code, Reason, Refused
+from ...desk.jobs.job import Attempt, Job
+from ...desk.jobs.life import Phase
+from ...kind import House
+from ...requests.call import Call
+from ...requests.job_keys import read_key
+from ...requests.transfers.logs import attempt_of
+from ...store.rows import placements
+from ...streams.log_stream import log_end
+from ..engine import FleetEngine
+from ..worker import Worker
+
+
+def read_log(call: Call, house: House, engine: FleetEngine) -> None:
+    """Reply with a part of a log, which its worker reads."""
+    request = call.request.read_log
+    job = house.lookup.visible_job(read_key(request.key, call.member), call.member)
+    attempt = attempt_of(job, request.attempt)
+    if not attempt.started_at_us:
+        header = request_pb2.LogRange(ended=attempt.phase is Phase.FINISHED, now_us=house.desk.now_us(), attempt=attempt.key.attempt)
+        call.reply(request_pb2.Reply(log_range=header), b"")
+        return
+    worker = worker_of(attempt.key, house, engine)
+    if not worker.link.is_up:
+        raise engine.workers.cannot_reach(worker)
+    asked = request_pb2.ReadLog()
+    asked.CopyFrom(request)
+    _name(asked.key, attempt.key)
+    asked.attempt = attempt.key.attempt
+    worker.link.open(request_pb2.Request(read_log=asked), partial(_read, call, worker, attempt.key.attempt))
+
+
+def _read(call: Call, worker: Worker, attempt: int, exchange: Exchange) -> None:
+    item = worker.link.take(exchange)
+    if exchange.refusal is not None:
+        call.refuse(exchange.refusal)
+    elif isinstance(item, Chunk):
+        reply = request_pb2.Reply(log_range=item.reply.log_range)
+        reply.log_range.attempt = attempt
+        call.reply(reply, bytes(item.data))
+
+
+def follow_log(call: Call, house: House, engine: FleetEngine) -> None:
+    """Stream a log to the end of the attempt that writes it; for a waiting job, from when it starts."""
+    request = call.request.follow_log
+    job = house.lookup.visible_job(read_key(request.key, call.member), call.member)
+    attempt = attempt_of(job, request.attempt)
+    call.demand_stream()
+
+    def ended(stream: PassedLog) -> None:
+        call.stream_ended()
+        house.watchers.unwatch(job, stream)
+
+    log = PassedLog(call, job, attempt, lambda: worker_of(attempt.key, house, engine), house.desk.starts_in_us, ended)
+    call.open_stream(log)
+    if attempt is job.attempt:
+        house.watchers.watch(job, log)
+    log.flush()
+
+
+class PassedLog:
+    """One followed log, on its way from a worker to a client."""
+
+    def __init__(
+        self,
+        call: Call,
+        job: Job,
+        attempt: Attempt,
+        worker: Callable[[], Worker],
+        starts_in_us: Callable[[Job], int | None],
+        ended: Callable[[PassedLog], None],
+    ) -> None:
+        self._call = call
+        self._job = job
+        self._attempt = attempt
+        self._find = worker
+        self._starts_in_us = starts_in_us
+        self._ended = ended
+        self._credit = min(call.request.follow_log.credit_bytes, LARGEST_CREDIT)
+        self._position = call.request.follow_log.start
+        self._worker: Worker | None = None
+        self._exchange: Exchange | None = None
+        # What was taken from the link, and is more than the credit.
+        self._rest: Chunk | None = None
+        self._is_read = False
+        self._closed = False
+
+    def started(self, job: Job) -> None:
+        """Note that there is a log; `flush` opens it."""
+
+    def stuck(self, job: Job) -> None:
+        """Do nothing: its output is in its log all the same."""
+
+    def finished(self, job: Job) -> None:
+        """Note that the end is durable; `flush` tells it after the last byte."""
+
+    def grant(self, credit: request_pb2.Credit) -> None:
+        """Add credit for bytes."""
+        self._credit = min(self._credit + credit.bytes, LARGEST_CREDIT)
+        self.flush()
+
+    def close(self) -> None:
+        """End the stream, here and at the worker."""
+        if not self._closed:
+            self._closed = True
+            if self._worker is not None and self._exchange is not None:
+                self._worker.link.forget(self._exchange)
+            self._ended(self)
+
+    def flush(self) -> None:
+        """Send what there is, as far as the credit goes; after the last byte, how the attempt ended."""
+        if self._closed:
+            return
+        if self._exchange is None and not self._is_read and self._attempt.started_at_us:
+            self._open()
+        self._pass()
+        is_over = self._attempt.phase is Phase.FINISHED
+        is_read = self._is_read or not self._attempt.started_at_us or (is_over and self._is_cut_off())
+        if is_over and not self._closed and is_read and self._rest is None:
+            self._finish()
+
+    def _is_cut_off(self) -> bool:
+        """Return whether nothing more comes, because the worker is gone and the attempt was lost with it."""
+        outcome = self._attempt.outcome
+        is_lost = outcome is not None and outcome.kind is OutcomeKind.LOST
+        return is_lost and self._worker is not None and not self._worker.link.is_up
+
+    def _open(self) -> None:
+        try:
+            self._worker = self._find()
+        except Refused as refused:
+            self._refuse(refused)
+            return
+        asked = request_pb2.FollowLog()
+        asked.CopyFrom(self._call.request.follow_log)
+        _name(asked.key, self._attempt.key)
+        asked.attempt = self._attempt.key.attempt
+        asked.start = self._position
+        self._exchange = self._worker.link.open(request_pb2.Request(follow_log=asked), lambda _: self.flush())
+        self._exchange.grant_often()
+
+    def _pass(self) -> None:
+        while not self._closed and self._worker is not None and self._exchange is not None:
+            if self._rest is None:
+                item = self._worker.link.take(self._exchange) if self._credit > 0 else None
+                if isinstance(item, Chunk):
+                    self._rest = item
+                elif item is not None:
+                    self._is_read = True
+                elif self._exchange.refusal is not None:
+                    self._refuse(self._exchange.refusal)
+                    return
+                elif self._exchange.ended and not self._exchange.items and self._credit > 0:
+                    self._is_read = True
+            if self._is_read:
+                self._exchange = None
+                return
+            if self._rest is None or self._credit <= 0:
+                return
+            self._send(self._rest)
+
+    def _send(self, whole: Chunk) -> None:
+        size = min(len(whole.data), self._credit)
+        now, self._rest = split(whole, size)
+        chunk = request_pb2.LogChunk(start=now.start, attempt=self._attempt.key.attempt, pieces=now.reply.log_chunk.pieces)
+        self._position += size
+        self._credit -= size
+        reply = request_pb2.Reply(request_id=self._call.request.id, log_chunk=chunk)
+        if not self._call.send(reply, bytes(now.data)):
+            self.close()
+
+    def _refuse(self, refused: Refused) -> None:
+        self._exchange = None
+        self._call.refuse(refused)
+        self.close()
+
+    def _finish(self) -> None:
+        end = log_end(self._position, self._attempt, self._job, self._starts_in_us)
+        self._call.send(request_pb2.Reply(request_id=self._call.request.id, last=True, log_end=end))
+        self.close()
+
+
+def split(whole: Chunk, size: int) -> tuple[Chunk, Chunk | None]:
+    """Return the first bytes of a chunk, with what they are, and the rest of it if there is one. Pure."""
+    if size >= len(whole.data):
+        return whole, None
+    data = memoryview(whole.data)
+    first, rest = request_pb2.Reply(), request_pb2.Reply()
+    left = size
+    for piece in whole.reply.log_chunk.pieces:
+        before = min(piece.size, left)
+        left -= before
+        for part, length in ((first, before), (rest, piece.size - before)):
+            if length:
+                part.log_chunk.pieces.add(stream=piece.stream, size=length, at_us=piece.at_us)
+    return Chunk(first, whole.start, data[:size]), Chunk(rest, whole.start + size, data[size:])
+
+
+def worker_of(key: AttemptKey, house: House, engine: FleetEngine) -> Worker:
+    """Return where an attempt was placed.
+
+    Raises Refused(NOT_FOUND).
+    """
+    machine = placements.machine_of(house.store.read, key)
+    if not machine:
+        raise Refused(Code.NOT_FOUND, f"the job {format_id(key.id)} was on no worker, so it has no log", reason=Reason.NOT_STARTED)
+    return engine.workers.get(machine)
+
+
+def _name(message: job_pb2.JobKey, key: AttemptKey) -> None:
+    message.owner, message.id = key.owner, key.id

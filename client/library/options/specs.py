@@ -1,0 +1,260 @@
+"""Turn the options of a job in the library into a spec: text or bytes, seconds, timedelta or `1h30m`."""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from types import NoneType
+from typing import TYPE_CHECKING, Any, TypedDict
+
+from ....schemas.jobs.brought_files import BroughtFile, program_of
+from ....schemas.jobs.conditions import After
+from ....schemas.jobs.retry import RetryRule
+from ....schemas.jobs.spec import JobSpec
+from ....schemas.refusal import Code, Refused
+from ....schemas.text.sizes import parse_size
+from ...batch.limit_values import Limit, parse_umask, read_limits
+from ...batch.octets import to_bytes
+from ...batch.option_values import read_terms
+from ...batch.start_times import NOW, StartTime, parse_not_after, parse_start
+from .arguments import Duration, Moment, Text, milliseconds
+from .retry import Retry
+from .subprocess_words import explains_options
+
+if TYPE_CHECKING:
+    from ...files.options import Files, Paths
+    from .conditions import Awaiting
+
+_A_TIME = "seconds, a timedelta, or a time such as '1h30m'"
+_TIME_TYPES = (float, int, timedelta, str, NoneType)
+_TEXT_TYPES = (str, bytes, os.PathLike)
+
+
+class JobOptions(TypedDict, total=False):
+    """The options of `job_spec`, for signatures that pass them on."""
+
+    input: bytes | str | None
+    cwd: Text | None
+    env: Mapping[str, Text] | Mapping[bytes, Text] | None
+    env_all: bool
+    name: str
+    labels: Mapping[str, str] | None
+    time_limit: Duration | None
+    stop_signal: int | None
+    grace: Duration | None
+    output_limit: int | str | None
+    linger: bool
+    priority: int
+    after: Awaiting | None
+    hold: bool
+    stderr_to_stdout: bool
+    retry: int | Retry | None
+    memory: int | str | None
+    nice: int | None
+    umask: int | str | None
+    rlimits: Mapping[str, Limit] | None
+    cpus: int
+    gpus: int
+    resources: Mapping[str, int] | None
+    only_one: str
+    on: str | Sequence[str] | None
+    not_on: str | Sequence[str] | None
+    at: Moment | None
+    not_after: Moment | None
+    may_submit: bool
+    script: Text | None
+    put: Files
+    get: Paths
+
+
+@explains_options
+def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
+    argv: Sequence[Text],
+    *,
+    input: bytes | None = None,  # noqa: A002 -- as subprocess calls it
+    cwd: Text | None = None,
+    env: Mapping[str, Text] | Mapping[bytes, Text] | None = None,
+    env_all: bool = False,
+    name: str = "",
+    labels: Mapping[str, str] | None = None,
+    time_limit: Duration | None = None,
+    stop_signal: int | None = None,
+    grace: Duration | None = None,
+    output_limit: int | str | None = None,
+    linger: bool = False,
+    priority: int = 0,
+    after: Awaiting | None = None,
+    hold: bool = False,
+    stderr_to_stdout: bool = False,
+    retry: int | Retry | None = None,
+    memory: int | str | None = None,
+    nice: int | None = None,
+    umask: int | str | None = None,
+    rlimits: Mapping[str, Limit] | None = None,
+    cpus: int = 1,
+    gpus: int = 0,
+    resources: Mapping[str, int] | None = None,
+    only_one: str = "",
+    on: str | Sequence[str] | None = None,
+    not_on: str | Sequence[str] | None = None,
+    at: Moment | None = None,
+    not_after: Moment | None = None,
+    may_submit: bool = False,
+    script: Text | None = None,
+    put: Files = (),
+    get: Paths = (),
+) -> JobSpec:
+    """Return the spec of a job for `submit_many`. The options are those of `run` and `submit`, without `id`.
+
+    The files of `script` and `put` are read and hashed here, and sent when the job is submitted. Raises `Refused(INVALID_ARGUMENT)` for a
+    string that is not a time or a size, and for a file that cannot be read; TypeError for an unknown option, a value of the wrong
+    type, or an argv that is one string: no shell would split it.
+    """
+    _must_be("name", name, str, "text")
+    _must_be("output_limit", output_limit, (int, str, NoneType), "bytes, or a size such as '1.5G'")
+    _must_be("memory", memory, (int, str, NoneType), "bytes, or a size such as '2G'")
+    _must_be("nice", nice, (int, NoneType), "a whole number")
+    _must_be("umask", umask, (int, str, NoneType), "a number such as 0o027, or octal digits")
+    _must_be("time_limit", time_limit, _TIME_TYPES, _A_TIME)
+    _must_be("grace", grace, _TIME_TYPES, _A_TIME)
+    _must_be("input", input, (bytes, bytearray, memoryview, NoneType), "bytes; encode a string: text.encode()")
+    _must_be("retry", retry, (int, Retry, NoneType), "how often, or a Retry")
+    for variable, value in (env or {}).items():
+        _must_be(f"env[{variable!r}]", value, _TEXT_TYPES, "text or bytes")
+    for label, text in (labels or {}).items():
+        _must_be(f"labels[{label!r}]", text, str, "text")
+    variables = {os.fsencode(variable): os.fsencode(value) for variable, value in (env or {}).items()}
+    if env_all:
+        from ...batch import caller_variables  # noqa: PLC0415 -- few jobs want them
+
+        found = caller_variables.find(caller_variables.of_this_process()).found
+        variables = {to_bytes(variable): to_bytes(value) for variable, value in found.items()} | variables
+    start, latest = start_of(at), start_of(not_after, "not_after")
+    files, outputs, program = _files(script, put, get, elsewhere=cwd is not None)
+    return JobSpec(
+        argv=program + _arguments(argv),
+        environment=tuple(variables.items()),
+        directory=b"" if cwd is None else os.fsencode(cwd),
+        stdin=None if input is None else bytes(input),
+        name=name,
+        labels=tuple((labels or {}).items()),
+        time_limit_ms=milliseconds(time_limit),
+        stop_signal=stop_signal or signal.SIGTERM,
+        grace_ms=milliseconds(grace),
+        output_limit_bytes=parse_size(output_limit) if isinstance(output_limit, str) else output_limit,
+        linger=linger,
+        priority=priority,
+        held=hold,
+        after=_conditions(after),
+        stderr_to_stdout=stderr_to_stdout,
+        retry=_rule(retry),
+        memory_bytes=parse_size(memory) if isinstance(memory, str) else memory,
+        nice=nice,
+        umask=parse_umask(umask) if isinstance(umask, str) else umask,
+        rlimits=read_limits(rlimits) if rlimits else (),
+        cpus=0 if cpus == 1 else cpus,  # as if it was not said
+        gpus=gpus,
+        resources=tuple(sorted((resources or {}).items())),
+        only_one=only_one,
+        on=read_terms(on or ()),
+        not_on=read_terms(not_on or ()),
+        start_at_us=start.at_us,
+        start_in_ms=start.in_ms,
+        not_after_us=latest.at_us,
+        not_after_ms=latest.in_ms,
+        may_submit=may_submit,
+        files=files,
+        outputs=outputs,
+    )
+
+
+def start_of(at: Moment | None, option: str = "at") -> StartTime:
+    """Return when a job is to start, or after when it is not to.
+
+    Raises `Refused(INVALID_ARGUMENT)` for a text that is not a time, or one before 1970; TypeError for anything else.
+    """
+    _must_be(option, at, (str, datetime, timedelta, NoneType), "a datetime, a timedelta from now, or a text such as '02:30' or '+1h'")
+    match at:
+        case None:
+            return NOW
+        case str():
+            return parse_start(at) if option == "at" else parse_not_after(at)
+        case datetime():
+            return StartTime(at_us=round(at.timestamp() * 1_000_000))
+        case _:
+            return StartTime(in_ms=milliseconds(at))
+
+
+def spec_of_call(arguments: Mapping[str, Any]) -> JobSpec:
+    """Return what `job_spec` returns for those of these arguments that it takes: `locals()` of a function with all its options."""
+    return job_spec(**{name: arguments[name] for name in job_spec.__annotations__ if name != "return"})
+
+
+def as_spec(job: JobSpec | Sequence[Text]) -> JobSpec:
+    """Return the spec of one of the jobs of `submit_many`: a spec, in which text may replace bytes, or an argv.
+
+    Raises TypeError.
+    """
+    if not isinstance(job, JobSpec):
+        return job_spec(job)
+    return replace(
+        job,
+        argv=_arguments(job.argv),
+        environment=tuple((os.fsencode(name), os.fsencode(value)) for name, value in job.environment),
+        directory=os.fsencode(job.directory),
+    )
+
+
+def args_of(job: JobSpec | Sequence[Text]) -> tuple[Text, ...]:
+    """Return the argv of one of the jobs of `submit_many` as it was given; that of a spec as text."""
+    return tuple(map(os.fsdecode, job.argv)) if isinstance(job, JobSpec) else tuple(job)
+
+
+def _files(
+    script: Text | None, put: Files, get: Paths, *, elsewhere: bool
+) -> tuple[tuple[BroughtFile, ...], tuple[bytes, ...], tuple[bytes, ...]]:
+    """Return what a job brings, what is wanted of its folder, and the beginning of its argv; `elsewhere`: it does not run there."""
+    if script is None and put == () and get == ():
+        return (), (), ()
+    from ...files.options import brought, wanted  # noqa: PLC0415 -- few jobs have files
+
+    found = wanted(get)
+    if any(place for _, place in found):
+        raise Refused(Code.INVALID_ARGUMENT, "get= has a place on this machine", "that is for run; later: job.get([(path, place)])")
+    files = tuple(brought(script, put))
+    program = program_of(files[0].path, elsewhere=elsewhere) if script is not None else ()
+    return files, tuple(dict.fromkeys(path for path, _ in found)), program
+
+
+def _conditions(after: Awaiting | None) -> tuple[After, ...]:
+    if after is None:
+        return ()
+    from .conditions import conditions_of  # noqa: PLC0415 -- few jobs wait for others
+
+    return conditions_of(after)
+
+
+def _rule(retry: int | Retry | None) -> RetryRule | None:
+    if not isinstance(retry, Retry):
+        retry = Retry(retry or 0)
+    if not retry.max:
+        return None
+    return RetryRule(retry.max, milliseconds(retry.delay) or 0, float(retry.backoff), tuple(sorted(set(retry.on_exit))))
+
+
+def _arguments(argv: Sequence[Text]) -> tuple[bytes, ...]:
+    if isinstance(argv, str | bytes) or not isinstance(argv, Iterable):
+        raise TypeError("argv is a sequence of arguments, not one string; for a shell write ['sh', '-c', ...]")
+    arguments = tuple(argv)
+    for position, argument in enumerate(arguments):
+        if not isinstance(argument, _TEXT_TYPES):
+            raise TypeError(f"argv[{position}] must be text, bytes or a path, not {type(argument).__name__}")
+    return tuple(map(os.fsencode, arguments))
+
+
+def _must_be(what: str, value: object, kinds: type | tuple[type, ...], in_words: str) -> None:
+    if not isinstance(value, kinds):
+        raise TypeError(f"{what} must be {in_words}, not {type(value).__name__}")

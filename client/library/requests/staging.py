@@ -1,0 +1,182 @@
+"""A large batch on its way to a worker: staged in parts, then committed as a whole. Knows no connection: requests out, replies in.
+
+Nothing of it runs before the commit. Every request may be repeated: whoever begins again with the same id and the same jobs goes on with
+what is staged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import suppress
+from functools import partial
+
+from ....schemas.generated import request_pb2
+from ....schemas.jobs.conditions import base_of
+from ....schemas.jobs.spec import JobSpec
+from ....schemas.parts import hash_of_job, hash_of_part
+from ....schemas.refusal import Code, Reason, Refused
+from ...protocol.exchange import Item
+from ..values.results import BatchInfo
+from .encoding import encode, encode_batch, size_of
+
+# What a worker writes in one piece takes it some milliseconds.
+_JOBS_A_PART = 500
+_BYTES_A_PART = 256 * 1024
+# If parts are gone meanwhile, because they were abandoned or somebody removed them, they are staged again.
+_MOST_ROUNDS = 3
+
+# The batch cannot be started as it is: what is staged of it would only count towards what may wait.
+_FINAL = frozenset({Code.INVALID_ARGUMENT, Code.PERMISSION_DENIED, Code.RESOURCE_EXHAUSTED, Code.FAILED_PRECONDITION, Code.NOT_FOUND})
+
+Steps = Generator[request_pb2.Request, request_pb2.Reply, request_pb2.Acknowledged]
+
+
+def in_order(ids: Sequence[bytes], specs: Sequence[JobSpec], run: bytes) -> list[int]:
+    """Return the positions of jobs so that each comes after those of its run that it waits for, and otherwise in their order.
+
+    Raises Refused(INVALID_ARGUMENT) if jobs wait for each other in a circle.
+    """
+    waits = _waits(ids, specs, run)
+    if waits is None:
+        return [*range(len(ids))]
+    order: list[int] = []
+    # 1: begun, 2: done.
+    seen = bytearray(len(waits))
+    for root in range(len(ids)):
+        if seen[root]:
+            continue
+        seen[root] = 1
+        path: list[tuple[int, Iterator[int]]] = [(root, iter(waits[root]))]
+        while path:
+            node, rest = path[-1]
+            target = next((one for one in rest if seen[one] != 2), None)  # noqa: PLR2004 -- as above
+            if target is None:
+                path.pop()
+                seen[node] = 2
+                if node < len(ids):
+                    order.append(node)
+            elif seen[target]:
+                raise Refused(Code.INVALID_ARGUMENT, "jobs of the batch wait for each other, so that none of them could start")
+            else:
+                seen[target] = 1
+                path.append((target, iter(waits[target])))
+    return order
+
+
+def _waits(ids: Sequence[bytes], specs: Sequence[JobSpec], run: bytes) -> list[list[int]] | None:
+    """Return for each job which of its run it waits for; behind them the groups with their jobs. None if no job waits for one of them."""
+    positions = {job_id: position for position, job_id in enumerate(ids)}
+    groups: dict[str, int] = {}
+    waits: list[list[int]] = []
+    for spec in specs:
+        own = [positions[after.job] for after in spec.after if after.job in positions]
+        own += [groups.setdefault(after.name, len(ids) + len(groups)) for after in spec.after if after.run == run]
+        waits.append(own)
+    if not any(waits):
+        return None
+    waits += [[] for _ in groups]
+    for position, spec in enumerate(specs if groups else ()):
+        for name in {"", spec.name, base_of(spec.name)} & groups.keys():
+            waits[groups[name]].append(position)
+    return waits
+
+
+class Parts:
+    """The parts of a batch, made one by one: `order` are the positions of its jobs as they are staged, `ends` where each part ends."""
+
+    def __init__(self, about: BatchInfo, ids: Sequence[bytes], specs: Sequence[JobSpec]) -> None:
+        self.about = about
+        self._ids = ids
+        self._specs = specs
+        self.order = in_order(ids, specs, about.id)
+        self.ends: list[int] = []
+        self._hashes: dict[int, bytes] = {}
+        jobs = size = 0
+        for count, position in enumerate(self.order):
+            its_size = size_of(specs[position])
+            if jobs and (jobs == _JOBS_A_PART or size + its_size > _BYTES_A_PART):
+                self.ends.append(count)
+                jobs = size = 0
+            jobs, size = jobs + 1, size + its_size
+        self.ends.append(len(self.order))
+
+    def positions(self, number: int) -> Sequence[int]:
+        """Return the positions of the jobs of a part."""
+        return self.order[self.ends[number - 1] if number else 0 : self.ends[number]]
+
+    def stage(self, number: int) -> request_pb2.Request:
+        """Return the request that stages a part. Raises `Refused(INVALID_ARGUMENT)` for a job that cannot be encoded."""
+        request = request_pb2.Request(stage=request_pb2.Stage(batch=self.about.id, number=number))
+        hashes: list[bytes] = []
+        for position in self.positions(number):
+            job = request.stage.jobs.add(id=self._ids[position], spec=encode(self._specs[position]))
+            hashes.append(hash_of_job(job.id, job.spec.SerializeToString()))
+        self._hashes[number] = hash_of_part(hashes)
+        return request
+
+    def commit(self) -> request_pb2.Request:
+        """Return the request that commits the batch."""
+        for number in range(len(self.ends)):
+            if number not in self._hashes:
+                self.stage(number)
+        commit = request_pb2.Commit(batch=encode_batch(self.about), parts=[self._hashes[number] for number in range(len(self.ends))])
+        return request_pb2.Request(commit=commit)
+
+
+def steps(parts: Parts, told: Callable[[int, int], None]) -> Steps:
+    """Yield the requests that start a batch, one after the other; each reply is sent back, or the refusal thrown.
+
+    Returns how the worker acknowledged it. `told` is called with how many jobs are staged, of how many. Raises the refusal, whose
+    `job_index` is the position of the job among those that were given.
+    """
+    total = len(parts.order)
+    for last_round in (*[False] * (_MOST_ROUNDS - 1), True):
+        try:
+            number = 0
+            while number < len(parts.ends):
+                try:
+                    reply = yield parts.stage(number)
+                except Refused as refused:
+                    if refused.job_index is not None and refused.job_index < len(parts.positions(number)):
+                        refused.job_index = parts.positions(number)[refused.job_index]
+                    raise
+                # What an earlier attempt has staged is not sent again; the commit says whether it is the same.
+                number = max(number + 1, min(reply.stage.parts, len(parts.ends)))
+                told(parts.ends[number - 1], total)
+            return (yield parts.commit()).acknowledged
+        except Refused as refused:
+            if refused.reason is not Reason.PART_MISSING or last_round:
+                if refused.code in _FINAL:
+                    with suppress(Refused):
+                        yield unstage(parts.about.id)
+                raise
+    raise AssertionError("the last round returns or raises")
+
+
+def carry_out(call: Callable[[request_pb2.Request], Item], requests: Steps) -> request_pb2.Acknowledged:
+    """Send the requests of `steps` one after the other, and return how the worker acknowledged the batch. Raises the refusal."""
+    request = next(requests)
+    while True:
+        try:
+            reply = read(call(request))
+        except Refused as refused:
+            answer = partial(requests.throw, refused)
+        else:
+            answer = partial(requests.send, reply)
+        try:
+            request = answer()
+        except StopIteration as done:
+            acknowledged: request_pb2.Acknowledged = done.value
+            return acknowledged
+
+
+def read(item: Item) -> request_pb2.Reply:
+    """Return an answer that is no piece of a log. Raises Refused(INTERNAL) for another one."""
+    if not isinstance(item, request_pb2.Reply):
+        raise Refused(Code.INTERNAL, "the worker answered with bytes of a log")
+    return item
+
+
+def unstage(run: bytes) -> request_pb2.Request:
+    """Return the request that removes what is staged of a batch."""
+    return request_pb2.Request(unstage=request_pb2.Unstage(batch=run))
