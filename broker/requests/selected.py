@@ -37,6 +37,8 @@ def read_selection(message: request_pb2.Selection, member: Member, lookup: Looku
     """
     owner = message.owner or member.key
     which = message.WhichOneof("which")
+    if which == "batch" and len(message.batch) != ID_BYTES:
+        raise Refused(Code.INVALID_ARGUMENT, f"the id of a batch's run has {ID_BYTES} bytes, not {len(message.batch)}")
     if member.job:
         if which != "batch":
             raise Refused(Code.PERMISSION_DENIED, f"{member.name} names jobs and runs by their ids", reason=Reason.ROLE)
@@ -44,8 +46,6 @@ def read_selection(message: request_pb2.Selection, member: Member, lookup: Looku
     if which == "everything" and message.everything:
         demand(member, Right.STOP, owner)
         return Selected(owner, b"", "")
-    if which == "batch" and len(message.batch) != ID_BYTES:
-        raise Refused(Code.INVALID_ARGUMENT, f"the id of a batch's run has {ID_BYTES} bytes, not {len(message.batch)}")
     if not message.batch and not message.batch_name:
         raise Refused(Code.INVALID_ARGUMENT, "the selection names no run and no batch")
     selected = Selected(owner, message.batch, message.batch_name)
