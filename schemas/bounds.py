@@ -165,6 +165,8 @@ LENGTHS = {
     "Deliver.start": LARGEST_MESSAGE + ENVELOPE_BYTES,
     "Relay.request": LARGEST_OTHER_MESSAGE,
     "RelayFeed.request": LARGEST_OTHER_MESSAGE,
+    "RelayPut.owner": LONGEST_ID,
+    "RelayPut.digest": LONGEST_ID,
     "AttemptName.owner": LONGEST_ID,
     "AttemptName.id": LONGEST_ID,
     "ChangeWorker.name": LONGEST_TEXT,
