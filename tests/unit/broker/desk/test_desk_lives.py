@@ -437,7 +437,7 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
     def proofs_are_those_that_something_refers_to(self) -> None:
         used = self.store.read(
             "SELECT proof FROM jobs UNION SELECT stop_proof FROM jobs"
-            " UNION SELECT change_proof FROM jobs UNION SELECT change_proof FROM batches"
+            " UNION SELECT change_proof FROM jobs UNION SELECT limit_proof FROM jobs UNION SELECT change_proof FROM batches"
         )
         kept = self.store.read("SELECT row FROM proofs WHERE envelope IN (?, ?)", (b"change", b"width"))
         assert {row for (row,) in kept} <= {row for (row,) in used}
