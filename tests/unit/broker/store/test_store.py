@@ -182,7 +182,7 @@ async def test_while_nothing_can_be_written_requests_are_answered_and_ends_are_r
 async def test_a_limit_of_the_size_of_files_refuses_new_jobs_by_name_and_leaves_room_for_those_that_are_there(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    most = 500_000
+    most = 600_000
     monkeypatch.setattr(resource, "getrlimit", lambda _: (most, most))
     house = House(tmp_path / "state.db", EngineDouble())
     house.open()
