@@ -48,6 +48,7 @@ class Job:
         "_ended_at_us",
         "_folder",
         "_grace_ms",
+        "_is_over_memory",
         "_kill",
         "_killed_after_ms",
         "_leader",
@@ -109,6 +110,7 @@ class Job:
         self._box = box
         # None: not limited.
         self._memory = memory
+        self._is_over_memory = False
         self._memory_bytes = file.memory_bytes
         self._output = Output(services, file.handle, folder, streams, quota, lambda: self._happen(Happening.OUTPUT_PASSED), terminal)
         self._stage = Stage.RUNS
@@ -214,6 +216,7 @@ class Job:
                 case Effect.STOP_AS_AGREED:
                     self._stop(self._stop_signal, self._grace_ms)
                 case Effect.BLAME_TIME | Effect.BLAME_OUTPUT | Effect.BLAME_MEMORY:
+                    self._is_over_memory |= effect is Effect.BLAME_MEMORY
                     self._blame(_REASONS[effect])
                 case Effect.THAW:
                     self._thaw()
@@ -360,7 +363,8 @@ class Job:
             self._memory_bytes,
             self._killed_after_ms,
             is_over_limit=self._output.is_exceeded,
-            is_over_memory=self._memory is not None and self._memory.is_exceeded(),
+            # If this process was told before the kernel killed, it has killed, and the kernel counts nothing.
+            is_over_memory=self._is_over_memory or (self._memory is not None and self._memory.is_exceeded()),
             lingers=self._linger and not self._box.is_empty(),
             is_undrained=not self._drained,
             stdin_problem=self.input.problem if self.input is not None else "",
