@@ -20,7 +20,7 @@ _Some = TypeVar("_Some")
 
 
 class EndedJobs:
-    """`machine_of` returns where an attempt was placed; empty: nowhere. A worker is told of ends after so many seconds, of many at once."""
+    """`machine_of` returns where an attempt was placed; empty: nowhere. `gather_seconds`: how long ends are gathered for one message."""
 
     def __init__(
         self, workers: Workers, machine_of: Callable[[AttemptKey], bytes], loop: asyncio.AbstractEventLoop, gather_seconds: float

@@ -36,6 +36,8 @@ _log = logging.getLogger(__name__)
 
 # Changes come in groups, and each look costs some steps for each kind of job that waits.
 _PAUSE_SECONDS = 0.2
+# A bug that shows at each look must not take the whole processor.
+_AFTER_A_BUG_SECONDS = 1.0
 # How long to wait until one that is to leave is told again.
 _REMIND_SECONDS = 10.0
 # So long a worker that has joined is expected back.
@@ -152,7 +154,7 @@ class Grower:
                 await self.look()
             except Exception:  # noqa: BLE001 -- a bug about one allocation must not end growing for all
                 _log.exception("growing failed, and is tried again")
-                await asyncio.sleep(1)
+                await asyncio.sleep(_AFTER_A_BUG_SECONDS)
 
     async def look(self) -> None:
         """Look once at everything, and do what follows."""

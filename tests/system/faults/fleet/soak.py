@@ -156,7 +156,7 @@ class Soak(Trial):
         return bool(known)
 
     def _wander(self) -> bool:
-        # One that cannot connect cannot leave, and meanwhile nothing would be mended.
+        # One that cannot connect cannot leave, and no fault would end meanwhile.
         if self._is_deaf():
             return False
         self._wanderer.pause()

@@ -1,4 +1,4 @@
-"""A worker whose clock is far from that of its broker is told of, and gets no jobs if it is too far."""
+"""The broker reports a worker whose clock is far from its own, and gives it no jobs if it is too far."""
 
 from __future__ import annotations
 
