@@ -113,7 +113,9 @@ class SignalGuard:
         return self._busy.acquire(blocking=False)
 
     def close(self) -> None:
-        """Close the pipe."""
+        """Close the pipe, also out of a handler during a wait: Python must not write to whatever file has its number next."""
+        if self._waits and threading.current_thread() is threading.main_thread():
+            self._end_wait()
         if self._pipe is not None:
             for fd in self._pipe:
                 os.close(fd)
@@ -132,18 +134,33 @@ class SignalGuard:
         if self._pipe is None:
             self._pipe = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         read, write = self._pipe
-        other = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
-        if other != _NO_FD:
-            signal.set_wakeup_fd(other)
-            self._pass_on(other)
-            return []
+        # Before Python has the pipe: a handler that raises in between must not leave it there.
         self._waits = True
-        return [read]
+        other = signal.set_wakeup_fd(write, warn_on_full_buffer=False)
+        # Its own numbers: files had them that were closed.
+        if other in (_NO_FD, read, write) or not self._is_restored(other):
+            return [read]
+        self._waits = False
+        self._pass_on(other)
+        return []
 
     def _end_wait(self) -> None:
+        assert self._pipe is not None
         self._waits = False
-        signal.set_wakeup_fd(_NO_FD)
+        current = signal.set_wakeup_fd(_NO_FD)
+        if current not in (_NO_FD, *self._pipe):
+            self._is_restored(current)
         self._noted()
+
+    @staticmethod
+    def _is_restored(other: int) -> bool:
+        """Give Python the program's own pipe again; if that was closed meanwhile, nobody reads it, and the answer is False."""
+        try:
+            signal.set_wakeup_fd(other)
+        # ValueError: another file has its number now, one that blocks.
+        except (OSError, ValueError):
+            return False
+        return True
 
     def _pass_on(self, other: int) -> None:
         """Write what came meanwhile to the program's own pipe, which could only be detected by replacing it."""

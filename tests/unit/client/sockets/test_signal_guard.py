@@ -7,6 +7,8 @@ import select
 import signal
 import threading
 
+import pytest
+
 from jobwire.client.sockets.signal_guard import SignalGuard
 
 ROUNDS = 2_000
@@ -64,3 +66,52 @@ def test_what_ended_a_wait_is_not_heard_again_later() -> None:
     finally:
         guard.close()
         signal.signal(signal.SIGWINCH, before)
+
+
+@pytest.mark.parametrize("reused", [False, True])
+def test_a_pipe_that_its_program_has_closed_is_no_obstacle(*, reused: bool) -> None:
+    read, write = os.pipe2(os.O_NONBLOCK)
+    before = signal.set_wakeup_fd(write)
+    os.close(write)
+    if reused and (other := os.open("/dev/null", os.O_WRONLY)) != write:
+        os.dup2(other, write)
+        os.close(other)
+    guard = SignalGuard()
+    try:
+        with guard:
+            assert len(guard.begin_wait()) == 1
+            guard.end_wait()
+        assert signal.set_wakeup_fd(-1) == -1
+    finally:
+        guard.close()
+        signal.set_wakeup_fd(before)
+        os.close(read)
+        if reused:
+            os.close(write)
+
+
+def test_an_exception_as_a_wait_begins_leaves_no_pipe_behind(monkeypatch: pytest.MonkeyPatch) -> None:
+    real, interrupted = signal.set_wakeup_fd, []
+
+    def interrupt(fd: int, *, warn_on_full_buffer: bool = True) -> int:
+        answer = real(fd, warn_on_full_buffer=warn_on_full_buffer)
+        if not interrupted:
+            interrupted.append(True)
+            raise KeyboardInterrupt
+        return answer
+
+    guard = SignalGuard()
+    monkeypatch.setattr(signal, "set_wakeup_fd", interrupt)
+    with pytest.raises(KeyboardInterrupt), guard:
+        guard.begin_wait()
+    guard.close()
+    assert real(-1) == -1
+
+
+def test_closing_during_a_wait_leaves_no_pipe_behind() -> None:
+    guard = SignalGuard()
+    with guard:
+        guard.begin_wait()
+        guard.close()
+        guard.end_wait()
+    assert signal.set_wakeup_fd(-1) == -1
