@@ -38,9 +38,9 @@ MEMBER = Member("member", CLIENT.public, "submitter")
 
 
 class Target(NamedTuple):
-    """A reader under test."""
+    """A reader under test, and inputs that are right. It may return how many jobs it made, which takes time too."""
 
-    read: Callable[[bytes], None]
+    read: Callable[[bytes], int | None]
     seeds: Sequence[bytes]
     words: Sequence[bytes] = ()
 
@@ -87,12 +87,15 @@ def _handle(request: request_pb2.Request, jobs: Sequence[bytes] | None) -> None:
             pass
 
 
-def batch_files(data: bytes) -> None:
-    """Read a batch file, in each of its forms."""
+def batch_files(data: bytes) -> int:
+    """Read a batch file, in each of its forms, and return how many jobs there were."""
+    count = 0
     for lines in (False, True):
         with contextlib.suppress(Refused):
             for job in read_batch(data, "jobs.toml", _around(), lines=lines).jobs:
                 spec.check(job)
+                count += 1
+    return count
 
 
 @cache
@@ -100,8 +103,12 @@ def _around() -> Surroundings:
     return Surroundings(Path(tempfile.gettempdir()) / "no-such-folder")
 
 
-def conversions(data: bytes) -> None:
-    """Convert what was written for other tools; what comes out is a batch file, if none of its values is too large for a job."""
+def conversions(data: bytes) -> int:
+    """Convert what was written for other tools; what comes out is a batch file, if none of its values is too large for a job.
+
+    Returns how many jobs these have.
+    """
+    count = 0
     text = data.decode("utf-8", "replace")
 
     def read(file: str) -> str:
@@ -113,9 +120,10 @@ def conversions(data: bytes) -> None:
             made = convert_text(text, Origin("text", "", "/srv"), read, form)
             tomllib.loads(made.text)
             with contextlib.suppress(Refused):
-                read_batch(made.text.encode(), "made", _around())
+                count += len(read_batch(made.text.encode(), "made", _around()).jobs)
     with contextlib.suppress(Refused):
         convert_command(["xargs", *text.split()], Origin("xargs", "", "/srv"), read)
+    return count
 
 
 def rosters(data: bytes) -> None:
