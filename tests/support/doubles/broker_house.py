@@ -62,17 +62,17 @@ class WorkerSide:
         vouch: str = "submitter",
         labels: Labels = (),
         clock: Callable[[], int] = lambda: 0,
+        depot: DepotDouble | None = None,
     ) -> None:
         """`clock`: what the worker tells its broker, 0: nothing."""
         self.clock = clock
         self.identity = generate()
         self.engine = EngineDouble(Capacity(slots, labels=labels))
+        if depot is not None:
+            self.engine.depot = depot
         folder.mkdir()
         self.house = House(folder / "state.db", self.engine)
         self.members = {broker: Member("broker", broker, "relay", vouch=vouch)}
-        self.open()
-
-    def open(self) -> None:
         self.house.open()
         self._receive()
 

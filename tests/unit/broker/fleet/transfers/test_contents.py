@@ -71,9 +71,8 @@ class _Taking:
 class Lab:
     def __init__(self, folder: Path) -> None:
         self.broker = BrokerSide(folder / "broker")
-        self.worker = WorkerSide(folder / "worker", self.broker.identity.public)
-        self.depot = self.worker.engine.depot = TakingDepot()
-        self.worker.open()
+        self.depot = TakingDepot()
+        self.worker = WorkerSide(folder / "worker", self.broker.identity.public, depot=self.depot)
         self.wire = Wire(self.broker, self.worker)
         self.broker.contents.bytes_of[DIGEST] = WHOLE
 
