@@ -18,14 +18,15 @@ _COMPARED = ("kind", "exit_status", "signal", "stdout_bytes", "stderr_bytes", "s
 
 
 class SignedEnd(NamedTuple):
-    """The end of an attempt, and the public key of the worker that has signed it."""
+    """The end of an attempt, and the public key that has signed it: that of its worker, if `is_trusted`."""
 
     worker: bytes
     end: job_pb2.EndStatement
+    is_trusted: bool
 
 
-def read_end(raw: bytes, key: job_pb2.JobKey, workers: Collection[bytes]) -> SignedEnd:
-    """Return what a worker has signed about an attempt at this job; `workers`: the keys that it may have, none: any.
+def read_end(raw: bytes, key: job_pb2.JobKey, workers: Collection[bytes], trusted: Collection[bytes]) -> SignedEnd:
+    """Return what was signed about an attempt at this job; `workers`: the keys that may have signed it, none: any; `trusted`: of workers.
 
     Raises Refused, or DecodeError.
     """
@@ -34,7 +35,7 @@ def read_end(raw: bytes, key: job_pb2.JobKey, workers: Collection[bytes]) -> Sig
         raise wrong(f"it is the end of the job {short_id(end.key.id)}, and not of this one")
     if workers and worker not in workers:
         raise wrong("it is signed by none of the workers that were expected")
-    return SignedEnd(worker, end)
+    return SignedEnd(worker, end, worker in workers or worker in trusted)
 
 
 def in_words(end: job_pb2.EndStatement) -> str:
@@ -45,18 +46,19 @@ def in_words(end: job_pb2.EndStatement) -> str:
     return outcome.sentence or outcome.kind.name.lower().replace("_", " ")
 
 
-def compare(told: job_pb2.EarlierAttempt, signed: SignedEnd | None) -> str:
-    """Return in words that what is told about the end of an attempt is what its worker has signed.
+def compare(told: job_pb2.EarlierAttempt, signed: SignedEnd | None) -> tuple[str, bool]:
+    """Return in words that what is told about the end of an attempt is what was signed, and whether a worker that is trusted has done so.
 
     Raises Refused if it is not.
     """
     if signed is None:
         if told.pid or outcome_from_wire(told.outcome).kind not in _OF_BROKERS:
             raise wrong("no worker has signed what is told about it")
-        return "no worker has it, says the broker, and nobody else has signed that"
+        return "no worker has it, says the broker, and nobody else has signed that", False
     for what in _different(told, signed.end):
         raise wrong(f"the worker has signed another {what} than what is told")
-    return f"what is told is what the worker has signed: {in_words(signed.end)}"
+    who = "the worker" if signed.is_trusted else "that key"
+    return f"what is told is what {who} has signed: {in_words(signed.end)}", signed.is_trusted
 
 
 def _different(told: job_pb2.EarlierAttempt, end: job_pb2.EndStatement) -> Iterator[str]:

@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 
-from ...keys.identity import fingerprint
+from ...keys.identity import fingerprint, format_public
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.naming import short_id
 from ...schemas.refusal import Refused
@@ -19,12 +19,16 @@ from .ends import SignedEnd, compare, read_end
 class Wanted:
     """What else has to hold: whose signature it is, for whom the request was signed, and who ran it; public keys, empty: anybody.
 
+    `trusted`: other keys that are known to be those of workers. Without them nothing shows that a key is not one which the broker has made.
+    `contexts`: the keys of daemons that were pinned; each of them is trusted unless it was asked for the job, as it may be a broker.
     `names`: of the keys that are known.
     """
 
     signer: bytes = b""
     audience: bytes = b""
     workers: frozenset[bytes] = frozenset()
+    trusted: frozenset[bytes] = frozenset()
+    contexts: frozenset[bytes] = frozenset()
     names: Mapping[bytes, str] = field(default_factory=dict)
 
     def name(self, key: bytes) -> str:
@@ -47,6 +51,11 @@ class Verdict:
         """Whether all of it holds."""
         return all(check.holds for check in self.checks)
 
+    @property
+    def is_proven(self) -> bool:
+        """Whether all of it holds, and was signed by keys that are trusted."""
+        return all(check.holds and check.proven for check in self.checks)
+
 
 def verify(proof: request_pb2.JobProof, wanted: Wanted) -> Verdict:
     """Check a proof; never raises for what is wrong with it."""
@@ -65,27 +74,42 @@ def verify(proof: request_pb2.JobProof, wanted: Wanted) -> Verdict:
         checks.holds("stop signature", f"signed by {wanted.name(stop.signer)}")
         batch = asked.batch if asked is not None else None
         _check(checks, "stop", lambda: f"job {short_id(proof.key.id)} was stopped {stops(stop, proof.key, batch)}")
-    ends = _check_ends(checks, proof, wanted)
+    trusted = wanted.trusted | (wanted.contexts - {start.audience} if start is not None else frozenset())
+    ends = _check_ends(checks, proof, wanted, trusted)
     return Verdict(tuple(checks.made), start, asked, stop, tuple(ends))
 
 
-def _check_ends(checks: Checks, proof: request_pb2.JobProof, wanted: Wanted) -> list[SignedEnd]:
+def _check_ends(checks: Checks, proof: request_pb2.JobProof, wanted: Wanted, trusted: frozenset[bytes]) -> list[SignedEnd]:
     signed: dict[int, SignedEnd] = {}
     for raw in proof.ends:
-        found = checks.make("end signature", partial(read_end, raw, proof.key, wanted.workers))
+        found = checks.make("end signature", partial(read_end, raw, proof.key, wanted.workers, trusted))
         if found is not None:
-            checks.holds("end signature", f"attempt {found.end.attempt}: signed by {wanted.name(found.worker)}")
-            signed[found.end.attempt] = found
+            _tell_signer(checks, found, wanted)
+            if found.is_trusted or found.end.attempt not in signed:
+                signed[found.end.attempt] = found
     for told in proof.told:
-        _check(checks, "end", partial(_compared, told, signed.get(told.attempt)))
+        compared = checks.make("end", partial(_compared, told, signed.get(told.attempt)))
+        if compared is not None:
+            sentence, is_proven = compared
+            (checks.holds if is_proven else checks.leaves_open)("end", sentence)
     return list(signed.values())
 
 
-def _compared(told: job_pb2.EarlierAttempt, signed: SignedEnd | None) -> str:
+def _tell_signer(checks: Checks, found: SignedEnd, wanted: Wanted) -> None:
+    attempt = f"attempt {found.end.attempt}"
+    if found.is_trusted:
+        checks.holds("end signature", f"{attempt}: signed by {wanted.name(found.worker)}")
+        return
+    who = f"{wanted.name(found.worker)}, which you have not told me to trust as a worker"
+    checks.leaves_open("end signature", f"{attempt}: signed by {who}; its key is {format_public(found.worker)}")
+
+
+def _compared(told: job_pb2.EarlierAttempt, signed: SignedEnd | None) -> tuple[str, bool]:
     try:
-        return f"attempt {told.attempt}: {compare(told, signed)}"
+        sentence, is_proven = compare(told, signed)
     except Refused as refused:
         raise wrong(f"attempt {told.attempt}: {refused.message}") from None
+    return f"attempt {told.attempt}: {sentence}", is_proven
 
 
 def _check(checks: Checks, name: str, part: Callable[[], str]) -> None:

@@ -244,7 +244,7 @@ COMMANDS: dict[str, Command] = {
         ("-h --help", "", "Show this message and exit."),
     ), ("JOB...",), ends_options=False),
     "jobwire verify": Command("Check a proof of who asked for a job, without a connection.", (
-        ("--worker", "KEY...", "Fail unless the worker with this public key ran the job, or one of several."),
+        ("--worker", "KEY...", "Fail unless the worker with this public key ran the job, or one of several. Also the name of a context, or @FILE."),
         ("--signer", "KEY", "Fail unless the owner of this public key asked for the job."),
         ("--audience", "KEY", "Fail unless it was asked of the worker or broker with this public key."),
         ("--roster", "FILE", "Roster with names of keys. Default: that of your own workers."),

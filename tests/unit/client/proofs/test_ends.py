@@ -10,7 +10,7 @@ from jobwire.client.proofs import text
 from jobwire.client.proofs.ends import twice
 from jobwire.client.proofs.verification import Verdict, Wanted, verify
 from jobwire.keys import attestation
-from jobwire.keys.identity import Identity, from_seed
+from jobwire.keys.identity import Identity, format_public, from_seed
 from jobwire.keys.signature import sign
 from jobwire.schemas.generated import job_pb2, request_pb2
 
@@ -51,6 +51,7 @@ def test_what_the_worker_has_signed_holds() -> None:
     verdict = check(end(), workers=frozenset({LAB1.public}))
     assert verdict.holds
     assert [one.worker for one in verdict.ends] == [LAB1.public]
+    assert verdict.is_proven
     assert verdict.checks[-1].sentence == "attempt 1: what is told is what the worker has signed: exited with 3"
 
 
@@ -85,14 +86,40 @@ def test_an_invented_end_is_named() -> None:
 
 
 def test_an_end_of_a_worker_that_nobody_knows_is_named_if_it_is_known_who_they_are() -> None:
-    assert check(end(BROKER)).holds
     assert [name for name, _ in failed(check(end(BROKER), workers=frozenset({LAB1.public, LAB2.public})))] == ["end signature", "end"]
+
+
+def test_an_end_that_a_key_has_signed_which_nobody_trusts_proves_nothing() -> None:
+    verdict = check(end(BROKER))
+    assert verdict.holds
+    assert not verdict.is_proven
+    open_ones = {one.name: one.sentence for one in verdict.checks if not one.proven}
+    assert "which you have not told me to trust" in open_ones["end signature"]
+    assert format_public(BROKER.public) in open_ones["end signature"]
+    assert open_ones["end"] == "attempt 1: what is told is what that key has signed: exited with 3"
+    assert check(end(), trusted=frozenset({LAB1.public})).is_proven
+
+
+def test_a_context_is_trusted_unless_it_is_the_one_that_was_asked_which_may_be_a_broker() -> None:
+    both = frozenset({BROKER.public, LAB1.public})
+    assert check(end(LAB1), contexts=both).is_proven
+    verdict = check(end(BROKER), contexts=both)
+    assert verdict.holds
+    assert not verdict.is_proven
+
+
+def test_an_end_of_a_trusted_key_counts_beside_one_of_an_unknown_key() -> None:
+    for ends in ((end(LAB1), end(BROKER)), (end(BROKER), end(LAB1))):
+        verdict = check(*ends, trusted=frozenset({LAB1.public}))
+        assert [one.worker for one in verdict.ends] == [LAB1.public]
+        assert not verdict.is_proven
 
 
 def test_what_only_the_broker_can_say_is_said_to_be_that() -> None:
     cancelled = told(pid=0, started_at_us=0, outcome=job_pb2.Outcome(kind=job_pb2.OUTCOME_KIND_CANCELLED))
     verdict = check(says=cancelled)
     assert verdict.holds
+    assert not verdict.is_proven
     assert "nobody else has signed that" in verdict.checks[-1].sentence
     assert not check(says=told(outcome=job_pb2.Outcome(kind=job_pb2.OUTCOME_KIND_LOST))).holds
 

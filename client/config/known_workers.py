@@ -1,0 +1,50 @@
+"""The public keys that this user knows to be those of workers, in `known_workers`: one a line, and perhaps a name.
+
+Whoever verifies how a job ended needs them: what a broker says about its workers may name a key of its own. Only people write the file.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from ...keys.identity import parse_public
+from ...keys.ownership import demand_own
+from ...keys.user_folders import config_folder
+from ...schemas.refusal import Code, Refused
+
+_LARGEST_FILE = 1024 * 1024
+
+
+def known_workers_path() -> Path:
+    """Return the path of the file.
+
+    Raises `Refused(FAILED_PRECONDITION)` if it or its folder belongs to another user.
+    """
+    path = config_folder() / "known_workers"
+    demand_own(path, "the file of known workers")
+    return path
+
+
+def read_known_workers(path: Path) -> Mapping[bytes, str]:
+    """Return the keys with their names, which may be empty.
+
+    Raises `Refused(INVALID_ARGUMENT)` with file and line, also if it cannot be read.
+    """
+    try:
+        with path.open("rb") as file:
+            content = file.read(_LARGEST_FILE + 1)
+    except OSError as error:
+        raise Refused(Code.INVALID_ARGUMENT, f"{path} cannot be read: {error.strerror}") from None
+    if len(content) > _LARGEST_FILE:
+        raise Refused(Code.INVALID_ARGUMENT, f"{path} is larger than {_LARGEST_FILE} bytes")
+    keys: dict[bytes, str] = {}
+    for number, line in enumerate(content.decode(errors="replace").splitlines(), 1):
+        key, _, name = line.strip().partition(" ")
+        if not key or key.startswith("#"):
+            continue
+        try:
+            keys[parse_public(key)] = name.strip()
+        except Refused as refused:
+            raise Refused(Code.INVALID_ARGUMENT, f"{path}, line {number}: {refused.message}") from None
+    return keys
