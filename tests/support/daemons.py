@@ -195,7 +195,11 @@ class Worker:
             # Without jobs, a worker that exits makes its supervisor exit too.
             self.kill(signal.SIGTERM)
         for name in ("supervisor_pid", "keeper_pid"):
-            wait_until(lambda name=name: not is_alive(self.described_or_last().get(name, 0)), f"{name} ends")
+            try:
+                wait_until(lambda name=name: not is_alive(self.described_or_last().get(name, 0)), f"{name} ends")
+            except AssertionError:
+                print(self.logged())
+                raise
         shutil.rmtree(self.state, ignore_errors=True)
 
     def _stop_all_jobs(self) -> None:
