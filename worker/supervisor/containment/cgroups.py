@@ -5,7 +5,7 @@ of this process there is one for the state folder, and in that one for each runn
 """
 
 # pathlib is not light.
-# ruff: noqa: PTH103, PTH106, PTH116, PTH208
+# ruff: noqa: PTH102, PTH106, PTH116, PTH208
 from __future__ import annotations
 
 import os
@@ -17,7 +17,7 @@ from ...keeper.light_process import say
 from ..loop import Loop
 from .cgroup_tree import JOB_PREFIX, Tree, find_tree, job_name, read_cpu_us, remove_tree
 from .containment import all_stopped, signal_members, signal_until_none_is_new
-from .leftovers import remove_leftovers
+from .leftovers import Hold, remove_leftovers
 
 _MOST_KEPT = 64
 # A folder without folders in it.
@@ -27,10 +27,11 @@ _LINKS_OF_A_FOLDER = 2
 class Cgroup:
     """The cgroup of one job."""
 
-    def __init__(self, pool: Cgroups, path: str, *, is_own: bool = False, used_us: int | None = 0) -> None:
-        """`is_own`: it is for one job only. `used_us`: the CPU time that was used in it before; None: not known."""
+    def __init__(self, pool: Cgroups, path: str, *, own: str = "", used_us: int | None = 0) -> None:
+        """`own`: the handle of the only job that it is for. `used_us`: the CPU time that was used in it before; None: not known."""
         self._pool = pool
-        self._disturbed = is_own
+        self._own = own
+        self._disturbed = bool(own)
         self._used_before_us = used_us
         self._used_us = used_us
         self.path = path
@@ -52,11 +53,12 @@ class Cgroup:
             self._make_again()
 
     def _make_again(self) -> None:
-        """Create it again: somebody removed it while it was in the pool. If there is another of its name now, no job runs in it."""
+        """Create it again: somebody removed it while it was in the pool. If there is another of its name now, take another name."""
         # It must not return to the pool unless all of this succeeds.
         self._disturbed = True
+        self.path = self._pool.make_folder(self._own)
+        self._used_before_us = self._used_us = 0
         try:
-            os.makedirs(self.path, exist_ok=True)
             former = self._procs, self._events
             self._open()
             for fd in former:
@@ -195,7 +197,8 @@ class Cgroups:
         home = tree.folder_of(os.getpid())
         self._above = tree.above(os.getpid())
         self._base = f"{self._above}/{name}"
-        os.makedirs(self._base, exist_ok=True)
+        self._hold = Hold(self._base)
+        self._hold.take()
         self._home = os.open(f"{home}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
         self._free: list[Cgroup] = []
         numbers = (one.removeprefix(JOB_PREFIX) for one in self._names())
@@ -203,20 +206,19 @@ class Cgroups:
 
     def take(self) -> Cgroup:
         """Return one for a job that is about to be spawned."""
-        if self._free:
-            return self._free.pop()
-        self._next += 1
-        return self.make(str(self._next - 1))
+        return self._free.pop() if self._free else self.make()
 
     def of_process(self, pid: int) -> Cgroup | None:
         """Return the cgroup that a process of the job runs in; None if it is not one of this state folder."""
         # The state folder's cgroup may have been elsewhere, if another service started the job.
         above, base, below = self.tree.folder_of(pid).partition(f"/{self._name}/")
-        own = below.partition("/")[0]
+        name = below.partition("/")[0]
+        own = name.removeprefix(JOB_PREFIX)
         # What was used in one of the pool before is not known any more.
-        is_own = not own.removeprefix(JOB_PREFIX).isdigit()
+        is_of_pool = own.isdigit()
         try:
-            return Cgroup(self, f"{above}{base}{own}", is_own=is_own, used_us=0 if is_own else None) if base else None
+            path = f"{above}{base}{name}"
+            return Cgroup(self, path, own="" if is_of_pool else own, used_us=None if is_of_pool else 0) if base else None
         except OSError:
             return None
 
@@ -238,7 +240,8 @@ class Cgroups:
 
     def remove_empty(self) -> None:
         """Remove cgroups that an earlier supervisor left behind, of this state folder and of others."""
-        self._remove_own()
+        if self._hold.is_only():
+            self._remove_own()
         remove_leftovers(self._above, self._name)
 
     def _remove_own(self) -> None:
@@ -256,18 +259,34 @@ class Cgroups:
         for box in self._free:
             box.remove()
         self._free = []
-        self._remove_own()
-        remove_tree(self._base)
+        if self._hold.release():
+            self._remove_own()
+            remove_tree(self._base)
 
-    def make(self, name: str) -> Cgroup:
-        """Return a new one of this name: a number, or the handle of the only job that it is for. Raises OSError that names it."""
-        path = f"{self._base}/{job_name(name)}"
+    def make(self, own: str = "") -> Cgroup:
+        """Return a new one, which takes its name from `own`, the handle of the only job that it is for. Raises OSError that names it."""
+        path = self.make_folder(own)
         try:
-            # Also creates the one above it, if somebody removed that.
-            os.makedirs(path)
-            return Cgroup(self, path, is_own=not name.isdigit())
+            return Cgroup(self, path, own=own)
         except OSError as error:
             raise _in_words(path, error) from error
+
+    def make_folder(self, own: str = "") -> str:
+        """Create the folder of a new one. Raises OSError that names it."""
+        while True:
+            path = f"{self._base}/{job_name(own or str(self._next))}"
+            self._next += not own
+            try:
+                # Somebody may have removed the one above it.
+                self._hold.take()
+                os.mkdir(path)
+            except OSError as error:
+                if not isinstance(error, FileExistsError):
+                    raise _in_words(path, error) from error
+                # One without a handle is somebody else's.
+                if not own:
+                    continue
+            return path
 
     def _names(self) -> list[str]:
         try:

@@ -1,18 +1,63 @@
 """Remove the cgroups of state folders in which no supervisor is running: nobody else does, and they would accumulate until the next boot.
 
-The kernel does not remove a cgroup with processes in it. If the supervisor is running but cannot be seen from here, as in another
-container, it creates its cgroup again with its next job.
+A supervisor locks the folder of its cgroup, which is seen from other containers too; of one of an earlier version, the working folder is
+seen from the same container. The kernel does not remove a cgroup with processes in it. If one is removed nevertheless, its supervisor
+creates it again with its next job.
 """
 
 # pathlib is not light.
-# ruff: noqa: PTH106, PTH116, PTH208
+# ruff: noqa: PTH103, PTH106, PTH116, PTH208
 from __future__ import annotations
 
 import os
 
 from ...keeper.light_process import say
+from ...state.presence import hold, is_held, is_inhabited
 from .cgroup_tree import PREFIX, name_for
 from .processes import all_pids
+
+
+class Hold:
+    """The lock on the folder of a supervisor's cgroup."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._folder = -1
+
+    def take(self) -> None:
+        """Create and lock the folder; again, if somebody removed it. Raises OSError if it cannot be created."""
+        os.makedirs(self._path, exist_ok=True)
+        if self._folder >= 0:
+            if os.path.samestat(os.fstat(self._folder), os.stat(self._path)):
+                return
+            os.close(self._folder)
+            self._folder = -1
+        try:
+            self._folder = hold(self._path)
+        except OSError as error:
+            say(f"the cgroup {self._path} cannot be locked: {error.strerror}")
+
+    def is_only(self) -> bool:
+        """Return whether nobody else holds it.
+
+        Another supervisor may: where a file system gives the number of a removed state folder to a new one, two have the same name.
+        """
+        return not is_inhabited(self._folder) if self._folder >= 0 else not _is_held(self._path)
+
+    def release(self) -> bool:
+        """Unlock it; return whether nobody else holds it."""
+        if self._folder >= 0:
+            os.close(self._folder)
+            self._folder = -1
+        return not _is_held(self._path)
+
+
+def _is_held(path: str) -> bool:
+    try:
+        return is_held(path)
+    except OSError:
+        # It was removed, or is another user's.
+        return False
 
 
 def remove_leftovers(above: str, own: str) -> None:
@@ -60,7 +105,7 @@ def _may_be_empty(path: str) -> bool:
 
 def _remove(path: str) -> bool:
     try:
-        if not _may_be_empty(path):
+        if not _may_be_empty(path) or is_held(path):
             return False
         for folder, _, _ in os.walk(path, topdown=False):
             os.rmdir(folder)

@@ -20,7 +20,7 @@ from contextlib import suppress
 from ...keeper.light_process import say
 from ..loop import Loop
 from .cgroup_tree import CONTROLLED, Tree, find_tree, job_name
-from .leftovers import remove_leftovers
+from .leftovers import Hold, remove_leftovers
 from .memory import Group, Memory, NoMemory
 
 # Of memory that a process is given at a time, if not as a huge page.
@@ -208,12 +208,14 @@ class FormerMemory:
         self._name = name
         self._above = tree.folder_of(os.getpid())
         self._base = f"{self._above}/{name}"
+        self._hold = Hold(self._base)
         self._home = os.open(f"{self._above}/cgroup.procs", os.O_WRONLY | os.O_CLOEXEC)
 
     def make(self, handle: str) -> Group:
         """Return a new group for a job that is about to be spawned. Raises OSError that names the cgroup."""
         path = f"{self._base}/{job_name(handle)}"
         try:
+            self._hold.take()
             os.makedirs(path, exist_ok=True)
         except OSError as error:
             raise _in_words(path, error) from error
@@ -231,6 +233,8 @@ class FormerMemory:
 
     def close(self) -> None:
         """Remove everything that is not in use."""
+        if not self._hold.release():
+            return
         for folder, _, _ in os.walk(self._base, topdown=False):
             try:
                 os.rmdir(folder)
