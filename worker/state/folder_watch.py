@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 from inotify_simple import Event, INotify, flags  # type: ignore[import-untyped] # reason: it has no annotations
@@ -40,11 +41,19 @@ class FolderWatch:
         try:
             self._inotify = INotify(nonblocking=True)
             self._inotify.add_watch(state, _REMOVED | _WRITTEN | flags.ONLYDIR)
+            self._watch_above(state, self._inotify)
         except OSError as error:
             _log.warning("removed files of %s cannot be noticed: %s", state, error.strerror)
             self.close()
             return
         loop.add_reader(self._inotify.fileno(), self._read)
+
+    def _watch_above(self, state: Path, inotify: INotify) -> None:
+        """Watch whether a folder above is renamed: for the folder itself, that is no event."""
+        for above in state.resolve().parents:
+            # One that this user may not read belongs to somebody else.
+            with suppress(OSError):
+                inotify.add_watch(above, flags.MOVE_SELF | flags.ONLYDIR)
 
     def close(self) -> None:
         """Stop watching."""

@@ -1,0 +1,40 @@
+"""The state folder of a running worker, removed and moved by somebody else."""
+
+from __future__ import annotations
+
+import asyncio
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from jobwire.worker.state.folder_watch import FolderWatch
+from jobwire.worker.state.lock import StateLock
+
+MOVES: dict[str, Callable[[Path], object]] = {
+    "the folder": lambda state: state.rename(state.with_name("moved")),
+    "the folder above": lambda state: state.parent.rename(state.parent.with_name("moved")),
+    "the home above": lambda state: state.parents[1].rename(state.parents[1].with_name("moved")),
+    "a home that is removed": lambda state: shutil.rmtree(state.parents[1]),
+}
+
+
+@pytest.mark.parametrize("move", MOVES.values(), ids=MOVES)
+def test_a_worker_notices_that_its_folder_has_another_path(tmp_path: Path, move: Callable[[Path], object]) -> None:
+    state = tmp_path / "home" / "jobwire" / "worker"
+    state.parent.mkdir(parents=True)
+
+    async def watch() -> str:
+        lost = asyncio.Event()
+        watched = FolderWatch(lock, state, asyncio.get_running_loop(), lost.set)
+        move(state)
+        await asyncio.wait_for(lost.wait(), 30)
+        watched.close()
+        return watched.loss
+
+    lock = StateLock(state)
+    try:
+        assert asyncio.run(watch()) == f"the state folder {state} was removed"
+    finally:
+        lock.release()
