@@ -6,19 +6,18 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Annotated, TypeVar
 
-import typer
-
 from ...schemas.refusal import Code, Refused
 from .exit_status import BadInput
+from .parser.parameters import Argument, Option
 
 _Value = TypeVar("_Value")
 # Positions in a log are 64 bits wide.
 _MOST_DIGITS = 18
 _HOW_TO_NAME = "A job: its id or the first 4 or more digits of it, its name, PID@START, or last. OWNER/ before it: another member's."
 
-JobName = Annotated[str, typer.Argument(metavar="JOB", help=_HOW_TO_NAME)]
-JobNames = Annotated[list[str], typer.Argument(metavar="JOB", help=_HOW_TO_NAME)]
-Json = Annotated[bool, typer.Option("--json", help="Print JSON, one object per line.")]
+JobName = Annotated[str, Argument(metavar="JOB", help=_HOW_TO_NAME)]
+JobNames = Annotated[list[str], Argument(metavar="JOB", help=_HOW_TO_NAME)]
+Json = Annotated[bool, Option("--json", help="Print JSON, one object per line.")]
 
 
 @contextmanager

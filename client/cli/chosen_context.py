@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
-import typer
-
 from ...schemas.refusal import Code, Refused
 from ..config import contexts
 from ..library.client import Client
 from .exit_status import BadInput
+from .parser.parameters import Context
 from .terminal.screen import say
 from .terminal.waiting import Saying, waiting_line
 
@@ -56,13 +55,13 @@ def kept_open() -> Iterator[OpenClients]:
         _open = None
 
 
-def context_name(ctx: typer.Context) -> str:
+def context_name(ctx: Context) -> str:
     """Return which context is meant, without starting anything."""
     return ctx.obj or contexts.current_name()
 
 
 @contextmanager
-def client(ctx: typer.Context) -> Iterator[Client]:
+def client(ctx: Context) -> Iterator[Client]:
     """Yield a client of the context that is meant; starts the private worker if necessary."""
     with _client(ctx.obj) if _open is None else nullcontext(_open.get(ctx.obj)) as connected:
         try:

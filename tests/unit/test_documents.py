@@ -16,8 +16,9 @@ import jobwire
 from jobwire.broker.desk.jobs.life import NEXT, SHOWN
 from jobwire.client.batch.job_options import FILE_OPTIONS, OPTIONS
 from jobwire.client.cli import exit_status
-from jobwire.client.cli.main import VERBS, load
+from jobwire.client.cli.parser.typer_commands import load
 from jobwire.client.cli.terminal.json_lines import event_record, job_record, outcome_record
+from jobwire.client.cli.verbs import VERBS
 from jobwire.client.library.values.results import Event, EventCursor, JobInfo
 from jobwire.client.protocol.subscription import TABLE, Phase
 from jobwire.keys import identity as identities

@@ -31,7 +31,7 @@ HOLDERS = {
     "_socket": "worker/wire/c_socket.py",
 }
 # What is read out of the messages of a library, where it offers no other way, stands in these.
-READERS = ("schemas/text/msgspec_errors.py", "schemas/text/toml_text.py", "client/cli/typer_parts.py")
+READERS = ("schemas/text/msgspec_errors.py", "schemas/text/toml_text.py", "client/cli/parser/typer_parts.py")
 # How asyncio is loaded without OpenSSL.
 ASYNCIO = "worker/asyncio_without_ssl.py"
 # How protobuf is loaded without its implementation in Python.
@@ -280,12 +280,12 @@ PLAINLY_CALLED = "command().main(['--option', 'x', 'word'], standalone_mode=Fals
 
 
 def test_typer_still_loads_pydantic_for_a_string_and_the_patch_spares_it() -> None:
-    assert after_bare(PLAINLY_CALLED) == "True\n", "typer is light now: remove take_texts_as_typed from client/cli/typer_parts.py"
-    patch = "from jobwire.client.cli.typer_parts import take_texts_as_typed; take_texts_as_typed();"
+    assert after_bare(PLAINLY_CALLED) == "True\n", "typer is light now: remove take_texts_as_typed from client/cli/parser/typer_parts.py"
+    patch = "from jobwire.client.cli.parser.typer_parts import take_texts_as_typed; take_texts_as_typed();"
     assert after_bare(patch + PLAINLY_CALLED) == "False\n"
 
 
-SPARED = "from jobwire.client.cli.typer_parts import read_misuse, take_texts_as_typed; take_texts_as_typed();"
+SPARED = "from jobwire.client.cli.parser.typer_parts import read_misuse, take_texts_as_typed; take_texts_as_typed();"
 
 
 @pytest.mark.parametrize(("option", "typed"), [("int | None", "7"), ("pathlib.Path | None", "x")])
@@ -314,7 +314,7 @@ def test_typer_still_writes_usage_lines_of_its_own_and_the_patch_replaces_them()
     show = "print(made.get_help(typer.Context(made, info_name='verb')) or '')"
     bare, shaped = (
         after_bare(f"made = command(); {patch}; {show}")
-        for patch in ("pass", "from jobwire.client.cli.typer_parts import shape_help; shape_help(made)")
+        for patch in ("pass", "from jobwire.client.cli.parser.typer_parts import shape_help; shape_help(made)")
     )
     assert "WORD..." not in bare.replace("{WORD}...", ""), "typer writes it by itself: remove it from shape_help"
     assert re.search(r"verb \[OPTIONS\] WORD\.\.\. ", shaped)
@@ -331,7 +331,7 @@ def test_typer_still_writes_usage_lines_of_its_own_and_the_patch_replaces_them()
 )
 def test_the_errors_of_typer_are_understood(arguments: list[str], option: str, read: str, flags: list[str]) -> None:
     program = (
-        "from jobwire.client.cli.typer_parts import read_misuse;"
+        "from jobwire.client.cli.parser.typer_parts import read_misuse;"
         f"misuse = read_misuse(error_of({arguments!r})); print((misuse.sentence, misuse.unknown_option), *misuse.known, sep='\\n')"
     )
     said, *known = after_bare(program, option).splitlines()
@@ -339,4 +339,4 @@ def test_the_errors_of_typer_are_understood(arguments: list[str], option: str, r
 
 
 def test_the_classes_of_typers_errors_are_still_not_public() -> None:
-    assert not {"UsageError", "NoSuchOption", "NoArgsIsHelpError"} & set(dir(typer)), "use these in client/cli/typer_parts.py"
+    assert not {"UsageError", "NoSuchOption", "NoArgsIsHelpError"} & set(dir(typer)), "use these in client/cli/parser/typer_parts.py"

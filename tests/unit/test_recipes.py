@@ -8,7 +8,7 @@ import shlex
 import pytest
 from documents import ROOT
 
-from jobwire.client.cli.main import load
+from jobwire.client.cli.parser.typer_commands import load
 
 TEXT = "".join((ROOT / "docs" / name).read_text() for name in ("recipes.md", "coming-from.md"))
 COMMANDS = sorted(set(re.findall(r"`(jobwire (?:--context \w+ )?[a-z]+ [^`]*)`", TEXT)))

@@ -7,8 +7,6 @@ import re
 from dataclasses import replace
 from typing import NoReturn
 
-import typer
-
 from ....schemas.jobs.spec import JobSpec, check
 from ....schemas.refusal import Refused
 from ...batch.batch_file import Batch
@@ -20,13 +18,14 @@ from ...batch.octets import to_text
 from ...batch.option_values import Misunderstood
 from ..arguments import understanding, understood
 from ..job.job_arguments import surroundings
+from ..parser.parameters import Context
 from .new_run import Ways, start_run
 
 VARIABLE = b"JOBWIRE_ARRAY_INDEX"
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.+-]")
 
 
-def submit_array(ctx: typer.Context, spec: JobSpec, array: str, ways: Ways, context: str, on_finish: JobSpec | None = None) -> NoReturn:
+def submit_array(ctx: Context, spec: JobSpec, array: str, ways: Ways, context: str, on_finish: JobSpec | None = None) -> NoReturn:
     """Submit the jobs of an array as one run, and end the command. `on_finish`: what it ends with."""
     with understanding("--array"):
         batch = batch_of_array(spec, parse_array(array, MOST_JOBS))

@@ -6,8 +6,6 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Annotated, NamedTuple, NoReturn
 
-import typer
-
 from ....schemas.frames import LARGEST_MESSAGE
 from ....schemas.jobs.states import OnFailure
 from ....schemas.naming import format_id
@@ -23,23 +21,24 @@ from ..chosen_context import client
 from ..job.conditions import find_conditions
 from ..job.job_arguments import id_or_new
 from ..job.private_note import tell_of_start
+from ..parser.parameters import Context, Option
 from ..terminal.json_lines import planned_record
 from ..terminal.screen import say, write, write_json
 from ..terminal.sentences import command_line, how_many_jobs
 from .plan import Plan, demand_size
 from .watch import known_run, submit_run
 
-RunId = Annotated[str | None, typer.Option("--id", metavar="RUN", help="Id of this run. Repeating a run starts no job twice.")]
-Parallel = Annotated[str | None, typer.Option("--parallel", metavar="N", help="Run at most N of its jobs at once. 0: no limit.")]
-NoWait = Annotated[bool, typer.Option("--no-wait", help="Print the run id and exit once the batch is recorded.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="List the jobs, in order, without submitting them.")]
-DryRunJson = Annotated[bool, typer.Option("--json", help="With --dry-run: print JSON, one object per line.")]
-FailFast = Annotated[bool, typer.Option("--fail-fast", help="When a job fails, stop those that run and cancel the rest.")]
+RunId = Annotated[str | None, Option("--id", metavar="RUN", help="Id of this run. Repeating a run starts no job twice.")]
+Parallel = Annotated[str | None, Option("--parallel", metavar="N", help="Run at most N of its jobs at once. 0: no limit.")]
+NoWait = Annotated[bool, Option("--no-wait", help="Print the run id and exit once the batch is recorded.")]
+DryRun = Annotated[bool, Option("--dry-run", help="List the jobs, in order, without submitting them.")]
+DryRunJson = Annotated[bool, Option("--json", help="With --dry-run: print JSON, one object per line.")]
+FailFast = Annotated[bool, Option("--fail-fast", help="When a job fails, stop those that run and cancel the rest.")]
 OnFinish = Annotated[
     str | None,
-    typer.Option("--on-finish", metavar="COMMAND", help="Run this once, as a job, when all jobs have ended. One text; no shell is used."),
+    Option("--on-finish", metavar="COMMAND", help="Run this once, as a job, when all jobs have ended. One text; no shell is used."),
 ]
-Quiet = Annotated[bool, typer.Option("-q", "--quiet", help="Print only what failed; with --no-wait, only the run id.")]
+Quiet = Annotated[bool, Option("-q", "--quiet", help="Print only what failed; with --no-wait, only the run id.")]
 
 
 class Ways(NamedTuple):
@@ -72,7 +71,7 @@ class Ways(NamedTuple):
         return None if width is None else min(width, MOST_JOBS)
 
 
-def start_run(ctx: typer.Context, batch: Batch, ways: Ways, context: str) -> NoReturn:
+def start_run(ctx: Context, batch: Batch, ways: Ways, context: str) -> NoReturn:
     """Submit a batch as a run, or show what would be submitted, and end the command."""
     run, width = ways.run, ways.width
     specs = batch.specs(run)

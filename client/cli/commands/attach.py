@@ -6,8 +6,6 @@ import os
 from contextlib import nullcontext
 from typing import Annotated
 
-import typer
-
 from ....schemas.jobs.states import State
 from ....schemas.naming import short_id
 from ....schemas.refusal import Code, Reason, Refused
@@ -16,6 +14,7 @@ from ...library.job import Job
 from .. import exit_status
 from ..arguments import JobName
 from ..chosen_context import client
+from ..parser.parameters import Context, Option
 from ..session.detach_keys import DetachKeys
 from ..session.keyboard import Keyboard
 from ..session.options import Keys, demand_terminal, read_keys
@@ -27,10 +26,10 @@ from ..terminal.streams import STDIN
 
 
 def attach(
-    ctx: typer.Context,
+    ctx: Context,
     name: JobName,
     *,
-    read_only: Annotated[bool, typer.Option("--read-only", help="Only watch: send no keys, and do not resize the terminal.")] = False,
+    read_only: Annotated[bool, Option("--read-only", help="Only watch: send no keys, and do not resize the terminal.")] = False,
     detach_keys: Keys = None,
 ) -> None:
     """Attach to the terminal of a running job.

@@ -7,8 +7,6 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Annotated
 
-import typer
-
 from ....schemas.refusal import Code, Refused
 from ...batch.batch_file import LARGEST_FILE, Batch, read_batch
 from ...batch.finishing import parse_finish
@@ -25,22 +23,23 @@ from ..batches.watch import known_run, on_finish_of, submit_run
 from ..chosen_context import client, context_name
 from ..exit_status import BadInput
 from ..job.job_arguments import surroundings, takes_options_of_all_jobs, wishes_of_all_jobs
+from ..parser.parameters import Argument, Context, Option
 from ..targets.job_names import run_named
 from ..terminal.screen import say
 
 
 @takes_options_of_all_jobs
 def batch(  # noqa: PLR0913 -- one for each option
-    ctx: typer.Context,
+    ctx: Context,
     file: Annotated[
-        str | None, typer.Argument(metavar="FILE|-", help="TOML, or JSON with the same keys or from list --json. - is standard input.")
+        str | None, Argument(metavar="FILE|-", help="TOML, or JSON with the same keys or from list --json. - is standard input.")
     ] = None,
     *,
     lines: Annotated[
-        bool, typer.Option("--lines", help="Read one command per line, split into words as a shell does. No shell runs them.")
+        bool, Option("--lines", help="Read one command per line, split into words as a shell does. No shell runs them.")
     ] = False,
     set_: Annotated[
-        list[str] | None, typer.Option("--set", metavar="K=V", help="Replace {K} by V in all jobs; counts more than [set] in the file.")
+        list[str] | None, Option("--set", metavar="K=V", help="Replace {K} by V in all jobs; counts more than [set] in the file.")
     ] = None,
     id_: RunId = None,
     parallel: Parallel = None,
@@ -52,9 +51,9 @@ def batch(  # noqa: PLR0913 -- one for each option
     on_finish: OnFinish = None,
     retry_failed: Annotated[
         str | None,
-        typer.Option("--retry-failed", metavar="BATCH", help="Instead of a file: run what failed of this run again, as a new run."),
+        Option("--retry-failed", metavar="BATCH", help="Instead of a file: run what failed of this run again, as a new run."),
     ] = None,
-    schema: Annotated[bool, typer.Option("--schema", help="Print the JSON Schema of batch files, for editors, and exit.")] = False,
+    schema: Annotated[bool, Option("--schema", help="Print the JSON Schema of batch files, for editors, and exit.")] = False,
     wishes: Wishes,
 ) -> None:
     """Submit many jobs from a file, all or none, and wait for them.
@@ -118,7 +117,7 @@ def _print_schema() -> None:
         write(line)
 
 
-def _retry(ctx: typer.Context, failed: str, ways: Ways) -> None:
+def _retry(ctx: Context, failed: str, ways: Ways) -> None:
     run = ways.run
     with client(ctx) as connected:
         known = known_run(connected, run) if ways.id is not None else []

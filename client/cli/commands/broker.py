@@ -5,8 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 from typing import Annotated
 
-import typer
-
 from ....keys.identity import format_public
 from ....schemas.jobs.capacity import MEMORY
 from ....schemas.jobs.worker_labels import OWN, Labels, labels_text
@@ -16,15 +14,16 @@ from ...library.values.broker_workers import BrokerWorker, WorkerJob
 from ...library.values.status import Stock
 from ..arguments import Json
 from ..chosen_context import client
+from ..parser.parameters import Argument, Context, Option
 from ..terminal.screen import Cell, Table, duration, say, write, write_json
 
 # Beyond that, its broker warns.
 _CLOCK_MAY_BE_OFF = timedelta(minutes=1)
 _COLOURS = {"ready": "green", "unreachable": "red", "draining": "yellow", "joining": "yellow"}
-Name = Annotated[str, typer.Argument(metavar="WORKER", help="Name of the worker, as in jobwire broker list.")]
+Name = Annotated[str, Argument(metavar="WORKER", help="Name of the worker, as in jobwire broker list.")]
 
 
-def list_workers(ctx: typer.Context, *, json: Json = False) -> None:
+def list_workers(ctx: Context, *, json: Json = False) -> None:
     """List the workers of the broker in use: whether they can be reached, and how many jobs they have.
 
     The jobs of a worker that is unreachable go on there and start nowhere else. Needs a role that may see the jobs of others.
@@ -45,21 +44,21 @@ def list_workers(ctx: typer.Context, *, json: Json = False) -> None:
     table.write()
 
 
-def drain(ctx: typer.Context, worker: Name) -> None:
+def drain(ctx: Context, worker: Name) -> None:
     """Give a worker no more jobs, also after it or the broker was restarted. Those that it has go on."""
     with client(ctx) as connected:
         connected.drain_worker(worker)
     say(f"{worker} gets no more jobs; jobwire broker undrain {worker} changes that")
 
 
-def undrain(ctx: typer.Context, worker: Name) -> None:
+def undrain(ctx: Context, worker: Name) -> None:
     """Give a worker jobs again."""
     with client(ctx) as connected:
         connected.drain_worker(worker, drained=False)
     say(f"{worker} gets jobs again")
 
 
-def show(ctx: typer.Context, worker: Name, *, json: Json = False) -> None:
+def show(ctx: Context, worker: Name, *, json: Json = False) -> None:
     """Show everything about a worker of the broker in use: its state, what it has, and its jobs."""
     with client(ctx) as connected:
         found = connected.worker(worker)
@@ -91,11 +90,11 @@ def show(ctx: typer.Context, worker: Name, *, json: Json = False) -> None:
 
 
 def remove(
-    ctx: typer.Context,
+    ctx: Context,
     worker: Name,
     *,
     declare_lost: Annotated[
-        bool, typer.Option("--declare-lost", help="Declare the jobs that it has lost. This is final: they never run again.")
+        bool, Option("--declare-lost", help="Declare the jobs that it has lost. This is final: they never run again.")
     ] = False,
 ) -> None:
     """Take a worker off the roster and the list of the broker in use. Needs the role admin.

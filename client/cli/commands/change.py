@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from ....schemas.naming import short_id
 from ....schemas.refusal import Code, Reason, Refused
 from ....schemas.text.durations import parse_duration
@@ -14,11 +12,12 @@ from ...library.client import Client
 from ...library.job import Job
 from ..arguments import JobNames, parse_count, understood
 from ..exit_status import BadInput
+from ..parser.parameters import Context, Option
 from ..targets.runs import Run, title_of_all
 from ..targets.unfinished import for_each_unfinished
 
 
-def hold(ctx: typer.Context, names: JobNames) -> None:
+def hold(ctx: Context, names: JobNames) -> None:
     """Hold queued jobs: they do not start until released.
 
     jobwire release returns them to their old place in the queue. A job that has started cannot be held; jobwire pause suspends it. The name
@@ -33,7 +32,7 @@ def hold(ctx: typer.Context, names: JobNames) -> None:
     )
 
 
-def release(ctx: typer.Context, names: JobNames) -> None:
+def release(ctx: Context, names: JobNames) -> None:
     """Release held jobs, so that they can start.
 
     Does nothing to a job that is not held. The name or run id of a batch means its held jobs.
@@ -48,17 +47,17 @@ def release(ctx: typer.Context, names: JobNames) -> None:
 
 
 def set_(
-    ctx: typer.Context,
+    ctx: Context,
     names: JobNames,
     *,
     priority: Annotated[
-        str | None, typer.Option("-p", "--priority", metavar="N", help="Start them before your other jobs with a lower one: -1000 to 1000.")
+        str | None, Option("-p", "--priority", metavar="N", help="Start them before your other jobs with a lower one: -1000 to 1000.")
     ] = None,
     time_limit: Annotated[
-        str | None, typer.Option("-t", "--time-limit", metavar="TIME", help="Stop them when they have run so long; 0: no limit.")
+        str | None, Option("-t", "--time-limit", metavar="TIME", help="Stop them when they have run so long; 0: no limit.")
     ] = None,
     parallel: Annotated[
-        str | None, typer.Option("--parallel", metavar="N", help="For a run: how many of its jobs may run at once. 0: no limit.")
+        str | None, Option("--parallel", metavar="N", help="For a run: how many of its jobs may run at once. 0: no limit.")
     ] = None,
 ) -> None:
     """Change queued jobs, the time limit of running jobs, or a run.

@@ -13,24 +13,23 @@ from ....keys.user_folders import identity_path
 from ...config import contexts
 from ..arguments import Json, understanding
 from ..exit_status import BadInput
+from ..parser.parameters import Argument, Context, Option
 from ..terminal.screen import Table, duration, say, write, write_json
 
 app = typer.Typer(help="Manage the workers that you use.", no_args_is_help=True, add_completion=False)
 
-Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the context. 'embedded' is your private worker.")]
-OptionalName = Annotated[str | None, typer.Argument(metavar="[NAME]", help="Name of the context. Default: the one in use.")]
+Name = Annotated[str, Argument(metavar="NAME", help="Name of the context. 'embedded' is your private worker.")]
+OptionalName = Annotated[str | None, Argument(metavar="[NAME]", help="Name of the context. Default: the one in use.")]
 _CHOOSE = f"Choose another one with: jobwire context use NAME ({contexts.EMBEDDED} is your private worker)"
 
 
 @app.command()
 def add(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name for the worker.")],
-    endpoint: Annotated[str, typer.Argument(metavar="ENDPOINT", help="Address of the worker: tcp://HOST:PORT.")],
-    key: Annotated[
-        str, typer.Option("--key", metavar="WORKER_KEY", help="Public key of the worker, as printed there by jobwire worker status.")
-    ],
+    name: Annotated[str, Argument(metavar="NAME", help="Name for the worker.")],
+    endpoint: Annotated[str, Argument(metavar="ENDPOINT", help="Address of the worker: tcp://HOST:PORT.")],
+    key: Annotated[str, Option("--key", metavar="WORKER_KEY", help="Public key of the worker, as printed there by jobwire worker status.")],
     *,
-    force: Annotated[bool, typer.Option("--force", help="Replace endpoint and key of a context that exists.")] = False,
+    force: Annotated[bool, Option("--force", help="Replace endpoint and key of a context that exists.")] = False,
 ) -> None:
     """Add a worker under a name. The first one added becomes the current one."""
     with understanding():
@@ -82,7 +81,7 @@ def rm(name: Name) -> None:
 
 
 @app.command()
-def show(ctx: typer.Context, name: OptionalName = None, json: Json = False) -> None:
+def show(ctx: Context, name: OptionalName = None, json: Json = False) -> None:
     """Show a context: its endpoint, the key of its worker, and your identity there. Connects to nobody."""
     context = _find(name or ctx.obj)
     if context is None:
@@ -107,7 +106,7 @@ def show(ctx: typer.Context, name: OptionalName = None, json: Json = False) -> N
 
 
 @app.command("test")
-def try_context(ctx: typer.Context, name: OptionalName = None) -> None:
+def try_context(ctx: Context, name: OptionalName = None) -> None:
     """Connect to a worker, and say who it is, how fast it answers, and who you are there.
 
     A private worker that is not running is not started: the command exits with 1. If the worker cannot be reached, or does not let your key

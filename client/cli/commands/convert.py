@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import Annotated
 
-import typer
-
 from ....schemas.refusal import Code, Refused
 from ...batch.batch_file import LARGEST_FILE
 from ...batch.octets import as_typed, to_text
@@ -15,6 +13,7 @@ from ...conversion.convert import FORMS, Converted, Origin, convert_command, con
 from .. import exit_status
 from ..arguments import understanding
 from ..exit_status import BadInput, Ending
+from ..parser.parameters import Argument, Option
 from ..terminal.screen import flush, say, write_text
 from ..whole_file import write_file
 
@@ -25,14 +24,14 @@ _HOW = "name a file, or give a command: jobwire convert -- parallel -j 4 gzip ::
 def convert(
     what: Annotated[
         list[str] | None,
-        typer.Argument(metavar="FILE|-- COMMAND [ARG]...", help="What to convert: a file, - for standard input, or a command line itself."),
+        Argument(metavar="FILE|-- COMMAND [ARG]...", help="What to convert: a file, - for standard input, or a command line itself."),
     ] = None,
     *,
     output: Annotated[
-        str, typer.Option("-o", "--output", metavar="FILE", help="Where to write the batch file. - is standard output.", show_default=False)
+        str, Option("-o", "--output", metavar="FILE", help="Where to write the batch file. - is standard output.", show_default=False)
     ] = "-",
     from_: Annotated[
-        str | None, typer.Option("--from", metavar="FORM", help=f"What the file is: {', '.join(FORMS)}. Default: what it looks like.")
+        str | None, Option("--from", metavar="FORM", help=f"What the file is: {', '.join(FORMS)}. Default: what it looks like.")
     ] = None,
 ) -> None:
     """Turn a Slurm script, or a command line of GNU parallel or xargs, into a batch file.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated
 
-import typer
-
 from ....schemas.jobs.states import EventKind
 from ....schemas.naming import short_id
 from ...library.client import Client
@@ -14,6 +12,7 @@ from ...library.events import NOW, START, EventStream
 from ...library.values.results import Event, EventCursor
 from ..arguments import Json, understanding
 from ..chosen_context import client
+from ..parser.parameters import Context, Option
 from ..targets.job_names import named, unique
 from ..targets.runs import jobs_of
 from ..terminal.copying import pump_for_readers
@@ -24,14 +23,14 @@ from ..terminal.streams import STDOUT, Readers
 
 
 def events(
-    ctx: typer.Context,
+    ctx: Context,
     *,
     start: Annotated[
         str,
-        typer.Option("--from", metavar="now|start|CURSOR", help="Start now, with the oldest event kept, or after the cursor of an event."),
+        Option("--from", metavar="now|start|CURSOR", help="Start now, with the oldest event kept, or after the cursor of an event."),
     ] = NOW,
     job: Annotated[
-        list[str] | None, typer.Option("--job", metavar="JOB", help="Only this job, or the jobs of this batch. Can be repeated.")
+        list[str] | None, Option("--job", metavar="JOB", help="Only this job, or the jobs of this batch. Can be repeated.")
     ] = None,
     json: Json = False,
 ) -> None:

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from ....schemas.jobs.states import Outcome
 from ....schemas.text.durations import parse_age
 from ....schemas.text.sizes import format_size
@@ -14,6 +12,7 @@ from ...library.values.results import Forgotten, JobInfo
 from ..arguments import Json, understood
 from ..chosen_context import client
 from ..exit_status import BadInput
+from ..parser.parameters import Argument, Context, Option
 from ..targets.job_names import Named, find_named, only_job
 from ..targets.one_by_one import OneByOne
 from ..terminal.screen import say, write_json
@@ -21,16 +20,16 @@ from ..terminal.sentences import how_many_jobs
 
 
 def forget(
-    ctx: typer.Context,
+    ctx: Context,
     names: Annotated[
-        list[str] | None, typer.Argument(metavar="[JOB]...", help="A job as in jobwire show, or a batch: its newest run, or a run id.")
+        list[str] | None, Argument(metavar="[JOB]...", help="A job as in jobwire show, or a batch: its newest run, or a run id.")
     ] = None,
     *,
-    all_ended: Annotated[bool, typer.Option("--all-ended", help="Forget all your jobs that have ended.")] = False,
+    all_ended: Annotated[bool, Option("--all-ended", help="Forget all your jobs that have ended.")] = False,
     older_than: Annotated[
-        str | None, typer.Option("--older-than", metavar="TIME", help="Only jobs that ended longer ago than this: 12h, 30d.")
+        str | None, Option("--older-than", metavar="TIME", help="Only jobs that ended longer ago than this: 12h, 30d.")
     ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Show what would be removed without removing it.")] = False,
+    dry_run: Annotated[bool, Option("--dry-run", help="Show what would be removed without removing it.")] = False,
     json: Json = False,
 ) -> None:
     """Remove jobs that have ended, with their logs.

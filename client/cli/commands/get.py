@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from ....schemas.refusal import Code, Refused
 from .. import exit_status
 from ..arguments import JobName, understanding
 from ..chosen_context import client
 from ..fetched import fetch_all, understand
+from ..parser.parameters import Argument, Context
 from ..targets.job_names import one_job
 
 
 def get(
-    ctx: typer.Context,
+    ctx: Context,
     name: JobName,
     paths: Annotated[
         list[str] | None,
-        typer.Argument(metavar="PATH[:DEST]", help="A file or folder below the job's folder, and where to write it here. . is all of it."),
+        Argument(metavar="PATH[:DEST]", help="A file or folder below the job's folder, and where to write it here. . is all of it."),
     ] = None,
 ) -> None:
     """Fetch files and folders from the folder of a job.

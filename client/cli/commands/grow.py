@@ -6,14 +6,13 @@ from collections import Counter
 from datetime import timedelta
 from typing import Annotated
 
-import typer
-
 from ....schemas.text.durations import parse_duration
 from ....schemas.text.sizes import parse_size
 from ...library.values.growth import GrowthQueue, GrowthSettings
 from ..arguments import Json, understanding
 from ..chosen_context import client
 from ..exit_status import BadInput
+from ..parser.parameters import Argument, Context, Option
 from ..terminal.screen import Cell, Table, say, write_json
 
 _CLUSTERS = ("slurm", "local")
@@ -27,29 +26,29 @@ _DONE = {
 
 
 def grow(  # noqa: PLR0913 -- an argument for each option
-    ctx: typer.Context,
-    what: Annotated[str, typer.Argument(metavar="slurm|local|list|pause|resume|rm", help="Where workers come from, or what to do.")],
+    ctx: Context,
+    what: Annotated[str, Argument(metavar="slurm|local|list|pause|resume|rm", help="Where workers come from, or what to do.")],
     rest: Annotated[
-        list[str] | None, typer.Argument(metavar="[QUEUE|OPTION]...", help="Queue to change; after --, further options of sbatch.")
+        list[str] | None, Argument(metavar="[QUEUE|OPTION]...", help="Queue to change; after --, further options of sbatch.")
     ] = None,
     *,
-    name: Annotated[str, typer.Option(metavar="NAME", help="Name of the queue. Default: the partition, or the cluster.")] = "",
-    partition: Annotated[str, typer.Option(metavar="NAME", help="Partition of Slurm. Default: its default partition.")] = "",
-    max_workers: Annotated[int, typer.Option(min=1, metavar="N", help="How many allocations there may be at once.")] = 10,
-    time: Annotated[str, typer.Option("--time", metavar="TIME", help="How long an allocation lasts: 4h, 90m.")] = "1h",
-    idle: Annotated[str, typer.Option(metavar="TIME", help="A worker that has had no job for so long leaves.")] = "5m",
+    name: Annotated[str, Option(metavar="NAME", help="Name of the queue. Default: the partition, or the cluster.")] = "",
+    partition: Annotated[str, Option(metavar="NAME", help="Partition of Slurm. Default: its default partition.")] = "",
+    max_workers: Annotated[int, Option(min=1, metavar="N", help="How many allocations there may be at once.")] = 10,
+    time: Annotated[str, Option("--time", metavar="TIME", help="How long an allocation lasts: 4h, 90m.")] = "1h",
+    idle: Annotated[str, Option(metavar="TIME", help="A worker that has had no job for so long leaves.")] = "5m",
     assume: Annotated[
-        str, typer.Option(metavar="TIME", help="How long a job without a time limit is expected to take. Default: half of --time.")
+        str, Option(metavar="TIME", help="How long a job without a time limit is expected to take. Default: half of --time.")
     ] = "",
-    per_node: Annotated[int, typer.Option(min=1, metavar="N", help="Workers in an allocation: 1, which has all that is there.")] = 1,
-    cpus: Annotated[int, typer.Option(min=1, metavar="N", help="CPUs of an allocation: as many jobs run there at once.")] = 1,
-    memory: Annotated[str, typer.Option(metavar="SIZE", help="Memory of an allocation. Default: what the cluster gives.")] = "",
-    gpus: Annotated[int, typer.Option(min=0, metavar="N", help="GPUs of an allocation.")] = 0,
-    folder: Annotated[str, typer.Option(metavar="DIR", help="Folder that the nodes see, for tokens. Default: in that of the broker.")] = "",
-    scratch: Annotated[str, typer.Option(metavar="DIR", help="Folder on the disk of each node, for the state of its worker.")] = "",
-    python: Annotated[str, typer.Option(metavar="PATH", help="Python with jobwire on the nodes. Default: that of the broker.")] = "",
-    endpoint: Annotated[str, typer.Option(metavar="tcp://HOST:PORT", help="Where nodes reach the broker. Default: where it listens.")] = "",
-    jobs_as_root: Annotated[bool, typer.Option("--jobs-as-root", help="If the broker runs as root, let jobs run as root.")] = False,
+    per_node: Annotated[int, Option(min=1, metavar="N", help="Workers in an allocation: 1, which has all that is there.")] = 1,
+    cpus: Annotated[int, Option(min=1, metavar="N", help="CPUs of an allocation: as many jobs run there at once.")] = 1,
+    memory: Annotated[str, Option(metavar="SIZE", help="Memory of an allocation. Default: what the cluster gives.")] = "",
+    gpus: Annotated[int, Option(min=0, metavar="N", help="GPUs of an allocation.")] = 0,
+    folder: Annotated[str, Option(metavar="DIR", help="Folder that the nodes see, for tokens. Default: in that of the broker.")] = "",
+    scratch: Annotated[str, Option(metavar="DIR", help="Folder on the disk of each node, for the state of its worker.")] = "",
+    python: Annotated[str, Option(metavar="PATH", help="Python with jobwire on the nodes. Default: that of the broker.")] = "",
+    endpoint: Annotated[str, Option(metavar="tcp://HOST:PORT", help="Where nodes reach the broker. Default: where it listens.")] = "",
+    jobs_as_root: Annotated[bool, Option("--jobs-as-root", help="If the broker runs as root, let jobs run as root.")] = False,
     json: Json = False,
 ) -> None:
     """Get workers from a cluster when jobs wait, and give them back when they are idle; or list and change queues that do so.

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from ..exit_status import BadInput, Ending
-from ..main import GROUPS, command_line
+from ..main import command_line
+from ..parser.parameters import Argument
+from ..verbs import GROUPS
 
 
 def show_help(
-    words: Annotated[list[str] | None, typer.Argument(metavar="[COMMAND]...", help="A command, such as run or keys add.")] = None,
+    words: Annotated[list[str] | None, Argument(metavar="[COMMAND]...", help="A command, such as run or keys add.")] = None,
 ) -> None:
     """Show the help of a command, or the list of commands.
 

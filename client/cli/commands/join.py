@@ -5,8 +5,6 @@ from __future__ import annotations
 import os
 from typing import Annotated
 
-import typer
-
 from ....keys.identity import fingerprint, load_or_make
 from ....keys.pairing.given import read_given
 from ....keys.pairing.token import Token
@@ -17,16 +15,17 @@ from ...config import contexts
 from ...sockets.pairing import pair
 from ..arguments import understanding
 from ..exit_status import BadInput
+from ..parser.parameters import Argument, Option
 from ..terminal.screen import say
 
 
 def join(
-    token: Annotated[str, typer.Argument(metavar="TOKEN", help="The token, or - to read it from standard input, or @FILE.")],
+    token: Annotated[str, Argument(metavar="TOKEN", help="The token, or - to read it from standard input, or @FILE.")],
     *,
     name: Annotated[
-        str | None, typer.Option("--as", metavar="NAME", help="Name of the context. Default: the one in the token.", show_default=False)
+        str | None, Option("--as", metavar="NAME", help="Name of the context. Default: the one in the token.", show_default=False)
     ] = None,
-    force: Annotated[bool, typer.Option("--force", help="Replace endpoint and key of a context that exists.")] = False,
+    force: Annotated[bool, Option("--force", help="Replace endpoint and key of a context that exists.")] = False,
 ) -> None:
     """Join a worker or broker with a token, and use it.
 

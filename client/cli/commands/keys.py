@@ -14,16 +14,17 @@ from ....keys.members.roster_text import name_problem, role_problem
 from ....keys.user_folders import identity_path, roster_path
 from ..arguments import Json, understanding
 from ..exit_status import BadInput
+from ..parser.parameters import Argument, Option
 from ..terminal.screen import Table, say, write, write_json
 
 app = typer.Typer(help="Manage your key and the members of your workers.", no_args_is_help=True, add_completion=False)
 
 RosterPath = Annotated[
     str | None,
-    typer.Option("--roster", metavar="FILE", help="Roster file to use. Default: that of your own workers.", show_default=False),
+    Option("--roster", metavar="FILE", help="Roster file to use. Default: that of your own workers.", show_default=False),
 ]
 
-Member = Annotated[str, typer.Argument(metavar="NAME", help="Name of the member, as in jobwire keys list.")]
+Member = Annotated[str, Argument(metavar="NAME", help="Name of the member, as in jobwire keys list.")]
 
 
 @app.command()
@@ -67,9 +68,9 @@ def list_members(path: RosterPath = None, json: Json = False) -> None:
 
 @app.command()
 def add(
-    name: Annotated[str, typer.Argument(metavar="NAME", help="Name for the member.")],
-    key: Annotated[str, typer.Argument(metavar="KEY", help="Public key of the member, as printed on their machine by jobwire keys show.")],
-    role: Annotated[str, typer.Option("--role", metavar="ROLE", help="viewer, submitter, operator or admin; of daemons: worker or relay.")],
+    name: Annotated[str, Argument(metavar="NAME", help="Name for the member.")],
+    key: Annotated[str, Argument(metavar="KEY", help="Public key of the member, as printed on their machine by jobwire keys show.")],
+    role: Annotated[str, Option("--role", metavar="ROLE", help="viewer, submitter, operator or admin; of daemons: worker or relay.")],
     path: RosterPath = None,
 ) -> None:
     """Add a member to the roster. It takes effect at once, without a restart."""
@@ -93,7 +94,7 @@ def rm(name: Member, path: RosterPath = None) -> None:
 @app.command("set-role")
 def set_role(
     name: Member,
-    role: Annotated[str, typer.Argument(metavar="ROLE", help="viewer, submitter, operator or admin; of daemons: worker or relay.")],
+    role: Annotated[str, Argument(metavar="ROLE", help="viewer, submitter, operator or admin; of daemons: worker or relay.")],
     path: RosterPath = None,
 ) -> None:
     """Give a member another role. It takes effect at once, without a restart."""
@@ -105,7 +106,7 @@ def set_role(
 
 @app.command()
 def rename(
-    name: Member, new: Annotated[str, typer.Argument(metavar="NEW_NAME", help="New name for the member.")], path: RosterPath = None
+    name: Member, new: Annotated[str, Argument(metavar="NEW_NAME", help="New name for the member.")], path: RosterPath = None
 ) -> None:
     """Give a member another name. Its jobs stay its own."""
     file = _path(path)

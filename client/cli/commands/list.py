@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from ....schemas.jobs.states import JobTime, State
 from ....schemas.naming import name_problem
 from ...library.client import Client
@@ -15,6 +13,7 @@ from ..arguments import Json, parse_count, understanding, understood
 from ..batches.listing import list_runs
 from ..chosen_context import client
 from ..exit_status import BadInput
+from ..parser.parameters import Argument, Context, Option
 from ..targets.job_names import batch_named, checked
 from ..targets.runs import find_run, no_such_batch
 from ..terminal.job_columns import BY_DEFAULT, COLUMNS, JobTable, on_a_terminal
@@ -39,40 +38,36 @@ _ALIVE = frozenset(State) - {State.FINISHED}
 
 
 def list_jobs(  # noqa: PLR0913 -- one for each option
-    ctx: typer.Context,
+    ctx: Context,
     run: Annotated[
         str | None,
-        typer.Argument(metavar="BATCH", help="All jobs of the newest run of this batch, or of the run of this id."),
+        Argument(metavar="BATCH", help="All jobs of the newest run of this batch, or of the run of this id."),
     ] = None,
     *,
-    everything: Annotated[bool, typer.Option("-a", "--all", help="Include jobs that have ended.")] = False,
+    everything: Annotated[bool, Option("-a", "--all", help="Include jobs that have ended.")] = False,
     state: Annotated[
-        list[str] | None, typer.Option("--state", metavar="STATE", help="Only queued, running, stopping or finished jobs. Can be repeated.")
+        list[str] | None, Option("--state", metavar="STATE", help="Only queued, running, stopping or finished jobs. Can be repeated.")
     ] = None,
-    failed: Annotated[bool, typer.Option("--failed", help="Only jobs that have ended and failed, sorted by their end.")] = False,
-    name: Annotated[str | None, typer.Option("-n", "--name", metavar="NAME", help="Only jobs of this name.")] = None,
-    label: Annotated[
-        list[str] | None, typer.Option("-l", "--label", metavar="K=V", help="Only jobs with this label. Can be repeated.")
-    ] = None,
-    batch: Annotated[str | None, typer.Option("--batch", metavar="BATCH", help="Only jobs of this batch, by its name or a run id.")] = None,
-    user: Annotated[str | None, typer.Option("--user", metavar="NAME", help="Only jobs of this member.")] = None,
+    failed: Annotated[bool, Option("--failed", help="Only jobs that have ended and failed, sorted by their end.")] = False,
+    name: Annotated[str | None, Option("-n", "--name", metavar="NAME", help="Only jobs of this name.")] = None,
+    label: Annotated[list[str] | None, Option("-l", "--label", metavar="K=V", help="Only jobs with this label. Can be repeated.")] = None,
+    batch: Annotated[str | None, Option("--batch", metavar="BATCH", help="Only jobs of this batch, by its name or a run id.")] = None,
+    user: Annotated[str | None, Option("--user", metavar="NAME", help="Only jobs of this member.")] = None,
     since: Annotated[
-        str | None, typer.Option("--since", metavar="TIME", help="Only jobs queued since then: 1d (ago), 2026-11-28, '2026-11-28 14:30'.")
+        str | None, Option("--since", metavar="TIME", help="Only jobs queued since then: 1d (ago), 2026-11-28, '2026-11-28 14:30'.")
     ] = None,
-    until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Only jobs queued until then.")] = None,
+    until: Annotated[str | None, Option("--until", metavar="TIME", help="Only jobs queued until then.")] = None,
     sort: Annotated[
         str | None,
-        typer.Option("--sort", metavar="[-]TIME", help="Sort by queued, started or ended; with -, newest first. Default: queued."),
+        Option("--sort", metavar="[-]TIME", help="Sort by queued, started or ended; with -, newest first. Default: queued."),
     ] = None,
-    limit: Annotated[str | None, typer.Option("--limit", metavar="N", help="Only the newest N of them.")] = None,
+    limit: Annotated[str | None, Option("--limit", metavar="N", help="Only the newest N of them.")] = None,
     columns: Annotated[
-        str | None, typer.Option("--columns", metavar="NAMES", help=f"Columns to show, with commas: {', '.join(COLUMNS)}.")
+        str | None, Option("--columns", metavar="NAMES", help=f"Columns to show, with commas: {', '.join(COLUMNS)}.")
     ] = None,
-    runs: Annotated[
-        bool, typer.Option("--runs", help="List runs of batches instead of jobs, newest first: 20 of them, with -a all.")
-    ] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Show the list on the whole terminal, always up to date, until Ctrl-C.")] = False,
-    header: Annotated[bool, typer.Option("--header", help="Print the headings in a pipe too.")] = False,
+    runs: Annotated[bool, Option("--runs", help="List runs of batches instead of jobs, newest first: 20 of them, with -a all.")] = False,
+    watch: Annotated[bool, Option("--watch", help="Show the list on the whole terminal, always up to date, until Ctrl-C.")] = False,
+    header: Annotated[bool, Option("--header", help="Print the headings in a pipe too.")] = False,
     json: Json = False,
 ) -> None:
     """List queued and running jobs, oldest first.

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, Literal, NamedTuple
 
-import typer
-
 from ....schemas.jobs.states import OutcomeKind
 from ....schemas.naming import parse_typed, short_id
 from ....schemas.refusal import Code, Refused
@@ -21,6 +19,7 @@ from ..chosen_context import client
 from ..exit_status import BadInput
 from ..log_files import LogFolder, file_names
 from ..moments import parse_moment
+from ..parser.parameters import Context, Option
 from ..targets.job_names import jobs_named
 from ..terminal.attempts import AttemptEnds
 from ..terminal.copying import Copy, step
@@ -35,27 +34,27 @@ _BLOCK = 256 * 1024
 
 
 def logs(  # noqa: PLR0913 -- one for each option
-    ctx: typer.Context,
+    ctx: Context,
     name: JobName,
     *,
-    follow: Annotated[bool, typer.Option("-f", "--follow", help="Follow the output until the job has ended.")] = False,
-    tail: Annotated[str | None, typer.Option("--tail", metavar="N", help="Start with the last N lines.")] = None,
-    stdout: Annotated[bool, typer.Option("--stdout", help="Only standard output.")] = False,
-    stderr: Annotated[bool, typer.Option("--stderr", help="Only standard error.")] = False,
-    start: Annotated[str | None, typer.Option("--from", metavar="BYTE", help="Start at this byte, counted from 0.")] = None,
-    length: Annotated[str | None, typer.Option("--bytes", metavar="SIZE", help="Print at most this much: 4096, 10K, 1.5M.")] = None,
-    merged: Annotated[bool, typer.Option("--merged", help="Print both on standard output, line by line, about in order.")] = False,
-    timestamps: Annotated[bool, typer.Option("-t", "--timestamps", help="Begin each line with the time at which it arrived.")] = False,
+    follow: Annotated[bool, Option("-f", "--follow", help="Follow the output until the job has ended.")] = False,
+    tail: Annotated[str | None, Option("--tail", metavar="N", help="Start with the last N lines.")] = None,
+    stdout: Annotated[bool, Option("--stdout", help="Only standard output.")] = False,
+    stderr: Annotated[bool, Option("--stderr", help="Only standard error.")] = False,
+    start: Annotated[str | None, Option("--from", metavar="BYTE", help="Start at this byte, counted from 0.")] = None,
+    length: Annotated[str | None, Option("--bytes", metavar="SIZE", help="Print at most this much: 4096, 10K, 1.5M.")] = None,
+    merged: Annotated[bool, Option("--merged", help="Print both on standard output, line by line, about in order.")] = False,
+    timestamps: Annotated[bool, Option("-t", "--timestamps", help="Begin each line with the time at which it arrived.")] = False,
     since: Annotated[
-        str | None, typer.Option("--since", metavar="TIME", help="Only lines that arrived from then on: 10m, 2026-11-28, yesterday.")
+        str | None, Option("--since", metavar="TIME", help="Only lines that arrived from then on: 10m, 2026-11-28, yesterday.")
     ] = None,
-    until: Annotated[str | None, typer.Option("--until", metavar="TIME", help="Only lines that arrived until then.")] = None,
+    until: Annotated[str | None, Option("--until", metavar="TIME", help="Only lines that arrived until then.")] = None,
     attempt: Annotated[
         str | None,
-        typer.Option("--attempt", metavar="N", help="Of this attempt at a job that is retried, 1 for the first. Default: the last."),
+        Option("--attempt", metavar="N", help="Of this attempt at a job that is retried, 1 for the first. Default: the last."),
     ] = None,
     to: Annotated[
-        str | None, typer.Option("--to", metavar="DIR", help="Write files instead: DIR/NAME.stdout and DIR/NAME.stderr of each job.")
+        str | None, Option("--to", metavar="DIR", help="Write files instead: DIR/NAME.stdout and DIR/NAME.stderr of each job.")
     ] = None,
 ) -> None:
     """Print the output of a job, byte for byte.

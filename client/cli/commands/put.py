@@ -4,22 +4,21 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from ...batch.octets import as_typed, to_bytes
 from ...files.local_files import choose, parse_put
 from ...files.placing import put as put_all
 from ..arguments import JobName, understanding
 from ..chosen_context import client
+from ..parser.parameters import Argument, Context
 from ..targets.job_names import one_unfinished_job
 
 
 def put(
-    ctx: typer.Context,
+    ctx: Context,
     name: JobName,
     files: Annotated[
         list[str],
-        typer.Argument(metavar="FILE[:PATH]", help="A file or folder of this machine, and where to put it below the job's folder."),
+        Argument(metavar="FILE[:PATH]", help="A file or folder of this machine, and where to put it below the job's folder."),
     ],
 ) -> None:
     """Put files and folders into the folder of a job.

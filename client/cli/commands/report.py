@@ -4,12 +4,11 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from .... import __version__
 from ....schemas.clock import wall_us
 from ..chosen_context import client
 from ..exit_status import BadInput
+from ..parser.parameters import Argument, Context, Option
 from ..report.page import Run, page_of
 from ..targets.job_names import checked
 from ..targets.runs import find_run, jobs_of
@@ -22,10 +21,10 @@ _TAIL_LINES = 20
 
 
 def report(
-    ctx: typer.Context,
-    name: Annotated[str, typer.Argument(metavar="BATCH", help="The newest run of this batch, or the run of this id.")],
+    ctx: Context,
+    name: Annotated[str, Argument(metavar="BATCH", help="The newest run of this batch, or the run of this id.")],
     *,
-    output: Annotated[str, typer.Option("-o", "--output", metavar="FILE", help="Where to write the page. - is standard output.")],
+    output: Annotated[str, Option("-o", "--output", metavar="FILE", help="Where to write the page. - is standard output.")],
 ) -> None:
     """Write a page about a run: when its jobs ran, which failed and why, and what used most.
 

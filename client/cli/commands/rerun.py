@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Annotated, NamedTuple
 
-import typer
-
 from ....schemas.naming import JobKey, format_id, new_id, parse_typed, short_id
 from ....schemas.refusal import Code, Reason, Refused
 from ...library.client import Client
@@ -20,6 +18,7 @@ from ..chosen_context import client
 from ..exit_status import BadInput
 from ..job.job_arguments import id_or_new
 from ..job.submission import explained_refusal, leave_or_attend
+from ..parser.parameters import Argument, Context, Option
 from ..targets.job_names import job_or_run
 from ..terminal.own_input import own_source
 from ..terminal.screen import say, tell_id
@@ -27,16 +26,16 @@ from ..terminal.sentences import failed, how_it_ended, how_many_jobs
 
 
 def rerun(
-    ctx: typer.Context,
-    names: Annotated[list[str], typer.Argument(metavar="JOB", help="A job as in jobwire show, or a batch: its newest run, or a run id.")],
+    ctx: Context,
+    names: Annotated[list[str], Argument(metavar="JOB", help="A job as in jobwire show, or a batch: its newest run, or a run id.")],
     *,
-    failed_only: Annotated[bool, typer.Option("--failed", help="Only jobs that failed; those that have not ended are left out.")] = False,
+    failed_only: Annotated[bool, Option("--failed", help="Only jobs that failed; those that have not ended are left out.")] = False,
     id_: Annotated[
-        str | None, typer.Option("--id", metavar="UUID", help="Id of the new job or run: the same id never starts a second one.")
+        str | None, Option("--id", metavar="UUID", help="Id of the new job or run: the same id never starts a second one.")
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for the end. Exit with the status of the job, or 1 if any failed.")] = False,
-    follow: Annotated[bool, typer.Option("--follow", help="Like --wait, and show the output of the job instead of its id.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print only ids.")] = False,
+    wait: Annotated[bool, Option("--wait", help="Wait for the end. Exit with the status of the job, or 1 if any failed.")] = False,
+    follow: Annotated[bool, Option("--follow", help="Like --wait, and show the output of the job instead of its id.")] = False,
+    quiet: Annotated[bool, Option("-q", "--quiet", help="Print only ids.")] = False,
 ) -> None:
     """Run jobs again, with everything as it was.
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated
 
-import typer
-
 from ...batch.job_options import Wishes
 from ...library.streams.feeder import Feeder
 from ...library.streams.source import DescriptorSource
@@ -19,6 +17,7 @@ from ..job.conditions import find_conditions
 from ..job.job_arguments import Command, JobId, id_or_new, job_spec, takes_job_options
 from ..job.path_advice import advise
 from ..job.submission import submitted, tell_repeated
+from ..parser.parameters import Context, Option
 from ..session.keyboard import Keyboard
 from ..session.options import Keys, Tty, demand_no_input, demand_terminal, on_a_terminal, read_keys
 from ..session.own_terminal import OwnTerminal
@@ -30,15 +29,15 @@ from ..terminal.signals import Signals
 
 @takes_job_options
 def run(
-    ctx: typer.Context,
+    ctx: Context,
     command: Command = None,
     id_: JobId = None,
     *,
-    no_stdin: Annotated[bool, typer.Option("--no-stdin", help="Do not read standard input; that of the job is empty.")] = False,
+    no_stdin: Annotated[bool, Option("--no-stdin", help="Do not read standard input; that of the job is empty.")] = False,
     tty: Tty = False,
     detach_keys: Keys = None,
     detach_on_hangup: Annotated[
-        bool, typer.Option("--detach-on-hangup", help="Let the job continue if the terminal of this command is closed.")
+        bool, Option("--detach-on-hangup", help="Let the job continue if the terminal of this command is closed.")
     ] = False,
     wishes: Wishes,
 ) -> None:

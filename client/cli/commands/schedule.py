@@ -20,13 +20,14 @@ from ..exit_status import BadInput
 from ..job.job_arguments import Command, id_or_new, job_spec, takes_job_options
 from ..job.private_note import tell_of_private
 from ..own_zone import own_zone
+from ..parser.parameters import Argument, Context, Option
 from ..terminal.json_lines import outcome_record, time_text
 from ..terminal.screen import Table, local_time, say, tell_id, write, write_json
 from ..terminal.sentences import command_line, how_it_ended, owner_of
 
 app = typer.Typer(help="Start jobs again and again, at times such as those of cron.", no_args_is_help=True, add_completion=False)
 
-Name = Annotated[str, typer.Argument(metavar="SCHEDULE", help="Name of the schedule, as in jobwire schedule list.")]
+Name = Annotated[str, Argument(metavar="SCHEDULE", help="Name of the schedule, as in jobwire schedule list.")]
 _SHOWN = 10
 _ADDS = """Start a job again and again.
 
@@ -38,26 +39,24 @@ Where the clock is put forward or back, a time that is left out comes right afte
 @app.command("add", help=_ADDS)
 @takes_job_options
 def add(
-    ctx: typer.Context,
-    schedule: Annotated[str, typer.Argument(metavar="NAME", help="Name of the schedule, and of its jobs unless --name is given.")],
+    ctx: Context,
+    schedule: Annotated[str, Argument(metavar="NAME", help="Name of the schedule, and of its jobs unless --name is given.")],
     command: Command = None,
     *,
     cron: Annotated[
         str | None,
-        typer.Option("--cron", metavar="TIMES", help="Minute, hour, day of month, month, day of week: '30 2 * * 1-5'; or @daily."),
+        Option("--cron", metavar="TIMES", help="Minute, hour, day of month, month, day of week: '30 2 * * 1-5'; or @daily."),
     ] = None,
-    tz: Annotated[str | None, typer.Option("--tz", metavar="ZONE", help="Time zone of these. Default: that of this machine.")] = None,
+    tz: Annotated[str | None, Option("--tz", metavar="ZONE", help="Time zone of these. Default: that of this machine.")] = None,
     overlap: Annotated[
-        str, typer.Option("--overlap", metavar="HOW", help="If an earlier job has not ended: skip this time, queue it, or stop that job.")
+        str, Option("--overlap", metavar="HOW", help="If an earlier job has not ended: skip this time, queue it, or stop that job.")
     ] = "skip",
     missed: Annotated[
         str,
-        typer.Option("--missed", metavar="HOW", help="For times at which the worker did not run: start a job once, skip them, or all."),
+        Option("--missed", metavar="HOW", help="For times at which the worker did not run: start a job once, skip them, or all."),
     ] = "once",
-    batch: Annotated[str | None, typer.Option("--batch", metavar="FILE", hidden=True)] = None,
-    id_: Annotated[
-        str | None, typer.Option("--id", metavar="UUID", help="Id of the schedule: the same id never adds a second one.")
-    ] = None,
+    batch: Annotated[str | None, Option("--batch", metavar="FILE", hidden=True)] = None,
+    id_: Annotated[str | None, Option("--id", metavar="UUID", help="Id of the schedule: the same id never adds a second one.")] = None,
     wishes: Wishes,
 ) -> None:
     """Start a job again and again."""
@@ -89,7 +88,7 @@ def add(
 
 
 @app.command("list")
-def list_schedules(ctx: typer.Context, *, json: Json = False) -> None:
+def list_schedules(ctx: Context, *, json: Json = False) -> None:
     """List the schedules: when each is due next, and what came of the last time."""
     table = Table("NAME", "TIMES", "ZONE", "NEXT", "LAST", "OWNER", expendable=("OWNER", "ZONE"))
     with client(ctx) as connected:
@@ -104,7 +103,7 @@ def list_schedules(ctx: typer.Context, *, json: Json = False) -> None:
 
 
 @app.command()
-def show(ctx: typer.Context, name: Name, *, json: Json = False) -> None:
+def show(ctx: Context, name: Name, *, json: Json = False) -> None:
     """Show a schedule: its next five times, and what came of the last ones."""
     with client(ctx) as connected:
         info = connected.schedules.get(name)
@@ -138,23 +137,23 @@ def show(ctx: typer.Context, name: Name, *, json: Json = False) -> None:
 
 
 @app.command()
-def pause(ctx: typer.Context, name: Name) -> None:
+def pause(ctx: Context, name: Name) -> None:
     """Let a schedule start nothing until it is resumed. Jobs that it has started continue."""
     _change(ctx, name, lambda connected, key: connected.schedules.pause(key))
 
 
 @app.command()
-def resume(ctx: typer.Context, name: Name) -> None:
+def resume(ctx: Context, name: Name) -> None:
     """Let a paused schedule start jobs again. Times that came meanwhile were not missed."""
     _change(ctx, name, lambda connected, key: connected.schedules.resume(key))
 
 
 @app.command("run-now")
 def run_now(
-    ctx: typer.Context,
+    ctx: Context,
     name: Name,
     *,
-    id_: Annotated[str | None, typer.Option("--id", metavar="UUID", help="Id of the job: the same id never starts a second one.")] = None,
+    id_: Annotated[str | None, Option("--id", metavar="UUID", help="Id of the job: the same id never starts a second one.")] = None,
 ) -> None:
     """Start the job of a schedule now, beside what it starts anyway, and print its id."""
     identifier = id_or_new(id_)
@@ -164,12 +163,12 @@ def run_now(
 
 
 @app.command("rm")
-def remove(ctx: typer.Context, name: Name) -> None:
+def remove(ctx: Context, name: Name) -> None:
     """Remove a schedule. Jobs that it has started continue, and stay."""
     _change(ctx, name, lambda connected, key: connected.schedules.remove(key))
 
 
-def _change(ctx: typer.Context, name: str, change: Callable[[Client, JobKey], Any]) -> Any:
+def _change(ctx: Context, name: str, change: Callable[[Client, JobKey], Any]) -> Any:
     with client(ctx) as connected:
         return change(connected, connected.schedules.get(name).key)
 

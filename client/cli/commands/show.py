@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
-import typer
-
 from ....schemas.jobs.capacity import GPUS, SLOTS, amount_text
 from ....schemas.jobs.process_limits import format_limits
 from ....schemas.jobs.states import OnFailure, Pick
@@ -23,6 +21,7 @@ from ...library.values.run_info import RunInfo
 from ..arguments import JobNames, Json
 from ..chosen_context import client
 from ..exit_status import BadInput
+from ..parser.parameters import Context, Option
 from ..targets.job_names import checked, one_job_info, run_instead
 from ..targets.runs import Run, counts
 from ..terminal.attempts import attempt_line, rule_in_words, tried
@@ -45,13 +44,13 @@ _FAILURES_IN_JSON = 50
 
 
 def show(
-    ctx: typer.Context,
+    ctx: Context,
     names: JobNames,
     json: Json = False,
     *,
-    proof: Annotated[bool, typer.Option("--proof", help="Write what proves who asked for the job; jobwire verify checks it.")] = False,
+    proof: Annotated[bool, Option("--proof", help="Write what proves who asked for the job; jobwire verify checks it.")] = False,
     output: Annotated[
-        str, typer.Option("-o", "--output", metavar="FILE", help="Where to write the proof. - is standard output.", show_default=False)
+        str, Option("-o", "--output", metavar="FILE", help="Where to write the proof. - is standard output.", show_default=False)
     ] = "-",
 ) -> None:
     """Show the details of jobs, including why one is waiting or failed.
@@ -80,7 +79,7 @@ def show(
                 _describe(connected, job)
 
 
-def _write_proof(ctx: typer.Context, names: Sequence[str], output: str) -> None:
+def _write_proof(ctx: Context, names: Sequence[str], output: str) -> None:
     if len(names) > 1:
         raise BadInput(f"a proof is of one job, and {len(names)} are named")
     if not output:

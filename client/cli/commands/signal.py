@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from ....schemas.refusal import Code, Reason, Refused
 from ...batch.option_values import parse_signal
 from ..arguments import JobName, JobNames, understood
+from ..parser.parameters import Argument, Context
 from ..targets.runs import Run, title_of_all
 from ..targets.unfinished import for_each_unfinished
 
 
 def send_signal(
-    ctx: typer.Context,
+    ctx: Context,
     name: JobName,
-    signal: Annotated[str, typer.Argument(metavar="SIGNAL", help="TERM, SIGTERM or 15.")],
+    signal: Annotated[str, Argument(metavar="SIGNAL", help="TERM, SIGTERM or 15.")],
 ) -> None:
     """Send a signal to all processes of a job.
 
@@ -26,7 +25,7 @@ def send_signal(
     for_each_unfinished(ctx, [name], lambda _, job: job.send_signal(number), lambda run: run.handle.send_signal(number), _none_runs)
 
 
-def pause(ctx: typer.Context, names: JobNames) -> None:
+def pause(ctx: Context, names: JobNames) -> None:
     """Suspend jobs and all their processes.
 
     jobwire resume continues them. A paused job keeps its slot and its memory, its time limit keeps running, and it can be stopped.
@@ -37,7 +36,7 @@ def pause(ctx: typer.Context, names: JobNames) -> None:
     )
 
 
-def resume(ctx: typer.Context, names: JobNames) -> None:
+def resume(ctx: Context, names: JobNames) -> None:
     """Continue paused jobs.
 
     Does nothing to a running job that is not paused. The name or run id of a batch means its running jobs.

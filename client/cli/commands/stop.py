@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from ....schemas.naming import short_id
 from ....schemas.refusal import Refused
 from ....schemas.text.durations import parse_duration
@@ -15,6 +13,7 @@ from ...library.job import Job
 from ..arguments import JobNames, understood
 from ..chosen_context import client
 from ..exit_status import BadInput, is_no_answer
+from ..parser.parameters import Context, Option
 from ..targets.job_names import find_named, one_unfinished_job, unique
 from ..targets.one_by_one import OneByOne
 from ..targets.runs import title_of_all
@@ -23,16 +22,16 @@ from ..terminal.sentences import how_it_ended, how_many_jobs
 
 
 def stop(
-    ctx: typer.Context,
+    ctx: Context,
     names: JobNames,
     *,
     signal: Annotated[
-        str | None, typer.Option("--signal", metavar="SIGNAL", help="Signal to send first. Default: the job's stop signal.")
+        str | None, Option("--signal", metavar="SIGNAL", help="Signal to send first. Default: the job's stop signal.")
     ] = None,
     grace: Annotated[
-        str | None, typer.Option("--grace", metavar="TIME", help="Time from that signal to SIGKILL. Default: the job's grace.")
+        str | None, Option("--grace", metavar="TIME", help="Time from that signal to SIGKILL. Default: the job's grace.")
     ] = None,
-    now: Annotated[bool, typer.Option("--now", help="Send SIGKILL at once.")] = False,
+    now: Annotated[bool, Option("--now", help="Send SIGKILL at once.")] = False,
 ) -> None:
     """Stop jobs and all processes that they started.
 

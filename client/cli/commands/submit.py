@@ -5,8 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import Annotated
 
-import typer
-
 from ...batch.job_options import Wishes
 from .. import exit_status
 from ..chosen_context import client, context_name
@@ -15,33 +13,32 @@ from ..job.conditions import find_conditions
 from ..job.job_arguments import Command, JobId, id_or_new, job_spec, takes_job_options
 from ..job.path_advice import advise
 from ..job.submission import leave_or_attend, submitted
+from ..parser.parameters import Context, Option
 from ..session.options import demand_no_input, on_a_terminal, usual_size
 
 
 @takes_job_options
 def submit(  # noqa: PLR0913 -- one for each option
-    ctx: typer.Context,
+    ctx: Context,
     command: Command = None,
     id_: JobId = None,
     *,
     array: Annotated[
         str | None,
-        typer.Option(
-            "--array", metavar="1-N[%W]", help="Submit a job for each index, at most W at once. JOBWIRE_ARRAY_INDEX is the index."
-        ),
+        Option("--array", metavar="1-N[%W]", help="Submit a job for each index, at most W at once. JOBWIRE_ARRAY_INDEX is the index."),
     ] = None,
-    wait: Annotated[bool, typer.Option("--wait", help="Wait for the job and exit with its status.")] = False,
-    follow: Annotated[bool, typer.Option("--follow", help="Like --wait, and show the output instead of the id.")] = False,
-    quiet: Annotated[bool, typer.Option("-q", "--quiet", help="Print only the id.")] = False,
-    fail_fast: Annotated[bool, typer.Option("--fail-fast", help="With --array: when a job fails, stop and cancel the others.")] = False,
+    wait: Annotated[bool, Option("--wait", help="Wait for the job and exit with its status.")] = False,
+    follow: Annotated[bool, Option("--follow", help="Like --wait, and show the output instead of the id.")] = False,
+    quiet: Annotated[bool, Option("-q", "--quiet", help="Print only the id.")] = False,
+    fail_fast: Annotated[bool, Option("--fail-fast", help="With --array: when a job fails, stop and cancel the others.")] = False,
     on_finish: Annotated[
         str | None,
-        typer.Option(
+        Option(
             "--on-finish", metavar="COMMAND", help="With --array: run this once, as a job, when all have ended. One text; no shell is used."
         ),
     ] = None,
     tty: Annotated[
-        bool, typer.Option("--tty", help="Run on a terminal, for jobwire attach. Its size is that of this one, or 24 rows, 80 columns.")
+        bool, Option("--tty", help="Run on a terminal, for jobwire attach. Its size is that of this one, or 24 rows, 80 columns.")
     ] = False,
     wishes: Wishes,
 ) -> None:

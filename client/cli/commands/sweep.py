@@ -7,8 +7,6 @@ from dataclasses import replace
 from functools import partial
 from typing import Annotated
 
-import typer
-
 from ...batch.batch_file import Batch, understand
 from ...batch.batch_jobs import Making
 from ...batch.batch_tables import BatchFile, BatchTable, JobTable
@@ -26,14 +24,15 @@ from ..batches.reading import read_saying
 from ..chosen_context import context_name
 from ..exit_status import BadInput
 from ..job.job_arguments import surroundings, takes_job_options, wishes_of_all_jobs
+from ..parser.parameters import Argument, Context
 
 
 @takes_job_options
 def sweep(  # noqa: PLR0913 -- one for each option
-    ctx: typer.Context,
+    ctx: Context,
     command: Annotated[
         list[str] | None,
-        typer.Argument(metavar="COMMAND [ARG]... ::: VALUES...", help="The program and its arguments, and the values; no shell is used."),
+        Argument(metavar="COMMAND [ARG]... ::: VALUES...", help="The program and its arguments, and the values; no shell is used."),
     ] = None,
     *,
     id_: RunId = None,

@@ -8,8 +8,6 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Annotated, Any
 
-import typer
-
 from ....keys import identity as identities
 from ....keys.identity import fingerprint, format_public, parse_public
 from ....keys.members import roster
@@ -29,6 +27,7 @@ from ...proofs.verification import Verdict, Wanted, verify
 from .. import exit_status
 from ..arguments import Json, understanding, understood
 from ..exit_status import BadInput, Ending
+from ..parser.parameters import Argument, Option
 from ..terminal.screen import say, write, write_json
 from ..terminal.sentences import command_line
 
@@ -37,25 +36,25 @@ _LARGEST_FILE = 32 * 1024 * 1024
 
 
 def verify_proof(
-    files: Annotated[list[str], typer.Argument(metavar="FILE", help="What jobwire show JOB --proof has written; - is standard input.")],
+    files: Annotated[list[str], Argument(metavar="FILE", help="What jobwire show JOB --proof has written; - is standard input.")],
     *,
     worker: Annotated[
         list[str] | None,
-        typer.Option(
+        Option(
             "--worker",
             metavar="KEY",
             help="Fail unless the worker with this public key ran the job, or one of several. Also the name of a context, or @FILE.",
         ),
     ] = None,
     signer: Annotated[
-        str | None, typer.Option("--signer", metavar="KEY", help="Fail unless the owner of this public key asked for the job.")
+        str | None, Option("--signer", metavar="KEY", help="Fail unless the owner of this public key asked for the job.")
     ] = None,
     audience: Annotated[
-        str | None, typer.Option("--audience", metavar="KEY", help="Fail unless it was asked of the worker or broker with this public key.")
+        str | None, Option("--audience", metavar="KEY", help="Fail unless it was asked of the worker or broker with this public key.")
     ] = None,
     roster_file: Annotated[
         str | None,
-        typer.Option("--roster", metavar="FILE", help="Roster with names of keys. Default: that of your own workers.", show_default=False),
+        Option("--roster", metavar="FILE", help="Roster with names of keys. Default: that of your own workers.", show_default=False),
     ] = None,
     json: Json = False,
 ) -> None:

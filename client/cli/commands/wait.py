@@ -5,8 +5,6 @@ from __future__ import annotations
 import time
 from typing import Annotated
 
-import typer
-
 from ....schemas.naming import short_id
 from ....schemas.text.durations import parse_duration
 from ...library.client import Client
@@ -16,6 +14,7 @@ from ..arguments import JobNames, understood
 from ..batches.finish import tell_finish
 from ..batches.follow import follow_run
 from ..chosen_context import client
+from ..parser.parameters import Context, Option
 from ..targets.job_names import Named, named, unique
 from ..targets.runs import Run, jobs_of
 from ..terminal.screen import duration, say
@@ -23,11 +22,11 @@ from ..terminal.sentences import failed, how_it_ended, how_many_jobs, status_of
 
 
 def wait(
-    ctx: typer.Context,
+    ctx: Context,
     names: JobNames,
     *,
-    any_: Annotated[bool, typer.Option("--any", help="Return when one of them has ended.")] = False,
-    timeout: Annotated[str | None, typer.Option("--timeout", metavar="TIME", help="Give up after this time, with status 124.")] = None,
+    any_: Annotated[bool, Option("--any", help="Return when one of them has ended.")] = False,
+    timeout: Annotated[str | None, Option("--timeout", metavar="TIME", help="Give up after this time, with status 124.")] = None,
 ) -> None:
     """Wait until jobs have ended.
 

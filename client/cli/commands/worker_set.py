@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Annotated
 
-import typer
-
 from ....schemas.jobs.capacity import parse_gpus, parse_resource
 from ....schemas.jobs.worker_labels import parse_label
 from ....schemas.refusal import Code, Refused
@@ -14,6 +12,7 @@ from ...batch.option_values import parse_amount
 from ..arguments import understanding, understood
 from ..chosen_context import client, context_name
 from ..exit_status import BadInput
+from ..parser.parameters import Context, Option
 from ..status.lines import describe
 from ..terminal.screen import write
 
@@ -21,21 +20,19 @@ _SHOWN_BEFORE = {"context", "worker", "broker", "you", "new jobs", "load", "disk
 
 
 def set_worker(
-    ctx: typer.Context,
+    ctx: Context,
     *,
-    slots: Annotated[
-        str | None, typer.Option("--slots", metavar="N", help="How many jobs run at once; one of --cpus N counts as N.")
-    ] = None,
-    memory: Annotated[str | None, typer.Option("--memory", metavar="SIZE", help="How much memory jobs can reserve.")] = None,
+    slots: Annotated[str | None, Option("--slots", metavar="N", help="How many jobs run at once; one of --cpus N counts as N.")] = None,
+    memory: Annotated[str | None, Option("--memory", metavar="SIZE", help="How much memory jobs can reserve.")] = None,
     gpus: Annotated[
-        str | None, typer.Option("--gpus", metavar="N|LIST", help="The GPUs to hand out: how many, from 0 on, or their ids with commas.")
+        str | None, Option("--gpus", metavar="N|LIST", help="The GPUs to hand out: how many, from 0 on, or their ids with commas.")
     ] = None,
     resource: Annotated[
-        list[str] | None, typer.Option("--resource", metavar="NAME=N", help="Define something that jobs can ask for; 0 removes it.")
+        list[str] | None, Option("--resource", metavar="NAME=N", help="Define something that jobs can ask for; 0 removes it.")
     ] = None,
-    label: Annotated[list[str] | None, typer.Option("--label", metavar="NAME[=VALUE]", help="Give the worker a label.")] = None,
-    remove_label: Annotated[list[str] | None, typer.Option("--remove-label", metavar="NAME", help="Take a label from the worker.")] = None,
-    reset: Annotated[bool, typer.Option("--reset", help="First forget all that was ever set so.")] = False,
+    label: Annotated[list[str] | None, Option("--label", metavar="NAME[=VALUE]", help="Give the worker a label.")] = None,
+    remove_label: Annotated[list[str] | None, Option("--remove-label", metavar="NAME", help="Take a label from the worker.")] = None,
+    reset: Annotated[bool, Option("--reset", help="First forget all that was ever set so.")] = False,
 ) -> None:
     """Set what the worker in use has for jobs and how it is labelled, at once and for later runs.
 

@@ -13,6 +13,7 @@ import typer
 from ....keys.user_folders import home_folder
 from ....schemas.refusal import Code, Refused
 from ..exit_status import BadInput
+from ..parser.parameters import Argument
 from ..terminal.screen import say
 from . import installation
 from .scripts import SHELLS, script
@@ -22,7 +23,7 @@ app = typer.Typer(help="Complete commands, options and jobs in your shell.", no_
 
 @app.command()
 def install(
-    shell: Annotated[str, typer.Argument(metavar="[SHELL]", help="bash, zsh or fish. Default: your login shell.", show_default=False)] = "",
+    shell: Annotated[str, Argument(metavar="[SHELL]", help="bash, zsh or fish. Default: your login shell.", show_default=False)] = "",
 ) -> None:
     """Install completion for your shell.
 
@@ -41,7 +42,7 @@ def install(
 
 
 @app.command()
-def show(shell: Annotated[str, typer.Argument(metavar="SHELL", help="bash, zsh or fish.")]) -> None:
+def show(shell: Annotated[str, Argument(metavar="SHELL", help="bash, zsh or fish.")]) -> None:
     """Print the script for a shell, to load it in another way."""
     sys.stdout.write(script(_known(shell), _program()))
 

@@ -5,16 +5,12 @@ The same options describe all jobs of a batch, except those of one job alone.
 
 from __future__ import annotations
 
-import functools
-import inspect
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
-
-import typer
 
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.naming import new_id, parse_id
@@ -24,11 +20,13 @@ from ...batch.octets import as_typed, to_text
 from ...batch.option_values import Misunderstood
 from ...config import contexts
 from ..exit_status import BadInput
+from ..parser.parameters import Argument, Bundle, Parameter, take_bundle
+from ..parser.parameters import Option as DeclaredOption
 from ..terminal.screen import say
 from ..terminal.waiting import Saying
 
-Command = Annotated[list[str] | None, typer.Argument(metavar="COMMAND [ARG]...", help="The program and its arguments; no shell is used.")]
-JobId = Annotated[str | None, typer.Option("--id", metavar="UUID", help="Id of the job: the same id never starts a second one.")]
+Command = Annotated[list[str] | None, Argument(metavar="COMMAND [ARG]...", help="The program and its arguments; no shell is used.")]
+JobId = Annotated[str | None, DeclaredOption("--id", metavar="UUID", help="Id of the job: the same id never starts a second one.")]
 
 
 # Of one job: the name of a batch is in its file, and its jobs cannot share a standard input.
@@ -37,32 +35,27 @@ OF_ALL_JOBS = tuple(option for option in (*OPTIONS, *FILE_OPTIONS) if option.key
 
 
 def takes_job_options(verb: Callable[..., None]) -> Callable[..., None]:
-    """Return a command with an option for each entry of `OPTIONS`; their values are passed to it as `wishes`."""
+    """Let a command have an option for each entry of `OPTIONS`; their values are passed to it as `wishes`."""
     return _taking((*OPTIONS, *FILE_OPTIONS), verb)
 
 
 def takes_options_of_all_jobs(verb: Callable[..., None]) -> Callable[..., None]:
-    """Return a command with those options that can be given for all jobs of a batch; their values are passed to it as `wishes`."""
+    """Let a command have those options that can be given for all jobs of a batch; their values are passed to it as `wishes`."""
     return _taking(OF_ALL_JOBS, verb)
 
 
 def _taking(options: Sequence[Option], verb: Callable[..., None]) -> Callable[..., None]:
-    @functools.wraps(verb)
-    def with_wishes(**said: Any) -> None:
-        wishes = {option.key: said.pop(option.key) for option in options}
-        verb(wishes=Wishes(**{key: value for key, value in wishes.items() if value is not None}), **said)
-
-    own = [parameter for parameter in inspect.signature(verb, eval_str=True).parameters.values() if parameter.name != "wishes"]
-    with_wishes.__signature__ = inspect.Signature([*own, *map(_parameter, options)])  # type: ignore[attr-defined] # reason: for inspect
-    # The signature has everything; annotations copied by wraps() would have to be evaluated a second time.
-    with_wishes.__annotations__ = {}
-    return with_wishes
+    take_bundle(verb, Bundle("wishes", tuple(map(_parameter, options)), _wishes))
+    return verb
 
 
-def _parameter(option: Option) -> inspect.Parameter:
+def _wishes(said: Mapping[str, Any]) -> Wishes:
+    return Wishes(**{key: value for key, value in said.items() if value is not None})
+
+
+def _parameter(option: Option) -> Parameter:
     kind: Any = bool | None if option.switch else list[str] | None if option.many else str | None
-    annotation = Annotated[kind, typer.Option(*option.flags, metavar=option.placeholder or None, help=option.help)]
-    return inspect.Parameter(option.key, inspect.Parameter.KEYWORD_ONLY, default=None, annotation=annotation)
+    return Parameter(option.key, kind, DeclaredOption(*option.flags, metavar=option.placeholder or None, help=option.help))
 
 
 def job_spec(command: list[str] | None, wishes: Wishes, context: str, *, fetches: bool = False) -> JobSpec:

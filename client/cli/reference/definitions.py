@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import typer
 
-from ..main import TAKES_A_COMMAND, VERBS, load, root_command
+from ..parser.typer_commands import load, root_command
+from ..verbs import TAKES_A_COMMAND, VERBS
 
 
 class OptionText(NamedTuple):

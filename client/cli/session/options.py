@@ -8,21 +8,20 @@ import signal
 from dataclasses import replace
 from typing import Annotated
 
-import typer
-
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.jobs.terminal import TerminalSize
 from ...batch.job_options import Wishes
 from ..exit_status import BadInput
+from ..parser.parameters import Option
 from ..terminal.streams import STDIN
 from .detach_keys import USUAL, DetachKeys, parse_detach_keys
 
 Tty = Annotated[
-    bool, typer.Option("--tty", "-it", help="Run on a terminal, as bash, top or vim need it: keys go to the job, also Ctrl-C and Ctrl-Z.")
+    bool, Option("--tty", "-it", help="Run on a terminal, as bash, top or vim need it: keys go to the job, also Ctrl-C and Ctrl-Z.")
 ]
 Keys = Annotated[
     str | None,
-    typer.Option("--detach-keys", metavar="KEYS", help=f"Keys that leave the terminal, such as ctrl-p,ctrl-q. Default: {USUAL}."),
+    Option("--detach-keys", metavar="KEYS", help=f"Keys that leave the terminal, such as ctrl-p,ctrl-q. Default: {USUAL}."),
 ]
 
 

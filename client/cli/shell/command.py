@@ -9,12 +9,11 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
-import typer
-
 from .. import chosen_context, exit_status
 from ..completion import answer
 from ..completion.line import Wish
 from ..main import command_line
+from ..parser.parameters import Argument, Context, Option
 from ..terminal import signals
 from ..terminal.screen import say
 from ..terminal.streams import STDIN, STDOUT, CannotWrite, ReaderGone, is_output_lost
@@ -28,12 +27,12 @@ if TYPE_CHECKING:
 
 
 def shell(
-    ctx: typer.Context,
+    ctx: Context,
     file: Annotated[
-        str | None, typer.Argument(metavar="[FILE]", help="A file with one command a line; - is standard input. Default: standard input.")
+        str | None, Argument(metavar="[FILE]", help="A file with one command a line; - is standard input. Default: standard input.")
     ] = None,
     *,
-    keep_going: Annotated[bool, typer.Option("--keep-going", help="Run the other lines too if one fails.")] = False,
+    keep_going: Annotated[bool, Option("--keep-going", help="Run the other lines too if one fails.")] = False,
 ) -> None:
     """Run commands one a line, in order, over one open connection.
 

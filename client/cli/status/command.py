@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import typer
-
 from ....keys.user_folders import worker_folder
 from ....schemas.refusal import Code, Refused
 from ...config.contexts import EMBEDDED
 from ..arguments import Json
 from ..chosen_context import client, context_name
+from ..parser.parameters import Context
 from ..terminal.screen import say, write, write_json
 from .lines import describe, record
 
 _COLUMN = 13
 
 
-def status(ctx: typer.Context, json: Json = False) -> None:
+def status(ctx: Context, json: Json = False) -> None:
     """Show how the worker in use is, and who you are there.
 
     Near or far: its version, slots, queue, load, free disk space and roster, your name and role there, and what you may do.

@@ -4,19 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-import typer
-
 from ....schemas.refusal import Refused
 from ...library.client import Client
 from ...library.job import Job
 from ..chosen_context import client
+from ..parser.parameters import Context
 from .job_names import Named, find_named, one_unfinished_job
 from .one_by_one import OneByOne
 from .runs import Run
 
 
 def for_each_unfinished(
-    ctx: typer.Context,
+    ctx: Context,
     names: Iterable[str],
     do_job: Callable[[Client, Job], None],
     do_run: Callable[[Run], int],

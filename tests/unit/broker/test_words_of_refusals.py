@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.client.cli.main import VERBS
+from jobwire.client.cli.verbs import VERBS
 from jobwire.client.protocol.advice import advised
 from jobwire.schemas.refusal import Code, Reason, Refused
 

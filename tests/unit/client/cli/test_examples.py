@@ -5,8 +5,10 @@ import pytest
 from documents import ROOT
 
 from jobwire.client.cli.examples import EXAMPLES
-from jobwire.client.cli.main import VERBS, command_line, load
+from jobwire.client.cli.main import command_line
+from jobwire.client.cli.parser.typer_commands import load
 from jobwire.client.cli.reference.definitions import read_commands
+from jobwire.client.cli.verbs import VERBS
 
 COMING_FROM = ROOT / "docs/coming-from.md"
 
