@@ -167,6 +167,8 @@ class SetMachine(NamedTuple):
     renewed: bool = False
     # What others have there, that is, no jobs of this desk.
     others: Wants = NOBODYS
+    # Why no jobs are placed there, as what follows `which`.
+    why_closed: str = ""
 
 
 class Facts(NamedTuple):

@@ -17,6 +17,12 @@ def ahead_us(worker_now_us: int, now_us: int) -> int:
     return worker_now_us - now_us if worker_now_us else 0
 
 
+def in_words(clock_ahead_us: int) -> str:
+    """Return how far the clock of a worker is off, as what follows its name."""
+    seconds = round(abs(clock_ahead_us) / _SECOND_US)
+    return f"has a clock that is {seconds} seconds {'ahead of' if clock_ahead_us > 0 else 'behind'} that of the broker"
+
+
 def is_told(clock_ahead_us: int) -> bool:
     """Return whether the clock is so far off that its operator should know."""
     return abs(clock_ahead_us) > _TOLD_US

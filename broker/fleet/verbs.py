@@ -19,6 +19,7 @@ from ..requests.reads.hello import FEATURES
 from ..requests.transfers.feed import Feeders, feed
 from .administration import change_worker, list_workers, query_worker, remove_worker
 from .engine import FleetEngine
+from .fitting import find_workers
 from .placing.placement import FleetStock
 from .refusing import not_yet
 from .transfers import logs
@@ -82,11 +83,13 @@ class Broker:
     def verbs(self, house: House) -> Mapping[str, Handler]:
         """Return the handlers that take the place of those of a worker."""
         engine = self._engine
+        engine.stock.is_member = lambda name: (member := house.roster.named(name)) is not None and member.role == "worker"
         inputs, feeders = PassedInputs(lambda key: logs.worker_of(key, house, engine)), Feeders()
         return {
             "enlist": lambda call: enlist(call, engine),
             "list_workers": lambda call: list_workers(call, house, engine),
             "change_worker": lambda call: change_worker(call, house, engine),
+            "find_workers": lambda call: find_workers(call, house, engine),
             "query_worker": lambda call: query_worker(call, house, engine),
             "remove_worker": lambda call: remove_worker(call, house, engine),
             "add_queue": lambda call: add_queue(call, self._growing()),

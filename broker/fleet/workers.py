@@ -15,8 +15,8 @@ from ..desk.inputs import SetMachine
 from ..desk.queue.stock import End
 from ..engine import Ended, Fact
 from . import reports
-from .clocks import is_too_far
 from .link import Link
+from .standing import why_closed
 from .worker import Carried, Worker, WorkerState
 
 _log = logging.getLogger(__name__)
@@ -116,10 +116,12 @@ class Workers:
 
     def tell_machine(self, worker: Worker, *, renewed: bool = False) -> None:
         """Tell the desk what a worker has for jobs; `renewed`: what it has refused, it may accept now."""
-        ready = worker.state is WorkerState.READY and not worker.held_off and not is_too_far(worker.clock_ahead_us)
+        why = why_closed(worker)
         name = self.name_of(worker.key)
         end = End(worker.ends_at, self.assumed_seconds(name)) if worker.ends_at is not None else None
-        order = SetMachine(worker.machine, name, worker.capacity, ready, end, renewed=renewed, others=worker.others)
+        order = SetMachine(
+            worker.machine, name, worker.capacity, ready=not why, end=end, renewed=renewed, others=worker.others, why_closed=why
+        )
         self.set_machine(order)
 
     def remove(self, worker: Worker, name: str) -> None:

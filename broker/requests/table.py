@@ -27,6 +27,7 @@ from .change import change
 from .dispatch import Handler
 from .forget import forget
 from .pause import pause, resume
+from .reads.fitting import find_workers
 from .reads.hello import Introduction, hello, status
 from .reads.jobs import Roster, list_jobs, query_one
 from .reads.news import replay, subscribe, unsubscribe
@@ -100,6 +101,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
         "start": lambda call: start(call, desk, lookup, watchers, engine, store, turns, check),
         "stop": complete(lambda call: stop(call, desk, lookup, watchers, engine, store, turns)),
         "signal": complete(lambda call: signal(call, desk, lookup)),
+        "find_workers": lambda call: find_workers(call, condition.queue.stock),
         "query_one": lambda call: query_one(call, desk, lookup, engine, roster, ages),
         "query_run": complete(lambda call: query_run(call, desk, lookup, watchers, engine, roster, ages)),
         "query_proof": lambda call: query_proof(call, lookup, store.read, notary),

@@ -43,6 +43,7 @@ from ..library.values.broker_workers import (
     workers_request,
 )
 from ..library.values.completed_job import CompletedJob, CompletedTextJob
+from ..library.values.fitting_workers import FittingWorkers, fitting_request, read_fitting
 from ..library.values.growth import GrowthQueue, GrowthSettings, add_request, change_request, queues_request, read_queues
 from ..library.values.results import BatchInfo, EventCursor, Forgotten, JobInfo, job_info
 from ..library.values.run_info import RunInfo, forget_request, list_request, query, run_info, take_page
@@ -257,7 +258,13 @@ class AsyncClient:
             )
 
         # A file may be large.
-        about, specs, args = await in_thread(plan)
+        planned = await in_thread(plan)
+        if planned.each is not None:
+            own = self._session.connection.owner
+            known = [] if id is None else [info async for info in self.list(all=True, batch=planned.about.id, owner=own)]
+            asked = planned.questions([info.spec for info in known])
+            planned = planned.on({place: before or (await self.find_workers(job)).names for place, job, before in asked})
+        about, specs, args, _ = planned
         records = await start_jobs(self._session, [*specs.values()], [*specs], batch=about, watch=watch, withdrawn=id is None)
         run = await self.batch_run(format_id(about.id))
         run.started = [AsyncJob(self._session, record.key, one) for record, one in zip(records, args, strict=True)]
@@ -480,6 +487,10 @@ class AsyncClient:
     async def workers(self) -> tuple[BrokerWorker, ...]:
         """Return the workers of a broker; see `Client.workers`."""
         return read_workers(await self._session.reply(workers_request(), "list_workers"))
+
+    async def find_workers(self, spec: JobSpec | Sequence[Text]) -> FittingWorkers:
+        """Return on which workers such a job could run; see `Client.find_workers`."""
+        return read_fitting(await self._session.reply(fitting_request(as_spec(spec)), "find_workers"))
 
     async def drain_worker(self, name: str, *, drained: bool = True) -> None:
         """Give a worker of a broker no more jobs, or some again; see `Client.drain_worker`."""

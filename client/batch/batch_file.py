@@ -49,6 +49,8 @@ class Batch:
     on_failure: OnFailure = OnFailure.CONTINUE
     # What it ends with.
     on_finish: JobSpec | None = None
+    # The positions of those that run once on each worker: see each.py.
+    each: frozenset[int] = frozenset()
 
     def specs(self, run: bytes) -> dict[bytes, JobSpec]:
         """Return the jobs of one run by their ids, which wait for each other by these ids."""
@@ -122,4 +124,4 @@ def understand(found: Found, mistakes: Mistakes, making: Making) -> Batch:
     on_finish = finish_of(found, mistakes, making, made.values)
     mistakes.demand_none()
     on_failure = ON_FAILURE[head.on_failure]
-    return Batch(head.name, head.parallel, tuple(made.jobs), tuple(making.warnings), order, on_failure, on_finish)
+    return Batch(head.name, head.parallel, tuple(made.jobs), tuple(making.warnings), order, on_failure, on_finish, frozenset(made.each))

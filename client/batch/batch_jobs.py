@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import fields, replace
 from functools import partial
 from operator import attrgetter
@@ -70,13 +70,15 @@ class Made(NamedTuple):
     is_whole: bool
     # The values of placeholders that all jobs have.
     values: Mapping[str, str]
+    # The positions of those that run on each worker.
+    each: Sequence[int] = ()
 
 
 def make_jobs(found: Found, mistakes: Mistakes, making: Making) -> Made:
     """Return the jobs; what is wrong with the file is added to the mistakes."""
     maker = _Maker(found, mistakes, making)
     jobs = list(maker.jobs())
-    return Made(jobs, maker.titles, maker.waiting, not mistakes, maker.values)
+    return Made(jobs, maker.titles, maker.waiting, not mistakes, maker.values, maker.each)
 
 
 class _Maker:
@@ -90,6 +92,7 @@ class _Maker:
         self._orders = found.file.defaults.after is not None or any(job is not None and job.after is not None for job in found.jobs)
         self.titles: list[str] = []
         self.waiting: list[Waiting] = []
+        self.each: list[int] = []
         self.values = self._values_of_all()
         self._used: set[str] = set()
         self._layers = Layers.of(making.over, found.file.defaults, making.around, mistakes)
@@ -125,6 +128,8 @@ class _Maker:
             if self._orders:
                 self.titles.append(title or "")
                 self._note_conditions(table, layers, find)
+            if layers.defaults.on_each if table.on_each is None else table.on_each:
+                self.each.append(self._made)
             self._made += 1
             if self._made % _ROUND == 0:
                 self._making.progress(self._made)

@@ -62,6 +62,7 @@ class Defaults(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
     only_one: str | None = None
     on: str | list[str] | None = None
     not_on: str | list[str] | None = None
+    on_each: bool | None = None
     at: str | None = None
     not_after: str | None = None
     may_submit: bool | None = None

@@ -58,6 +58,7 @@ _MEANINGS = {
     "on_failure": "What a job that failed does to the others: cancel-rest cancels those that have not started, stop-rest stops all.",
     "on_finish": "Run this once at the end, when all jobs of the run have ended, however they did: a command, or a table with options.",
     "argv": "The program and its arguments; no shell is used.",
+    "on_each": "Run it once on each worker of the broker that fits, as on and not_on say.",
     "stop": "How the job is stopped.",
     "text": "The standard input itself.",
     "parallel": "Run at most so many of the jobs at once. 0: no limit.",

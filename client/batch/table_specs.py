@@ -32,7 +32,7 @@ _KEYS: dict[str, Path] = {
     "": (),
 }
 # The options of which a job has one value, that of the file as it is.
-_NOT_PLAIN = {"env", "env_all", "stdin", "stop", "retry", "put", "get", "labels", "after", "rlimits", "resources"}
+_NOT_PLAIN = {"env", "env_all", "stdin", "stop", "retry", "put", "get", "labels", "after", "rlimits", "resources", "on_each"}
 _PLAIN = tuple(key for key in Defaults.__struct_fields__ if key not in _NOT_PLAIN)
 _STDIN_TEXT = 'for the text itself write stdin = { text = "..." }'
 

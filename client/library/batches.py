@@ -6,7 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.jobs.states import OnFailure
@@ -15,6 +15,9 @@ from ...schemas.refusal import Code, Refused
 from .options.arguments import Text, make_id
 from .options.specs import args_of, as_spec
 from .values.results import BatchInfo
+
+if TYPE_CHECKING:
+    from ..batch.batch_file import Batch
 
 # A job that is described by the keys of a table `[[job]]`.
 JobTable = Mapping[str, Any]
@@ -28,6 +31,21 @@ class PlannedBatch(NamedTuple):
     about: BatchInfo
     specs: Mapping[bytes, JobSpec]
     args: Sequence[tuple[Text, ...]]
+    # The batch, if it has jobs that run on each worker: which those are has to be asked before.
+    each: Batch | None = None
+
+    def questions(self, known: Sequence[JobSpec]) -> list[tuple[int, JobSpec, tuple[str, ...]]]:
+        """Return the jobs that run on each worker, as `each.questions` does."""
+        from ..batch.each import questions  # noqa: PLC0415 -- few batches have such jobs
+
+        return [] if self.each is None else [*questions(self.each, known)]
+
+    def on(self, workers: Mapping[int, Sequence[str]]) -> PlannedBatch:
+        """Return it with its jobs on these workers, by position."""
+        from ..batch.each import expand  # noqa: PLC0415 -- as above
+
+        specs = {} if self.each is None else expand(self.each, workers).specs(self.about.id)
+        return PlannedBatch(self.about, specs, [args_of(spec) for spec in specs.values()])
 
 
 def plan_batch(
@@ -46,7 +64,7 @@ def plan_batch(
     Raises `Refused(INVALID_ARGUMENT)`: its message is about the first mistake, its notes are about the others.
     """
     run = make_id(id)
-    about, specs, args = _read(jobs, run, {key: str(value) for key, value in (values or {}).items()}, lines=lines)
+    about, specs, args, each = _read(jobs, run, {key: str(value) for key, value in (values or {}).items()}, lines=lines)
     return PlannedBatch(
         BatchInfo(
             run,
@@ -57,10 +75,11 @@ def plan_batch(
         ),
         specs,
         args,
+        each,
     )
 
 
-def _read(jobs: Described, run: bytes, values: Mapping[str, str], *, lines: bool) -> tuple[BatchInfo, Mapping[bytes, JobSpec], list[Any]]:
+def _read(jobs: Described, run: bytes, values: Mapping[str, str], *, lines: bool) -> PlannedBatch:
     if isinstance(jobs, str | os.PathLike | Mapping):
         return _read_tables(jobs, run, values, lines=lines)
     given = [*jobs]
@@ -76,12 +95,10 @@ def _read(jobs: Described, run: bytes, values: Mapping[str, str], *, lines: bool
         spec = as_spec(job)
         specs[batch_job_id(run, spec.name, seen[spec.name])] = spec
         seen[spec.name] += 1
-    return BatchInfo(run), specs, [args_of(job) for job in given if not isinstance(job, Mapping)]
+    return PlannedBatch(BatchInfo(run), specs, [args_of(job) for job in given if not isinstance(job, Mapping)])
 
 
-def _read_tables(
-    said: str | os.PathLike[str] | Mapping[str, Any], run: bytes, values: Mapping[str, str], *, lines: bool
-) -> tuple[BatchInfo, Mapping[bytes, JobSpec], list[Any]]:
+def _read_tables(said: str | os.PathLike[str] | Mapping[str, Any], run: bytes, values: Mapping[str, str], *, lines: bool) -> PlannedBatch:
     from ..batch.batch_file import LARGEST_FILE, read_batch  # noqa: PLC0415 -- few programs have batch files
     from ..batch.job_options import Surroundings  # noqa: PLC0415 -- as above
     from ..batch.python_form import read_tables  # noqa: PLC0415 -- as above
@@ -99,9 +116,11 @@ def _read_tables(
             why = getattr(error, "strerror", None) or error
             raise Refused(Code.INVALID_ARGUMENT, f"the batch file {os.fspath(said)} cannot be read: {why}") from None
         batch = read_batch(text, os.fspath(said), Surroundings(path.parent, read_files={}), lines=lines, values=values)
-    specs = batch.specs(run)
     about = BatchInfo(run, batch.name, batch.parallel, batch.on_failure, batch.on_finish)
-    return about, specs, [args_of(spec) for spec in specs.values()]
+    if batch.each:
+        return PlannedBatch(about, {}, [], batch)
+    specs = batch.specs(run)
+    return PlannedBatch(about, specs, [args_of(spec) for spec in specs.values()])
 
 
 def _on_failure(said: str) -> OnFailure:

@@ -50,6 +50,7 @@ if TYPE_CHECKING:
     from .schedules import Schedules
     from .values.broker_workers import BrokerWorker, WorkerDetails
     from .values.completed_job import CompletedJob, CompletedTextJob
+    from .values.fitting_workers import FittingWorkers
     from .values.growth import GrowthQueue, GrowthSettings
     from .values.results import BatchInfo, EventCursor, Forgotten, JobInfo
     from .values.run_info import RunInfo
@@ -352,6 +353,10 @@ class Client:
         planned = plan_batch(
             jobs, id=id, name=name, parallel=parallel, on_failure=on_failure, on_finish=on_finish, values=values, lines=lines
         )
+        if planned.each is not None:
+            known = () if id is None else self.list(all=True, batch=planned.about.id, owner=self.connection.identity.owner)
+            asked = planned.questions([info.spec for info in known])
+            planned = planned.on({place: before or self.find_workers(job).names for place, job, before in asked})
         started = self._start([*planned.specs.values()], [*planned.specs], batch=planned.about, watch=watch, tail_lines=None)
         for job, args in zip(started, planned.args, strict=True):
             job.args = args
@@ -647,6 +652,15 @@ class Client:
         from .values.broker_workers import read_workers, workers_request  # noqa: PLC0415 -- most commands need none
 
         return read_workers(self.connection.call(workers_request()))
+
+    def find_workers(self, spec: JobSpec | Sequence[Text]) -> FittingWorkers:
+        """Return on which workers such a job could run, as for `--on-each`: a result of `jobwire.job_spec`, or an argv.
+
+        A worker that is no broker answers with itself. Raises `Refused` if there is none, which says why.
+        """
+        from .values.fitting_workers import fitting_request, read_fitting  # noqa: PLC0415 -- most commands need none
+
+        return read_fitting(self.connection.call(fitting_request(as_spec(spec))))
 
     def drain_worker(self, name: str, *, drained: bool = True) -> None:
         """Give a worker of a broker no more jobs, or (`drained=False`) some again; those that it has go on.

@@ -36,6 +36,7 @@ ALL_CHECKED = frozenset(
         "labels",
         "proofs",
         "not_after",
+        "each",
     }
 )
 
@@ -144,6 +145,9 @@ def _refuse_verbs(request: request_pb2.Request, hello: request_pb2.HelloReply) -
         raise Refused(Code.UNIMPLEMENTED, "this worker is older and cannot tell its status", "upgrade the worker")
     if (request.HasField("query_run") or _selects(request)) and "selection" not in hello.features:
         raise Refused(Code.UNIMPLEMENTED, "this worker is older and knows no runs of batches as such", "upgrade the worker")
+    if request.HasField("find_workers") and "each" not in hello.features:
+        what = f"this {hello.kind or 'worker'} ({hello.software}) is older and cannot tell on which workers a job could run"
+        raise Refused(Code.UNIMPLEMENTED, what, "upgrade it; or submit a job for each worker, with --on worker=NAME")
     if request.HasField("list_runs") and "runs" not in hello.features:
         what = f"this worker ({hello.software}) is older and cannot list runs"
         raise Refused(

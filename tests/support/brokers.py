@@ -60,6 +60,11 @@ class Broker:
         self.listen, self.public = found[1], parse_public(found[2])
         return self
 
+    @property
+    def endpoint(self) -> str:
+        """Where it listens."""
+        return self.listen
+
     def client(self, identity: Identity | None = None) -> Client:
         """Return a client of the admin, or of another member."""
         return Client.connect(self.listen, self.public, identity or self.admin)

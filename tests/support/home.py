@@ -11,6 +11,7 @@ import time
 from pathlib import Path
 from typing import IO, Any
 
+from brokers import Broker
 from daemons import Worker, wait_until
 
 from jobwire.keys import identity as identities
@@ -43,7 +44,7 @@ class Home:
             "NO_COLOR": "1",
         }
 
-    def use(self, worker: Worker, identity: Identity) -> None:
+    def use(self, worker: Worker | Broker, identity: Identity) -> None:
         """Become a member of a worker's roster, and use that worker."""
         identities.save(identity, self.config / "identity")
         key = identities.format_public(worker.public)

@@ -67,6 +67,8 @@ def set_machine(turn: Turn, order: SetMachine) -> None:
     """Change what a machine has for jobs; those that run there are not affected."""
     stock = turn.state.queue.stock
     stock.set_machine(order.machine, order.name, order.capacity, ready=order.ready, end=order.end, others=order.others)
+    if order.why_closed:
+        stock.note_closed(order.machine, order.why_closed)
     if order.renewed:
         stock.renew_machine(order.machine)
     if order.gone:

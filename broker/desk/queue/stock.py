@@ -166,6 +166,11 @@ class Stock:
         del machine, name, capacity, ready, end, others
         raise TypeError("this stock is that of one machine")
 
+    def note_closed(self, machine: bytes, why: str) -> None:
+        """Note why nothing is placed on one of several machines. Raises TypeError: there is one."""
+        del machine, why
+        raise TypeError("this stock is that of one machine")
+
     def why_closed(self) -> str:
         """Return why nothing can start at all; empty if something can as soon as there is room."""
         return ""

@@ -37,6 +37,8 @@ class Machine:
     known: int = 0
     # What others have here, that is, no jobs of this desk.
     others: Wants = NOBODYS
+    # Why no jobs are placed here, as what follows `which`; empty: that is not known.
+    why_closed: str = ""
     # Its place among those with room; None: it is not among them.
     listed: tuple[tuple[str, ...], _Rank] | None = None
     # The terms by which it is found.

@@ -51,6 +51,8 @@ class FleetStock(Stock):
         self._unfit: dict[Wants, None] = {}
         self._able: dict[Wants, bool] = {}
         self._held: dict[Wants, Machine | None] = {}
+        # Whether there is a worker of a name, which may not be connected yet.
+        self.is_member: Callable[[str], bool] = lambda _: False
         super().__init__(_NOTHING)
 
     def change(self, capacity: Capacity) -> None:
@@ -109,12 +111,24 @@ class FleetStock(Stock):
             labels = tuple(sorted({**dict(capacity.labels), WORKER: name}.items())) if capacity.labels else ()
             known.stock.change(replace(capacity, labels=labels))
             known.is_known = True
-        known.name, known.ready, known.end = name, ready, end
+        known.name, known.ready, known.end, known.why_closed = name, ready, end, ""
         known.share(others)
         self._order.label(known)
         if ready:
             self._enter(known)
         self._forget()
+
+    def note_closed(self, machine: bytes, why: str) -> None:
+        """Note why nothing is placed on a machine."""
+        if (known := self._machines.get(machine)) is not None:
+            known.why_closed = why
+
+    def could_fit_on(self, machine: bytes, wants: Wants) -> bool:
+        """Return whether such a job has room on a machine when nothing else runs there; not if nothing is known of that."""
+        known = self._machines.get(machine)
+        return (
+            known is not None and known.is_known and holds(wants.where, known.stock.capacity.labels) and known.could_fit(wants, self._now())
+        )
 
     def _leave(self, known: Machine) -> None:
         """Do not count a machine."""
@@ -223,23 +237,32 @@ class FleetStock(Stock):
         known = [one for one in self._machines.values() if one.is_known]
         allowed = [one for one in known if holds(wants.where, one.stock.capacity.labels)]
         if not allowed:
-            return f"{self._unlabelled(wants.where, known)}; workers: {_names(known)}"
+            return self._unlabelled(wants.where, known)
         able = [one for one in allowed if one.stock.could_fit(wants)]
         if not able:
             return f"no worker with {in_words(wants.where)} has so much: {shortage(wants, allowed[0].stock.capacity)}"
         if not any(one.ready for one in able):
-            return f"what it may run on can take no jobs now: {_names(able)}"
+            is_one = len(able) == 1 and able[0].why_closed
+            one = f"it can run only on {able[0].name}, which {able[0].why_closed}"
+            return one if is_one else f"what it may run on can take no jobs now: {_names(able)}"
         return ""
 
-    @staticmethod
-    def _unlabelled(where: Where, known: Sequence[Machine]) -> str:
+    def _unlabelled(self, where: Where, known: Sequence[Machine]) -> str:
+        """Return what about the labels of workers keeps a job from all of them."""
+        missing = f"no worker fits all of {in_words(where)}"
         for term in where.on:
             if not any(holds(Where(on=(term,)), one.stock.capacity.labels) for one in known):
-                return f"no worker has the label {term}"
-        for term in where.not_on:
-            if not any(holds(Where(not_on=(term,)), one.stock.capacity.labels) for one in known):
-                return f"no worker is without the label {term}"
-        return f"no worker fits all of {in_words(where)}"
+                name = term.removeprefix(f"{WORKER}=")
+                if name != term and self.is_member(name):
+                    return f"it can run only on {name}, which is not connected"
+                missing = f"no worker has the label {term}"
+                break
+        else:
+            for term in where.not_on:
+                if not any(holds(Where(not_on=(term,)), one.stock.capacity.labels) for one in known):
+                    missing = f"no worker is without the label {term}"
+                    break
+        return f"{missing}; workers: {_names(known)}"
 
     def lacks(self, wants: Wants) -> str:
         """Return what such a job waits for: room on that of its machines where it will probably have it first."""

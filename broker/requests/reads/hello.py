@@ -56,6 +56,7 @@ FEATURES = (
     "returns",
     "roots",
     "not_after",
+    "each",
 )
 
 

@@ -1,11 +1,10 @@
-"""The jobs of `submit --array`: one command, with another index for each."""
+"""The jobs of `submit --array`: one command, with another index for each; and of `--on-each`."""
 
 from __future__ import annotations
 
 import os
 import re
 from dataclasses import replace
-from typing import NoReturn
 
 from ....schemas.jobs.spec import JobSpec, check
 from ....schemas.refusal import Refused
@@ -18,18 +17,19 @@ from ...batch.octets import to_text
 from ...batch.option_values import Misunderstood
 from ..arguments import understanding, understood
 from ..job.job_arguments import surroundings
-from ..parser.parameters import Context
-from .new_run import Ways, start_run
 
 VARIABLE = b"JOBWIRE_ARRAY_INDEX"
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.+-]")
 
 
-def submit_array(ctx: Context, spec: JobSpec, array: str, ways: Ways, context: str, on_finish: JobSpec | None = None) -> NoReturn:
-    """Submit the jobs of an array as one run, and end the command. `on_finish`: what it ends with."""
+def batch_of(spec: JobSpec, array: str | None, *, on_each: bool) -> Batch:
+    """Return the jobs of one command: one for each index, and `on_each` worker.
+
+    Raises BadInput.
+    """
     with understanding("--array"):
-        batch = batch_of_array(spec, parse_array(array, MOST_JOBS))
-    start_run(ctx, replace(batch, on_finish=on_finish), ways, context)
+        batch = Batch(spec.name, 0, (spec,)) if array is None else batch_of_array(spec, parse_array(array, MOST_JOBS))
+    return replace(batch, each=frozenset(range(len(batch.jobs)))) if on_each else batch
 
 
 def finish_of_array(command: str | None, wishes: Wishes, context: str) -> JobSpec | None:

@@ -13,8 +13,9 @@ from ....schemas.refusal import Refused
 from ...batch.batch_file import Batch
 from ...batch.forms.counting import MOST_JOBS
 from ...library.actions import is_large
+from ...library.client import Client
 from ...library.options.specs import as_spec
-from ...library.values.results import BatchInfo
+from ...library.values.results import BatchInfo, JobInfo
 from .. import exit_status
 from ..arguments import parse_count, understood
 from ..chosen_context import client
@@ -73,22 +74,42 @@ class Ways(NamedTuple):
 
 def start_run(ctx: Context, batch: Batch, ways: Ways, context: str) -> NoReturn:
     """Submit a batch as a run, or show what would be submitted, and end the command."""
-    run, width = ways.run, ways.width
-    specs = batch.specs(run)
-    on_failure = OnFailure.STOP_REST if ways.fail_fast else batch.on_failure
-    plan = Plan(BatchInfo(run, batch.name, batch.parallel if width is None else width, on_failure, batch.on_finish), specs, specs)
+    run = ways.run
     if ways.dry_run:
-        show_plan(plan, batch.order.layers, ways.after, as_json=ways.json)
+        if batch.each:
+            with client(ctx) as connected:
+                batch = _on_workers(connected, batch, run, ways)[0]
+        show_plan(planned(batch, run, ways), batch.order.layers, ways.after, as_json=ways.json)
         raise exit_status.Ending(exit_status.DONE)
+    plan = None if batch.each else planned(batch, run, ways)
     tell_of_start(context, batch.jobs)
     with client(ctx) as connected:
+        batch, known = _on_workers(connected, batch, run, ways)
+        plan = plan or planned(batch, run, ways)
         if ways.after:
             conditions = find_conditions(connected, ways.after)
-            specs = {job_id: replace(spec, after=(*spec.after, *conditions)) for job_id, spec in specs.items()}
+            specs = {job_id: replace(spec, after=(*spec.after, *conditions)) for job_id, spec in plan.specs.items()}
             plan = plan._replace(wanted=specs, specs=specs)
-        # Only a run whose id was given can be known already.
-        known = known_run(connected, run) if ways.id is not None else []
         raise exit_status.Ending(submit_run(connected, plan, known, wait=not ways.no_wait, quiet=ways.quiet, context=context))
+
+
+def planned(batch: Batch, run: bytes, ways: Ways) -> Plan:
+    """Return the run of a batch."""
+    width = ways.width
+    specs = batch.specs(run)
+    on_failure = OnFailure.STOP_REST if ways.fail_fast else batch.on_failure
+    return Plan(BatchInfo(run, batch.name, batch.parallel if width is None else width, on_failure, batch.on_finish), specs, specs)
+
+
+def _on_workers(connected: Client, batch: Batch, run: bytes, ways: Ways) -> tuple[Batch, list[JobInfo]]:
+    """Return a batch with its jobs on each worker as such, and the jobs of this run that were submitted before."""
+    # Only a run whose id was given can be known already.
+    known = known_run(connected, run) if ways.id is not None else []
+    if batch.each:
+        from .on_each import on_workers  # noqa: PLC0415 -- few batches have such jobs
+
+        batch = on_workers(connected, batch, known)
+    return batch, known
 
 
 def show_plan(plan: Plan, layers: Sequence[int] = (), after: Iterable[str] = (), *, as_json: bool = False) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Annotated
+from typing import Annotated, NoReturn
 
+from ....schemas.jobs.spec import JobSpec
 from ...batch.job_options import Wishes
 from ...library.streams.feeder import Feeder
 from ...library.streams.source import DescriptorSource
@@ -14,10 +15,11 @@ from ..exit_status import BadInput
 from ..fetched import fetch_all, how_to_fetch, understand
 from ..job.attendance import Attendance
 from ..job.conditions import find_conditions
-from ..job.job_arguments import Command, JobId, id_or_new, job_spec, takes_job_options
+from ..job.job_arguments import Command, JobId, OnEach, id_or_new, job_spec, takes_job_options
 from ..job.path_advice import advise
 from ..job.submission import submitted, tell_repeated
 from ..parser.parameters import Context, Option
+from ..session.detach_keys import DetachKeys
 from ..session.keyboard import Keyboard
 from ..session.options import Keys, Tty, demand_no_input, demand_terminal, on_a_terminal, read_keys
 from ..session.own_terminal import OwnTerminal
@@ -33,6 +35,7 @@ def run(
     command: Command = None,
     id_: JobId = None,
     *,
+    on_each: OnEach = False,
     no_stdin: Annotated[bool, Option("--no-stdin", help="Do not read standard input; that of the job is empty.")] = False,
     tty: Tty = False,
     detach_keys: Keys = None,
@@ -59,6 +62,10 @@ def run(
     With --tty the job runs on a terminal of the size of this one. All its output is standard output. To leave it running, type the detach
     keys; jobwire attach returns to it. Its stop signal is SIGHUP unless --stop-signal is given.
 
+    With --on-each it runs as one job on each worker of a broker that has what it asks for, and that --on and --not-on allow; a worker that
+    is no broker runs it once. Each line of output begins with the name of its worker. Ctrl-C stops all with SIGINT. Exits with 1 if any
+    failed; --id is the id of the run.
+
     Exits with the job's status: 128+N for signal N, 124 if it exceeded its time limit, 126 or 127 if it could not be started, 125 if it did
     not get the whole of its standard input, or if it succeeded and something could not be fetched.
     """
@@ -66,27 +73,14 @@ def run(
         raise exit_status.BadInput("--no-stdin and --stdin cannot be combined; --no-stdin means that the job has no input")
     identifier = id_or_new(id_)
     context = context_name(ctx)
+    if on_each:
+        if tty or detach_keys is not None or detach_on_hangup:
+            raise BadInput("--on-each cannot be combined with --tty, --detach-keys and --detach-on-hangup: use --on worker=NAME")
+        _run_on_each(ctx, job_spec(command, wishes, context), wishes, id_, no_stdin=no_stdin)
     spec = job_spec(command, wishes, context, fetches=True)
     wanted = understand(list(wishes.get))
     if tty:
-        if spec.retry is not None:
-            raise BadInput("--tty and --retry cannot be combined: whoever types at the terminal would have to type everything again")
-        keys = read_keys(detach_keys)
-        demand_no_input(wishes)
-        demand_terminal("--tty", "leave --tty out, and it is passed on as it comes")
-        with OwnTerminal() as own:
-            spec = on_a_terminal(spec, wishes, own.size())
-            with client(ctx) as connected:
-                spec = replace(spec, after=find_conditions(connected, wishes.after)) if wishes.after else spec
-                job = submitted(connected, spec, identifier)
-                with Signals(SIGNALS) as signals:
-                    keyboard = Keyboard(connected.connection, job.key, own.fd, keys, redraws=job.record.is_repeated)
-                    later = how_to_fetch(job.key, wishes.get) if wanted else ""
-                    status = Session(connected, job, keyboard, own, leaves_on_hangup=detach_on_hangup, later=later).attend(signals)
-                advise(spec, job, context)
-                if wanted and not fetch_all(connected, job.key, wanted):
-                    status = status or exit_status.OWN_FAILURE
-        raise exit_status.Ending(status)
+        _run_on_terminal(ctx, spec, wishes, identifier, read_keys(detach_keys), leaves_on_hangup=detach_on_hangup)
     if detach_keys is not None:
         raise BadInput("--detach-keys leaves a terminal, which needs --tty")
     source = None if no_stdin or wishes.stdin is not None else _own_input()
@@ -108,6 +102,51 @@ def run(
         advise(spec, job, context)
         if wanted and not fetch_all(connected, job.key, wanted):
             status = status or exit_status.OWN_FAILURE
+        raise exit_status.Ending(status)
+
+
+def _run_on_terminal(
+    ctx: Context, spec: JobSpec, wishes: Wishes, identifier: bytes, keys: DetachKeys, *, leaves_on_hangup: bool
+) -> NoReturn:
+    """Run a job on a terminal that is shown on this one, and end the command."""
+    if spec.retry is not None:
+        raise BadInput("--tty and --retry cannot be combined: whoever types at the terminal would have to type everything again")
+    demand_no_input(wishes)
+    demand_terminal("--tty", "leave --tty out, and it is passed on as it comes")
+    wanted = understand(list(wishes.get))
+    with OwnTerminal() as own:
+        spec = on_a_terminal(spec, wishes, own.size())
+        with client(ctx) as connected:
+            spec = replace(spec, after=find_conditions(connected, wishes.after)) if wishes.after else spec
+            job = submitted(connected, spec, identifier)
+            with Signals(SIGNALS) as signals:
+                keyboard = Keyboard(connected.connection, job.key, own.fd, keys, redraws=job.record.is_repeated)
+                later = how_to_fetch(job.key, wishes.get) if wanted else ""
+                status = Session(connected, job, keyboard, own, leaves_on_hangup=leaves_on_hangup, later=later).attend(signals)
+            advise(spec, job, context_name(ctx))
+            if wanted and not fetch_all(connected, job.key, wanted):
+                status = status or exit_status.OWN_FAILURE
+    raise exit_status.Ending(status)
+
+
+def _run_on_each(ctx: Context, spec: JobSpec, wishes: Wishes, id_: str | None, *, no_stdin: bool) -> NoReturn:
+    """Run a job on each worker, and end the command."""
+    from ..batches.each_attendance import EachAttendance  # noqa: PLC0415 -- few commands do
+    from ..batches.on_each import submit_on_each  # noqa: PLC0415 -- as above
+
+    source = None if no_stdin or wishes.stdin is not None else _own_input()
+    if isinstance(source, DescriptorSource):
+        what = "--on-each: standard input is passed on as it comes, which several jobs cannot share"
+        raise BadInput(f"{what}; add --no-stdin, or --stdin FILE to send a file along")
+    if isinstance(source, bytes):
+        spec = replace(spec, stdin=source)
+    with client(ctx) as connected:
+        spec = replace(spec, after=find_conditions(connected, wishes.after)) if wishes.after else spec
+        run, jobs = submit_on_each(connected, spec, id_)
+        with Signals() as signals:
+            status = EachAttendance(connected, run, jobs).attend(signals)
+        if wishes.get:
+            say(f"jobwire get JOB fetches what --get names; jobwire list -a {run} shows the jobs")
         raise exit_status.Ending(status)
 
 

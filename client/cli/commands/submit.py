@@ -10,7 +10,7 @@ from .. import exit_status
 from ..chosen_context import client, context_name
 from ..exit_status import BadInput
 from ..job.conditions import find_conditions
-from ..job.job_arguments import Command, JobId, id_or_new, job_spec, takes_job_options
+from ..job.job_arguments import Command, JobId, OnEach, id_or_new, job_spec, takes_job_options
 from ..job.path_advice import advise
 from ..job.submission import leave_or_attend, submitted
 from ..parser.parameters import Context, Option
@@ -30,11 +30,16 @@ def submit(  # noqa: PLR0913 -- one for each option
     wait: Annotated[bool, Option("--wait", help="Wait for the job and exit with its status.")] = False,
     follow: Annotated[bool, Option("--follow", help="Like --wait, and show the output instead of the id.")] = False,
     quiet: Annotated[bool, Option("-q", "--quiet", help="Print only the id.")] = False,
-    fail_fast: Annotated[bool, Option("--fail-fast", help="With --array: when a job fails, stop and cancel the others.")] = False,
+    on_each: OnEach = False,
+    fail_fast: Annotated[
+        bool, Option("--fail-fast", help="With --array or --on-each: when a job fails, stop and cancel the others.")
+    ] = False,
     on_finish: Annotated[
         str | None,
         Option(
-            "--on-finish", metavar="COMMAND", help="With --array: run this once, as a job, when all have ended. One text; no shell is used."
+            "--on-finish",
+            metavar="COMMAND",
+            help="With --array or --on-each: run this once when all have ended.",
         ),
     ] = None,
     tty: Annotated[
@@ -46,7 +51,8 @@ def submit(  # noqa: PLR0913 -- one for each option
 
     Returns once the job is recorded. It then runs whatever happens on this machine, even if the worker crashes. With --wait and --follow
     too, Ctrl-C ends only this command; the job continues. With --array it submits a batch of such jobs and prints the id of their run;
-    --id is then the id of the run, and --wait exits with 1 if any failed.
+    --id is then the id of the run, and --wait exits with 1 if any failed. So does --on-each, with a job for each worker of the broker that
+    --on and --not-on allow.
 
     A job with --script, --put or --get has a folder of its own, in which it runs. jobwire get JOB fetches what --get names.
     """
@@ -55,27 +61,26 @@ def submit(  # noqa: PLR0913 -- one for each option
     spec = job_spec(command, wishes, context)
     if tty:
         demand_no_input(wishes)
+        if on_each:
+            raise BadInput("--tty and --on-each cannot be combined: a terminal belongs to one job; use --on worker=NAME")
         if array is not None:
             raise BadInput("--tty and --array cannot be combined: nobody could attach to all of them")
         if follow:
             raise BadInput("--tty and --follow cannot be combined: jobwire run --tty shows the terminal, or later jobwire attach JOB")
         spec = on_a_terminal(spec, wishes, usual_size())
-    if array is not None:
+    if array is not None or on_each:
         if follow:
-            raise BadInput("--follow shows one job; use --wait, and jobwire logs RUN for the output of an array")
-        from ..batches.arrays import finish_of_array, submit_array  # noqa: PLC0415 -- few jobs are arrays
-        from ..batches.new_run import Ways  # noqa: PLC0415 -- as above
+            other = "jobwire run --on-each for the output of all" if on_each else "--wait, and jobwire logs RUN for the output of an array"
+            raise BadInput(f"--follow shows one job; use {other}")
+        from ..batches.arrays import batch_of, finish_of_array  # noqa: PLC0415 -- few jobs are many
+        from ..batches.new_run import Ways, start_run  # noqa: PLC0415 -- as above
 
-        submit_array(
-            ctx,
-            spec,
-            array,
-            Ways(id_, None, no_wait=not wait, dry_run=False, json=False, quiet=quiet, fail_fast=fail_fast, after=wishes.after),
-            context,
-            finish_of_array(on_finish, wishes, context),
-        )
+        ways = Ways(id_, None, no_wait=not wait, dry_run=False, json=False, quiet=quiet, fail_fast=fail_fast, after=wishes.after)
+        batch = replace(batch_of(spec, array, on_each=on_each), on_finish=finish_of_array(on_finish, wishes, context))
+        start_run(ctx, batch, ways, context)
     if fail_fast or on_finish is not None:
-        raise BadInput(f"{'--fail-fast' if fail_fast else '--on-finish'} is about the jobs of an array, and needs --array")
+        what = "--fail-fast" if fail_fast else "--on-finish"
+        raise BadInput(f"{what} is about the jobs of a run, and needs --array or --on-each")
     with client(ctx) as connected:
         spec = replace(spec, after=find_conditions(connected, wishes.after)) if wishes.after else spec
         job = submitted(connected, spec, identifier, watch=wait or follow)

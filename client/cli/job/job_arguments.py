@@ -27,7 +27,7 @@ from ..terminal.waiting import Saying
 
 Command = Annotated[list[str] | None, Argument(metavar="COMMAND [ARG]...", help="The program and its arguments; no shell is used.")]
 JobId = Annotated[str | None, DeclaredOption("--id", metavar="UUID", help="Id of the job: the same id never starts a second one.")]
-
+OnEach = Annotated[bool, DeclaredOption("--on-each", help="Run it once on each worker of the broker that fits, see --on and --not-on.")]
 
 # Of one job: the name of a batch is in its file, and its jobs cannot share a standard input.
 _OF_ONE_JOB = frozenset(("name", "stdin"))

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from brokers import Broker
 from daemons import Worker, wait_until
+from home import Home
 
 from jobwire.client.library.job import Job
 from jobwire.schemas.refusal import Refused
@@ -138,6 +139,34 @@ def test_a_drained_worker_gets_nothing(lab: tuple[Broker, dict[str, Worker]]) ->
         assert [job.wait() for job in jobs] == [0, 0, 0]
         assert {job.info().worker for job in jobs} == {"right"}
         client.drain_worker("left", drained=False)
+
+
+def test_a_command_runs_once_on_each_worker(lab: tuple[Broker, dict[str, Worker]], tmp_path: Path) -> None:
+    broker, workers = lab
+    home = Home(tmp_path / "home", tmp_path / "bytecode")
+    home.use(broker, broker.admin)
+    ran = home.jobwire("run", "--on-each", "--", "sh", "-c", "echo out; printf err >&2")
+    assert sorted(ran.stdout.splitlines()) == [b"left: out", b"right: out"]
+    assert sorted(ran.stderr.splitlines()) == [b"left: err", b"right: err"]
+    ended = home.jobwire("run", "--on-each", "--on", "worker=left,right", "sh", "-c", 'exit "${#JOBWIRE_JOB_ID}"', status=1)
+    assert b"2 of 2 jobs failed" in ended.stderr
+    nowhere = home.jobwire("run", "--on-each", "--on", "gpu", "true", status=1)
+    assert b"no worker has the label gpu; workers: left, right" in nowhere.stderr
+    # A worker that is not connected has a job that waits for it; which workers there are stays so when the run is submitted again.
+    workers["left"].kill()
+    wait_until(lambda: broker.states()["left"] == "unreachable", "it is gone")
+    run = home.jobwire("submit", "--on-each", "-q", "echo", "here").stdout.decode().strip()
+    waiting = next(job for job in home.records("list", "-a", run) if job["name"] == "echo[left]")
+    assert waiting["waits_for"].startswith("it can run only on left, which cannot be reached since")
+    broker.kill()
+    broker.start()
+    wait_until(lambda: broker.states()["right"] == "ready", "one has joined again")
+    again = next(job for job in home.records("list", "-a", run) if job["name"] == "echo[left]")
+    assert again["waits_for"] == "it can run only on left, which is not connected"
+    assert home.jobwire("submit", "--on-each", "-q", "--id", run, "echo", "here").stdout.decode().strip() == run
+    workers["left"].start()
+    home.jobwire("wait", run)
+    assert {job["worker"] for job in home.records("list", "-a", run)} == {"left", "right"}
 
 
 def test_a_job_brings_files_and_leaves_some(lab: tuple[Broker, dict[str, Worker]], tmp_path: Path) -> None:

@@ -108,7 +108,7 @@ def test_each_option_of_the_command_line_is_a_key_and_each_key_an_option() -> No
     """Of a stop there are two options, and one table with two keys; and of a retry four."""
     of_tables = {"stop_signal", "grace", "retry_delay", "retry_backoff", "retry_on_exit"}
     options = {option.key for option in (*OPTIONS, *FILE_OPTIONS)} - of_tables | {"stop"}
-    assert options == set(JobTable.__struct_fields__) - {"argv", "for_each"}
+    assert options == set(JobTable.__struct_fields__) - {"argv", "for_each", "on_each"}
     assert SCHEMA["$defs"]["Stop"]["properties"].keys() == {"signal", "grace"}
     assert SCHEMA["$defs"]["Retry"]["properties"].keys() == {"max", "delay", "backoff", "on_exit"}
 

@@ -53,6 +53,36 @@ def test_room_on_two_machines_is_no_room_for_one_job() -> None:
     assert not fleet.never_fits(Wants(2))
 
 
+def test_of_one_machine_that_takes_none_it_is_told_why() -> None:
+    fleet = stock(labelled(gpu="a100"))
+    fleet.set_machine(b"\0", "w0", None, ready=False)
+    assert fleet.why_nowhere(on("gpu")) == "what it may run on can take no jobs now: w0"
+    fleet.note_closed(b"\0", "is drained")
+    assert fleet.why_nowhere(on("gpu")) == "it can run only on w0, which is drained"
+    fleet.set_machine(b"\0", "w0", None, ready=True)
+    assert not fleet.why_nowhere(on("gpu"))
+
+
+def test_a_worker_that_is_on_the_roster_and_not_connected_is_not_told_as_a_missing_label() -> None:
+    fleet = stock(labelled(gpu="a100"))
+    assert fleet.why_nowhere(on("worker=w7")) == "no worker has the label worker=w7; workers: w0"
+    fleet.is_member = {"w7"}.__contains__
+    assert fleet.why_nowhere(on("worker=w7")) == "it can run only on w7, which is not connected"
+    assert fleet.why_nowhere(on("worker=w8")) == "no worker has the label worker=w8; workers: w0"
+
+
+def test_a_job_could_run_on_a_machine_of_which_enough_is_known() -> None:
+    fleet = stock(labelled(gpu="a100"))
+    fleet.set_machine(b"\1", "w1", None, ready=False)
+    for _ in range(2):
+        fleet.take(PLAIN)
+    assert fleet.could_fit_on(b"\0", on("gpu"))
+    assert not fleet.could_fit_on(b"\0", on("gpu=h100"))
+    assert not fleet.could_fit_on(b"\0", Wants(3))
+    assert not fleet.could_fit_on(b"\1", PLAIN)
+    assert not fleet.could_fit_on(b"\2", PLAIN)
+
+
 def labelled(**labels: str) -> Capacity:
     return Capacity(2, labels=tuple(sorted(labels.items())))
 

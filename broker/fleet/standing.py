@@ -1,0 +1,33 @@
+"""Why a worker gets no jobs at the moment, in words. Pure."""
+
+from __future__ import annotations
+
+import time
+
+from . import clocks
+from .worker import Worker, WorkerState
+
+_SECOND_US = 1_000_000
+
+
+def why_closed(worker: Worker) -> str:
+    """Return why a worker gets no jobs, as what follows `which`; empty if it does."""
+    match worker.state:
+        case WorkerState.READY:
+            if clocks.is_too_far(worker.clock_ahead_us):
+                return f"{clocks.in_words(worker.clock_ahead_us)}: it gets no jobs until its clock is set and it has joined again"
+            return "has no space for jobs now" if worker.held_off else ""
+        case WorkerState.DRAINING:
+            return "is drained" if worker.drained else "is to leave"
+        case WorkerState.JOINING:
+            return "has just connected and tells what it has"
+        case _:
+            if not worker.store:
+                return "has not been connected since the broker was started"
+            since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(worker.since_us // _SECOND_US))
+            return f"{'is drained and ' if worker.drained else ''}cannot be reached since {since}"
+
+
+def takes_none(worker: Worker) -> bool:
+    """Return whether a worker is to get no more jobs, also when it is connected again."""
+    return worker.drained or worker.state is WorkerState.DRAINING

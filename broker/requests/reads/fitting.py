@@ -1,0 +1,43 @@
+"""On which workers a job could run, for who wants one on each: what a client asks, and the answer of a worker, which is itself."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from ....keys.members.rights import Right, demand
+from ....schemas.generated import request_pb2
+from ....schemas.jobs.capacity import Wants, shortage, wants_of
+from ....schemas.jobs.spec import JobSpec, check, from_wire
+from ....schemas.jobs.worker_labels import WORKER
+from ....schemas.refusal import Code, Refused
+from ...desk.queue.stock import Stock
+from ..call import Call
+
+# Where a job may run does not depend on what it does.
+_PROGRAM = (b"true",)
+
+
+def asked_job(call: Call) -> JobSpec:
+    """Return what of a job decides where it may run.
+
+    Raises `Refused` if that is not valid, or the sender may start no jobs.
+    """
+    demand(call.member, Right.SUBMIT, call.member.key)
+    spec = replace(from_wire(call.request.find_workers.spec), argv=_PROGRAM)
+    check(spec)
+    return spec
+
+
+def no_worker(why: str) -> Refused:
+    """Return the refusal to run a job on each worker if there is none on which it can."""
+    return Refused(Code.FAILED_PRECONDITION, f"the job can run on no worker: {why}", "ask for less, or for other labels")
+
+
+def find_workers(call: Call, stock: Stock) -> None:
+    """Reply with the name of this worker, if such a job can run here."""
+    wants: Wants = wants_of(asked_job(call))
+    if why := shortage(wants, stock.capacity):
+        raise no_worker(why)
+    reply = request_pb2.FindWorkersReply()
+    reply.workers.add(name=dict(stock.capacity.labels).get(WORKER, ""))
+    call.reply(request_pb2.Reply(find_workers=reply))

@@ -1,0 +1,103 @@
+"""Lines of several logs on one descriptor, each behind the name of where it comes from: `lab1: ready`.
+
+A line that was begun is written to its end before one of another log. A log whose descriptor is full waits for its reader, as any other.
+"""
+
+from __future__ import annotations
+
+from ...library.streams.output import JobOutput
+from .outlet import Outlet
+
+# A line that is longer is written in several.
+LONGEST_LINE = 64 * 1024
+
+
+class Spout:
+    """A descriptor that several logs share."""
+
+    def __init__(self, outlet: Outlet) -> None:
+        self.outlet = outlet
+        self._waiting = memoryview(b"")
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether its reader must read something before more can be written."""
+        return len(self._waiting) > 0
+
+    def write(self, data: bytes) -> None:
+        """Write, now or when there is room. Only if it is not blocked. Raises ReaderGone and CannotWrite."""
+        self._waiting = memoryview(data)
+        self.flush()
+
+    def flush(self) -> bool:
+        """Write what waits, and return whether something was written."""
+        before = len(self._waiting)
+        while self._waiting and (count := self.outlet.write(self._waiting)):
+            self._waiting = self._waiting[count:]
+        return len(self._waiting) < before
+
+    def drop(self) -> None:
+        """Forget what waits: nobody reads it."""
+        self._waiting = memoryview(b"")
+
+
+class TaggedCopy:
+    """One log that is copied line by line. At the end of the log, a line that is not complete is completed."""
+
+    def __init__(self, output: JobOutput, spout: Spout, tag: str) -> None:
+        self._output = output
+        self._spout = spout
+        self._tag = f"{tag}: ".encode()
+        self._partial = b""
+        self._is_dropped = False
+
+    @property
+    def outlet(self) -> Outlet:
+        """Where it is written."""
+        return self._spout.outlet
+
+    @property
+    def is_blocked(self) -> bool:
+        """Whether the reader of `outlet` must read something before more can be written."""
+        return self._spout.is_blocked
+
+    @property
+    def is_done(self) -> bool:
+        """Whether everything was written."""
+        return self._is_dropped or (self._output.ended and not self._partial and not self._spout.is_blocked)
+
+    def advance(self) -> bool:
+        """Write what has arrived and return whether that was anything.
+
+        Raises ReaderGone and CannotWrite, and what the worker refuses.
+        """
+        moved = self._spout.flush()
+        if self._is_dropped:
+            return moved
+        while not self._spout.is_blocked and (data := self._output.take()) is not None:
+            lines, self._partial = tagged(self._tag, self._partial + bytes(data))
+            if lines:
+                self._spout.write(lines)
+            moved = True
+        if self._partial and self._output.ended and not self._spout.is_blocked:
+            last, self._partial = self._tag + self._partial + b"\n", b""
+            self._spout.write(last)
+            moved = True
+        return moved
+
+    def drop(self) -> None:
+        """Stop writing: nobody reads it."""
+        if not self._is_dropped:
+            self._is_dropped = True
+            self._output.close()
+            self._partial = b""
+            self._spout.drop()
+
+
+def tagged(tag: bytes, data: bytes) -> tuple[bytes, bytes]:
+    """Return the complete lines of some bytes, each behind the tag, and what is left: the beginning of a line."""
+    *lines, rest = data.split(b"\n")
+    while len(rest) > LONGEST_LINE:
+        lines.append(rest[:LONGEST_LINE])
+        rest = rest[LONGEST_LINE:]
+    return b"".join(b"%b%b\n" % (tag, line) for line in lines), rest

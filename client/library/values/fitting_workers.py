@@ -1,0 +1,59 @@
+"""On which workers a job could run, for who wants one on each. Pure."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from ....schemas.generated import request_pb2
+from ....schemas.jobs.spec import JobSpec, to_wire
+from ....schemas.refusal import Code, Refused
+
+_PROGRAM = (b"true",)
+
+
+class FittingWorker(NamedTuple):
+    """A worker on which a job could run. `name`: what `--on worker=NAME` asks for. `waits_for`: why it would wait there now, if so."""
+
+    name: str
+    waits_for: str = ""
+
+
+class FittingWorkers(NamedTuple):
+    """The workers on which a job could run, by name. `left_out`: those that are to get no jobs, or of which nothing is known, and why."""
+
+    workers: tuple[FittingWorker, ...]
+    left_out: tuple[FittingWorker, ...] = ()
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Their names."""
+        return tuple(one.name for one in self.workers)
+
+
+def fitting_request(spec: JobSpec) -> request_pb2.Request:
+    """Return what to ask: of the job, only what decides where it may run."""
+    where = JobSpec(
+        argv=_PROGRAM,
+        on=spec.on,
+        not_on=spec.not_on,
+        cpus=spec.cpus,
+        memory_bytes=spec.memory_bytes,
+        gpus=spec.gpus,
+        resources=spec.resources,
+        time_limit_ms=spec.time_limit_ms,
+    )
+    return request_pb2.Request(find_workers=request_pb2.FindWorkers(spec=to_wire(where)))
+
+
+def read_fitting(answer: object) -> FittingWorkers:
+    """Return what the answer says.
+
+    Raises Refused(INTERNAL) if it is another one.
+    """
+    if not isinstance(answer, request_pb2.Reply) or not answer.HasField("find_workers"):
+        raise Refused(Code.INTERNAL, "the worker did not answer where the job could run")
+    said = answer.find_workers
+    return FittingWorkers(
+        tuple(FittingWorker(one.name, one.waits_for) for one in said.workers),
+        tuple(FittingWorker(one.name, one.why) for one in said.left_out),
+    )
