@@ -7,7 +7,7 @@ A heap has an entry for each lane of an owner, and one for each line of a lane. 
 from __future__ import annotations
 
 import heapq
-from collections import Counter, deque
+from collections import deque
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -110,11 +110,6 @@ class Lane:
     slots: int = 0
     listed: LaneHead | None = None
 
-    @property
-    def is_open(self) -> bool:
-        """Whether its width allows another job."""
-        return not self.width or self.running < self.width
-
     def entries(self) -> int:
         """Return how many entries there are, with stale ones."""
         return sum(line.entries() for line in self.lines.values())
@@ -128,17 +123,17 @@ class Owner:
     heads: list[LaneHead] = field(default_factory=list)
     running: int = 0
     slots: int = 0
-    used: Counter[str] = field(default_factory=Counter)
+    used: dict[str, int] = field(default_factory=dict)
     # The largest part that it has of anything.
     share: float = 0.0
     # Where jobs wait of which not all may run at once, by the name of which only one runs, and by the level of those that may start jobs.
     apart: dict[str | int, set[tuple[bytes, Wants]]] = field(default_factory=dict)
     # The names of which one runs; how many jobs of each level run, and the levels of which no more may.
     busy: set[str] = field(default_factory=set)
-    parents: Counter[int] = field(default_factory=Counter)
+    parents: dict[int, int] = field(default_factory=dict)
     full: set[int] = field(default_factory=set)
     # How many jobs could start if there were room, by their priority; and how many are set aside.
-    waiting: Counter[int] = field(default_factory=Counter)
+    waiting: dict[int, int] = field(default_factory=dict)
     aside: int = 0
     # What is known since something of it changed last: its best lane; and that none of its jobs fitted, with the best of those.
     is_head_known: bool = False
@@ -152,27 +147,27 @@ class Owner:
 
     def enter(self, priority: int) -> None:
         """Count a job that could start."""
-        self.changed()
-        self.waiting[priority] += 1
+        self.is_head_known = self.is_stuck = False
+        self.waiting[priority] = self.waiting.get(priority, 0) + 1
 
     def leave(self, priority: int) -> None:
         """Count one less."""
-        self.changed()
+        self.is_head_known = self.is_stuck = False
         self.waiting[priority] -= 1
         if not self.waiting[priority]:
             del self.waiting[priority]
 
     def occupy(self, wants: Wants, times: int = 1) -> None:
         """Count what a job takes; -1: what it gives back."""
-        self.changed()
+        self.is_head_known = self.is_stuck = False
         self.running += times
         self.slots += times * wants.slots
         for name, amount in wants.others:
-            self.used[name] += times * amount
+            self.used[name] = self.used.get(name, 0) + times * amount
         if wants.only_one:
             (self.busy.add if times > 0 else self.busy.discard)(wants.only_one)
         if wants.level:
-            self.parents[wants.level] += times
+            self.parents[wants.level] = self.parents.get(wants.level, 0) + times
 
     def lend(self, wants: Wants, times: int = 1) -> None:
         """Do not count the slots of a job that runs, nor that it does; -1: count it again."""
@@ -235,7 +230,7 @@ class Lines:
 
     def list_lane(self, owner: Owner, lane: Lane, batch_id: bytes) -> None:
         """Put a lane into the heap of its owner if it is open, and not there at as good a place already."""
-        owner.changed()
+        owner.is_head_known = owner.is_stuck = False
         head = self._head_of(owner, lane, batch_id)
         if head is not None and (lane.listed is None or head < lane.listed):
             lane.listed = head
@@ -246,7 +241,7 @@ class Lines:
 
     def list_line(self, owner: Owner, lane: Lane, line: Line) -> None:
         """Put a line into the heap of its lane if one of its jobs can start, and it is not there with that job already."""
-        if owner.is_closed(line.wants):
+        if (owner.busy or owner.full) and owner.is_closed(line.wants):
             return
         first = self.first(line)
         if first is not None and (line.listed is None or first < line.listed.rank):
@@ -258,7 +253,7 @@ class Lines:
 
     def take_off(self, owner: Owner, head: LaneHead) -> tuple[Lane, Line, LineHead]:
         """Remove the first lane of an owner and the first line of that from their heaps, and return them."""
-        owner.changed()
+        owner.is_head_known = owner.is_stuck = False
         heapq.heappop(owner.heads)
         lane = owner.lanes[head.batch_id]
         lane.listed = None
@@ -269,12 +264,17 @@ class Lines:
 
     def first(self, line: Line) -> Rank | None:
         """Return the rank of the first job of a line that can start; stale entries before it are removed."""
+        places = self.places
         while line.classes:
             highest = max(line.classes)
             jobs = line.classes[highest]
-            while (entry := jobs.first()) is not None:
-                if self._is_current(*entry):
-                    return entry[0]
+            # As a rule none came back to an earlier place.
+            while (entry := jobs.first() if jobs.back or not jobs.line else jobs.line[0]) is not None:
+                rank, key = entry
+                place = places.get(key)
+                # As in `_is_current`, which would be a call for each look at a line.
+                if place is not None and not place.aside and place.rank is rank:
+                    return rank
                 jobs.take()
                 self.stale -= 1
             del line.classes[highest]
@@ -300,16 +300,14 @@ class Lines:
         self.stale = 0
 
     def _head_of(self, owner: Owner, lane: Lane, batch_id: bytes) -> LaneHead | None:
-        line_head = self._first_line(owner, lane) if lane.is_open else None
-        return line_head and LaneHead(line_head.rank[0], lane.slots, line_head.rank[1], batch_id)
-
-    def _first_line(self, owner: Owner, lane: Lane) -> LineHead | None:
+        if lane.width and lane.running >= lane.width:
+            return None
         while lane.heads:
             head = lane.heads[0]
             line = lane.lines.get(head.wants)
             if line is not None and line.listed is head:
-                if not owner.is_closed(head.wants) and self.first(line) == head.rank:
-                    return head
+                if not ((owner.busy or owner.full) and owner.is_closed(head.wants)) and self.first(line) == head.rank:
+                    return LaneHead(head.rank[0], lane.slots, head.rank[1], batch_id)
                 line.listed = None
                 heapq.heappop(lane.heads)
                 self.list_line(owner, lane, line)
@@ -324,8 +322,9 @@ class Lines:
 
 def drop_line(owner: Owner, lane: Lane, batch_id: bytes, line: Line) -> None:
     """Remove a line in which nobody waits."""
-    del lane.lines[line.wants]
-    for kind in kinds_of(line.wants):
+    wants = line.wants
+    del lane.lines[wants]
+    for kind in kinds_of(wants) if wants.only_one or wants.level else ():
         apart = owner.apart.get(kind, set())
         apart.discard((batch_id, line.wants))
         if not apart:
@@ -334,6 +333,4 @@ def drop_line(owner: Owner, lane: Lane, batch_id: bytes, line: Line) -> None:
 
 def kinds_of(wants: Wants) -> tuple[str | int, ...]:
     """Return of what a job is one of which not all may run at once."""
-    if not (wants.only_one or wants.level):
-        return ()
     return tuple(kind for kind in (wants.only_one, wants.level) if kind)

@@ -89,13 +89,13 @@ class Queue:
     def room_of(self, public: bytes) -> int:
         """Return how many slots are free for new jobs of this owner."""
         most, owner = self._most_of(public), self._owners.get(public)
-        own = most - owner.running - owner.waiting.total() if most and owner else most or self.slots
+        own = most - owner.running - sum(owner.waiting.values()) if most and owner else most or self.slots
         return max(0, min(self.room, own))
 
     def waiting_of(self, public: bytes) -> int:
         """Return how many jobs of this owner wait, with those that are set aside."""
         owner = self._owners.get(public)
-        return owner.waiting.total() + owner.aside if owner else 0
+        return sum(owner.waiting.values()) + owner.aside if owner else 0
 
     def running_of(self, public: bytes) -> int:
         """Return how many jobs of this owner occupy slots."""
@@ -217,8 +217,10 @@ class Queue:
 
     def release(self, key: JobKey) -> None:
         """Free what a job had that has ended."""
-        self.take_back(key)
-        place = self._places.pop(key)
+        place = self._places[key]
+        if place.lends:
+            self._lend(place, -1)
+        del self._places[key]
         owner, lane, wants = place.owner, place.lane, place.wants
         self.running -= 1
         self.stock.put_back(wants, place.taken)
@@ -230,7 +232,8 @@ class Queue:
             self._list_apart(owner, wants.only_one)
         if wants.level:
             self._count_parents(owner, wants.level)
-        self._lines.list_lane(owner, lane, place.batch_id)
+        if lane.lines:
+            self._lines.list_lane(owner, lane, place.batch_id)
         self._drop(key.owner, place)
 
     def lend(self, key: JobKey) -> None:
@@ -265,11 +268,11 @@ class Queue:
 
     def _count_parents(self, owner: Owner, level: int) -> None:
         """Note whether one more job of this level may run."""
-        if owner.parents[level] >= _PARENTS * self.slots:
+        if owner.parents.get(level, 0) >= _PARENTS * self.slots:
             owner.full.add(level)
             return
-        if not owner.parents[level]:
-            del owner.parents[level]
+        if not owner.parents.get(level):
+            owner.parents.pop(level, None)
         if level in owner.full:
             owner.full.remove(level)
             owner.changed()
@@ -278,7 +281,7 @@ class Queue:
     def take(self) -> list[JobKey]:
         """Return the jobs that start now, as far as there is room; they count as running."""
         chosen: list[JobKey] = []
-        while not self.is_full and (key := self._choose()) is not None:
+        while self._waiting and not self.is_full and (key := self._choose()) is not None:
             chosen.append(key)
         return chosen
 
@@ -310,11 +313,11 @@ class Queue:
         """Return the best job of an owner that can start, taken off the heaps; add to `unfit` those with a better claim."""
         passed: list[tuple[bytes, Lane, Line]] = []
         found: tuple[bytes, Lane, Line, LineHead] | None = None
-        holding = [wants for key, wants in unfit if self._holds_room((key, wants))]
+        holding = [wants for key, wants in unfit if self._holds_room((key, wants))] if unfit else []
         while len(passed) < _DEPTH and (head := self._lines.best(owner)) is not None:
             lane, line, line_head = self._lines.take_off(owner, head)
             wants = line.wants
-            if self.stock.fits(wants) and all(self.stock.leaves(wants, other) for other in holding):
+            if self.stock.fits(wants) and (not holding or all(self.stock.leaves(wants, other) for other in holding)):
                 found = head.batch_id, lane, line, line_head
                 break
             if self.stock.could_fit(wants):
@@ -346,7 +349,8 @@ class Queue:
             self._lines.list_line(owner, lane, line)
         else:
             drop_line(owner, lane, batch_id, line)
-        self._lines.list_lane(owner, lane, batch_id)
+        if lane.lines:
+            self._lines.list_lane(owner, lane, batch_id)
         return key
 
     def _holds_room(self, one: _Unfit) -> bool:
@@ -439,7 +443,7 @@ class Queue:
         line = lane.lines.get(wants)
         if line is None:
             line = lane.lines[wants] = Line(wants)
-            for kind in kinds_of(wants):
+            for kind in kinds_of(wants) if wants.only_one or wants.level else ():
                 owner.apart.setdefault(kind, set()).add((place.batch_id, wants))
         line.add(rank, key)
         owner.enter(-rank[0])
@@ -462,9 +466,10 @@ class Queue:
         lane.jobs -= 1
         if lane.jobs:
             return
-        self._lines.stale -= lane.entries()
-        for line in list(lane.lines.values()):
-            drop_line(owner, lane, place.batch_id, line)
+        if lane.lines:
+            self._lines.stale -= lane.entries()
+            for line in list(lane.lines.values()):
+                drop_line(owner, lane, place.batch_id, line)
         del owner.lanes[place.batch_id]
         if not owner.lanes:
             del self._owners[public]

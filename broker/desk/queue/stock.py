@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from ....schemas.jobs.capacity import GPUS, MEMORY, NOBODYS, SLOTS, Capacity, Shun, Wants, amount_text, shortage
@@ -131,7 +132,7 @@ class Stock:
         """Return the ids of so many GPUs that jobs have, where it does not matter which job has which."""
         return tuple(sorted(self._handed_out))[:amount] if amount else ()
 
-    def share(self, slots: int, others: Counter[str]) -> float:
+    def share(self, slots: int, others: Mapping[str, int]) -> float:
         """Return the largest part that somebody has of anything; of what there is none of, all that is in use."""
         share = slots / max(1, self.capacity.slots)
         for name, amount in others.items():
