@@ -193,7 +193,7 @@ class Daemon:
                 shortage=self._shortage,
                 ended=self._job_ended,
                 delegates=delegates,
-                waits=self._fleet.waits if self._fleet else lambda: None,
+                waits=self._fleet.waits if self._fleet else None,
             )
         )
         self._staging = self._own(Staging(self.store, self.desk, self._lookup, self._ages, loop, self._serves_others))

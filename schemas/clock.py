@@ -15,7 +15,7 @@ from collections.abc import Callable
 from typing import NamedTuple
 
 # NTP makes the clock a little faster or slower; that is not a jump.
-_SAME_US = 500_000
+SAME_US = 500_000
 _DAY_US = 24 * 3600 * 1_000_000
 # Within a day, ascending dates are worth more than correct ones; beyond that, wrong dates are useless.
 _STAYS_US = 60_000_000
@@ -48,16 +48,16 @@ class Reading(NamedTuple):
 class Steady:
     """The offset between the machine's clock and CLOCK_BOOTTIME, and since when it has been the same."""
 
-    __slots__ = ("_seen_us", "_since_us")
+    __slots__ = ("_since_us", "seen_us")
 
     def __init__(self, offset_us: int, at_us: int) -> None:
-        self._seen_us = offset_us
+        self.seen_us = offset_us
         self._since_us = at_us
 
     def stays_us(self, offset_us: int, at_us: int) -> int:
         """Record the offset at this moment, and return for how long it has been the same."""
-        if not -_SAME_US <= offset_us - self._seen_us <= _SAME_US:
-            self._seen_us, self._since_us = offset_us, at_us
+        if not -SAME_US <= offset_us - self.seen_us <= SAME_US:
+            self.seen_us, self._since_us = offset_us, at_us
         return at_us - self._since_us
 
 
@@ -85,12 +85,13 @@ class Clock:
         """
         passed, wall = at or self.read()
         offset = wall - passed
-        stays = self._steady.stays_us(offset, passed)
         ahead = offset - self._offset_us
-        if -_SAME_US <= ahead <= _SAME_US:
+        if -SAME_US <= ahead <= SAME_US:
             if ahead > 0:
                 self._offset_us = offset
-        elif stays >= (_STAYS_US if abs(ahead) < _DAY_US else _FAR_STAYS_US):
+            if not -SAME_US <= offset - self._steady.seen_us <= SAME_US:
+                self._steady.stays_us(offset, passed)
+        elif self._steady.stays_us(offset, passed) >= (_STAYS_US if abs(ahead) < _DAY_US else _FAR_STAYS_US):
             if ahead < 0:
                 self._last_us = 0
             self._offset_us = offset
@@ -114,4 +115,4 @@ class Clock:
 
 def near(one_us: int, other_us: int) -> bool:
     """Return whether two offsets are the same, except for adjustments by NTP and the time between reading two clocks."""
-    return abs(one_us - other_us) <= _SAME_US
+    return abs(one_us - other_us) <= SAME_US

@@ -27,7 +27,9 @@ def state_to_wire(state: State) -> job_pb2.State:
 
 def event_kind_to_wire(kind: EventKind) -> event_pb2.EventKind:
     """Return the kind of an event as it is sent."""
-    return cast("event_pb2.EventKind", int(kind))
+    # Without `cast`, which is a call, as there are several events for each job.
+    number: event_pb2.EventKind = int(kind)  # type: ignore[assignment]
+    return number
 
 
 def on_failure_to_wire(on_failure: OnFailure) -> job_pb2.OnFailure:
@@ -38,8 +40,9 @@ def on_failure_to_wire(on_failure: OnFailure) -> job_pb2.OnFailure:
 def outcome_to_wire(outcome: Outcome, *, attested: bool = False) -> job_pb2.Outcome:
     """Return an outcome as it is sent; `attested`: with what its worker has signed about it, as it is stored."""
     use = outcome.use
+    kind: job_pb2.OutcomeKind = int(outcome.kind)  # type: ignore[assignment]
     return job_pb2.Outcome(
-        kind=cast("job_pb2.OutcomeKind", int(outcome.kind)),
+        kind=kind,
         exit_status=outcome.exit_status,
         signal=outcome.signal,
         sentence=outcome.sentence,

@@ -89,7 +89,7 @@ def decide(state: State, one: Input, moment: Moment | None) -> Decision:  # noqa
         # Whose turn has come may have to be cancelled instead, which gets a date.
         turn.reconsiders = True
     if not turn.reconsiders:
-        follows = state.dependencies.is_due
+        follows = bool(state.dependencies.due)
         if follows:
             follow(turn)
         if state.finishing:

@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from operator import attrgetter
 from typing import Protocol
 
 from ...keys.members.limits import Limits
@@ -41,6 +42,9 @@ from .state import State
 from .turn import Decision
 
 _log = logging.getLogger(__name__)
+# As several calls for each job of a start would cost more than what is done in them.
+_raw_of = attrgetter("raw")
+_may_submit = attrgetter("spec.may_submit")
 
 
 class Publishing(Protocol):
@@ -67,7 +71,7 @@ class Desk:
     """Carries out decisions. `clock` gives dates, `ages` the time from which ages count, `delegates` the keys of jobs that may start jobs.
 
     `shortage` returns why new jobs are refused at the moment, if so; `ended` is called when ends of jobs are durable and
-    reported, `waits` after each input while jobs wait.
+    reported, `waits`, if there is one, after each input while jobs wait.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 -- the parts that it carries effects to
@@ -85,7 +89,7 @@ class Desk:
         shortage: Callable[[], Refused | None],
         ended: Callable[[], None],
         delegates: Delegating,
-        waits: Callable[[], None] = lambda: None,
+        waits: Callable[[], None] | None = None,
         alarm: Callable[[int, Callable[[], None]], Alarm] = Alarm,
     ) -> None:
         self._state = state
@@ -136,7 +140,7 @@ class Desk:
         def unknown() -> int:
             return self._lookup.unknown(owner, [one.id for one in asked])
 
-        self.check_room(owner, len(asked), sum(len(one.raw) for one in asked), unknown)
+        self.check_room(owner, len(asked), sum(map(len, map(_raw_of, asked))), unknown)
         self.take(Start(owner, asked, batch, proof, self._shortage(), done, fired, started_by, depth, origin))
 
     def check_room(self, owner: bytes, jobs: int, spec_bytes: int, unknown: Callable[[], int]) -> None:
@@ -188,9 +192,9 @@ class Desk:
         """Process facts from the engine; they are reported once they are durable."""
         self._note_dates(facts)
         self.take(Facts(facts))
-        if len(facts) == 1 and isinstance(facts[0], Ended) and facts[0].key.job in self._watchers:
+        if len(facts) == 1 and isinstance(facts[0], Ended) and facts[0].key[:2] in self._watchers.keys:
             # Somebody waits for this one. Its report is made while the disk is waited for, as soon as the other thread does that.
-            asyncio.get_running_loop().call_soon(self._prepare_report, facts[0].key)
+            self._prepare_report(facts[0].key)
 
     @property
     def is_idle(self) -> bool:
@@ -290,7 +294,8 @@ class Desk:
         if self._is_busy:
             return
         self._is_busy = True
-        changes = self.stock.changes
+        stock = self._state.queue.stock
+        changes = stock.changes
         failed: Exception | None = None
         try:
             while self._inbox:
@@ -307,9 +312,9 @@ class Desk:
                         _log.exception("%s could not be carried out", type(following).__name__)
         finally:
             self._is_busy = False
-        if len(self._state.queue):
+        if self._waits is not None and len(self._state.queue):
             self._waits()
-        if self.stock.changes != changes:
+        if stock.changes != changes:
             self.usage_changed()
         if failed is not None:
             raise failed
@@ -323,7 +328,7 @@ class Desk:
     def _note_dates(self, facts: Sequence[Fact]) -> None:
         """Make sure that nothing gets a date before what has happened already."""
         for fact in facts:
-            if isinstance(fact, (Started, Ended)) and fact.key.job in self._state.live:
+            if isinstance(fact, (Started, Ended)) and fact.key[:2] in self._state.live:
                 self._clock.not_before(fact.ended_at_us if isinstance(fact, Ended) else fact.started_at_us)
 
     def _carry_out(self, decision: Decision) -> None:
@@ -371,7 +376,7 @@ class Desk:
 
     def _with_keys(self, launches: Sequence[Launch]) -> Sequence[Launch]:
         """Return launches with the keys of those that may start jobs; few may."""
-        if not any(launch.spec.may_submit for launch in launches):
+        if not any(map(_may_submit, launches)):
             return launches
         return [launch._replace(key_text=self._delegates.admit(launch.key)) if launch.spec.may_submit else launch for launch in launches]
 

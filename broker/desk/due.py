@@ -19,53 +19,54 @@ _MOST_STALE = 64
 class Deadlines(Generic[_Waiter]):
     """Deadlines on one scale of microseconds, at most one each."""
 
-    _at: dict[_Waiter, int] = field(default_factory=dict)
+    # When each of those that wait is due.
+    at: dict[_Waiter, int] = field(default_factory=dict)
     # With a number, in the order in which they were set: of two at one time, the first is due first.
     _heap: list[tuple[int, int, _Waiter]] = field(default_factory=list)
     _order: int = 0
 
     def __len__(self) -> int:
         """Return how many wait for their time."""
-        return len(self._at)
+        return len(self.at)
 
     def __contains__(self, waiter: _Waiter) -> bool:
         """Return whether this one waits for its time."""
-        return waiter in self._at
+        return waiter in self.at
 
     def set(self, waiter: _Waiter, at_us: int) -> None:
         """Let it wait until this time, instead of the one that it waited for."""
-        self._at[waiter] = at_us
+        self.at[waiter] = at_us
         self._order += 1
         heapq.heappush(self._heap, (at_us, self._order, waiter))
         self._tidy()
 
     def drop(self, waiter: _Waiter) -> None:
         """Let it wait for no time, if it did."""
-        if self._at.pop(waiter, None) is not None:
+        if self.at.pop(waiter, None) is not None:
             self._tidy()
 
     def left_us(self, waiter: _Waiter, now_us: int) -> int:
         """Return how long this one still has to wait; 0 if it does not."""
-        return max(0, self._at.get(waiter, now_us) - now_us)
+        return max(0, self.at.get(waiter, now_us) - now_us)
 
     def take_due(self, now_us: int) -> list[_Waiter]:
         """Return those whose time has come, the first first; they wait for it no more."""
         due: list[_Waiter] = []
         while self._heap and self._heap[0][0] <= now_us:
             at_us, _, waiter = heapq.heappop(self._heap)
-            if self._at.get(waiter) == at_us:
-                del self._at[waiter]
+            if self.at.get(waiter) == at_us:
+                del self.at[waiter]
                 due.append(waiter)
         return due
 
     @property
     def next_us(self) -> int | None:
         """When the next one is due; None: none waits for a time."""
-        while self._heap and self._at.get(self._heap[0][2]) != self._heap[0][0]:
+        while self._heap and self.at.get(self._heap[0][2]) != self._heap[0][0]:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
     def _tidy(self) -> None:
-        if len(self._heap) > _MOST_STALE + 2 * len(self._at):
-            self._heap = [entry for entry in self._heap if self._at.get(entry[2]) == entry[0]]
+        if len(self._heap) > _MOST_STALE + 2 * len(self.at):
+            self._heap = [entry for entry in self._heap if self.at.get(entry[2]) == entry[0]]
             heapq.heapify(self._heap)

@@ -96,6 +96,9 @@ class WakeAt(NamedTuple):
     wall_us: int | None
 
 
+NEVER = WakeAt(None, None)
+
+
 class Continue(NamedTuple):
     """Pass `Following` to the desk, in a later turn of the loop."""
 

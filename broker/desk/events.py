@@ -47,9 +47,12 @@ def event_of(kind: EventKind, job: Job, at_us: int, sentence: str = "") -> event
 
 def change_of(job: Job, events: Sequence[event_pb2.Event], proof: bytes | None) -> Change:
     """Return the change that updates the job's row."""
-    attempt, outcome = job.latest, job.latest.outcome
+    attempt = job.latest
+    outcome = attempt.outcome
     state, launched = STORED[attempt.phase]
-    bytes_before = sum(one.outcome.log_bytes for one in job.ended_before if one.outcome is not None) if outcome is not None else 0
+    log_bytes = outcome.log_bytes if outcome is not None else 0
+    if outcome is not None and (job.earlier or job.following is not None):
+        log_bytes += sum(one.outcome.log_bytes for one in job.ended_before if one.outcome is not None)
     return Change(
         row=job.row,
         state=state,
@@ -63,9 +66,9 @@ def change_of(job: Job, events: Sequence[event_pb2.Event], proof: bytes | None) 
         outcome=_outcome_in(events, outcome).SerializeToString() if outcome is not None else None,
         stop=json.dumps({"signal": job.stop.signal, "grace_ms": job.stop.grace_ms, "asked_by": job.stop.asked_by}) if job.stop else None,
         stop_proof=proof,
-        log_bytes=bytes_before + outcome.log_bytes if outcome is not None else 0,
+        log_bytes=log_bytes,
         ok=not outcome.is_failure if outcome is not None else None,
-        run=job.part_of if outcome is not None else None,
+        run=job.part_of if outcome is not None and job.batch is not None else None,
         end=end_of_one(outcome, is_stopped=job.stop is not None) if outcome is not None and job.batch is not None else NO_ENDS,
     )
 

@@ -12,7 +12,7 @@ from ...schemas.jobs.conditions import base_of
 from ...schemas.naming import JobKey
 from ..store.writes import Added, AddJobs, ChangeJobs
 from .due import Deadlines
-from .effects import Reply, WakeAt
+from .effects import NEVER, Reply, WakeAt
 from .inputs import Moment, Start
 from .jobs import retries
 from .jobs.dependencies import Dependencies
@@ -96,7 +96,7 @@ class State:
     clock_deadlines: Deadlines[Job] = field(default_factory=Deadlines)
     # The jobs that end if they still wait at a time, on the scale of Moment.passed_us.
     expiring: Deadlines[Job] = field(default_factory=Deadlines)
-    alarm: WakeAt | None = field(default_factory=lambda: WakeAt(None, None))
+    alarm: WakeAt | None = NEVER
     # The jobs that wait for jobs which they started.
     loans: Loans = field(default_factory=Loans)
     # What the worker was started with for jobs, and what an operator has set instead.
@@ -172,6 +172,8 @@ class State:
     def wants(self, job: Job) -> Wants:
         """Return what a job takes, with how long it may run where that decides on which machine it does."""
         wants = self.queue.stock.timed(job.wants, job.spec.time_limit_ms)
+        if not job.refusals:
+            return wants
         shuns = tuple(sorted(one.shun for one in job.refusals.values() if one.shun is not None))
         return wants._replace(shuns=shuns) if shuns else wants
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import ParamSpec, Protocol
 
 from ...schemas.naming import JobKey
@@ -53,9 +53,10 @@ class Watchers:
         """Return how many jobs are watched."""
         return len(self._watching)
 
-    def __contains__(self, key: JobKey) -> bool:
-        """Return whether somebody watches this job."""
-        return key in self._watching
+    @property
+    def keys(self) -> Collection[object]:
+        """The keys of the jobs that somebody watches."""
+        return self._watching
 
     def watch(self, job: Job, watcher: Watcher) -> None:
         """Notify the watcher of what is durable about the job, now and from now on."""

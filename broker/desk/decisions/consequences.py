@@ -29,9 +29,12 @@ def ended_for_good(turn: Turn, job: Job) -> None:
     state = turn.state
     state.dependencies.ended(job)
     nobody_waits(state, job)
+    batch = job.batch
+    if batch is None:
+        return
     finishes.job_ended(turn, job)
-    outcome, batch, run = job.final_outcome, job.batch, job.part_of
-    if batch is None or run is None or batch.on_failure is OnFailure.CONTINUE or run in state.broken:
+    outcome, run = job.final_outcome, job.part_of
+    if run is None or batch.on_failure is OnFailure.CONTINUE or run in state.broken:
         return
     if outcome is None or not outcome.is_failure or job.stop is not None:
         return
@@ -78,7 +81,7 @@ def follow(turn: Turn) -> None:
                 _release(turn, job)
             else:
                 _cancel(turn, job, one)
-    if state.dependencies.is_due and not state.is_following:
+    if state.dependencies.due and not state.is_following:
         state.is_following = True
         turn.effects.append(Continue())
 

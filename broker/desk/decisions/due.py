@@ -7,7 +7,7 @@ import time
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.jobs.states import EventKind, Outcome, OutcomeKind
 from ....schemas.text.durations import format_duration
-from ..effects import WakeAt
+from ..effects import NEVER, WakeAt
 from ..events import event_of
 from ..jobs.job import Job
 from ..jobs.life import WAITING, Happening
@@ -60,6 +60,9 @@ def _why(spec: JobSpec) -> str:
 def set_alarm(turn: Turn) -> None:
     """Have the desk wake up when the next job is due, and not before."""
     state = turn.state
+    # As nearly always.
+    if state.alarm == NEVER and not (state.deadlines.at or state.expiring.at or state.clock_deadlines.at):
+        return
     nexts = [at_us for at_us in (state.deadlines.next_us, state.expiring.next_us) if at_us is not None]
     following = WakeAt(min(nexts, default=None), state.clock_deadlines.next_us)
     if following != state.alarm:

@@ -32,7 +32,10 @@ def jobs_added(turn: Turn, owner: bytes, batch: BatchRun, count: int) -> None:
 
 def job_ended(turn: Turn, job: Job) -> None:
     """Count the end of a job; after the last one of its run, what that ends with is due."""
-    state, run, outcome = turn.state, job.part_of, job.final_outcome
+    state = turn.state
+    if not state.finishes:
+        return
+    run, outcome = job.part_of, job.final_outcome
     finish = state.finishes.get(run) if run is not None else None
     if run is None or finish is None or outcome is None:
         return

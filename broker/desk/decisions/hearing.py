@@ -75,7 +75,8 @@ def _hear_life(turn: Turn, job: Job, fact: Started | Ended, *, found: bool) -> N
     turn.events.setdefault(job, []).extend(events)
     if isinstance(fact, Ended):
         job.attempt.delayed_by = ""
-        turn.state.loans.drop(job.attempt.key)
+        if turn.state.loans.waiting:
+            turn.state.loans.drop(job.attempt.key)
         turn.state.queue.release(job.key)
         turn.effects += turn.state.pauses.hear(job, paused=False)
         if is_final(job, fact.outcome):

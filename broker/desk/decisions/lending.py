@@ -34,5 +34,5 @@ def _has_not_ended(job: Job | None) -> bool:
 
 def nobody_waits(state: State, job: Job) -> None:
     """Let the jobs go on that waited for one which has ended for good, unless they wait for others too."""
-    for outer in state.loans.ended(job.key):
+    for outer in state.loans.ended(job.key) if state.loans.waiting else ():
         state.queue.take_back(outer.job)

@@ -22,7 +22,7 @@ from .consequences import cancelled_instead
 _ENDS = frozenset({event_pb2.EVENT_KIND_FINISHED, event_pb2.EVENT_KIND_RETRYING})
 
 
-def choose_and_record(turn: Turn) -> None:
+def choose_and_record(turn: Turn) -> None:  # noqa: C901 -- a test for each thing that most jobs do not have, and no call for it
     """Start the jobs that may start now, and record changes. That a job is launched is durable before it is."""
     launched: list[Job] = []
     launching: list[Job] = []
@@ -50,17 +50,16 @@ def choose_and_record(turn: Turn) -> None:
         changes.append(
             change if proof is None else change._replace(altered=Altered(job.priority, job.held_by, job.changed_limit_ms, proof))
         )
-    write = ChangeJobs(
-        changes,
-        turn.widths,
-        launched=[job.row for job in launching],
-        broken=turn.broken,
-        handed_out=[(job.row, job.gpus) for job in launching if job.gpus],
-        placed=[(job.row, job.attempt.key.attempt, job.machine) for job in launching if job.machine],
-        freed=[(job.row, job.attempt.key.attempt) for job in turn.returned],
-        capacity=turn.capacity,
-        finishes=finishes.rows_of(turn),
-    )
+    write = ChangeJobs(changes, turn.widths, broken=turn.broken, capacity=turn.capacity)
+    # Most writes have none of these.
+    if launching:
+        write.launched = [job.row for job in launching]
+        write.handed_out = [(job.row, job.gpus) for job in launching if job.gpus]
+        write.placed = [(job.row, job.attempt.key.attempt, job.machine) for job in launching if job.machine]
+    if turn.returned:
+        write.freed = [(job.row, job.attempt.key.attempt) for job in turn.returned]
+    if turn.finishes:
+        write.finishes = finishes.rows_of(turn)
     turn.submit(Recording(write, turn.events, launching, turn.replies, turn.ending, turn.limiting, turn.finishes, turn.returned))
 
 
@@ -68,7 +67,8 @@ def recorded(turn: Turn, pending: Recording, first_seq: int) -> None:
     """Tell, reply, launch and end, now that it is durable."""
     # Before the last jobs of their runs leave: who waits for a run waits for what it ends with too.
     queued = finishes.finishes_recorded(turn, pending) if pending.finishes else []
-    if told := [*(event for events in pending.events.values() for event in events), *queued]:
+    told = [event for events in pending.events.values() for event in events] + queued
+    if told:
         turn.effects.append(numbered(told, first_seq))
     if pending.launching:
         _launches_recorded(turn, pending.launching)
@@ -78,7 +78,9 @@ def recorded(turn: Turn, pending: Recording, first_seq: int) -> None:
     for job, order in pending.ending:
         if job.attempt.phase in WITH_ENGINE:
             turn.effects.append(End(job.attempt.key, order.signal, order.grace_ms))
-    turn.effects += [LimitTime(job.attempt.key, job.changed_limit_ms or 0) for job in pending.limiting if job.attempt.phase in LIMITED]
+    for job in pending.limiting:
+        if job.attempt.phase in LIMITED:
+            turn.effects.append(LimitTime(job.attempt.key, job.changed_limit_ms or 0))
     if settled := _take_steps(turn, pending.events):
         turn.effects.append(Settle(settled))
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Sequence
 from dataclasses import replace
 from functools import partial
+from operator import attrgetter
 
 from ....schemas.generated import event_pb2
 from ....schemas.jobs.capacity import PLAIN, wants_of
@@ -24,6 +25,8 @@ from .consequences import break_run, let_wait
 from .due import left_until_expiry_us
 from .finishes import jobs_added
 
+_conditions_of = attrgetter("spec.after")
+
 
 def start(turn: Turn, asked: Start) -> None:
     """Write new jobs, with their `queued` events."""
@@ -37,7 +40,7 @@ def start(turn: Turn, asked: Start) -> None:
     events: list[event_pb2.Event] = []
     rows: list[NewRow] = []
     spec_bytes = 0
-    waits = any(one.spec.after for one in asked.asked)
+    waits = any(map(_conditions_of, asked.asked))
     clean_up: Collection[int] = ()
     if asked.queued is not None:
         clean_up = {position for position, one in enumerate(asked.asked) if one.id in asked.clean_up}
@@ -68,7 +71,8 @@ def start(turn: Turn, asked: Start) -> None:
             job.starts_aged_us = moment.aged_us + one.spec.start_in_ms * 1000
         elif one.spec.start_at_us is not None and one.spec.start_at_us > moment.wall_us:
             job.starts_wall_us = one.spec.start_at_us
-        if (left_us := left_until_expiry_us(one.spec, moment.wall_us)) is not None:
+        is_limited = one.spec.not_after_us is not None or one.spec.not_after_ms is not None
+        if is_limited and (left_us := left_until_expiry_us(one.spec, moment.wall_us)) is not None:
             job.expires_passed_us, job.expires_aged_us = moment.passed_us + left_us, moment.aged_us + left_us
         event = event_of(EventKind.QUEUED, job, moment.now_us)
         row = NewRow(
@@ -109,17 +113,18 @@ def start(turn: Turn, asked: Start) -> None:
     turn.submit(Accepting(write, asked, jobs, events, promised))
 
 
-def accepted(turn: Turn, pending: Accepting, result: Added | Conflict | Refused | int) -> None:
+def accepted(turn: Turn, pending: Accepting, result: Added | Conflict | Refused | int) -> None:  # noqa: C901 -- a test for each result
     """Reply that jobs are durable, and let them enter the queue after that; or tell why they are not."""
     state, asked = turn.state, pending.start
     state.promised -= pending.promised
     state.arriving[asked.owner] -= len(pending.jobs)
     if not state.arriving[asked.owner]:
         del state.arriving[asked.owner]
-    _joined(turn, asked)
+    if asked.batch is not None:
+        _joined(turn, RunKey(asked.owner, asked.batch.id))
     # Those that are not new are held already, or not at all.
-    held_twice = pending.jobs if not isinstance(result, Added) else [pending.jobs[position] for position in result.known]
-    if held_twice:
+    if not isinstance(result, Added) or result.known:
+        held_twice = pending.jobs if not isinstance(result, Added) else [pending.jobs[position] for position in result.known]
         state.hold(asked.owner, -sum(job.spec_bytes for job in held_twice))
     if isinstance(result, Conflict):
         turn.effects.append(Reply(partial(asked.done, id_taken(asked.asked[result.position].id, result))))
@@ -154,14 +159,12 @@ def enter(turn: Turn) -> None:
         for position, job in enumerate(pending.jobs):
             if position not in result.known:
                 turn.state.enqueue(job)
-        _join(turn, pending.jobs, result)
+        if result.waiting or result.batch is not None:
+            _join(turn, pending.jobs, result)
 
 
-def _joined(turn: Turn, asked: Start) -> None:
+def _joined(turn: Turn, run: RunKey) -> None:
     """Note that a start of jobs of a run is durable, or was refused."""
-    if asked.batch is None:
-        return
-    run = RunKey(asked.owner, asked.batch.id)
     turn.state.joined(run)
     # It may end with nothing else left, which is decided at a moment.
     turn.reconsiders = turn.reconsiders or run in turn.state.finishing
@@ -183,6 +186,8 @@ def _join(turn: Turn, jobs: Sequence[Job], result: Added) -> None:
 
 def _best(asked: Sequence[Asked], count: int) -> Collection[int]:
     """Return the positions of those of new jobs that would start first."""
+    if len(asked) == 1 and _can_be_cleared(asked[0]):
+        return range(min(count, 1))
     if all(_can_be_cleared(one) and one.spec.priority == asked[0].spec.priority for one in asked):
         return range(min(count, len(asked)))
     able = [position for position, one in enumerate(asked) if _can_be_cleared(one)]

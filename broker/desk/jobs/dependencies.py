@@ -71,12 +71,8 @@ class Dependencies:
     _dependants: dict[Target, dict[JobKey, Condition]] = field(default_factory=dict)
     # By run and name.
     _groups: dict[RunKey, dict[str, list[Group]]] = field(default_factory=dict)
-    _due: deque[Iterator[Consequence]] = field(default_factory=deque)
-
-    @property
-    def is_due(self) -> bool:
-        """Whether there are consequences to tell."""
-        return bool(self._due)
+    # Those that are to be told.
+    due: deque[Iterator[Consequence]] = field(default_factory=deque)
 
     def add(self, jobs: Sequence[tuple[Job, Sequence[Edge]]], live: Live, runs: Runs, named: Named = MappingProxyType({})) -> None:
         """Let jobs wait that the desk knows; afterwards those with an open condition are in `open`, and the broken ones are due.
@@ -99,17 +95,19 @@ class Dependencies:
             for target, condition in conditions.items():
                 self._dependants.setdefault(target, {})[job.key] = condition
             if broken is not None:
-                self._due.append(self._told([job.key], *broken))
+                self.due.append(self._told([job.key], *broken))
 
     def ended(self, job: Job) -> None:
         """Note that a job has ended for good; what follows is due."""
+        if not (self._dependants or self._groups):
+            return
         outcome = job.final_outcome
-        if outcome is None or not (self._dependants or self._groups):
+        if outcome is None:
             return
         self.leave(job.key)
         end = end_of(job.key.id, job.spec.name, outcome)
         if waiting := self._dependants.get(job.key):
-            self._due.append(self._told(list(waiting), job.key, end))
+            self.due.append(self._told(list(waiting), job.key, end))
         run = job.part_of if self._groups else None
         if run is not None and (of_run := self._groups.get(run)):
             for group in [group for name in {"", job.spec.name, base_of(job.spec.name)} for group in of_run.get(name, ())]:
@@ -118,7 +116,7 @@ class Dependencies:
 
     def cancel_run(self, keys: Sequence[JobKey], why: str, *, stops: bool) -> None:
         """Let the jobs of a run be cancelled; what follows is due."""
-        self._due.append(Cancelled(key, why, stops=stops) for key in keys)
+        self.due.append(Cancelled(key, why, stops=stops) for key in keys)
 
     def leave(self, key: JobKey) -> None:
         """Forget what a job waits for."""
@@ -130,10 +128,10 @@ class Dependencies:
 
     def consequences(self, most: int) -> Iterator[Consequence]:
         """Iterate over at most so many of the next consequences, each of them once. Those that come up meanwhile are added at the end."""
-        while self._due and most:
-            part = list(islice(self._due[0], 1))
+        while self.due and most:
+            part = list(islice(self.due[0], 1))
             if not part:
-                self._due.popleft()
+                self.due.popleft()
             else:
                 most -= 1
                 yield part[0]
@@ -187,9 +185,9 @@ class Dependencies:
         waiting = self._dependants.get(group.key, {})
         if not group.left:
             self._drop(group, run)
-            self._due.append(self._told(list(waiting), group.key, group.end))
+            self.due.append(self._told(list(waiting), group.key, group.end))
         elif is_first and (strict := [key for key, condition in waiting.items() if condition is Condition.OK]):
-            self._due.append(self._told(strict, group.key, end))
+            self.due.append(self._told(strict, group.key, end))
 
     def _drop(self, group: Group, run: RunKey) -> None:
         of_run = self._groups[run]

@@ -12,7 +12,7 @@ from ....schemas.jobs.states import OnFailure, Outcome, State
 from ....schemas.naming import AttemptKey, JobKey
 from ...engine import Run
 from .ends import NO_ENDS, Ends
-from .life import ENDED, SHOWN, Happening, Phase, advance
+from .life import ENDED, NEXT, SHOWN, Happening, Phase, advance
 
 # The number of the attempt that a job begins with.
 FIRST_ATTEMPT = 1
@@ -86,7 +86,8 @@ class Attempt:
 
         Raises Impossible for something that cannot happen in this phase.
         """
-        self.phase = advance(self.phase, happening)
+        before = self.phase
+        self.phase = NEXT.get((before, happening)) or advance(before, happening)
 
 
 class Refusal(NamedTuple):
@@ -199,7 +200,8 @@ class Job:
     @property
     def final_outcome(self) -> Outcome | None:
         """How it ended for good, which may not be durable yet; None as long as it has not."""
-        return self.latest.outcome if self.latest.phase in ENDED else None
+        attempt = self.following or self.attempt
+        return attempt.outcome if attempt.phase in ENDED else None
 
     def lasted_us(self, passed_us: int) -> int:
         """Return how long it ran, or has been running or waiting, at a moment of `Clock.passed_us`."""

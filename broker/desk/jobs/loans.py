@@ -23,16 +23,16 @@ MOST_LEVELS = 8
 class Loans:
     """Which attempts wait for which jobs that have not ended."""
 
-    _waiting: dict[AttemptKey, Counter[JobKey]] = field(default_factory=dict)
+    waiting: dict[AttemptKey, Counter[JobKey]] = field(default_factory=dict)
     _awaited: dict[JobKey, set[AttemptKey]] = field(default_factory=dict)
 
     def __len__(self) -> int:
         """Return how many jobs wait for others."""
-        return len(self._waiting)
+        return len(self.waiting)
 
     def begin(self, outer: AttemptKey, inner: Iterable[JobKey]) -> bool:
         """Note that a command of an attempt waits for jobs; return whether it waits now and did not before."""
-        awaited = self._waiting.get(outer)
+        awaited = self.waiting.get(outer)
         is_new = awaited is None
         awaited = Counter() if awaited is None else awaited
         for key in inner:
@@ -40,12 +40,12 @@ class Loans:
             self._awaited.setdefault(key, set()).add(outer)
         if not awaited:
             return False
-        self._waiting[outer] = awaited
+        self.waiting[outer] = awaited
         return is_new
 
     def end(self, outer: AttemptKey, inner: Iterable[JobKey]) -> bool:
         """Note that the command waits for these no more; return whether the attempt waits for none now, and did before."""
-        awaited = self._waiting.get(outer)
+        awaited = self.waiting.get(outer)
         if awaited is None:
             return False
         for key in inner:
@@ -62,20 +62,20 @@ class Loans:
         """Note that a job has ended for good; return the attempts that wait for no other."""
         over = []
         for outer in self._awaited.pop(inner, ()):
-            del self._waiting[outer][inner]
+            del self.waiting[outer][inner]
             if self._is_over(outer):
                 over.append(outer)
         return over
 
     def drop(self, outer: AttemptKey) -> None:
         """Forget what an attempt waits for, because it has ended."""
-        for key in self._waiting.pop(outer, ()):
+        for key in self.waiting.pop(outer, ()):
             self._forget(outer, key)
 
     def _is_over(self, outer: AttemptKey) -> bool:
-        if self._waiting[outer]:
+        if self.waiting[outer]:
             return False
-        del self._waiting[outer]
+        del self.waiting[outer]
         return True
 
     def _forget(self, outer: AttemptKey, inner: JobKey) -> None:

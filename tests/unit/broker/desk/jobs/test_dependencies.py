@@ -51,7 +51,7 @@ async def close(opened: House) -> None:
 async def settle(opened: House) -> None:
     """Wait until nothing follows any more."""
     await opened.durable()
-    while opened.state.dependencies.is_due or opened.state.under_way:
+    while opened.state.dependencies.due or opened.state.under_way:
         await asyncio.sleep(0)
         await opened.durable()
 

@@ -37,7 +37,7 @@ async def house(tmp_path: Path) -> House:
 
 async def settle(house: House) -> None:
     await house.durable()
-    while house.state.dependencies.is_due or house.state.under_way:
+    while house.state.dependencies.due or house.state.under_way:
         await house.durable()
 
 
