@@ -12,7 +12,7 @@ from ...schemas import bounds
 from ...schemas.frames import LARGEST_MESSAGE
 from ...schemas.generated import event_pb2, job_pb2, request_pb2
 from ...schemas.jobs import spec as specs
-from ...schemas.jobs.capacity import wants_of
+from ...schemas.jobs.capacity import PLAIN, wants_of
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.jobs.states import Outcome, OutcomeKind
 from ...schemas.large import read_job
@@ -47,7 +47,7 @@ _RERUN_BYTES = 128
 _START_BYTES = 4096
 
 
-def start(  # noqa: C901, PLR0917 -- each job is checked in turn, with the parts that this needs
+def start(  # noqa: C901, PLR0915, PLR0917 -- each job is checked in turn, with the parts that this needs
     call: Call,
     desk: Desk,
     lookup: Lookup,
@@ -62,11 +62,13 @@ def start(  # noqa: C901, PLR0917 -- each job is checked in turn, with the parts
     request = call.request.start
     if request.watch:
         call.demand_stream()
-    _check_within(request.within)
+    if request.within:
+        _check_within(request.within)
     asked: list[Asked] = []
     batch = read_run(request)
-    starter = starter_of(call.member, desk)
-    missing = Missing(call.member.key, engine.depot)
+    starter = starter_of(call.member, desk) if call.member.job else None
+    places_jobs = desk.stock.places_jobs
+    missing: Missing | None = None
     highest = call.member.limits.highest_priority
 
     def done(result: Accepted | Refused) -> None:
@@ -78,34 +80,47 @@ def start(  # noqa: C901, PLR0917 -- each job is checked in turn, with the parts
         if call.reply(request_pb2.Reply(acknowledged=acknowledged), last=not request.watch) and request.watch:
             watch(call, watchers, engine, turns, find_started_jobs(result.keys, asked, lookup), request, desk)
 
-    def read() -> Iterator[None]:
-        spec_bytes, needed_bytes = 0, demand_finish(call.member, request.batch, desk)
-        signed = merkle.Tree()
+    def read() -> Iterator[None]:  # noqa: C901, PLR0912 -- a test for each thing that most jobs do not have, and no call for it
+        nonlocal missing
+        spec_bytes, needed_bytes = 0, demand_finish(call.member, request.batch, desk) if batch is not None else 0
+        signed = merkle.Tree() if call.root and call.jobs is not None else None
+        # Most starts have none of these.
+        waits = runs_again = False
         for one in read_jobs(request.jobs, call.jobs, partial(ask_again, call.member, lookup)):
             asked.append(one)
-            if call.root and call.jobs is not None:
+            if signed is not None and call.jobs is not None:
                 signed.add(merkle.leaf(call.jobs[len(asked) - 1]))
             if (one.spec.priority > highest or (one.spec.nice or 0) < 0) and lookup.job(JobKey(call.member.key, one.id)) is None:
                 check_precedence(call.member, one.spec, len(asked) - 1)
             if check is not None:
                 _check_with(check, one, len(asked) - 1)
-            demand_fit(JobKey(call.member.key, one.id), one.spec, desk, lookup, len(asked) - 1)
+            if places_jobs or wants_of(one.spec) is not PLAIN:
+                demand_fit(JobKey(call.member.key, one.id), one.spec, desk, lookup, len(asked) - 1)
             if one.spec.not_after_us is not None:
                 demand_in_time(JobKey(call.member.key, one.id), one.spec.not_after_us, desk, lookup, len(asked) - 1)
             spec_bytes += len(one.raw)
             needed_bytes += _RERUN_BYTES if one.rerun_of else len(one.raw) + _JOB_BYTES
-            demand_size(len(asked), spec_bytes)
-            missing.look(one.spec, one.rerun_of)
+            if spec_bytes > LARGEST_MESSAGE:
+                demand_size(len(asked), spec_bytes)
+            if one.spec.files:
+                missing = missing or Missing(call.member.key, engine.depot)
+                missing.look(one.spec, one.rerun_of)
+            waits = waits or bool(one.spec.after)
+            runs_again = runs_again or one.rerun_of is not None
             yield
-        if call.root and (signed.leaves != call.signed_jobs or signed.root != call.root):
+        if call.root and (signed is None or signed.leaves != call.signed_jobs or signed.root != call.root):
             raise signature.other_jobs()
-        yield from adapt_reruns(asked, call.member.key, batch.id if batch else b"", lookup)
-        yield from demand_order(asked, batch.id if batch else b"")
-        yield from check_start(call.member, starter, asked, batch, desk, lookup, waits=request.watch)
+        if runs_again:
+            yield from adapt_reruns(asked, call.member.key, batch.id if batch else b"", lookup)
+        if waits:
+            yield from demand_order(asked, batch.id if batch else b"")
+        if starter is not None:
+            yield from check_start(call.member, starter, asked, batch, desk, lookup, waits=request.watch)
         demand_nothing_else(call.proof, needed_bytes)
         if request.first_store and request.first_store != store.id:
             yield from _demand_known(call.member.key, asked, lookup)
-        missing.demand_none()
+        if missing is not None:
+            missing.demand_none()
 
     def accept() -> None:
         started_by, depth = (starter.key.id, starter.depth + 1) if starter is not None else (b"", 0)

@@ -44,11 +44,12 @@ def watch(
     is_hint = isinstance(asked, request_pb2.Start) and asked.within and not call.member.job
     outer = JobKey(call.member.key, asked.within) if is_hint and isinstance(asked, request_pb2.Start) else None
     inner = [job.key for job in jobs]
-    over = begin_to_wait(call, desk, inner)
+    over = begin_to_wait(call, desk, inner) if call.member.job else None
 
     def ended(stream: Reports) -> None:
         call.stream_ended()
-        over()
+        if over is not None:
+            over()
         if outer is not None:
             watchers.inner_waits.end(outer, inner)
         for job in jobs:
