@@ -19,7 +19,7 @@ class Ballast:
     def __init__(self, path: Path) -> None:
         self._path = path
         # Whether the file is to be created when there is space.
-        self._missing = False
+        self.is_missing = False
         self._create()
 
     def drop(self) -> bool:
@@ -27,18 +27,16 @@ class Ballast:
         try:
             self._path.unlink()
         except OSError as error:
-            self._missing = self._missing or isinstance(error, FileNotFoundError)
+            self.is_missing = self.is_missing or isinstance(error, FileNotFoundError)
             return False
-        self._missing = True
+        self.is_missing = True
         return True
 
     def restore(self) -> None:
         """Create the file again if it is missing and twice its size is free: the other half is for what is recorded meanwhile."""
-        if not self._missing:
-            return
-        if free_bytes(self._path.parent) >= 2 * BALLAST_BYTES:
+        if self.is_missing and free_bytes(self._path.parent) >= 2 * BALLAST_BYTES:
             # Only one attempt: if it fails for a reason other than space, a warning with each commit would not help.
-            self._missing = False
+            self.is_missing = False
             self._create()
 
     def _create(self) -> None:

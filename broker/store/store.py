@@ -189,21 +189,25 @@ class Store:
             self._handle_failure(group, failed)
             return
         # The disk works on the next group while the results of this one are reported.
-        self._begin()
+        if self._waiting:
+            self._begin()
         for submitted in group:
             self._note_head(submitted.write)
             _report(submitted)
         self._reported()
-        self._ballast.restore()
+        if self._ballast.is_missing:
+            self._ballast.restore()
         if not self._committing:
-            self._loop.call_soon(self._begin_ahead)
+            self._begin_ahead()
 
     def _begin_ahead(self) -> None:
         """Begin the transaction of the next write while nobody waits for it. Nobody else writes, so nobody is kept waiting."""
-        # A failure shows again with the write; or the store is closed by now.
-        with contextlib.suppress(sqlite3.Error):
+        try:
             if not (self._committing or self._waiting or self._writes.in_transaction):
                 self._writes.execute("BEGIN IMMEDIATE")
+        except sqlite3.Error:
+            # It shows again with the write; or the store is closed by now.
+            return
 
     def _note_head(self, write: Write) -> None:
         if isinstance(write, ChangeJobs):

@@ -50,6 +50,9 @@ _UPDATE_JOB = (
 )
 # It changes no column that an index contains, so it costs a third of the other one.
 _LAUNCH_JOB = "UPDATE jobs SET launched = 1 WHERE row = ?"
+_COUNT_ENDED = (
+    "UPDATE kept SET ended = ended + 1, log_bytes = log_bytes + ?, store_bytes = store_bytes + (SELECT store_bytes FROM jobs WHERE row = ?)"
+)
 _INSERT_ATTEMPT = "INSERT INTO attempts (job, n, pid, started_at, ended_at, outcome, log_bytes) VALUES (?, ?, ?, ?, ?, ?, ?)"
 _HAND_OUT = "UPDATE jobs SET gpus = ? WHERE row = ?"
 _FREE = "DELETE FROM placements WHERE job = ? AND n = ?"
@@ -161,7 +164,7 @@ class Rows:
                 proof = staged_rows.proof_of(self._execute, write.result.row)
                 runs.add_jobs(self._execute, write.owner, write.batch, 0, write.queued_at_us, proof)
 
-    def _add(self, write: AddJobs) -> None:
+    def _add(self, write: AddJobs) -> None:  # noqa: C901 -- a test for each thing that most jobs do not have, and no call for it
         found = self._find(write.jobs) if write.queued is None else self._find_known(write.jobs)
         if isinstance(found, Conflict):
             write.result = found
@@ -171,11 +174,11 @@ class Rows:
         run: BatchRun | None = None
         waiting: Mapping[int, Sequence[Edge]] = {}
         if len(known) < len(rows):
-            if refused := write.shortage or self._closed(write):
+            if refused := write.shortage or (self._closed(write) if self._has_staged else None):
                 write.result = refused
                 return
             fresh = [position for position, row in enumerate(rows) if not row]
-            targets = self._targets(write, fresh)
+            targets = self._targets(write, fresh) if write.waits else None
             if isinstance(targets, Refused):
                 write.result = targets
                 return
@@ -199,14 +202,17 @@ class Rows:
                 added.append(_row_of(rows[position], job, batch, proof, store_bytes, shares_proof))
                 events.append(job.event)
             self._execute_many(_INSERT_JOB, added)
-            self._run_for_each(_INSERT_LABEL, labels)
-            self._run_for_each(_INSERT_FILE, files)
+            if labels:
+                self._execute_many(_INSERT_LABEL, labels)
+            if files:
+                self._execute_many(_INSERT_FILE, files)
             self._add_events(events)
             if targets is not None:
                 waiting = edges.add(
                     self._connection, write.jobs, rows, fresh, targets, write.batch.id if write.queued and write.batch else b""
                 )
-        staged_rows.record(self._connection, write)
+        if write.queued is not None:
+            staged_rows.record(self._connection, write)
         write.result = Added(rows, frozenset(known), first_seq, run, waiting)
 
     def _proof_of(self, write: AddJobs, fresh: int) -> tuple[int, int, int | None]:
@@ -219,15 +225,13 @@ class Rows:
 
     def _closed(self, write: AddJobs) -> Refused | None:
         """Return why a run takes no further jobs; None if it does."""
-        if not self._has_staged or write.batch is None or write.queued is not None:
+        if write.batch is None or write.queued is not None:
             return None
         is_closed = staged_rows.is_closed(self._execute, write.jobs[0].key.owner, write.batch.id)
         return staged_rows.closed(write.batch.id) if is_closed else None
 
-    def _targets(self, write: AddJobs, fresh: Sequence[int]) -> edges.Targets | Refused | None:
-        """Return what new jobs wait for; None if none of them waits for anything."""
-        if not write.waits:
-            return None
+    def _targets(self, write: AddJobs, fresh: Sequence[int]) -> edges.Targets | Refused:
+        """Return what new jobs wait for, of which some do."""
         self._has_edges = True
         groups_upto = write.queued.groups_upto if write.queued is not None else None
         return edges.targets_of(self._execute, write.jobs, fresh, write.batch.id if write.batch else b"", groups_upto)
@@ -278,16 +282,27 @@ class Rows:
         self._execute_many("INSERT INTO events (seq, owner, event, aged_from) VALUES (?, ?, ?, ?)", rows)
         self.next_seq += len(rows)
 
-    def _change(self, write: ChangeJobs) -> None:
+    def _change(self, write: ChangeJobs) -> None:  # noqa: C901 -- a test for each thing that most jobs do not have, and no call for it
         write.first_seq = self.next_seq
-        self._run_for_each(_LAUNCH_JOB, [(row,) for row in write.launched])
-        self._run_for_each(_HAND_OUT, [(",".join(gpus), row) for row, gpus in write.handed_out])
+        if write.launched:
+            self._execute_many(_LAUNCH_JOB, [(row,) for row in write.launched])
+        self._run_for_each(_HAND_OUT, [(",".join(gpus), row) for row, gpus in write.handed_out] if write.handed_out else ())
         self._run_for_each(_FREE, write.freed)
         self._run_for_each(_PLACE, write.placed)
         # A stop of many jobs has one proof.
-        proofs = {proof: self._add_proof(proof) for proof in {change.stop_proof for change in write.changes} if proof is not None}
+        proofs: dict[bytes, int] = {}
         changed: list[tuple[object, ...]] = []
+        events: list[EventRow] = []
+        altered: list[Change] = []
+        ended: list[Change] = []
         for change in write.changes:
+            events += change.events
+            if change.altered is not None:
+                altered.append(change)
+            if change.state == State.FINISHED:
+                ended.append(change)
+            if change.stop_proof is not None and change.stop_proof not in proofs:
+                proofs[change.stop_proof] = self._add_proof(change.stop_proof)
             if change.retried is not None:
                 self._execute_many(_INSERT_ATTEMPT, [(change.row, *attempt) for attempt in change.retried.attempts])
                 self._execute("UPDATE jobs SET not_before = ? WHERE row = ?", (change.retried.not_before_us, change.row))
@@ -313,7 +328,7 @@ class Rows:
                 )
             )
         self._execute_many(_UPDATE_JOB, changed)
-        if altered := [change for change in write.changes if change.altered is not None]:
+        if altered:
             self._alter(altered)
         for width in write.widths:
             self._widen(width)
@@ -321,11 +336,11 @@ class Rows:
             self._execute("UPDATE batches SET broken_by = ? WHERE owner = ? AND id = ?", (why, *run))
         if write.capacity is not None:
             self._set_capacity(write.capacity)
-        self._add_events([event for change in write.changes for event in change.events])
+        self._add_events(events)
         for finish in write.finishes:
             self._add_finish(finish)
         write.last_seq = self.next_seq - 1
-        if ended := [change for change in write.changes if change.state == State.FINISHED]:
+        if ended:
             self._count_ended(ended)
 
     def _add_finish(self, finish: NewFinish) -> None:
@@ -379,6 +394,10 @@ class Rows:
     def _count_ended(self, ended: Sequence[Change]) -> None:
         for at in range(0, len(ended), _ROWS_A_QUESTION):
             part = ended[at : at + _ROWS_A_QUESTION]
+            if len(part) == 1:
+                (change,) = part
+                self._execute(_COUNT_ENDED, (change.log_bytes, change.row))
+                continue
             marks = ", ".join("?" * len(part))
             self._execute(
                 "UPDATE kept SET ended = ended + ?, log_bytes = log_bytes + ?,"  # noqa: S608 -- marks only

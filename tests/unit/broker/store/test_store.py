@@ -166,6 +166,8 @@ async def test_while_nothing_can_be_written_requests_are_answered_and_ends_are_r
     for table, what in (("jobs", "INSERT"), ("jobs", "UPDATE"), ("jobs", "DELETE")):
         fails = "BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END"
         house.store._writes.execute(f"CREATE TRIGGER full_{what} BEFORE {what} ON {table} {fails}")
+    # The transaction of the next write has begun already.
+    house.store._writes.commit()
     house.desk.hear([started(1), ended(1)])
     new, known = await asyncio.gather(house.accept(asked(2)), house.accept(asked(1)), return_exceptions=True)
     assert isinstance(new, Refused)
@@ -233,6 +235,7 @@ async def test_a_client_that_waits_for_an_end_learns_that_it_cannot_be_recorded(
     house.desk.hear([started(1)])
     await house.durable()
     house.store._writes.execute("CREATE TRIGGER full BEFORE UPDATE ON jobs BEGIN SELECT RAISE(ABORT, 'disk I/O error'); END")
+    house.store._writes.commit()
     house.desk.hear([ended(1)])
     assert listener.heard == ["started", "what happened to it cannot be recorded: disk I/O error; this is tried again and again"]
     assert house.desk.why_waiting(job) == listener.heard[-1]
@@ -393,6 +396,7 @@ async def test_a_ballast_that_was_used_comes_again_with_a_commit_that_finds_room
     ballast = house.path.parent / "ballast"
     await house.accept(asked(1))
     house.store._writes.execute("CREATE TRIGGER full BEFORE UPDATE ON jobs BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END")
+    house.store._writes.commit()
     house.desk.hear([started(1)])
     assert not ballast.exists()
     house.store._writes.execute("DROP TRIGGER full")
