@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 from functools import partial
+from operator import attrgetter
 
 from ...broker.engine import Delayed, Fact, Launch
 from ...schemas.naming import AttemptKey
@@ -24,6 +25,8 @@ from .threads import Threads
 _RETRY_SECONDS = 5.0
 _UNPACKING = "its files are being unpacked"
 _DISK_FULL = "its files cannot be unpacked: the disk is full; the worker tries again until there is space"
+
+_brings, _takes = attrgetter("spec.files"), attrgetter("spec.outputs")
 
 
 class Workplaces:
@@ -51,9 +54,9 @@ class Workplaces:
 
     def prepare(self, launches: Sequence[Launch]) -> Sequence[Launch]:
         """Begin to fill the folders of jobs that have one; return the others, which can start now."""
-        others = [launch for launch in launches if not launch.spec.has_folder]
-        if len(others) == len(launches):
+        if not any(map(_brings, launches)) and not any(map(_takes, launches)):
             return launches
+        others = [launch for launch in launches if not launch.spec.has_folder]
         for launch in launches:
             if launch.spec.has_folder and launch.key not in self._under_way:
                 self._under_way[launch.key] = launch

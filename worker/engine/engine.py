@@ -134,7 +134,8 @@ class LocalEngine:
 
     def start(self, launches: Sequence[Launch]) -> None:
         """Fill the folders of jobs that have one, write the intents, and tell the supervisor."""
-        refused = [launch for launch in launches if not self.supervisor.hello.can_start(launch.spec)]
+        hello = self.supervisor.hello
+        refused = [] if hello.can_start_all else [launch for launch in launches if not hello.can_start(launch.spec)]
         if refused:
             why = "the supervisor on this worker's machine is older and cannot start such a job: it is replaced when no job is running"
             self._loop.call_soon(self._recovery.tell, [could_not_start(launch, why) for launch in refused])
@@ -243,7 +244,7 @@ class LocalEngine:
             self.supervisor.say(self._unanswered.again())
         self.supervisor.say(self._inlets.again() + self._terminals.again())
 
-    def _take(self, messages: list[Message]) -> None:
+    def _take(self, messages: list[Message]) -> None:  # noqa: C901 -- a case for each kind of message
         facts: list[Fact] = []
         for message in messages:
             match message.get(FACT):
@@ -266,7 +267,8 @@ class LocalEngine:
                     facts += self._unanswered.read(message)
         if facts:
             self._recovery.tell(facts)
-            self._limit_again(facts)
+            if self._unanswered.limiting:
+                self._limit_again(facts)
 
     def _limit_again(self, facts: Sequence[Fact]) -> None:
         """Say the time limits of jobs that were started after they were set."""

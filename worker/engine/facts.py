@@ -46,6 +46,8 @@ class _Trace(enum.Enum):
 
 # What a field of 64 bits can hold.
 _LARGEST = 1 << 64
+_MOVED = ("read_bytes", "written_bytes")
+_USED = ("user_us", "system_us", "max_resident_bytes", "cpu_us", "peak_memory_bytes")
 
 _UNSEEN = "its end was not seen: supervisor and keeper were both dead, and there is neither a process nor an outcome"
 _RESTARTED = "how it ended is not known: the machine was restarted while it ran"
@@ -70,16 +72,18 @@ def read_ended(handle: str, fields: Message) -> Ended:
 
 def outcome_of(fields: Message) -> Outcome:
     """Return only the outcome; see `read_ended`."""
+    used = [fields.get(name, 0) for name in _USED]
+    if min(used) < 0 or max(used) >= _LARGEST:
+        # Not known, as it cannot be: it must not cost the end of the job.
+        used = [told if 0 <= told < _LARGEST else 0 for told in used]
+    moved = [fields[name] if fields.get(name, -1) >= 0 else None for name in _MOVED]
     return Outcome(
         _KINDS.get(fields["kind"], OutcomeKind.LOST),
         fields["exit_status"],
         fields["signal"],
         fields["sentence"],
         # An outcome file is written before the leader is reaped, and the first three are known only after that.
-        ResourceUse(
-            *(_count(fields.get(used, 0)) for used in ("user_us", "system_us", "max_resident_bytes", "cpu_us", "peak_memory_bytes")),
-            *(fields[moved] if fields.get(moved, -1) >= 0 else None for moved in ("read_bytes", "written_bytes")),
-        ),
+        ResourceUse(*used, *moved),
         fields["stdout_bytes"],
         fields["stderr_bytes"],
         # Missing if an earlier version wrote it.
@@ -87,11 +91,6 @@ def outcome_of(fields: Message) -> Outcome:
         fields.get("stderr_problem", ""),
         fields.get("stdin_problem", ""),
     )
-
-
-def _count(told: int) -> int:
-    """Return a number of what was used; 0 (not known) for one that cannot be: it must not cost the end of the job."""
-    return told if 0 <= told < _LARGEST else 0
 
 
 def could_not_start(launch: Launch, sentence: str) -> Ended:

@@ -31,7 +31,9 @@ class JobKeys:
 
     def note(self, launches: Iterable[Launch]) -> None:
         """Note which of these jobs get one."""
-        self._handles.update(folders.handle(launch.key) for launch in launches if launch.key_text)
+        for launch in launches:
+            if launch.key_text:
+                self._handles.add(folders.handle(launch.key))
 
     def settle(self, handles: Iterable[str]) -> None:
         """Remove the files of jobs that have ended."""

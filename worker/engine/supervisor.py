@@ -62,6 +62,11 @@ class Hello(NamedTuple):
         )
         return all(can or not wanted for wanted, can in lacks)
 
+    @property
+    def can_start_all(self) -> bool:
+        """Whether it knows all that a spec can ask for."""
+        return self.feeds and self.has_terminals and self.joins_streams and self.has_limits and self.sets_gpus and self.names_keys
+
 
 class Supervisor:
     """One line at a time to the supervisor of a state folder.

@@ -28,7 +28,7 @@ class Unanswered:
         self._pausing: dict[str, Message] = {}
         self._ending: dict[str, Message] = {}
         # Never answered: said again whenever the job may have missed it.
-        self._limiting: dict[str, Message] = {}
+        self.limiting: dict[str, Message] = {}
         self._signalling: dict[str, deque[Callable[[Refused | None], None]]] = {}
         self._running: dict[str, Expected] = {}
         # For all jobs whose end is not settled.
@@ -46,12 +46,12 @@ class Unanswered:
 
     def limit(self, handle: str, limit_ms: int) -> Message:
         """Return the message to change the time limit of a job."""
-        word = self._limiting[handle] = {DO: ToSupervisor.LIMIT, "job": handle, "time_limit_ms": limit_ms}
+        word = self.limiting[handle] = {DO: ToSupervisor.LIMIT, "job": handle, "time_limit_ms": limit_ms}
         return word
 
     def limits_of(self, handles: Iterable[str]) -> list[Message]:
         """Return the messages about time limits of these jobs."""
-        return [self._limiting[handle] for handle in handles if handle in self._limiting] if self._limiting else []
+        return [self.limiting[handle] for handle in handles if handle in self.limiting]
 
     def pause(self, handle: str, *, paused: bool) -> Message:
         """Return the message to pause or resume a job."""
@@ -86,7 +86,7 @@ class Unanswered:
 
     def again(self) -> list[Message]:
         """Return all messages again, in a valid order."""
-        return [*self._starting.values(), *self._limiting.values(), *self._pausing.values(), *self._ending.values()]
+        return [*self._starting.values(), *self.limiting.values(), *self._pausing.values(), *self._ending.values()]
 
     def expect(self, jobs: Sequence[Expected]) -> None:
         """Note jobs that an earlier worker may have started."""
@@ -94,7 +94,7 @@ class Unanswered:
 
     def forget(self, handles: Collection[str]) -> None:
         """Forget jobs whose end is durable, also if no fact reported it: it was found in the log folders, or they were cancelled."""
-        for known in (self._starting, self._pausing, self._ending, self._limiting, self._running, self._known):
+        for known in (self._starting, self._pausing, self._ending, self.limiting, self._running, self._known):
             for handle in handles:
                 known.pop(handle, None)
 

@@ -16,6 +16,7 @@ either; what must survive power loss is in the desk's store. The files in a fold
 from __future__ import annotations
 
 import contextlib
+import functools
 import os
 import re
 
@@ -34,6 +35,8 @@ FOLDER_MODE = 0o700
 _HANDLE = re.compile(r"([0-9a-f]{32})\.([0-9a-f]{64})(?:\.([2-9]|[1-9][0-9]{1,8}))?")
 
 
+# Several times for each attempt, within moments.
+@functools.lru_cache(maxsize=1024)
 def handle(key: AttemptKey) -> str:
     """Return the key of an attempt as one word."""
     return numbered(f"{key.id.hex()}.{key.owner.hex()}", key.attempt)

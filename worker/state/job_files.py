@@ -10,6 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 from collections.abc import Callable
+from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...schemas.naming import ID_BYTES, AttemptKey, JobKey
@@ -26,6 +27,8 @@ _OWNER_BYTES = 32
 # The fields that are written only if they are not false, 0 or empty, or only if they are not None.
 _IF_TRUE = ("linger", "feed", "held", "stderr_to_stdout", "priority", "rlimits", "on", "not_on")
 _IF_SET = ("output_limit_bytes", "terminal", "start_at_us", "start_in_ms", "not_after_us", "not_after_ms", "memory_bytes", "nice", "umask")
+_values_if_true, _values_if_set = attrgetter(*_IF_TRUE), attrgetter(*_IF_SET)
+_NOTHING_SET = (None,) * len(_IF_SET)
 # The fields about what a job takes; a job that asks for nothing has none of them.
 _WANTS = ("cpus", "gpus", "resources", "only_one", "handed_out")
 
@@ -136,7 +139,7 @@ def write_key(path: str, text: bytes) -> None:
     os.rename(f"{path}.new", path)  # noqa: PTH104 -- pathlib is not light
 
 
-def write_folder(
+def write_folder(  # noqa: C901 -- a test for each thing that most jobs do not have, and no call for it
     folder: str,
     key: AttemptKey,
     spec: JobSpec,
@@ -148,12 +151,13 @@ def write_folder(
     starter: tuple[bytes, int] = (b"", 0),
 ) -> None:
     """Create a folder with the `job` file and the standard input. `starter`: the job that started it, and how many did before."""
-    with contextlib.suppress(FileExistsError):
-        try:
-            os.mkdir(folder, FOLDER_MODE)
-        except FileNotFoundError:
-            # Somebody removed all logs.
-            os.makedirs(folder, FOLDER_MODE)
+    try:
+        os.mkdir(folder, FOLDER_MODE)
+    except FileExistsError:
+        pass
+    except FileNotFoundError:
+        # Somebody removed all logs.
+        os.makedirs(folder, FOLDER_MODE, exist_ok=True)
     if spec.stdin is not None:
         write_file(f"{folder}/stdin", spec.stdin)
     own = f"{job_folder(work_beside(os.path.dirname(folder)), key)}/{key.attempt}" if spec.has_folder else ""
@@ -162,9 +166,9 @@ def write_folder(
         "owner": key.owner.hex(),
         "id": key.id.hex(),
         "attempt": key.attempt,
-        "argv": [_text(argument) for argument in spec.argv],
-        "environment": [(_text(name), _text(value)) for name, value in spec.environment],
-        "directory": _text(spec.directory or os.fsencode(own) or directory),
+        "argv": [argument.decode("utf-8", "surrogateescape") for argument in spec.argv],
+        "environment": [(_text(name), _text(value)) for name, value in spec.environment] if spec.environment else (),
+        "directory": _text(spec.directory or (os.fsencode(own) if own else directory)),
         "has_stdin": spec.stdin is not None,
         "name": spec.name,
         "labels": spec.labels,
@@ -174,8 +178,10 @@ def write_folder(
         "left_open": [*(() if spec.directory else ("directory",)), *(("grace_ms",) if spec.grace_ms is None else ())],
     }
     # Most jobs have none of the following. What is not written need not be read either, at each start.
-    fields |= {name: value for name in _IF_TRUE if (value := getattr(spec, name))}
-    fields |= {name: value for name in _IF_SET if (value := getattr(spec, name)) is not None}
+    if any(values := _values_if_true(spec)):
+        fields |= {name: value for name, value in zip(_IF_TRUE, values, strict=True) if value}
+    if (values := _values_if_set(spec)) != _NOTHING_SET:
+        fields |= {name: value for name, value in zip(_IF_SET, values, strict=True) if value is not None}
     if spec.retry is not None:
         fields["retry"] = (spec.retry.most, spec.retry.delay_ms, spec.retry.backoff, spec.retry.on_exit)
     if rerun_of is not None:
@@ -185,7 +191,8 @@ def write_folder(
     wants = (spec.cpus, spec.gpus, spec.resources, spec.only_one, gpus)
     if any(wants):
         fields |= zip(_WANTS, wants, strict=True)
-    fields |= _starter_fields(folder, key, spec, starter)
+    if starter[0] or spec.may_submit:
+        fields |= _starter_fields(folder, key, spec, starter)
     if own:
         fields |= {
             "job_folder": own,
