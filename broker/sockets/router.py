@@ -140,9 +140,8 @@ class Endpoint:
             return False
         finally:
             if self._reader is not None:
-                self._reader.touch()
-        peer.account.count(peer.meter, frames)
-        if peer.account.is_over(self._limits_of(peer.public).unread_bytes):
+                self._reader.sent()
+        if peer.account.count(peer.meter, frames) and peer.account.is_over(self._limits_of(peer.public).unread_bytes):
             self._cut_off_most_unread(peer.account)
         return not peer.gone
 

@@ -74,11 +74,12 @@ class Account:
                 found.look()
         return found
 
-    def count(self, meter: Meter, frames: Sequence[bytes | memoryview]) -> None:
-        """Note what is sent over one of the connections."""
+    def count(self, meter: Meter, frames: Sequence[bytes | memoryview]) -> bool:
+        """Note what is sent over one of the connections; return whether `is_over` may be so. No limit is less than a MiB."""
         size = _FRAME_BYTES * len(frames) + sum(map(len, frames))
         meter.unread += size
         self._unlooked += size
+        return self._unlooked >= _LOOK_BYTES or self._unread > _LOOK_BYTES
 
     def is_over(self, limit: int) -> bool:
         """Return whether more bytes are unread than the limit; at most a MiB late."""

@@ -38,6 +38,11 @@ class EdgeReader:
             self._scheduled = True
             self._loop.call_soon(self._look)
 
+    def sent(self) -> None:
+        """Check the socket after a send, which may have consumed the edge. If nothing can be read, that arms it again."""
+        if not self._scheduled and readable(self._socket):
+            self.touch()
+
     def close(self) -> None:
         """Stop watching; the socket is its owner's to close."""
         self._loop.remove_reader(self._descriptor)

@@ -208,7 +208,7 @@ class RosterFile:
 
     def member(self, public: bytes) -> Member | None:
         """Look a public key up in the roster that is in force now."""
-        return self.roster.member(public)
+        return self.roster.by_key.get(public)
 
     def count(self) -> int:
         """Return how many members it has."""
@@ -224,7 +224,7 @@ class RosterFile:
 
     def limits_of(self, public: bytes) -> Limits:
         """Return the limits of a key in it; of one that is not there, those of everybody."""
-        member = self.roster.member(public)
+        member = self.roster.by_key.get(public)
         return member.limits if member is not None else EVERYBODYS
 
     def fileno(self) -> int:

@@ -53,12 +53,12 @@ class Roster:
     """
 
     members: tuple[Member, ...] = ()
-    _by_key: Mapping[bytes, Member] = field(default_factory=dict, repr=False, compare=False)
+    by_key: Mapping[bytes, Member] = field(default_factory=dict, repr=False, compare=False)
     _by_curve: Mapping[bytes, Member] = field(default_factory=dict, repr=False, compare=False)
 
     def member(self, public: bytes) -> Member | None:
         """Return the member with this Ed25519 public key, or None."""
-        return self._by_key.get(public)
+        return self.by_key.get(public)
 
     def by_curve(self, curve_public: bytes) -> Member | None:
         """Return the member with this CURVE public key, or None."""
@@ -67,7 +67,7 @@ class Roster:
     @property
     def temporary_keys(self) -> tuple[Member, ...]:
         """Those of tokens, also of those that were used."""
-        return tuple(member for member in self._by_key.values() if member.role == PAIRING)
+        return tuple(member for member in self.by_key.values() if member.role == PAIRING)
 
 
 class _Invited(msgspec.Struct, forbid_unknown_fields=True):
