@@ -1,12 +1,14 @@
 """How much a broker keeps up with: the real desk, queue, placement, engine and store, over simulated links, machines and clock.
 
-    python tests/simulation/run.py [--workers N,N...] [--jobs N] [--slots N] [--slots-in-all N] [--seconds S] [--labels] [--profile FILE]
+    python tests/simulation/run.py [--workers N,N...] [--jobs N] [--slots N] [--slots-in-all N] [--seconds S] [--at-once] [--labels]
+                                   [--restart] [--profile FILE]
 
 Jobs run for a minute of the simulated clock, which goes on when the desk has done its work: what is measured is how many jobs the desk
-takes from the queue to their recorded end in a second of real time, with all slots in use. Printed for each size: jobs a second, CPU time
-of a job (that of the simulated workers included), how long the ends of one step take until they are durable and the next jobs are under
-way, messages and bytes to workers for a job, memory, the size of the store, how long it takes until all workers have joined, and how fast
-jobs are accepted. The jobs of the first round end all at once, the later ones as they began.
+takes from the queue to their recorded end in a second of real time, with all slots in use. They take between half a minute and one and a
+half, so that they end one after the other; with `--at-once`, all that began together end together. Printed for each size: jobs a second,
+CPU time of a job (that of the simulated workers included), how long the ends of one step take until they are durable and the next jobs are
+under way, messages and bytes to workers for a job, memory, the size of the store, how long it takes until all workers have joined, and how
+fast jobs are accepted. With `--restart` also how long the next desk takes to know all jobs again. What is under way is told on stderr.
 """
 
 from __future__ import annotations
@@ -45,8 +47,10 @@ from jobwire.schemas.jobs.spec import JobSpec  # noqa: E402 -- as above
 
 _JOBS_A_START = 1000
 _JOB_US = 60_000_000
+_SPREAD_US = 30_000_000
 # How much of the simulated clock passes at once: what ends in it is told together.
 _STEP_US = 100_000
+_TOLD_SECONDS = 10.0
 
 
 class Size(NamedTuple):
@@ -57,6 +61,8 @@ class Size(NamedTuple):
     slots: int
     seconds: float
     labels: bool
+    at_once: bool = False
+    restart: bool = False
 
 
 class Found(NamedTuple):
@@ -73,6 +79,9 @@ class Found(NamedTuple):
     bytes_a_job: float
     cpu_us_a_job: float
     store_bytes: int
+    # How many jobs still waited at the end.
+    waiting: int
+    restart_seconds: float
 
 
 class Simulation:
@@ -80,20 +89,39 @@ class Simulation:
 
     def __init__(self, folder: Path, size: Size) -> None:
         self.size = size
-        self.world = World(_JOB_US)
-        link = type("ThisLink", (SimulatedLink,), {"world": self.world, "slots": size.slots})
+        self.world = World(_JOB_US, 0 if size.at_once else _SPREAD_US)
+        self._link = type("ThisLink", (SimulatedLink,), {"world": self.world, "slots": size.slots})
         self.client: Identity = generate()
         self.identity = generate()
         self.house = House(folder / "state.db", EngineDouble())
         self.house.limits = replace(EVERYBODYS, queued_jobs=1 << 30)
-        self.engine = FleetEngine(self.identity, ContentsDouble(), lambda: self.world.now_us, 0, link)
+        self._open()
+        self.numbers = iter(range(1, 1 << 40))
+        self.waits: list[float] = []
+        self._told_at = time.perf_counter()
+
+    def _open(self) -> None:
+        self.engine = FleetEngine(self.identity, ContentsDouble(), lambda: self.world.now_us, 0, self._link)
         self.house.engine = self.engine  # type: ignore[assignment]
         self.house.stock = self.engine.stock
         self.house.open()
         self.house.desk._publisher = _Nobody()
         self.engine.open(self.house.desk.hear, self.house.desk.take, self.house.store.read, lambda _: None)
-        self.numbers = iter(range(1, 1 << 40))
-        self.waits: list[float] = []
+
+    async def restart(self) -> float:
+        """Open the next desk on the same store; return how many seconds it takes until it knows all jobs."""
+        self.close()
+        began = time.perf_counter()
+        self._open()
+        await self.house.desk.recover()
+        return time.perf_counter() - began
+
+    def tell(self, what: str) -> None:
+        """Say on stderr what is under way, now and then."""
+        now = time.perf_counter()
+        if now >= self._told_at + _TOLD_SECONDS:
+            self._told_at = now
+            print(f"{what}, {_resident_bytes() >> 20} MiB", file=sys.stderr, flush=True)
 
     def join(self) -> None:
         """Let all workers join."""
@@ -120,6 +148,7 @@ class Simulation:
             self.house.desk.accept(self.client.public, list(read_jobs(jobs)), None, raw, done.set_result)
             answer = await done
             assert isinstance(answer, Accepted), answer
+            self.tell(f"{count} jobs are still to be accepted")
 
     def _signed(self, request: request_pb2.Request) -> bytes:
         """Return a request as a client of today sends it, signed by a root over its jobs."""
@@ -183,10 +212,13 @@ async def simulate(folder: Path, size: Size) -> Found:
         simulation.world.sent_bytes, used = 0, time.process_time()
         began, before = time.perf_counter(), simulation.world.settled
         while time.perf_counter() < began + size.seconds and await simulation.step():
-            pass
+            simulation.tell(f"{simulation.world.settled - before} jobs have ended")
         took = time.perf_counter() - began
         ended = simulation.world.settled - before
+        used = time.process_time() - used
         waits = sorted(simulation.waits) or [0.0]
+        memory, messages, waiting = _resident_bytes(), simulation.world.messages.total(), len(simulation.house.state.queue)
+        restarted = await simulation.restart() if size.restart else 0.0
         return Found(
             joined,
             accepted,
@@ -194,14 +226,21 @@ async def simulate(folder: Path, size: Size) -> Found:
             ended,
             statistics.median(waits) * 1000,
             waits[int(len(waits) * 0.99)] * 1000,
-            resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024,
-            simulation.world.messages.total() / max(1, ended),
+            memory,
+            messages / max(1, ended),
             simulation.world.sent_bytes / max(1, ended),
-            (time.process_time() - used) / max(1, ended) * 1e6,
+            used / max(1, ended) * 1e6,
             (folder / "state.db").stat().st_size,
+            waiting,
+            restarted,
         )
     finally:
         simulation.close()
+
+
+def _resident_bytes() -> int:
+    """Return the memory of this process: the broker, and the simulated workers."""
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize()
 
 
 def _in_a_process(size: Size, profile: str) -> Iterator[Found]:
@@ -252,6 +291,8 @@ _COLUMNS: Sequence[tuple[str, Callable[[Found], float], int]] = (
     ("join s", lambda found: found.joined_seconds, 8),
     ("accepted/s", lambda found: found.accepted_a_second, 12),
     ("ended", lambda found: found.ended, 8),
+    ("waiting", lambda found: found.waiting, 9),
+    ("restart s", lambda found: found.restart_seconds, 10),
 )
 
 
@@ -263,13 +304,15 @@ def main() -> int:
     parser.add_argument("--slots", type=int, default=4, help="of each worker")
     parser.add_argument("--slots-in-all", type=int, default=0, help="of all workers together, instead")
     parser.add_argument("--seconds", type=float, default=25, help="for each size")
+    parser.add_argument("--at-once", action="store_true", help="jobs that began together end together")
+    parser.add_argument("--restart", action="store_true", help="measure also how long the next desk takes to know all jobs again")
     parser.add_argument("--labels", action="store_true", help="jobs of several kinds, most of which ask for a label")
     parser.add_argument("--profile", default="", metavar="FILE", help="write a profile of the last size")
     asked = parser.parse_args()
     print("".join(f"{name:<{width}}" for name, _, width in _COLUMNS))
     for workers in map(int, asked.workers.split(",")):
         slots = max(1, asked.slots_in_all // workers) if asked.slots_in_all else asked.slots
-        size = Size(workers, asked.jobs, slots, asked.seconds, asked.labels)
+        size = Size(workers, asked.jobs, slots, asked.seconds, asked.labels, asked.at_once, asked.restart)
         for found in _in_a_process(size, asked.profile):
             cells = (
                 f"{read(found):<{width}.{1 if name.endswith((' ms', ' s', 'messages')) else 0}f}" for name, read, width in _COLUMNS[1:]

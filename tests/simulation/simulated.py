@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import heapq
+import random
 from collections import Counter, deque
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -38,9 +39,12 @@ class _End:
 class World:
     """All simulated machines, their clock, and what is under way. `reported` counts ends that were told and are not settled."""
 
-    def __init__(self, job_us: int) -> None:
+    def __init__(self, job_us: int, spread_us: int = 0) -> None:
+        """`spread_us`: by how much jobs may take more or less than `job_us`, so that they do not all end at once."""
         self.now_us = 1_000_000
         self.job_us = job_us
+        self._spread_us = spread_us
+        self._chance = random.Random(1)
         self.messages: Counter[str] = Counter()
         self.running = 0
         self.settled = 0
@@ -58,7 +62,8 @@ class World:
         self._order += 1
         self._pid += 1
         self.running += 1
-        heapq.heappush(self._ends, _End(self.now_us + self.job_us, self._order, link, key))
+        takes_us = self.job_us + self._chance.randint(-self._spread_us, self._spread_us)
+        heapq.heappush(self._ends, _End(self.now_us + takes_us, self._order, link, key))
         return self._pid
 
     def advance(self, step_us: int) -> bool:
