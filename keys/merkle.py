@@ -6,13 +6,16 @@ and the left part of n leaves are as many as the largest power of two below n.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Self
 
 from .digests import sha256
 
 HASH_BYTES = 32
 _LEAF = b"\0"
 _NODE = b"\1"
+# About a millisecond.
+_NODES_A_STEP = 256
 
 
 def leaf(job: bytes) -> bytes:
@@ -57,10 +60,26 @@ class Paths:
     """The hashes of all nodes of a tree, of which each path is a few."""
 
     def __init__(self, leaves: Sequence[bytes]) -> None:
-        # A node without a sibling is the one above it: so the levels give the tree of the RFC.
         self._levels = [list(leaves)]
+        for _ in self.steps():
+            pass
+
+    @classmethod
+    def begun(cls, leaves: Sequence[bytes]) -> Self:
+        """Return a tree of which only the leaves are known, until all `steps` are done."""
+        begun = cls(())
+        begun._levels = [list(leaves)]
+        return begun
+
+    def steps(self) -> Iterator[None]:
+        """Hash the nodes above the leaves, some of them in each step."""
+        # A node without a sibling is the one above it: so the levels give the tree of the RFC.
         while len(level := self._levels[-1]) > 1:
-            above = [sha256(_NODE + level[at] + level[at + 1]) for at in range(0, len(level) - 1, 2)]
+            above: list[bytes] = []
+            for begin in range(0, len(level) - 1, 2 * _NODES_A_STEP):
+                until = min(begin + 2 * _NODES_A_STEP, len(level) - 1)
+                above += [sha256(_NODE + level[at] + level[at + 1]) for at in range(begin, until, 2)]
+                yield
             self._levels.append([*above, level[-1]] if len(level) % 2 else above)
 
     def of(self, index: int) -> bytes:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import partial
 
 from ...keys.digests import sha256
@@ -41,14 +41,25 @@ class Deliveries:
         self._orders = orders
         self._sendings = sendings
         self._loop = loop
+        # Starts that are being read, and what is to be delivered of them after that.
+        self._reading: dict[Start, dict[AttemptKey, tuple[Worker, Carried]]] = {}
 
     def deliver(self, worker: Worker, carried: Iterable[Carried]) -> None:
-        """Send attempts to the worker that they were placed on, which is connected."""
-        by_start: dict[bytes, list[tuple[Carried, request_pb2.Delivery]]] = {}
-        starts: dict[bytes, Start] = {}
+        """Send attempts to the worker that they were placed on, which is connected; those of a large start when that is read."""
+        ready: list[tuple[Carried, Start | None]] = []
         for one in carried:
             start = self._starts.of(one.key.job)
-            if start is None:
+            if start is None or start.is_read:
+                ready.append((one, start))
+            else:
+                self._read_first(start, worker, one)
+        self._deliver(worker, ready)
+
+    def _deliver(self, worker: Worker, carried: Iterable[tuple[Carried, Start | None]]) -> None:
+        by_start: dict[bytes, list[tuple[Carried, request_pb2.Delivery]]] = {}
+        starts: dict[bytes, Start] = {}
+        for one, start in carried:
+            if start is None or one.key.id not in start.positions:
                 refused = Refused(Code.UNIMPLEMENTED, "its client has not signed a start with it, as a worker demands")
                 self._loop.call_soon(self._fail, worker, one, refused)
                 continue
@@ -68,10 +79,31 @@ class Deliveries:
             for one, _ in jobs:
                 self._orders.delivered(worker, one)
 
+    def _read_first(self, start: Start, worker: Worker, one: Carried) -> None:
+        """Deliver an attempt when its start is read, which takes too long for one turn of the loop."""
+        if start not in self._reading:
+            self._reading[start] = {}
+            self._loop.call_soon(self._read_on, start, start.read())
+        self._reading[start][one.key] = worker, one
+
+    def _read_on(self, start: Start, steps: Iterator[None]) -> None:
+        for _ in steps:
+            self._loop.call_soon(self._read_on, start, steps)
+            return
+        by_worker: dict[Worker, list[tuple[Carried, Start | None]]] = {}
+        for worker, one in self._reading.pop(start).values():
+            # It may have been stopped or withdrawn meanwhile, or its worker be gone: that gets it when it is back.
+            if worker.carried.get(one.key) is one and not one.accepted and worker.takes_jobs and worker.machine == one.machine:
+                by_worker.setdefault(worker, []).append((one, start))
+        if not self._workers.closed:
+            for worker, carried in by_worker.items():
+                self._deliver(worker, carried)
+
     def _send(self, worker: Worker, start: Start, jobs: list[tuple[Carried, request_pb2.Delivery]]) -> None:
         store = jobs[0][0].machine[-STORE_ID_BYTES:]
         digest, raw = start.digest, start.whole.raw
-        if start.is_shown_in_parts:
+        is_part = digest not in worker.starts and start.is_shown_in_parts
+        if is_part:
             raw = start.whole.part([delivery.index for _, delivery in jobs])
             digest = sha256(raw)
             for index, (_, delivery) in enumerate(jobs):
@@ -79,8 +111,9 @@ class Deliveries:
         message = request_pb2.Deliver(store=store, digest=digest, jobs=[delivery for _, delivery in jobs])
         if digest not in worker.starts:
             message.start = raw
-            if not start.is_shown_in_parts:
+            if not is_part:
                 worker.starts.add(digest)
+                start.holders += 1
         keys = {(delivery.index, delivery.attempt): one.key for one, delivery in jobs}
         worker.link.ask(request_pb2.Request(deliver=message), partial(self._answered, worker, keys, digest))
 

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
 from typing import Any
 
 from ...keys.digests import sha256
@@ -14,24 +14,43 @@ from ...schemas.naming import JobKey
 from ..store.rows import placements
 
 _KEPT_BYTES = 32 * 1024 * 1024
-# A worker that gets a job of a start gets all of it, and keeps it, if it is no larger.
+# The first workers that get a job of a start get all of it, and keep it, if it is no larger; where the jobs of a start go to more workers
+# than so many, and for a larger start, each gets its jobs alone. What is smaller than the paths of its jobs goes whole to everybody.
 _LARGEST_WHOLE = 64 * 1024
+_MOST_WHOLE = 4
+_ALWAYS_WHOLE = 4096
+_JOBS_A_STEP = 256
 
 Read = Callable[..., list[tuple[Any, ...]]]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True, eq=False)
 class Start:
     """A start, the SHA-256 of its Envelope, and the positions of its jobs by their ids."""
 
     whole: Whole
     digest: bytes
-    positions: dict[bytes, int]
+    positions: dict[bytes, int] = field(default_factory=dict)
+    # Whether its jobs are known by id; and how many workers were sent all of it.
+    is_read: bool = False
+    holders: int = 0
 
     @property
     def is_shown_in_parts(self) -> bool:
-        """Whether each worker gets its jobs, and not all of a large start."""
-        return len(self.whole.raw) > _LARGEST_WHOLE and self.whole.can_be_shown_in_part
+        """Whether a worker that has nothing of it yet gets its jobs, and not all of a large start."""
+        size = len(self.whole.raw)
+        is_large = size > _LARGEST_WHOLE or (size > _ALWAYS_WHOLE and self.holders >= _MOST_WHOLE)
+        return is_large and self.whole.can_be_shown_in_part
+
+    def read(self) -> Iterator[None]:
+        """Find out what its jobs are called, and what they are shown by, in steps of about a millisecond."""
+        for index, job in enumerate(self.whole.jobs):
+            self.positions[large.read_job(job).id] = index
+            if index % _JOBS_A_STEP == _JOBS_A_STEP - 1:
+                yield
+        if self.is_shown_in_parts:
+            yield from self.whole.prepare()
+        self.is_read = True
 
 
 class Starts:
@@ -43,23 +62,22 @@ class Starts:
         self._bytes = 0
 
     def of(self, key: JobKey) -> Start | None:
-        """Return the start that a job was submitted with; None if it did not come with one, as those of schedules."""
+        """Return the start that a job was submitted with; None if it did not come with one, as those of schedules.
+
+        A large one is not read yet when it is returned for the first time: then nothing of it can be delivered before that is done.
+        """
         number = placements.proof_of(self._read, key)
         found = self._kept.get(number)
         if found is None:
-            found = self._load(number)
-            if found is None:
+            raw = placements.envelope(self._read, number)
+            if not raw:
                 return None
-            self._kept[number] = found
-            self._bytes += len(found.whole.raw)
+            found = self._kept[number] = Start(Whole(raw), sha256(raw))
+            if len(raw) <= _LARGEST_WHOLE:
+                for _ in found.read():
+                    pass
+            self._bytes += len(raw)
             while self._bytes > _KEPT_BYTES and len(self._kept) > 1:
                 self._bytes -= len(self._kept.popitem(last=False)[1].whole.raw)
         self._kept.move_to_end(number)
-        return found if key.id in found.positions else None
-
-    def _load(self, number: int) -> Start | None:
-        raw = placements.envelope(self._read, number)
-        if not raw:
-            return None
-        whole = Whole(raw)
-        return Start(whole, sha256(raw), {large.read_job(job).id: index for index, job in enumerate(whole.jobs)})
+        return found
