@@ -130,7 +130,7 @@ def _judge_above(folder: Path, path: Path, what: str) -> None:
     except OSError:
         # Root creates what is missing.
         return
-    if status.st_uid not in {_ROOT, *outsiders()}:
+    if status.st_uid != _ROOT and status.st_uid not in outsiders():
         raise Refused(
             Code.FAILED_PRECONDITION,
             f"{what} {path} is in {folder}, which belongs to {name_of(status.st_uid)}, but jobwire runs as {name_of(_ROOT)}",

@@ -7,15 +7,16 @@ from collections.abc import Iterable
 from contextlib import suppress
 
 from .refusal import Code, Refused
+from .text.patterns import pattern
 
 _LARGEST_PORT = 65_535
 # An IPv6 address is in brackets.
-_FORM = re.compile(r"(?:tcp://)?(?P<host>\[[^\[\]\s]+\]|[^:\[\]/\s]+):(?P<port>\*|\d{1,5})", re.ASCII)
+_FORM = pattern(r"(?:tcp://)?(?P<host>\[[^\[\]\s]+\]|[^:\[\]/\s]+):(?P<port>\*|\d{1,5})", re.ASCII)
 # A host name, an IPv4 address, or an IPv6 address.
-_REACHABLE = re.compile(r"[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]+)?\]", re.ASCII)
+_REACHABLE = pattern(r"[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]+)?\]", re.ASCII)
 # 0, 0.0 and 0x0 are addresses too, see inet_aton(3).
-_ZERO = re.compile(r"\*|0+(x0+)?(\.0+(x0+)?){0,3}", re.IGNORECASE)
-_MAYBE_UNSPECIFIED = re.compile(r"[0:.f]+", re.IGNORECASE)
+_ZERO = pattern(r"\*|0+(x0+)?(\.0+(x0+)?){0,3}", re.IGNORECASE)
+_MAYBE_UNSPECIFIED = pattern(r"[0:.f]+", re.IGNORECASE)
 
 
 def to_connect(text: str) -> str:

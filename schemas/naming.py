@@ -12,10 +12,11 @@ import functools
 import os
 import re
 import time
-import uuid
 from collections import namedtuple
 from signal import Signals
 from typing import NamedTuple
+
+from .text.patterns import pattern
 
 ID_BYTES = 16
 SHORT_ID_DIGITS = 8
@@ -26,15 +27,15 @@ KNOWN_AS = "JOBWIRE_KNOWN_AS"
 # Only what `format_time` writes: no other digits of Unicode, no leading zeros, no leap second, no year that strftime writes shorter.
 _TIME = r"[1-9]\d{7}T\d{4}[0-5]\d\.\d{6}Z"
 _PID = r"0|[1-9]\d{0,9}"
-_PID_AT_START = re.compile(rf"({_PID})@({_TIME})", re.ASCII)
-_FOLDER = re.compile(rf"({_PID})_({_TIME})(?:_({_TIME}))?", re.ASCII)
-_HEX_PREFIX = re.compile(r"[0-9a-f]{4,32}")
+_PID_AT_START = pattern(rf"({_PID})@({_TIME})", re.ASCII)
+_FOLDER = pattern(rf"({_PID})_({_TIME})(?:_({_TIME}))?", re.ASCII)
+_HEX_PREFIX = pattern(r"[0-9a-f]{4,32}")
 # The beginning of a UUID from its first dash on.
-_DASHED = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){0,3}-(?:[0-9a-f]{0,4}|(?<=.{24})[0-9a-f]{5,12})")
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.\[\]:+-]{0,127}")
+_DASHED = pattern(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){0,3}-(?:[0-9a-f]{0,4}|(?<=.{24})[0-9a-f]{5,12})")
+_NAME = pattern(r"[A-Za-z0-9_][A-Za-z0-9_.\[\]:+-]{0,127}")
 
 # The name of a member of a roster.
-_MEMBER = re.compile(r"[A-Za-z0-9_.@-]{1,64}")
+_MEMBER = pattern(r"[A-Za-z0-9_.@-]{1,64}")
 
 
 class JobKey(NamedTuple):
@@ -72,11 +73,15 @@ def new_id() -> bytes:
 
 def batch_job_id(run: bytes, name: str, index: int) -> bytes:
     """Return the id of one job of a run: the same for the same run, name and index (UUID version 5)."""
+    import uuid  # noqa: PLC0415 -- it is not light, and most commands are about one job
+
     return uuid.uuid5(uuid.UUID(bytes=run), f"{name}\0{index}").bytes
 
 
 def finish_job_id(run: bytes) -> bytes:
     """Return the id of the job that a run ends with, its `on_finish` (UUID version 5). None of `batch_job_id` is the same."""
+    import uuid  # noqa: PLC0415 -- as above
+
     return uuid.uuid5(uuid.UUID(bytes=run), "on_finish").bytes
 
 
@@ -98,6 +103,8 @@ def parse_id(text: str) -> bytes:
 
     Raises ValueError when it is not a UUID.
     """
+    import uuid  # noqa: PLC0415 -- as above
+
     return uuid.UUID(text).bytes
 
 

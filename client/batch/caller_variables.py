@@ -13,6 +13,7 @@ from fnmatch import fnmatchcase
 from typing import NamedTuple
 
 from ...schemas.refusal import Code, Refused
+from ...schemas.text.patterns import pattern
 from .octets import to_text
 
 # A job has values of its own for most of them, and the others are about a shell, not about what it runs.
@@ -27,14 +28,14 @@ SECRET_ENDINGS = (
 _ASKS_FOR_SECRETS = "ASKPASS"
 # A URL with a password, a password in a connection string, or a private key in PEM. Without the scheme of the URL: a long value
 # would be searched again from each of its letters.
-_SECRET_VALUE = re.compile(
+_SECRET_VALUE = pattern(
     r"://[^/\s:@]*:[^/\s@]+@"
     r"|\b(?:password|passwd|pwd|accountkey|sharedaccesskey)=[^\s;&]"
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----",
     re.IGNORECASE,
 )
-_PATTERN = re.compile(r"[*?\[]")
-_PART = re.compile(r"[A-Za-z]+")
+_PATTERN = pattern(r"[*?\[]")
+_PART = pattern(r"[A-Za-z]+")
 
 
 class Variables(NamedTuple):

@@ -8,11 +8,12 @@ from collections.abc import Iterable, Mapping, Sequence
 from ...schemas.jobs.process_limits import SIZES, ResourceLimit, check_nice, refuse_unknown
 from ...schemas.refusal import Code, Refused
 from ...schemas.text.durations import parse_duration
+from ...schemas.text.patterns import pattern
 from ...schemas.text.sizes import parse_size
 from .option_values import understand
 
 Limit = str | int | None | Sequence[str | int | None]
-_UMASK = re.compile(r"(?:0o?)?[0-7]{1,3}", re.ASCII)
+_UMASK = pattern(r"(?:0o?)?[0-7]{1,3}", re.ASCII)
 _UNLIMITED = "unlimited"
 # As resource.RLIM_INFINITY.
 _INFINITY = -1

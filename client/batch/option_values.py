@@ -16,6 +16,7 @@ from ...schemas.jobs.spec import LARGEST_STDIN, check_priority
 from ...schemas.jobs.states import OnFailure
 from ...schemas.naming import name_problem
 from ...schemas.refusal import Code, Refused
+from ...schemas.text.patterns import pattern
 from .octets import to_bytes
 from .reading import STDIN, read_whole
 
@@ -49,7 +50,7 @@ def understand(key: str, read: Callable[[_Said], _Meant], said: _Said | None) ->
         raise Misunderstood(key, refused) from None
 
 
-_REAL_TIME = re.compile(r"(?:SIG)?(?:RTMIN\+(\d{1,2})|RTMAX-(\d{1,2}))", re.ASCII)
+_REAL_TIME = pattern(r"(?:SIG)?(?:RTMIN\+(\d{1,2})|RTMAX-(\d{1,2}))", re.ASCII)
 
 
 def parse_signal(said: str | int) -> int:
@@ -187,8 +188,8 @@ def _label(item: str) -> tuple[str, str]:
 
 
 # At the beginning of a working folder: the home of the job, not of the caller.
-_HOME = re.compile(r"(?:~|\$HOME|\$\{HOME\})(?=/|\Z)")
-_DOLLAR = re.compile(r"(?<!\\)\$")
+_HOME = pattern(r"(?:~|\$HOME|\$\{HOME\})(?=/|\Z)")
+_DOLLAR = pattern(r"(?<!\\)\$")
 
 
 def read_folder(default: str, said: str) -> bytes:

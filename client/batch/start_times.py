@@ -12,10 +12,11 @@ from typing import NamedTuple
 
 from ...schemas.refusal import Code, Refused
 from ...schemas.text.durations import parse_duration
+from ...schemas.text.patterns import pattern
 
-_TIME = re.compile(r"(\d\d?):(\d\d)(?::(\d\d))?", re.ASCII)
-_DATE = re.compile(r"\d{4}-\d\d-\d\d", re.ASCII)
-_DURATION = re.compile(r"[\d.]+(ms|s|m|h|d|w)", re.ASCII)
+_TIME = pattern(r"(\d\d?):(\d\d)(?::(\d\d))?", re.ASCII)
+_DATE = pattern(r"\d{4}-\d\d-\d\d", re.ASCII)
+_DURATION = pattern(r"[\d.]+(ms|s|m|h|d|w)", re.ASCII)
 _SINCE = datetime(1970, 1, 1, tzinfo=UTC)
 _HOW = "write a time of day such as 02:30, a date such as 2026-12-24T18:00, or from now on: +1h, +90s"
 # A time of day that a change of the clock leaves out comes on the next day, or at the latest on the one after that.

@@ -20,6 +20,7 @@ from ...keys.ownership import demand_own, judge
 from ...keys.user_folders import config_folder, worker_folder
 from ...schemas.endpoint import to_connect
 from ...schemas.refusal import Code, Refused
+from ...schemas.text.patterns import pattern
 from ..sockets.addressee import EMBEDDED, Context
 from . import job_context
 
@@ -43,7 +44,7 @@ if TYPE_CHECKING:
 
 CONTEXT_VARIABLE = "JOBWIRE_CONTEXT"
 
-_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", re.ASCII)
+_NAME = pattern(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", re.ASCII)
 _LARGEST_FILE = 1024 * 1024
 
 

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 from ..refusal import Code, Refused
+from ..text.patterns import pattern
 from ..text.sizes import format_limit, format_size
 from .claims import MOST_RESOURCES, MOST_SLOTS, resource_problem
 from .worker_labels import ANYWHERE, MOST_LABELS, Labels, Where, holds, in_words, labels_text
@@ -21,7 +21,7 @@ SLOTS, MEMORY, GPUS = "slots", "memory", "gpus"
 _LABEL = "label:"
 MOST_MEMORY_BYTES = (1 << 63) - 1
 _MOST_DIGITS = 18
-_GPU_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}")
+_GPU_ID = pattern(r"[A-Za-z0-9][A-Za-z0-9_.:/-]{0,99}")
 
 
 class Shun(NamedTuple):

@@ -5,18 +5,18 @@ What a worker has of it: capacity.py.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Sequence
 
 from ..naming import name_problem
 from ..refusal import Code, Refused
+from ..text.patterns import pattern
 
 # How many resources or GPUs a job or a worker can have, and how much of a resource.
 MOST_RESOURCES = 64
 MOST_OF_A_RESOURCE = 1_000_000
 # More than any worker has.
 MOST_SLOTS = 100_000
-_RESOURCE_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+_RESOURCE_NAME = pattern(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 # What every worker has, and what may be confused with it.
 _RESERVED = frozenset({"slot", "slots", "cpu", "cpus", "gpu", "gpus", "mem", "memory"})
 

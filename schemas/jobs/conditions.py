@@ -10,11 +10,12 @@ from typing import NamedTuple, cast
 from ..generated import job_pb2
 from ..naming import ID_BYTES, format_id, name_problem
 from ..refusal import Code, Refused
+from ..text.patterns import pattern
 
 # Of one job, and of all jobs of one start. A group counts as one.
 MOST_CONDITIONS = 1000
 MOST_CONDITIONS_OF_A_START = 100_000
-_INDEX = re.compile(r"\[\d+\]$", re.ASCII)
+_INDEX = pattern(r"\[\d+\]$", re.ASCII)
 
 
 class Condition(enum.IntEnum):

@@ -6,12 +6,12 @@ one of several. A job runs where all terms of `on` hold, and none of `not_on`.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 from ..refusal import Code, Refused
+from ..text.patterns import pattern
 
 Labels = tuple[tuple[str, str], ...]
 
@@ -22,8 +22,8 @@ MOST_TERMS = 32
 MOST_LABELS = 64
 # A term with all its values.
 LONGEST_TERM = 256
-_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
-_VALUE = re.compile(r"[A-Za-z0-9_.:/@+-]{1,128}")
+_NAME = pattern(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
+_VALUE = pattern(r"[A-Za-z0-9_.:/@+-]{1,128}")
 _HOW_NAMES = "a letter, then letters, digits, '_', '.' and '-', at most 64"
 _HOW_VALUES = "letters, digits, and '_.:/@+-', at most 128"
 

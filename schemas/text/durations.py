@@ -5,14 +5,15 @@ from __future__ import annotations
 import re
 
 from ..refusal import Code, Refused
+from .patterns import pattern
 
 _UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "w": 604_800_000}
 # Matches longer ones too, so that they can be refused as too long; but not without a bound.
-_DURATION = re.compile(r"(?:\d{1,100}(?:\.\d{1,6})?(?:ms|s|m|h|d|w)){1,100}", re.ASCII)
-_PART = re.compile(r"([\d.]+)(ms|s|m|h|d|w)", re.ASCII)
-_SECONDS = re.compile(r"\d{1,100}(?:\.\d{1,6})?", re.ASCII)
+_DURATION = pattern(r"(?:\d{1,100}(?:\.\d{1,6})?(?:ms|s|m|h|d|w)){1,100}", re.ASCII)
+_PART = pattern(r"([\d.]+)(ms|s|m|h|d|w)", re.ASCII)
+_SECONDS = pattern(r"\d{1,100}(?:\.\d{1,6})?", re.ASCII)
 # The same, with more digits than make sense.
-_LONG = re.compile(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+|\d{13,}(?:\.\d+)?", re.ASCII)
+_LONG = pattern(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+|\d{13,}(?:\.\d+)?", re.ASCII)
 _LONGEST_SECONDS = 1e12
 
 

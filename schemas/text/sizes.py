@@ -5,10 +5,11 @@ from __future__ import annotations
 import re
 
 from ..refusal import Code, Refused
+from .patterns import pattern
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
 # A fraction needs a unit: there is no half of a byte, and rounding would hide a forgotten unit.
-_SIZE = re.compile(r"(\d{1,18})(?:\.(\d{1,6})(?=\s?[KMGT]))?\s?([KMGT]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
+_SIZE = pattern(r"(\d{1,18})(?:\.(\d{1,6})(?=\s?[KMGT]))?\s?([KMGT]?)(?:i?B)?", re.ASCII | re.IGNORECASE)
 # Half of the last digit that is written, in units of the next smaller unit: what would be written as 1024 KiB is 1 MiB.
 _ROUNDED_UP = 20 * 1024
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import signal
 from dataclasses import replace
 from typing import Annotated
@@ -52,6 +51,8 @@ def demand_no_input(wishes: Wishes) -> None:
 
 def usual_size() -> TerminalSize:
     """Return the size of the terminal of this command, or of an ordinary one."""
+    import shutil  # noqa: PLC0415 -- only on a terminal, and not light
+
     columns, rows = shutil.get_terminal_size((80, 24))
     return TerminalSize(rows, columns)
 

@@ -6,9 +6,9 @@ focus, other cursor keys, colours. See console_codes(4), and "XTerm Control Sequ
 
 from __future__ import annotations
 
-import re
+from ....schemas.text.patterns import pattern
 
-_SWITCH = re.compile(rb"\x1b\[\?([0-9;]{1,40})([hl])|\x1b([=>])")
+_SWITCH = pattern(rb"\x1b\[\?([0-9;]{1,40})([hl])|\x1b([=>])")
 # A sequence that was cut has at most this many bytes.
 _LONGEST = 48
 _OFF_BY_DEFAULT = (1, 9, 47, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1047, 1049, 2004)

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 import os
-import shutil
 import sys
 import time
 from collections.abc import Sequence
@@ -117,6 +116,8 @@ class Table:
     def _draw(self) -> None:
         rows = [[Cell(heading, "bold") for heading in self._headings], *self._rows]
         widths = [max(width(cell.text) for cell in column) for column in zip(*rows, strict=True)]
+        import shutil  # noqa: PLC0415 -- only on a terminal, and not light
+
         columns = shutil.get_terminal_size().columns
         shown = fitting(self._headings, widths, self._expendable, columns)
         ellipsis = ELLIPSIS if (sys.stdout.encoding or "utf-8").lower().replace("-", "") == "utf8" else "..."

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 import select
-import shutil
 import threading
 import time
 from collections import deque
@@ -136,6 +135,8 @@ class WaitingLine:
             return
         if said == self._shown:
             return
+        import shutil  # noqa: PLC0415 -- only on a terminal, and not light
+
         columns = shutil.get_terminal_size().columns
         _draw(f"{_CLEAR}{f'jobwire: {printable(said)}'[: max(0, columns - 1)]}")
         self._shown = said

@@ -1,0 +1,27 @@
+"""Regular expressions that are compiled when they are first used: a command loads many, and most of them are about what it was not told."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, AnyStr, cast
+
+_METHODS = ("match", "fullmatch", "search", "sub", "findall", "finditer")
+
+
+class _Later:
+    """Takes the place of a compiled pattern. Its attributes are those of the pattern, from the first use of any on."""
+
+    def __init__(self, source: Any, flags: int) -> None:
+        self._source = source
+        self._flags = flags
+
+    def __getattr__(self, name: str) -> Any:
+        compiled = re.compile(self._source, self._flags)
+        # Later uses find them without this detour.
+        self.__dict__.update((method, getattr(compiled, method)) for method in _METHODS)
+        return getattr(compiled, name)
+
+
+def pattern(source: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
+    """Return a pattern, as `re.compile` does."""
+    return cast("re.Pattern[AnyStr]", _Later(source, flags))
