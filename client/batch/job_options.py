@@ -15,9 +15,10 @@ from typing import NamedTuple
 
 from ...schemas.jobs.brought_files import program_of
 from ...schemas.jobs.spec import JobSpec, check
-from ...schemas.refusal import Code, Refused
+from ...schemas.refusal import Refused
 from ...schemas.text.durations import parse_duration
 from ...schemas.text.sizes import parse_size
+from ..files.current_folder import gone
 from .brought import NO_FILES, ReadFiles, files_of
 from .caller_variables import Variables, as_table, find, merge, of_this_process, read_variables
 from .limit_values import Limit, parse_nice, parse_umask, read_limits
@@ -197,7 +198,7 @@ def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobS
     `Refused(FAILED_PRECONDITION)` if the current folder is needed and was removed.
     """
     if around.is_gone and _needs_here(wishes, around):
-        raise Refused(Code.FAILED_PRECONDITION, "the current folder was removed", "go to another one: cd")
+        raise gone()
     understand("after", _check_conditions, wishes.after)
     brought = NO_FILES
     if wishes.has_folder:

@@ -120,7 +120,14 @@ def _answer(error: BaseException, arguments: Sequence[str]) -> int:
 
 
 def _of_the_system(error: OSError) -> str:
-    """Return the system's message, such as for a full disk. It is clear enough, except if the inodes are used up."""
+    """Return the system's message, such as for a full disk. It is clear enough, unless the inodes are used up or it names no file."""
+    if error.errno == errno.ENOENT and error.filename is None:
+        from ..files.current_folder import current_folder  # noqa: PLC0415 -- rare
+
+        try:
+            current_folder()
+        except Refused as refused:
+            return str(refused)
     message = ": ".join(str(part) for part in (error.filename, error.strerror or error) if part)
     if error.errno == errno.ENOSPC and _no_files_left(error.filename):
         message += " for more files: its inodes are used up (df -i shows how many there are)"

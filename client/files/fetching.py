@@ -5,7 +5,7 @@ exists is overwritten but a file by a file. Symbolic links that lead out of a fo
 to a place that the job has chosen.
 """
 
-# ruff: noqa: PTH100, PTH102, PTH112, PTH114, PTH118, PTH208 -- names are bytes, which need not be text
+# ruff: noqa: PTH102, PTH112, PTH114, PTH118, PTH208 -- names are bytes, which need not be text
 from __future__ import annotations
 
 import contextlib
@@ -23,6 +23,7 @@ from ...schemas.trees.writing import Unpacking, finish_at, leads_out, write_at
 from ...schemas.wire_codec import key_to_wire
 from ..protocol.exchange import Chunk, Item
 from ..sockets.onlooker import Transfer
+from .current_folder import absolute
 from .local_files import shown
 
 if TYPE_CHECKING:
@@ -127,7 +128,7 @@ class _Writing:
         self.size = 0
         self._left_out: list[bytes] = []
         self._unpacking: Unpacking | None = None
-        outer, self._name = os.path.split(os.path.abspath(place))
+        outer, self._name = os.path.split(os.path.normpath(absolute(place)))
         self._part = b"." + self._name[:200] + b"." + secrets.token_hex(4).encode()
         # The folder may be reached through links: it is what the user named.
         self._outer = os.open(outer, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

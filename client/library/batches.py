@@ -103,13 +103,18 @@ def _read_tables(said: str | os.PathLike[str] | Mapping[str, Any], run: bytes, v
     from ..batch.job_options import Surroundings  # noqa: PLC0415 -- as above
     from ..batch.python_form import read_tables  # noqa: PLC0415 -- as above
     from ..batch.reading import read_whole  # noqa: PLC0415 -- as above
+    from ..files.current_folder import absolute, current_folder  # noqa: PLC0415 -- as above
 
     if isinstance(said, Mapping):
         if lines:
             raise Refused(Code.INVALID_ARGUMENT, "lines= is for a file with one command per line", "leave it out")
-        batch = read_tables(said, Surroundings(Path.cwd(), read_files={}), values)
+        try:
+            around = Surroundings(Path(os.fsdecode(current_folder())), read_files={})
+        except Refused:
+            around = Surroundings(Path(), is_gone=True, read_files={})
+        batch = read_tables(said, around, values)
     else:
-        path = Path(said).absolute()
+        path = Path(os.fsdecode(absolute(os.fsencode(said))))
         try:
             text = read_whole(os.fsencode(path), LARGEST_FILE)
         except (OSError, ValueError) as error:

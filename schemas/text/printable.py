@@ -2,9 +2,21 @@
 
 from __future__ import annotations
 
+_BYTES = 0xDC00
+_FIRST_BYTE, _LAST_BYTE = "\udc80", "\udcff"
+
 
 def printable(text: str) -> str:
-    """Return the text with escapes for what would control the terminal, end a line or cell, or is not a character."""
+    r"""Return the text with escapes for what would control the terminal, end a line or cell, or is not a character.
+
+    A byte that is not UTF-8 is a lone surrogate in the text, as in PEP 383, and is shown as the byte: `\xff`.
+    """
     if text.isascii() and text.isprintable():
         return text
-    return "".join(char if char.isprintable() else char.encode("unicode_escape", "surrogatepass").decode() for char in text)
+    return "".join(char if char.isprintable() else _escape(char) for char in text)
+
+
+def _escape(char: str) -> str:
+    if _FIRST_BYTE <= char <= _LAST_BYTE:
+        return f"\\x{ord(char) - _BYTES:02x}"
+    return char.encode("unicode_escape", "surrogatepass").decode()

@@ -10,6 +10,7 @@ from ...batch.batch_file import LARGEST_FILE
 from ...batch.octets import as_typed, to_text
 from ...batch.reading import STDIN, read_whole
 from ...conversion.convert import FORMS, Converted, Origin, convert_command, convert_text
+from ...files.current_folder import current_folder
 from .. import exit_status
 from ..arguments import understanding
 from ..exit_status import BadInput, Ending
@@ -56,7 +57,7 @@ def convert(
 
 
 def _convert(words: list[str], output: str, form: str | None) -> tuple[Converted, str]:
-    here = to_text(os.getcwdb())  # noqa: PTH109 -- bytes: it need not be text
+    here = to_text(current_folder())
     if len(words) > 1:
         if form not in {None, words[0].rpartition("/")[2]} and (form, words[0]) != ("slurm", "sbatch"):
             raise BadInput(f"--from {form} is for a file, and {words[0]} is a command")

@@ -16,9 +16,10 @@ from ....schemas.jobs.spec import JobSpec
 from ....schemas.naming import new_id, parse_id
 from ...batch.caller_variables import note_of
 from ...batch.job_options import FILE_OPTIONS, OPTIONS, Option, Surroundings, Wishes, spec_from, variables_of
-from ...batch.octets import as_typed, to_text
+from ...batch.octets import as_typed, to_bytes, to_text
 from ...batch.option_values import Misunderstood
 from ...config import contexts
+from ...files.current_folder import absolute
 from ..exit_status import BadInput
 from ..parser.parameters import Argument, Bundle, Parameter, take_bundle
 from ..parser.parameters import Option as DeclaredOption
@@ -104,7 +105,7 @@ def _has_placeholder(said: Any) -> bool:
 
 
 def _from_here(said: str) -> str:
-    return said if said.startswith("/") else f"{to_text(os.getcwdb())}/{said}"  # noqa: PTH109 -- bytes: it need not be text
+    return to_text(absolute(to_bytes(said)))
 
 
 def _valid(command: list[str], typed: Wishes, context: str, *, fetches: bool = False) -> JobSpec:

@@ -28,7 +28,7 @@ def test_text_is_shown_as_it_is() -> None:
     assert printable("Grüße, 世界") == "Grüße, 世界"
     assert printable("one\n\tline") == r"one\n\tline"
     assert printable("\u202eright to left\u2028") == r"\u202eright to left\u2028"
-    assert printable("\x1b[2J\r\udcff") == r"\x1b[2J\r\udcff"
+    assert printable("\x1b[2J\r\udcff\ud800") == r"\x1b[2J\r\xff\ud800"
 
 
 def test_a_cell_stays_in_its_row(capsys: pytest.CaptureFixture[str]) -> None:
