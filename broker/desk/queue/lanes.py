@@ -80,6 +80,8 @@ class Line:
     listed: LineHead | None = None
     # How many wait here, without stale entries.
     waiting: int = 0
+    # It is in no heap until what its jobs take has room somewhere: see `Lines.park`.
+    is_parked: bool = False
 
     def add(self, rank: Rank, key: JobKey) -> None:
         """Add a job."""
@@ -203,6 +205,8 @@ class Lines:
 
     def __init__(self) -> None:
         self.places: dict[JobKey, Place] = {}
+        # Lines that are parked, by what their jobs take, and by owner and batch.
+        self._parked: dict[Wants, dict[tuple[int, bytes], tuple[Owner, Lane, Line]]] = {}
         # How many entries of jobs are stale.
         self.stale = 0
 
@@ -239,9 +243,34 @@ class Lines:
                 owner.heads = [one.listed for one in owner.lanes.values() if one.listed is not None]
                 heapq.heapify(owner.heads)
 
+    def park(self, owner: Owner, lane: Lane, batch_id: bytes, line: Line) -> None:
+        """Keep a line, which was taken off its heap, out of it until `wake` is called for what its jobs take."""
+        line.is_parked = True
+        self._parked.setdefault(line.wants, {})[id(owner), batch_id] = owner, lane, line
+
+    def wake(self, wants: Wants) -> None:
+        """List those lines again that were parked, and whose jobs take this."""
+        for (_, batch_id), (owner, lane, line) in self._parked.pop(wants, {}).items():
+            line.is_parked = False
+            self.list_line(owner, lane, line)
+            self.list_lane(owner, lane, batch_id)
+
+    def drop_line(self, owner: Owner, lane: Lane, batch_id: bytes, line: Line) -> None:
+        """Remove a line in which nobody waits."""
+        del lane.lines[line.wants]
+        if line.is_parked and (parked := self._parked.get(line.wants)) is not None:
+            parked.pop((id(owner), batch_id), None)
+            if not parked:
+                del self._parked[line.wants]
+        for kind in kinds_of(line.wants) if line.wants.only_one or line.wants.level else ():
+            apart = owner.apart.get(kind, set())
+            apart.discard((batch_id, line.wants))
+            if not apart:
+                owner.apart.pop(kind, None)
+
     def list_line(self, owner: Owner, lane: Lane, line: Line) -> None:
         """Put a line into the heap of its lane if one of its jobs can start, and it is not there with that job already."""
-        if (owner.busy or owner.full) and owner.is_closed(line.wants):
+        if line.is_parked or ((owner.busy or owner.full) and owner.is_closed(line.wants)):
             return
         first = self.first(line)
         if first is not None and (line.listed is None or first < line.listed.rank):
@@ -293,7 +322,7 @@ class Lines:
                         heapq.heapify(jobs.back)
                     line.listed = None
                     if not line.entries():
-                        drop_line(owner, lane, batch_id, line)
+                        self.drop_line(owner, lane, batch_id, line)
                     self.list_line(owner, lane, line)
                 lane.listed = None
                 self.list_lane(owner, lane, batch_id)
@@ -318,17 +347,6 @@ class Lines:
     def _is_current(self, rank: Rank, key: JobKey) -> bool:
         place = self.places.get(key)
         return place is not None and not place.aside and place.rank is rank
-
-
-def drop_line(owner: Owner, lane: Lane, batch_id: bytes, line: Line) -> None:
-    """Remove a line in which nobody waits."""
-    wants = line.wants
-    del lane.lines[wants]
-    for kind in kinds_of(wants) if wants.only_one or wants.level else ():
-        apart = owner.apart.get(kind, set())
-        apart.discard((batch_id, line.wants))
-        if not apart:
-            owner.apart.pop(kind, None)
 
 
 def kinds_of(wants: Wants) -> tuple[str | int, ...]:

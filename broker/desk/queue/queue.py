@@ -10,8 +10,9 @@ Whose claim is best, in this order:
 4. the one that was accepted first.
 
 A job that does not fit is passed by those that do. After it was passed `_PASSES` times as often as there are slots, room is held for it:
-nothing with a worse claim starts that takes what it needs. Only the first of the jobs that take the same is looked at, and of one owner at
-most `_DEPTH` different ones: a choice costs the same however many jobs wait.
+nothing with a worse claim starts that takes what it needs. Only the first of the jobs that take the same is looked at. Of one owner, room
+is held for the first `_DEPTH` different ones at most. What does not fit and comes behind these is parked: it is not looked at again before
+the stock says that there is room for it. So a choice costs the same however many jobs wait, and none waits beside what is free for it.
 
 Of the jobs of one owner that may start jobs, at most `_PARENTS` times as many as there are slots run at each level: those that a person
 started, those that these started, and so on. A job that waits for jobs which it started lends its slots, and is no longer counted among
@@ -32,7 +33,7 @@ from collections.abc import Callable
 from ....schemas.jobs.capacity import PLAIN, Capacity, Wants
 from ....schemas.naming import JobKey
 from ..jobs.job import BatchRun, RunKey
-from .lanes import MOST_STALE, Lane, Line, LineHead, Lines, Owner, Place, drop_line, kinds_of
+from .lanes import MOST_STALE, Lane, Line, LineHead, Lines, Owner, Place, kinds_of
 from .stock import NOTHING_OWN, Stock, Taken
 
 # Of a run: fewer than run at any time.
@@ -287,6 +288,9 @@ class Queue:
 
     def _choose(self) -> JobKey | None:
         """Start the job that has the best claim of those that fit, and return it; None if there is none."""
+        if self.stock.has_woken:
+            for wants in self.stock.take_woken():
+                self._lines.wake(wants)
         claims = [
             (owner.share, head.order, owner)
             for public, owner in self._owners.items()
@@ -312,15 +316,23 @@ class Queue:
     def _look(self, owner: Owner, unfit: list[_Unfit]) -> tuple[bytes, Lane, Line, LineHead] | None:
         """Return the best job of an owner that can start, taken off the heaps; add to `unfit` those with a better claim."""
         passed: list[tuple[bytes, Lane, Line]] = []
+        kept_back = 0
         found: tuple[bytes, Lane, Line, LineHead] | None = None
         holding = [wants for key, wants in unfit if self._holds_room((key, wants))] if unfit else []
-        while len(passed) < _DEPTH and (head := self._lines.best(owner)) is not None:
+        while kept_back < _DEPTH and (head := self._lines.best(owner)) is not None:
             lane, line, line_head = self._lines.take_off(owner, head)
             wants = line.wants
-            if self.stock.fits(wants) and (not holding or all(self.stock.leaves(wants, other) for other in holding)):
+            fits = self.stock.fits(wants)
+            if fits and (not holding or all(self.stock.leaves(wants, other) for other in holding)):
                 found = head.batch_id, lane, line, line_head
                 break
-            if self.stock.could_fit(wants):
+            kept_back += fits
+            if not fits and len(passed) >= _DEPTH:
+                self.stock.watch(wants)
+                self._lines.park(owner, lane, head.batch_id, line)
+                self._lines.list_lane(owner, lane, head.batch_id)
+                continue
+            if len(passed) < _DEPTH and self.stock.could_fit(wants):
                 one = line.classes[-line_head.rank[0]].first()
                 if one is not None:
                     unfit.append((one[1], wants))
@@ -348,7 +360,7 @@ class Queue:
         if line.entries():
             self._lines.list_line(owner, lane, line)
         else:
-            drop_line(owner, lane, batch_id, line)
+            self._lines.drop_line(owner, lane, batch_id, line)
         if lane.lines:
             self._lines.list_lane(owner, lane, batch_id)
         return key
@@ -469,7 +481,7 @@ class Queue:
         if lane.lines:
             self._lines.stale -= lane.entries()
             for line in list(lane.lines.values()):
-                drop_line(owner, lane, place.batch_id, line)
+                self._lines.drop_line(owner, lane, place.batch_id, line)
         del owner.lanes[place.batch_id]
         if not owner.lanes:
             del self._owners[public]

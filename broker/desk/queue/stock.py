@@ -51,9 +51,14 @@ class Stock:
         self._totals = capacity.totals()
         # Which GPUs jobs have; those that the worker no longer has included.
         self._handed_out: set[str] = set()
+        # What does not fit, and of which it is to be told when it does.
+        self._watched: dict[Wants, None] = {}
+        # Whether something of that may fit now.
+        self.has_woken = False
 
     def change(self, capacity: Capacity) -> None:
         """Have another capacity from now on; what is in use stays in use."""
+        self.has_woken = bool(self._watched)
         self.capacity = capacity
         self._totals = capacity.totals()
 
@@ -79,6 +84,18 @@ class Stock:
         if wants.slots > self.free_slots or (wants.where is not ANYWHERE and not holds(wants.where, self.capacity.labels)):
             return False
         return not wants.others or all(amount <= self.free(name) for name, amount in wants.others)
+
+    def watch(self, wants: Wants) -> None:
+        """Have `take_woken` tell when such a job has room, which it has not now."""
+        self._watched[wants] = None
+
+    def take_woken(self) -> list[Wants]:
+        """Return, once, what was watched and may have room now."""
+        self.has_woken = False
+        woken = [wants for wants in self._watched if self.fits(wants)]
+        for wants in woken:
+            del self._watched[wants]
+        return woken
 
     def could_fit(self, wants: Wants) -> bool:
         """Return whether there is so much at all."""
@@ -116,11 +133,13 @@ class Stock:
 
     def lend(self, slots: int) -> None:
         """Count slots that are in use as free; negative: as in use again, whether or not there are so many."""
+        self.has_woken = bool(self._watched)
         self.changes += 1
         self.used_slots -= slots
 
     def put_back(self, wants: Wants, taken: Taken) -> None:
         """Take it back."""
+        self.has_woken = bool(self._watched)
         self.changes += 1
         self.used_slots -= wants.slots
         for name, amount in wants.others:

@@ -7,11 +7,11 @@ the best one. Who asks for a label that few machines have is looked for among th
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from ....schemas.jobs.capacity import GPUS, MEMORY, NOBODYS, SLOTS, Shun, Wants
-from ....schemas.jobs.worker_labels import ANYWHERE
+from ....schemas.jobs.worker_labels import ANYWHERE, HOST, WORKER
 from ...desk.queue.stock import End, Stock, Taken
 from ...growth.room import Room
 
@@ -20,6 +20,54 @@ _FEW = 8
 
 # How much of a machine is in use, its name, and its key: the smallest is the best of its kind.
 _Rank = tuple[float, str, bytes]
+
+
+class Unfit:
+    """What jobs take for which no machine has room, by a label that they ask for: only machines with that can change it."""
+
+    def __init__(self) -> None:
+        self._by_term: dict[str, dict[Wants, None]] = {}
+        self._terms: dict[Wants, str] = {}
+
+    def __len__(self) -> int:
+        """Return how many there are."""
+        return len(self._terms)
+
+    def __contains__(self, wants: Wants) -> bool:
+        """Return whether no machine has room for such a job."""
+        return wants in self._terms
+
+    def add(self, wants: Wants) -> None:
+        """Note that no machine has room for such a job."""
+        # The one that the fewest machines have, as far as that can be said without them.
+        terms = sorted((term for term in wants.where.on if "," not in term), key=_rarity)
+        term = terms[0] if terms else ""
+        self._terms[wants] = term
+        self._by_term.setdefault(term, {})[wants] = None
+
+    def remove(self, wants: Wants) -> None:
+        """Forget one of them."""
+        term = self._terms.pop(wants)
+        having = self._by_term[term]
+        del having[wants]
+        if not having:
+            del self._by_term[term]
+
+    def of(self, terms: Sequence[str]) -> list[Wants]:
+        """Return those that a machine with these labels can change."""
+        return [wants for term in ("", *terms) for wants in self._by_term.get(term, ())]
+
+    def take_all(self) -> list[Wants]:
+        """Return all of them, and forget them."""
+        everything = [*self._terms]
+        self._terms.clear()
+        self._by_term.clear()
+        return everything
+
+
+def _rarity(term: str) -> int:
+    name, is_set, _ = term.partition("=")
+    return (name != WORKER) + (name != HOST) + (not is_set)
 
 
 @dataclass(slots=True, eq=False)
@@ -43,6 +91,12 @@ class Machine:
     listed: tuple[tuple[str, ...], _Rank] | None = None
     # The terms by which it is found.
     terms: tuple[str, ...] = ()
+
+    def could_be_for(self, unfit: Unfit, now: float) -> list[Wants]:
+        """Return which of the jobs that had room nowhere have room here."""
+        if not self.ready or not unfit:
+            return []
+        return [wants for wants in unfit.of(self.terms) if self.fits(wants, now)]
 
     def lasts(self, wants: Wants, now: float) -> bool:
         """Return whether such a job ends before the machine does."""

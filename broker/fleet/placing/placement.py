@@ -22,13 +22,13 @@ from ....schemas.jobs.worker_labels import ANYWHERE, WORKER, Where, holds, in_wo
 from ....schemas.text.durations import format_duration
 from ...desk.queue.stock import End, Stock, Taken
 from ...growth.room import Room
-from .machines import Machine, Order
+from .machines import Machine, Order, Unfit
 
 _NOTHING = Capacity(0)
 # Workers that a sentence names.
 _NAMED = 8
 # Of what jobs take: so much is remembered.
-_MOST_UNFIT = 1000
+_MOST_UNFIT = 100_000
 
 
 class FleetStock(Stock):
@@ -48,7 +48,9 @@ class FleetStock(Stock):
         # What was found out about what jobs take, until something changes: where one is placed; that none has room for it, until one
         # that gets some back has; whether some machine could have; and on which one room is held.
         self._chosen: tuple[Wants, Machine] | None = None
-        self._unfit: dict[Wants, None] = {}
+        self._unfit = Unfit()
+        # Of those that are watched: for which there may be room now.
+        self._woken: dict[Wants, None] = {}
         self._able: dict[Wants, bool] = {}
         self._held: dict[Wants, Machine | None] = {}
         # Whether there is a worker of a name, which may not be connected yet.
@@ -77,6 +79,7 @@ class FleetStock(Stock):
         if (known := self._machines.get(machine)) is not None:
             known.known += 1
             self._forget()
+            self._look_again(known)
 
     def drop_machine(self, machine: bytes) -> None:
         """Forget a machine that does not come back, and on which nothing runs."""
@@ -117,6 +120,7 @@ class FleetStock(Stock):
         if ready:
             self._enter(known)
         self._forget()
+        self._look_again(known)
 
     def note_closed(self, machine: bytes, why: str) -> None:
         """Note why nothing is placed on a machine."""
@@ -151,9 +155,32 @@ class FleetStock(Stock):
         """Forget what was found out: there are other machines, or they have something else."""
         self._is_summed = False
         self._chosen = None
-        self._unfit.clear()
         self._able.clear()
         self._held.clear()
+
+    def _look_again(self, machine: Machine) -> None:
+        """Forget of which jobs it was found that no machine has room for them, which have room on this one now."""
+        for wants in machine.could_be_for(self._unfit, self._now()):
+            self._unfit.remove(wants)
+            if wants in self._watched:
+                del self._watched[wants]
+                self._woken[wants] = None
+                self.has_woken = True
+
+    def watch(self, wants: Wants) -> None:
+        """Have `take_woken` tell when such a job has room, which it has not now."""
+        if wants in self._unfit:
+            self._watched[wants] = None
+        else:
+            self._woken[wants] = None
+            self.has_woken = True
+
+    def take_woken(self) -> list[Wants]:
+        """Return, once, what was watched and may have room now."""
+        self.has_woken = False
+        woken = [*self._woken]
+        self._woken.clear()
+        return woken
 
     @property
     def capacity(self) -> Capacity:
@@ -320,10 +347,7 @@ class FleetStock(Stock):
         free = max(0, machine.stock.free_slots)
         machine.give_back(wants)
         self._changed(machine, max(0, machine.stock.free_slots) - free)
-        if machine.ready and self._unfit:
-            now = self._now()
-            for one in [one for one in self._unfit if machine.fits(one, now)]:
-                del self._unfit[one]
+        self._look_again(machine)
 
     def _changed(self, machine: Machine, more_free: int) -> None:
         self._chosen = None
@@ -353,8 +377,11 @@ class FleetStock(Stock):
             self._chosen = wants, machine
             return machine
         if len(self._unfit) >= _MOST_UNFIT:
-            self._unfit.clear()
-        self._unfit[wants] = None
+            self._unfit.take_all()
+            self._woken.update(self._watched)
+            self._watched.clear()
+            self.has_woken = True
+        self._unfit.add(wants)
         return None
 
 
