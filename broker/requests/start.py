@@ -40,6 +40,8 @@ from .transfers.files import Missing
 
 # So small a job holds nothing that takes long; its bounds are those that a spec is checked for below.
 _SMALL_JOB_BYTES = 4096
+# Specs of one start that are remembered.
+_MOST_SAME = 64
 # Overhead of a job's spec, a job that is named to run again, and what all jobs share: the batch, the proof, and a few fields that a newer
 # version may add.
 _JOB_BYTES = 64
@@ -208,6 +210,7 @@ def read_jobs(
     if not sent and not pieces:
         raise Refused(Code.INVALID_ARGUMENT, "the request names no job")
     seen: set[bytes] = set()
+    same: dict[bytes, tuple[JobSpec, bytes]] = {}
     for index, job in enumerate(jobs):
         try:
             if job.ByteSize() > _SMALL_JOB_BYTES:
@@ -217,21 +220,30 @@ def read_jobs(
             if job.id in seen:
                 raise Refused(Code.INVALID_ARGUMENT, "the same id occurs twice in one start")
             seen.add(job.id)
-            asked = again(job) if again is not None and job.HasField("rerun") else _ask(job)
+            asked = again(job) if again is not None and job.HasField("rerun") else _ask(job, same)
         except Refused as refused:
             refused.job_index = index
             raise
         yield asked
 
 
-def _ask(job: request_pb2.NewJob) -> Asked:
+def _ask(job: request_pb2.NewJob, same: dict[bytes, tuple[JobSpec, bytes]]) -> Asked:
+    """Return a job, checked. `same`: specs of others that were checked, with their digests, by their bytes: often all are the same."""
     if job.HasField("rerun"):
         raise Refused(Code.INVALID_ARGUMENT, "a job that runs another again cannot be staged", "start it, or send its spec")
     if job.feed:
         raise Refused(Code.INVALID_ARGUMENT, "`feed` beside the key of a job is only for one that runs again; a new job has it in its spec")
-    spec = specs.from_wire(job.spec)
-    specs.check(spec)
-    return Asked(job.id, spec, specs.digest(spec), job.spec.SerializeToString())
+    raw = job.spec.SerializeToString()
+    checked = same.get(raw)
+    if checked is None:
+        spec = specs.from_wire(job.spec)
+        specs.check(spec)
+        checked = spec, specs.digest(spec)
+        if len(raw) <= _SMALL_JOB_BYTES:
+            if len(same) >= _MOST_SAME:
+                same.clear()
+            same[raw] = checked
+    return Asked(job.id, *checked, raw)
 
 
 def ask_again(member: Member, lookup: Lookup, job: request_pb2.NewJob) -> Asked:

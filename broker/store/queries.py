@@ -6,21 +6,18 @@ end that is reported only for the desk's own job, or would stop a job that the d
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ...keys.members.rights import Member, Right, may, no_such_job
-from ...schemas.generated import event_pb2, job_pb2
-from ...schemas.jobs.capacity import Settings, read_settings, wants_of
-from ...schemas.jobs.spec import from_wire
-from ...schemas.jobs.states import OnFailure, Pick, State
-from ...schemas.naming import ID_BYTES, AttemptKey, JobKey, Typed, format_id
+from ...schemas.generated import event_pb2
+from ...schemas.jobs.capacity import Settings, read_settings
+from ...schemas.jobs.states import Pick
+from ...schemas.naming import JobKey, Typed, format_id
 from ...schemas.refusal import Code, Reason, Refused
-from ...schemas.wire_codec import outcome_from_wire
-from ..desk.jobs.job import FIRST_ATTEMPT, Attempt, BatchRun, Job, StopOrder
-from ..desk.jobs.life import Phase, Stored, phase_of
+from ..desk.jobs.job import FIRST_ATTEMPT, BatchRun, Job
 from ..desk.jobs.targets import Edge
+from .job_rows import COLUMNS, FROM, JobRows, read_attempt
 from .names import Names
 from .rows import edges, runs
 from .rows.runs import Run, RunPage
@@ -28,19 +25,11 @@ from .rows.tombstones import mark_of
 from .selection import FEW, Place, Selection, Statement, leaders, walk
 from .store import Row, Store
 
-_COLUMNS = (
-    "jobs.row, jobs.owner, jobs.id, digest, state, spec, launched, attempt, jobs.queued_at, started_at, jobs.ended_at,"
-    " aged_from, pid, outcome, stop, batches.id, batches.name, batches.parallel, rerun_of,"
-    " priority, held_by, time_limit, batches.on_failure, batches.broken_by, not_before, never_retried, gpus, wait_until, started_by, depth,"
-    " is_finish, cleans_up, machine, expires"
-)
-_FROM = (
-    "FROM jobs LEFT JOIN batches ON batches.row = jobs.batch LEFT JOIN placements ON placements.job = jobs.row AND placements.n = attempt"
-)
 # Events read for one replay, so that a narrow filter over a long history is also answered in parts, and others are served in between.
 _REPLAY_ROWS = 1024
 _FILES_A_QUESTION = 100
 _JOBS_A_QUESTION = 100
+_ALIVE_A_QUESTION = 500
 
 
 class Page(NamedTuple):
@@ -66,9 +55,13 @@ class Lookup:
         self._live = live
         self._names = Names(store, live)
 
-    def alive(self) -> list[Job]:
-        """Return all jobs that have not ended, oldest first. A desk takes these over after a restart."""
-        return self._read_rows(self._select("WHERE state < 4 ORDER BY jobs.row"))
+    def alive(self) -> Iterator[Job]:
+        """Iterate over all jobs that have not ended, oldest first. A desk takes these over after a restart."""
+        numbers = sorted(number for (number,) in self._store.read("SELECT row FROM jobs WHERE state < 4"))
+        rows = JobRows()
+        for at in range(0, len(numbers), _ALIVE_A_QUESTION):
+            part = ", ".join(map(str, numbers[at : at + _ALIVE_A_QUESTION]))
+            yield from self._read_rows(self._select(f"WHERE jobs.row IN ({part}) ORDER BY jobs.row"), rows)
 
     def edges(self) -> dict[JobKey, list[Edge]]:
         """Return what the jobs wait for that have not been launched."""
@@ -231,11 +224,11 @@ class Lookup:
         return self._store.read(*statement)
 
     def _select(self, where: str, *parameters: object) -> list[Row]:
-        return self._store.read(f"SELECT {_COLUMNS} {_FROM} {where}", parameters)
+        return self._store.read(f"SELECT {COLUMNS} {FROM} {where}", parameters)
 
-    def _read_rows(self, rows: Sequence[Row]) -> list[Job]:
+    def _read_rows(self, rows: Sequence[Row], reader: JobRows | None = None) -> list[Job]:
         """Return the jobs of these rows, with all attempts."""
-        jobs = [read_row(row) for row in rows]
+        jobs = list(map((reader or JobRows()).read, rows))
         retried = {job.row: job for job in jobs if job.attempt.key.attempt > FIRST_ATTEMPT}
         numbers = list(retried)
         for at in range(0, len(numbers), _JOBS_A_QUESTION):
@@ -243,91 +236,5 @@ class Lookup:
             for row, *attempt in self._store.read(
                 f"SELECT job, n, pid, started_at, ended_at, outcome FROM attempts WHERE job IN ({part}) ORDER BY job, n"  # noqa: S608 -- numbers
             ):
-                retried[row].earlier.append(_read_attempt(retried[row].key, *attempt))
+                retried[row].earlier.append(read_attempt(retried[row].key, *attempt))
         return jobs
-
-
-def _read_attempt(key: JobKey, number: int, pid: int, started_at_us: int, ended_at_us: int, outcome: bytes) -> Attempt:
-    return Attempt(
-        AttemptKey(*key, number),
-        Phase.FINISHED,
-        pid=pid,
-        started_at_us=started_at_us,
-        ended_at_us=ended_at_us,
-        outcome=outcome_from_wire(job_pb2.Outcome.FromString(outcome)),
-    )
-
-
-def read_row(row: Row) -> Job:
-    """Return the job that a row of the store describes."""
-    (
-        number,
-        owner,
-        job_id,
-        digest,
-        state,
-        spec,
-        launched,
-        attempt,
-        queued_at,
-        started_at,
-        ended_at,
-        aged_from,
-        pid,
-        outcome,
-        stop,
-        batch_id,
-        batch_name,
-        parallel,
-        rerun_of,
-        priority,
-        held_by,
-        changed_limit_ms,
-        on_failure,
-        broken_by,
-        not_before,
-        never_retried,
-        gpus,
-        starts_aged_us,
-        started_by,
-        depth,
-        is_finish,
-        cleans_up,
-        machine,
-        expires_aged_us,
-    ) = row
-    said = from_wire(job_pb2.JobSpec.FromString(spec))
-    return Job(
-        row=number,
-        key=JobKey(owner, job_id),
-        spec=said,
-        digest=digest,
-        batch=BatchRun(batch_id, batch_name, parallel, OnFailure(on_failure), broken_by) if batch_id is not None else None,
-        queued_at_us=queued_at,
-        attempt=Attempt(
-            key=AttemptKey(owner, job_id, attempt),
-            phase=phase_of(Stored(State(state), launched=bool(launched)), has_process=pid > 0),
-            pid=pid,
-            started_at_us=started_at,
-            ended_at_us=ended_at,
-            outcome=outcome_from_wire(job_pb2.Outcome.FromString(outcome)) if outcome is not None else None,
-        ),
-        aged_from_us=aged_from,
-        priority=priority,
-        held_by=held_by,
-        changed_limit_ms=changed_limit_ms,
-        not_before_us=not_before,
-        never_retried=bool(never_retried),
-        stop=StopOrder(**json.loads(stop)) if stop is not None else None,
-        rerun_of=JobKey(rerun_of[:-ID_BYTES], rerun_of[-ID_BYTES:]) if rerun_of is not None else None,
-        spec_bytes=len(spec),
-        wants=wants_of(said, depth),
-        started_by=started_by or b"",
-        depth=depth,
-        gpus=tuple(gpus.split(",")) if gpus else (),
-        starts_aged_us=starts_aged_us,
-        is_finish=bool(is_finish),
-        cleans_up=bool(cleans_up),
-        machine=machine or b"",
-        expires_aged_us=expires_aged_us,
-    )

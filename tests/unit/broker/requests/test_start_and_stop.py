@@ -151,13 +151,11 @@ async def test_a_long_start_is_taken_whole_or_not_at_all(house: House) -> None:
 
 
 async def test_a_bug_in_a_later_slice_of_a_long_start_is_answered(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(spec: object) -> bytes:
-        if next(calls) == 50:
+    def fail(jobs: int, spec_bytes: int) -> None:
+        if jobs == 50:
             raise RuntimeError("a bug")
-        return b"d" * 16
 
-    calls = iter(range(1000))
-    monkeypatch.setattr("jobwire.broker.requests.start.specs.digest", fail)
+    monkeypatch.setattr("jobwire.broker.requests.start.demand_size", fail)
     asking = Asking(house, [b"%016d" % number for number in range(100)])
     assert asking.slices > 5
     assert [refused.code for refused in asking.answers.refused] == [Code.INTERNAL]
