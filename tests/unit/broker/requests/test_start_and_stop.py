@@ -20,6 +20,7 @@ from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.keys.members.rights import Member
 from jobwire.schemas.frames import SIGNED_VERBS
 from jobwire.schemas.generated import job_pb2, request_pb2
+from jobwire.schemas.jobs.capacity import Wants, wants_of
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.refusal import Code, Refused
 
@@ -151,11 +152,13 @@ async def test_a_long_start_is_taken_whole_or_not_at_all(house: House) -> None:
 
 
 async def test_a_bug_in_a_later_slice_of_a_long_start_is_answered(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    def fail(jobs: int, spec_bytes: int) -> None:
-        if jobs == 50:
+    def fail(spec: JobSpec) -> Wants:
+        if next(calls) == 50:
             raise RuntimeError("a bug")
+        return wants_of(spec)
 
-    monkeypatch.setattr("jobwire.broker.requests.start.demand_size", fail)
+    calls = iter(range(1000))
+    monkeypatch.setattr("jobwire.broker.requests.start.wants_of", fail)
     asking = Asking(house, [b"%016d" % number for number in range(100)])
     assert asking.slices > 5
     assert [refused.code for refused in asking.answers.refused] == [Code.INTERNAL]
