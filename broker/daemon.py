@@ -35,10 +35,11 @@ from .desk.desk import Desk
 from .desk.jobs.job import Job
 from .desk.queue.queue import Queue
 from .desk.state import State
-from .engine import Engine
+from .engine import Engine, LogHasher
 from .fairness.cpu_shares import Shares
 from .fairness.turns import Turns
 from .kind import Fleet, House
+from .log_hashes import LogHashes
 from .notary import Notary
 from .pairing.edits import RosterEdits
 from .pairing.pair import Pairing
@@ -105,8 +106,11 @@ _Part = TypeVar("_Part", bound=Part)
 class Daemon:
     """A desk with its sockets. Created and used on one running loop."""
 
-    def __init__(self, settings: Settings, identity: Identity, engine: Engine, fleet: Fleet | None = None) -> None:
-        """`fleet`: what makes it a broker."""
+    def __init__(
+        self, settings: Settings, identity: Identity, engine: Engine, fleet: Fleet | None = None, hasher: LogHasher | None = None
+    ) -> None:
+        """`fleet`: what makes it a broker. `hasher`: what hashes the output of jobs that have ended."""
+        self._hasher = hasher
         self._settings = settings
         self._fleet = fleet
         self._identity = identity
@@ -261,7 +265,10 @@ class Daemon:
             notary=notary,
             leave=lambda: self.leave,
             offer=self._settings.offer,
+            is_hashing=self._hasher.is_hashing if self._hasher is not None else lambda _: False,
         )
+        if self._hasher is not None:
+            LogHashes(self.store, self._lookup, self._hasher, relayed.hashed).open()
         self._when_settled = relayed.registry.when_empty
         self.tell_brokers_capacity = relayed.capacity_changed
         self._tell_brokers_roster = relayed.roster_changed

@@ -107,6 +107,41 @@ class Returned(NamedTuple):
 Fact = Started | Ended | Paused | Delayed | Returned
 
 
+class Hashed(NamedTuple):
+    """The hashes of the output of an attempt that has ended: roots, and those of parts, as keys/log_hash.py says. `problem`: why not.
+
+    `told`: of another worker, what that tells and has signed about the end, with the roots.
+    """
+
+    key: AttemptKey
+    stdout_root: bytes = b""
+    stderr_root: bytes = b""
+    stdout_hashes: bytes = b""
+    stderr_hashes: bytes = b""
+    problem: str = ""
+    told: Outcome | None = None
+
+
+class LogHasher(Protocol):
+    """Hashes the output of attempts that have ended, while nobody waits for it."""
+
+    def open(self, done: Callable[[Hashed], None]) -> None:
+        """Pass results to `done`, on the loop, from now on."""
+        ...
+
+    def recorded(self, key: AttemptKey) -> None:
+        """Note that a result is durable, or is not wanted."""
+        ...
+
+    def add(self, run: Run, sizes: tuple[int, int]) -> None:
+        """Hash so many bytes of stdout and of stderr, unless that is being done. The end of the attempt is durable."""
+        ...
+
+    def is_hashing(self, key: AttemptKey) -> bool:
+        """Return whether the output of an attempt is still to be hashed, or that is not durable."""
+        ...
+
+
 class Expected(NamedTuple):
     """A job that has not ended as far as the desk knows: queued (pid 0) or running. It cannot have started before it was queued.
 

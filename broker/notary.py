@@ -28,7 +28,7 @@ class Notary:
             pid=attempt.pid,
             started_at_us=attempt.started_at_us if attempt.pid else 0,
             ended_at_us=attempt.ended_at_us,
-            outcome=outcome_to_wire(outcome),
+            outcome=outcome_to_wire(outcome, attested=True),
         )
         said.key.owner, said.key.id = name.job
         return attest(self.worker, said)

@@ -100,7 +100,7 @@ LENGTHS = {
     "Batch.name": LONGEST_TEXT,
     # Part of replies, where a batch tells how its on_finish ended.
     **dict.fromkeys((f"Outcome.{name}" for name in ("sentence", "stdout_problem", "stderr_problem", "stdin_problem")), LONGEST_TEXT),
-    "Outcome.attestation": LONGEST_TEXT,
+    **dict.fromkeys((f"Outcome.{name}" for name in ("attestation", "stdout_root", "stderr_root", "hash_problem")), LONGEST_TEXT),
     "JobKey.owner": LONGEST_ID,
     "JobKey.id": LONGEST_ID,
     "JobSpec.argv": LONGEST_ARGUMENT,

@@ -38,10 +38,10 @@ def on_failure_to_wire(on_failure: OnFailure) -> job_pb2.OnFailure:
 
 
 def outcome_to_wire(outcome: Outcome, *, attested: bool = False) -> job_pb2.Outcome:
-    """Return an outcome as it is sent; `attested`: with what its worker has signed about it, as it is stored."""
+    """Return an outcome as it is sent; `attested`: with what its worker has signed about it, or signs, as it is stored."""
     use = outcome.use
     kind: job_pb2.OutcomeKind = int(outcome.kind)  # type: ignore[assignment]
-    return job_pb2.Outcome(
+    message = job_pb2.Outcome(
         kind=kind,
         exit_status=outcome.exit_status,
         signal=outcome.signal,
@@ -64,6 +64,10 @@ def outcome_to_wire(outcome: Outcome, *, attested: bool = False) -> job_pb2.Outc
             written_bytes=use.written_bytes,
         ),
     )
+    if attested and outcome.is_hashed:
+        message.stdout_root, message.stderr_root = outcome.stdout_root, outcome.stderr_root
+        message.hash_follows, message.hash_problem = outcome.hash_follows, outcome.hash_problem
+    return message
 
 
 def outcome_from_wire(message: job_pb2.Outcome) -> Outcome:
@@ -95,6 +99,10 @@ def outcome_from_wire(message: job_pb2.Outcome) -> Outcome:
         unneeded=message.unneeded,
         attestation=message.attestation,
         expired=message.expired,
+        stdout_root=message.stdout_root,
+        stderr_root=message.stderr_root,
+        hash_follows=message.hash_follows,
+        hash_problem=message.hash_problem,
     )
 
 

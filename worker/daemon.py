@@ -197,7 +197,7 @@ async def _open_at(settings: WorkerSettings, identity: Identity, engine: LocalEn
         settings.keep_free_bytes,
         settings.offer,
     )
-    daemon = Daemon(desk_settings, identity, engine)
+    daemon = Daemon(desk_settings, identity, engine, hasher=engine.hasher)
     try:
         engine.open(daemon.desk.hear)
         await daemon.start()

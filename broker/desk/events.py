@@ -76,7 +76,7 @@ def change_of(job: Job, events: Sequence[event_pb2.Event], proof: bytes | None) 
 def _outcome_in(events: Sequence[event_pb2.Event], outcome: Outcome) -> job_pb2.Outcome:
     """Return an outcome as it is stored; the event about it holds it already."""
     of_end = bool(events) and events[-1].kind == event_pb2.EVENT_KIND_FINISHED
-    return events[-1].outcome if of_end and not outcome.attestation else outcome_to_wire(outcome, attested=True)
+    return events[-1].outcome if of_end and not (outcome.attestation or outcome.is_hashed) else outcome_to_wire(outcome, attested=True)
 
 
 def retried(attempts: Sequence[Attempt], not_before_us: int = 0) -> Retried:

@@ -30,6 +30,7 @@ from ..store.rows import growth_rows, placements
 from . import clocks, reports
 from .deliveries import Deliveries
 from .ended import GATHER_SECONDS, EndedJobs
+from .hashes import ToldHashes
 from .link import Link
 from .orders import Orders
 from .placing.placement import FleetStock
@@ -64,6 +65,7 @@ class FleetEngine(NothingAtOnce):
         sendings = Sendings(contents)
         self._deliveries = Deliveries(self.workers, Starts(self._ask), self._orders, sendings, self._loop)
         self._ended = EndedJobs(self.workers, lambda key: placements.machine_of(self._read, key), self._loop, gather_seconds)
+        self.hasher = ToldHashes(lambda key: self._ended.settle([key]))
         self._tails = Tails()
         self._depot = FleetDepot(contents, sendings, self._worker_with_folder, self._loop)
         # Workers that are to leave, by their names.
@@ -243,7 +245,10 @@ class FleetEngine(NothingAtOnce):
         if self.workers.carrier(key) is not None:
             _log.warning("worker %s reports job %s, which is not its own", self.workers.name_of(worker.key), short_id(key.id))
         elif fact.report.state == job_pb2.STATE_FINISHED:
-            self._ended.settle([key])
+            if placements.machine_of(self._read, key) == worker.machine:
+                self.hasher.hear(key, fact)
+            else:
+                self._ended.settle([key])
 
     def _complete(self, worker: Worker) -> None:
         """Send a worker that is connected again what it has not got, now that it has reported all that it has."""

@@ -197,7 +197,7 @@ def discard(call: Call, registry: Registry, forgetting: Forgetting) -> None:
     def done(result: Forgotten | Refused) -> None:
         call.done(result if isinstance(result, Refused) else None)
 
-    registry.settle(call.member.key, names, lambda: forgetting.forget(keys, done))
+    registry.settle(call.member.key, names, lambda: forgetting.forget(keys, done), unwanted=True)
 
 
 def read_name(message: request_pb2.AttemptName) -> AttemptKey:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from ...keys.log_hash import BLOCK_BYTES
 from ...keys.members.rights import Right, demand
 from ...schemas.frames import LARGEST_TAIL, MOST_TAIL_LINES
 from ...schemas.generated import request_pb2
@@ -71,6 +72,13 @@ class FactStream:
             self._names[key] = name
             self._watchers.watch(job, self)
 
+    def hashed(self, name: AttemptKey, key: JobKey) -> None:
+        """Report the end of a job once more, with the hashes of its output."""
+        job = self._lookup.job(key)
+        if job is not None and not self._closed:
+            self._due[key] = job
+            self._names[key] = name
+
     def started(self, job: Job) -> None:
         """Note that the job has a process."""
         self._due[job.key] = job
@@ -126,7 +134,10 @@ class FactStream:
         while self._due and len(facts.facts) < _FACTS_A_MESSAGE and size < _BYTES_A_MESSAGE:
             key, job = next(iter(self._due.items()))
             del self._due[key]
-            self._write(facts.facts.add(), self._names[key], job)
+            fact = facts.facts.add()
+            self._write(fact, self._names[key], job)
+            if job.state is State.FINISHED:
+                self._write_hashes(fact, job)
             size += facts.facts[-1].ByteSize()
             if job.state is State.FINISHED:
                 del self._names[key]
@@ -158,12 +169,20 @@ class FactStream:
         if job.stop is not None and job.stop.asked_by != DEPARTURE:
             # The broker says who asked for it.
             outcome = replace(outcome, sentence=outcome.sentence.removesuffix(f"; stopped by {job.stop.asked_by}"))
-        report.outcome.CopyFrom(outcome_to_wire(outcome))
+        report.outcome.CopyFrom(outcome_to_wire(outcome, attested=True))
         report.outcome.attestation = self._notary.end(name, attempt, outcome)
         if self._tail_lines and outcome.stdout_bytes:
             report.stdout_tail = self._tail(job, "stdout")
         if self._tail_lines and outcome.stderr_bytes:
             report.stderr_tail = self._tail(job, "stderr")
+
+    def _write_hashes(self, fact: request_pb2.Fact, job: Job) -> None:
+        outcome = job.attempt.outcome
+        if outcome is None or outcome.log_bytes <= BLOCK_BYTES or outcome.hash_follows:
+            return
+        stdout, stderr = self._lookup.log_hashes(job.key).get(job.attempt.key.attempt, (b"", b""))
+        if stdout or stderr:
+            fact.log_hashes.stdout, fact.log_hashes.stderr = stdout, stderr
 
     def _tail(self, job: Job, stream: StreamName) -> bytes:
         try:

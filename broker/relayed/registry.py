@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from ...schemas.naming import AttemptKey, JobKey
+from ..desk.jobs.job import FIRST_ATTEMPT
 from ..retention.followed import Followed
 from ..store.rows import relays
 from ..store.store import Store
@@ -17,7 +18,9 @@ DEPARTURE = "the worker, which leaves"
 class Registry:
     """What is not settled, for each broker: how it names an attempt, and the job here."""
 
-    def __init__(self, store: Store, followed: Followed) -> None:
+    def __init__(self, store: Store, followed: Followed, is_hashing: Callable[[AttemptKey], bool] = lambda _: False) -> None:
+        """`is_hashing`: whether the output of an attempt is still to be hashed, which its broker is told too before it is settled."""
+        self._is_hashing = is_hashing
         self._store = store
         self._followed = followed
         self._unsettled: dict[bytes, dict[AttemptKey, JobKey]] = {}
@@ -36,10 +39,10 @@ class Registry:
         if self._unsettled.setdefault(relay, {}).setdefault(name, key) is key:
             self._followed.hold(key)
 
-    def settle(self, relay: bytes, names: Iterable[AttemptKey], done: Callable[[], None]) -> None:
-        """Report these no more; `done` is called when that is durable."""
+    def settle(self, relay: bytes, names: Iterable[AttemptKey], done: Callable[[], None], *, unwanted: bool = False) -> None:
+        """Report these no more; `done` is called when that is durable. `unwanted`: also those whose hashes are still to be reported."""
         mine = self._unsettled.get(relay, {})
-        told = list(names)
+        told = [name for name in names if unwanted or not self._awaits_hashes(mine.get(name))]
         for name in told:
             if (key := mine.pop(name, None)) is not None:
                 self._followed.let_go(key)
@@ -48,6 +51,14 @@ class Registry:
             callbacks, self._settled = self._settled, []
             for callback in callbacks:
                 callback()
+
+    def _awaits_hashes(self, key: JobKey | None) -> bool:
+        # An attempt that a broker names is a job here, which has no other.
+        return key is not None and self._is_hashing(AttemptKey(*key, FIRST_ATTEMPT))
+
+    def name_of(self, key: JobKey) -> tuple[bytes, AttemptKey] | None:
+        """Return the broker of a job that is not settled, and how that names it."""
+        return relays.unsettled_name(self._store.read, key)
 
     @property
     def is_empty(self) -> bool:

@@ -52,9 +52,10 @@ class RelayedVerbs:
         notary: Notary,
         leave: Callable[[], Callable[[], None] | None] = lambda: None,
         offer: int = 0,
+        is_hashing: Callable[[AttemptKey], bool] = lambda _: False,
     ) -> None:
-        """`offer`: how many slots a broker gets at most; 0: all."""
-        registry, done = Registry(store, followed), Done()
+        """`offer`: how many slots a broker gets at most; 0: all. `is_hashing`: see `Registry`."""
+        registry, done = Registry(store, followed, is_hashing), Done()
         self.registry = registry
         parts = Parts(desk, lookup, store, registry, Starts(store), member_of, engine.depot, verbs["place"], self._taken)
         self._streams: dict[bytes, FactStream] = {}
@@ -97,6 +98,14 @@ class RelayedVerbs:
         """Tell brokers that jobs whose signers were refused may be accepted now."""
         for stream in list(self._streams.values()):
             stream.tell_stock(renewed=True)
+
+    def hashed(self, key: AttemptKey) -> None:
+        """Tell its broker the end of a job once more, now with the hashes of its output."""
+        found = self.registry.name_of(key.job)
+        stream = self._streams.get(found[0]) if found is not None else None
+        if found is not None and stream is not None:
+            stream.hashed(found[1], key.job)
+            stream.flush()
 
     def _taken(self, relay_key: bytes, name: AttemptKey, key: JobKey) -> None:
         stream = self._streams.get(relay_key)

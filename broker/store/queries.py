@@ -19,7 +19,7 @@ from ..desk.jobs.job import FIRST_ATTEMPT, BatchRun, Job
 from ..desk.jobs.targets import Edge
 from .job_rows import COLUMNS, FROM, JobRows, read_attempt
 from .names import Names
-from .rows import edges, runs
+from .rows import edges, hash_rows, runs
 from .rows.runs import Run, RunPage
 from .rows.tombstones import mark_of
 from .selection import FEW, Place, Selection, Statement, leaders, walk
@@ -211,6 +211,10 @@ class Lookup:
             rows = self._store.read(f"SELECT DISTINCT digest FROM files WHERE owner = ? AND digest IN ({marks})", (owner, *part))  # noqa: S608 -- marks only
             used.update(digest for (digest,) in rows)
         return used
+
+    def log_hashes(self, key: JobKey) -> dict[int, tuple[bytes, bytes]]:
+        """Return the hashes of parts of the logs of a job, stdout and stderr, by attempt."""
+        return hash_rows.hashes_of(self._store.read, key)
 
     def capacity(self) -> Settings:
         """Return what an operator has set of what there is for jobs."""

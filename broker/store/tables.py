@@ -319,6 +319,11 @@ _STEPS = (
     ) WITHOUT ROWID;
     CREATE TABLE departed_workers (key BLOB PRIMARY KEY, name TEXT NOT NULL, left_at INTEGER NOT NULL) WITHOUT ROWID;
     """,
+    # Attempts that have ended and whose output is still to be hashed, and the hashes of parts of longer logs; see hash_rows.py.
+    """
+    CREATE TABLE unhashed (job INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (job, n)) WITHOUT ROWID;
+    CREATE TABLE log_hashes (job INTEGER NOT NULL, n INTEGER NOT NULL, stdout BLOB NOT NULL, stderr BLOB NOT NULL, PRIMARY KEY (job, n));
+    """,
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

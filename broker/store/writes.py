@@ -173,6 +173,16 @@ class Settled:
 
 
 @dataclass(slots=True, eq=False)
+class RecordHashes:
+    """Record the outcome of an attempt with the hashes of its output, which follow its end. One that is forgotten meanwhile is skipped."""
+
+    key: AttemptKey
+    outcome: bytes
+    stdout_hashes: bytes
+    stderr_hashes: bytes
+
+
+@dataclass(slots=True, eq=False)
 class CarryOut:
     """Record a signed request that is good until a time, before it is carried out; `is_new`: it was not before."""
 
@@ -242,6 +252,8 @@ class ChangeJobs:
     freed: Sequence[tuple[int, int]] = ()
     capacity: CapacityChange | None = None
     finishes: Sequence[NewFinish] = ()
+    # Attempts whose output is still to be hashed here: the row of the job, and which attempt it is.
+    unhashed: Sequence[tuple[int, int]] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -292,6 +304,7 @@ Write = (
     | AddSchedule
     | ChangeSchedule
     | Settled
+    | RecordHashes
     | CarryOut
     | Drained
     | Growth

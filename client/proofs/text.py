@@ -30,6 +30,8 @@ def write(proof: request_pb2.JobProof) -> str:
     if proof.told:
         said["told"] = [base64.b64encode(one.SerializeToString()).decode() for one in proof.told]
         said["ends"] = [base64.b64encode(one).decode() for one in proof.ends]
+    if proof.log_hashes:
+        said["log_hashes"] = [base64.b64encode(one.SerializeToString()).decode() for one in proof.log_hashes]
     if proof.due_us:
         said["due_us"] = proof.due_us
     return json.dumps(said, indent=1) + "\n"
@@ -53,6 +55,8 @@ def read(text: str) -> request_pb2.JobProof:
             setattr(proof, part, base64.b64decode(said.get(part, ""), validate=True))
         for one in said.get("told", []):
             proof.told.add().ParseFromString(base64.b64decode(one, validate=True))
+        for one in said.get("log_hashes", []):
+            proof.log_hashes.add().ParseFromString(base64.b64decode(one, validate=True))
         proof.ends.extend(base64.b64decode(one, validate=True) for one in said.get("ends", []))
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError, binascii.Error, DecodeError):
         message = "the file is not a proof of a job, or is damaged"

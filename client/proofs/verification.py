@@ -13,6 +13,7 @@ from ...schemas.refusal import Refused
 from .asked import AskedJob, Signed, find_job, read_signed, stops
 from .checks import Check, Checks, wrong
 from .ends import SignedEnd, compare, read_end
+from .logs import signed_logs
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +88,31 @@ def _check_ends(checks: Checks, proof: request_pb2.JobProof, wanted: Wanted, tru
             _tell_signer(checks, found, wanted)
             if found.is_trusted or found.end.attempt not in signed:
                 signed[found.end.attempt] = found
+    for number in sorted(signed):
+        _check_hashes(checks, signed[number], proof)
     for told in proof.told:
         compared = checks.make("end", partial(_compared, told, signed.get(told.attempt)))
         if compared is not None:
             sentence, is_proven = compared
             (checks.holds if is_proven else checks.leaves_open)("end", sentence)
     return list(signed.values())
+
+
+def _check_hashes(checks: Checks, found: SignedEnd, proof: request_pb2.JobProof) -> None:
+    """Note what is signed about the bytes of the output. That nothing is, is no mistake: nobody says more than their number then."""
+    attempt = f"attempt {found.end.attempt}"
+    for log in signed_logs(found.end, proof):
+        if not log.size:
+            continue
+        if log.why_not:
+            # As it was before output was hashed: so nothing that was proven is less so.
+            checks.holds("output", f"{attempt}: only the size of {log.stream} is signed, {log.size} bytes: {log.why_not}")
+        elif log.parts is None:
+            checks.fails("output", f"{attempt}: the hashes of the parts of {log.stream} are not those that are signed")
+        elif found.is_trusted:
+            checks.holds("output", f"{attempt}: the hash of {log.stream} is signed, {log.size} bytes; --logs checks them")
+        else:
+            checks.leaves_open("output", f"{attempt}: that key has signed the hash of {log.stream}, {log.size} bytes")
 
 
 def _tell_signer(checks: Checks, found: SignedEnd, wanted: Wanted) -> None:

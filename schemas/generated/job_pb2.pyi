@@ -267,7 +267,7 @@ class ResourceUse(_message.Message):
     def __init__(self, user_us: _Optional[int] = ..., system_us: _Optional[int] = ..., max_resident_bytes: _Optional[int] = ..., cpu_us: _Optional[int] = ..., peak_memory_bytes: _Optional[int] = ..., read_bytes: _Optional[int] = ..., written_bytes: _Optional[int] = ...) -> None: ...
 
 class Outcome(_message.Message):
-    __slots__ = ("kind", "exit_status", "signal", "sentence", "use", "stdout_bytes", "stderr_bytes", "stdout_problem", "stderr_problem", "stdin_problem", "unneeded", "attestation", "expired")
+    __slots__ = ("kind", "exit_status", "signal", "sentence", "use", "stdout_bytes", "stderr_bytes", "stdout_problem", "stderr_problem", "stdin_problem", "unneeded", "attestation", "expired", "stdout_root", "stderr_root", "hash_follows", "hash_problem")
     KIND_FIELD_NUMBER: _ClassVar[int]
     EXIT_STATUS_FIELD_NUMBER: _ClassVar[int]
     SIGNAL_FIELD_NUMBER: _ClassVar[int]
@@ -281,6 +281,10 @@ class Outcome(_message.Message):
     UNNEEDED_FIELD_NUMBER: _ClassVar[int]
     ATTESTATION_FIELD_NUMBER: _ClassVar[int]
     EXPIRED_FIELD_NUMBER: _ClassVar[int]
+    STDOUT_ROOT_FIELD_NUMBER: _ClassVar[int]
+    STDERR_ROOT_FIELD_NUMBER: _ClassVar[int]
+    HASH_FOLLOWS_FIELD_NUMBER: _ClassVar[int]
+    HASH_PROBLEM_FIELD_NUMBER: _ClassVar[int]
     kind: OutcomeKind
     exit_status: int
     signal: int
@@ -294,7 +298,11 @@ class Outcome(_message.Message):
     unneeded: bool
     attestation: bytes
     expired: bool
-    def __init__(self, kind: _Optional[_Union[OutcomeKind, str]] = ..., exit_status: _Optional[int] = ..., signal: _Optional[int] = ..., sentence: _Optional[str] = ..., use: _Optional[_Union[ResourceUse, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., stdout_problem: _Optional[str] = ..., stderr_problem: _Optional[str] = ..., stdin_problem: _Optional[str] = ..., unneeded: _Optional[bool] = ..., attestation: _Optional[bytes] = ..., expired: _Optional[bool] = ...) -> None: ...
+    stdout_root: bytes
+    stderr_root: bytes
+    hash_follows: bool
+    hash_problem: str
+    def __init__(self, kind: _Optional[_Union[OutcomeKind, str]] = ..., exit_status: _Optional[int] = ..., signal: _Optional[int] = ..., sentence: _Optional[str] = ..., use: _Optional[_Union[ResourceUse, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., stdout_problem: _Optional[str] = ..., stderr_problem: _Optional[str] = ..., stdin_problem: _Optional[str] = ..., unneeded: _Optional[bool] = ..., attestation: _Optional[bytes] = ..., expired: _Optional[bool] = ..., stdout_root: _Optional[bytes] = ..., stderr_root: _Optional[bytes] = ..., hash_follows: _Optional[bool] = ..., hash_problem: _Optional[str] = ...) -> None: ...
 
 class Attestation(_message.Message):
     __slots__ = ("worker", "statement", "signature")
@@ -323,6 +331,16 @@ class EndStatement(_message.Message):
     ended_at_us: int
     outcome: Outcome
     def __init__(self, store: _Optional[bytes] = ..., key: _Optional[_Union[JobKey, _Mapping]] = ..., attempt: _Optional[int] = ..., pid: _Optional[int] = ..., started_at_us: _Optional[int] = ..., ended_at_us: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ...) -> None: ...
+
+class LogHashes(_message.Message):
+    __slots__ = ("attempt", "stdout", "stderr")
+    ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    STDOUT_FIELD_NUMBER: _ClassVar[int]
+    STDERR_FIELD_NUMBER: _ClassVar[int]
+    attempt: int
+    stdout: bytes
+    stderr: bytes
+    def __init__(self, attempt: _Optional[int] = ..., stdout: _Optional[bytes] = ..., stderr: _Optional[bytes] = ...) -> None: ...
 
 class EarlierAttempt(_message.Message):
     __slots__ = ("attempt", "pid", "started_at_us", "ended_at_us", "outcome")

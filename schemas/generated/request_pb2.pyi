@@ -892,7 +892,7 @@ class QueryProof(_message.Message):
     def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ...) -> None: ...
 
 class JobProof(_message.Message):
-    __slots__ = ("key", "start", "staged_job", "staged_hashes", "due_us", "stop", "told", "ends")
+    __slots__ = ("key", "start", "staged_job", "staged_hashes", "due_us", "stop", "told", "ends", "log_hashes")
     KEY_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     STAGED_JOB_FIELD_NUMBER: _ClassVar[int]
@@ -901,6 +901,7 @@ class JobProof(_message.Message):
     STOP_FIELD_NUMBER: _ClassVar[int]
     TOLD_FIELD_NUMBER: _ClassVar[int]
     ENDS_FIELD_NUMBER: _ClassVar[int]
+    LOG_HASHES_FIELD_NUMBER: _ClassVar[int]
     key: _job_pb2.JobKey
     start: bytes
     staged_job: bytes
@@ -909,7 +910,8 @@ class JobProof(_message.Message):
     stop: bytes
     told: _containers.RepeatedCompositeFieldContainer[_job_pb2.EarlierAttempt]
     ends: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., start: _Optional[bytes] = ..., staged_job: _Optional[bytes] = ..., staged_hashes: _Optional[bytes] = ..., due_us: _Optional[int] = ..., stop: _Optional[bytes] = ..., told: _Optional[_Iterable[_Union[_job_pb2.EarlierAttempt, _Mapping]]] = ..., ends: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    log_hashes: _containers.RepeatedCompositeFieldContainer[_job_pb2.LogHashes]
+    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., start: _Optional[bytes] = ..., staged_job: _Optional[bytes] = ..., staged_hashes: _Optional[bytes] = ..., due_us: _Optional[int] = ..., stop: _Optional[bytes] = ..., told: _Optional[_Iterable[_Union[_job_pb2.EarlierAttempt, _Mapping]]] = ..., ends: _Optional[_Iterable[bytes]] = ..., log_hashes: _Optional[_Iterable[_Union[_job_pb2.LogHashes, _Mapping]]] = ...) -> None: ...
 
 class QueryRun(_message.Message):
     __slots__ = ("name", "until_ended", "longest", "failures", "tail_lines", "owner")
@@ -1464,14 +1466,16 @@ class Facts(_message.Message):
     def __init__(self, facts: _Optional[_Iterable[_Union[Fact, _Mapping]]] = ..., complete: _Optional[bool] = ..., stocks: _Optional[_Iterable[_Union[Stock, _Mapping]]] = ..., renewed: _Optional[bool] = ..., labels: _Optional[_Iterable[_Union[_job_pb2.Label, _Mapping]]] = ...) -> None: ...
 
 class Fact(_message.Message):
-    __slots__ = ("report", "paused", "waits_for")
+    __slots__ = ("report", "paused", "waits_for", "log_hashes")
     REPORT_FIELD_NUMBER: _ClassVar[int]
     PAUSED_FIELD_NUMBER: _ClassVar[int]
     WAITS_FOR_FIELD_NUMBER: _ClassVar[int]
+    LOG_HASHES_FIELD_NUMBER: _ClassVar[int]
     report: Report
     paused: bool
     waits_for: str
-    def __init__(self, report: _Optional[_Union[Report, _Mapping]] = ..., paused: _Optional[bool] = ..., waits_for: _Optional[str] = ...) -> None: ...
+    log_hashes: _job_pb2.LogHashes
+    def __init__(self, report: _Optional[_Union[Report, _Mapping]] = ..., paused: _Optional[bool] = ..., waits_for: _Optional[str] = ..., log_hashes: _Optional[_Union[_job_pb2.LogHashes, _Mapping]] = ...) -> None: ...
 
 class Settle(_message.Message):
     __slots__ = ("jobs",)

@@ -108,11 +108,22 @@ class Outcome:
     attestation: bytes = b""
     # Cancelled because it was not to start later.
     expired: bool = False
+    # The hashes of its output, see keys/log_hash.py; empty of an empty log, and if it is not known. `hash_follows`: it will be; a broker
+    # is told then. `hash_problem`: why it will not.
+    stdout_root: bytes = b""
+    stderr_root: bytes = b""
+    hash_follows: bool = False
+    hash_problem: str = ""
 
     @property
     def log_bytes(self) -> int:
         """The size of both logs."""
         return self.stdout_bytes + self.stderr_bytes
+
+    @property
+    def is_hashed(self) -> bool:
+        """Whether something is known about the hashes of its output: them, that they follow, or why not."""
+        return bool(self.stdout_root or self.stderr_root or self.hash_follows or self.hash_problem)
 
     @property
     def is_ok(self) -> bool:

@@ -74,6 +74,7 @@ async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None
             identity,
             engine,
             fleet,
+            engine.hasher,
         )
         engine.open(daemon.desk.hear, daemon.desk.take, daemon.store.read, daemon.member_of)
         await daemon.start()

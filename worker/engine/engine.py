@@ -27,6 +27,7 @@ from .found_runs import at_log, in_folder, left_intents
 from .inlets import Inlets
 from .intents import Intents
 from .job_keys import JobKeys
+from .log_hasher import LogHasher
 from .recovery import Recovery
 from .settled import Settled
 from .supervisor import Supervisor
@@ -75,6 +76,7 @@ class LocalEngine:
         self._terminals = Terminals(self._loop, self.supervisor.say)
         self._settled = Settled(self._loop, self.supervisor.say)
         self._job_keys = JobKeys(self._logs)
+        self.hasher = LogHasher(self._logs, self._loop)
 
     @property
     def capacity(self) -> Capacity:
@@ -110,6 +112,7 @@ class LocalEngine:
 
     def close(self) -> None:
         """Close the line; the supervisor and its jobs continue."""
+        self.hasher.close()
         self._depot.close()
         self._intents.close()
         self._inlets.close()
@@ -179,6 +182,7 @@ class LocalEngine:
         self._unanswered.forget(handles)
         self._job_keys.settle(handles)
         self._settled.add(handles)
+        self.hasher.settled(keys)
 
     def discard(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
         """Remove the log folders of runs, on a thread."""
@@ -190,7 +194,7 @@ class LocalEngine:
         self._job_keys.expect(expected)
         self._settled.add(left_intents(self._logs, expected))
         self._settled.say_now()
-        return await self._recovery.find_out(expected)
+        return self.hasher.note(await self._recovery.find_out(expected))
 
     # Logs.
 
@@ -240,7 +244,7 @@ class LocalEngine:
             # The line broke during a recovery, which is answered on the new line.
             self._recovery.ask_again()
         else:
-            self._hear(await self._recovery.find_out(self._unanswered.running()))
+            self._tell_desk(await self._recovery.find_out(self._unanswered.running()))
             self.supervisor.say(self._unanswered.again())
         self.supervisor.say(self._inlets.again() + self._terminals.again())
 
@@ -281,7 +285,7 @@ class LocalEngine:
             self._recovery.refuse(refused)
 
     def _tell_desk(self, facts: Sequence[Fact]) -> None:
-        self._hear(facts)
+        self._hear(self.hasher.note(facts))
 
 
 def _nobody_hears(facts: Sequence[Fact]) -> None:

@@ -41,11 +41,16 @@ def choose_and_record(turn: Turn) -> None:  # noqa: C901 -- a test for each thin
     if not (of_jobs or turn.replies or turn.widths or turn.broken or turn.capacity or turn.finishes):
         return
     changes: list[Change] = []
+    unhashed: list[tuple[int, int]] = []
     for job, events in turn.events.items():
         job.aged_from_us = turn.moment.aged_us
         change = change_of(job, events, turn.proof)
         if job in turn.retrying:
             change = change._replace(retried=retried([job.attempt], job.not_before_us))
+        outcome = job.attempt.outcome
+        if outcome is not None and outcome.hash_follows and not outcome.attestation:
+            # It is hashed here; the output of a job of a broker is at its worker.
+            unhashed.append((job.row, job.attempt.key.attempt))
         proof = turn.altered.get(job)
         changes.append(
             change if proof is None else change._replace(altered=Altered(job.priority, job.held_by, job.changed_limit_ms, proof))
@@ -60,6 +65,8 @@ def choose_and_record(turn: Turn) -> None:  # noqa: C901 -- a test for each thin
         write.freed = [(job.row, job.attempt.key.attempt) for job in turn.returned]
     if turn.finishes:
         write.finishes = finishes.rows_of(turn)
+    if unhashed:
+        write.unhashed = unhashed
     turn.submit(Recording(write, turn.events, launching, turn.replies, turn.ending, turn.limiting, turn.finishes, turn.returned))
 
 

@@ -15,7 +15,7 @@ from ...desk.jobs.job import Attempt
 from ...desk.jobs.life import Phase
 from ...notary import Notary
 from ...store.queries import Lookup
-from ...store.rows import proofs
+from ...store.rows import hash_rows, proofs
 from ..call import Call
 from ..job_keys import read_key
 
@@ -41,6 +41,8 @@ def query_proof(call: Call, lookup: Lookup, read: Callable[..., list[tuple[Any, 
         if attempt.outcome is not None and (attempt is not job.attempt or attempt.phase is Phase.FINISHED):
             name = kept.name or attempt.key
             _add_end(shown, name, attempt, attempt.outcome, notary)
+    for number, (stdout, stderr) in hash_rows.hashes_of(read, job.key).items():
+        shown.log_hashes.add(attempt=kept.name.attempt if kept.name is not None else number, stdout=stdout, stderr=stderr)
     call.reply(request_pb2.Reply(proof=shown))
 
 

@@ -60,6 +60,16 @@ def unsettled(read: _Read) -> Iterator[Relayed]:
         yield Relayed(JobKey(owner, job_id), relay, AttemptKey(*name))
 
 
+def unsettled_name(read: _Read, key: JobKey) -> tuple[bytes, AttemptKey] | None:
+    """Return the broker of a job whose end that has not recorded, and how that names it."""
+    rows = read(
+        "SELECT relay, relayed.owner, relayed.id, relayed.attempt FROM relayed JOIN jobs ON jobs.row = relayed.job"
+        " WHERE jobs.owner = ? AND jobs.id = ? AND settled = 0",
+        key,
+    )
+    return (rows[0][0], AttemptKey(*rows[0][1:])) if rows else None
+
+
 def find(read: _Read, relay: bytes, name: AttemptKey) -> JobKey | None:
     """Return the job that a broker names so; None if it has delivered none."""
     rows = read(

@@ -29,11 +29,12 @@ from ..writes import (
     LogsGone,
     NewFinish,
     NewRow,
+    RecordHashes,
     Settled,
     Width,
     Write,
 )
-from . import edges, growth_rows, relays, runs, schedule_rows, staged_rows
+from . import edges, growth_rows, hash_rows, relays, runs, schedule_rows, staged_rows
 from .tombstones import mark_of
 
 # Always returns one row: row and digest of the job if it exists, and whether its id belongs to a job that was forgotten.
@@ -57,6 +58,7 @@ _INSERT_ATTEMPT = "INSERT INTO attempts (job, n, pid, started_at, ended_at, outc
 _HAND_OUT = "UPDATE jobs SET gpus = ? WHERE row = ?"
 _FREE = "DELETE FROM placements WHERE job = ? AND n = ?"
 _PLACE = "INSERT OR REPLACE INTO placements (job, n, machine) VALUES (?, ?, ?)"
+_AWAIT_HASHES = "INSERT OR IGNORE INTO unhashed (job, n) VALUES (?, ?)"
 # A spec may have the same label twice.
 _INSERT_LABEL = "INSERT OR IGNORE INTO labels (name, value, queued_at, job) VALUES (?, ?, ?, ?)"
 # A job may bring one content in several places.
@@ -144,6 +146,8 @@ class Rows:
                 self._measure(write)
             case Settled():
                 relays.settle(self._execute, write.relay, write.names)
+            case RecordHashes():
+                hash_rows.record(self._execute, write)
             case CarryOut():
                 write.is_new = relays.carry_out(self._execute, write)
             case Growth():
@@ -328,6 +332,7 @@ class Rows:
                 )
             )
         self._execute_many(_UPDATE_JOB, changed)
+        self._run_for_each(_AWAIT_HASHES, write.unhashed)
         if altered:
             self._alter(altered)
         for width in write.widths:
@@ -443,6 +448,7 @@ class Rows:
             execute("DELETE FROM labels WHERE job = ?", (row,))
             execute("DELETE FROM files WHERE job = ?", (row,))
             relays.drop(execute, row)
+            hash_rows.drop(execute, row)
             last_row = max(last_row, row)
             proofs.update(use for use in uses if use is not None)
             if batch is not None:

@@ -22,7 +22,7 @@ from ..moments import parse_moment
 from ..parser.parameters import Context, Option
 from ..targets.job_names import jobs_named
 from ..terminal.attempts import AttemptEnds
-from ..terminal.copying import Copy, step
+from ..terminal.copying import Copy, copy_blocks, step
 from ..terminal.outlet import Outlet
 from ..terminal.screen import is_terminal, say
 from ..terminal.sentences import how_it_ended
@@ -56,6 +56,11 @@ def logs(  # noqa: PLR0913 -- one for each option
     to: Annotated[
         str | None, Option("--to", metavar="DIR", help="Write files instead: DIR/NAME.stdout and DIR/NAME.stderr of each job.")
     ] = None,
+    verify: Annotated[bool, Option("--verify", help="Print only what its worker has hashed and signed; of a job that has ended.")] = False,
+    worker: Annotated[
+        list[str] | None,
+        Option("--worker", metavar="KEY", help="With --verify: the worker that must have signed it; as for jobwire verify."),
+    ] = None,
 ) -> None:
     """Print the output of a job, byte for byte.
 
@@ -76,6 +81,7 @@ def logs(  # noqa: PLR0913 -- one for each option
     if merged and (stdout or stderr):
         raise BadInput("--merged prints both streams: leave out --stdout and --stderr, or leave out --merged")
     _check_part(tail, start, length, to)
+    _check_verify(verify and (is_timed or follow or to is not None), bool(worker) and not verify)
     lines = understood("--tail", parse_count, tail)
     first = understood("--from", parse_size, start) or 0
     number = understood("--attempt", _parse_attempt, attempt)
@@ -102,7 +108,8 @@ def logs(  # noqa: PLR0913 -- one for each option
             if is_timed:
                 is_whole &= _show_timed(connected, job, wanted, merged=merged, timestamps=timestamps)
             else:
-                is_whole &= _show(connected, job, Part(streams, first, lines, most, number, follow=follow))
+                part = Part(streams, first, lines, most, number, follow=follow)
+                is_whole &= _show_checked(connected, job, part, worker or ()) if verify else _show(connected, job, part)
     if not is_whole:
         raise exit_status.Ending(exit_status.OWN_FAILURE)
 
@@ -112,6 +119,13 @@ def _check_part(tail: str | None, start: str | None, length: str | None, to: str
         raise BadInput("--tail and --from cannot be combined: each sets where to start")
     if to is not None and not (tail is start is length is None):
         raise BadInput("--to writes the whole output; it takes no --tail, --from or --bytes")
+
+
+def _check_verify(is_combined: bool, is_missing: bool) -> None:  # noqa: FBT001 -- what is wrong
+    if is_combined:
+        raise BadInput("--verify takes no --follow, lines or --to; files that --to has written are checked by: jobwire verify --logs DIR")
+    if is_missing:
+        raise BadInput("--worker says whose signature --verify wants: add --verify")
 
 
 class Part(NamedTuple):
@@ -143,6 +157,17 @@ def _show(connected: Client, job: Job, part: Part) -> bool:
             copies.append(Copy(output, Outlet(STDOUT if stream == "stdout" else STDERR), upto))
     _write(connected, copies, [copy.outlet for copy in copies])
     return _tell_end(job, follow=part.follow, attempt=part.attempt)
+
+
+def _show_checked(connected: Client, job: Job, part: Part, workers: Sequence[str]) -> bool:
+    """Print the output of one job as far as it is what its worker has signed, and return whether the log is complete."""
+    from ..checked_logs import checked_logs  # noqa: PLC0415 -- who prints a log as it is need not wait for it
+
+    for stream, log in checked_logs(connected, job, part.streams, part.attempt, workers):
+        begin = part.first if part.lines is None else _last_lines(job, stream, part.lines, log.size, log.attempt)
+        upto = log.size if part.most is None else min(log.size, begin + part.most)
+        copy_blocks(STDOUT if stream == "stdout" else STDERR, log.read(begin, upto))
+    return _tell_end(job, follow=False, attempt=part.attempt)
 
 
 def _show_timed(connected: Client, job: Job, wanted: Wanted, *, merged: bool, timestamps: bool) -> bool:

@@ -3,29 +3,23 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
-from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
-from ....keys import identity as identities
 from ....keys.identity import fingerprint, format_public, parse_public
-from ....keys.members import roster
-from ....keys.members.rights import Member
-from ....keys.user_folders import identity_path, roster_path
 from ....schemas.generated import request_pb2
 from ....schemas.naming import format_id
-from ....schemas.refusal import Refused
 from ...batch.octets import to_text
 from ...batch.reading import STDIN, read_whole
-from ...config import contexts
-from ...config.known_workers import known_workers_path, read_known_workers
+from ...config.known_workers import known_workers_path
 from ...proofs import text
 from ...proofs.checks import Check
 from ...proofs.ends import in_words, twice
 from ...proofs.verification import Verdict, Wanted, verify
-from .. import exit_status
-from ..arguments import Json, understanding, understood
+from .. import exit_status, trust
+from ..arguments import Json, parse_count, understanding, understood
+from ..checked_logs import check_files
 from ..exit_status import BadInput, Ending
 from ..parser.parameters import Argument, Option
 from ..terminal.screen import say, write, write_json
@@ -56,6 +50,13 @@ def verify_proof(
         str | None,
         Option("--roster", metavar="FILE", help="Roster with names of keys. Default: that of your own workers.", show_default=False),
     ] = None,
+    logs: Annotated[
+        str | None,
+        Option("--logs", metavar="PATH", help="Check the output too: a folder that logs --to has written, or a file of stdout."),
+    ] = None,
+    attempt: Annotated[
+        str | None, Option("--attempt", metavar="N", help="Of this attempt is the output of --logs. Default: the last.")
+    ] = None,
     json: Json = False,
 ) -> None:
     """Check a proof of who asked for a job, without a connection.
@@ -66,20 +67,22 @@ def verify_proof(
     """
     with understanding():
         proofs = [text.read(_read(file)) for file in files]
-    with understanding("--worker"):
-        workers = frozenset(key for one in worker or () for key in _workers(one))
-        known = _known_workers()
-    wanted = Wanted(
-        understood("--signer", parse_public, signer) or b"",
-        understood("--audience", parse_public, audience) or b"",
-        workers,
-        frozenset(known) | _own_workers(roster_file),
-        _contexts(),
-        {key: name for key, name in known.items() if name} | _names(roster_file),
+    wanted = trust.wanted(
+        worker or (),
+        roster_file,
+        signer=understood("--signer", parse_public, signer) or b"",
+        audience=understood("--audience", parse_public, audience) or b"",
     )
+    number = understood("--attempt", parse_count, attempt)
+    if logs is None and number is not None:
+        raise BadInput("--attempt says whose output --logs checks: add --logs DIR")
+    if logs is not None and len(files) > 1:
+        raise BadInput("--logs checks the output of one job: name one proof")
     holds = is_proven = True
     for proof in proofs:
         verdict = verify(proof, wanted)
+        if logs is not None:
+            verdict = replace(verdict, checks=(*verdict.checks, *check_files(verdict, proof, Path(logs), number)))
         holds, is_proven = holds and verdict.holds, is_proven and verdict.is_proven
         if json:
             write_json(_record(proof, verdict, wanted))
@@ -102,56 +105,6 @@ def _read(name: str) -> str:
     if len(content) > _LARGEST_FILE:
         raise BadInput(f"{name} is larger than any proof")
     return content.decode(errors="replace")
-
-
-def _workers(said: str) -> Iterable[bytes]:
-    """Return the public keys that an option names: one, that of a context, or those in a file.
-
-    Raises `Refused(INVALID_ARGUMENT)`.
-    """
-    if said.startswith("@"):
-        return read_known_workers(Path(said[1:]))
-    context = next((one for one in contexts.list_contexts() if one.name == said), None)
-    return [parse_public(said) if context is None else context.server_key]
-
-
-def _known_workers() -> Mapping[bytes, str]:
-    path = known_workers_path()
-    return read_known_workers(path) if path.exists() else {}
-
-
-def _own_workers(roster_file: str | None) -> frozenset[bytes]:
-    """Return the keys of workers that a roster names, and of the private worker."""
-    keys = {member.key for member in _members(roster_file) if member.role == "worker"}
-    with suppress(Refused):
-        if (private := contexts.resolve_running(contexts.EMBEDDED)) is not None:
-            keys.add(private.server_key)
-    return frozenset(keys)
-
-
-def _contexts() -> frozenset[bytes]:
-    try:
-        return frozenset(context.server_key for context in contexts.list_contexts())
-    except Refused:
-        return frozenset()
-
-
-def _members(roster_file: str | None) -> Iterable[Member]:
-    path = Path(roster_file) if roster_file is not None else roster_path()
-    return roster.list_members(path) if roster_file is not None or path.exists() else ()
-
-
-def _names(roster_file: str | None) -> dict[bytes, str]:
-    """Return the names of the keys that are known here. Nothing is created, and what cannot be read has no names."""
-    names = {member.key: member.name for member in _members(roster_file)}
-    try:
-        names |= {context.server_key: f"context {context.name}" for context in contexts.list_contexts()}
-        if (private := contexts.resolve_running(contexts.EMBEDDED)) is not None:
-            names[private.server_key] = "your private worker"
-        names[identities.load(identity_path()).public] = "you"
-    except Refused:
-        pass
-    return names
 
 
 def _tell(proof: request_pb2.JobProof, verdict: Verdict, wanted: Wanted) -> None:

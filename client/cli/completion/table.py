@@ -250,6 +250,8 @@ COMMANDS: dict[str, Command] = {
         ("--signer", "KEY", "Fail unless the owner of this public key asked for the job."),
         ("--audience", "KEY", "Fail unless it was asked of the worker or broker with this public key."),
         ("--roster", "FILE", "Roster with names of keys. Default: that of your own workers."),
+        ("--logs", "PATH", "Check the output too: a folder that logs --to has written, or a file of stdout."),
+        ("--attempt", "N", "Of this attempt is the output of --logs. Default: the last."),
         ("--json", "", "Print JSON, one object per line."),
         ("-h --help", "", "Show this message and exit."),
     ), ("FILE...",), ends_options=False),
@@ -270,6 +272,8 @@ COMMANDS: dict[str, Command] = {
         ("--until", "TIME", "Only lines that arrived until then."),
         ("--attempt", "N", "Of this attempt at a job that is retried, 1 for the first. Default: the last."),
         ("--to", "DIR", "Write files instead: DIR/NAME.stdout and DIR/NAME.stderr of each job."),
+        ("--verify", "", "Print only what its worker has hashed and signed; of a job that has ended."),
+        ("--worker", "KEY...", "With --verify: the worker that must have signed it; as for jobwire verify."),
         ("-h --help", "", "Show this message and exit."),
     ), ("JOB",), ends_options=False),
     "jobwire put": Command("Put files and folders into the folder of a job.", (

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import select
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Protocol
 
 from ...library.client import Client
@@ -121,3 +121,21 @@ def pump_for_readers(client: Client, readers: Readers, wake_fds: Sequence[int] =
     """
     client.pump(deadline, [*wake_fds, readers.fd])
     readers.check()
+
+
+def copy_blocks(standard: int, blocks: Iterable[bytes]) -> None:
+    """Write blocks to a standard stream, one after the other.
+
+    Raises ReaderGone and CannotWrite.
+    """
+    outlet = Outlet(standard)
+    try:
+        for block in blocks:
+            left = memoryview(block)
+            while left:
+                written = outlet.write(left)
+                left = left[written:]
+                if not written:
+                    select.select([], [outlet.fd], [])
+    finally:
+        outlet.close()

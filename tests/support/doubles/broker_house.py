@@ -10,9 +10,10 @@ from typing import Any
 from desk_house import DepotDouble, EngineDouble, House
 
 from jobwire.broker.desk.inputs import Accepted
-from jobwire.broker.engine import Ended, Started
+from jobwire.broker.engine import Ended, Hashed, Run, Started
 from jobwire.broker.fairness.turns import Turns
 from jobwire.broker.fleet.engine import FleetEngine
+from jobwire.broker.log_hashes import LogHashes
 from jobwire.broker.notary import Notary
 from jobwire.broker.relayed.table import RelayedVerbs, read
 from jobwire.broker.requests.dispatch import Reception
@@ -50,6 +51,29 @@ def signed_start(client: Identity, audience: bytes, *numbers: int, batch: Any = 
     return signed(client, audience, request_pb2.Request(start=request_pb2.Start(jobs=jobs, batch=batch)))
 
 
+class HasherDouble:
+    """Hashes output when a test says so."""
+
+    def __init__(self) -> None:
+        self.waiting: set[AttemptKey] = set()
+        self.taken_up: list[AttemptKey] = []
+        self.done: Callable[[Hashed], None] = lambda _: None
+
+    def open(self, done: Callable[[Hashed], None]) -> None:
+        self.done = done
+
+    def add(self, run: Run, sizes: tuple[int, int]) -> None:
+        assert sizes != (0, 0)
+        self.waiting.add(run.key)
+        self.taken_up.append(run.key)
+
+    def recorded(self, key: AttemptKey) -> None:
+        self.waiting.discard(key)
+
+    def is_hashing(self, key: AttemptKey) -> bool:
+        return key in self.waiting
+
+
 class WorkerSide:
     """A worker: a desk whose engine is a double, and what a broker may ask it."""
 
@@ -73,6 +97,7 @@ class WorkerSide:
         folder.mkdir()
         self.house = House(folder / "state.db", self.engine)
         self.members = {broker: Member("broker", broker, "relay", vouch=vouch)}
+        self.hasher = HasherDouble()
         self.house.open()
         self._receive()
 
@@ -103,7 +128,10 @@ class WorkerSide:
             member_of=self.members.get,
             verbs=house.handlers(introduction, self.members.get, turns),
             notary=Notary(self.identity, house.store.id),
+            is_hashing=self.hasher.is_hashing,
         )
+        self.hasher.waiting.clear()
+        LogHashes(house.store, house.lookup, self.hasher, verbs.hashed).open()
         self.reception = Reception(self.identity.public, NONCE, self.members.get, verbs.handlers, turns, read)
 
     @property
@@ -113,6 +141,7 @@ class WorkerSide:
 
     async def happen(self, *facts: Started | Ended) -> None:
         self.engine.effects.clear()
+        self.hasher.waiting.update(fact.key for fact in facts if isinstance(fact, Ended) and fact.outcome.hash_follows)
         self.house.desk.hear(facts)
         await self.house.durable()
         await settle()
@@ -193,6 +222,7 @@ class BrokerSide:
     def _connect(self) -> None:
         desk = self.house.desk
         self.engine.open(desk.hear, desk.take, self.house.store.read, lambda _: None)
+        LogHashes(self.house.store, self.house.lookup, self.engine.hasher, lambda _: None).open()
 
     async def restart(self) -> None:
         self.engine.close()

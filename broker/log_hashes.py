@@ -1,0 +1,90 @@
+"""Records the hashes of logs that follow the ends of jobs: those that this worker computes, and at a broker those that its workers tell.
+
+What is still to be hashed is in the store, from the commit of the end on: after a crash it is taken up again.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from dataclasses import replace
+
+from ..schemas.jobs.states import Outcome
+from ..schemas.naming import AttemptKey, short_id
+from ..schemas.wire_codec import outcome_to_wire
+from .desk.jobs.job import Attempt
+from .engine import Hashed, LogHasher
+from .store.queries import Lookup
+from .store.rows import hash_rows
+from .store.store import Store
+from .store.writes import RecordHashes
+
+_log = logging.getLogger(__name__)
+# What a worker must not have changed when it tells an end once more.
+_SAME = ("kind", "exit_status", "signal", "stdout_bytes", "stderr_bytes")
+
+
+class LogHashes:
+    """The hashes of one store. `recorded(key)` is called when those of an attempt are durable."""
+
+    def __init__(self, store: Store, lookup: Lookup, hasher: LogHasher, recorded: Callable[[AttemptKey], None]) -> None:
+        self._store = store
+        self._lookup = lookup
+        self._hasher = hasher
+        self._recorded = recorded
+
+    def open(self) -> None:
+        """Take up what an earlier run has left, and record results from now on."""
+        self._hasher.open(self._hashed)
+        left = 0
+        for key in hash_rows.unhashed(self._store.read):
+            attempt = self._find(key)
+            if attempt is not None and attempt.outcome is not None:
+                self._hasher.add(attempt.run, (attempt.outcome.stdout_bytes, attempt.outcome.stderr_bytes))
+                left += 1
+        if left:
+            _log.info("the output of %d jobs that have ended is still to be hashed", left)
+
+    def _find(self, key: AttemptKey) -> Attempt | None:
+        job = self._lookup.job(key.job)
+        return None if job is None else next((one for one in (*job.earlier, job.attempt) if one.key.attempt == key.attempt), None)
+
+    def _hashed(self, hashed: Hashed) -> None:
+        key, attempt = hashed.key, self._find(hashed.key)
+        outcome = with_hashes(attempt.outcome, hashed) if attempt is not None and attempt.outcome is not None else None
+        if attempt is None or outcome is None:
+            # It was forgotten meanwhile, or is told twice.
+            self._hasher.recorded(key)
+            return
+        if outcome.hash_problem:
+            _log.warning("the output of job %s is not hashed: %s", short_id(key.id), outcome.hash_problem)
+
+        def durable() -> None:
+            # Of a job that has not ended, the desk tells it from memory.
+            attempt.outcome = outcome
+            self._hasher.recorded(key)
+            self._recorded(key)
+
+        said = outcome_to_wire(outcome, attested=True).SerializeToString()
+        self._store.submit(RecordHashes(key, said, hashed.stdout_hashes, hashed.stderr_hashes), durable)
+
+
+def with_hashes(outcome: Outcome, hashed: Hashed) -> Outcome | None:
+    """Return an outcome with the hashes that follow it; None if none are awaited, or if another end is told with them. Pure."""
+    if not outcome.hash_follows:
+        return None
+    told = hashed.told
+    if told is None:
+        return replace(
+            outcome, hash_follows=False, stdout_root=hashed.stdout_root, stderr_root=hashed.stderr_root, hash_problem=hashed.problem
+        )
+    if told.hash_follows or any(getattr(told, name) != getattr(outcome, name) for name in _SAME):
+        return None
+    return replace(
+        outcome,
+        hash_follows=False,
+        stdout_root=told.stdout_root,
+        stderr_root=told.stderr_root,
+        hash_problem=told.hash_problem,
+        attestation=told.attestation,
+    )

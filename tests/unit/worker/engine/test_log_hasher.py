@@ -1,0 +1,139 @@
+"""Logs of jobs that have ended are hashed: small ones with the end, larger ones after it, on a thread, and none is held up by another."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from jobwire.broker.engine import Ended, Hashed, Run
+from jobwire.keys.log_hash import BLOCK_BYTES, LEAF, parts_of
+from jobwire.keys.merkle import root_of
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind
+from jobwire.schemas.naming import AttemptKey
+from jobwire.worker.engine import log_hasher
+from jobwire.worker.engine.log_hasher import AT_ONCE_BYTES, LogHasher
+from jobwire.worker.state.folders import run_path
+
+LARGE = bytes(range(256)) * (AT_ONCE_BYTES // 256 + 1)
+
+
+class Bench:
+    """A hasher, the logs of jobs, and what it has told."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.told: asyncio.Queue[Hashed] = asyncio.Queue()
+        self.hasher = self.new()
+
+    def new(self) -> LogHasher:
+        hasher = LogHasher(str(self.folder), asyncio.get_running_loop())
+        hasher.open(self.told.put_nowait)
+        return hasher
+
+    def ended(self, number: int, stdout: bytes, stderr: bytes = b"") -> Ended:
+        key = AttemptKey(b"o" * 32, bytes([number]) * 16, 1)
+        folder = Path(run_path(str(self.folder), number, 1_000_000, 2_000_000))
+        folder.mkdir()
+        (folder / "stdout").write_bytes(stdout)
+        (folder / "stderr").write_bytes(stderr)
+        outcome = Outcome(OutcomeKind.EXITED, stdout_bytes=len(stdout), stderr_bytes=len(stderr))
+        return Ended(key, number, 1_000_000, 2_000_000, outcome)
+
+    def path(self, number: int) -> Path:
+        return Path(run_path(str(self.folder), number, 1_000_000, 2_000_000)) / "stdout"
+
+    def note(self, ended: Ended) -> Outcome:
+        (noted,) = self.hasher.note([ended])
+        assert isinstance(noted, Ended)
+        return noted.outcome
+
+    async def result(self) -> Hashed:
+        return await asyncio.wait_for(self.told.get(), 30)
+
+
+@pytest.fixture
+async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Bench]:  # type: ignore[misc]
+    monkeypatch.setattr(log_hasher, "_REST_SECONDS", 0.0)
+    made = Bench(tmp_path)
+    yield made
+    made.hasher.close()
+
+
+def leaf(data: bytes) -> bytes:
+    return hashlib.sha256(LEAF + data).digest()
+
+
+async def test_a_small_log_is_hashed_with_the_end(bench: Bench) -> None:
+    outcome = bench.note(bench.ended(1, b"hi\n", b"oh\n"))
+    assert (outcome.stdout_root, outcome.stderr_root, outcome.hash_follows) == (leaf(b"hi\n"), leaf(b"oh\n"), False)
+    silent = bench.ended(2, b"")
+    assert bench.note(silent) is silent.outcome
+
+
+async def test_the_end_of_a_job_with_a_larger_log_is_told_first_and_its_hash_follows_when_that_is_durable(bench: Bench) -> None:
+    content = bytes(3 * BLOCK_BYTES + 7)
+    ended = bench.ended(1, content, LARGE)
+    outcome = bench.note(ended)
+    assert outcome.hash_follows
+    assert not outcome.stdout_root
+    assert bench.hasher.is_hashing(ended.key)
+    bench.hasher.settled([ended.key])
+    hashed = await bench.result()
+    assert hashed.stdout_root == root_of([leaf(bytes(BLOCK_BYTES))] * 3 + [leaf(bytes(7))])
+    assert parts_of(len(content), hashed.stdout_root, hashed.stdout_hashes) is not None
+    assert (hashed.stderr_root, hashed.stderr_hashes) == (leaf(LARGE), b"")
+    assert bench.hasher.is_hashing(ended.key)
+    bench.hasher.recorded(ended.key)
+    assert not bench.hasher.is_hashing(ended.key)
+
+
+async def test_only_so_many_bytes_are_hashed_as_there_were_at_the_end(bench: Bench) -> None:
+    ended = bench.ended(1, LARGE)
+    bench.note(ended)
+    with bench.path(1).open("ab") as log:
+        log.write(b"what was left behind still writes")
+    bench.hasher.settled([ended.key])
+    assert (await bench.result()).stdout_root == leaf(LARGE)
+
+
+async def test_a_log_that_is_gone_or_shorter_is_not_hashed_and_it_is_said_why(bench: Bench) -> None:
+    for number, content in ((1, b"hi\n"), (2, LARGE)):
+        ended = bench.ended(number, content)
+        bench.path(number).write_bytes(content[:-1])
+        outcome = bench.note(ended)
+        bench.hasher.settled([ended.key])
+        problem = outcome.hash_problem or (await bench.result()).problem
+        assert "is shorter" in problem
+    gone = bench.ended(3, LARGE)
+    bench.note(gone)
+    bench.path(3).unlink()
+    (bench.path(3).parent / "stderr").unlink()
+    bench.path(3).parent.rmdir()
+    bench.hasher.settled([gone.key])
+    assert "was removed" in (await bench.result()).problem
+
+
+async def test_a_short_log_does_not_wait_for_the_end_of_a_long_one(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_hasher, "_BLOCKS_A_TURN", 1)
+    long, short = bench.ended(1, bytes(20 * BLOCK_BYTES)), bench.ended(2, LARGE)
+    for ended in (long, short):
+        bench.note(ended)
+    bench.hasher.settled([long.key, short.key])
+    assert [(await bench.result()).key for _ in range(2)] == [short.key, long.key]
+
+
+async def test_what_was_not_finished_is_hashed_by_the_next_one(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_hasher, "_REST_SECONDS", 1e6)
+    ended = bench.ended(1, bytes(2 * BLOCK_BYTES))
+    bench.note(ended)
+    bench.hasher.settled([ended.key])
+    bench.hasher.close()
+    assert bench.told.empty()
+    monkeypatch.setattr(log_hasher, "_REST_SECONDS", 0.0)
+    bench.hasher = bench.new()
+    bench.hasher.add(Run(ended.key, ended.pid, ended.started_at_us, ended.ended_at_us), (2 * BLOCK_BYTES, 0))
+    assert (await bench.result()).stdout_root == root_of([leaf(bytes(BLOCK_BYTES))] * 2)

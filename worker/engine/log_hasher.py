@@ -1,0 +1,197 @@
+"""Hashes the logs of jobs that have ended: small ones at once, others later and on a thread, whoever waits for the loop.
+
+A job that prints little, as most do, has its hashes in the record of its end, which is written and signed anyway: they cost the reading
+of a file that was just written. Of a larger one the end is told first, with the promise that a hash follows.
+
+The thread has the priority of the loop, and works only a quarter of the time. With a lower priority it would rarely run on a busy
+machine, and the loop would wait for it whenever it holds the lock of the interpreter. Logs take turns, so that a short one does not wait
+for the end of a very long one; nothing of a log is in memory but one block and at most 1,024 hashes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+
+from ...broker.engine import Ended, Fact, Hashed, Run, StreamName
+from ...keys.digests import sha256
+from ...keys.log_hash import BLOCK_BYTES, LEAF, LogTree, blocks_of
+from ...schemas.jobs.states import Outcome
+from ...schemas.naming import AttemptKey
+from ..state.found_folders import find_run
+
+# Of both logs together; the hash of so much takes a tenth of a millisecond.
+AT_ONCE_BYTES = 16 * 1024
+_BLOCKS_A_TURN = 16
+# For each second of work.
+_REST_SECONDS = 3.0
+_STREAMS: tuple[StreamName, StreamName] = ("stdout", "stderr")
+
+
+class LogHasher:
+    """The logs of one state folder. Created and used on a running loop."""
+
+    def __init__(self, logs: str, loop: asyncio.AbstractEventLoop) -> None:
+        self._logs = logs
+        self._loop = loop
+        self._done: Callable[[Hashed], None] = lambda _: None
+        # Those whose end is not durable yet.
+        self._ended: dict[AttemptKey, tuple[Run, tuple[int, int]]] = {}
+        # Those whose hashes are not durable.
+        self._open: set[AttemptKey] = set()
+        self._turns: deque[_Task] = deque()
+        self._lock = threading.Lock()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    def open(self, done: Callable[[Hashed], None]) -> None:
+        """Pass results to `done`, on the loop, from now on."""
+        self._done = done
+
+    def close(self) -> None:
+        """Stop after the block that is being hashed; what is left is taken up at the next start."""
+        self._closing.set()
+        if self._thread is not None:
+            self._thread.join()
+
+    def note(self, facts: Sequence[Fact]) -> Sequence[Fact]:
+        """Return facts in which ends have the hashes of small logs, and say of larger ones that they follow."""
+        if not any(isinstance(fact, Ended) and fact.outcome.log_bytes and fact.pid for fact in facts):
+            return facts
+        return [self._note(fact) if isinstance(fact, Ended) and fact.outcome.log_bytes and fact.pid else fact for fact in facts]
+
+    def _note(self, ended: Ended) -> Ended:
+        run = Run(ended.key, ended.pid, ended.started_at_us, ended.ended_at_us)
+        if ended.outcome.log_bytes > AT_ONCE_BYTES:
+            self._ended[ended.key] = run, (ended.outcome.stdout_bytes, ended.outcome.stderr_bytes)
+            return ended._replace(outcome=replace(ended.outcome, hash_follows=True))
+        return ended._replace(outcome=_at_once(self._logs, run, ended.outcome))
+
+    def settled(self, keys: Sequence[AttemptKey]) -> None:
+        """Begin with those of these attempts whose hashes are to follow: their ends are durable."""
+        if self._ended:
+            for key in keys:
+                if (found := self._ended.pop(key, None)) is not None:
+                    self.add(*found)
+
+    def add(self, run: Run, sizes: tuple[int, int]) -> None:
+        """Hash so many bytes of stdout and of stderr, unless that is being done."""
+        if run.key in self._open or self._closing.is_set():
+            return
+        self._open.add(run.key)
+        with self._lock:
+            self._turns.append(_Task(self._logs, run, sizes))
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="log hashes", daemon=True)
+                self._thread.start()
+
+    def is_hashing(self, key: AttemptKey) -> bool:
+        """Return whether the output of an attempt is still to be hashed."""
+        return key in self._open or key in self._ended
+
+    def recorded(self, key: AttemptKey) -> None:
+        """Note that a result is durable, or is not wanted."""
+        self._open.discard(key)
+
+    def _finished(self, task: _Task) -> None:
+        self._done(task.result())
+
+    def _work(self) -> None:
+        """Run on the thread."""
+        while True:
+            with self._lock:
+                if not self._turns or self._closing.is_set():
+                    self._thread = None
+                    return
+                task = self._turns.popleft()
+            is_done = False
+            for _ in range(_BLOCKS_A_TURN):
+                began = time.monotonic()
+                is_done = task.step()
+                if is_done or self._closing.wait((time.monotonic() - began) * _REST_SECONDS):
+                    break
+            if not is_done:
+                with self._lock:
+                    self._turns.append(task)
+            elif not self._closing.is_set():
+                # The loop may be closed meanwhile.
+                with contextlib.suppress(RuntimeError):
+                    self._loop.call_soon_threadsafe(self._finished, task)
+
+
+class _Task:
+    """The logs of one attempt, block by block. Files are not open between turns."""
+
+    def __init__(self, logs: str, run: Run, sizes: tuple[int, int]) -> None:
+        self.run = run
+        self._logs = logs
+        self._sizes = sizes
+        self._trees = tuple(map(LogTree, sizes))
+        self._problem = ""
+
+    def result(self) -> Hashed:
+        """Return what is to be told."""
+        stdout, stderr = self._trees
+        if self._problem:
+            return Hashed(self.run.key, problem=self._problem)
+        return Hashed(self.run.key, stdout.root, stderr.root, stdout.kept, stderr.kept)
+
+    def step(self) -> bool:
+        """Hash one block; return whether that was the last one, or there is a problem."""
+        # 4 MB of OpenSSL, which is five times as fast as libsodium.
+        import hashlib  # noqa: PLC0415 -- most workers never have a large log
+
+        for stream, size, tree in zip(_STREAMS, self._sizes, self._trees, strict=True):
+            if tree.left:
+                start = (blocks_of(size) - tree.left) * BLOCK_BYTES
+                try:
+                    block = _read(self._logs, self.run, stream, start, min(BLOCK_BYTES, size - start))
+                except _Missing as missing:
+                    self._problem = str(missing)
+                    return True
+                hasher = hashlib.sha256(LEAF)
+                hasher.update(block)
+                tree.add(hasher.digest())
+                break
+        return not any(tree.left for tree in self._trees)
+
+
+class _Missing(Exception):  # noqa: N818 -- what is found, and no mistake
+    """Raised for a log that cannot be hashed: why."""
+
+
+def _at_once(logs: str, run: Run, outcome: Outcome) -> Outcome:
+    roots = []
+    try:
+        for stream, size in zip(_STREAMS, (outcome.stdout_bytes, outcome.stderr_bytes), strict=True):
+            roots.append(sha256(LEAF + _read(logs, run, stream, 0, size)) if size else b"")
+    except _Missing as missing:
+        return replace(outcome, hash_problem=str(missing))
+    return replace(outcome, stdout_root=roots[0], stderr_root=roots[1])
+
+
+def _read(logs: str, run: Run, stream: str, start: int, length: int) -> bytes:
+    """Return a part of a log of a run that has ended.
+
+    Raises _Missing.
+    """
+    folder = find_run(logs, run.pid, run.started_at_us, run.ended_at_us)
+    if folder is None:
+        raise _Missing(f"the log of {stream} was removed before it was hashed")
+    try:
+        file = os.open(f"{folder}/{stream}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        try:
+            data = os.pread(file, length, start)
+        finally:
+            os.close(file)
+    except OSError as error:
+        raise _Missing(f"the log of {stream} cannot be read: {error.strerror}") from None
+    if len(data) < length:
+        raise _Missing(f"the log of {stream} is shorter than it was at the end of the job")
+    return data
