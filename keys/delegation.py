@@ -9,12 +9,12 @@ from __future__ import annotations
 import json
 import os
 import stat
-from dataclasses import dataclass, replace
 from pathlib import Path
 
 from nacl import bindings
 from nacl.exceptions import CryptoError
 
+from ..schemas.frozen import frozen, replace
 from ..schemas.generated import request_pb2
 from ..schemas.refusal import Code, Refused
 from . import ownership
@@ -56,7 +56,7 @@ def _signed(said: request_pb2.Delegation) -> bytes:
     return _DOMAIN + said.worker + said.owner + said.job + said.attempt.to_bytes(_ATTEMPT_BYTES, "big") + said.key
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class KeyFile:
     """What a job finds in the file of its key: its identity, the public key of the worker, and where that says how it is reached."""
 

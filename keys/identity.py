@@ -9,12 +9,12 @@ import binascii
 import os
 import shlex
 import stat
-from dataclasses import dataclass, field
 from pathlib import Path
 
 from nacl import bindings
 from nacl.exceptions import CryptoError
 
+from ..schemas.frozen import frozen
 from ..schemas.refusal import Code, Refused
 from . import ownership, private_files
 
@@ -33,7 +33,7 @@ _LARGEST_FILE = 4096
 _OTHERS_MAY_READ = stat.S_IRWXG | stat.S_IRWXO
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Identity:
     """The keys of a person or machine. `public` is the Ed25519 public key, 32 bytes; the CURVE keys have 32 raw bytes each.
 
@@ -42,9 +42,13 @@ class Identity:
 
     public: bytes
     curve_public: bytes
-    curve_secret: bytes = field(repr=False)
-    seed: bytes = field(repr=False)
+    curve_secret: bytes
+    seed: bytes
     acts_for: bytes = b""
+
+    def __repr__(self) -> str:
+        """Return what is no secret."""
+        return f"Identity(public={self.public!r}, curve_public={self.curve_public!r}, acts_for={self.acts_for!r})"
 
     @property
     def owner(self) -> bytes:

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from ...schemas.frozen import frozen, replace
 from ...schemas.jobs.brought_files import program_of
 from ...schemas.jobs.spec import JobSpec, check
 from ...schemas.refusal import Refused
@@ -130,7 +130,7 @@ FILE_OPTIONS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Wishes:
     """The options given for one job, as they were written; None and empty mean not given. `stdin` is a file's name or bytes."""
 

@@ -11,11 +11,11 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from dataclasses import replace
 from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
 
 from ...keys.identity import Identity
+from ...schemas.frozen import replace
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.jobs.states import JobTime, Pick, State

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..frozen import frozen
 from ..refusal import Code, Refused
 from ..text.patterns import pattern
 from ..text.sizes import format_limit, format_size
@@ -71,7 +71,7 @@ def wants_of(spec: JobSpec, depth: int = 0) -> Wants:
     return Wants(spec.cpus or 1, tuple(sorted(others)), spec.only_one, depth + 1 if spec.may_submit else 0, where=where)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Capacity:
     """What there is. `gpus`: an id of each, in the order in which they are handed out. `resources`: how much of each name.
 
@@ -148,7 +148,7 @@ def parse_gpus(said: str) -> tuple[str, ...]:
     return ids
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Settings:
     """What an operator has set, instead of what the worker was started with. None: not set. Of a resource 0: there is none.
 

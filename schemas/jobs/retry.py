@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator
-from dataclasses import dataclass
 
+from ..frozen import frozen
 from ..generated import job_pb2
 from ..refusal import Code, Refused
 from . import reserved_statuses
@@ -22,7 +22,7 @@ _LONGEST_GROWN_MS = 86_400 * 1000
 NEVER_RETRIED = (reserved_statuses.NOT_EXECUTABLE, reserved_statuses.NOT_FOUND)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RetryRule:
     """At most `most` attempts follow the first. The delay before the next is multiplied by `backoff` each time, up to a day.
 

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import signal
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from itertools import repeat
 
 from ..c_blake2 import blake2b
+from ..frozen import frozen, replace
 from ..generated import job_pb2
 from ..naming import name_problem
 from ..refusal import Code, Reason, Refused
@@ -45,7 +45,7 @@ LATEST_START_US = 253_402_300_799_000_000
 _POINTER = 8
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JobSpec:
     """What to run. Durations in milliseconds, sizes in bytes; None means not set."""
 

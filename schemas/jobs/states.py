@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 
+from ..frozen import frozen
 from . import reserved_statuses
 
 
@@ -67,7 +67,7 @@ class EventKind(enum.IntEnum):
     RETRYING = 9
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class ResourceUse:
     """What a job used. The first three: its first process and the children that were waited for, from wait4(2); 0 if it is not known.
 
@@ -84,7 +84,7 @@ class ResourceUse:
     written_bytes: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Outcome:
     """How a job ended. `exit_status` as from waitpid(2); 127, 126 or 125 if it could not be started.
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated, NoReturn
 
+from ....schemas.frozen import replace
 from ....schemas.jobs.spec import JobSpec
 from ...batch.job_options import Wishes
 from ...library.streams.feeder import Feeder

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import Annotated
 
+from ....schemas.frozen import replace
 from ...batch.job_options import Wishes
 from .. import exit_status
 from ..chosen_context import client, context_name

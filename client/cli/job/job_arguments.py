@@ -8,10 +8,10 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import nullcontext
-from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any
 
+from ....schemas.frozen import replace
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.naming import new_id, parse_id
 from ...batch.caller_variables import note_of

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 import signal
-from dataclasses import replace
 from typing import Annotated
 
+from ....schemas.frozen import replace
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.jobs.terminal import TerminalSize
 from ...batch.job_options import Wishes

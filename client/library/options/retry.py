@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
+
+from ....schemas.frozen import frozen
 
 if TYPE_CHECKING:
     from .arguments import Duration
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Retry:
     """Run the job again up to `max` times if it fails, each time after `delay`, which is multiplied by `backoff` after each retry.
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 from types import NoneType
 from typing import TYPE_CHECKING, Any, TypedDict
 
+from ....schemas.frozen import replace
 from ....schemas.jobs.brought_files import BroughtFile, program_of
 from ....schemas.jobs.conditions import After
 from ....schemas.jobs.retry import RetryRule

@@ -6,10 +6,10 @@ Times are microseconds since 1970 UTC (`..._us`; 0: not yet); properties of the 
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from ....schemas.frames import STORE_ID_BYTES
+from ....schemas.frozen import frozen
 from ....schemas.generated import event_pb2, job_pb2
 from ....schemas.jobs.conditions import After
 from ....schemas.jobs.conditions import from_wire as after_from_wire
@@ -109,7 +109,7 @@ class EventCursor(NamedTuple):
         return cursor
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JobAttempt:
     """One attempt at a job: 1 for the first, its process (None if it has none), its times, and how it ended (None while it has not)."""
 
@@ -135,7 +135,7 @@ class JobAttempt:
         return moment(self.ended_at_us)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class JobInfo:
     """Everything known about one job at one moment. `spec` is what was submitted, without its stdin."""
 
@@ -291,7 +291,7 @@ class JobInfo:
         return moment(self.ended_at_us)
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Event:
     """One event. Iterating after `cursor` returns the events that follow it, even after a restart of client or worker."""
 

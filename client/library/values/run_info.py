@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NamedTuple
 
+from ....schemas.frozen import frozen, replace
 from ....schemas.generated import request_pb2
 from ....schemas.naming import format_id, short_id
 from ....schemas.refusal import Code, Refused
@@ -28,7 +28,7 @@ class FailedJob(NamedTuple):
     stderr_tail: bytes
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class RunInfo:
     """A run of a batch at one moment: how many of its jobs wait, run (or are being stopped), and ended; without those that were forgotten.
 

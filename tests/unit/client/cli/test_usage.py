@@ -389,6 +389,11 @@ def test_lines_are_read_from_standard_input(tmp_path: Path) -> None:
 
 DEAR = {
     "typer",
+    "dataclasses",
+    "inspect",
+    "shutil",
+    "uuid",
+    "subprocess",
     "pydantic",
     "rich",
     "msgspec",
