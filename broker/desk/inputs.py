@@ -34,13 +34,17 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One job as requested: `raw` is its spec as received, which is what is stored. `rerun_of`: the job that it runs again, if it does."""
+    """One job as requested: `raw` is its spec as received, which is what is stored. `rerun_of`: the job that it runs again, if it does.
+
+    `is_only_named`: what it runs is not in the request, but known from that job.
+    """
 
     id: bytes
     spec: JobSpec
     digest: bytes
     raw: bytes
     rerun_of: JobKey | None = None
+    is_only_named: bool = False
 
 
 class Accepted(NamedTuple):

@@ -76,9 +76,10 @@ class Broker:
         """Refuse a job that no worker would take from a broker."""
         if what := unsupported(asked.spec):
             raise not_yet(f"a job with {what}")
-        if asked.rerun_of is not None:
-            # A worker runs what is in the signed start, and this one names only the job before.
-            raise not_yet("to run a job again")
+        if asked.is_only_named:
+            # A worker runs what is in the signed start.
+            message = "a job that runs another one again is sent without its spec, and a worker of a broker runs only what is signed"
+            raise Refused(Code.UNIMPLEMENTED, message, "upgrade the client, or submit it as a new job")
 
     def verbs(self, house: House) -> Mapping[str, Handler]:
         """Return the handlers that take the place of those of a worker."""

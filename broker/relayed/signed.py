@@ -55,7 +55,7 @@ class SignedStart:
             raise Refused(Code.INVALID_ARGUMENT, f"an id has {ID_BYTES} bytes, not {len(job.id)}")
         if not job.HasField("spec"):
             message = "the signed start names a job to run again, and says not what that runs"
-            raise Refused(Code.UNIMPLEMENTED, message, "submit it as a new job")
+            raise Refused(Code.UNIMPLEMENTED, message, "upgrade the client, or submit it as a new job")
         spec = specs.from_wire(job.spec)
         specs.check(spec)
         _demand_possible(spec)

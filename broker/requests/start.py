@@ -67,6 +67,8 @@ def start(  # noqa: C901, PLR0915, PLR0917 -- each job is checked in turn, with 
     if request.within:
         _check_within(request.within)
     asked: list[Asked] = []
+    # The bytes of specs that were sent beside the key of a job.
+    sent: list[int] = []
     batch = read_run(request)
     starter = starter_of(call.member, desk) if call.member.job else None
     places_jobs = desk.stock.places_jobs
@@ -88,7 +90,7 @@ def start(  # noqa: C901, PLR0915, PLR0917 -- each job is checked in turn, with 
         signed = merkle.Tree() if call.root and call.jobs is not None else None
         # Most starts have none of these.
         waits = runs_again = False
-        for one in read_jobs(request.jobs, call.jobs, partial(ask_again, call.member, lookup)):
+        for one in read_jobs(request.jobs, call.jobs, partial(ask_again, call.member, lookup, sent)):
             asked.append(one)
             if signed is not None and call.jobs is not None:
                 signed.add(merkle.leaf(call.jobs[len(asked) - 1]))
@@ -118,7 +120,7 @@ def start(  # noqa: C901, PLR0915, PLR0917 -- each job is checked in turn, with 
             yield from demand_order(asked, batch.id if batch else b"")
         if starter is not None:
             yield from check_start(call.member, starter, asked, batch, desk, lookup, waits=request.watch)
-        demand_nothing_else(call.proof, needed_bytes)
+        demand_nothing_else(call.proof, needed_bytes + sum(sent))
         if request.first_store and request.first_store != store.id:
             yield from _demand_known(call.member.key, asked, lookup)
         if missing is not None:
@@ -246,16 +248,13 @@ def _ask(job: request_pb2.NewJob, same: dict[bytes, tuple[JobSpec, bytes]]) -> A
     return Asked(job.id, *checked, raw)
 
 
-def ask_again(member: Member, lookup: Lookup, job: request_pb2.NewJob) -> Asked:
-    """Return a job with the spec of the one that it runs again, which the member must be allowed to see.
+def ask_again(member: Member, lookup: Lookup, sent: list[int], job: request_pb2.NewJob) -> Asked:
+    """Return a job with the spec of the one that it runs again, which the member must see; note in `sent` how long a spec of its own is.
 
     A repeated start is answered as before, even if that one was forgotten or can no longer be seen: the job that it started has the spec.
 
-    Raises Refused.
+    Raises Refused; so it does if the job has a spec as well, and not that one.
     """
-    if job.HasField("spec"):
-        message = "a job of the start has a spec, and names a job to run again"
-        raise Refused(Code.INVALID_ARGUMENT, message, "set one of the two")
     before, own = read_key(job.rerun, member), JobKey(member.key, job.id)
     found = lookup.job(own)
     if found is None or found.rerun_of != before:
@@ -273,7 +272,19 @@ def ask_again(member: Member, lookup: Lookup, job: request_pb2.NewJob) -> Asked:
     waited = found.spec.held or found.spec.has_times
     spec = replace(found.spec.at_any_time(), held=False) if waited else found.spec
     digest = specs.digest(spec) if waited else found.digest
-    return Asked(job.id, spec, digest, specs.to_wire(spec).SerializeToString(), before)
+    if job.HasField("spec"):
+        sent.append(job.spec.ByteSize())
+        _demand_same(job.spec, spec, before)
+    return Asked(job.id, spec, digest, specs.to_wire(spec).SerializeToString(), before, not job.HasField("spec"))
+
+
+def _demand_same(said: job_pb2.JobSpec, kept: JobSpec, before: JobKey) -> None:
+    """Check that a spec beside the key of a job is that of the job. What it waited for does not count: it waits for other jobs now."""
+    spec = specs.from_wire(said)
+    specs.check(spec)
+    if replace(spec, after=()) != replace(kept, after=()):
+        message = f"a job of the start has a spec, and it is not that of the job {format_id(before.id)}, which it is to run again"
+        raise Refused(Code.INVALID_ARGUMENT, message, "send the spec of that job without its times and hold, or only its key")
 
 
 def _why_not_again(refused: Refused, before: JobKey, own: JobKey, lookup: Lookup) -> Refused:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 
-from ...schemas.generated import request_pb2
+from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.naming import JobKey, new_id
 from ...schemas.refusal import Refused
@@ -14,7 +14,7 @@ from ..library import actions
 from ..library.known_jobs import Record
 from ..library.options.arguments import Duration
 from ..library.values.results import BatchInfo, Forgotten
-from ..protocol.exchange import Exchange
+from ..protocol.exchange import Exchange, Item
 from .files import send_files
 from .session import AsyncSession
 
@@ -61,9 +61,36 @@ async def start_jobs(
         return await _start_staged(session, wanted, made, batch, withdrawn=not ids)
     records = [session.known_jobs.record(JobKey(session.connection.owner, job_id)) for job_id in made]
     watch = watch and session.may_watch
-    request = actions.start_request(wanted, made, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed)
+    again = await _find_specs(session, dict(zip(made, wanted, strict=True)))
+    request = actions.start_request(wanted, made, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed, again=again)
     await submitted(session, session.connection.ask(request), records, withdrawn=not ids if withdrawn is None else withdrawn)
     return records
+
+
+async def _find_specs(session: AsyncSession, wanted: Mapping[bytes, JobSpec | JobKey]) -> dict[JobKey, job_pb2.JobSpec]:
+    """Return the specs of the jobs that run again, among these by their new ids; none if it is enough to name them."""
+    if all(isinstance(job, JobSpec) for job in wanted.values()) or (hello := await session.connection.hello()).kind != "broker":
+        return {}
+    from ..library.requests import reruns  # noqa: PLC0415 -- most programs run nothing again
+
+    found: dict[JobKey, job_pb2.JobSpec] = {}
+    if not reruns.is_signed_whole(hello):
+        return found
+    for index, own, key in reruns.wanted_again(wanted):
+        one = reruns.steps(key, JobKey(session.connection.owner, own), hello.daemon)
+        step: request_pb2.Request | job_pb2.JobSpec = next(one)
+        try:
+            while isinstance(step, request_pb2.Request):
+                try:
+                    item: Item | Refused = await session.connection.call(step)
+                except Refused as refused:
+                    item = refused
+                step = reruns.answer(one, item)
+        except Refused as refused:
+            refused.job_index = index
+            raise
+        found[key] = step
+    return found
 
 
 async def _start_staged(

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 import os
 from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
 from ...schemas.frames import MOST_KEYS
-from ...schemas.generated import request_pb2
+from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.jobs.states import OnFailure, OutcomeKind, State
 from ...schemas.naming import JobKey, parse_id
@@ -44,8 +45,11 @@ def start_request(
     watch: bool,
     tail_lines: int | None,
     feed: bool = False,
+    again: Mapping[JobKey, job_pb2.JobSpec] = MappingProxyType({}),
 ) -> request_pb2.Request:
     """Return a request that starts jobs, all or none: new ones, or again those of which it has the keys, which are fed with `feed`.
+
+    `again`: the specs of the latter, where naming them is not enough.
 
     Raises `Refused(INVALID_ARGUMENT)` for a job that cannot be encoded.
     """
@@ -62,7 +66,7 @@ def start_request(
         if isinstance(job, JobSpec):
             start.jobs.add(id=job_id, spec=encode(job))
         else:
-            start.jobs.add(id=job_id, rerun=key_to_wire(job), feed=feed)
+            start.jobs.add(id=job_id, rerun=key_to_wire(job), feed=feed, spec=again.get(job))
     return request
 
 
@@ -84,9 +88,11 @@ def start(
         return _start_staged(session, wanted, ids, batch)
     watch = watch and session.watches < _MOST_WATCHES
     records = [session.known_jobs.record(JobKey(session.connection.identity.owner, job_id)) for job_id in ids]
+    again = find_specs(session.connection, dict(zip(ids, wanted, strict=True)))
     sent: set[bytes] = set()
     while True:
-        exchange = session.connection.ask(start_request(wanted, ids, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed))
+        request = start_request(wanted, ids, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed, again=again)
+        exchange = session.connection.ask(request)
         try:
             session.acknowledged(exchange, records, None)
         except BaseException as error:
@@ -95,6 +101,15 @@ def start(
                 raise
         else:
             return records
+
+
+def find_specs(connection: Connection, wanted: Mapping[bytes, JobSpec | JobKey]) -> Mapping[JobKey, job_pb2.JobSpec]:
+    """Return the specs of the jobs that run again, among these by their new ids, where a worker must be shown them."""
+    if all(isinstance(job, JobSpec) for job in wanted.values()) or connection.hello().kind != "broker":
+        return {}
+    from .requests.reruns import find_specs  # noqa: PLC0415 -- most commands run nothing again
+
+    return find_specs(connection, wanted)
 
 
 def takes_parts(batch: BatchInfo, features: Container[str]) -> bool:

@@ -33,12 +33,15 @@ class Signed:
 
 @dataclass(frozen=True, slots=True)
 class AskedJob:
-    """What was asked for: a spec, or to run an earlier job again. `how`: in words. `batch`: its run."""
+    """What was asked for: a spec, or to run an earlier job again, perhaps with its spec. `how`: in words. `batch`: its run."""
 
     how: str
     spec: job_pb2.JobSpec | None
     rerun: job_pb2.JobKey | None = None
     batch: job_pb2.Batch | None = None
+    # It is what its run ends with; the schedule that has started it, empty: none has.
+    is_finish: bool = False
+    schedule: str = ""
 
 
 def read_signed(raw: bytes) -> Signed:
@@ -99,7 +102,7 @@ def _of_start(signed: Signed, job_id: bytes) -> AskedJob:
 def _finish_of(batch: job_pb2.Batch, job_id: bytes) -> AskedJob | None:
     """Return what the run of a signed request ends with, if that is this job."""
     if batch.HasField("on_finish") and finish_job_id(batch.id) == job_id:
-        return AskedJob("what its run ends with", batch.on_finish, batch=batch)
+        return AskedJob("what its run ends with", batch.on_finish, batch=batch, is_finish=True)
     return None
 
 
@@ -121,7 +124,7 @@ def _of_schedule(schedule: request_pb2.AddSchedule, proof: request_pb2.JobProof)
         raise wrong(
             f"the id {format_id(proof.key.id)} is not that of a time of the schedule {schedule.name}, or the time is not known any more"
         )
-    return AskedJob(f"by the schedule {schedule.name} ({schedule.cron})", schedule.spec)
+    return AskedJob(f"by the schedule {schedule.name} ({schedule.cron})", schedule.spec, schedule=schedule.name)
 
 
 def stops(signed: Signed, key: job_pb2.JobKey, batch: job_pb2.Batch | None) -> str:

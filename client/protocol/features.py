@@ -100,7 +100,7 @@ def _check_job(index: int, job: request_pb2.NewJob, hello: request_pb2.HelloRepl
             "upgrade the worker; or let the command wait: sh -c 'sleep 1h; exec \"$@\"' - COMMAND [ARG]...",
         ),
         (
-            "rerun",
+            "signed_reruns" if job.HasField("spec") else "rerun",
             job.HasField("rerun"),
             "cannot run a job again from what it keeps of it",
             "upgrade it; or, if the job needs no standard input: jobwire show --json JOB | jobwire batch -",

@@ -9,13 +9,10 @@ from dataclasses import dataclass, replace
 
 from ....schemas.generated import job_pb2
 from ....schemas.jobs import spec as specs
+from ....schemas.jobs.run_ends import NAME, RunEnd, tell
 from ....schemas.jobs.spec import JobSpec
-from ....schemas.naming import format_id
 from .ends import Ends
 from .job import BatchRun
-
-# The name of the job, unless it has one.
-NAME = "on_finish"
 
 
 @dataclass(slots=True, eq=False)
@@ -33,14 +30,5 @@ class Finish:
 def finish_spec(batch: BatchRun, ends: Ends) -> JobSpec:
     """Return the job that is told how a run ended; that counts more than variables of the same names."""
     spec = specs.from_wire(job_pb2.JobSpec.FromString(batch.on_finish))
-    told = {
-        b"JOBWIRE_RUN": format_id(batch.id),
-        b"JOBWIRE_RUN_NAME": batch.name,
-        b"JOBWIRE_RUN_OUTCOME": ends.word,
-        b"JOBWIRE_RUN_JOBS": str(ends.total),
-        b"JOBWIRE_RUN_OK": str(ends.ok),
-        b"JOBWIRE_RUN_FAILED": str(ends.failed),
-        b"JOBWIRE_RUN_CANCELLED": str(ends.cancelled),
-    }
-    kept = (pair for pair in spec.environment if pair[0] not in told)
-    return replace(spec, name=spec.name or NAME, environment=(*kept, *((name, text.encode()) for name, text in told.items())))
+    end = RunEnd(ends.word, ends.ok, ends.failed, ends.cancelled)
+    return replace(spec, name=spec.name or NAME, environment=tell(spec.environment, batch.id, batch.name, end))

@@ -57,6 +57,7 @@ FEATURES = (
     "roots",
     "not_after",
     "each",
+    "signed_reruns",
 )
 
 

@@ -5,16 +5,16 @@ Ctrl-C ends only the command; the jobs continue.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from ....schemas.frames import LARGEST_MESSAGE
 from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.jobs.states import State
-from ....schemas.naming import format_id, short_id
+from ....schemas.naming import JobKey, format_id, short_id
 from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import outcome_from_wire
-from ...library.actions import start_request
+from ...library.actions import find_specs, start_request
 from ...library.client import Client
 from ...library.values.results import JobInfo
 from ...protocol.exchange import Exchange, Item
@@ -46,6 +46,10 @@ def on_finish_of(connected: Client, found: Sequence[JobInfo] | None) -> JobSpec 
     batch = found[0].batch if found else None
     if batch is None or "on_finish" not in connected.hello().features:
         return None
+    if connected.hello().kind == "broker":
+        from ...library.requests.reruns import find_finish  # noqa: PLC0415 -- few runs are run again
+
+        return find_finish(connected.connection, batch.id, found[0].key) if found else None
     try:
         spec = connected.batch_run(format_id(batch.id)).info.batch.on_finish
     except Refused as refused:
@@ -74,7 +78,8 @@ def submit_run(
     _send_files(connected, plan, run)
     if staged:
         return _submit_staged(connected, plan, known, (count, repeated), wait=wait, quiet=quiet, context=context)
-    request = start_request([*plan.wanted.values()], [*plan.wanted], batch=plan.about, watch=wait, tail_lines=TAIL_LINES)
+    again = _find_specs(connected, plan)
+    request = start_request([*plan.wanted.values()], [*plan.wanted], batch=plan.about, watch=wait, tail_lines=TAIL_LINES, again=again)
     if wait:
         heading = "" if quiet else f"run {run}: {count}{repeated}"
         return _watch(connected, request, plan, context, known, quiet=quiet, heading=heading)
@@ -86,6 +91,13 @@ def submit_run(
         raise _about_job(connected, refused, plan) from None
     _tell_submitted(run, plan, count, repeated, quiet=quiet)
     return exit_status.DONE
+
+
+def _find_specs(connected: Client, plan: Plan) -> Mapping[JobKey, job_pb2.JobSpec]:
+    try:
+        return find_specs(connected.connection, plan.wanted)
+    except Refused as refused:
+        raise _about_job(connected, refused, plan) from None
 
 
 def _submit_staged(

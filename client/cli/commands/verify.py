@@ -112,7 +112,7 @@ def _tell(proof: request_pb2.JobProof, verdict: Verdict, wanted: Wanted) -> None
     if (asked := verdict.asked) is not None and verdict.start is not None:
         if asked.rerun is not None:
             write(f"  asked        to run job {format_id(asked.rerun.id)} again")
-        elif asked.spec is not None:
+        if asked.spec is not None and (asked.spec.argv or asked.rerun is None):
             write(f"  asked        {command_line(asked.spec.argv)}")
         if asked.batch is not None:
             write(f"  batch        {asked.batch.name} run {format_id(asked.batch.id)}")

@@ -237,3 +237,16 @@ async def test_a_store_from_before_reruns_is_brought_up_to_date(tmp_path: Path, 
     assert await known(house, again(2, key(1))) == 0
     assert found(house, key(2)).rerun_of == key(1)
     house.store.close()
+
+
+async def test_a_rerun_may_say_what_it_runs_which_is_what_the_job_before_ran(house: House) -> None:
+    waited = job_pb2.JobSpec(argv=[b"true"], held=True, after=[job_pb2.After(condition=job_pb2.CONDITION_ANY, job=key(1).id)])
+    await send(house, new(1), new(2, waited))
+    spec = job_pb2.JobSpec(argv=[b"true"], after=waited.after)
+    named = request_pb2.NewJob(id=key(3).id, rerun=key_to_wire(key(2)), spec=spec)
+    assert await known(house, named) == 0
+    assert (found(house, key(3)).rerun_of, found(house, key(3)).spec.after) == (key(2), ())
+    assert await known(house, named) == 1
+    for other in (job_pb2.JobSpec(argv=[b"evil"]), waited, job_pb2.JobSpec()):
+        refused = await refusal(house, request_pb2.NewJob(id=key(4).id, rerun=key_to_wire(key(2)), spec=other))
+        assert refused.code is Code.INVALID_ARGUMENT

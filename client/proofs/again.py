@@ -1,0 +1,69 @@
+"""What a job runs when it is run again through a broker: read from what its owner has signed, and never from what the broker says.
+
+A worker behind a broker runs only what a client has signed. So whoever runs a job again signs all of it, after these checks: a broker can
+keep it back, and cannot have another command signed. Pure.
+"""
+
+from __future__ import annotations
+
+from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.jobs import run_ends
+from ...schemas.jobs.run_ends import Environment
+from ...schemas.jobs.spec import JobSpec, from_wire
+from ...schemas.naming import JobKey, format_id
+from ...schemas.refusal import Code, Refused
+from .asked import AskedJob
+from .verification import Wanted, verify
+
+
+def asked_of(proof: request_pb2.JobProof, key: JobKey, broker: bytes) -> AskedJob:
+    """Return what the owner of a job has asked the broker with this key for.
+
+    Raises Refused(PERMISSION_DENIED) if the broker does not prove it.
+    """
+    # How the job was stopped and ended is of no account.
+    start = request_pb2.JobProof()
+    start.CopyFrom(proof)
+    for field in ("stop", "told", "ends"):
+        start.ClearField(field)
+    verdict = verify(start, Wanted(audience=broker))
+    if (proof.key.owner, proof.key.id) != key:
+        raise _unproven(key, f"what it shows is about job {format_id(proof.key.id)}")
+    for check in verdict.checks:
+        if not check.holds:
+            raise _unproven(key, check.sentence)
+    asked = verdict.asked
+    if asked is None or asked.spec is None or not asked.spec.argv:
+        raise _unproven(key, "what its owner has signed does not say what it runs")
+    return asked
+
+
+def spec_again(asked: AskedJob, told: Environment = ()) -> job_pb2.JobSpec:
+    """Return the spec to run again: without a hold and times, which were for the first time.
+
+    `told`: the environment of a job with which its run ended, as the broker says: how the run ended is read from it, and nothing else.
+    """
+    spec = job_pb2.JobSpec()
+    spec.CopyFrom(asked.spec or spec)
+    for field in ("held", "start_at_us", "start_in_ms", "not_after_us", "not_after_ms"):
+        spec.ClearField(field)
+    if asked.is_finish and asked.batch is not None:
+        spec.name = spec.name or run_ends.NAME
+        if (end := run_ends.told_in(told)) is not None:
+            own = [(one.name, one.value) for one in spec.environment]
+            spec.ClearField("environment")
+            for name, value in run_ends.tell(own, asked.batch.id, asked.batch.name, end):
+                spec.environment.add(name=name, value=value)
+    spec.name = spec.name or asked.schedule
+    return spec
+
+
+def finish_again(asked: AskedJob) -> JobSpec | None:
+    """Return what the run of a job was to end with, as its owner has signed it; None: nothing."""
+    batch = asked.batch
+    return from_wire(batch.on_finish) if batch is not None and batch.HasField("on_finish") else None
+
+
+def _unproven(key: JobKey, why: str) -> Refused:
+    message = f"the broker does not prove what job {format_id(key.id)} was: {why}"
+    return Refused(Code.PERMISSION_DENIED, message, "submit it as a new job")

@@ -1,0 +1,54 @@
+"""What the `on_finish` of a run is told about it: in variables of its environment, which count more than those of the same names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from typing import NamedTuple
+
+from ..naming import format_id
+
+# The name of the job, unless it has one.
+NAME = "on_finish"
+WORDS = ("ok", "failed", "stopped")
+
+_COUNT = re.compile(rb"0|[1-9]\d{0,9}")
+_OUTCOME, _JOBS, _OK, _FAILED, _CANCELLED = (f"JOBWIRE_RUN_{name}".encode() for name in ("OUTCOME", "JOBS", "OK", "FAILED", "CANCELLED"))
+_RUN, _RUN_NAME = b"JOBWIRE_RUN", b"JOBWIRE_RUN_NAME"
+_NAMES = frozenset((_RUN, _RUN_NAME, _OUTCOME, _JOBS, _OK, _FAILED, _CANCELLED))
+
+Environment = tuple[tuple[bytes, bytes], ...]
+
+
+class RunEnd(NamedTuple):
+    """How a run ended: one of WORDS, and how many of its jobs ended how."""
+
+    word: str
+    ok: int
+    failed: int
+    cancelled: int
+
+
+def tell(environment: Iterable[tuple[bytes, bytes]], run: bytes, name: str, end: RunEnd) -> Environment:
+    """Return the environment of the job that is told how a run ended."""
+    told = {
+        _RUN: format_id(run),
+        _RUN_NAME: name,
+        _OUTCOME: end.word,
+        _JOBS: str(end.ok + end.failed + end.cancelled),
+        _OK: str(end.ok),
+        _FAILED: str(end.failed),
+        _CANCELLED: str(end.cancelled),
+    }
+    kept = (pair for pair in environment if pair[0] not in _NAMES)
+    return (*kept, *((variable, text.encode()) for variable, text in told.items()))
+
+
+def told_in(environment: Iterable[tuple[bytes, bytes]]) -> RunEnd | None:
+    """Return what a job was told, found in its environment; None if that is not what `tell` has written."""
+    found = dict(environment)
+    word = found.get(_OUTCOME, b"").decode(errors="replace")
+    counts = [found.get(name, b"") for name in (_OK, _FAILED, _CANCELLED)]
+    if word not in WORDS or not all(map(_COUNT.fullmatch, counts)):
+        return None
+    return RunEnd(word, *map(int, counts))
