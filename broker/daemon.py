@@ -224,7 +224,7 @@ class Daemon:
             wall_us,
         )
         turns = Turns(self._loop)
-        notary = Notary(self._identity, self.store.id)
+        notary, check = Notary(self._identity, self.store.id), self._fleet.check if self._fleet is not None else None
         verbs = handlers(
             desk=self.desk,
             lookup=self._lookup,
@@ -243,11 +243,13 @@ class Daemon:
             shortage=self._shortage,
             placed=self._retention.folder_changed,
             capacity_changed=self._set_by_operator,
-            check=self._fleet.check if self._fleet is not None else None,
+            check=check,
             notary=notary if self._fleet is None else None,
             staging=self._staging,
             pair=self._pairing.pair,
-            of_schedules=Schedules(self._timetable, self.store, self._lookup, self._engine, self._roster.member, self._shortage, wall_us),
+            of_schedules=Schedules(
+                self._timetable, self.store, self._lookup, self._engine, self._roster.member, self._shortage, wall_us, check
+            ),
         )
         if self._fleet is not None:
             house = House(self.desk, self._lookup, self.store, self._watchers, self._followed, self._roster, turns, self._edits)

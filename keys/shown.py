@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from ..schemas import large
-from ..schemas.generated import request_pb2
+from ..schemas.generated import job_pb2, request_pb2
 from . import merkle
 
 # The fields `Start.jobs` and `Request.start`, as they are written: number and wire type.
@@ -26,6 +26,16 @@ class Whole:
         self.jobs: Sequence[bytes] = pieces if pieces is not None else [job.SerializeToString() for job in self._request.start.jobs]
         self._rest = rest or b""
         self._found_paths: merkle.Paths | None = None
+
+    @property
+    def verb(self) -> str:
+        """Which request it is: also one of a schedule has jobs that follow from it."""
+        return self._request.WhichOneof("verb") or ""
+
+    @property
+    def batch(self) -> job_pb2.Batch:
+        """The run that it is about."""
+        return self._request.start.batch
 
     @property
     def can_be_shown_in_part(self) -> bool:
@@ -73,7 +83,8 @@ def only(raw: bytes, job_id: bytes) -> bytes:
     if not whole.can_be_shown_in_part or len(whole.jobs) == 1:
         return raw
     found = [index for index, job in enumerate(whole.jobs) if large.read_job(job).id == job_id]
-    return whole.part(found) if found else raw
+    # What the run ends with is in each part.
+    return whole.part(found or [0])
 
 
 def _varint(number: int) -> bytes:

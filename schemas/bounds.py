@@ -146,6 +146,7 @@ LENGTHS = {
     "AddSchedule.cron": LONGEST_TEXT,
     "AddSchedule.zone": LONGEST_TEXT,
     "ChangeSchedule.run_now": LONGEST_ID,
+    "RunEnd.outcome": LONGEST_TEXT,
     "ListSchedules.owner": LONGEST_ID,
     "ListSchedules.page": LONGEST_TEXT,
     "QuerySchedule.owner": LONGEST_ID,

@@ -59,19 +59,19 @@ class Deliveries:
         by_start: dict[bytes, list[tuple[Carried, request_pb2.Delivery]]] = {}
         starts: dict[bytes, Start] = {}
         for one, start in carried:
-            if start is None or one.key.id not in start.positions:
+            delivery = self._starts.delivery(start, one.key) if start is not None else None
+            if start is None or delivery is None:
                 refused = Refused(Code.UNIMPLEMENTED, "its client has not signed a start with it, as a worker demands")
                 self._loop.call_soon(self._fail, worker, one, refused)
                 continue
-            if start.whole.needs_roots and "roots" not in worker.features:
-                why = f"{worker.software} is older than the client, and cannot check what it has signed"
+            if start.lacks(delivery, worker.features):
+                why = f"{worker.software} is older than this kind of request, and cannot check what the client has signed"
                 self._loop.call_soon(self._give_back, worker, one, Refused(Code.UNIMPLEMENTED, why, "upgrade the worker"))
                 continue
             # From here on, it may be there.
             one.sent = True
             one.under_way += 1
             starts[start.digest] = start
-            delivery = request_pb2.Delivery(index=start.positions[one.key.id], attempt=one.key.attempt)
             by_start.setdefault(start.digest, []).append((one, delivery))
         for digest, jobs in by_start.items():
             for at in range(0, len(jobs), _JOBS_A_DELIVERY):
@@ -114,12 +114,10 @@ class Deliveries:
             if not is_part:
                 worker.starts.add(digest)
                 start.holders += 1
-        keys = {(delivery.index, delivery.attempt): one.key for one, delivery in jobs}
+        keys = {_name_of(delivery): one.key for one, delivery in jobs}
         worker.link.ask(request_pb2.Request(deliver=message), partial(self._answered, worker, keys, digest))
 
-    def _answered(
-        self, worker: Worker, keys: Mapping[tuple[int, int], AttemptKey], digest: bytes, answer: request_pb2.Reply | Refused
-    ) -> None:
+    def _answered(self, worker: Worker, keys: Mapping[bytes, AttemptKey], digest: bytes, answer: request_pb2.Reply | Refused) -> None:
         for key in keys.values():
             if (one := worker.carried.get(key)) is not None:
                 one.under_way -= 1
@@ -128,7 +126,7 @@ class Deliveries:
             for key in keys.values():
                 self._not_handled(worker, key, answer)
             return
-        refused = {(one.job.index, one.job.attempt): refusal_from(one.refusal) for one in answer.deliver.not_accepted}
+        refused = {_name_of(one.job): refusal_from(one.refusal) for one in answer.deliver.not_accepted}
         for position, key in keys.items():
             if position in refused:
                 self._refused(worker, key, refused[position])
@@ -222,6 +220,11 @@ class Deliveries:
         one = worker.carried.get(key)
         if one is not None and not one.accepted and worker.takes_jobs and not self._workers.closed:
             self.deliver(worker, [one])
+
+
+def _name_of(delivery: request_pb2.Delivery) -> bytes:
+    """Return what distinguishes the attempts of one delivery, which a worker names as they were named to it."""
+    return delivery.SerializeToString(deterministic=True)
 
 
 def _is_of_worker(refused: Refused) -> bool:

@@ -1,16 +1,22 @@
-"""The signed starts of jobs, as they were received: workers run what their clients have signed, and get them byte for byte."""
+"""The signed starts of jobs, as they were received: workers run what their clients have signed, and get them byte for byte.
+
+What a run ends with follows from a start too, and the jobs of schedules from the request that has added them: beside it, a worker is told
+how the run ended, or which of the times is meant.
+"""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 from ...keys.digests import sha256
 from ...keys.shown import Whole
 from ...schemas import large
-from ...schemas.naming import JobKey
+from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.jobs.run_ends import told_in
+from ...schemas.naming import AttemptKey, JobKey, finish_job_id
 from ..store.rows import placements
 
 _KEPT_BYTES = 32 * 1024 * 1024
@@ -34,6 +40,19 @@ class Start:
     # Whether its jobs are known by id; and how many workers were sent all of it.
     is_read: bool = False
     holders: int = 0
+
+    @property
+    def verb(self) -> str:
+        """Which request it is."""
+        return self.whole.verb
+
+    def lacks(self, delivery: request_pb2.Delivery, features: Container[str]) -> bool:
+        """Return whether a worker with these features is too old to check it."""
+        if self.whole.needs_roots and "roots" not in features:
+            return True
+        if delivery.HasField("finish"):
+            return "relayed_finishes" not in features
+        return bool(delivery.due_us or self.verb == "change_schedule") and "relayed_schedules" not in features
 
     @property
     def is_shown_in_parts(self) -> bool:
@@ -61,8 +80,27 @@ class Starts:
         self._kept: OrderedDict[int, Start] = OrderedDict()
         self._bytes = 0
 
+    def delivery(self, start: Start, key: AttemptKey) -> request_pb2.Delivery | None:
+        """Return how a worker is told which job of a start this is an attempt at; None if nothing of the start is that job."""
+        delivery = request_pb2.Delivery(attempt=key.attempt)
+        if start.verb == "add_schedule":
+            delivery.due_us = placements.due_of(self._read, key.job)
+            return delivery if delivery.due_us else None
+        if start.verb == "change_schedule":
+            return delivery
+        if key.id in start.positions:
+            delivery.index = start.positions[key.id]
+            return delivery
+        spec = job_pb2.JobSpec.FromString(placements.spec_of(self._read, key.job))
+        end = told_in((one.name, one.value) for one in spec.environment)
+        if end is None or finish_job_id(start.whole.batch.id) != key.id:
+            return None
+        # A large start is shown with its first job.
+        delivery.finish.outcome, delivery.finish.ok, delivery.finish.failed, delivery.finish.cancelled = end
+        return delivery
+
     def of(self, key: JobKey) -> Start | None:
-        """Return the start that a job was submitted with; None if it did not come with one, as those of schedules.
+        """Return the start that a job was submitted with; None if that is not kept.
 
         A large one is not read yet when it is returned for the first time: then nothing of it can be delivered before that is done.
         """

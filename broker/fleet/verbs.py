@@ -26,14 +26,13 @@ from .transfers import logs
 from .transfers.inputs import PassedInputs
 
 _NOT_YET = {
-    "add_schedule": "a schedule",
     "stage": "a batch that arrives in parts",
     "commit": "a batch that arrives in parts",
     "unstage": "a batch that arrives in parts",
     "set_slots": "to set what there is for jobs",
 }
 # Those that a client checks before it sends what needs them.
-_LACKS = frozenset({"returns", "rerun", "schedules", "may_submit", "on_finish", "staging", "staged_runs"})
+_LACKS = frozenset({"returns", "rerun", "may_submit", "staging", "staged_runs", "relayed_finishes", "relayed_schedules"})
 _FEATURES = (*(feature for feature in FEATURES if feature not in _LACKS), "workers", "growth")
 
 _OF_WORKERS = frozenset({"roots"})

@@ -17,7 +17,6 @@ from ...schemas.refusal import Code, Reason, Refused
 from ..depot import Depot
 from ..desk.desk import Desk
 from ..desk.inputs import Accepted, Asked
-from ..desk.jobs.job import FIRST_ATTEMPT
 from ..requests.call import Call
 from ..requests.transfers.files import Missing
 from ..retention.forget import Forgetting, Forgotten
@@ -26,7 +25,7 @@ from ..store.rows import relays
 from ..store.store import Store
 from ..store.writes import Origin
 from .registry import Registry
-from .signed import SignedStart, demand_in_time, read_start
+from .signed import SignedStart, read_start
 
 # Starts that were checked, of which more jobs may be delivered; in all at most so many bytes.
 _KEPT_BYTES = 32 * 1024 * 1024
@@ -117,20 +116,20 @@ def deliver(call: Call, parts: Parts) -> None:
         raise Refused(Code.INVALID_ARGUMENT, "the delivery names no job")
     for delivery in request.jobs:
         try:
-            name, asked = start.job(delivery.index, delivery.attempt)
+            name, asked = start.job(delivery)
         except Refused as refused:
             answered(delivery, refused)
             continue
-        origin = Origin(relay, name, start.digest, start.raw)
+        origin = Origin(relay, name, start.digest, start.raw, delivery.due_us)
         # If it was delivered before and is being recorded, it is refused only if it is not there after that.
-        why_not = untrusted or _too_late(start, delivery.attempt, parts.desk)
+        why_not = untrusted or _not_in_time(start, delivery, parts.desk)
         parts.registry.when_arrived(relay, name, partial(_take, parts, origin, asked, why_not, partial(answered, delivery)))
 
 
-def _too_late(start: SignedStart, attempt: int, desk: Desk) -> Refused | None:
-    """Return why a job may not start any more, if so. That it is tried again later is part of what was signed in time."""
+def _not_in_time(start: SignedStart, delivery: request_pb2.Delivery, desk: Desk) -> Refused | None:
+    """Return why an attempt may not start now, if so."""
     try:
-        demand_in_time(start.not_after_us if attempt == FIRST_ATTEMPT else 0, desk.now_us(), "start")
+        start.demand_in_time(delivery, desk.now_us())
     except Refused as refused:
         return refused
     return None

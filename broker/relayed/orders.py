@@ -8,6 +8,7 @@ from functools import partial
 
 from ...keys.digests import sha256
 from ...keys.members.rights import Member, Right, demand, may
+from ...schemas.frames import read_envelope
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.spec import DEFAULT_GRACE_MS
 from ...schemas.naming import AttemptKey, JobKey, format_id, short_id
@@ -20,6 +21,7 @@ from ..requests.stop import order_of
 from ..store.rows import relays
 from ..store.writes import CarryOut
 from .deliveries import Parts, read_name
+from .derived import stops_earlier
 from .files import demand_contents
 from .signed import SignedStart, demand_in_time, local_id, read_order, read_start
 
@@ -58,6 +60,9 @@ def _carry_out(call: Call, name: AttemptKey, parts: Parts, done: Done) -> None:
     raw = call.request.relay.request
     if not raw:
         _stop_rest(call, name, job, parts)
+        return
+    if (schedule := _schedule_in(raw)) is not None:
+        _stop_earlier(call, name, job, raw, schedule, parts)
         return
     signer, request, until_us = read_signed(call, raw, name, parts, _VERBS)
     member = demand_may(signer, name, parts)
@@ -100,10 +105,24 @@ def _act(call: Call, parts: Parts, job: Job, request: request_pb2.Request, by_wh
 
 def _stop_rest(call: Call, name: AttemptKey, job: Job, parts: Parts) -> None:
     start = _start_of(call, name, parts)
-    if not start.stops_rest:
+    if not start.stops(name.id):
         raise Refused(Code.PERMISSION_DENIED, "nobody has signed a stop of this job, and its run goes on when a job fails")
     grace_ms = DEFAULT_GRACE_MS if job.spec.grace_ms is None else job.spec.grace_ms
     _stop(call, parts.desk, job, StopOrder(job.spec.stop_signal, grace_ms, "jobwire because a job of its run has failed"), start.digest)
+
+
+def _schedule_in(raw: bytes) -> request_pb2.AddSchedule | None:
+    request, _ = read_envelope(raw)
+    return request.add_schedule if request.HasField("add_schedule") else None
+
+
+def _stop_earlier(call: Call, name: AttemptKey, job: Job, raw: bytes, schedule: request_pb2.AddSchedule, parts: Parts) -> None:
+    """Stop a job because its schedule starts the next one, if whoever has signed the schedule wants that."""
+    if not stops_earlier(schedule) or not _start_of(call, name, parts).is_of(read_start(raw, call.member.key)):
+        message = f"the job was not started by the schedule {schedule.name}, or that stops no earlier jobs"
+        raise Refused(Code.PERMISSION_DENIED, message)
+    grace_ms = DEFAULT_GRACE_MS if job.spec.grace_ms is None else job.spec.grace_ms
+    _stop(call, parts.desk, job, StopOrder(job.spec.stop_signal, grace_ms, f"the schedule {schedule.name}"), raw)
 
 
 def _start_of(call: Call, name: AttemptKey, parts: Parts) -> SignedStart:
@@ -113,7 +132,7 @@ def _start_of(call: Call, name: AttemptKey, parts: Parts) -> SignedStart:
 
 def read_signed(call: Call, raw: bytes, name: AttemptKey, parts: Parts, verbs: Collection[str]) -> tuple[bytes, request_pb2.Request, int]:
     """Return who has signed a request about a job for this broker, the request, which is one of these verbs, and until when it is good."""
-    return read_order(raw, call.member.key, name.job, _start_of(call, name, parts).request.batch, verbs)
+    return read_order(raw, call.member.key, name.job, _start_of(call, name, parts).batch, verbs)
 
 
 def demand_may(signer: bytes, name: AttemptKey, parts: Parts) -> Member | None:

@@ -19,33 +19,62 @@ from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs import spec as specs
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.jobs.states import OnFailure
-from ...schemas.naming import ID_BYTES, KNOWN_AS, AttemptKey, JobKey, format_id
+from ...schemas.naming import ID_BYTES, KNOWN_AS, AttemptKey, JobKey, finish_job_id, format_id
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.text.articles import with_article
 from ..desk.inputs import Asked
 from ..desk.jobs.job import FIRST_ATTEMPT
+from .derived import Derived, at_its_time, at_once, demand_due, finish_of
+
+_STARTS = frozenset({"start", "add_schedule", "change_schedule"})
 
 
 @dataclass(frozen=True, slots=True)
 class SignedStart:
-    """A start that `signer` has signed for a broker; `raw` is the Envelope, byte for byte."""
+    """A start, or the request of a schedule, that `signer` has signed for a broker; `raw` is the Envelope, byte for byte."""
 
     raw: bytes
     digest: bytes
     signer: bytes
-    request: request_pb2.Start
+    request: request_pb2.Request
     # The jobs of a large one, or of one that is signed by a root.
     pieces: Sequence[bytes] | None
     # No job of it starts later. 0: that is not limited.
     not_after_us: int = 0
 
-    def job(self, index: int, attempt: int) -> tuple[AttemptKey, Asked]:
+    def job(self, delivery: request_pb2.Delivery) -> tuple[AttemptKey, Asked]:
         """Return how the broker names an attempt at one of the jobs, and what this worker runs for it.
 
         Raises Refused: INVALID_ARGUMENT for one that the start does not have, or that is not valid; PERMISSION_DENIED for an attempt that
-        its client has not asked for.
+        its client has not asked for. Whether it may be now is not checked.
         """
-        jobs: Sequence[bytes | request_pb2.NewJob] = self.request.jobs if self.pieces is None else self.pieces
+        attempt, found = delivery.attempt, self._find(delivery)
+        spec = found.spec
+        _demand_possible(spec)
+        most = FIRST_ATTEMPT + (spec.retry.most if spec.retry is not None else 0)
+        if not FIRST_ATTEMPT <= attempt <= most:
+            raise Refused(Code.PERMISSION_DENIED, f"its client has asked for at most {most} attempts, and this is attempt {attempt}")
+        own = on_one_worker(spec)
+        if attempt != FIRST_ATTEMPT:
+            known_as = (KNOWN_AS.encode(), format_id(found.id).encode())
+            own = replace(own, environment=(*own.environment, known_as))
+        asked = Asked(local_id(found.id, attempt), own, specs.digest(own), specs.to_wire(own).SerializeToString())
+        return AttemptKey(self.signer, found.id, attempt), asked
+
+    def _find(self, delivery: request_pb2.Delivery) -> Derived:
+        match self.request.WhichOneof("verb"):
+            case "add_schedule":
+                return at_its_time(self.request.add_schedule, delivery.due_us)
+            case "change_schedule":
+                return at_once(self.request.change_schedule)
+            case _ if delivery.HasField("finish"):
+                return finish_of(self.batch, delivery.finish)
+            case _:
+                return self._at(delivery.index)
+
+    def _at(self, index: int) -> Derived:
+        start = self.request.start
+        jobs: Sequence[bytes | request_pb2.NewJob] = start.jobs if self.pieces is None else self.pieces
         if index >= len(jobs):
             raise Refused(Code.INVALID_ARGUMENT, f"the signed start has {len(jobs)} jobs, and none at position {index}")
         found = jobs[index]
@@ -58,35 +87,46 @@ class SignedStart:
             raise Refused(Code.UNIMPLEMENTED, message, "upgrade the client, or submit it as a new job")
         spec = specs.from_wire(job.spec)
         specs.check(spec)
-        _demand_possible(spec)
-        most = FIRST_ATTEMPT + (spec.retry.most if spec.retry is not None else 0)
-        if not FIRST_ATTEMPT <= attempt <= most:
-            raise Refused(Code.PERMISSION_DENIED, f"its client has asked for at most {most} attempts, and this is attempt {attempt}")
-        own = on_one_worker(spec)
-        if attempt != FIRST_ATTEMPT:
-            known_as = (KNOWN_AS.encode(), format_id(job.id).encode())
-            own = replace(own, environment=(*own.environment, known_as))
-        asked = Asked(local_id(job.id, attempt), own, specs.digest(own), specs.to_wire(own).SerializeToString())
-        return AttemptKey(self.signer, job.id, attempt), asked
+        return Derived(job.id, spec)
+
+    def demand_in_time(self, delivery: request_pb2.Delivery, now_us: int) -> None:
+        """Check that an attempt at one of the jobs may be accepted now, also one that is not the first.
+
+        Raises Refused.
+        """
+        if self.request.HasField("add_schedule"):
+            demand_due(self.request.add_schedule, delivery.due_us, now_us)
+        demand_in_time(self.not_after_us, now_us, "start")
 
     @property
-    def stops_rest(self) -> bool:
-        """Whether its client wants its other jobs to be stopped when one of them fails."""
-        return int(self.request.batch.on_failure) == OnFailure.STOP_REST
+    def batch(self) -> job_pb2.Batch:
+        """The run that it is about."""
+        return self.request.start.batch
+
+    def stops(self, job_id: bytes) -> bool:
+        """Return whether its client wants this job to be stopped when another one of its run fails."""
+        return int(self.batch.on_failure) == OnFailure.STOP_REST and job_id != finish_job_id(self.batch.id)
+
+    def is_of(self, schedule: SignedStart) -> bool:
+        """Return whether its job was started by this schedule, at a time or beside them."""
+        if self.request.WhichOneof("verb") != "change_schedule":
+            return self.raw == schedule.raw
+        key = self.request.change_schedule.key
+        return (key.owner or self.signer, key.id) == (schedule.signer, schedule.request.add_schedule.id)
 
 
 def read_start(raw: bytes, relay: bytes) -> SignedStart:
-    """Return a start that was signed for the broker with the key `relay`.
+    """Return a start, or what else starts jobs, that was signed for the broker with the key `relay`.
 
     Raises Refused: UNAUTHENTICATED if it was not, INVALID_ARGUMENT if it is none.
     """
     request, envelope, pieces, rest = large.read(raw)
     signer = signature.check(envelope, relay, None, rest)
-    if request.WhichOneof("verb") != "start":
+    if request.WhichOneof("verb") not in _STARTS:
         raise Refused(Code.INVALID_ARGUMENT, "what was delivered is no start")
     if envelope.proof.root:
         signature.check_jobs(envelope, pieces or ())
-    return SignedStart(raw, sha256(raw), signer, request.start, pieces, envelope.proof.not_after_us)
+    return SignedStart(raw, sha256(raw), signer, request, pieces, envelope.proof.not_after_us)
 
 
 def demand_in_time(until_us: int, now_us: int, what: str) -> None:

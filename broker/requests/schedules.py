@@ -16,9 +16,10 @@ from ...schemas.naming import ID_BYTES, JobKey, format_id, name_problem
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.wire_codec import key_to_wire, outcome_to_wire, state_to_wire
 from ..desk.admission import check_precedence
+from ..desk.inputs import Asked
 from ..engine import Engine
 from ..schedules.cron import read_times
-from ..schedules.due import Missed, Overlap
+from ..schedules.due import MOST_EARLY_US, Missed, Overlap
 from ..schedules.schedule import Schedule
 from ..schedules.timetable import Timetable
 from ..store.queries import Lookup
@@ -45,6 +46,8 @@ class Parts:
     member_of: Callable[[bytes], Member | None]
     shortage: Callable[[], Refused | None]
     now_us: Callable[[], int]
+    # Of a broker: raises Refused for a job that none of its workers would take, which run only what is signed.
+    check: Callable[[Asked], None] | None = None
 
 
 def add_schedule(call: Call, parts: Parts) -> None:
@@ -59,6 +62,8 @@ def add_schedule(call: Call, parts: Parts) -> None:
         raise refused
     read_times(request.cron, request.zone)
     spec = _read_spec(call, parts)
+    if parts.check is not None:
+        _demand_relayable(request, spec, parts.now_us(), parts.check)
     row = ScheduleRow(
         0,
         owner,
@@ -70,7 +75,7 @@ def add_schedule(call: Call, parts: Parts) -> None:
         _one_of(Overlap, request.overlap, Overlap.SKIP),
         _one_of(Missed, request.missed, Missed.ONCE),
         paused=False,
-        fired_upto_us=parts.now_us(),
+        fired_upto_us=parts.now_us() if parts.check is None else max(parts.now_us(), request.from_us),
         waiting=(),
         proof=call.proof,
     )
@@ -83,6 +88,17 @@ def add_schedule(call: Call, parts: Parts) -> None:
         _reply(call, parts, parts.timetable.add(row._replace(row=write.result)))
 
     parts.store.submit(write, done)
+
+
+def _demand_relayable(request: request_pb2.AddSchedule, spec: specs.JobSpec, now_us: int, check: Callable[[Asked], None]) -> None:
+    """Check that workers of this broker would take the jobs of a schedule as it is signed."""
+    if not request.from_us:
+        message = "the schedule does not say from when on it is signed, which workers of a broker check"
+        raise Refused(Code.UNIMPLEMENTED, message, "upgrade the client")
+    if request.from_us > now_us + MOST_EARLY_US:
+        message = "the schedule was signed in the future, by the clock of the broker"
+        raise Refused(Code.FAILED_PRECONDITION, message, "compare the clocks of client and broker")
+    check(Asked(request.id, spec, b"", b""))
 
 
 def _read_spec(call: Call, parts: Parts) -> specs.JobSpec:
@@ -136,7 +152,9 @@ def change_schedule(call: Call, parts: Parts) -> None:
             if parts.lookup.job(JobKey(key.owner, request.run_now)) is not None:
                 call.done(None)
                 return
-            parts.timetable.run_now(schedule, request.run_now, call.member.name, call.done)
+            if parts.check is not None:
+                _demand_spec(request, schedule)
+            parts.timetable.run_now(schedule, request.run_now, call.member.name, call.proof, call.done)
         case "paused":
             demand(call.member, Right.STOP, key.owner)
             parts.timetable.set_paused(schedule, call.proof, lambda: call.done(None), paused=request.paused)
@@ -145,6 +163,16 @@ def change_schedule(call: Call, parts: Parts) -> None:
             parts.timetable.remove(schedule, call.proof, lambda: call.done(None))
         case _:
             raise Refused(Code.INVALID_ARGUMENT, "the change of a schedule changes nothing")
+
+
+def _demand_spec(request: request_pb2.ChangeSchedule, schedule: Schedule) -> None:
+    """Check that a request to start the job of a schedule says what that is."""
+    if not request.HasField("spec"):
+        message = "the request does not say what the job of the schedule is, and workers of a broker run only what is signed"
+        raise Refused(Code.UNIMPLEMENTED, message, "upgrade the client")
+    spec = specs.from_wire(request.spec)
+    if replace(spec, name=spec.name or schedule.name) != schedule.spec:
+        raise Refused(Code.INVALID_ARGUMENT, f"the spec in the request is not that of the schedule {schedule.name}", "send that one")
 
 
 def list_schedules(call: Call, parts: Parts) -> None:
@@ -170,7 +198,8 @@ def query_schedule(call: Call, parts: Parts) -> None:
     """Reply with everything about one schedule."""
     request = call.request.query_schedule
     demand(call.member, Right.SEE, call.member.key)
-    _reply(call, parts, _find(call.member, request, parts.timetable))
+    schedule = _find(call.member, request, parts.timetable)
+    _reply(call, parts, schedule, schedule.proof if parts.check is not None and schedule.key.owner == call.member.key else b"")
 
 
 def _find(member: Member, request: request_pb2.QuerySchedule, timetable: Timetable) -> Schedule:
@@ -191,9 +220,9 @@ def _no_such(what: str) -> Refused:
     return Refused(Code.NOT_FOUND, f"there is no schedule {what}", "list the schedules", reason=Reason.NO_SUCH_SCHEDULE)
 
 
-def _reply(call: Call, parts: Parts, schedule: Schedule) -> None:
+def _reply(call: Call, parts: Parts, schedule: Schedule, signed: bytes = b"") -> None:
     info = _describe(parts, schedule, _NEXT, schedule_rows.MOST_FIRINGS)
-    call.reply(request_pb2.Reply(query_schedule=request_pb2.QueryScheduleReply(schedule=info)))
+    call.reply(request_pb2.Reply(query_schedule=request_pb2.QueryScheduleReply(schedule=info, signed=signed)))
 
 
 def _describe(parts: Parts, schedule: Schedule, nexts: int, firings: int) -> request_pb2.ScheduleInfo:

@@ -13,6 +13,8 @@ from typing import NamedTuple
 from .cron import Times
 
 LATE_US = 60_000_000
+# As far as the clocks of client, broker and worker may differ.
+MOST_EARLY_US = 300_000_000
 MOST_MADE_UP = 100
 
 

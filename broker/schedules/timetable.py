@@ -131,9 +131,9 @@ class Timetable:
         self._store.submit(ChangeSchedule(schedule.row, removed=True, proof=proof), done)
         self._wake()
 
-    def run_now(self, schedule: Schedule, job: bytes, by: str, done: Callable[[Refused | None], None]) -> None:
-        """Start its job now, with this id; `done` gets why not, if so."""
-        self._start(schedule, self._now_us(), job, f"started by {by}", [], done)
+    def run_now(self, schedule: Schedule, job: bytes, by: str, proof: bytes, done: Callable[[Refused | None], None]) -> None:
+        """Start its job now, with this id, as a request wants it; `done` gets why not, if so."""
+        self._start(schedule, self._now_us(), job, f"started by {by}", [], done, proof)
 
     def job_ended(self) -> None:
         """Start what waits for the end of a job, where that has ended."""
@@ -240,6 +240,7 @@ class Timetable:
         note: str,
         notes: Sequence[Firing],
         done: Callable[[Refused | None], None] = lambda _: None,
+        proof: bytes = b"",
     ) -> None:
         fired = self._fired(schedule, [*notes, Firing(due_us, job, note)])
         schedule.starting += 1
@@ -247,7 +248,7 @@ class Timetable:
         try:
             self._demand_rights(schedule)
             asked = [Asked(job, schedule.spec, schedule.digest, schedule.raw)]
-            self._desk.accept(schedule.key.owner, asked, None, schedule.proof, written, fired)
+            self._desk.accept(schedule.key.owner, asked, None, proof or schedule.proof, written, fired)
         except Refused as refused:
             written(refused)
 
@@ -294,4 +295,4 @@ class Timetable:
 
     @staticmethod
     def _fired(schedule: Schedule, firings: Sequence[Firing]) -> Fired:
-        return Fired(schedule.row, schedule.fired_upto_us, schedule.waiting, firings)
+        return Fired(schedule.row, schedule.fired_upto_us, schedule.waiting, firings, schedule.key.owner)

@@ -45,6 +45,7 @@ class Fired(NamedTuple):
     upto_us: int
     waiting: Sequence[int]
     firings: Sequence[Firing]
+    owner: bytes = b""
 
 
 @dataclass(slots=True, eq=False)

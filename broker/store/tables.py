@@ -324,6 +324,12 @@ _STEPS = (
     CREATE TABLE unhashed (job INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (job, n)) WITHOUT ROWID;
     CREATE TABLE log_hashes (job INTEGER NOT NULL, n INTEGER NOT NULL, stdout BLOB NOT NULL, stderr BLOB NOT NULL, PRIMARY KEY (job, n));
     """,
+    # For which time a schedule has started a job; what came of the times themselves is kept only of the last.
+    """
+    ALTER TABLE jobs ADD COLUMN due INTEGER;
+    UPDATE jobs SET due = (SELECT firings.due FROM firings WHERE job = jobs.id)
+        WHERE id IN (SELECT job FROM firings WHERE job <> x'');
+    """,
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

@@ -162,6 +162,8 @@ class Origin:
     name: AttemptKey
     digest: bytes
     start: bytes
+    # The time of a schedule for which it is; 0: none has started it.
+    due_us: int = 0
 
 
 @dataclass(slots=True, eq=False)

@@ -9,7 +9,16 @@ from ...schemas.jobs.spec import JobSpec
 from ...schemas.naming import JobKey, new_id
 from ..library.options.arguments import Text
 from ..library.options.specs import as_spec
-from ..library.schedules import add_request, list_request, pause_request, query_request, remove_request, run_request
+from ..library.schedules import (
+    add_request,
+    list_request,
+    pause_request,
+    query_by_key,
+    query_request,
+    read_signed_spec,
+    remove_request,
+    run_request,
+)
 from ..library.values.schedule_info import ScheduleInfo, schedule_info
 from .files import send_files
 from .session import AsyncSession
@@ -70,7 +79,10 @@ class AsyncSchedules:
     async def run_now(self, schedule: JobKey, job_id: bytes | None = None) -> bytes:
         """Start its job now, and return its id; `job_id`: one that was made before, so that it is not started twice."""
         job_id = job_id or new_id()
-        await self._change(run_request(schedule, job_id))
+        spec = None
+        if (hello := await self._session.connection.hello()).kind == "broker":
+            spec = read_signed_spec(await self._session.reply(query_by_key(schedule), "query_schedule"), schedule, hello.daemon)
+        await self._change(run_request(schedule, job_id, spec))
         return job_id
 
     async def remove(self, schedule: JobKey) -> None:

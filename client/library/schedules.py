@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import cast
 
-from ...schemas.generated import request_pb2
+from ...schemas.clock import wall_us
+from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.naming import JobKey, new_id
 from ...schemas.refusal import Code, Refused
@@ -77,7 +78,10 @@ class Schedules:
     def run_now(self, schedule: JobKey, job_id: bytes | None = None) -> bytes:
         """Start its job now, and return its id; `job_id`: one that was made before, so that it is not started twice."""
         job_id = job_id or new_id()
-        self._change(run_request(schedule, job_id))
+        connection, spec = self._session.connection, None
+        if (hello := connection.hello()).kind == "broker":
+            spec = read_signed_spec(self._session.reply(query_by_key(schedule), "query_schedule"), schedule, hello.daemon)
+        self._change(run_request(schedule, job_id, spec))
         return job_id
 
     def remove(self, schedule: JobKey) -> None:
@@ -104,6 +108,7 @@ def add_request(
             zone=_sendable("a time zone", zone),
             overlap=cast("request_pb2.Overlap", _number("overlap", overlap, OVERLAPS)),
             missed=cast("request_pb2.Missed", _number("missed", missed, MISSED)),
+            from_us=wall_us(),
         )
     )
 
@@ -112,6 +117,18 @@ def query_request(name: str, owner: bytes) -> request_pb2.Request:
     """Return the request for one schedule. Raises `Refused(INVALID_ARGUMENT)` if no schedule can have this name."""
     wanted = request_pb2.QuerySchedule(owner=owner, name=_sendable("the name of a schedule", name))
     return request_pb2.Request(query_schedule=wanted)
+
+
+def query_by_key(schedule: JobKey) -> request_pb2.Request:
+    """Return the request for one schedule by its key."""
+    return request_pb2.Request(query_schedule=request_pb2.QuerySchedule(owner=schedule.owner, id=schedule.id))
+
+
+def read_signed_spec(reply: request_pb2.Reply, schedule: JobKey, broker: bytes) -> job_pb2.JobSpec:
+    """Return what a schedule runs, as its owner has signed it for a broker. Raises Refused if the broker does not prove it."""
+    from ..proofs.again import spec_of_schedule  # noqa: PLC0415 -- schedules of workers need none
+
+    return spec_of_schedule(reply.query_schedule.signed, schedule, broker)
 
 
 def list_request(owner: bytes, page: bytes) -> request_pb2.Request:
@@ -124,9 +141,10 @@ def pause_request(schedule: JobKey, *, paused: bool) -> request_pb2.Request:
     return request_pb2.Request(change_schedule=request_pb2.ChangeSchedule(key=key_to_wire(schedule), paused=paused))
 
 
-def run_request(schedule: JobKey, job_id: bytes) -> request_pb2.Request:
-    """Return the request that starts the job of a schedule now."""
-    return request_pb2.Request(change_schedule=request_pb2.ChangeSchedule(key=key_to_wire(schedule), run_now=job_id))
+def run_request(schedule: JobKey, job_id: bytes, spec: job_pb2.JobSpec | None = None) -> request_pb2.Request:
+    """Return the request that starts the job of a schedule now; `spec`: what that is, for a broker."""
+    change = request_pb2.ChangeSchedule(key=key_to_wire(schedule), run_now=job_id, spec=spec)
+    return request_pb2.Request(change_schedule=change)
 
 
 def remove_request(schedule: JobKey) -> request_pb2.Request:

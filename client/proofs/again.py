@@ -6,13 +6,15 @@ keep it back, and cannot have another command signed. Pure.
 
 from __future__ import annotations
 
+from google.protobuf.message import DecodeError
+
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs import run_ends
 from ...schemas.jobs.run_ends import Environment
 from ...schemas.jobs.spec import JobSpec, from_wire
 from ...schemas.naming import JobKey, format_id
 from ...schemas.refusal import Code, Refused
-from .asked import AskedJob
+from .asked import AskedJob, read_signed
 from .verification import Wanted, verify
 
 
@@ -62,6 +64,28 @@ def finish_again(asked: AskedJob) -> JobSpec | None:
     """Return what the run of a job was to end with, as its owner has signed it; None: nothing."""
     batch = asked.batch
     return from_wire(batch.on_finish) if batch is not None and batch.HasField("on_finish") else None
+
+
+def spec_of_schedule(raw: bytes, key: JobKey, broker: bytes) -> job_pb2.JobSpec:
+    """Return what a schedule runs, as its owner has signed it for the broker with this key.
+
+    Raises Refused(PERMISSION_DENIED) if the broker does not prove it.
+    """
+    try:
+        signed = read_signed(raw)
+    except (Refused, DecodeError) as error:
+        raise _not_of_schedule(str(error) or "it shows nothing") from None
+    schedule = signed.request.add_schedule
+    if (signed.owner, schedule.id, signed.audience) != (key.owner, key.id, broker):
+        raise _not_of_schedule("what it shows is of another one, or of another owner or broker")
+    spec = job_pb2.JobSpec()
+    spec.CopyFrom(schedule.spec)
+    spec.name = spec.name or schedule.name
+    return spec
+
+
+def _not_of_schedule(why: str) -> Refused:
+    return Refused(Code.PERMISSION_DENIED, f"the broker does not prove what the schedule is: {why}", "submit its job as a new one")
 
 
 def _unproven(key: JobKey, why: str) -> Refused:

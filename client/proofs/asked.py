@@ -82,7 +82,8 @@ def find_job(signed: Signed, proof: request_pb2.JobProof) -> AskedJob:
         case "add_schedule":
             return _of_schedule(signed.request.add_schedule, proof)
         case "change_schedule" if signed.request.change_schedule.run_now == proof.key.id:
-            return AskedJob("to start the job of a schedule at once", None)
+            change = signed.request.change_schedule
+            return AskedJob("to start the job of a schedule at once", change.spec if change.HasField("spec") else None)
         case verb:
             raise wrong(f"the signed request is no start, but {verb or 'without a verb'}")
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from ...keys import merkle, signature
 from ...keys.identity import Identity
-from ...schemas.generated import request_pb2
+from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.jobs.retry import LONGEST_DELAY_MS, MOST_RETRIES
+from ...schemas.jobs.spec import LONGEST_DURATION_MS
 
 # The feature of a daemon that checks it.
 ROOTS = "roots"
@@ -26,11 +28,21 @@ def prove(
     verb = request.WhichOneof("verb")
     if verb == "start":
         until_us = max(_latest_us(request.start, now_us) + START_LASTS_US, *(job.spec.not_after_us for job in request.start.jobs))
+        until_us += max(_retries_last_us(job.spec) for job in request.start.jobs)
         rooted = _rooted(request.start) if len(request.start.jobs) > 1 else None
         return signature.sign(identity, daemon, hello.nonce, raw, not_after_us=until_us, rooted=rooted)
     # A worker itself does at once what it is asked, or never: only a broker could keep it.
-    until_us = now_us + ORDER_LASTS_US if verb in _ORDERS and hello.kind == "broker" else 0
+    lasts_us = _lasts_us(request) if hello.kind == "broker" else 0
+    until_us = now_us + lasts_us if lasts_us else 0
     return signature.sign(identity, daemon, hello.nonce, raw, not_after_us=until_us)
+
+
+def _lasts_us(request: request_pb2.Request) -> int:
+    """Return for how long a request that is no start is good; 0: for ever."""
+    verb = request.WhichOneof("verb")
+    if verb == "change_schedule" and request.change_schedule.run_now:
+        return START_LASTS_US
+    return ORDER_LASTS_US if verb in _ORDERS else 0
 
 
 def _rooted(start: request_pb2.Start) -> signature.Rooted:
@@ -44,6 +56,17 @@ def _rooted(start: request_pb2.Start) -> signature.Rooted:
             setattr(rest, field.name, value)
     root = merkle.root_of(merkle.leaf(job.SerializeToString()) for job in start.jobs)
     return signature.Rooted(len(start.jobs), root, rest.SerializeToString())
+
+
+def _retries_last_us(spec: job_pb2.JobSpec) -> int:
+    """Return how much later the last of its attempts may start, because of what lies between them and as far as they are limited."""
+    if not spec.HasField("retry"):
+        return 0
+    delay_ms, all_ms = float(spec.retry.delay_ms), 0.0
+    for _ in range(min(spec.retry.max, MOST_RETRIES)):
+        all_ms += min(LONGEST_DELAY_MS, delay_ms) + min(LONGEST_DURATION_MS, spec.time_limit_ms)
+        delay_ms *= spec.retry.backoff or 1
+    return int(all_ms) * 1000
 
 
 def _latest_us(start: request_pb2.Start, now_us: int) -> int:

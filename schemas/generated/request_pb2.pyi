@@ -1298,7 +1298,7 @@ class FetchEnd(_message.Message):
     def __init__(self, size: _Optional[int] = ..., digest: _Optional[bytes] = ..., kind: _Optional[_Union[_job_pb2.FileKind, str]] = ..., mode: _Optional[int] = ...) -> None: ...
 
 class AddSchedule(_message.Message):
-    __slots__ = ("id", "name", "spec", "cron", "zone", "overlap", "missed")
+    __slots__ = ("id", "name", "spec", "cron", "zone", "overlap", "missed", "from_us")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
@@ -1306,6 +1306,7 @@ class AddSchedule(_message.Message):
     ZONE_FIELD_NUMBER: _ClassVar[int]
     OVERLAP_FIELD_NUMBER: _ClassVar[int]
     MISSED_FIELD_NUMBER: _ClassVar[int]
+    FROM_US_FIELD_NUMBER: _ClassVar[int]
     id: bytes
     name: str
     spec: _job_pb2.JobSpec
@@ -1313,19 +1314,22 @@ class AddSchedule(_message.Message):
     zone: str
     overlap: Overlap
     missed: Missed
-    def __init__(self, id: _Optional[bytes] = ..., name: _Optional[str] = ..., spec: _Optional[_Union[_job_pb2.JobSpec, _Mapping]] = ..., cron: _Optional[str] = ..., zone: _Optional[str] = ..., overlap: _Optional[_Union[Overlap, str]] = ..., missed: _Optional[_Union[Missed, str]] = ...) -> None: ...
+    from_us: int
+    def __init__(self, id: _Optional[bytes] = ..., name: _Optional[str] = ..., spec: _Optional[_Union[_job_pb2.JobSpec, _Mapping]] = ..., cron: _Optional[str] = ..., zone: _Optional[str] = ..., overlap: _Optional[_Union[Overlap, str]] = ..., missed: _Optional[_Union[Missed, str]] = ..., from_us: _Optional[int] = ...) -> None: ...
 
 class ChangeSchedule(_message.Message):
-    __slots__ = ("key", "paused", "run_now", "remove")
+    __slots__ = ("key", "paused", "run_now", "remove", "spec")
     KEY_FIELD_NUMBER: _ClassVar[int]
     PAUSED_FIELD_NUMBER: _ClassVar[int]
     RUN_NOW_FIELD_NUMBER: _ClassVar[int]
     REMOVE_FIELD_NUMBER: _ClassVar[int]
+    SPEC_FIELD_NUMBER: _ClassVar[int]
     key: _job_pb2.JobKey
     paused: bool
     run_now: bytes
     remove: bool
-    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., paused: _Optional[bool] = ..., run_now: _Optional[bytes] = ..., remove: _Optional[bool] = ...) -> None: ...
+    spec: _job_pb2.JobSpec
+    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., paused: _Optional[bool] = ..., run_now: _Optional[bytes] = ..., remove: _Optional[bool] = ..., spec: _Optional[_Union[_job_pb2.JobSpec, _Mapping]] = ...) -> None: ...
 
 class ListSchedules(_message.Message):
     __slots__ = ("owner", "page")
@@ -1398,10 +1402,12 @@ class QuerySchedule(_message.Message):
     def __init__(self, owner: _Optional[bytes] = ..., id: _Optional[bytes] = ..., name: _Optional[str] = ...) -> None: ...
 
 class QueryScheduleReply(_message.Message):
-    __slots__ = ("schedule",)
+    __slots__ = ("schedule", "signed")
     SCHEDULE_FIELD_NUMBER: _ClassVar[int]
+    SIGNED_FIELD_NUMBER: _ClassVar[int]
     schedule: ScheduleInfo
-    def __init__(self, schedule: _Optional[_Union[ScheduleInfo, _Mapping]] = ...) -> None: ...
+    signed: bytes
+    def __init__(self, schedule: _Optional[_Union[ScheduleInfo, _Mapping]] = ..., signed: _Optional[bytes] = ...) -> None: ...
 
 class Enlist(_message.Message):
     __slots__ = ("software", "left_ms")
@@ -1424,12 +1430,28 @@ class Deliver(_message.Message):
     def __init__(self, store: _Optional[bytes] = ..., digest: _Optional[bytes] = ..., start: _Optional[bytes] = ..., jobs: _Optional[_Iterable[_Union[Delivery, _Mapping]]] = ...) -> None: ...
 
 class Delivery(_message.Message):
-    __slots__ = ("index", "attempt")
+    __slots__ = ("index", "attempt", "finish", "due_us")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
+    FINISH_FIELD_NUMBER: _ClassVar[int]
+    DUE_US_FIELD_NUMBER: _ClassVar[int]
     index: int
     attempt: int
-    def __init__(self, index: _Optional[int] = ..., attempt: _Optional[int] = ...) -> None: ...
+    finish: RunEnd
+    due_us: int
+    def __init__(self, index: _Optional[int] = ..., attempt: _Optional[int] = ..., finish: _Optional[_Union[RunEnd, _Mapping]] = ..., due_us: _Optional[int] = ...) -> None: ...
+
+class RunEnd(_message.Message):
+    __slots__ = ("outcome", "ok", "failed", "cancelled")
+    OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    OK_FIELD_NUMBER: _ClassVar[int]
+    FAILED_FIELD_NUMBER: _ClassVar[int]
+    CANCELLED_FIELD_NUMBER: _ClassVar[int]
+    outcome: str
+    ok: int
+    failed: int
+    cancelled: int
+    def __init__(self, outcome: _Optional[str] = ..., ok: _Optional[int] = ..., failed: _Optional[int] = ..., cancelled: _Optional[int] = ...) -> None: ...
 
 class DeliverReply(_message.Message):
     __slots__ = ("not_accepted",)

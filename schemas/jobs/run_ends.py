@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from dataclasses import replace
 from typing import NamedTuple
 
 from ..naming import format_id
+from .spec import JobSpec
 
 # The name of the job, unless it has one.
 NAME = "on_finish"
@@ -42,6 +44,11 @@ def tell(environment: Iterable[tuple[bytes, bytes]], run: bytes, name: str, end:
     }
     kept = (pair for pair in environment if pair[0] not in _NAMES)
     return (*kept, *((variable, text.encode()) for variable, text in told.items()))
+
+
+def finish_spec(spec: JobSpec, run: bytes, name: str, end: RunEnd) -> JobSpec:
+    """Return the job that is told how a run ended, from what the run was submitted with."""
+    return replace(spec, name=spec.name or NAME, environment=tell(spec.environment, run, name, end))
 
 
 def told_in(environment: Iterable[tuple[bytes, bytes]]) -> RunEnd | None:

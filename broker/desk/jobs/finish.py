@@ -5,11 +5,11 @@ How the jobs of the run ended is counted here and, in the commit of each end, in
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from ....schemas.generated import job_pb2
+from ....schemas.jobs import run_ends
 from ....schemas.jobs import spec as specs
-from ....schemas.jobs.run_ends import NAME, RunEnd, tell
 from ....schemas.jobs.spec import JobSpec
 from .ends import Ends
 from .job import BatchRun
@@ -30,5 +30,5 @@ class Finish:
 def finish_spec(batch: BatchRun, ends: Ends) -> JobSpec:
     """Return the job that is told how a run ended; that counts more than variables of the same names."""
     spec = specs.from_wire(job_pb2.JobSpec.FromString(batch.on_finish))
-    end = RunEnd(ends.word, ends.ok, ends.failed, ends.cancelled)
-    return replace(spec, name=spec.name or NAME, environment=tell(spec.environment, batch.id, batch.name, end))
+    end = run_ends.RunEnd(ends.word, ends.ok, ends.failed, ends.cancelled)
+    return run_ends.finish_spec(spec, batch.id, batch.name, end)

@@ -58,6 +58,8 @@ FEATURES = (
     "not_after",
     "each",
     "signed_reruns",
+    "relayed_finishes",
+    "relayed_schedules",
 )
 
 

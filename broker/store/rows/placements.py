@@ -16,6 +16,18 @@ def proof_of(read: _Read, key: JobKey) -> int:
     return int(rows[0][0]) if rows else 0
 
 
+def spec_of(read: _Read, key: JobKey) -> bytes:
+    """Return the spec of a job, serialized; empty if there is no such job."""
+    rows = read("SELECT spec FROM jobs WHERE owner = ? AND id = ?", key)
+    return rows[0][0] if rows else b""
+
+
+def due_of(read: _Read, key: JobKey) -> int:
+    """Return for which time a schedule has started a job; 0: that is not known."""
+    rows = read("SELECT coalesce(due, 0) FROM jobs WHERE owner = ? AND id = ?", key)
+    return int(rows[0][0]) if rows else 0
+
+
 def envelope(read: _Read, number: int) -> bytes:
     """Return a request as it was received; empty if it is not kept."""
     rows = read("SELECT envelope FROM proofs WHERE row = ?", (number,))

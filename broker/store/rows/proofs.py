@@ -28,17 +28,16 @@ class KeptProof(NamedTuple):
 
 def proof_of(read: _Read, key: JobKey) -> KeptProof:
     """Return what is kept of one job."""
-    rows = read("SELECT row, proof, stop_proof, spec, batch FROM jobs WHERE owner = ? AND id = ?", key)
+    rows = read("SELECT row, proof, stop_proof, spec, batch, due FROM jobs WHERE owner = ? AND id = ?", key)
     if not rows:
         return KeptProof(b"", b"")
-    row, proof, stop_proof, spec, batch = rows[0]
+    row, proof, stop_proof, spec, batch, due = rows[0]
     stop = _envelope(read, stop_proof)
     relayed = read("SELECT owner, id, attempt, envelope FROM relayed JOIN relayed_starts USING (digest) WHERE job = ?", (row,))
     if relayed:
         *name, start = relayed[0]
-        return KeptProof(start, stop, AttemptKey(*name))
-    due = read("SELECT due FROM firings WHERE job = ? LIMIT 1", (key.id,)) if batch is None else []
-    kept = KeptProof(_envelope(read, proof), stop, due_us=due[0][0] if due else 0)
+        return KeptProof(start, stop, AttemptKey(*name), due or 0)
+    kept = KeptProof(_envelope(read, proof), stop, due_us=due or 0)
     hashes = _hashes_of(read, proof, hash_of_job(key.id, spec)) if batch is not None else b""
     return kept._replace(spec=spec, hashes=hashes) if hashes else kept
 

@@ -30,6 +30,8 @@ def record(execute: _Execute, origin: Origin, added: Added) -> None:
         "INSERT INTO relayed (job, relay, owner, id, attempt, digest) VALUES (?, ?, ?, ?, ?, ?)",
         (added.rows[0], origin.relay, *origin.name, origin.digest),
     )
+    if origin.due_us:
+        execute("UPDATE jobs SET due = ? WHERE row = ?", (origin.due_us, added.rows[0]))
 
 
 def settle(execute: _Execute, relay: bytes, names: Sequence[AttemptKey]) -> None:

@@ -71,6 +71,8 @@ def record(execute: Execute, fired: Fired) -> None:
         (fired.upto_us, " ".join(map(str, fired.waiting)), fired.schedule),
     )
     for firing in fired.firings:
+        if firing.job:
+            execute("UPDATE jobs SET due = ? WHERE owner = ? AND id = ?", (firing.due_us, fired.owner, firing.job))
         execute("INSERT INTO firings (schedule, due, job, note) VALUES (?, ?, ?, ?)", (fired.schedule, *firing))
     if fired.firings:
         execute(

@@ -185,6 +185,5 @@ def test_a_job_brings_files_and_leaves_some(lab: tuple[Broker, dict[str, Worker]
 
 def test_what_does_not_go_through_a_broker_is_said(lab: tuple[Broker, dict[str, Worker]]) -> None:
     broker, _ = lab
-    with broker.client() as client:
-        with pytest.raises(Refused, match="a broker gives no job a key of its own"):
-            client.submit(["true"], may_submit=True)
+    with broker.client() as client, pytest.raises(Refused, match="a broker gives no job a key of its own"):
+        client.submit(["true"], may_submit=True)

@@ -9,7 +9,9 @@ import pytest
 from brokers import Broker
 from daemons import wait_until
 
+from jobwire.client.library.requests.reruns import find_finish
 from jobwire.keys.identity import Identity
+from jobwire.schemas.naming import finish_job_id, format_id
 from jobwire.schemas.refusal import Code, Refused
 
 
@@ -47,3 +49,32 @@ def test_jobs_run_again_with_everything_as_it_was(lab: tuple[Broker, Identity]) 
         theirs = admin.job(f"ada/{again.id}").rerun()
         assert theirs.wait() == 0
         assert theirs.key.owner == broker.admin.public
+
+
+def test_a_run_ends_with_its_job_also_when_it_runs_again(lab: tuple[Broker, Identity]) -> None:
+    broker, ada = lab
+    with broker.client(ada) as client:
+        told = ["sh", "-c", "echo $JOBWIRE_RUN_OUTCOME $JOBWIRE_RUN_OK $JOBWIRE_RUN_FAILED"]
+        run = client.batch([["true"], ["false"]], name="pair", on_finish=told)
+        assert sorted(job.wait() for job in run.jobs()) == [0, 1]
+        finish = client.job(format_id(finish_job_id(run.info.batch.id)))
+        assert finish.wait() == 0
+        assert finish.read_range("stdout", 0, 100)[0] == b"failed 1 1\n"
+        again = finish.rerun()
+        assert again.wait() == 0
+        assert again.read_range("stdout", 0, 100)[0] == b"failed 1 1\n"
+        # What a new run of these jobs ends with.
+        signed = find_finish(client.connection, run.info.batch.id, finish.key)
+        assert signed is not None
+        assert signed.argv == tuple(map(str.encode, told))
+
+
+def test_the_job_of_a_schedule_is_started_at_once(lab: tuple[Broker, Identity]) -> None:
+    broker, ada = lab
+    with broker.client(ada) as client:
+        schedule = client.schedules.add("night", ["sh", "-c", "echo due"], cron="30 2 * * *", zone="Europe/Berlin")
+        job = client.job(format_id(client.schedules.run_now(schedule.key)))
+        assert job.wait() == 0
+        assert job.rerun().wait() == 0
+        client.schedules.remove(schedule.key)
+        assert job.rerun().wait() == 0

@@ -185,7 +185,7 @@ async def test_a_job_between_two_attempts_has_not_ended(house: House, overlap: O
 async def test_a_job_that_was_started_by_hand_counts_as_its_earlier_one(house: House) -> None:
     # nomad #5487: an instance that was forced did not keep the next one from starting.
     schedule = await add(house)
-    house.timetable.run_now(schedule, b"n" * 16, "ada", lambda _: None)
+    house.timetable.run_now(schedule, b"n" * 16, "ada", b"proof", lambda _: None)
     await house.durable()
     await pass_to(house, 1)
     house.engine.expect(("start", AttemptKey(OWNER, b"n" * 16, 1)))
@@ -296,7 +296,7 @@ async def test_a_removed_schedule_is_gone_and_its_id_is_not_used_again(house: Ho
 async def test_its_job_can_be_started_now(house: House) -> None:
     schedule = await add(house)
     answers: list[Refused | None] = []
-    house.timetable.run_now(schedule, b"n" * 16, "ada", answers.append)
+    house.timetable.run_now(schedule, b"n" * 16, "ada", b"proof", answers.append)
     await house.durable()
     house.engine.expect(("start", AttemptKey(OWNER, b"n" * 16, 1)))
     assert answers == [None]

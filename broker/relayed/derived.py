@@ -1,0 +1,107 @@
+"""The jobs that follow from what a client has signed, each with the id that it must have: what a run ends with, and what schedules start.
+
+Pure. When they start is the broker's word, within what is checked here: a broker can delay them, as all that it passes on. It cannot have
+anything else run, and none of them twice, as their ids are derived from what is signed.
+"""
+
+from __future__ import annotations
+
+import time
+import uuid
+from dataclasses import replace
+from typing import NamedTuple
+
+from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.jobs import run_ends
+from ...schemas.jobs import spec as specs
+from ...schemas.jobs.spec import JobSpec
+from ...schemas.naming import ID_BYTES, finish_job_id
+from ...schemas.refusal import Code, Reason, Refused
+from ..requests.checks.run_options import read_finish
+from ..schedules.cron import read_times
+from ..schedules.due import MOST_EARLY_US, Overlap
+
+# As long as a start is good.
+MOST_LATE_US = 30 * 24 * 3600 * 1_000_000
+
+
+class Derived(NamedTuple):
+    """A job that was signed with something else: its id, and what it runs."""
+
+    id: bytes
+    spec: JobSpec
+
+
+def finish_of(batch: job_pb2.Batch, said: request_pb2.RunEnd) -> Derived:
+    """Return what the run of a start ends with; `said`: how the run ended, as the broker says.
+
+    Raises Refused.
+    """
+    if len(batch.id) != ID_BYTES or not batch.HasField("on_finish"):
+        raise Refused(Code.PERMISSION_DENIED, "nobody has signed that the run of this start ends with a job")
+    end = run_ends.RunEnd(said.outcome, said.ok, said.failed, said.cancelled)
+    if end.word not in run_ends.WORDS:
+        raise Refused(Code.INVALID_ARGUMENT, f"a run does not end as {said.outcome!r}")
+    return Derived(finish_job_id(batch.id), run_ends.finish_spec(read_finish(batch.on_finish), batch.id, batch.name, end))
+
+
+def at_its_time(schedule: request_pb2.AddSchedule, due_us: int) -> Derived:
+    """Return the job of a schedule for a time; whether that is one of its times, and now, is checked by `demand_due`.
+
+    Raises Refused.
+    """
+    spec = _spec_of(schedule.spec, schedule.id, schedule.name)
+    return Derived(uuid.uuid5(uuid.UUID(bytes=schedule.id), str(due_us)).bytes, spec)
+
+
+def demand_due(schedule: request_pb2.AddSchedule, due_us: int, now_us: int) -> None:
+    """Check that a schedule starts something for this time, and that it may be now.
+
+    Raises Refused: PERMISSION_DENIED for a time for which it was not signed, FAILED_PRECONDITION for one that is none here, or not now.
+    """
+    name, when = schedule.name, _in_words(due_us)
+    if not schedule.from_us or due_us <= schedule.from_us:
+        message = f"the schedule {name} was signed for times after {_in_words(schedule.from_us)}, not for {when}"
+        raise Refused(Code.PERMISSION_DENIED, message)
+    if due_us > now_us + MOST_EARLY_US:
+        message = f"the job of the schedule {name} for {when} came before that"
+        raise Refused(Code.FAILED_PRECONDITION, message, "compare the clocks of broker and worker")
+    if due_us < now_us - MOST_LATE_US:
+        message = f"the job of the schedule {name} for {when} came more than 30 days later"
+        raise Refused(Code.FAILED_PRECONDITION, message, "start it now, if it is still wanted", reason=Reason.EXPIRED)
+    try:
+        times = read_times(schedule.cron, schedule.zone)
+    except Refused as refused:
+        message = f"this worker does not understand the times of the schedule {name}: {refused.message}"
+        raise Refused(Code.FAILED_PRECONDITION, message, refused.next_step) from None
+    if times.next(due_us - 1) != due_us:
+        message = f"{when} is no time of the schedule {name} ({schedule.cron} in {schedule.zone}) here"
+        raise Refused(Code.FAILED_PRECONDITION, message, "install the same time zone data on broker and worker")
+
+
+def at_once(change: request_pb2.ChangeSchedule) -> Derived:
+    """Return the job of a schedule that is started beside its times.
+
+    Raises Refused.
+    """
+    if change.WhichOneof("what") != "run_now" or not change.HasField("spec"):
+        raise Refused(Code.PERMISSION_DENIED, "the signed change of a schedule starts no job, or does not say what that runs")
+    return Derived(change.run_now, _spec_of(change.spec, change.run_now, change.spec.name))
+
+
+def stops_earlier(schedule: request_pb2.AddSchedule) -> bool:
+    """Return whether the jobs of a schedule are stopped when it starts the next one."""
+    return int(schedule.overlap) == Overlap.STOP
+
+
+def _spec_of(said: job_pb2.JobSpec, job_or_schedule: bytes, name: str) -> JobSpec:
+    if len(job_or_schedule) != ID_BYTES:
+        raise Refused(Code.INVALID_ARGUMENT, f"an id has {ID_BYTES} bytes, not {len(job_or_schedule)}")
+    spec = specs.from_wire(said)
+    spec = replace(spec, name=spec.name or name)
+    specs.check(spec)
+    return spec
+
+
+def _in_words(at_us: int) -> str:
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(min(max(at_us, 0), specs.LATEST_START_US) // 1_000_000))
