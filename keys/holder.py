@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..schemas.clock import boot_id
+from .small_file import read_small
 
 LOCK = "lock"
 DESCRIPTION = "worker.json"
@@ -39,8 +40,7 @@ def holder_of(state: Path) -> str | None:
     if not (_is_locked(state, os.O_DIRECTORY) or _is_locked(state / LOCK, os.O_NOFOLLOW)):
         return None
     try:
-        with (state / LOCK).open("rb") as file:
-            said = file.read(_LONGEST_PID).strip()
+        said = read_small(state / LOCK)[:_LONGEST_PID].strip()
     except FileNotFoundError:
         return ""
     return said.decode() if said.isdigit() else ""

@@ -12,6 +12,7 @@ from .. import __version__
 from ..broker.daemon import Daemon
 from ..keys.holder import DESCRIPTION, identify
 from ..keys.identity import Identity, format_public
+from ..keys.small_file import read_small
 from ..schemas.refusal import Code, Refused
 from .engine.engine import LocalEngine
 from .reload import Reloads
@@ -90,7 +91,7 @@ def last_boot_id(state: Path) -> str:
     said = (last_description(state) or {}).get("boot_id")
     if said is None:
         with contextlib.suppress(OSError):
-            said, _, place = (state / layout.BOOT).read_text(errors="replace").partition("\n")
+            said, _, place = read_small(state / layout.BOOT).decode(errors="replace").partition("\n")
             here = state.stat()
             if place not in {"", f"{here.st_dev} {here.st_ino}\n"}:
                 # In a copied folder nothing is known about running processes, as after a restart of the machine.

@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from ...keys.small_file import read_small
 from ...schemas.clock import SAME_US, Reading, Steady, boot_id, near, passed_us, wall_us
 
 FILE = "clock"
@@ -85,7 +86,7 @@ class Ages:
 
     def _read(self) -> _Note | None:
         try:
-            found = json.loads(self._path.read_bytes())
+            found = json.loads(read_small(self._path))
             return _Note(str(found["boot"]), int(found["offset_us"]), int(found["scale_us"]), int(found["wall_us"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None

@@ -7,6 +7,7 @@ import os
 from pathlib import Path
 
 from ...keys import delegation
+from ...keys.small_file import read_small
 from ...schemas.endpoint import to_connect_here
 from ...schemas.refusal import Code, Refused
 from ..sockets.addressee import Context
@@ -29,7 +30,7 @@ def resolve() -> Context:
     path = Path(os.environ.get(KEY_VARIABLE, ""))
     file = delegation.read(path)
     try:
-        said = json.loads(Path(file.description).read_bytes())
+        said = json.loads(read_small(Path(file.description)))
         endpoint = to_connect_here(said["endpoint"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, Refused) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)

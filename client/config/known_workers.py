@@ -10,10 +10,9 @@ from pathlib import Path
 
 from ...keys.identity import parse_public
 from ...keys.ownership import demand_own
+from ...keys.small_file import read_small
 from ...keys.user_folders import config_folder
 from ...schemas.refusal import Code, Refused
-
-_LARGEST_FILE = 1024 * 1024
 
 
 def known_workers_path() -> Path:
@@ -32,12 +31,9 @@ def read_known_workers(path: Path) -> Mapping[bytes, str]:
     Raises `Refused(INVALID_ARGUMENT)` with file and line, also if it cannot be read.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(_LARGEST_FILE + 1)
+        content = read_small(path)
     except OSError as error:
         raise Refused(Code.INVALID_ARGUMENT, f"{path} cannot be read: {error.strerror}") from None
-    if len(content) > _LARGEST_FILE:
-        raise Refused(Code.INVALID_ARGUMENT, f"{path} is larger than {_LARGEST_FILE} bytes")
     keys: dict[bytes, str] = {}
     for number, line in enumerate(content.decode(errors="replace").splitlines(), 1):
         key, _, name = line.strip().partition(" ")

@@ -9,6 +9,7 @@ from typing import Any
 
 from ...keys.holder import DESCRIPTION, Whereabouts, locate
 from ...keys.identity import parse_public
+from ...keys.small_file import read_small
 from ...keys.user_folders import identity_path
 from ...schemas.refusal import Code, Refused
 from ..sockets.addressee import EMBEDDED, Context
@@ -38,7 +39,7 @@ def described(folder: Path, holder: str) -> Context | None:
     known; then the description counts if its process is on this machine.
     """
     try:
-        said = (folder / DESCRIPTION).read_bytes()
+        said = read_small(folder / DESCRIPTION)
         fields, context = understand(said)
     except (OSError, Refused):
         return None
@@ -81,7 +82,7 @@ def understand(said: bytes) -> tuple[dict[str, Any], Context]:
 def read_description(folder: Path) -> dict[str, Any]:
     """Return what the running worker, or the last one, says about itself; empty if that cannot be read."""
     try:
-        said = json.loads((folder / DESCRIPTION).read_bytes())
+        said = json.loads(read_small(folder / DESCRIPTION))
     except (OSError, ValueError):
         return {}
     return said if isinstance(said, dict) else {}

@@ -19,6 +19,7 @@ from ...keys.members.rights import Member
 from ...keys.members.roster import add_member, list_members
 from ...keys.members.roster_changes import remove_member
 from ...keys.pairing.token import Token
+from ...keys.small_file import read_small
 from ...schemas.endpoint import to_connect
 from ...schemas.jobs.worker_labels import parse_label
 from ...schemas.refusal import Code, Reason, Refused
@@ -50,7 +51,7 @@ def remembered(state: Path) -> Broker | None:
     """
     path = state / layout.BROKER
     try:
-        said = json.loads(path.read_text())
+        said = json.loads(read_small(path))
         key = format_public(parse_public(said["key"]))
         return Broker(
             to_connect(said["endpoint"]), key, int(said["slots"]), dict(said["labels"]), said["as_root"] is True, str(said.get("token", ""))

@@ -17,6 +17,7 @@ from typing import Any
 from ...broker.growth.folders import TOKEN, TOLD
 from ...keys import private_files
 from ...keys.holder import identify
+from ...keys.small_file import read_small
 from ...schemas.refusal import Code, Refused
 from ...schemas.text.printable import printable
 from .. import capacity_options, reload, stalls
@@ -66,8 +67,8 @@ def _read(folder: Path) -> tuple[dict[str, Any], str]:
     """Return what this worker is told, and its token, which is removed: nobody else is to come in with it."""
     try:
         private_files.replace(folder / PROCESS, json.dumps(identify()).encode())
-        told = json.loads((folder / TOLD).read_bytes())
-        token = (folder / TOKEN).read_text()
+        told = json.loads(read_small(folder / TOLD))
+        token = read_small(folder / TOKEN).decode()
         (folder / TOKEN).unlink()
     except OSError as error:
         message = f"the folder {folder} of this worker cannot be read on this node: {error.filename}: {error.strerror}"

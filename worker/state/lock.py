@@ -16,6 +16,7 @@ from typing import Any
 from ...keys import private_files
 from ...keys.holder import DESCRIPTION, LOCK, Whereabouts, holder_of, identify, locate, locks, reason_in
 from ...keys.ownership import judge
+from ...keys.small_file import read_small
 from ...schemas.refusal import Code, Refused
 from . import store_files
 from .store_files import find
@@ -164,7 +165,7 @@ class StateLock:
 
     def _is_told(self) -> bool:
         try:
-            return (self._state / DESCRIPTION).read_bytes() == self._description
+            return read_small(self._state / DESCRIPTION) == self._description
         except OSError:
             return False
 
@@ -235,7 +236,7 @@ def open_process(state: Path, description: dict[str, Any]) -> int | None:
 def last_description(state: Path) -> dict[str, Any] | None:
     """Return the description of the last worker of this folder; None if there was none."""
     try:
-        found = json.loads((state / DESCRIPTION).read_bytes())
+        found = json.loads(read_small(state / DESCRIPTION))
     except (OSError, ValueError):
         return None
     return found if isinstance(found, dict) else None

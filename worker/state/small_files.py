@@ -16,6 +16,8 @@ DISK_FULL = (errno.ENOSPC, errno.EDQUOT, errno.EROFS)
 RETRY_SECONDS = 1.0
 
 _PART_BYTES = 65_536
+# More than a job can be with all that is written in it. A link to a device never ends.
+_MOST_PARTS = 2_048
 _WRITE_ANEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
 
 to_json = json.JSONEncoder(separators=(",", ":")).encode
@@ -34,12 +36,15 @@ def write_file(path: str, content: bytes) -> None:
 
 
 def read_file(path: str) -> bytes:
-    """Return the content of a file, also of a small one in /proc."""
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    """Return the content of a file, also of a small one in /proc. Raises OSError, also if it is too large to be one of ours."""
+    # O_NONBLOCK: nobody would ever write into a FIFO of that name.
+    file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:
         parts = [os.read(file, _PART_BYTES)]
         # One read is enough for almost all files.
         while len(parts[-1]) == _PART_BYTES:
+            if len(parts) > _MOST_PARTS:
+                raise OSError(errno.EFBIG, os.strerror(errno.EFBIG), path)
             parts.append(os.read(file, _PART_BYTES))
         return b"".join(parts)
     finally:

@@ -50,8 +50,18 @@ def say(message: str, *more_lines: str) -> None:
     try:
         sys.stdout.flush()
     finally:
-        sys.stderr.write("\n".join([f"jobwire: {printable(message)}", *map(printable, more_lines)]) + "\n")
+        sys.stderr.write("\n".join([f"jobwire: {_of_sentence(message)}", *map(_of_sentence, more_lines)]) + "\n")
         sys.stderr.flush()
+
+
+def _of_sentence(text: str) -> str:
+    """Return it for a terminal. What it quotes, it quotes with repr(), which knows a byte that is not UTF-8 only as a surrogate."""
+    if "\\udc" in text:
+        import re  # noqa: PLC0415 -- rare, and not light
+
+        # With an even number of backslashes before it, it was written so in what is quoted.
+        text = re.sub(r"(?<!\\)((?:\\\\)*)\\udc([89a-f][0-9a-f])", r"\1\\x\2", text)
+    return printable(text)
 
 
 def tell_id(text: str, what: str) -> None:

@@ -20,6 +20,7 @@ from typing import Any
 from ....broker.growth.cluster import Phase, Seen
 from ....broker.growth.folders import OUTPUT
 from ....keys.holder import Whereabouts, locate
+from ....keys.small_file import read_small
 from ....schemas.generated import request_pb2
 from ....schemas.refusal import Code, Refused
 from ...pilot.program import PROCESS
@@ -87,7 +88,7 @@ def _start(argv: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        said = json.loads(path.read_bytes())
+        said = json.loads(read_small(path))
     except (OSError, ValueError):
         return None
     return said if isinstance(said, dict) and isinstance(said.get("pid"), int) else None

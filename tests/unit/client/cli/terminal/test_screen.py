@@ -31,6 +31,11 @@ def test_text_is_shown_as_it_is() -> None:
     assert printable("\x1b[2J\r\udcff\ud800") == r"\x1b[2J\r\xff\ud800"
 
 
+def test_a_byte_that_a_sentence_quotes_is_shown_as_such(capsys: pytest.CaptureFixture[str]) -> None:
+    screen.say(f"{'a' + chr(0xDCFF)!r} and {chr(0xDC80)} and {chr(92) + 'udcff'!r}")
+    assert capsys.readouterr().err == r"jobwire: 'a\xff' and \x80 and '\\udcff'" + "\n"
+
+
 def test_a_cell_stays_in_its_row(capsys: pytest.CaptureFixture[str]) -> None:
     table = Table("A", "B")
     table.add("one\ntwo", "three\tfour")

@@ -1,0 +1,41 @@
+"""What was put in the place of a small file of ours neither blocks nor fills the memory."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from jobwire.keys.small_file import LARGEST, read_small
+from jobwire.worker.state.small_files import read_file
+
+ODD: dict[str, Callable[[Path], object]] = {
+    "a FIFO": os.mkfifo,
+    "a device without end": lambda path: path.symlink_to("/dev/zero"),
+    "a folder": Path.mkdir,
+    "a link to nothing": lambda path: path.symlink_to("nothing"),
+    "a link to itself": lambda path: path.symlink_to(path.name),
+    "much too large": lambda path: path.write_bytes(bytes(LARGEST + 1)),
+}
+
+
+@pytest.mark.parametrize("make", ODD.values(), ids=ODD)
+def test_what_is_no_small_file_is_not_read(tmp_path: Path, make: Callable[[Path], object]) -> None:
+    make(tmp_path / "file")
+    with pytest.raises(OSError, match="file"):
+        read_small(tmp_path / "file")
+
+
+def test_a_small_file_is_read(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"x" * LARGEST)
+    (tmp_path / "link").symlink_to("file")
+    assert len(read_small(tmp_path / "link")) == LARGEST
+
+
+def test_the_supervisor_neither_waits_for_a_fifo_nor_reads_without_end(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    assert read_file(str(tmp_path / "fifo")) == b""
+    with pytest.raises(OSError, match="File too large"):
+        read_file("/dev/zero")
