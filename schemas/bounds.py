@@ -75,6 +75,7 @@ COUNTS = {
     "Settle.jobs": MOST_KEYS,
     "Discard.jobs": MOST_KEYS,
     "GrowthQueue.options": MOST_OPTIONS,
+    "GrowthQueue.labels": MOST_LABELS,
 }
 # Texts and bytes: their length in characters and bytes.
 LENGTHS = {
@@ -175,6 +176,7 @@ LENGTHS = {
     **dict.fromkeys((f"GrowthQueue.{name}" for name in ("name", "cluster", "partition", "endpoint")), LONGEST_TEXT),
     **dict.fromkeys((f"GrowthQueue.{name}" for name in ("folder", "scratch", "python")), LONGEST_PATH),
     "GrowthQueue.options": LONGEST_PATH,
+    "GrowthQueue.labels": LONGEST_TEXT,
     "Pair.key": LONGEST_ID,
     "Pair.possession": LONGEST_ID,
     "Pair.name": LONGEST_TEXT,

@@ -15,6 +15,7 @@ from ...schemas.refusal import Code, Refused
 from ...schemas.wire_codec import key_to_wire, labels_to_wire, state_to_wire
 from ..kind import House
 from ..requests.call import Call
+from ..store.growth_writes import Growth
 from ..store.writes import Drained
 from .engine import FleetEngine
 from .worker import Worker, WorkerState
@@ -97,7 +98,8 @@ def remove_worker(call: Call, house: House, engine: FleetEngine) -> None:
 
     def gone(result: Callable[[], object]) -> None:
         result()
-        lost = engine.remove(key, f"worker {name} was removed by {call.member.name}, who declared its jobs lost")
+        house.store.submit(Growth(departed=[(key, name, engine.workers.now_us())]), _nothing)
+        lost = engine.remove(key, name, f"worker {name} was removed by {call.member.name}, who declared its jobs lost")
         # Writes are in order: when this one is durable, the ends are.
         house.store.submit(Drained(key, drained=False), lambda: call.done(None, lost))
 
@@ -120,6 +122,10 @@ def why_not(name: str, worker: Worker | None, *, declare_lost: bool) -> Refused 
     if worker.takes_jobs and not worker.drained:
         return Refused(Code.FAILED_PRECONDITION, f"worker {name} is not drained, so it may get jobs at any moment", "drain it first")
     return None
+
+
+def _nothing() -> None:
+    """Do nothing when it is durable: a later write is waited for."""
 
 
 def _key_of(name: str, house: House, engine: FleetEngine) -> bytes:

@@ -61,6 +61,7 @@ class FleetEngine(NothingAtOnce):
         self._read: Read = _no_store
         self.stock = FleetStock(self._loop.time)
         self.workers = Workers(identity, now_us, self._greeted, self._lost, link)
+        self.stock.departed = self.workers.departed
         self._orders = Orders(self.workers, self._ask, self._loop)
         sendings = Sendings(contents)
         self._deliveries = Deliveries(self.workers, Starts(self._ask), self._orders, sendings, self._loop)
@@ -68,6 +69,7 @@ class FleetEngine(NothingAtOnce):
         self.hasher = ToldHashes(lambda key: self._ended.settle([key]))
         self._tails = Tails()
         self._depot = FleetDepot(contents, sendings, self._worker_with_folder, self._loop)
+        self._returned: Callable[[bytes], None] = lambda _: None
         # Workers that are to leave, by their names.
         self._leaving: set[str] = set()
 
@@ -77,9 +79,10 @@ class FleetEngine(NothingAtOnce):
         set_machine: Callable[[SetMachine], None],
         read: Read,
         member_of: Callable[[bytes], Member | None],
+        returned: Callable[[bytes], None] = lambda _: None,
     ) -> None:
         """Tell facts and machines to the desk from now on; read requests in its store, and names in the roster in force."""
-        self._read = read
+        self._read, self._returned = read, returned
         self.workers.open(hear, set_machine, member_of)
         self.workers.departed.update(growth_rows.read_departed(read))
         for key in placements.drained(read):
@@ -164,16 +167,21 @@ class FleetEngine(NothingAtOnce):
         is_leaving = bool(self._leaving) and self.workers.name_of(worker.key) in self._leaving
         return WorkerState.DRAINING if worker.drained or is_leaving else WorkerState.READY
 
-    def remove(self, key: bytes, why: str) -> int:
+    def remove(self, key: bytes, name: str, why: str) -> int:
         """Forget a worker that is not on the roster any more. Its jobs are lost, for a reason; return how many there were."""
         worker = self.workers.get(key)
         worker.drained = False
         self.workers.become(worker, WorkerState.UNREACHABLE)
         lost = list(worker.carried.values())
         self.workers.end_lost(worker, lost, why)
+        # Nobody waits for what it has any more, nor for what its software cannot do.
+        self.depart(worker, name)
         return len(lost)
 
     def _greeted(self, worker: Worker, hello: request_pb2.HelloReply) -> None:
+        if self.workers.departed.pop(worker.key, None) is not None:
+            # It was removed, and was let in again.
+            self._returned(worker.key)
         if worker.store and worker.store != hello.store:
             self.workers.set_machine(SetMachine(worker.machine, "", None, ready=False))
         worker.store, worker.host, worker.software = hello.store, hello.host, hello.software

@@ -33,7 +33,7 @@ _NOT_YET = {
 }
 # Those that a client checks before it sends what needs them.
 _LACKS = frozenset({"returns", "rerun", "may_submit", "staging", "staged_runs", "relayed_finishes", "relayed_schedules"})
-_FEATURES = (*(feature for feature in FEATURES if feature not in _LACKS), "workers", "growth")
+_FEATURES = (*(feature for feature in FEATURES if feature not in _LACKS), "workers", "growth", "growth_labels")
 
 _OF_WORKERS = frozenset({"roots"})
 

@@ -134,7 +134,7 @@ class Workers:
     def remove(self, worker: Worker, name: str) -> None:
         """Forget a worker that does not come back, and carries nothing; jobs that ran there are told by the name that it had."""
         self.departed[worker.key] = name
-        del self._workers[worker.key]
+        self._workers.pop(worker.key, None)
         self.set_machine(SetMachine(worker.machine, "", None, ready=False, gone=True))
 
     def set_machine(self, order: SetMachine) -> None:
@@ -175,7 +175,7 @@ class Workers:
     def cannot_reach(self, worker: Worker) -> Refused:
         """Return the refusal of what only a worker could do that is not connected."""
         if self.is_gone(worker.key):
-            message = f"worker {self.name_of(worker.key)} has left with its allocation, and what it had written there is gone"
+            message = f"worker {self.name_of(worker.key)} has left or was removed, and what was written there is gone"
             return Refused(Code.NOT_FOUND, message, "let jobs write what is to be kept to a folder that outlives their worker")
         message = reports.unreachable(self.name_of(worker.key), worker.since_us)
         return Refused(Code.UNAVAILABLE, message, "try again when it is back", reason=Reason.UNREACHABLE)

@@ -6,11 +6,12 @@ import asyncio
 import json
 from collections.abc import Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.capacity import GPUS, MEMORY, MOST_MEMORY_BYTES, Capacity
+from ...schemas.jobs.worker_labels import Labels, parse_label
 from ...schemas.naming import format_id
 from ..store.growth_writes import AllocationRow, Growth, QueueRow
 from ..store.rows import growth_rows
@@ -46,6 +47,9 @@ class Allocation:
     # Since when nothing waits for it; and how often its cluster has not listed it.
     unneeded_since: float | None = None
     absences: int = 0
+    # It was asked for by a broker that was killed; and until when it may still appear, which was given up.
+    is_inherited: bool = False
+    given_up_until: float = 0.0
     # When to tell it again that it is to leave.
     remind_at: float = 0.0
 
@@ -87,14 +91,25 @@ class Queue:
         seconds = settings.time_ms / 1000 - spare_seconds(settings.time_ms)
         assumed = min(settings.assumed_ms / 1000, seconds)
         if learned is not None:
-            return Shape(learned.slots, learned.memory_bytes, len(learned.gpus), dict(learned.resources), seconds, assumed)
-        return Shape(max(1, settings.cpus), settings.memory_bytes or None, settings.gpus, {}, seconds, assumed)
+            resources = dict(learned.resources)
+            return Shape(learned.slots, learned.memory_bytes, len(learned.gpus), resources, seconds, assumed, self.labels)
+        return Shape(max(1, settings.cpus), settings.memory_bytes or None, settings.gpus, {}, seconds, assumed, self.labels)
+
+    @property
+    def labels(self) -> Labels:
+        """The labels that its workers are given."""
+        return tuple(map(parse_label, self.settings.labels))
+
+    def lacking(self, worker: Labels) -> str:
+        """Return the first of these labels that a worker from there has not, as it is written; empty if it has all."""
+        there = dict(worker)
+        return next((said for said in self.settings.labels if there.get(parse_label(said)[0]) != parse_label(said)[1]), "")
 
     @property
     def capacity(self) -> Capacity:
         """The same, for whoever asks whether a job could ever run: memory that is not known may be enough."""
         found = self.shape
-        return found.capacity if found.memory_bytes is not None else Capacity(found.slots, MOST_MEMORY_BYTES, found.capacity.gpus)
+        return found.capacity if found.memory_bytes is not None else replace(found.capacity, memory_bytes=MOST_MEMORY_BYTES)
 
     def row(self) -> QueueRow:
         """Return what is stored of it."""
@@ -138,7 +153,7 @@ class Book:
         """Return what the store has."""
         queues = {row.name: _queue_of(row) for row in growth_rows.read_queues(store.read)}
         allocations = {
-            row.name: Allocation(row.name, row.queue, State(row.state), row.asked_at_us, row.token, now, row.cluster_id)
+            row.name: Allocation(row.name, row.queue, State(row.state), row.asked_at_us, row.token, now, row.cluster_id, is_inherited=True)
             for row in growth_rows.read_allocations(store.read)
         }
         return cls(store, queues, allocations)

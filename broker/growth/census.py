@@ -107,6 +107,8 @@ class Census:
             await self._not_listed(queue, allocation)
             return
         allocation.absences = 0
+        if allocation.state is State.ENDED and allocation.given_up_until and seen.phase in (Phase.WAITING, Phase.RUNNING):
+            await self.cancel(queue.settings.cluster, [seen.cluster_id])
         is_new, allocation.cluster_id = allocation.cluster_id != seen.cluster_id, seen.cluster_id
         happening = _HAPPENINGS.get(seen.phase)
         if happening is Happening.FOUND_ENDED:
@@ -115,11 +117,16 @@ class Census:
             await self._book.record(allocations=[allocation])
 
     async def _not_listed(self, queue: Queue, allocation: Allocation) -> None:
-        if allocation.is_submitting or (allocation.state is State.INTENDED and self._now() - allocation.since < _LOST_SECONDS):
+        asked_before = self._now() - allocation.since
+        if allocation.is_submitting or (
+            allocation.state is State.INTENDED and not allocation.is_inherited and asked_before < _LOST_SECONDS
+        ):
             return
         allocation.absences += 1
         if allocation.state is State.INTENDED:
-            # It has never arrived there, because the broker was killed before it could ask.
+            # The broker was killed before it could ask, or just then. What asked for it may still be under way: it is given back when it
+            # appears, and its token is worth nothing; meanwhile nothing else waits for it.
+            allocation.given_up_until = allocation.since + _LOST_SECONDS
             allocation.happened(Happening.FOUND_ENDED)
             await self._book.record(allocations=[allocation])
         elif allocation.absences >= _MOST_ABSENCES and allocation.state is not State.ENDED:

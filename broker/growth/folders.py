@@ -53,6 +53,7 @@ class Folders:
             "jobs_as_root": queue.jobs_as_root,
             "slots": queue.cpus,
             "memory_bytes": queue.memory_bytes,
+            "labels": list(queue.labels),
         }
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)

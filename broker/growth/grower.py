@@ -191,11 +191,19 @@ class Grower:
                 await self.book.record(allocations=[allocation])
             # Labels may be those of one node.
             found = replace(worker.capacity, labels=()) if worker.capacity is not None else None
+            lacking = queue.lacking(worker.capacity.labels) if queue is not None and worker.capacity is not None else ""
+            if queue is not None and lacking and not queue.paused:
+                # Others would not have it either, and be asked for again and again.
+                queue.paused = True
+                queue.why = f"the worker {allocation.name} has not the label {lacking} that was given to it: upgrade jobwire on the nodes"
+                await self.book.record(queues=[queue])
             if queue is not None and found is not None and found.slots and queue.learned != found:
                 queue.learned = found
                 await self.book.record(queues=[queue])
                 self._show(queue)
-        if allocation.state is State.ENDED and (worker is None or (not worker.carried and not worker.takes_jobs)):
+        if self._now() < allocation.given_up_until:
+            await self._doors.close(allocation.name, allocation.token)
+        elif allocation.state is State.ENDED and (worker is None or (not worker.carried and not worker.takes_jobs)):
             await self._doors.close(allocation.name, allocation.token)
             await self._folders.remove(queue.settings if queue else request_pb2.GrowthQueue(), allocation.name)
             departed = [Departed(worker.key, allocation.name, wall_us())] if worker is not None else []

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from ...schemas.jobs.capacity import GPUS, MEMORY, SLOTS, Capacity, Wants
-from ...schemas.jobs.worker_labels import ANYWHERE, Labels, holds
+from ...schemas.jobs.worker_labels import ANYWHERE, OWN, Labels, holds
 
 
 class Demand(NamedTuple):
@@ -31,19 +31,26 @@ class Shape:
     resources: Mapping[str, int]
     seconds: float
     assumed_seconds: float
+    # Those that its workers are given.
+    labels: Labels = ()
+
+    @property
+    def all_labels(self) -> Labels:
+        """The labels of a worker there, with those that each has by itself, whose values are not known before it has joined."""
+        return tuple(sorted({**dict.fromkeys(OWN, ""), **dict(self.labels)}.items()))
 
     def room(self) -> Room:
         """Return an allocation in which nothing runs."""
         amounts = {SLOTS: self.slots, GPUS: self.gpus, **self.resources}
         if self.memory_bytes is not None:
             amounts[MEMORY] = self.memory_bytes
-        return Room(amounts, self.seconds, self.assumed_seconds, knows_memory=self.memory_bytes is not None)
+        return Room(amounts, self.seconds, self.assumed_seconds, knows_memory=self.memory_bytes is not None, labels=self.all_labels)
 
     @property
     def capacity(self) -> Capacity:
         """The same, as it is said of a worker."""
         gpus = tuple(map(str, range(self.gpus)))
-        return Capacity(self.slots, self.memory_bytes or 0, gpus, tuple(sorted(self.resources.items())))
+        return Capacity(self.slots, self.memory_bytes or 0, gpus, tuple(sorted(self.resources.items())), self.all_labels)
 
 
 @dataclass(slots=True)
@@ -55,7 +62,6 @@ class Room:
     assumed_seconds: float = 0.0
     # Where it is not known how much memory there is, any amount may be.
     knows_memory: bool = True
-    # Those of a worker; what an allocation that is still to come will have is not known.
     labels: Labels = ()
 
     def most(self, wants: Wants) -> int:

@@ -11,6 +11,7 @@ from typing import cast
 from ...keys.members.rights import Right, demand
 from ...schemas.clock import wall_us
 from ...schemas.generated import request_pb2
+from ...schemas.jobs.worker_labels import parse_label
 from ...schemas.refusal import Code, Reason, Refused
 from ..requests.call import Call
 from .book import Book, Queue
@@ -63,6 +64,9 @@ def check(queue: request_pb2.GrowthQueue, grower: Grower) -> None:
         problem = "folders and the Python of the nodes are absolute paths"
     if problem:
         raise Refused(Code.INVALID_ARGUMENT, problem)
+    names = [parse_label(said)[0] for said in queue.labels]
+    if len(set(names)) < len(names):
+        raise Refused(Code.INVALID_ARGUMENT, "the same label is given twice", "leave one of them out")
     if os.geteuid() == 0 and not queue.jobs_as_root:
         message = "the broker runs as root, and so would the jobs of its workers"
         raise Refused(Code.FAILED_PRECONDITION, message, "run it as another user, or say that this is intended")

@@ -42,3 +42,5 @@ class Growth:
     gone_allocations: Sequence[str] = ()
     # Workers that do not come back: keys, the names that they had, and when they left.
     departed: Sequence[tuple[bytes, str, int]] = ()
+    # The keys of workers that were among these, and were let in again.
+    returned: Sequence[bytes] = ()

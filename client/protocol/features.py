@@ -145,9 +145,7 @@ def _refuse_verbs(request: request_pb2.Request, hello: request_pb2.HelloReply) -
         raise Refused(Code.UNIMPLEMENTED, "this worker is older and cannot tell its status", "upgrade the worker")
     if (request.HasField("query_run") or _selects(request)) and "selection" not in hello.features:
         raise Refused(Code.UNIMPLEMENTED, "this worker is older and knows no runs of batches as such", "upgrade the worker")
-    if request.HasField("find_workers") and "each" not in hello.features:
-        what = f"this {hello.kind or 'worker'} ({hello.software}) is older and cannot tell on which workers a job could run"
-        raise Refused(Code.UNIMPLEMENTED, what, "upgrade it; or submit a job for each worker, with --on worker=NAME")
+    _refuse_of_brokers(request, hello)
     if request.HasField("list_runs") and "runs" not in hello.features:
         what = f"this worker ({hello.software}) is older and cannot list runs"
         raise Refused(
@@ -165,6 +163,15 @@ def _refuse_verbs(request: request_pb2.Request, hello: request_pb2.HelloReply) -
         raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker; its logs can be read without times, each stream for itself")
     if _names_attempt(request) and "retry" not in hello.features:
         raise Refused(Code.UNIMPLEMENTED, f"this worker ({hello.software}) is older and makes only one attempt at a job", "leave it out")
+
+
+def _refuse_of_brokers(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:
+    if request.HasField("find_workers") and "each" not in hello.features:
+        what = f"this {hello.kind or 'worker'} ({hello.software}) is older and cannot tell on which workers a job could run"
+        raise Refused(Code.UNIMPLEMENTED, what, "upgrade it; or submit a job for each worker, with --on worker=NAME")
+    if request.add_queue.queue.labels and "growth_labels" not in hello.features:
+        what = f"this {hello.kind} ({hello.software}) is older and gives workers of a queue no labels"
+        raise Refused(Code.UNIMPLEMENTED, what, "upgrade it, or leave --label out")
 
 
 def _refuse_parts(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:

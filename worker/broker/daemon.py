@@ -11,6 +11,7 @@ import logging
 import os
 import signal
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 from ... import __version__
@@ -22,6 +23,8 @@ from ...broker.growth.cluster import Cluster
 from ...broker.growth.folders import Folders
 from ...broker.growth.grower import Grower
 from ...broker.retention.limits import Keep
+from ...broker.store.growth_writes import Growth
+from ...broker.store.store import Store
 from ...keys.holder import identify
 from ...keys.identity import Identity, format_public, load_or_make
 from ..daemon import raise_descriptor_limit
@@ -37,6 +40,11 @@ from .growth.slurm import Slurm
 from .settings import BrokerSettings
 
 _log = logging.getLogger(__name__)
+
+
+def _note_returned(store: Store, key: bytes) -> None:
+    """Note that a worker that was removed was let in again; nobody waits for that."""
+    store.submit(Growth(returned=[key]), lambda: None)
 
 
 async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None]) -> None:
@@ -76,7 +84,7 @@ async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None
             fleet,
             engine.hasher,
         )
-        engine.open(daemon.desk.hear, daemon.desk.take, daemon.store.read, daemon.member_of)
+        engine.open(daemon.desk.hear, daemon.desk.take, daemon.store.read, daemon.member_of, partial(_note_returned, daemon.store))
         await daemon.start()
         grower = _grow(settings, daemon, engine, identity)
         fleet.grow(grower)

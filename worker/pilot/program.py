@@ -105,6 +105,8 @@ def _settings(state: Path, told: dict[str, Any], given: Given | None, broker: Br
         jobs_as_root=told["jobs_as_root"],
         memory_bytes=memory,
         gpus=given.gpus if given is not None else (),
+        # A broker that is older gives none.
+        labels=capacity_options.read_labels(told.get("labels", ())),
         join=broker.endpoint,
         broker_key=broker.key,
     )

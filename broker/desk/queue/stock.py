@@ -53,6 +53,8 @@ class Stock:
         self._handed_out: set[str] = set()
         # What does not fit, and of which it is to be told when it does.
         self._watched: dict[Wants, None] = {}
+        # The names that machines had which do not come back, by their keys.
+        self.departed: Mapping[bytes, str] = {}
         # Whether something of that may fit now.
         self.has_woken = False
 

@@ -92,6 +92,11 @@ class Machine:
     # The terms by which it is found.
     terms: tuple[str, ...] = ()
 
+    @property
+    def is_to_come(self) -> bool:
+        """Whether it stands for workers that a cluster may be asked for."""
+        return self.end is not None and self.end.span_seconds > 0
+
     def could_be_for(self, unfit: Unfit, now: float) -> list[Wants]:
         """Return which of the jobs that had room nowhere have room here."""
         if not self.ready or not unfit:

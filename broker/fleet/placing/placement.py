@@ -41,6 +41,8 @@ class FleetStock(Stock):
         self._now = now
         self._machines: dict[bytes, Machine] = {}
         self._ready: dict[bytes, Machine] = {}
+        # Those that do not come back, and whose jobs have not ended.
+        self._gone: dict[bytes, Machine] = {}
         self._order = Order()
         # What the ready ones have together, and are free; the capacity is made of it when it is asked for.
         self._sums: Counter[str] = Counter()
@@ -82,19 +84,18 @@ class FleetStock(Stock):
             self._look_again(known)
 
     def drop_machine(self, machine: bytes) -> None:
-        """Forget a machine that does not come back, and on which nothing runs."""
+        """Forget a machine that does not come back: nothing is placed there, and nothing waits for it, from now on."""
         known = self._machines.get(machine)
         if known is None:
             return
         self._leave(known)
         known.share(NOBODYS)
+        known.ready = False
+        self._order.label(known)
+        del self._machines[machine]
         if known.stock.is_in_use:
-            if known.ready:
-                self._enter(known)
-        else:
-            known.ready = False
-            self._order.label(known)
-            del self._machines[machine]
+            # What its jobs have is given back when their ends are recorded; until then nobody waits for it.
+            self._gone[machine] = known
         self._forget()
 
     def set_machine(
@@ -106,7 +107,8 @@ class FleetStock(Stock):
         """
         known = self._machines.get(machine)
         if known is None:
-            known = self._machines[machine] = Machine(machine, name, Stock(_NOTHING), ready=False)
+            known = self._gone.pop(machine, None) or Machine(machine, name, Stock(_NOTHING), ready=False)
+            self._machines[machine] = known
         self._leave(known)
         known.share(NOBODYS)
         if capacity is not None:
@@ -210,11 +212,11 @@ class FleetStock(Stock):
 
     def used(self, name: str) -> int:
         """Return how much of something is in use on all machines, also on those that cannot be reached."""
-        return sum(one.stock.used(name) for one in self._machines.values())
+        return sum(one.stock.used(name) for one in (*self._machines.values(), *self._gone.values()))
 
     def used_on(self, machine: bytes) -> int:
         """Return how many slots are in use on one machine."""
-        known = self._machines.get(machine)
+        known = self._machines.get(machine) or self._gone.get(machine)
         return known.stock.used_slots if known else 0
 
     def fits(self, wants: Wants) -> bool:
@@ -268,11 +270,7 @@ class FleetStock(Stock):
         able = [one for one in allowed if one.stock.could_fit(wants)]
         if not able:
             return f"no worker with {in_words(wants.where)} has so much: {shortage(wants, allowed[0].stock.capacity)}"
-        if not any(one.ready for one in able):
-            is_one = len(able) == 1 and able[0].why_closed
-            one = f"it can run only on {able[0].name}, which {able[0].why_closed}"
-            return one if is_one else f"what it may run on can take no jobs now: {_names(able)}"
-        return ""
+        return "" if any(one.ready for one in able) else _why_none_of(able)
 
     def _unlabelled(self, where: Where, known: Sequence[Machine]) -> str:
         """Return what about the labels of workers keeps a job from all of them."""
@@ -289,7 +287,7 @@ class FleetStock(Stock):
                 if not any(holds(Where(not_on=(term,)), one.stock.capacity.labels) for one in known):
                     missing = f"no worker is without the label {term}"
                     break
-        return f"{missing}; workers: {_names(known)}"
+        return f"{missing}; workers: {_names([one for one in known if not one.is_to_come]) or 'none'}"
 
     def lacks(self, wants: Wants) -> str:
         """Return what such a job waits for: room on that of its machines where it will probably have it first."""
@@ -343,11 +341,13 @@ class FleetStock(Stock):
 
     def put_back(self, wants: Wants, taken: Taken) -> None:
         """Take it back."""
-        machine = self._machines[taken.machine]
+        machine = self._machines.get(taken.machine) or self._gone[taken.machine]
         free = max(0, machine.stock.free_slots)
         machine.give_back(wants)
         self._changed(machine, max(0, machine.stock.free_slots) - free)
         self._look_again(machine)
+        if taken.machine in self._gone and not machine.stock.is_in_use:
+            del self._gone[taken.machine]
 
     def _changed(self, machine: Machine, more_free: int) -> None:
         self._chosen = None
@@ -359,7 +359,7 @@ class FleetStock(Stock):
         """Return why nothing can start at all."""
         if self._ready:
             return ""
-        is_to_come = {one.name: one.end is not None and one.end.span_seconds > 0 for one in self._machines.values() if one.name}
+        is_to_come = {one.name: one.is_to_come for one in self._machines.values() if one.name}
         names = sorted(name for name, comes in is_to_come.items() if not comes)
         why = f"no worker is ready: {', '.join(names)} can take no jobs now" if names else "no worker has joined yet"
         queues = sorted(name for name, comes in is_to_come.items() if comes)
@@ -383,6 +383,15 @@ class FleetStock(Stock):
             self.has_woken = True
         self._unfit.add(wants)
         return None
+
+
+def _why_none_of(able: Sequence[Machine]) -> str:
+    """Return why a job waits that may run on some machines, of which none is ready."""
+    if queues := [one for one in able if one.is_to_come]:
+        return f"it waits for a worker that is asked for through {_names(queues)}"
+    if len(able) == 1 and able[0].why_closed:
+        return f"it can run only on {able[0].name}, which {able[0].why_closed}"
+    return f"what it may run on can take no jobs now: {_names(able)}"
 
 
 def _names(machines: Sequence[Machine]) -> str:

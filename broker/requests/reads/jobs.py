@@ -18,6 +18,7 @@ from ....schemas.wire_codec import key_to_wire, on_failure_to_wire, outcome_to_w
 from ...desk.desk import Desk
 from ...desk.jobs.job import Job
 from ...desk.jobs.life import WAITING, Phase
+from ...desk.queue.stock import Stock
 from ...engine import Engine, LogPart, StreamName
 from ...retention.ages import Ages
 from ...store.queries import Lookup
@@ -200,7 +201,7 @@ def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None], 
         gpus=job.gpus if attempt.phase not in WAITING else (),
         started_by=key_to_wire(JobKey(job.key.owner, job.started_by)) if job.started_by else None,
         lends_slots=desk.lends_slots(job),
-        worker=_worker(job, member_of) if job.machine else "",
+        worker=_worker(job, member_of, desk.stock) if job.machine else "",
     )
     for earlier in job.earlier:
         said = shown.earlier_attempts.add(
@@ -218,13 +219,13 @@ def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None], 
     return shown
 
 
-def _worker(job: Job, member_of: Callable[[bytes], Member | None]) -> str:
-    """Return the name of the worker on which the current attempt was placed, or the beginning of its key."""
+def _worker(job: Job, member_of: Callable[[bytes], Member | None], stock: Stock) -> str:
+    """Return the name of the worker on which the current attempt was placed, also one that has left, or the beginning of its key."""
     if job.attempt.phase in WAITING:
         return ""
     key = job.machine[:KEY_BYTES]
     member = member_of(key)
-    return member.name if member is not None else key.hex()[:SHORT_ID_DIGITS]
+    return member.name if member is not None else stock.departed.get(key) or key.hex()[:SHORT_ID_DIGITS]
 
 
 def _range(engine: Engine, job: Job, stream: StreamName, wanted: request_pb2.ByteRange) -> LogPart:

@@ -23,6 +23,8 @@ def record(execute: _Execute, write: Growth) -> None:
         execute("DELETE FROM growth_queues WHERE name = ?", (name,))
     for name in write.gone_allocations:
         execute("DELETE FROM allocations WHERE name = ?", (name,))
+    for key in write.returned:
+        execute("DELETE FROM departed_workers WHERE key = ?", (key,))
     for worker in write.departed:
         execute("INSERT OR REPLACE INTO departed_workers VALUES (?, ?, ?)", worker)
     if write.departed:

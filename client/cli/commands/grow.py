@@ -44,6 +44,9 @@ def grow(  # noqa: PLR0913 -- an argument for each option
     cpus: Annotated[int, Option(min=1, metavar="N", help="CPUs of an allocation: as many jobs run there at once.")] = 1,
     memory: Annotated[str, Option(metavar="SIZE", help="Memory of an allocation. Default: what the cluster gives.")] = "",
     gpus: Annotated[int, Option(min=0, metavar="N", help="GPUs of an allocation.")] = 0,
+    label: Annotated[
+        list[str] | None, Option("--label", metavar="NAME[=VALUE]", help="Label its workers, for jobs that ask for it with --on.")
+    ] = None,
     folder: Annotated[str, Option(metavar="DIR", help="Folder that the nodes see, for tokens. Default: in that of the broker.")] = "",
     scratch: Annotated[str, Option(metavar="DIR", help="Folder on the disk of each node, for the state of its worker.")] = "",
     python: Annotated[str, Option(metavar="PATH", help="Python with jobwire on the nodes. Default: that of the broker.")] = "",
@@ -79,6 +82,7 @@ def grow(  # noqa: PLR0913 -- an argument for each option
                 python=python,
                 endpoint=endpoint,
                 jobs_as_root=jobs_as_root,
+                labels=label or (),
             )
         with client(ctx) as connected:
             connected.add_growth_queue(settings)
@@ -125,6 +129,7 @@ def _record(queue: GrowthQueue) -> dict[str, object]:
         "cpus": settings.cpus,
         "memory_bytes": settings.memory_bytes or None,
         "gpus": settings.gpus,
+        "labels": list(settings.labels),
         "options": list(settings.options),
         "allocations": [
             {"name": one.name, "cluster_id": one.cluster_id or None, "state": one.state, "since_s": one.since.total_seconds()}

@@ -594,6 +594,7 @@ COMMANDS: dict[str, Command] = {
         ("--cpus", "N", "CPUs of an allocation: as many jobs run there at once."),
         ("--memory", "SIZE", "Memory of an allocation. Default: what the cluster gives."),
         ("--gpus", "N", "GPUs of an allocation."),
+        ("--label", "NAME[=VALUE]...", "Label its workers, for jobs that ask for it with --on."),
         ("--folder", "DIR", "Folder that the nodes see, for tokens. Default: in that of the broker."),
         ("--scratch", "DIR", "Folder on the disk of each node, for the state of its worker."),
         ("--python", "PATH", "Python with jobwire on the nodes. Default: that of the broker."),

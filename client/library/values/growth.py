@@ -30,6 +30,7 @@ class GrowthSettings:
     `assume`: how long a job without a time limit is expected to take. `cpus`, `memory_bytes`, `gpus`: of each; 0: as the cluster gives it.
     `options`: further ones of the command that submits. `folder`: seen by all nodes, for what a new worker is told; `scratch`: on each
     node, for its state; `python`: the one on the nodes that has jobwire; `endpoint`: where workers reach the broker. Empty: the usual one.
+    `labels`: of the workers, each `NAME` or `NAME=VALUE`.
     """
 
     name: str
@@ -48,6 +49,7 @@ class GrowthSettings:
     python: str = ""
     endpoint: str = ""
     jobs_as_root: bool = False
+    labels: Sequence[str] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,6 +94,7 @@ def add_request(settings: GrowthSettings) -> request_pb2.Request:
         python=settings.python,
         endpoint=settings.endpoint,
         jobs_as_root=settings.jobs_as_root,
+        labels=settings.labels,
     )
     return request_pb2.Request(add_queue=request_pb2.AddQueue(queue=queue))
 
@@ -138,6 +141,7 @@ def _read(said: Iterable[request_pb2.QueueInfo]) -> Iterable[GrowthQueue]:
             python=queue.python,
             endpoint=queue.endpoint,
             jobs_as_root=queue.jobs_as_root,
+            labels=tuple(queue.labels),
         )
         allocations = tuple(
             Allocation(

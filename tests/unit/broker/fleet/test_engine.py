@@ -356,8 +356,12 @@ async def test_jobs_that_were_declared_lost_stay_so_when_their_worker_comes_back
     await lab.submit(1, retry=RetryRule(most=3))
     await wire.worker.happen(started(lab.name(1), 77))
     wire.cut()
-    assert lab.broker.engine.remove(wire.worker.identity.public, "worker lab3 was removed by ada, who declared its jobs lost") == 1
+    engine = lab.broker.engine
+    assert engine.remove(wire.worker.identity.public, "lab3", "worker lab3 was removed by ada, who declared its jobs lost") == 1
     await lab.broker.durable()
+    # What it has is nothing that a job could wait for.
+    assert engine.stock.why_closed() == "no worker has joined yet"
+    assert engine.workers.name_of(wire.worker.identity.public) == "lab3"
     outcome = lab.broker.outcome(lab.client, 1)
     assert outcome is not None
     assert outcome.kind is OutcomeKind.LOST
@@ -382,7 +386,7 @@ async def test_a_broker_that_is_killed_amid_a_removal_can_be_asked_again(lab: La
     await lab.broker.restart()
     worker = lab.broker.engine.workers.all[wire.worker.identity.public]
     assert [one.key for one in worker.carried.values()] == [lab.name(1)]
-    assert lab.broker.engine.remove(wire.worker.identity.public, "gone") == 1
+    assert lab.broker.engine.remove(wire.worker.identity.public, "lab3", "gone") == 1
     await lab.broker.durable()
     assert lab.state(1) == "FINISHED"
 

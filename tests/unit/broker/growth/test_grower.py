@@ -103,9 +103,10 @@ class Lab:
         await self.side.restart()
         self._grow()
 
-    async def queue(self, name: str = "q", *, most: int = 10, cpus: int = 2, time_ms: int = 3_600_000) -> Queue:
+    async def queue(self, name: str = "q", *, most: int = 10, cpus: int = 2, time_ms: int = 3_600_000, labels: Sequence[str] = ()) -> Queue:
+        assumed_ms = time_ms // 2
         settings = request_pb2.GrowthQueue(
-            name=name, cluster="double", max_workers=most, time_ms=time_ms, idle_ms=60_000, assumed_ms=time_ms // 2, cpus=cpus
+            name=name, cluster="double", max_workers=most, time_ms=time_ms, idle_ms=60_000, assumed_ms=assumed_ms, cpus=cpus, labels=labels
         )
         made = Queue(name, settings, b"")
         await self.grower.add(made)
@@ -227,6 +228,37 @@ async def test_what_never_arrived_is_given_up_and_what_arrives_later_is_given_ba
     lab.cluster.jobs[name] = Seen("999", name, Phase.WAITING, "PENDING")
     await lab.look(10)
     assert lab.cluster.cancelled == ["999"]
+
+
+async def test_what_a_killed_broker_may_not_have_asked_for_is_found_or_given_up_at_once(lab: Lab) -> None:
+    await lab.queue()
+    await lab.submit(1)
+    lab.cluster.answers = False
+    await lab.look()
+    (name,) = lab.names
+    # Killed between the row and the request, or with a request that is still under way.
+    lab.cluster.answers = True
+    await lab.restart()
+    await lab.look(1)
+    assert name not in lab.doors.open, "its token is worth nothing any more"
+    (other,) = (one for one in lab.names if one != name)
+    lab.cluster.jobs[name] = Seen("999", name, Phase.WAITING, "PENDING")
+    await lab.look(10)
+    assert lab.cluster.cancelled == ["999"]
+    lab.cluster.become(name, Phase.ENDED)
+    await lab.look(120)
+    assert lab.names == [other]
+
+
+async def test_a_queue_whose_workers_do_not_get_its_labels_is_paused(lab: Lab) -> None:
+    queue = await lab.queue(labels=["gpu=a100"])
+    await lab.submit(1, on=("gpu",))
+    await lab.look()
+    (name,) = lab.names
+    await lab.join(name)
+    await lab.look()
+    assert queue.paused
+    assert queue.why == f"the worker {name} has not the label gpu=a100 that was given to it: upgrade jobwire on the nodes"
 
 
 async def test_no_answer_is_no_end(lab: Lab) -> None:

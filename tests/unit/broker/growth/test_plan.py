@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jobwire.broker.growth.plan import MOST_AT_ONCE, QueueView, after_end, plan
 from jobwire.broker.growth.room import Demand, Room, Shape
 from jobwire.schemas.jobs.capacity import PLAIN, Wants
+from jobwire.schemas.jobs.worker_labels import Where
 
 HOUR = 3600.0
 SHAPE = Shape(slots=4, memory_bytes=8 << 30, gpus=0, resources={}, seconds=HOUR, assumed_seconds=HOUR / 2)
@@ -72,6 +75,29 @@ def test_no_allocation_is_asked_for_that_could_never_run_what_waits() -> None:
 def test_memory_that_is_not_known_is_tried() -> None:
     unknown = Shape(4, None, 0, {}, HOUR, HOUR)
     assert plan([Demand(Wants(1, (("memory", 9 << 30),)), 5)], [], [queue(shape=unknown)]).submit == {"q": 2}
+
+
+def test_a_job_that_asks_for_a_label_is_for_the_queues_whose_workers_have_it() -> None:
+    labelled = replace(SHAPE, labels=(("gpu", "a100"),))
+    queues = [queue("plain"), queue("gpus", labelled)]
+
+    def asked(on: tuple[str, ...] = (), not_on: tuple[str, ...] = ()) -> dict[str, int]:
+        return plan([Demand(Wants(where=Where(on, not_on)), 5)], [], queues).submit
+
+    assert asked(("gpu",)) == asked(("gpu=a100,h100",)) == asked(("gpu=a100", "arch")) == {"gpus": 2}
+    assert asked(("gpu=h100",)) == asked(("lab",)) == asked(("host=n1",)) == {}
+    # Which node it will be is not known, but one that is not excluded.
+    assert asked(not_on=("host=n1", "worker=w")) == asked(not_on=("gpu",)) == {"plain": 2}
+    assert asked(not_on=("host",)) == {}
+
+
+def test_a_job_with_a_label_waits_for_what_is_coming_only_if_that_has_it() -> None:
+    wants = Wants(where=Where(("gpu",)))
+    labelled = replace(SHAPE, labels=(("gpu", ""),))
+    both = [queue("plain", living=1, coming=["a"]), queue("gpus", labelled, living=1, coming=["b"])]
+    found = plan([Demand(wants, 4)], [], both)
+    assert (found.submit, found.unneeded) == ({}, ["a"])
+    assert plan([Demand(wants, 4)], [Room({"slots": 4}, labels=(("arch", "x"),))], [queue("gpus", labelled)]).submit == {"gpus": 1}
 
 
 def test_a_job_that_no_queue_can_run_does_not_keep_others_from_theirs() -> None:

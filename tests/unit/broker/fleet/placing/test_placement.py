@@ -53,6 +53,39 @@ def test_room_on_two_machines_is_no_room_for_one_job() -> None:
     assert not fleet.never_fits(Wants(2))
 
 
+def test_a_job_that_waits_for_what_a_queue_gives_says_so_and_a_queue_is_no_worker() -> None:
+    fleet = stock(labelled(gpu="a100"))
+    fleet.set_machine(b"queue q", "q", labelled(lab=""), ready=False, end=End(0.0, 100.0, 1000.0))
+    assert fleet.why_nowhere(on("lab")) == "it waits for a worker that is asked for through q"
+    assert fleet.why_nowhere(on("host=x")) == "no worker has the label host=x; workers: w0"
+
+
+def test_what_a_machine_had_that_does_not_come_back_counts_no_more_although_its_jobs_have_not_ended() -> None:
+    fleet = stock(Capacity(8, gpus=("0",)), Capacity(2))
+    taken = fleet.take(GPU)
+    fleet.drop_machine(taken.machine)
+    assert (fleet.free_slots, fleet.capacity) == (2, Capacity(2))
+    assert not fleet.could_fit(Wants(4))
+    assert fleet.never_fits(GPU)
+    assert fleet.used("slots") == 1
+    fleet.put_back(GPU, taken)
+    assert fleet.used("slots") == 0
+    assert not fleet.could_fit(GPU)
+    # Let in again, it is a machine as any other.
+    fleet.set_machine(taken.machine, "w0", Capacity(8, gpus=("0",)), ready=True)
+    assert fleet.fits(GPU)
+
+
+def test_a_machine_that_is_let_in_again_before_its_jobs_have_ended_still_has_them() -> None:
+    fleet = stock(Capacity(2))
+    taken = fleet.take(PLAIN)
+    fleet.drop_machine(taken.machine)
+    fleet.set_machine(taken.machine, "w0", Capacity(2), ready=True)
+    assert fleet.free_slots == 1
+    fleet.put_back(PLAIN, taken)
+    assert fleet.free_slots == 2
+
+
 def test_of_one_machine_that_takes_none_it_is_told_why() -> None:
     fleet = stock(labelled(gpu="a100"))
     fleet.set_machine(b"\0", "w0", None, ready=False)
@@ -175,9 +208,9 @@ def test_a_machine_that_does_not_come_back_is_forgotten_when_nothing_runs_there(
     taken = fleet.take(Wants(2))
     fleet.drop_machine(taken.machine)
     assert fleet.used_on(taken.machine) == 2
-    fleet.put_back(Wants(2), taken)
-    fleet.drop_machine(taken.machine)
     assert fleet.never_fits(Wants(2))
+    fleet.put_back(Wants(2), taken)
+    assert fleet.used_on(taken.machine) == 0
 
 
 wants = st.builds(Wants, st.integers(1, 3), st.sampled_from([(), (("gpus", 1),), (("license", 2),)]), st.just(""))
