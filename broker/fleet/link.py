@@ -44,6 +44,12 @@ class Link:
         """Whether the worker is connected and has answered."""
         return self._peer is not None and self._conversation.greeted
 
+    @property
+    def run(self) -> bytes:
+        """Which run of the worker is connected; empty if none is."""
+        hello = self._conversation.hello
+        return hello.nonce if self.is_up and hello is not None else b""
+
     def turn(self, peer: Peer) -> None:
         """Speak over this connection from now on; an earlier one is dropped."""
         before, self._peer = self._peer, peer

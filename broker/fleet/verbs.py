@@ -108,6 +108,7 @@ class _Link:
     def __init__(self, call: Call, engine: FleetEngine) -> None:
         self._call = call
         self._engine = engine
+        self._is_bulk = call.request.enlist.bulk
 
     def grant(self, credit: request_pb2.Credit) -> None:
         """Do nothing."""
@@ -115,15 +116,21 @@ class _Link:
     def close(self) -> None:
         """Note that the connection is gone."""
         self._call.stream_ended()
-        self._engine.workers.get(self._call.peer.public).link.gone(self._call.peer)
+        worker = self._engine.workers.get(self._call.peer.public)
+        link = worker.bulk if self._is_bulk else worker.link
+        if link is not None:
+            link.gone(self._call.peer)
 
 
 def enlist(call: Call, engine: FleetEngine) -> None:
     """Turn the connection of a worker: from now on it is asked."""
     demand(call.member, Right.ENLIST, call.member.key)
     call.open_stream(_Link(call, engine))
-    call.done(None)
     said = call.request.enlist
+    call.reply(request_pb2.Reply(done=request_pb2.Done(bulk=not said.bulk)))
+    if said.bulk:
+        engine.workers.turn_bulk(engine.workers.get(call.peer.public), call.peer)
+        return
     engine.enlist(call.peer, said.left_ms if said.HasField("left_ms") else None)
 
 

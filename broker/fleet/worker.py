@@ -63,6 +63,8 @@ class Worker:
     key: bytes
     link: Link
     since_us: int
+    # Its further connection, for bytes; None: it never had one.
+    bulk: Link | None = None
     state: WorkerState = WorkerState.UNREACHABLE
     drained: bool = False
     # It gets no jobs for a while, because it has no space for them.
@@ -96,6 +98,11 @@ class Worker:
     def machine(self) -> bytes:
         """The worker together with its store."""
         return self.key + self.store
+
+    @property
+    def link_for_bytes(self) -> Link:
+        """What logs, files and inputs go over: its further connection, if the same run of the worker has made both."""
+        return self.bulk if self.bulk is not None and self.bulk.run and self.bulk.run == self.link.run else self.link
 
     @property
     def takes_jobs(self) -> bool:

@@ -15,6 +15,7 @@ from ...schemas.refusal import Code, Reason, Refused
 from ..desk.inputs import SetMachine
 from ..desk.queue.stock import End
 from ..engine import Ended, Fact
+from ..sockets.peers import Peer
 from . import reports
 from .link import Link
 from .standing import why_closed
@@ -85,6 +86,12 @@ class Workers:
             link = self._link(self._identity, key, lambda hello: self._greeted(self.get(key), hello), lambda: self._lost(self.get(key)))
             found = self._workers[key] = Worker(key, link, self.now_us())
         return found
+
+    def turn_bulk(self, worker: Worker, peer: Peer) -> None:
+        """Send and receive the bytes of logs, files and inputs over this connection from now on."""
+        if worker.bulk is None:
+            worker.bulk = self._link(self._identity, worker.key, lambda _: None, lambda: None)
+        worker.bulk.turn(peer)
 
     def name_of(self, key: bytes) -> str:
         """Return the name of a worker in the roster, or the beginning of its key."""

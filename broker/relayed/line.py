@@ -2,6 +2,9 @@
 
 The worker says `enlist`; when that is answered, the connection is turned: whatever arrives then are requests of the broker, which are
 handled as those of a member with the role `relay`. A connection that is lost is made again, for as long as the worker runs.
+
+If the broker says so in its answer, the worker opens a further connection in the same way, over which it is asked for logs, files and
+inputs: megabytes that wait in a connection delay nothing that is said over the other one. It is closed and made anew with the first one.
 """
 
 from __future__ import annotations
@@ -49,8 +52,9 @@ class Line:
         software: str,
         *,
         left_ms: Callable[[], int] | None = None,
+        is_bulk: bool = False,
     ) -> None:
-        """`left_ms`: how long the worker still gets jobs, if it has an end."""
+        """`left_ms`: how long the worker still gets jobs, if it has an end. `is_bulk`: it is the further connection of another line."""
         self._endpoint = endpoint
         self._broker = broker
         self._context = context
@@ -58,6 +62,10 @@ class Line:
         self._reception = reception
         self._software = software
         self._left_ms = left_ms
+        self._identity = identity
+        self._is_bulk = is_bulk
+        # The further connection, for bytes, while this one is there and the broker takes it.
+        self._bulk: Line | None = None
         self.has_joined = False
         self._monitored = MonitoredSocket(zmq.DEALER, broker, identity, _CONNECT_SECONDS, lasts_ms=_LASTS_MS)
         self._peer: Peer | None = None
@@ -144,7 +152,8 @@ class Line:
                 self._peer = Peer(b"", Meter(-1, b""), account, self)
                 self._is_turned = False
                 left_ms = self._left_ms() if self._left_ms is not None else None
-                enlist = request_pb2.Request(id=_ENLIST, enlist=request_pb2.Enlist(software=self._software, left_ms=left_ms))
+                said = request_pb2.Enlist(software=self._software, left_ms=left_ms, bulk=self._is_bulk)
+                enlist = request_pb2.Request(id=_ENLIST, enlist=said)
                 self.pass_on(self._peer, (request_pb2.Envelope(request=enlist.SerializeToString()).SerializeToString(),))
             case Change.DOWN:
                 # What libzmq still has for the lost connection would be sent over the next one, before `enlist`.
@@ -174,6 +183,9 @@ class Line:
             _log.warning("broker at %s: %s; jobs go on, and it is tried again", self._endpoint, problem)
 
     def _drop_peer(self) -> None:
+        bulk, self._bulk = self._bulk, None
+        if bulk is not None:
+            bulk.close()
         peer, self._peer, self._is_turned = self._peer, None, False
         if peer is not None:
             peer.end()
@@ -198,7 +210,12 @@ class Line:
             raise refusal_from(reply.refusal)
         self._is_turned = self.has_joined = True
         self.problem = ""
+        if self._is_bulk:
+            return
         _log.info("joined the broker at %s", self._endpoint)
+        if reply.done.bulk:
+            parts = (self._endpoint, self._broker, self._identity, self._context, self._loop, self._reception, self._software)
+            self._bulk = Line(*parts, is_bulk=True)
 
     def _watch(self, now: float) -> None:
         for what, _ in self._monitored.waited_on():

@@ -844,10 +844,12 @@ class Change(_message.Message):
     def __init__(self, keys: _Optional[_Iterable[_Union[_job_pb2.JobKey, _Mapping]]] = ..., selection: _Optional[_Union[Selection, _Mapping]] = ..., held: _Optional[bool] = ..., priority: _Optional[int] = ..., parallel: _Optional[int] = ..., time_limit_ms: _Optional[int] = ...) -> None: ...
 
 class Done(_message.Message):
-    __slots__ = ("jobs",)
+    __slots__ = ("jobs", "bulk")
     JOBS_FIELD_NUMBER: _ClassVar[int]
+    BULK_FIELD_NUMBER: _ClassVar[int]
     jobs: int
-    def __init__(self, jobs: _Optional[int] = ...) -> None: ...
+    bulk: bool
+    def __init__(self, jobs: _Optional[int] = ..., bulk: _Optional[bool] = ...) -> None: ...
 
 class ByteRange(_message.Message):
     __slots__ = ("start", "length")
@@ -1410,12 +1412,14 @@ class QueryScheduleReply(_message.Message):
     def __init__(self, schedule: _Optional[_Union[ScheduleInfo, _Mapping]] = ..., signed: _Optional[bytes] = ...) -> None: ...
 
 class Enlist(_message.Message):
-    __slots__ = ("software", "left_ms")
+    __slots__ = ("software", "left_ms", "bulk")
     SOFTWARE_FIELD_NUMBER: _ClassVar[int]
     LEFT_MS_FIELD_NUMBER: _ClassVar[int]
+    BULK_FIELD_NUMBER: _ClassVar[int]
     software: str
     left_ms: int
-    def __init__(self, software: _Optional[str] = ..., left_ms: _Optional[int] = ...) -> None: ...
+    bulk: bool
+    def __init__(self, software: _Optional[str] = ..., left_ms: _Optional[int] = ..., bulk: _Optional[bool] = ...) -> None: ...
 
 class Deliver(_message.Message):
     __slots__ = ("store", "digest", "start", "jobs")

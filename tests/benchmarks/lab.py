@@ -7,7 +7,8 @@ import re
 import signal
 import subprocess
 import sys
-from contextlib import ExitStack
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from time import monotonic, sleep
 from typing import Self
@@ -24,9 +25,13 @@ _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 
 
 class Lab:
-    """A context manager. Its admin is that of the first worker, who can ask that one too, without the broker."""
+    """A context manager. Its admin is that of the first worker, who can ask that one too, without the broker.
 
-    def __init__(self, ground: Ground, *, workers: int, slots: int) -> None:
+    `line_bytes`: how many bytes a second the line between workers and broker carries; 0: as many as the machine can.
+    """
+
+    def __init__(self, ground: Ground, *, workers: int, slots: int, line_bytes: int = 0) -> None:
+        self._line_bytes = line_bytes
         self.workers = [ground.stage(slots=slots) for _ in range(workers)]
         self.admin = self.workers[0].admin
         self._folder = ground.fresh(ground.disk, "broker")
@@ -39,8 +44,9 @@ class Lab:
         with ExitStack() as cleaning:
             self._start()
             cleaning.callback(self._end)
+            join = cleaning.enter_context(_slow_line(self._listen, self._line_bytes)) if self._line_bytes else self._listen
             for number, worker in enumerate(self.workers, 1):
-                worker.options += ["--jobs-as-root", "--join", self._listen, "--broker-key", format_public(self._public)]
+                worker.options += ["--jobs-as-root", "--join", join, "--broker-key", format_public(self._public)]
                 cleaning.enter_context(worker)
                 roster.add_member(self._roster, f"lab{number}", parse_public(worker.description["key"]), "worker")
             self.await_workers()
@@ -117,6 +123,18 @@ class Lab:
         self._process.wait()
         if self._process.stdout is not None:
             self._process.stdout.close()
+
+
+@contextmanager
+def _slow_line(endpoint: str, bytes_a_second: int) -> Iterator[str]:
+    """Return where what connects reaches an endpoint over a slow line."""
+    host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+    command = [sys.executable, str(Path(__file__).with_name("slow_line.py")), host, port, str(bytes_a_second)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as line:
+        assert line.stdin is not None
+        assert line.stdout is not None
+        yield f"tcp://127.0.0.1:{line.stdout.readline().strip()}"
+        line.stdin.close()
 
 
 def cpu_seconds(pids: list[int]) -> float:

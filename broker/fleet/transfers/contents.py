@@ -37,6 +37,7 @@ class _Sending:
     def __init__(self, worker: Worker, owner: bytes, file: BroughtFile, contents: Contents, over: Callable[[], None]) -> None:
         self.waiting: list[Done] = []
         self._worker = worker
+        self._link = worker.link
         self._owner = owner
         self._file = file
         self._contents = contents
@@ -45,11 +46,12 @@ class _Sending:
 
     def begin(self) -> None:
         put = request_pb2.RelayPut(owner=self._owner, digest=self._file.digest, size=self._file.size)
-        exchange = self._worker.link.open(request_pb2.Request(relay_put=put), self._happened)
+        self._link = self._worker.link_for_bytes
+        exchange = self._link.open(request_pb2.Request(relay_put=put), self._happened)
         self._go_on(exchange)
 
     def _happened(self, exchange: Exchange) -> None:
-        self._worker.link.take(exchange)
+        self._link.take(exchange)
         if exchange.ended:
             self._end(exchange.refusal)
         else:
@@ -69,12 +71,12 @@ class _Sending:
         if exchange.ended:
             return
         if isinstance(result, Refused) or not result:
-            self._worker.link.forget(exchange)
+            self._link.forget(exchange)
             self._end(result or Refused(Code.NOT_FOUND, "a file of the job is shorter than it was on the disk of the broker"))
             return
         # After a lost link the worker may be elsewhere.
         if uploading.position == position and len(result) <= uploading.room:
-            self._worker.link.feed(exchange, result)
+            self._link.feed(exchange, result)
         self._go_on(exchange)
 
     def _end(self, refused: Refused | None) -> None:

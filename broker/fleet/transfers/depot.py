@@ -88,14 +88,14 @@ class _Passed:
     """A file or folder that comes from a worker, within the credit of the link."""
 
     def __init__(self, worker: Worker, key: AttemptKey, path: bytes, start: int, validator: bytes, loop: asyncio.AbstractEventLoop) -> None:
-        self._worker = worker
+        self._link = worker.link_for_bytes
         self._loop = loop
         self._wanted: tuple[int, _Then] | None = None
         self._rest: tuple[memoryview, FileKind, bytes] | None = None
         name = request_pb2.AttemptName(owner=key.owner, id=key.id, attempt=key.attempt)
         fetch = request_pb2.Fetch(path=path, start=start, validator=validator)
         request = request_pb2.Request(relay_fetch=request_pb2.RelayFetch(job=name, fetch=fetch))
-        self._exchange = worker.link.open(request, self._happened)
+        self._exchange = self._link.open(request, self._happened)
 
     def next(self, length: int, then: _Then) -> None:
         """Return at most `length` bytes when they are there."""
@@ -106,7 +106,7 @@ class _Passed:
     def close(self) -> None:
         """Stop, here and at the worker."""
         self._wanted = None
-        self._worker.link.forget(self._exchange)
+        self._link.forget(self._exchange)
 
     def _happened(self, exchange: Exchange) -> None:
         del exchange
@@ -122,7 +122,7 @@ class _Passed:
 
     def _read(self, length: int) -> Piece | Fetched | Refused | None:
         if self._rest is None:
-            item = self._worker.link.take(self._exchange)
+            item = self._link.take(self._exchange)
             if isinstance(item, Chunk):
                 said = item.reply.fetch_chunk
                 self._rest = (memoryview(item.data), FileKind(said.kind), said.validator)

@@ -23,6 +23,7 @@ from ...desk.jobs.life import ENDED
 from ...requests.call import Call
 from ...requests.transfers.feed import expeller
 from ...streams.job_input import JobInput
+from ..link import Link
 from ..worker import Worker
 
 _WorkerOf = Callable[[AttemptKey], Worker]
@@ -62,7 +63,7 @@ class _Passed(JobInput):
         )
         self._call = call
         self._worker_of = worker_of
-        self._worker: Worker | None = None
+        self._link: Link | None = None
         self._exchange: Exchange | None = None
         self._job: Job | None = None
 
@@ -71,16 +72,18 @@ class _Passed(JobInput):
         if self._closed or self._exchange is not None:
             return
         self._job, key = job, job.attempt.key
-        self._worker = self._worker_of(key)
+        worker = self._worker_of(key)
+        # What is typed must not wait behind what others read.
+        self._link = worker.link if self.types else worker.link_for_bytes
         name = request_pb2.AttemptName(owner=key.owner, id=key.id, attempt=key.attempt)
         # Whoever signed it: the worker checks that.
         feed = request_pb2.RelayFeed(job=name, request=self._call.proof, types=self.types)
-        self._exchange = self._worker.link.open(request_pb2.Request(relay_feed=feed), self._happened)
+        self._exchange = self._link.open(request_pb2.Request(relay_feed=feed), self._happened)
 
     def _happened(self, exchange: Exchange) -> None:
-        if self._closed or self._worker is None:
+        if self._closed or self._link is None:
             return
-        item = self._worker.link.take(exchange)
+        item = self._link.take(exchange)
         if exchange.refusal is not None and self._job is not None and self._job.attempt.phase in ENDED:
             self.over("the job has ended")
         elif exchange.refusal is not None:
@@ -98,8 +101,8 @@ class _Passed(JobInput):
         """Tell the client how far the worker has come, and how much it may send."""
 
     def _let_go(self) -> None:
-        if self._worker is not None and self._exchange is not None:
-            self._worker.link.forget(self._exchange)
+        if self._link is not None and self._exchange is not None:
+            self._link.forget(self._exchange)
 
 
 class PassedFeed(_Passed):
@@ -124,12 +127,12 @@ class PassedFeed(_Passed):
         return feeding.reached if feeding is not None else 0
 
     def _take(self, data: memoryview, *, is_last: bool) -> None:
-        if self._worker is None or self._exchange is None:
+        if self._link is None or self._exchange is None:
             return
         if data:
-            self._worker.link.feed(self._exchange, bytes(data))
+            self._link.feed(self._exchange, bytes(data))
         if is_last:
-            self._worker.link.feed(self._exchange, b"")
+            self._link.feed(self._exchange, b"")
 
 
 class PassedKeys(_Passed):
@@ -159,10 +162,10 @@ class PassedKeys(_Passed):
         except Refused as refused:
             self.refuse(refused)
             return
-        if self._worker is None or self._exchange is None:
+        if self._link is None or self._exchange is None:
             self._sizes = [*self._sizes[-1:], size]
         else:
-            self._worker.link.resize(self._exchange, size)
+            self._link.resize(self._exchange, size)
 
     def _told(self) -> None:
         keys = self._exchange.feeding if self._exchange is not None else None
@@ -184,6 +187,6 @@ class PassedKeys(_Passed):
         return self._typed
 
     def _take(self, data: memoryview, *, is_last: bool) -> None:  # noqa: ARG002 -- a terminal has no last byte
-        if self._worker is not None and self._exchange is not None:
+        if self._link is not None and self._exchange is not None:
             self._received += len(data)
-            self._worker.link.feed(self._exchange, bytes(data))
+            self._link.feed(self._exchange, bytes(data))

@@ -24,6 +24,7 @@ from ...requests.transfers.logs import attempt_of
 from ...store.rows import placements
 from ...streams.log_stream import log_end
 from ..engine import FleetEngine
+from ..link import Link
 from ..worker import Worker
 
 
@@ -43,11 +44,12 @@ def read_log(call: Call, house: House, engine: FleetEngine) -> None:
     asked.CopyFrom(request)
     _name(asked.key, attempt.key)
     asked.attempt = attempt.key.attempt
-    worker.link.open(request_pb2.Request(read_log=asked), partial(_read, call, worker, attempt.key.attempt))
+    link = worker.link_for_bytes
+    link.open(request_pb2.Request(read_log=asked), partial(_read, call, link, attempt.key.attempt))
 
 
-def _read(call: Call, worker: Worker, attempt: int, exchange: Exchange) -> None:
-    item = worker.link.take(exchange)
+def _read(call: Call, link: Link, attempt: int, exchange: Exchange) -> None:
+    item = link.take(exchange)
     if exchange.refusal is not None:
         call.refuse(exchange.refusal)
     elif isinstance(item, Chunk):
@@ -95,6 +97,7 @@ class PassedLog:
         self._credit = min(call.request.follow_log.credit_bytes, LARGEST_CREDIT)
         self._position = call.request.follow_log.start
         self._worker: Worker | None = None
+        self._link: Link | None = None
         self._exchange: Exchange | None = None
         # What was taken from the link, and is more than the credit.
         self._rest: Chunk | None = None
@@ -119,8 +122,8 @@ class PassedLog:
         """End the stream, here and at the worker."""
         if not self._closed:
             self._closed = True
-            if self._worker is not None and self._exchange is not None:
-                self._worker.link.forget(self._exchange)
+            if self._link is not None and self._exchange is not None:
+                self._link.forget(self._exchange)
             self._ended(self)
 
     def flush(self) -> None:
@@ -152,13 +155,14 @@ class PassedLog:
         _name(asked.key, self._attempt.key)
         asked.attempt = self._attempt.key.attempt
         asked.start = self._position
-        self._exchange = self._worker.link.open(request_pb2.Request(follow_log=asked), lambda _: self.flush())
+        self._link = self._worker.link_for_bytes
+        self._exchange = self._link.open(request_pb2.Request(follow_log=asked), lambda _: self.flush())
         self._exchange.grant_often()
 
     def _pass(self) -> None:
-        while not self._closed and self._worker is not None and self._exchange is not None:
+        while not self._closed and self._link is not None and self._exchange is not None:
             if self._rest is None:
-                item = self._worker.link.take(self._exchange) if self._credit > 0 else None
+                item = self._link.take(self._exchange) if self._credit > 0 else None
                 if isinstance(item, Chunk):
                     self._rest = item
                 elif item is not None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 from statistics import median
-from time import perf_counter
+from time import perf_counter, sleep
 
 from groups.launching import launch_at_once
 from lab import Lab, cpu_seconds
 from stage import Ground
-from table import Line, Pairs, amount, at_most, in_turns, share
+from table import Line, Pairs, amount, at_most, in_turns, quantile, share
 
 from jobwire.client.library.client import Client
 from jobwire.client.library.job import Job
@@ -23,13 +24,17 @@ _WARM_UP = 100
 _BLOCK = 25
 _BLOCK_BYTES = 64 * 1024
 _READ_BYTES = 1024 * 1024
+_UNTIL_IT_FLOWS_SECONDS = 1.0
+_LINE_BYTES = 10_000_000
+# A gigabyte: longer than all signals take.
+_LONG_BLOCKS = 16_000
 
 
 def measure(ground: Ground) -> list[Line]:
     """Measure with one worker, and the recovery with four."""
     with Lab(ground, workers=1, slots=_SLOTS) as lab, lab.client() as through, lab.workers[0].client() as direct:
         lines = [*_launched(ground, lab, direct, through), _acknowledged(ground, direct, through), _read(ground, lab, through)]
-    return lines + _recovered(ground)
+    return [*lines, _controlled(ground), *_recovered(ground)]
 
 
 def _launched(ground: Ground, lab: Lab, direct: Client, through: Client) -> list[Line]:
@@ -76,12 +81,45 @@ def _acknowledged(ground: Ground, direct: Client, through: Client) -> Line:
 def _read(ground: Ground, lab: Lab, through: Client) -> Line:
     blocks, rounds = (3200, 2) if ground.quick else (16_000, 3)
     worker = lab.workers[0]
-    job = through.submit(["/bin/dd", "if=/dev/zero", f"bs={_BLOCK_BYTES}", f"count={blocks}", "status=none"])
-    job.wait()
+    job = _written(through, blocks)
     size = blocks * _BLOCK_BYTES
     command = worker.command("logs", job.id)
     pairs = in_turns(lambda: _rate(command, worker.environment, size), lambda: _rate(command, lab.environment(), size), rounds)
     return pairs.line(f"jobwire logs of {size / 1e9:.2g} GB through a broker", "MB/s", share(60, 85))
+
+
+def _written(client: Client, blocks: int) -> Job:
+    job = client.submit(["/bin/dd", "if=/dev/zero", f"bs={_BLOCK_BYTES}", f"count={blocks}", "status=none"])
+    job.wait()
+    return job
+
+
+def _controlled(ground: Ground) -> Line:
+    """Measure signals to a job while a log flows from its worker, against the same without that, over a line that the log fills."""
+    samples, rounds = (50, 2) if ground.quick else (200, 4)
+    quiet: list[float] = []
+    busy: list[float] = []
+    with Lab(ground, workers=1, slots=2, line_bytes=_LINE_BYTES) as lab, lab.client() as through:
+        reading = lab.workers[0].command("logs", _written(through, _LONG_BLOCKS).id)
+        sleeper = through.submit(["/bin/sleep", "3600"])
+        _await_started(through, [sleeper])
+        for _ in range(rounds):
+            quiet += [_signalled(sleeper) for _ in range(samples)]
+            with subprocess.Popen(reading, env=lab.environment(), stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL) as flow:
+                sleep(_UNTIL_IT_FLOWS_SECONDS)
+                busy += [_signalled(sleeper) for _ in range(samples)]
+                if flow.poll() is not None:
+                    raise RuntimeError("the log has ended before the last signal")
+                flow.terminate()
+    what = f"signal to a job while a log fills the line of {_LINE_BYTES / 1e6:.0f} MB/s from its worker, p99"
+    note = f"limit: no log flows; p50 {quantile(quiet, 0.5):.1f} ms and {quantile(busy, 0.5):.1f} ms"
+    return Pairs(quiet, busy).line_at(0.99, what, "ms", at_most(3, 2), note=note)
+
+
+def _signalled(job: Job) -> float:
+    begun = perf_counter()
+    job.send_signal(signal.SIGURG)
+    return (perf_counter() - begun) * 1000
 
 
 def _rate(command: list[str], environment: dict[str, str], size: int) -> float:

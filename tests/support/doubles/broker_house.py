@@ -271,7 +271,8 @@ class Wire(_Answers):
         super().__init__()
         self.broker = broker
         self.worker = worker
-        broker.workers.append(worker)
+        if worker not in broker.workers:
+            broker.workers.append(worker)
         self.at_broker: Peer | None = None
         self.at_worker: Peer | None = None
         # How many more messages arrive at the worker; None: all.
@@ -280,7 +281,13 @@ class Wire(_Answers):
     def up(self) -> None:
         self.at_broker = Peer(b"id", Meter(-1, b""), Account(self.worker.identity.public), self)
         self.at_worker = Peer(b"", Meter(-1, b""), Account(self.broker.identity.public), self)
-        self.broker.engine.enlist(self.at_broker)
+        self._turn(self.at_broker)
+
+    def _turn(self, peer: Peer) -> None:
+        self.broker.engine.enlist(peer)
+
+    def _gone(self, peer: Peer) -> None:
+        self.broker.engine.workers.get(self.worker.identity.public).link.gone(peer)
 
     def cut(self) -> None:
         at_broker, at_worker, self.at_broker, self.at_worker = self.at_broker, self.at_worker, None, None
@@ -288,7 +295,7 @@ class Wire(_Answers):
         if at_broker is not None and at_worker is not None:
             at_worker.end()
             at_broker.gone = True
-            self.broker.engine.workers.get(self.worker.identity.public).link.gone(at_broker)
+            self._gone(at_broker)
 
     def pass_on(self, peer: Peer, frames: Sequence[bytes | memoryview]) -> bool:
         asyncio.get_running_loop().call_soon(self._arrive, self.at_worker, *map(bytes, frames))
@@ -315,6 +322,19 @@ class Wire(_Answers):
 
     def drop(self, peer: Peer, reason: str) -> None:
         self.cut()
+
+
+class BulkWire(Wire):
+    """The further connection of a worker, for bytes."""
+
+    def _turn(self, peer: Peer) -> None:
+        workers = self.broker.engine.workers
+        workers.turn_bulk(workers.get(self.worker.identity.public), peer)
+
+    def _gone(self, peer: Peer) -> None:
+        bulk = self.broker.engine.workers.get(self.worker.identity.public).bulk
+        assert bulk is not None
+        bulk.gone(peer)
 
 
 async def settle() -> None:
