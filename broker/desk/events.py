@@ -46,13 +46,15 @@ def event_of(kind: EventKind, job: Job, at_us: int, sentence: str = "") -> event
 
 
 def change_of(job: Job, events: Sequence[event_pb2.Event], proof: bytes | None) -> Change:
-    """Return the change that updates the job's row."""
+    """Return the change that updates the job's row, which is going to be written: nothing of it is recorded again."""
     attempt = job.latest
     outcome = attempt.outcome
     state, launched = STORED[attempt.phase]
     log_bytes = outcome.log_bytes if outcome is not None else 0
     if outcome is not None and (job.earlier or job.following is not None):
         log_bytes += sum(one.outcome.log_bytes for one in job.ended_before if one.outcome is not None)
+    start = attempt.pid, attempt.started_at_us
+    is_start_recorded, attempt.recorded_start = attempt.recorded_start == start, start
     return Change(
         row=job.row,
         state=state,
@@ -62,6 +64,7 @@ def change_of(job: Job, events: Sequence[event_pb2.Event], proof: bytes | None) 
         pid=attempt.pid,
         started_at_us=attempt.started_at_us,
         ended_at_us=attempt.ended_at_us,
+        is_start_recorded=is_start_recorded,
         aged_from_us=job.aged_from_us,
         outcome=_outcome_in(events, outcome).SerializeToString() if outcome is not None else None,
         stop=json.dumps({"signal": job.stop.signal, "grace_ms": job.stop.grace_ms, "asked_by": job.stop.asked_by}) if job.stop else None,

@@ -101,7 +101,7 @@ class Names:
         return found or self._told(f"jobs INDEXED BY {index} WHERE name <> '' AND name = ?", whose, name)
 
     def _alive(self, name: str, whose: bytes) -> Sequence[Candidate]:
-        alive = "jobs INDEXED BY jobs_alive_by_name WHERE state < 4 AND name <> '' AND name = ?"
+        alive = "jobs INDEXED BY jobs_alive_by_name WHERE jobs.ok IS NULL AND name <> '' AND name = ?"
         found = [one for owner in self._whose(whose) for one in self._told(alive, owner, name)]
         return sorted(found, key=lambda one: -one.queued_at_us)
 

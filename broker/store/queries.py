@@ -57,7 +57,7 @@ class Lookup:
 
     def alive(self) -> Iterator[Job]:
         """Iterate over all jobs that have not ended, oldest first. A desk takes these over after a restart."""
-        numbers = sorted(number for (number,) in self._store.read("SELECT row FROM jobs WHERE state < 4"))
+        numbers = sorted(number for (number,) in self._store.read("SELECT row FROM jobs WHERE ok IS NULL"))
         rows = JobRows()
         for at in range(0, len(numbers), _ALIVE_A_QUESTION):
             part = ", ".join(map(str, numbers[at : at + _ALIVE_A_QUESTION]))

@@ -87,12 +87,12 @@ _BY_TIME = {
     JobTime.ENDED: Leader("jobs INDEXED BY jobs_by_end", Statement("state = 4"), JobTime.ENDED),
 }
 _RUNNING = Leader("jobs INDEXED BY jobs_running", Statement("state IN (2, 3)"))
-_ALIVE = Leader("jobs INDEXED BY jobs_alive", Statement("state < 4"))
+_ALIVE = Leader("jobs INDEXED BY jobs_alive", Statement("jobs.ok IS NULL"))
 _FAILED = Leader("jobs INDEXED BY jobs_failed", Statement("ok = 0"), JobTime.ENDED)
 
 
 def _alive_of(owner: bytes) -> Leader:
-    return Leader("jobs INDEXED BY jobs_alive_of_owner", Statement("state < 4 AND jobs.owner = ?", (owner,)))
+    return Leader("jobs INDEXED BY jobs_alive_of_owner", Statement("jobs.ok IS NULL AND jobs.owner = ?", (owner,)))
 
 
 def leaders(selection: Selection) -> Iterator[Leader]:

@@ -330,6 +330,17 @@ _STEPS = (
     UPDATE jobs SET due = (SELECT firings.due FROM firings WHERE job = jobs.id)
         WHERE id IN (SELECT job FROM firings WHERE job <> x'');
     """,
+    # Whether a job has ended is told by `ok`, which its start does not set: SQLite writes an index again when a column of its condition is
+    # set, whatever to.
+    """
+    UPDATE jobs SET ok = 0 WHERE state = 4 AND ok IS NULL;
+    DROP INDEX jobs_alive;
+    DROP INDEX jobs_alive_of_owner;
+    DROP INDEX jobs_alive_by_name;
+    CREATE INDEX jobs_alive ON jobs (queued_at) WHERE ok IS NULL;
+    CREATE INDEX jobs_alive_of_owner ON jobs (owner, queued_at) WHERE ok IS NULL;
+    CREATE INDEX jobs_alive_by_name ON jobs (owner, name, queued_at) WHERE ok IS NULL AND name <> '';
+    """,
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

@@ -115,6 +115,8 @@ class Change(NamedTuple):
     pid: int = 0
     started_at_us: int = 0
     ended_at_us: int = 0
+    # Whether an earlier change has recorded the same pid and start.
+    is_start_recorded: bool = False
     # The time from which its age counts, once it has ended.
     aged_from_us: int = 0
     outcome: bytes | None = None

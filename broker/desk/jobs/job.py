@@ -70,6 +70,8 @@ class Attempt:
     delayed_by: str = ""
     # Why what happened to it cannot be recorded at the moment; empty if it can.
     unrecorded: str = ""
+    # The pid and the start that this run of the worker has recorded, or submitted to be; None: none yet.
+    recorded_start: tuple[int, int] | None = None
 
     @property
     def waits_for(self) -> str:

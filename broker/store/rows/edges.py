@@ -110,7 +110,7 @@ def alive(read: _Read) -> dict[JobKey, list[Edge]]:
     rows = read(
         "SELECT jobs.owner, jobs.id, edges.target, edges.condition, its.owner, its.id, its.state, its.name, its.outcome"
         " FROM jobs INDEXED BY jobs_alive CROSS JOIN edges ON edges.job = jobs.row LEFT JOIN jobs AS its ON its.row = edges.target"
-        " WHERE jobs.state < 4 AND jobs.state = 1 AND jobs.launched = 0 AND jobs.attempt = 1"
+        " WHERE jobs.ok IS NULL AND jobs.state = 1 AND jobs.launched = 0 AND jobs.attempt = 1"
     )
     groups: dict[int, Edge] = {}
     edges: dict[JobKey, list[Edge]] = {}

@@ -45,10 +45,13 @@ _INSERT_JOB = (
     " expires)"
     " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_UPDATE_JOB = (
-    "UPDATE jobs SET state = ?, launched = ?, attempt = ?, pid = ?, started_at = ?, ended_at = ?, aged_from = ?, outcome = ?,"
-    " log_bytes = ?, ok = ?, stop = coalesce(?, stop), stop_proof = coalesce(?, stop_proof), store_bytes = store_bytes + ? WHERE row = ?"
-)
+# Each sets no column that stays as it is: that would write the pages of its indexes again. Of a job that goes on; of one that ends, with
+# its start, or without it if that is recorded already; and the order to stop it.
+_GO_ON = "UPDATE jobs SET state = ?, launched = ?, attempt = ?, pid = ?, started_at = ?, aged_from = ? WHERE row = ?"
+_END = "UPDATE jobs SET state = ?, launched = ?, attempt = ?, ended_at = ?, aged_from = ?, outcome = ?, log_bytes = ?, ok = ?"
+_END_STARTED = f"{_END} WHERE row = ?"
+_END_WITH_START = f"{_END}, pid = ?, started_at = ? WHERE row = ?"
+_STOP_JOB = "UPDATE jobs SET stop = coalesce(?, stop), stop_proof = coalesce(?, stop_proof), store_bytes = store_bytes + ? WHERE row = ?"
 # It changes no column that an index contains, so it costs a third of the other one.
 _LAUNCH_JOB = "UPDATE jobs SET launched = 1 WHERE row = ?"
 _COUNT_ENDED = (
@@ -286,16 +289,22 @@ class Rows:
         self._execute_many("INSERT INTO events (seq, owner, event, aged_from) VALUES (?, ?, ?, ?)", rows)
         self.next_seq += len(rows)
 
-    def _change(self, write: ChangeJobs) -> None:  # noqa: C901 -- a test for each thing that most jobs do not have, and no call for it
-        write.first_seq = self.next_seq
-        if write.launched:
-            self._execute_many(_LAUNCH_JOB, [(row,) for row in write.launched])
-        self._run_for_each(_HAND_OUT, [(",".join(gpus), row) for row, gpus in write.handed_out] if write.handed_out else ())
+    def _launch(self, write: ChangeJobs) -> None:
+        self._run_for_each(_LAUNCH_JOB, [(row,) for row in write.launched])
+        self._run_for_each(_HAND_OUT, [(",".join(gpus), row) for row, gpus in write.handed_out])
         self._run_for_each(_FREE, write.freed)
         self._run_for_each(_PLACE, write.placed)
+
+    def _change(self, write: ChangeJobs) -> None:  # noqa: C901, PLR0912 -- a test for each thing that most jobs do not have, and no call for it
+        write.first_seq = self.next_seq
+        if write.launched or write.freed:
+            self._launch(write)
         # A stop of many jobs has one proof.
         proofs: dict[bytes, int] = {}
-        changed: list[tuple[object, ...]] = []
+        going_on: list[tuple[object, ...]] = []
+        ended_started: list[tuple[object, ...]] = []
+        ended_with_start: list[tuple[object, ...]] = []
+        stopped: list[tuple[object, ...]] = []
         events: list[EventRow] = []
         altered: list[Change] = []
         ended: list[Change] = []
@@ -305,34 +314,26 @@ class Rows:
                 altered.append(change)
             if change.state == State.FINISHED:
                 ended.append(change)
-            if change.stop_proof is not None and change.stop_proof not in proofs:
-                proofs[change.stop_proof] = self._add_proof(change.stop_proof)
             if change.retried is not None:
                 self._execute_many(_INSERT_ATTEMPT, [(change.row, *attempt) for attempt in change.retried.attempts])
                 self._execute("UPDATE jobs SET not_before = ? WHERE row = ?", (change.retried.not_before_us, change.row))
-            stop_proof = proofs[change.stop_proof] if change.stop_proof is not None else None
-            # A stop of many jobs is recorded for all of them in one write.
-            proof_bytes = len(change.stop_proof) // len(write.changes) if change.stop_proof is not None else 0
-            changed.append(
-                (
-                    change.state,
-                    change.launched,
-                    change.attempt,
-                    change.pid,
-                    change.started_at_us,
-                    change.ended_at_us,
-                    change.aged_from_us,
-                    change.outcome,
-                    change.log_bytes,
-                    change.ok,
-                    change.stop,
-                    stop_proof,
-                    proof_bytes,
-                    change.row,
-                )
-            )
-        self._execute_many(_UPDATE_JOB, changed)
-        self._run_for_each(_AWAIT_HASHES, write.unhashed)
+            if change.stop is not None or change.stop_proof is not None:
+                stopped.append(self._stopped(change, proofs, len(write.changes)))
+            state, launched, attempt, started = change.state, change.launched, change.attempt, (change.pid, change.started_at_us)
+            if change.ok is None:
+                going_on.append((state, launched, attempt, *started, change.aged_from_us, change.row))
+                continue
+            end = (state, launched, attempt, change.ended_at_us, change.aged_from_us, change.outcome, change.log_bytes, change.ok)
+            if change.is_start_recorded:
+                ended_started.append((*end, change.row))
+            else:
+                ended_with_start.append((*end, *started, change.row))
+        of_kinds = ((_GO_ON, going_on), (_END_STARTED, ended_started), (_END_WITH_START, ended_with_start), (_STOP_JOB, stopped))
+        for statement, rows in of_kinds:
+            if rows:
+                self._execute_many(statement, rows)
+        if write.unhashed:
+            self._execute_many(_AWAIT_HASHES, write.unhashed)
         if altered:
             self._alter(altered)
         for width in write.widths:
@@ -347,6 +348,14 @@ class Rows:
         write.last_seq = self.next_seq - 1
         if ended:
             self._count_ended(ended)
+
+    def _stopped(self, change: Change, proofs: dict[bytes, int], changes: int) -> tuple[object, ...]:
+        """Return the parameters of `_STOP_JOB`; a stop of many jobs is recorded for all of them in one write, with one proof."""
+        proof = change.stop_proof
+        if proof is not None and proof not in proofs:
+            proofs[proof] = self._add_proof(proof)
+        row_of_proof, proof_bytes = (proofs[proof], len(proof) // changes) if proof is not None else (None, 0)
+        return change.stop, row_of_proof, proof_bytes, change.row
 
     def _add_finish(self, finish: NewFinish) -> None:
         """Add what a run ends with, in the commit of its last end; not twice, whatever becomes of that job."""

@@ -118,7 +118,11 @@ async def test_the_newest_is_found_among_many_and_the_one_that_is_alive_too(hous
 
 @pytest.mark.parametrize(
     "index",
-    ["jobs_alive_by_name WHERE state < 4 AND owner = x'00' AND", "jobs_by_name_of_owner WHERE owner = x'00' AND", "jobs_by_name WHERE"],
+    [
+        "jobs_alive_by_name WHERE jobs.ok IS NULL AND owner = x'00' AND",
+        "jobs_by_name_of_owner WHERE owner = x'00' AND",
+        "jobs_by_name WHERE",
+    ],
 )
 async def test_a_name_is_found_by_an_index_in_its_order(house: House, index: str) -> None:
     with sqlite3.connect(house.path) as store:
