@@ -107,7 +107,8 @@ class Conversation:
     def take(self, exchange: Exchange) -> Item | None:
         """Return the next answer that came, or None; for streams this grants more."""
         item, credit = exchange.take()
-        self._grant(credit)
+        if credit is not None:
+            self._grant(credit)
         return item
 
     def feed(self, exchange: Exchange, data: bytes) -> None:
@@ -185,8 +186,10 @@ class Conversation:
             self._cancel(exchange)
             self._end(exchange, refused)
             return [exchange]
-        self._grant(credit)
-        self._push(exchange)
+        if credit is not None:
+            self._grant(credit)
+        if exchange.pushes is not None:
+            self._push(exchange)
         if exchange.ended:
             self._end(exchange)
         return [exchange] if news else []
@@ -273,8 +276,8 @@ class Conversation:
             proof = prove(self._identity, self._daemon, hello, exchange.request, raw, self._now_us())
         return request_pb2.Envelope(request=raw, proof=proof).SerializeToString()
 
-    def _grant(self, credit: request_pb2.Credit | None) -> None:
-        if credit is not None and credit.request_id in self._in_flight:
+    def _grant(self, credit: request_pb2.Credit) -> None:
+        if credit.request_id in self._in_flight:
             self._write(request_pb2.Request(id=self._next_number(), credit=credit))
 
     def _push(self, exchange: Exchange) -> None:

@@ -27,8 +27,7 @@ def prove(
         return signature.sign(identity, daemon, hello.nonce, raw)
     verb = request.WhichOneof("verb")
     if verb == "start":
-        until_us = max(_latest_us(request.start, now_us) + START_LASTS_US, *(job.spec.not_after_us for job in request.start.jobs))
-        until_us += max(_retries_last_us(job.spec) for job in request.start.jobs)
+        until_us = _good_until_us(request.start, now_us)
         rooted = _rooted(request.start) if len(request.start.jobs) > 1 else None
         return signature.sign(identity, daemon, hello.nonce, raw, not_after_us=until_us, rooted=rooted)
     # A worker itself does at once what it is asked, or never: only a broker could keep it.
@@ -60,8 +59,6 @@ def _rooted(start: request_pb2.Start) -> signature.Rooted:
 
 def _retries_last_us(spec: job_pb2.JobSpec) -> int:
     """Return how much later the last of its attempts may start, because of what lies between them and as far as they are limited."""
-    if not spec.HasField("retry"):
-        return 0
     delay_ms, all_ms = float(spec.retry.delay_ms), 0.0
     for _ in range(min(spec.retry.max, MOST_RETRIES)):
         all_ms += min(LONGEST_DELAY_MS, delay_ms) + min(LONGEST_DURATION_MS, spec.time_limit_ms)
@@ -69,6 +66,14 @@ def _retries_last_us(spec: job_pb2.JobSpec) -> int:
     return int(all_ms) * 1000
 
 
-def _latest_us(start: request_pb2.Start, now_us: int) -> int:
-    """Return when the last of the jobs may start for the first time."""
-    return max([now_us, *(max(job.spec.start_at_us, now_us + job.spec.start_in_ms * 1000) for job in start.jobs)])
+def _good_until_us(start: request_pb2.Start, now_us: int) -> int:
+    """Return until when a start is good: for a while after the last attempt at one of its jobs may start, or not after that."""
+    latest_us = now_us
+    not_after_us = retries_us = 0
+    for job in start.jobs:
+        spec = job.spec
+        latest_us = max(latest_us, spec.start_at_us, now_us + spec.start_in_ms * 1000)
+        not_after_us = max(not_after_us, spec.not_after_us)
+        if spec.HasField("retry"):
+            retries_us = max(retries_us, _retries_last_us(spec))
+    return max(latest_us + START_LASTS_US, not_after_us) + retries_us

@@ -71,7 +71,7 @@ class JobOptions(TypedDict, total=False):
 
 
 @explains_options
-def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
+def job_spec(  # noqa: C901, PLR0913 -- a job has that many options, all by name
     argv: Sequence[Text],
     *,
     input: bytes | None = None,  # noqa: A002 -- as subprocess calls it
@@ -113,26 +113,36 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
     string that is not a time or a size, and for a file that cannot be read; TypeError for an unknown option, a value of the wrong
     type, or an argv that is one string: no shell would split it.
     """
+    # Most jobs have few options, so that what is checked about all of them takes longer than the rest.
     _must_be("name", name, str, "text")
-    _must_be("output_limit", output_limit, (int, str, NoneType), "bytes, or a size such as '1.5G'")
-    _must_be("memory", memory, (int, str, NoneType), "bytes, or a size such as '2G'")
-    _must_be("nice", nice, (int, NoneType), "a whole number")
-    _must_be("umask", umask, (int, str, NoneType), "a number such as 0o027, or octal digits")
-    _must_be("time_limit", time_limit, _TIME_TYPES, _A_TIME)
-    _must_be("grace", grace, _TIME_TYPES, _A_TIME)
-    _must_be("input", input, (bytes, bytearray, memoryview, NoneType), "bytes; encode a string: text.encode()")
-    _must_be("retry", retry, (int, Retry, NoneType), "how often, or a Retry")
+    if output_limit is not None:
+        _must_be("output_limit", output_limit, (int, str), "bytes, or a size such as '1.5G'")
+    if memory is not None:
+        _must_be("memory", memory, (int, str), "bytes, or a size such as '2G'")
+    if nice is not None:
+        _must_be("nice", nice, int, "a whole number")
+    if umask is not None:
+        _must_be("umask", umask, (int, str), "a number such as 0o027, or octal digits")
+    if time_limit is not None:
+        _must_be("time_limit", time_limit, _TIME_TYPES, _A_TIME)
+    if grace is not None:
+        _must_be("grace", grace, _TIME_TYPES, _A_TIME)
+    if input is not None:
+        _must_be("input", input, (bytes, bytearray, memoryview), "bytes; encode a string: text.encode()")
+    if retry is not None:
+        _must_be("retry", retry, (int, Retry), "how often, or a Retry")
     for variable, value in (env or {}).items():
         _must_be(f"env[{variable!r}]", value, _TEXT_TYPES, "text or bytes")
     for label, text in (labels or {}).items():
         _must_be(f"labels[{label!r}]", text, str, "text")
-    variables = {os.fsencode(variable): os.fsencode(value) for variable, value in (env or {}).items()}
+    variables = {os.fsencode(variable): os.fsencode(value) for variable, value in env.items()} if env else {}
     if env_all:
         from ...batch import caller_variables  # noqa: PLC0415 -- few jobs want them
 
         found = caller_variables.find(caller_variables.of_this_process()).found
         variables = {to_bytes(variable): to_bytes(value) for variable, value in found.items()} | variables
-    start, latest = start_of(at), start_of(not_after, "not_after")
+    start = start_of(at) if at is not None else NOW
+    latest = start_of(not_after, "not_after") if not_after is not None else NOW
     files, outputs, program = _files(script, put, get, elsewhere=cwd is not None)
     return JobSpec(
         argv=program + _arguments(argv),
@@ -141,16 +151,16 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
         stdin=None if input is None else bytes(input),
         name=name,
         labels=tuple((labels or {}).items()),
-        time_limit_ms=milliseconds(time_limit),
+        time_limit_ms=milliseconds(time_limit) if time_limit is not None else None,
         stop_signal=stop_signal or signal.SIGTERM,
-        grace_ms=milliseconds(grace),
+        grace_ms=milliseconds(grace) if grace is not None else None,
         output_limit_bytes=parse_size(output_limit) if isinstance(output_limit, str) else output_limit,
         linger=linger,
         priority=priority,
         held=hold,
-        after=_conditions(after),
+        after=_conditions(after) if after is not None else (),
         stderr_to_stdout=stderr_to_stdout,
-        retry=_rule(retry),
+        retry=_rule(retry) if retry is not None else None,
         memory_bytes=parse_size(memory) if isinstance(memory, str) else memory,
         nice=nice,
         umask=parse_umask(umask) if isinstance(umask, str) else umask,
@@ -159,8 +169,8 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
         gpus=gpus,
         resources=tuple(sorted((resources or {}).items())),
         only_one=only_one,
-        on=read_terms(on or ()),
-        not_on=read_terms(not_on or ()),
+        on=read_terms(on) if on else (),
+        not_on=read_terms(not_on) if not_on else (),
         start_at_us=start.at_us,
         start_in_ms=start.in_ms,
         not_after_us=latest.at_us,
@@ -190,7 +200,10 @@ def start_of(at: Moment | None, option: str = "at") -> StartTime:
 
 def spec_of_call(arguments: Mapping[str, Any]) -> JobSpec:
     """Return what `job_spec` returns for those of these arguments that it takes: `locals()` of a function with all its options."""
-    return job_spec(**{name: arguments[name] for name in job_spec.__annotations__ if name != "return"})
+    return job_spec(**{name: arguments[name] for name in _PARAMETERS})
+
+
+_PARAMETERS = tuple(name for name in job_spec.__annotations__ if name != "return")
 
 
 def as_spec(job: JobSpec | Sequence[Text]) -> JobSpec:
@@ -229,17 +242,15 @@ def _files(
     return files, tuple(dict.fromkeys(path for path, _ in found)), program
 
 
-def _conditions(after: Awaiting | None) -> tuple[After, ...]:
-    if after is None:
-        return ()
+def _conditions(after: Awaiting) -> tuple[After, ...]:
     from .conditions import conditions_of  # noqa: PLC0415 -- few jobs wait for others
 
     return conditions_of(after)
 
 
-def _rule(retry: int | Retry | None) -> RetryRule | None:
+def _rule(retry: int | Retry) -> RetryRule | None:
     if not isinstance(retry, Retry):
-        retry = Retry(retry or 0)
+        retry = Retry(retry)
     if not retry.max:
         return None
     return RetryRule(retry.max, milliseconds(retry.delay) or 0, float(retry.backoff), tuple(sorted(set(retry.on_exit))))
