@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,8 @@ def main(told: dict[str, Any]) -> int:
 
     try:
         with asyncio.Runner(loop_factory=stalls.loop_factory()) as runner:
+            # The method of asyncio calls it, twice in each turn.
+            runner.get_loop().time = time.monotonic  # type: ignore[method-assign]
             resumed = runner.run(serve(settings, ready, reload.from_json(told.get("resumed"))))
         if resumed is not None:
             reload.become_anew({**fields, "listen": resumed.listen, "event_listen": resumed.event_listen}, resumed)

@@ -32,7 +32,7 @@ from ..store.writes import AddJobs, ChangeJobs, Origin
 from ..streams.watchers import Watchers
 from .admission import check_held, check_waiting
 from .decide import decide
-from .effects import Continue, Effect, End, Hold, Launches, LimitTime, Publish, Reply, Settle, SignalAll, Tell, WakeAt, Word
+from .effects import Continue, End, Hold, Launches, LimitTime, Publish, Reply, Settle, SignalAll, Tell, WakeAt, Word
 from .inputs import Accepted, Asked, Await, Due, Facts, Following, Input, Moment, Reconsidered, Recovered, Start, WriteDelayed, Written
 from .jobs.dependencies import Dependencies
 from .jobs.job import BatchRun, Job, RunKey
@@ -331,48 +331,45 @@ class Desk:
             if isinstance(fact, (Started, Ended)) and fact.key[:2] in self._state.live:
                 self._clock.not_before(fact.ended_at_us if isinstance(fact, Ended) else fact.started_at_us)
 
-    def _carry_out(self, decision: Decision) -> None:
+    def _carry_out(self, decision: Decision) -> None:  # noqa: C901, PLR0912 -- a case for each effect
         for fact, error in decision.failures:
             _log.error("%s of job %s could not be taken in", type(fact).__name__, fact.key.job, exc_info=error)
         for effect in decision.effects:
             try:
-                self._carry_out_one(effect)
+                # The most frequent first.
+                match effect:
+                    case Publish():
+                        self._publisher.publish(effect.events)
+                    case Tell():
+                        self._tell(effect)
+                    case Reply():
+                        effect.tell()
+                    case Launches():
+                        self._engine.start(self._with_keys(effect.launches))
+                    case End():
+                        self._engine.end(effect.key, effect.signal, effect.grace_ms)
+                    case LimitTime():
+                        self._engine.limit(effect.key, effect.limit_ms)
+                    case SignalAll():
+                        self._engine.signal(effect.key, effect.number, effect.done, effect.proof)
+                    case Hold():
+                        self._engine.pause(effect.key, paused=effect.paused, proof=effect.proof)
+                    case Continue():
+                        asyncio.get_running_loop().call_soon(self.take, Following())
+                    case WakeAt():
+                        for alarm, at_us in zip(self._alarms, effect, strict=True):
+                            alarm.set(at_us)
+                    case Settle():
+                        # First those who wait for these ends: what follows takes as long as their reports.
+                        self._watchers.flush()
+                        self._engine.settled(effect.keys)
+                        self._delegates.expel(effect.keys)
+                        self._ended()
             except Exception:  # noqa: BLE001 -- a bug in one effect must not cost the others, nor the writes
                 _log.exception("the effect %s could not be carried out", type(effect).__name__)
         for number in decision.writes:
             write = self._state.under_way[number].write
             self._store.submit(write, partial(self._written, number, write), partial(self._delayed, number))
-
-    def _carry_out_one(self, effect: Effect) -> None:  # noqa: C901 -- a case for each effect
-        # The most frequent first.
-        match effect:
-            case Publish():
-                self._publisher.publish(effect.events)
-            case Tell():
-                self._tell(effect)
-            case Reply():
-                effect.tell()
-            case Launches():
-                self._engine.start(self._with_keys(effect.launches))
-            case End():
-                self._engine.end(effect.key, effect.signal, effect.grace_ms)
-            case LimitTime():
-                self._engine.limit(effect.key, effect.limit_ms)
-            case SignalAll():
-                self._engine.signal(effect.key, effect.number, effect.done, effect.proof)
-            case Hold():
-                self._engine.pause(effect.key, paused=effect.paused, proof=effect.proof)
-            case Continue():
-                asyncio.get_running_loop().call_soon(self.take, Following())
-            case WakeAt():
-                for alarm, at_us in zip(self._alarms, effect, strict=True):
-                    alarm.set(at_us)
-            case Settle():
-                # First those who wait for these ends: what follows takes as long as their reports.
-                self._watchers.flush()
-                self._engine.settled(effect.keys)
-                self._delegates.expel(effect.keys)
-                self._ended()
 
     def _with_keys(self, launches: Sequence[Launch]) -> Sequence[Launch]:
         """Return launches with the keys of those that may start jobs; few may."""

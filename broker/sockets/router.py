@@ -227,7 +227,7 @@ class Endpoint:
     def _peer(self, routing_id: bytes, frame: zmq.Frame) -> Peer | None:
         descriptor = int(frame.get(zmq.SRCFD))
         peer = self._by_id.get(routing_id)
-        if peer is not None and peer.descriptor == descriptor:
+        if peer is not None and peer.meter.descriptor == descriptor:
             return peer
         key = bytes.fromhex(str(frame.get("User-Id")))
         public = self._account_of(key)

@@ -210,6 +210,9 @@ class News:
 
     def tell(self, events: Sequence[event_pb2.Event]) -> list[Message]:
         """Return the messages for events that are durable, in the order of their seq."""
+        if not self._index:
+            self._head = events[-1].seq
+            return []
         told: list[Message] = []
         touched: dict[Grant, None] = {}
         for event in events:
@@ -235,8 +238,6 @@ class News:
         ]
 
     def _matching(self, event: event_pb2.Event) -> Iterable[Grant]:
-        if not self._index:
-            return
         key = event.key
         for entry in (_EVERYTHING, (key.owner, b""), (key.owner, key.id), (b"batch", event.batch)):
             for grant in self._index.get(entry, ()):

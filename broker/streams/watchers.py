@@ -17,6 +17,7 @@ from .inner_waits import InnerWaits
 from .reports import Reports
 
 _log = logging.getLogger(__name__)
+_NOT_NOTIFIED = "a stream could not be notified"
 _Given = ParamSpec("_Given")
 
 
@@ -97,7 +98,10 @@ class Watchers:
         """Notify the watchers of a job that it has a process."""
         for watcher in list(self._watching.get(job.key, ())):
             self._touched[watcher] = None
-            _guard(watcher.started, job)
+            try:
+                watcher.started(job)
+            except Exception:  # noqa: BLE001 -- as in `_guard`, which would be a call for each
+                _log.exception(_NOT_NOTIFIED)
 
     def stuck(self, job: Job) -> None:
         """Notify the watchers of a job at once that some of its processes cannot be ended, or its end not recorded."""
@@ -117,19 +121,28 @@ class Watchers:
 
     def finished(self, job: Job) -> None:
         """Notify the watchers of a job that it has its outcome; nothing more follows."""
-        for watcher in (*self._watching.pop(job.key, ()), *self._watching_run_of(job)):
+        watching = self._watching.pop(job.key, ())
+        for watcher in (*watching, *self._watching_run_of(job)) if self._watching_runs else watching:
             self._touched[watcher] = None
-            _guard(watcher.finished, job)
+            try:
+                watcher.finished(job)
+            except Exception:  # noqa: BLE001 -- as above
+                _log.exception(_NOT_NOTIFIED)
 
     def flush(self) -> None:
         """Flush the watchers that were notified."""
+        if not self._touched:
+            return
         touched, self._touched = self._touched, {}
         for watcher in touched:
-            _guard(watcher.flush)
+            try:
+                watcher.flush()
+            except Exception:  # noqa: BLE001 -- as above
+                _log.exception(_NOT_NOTIFIED)
 
 
 def _guard(notify: Callable[_Given, None], *args: _Given.args, **kwargs: _Given.kwargs) -> None:
     try:
         notify(*args, **kwargs)
     except Exception:  # noqa: BLE001 -- a bug in one stream must not leave the others without their news
-        _log.exception("a stream could not be notified")
+        _log.exception(_NOT_NOTIFIED)

@@ -146,16 +146,22 @@ def check(spec: JobSpec) -> None:  # noqa: C901, PLR0912 -- a check for each fie
             raise _refuse(f"the {what} is longer than 1000 days")
     if spec.priority:
         check_priority(spec.priority)
-    _check_retry(spec)
-    claims.check(spec.cpus, spec.gpus, spec.resources, spec.only_one)
-    worker_labels.check(spec.on, spec.not_on)
-    _check_start(spec.start_at_us, spec.start_in_ms)
-    _check_not_after(spec)
+    if spec.retry is not None:
+        _check_retry(spec)
+    if spec.cpus or spec.gpus or spec.resources or spec.only_one:
+        claims.check(spec.cpus, spec.gpus, spec.resources, spec.only_one)
+    if spec.on or spec.not_on:
+        worker_labels.check(spec.on, spec.not_on)
+    if spec.start_at_us is not None:
+        _check_start(spec.start_at_us, spec.start_in_ms)
+    if spec.not_after_us is not None or spec.not_after_ms is not None:
+        _check_not_after(spec)
     if spec.time_limit_ms == 0:
         raise _refuse("with a time limit of 0 the job could never run")
     if spec.output_limit_bytes is not None and spec.output_limit_bytes > LARGEST_OUTPUT_LIMIT:
         raise _refuse(f"the output limit of {format_limit(spec.output_limit_bytes)} is more than any file can hold")
-    process_limits.check(spec.memory_bytes, spec.nice, spec.umask, spec.rlimits)
+    if spec.rlimits or spec.memory_bytes is not None or spec.nice is not None or spec.umask is not None:
+        process_limits.check(spec.memory_bytes, spec.nice, spec.umask, spec.rlimits)
 
 
 def check_priority(priority: int) -> None:
@@ -292,8 +298,10 @@ def digest(spec: JobSpec) -> bytes:  # noqa: C901, PLR0912 -- one step for each 
         fields += [(19, one.parts()) for one in spec.after]
     if spec.retry is not None:
         fields += retry.digest_parts(spec.retry)
-    fields += process_limits.digest_parts(spec.memory_bytes, spec.nice, spec.umask, spec.rlimits)
-    fields += claims.digest_parts(spec.cpus, spec.gpus, spec.resources, spec.only_one)
+    if spec.rlimits or spec.memory_bytes is not None or spec.nice is not None or spec.umask is not None:
+        fields += process_limits.digest_parts(spec.memory_bytes, spec.nice, spec.umask, spec.rlimits)
+    if spec.cpus or spec.gpus or spec.resources or spec.only_one:
+        fields += claims.digest_parts(spec.cpus, spec.gpus, spec.resources, spec.only_one)
     if spec.on or spec.not_on:
         fields += worker_labels.digest_parts(spec.on, spec.not_on)
     for field, number in ((21, spec.start_at_us), (22, spec.start_in_ms), (64, spec.not_after_us), (65, spec.not_after_ms)):

@@ -71,7 +71,8 @@ class Link:
         if self._socket.fileno() < 0:
             return
         if self._pending:
-            self._datagrams.extend((datagram, ()) for datagram in datagrams.arrays(self._pending))
+            for datagram in datagrams.arrays(self._pending):
+                self._datagrams.append((datagram, ()))
             self._pending.clear()
         try:
             writing = not datagrams.send_waiting(self._socket, self._datagrams)
@@ -120,7 +121,7 @@ def _understood(datagram: bytes, descriptors: tuple[int, ...]) -> list[Message]:
         messages = _decode(datagram)
     except (msgspec.DecodeError, RecursionError):
         messages = _with_halves(datagram)
-    if not isinstance(messages, list) or not all(isinstance(message, dict) for message in messages):
+    if not isinstance(messages, list) or {*map(type, messages)} - {dict}:
         _log.error("the supervisor sent a message that is not understood: %r", datagram[:100])
         messages = []
     if messages and len(descriptors) == 1:

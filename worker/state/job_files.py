@@ -160,7 +160,7 @@ def write_folder(  # noqa: C901 -- a test for each thing that most jobs do not h
         os.makedirs(folder, FOLDER_MODE, exist_ok=True)
     if spec.stdin is not None:
         write_file(f"{folder}/stdin", spec.stdin)
-    own = f"{job_folder(work_beside(os.path.dirname(folder)), key)}/{key.attempt}" if spec.has_folder else ""
+    own = f"{job_folder(work_beside(os.path.dirname(folder)), key)}/{key.attempt}" if spec.files or spec.outputs else ""
     fields: dict[str, object] = {
         "version": VERSION,
         "owner": key.owner.hex(),

@@ -88,7 +88,7 @@ def start(turn: Turn, asked: Start) -> None:
             files=one.spec.files,
             priority=job.priority,
             held_by=job.held_by,
-            has_folder=one.spec.has_folder,
+            has_folder=bool(one.spec.files or one.spec.outputs),
             after=one.spec.after,
             starts_aged_us=job.starts_aged_us,
             expires_aged_us=job.expires_aged_us,
