@@ -5,6 +5,7 @@ import resource
 import sqlite3
 import stat
 from contextlib import closing
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -443,3 +444,18 @@ async def test_on_a_disk_that_became_read_only_starts_are_refused_and_ends_are_r
     house.engine.expect(("settled", attempt(1)))
     # The room that nobody could give back is still kept.
     assert (house.path.parent / "ballast").stat().st_size == ballasts.BALLAST_BYTES
+
+
+async def test_a_job_writes_few_pages_of_the_log(house: House) -> None:
+    """Each table and index that a commit touches is a page at least, and the disk is waited for until all of them are written."""
+    log = house.path.with_name("state.db-wal")
+    sizes = [log.stat().st_size]
+    await house.accept(asked(1))
+    sizes.append(log.stat().st_size)
+    for facts in ([started(1)], [ended(1)]):
+        house.desk.hear(facts)
+        await house.desk.durable()
+        sizes.append(log.stat().st_size)
+    # Of a start, those of the job, its event, and of jobs that run and by their start; no others change.
+    assert [(after - before) // (4096 + 24) for before, after in pairwise(sizes)] == [8, 4, 8]
+    house.engine.effects.clear()
