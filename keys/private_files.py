@@ -70,7 +70,11 @@ class Place:
         """Write or replace a file, mode 0600, atomically: readers see the old one or the new one.
 
         Its owner is that of the old one, or else of the folder. If it need not survive power loss, this does not wait for the disk.
+        Raises OSError, also for a device: a link to /dev/null must not make root replace that by a file.
         """
+        before = self._status()
+        if before is not None and (stat.S_ISCHR(before.st_mode) or stat.S_ISBLK(before.st_mode)):
+            raise OSError(errno.EINVAL, "it is a device, and not a file", self.path)
         with self._written_beside(data, durable=durable) as (made, fd):
             # If root edits the file of a service, the service must still be able to read it.
             before = self._status() or os.fstat(self.folder)

@@ -25,6 +25,7 @@ from ..protocol.exchange import Chunk, Item
 from ..sockets.onlooker import Transfer
 from .current_folder import absolute
 from .local_files import shown
+from .special_places import is_special
 
 if TYPE_CHECKING:
     from ..sockets.connection import Connection
@@ -148,13 +149,16 @@ class _Writing:
 
     def _demand_free(self) -> None:
         """Check that nothing is in its place, but for a file a file, and for a folder an empty one."""
+        if is_special(self.place):
+            what = f"{shown(self.place)!r} is no place for a file: it would be replaced, and is a device, a pipe or a socket"
+            raise Refused(Code.INVALID_ARGUMENT, what, "write another name: PATH:DEST")
         if not os.path.lexists(self.place):
             return
         is_folder = os.path.isdir(self.place) and not os.path.islink(self.place)
         if self._kind is FileKind.FILE:
-            if not is_folder:
-                return
-            raise Refused(Code.INVALID_ARGUMENT, f"{shown(self.place)!r} exists, and is a folder", "write another name: PATH:DEST")
+            if is_folder:
+                raise Refused(Code.INVALID_ARGUMENT, f"{shown(self.place)!r} exists, and is a folder", "write another name: PATH:DEST")
+            return
         if not is_folder or os.listdir(self.place):
             raise Refused(Code.ALREADY_EXISTS, f"{shown(self.place)!r} exists already", "remove it, or write another name: PATH:DEST")
 

@@ -152,3 +152,17 @@ def test_folders_and_files_are_for_their_owner_whatever_the_umask_is(tmp_path: P
         os.umask(before)
     modes = [stat.S_IMODE((tmp_path / name).stat().st_mode) for name in ("a", "a/b", "a/b/created", "a/b/replaced")]
     assert modes == [0o700, 0o700, 0o600, 0o600]
+
+
+def test_a_device_is_not_replaced_even_through_a_link(tmp_path: Path) -> None:
+    device = tmp_path / "device"
+    try:
+        os.mknod(device, stat.S_IFCHR | 0o600, os.makedev(1, 3))
+    except PermissionError:
+        pytest.skip("this user may not make devices")
+    (tmp_path / "link").symlink_to(device)
+    for name in ("device", "link"):
+        with pytest.raises(OSError, match="it is a device, and not a file"):
+            private_files.replace(tmp_path / name, b"x")
+    assert stat.S_ISCHR(device.lstat().st_mode)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["device", "link"]
