@@ -304,7 +304,7 @@ def stop(*, state: StateOption = None) -> None:
 @app.command()
 def reload(*, state: StateOption = None) -> None:
     """Make worker, supervisor and keeper run the version that is installed now. Jobs continue. Exits with 1 if that fails."""
-    from inotify_simple import INotify, flags  # type: ignore[import-untyped] # noqa: PLC0415 -- reason: untyped; rarely needed
+    from ..keys import inotify  # noqa: PLC0415 -- rarely needed
 
     folder = _folder(state)
     before = _running(folder)
@@ -321,8 +321,8 @@ def reload(*, state: StateOption = None) -> None:
         raise Refused(Code.NOT_FOUND, f"no worker is running for {folder}", "there is nothing to reload")
     try:
         # The description is replaced by rename(2).
-        with INotify() as watch:
-            watch.add_watch(folder, flags.MOVED_TO)
+        with inotify.Inotify() as watch:
+            watch.add_watch(folder, inotify.MOVED_TO)
             signal.pidfd_send_signal(process, signal.SIGHUP)
             after = _await_reload(folder, process, watch.fileno(), before["reloads"]["count"])
     finally:

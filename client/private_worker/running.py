@@ -50,16 +50,16 @@ def described(folder: Path, holder: str) -> Context | None:
 
 def _await_ready(folder: Path) -> Context | None:
     """Wait for a worker that is being started by hand, or for the end of one that is exiting; return None if none is left."""
-    from inotify_simple import INotify, flags  # type: ignore[import-untyped] # noqa: PLC0415 -- reason: untyped; rarely needed
+    from ...keys import inotify  # noqa: PLC0415 -- rarely needed
 
     deadline = time.monotonic() + _READY_SECONDS
-    with INotify() as watch:
+    with inotify.Inotify() as watch:
         # The description is replaced by rename(2); the lock file, which it wrote to, is closed when it exits.
-        watch.add_watch(folder, flags.MOVED_TO | flags.CLOSE_WRITE)
+        watch.add_watch(folder, inotify.MOVED_TO | inotify.CLOSE_WRITE)
         while (holder := holder_in(folder)) is not None:
             if found := described(folder, holder):
                 return found
-            if not watch.read(timeout=max(0, int((deadline - time.monotonic()) * 1000))):
+            if not watch.read(max(0, int((deadline - time.monotonic()) * 1000))):
                 end = f"; or end it: kill {holder}" if holder else ""
                 raise Refused(
                     Code.UNAVAILABLE,

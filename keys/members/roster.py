@@ -15,10 +15,8 @@ from contextlib import suppress
 from pathlib import Path
 from types import MappingProxyType
 
-from inotify_simple import Event, INotify, flags  # type: ignore[import-untyped] # reason: it has no annotations
-
 from ...schemas.refusal import Code, Refused
-from .. import private_files
+from .. import inotify, private_files
 from ..identity import curve_public_of, format_public
 from ..ownership import demand_fixed, judge_owner
 from .limits import EVERYBODYS, Limits
@@ -30,9 +28,9 @@ __all__ = ["LARGEST_ROSTER", "Roster", "RosterFile", "add_member", "edit", "list
 LARGEST_ROSTER = 1024 * 1024
 _NO_LIMITS: Mapping[str, int] = MappingProxyType({})
 
-_WRITTEN = flags.CLOSE_WRITE | flags.MOVED_TO
-_TAKEN_AWAY = flags.MOVED_FROM | flags.DELETE
-_WATCHED = _WRITTEN | _TAKEN_AWAY | flags.CREATE | flags.ATTRIB | flags.MOVE_SELF | flags.ONLYDIR
+_WRITTEN = inotify.CLOSE_WRITE | inotify.MOVED_TO
+_TAKEN_AWAY = inotify.MOVED_FROM | inotify.DELETE
+_WATCHED = _WRITTEN | _TAKEN_AWAY | inotify.CREATE | inotify.ATTRIB | inotify.MOVE_SELF | inotify.ONLYDIR
 # Editors move or delete the old file and then write the new one. Wait this long for it before the roster counts as empty.
 _SETTLE_SECONDS = 0.1
 
@@ -191,7 +189,7 @@ class RosterFile:
         # Why the file is not in force; empty if it is.
         self.problem = ""
         try:
-            self._inotify = INotify(nonblocking=True)
+            self._inotify = inotify.Inotify()
         except OSError as error:
             raise _cannot_watch(path, error) from None
         try:
@@ -229,8 +227,7 @@ class RosterFile:
 
     def fileno(self) -> int:
         """Return the descriptor that is readable when the file may have changed."""
-        fd: int = self._inotify.fileno()
-        return fd
+        return self._inotify.fileno()
 
     def drain(self) -> bool:
         """Apply the current content of the file; say whether another roster is in force. Calls `on_problem` with one that is new.
@@ -274,21 +271,21 @@ class RosterFile:
         for folder in {self._path.parent, _real(self._path).parent}:
             self._inotify.add_watch(folder, _WATCHED)
 
-    def _read_events(self) -> list[Event]:
+    def _read_events(self) -> list[inotify.Event]:
         deadline = time.monotonic() + _SETTLE_SECONDS
-        events: list[Event] = self._inotify.read(timeout=0)
+        events: list[inotify.Event] = self._inotify.read()
         while self._amid_a_change(events) and (left := deadline - time.monotonic()) > 0:
-            events += self._inotify.read(timeout=int(left * 1000) + 1)
+            events += self._inotify.read(int(left * 1000) + 1)
         return events
 
-    def _amid_a_change(self, events: Sequence[Event]) -> bool:
+    def _amid_a_change(self, events: Sequence[inotify.Event]) -> bool:
         last = 0
         for event in events:
-            if event.name == self._path.name and event.mask & (_WRITTEN | _TAKEN_AWAY | flags.CREATE):
+            if event.name == self._path.name and event.mask & (_WRITTEN | _TAKEN_AWAY | inotify.CREATE):
                 last = event.mask
         return bool(last) and not last & _WRITTEN
 
-    def _concerns_us(self, events: Sequence[Event]) -> bool:
+    def _concerns_us(self, events: Sequence[inotify.Event]) -> bool:
         # An unnecessary read could find a file that is half written. Events without a name concern the folder, or some were lost.
         return any(event.name in ("", self._path.name) for event in events) or self._path.is_symlink()
 

@@ -8,17 +8,16 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from inotify_simple import Event, INotify, flags  # type: ignore[import-untyped] # reason: it has no annotations
-
+from ...keys import inotify
 from ...keys.holder import DESCRIPTION, LOCK
 from .lock import StateLock
 from .store_files import STORE_FILES
 
 _log = logging.getLogger(__name__)
 
-_REMOVED = flags.DELETE | flags.MOVED_FROM | flags.MOVE_SELF
+_REMOVED = inotify.DELETE | inotify.MOVED_FROM | inotify.MOVE_SELF
 # Other files in the folder are written too, so these events count only for the names below.
-_WRITTEN = flags.MOVED_TO | flags.CLOSE_WRITE
+_WRITTEN = inotify.MOVED_TO | inotify.CLOSE_WRITE
 _MOVED_INTO_PLACE = {LOCK, DESCRIPTION, *STORE_FILES}
 
 # The files of a folder are removed before the folder itself, which is not reported. So check this long after the last event.
@@ -37,10 +36,10 @@ class FolderWatch:
         self._lost = lost
         self._look_at: asyncio.TimerHandle | None = None
         self._pause_seconds = _QUIET_SECONDS
-        self._inotify: INotify | None = None
+        self._inotify: inotify.Inotify | None = None
         try:
-            self._inotify = INotify(nonblocking=True)
-            self._inotify.add_watch(state, _REMOVED | _WRITTEN | flags.ONLYDIR)
+            self._inotify = inotify.Inotify()
+            self._inotify.add_watch(state, _REMOVED | _WRITTEN | inotify.ONLYDIR)
             self._watch_above(state, self._inotify)
         except OSError as error:
             _log.warning("removed files of %s cannot be noticed: %s", state, error.strerror)
@@ -48,12 +47,12 @@ class FolderWatch:
             return
         loop.add_reader(self._inotify.fileno(), self._read)
 
-    def _watch_above(self, state: Path, inotify: INotify) -> None:
+    def _watch_above(self, state: Path, watch: inotify.Inotify) -> None:
         """Watch whether a folder above is renamed: for the folder itself, that is no event."""
         for above in state.resolve().parents:
             # One that this user may not read belongs to somebody else.
             with suppress(OSError):
-                inotify.add_watch(above, flags.MOVE_SELF | flags.ONLYDIR)
+                watch.add_watch(above, inotify.MOVE_SELF | inotify.ONLYDIR)
 
     def close(self) -> None:
         """Stop watching."""
@@ -65,7 +64,7 @@ class FolderWatch:
             self._inotify = None
 
     def _read(self) -> None:
-        events = self._inotify.read(timeout=0) if self._inotify is not None else []
+        events = self._inotify.read() if self._inotify is not None else []
         if any(event.mask & ~_WRITTEN or _is_ours(event) for event in events):
             self._look_later(_QUIET_SECONDS)
 
@@ -92,6 +91,6 @@ class FolderWatch:
             self._pause_seconds = min(2 * self._pause_seconds, _LONGEST_PAUSE_SECONDS)
 
 
-def _is_ours(event: Event) -> bool:
+def _is_ours(event: inotify.Event) -> bool:
     # CLOSE_WRITE counts only for the description: processes that open and close the store cause it too, without writing.
-    return bool(event.name == DESCRIPTION or (event.mask & flags.MOVED_TO and event.name in _MOVED_INTO_PLACE))
+    return bool(event.name == DESCRIPTION or (event.mask & inotify.MOVED_TO and event.name in _MOVED_INTO_PLACE))

@@ -11,9 +11,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from inotify_simple import INotify, flags  # type: ignore[import-untyped] # reason: it has no annotations
-
 from ...broker.engine import LogPart, LogPiece
+from ...keys import inotify
 from ...schemas.refusal import Code, Reason, Refused
 
 # Ten lines are rarely longer.
@@ -102,7 +101,7 @@ class Growth:
 
     def __init__(self) -> None:
         try:
-            self._inotify = INotify(nonblocking=True)
+            self._inotify = inotify.Inotify()
         except OSError as error:
             raise Refused(
                 Code.FAILED_PRECONDITION, f"growing logs cannot be watched: {error.strerror}", "raise fs.inotify.max_user_instances"
@@ -112,12 +111,11 @@ class Growth:
 
     def fileno(self) -> int:
         """Return the descriptor that is readable when a file has grown."""
-        fd: int = self._inotify.fileno()
-        return fd
+        return self._inotify.fileno()
 
     def watch(self, path: str | Path, callback: Callable[[], None]) -> Watch:
         """Call `callback` (from `drain`) each time the file has grown, even if it is renamed. Return the watch, for `unwatch`."""
-        descriptor = self._inotify.add_watch(path, flags.MODIFY)
+        descriptor = self._inotify.add_watch(path, inotify.MODIFY)
         watch = Watch(descriptor, callback)
         self._watches.setdefault(descriptor, {})[watch] = None
         return watch

@@ -6,8 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from inotify_simple import INotify, flags  # type: ignore[import-untyped] # reason: it has no annotations
-
+from ...keys import inotify
 from ...schemas.refusal import Code, Refused
 from .lock import running
 
@@ -20,13 +19,13 @@ def await_description(state: Path) -> dict[str, Any] | None:
     Raises Refused(UNAVAILABLE) if it is not ready within some seconds.
     """
     deadline = time.monotonic() + _START_SECONDS
-    with INotify() as watch:
+    with inotify.Inotify() as watch:
         # The description is moved into its place; the lock, which it has written to, is closed when it exits.
-        watch.add_watch(state, flags.MOVED_TO | flags.CLOSE_WRITE)
+        watch.add_watch(state, inotify.MOVED_TO | inotify.CLOSE_WRITE)
         while True:
             try:
                 return running(state)
             except Refused as refused:
                 if refused.code is not Code.UNAVAILABLE or time.monotonic() > deadline:
                     raise
-            watch.read(timeout=max(0, int((deadline - time.monotonic()) * 1000)))
+            watch.read(max(0, int((deadline - time.monotonic()) * 1000)))

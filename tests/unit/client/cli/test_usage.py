@@ -401,7 +401,7 @@ DEAR = {
     "asyncio",
     "platformdirs",
     "importlib.metadata",
-    "inotify_simple",
+    "ctypes",
     "sqlite3",
     "datetime",
     "_hashlib",

@@ -5,8 +5,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from inotify_simple import INotify, flags
 
+from jobwire.keys import inotify
 from jobwire.worker.supervisor.loop import Loop
 from jobwire.worker.supervisor.streams import pump as pumps
 from jobwire.worker.supervisor.streams.pump import Pump, Quota, Stream
@@ -153,11 +153,11 @@ def test_followers_are_notified_by_inotify(job: Job, monkeypatch: pytest.MonkeyP
     if not nudge and pumps._NUDGE:
         pytest.skip("this kernel tells inotify of no splice")
     monkeypatch.setattr(pumps, "_NUDGE", nudge)
-    with INotify() as watch:
-        watch.add_watch(job.log, flags.MODIFY)
+    with inotify.Inotify() as watch:
+        watch.add_watch(job.log, inotify.MODIFY)
         os.write(job.end, b"data")
         assert job.pump.drain()
-        assert watch.read(timeout=60_000)[0].mask & flags.MODIFY
+        assert watch.read(60_000)[0].mask & inotify.MODIFY
     assert job.log.read_bytes() == b"data"
     job.close()
     job.pump.close()
