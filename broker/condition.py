@@ -6,7 +6,7 @@ Who is no admin learns neither how many members there are nor what their roster 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -46,6 +46,8 @@ class Condition:
     roster: Members
     up_us: Callable[[], int]
     memory_problem: Callable[[], str] = str
+    # What operators should look at.
+    warnings: Callable[[], Sequence[str]] = tuple
 
     def roster_problem(self, member: Member) -> str:
         """Return why the file of the roster is not in force, in as many words as this member may know; empty if it is."""
@@ -74,6 +76,7 @@ class Condition:
             slots=self.queue.slots,
             stocks=describe_stock(self.queue.stock),
             labels=labels_to_wire(self.queue.stock.capacity.labels),
+            warnings=self.warnings() if Right.SEE_OTHERS in member.rights else (),
         )
 
 

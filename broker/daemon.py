@@ -174,7 +174,12 @@ class Daemon:
         self._shortage = room.shortage
         began = time.monotonic()
         self._condition = Condition(
-            queue, room, self._roster, lambda: int((time.monotonic() - began) * 1_000_000), lambda: self._engine.memory_problem
+            queue,
+            room,
+            self._roster,
+            lambda: int((time.monotonic() - began) * 1_000_000),
+            lambda: self._engine.memory_problem,
+            self._fleet.warnings if self._fleet is not None else tuple,
         )
         self._lookup = Lookup(self.store, state.live)
         state.settings = self._lookup.capacity()

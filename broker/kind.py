@@ -44,6 +44,10 @@ class Fleet(Protocol):
         """What it tells clients that it can do."""
         ...
 
+    def warnings(self) -> Sequence[str]:
+        """Return what its operators should look at, in words."""
+        ...
+
     def waits(self) -> None:
         """Note that jobs wait."""
         ...

@@ -15,7 +15,7 @@ def why_closed(worker: Worker) -> str:
     match worker.state:
         case WorkerState.READY:
             if clocks.is_too_far(worker.clock_ahead_us):
-                return f"{clocks.in_words(worker.clock_ahead_us)}: it gets no jobs until its clock is set and it has joined again"
+                return f"{clocks.in_words(worker.clock_ahead_us)}: it gets no jobs until that is set and it has joined again"
             return "has no space for jobs now" if worker.held_off else ""
         case WorkerState.DRAINING:
             return "is drained" if worker.drained else "is to leave"

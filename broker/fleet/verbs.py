@@ -24,6 +24,7 @@ from .placing.placement import FleetStock
 from .refusing import not_yet
 from .transfers import logs
 from .transfers.inputs import PassedInputs
+from .warnings import in_words
 
 _NOT_YET = {
     "stage": "a batch that arrives in parts",
@@ -49,6 +50,13 @@ class Broker:
         """Ask clusters for more workers from now on, when jobs wait."""
         self._grower = grower
         grower.open()
+
+    def warnings(self) -> Sequence[str]:
+        """Return what operators should look at: workers, and queues of growth."""
+        engine = self._engine
+        workers = [(engine.workers.name_of(worker.key), worker) for worker in engine.workers.all.values()]
+        queues = () if self._grower is None else self._grower.book.queues.values()
+        return in_words(workers, [(queue.name, queue.why or queue.trouble) for queue in queues])
 
     def waits(self) -> None:
         """Look whether more workers are needed."""

@@ -182,7 +182,7 @@ class Workers:
     def cannot_reach(self, worker: Worker) -> Refused:
         """Return the refusal of what only a worker could do that is not connected."""
         if self.is_gone(worker.key):
-            message = f"worker {self.name_of(worker.key)} has left or was removed, and what was written there is gone"
+            message = f"worker {self.name_of(worker.key)} has left with its allocation or was removed, and what was written there is gone"
             return Refused(Code.NOT_FOUND, message, "let jobs write what is to be kept to a folder that outlives their worker")
         message = reports.unreachable(self.name_of(worker.key), worker.since_us)
         return Refused(Code.UNAVAILABLE, message, "try again when it is back", reason=Reason.UNREACHABLE)

@@ -19,6 +19,8 @@ from ..terminal.screen import Cell, Table, duration, say, write, write_json
 
 # Beyond that, its broker warns.
 _CLOCK_MAY_BE_OFF = timedelta(minutes=1)
+# Beyond that, it places nothing there.
+_GETS_NO_JOBS = timedelta(minutes=5)
 _COLOURS = {"ready": "green", "unreachable": "red", "draining": "yellow", "joining": "yellow"}
 Name = Annotated[str, Argument(metavar="WORKER", help="Name of the worker, as in jobwire broker list.")]
 
@@ -70,6 +72,7 @@ def show(ctx: Context, worker: Name, *, json: Json = False) -> None:
     lines = {
         "worker": one.name,
         "state": f"{one.state}{since}{', drained' if one.drained and one.state != 'draining' else ''}",
+        "clock": _clock_in_words(one),
         "host": one.host,
         "version": f"jobwire {one.version}" if one.version else "",
         "key": format_public(one.key),
@@ -135,6 +138,14 @@ def _clock(one: BrokerWorker) -> str:
     if off <= _CLOCK_MAY_BE_OFF:
         return ""
     return f", clock {duration(int(off.total_seconds() * 1_000_000))} {'ahead' if one.clock_ahead > timedelta() else 'behind'}"
+
+
+def _clock_in_words(one: BrokerWorker) -> str:
+    """Return what follows from the clock of a worker; empty if that is nothing."""
+    if not (off := _clock(one).removeprefix(", clock ")):
+        return ""
+    follows = "gets no jobs until it is set and the worker has joined again" if abs(one.clock_ahead) > _GETS_NO_JOBS else "set it"
+    return f"{off}: {follows}"
 
 
 def _record(one: BrokerWorker) -> dict[str, object]:

@@ -41,6 +41,8 @@ def describe(context: str, status: WorkerStatus) -> Iterator[tuple[str, str]]:
         yield "memory", f"of jobs with --memory: {not_limited(status.memory_problem)}"
     if status.disk_bytes:
         yield "disk", f"{format_size(status.disk_free_bytes or 0)} free of {format_size(status.disk_bytes)}"
+    for warning in status.warnings:
+        yield "warning", warning
     if status.roster_problem:
         yield "roster", f"BROKEN: {status.roster_problem}"
     else:

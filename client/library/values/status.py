@@ -30,6 +30,7 @@ class WorkerStatus:
     its state folder. `refuses`: why it takes no new jobs. `members`: how many its roster has; `roster_problem`: why the roster's file is
     not in force. The latter two are told to an admin; any member learns that there is a problem. `resources`: what there is for jobs.
     `memory_problem`: why it does not limit the memory of jobs, whatever they ask for. `labels`: of the worker, which jobs can ask for.
+    `warnings`: of a broker, what its operators should look at, for who may see the jobs of others.
     """
 
     endpoint: str
@@ -54,6 +55,7 @@ class WorkerStatus:
     members: int | None = None
     roster_problem: str | None = None
     memory_problem: str | None = None
+    warnings: tuple[str, ...] = ()
     resources: tuple[Stock, ...] | None = None
     labels: tuple[tuple[str, str], ...] | None = None
 
@@ -100,6 +102,7 @@ def read_status(endpoint: str, hello: request_pb2.HelloReply, answer: object) ->
         members=said.members or None,
         roster_problem=said.roster_problem or None,
         memory_problem=said.memory_problem or None,
+        warnings=tuple(said.warnings),
         labels=tuple((one.name, one.value) for one in said.labels) or None,
         slots=said.slots or hello.slots,
         resources=read_stocks(said.stocks) or None,

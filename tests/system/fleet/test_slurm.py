@@ -49,9 +49,9 @@ def test_a_cluster_grows_and_shrinks_and_nothing_is_lost_in_between(cluster: Slu
                 client.add_growth_queue(queue(partition="nowhere"))
             with pytest.raises(Refused, match="--array"):
                 client.add_growth_queue(queue(options=("--array=1-3",)))
-            client.add_growth_queue(queue())
+            client.add_growth_queue(queue(labels=("node=short",)))
             jobs = [client.submit(["sleep", "1"], time_limit=60) for _ in range(8)]
-            long = client.submit(["sleep", "1000"], time_limit=200)
+            long = client.submit(["sleep", "1000"], time_limit=200, on="node=short")
             wait_until(lambda: len(found := states(client)) == 3 and "asking" not in found, "workers are asked for")
         # What was asked for is found again.
         broker.kill()

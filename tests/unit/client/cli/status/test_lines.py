@@ -57,6 +57,7 @@ def test_a_full_disk_has_zero_bytes_free_and_not_null() -> None:
 
 
 def test_a_broken_roster_is_shouted() -> None:
+    assert lines(warnings=("worker lab3 cannot be reached",))["warning"] == "worker lab3 cannot be reached"
     assert lines(roster_problem="line 3")["roster"] == "BROKEN: line 3"
 
 
