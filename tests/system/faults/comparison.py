@@ -17,6 +17,8 @@ from evidence import Evidence, Row, read_store
 from orders import Deed, Order
 from witness import Heard, Witness
 
+from jobwire.keys.digests import sha256
+from jobwire.keys.log_hash import BLOCK_BYTES, LEAF, LogTree
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.jobs.states import EventKind, OutcomeKind, State
 from jobwire.schemas.naming import JobKey, format_id
@@ -131,9 +133,9 @@ def _check_logs(account: Account, desk: Evidence, order: Order, row: Row, lines:
         return
     whole = order.written() if order.deed is not Deed.NO_PROGRAM else b""
     outcome = row.outcome
-    for stream, told, problem in (
-        ("stdout", outcome.stdout_bytes, outcome.stdout_problem),
-        ("stderr", outcome.stderr_bytes, outcome.stderr_problem),
+    for stream, told, problem, root in (
+        ("stdout", outcome.stdout_bytes, outcome.stdout_problem, row.stdout_root),
+        ("stderr", outcome.stderr_bytes, outcome.stderr_problem, row.stderr_root),
     ):
         data = desk.log_of(row, stream)
         if data is None:
@@ -150,6 +152,15 @@ def _check_logs(account: Account, desk: Evidence, order: Order, row: Row, lines:
             say(f"its {stream} holds {len(data)} bytes, not all of the {lines} lines that it wrote")
         if told != len(data) and row.outcome.kind is not OutcomeKind.LOST:
             say(f"its {stream} holds {len(data)} bytes, and its outcome says {told}")
+        if root and root != _root_of(data):
+            say(f"its {stream} has another hash than its outcome says")
+
+
+def _root_of(log: bytes) -> bytes:
+    tree = LogTree(len(log))
+    for at in range(0, len(log), BLOCK_BYTES):
+        tree.add(sha256(LEAF + log[at : at + BLOCK_BYTES]))
+    return tree.root
 
 
 def _check_lives(events: Sequence[tuple[int, event_pb2.Event]], by_id: dict[bytes, Row], say: _Say) -> None:

@@ -40,8 +40,10 @@ class Row:
     started_at_us: int
     ended_at_us: int
     outcome: Outcome | None
-    # What its worker has signed of its end; lists are without it, so the outcome is too.
+    # What its worker has signed of its end, and the hashes of its logs, if they are known; lists are without them, so the outcome is too.
     attestation: bytes = b""
+    stdout_root: bytes = b""
+    stderr_root: bytes = b""
 
 
 class Evidence(Protocol):
@@ -85,8 +87,9 @@ def read_store(path: Path) -> tuple[list[Row], list[tuple[int, event_pb2.Event]]
     return rows, events
 
 
-def _outcome(raw: bytes | None) -> tuple[Outcome | None, bytes]:
+def _outcome(raw: bytes | None) -> tuple[Outcome | None, bytes, bytes, bytes]:
     if raw is None:
-        return None, b""
+        return None, b"", b"", b""
     outcome = outcome_from_wire(job_pb2.Outcome.FromString(raw))
-    return replace(outcome, attestation=b""), outcome.attestation
+    listed = replace(outcome, attestation=b"", stdout_root=b"", stderr_root=b"", hash_follows=False, hash_problem="")
+    return listed, outcome.attestation, outcome.stdout_root, outcome.stderr_root

@@ -103,6 +103,7 @@ def test_a_keeper_that_dies_before_it_starts_a_supervisor_loses_no_job_that_runs
     scene = stage(env=_env(tmp_path, "before-next-supervisor"))
     scene.run_gated(3)
     scene.house.allow_loss_until_whole()
+    assert scene.house.pid_of(Victim.SUPERVISOR)
     scene.house.kill(Victim.SUPERVISOR)
     _await_spent(tmp_path, "before-next-supervisor")
     scene.house.await_whole()
