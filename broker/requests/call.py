@@ -95,6 +95,10 @@ class Call:
         """Send a reply of a stream unchanged. Return False if the peer is gone."""
         return self.peer.outlet.send(self.peer, reply, bulk)
 
+    def forward(self, reply: request_pb2.Reply, bulk: bytes | memoryview) -> bool:
+        """Send a reply of a stream with bytes that came from elsewhere. Return False if the peer is gone."""
+        return self.peer.outlet.pass_on(self.peer, (reply.SerializeToString(), bulk))
+
     def done(self, why_not: Refused | None, jobs: int = 0) -> None:
         """Reply that what was requested is done, to so many jobs of a selection, or refuse it."""
         if why_not is not None:

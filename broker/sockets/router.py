@@ -44,6 +44,8 @@ _LOOK_SECONDS = 0.02
 # How long a connection that is about to be closed can read why.
 _FAREWELL_SECONDS = 1.0
 _GONE_REMEMBERED = 1024
+# Below this, it costs less to copy a frame.
+_WORTH_SHARING = 4096
 # `send_multipart` would combine the flags for each message, which takes as long as a send.
 _MORE_FOLLOWS = zmq.SNDMORE | zmq.DONTWAIT
 
@@ -128,7 +130,10 @@ class Endpoint:
             self._socket.send(peer.routing_id, _MORE_FOLLOWS)
             for frame in frames[:-1]:
                 self._socket.send(frame, _MORE_FOLLOWS)
-            self._socket.send(frames[-1], zmq.DONTWAIT)
+            if (shared := _as_received(frames[-1])) is not None:
+                self._socket.send(shared, zmq.DONTWAIT, copy=False)
+            else:
+                self._socket.send(frames[-1], zmq.DONTWAIT)
         except zmq.Again:
             self.drop(peer, "does not read its replies")
             return False
@@ -305,3 +310,9 @@ class Endpoint:
         peer.account.forget(peer.meter)
         if not peer.account.meters and self._accounts.get(peer.public) is peer.account:
             del self._accounts[peer.public]
+
+
+def _as_received(data: bytes | memoryview) -> zmq.Frame | None:
+    """Return the frame that was received with exactly these bytes: libzmq shares it instead of copying them. None: there is none."""
+    frame: object = data.obj if isinstance(data, memoryview) and data.nbytes >= _WORTH_SHARING else None
+    return frame if isinstance(frame, zmq.Frame) and len(frame) == len(data) else None

@@ -27,6 +27,7 @@ from ...broker.store.growth_writes import Growth
 from ...broker.store.store import Store
 from ...keys.holder import identify
 from ...keys.identity import Identity, format_public, load_or_make
+from ...keys.malloc import reuse_buffers
 from ..daemon import raise_descriptor_limit
 from ..depot.depot import LocalDepot
 from ..early_signals import hold_signals_back, let_signals_in
@@ -52,6 +53,8 @@ async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None
 
     Raises Refused if it cannot start.
     """
+    # Each byte of a log passes twice.
+    reuse_buffers()
     hold_signals_back()
     raise_descriptor_limit(None)
     loop = asyncio.get_running_loop()

@@ -55,7 +55,8 @@ def _read(call: Call, link: Link, attempt: int, exchange: Exchange) -> None:
     elif isinstance(item, Chunk):
         reply = request_pb2.Reply(log_range=item.reply.log_range)
         reply.log_range.attempt = attempt
-        call.reply(reply, bytes(item.data))
+        reply.request_id, reply.last = call.request.id, True
+        call.forward(reply, item.data)
 
 
 def follow_log(call: Call, house: House, engine: FleetEngine) -> None:
@@ -186,7 +187,7 @@ class PassedLog:
         self._position += size
         self._credit -= size
         reply = request_pb2.Reply(request_id=self._call.request.id, log_chunk=chunk)
-        if not self._call.send(reply, bytes(now.data)):
+        if not self._call.forward(reply, now.data):
             self.close()
 
     def _refuse(self, refused: Refused) -> None:

@@ -14,6 +14,7 @@ from raw_client import SILENCE_MS, RawClient
 from jobwire.broker.daemon import Daemon, Settings
 from jobwire.broker.engine import Ended
 from jobwire.broker.fairness import cpu_shares
+from jobwire.broker.sockets.router import _as_received
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.members import roster
 from jobwire.schemas.generated import request_pb2
@@ -141,3 +142,18 @@ async def test_what_only_waits_is_left_where_it_is(opened: Opened, monkeypatch: 
                 await asyncio.sleep(0)
         await asyncio.to_thread(ask_for_little, little)
         assert 0 < len(room._lines[opened.member.public].waiting) < asked / 2
+
+
+def test_bytes_leave_in_the_frame_that_they_came_in_and_a_part_of_them_is_copied() -> None:
+    with zmq.Context() as context, context.socket(zmq.PAIR) as near, context.socket(zmq.PAIR) as far:
+        near.bind("inproc://frames")
+        far.connect("inproc://frames")
+        near.send(b"x" * 10_000)
+        frame = far.recv(copy=False)
+        whole = frame.buffer
+        assert _as_received(whole) is frame
+        assert _as_received(whole[:9_999]) is None
+        assert _as_received(whole[:100]) is None
+        assert _as_received(bytes(whole)) is None
+        far.send(frame, copy=False)
+        assert near.recv() == bytes(whole)
