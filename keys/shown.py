@@ -35,7 +35,7 @@ class Whole:
     @property
     def batch(self) -> job_pb2.Batch:
         """The run that it is about."""
-        return self._request.start.batch
+        return self._request.commit.batch if self._request.HasField("commit") else self._request.start.batch
 
     @property
     def can_be_shown_in_part(self) -> bool:

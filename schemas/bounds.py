@@ -29,6 +29,7 @@ from .jobs.retry import MOST_STATUSES
 from .jobs.spec import LARGEST_STDIN, LONGEST_ARGUMENT, LONGEST_LABEL, MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
 from .jobs.worker_labels import MOST_TERMS
 from .naming import LONGEST_NAME
+from .parts import HASH_BYTES
 from .refusal import Code, Refused
 from .text.articles import with_article
 
@@ -71,6 +72,7 @@ COUNTS = {
     "SetSlots.resources": MOST_RESOURCES,
     "GpuList.ids": MOST_RESOURCES,
     "Deliver.jobs": MOST_KEYS,
+    "Deliver.hashes": MOST_PARTS,
     "Envelope.shown": MOST_KEYS,
     "Settle.jobs": MOST_KEYS,
     "Discard.jobs": MOST_KEYS,
@@ -164,6 +166,8 @@ LENGTHS = {
     "Enlist.software": LONGEST_TEXT,
     "Deliver.store": LONGEST_ID,
     "Deliver.digest": LONGEST_ID,
+    "Deliver.hashes": HASH_BYTES * MOST_JOBS_PER_PART,
+    "Delivery.staged_job": LARGEST_MESSAGE,
     "Deliver.start": LARGEST_MESSAGE + ENVELOPE_BYTES,
     "Relay.request": LARGEST_OTHER_MESSAGE,
     "RelayFeed.request": LARGEST_OTHER_MESSAGE,

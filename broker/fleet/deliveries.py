@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
 from ...keys.digests import sha256
@@ -23,6 +23,9 @@ from .workers import Workers
 _log = logging.getLogger(__name__)
 
 _JOBS_A_DELIVERY = 200
+# Of a batch that was staged, jobs are sent themselves, with the hashes of their parts, 32 KB each.
+_BYTES_A_DELIVERY = 1024 * 1024
+_PARTS_A_DELIVERY = 16
 _TRY_AGAIN_SECONDS = 5.0
 # For a moment: a worker may have no room for what waits.
 _PASSES = frozenset({Code.RESOURCE_EXHAUSTED, Code.UNAVAILABLE})
@@ -74,8 +77,8 @@ class Deliveries:
             starts[start.digest] = start
             by_start.setdefault(start.digest, []).append((one, delivery))
         for digest, jobs in by_start.items():
-            for at in range(0, len(jobs), _JOBS_A_DELIVERY):
-                self._send(worker, starts[digest], jobs[at : at + _JOBS_A_DELIVERY])
+            for some in _divided(jobs):
+                self._send(worker, starts[digest], some)
             for one, _ in jobs:
                 self._orders.delivered(worker, one)
 
@@ -114,6 +117,10 @@ class Deliveries:
             if not is_part:
                 worker.starts.add(digest)
                 start.holders += 1
+        for number in {delivery.index for _, delivery in jobs if delivery.staged_job}:
+            if (part := digest + number.to_bytes(4, "big")) not in worker.starts:
+                worker.starts.add(part)
+                message.hashes.append(start.parts[number])
         keys = {_name_of(delivery): one.key for one, delivery in jobs}
         worker.link.ask(request_pb2.Request(deliver=message), partial(self._answered, worker, keys, digest))
 
@@ -122,7 +129,7 @@ class Deliveries:
             if (one := worker.carried.get(key)) is not None:
                 one.under_way -= 1
         if isinstance(answer, Refused):
-            worker.starts.discard(digest)
+            worker.starts -= {one for one in worker.starts if one.startswith(digest)}
             for key in keys.values():
                 self._not_handled(worker, key, answer)
             return
@@ -220,6 +227,21 @@ class Deliveries:
         one = worker.carried.get(key)
         if one is not None and not one.accepted and worker.takes_jobs and not self._workers.closed:
             self.deliver(worker, [one])
+
+
+def _divided(jobs: Sequence[tuple[Carried, request_pb2.Delivery]]) -> Iterator[list[tuple[Carried, request_pb2.Delivery]]]:
+    """Divide what is delivered of one start into messages of a limited size."""
+    some: list[tuple[Carried, request_pb2.Delivery]] = []
+    size, parts = 0, set[int]()
+    for one, delivery in jobs:
+        size += len(delivery.staged_job)
+        parts.add(delivery.index if delivery.staged_job else 0)
+        if some and (len(some) == _JOBS_A_DELIVERY or size > _BYTES_A_DELIVERY or len(parts) > _PARTS_A_DELIVERY):
+            yield some
+            some, size, parts = [], len(delivery.staged_job), {delivery.index if delivery.staged_job else 0}
+        some.append((one, delivery))
+    if some:
+        yield some
 
 
 def _name_of(delivery: request_pb2.Delivery) -> bytes:

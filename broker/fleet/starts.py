@@ -17,7 +17,8 @@ from ...schemas import large
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.run_ends import told_in
 from ...schemas.naming import AttemptKey, JobKey, finish_job_id
-from ..store.rows import placements
+from ...schemas.parts import HASH_BYTES, hash_of_job
+from ..store.rows import placements, staged_rows
 
 _KEPT_BYTES = 32 * 1024 * 1024
 # The first workers that get a job of a start get all of it, and keep it, if it is no larger; where the jobs of a start go to more workers
@@ -40,6 +41,9 @@ class Start:
     # Whether its jobs are known by id; and how many workers were sent all of it.
     is_read: bool = False
     holders: int = 0
+    # Of a commit: the hashes of the jobs of its parts, and in which part each of them is.
+    parts: dict[int, bytes] = field(default_factory=dict)
+    part_of: dict[bytes, int] = field(default_factory=dict)
 
     @property
     def verb(self) -> str:
@@ -52,6 +56,8 @@ class Start:
             return True
         if delivery.HasField("finish"):
             return "relayed_finishes" not in features
+        if self.verb == "commit":
+            return "relayed_parts" not in features
         return bool(delivery.due_us or self.verb == "change_schedule") and "relayed_schedules" not in features
 
     @property
@@ -63,6 +69,9 @@ class Start:
 
     def read(self) -> Iterator[None]:
         """Find out what its jobs are called, and what they are shown by, in steps of about a millisecond."""
+        for number, hashes in self.parts.items():
+            self.part_of.update((hashes[at : at + HASH_BYTES], number) for at in range(0, len(hashes), HASH_BYTES))
+            yield
         for index, job in enumerate(self.whole.jobs):
             self.positions[large.read_job(job).id] = index
             if index % _JOBS_A_STEP == _JOBS_A_STEP - 1:
@@ -91,7 +100,13 @@ class Starts:
         if key.id in start.positions:
             delivery.index = start.positions[key.id]
             return delivery
-        spec = job_pb2.JobSpec.FromString(placements.spec_of(self._read, key.job))
+        raw = placements.spec_of(self._read, key.job)
+        if (number := start.part_of.get(hash_of_job(key.id, raw)) if start.part_of else None) is not None:
+            job = request_pb2.NewJob(id=key.id)
+            job.spec.ParseFromString(raw)
+            delivery.index, delivery.staged_job = number, job.SerializeToString()
+            return delivery
+        spec = job_pb2.JobSpec.FromString(raw)
         end = told_in((one.name, one.value) for one in spec.environment)
         if end is None or finish_job_id(start.whole.batch.id) != key.id:
             return None
@@ -111,7 +126,9 @@ class Starts:
             if not raw:
                 return None
             found = self._kept[number] = Start(Whole(raw), sha256(raw))
-            if len(raw) <= _LARGEST_WHOLE:
+            if found.verb == "commit":
+                found.parts.update(staged_rows.hashes_of(self._read, number))
+            elif len(raw) <= _LARGEST_WHOLE:
                 for _ in found.read():
                     pass
             self._bytes += len(raw)

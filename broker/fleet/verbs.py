@@ -27,16 +27,14 @@ from .transfers.inputs import PassedInputs
 from .warnings import in_words
 
 _NOT_YET = {
-    "stage": "a batch that arrives in parts",
-    "commit": "a batch that arrives in parts",
-    "unstage": "a batch that arrives in parts",
     "set_slots": "to set what there is for jobs",
 }
 # Those that a client checks before it sends what needs them.
-_LACKS = frozenset({"returns", "rerun", "may_submit", "staging", "staged_runs", "relayed_finishes", "relayed_schedules"})
+_LACKS = frozenset({"returns", "rerun", "may_submit", "relayed_finishes", "relayed_schedules", "relayed_parts"})
 _FEATURES = (*(feature for feature in FEATURES if feature not in _LACKS), "workers", "growth", "growth_labels")
 
-_OF_WORKERS = frozenset({"roots"})
+# And what each worker must have for it.
+_OF_WORKERS = {"roots": "roots", "staging": "relayed_parts", "staged_runs": "relayed_parts"}
 
 
 class Broker:
@@ -77,7 +75,7 @@ class Broker:
     def features(self) -> Sequence[str]:
         """What it tells clients that it can do. What they sign, its workers check: so that is what all of them can."""
         workers = [worker for worker in self._engine.workers.all.values() if worker.features]
-        return [name for name in _FEATURES if name not in _OF_WORKERS or all(name in worker.features for worker in workers)]
+        return [name for name in _FEATURES if name not in _OF_WORKERS or all(_OF_WORKERS[name] in worker.features for worker in workers)]
 
     def check(self, asked: Asked) -> None:
         """Refuse a job that no worker would take from a broker."""

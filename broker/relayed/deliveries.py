@@ -47,7 +47,7 @@ class Starts:
         found = self._kept.get((relay, request.digest))
         if found is not None:
             self._kept.move_to_end((relay, request.digest))
-            return found
+            return self._with_parts(found, request)
         raw = request.start or relays.start_with(self._store.read, request.digest)
         if not raw:
             message = "the start of these jobs was not delivered, or is not kept"
@@ -56,9 +56,16 @@ class Starts:
             raise Refused(Code.INVALID_ARGUMENT, "the digest is not that of the start")
         start = read_start(raw, relay)
         self._kept[relay, request.digest] = start
-        self._bytes += len(raw)
+        self._bytes += start.size
+        return self._with_parts(start, request)
+
+    def _with_parts(self, start: SignedStart, request: request_pb2.Deliver) -> SignedStart:
+        before = start.size if request.hashes else 0
+        start.show_parts(request.hashes)
+        self._bytes += start.size - before if request.hashes else 0
         while self._bytes > _KEPT_BYTES and len(self._kept) > 1:
-            self._bytes -= len(self._kept.popitem(last=False)[1].raw)
+            self._bytes -= self._kept.popitem(last=False)[1].size
+        start.demand_parts(request.jobs)
         return start
 
 

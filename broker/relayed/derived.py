@@ -1,4 +1,4 @@
-"""The jobs that follow from what a client has signed, each with the id that it must have: what a run ends with, and what schedules start.
+"""The jobs that follow from what a client has signed: what a run ends with, what schedules start, and jobs of which a hash is signed.
 
 Pure. When they start is the broker's word, within what is checked here: a broker can delay them, as all that it passes on. It cannot have
 anything else run, and none of them twice, as their ids are derived from what is signed.
@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import NamedTuple
 
+from ...schemas import bounds, large
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs import run_ends
 from ...schemas.jobs import spec as specs
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.naming import ID_BYTES, finish_job_id
+from ...schemas.parts import HASH_BYTES, hash_of_job
 from ...schemas.refusal import Code, Reason, Refused
 from ..requests.checks.run_options import read_finish
 from ..schedules.cron import read_times
@@ -87,6 +90,20 @@ def at_once(change: request_pb2.ChangeSchedule) -> Derived:
     if change.WhichOneof("what") != "run_now" or not change.HasField("spec"):
         raise Refused(Code.PERMISSION_DENIED, "the signed change of a schedule starts no job, or does not say what that runs")
     return Derived(change.run_now, _spec_of(change.spec, change.run_now, change.spec.name))
+
+
+def staged(commit: request_pb2.Commit, number: int, parts: Mapping[bytes, bytes], raw: bytes) -> Derived:
+    """Return a job of a batch that was staged. `parts`: the hashes of the jobs of its parts, which are proven, by the hashes of the parts.
+
+    Raises Refused: PERMISSION_DENIED if it is not one of the jobs that were committed.
+    """
+    hashes = parts[commit.parts[number]]
+    job = large.read_job(raw)
+    bounds.check(job)
+    own = hash_of_job(job.id, job.spec.SerializeToString())
+    if not any(hashes[at : at + HASH_BYTES] == own for at in range(0, len(hashes), HASH_BYTES)):
+        raise Refused(Code.PERMISSION_DENIED, f"the job is none of those of part {number} that were signed with the batch")
+    return Derived(job.id, _spec_of(job.spec, job.id, job.spec.name))
 
 
 def stops_earlier(schedule: request_pb2.AddSchedule) -> bool:

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass, field, replace
 
 from ...keys import signature
 from ...keys.digests import sha256
@@ -20,13 +20,14 @@ from ...schemas.jobs import spec as specs
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.jobs.states import OnFailure
 from ...schemas.naming import ID_BYTES, KNOWN_AS, AttemptKey, JobKey, finish_job_id, format_id
+from ...schemas.parts import hash_of_part
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.text.articles import with_article
 from ..desk.inputs import Asked
 from ..desk.jobs.job import FIRST_ATTEMPT
-from .derived import Derived, at_its_time, at_once, demand_due, finish_of
+from .derived import Derived, at_its_time, at_once, demand_due, finish_of, staged
 
-_STARTS = frozenset({"start", "add_schedule", "change_schedule"})
+_STARTS = frozenset({"start", "commit", "add_schedule", "change_schedule"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +42,37 @@ class SignedStart:
     pieces: Sequence[bytes] | None
     # No job of it starts later. 0: that is not limited.
     not_after_us: int = 0
+    # Of a commit: the hashes of all jobs of its parts, as far as they were shown, by the hashes of the parts.
+    parts: dict[bytes, bytes] = field(default_factory=dict)
+
+    @property
+    def size(self) -> int:
+        """How many bytes it takes."""
+        return len(self.raw) + sum(map(len, self.parts.values()))
+
+    def show_parts(self, shown: Iterable[bytes]) -> None:
+        """Take the hashes of jobs of parts that were committed; others are ignored."""
+        for hashes in shown:
+            part = hash_of_part([hashes])
+            if part in self.request.commit.parts:
+                self.parts[part] = hashes
+
+    def demand_parts(self, jobs: Iterable[request_pb2.Delivery]) -> None:
+        """Check that the hashes of the parts of these jobs are there.
+
+        Raises Refused, with START_MISSING if they have to be sent.
+        """
+        if not self.request.HasField("commit"):
+            return
+        of_commit = self.request.commit.parts
+        for one in jobs:
+            if one.HasField("finish"):
+                continue
+            if one.index >= len(of_commit):
+                raise Refused(Code.INVALID_ARGUMENT, f"the batch has {len(of_commit)} parts, and none at position {one.index}")
+            if of_commit[one.index] not in self.parts:
+                message = f"the hashes of the jobs of part {one.index} were not delivered, or are not kept"
+                raise Refused(Code.FAILED_PRECONDITION, message, "deliver them with the jobs", reason=Reason.START_MISSING)
 
     def job(self, delivery: request_pb2.Delivery) -> tuple[AttemptKey, Asked]:
         """Return how the broker names an attempt at one of the jobs, and what this worker runs for it.
@@ -69,6 +101,8 @@ class SignedStart:
                 return at_once(self.request.change_schedule)
             case _ if delivery.HasField("finish"):
                 return finish_of(self.batch, delivery.finish)
+            case "commit":
+                return staged(self.request.commit, delivery.index, self.parts, delivery.staged_job)
             case _:
                 return self._at(delivery.index)
 
@@ -101,7 +135,7 @@ class SignedStart:
     @property
     def batch(self) -> job_pb2.Batch:
         """The run that it is about."""
-        return self.request.start.batch
+        return self.request.commit.batch if self.request.HasField("commit") else self.request.start.batch
 
     def stops(self, job_id: bytes) -> bool:
         """Return whether its client wants this job to be stopped when another one of its run fails."""

@@ -28,14 +28,22 @@ from ..store.staged_writes import Staged, StagedJob, StagePart
 from ..store.store import Store
 from .call import Call
 from .checks.run_options import read_run
-from .start import demand_finish, demand_fit, demand_nothing_else, demand_size, read_jobs
+from .start import check_with, demand_finish, demand_fit, demand_nothing_else, demand_size, read_jobs
 from .transfers.files import Missing
 
 _JOB_BYTES = 64
 
 
-def stage(call: Call, staging: Staging, desk: Desk, lookup: Lookup, engine: Engine, shortage: Callable[[], Refused | None]) -> None:
-    """Check every job of a part, and reply when it is durable."""
+def stage(
+    call: Call,
+    staging: Staging,
+    desk: Desk,
+    lookup: Lookup,
+    engine: Engine,
+    shortage: Callable[[], Refused | None],
+    check: Callable[[Asked], None] | None = None,
+) -> None:
+    """Check every job of a part, and reply when it is durable. `check` raises Refused for one that cannot be started here."""
     _demand_member(call)
     request, owner = call.request.stage, call.member.key
     _check_id(request.batch)
@@ -54,6 +62,8 @@ def stage(call: Call, staging: Staging, desk: Desk, lookup: Lookup, engine: Engi
             index = len(asked) - 1
             if (one.spec.priority > highest or (one.spec.nice or 0) < 0) and lookup.job(JobKey(owner, one.id)) is None:
                 check_precedence(call.member, one.spec, index)
+            if check is not None:
+                check_with(check, one, index)
             demand_fit(JobKey(owner, one.id), one.spec, desk, lookup, index)
             hashes.append(hash_of_job(one.id, one.raw))
             spec_bytes += len(one.raw)

@@ -97,7 +97,7 @@ def start(  # noqa: C901, PLR0915, PLR0917 -- each job is checked in turn, with 
             if (one.spec.priority > highest or (one.spec.nice or 0) < 0) and lookup.job(JobKey(call.member.key, one.id)) is None:
                 check_precedence(call.member, one.spec, len(asked) - 1)
             if check is not None:
-                _check_with(check, one, len(asked) - 1)
+                check_with(check, one, len(asked) - 1)
             if places_jobs or wants_of(one.spec) is not PLAIN:
                 demand_fit(JobKey(call.member.key, one.id), one.spec, desk, lookup, len(asked) - 1)
             if one.spec.not_after_us is not None:
@@ -138,7 +138,8 @@ def _check_within(job: bytes) -> None:
         raise Refused(Code.INVALID_ARGUMENT, f"the id of the job within which it waits has {ID_BYTES} bytes, not {len(job)}")
 
 
-def _check_with(check: Callable[[Asked], None], one: Asked, index: int) -> None:
+def check_with(check: Callable[[Asked], None], one: Asked, index: int) -> None:
+    """Call a check; what it raises has the position of the job."""
     try:
         check(one)
     except Refused as refused:

@@ -129,7 +129,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
         "feed": lambda call: feed(call, lookup, watchers, inputs, feeders),
         "push": push,
         "resize": resize,
-        "stage": lambda call: stage(call, staging, desk, lookup, engine, shortage),
+        "stage": lambda call: stage(call, staging, desk, lookup, engine, shortage, check),
         "commit": lambda call: commit(call, staging, desk, store, shortage),
         "unstage": lambda call: unstage(call, staging),
         "pair": pair,

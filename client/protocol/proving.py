@@ -41,6 +41,8 @@ def _lasts_us(request: request_pb2.Request) -> int:
     verb = request.WhichOneof("verb")
     if verb == "change_schedule" and request.change_schedule.run_now:
         return START_LASTS_US
+    if verb == "commit":
+        return START_LASTS_US
     return ORDER_LASTS_US if verb in _ORDERS else 0
 
 

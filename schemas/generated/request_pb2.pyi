@@ -1424,28 +1424,32 @@ class Enlist(_message.Message):
     def __init__(self, software: _Optional[str] = ..., left_ms: _Optional[int] = ..., bulk: _Optional[bool] = ...) -> None: ...
 
 class Deliver(_message.Message):
-    __slots__ = ("store", "digest", "start", "jobs")
+    __slots__ = ("store", "digest", "start", "jobs", "hashes")
     STORE_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     JOBS_FIELD_NUMBER: _ClassVar[int]
+    HASHES_FIELD_NUMBER: _ClassVar[int]
     store: bytes
     digest: bytes
     start: bytes
     jobs: _containers.RepeatedCompositeFieldContainer[Delivery]
-    def __init__(self, store: _Optional[bytes] = ..., digest: _Optional[bytes] = ..., start: _Optional[bytes] = ..., jobs: _Optional[_Iterable[_Union[Delivery, _Mapping]]] = ...) -> None: ...
+    hashes: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, store: _Optional[bytes] = ..., digest: _Optional[bytes] = ..., start: _Optional[bytes] = ..., jobs: _Optional[_Iterable[_Union[Delivery, _Mapping]]] = ..., hashes: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Delivery(_message.Message):
-    __slots__ = ("index", "attempt", "finish", "due_us")
+    __slots__ = ("index", "attempt", "finish", "due_us", "staged_job")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     FINISH_FIELD_NUMBER: _ClassVar[int]
     DUE_US_FIELD_NUMBER: _ClassVar[int]
+    STAGED_JOB_FIELD_NUMBER: _ClassVar[int]
     index: int
     attempt: int
     finish: RunEnd
     due_us: int
-    def __init__(self, index: _Optional[int] = ..., attempt: _Optional[int] = ..., finish: _Optional[_Union[RunEnd, _Mapping]] = ..., due_us: _Optional[int] = ...) -> None: ...
+    staged_job: bytes
+    def __init__(self, index: _Optional[int] = ..., attempt: _Optional[int] = ..., finish: _Optional[_Union[RunEnd, _Mapping]] = ..., due_us: _Optional[int] = ..., staged_job: _Optional[bytes] = ...) -> None: ...
 
 class RunEnd(_message.Message):
     __slots__ = ("outcome", "ok", "failed", "cancelled")

@@ -60,6 +60,7 @@ FEATURES = (
     "signed_reruns",
     "relayed_finishes",
     "relayed_schedules",
+    "relayed_parts",
 )
 
 

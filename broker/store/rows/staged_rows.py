@@ -291,6 +291,14 @@ def precedence_of(read: _Read, run: RunKey) -> tuple[int, int]:
     return rows[0][0] or 0, rows[0][1] or 0
 
 
+def hashes_of(read: _Read, proof: int) -> Sequence[tuple[int, bytes]]:
+    """Return the hashes of the jobs of each part, with its number, of the batch that was committed by a request."""
+    rows = read(
+        "SELECT number, hashes FROM staged_parts JOIN staged_runs ON staged_runs.row = run WHERE proof = ? ORDER BY number", (proof,)
+    )
+    return [(int(number), bytes(hashes)) for number, hashes in rows]
+
+
 def proof_of(execute: _Execute, row: int) -> int:
     """Return the row of the request that committed a run."""
     return int(execute("SELECT proof FROM staged_runs WHERE row = ?", (row,)).fetchone()[0])

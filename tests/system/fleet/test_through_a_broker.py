@@ -9,6 +9,7 @@ import pytest
 from brokers import Broker
 from daemons import wait_until
 
+from jobwire.client.library import actions
 from jobwire.client.library.requests.reruns import find_finish
 from jobwire.keys.identity import Identity
 from jobwire.schemas.naming import finish_job_id, format_id
@@ -78,3 +79,15 @@ def test_the_job_of_a_schedule_is_started_at_once(lab: tuple[Broker, Identity]) 
         assert job.rerun().wait() == 0
         client.schedules.remove(schedule.key)
         assert job.rerun().wait() == 0
+
+
+def test_a_batch_arrives_in_parts_and_runs_as_a_whole(lab: tuple[Broker, Identity], monkeypatch: pytest.MonkeyPatch) -> None:
+    broker, ada = lab
+    monkeypatch.setattr(actions, "MOST_AT_ONCE", 3)
+    with broker.client(ada) as client:
+        run = client.batch([["sh", "-c", f"echo {number}"] for number in range(5)], name="many", on_finish=["true"])
+        jobs = list(run.jobs())
+        assert [job.wait() for job in jobs] == [0] * 5
+        assert sorted(job.read_range("stdout", 0, 9)[0] for job in jobs) == [b"%d\n" % number for number in range(5)]
+        assert client.job(format_id(finish_job_id(run.info.batch.id))).wait() == 0
+        assert jobs[0].rerun().wait() == 0

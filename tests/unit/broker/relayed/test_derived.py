@@ -16,6 +16,7 @@ from jobwire.keys.identity import Identity, generate
 from jobwire.keys.shown import Whole
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.naming import AttemptKey, finish_job_id
+from jobwire.schemas.parts import hash_of_job, hash_of_part
 from jobwire.schemas.refusal import Code, Reason, Refused
 
 BROKER = generate()
@@ -202,3 +203,50 @@ async def test_a_later_attempt_is_not_good_for_ever_either(worker: WorkerSide) -
     worker.house.now += 5_000_000
     worker.engine.effects.clear()
     assert (await refused(worker, raw, attempt=3)).reason is Reason.EXPIRED
+
+
+def part(*numbers: int, argv: bytes = b"true") -> list[request_pb2.NewJob]:
+    return [request_pb2.NewJob(id=bytes([number]) * 16, spec=job_pb2.JobSpec(argv=[argv])) for number in numbers]
+
+
+def hashes(jobs: list[request_pb2.NewJob]) -> bytes:
+    return b"".join(hash_of_job(job.id, job.spec.SerializeToString()) for job in jobs)
+
+
+def commit(worker: WorkerSide, *parts: list[request_pb2.NewJob]) -> bytes:
+    batch = job_pb2.Batch(id=RUN, name="large", on_finish=job_pb2.JobSpec(argv=[b"notify"]))
+    return signed(worker, commit=request_pb2.Commit(batch=batch, parts=[hash_of_part([hashes(one)]) for one in parts]))
+
+
+def bring(worker: WorkerSide, raw: bytes, number: int, job: request_pb2.NewJob, *shown: bytes) -> request_pb2.Deliver:
+    found = deliver(worker, raw, index=number, staged_job=job.SerializeToString())
+    found.hashes.extend(shown)
+    return found
+
+
+async def test_a_job_of_a_batch_in_parts_is_run_once_if_its_hash_was_signed(worker: WorkerSide) -> None:
+    first, second = part(1, 2), part(3)
+    raw = commit(worker, first, second)
+    missing = await worker.refusal(BROKER.public, deliver=bring(worker, raw, 1, second[0], hashes(first)))
+    assert missing.reason is Reason.START_MISSING
+    for _ in range(2):
+        answer = await worker.ask(BROKER.public, deliver=bring(worker, raw, 1, second[0], hashes(second)))
+        assert not answer.deliver.not_accepted
+    # The hashes are known from the first time.
+    assert not (await worker.ask(BROKER.public, deliver=bring(worker, raw, 0, first[1]))).deliver.not_accepted
+    assert worker.started == [AttemptKey(CLIENT.public, bytes([number]) * 16, 1) for number in (3, 2)]
+    assert await accepts(worker, raw, finish=END)
+
+
+async def test_another_job_than_those_whose_hashes_were_signed_is_not_run(worker: WorkerSide) -> None:
+    first, second = part(1, 2), part(3)
+    raw = commit(worker, first, second)
+    (evil,) = part(1, argv=b"evil")
+    own = hashes([evil])
+    for number, job, shown in ((0, evil, hashes(first)), (1, first[0], hashes(second)), (0, evil, own), (2, evil, own)):
+        refusal = await worker.refusal(BROKER.public, deliver=bring(worker, raw, number, job, shown))
+        assert refusal.code in (Code.PERMISSION_DENIED, Code.FAILED_PRECONDITION, Code.INVALID_ARGUMENT)
+    altered = raw.replace(hash_of_part([hashes(first)]), hash_of_part([hashes([evil])]))
+    refusal = await worker.refusal(BROKER.public, deliver=bring(worker, altered, 0, evil, hashes([evil])))
+    assert refusal.code is Code.UNAUTHENTICATED
+    assert worker.started == []
