@@ -78,7 +78,7 @@ class Queue:
     paused: bool = False
     why: str = ""
     failures: int = 0
-    # What the last worker from there had.
+    # The most that workers from there had.
     learned: Capacity | None = None
     removed: bool = False
     # Why it does not grow at the moment, as long as this run of the broker lasts.
@@ -110,6 +110,21 @@ class Queue:
         """The same, for whoever asks whether a job could ever run: memory that is not known may be enough."""
         found = self.shape
         return found.capacity if found.memory_bytes is not None else replace(found.capacity, memory_bytes=MOST_MEMORY_BYTES)
+
+    def learn(self, found: Capacity) -> bool:
+        """Note what a worker from there has, if one has more of anything than was known; return whether it has.
+
+        Nodes may differ: after one with little memory, what waits for more must not count for no queue for ever.
+        """
+        before = self.learned
+        if before is not None:
+            resources = {**dict(before.resources), **dict(found.resources)}
+            most = {name: max(dict(before.resources).get(name, 0), dict(found.resources).get(name, 0)) for name in resources}
+            gpus = max(before.gpus, found.gpus, key=len)
+            slots, memory = max(before.slots, found.slots), max(before.memory_bytes, found.memory_bytes)
+            found = Capacity(slots, memory, gpus, tuple(sorted(most.items())))
+        self.learned = replace(found, labels=())
+        return self.learned != before
 
     def row(self) -> QueueRow:
         """Return what is stored of it."""

@@ -13,11 +13,11 @@ import os
 import time
 from collections.abc import Callable, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import replace
 from typing import Protocol
 
 from ...schemas.clock import wall_us
 from ...schemas.generated import request_pb2
+from ...schemas.jobs.capacity import Capacity
 from ...schemas.refusal import Refused
 from ..desk.desk import Desk
 from ..desk.inputs import SetMachine
@@ -187,20 +187,14 @@ class Grower:
         """Note that a worker has joined; and forget an allocation that has ended, when nothing is left of it."""
         queue = self.book.queues.get(allocation.queue)
         if worker is not None and worker.takes_jobs:
-            if allocation.happened(Happening.JOINED):
-                await self.book.record(allocations=[allocation])
-            # Labels may be those of one node.
-            found = replace(worker.capacity, labels=()) if worker.capacity is not None else None
-            lacking = queue.lacking(worker.capacity.labels) if queue is not None and worker.capacity is not None else ""
-            if queue is not None and lacking and not queue.paused:
-                # Others would not have it either, and be asked for again and again.
-                queue.paused = True
-                queue.why = f"the worker {allocation.name} has not the label {lacking} that was given to it: upgrade jobwire on the nodes"
-                await self.book.record(queues=[queue])
-            if queue is not None and found is not None and found.slots and queue.learned != found:
-                queue.learned = found
-                await self.book.record(queues=[queue])
-                self._show(queue)
+            has_joined = allocation.happened(Happening.JOINED)
+            if queue is not None and has_joined:
+                # It works: those that failed before were not the first of a row.
+                queue.failures = 0
+            if has_joined:
+                await self.book.record(queues=[queue] if queue is not None else [], allocations=[allocation])
+            if queue is not None and worker.capacity is not None:
+                await self._compare(queue, allocation, worker.capacity)
         if self._now() < allocation.given_up_until:
             await self._doors.close(allocation.name, allocation.token)
         elif allocation.state is State.ENDED and (worker is None or (not worker.carried and not worker.takes_jobs)):
@@ -209,6 +203,18 @@ class Grower:
             departed = [Departed(worker.key, allocation.name, wall_us())] if worker is not None else []
             await self.book.record(gone_allocations=[allocation.name], departed=departed)
             self._engine.depart(worker, allocation.name)
+
+    async def _compare(self, queue: Queue, allocation: Allocation, found: Capacity) -> None:
+        """Note what a worker has, and whether that is what was asked for."""
+        lacking = queue.lacking(found.labels)
+        if lacking and not queue.paused:
+            # Others would not have it either, and be asked for again and again.
+            queue.paused = True
+            queue.why = f"the worker {allocation.name} has not the label {lacking} that was given to it: upgrade jobwire on the nodes"
+            await self.book.record(queues=[queue])
+        if found.slots and queue.learn(found):
+            await self.book.record(queues=[queue])
+            self._show(queue)
 
     # --- what is done
 

@@ -16,7 +16,7 @@ from jobwire.broker.growth.life import State
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.members.rights import Member
 from jobwire.schemas.generated import request_pb2
-from jobwire.schemas.jobs.capacity import Wants
+from jobwire.schemas.jobs.capacity import Capacity, Wants
 from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.refusal import Code, Refused
 
@@ -248,6 +248,33 @@ async def test_what_a_killed_broker_may_not_have_asked_for_is_found_or_given_up_
     lab.cluster.become(name, Phase.ENDED)
     await lab.look(120)
     assert lab.names == [other]
+
+
+async def test_what_a_small_node_has_does_not_keep_a_queue_from_larger_ones(lab: Lab) -> None:
+    # A worker of HyperQueue with less than its queue could give once ended all growth for what needs more.
+    queue = await lab.queue(cpus=4)
+    for found in (Capacity(4, 8 << 30, ("0",), (("license", 1),)), Capacity(2, 2 << 30, (), (("tape", 3),), (("host", "n1"),))):
+        queue.learn(found)
+    assert queue.learned == Capacity(4, 8 << 30, ("0",), (("license", 1), ("tape", 3)))
+    assert not queue.learn(Capacity(4, 8 << 30))
+    assert queue.shape.room().most(Wants(1, (("memory", 8 << 30),)))
+
+
+async def test_failures_are_in_a_row_only_if_no_worker_has_joined_in_between(lab: Lab) -> None:
+    queue = await lab.queue(cpus=1)
+    await lab.submit(1)
+    for _ in range(4):
+        await lab.look(20)
+        name = next(name for name in lab.names if lab.cluster.jobs[name].phase is Phase.WAITING)
+        lab.cluster.become(name, Phase.ENDED, "NODE_FAIL")
+        await lab.look(20)
+        if queue.failures == 2:
+            name = next(name for name in lab.names if lab.cluster.jobs[name].phase is Phase.WAITING)
+            await lab.join(name, slots=1)
+            await lab.look()
+            assert queue.failures == 0
+            break
+    assert not queue.paused
 
 
 async def test_a_queue_whose_workers_do_not_get_its_labels_is_paused(lab: Lab) -> None:

@@ -52,7 +52,22 @@ def test_the_script_takes_paths_as_they_are() -> None:
             "-t1",
             "--export=ALL",
         ),
-        *("script.sh", "physics", "", "-", "--", "-1", "--account=a\nb", "--nodes=2", "-N2", "--error=x", "--parsable", "--version"),
+        *(
+            "script.sh",
+            "physics",
+            "",
+            "-",
+            "--",
+            "-1",
+            "--account=a\nb",
+            "--nodes=2",
+            "-N2",
+            "--error=x",
+            "--parsable",
+            "--version",
+            "-Mall",
+            "--clusters=x",
+        ),
     ],
 )
 def test_an_option_that_the_broker_sets_itself_or_that_is_none_is_refused(option: str) -> None:
