@@ -19,7 +19,7 @@ from ..library.destination import Destination
 from ..protocol.conversation import Exchange, Item, greeting
 from ..protocol.subscription import Subscription
 from ..sockets.traffic import Traffic
-from .readers import Readers
+from .streams.readers import Readers
 from .wakeup import Wakeup
 
 

@@ -26,11 +26,11 @@ from ..library.values.completed_job import CompletedJob, CompletedTextJob
 from ..library.values.results import Forgotten, JobInfo, job_info
 from ..protocol.exchange import Chunk
 from .ends import Waiting
-from .feeding import feed
 from .files import fetch, in_thread, put
-from .output import AsyncJobOutput, AsyncTextJobOutput, Collecting
 from .session import AsyncSession
-from .timed_output import timed_lines
+from .streams.feeding import feed
+from .streams.output import AsyncJobOutput, AsyncTextJobOutput, Collecting
+from .streams.timed_output import timed_lines
 from .verbs import forget, request_stop, start_jobs
 
 

@@ -10,10 +10,10 @@ from ..library.streams.source import Source
 from ..library.streams.text_mode import TextMode
 from ..library.values.completed_job import CompletedJob
 from ..protocol.exchange import Exchange
-from .feeding import feed
 from .job import AsyncJob
-from .output import Collecting
 from .session import AsyncSession
+from .streams.feeding import feed
+from .streams.output import Collecting
 from .verbs import in_any_case, stop_unwanted
 
 # After the grace: how long it may take until no process of a stopped job is left.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from .client.asynchronous.executors.loop_executor import AsyncJobExecutor
     from .client.asynchronous.executors.thread_executor import JobExecutor, JobFuture
     from .client.asynchronous.job import AsyncJob
-    from .client.asynchronous.output import AsyncJobOutput, AsyncTextJobOutput
+    from .client.asynchronous.streams.output import AsyncJobOutput, AsyncTextJobOutput
     from .client.asynchronous.schedules import AsyncSchedules
     from .client.files.fetched import Fetched
     from .client.library.batch_run import BatchRun, Stopping
@@ -97,7 +97,7 @@ _HOMES = {
     "client.asynchronous.executors.thread_executor": ("JobExecutor", "JobFuture"),
     "client.asynchronous.events": ("AsyncCursorTooOld", "AsyncEventStream"),
     "client.asynchronous.job": ("AsyncJob",),
-    "client.asynchronous.output": ("AsyncJobOutput", "AsyncTextJobOutput"),
+    "client.asynchronous.streams.output": ("AsyncJobOutput", "AsyncTextJobOutput"),
     "client.asynchronous.schedules": ("AsyncSchedules",),
     "client.files.fetched": ("Fetched",),
     "client.library.batch_run": ("BatchRun", "Stopping"),

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from ...schemas.naming import JobKey
-from ...schemas.refusal import Code, Refused
-from ..library.streams.output import attempt_end
-from ..library.streams.timed_lines import LogLine, Span, TimedLines, Wanted, plan, timed_request
-from ..protocol.exchange import Chunk
-from .connection import AsyncConnection
+from ....schemas.naming import JobKey
+from ....schemas.refusal import Code, Refused
+from ...library.streams.output import attempt_end
+from ...library.streams.timed_lines import LogLine, Span, TimedLines, Wanted, plan, timed_request
+from ...protocol.exchange import Chunk
+from ..connection import AsyncConnection
 
 
 async def timed_lines(connection: AsyncConnection, key: JobKey, wanted: Wanted) -> AsyncIterator[LogLine]:

@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 
-from ..protocol.conversation import Exchange
-from ..protocol.subscription import Subscription
+from ...protocol.conversation import Exchange
+from ...protocol.subscription import Subscription
 
 
 class Readers:

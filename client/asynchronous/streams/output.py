@@ -6,9 +6,9 @@ import asyncio
 from collections.abc import AsyncIterator
 from typing import Self
 
-from ...schemas.generated import request_pb2
-from ...schemas.naming import JobKey
-from ..library.streams.output import (
+from ....schemas.generated import request_pb2
+from ....schemas.naming import JobKey
+from ...library.streams.output import (
     LAST_AND_LATER,
     DecodedOutput,
     FetchedOutput,
@@ -17,9 +17,9 @@ from ..library.streams.output import (
     follow_request,
     forgetting,
 )
-from ..library.streams.text_mode import TextMode
-from ..protocol.exchange import Chunk, Exchange
-from .connection import AsyncConnection
+from ...library.streams.text_mode import TextMode
+from ...protocol.exchange import Chunk, Exchange
+from ..connection import AsyncConnection
 
 
 class AsyncJobOutput(FetchedOutput):

@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 
-from ...schemas.naming import JobKey
-from ..library.streams.feeder import feed_request
-from ..library.streams.source import Source
-from .connection import AsyncConnection
+from ....schemas.naming import JobKey
+from ...library.streams.feeder import feed_request
+from ...library.streams.source import Source
+from ..connection import AsyncConnection
 
 
 async def feed(connection: AsyncConnection, key: JobKey, source: Source) -> None:
