@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import os
+import select
 import sys
 from pathlib import Path
 
 from ...schemas.refusal import Code, Refused
 from . import token
 from .token import LONGEST, Token
+
+_STDIN = 0
 
 
 def read_given(argument: str) -> Token:
@@ -17,9 +20,13 @@ def read_given(argument: str) -> Token:
     Raises `Refused(INVALID_ARGUMENT)`, also if the file cannot be read.
     """
     if argument == "-":
-        # From a terminal a line: it is the whole token, and who pastes it need not say that it ends.
-        stream = sys.stdin.fileno()
-        return token.read(sys.stdin.readline(LONGEST) if os.isatty(stream) else _read(stream))
+        try:
+            # From a terminal a line: it is the whole token, and who pastes it need not say that it ends.
+            # None: it is closed.
+            stream = sys.stdin.fileno() if sys.stdin is not None else _STDIN
+            return token.read(sys.stdin.readline(LONGEST) if os.isatty(stream) else _read(stream))
+        except OSError as error:
+            raise Refused(Code.INVALID_ARGUMENT, f"the token on standard input cannot be read: {error.strerror}") from None
     if not argument.startswith("@"):
         return token.read(argument)
     path = Path(argument.removeprefix("@"))
@@ -37,6 +44,15 @@ def read_given(argument: str) -> Token:
 
 def _read(fd: int) -> str:
     data = b""
-    while len(data) <= LONGEST and (part := os.read(fd, LONGEST)):
+    while len(data) <= LONGEST:
+        try:
+            part = os.read(fd, LONGEST)
+        except BlockingIOError:
+            # A pipe of a program with an event loop.
+            select.select([fd], [], [])
+            continue
+        if not part:
+            break
         data += part
-    return data.decode(errors="replace")
+    # Editors of another system write a byte order mark first.
+    return data.decode("utf-8-sig", errors="replace")

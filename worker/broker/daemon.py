@@ -34,6 +34,7 @@ from ..early_signals import hold_signals_back, let_signals_in
 from ..pairing.invite import where_reachable
 from ..priority import answer_first
 from ..state import layout
+from ..state.folder_watch import FolderWatch
 from ..state.lock import StateLock
 from .growth.doors import RosterDoors
 from .growth.local import Local
@@ -66,6 +67,7 @@ async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None
     engine: FleetEngine | None = None
     contents: LocalDepot | None = None
     grower: Grower | None = None
+    watch: FolderWatch | None = None
     try:
         identity = load_or_make(settings.state / "identity")
         contents = LocalDepot(settings.state, loop, _starts_nothing, _starts_nothing)
@@ -104,12 +106,15 @@ async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None
         }
         lock.note_store()
         lock.describe(description)
+        watch = FolderWatch(lock, settings.state, loop, partial(told.put_nowait, None), who="broker")
         answer_first()
         ready(description)
         _log.info("ready: %s", json.dumps(description))
         let_signals_in()
         await told.get()
     finally:
+        if watch is not None:
+            watch.close()
         if grower is not None:
             grower.close()
         # The engine first: what is reported from now on is reported again to the next broker, and must not reach a desk that closes.

@@ -1,4 +1,4 @@
-"""Notice that the state folder, or a file in it, was removed or replaced while the worker is running. Knows no job."""
+"""Notice that the state folder, or a file in it, was removed or replaced while a worker or broker is running. Knows no job."""
 
 from __future__ import annotations
 
@@ -27,13 +27,16 @@ _LONGEST_PAUSE_SECONDS = 60
 
 
 class FolderWatch:
-    """Restores removed and overwritten files. `lost` is called once if the worker cannot continue without them; `loss` says why."""
+    """Restores removed and overwritten files. `lost` is called once if the daemon cannot continue without them; `loss` says why."""
 
-    def __init__(self, lock: StateLock, state: Path, loop: asyncio.AbstractEventLoop, lost: Callable[[], None]) -> None:
+    def __init__(
+        self, lock: StateLock, state: Path, loop: asyncio.AbstractEventLoop, lost: Callable[[], None], *, who: str = "worker"
+    ) -> None:
         self.loss = ""
         self._lock = lock
         self._loop = loop
         self._lost = lost
+        self._who = who
         self._look_at: asyncio.TimerHandle | None = None
         self._pause_seconds = _QUIET_SECONDS
         self._inotify: inotify.Inotify | None = None
@@ -78,7 +81,7 @@ class FolderWatch:
         try:
             self.loss = self._lock.loss()
             if self.loss:
-                _log.error("%s: this worker exits; running jobs continue without it", self.loss)
+                _log.error("%s: this %s exits; running jobs continue without it", self.loss, self._who)
                 self.close()
                 self._lost()
                 return

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 import threading
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from pathlib import Path
 
 import pytest
 from brokers import Broker
-from daemons import Worker, wait_until
+from daemons import READY_SECONDS, Worker, wait_until
 from home import Home
 
 from jobwire.client.library.job import Job
@@ -187,3 +188,17 @@ def test_what_does_not_go_through_a_broker_is_said(lab: tuple[Broker, dict[str, 
     broker, _ = lab
     with broker.client() as client, pytest.raises(Refused, match="a broker gives no job a key of its own"):
         client.submit(["true"], may_submit=True)
+
+
+def test_a_broker_exits_when_its_state_folder_is_removed_and_restores_its_lock(tmp_path: Path) -> None:
+    broker = Broker(tmp_path / "broker").start()
+    try:
+        assert broker.process is not None
+        (broker.state / "lock").unlink()
+        wait_until((broker.state / "lock").exists, "it is made again")
+        shutil.rmtree(broker.state)
+        broker.process.wait(READY_SECONDS)
+        assert f"the state folder {broker.state} was removed: this broker exits" in broker.logged()
+        assert not broker.state.exists()
+    finally:
+        broker.kill(signal.SIGTERM)

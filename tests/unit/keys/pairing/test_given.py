@@ -1,4 +1,6 @@
 import os
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -42,3 +44,35 @@ def test_what_is_no_text_is_no_token(tmp_path: Path) -> None:
     (tmp_path / "bytes").write_bytes(b"\xff\x00" * 9)
     with pytest.raises(Refused, match="begins with"):
         given.read_given(f"@{tmp_path / 'bytes'}")
+
+
+def test_a_byte_order_mark_and_line_ends_of_windows_are_no_part_of_it(tmp_path: Path) -> None:
+    (tmp_path / "token").write_bytes(b"\xef\xbb\xbf" + WRITTEN.encode() + b"\r\n")
+    assert given.read_given(f"@{tmp_path / 'token'}") == TOKEN
+
+
+def test_a_pipe_that_is_non_blocking_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    read, write = os.pipe()
+    os.set_blocking(read, False)
+
+    def send() -> None:
+        for piece in (WRITTEN[:20], WRITTEN[20:]):
+            # The time itself is tested: the reader finds nothing at first.
+            time.sleep(0.05)
+            os.write(write, piece.encode())
+        os.close(write)
+
+    sender = threading.Thread(target=send)
+    with os.fdopen(read) as stdin:
+        monkeypatch.setattr("sys.stdin", stdin)
+        sender.start()
+        assert given.read_given("-") == TOKEN
+    sender.join()
+
+
+def test_a_standard_input_that_is_closed_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stdin = (tmp_path / "token").open("w")
+    monkeypatch.setattr("sys.stdin", stdin)
+    with pytest.raises(Refused, match="the token on standard input cannot be read: Bad file descriptor"):
+        given.read_given("-")
+    stdin.close()
