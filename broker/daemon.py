@@ -54,6 +54,7 @@ from .retention.files import FileSweep
 from .retention.followed import Followed
 from .retention.forget import Forgetting
 from .retention.limits import Keep, Retention
+from .schedules.starter import Starter
 from .schedules.timetable import Timetable
 from .sockets.bans import Bans
 from .sockets.binding import bind_events, bind_with, endpoint_for_clients
@@ -206,7 +207,8 @@ class Daemon:
             )
         )
         self._staging = self._own(Staging(self.store, self.desk, self._lookup, self._ages, loop, self._serves_others))
-        self._timetable = self._own(Timetable(self.store, self.desk, state.live, self._roster.member, loop))
+        self._starter = Starter(self.desk, self._staging, state.live, self._roster.member, self._shortage, loop)
+        self._timetable = self._own(Timetable(self.store, self._starter, loop))
 
     async def start(self) -> None:
         """Recover jobs, then accept connections.
@@ -253,7 +255,17 @@ class Daemon:
             staging=self._staging,
             pair=self._pairing.pair,
             of_schedules=Schedules(
-                self._timetable, self.store, self._lookup, self._engine, self._roster.member, self._shortage, wall_us, check
+                self._timetable,
+                self._starter,
+                self.store,
+                self._lookup,
+                self.desk,
+                self._engine,
+                self._staging,
+                self._roster.member,
+                self._shortage,
+                wall_us,
+                check,
             ),
         )
         if self._fleet is not None:

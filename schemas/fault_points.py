@@ -20,6 +20,7 @@ POINTS = {
     "in-group-commit": "the statements of a group were executed, its COMMIT was not",
     "after-commit-before-reply": "jobs are durable and their `queued` is published, the start is not acknowledged",
     "after-commit-of-a-batch": "a batch that was staged is committed, none of its jobs is in the queue",
+    "after-start-of-a-run": "the batch of a schedule is started, none of its jobs is in the queue",
     "after-slice": "some jobs of a committed batch are in the queue, the others are not",
     "after-commit-before-publish": "events are durable, and not published",
     "after-intent-before-start": "the folders of jobs that may start exist, the supervisor has not been told",

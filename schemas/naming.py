@@ -78,6 +78,13 @@ def batch_job_id(run: bytes, name: str, index: int) -> bytes:
     return uuid.uuid5(uuid.UUID(bytes=run), f"{name}\0{index}").bytes
 
 
+def scheduled_job_id(run: bytes, job: bytes) -> bytes:
+    """Return the id of a job of a run that a schedule has started, given the id with which the job was staged (UUID version 5)."""
+    import uuid  # noqa: PLC0415 -- as above
+
+    return uuid.uuid5(uuid.UUID(bytes=run), job.hex()).bytes
+
+
 def finish_job_id(run: bytes) -> bytes:
     """Return the id of the job that a run ends with, its `on_finish` (UUID version 5). None of `batch_job_id` is the same."""
     import uuid  # noqa: PLC0415 -- as above

@@ -211,6 +211,11 @@ class Desk:
         """The jobs of each run of a batch that have not ended."""
         return self._state.runs
 
+    def has_run(self, run: RunKey) -> bool:
+        """Return whether a run has not ended: jobs of it are left, or to come, or what it ends with is."""
+        state = self._state
+        return any(run in some for some in (state.runs, state.joining, state.finishes, state.finished))
+
     @property
     def stock(self) -> Stock:
         """What there is for jobs, and what of it is in use."""

@@ -30,7 +30,7 @@ _NOT_YET = {
     "set_slots": "to set what there is for jobs",
 }
 # Those that a client checks before it sends what needs them.
-_LACKS = frozenset({"returns", "rerun", "may_submit", "relayed_finishes", "relayed_schedules", "relayed_parts"})
+_LACKS = frozenset({"returns", "rerun", "may_submit", "batch_schedules", "relayed_finishes", "relayed_schedules", "relayed_parts"})
 _FEATURES = (*(feature for feature in FEATURES if feature not in _LACKS), "workers", "growth", "growth_labels")
 
 # And what each worker must have for it.

@@ -9,25 +9,31 @@ from typing import cast
 
 from ...keys.members.rights import Member, Right, demand, may
 from ...schemas.frames import LARGEST_OTHER_MESSAGE
-from ...schemas.generated import request_pb2
+from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs import spec as specs
 from ...schemas.jobs.states import State
 from ...schemas.naming import ID_BYTES, JobKey, format_id, name_problem
+from ...schemas.parts import HASH_BYTES
 from ...schemas.refusal import Code, Reason, Refused
-from ...schemas.wire_codec import key_to_wire, outcome_to_wire, state_to_wire
-from ..desk.admission import check_precedence
+from ...schemas.wire_codec import key_to_wire, on_failure_to_wire, outcome_to_wire, state_to_wire
+from ..desk.desk import Desk
 from ..desk.inputs import Asked
+from ..desk.jobs.job import RunKey
 from ..engine import Engine
 from ..schedules.cron import read_times
 from ..schedules.due import MOST_EARLY_US, Missed, Overlap
-from ..schedules.schedule import Schedule
+from ..schedules.schedule import ManyJobs, OneJob, Schedule
+from ..schedules.starter import Starter
 from ..schedules.timetable import Timetable
+from ..staging.staging import Staging
 from ..store.queries import Lookup
 from ..store.rows import schedule_rows
 from ..store.schedule_writes import AddSchedule, ScheduleRow
 from ..store.store import Store
 from .call import Call
+from .checks.run_options import read_batch, read_finish
 from .job_keys import read_key
+from .reads.runs import describe_run
 from .transfers.files import Missing
 
 _NEXT = 5
@@ -40,9 +46,12 @@ class Parts:
     """What the handlers need."""
 
     timetable: Timetable
+    starter: Starter
     store: Store
     lookup: Lookup
+    desk: Desk
     engine: Engine
+    staging: Staging
     member_of: Callable[[bytes], Member | None]
     shortage: Callable[[], Refused | None]
     now_us: Callable[[], int]
@@ -61,7 +70,7 @@ def add_schedule(call: Call, parts: Parts) -> None:
     if parts.timetable.find(JobKey(owner, request.id)) is None and (refused := parts.shortage()):
         raise refused
     read_times(request.cron, request.zone)
-    spec = _read_spec(call, parts)
+    spec, batch = (None, _read_batch(call)) if request.HasField("batch") else (_read_spec(call, parts), None)
     if parts.check is not None:
         _demand_relayable(request, spec, parts.now_us(), parts.check)
     row = ScheduleRow(
@@ -69,7 +78,7 @@ def add_schedule(call: Call, parts: Parts) -> None:
         owner,
         request.id,
         request.name,
-        specs.to_wire(spec).SerializeToString(),
+        specs.to_wire(spec).SerializeToString() if spec is not None else b"",
         request.cron,
         request.zone,
         _one_of(Overlap, request.overlap, Overlap.SKIP),
@@ -78,20 +87,46 @@ def add_schedule(call: Call, parts: Parts) -> None:
         fired_upto_us=parts.now_us() if parts.check is None else max(parts.now_us(), request.from_us),
         waiting=(),
         proof=call.proof,
+        batch=batch.SerializeToString() if batch is not None else b"",
     )
-    write = AddSchedule(row, [file.digest for file in spec.files])
+    write = AddSchedule(row, [file.digest for file in spec.files] if spec is not None else ())
+    if batch is not None:
+        write.staged, write.parts = batch.id, list(request.parts)
 
     def done() -> None:
         if isinstance(write.result, Refused):
             call.refuse(write.result)
             return
-        _reply(call, parts, parts.timetable.add(row._replace(row=write.result)))
+        is_new = parts.timetable.find(JobKey(owner, request.id)) is None
+        schedule = parts.timetable.add(row._replace(row=write.result))
+        if is_new and isinstance(schedule.starts, ManyJobs):
+            parts.staging.adopted(schedule.starts.template, owner)
+        _reply(call, parts, schedule)
 
     parts.store.submit(write, done)
 
 
-def _demand_relayable(request: request_pb2.AddSchedule, spec: specs.JobSpec, now_us: int, check: Callable[[Asked], None]) -> None:
+def _read_batch(call: Call) -> job_pb2.Batch:
+    """Return the batch of a schedule, which is staged: its jobs were checked then. A batch without a name gets that of the schedule."""
+    request = call.request.add_schedule
+    if request.HasField("spec"):
+        raise Refused(Code.INVALID_ARGUMENT, "the schedule has a job and a batch", "set one of the two")
+    if not request.parts or any(len(part) != HASH_BYTES for part in request.parts):
+        raise Refused(Code.INVALID_ARGUMENT, f"the schedule has a hash of {HASH_BYTES} bytes for each part of its batch")
+    read_batch(request.batch)
+    if request.batch.HasField("on_finish"):
+        read_finish(request.batch.on_finish)
+    batch = job_pb2.Batch()
+    batch.CopyFrom(request.batch)
+    batch.name = batch.name or request.name
+    return batch
+
+
+def _demand_relayable(request: request_pb2.AddSchedule, spec: specs.JobSpec | None, now_us: int, check: Callable[[Asked], None]) -> None:
     """Check that workers of this broker would take the jobs of a schedule as it is signed."""
+    if spec is None:
+        step = "use the worker itself, or let a job submit the batch"
+        raise Refused(Code.UNIMPLEMENTED, "a broker has no schedules of batches yet", step)
     if not request.from_us:
         message = "the schedule does not say from when on it is signed, which workers of a broker check"
         raise Refused(Code.UNIMPLEMENTED, message, "upgrade the client")
@@ -114,7 +149,8 @@ def _read_spec(call: Call, parts: Parts) -> specs.JobSpec:
         raise Refused(Code.INVALID_ARGUMENT, "the jobs of a schedule would all be held", "pause the schedule instead")
     spec = replace(spec, name=spec.name or request.name)
     specs.check(spec)
-    check_precedence(call.member, spec)
+    if parts.timetable.find(JobKey(call.member.key, request.id)) is None:
+        parts.starter.demand_possible(call.member.key, OneJob(spec, b"", b""))
     missing = Missing(call.member.key, parts.engine.depot)
     missing.look(spec, None)
     missing.demand_none()
@@ -143,26 +179,44 @@ def change_schedule(call: Call, parts: Parts) -> None:
 
     match request.WhichOneof("what"):
         case "run_now":
-            demand(call.member, Right.SUBMIT, call.member.key)
-            if key.owner != call.member.key:
-                # In whose name it would run, and nobody submits in another's.
-                raise Refused(Code.PERMISSION_DENIED, "only its owner can start the job of a schedule", "add a schedule of your own")
-            if len(request.run_now) != ID_BYTES:
-                raise Refused(Code.INVALID_ARGUMENT, f"a job's id has {ID_BYTES} bytes, not {len(request.run_now)}")
-            if parts.lookup.job(JobKey(key.owner, request.run_now)) is not None:
-                call.done(None)
-                return
-            if parts.check is not None:
-                _demand_spec(request, schedule)
-            parts.timetable.run_now(schedule, request.run_now, call.member.name, call.proof, call.done)
+            _run_now(call, parts, schedule)
         case "paused":
             demand(call.member, Right.STOP, key.owner)
             parts.timetable.set_paused(schedule, call.proof, lambda: call.done(None), paused=request.paused)
         case "remove":
             demand(call.member, Right.STOP, key.owner)
-            parts.timetable.remove(schedule, call.proof, lambda: call.done(None))
+
+            def removed() -> None:
+                parts.staging.drop_unused()
+                call.done(None)
+
+            parts.timetable.remove(schedule, call.proof, removed)
         case _:
             raise Refused(Code.INVALID_ARGUMENT, "the change of a schedule changes nothing")
+
+
+def _run_now(call: Call, parts: Parts, schedule: Schedule) -> None:
+    request, owner = call.request.change_schedule, schedule.key.owner
+    demand(call.member, Right.SUBMIT, call.member.key)
+    if owner != call.member.key:
+        # In whose name it would run, and nobody submits in another's.
+        raise Refused(Code.PERMISSION_DENIED, "only its owner can start the job of a schedule", "add a schedule of your own")
+    if len(request.run_now) != ID_BYTES:
+        raise Refused(Code.INVALID_ARGUMENT, f"a job's id has {ID_BYTES} bytes, not {len(request.run_now)}")
+    if _is_known(parts, schedule, request.run_now):
+        call.done(None)
+        return
+    if parts.check is not None:
+        _demand_spec(request, schedule)
+    parts.timetable.run_now(schedule, request.run_now, call.member.name, call.proof, call.done)
+
+
+def _is_known(parts: Parts, schedule: Schedule, job: bytes) -> bool:
+    """Return whether a schedule was started with this id before."""
+    owner = schedule.key.owner
+    if isinstance(schedule.starts, OneJob):
+        return parts.lookup.job(JobKey(owner, job)) is not None
+    return parts.desk.has_run(RunKey(owner, job)) or parts.lookup.run(owner, job, "") is not None
 
 
 def _demand_spec(request: request_pb2.ChangeSchedule, schedule: Schedule) -> None:
@@ -171,7 +225,7 @@ def _demand_spec(request: request_pb2.ChangeSchedule, schedule: Schedule) -> Non
         message = "the request does not say what the job of the schedule is, and workers of a broker run only what is signed"
         raise Refused(Code.UNIMPLEMENTED, message, "upgrade the client")
     spec = specs.from_wire(request.spec)
-    if replace(spec, name=spec.name or schedule.name) != schedule.spec:
+    if not isinstance(schedule.starts, OneJob) or replace(spec, name=spec.name or schedule.name) != schedule.starts.spec:
         raise Refused(Code.INVALID_ARGUMENT, f"the spec in the request is not that of the schedule {schedule.name}", "send that one")
 
 
@@ -227,11 +281,10 @@ def _reply(call: Call, parts: Parts, schedule: Schedule, signed: bytes = b"") ->
 
 def _describe(parts: Parts, schedule: Schedule, nexts: int, firings: int) -> request_pb2.ScheduleInfo:
     owner = parts.member_of(schedule.key.owner)
-    return request_pb2.ScheduleInfo(
+    info = request_pb2.ScheduleInfo(
         key=key_to_wire(schedule.key),
         owner_name=owner.name if owner else "",
         name=schedule.name,
-        spec=specs.to_wire(replace(schedule.spec, stdin=None)),
         cron=schedule.cron,
         zone=schedule.zone,
         overlap=cast("request_pb2.Overlap", int(schedule.overlap)),
@@ -242,12 +295,28 @@ def _describe(parts: Parts, schedule: Schedule, nexts: int, firings: int) -> req
         waiting=len(schedule.waiting),
         firings=_firings(parts, schedule, firings),
     )
+    match schedule.starts:
+        case OneJob() as one:
+            info.spec.CopyFrom(specs.to_wire(replace(one.spec, stdin=None)))
+        case ManyJobs(batch, _, template):
+            info.batch.id, info.batch.name, info.batch.parallel = batch.id, batch.name, batch.parallel
+            info.batch.on_failure = on_failure_to_wire(batch.on_failure)
+            if batch.on_finish:
+                info.batch.on_finish.ParseFromString(batch.on_finish)
+            info.jobs = template.jobs
+    return info
 
 
 def _firings(parts: Parts, schedule: Schedule, limit: int) -> Sequence[request_pb2.Firing]:
     found = []
     for due_us, job_id, note in schedule_rows.firings(parts.store.read, schedule.row, limit):
         firing = request_pb2.Firing(due_us=due_us, job=job_id, note=note)
+        if job_id and isinstance(schedule.starts, ManyJobs):
+            run = parts.lookup.run(schedule.key.owner, job_id, "")
+            if run is not None:
+                describe_run(firing.run, run, parts.desk, parts.lookup, parts.member_of)
+            found.append(firing)
+            continue
         job = parts.lookup.job(JobKey(schedule.key.owner, job_id)) if job_id else None
         if job is not None:
             firing.state = state_to_wire(job.state)

@@ -12,6 +12,7 @@ from functools import partial
 from ...keys.members.rights import Right, demand
 from ...schemas.frames import MOST_PARTS
 from ...schemas.generated import event_pb2, request_pb2
+from ...schemas.jobs.capacity import Wants, wants_of
 from ...schemas.jobs.conditions import MOST_CONDITIONS_OF_A_START, base_of
 from ...schemas.naming import ID_BYTES, JobKey
 from ...schemas.parts import HASH_BYTES, KeptJob, hash_of_job, join
@@ -53,6 +54,8 @@ def stage(
     missing = Missing(owner, engine.depot)
     asked: list[Asked] = []
     hashes: list[bytes] = []
+    # One job of each kind that takes the same is looked at whenever a schedule starts the batch.
+    claims: dict[tuple[Wants, int | None], int] = {}
     highest = call.member.limits.highest_priority
 
     def read() -> Iterator[None]:
@@ -65,6 +68,9 @@ def stage(
             if check is not None:
                 check_with(check, one, index)
             demand_fit(JobKey(owner, one.id), one.spec, desk, lookup, index)
+            if request.for_schedule:
+                _demand_schedulable(one, index)
+                claims.setdefault((wants_of(one.spec), one.spec.time_limit_ms), index)
             hashes.append(hash_of_job(one.id, one.raw))
             spec_bytes += len(one.raw)
             demand_size(len(asked), spec_bytes)
@@ -86,11 +92,24 @@ def stage(
             sorted({file.digest for one in asked for file in one.spec.files}),
             max(one.spec.priority for one in asked),
             min(one.spec.nice or 0 for one in asked),
+            [*claims.values()],
             shortage(),
+            request.for_schedule,
         )
         staging.stage(part, partial(_staged, call))
 
     call.in_slices(read(), write)
+
+
+def _demand_schedulable(one: Asked, index: int) -> None:
+    """Check that a schedule can start a job again and again."""
+    for is_set, what, next_step in (
+        (one.spec.feed, "have no standard input that is streamed, as nobody feeds them", "send it in the spec"),
+        (one.spec.has_times, "start at its times, and have no time of their own", "leave that out"),
+        (one.spec.held, "would all be held", "pause the schedule instead"),
+    ):
+        if is_set:
+            raise Refused(Code.INVALID_ARGUMENT, f"the jobs of a schedule {what}", next_step, index)
 
 
 def _staged(call: Call, result: Staged | Refused) -> None:

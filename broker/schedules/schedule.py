@@ -1,30 +1,52 @@
-"""A schedule in memory: what it starts and when, and which of its jobs have not ended."""
+"""A schedule in memory: what it starts and when, a job or a batch, and which of its jobs or runs have not ended."""
 
 from __future__ import annotations
 
 import uuid
-from collections.abc import Container
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from ...schemas.generated import job_pb2
 from ...schemas.jobs import spec as specs
 from ...schemas.jobs.spec import JobSpec
+from ...schemas.jobs.states import OnFailure
 from ...schemas.naming import JobKey
+from ..desk.jobs.job import BatchRun
 from ..store.schedule_writes import ScheduleRow
+from ..store.staged_writes import Template
 from .cron import Times, read_times
 from .due import Missed, Overlap
 
 
+@dataclass(frozen=True, slots=True)
+class OneJob:
+    """What a schedule starts, if it is one job; `raw`: its spec as received."""
+
+    spec: JobSpec
+    raw: bytes
+    digest: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class ManyJobs:
+    """What a schedule starts, if it is a batch. `batch` has the id under which that was staged, `finish` is what its runs end with."""
+
+    batch: BatchRun
+    finish: JobSpec | None
+    template: Template
+
+
 @dataclass(slots=True, eq=False)
 class Schedule:
-    """One schedule. `next_us`: its next time, None if it is paused or none comes; `starting`: how many of its jobs are being written."""
+    """One schedule. `next_us`: its next time, None if it is paused or none comes; `starting`: how many starts of it are being written.
+
+    `jobs`, here and below, are runs if it starts a batch: they have keys of the same form.
+    """
 
     row: int
     key: JobKey
     name: str
-    spec: JobSpec
-    raw: bytes
-    digest: bytes
+    starts: OneJob | ManyJobs
     cron: str
     zone: str
     times: Times
@@ -40,19 +62,16 @@ class Schedule:
     _jobs: set[JobKey] = field(default_factory=set)
 
     @staticmethod
-    def of(row: ScheduleRow) -> Schedule:
-        """Return the schedule that a row describes.
+    def of(row: ScheduleRow, template: Template | None = None) -> Schedule:
+        """Return the schedule that a row describes; `template`: the batch that it starts, if it does.
 
         Raises Refused if this worker does not understand it, such as a zone that was removed from the machine.
         """
-        spec = specs.from_wire(job_pb2.JobSpec.FromString(row.spec))
         return Schedule(
             row.row,
             JobKey(row.owner, row.id),
             row.name,
-            spec,
-            row.spec,
-            specs.digest(spec),
+            _read_job(row.spec) if template is None else _read_batch(row.batch, template),
             row.cron,
             row.zone,
             read_times(row.cron, row.zone),
@@ -65,14 +84,26 @@ class Schedule:
         )
 
     def job_id(self, due_us: int) -> bytes:
-        """Return the id of the job of one of its times, which is always the same (UUID version 5)."""
+        """Return the id of the job or the run of one of its times, which is always the same (UUID version 5)."""
         return uuid.uuid5(uuid.UUID(bytes=self.key.id), str(due_us)).bytes
 
     def began(self, job: JobKey) -> None:
         """Note a job of it that has not ended."""
         self._jobs.add(job)
 
-    def unfinished(self, live: Container[JobKey]) -> list[JobKey]:
+    def unfinished(self, is_live: Callable[[JobKey], bool]) -> list[JobKey]:
         """Return its jobs that have not ended."""
-        self._jobs = {job for job in self._jobs if job in live}
+        self._jobs = {job for job in self._jobs if is_live(job)}
         return sorted(self._jobs)
+
+
+def _read_job(raw: bytes) -> OneJob:
+    spec = specs.from_wire(job_pb2.JobSpec.FromString(raw))
+    return OneJob(spec, raw, specs.digest(spec))
+
+
+def _read_batch(raw: bytes, template: Template) -> ManyJobs:
+    sent = job_pb2.Batch.FromString(raw)
+    finish = sent.on_finish.SerializeToString() if sent.HasField("on_finish") else b""
+    batch = BatchRun(sent.id, sent.name, sent.parallel, OnFailure(sent.on_failure), on_finish=finish)
+    return ManyJobs(batch, specs.from_wire(sent.on_finish) if finish else None, template)

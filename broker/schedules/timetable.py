@@ -10,25 +10,19 @@ import asyncio
 import heapq
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
-from ...keys.members.rights import Member, Right, demand
 from ...schemas.clock import wall_us
-from ...schemas.jobs.capacity import wants_of
-from ...schemas.jobs.spec import DEFAULT_GRACE_MS
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Refused
 from ..alarm import Alarm
-from ..desk.admission import check_precedence
-from ..desk.desk import Desk
-from ..desk.inputs import Accepted, Asked, Stop
-from ..desk.jobs.job import Job, StopOrder
-from ..store.rows import schedule_rows
+from ..store.rows import schedule_rows, template_rows
 from ..store.schedule_writes import ChangeSchedule, Fired, Firing, ScheduleRow
 from ..store.store import Store
-from .due import LATE_US, Due, Steps, arrange, find_due
-from .schedule import Schedule
+from .due import LATE_US, Due, Overlap, Steps, arrange, find_due
+from .schedule import ManyJobs, Schedule
+from .starter import Starter
 
 _log = logging.getLogger(__name__)
 
@@ -39,22 +33,18 @@ _ASLEEP = "while the worker did not run, its machine slept, or its clock was set
 
 
 class Timetable:
-    """Knows all schedules. `live`: the jobs that have not ended. Used on a running loop."""
+    """Knows all schedules. `starter` starts what is due. Used on a running loop."""
 
     def __init__(
         self,
         store: Store,
-        desk: Desk,
-        live: Mapping[JobKey, Job],
-        member_of: Callable[[bytes], Member | None],
+        starter: Starter,
         loop: asyncio.AbstractEventLoop,
         now_us: Callable[[], int] = wall_us,
         alarm: Callable[[int, Callable[[], None]], Alarm] = Alarm,
     ) -> None:
         self._store = store
-        self._desk = desk
-        self._live = live
-        self._member_of = member_of
+        self._starter = starter
         self._loop = loop
         self._now_us = now_us
         self._alarm = alarm(time.CLOCK_REALTIME, self._look)
@@ -69,14 +59,18 @@ class Timetable:
         """Take over the schedules of the store, and start what is due or was missed."""
         for row in schedule_rows.read_all(self._store.read):
             try:
-                self._keep(Schedule.of(row))
+                self._keep(self._read(row))
             except (Refused, ValueError) as error:
                 _log.error("the schedule %s is not understood, and starts nothing: %s", row.name, error)
-        if self._schedules and self._live:
+        if self._schedules:
             for number, job in schedule_rows.jobs_of_all(self._store.read):
                 schedule = self._by_row.get(number)
-                if schedule is not None and JobKey(schedule.key.owner, job) in self._live:
+                if schedule is not None and self._starter.is_unfinished(JobKey(schedule.key.owner, job)):
                     schedule.began(JobKey(schedule.key.owner, job))
+        for schedule in self._lined_up:
+            if schedule.overlap is Overlap.STOP:
+                # The worker may have been killed before all of them were stopped.
+                self._starter.stop(schedule)
         self._look()
         self.job_ended()
 
@@ -100,10 +94,16 @@ class Timetable:
         """Take a schedule that is durable; one that is known already stays as it is."""
         schedule = self._schedules.get(JobKey(row.owner, row.id))
         if schedule is None:
-            schedule = Schedule.of(row)
+            schedule = self._read(row)
             self._keep(schedule)
             self._wake()
         return schedule
+
+    def _read(self, row: ScheduleRow) -> Schedule:
+        template = template_rows.read_template(self._store.read, row.row) if row.batch else None
+        if row.batch and template is None:
+            raise Refused(Code.INTERNAL, "its batch is not in the store")
+        return Schedule.of(row, template)
 
     def set_paused(self, schedule: Schedule, proof: bytes, done: Callable[[], None], *, paused: bool) -> None:
         """Start nothing more until it is resumed. Times that come meanwhile are not missed, and those that wait are dropped.
@@ -207,7 +207,7 @@ class Timetable:
         return [Firing(due.upto_us, note=f"missed {times} {_ASLEEP}; {made_up or 'none'} made up for")]
 
     def _runs(self, schedule: Schedule) -> bool:
-        return bool(schedule.starting or schedule.unfinished(self._live))
+        return bool(schedule.starting or schedule.unfinished(self._starter.is_unfinished))
 
     def _go_on(self, schedule: Schedule) -> None:
         if schedule.removed or self._runs(schedule):
@@ -215,7 +215,7 @@ class Timetable:
         self._carry_out(schedule, arrange((), schedule.waiting, schedule.overlap, is_running=False), [])
 
     def _carry_out(self, schedule: Schedule, steps: Steps, notes: list[Firing]) -> None:
-        notes += [Firing(due_us, note="skipped: the job of an earlier time had not ended") for due_us in steps.dropped]
+        notes += [Firing(due_us, note=f"skipped: the {_noun(schedule)} of an earlier time had not ended") for due_us in steps.dropped]
         is_changed = bool(notes) or steps.waiting != schedule.waiting
         schedule.waiting = steps.waiting
         if schedule.waiting:
@@ -223,7 +223,7 @@ class Timetable:
         else:
             self._lined_up.discard(schedule)
         if steps.stops:
-            self._stop(schedule)
+            self._starter.stop(schedule)
         if steps.start is not None:
             self._start(schedule, steps.start, schedule.job_id(steps.start), self._late(steps.start), notes)
         elif is_changed:
@@ -244,50 +244,32 @@ class Timetable:
     ) -> None:
         fired = self._fired(schedule, [*notes, Firing(due_us, job, note)])
         schedule.starting += 1
-        written = partial(self._written, schedule, due_us, notes, done)
+        key = JobKey(schedule.key.owner, job)
+        written = partial(self._written, schedule, due_us, key, notes, done)
         try:
-            self._demand_rights(schedule)
-            asked = [Asked(job, schedule.spec, schedule.digest, schedule.raw)]
-            self._desk.accept(schedule.key.owner, asked, None, proof or schedule.proof, written, fired)
+            self._starter.start(schedule, due_us, key, fired, proof, written, self.job_ended)
         except Refused as refused:
             written(refused)
 
     def _written(
-        self, schedule: Schedule, due_us: int, notes: Sequence[Firing], done: Callable[[Refused | None], None], result: Accepted | Refused
+        self,
+        schedule: Schedule,
+        due_us: int,
+        key: JobKey,
+        notes: Sequence[Firing],
+        done: Callable[[Refused | None], None],
+        refused: Refused | None,
     ) -> None:
         schedule.starting -= 1
-        if isinstance(result, Accepted):
-            for key in result.keys:
-                schedule.began(key)
+        if refused is None:
+            schedule.began(key)
             done(None)
             return
-        _log.warning("the schedule %s could not start its job: %s", schedule.name, result)
-        self._record(schedule, [*notes, Firing(due_us, note=f"not started: {result}")])
-        done(result)
+        _log.warning("the schedule %s could not start its %s: %s", schedule.name, _noun(schedule), refused)
+        self._record(schedule, [*notes, Firing(due_us, note=f"not started: {refused}")])
+        done(refused)
         if schedule.waiting:
             self._loop.call_soon(self._go_on, schedule)
-
-    def _demand_rights(self, schedule: Schedule) -> None:
-        """Check that its owner may still do this.
-
-        Raises Refused.
-        """
-        member = self._member_of(schedule.key.owner)
-        if member is None:
-            raise Refused(Code.PERMISSION_DENIED, "its owner is not on the worker's roster any more")
-        demand(member, Right.SUBMIT, member.key)
-        check_precedence(member, schedule.spec)
-        if why := self._desk.stock.never_fits(wants_of(schedule.spec)):
-            raise Refused(Code.FAILED_PRECONDITION, f"the job can never start here: {why}")
-
-    def _stop(self, schedule: Schedule) -> None:
-        orders = []
-        for key in schedule.unfinished(self._live):
-            spec = self._live[key].spec
-            grace_ms = DEFAULT_GRACE_MS if spec.grace_ms is None else spec.grace_ms
-            orders.append((key, StopOrder(spec.stop_signal, grace_ms, f"the schedule {schedule.name}")))
-        if orders:
-            self._desk.take(Stop(orders, schedule.proof, lambda: None))
 
     def _record(self, schedule: Schedule, firings: Sequence[Firing]) -> None:
         if not schedule.removed:
@@ -296,3 +278,7 @@ class Timetable:
     @staticmethod
     def _fired(schedule: Schedule, firings: Sequence[Firing]) -> Fired:
         return Fired(schedule.row, schedule.fired_upto_us, schedule.waiting, firings, schedule.key.owner)
+
+
+def _noun(schedule: Schedule) -> str:
+    return "run" if isinstance(schedule.starts, ManyJobs) else "job"

@@ -23,6 +23,7 @@ from ..desk.inputs import Accepted, Asked, Start
 from ..store.rows import staged_rows
 from ..store.staged_writes import Part, Pending, Queued
 from ..store.store import Store
+from .scheduled import job_of_run
 
 _log = logging.getLogger(__name__)
 
@@ -139,7 +140,7 @@ class Queueing:
 
     def _take_slice(self, run: _Run) -> None:
         if run.following is None:
-            run.part = staged_rows.next_part(self._store.read, run.pending.row)
+            run.part = staged_rows.next_part(self._store.read, run.pending)
             if run.part is None:
                 self._is_busy = False
                 self._end(run, run.known)
@@ -160,12 +161,15 @@ class Queueing:
     def _start(self, run: _Run, jobs: Sequence[KeptJob], spec_bytes: int) -> None:
         pending, part = run.pending, run.part
         assert part is not None
-        asked = [Asked(job.id, from_wire(job_pb2.JobSpec.FromString(job.spec)), job.digest, job.spec) for job in jobs]
+        if pending.template:
+            asked = [job_of_run(job, pending.key.id) for job in jobs]
+        else:
+            asked = [Asked(job.id, from_wire(job_pb2.JobSpec.FromString(job.spec)), job.digest, job.spec) for job in jobs]
         run.queued += len(jobs)
         is_last = run.following is None
         queued = Queued(
             *(pending.row, part.number, run.queued, is_last, is_last and part.is_final),
-            *(pending.proof, pending.proof_bytes, pending.groups_upto),
+            *(pending.proof, pending.proof_bytes, pending.groups_upto, bool(pending.template)),
         )
         owner = pending.key.owner
         self._desk.stage(owner, -len(jobs), -spec_bytes)

@@ -16,13 +16,14 @@ from ..desk.desk import Desk
 from ..desk.jobs.job import BatchRun, RunKey
 from ..retention.ages import BELIEVED_AFTER_SECONDS, Ages
 from ..store.queries import Lookup
-from ..store.rows import staged_rows
-from ..store.staged_writes import CommitRun, Committed, DropPart, Staged, StagePart
+from ..store.rows import staged_rows, template_rows
+from ..store.staged_writes import CommitRun, Committed, DropPart, DropTemplate, Staged, StagePart, StartRun, Template
 from ..store.store import Store
 from .queueing import Done, Queueing
 
 ABANDONED_AFTER_SECONDS = 3600.0
 _SOONEST_SECONDS = 1.0
+_UNUSED_SECONDS = 3600.0
 # Clients wait for a worker that starts. What is not in the queue by then follows beside their requests.
 _MOST_SECONDS_AT_START = 5.0
 
@@ -46,14 +47,17 @@ class Staging:
         self._loop = loop
         self._queueing = Queueing(store, desk, loop, serves_others)
         self._timer: asyncio.TimerHandle | None = None
+        self._unused_timer: asyncio.TimerHandle | None = None
         self._is_sweeping = False
+        self._is_closed = False
 
     def close(self) -> None:
         """Go on no more; what is staged or committed stays so."""
         self._queueing.close()
-        self._is_sweeping = True
-        if self._timer is not None:
-            self._timer.cancel()
+        self._is_sweeping = self._is_closed = True
+        for timer in (self._timer, self._unused_timer):
+            if timer is not None:
+                timer.cancel()
 
     def open(self) -> None:
         """Take over what is staged, before the desk recovers: a run of which jobs are still to come has not ended."""
@@ -67,6 +71,7 @@ class Staging:
         self._queueing.go_on()
         await self._queueing.settle(_MOST_SECONDS_AT_START)
         self._look_soon()
+        self.drop_unused()
 
     def stage(self, part: StagePart, done: Callable[[Staged | Refused], None]) -> None:
         """Stage a part; `done` is called when it is durable.
@@ -115,6 +120,54 @@ class Staging:
                 done(result)
 
         self._store.submit(write, written)
+
+    def adopted(self, template: Template, owner: bytes) -> None:
+        """Count the jobs of a batch no more as ones that wait, now that they are those of a schedule."""
+        self._desk.stage(owner, -template.jobs, -template.spec_bytes)
+
+    def start(self, write: StartRun, template: Template, done: Callable[[Refused | None], None], ended: Callable[[], None]) -> None:
+        """Start the batch of a schedule as a run. `done` gets why not, if so, or is called when it is durable that all of its jobs start.
+
+        `ended` is called when all of them are in the queue, after which none of them may be left.
+
+        Raises Refused(RESOURCE_EXHAUSTED) if these would be too many waiting jobs.
+        """
+        owner = write.owner
+        self._desk.check_room(owner, template.jobs, template.spec_bytes, lambda: template.jobs)
+        self._desk.stage(owner, template.jobs, template.spec_bytes)
+
+        def written() -> None:
+            result = write.result
+            if not isinstance(result, Committed) or result.is_known:
+                self._desk.stage(owner, -template.jobs, -template.spec_bytes)
+            if isinstance(result, Committed):
+                if fault_points.ARMED:
+                    fault_points.reach("after-start-of-a-run")
+                for pending in staged_rows.pending(self._store.read):
+                    if pending.row == result.row:
+                        self._queueing.add(pending, lambda _: ended())
+                done(None)
+            elif result is not None:
+                done(result)
+
+        self._store.submit(write, written)
+
+    def drop_unused(self) -> None:
+        """Remove batches whose schedules are gone, part by part, as far as no run of them is kept; look for others every hour then."""
+        write = DropTemplate()
+
+        def written() -> None:
+            if self._is_closed:
+                return
+            if write.more:
+                self._loop.call_soon(self.drop_unused)
+            elif template_rows.is_to_be_dropped(self._store.read):
+                if self._unused_timer is not None:
+                    self._unused_timer.cancel()
+                self._unused_timer = self._loop.call_later(_UNUSED_SECONDS, self.drop_unused)
+
+        if template_rows.is_to_be_dropped(self._store.read):
+            self._store.submit(write, written)
 
     def unstage(self, run: RunKey, done: Callable[[], None]) -> None:
         """Remove what is staged of a run that was not committed, part by part; `done` is called when nothing is left."""

@@ -13,7 +13,10 @@ MOST_SCHEDULES = 1000
 
 
 class ScheduleRow(NamedTuple):
-    """A schedule as it is stored. `spec`: as received, in bytes; `proof`: the request that added it. Numbers are those of due.py."""
+    """A schedule as it is stored. `spec`: as received, in bytes; `proof`: the request that added it. Numbers are those of due.py.
+
+    `batch`: a Batch in bytes, in place of a spec; empty: it starts one job.
+    """
 
     row: int
     owner: bytes
@@ -28,10 +31,11 @@ class ScheduleRow(NamedTuple):
     fired_upto_us: int
     waiting: Sequence[int]
     proof: bytes
+    batch: bytes = b""
 
 
 class Firing(NamedTuple):
-    """What came of one time of a schedule: the id of the job that was started, empty if none was, and what there is to say about it."""
+    """What came of one time of a schedule: the id of the job or run that was started, empty if none was, and a note about it."""
 
     due_us: int
     job: bytes = b""
@@ -50,10 +54,15 @@ class Fired(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class AddSchedule:
-    """Add a schedule; its row is the result. One that exists and is the same is no conflict, and is not added again."""
+    """Add a schedule; its row is the result. One that exists and is the same is no conflict, and is not added again.
+
+    Of a batch: the id under which it is staged, and the hashes of its parts.
+    """
 
     schedule: ScheduleRow
     digests: Sequence[bytes] = ()
+    staged: bytes = b""
+    parts: Sequence[bytes] = ()
     result: int | Refused = 0
 
 

@@ -9,6 +9,10 @@ from typing import NamedTuple
 from ...schemas.jobs.conditions import After
 from ...schemas.refusal import Refused
 from ..desk.jobs.job import BatchRun, RunKey
+from .schedule_writes import Fired
+
+# The rows of files with a job below this are of a part, those above up to 0 of a schedule.
+FILES_OF_PARTS = -(1 << 40)
 
 
 class StagedJob(NamedTuple):
@@ -49,7 +53,8 @@ class StagePart:
     """Stage one part of a run, all of its jobs or none. One that is staged and has the same hashes is not staged again.
 
     `content` and `hashes` are those of schemas/parts.py. `highest_priority`, `lowest_nice`: of its jobs, which are checked again when
-    the run is committed. `shortage` is the result if the part is new.
+    the run is committed. `claims`: the positions of some of them, one of each kind that takes the same. `shortage` is the result if the
+    part is new. `for_schedule`: the run is not to be committed, but to be started by a schedule.
     """
 
     run: RunKey
@@ -62,7 +67,9 @@ class StagePart:
     files: Sequence[bytes] = ()
     highest_priority: int = 0
     lowest_nice: int = 0
+    claims: Sequence[int] = ()
     shortage: Refused | None = None
+    for_schedule: bool = False
     result: Staged | Refused | None = None
 
 
@@ -87,6 +94,32 @@ class DropPart:
     result: Dropped | None = None
 
 
+@dataclass(slots=True, eq=False)
+class StartRun:
+    """Start the batch of a schedule as the run `batch`; its jobs follow in slices, as those of a committed run.
+
+    `template`: the row of the batch. `fired`: what is recorded of the schedule, in the same commit. `proof`: the request that starts it,
+    empty if that is the one that added the schedule. `shortage` is the result if the run is new.
+    """
+
+    owner: bytes
+    batch: BatchRun
+    template: int
+    due_us: int
+    fired: Fired
+    proof: bytes
+    queued_at_us: int
+    shortage: Refused | None = None
+    result: Committed | Refused | None = None
+
+
+@dataclass(slots=True, eq=False)
+class DropTemplate:
+    """Remove a part of a batch that no schedule and no run of one needs any more; `more`: whether there may be more to remove."""
+
+    more: bool = False
+
+
 class Queued(NamedTuple):
     """A slice of a committed run, whose jobs are added in the same commit.
 
@@ -102,12 +135,13 @@ class Queued(NamedTuple):
     proof: int
     proof_bytes: int
     groups_upto: int
+    is_scheduled: bool = False
 
 
 class Pending(NamedTuple):
     """A run that is staged and not complete in the queue: how many jobs and bytes of specs are still to come.
 
-    `proof` is 0 if it was not committed.
+    `proof` is 0 if it was not committed. `template`: of a run that a schedule has started, the row of the batch; 0 for all others.
     """
 
     row: int
@@ -120,6 +154,21 @@ class Pending(NamedTuple):
     proof: int
     proof_bytes: int
     groups_upto: int
+    template: int = 0
+
+
+class Template(NamedTuple):
+    """The batch of a schedule: its row, and what is checked each time that it is started.
+
+    `claims`: the specs of some of its jobs, one of each kind that takes the same. `priority`, `nice`: the best of theirs.
+    """
+
+    row: int
+    jobs: int
+    spec_bytes: int
+    priority: int
+    nice: int
+    claims: Sequence[bytes]
 
 
 class Part(NamedTuple):

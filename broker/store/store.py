@@ -26,7 +26,7 @@ from .ballast import Ballast
 from .repair.soundness import is_damage, size_limit, unusable
 from .rows.statements import Rows
 from .schedule_writes import AddSchedule
-from .staged_writes import CommitRun, StagePart
+from .staged_writes import CommitRun, StagePart, StartRun
 from .writes import Added, AddJobs, ChangeJobs, DropJobs, Write
 
 # Values from SQLite have no static type; tables.py defines the columns.
@@ -37,7 +37,7 @@ _log = logging.getLogger(__name__)
 _RETRY_SECONDS = 1.0
 _HAND_OVER_SECONDS = 0.001
 # Somebody waits for the result of these; all other writes are tried until they succeed.
-_REFUSABLE = (AddJobs, DropJobs, AddSchedule, StagePart, CommitRun)
+_REFUSABLE = (AddJobs, DropJobs, AddSchedule, StagePart, CommitRun, StartRun)
 
 
 def _nobody_waits() -> None:
@@ -163,7 +163,7 @@ class Store:
         for submitted in group:
             if self._most_pages is not None:
                 tables.limit_pages(
-                    self._writes, self._most_pages, for_new_jobs=isinstance(submitted.write, AddJobs | AddSchedule | StagePart)
+                    self._writes, self._most_pages, for_new_jobs=isinstance(submitted.write, AddJobs | AddSchedule | StagePart | StartRun)
                 )
             self._rows.apply(submitted.write)
 
@@ -228,7 +228,7 @@ class Store:
         if len(group) > 1:
             self._one_by_one = True
             self._waiting = [*group, *others]
-        elif isinstance(write, AddJobs | AddSchedule | StagePart | CommitRun):
+        elif isinstance(write, AddJobs | AddSchedule | StagePart | CommitRun | StartRun):
             write.result = refused
             _report(first)
         elif self._ballast.drop():

@@ -341,6 +341,21 @@ _STEPS = (
     CREATE INDEX jobs_alive_of_owner ON jobs (owner, queued_at) WHERE ok IS NULL;
     CREATE INDEX jobs_alive_by_name ON jobs (owner, name, queued_at) WHERE ok IS NULL AND name <> '';
     """,
+    # Schedules of batches, see template_rows.py. batch: a Batch, empty if the schedule has one job. schedule: of a batch that was staged
+    # for a schedule, the row of that, 0 before it is there and -1 after it is gone. template, due, at_part, at_job: of a run that a
+    # schedule has started, the row of that batch, the time that was meant, and how far it is in the queue. claims: the positions of jobs
+    # of a part, one of each kind that takes the same.
+    """
+    ALTER TABLE schedules ADD COLUMN batch BLOB NOT NULL DEFAULT x'';
+    ALTER TABLE staged_runs ADD COLUMN schedule INTEGER;
+    ALTER TABLE staged_runs ADD COLUMN template INTEGER;
+    ALTER TABLE staged_runs ADD COLUMN due INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE staged_runs ADD COLUMN at_part INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE staged_runs ADD COLUMN at_job INTEGER NOT NULL DEFAULT 0;
+    ALTER TABLE staged_parts ADD COLUMN claims TEXT NOT NULL DEFAULT '';
+    CREATE INDEX staged_runs_by_template ON staged_runs (template) WHERE template IS NOT NULL;
+    CREATE INDEX staged_runs_by_schedule ON staged_runs (schedule) WHERE schedule IS NOT NULL;
+    """,
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

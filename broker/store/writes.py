@@ -16,7 +16,7 @@ from ..desk.jobs.job import FIRST_ATTEMPT, BatchRun, RunKey
 from ..desk.jobs.targets import Edge
 from .growth_writes import Growth
 from .schedule_writes import AddSchedule, ChangeSchedule, Fired
-from .staged_writes import CommitRun, DropPart, Queued, StagePart
+from .staged_writes import CommitRun, DropPart, DropTemplate, Queued, StagePart, StartRun
 
 
 class EventRow(NamedTuple):
@@ -315,4 +315,6 @@ Write = (
     | StagePart
     | CommitRun
     | DropPart
+    | StartRun
+    | DropTemplate
 )

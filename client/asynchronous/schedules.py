@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
 
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.naming import JobKey, new_id
+from ..library.batches import Described, PlannedBatch, plan_batch
 from ..library.options.arguments import Text
 from ..library.options.specs import as_spec
+from ..library.requests.staging import Parts, schedule_steps
 from ..library.schedules import (
     add_request,
+    demand_no_each,
     list_request,
     pause_request,
     query_by_key,
@@ -18,10 +22,13 @@ from ..library.schedules import (
     read_signed_spec,
     remove_request,
     run_request,
+    schedule_request,
+    staged_as,
 )
 from ..library.values.schedule_info import ScheduleInfo, schedule_info
 from .files import send_files
 from .session import AsyncSession
+from .staging import carry_out
 
 
 class AsyncSchedules:
@@ -51,6 +58,49 @@ class AsyncSchedules:
         await send_files(self._session.connection, [spec])
         return await self._asked(request)
 
+    async def add_batch(  # noqa: PLR0913 -- one for each option
+        self,
+        name: str,
+        jobs: Described,
+        *,
+        cron: str,
+        zone: str,
+        overlap: str = "skip",
+        missed: str = "once",
+        id: bytes | None = None,  # noqa: A002 -- as above
+        parallel: int | None = None,
+        on_failure: str | None = None,
+        on_finish: JobSpec | Sequence[Text] | None = None,
+        values: Mapping[str, object] | None = None,
+        lines: bool = False,
+    ) -> ScheduleInfo:
+        """Add a schedule that starts a batch again and again, and return it; all options are those of `client.schedules.add_batch`.
+
+        If this is cancelled, the schedule may have been added; repeating the call with an `id` that you made adds nothing twice.
+        """
+        schedule_id = id or new_id()
+
+        def plan() -> PlannedBatch:
+            return plan_batch(
+                jobs,
+                id=staged_as(schedule_id),
+                name=None,
+                parallel=parallel,
+                on_failure=on_failure,
+                on_finish=on_finish,
+                values=values,
+                lines=lines,
+            )
+
+        planned = await asyncio.to_thread(plan)
+        demand_no_each(planned)
+        about, specs = planned.about, planned.specs
+        schedule = schedule_request(name, cron, zone, overlap, missed, schedule_id)
+        parts = Parts(about, [*specs], [*specs.values()], schedule)
+        await self._session.connection.open()
+        await send_files(self._session.connection, [*specs.values()])
+        return schedule_info(await carry_out(self._session.connection, schedule_steps(parts, lambda _staged, _jobs: None)))
+
     async def get(self, name: str, owner: bytes = b"") -> ScheduleInfo:
         """Return a schedule by its name, with its next times and what came of the last ones.
 
@@ -77,7 +127,7 @@ class AsyncSchedules:
         await self._change(pause_request(schedule, paused=False))
 
     async def run_now(self, schedule: JobKey, job_id: bytes | None = None) -> bytes:
-        """Start its job now, and return its id; `job_id`: one that was made before, so that it is not started twice."""
+        """Start its job or its batch now, and return the id of the job or the run; `job_id`: one that was made before, to start it once."""
         job_id = job_id or new_id()
         spec = None
         if (hello := await self._session.connection.hello()).kind == "broker":

@@ -96,25 +96,17 @@ async def _find_specs(session: AsyncSession, wanted: Mapping[bytes, JobSpec | Jo
 async def _start_staged(
     session: AsyncSession, wanted: Sequence[JobSpec | JobKey], ids: Sequence[bytes], batch: BatchInfo, *, withdrawn: bool
 ) -> list[Record]:
-    from ..library.requests.staging import Parts, read, steps  # noqa: PLC0415 -- few batches are large
+    from ..library.requests.staging import Parts, steps  # noqa: PLC0415 -- few batches are large
+    from .staging import carry_out  # noqa: PLC0415 -- as above
 
     requests = steps(Parts(batch, ids, [job for job in wanted if isinstance(job, JobSpec)]), lambda _staged, _jobs: None)
-    request = next(requests)
     try:
-        while True:
-            try:
-                reply = read(await session.connection.call(request))
-            except Refused as refused:
-                request = requests.throw(refused)
-            else:
-                request = requests.send(reply)
-    except StopIteration as done:
-        keys = [JobKey(session.connection.owner, job_id) for job_id in ids]
-        return actions.accepted(session.known_jobs, keys, done.value)
+        acknowledged = await carry_out(session.connection, requests)
     except asyncio.CancelledError:
         if withdrawn:
             await in_any_case(session, _withdraw(session, batch.id))
         raise
+    return actions.accepted(session.known_jobs, [JobKey(session.connection.owner, job_id) for job_id in ids], acknowledged)
 
 
 async def _withdraw(session: AsyncSession, run: bytes) -> None:

@@ -59,7 +59,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "jobwire schedule add": (
         "jobwire schedule add backup --cron '30 2 * * *' -t 2h -- ./backup.sh",
         "jobwire schedule add report --cron '0 9 * * 1-5' --tz Europe/Berlin --overlap queue -C /srv -- make report",
-        "jobwire schedule add probe --cron '*/5 * * * *' --missed skip -- ./probe.sh",
+        "jobwire schedule add nightly --cron @daily nightly.toml",
     ),
     "jobwire schedule list": ("jobwire schedule list", "jobwire schedule list --json"),
     "jobwire schedule show": ("jobwire schedule show backup",),

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import cast
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from typing import TYPE_CHECKING, cast
 
 from ...schemas.clock import wall_us
 from ...schemas.generated import job_pb2, request_pb2
@@ -17,6 +18,9 @@ from .options.specs import as_spec
 from .requests.encoding import encode
 from .session import Session
 from .values.schedule_info import MISSED, OVERLAPS, ScheduleInfo, schedule_info
+
+if TYPE_CHECKING:
+    from .batches import Described, PlannedBatch
 
 
 class Schedules:
@@ -51,6 +55,49 @@ class Schedules:
         actions.send_files(self._session.connection, [spec])
         return self._asked(request)
 
+    def add_batch(  # noqa: PLR0913 -- one for each option
+        self,
+        name: str,
+        jobs: Described,
+        *,
+        cron: str,
+        zone: str,
+        overlap: str = "skip",
+        missed: str = "once",
+        id: bytes | None = None,  # noqa: A002 -- as above
+        parallel: int | None = None,
+        on_failure: str | None = None,
+        on_finish: JobSpec | Sequence[Text] | None = None,
+        values: Mapping[str, object] | None = None,
+        lines: bool = False,
+    ) -> ScheduleInfo:
+        """Add a schedule that starts a batch again and again, each time as a run of its own, and return it, when it is durable.
+
+        `jobs`, `parallel`, `on_failure`, `on_finish`, `values` and `lines` are those of `client.batch`: a file is read now, and its
+        `for_each` too. All else is as in `add`; `overlap` and `missed` are about runs.
+
+        Raises the refusal.
+        """
+        from .batches import plan_batch  # noqa: PLC0415 -- few schedules start batches
+        from .requests.staging import Parts, carry_out, schedule_steps  # noqa: PLC0415 -- as above
+
+        schedule_id = id or new_id()
+        planned = plan_batch(
+            jobs,
+            id=staged_as(schedule_id),
+            name=None,
+            parallel=parallel,
+            on_failure=on_failure,
+            on_finish=on_finish,
+            values=values,
+            lines=lines,
+        )
+        demand_no_each(planned)
+        schedule = schedule_request(name, cron, zone, overlap, missed, schedule_id)
+        parts = Parts(planned.about, [*planned.specs], [*planned.specs.values()], schedule)
+        actions.send_files(self._session.connection, [*planned.specs.values()])
+        return schedule_info(carry_out(self._session.connection.call, schedule_steps(parts, lambda _staged, _jobs: None)))
+
     def get(self, name: str, owner: bytes = b"") -> ScheduleInfo:
         """Return a schedule by its name, with its next times and what came of the last ones.
 
@@ -76,7 +123,7 @@ class Schedules:
         self._change(pause_request(schedule, paused=False))
 
     def run_now(self, schedule: JobKey, job_id: bytes | None = None) -> bytes:
-        """Start its job now, and return its id; `job_id`: one that was made before, so that it is not started twice."""
+        """Start its job or its batch now, and return the id of the job or the run; `job_id`: one that was made before, to start it once."""
         job_id = job_id or new_id()
         connection, spec = self._session.connection, None
         if (hello := connection.hello()).kind == "broker":
@@ -99,17 +146,35 @@ def add_request(
     name: str, spec: JobSpec, cron: str, zone: str, overlap: str, missed: str, schedule_id: bytes | None
 ) -> request_pb2.Request:
     """Return the request that adds a schedule, answered with it. Raises `Refused(INVALID_ARGUMENT)`."""
-    return request_pb2.Request(
-        add_schedule=request_pb2.AddSchedule(
-            id=schedule_id or new_id(),
-            name=_sendable("the name of a schedule", name),
-            spec=encode(spec),
-            cron=_sendable("a cron expression", cron),
-            zone=_sendable("a time zone", zone),
-            overlap=cast("request_pb2.Overlap", _number("overlap", overlap, OVERLAPS)),
-            missed=cast("request_pb2.Missed", _number("missed", missed, MISSED)),
-            from_us=wall_us(),
-        )
+    wanted = schedule_request(name, cron, zone, overlap, missed, schedule_id or new_id())
+    wanted.spec.CopyFrom(encode(spec))
+    return request_pb2.Request(add_schedule=wanted)
+
+
+def demand_no_each(planned: PlannedBatch) -> None:
+    """Check that no job of a batch runs on each worker: which these are is known only when it is submitted.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    if planned.each is not None:
+        raise Refused(Code.INVALID_ARGUMENT, "a schedule cannot start a job on each worker (on_each)", "leave that out")
+
+
+def staged_as(schedule_id: bytes) -> bytes:
+    """Return the id under which the batch of a schedule is staged (UUID version 5)."""
+    return uuid.uuid5(uuid.UUID(bytes=schedule_id), "batch").bytes
+
+
+def schedule_request(name: str, cron: str, zone: str, overlap: str, missed: str, schedule_id: bytes) -> request_pb2.AddSchedule:
+    """Return a schedule without what it starts. Raises `Refused(INVALID_ARGUMENT)`."""
+    return request_pb2.AddSchedule(
+        id=schedule_id,
+        name=_sendable("the name of a schedule", name),
+        cron=_sendable("a cron expression", cron),
+        zone=_sendable("a time zone", zone),
+        overlap=cast("request_pb2.Overlap", _number("overlap", overlap, OVERLAPS)),
+        missed=cast("request_pb2.Missed", _number("missed", missed, MISSED)),
+        from_us=wall_us(),
     )
 
 

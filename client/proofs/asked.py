@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import uuid
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from ...keys import delegation, signature
 from ...schemas import large
 from ...schemas.generated import job_pb2, request_pb2
-from ...schemas.naming import finish_job_id, format_id, short_id
+from ...schemas.naming import finish_job_id, format_id, scheduled_job_id, short_id
 from ...schemas.parts import HASH_BYTES, hash_of_job, hash_of_part
 from .checks import wrong
 
@@ -81,9 +82,8 @@ def find_job(signed: Signed, proof: request_pb2.JobProof) -> AskedJob:
             return _of_commit(signed.request.commit, proof)
         case "add_schedule":
             return _of_schedule(signed.request.add_schedule, proof)
-        case "change_schedule" if signed.request.change_schedule.run_now == proof.key.id:
-            change = signed.request.change_schedule
-            return AskedJob("to start the job of a schedule at once", change.spec if change.HasField("spec") else None)
+        case "change_schedule":
+            return _of_run_now(signed.request.change_schedule, proof)
         case verb:
             raise wrong(f"the signed request is no start, but {verb or 'without a verb'}")
 
@@ -110,17 +110,56 @@ def _finish_of(batch: job_pb2.Batch, job_id: bytes) -> AskedJob | None:
 def _of_commit(commit: request_pb2.Commit, proof: request_pb2.JobProof) -> AskedJob:
     if (finish := _finish_of(commit.batch, proof.key.id)) is not None:
         return finish
-    job = request_pb2.NewJob.FromString(proof.staged_job)
-    own = hash_of_job(job.id, job.spec.SerializeToString())
-    hashes = [proof.staged_hashes[at : at + HASH_BYTES] for at in range(0, len(proof.staged_hashes), HASH_BYTES)]
-    if job.id != proof.key.id or own not in hashes:
+    job = _demand_staged(commit.parts, proof)
+    if job.id != proof.key.id:
         raise wrong("the job that is shown is none of those whose hashes are shown")
-    if hash_of_part(hashes) not in commit.parts:
-        raise wrong("the hashes of jobs that are shown are those of no part that the signed commit names")
     return AskedJob(f"one of a batch of {len(commit.parts)} parts", job.spec, batch=commit.batch)
 
 
+def _demand_staged(parts: Sequence[bytes], proof: request_pb2.JobProof) -> request_pb2.NewJob:
+    """Return the job that is shown, which is part of a batch with these parts."""
+    job = request_pb2.NewJob.FromString(proof.staged_job)
+    own = hash_of_job(job.id, job.spec.SerializeToString())
+    hashes = [proof.staged_hashes[at : at + HASH_BYTES] for at in range(0, len(proof.staged_hashes), HASH_BYTES)]
+    if own not in hashes:
+        raise wrong("the job that is shown is none of those whose hashes are shown")
+    if hash_of_part(hashes) not in parts:
+        raise wrong("the hashes of jobs that are shown are those of no part that the signed request names")
+    return job
+
+
+def _of_run_now(change: request_pb2.ChangeSchedule, proof: request_pb2.JobProof) -> AskedJob:
+    """Return what a schedule was asked to start at once. What that is, is part of the request only if it was signed for a broker."""
+    started = change.run_now
+    if started and proof.key.id == started:
+        return AskedJob("to start the job of a schedule at once", change.spec if change.HasField("spec") else None)
+    if started and _is_of_run(started, proof):
+        return AskedJob("to start the batch of a schedule at once", None)
+    raise wrong("the signed change of a schedule does not start this job")
+
+
+def _is_of_run(run: bytes, proof: request_pb2.JobProof) -> bool:
+    """Return whether the job of a proof is one of a run that a schedule has started, or what that ends with."""
+    staged = request_pb2.NewJob.FromString(proof.staged_job)
+    return proof.key.id == finish_job_id(run) or (bool(staged.id) and proof.key.id == scheduled_job_id(run, staged.id))
+
+
+def _of_batch_schedule(schedule: request_pb2.AddSchedule, run: bytes, proof: request_pb2.JobProof) -> AskedJob:
+    how = f"by the schedule {schedule.name} ({schedule.cron})"
+    batch = job_pb2.Batch()
+    batch.CopyFrom(schedule.batch)
+    batch.id = run
+    if (finish := _finish_of(batch, proof.key.id)) is not None:
+        return replace(finish, how=f"what its run ends with, {how}")
+    if not _is_of_run(run, proof):
+        raise wrong(f"the id {format_id(proof.key.id)} is not that of a job of a run of the schedule {schedule.name}")
+    job = _demand_staged(schedule.parts, proof)
+    return AskedJob(f"one of a batch, {how}", job.spec, batch=batch)
+
+
 def _of_schedule(schedule: request_pb2.AddSchedule, proof: request_pb2.JobProof) -> AskedJob:
+    if proof.due_us and schedule.HasField("batch"):
+        return _of_batch_schedule(schedule, uuid.uuid5(uuid.UUID(bytes=schedule.id), str(proof.due_us)).bytes, proof)
     if not proof.due_us or uuid.uuid5(uuid.UUID(bytes=schedule.id), str(proof.due_us)).bytes != proof.key.id:
         raise wrong(
             f"the id {format_id(proof.key.id)} is not that of a time of the schedule {schedule.name}, or the time is not known any more"

@@ -37,6 +37,7 @@ ALL_CHECKED = frozenset(
         "proofs",
         "not_after",
         "each",
+        "batch_schedules",
     }
 )
 
@@ -175,6 +176,10 @@ def _refuse_of_brokers(request: request_pb2.Request, hello: request_pb2.HelloRep
 
 
 def _refuse_parts(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:
+    if (request.stage.for_schedule or request.add_schedule.HasField("batch")) and "batch_schedules" not in hello.features:
+        what = f"this worker ({hello.software}) is older and has no schedules of batches"
+        step = "upgrade the worker; or let a job submit the batch: jobwire schedule add NAME --cron TIMES -- jobwire batch --no-wait FILE"
+        raise Refused(Code.UNIMPLEMENTED, what, step)
     if request.WhichOneof("verb") in {"stage", "commit", "unstage"} and "staging" not in hello.features:
         what = f"this worker ({hello.software}) is older and takes no batch in parts"
         raise Refused(Code.UNIMPLEMENTED, what, "upgrade the worker, or divide the batch")

@@ -700,14 +700,16 @@ class Start(_message.Message):
     def __init__(self, jobs: _Optional[_Iterable[_Union[NewJob, _Mapping]]] = ..., batch: _Optional[_Union[_job_pb2.Batch, _Mapping]] = ..., watch: _Optional[bool] = ..., tail_lines: _Optional[int] = ..., credit_messages: _Optional[int] = ..., first_store: _Optional[bytes] = ..., within: _Optional[bytes] = ...) -> None: ...
 
 class Stage(_message.Message):
-    __slots__ = ("jobs", "batch", "number")
+    __slots__ = ("jobs", "batch", "number", "for_schedule")
     JOBS_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
     NUMBER_FIELD_NUMBER: _ClassVar[int]
+    FOR_SCHEDULE_FIELD_NUMBER: _ClassVar[int]
     jobs: _containers.RepeatedCompositeFieldContainer[NewJob]
     batch: bytes
     number: int
-    def __init__(self, jobs: _Optional[_Iterable[_Union[NewJob, _Mapping]]] = ..., batch: _Optional[bytes] = ..., number: _Optional[int] = ...) -> None: ...
+    for_schedule: bool
+    def __init__(self, jobs: _Optional[_Iterable[_Union[NewJob, _Mapping]]] = ..., batch: _Optional[bytes] = ..., number: _Optional[int] = ..., for_schedule: _Optional[bool] = ...) -> None: ...
 
 class StageReply(_message.Message):
     __slots__ = ("parts", "jobs")
@@ -1302,7 +1304,7 @@ class FetchEnd(_message.Message):
     def __init__(self, size: _Optional[int] = ..., digest: _Optional[bytes] = ..., kind: _Optional[_Union[_job_pb2.FileKind, str]] = ..., mode: _Optional[int] = ...) -> None: ...
 
 class AddSchedule(_message.Message):
-    __slots__ = ("id", "name", "spec", "cron", "zone", "overlap", "missed", "from_us")
+    __slots__ = ("id", "name", "spec", "cron", "zone", "overlap", "missed", "from_us", "batch", "parts")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
@@ -1311,6 +1313,8 @@ class AddSchedule(_message.Message):
     OVERLAP_FIELD_NUMBER: _ClassVar[int]
     MISSED_FIELD_NUMBER: _ClassVar[int]
     FROM_US_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
     id: bytes
     name: str
     spec: _job_pb2.JobSpec
@@ -1319,7 +1323,9 @@ class AddSchedule(_message.Message):
     overlap: Overlap
     missed: Missed
     from_us: int
-    def __init__(self, id: _Optional[bytes] = ..., name: _Optional[str] = ..., spec: _Optional[_Union[_job_pb2.JobSpec, _Mapping]] = ..., cron: _Optional[str] = ..., zone: _Optional[str] = ..., overlap: _Optional[_Union[Overlap, str]] = ..., missed: _Optional[_Union[Missed, str]] = ..., from_us: _Optional[int] = ...) -> None: ...
+    batch: _job_pb2.Batch
+    parts: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, id: _Optional[bytes] = ..., name: _Optional[str] = ..., spec: _Optional[_Union[_job_pb2.JobSpec, _Mapping]] = ..., cron: _Optional[str] = ..., zone: _Optional[str] = ..., overlap: _Optional[_Union[Overlap, str]] = ..., missed: _Optional[_Union[Missed, str]] = ..., from_us: _Optional[int] = ..., batch: _Optional[_Union[_job_pb2.Batch, _Mapping]] = ..., parts: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class ChangeSchedule(_message.Message):
     __slots__ = ("key", "paused", "run_now", "remove", "spec")
@@ -1344,7 +1350,7 @@ class ListSchedules(_message.Message):
     def __init__(self, owner: _Optional[bytes] = ..., page: _Optional[bytes] = ...) -> None: ...
 
 class ScheduleInfo(_message.Message):
-    __slots__ = ("key", "owner_name", "name", "spec", "cron", "zone", "overlap", "missed", "paused", "next_us", "fired_upto_us", "waiting", "firings")
+    __slots__ = ("key", "owner_name", "name", "spec", "cron", "zone", "overlap", "missed", "paused", "next_us", "fired_upto_us", "waiting", "firings", "batch", "jobs")
     KEY_FIELD_NUMBER: _ClassVar[int]
     OWNER_NAME_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
@@ -1358,6 +1364,8 @@ class ScheduleInfo(_message.Message):
     FIRED_UPTO_US_FIELD_NUMBER: _ClassVar[int]
     WAITING_FIELD_NUMBER: _ClassVar[int]
     FIRINGS_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
+    JOBS_FIELD_NUMBER: _ClassVar[int]
     key: _job_pb2.JobKey
     owner_name: str
     name: str
@@ -1371,21 +1379,25 @@ class ScheduleInfo(_message.Message):
     fired_upto_us: int
     waiting: int
     firings: _containers.RepeatedCompositeFieldContainer[Firing]
-    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., owner_name: _Optional[str] = ..., name: _Optional[str] = ..., spec: _Optional[_Union[_job_pb2.JobSpec, _Mapping]] = ..., cron: _Optional[str] = ..., zone: _Optional[str] = ..., overlap: _Optional[_Union[Overlap, str]] = ..., missed: _Optional[_Union[Missed, str]] = ..., paused: _Optional[bool] = ..., next_us: _Optional[_Iterable[int]] = ..., fired_upto_us: _Optional[int] = ..., waiting: _Optional[int] = ..., firings: _Optional[_Iterable[_Union[Firing, _Mapping]]] = ...) -> None: ...
+    batch: _job_pb2.Batch
+    jobs: int
+    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., owner_name: _Optional[str] = ..., name: _Optional[str] = ..., spec: _Optional[_Union[_job_pb2.JobSpec, _Mapping]] = ..., cron: _Optional[str] = ..., zone: _Optional[str] = ..., overlap: _Optional[_Union[Overlap, str]] = ..., missed: _Optional[_Union[Missed, str]] = ..., paused: _Optional[bool] = ..., next_us: _Optional[_Iterable[int]] = ..., fired_upto_us: _Optional[int] = ..., waiting: _Optional[int] = ..., firings: _Optional[_Iterable[_Union[Firing, _Mapping]]] = ..., batch: _Optional[_Union[_job_pb2.Batch, _Mapping]] = ..., jobs: _Optional[int] = ...) -> None: ...
 
 class Firing(_message.Message):
-    __slots__ = ("due_us", "job", "note", "state", "outcome")
+    __slots__ = ("due_us", "job", "note", "state", "outcome", "run")
     DUE_US_FIELD_NUMBER: _ClassVar[int]
     JOB_FIELD_NUMBER: _ClassVar[int]
     NOTE_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
     OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    RUN_FIELD_NUMBER: _ClassVar[int]
     due_us: int
     job: bytes
     note: str
     state: _job_pb2.State
     outcome: _job_pb2.Outcome
-    def __init__(self, due_us: _Optional[int] = ..., job: _Optional[bytes] = ..., note: _Optional[str] = ..., state: _Optional[_Union[_job_pb2.State, str]] = ..., outcome: _Optional[_Union[_job_pb2.Outcome, _Mapping]] = ...) -> None: ...
+    run: Run
+    def __init__(self, due_us: _Optional[int] = ..., job: _Optional[bytes] = ..., note: _Optional[str] = ..., state: _Optional[_Union[_job_pb2.State, str]] = ..., outcome: _Optional[_Union[_job_pb2.Outcome, _Mapping]] = ..., run: _Optional[_Union[Run, _Mapping]] = ...) -> None: ...
 
 class ListSchedulesReply(_message.Message):
     __slots__ = ("schedules", "next_page")

@@ -31,6 +31,7 @@ from ...broker.desk.jobs.life import Phase
 from ...broker.schedules.schedule import Schedule
 from ...broker.store.repair import restore, soundness
 from ...broker.store.schedule_writes import ScheduleRow
+from ...broker.store.staged_writes import Template
 from ...keys.private_files import sync_folder
 from ...schemas.clock import wall_us
 from ...schemas.jobs import spec as specs
@@ -175,9 +176,13 @@ def _rebuild(state: Path, found: Rebuilt, strange: str) -> Rebuilt:
     return found
 
 
+# Whether its batch can be read is seen when that is copied.
+_NO_JOBS = Template(0, 0, 0, 0, 0, ())
+
+
 def _is_schedule(row: ScheduleRow) -> bool:
     try:
-        Schedule.of(row)
+        Schedule.of(row, _NO_JOBS if row.batch else None)
     except Refused:
         # It can be read, but not followed here: its time zone may be missing. The worker says so.
         return True

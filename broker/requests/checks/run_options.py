@@ -19,9 +19,14 @@ def read_run(request: request_pb2.Start | request_pb2.Commit) -> BatchRun | None
 
     Raises Refused(INVALID_ARGUMENT).
     """
-    if not request.HasField("batch"):
-        return None
-    batch = request.batch
+    return read_batch(request.batch) if request.HasField("batch") else None
+
+
+def read_batch(batch: job_pb2.Batch) -> BatchRun:
+    """Return a run that was sent.
+
+    Raises Refused(INVALID_ARGUMENT).
+    """
     if len(batch.id) != ID_BYTES:
         raise _refuse(f"the id of a batch's run has {ID_BYTES} bytes, not {len(batch.id)}")
     if batch.name and (problem := name_problem(batch.name)):

@@ -61,6 +61,7 @@ FEATURES = (
     "relayed_finishes",
     "relayed_schedules",
     "relayed_parts",
+    "batch_schedules",
 )
 
 

@@ -34,7 +34,7 @@ def query_proof(call: Call, lookup: Lookup, read: Callable[..., list[tuple[Any, 
     if kept.hashes:
         shown.staged_hashes = kept.hashes
         # The spec as it was sent, since its hash is over those bytes.
-        new = request_pb2.NewJob(id=job.key.id)
+        new = request_pb2.NewJob(id=kept.staged_id or job.key.id)
         new.spec.ParseFromString(kept.spec)
         shown.staged_job = new.SerializeToString()
     for attempt in [*job.earlier, job.attempt]:

@@ -5,7 +5,7 @@ list_runs: the same of many runs, newest first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
 from ....keys.members.rights import Member, Right, may
@@ -74,14 +74,15 @@ def list_runs(call: Call, desk: Desk, lookup: Lookup, roster: Roster) -> None:
     page = lookup.run_page(whose(request, call.member, roster.named), request.batch_name, after, min(request.limit or _PAGE, _PAGE))
     reply = request_pb2.ListRunsReply()
     for run in page.runs:
-        _describe_run(reply.runs.add(), run, desk, lookup, roster)
+        describe_run(reply.runs.add(), run, desk, lookup, roster.member_of)
     if page.onward is not None:
         reply.next_page = write_place(page.onward)
     call.reply(request_pb2.Reply(list_runs=reply))
 
 
-def _describe_run(shown: request_pb2.Run, run: Run, desk: Desk, lookup: Lookup, roster: Roster) -> None:
-    owner = roster.member_of(run.owner)
+def describe_run(shown: request_pb2.Run, run: Run, desk: Desk, lookup: Lookup, member_of: Callable[[bytes], Member | None]) -> None:
+    """Write how a run stands into a message."""
+    owner = member_of(run.owner)
     shown.batch.id, shown.batch.name, shown.batch.parallel = run.batch.id, run.batch.name, run.batch.parallel
     shown.batch.on_failure = on_failure_to_wire(run.batch.on_failure)
     finish = lookup.job(JobKey(run.owner, finish_job_id(run.batch.id))) if run.batch.is_finished else None
@@ -138,7 +139,7 @@ def _owners(typed: Typed, whose: bytes, member: Member, roster: Roster) -> Itera
 def _describe(request: request_pb2.QueryRun, run: Run, parts: _Parts) -> request_pb2.QueryRunReply:
     desk, lookup = parts.desk, parts.lookup
     reply = request_pb2.QueryRunReply()
-    _describe_run(reply.run, run, desk, lookup, parts.roster)
+    describe_run(reply.run, run, desk, lookup, parts.roster.member_of)
     if run.batch.on_finish:
         reply.run.batch.on_finish.ParseFromString(run.batch.on_finish)
     size = 0

@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ....schemas.jobs.capacity import read_settings
-from ..rows import schedule_rows
-from ..schedule_writes import AddSchedule, ScheduleRow
+from ..rows import schedule_rows, template_rows
+from ..schedule_writes import AddSchedule, ChangeSchedule, ScheduleRow
 
 
 class Salvaged(NamedTuple):
@@ -57,6 +57,10 @@ def _copy_schedules(
             digests = [digest for (digest,) in store.execute("SELECT digest FROM files WHERE job = ?", (-row.row,))]
             write = AddSchedule(row._replace(paused=True), digests)
             schedule_rows.add(into.execute, write)
+            if isinstance(write.result, int) and row.batch and not template_rows.copy(store.execute, into.execute, row.row, write.result):
+                schedule_rows.change(into.execute, ChangeSchedule(write.result, removed=True))
+                problem = f"the batch of the schedule {row.name} cannot be read"
+                continue
             if isinstance(write.result, int):
                 names.append(row.name)
                 for firing in store.execute("SELECT due, job, note FROM firings WHERE schedule = ? ORDER BY row", (row.row,)):

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ....schemas.naming import AttemptKey, JobKey
 from ....schemas.parts import HASH_BYTES, hash_of_job
+from . import template_rows
 
 _Read = Callable[..., list[tuple[Any, ...]]]
 
@@ -15,7 +16,8 @@ class KeptProof(NamedTuple):
     """The requests of one job. `start` is empty if none is kept, `stop` if nobody asked for one.
 
     `name`: how a broker names it, if the job came through one. `due_us`: the time of a schedule that was meant. `spec`, `hashes`: of a job
-    of a batch that was staged, its spec and the hashes of all jobs of its part.
+    of a batch that was staged, its spec and the hashes of all jobs of its part. `staged_id`: of a batch that a schedule starts, its id when
+    it was staged.
     """
 
     start: bytes
@@ -24,6 +26,7 @@ class KeptProof(NamedTuple):
     due_us: int = 0
     spec: bytes = b""
     hashes: bytes = b""
+    staged_id: bytes = b""
 
 
 def proof_of(read: _Read, key: JobKey) -> KeptProof:
@@ -37,6 +40,12 @@ def proof_of(read: _Read, key: JobKey) -> KeptProof:
     if relayed:
         *name, start = relayed[0]
         return KeptProof(start, stop, AttemptKey(*name), due or 0)
+    if batch is not None:
+        ((run,),) = read("SELECT id FROM batches WHERE row = ?", (batch,))
+        if (origin := template_rows.origin_of(read, key.owner, run, key.id)) is not None:
+            due_us, *staged = origin
+            staged_id, spec, hashes = staged
+            return KeptProof(_envelope(read, proof), stop, None, due_us, spec, hashes, staged_id)
     kept = KeptProof(_envelope(read, proof), stop, due_us=due or 0)
     hashes = _hashes_of(read, proof, hash_of_job(key.id, spec)) if batch is not None else b""
     return kept._replace(spec=spec, hashes=hashes) if hashes else kept

@@ -8,12 +8,13 @@ from typing import Any
 from ....schemas.naming import JobKey, format_id
 from ....schemas.refusal import Code, Reason, Refused
 from ..schedule_writes import MOST_SCHEDULES, AddSchedule, ChangeSchedule, Fired, Firing, ScheduleRow
+from . import template_rows
 from .tombstones import mark_of
 
 Execute = Callable[..., Any]
 Read = Callable[..., list[tuple[Any, ...]]]
 MOST_FIRINGS = 100
-_COLUMNS = "row, owner, id, name, spec, cron, zone, overlap, missed, paused, fired_upto, waiting, proof"
+_COLUMNS = "row, owner, id, name, spec, cron, zone, overlap, missed, paused, fired_upto, waiting, proof, batch"
 
 
 def add(execute: Execute, write: AddSchedule) -> None:
@@ -25,7 +26,8 @@ def add(execute: Execute, write: AddSchedule) -> None:
         return
     found = execute(f"SELECT {_COLUMNS} FROM schedules WHERE owner = ? AND id = ?", key).fetchone()  # noqa: S608 -- our own text
     if found is not None:
-        same = _row(found)[3:9] == new[3:9]
+        old = _row(found)
+        same = (*old[3:9], old.batch) == (*new[3:9], new.batch)
         write.result = found[0] if same else _taken(new.id, "belongs to another schedule")
         return
     if execute("SELECT 1 FROM schedules WHERE owner = ? AND name = ?", (new.owner, new.name)).fetchone():
@@ -36,11 +38,16 @@ def add(execute: Execute, write: AddSchedule) -> None:
     if (count := execute("SELECT count(*) FROM schedules WHERE owner = ?", (new.owner,)).fetchone()[0]) >= MOST_SCHEDULES:
         write.result = Refused(Code.RESOURCE_EXHAUSTED, f"there are {count} schedules of this member, which is the limit", "remove some")
         return
+    if write.parts and (refused := template_rows.find_problem(execute, write)) is not None:
+        write.result = refused
+        return
     row = execute(
-        f"INSERT INTO schedules ({_COLUMNS}) VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?)",  # noqa: S608 -- our own text
-        (*new[1:11], new.proof),
+        f"INSERT INTO schedules ({_COLUMNS}) VALUES (NULL, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, '', ?, ?)",  # noqa: S608 -- our own text
+        (*new[1:11], new.proof, new.batch),
     ).lastrowid
     write.result = int(row)
+    if write.parts:
+        template_rows.adopt(execute, write, write.result)
     for digest in write.digests:
         # Rows of jobs are positive.
         execute("INSERT OR IGNORE INTO files (owner, digest, job) VALUES (?, ?, ?)", (new.owner, digest, -write.result))
@@ -62,6 +69,7 @@ def change(execute: Execute, write: ChangeSchedule) -> None:
         execute("DELETE FROM schedules WHERE row = ?", (write.row,))
         execute("DELETE FROM firings WHERE schedule = ?", (write.row,))
         execute("DELETE FROM files WHERE job = ?", (-write.row,))
+        template_rows.schedule_gone(execute, write.row)
 
 
 def record(execute: Execute, fired: Fired) -> None:
@@ -91,7 +99,10 @@ def read_each(execute: Execute) -> tuple[list[ScheduleRow], int]:
     """Return the schedules of a store that may be damaged, and how many of its rows are none."""
     found = []
     unreadable = 0
-    for row in execute(f"SELECT {_COLUMNS} FROM schedules ORDER BY row"):  # noqa: S608 -- our own text
+    columns = {column for _, column, *_ in execute("PRAGMA table_info(schedules)")}
+    # A store of an earlier version has no batches.
+    wanted = _COLUMNS if "batch" in columns else _COLUMNS.replace("batch", "x''")
+    for row in execute(f"SELECT {wanted} FROM schedules ORDER BY row"):  # noqa: S608 -- our own text
         try:
             found.append(_row(row))
         except (ValueError, TypeError, AttributeError):
@@ -112,7 +123,7 @@ def firings(read: Read, schedule: int, limit: int) -> list[Firing]:
 
 def _row(found: Sequence[Any]) -> ScheduleRow:
     row = ScheduleRow._make(found)
-    return row._replace(paused=bool(row.paused), waiting=tuple(map(int, found[-2].split())))
+    return row._replace(paused=bool(row.paused), waiting=tuple(map(int, found[11].split())))
 
 
 def _taken(schedule_id: bytes, why: str) -> Refused:

@@ -17,15 +17,13 @@ from ....schemas.parts import HASH_BYTES, hash_of_part
 from ....schemas.refusal import Code, Reason, Refused
 from ...desk.jobs.clean_up import Before, Waiter, find_clean_up, groups_of
 from ...desk.jobs.job import BatchRun, RunKey
-from ..staged_writes import CommitRun, Committed, DropPart, Dropped, Part, Pending, Staged, StagedJob, StagePart
+from ..staged_writes import FILES_OF_PARTS, CommitRun, Committed, DropPart, Dropped, Part, Pending, Staged, StagedJob, StagePart
 from ..writes import AddJobs
-from . import edges
+from . import edges, template_rows
 from .tombstones import mark_of
 
 _Execute = Callable[..., sqlite3.Cursor]
 _Read = Callable[..., Sequence[tuple[Any, ...]]]
-# The rows of files with a job below this are of a part, those above up to 0 of a schedule.
-_FILES_OF_PARTS = -(1 << 40)
 _AGAIN = "submit it as a new run, with another id"
 
 
@@ -36,9 +34,9 @@ def stage(connection: sqlite3.Connection, write: StagePart) -> None:
     if write.result is not None:
         return
     execute(
-        "INSERT INTO staged_runs (owner, id, aged_from) VALUES (?, ?, ?)"
+        "INSERT INTO staged_runs (owner, id, aged_from, schedule) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (owner, id) DO UPDATE SET aged_from = excluded.aged_from",
-        (*write.run, write.aged_from_us),
+        (*write.run, write.aged_from_us, 0 if write.for_schedule else None),
     )
     row, parts, jobs = execute("SELECT row, parts, jobs FROM staged_runs WHERE owner = ? AND id = ?", write.run).fetchone()
     if (refused := _find_conflict(execute, write, row)) is not None:
@@ -47,11 +45,11 @@ def stage(connection: sqlite3.Connection, write: StagePart) -> None:
         write.result = refused
         return
     part = execute(
-        "INSERT INTO staged_parts (run, number, jobs, content, hashes, hash, spec_bytes, priority, nice)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO staged_parts (run, number, jobs, content, hashes, hash, spec_bytes, priority, nice,"
+        " claims) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *(row, write.number, len(write.jobs), write.content, write.hashes, hash_of_part([write.hashes]), write.spec_bytes),
-            *(write.highest_priority, write.lowest_nice),
+            *(write.highest_priority, write.lowest_nice, " ".join(map(str, write.claims))),
         ),
     ).lastrowid
     connection.executemany(
@@ -60,7 +58,7 @@ def stage(connection: sqlite3.Connection, write: StagePart) -> None:
     )
     _note_clean_up(connection, write, row)
     for digest in write.files:
-        file = (write.run.owner, digest, _FILES_OF_PARTS - int(part or 0))
+        file = (write.run.owner, digest, FILES_OF_PARTS - int(part or 0))
         execute("INSERT OR IGNORE INTO files (owner, digest, job) VALUES (?, ?, ?)", file)
     execute(
         "UPDATE staged_runs SET parts = parts + 1, jobs = jobs + ?, left = left + ?, left_bytes = left_bytes + ? WHERE row = ?",
@@ -91,8 +89,10 @@ def _note_clean_up(connection: sqlite3.Connection, write: StagePart, row: int) -
 
 def _refusal_of(execute: _Execute, write: StagePart) -> Staged | Refused | None:
     """Return the result for a part that is staged already or has no place in its run; None for a new one."""
-    run = execute("SELECT row, parts, jobs, proof FROM staged_runs WHERE owner = ? AND id = ?", write.run).fetchone()
-    row, parts, jobs, proof = run or (0, 0, 0, None)
+    run = execute("SELECT row, parts, jobs, proof, schedule IS NOT NULL FROM staged_runs WHERE owner = ? AND id = ?", write.run).fetchone()
+    row, parts, jobs, proof, is_of_schedule = run or (0, 0, 0, None, write.for_schedule)
+    if bool(is_of_schedule) is not write.for_schedule:
+        return _other_kind(write.run.id, is_of_schedule=bool(is_of_schedule))
     found = execute("SELECT hashes FROM staged_parts WHERE run = ? AND number = ?", (row, write.number)).fetchone()
     if found is not None:
         if found[0] == write.hashes:
@@ -112,7 +112,7 @@ def _find_conflict(execute: _Execute, write: StagePart, row: int) -> Refused | N
     owner = write.run.owner
     own = {job.id for job in write.jobs}
     for position, job in enumerate(write.jobs):
-        refused = _conflict_of(execute, JobKey(owner, job.id), job, row) or _unknown_target(execute, write.run, job, own, row)
+        refused = _conflict_of(execute, JobKey(owner, job.id), job, row) or _unknown_target(execute, write, job, own, row)
         if refused is not None:
             refused.job_index = position
             return refused
@@ -136,13 +136,17 @@ def _conflict_of(execute: _Execute, key: JobKey, job: StagedJob, row: int) -> Re
     return None
 
 
-def _unknown_target(execute: _Execute, run: RunKey, job: StagedJob, own: set[bytes], row: int) -> Refused | None:
+def _unknown_target(execute: _Execute, write: StagePart, job: StagedJob, own: set[bytes], row: int) -> Refused | None:
     """Return why a job cannot wait for what it is to wait for. Jobs of its own run are found by what is staged, see requests/stage.py."""
+    run = write.run
     for after in job.after:
         if after.run == run.id or after.job in own:
             continue
         if after.job and execute("SELECT 1 FROM staged_ids WHERE owner = ? AND id = ? AND run = ?", (run.owner, after.job, row)).fetchone():
             continue
+        if write.for_schedule:
+            message = "the jobs of a schedule start at its times, and wait for no others than each other"
+            return Refused(Code.INVALID_ARGUMENT, message)
         if edges.find_target(execute, run.owner, after) is None:
             return edges.unknown(after, 0, execute, run.owner)
     return None
@@ -154,8 +158,11 @@ def commit(execute: _Execute, write: CommitRun, add_proof: Callable[[bytes], int
     `last_row`: of any job.
     """
     key = RunKey(write.owner, write.batch.id)
-    run = execute("SELECT row, jobs, proof FROM staged_runs WHERE owner = ? AND id = ?", key).fetchone()
-    row, jobs, proof = run or (0, 0, None)
+    run = execute("SELECT row, jobs, proof, schedule IS NOT NULL FROM staged_runs WHERE owner = ? AND id = ?", key).fetchone()
+    row, jobs, proof, is_of_schedule = run or (0, 0, None, 0)
+    if is_of_schedule:
+        write.result = _other_kind(key.id, is_of_schedule=True)
+        return
     staged = [one for (one,) in execute("SELECT hash FROM staged_parts WHERE run = ? ORDER BY number", (row,))]
     if staged != list(write.parts):
         write.result = _mismatch(key.id, staged, write.parts, is_committed=proof is not None)
@@ -180,6 +187,11 @@ def _mismatch(run: bytes, staged: Sequence[bytes], wanted: Sequence[bytes], *, i
     return Refused(Code.ALREADY_EXISTS, message, _AGAIN, reason=Reason.ID_TAKEN)
 
 
+def _other_kind(run: bytes, *, is_of_schedule: bool) -> Refused:
+    what = "is staged for a schedule" if is_of_schedule else "is not staged for a schedule"
+    return Refused(Code.ALREADY_EXISTS, f"the batch {format_id(run)} {what}", _AGAIN, reason=Reason.ID_TAKEN)
+
+
 def closed(run: bytes) -> Refused:
     """Return the refusal of further jobs for a run that was committed."""
     message = f"the run {format_id(run)} was submitted as a whole, and takes no further jobs"
@@ -193,10 +205,14 @@ def record(connection: sqlite3.Connection, write: AddJobs) -> None:
         return
     keys, spec_bytes = [job.key for job in write.jobs], sum(len(job.spec) for job in write.jobs)
     execute = connection.execute
-    connection.executemany("DELETE FROM staged_ids WHERE owner = ? AND id = ?", keys)
-    execute("UPDATE staged_parts SET queued = ? WHERE run = ? AND number = ?", (queued.upto, queued.run, queued.part))
+    if queued.is_scheduled:
+        at = (queued.part + 1, 0) if queued.is_last else (queued.part, queued.upto)
+        execute("UPDATE staged_runs SET at_part = ?, at_job = ? WHERE row = ?", (*at, queued.run))
+    else:
+        connection.executemany("DELETE FROM staged_ids WHERE owner = ? AND id = ?", keys)
+        execute("UPDATE staged_parts SET queued = ? WHERE run = ? AND number = ?", (queued.upto, queued.run, queued.part))
     execute("UPDATE staged_runs SET left = left - ?, left_bytes = left_bytes - ? WHERE row = ?", (len(keys), spec_bytes, queued.run))
-    if queued.is_last:
+    if queued.is_last and not queued.is_scheduled:
         _release(execute, queued.run, queued.part)
     if queued.is_whole:
         execute("UPDATE staged_runs SET is_whole = 1 WHERE row = ?", (queued.run,))
@@ -209,7 +225,7 @@ def _release(execute: _Execute, run: int, number: int) -> None:
     """Drop the content of a part."""
     (row,) = execute("SELECT row FROM staged_parts WHERE run = ? AND number = ?", (run, number)).fetchone()
     execute("UPDATE staged_parts SET content = NULL WHERE row = ?", (row,))
-    execute("DELETE FROM files WHERE job = ?", (_FILES_OF_PARTS - row,))
+    execute("DELETE FROM files WHERE job = ?", (FILES_OF_PARTS - row,))
     execute("DELETE FROM staged_clean_up WHERE run = ? AND part = ?", (run, number))
 
 
@@ -255,22 +271,26 @@ def digest_of(execute: _Execute, key: JobKey) -> bytes | None:
 def pending(read: _Read) -> list[Pending]:
     """Return the runs that are staged and not complete in the queue, in the order in which they were begun."""
     rows = read(
-        "SELECT row, owner, id, name, parallel, on_failure, jobs, left, left_bytes, aged_from, proof, proof_bytes, groups_upto"
-        " FROM staged_runs WHERE NOT is_whole ORDER BY row"
+        "SELECT row, owner, id, name, parallel, on_failure, jobs, left, left_bytes, aged_from, proof, proof_bytes, groups_upto,"
+        " template FROM staged_runs WHERE NOT is_whole ORDER BY row"
     )
     return [
         Pending(
             row,
             RunKey(owner, run),
             BatchRun(run, name, parallel, OnFailure(on_failure)),
-            *(jobs, left, left_bytes, aged_from, proof or 0, proof_bytes // max(1, jobs) + HASH_BYTES, groups_upto),
+            *(jobs, left, left_bytes, aged_from, proof or 0, proof_bytes // max(1, jobs) + HASH_BYTES, groups),
+            template or 0,
         )
-        for row, owner, run, name, parallel, on_failure, jobs, left, left_bytes, aged_from, proof, proof_bytes, groups_upto in rows
+        for row, owner, run, name, parallel, on_failure, jobs, left, left_bytes, aged_from, proof, proof_bytes, groups, template in rows
     ]
 
 
-def next_part(read: _Read, run: int) -> Part | None:
+def next_part(read: _Read, pending: Pending) -> Part | None:
     """Return the first part of a run whose jobs are not all in the queue."""
+    if pending.template:
+        return template_rows.next_part(read, pending)
+    run = pending.row
     rows = read(
         "SELECT number, content, queued, number + 1 = (SELECT parts FROM staged_runs WHERE row = run) FROM staged_parts"
         " WHERE run = ? AND content IS NOT NULL ORDER BY number LIMIT 1",

@@ -12,7 +12,7 @@ from ...desk.jobs.job import BatchRun, RunKey
 from ...desk.jobs.targets import Edge
 from ..growth_writes import Growth
 from ..schedule_writes import AddSchedule, ChangeSchedule
-from ..staged_writes import CommitRun, Committed, DropPart, StagePart
+from ..staged_writes import CommitRun, Committed, DropPart, DropTemplate, StagePart, StartRun
 from ..writes import (
     Added,
     AddJobs,
@@ -34,7 +34,7 @@ from ..writes import (
     Width,
     Write,
 )
-from . import edges, growth_rows, hash_rows, relays, runs, schedule_rows, staged_rows
+from . import edges, growth_rows, hash_rows, relays, runs, schedule_rows, staged_rows, template_rows
 from .tombstones import mark_of
 
 # Always returns one row: row and digest of the job if it exists, and whether its id belongs to a job that was forgotten.
@@ -141,6 +141,10 @@ class Rows:
                 schedule_rows.change(self._execute, write)
             case StagePart() | CommitRun() | DropPart():
                 self._stage(write)
+            case StartRun():
+                self._start_run(write)
+            case DropTemplate():
+                template_rows.drop(self._execute, write)
             case LogsGone():
                 for key in write.keys:
                     self._execute("DELETE FROM leftovers WHERE owner = ? AND id = ? AND attempt = ?", key)
@@ -170,6 +174,15 @@ class Rows:
                 # Found from now on, with the jobs that are in the queue so far.
                 proof = staged_rows.proof_of(self._execute, write.result.row)
                 runs.add_jobs(self._execute, write.owner, write.batch, 0, write.queued_at_us, proof)
+
+    def _start_run(self, write: StartRun) -> None:
+        self._has_staged = True
+        template_rows.start(self._execute, write, self.next_row - 1)
+        if isinstance(write.result, Committed):
+            if not write.result.is_known:
+                proof = staged_rows.proof_of(self._execute, write.result.row)
+                runs.add_jobs(self._execute, write.owner, write.batch, 0, write.queued_at_us, proof)
+            schedule_rows.record(self._execute, write.fired)
 
     def _add(self, write: AddJobs) -> None:  # noqa: C901 -- a test for each thing that most jobs do not have, and no call for it
         found = self._find(write.jobs) if write.queued is None else self._find_known(write.jobs)

@@ -2,27 +2,21 @@
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Sequence
 from typing import Annotated
 
 from ....schemas.refusal import Code, Refused
-from ...batch.batch_file import LARGEST_FILE, Batch, read_batch
-from ...batch.finishing import parse_finish
 from ...batch.job_options import Wishes
-from ...batch.reading import STDIN, read_whole
 from ...library.client import Client
 from ...library.values.results import JobInfo
 from .. import exit_status
-from ..arguments import understanding, understood
+from ..batches.file import Beside, read_file
 from ..batches.new_run import DryRun, DryRunJson, FailFast, NoWait, OnFinish, Parallel, Quiet, RunId, Ways, show_plan, start_run
 from ..batches.plan import plan_rerun
-from ..batches.reading import read_saying, read_values
 from ..batches.watch import known_run, on_finish_of, submit_run
 from ..chosen_context import client, context_name
 from ..exit_status import BadInput
-from ..job.job_arguments import surroundings, takes_options_of_all_jobs, wishes_of_all_jobs
+from ..job.job_arguments import takes_options_of_all_jobs
 from ..parser.parameters import Argument, Context, Option
 from ..targets.job_names import run_named
 from ..terminal.screen import say
@@ -76,35 +70,7 @@ def batch(  # noqa: PLR0913 -- one for each option
         _retry(ctx, retry_failed, ways)
         return
     context = context_name(ctx)
-    with understanding("--set"):
-        values = read_values(set_ or ())
-    finish = understood("--on-finish", parse_finish, on_finish)
-    over = wishes_of_all_jobs(wishes, context, has_file=True)
-    name, text = _read(file)
-    around = surroundings(context)
-    # In a folder that was removed no relative name leads anywhere, which is said when it is read.
-    if file and file != "-" and (file.startswith("/") or not around.is_gone):
-        around = around._replace(files=Path(file).absolute().parent)
-
-    def read(progress: Callable[[int], None]) -> Batch:
-        batch = read_batch(text, name, around, lines=lines, over=over, values=values, progress=progress, finish=finish)
-        _demand_retries(over, batch, name)
-        return batch
-
-    start_run(ctx, read_saying(name, read), ways, context)
-
-
-def _demand_retries(over: Wishes, batch: Batch, name: str) -> None:
-    """Check that options about retries mean some job.
-
-    Raises BadInput.
-    """
-    if over.retry is not None or any(job.retry is not None for job in batch.jobs):
-        return
-    said = {"--retry-delay": over.retry_delay, "--retry-backoff": over.retry_backoff, "--retry-on-exit": over.retry_on_exit}
-    for flag, value in said.items():
-        if value is not None:
-            raise BadInput(f"{flag}: it is about retries, and no job of {name} has any; say how many, as in --retry 3, or retry = 3 in it")
+    start_run(ctx, read_file(file, Beside(lines, set_ or (), on_finish, wishes), context), ways, context)
 
 
 def _print_schema() -> None:
@@ -141,16 +107,3 @@ def _find(connected: Client, name: str, known: Sequence[JobInfo]) -> list[JobInf
             raise
         say(f"{refused.message}; its failed jobs were run again before")
         return None
-
-
-def _read(file: str | None) -> tuple[str, bytes]:
-    """Return what to call a batch file, and its content."""
-    if file is None:
-        raise BadInput("name a batch file, or - for standard input; see jobwire batch --help")
-    if not file:
-        raise BadInput("the batch file has no name; - is standard input")
-    name, source = ("standard input", STDIN) if file == "-" else (file, os.fsencode(file))
-    try:
-        return name, read_whole(source, LARGEST_FILE)
-    except (OSError, ValueError) as error:
-        raise BadInput(f"{name} cannot be read: {getattr(error, 'strerror', None) or error}") from None

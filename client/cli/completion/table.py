@@ -332,11 +332,17 @@ COMMANDS: dict[str, Command] = {
     "jobwire schedule": Command("Start jobs again and again, at times such as those of cron.", (
         ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
-    "jobwire schedule add": Command("Start a job again and again.", (
+    "jobwire schedule add": Command("Start a job, or a batch, again and again.", (
         ("--cron", "TIMES", "Minute, hour, day of month, month, day of week: '30 2 * * 1-5'; or @daily."),
         ("--tz", "ZONE", "Time zone of these. Default: that of this machine."),
-        ("--overlap", "HOW", "If an earlier job has not ended: skip this time, queue it, or stop that job."),
-        ("--missed", "HOW", "For times at which the worker did not run: start a job once, skip them, or all."),
+        ("--overlap", "HOW", "If the earlier one has not ended: skip this time, queue it, or stop that one."),
+        ("--missed", "HOW", "For times at which the worker did not run: start it once, skip them, or all."),
+        ("--batch", "FILE|-", "Start this batch each time: a file with any name, or standard input."),
+        ("--lines", "", "The batch file has one command per line, as with jobwire batch --lines."),
+        ("--set", "K=V...", "Replace {K} by V in all jobs of the batch."),
+        ("--parallel", "N", "Run at most N of its jobs at once. 0: no limit."),
+        ("--fail-fast", "", "When a job fails, stop those that run and cancel the rest."),
+        ("--on-finish", "COMMAND", "Run this once, as a job, when all jobs have ended. One text; no shell is used."),
         ("--id", "UUID", "Id of the schedule: the same id never adds a second one."),
         ("-n --name", "NAME", "Name the job."),
         ("-C --dir", "DIR", "Run in this folder of the worker's machine; ~ is the home of the job."),
@@ -374,7 +380,7 @@ COMMANDS: dict[str, Command] = {
         ("--put", "FILE[:PATH]...", "Copy a file or folder into the job's own folder, its working folder then."),
         ("--get", "PATH[:DEST]...", "Fetch a file or folder from the job's own folder when it has ended."),
         ("-h --help", "", "Show this message and exit."),
-    ), ("NAME", "COMMAND [ARG]..."), ends_options=False),
+    ), ("NAME", "FILE|-- COMMAND [ARG]..."), ends_options=False),
     "jobwire schedule list": Command("List the schedules: when each is due next, and what came of the last time.", (
         ("--json", "", "Print JSON, one object per line."),
         ("-h --help", "", "Show this message and exit."),
@@ -389,8 +395,8 @@ COMMANDS: dict[str, Command] = {
     "jobwire schedule resume": Command("Let a paused schedule start jobs again. Times that came meanwhile were not missed.", (
         ("-h --help", "", "Show this message and exit."),
     ), ("SCHEDULE",), ends_options=False),
-    "jobwire schedule run-now": Command("Start the job of a schedule now, beside what it starts anyway, and print its id.", (
-        ("--id", "UUID", "Id of the job: the same id never starts a second one."),
+    "jobwire schedule run-now": Command("Start the job or the batch of a schedule now, beside what it starts anyway, and print the id of the job or run.", (
+        ("--id", "UUID", "Id of the job or run: the same id never starts a second one."),
         ("-h --help", "", "Show this message and exit."),
     ), ("SCHEDULE",), ends_options=False),
     "jobwire schedule rm": Command("Remove a schedule. Jobs that it has started continue, and stay.", (

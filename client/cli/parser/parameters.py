@@ -11,9 +11,13 @@ from typing import Any, NamedTuple, get_type_hints
 
 
 class Context(NamedTuple):
-    """What was said before the command: the name of the context to use, if any."""
+    """What was said before the command: the name of the context to use, if any. `has_dashes`: whether the line has a `--`.
+
+    That is known only of commands that are made for it.
+    """
 
     obj: str | None
+    has_dashes: bool = False
 
 
 class Declared:

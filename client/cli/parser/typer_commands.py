@@ -24,7 +24,7 @@ from ..exit_status import Ending
 from ..terminal import screen
 from ..verbs import CONTEXT_VARIABLE, OF_CLIENTS, TAKES_A_COMMAND, VERBS, find
 from .parameters import Context, Declared, Option, Parameter, call, parameters_of
-from .typer_parts import shape_help, take_texts_as_typed
+from .typer_parts import has_dashes, shape_help, take_texts_as_typed
 
 
 class Verbs(typer.core.TyperGroup):
@@ -85,7 +85,7 @@ def as_typer(command: Callable[..., None]) -> Callable[..., None]:
 
     @functools.wraps(command)
     def called(**said: Any) -> None:
-        call(command, {**said, context: Context(said[context].obj)} if context else said)
+        call(command, {**said, context: Context(said[context].obj, has_dashes(said[context]))} if context else said)
 
     called.__signature__ = inspect.Signature([_as_typer(one) for one in parameters])  # type: ignore[attr-defined] # reason: for inspect
     # The signature has everything; annotations copied by wraps() would have to be evaluated a second time.

@@ -67,6 +67,23 @@ def take_texts_as_typed() -> None:
     parameter.get_runtime_param = runtime_param
 
 
+_DASHES = "jobwire.dashes"
+
+
+class CommandAfterDashes(typer.core.TyperCommand):
+    """A command that can tell whether its line has a `--`, which the parser drops."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Note it, and read the line."""
+        ctx.meta[_DASHES] = "--" in args
+        return super().parse_args(ctx, args)
+
+
+def has_dashes(ctx: typer.Context) -> bool:
+    """Return whether the line of a `CommandAfterDashes` has a `--`."""
+    return bool(ctx.meta.get(_DASHES))
+
+
 def shape_help(command: Any, examples: Sequence[str] = ()) -> None:
     """Make the help of a command show no types for switches and arguments, and its usage read `COMMAND [ARG]...`; `-h` shows it too.
 

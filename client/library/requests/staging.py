@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
+from typing import TypeVar
 
 from ....schemas.generated import request_pb2
 from ....schemas.jobs.conditions import base_of
@@ -28,6 +29,7 @@ _MOST_ROUNDS = 3
 # The batch cannot be started as it is: what is staged of it would only count towards what may wait.
 _FINAL = frozenset({Code.INVALID_ARGUMENT, Code.PERMISSION_DENIED, Code.RESOURCE_EXHAUSTED, Code.FAILED_PRECONDITION, Code.NOT_FOUND})
 
+_Result = TypeVar("_Result")
 Steps = Generator[request_pb2.Request, request_pb2.Reply, request_pb2.Acknowledged]
 
 
@@ -82,10 +84,16 @@ def _waits(ids: Sequence[bytes], specs: Sequence[JobSpec], run: bytes) -> list[l
 
 
 class Parts:
-    """The parts of a batch, made one by one: `order` are the positions of its jobs as they are staged, `ends` where each part ends."""
+    """The parts of a batch, made one by one: `order` are the positions of its jobs as they are staged, `ends` where each part ends.
 
-    def __init__(self, about: BatchInfo, ids: Sequence[bytes], specs: Sequence[JobSpec]) -> None:
+    `schedule`: what adds the schedule that starts it, instead of a commit.
+    """
+
+    def __init__(
+        self, about: BatchInfo, ids: Sequence[bytes], specs: Sequence[JobSpec], schedule: request_pb2.AddSchedule | None = None
+    ) -> None:
         self.about = about
+        self.schedule = schedule
         self._ids = ids
         self._specs = specs
         self.order = in_order(ids, specs, about.id)
@@ -106,7 +114,8 @@ class Parts:
 
     def stage(self, number: int) -> request_pb2.Request:
         """Return the request that stages a part. Raises `Refused(INVALID_ARGUMENT)` for a job that cannot be encoded."""
-        request = request_pb2.Request(stage=request_pb2.Stage(batch=self.about.id, number=number))
+        wanted = request_pb2.Stage(batch=self.about.id, number=number, for_schedule=self.schedule is not None)
+        request = request_pb2.Request(stage=wanted)
         hashes: list[bytes] = []
         for position in self.positions(number):
             job = request.stage.jobs.add(id=self._ids[position], spec=encode(self._specs[position]))
@@ -115,12 +124,17 @@ class Parts:
         return request
 
     def commit(self) -> request_pb2.Request:
-        """Return the request that commits the batch."""
+        """Return the request that commits the batch, or adds its schedule."""
         for number in range(len(self.ends)):
             if number not in self._hashes:
                 self.stage(number)
-        commit = request_pb2.Commit(batch=encode_batch(self.about), parts=[self._hashes[number] for number in range(len(self.ends))])
-        return request_pb2.Request(commit=commit)
+        hashes = [self._hashes[number] for number in range(len(self.ends))]
+        if self.schedule is None:
+            return request_pb2.Request(commit=request_pb2.Commit(batch=encode_batch(self.about), parts=hashes))
+        request = request_pb2.Request(add_schedule=self.schedule)
+        request.add_schedule.batch.CopyFrom(encode_batch(self.about))
+        request.add_schedule.parts.extend(hashes)
+        return request
 
 
 def steps(parts: Parts, told: Callable[[int, int], None]) -> Steps:
@@ -129,6 +143,17 @@ def steps(parts: Parts, told: Callable[[int, int], None]) -> Steps:
     Returns how the worker acknowledged it. `told` is called with how many jobs are staged, of how many. Raises the refusal, whose
     `job_index` is the position of the job among those that were given.
     """
+    return (yield from _steps(parts, told)).acknowledged
+
+
+def schedule_steps(
+    parts: Parts, told: Callable[[int, int], None]
+) -> Generator[request_pb2.Request, request_pb2.Reply, request_pb2.ScheduleInfo]:
+    """Yield the requests that add the schedule of a batch, as `steps` does; return the schedule."""
+    return (yield from _steps(parts, told)).query_schedule.schedule
+
+
+def _steps(parts: Parts, told: Callable[[int, int], None]) -> Generator[request_pb2.Request, request_pb2.Reply, request_pb2.Reply]:
     total = len(parts.order)
     for last_round in (*[False] * (_MOST_ROUNDS - 1), True):
         try:
@@ -143,18 +168,18 @@ def steps(parts: Parts, told: Callable[[int, int], None]) -> Steps:
                 # What an earlier attempt has staged is not sent again; the commit says whether it is the same.
                 number = max(number + 1, min(reply.stage.parts, len(parts.ends)))
                 told(parts.ends[number - 1], total)
-            return (yield parts.commit()).acknowledged
+            return (yield parts.commit())
         except Refused as refused:
             if refused.reason is not Reason.PART_MISSING or last_round:
-                if refused.code in _FINAL:
+                if refused.code in _FINAL or (parts.schedule is not None and refused.code is Code.ALREADY_EXISTS):
                     with suppress(Refused):
                         yield unstage(parts.about.id)
                 raise
     raise AssertionError("the last round returns or raises")
 
 
-def carry_out(call: Callable[[request_pb2.Request], Item], requests: Steps) -> request_pb2.Acknowledged:
-    """Send the requests of `steps` one after the other, and return how the worker acknowledged the batch. Raises the refusal."""
+def carry_out(call: Callable[[request_pb2.Request], Item], requests: Generator[request_pb2.Request, request_pb2.Reply, _Result]) -> _Result:
+    """Send the requests of `steps` one after the other, and return what these return. Raises the refusal."""
     request = next(requests)
     while True:
         try:
@@ -166,8 +191,8 @@ def carry_out(call: Callable[[request_pb2.Request], Item], requests: Steps) -> r
         try:
             request = answer()
         except StopIteration as done:
-            acknowledged: request_pb2.Acknowledged = done.value
-            return acknowledged
+            result: _Result = done.value
+            return result
 
 
 def read(item: Item) -> request_pb2.Reply:

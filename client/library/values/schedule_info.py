@@ -11,6 +11,8 @@ from ....schemas.jobs.spec import JobSpec, from_wire
 from ....schemas.jobs.states import Outcome, State
 from ....schemas.naming import JobKey, format_id
 from ....schemas.wire_codec import outcome_from_wire, state_from_wire
+from .results import BatchInfo, batch_info
+from .run_info import RunInfo, read_counts
 
 # In the order of their numbers, from 1.
 OVERLAPS = ("skip", "queue", "stop")
@@ -18,9 +20,10 @@ MISSED = ("once", "skip", "all")
 
 
 class Firing(NamedTuple):
-    """What came of one time of a schedule. `job`: the id of the job that was started, empty if none was; `note`: why, or what is special.
+    """What came of one time of a schedule. `job`: the id of the job or run that was started, empty if none was; `note`: a remark, or why.
 
-    `state`, `outcome`: of that job now; None if it was forgotten, or has no outcome yet.
+    `state`, `outcome`: of that job now; None if it was forgotten, or has no outcome yet. `run`: how that run stands; None if it
+    was forgotten.
     """
 
     due_us: int
@@ -28,21 +31,25 @@ class Firing(NamedTuple):
     note: str
     state: State | None
     outcome: Outcome | None
+    run: RunInfo | None = None
 
     @property
     def job_id(self) -> str:
-        """The id of the job as text; empty if none was started."""
+        """The id of the job or run as text; empty if none was started."""
         return format_id(self.job) if self.job else ""
 
 
 @dataclass(frozen=True, slots=True)
 class ScheduleInfo:
-    """Everything known about a schedule at one moment; times are microseconds since 1970. The newest of `firings` is the first."""
+    """Everything known about a schedule at one moment; times are microseconds since 1970. The newest of `firings` is the first.
+
+    `spec`: of its job; None if it starts a batch: then `batch` is that, and `jobs` how many jobs it has.
+    """
 
     key: JobKey
     owner_name: str
     name: str
-    spec: JobSpec
+    spec: JobSpec | None
     cron: str
     zone: str
     overlap: str
@@ -51,6 +58,8 @@ class ScheduleInfo:
     next_us: Sequence[int]
     waiting: int
     firings: Sequence[Firing]
+    batch: BatchInfo | None = None
+    jobs: int = 1
 
     @property
     def id(self) -> str:
@@ -60,11 +69,12 @@ class ScheduleInfo:
 
 def schedule_info(message: request_pb2.ScheduleInfo) -> ScheduleInfo:
     """Return a schedule that a worker described."""
+    has_batch = message.HasField("batch")
     return ScheduleInfo(
         JobKey(message.key.owner, message.key.id),
         message.owner_name,
         message.name,
-        from_wire(message.spec),
+        None if has_batch else from_wire(message.spec),
         message.cron,
         message.zone,
         _name(OVERLAPS, message.overlap),
@@ -73,6 +83,8 @@ def schedule_info(message: request_pb2.ScheduleInfo) -> ScheduleInfo:
         tuple(message.next_us),
         message.waiting,
         tuple(map(_firing, message.firings)),
+        batch_info(message.batch) if has_batch else None,
+        message.jobs if has_batch else 1,
     )
 
 
@@ -82,4 +94,5 @@ def _name(names: Sequence[str], number: int) -> str:
 
 def _firing(message: request_pb2.Firing) -> Firing:
     outcome = outcome_from_wire(message.outcome) if message.HasField("outcome") else None
-    return Firing(message.due_us, message.job, message.note, state_from_wire(message.state) if message.state else None, outcome)
+    state = state_from_wire(message.state) if message.state else None
+    return Firing(message.due_us, message.job, message.note, state, outcome, read_counts(message.run) if message.HasField("run") else None)

@@ -30,6 +30,7 @@ from jobwire.broker.requests.table import handlers
 from jobwire.broker.retention.ages import Ages
 from jobwire.broker.retention.followed import Followed
 from jobwire.broker.retention.forget import Forgetting
+from jobwire.broker.schedules.starter import Starter
 from jobwire.broker.schedules.timetable import Timetable
 from jobwire.broker.staging.staging import Staging
 from jobwire.broker.store.free_space import Room
@@ -302,11 +303,17 @@ class House:
             alarm=partial(self.alarm, "desk"),  # type: ignore[arg-type, return-value]
         )
         self.staging = Staging(self.store, self.desk, self.lookup, self.ages, asyncio.get_running_loop(), lambda _: False)
-        self.timetable = Timetable(
-            self.store,
+        self.starter = Starter(
             self.desk,
+            self.staging,
             self.live,
             lambda key: self.members.get(key),  # noqa: PLW0108 -- as above
+            lambda: self.shortage(),  # noqa: PLW0108 -- as above
+            asyncio.get_running_loop(),
+        )
+        self.timetable = Timetable(
+            self.store,
+            self.starter,
             asyncio.get_running_loop(),
             lambda: self.now + self.set_by,
             partial(self.alarm, "schedules"),  # type: ignore[arg-type, return-value]
@@ -353,9 +360,12 @@ class House:
             notary=self.notary,
             of_schedules=Schedules(
                 self.timetable,
+                self.starter,
                 self.store,
                 self.lookup,
+                self.desk,
                 self.engine,
+                self.staging,
                 member_of,
                 lambda: self.shortage(),  # noqa: PLW0108 -- as above
                 lambda: self.now + self.set_by,

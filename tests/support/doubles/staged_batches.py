@@ -68,7 +68,8 @@ async def ask(
 
 
 async def stage(house: House, number: int, jobs: Sequence[request_pb2.NewJob], run: bytes = RUN, **how: Any) -> request_pb2.StageReply:
-    return (await ask(house, stage=request_pb2.Stage(jobs=jobs, batch=run, number=number), **how)).stage
+    for_schedule = how.pop("for_schedule", False)
+    return (await ask(house, stage=request_pb2.Stage(jobs=jobs, batch=run, number=number, for_schedule=for_schedule), **how)).stage
 
 
 async def commit(house: House, parts: Sequence[Sequence[request_pb2.NewJob]], run: bytes = RUN, **how: Any) -> request_pb2.Acknowledged:

@@ -129,7 +129,7 @@ def test_every_point_is_tried_here() -> None:
     others = {"during-recovery", "during-adoption", "after-deposit", "before-next-supervisor"}
     # Where files and input travel: tests/system/files/test_fault_points.py.
     travelling = {point for point in fault_points.POINTS if "upload" in point or "content" in point or "files" in point or "input" in point}
-    # Where batches are staged: tests/system/order/test_staging.py.
-    travelling |= {"after-commit-of-a-batch", "after-slice"}
+    # Where batches are staged: tests/system/order/test_staging.py and test_batch_schedules.py.
+    travelling |= {"after-commit-of-a-batch", "after-slice", "after-start-of-a-run"}
     travelling |= {"after-name-before-answer", "after-unpack-before-start"}
     assert {*_OF_WORKER, *_OF_SUPERVISOR, *others, *travelling} == fault_points.POINTS.keys()

@@ -35,11 +35,15 @@ HANDLERS = {
 async def ask(house: House, member: Member = ADA, **verb: Any) -> request_pb2.Reply | Refused:
     """Return the answer to one request, once what it changed is durable."""
     answers = Answers()
+    house.members = dict(MEMBERS)
     parts = schedules.Parts(
         house.timetable,
+        house.starter,
         house.store,
         house.lookup,
+        house.desk,
         house.engine,
+        house.staging,
         MEMBERS.get,
         lambda: house.shortage(),  # noqa: PLW0108 -- another may be in its place by then
         lambda: house.now,

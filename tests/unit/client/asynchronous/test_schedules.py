@@ -10,6 +10,7 @@ import pytest
 
 from jobwire.client.asynchronous.schedules import AsyncSchedules
 from jobwire.client.asynchronous.session import AsyncSession
+from jobwire.client.library import schedules
 from jobwire.client.library.schedules import Schedules
 from jobwire.client.library.session import Session
 from jobwire.schemas.generated import request_pb2
@@ -44,17 +45,34 @@ class Worker:
 
 
 class Blocking(Worker):
+    def hello(self) -> request_pb2.HelloReply:
+        return request_pb2.HelloReply(kind="worker")
+
+    def call(self, request: request_pb2.Request) -> request_pb2.Reply:
+        return self.answer(request, "query_schedule")
+
     def reply(self, request: request_pb2.Request, content: str) -> request_pb2.Reply:
         return self.answer(request, content)
 
 
 class Waiting(Worker):
+    async def hello(self) -> request_pb2.HelloReply:
+        return request_pb2.HelloReply(kind="worker")
+
+    async def call(self, request: request_pb2.Request) -> request_pb2.Reply:
+        return self.answer(request, "query_schedule")
+
     async def reply(self, request: request_pb2.Request, content: str) -> request_pb2.Reply:
         return self.answer(request, content)
 
 
 CALLS: list[tuple[str, tuple[object, ...], dict[str, object]]] = [
     ("add", ("n", ["true"]), {"cron": "@daily", "zone": "UTC", "overlap": "stop", "missed": "all", "id": KEY.id}),
+    (
+        "add_batch",
+        ("n", [["true"], ["false"]]),
+        {"cron": "@daily", "zone": "UTC", "overlap": "queue", "missed": "skip", "id": KEY.id, "parallel": 2, "on_finish": ["notify"]},
+    ),
     ("get", ("n", KEY.owner), {}),
     ("list", (KEY.owner,), {}),
     ("pause", (KEY,), {}),
@@ -65,7 +83,10 @@ CALLS: list[tuple[str, tuple[object, ...], dict[str, object]]] = [
 
 
 @pytest.mark.parametrize(("name", "args", "options"), CALLS, ids=[name for name, _, _ in CALLS])
-async def test_both_clients_ask_the_same_and_return_the_same(name: str, args: tuple[Any, ...], options: dict[str, Any]) -> None:
+async def test_both_clients_ask_the_same_and_return_the_same(
+    name: str, args: tuple[Any, ...], options: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(schedules, "wall_us", lambda: 1_000_000)
     one, other = Blocking(), Waiting()
     returned = getattr(Schedules(cast("Session", one)), name)(*args, **options)
     waited = getattr(AsyncSchedules(cast("AsyncSession", other)), name)(*args, **options)

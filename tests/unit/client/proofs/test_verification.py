@@ -13,7 +13,7 @@ from jobwire.keys.delegation import delegate, derive
 from jobwire.keys.identity import Identity, fingerprint, from_seed
 from jobwire.keys.signature import sign
 from jobwire.schemas.generated import job_pb2, request_pb2
-from jobwire.schemas.naming import finish_job_id
+from jobwire.schemas.naming import finish_job_id, scheduled_job_id
 from jobwire.schemas.parts import hash_of_job, hash_of_part
 from jobwire.schemas.refusal import Refused
 
@@ -118,6 +118,33 @@ def test_a_job_of_a_schedule_has_the_id_of_one_of_its_times() -> None:
     assert set(failed(check(proof))) == {"job"}
     proof.key.id = uuid.uuid5(uuid.UUID(bytes=schedule.id), "1000000").bytes
     assert check(proof).holds
+
+
+def test_a_job_of_a_batch_of_a_schedule_is_made_of_one_that_was_staged() -> None:
+    staged = request_pb2.NewJob(id=job_id(7), spec=SPEC)
+    hashed = hash_of_job(staged.id, SPEC.SerializeToString())
+    schedule = request_pb2.AddSchedule(id=b"s" * 16, name="backup", cron="@daily", batch=RUN, parts=[hash_of_part([hashed])])
+    run = uuid.uuid5(uuid.UUID(bytes=schedule.id), "1000000").bytes
+    shown = {"due_us": 1_000_000, "staged_job": staged.SerializeToString(), "staged_hashes": hashed}
+    proof = proof_of(1, signed(add_schedule=schedule), **shown)
+    assert set(failed(check(proof))) == {"job"}
+    proof.key.id = scheduled_job_id(run, staged.id)
+    assert check(proof).holds
+    proof.key.id = finish_job_id(run)
+    verdict = check(proof)
+    assert verdict.holds
+    assert verdict.asked is not None
+    assert verdict.asked.spec == RUN.on_finish
+    proof.key.id = scheduled_job_id(run, staged.id)
+    proof.staged_hashes = hash_of_job(staged.id, b"other")
+    assert set(failed(check(proof))) == {"job"}
+    # At once, by another request.
+    change = request_pb2.ChangeSchedule(key=job_pb2.JobKey(id=schedule.id), run_now=b"n" * 16)
+    at_once = proof_of(1, signed(change_schedule=change), **shown)
+    assert set(failed(check(at_once))) == {"job"}
+    for key in (scheduled_job_id(change.run_now, staged.id), finish_job_id(change.run_now), change.run_now):
+        at_once.key.id = key
+        assert check(at_once).holds
 
 
 def test_the_key_of_a_job_acts_for_the_owner_for_whom_the_worker_has_signed() -> None:

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 
+from jobwire.broker.desk.jobs.job import RunKey
 from jobwire.broker.store import tables
 from jobwire.broker.store.repair.salvage import Salvaged, salvage
-from jobwire.broker.store.rows import schedule_rows
+from jobwire.broker.store.rows import schedule_rows, staged_rows, template_rows
 from jobwire.broker.store.schedule_writes import AddSchedule, Fired, Firing, ScheduleRow
+from jobwire.broker.store.staged_writes import StagedJob, StagePart
+from jobwire.schemas.parts import KeptJob, hash_of_part, join
 
 OWNER = b"o" * 32
 
@@ -85,3 +88,26 @@ def test_of_what_is_no_store_nothing_is_taken(tmp_path: Path, fresh: sqlite3.Con
         (tmp_path / "old").write_bytes(content)
     found = salvage(tmp_path / "old", fresh, lambda _: True)
     assert (found.schedules, found.settings, bool(found.problem)) == ((), (), bool(content))
+
+
+def test_the_batch_of_a_schedule_comes_back_with_it_or_neither_does(tmp_path: Path, fresh: sqlite3.Connection) -> None:
+    make(tmp_path / "old")
+    content = join([KeptJob(b"i" * 16, b"d" * 16, b"spec")])
+    with closing(tables.connect(tmp_path / "old")) as store:
+        for number, name in enumerate(("whole", "broken")):
+            batch = bytes([number + 7]) * 16
+            part = StagePart(RunKey(OWNER, batch), 0, [StagedJob(batch, b"d" * 16)], content, bytes([number]) * 32, 4, 0, for_schedule=True)
+            part.files = [b"digest"]
+            staged_rows.stage(store, part)
+            hashes = [hash_of_part([part.hashes])]
+            write = AddSchedule(row(number, name)._replace(spec=b"", batch=b"batch"), staged=batch, parts=hashes)
+            schedule_rows.add(store.execute, write)
+            assert isinstance(write.result, int)
+        store.execute("DELETE FROM staged_parts WHERE run = (SELECT row FROM staged_runs WHERE schedule = ?)", (write.result,))
+    found = salvage(tmp_path / "old", fresh, lambda _: True)
+    assert (found.schedules, found.problem) == (("whole",), "the batch of the schedule broken cannot be read")
+    (kept,) = schedule_rows.read_all(lambda text: fresh.execute(text).fetchall())
+    template = template_rows.read_template(lambda text, values: fresh.execute(text, values).fetchall(), kept.row)
+    assert template is not None
+    assert (kept.name, kept.batch, template.jobs, template.spec_bytes) == ("whole", b"batch", 1, 4)
+    assert fresh.execute("SELECT count(*) FROM files").fetchone() == (1,)

@@ -120,8 +120,8 @@ def test_a_parameter_of_another_kind_is_left_to_typer() -> None:
 
 def test_the_context_is_the_one_before_the_command_or_the_usual_one() -> None:
     for words in (["--context", "lab", "list"], ["--context=lab", "list"]):
-        assert read_context(words, "other") == (("lab",), ["list"])
-    assert read_context(["list", "--context", "lab"], "other") == (("other",), ["list", "--context", "lab"])
+        assert read_context(words, "other") == (Context("lab"), ["list"])
+    assert read_context(["list", "--context", "lab"], "other") == (Context("other"), ["list", "--context", "lab"])
     values = read([], [Parameter("ctx", Context, None, None, True)], read_context([], "lab")[0], ends_options=False)  # noqa: FBT003 -- a tuple
     assert values is not None
     assert values["ctx"].obj == "lab"
