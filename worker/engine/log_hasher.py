@@ -24,6 +24,7 @@ from ...keys.digests import sha256
 from ...keys.log_hash import BLOCK_BYTES, LEAF, LogTree, blocks_of
 from ...schemas.jobs.states import Outcome
 from ...schemas.naming import AttemptKey
+from ..state.folders import run_path
 from ..state.found_folders import find_run
 
 # Of both logs together; the hash of so much takes a tenth of a millisecond.
@@ -181,11 +182,13 @@ def _read(logs: str, run: Run, stream: str, start: int, length: int) -> bytes:
 
     Raises _Missing.
     """
-    folder = find_run(logs, run.pid, run.started_at_us, run.ended_at_us)
-    if folder is None:
-        raise _Missing(f"the log of {stream} was removed before it was hashed")
     try:
-        file = os.open(f"{folder}/{stream}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        file = _open(run_path(logs, run.pid, run.started_at_us, run.ended_at_us), stream)
+        if file is None and (folder := find_run(logs, run.pid, run.started_at_us, run.ended_at_us)) is not None:
+            # Its folder could not be renamed at the end.
+            file = _open(folder, stream)
+        if file is None:
+            raise _Missing(f"the log of {stream} was removed before it was hashed")
         try:
             data = os.pread(file, length, start)
         finally:
@@ -195,3 +198,10 @@ def _read(logs: str, run: Run, stream: str, start: int, length: int) -> bytes:
     if len(data) < length:
         raise _Missing(f"the log of {stream} is shorter than it was at the end of the job")
     return data
+
+
+def _open(folder: str, stream: str) -> int | None:
+    try:
+        return os.open(f"{folder}/{stream}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+    except FileNotFoundError:
+        return None

@@ -137,3 +137,9 @@ async def test_what_was_not_finished_is_hashed_by_the_next_one(bench: Bench, mon
     bench.hasher = bench.new()
     bench.hasher.add(Run(ended.key, ended.pid, ended.started_at_us, ended.ended_at_us), (2 * BLOCK_BYTES, 0))
     assert (await bench.result()).stdout_root == root_of([leaf(bytes(BLOCK_BYTES))] * 2)
+
+
+async def test_a_log_whose_folder_could_not_be_renamed_is_found(bench: Bench) -> None:
+    ended = bench.ended(1, b"hi\n")
+    bench.path(1).parent.rename(run_path(str(bench.folder), 1, 1_000_000))
+    assert bench.note(ended).stdout_root == leaf(b"hi\n")
