@@ -77,14 +77,24 @@ class Whole:
         self._found_paths = paths
 
 
-def only(raw: bytes, job_id: bytes) -> bytes:
-    """Return a start with this job alone, as far as it can be shown without the others."""
-    whole = Whole(raw)
-    if not whole.can_be_shown_in_part or len(whole.jobs) == 1:
-        return raw
-    found = [index for index, job in enumerate(whole.jobs) if large.read_job(job).id == job_id]
-    # What the run ends with is in each part.
-    return whole.part(found or [0])
+class Shown:
+    """Shows single jobs of starts; remembers the last start, as somebody who asks for one job often asks for others of it."""
+
+    def __init__(self) -> None:
+        self._raw = b""
+        self._whole: Whole | None = None
+        self._positions: dict[bytes, int] = {}
+
+    def only(self, raw: bytes, job_id: bytes) -> bytes:
+        """Return a start with this job alone, as far as it can be shown without the others."""
+        if self._whole is None or raw != self._raw:
+            whole = Whole(raw)
+            if not whole.can_be_shown_in_part or len(whole.jobs) == 1:
+                return raw
+            self._raw, self._whole = raw, whole
+            self._positions = {large.read_job(job).id: index for index, job in enumerate(whole.jobs)}
+        # What the run ends with is in each part.
+        return self._whole.part([self._positions.get(job_id, 0)])
 
 
 def _varint(number: int) -> bytes:

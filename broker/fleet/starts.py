@@ -46,6 +46,11 @@ class Start:
     part_of: dict[bytes, int] = field(default_factory=dict)
 
     @property
+    def size(self) -> int:
+        """About how many bytes it takes; an entry in `part_of` takes four times as many as its hash."""
+        return len(self.whole.raw) + 5 * sum(map(len, self.parts.values()))
+
+    @property
     def verb(self) -> str:
         """Which request it is."""
         return self.whole.verb
@@ -131,8 +136,8 @@ class Starts:
             elif len(raw) <= _LARGEST_WHOLE:
                 for _ in found.read():
                     pass
-            self._bytes += len(raw)
+            self._bytes += found.size
             while self._bytes > _KEPT_BYTES and len(self._kept) > 1:
-                self._bytes -= len(self._kept.popitem(last=False)[1].whole.raw)
+                self._bytes -= self._kept.popitem(last=False)[1].size
         self._kept.move_to_end(number)
         return found

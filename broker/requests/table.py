@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ...keys.members.rights import Member
+from ...keys.shown import Shown
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Refused
 from ..condition import Condition
@@ -80,7 +81,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
     `notary` signs how jobs have ended that ran here.
     """
     roster = Roster(member_of, named)
-    inputs = LocalInputs(engine)
+    inputs, starts = LocalInputs(engine), Shown()
     feeders: Feeders = {}
 
     def complete(handler: Handler) -> Handler:
@@ -104,7 +105,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
         "find_workers": lambda call: find_workers(call, condition.queue.stock),
         "query_one": lambda call: query_one(call, desk, lookup, engine, roster, ages),
         "query_run": complete(lambda call: query_run(call, desk, lookup, watchers, engine, roster, ages)),
-        "query_proof": lambda call: query_proof(call, lookup, store.read, notary),
+        "query_proof": lambda call: query_proof(call, lookup, store.read, notary, starts),
         "list_runs": lambda call: list_runs(call, desk, lookup, roster),
         "list": lambda call: list_jobs(call, desk, lookup, roster, ages),
         "read_log": lambda call: read_log(call, lookup, engine),

@@ -88,6 +88,12 @@ def find_job(signed: Signed, proof: request_pb2.JobProof) -> AskedJob:
             raise wrong(f"the signed request is no start, but {verb or 'without a verb'}")
 
 
+def _starts(schedule: Signed, start: Signed) -> bool:
+    """Return whether a job was started by this schedule, at one of its times or at once."""
+    key, own = start.request.change_schedule.key, (schedule.owner, schedule.request.add_schedule.id)
+    return own in ((start.owner, start.request.add_schedule.id), (key.owner or start.owner, key.id))
+
+
 def _of_start(signed: Signed, job_id: bytes) -> AskedJob:
     start = signed.request.start
     batch = start.batch if start.HasField("batch") else None
@@ -167,12 +173,15 @@ def _of_schedule(schedule: request_pb2.AddSchedule, proof: request_pb2.JobProof)
     return AskedJob(f"by the schedule {schedule.name} ({schedule.cron})", schedule.spec, schedule=schedule.name)
 
 
-def stops(signed: Signed, key: job_pb2.JobKey, batch: job_pb2.Batch | None) -> str:
-    """Return how a signed request stops a job: in words.
+def stops(signed: Signed, key: job_pb2.JobKey, batch: job_pb2.Batch | None, start: Signed | None) -> str:
+    """Return how a signed request stops a job, which was asked for by `start`: in words.
 
     Raises Refused if it does not.
     """
     stop = signed.request.stop
+    schedule = signed.request.add_schedule
+    if start is not None and schedule.overlap == request_pb2.OVERLAP_STOP and _starts(signed, start):
+        return f"because the schedule {schedule.name} starts the next one"
     if signed.request.WhichOneof("verb") != "stop":
         raise wrong(f"the signed request is no stop, but {signed.request.WhichOneof('verb') or 'without a verb'}")
     if any((one.owner or signed.owner, one.id) == (key.owner, key.id) for one in stop.keys):

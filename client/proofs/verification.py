@@ -74,7 +74,7 @@ def verify(proof: request_pb2.JobProof, wanted: Wanted) -> Verdict:
     if stop is not None:
         checks.holds("stop signature", f"signed by {wanted.name(stop.signer)}")
         batch = asked.batch if asked is not None else None
-        _check(checks, "stop", lambda: f"job {short_id(proof.key.id)} was stopped {stops(stop, proof.key, batch)}")
+        _check(checks, "stop", lambda: f"job {short_id(proof.key.id)} was stopped {stops(stop, proof.key, batch, start)}")
     trusted = wanted.trusted | (wanted.contexts - {start.audience} if start is not None else frozenset())
     ends = _check_ends(checks, proof, wanted, trusted)
     return Verdict(tuple(checks.made), start, asked, stop, tuple(ends))

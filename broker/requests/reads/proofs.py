@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ....keys.shown import only
+from ....keys.shown import Shown
 from ....schemas.generated import request_pb2
 from ....schemas.jobs.states import Outcome
 from ....schemas.naming import AttemptKey, format_id
@@ -20,7 +20,7 @@ from ..call import Call
 from ..job_keys import read_key
 
 
-def query_proof(call: Call, lookup: Lookup, read: Callable[..., list[tuple[Any, ...]]], notary: Notary | None) -> None:
+def query_proof(call: Call, lookup: Lookup, read: Callable[..., list[tuple[Any, ...]]], notary: Notary | None, starts: Shown) -> None:
     """Reply with what is kept of a job that the member may see; `notary`: that of this worker, None at a broker."""
     job = lookup.visible_job(read_key(call.request.query_proof.key, call.member), call.member)
     kept = proofs.proof_of(read, job.key)
@@ -28,7 +28,7 @@ def query_proof(call: Call, lookup: Lookup, read: Callable[..., list[tuple[Any, 
         message = f"no signature of the job {format_id(job.key.id)} is kept: the store was rebuilt from the logs since it started"
         raise Refused(Code.FAILED_PRECONDITION, message)
     named = job.key.id if kept.name is None else kept.name.id
-    shown = request_pb2.JobProof(key=key_to_wire(job.key), start=only(kept.start, named), stop=kept.stop, due_us=kept.due_us)
+    shown = request_pb2.JobProof(key=key_to_wire(job.key), start=starts.only(kept.start, named), stop=kept.stop, due_us=kept.due_us)
     if kept.name is not None:
         shown.key.owner, shown.key.id, _ = kept.name
     if kept.hashes:

@@ -9,7 +9,7 @@ import pytest
 from jobwire.client.protocol.proving import prove
 from jobwire.keys import signature
 from jobwire.keys.identity import from_seed
-from jobwire.keys.shown import Whole, only
+from jobwire.keys.shown import Shown, Whole
 from jobwire.schemas import large
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.refusal import Code, Refused
@@ -57,10 +57,10 @@ def test_a_start_of_several_jobs_is_signed_by_a_root_over_them() -> None:
 def test_each_job_is_shown_alone_with_what_its_start_says_of_all() -> None:
     raw = signed(*range(2000))
     for number in (0, 1, 1000, 1999):
-        part = only(raw, job(number).id)
+        part = Shown().only(raw, job(number).id)
         assert check(part) == [job(number).id]
         assert len(part) < 1000
-        assert only(part, job(number).id) == part
+        assert Shown().only(part, job(number).id) == part
 
 
 def test_some_jobs_are_shown_in_any_order() -> None:
@@ -69,7 +69,7 @@ def test_some_jobs_are_shown_in_any_order() -> None:
 
 @pytest.mark.parametrize(("before", "after"), [(b"true", b"evil"), (b"r" * 16, b"x" * 16), (b"s" * 16, b"x" * 16)])
 def test_what_was_altered_is_refused_in_a_whole_start_and_in_a_part(before: bytes, after: bytes) -> None:
-    for raw in (signed(1, 2), only(signed(1, 2), job(1).id)):
+    for raw in (signed(1, 2), Shown().only(signed(1, 2), job(1).id)):
         assert before in raw
         assert refusal(raw.replace(before, after)).code is Code.UNAUTHENTICATED
 
@@ -133,7 +133,14 @@ def test_a_start_of_one_job_is_signed_with_its_time_and_no_tree() -> None:
     envelope = request_pb2.Envelope.FromString(signed(1))
     assert not envelope.proof.root
     assert signature.check(envelope, WORKER, None) == ADA.public
-    assert only(envelope.SerializeToString(), job(1).id) == envelope.SerializeToString()
+    assert Shown().only(envelope.SerializeToString(), job(1).id) == envelope.SerializeToString()
     envelope.proof.not_after_us += 1
     with pytest.raises(Refused):
         signature.check(envelope, WORKER, None)
+
+
+def test_of_the_start_that_was_shown_last_other_jobs_are_shown_too() -> None:
+    shown = Shown()
+    for raw in (signed(1, 2, 3), signed(4, 5), signed(6)):
+        for job_id in [large.read_job(piece).id for piece in Whole(raw).jobs]:
+            assert shown.only(raw, job_id) == Shown().only(raw, job_id)

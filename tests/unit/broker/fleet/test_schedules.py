@@ -105,3 +105,14 @@ async def test_the_job_before_is_stopped_at_its_worker_if_the_schedule_says_so(l
     await lab.worker.happen(started(first))
     await lab.pass_to(2)
     assert [effect[:2] for effect in lab.worker.engine.effects] == [("end", first)]
+
+
+async def test_a_worker_that_is_too_old_for_it_is_named_and_gets_nothing(lab: Lab) -> None:
+    await lab.add()
+    worker = lab.broker.engine.workers.get(lab.worker.identity.public)
+    worker.features -= {"relayed_schedules"}
+    first = await lab.pass_to(1)
+    assert lab.worker.started == []
+    job = lab.broker.house.lookup.job(first.job)
+    assert job is not None
+    assert "is older than this kind of request" in lab.broker.house.desk.why_waiting(job)

@@ -182,3 +182,19 @@ def test_a_file_that_is_no_proof_is_refused(content: str) -> None:
     with pytest.raises(Refused) as refused:
         text.read(content)
     assert refused.value.next_step
+
+
+def test_a_job_is_stopped_by_the_schedule_that_has_started_it_and_by_no_other() -> None:
+    fields = {"id": b"s" * 16, "name": "night", "spec": SPEC, "cron": "@daily", "zone": "UTC"}
+    due_us = 86_400_000_000
+    own = uuid.uuid5(uuid.UUID(bytes=b"s" * 16), str(due_us)).bytes
+    key = job_pb2.JobKey(owner=ADA.public, id=own)
+    stops = signed(add_schedule=request_pb2.AddSchedule(**fields, overlap=request_pb2.OVERLAP_STOP))  # type: ignore[arg-type] # reason: fields of it
+    verdict = check(request_pb2.JobProof(key=key, start=stops, stop=stops, due_us=due_us))
+    assert verdict.holds, verdict
+    assert "because the schedule night starts the next one" in verdict.checks[-1].sentence
+    now = signed(change_schedule=request_pb2.ChangeSchedule(key=job_pb2.JobKey(id=b"s" * 16), run_now=job_id(7), spec=SPEC))
+    assert check(proof_of(7, now, stop=stops)).holds
+    skips = signed(add_schedule=request_pb2.AddSchedule(**fields))  # type: ignore[arg-type] # reason: as above
+    for other in (skips, signed(EVE, add_schedule=request_pb2.AddSchedule(**fields, overlap=request_pb2.OVERLAP_STOP))):  # type: ignore[arg-type] # reason: as above
+        assert "stop" in failed(check(request_pb2.JobProof(key=key, start=stops, stop=other, due_us=due_us)))
