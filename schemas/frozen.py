@@ -8,6 +8,7 @@ it is loaded.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import repeat
 from operator import attrgetter
 from typing import Any, NoReturn, TypeVar, dataclass_transform
 
@@ -49,8 +50,9 @@ def _init(self: Any, *said: Any, **named: Any) -> None:
     if len(values) != len(names) or len(said) > len(names) or (said and not named.keys().isdisjoint(names[: len(said)])):
         raise TypeError(_what_is_wrong(cls, said, named, values))
     try:
-        for name in names:
-            _set(self, name, values[name])
+        # Not a loop of Python: a spec has dozens of fields.
+        for _ in map(_set, repeat(self), names, map(values.__getitem__, names)):
+            pass
     except KeyError:
         raise TypeError(_what_is_wrong(cls, said, named, values)) from None
 

@@ -7,8 +7,9 @@ serialized message: protobuf is not canonical.
 from __future__ import annotations
 
 import signal
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import repeat
+from typing import Any
 
 from ..c_blake2 import blake2b
 from ..frozen import frozen, replace
@@ -331,43 +332,60 @@ def from_wire(message: job_pb2.JobSpec) -> JobSpec:
             "upgrade the worker, or leave the option out",
             reason=Reason.UNKNOWN_FIELD,
         )
-    return JobSpec(
-        argv=tuple(message.argv),
-        environment=tuple((variable.name, variable.value) for variable in message.environment) if message.environment else (),
-        directory=message.directory,
-        stdin=message.stdin if message.HasField("stdin") else None,
-        name=message.name,
-        labels=tuple((label.name, label.value) for label in message.labels) if message.labels else (),
-        time_limit_ms=message.time_limit_ms if message.HasField("time_limit_ms") else None,
-        stop_signal=message.stop_signal or signal.SIGTERM,
-        grace_ms=message.grace_ms if message.HasField("grace_ms") else None,
-        output_limit_bytes=message.output_limit_bytes if message.HasField("output_limit_bytes") else None,
-        linger=message.linger,
-        feed=message.feed,
-        files=tuple(map(brought_files.from_wire, message.files)),
-        outputs=tuple(message.outputs),
-        priority=message.priority,
-        held=message.held,
-        stderr_to_stdout=message.stderr_to_stdout,
-        after=tuple(map(conditions.from_wire, message.after)) if message.after else (),
-        cpus=message.cpus,
-        gpus=message.gpus,
-        resources=tuple((one.name, one.amount) for one in message.resources) if message.resources else (),
-        only_one=message.only_one,
-        on=tuple(message.on) if message.on else (),
-        not_on=tuple(message.not_on) if message.not_on else (),
-        start_at_us=message.start_at_us if message.HasField("start_at_us") else None,
-        start_in_ms=message.start_in_ms if message.HasField("start_in_ms") else None,
-        not_after_us=message.not_after_us if message.HasField("not_after_us") else None,
-        not_after_ms=message.not_after_ms if message.HasField("not_after_ms") else None,
-        may_submit=message.may_submit,
-        terminal=TerminalSize(message.terminal.rows, message.terminal.columns) if message.HasField("terminal") else None,
-        retry=retry.from_wire(message.retry) if message.HasField("retry") else None,
-        memory_bytes=message.memory_bytes if message.HasField("memory_bytes") else None,
-        nice=message.nice if message.HasField("nice") else None,
-        umask=message.umask if message.HasField("umask") else None,
-        rlimits=tuple(map(process_limits.from_wire, message.rlimits)) if message.rlimits else (),
-    )
+    # Most specs have few fields: to ask for each of them would take several times as long.
+    return JobSpec(**{"argv": (), **{field.name: _READ[field.name](value) for field, value in message.ListFields()}})
+
+
+def _variables(message: Iterable[job_pb2.EnvironmentVariable]) -> tuple[tuple[bytes, bytes], ...]:
+    return tuple((variable.name, variable.value) for variable in message)
+
+
+def _labels(message: Iterable[job_pb2.Label]) -> tuple[tuple[str, str], ...]:
+    return tuple((label.name, label.value) for label in message)
+
+
+def _resources(message: Iterable[job_pb2.Resource]) -> tuple[tuple[str, int], ...]:
+    return tuple((one.name, one.amount) for one in message)
+
+
+# How each field is read. Those that are missing in a message have the value that they have by default.
+_READ: Mapping[str, Callable[[Any], Any]] = {
+    "argv": tuple,
+    "environment": _variables,
+    "directory": bytes,
+    "stdin": bytes,
+    "name": str,
+    "labels": _labels,
+    "time_limit_ms": int,
+    "stop_signal": int,
+    "grace_ms": int,
+    "output_limit_bytes": int,
+    "linger": bool,
+    "feed": bool,
+    "terminal": lambda message: TerminalSize(message.rows, message.columns),
+    "files": lambda message: tuple(map(brought_files.from_wire, message)),
+    "outputs": tuple,
+    "priority": int,
+    "held": bool,
+    "stderr_to_stdout": bool,
+    "after": lambda message: tuple(map(conditions.from_wire, message)),
+    "retry": retry.from_wire,
+    "memory_bytes": int,
+    "nice": int,
+    "umask": int,
+    "rlimits": lambda message: tuple(map(process_limits.from_wire, message)),
+    "cpus": int,
+    "gpus": int,
+    "resources": _resources,
+    "only_one": str,
+    "on": tuple,
+    "not_on": tuple,
+    "start_at_us": int,
+    "start_in_ms": int,
+    "not_after_us": int,
+    "not_after_ms": int,
+    "may_submit": bool,
+}
 
 
 def to_wire(spec: JobSpec) -> job_pb2.JobSpec:

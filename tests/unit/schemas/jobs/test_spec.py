@@ -33,6 +33,11 @@ def test_a_spec_travels_unchanged(spec: JobSpec) -> None:
     assert from_wire(job_pb2.JobSpec.FromString(to_wire(spec).SerializeToString())) == spec
 
 
+def test_each_field_of_a_spec_is_read_and_one_without_any_has_no_arguments() -> None:
+    assert {field.name for field in job_pb2.JobSpec.DESCRIPTOR.fields} == set(JobSpec.__match_args__)
+    assert from_wire(job_pb2.JobSpec()) == JobSpec(argv=())
+
+
 @given(specs, specs)
 def test_two_specs_have_one_digest_only_if_they_ask_for_the_same(one: JobSpec, two: JobSpec) -> None:
     def ordered(spec: JobSpec) -> JobSpec:
