@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import signal
 from collections.abc import Iterator
 
@@ -9,6 +10,7 @@ import pytest
 from brokers import Broker
 from daemons import wait_until
 
+from jobwire.client.asynchronous.client import AsyncClient
 from jobwire.client.library import actions
 from jobwire.client.library.requests.reruns import find_finish
 from jobwire.keys.identity import Identity
@@ -50,6 +52,23 @@ def test_jobs_run_again_with_everything_as_it_was(lab: tuple[Broker, Identity]) 
         theirs = admin.job(f"ada/{again.id}").rerun()
         assert theirs.wait() == 0
         assert theirs.key.owner == broker.admin.public
+
+
+def test_the_same_on_an_event_loop(lab: tuple[Broker, Identity]) -> None:
+    broker, ada = lab
+
+    async def use() -> None:
+        async with AsyncClient.connect(broker.listen, broker.public, ada) as client:
+            job = await client.submit(["sh", "-c", "cat"], input=b"kept")
+            assert await job.wait() == 0
+            again = await job.rerun()
+            assert await again.wait() == 0
+            schedule = await client.schedules.add("loop", ["true"], cron="@yearly", zone="UTC")
+            started = await client.job(format_id(await client.schedules.run_now(schedule.key)))
+            assert await started.wait() == 0
+            await client.schedules.remove(schedule.key)
+
+    asyncio.run(use())
 
 
 def test_a_run_ends_with_its_job_also_when_it_runs_again(lab: tuple[Broker, Identity]) -> None:
