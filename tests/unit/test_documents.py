@@ -17,7 +17,7 @@ from jobwire.broker.desk.jobs.life import NEXT, SHOWN
 from jobwire.client.batch.job_options import FILE_OPTIONS, OPTIONS
 from jobwire.client.cli import exit_status
 from jobwire.client.cli.parser.typer_commands import load
-from jobwire.client.cli.terminal.json_lines import event_record, job_record, outcome_record
+from jobwire.client.cli.shown.json_lines import event_record, job_record, outcome_record
 from jobwire.client.cli.verbs import VERBS
 from jobwire.client.library.values.results import Event, EventCursor, JobInfo
 from jobwire.client.protocol.subscription import TABLE, Phase

@@ -20,11 +20,11 @@ from ...library.client import Client
 from ...library.job import Job
 from ...protocol.exchange import Exchange
 from .. import exit_status
-from ..terminal.attempts import AttemptEnds
+from ..shown.attempts import AttemptEnds
+from ..shown.sentences import failed, how_it_ended
 from ..terminal.copying import step
 from ..terminal.outlet import Outlet
 from ..terminal.screen import say
-from ..terminal.sentences import failed, how_it_ended
 from ..terminal.signals import Signals
 from ..terminal.streams import STDERR, STDOUT, CannotWrite, ReaderGone, Readers
 from ..terminal.tagged_lines import Spout, TaggedCopy

@@ -7,9 +7,9 @@ from ....schemas.refusal import Refused
 from ...library.client import Client
 from ...library.values.run_info import RunInfo, query, read_run
 from ..live.progress import TAIL_LINES, Progress
-from ..terminal.last_lines import last_lines
+from ..shown.last_lines import last_lines
+from ..shown.sentences import failed, how_it_ended
 from ..terminal.screen import say, write
-from ..terminal.sentences import failed, how_it_ended
 from .plan import Plan
 
 

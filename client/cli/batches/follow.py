@@ -14,9 +14,9 @@ from ...library.values.results import Event, event
 from ...library.values.run_info import RunInfo, query, read_run
 from ...protocol.subscription import Phase, Subscription
 from ..live.progress import LINES_ABOVE_A_VIEW, Progress
+from ..shown.sentences import failed, title_of
 from ..targets.runs import Run
 from ..terminal.screen import is_terminal
-from ..terminal.sentences import failed, title_of
 from .words import detached
 
 _ASK_SECONDS = 0.3

@@ -9,8 +9,8 @@ from ....keys.identity import fingerprint
 from ....schemas.naming import short_id
 from ...library.client import Client
 from ...library.values.run_info import RunInfo
+from ..shown.json_lines import run_record
 from ..targets.runs import state_of
-from ..terminal.json_lines import run_record
 from ..terminal.screen import Cell, Table, duration, is_terminal, local_time, say, write_json
 
 # Without --all or --limit: who looks for older ones says so.

@@ -23,9 +23,9 @@ from ..job.conditions import find_conditions
 from ..job.job_arguments import id_or_new
 from ..job.private_note import tell_of_start
 from ..parser.parameters import Context, Option
-from ..terminal.json_lines import planned_record
+from ..shown.json_lines import planned_record
+from ..shown.sentences import command_line, how_many_jobs
 from ..terminal.screen import say, write, write_json
-from ..terminal.sentences import command_line, how_many_jobs
 from .plan import Plan, demand_size
 from .watch import known_run, submit_run
 

@@ -11,7 +11,7 @@ from ....schemas.naming import JobKey, batch_job_id, format_id
 from ....schemas.refusal import Code, Refused
 from ....schemas.text.sizes import format_size
 from ...library.values.results import BatchInfo, JobInfo
-from ..terminal.sentences import failed, how_many_jobs
+from ..shown.sentences import failed, how_many_jobs
 
 
 class Plan(NamedTuple):

@@ -8,7 +8,7 @@ from ....schemas.jobs.spec import JobSpec
 from ....schemas.naming import format_id
 from ....schemas.refusal import Refused
 from ...library.values.results import BatchInfo, JobInfo
-from ..terminal.sentences import how_many_jobs
+from ..shown.sentences import how_many_jobs
 from .plan import Plan
 
 # The fields of a spec that a worker tells, and what they are called.

@@ -9,7 +9,7 @@ from ....schemas.generated import event_pb2
 from ...library.client import Client
 from ...protocol.subscription import Subscription
 from ..live.progress import Progress
-from ..terminal.sentences import title_of
+from ..shown.sentences import title_of
 from .plan import Plan
 
 

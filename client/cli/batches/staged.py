@@ -23,8 +23,8 @@ from ...protocol.subscription import Phase, Subscription
 from .. import exit_status
 from ..job.path_advice import advise_after
 from ..live.progress import TAIL_LINES, Progress
+from ..shown.sentences import failed, title_of
 from ..terminal.screen import say
-from ..terminal.sentences import failed, title_of
 from ..terminal.streams import CannotWrite, ReaderGone
 from ..terminal.waiting import Saying
 from .finish import hide_finish, show_finish, tell_finish

@@ -22,8 +22,8 @@ from .. import exit_status
 from ..job.path_advice import advise_after
 from ..job.submission import explained_refusal
 from ..live.progress import TAIL_LINES, Progress
+from ..shown.sentences import failed, how_many_jobs, title_of
 from ..terminal.screen import say, tell_id
-from ..terminal.sentences import failed, how_many_jobs, title_of
 from ..terminal.streams import CannotWrite, ReaderGone
 from .finish import await_finish, tell_finish
 from .plan import Plan, demand_size

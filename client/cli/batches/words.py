@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from .. import exit_status
+from ..shown.sentences import how_many_jobs
 from ..terminal.screen import say
-from ..terminal.sentences import how_many_jobs
 
 
 def what_continues(run: str) -> str:

@@ -13,12 +13,12 @@ from ...library.values.results import Event, EventCursor
 from ..arguments import Json, understanding
 from ..chosen_context import client
 from ..parser.parameters import Context, Option
+from ..shown.json_lines import event_record
+from ..shown.sentences import how_it_ended
 from ..targets.job_names import named, unique
 from ..targets.runs import jobs_of
 from ..terminal.copying import pump_for_readers
-from ..terminal.json_lines import event_record
 from ..terminal.screen import flush, local_time, write, write_json
-from ..terminal.sentences import how_it_ended
 from ..terminal.streams import STDOUT, Readers
 
 

@@ -13,10 +13,10 @@ from ..arguments import Json, understood
 from ..chosen_context import client
 from ..exit_status import BadInput
 from ..parser.parameters import Argument, Context, Option
+from ..shown.sentences import how_many_jobs
 from ..targets.job_names import Named, find_named, only_job
 from ..targets.one_by_one import OneByOne
 from ..terminal.screen import say, write_json
-from ..terminal.sentences import how_many_jobs
 
 
 def forget(

@@ -14,10 +14,10 @@ from ..batches.listing import list_runs
 from ..chosen_context import client
 from ..exit_status import BadInput
 from ..parser.parameters import Argument, Context, Option
+from ..shown.job_columns import BY_DEFAULT, COLUMNS, JobTable, on_a_terminal
+from ..shown.json_lines import job_record
 from ..targets.job_names import batch_named, checked
 from ..targets.runs import find_run, no_such_batch
-from ..terminal.job_columns import BY_DEFAULT, COLUMNS, JobTable, on_a_terminal
-from ..terminal.json_lines import job_record
 from ..terminal.screen import is_terminal, say, write_json
 
 if TYPE_CHECKING:

@@ -20,12 +20,12 @@ from ..exit_status import BadInput
 from ..log_files import LogFolder, file_names
 from ..moments import parse_moment
 from ..parser.parameters import Context, Option
+from ..shown.attempts import AttemptEnds
+from ..shown.sentences import how_it_ended
 from ..targets.job_names import jobs_named
-from ..terminal.attempts import AttemptEnds
 from ..terminal.copying import Copy, copy_blocks, step
 from ..terminal.outlet import Outlet
 from ..terminal.screen import is_terminal, say
-from ..terminal.sentences import how_it_ended
 from ..terminal.streams import STDERR, STDOUT, Readers
 from ..terminal.timed_copying import TimedCopy
 

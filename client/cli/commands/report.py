@@ -10,10 +10,10 @@ from ..chosen_context import client
 from ..exit_status import BadInput
 from ..parser.parameters import Argument, Context, Option
 from ..report.page import Run, page_of
+from ..shown.sentences import how_many_jobs
 from ..targets.job_names import checked
 from ..targets.runs import find_run, jobs_of
 from ..terminal.screen import flush, local_time, say, write_text
-from ..terminal.sentences import how_many_jobs
 from ..whole_file import write_file
 
 _FAILURES = 50

@@ -19,10 +19,10 @@ from ..exit_status import BadInput
 from ..job.job_arguments import id_or_new
 from ..job.submission import explained_refusal, leave_or_attend
 from ..parser.parameters import Argument, Context, Option
+from ..shown.sentences import failed, how_it_ended, how_many_jobs
 from ..targets.job_names import job_or_run
 from ..terminal.own_input import own_source
 from ..terminal.screen import say, tell_id
-from ..terminal.sentences import failed, how_it_ended, how_many_jobs
 
 
 def rerun(

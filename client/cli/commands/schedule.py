@@ -28,9 +28,9 @@ from ..job.private_note import tell_of_private
 from ..own_zone import own_zone
 from ..parser.parameters import Argument, Context, Option
 from ..parser.typer_parts import CommandAfterDashes
-from ..terminal.schedule_lines import came, moment, record, started
+from ..shown.schedule_lines import came, moment, record, started
+from ..shown.sentences import command_line, how_many_jobs, owner_of
 from ..terminal.screen import Table, local_time, say, tell_id, write, write_json
-from ..terminal.sentences import command_line, how_many_jobs, owner_of
 from ..terminal.waiting import Saying
 
 app = typer.Typer(help="Start jobs again and again, at times such as those of cron.", no_args_is_help=True, add_completion=False)

@@ -22,13 +22,13 @@ from ..arguments import JobNames, Json
 from ..chosen_context import client
 from ..exit_status import BadInput
 from ..parser.parameters import Context, Option
+from ..shown.attempts import attempt_line, rule_in_words, tried
+from ..shown.json_lines import job_record, run_record
+from ..shown.last_lines import last_lines
+from ..shown.sentences import command_line, failed, how_it_ended, not_limited, owner_of, what_it_used
 from ..targets.job_names import checked, one_job_info, run_instead
 from ..targets.runs import Run, counts
-from ..terminal.attempts import attempt_line, rule_in_words, tried
-from ..terminal.json_lines import job_record, run_record
-from ..terminal.last_lines import last_lines
 from ..terminal.screen import duration, local_time, say, write, write_json, write_text
-from ..terminal.sentences import command_line, failed, how_it_ended, not_limited, owner_of, what_it_used
 from ..whole_file import write_file
 
 _LAST_LINES = 10

@@ -14,11 +14,11 @@ from ..arguments import JobNames, understood
 from ..chosen_context import client
 from ..exit_status import BadInput, is_no_answer
 from ..parser.parameters import Context, Option
+from ..shown.sentences import how_it_ended, how_many_jobs
 from ..targets.job_names import find_named, one_unfinished_job, unique
 from ..targets.one_by_one import OneByOne
 from ..targets.runs import title_of_all
 from ..terminal.screen import say
-from ..terminal.sentences import how_it_ended, how_many_jobs
 
 
 def stop(

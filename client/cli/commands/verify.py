@@ -22,8 +22,8 @@ from ..arguments import Json, parse_count, understanding, understood
 from ..checked_logs import check_files
 from ..exit_status import BadInput, Ending
 from ..parser.parameters import Argument, Option
+from ..shown.sentences import command_line
 from ..terminal.screen import say, write, write_json
-from ..terminal.sentences import command_line
 
 # That of a whole start, in base64.
 _LARGEST_FILE = 32 * 1024 * 1024

@@ -15,10 +15,10 @@ from ..batches.finish import tell_finish
 from ..batches.follow import follow_run
 from ..chosen_context import client
 from ..parser.parameters import Context, Option
+from ..shown.sentences import failed, how_it_ended, how_many_jobs, status_of
 from ..targets.job_names import Named, named, unique
 from ..targets.runs import Run, jobs_of
 from ..terminal.screen import duration, say
-from ..terminal.sentences import failed, how_it_ended, how_many_jobs, status_of
 
 
 def wait(

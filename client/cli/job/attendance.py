@@ -22,12 +22,12 @@ from ...library.job import Job
 from ...library.streams.feeder import Feeder
 from ...protocol.exchange import Exchange
 from .. import exit_status
-from ..terminal.attempts import AttemptEnds
+from ..shown.attempts import AttemptEnds
+from ..shown.sentences import how_it_ended, status_of
 from ..terminal.copying import Copy, step
 from ..terminal.outlet import Outlet
 from ..terminal.own_input import let_go, unreadable
 from ..terminal.screen import say
-from ..terminal.sentences import how_it_ended, status_of
 from ..terminal.signals import Signals
 from ..terminal.streams import STDERR, STDOUT, CannotWrite, ReaderGone, Readers
 

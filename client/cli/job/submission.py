@@ -12,8 +12,8 @@ from ...library.client import Client
 from ...library.job import Job
 from ...library.streams.feeder import Feeder
 from .. import exit_status
+from ..shown.sentences import how_it_ended, status_of
 from ..terminal.screen import say, tell_id
-from ..terminal.sentences import how_it_ended, status_of
 from ..terminal.streams import CannotWrite, ReaderGone
 from .attendance import Attendance
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 from ....schemas.text.printable import printable
-from ..terminal.cells import ELLIPSIS, cut, width
+from ..shown.cells import ELLIPSIS, cut, width
 from ..terminal.screen import duration
 from .tally import Pace, Tally
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from ..terminal.cells import width
+from ..shown.cells import width
 
 HIDE_CURSOR, SHOW_CURSOR = "\x1b[?25l", "\x1b[?25h"
 # Line by line: some terminals keep a copy of what is erased at once, if that is the whole screen.

@@ -11,9 +11,9 @@ from ....schemas.jobs.states import Outcome, OutcomeKind
 from ....schemas.naming import short_id
 from ...library.values.results import JobInfo
 from ...library.values.run_info import RunInfo
-from ..terminal.last_lines import last_lines
+from ..shown.last_lines import last_lines
+from ..shown.sentences import failed, how_it_ended, how_many_jobs, title_of
 from ..terminal.screen import duration, flush, is_terminal, say, write
-from ..terminal.sentences import failed, how_it_ended, how_many_jobs, title_of
 from .tally import Running, Tally
 from .view import View
 

@@ -10,7 +10,7 @@ from ....schemas.jobs.conditions import base_of
 from ....schemas.text.printable import printable
 from ...batch.octets import to_text
 from ...library.values.results import JobInfo
-from ..terminal.sentences import command_line, how_it_ended
+from ..shown.sentences import command_line, how_it_ended
 from .facts import KINDS, Times, bar_of, cpu_us, earlier_bars, kind_of, kind_of_end, memory_bytes
 from .timeline import busy_slots, lanes
 

@@ -10,8 +10,8 @@ from ....schemas.jobs.states import Outcome, OutcomeKind, State
 from ....schemas.text.sizes import format_size
 from ...library.values.results import JobInfo
 from ...library.values.run_info import RunInfo
+from ..shown.sentences import cpu_of, how_it_ended, how_many_jobs, memory_of, owner_of
 from ..terminal.screen import duration, local_time
-from ..terminal.sentences import cpu_of, how_it_ended, how_many_jobs, memory_of, owner_of
 from .timeline import Bar
 
 _MOST_NAMED = 5

@@ -18,10 +18,10 @@ from ....schemas.naming import short_id
 from ....schemas.text.printable import printable
 from ...library.values.results import JobInfo
 from ...library.values.run_info import RunInfo
+from ..shown.last_lines import last_lines
+from ..shown.sentences import how_it_ended
 from ..targets.runs import state_of
-from ..terminal.last_lines import last_lines
 from ..terminal.screen import duration
-from ..terminal.sentences import how_it_ended
 from .columns import as_shown, columns
 from .facts import Times, Used, bar_of, cpu_us, earlier_bars, most_used, sentences, times_of
 

@@ -11,8 +11,8 @@ from ....keys.identity import format_public
 from ....schemas.jobs.capacity import MEMORY, SLOTS
 from ....schemas.jobs.worker_labels import labels_text
 from ....schemas.text.sizes import format_size
+from ..shown.sentences import not_limited
 from ..terminal.screen import duration
-from ..terminal.sentences import not_limited
 
 if TYPE_CHECKING:
     from ...library.values.status import WorkerStatus

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from ....schemas.text.printable import printable
-from .cells import ELLIPSIS, cut, width
+from ..shown.cells import ELLIPSIS, cut, width
 from .streams import CannotWrite, ReaderGone
 
 _MINUTE = 60

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from jobwire.client.batch.batch_file import Batch, read_batch
 from jobwire.client.batch.job_options import Surroundings
-from jobwire.client.cli.terminal.json_lines import job_record
+from jobwire.client.cli.shown.json_lines import job_record
 from jobwire.client.library.values.results import JobInfo
 from jobwire.schemas.jobs.retry import RetryRule
 from jobwire.schemas.jobs.spec import JobSpec

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from jobwire.client.cli.live.picture import Look, draw, pace_texts, parts
 from jobwire.client.cli.live.tally import Pace, Running, Tally
-from jobwire.client.cli.terminal.cells import width
+from jobwire.client.cli.shown.cells import width
 
 PLAIN = Look(colour=False, unicode=True)
 COLOURS = Look(colour=True, unicode=True)

@@ -7,10 +7,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobwire.client.cli.shown.sentences import command_line, failed, how_it_ended
 from jobwire.client.cli.terminal import screen
 from jobwire.client.cli.terminal.outlet import Outlet
 from jobwire.client.cli.terminal.screen import Cell, Table, duration, fitting
-from jobwire.client.cli.terminal.sentences import command_line, failed, how_it_ended
 from jobwire.client.cli.terminal.streams import ReaderGone
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.refusal import Refused

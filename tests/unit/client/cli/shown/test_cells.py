@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.client.cli.terminal.cells import cut, width
+from jobwire.client.cli.shown.cells import cut, width
 
 
 def test_wide_and_combining_characters_are_counted_as_a_terminal_does() -> None:

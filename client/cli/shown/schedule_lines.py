@@ -14,8 +14,8 @@ from ...batch.option_values import ON_FAILURE
 from ...library.values.results import BatchInfo
 from ...library.values.run_info import RunInfo
 from ...library.values.schedule_info import Firing, ScheduleInfo
+from ..terminal.screen import local_time
 from .json_lines import outcome_record, time_text
-from .screen import local_time
 from .sentences import command_line, how_it_ended, how_many_jobs
 
 _ON_FAILURE = {meant: said for said, meant in ON_FAILURE.items()}

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.client.cli.terminal.last_lines import last_lines
+from jobwire.client.cli.shown.last_lines import last_lines
 
 
 @pytest.mark.parametrize(

@@ -12,7 +12,7 @@ from ....schemas.naming import signal_name
 from ....schemas.text.sizes import format_size
 from ...batch.octets import to_text
 from ..exit_status import DONE, OWN_FAILURE
-from .screen import duration
+from ..terminal.screen import duration
 
 
 def how_it_ended(outcome: Outcome) -> str:

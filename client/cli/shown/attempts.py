@@ -9,7 +9,7 @@ from ....schemas.jobs.retry import RetryRule
 from ....schemas.jobs.states import Outcome
 from ....schemas.naming import JobKey, short_id
 from ...library.streams.output import AttemptEnd
-from .screen import duration, local_time, say
+from ..terminal.screen import duration, local_time, say
 from .sentences import how_it_ended
 
 if TYPE_CHECKING:

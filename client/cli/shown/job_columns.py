@@ -9,7 +9,7 @@ from ....schemas.jobs.states import JobTime, OutcomeKind, ResourceUse, State
 from ....schemas.naming import format_id, short_id, signal_name
 from ....schemas.text.sizes import format_size
 from ...library.values.results import JobInfo
-from .screen import Cell, Table, duration, local_time
+from ..terminal.screen import Cell, Table, duration, local_time
 from .sentences import command_line, cpu_of, memory_of
 
 _COLOURS = {State.QUEUED: "yellow", State.RUNNING: "cyan", State.STOPPING: "magenta"}
