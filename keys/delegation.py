@@ -19,6 +19,7 @@ from ..schemas.generated import request_pb2
 from ..schemas.refusal import Code, Refused
 from . import ownership
 from .identity import KEY_BYTES, Identity, format_public, from_seed, parse_public
+from .small_file import read_all
 
 _PERSON = b"jobwire job key"
 _DOMAIN = b"jobwire.v1.delegation\n"
@@ -98,7 +99,9 @@ def read(path: Path) -> KeyFile:
         ownership.judge_owner(status, path, "the key of the job")
         if status.st_mode & _OTHERS_MAY:
             raise Refused(Code.FAILED_PRECONDITION, f"the key of the job, {path}, can be read by others, so it is no secret")
-        content = os.read(fd, _LARGEST_FILE)
+        content = read_all(fd, _LARGEST_FILE)
+    except OSError as error:
+        raise Refused(Code.PERMISSION_DENIED, f"the key of the job, {path}, cannot be read: {error.strerror}") from None
     finally:
         os.close(fd)
     try:

@@ -17,6 +17,7 @@ from nacl.exceptions import CryptoError
 from ..schemas.frozen import frozen
 from ..schemas.refusal import Code, Refused
 from . import ownership, private_files
+from .small_file import read_all
 
 KEY_BYTES = 32
 SIGNATURE_BYTES = 64
@@ -100,7 +101,9 @@ def load(path: Path) -> Identity:
                 f"the identity {path} can be read by others (mode {stat.S_IMODE(status.st_mode):04o}), so it is no secret",
                 f"type: chmod 600 {shlex.quote(str(path))}",
             )
-        content = os.read(fd, _LARGEST_FILE)
+        content = read_all(fd, _LARGEST_FILE)
+    except OSError as error:
+        raise Refused(Code.PERMISSION_DENIED, f"the identity {path} cannot be read: {error.strerror}") from None
     finally:
         os.close(fd)
     # An editor may have put a byte order mark before it, and people put blanks and empty lines anywhere.

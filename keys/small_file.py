@@ -22,10 +22,15 @@ def read_small(path: Path) -> bytes:
             raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
         if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST:
             raise OSError(errno.EINVAL, f"it is not a file of at most {LARGEST} bytes", str(path))
-        parts: list[bytes] = []
-        # A file system of the network may give less at a time.
-        while part := os.read(fd, LARGEST - sum(map(len, parts))):
-            parts.append(part)
-        return b"".join(parts)
+        return read_all(fd, LARGEST)
     finally:
         os.close(fd)
+
+
+def read_all(fd: int, most_bytes: int) -> bytes:
+    """Return what a file has, or its first `most_bytes`. Raises OSError."""
+    content = bytearray()
+    # Some file systems, as those of FUSE, give less at a time than there is.
+    while part := os.read(fd, most_bytes - len(content)):
+        content += part
+    return bytes(content)

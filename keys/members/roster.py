@@ -19,6 +19,7 @@ from ...schemas.refusal import Code, Refused
 from .. import inotify, private_files
 from ..identity import curve_public_of, format_public
 from ..ownership import demand_fixed, judge_owner
+from ..small_file import read_all
 from .limits import EVERYBODYS, Limits
 from .rights import Member
 from .roster_text import Roster, name_problem, parse, refused_at, role_problem, vouch_problem
@@ -65,7 +66,9 @@ def read_open(fd: int, path: Path, *, in_force: bool = False) -> str:
     try:
         status = os.fstat(fd)
         mode = status.st_mode
-        content = os.read(fd, LARGEST_ROSTER + 1) if stat.S_ISREG(mode) else b""
+        content = read_all(fd, LARGEST_ROSTER + 1) if stat.S_ISREG(mode) else b""
+    except OSError as error:
+        raise Refused(Code.PERMISSION_DENIED, f"{path} cannot be read: {error.strerror}") from None
     finally:
         os.close(fd)
     if not stat.S_ISREG(mode) or len(content) > LARGEST_ROSTER:

@@ -2,16 +2,44 @@
 
 from __future__ import annotations
 
+import io
 import os
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
-from ...batch.reading import STDIN
+from ...batch.reading import STDIN, read_some
 from ..exit_status import BadInput
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
 
 # Longer than any command that a worker accepts.
 LONGEST_LINE = 2 * 1024 * 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
+
+
+class _Patient(io.RawIOBase):
+    """A descriptor that is waited for even if it is non-blocking, as whoever shares it may have made it."""
+
+    def __init__(self, fd: int) -> None:
+        self._fd = fd
+
+    def fileno(self) -> int:
+        return self._fd
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        room = memoryview(buffer).cast("B")
+        data = read_some(self._fd, len(room))
+        room[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        if not self.closed:
+            os.close(self._fd)
+        super().close()
 
 
 def open_file(name: str) -> BinaryIO:
@@ -24,9 +52,9 @@ def open_file(name: str) -> BinaryIO:
         empty = os.open(os.devnull, os.O_RDONLY)
         os.dup2(empty, STDIN)
         os.close(empty)
-        return open(fd, "rb")  # noqa: PTH123 -- a descriptor
+        return io.BufferedReader(_Patient(fd))
     try:
-        return open(name, "rb")  # noqa: PTH123 -- a name of any bytes
+        return io.BufferedReader(_Patient(os.open(name, os.O_RDONLY | os.O_CLOEXEC)))
     except (OSError, ValueError) as error:
         raise BadInput(f"{name}: {getattr(error, 'strerror', None) or error}") from None
 

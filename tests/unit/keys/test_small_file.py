@@ -39,3 +39,10 @@ def test_the_supervisor_neither_waits_for_a_fifo_nor_reads_without_end(tmp_path:
     assert read_file(str(tmp_path / "fifo")) == b""
     with pytest.raises(OSError, match="File too large"):
         read_file("/dev/zero")
+
+
+def test_a_file_system_that_gives_less_at_a_time_cuts_nothing_off(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    read = os.read
+    monkeypatch.setattr(os, "read", lambda fd, size: read(fd, min(size, 7)))
+    (tmp_path / "file").write_bytes(bytes(range(100)))
+    assert read_small(tmp_path / "file") == bytes(range(100))

@@ -1,5 +1,6 @@
 import io
 import os
+import threading
 from pathlib import Path
 
 import pytest
@@ -43,3 +44,19 @@ def test_a_file_is_read(tmp_path: Path) -> None:
     (tmp_path / "lines").write_text("list\n")
     with open_file(str(tmp_path / "lines")) as file:
         assert list(read_lines(file, "lines")) == [(1, "list")]
+
+
+def test_lines_of_a_pipe_that_is_non_blocking_are_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "lines")
+    # Both ends, so that opening waits for nobody.
+    both = os.open(tmp_path / "lines", os.O_RDWR)
+    with open_file(str(tmp_path / "lines")) as reader:
+        os.set_blocking(reader.fileno(), False)
+        found = read_lines(reader, "FILE")
+        os.write(both, b"one\ntw")
+        assert next(found) == (1, "one")
+        sender = threading.Timer(0.05, os.write, (both, b"o\n"))
+        sender.start()
+        assert next(found) == (2, "two")
+        sender.join()
+    os.close(both)
