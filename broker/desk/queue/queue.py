@@ -10,9 +10,9 @@ Whose claim is best, in this order:
 4. the one that was accepted first.
 
 A job that does not fit is passed by those that do. After it was passed `_PASSES` times as often as there are slots, room is held for it:
-nothing with a worse claim starts that takes what it needs. Only the first of the jobs that take the same is looked at. Of one owner, room
-is held for the first `_DEPTH` different ones at most. What does not fit and comes behind these is parked: it is not looked at again before
-the stock says that there is room for it. So a choice costs the same however many jobs wait, and none waits beside what is free for it.
+nothing with a worse claim starts that takes what it needs. Only the first of the jobs that take the same is looked at, and of one owner at
+most `_DEPTH` different ones: a choice costs the same however many jobs wait. Those that can run on one machine only do not count among
+these: the first ones are looked at as others are, and the rest is parked, that is, looked at again when that machine has room for it.
 
 Of the jobs of one owner that may start jobs, at most `_PARENTS` times as many as there are slots run at each level: those that a person
 started, those that these started, and so on. A job that waits for jobs which it started lends its slots, and is no longer counted among
@@ -41,6 +41,8 @@ _CLOSED = -1
 # How many times as many jobs as there are slots may pass one that does not fit.
 _PASSES = 4
 _DEPTH = 32
+# Of those that can run on one machine only; what comes behind them is parked.
+_DEPTH_OF_ONE = 32
 # Of one owner and level.
 _PARENTS = 2
 
@@ -316,23 +318,26 @@ class Queue:
     def _look(self, owner: Owner, unfit: list[_Unfit]) -> tuple[bytes, Lane, Line, LineHead] | None:
         """Return the best job of an owner that can start, taken off the heaps; add to `unfit` those with a better claim."""
         passed: list[tuple[bytes, Lane, Line]] = []
-        kept_back = 0
+        of_one_machine = others = 0
         found: tuple[bytes, Lane, Line, LineHead] | None = None
         holding = [wants for key, wants in unfit if self._holds_room((key, wants))] if unfit else []
-        while kept_back < _DEPTH and (head := self._lines.best(owner)) is not None:
+        while others < _DEPTH and (head := self._lines.best(owner)) is not None:
             lane, line, line_head = self._lines.take_off(owner, head)
             wants = line.wants
             fits = self.stock.fits(wants)
             if fits and (not holding or all(self.stock.leaves(wants, other) for other in holding)):
                 found = head.batch_id, lane, line, line_head
                 break
-            kept_back += fits
-            if not fits and len(passed) >= _DEPTH:
+            if fits or not self.stock.can_watch(wants):
+                others += 1
+            elif of_one_machine < _DEPTH_OF_ONE:
+                of_one_machine += 1
+            else:
                 self.stock.watch(wants)
                 self._lines.park(owner, lane, head.batch_id, line)
                 self._lines.list_lane(owner, lane, head.batch_id)
                 continue
-            if len(passed) < _DEPTH and self.stock.could_fit(wants):
+            if self.stock.could_fit(wants):
                 one = line.classes[-line_head.rank[0]].first()
                 if one is not None:
                     unfit.append((one[1], wants))

@@ -51,16 +51,13 @@ class Stock:
         self._totals = capacity.totals()
         # Which GPUs jobs have; those that the worker no longer has included.
         self._handed_out: set[str] = set()
-        # What does not fit, and of which it is to be told when it does.
-        self._watched: dict[Wants, None] = {}
         # The names that machines had which do not come back, by their keys.
         self.departed: Mapping[bytes, str] = {}
-        # Whether something of that may fit now.
+        # Whether `take_woken` returns something.
         self.has_woken = False
 
     def change(self, capacity: Capacity) -> None:
         """Have another capacity from now on; what is in use stays in use."""
-        self.has_woken = bool(self._watched)
         self.capacity = capacity
         self._totals = capacity.totals()
 
@@ -87,17 +84,19 @@ class Stock:
             return False
         return not wants.others or all(amount <= self.free(name) for name, amount in wants.others)
 
+    def can_watch(self, wants: Wants) -> bool:
+        """Return whether `watch` may be called for such a job, which has no room: it can run on one of several machines only."""
+        del wants
+        return False
+
     def watch(self, wants: Wants) -> None:
-        """Have `take_woken` tell when such a job has room, which it has not now."""
-        self._watched[wants] = None
+        """Have `take_woken` tell when such a job has room. Raises TypeError: there is one machine."""
+        del wants
+        raise TypeError("this stock is that of one machine")
 
     def take_woken(self) -> list[Wants]:
-        """Return, once, what was watched and may have room now."""
-        self.has_woken = False
-        woken = [wants for wants in self._watched if self.fits(wants)]
-        for wants in woken:
-            del self._watched[wants]
-        return woken
+        """Return, once, what was watched and has room now."""
+        return []
 
     def could_fit(self, wants: Wants) -> bool:
         """Return whether there is so much at all."""
@@ -135,13 +134,11 @@ class Stock:
 
     def lend(self, slots: int) -> None:
         """Count slots that are in use as free; negative: as in use again, whether or not there are so many."""
-        self.has_woken = bool(self._watched)
         self.changes += 1
         self.used_slots -= slots
 
     def put_back(self, wants: Wants, taken: Taken) -> None:
         """Take it back."""
-        self.has_woken = bool(self._watched)
         self.changes += 1
         self.used_slots -= wants.slots
         for name, amount in wants.others:

@@ -18,56 +18,61 @@ from ...growth.room import Room
 # A label is looked up if it leaves at most one of so many machines.
 _FEW = 8
 
+# What has no room: so much is remembered, and so much of what names one machine.
+_MOST_UNFIT = 1000
+_MOST_OF_ONE = 256
+_NAMES = (f"{WORKER}=", f"{HOST}=")
+
 # How much of a machine is in use, its name, and its key: the smallest is the best of its kind.
 _Rank = tuple[float, str, bytes]
 
 
 class Unfit:
-    """What jobs take for which no machine has room, by a label that they ask for: only machines with that can change it."""
+    """What jobs take for which no machine has room. What names a machine is kept for that one: no other can change it."""
 
     def __init__(self) -> None:
-        self._by_term: dict[str, dict[Wants, None]] = {}
-        self._terms: dict[Wants, str] = {}
-
-    def __len__(self) -> int:
-        """Return how many there are."""
-        return len(self._terms)
+        self._by_machine: dict[str, dict[Wants, None]] = {}
+        # The others are only remembered, and not all of them: each machine that gets room is asked about them.
+        self._others: dict[Wants, None] = {}
 
     def __contains__(self, wants: Wants) -> bool:
         """Return whether no machine has room for such a job."""
-        return wants in self._terms
+        return wants in self._others or wants in self._by_machine.get(_machine_of(wants), ())
+
+    def is_of_one_machine(self, wants: Wants) -> bool:
+        """Return whether it is kept for a machine, and surely remembered."""
+        return wants in self._by_machine.get(_machine_of(wants), ())
 
     def add(self, wants: Wants) -> None:
         """Note that no machine has room for such a job."""
-        # The one that the fewest machines have, as far as that can be said without them.
-        terms = sorted((term for term in wants.where.on if "," not in term), key=_rarity)
-        term = terms[0] if terms else ""
-        self._terms[wants] = term
-        self._by_term.setdefault(term, {})[wants] = None
+        term = _machine_of(wants)
+        kept = self._by_machine.setdefault(term, {}) if term else self._others
+        if term and len(kept) < _MOST_OF_ONE:
+            kept[wants] = None
+            return
+        if len(self._others) >= _MOST_UNFIT:
+            self._others.clear()
+        self._others[wants] = None
 
     def remove(self, wants: Wants) -> None:
         """Forget one of them."""
-        term = self._terms.pop(wants)
-        having = self._by_term[term]
-        del having[wants]
-        if not having:
-            del self._by_term[term]
+        if wants in self._others:
+            del self._others[wants]
+            return
+        term = _machine_of(wants)
+        kept = self._by_machine[term]
+        del kept[wants]
+        if not kept:
+            del self._by_machine[term]
 
     def of(self, terms: Sequence[str]) -> list[Wants]:
         """Return those that a machine with these labels can change."""
-        return [wants for term in ("", *terms) for wants in self._by_term.get(term, ())]
-
-    def take_all(self) -> list[Wants]:
-        """Return all of them, and forget them."""
-        everything = [*self._terms]
-        self._terms.clear()
-        self._by_term.clear()
-        return everything
+        return [*self._others, *(wants for term in terms for wants in self._by_machine.get(term, ()))]
 
 
-def _rarity(term: str) -> int:
-    name, is_set, _ = term.partition("=")
-    return (name != WORKER) + (name != HOST) + (not is_set)
+def _machine_of(wants: Wants) -> str:
+    """Return the label with which a job names one machine; empty if it does not."""
+    return next((term for term in wants.where.on if term.startswith(_NAMES) and "," not in term), "") if wants.where is not ANYWHERE else ""
 
 
 @dataclass(slots=True, eq=False)
@@ -99,7 +104,7 @@ class Machine:
 
     def could_be_for(self, unfit: Unfit, now: float) -> list[Wants]:
         """Return which of the jobs that had room nowhere have room here."""
-        if not self.ready or not unfit:
+        if not self.ready:
             return []
         return [wants for wants in unfit.of(self.terms) if self.fits(wants, now)]
 

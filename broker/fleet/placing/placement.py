@@ -27,8 +27,6 @@ from .machines import Machine, Order, Unfit
 _NOTHING = Capacity(0)
 # Workers that a sentence names.
 _NAMED = 8
-# Of what jobs take: so much is remembered.
-_MOST_UNFIT = 100_000
 
 
 class FleetStock(Stock):
@@ -51,6 +49,8 @@ class FleetStock(Stock):
         # that gets some back has; whether some machine could have; and on which one room is held.
         self._chosen: tuple[Wants, Machine] | None = None
         self._unfit = Unfit()
+        # Of which of these the queue is to be told.
+        self._watched: dict[Wants, None] = {}
         # Of those that are watched: for which there may be room now.
         self._woken: dict[Wants, None] = {}
         self._able: dict[Wants, bool] = {}
@@ -169,13 +169,13 @@ class FleetStock(Stock):
                 self._woken[wants] = None
                 self.has_woken = True
 
+    def can_watch(self, wants: Wants) -> bool:
+        """Return whether `watch` may be called for such a job, which has no room: it can run on one machine only."""
+        return self._unfit.is_of_one_machine(wants)
+
     def watch(self, wants: Wants) -> None:
-        """Have `take_woken` tell when such a job has room, which it has not now."""
-        if wants in self._unfit:
-            self._watched[wants] = None
-        else:
-            self._woken[wants] = None
-            self.has_woken = True
+        """Have `take_woken` tell when such a job has room."""
+        self._watched[wants] = None
 
     def take_woken(self) -> list[Wants]:
         """Return, once, what was watched and may have room now."""
@@ -376,11 +376,6 @@ class FleetStock(Stock):
         if machine is not None:
             self._chosen = wants, machine
             return machine
-        if len(self._unfit) >= _MOST_UNFIT:
-            self._unfit.take_all()
-            self._woken.update(self._watched)
-            self._watched.clear()
-            self.has_woken = True
         self._unfit.add(wants)
         return None
 

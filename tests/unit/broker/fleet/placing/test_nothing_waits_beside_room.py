@@ -87,7 +87,7 @@ def test_no_job_waits_for_which_a_machine_has_room(depth: int, done: list[tuple[
     stock = FleetStock()
     house = House(stock)
     # Room that is held for a job is another reason to wait.
-    with mock.patch.object(queues, "_DEPTH", depth), mock.patch.object(queues, "_PASSES", 1 << 30):
+    with mock.patch.object(queues, "_DEPTH_OF_ONE", depth), mock.patch.object(queues, "_PASSES", 1 << 30):
         for step in done:
             waiting = [*house.waiting]
             match step:
@@ -146,17 +146,3 @@ def test_jobs_for_many_machines_that_are_busy_do_not_keep_one_for_a_free_machine
     house.queue.release(house.running.pop(busy // 2))
     house.start()
     assert len(house.running) == busy + 1
-
-
-def test_one_machine_has_no_blind_spot_either() -> None:
-    house = House(Stock(Capacity(4, 100)))
-    house.add(Wants(1, ((MEMORY, 99),)))
-    house.start()
-    for amount in range(2, 60):
-        house.add(Wants(1, ((MEMORY, amount),)))
-    house.add(PLAIN)
-    house.start()
-    assert len(house.running) == 2
-    house.queue.release(house.running.pop(0))
-    house.start()
-    assert len(house.running) == 4
