@@ -170,6 +170,7 @@ LENGTHS = {
     "Deliver.digest": LONGEST_ID,
     "Deliver.hashes": HASH_BYTES * MOST_JOBS_PER_PART,
     "Delivery.staged_job": LARGEST_MESSAGE,
+    "Delivery.limit": LARGEST_OTHER_MESSAGE,
     "Deliver.start": LARGEST_MESSAGE + ENVELOPE_BYTES,
     "Relay.request": LARGEST_OTHER_MESSAGE,
     "RelayFeed.request": LARGEST_OTHER_MESSAGE,

@@ -62,7 +62,7 @@ class Deliveries:
         by_start: dict[bytes, list[tuple[Carried, request_pb2.Delivery]]] = {}
         starts: dict[bytes, Start] = {}
         for one, start in carried:
-            delivery = self._starts.delivery(start, one.key) if start is not None else None
+            delivery = self._starts.delivery(start, one.key, limited=one.limited) if start is not None else None
             if start is None or delivery is None:
                 refused = Refused(Code.UNIMPLEMENTED, "its client has not signed a start with it, as a worker demands")
                 self._loop.call_soon(self._fail, worker, one, refused)
@@ -246,7 +246,10 @@ def _divided(jobs: Sequence[tuple[Carried, request_pb2.Delivery]]) -> Iterator[l
 
 def _name_of(delivery: request_pb2.Delivery) -> bytes:
     """Return what distinguishes the attempts of one delivery, which a worker names as they were named to it."""
-    return delivery.SerializeToString(deterministic=True)
+    named = request_pb2.Delivery()
+    named.CopyFrom(delivery)
+    named.ClearField("limit")
+    return named.SerializeToString(deterministic=True)
 
 
 def _is_of_worker(refused: Refused) -> bool:

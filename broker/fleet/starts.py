@@ -94,9 +94,12 @@ class Starts:
         self._kept: OrderedDict[int, Start] = OrderedDict()
         self._bytes = 0
 
-    def delivery(self, start: Start, key: AttemptKey) -> request_pb2.Delivery | None:
-        """Return how a worker is told which job of a start this is an attempt at; None if nothing of the start is that job."""
-        delivery = request_pb2.Delivery(attempt=key.attempt)
+    def delivery(self, start: Start, key: AttemptKey, *, limited: bool) -> request_pb2.Delivery | None:
+        """Return how a worker is told which job of a start this is an attempt at; None if nothing of the start is that job.
+
+        `limited`: it has another time limit than its spec says.
+        """
+        delivery = request_pb2.Delivery(attempt=key.attempt, limit=placements.limit_of(self._read, key.job) if limited else b"")
         if start.verb == "add_schedule":
             delivery.due_us = placements.due_of(self._read, key.job)
             return delivery if delivery.due_us else None

@@ -96,6 +96,8 @@ class Parts:
     # The handler for clients.
     place: Callable[[Call], None]
     taken: Callable[[bytes, AttemptKey, JobKey], None]
+    # Gives a job another time limit, as a client has signed.
+    limit: Callable[[Member, AttemptKey, JobKey, bytes], None]
 
 
 def deliver(call: Call, parts: Parts) -> None:
@@ -130,7 +132,17 @@ def deliver(call: Call, parts: Parts) -> None:
         origin = Origin(relay, name, start.digest, start.raw, delivery.due_us)
         # If it was delivered before and is being recorded, it is refused only if it is not there after that.
         why_not = untrusted or _not_in_time(start, delivery, parts.desk)
-        parts.registry.when_arrived(relay, name, partial(_take, parts, origin, asked, why_not, partial(answered, delivery)))
+        accepted = partial(answered, delivery)
+        if delivery.limit:
+            accepted = partial(_limited, partial(parts.limit, call.member, name, JobKey(name.owner, asked.id), delivery.limit), accepted)
+        parts.registry.when_arrived(relay, name, partial(_take, parts, origin, asked, why_not, accepted))
+
+
+def _limited(limit: Callable[[], None], answered: Callable[[Refused | None], None], refused: Refused | None) -> None:
+    """Give a job that was accepted its time limit, while it starts."""
+    if refused is None:
+        limit()
+    answered(refused)
 
 
 def _not_in_time(start: SignedStart, delivery: request_pb2.Delivery, desk: Desk) -> Refused | None:

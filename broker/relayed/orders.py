@@ -103,6 +103,22 @@ def _act(call: Call, parts: Parts, job: Job, request: request_pb2.Request, by_wh
             desk.take(Suspend([job.key], verb == "pause", call.done))
 
 
+def limit_first(by: Member, name: AttemptKey, key: JobKey, raw: bytes, parts: Parts, done: Done) -> None:
+    """Give a job that a broker has just delivered the time limit that a client has signed; if that may not be, `relay` says so."""
+    job = parts.lookup.job(key)
+    if job is None:
+        return
+    try:
+        start = read_start(relays.start_of(parts.store.read, by.key, name), by.key)
+        signer, request, _ = read_order(raw, by.key, name.job, start.batch, {"change"})
+        member = demand_may(signer, name, parts)
+    except Refused:
+        return
+    if done.is_new(key, raw, parts.desk.live.__contains__):
+        by_whom = member.name if member is not None else short_id(signer)
+        parts.desk.take(Alter([key], None, None, request.change.time_limit_ms, by_whom, raw, lambda _: None))
+
+
 def _stop_rest(call: Call, name: AttemptKey, job: Job, parts: Parts) -> None:
     start = _start_of(call, name, parts)
     if not start.stops(name.id):

@@ -24,7 +24,7 @@ from .deliveries import Parts, Starts, deliver, discard, settle
 from .facts import FactStream, follow_facts
 from .files import relay_put
 from .inputs import relay_feed
-from .orders import Done, read_for, relay, relay_fetch
+from .orders import Done, limit_first, read_for, relay, relay_fetch
 from .registry import Registry
 
 # They are what they are for a client that is connected itself.
@@ -56,8 +56,12 @@ class RelayedVerbs:
     ) -> None:
         """`offer`: how many slots a broker gets at most; 0: all. `is_hashing`: see `Registry`."""
         registry, done = Registry(store, followed, is_hashing), Done()
+
+        def limit(by: Member, name: AttemptKey, key: JobKey, raw: bytes) -> None:
+            limit_first(by, name, key, raw, parts, done)
+
         self.registry = registry
-        parts = Parts(desk, lookup, store, registry, Starts(store), member_of, engine.depot, verbs["place"], self._taken)
+        parts = Parts(desk, lookup, store, registry, Starts(store), member_of, engine.depot, verbs["place"], self._taken, limit)
         self._streams: dict[bytes, FactStream] = {}
         self._is_telling = False
         desk.usage_changed = self._usage_changed

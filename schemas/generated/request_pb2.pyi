@@ -1450,18 +1450,20 @@ class Deliver(_message.Message):
     def __init__(self, store: _Optional[bytes] = ..., digest: _Optional[bytes] = ..., start: _Optional[bytes] = ..., jobs: _Optional[_Iterable[_Union[Delivery, _Mapping]]] = ..., hashes: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Delivery(_message.Message):
-    __slots__ = ("index", "attempt", "finish", "due_us", "staged_job")
+    __slots__ = ("index", "attempt", "finish", "due_us", "staged_job", "limit")
     INDEX_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     FINISH_FIELD_NUMBER: _ClassVar[int]
     DUE_US_FIELD_NUMBER: _ClassVar[int]
     STAGED_JOB_FIELD_NUMBER: _ClassVar[int]
+    LIMIT_FIELD_NUMBER: _ClassVar[int]
     index: int
     attempt: int
     finish: RunEnd
     due_us: int
     staged_job: bytes
-    def __init__(self, index: _Optional[int] = ..., attempt: _Optional[int] = ..., finish: _Optional[_Union[RunEnd, _Mapping]] = ..., due_us: _Optional[int] = ..., staged_job: _Optional[bytes] = ...) -> None: ...
+    limit: bytes
+    def __init__(self, index: _Optional[int] = ..., attempt: _Optional[int] = ..., finish: _Optional[_Union[RunEnd, _Mapping]] = ..., due_us: _Optional[int] = ..., staged_job: _Optional[bytes] = ..., limit: _Optional[bytes] = ...) -> None: ...
 
 class RunEnd(_message.Message):
     __slots__ = ("outcome", "ok", "failed", "cancelled")

@@ -16,7 +16,7 @@ from jobwire.broker.desk.inputs import Alter, Asked, SetCapacity, SetMachine, St
 from jobwire.broker.desk.jobs.job import StopOrder
 from jobwire.broker.engine import Delayed, Expected, Started
 from jobwire.broker.fleet.engine import FleetEngine
-from jobwire.broker.store.rows import relays
+from jobwire.broker.store.rows import placements, relays
 from jobwire.keys import attestation
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.members.rights import Member
@@ -424,6 +424,33 @@ async def test_a_time_limit_that_was_set_while_a_job_waits_counts_from_its_begin
     effects = [effect for effect in wire.worker.engine.effects if effect[0] in {"start", "limit"}]
     assert [effect[:2] for effect in effects] == [("start", lab.name(1)), ("limit", lab.name(1))]
     assert effects[1][2] == 60_000
+
+
+async def test_a_time_limit_that_was_set_before_comes_with_the_job_and_not_after_it(lab: Lab) -> None:
+    await lab.submit(1, time_limit_ms=1)
+    change(lab, 1, limit_ms=60_000)
+    await lab.broker.durable()
+    wire = lab.worker()
+    wire.up()
+    # hello, follow_facts and the delivery arrive, and nothing more.
+    wire.arrive = 3
+    await lab.broker.durable()
+    assert wire.worker.engine.effects == [("start", lab.name(1)), ("limit", lab.name(1), 60_000)]
+    read, broker = lab.broker.house.store.read, lab.broker.identity.public
+    limit = placements.limit_of(read, lab.name(1).job)
+    wire.arrive = None
+    change(lab, 1, limit_ms=5)
+    await lab.broker.durable()
+    assert ("limit", lab.name(1), 5) in wire.worker.engine.effects
+    # A broker cannot repeat the one before, nor bring one that somebody else has signed.
+    wire.worker.engine.effects.clear()
+    raw = placements.envelope(read, placements.proof_of(read, lab.name(1).job))
+    other = signed(generate(), broker, request_pb2.Request.FromString(request_pb2.Envelope.FromString(limit).request))
+    for evil in (limit, other):
+        again = request_pb2.Deliver(store=wire.worker.house.store.id, digest=hashlib.sha256(raw).digest(), start=raw)
+        again.jobs.add(attempt=1, limit=evil)
+        assert not (await wire.worker.ask(broker, deliver=again)).deliver.not_accepted
+    assert wire.worker.engine.effects == []
 
 
 @pytest.mark.parametrize("restart", [False, True])
