@@ -26,9 +26,9 @@ from .forms.json_values import is_json
 from .forms.plain_text import NotText, decode_text
 from .forms.toml_form import read_toml
 from .forms.toml_lines import Place
-from .job_options import Surroundings, Wishes
 from .mistakes import Mistakes
-from .option_values import ON_FAILURE
+from .options.job_options import Surroundings, Wishes
+from .options.option_values import ON_FAILURE
 
 # Larger files cannot be batches: in JSON with escapes, a job takes at most a few times its size on the wire.
 LARGEST_FILE = 4 * LARGEST_MESSAGE

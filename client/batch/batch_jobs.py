@@ -28,10 +28,10 @@ from .expansion.value_files import read_lines
 from .expansion.written_numbers import text_of
 from .forms.conversion import Found
 from .forms.counting import MOST_JOBS
-from .job_options import Surroundings, Wishes
 from .mistakes import Find, Mistakes, below
 from .octets import to_bytes
-from .option_values import read_name
+from .options.job_options import Surroundings, Wishes
+from .options.option_values import read_name
 from .table_specs import Layers, spec_of
 
 

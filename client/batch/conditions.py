@@ -13,7 +13,7 @@ from ...schemas.order import Cycle, find_layers
 from ...schemas.text.msgspec_errors import Path
 from .batch_tables import AfterTable
 from .mistakes import Find, Mistakes
-from .option_values import CONDITIONS
+from .options.option_values import CONDITIONS
 
 _MOST_SHOWN = 10
 

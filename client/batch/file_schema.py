@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from .batch_tables import AfterTable, BatchFile, BatchTable, Defaults, Finish, JobTable, Retry, StdinText, Stop
-from .job_options import FILE_OPTIONS, OPTIONS
+from .options.job_options import FILE_OPTIONS, OPTIONS
 
 _SCALAR = {"type": ["string", "number", "boolean"]}
 _LINES = {"type": "object", "properties": {"lines": {"type": "string"}}, "required": ["lines"], "additionalProperties": False}

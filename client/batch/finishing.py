@@ -19,8 +19,8 @@ from .expansion.placeholders import Unknown, about_unknown, compile_table, compi
 from .forms.conversion import Found
 from .forms.shell_words import NotWords, divide
 from .forms.toml_lines import Place
-from .job_options import Surroundings, Wishes, spec_from
 from .mistakes import Find, Mistakes, below
+from .options.job_options import Surroundings, Wishes, spec_from
 from .table_specs import Layers, spec_of
 
 NAME: Final = "on_finish"

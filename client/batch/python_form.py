@@ -11,8 +11,8 @@ from .batch_jobs import Making
 from .forms.conversion import convert_file
 from .forms.json_values import dotted
 from .forms.toml_lines import Place
-from .job_options import Surroundings, Wishes
 from .mistakes import Mistakes
+from .options.job_options import Surroundings, Wishes
 
 
 def read_tables(said: Mapping[str, Any], around: Surroundings, values: Mapping[str, str]) -> Batch:

@@ -13,13 +13,13 @@ from ...schemas.jobs.spec import JobSpec
 from ...schemas.refusal import Code, Refused
 from ...schemas.text.msgspec_errors import Path
 from .batch_tables import Defaults, JobTable, Retry, StdinText, Stop
-from .caller_variables import Variables, as_table, merge, note_of, of_this_process
-from .caller_variables import find as find_variables
-from .job_options import Surroundings, Wishes, read_env, spec_from
-from .limit_values import limit_pairs
 from .mistakes import Find, Mistakes
 from .octets import to_bytes
-from .option_values import Misunderstood, label_pairs, read_resources, understand
+from .options.caller_variables import Variables, as_table, merge, note_of, of_this_process
+from .options.caller_variables import find as find_variables
+from .options.job_options import Surroundings, Wishes, read_env, spec_from
+from .options.limit_values import limit_pairs
+from .options.option_values import Misunderstood, label_pairs, read_resources, understand
 
 _Value = TypeVar("_Value")
 _NO_VARIABLES = Variables({}, {})

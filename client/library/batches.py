@@ -100,7 +100,7 @@ def _read(jobs: Described, run: bytes, values: Mapping[str, str], *, lines: bool
 
 def _read_tables(said: str | os.PathLike[str] | Mapping[str, Any], run: bytes, values: Mapping[str, str], *, lines: bool) -> PlannedBatch:
     from ..batch.batch_file import LARGEST_FILE, read_batch  # noqa: PLC0415 -- few programs have batch files
-    from ..batch.job_options import Surroundings  # noqa: PLC0415 -- as above
+    from ..batch.options.job_options import Surroundings  # noqa: PLC0415 -- as above
     from ..batch.python_form import read_tables  # noqa: PLC0415 -- as above
     from ..batch.reading import read_whole  # noqa: PLC0415 -- as above
     from ..files.current_folder import absolute, current_folder  # noqa: PLC0415 -- as above
@@ -129,7 +129,7 @@ def _read_tables(said: str | os.PathLike[str] | Mapping[str, Any], run: bytes, v
 
 
 def _on_failure(said: str) -> OnFailure:
-    from ..batch.option_values import ON_FAILURE  # noqa: PLC0415 -- as above
+    from ..batch.options.option_values import ON_FAILURE  # noqa: PLC0415 -- as above
 
     if said not in ON_FAILURE:
         raise Refused(

@@ -38,7 +38,7 @@ from .streams.text_mode import text_mode
 if TYPE_CHECKING:
     from datetime import datetime
 
-    from ..batch.limit_values import Limit
+    from ..batch.options.limit_values import Limit
     from ..config.contexts import Context
     from ..files.fetched import Fetched
     from ..files.options import Files, Paths

@@ -18,7 +18,7 @@ from jobwire.broker.requests.job_keys import read_key
 from jobwire.broker.requests.start import read_jobs
 from jobwire.broker.streams.news import read_filter
 from jobwire.client.batch.batch_file import read_batch
-from jobwire.client.batch.job_options import Surroundings
+from jobwire.client.batch.options.job_options import Surroundings
 from jobwire.client.conversion.convert import FORMS, Origin, convert_command, convert_text
 from jobwire.keys import identity, signature
 from jobwire.keys.members import roster_text

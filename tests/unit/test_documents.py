@@ -14,7 +14,7 @@ from wire_dump import dump, undump
 
 import jobwire
 from jobwire.broker.desk.jobs.life import NEXT, SHOWN
-from jobwire.client.batch.job_options import FILE_OPTIONS, OPTIONS
+from jobwire.client.batch.options.job_options import FILE_OPTIONS, OPTIONS
 from jobwire.client.cli import exit_status
 from jobwire.client.cli.parser.typer_commands import load
 from jobwire.client.cli.shown.json_lines import event_record, job_record, outcome_record

@@ -12,9 +12,9 @@ from ...batch.batch_file import Batch
 from ...batch.expansion.array_indexes import Array, parse_array
 from ...batch.finishing import finish_of_command, parse_finish
 from ...batch.forms.counting import MOST_JOBS
-from ...batch.job_options import Wishes
 from ...batch.octets import to_text
-from ...batch.option_values import Misunderstood
+from ...batch.options.job_options import Wishes
+from ...batch.options.option_values import Misunderstood
 from ..arguments import understanding, understood
 from ..job.job_arguments import surroundings
 

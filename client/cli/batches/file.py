@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from ...batch.batch_file import LARGEST_FILE, Batch, read_batch
 from ...batch.finishing import parse_finish
-from ...batch.job_options import Wishes
+from ...batch.options.job_options import Wishes
 from ...batch.reading import STDIN, read_whole
 from ..arguments import understanding, understood
 from ..exit_status import BadInput

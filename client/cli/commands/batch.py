@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Annotated
 
 from ....schemas.refusal import Code, Refused
-from ...batch.job_options import Wishes
+from ...batch.options.job_options import Wishes
 from ...library.client import Client
 from ...library.values.results import JobInfo
 from .. import exit_status

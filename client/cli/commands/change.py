@@ -7,7 +7,7 @@ from typing import Annotated
 from ....schemas.naming import short_id
 from ....schemas.refusal import Code, Reason, Refused
 from ....schemas.text.durations import parse_duration
-from ...batch.option_values import parse_priority
+from ...batch.options.option_values import parse_priority
 from ...library.client import Client
 from ...library.job import Job
 from ..arguments import JobNames, parse_count, understood

@@ -6,7 +6,7 @@ from typing import Annotated, NoReturn
 
 from ....schemas.frozen import replace
 from ....schemas.jobs.spec import JobSpec
-from ...batch.job_options import Wishes
+from ...batch.options.job_options import Wishes
 from ...library.streams.feeder import Feeder
 from ...library.streams.source import DescriptorSource
 from .. import exit_status

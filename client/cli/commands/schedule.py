@@ -11,7 +11,7 @@ from ....schemas.jobs.spec import JobSpec
 from ....schemas.jobs.states import OnFailure
 from ....schemas.naming import JobKey, format_id, short_id
 from ...batch.batch_file import Batch
-from ...batch.job_options import Wishes
+from ...batch.options.job_options import Wishes
 from ...library import actions
 from ...library.client import Client
 from ...library.requests.staging import Parts, carry_out, schedule_steps

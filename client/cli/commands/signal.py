@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from ....schemas.refusal import Code, Reason, Refused
-from ...batch.option_values import parse_signal
+from ...batch.options.option_values import parse_signal
 from ..arguments import JobName, JobNames, understood
 from ..parser.parameters import Argument, Context
 from ..targets.runs import Run, title_of_all

@@ -7,7 +7,7 @@ from typing import Annotated
 from ....schemas.naming import short_id
 from ....schemas.refusal import Refused
 from ....schemas.text.durations import parse_duration
-from ...batch.option_values import parse_signal
+from ...batch.options.option_values import parse_signal
 from ...library.client import Client
 from ...library.job import Job
 from ..arguments import JobNames, understood

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Annotated
 
 from ....schemas.frozen import replace
-from ...batch.job_options import Wishes
+from ...batch.options.job_options import Wishes
 from .. import exit_status
 from ..chosen_context import client, context_name
 from ..exit_status import BadInput

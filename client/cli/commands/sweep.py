@@ -15,9 +15,9 @@ from ...batch.expansion.value_files import read_lines
 from ...batch.finishing import parse_finish
 from ...batch.forms.conversion import Found
 from ...batch.forms.toml_lines import Place
-from ...batch.job_options import Wishes
 from ...batch.mistakes import Mistakes
 from ...batch.octets import as_typed
+from ...batch.options.job_options import Wishes
 from ..arguments import understanding, understood
 from ..batches.new_run import DryRun, DryRunJson, FailFast, NoWait, OnFinish, Parallel, Quiet, RunId, Ways, start_run
 from ..batches.reading import read_saying

@@ -8,7 +8,7 @@ from ....schemas.jobs.capacity import parse_gpus, parse_resource
 from ....schemas.jobs.worker_labels import parse_label
 from ....schemas.refusal import Code, Refused
 from ....schemas.text.sizes import parse_size
-from ...batch.option_values import parse_amount
+from ...batch.options.option_values import parse_amount
 from ..arguments import understanding, understood
 from ..chosen_context import client, context_name
 from ..exit_status import BadInput

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ....schemas.jobs.conditions import After
 from ....schemas.refusal import Code, Refused
 from ...batch.octets import as_typed
-from ...batch.option_values import CONDITIONS, parse_after
+from ...batch.options.option_values import CONDITIONS, parse_after
 from ...library.client import Client
 
 

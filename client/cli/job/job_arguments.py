@@ -1,4 +1,4 @@
-"""The description of a job on the command line: COMMAND, `--id`, and an option for each entry of `OPTIONS` in batch/job_options.py.
+"""The description of a job on the command line: COMMAND, `--id`, and an option for each entry of `OPTIONS` in batch/options/job_options.py.
 
 The same options describe all jobs of a batch, except those of one job alone.
 """
@@ -14,10 +14,10 @@ from typing import Annotated, Any
 from ....schemas.frozen import replace
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.naming import new_id, parse_id
-from ...batch.caller_variables import note_of
-from ...batch.job_options import FILE_OPTIONS, OPTIONS, Option, Surroundings, Wishes, spec_from, variables_of
 from ...batch.octets import as_typed, to_bytes, to_text
-from ...batch.option_values import Misunderstood
+from ...batch.options.caller_variables import note_of
+from ...batch.options.job_options import FILE_OPTIONS, OPTIONS, Option, Surroundings, Wishes, spec_from, variables_of
+from ...batch.options.option_values import Misunderstood
 from ...config import contexts
 from ...files.current_folder import absolute
 from ..exit_status import BadInput

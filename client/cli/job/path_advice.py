@@ -13,8 +13,8 @@ from ....schemas.jobs.reserved_statuses import NOT_FOUND
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.jobs.states import Outcome, OutcomeKind
 from ....schemas.refusal import Refused
-from ...batch.caller_variables import of_this_process
 from ...batch.octets import to_bytes, to_text
+from ...batch.options.caller_variables import of_this_process
 from ...config import contexts
 from ...library.job import Job
 from ..terminal.screen import say

@@ -9,7 +9,7 @@ from typing import Annotated
 from ....schemas.frozen import replace
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.jobs.terminal import TerminalSize
-from ...batch.job_options import Wishes
+from ...batch.options.job_options import Wishes
 from ..exit_status import BadInput
 from ..parser.parameters import Option
 from ..terminal.streams import STDIN

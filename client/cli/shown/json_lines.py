@@ -49,7 +49,7 @@ from ....schemas.jobs.spec import JobSpec
 from ....schemas.jobs.states import EventKind, Outcome, exit_status
 from ....schemas.naming import format_id
 from ...batch.octets import to_text
-from ...batch.option_values import ON_FAILURE
+from ...batch.options.option_values import ON_FAILURE
 from ...library.options.specs import as_spec
 from ...library.values.results import AwaitedInfo, BatchInfo, Event, JobAttempt, JobInfo
 from ...library.values.run_info import RunInfo

@@ -10,7 +10,7 @@ from ....schemas.jobs.spec import JobSpec
 from ....schemas.jobs.states import State
 from ....schemas.naming import short_id
 from ...batch.octets import to_text
-from ...batch.option_values import ON_FAILURE
+from ...batch.options.option_values import ON_FAILURE
 from ...library.values.results import BatchInfo
 from ...library.values.run_info import RunInfo
 from ...library.values.schedule_info import Firing, ScheduleInfo

@@ -16,10 +16,10 @@ from ....schemas.jobs.retry import RetryRule
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.refusal import Code, Refused
 from ....schemas.text.sizes import parse_size
-from ...batch.limit_values import Limit, parse_umask, read_limits
 from ...batch.octets import to_bytes
-from ...batch.option_values import read_terms
-from ...batch.start_times import NOW, StartTime, parse_not_after, parse_start
+from ...batch.options.limit_values import Limit, parse_umask, read_limits
+from ...batch.options.option_values import read_terms
+from ...batch.options.start_times import NOW, StartTime, parse_not_after, parse_start
 from .arguments import Duration, Moment, Text, milliseconds
 from .retry import Retry
 from .subprocess_words import explains_options
@@ -137,7 +137,7 @@ def job_spec(  # noqa: C901, PLR0913 -- a job has that many options, all by name
         _must_be(f"labels[{label!r}]", text, str, "text")
     variables = {os.fsencode(variable): os.fsencode(value) for variable, value in env.items()} if env else {}
     if env_all:
-        from ...batch import caller_variables  # noqa: PLC0415 -- few jobs want them
+        from ...batch.options import caller_variables  # noqa: PLC0415 -- few jobs want them
 
         found = caller_variables.find(caller_variables.of_this_process()).found
         variables = {to_bytes(variable): to_bytes(value) for variable, value in found.items()} | variables

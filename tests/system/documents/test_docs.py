@@ -27,7 +27,7 @@ from daemons import wait_until
 from processes import is_alive
 
 from jobwire.client.batch.batch_file import read_batch
-from jobwire.client.batch.job_options import Surroundings
+from jobwire.client.batch.options.job_options import Surroundings
 from jobwire.client.config import contexts
 from jobwire.keys.members import roster_text
 

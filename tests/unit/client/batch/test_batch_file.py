@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobwire.client.batch.batch_file import Batch, read_batch
-from jobwire.client.batch.job_options import Surroundings
+from jobwire.client.batch.options.job_options import Surroundings
 from jobwire.client.cli.shown.json_lines import job_record
 from jobwire.client.library.values.results import JobInfo
 from jobwire.schemas.jobs.retry import RetryRule
@@ -533,7 +533,7 @@ def test_for_a_file_without_commands_the_message_says_how_to_write_them() -> Non
 
 def test_the_standard_input_of_all_jobs_is_read_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     read: list[object] = []
-    monkeypatch.setattr("jobwire.client.batch.option_values.read_whole", lambda file, _: read.append(file) or b"once")
+    monkeypatch.setattr("jobwire.client.batch.options.option_values.read_whole", lambda file, _: read.append(file) or b"once")
     text = b"[defaults]\nstdin = 'in'\n[[job]]\nargv = ['a']\n[[job]]\nargv = ['b']\n[[job]]\nargv = ['c']\nstdin = { text = 'own' }\n"
     batch = read_batch(text, "FILE", Surroundings(tmp_path))
     assert [job.stdin for job in batch.jobs] == [b"once", b"once", b"own"]

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from jobwire.client.batch.batch_file import Batch, read_batch
-from jobwire.client.batch.job_options import Surroundings
-from jobwire.client.batch.option_values import parse_after
+from jobwire.client.batch.options.job_options import Surroundings
+from jobwire.client.batch.options.option_values import parse_after
 from jobwire.schemas.jobs.conditions import After, Condition
 from jobwire.schemas.refusal import Refused
 

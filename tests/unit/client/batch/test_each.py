@@ -4,7 +4,7 @@ import pytest
 
 from jobwire.client.batch.batch_file import Batch, read_batch
 from jobwire.client.batch.each import expand, for_worker, questions
-from jobwire.client.batch.job_options import Surroundings
+from jobwire.client.batch.options.job_options import Surroundings
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import LONGEST_NAME
 from jobwire.schemas.refusal import Refused

@@ -8,7 +8,7 @@ import pytest
 
 from jobwire.client.batch.batch_file import read_batch
 from jobwire.client.batch.finishing import finish_of_command, parse_finish
-from jobwire.client.batch.job_options import Surroundings, Wishes
+from jobwire.client.batch.options.job_options import Surroundings, Wishes
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.refusal import Refused
 

@@ -8,7 +8,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from jobwire.client.batch.batch_file import read_batch
-from jobwire.client.batch.job_options import Surroundings
+from jobwire.client.batch.options.job_options import Surroundings
 from jobwire.client.conversion.commands.parallel_options import LONG as OF_PARALLEL
 from jobwire.client.conversion.convert import FORMS, Origin, convert_command, convert_text
 from jobwire.client.conversion.slurm.options import LONG as OF_SLURM

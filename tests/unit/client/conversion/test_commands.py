@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from jobwire.client.batch.batch_file import read_batch
-from jobwire.client.batch.job_options import Surroundings
+from jobwire.client.batch.options.job_options import Surroundings
 from jobwire.client.conversion.convert import Converted, Origin, convert_command, convert_text
 from jobwire.schemas.jobs.states import OnFailure
 from jobwire.schemas.refusal import Refused

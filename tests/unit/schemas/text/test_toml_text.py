@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobwire.client.batch.batch_file import read_batch
-from jobwire.client.batch.job_options import Surroundings
+from jobwire.client.batch.options.job_options import Surroundings
 from jobwire.keys.members.roster_text import parse as parse_roster
 from jobwire.schemas.refusal import Refused
 from jobwire.schemas.text.toml_text import MOST_KEY_PARTS, NotTomlError, parse

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobwire.client.batch.batch_file import Batch, read_batch
-from jobwire.client.batch.job_options import Surroundings, Wishes
+from jobwire.client.batch.options.job_options import Surroundings, Wishes
 from jobwire.schemas.refusal import Refused
 
 AROUND = Surroundings(Path("/tmp"))

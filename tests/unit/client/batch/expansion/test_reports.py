@@ -9,7 +9,7 @@ import pytest
 from jobwire.client.batch.batch_file import read_batch
 from jobwire.client.batch.expansion.array_indexes import parse_array
 from jobwire.client.batch.expansion.sweep_words import parse_sweep
-from jobwire.client.batch.job_options import Surroundings
+from jobwire.client.batch.options.job_options import Surroundings
 from jobwire.schemas.refusal import Refused
 
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping, Sequence
 
-from ...schemas.jobs.process_limits import SIZES, ResourceLimit, check_nice, refuse_unknown
-from ...schemas.refusal import Code, Refused
-from ...schemas.text.durations import parse_duration
-from ...schemas.text.patterns import pattern
-from ...schemas.text.sizes import parse_size
+from ....schemas.jobs.process_limits import SIZES, ResourceLimit, check_nice, refuse_unknown
+from ....schemas.refusal import Code, Refused
+from ....schemas.text.durations import parse_duration
+from ....schemas.text.patterns import pattern
+from ....schemas.text.sizes import parse_size
 from .option_values import understand
 
 Limit = str | int | None | Sequence[str | int | None]

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 import jobwire
 from jobwire.client.batch.batch_file import read_batch
-from jobwire.client.batch.caller_variables import (
+from jobwire.client.batch.options.caller_variables import (
     SECRET_ENDINGS,
     SECRET_WORDS,
     SESSION,
@@ -20,7 +20,7 @@ from jobwire.client.batch.caller_variables import (
     note_of,
     read_variables,
 )
-from jobwire.client.batch.job_options import Surroundings, Wishes, spec_from
+from jobwire.client.batch.options.job_options import Surroundings, Wishes, spec_from
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.refusal import Refused
 
@@ -125,11 +125,11 @@ def test_the_page_lists_all_that_is_left_out() -> None:
 
 
 def test_all_of_the_callers_variables_count_less_than_those_that_are_set(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobwire.client.batch.job_options.of_this_process", lambda: CALLER)
+    monkeypatch.setattr("jobwire.client.batch.options.job_options.of_this_process", lambda: CALLER)
     spec = spec_from(["true"], Wishes(env=["SITE=here", "NEW=1"], env_all=True), AROUND)
     assert environment(spec)[0].items() >= {"SITE": "here", "NEW": "1", "PATH": CALLER["PATH"]}.items()
     assert "SITE_TOKEN" not in environment(spec)[0]
-    monkeypatch.setattr("jobwire.client.batch.caller_variables.of_this_process", lambda: CALLER)
+    monkeypatch.setattr("jobwire.client.batch.options.caller_variables.of_this_process", lambda: CALLER)
     assert jobwire.job_spec(["true"], env={b"SITE": "here", b"NEW": "1"}, env_all=True).environment == spec.environment
     assert jobwire.job_spec(["true"]).environment == ()
 

@@ -9,16 +9,16 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar, overload
 
-from ...schemas.jobs.capacity import parse_resource
-from ...schemas.jobs.claims import resource_problem
-from ...schemas.jobs.conditions import Condition
-from ...schemas.jobs.spec import LARGEST_STDIN, check_priority
-from ...schemas.jobs.states import OnFailure
-from ...schemas.naming import name_problem
-from ...schemas.refusal import Code, Refused
-from ...schemas.text.patterns import pattern
-from .octets import to_bytes
-from .reading import STDIN, read_whole
+from ....schemas.jobs.capacity import parse_resource
+from ....schemas.jobs.claims import resource_problem
+from ....schemas.jobs.conditions import Condition
+from ....schemas.jobs.spec import LARGEST_STDIN, check_priority
+from ....schemas.jobs.states import OnFailure
+from ....schemas.naming import name_problem
+from ....schemas.refusal import Code, Refused
+from ....schemas.text.patterns import pattern
+from ..octets import to_bytes
+from ..reading import STDIN, read_whole
 
 
 class Misunderstood(Refused):

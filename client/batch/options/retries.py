@@ -6,10 +6,10 @@ import math
 from collections.abc import Iterable
 from functools import partial
 
-from ...schemas.jobs import retry
-from ...schemas.jobs.retry import MOST_RETRIES, RetryRule
-from ...schemas.refusal import Code, Refused
-from ...schemas.text.durations import parse_duration
+from ....schemas.jobs import retry
+from ....schemas.jobs.retry import MOST_RETRIES, RetryRule
+from ....schemas.refusal import Code, Refused
+from ....schemas.text.durations import parse_duration
 from .option_values import Misunderstood, understand
 
 _STATUSES = "write exit statuses such as 6,28"

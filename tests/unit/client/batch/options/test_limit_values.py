@@ -1,6 +1,6 @@
 import pytest
 
-from jobwire.client.batch.limit_values import parse_nice, parse_umask, read_limits
+from jobwire.client.batch.options.limit_values import parse_nice, parse_umask, read_limits
 from jobwire.schemas.jobs.process_limits import ResourceLimit
 from jobwire.schemas.refusal import Refused
 

@@ -12,17 +12,17 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from ...schemas.frozen import frozen, replace
-from ...schemas.jobs.brought_files import program_of
-from ...schemas.jobs.spec import JobSpec, check
-from ...schemas.refusal import Refused
-from ...schemas.text.durations import parse_duration
-from ...schemas.text.sizes import parse_size
-from ..files.current_folder import gone
+from ....schemas.frozen import frozen, replace
+from ....schemas.jobs.brought_files import program_of
+from ....schemas.jobs.spec import JobSpec, check
+from ....schemas.refusal import Refused
+from ....schemas.text.durations import parse_duration
+from ....schemas.text.sizes import parse_size
+from ...files.current_folder import gone
+from ..octets import to_bytes
 from .brought import NO_FILES, ReadFiles, files_of
 from .caller_variables import Variables, as_table, find, merge, of_this_process, read_variables
 from .limit_values import Limit, parse_nice, parse_umask, read_limits
-from .octets import to_bytes
 from .option_values import (
     Misunderstood,
     parse_after,

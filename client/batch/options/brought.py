@@ -7,9 +7,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from ...schemas.jobs.brought_files import BroughtFile, FileKind
-from ...schemas.refusal import Code, Refused
-from .octets import to_bytes
+from ....schemas.jobs.brought_files import BroughtFile, FileKind
+from ....schemas.refusal import Code, Refused
+from ..octets import to_bytes
 from .option_values import Misunderstood, understand
 
 # What was read for one job, for others of the same command: by place here, path and whether it is a program.
@@ -37,7 +37,7 @@ def files_of(
     Raises `Misunderstood`.
     """
     # Few jobs have any.
-    from ..files.local_files import bring, last_name, parse_get, parse_put  # noqa: PLC0415
+    from ...files.local_files import bring, last_name, parse_get, parse_put  # noqa: PLC0415
 
     here = os.fsencode(folder)
 

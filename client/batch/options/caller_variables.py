@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping
 from fnmatch import fnmatchcase
 from typing import NamedTuple
 
-from ...schemas.refusal import Code, Refused
-from ...schemas.text.patterns import pattern
-from .octets import to_text
+from ....schemas.refusal import Code, Refused
+from ....schemas.text.patterns import pattern
+from ..octets import to_text
 
 # A job has values of its own for most of them, and the others are about a shell, not about what it runs.
 SESSION = ("HOME", "USER", "LOGNAME", "SHELL", "PWD", "OLDPWD", "SHLVL", "_", "JOBWIRE_*")

@@ -10,9 +10,9 @@ import re
 from datetime import UTC, datetime, time, timedelta, tzinfo
 from typing import NamedTuple
 
-from ...schemas.refusal import Code, Refused
-from ...schemas.text.durations import parse_duration
-from ...schemas.text.patterns import pattern
+from ....schemas.refusal import Code, Refused
+from ....schemas.text.durations import parse_duration
+from ....schemas.text.patterns import pattern
 
 _TIME = pattern(r"(\d\d?):(\d\d)(?::(\d\d))?", re.ASCII)
 _DATE = pattern(r"\d{4}-\d\d-\d\d", re.ASCII)

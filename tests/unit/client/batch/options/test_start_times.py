@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.client.batch.start_times import StartTime, parse_start
+from jobwire.client.batch.options.start_times import StartTime, parse_start
 from jobwire.schemas.refusal import Refused
 
 BERLIN = ZoneInfo("Europe/Berlin")

@@ -2,8 +2,8 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.client.batch.job_options import Surroundings, Wishes, spec_from
-from jobwire.client.batch.option_values import Misunderstood
+from jobwire.client.batch.options.job_options import Surroundings, Wishes, spec_from
+from jobwire.client.batch.options.option_values import Misunderstood
 from jobwire.schemas.jobs.retry import RetryRule
 
 
