@@ -21,7 +21,7 @@ def report(soak: Soak, account: Account, seed: int, seconds: float) -> dict[str,
         "resent": soak.counts["resend"],
         "batches": soak.counts["batch"],
         "asked": dict(soak.requests.asked),
-        "schedules": {"by hand": soak.counts["schedule"], "by the clock": soak.timetable.firings},
+        "schedules": {"by hand": soak.counts["schedule"], "by the clock": soak.timetable.firings, "runs": soak.timetable.runs},
         "attempts": account.attempts,
         "cancelled": account.cancelled,
         "kills": kills,
@@ -41,7 +41,8 @@ def report(soak: Soak, account: Account, seed: int, seconds: float) -> dict[str,
     print(f"{account.log_bytes} bytes in logs, {account.events} events stored and heard; wrong: {len(account.problems)}")
     asked = ", ".join(f"{count} {kind}" for kind, count in sorted(soak.requests.asked.items()))
     print(f"asked: {asked}; {account.attempts} attempts, {account.cancelled} cancelled, {account.over_limit} over a limit")
-    print(f"started by schedules: {soak.counts['schedule']} by hand, {soak.timetable.firings} by the clock")
+    times = soak.timetable
+    print(f"started by schedules: {soak.counts['schedule']} by hand, {times.firings} by the clock, most in {times.runs} runs of a batch")
     print(f"nobody held the jobs {len(soak.scene.house.gaps)} times; honestly lost then: {account.honestly_lost}")
     if soak.visitor is not None:
         print(f"{soak.visitor.visits} visits, {soak.visitor.killed} killed in the middle; wrong: {len(soak.visitor.problems)}")

@@ -52,6 +52,7 @@ _DEEDS = {
     "resend": 8,
     "stop": 10,
     "schedule": 6,
+    "run": 3,
     "kill worker": 5,
     "kill supervisor": 6,
     "kill keeper": 2,
@@ -141,12 +142,14 @@ class Soak(Trial):
         if self._calm and self.scene.outstanding() == 0 and self.scene.house.is_whole():
             self._calm = False
         kind, _, what = deed.partition(" ")
-        if kind in ("submit", "batch", "schedule"):
+        if kind in ("submit", "batch", "schedule", "run"):
             if self._calm or self.requests.are_many:
                 return
             if kind == "schedule":
                 order = replace(self._by_hand, id=self._random.randbytes(16).hex())
                 self.requests.send([order], by=self._random.randint(1, _SUBMITTERS - 1))
+            elif kind == "run":
+                self.timetable.start_run(self._random.randbytes(16))
             else:
                 self.requests.submit(batch=kind == "batch")
         elif kind == "stop":
