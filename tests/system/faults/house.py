@@ -80,10 +80,11 @@ class House:
 
     def _find(self, call: bytes) -> dict[int, int]:
         found: dict[int, int] = {}
-        state = str(self.worker.state)
+        # Known by where it logs: its current folder is that of a job while it starts one.
+        log = self.worker.state / "supervisor.log"
         for pid in all_pids():
             with suppress(OSError):
-                if call in Path(f"/proc/{pid}/cmdline").read_bytes() and str(Path(f"/proc/{pid}/cwd").readlink()) == state:
+                if call in Path(f"/proc/{pid}/cmdline").read_bytes() and Path(f"/proc/{pid}/fd/2").readlink() == log:
                     stat = read_stat(pid)
                     if stat is not None and stat.alive:
                         found[pid] = stat.parent
