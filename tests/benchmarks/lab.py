@@ -16,7 +16,7 @@ from typing import Self
 from stage import Ground, uninterrupted
 
 from jobwire.client.library.client import Client
-from jobwire.keys.identity import format_public, parse_public
+from jobwire.keys.identity import format_public, generate, load_or_make, parse_public
 from jobwire.keys.members import roster
 
 _READY_SECONDS = 30.0
@@ -27,14 +27,17 @@ _TICKS_A_SECOND = os.sysconf("SC_CLK_TCK")
 class Lab:
     """A context manager. Its admin is that of the first worker, who can ask that one too, without the broker.
 
-    `line_bytes`: how many bytes a second the line between workers and broker carries; 0: as many as the machine can.
+    `idle`: how many workers there are whose engines do nothing (idle_worker.py). `line_bytes`: how many bytes a second the line between
+    workers and broker carries; 0: as many as the machine can.
     """
 
-    def __init__(self, ground: Ground, *, workers: int, slots: int, line_bytes: int = 0) -> None:
+    def __init__(self, ground: Ground, *, workers: int, slots: int, idle: int = 0, line_bytes: int = 0) -> None:
         self._line_bytes = line_bytes
+        self._slots = slots
         self.workers = [ground.stage(slots=slots) for _ in range(workers)]
-        self.admin = self.workers[0].admin
+        self.admin = self.workers[0].admin if self.workers else generate()
         self._folder = ground.fresh(ground.disk, "broker")
+        self._idle = [ground.fresh(ground.disk, "idle") for _ in range(idle)]
         self._roster = self._folder / "roster.toml"
         self._listen = "tcp://127.0.0.1:*"
         self._cleaning = ExitStack()
@@ -49,6 +52,8 @@ class Lab:
                 worker.options += ["--jobs-as-root", "--join", join, "--broker-key", format_public(self._public)]
                 cleaning.enter_context(worker)
                 roster.add_member(self._roster, f"lab{number}", parse_public(worker.description["key"]), "worker")
+            for number, folder in enumerate(self._idle, 1):
+                cleaning.enter_context(self._idle_worker(folder, f"idle{number}"))
             self.await_workers()
             self._cleaning = cleaning.pop_all()
         return self
@@ -88,7 +93,8 @@ class Lab:
         """Wait until all workers are ready."""
         deadline = monotonic() + _READY_SECONDS
         with self.client() as client:
-            while {one.state for one in client.workers()} != {"ready"} or len(client.workers()) != len(self.workers):
+            count = len(self.workers) + len(self._idle)
+            while {one.state for one in client.workers()} != {"ready"} or len(client.workers()) != count:
                 if monotonic() > deadline:
                     raise TimeoutError(f"not all workers were ready within {_READY_SECONDS} s:\n{self.logged()}")
                 sleep(_LOOK_AGAIN_SECONDS)
@@ -96,6 +102,18 @@ class Lab:
     def logged(self) -> str:
         """Return the log of the broker."""
         return (self._folder / "log").read_text(errors="replace")
+
+    @contextmanager
+    def _idle_worker(self, folder: Path, name: str) -> Iterator[None]:
+        identity = load_or_make(folder / "identity")
+        roster.add_member(folder / "roster.toml", "broker", self._public, "relay", vouch="submitter")
+        roster.add_member(self._roster, name, identity.public, "worker")
+        program = Path(__file__).with_name("idle_worker.py")
+        command = [sys.executable, str(program), str(folder), self._listen, format_public(self._public), str(self._slots)]
+        with (folder / "log").open("ab") as log, subprocess.Popen(command, stdin=subprocess.PIPE, stdout=log, stderr=log) as worker:
+            yield
+            assert worker.stdin is not None
+            worker.stdin.close()
 
     def _start(self) -> None:
         command = [sys.executable, "-P", "-m", "jobwire.client.cli.main", "broker", "run", "--state", str(self._folder / "state")]

@@ -23,6 +23,7 @@ from groups import (
     bulk,
     command,
     crowd,
+    fleets,
     history,
     hostile,
     idle,
@@ -62,6 +63,7 @@ GROUPS: dict[str, Callable[[Ground], list[Line]]] = {
     "bulk": bulk.measure,
     "recovery": recovery.measure,
     "broker": brokers.measure,
+    "fleets": fleets.measure,
     "watching": watching.measure,
     "hostile": hostile.measure,
 }

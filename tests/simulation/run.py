@@ -5,10 +5,11 @@
 
 Jobs run for a minute of the simulated clock, which goes on when the desk has done its work: what is measured is how many jobs the desk
 takes from the queue to their recorded end in a second of real time, with all slots in use. They take between half a minute and one and a
-half, so that they end one after the other; with `--at-once`, all that began together end together. Printed for each size: jobs a second,
-CPU time of a job (that of the simulated workers included), how long the ends of one step take until they are durable and the next jobs are
-under way, messages and bytes to workers for a job, memory, the size of the store, how long it takes until all workers have joined, and how
-fast jobs are accepted. With `--restart` also how long the next desk takes to know all jobs again. What is under way is told on stderr.
+half, so that about a hundred end in each step of the clock; with `--at-once`, all that began together end together. Printed for each size:
+jobs a second, CPU time of a job (that of the simulated workers included), how long the ends of one step take until they are durable and the
+next jobs are under way, messages and bytes to workers for a job, memory, the size of the store, how long it takes until all workers have
+joined, and how fast jobs are accepted. With `--restart` also how long the next desk takes to know all jobs again. What is under way is told
+on stderr.
 """
 
 from __future__ import annotations
@@ -48,8 +49,9 @@ from jobwire.schemas.jobs.spec import JobSpec  # noqa: E402 -- as above
 _JOBS_A_START = 1000
 _JOB_US = 60_000_000
 _SPREAD_US = 30_000_000
-# How much of the simulated clock passes at once: what ends in it is told together.
-_STEP_US = 100_000
+# The simulated clock goes on in steps in which about so many jobs end, which are told together: a desk that has as much to do as it can
+# finds what has come meanwhile, and where one job ended at a time, the disk would be measured.
+_ENDS_A_STEP = 100
 _TOLD_SECONDS = 10.0
 
 
@@ -98,6 +100,7 @@ class Simulation:
         self._open()
         self.numbers = iter(range(1, 1 << 40))
         self.waits: list[float] = []
+        self._step_us = _JOB_US * _ENDS_A_STEP // (size.workers * size.slots)
         self._told_at = time.perf_counter()
 
     def _open(self) -> None:
@@ -162,7 +165,7 @@ class Simulation:
         began = time.perf_counter()
         self.house.now = self.world.now_us
         wanted = self.world.running
-        if not self.world.advance(_STEP_US):
+        if not self.world.advance(self._step_us):
             return False
         ends = wanted - self.world.running
         settled = self.world.settled
