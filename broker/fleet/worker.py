@@ -63,10 +63,10 @@ class Worker:
     key: bytes
     link: Link
     since_us: int
-    # Its further connection, for bytes; None: it never had one.
-    bulk: Link | None = None
     state: WorkerState = WorkerState.UNREACHABLE
     drained: bool = False
+    # Its further connection, for bytes; None: it never had one.
+    bulk: Link | None = None
     # It gets no jobs for a while, because it has no space for them.
     held_off: bool = False
     # Whether a job that it does not accept is surely not there.
