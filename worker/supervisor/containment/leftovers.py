@@ -83,7 +83,10 @@ def _is_hex(text: str) -> bool:
 
 
 def _inhabited() -> set[str]:
-    """Return the names for the working folders of all processes: that of a supervisor is its state folder, from its start."""
+    """Return the names for the working folders of all processes: that of a supervisor is its state folder, unless it starts a job.
+
+    A supervisor holds a lock on its cgroup too; an earlier version does not.
+    """
     found = set()
     for pid in all_pids():
         try:
