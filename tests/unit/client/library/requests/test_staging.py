@@ -22,6 +22,11 @@ RUN = b"r" * 16
 ABOUT = BatchInfo(RUN, "nightly")
 
 
+@pytest.fixture(autouse=True)
+def large_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobwire.client.library.requests.staging._JOBS_A_PART", 500)
+
+
 def job_id(number: int) -> bytes:
     return b"%016d" % number
 
