@@ -1,7 +1,8 @@
 """The machines of a broker, and an order of those with room in which the best one for a job is found without a walk over all. Pure.
 
-Machines that have the same kinds of things are in one list, sorted by how much of them is in use: for most jobs, the first of a list is
-the best one. Who asks for a label that few machines have is looked for among those.
+Machines that have the same kinds of things, and about as much of them free, are in one list, sorted by how much of them is in use: for
+most jobs, the first of a list is the best one, and lists in which none can be are not looked at. Who asks for a label that few machines
+have is looked for among those.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 from bisect import bisect_left, insort
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from ....schemas.jobs.capacity import GPUS, MEMORY, NOBODYS, SLOTS, Shun, Wants
 from ....schemas.jobs.worker_labels import ANYWHERE, HOST, WORKER
@@ -25,6 +27,22 @@ _NAMES = (f"{WORKER}=", f"{HOST}=")
 
 # How much of a machine is in use, its name, and its key: the smallest is the best of its kind.
 _Rank = tuple[float, str, bytes]
+_NONE: frozenset[str] = frozenset()
+
+
+class _Group(NamedTuple):
+    """Machines that have the same kinds of things, and of each something free or nothing; and free slots of about the same number.
+
+    `slots_bits`: of how many bits the number of free slots is. Who asks for more than a group can have is not looked for in it.
+    """
+
+    kinds: tuple[str, ...]
+    slots_bits: int
+    free: frozenset[str]
+
+    def may_have(self, slots: int, names: frozenset[str]) -> bool:
+        """Return whether one of these machines may have so many slots free, and something of each of these."""
+        return slots < 1 << self.slots_bits and names <= self.free
 
 
 class Unfit:
@@ -93,7 +111,7 @@ class Machine:
     # Why no jobs are placed here, as what follows `which`; empty: that is not known.
     why_closed: str = ""
     # Its place among those with room; None: it is not among them.
-    listed: tuple[tuple[str, ...], _Rank] | None = None
+    listed: tuple[_Group, _Rank] | None = None
     # The terms by which it is found.
     terms: tuple[str, ...] = ()
 
@@ -147,12 +165,21 @@ class Machine:
         """Return the names of what it has besides slots and memory."""
         return tuple(sorted(name for name, total in self.stock.capacity.totals().items() if name != MEMORY and total))
 
+    def group(self, kinds: tuple[str, ...]) -> _Group:
+        """Return the group to which it belongs with what is free now."""
+        free = frozenset(name for name in kinds if self.stock.free(name) > 0) if kinds else _NONE
+        return _Group(kinds, max(0, self.stock.free_slots).bit_length(), free)
+
+    def rank(self) -> _Rank:
+        """Return its place among those of its group."""
+        return self.stock.used_slots / max(1, self.stock.capacity.slots), self.name, self.key
+
 
 @dataclass(slots=True, eq=False)
 class Order:
-    """The machines that are ready and have a free slot, by kind and use; and by label."""
+    """The machines that are ready and have a free slot, by group and use; and by label."""
 
-    _kinds: dict[tuple[str, ...], list[_Rank]] = field(default_factory=dict)
+    _groups: dict[_Group, list[_Rank]] = field(default_factory=dict)
     _machines: dict[bytes, Machine] = field(default_factory=dict)
     # Those that are ready, by `gpu` and by `gpu=a100`.
     _labels: dict[str, dict[bytes, Machine]] = field(default_factory=dict)
@@ -162,11 +189,19 @@ class Order:
         self.remove(machine)
         if not machine.ready or machine.stock.free_slots <= 0:
             return
-        kinds = machine.kinds()
-        rank = machine.stock.used_slots / max(1, machine.stock.capacity.slots), machine.name, machine.key
-        machine.listed = kinds, rank
-        insort(self._kinds.setdefault(kinds, []), rank)
+        self._list(machine, machine.kinds())
         self._machines[machine.key] = machine
+
+    def _list(self, machine: Machine, kinds: tuple[str, ...]) -> None:
+        group, rank = machine.group(kinds), machine.rank()
+        machine.listed = group, rank
+        insort(self._groups.setdefault(group, []), rank)
+
+    def _unlist(self, group: _Group, rank: _Rank) -> None:
+        ranks = self._groups[group]
+        del ranks[bisect_left(ranks, rank)]
+        if not ranks:
+            del self._groups[group]
 
     def label(self, machine: Machine) -> None:
         """Note the labels of a machine, which are others than before; of one that is gone, none."""
@@ -184,22 +219,14 @@ class Order:
         if machine.listed is None or machine.stock.free_slots <= 0:
             self.place(machine)
             return
-        kinds, before = machine.listed
-        ranks = self._kinds[kinds]
-        del ranks[bisect_left(ranks, before)]
-        rank = machine.stock.used_slots / max(1, machine.stock.capacity.slots), machine.name, machine.key
-        insort(ranks, rank)
-        machine.listed = kinds, rank
+        self._unlist(*machine.listed)
+        self._list(machine, machine.listed[0].kinds)
 
     def remove(self, machine: Machine) -> None:
         """Take a machine out."""
         if machine.listed is None:
             return
-        kinds, rank = machine.listed
-        ranks = self._kinds[kinds]
-        del ranks[bisect_left(ranks, rank)]
-        if not ranks:
-            del self._kinds[kinds]
+        self._unlist(*machine.listed)
         machine.listed = None
         del self._machines[machine.key]
 
@@ -210,10 +237,11 @@ class Order:
             return min(places, default=(None,))[-1]
         asked = {name for name, _ in wants.others}
         best: tuple[int, _Rank] | None = None
-        for kinds, ranks in self._kinds.items():
-            if not asked <= {*kinds, MEMORY}:
+        names = frozenset(asked - {MEMORY})
+        for group, ranks in self._groups.items():
+            if not group.may_have(wants.slots, names):
                 continue
-            unasked = sum(name not in asked for name in kinds)
+            unasked = sum(name not in asked for name in group.kinds)
             if best is not None and unasked > best[0]:
                 continue
             found = next((rank for rank in ranks if self._machines[rank[2]].fits(wants, now)), None)
@@ -238,9 +266,9 @@ def _place_for(wants: Wants, machine: Machine) -> tuple[int, _Rank]:
     """Return how good a place a machine with room is for a job: the smallest is the best."""
     if machine.listed is None:
         raise LookupError("it has no room")
-    kinds, rank = machine.listed
+    group, rank = machine.listed
     asked = {name for name, _ in wants.others}
-    return sum(name not in asked for name in kinds), rank
+    return sum(name not in asked for name in group.kinds), rank
 
 
 def _terms(machine: Machine) -> Iterator[str]:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.desk.queue.stock import End, Taken
+from jobwire.broker.fleet.placing.machines import Machine
 from jobwire.broker.fleet.placing.placement import FleetStock
 from jobwire.broker.growth.room import Room
 from jobwire.schemas.jobs.capacity import PLAIN, Capacity, Wants
@@ -256,3 +258,21 @@ def test_no_machine_has_more_than_it_can_take_and_nothing_waits_beside_room_for_
         assert fleet.used("slots") == sum(asked[key].slots for key in running)
         if len(queue) and not queue._passed:
             assert not any(fleet.fits(one) for key, one in asked.items() if key not in running)
+
+
+def test_what_takes_more_than_is_free_on_most_machines_is_not_looked_for_on_them(monkeypatch: pytest.MonkeyPatch) -> None:
+    fleet = stock(*[Capacity(2, gpus=("0",) if number % 2 else ()) for number in range(100)])
+    for _ in range(50):
+        fleet.take(GPU)
+        fleet.take(PLAIN)
+    looked, fits = [0], Machine.fits
+
+    def count(machine: Machine, wants: Wants, now: float) -> bool:
+        looked[0] += 1
+        return fits(machine, wants, now)
+
+    monkeypatch.setattr(Machine, "fits", count)
+    assert not fleet.fits(GPU)
+    assert not fleet.fits(Wants(2))
+    assert fleet.fits(PLAIN)
+    assert looked[0] < 5
