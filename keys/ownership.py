@@ -59,6 +59,9 @@ def judge(status: os.stat_result, path: Path, what: str, *, roots_too: bool = Fa
     Raises `Refused(FAILED_PRECONDITION)`.
     """
     judge_owner(status, path, what, roots_too=roots_too)
+    if stat.S_ISCHR(status.st_mode) or stat.S_ISBLK(status.st_mode):
+        # Not `chmod`: it may be a link to /dev/null.
+        raise Refused(Code.FAILED_PRECONDITION, f"{what} {path} is a device", "remove it, or the link to it")
     if others_may_write(status):
         raise Refused(
             Code.FAILED_PRECONDITION,
@@ -136,6 +139,9 @@ def _judge_above(folder: Path, path: Path, what: str) -> None:
             f"{what} {path} is in {folder}, which belongs to {name_of(status.st_uid)}, but jobwire runs as {name_of(_ROOT)}",
             _remedy(status.st_uid),
         )
+    if not stat.S_ISDIR(status.st_mode):
+        # Some accounts have /dev/null as their home.
+        raise Refused(Code.FAILED_PRECONDITION, f"{what} {path} is in {folder}, which is not a folder", _remedy(os.geteuid()))
     if others_may_write(status) and not status.st_mode & stat.S_ISVTX:
         raise Refused(
             Code.FAILED_PRECONDITION,

@@ -111,3 +111,17 @@ def test_a_folder_that_may_not_be_written_is_reported_with_its_owner(tmp_path: P
     said = ownership.reason_of(PermissionError(13, "Permission denied"), tmp_path / "missing" / "identity")
     assert said.startswith(f"Permission denied, {tmp_path} belongs to ")
     assert ownership.reason_of(OSError(28, "No space left on device"), tmp_path) == "No space left on device"
+
+
+def test_nobody_is_told_to_change_the_mode_of_a_device(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("/dev/null")
+    with pytest.raises(Refused, match="is a device; remove it, or the link to it"):
+        ownership.judge((tmp_path / "link").stat(), tmp_path / "link", "the contexts file", roots_too=True)
+
+
+@as_root
+def test_a_home_that_is_a_device_is_no_folder(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOME", "/dev/null")
+    words = refusal(Path("/dev/null/.local/state"))
+    assert "is in /dev/null, which is not a folder; use folders of your own: set HOME" in words
+    assert "chmod" not in words
