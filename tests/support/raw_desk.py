@@ -19,7 +19,8 @@ from processes import is_alive
 from jobwire.broker.engine import Launch
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey
-from jobwire.worker.state import folders, found_folders, job_files, layout
+from jobwire.worker.state import layout
+from jobwire.worker.state.log_folders import folders, found_folders, job_files
 
 OWNER = bytes(range(32))
 PATIENCE = 60.0

@@ -30,8 +30,8 @@ from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import EventKind, Outcome, OutcomeKind, State
 from jobwire.schemas.naming import JobKey, batch_job_id, name_problem
 from jobwire.schemas.refusal import Code, Reason
-from jobwire.worker.state.job_files import JobFile
-from jobwire.worker.state.outcomes import OutcomeFile
+from jobwire.worker.state.log_folders.job_files import JobFile
+from jobwire.worker.state.log_folders.outcomes import OutcomeFile
 
 
 def definitions(file: Path) -> set[str]:

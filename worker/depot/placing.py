@@ -26,8 +26,9 @@ from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.trees import beneath, merging
 from ...schemas.trees.writing import is_disk_full
-from ..state import folders, job_folders
+from ..state import job_folders
 from ..state.blobs import Blobs
+from ..state.log_folders import folders
 
 _STAGE = b".put"
 _ADDED = b"added"

@@ -17,10 +17,11 @@ from ...schemas.jobs.capacity import Capacity
 from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Code, Refused
 from ..depot.depot import LocalDepot
-from ..state import folders, layout
-from ..state.logs import Follower, Growth, read_range, tail
+from ..state import layout
+from ..state.log_folders import folders
+from ..state.log_folders.logs import Follower, Growth, read_range, tail
+from ..state.log_folders.timed_log import NoLog, TimedFollower, find_moment
 from ..state.sweep import Sweeper
-from ..state.timed_log import NoLog, TimedFollower, find_moment
 from ..wire.words import FACT, USUAL_FEED_WAIT_MS, ToWorker
 from .facts import could_not_start
 from .found_runs import at_log, in_folder, left_intents

@@ -10,7 +10,7 @@ from ...broker.store.free_space import no_files_left
 from ...schemas.clock import wall_us
 from ...schemas.jobs.reserved_statuses import OWN_FAILURE
 from ...schemas.jobs.states import Outcome, OutcomeKind, ResourceUse
-from ..state.folders import key_of
+from ..state.log_folders.folders import key_of
 from ..wire.words import Kind
 from .supervisor_line import Message
 

@@ -15,7 +15,7 @@ from typing import TypeVar
 from ...broker.engine import Ended, Expected, Run, StreamName
 from ...schemas.jobs.spec import DEFAULT_GRACE_MS
 from ...schemas.refusal import Code, Refused
-from ..state import folders, found_folders, job_files, outcomes
+from ..state.log_folders import folders, found_folders, job_files, outcomes
 from ..supervisor.containment.processes import is_there
 from .facts import lost, read_ended, why_lost
 

@@ -15,7 +15,7 @@ from ...schemas import fault_points
 from ...schemas.frames import LARGEST_FEED_WINDOW
 from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Code, Refused
-from ..state import folders
+from ..state.log_folders import folders
 from ..wire.words import DO, FACT, ToSupervisor, ToWorker
 from .supervisor_line import DESCRIPTOR, Message
 

@@ -11,7 +11,8 @@ from collections.abc import Callable, Sequence
 from ...broker.engine import Delayed, Fact, Launch
 from ...schemas.jobs.spec import DEFAULT_GRACE_MS
 from ...schemas.naming import AttemptKey
-from ..state import folders, job_files, small_files
+from ..state import small_files
+from ..state.log_folders import folders, job_files
 from .facts import cancelled, could_not_start, start_delayed
 
 

@@ -10,7 +10,7 @@ import os
 from collections.abc import Iterable, Sequence
 
 from ...broker.engine import Expected, Launch
-from ..state import folders
+from ..state.log_folders import folders
 
 
 class JobKeys:

@@ -24,8 +24,8 @@ from ...keys.digests import sha256
 from ...keys.log_hash import BLOCK_BYTES, LEAF, LogTree, blocks_of
 from ...schemas.jobs.states import Outcome
 from ...schemas.naming import AttemptKey
-from ..state.folders import run_path
-from ..state.found_folders import find_run
+from ..state.log_folders.folders import run_path
+from ..state.log_folders.found_folders import find_run
 
 # Of both logs together; the hash of so much takes a tenth of a millisecond.
 AT_ONCE_BYTES = 16 * 1024

@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from ...broker.engine import Feeder
 from ...schemas.jobs.terminal import TerminalSize
 from ...schemas.naming import AttemptKey
-from ..state import folders
+from ..state.log_folders import folders
 from ..wire.words import DO, FACT, ToSupervisor, ToWorker
 from .supervisor_line import DESCRIPTOR, Message
 

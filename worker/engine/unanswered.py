@@ -11,7 +11,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 
 from ...broker.engine import Delayed, Ended, Expected, Fact, Launch, Paused, Started
 from ...schemas.refusal import Code, Refused
-from ..state import folders
+from ..state.log_folders import folders
 from ..wire.words import DO, FACT, ToSupervisor, ToWorker
 from .facts import WRITES_DELAYED, read_ended, start_delayed
 from .supervisor_line import Message

@@ -18,7 +18,7 @@ from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.trees import beneath
 from ...schemas.trees.reading import Source
 from ...schemas.trees.writing import Unpacking, finish_at, write_at
-from . import folders
+from .log_folders import folders
 
 _READ_BYTES = 1024 * 1024
 _FILLING = b".filling"

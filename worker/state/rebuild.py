@@ -46,11 +46,12 @@ from ...schemas.naming import AttemptKey, FolderName, JobKey, format_time, parse
 from ...schemas.refusal import Code, Refused
 from ..engine.facts import outcome_of
 from ..wire.words import Kind
-from . import folders, job_files, layout, outcomes, small_files
-from .folders import INTENT_PREFIX
-from .job_files import JobFile, to_bytes
+from . import layout, small_files
 from .lock import StateLock, last_description
-from .outcomes import OutcomeFile
+from .log_folders import folders, job_files, outcomes
+from .log_folders.folders import INTENT_PREFIX
+from .log_folders.job_files import JobFile, to_bytes
+from .log_folders.outcomes import OutcomeFile
 from .store_files import strange_log
 
 _SIDE_FILES = ("", "-wal", "-shm")

@@ -14,7 +14,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ...broker.engine import Run
-from . import folders, job_files, job_folders
+from . import job_folders
+from .log_folders import folders, job_files
 
 _log = logging.getLogger(__name__)
 

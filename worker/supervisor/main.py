@@ -13,7 +13,7 @@ from ...schemas.clock import boot_id
 from ..keeper import handover
 from ..keeper.light_process import command, say
 from ..state import layout
-from ..state.folders import FOLDER_MODE, is_handle
+from ..state.log_folders.folders import FOLDER_MODE, is_handle
 from ..state.presence import move_in
 from ..state.small_files import read_file, write_file
 from ..wire.supervisor_socket import unlink_socket

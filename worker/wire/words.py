@@ -2,7 +2,7 @@
 
 Worker and supervisor exchange JSON over the SEQPACKET socket `STATE/supervisor.sock`: each datagram is an array of objects. An object of
 the worker has a request under `do`, one of the supervisor an event under `fact`. `job` is the handle of a job, see
-worker/state/folders.py. The other keys are listed with the words below.
+worker/state/log_folders/folders.py. The other keys are listed with the words below.
 
 Supervisor and keeper exchange lines over a pair of SEQPACKET sockets: a word and its arguments, separated by one space, several lines in a
 datagram. The descriptors of a datagram belong to its last line.

@@ -13,7 +13,7 @@ from jobwire.client.library.values.results import EventCursor
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.jobs.states import EventKind
 from jobwire.schemas.refusal import Code, Refused
-from jobwire.worker.state import folders, found_folders
+from jobwire.worker.state.log_folders import folders, found_folders
 
 _DAYS_US = 40 * 24 * 3600 * 1_000_000
 

@@ -14,7 +14,7 @@ from home import Home
 from jobwire import Client, Refused
 from jobwire.schemas.jobs.states import OutcomeKind
 from jobwire.schemas.refusal import Code, Reason
-from jobwire.worker.state import job_files
+from jobwire.worker.state.log_folders import job_files
 
 BLOCKER = ["sh", "-c", 'read _ < "$GATE"']
 

@@ -14,7 +14,7 @@ from processes import is_alive
 from jobwire.broker.engine import Launch
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey
-from jobwire.worker.state import folders, job_files, outcomes
+from jobwire.worker.state.log_folders import folders, job_files, outcomes
 
 # Waits for the gate without polling (opening a FIFO blocks), then writes, and ends with a status of its own.
 SCRIPT = 'echo started >> "$LEDGER"; read _ < "$GATE"; echo "line of $N"; echo "error of $N" >&2; echo ended >> "$LEDGER"; exit "$N"'

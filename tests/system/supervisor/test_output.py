@@ -11,7 +11,7 @@ from raw_desk import RawDesk, kill_and_wait, kill_both, serving, start_pair
 
 from jobwire.schemas.naming import format_time, parse_time
 from jobwire.worker.keeper import process
-from jobwire.worker.state.timed_log import TimedFollower
+from jobwire.worker.state.log_folders.timed_log import TimedFollower
 
 SH = "/bin/sh"
 

@@ -12,10 +12,10 @@ import os
 from ....schemas import fault_points
 from ....schemas.naming import parse_folder
 from ...keeper.light_process import say
-from ...state.folders import INTENT_PREFIX, LINGERS_PREFIX, run_path
-from ...state.job_files import JobFile, read_job
-from ...state.notes import pipes_path, write_pipes
-from ...state.outcomes import read_outcome
+from ...state.log_folders.folders import INTENT_PREFIX, LINGERS_PREFIX, run_path
+from ...state.log_folders.job_files import JobFile, read_job
+from ...state.log_folders.notes import pipes_path, write_pipes
+from ...state.log_folders.outcomes import read_outcome
 from ...wire.words import Kind
 from ..containment.memory import Group
 from ..containment.processes import age_seconds

@@ -7,11 +7,11 @@ import os
 from collections.abc import Callable
 
 from ....schemas.naming import parse_folder
-from ...state.folders import STREAMS, is_handle
-from ...state.found_folders import find_ended
-from ...state.job_files import read_job
-from ...state.notes import forget_lingering, lingering_pipes_path, read_lingering, read_pipes, read_problem, read_problems
-from ...state.outcomes import OutcomeFile, outcome_text, read_outcome
+from ...state.log_folders.folders import STREAMS, is_handle
+from ...state.log_folders.found_folders import find_ended
+from ...state.log_folders.job_files import read_job
+from ...state.log_folders.notes import forget_lingering, lingering_pipes_path, read_lingering, read_pipes, read_problem, read_problems
+from ...state.log_folders.outcomes import OutcomeFile, outcome_text, read_outcome
 from .. import facts
 from ..jobs.leaders import Use
 from ..jobs.lingering import drain, pump

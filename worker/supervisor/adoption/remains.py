@@ -10,7 +10,7 @@ import enum
 from collections.abc import Callable
 
 from ....schemas.naming import parse_folder
-from ...state.folders import INTENT_PREFIX, is_handle
+from ...state.log_folders.folders import INTENT_PREFIX, is_handle
 
 
 class Left(enum.Enum):

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from ...state.folders import STREAMS
-from ...state.job_files import JobFile
-from ...state.notes import PipeName, note_problem, pipes_path, read_pipes, write_pipes
+from ...state.log_folders.folders import STREAMS
+from ...state.log_folders.job_files import JobFile
+from ...state.log_folders.notes import PipeName, note_problem, pipes_path, read_pipes, write_pipes
 from ..containment.containment import Box, NoBox
 from ..containment.processes import Stat, is_there, mark_of, read_stat
 from ..containment.sessions import Sessions

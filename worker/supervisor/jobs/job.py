@@ -16,9 +16,9 @@ from collections.abc import Callable
 from ....schemas import fault_points
 from ....schemas.clock import passed_us
 from ...keeper.light_process import say
-from ...state.folders import run_path
-from ...state.job_files import JobFile, write_limit
-from ...state.outcomes import outcome_text
+from ...state.log_folders.folders import run_path
+from ...state.log_folders.job_files import JobFile, write_limit
+from ...state.log_folders.outcomes import outcome_text
 from ...state.small_files import RETRY_SECONDS
 from .. import facts
 from ..containment.containment import Box

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from ....schemas import fault_points
 from ....schemas.jobs.reserved_statuses import OWN_FAILURE
 from ...keeper.light_process import say
-from ...state.folders import run_path
-from ...state.job_files import JobFile
+from ...state.log_folders.folders import run_path
+from ...state.log_folders.job_files import JobFile
 from ..containment.containment import Box
 from ..containment.memory import Group, Joined
 from ..services import Services

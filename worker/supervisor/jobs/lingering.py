@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 
-from ...state.notes import forget_lingering, note_lingering
+from ...state.log_folders.notes import forget_lingering, note_lingering
 from ..keeper_line import KeeperLine
 from ..loop import Loop
 from ..streams.pipes import is_master

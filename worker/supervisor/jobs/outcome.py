@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from ....schemas.naming import signal_name
 from ....schemas.text.sizes import format_limit
-from ...state.folders import STREAMS
-from ...state.outcomes import OutcomeFile
+from ...state.log_folders.folders import STREAMS
+from ...state.log_folders.outcomes import OutcomeFile
 from ...wire.words import Kind
 from .ending import Reason
 

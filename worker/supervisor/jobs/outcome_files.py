@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...keeper.light_process import say
-from ...state.outcomes import write_outcome
+from ...state.log_folders.outcomes import write_outcome
 from ...state.small_files import DISK_FULL, RETRY_SECONDS
 from ..loop import Loop
 

@@ -9,10 +9,10 @@ from collections.abc import Callable
 
 from ....schemas.jobs.reserved_statuses import OWN_FAILURE
 from ...keeper.light_process import say
-from ...state.folders import STREAMS, intent_path, remove_intent, run_path
-from ...state.found_folders import find_ended
-from ...state.job_files import read_job
-from ...state.outcomes import OutcomeFile, outcome_text, read_outcome, write_outcome
+from ...state.log_folders.folders import STREAMS, intent_path, remove_intent, run_path
+from ...state.log_folders.found_folders import find_ended
+from ...state.log_folders.job_files import read_job
+from ...state.log_folders.outcomes import OutcomeFile, outcome_text, read_outcome, write_outcome
 from ...state.small_files import DISK_FULL, FILE_MODE, RETRY_SECONDS
 from ...wire.words import Kind
 from .. import facts

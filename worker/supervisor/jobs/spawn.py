@@ -40,7 +40,7 @@ from ....schemas.c_blake2 import blake2b
 from ....schemas.jobs.reserved_statuses import NOT_EXECUTABLE, NOT_FOUND, OWN_FAILURE
 from ....schemas.naming import KNOWN_AS
 from ...keeper.light_process import DEFAULT_SIGNALS
-from ...state.job_files import JobFile
+from ...state.log_folders.job_files import JobFile
 from ..containment.containment import Place
 from ..containment.processes import LEAST_MARK
 from ..streams.pipes import Pipe

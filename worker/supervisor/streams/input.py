@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ...state.notes import is_fed, mark_fed, note_feeder, note_problem, read_feeder, read_problem
+from ...state.log_folders.notes import is_fed, mark_fed, note_feeder, note_problem, read_feeder, read_problem
 from .. import facts
 from ..services import Services
 from .feed import Ends, Feed, was_cut

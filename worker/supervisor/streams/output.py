@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...state.folders import STREAMS
-from ...state.notes import mark_over_limit, note_problem
+from ...state.log_folders.folders import STREAMS
+from ...state.log_folders.notes import mark_over_limit, note_problem
 from .. import facts
 from ..services import Services
 from .arrivals import Arrivals

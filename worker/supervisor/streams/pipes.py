@@ -19,7 +19,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from stat import S_IMODE, S_IRUSR, S_ISFIFO
 from typing import NamedTuple
 
-from ...state.notes import PipeName
+from ...state.log_folders.notes import PipeName
 from ..containment.processes import all_pids, may_look_into, read_stat
 
 # An earlier version identified the pipes by their modes; its jobs may still be running.

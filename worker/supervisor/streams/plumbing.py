@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 
-from ...state.folders import STREAMS
-from ...state.job_files import JobFile
-from ...state.notes import pipes_path, write_pipes
+from ...state.log_folders.folders import STREAMS
+from ...state.log_folders.job_files import JobFile
+from ...state.log_folders.notes import pipes_path, write_pipes
 from ...state.small_files import FILE_MODE
 from ..loop import Loop
 from . import terminal as terminals

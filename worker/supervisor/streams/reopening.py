@@ -9,9 +9,9 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 
-from ...state.folders import STREAMS
-from ...state.job_files import JobFile
-from ...state.notes import is_over_limit, read_problems
+from ...state.log_folders.folders import STREAMS
+from ...state.log_folders.job_files import JobFile
+from ...state.log_folders.notes import is_over_limit, read_problems
 from ...state.small_files import DISK_FULL, FILE_MODE
 from .pipes import hung_up
 from .pump import Quota, Stream

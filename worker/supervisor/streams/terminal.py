@@ -22,7 +22,7 @@ import struct
 import termios
 from collections.abc import Callable, Sequence
 
-from ...state.folders import STREAMS
+from ...state.log_folders.folders import STREAMS
 from ..loop import Loop
 from .pipes import hung_up, is_master
 from .pump import Stream

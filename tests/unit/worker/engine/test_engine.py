@@ -23,8 +23,9 @@ from jobwire.schemas.refusal import Code, Refused
 from jobwire.worker.engine.engine import LocalEngine
 from jobwire.worker.engine.found_runs import left_intents
 from jobwire.worker.keeper import process
-from jobwire.worker.state import folders, job_files, layout, outcomes
-from jobwire.worker.state.outcomes import OutcomeFile
+from jobwire.worker.state import layout
+from jobwire.worker.state.log_folders import folders, job_files, outcomes
+from jobwire.worker.state.log_folders.outcomes import OutcomeFile
 from jobwire.worker.wire import words
 from jobwire.worker.wire.supervisor_socket import connect
 

@@ -5,7 +5,7 @@ from jobwire.schemas.jobs.states import OutcomeKind, ResourceUse
 from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.wire_codec import outcome_to_wire
 from jobwire.worker.engine.facts import lost, read_ended, why_lost
-from jobwire.worker.state import folders, outcomes
+from jobwire.worker.state.log_folders import folders, outcomes
 
 KEY = AttemptKey(b"o" * 32, b"1" * 16, 1)
 

@@ -11,7 +11,7 @@ from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.refusal import Code, Refused
 from jobwire.worker.engine.inlets import Inlets
 from jobwire.worker.engine.supervisor_line import DESCRIPTOR, Message
-from jobwire.worker.state import folders
+from jobwire.worker.state.log_folders import folders
 from jobwire.worker.wire import datagrams
 
 KEY = AttemptKey(b"o" * 32, b"i" * 16, 1)

@@ -11,7 +11,8 @@ from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import OutcomeKind
 from jobwire.schemas.naming import AttemptKey
 from jobwire.worker.engine.intents import Intents
-from jobwire.worker.state import folders, job_files, small_files
+from jobwire.worker.state import small_files
+from jobwire.worker.state.log_folders import folders, job_files
 
 FIRST, SECOND = (Launch(AttemptKey(bytes(32), bytes([number]) * 16, 1), JobSpec((b"true",))) for number in (1, 2))
 

@@ -16,7 +16,7 @@ from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey
 from jobwire.worker.engine import log_hasher
 from jobwire.worker.engine.log_hasher import AT_ONCE_BYTES, LogHasher
-from jobwire.worker.state.folders import run_path
+from jobwire.worker.state.log_folders.folders import run_path
 
 LARGE = bytes(range(256)) * (AT_ONCE_BYTES // 256 + 1)
 

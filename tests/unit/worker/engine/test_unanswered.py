@@ -7,7 +7,7 @@ from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey
 from jobwire.worker.engine.supervisor_line import Message
 from jobwire.worker.engine.unanswered import Unanswered
-from jobwire.worker.state import folders
+from jobwire.worker.state.log_folders import folders
 
 KEY = AttemptKey(b"o" * 32, b"i" * 16, 1)
 HANDLE = folders.handle(KEY)

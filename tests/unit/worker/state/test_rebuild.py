@@ -15,8 +15,9 @@ from jobwire.broker.store.schedule_writes import AddSchedule, ScheduleRow
 from jobwire.schemas.jobs import spec as specs
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey
-from jobwire.worker.state import folders, job_files, layout, outcomes, rebuild
-from jobwire.worker.state.outcomes import OutcomeFile
+from jobwire.worker.state import layout, rebuild
+from jobwire.worker.state.log_folders import folders, job_files, outcomes
+from jobwire.worker.state.log_folders.outcomes import OutcomeFile
 
 START = 1_795_500_000_000_000
 SECOND = 1_000_000

@@ -7,7 +7,7 @@ import pytest
 from jobwire.broker.engine import Launch, Run
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey
-from jobwire.worker.state import folders, job_files
+from jobwire.worker.state.log_folders import folders, job_files
 from jobwire.worker.state.sweep import Sweeper, remove_runs
 
 KEY = AttemptKey(b"o" * 32, b"i" * 16, 1)

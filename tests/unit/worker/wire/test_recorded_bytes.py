@@ -29,7 +29,7 @@ from jobwire.worker.keeper import loop as keeper_loop
 from jobwire.worker.keeper.deposits import Deposits
 from jobwire.worker.keeper.loop import Keeper
 from jobwire.worker.keeper.supervisor_line import Line as KeeperEnd
-from jobwire.worker.state.outcomes import OutcomeFile, outcome_text
+from jobwire.worker.state.log_folders.outcomes import OutcomeFile, outcome_text
 from jobwire.worker.supervisor import facts
 from jobwire.worker.supervisor.jobs.leaders import Use
 from jobwire.worker.supervisor.keeper_line import Deposited, Died, KeeperLine

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 from machines import at_length, briefly
 
-from jobwire.worker.state.job_files import JobFile
+from jobwire.worker.state.log_folders.job_files import JobFile
 from jobwire.worker.supervisor.jobs.ending import TABLE, Effect, Happening, Stage
 from jobwire.worker.supervisor.jobs.job import Job
 from jobwire.worker.supervisor.jobs.leaders import Use

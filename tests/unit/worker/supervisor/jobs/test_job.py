@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.worker.state.job_files import JobFile
+from jobwire.worker.state.log_folders.job_files import JobFile
 from jobwire.worker.supervisor.jobs import job as jobs
 from jobwire.worker.supervisor.jobs import outcome_files
 from jobwire.worker.supervisor.jobs.job import Job

@@ -13,8 +13,9 @@ from jobwire.schemas.jobs.retry import RetryRule
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.terminal import TerminalSize
 from jobwire.schemas.naming import AttemptKey, JobKey
-from jobwire.worker.state import folders, job_files, outcomes, rebuild
-from jobwire.worker.state.outcomes import OutcomeFile
+from jobwire.worker.state import rebuild
+from jobwire.worker.state.log_folders import folders, job_files, outcomes
+from jobwire.worker.state.log_folders.outcomes import OutcomeFile
 
 KEY = AttemptKey(b"o" * 32, b"i" * 16, 1)
 START, END = 1_795_500_000_000_001, 1_795_500_000_000_002

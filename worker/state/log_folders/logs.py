@@ -11,9 +11,9 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...broker.engine import LogPart, LogPiece
-from ...keys import inotify
-from ...schemas.refusal import Code, Reason, Refused
+from ....broker.engine import LogPart, LogPiece
+from ....keys import inotify
+from ....schemas.refusal import Code, Reason, Refused
 
 # Ten lines are rarely longer.
 _FIRST_WINDOW = 4096

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from jobwire.broker.engine import LogPart, LogReader
 from jobwire.schemas.refusal import Code, Refused
-from jobwire.worker.state import logs
+from jobwire.worker.state.log_folders import logs
 
 DEADLINE_SECONDS = 60
 

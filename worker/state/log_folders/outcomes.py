@@ -8,9 +8,9 @@ from __future__ import annotations
 import json
 from typing import NamedTuple
 
-from ..wire.words import Kind
+from ...wire.words import Kind
+from ..small_files import read_object, write_file
 from .folders import VERSION
-from .small_files import read_object, write_file
 
 _TEXTS = ("kind", "sentence", "stdout_problem", "stderr_problem", "stdin_problem")
 _quote = json.encoder.encode_basestring_ascii

@@ -22,8 +22,8 @@ import os
 from collections.abc import Sequence
 from typing import NamedTuple
 
+from ..small_files import read_file, write_file
 from .folders import STREAMS, lingers_path
-from .small_files import read_file, write_file
 
 # What symlink(2) gives where the file system has no links.
 _NO_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOSYS)

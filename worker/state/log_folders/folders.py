@@ -20,8 +20,8 @@ import functools
 import os
 import re
 
-from ...schemas.naming import AttemptKey, JobKey, format_folder
-from . import layout
+from ....schemas.naming import AttemptKey, JobKey, format_folder
+from .. import layout
 
 INTENT_PREFIX = ".new-"
 # A link to the folder of an ended job whose pipes a process may still write to.

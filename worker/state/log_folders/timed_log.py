@@ -9,8 +9,8 @@ import contextlib
 import os
 from collections.abc import Callable, Iterator, Sequence
 
-from ...broker.engine import LogPiece, StreamName
-from ...schemas.refusal import Refused
+from ....broker.engine import LogPiece, StreamName
+from ....schemas.refusal import Refused
 from . import arrivals
 from .arrivals import LARGEST, RECORD, Arrival
 from .logs import Follower, Growth

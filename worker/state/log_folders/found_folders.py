@@ -10,7 +10,7 @@ from __future__ import annotations
 import contextlib
 import os
 
-from ...schemas.naming import format_folder, format_time, parse_folder
+from ....schemas.naming import format_folder, format_time, parse_folder
 from .folders import run_path
 from .job_files import read_job
 

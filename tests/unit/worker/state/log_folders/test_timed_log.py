@@ -4,8 +4,8 @@ from pathlib import Path
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.worker.state.arrivals import Arrival, pack
-from jobwire.worker.state.timed_log import Order, TimedFollower, find_moment
+from jobwire.worker.state.log_folders.arrivals import Arrival, pack
+from jobwire.worker.state.log_folders.timed_log import Order, TimedFollower, find_moment
 
 
 def written(tmp_path: Path, stdout: bytes, stderr: bytes, *arrivals: Arrival, changed_us: tuple[int, int] = (10**9, 10**9)) -> str:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobwire.schemas.naming import AttemptKey
-from jobwire.worker.state import folders
+from jobwire.worker.state.log_folders import folders
 
 FIRST = f"{'0' * 32}.{'0' * 64}"
 

@@ -3,7 +3,7 @@ from pathlib import Path
 from jobwire.broker.engine import Launch
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey
-from jobwire.worker.state import folders, found_folders, job_files
+from jobwire.worker.state.log_folders import folders, found_folders, job_files
 
 KEY = AttemptKey(b"o" * 32, b"i" * 16, 1)
 START, END = 1_795_500_000_000_001, 1_795_500_000_000_002

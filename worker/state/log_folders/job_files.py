@@ -13,13 +13,13 @@ from collections.abc import Callable
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ...schemas.naming import ID_BYTES, AttemptKey, JobKey
+from ....schemas.naming import ID_BYTES, AttemptKey, JobKey
+from ..small_files import read_file, read_object, to_json, write_file
 from .folders import FOLDER_MODE, VERSION, handle, intent_path, job_folder, key_path, numbered, work_beside
-from .small_files import read_file, read_object, to_json, write_file
 
 if TYPE_CHECKING:
-    from ...broker.engine import Launch
-    from ...schemas.jobs.spec import JobSpec
+    from ....broker.engine import Launch
+    from ....schemas.jobs.spec import JobSpec
 
 # Of an Ed25519 public key.
 _OWNER_BYTES = 32

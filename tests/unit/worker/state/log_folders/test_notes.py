@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.worker.state.folders import lingers_path
-from jobwire.worker.state.notes import (
+from jobwire.worker.state.log_folders.folders import lingers_path
+from jobwire.worker.state.log_folders.notes import (
     PipeName,
     forget_lingering,
     lingering_pipes_path,
