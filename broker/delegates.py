@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..keys import delegation
 from ..keys.identity import Identity
 from ..keys.members.rights import Member, account_of_jobs, acting_for
+from ..keys.proofs import delegation
 from ..schemas.generated import request_pb2
 from ..schemas.naming import AttemptKey, JobKey, short_id
 from .desk.jobs.job import Job

@@ -108,7 +108,7 @@ Fact = Started | Ended | Paused | Delayed | Returned
 
 
 class Hashed(NamedTuple):
-    """The hashes of the output of an attempt that has ended: roots, and those of parts, as keys/log_hash.py says. `problem`: why not.
+    """The hashes of the output of an attempt that has ended: roots, and those of parts (keys/proofs/log_hash.py). `problem`: why not.
 
     `told`: of another worker, what that tells and has signed about the end, with the roots.
     """

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..keys.attestation import attest
 from ..keys.identity import Identity
+from ..keys.proofs.attestation import attest
 from ..schemas.generated import job_pb2
 from ..schemas.jobs.states import Outcome
 from ..schemas.naming import AttemptKey

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from ..schemas.clock import boot_id
-from .small_file import read_small
+from .files.small_file import read_small
 
 LOCK = "lock"
 DESCRIPTION = "worker.json"

@@ -16,8 +16,8 @@ from nacl.exceptions import CryptoError
 
 from ..schemas.frozen import frozen
 from ..schemas.refusal import Code, Refused
-from . import ownership, private_files
-from .small_file import read_all
+from .files import ownership, private_files
+from .files.small_file import read_all
 
 KEY_BYTES = 32
 SIGNATURE_BYTES = 64

@@ -16,9 +16,9 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 import typer
 
 from ..broker.store.free_space import free_bytes
+from ..keys.files.ownership import demand_own
+from ..keys.files.user_folders import roster_path, worker_folder
 from ..keys.holder import DESCRIPTION, Whereabouts, locate
-from ..keys.ownership import demand_own
-from ..keys.user_folders import roster_path, worker_folder
 from ..schemas.endpoint import has_next_port, to_connect, to_listen
 from ..schemas.jobs.reserved_statuses import OWN_FAILURE
 from ..schemas.naming import short_id
@@ -304,7 +304,7 @@ def stop(*, state: StateOption = None) -> None:
 @app.command()
 def reload(*, state: StateOption = None) -> None:
     """Make worker, supervisor and keeper run the version that is installed now. Jobs continue. Exits with 1 if that fails."""
-    from ..keys import inotify  # noqa: PLC0415 -- rarely needed
+    from ..keys.files import inotify  # noqa: PLC0415 -- rarely needed
 
     folder = _folder(state)
     before = _running(folder)

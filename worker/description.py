@@ -10,9 +10,9 @@ from typing import Any
 
 from .. import __version__
 from ..broker.daemon import Daemon
+from ..keys.files.small_file import read_small
 from ..keys.holder import DESCRIPTION, identify
 from ..keys.identity import Identity, format_public
-from ..keys.small_file import read_small
 from ..schemas.refusal import Code, Refused
 from .engine.engine import LocalEngine
 from .reload import Reloads

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...keys.digests import sha256
-from ...keys.shown import Whole
+from ...keys.proofs.shown import Whole
 from ...schemas import large
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.run_ends import told_in

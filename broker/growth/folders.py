@@ -11,7 +11,7 @@ import json
 import shutil
 from pathlib import Path
 
-from ...keys import private_files
+from ...keys.files import private_files
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
 from .book import spare_seconds

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
-from ...keys.log_hash import BLOCK_BYTES
 from ...keys.members.rights import Right, demand
+from ...keys.proofs.log_hash import BLOCK_BYTES
 from ...schemas.frames import LARGEST_TAIL, MOST_TAIL_LINES
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.states import State

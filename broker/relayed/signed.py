@@ -11,8 +11,8 @@ import uuid
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from ...keys import signature
 from ...keys.digests import sha256
+from ...keys.proofs import signature
 from ...schemas import bounds, large
 from ...schemas.frames import read_envelope
 from ...schemas.generated import job_pb2, request_pb2

@@ -10,8 +10,8 @@ import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from ...keys import signature
 from ...keys.members.rights import PAIRING, PAIRING_VERBS, Member
+from ...keys.proofs import signature
 from ...schemas import bounds, large
 from ...schemas.frames import SIGNED_VERBS
 from ...schemas.generated import request_pb2

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from functools import partial
 
-from ...keys import merkle, signature
 from ...keys.members.rights import Member, Right, demand
+from ...keys.proofs import merkle, signature
 from ...schemas import bounds
 from ...schemas.frames import LARGEST_MESSAGE
 from ...schemas.generated import event_pb2, job_pb2, request_pb2

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from ...keys.members.rights import Member
-from ...keys.shown import Shown
+from ...keys.proofs.shown import Shown
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Refused
 from ..condition import Condition

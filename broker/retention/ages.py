@@ -14,7 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
-from ...keys.small_file import read_small
+from ...keys.files.small_file import read_small
 from ...schemas.clock import SAME_US, Reading, Steady, boot_id, near, passed_us, wall_us
 
 FILE = "clock"

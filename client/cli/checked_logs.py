@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ...keys.identity import format_public
-from ...keys.log_hash import BLOCK_BYTES, group_of
+from ...keys.proofs.log_hash import BLOCK_BYTES, group_of
 from ...schemas.generated import request_pb2
 from ...schemas.naming import format_id, short_id
 from ...schemas.refusal import Code, Refused

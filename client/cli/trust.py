@@ -7,10 +7,10 @@ from contextlib import suppress
 from pathlib import Path
 
 from ...keys import identity as identities
+from ...keys.files.user_folders import identity_path, roster_path
 from ...keys.identity import parse_public
 from ...keys.members import roster
 from ...keys.members.rights import Member
-from ...keys.user_folders import identity_path, roster_path
 from ...schemas.refusal import Refused
 from ..config import contexts
 from ..config.known_workers import known_workers_path, read_known_workers

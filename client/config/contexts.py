@@ -14,10 +14,10 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ...keys import private_files
+from ...keys.files import private_files
+from ...keys.files.ownership import demand_own, judge
+from ...keys.files.user_folders import config_folder, worker_folder
 from ...keys.identity import format_public, parse_public
-from ...keys.ownership import demand_own, judge
-from ...keys.user_folders import config_folder, worker_folder
 from ...schemas.endpoint import to_connect
 from ...schemas.refusal import Code, Refused
 from ...schemas.text.patterns import pattern

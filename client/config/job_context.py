@@ -6,8 +6,8 @@ import json
 import os
 from pathlib import Path
 
-from ...keys import delegation
-from ...keys.small_file import read_small
+from ...keys.files.small_file import read_small
+from ...keys.proofs import delegation
 from ...schemas.endpoint import to_connect_here
 from ...schemas.refusal import Code, Refused
 from ..sockets.addressee import Context

@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from ...keys.files.ownership import demand_own
+from ...keys.files.small_file import read_small
+from ...keys.files.user_folders import config_folder
 from ...keys.identity import parse_public
-from ...keys.ownership import demand_own
-from ...keys.small_file import read_small
-from ...keys.user_folders import config_folder
 from ...schemas.refusal import Code, Refused
 
 

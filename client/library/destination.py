@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, NamedTuple
 
+from ...keys.files.user_folders import identity_path
 from ...keys.identity import Identity, load, load_or_make
-from ...keys.user_folders import identity_path
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS
 from .options.arguments import Duration, seconds
 
@@ -39,7 +39,7 @@ def find_destination(context: str | Context | None, connect_timeout: Duration | 
         # The private worker is known to run: if it answers late, it is busy with many commands.
         connect_timeout = _PRIVATE_TIMEOUT_SECONDS if context.embedded else CONNECT_TIMEOUT_SECONDS
     if context.of_job:
-        from ...keys import delegation  # noqa: PLC0415 -- few are part of a job that may start jobs
+        from ...keys.proofs import delegation  # noqa: PLC0415 -- few are part of a job that may start jobs
 
         return Destination(context.endpoint, context.server_key, delegation.read(context.identity_path).identity, seconds(connect_timeout))
     identity = load_or_make(context.identity_path) if context.identity_path == identity_path() else load(context.identity_path)

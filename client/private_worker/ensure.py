@@ -14,9 +14,9 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
+from ...keys.files.user_folders import identity_path, roster_path, worker_folder
 from ...keys.holder import Whereabouts, locate
 from ...keys.identity import Identity, fingerprint, load_or_make
-from ...keys.user_folders import identity_path, roster_path, worker_folder
 from ...schemas.refusal import Code, Refused
 from ..sockets.addressee import Context
 from . import caller

@@ -10,7 +10,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ...keys.user_folders import roster_path
+from ...keys.files.user_folders import roster_path
 from ...schemas.refusal import Code, Refused
 from ..sockets.addressee import Context
 from . import caller

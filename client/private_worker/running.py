@@ -7,10 +7,10 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ...keys.files.small_file import read_small
+from ...keys.files.user_folders import identity_path
 from ...keys.holder import DESCRIPTION, Whereabouts, locate
 from ...keys.identity import parse_public
-from ...keys.small_file import read_small
-from ...keys.user_folders import identity_path
 from ...schemas.refusal import Code, Refused
 from ..sockets.addressee import EMBEDDED, Context
 from .state_folder import holder_in
@@ -50,7 +50,7 @@ def described(folder: Path, holder: str) -> Context | None:
 
 def _await_ready(folder: Path) -> Context | None:
     """Wait for a worker that is being started by hand, or for the end of one that is exiting; return None if none is left."""
-    from ...keys import inotify  # noqa: PLC0415 -- rarely needed
+    from ...keys.files import inotify  # noqa: PLC0415 -- rarely needed
 
     deadline = time.monotonic() + _READY_SECONDS
     with inotify.Inotify() as watch:

@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
-from ...keys import private_files
+from ...keys.files import private_files
+from ...keys.files.ownership import reason_of
 from ...keys.holder import LOCK, holder_of, reason_in
-from ...keys.ownership import reason_of
 from ...schemas.refusal import Code, Refused
 
 

@@ -6,7 +6,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from ...keys import delegation, signature
+from ...keys.proofs import delegation, signature
 from ...schemas import large
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.naming import finish_job_id, format_id, scheduled_job_id, short_id

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
-from ...keys import attestation
+from ...keys.proofs import attestation
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.states import OutcomeKind
 from ...schemas.naming import short_id

@@ -8,8 +8,8 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 
-from ...keys.log_hash import BLOCK_BYTES, LEAF, LogTree, blocks_of, group_of, parts_of
-from ...keys.merkle import Tree
+from ...keys.proofs.log_hash import BLOCK_BYTES, LEAF, LogTree, blocks_of, group_of, parts_of
+from ...keys.proofs.merkle import Tree
 from ...schemas.generated import job_pb2, request_pb2
 
 STREAMS = ("stdout", "stderr")

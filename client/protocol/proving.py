@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ...keys import merkle, signature
 from ...keys.identity import Identity
+from ...keys.proofs import merkle, signature
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.retry import LONGEST_DELAY_MS, MOST_RETRIES
 from ...schemas.jobs.spec import LONGEST_DURATION_MS

@@ -16,10 +16,10 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ...schemas.refusal import Code, Refused
-from .. import inotify, private_files
+from ..files import inotify, private_files
+from ..files.ownership import demand_fixed, judge_owner
+from ..files.small_file import read_all
 from ..identity import curve_public_of, format_public
-from ..ownership import demand_fixed, judge_owner
-from ..small_file import read_all
 from .limits import EVERYBODYS, Limits
 from .rights import Member
 from .roster_text import Roster, name_problem, parse, refused_at, role_problem, vouch_problem

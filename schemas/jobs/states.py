@@ -108,8 +108,8 @@ class Outcome:
     attestation: bytes = b""
     # Cancelled because it was not to start later.
     expired: bool = False
-    # The hashes of its output, see keys/log_hash.py; empty of an empty log, and if it is not known. `hash_follows`: it will be; a broker
-    # is told then. `hash_problem`: why it will not.
+    # The hashes of its output, see keys/proofs/log_hash.py; empty of an empty log, and if it is not known. `hash_follows`: it will be; a
+    # broker is told then. `hash_problem`: why it will not.
     stdout_root: bytes = b""
     stderr_root: bytes = b""
     hash_follows: bool = False

@@ -20,9 +20,10 @@ from jobwire.broker.streams.news import read_filter
 from jobwire.client.batch.batch_file import read_batch
 from jobwire.client.batch.options.job_options import Surroundings
 from jobwire.client.conversion.convert import FORMS, Origin, convert_command, convert_text
-from jobwire.keys import identity, signature
+from jobwire.keys import identity
 from jobwire.keys.members import roster_text
 from jobwire.keys.members.rights import ROLES, Member
+from jobwire.keys.proofs import signature
 from jobwire.schemas import bounds, large
 from jobwire.schemas.frames import read_news, read_reply, refusal_from
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2

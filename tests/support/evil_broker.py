@@ -13,7 +13,7 @@ from daemons import Worker
 from jobwire.client.proofs import text
 from jobwire.keys.digests import sha256
 from jobwire.keys.identity import Identity, format_public, generate
-from jobwire.keys.signature import sign
+from jobwire.keys.proofs.signature import sign
 from jobwire.keys.sockets import listen, new_context, server_socket
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.naming import new_id

@@ -7,8 +7,8 @@ from typing import Self
 
 import zmq
 
-from jobwire.keys import signature
 from jobwire.keys.identity import Identity
+from jobwire.keys.proofs import signature
 from jobwire.keys.sockets import client_socket, connect
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.naming import new_id

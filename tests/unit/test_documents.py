@@ -22,7 +22,7 @@ from jobwire.client.cli.verbs import VERBS
 from jobwire.client.library.values.results import Event, EventCursor, JobInfo
 from jobwire.client.protocol.subscription import TABLE, Phase
 from jobwire.keys import identity as identities
-from jobwire.keys import signature
+from jobwire.keys.proofs import signature
 from jobwire.schemas.frames import limits
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.jobs import spec as specs

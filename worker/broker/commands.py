@@ -10,8 +10,8 @@ from typing import Annotated, Any
 
 import typer
 
-from ...keys.ownership import demand_own
-from ...keys.user_folders import broker_folder, roster_path
+from ...keys.files.ownership import demand_own
+from ...keys.files.user_folders import broker_folder, roster_path
 from ...schemas.endpoint import has_next_port, to_listen
 from ...schemas.jobs.claims import MOST_SLOTS
 from ...schemas.refusal import Code, Refused

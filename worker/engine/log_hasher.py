@@ -21,7 +21,7 @@ from dataclasses import replace
 
 from ...broker.engine import Ended, Fact, Hashed, Run, StreamName
 from ...keys.digests import sha256
-from ...keys.log_hash import BLOCK_BYTES, LEAF, LogTree, blocks_of
+from ...keys.proofs.log_hash import BLOCK_BYTES, LEAF, LogTree, blocks_of
 from ...schemas.jobs.states import Outcome
 from ...schemas.naming import AttemptKey
 from ..state.log_folders.folders import run_path

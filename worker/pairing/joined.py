@@ -13,13 +13,13 @@ from contextlib import suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
-from ...keys import private_files
+from ...keys.files import private_files
+from ...keys.files.small_file import read_small
 from ...keys.identity import fingerprint, format_public, load_or_make, parse_public
 from ...keys.members.rights import Member
 from ...keys.members.roster import add_member, list_members
 from ...keys.members.roster_changes import remove_member
 from ...keys.pairing.token import Token
-from ...keys.small_file import read_small
 from ...schemas.endpoint import to_connect
 from ...schemas.jobs.worker_labels import parse_label
 from ...schemas.refusal import Code, Reason, Refused

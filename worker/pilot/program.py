@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from ...broker.growth.folders import TOKEN, TOLD
-from ...keys import private_files
+from ...keys.files import private_files
+from ...keys.files.small_file import read_small
 from ...keys.holder import identify
-from ...keys.small_file import read_small
 from ...schemas.refusal import Code, Refused
 from ...schemas.text.printable import printable
 from .. import capacity_options, reload, stalls

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 
-from ...keys import inotify
+from ...keys.files import inotify
 from ...keys.holder import DESCRIPTION, LOCK
 from .lock import StateLock
 from .store_files import STORE_FILES

@@ -13,10 +13,10 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ...keys import private_files
+from ...keys.files import private_files
+from ...keys.files.ownership import judge
+from ...keys.files.small_file import read_small
 from ...keys.holder import DESCRIPTION, LOCK, Whereabouts, holder_of, identify, locate, locks, reason_in
-from ...keys.ownership import judge
-from ...keys.small_file import read_small
 from ...schemas.refusal import Code, Refused
 from . import store_files
 from .store_files import find

@@ -32,7 +32,7 @@ from ...broker.schedules.schedule import Schedule
 from ...broker.store.repair import restore, soundness
 from ...broker.store.schedule_writes import ScheduleRow
 from ...broker.store.staged_writes import Template
-from ...keys.private_files import sync_folder
+from ...keys.files.private_files import sync_folder
 from ...schemas.clock import wall_us
 from ...schemas.jobs import spec as specs
 from ...schemas.jobs.brought_files import BroughtFile, FileKind

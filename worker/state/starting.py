@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ...keys import inotify
+from ...keys.files import inotify
 from ...schemas.refusal import Code, Refused
 from .lock import running
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
-from ....keys.shown import Shown
+from ....keys.proofs.shown import Shown
 from ....schemas.generated import request_pb2
 from ....schemas.jobs.states import Outcome
 from ....schemas.naming import AttemptKey, format_id

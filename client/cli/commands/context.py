@@ -8,8 +8,8 @@ from typing import Annotated
 
 import typer
 
+from ....keys.files.user_folders import identity_path
 from ....keys.identity import fingerprint, format_public, parse_public
-from ....keys.user_folders import identity_path
 from ...config import contexts
 from ..arguments import Json, understanding
 from ..exit_status import BadInput

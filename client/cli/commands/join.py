@@ -5,10 +5,10 @@ from __future__ import annotations
 import os
 from typing import Annotated
 
+from ....keys.files.user_folders import identity_path
 from ....keys.identity import fingerprint, load_or_make
 from ....keys.pairing.given import read_given
 from ....keys.pairing.token import Token
-from ....keys.user_folders import identity_path
 from ....schemas.endpoint import host_of
 from ....schemas.refusal import Code, Reason, Refused
 from ...config import contexts

@@ -8,10 +8,10 @@ from typing import Annotated
 import typer
 
 from ....keys import identity as identities
+from ....keys.files.user_folders import identity_path, roster_path
 from ....keys.identity import Identity, fingerprint, format_public
 from ....keys.members import roster, roster_changes
 from ....keys.members.roster_text import name_problem, role_problem
-from ....keys.user_folders import identity_path, roster_path
 from ..arguments import Json, understanding
 from ..exit_status import BadInput
 from ..parser.parameters import Argument, Option

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ....keys.user_folders import home_folder
+from ....keys.files.user_folders import home_folder
 from ....schemas.refusal import Code, Refused
 from ..exit_status import BadInput
 from ..parser.parameters import Argument

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import NamedTuple
 
-from ....keys.private_files import place_of
+from ....keys.files.private_files import place_of
 
 _MARK = "# jobwire completion"
 

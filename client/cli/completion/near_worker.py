@@ -5,8 +5,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
-from ....keys import delegation
 from ....keys.identity import load
+from ....keys.proofs import delegation
 from ....schemas.generated import job_pb2, request_pb2
 from ...config.contexts import resolve_running
 from ...library.requests.filters import FEATURE

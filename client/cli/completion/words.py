@@ -79,8 +79,8 @@ def _contexts() -> Iterator[Word]:
 def _members(wish: Wish) -> Iterator[Word]:
     from pathlib import Path  # noqa: PLC0415 -- as above
 
+    from ....keys.files.user_folders import roster_path  # noqa: PLC0415 -- as above
     from ....keys.members.roster import list_members  # noqa: PLC0415 -- as above
-    from ....keys.user_folders import roster_path  # noqa: PLC0415 -- as above
     from ....schemas.refusal import Refused  # noqa: PLC0415 -- as above
 
     try:

@@ -9,8 +9,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from ....keys import private_files
-from ....keys.user_folders import state_folder
+from ....keys.files import private_files
+from ....keys.files.user_folders import state_folder
 from ..completion import bash_line, line
 from ..completion.line import understand
 from ..completion.words import find_words

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ....keys.user_folders import worker_folder
+from ....keys.files.user_folders import worker_folder
 from ....schemas.refusal import Code, Refused
 from ...config.contexts import EMBEDDED
 from ..arguments import Json

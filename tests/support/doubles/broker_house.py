@@ -23,7 +23,7 @@ from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.members.rights import Member
-from jobwire.keys.signature import sign
+from jobwire.keys.proofs.signature import sign
 from jobwire.schemas.frames import refusal_from, refusal_message
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.jobs import spec as specs

@@ -6,8 +6,8 @@ import secrets
 from collections import Counter
 from dataclasses import dataclass, field
 
-from jobwire.keys import signature
 from jobwire.keys.identity import Identity, generate
+from jobwire.keys.proofs import signature
 from jobwire.schemas import frames
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.refusal import Code, Reason, Refused

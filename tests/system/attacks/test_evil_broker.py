@@ -17,8 +17,8 @@ from jobwire.client.cli.checked_logs import check_files
 from jobwire.client.proofs import text
 from jobwire.client.proofs.ends import twice
 from jobwire.client.proofs.verification import Wanted, verify
-from jobwire.keys import attestation
 from jobwire.keys.identity import Identity, format_public, generate
+from jobwire.keys.proofs import attestation
 from jobwire.schemas.generated import job_pb2, request_pb2
 
 

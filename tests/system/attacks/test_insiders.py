@@ -16,8 +16,8 @@ from insiders import follow, list_all, mute_connections, watched
 from processes import descriptors, peak_bytes
 from raw_client import SILENCE_MS, WAIT_MS, RawClient, news
 
-from jobwire.keys import signature
 from jobwire.keys.identity import Identity
+from jobwire.keys.proofs import signature
 from jobwire.schemas.frames import MOST_GRANTS, MOST_JOBS_PER_FILTER, MOST_STREAMS
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.jobs.spec import JobSpec

@@ -18,7 +18,7 @@ from orders import Deed, Order
 from witness import Heard, Witness
 
 from jobwire.keys.digests import sha256
-from jobwire.keys.log_hash import BLOCK_BYTES, LEAF, LogTree
+from jobwire.keys.proofs.log_hash import BLOCK_BYTES, LEAF, LogTree
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.jobs.states import EventKind, OutcomeKind, State
 from jobwire.schemas.naming import JobKey, format_id

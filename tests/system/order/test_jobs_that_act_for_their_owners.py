@@ -17,9 +17,9 @@ from daemons import Worker, wait_until
 from jobwire.client.library.client import Client
 from jobwire.client.library.job import Job
 from jobwire.client.library.values.results import BatchInfo, JobInfo
-from jobwire.keys import delegation, signature
 from jobwire.keys.identity import Identity
 from jobwire.keys.members import roster, roster_changes
+from jobwire.keys.proofs import delegation, signature
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.jobs.states import State
 from jobwire.schemas.naming import format_id

@@ -15,10 +15,10 @@ from jobwire.broker.desk.jobs.job import BatchRun, Job
 from jobwire.broker.desk.jobs.loans import MOST_LEVELS
 from jobwire.broker.engine import Ended
 from jobwire.broker.requests.checks import delegated
-from jobwire.keys import delegation
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.members import roster
 from jobwire.keys.members.rights import Member, Right
+from jobwire.keys.proofs import delegation
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs import spec as specs
 from jobwire.schemas.jobs.capacity import Capacity

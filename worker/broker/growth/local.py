@@ -19,8 +19,8 @@ from typing import Any
 
 from ....broker.growth.cluster import Phase, Seen
 from ....broker.growth.folders import OUTPUT
+from ....keys.files.small_file import read_small
 from ....keys.holder import Whereabouts, locate
-from ....keys.small_file import read_small
 from ....schemas.generated import request_pb2
 from ....schemas.refusal import Code, Refused
 from ...pilot.program import PROCESS

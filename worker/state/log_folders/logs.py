@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ....broker.engine import LogPart, LogPiece
-from ....keys import inotify
+from ....keys.files import inotify
 from ....schemas.refusal import Code, Reason, Refused
 
 # Ten lines are rarely longer.

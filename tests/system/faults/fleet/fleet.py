@@ -24,9 +24,9 @@ from namespaces import Machine, Switch
 from submitters import Address
 
 from jobwire.client.library.client import Client
-from jobwire.keys import attestation
 from jobwire.keys.identity import KEY_BYTES, Identity, format_public
 from jobwire.keys.members import roster
+from jobwire.keys.proofs import attestation
 from jobwire.schemas.jobs.states import OutcomeKind, State
 from jobwire.schemas.naming import format_id
 from jobwire.schemas.refusal import Refused

@@ -17,9 +17,9 @@ from jobwire.broker.desk.jobs.job import StopOrder
 from jobwire.broker.engine import Delayed, Expected, Started
 from jobwire.broker.fleet.engine import FleetEngine
 from jobwire.broker.store.rows import placements, relays
-from jobwire.keys import attestation
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.members.rights import Member
+from jobwire.keys.proofs import attestation
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs import spec as specs
 from jobwire.schemas.jobs.capacity import PLAIN, Settings

@@ -12,8 +12,8 @@ from broker_house import BrokerSide, Wire, WorkerSide, signed_start, started
 from jobwire.broker.engine import Ended, Hashed
 from jobwire.broker.log_hashes import with_hashes
 from jobwire.broker.store.rows import hash_rows
-from jobwire.keys import attestation
 from jobwire.keys.identity import generate
+from jobwire.keys.proofs import attestation
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey

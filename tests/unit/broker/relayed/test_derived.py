@@ -13,7 +13,7 @@ from broker_house import NONCE, WorkerSide, started
 
 from jobwire.client.protocol.proving import START_LASTS_US, prove
 from jobwire.keys.identity import Identity, generate
-from jobwire.keys.shown import Whole
+from jobwire.keys.proofs.shown import Whole
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.naming import AttemptKey, finish_job_id
 from jobwire.schemas.parts import hash_of_job, hash_of_part

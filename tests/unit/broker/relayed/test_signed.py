@@ -11,7 +11,7 @@ from broker_house import NONCE, WorkerSide, started
 
 from jobwire.client.protocol.proving import ORDER_LASTS_US, START_LASTS_US, prove
 from jobwire.keys.identity import generate
-from jobwire.keys.shown import Whole
+from jobwire.keys.proofs.shown import Whole
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.refusal import Reason, Refused

@@ -18,8 +18,9 @@ from jobwire.broker.requests.dispatch import Reception
 from jobwire.broker.requests.reads.hello import Introduction
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
-from jobwire.keys import identity, signature
+from jobwire.keys import identity
 from jobwire.keys.members.rights import DELEGATE, Member, acting_for
+from jobwire.keys.proofs import signature
 from jobwire.schemas.frames import SIGNED_VERBS
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.jobs.capacity import Capacity

@@ -16,8 +16,8 @@ import pytest
 
 from jobwire.client.private_worker.ensure import _ask_to_make_way, _enroll
 from jobwire.keys import holder, identity
+from jobwire.keys.files.user_folders import roster_path
 from jobwire.keys.members import roster
-from jobwire.keys.user_folders import roster_path
 
 # Descriptors that select(2) takes.
 _SELECTABLE = 1024

@@ -9,7 +9,7 @@ import pytest
 
 from jobwire.client.proofs.again import asked_of, finish_again, spec_again
 from jobwire.keys.identity import Identity, from_seed
-from jobwire.keys.signature import sign
+from jobwire.keys.proofs.signature import sign
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs.run_ends import RunEnd, tell, told_in
 from jobwire.schemas.naming import JobKey, finish_job_id

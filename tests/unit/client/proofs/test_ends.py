@@ -9,9 +9,9 @@ import pytest
 from jobwire.client.proofs import text
 from jobwire.client.proofs.ends import twice
 from jobwire.client.proofs.verification import Verdict, Wanted, verify
-from jobwire.keys import attestation
 from jobwire.keys.identity import Identity, format_public, from_seed
-from jobwire.keys.signature import sign
+from jobwire.keys.proofs import attestation
+from jobwire.keys.proofs.signature import sign
 from jobwire.schemas.generated import job_pb2, request_pb2
 
 ADA = from_seed(b"a" * 32)

@@ -7,8 +7,8 @@ import hashlib
 import pytest
 
 from jobwire.client.proofs.logs import LogCheck, SignedLog, signed_logs
-from jobwire.keys import log_hash
-from jobwire.keys.log_hash import BLOCK_BYTES, LEAF, LogTree
+from jobwire.keys.proofs import log_hash
+from jobwire.keys.proofs.log_hash import BLOCK_BYTES, LEAF, LogTree
 from jobwire.schemas.generated import job_pb2, request_pb2
 
 CONTENT = bytes(range(256)) * (3 * BLOCK_BYTES // 256) + b"the end"

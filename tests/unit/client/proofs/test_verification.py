@@ -9,9 +9,9 @@ import pytest
 
 from jobwire.client.proofs import text
 from jobwire.client.proofs.verification import Verdict, Wanted, verify
-from jobwire.keys.delegation import delegate, derive
 from jobwire.keys.identity import Identity, fingerprint, from_seed
-from jobwire.keys.signature import sign
+from jobwire.keys.proofs.delegation import delegate, derive
+from jobwire.keys.proofs.signature import sign
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.naming import finish_job_id, scheduled_job_id
 from jobwire.schemas.parts import hash_of_job, hash_of_part

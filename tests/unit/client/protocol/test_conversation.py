@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 from jobwire.client.protocol.conversation import Chunk, Conversation, Exchange, Greeted, Happened
 from jobwire.client.protocol.features import ALL_CHECKED, check_features
 from jobwire.client.protocol.flow_control import WINDOW_BYTES, WINDOW_MESSAGES
-from jobwire.keys import signature
 from jobwire.keys.identity import generate
+from jobwire.keys.proofs import signature
 from jobwire.schemas import frames
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.refusal import Code, Reason, Refused

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from jobwire.broker.engine import Ended, Hashed, Run
-from jobwire.keys.log_hash import BLOCK_BYTES, LEAF, parts_of
-from jobwire.keys.merkle import root_of
+from jobwire.keys.proofs.log_hash import BLOCK_BYTES, LEAF, parts_of
+from jobwire.keys.proofs.merkle import root_of
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey
 from jobwire.worker.engine import log_hasher

@@ -9,7 +9,7 @@ from jobwire.broker.engine import Ended, Started
 from jobwire.broker.notary import Notary
 from jobwire.client.proofs.verification import Wanted, verify
 from jobwire.keys.identity import from_seed
-from jobwire.keys.signature import sign
+from jobwire.keys.proofs.signature import sign
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey

@@ -4,7 +4,7 @@ import pytest
 
 from jobwire.client.cli.completion.installation import install, plan
 from jobwire.client.cli.main import command_line
-from jobwire.keys.user_folders import home_folder
+from jobwire.keys.files.user_folders import home_folder
 
 
 @pytest.fixture(autouse=True)

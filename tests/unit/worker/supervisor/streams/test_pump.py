@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.keys import inotify
+from jobwire.keys.files import inotify
 from jobwire.worker.supervisor.loop import Loop
 from jobwire.worker.supervisor.streams import pump as pumps
 from jobwire.worker.supervisor.streams.pump import Pump, Quota, Stream

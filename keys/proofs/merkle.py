@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Self
 
-from .digests import sha256
+from ..digests import sha256
 
 HASH_BYTES = 32
 _LEAF = b"\0"

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.keys import private_files
+from jobwire.keys.files import private_files
 
 
 def test_a_replaced_file_is_whole_and_private(tmp_path: Path) -> None:

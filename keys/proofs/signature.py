@@ -12,12 +12,12 @@ from typing import NamedTuple
 from nacl import bindings
 from nacl.exceptions import CryptoError
 
-from ..schemas.frames import NONCE_BYTES
-from ..schemas.generated import request_pb2
-from ..schemas.refusal import Code, Reason, Refused
+from ...schemas.frames import NONCE_BYTES
+from ...schemas.generated import request_pb2
+from ...schemas.refusal import Code, Reason, Refused
+from ..digests import sha256
+from ..identity import KEY_BYTES, SIGNATURE_BYTES, Identity
 from . import merkle
-from .digests import sha256
-from .identity import KEY_BYTES, SIGNATURE_BYTES, Identity
 
 _DOMAIN = b"jobwire.v1.request\n"
 _DATED = b"jobwire.v1.dated\n"

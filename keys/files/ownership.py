@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
-from ..schemas.refusal import Code, Refused
+from ...schemas.refusal import Code, Refused
 
 _ROOT = 0
 # uid_map outside of any user namespace, see user_namespaces(7).

@@ -7,9 +7,9 @@ from typing import Any
 import pytest
 
 from jobwire.client.protocol.proving import prove
-from jobwire.keys import signature
 from jobwire.keys.identity import from_seed
-from jobwire.keys.shown import Shown, Whole
+from jobwire.keys.proofs import signature
+from jobwire.keys.proofs.shown import Shown, Whole
 from jobwire.schemas import large
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.refusal import Code, Refused

@@ -8,8 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.keys import log_hash, merkle
-from jobwire.keys.log_hash import BLOCK_BYTES, LogTree, blocks_of, group_of, parts_of
+from jobwire.keys.proofs import log_hash, merkle
+from jobwire.keys.proofs.log_hash import BLOCK_BYTES, LogTree, blocks_of, group_of, parts_of
 
 
 def leaf(number: int) -> bytes:

@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.keys.delegation import KeyFile, check, delegate, derive, read, write_text
 from jobwire.keys.identity import from_seed
 from jobwire.keys.members.rights import ROLES, Member, Right, acting_for, may
 from jobwire.keys.members.roster_text import role_problem
+from jobwire.keys.proofs.delegation import KeyFile, check, delegate, derive, read, write_text
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.refusal import Code, Refused
 

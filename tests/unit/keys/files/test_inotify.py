@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.keys import inotify
+from jobwire.keys.files import inotify
 
 
 def test_events_of_a_folder_have_names_and_come_in_order(tmp_path: Path) -> None:

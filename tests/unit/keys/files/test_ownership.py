@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.keys import ownership, user_folders
+from jobwire.keys.files import ownership, user_folders
 from jobwire.schemas.refusal import Code, Refused
 
 STRANGER = 54321

@@ -7,7 +7,7 @@ import hashlib
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.keys import merkle
+from jobwire.keys.proofs import merkle
 
 
 def of_the_rfc(leaves: list[bytes]) -> bytes:

@@ -7,7 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from nacl import bindings
 
-from jobwire.keys import identity, signature
+from jobwire.keys import identity
+from jobwire.keys.proofs import signature
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.refusal import Code, Reason, Refused
 

@@ -5,9 +5,9 @@ from __future__ import annotations
 from nacl import bindings
 from nacl.exceptions import CryptoError
 
-from ..schemas.generated import job_pb2
-from ..schemas.refusal import Code, Refused
-from .identity import KEY_BYTES, SIGNATURE_BYTES, Identity
+from ...schemas.generated import job_pb2
+from ...schemas.refusal import Code, Refused
+from ..identity import KEY_BYTES, SIGNATURE_BYTES, Identity
 
 _DOMAIN = b"jobwire.v1.ended\n"
 

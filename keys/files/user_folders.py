@@ -7,7 +7,7 @@ import pwd
 from contextlib import suppress
 from pathlib import Path
 
-from ..schemas.refusal import Code, Refused
+from ...schemas.refusal import Code, Refused
 from .ownership import demand_own
 
 CONFIG_VARIABLE = "JOBWIRE_CONFIG"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.keys.small_file import LARGEST, read_small
+from jobwire.keys.files.small_file import LARGEST, read_small
 from jobwire.worker.state.small_files import read_file
 
 ODD: dict[str, Callable[[Path], object]] = {

@@ -14,12 +14,12 @@ from pathlib import Path
 from nacl import bindings
 from nacl.exceptions import CryptoError
 
-from ..schemas.frozen import frozen, replace
-from ..schemas.generated import request_pb2
-from ..schemas.refusal import Code, Refused
-from . import ownership
-from .identity import KEY_BYTES, Identity, format_public, from_seed, parse_public
-from .small_file import read_all
+from ...schemas.frozen import frozen, replace
+from ...schemas.generated import request_pb2
+from ...schemas.refusal import Code, Refused
+from ..files import ownership
+from ..files.small_file import read_all
+from ..identity import KEY_BYTES, Identity, format_public, from_seed, parse_public
 
 _PERSON = b"jobwire job key"
 _DOMAIN = b"jobwire.v1.delegation\n"
