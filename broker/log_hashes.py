@@ -70,10 +70,15 @@ class LogHashes:
 
 
 def with_hashes(outcome: Outcome, hashed: Hashed) -> Outcome | None:
-    """Return an outcome with the hashes that follow it; None if none are awaited, or if another end is told with them. Pure."""
-    if not outcome.hash_follows:
-        return None
+    """Return an outcome with the hashes that follow it; None if none are awaited, or if another end is told with them. Pure.
+
+    Where the end came with its hashes at once, those of parts are still to be recorded.
+    """
     told = hashed.told
+    if not outcome.hash_follows:
+        has_parts = bool(hashed.stdout_hashes or hashed.stderr_hashes)
+        is_same = told is not None and (told.stdout_root, told.stderr_root) == (outcome.stdout_root, outcome.stderr_root)
+        return outcome if has_parts and is_same else None
     if told is None:
         return replace(
             outcome, hash_follows=False, stdout_root=hashed.stdout_root, stderr_root=hashed.stderr_root, hash_problem=hashed.problem

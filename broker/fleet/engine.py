@@ -241,6 +241,8 @@ class FleetEngine(NothingAtOnce):
                 continue
             carried.sent = carried.accepted = True
             carried.pid, carried.started_at_us = fact.report.pid, fact.report.started_at_us
+            if fact.HasField("log_hashes"):
+                carried.hashed_end = fact
             self._tails.keep(key, "stdout", fact.report.stdout_tail)
             self._tails.keep(key, "stderr", fact.report.stderr_tail)
             facts += reports.facts_of(fact, name)
@@ -311,8 +313,16 @@ class FleetEngine(NothingAtOnce):
     # --- what has ended, and what is found at the start
 
     def settled(self, keys: Sequence[AttemptKey]) -> None:
-        """Tell the workers of these that their ends are on the disk."""
-        self._ended.settle(keys)
+        """Tell the workers of these that their ends are on the disk; first record hashes that came with them."""
+        plain: list[AttemptKey] = []
+        for key in keys:
+            found = self.workers.carrier(key)
+            if found is None or (fact := found[1].hashed_end) is None:
+                plain.append(key)
+                continue
+            self.workers.let_go(key)
+            self.hasher.hear(key, fact)
+        self._ended.settle(plain)
 
     def discard(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
         """Have logs removed where they are, when their workers are connected."""

@@ -45,6 +45,8 @@ class Carried:
     started_at_us: int = 0
     # What it brings.
     files: Sequence[BroughtFile] = ()
+    # What its worker tells about its end, if hashes of parts of its output come with that: they are recorded after it.
+    hashed_end: request_pb2.Fact | None = None
 
 
 @dataclass(slots=True, eq=False)

@@ -33,11 +33,14 @@ class Lab:
         self.worker = self.wire.worker
         self.name = AttemptKey(self.client.public, bytes([1]) * 16, 1)
 
-    async def run(self, outcome: Outcome = AWAITED) -> None:
+    async def run(self, outcome: Outcome = AWAITED, *, is_cut: bool = False) -> None:
+        """`is_cut`: the link is, before the job ends."""
         self.wire.up()
         await self.broker.durable()
         await self.broker.accept(self.client, signed_start(self.client, self.broker.identity.public, 1))
         await self.worker.happen(started(self.name))
+        if is_cut:
+            self.wire.cut()
         await self.worker.happen(Ended(self.name, 101, 2_000_000, 3_000_000, outcome))
         await self.broker.durable()
 
@@ -93,6 +96,18 @@ async def test_hashes_that_come_while_the_link_is_cut_are_told_when_it_is_back(l
     lab.wire.up()
     await told(lab)
     assert lab.outcome.stdout_root == ROOT
+    assert not lab.is_kept
+
+
+async def test_an_end_that_comes_together_with_its_hashes_leaves_those_of_parts_too(lab: Lab) -> None:
+    await lab.run(is_cut=True)
+    lab.hash_it()
+    await told(lab)
+    lab.wire.up()
+    await told(lab)
+    await told(lab)
+    assert (lab.outcome.hash_follows, lab.outcome.stdout_root) == (False, ROOT)
+    assert hash_rows.hashes_of(lab.broker.house.store.read, lab.name.job) == {1: (PARTS, b"")}
     assert not lab.is_kept
 
 
@@ -154,3 +169,6 @@ def test_another_end_than_the_recorded_one_is_not_taken_with_the_hashes() -> Non
     for other in (replace(hashed.told, exit_status=1), replace(hashed.told, stdout_bytes=1), replace(hashed.told, hash_follows=True)):
         assert with_hashes(AWAITED, hashed._replace(told=other)) is None
     assert with_hashes(taken, hashed) is None
+    with_parts = hashed._replace(stdout_hashes=PARTS)
+    assert with_hashes(taken, with_parts) == taken
+    assert with_hashes(replace(taken, stdout_root=b"o" * 32), with_parts) is None
