@@ -27,7 +27,9 @@ def frozen(of: _Class) -> _Class:
     members |= {
         "__slots__": names,
         "__match_args__": names,
-        "__dataclass_fields__": _Fields(),
+        "__replace__": replace,
+        "__dataclass_fields__": _Lent("__dataclass_fields__"),
+        "__dataclass_params__": _Lent("__dataclass_params__"),
         "__signature__": _Signature(),
         "_defaults": defaults,
         # Twice, as of a single name it returns no tuple.
@@ -100,13 +102,16 @@ def _setstate(self: Any, state: list[Any]) -> None:
         _set(self, name, value)
 
 
-class _Fields:
-    """The fields of a class as `dataclasses` has them; made when they are asked for."""
+class _Lent:
+    """What `dataclasses` notes in a class: its fields, and how it was made, which pprint asks for. Made when it is asked for."""
+
+    def __init__(self, name: str) -> None:
+        self._name = name
 
     def __get__(self, value: object, of: Any) -> Any:
-        fields = vars(_twin(of))["__dataclass_fields__"]
-        type.__setattr__(of, "__dataclass_fields__", fields)
-        return fields
+        made = vars(_twin(of))[self._name]
+        type.__setattr__(of, self._name, made)
+        return made
 
 
 class _Signature:

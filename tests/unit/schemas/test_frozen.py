@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import inspect
 import pickle
+import pprint
 import subprocess
 import sys
 from typing import Any
@@ -95,6 +96,9 @@ def test_whoever_asks_finds_a_dataclass() -> None:
     assert dataclasses.asdict(Point(1)) == dataclasses.asdict(Twin(1))
     assert str(inspect.signature(Point)) == str(inspect.signature(Twin))
     assert "argv" in inspect.signature(JobSpec).parameters
+    assert pprint.pformat(Point(1), width=1) == repr(Point(1))
+    # What copy.replace calls, from Python 3.13 on.
+    assert vars(Point)["__replace__"](Point(1), y=2) == Point(1, 2)
 
 
 def test_dataclasses_are_still_expensive() -> None:
