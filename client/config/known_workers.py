@@ -35,12 +35,13 @@ def read_known_workers(path: Path) -> Mapping[bytes, str]:
     except OSError as error:
         raise Refused(Code.INVALID_ARGUMENT, f"{path} cannot be read: {error.strerror}") from None
     keys: dict[bytes, str] = {}
-    for number, line in enumerate(content.decode(errors="replace").splitlines(), 1):
-        key, _, name = line.strip().partition(" ")
+    # Editors of another system write a byte order mark first.
+    for number, line in enumerate(content.decode("utf-8-sig", errors="replace").splitlines(), 1):
+        key, *name = line.split(maxsplit=1) or [""]
         if not key or key.startswith("#"):
             continue
         try:
-            keys[parse_public(key)] = name.strip()
+            keys[parse_public(key)] = "".join(name).strip()
         except Refused as refused:
             raise Refused(Code.INVALID_ARGUMENT, f"{path}, line {number}: {refused.message}") from None
     return keys

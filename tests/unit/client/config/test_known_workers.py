@@ -18,6 +18,8 @@ def test_each_line_is_a_key_and_perhaps_a_name(tmp_path: Path) -> None:
     file = tmp_path / "known_workers"
     file.write_text(f"# our machines\n\n{format_public(LAB1)} lab1\n  {format_public(LAB2)}\n")
     assert read_known_workers(file) == {LAB1: "lab1", LAB2: ""}
+    file.write_bytes(f"\ufeff{format_public(LAB1)}\tlab1, the small one \r\n{format_public(LAB2)} \r\n".encode())
+    assert read_known_workers(file) == {LAB1: "lab1, the small one", LAB2: ""}
 
 
 def test_a_wrong_line_is_named(tmp_path: Path) -> None:
