@@ -92,12 +92,7 @@ def add(  # noqa: PLR0913 -- one for each option
         raise BadInput(f"{missing}; write it like {how}")
     if cron is None:
         raise BadInput("missing option --cron, when to start the job: --cron '30 2 * * *' for half past two at night, or --cron @hourly")
-    if wishes.at is not None:
-        raise BadInput("--at is for a job that starts once: jobwire submit --at TIME; a schedule has its --cron")
-    if wishes.after:
-        raise BadInput("--after is for a job that starts once: jobwire submit --after JOB; the jobs of a schedule start at its times")
-    if wishes.hold:
-        raise BadInput("--hold and a schedule cannot be combined; jobwire schedule pause lets it start nothing")
+    _demand_no_start(wishes)
     identifier = id_or_new(id_)
     context = context_name(ctx)
     zone = own_zone() if tz is None else tz
@@ -128,6 +123,23 @@ def add(  # noqa: PLR0913 -- one for each option
     if file is not None:
         say(f"{'the input' if file == '-' else file} was read now: to change what is started, remove the schedule and add it again")
     tell_of_private(context, "the schedule")
+
+
+def _demand_no_start(wishes: Wishes) -> None:
+    """Check that the options say nothing about when a job starts: that is what the schedule says.
+
+    Raises BadInput.
+    """
+    if wishes.at is not None:
+        raise BadInput("--at is for a job that starts once: jobwire submit --at TIME; a schedule has its --cron")
+    if wishes.not_after is not None:
+        raise BadInput(
+            "--not-after is for a job that starts once: jobwire submit --not-after TIME; the jobs of a schedule start at its times"
+        )
+    if wishes.after:
+        raise BadInput("--after is for a job that starts once: jobwire submit --after JOB; the jobs of a schedule start at its times")
+    if wishes.hold:
+        raise BadInput("--hold and a schedule cannot be combined; jobwire schedule pause lets it start nothing")
 
 
 def _batch_file(ctx: Context, command: list[str] | None, batch: str | None, wishes: Wishes) -> str | None:

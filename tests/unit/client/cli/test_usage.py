@@ -465,7 +465,13 @@ def test_a_command_whose_reader_is_gone_exits_quietly_with_141() -> None:
 
 
 @pytest.mark.parametrize(
-    ("option", "instead"), [("--after=last", "submit --after"), ("--hold", "schedule pause"), ("--at=+1h", "submit --at")]
+    ("option", "instead"),
+    [
+        ("--after=last", "submit --after"),
+        ("--hold", "schedule pause"),
+        ("--at=+1h", "submit --at"),
+        ("--not-after=1h", "submit --not-after"),
+    ],
 )
 def test_a_schedule_takes_no_option_that_it_would_ignore(option: str, instead: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert command_line(["schedule", "add", "nightly", "--cron", "@daily", option, "--", "true"]) == 2
