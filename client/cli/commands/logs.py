@@ -123,7 +123,9 @@ def _check_part(tail: str | None, start: str | None, length: str | None, to: str
 
 def _check_verify(is_combined: bool, is_missing: bool) -> None:  # noqa: FBT001 -- what is wrong
     if is_combined:
-        raise BadInput("--verify takes no --follow, lines or --to; files that --to has written are checked by: jobwire verify --logs DIR")
+        what = "--verify takes no --follow, --merged, --timestamps, --since, --until or --to"
+        how = "jobwire show JOB --proof -o FILE, then jobwire verify FILE --logs DIR"
+        raise BadInput(f"{what}; to check files that --to has written: {how}")
     if is_missing:
         raise BadInput("--worker says whose signature --verify wants: add --verify")
 
