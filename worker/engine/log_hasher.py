@@ -58,8 +58,11 @@ class LogHasher:
     def close(self) -> None:
         """Stop after the block that is being hashed; what is left is taken up at the next start."""
         self._closing.set()
-        if self._thread is not None:
-            self._thread.join()
+        with self._lock:
+            thread = self._thread
+        # It may have seen that meanwhile, and have taken itself off.
+        if thread is not None:
+            thread.join()
 
     def note(self, facts: Sequence[Fact]) -> Sequence[Fact]:
         """Return facts in which ends have the hashes of small logs, and say of larger ones that they follow."""
