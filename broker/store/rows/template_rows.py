@@ -149,7 +149,11 @@ def drop(execute: _Execute, write: DropTemplate) -> None:
         execute("DELETE FROM staged_clean_up WHERE run = ? AND part = ?", (row, part[1]))
         return
     execute("DELETE FROM staged_runs WHERE row = ?", (row,))
-    execute("DELETE FROM proofs WHERE row = ? AND NOT EXISTS (SELECT 1 FROM jobs WHERE proof = ?)", (proof, proof))
+    # Its jobs share it, and only those that share one are in an index by it.
+    execute(
+        "DELETE FROM proofs WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE proof = ?1 AND shares_proof IS NOT NULL)",
+        (proof,),
+    )
 
 
 def is_to_be_dropped(read: _Read) -> bool:
