@@ -324,11 +324,14 @@ _STEPS = (
     CREATE TABLE unhashed (job INTEGER NOT NULL, n INTEGER NOT NULL, PRIMARY KEY (job, n)) WITHOUT ROWID;
     CREATE TABLE log_hashes (job INTEGER NOT NULL, n INTEGER NOT NULL, stdout BLOB NOT NULL, stderr BLOB NOT NULL, PRIMARY KEY (job, n));
     """,
-    # For which time a schedule has started a job; what came of the times themselves is kept only of the last.
+    # For which time a schedule has started a job; what came of the times themselves is kept only of the last. The index is for this step
+    # only: without it, all of them would be read for each job.
     """
     ALTER TABLE jobs ADD COLUMN due INTEGER;
+    CREATE INDEX firings_by_job ON firings (job);
     UPDATE jobs SET due = (SELECT firings.due FROM firings WHERE job = jobs.id)
         WHERE id IN (SELECT job FROM firings WHERE job <> x'');
+    DROP INDEX firings_by_job;
     """,
     # Whether a job has ended is told by `ok`, which its start does not set: SQLite writes an index again when a column of its condition is
     # set, whatever to.

@@ -459,3 +459,23 @@ async def test_a_job_writes_few_pages_of_the_log(house: House) -> None:
     # Of a start, those of the job, its event, and of jobs that run and by their start; no others change.
     assert [(after - before) // (4096 + 24) for before, after in pairwise(sizes)] == [8, 4, 8]
     house.engine.effects.clear()
+
+
+async def test_jobs_of_schedules_of_an_older_store_keep_the_times_that_they_were_started_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "state.db"
+    with monkeypatch.context() as before:
+        before.setattr(tables, "VERSION", next(n for n, step in enumerate(tables._STEPS) if "ADD COLUMN due" in step))
+        with closing(tables.connect(path)) as old:
+            tables.prepare(old, path)
+            old.executemany(
+                "INSERT INTO jobs (row, owner, id, digest, state, name, proof, spec, launched, queued_at, ended_at)"
+                " VALUES (?, ?, ?, x'', 4, '', 1, ?, 1, 5, 6)",
+                [(number, *key(number), asked(number).raw) for number in (1, 2)],
+            )
+            old.execute("INSERT INTO firings (schedule, due, job, note) VALUES (1, 4000, ?, ''), (1, 5000, x'', 'skipped')", (key(2).id,))
+    with closing(tables.connect(path)) as new:
+        tables.prepare(new, path)
+        assert new.execute("SELECT row, due FROM jobs ORDER BY row").fetchall() == [(1, None), (2, 4000)]
+        assert not new.execute("SELECT 1 FROM sqlite_schema WHERE name = 'firings_by_job'").fetchone()
