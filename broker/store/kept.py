@@ -90,7 +90,8 @@ def unfinished(path: Path) -> list[Unfinished]:
     """Return the jobs of a store that have not ended, whether its worker runs or not; an empty list if the store cannot be read."""
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
-            rows = connection.execute("SELECT id, name, CASE state WHEN 1 THEN 0 ELSE pid END FROM jobs WHERE ok IS NULL ORDER BY row")
+            # With `+`, they are found by their index and sorted; without, all jobs would be read in the order of their rows.
+            rows = connection.execute("SELECT id, name, CASE state WHEN 1 THEN 0 ELSE pid END FROM jobs WHERE ok IS NULL ORDER BY +row")
             return [Unfinished(*row) for row in rows]
     except sqlite3.Error:
         return []

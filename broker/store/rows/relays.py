@@ -57,7 +57,8 @@ def unsettled(read: _Read) -> Iterator[Relayed]:
     """Iterate over the jobs whose end no broker has recorded yet, oldest first."""
     for owner, job_id, relay, *name in read(
         "SELECT jobs.owner, jobs.id, relay, relayed.owner, relayed.id, relayed.attempt FROM relayed JOIN jobs ON jobs.row = relayed.job"
-        " WHERE settled = 0 ORDER BY job"
+        # With `+`, they are found by their index and sorted; without, all would be read in this order.
+        " WHERE settled = 0 ORDER BY +job"
     ):
         yield Relayed(JobKey(owner, job_id), relay, AttemptKey(*name))
 

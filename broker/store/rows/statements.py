@@ -52,7 +52,7 @@ _END = "UPDATE jobs SET state = ?, launched = ?, attempt = ?, ended_at = ?, aged
 _END_STARTED = f"{_END} WHERE row = ?"
 _END_WITH_START = f"{_END}, pid = ?, started_at = ? WHERE row = ?"
 _STOP_JOB = "UPDATE jobs SET stop = coalesce(?, stop), stop_proof = coalesce(?, stop_proof), store_bytes = store_bytes + ? WHERE row = ?"
-# It changes no column that an index contains, so it costs a third of the other one.
+# It changes no column that an index contains, so it costs a third of one that does.
 _LAUNCH_JOB = "UPDATE jobs SET launched = 1 WHERE row = ?"
 _COUNT_ENDED = (
     "UPDATE kept SET ended = ended + 1, log_bytes = log_bytes + ?, store_bytes = store_bytes + (SELECT store_bytes FROM jobs WHERE row = ?)"
