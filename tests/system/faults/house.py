@@ -95,7 +95,7 @@ class House:
     def kill(self, *victims: Victim) -> None:
         """Kill them together, and return when they have ended."""
         adopted = self._has_adopted(self.pid_of(Victim.SUPERVISOR))
-        kept = self._has_keeper()
+        holder = self._holder()
         now_us = time.time_ns() // 1000
         pidfds = [os.pidfd_open(pid) for victim in victims if (pid := self.pid_of(victim))]
         for pidfd in pidfds:
@@ -105,21 +105,27 @@ class House:
             await_end(pidfd)
         if Victim.WORKER in victims and self.worker.process is not None:
             self.worker.process.wait()
+        # Whichever keeper was meant: one that waits may have been killed instead.
+        kept = holder in self._find(_CALLS[Victim.KEEPER])
         self._note(set(victims), now_us, adopted=adopted, kept=kept)
 
-    def _has_keeper(self) -> bool:
-        """Return whether a keeper holds what the supervisor holds; not one that a worker started meanwhile, and that waits for the lock."""
+    def _holder(self) -> int:
+        """Return the pid of the keeper that holds what the supervisor holds; 0: there is none.
+
+        That is not one that a worker started meanwhile, and that waits for the lock.
+        """
         supervisor = self.pid_of(Victim.SUPERVISOR)
         stat = read_stat(supervisor) if supervisor else None
-        keepers = self._find(_CALLS[Victim.KEEPER])
-        return stat.parent in keepers if stat is not None else bool(keepers)
+        if stat is None:
+            return self.pid_of(Victim.KEEPER)
+        return stat.parent if stat.parent in self._find(_CALLS[Victim.KEEPER]) else 0
 
     def _note(self, victims: set[Victim], now_us: int, *, adopted: bool, kept: bool) -> None:
         """Record when neither process held the jobs."""
         self.close_gap()
         begin_us = now_us
         if Victim.SUPERVISOR in victims:
-            unheld = Victim.KEEPER in victims or not kept
+            unheld = not kept
             self._supervisor_killed_us = now_us
         elif Victim.KEEPER in victims:
             # Its supervisor continues alone. One that had not adopted yet has no keeper to get the handover from.
