@@ -79,13 +79,17 @@ class Starter:
                 write = StartRun(key.owner, batch, row, due_us, fired, proof, self._desk.now_us(), self._shortage())
                 self._staging.start(write, many.template, done, ended)
 
-    def is_unfinished(self, key: JobKey) -> bool:
-        """Return whether a job or a run has not ended."""
-        return key in self._live or self._desk.has_run(RunKey(*key))
+    def is_unfinished(self, schedule: Schedule, key: JobKey) -> bool:
+        """Return whether a job or a run of a schedule has not ended; something of the other kind may have the same id."""
+        return key in self._live if isinstance(schedule.starts, OneJob) else self._desk.has_run(RunKey(*key))
+
+    def unfinished(self, schedule: Schedule) -> list[JobKey]:
+        """Return the jobs of a schedule, or its runs, that have not ended."""
+        return schedule.unfinished(partial(self.is_unfinished, schedule))
 
     def stop(self, schedule: Schedule) -> None:
         """Stop its jobs, or the jobs of its runs."""
-        for key in schedule.unfinished(self.is_unfinished):
+        for key in self.unfinished(schedule):
             if isinstance(schedule.starts, OneJob):
                 self._stop(schedule, [self._live[key]])
             else:

@@ -65,7 +65,7 @@ class Timetable:
         if self._schedules:
             for number, job in schedule_rows.jobs_of_all(self._store.read):
                 schedule = self._by_row.get(number)
-                if schedule is not None and self._starter.is_unfinished(JobKey(schedule.key.owner, job)):
+                if schedule is not None and self._starter.is_unfinished(schedule, JobKey(schedule.key.owner, job)):
                     schedule.began(JobKey(schedule.key.owner, job))
         for schedule in self._lined_up:
             if schedule.overlap is Overlap.STOP:
@@ -207,7 +207,7 @@ class Timetable:
         return [Firing(due.upto_us, note=f"missed {times} {_ASLEEP}; {made_up or 'none'} made up for")]
 
     def _runs(self, schedule: Schedule) -> bool:
-        return bool(schedule.starting or schedule.unfinished(self._starter.is_unfinished))
+        return bool(schedule.starting or self._starter.unfinished(schedule))
 
     def _go_on(self, schedule: Schedule) -> None:
         if schedule.removed or self._runs(schedule):

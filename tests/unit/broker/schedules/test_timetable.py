@@ -7,6 +7,8 @@ import time
 import pytest
 from desk_house import OWNER, House
 
+from jobwire.broker.desk.inputs import Asked
+from jobwire.broker.desk.jobs.job import BatchRun
 from jobwire.broker.engine import Ended, Started
 from jobwire.broker.schedules.due import Missed, Overlap
 from jobwire.broker.schedules.schedule import Schedule
@@ -164,6 +166,23 @@ async def test_a_time_can_stop_the_earlier_job_and_then_starts_its_own(house: Ho
     await house.durable()
     await house.durable()
     house.engine.expect(("settled", job(schedule, 1)), ("start", job(schedule, 2)))
+
+
+async def test_a_run_with_the_id_of_its_job_is_not_taken_for_that(house: House) -> None:
+    schedule = await add(house, overlap=Overlap.STOP)
+    await pass_to(house, 1)
+    first = job(schedule, 1)
+    spec = JobSpec(argv=(b"true",), held=True)
+    asked = Asked(b"o" * 16, spec, specs.digest(spec), specs.to_wire(spec).SerializeToString())
+    house.desk.accept(OWNER, [asked], BatchRun(first.id, "", 0), b"proof", lambda _: None)
+    await pass_to(house, 2)
+    house.engine.expect(("start", first), ("end", first, 15, 10_000))
+    await end(house, first)
+    house.engine.expect(("settled", first), ("start", job(schedule, 2)))
+    await house.restart()
+    await pass_to(house, 3)
+    house.engine.effects.clear()
+    assert [minute for minute, _, _ in history(house, schedule)] == [2, 1]
 
 
 @pytest.mark.parametrize("overlap", [Overlap.SKIP, Overlap.STOP])
