@@ -11,7 +11,7 @@ from ...keys.files.user_folders import identity_path, roster_path
 from ...keys.identity import parse_public
 from ...keys.members import roster
 from ...keys.members.rights import Member
-from ...schemas.refusal import Refused
+from ...schemas.refusal import Code, Refused
 from ..config import contexts
 from ..config.known_workers import known_workers_path, read_known_workers
 from ..proofs.verification import Wanted
@@ -38,7 +38,12 @@ def _workers(said: str) -> Iterable[bytes]:
     if said.startswith("@"):
         return read_known_workers(Path(said[1:]))
     context = next((one for one in contexts.list_contexts() if one.name == said), None)
-    return [parse_public(said) if context is None else context.server_key]
+    if context is not None:
+        return [context.server_key]
+    if not said.startswith("jobwire-"):
+        what = f"{said!r} is neither a public key (jobwire-key-...) nor the name of a context"
+        raise Refused(Code.INVALID_ARGUMENT, what, "see jobwire context list; for a file of keys, write @FILE")
+    return [parse_public(said)]
 
 
 def _known_workers() -> Mapping[bytes, str]:

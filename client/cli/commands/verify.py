@@ -62,8 +62,8 @@ def verify_proof(
     """Check a proof of who asked for a job, without a connection.
 
     Of several, it is also checked that no attempt at a job ran on two workers. Each check is printed; exits with 1 if one of them fails,
-    and with 3 if none does and a key has signed of which you have not said that it is a worker's. Names are those of your contexts, of a
-    roster and of known_workers.
+    and with 3 if none does and it is not proven how the job ended: a key has signed that of which you have not said that it is a worker's,
+    or only the broker says it. Names are those of your contexts, of a roster and of known_workers.
     """
     with understanding():
         proofs = [text.read(_read(file)) for file in files]
