@@ -85,7 +85,7 @@ def test_the_end_of_a_sweep_and_of_an_array_runs_where_the_jobs_do(home: Home, t
     assert home.jobwire("logs", newest["id"]).stdout == b"/\n3\n"
     refused = home.jobwire("batch", "--on-finish", "a | b", "-", stdin=b'{"argv": ["true"]}', status=2).stderr
     assert b"--on-finish: " in refused
-    assert b"--on-finish is about the jobs of an array" in home.jobwire("submit", "--on-finish", "a", "true", status=2).stderr
+    assert b"--on-finish is about the jobs of a run" in home.jobwire("submit", "--on-finish", "a", "true", status=2).stderr
 
 
 def test_a_large_batch_is_staged_and_watched_and_can_be_repeated(home: Home, tmp_path: Path) -> None:
