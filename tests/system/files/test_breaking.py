@@ -43,7 +43,7 @@ def _large(path: Path, mebibytes: int) -> str:
 
 
 def test_an_upload_continues_where_it_was_when_the_worker_was_killed(own_home: Home, worker: Worker) -> None:
-    digest = _large(own_home.folder / "large", 200)
+    digest = _large(own_home.folder / "large", 150)
     sending = own_home.start("run", "--put", "large", "--", "sha256sum", "large")
     wait_until(lambda: any(path.name.endswith(".part") and path.stat().st_size > 5e6 for path in _blobs(worker)), "a part")
     worker.kill()
@@ -55,12 +55,12 @@ def test_an_upload_continues_where_it_was_when_the_worker_was_killed(own_home: H
 
     assert sending.returncode == 0, err
     assert out.decode().split()[0] == digest
-    assert 5e6 < reached < 200 << 20
+    assert 5e6 < reached < 150 << 20
     assert [path.name for path in _blobs(worker)] == [digest]
 
 
 def test_a_job_whose_files_were_being_unpacked_starts_after_the_worker_was_killed(own_home: Home, worker: Worker) -> None:
-    digest = _large(own_home.folder / "large", 300)
+    digest = _large(own_home.folder / "large", 120)
     own_home.jobwire("run", "--put", "large", "--", "true")
     job = own_home.submit("--put", "large", "--", "sha256sum", "large")
     worker.kill()
@@ -114,7 +114,7 @@ def test_the_folder_of_a_job_that_nobody_knows_is_removed_at_the_next_start(own_
 
 
 def test_a_job_that_is_stopped_while_its_files_are_unpacked_leaves_no_folder(own_home: Home, worker: Worker) -> None:
-    _large(own_home.folder / "large", 400)
+    _large(own_home.folder / "large", 160)
     own_home.jobwire("run", "--put", "large", "--", "true")
     job = own_home.submit("--put", "large", "--", "sleep", "100")
     own_home.jobwire("stop", "--now", job)

@@ -69,14 +69,16 @@ def test_nothing_but_files_folders_and_links_is_sent_and_nothing_hangs(home: Hom
         assert b"cannot be read" in home.jobwire("put", job, "tree/socket", status=2).stderr
 
 
-def test_a_fifo_in_the_way_is_replaced_and_not_written_to(home: Home) -> None:
-    # uutils/coreutils#13344
+def test_a_fifo_in_the_way_is_not_written_to(home: Home) -> None:
+    # uutils/coreutils#13344: here it may be somebody's, in the folder of a job it is replaced.
     job = _job(home, "mkfifo here; echo fetched > there")
     (home.folder / "file").write_text("put")
     os.mkfifo(home.folder / "there")
     home.jobwire("put", job, "file:here")
-    home.jobwire("get", job, "there", "here")
-    assert ((home.folder / "there").read_text(), (home.folder / "here").read_text()) == ("fetched\n", "put")
+    home.jobwire("get", job, "here")
+    assert (home.folder / "here").read_text() == "put"
+    assert b"'there' is no place for a file" in home.jobwire("get", job, "there", status=125).stderr
+    assert (home.folder / "there").is_fifo()
 
 
 def test_setuid_bits_and_modes_without_rights(home: Home) -> None:
@@ -166,7 +168,7 @@ def test_a_job_that_changes_its_folder_meanwhile_leads_nothing_out(home: Home, t
 def test_sparse_files_stay_sparse_in_the_folder_of_a_job(home: Home) -> None:
     # RsyncProject/rsync#114, calamares#2228
     with (home.folder / "sparse").open("wb") as file:
-        file.seek(100_000_000)
+        file.seek(40_000_000)
         file.write(b"x")
     (home.folder / "tree").mkdir()
     subprocess.run(["cp", "--sparse=always", "sparse", "tree/inner"], cwd=home.folder, check=True)
@@ -174,7 +176,7 @@ def test_sparse_files_stay_sparse_in_the_folder_of_a_job(home: Home) -> None:
     home.jobwire("put", job, "sparse", "tree")
     home.jobwire("get", job, "sparse:back", "tree/inner:inner")
     for name in ("back", "inner"):
-        assert (home.folder / name).stat().st_size == 100_000_001
+        assert (home.folder / name).stat().st_size == 40_000_001
         assert (home.folder / name).stat().st_blocks * 512 < 5_000_000
 
 
