@@ -26,6 +26,8 @@ _JOBS_A_DELIVERY = 200
 # Of a batch that was staged, jobs are sent themselves, with the hashes of their parts, 32 KB each.
 _BYTES_A_DELIVERY = 1024 * 1024
 _PARTS_A_DELIVERY = 16
+# Starts, and parts of batches, of which it is remembered that a worker has them: after more, they are sent again.
+_MOST_STARTS = 10_000
 _TRY_AGAIN_SECONDS = 5.0
 # For a moment: a worker may have no room for what waits.
 _PASSES = frozenset({Code.RESOURCE_EXHAUSTED, Code.UNAVAILABLE})
@@ -105,6 +107,8 @@ class Deliveries:
     def _send(self, worker: Worker, start: Start, jobs: list[tuple[Carried, request_pb2.Delivery]]) -> None:
         store = jobs[0][0].machine[-STORE_ID_BYTES:]
         digest, raw = start.digest, start.whole.raw
+        if len(worker.starts) >= _MOST_STARTS:
+            worker.starts.clear()
         is_part = digest not in worker.starts and start.is_shown_in_parts
         if is_part:
             raw = start.whole.part([delivery.index for _, delivery in jobs])

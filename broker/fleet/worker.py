@@ -88,7 +88,7 @@ class Worker:
     others: Wants = NOBODYS
     stocks: Sequence[request_pb2.Stock] = ()
     carried: dict[AttemptKey, Carried] = field(default_factory=dict)
-    # The signed starts that its present run was sent, by their SHA-256.
+    # The signed starts that its present run was sent, by their SHA-256, and parts of batches, with their number behind that: the last ones.
     starts: set[bytes] = field(default_factory=set)
     # Whether the stream of facts was opened, and what was reported since it was last connected.
     follows: bool = False

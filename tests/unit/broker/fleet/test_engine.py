@@ -15,6 +15,7 @@ from desk_house import OWNER
 from jobwire.broker.desk.inputs import Alter, Asked, SetCapacity, SetMachine, Stop
 from jobwire.broker.desk.jobs.job import StopOrder
 from jobwire.broker.engine import Delayed, Expected, Started
+from jobwire.broker.fleet import deliveries
 from jobwire.broker.fleet.engine import FleetEngine
 from jobwire.broker.store.rows import placements, relays
 from jobwire.keys.identity import Identity, generate
@@ -89,6 +90,15 @@ async def test_a_job_runs_at_the_worker_and_its_end_is_told_at_the_broker(lab: L
     assert outcome is not None
     assert outcome.exit_status == 3
     assert not wire.worker.house.followed.holds(lab.name(1).job), "its end is durable at the broker, so the worker may forget it"
+
+
+async def test_of_how_many_starts_it_is_remembered_that_a_worker_has_them_is_limited(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(deliveries, "_MOST_STARTS", 2)
+    wire = await joined(lab, slots=5)
+    for number in range(1, 6):
+        await lab.submit(number)
+    assert wire.worker.started == [lab.name(number) for number in range(1, 6)]
+    assert len(lab.broker.engine.workers.get(wire.worker.identity.public).starts) == 1
 
 
 async def test_without_a_worker_a_job_waits_and_says_why(lab: Lab) -> None:
