@@ -110,11 +110,12 @@ def limit_first(by: Member, name: AttemptKey, key: JobKey, raw: bytes, parts: Pa
         return
     try:
         start = read_start(relays.start_of(parts.store.read, by.key, name), by.key)
-        signer, request, _ = read_order(raw, by.key, name.job, start.batch, {"change"})
+        signer, request, until_us = read_order(raw, by.key, name.job, start.batch, {"change"})
         member = demand_may(signer, name, parts)
     except Refused:
         return
-    if done.is_new(key, raw, parts.desk.live.__contains__):
+    # What is good until a time is recorded before it is carried out, which `relay` does.
+    if not until_us and done.is_new(key, raw, parts.desk.live.__contains__):
         by_whom = member.name if member is not None else short_id(signer)
         parts.desk.take(Alter([key], None, None, request.change.time_limit_ms, by_whom, raw, lambda _: None))
 

@@ -20,7 +20,7 @@ from jobwire.broker.fleet.engine import FleetEngine
 from jobwire.broker.store.rows import placements, relays
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.members.rights import Member
-from jobwire.keys.proofs import attestation
+from jobwire.keys.proofs import attestation, signature
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs import spec as specs
 from jobwire.schemas.jobs.capacity import PLAIN, Settings
@@ -456,7 +456,10 @@ async def test_a_time_limit_that_was_set_before_comes_with_the_job_and_not_after
     wire.worker.engine.effects.clear()
     raw = placements.envelope(read, placements.proof_of(read, lab.name(1).job))
     other = signed(generate(), broker, request_pb2.Request.FromString(request_pb2.Envelope.FromString(limit).request))
-    for evil in (limit, other):
+    # One that is good until a time would have to be recorded first.
+    passing = request_pb2.Envelope.FromString(limit)
+    passing.proof.CopyFrom(signature.sign(lab.client, broker, b"n" * 16, passing.request, not_after_us=1))
+    for evil in (limit, other, passing.SerializeToString()):
         again = request_pb2.Deliver(store=wire.worker.house.store.id, digest=hashlib.sha256(raw).digest(), start=raw)
         again.jobs.add(attempt=1, limit=evil)
         assert not (await wire.worker.ask(broker, deliver=again)).deliver.not_accepted
