@@ -109,7 +109,7 @@ class Staging:
             if isinstance(result, Committed):
                 if fault_points.ARMED:
                     fault_points.reach("after-commit-of-a-batch")
-                on_its_way = [one for one in staged_rows.pending(self._store.read) if one.row == result.row]
+                on_its_way = staged_rows.pending(self._store.read, result.row)
                 if on_its_way:
                     self._queueing.add(
                         on_its_way[0], (lambda known: done(result.jobs if isinstance(known, int) else known)) if result.is_known else done
@@ -143,9 +143,8 @@ class Staging:
             if isinstance(result, Committed):
                 if fault_points.ARMED:
                     fault_points.reach("after-start-of-a-run")
-                for pending in staged_rows.pending(self._store.read):
-                    if pending.row == result.row:
-                        self._queueing.add(pending, lambda _: ended())
+                for pending in staged_rows.pending(self._store.read, result.row):
+                    self._queueing.add(pending, lambda _: ended())
                 done(None)
             elif result is not None:
                 done(result)

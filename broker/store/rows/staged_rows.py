@@ -268,11 +268,13 @@ def digest_of(execute: _Execute, key: JobKey) -> bytes | None:
     return found[0] if found is not None else None
 
 
-def pending(read: _Read) -> list[Pending]:
-    """Return the runs that are staged and not complete in the queue, in the order in which they were begun."""
+def pending(read: _Read, only: int | None = None) -> list[Pending]:
+    """Return the runs that are staged and not complete in the queue, in the order in which they were begun. `only`: that row, if it is."""
+    of_row, values = ("", ()) if only is None else ("row = ? AND ", (only,))
     rows = read(
-        "SELECT row, owner, id, name, parallel, on_failure, jobs, left, left_bytes, aged_from, proof, proof_bytes, groups_upto,"
-        " template FROM staged_runs WHERE NOT is_whole ORDER BY row"
+        "SELECT row, owner, id, name, parallel, on_failure, jobs, left, left_bytes, aged_from, proof, proof_bytes, groups_upto,"  # noqa: S608 -- our own text
+        f" template FROM staged_runs WHERE {of_row}NOT is_whole ORDER BY row",
+        values,
     )
     return [
         Pending(
