@@ -66,7 +66,7 @@ class Cgroup:
             os.write(self._procs, b"0")
         except OSError as error:
             raise _in_words(self.path, error) from error
-        self._disturbed = False
+        self._disturbed = bool(self._own)
 
     def leave(self) -> None:
         """Move this process back to its own cgroup."""

@@ -101,6 +101,16 @@ def test_two_supervisors_with_one_name_share_no_cgroup_of_a_job(tmp_path: Path) 
             box.remove()
 
 
+def test_what_was_made_for_one_job_is_used_by_no_other_also_if_it_had_to_be_made_again(tmp_path: Path) -> None:
+    with pool(tmp_path) as one:
+        own = one.make(HANDLE)
+        gone(own)
+        own.enter()
+        own.release()
+        assert not Path(own.path).exists()
+        assert one.take().path != own.path
+
+
 def test_a_folder_that_was_removed_is_created_and_locked_again(tmp_path: Path) -> None:
     with pool(tmp_path) as one:
         (tmp_path / NAME).rmdir()
