@@ -17,6 +17,9 @@ from ...schemas.refusal import Code, Refused
 from .asked import AskedJob, read_signed
 from .verification import Wanted, verify
 
+# For whom the key of a job acts, says who was asked. Jobs behind a broker have no such keys: there it could name anybody.
+_ONLY_SAID = "it is signed by a key of which only the broker says that it acted for the owner"
+
 
 def asked_of(proof: request_pb2.JobProof, key: JobKey, broker: bytes) -> AskedJob:
     """Return what the owner of a job has asked the broker with this key for.
@@ -34,6 +37,8 @@ def asked_of(proof: request_pb2.JobProof, key: JobKey, broker: bytes) -> AskedJo
     for check in verdict.checks:
         if not check.holds:
             raise _unproven(key, check.sentence)
+    if verdict.start is not None and verdict.start.acts_for:
+        raise _unproven(key, _ONLY_SAID)
     asked = verdict.asked
     if asked is None or asked.spec is None or not asked.spec.argv:
         raise _unproven(key, "what its owner has signed does not say what it runs")
@@ -78,6 +83,8 @@ def spec_of_schedule(raw: bytes, key: JobKey, broker: bytes) -> job_pb2.JobSpec:
     schedule = signed.request.add_schedule
     if (signed.owner, schedule.id, signed.audience) != (key.owner, key.id, broker):
         raise _not_of_schedule("what it shows is of another one, or of another owner or broker")
+    if signed.acts_for:
+        raise _not_of_schedule(_ONLY_SAID)
     spec = job_pb2.JobSpec()
     spec.CopyFrom(schedule.spec)
     spec.name = spec.name or schedule.name

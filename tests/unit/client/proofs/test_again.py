@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from jobwire.client.proofs.again import asked_of, finish_again, spec_again
+from jobwire.client.proofs.again import asked_of, finish_again, spec_again, spec_of_schedule
 from jobwire.keys.identity import Identity, from_seed
+from jobwire.keys.proofs.delegation import delegate
 from jobwire.keys.proofs.signature import sign
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs.run_ends import RunEnd, tell, told_in
@@ -60,6 +61,18 @@ def test_an_altered_command_is_refused() -> None:
 def test_a_command_that_somebody_else_has_signed_or_for_another_broker_is_refused() -> None:
     assert "who has not signed this" in refused(shown(start(signer=EVE)))
     assert "not for" in refused(shown(start(audience=EVE.public)))
+
+
+def test_a_command_that_the_broker_says_somebody_signed_for_its_owner_is_refused() -> None:
+    said = request_pb2.Envelope.FromString(start(signer=EVE))
+    said.delegation.CopyFrom(delegate(BROKER, ADA.public, ID, 1, EVE.public))
+    assert "only the broker says" in refused(shown(said.SerializeToString()))
+    schedule = request_pb2.AddSchedule(id=ID, name="night", spec=SPEC, cron="@daily", zone="UTC")
+    assert spec_of_schedule(signed(add_schedule=schedule), KEY, BROKER.public).name == "night"
+    said = request_pb2.Envelope.FromString(signed(signer=EVE, add_schedule=schedule))
+    said.delegation.CopyFrom(delegate(BROKER, ADA.public, ID, 1, EVE.public))
+    with pytest.raises(Refused, match="only the broker says"):
+        spec_of_schedule(said.SerializeToString(), KEY, BROKER.public)
 
 
 def test_the_proof_of_another_job_is_refused() -> None:
