@@ -20,9 +20,10 @@ from ...growth.room import Room
 # A label is looked up if it leaves at most one of so many machines.
 _FEW = 8
 
-# What has no room: so much is remembered, and so much of what names one machine.
+# What has no room: so much is remembered, so much of what names one machine, and so much of what names any: there may be no such machines.
 _MOST_UNFIT = 1000
 _MOST_OF_ONE = 256
+_MOST_NAMED = 50_000
 _NAMES = (f"{WORKER}=", f"{HOST}=")
 
 # How much of a machine is in use, its name, and its key: the smallest is the best of its kind.
@@ -50,6 +51,7 @@ class Unfit:
 
     def __init__(self) -> None:
         self._by_machine: dict[str, dict[Wants, None]] = {}
+        self._named = 0
         # The others are only remembered, and not all of them: each machine that gets room is asked about them.
         self._others: dict[Wants, None] = {}
 
@@ -64,9 +66,9 @@ class Unfit:
     def add(self, wants: Wants) -> None:
         """Note that no machine has room for such a job."""
         term = _machine_of(wants)
-        kept = self._by_machine.setdefault(term, {}) if term else self._others
-        if term and len(kept) < _MOST_OF_ONE:
-            kept[wants] = None
+        if term and self._named < _MOST_NAMED and len(self._by_machine.get(term, ())) < _MOST_OF_ONE:
+            self._by_machine.setdefault(term, {})[wants] = None
+            self._named += 1
             return
         if len(self._others) >= _MOST_UNFIT:
             self._others.clear()
@@ -80,6 +82,7 @@ class Unfit:
         term = _machine_of(wants)
         kept = self._by_machine[term]
         del kept[wants]
+        self._named -= 1
         if not kept:
             del self._by_machine[term]
 

@@ -25,6 +25,8 @@ from ...growth.room import Room
 from .machines import Machine, Order, Unfit
 
 _NOTHING = Capacity(0)
+# Of so much that jobs take is remembered whether some machine could have it.
+_MOST_ABLE = 10_000
 # Workers that a sentence names.
 _NAMED = 8
 
@@ -231,6 +233,8 @@ class FleetStock(Stock):
             able = any(one.could_fit(wants, now) for one in self._machines.values())
             # How long a machine lasts changes by itself.
             if not any(one.end is not None for one in self._machines.values()):
+                if len(self._able) >= _MOST_ABLE:
+                    self._able.clear()
                 self._able[wants] = able
         return able
 

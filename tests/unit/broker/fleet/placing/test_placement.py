@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.desk.queue.stock import End, Taken
+from jobwire.broker.fleet.placing import machines, placement
 from jobwire.broker.fleet.placing.machines import Machine
 from jobwire.broker.fleet.placing.placement import FleetStock
 from jobwire.broker.growth.room import Room
@@ -133,6 +134,26 @@ def test_a_job_goes_only_where_its_labels_are() -> None:
     assert fleet.take(Wants(where=Where(not_on=("gpu",)))).machine == b"\1", "one that tells no labels does not know what is asked"
     assert not fleet.fits(on("worker=w2"))
     assert not fleet.fits(on("gpu", "host=b"))
+
+
+def test_what_is_remembered_about_machines_that_jobs_name_has_a_bound(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(machines, "_MOST_NAMED", 3)
+    monkeypatch.setattr(machines, "_MOST_UNFIT", 2)
+    monkeypatch.setattr(placement, "_MOST_ABLE", 2)
+    both = stock(labelled(host="a"))
+    for number in range(9):
+        assert not both.fits(on(f"worker=x{number}"))
+        assert not both.could_fit(on(f"worker=x{number}"))
+    assert len(both._unfit._by_machine) == 3
+    assert len(both._unfit._others) <= 2
+    assert len(both._able) <= 2
+    # What was forgotten, and what was not, is found all the same when there is such a machine.
+    for number in (0, 8):
+        both.set_machine(b"x%d" % number, f"x{number}", labelled(host="b"), ready=True)
+        assert both.fits(on(f"worker=x{number}"))
+    assert len(both._unfit._by_machine) == 2
+    assert not both.fits(on("worker=x9"))
+    assert len(both._unfit._by_machine) == 3
 
 
 def test_labels_that_no_worker_has_are_waited_for_and_named() -> None:
