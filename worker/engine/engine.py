@@ -249,15 +249,14 @@ class LocalEngine:
             self.supervisor.say(self._unanswered.again())
         self.supervisor.say(self._inlets.again() + self._terminals.again())
 
-    def _take(self, messages: list[Message]) -> None:  # noqa: C901 -- a case for each kind of message
+    def _take(self, messages: list[Message]) -> None:
         facts: list[Fact] = []
         for message in messages:
             match message.get(FACT):
                 case ToWorker.HELLO:
                     self._greeted(message)
                 case ToWorker.RECOVERED:
-                    if self._recovery.told_all(facts):
-                        facts = []
+                    facts = [] if self._recovery.told_all(facts) else facts
                 case ToWorker.FEED | ToWorker.FEED_REFUSED | ToWorker.FEED_OVER | ToWorker.GIVEN:
                     self._inlets.hear(message)
                     self._terminals.hear(message)

@@ -113,7 +113,7 @@ def start(turn: Turn, asked: Start) -> None:
     turn.submit(Accepting(write, asked, jobs, events, promised))
 
 
-def accepted(turn: Turn, pending: Accepting, result: Added | Conflict | Refused | int) -> None:  # noqa: C901 -- a test for each result
+def accepted(turn: Turn, pending: Accepting, result: Added | Conflict | Refused | int) -> None:
     """Reply that jobs are durable, and let them enter the queue after that; or tell why they are not."""
     state, asked = turn.state, pending.start
     state.promised -= pending.promised
@@ -126,10 +126,9 @@ def accepted(turn: Turn, pending: Accepting, result: Added | Conflict | Refused 
     if not isinstance(result, Added) or result.known:
         held_twice = pending.jobs if not isinstance(result, Added) else [pending.jobs[position] for position in result.known]
         state.hold(asked.owner, -sum(job.spec_bytes for job in held_twice))
-    if isinstance(result, Conflict):
-        turn.effects.append(Reply(partial(asked.done, id_taken(asked.asked[result.position].id, result))))
-    elif isinstance(result, Refused):
-        turn.effects.append(Reply(partial(asked.done, result)))
+    if isinstance(result, (Conflict, Refused)):
+        refused = id_taken(asked.asked[result.position].id, result) if isinstance(result, Conflict) else result
+        turn.effects.append(Reply(partial(asked.done, refused)))
     elif isinstance(result, Added):
         fresh: list[event_pb2.Event] = []
         for position, job in enumerate(pending.jobs):
