@@ -11,12 +11,13 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ....schemas.naming import format_id, scheduled_job_id
+from ....schemas.naming import JobKey, format_id, scheduled_job_id
 from ....schemas.parts import split
 from ....schemas.refusal import Code, Reason, Refused
 from ...desk.jobs.job import RunKey
 from ..schedule_writes import AddSchedule
 from ..staged_writes import FILES_OF_PARTS, Committed, DropTemplate, Part, Pending, StartRun, Template
+from .tombstones import mark_of
 
 _Execute = Callable[..., sqlite3.Cursor]
 _Read = Callable[..., Sequence[tuple[Any, ...]]]
@@ -81,6 +82,12 @@ def start(execute: _Execute, write: StartRun, last_row: int) -> None:
         row, jobs = known or (0, 0)
         write.result = Committed(row, jobs, is_known=True)
         return
+    # Of a run that is not known, all jobs were forgotten, or there was none.
+    staged = execute("SELECT id FROM staged_ids WHERE run = ? LIMIT 1", (write.template,)).fetchone()
+    if staged is not None and _is_forgotten(execute, JobKey(write.owner, scheduled_job_id(write.batch.id, staged[0]))):
+        message = f"the run {format_id(write.batch.id)} has ended and was forgotten; it is never started again"
+        write.result = Refused(Code.ALREADY_EXISTS, message, "use a new id", reason=Reason.FORGOTTEN)
+        return
     if write.shortage is not None:
         write.result = write.shortage
         return
@@ -94,6 +101,10 @@ def start(execute: _Execute, write: StartRun, last_row: int) -> None:
     ).lastrowid
     (jobs,) = execute("SELECT jobs FROM staged_runs WHERE row = ?", (row,)).fetchone()
     write.result = Committed(int(row or 0), jobs, is_known=False)
+
+
+def _is_forgotten(execute: _Execute, key: JobKey) -> bool:
+    return execute("SELECT 1 FROM tombstones WHERE mark = ?", (mark_of(key),)).fetchone() is not None
 
 
 def next_part(read: _Read, pending: Pending) -> Part | None:

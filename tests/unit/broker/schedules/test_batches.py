@@ -245,3 +245,17 @@ async def test_a_batch_is_for_a_schedule_or_for_a_commit(house: House) -> None:
 async def test_a_job_that_no_schedule_can_start_again_is_refused(house: House, spec: dict[str, Any]) -> None:
     refused = await refusal(stage(house, 0, [new_job(0), new_job(1, **spec)], BATCH, for_schedule=True))
     assert (refused.code, refused.job_index) == (Code.INVALID_ARGUMENT, 1)
+
+
+async def test_a_run_that_was_forgotten_is_not_started_again_with_its_id(house: House) -> None:
+    await add(house, JOBS[:1])
+    change = request_pb2.ChangeSchedule(key=job_pb2.JobKey(id=ID), run_now=b"n" * 16)
+    await ask(house, change_schedule=change, proof=enveloped(change_schedule=change))
+    await settle(house)
+    job = AttemptKey(OWNER, scheduled_job_id(b"n" * 16, job_id(0)), 1)
+    await end(house, job)
+    await ask(house, forget=request_pb2.Forget(keys=[job_pb2.JobKey(id=job.id)]))
+    refused = await refusal(ask(house, change_schedule=change, proof=enveloped(change_schedule=change)))
+    assert (refused.code, refused.reason) == (Code.ALREADY_EXISTS, Reason.FORGOTTEN)
+    assert house.store.read("SELECT count(*) FROM batches") == [(0,)]
+    house.engine.effects.clear()
