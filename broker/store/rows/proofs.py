@@ -42,7 +42,7 @@ def proof_of(read: _Read, key: JobKey) -> KeptProof:
         return KeptProof(start, stop, AttemptKey(*name), due or 0)
     if batch is not None:
         ((run,),) = read("SELECT id FROM batches WHERE row = ?", (batch,))
-        if (origin := template_rows.origin_of(read, key.owner, run, key.id)) is not None:
+        if (origin := template_rows.origin_of(read, key.owner, run, key.id, row)) is not None:
             due_us, *staged = origin
             staged_id, spec, hashes = staged
             return KeptProof(_envelope(read, proof), stop, None, due_us, spec, hashes, staged_id)

@@ -8,10 +8,12 @@ of it was forgotten: until then it proves their jobs.
 from __future__ import annotations
 
 import sqlite3
+from bisect import bisect_right
 from collections.abc import Callable, Sequence
+from itertools import accumulate
 from typing import Any, NamedTuple
 
-from ....schemas.naming import JobKey, format_id, scheduled_job_id
+from ....schemas.naming import JobKey, finish_job_id, format_id, scheduled_job_id
 from ....schemas.parts import split
 from ....schemas.refusal import Code, Reason, Refused
 from ...desk.jobs.job import RunKey
@@ -121,19 +123,33 @@ def next_part(read: _Read, pending: Pending) -> Part | None:
     return Part(number, content, queued, bool(is_final), frozenset(scheduled_job_id(pending.key.id, job) for (job,) in clean_up))
 
 
-def origin_of(read: _Read, owner: bytes, run: bytes, job_id: bytes) -> Origin | None:
-    """Return what a job of a run was made of; None if no schedule has started the run. Without a job, it is what the run ends with."""
-    rows = read("SELECT template, due FROM staged_runs WHERE owner = ? AND id = ? AND template IS NOT NULL", (owner, run))
+def origin_of(read: _Read, owner: bytes, run: bytes, job_id: bytes, row: int) -> Origin | None:
+    """Return what a job of a run was made of; None if no schedule has started the run. Without a job, it is what the run ends with.
+
+    `row`: of the job. Those of a run have rows in their order: how many are behind it tells where it is, unless some were forgotten.
+    """
+    rows = read("SELECT template, due, jobs - left FROM staged_runs WHERE owner = ? AND id = ? AND template IS NOT NULL", (owner, run))
     if not rows:
         return None
-    template, due_us = rows[0]
-    for number, hashes in read("SELECT number, hashes FROM staged_parts WHERE run = ? ORDER BY number", (template,)):
-        # One after the other: a large batch is much at once.
-        ((content,),) = read("SELECT content FROM staged_parts WHERE run = ? AND number = ?", (template, number))
+    template, due_us, queued = rows[0]
+    if job_id == finish_job_id(run):
+        return Origin(due_us)
+    ((behind,),) = read("SELECT count(*) FROM jobs WHERE batch = (SELECT batch FROM jobs WHERE row = ?1) AND row > ?1", (row,))
+    parts = read("SELECT number, jobs FROM staged_parts WHERE run = ? ORDER BY number", (template,))
+    for number in nearest_first([jobs for _, jobs in parts], queued - 1 - behind):
+        # One after the other: to make all ids of a large batch takes a second.
+        ((content, hashes),) = read("SELECT content, hashes FROM staged_parts WHERE run = ? AND number = ?", (template, number))
         for job in split(content):
             if scheduled_job_id(run, job.id) == job_id:
                 return Origin(due_us, job.id, job.spec, hashes)
     return Origin(due_us)
+
+
+def nearest_first(parts: Sequence[int], position: int) -> Sequence[int]:
+    """Return the numbers of parts, which have so many jobs each: first that in which a job at this position is, then those around it."""
+    ends = list(accumulate(parts))
+    found = min(bisect_right(ends, position), len(ends) - 1)
+    return sorted(range(len(parts)), key=lambda number: abs(number - found))
 
 
 def schedule_gone(execute: _Execute, schedule: int) -> None:

@@ -12,11 +12,13 @@ from staged_batches import ask, hash_of, job_id, new_job, refusal, stage
 
 from jobwire.broker.desk.jobs.job import RunKey
 from jobwire.broker.engine import Ended, Started
+from jobwire.broker.store.rows import template_rows
 from jobwire.keys.members.limits import EVERYBODYS, Limits
 from jobwire.keys.members.rights import Member
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey, JobKey, finish_job_id, scheduled_job_id
+from jobwire.schemas.parts import split
 from jobwire.schemas.refusal import Code, Reason
 
 MINUTE_US = 60_000_000
@@ -196,6 +198,32 @@ async def test_by_hand_it_starts_a_run_with_a_given_id_once(house: House) -> Non
     assert [firing.job for firing in (await show(house)).firings] == [b"n" * 16]
     shown = (await ask(house, query_proof=request_pb2.QueryProof(key=job_pb2.JobKey(id=first.id)))).proof
     assert (shown.start, request_pb2.NewJob.FromString(shown.staged_job).id) == (enveloped(change_schedule=change), job_id(0))
+
+
+async def test_each_job_of_a_run_is_proven_by_its_part(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    parts = [[new_job(0)], [new_job(1), new_job(2)], [new_job(3)]]
+    for number, jobs in enumerate(parts):
+        await stage(house, number, jobs, BATCH, for_schedule=True)
+    wanted = adding([], parts=map(hash_of, parts), about={"on_finish": job_pb2.JobSpec(argv=[b"notify"])})
+    await ask(house, add_schedule=wanted, proof=enveloped(add_schedule=wanted))
+    await pass_to(house, 1)
+    looked: list[bytes] = []
+    monkeypatch.setattr(template_rows, "split", lambda content: [looked.append(content), *split(content)][1:])
+
+    async def proven(job: bytes) -> bytes:
+        shown = (await ask(house, query_proof=request_pb2.QueryProof(key=job_pb2.JobKey(id=job)))).proof
+        return request_pb2.NewJob.FromString(shown.staged_job).id
+
+    for number in range(4):
+        assert await proven(of_run(1, number).id) == job_id(number)
+    assert len(looked) == 4, "one part for each"
+    await end(house, *(of_run(1, number) for number in range(4)))
+    assert await proven(finish_job_id(run_of(1))) == b""
+    assert len(looked) == 4
+    await ask(house, forget=request_pb2.Forget(keys=[job_pb2.JobKey(id=of_run(1, 3).id)]))
+    for number in range(3):
+        assert await proven(of_run(1, number).id) == job_id(number)
+    house.engine.effects.clear()
 
 
 async def test_a_batch_goes_with_its_schedule_and_not_before_its_runs(house: House) -> None:

@@ -36,3 +36,11 @@ def test_a_batch_without_a_schedule_is_removed_without_a_look_at_all_jobs(store:
     assert store.execute("SELECT count(*) FROM staged_runs").fetchone() == (0,)
     assert store.execute("SELECT count(*) FROM proofs").fetchone() == (0,)
     assert not [plan for plan in plans if plan.startswith("SCAN jobs")], plans
+
+
+def test_the_part_of_a_job_is_looked_at_first_and_then_those_around_it() -> None:
+    assert [template_rows.nearest_first([2, 2, 2, 2], position)[0] for position in range(8)] == [0, 0, 1, 1, 2, 2, 3, 3]
+    assert template_rows.nearest_first([2, 2, 2, 2], 5) == [2, 1, 3, 0]
+    # Others were forgotten, or more have come.
+    assert template_rows.nearest_first([2, 2], -1) == [0, 1]
+    assert template_rows.nearest_first([2, 2], 9) == [1, 0]
