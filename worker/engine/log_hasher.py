@@ -41,7 +41,9 @@ class LogHasher:
     def __init__(self, logs: str, loop: asyncio.AbstractEventLoop) -> None:
         self._logs = logs
         self._loop = loop
-        self._done: Callable[[Hashed], None] = lambda _: None
+        # Results that come before somebody takes them: of jobs that have ended while no worker ran.
+        self._early: list[Hashed] = []
+        self._done: Callable[[Hashed], None] = self._early.append
         # Those whose end is not durable yet.
         self._ended: dict[AttemptKey, tuple[Run, tuple[int, int]]] = {}
         # Those whose hashes are not durable.
@@ -52,8 +54,11 @@ class LogHasher:
         self._thread: threading.Thread | None = None
 
     def open(self, done: Callable[[Hashed], None]) -> None:
-        """Pass results to `done`, on the loop, from now on."""
+        """Pass results to `done`, on the loop, from now on; and those that there are."""
         self._done = done
+        early, self._early = self._early, []
+        for hashed in early:
+            done(hashed)
 
     def close(self) -> None:
         """Stop after the block that is being hashed; what is left is taken up at the next start."""

@@ -74,6 +74,19 @@ async def test_a_small_log_is_hashed_with_the_end(bench: Bench) -> None:
     assert bench.note(silent) is silent.outcome
 
 
+async def test_what_is_hashed_before_somebody_takes_results_is_not_lost(bench: Bench) -> None:
+    bench.hasher = LogHasher(str(bench.folder), asyncio.get_running_loop())
+    ended = bench.ended(1, LARGE)
+    bench.note(ended)
+    bench.hasher.settled([ended.key])
+    if (thread := bench.hasher._thread) is not None:
+        await asyncio.to_thread(thread.join)
+    await asyncio.sleep(0)
+    assert bench.told.empty()
+    bench.hasher.open(bench.told.put_nowait)
+    assert (await bench.result()).stdout_root == leaf(LARGE)
+
+
 async def test_the_end_of_a_job_with_a_larger_log_is_told_first_and_its_hash_follows_when_that_is_durable(bench: Bench) -> None:
     content = bytes(3 * BLOCK_BYTES + 7)
     ended = bench.ended(1, content, LARGE)
