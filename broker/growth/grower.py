@@ -210,7 +210,7 @@ class Grower:
         if lacking and not queue.paused:
             # Others would not have it either, and be asked for again and again.
             queue.paused = True
-            queue.why = f"the worker {allocation.name} has not the label {lacking} that was given to it: upgrade jobwire on the nodes"
+            queue.why = f"the worker {allocation.name} does not have the label {lacking} that was given to it: upgrade jobwire on the nodes"
             await self.book.record(queues=[queue])
         if found.slots and queue.learn(found):
             await self.book.record(queues=[queue])

@@ -285,7 +285,7 @@ async def test_a_queue_whose_workers_do_not_get_its_labels_is_paused(lab: Lab) -
     await lab.join(name)
     await lab.look()
     assert queue.paused
-    assert queue.why == f"the worker {name} has not the label gpu=a100 that was given to it: upgrade jobwire on the nodes"
+    assert queue.why == f"the worker {name} does not have the label gpu=a100 that was given to it: upgrade jobwire on the nodes"
 
 
 async def test_no_answer_is_no_end(lab: Lab) -> None:
