@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]
 AT_THE_START = {"binding.py", "daemon.py", "tables.py", "soundness.py"}
 # What of other storeys may travel.
 OTHERS = [
-    *(ROOT / "keys" / f"{name}.py" for name in ("members/rights", "signature", "members/limits")),
+    *(ROOT / "keys" / f"{name}.py" for name in ("members/rights", "proofs/signature", "members/limits")),
     *(
         ROOT / "schemas" / f"{name}.py"
         for name in ("frames", "naming", "jobs/spec", "text/sizes", "text/durations", "wire_codec", "jobs/brought_files")
@@ -25,7 +25,14 @@ OTHERS = [
     *(ROOT / "schemas/trees" / f"{name}.py" for name in ("archive", "reading", "writing")),
     *(
         ROOT / "worker" / f"{name}.py"
-        for name in ("engine/engine", "engine/found_runs", "engine/unanswered", "state/logs", "state/blobs", "state/job_folders")
+        for name in (
+            "engine/engine",
+            "engine/found_runs",
+            "engine/unanswered",
+            "state/log_folders/logs",
+            "state/blobs",
+            "state/job_folders",
+        )
     ),
 ]
 SOURCES = [path for path in sorted((ROOT / "broker").rglob("*.py")) if path.name not in AT_THE_START] + OTHERS
