@@ -62,13 +62,17 @@ class Started(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """Nothing of the job is left and its logs are complete. pid 0: it could not be started; the outcome says why."""
+    """Nothing of the job is left and its logs are complete. pid 0: it could not be started; the outcome says why.
+
+    `ended_passed_us`: its end on CLOCK_BOOTTIME, of this or an earlier run of the machine; 0: not known.
+    """
 
     key: AttemptKey
     pid: int
     started_at_us: int
     ended_at_us: int
     outcome: Outcome
+    ended_passed_us: int = 0
 
 
 class Paused(NamedTuple):

@@ -67,7 +67,8 @@ _LOST: dict[tuple[_Trace, bool], str] = {
 
 def read_ended(handle: str, fields: Message) -> Ended:
     """Return how a job ended, from a fact or from its outcome file."""
-    return Ended(key_of(handle), fields["pid"], fields["started_at_us"], fields["ended_at_us"], outcome_of(fields))
+    passed_us = fields.get("ended_passed_us", 0)
+    return Ended(key_of(handle), fields["pid"], fields["started_at_us"], fields["ended_at_us"], outcome_of(fields), passed_us)
 
 
 def outcome_of(fields: Message) -> Outcome:

@@ -82,21 +82,26 @@ def _hear_life(turn: Turn, job: Job, fact: Started | Ended, *, found: bool) -> N
         if is_final(job, fact.outcome):
             ended_for_good(turn, job)
         else:
-            _try_again(turn, job, found=found)
+            _try_again(turn, job, _ended_since(turn.moment, fact) if found else turn.moment.passed_us)
 
 
-def _try_again(turn: Turn, job: Job, *, found: bool) -> None:
-    """Let the next attempt wait for its turn: until the end of this one is durable, and for its delay.
+def _ended_since(moment: Moment, fact: Ended) -> int:
+    """Return when a job ended whose end was found at the start of the desk, on the scale of `Attempt.since_us`.
 
-    That counts from now. Only of an end that was found at the start of the desk, nothing but its date tells how long ago it was: the
-    clocks of worker and supervisor follow the machine's at different times, so that their dates may differ by as much as it was set.
+    Dates may differ by as much as the clock was set: worker and supervisor follow it at different times. In the same run of the machine,
+    what has passed since tells more; in a later one, at least as much has passed as it seems.
     """
+    if 0 < fact.ended_passed_us <= moment.passed_us:
+        return fact.ended_passed_us
+    return since(moment, fact.ended_at_us)
+
+
+def _try_again(turn: Turn, job: Job, since_us: int) -> None:
+    """Let the next attempt wait for its turn: until the end of this one is durable, and for its delay, which counts from this moment."""
     state, moment = turn.state, turn.moment
     job.following = next_attempt(job, moment.passed_us)
     turn.retrying.append(job)
-    left_us = delay_us(job)
-    if found:
-        left_us += since(moment, job.attempt.ended_at_us) - moment.passed_us
+    left_us = delay_us(job) + since_us - moment.passed_us
     if left_us > 0:
         state.wait(job, moment, left_us)
     state.queue.add(job.key, job.lined_up_with, job.priority, ready=False, wants=state.wants(job), order=job.row)

@@ -39,6 +39,8 @@ class OutcomeFile(NamedTuple):
     peak_memory_bytes: int = 0
     read_bytes: int = -1
     written_bytes: int = -1
+    # When it ended on CLOCK_BOOTTIME, which nobody sets.
+    ended_passed_us: int = 0
 
 
 def outcome_text(outcome: OutcomeFile) -> str:
@@ -48,6 +50,8 @@ def outcome_text(outcome: OutcomeFile) -> str:
         used += f',"peak_memory_bytes":{outcome.peak_memory_bytes}'
     if outcome.read_bytes >= 0:
         used += f',"read_bytes":{outcome.read_bytes},"written_bytes":{outcome.written_bytes}'
+    if outcome.ended_passed_us:
+        used += f',"ended_passed_us":{outcome.ended_passed_us}'
     # Without an encoder, which would take as long as writing the file, at the end of each job.
     return (
         f'{{"version":{VERSION},"kind":{_quote(outcome.kind)},"exit_status":{outcome.exit_status},"signal":{outcome.signal},'

@@ -46,6 +46,7 @@ class Job:
         "_box",
         "_drained",
         "_ended_at_us",
+        "_ended_passed_us",
         "_folder",
         "_grace_ms",
         "_is_over_memory",
@@ -116,7 +117,7 @@ class Job:
         self._stage = Stage.RUNS
         self._drained = False
         # Since when nothing is left but output that is not in its logs yet; 0: there are processes.
-        self._ended_at_us = 0
+        self._ended_at_us = self._ended_passed_us = 0
         # When it began, on a clock that cannot be set; None: not known.
         self._began_us: int | None = None
         self._wait_status: int | None = None
@@ -274,7 +275,10 @@ class Job:
     def _wind_up(self) -> None:
         nothing_left = self._box.is_empty()
         may_finish = nothing_left or (self._linger and self._stage is Stage.RUNS)
-        self._ended_at_us = (self._ended_at_us or self._end_date()) if may_finish else 0
+        if may_finish and not self._ended_at_us:
+            self._ended_at_us, self._ended_passed_us = self._end_date(), passed_us()
+        elif not may_finish:
+            self._ended_at_us = 0
         self._drained = may_finish and self._output.drain()
         if may_finish and not self._drained and not self._reason:
             # The disk is full: the zombie and its pipes keep what cannot be written.
@@ -371,6 +375,7 @@ class Job:
             cpu_us=self._box.cpu_us(),
             peak_memory_bytes=self._memory.peak_bytes() if self._memory is not None else 0,
             moved_bytes=self._leader.moved_bytes(),
+            ended_passed_us=self._ended_passed_us,
         )
 
     def _rename(self, ended_at_us: int) -> None:

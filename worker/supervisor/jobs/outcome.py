@@ -47,6 +47,8 @@ class Course(NamedTuple):
     peak_memory_bytes: int = 0
     # What the leader and those it waited for read from disks and wrote to them; None: not known.
     moved_bytes: tuple[int, int] | None = None
+    # `ended_at_us` on CLOCK_BOOTTIME.
+    ended_passed_us: int = 0
 
 
 def compose(course: Course) -> OutcomeFile:
@@ -92,6 +94,7 @@ def compose(course: Course) -> OutcomeFile:
         course.peak_memory_bytes,
         read_bytes,
         written_bytes,
+        course.ended_passed_us,
     )
 
 

@@ -320,6 +320,44 @@ async def test_an_end_that_was_not_recorded_before_a_crash_is_followed_by_one_at
     assert house.desk.starts_in_us(job) == pytest.approx(7_000_000, abs=10)
 
 
+@pytest.mark.parametrize("set_by", [86_400_000_000, -86_400_000_000])
+@pytest.mark.parametrize(("ended_passed_us", "left_us"), [(5_000_000, 7_000_000), (8_000_000, 10_000_000)])
+async def test_a_clock_that_was_set_while_no_worker_ran_changes_no_delay(
+    house: House, set_by: int, ended_passed_us: int, left_us: int
+) -> None:
+    house.now = 5_000_000
+    await house.accept(asked())
+    facts = failed(house, 1)
+    house.desk.hear(facts[:1])
+    await house.durable()
+    house.engine.effects.clear()
+    end = facts[1]
+    assert isinstance(end, Ended)
+    house.engine.known = [end._replace(ended_passed_us=ended_passed_us)]
+    house.now += 3_000_000
+    house.set_by = set_by
+    await house.restart()
+    assert house.desk.starts_in_us(house.live[key(1)]) == pytest.approx(left_us, abs=10)
+    house.engine.effects.clear()
+
+
+async def test_an_end_in_an_earlier_run_of_the_machine_counts_by_its_date(house: House) -> None:
+    house.now = 5_000_000
+    await house.accept(asked())
+    facts = failed(house, 1)
+    house.desk.hear(facts[:1])
+    await house.durable()
+    house.engine.effects.clear()
+    end = facts[1]
+    assert isinstance(end, Ended)
+    house.now += 3_000_000
+    # More had passed then than since the machine was started again.
+    house.engine.known = [end._replace(ended_passed_us=house.now + 1)]
+    await house.restart()
+    assert house.desk.starts_in_us(house.live[key(1)]) == pytest.approx(7_000_000, abs=10)
+    house.engine.effects.clear()
+
+
 async def test_an_end_that_is_told_again_after_a_crash_is_only_settled(house: House) -> None:
     await fail_once(house)
     await house.durable()

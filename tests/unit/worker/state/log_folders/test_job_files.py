@@ -166,7 +166,7 @@ def test_an_outcome_is_read_back_and_half_of_one_is_not_an_outcome(tmp_path: Pat
         assert outcomes.read_outcome(str(tmp_path)) is None
 
 
-USE = ("cpu_us", "peak_memory_bytes", "read_bytes", "written_bytes")
+USE = ("cpu_us", "peak_memory_bytes", "read_bytes", "written_bytes", "ended_passed_us")
 OUTCOMES = st.builds(OutcomeFile, *(st.text() if isinstance(value, str) else st.integers() for value in OutcomeFile("")))
 
 

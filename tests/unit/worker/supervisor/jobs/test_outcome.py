@@ -59,9 +59,9 @@ def test_a_job_that_takes_too_much_memory_while_it_is_stopped_says_who_killed_it
 
 
 def test_what_a_job_used_is_in_its_outcome_if_it_is_known() -> None:
-    course = Course(7, 1, 2, 0, "", 3, 4, "", "", cpu_us=5, peak_memory_bytes=6, moved_bytes=(0, 7))
-    assert compose(course)[-4:] == (5, 6, 0, 7)
-    assert compose(Course(7, 1, 2, 0, "", 3, 4, "", ""))[-4:] == (0, 0, -1, -1)
+    course = Course(7, 1, 2, 0, "", 3, 4, "", "", cpu_us=5, peak_memory_bytes=6, moved_bytes=(0, 7), ended_passed_us=8)
+    assert compose(course)[-5:] == (5, 6, 0, 7, 8)
+    assert compose(Course(7, 1, 2, 0, "", 3, 4, "", ""))[-5:] == (0, 0, -1, -1, 0)
 
 
 @pytest.mark.parametrize(
