@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from documents import ROOT
 
 TESTS = ROOT / "tests" / "unit"
@@ -13,3 +15,9 @@ def test_a_unit_test_that_is_named_like_a_module_lies_in_its_folder() -> None:
         assert folder.is_dir(), f"{path} is in a folder that the code does not have"
         module = f"{path.stem.removeprefix('test_')}.py"
         assert (folder / module).exists() or not list(folder.rglob(module)), f"{path} is not in the folder of {module}"
+
+
+def test_what_is_run_for_every_change_exists() -> None:
+    named = re.findall(r"\btests/[\w/]+(?:\.py\b)?", (ROOT / ".ci" / "run").read_text())
+    assert len(named) > 10
+    assert [path for path in named if not (ROOT / path).exists()] == []
