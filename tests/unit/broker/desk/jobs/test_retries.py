@@ -303,15 +303,22 @@ async def test_a_delay_counts_from_when_the_end_is_heard_whatever_the_clock_of_t
     house.engine.effects.clear()
 
 
-async def test_an_end_that_was_not_recorded_before_a_crash_is_followed_by_one_attempt(house: House) -> None:
+async def crash_before_the_end_is_recorded(house: House) -> Ended:
+    """Return the end, as it is told three seconds later; the caller restarts the desk."""
     house.now = 5_000_000
     await house.accept(asked())
-    facts = failed(house, 1)
-    house.desk.hear(facts[:1])
+    started, ended = failed(house, 1)
+    house.desk.hear([started])
     await house.durable()
     house.engine.effects.clear()
-    house.engine.known = [facts[1]]
+    house.engine.known = [ended]
     house.now += 3_000_000
+    assert isinstance(ended, Ended)
+    return ended
+
+
+async def test_an_end_that_was_not_recorded_before_a_crash_is_followed_by_one_attempt(house: House) -> None:
+    await crash_before_the_end_is_recorded(house)
     await house.restart()
     job = house.live[key(1)]
     house.engine.expect(("recover", attempt(1)), ("settled", attempt(1)))
@@ -325,16 +332,8 @@ async def test_an_end_that_was_not_recorded_before_a_crash_is_followed_by_one_at
 async def test_a_clock_that_was_set_while_no_worker_ran_changes_no_delay(
     house: House, set_by: int, ended_passed_us: int, left_us: int
 ) -> None:
-    house.now = 5_000_000
-    await house.accept(asked())
-    facts = failed(house, 1)
-    house.desk.hear(facts[:1])
-    await house.durable()
-    house.engine.effects.clear()
-    end = facts[1]
-    assert isinstance(end, Ended)
+    end = await crash_before_the_end_is_recorded(house)
     house.engine.known = [end._replace(ended_passed_us=ended_passed_us)]
-    house.now += 3_000_000
     house.set_by = set_by
     await house.restart()
     assert house.desk.starts_in_us(house.live[key(1)]) == pytest.approx(left_us, abs=10)
@@ -342,15 +341,7 @@ async def test_a_clock_that_was_set_while_no_worker_ran_changes_no_delay(
 
 
 async def test_an_end_in_an_earlier_run_of_the_machine_counts_by_its_date(house: House) -> None:
-    house.now = 5_000_000
-    await house.accept(asked())
-    facts = failed(house, 1)
-    house.desk.hear(facts[:1])
-    await house.durable()
-    house.engine.effects.clear()
-    end = facts[1]
-    assert isinstance(end, Ended)
-    house.now += 3_000_000
+    end = await crash_before_the_end_is_recorded(house)
     # More had passed then than since the machine was started again.
     house.engine.known = [end._replace(ended_passed_us=house.now + 1)]
     await house.restart()
