@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import binascii
 import os
-import shlex
-import stat
 from pathlib import Path
 
 from nacl import bindings
@@ -17,7 +15,7 @@ from nacl.exceptions import CryptoError
 from ..schemas.frozen import frozen
 from ..schemas.refusal import Code, Refused
 from .files import ownership, private_files
-from .files.small_file import read_all
+from .files.secret_file import read_secret
 
 KEY_BYTES = 32
 SIGNATURE_BYTES = 64
@@ -30,8 +28,6 @@ _TEXT_DIGITS = 58
 _PUBLIC_PREFIX = "jobwire-key-"
 _SECRET_PREFIX = "jobwire-secret-"  # noqa: S105 -- the prefix of one
 _FINGERPRINT_BYTES = 15
-_LARGEST_FILE = 4096
-_OTHERS_MAY_READ = stat.S_IRWXG | stat.S_IRWXO
 
 
 @frozen
@@ -83,29 +79,8 @@ def load(path: Path) -> Identity:
     Raises `Refused`: NOT_FOUND if there is none, PERMISSION_DENIED if it cannot be read, FAILED_PRECONDITION if it belongs to
     another user, others could read it, or it is damaged.
     """
-    try:
-        # O_NONBLOCK: a FIFO of that name must not block.
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError):
-        raise Refused(Code.NOT_FOUND, f"there is no identity at {path}", "make one with: jobwire keys new") from None
-    except OSError as error:
-        raise Refused(Code.PERMISSION_DENIED, f"the identity {path} cannot be read: {error.strerror}") from None
-    try:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
-            raise Refused(Code.FAILED_PRECONDITION, f"the identity {path} is not a file")
-        ownership.judge_owner(status, path, "the identity")
-        if status.st_mode & _OTHERS_MAY_READ:
-            raise Refused(
-                Code.FAILED_PRECONDITION,
-                f"the identity {path} can be read by others (mode {stat.S_IMODE(status.st_mode):04o}), so it is no secret",
-                f"type: chmod 600 {shlex.quote(str(path))}",
-            )
-        content = read_all(fd, _LARGEST_FILE)
-    except OSError as error:
-        raise Refused(Code.PERMISSION_DENIED, f"the identity {path} cannot be read: {error.strerror}") from None
-    finally:
-        os.close(fd)
+    missing = Refused(Code.NOT_FOUND, f"there is no identity at {path}", "make one with: jobwire keys new")
+    content = read_secret(path, "the identity", missing)
     # An editor may have put a byte order mark before it, and people put blanks and empty lines anywhere.
     lines = [line for raw in content.decode("utf-8-sig", "replace").splitlines() if (line := raw.strip()) and not line.startswith("#")]
     if len(lines) == 1:

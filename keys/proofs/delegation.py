@@ -7,8 +7,6 @@ secret is stored. Knows no job and no roster: whether the job still runs, and wh
 from __future__ import annotations
 
 import json
-import os
-import stat
 from pathlib import Path
 
 from nacl import bindings
@@ -17,15 +15,12 @@ from nacl.exceptions import CryptoError
 from ...schemas.frozen import frozen, replace
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
-from ..files import ownership
-from ..files.small_file import read_all
+from ..files.secret_file import read_secret
 from ..identity import KEY_BYTES, Identity, format_public, from_seed, parse_public
 
 _PERSON = b"jobwire job key"
 _DOMAIN = b"jobwire.v1.delegation\n"
 _ATTEMPT_BYTES = 8
-_LARGEST_FILE = 4096
-_OTHERS_MAY = stat.S_IRWXG | stat.S_IRWXO
 
 
 def derive(worker: Identity, owner: bytes, job: bytes, attempt: int) -> Identity:
@@ -84,29 +79,15 @@ def read(path: Path) -> KeyFile:
     Raises `Refused`: NOT_FOUND if there is none, as when the job has ended; PERMISSION_DENIED if it cannot be read, FAILED_PRECONDITION if
     it belongs to another user, others could read it, or it is damaged.
     """
-    try:
-        # O_NONBLOCK: a FIFO of that name must not block.
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except (FileNotFoundError, NotADirectoryError):
-        message = f"there is no key of a job at {path}: the job has ended, and what it left behind may start no more jobs"
-        raise Refused(Code.NOT_FOUND, message, "name another context: jobwire --context NAME; embedded is your private worker") from None
-    except OSError as error:
-        raise Refused(Code.PERMISSION_DENIED, f"the key of the job, {path}, cannot be read: {error.strerror}") from None
-    try:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
-            raise Refused(Code.FAILED_PRECONDITION, f"the key of the job, {path}, is not a file")
-        ownership.judge_owner(status, path, "the key of the job")
-        if status.st_mode & _OTHERS_MAY:
-            raise Refused(Code.FAILED_PRECONDITION, f"the key of the job, {path}, can be read by others, so it is no secret")
-        content = read_all(fd, _LARGEST_FILE)
-    except OSError as error:
-        raise Refused(Code.PERMISSION_DENIED, f"the key of the job, {path}, cannot be read: {error.strerror}") from None
-    finally:
-        os.close(fd)
+    missing = Refused(
+        Code.NOT_FOUND,
+        f"there is no key of a job at {path}: the job has ended, and what it left behind may start no more jobs",
+        "name another context: jobwire --context NAME; embedded is your private worker",
+    )
+    content = read_secret(path, "the key of the job", missing)
     try:
         said = json.loads(content)
         identity = replace(from_seed(bytes.fromhex(said["secret"])), acts_for=parse_public(said["owner"]))
         return KeyFile(identity, parse_public(said["worker"]), str(said["description"]))
     except (ValueError, KeyError, TypeError, AttributeError, Refused):
-        raise Refused(Code.FAILED_PRECONDITION, f"the key of the job, {path}, is damaged") from None
+        raise Refused(Code.FAILED_PRECONDITION, f"the key of the job {path} is damaged") from None

@@ -1,0 +1,50 @@
+"""Files with a secret, which only their owner may read: an identity, the key of a job."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import stat
+from pathlib import Path
+
+from ...schemas.refusal import Code, Refused
+from . import ownership
+from .small_file import read_all
+
+_LARGEST = 4096
+_OTHERS_MAY = stat.S_IRWXG | stat.S_IRWXO
+
+
+def read_secret(path: Path, what: str, missing: Refused) -> bytes:
+    """Return the content of a file, or its first 4096 bytes; messages call it `what`.
+
+    Raises `Refused`: `missing` if there is none, PERMISSION_DENIED if it cannot be read, FAILED_PRECONDITION if it is no file, belongs to
+    another user, or others could read it.
+    """
+    try:
+        # O_NONBLOCK: a FIFO of that name must not block.
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    except (FileNotFoundError, NotADirectoryError):
+        raise missing from None
+    except OSError as error:
+        raise _unreadable(path, what, error) from None
+    try:
+        status = os.fstat(fd)
+        if not stat.S_ISREG(status.st_mode):
+            raise Refused(Code.FAILED_PRECONDITION, f"{what} {path} is not a file")
+        ownership.judge_owner(status, path, what)
+        if status.st_mode & _OTHERS_MAY:
+            raise Refused(
+                Code.FAILED_PRECONDITION,
+                f"{what} {path} can be read by others (mode {stat.S_IMODE(status.st_mode):04o}), so it is no secret",
+                f"type: chmod 600 {shlex.quote(str(path))}",
+            )
+        return read_all(fd, _LARGEST)
+    except OSError as error:
+        raise _unreadable(path, what, error) from None
+    finally:
+        os.close(fd)
+
+
+def _unreadable(path: Path, what: str, error: OSError) -> Refused:
+    return Refused(Code.PERMISSION_DENIED, f"{what} {path} cannot be read: {error.strerror}")
