@@ -1,14 +1,15 @@
-"""Values that cannot be changed: `@frozen` is `@dataclass(frozen=True, slots=True)` for classes that every command loads.
+"""Values that cannot be changed: `@frozen` is `@dataclass(frozen=True)` for classes that every command loads.
 
 `dataclasses` loads `inspect` and the parser of Python, and compiles six methods of each class: together a sixth of the time of a short
 command. These classes share their methods. To `dataclasses`, and to whoever asks for their signature, they are dataclasses; only then
 it is loaded.
+
+A value holds only what differs from the defaults, which are attributes of its class: a spec has dozens of fields, of which few are set.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from itertools import repeat
 from operator import attrgetter
 from typing import Any, NoReturn, TypeVar, dataclass_transform
 
@@ -18,20 +19,20 @@ _Class = TypeVar("_Class", bound=type)
 
 @dataclass_transform(frozen_default=True)
 def frozen(of: _Class) -> _Class:
-    """Return a class as it would be as a frozen dataclass with slots. What it defines itself of `__repr__` and `__hash__` it keeps."""
+    """Return a class as it would be as a frozen dataclass. What it defines itself of `__repr__` and `__hash__` it keeps."""
     names = tuple(of.__annotations__)
-    defaults = {name: of.__dict__[name] for name in names if name in of.__dict__}
-    members = {name: value for name, value in of.__dict__.items() if name not in defaults and name not in {"__dict__", "__weakref__"}}
-    for method in (_init, _repr, _eq, _hash, _setattr, _delattr, _getstate, _setstate):
+    members = {name: value for name, value in of.__dict__.items() if name not in {"__dict__", "__weakref__"}}
+    for method in (_init, _repr, _eq, _hash, _setattr, _delattr):
         members.setdefault(f"__{method.__name__.strip('_')}__", method)
     members |= {
-        "__slots__": names,
         "__match_args__": names,
         "__replace__": replace,
         "__dataclass_fields__": _Lent("__dataclass_fields__"),
         "__dataclass_params__": _Lent("__dataclass_params__"),
         "__signature__": _Signature(),
-        "_defaults": defaults,
+        "_defaults": {name: of.__dict__[name] for name in names if name in of.__dict__},
+        "_required": frozenset(name for name in names if name not in of.__dict__),
+        "_names": frozenset(names),
         # Twice, as of a single name it returns no tuple.
         "_values": attrgetter(*names, *names[:1]),
         "__qualname__": of.__qualname__,
@@ -47,24 +48,23 @@ def replace(value: _Value, **changes: Any) -> _Value:
 
 def _init(self: Any, *said: Any, **named: Any) -> None:
     cls = type(self)
-    names, defaults = cls.__match_args__, cls._defaults
-    values = {**defaults, **dict(zip(names, said, strict=False)), **named}
-    if len(values) != len(names) or len(said) > len(names) or (said and not named.keys().isdisjoint(names[: len(said)])):
-        raise TypeError(_what_is_wrong(cls, said, named, values))
-    try:
-        # Not a loop of Python: a spec has dozens of fields.
-        for _ in map(_set, repeat(self), names, map(values.__getitem__, names)):
-            pass
-    except KeyError:
-        raise TypeError(_what_is_wrong(cls, said, named, values)) from None
+    if said:
+        names = cls.__match_args__
+        if len(said) > len(names) or not named.keys().isdisjoint(names[: len(said)]):
+            raise TypeError(_what_is_wrong(cls, said, named))
+        named |= zip(names, said, strict=False)
+    if not (named.keys() >= cls._required and named.keys() <= cls._names):
+        raise TypeError(_what_is_wrong(cls, said, named))
+    get = cls._defaults.get
+    self.__dict__.update([item for item in named.items() if get(item[0], _NONE) is not item[1]])
 
 
-_set = object.__setattr__
+_NONE: Any = object()
 
 
-def _what_is_wrong(cls: Any, said: tuple[Any, ...], named: Mapping[str, Any], values: Mapping[str, Any]) -> str:
+def _what_is_wrong(cls: Any, said: tuple[Any, ...], named: Mapping[str, Any]) -> str:
     names = cls.__match_args__
-    missing = [name for name in names if name not in values]
+    missing = [name for name in names[len(said) :] if name in cls._required and name not in named]
     unknown = [name for name in named if name not in names]
     twice = [name for name in names[: len(said)] if name in named]
     for what, which in (("unexpected keyword arguments", unknown), ("multiple values for", twice), ("missing arguments", missing)):
@@ -91,15 +91,6 @@ def _setattr(self: Any, name: str, value: object) -> NoReturn:  # noqa: ARG001 -
 
 def _delattr(self: Any, name: str) -> NoReturn:
     raise AttributeError(f"cannot delete field {name!r} of {type(self).__name__}, which is frozen")
-
-
-def _getstate(self: Any) -> list[Any]:
-    return [getattr(self, name) for name in self.__match_args__]
-
-
-def _setstate(self: Any, state: list[Any]) -> None:
-    for name, value in zip(type(self).__match_args__, state, strict=True):
-        _set(self, name, value)
 
 
 class _Lent:
