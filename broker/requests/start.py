@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
-from functools import partial
+from functools import lru_cache, partial
 
 from ...keys.members.rights import Member, Right, demand
 from ...keys.proofs import merkle, signature
@@ -40,7 +40,7 @@ from .transfers.files import Missing
 
 # So small a job holds nothing that takes long; its bounds are those that a spec is checked for below.
 _SMALL_JOB_BYTES = 4096
-# Specs of one start that are remembered.
+# Specs that are remembered.
 _MOST_SAME = 64
 # Overhead of a job's spec, a job that is named to run again, and what all jobs share: the batch, the proof, and a few fields that a newer
 # version may add.
@@ -213,7 +213,6 @@ def read_jobs(
     if not sent and not pieces:
         raise Refused(Code.INVALID_ARGUMENT, "the request names no job")
     seen: set[bytes] = set()
-    same: dict[bytes, tuple[JobSpec, bytes]] = {}
     for index, job in enumerate(jobs):
         try:
             if job.ByteSize() > _SMALL_JOB_BYTES:
@@ -223,30 +222,32 @@ def read_jobs(
             if job.id in seen:
                 raise Refused(Code.INVALID_ARGUMENT, "the same id occurs twice in one start")
             seen.add(job.id)
-            asked = again(job) if again is not None and job.HasField("rerun") else _ask(job, same)
+            asked = again(job) if again is not None and job.HasField("rerun") else _ask(job)
         except Refused as refused:
             refused.job_index = index
             raise
         yield asked
 
 
-def _ask(job: request_pb2.NewJob, same: dict[bytes, tuple[JobSpec, bytes]]) -> Asked:
-    """Return a job, checked. `same`: specs of others that were checked, with their digests, by their bytes: often all are the same."""
+def _ask(job: request_pb2.NewJob) -> Asked:
+    """Return a job, checked."""
     if job.HasField("rerun"):
         raise Refused(Code.INVALID_ARGUMENT, "a job that runs another again cannot be staged", "start it, or send its spec")
     if job.feed:
         raise Refused(Code.INVALID_ARGUMENT, "`feed` beside the key of a job is only for one that runs again; a new job has it in its spec")
     raw = job.spec.SerializeToString()
-    checked = same.get(raw)
-    if checked is None:
-        spec = specs.from_wire(job.spec)
-        specs.check(spec)
-        checked = spec, specs.digest(spec)
-        if len(raw) <= _SMALL_JOB_BYTES:
-            if len(same) >= _MOST_SAME:
-                same.clear()
-            same[raw] = checked
-    return Asked(job.id, *checked, raw)
+    return Asked(job.id, *(_read_often(raw) if len(raw) <= _SMALL_JOB_BYTES else _read_spec(raw)), raw)
+
+
+def _read_spec(raw: bytes) -> tuple[JobSpec, bytes]:
+    """Return a spec, checked, and its digest."""
+    spec = specs.from_wire(job_pb2.JobSpec.FromString(raw))
+    specs.check(spec)
+    return spec, specs.digest(spec)
+
+
+# Often jobs have the same spec, of one start or of many.
+_read_often = lru_cache(_MOST_SAME)(_read_spec)
 
 
 def ask_again(member: Member, lookup: Lookup, sent: list[int], job: request_pb2.NewJob) -> Asked:
