@@ -142,6 +142,9 @@ class Desk:
 
         self.check_room(owner, len(asked), sum(map(len, map(_raw_of, asked))), unknown)
         self.take(Start(owner, asked, batch, proof, self._shortage(), done, fired, started_by, depth, origin))
+        if len(asked) == 1:
+            # Its sender waits for this commit.
+            self._store.let_commit()
 
     def check_room(self, owner: bytes, jobs: int, spec_bytes: int, unknown: Callable[[], int]) -> None:
         """Check that so many more jobs of an owner may wait, and that their specs may be held. `unknown`: how many of them are new.
