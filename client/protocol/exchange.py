@@ -150,29 +150,33 @@ class Exchange:
 
         Raises `Refused(INTERNAL)` for an answer that does not fit the request.
         """
-        grant = None
-        if reply.HasField("log_chunk"):
-            news = self._receive_chunk(reply, reply.log_chunk.start, data)
-            # After a lost connection, another one may be the last.
-            self.request.follow_log.attempt = reply.log_chunk.attempt or self.request.follow_log.attempt
-        elif reply.HasField("fetch_chunk"):
-            news = self._receive_chunk(reply, reply.fetch_chunk.start, data)
-            self._fetches.validator = reply.fetch_chunk.validator
-        elif reply.HasField("log_range"):
-            self.items.append(Chunk(reply, reply.log_range.start, data))
-            news = True
-        elif reply.HasField("reports"):
-            news, grant = self._receive_reports(reply)
-        elif reply.HasField("window"):
-            if self.pushes is None:
-                raise Refused(Code.INTERNAL, "the worker asked for bytes that it was not offered")
-            self.pushes.allow(reply.window.reached, reply.window.limit)
-            news = True
-        else:
-            # A repeated start is acknowledged again, which the caller knows already.
-            news = not (self._acknowledged and reply.HasField("acknowledged"))
-            self._acknowledged = self._acknowledged or reply.HasField("acknowledged")
-            if news and reply.WhichOneof("content") is not None:
+        grant, news = None, True
+        content = reply.WhichOneof("content")
+        match content:
+            case "acknowledged":
+                # A repeated start is acknowledged again, which the caller knows already.
+                news, self._acknowledged = not self._acknowledged, True
+                if news:
+                    self.items.append(reply)
+            case "reports":
+                news, grant = self._receive_reports(reply)
+            case "log_chunk":
+                news = self._receive_chunk(reply, reply.log_chunk.start, data)
+                # After a lost connection, another one may be the last.
+                self.request.follow_log.attempt = reply.log_chunk.attempt or self.request.follow_log.attempt
+            case "fetch_chunk":
+                news = self._receive_chunk(reply, reply.fetch_chunk.start, data)
+                self._fetches.validator = reply.fetch_chunk.validator
+            case "log_range":
+                self.items.append(Chunk(reply, reply.log_range.start, data))
+            case "window":
+                if self.pushes is None:
+                    raise Refused(Code.INTERNAL, "the worker asked for bytes that it was not offered")
+                self.pushes.allow(reply.window.reached, reply.window.limit)
+            case None:
+                # Of a newer worker, or nothing but the end.
+                pass
+            case _:
                 self.items.append(reply)
         self.ended = reply.last
         return news or reply.last, grant

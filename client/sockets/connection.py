@@ -281,8 +281,8 @@ class Connection:
         watched = self._traffic.waited_on()
         milliseconds = max(0, math.ceil(min(min(times) - time.monotonic(), _LONGEST_WAIT_SECONDS) * 1000)) if times else -1
         signals = self._guard.begin_wait()
-        awake = zmq.zmq_poll([*watched, *((fd, zmq.POLLIN) for fd in (*wake_fds, *signals))], milliseconds)
-        self._guard.end_wait()
+        awake = zmq.zmq_poll([*watched, *[(fd, zmq.POLLIN) for fd in (*wake_fds, *signals)]], milliseconds)
+        self._guard.end_wait(any_signal=any(what in signals for what, _ in awake))
         woken = sum(what in wake_fds for what, _ in awake)
         return len(awake) > woken, woken > 0
 

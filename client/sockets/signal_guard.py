@@ -96,11 +96,11 @@ class SignalGuard:
         pthread_sigmask(_BLOCK, _HELD_BACK)
         self._whole = False
 
-    def end_wait(self) -> None:
-        """Block signals again after a wait."""
+    def end_wait(self, *, any_signal: bool = True) -> None:
+        """Block signals again after a wait. `any_signal`: what `begin_wait` returned was readable."""
         self.hold_signals_back()
         if self._waits:
-            self._end_wait()
+            self._end_wait(any_signal=any_signal)
 
     def refuse_others(self) -> None:
         """Raise RuntimeError if another thread is inside at this moment."""
@@ -144,13 +144,15 @@ class SignalGuard:
         self._pass_on(other)
         return []
 
-    def _end_wait(self) -> None:
+    def _end_wait(self, *, any_signal: bool = True) -> None:
         assert self._pipe is not None
         self._waits = False
         current = signal.set_wakeup_fd(_NO_FD)
         if current not in (_NO_FD, *self._pipe):
             self._is_restored(current)
-        self._noted()
+        # What comes just now is found by the next wait, which it ends.
+        if any_signal:
+            self._noted()
 
     @staticmethod
     def _is_restored(other: int) -> bool:
