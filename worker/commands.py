@@ -26,8 +26,9 @@ from ..schemas.refusal import Code, Refused
 from ..schemas.text.durations import parse_duration
 from ..schemas.text.printable import printable
 from ..schemas.text.sizes import format_size, parse_size
-from . import capacity_options, leaving, retention_options, surroundings
-from .early_signals import hold_signals_back
+from . import capacity_options, retention_options
+from .own_process import leaving, surroundings
+from .own_process.early_signals import hold_signals_back
 from .state import layout
 from .state.lock import last_description, open_process, running
 from .state.starting import await_description

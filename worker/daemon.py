@@ -26,11 +26,12 @@ from ..keys.members.rights import Right
 from ..schemas.clock import boot_id
 from ..schemas.endpoint import hidden_loopback, host_of, is_loopback
 from ..schemas.refusal import Code, Refused
-from . import constraints, orphans, reload
+from . import reload
 from .description import Description, last_boot_id
-from .early_signals import hold_signals_back, let_signals_in
 from .engine.engine import LocalEngine
-from .priority import answer_first
+from .own_process import constraints, orphans
+from .own_process.early_signals import hold_signals_back, let_signals_in
+from .own_process.priority import answer_first
 from .reload import Reloads, Resumed
 from .settings import WorkerSettings
 from .state import layout

@@ -3,7 +3,7 @@
 import json
 import sys
 
-from . import asyncio_without_ssl
+from .own_process import asyncio_without_ssl
 
 if __name__ == "__main__":
     asyncio_without_ssl.load()

@@ -15,8 +15,9 @@ from typing import Any
 from ..schemas.jobs.reserved_statuses import OWN_FAILURE
 from ..schemas.refusal import Code, Refused
 from ..schemas.text.printable import printable
-from . import reload, stalls
+from . import reload
 from .daemon import serve
+from .own_process import stalls
 from .settings import WorkerSettings
 
 _OUR_FAILURE = {Code.UNAVAILABLE, Code.INTERNAL}

@@ -22,9 +22,9 @@ from typing import Any
 from .. import __version__
 from ..broker.store import tables
 from ..schemas.refusal import Code, Refused
-from . import orphans
-from .early_signals import SIGNALS
 from .keeper.light_process import command
+from .own_process import orphans
+from .own_process.early_signals import SIGNALS
 from .wire.words import VERSION as LINK_VERSION
 
 PROBE = "probe"

@@ -33,7 +33,7 @@ HOLDERS = {
 # What is read out of the messages of a library, where it offers no other way, stands in these.
 READERS = ("schemas/text/msgspec_errors.py", "schemas/text/toml_text.py", "client/cli/parser/typer_parts.py")
 # How asyncio is loaded without OpenSSL.
-ASYNCIO = "worker/asyncio_without_ssl.py"
+ASYNCIO = "worker/own_process/asyncio_without_ssl.py"
 # How protobuf is loaded without its implementation in Python.
 PROTOBUF = "schemas/protobuf_in_c.py"
 # For type checkers, never imported; and no module at all.
@@ -169,7 +169,7 @@ def test_protobuf_is_kept_from_loading_what_it_does_not_use_as_long_as_it_would(
 def test_a_worker_loads_neither_openssl_nor_what_belongs_to_the_command_line() -> None:
     program = """
 import sys
-from jobwire.worker import asyncio_without_ssl
+from jobwire.worker.own_process import asyncio_without_ssl
 asyncio_without_ssl.load()
 import jobwire.worker.program
 print(*{"ssl", "_ssl", "_hashlib", "secrets", "typer", "click", "rich", "tomlkit", "email", "http"} & set(sys.modules))

@@ -19,7 +19,7 @@ from ...schemas.text.printable import printable
 from ...schemas.text.sizes import parse_size
 from .. import retention_options
 from ..commands import read_option
-from ..early_signals import hold_signals_back
+from ..own_process.early_signals import hold_signals_back
 from ..state.lock import running
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Run a broker, which joins several workers, and manage its workers.")

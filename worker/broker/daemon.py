@@ -30,9 +30,9 @@ from ...keys.identity import Identity, format_public, load_or_make
 from ...keys.malloc import reuse_buffers
 from ..daemon import raise_descriptor_limit
 from ..depot.depot import LocalDepot
-from ..early_signals import hold_signals_back, let_signals_in
+from ..own_process.early_signals import hold_signals_back, let_signals_in
+from ..own_process.priority import answer_first
 from ..pairing.invite import where_reachable
-from ..priority import answer_first
 from ..state import layout
 from ..state.folder_watch import FolderWatch
 from ..state.lock import StateLock

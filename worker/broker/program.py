@@ -12,7 +12,8 @@ from typing import Any
 
 from ...schemas.refusal import Refused
 from ...schemas.text.printable import printable
-from .. import reload, stalls
+from .. import reload
+from ..own_process import stalls
 from ..program import OBJECTS_A_COLLECTION, announce, status_of
 from .daemon import serve
 from .settings import BrokerSettings

@@ -2,7 +2,7 @@
 
 import sys
 
-from .. import asyncio_without_ssl
+from ..own_process import asyncio_without_ssl
 
 if __name__ == "__main__":
     asyncio_without_ssl.load()

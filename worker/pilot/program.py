@@ -20,8 +20,9 @@ from ...keys.files.small_file import read_small
 from ...keys.holder import identify
 from ...schemas.refusal import Code, Refused
 from ...schemas.text.printable import printable
-from .. import capacity_options, reload, stalls
+from .. import capacity_options, reload
 from ..daemon import serve
+from ..own_process import stalls
 from ..pairing.joined import Broker
 from ..program import OBJECTS_A_COLLECTION, status_of
 from ..settings import WorkerSettings

@@ -11,8 +11,8 @@ from .processes import cgroup_of
 PREFIX = "jobwire-"
 CONTROLLED = "cgroup.controllers"
 JOB_PREFIX = "job-"
-# If only leaves may hold processes (see cgroups(7)), the worker is in a leaf of this name, and its jobs are beside it. Named by leaving.py
-# too.
+# If only leaves may hold processes (see cgroups(7)), the worker is in a leaf of this name, and its jobs are beside it. Named by
+# worker/own_process/leaving.py too.
 _LEAF = "jobwire-workers"
 
 

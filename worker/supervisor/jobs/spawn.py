@@ -16,8 +16,8 @@ A job's environment, where later entries replace earlier ones:
                                  HIP_VISIBLE_DEVICES counts among those that ROCR_VISIBLE_DEVICES leaves, from 0 on. And unless its own
                                  variables have it, CUDA_DEVICE_ORDER=PCI_BUS_ID, so that CUDA numbers them as /dev/nvidiaN does
 It has a session of its own, umask 022, and no signal blocked or ignored. Limits, nice value, policy, CPUs, I/O priority and oom score are
-those that the worker started with: for a private worker those of surroundings.py, for others those of the service manager. The soft
-RLIMIT_NOFILE is the value before the worker raised it, for a private worker 1024. Nice value, umask and limits may be set by the spec.
+those that the worker started with: for a private worker those of own_process/surroundings.py, for others those of the service manager. The
+soft RLIMIT_NOFILE is the value before the worker raised it, for a private worker 1024. Nice value, umask and limits may be set by the spec.
 
 One limit differs: the soft RLIMIT_RTTIME (setrlimit(2)) of a job is its mark, a value of more than a hundred thousand years. That limit is
 hardly ever used, it is set from the moment of the fork, all descendants inherit it, and /proc shows it even for a zombie. With it, a

@@ -180,7 +180,7 @@ LEAVE = """
 import os, sys
 from pathlib import Path
 from jobwire.schemas.refusal import Refused
-from jobwire.worker import leaving
+from jobwire.worker.own_process import leaving
 Path(sys.argv[1], "cgroup.procs").write_text("0")
 os.setgroups([]); os.setresgid(54321, 54321, 54321); os.setresuid(54321, 54321, 54321)
 try:

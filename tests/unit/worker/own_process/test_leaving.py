@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobwire.worker.leaving import above
+from jobwire.worker.own_process.leaving import above
 
 
 @pytest.mark.parametrize(

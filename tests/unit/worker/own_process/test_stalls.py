@@ -8,11 +8,11 @@ import sys
 
 import pytest
 
-from jobwire.worker import stalls
+from jobwire.worker.own_process import stalls
 
 _PROGRAM = """
 import asyncio, select, sys
-from jobwire.worker import stalls
+from jobwire.worker.own_process import stalls
 
 def does_nothing_else():
     select.poll().poll(1300)

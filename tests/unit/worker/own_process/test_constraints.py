@@ -1,6 +1,6 @@
 import pytest
 
-from jobwire.worker.constraints import in_words
+from jobwire.worker.own_process.constraints import in_words
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ import errno
 import re
 from pathlib import Path
 
-from ..schemas.refusal import Code, Refused
+from ...schemas.refusal import Code, Refused
 
 # Named by cgroup_tree.py and cgroups.py.
 _OF_A_JOB = re.compile(r"/jobwire-[0-9a-f]+-[0-9a-f]+/job-[0-9a-f.]+(?=/|$)")

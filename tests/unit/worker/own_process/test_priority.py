@@ -12,7 +12,7 @@ _ASK = """
 import os, threading
 os.nice({nice})
 threading.Thread(target=threading.Event().wait, daemon=True).start()
-from jobwire.worker.priority import answer_first
+from jobwire.worker.own_process.priority import answer_first
 answer_first()
 of_threads = {{os.getpriority(os.PRIO_PROCESS, int(thread)) for thread in os.listdir("/proc/self/task")}}
 pid = os.fork()

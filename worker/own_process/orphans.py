@@ -10,7 +10,7 @@ import os
 import signal
 from contextlib import suppress
 
-from .supervisor.containment.processes import all_pids, mark_of, read_stat
+from ..supervisor.containment.processes import all_pids, mark_of, read_stat
 
 # The exit status of a job's process is readable while it is a zombie: the next supervisor has this long to read it.
 _ADOPTION_SECONDS = 10
