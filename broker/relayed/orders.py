@@ -16,8 +16,8 @@ from ...schemas.refusal import Code, Reason, Refused
 from ..desk.desk import Desk
 from ..desk.inputs import Alter, Signal, Stop, Suspend
 from ..desk.jobs.job import Job, StopOrder
+from ..requests.actions.stop import order_of
 from ..requests.call import Call
-from ..requests.stop import order_of
 from ..store.rows import relays
 from ..store.writes import CarryOut
 from .deliveries import Parts, read_name

@@ -23,22 +23,22 @@ from ..store.store import Store
 from ..streams.news import News
 from ..streams.watchers import Watchers
 from . import schedules
+from .actions.change import change
+from .actions.forget import forget
+from .actions.pause import pause, resume
+from .actions.signal import signal
+from .actions.stop import stop
 from .call import Call
-from .change import change
 from .dispatch import Handler
-from .forget import forget
-from .pause import pause, resume
 from .reads.fitting import find_workers
 from .reads.hello import Introduction, hello, status
 from .reads.jobs import Roster, list_jobs, query_one
 from .reads.news import replay, subscribe, unsubscribe
 from .reads.proofs import query_proof
 from .reads.runs import list_runs, query_run
-from .signal import signal
 from .slots import set_slots
 from .stage import commit, stage, unstage
 from .start import start
-from .stop import stop
 from .streams import cancel, credit
 from .transfers.feed import Feeders, LocalInputs, feed, push, resize
 from .transfers.files import fetch, place, put

@@ -23,9 +23,9 @@ from ...store.queries import Lookup
 from ...store.rows.runs import MOST_LONGEST, Run
 from ...store.selection import Selection
 from ...streams.watchers import Watchers
+from ..actions.selected import no_such_run
 from ..call import Call
 from ..checks.delegated import demand_run
-from ..selected import no_such_run
 from ..streams import open_run_ends
 from .jobs import Roster, describe, read_place, whose, write_place
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from functools import partial
 
-from ...schemas.generated import request_pb2
-from ..desk.desk import Desk
-from ..desk.inputs import Suspend
-from ..desk.jobs.job import Job
-from ..desk.jobs.life import SUSPENDABLE
-from ..store.queries import Lookup
-from .call import Call
-from .job_keys import find_jobs_to_stop
+from ....schemas.generated import request_pb2
+from ...desk.desk import Desk
+from ...desk.inputs import Suspend
+from ...desk.jobs.job import Job
+from ...desk.jobs.life import SUSPENDABLE
+from ...store.queries import Lookup
+from ..call import Call
+from ..job_keys import find_jobs_to_stop
 from .selected import find_selected, has_selection, read_selection
 
 

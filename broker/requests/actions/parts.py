@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-from ..desk.jobs.job import Job
-from .call import Call
+from ...desk.jobs.job import Job
+from ..call import Call
 
 # Jobs that are recorded together: a few milliseconds of work for the desk and its store.
 _JOBS_A_PART = 100

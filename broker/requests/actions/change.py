@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ...schemas.frames import MOST_JOBS_PER_START
-from ...schemas.generated import request_pb2
-from ...schemas.jobs.spec import LONGEST_DURATION_MS, check_priority
-from ...schemas.refusal import Code, Refused
-from ..desk.desk import Desk
-from ..desk.inputs import Alter, SetWidth
-from ..desk.jobs.job import Job, RunKey
-from ..store.queries import Lookup
-from .call import Call
-from .job_keys import find_jobs_to_stop
+from ....schemas.frames import MOST_JOBS_PER_START
+from ....schemas.generated import request_pb2
+from ....schemas.jobs.spec import LONGEST_DURATION_MS, check_priority
+from ....schemas.refusal import Code, Refused
+from ...desk.desk import Desk
+from ...desk.inputs import Alter, SetWidth
+from ...desk.jobs.job import Job, RunKey
+from ...store.queries import Lookup
+from ..call import Call
+from ..job_keys import find_jobs_to_stop
 from .parts import Parts
 from .selected import find_selected, has_selection, read_selection
 

@@ -10,18 +10,18 @@ from __future__ import annotations
 from collections.abc import Iterator
 from functools import partial
 
-from ...schemas.generated import request_pb2
-from ...schemas.jobs.states import State
-from ...schemas.naming import JobKey, format_id
-from ...schemas.refusal import Code, Reason, Refused
-from ..desk.desk import Desk
-from ..desk.jobs.job import Job
-from ..retention.ages import Ages
-from ..retention.forget import Forgetting, Forgotten
-from ..store.queries import Ended, Lookup
-from ..store.selection import Selection
-from .call import Call
-from .job_keys import read_key_to_stop
+from ....schemas.generated import request_pb2
+from ....schemas.jobs.states import State
+from ....schemas.naming import JobKey, format_id
+from ....schemas.refusal import Code, Reason, Refused
+from ...desk.desk import Desk
+from ...desk.jobs.job import Job
+from ...retention.ages import Ages
+from ...retention.forget import Forgetting, Forgotten
+from ...store.queries import Ended, Lookup
+from ...store.selection import Selection
+from ..call import Call
+from ..job_keys import read_key_to_stop
 from .selected import Selected, find_selected, has_selection, read_selection
 
 # Found and removed some at a time, so that a request for many holds the keys of few.

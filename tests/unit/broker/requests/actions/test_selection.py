@@ -342,7 +342,7 @@ async def test_a_run_is_forgotten_with_all_its_jobs_if_they_have_ended(house: Ho
 
 
 async def test_everything_of_ones_own_is_forgotten_in_parts(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobwire.broker.requests.forget._JOBS_A_PART", 3)
+    monkeypatch.setattr("jobwire.broker.requests.actions.forget._JOBS_A_PART", 3)
     house.state.queue.set_capacity(Capacity(20))
     await some_jobs(house, *range(1, 9), batch=None)
     await some_jobs(house, 9, owner=b"p" * 32)
@@ -363,7 +363,7 @@ async def test_everything_of_ones_own_is_forgotten_in_parts(house: House, monkey
 
 
 async def test_a_stop_of_many_is_recorded_in_parts_and_acknowledged_once(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobwire.broker.requests.parts._JOBS_A_PART", 2)
+    monkeypatch.setattr("jobwire.broker.requests.actions.parts._JOBS_A_PART", 2)
     await some_jobs(house, *range(1, 12))
     house.engine.effects.clear()
     stop = Asking(house, stop=request_pb2.Stop(selection=THIS))

@@ -5,22 +5,22 @@ from __future__ import annotations
 import signal
 from collections.abc import Callable, Sequence
 
-from ...schemas.generated import event_pb2, request_pb2
-from ...schemas.jobs.spec import DEFAULT_GRACE_MS, LONGEST_DURATION_MS
-from ...schemas.refusal import Code, Refused
-from ..desk.desk import Desk
-from ..desk.inputs import Stop
-from ..desk.jobs.job import Job, RunKey, StopOrder
-from ..engine import Engine
-from ..fairness.turns import Turns
-from ..store.queries import Lookup
-from ..store.store import Store
-from ..streams.watchers import Watchers
-from .call import Call
-from .job_keys import find_jobs_to_stop
+from ....schemas.generated import event_pb2, request_pb2
+from ....schemas.jobs.spec import DEFAULT_GRACE_MS, LONGEST_DURATION_MS
+from ....schemas.refusal import Code, Refused
+from ...desk.desk import Desk
+from ...desk.inputs import Stop
+from ...desk.jobs.job import Job, RunKey, StopOrder
+from ...engine import Engine
+from ...fairness.turns import Turns
+from ...store.queries import Lookup
+from ...store.store import Store
+from ...streams.watchers import Watchers
+from ..call import Call
+from ..job_keys import find_jobs_to_stop
+from ..streams import watch, watch_ends
 from .parts import Parts
 from .selected import find_selected, has_selection, read_selection
-from .streams import watch, watch_ends
 
 
 def stop(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: Engine, store: Store, turns: Turns) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from ...keys.members.rights import Member, Right, demand
-from ...schemas.generated import request_pb2
-from ...schemas.naming import ID_BYTES, JobKey, format_id
-from ...schemas.refusal import Code, Reason, Refused
-from ..desk.jobs.job import Job, RunKey
-from ..desk.jobs.life import WAITING
-from ..store.queries import Lookup
-from .checks.delegated import demand_run
+from ....keys.members.rights import Member, Right, demand
+from ....schemas.generated import request_pb2
+from ....schemas.naming import ID_BYTES, JobKey, format_id
+from ....schemas.refusal import Code, Reason, Refused
+from ...desk.jobs.job import Job, RunKey
+from ...desk.jobs.life import WAITING
+from ...store.queries import Lookup
+from ..checks.delegated import demand_run
 
 # The jobs of each run that have not ended.
 Runs = Mapping[RunKey, Mapping[JobKey, Job]]
