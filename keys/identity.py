@@ -12,7 +12,7 @@ from pathlib import Path
 from nacl import bindings
 from nacl.exceptions import CryptoError
 
-from ..schemas.frozen import frozen
+from ..schemas.private_parts.frozen import frozen
 from ..schemas.refusal import Code, Refused
 from .files import ownership, private_files
 from .files.secret_file import read_secret

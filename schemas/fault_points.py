@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import os
 
-from .c_signal import signal
+from .private_parts.c_signal import signal
 
 POINTS = {
     # The worker.

@@ -19,7 +19,7 @@ PROTO = HERE / "proto"
 GENERATED = HERE / "generated"
 _PACKAGE = '''"""Written by schemas/generate.py from schemas/proto. Not edited by hand."""
 
-from ..protobuf_in_c import defer
+from ..private_parts.protobuf_in_c import defer
 
 # Before the first module that imports protobuf.
 defer()

@@ -8,8 +8,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from .c_blake2 import blake2b
 from .naming import ID_BYTES
+from .private_parts.c_blake2 import blake2b
 
 HASH_BYTES = 32
 # Of a spec's digest, see spec.py; and of the length of what follows.

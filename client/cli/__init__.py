@@ -6,7 +6,7 @@ import os
 import sys
 from typing import NoReturn
 
-from ...schemas.c_signal import signal
+from ...schemas.private_parts.c_signal import signal
 
 
 def main() -> NoReturn:

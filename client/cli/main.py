@@ -14,7 +14,7 @@ from functools import cache
 from typing import TYPE_CHECKING, NoReturn
 
 from ... import __version__
-from ...schemas.c_signal import signal
+from ...schemas.private_parts.c_signal import signal
 from ...schemas.refusal import Refused
 from . import exit_status
 from .exit_status import BadInput, Ending

@@ -15,11 +15,11 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
 
 from ...keys.identity import Identity
-from ...schemas.frozen import replace
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.jobs.states import JobTime, Pick, State
 from ...schemas.naming import JobKey, format_id, new_id
+from ...schemas.private_parts.frozen import replace
 from ...schemas.refusal import Refused
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS, Connection
 from . import actions

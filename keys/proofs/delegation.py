@@ -12,8 +12,8 @@ from pathlib import Path
 from nacl import bindings
 from nacl.exceptions import CryptoError
 
-from ...schemas.frozen import frozen, replace
 from ...schemas.generated import request_pb2
+from ...schemas.private_parts.frozen import frozen, replace
 from ...schemas.refusal import Code, Refused
 from ..files.secret_file import read_secret
 from ..identity import KEY_BYTES, Identity, format_public, from_seed, parse_public

@@ -6,7 +6,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-from ..frozen import frozen
+from ..private_parts.frozen import frozen
 from ..refusal import Code, Refused
 from ..text.patterns import pattern
 from ..text.sizes import format_limit, format_size

@@ -5,8 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator
 
-from ..frozen import frozen
 from ..generated import job_pb2
+from ..private_parts.frozen import frozen
 from ..refusal import Code, Refused
 from . import reserved_statuses
 

@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from itertools import repeat
 from typing import Any
 
-from ..c_blake2 import blake2b
-from ..frozen import frozen, replace
 from ..generated import job_pb2
 from ..naming import name_problem
+from ..private_parts.c_blake2 import blake2b
+from ..private_parts.frozen import frozen, replace
 from ..refusal import Code, Reason, Refused
 from ..text.sizes import format_limit
 from . import brought_files, claims, conditions, process_limits, retry, worker_labels

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import enum
 
-from ..frozen import frozen
+from ..private_parts.frozen import frozen
 from . import reserved_statuses
 
 

@@ -11,8 +11,8 @@ from collections.abc import Generator, Iterator
 from contextlib import suppress
 from typing import NamedTuple, Self
 
-from ..c_blake2 import blake2b
 from ..jobs.brought_files import LONGEST_PATH, FileKind
+from ..private_parts.c_blake2 import blake2b
 from ..refusal import Code, Reason, Refused
 from . import beneath
 from .archive import END, MOST_ENTRIES, MOST_MODE, Entry, Kind, padding, write_header

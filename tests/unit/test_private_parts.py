@@ -26,8 +26,8 @@ ROOT = Path(__file__).resolve().parents[2]
 STOREYS = ("broker", "client", "keys", "schemas", "worker")
 # Private module: the only file that may import it.
 HOLDERS = {
-    "_blake2": "schemas/c_blake2.py",
-    "_signal": "schemas/c_signal.py",
+    "_blake2": "schemas/private_parts/c_blake2.py",
+    "_signal": "schemas/private_parts/c_signal.py",
     "_socket": "worker/wire/c_socket.py",
 }
 # What is read out of the messages of a library, where it offers no other way, stands in these.
@@ -35,7 +35,7 @@ READERS = ("schemas/text/msgspec_errors.py", "schemas/text/toml_text.py", "clien
 # How asyncio is loaded without OpenSSL.
 ASYNCIO = "worker/own_process/asyncio_without_ssl.py"
 # How protobuf is loaded without its implementation in Python.
-PROTOBUF = "schemas/protobuf_in_c.py"
+PROTOBUF = "schemas/private_parts/protobuf_in_c.py"
 # For type checkers, never imported; and no module at all.
 NO_PARTS = {"__future__", "_typeshed"}
 

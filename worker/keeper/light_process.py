@@ -6,7 +6,7 @@ import os
 import sys
 import time
 
-from ...schemas.c_signal import signal
+from ...schemas.private_parts.c_signal import signal
 
 # For posix_spawn: the new process ignores no signal, even if this process or its parent does.
 DEFAULT_SIGNALS = tuple({int(number) for number in signal.valid_signals()} - {int(signal.SIGKILL), int(signal.SIGSTOP)})

@@ -16,7 +16,7 @@ import sys
 import time
 
 from ...schemas import fault_points
-from ...schemas.c_signal import signal
+from ...schemas.private_parts.c_signal import signal
 from ..supervisor.containment.processes import mark_of, next_zombie, read_stat
 from ..wire.c_socket import socket
 from ..wire.words import FromKeeper, ToKeeper

@@ -11,7 +11,7 @@ import select
 import sys
 import time
 
-from ...schemas.c_signal import signal
+from ...schemas.private_parts.c_signal import signal
 from ..state import layout
 from ..state.presence import is_inhabited, move_in
 from ..wire.supervisor_socket import listen, unlink_socket

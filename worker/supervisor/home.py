@@ -8,7 +8,7 @@ import os
 import select
 from collections.abc import Callable
 
-from ...schemas.c_signal import signal
+from ...schemas.private_parts.c_signal import signal
 from ..keeper.light_process import say
 from .loop import Loop, Timer
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ....schemas.c_blake2 import blake2b
 from ....schemas.naming import JobKey
+from ....schemas.private_parts.c_blake2 import blake2b
 
 # With what SQLite adds, a tombstone takes about 32 bytes on the disk.
 _MARK_BYTES = 16

@@ -12,9 +12,9 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from ....schemas.frozen import frozen, replace
 from ....schemas.jobs.brought_files import program_of
 from ....schemas.jobs.spec import JobSpec, check
+from ....schemas.private_parts.frozen import frozen, replace
 from ....schemas.refusal import Refused
 from ....schemas.text.durations import parse_duration
 from ....schemas.text.sizes import parse_size

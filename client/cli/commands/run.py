@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Annotated, NoReturn
 
-from ....schemas.frozen import replace
 from ....schemas.jobs.spec import JobSpec
+from ....schemas.private_parts.frozen import replace
 from ...batch.options.job_options import Wishes
 from ...library.streams.feeder import Feeder
 from ...library.streams.source import DescriptorSource

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from ....schemas.frozen import replace
+from ....schemas.private_parts.frozen import replace
 from ...batch.options.job_options import Wishes
 from .. import exit_status
 from ..chosen_context import client, context_name

@@ -11,9 +11,9 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import Annotated, Any
 
-from ....schemas.frozen import replace
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.naming import new_id, parse_id
+from ....schemas.private_parts.frozen import replace
 from ...batch.octets import as_typed, to_bytes, to_text
 from ...batch.options.caller_variables import note_of
 from ...batch.options.job_options import FILE_OPTIONS, OPTIONS, Option, Surroundings, Wishes, spec_from, variables_of

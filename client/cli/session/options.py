@@ -6,9 +6,9 @@ import os
 import signal
 from typing import Annotated
 
-from ....schemas.frozen import replace
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.jobs.terminal import TerminalSize
+from ....schemas.private_parts.frozen import replace
 from ...batch.options.job_options import Wishes
 from ..exit_status import BadInput
 from ..parser.parameters import Option

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
-from ....schemas.frozen import frozen
+from ....schemas.private_parts.frozen import frozen
 
 if TYPE_CHECKING:
     from .arguments import Duration

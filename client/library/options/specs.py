@@ -9,11 +9,11 @@ from datetime import datetime, timedelta
 from types import NoneType
 from typing import TYPE_CHECKING, Any, TypedDict
 
-from ....schemas.frozen import replace
 from ....schemas.jobs.brought_files import BroughtFile, program_of
 from ....schemas.jobs.conditions import After
 from ....schemas.jobs.retry import RetryRule
 from ....schemas.jobs.spec import JobSpec
+from ....schemas.private_parts.frozen import replace
 from ....schemas.refusal import Code, Refused
 from ....schemas.text.sizes import parse_size
 from ...batch.octets import to_bytes

@@ -9,13 +9,13 @@ import os
 from typing import TYPE_CHECKING, NamedTuple, Self
 
 from ....schemas.frames import STORE_ID_BYTES
-from ....schemas.frozen import frozen
 from ....schemas.generated import event_pb2, job_pb2
 from ....schemas.jobs.conditions import After
 from ....schemas.jobs.conditions import from_wire as after_from_wire
 from ....schemas.jobs.spec import JobSpec, from_wire
 from ....schemas.jobs.states import EventKind, OnFailure, Outcome, State, return_code
 from ....schemas.naming import JobKey, finish_job_id, format_id, format_process
+from ....schemas.private_parts.frozen import frozen
 from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import outcome_from_wire, state_from_wire
 

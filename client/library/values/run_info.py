@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
-from ....schemas.frozen import frozen, replace
 from ....schemas.generated import request_pb2
 from ....schemas.naming import format_id, short_id
+from ....schemas.private_parts.frozen import frozen, replace
 from ....schemas.refusal import Code, Refused
 from ...protocol.exchange import Item
 from ..options.arguments import Duration, milliseconds

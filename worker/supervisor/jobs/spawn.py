@@ -36,9 +36,9 @@ import resource
 import signal
 from collections.abc import Sequence
 
-from ....schemas.c_blake2 import blake2b
 from ....schemas.jobs.reserved_statuses import NOT_EXECUTABLE, NOT_FOUND, OWN_FAILURE
 from ....schemas.naming import KNOWN_AS
+from ....schemas.private_parts.c_blake2 import blake2b
 from ...keeper.light_process import DEFAULT_SIGNALS
 from ...state.log_folders.job_files import JobFile
 from ..containment.containment import Place

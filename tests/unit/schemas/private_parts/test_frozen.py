@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from jobwire.schemas.frozen import frozen, replace
 from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.private_parts.frozen import frozen, replace
 
 
 @frozen
@@ -104,7 +104,7 @@ def test_whoever_asks_finds_a_dataclass() -> None:
 def test_dataclasses_are_still_expensive() -> None:
     code = "import sys; import dataclasses; print('inspect' in sys.modules)"
     assert subprocess.run([sys.executable, "-S", "-c", code], capture_output=True, check=True, text=True).stdout == "True\n", (
-        "dataclasses is light now: use it in place of schemas/frozen.py"
+        "dataclasses is light now: use it in place of schemas/private_parts/frozen.py"
     )
 
 
