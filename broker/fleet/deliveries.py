@@ -17,8 +17,8 @@ from . import reports
 from .orders import Orders
 from .starts import Start, Starts
 from .transfers.contents import Sendings
-from .worker import Carried, Worker
-from .workers import Workers
+from .workers.registry import Workers
+from .workers.worker import Carried, Worker
 
 _log = logging.getLogger(__name__)
 

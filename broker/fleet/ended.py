@@ -12,8 +12,8 @@ from ...schemas.generated import request_pb2
 from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Refused
 from ..engine import Run
-from .worker import Discarding, Worker
-from .workers import Workers
+from .workers.registry import Workers
+from .workers.worker import Discarding, Worker
 
 GATHER_SECONDS = 0.05
 _Some = TypeVar("_Some")

@@ -27,7 +27,7 @@ from ..desk.inputs import SetMachine
 from ..engine import Delayed, Expected, Fact, Launch, LogPart, Run, Started, StreamName
 from ..sockets.peers import Peer
 from ..store.rows import growth_rows, placements
-from . import clocks, reports
+from . import reports
 from .deliveries import Deliveries
 from .ended import GATHER_SECONDS, EndedJobs
 from .hashes import ToldHashes
@@ -39,8 +39,9 @@ from .starts import Read, Starts
 from .transfers.contents import Contents, Sendings
 from .transfers.depot import FleetDepot
 from .transfers.tails import TAIL_LINES, Tails
-from .worker import Carried, Worker, WorkerState
-from .workers import Workers
+from .workers import clocks
+from .workers.registry import Workers
+from .workers.worker import Carried, Worker, WorkerState
 
 _log = logging.getLogger(__name__)
 

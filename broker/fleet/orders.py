@@ -18,8 +18,8 @@ from ..engine import Delayed, Paused
 from ..store.rows import placements
 from . import reports
 from .starts import Read
-from .worker import Carried, Worker
-from .workers import Workers
+from .workers.registry import Workers
+from .workers.worker import Carried, Worker
 
 _log = logging.getLogger(__name__)
 

@@ -17,14 +17,14 @@ from ..requests.call import Call
 from ..requests.dispatch import Handler
 from ..requests.reads.hello import FEATURES
 from ..requests.transfers.feed import Feeders, feed
-from .administration import change_worker, list_workers, query_worker, remove_worker
 from .engine import FleetEngine
-from .fitting import find_workers
 from .placing.placement import FleetStock
 from .refusing import not_yet
 from .transfers import logs
 from .transfers.inputs import PassedInputs
-from .warnings import in_words
+from .workers.administration import change_worker, list_workers, query_worker, remove_worker
+from .workers.fitting import find_workers
+from .workers.warnings import in_words
 
 _NOT_YET = {
     "set_slots": "to set what there is for jobs",

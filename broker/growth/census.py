@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 
 from ..fleet.engine import FleetEngine
-from ..fleet.worker import Worker, WorkerState
+from ..fleet.workers.worker import Worker, WorkerState
 from .book import Allocation, Book, Queue
 from .cluster import Cluster, NoAnswer, Phase, Seen
 from .folders import Folders

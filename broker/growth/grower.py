@@ -23,7 +23,7 @@ from ..desk.desk import Desk
 from ..desk.inputs import SetMachine
 from ..desk.queue.stock import End
 from ..fleet.engine import FleetEngine
-from ..fleet.worker import Worker
+from ..fleet.workers.worker import Worker
 from .book import Allocation, Book, Departed, Queue
 from .census import Census
 from .cluster import Cluster, NoAnswer

@@ -18,7 +18,7 @@ from ....schemas.generated import request_pb2
 from ....schemas.jobs.brought_files import BroughtFile
 from ....schemas.refusal import Code, Refused
 from ...depot import Depot
-from ..worker import Worker
+from ..workers.worker import Worker
 
 Done = Callable[[Refused | None], None]
 

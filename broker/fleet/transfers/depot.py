@@ -12,7 +12,7 @@ from ....schemas.jobs.brought_files import BroughtFile, FileKind
 from ....schemas.naming import AttemptKey, JobKey
 from ....schemas.refusal import Code, Reason, Refused
 from ...depot import Depot, Fetched, Piece, Placement, Reading, Sender, Upload
-from ..worker import Worker
+from ..workers.worker import Worker
 from .contents import Contents, Sendings
 
 # What is sent is kept by the worker for an hour.

@@ -24,7 +24,7 @@ from ...requests.call import Call
 from ...requests.transfers.feed import expeller
 from ...streams.job_input import JobInput
 from ..link import Link
-from ..worker import Worker
+from ..workers.worker import Worker
 
 _WorkerOf = Callable[[AttemptKey], Worker]
 

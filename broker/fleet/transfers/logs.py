@@ -25,7 +25,7 @@ from ...store.rows import placements
 from ...streams.log_stream import log_end
 from ..engine import FleetEngine
 from ..link import Link
-from ..worker import Worker
+from ..workers.worker import Worker
 
 
 def read_log(call: Call, house: House, engine: FleetEngine) -> None:

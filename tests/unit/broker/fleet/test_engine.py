@@ -496,7 +496,7 @@ async def test_a_stop_that_nobody_has_signed_is_not_carried_out_and_that_is_told
 async def test_a_job_that_was_placed_and_not_sent_is_withdrawn(lab: Lab) -> None:
     wire = await joined(lab)
     worker = lab.broker.engine.workers.get(wire.worker.identity.public)
-    from jobwire.broker.fleet.worker import Carried  # noqa: PLC0415 -- only here
+    from jobwire.broker.fleet.workers.worker import Carried  # noqa: PLC0415 -- only here
 
     lab.broker.engine.workers.carry(worker, Carried(lab.name(9), worker.machine))
     lab.broker.engine.end(lab.name(9), 15, 0)

@@ -6,14 +6,14 @@ broker was started: it waits there. Who is to get no more jobs gets none of thes
 
 from __future__ import annotations
 
-from ...keys.members.rights import Member
-from ...schemas.generated import request_pb2
-from ...schemas.jobs.capacity import Wants, wants_of
-from ...schemas.jobs.worker_labels import ANYWHERE
-from ..kind import House
-from ..requests.call import Call
-from ..requests.reads.fitting import asked_job, no_worker
-from .engine import FleetEngine
+from ....keys.members.rights import Member
+from ....schemas.generated import request_pb2
+from ....schemas.jobs.capacity import Wants, wants_of
+from ....schemas.jobs.worker_labels import ANYWHERE
+from ...kind import House
+from ...requests.call import Call
+from ...requests.reads.fitting import asked_job, no_worker
+from ..engine import FleetEngine
 from .standing import takes_none, why_closed
 
 _NEVER_SEEN = "has not been connected since the broker was started"

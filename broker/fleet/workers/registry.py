@@ -7,17 +7,17 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 
-from ...keys.identity import KEY_BYTES, Identity
-from ...keys.members.rights import Member
-from ...schemas.generated import request_pb2
-from ...schemas.naming import AttemptKey, short_id
-from ...schemas.refusal import Code, Reason, Refused
-from ..desk.inputs import SetMachine
-from ..desk.queue.stock import End
-from ..engine import Ended, Fact
-from ..sockets.peers import Peer
-from . import reports
-from .link import Link
+from ....keys.identity import KEY_BYTES, Identity
+from ....keys.members.rights import Member
+from ....schemas.generated import request_pb2
+from ....schemas.naming import AttemptKey, short_id
+from ....schemas.refusal import Code, Reason, Refused
+from ...desk.inputs import SetMachine
+from ...desk.queue.stock import End
+from ...engine import Ended, Fact
+from ...sockets.peers import Peer
+from .. import reports
+from ..link import Link
 from .standing import why_closed
 from .worker import Carried, Worker, WorkerState
 

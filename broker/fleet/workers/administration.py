@@ -7,17 +7,17 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import cast
 
-from ...keys.members.rights import Member, Right, demand
-from ...keys.members.roster_changes import remove_member
-from ...schemas.frames import MOST_KEYS
-from ...schemas.generated import request_pb2
-from ...schemas.refusal import Code, Refused
-from ...schemas.wire_codec import key_to_wire, labels_to_wire, state_to_wire
-from ..kind import House
-from ..requests.call import Call
-from ..store.growth_writes import Growth
-from ..store.writes import Drained
-from .engine import FleetEngine
+from ....keys.members.rights import Member, Right, demand
+from ....keys.members.roster_changes import remove_member
+from ....schemas.frames import MOST_KEYS
+from ....schemas.generated import request_pb2
+from ....schemas.refusal import Code, Refused
+from ....schemas.wire_codec import key_to_wire, labels_to_wire, state_to_wire
+from ...kind import House
+from ...requests.call import Call
+from ...store.growth_writes import Growth
+from ...store.writes import Drained
+from ..engine import FleetEngine
 from .worker import Worker, WorkerState
 
 

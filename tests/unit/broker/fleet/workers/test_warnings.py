@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from jobwire.broker.fleet.link import Link
-from jobwire.broker.fleet.warnings import in_words
-from jobwire.broker.fleet.worker import Carried, Worker, WorkerState
+from jobwire.broker.fleet.workers.warnings import in_words
+from jobwire.broker.fleet.workers.worker import Carried, Worker, WorkerState
 from jobwire.keys.identity import generate
 from jobwire.schemas.naming import AttemptKey
 

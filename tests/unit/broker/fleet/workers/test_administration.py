@@ -1,6 +1,6 @@
-from jobwire.broker.fleet.administration import why_not
 from jobwire.broker.fleet.link import Link
-from jobwire.broker.fleet.worker import Carried, Worker, WorkerState
+from jobwire.broker.fleet.workers.administration import why_not
+from jobwire.broker.fleet.workers.worker import Carried, Worker, WorkerState
 from jobwire.keys.identity import generate
 from jobwire.schemas.naming import AttemptKey
 

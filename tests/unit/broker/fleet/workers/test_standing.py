@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from jobwire.broker.fleet.link import Link
-from jobwire.broker.fleet.standing import takes_none, why_closed
-from jobwire.broker.fleet.worker import Worker, WorkerState
+from jobwire.broker.fleet.workers.standing import takes_none, why_closed
+from jobwire.broker.fleet.workers.worker import Worker, WorkerState
 from jobwire.keys.identity import generate
 
 KEY = b"k" * 32

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from broker_house import BrokerSide, Wire, WorkerSide, signed_start
 
-from jobwire.broker.fleet import clocks
+from jobwire.broker.fleet.workers import clocks
 from jobwire.keys.identity import generate
 
 SECOND_US = 1_000_000

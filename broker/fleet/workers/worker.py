@@ -6,12 +6,12 @@ import enum
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-from ...schemas.generated import request_pb2
-from ...schemas.jobs.brought_files import BroughtFile
-from ...schemas.jobs.capacity import NOBODYS, Capacity, Wants
-from ...schemas.naming import AttemptKey
-from ..engine import Run
-from .link import Link
+from ....schemas.generated import request_pb2
+from ....schemas.jobs.brought_files import BroughtFile
+from ....schemas.jobs.capacity import NOBODYS, Capacity, Wants
+from ....schemas.naming import AttemptKey
+from ...engine import Run
+from ..link import Link
 
 
 class WorkerState(enum.IntEnum):
