@@ -1,7 +1,7 @@
 """The signed starts of jobs, as they were received: workers run what their clients have signed, and get them byte for byte.
 
 What a run ends with follows from a start too, and the jobs of schedules from the request that has added them: beside it, a worker is told
-how the run ended, or which of the times is meant.
+how the run ended, or which of the times is meant. Of a run that a schedule has started, it is told of which staged job each one is made.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from ...schemas.jobs.run_ends import told_in
 from ...schemas.naming import AttemptKey, JobKey, finish_job_id
 from ...schemas.parts import HASH_BYTES, hash_of_job
 from ..store.rows import placements, staged_rows
+from .scheduled_runs import ScheduledRun, find_run
 
 _KEPT_BYTES = 32 * 1024 * 1024
 # The first workers that get a job of a start get all of it, and keep it, if it is no larger; where the jobs of a start go to more workers
@@ -27,6 +28,7 @@ _LARGEST_WHOLE = 64 * 1024
 _MOST_WHOLE = 4
 _ALWAYS_WHOLE = 4096
 _JOBS_A_STEP = 256
+_OF_SCHEDULES = frozenset({"add_schedule", "change_schedule"})
 
 Read = Callable[..., list[tuple[Any, ...]]]
 
@@ -41,9 +43,11 @@ class Start:
     # Whether its jobs are known by id; and how many workers were sent all of it.
     is_read: bool = False
     holders: int = 0
-    # Of a commit: the hashes of the jobs of its parts, and in which part each of them is.
+    # Of a batch in parts: the hashes of the jobs of its parts, and in which part each of them is; of a run that a schedule has started, by
+    # the ids that they have in it.
     parts: dict[int, bytes] = field(default_factory=dict)
     part_of: dict[bytes, int] = field(default_factory=dict)
+    scheduled: ScheduledRun | None = None
 
     @property
     def size(self) -> int:
@@ -59,6 +63,8 @@ class Start:
         """Return whether a worker with these features is too old to check it."""
         if self.whole.needs_roots and "roots" not in features:
             return True
+        if self.scheduled is not None:
+            return "relayed_batch_schedules" not in features
         if delivery.HasField("finish"):
             return "relayed_finishes" not in features
         if self.verb == "commit":
@@ -75,7 +81,10 @@ class Start:
     def read(self) -> Iterator[None]:
         """Find out what its jobs are called, and what they are shown by, in steps of about a millisecond."""
         for number, hashes in self.parts.items():
-            self.part_of.update((hashes[at : at + HASH_BYTES], number) for at in range(0, len(hashes), HASH_BYTES))
+            if self.scheduled is not None:
+                self.part_of.update(dict.fromkeys(self.scheduled.jobs_of(number), number))
+            else:
+                self.part_of.update((hashes[at : at + HASH_BYTES], number) for at in range(0, len(hashes), HASH_BYTES))
             yield
         for index, job in enumerate(self.whole.jobs):
             self.positions[large.read_job(job).id] = index
@@ -91,7 +100,7 @@ class Starts:
 
     def __init__(self, read: Read) -> None:
         self._read = read
-        self._kept: OrderedDict[int, Start] = OrderedDict()
+        self._kept: OrderedDict[placements.Submitted, Start] = OrderedDict()
         self._bytes = 0
 
     def delivery(self, start: Start, key: AttemptKey, *, limited: bool) -> request_pb2.Delivery | None:
@@ -100,6 +109,8 @@ class Starts:
         `limited`: it has another time limit than its spec says.
         """
         delivery = request_pb2.Delivery(attempt=key.attempt, limit=placements.limit_of(self._read, key.job) if limited else b"")
+        if start.scheduled is not None:
+            return self._of_run(start, start.scheduled, key, delivery)
         if start.verb == "add_schedule":
             delivery.due_us = placements.due_of(self._read, key.job)
             return delivery if delivery.due_us else None
@@ -114,12 +125,17 @@ class Starts:
             job.spec.ParseFromString(raw)
             delivery.index, delivery.staged_job = number, job.SerializeToString()
             return delivery
-        spec = job_pb2.JobSpec.FromString(raw)
-        end = told_in((one.name, one.value) for one in spec.environment)
-        if end is None or finish_job_id(start.whole.batch.id) != key.id:
-            return None
         # A large start is shown with its first job.
-        delivery.finish.outcome, delivery.finish.ok, delivery.finish.failed, delivery.finish.cancelled = end
+        return delivery if finish_job_id(start.whole.batch.id) == key.id and _tell_end(delivery, raw) else None
+
+    def _of_run(self, start: Start, run: ScheduledRun, key: AttemptKey, delivery: request_pb2.Delivery) -> request_pb2.Delivery | None:
+        """Tell which job of a run that a schedule has started is meant, and which of its times, unless it was started at once."""
+        if start.verb == "add_schedule":
+            delivery.due_us = run.due_us
+        if (number := start.part_of.get(key.id)) is None:
+            is_finish = finish_job_id(run.id) == key.id
+            return delivery if is_finish and _tell_end(delivery, placements.spec_of(self._read, key.job)) else None
+        delivery.index, delivery.staged_job = number, run.job(number, key.id)
         return delivery
 
     def of(self, key: JobKey) -> Start | None:
@@ -127,20 +143,32 @@ class Starts:
 
         A large one is not read yet when it is returned for the first time: then nothing of it can be delivered before that is done.
         """
-        number = placements.proof_of(self._read, key)
-        found = self._kept.get(number)
+        submitted = placements.submitted_with(self._read, key)
+        found = self._kept.get(submitted)
         if found is None:
-            raw = placements.envelope(self._read, number)
+            raw = placements.envelope(self._read, submitted.proof)
             if not raw:
                 return None
-            found = self._kept[number] = Start(Whole(raw), sha256(raw))
-            if found.verb == "commit":
-                found.parts.update(staged_rows.hashes_of(self._read, number))
+            found = self._kept[submitted] = Start(Whole(raw), sha256(raw))
+            if found.verb in _OF_SCHEDULES:
+                found.scheduled = find_run(self._read, submitted.batch)
+            if found.scheduled is not None or found.verb == "commit":
+                found.parts.update(staged_rows.hashes_of(self._read, submitted.proof))
             elif len(raw) <= _LARGEST_WHOLE:
                 for _ in found.read():
                     pass
             self._bytes += found.size
             while self._bytes > _KEPT_BYTES and len(self._kept) > 1:
                 self._bytes -= self._kept.popitem(last=False)[1].size
-        self._kept.move_to_end(number)
+        self._kept.move_to_end(submitted)
         return found
+
+
+def _tell_end(delivery: request_pb2.Delivery, raw: bytes) -> bool:
+    """Add how a run ended, which is found in the spec of what it ends with; return whether it is there."""
+    spec = job_pb2.JobSpec.FromString(raw)
+    end = told_in((one.name, one.value) for one in spec.environment)
+    if end is None:
+        return False
+    delivery.finish.outcome, delivery.finish.ok, delivery.finish.failed, delivery.finish.cancelled = end
+    return True

@@ -30,11 +30,19 @@ _NOT_YET = {
     "set_slots": "to set what there is for jobs",
 }
 # Those that a client checks before it sends what needs them.
-_LACKS = frozenset({"returns", "rerun", "may_submit", "batch_schedules", "relayed_finishes", "relayed_schedules", "relayed_parts"})
-_FEATURES = (*(feature for feature in FEATURES if feature not in _LACKS), "workers", "growth", "growth_labels")
+_LACKS = frozenset({"returns", "rerun", "may_submit"})
+_FEATURES = (
+    *(feature for feature in FEATURES if feature not in _LACKS and not feature.startswith("relayed_")),
+    *("workers", "growth", "growth_labels"),
+)
 
 # And what each worker must have for it.
-_OF_WORKERS = {"roots": "roots", "staging": "relayed_parts", "staged_runs": "relayed_parts"}
+_OF_WORKERS = {
+    "roots": "roots",
+    "staging": "relayed_parts",
+    "staged_runs": "relayed_parts",
+    "batch_schedules": "relayed_batch_schedules",
+}
 
 
 class Broker:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
@@ -17,7 +17,7 @@ from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs import run_ends
 from ...schemas.jobs import spec as specs
 from ...schemas.jobs.spec import JobSpec
-from ...schemas.naming import ID_BYTES, finish_job_id
+from ...schemas.naming import ID_BYTES, finish_job_id, scheduled_job_id
 from ...schemas.parts import HASH_BYTES, hash_of_job
 from ...schemas.refusal import Code, Reason, Refused
 from ..requests.checks.run_options import read_finish
@@ -54,7 +54,11 @@ def at_its_time(schedule: request_pb2.AddSchedule, due_us: int) -> Derived:
     Raises Refused.
     """
     spec = _spec_of(schedule.spec, schedule.id, schedule.name)
-    return Derived(uuid.uuid5(uuid.UUID(bytes=schedule.id), str(due_us)).bytes, spec)
+    return Derived(_id_at(schedule, due_us), spec)
+
+
+def _id_at(schedule: request_pb2.AddSchedule, due_us: int) -> bytes:
+    return uuid.uuid5(uuid.UUID(bytes=schedule.id), str(due_us)).bytes
 
 
 def demand_due(schedule: request_pb2.AddSchedule, due_us: int, now_us: int) -> None:
@@ -87,23 +91,66 @@ def at_once(change: request_pb2.ChangeSchedule) -> Derived:
 
     Raises Refused.
     """
-    if change.WhichOneof("what") != "run_now" or not change.HasField("spec"):
-        raise Refused(Code.PERMISSION_DENIED, "the signed change of a schedule starts no job, or does not say what that runs")
+    _demand_at_once(change)
     return Derived(change.run_now, _spec_of(change.spec, change.run_now, change.spec.name))
 
 
-def staged(commit: request_pb2.Commit, number: int, parts: Mapping[bytes, bytes], raw: bytes) -> Derived:
-    """Return a job of a batch that was staged. `parts`: the hashes of the jobs of its parts, which are proven, by the hashes of the parts.
+def _demand_at_once(change: request_pb2.ChangeSchedule) -> None:
+    if change.WhichOneof("what") != "run_now" or not (change.HasField("spec") or change.HasField("batch")):
+        raise Refused(Code.PERMISSION_DENIED, "the signed change of a schedule starts no job, or does not say what that runs")
 
-    Raises Refused: PERMISSION_DENIED if it is not one of the jobs that were committed.
+
+def parts_in(request: request_pb2.Request) -> Sequence[bytes] | None:
+    """Return the hashes of the parts of the batch that a request starts in parts; None for one that starts something else."""
+    match request.WhichOneof("verb"):
+        case "commit":
+            return request.commit.parts
+        case "add_schedule" if request.add_schedule.HasField("batch"):
+            return request.add_schedule.parts
+        case "change_schedule" if request.change_schedule.HasField("batch"):
+            return request.change_schedule.parts
+        case _:
+            return None
+
+
+def run_in(request: request_pb2.Request, due_us: int) -> job_pb2.Batch:
+    """Return the run that a request starts; of a schedule with a batch, that for a time, or the one at once. Empty if it starts none.
+
+    Raises Refused.
     """
-    hashes = parts[commit.parts[number]]
+    if request.HasField("commit"):
+        return request.commit.batch
+    batch = job_pb2.Batch()
+    schedule, change = request.add_schedule, request.change_schedule
+    if schedule.HasField("batch"):
+        _demand_id(schedule.id)
+        batch.CopyFrom(schedule.batch)
+        batch.id, batch.name = _id_at(schedule, due_us), batch.name or schedule.name
+    elif change.HasField("batch"):
+        _demand_at_once(change)
+        _demand_id(change.run_now)
+        batch.CopyFrom(change.batch)
+        batch.id = change.run_now
+    else:
+        batch.CopyFrom(request.start.batch)
+    return batch
+
+
+def staged(request: request_pb2.Request, run: bytes, part: int, shown: Mapping[bytes, bytes], raw: bytes) -> Derived:
+    """Return a job of a batch in parts. `run`: its run; `shown`: the hashes of the jobs of parts, which are proven, by those of the parts.
+
+    The jobs of a run that a schedule starts have ids made of that of the run and those with which they were staged.
+
+    Raises Refused: PERMISSION_DENIED if it is not one of the jobs that were signed.
+    """
+    hashes = shown[(parts_in(request) or ())[part]]
     job = large.read_job(raw)
     bounds.check(job)
     own = hash_of_job(job.id, job.spec.SerializeToString())
     if not any(hashes[at : at + HASH_BYTES] == own for at in range(0, len(hashes), HASH_BYTES)):
-        raise Refused(Code.PERMISSION_DENIED, f"the job is none of those of part {number} that were signed with the batch")
-    return Derived(job.id, _spec_of(job.spec, job.id, job.spec.name))
+        raise Refused(Code.PERMISSION_DENIED, f"the job is none of those of part {part} that were signed with the batch")
+    own_id = job.id if request.HasField("commit") else scheduled_job_id(run, job.id)
+    return Derived(own_id, _spec_of(job.spec, job.id, job.spec.name))
 
 
 def stops_earlier(schedule: request_pb2.AddSchedule) -> bool:
@@ -111,9 +158,13 @@ def stops_earlier(schedule: request_pb2.AddSchedule) -> bool:
     return int(schedule.overlap) == Overlap.STOP
 
 
-def _spec_of(said: job_pb2.JobSpec, job_or_schedule: bytes, name: str) -> JobSpec:
+def _demand_id(job_or_schedule: bytes) -> None:
     if len(job_or_schedule) != ID_BYTES:
         raise Refused(Code.INVALID_ARGUMENT, f"an id has {ID_BYTES} bytes, not {len(job_or_schedule)}")
+
+
+def _spec_of(said: job_pb2.JobSpec, job_or_schedule: bytes, name: str) -> JobSpec:
+    _demand_id(job_or_schedule)
     spec = specs.from_wire(said)
     spec = replace(spec, name=spec.name or name)
     specs.check(spec)

@@ -109,8 +109,7 @@ def limit_first(by: Member, name: AttemptKey, key: JobKey, raw: bytes, parts: Pa
     if job is None:
         return
     try:
-        start = read_start(relays.start_of(parts.store.read, by.key, name), by.key)
-        signer, request, until_us = read_order(raw, by.key, name.job, start.batch, {"change"})
+        signer, request, until_us = read_order(raw, by.key, name.job, _run_of(by.key, name, parts), {"change"})
         member = demand_may(signer, name, parts)
     except Refused:
         return
@@ -121,8 +120,8 @@ def limit_first(by: Member, name: AttemptKey, key: JobKey, raw: bytes, parts: Pa
 
 
 def _stop_rest(call: Call, name: AttemptKey, job: Job, parts: Parts) -> None:
-    start = _start_of(call, name, parts)
-    if not start.stops(name.id):
+    start, due_us = _start_of(call.member.key, name, parts)
+    if not start.stops(name.id, due_us):
         raise Refused(Code.PERMISSION_DENIED, "nobody has signed a stop of this job, and its run goes on when a job fails")
     grace_ms = DEFAULT_GRACE_MS if job.spec.grace_ms is None else job.spec.grace_ms
     _stop(call, parts.desk, job, StopOrder(job.spec.stop_signal, grace_ms, "jobwire because a job of its run has failed"), start.digest)
@@ -135,21 +134,28 @@ def _schedule_in(raw: bytes) -> request_pb2.AddSchedule | None:
 
 def _stop_earlier(call: Call, name: AttemptKey, job: Job, raw: bytes, schedule: request_pb2.AddSchedule, parts: Parts) -> None:
     """Stop a job because its schedule starts the next one, if whoever has signed the schedule wants that."""
-    if not stops_earlier(schedule) or not _start_of(call, name, parts).is_of(read_start(raw, call.member.key)):
+    start, _ = _start_of(call.member.key, name, parts)
+    if not stops_earlier(schedule) or not start.is_of(read_start(raw, call.member.key)):
         message = f"the job was not started by the schedule {schedule.name}, or that stops no earlier jobs"
         raise Refused(Code.PERMISSION_DENIED, message)
     grace_ms = DEFAULT_GRACE_MS if job.spec.grace_ms is None else job.spec.grace_ms
     _stop(call, parts.desk, job, StopOrder(job.spec.stop_signal, grace_ms, f"the schedule {schedule.name}"), raw)
 
 
-def _start_of(call: Call, name: AttemptKey, parts: Parts) -> SignedStart:
-    by = call.member.key
-    return read_start(relays.start_of(parts.store.read, by, name), by)
+def _start_of(relay: bytes, name: AttemptKey, parts: Parts) -> tuple[SignedStart, int]:
+    """Return what a job was delivered with, and for which time of a schedule."""
+    raw, due_us = relays.start_of(parts.store.read, relay, name)
+    return read_start(raw, relay), due_us
+
+
+def _run_of(relay: bytes, name: AttemptKey, parts: Parts) -> job_pb2.Batch:
+    start, due_us = _start_of(relay, name, parts)
+    return start.run(due_us)
 
 
 def read_signed(call: Call, raw: bytes, name: AttemptKey, parts: Parts, verbs: Collection[str]) -> tuple[bytes, request_pb2.Request, int]:
     """Return who has signed a request about a job for this broker, the request, which is one of these verbs, and until when it is good."""
-    return read_order(raw, call.member.key, name.job, _start_of(call, name, parts).batch, verbs)
+    return read_order(raw, call.member.key, name.job, _run_of(call.member.key, name, parts), verbs)
 
 
 def demand_may(signer: bytes, name: AttemptKey, parts: Parts) -> Member | None:

@@ -25,7 +25,7 @@ from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.text.articles import with_article
 from ..desk.inputs import Asked
 from ..desk.jobs.job import FIRST_ATTEMPT
-from .derived import Derived, at_its_time, at_once, demand_due, finish_of, staged
+from .derived import Derived, at_its_time, at_once, demand_due, finish_of, parts_in, run_in, staged
 
 _STARTS = frozenset({"start", "commit", "add_schedule", "change_schedule"})
 
@@ -42,7 +42,7 @@ class SignedStart:
     pieces: Sequence[bytes] | None
     # No job of it starts later. 0: that is not limited.
     not_after_us: int = 0
-    # Of a commit: the hashes of all jobs of its parts, as far as they were shown, by the hashes of the parts.
+    # Of a batch in parts: the hashes of all jobs of these, as far as they were shown, by the hashes of the parts.
     parts: dict[bytes, bytes] = field(default_factory=dict)
 
     @property
@@ -51,10 +51,11 @@ class SignedStart:
         return len(self.raw) + sum(map(len, self.parts.values()))
 
     def show_parts(self, shown: Iterable[bytes]) -> None:
-        """Take the hashes of jobs of parts that were committed; others are ignored."""
+        """Take the hashes of jobs of parts that were signed; others are ignored."""
+        signed = parts_in(self.request) or ()
         for hashes in shown:
             part = hash_of_part([hashes])
-            if part in self.request.commit.parts:
+            if part in signed:
                 self.parts[part] = hashes
 
     def demand_parts(self, jobs: Iterable[request_pb2.Delivery]) -> None:
@@ -62,15 +63,14 @@ class SignedStart:
 
         Raises Refused, with START_MISSING if they have to be sent.
         """
-        if not self.request.HasField("commit"):
+        if (signed := parts_in(self.request)) is None:
             return
-        of_commit = self.request.commit.parts
         for one in jobs:
             if one.HasField("finish"):
                 continue
-            if one.index >= len(of_commit):
-                raise Refused(Code.INVALID_ARGUMENT, f"the batch has {len(of_commit)} parts, and none at position {one.index}")
-            if of_commit[one.index] not in self.parts:
+            if one.index >= len(signed):
+                raise Refused(Code.INVALID_ARGUMENT, f"the batch has {len(signed)} parts, and none at position {one.index}")
+            if signed[one.index] not in self.parts:
                 message = f"the hashes of the jobs of part {one.index} were not delivered, or are not kept"
                 raise Refused(Code.FAILED_PRECONDITION, message, "deliver them with the jobs", reason=Reason.START_MISSING)
 
@@ -94,15 +94,16 @@ class SignedStart:
         return AttemptKey(self.signer, found.id, attempt), asked
 
     def _find(self, delivery: request_pb2.Delivery) -> Derived:
+        if delivery.HasField("finish"):
+            return finish_of(self.run(delivery.due_us), delivery.finish)
+        if parts_in(self.request) is not None:
+            run = self.run(delivery.due_us).id
+            return staged(self.request, run, delivery.index, self.parts, delivery.staged_job)
         match self.request.WhichOneof("verb"):
             case "add_schedule":
                 return at_its_time(self.request.add_schedule, delivery.due_us)
             case "change_schedule":
                 return at_once(self.request.change_schedule)
-            case _ if delivery.HasField("finish"):
-                return finish_of(self.batch, delivery.finish)
-            case "commit":
-                return staged(self.request.commit, delivery.index, self.parts, delivery.staged_job)
             case _:
                 return self._at(delivery.index)
 
@@ -132,14 +133,14 @@ class SignedStart:
             demand_due(self.request.add_schedule, delivery.due_us, now_us)
         demand_in_time(self.not_after_us, now_us, "start")
 
-    @property
-    def batch(self) -> job_pb2.Batch:
-        """The run that it is about."""
-        return self.request.commit.batch if self.request.HasField("commit") else self.request.start.batch
+    def run(self, due_us: int) -> job_pb2.Batch:
+        """Return the run that it is about; of a schedule, that for a time."""
+        return run_in(self.request, due_us)
 
-    def stops(self, job_id: bytes) -> bool:
+    def stops(self, job_id: bytes, due_us: int) -> bool:
         """Return whether its client wants this job to be stopped when another one of its run fails."""
-        return int(self.batch.on_failure) == OnFailure.STOP_REST and job_id != finish_job_id(self.batch.id)
+        run = self.run(due_us)
+        return int(run.on_failure) == OnFailure.STOP_REST and job_id != finish_job_id(run.id)
 
     def is_of(self, schedule: SignedStart) -> bool:
         """Return whether its job was started by this schedule, at a time or beside them."""

@@ -21,7 +21,7 @@ from ..desk.inputs import Asked
 from ..desk.jobs.job import RunKey
 from ..engine import Engine
 from ..schedules.cron import read_times
-from ..schedules.due import MOST_EARLY_US, Missed, Overlap
+from ..schedules.due import Missed, Overlap
 from ..schedules.schedule import ManyJobs, OneJob, Schedule
 from ..schedules.starter import Starter
 from ..schedules.timetable import Timetable
@@ -32,6 +32,7 @@ from ..store.schedule_writes import AddSchedule, ScheduleRow
 from ..store.store import Store
 from .call import Call
 from .checks.run_options import read_batch, read_finish
+from .checks.signed_schedules import demand_relayable, demand_signed
 from .job_keys import read_key
 from .reads.runs import describe_run
 from .transfers.files import Missing
@@ -72,7 +73,7 @@ def add_schedule(call: Call, parts: Parts) -> None:
     read_times(request.cron, request.zone)
     spec, batch = (None, _read_batch(call)) if request.HasField("batch") else (_read_spec(call, parts), None)
     if parts.check is not None:
-        _demand_relayable(request, spec, parts.now_us(), parts.check)
+        demand_relayable(request, spec, parts.now_us(), parts.check)
     row = ScheduleRow(
         0,
         owner,
@@ -120,20 +121,6 @@ def _read_batch(call: Call) -> job_pb2.Batch:
     batch.CopyFrom(request.batch)
     batch.name = batch.name or request.name
     return batch
-
-
-def _demand_relayable(request: request_pb2.AddSchedule, spec: specs.JobSpec | None, now_us: int, check: Callable[[Asked], None]) -> None:
-    """Check that workers of this broker would take the jobs of a schedule as it is signed."""
-    if spec is None:
-        step = "use the worker itself, or let a job submit the batch"
-        raise Refused(Code.UNIMPLEMENTED, "a broker has no schedules of batches yet", step)
-    if not request.from_us:
-        message = "the schedule does not say from when on it is signed, which workers of a broker check"
-        raise Refused(Code.UNIMPLEMENTED, message, "upgrade the client")
-    if request.from_us > now_us + MOST_EARLY_US:
-        message = "the schedule was signed in the future, by the clock of the broker"
-        raise Refused(Code.FAILED_PRECONDITION, message, "compare the clocks of client and broker")
-    check(Asked(request.id, spec, b"", b""))
 
 
 def _read_spec(call: Call, parts: Parts) -> specs.JobSpec:
@@ -207,7 +194,7 @@ def _run_now(call: Call, parts: Parts, schedule: Schedule) -> None:
         call.done(None)
         return
     if parts.check is not None:
-        _demand_spec(request, schedule)
+        demand_signed(request, schedule)
     parts.timetable.run_now(schedule, request.run_now, call.member.name, call.proof, call.done)
 
 
@@ -217,16 +204,6 @@ def _is_known(parts: Parts, schedule: Schedule, job: bytes) -> bool:
     if isinstance(schedule.starts, OneJob):
         return parts.lookup.job(JobKey(owner, job)) is not None
     return parts.desk.has_run(RunKey(owner, job)) or parts.lookup.run(owner, job, "") is not None
-
-
-def _demand_spec(request: request_pb2.ChangeSchedule, schedule: Schedule) -> None:
-    """Check that a request to start the job of a schedule says what that is."""
-    if not request.HasField("spec"):
-        message = "the request does not say what the job of the schedule is, and workers of a broker run only what is signed"
-        raise Refused(Code.UNIMPLEMENTED, message, "upgrade the client")
-    spec = specs.from_wire(request.spec)
-    if not isinstance(schedule.starts, OneJob) or replace(spec, name=spec.name or schedule.name) != schedule.starts.spec:
-        raise Refused(Code.INVALID_ARGUMENT, f"the spec in the request is not that of the schedule {schedule.name}", "send that one")
 
 
 def list_schedules(call: Call, parts: Parts) -> None:

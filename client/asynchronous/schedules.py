@@ -19,7 +19,7 @@ from ..library.schedules import (
     pause_request,
     query_by_key,
     query_request,
-    read_signed_spec,
+    read_signed,
     remove_request,
     run_request,
     schedule_request,
@@ -129,10 +129,10 @@ class AsyncSchedules:
     async def run_now(self, schedule: JobKey, job_id: bytes | None = None) -> bytes:
         """Start its job or its batch now, and return the id of the job or the run; `job_id`: one that was made before, to start it once."""
         job_id = job_id or new_id()
-        spec = None
+        what = None
         if (hello := await self._session.connection.hello()).kind == "broker":
-            spec = read_signed_spec(await self._session.reply(query_by_key(schedule), "query_schedule"), schedule, hello.daemon)
-        await self._change(run_request(schedule, job_id, spec))
+            what = read_signed(await self._session.reply(query_by_key(schedule), "query_schedule"), schedule, hello.daemon)
+        await self._change(run_request(schedule, job_id, what))
         return job_id
 
     async def remove(self, schedule: JobKey) -> None:

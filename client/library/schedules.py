@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, cast
 
 from ...schemas.clock import wall_us
-from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.generated import request_pb2
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.naming import JobKey, new_id
 from ...schemas.refusal import Code, Refused
@@ -125,10 +125,10 @@ class Schedules:
     def run_now(self, schedule: JobKey, job_id: bytes | None = None) -> bytes:
         """Start its job or its batch now, and return the id of the job or the run; `job_id`: one that was made before, to start it once."""
         job_id = job_id or new_id()
-        connection, spec = self._session.connection, None
+        connection, what = self._session.connection, None
         if (hello := connection.hello()).kind == "broker":
-            spec = read_signed_spec(self._session.reply(query_by_key(schedule), "query_schedule"), schedule, hello.daemon)
-        self._change(run_request(schedule, job_id, spec))
+            what = read_signed(self._session.reply(query_by_key(schedule), "query_schedule"), schedule, hello.daemon)
+        self._change(run_request(schedule, job_id, what))
         return job_id
 
     def remove(self, schedule: JobKey) -> None:
@@ -189,11 +189,11 @@ def query_by_key(schedule: JobKey) -> request_pb2.Request:
     return request_pb2.Request(query_schedule=request_pb2.QuerySchedule(owner=schedule.owner, id=schedule.id))
 
 
-def read_signed_spec(reply: request_pb2.Reply, schedule: JobKey, broker: bytes) -> job_pb2.JobSpec:
-    """Return what a schedule runs, as its owner has signed it for a broker. Raises Refused if the broker does not prove it."""
-    from ..proofs.again import spec_of_schedule  # noqa: PLC0415 -- schedules of workers need none
+def read_signed(reply: request_pb2.Reply, schedule: JobKey, broker: bytes) -> request_pb2.ChangeSchedule:
+    """Return what a schedule starts, as its owner has signed it for a broker. Raises Refused if the broker does not prove it."""
+    from ..proofs.again import started_by  # noqa: PLC0415 -- schedules of workers need none
 
-    return spec_of_schedule(reply.query_schedule.signed, schedule, broker)
+    return started_by(reply.query_schedule.signed, schedule, broker)
 
 
 def list_request(owner: bytes, page: bytes) -> request_pb2.Request:
@@ -206,9 +206,11 @@ def pause_request(schedule: JobKey, *, paused: bool) -> request_pb2.Request:
     return request_pb2.Request(change_schedule=request_pb2.ChangeSchedule(key=key_to_wire(schedule), paused=paused))
 
 
-def run_request(schedule: JobKey, job_id: bytes, spec: job_pb2.JobSpec | None = None) -> request_pb2.Request:
-    """Return the request that starts the job of a schedule now; `spec`: what that is, for a broker."""
-    change = request_pb2.ChangeSchedule(key=key_to_wire(schedule), run_now=job_id, spec=spec)
+def run_request(schedule: JobKey, job_id: bytes, what: request_pb2.ChangeSchedule | None = None) -> request_pb2.Request:
+    """Return the request that starts the job or the batch of a schedule now; `what`: what that is, for a broker."""
+    change = request_pb2.ChangeSchedule(key=key_to_wire(schedule), run_now=job_id)
+    if what is not None:
+        change.MergeFrom(what)
     return request_pb2.Request(change_schedule=change)
 
 

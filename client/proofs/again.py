@@ -71,8 +71,8 @@ def finish_again(asked: AskedJob) -> JobSpec | None:
     return from_wire(batch.on_finish) if batch is not None and batch.HasField("on_finish") else None
 
 
-def spec_of_schedule(raw: bytes, key: JobKey, broker: bytes) -> job_pb2.JobSpec:
-    """Return what a schedule runs, as its owner has signed it for the broker with this key.
+def started_by(raw: bytes, key: JobKey, broker: bytes) -> request_pb2.ChangeSchedule:
+    """Return what a schedule starts, a job or a batch, as its owner has signed it for the broker with this key.
 
     Raises Refused(PERMISSION_DENIED) if the broker does not prove it.
     """
@@ -85,14 +85,19 @@ def spec_of_schedule(raw: bytes, key: JobKey, broker: bytes) -> job_pb2.JobSpec:
         raise _not_of_schedule("what it shows is of another one, or of another owner or broker")
     if signed.acts_for:
         raise _not_of_schedule(_ONLY_SAID)
-    spec = job_pb2.JobSpec()
-    spec.CopyFrom(schedule.spec)
-    spec.name = spec.name or schedule.name
-    return spec
+    found = request_pb2.ChangeSchedule()
+    if schedule.HasField("batch"):
+        found.batch.CopyFrom(schedule.batch)
+        found.batch.name = found.batch.name or schedule.name
+        found.parts.extend(schedule.parts)
+    else:
+        found.spec.CopyFrom(schedule.spec)
+        found.spec.name = found.spec.name or schedule.name
+    return found
 
 
 def _not_of_schedule(why: str) -> Refused:
-    return Refused(Code.PERMISSION_DENIED, f"the broker does not prove what the schedule is: {why}", "submit its job as a new one")
+    return Refused(Code.PERMISSION_DENIED, f"the broker does not prove what the schedule is: {why}", "submit that anew")
 
 
 def _unproven(key: JobKey, why: str) -> Refused:

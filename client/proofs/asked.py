@@ -139,8 +139,11 @@ def _of_run_now(change: request_pb2.ChangeSchedule, proof: request_pb2.JobProof)
     started = change.run_now
     if started and proof.key.id == started:
         return AskedJob("to start the job of a schedule at once", change.spec if change.HasField("spec") else None)
+    how = "to start the batch of a schedule at once"
+    if started and change.HasField("batch"):
+        return _of_run(change.batch, started, change.parts, how, proof)
     if started and _is_of_run(started, proof):
-        return AskedJob("to start the batch of a schedule at once", None)
+        return AskedJob(how, None)
     raise wrong("the signed change of a schedule does not start this job")
 
 
@@ -150,27 +153,31 @@ def _is_of_run(run: bytes, proof: request_pb2.JobProof) -> bool:
     return proof.key.id == finish_job_id(run) or (bool(staged.id) and proof.key.id == scheduled_job_id(run, staged.id))
 
 
-def _of_batch_schedule(schedule: request_pb2.AddSchedule, run: bytes, proof: request_pb2.JobProof) -> AskedJob:
-    how = f"by the schedule {schedule.name} ({schedule.cron})"
-    batch = job_pb2.Batch()
-    batch.CopyFrom(schedule.batch)
-    batch.id = run
-    if (finish := _finish_of(batch, proof.key.id)) is not None:
+def _of_run(batch: job_pb2.Batch, run: bytes, parts: Sequence[bytes], how: str, proof: request_pb2.JobProof) -> AskedJob:
+    """Return which job of a run it is that a schedule has started with these parts."""
+    of_run = job_pb2.Batch()
+    of_run.CopyFrom(batch)
+    of_run.id = run
+    if (finish := _finish_of(of_run, proof.key.id)) is not None:
         return replace(finish, how=f"what its run ends with, {how}")
     if not _is_of_run(run, proof):
-        raise wrong(f"the id {format_id(proof.key.id)} is not that of a job of a run of the schedule {schedule.name}")
-    job = _demand_staged(schedule.parts, proof)
-    return AskedJob(f"one of a batch, {how}", job.spec, batch=batch)
+        raise wrong(f"the id {format_id(proof.key.id)} is not that of a job of this run of a schedule")
+    return AskedJob(f"one of a batch, {how}", _demand_staged(parts, proof).spec, batch=of_run)
 
 
 def _of_schedule(schedule: request_pb2.AddSchedule, proof: request_pb2.JobProof) -> AskedJob:
+    how = f"by the schedule {schedule.name} ({schedule.cron})"
     if proof.due_us and schedule.HasField("batch"):
-        return _of_batch_schedule(schedule, uuid.uuid5(uuid.UUID(bytes=schedule.id), str(proof.due_us)).bytes, proof)
+        batch = job_pb2.Batch()
+        batch.CopyFrom(schedule.batch)
+        batch.name = batch.name or schedule.name
+        run = uuid.uuid5(uuid.UUID(bytes=schedule.id), str(proof.due_us)).bytes
+        return _of_run(batch, run, schedule.parts, how, proof)
     if not proof.due_us or uuid.uuid5(uuid.UUID(bytes=schedule.id), str(proof.due_us)).bytes != proof.key.id:
         raise wrong(
             f"the id {format_id(proof.key.id)} is not that of a time of the schedule {schedule.name}, or the time is not known any more"
         )
-    return AskedJob(f"by the schedule {schedule.name} ({schedule.cron})", schedule.spec, schedule=schedule.name)
+    return AskedJob(how, schedule.spec, schedule=schedule.name)
 
 
 def stops(signed: Signed, key: job_pb2.JobKey, batch: job_pb2.Batch | None, start: Signed | None) -> str:

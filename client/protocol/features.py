@@ -41,6 +41,8 @@ ALL_CHECKED = frozenset(
     }
 )
 
+_IN_PARTS = frozenset({"stage", "commit", "unstage", "add_schedule"})
+
 
 def check_features(request: request_pb2.Request, hello: request_pb2.HelloReply) -> None:
     """Refuse what the worker would not understand, or misread: without `rerun`, it would see a job without a program."""
@@ -49,6 +51,10 @@ def check_features(request: request_pb2.Request, hello: request_pb2.HelloReply) 
     except Refused as refused:
         if hello.kind != "broker":
             raise
+        if request.WhichOneof("verb") in _IN_PARTS and "schedules" in hello.features:
+            # It can, if all of its workers can check it.
+            message = refused.message.replace("this worker", "this broker, or a worker of it,").replace(f"({hello.software}) ", "")
+            raise Refused(refused.code, message, "upgrade it", refused.job_index, refused.reason) from None
         message = refused.message.replace(f"this worker ({hello.software}) is older and", "a broker")
         message = message.replace("this worker is older and", "a broker")
         step = "; ".join(part for part in refused.next_step.split("; ") if not part.startswith("upgrade"))

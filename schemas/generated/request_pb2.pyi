@@ -1328,18 +1328,22 @@ class AddSchedule(_message.Message):
     def __init__(self, id: _Optional[bytes] = ..., name: _Optional[str] = ..., spec: _Optional[_Union[_job_pb2.JobSpec, _Mapping]] = ..., cron: _Optional[str] = ..., zone: _Optional[str] = ..., overlap: _Optional[_Union[Overlap, str]] = ..., missed: _Optional[_Union[Missed, str]] = ..., from_us: _Optional[int] = ..., batch: _Optional[_Union[_job_pb2.Batch, _Mapping]] = ..., parts: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class ChangeSchedule(_message.Message):
-    __slots__ = ("key", "paused", "run_now", "remove", "spec")
+    __slots__ = ("key", "paused", "run_now", "remove", "spec", "batch", "parts")
     KEY_FIELD_NUMBER: _ClassVar[int]
     PAUSED_FIELD_NUMBER: _ClassVar[int]
     RUN_NOW_FIELD_NUMBER: _ClassVar[int]
     REMOVE_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
+    BATCH_FIELD_NUMBER: _ClassVar[int]
+    PARTS_FIELD_NUMBER: _ClassVar[int]
     key: _job_pb2.JobKey
     paused: bool
     run_now: bytes
     remove: bool
     spec: _job_pb2.JobSpec
-    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., paused: _Optional[bool] = ..., run_now: _Optional[bytes] = ..., remove: _Optional[bool] = ..., spec: _Optional[_Union[_job_pb2.JobSpec, _Mapping]] = ...) -> None: ...
+    batch: _job_pb2.Batch
+    parts: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., paused: _Optional[bool] = ..., run_now: _Optional[bytes] = ..., remove: _Optional[bool] = ..., spec: _Optional[_Union[_job_pb2.JobSpec, _Mapping]] = ..., batch: _Optional[_Union[_job_pb2.Batch, _Mapping]] = ..., parts: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class ListSchedules(_message.Message):
     __slots__ = ("owner", "page")

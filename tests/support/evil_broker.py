@@ -101,8 +101,14 @@ class EvilBroker:
 
     def deliver(self, link: Link, start: bytes, *jobs: tuple[int, int]) -> str:
         """Bring jobs of a start, by position and attempt; return in words why one is refused, empty if none is."""
-        deliveries = [request_pb2.Delivery(index=index, attempt=attempt) for index, attempt in jobs or [(0, 1)]]
-        asked = request_pb2.Deliver(store=link.store, digest=sha256(start), start=start, jobs=deliveries)
+        return self._deliver(link, start, [request_pb2.Delivery(index=index, attempt=attempt) for index, attempt in jobs or [(0, 1)]])
+
+    def bring(self, link: Link, start: bytes, delivery: request_pb2.Delivery, *hashes: bytes) -> str:
+        """The same for a job of a batch in parts, with the hashes of parts."""
+        return self._deliver(link, start, [delivery], *hashes)
+
+    def _deliver(self, link: Link, start: bytes, jobs: Sequence[request_pb2.Delivery], *hashes: bytes) -> str:
+        asked = request_pb2.Deliver(store=link.store, digest=sha256(start), start=start, jobs=jobs, hashes=hashes)
         reply = self.ask(link, deliver=asked)
         refused = [one.refusal for one in reply.deliver.not_accepted] or ([reply.refusal] if reply.HasField("refusal") else [])
         return "; ".join(one.message for one in refused)

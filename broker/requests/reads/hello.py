@@ -62,6 +62,7 @@ FEATURES = (
     "relayed_schedules",
     "relayed_parts",
     "batch_schedules",
+    "relayed_batch_schedules",
 )
 
 

@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from ....schemas.naming import AttemptKey, JobKey
 
 _Read = Callable[..., list[tuple[Any, ...]]]
 
 
-def proof_of(read: _Read, key: JobKey) -> int:
-    """Return the number of the request that a job was submitted with; 0 if there is no such job."""
-    rows = read("SELECT proof FROM jobs WHERE owner = ? AND id = ?", key)
-    return int(rows[0][0]) if rows else 0
+class Submitted(NamedTuple):
+    """The rows of the request that a job was submitted with, and of its run; 0 for what there is not."""
+
+    proof: int
+    batch: int
+
+
+def submitted_with(read: _Read, key: JobKey) -> Submitted:
+    """Return what a job was submitted with."""
+    rows = read("SELECT proof, coalesce(batch, 0) FROM jobs WHERE owner = ? AND id = ?", key)
+    return Submitted(*rows[0]) if rows else Submitted(0, 0)
 
 
 def spec_of(read: _Read, key: JobKey) -> bytes:

@@ -83,13 +83,14 @@ def find(read: _Read, relay: bytes, name: AttemptKey) -> JobKey | None:
     return JobKey(*rows[0]) if rows else None
 
 
-def start_of(read: _Read, relay: bytes, name: AttemptKey) -> bytes:
-    """Return the signed start that a job was delivered with; empty if it is not known."""
+def start_of(read: _Read, relay: bytes, name: AttemptKey) -> tuple[bytes, int]:
+    """Return the signed start that a job was delivered with, empty if it is not known; and for which time of a schedule, 0 if for none."""
     rows = read(
-        "SELECT envelope FROM relayed JOIN relayed_starts USING (digest) WHERE relay = ? AND owner = ? AND id = ? AND attempt = ?",
+        "SELECT envelope, coalesce(due, 0) FROM relayed JOIN relayed_starts USING (digest) JOIN jobs ON jobs.row = relayed.job"
+        " WHERE relay = ? AND relayed.owner = ? AND relayed.id = ? AND relayed.attempt = ?",
         (relay, *name),
     )
-    return rows[0][0] if rows else b""
+    return (rows[0][0], int(rows[0][1])) if rows else (b"", 0)
 
 
 def start_with(read: _Read, digest: bytes) -> bytes:

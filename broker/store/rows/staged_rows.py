@@ -314,9 +314,11 @@ def precedence_of(read: _Read, run: RunKey) -> tuple[int, int]:
 
 
 def hashes_of(read: _Read, proof: int) -> Sequence[tuple[int, bytes]]:
-    """Return the hashes of the jobs of each part, with its number, of the batch that was committed by a request."""
+    """Return the hashes of the jobs of each part, with its number, of the batch that a request has committed, or started by a schedule."""
     rows = read(
-        "SELECT number, hashes FROM staged_parts JOIN staged_runs ON staged_runs.row = run WHERE proof = ? ORDER BY number", (proof,)
+        "SELECT number, hashes FROM staged_parts"
+        " WHERE run = (SELECT coalesce(template, row) FROM staged_runs WHERE proof = ? LIMIT 1) ORDER BY number",
+        (proof,),
     )
     return [(int(number), bytes(hashes)) for number, hashes in rows]
 

@@ -9,12 +9,12 @@ from __future__ import annotations
 
 import sqlite3
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
 from ....schemas.naming import JobKey, finish_job_id, format_id, scheduled_job_id
-from ....schemas.parts import split
+from ....schemas.parts import KeptJob, split
 from ....schemas.refusal import Code, Reason, Refused
 from ...desk.jobs.job import RunKey
 from ..schedule_writes import AddSchedule
@@ -143,6 +143,22 @@ def origin_of(read: _Read, owner: bytes, run: bytes, job_id: bytes, row: int) ->
             if scheduled_job_id(run, job.id) == job_id:
                 return Origin(due_us, job.id, job.spec, hashes)
     return Origin(due_us)
+
+
+def run_of(read: _Read, batch: int) -> tuple[bytes, int, int] | None:
+    """Return the id of a run, the row of the batch that it is made of, and for which time; None if no schedule has started it."""
+    rows = read(
+        "SELECT run.id, run.template, run.due FROM batches JOIN staged_runs AS run ON run.owner = batches.owner AND run.id = batches.id"
+        " WHERE batches.row = ? AND run.template IS NOT NULL",
+        (batch,),
+    )
+    return (bytes(rows[0][0]), int(rows[0][1]), int(rows[0][2])) if rows else None
+
+
+def jobs_of(read: _Read, template: int, number: int) -> Iterator[KeptJob]:
+    """Iterate over the jobs of a part of a batch, as they were staged."""
+    ((content,),) = read("SELECT content FROM staged_parts WHERE run = ? AND number = ?", (template, number))
+    return split(content)
 
 
 def nearest_first(parts: Sequence[int], position: int) -> Sequence[int]:

@@ -13,6 +13,7 @@ from jobwire.broker.desk.inputs import Accepted
 from jobwire.broker.engine import Ended, Hashed, Run, Started
 from jobwire.broker.fairness.turns import Turns
 from jobwire.broker.fleet.engine import FleetEngine
+from jobwire.broker.fleet.verbs import Broker
 from jobwire.broker.log_hashes import LogHashes
 from jobwire.broker.notary import Notary
 from jobwire.broker.relayed.table import RelayedVerbs, read
@@ -216,6 +217,7 @@ class BrokerSide:
         self.engine = FleetEngine(self.identity, self.contents, lambda: self.house.now, gather_seconds=0)
         self.house.engine = self.engine  # type: ignore[assignment]
         self.house.stock = self.engine.stock
+        self.house.check = Broker(self.engine).check
         self.house.open()
         self._connect()
 

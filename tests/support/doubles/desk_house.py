@@ -264,6 +264,7 @@ class House:
     disconnected: list[bytes] = field(default_factory=list)
     # Of a broker: what its workers have.
     stock: Stock | None = None
+    check: Callable[[Asked], None] | None = None
     notary: Notary | None = None
 
     def open(self) -> None:
@@ -369,6 +370,7 @@ class House:
                 member_of,
                 lambda: self.shortage(),  # noqa: PLW0108 -- as above
                 lambda: self.now + self.set_by,
+                self.check,
             ),
         )
 

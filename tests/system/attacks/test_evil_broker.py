@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -20,6 +21,8 @@ from jobwire.client.proofs.verification import Wanted, verify
 from jobwire.keys.identity import Identity, format_public, generate
 from jobwire.keys.proofs import attestation
 from jobwire.schemas.generated import job_pb2, request_pb2
+from jobwire.schemas.naming import scheduled_job_id
+from jobwire.schemas.parts import hash_of_job, hash_of_part
 
 
 @dataclass
@@ -121,6 +124,44 @@ def test_a_start_that_is_delivered_again_runs_once(scene: Scene, tmp_path: Path)
     scene.broker.ask(scene.left, discard=request_pb2.Discard(jobs=[name]))
     assert "was forgotten" in scene.broker.deliver(scene.left, start)
     assert ledger.read_text() == "x\n"
+
+
+def test_of_a_batch_of_a_schedule_nothing_else_runs_and_nothing_for_another_time(scene: Scene, tmp_path: Path) -> None:
+    ledger, hour_us = tmp_path / "ledger", 3_600_000_000
+    jobs = [request_pb2.NewJob(id=os.urandom(16), spec=shell(f"echo {number} >> {ledger}")) for number in range(2)]
+    hashes = b"".join(hash_of_job(job.id, job.spec.SerializeToString()) for job in jobs)
+    now_us = time.time_ns() // 1000
+    schedule = request_pb2.AddSchedule(
+        id=os.urandom(16), name="night", batch=job_pb2.Batch(id=os.urandom(16)), parts=[hash_of_part([hashes])], cron="@hourly", zone="UTC"
+    )
+    schedule.from_us = now_us - 3 * hour_us
+    due_us = now_us - now_us % hour_us
+    start = signed(scene.ada, scene.broker.public, add_schedule=schedule)
+
+    def bring(job: request_pb2.NewJob, due_us: int, *, start: bytes = start, shown: bytes = hashes) -> str:
+        delivery = request_pb2.Delivery(attempt=1, due_us=due_us, staged_job=job.SerializeToString())
+        return scene.broker.bring(scene.left, start, delivery, shown)
+
+    evil = request_pb2.NewJob(id=jobs[0].id, spec=shell(f"echo evil >> {ledger}"))
+    own = hash_of_job(evil.id, evil.spec.SerializeToString())
+    assert "is none of those of part 0" in bring(evil, due_us)
+    assert "of part 0 were not delivered" in bring(evil, due_us, start=start + b"\xfa\x07\0", shown=own)
+    schedule.parts[0] = hash_of_part([own])
+    request = request_pb2.Envelope.FromString(start)
+    request.request = request_pb2.Request(id=1, add_schedule=schedule).SerializeToString()
+    assert "the signature does not match" in bring(evil, due_us, start=request.SerializeToString(), shown=own)
+    for other_us, why in (
+        (due_us + 1, "is no time of"),
+        (due_us + 2 * hour_us, "came before"),
+        (due_us - 4 * hour_us, "was signed for times after"),
+    ):
+        assert why in bring(jobs[0], other_us)
+    # A job of one run is none of another.
+    run = uuid.uuid5(uuid.UUID(bytes=schedule.id), str(due_us)).bytes
+    for _ in range(2):
+        assert not bring(jobs[1], due_us)
+    scene.broker.await_end(scene.left, scheduled_job_id(run, jobs[1].id))
+    assert ledger.read_text() == "1\n"
 
 
 def test_a_broker_that_vouches_above_its_right_is_refused(scene: Scene) -> None:

@@ -5,34 +5,45 @@ from __future__ import annotations
 import asyncio
 import signal
 from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 from brokers import Broker
-from daemons import wait_until
+from daemons import Worker, wait_until
 
 from jobwire.client.asynchronous.client import AsyncClient
 from jobwire.client.library import actions
+from jobwire.client.library.requests import staging
 from jobwire.client.library.requests.reruns import find_finish
 from jobwire.keys.identity import Identity
-from jobwire.schemas.naming import finish_job_id, format_id
+from jobwire.schemas.naming import finish_job_id, format_id, new_id
 from jobwire.schemas.refusal import Code, Refused
 
 
+class Lab(NamedTuple):
+    """A broker, a submitter, and a worker."""
+
+    broker: Broker
+    ada: Identity
+    worker: Worker
+
+
 @pytest.fixture(scope="module")
-def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Broker, Identity]]:
+def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lab]:
     folder = tmp_path_factory.mktemp("lab")
     broker = Broker(folder / "broker").start()
     worker = broker.join(folder / "worker", "one", 2)
     try:
         wait_until(lambda: set(broker.states().values()) == {"ready"}, "the worker has joined")
-        yield broker, broker.add("ada", "submitter")
+        yield Lab(broker, broker.add("ada", "submitter"), worker)
     finally:
         worker.clean()
         broker.kill(signal.SIGTERM)
 
 
-def test_jobs_run_again_with_everything_as_it_was(lab: tuple[Broker, Identity]) -> None:
-    broker, ada = lab
+def test_jobs_run_again_with_everything_as_it_was(lab: Lab) -> None:
+    broker, ada, _ = lab
     with broker.client(ada) as client:
         first = client.submit(["sh", "-c", "cat; echo $WHAT"], input=b"kept\n", env={"WHAT": "said"})
         assert first.wait() == 0
@@ -54,8 +65,8 @@ def test_jobs_run_again_with_everything_as_it_was(lab: tuple[Broker, Identity]) 
         assert theirs.key.owner == broker.admin.public
 
 
-def test_the_same_on_an_event_loop(lab: tuple[Broker, Identity]) -> None:
-    broker, ada = lab
+def test_the_same_on_an_event_loop(lab: Lab) -> None:
+    broker, ada, _ = lab
 
     async def use() -> None:
         async with AsyncClient.connect(broker.listen, broker.public, ada) as client:
@@ -71,8 +82,8 @@ def test_the_same_on_an_event_loop(lab: tuple[Broker, Identity]) -> None:
     asyncio.run(use())
 
 
-def test_a_run_ends_with_its_job_also_when_it_runs_again(lab: tuple[Broker, Identity]) -> None:
-    broker, ada = lab
+def test_a_run_ends_with_its_job_also_when_it_runs_again(lab: Lab) -> None:
+    broker, ada, _ = lab
     with broker.client(ada) as client:
         told = ["sh", "-c", "echo $JOBWIRE_RUN_OUTCOME $JOBWIRE_RUN_OK $JOBWIRE_RUN_FAILED"]
         run = client.batch([["true"], ["false"]], name="pair", on_finish=told)
@@ -89,8 +100,8 @@ def test_a_run_ends_with_its_job_also_when_it_runs_again(lab: tuple[Broker, Iden
         assert signed.argv == tuple(map(str.encode, told))
 
 
-def test_the_job_of_a_schedule_is_started_at_once(lab: tuple[Broker, Identity]) -> None:
-    broker, ada = lab
+def test_the_job_of_a_schedule_is_started_at_once(lab: Lab) -> None:
+    broker, ada, _ = lab
     with broker.client(ada) as client:
         schedule = client.schedules.add("night", ["sh", "-c", "echo due"], cron="30 2 * * *", zone="Europe/Berlin")
         job = client.job(format_id(client.schedules.run_now(schedule.key)))
@@ -100,8 +111,8 @@ def test_the_job_of_a_schedule_is_started_at_once(lab: tuple[Broker, Identity]) 
         assert job.rerun().wait() == 0
 
 
-def test_a_batch_arrives_in_parts_and_runs_as_a_whole(lab: tuple[Broker, Identity], monkeypatch: pytest.MonkeyPatch) -> None:
-    broker, ada = lab
+def test_a_batch_arrives_in_parts_and_runs_as_a_whole(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    broker, ada, _ = lab
     monkeypatch.setattr(actions, "MOST_AT_ONCE", 3)
     with broker.client(ada) as client:
         run = client.batch([["sh", "-c", f"echo {number}"] for number in range(5)], name="many", on_finish=["true"])
@@ -110,3 +121,38 @@ def test_a_batch_arrives_in_parts_and_runs_as_a_whole(lab: tuple[Broker, Identit
         assert sorted(job.read_range("stdout", 0, 9)[0] for job in jobs) == [b"%d\n" % number for number in range(5)]
         assert client.job(format_id(finish_job_id(run.info.batch.id))).wait() == 0
         assert jobs[0].rerun().wait() == 0
+
+
+def test_a_schedule_starts_its_batch_once_whoever_is_killed_meanwhile(lab: Lab, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    broker, ada, worker = lab
+    ledger, gate = tmp_path / "ledger", tmp_path / "gate"
+    monkeypatch.setattr(staging, "_JOBS_A_PART", 3)
+    script = f"echo n{{item}} >> {ledger}; until [ -e {gate} ]; do sleep 0.05; done"
+    tables = {
+        "batch": {"on_finish": ["sh", "-c", f"echo $JOBWIRE_RUN_NAME $JOBWIRE_RUN_OK >> {ledger}"]},
+        "job": [
+            {"name": "n", "argv": ["sh", "-c", script], "for_each": "1..5"},
+            {"name": "behind", "argv": ["sh", "-c", f"echo behind >> {ledger}"], "after": "n"},
+        ],
+    }
+    run = new_id()
+    with broker.client(ada) as client:
+        schedule = client.schedules.add_batch("many", tables, cron="@yearly", zone="UTC")
+        client.schedules.run_now(schedule.key, run)
+        wait_until(lambda: ledger.exists() and len(ledger.read_text().split()) == 2, "the first jobs run")
+        worker.kill()
+        broker.kill()
+        broker.start()
+        worker.start()
+        # Repeated, it starts nothing.
+        client.schedules.run_now(schedule.key, run)
+        gate.touch()
+        ended = client.batch_run(format_id(run)).wait(timeout=60)
+        assert (ended.ok, ended.failed) == (6, 0)
+        assert client.job(format_id(finish_job_id(run))).wait() == 0
+        words = ledger.read_text().split()
+        assert sorted(words[:-3]) == [f"n{number}" for number in range(1, 6)]
+        assert words[-3:] == ["behind", "many", "6"]
+        (job, *_) = client.batch_run(format_id(run)).jobs()
+        assert job.rerun().wait() == 0
+        client.schedules.remove(schedule.key)

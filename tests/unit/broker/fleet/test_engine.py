@@ -454,7 +454,7 @@ async def test_a_time_limit_that_was_set_before_comes_with_the_job_and_not_after
     assert ("limit", lab.name(1), 5) in wire.worker.engine.effects
     # A broker cannot repeat the one before, nor bring one that somebody else has signed.
     wire.worker.engine.effects.clear()
-    raw = placements.envelope(read, placements.proof_of(read, lab.name(1).job))
+    raw = placements.envelope(read, placements.submitted_with(read, lab.name(1).job).proof)
     other = signed(generate(), broker, request_pb2.Request.FromString(request_pb2.Envelope.FromString(limit).request))
     # One that is good until a time would have to be recorded first.
     passing = request_pb2.Envelope.FromString(limit)

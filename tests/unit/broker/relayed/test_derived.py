@@ -15,7 +15,7 @@ from jobwire.client.protocol.proving import START_LASTS_US, prove
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.proofs.shown import Whole
 from jobwire.schemas.generated import job_pb2, request_pb2
-from jobwire.schemas.naming import AttemptKey, finish_job_id
+from jobwire.schemas.naming import AttemptKey, JobKey, finish_job_id, scheduled_job_id
 from jobwire.schemas.parts import hash_of_job, hash_of_part
 from jobwire.schemas.refusal import Code, Reason, Refused
 
@@ -249,4 +249,63 @@ async def test_another_job_than_those_whose_hashes_were_signed_is_not_run(worker
     altered = raw.replace(hash_of_part([hashes(first)]), hash_of_part([hashes([evil])]))
     refusal = await worker.refusal(BROKER.public, deliver=bring(worker, altered, 0, evil, hashes([evil])))
     assert refusal.code is Code.UNAUTHENTICATED
+    assert worker.started == []
+
+
+def batch_schedule(worker: WorkerSide, *parts: list[request_pb2.NewJob]) -> bytes:
+    batch = job_pb2.Batch(id=RUN, on_finish=job_pb2.JobSpec(argv=[b"notify"]))
+    asked = request_pb2.AddSchedule(id=SCHEDULE, name="night", batch=batch, cron="*/5 * * * *", zone="UTC", from_us=worker.house.now)
+    asked.parts.extend(hash_of_part([hashes(one)]) for one in parts)
+    return signed(worker, add_schedule=asked)
+
+
+def in_run(run: bytes, number: int) -> AttemptKey:
+    return AttemptKey(CLIENT.public, scheduled_job_id(run, bytes([number]) * 16), 1)
+
+
+async def test_each_time_of_a_schedule_has_jobs_of_its_own_made_of_those_that_were_staged(worker: WorkerSide) -> None:
+    first, second = part(1, 2), part(3)
+    raw = batch_schedule(worker, first, second)
+    times = [worker.house.now + minutes * MINUTE_US for minutes in (5, 10)]
+    worker.house.now = times[1]
+    for due_us in (*times, times[1]):
+        request = bring(worker, raw, 1, second[0], hashes(second))
+        request.jobs[0].due_us = due_us
+        assert not (await worker.ask(BROKER.public, deliver=request)).deliver.not_accepted
+    runs = [at(worker, due_us).id for due_us in times]
+    assert worker.started == [in_run(run, 3) for run in runs]
+    assert await accepts(worker, raw, finish=END, due_us=times[0])
+    assert worker.house.lookup.job(JobKey(CLIENT.public, finish_job_id(runs[0]))) is not None
+
+
+async def test_a_schedule_of_a_batch_starts_no_other_jobs_and_none_for_other_times(worker: WorkerSide) -> None:
+    jobs = part(1, 2)
+    raw, due_us = batch_schedule(worker, jobs), worker.house.now + 5 * MINUTE_US
+    worker.house.now = due_us
+    (evil,) = part(1, argv=b"evil")
+    # Other jobs; no time; times that are none, or have not come.
+    lies = [(evil, hashes(jobs), due_us), (evil, hashes([evil]), due_us), (jobs[0], hashes(jobs), 0)]
+    lies += [(jobs[0], hashes(jobs), due_us + minutes * MINUTE_US) for minutes in (-5, 1, 10)]
+    for job, shown, when in lies:
+        request = bring(worker, raw, 0, job, shown)
+        request.jobs[0].due_us = when
+        refusal = await worker.refusal(BROKER.public, deliver=request)
+        assert refusal.code in (Code.PERMISSION_DENIED, Code.FAILED_PRECONDITION)
+    # Without a job, in no part, and what a run of no time ends with.
+    for what in ({"due_us": due_us}, {"due_us": due_us, "index": 1}, {"finish": END}):
+        await refused(worker, raw, **what)
+
+
+async def test_a_batch_is_started_at_once_as_the_run_that_was_signed(worker: WorkerSide) -> None:
+    jobs, run = part(1), b"n" * 16
+    batch = job_pb2.Batch(id=RUN, name="night", on_finish=job_pb2.JobSpec(argv=[b"notify"]))
+    change = request_pb2.ChangeSchedule(key=job_pb2.JobKey(id=SCHEDULE), run_now=run, batch=batch, parts=[hash_of_part([hashes(jobs)])])
+    raw = signed(worker, change_schedule=change)
+    for _ in range(2):
+        assert not (await worker.ask(BROKER.public, deliver=bring(worker, raw, 0, jobs[0], hashes(jobs)))).deliver.not_accepted
+    assert await accepts(worker, raw, finish=END)
+    assert worker.started == [in_run(run, 1), AttemptKey(CLIENT.public, finish_job_id(run), 1)]
+    worker.engine.effects.clear()
+    change.paused = True
+    await worker.refusal(BROKER.public, deliver=bring(worker, signed(worker, change_schedule=change), 0, jobs[0], hashes(jobs)))
     assert worker.started == []

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobwire.client.proofs.again import asked_of, finish_again, spec_again, spec_of_schedule
+from jobwire.client.proofs.again import asked_of, finish_again, spec_again, started_by
 from jobwire.keys.identity import Identity, from_seed
 from jobwire.keys.proofs.delegation import delegate
 from jobwire.keys.proofs.signature import sign
@@ -68,11 +68,11 @@ def test_a_command_that_the_broker_says_somebody_signed_for_its_owner_is_refused
     said.delegation.CopyFrom(delegate(BROKER, ADA.public, ID, 1, EVE.public))
     assert "only the broker says" in refused(shown(said.SerializeToString()))
     schedule = request_pb2.AddSchedule(id=ID, name="night", spec=SPEC, cron="@daily", zone="UTC")
-    assert spec_of_schedule(signed(add_schedule=schedule), KEY, BROKER.public).name == "night"
+    assert started_by(signed(add_schedule=schedule), KEY, BROKER.public).spec.name == "night"
     said = request_pb2.Envelope.FromString(signed(signer=EVE, add_schedule=schedule))
     said.delegation.CopyFrom(delegate(BROKER, ADA.public, ID, 1, EVE.public))
     with pytest.raises(Refused, match="only the broker says"):
-        spec_of_schedule(said.SerializeToString(), KEY, BROKER.public)
+        started_by(said.SerializeToString(), KEY, BROKER.public)
 
 
 def test_the_proof_of_another_job_is_refused() -> None:

@@ -10,8 +10,9 @@ from pathlib import Path
 import pytest
 
 from jobwire.broker.store import tables
-from jobwire.broker.store.rows import template_rows
+from jobwire.broker.store.rows import staged_rows, template_rows
 from jobwire.broker.store.staged_writes import DropTemplate
+from jobwire.schemas.parts import KeptJob, join
 
 
 @pytest.fixture
@@ -36,6 +37,27 @@ def test_a_batch_without_a_schedule_is_removed_without_a_look_at_all_jobs(store:
     assert store.execute("SELECT count(*) FROM staged_runs").fetchone() == (0,)
     assert store.execute("SELECT count(*) FROM proofs").fetchone() == (0,)
     assert not [plan for plan in plans if plan.startswith("SCAN jobs")], plans
+
+
+def test_what_a_broker_tells_workers_of_a_run_is_found_by_indexes(store: sqlite3.Connection) -> None:
+    plans: list[str] = []
+
+    def read(sql: str, values: Sequence[object] = ()) -> list[tuple[object, ...]]:
+        plans.extend(row[3] for row in store.execute(f"EXPLAIN QUERY PLAN {sql}", values))
+        return store.execute(sql, values).fetchall()
+
+    store.execute("INSERT INTO batches (row, owner, id, name, parallel) VALUES (4, x'01', x'03', '', 0)")
+    store.execute("INSERT INTO staged_runs (row, owner, id, aged_from, proof, schedule) VALUES (1, x'01', x'02', 0, 7, 5)")
+    store.execute("INSERT INTO staged_runs (row, owner, id, aged_from, proof, template, due) VALUES (2, x'01', x'03', 0, 7, 1, 60)")
+    store.execute(
+        "INSERT INTO staged_parts (run, number, jobs, content, hashes, hash, spec_bytes, priority, nice)"
+        " VALUES (1, 0, 1, ?, x'55', x'', 0, 0, 0)",
+        (join([KeptJob(b"j" * 16, b"d" * 16, b"spec")]),),
+    )
+    assert template_rows.run_of(read, 4) == (b"\3", 1, 60)
+    assert [job.id for job in template_rows.jobs_of(read, 1, 0)] == [b"j" * 16]
+    assert staged_rows.hashes_of(read, 7) == [(0, b"\x55")]
+    assert not [plan for plan in plans if plan.startswith("SCAN")], plans
 
 
 def test_the_part_of_a_job_is_looked_at_first_and_then_those_around_it() -> None:
