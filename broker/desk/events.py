@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import replace
 
 from ...schemas.generated import event_pb2, job_pb2
 from ...schemas.jobs.states import EventKind, Outcome, OutcomeKind
 from ...schemas.naming import format_id
+from ...schemas.private_parts.frozen import replace
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.wire_codec import event_kind_to_wire, outcome_to_wire
 from ..store.writes import Change, Conflict, EndedAttempt, EventRow, Retried

@@ -72,7 +72,11 @@ class Session:
                 item = exchange.items[0]
                 if isinstance(item, request_pb2.Reply) and item.HasField("reports"):
                     self.known_jobs.learn_reports(item.reports)
-                self.connection.take(exchange)
+                if exchange.ended:
+                    # Nothing more comes, so nothing is granted.
+                    exchange.items.popleft()
+                else:
+                    self.connection.take(exchange)
         if some_ended:
             self._lost_watches += sum(exchange.refusal is not None for exchange in self._watches)
             self._watches = [exchange for exchange in self._watches if not exchange.ended]

@@ -42,7 +42,9 @@ def frozen(of: _Class) -> _Class:
 
 def replace(value: _Value, **changes: Any) -> _Value:
     """Return a value of a frozen class, or a dataclass, with other values of these fields, as `dataclasses.replace` does."""
-    names: tuple[str, ...] = type(value).__match_args__  # type: ignore[attr-defined] # reason: of a frozen class
+    if hasattr(value, "__dict__"):
+        return type(value)(**value.__dict__ | changes)
+    names: tuple[str, ...] = type(value).__match_args__  # type: ignore[attr-defined] # reason: of a dataclass with slots
     return type(value)(**{name: getattr(value, name) for name in names} | changes)
 
 

@@ -17,13 +17,13 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 from ...broker.engine import Ended, Fact, Hashed, Run, StreamName
 from ...keys.digests import sha256
 from ...keys.proofs.log_hash import BLOCK_BYTES, LEAF, LogTree, blocks_of
 from ...schemas.jobs.states import Outcome
 from ...schemas.naming import AttemptKey
+from ...schemas.private_parts.frozen import replace
 from ..state.log_folders.folders import run_path
 from ..state.log_folders.found_folders import find_run
 

@@ -9,7 +9,7 @@ from messages import messages
 
 from jobwire.schemas import large
 from jobwire.schemas.frames import read_envelope, read_news, read_reply, refusal_from, refusal_message
-from jobwire.schemas.generated import event_pb2, request_pb2
+from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind, ResourceUse, exit_status
 from jobwire.schemas.refusal import Code, Reason, Refused
 from jobwire.schemas.wire_codec import outcome_from_wire, outcome_to_wire
@@ -132,3 +132,12 @@ def test_the_refusal_of_a_whole_frame_names_the_request() -> None:
 def test_the_search_for_an_id_fails_on_no_bytes(data: bytes) -> None:
     for frame in (data, b"\x0a" + data, b"\x0a\x20\x08" + data):
         assert 0 <= large.id_of(frame) < 2**64
+
+
+def test_an_outcome_has_the_fields_of_its_message() -> None:
+    assert {field.name for field in job_pb2.Outcome.DESCRIPTOR.fields} == set(Outcome.__match_args__)
+    assert {field.name for field in job_pb2.ResourceUse.DESCRIPTOR.fields} == set(ResourceUse.__match_args__)
+
+
+def test_an_outcome_of_a_newer_worker_is_lost() -> None:
+    assert outcome_from_wire(job_pb2.Outcome.FromString(bytes([8, 99]))).kind is OutcomeKind.LOST
