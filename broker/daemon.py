@@ -307,12 +307,15 @@ class Daemon:
         self._file_sweep.open()
 
     def _admit(self, curve_public: bytes) -> Member | None:
-        """Return who may come in with a CurveZMQ key: a member of the roster, a temporary key, or a job that acts for a member."""
+        """Return who may come in with a CurveZMQ key: a member of the roster, a temporary key, a job that acts for a member, or a guest."""
         member = self._roster.by_curve(curve_public) or self._delegates.by_curve(curve_public)
+        if member is None and self._fleet is not None:
+            member = self._fleet.guest_by_curve(curve_public)
         return member if member is None or self._pairing.may_come(member) else None
 
     def _member_or_job(self, public: bytes) -> Member | None:
-        return self._roster.member(public) or self._delegates.acting(public)
+        guest = self._fleet.guest if self._fleet is not None else _no_guest
+        return self._roster.member(public) or self._delegates.acting(public) or guest(public)
 
     def _limits_of(self, account: bytes) -> Limits:
         """Return the limits of a member; those of all jobs together that act for it are the same."""
@@ -373,6 +376,11 @@ class Daemon:
         self.desk.reconsider()
         self._tell_brokers_roster()
         self.roster_changed()
+
+
+def _no_guest(public: bytes) -> None:
+    """Return None: a worker lets in who is on its roster, and the jobs of these."""
+    del public
 
 
 def _close(close: Callable[[], object]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Protocol
 
+from ..keys.members.rights import Member
 from ..keys.members.roster import RosterFile
 from .desk.desk import Desk
 from .desk.inputs import Asked
@@ -50,6 +51,14 @@ class Fleet(Protocol):
 
     def waits(self) -> None:
         """Note that jobs wait."""
+        ...
+
+    def guest(self, public: bytes) -> Member | None:
+        """Return who may come in with this key without being on the roster."""
+        ...
+
+    def guest_by_curve(self, curve_public: bytes) -> Member | None:
+        """Return the same by the key of the connection."""
         ...
 
     def check(self, asked: Asked) -> None:

@@ -1,4 +1,4 @@
-"""Records the hashes of logs that follow the ends of jobs: those that this worker computes, and at a broker those that its workers tell.
+"""Records what follows the ends of jobs: the hashes of logs, which this worker computes or workers tell, and ends of jobs told as lost.
 
 What is still to be hashed is in the store, from the commit of the end on: after a crash it is taken up again.
 """
@@ -9,7 +9,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import replace
 
-from ..schemas.jobs.states import Outcome
+from ..schemas.jobs.states import Outcome, OutcomeKind
 from ..schemas.naming import AttemptKey, short_id
 from ..schemas.wire_codec import outcome_to_wire
 from .desk.jobs.job import Attempt
@@ -62,19 +62,33 @@ class LogHashes:
         def durable() -> None:
             # Of a job that has not ended, the desk tells it from memory.
             attempt.outcome = outcome
-            self._hasher.recorded(key)
+            if hashed.told is None or not hashed.told.hash_follows:
+                self._hasher.recorded(key)
             self._recorded(key)
 
         said = outcome_to_wire(outcome, attested=True).SerializeToString()
         self._store.submit(RecordHashes(key, said, hashed.stdout_hashes, hashed.stderr_hashes), durable)
 
 
+def _with_late_end(outcome: Outcome, told: Outcome) -> Outcome | None:
+    """Return what the broker has told as lost, with how it really ended; that stays lost. None if nothing new is told."""
+    if told.kind is OutcomeKind.LOST or not told.attestation or told.attestation == outcome.late_end:
+        return None
+    return replace(outcome, late_end=told.attestation)
+
+
 def with_hashes(outcome: Outcome, hashed: Hashed) -> Outcome | None:
     """Return an outcome with the hashes that follow it; None if none are awaited, or if another end is told with them. Pure.
+
+    Of one that is lost, its worker may tell later how it really ended.
 
     Where the end came with its hashes at once, those of parts are still to be recorded.
     """
     told = hashed.told
+    if told is not None and outcome.kind is OutcomeKind.LOST and not outcome.attestation:
+        return _with_late_end(outcome, told)
+    if told is not None and not told.is_hashed:
+        return None
     if not outcome.hash_follows:
         has_parts = bool(hashed.stdout_hashes or hashed.stderr_hashes)
         is_same = told is not None and (told.stdout_root, told.stderr_root) == (outcome.stdout_root, outcome.stderr_root)

@@ -107,7 +107,9 @@ LENGTHS = {
     "Batch.name": LONGEST_TEXT,
     # Part of replies, where a batch tells how its on_finish ended.
     **dict.fromkeys((f"Outcome.{name}" for name in ("sentence", "stdout_problem", "stderr_problem", "stdin_problem")), LONGEST_TEXT),
-    **dict.fromkeys((f"Outcome.{name}" for name in ("attestation", "stdout_root", "stderr_root", "hash_problem")), LONGEST_TEXT),
+    **dict.fromkeys(
+        (f"Outcome.{name}" for name in ("attestation", "late_end", "stdout_root", "stderr_root", "hash_problem")), LONGEST_TEXT
+    ),
     "JobKey.owner": LONGEST_ID,
     "JobKey.id": LONGEST_ID,
     "JobSpec.argv": LONGEST_ARGUMENT,
@@ -191,6 +193,8 @@ LENGTHS = {
     "Pair.name": LONGEST_TEXT,
     "QueryWorker.name": LONGEST_TEXT,
     "RemoveWorker.name": LONGEST_TEXT,
+    "RemoveWorker.key": LONGEST_ID,
+    "Removed.request": LARGEST_OTHER_MESSAGE,
 }
 # Jobs are read a few at a time, and each is checked then.
 SLICED = frozenset({"Start.jobs", "Stage.jobs"})

@@ -64,6 +64,8 @@ def outcome_to_wire(outcome: Outcome, *, attested: bool = False) -> job_pb2.Outc
             written_bytes=use.written_bytes,
         ),
     )
+    if outcome.late_end:
+        message.late_end = outcome.late_end
     if attested and outcome.is_hashed:
         message.stdout_root, message.stderr_root = outcome.stdout_root, outcome.stderr_root
         message.hash_follows, message.hash_problem = outcome.hash_follows, outcome.hash_problem

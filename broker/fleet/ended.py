@@ -23,8 +23,15 @@ class EndedJobs:
     """`machine_of` returns where an attempt was placed; empty: nowhere. `gather_seconds`: how long ends are gathered for one message."""
 
     def __init__(
-        self, workers: Workers, machine_of: Callable[[AttemptKey], bytes], loop: asyncio.AbstractEventLoop, gather_seconds: float
+        self,
+        workers: Workers,
+        machine_of: Callable[[AttemptKey], bytes],
+        loop: asyncio.AbstractEventLoop,
+        gather_seconds: float,
+        settled: Callable[[Worker], None],
     ) -> None:
+        """`settled(worker)` is called when a worker has answered."""
+        self._settled = settled
         self._workers = workers
         self._machine_of = machine_of
         self._loop = loop
@@ -54,7 +61,14 @@ class EndedJobs:
         names = list(worker.to_settle)
         worker.to_settle.clear()
         for some in _parts(names):
-            worker.link.ask(request_pb2.Request(settle=request_pb2.Settle(jobs=map(_name, some))), _ignore)
+            worker.unsettled += 1
+            worker.link.ask(request_pb2.Request(settle=request_pb2.Settle(jobs=map(_name, some))), partial(self._answered, worker))
+
+    def _answered(self, worker: Worker, answer: request_pb2.Reply | Refused) -> None:
+        # A worker that could not do it reports the jobs again.
+        del answer
+        worker.unsettled -= 1
+        self._settled(worker)
 
     def discard(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
         """Have logs removed, now or when their workers are connected; `done` gets those that are gone."""
@@ -98,8 +112,3 @@ def _parts(whole: Sequence[_Some]) -> Iterator[Sequence[_Some]]:
 
 def _name(key: AttemptKey) -> request_pb2.AttemptName:
     return request_pb2.AttemptName(owner=key.owner, id=key.id, attempt=key.attempt)
-
-
-def _ignore(answer: request_pb2.Reply | Refused) -> None:
-    """Do nothing: a worker that could not do it reports the jobs again."""
-    del answer

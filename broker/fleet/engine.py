@@ -26,6 +26,7 @@ from ...schemas.refusal import Code, Reason, Refused
 from ..desk.inputs import SetMachine
 from ..engine import Delayed, Expected, Fact, Launch, LogPart, Run, Started, StreamName
 from ..sockets.peers import Peer
+from ..store.growth_writes import Growth
 from ..store.rows import growth_rows, placements
 from . import reports
 from .deliveries import Deliveries
@@ -41,6 +42,7 @@ from .transfers.depot import FleetDepot
 from .transfers.tails import TAIL_LINES, Tails
 from .workers import clocks
 from .workers.registry import Workers
+from .workers.removals import Removals, Submit
 from .workers.worker import Carried, Worker, WorkerState
 
 _log = logging.getLogger(__name__)
@@ -66,11 +68,12 @@ class FleetEngine(NothingAtOnce):
         self._orders = Orders(self.workers, self._ask, self._loop)
         sendings = Sendings(contents)
         self._deliveries = Deliveries(self.workers, Starts(self._ask), self._orders, sendings, self._loop)
-        self._ended = EndedJobs(self.workers, lambda key: placements.machine_of(self._read, key), self._loop, gather_seconds)
+        self.removals = removals = Removals(self.workers, self.depart)
+        self._ended = EndedJobs(self.workers, self._machine_of, self._loop, gather_seconds, removals.look)
         self.hasher = ToldHashes(lambda key: self._ended.settle([key]))
         self._tails = Tails()
         self._depot = FleetDepot(contents, sendings, self._worker_with_folder, self._loop)
-        self._returned: Callable[[bytes], None] = lambda _: None
+        self._submit: Submit = lambda _, done: done()
         # Workers that are to leave, by their names.
         self._leaving: set[str] = set()
 
@@ -80,14 +83,18 @@ class FleetEngine(NothingAtOnce):
         set_machine: Callable[[SetMachine], None],
         read: Read,
         member_of: Callable[[bytes], Member | None],
-        returned: Callable[[bytes], None] = lambda _: None,
+        submit: Submit = lambda _, done: done(),
     ) -> None:
         """Tell facts and machines to the desk from now on; read requests in its store, and names in the roster in force."""
-        self._read, self._returned = read, returned
+        self._read, self._submit = read, submit
+        self.removals.open(read, submit)
         self.workers.open(hear, set_machine, member_of)
         self.workers.departed.update(growth_rows.read_departed(read))
         for key in placements.drained(read):
             self.workers.get(key).drained = True
+
+    def _machine_of(self, key: AttemptKey) -> bytes:
+        return placements.machine_of(self._read, key)
 
     def _ask(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
         return self._read(sql, parameters)
@@ -112,7 +119,7 @@ class FleetEngine(NothingAtOnce):
         return self._depot
 
     def _worker_with_folder(self, key: AttemptKey) -> Worker:
-        machine = placements.machine_of(self._read, key)
+        machine = self._machine_of(key)
         if not machine:
             message = "the job has no folder: it has not started on any worker"
             raise Refused(Code.NOT_FOUND, message, "wait for its start, or submit it with its files", reason=Reason.NO_SUCH_FILE)
@@ -166,7 +173,7 @@ class FleetEngine(NothingAtOnce):
     def _state_of(self, worker: Worker) -> WorkerState:
         """Return the state of a worker that is connected, and has told all."""
         is_leaving = bool(self._leaving) and self.workers.name_of(worker.key) in self._leaving
-        return WorkerState.DRAINING if worker.drained or is_leaving else WorkerState.READY
+        return WorkerState.DRAINING if worker.drained or is_leaving or worker.is_removed else WorkerState.READY
 
     def remove(self, key: bytes, name: str, why: str) -> int:
         """Forget a worker that is not on the roster any more. Its jobs are lost, for a reason; return how many there were."""
@@ -180,9 +187,10 @@ class FleetEngine(NothingAtOnce):
         return len(lost)
 
     def _greeted(self, worker: Worker, hello: request_pb2.HelloReply) -> None:
-        if self.workers.departed.pop(worker.key, None) is not None:
+        self.removals.greeted(worker)
+        if not worker.is_removed and self.workers.departed.pop(worker.key, None) is not None:
             # It was removed, and was let in again.
-            self._returned(worker.key)
+            self._submit(Growth(returned=[worker.key]), _nothing)
         if worker.store and worker.store != hello.store:
             self.workers.set_machine(SetMachine(worker.machine, "", None, ready=False))
         worker.store, worker.host, worker.software = hello.store, hello.host, hello.software
@@ -256,7 +264,7 @@ class FleetEngine(NothingAtOnce):
         if self.workers.carrier(key) is not None:
             _log.warning("worker %s reports job %s, which is not its own", self.workers.name_of(worker.key), short_id(key.id))
         elif fact.report.state == job_pb2.STATE_FINISHED:
-            if placements.machine_of(self._read, key) == worker.machine:
+            if self._machine_of(key) == worker.machine:
                 self.hasher.hear(key, fact)
             else:
                 self._ended.settle([key])
@@ -271,6 +279,7 @@ class FleetEngine(NothingAtOnce):
         self._orders.pass_all(worker)
         self._ended.settle_at(worker)
         self._ended.discard_at(worker)
+        self.removals.look(worker)
 
     # --- what is done to jobs
 
@@ -360,3 +369,7 @@ class FleetEngine(NothingAtOnce):
 
 def _no_store(sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
     raise RuntimeError(f"the store is not open yet: {sql} {parameters}")
+
+
+def _nothing() -> None:
+    """Do nothing when it is durable."""

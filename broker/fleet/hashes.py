@@ -23,12 +23,12 @@ class ToldHashes:
 
     def hear(self, key: AttemptKey, fact: request_pb2.Fact) -> None:
         """Process what a worker tells about an attempt whose end is recorded."""
-        outcome = outcome_from_wire(fact.report.outcome)
-        if self._done is None or outcome.hash_follows or not outcome.is_hashed:
+        said = fact.log_hashes
+        told = Hashed(key, stdout_hashes=said.stdout, stderr_hashes=said.stderr, told=outcome_from_wire(fact.report.outcome))
+        if self._done is None:
             self._settle(key)
         else:
-            said = fact.log_hashes
-            self._done(Hashed(key, stdout_hashes=said.stdout, stderr_hashes=said.stderr, told=outcome))
+            self._done(told)
 
     def recorded(self, key: AttemptKey) -> None:
         """Let the worker forget it."""

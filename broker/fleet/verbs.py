@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import NoReturn
 
-from ...keys.members.rights import Right, demand
+from ...keys.members.rights import Member, Right, demand
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
 from ..desk.inputs import Asked
@@ -82,8 +82,16 @@ class Broker:
     @property
     def features(self) -> Sequence[str]:
         """What it tells clients that it can do. What they sign, its workers check: so that is what all of them can."""
-        workers = [worker for worker in self._engine.workers.all.values() if worker.features]
+        workers = [worker for worker in self._engine.workers.all.values() if worker.features and not worker.is_removed]
         return [name for name in _FEATURES if name not in _OF_WORKERS or all(_OF_WORKERS[name] in worker.features for worker in workers)]
+
+    def guest(self, public: bytes) -> Member | None:
+        """Return who has this key without being on the roster: a worker that was removed, and is to be told that once more."""
+        return self._engine.removals.member(public)
+
+    def guest_by_curve(self, curve_public: bytes) -> Member | None:
+        """Return the same by the key of the connection."""
+        return self._engine.removals.by_curve(curve_public)
 
     def check(self, asked: Asked) -> None:
         """Refuse a job that no worker would take from a broker."""

@@ -80,6 +80,10 @@ class Registry:
         """Note that a job is being recorded."""
         self._arriving.setdefault((relay, name), [])
 
+    def arriving(self, relay: bytes) -> AttemptKey | None:
+        """Return a job of a broker that is being recorded, if there is one."""
+        return next((name for one, name in self._arriving if one == relay), None)
+
     def arrived(self, relay: bytes, name: AttemptKey) -> None:
         """Note that it is recorded, or is not accepted."""
         for callback in self._arriving.pop((relay, name), ()):

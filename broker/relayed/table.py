@@ -26,6 +26,7 @@ from .files import relay_put
 from .inputs import relay_feed
 from .orders import Done, limit_first, read_for, relay, relay_fetch
 from .registry import Registry
+from .removal import removed
 
 # They are what they are for a client that is connected itself.
 _UNCHANGED = ("hello", "status", "credit", "cancel", "push", "resize")
@@ -72,6 +73,7 @@ class RelayedVerbs:
             "follow_facts": lambda call: follow_facts(
                 call, desk, lookup, engine, watchers, registry, notary=notary, streams=self._streams, offer=offer
             ),
+            "removed": lambda call: removed(call, parts, notary.worker.public),
             "settle": lambda call: settle(call, registry),
             "discard": lambda call: discard(call, registry, forgetting),
             "relay": lambda call: relay(call, parts, done),

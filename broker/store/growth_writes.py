@@ -32,6 +32,15 @@ class AllocationRow(NamedTuple):
     token: bytes
 
 
+class RemovalRow(NamedTuple):
+    """A worker that was removed while it had jobs, and was not told yet. `proof`: the request that has removed it, as it was signed."""
+
+    key: bytes
+    name: str
+    proof: bytes
+    removed_at_us: int
+
+
 @dataclass(slots=True, eq=False)
 class Growth:
     """Record queues and allocations as they are now, and forget others by their names."""
@@ -44,3 +53,6 @@ class Growth:
     departed: Sequence[tuple[bytes, str, int]] = ()
     # The keys of workers that were among these, and were let in again.
     returned: Sequence[bytes] = ()
+    # Workers that are to be told that they were removed, and the keys of those that were.
+    removals: Sequence[RemovalRow] = ()
+    told_removals: Sequence[bytes] = ()

@@ -359,6 +359,10 @@ _STEPS = (
     CREATE INDEX staged_runs_by_template ON staged_runs (template) WHERE template IS NOT NULL;
     CREATE INDEX staged_runs_by_schedule ON staged_runs (schedule) WHERE schedule IS NOT NULL;
     """,
+    # Of a broker: workers that were removed while they had jobs, and were not told yet; proof: the request for it.
+    """
+    CREATE TABLE removed_workers (key BLOB PRIMARY KEY, name TEXT NOT NULL, proof BLOB NOT NULL, removed_at INTEGER NOT NULL) WITHOUT ROWID;
+    """,
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

@@ -502,7 +502,8 @@ class AsyncClient:
 
     async def remove_worker(self, name: str, *, declare_lost: bool = False) -> int:
         """Take a worker off the roster of its broker; see `Client.remove_worker`."""
-        answer = await self._session.reply(remove_request(name, declare_lost=declare_lost), "done")
+        key = (await self.worker(name)).worker.key if declare_lost else b""
+        answer = await self._session.reply(remove_request(name, key), "done")
         return answer.done.jobs
 
     async def add_growth_queue(self, settings: GrowthSettings) -> None:

@@ -680,11 +680,13 @@ class Client:
     def remove_worker(self, name: str, *, declare_lost: bool = False) -> int:
         """Take a worker off the roster of its broker, which must be drained and without jobs; needs the role admin.
 
-        `declare_lost`: its jobs are lost, which is final: they are never started again. Return how many there were.
+        `declare_lost`: its jobs are lost, which is final: they are never started again. Return how many there were. If the worker comes
+        back, it stops them, if its own roster lets this member stop jobs of others.
         """
         from .values.broker_workers import remove_request  # noqa: PLC0415 -- most commands need none
 
-        answer = self.connection.call(remove_request(name, declare_lost=declare_lost))
+        key = self.worker(name).worker.key if declare_lost else b""
+        answer = self.connection.call(remove_request(name, key))
         return answer.done.jobs if isinstance(answer, request_pb2.Reply) else 0
 
     def add_growth_queue(self, settings: GrowthSettings) -> None:

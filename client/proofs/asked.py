@@ -189,6 +189,8 @@ def stops(signed: Signed, key: job_pb2.JobKey, batch: job_pb2.Batch | None, star
     schedule = signed.request.add_schedule
     if start is not None and schedule.overlap == request_pb2.OVERLAP_STOP and _starts(signed, start):
         return f"because the schedule {schedule.name} starts the next one"
+    if signed.request.remove_worker.declare_lost:
+        return "because the worker that ran it was removed from its broker"
     if signed.request.WhichOneof("verb") != "stop":
         raise wrong(f"the signed request is no stop, but {signed.request.WhichOneof('verb') or 'without a verb'}")
     if any((one.owner or signed.owner, one.id) == (key.owner, key.id) for one in stop.keys):

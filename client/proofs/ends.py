@@ -5,10 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import NamedTuple
 
+from google.protobuf.message import DecodeError
+
 from ...keys.proofs import attestation
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.states import OutcomeKind
-from ...schemas.naming import short_id
+from ...schemas.naming import JobKey, short_id
+from ...schemas.refusal import Refused
 from ...schemas.wire_codec import outcome_from_wire
 from .checks import wrong
 
@@ -46,6 +49,15 @@ def in_words(end: job_pb2.EndStatement) -> str:
     return outcome.sentence or outcome.kind.name.lower().replace("_", " ")
 
 
+def read_late(raw: bytes, key: JobKey) -> job_pb2.EndStatement | None:
+    """Return how a job really ended that was told as lost, as a key has signed it; None if that is not about this job, or not signed."""
+    try:
+        _, end = attestation.read(raw)
+    except (Refused, DecodeError):
+        return None
+    return end if (end.key.owner, end.key.id) == key else None
+
+
 def compare(told: job_pb2.EarlierAttempt, signed: SignedEnd | None) -> tuple[str, bool]:
     """Return in words that what is told about the end of an attempt is what was signed, and whether a worker that is trusted has done so.
 
@@ -55,9 +67,12 @@ def compare(told: job_pb2.EarlierAttempt, signed: SignedEnd | None) -> tuple[str
         if told.pid or outcome_from_wire(told.outcome).kind not in _OF_BROKERS:
             raise wrong("no worker has signed what is told about it")
         return "no worker has it, says the broker, and nobody else has signed that", False
+    who = "the worker" if signed.is_trusted else "that key"
+    if told.outcome.kind == job_pb2.OUTCOME_KIND_LOST != signed.end.outcome.kind and told.pid in (0, signed.end.pid):
+        really = in_words(signed.end)
+        return f"it was told as lost, and stays so; {who} has come back and signed how it really ended: {really}", signed.is_trusted
     for what in _different(told, signed.end):
         raise wrong(f"the worker has signed another {what} than what is told")
-    who = "the worker" if signed.is_trusted else "that key"
     return f"what is told is what {who} has signed: {in_words(signed.end)}", signed.is_trusted
 
 

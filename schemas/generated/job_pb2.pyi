@@ -267,7 +267,7 @@ class ResourceUse(_message.Message):
     def __init__(self, user_us: _Optional[int] = ..., system_us: _Optional[int] = ..., max_resident_bytes: _Optional[int] = ..., cpu_us: _Optional[int] = ..., peak_memory_bytes: _Optional[int] = ..., read_bytes: _Optional[int] = ..., written_bytes: _Optional[int] = ...) -> None: ...
 
 class Outcome(_message.Message):
-    __slots__ = ("kind", "exit_status", "signal", "sentence", "use", "stdout_bytes", "stderr_bytes", "stdout_problem", "stderr_problem", "stdin_problem", "unneeded", "attestation", "expired", "stdout_root", "stderr_root", "hash_follows", "hash_problem")
+    __slots__ = ("kind", "exit_status", "signal", "sentence", "use", "stdout_bytes", "stderr_bytes", "stdout_problem", "stderr_problem", "stdin_problem", "unneeded", "attestation", "expired", "stdout_root", "stderr_root", "hash_follows", "hash_problem", "late_end")
     KIND_FIELD_NUMBER: _ClassVar[int]
     EXIT_STATUS_FIELD_NUMBER: _ClassVar[int]
     SIGNAL_FIELD_NUMBER: _ClassVar[int]
@@ -285,6 +285,7 @@ class Outcome(_message.Message):
     STDERR_ROOT_FIELD_NUMBER: _ClassVar[int]
     HASH_FOLLOWS_FIELD_NUMBER: _ClassVar[int]
     HASH_PROBLEM_FIELD_NUMBER: _ClassVar[int]
+    LATE_END_FIELD_NUMBER: _ClassVar[int]
     kind: OutcomeKind
     exit_status: int
     signal: int
@@ -302,7 +303,8 @@ class Outcome(_message.Message):
     stderr_root: bytes
     hash_follows: bool
     hash_problem: str
-    def __init__(self, kind: _Optional[_Union[OutcomeKind, str]] = ..., exit_status: _Optional[int] = ..., signal: _Optional[int] = ..., sentence: _Optional[str] = ..., use: _Optional[_Union[ResourceUse, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., stdout_problem: _Optional[str] = ..., stderr_problem: _Optional[str] = ..., stdin_problem: _Optional[str] = ..., unneeded: _Optional[bool] = ..., attestation: _Optional[bytes] = ..., expired: _Optional[bool] = ..., stdout_root: _Optional[bytes] = ..., stderr_root: _Optional[bytes] = ..., hash_follows: _Optional[bool] = ..., hash_problem: _Optional[str] = ...) -> None: ...
+    late_end: bytes
+    def __init__(self, kind: _Optional[_Union[OutcomeKind, str]] = ..., exit_status: _Optional[int] = ..., signal: _Optional[int] = ..., sentence: _Optional[str] = ..., use: _Optional[_Union[ResourceUse, _Mapping]] = ..., stdout_bytes: _Optional[int] = ..., stderr_bytes: _Optional[int] = ..., stdout_problem: _Optional[str] = ..., stderr_problem: _Optional[str] = ..., stdin_problem: _Optional[str] = ..., unneeded: _Optional[bool] = ..., attestation: _Optional[bytes] = ..., expired: _Optional[bool] = ..., stdout_root: _Optional[bytes] = ..., stderr_root: _Optional[bytes] = ..., hash_follows: _Optional[bool] = ..., hash_problem: _Optional[str] = ..., late_end: _Optional[bytes] = ...) -> None: ...
 
 class Attestation(_message.Message):
     __slots__ = ("worker", "statement", "signature")

@@ -114,6 +114,8 @@ class Outcome:
     stderr_root: bytes = b""
     hash_follows: bool = False
     hash_problem: str = ""
+    # Of one that is lost: what its worker has signed about how it really ended, when that came back; serialized, as `attestation`.
+    late_end: bytes = b""
 
     @property
     def log_bytes(self) -> int:

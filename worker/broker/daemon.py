@@ -23,8 +23,6 @@ from ...broker.growth.cluster import Cluster
 from ...broker.growth.folders import Folders
 from ...broker.growth.grower import Grower
 from ...broker.retention.limits import Keep
-from ...broker.store.growth_writes import Growth
-from ...broker.store.store import Store
 from ...keys.holder import identify
 from ...keys.identity import Identity, format_public, load_or_make
 from ...keys.malloc import reuse_buffers
@@ -42,11 +40,6 @@ from .growth.slurm import Slurm
 from .settings import BrokerSettings
 
 _log = logging.getLogger(__name__)
-
-
-def _note_returned(store: Store, key: bytes) -> None:
-    """Note that a worker that was removed was let in again; nobody waits for that."""
-    store.submit(Growth(returned=[key]), lambda: None)
 
 
 async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None]) -> None:
@@ -89,7 +82,7 @@ async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None
             fleet,
             engine.hasher,
         )
-        engine.open(daemon.desk.hear, daemon.desk.take, daemon.store.read, daemon.member_of, partial(_note_returned, daemon.store))
+        engine.open(daemon.desk.hear, daemon.desk.take, daemon.store.read, daemon.member_of, daemon.store.submit)
         await daemon.start()
         grower = _grow(settings, daemon, engine, identity)
         fleet.grow(grower)

@@ -15,19 +15,20 @@ from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import key_to_wire, labels_to_wire, state_to_wire
 from ...kind import House
 from ...requests.call import Call
-from ...store.growth_writes import Growth
+from ...store.growth_writes import Growth, RemovalRow
 from ...store.writes import Drained
 from ..engine import FleetEngine
 from .worker import Worker, WorkerState
 
 
 def list_workers(call: Call, house: House, engine: FleetEngine) -> None:
-    """Reply with all workers on the roster, and those that were removed from it and still have jobs."""
+    """Reply with all workers on the roster, and those that were removed from it and still have jobs, or are told to stop them."""
     demand(call.member, Right.SEE_OTHERS, b"")
     reply = request_pb2.ListWorkersReply()
     known = engine.workers.all
     listed = {member.key for member in house.roster.roster.members if member.role == "worker"}
-    for key in sorted(listed | {key for key, one in known.items() if one.carried}, key=engine.workers.name_of):
+    also = {key for key, one in known.items() if one.carried or (one.is_removed and one.link.is_up)}
+    for key in sorted(listed | also, key=engine.workers.name_of):
         _describe(reply.workers.add(name=engine.workers.name_of(key), key=key), known.get(key), engine)
     call.reply(request_pb2.Reply(list_workers=reply))
 
@@ -37,7 +38,7 @@ def _describe(said: request_pb2.WorkerInfo, worker: Worker | None, engine: Fleet
         said.state = request_pb2.WORKER_STATE_NEVER_SEEN
         said.drained = worker is not None and worker.drained
         return
-    said.state = cast("request_pb2.WorkerState", int(worker.state))
+    said.state = cast("request_pb2.WorkerState", int(WorkerState.REMOVED if worker.is_removed else worker.state))
     said.host, said.software = worker.host, worker.software
     said.slots = worker.capacity.slots if worker.capacity is not None else 0
     said.jobs, said.used_slots = len(worker.carried), engine.stock.used_on(worker.machine)
@@ -87,10 +88,14 @@ def remove_worker(call: Call, house: House, engine: FleetEngine) -> None:
 
     First the roster: from then on, nothing is heard of it. If the broker is killed before the ends are durable, the jobs are still shown on
     a worker that is on the roster no more, and can be declared lost by asking again.
+    A worker that comes back is shown the request, see removals.py.
     """
     demand(call.member, Right.ADMINISTER, b"")
     request = call.request.remove_worker
     key = _key_of(request.name, house, engine)
+    if request.key not in (b"", key):
+        message = f"{request.name} is another worker now than the one for which the removal was signed"
+        raise Refused(Code.FAILED_PRECONDITION, message, "list the workers, and remove the one that is meant")
     name, member = engine.workers.name_of(key), house.roster.member(key)
     worker = engine.workers.all.get(key)
     if refused := why_not(name, worker, declare_lost=request.declare_lost):
@@ -98,7 +103,13 @@ def remove_worker(call: Call, house: House, engine: FleetEngine) -> None:
 
     def gone(result: Callable[[], object]) -> None:
         result()
-        house.store.submit(Growth(departed=[(key, name, engine.workers.now_us())]), _nothing)
+        now_us = engine.workers.now_us()
+        removals = []
+        if request.key and worker is not None and any(one.sent for one in worker.carried.values()):
+            # It may come back.
+            removals.append(RemovalRow(key, name, call.proof, now_us))
+            engine.removals.add(removals[0])
+        house.store.submit(Growth(departed=[(key, name, now_us)], removals=removals), _nothing)
         lost = engine.remove(key, name, f"worker {name} was removed by {call.member.name}, who declared its jobs lost")
         # Writes are in order: when this one is durable, the ends are.
         house.store.submit(Drained(key, drained=False), lambda: call.done(None, lost))

@@ -98,6 +98,10 @@ class Workers:
         member = self._member_of(key)
         return member.name if member is not None else self.departed.get(key[:KEY_BYTES]) or short_id(key)
 
+    def is_member(self, key: bytes) -> bool:
+        """Return whether the roster has a worker."""
+        return self._member_of(key) is not None
+
     def is_gone(self, key: bytes) -> bool:
         """Return whether a worker, by its key or a machine, does not come back."""
         return key[:KEY_BYTES] in self.departed
@@ -130,6 +134,9 @@ class Workers:
 
     def tell_machine(self, worker: Worker, *, renewed: bool = False) -> None:
         """Tell the desk what a worker has for jobs; `renewed`: what it has refused, it may accept now."""
+        if worker.is_removed:
+            # What it has is for nobody.
+            return
         why = why_closed(worker)
         name = self.name_of(worker.key)
         end = End(worker.ends_at, self.assumed_seconds(name)) if worker.ends_at is not None else None

@@ -22,6 +22,7 @@ class WorkerState(enum.IntEnum):
     DRAINING = 3
     UNREACHABLE = 4
     NEVER_SEEN = 5
+    REMOVED = 6
 
 
 @dataclass(slots=True, eq=False)
@@ -95,6 +96,12 @@ class Worker:
     reported: set[AttemptKey] = field(default_factory=set)
     to_settle: dict[AttemptKey, None] = field(default_factory=dict)
     to_discard: list[tuple[Run, Discarding]] = field(default_factory=list)
+    # Requests to forget ends that are not answered.
+    unsettled: int = 0
+    # It is on the roster no more, and was let in to be told of that (removals.py). Whether it was, and why it does not stop its jobs.
+    is_removed: bool = False
+    is_told_of_removal: bool = True
+    stops_not: str = ""
 
     @property
     def machine(self) -> bytes:

@@ -50,6 +50,8 @@ def _add_end(shown: request_pb2.JobProof, name: AttemptKey, attempt: Attempt, ou
     """Add how an attempt ended, and what the worker that ran it has signed about that."""
     times = {"started_at_us": attempt.started_at_us if attempt.pid else 0, "ended_at_us": attempt.ended_at_us}
     shown.told.add(attempt=name.attempt, pid=attempt.pid, outcome=outcome_to_wire(outcome), **times)
+    if outcome.late_end:
+        shown.ends.append(outcome.late_end)
     if outcome.attestation:
         shown.ends.append(outcome.attestation)
     elif notary is not None:

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ..growth_writes import AllocationRow, Growth, QueueRow
+from ..growth_writes import AllocationRow, Growth, QueueRow, RemovalRow
 
 _Execute = Callable[..., Any]
 _Read = Callable[..., list[tuple[Any, ...]]]
 # So many are remembered, to tell where jobs ran.
 _MOST_DEPARTED = 10_000
+# So many of those that were removed are let in once more.
+_MOST_REMOVALS = 1000
 
 
 def record(execute: _Execute, write: Growth) -> None:
@@ -27,6 +29,12 @@ def record(execute: _Execute, write: Growth) -> None:
         execute("DELETE FROM departed_workers WHERE key = ?", (key,))
     for worker in write.departed:
         execute("INSERT OR REPLACE INTO departed_workers VALUES (?, ?, ?)", worker)
+    for key in write.told_removals:
+        execute("DELETE FROM removed_workers WHERE key = ?", (key,))
+    for removal in write.removals:
+        execute("INSERT OR REPLACE INTO removed_workers VALUES (?, ?, ?, ?)", removal)
+        oldest = "SELECT removed_at FROM removed_workers ORDER BY removed_at DESC LIMIT 1 OFFSET ?"
+        execute(f"DELETE FROM removed_workers WHERE removed_at <= ({oldest})", (_MOST_REMOVALS,))  # noqa: S608 -- our own text
     if write.departed:
         last = "SELECT left_at FROM departed_workers ORDER BY left_at DESC LIMIT 1 OFFSET ?"
         execute(f"DELETE FROM departed_workers WHERE left_at <= ({last})", (_MOST_DEPARTED,))  # noqa: S608 -- our own text
@@ -46,3 +54,8 @@ def read_allocations(read: _Read) -> Sequence[AllocationRow]:
 def read_departed(read: _Read) -> dict[bytes, str]:
     """Return the names that workers had which do not come back, by their keys."""
     return dict(read("SELECT key, name FROM departed_workers"))
+
+
+def read_removals(read: _Read) -> Sequence[RemovalRow]:
+    """Return the workers that were removed and are still to be told, the oldest first."""
+    return list(map(RemovalRow._make, read("SELECT key, name, proof, removed_at FROM removed_workers ORDER BY removed_at, key")))

@@ -37,6 +37,7 @@ _PAST = frozenset(
         "not_after",
         "not_after_ms",
         "starts_at",
+        "late_end",
         "outcome",
     )
 )

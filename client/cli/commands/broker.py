@@ -21,7 +21,7 @@ from ..terminal.screen import Cell, Table, duration, say, write, write_json
 _CLOCK_MAY_BE_OFF = timedelta(minutes=1)
 # Beyond that, it places nothing there.
 _GETS_NO_JOBS = timedelta(minutes=5)
-_COLOURS = {"ready": "green", "unreachable": "red", "draining": "yellow", "joining": "yellow"}
+_COLOURS = {"ready": "green", "unreachable": "red", "draining": "yellow", "joining": "yellow", "removed": "yellow"}
 Name = Annotated[str, Argument(metavar="WORKER", help="Name of the worker, as in jobwire broker list.")]
 
 
@@ -102,7 +102,8 @@ def remove(
 ) -> None:
     """Take a worker off the roster and the list of the broker in use. Needs the role admin.
 
-    It must be drained and have no jobs. With --declare-lost, jobs that it has are lost; processes that run there are not stopped by this.
+    It must be drained and have no jobs. With --declare-lost, jobs that it has are lost. If it comes back, it stops them, if its own
+    roster lets you stop the jobs of others.
     """
     with client(ctx) as connected:
         lost = connected.remove_worker(worker, declare_lost=declare_lost)

@@ -160,6 +160,7 @@ def _describe(connected: Client, job: JobInfo) -> None:
     spec = job.spec
     facts = {
         "state": _sentence(job),
+        "really": _late_end(job),
         "command": command_line(job.argv),
         "folder": to_text(spec.directory) or ("its own" if spec.has_folder else "the worker's default"),
         "input": _input(job),
@@ -207,6 +208,17 @@ def _describe(connected: Client, job: JobInfo) -> None:
             write(f"  last lines of {_stream_of(job)}:")
         for line in last:
             write(f"    {line}")
+
+
+def _late_end(job: JobInfo) -> str:
+    """Return how a job that is lost really ended, as its worker has signed it when that came back."""
+    if job.outcome is None or not job.outcome.late_end:
+        return ""
+    from ...proofs.ends import in_words as end_in_words  # noqa: PLC0415 -- few jobs have it
+    from ...proofs.ends import read_late  # noqa: PLC0415 -- as above
+
+    end = read_late(job.outcome.late_end, job.key)
+    return "" if end is None else f"its worker has come back, and has signed: {end_in_words(end)}, {local_time(end.ended_at_us)}"
 
 
 def _takes(job: JobInfo) -> str:

@@ -19,7 +19,8 @@ An outcome has `kind` (exited, signaled, failed_to_start, timed_out, cancelled, 
 128+N for signal N), `signal` (or null), `sentence`, `user_us`, `system_us`, `max_resident_bytes`, `cpu_us`, `peak_memory_bytes`,
 `read_bytes`, `written_bytes` (each of these four or null), `stdout_bytes`, `stderr_bytes`,
 `stdout_problem`, `stderr_problem` (why that log is not whole, or may not be; else null), `stdin_problem` (why the job did not get the
-whole of its standard input, else null).
+whole of its standard input, else null). Of a job that is lost, `late_end` is how it really ended (an outcome with `ended_at`), as its
+worker has signed it when that came back, else null.
 
 An event has `cursor` (for `events --from`), `kind` (queued, started, stopping, finished, adopted, held, released,
 changed, retrying), `at`, `id`, `owner`, `name`, `labels`,
@@ -48,6 +49,7 @@ from ....schemas.jobs.retry import RetryRule
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.jobs.states import EventKind, Outcome, exit_status
 from ....schemas.naming import format_id
+from ....schemas.wire_codec import outcome_from_wire
 from ...batch.octets import to_text
 from ...batch.options.option_values import ON_FAILURE
 from ...library.options.specs import as_spec
@@ -92,6 +94,7 @@ def job_record(job: JobInfo) -> Record:
         "after": [_condition_record(one, job.awaits) for one in job.spec.after],
         "starts_at": time_text(job.starts_at_us),
         "outcome": outcome_record(job.outcome),
+        "late_end": _late_end(job),
     }
 
 
@@ -231,6 +234,16 @@ def event_record(event: Event) -> Record:
         "outcome": outcome_record(event.outcome),
         "next_delay_ms": event.next_delay_ms if event.kind is EventKind.RETRYING else None,
     }
+
+
+def _late_end(job: JobInfo) -> Record | None:
+    """Return the record of how a job that is lost really ended, as its worker has signed it."""
+    if job.outcome is None or not job.outcome.late_end:
+        return None
+    from ...proofs.ends import read_late  # noqa: PLC0415 -- few jobs have it
+
+    end = read_late(job.outcome.late_end, job.key)
+    return None if end is None else {**(outcome_record(outcome_from_wire(end.outcome)) or {}), "ended_at": time_text(end.ended_at_us)}
 
 
 def outcome_record(outcome: Outcome | None) -> Record | None:

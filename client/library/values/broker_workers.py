@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import NamedTuple
 
+from ....schemas.clock import wall_us
 from ....schemas.generated import request_pb2
 from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import state_from_wire
@@ -18,6 +19,7 @@ _STATES = {
     request_pb2.WORKER_STATE_DRAINING: "draining",
     request_pb2.WORKER_STATE_UNREACHABLE: "unreachable",
     request_pb2.WORKER_STATE_NEVER_SEEN: "never seen",
+    request_pb2.WORKER_STATE_REMOVED: "removed",
 }
 
 
@@ -81,9 +83,13 @@ def worker_request(name: str) -> request_pb2.Request:
     return request_pb2.Request(query_worker=request_pb2.QueryWorker(name=name))
 
 
-def remove_request(name: str, *, declare_lost: bool) -> request_pb2.Request:
-    """Return the request to take a worker off the roster of its broker; it is answered with `done`."""
-    return request_pb2.Request(remove_worker=request_pb2.RemoveWorker(name=name, declare_lost=declare_lost))
+def remove_request(name: str, key: bytes = b"") -> request_pb2.Request:
+    """Return the request to take a worker off the roster of its broker; it is answered with `done`.
+
+    With its public key, its jobs are declared lost, and it is to stop them if it comes back: it checks that key, and when this was asked.
+    """
+    said = request_pb2.RemoveWorker(name=name, declare_lost=bool(key), key=key, asked_at_us=wall_us() if key else 0)
+    return request_pb2.Request(remove_worker=said)
 
 
 def read_worker(answer: object) -> WorkerDetails:

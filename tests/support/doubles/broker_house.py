@@ -208,6 +208,8 @@ class BrokerSide:
     def __init__(self, folder: Path) -> None:
         self.identity = generate()
         self.workers: list[WorkerSide] = []
+        # By their keys; workers need not be among them.
+        self.members: dict[bytes, Member] = {}
         folder.mkdir()
         self.contents = ContentsDouble()
         self.house = House(folder / "state.db", EngineDouble())
@@ -223,7 +225,7 @@ class BrokerSide:
 
     def _connect(self) -> None:
         desk = self.house.desk
-        self.engine.open(desk.hear, desk.take, self.house.store.read, lambda _: None)
+        self.engine.open(desk.hear, desk.take, self.house.store.read, self.members.get, self.house.store.submit)
         LogHashes(self.house.store, self.house.lookup, self.engine.hasher, lambda _: None).open()
 
     async def restart(self) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -213,6 +214,36 @@ def test_a_signal_that_is_passed_on_twice_arrives_once(scene: Scene, tmp_path: P
             time.sleep(0.01)
     assert scene.broker.await_end(scene.left, job).report.outcome.exit_status == 7
     assert ledger.read_text() == "got\n"
+
+
+def test_a_removal_that_is_forged_altered_or_meant_for_another_worker_stops_nothing(scene: Scene) -> None:
+    root = scene.left.worker.admit("root", "operator")
+    start, (job,) = start_of(scene.ada, scene.broker.public, shell("sleep 1000"))
+    assert not scene.broker.deliver(scene.left, start)
+    scene.broker.await_state(scene.left, job, job_pb2.STATE_RUNNING)
+
+    def removal(by: Identity, key: bytes, at_us: int = 0) -> bytes:
+        said = request_pb2.RemoveWorker(name="lab", declare_lost=True, key=key, asked_at_us=at_us or time.time_ns() // 1000)
+        return signed(by, scene.broker.public, remove_worker=said)
+
+    def show(raw: bytes) -> str:
+        return str(scene.broker.ask(scene.left, removed=request_pb2.Removed(request=raw)).refusal.message)
+
+    left, right = scene.left.worker.public, scene.right.worker.public
+    for liar in (scene.broker.identity, generate()):
+        assert "1 of 1 jobs go on" in show(removal(liar, left))
+    # What was signed to remove the other one; with the key of this one in it instead; one that was kept back while the worker was let in
+    # again; and one that removes a worker without jobs.
+    assert "removes another worker" in show(removal(root, right))
+    envelope = request_pb2.Envelope.FromString(removal(root, right))
+    envelope.request = envelope.request.replace(right, left)
+    assert show(envelope.SerializeToString()) == "the signature does not match the request"
+    assert show(removal(root, left, 1)) == ""
+    empty = request_pb2.RemoveWorker(name="lab", key=left, asked_at_us=time.time_ns() // 1000)
+    assert "removes no worker with jobs" in show(signed(root, scene.broker.public, remove_worker=empty))
+    assert scene.left.facts[job, 1].report.state == job_pb2.STATE_RUNNING
+    assert show(removal(root, left)) == ""
+    assert scene.broker.await_end(scene.left, job).report.outcome.signal == signal.SIGTERM
 
 
 # --- lies to clients

@@ -85,7 +85,7 @@ def test_the_json_of_a_job_has_the_documented_fields(home: Home) -> None:
     (job,) = home.records("list", "-a")
     assert set(job) == {
         *("id", "name", "state", "argv", "dir", "env", "labels", "owner", "owner_name", "batch", "process", "pid"),
-        *("queued_at", "started_at", "ended_at", "time_limit_ms", "grace_ms", "stop_signal", "waits_for", "outcome"),
+        *("queued_at", "started_at", "ended_at", "time_limit_ms", "grace_ms", "stop_signal", "waits_for", "outcome", "late_end"),
         *("output_limit_bytes", "linger", "paused", "attempt", "stdin_bytes", "feed", "rerun_of", "files", "get", "terminal"),
         *("priority", "held", "held_by", "stderr_to_stdout", "memory_bytes", "nice", "umask", "rlimits"),
         *("start_at", "start_in_ms", "not_after", "not_after_ms", "starts_at", "starts_in_us", "after", "retry", "attempts"),

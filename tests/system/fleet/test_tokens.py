@@ -17,7 +17,11 @@ from home import Home
 from homes import bytecode
 from raw_client import SILENCE_MS, RawClient, news
 
+from jobwire.client.proofs import text
+from jobwire.client.proofs.ends import read_late
+from jobwire.client.proofs.verification import Wanted, verify
 from jobwire.keys.identity import Identity, generate
+from jobwire.keys.members import roster
 from jobwire.keys.members.roster import list_members
 from jobwire.keys.pairing import invitations, possession, token
 from jobwire.keys.pairing.token import Token
@@ -127,7 +131,7 @@ def leaves_and_keeps_its_history(broker: Broker, worker: Worker) -> None:
     assert "lab1" not in broker.states()
 
 
-def test_a_worker_that_never_comes_back_is_removed_and_its_jobs_are_lost(broker: Broker, tmp_path: Path) -> None:
+def test_a_worker_is_removed_its_jobs_are_lost_and_it_stops_them_when_it_comes_back_all_the_same(broker: Broker, tmp_path: Path) -> None:
     (tmp_path / "token").write_text(invite(broker, "--as", "lab3"))
     worker = Worker(tmp_path, options=["--jobs-as-root", "--join", f"@{tmp_path / 'token'}"]).start()
     try:
@@ -142,12 +146,30 @@ def test_a_worker_that_never_comes_back_is_removed_and_its_jobs_are_lost(broker:
                 client.remove_worker("lab3")
             with broker.client(broker.add("op", "operator")) as operator, pytest.raises(Refused, match="may not administer"):
                 operator.remove_worker("lab3", declare_lost=True)
+            pid = job.info().pid
+            worker.kill()
+            wait_until(lambda: broker.states()["lab3"] == "unreachable", "it is killed")
             assert client.remove_worker("lab3", declare_lost=True) == 1
             assert job.info().outcome.sentence == "worker lab3 was removed by admin, who declared its jobs lost"
             broker.kill()
             broker.start()
             assert "lab3" not in broker.states()
             assert job.info().outcome.kind is OutcomeKind.LOST
+            os.kill(pid, 0)
+            roster.add_member(worker.roster, "root", broker.admin.public, "operator")
+            worker.start()
+            late = wait_until(lambda: job.info().outcome.late_end, "it has told how the job really ended")
+            end = read_late(late, job.info().key)
+            assert end is not None
+            assert (end.pid, end.outcome.signal) == (pid, signal.SIGTERM)
+            with pytest.raises(ProcessLookupError):
+                os.kill(pid, 0)
+            assert job.info().outcome.kind is OutcomeKind.LOST
+            verdict = verify(text.read(client.proof(job.info().id)), Wanted(workers=frozenset({worker.public})))
+            assert verdict.is_proven
+            assert "it was told as lost, and stays so; the worker has come back and signed" in verdict.checks[-1].sentence
+            wait_until(lambda: "nothing is left of the jobs of worker lab3" in broker.logged(), "it is let in no more")
+            assert "lab3" not in broker.states()
     finally:
         print(worker.logged())
         worker.clean()

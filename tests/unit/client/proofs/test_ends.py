@@ -7,12 +7,13 @@ from typing import Any
 import pytest
 
 from jobwire.client.proofs import text
-from jobwire.client.proofs.ends import twice
+from jobwire.client.proofs.ends import read_late, twice
 from jobwire.client.proofs.verification import Verdict, Wanted, verify
 from jobwire.keys.identity import Identity, format_public, from_seed
 from jobwire.keys.proofs import attestation
 from jobwire.keys.proofs.signature import sign
 from jobwire.schemas.generated import job_pb2, request_pb2
+from jobwire.schemas.naming import JobKey
 
 ADA = from_seed(b"a" * 32)
 BROKER = from_seed(b"b" * 32)
@@ -20,6 +21,7 @@ LAB1 = from_seed(b"1" * 32)
 LAB2 = from_seed(b"2" * 32)
 KEY = job_pb2.JobKey(owner=ADA.public, id=b"j" * 16)
 EXITED = job_pb2.Outcome(kind=job_pb2.OUTCOME_KIND_EXITED, exit_status=3, stdout_bytes=12)
+LOST = job_pb2.Outcome(kind=job_pb2.OUTCOME_KIND_LOST)
 
 
 def start() -> bytes:
@@ -68,13 +70,33 @@ def test_a_forged_signature_is_named() -> None:
     [
         ({"outcome": job_pb2.Outcome(kind=job_pb2.OUTCOME_KIND_EXITED, stdout_bytes=12)}, "exit status"),
         ({"outcome": job_pb2.Outcome(kind=job_pb2.OUTCOME_KIND_EXITED, exit_status=3, stdout_bytes=11)}, "stdout bytes"),
-        ({"outcome": job_pb2.Outcome(kind=job_pb2.OUTCOME_KIND_LOST, exit_status=3, stdout_bytes=12)}, "kind"),
+        ({"outcome": job_pb2.Outcome(kind=job_pb2.OUTCOME_KIND_CANCELLED, exit_status=3, stdout_bytes=12)}, "kind"),
+        ({"outcome": LOST, "pid": 8}, "pid"),
         ({"ended_at_us": 300}, "ended at"),
         ({"pid": 8}, "pid"),
     ],
 )
 def test_an_altered_end_is_named(changed: dict[str, Any], what: str) -> None:
     assert failed(check(end(), says=told(**changed))) == [("end", f"attempt 1: the worker has signed another {what} than what is told")]
+
+
+def test_how_a_job_really_ended_that_is_told_as_lost_is_said_and_proven() -> None:
+    for pid in (0, 7):
+        verdict = check(end(), says=told(outcome=LOST, pid=pid, started_at_us=0, ended_at_us=900), workers=frozenset({LAB1.public}))
+        assert verdict.is_proven
+        said = "attempt 1: it was told as lost, and stays so; the worker has come back and signed how it really ended: exited with 3"
+        assert verdict.checks[-1].sentence == said
+    assert not check(end(BROKER), says=told(outcome=LOST)).is_proven
+
+
+def test_a_late_end_is_read_only_if_it_is_signed_and_of_that_job() -> None:
+    key = JobKey(KEY.owner, KEY.id)
+    found = read_late(end(), key)
+    assert found is not None
+    assert found.outcome.exit_status == 3
+    assert read_late(end(), JobKey(KEY.owner, b"k" * 16)) is None
+    assert read_late(end().replace(b"s" * 16, b"t" * 16), key) is None
+    assert read_late(b"\xff", key) is None
 
 
 def test_an_invented_end_is_named() -> None:

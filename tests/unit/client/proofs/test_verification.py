@@ -198,3 +198,12 @@ def test_a_job_is_stopped_by_the_schedule_that_has_started_it_and_by_no_other() 
     skips = signed(add_schedule=request_pb2.AddSchedule(**fields))  # type: ignore[arg-type] # reason: as above
     for other in (skips, signed(EVE, add_schedule=request_pb2.AddSchedule(**fields, overlap=request_pb2.OVERLAP_STOP))):  # type: ignore[arg-type] # reason: as above
         assert "stop" in failed(check(request_pb2.JobProof(key=key, start=stops, stop=other, due_us=due_us)))
+
+
+def test_a_job_is_stopped_because_its_worker_was_removed_from_its_broker_and_not_if_that_had_no_jobs() -> None:
+    start = signed(start=request_pb2.Start(jobs=[request_pb2.NewJob(id=job_id(7), spec=SPEC)]))
+    for lost in (True, False):
+        stop = signed(remove_worker=request_pb2.RemoveWorker(name="lab", declare_lost=lost))
+        verdict = check(proof_of(7, start, stop=stop))
+        assert verdict.holds is lost
+        assert ("because the worker that ran it was removed from its broker" in verdict.checks[-1].sentence) is lost

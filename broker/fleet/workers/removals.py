@@ -1,0 +1,103 @@
+"""Workers that were removed while they had jobs. These were told as lost, which is final; a worker that comes back is to stop them.
+
+It is let in for that, although the roster has it no more, and gets no jobs. It is shown the request that has removed it, as that was
+signed: it checks that itself. How the jobs really end there is recorded beside what was told. When nothing of them is left, the worker
+is forgotten.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+from ....keys.identity import curve_public_of
+from ....keys.members.rights import Member
+from ....schemas.generated import request_pb2
+from ....schemas.refusal import Refused
+from ...store.growth_writes import Growth, RemovalRow
+from ...store.rows import growth_rows
+from .registry import Workers
+from .worker import Worker
+
+_log = logging.getLogger(__name__)
+
+Submit = Callable[[Growth, Callable[[], None]], object]
+
+
+class Removals:
+    """Those that are still to be told. `depart(worker, name)` is called when one is forgotten."""
+
+    def __init__(self, workers: Workers, depart: Callable[[Worker, str], None]) -> None:
+        self._workers = workers
+        self._depart = depart
+        self._open: dict[bytes, RemovalRow] = {}
+        self._by_curve: dict[bytes, bytes] = {}
+        self._submit: Submit = _not_open
+
+    def open(self, read: Callable[..., list[tuple[Any, ...]]], submit: Submit) -> None:
+        """Take up what an earlier run has left; record with `submit(write, done)` from now on."""
+        self._submit = submit
+        for row in growth_rows.read_removals(read):
+            self._note(row)
+
+    def _note(self, row: RemovalRow) -> None:
+        self._open[row.key] = row
+        self._by_curve[curve_public_of(row.key)] = row.key
+
+    def add(self, row: RemovalRow) -> None:
+        """Note that a worker was removed, which is told that if it comes back; the caller records it."""
+        self._note(row)
+
+    def member(self, key: bytes) -> Member | None:
+        """Return what a removed worker is that is still to be told: somebody who may enlist, and nothing else."""
+        row = self._open.get(key)
+        return Member(row.name, key, "worker") if row is not None else None
+
+    def by_curve(self, curve_public: bytes) -> Member | None:
+        """Return the same by the key of its connections."""
+        key = self._by_curve.get(curve_public)
+        return self.member(key) if key is not None else None
+
+    def greeted(self, worker: Worker) -> None:
+        """Note that a worker is connected again; if it was removed, show it that before it is asked anything else."""
+        row = self._open.get(worker.key)
+        worker.is_told_of_removal, worker.stops_not = row is None, ""
+        worker.is_removed = row is not None and not self._workers.is_member(worker.key)
+        if row is not None:
+            removed = request_pb2.Request(removed=request_pb2.Removed(request=row.proof))
+            worker.link.ask(removed, partial(self._told, worker))
+
+    def _told(self, worker: Worker, answer: request_pb2.Reply | Refused) -> None:
+        name = self._workers.name_of(worker.key)
+        worker.is_told_of_removal = True
+        if isinstance(answer, Refused):
+            worker.stops_not = str(answer)
+            _log.warning("worker %s was removed, and does not stop what runs there: %s", name, answer)
+        else:
+            _log.info("worker %s, which was removed, stops the jobs that it had", name)
+        self.look(worker)
+
+    def look(self, worker: Worker) -> None:
+        """Forget a removed worker of which nothing is left: it has told how everything ended, and knows that this is recorded."""
+        row = self._open.get(worker.key)
+        if row is None or not (worker.takes_jobs and worker.is_told_of_removal):
+            return
+        lingers = any(key not in worker.carried for key in worker.reported)
+        if lingers or worker.to_settle or worker.unsettled:
+            return
+        del self._open[worker.key], self._by_curve[curve_public_of(worker.key)]
+        _log.info("nothing is left of the jobs of worker %s, which was removed", row.name)
+        self._submit(Growth(told_removals=[worker.key]), _nothing)
+        if worker.is_removed:
+            worker.link.drop("was removed, and nothing of its jobs is left")
+            self._depart(worker, row.name)
+
+
+def _nothing() -> None:
+    """Do nothing when it is durable: if it is not, the worker is told once more."""
+
+
+def _not_open(write: Growth, done: Callable[[], None]) -> None:
+    raise RuntimeError(f"the store is not open yet: {write} {done}")
