@@ -26,7 +26,7 @@ from ..wire.words import FACT, USUAL_FEED_WAIT_MS, ToWorker
 from .facts import could_not_start
 from .found_runs import at_log, in_folder, left_intents
 from .inlets import Inlets
-from .intents import Intents
+from .intents import Intent, Intents
 from .job_keys import JobKeys
 from .log_hasher import LogHasher
 from .recovery import Recovery
@@ -147,8 +147,8 @@ class LocalEngine:
         self._job_keys.note(startable)
         self._intents.write(self._depot.workplaces.prepare(startable))
 
-    def _start_written(self, launches: Sequence[Launch]) -> None:
-        words = self._unanswered.start(launches)
+    def _start_written(self, written: Sequence[Intent]) -> None:
+        words = self._unanswered.start(written)
         if fault_points.ARMED:
             fault_points.reach("after-intent-before-start")
         self.supervisor.say(words)

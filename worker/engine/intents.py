@@ -15,6 +15,9 @@ from ..state import small_files
 from ..state.log_folders import folders, job_files
 from .facts import cancelled, could_not_start, start_delayed
 
+# A launch, and the content of its `job` file; empty if another file says more.
+Intent = tuple[Launch, bytes]
+
 
 class Intents:
     """`written` is called with launches that may be started now, `tell` with facts about others, the latter never during `write`."""
@@ -24,7 +27,7 @@ class Intents:
         logs: str,
         directory: bytes,
         loop: asyncio.AbstractEventLoop,
-        written: Callable[[Sequence[Launch]], None],
+        written: Callable[[Sequence[Intent]], None],
         tell: Callable[[Sequence[Fact]], None],
     ) -> None:
         self._logs = logs
@@ -37,11 +40,11 @@ class Intents:
 
     def write(self, launches: Sequence[Launch]) -> None:
         """Write intents. A job whose intent cannot be written fails to start, unless the disk is full."""
-        written: list[Launch] = []
+        written: list[Intent] = []
         facts: list[Fact] = []
         for launch in launches:
             try:
-                job_files.write_intent(self._logs, launch, directory=self._directory, grace_ms=DEFAULT_GRACE_MS)
+                text = job_files.write_intent(self._logs, launch, directory=self._directory, grace_ms=DEFAULT_GRACE_MS)
             except OSError as error:
                 if error.errno not in small_files.DISK_FULL:
                     facts.append(could_not_start(launch, f"its log folder could not be created: {error.strerror}"))
@@ -50,7 +53,7 @@ class Intents:
                     facts.append(Delayed(launch.key, start_delayed(self._logs)))
                 continue
             self._waiting.pop(launch.key, None)
-            written.append(launch)
+            written.append((launch, text))
         self._written(written)
         if facts:
             # Not at once, because the desk is in the middle of a decision.

@@ -9,14 +9,20 @@ import logging
 from collections import deque
 from collections.abc import Callable, Collection, Iterable, Sequence
 
+import msgspec
+
 from ...broker.engine import Delayed, Ended, Expected, Fact, Launch, Paused, Started
 from ...schemas.refusal import Code, Refused
 from ..state.log_folders import folders
 from ..wire.words import DO, FACT, ToSupervisor, ToWorker
 from .facts import WRITES_DELAYED, read_ended, start_delayed
+from .intents import Intent
 from .supervisor_line import Message
 
 _log = logging.getLogger(__name__)
+
+# Of a `job` file. A longer one is read from the disk: many of them would fill the line.
+_MOST_SAID_BYTES = 2048
 
 
 class Unanswered:
@@ -34,13 +40,15 @@ class Unanswered:
         # For all jobs whose end is not settled.
         self._known: dict[str, Launch | Expected] = {}
 
-    def start(self, launches: Sequence[Launch]) -> list[Message]:
+    def start(self, written: Iterable[Intent]) -> list[Message]:
         """Return messages to start jobs, whose intents are on disk."""
         words: dict[str, Message] = {}
-        for launch in launches:
+        for launch, text in written:
             handle = folders.handle(launch.key)
             self._known[handle] = launch
             words[handle] = {DO: ToSupervisor.START, "job": handle, "queued_at_us": launch.queued_at_us}
+            if 0 < len(text) <= _MOST_SAID_BYTES:
+                words[handle]["file"] = msgspec.Raw(text)
         self._starting |= words
         return list(words.values())
 

@@ -31,7 +31,8 @@ class ToSupervisor:
     # feed_wait_ms (may be missing): how long a job waits for somebody to feed it. Answered by the fact of that name, which is the first to
     # be sent; cancels RETIRE.
     HELLO = "hello"
-    # job, queued_at_us: start the intent of this name. Has no effect for a job that is known.
+    # job, queued_at_us; file (may be missing, and earlier versions ignore it): the content of its `job` file, which need not be read then.
+    # Start the intent of this name. Has no effect for a job that is known.
     START = "start"
     # job, signal: send a signal to all processes of a job. Each is answered by SIGNALLED.
     SIGNAL = "signal"

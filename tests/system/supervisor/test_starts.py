@@ -108,6 +108,28 @@ def test_a_start_without_intent_fails_with_a_sentence(desk: RawDesk) -> None:
     assert fact["sentence"].startswith("No such file or directory: ")
 
 
+def test_a_start_that_brings_what_the_job_file_says_reads_no_file(desk: RawDesk) -> None:
+    handle = desk.intend("sh", "-c", "echo out")
+    path = desk.logs / f".new-{handle}" / "job"
+    said = json.loads(path.read_bytes())
+    path.unlink()
+    desk.wish(do="start", job=handle, file=said)
+    fact = desk.ended(handle)
+    desk.settle(handle)
+    assert (fact["kind"], desk.output(fact)) == ("exited", (b"out\n", b""))
+
+
+def test_what_a_start_brings_does_not_replace_an_intent(desk: RawDesk) -> None:
+    handle = desk.intend("true")
+    said = json.loads((desk.logs / f".new-{handle}" / "job").read_bytes())
+    shutil.rmtree(desk.logs / f".new-{handle}")
+    desk.wish(do="start", job=handle, file=said)
+    fact = desk.ended(handle)
+    desk.settle(handle)
+    assert (fact["kind"], fact["pid"]) == ("failed_to_start", 0)
+    assert fact["sentence"].startswith("No such file or directory: ")
+
+
 def test_a_start_fails_with_a_sentence_if_all_logs_were_removed(desk: RawDesk) -> None:
     handle = desk.intend("true")
     shutil.rmtree(desk.logs)

@@ -105,14 +105,16 @@ class JobFile(NamedTuple):
         return self.time_limit_ms if self.changed_limit_ms is None else self.changed_limit_ms or None
 
 
-def write_intent(logs: str, launch: Launch, *, directory: bytes, grace_ms: int) -> None:
+def write_intent(logs: str, launch: Launch, *, directory: bytes, grace_ms: int) -> bytes:
     """Write a job's intent to disk, before the supervisor is told to start it; an incomplete one is replaced.
+
+    Return the content of its `job` file; empty if another file says more.
 
     `directory` and `grace_ms` are the values for a spec that does not set them.
     """
     folder = intent_path(logs, handle(launch.key))
     starter = (launch.started_by, launch.depth)
-    write_folder(
+    text = write_folder(
         folder,
         launch.key,
         launch.spec,
@@ -122,10 +124,12 @@ def write_intent(logs: str, launch: Launch, *, directory: bytes, grace_ms: int) 
         gpus=launch.gpus,
         starter=starter,
     )
-    if launch.changed_limit_ms is not None:
-        write_limit(folder, launch.changed_limit_ms)
     if launch.key_text:
         write_key(key_path(logs, handle(launch.key)), launch.key_text)
+    if launch.changed_limit_ms is None:
+        return text
+    write_limit(folder, launch.changed_limit_ms)
+    return b""
 
 
 def write_key(path: str, text: bytes) -> None:
@@ -149,8 +153,11 @@ def write_folder(  # noqa: C901 -- a test for each thing that most jobs do not h
     grace_ms: int,
     gpus: tuple[str, ...] = (),
     starter: tuple[bytes, int] = (b"", 0),
-) -> None:
-    """Create a folder with the `job` file and the standard input. `starter`: the job that started it, and how many did before."""
+) -> bytes:
+    """Create a folder with the `job` file, whose content is returned, and the standard input.
+
+    `starter`: the job that started it, and how many did before.
+    """
     try:
         os.mkdir(folder, FOLDER_MODE)
     except FileExistsError:
@@ -199,7 +206,9 @@ def write_folder(  # noqa: C901 -- a test for each thing that most jobs do not h
             "files": [(_text(file.path), file.digest.hex(), file.size, int(file.kind), file.mode) for file in spec.files],
             "outputs": [_text(path) for path in spec.outputs],
         }
-    write_file(f"{folder}/job", to_json(fields).encode())
+    text = to_json(fields).encode()
+    write_file(f"{folder}/job", text)
+    return text
 
 
 def _starter_fields(folder: str, key: AttemptKey, spec: JobSpec, starter: tuple[bytes, int]) -> dict[str, object]:
@@ -215,6 +224,17 @@ def read_job(folder: str) -> JobFile:
     """
     fields = read_object(f"{folder}/job")
     try:
+        return job_of(fields, _read_limit(folder))
+    except ValueError as error:
+        raise ValueError(f"{folder}/{error}") from None
+
+
+def job_of(fields: dict[str, Any], changed_limit_ms: int | None = None) -> JobFile:
+    """Return what the members of a `job` file say. `changed_limit_ms`: see `JobFile`.
+
+    Raises ValueError if it is damaged.
+    """
+    try:
         return JobFile(
             handle=numbered(f"{fields['id']}.{fields['owner']}", _attempt_of(fields)),
             argv=fields["argv"],
@@ -226,12 +246,12 @@ def read_job(folder: str) -> JobFile:
             time_limit_ms=fields["time_limit_ms"],
             stop_signal=fields["stop_signal"],
             grace_ms=fields["grace_ms"],
-            changed_limit_ms=_read_limit(folder),
+            changed_limit_ms=changed_limit_ms,
             **{name: read(fields[name]) for name, read in _OF_SOME if name in fields},
             **_wants_of(fields),
         )
     except (KeyError, TypeError, ValueError) as error:
-        raise ValueError(f"{folder}/job is damaged: {error!r}") from None
+        raise ValueError(f"job is damaged: {error!r}") from None
 
 
 def write_limit(folder: str, limit_ms: int) -> None:

@@ -6,12 +6,13 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Callable
+from typing import Any
 
 from ....schemas.jobs.reserved_statuses import OWN_FAILURE
 from ...keeper.light_process import say
 from ...state.log_folders.folders import STREAMS, intent_path, remove_intent, run_path
 from ...state.log_folders.found_folders import find_ended
-from ...state.log_folders.job_files import read_job
+from ...state.log_folders.job_files import job_of, read_job
 from ...state.log_folders.outcomes import OutcomeFile, outcome_text, read_outcome, write_outcome
 from ...state.small_files import DISK_FULL, FILE_MODE, RETRY_SECONDS
 from ...wire.words import Kind
@@ -74,8 +75,11 @@ class Jobs:
         """Return the mark of this job's processes."""
         return self._launcher.mark(handle)
 
-    def start(self, handle: str, queued_at_us: int = 0) -> None:
-        """Start a job whose intent is on disk, unless it was started before. A fact reports the result."""
+    def start(self, handle: str, queued_at_us: int = 0, fields: Any = None) -> None:
+        """Start a job whose intent is on disk, unless it was started before. A fact reports the result.
+
+        `fields`: what its `job` file says; None: it is read.
+        """
         # The folder is found by its name, so its start must not be before the job was queued.
         if not self._running and not self._delayed:
             self._services.clock.follow()
@@ -85,7 +89,7 @@ class Jobs:
         was_delayed = handle in self._delayed
         self._stop_waiting(handle)
         try:
-            job = self._launch(handle)
+            job = self._launch(handle, fields)
         except _CrowdedError as crowded:
             if not was_delayed:
                 self._services.report(facts.delayed(handle, str(crowded)))
@@ -269,9 +273,9 @@ class Jobs:
         self.add_ended(handle, facts.ended(handle, outcome_text(outcome), Use()))
         return True
 
-    def _launch(self, handle: str) -> Job:
+    def _launch(self, handle: str, fields: Any) -> Job:
         intent = intent_path(self._services.logs, handle)
-        file = read_job(intent)
+        file = read_job(intent) if fields is None else job_of(fields)
         needed = (len(self._running) + self._services.unfinished() + 1) * _DESCRIPTORS_A_JOB
         needed += (len(self._inputs) + file.feed) * _DESCRIPTORS_A_FEED
         needed += (len(self._terminals) + (file.terminal is not None)) * _DESCRIPTORS_A_TERMINAL

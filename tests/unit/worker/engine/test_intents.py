@@ -10,7 +10,7 @@ from jobwire.broker.engine import Delayed, Ended, Fact, Launch
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import OutcomeKind
 from jobwire.schemas.naming import AttemptKey
-from jobwire.worker.engine.intents import Intents
+from jobwire.worker.engine.intents import Intent, Intents
 from jobwire.worker.state import small_files
 from jobwire.worker.state.log_folders import folders, job_files
 
@@ -27,18 +27,18 @@ class House:
         self.came = asyncio.Event()
         write = job_files.write_intent
 
-        def limited(logs: str, launch: Launch, *, directory: bytes, grace_ms: int) -> None:
+        def limited(logs: str, launch: Launch, *, directory: bytes, grace_ms: int) -> bytes:
             if self.error:
                 raise OSError(self.error, "no")
-            write(logs, launch, directory=directory, grace_ms=grace_ms)
+            return write(logs, launch, directory=directory, grace_ms=grace_ms)
 
         monkeypatch.setattr(job_files, "write_intent", limited)
         monkeypatch.setattr(small_files, "RETRY_SECONDS", 0.01)
         self.intents = Intents(str(tmp_path), b"/", asyncio.get_running_loop(), self.start, self.tell)
 
-    def start(self, launches: Sequence[Launch]) -> None:
-        self.written += [folders.handle(launch.key) for launch in launches]
-        if launches:
+    def start(self, written: Sequence[Intent]) -> None:
+        self.written += [folders.handle(launch.key) for launch, _ in written]
+        if written:
             self.came.set()
 
     def tell(self, facts: Sequence[Fact]) -> None:

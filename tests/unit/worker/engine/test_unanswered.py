@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from jobwire.broker.engine import Expected, Launch
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey
@@ -21,7 +23,7 @@ def test_all_of_a_job_is_forgotten_when_it_ends_or_is_settled() -> None:
     """It is settled without an end if that was found in the log folders."""
     for is_told in (True, False):
         unanswered = Unanswered("logs")
-        unanswered.start([Launch(KEY, SPEC)])
+        unanswered.start([(Launch(KEY, SPEC), b"")])
         unanswered.read(STARTED)
         unanswered.pause(HANDLE, paused=True)
         unanswered.end(HANDLE, 15, 0)
@@ -42,3 +44,12 @@ def test_the_spec_of_an_expected_job_is_forgotten_when_it_is_settled() -> None:
     unanswered.forget([HANDLE])
     unanswered.read(STARTED)
     assert [job.spec for job in unanswered.running()] == [None]
+
+
+def test_a_start_brings_a_short_job_file_and_leaves_a_long_one_on_the_disk() -> None:
+    unanswered = Unanswered("logs")
+    for text, said in ((b'{"argv":["true"]}', True), (b'"' + b"a" * 5000 + b'"', False), (b"", False)):
+        (message,) = unanswered.start([(Launch(KEY, SPEC), text)])
+        assert ("file" in message) is said
+        again = msgspec.json.decode(msgspec.json.encode(unanswered.again()))
+        assert again == [{"do": "start", "job": HANDLE, "queued_at_us": 0} | ({"file": {"argv": ["true"]}} if said else {})]

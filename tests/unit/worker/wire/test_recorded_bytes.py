@@ -93,7 +93,7 @@ async def test_the_worker_says_what_is_recorded(pair: tuple[socket.socket, socke
     inlet = LocalInlet(HANDLE, b"33", None, lambda _: None, lambda _: None)  # type: ignore[arg-type] # reason: nobody is told
     messages = [
         [{DO: ToSupervisor.HELLO, "feed_wait_ms": 120_000}, {DO: ToSupervisor.RECOVER}],
-        said.start([Launch(KEY, JobSpec((b"true",)), 900)]),
+        said.start([(Launch(KEY, JobSpec((b"true",)), 900), b"")]),
         [said.signal(HANDLE, 10, lambda _: None), said.pause(HANDLE, paused=True), said.pause(HANDLE, paused=False)],
         [said.end(HANDLE, 15, 2500)],
         [{DO: ToSupervisor.SETTLED, "jobs": [HANDLE]}, {DO: ToSupervisor.ADOPT, "folders": ["7_x"]}],
@@ -172,7 +172,7 @@ async def test_the_worker_understands_what_is_recorded(pair: tuple[socket.socket
         theirs.send(datagram)
     link._read()
     said = Unanswered("")
-    said.start([Launch(KEY, JobSpec((b"true",)), 900)])
+    said.start([(Launch(KEY, JobSpec((b"true",)), 900), b"")])
     # The engine itself takes these.
     own = [message for message in messages if message["fact"] in {"hello", "recovered", "signalled", "feed_refused", "given", "feed_over"}]
     found = [fact for message in messages if message not in own for fact in said.read(message)]

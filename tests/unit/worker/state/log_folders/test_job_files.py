@@ -181,3 +181,10 @@ def test_an_outcome_is_one_json_object_of_its_fields(outcome: OutcomeFile) -> No
 def test_an_outcome_with_other_values_than_numbers_and_strings_is_not_an_outcome(tmp_path: Path, said: str) -> None:
     outcomes.write_outcome(str(tmp_path), f'{{"kind":"exited","exit_status":0,{said}}}')
     assert outcomes.read_outcome(str(tmp_path)) is None
+
+
+def test_the_content_of_the_job_file_is_returned_unless_another_file_says_more(tmp_path: Path) -> None:
+    launch = Launch(KEY, JobSpec((b"/bin/\xe9\xff",), name="a", time_limit_ms=5))
+    text = job_files.write_intent(str(tmp_path), launch, directory=b"/", grace_ms=7)
+    assert job_files.job_of(json.loads(text)) == job_files.read_job(f"{tmp_path}/.new-{folders.handle(KEY)}")
+    assert job_files.write_intent(str(tmp_path), launch._replace(changed_limit_ms=9), directory=b"/", grace_ms=7) == b""
