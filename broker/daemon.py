@@ -12,7 +12,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -46,6 +46,7 @@ from .pairing.pair import Pairing
 from .relayed.table import RelayedVerbs
 from .relayed.table import read as read_relayed
 from .requests.dispatch import Reception
+from .requests.held import HeldRequests
 from .requests.reads.hello import FEATURES, Introduction
 from .requests.schedules import Parts as Schedules
 from .requests.table import handlers
@@ -128,6 +129,7 @@ class Daemon:
         self.capacity_changed: Callable[[], object] = lambda: None
         self.tell_brokers_capacity: Callable[[], None] = lambda: None
         self._tell_brokers_roster: Callable[[], object] = lambda: None
+        self._let_in: Callable[[], None] = lambda: None
         # Called when another roster is in force.
         self.roster_changed: Callable[[], object] = lambda: None
         # Ends this worker, where a broker may do that.
@@ -180,7 +182,7 @@ class Daemon:
             self._roster,
             lambda: int((time.monotonic() - began) * 1_000_000),
             lambda: self._engine.memory_problem,
-            self._fleet.warnings if self._fleet is not None else tuple,
+            self._warnings,
         )
         self._lookup = Lookup(self.store, state.live)
         state.settings = self._lookup.capacity()
@@ -210,14 +212,41 @@ class Daemon:
         self._starter = Starter(self.desk, self._staging, state.live, self._roster.member, self._shortage, loop)
         self._timetable = self._own(Timetable(self.store, self._starter, loop))
 
-    async def start(self) -> None:
-        """Recover jobs, then accept connections.
+    async def start(self, answering: Callable[[], None] = lambda: None) -> None:
+        """Recover jobs, and accept connections. A broker, whose jobs may be very many, does both at the same time.
+
+        `answering` is called when it can be connected to; requests that depend on all jobs wait until `serve_all`.
 
         Raises CannotListen if an endpoint cannot be bound.
         """
         self._staging.open()
+        turns = Turns(self._loop)
+        held = HeldRequests(turns)
+        if self._fleet is None:
+            # Jobs that act for their owners can come in when they are known again.
+            await self._recover()
+            self._accept_connections(turns, held)
+            answering()
+        else:
+            held.hold_back()
+            self.desk.await_recovery()
+            reception = self._accept_connections(turns, held)
+            answering()
+            await self._recover()
+            self._let_in = partial(held.let_in, reception.take)
+        self._retention.open()
+        self._timetable.open()
+        self._file_sweep.open()
+
+    def serve_all(self) -> None:
+        """Have requests answered that have waited for all jobs to be known, now that everything is."""
+        self._let_in()
+
+    async def _recover(self) -> None:
         await self.desk.recover()
         await self._staging.recover()
+
+    def _accept_connections(self, turns: Turns, held: HeldRequests) -> Reception:
         self.event_endpoint = bind_events(self._publisher.bind, self._settings.listen, self._settings.event_listen)
         introduction = Introduction(
             self._settings.kind,
@@ -230,7 +259,6 @@ class Daemon:
             lambda: FEATURES if self._fleet is None else self._fleet.features,
             wall_us,
         )
-        turns = Turns(self._loop)
         notary, check = Notary(self._identity, self.store.id), self._fleet.check if self._fleet is not None else None
         verbs = handlers(
             desk=self.desk,
@@ -293,7 +321,7 @@ class Daemon:
         self._tell_brokers_roster = relayed.roster_changed
         self.from_brokers = Reception(self._identity.public, self._nonce, self._roster.member, relayed.handlers, turns, read=read_relayed)
         statement_of = self._delegates.statement
-        reception = Reception(self._identity.public, self._nonce, self._member_or_job, verbs, turns, statement_of)
+        reception = Reception(self._identity.public, self._nonce, self._member_or_job, verbs, turns, statement_of, held=held)
         shares = self._shares = self._own(Shares(self._loop.call_later, reception.take))
         self._router = self._own(
             Endpoint(self.context, self._identity, self._loop, self._limits_of, shares, self._bans.ban, self._delegates.account)
@@ -302,9 +330,12 @@ class Daemon:
         # Only now, as it disconnects members; an earlier change is read at once.
         self._loop.add_reader(self._roster.fileno(), self._read_roster)
         self._parts.callback(_close, partial(self._loop.remove_reader, self._roster.fileno()))
-        self._retention.open()
-        self._timetable.open()
-        self._file_sweep.open()
+        return reception
+
+    def _warnings(self) -> Sequence[str]:
+        """Return what operators should look at."""
+        recovering = self.desk.recovering
+        return [*([recovering] if recovering else ()), *(self._fleet.warnings() if self._fleet is not None else ())]
 
     def _admit(self, curve_public: bytes) -> Member | None:
         """Return who may come in with a CurveZMQ key: a member of the roster, a temporary key, a job that acts for a member, or a guest."""

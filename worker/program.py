@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import logging
 import os
@@ -12,6 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ..broker.collector import follow_collections
 from ..schemas.jobs.reserved_statuses import OWN_FAILURE
 from ..schemas.refusal import Code, Refused
 from ..schemas.text.printable import printable
@@ -22,8 +22,6 @@ from .settings import WorkerSettings
 
 _OUR_FAILURE = {Code.UNAVAILABLE, Code.INTERNAL}
 _REFUSED_STATUS = 1
-# Python's usual 700 are fewer than what belongs to the jobs of one moment, so each collection would look at objects that are in use.
-OBJECTS_A_COLLECTION = 10_000
 
 
 def announce(line: str) -> None:
@@ -43,7 +41,7 @@ def main(told: dict[str, Any]) -> int:
     # The process that started the worker may have ignored or blocked signals that it needs, such as SIGCHLD.
     reload.forget_dispositions()
     os.umask(0o077)
-    gc.set_threshold(OBJECTS_A_COLLECTION)
+    follow_collections()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
     fields = told["settings"]
     settings = WorkerSettings(**{**fields, **{name: Path(fields[name]) for name in ("state", "roster", "directory")}})

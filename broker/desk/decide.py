@@ -16,15 +16,17 @@ from .decisions.hearing import hear
 from .decisions.lending import wait_for
 from .decisions.processes import signal, suspend
 from .decisions.records import choose_and_record, recorded, write_delayed
-from .decisions.recovery import take_up
+from .decisions.recovery import recover, take_up, take_up_runs
 from .decisions.starts import accepted, enter, start
 from .decisions.stops import stop
 from .inputs import (
+    AllFound,
     Alter,
     Await,
     Due,
     Facts,
     Following,
+    Found,
     Input,
     Moment,
     Reconsidered,
@@ -43,7 +45,7 @@ from .state import Accepting, State
 from .turn import Decision, Turn
 
 
-def decide(state: State, one: Input, moment: Moment | None) -> Decision:  # noqa: C901, PLR0912 -- a case for each kind of input, and nothing else
+def decide(state: State, one: Input, moment: Moment | None) -> Decision:  # noqa: C901, PLR0912, PLR0915 -- a case for each kind of input, and nothing else
     """Return the decision about one input at this moment; None for `Written`, as what was written has its date.
 
     Raises Impossible for an input that cannot happen, which is a bug.
@@ -73,8 +75,12 @@ def decide(state: State, one: Input, moment: Moment | None) -> Decision:  # noqa
             set_capacity(turn, one)
         case SetMachine():
             set_machine(turn, one)
+        case Found():
+            take_up(turn, one)
+        case AllFound():
+            take_up_runs(turn, one)
         case Recovered():
-            take_up(turn, one.facts, one.edges, one.unfinished)
+            recover(turn, one)
         case WriteDelayed():
             write_delayed(turn, one)
         case Due():
@@ -89,10 +95,11 @@ def decide(state: State, one: Input, moment: Moment | None) -> Decision:  # noqa
         # Whose turn has come may have to be cancelled instead, which gets a date.
         turn.reconsiders = True
     if not turn.reconsiders:
-        follows = bool(state.dependencies.due)
+        # What follows from ends, and what may start, depends on all jobs.
+        follows = bool(state.dependencies.due) and state.recovering is None
         if follows:
             follow(turn)
-        if state.finishing:
+        if state.finishing and state.recovering is None:
             finish_runs(turn)
         # A start takes slots and frees none: what may start is chosen when it is durable, and not while its sender waits for that.
         if follows or turn.finishes or not isinstance(one, Start):

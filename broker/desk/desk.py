@@ -23,7 +23,7 @@ from ...schemas.jobs.capacity import Wants
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
 from ..alarm import Alarm
-from ..engine import Ended, Engine, Expected, Fact, Launch, Started
+from ..engine import Ended, Engine, Fact, Launch, Started
 from ..retention.ages import Ages
 from ..store.queries import Lookup
 from ..store.schedule_writes import Fired
@@ -33,11 +33,12 @@ from ..streams.watchers import Watchers
 from .admission import check_held, check_waiting
 from .decide import decide
 from .effects import Continue, End, Hold, Launches, LimitTime, Publish, Reply, Settle, SignalAll, Tell, WakeAt, Word
-from .inputs import Accepted, Asked, Await, Due, Facts, Following, Input, Moment, Reconsidered, Recovered, Start, WriteDelayed, Written
+from .inputs import Accepted, Asked, Await, Due, Facts, Following, Input, Moment, Reconsidered, SetMachine, Start, WriteDelayed, Written
 from .jobs.dependencies import Dependencies
 from .jobs.job import BatchRun, Job, RunKey
-from .jobs.life import STORED, WAITING, WITH_ENGINE
+from .jobs.life import WAITING, WITH_ENGINE, Phase
 from .queue.stock import Stock
+from .recovery import Recovery
 from .state import State
 from .turn import Decision
 
@@ -106,6 +107,9 @@ class Desk:
         self._delegates = delegates
         self._waits = waits
         self._inbox: deque[Input] = deque()
+        # While the desk recovers, what it decides about afterwards.
+        self._recovery: Recovery | None = None
+        self._held: list[Input] = []
         self._is_busy = False
         # Called when jobs have more or less of what there is.
         self.usage_changed: Callable[[], object] = lambda: None
@@ -167,25 +171,30 @@ class Desk:
         self._state.joined(run)
         self.take(Reconsidered())
 
+    def await_recovery(self) -> None:
+        """Decide about nothing before `recover` is done; what the desk does not know until then is read from the store."""
+        self._lookup.is_whole = False
+
+    @property
+    def recovering(self) -> str:
+        """What waits since a restart, as a sentence; empty if nothing does."""
+        if self._recovery is None:
+            return ""
+        found, jobs = self._recovery.found, self._recovery.jobs
+        return f"it was restarted and has found {found} of {jobs} jobs again: until it has all, none starts, and most requests wait"
+
     async def recover(self) -> None:
-        """Continue where the last run of this worker ended: running jobs are adopted, ends are recorded, the rest is queued."""
-        for job in self._lookup.alive():
-            self._state.hold(job.key.owner, job.spec_bytes)
-            self._state.add(job)
-            self._clock.not_before(max(job.queued_at_us, job.attempt.started_at_us, *(one.ended_at_us for one in job.earlier)))
-        expected = [
-            Expected(one.key, one.pid, one.started_at_us, job.queued_at_us, STORED[one.phase].launched, job.spec, job.rerun_of, job.machine)
-            for job in self._state.live.values()
-            for one in [job.attempt]
-        ]
-        facts = await self._engine.recover(expected)
-        if fault_points.ARMED:
-            fault_points.reach("during-recovery")
-        if expected:
-            known = len({fact.key.job for fact in facts} & self._state.live.keys())
-            _log.info("recovered %d jobs that had not ended, %d of them known to the engine", len(expected), known)
-        self._note_dates(facts)
-        self.take(Recovered(facts, self._lookup.edges(), self._lookup.unfinished_runs()))
+        """Continue where the last run of this worker ended: running jobs are adopted, ends are recorded, the rest is queued.
+
+        Others are served meanwhile, but nothing else is decided.
+        """
+        self.await_recovery()
+        self._recovery = Recovery(self._state, self._lookup, self._engine, self._clock, self._decide, self._note_dates)
+        await self._recovery.run()
+        self._recovery = None
+        held, self._held = self._held, []
+        for one in held:
+            self.take(one)
         for job in self._state.live.values():
             if job.spec.may_submit and job.attempt.phase in WITH_ENGINE:
                 self._delegates.admit(job.attempt.key)
@@ -234,6 +243,8 @@ class Desk:
 
     def why_waiting(self, job: Job) -> str:
         """Return why a job does not run yet, or does not continue; empty if it does not wait."""
+        if not self._lookup.is_whole:
+            return "its place is not known yet, as not all jobs were found again since the restart" if job.attempt.phase in WAITING else ""
         if job.waits_to_start and job.held_by is None and job.attempt.phase in WAITING:
             return f"it does not start before {_date(self.starts_at_us(job))}"
         why = self._state.why_waiting(job)
@@ -263,7 +274,7 @@ class Desk:
         """Return how long a job still waits for its time; None if it does not."""
         if starts_at_us := self.starts_at_us(job):
             return max(0, starts_at_us - self._clock.read().wall_us)
-        if job.attempt.phase not in WAITING or not job.not_before_us:
+        if job.attempt.phase not in WAITING or not job.not_before_us or not self._lookup.is_whole:
             return None
         return self._state.deadlines.left_us(job, self._clock.passed_us())
 
@@ -281,6 +292,8 @@ class Desk:
 
     def lasted_us(self, job: Job) -> int:
         """Return how long a job ran, or has been running or waiting."""
+        if not self._lookup.is_whole and job.attempt.phase is not Phase.FINISHED:
+            return max(0, self.now_us() - (job.attempt.started_at_us or job.queued_at_us))
         return job.lasted_us(self._clock.passed_us())
 
     def reconsider(self) -> None:
@@ -294,10 +307,17 @@ class Desk:
         await done
 
     def take(self, one: Input) -> None:
-        """Decide about one input and what follows from it, and carry that out.
+        """Decide about one input and what follows from it, and carry that out; while the desk recovers, later.
 
         Raises Impossible, or whatever a bug raises; other inputs in the inbox are processed all the same.
         """
+        # What was written belongs to the recovery, and what is told of machines to the engine's part in it.
+        if not self._lookup.is_whole and not isinstance(one, (Written, WriteDelayed, SetMachine)):
+            self._held.append(one)
+        else:
+            self._decide(one)
+
+    def _decide(self, one: Input) -> None:
         self._inbox.append(one)
         if self._is_busy:
             return

@@ -15,7 +15,7 @@ from ..engine import Fact
 from ..store.schedule_writes import Fired
 from ..store.staged_writes import Queued
 from ..store.writes import Added, Conflict, Origin
-from .jobs.job import BatchRun, RunKey, StopOrder
+from .jobs.job import BatchRun, Job, RunKey, StopOrder
 from .jobs.targets import Edge
 from .queue.stock import End
 
@@ -181,15 +181,26 @@ class Facts(NamedTuple):
     facts: Sequence[Fact]
 
 
-class Recovered(NamedTuple):
-    """What the engine knows about the jobs that a desk found at its start, and what those wait for that were not launched.
+class Found(NamedTuple):
+    """Jobs that a desk finds in its store at its start. `known`: attempts that the engine knows; `awaiting`: jobs that wait for others."""
 
-    `unfinished`: the runs, each with its owner, whose `on_finish` was not queued.
-    """
+    jobs: Sequence[Job]
+    known: Container[AttemptKey] = ()
+    awaiting: Container[JobKey] = ()
 
-    facts: Sequence[Fact]
+
+class AllFound(NamedTuple):
+    """There are no more of them: what they wait for, and the runs, each with its owner, whose `on_finish` was not queued."""
+
     edges: Mapping[JobKey, Sequence[Edge]] = MappingProxyType({})
     unfinished: Sequence[tuple[bytes, BatchRun]] = ()
+
+
+class Recovered(NamedTuple):
+    """Some of what the engine knows about them. After the last of it, jobs start again."""
+
+    facts: Sequence[Fact]
+    is_last: bool = True
 
 
 class Written(NamedTuple):
@@ -232,6 +243,8 @@ Input = (
     | Await
     | SetMachine
     | Facts
+    | Found
+    | AllFound
     | Recovered
     | Written
     | WriteDelayed

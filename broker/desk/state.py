@@ -18,7 +18,7 @@ from .jobs import retries
 from .jobs.dependencies import Dependencies
 from .jobs.finish import Finish
 from .jobs.job import Job, RunKey, StopOrder
-from .jobs.life import WAITING, WITH_ENGINE, Phase
+from .jobs.life import WAITING, WITH_ENGINE, Phase, TakeUp
 from .jobs.loans import Loans, starters, why_never
 from .jobs.pauses import Pauses
 from .queue.queue import Queue
@@ -85,6 +85,8 @@ class State:
     promised: int = 0
     # How many jobs of each owner are staged, or committed and not in the queue yet.
     staged: defaultdict[bytes, int] = field(default_factory=lambda: defaultdict(int))
+    # While a desk finds the jobs of its store: what it still does with those of which it does anything. None: it knows all.
+    recovering: dict[Job, TakeUp] | None = None
     # The bytes of the specs of each owner's jobs that have not ended, are staged, or are being written.
     held_bytes: defaultdict[bytes, int] = field(default_factory=lambda: defaultdict(int))
     under_way: dict[int, Accepting | Recording] = field(default_factory=dict)

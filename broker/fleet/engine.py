@@ -25,6 +25,7 @@ from ...schemas.naming import AttemptKey, short_id
 from ...schemas.refusal import Code, Reason, Refused
 from ..desk.inputs import SetMachine
 from ..engine import Delayed, Expected, Fact, Launch, LogPart, Run, Started, StreamName
+from ..fairness.pace import Pace
 from ..sockets.peers import Peer
 from ..store.growth_writes import Growth
 from ..store.rows import growth_rows, placements
@@ -343,9 +344,11 @@ class FleetEngine(NothingAtOnce):
         facts: list[Fact] = []
         limited = placements.limited(self._read)
         why: dict[bytes, str] = {}
+        pace = Pace()
         for one in expected:
             if not one.launched or not one.machine:
                 continue
+            await pace.rest()
             worker = self.workers.get(one.machine)
             if worker.key not in why:
                 # Not for each job: what all workers have is added up anew.

@@ -21,6 +21,7 @@ from ..fairness.turns import Turns
 from ..sockets.peers import Peer
 from .call import BUG, Call
 from .checks.delegated import demand_verb
+from .held import HeldRequests
 
 _log = logging.getLogger(__name__)
 
@@ -39,6 +40,8 @@ class Reception:
     # The statement of the worker about a key that is a job's, as it is stored.
     statement_of: Callable[[bytes], bytes] = lambda _: b""
     read: Callable[[bytes], large.Large] = large.read
+    # Those that wait while the desk recovers.
+    held: HeldRequests | None = None
 
     def take(self, peer: Peer, frame: bytes, bulk: memoryview | None, charge: Charge) -> None:
         """Handle one message, with its second frame if it has one; never raises. `charge` is called with the time of later parts of it."""
@@ -61,6 +64,9 @@ class Reception:
             if member.role == PAIRING and verb not in PAIRING_VERBS:
                 raise _only_pairs(verb)
             demand_verb(member, verb)
+            if self.held is not None and self.held.holds(verb):
+                self.held.hold(peer, frame, bulk, charge)
+                return
             _refuse_fields_of_daemons(envelope)
             if verb in SIGNED_VERBS:
                 self._check_signer(peer, envelope, rest if verb == "start" else None)

@@ -7,7 +7,7 @@ once the desk has been told of it.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ...keys.members.rights import Member, Right, may, no_such_job
@@ -55,11 +55,15 @@ def choose(text: str, candidates: Sequence[Candidate], pick: Pick) -> JobKey:
 
 
 class Names:
-    """Finds the jobs that a text can mean; `live` are the desk's own. `within`: only this job, and those that it started."""
+    """Finds the jobs that a text can mean; `live` are the desk's own. `within`: only this job, and those that it started.
 
-    def __init__(self, store: Store, live: Mapping[JobKey, Job], within: bytes = b"") -> None:
+    `is_whole`: whether these are all that have not ended; else others are as the store says.
+    """
+
+    def __init__(self, store: Store, live: Mapping[JobKey, Job], is_whole: Callable[[], bool] = lambda: True, within: bytes = b"") -> None:
         self._store = store
         self._live = live
+        self._is_whole = is_whole
         self._within = within
 
     def find(self, text: str, typed: Typed, member: Member, pick: Pick, owner: bytes) -> JobKey:
@@ -126,7 +130,7 @@ class Names:
         job = self._live.get(key)
         if job is not None:
             return Candidate(key, job.state, *times_us)
-        return Candidate(key, State.FINISHED, *times_us) if state == State.FINISHED else None
+        return Candidate(key, State(state), *times_us) if state == State.FINISHED or not self._is_whole() else None
 
     def _whose(self, whose: bytes) -> Iterable[bytes]:
         return [whose] if whose else self._owners()

@@ -1,7 +1,8 @@
 """Find jobs: live ones in the desk's memory, ended ones in the store. Returns only jobs that the requesting member may see.
 
 A job whose row is on disk before the desk has been told of the commit does not exist yet: a caller that found the row would wait for an
-end that is reported only for the desk's own job, or would stop a job that the desk then starts.
+end that is reported only for the desk's own job, or would stop a job that the desk then starts. Only while a desk is still finding its
+jobs, and accepts no others, those that it has not found are read from the store.
 """
 
 from __future__ import annotations
@@ -29,7 +30,11 @@ from .store import Row, Store
 _REPLAY_ROWS = 1024
 _FILES_A_QUESTION = 100
 _JOBS_A_QUESTION = 100
-_ALIVE_A_QUESTION = 500
+# Read in some milliseconds.
+_ALIVE_A_QUESTION = 200
+_ALIVE = (
+    "SELECT queued_at, row FROM jobs INDEXED BY jobs_alive WHERE ok IS NULL AND (queued_at, row) > (?, ?) ORDER BY queued_at, row LIMIT ?"
+)
 
 
 class Page(NamedTuple):
@@ -53,19 +58,25 @@ class Lookup:
     def __init__(self, store: Store, live: Mapping[JobKey, Job]) -> None:
         self._store = store
         self._live = live
-        self._names = Names(store, live)
+        # Whether the desk knows all jobs that have not ended.
+        self.is_whole = True
+        self._names = Names(store, live, lambda: self.is_whole)
 
-    def alive(self) -> Iterator[Job]:
-        """Iterate over all jobs that have not ended, oldest first. A desk takes these over after a restart."""
-        numbers = sorted(number for (number,) in self._store.read("SELECT row FROM jobs WHERE ok IS NULL"))
-        rows = JobRows()
-        for at in range(0, len(numbers), _ALIVE_A_QUESTION):
-            part = ", ".join(map(str, numbers[at : at + _ALIVE_A_QUESTION]))
-            yield from self._read_rows(self._select(f"WHERE jobs.row IN ({part}) ORDER BY jobs.row"), rows)
+    def count_alive(self) -> int:
+        """Return how many jobs have not ended."""
+        return int(self._store.read("SELECT count(*) FROM jobs INDEXED BY jobs_alive WHERE ok IS NULL")[0][0])
 
-    def edges(self) -> dict[JobKey, list[Edge]]:
-        """Return what the jobs wait for that have not been launched."""
-        return edges.alive(self._store.read)
+    def alive(self) -> Iterator[Sequence[Job]]:
+        """Iterate over all jobs that have not ended, some at a time, oldest first. A desk takes these over after a restart."""
+        place, rows = (-1, 0), JobRows()
+        while found := self._store.read(_ALIVE, (*place, _ALIVE_A_QUESTION)):
+            part = ", ".join(str(row) for _, row in found)
+            yield self._read_rows(self._select(f"WHERE jobs.row IN ({part}) ORDER BY jobs.row"), rows)
+            place = found[-1]
+
+    def edges(self, jobs: Sequence[Job]) -> dict[JobKey, list[Edge]]:
+        """Return what those of these jobs wait for that have not been launched."""
+        return edges.of(self._store.read, [job.row for job in jobs])
 
     def unfinished_runs(self) -> list[tuple[bytes, BatchRun]]:
         """Return the runs, each with its owner, that end with something which was not queued."""
@@ -76,8 +87,13 @@ class Lookup:
         found = self._live.get(key)
         if found is not None:
             return found
-        rows = self._select("WHERE jobs.owner = ? AND jobs.id = ? AND state = 4", *key)
+        rows = self._select(f"WHERE jobs.owner = ? AND jobs.id = ?{self._ended_only}", *key)
         return self._read_rows(rows)[0] if rows else None
+
+    @property
+    def _ended_only(self) -> str:
+        """The condition for jobs of which the desk need not know."""
+        return " AND state = 4" if self.is_whole else ""
 
     def visible_job(self, key: JobKey, member: Member) -> Job:
         """Return one job that the member may see.
@@ -111,7 +127,7 @@ class Lookup:
 
         Raises Refused: NOT_FOUND, or INVALID_ARGUMENT if several jobs match.
         """
-        names = Names(self._store, self._live, member.job) if member.job else self._names
+        names = Names(self._store, self._live, lambda: self.is_whole, member.job) if member.job else self._names
         return self.visible_job(names.find(text, typed, member, pick, owner), member)
 
     def runs(self, whose: bytes, run: bytes, name: str) -> list[int] | None:
@@ -177,16 +193,16 @@ class Lookup:
         live = [self._live.get(JobKey(owner, job_id)) for _, _, owner, job_id in rows]
         numbers = ", ".join(str(row[1]) for row, job in zip(rows, live, strict=True) if job is None)
         # A job that the desk has not been told of has not ended, and is left out.
-        rows_of_ended = self._select(f"WHERE jobs.row IN ({numbers}) AND state = 4") if numbers else []
-        ended = {job.row: job for job in self._read_rows(rows_of_ended)}
+        others = self._select(f"WHERE jobs.row IN ({numbers}){self._ended_only}") if numbers else []
+        stored = {job.row: job for job in self._read_rows(others)}
         found: list[tuple[Place, Job]] = []
         for (at_us, number, _, _), job in zip(rows, live, strict=True):
             if job is not None:
                 # Its end may be on disk already, but was not reported.
                 if job.state in selection.states and not selection.failed:
                     found.append((Place(at_us, number), job))
-            elif number in ended:
-                found.append((Place(at_us, number), ended[number]))
+            elif number in stored:
+                found.append((Place(at_us, number), stored[number]))
         return Page(found, onward)
 
     def replay(self, after: int, upto: int, owner: bytes) -> tuple[list[event_pb2.Event], int]:

@@ -8,8 +8,8 @@ takes from the queue to their recorded end in a second of real time, with all sl
 half, so that about a hundred end in each step of the clock; with `--at-once`, all that began together end together. Printed for each size:
 jobs a second, CPU time of a job (that of the simulated workers included), how long the ends of one step take until they are durable and the
 next jobs are under way, messages and bytes to workers for a job, memory, the size of the store, how long it takes until all workers have
-joined, and how fast jobs are accepted. With `--restart` also how long the next desk takes to know all jobs again. What is under way is told
-on stderr.
+joined, and how fast jobs are accepted. With `--restart` also how long the next desk takes to know all jobs again, and how long a request
+waits at most meanwhile. What is under way is told on stderr.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ from broker_house import ContentsDouble  # noqa: E402 -- found by the path above
 from desk_house import EngineDouble, House  # noqa: E402 -- as above
 from simulated import SimulatedLink, World  # noqa: E402 -- as above
 
+from jobwire.broker.collector import follow_collections  # noqa: E402 -- as above
 from jobwire.broker.desk.inputs import Accepted  # noqa: E402 -- as above
 from jobwire.broker.fleet.engine import FleetEngine  # noqa: E402 -- as above
 from jobwire.broker.requests.start import read_jobs  # noqa: E402 -- as above
@@ -84,6 +85,7 @@ class Found(NamedTuple):
     # How many jobs still waited at the end.
     waiting: int
     restart_seconds: float
+    unanswered_seconds: float
 
 
 class Simulation:
@@ -111,13 +113,22 @@ class Simulation:
         self.house.desk._publisher = _Nobody()
         self.engine.open(self.house.desk.hear, self.house.desk.take, self.house.store.read, lambda _: None)
 
-    async def restart(self) -> float:
-        """Open the next desk on the same store; return how many seconds it takes until it knows all jobs."""
+    async def restart(self) -> tuple[float, float]:
+        """Open the next desk on the same store.
+
+        Return how many seconds it takes until it knows all jobs, and how many a request waits at most meanwhile.
+        """
         self.close()
         began = time.perf_counter()
         self._open()
-        await self.house.desk.recover()
-        return time.perf_counter() - began
+        recovering = asyncio.ensure_future(self.house.desk.recover())
+        longest = 0.0
+        while not recovering.done():
+            at = time.perf_counter()
+            await asyncio.sleep(0)
+            longest = max(longest, time.perf_counter() - at)
+        await recovering
+        return time.perf_counter() - began, longest
 
     def tell(self, what: str) -> None:
         """Say on stderr what is under way, now and then."""
@@ -221,7 +232,7 @@ async def simulate(folder: Path, size: Size) -> Found:
         used = time.process_time() - used
         waits = sorted(simulation.waits) or [0.0]
         memory, messages, waiting = _resident_bytes(), simulation.world.messages.total(), len(simulation.house.state.queue)
-        restarted = await simulation.restart() if size.restart else 0.0
+        restarted, unanswered = await simulation.restart() if size.restart else (0.0, 0.0)
         return Found(
             joined,
             accepted,
@@ -236,6 +247,7 @@ async def simulate(folder: Path, size: Size) -> Found:
             (folder / "state.db").stat().st_size,
             waiting,
             restarted,
+            unanswered,
         )
     finally:
         simulation.close()
@@ -253,6 +265,7 @@ def _in_a_process(size: Size, profile: str) -> Iterator[Found]:
     if not pid:
         status = 1
         try:
+            follow_collections()
             with tempfile.TemporaryDirectory(prefix="jobwire-simulation-") as folder, _profiled(profile):
                 found = asyncio.run(simulate(Path(folder), size))
             os.write(writing, repr(tuple(found)).encode())
@@ -296,6 +309,7 @@ _COLUMNS: Sequence[tuple[str, Callable[[Found], float], int]] = (
     ("ended", lambda found: found.ended, 8),
     ("waiting", lambda found: found.waiting, 9),
     ("restart s", lambda found: found.restart_seconds, 10),
+    ("waits ms", lambda found: found.unanswered_seconds * 1000, 9),
 )
 
 

@@ -83,28 +83,23 @@ async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None
             engine.hasher,
         )
         engine.open(daemon.desk.hear, daemon.desk.take, daemon.store.read, daemon.member_of, daemon.store.submit)
-        await daemon.start()
-        grower = _grow(settings, daemon, engine, identity)
-        fleet.grow(grower)
-        description = {
-            **identify(),
-            "kind": "broker",
-            "endpoint": daemon.endpoint,
-            "event_endpoint": daemon.event_endpoint,
-            "key": format_public(identity.public),
-            "version": __version__,
-            "state": str(settings.state),
-            "roster": str(settings.roster),
-            "pairs": True,
-        }
-        lock.note_store()
-        lock.describe(description)
-        watch = FolderWatch(lock, settings.state, loop, partial(told.put_nowait, None), who="broker")
-        answer_first()
-        ready(description)
-        _log.info("ready: %s", json.dumps(description))
-        let_signals_in()
-        await told.get()
+
+        def answering() -> None:
+            nonlocal watch
+            description = _describe(settings, daemon, identity)
+            lock.note_store()
+            lock.describe(description)
+            watch = FolderWatch(lock, settings.state, loop, partial(told.put_nowait, None), who="broker")
+            answer_first()
+            ready(description)
+            _log.info("ready: %s", json.dumps(description))
+            let_signals_in()
+
+        if await _start(daemon, answering, told):
+            grower = _grow(settings, daemon, engine, identity)
+            fleet.grow(grower)
+            daemon.serve_all()
+            await told.get()
     finally:
         if watch is not None:
             watch.close()
@@ -118,6 +113,35 @@ async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None
         if contents is not None:
             contents.close()
         lock.release()
+
+
+async def _start(daemon: Daemon, answering: Callable[[], None], told: asyncio.Queue[None]) -> bool:
+    """Return when the desk knows all its jobs; False: the broker is told to exit before."""
+    starting, ending = asyncio.create_task(daemon.start(answering)), asyncio.create_task(told.get())
+    try:
+        await asyncio.wait((starting, ending), return_when=asyncio.FIRST_COMPLETED)
+        if starting.done():
+            await starting
+        return not ending.done()
+    finally:
+        for task in (starting, ending):
+            task.cancel()
+        await asyncio.wait((starting, ending))
+
+
+def _describe(settings: BrokerSettings, daemon: Daemon, identity: Identity) -> dict[str, Any]:
+    """Return what others are told of the broker."""
+    return {
+        **identify(),
+        "kind": "broker",
+        "endpoint": daemon.endpoint,
+        "event_endpoint": daemon.event_endpoint,
+        "key": format_public(identity.public),
+        "version": __version__,
+        "state": str(settings.state),
+        "roster": str(settings.roster),
+        "pairs": True,
+    }
 
 
 def _starts_nothing(said: object) -> None:

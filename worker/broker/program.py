@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import logging
 import os
 import sys
 from pathlib import Path
 from typing import Any
 
+from ...broker.collector import follow_collections
 from ...schemas.refusal import Refused
 from ...schemas.text.printable import printable
 from .. import reload
 from ..own_process import stalls
-from ..program import OBJECTS_A_COLLECTION, announce, status_of
+from ..program import announce, status_of
 from .daemon import serve
 from .settings import BrokerSettings
 
@@ -23,7 +23,7 @@ def main(told: dict[str, Any]) -> int:
     """Serve until a signal ends it, and return the exit status. When it is ready, a line is printed."""
     reload.forget_dispositions()
     os.umask(0o077)
-    gc.set_threshold(OBJECTS_A_COLLECTION)
+    follow_collections()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
     settings = BrokerSettings(**{**told, **{name: Path(told[name]) for name in ("state", "roster")}})
     try:

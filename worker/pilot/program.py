@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import json
 import logging
 import os
@@ -14,6 +13,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from ...broker.collector import follow_collections
 from ...broker.growth.folders import TOKEN, TOLD
 from ...keys.files import private_files
 from ...keys.files.small_file import read_small
@@ -24,7 +24,7 @@ from .. import capacity_options, reload
 from ..daemon import serve
 from ..own_process import stalls
 from ..pairing.joined import Broker
-from ..program import OBJECTS_A_COLLECTION, status_of
+from ..program import status_of
 from ..settings import WorkerSettings
 from . import joining
 from .allocation import Given, read_environment, read_left
@@ -43,7 +43,7 @@ def main(folder: str) -> int:
     # There is no terminal that could hang up, and what was installed meanwhile is for the next allocation.
     signal.signal(signal.SIGHUP, signal.SIG_IGN)
     os.umask(0o077)
-    gc.set_threshold(OBJECTS_A_COLLECTION)
+    follow_collections()
     logging.basicConfig(format="%(asctime)s %(levelname)s %(name)s: %(message)s", level=logging.INFO, stream=sys.stderr)
     state: Path | None = None
     try:

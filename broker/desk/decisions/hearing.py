@@ -72,7 +72,8 @@ def _hear_life(turn: Turn, job: Job, fact: Started | Ended, *, found: bool) -> N
         # No further job of its run starts, and no further attempt either.
         job.never_retried = True
     events = take_in(job, fact, turn.moment.now_us)
-    turn.events.setdefault(job, []).extend(events)
+    if events:
+        turn.events.setdefault(job, []).extend(events)
     if isinstance(fact, Ended):
         job.attempt.delayed_by = ""
         if turn.state.loans.waiting:

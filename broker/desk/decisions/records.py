@@ -27,7 +27,7 @@ def choose_and_record(turn: Turn) -> None:  # noqa: C901 -- a test for each thin
     launched: list[Job] = []
     launching: list[Job] = []
     places_jobs = turn.state.queue.stock.places_jobs
-    for key in turn.state.queue.take():
+    for key in turn.state.queue.take() if turn.state.recovering is None else ():
         job = turn.state.live[key]
         if turn.state.sparing and cancelled_instead(turn, job):
             continue

@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-
 from ....schemas.jobs.states import OnFailure
-from ....schemas.naming import JobKey
-from ...engine import Fact
 from ..effects import End, LimitTime
-from ..inputs import Moment
-from ..jobs.job import BatchRun, Job
+from ..inputs import AllFound, Found, Moment, Recovered
+from ..jobs.job import Job
 from ..jobs.life import ENDED, LIMITED, RECOVERED, Happening, Phase, TakeUp
 from ..jobs.retries import delay_after_us
-from ..jobs.targets import Edge
 from ..queue.stock import Taken
 from ..turn import Turn
 from . import finishes
@@ -21,41 +16,53 @@ from .facts import cancelled
 from .hearing import hear, since
 
 
-def take_up(
-    turn: Turn, facts: Sequence[Fact], edges: Mapping[JobKey, Sequence[Edge]], unfinished: Sequence[tuple[bytes, BatchRun]]
-) -> None:
-    """Continue with the jobs in the store, and with what the engine knows of them."""
+def take_up(turn: Turn, found: Found) -> None:
+    """Continue with jobs of the store. What follows from them for others is decided when all are found, and nothing starts before."""
     state, moment = turn.state, turn.moment
-    known = {fact.key for fact in facts}
-    ways: dict[Job, TakeUp] = {}
-    for key, job in state.live.items():
+    ways = state.recovering = {} if state.recovering is None else state.recovering
+    for job in found.jobs:
         attempt = job.attempt
         attempt.since_us = since(moment, attempt.started_at_us or (job.earlier[-1].ended_at_us if job.earlier else job.queued_at_us))
-        attempt.phase, ways[job] = RECOVERED[attempt.phase, attempt.key in known]
+        attempt.phase, way = RECOVERED[attempt.phase, attempt.key in found.known]
         if job.not_before_us:
-            _wait_on(turn, job, ways[job])
-        if ways[job] is TakeUp.QUEUE:
-            job.awaits = key in edges
+            _wait_on(turn, job, way)
+        if way is TakeUp.QUEUE:
+            job.awaits = job.key in found.awaiting
             if (job.gpus or state.queue.stock.places_jobs) and attempt.phase is Phase.CLEARED:
                 # It gets others, or is placed on another machine, which is recorded before it starts.
                 attempt.happened(Happening.HELD)
             _wait(job, moment)
             state.enqueue(job)
         else:
-            state.queue.add_running(key, job.lined_up_with, job.wants, Taken(job.gpus, job.machine))
-    let_wait(turn, [(state.live[key], of_job) for key, of_job in edges.items() if key in state.live and state.live[key].awaits])
-    finishes.take_up(turn, unfinished)
+            state.queue.add_running(job.key, job.lined_up_with, job.wants, Taken(job.gpus, job.machine))
+            if way is not TakeUp.COUNT_AS_RUNNING or job.changed_limit_ms is not None:
+                ways[job] = way
+
+
+def take_up_runs(turn: Turn, found: AllFound) -> None:
+    """Continue with what jobs wait for, and with runs, now that all jobs are found."""
+    state = turn.state
+    waiting = [(state.live[key], of_job) for key, of_job in found.edges.items() if key in state.live and state.live[key].awaits]
+    let_wait(turn, waiting)
+    finishes.take_up(turn, found.unfinished)
     for run, of_run in state.runs.items():
         batch = next(iter(of_run.values())).batch
         if batch is not None and batch.broken_by:
             break_run(turn, run, batch.broken_by, stops=batch.on_failure is OnFailure.STOP_REST)
-    hear(turn, facts, found=True)
+
+
+def recover(turn: Turn, recovered: Recovered) -> None:
+    """Take in what the engine knows of the jobs that were found; after the last of it, carry out what was under way."""
+    hear(turn, recovered.facts, found=True)
+    if not recovered.is_last:
+        return
+    ways, turn.state.recovering = turn.state.recovering or {}, None
     for job, way in ways.items():
         if way is TakeUp.COUNT_AS_RUNNING and job.changed_limit_ms is not None and job.attempt.phase in LIMITED:
             turn.effects.append(LimitTime(job.attempt.key, job.changed_limit_ms))
         if way is TakeUp.REPEAT_STOP and job.stop is not None and job.attempt.phase not in ENDED:
             turn.effects.append(End(job.attempt.key, job.stop.signal, job.stop.grace_ms))
-    hear(turn, [cancelled(job, moment.now_us) for job, way in ways.items() if way is TakeUp.CANCEL])
+    hear(turn, [cancelled(job, turn.moment.now_us) for job, way in ways.items() if way is TakeUp.CANCEL])
 
 
 def _wait_on(turn: Turn, job: Job, way: TakeUp) -> None:

@@ -105,12 +105,13 @@ def add(
     return edges
 
 
-def alive(read: _Read) -> dict[JobKey, list[Edge]]:
-    """Return the edges of all jobs that have not been launched."""
+def of(read: _Read, jobs: Sequence[int]) -> dict[JobKey, list[Edge]]:
+    """Return the edges of those jobs in these rows that have not been launched."""
+    numbers = ", ".join(map(str, jobs))
     rows = read(
-        "SELECT jobs.owner, jobs.id, edges.target, edges.condition, its.owner, its.id, its.state, its.name, its.outcome"
-        " FROM jobs INDEXED BY jobs_alive CROSS JOIN edges ON edges.job = jobs.row LEFT JOIN jobs AS its ON its.row = edges.target"
-        " WHERE jobs.ok IS NULL AND jobs.state = 1 AND jobs.launched = 0 AND jobs.attempt = 1"
+        "SELECT jobs.owner, jobs.id, edges.target, edges.condition, its.owner, its.id, its.state, its.name, its.outcome"  # noqa: S608 -- numbers
+        " FROM edges CROSS JOIN jobs ON jobs.row = edges.job LEFT JOIN jobs AS its ON its.row = edges.target"
+        f" WHERE edges.job IN ({numbers}) AND jobs.ok IS NULL AND jobs.state = 1 AND jobs.launched = 0 AND jobs.attempt = 1"
     )
     groups: dict[int, Edge] = {}
     edges: dict[JobKey, list[Edge]] = {}

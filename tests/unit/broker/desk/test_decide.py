@@ -13,8 +13,10 @@ from jobwire.broker.desk import desk as desks
 from jobwire.broker.desk.decide import decide
 from jobwire.broker.desk.effects import Effect, End, Hold, Launches, Publish, Reply, Settle, SignalAll, Tell, WakeAt, Word
 from jobwire.broker.desk.inputs import (
+    AllFound,
     Due,
     Facts,
+    Found,
     Input,
     Moment,
     Reconsidered,
@@ -301,7 +303,10 @@ def test_an_attempt_is_taken_up_by_what_the_engine_knows_of_it_and_not_of_the_on
     desk = Deciding()
     job = Job(1, key(1), asked(1).spec, asked(1).digest, None, 1, Attempt(attempt(1, 2), Phase.CLEARED))
     desk.state.live[job.key] = job
-    effects = desk.take(Recovered([ended(1)._replace(key=attempt(1, which))]))
+    facts = [ended(1)._replace(key=attempt(1, which))]
+    desk.take(Found([job], {fact.key for fact in facts}))
+    desk.take(AllFound())
+    effects = desk.take(Recovered(facts))
     if which == 1:
         assert effects == [("settle", [attempt(1, 1)]), ("launch", [attempt(1, 2)])]
         assert desk.phase(1) is Phase.LAUNCHED

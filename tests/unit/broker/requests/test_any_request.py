@@ -15,6 +15,7 @@ from messages import messages
 
 from jobwire.broker.fairness.turns import Turns
 from jobwire.broker.requests.dispatch import Reception
+from jobwire.broker.requests.held import HeldRequests
 from jobwire.broker.requests.reads.hello import Introduction
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
@@ -38,7 +39,7 @@ class Engine(EngineDouble):
         raise Refused(Code.NOT_FOUND, "no log")
 
 
-async def ask(requests: list[request_pb2.Request], role: str) -> None:
+async def ask(requests: list[request_pb2.Request], role: str, *, recovers: bool = False) -> None:
     folder = scratch()
     house = House(folder / "state.db", Engine(Capacity(4)))
     house.open()
@@ -53,7 +54,16 @@ async def ask(requests: list[request_pb2.Request], role: str) -> None:
             member = acting_for(Member("somebody", CLIENT.public, "operator"), "a job", bytes([1]) * 16, CLIENT.public)
         turns = Turns(asyncio.get_running_loop())
         table = house.handlers(introduction, lambda _: member, turns)
-        reception = Reception(DAEMON.public, NONCE, lambda _: member, table, turns)
+        held = HeldRequests(turns)
+        if recovers:
+            await house.durable()
+            house.desk.close()
+            house.store.close()
+            house.open()
+            house.desk.await_recovery()
+            held.hold_back()
+            table = house.handlers(introduction, lambda _: member, turns)
+        reception = Reception(DAEMON.public, NONCE, lambda _: member, table, turns, held=held)
         answers = Answers()
         peer = Peer(b"r", Meter(-1, b""), Account(CLIENT.public), answers)
         for request in requests:
@@ -64,6 +74,12 @@ async def ask(requests: list[request_pb2.Request], role: str) -> None:
             raw = request.SerializeToString()
             proof = signature.sign(CLIENT, DAEMON.public, NONCE, raw) if request.WhichOneof("verb") in SIGNED_VERBS else None
             reception.take(peer, request_pb2.Envelope(request=raw, proof=proof).SerializeToString(), None, lambda *_: None)
+        if recovers:
+            await house.desk.recover()
+            held.let_in(reception.take)
+            for _ in range(100):
+                await asyncio.sleep(0)
+            assert not held.holds("start")
         await house.durable()
         # What waits in the queue, and a stream that waits for its start.
         await house.accept(asked(5), asked(6))
@@ -78,6 +94,12 @@ async def ask(requests: list[request_pb2.Request], role: str) -> None:
 @given(st.lists(REQUESTS, min_size=1, max_size=8), st.sampled_from(("admin", "viewer", "submitter", DELEGATE)))
 def test_any_request_is_answered_or_refused(requests: list[request_pb2.Request], role: str) -> None:
     asyncio.run(ask(requests, role))
+
+
+@settings(briefly(30))
+@given(st.lists(REQUESTS, min_size=1, max_size=8), st.sampled_from(("admin", "submitter")))
+def test_so_is_one_that_comes_before_all_jobs_are_found(requests: list[request_pb2.Request], role: str) -> None:
+    asyncio.run(ask(requests, role, recovers=True))
 
 
 @pytest.mark.soak

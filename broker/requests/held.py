@@ -1,0 +1,81 @@
+"""Requests that wait until the desk has found all its jobs again. What only tells how things are is answered at once, from the store.
+
+Those of one client stay in their order, as a stream and what is said about it are several requests.
+"""
+
+from __future__ import annotations
+
+from collections import Counter, deque
+from collections.abc import Callable
+from functools import partial
+from typing import NamedTuple
+
+from ..fairness.cpu_shares import Charge
+from ..fairness.turns import Turns
+from ..sockets.peers import Peer
+
+# They depend on no job that may start or end, or read the store.
+AT_ONCE = frozenset({"hello", "status", "list", "query_one", "query_proof", "replay", "pair"})
+# Of one member, with what Python needs for each.
+_MOST_BYTES = 32 * 1024 * 1024
+_MESSAGE_BYTES = 160
+
+
+class _Held(NamedTuple):
+    peer: Peer
+    frame: bytes
+    bulk: memoryview | None
+    charge: Charge
+
+    @property
+    def size(self) -> int:
+        return len(self.frame) + len(self.bulk or b"") + _MESSAGE_BYTES
+
+
+class HeldRequests:
+    """Nothing is held before `hold_back`, nor after `let_in`."""
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self._held: deque[_Held] | None = None
+        self._bytes: Counter[bytes] = Counter()
+
+    def hold_back(self) -> None:
+        """Hold requests from now on."""
+        self._held = deque()
+
+    def holds(self, verb: str) -> bool:
+        """Return whether a request with this verb has to wait."""
+        return self._held is not None and verb not in AT_ONCE
+
+    def hold(self, peer: Peer, frame: bytes, bulk: memoryview | None, charge: Charge) -> None:
+        """Keep a request. Who sends more than can be kept is disconnected."""
+        if self._held is None:
+            return
+        held = _Held(peer, frame, bulk, charge)
+        self._bytes[peer.public] += held.size
+        if self._bytes[peer.public] > _MOST_BYTES:
+            self._bytes[peer.public] -= held.size
+            peer.outlet.drop(peer, "sent more requests than can wait")
+        else:
+            self._held.append(held)
+
+    def let_in(self, take: Callable[[Peer, bytes, memoryview | None, Charge], None]) -> None:
+        """Have all requests handled as if they came now, in their order; what comes from now on waits behind those that still do."""
+        self._turns.call_soon(partial(self._let_in, take))
+
+    def _let_in(self, take: Callable[[Peer, bytes, memoryview | None, Charge], None]) -> None:
+        held, self._held = self._held or deque(), None
+        while held:
+            one = held.popleft()
+            self._bytes[one.peer.public] -= one.size
+            # Who is gone repeats it over the next connection.
+            if not one.peer.gone:
+                take(one.peer, one.frame, one.bulk, one.charge)
+            if not self._turns.time_left():
+                break
+        if held:
+            self._held = held
+            self.let_in(take)
+        else:
+            self._bytes.clear()
