@@ -10,7 +10,7 @@ from ....schemas.refusal import Code, Refused
 from ....schemas.text.durations import parse_duration
 from ....schemas.text.patterns import pattern
 from ....schemas.text.sizes import parse_size
-from .option_values import understand
+from .option_values import parse_whole, understand
 
 Limit = str | int | None | Sequence[str | int | None]
 _UMASK = pattern(r"(?:0o?)?[0-7]{1,3}", re.ASCII)
@@ -24,10 +24,7 @@ def parse_nice(said: str | int) -> int:
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
-    try:
-        nice = int(said)
-    except ValueError:
-        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not a nice value", "write a whole number such as 10") from None
+    nice = parse_whole(said, "a nice value")
     check_nice(nice)
     return nice
 

@@ -98,12 +98,20 @@ def parse_priority(said: str | int) -> int:
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
-    try:
-        priority = int(said)
-    except ValueError:
-        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not a priority", "write a whole number such as 10 or -5") from None
+    priority = parse_whole(said, "a priority")
     check_priority(priority)
     return priority
+
+
+def parse_whole(said: str | int, what: str) -> int:
+    """Return a whole number, of which there may be negative ones: `what` it is stands in the refusal.
+
+    Raises `Refused(INVALID_ARGUMENT)`.
+    """
+    try:
+        return int(said)
+    except ValueError:
+        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not {what}", "write a whole number such as 10 or -5") from None
 
 
 def parse_amount(said: str | int, fewest: int = 1) -> int:
