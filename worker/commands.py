@@ -249,6 +249,7 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
     containment = f"{signs}; a job that drops all of these on purpose can escape stop"
     # Missing in the description of an earlier version.
     memory = f"reserved, not limited: {problem}" if (problem := found.get("memory_problem")) else "limited by cgroup"
+    keeper = f"keeper pid {pid}" if (pid := found["keeper_pid"]) else "keeper killed: another one starts when no job is running"
     lines = {
         "worker": f"running, pid {found['pid']}{_WHERE[locate(found)]}, jobwire {found['version']}",
         "endpoint": found["endpoint"],
@@ -258,7 +259,7 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
         "roster": f"BROKEN: {problem}; the previous roster stays in force" if (problem := found["roster_problem"]) else found["roster"],
         "slots": f"{found['slots']}, jobs running: {found['running']}, queued: {found['queued']}",
         "disk": f"{format_size(found['disk_free_bytes'])} free",
-        "supervisor": f"pid {found['supervisor_pid']}, keeper pid {found['keeper_pid']}",
+        "supervisor": f"pid {found['supervisor_pid']}, {keeper}",
         "containment": containment,
         "memory": f"of jobs with --memory: {memory}",
     }

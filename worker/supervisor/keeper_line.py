@@ -64,8 +64,10 @@ class Handover(NamedTuple):
 class KeeperLine:
     """Reports to the keeper what it must know, and receives the ends of its children."""
 
-    def __init__(self, loop: Loop, fd: int) -> None:
+    def __init__(self, loop: Loop, fd: int, on_lost: Callable[[], None] = lambda: None) -> None:
+        """Use the socket `fd`. `on_lost` is called once, when the keeper has died."""
         self._loop = loop
+        self._on_lost = on_lost
         os.set_inheritable(fd, False)  # noqa: FBT003 -- it takes no name
         self._socket: socket.socket | None = socket.socket(fileno=fd)
         self._socket.settimeout(None)
@@ -250,6 +252,7 @@ class KeeperLine:
         self._socket.close()
         self._socket = None
         say(f"the keeper, process {self.keeper}, died; a new one is started when no job is running")
+        self._on_lost()
         callbacks, self._on_loss = list(self._on_loss.values()), {}
         self._on_death = {}
         for callback in callbacks:

@@ -58,7 +58,7 @@ class Supervisor:
         self._handover = int(os.environ.pop(handover.VARIABLE, "0"))
         self._loop = Loop()
         self._home = Home(self._loop, self._look_at_home)
-        self._line = KeeperLine(self._loop, line)
+        self._line = KeeperLine(self._loop, line, self._say_hello)
         self._link = Link(self._loop, listener, self._do, self._worker_left)
         name = name_for(os.stat("."))
         cgroups = open_cgroups(name) if os.environ.get(_CGROUPS_VARIABLE) != "off" else None

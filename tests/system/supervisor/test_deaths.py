@@ -147,7 +147,6 @@ def test_a_killed_keeper_loses_nothing_and_is_replaced_when_nothing_runs(desk: R
     writers, gate = start_writers(desk, tmp_path, 3)
     kill_and_wait(desk.keeper)
     assert desk.run("echo", "still")[1] == b"still\n"
-    desk.wish(do="hello")
     hello = desk.fact("hello")
     assert (hello["pid"], hello["keeper_pid"]) == (desk.supervisor, 0)
     pass_gate(gate, len(writers))
