@@ -5,6 +5,7 @@ Locks are held on the folder itself, which cannot be replaced, and on a file in 
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Mapping
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from ..schemas.clock import boot_id
+from .files.file_kind import kind_problem_at
 from .files.small_file import read_small
 
 LOCK = "lock"
@@ -21,6 +23,8 @@ DESCRIPTION = "worker.json"
 _LONGEST_PID = 32
 # After the name in /proc/PID/stat, which may hold anything: see proc(5).
 _START_FIELD = 19
+# What open(2) says of something else than a file.
+_OF_NO_FILE = {errno.EINVAL, errno.ENXIO, errno.EISDIR, errno.ELOOP}
 
 
 class Whereabouts(Enum):
@@ -69,6 +73,8 @@ def locks(fd: int, how: int) -> bool:
 def reason_in(state: Path, error: OSError) -> str:
     """Return why a folder cannot be used, with the file in it that is meant."""
     name = Path(os.fsdecode(error.filename)).name if error.filename else ""
+    if name and error.errno in _OF_NO_FILE and (problem := kind_problem_at(state / name, follow=name != LOCK)):
+        return f"{name} {problem}"
     reason = error.strerror or str(error)
     return f"{name}: {reason}" if name and name != state.name else reason
 

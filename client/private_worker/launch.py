@@ -15,7 +15,7 @@ from ...schemas.refusal import Code, Refused
 from ..sockets.addressee import Context
 from . import caller
 from .running import understand
-from .state_folder import open_private
+from .state_folder import open_private, unusable
 
 if TYPE_CHECKING:
     import subprocess
@@ -45,7 +45,10 @@ def start(folder: Path) -> Context:
     command = [sys.executable, "-P", "-m", "jobwire.client.cli.main", "worker", "run", "--embedded"]
     command += ["--state", str(folder), "--roster", str(roster_path()), "--caller", json.dumps(caller.facts())]
     with ExitStack() as opened:
-        log = opened.enter_context(os.fdopen(open_private(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab"))
+        try:
+            log = opened.enter_context(os.fdopen(open_private(log_path, os.O_WRONLY | os.O_CREAT | os.O_APPEND), "ab"))
+        except OSError as error:
+            raise unusable(folder, error) from None
         begins = os.fstat(log.fileno()).st_size
         ready, told = (opened.enter_context(os.fdopen(fd, mode)) for fd, mode in zip(os.pipe(), ("rb", "wb"), strict=True))
         try:

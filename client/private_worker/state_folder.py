@@ -9,6 +9,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from ...keys.files import private_files
+from ...keys.files.file_kind import demand_file
 from ...keys.files.ownership import reason_of
 from ...keys.holder import LOCK, holder_of, reason_in
 from ...schemas.refusal import Code, Refused
@@ -22,10 +23,11 @@ def holder_in(folder: Path) -> str | None:
     try:
         return holder_of(folder)
     except OSError as error:
-        raise _unusable(folder, error) from None
+        raise unusable(folder, error) from None
 
 
-def _unusable(folder: Path, error: OSError) -> Refused:
+def unusable(folder: Path, error: OSError) -> Refused:
+    """Return the refusal of a folder in which something cannot be used."""
     reason = reason_of(error, folder / LOCK) if isinstance(error, PermissionError) else reason_in(folder, error)
     return Refused(
         Code.UNAVAILABLE,
@@ -43,7 +45,7 @@ def locked(path: Path, how: int) -> Iterator[None]:
     try:
         fd = _open_locked(path, how)
     except OSError as error:
-        raise _unusable(path.parent, error) from None
+        raise unusable(path.parent, error) from None
     try:
         yield
     finally:
@@ -67,12 +69,19 @@ def _open_locked(path: Path, how: int) -> int:
 
 
 def open_private(path: Path, flags: int) -> int:
-    """Open a file that only this user may read, in a folder that is created if necessary; return its descriptor."""
+    """Open a file that only this user may read, in a folder that is created if necessary; return its descriptor. Raises OSError."""
+    # A pipe of that name would be waited for.
+    flags |= os.O_CLOEXEC | os.O_NONBLOCK
     try:
-        fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
+        fd = os.open(path, flags, 0o600)
     except FileNotFoundError:
         private_files.make_folder(path.parent)
-        fd = os.open(path, flags | os.O_CLOEXEC, 0o600)
+        fd = os.open(path, flags, 0o600)
+    try:
+        demand_file(fd, path)
+    except OSError:
+        os.close(fd)
+        raise
     with suppress(OSError):
         # Regardless of the umask.
         os.fchmod(fd, 0o600)

@@ -18,3 +18,5 @@ SUPERVISOR_LOCK = "supervisor.lock"
 BOOT = "boot"
 # The broker that the worker has joined, as JSON.
 BROKER = "broker.json"
+# What the daemons open where it is, and do not replace as a whole.
+OPENED = (STORE, f"{STORE}-wal", f"{STORE}-shm", SUPERVISOR_LOG, SUPERVISOR_LOCK, BOOT, "ballast")

@@ -5,6 +5,7 @@ Whether one is running is known from the locks (files remain after `kill -9`, an
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
 import os
@@ -14,11 +15,12 @@ from pathlib import Path
 from typing import Any
 
 from ...keys.files import private_files
+from ...keys.files.file_kind import kind_problem_at
 from ...keys.files.ownership import judge
 from ...keys.files.small_file import read_small
 from ...keys.holder import DESCRIPTION, LOCK, Whereabouts, holder_of, identify, locate, locks, reason_in
 from ...schemas.refusal import Code, Refused
-from . import store_files
+from . import layout, store_files
 from .store_files import find
 
 _LOOK_AGAIN_MS = 5
@@ -58,6 +60,7 @@ class StateLock:
             return
         # The folder first: a running worker still holds it even if its file was removed.
         self._lock(self._folder)
+        self._demand_files()
         self._file = self._open_file()
         try:
             self._lock(self._file)
@@ -66,6 +69,15 @@ class StateLock:
             raise
         self._demand_original()
         self._sign()
+
+    def _demand_files(self) -> None:
+        """Raise OSError if something else has the name of a file that a daemon opens: from a pipe it would read for ever."""
+        for name in (LOCK, *layout.OPENED):
+            if problem := kind_problem_at(self._state / name, follow=name != LOCK):
+                raise OSError(errno.EINVAL, problem, name)
+        logs = self._state / layout.LOGS
+        if os.path.lexists(logs) and not logs.is_dir():
+            raise NotADirectoryError(errno.ENOTDIR, "it is not a folder; remove it, or move it away", layout.LOGS)
 
     def _demand_original(self) -> None:
         """Refuse a copy of a folder of this boot: a worker in the original has the same jobs and identity.

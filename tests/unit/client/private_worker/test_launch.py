@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -26,3 +28,11 @@ def test_a_start_that_fails_leaves_no_descriptor(python: str, tmp_path: Path, mo
     del caught
 
     assert open_descriptors() == before
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir], ids=["pipe", "folder"])
+def test_a_log_that_is_no_file_is_named_and_not_waited_for(make: Callable[[Path], None], tmp_path: Path) -> None:
+    make(tmp_path / "worker.log")
+    with pytest.raises(Refused, match=r"cannot be used: worker\.log is a (pipe|folder), not a file; remove it"):
+        launch.start(tmp_path)
+    assert not (tmp_path / "lock").exists()

@@ -6,9 +6,10 @@ import contextlib
 import fcntl
 import json
 import os
+import socket
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -167,14 +168,6 @@ def test_a_worker_that_is_starting_is_not_taken_for_the_one_before(tmp_path: Pat
     lock.release()
 
 
-@pytest.mark.parametrize("name", ["lock"])
-def test_what_stands_in_the_place_of_a_file_is_named(tmp_path: Path, name: str) -> None:
-    (tmp_path / "state" / name).mkdir(parents=True)
-    (tmp_path / "state").chmod(0o700)
-    with pytest.raises(Refused, match=f"{tmp_path / 'state'} cannot be used: {name}: Is a directory"):
-        StateLock(tmp_path / "state")
-
-
 @pytest.mark.parametrize(
     ("other", "words"),
     [
@@ -209,3 +202,33 @@ def test_a_log_without_a_store_is_not_thrown_away(tmp_path: Path, left: str) -> 
     if left != "nothing":
         (tmp_path / layout.STORE).touch()
     assert "gone, or empty, while its log" in strange_log(tmp_path, None)
+
+
+def _socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(os.fspath(path))
+
+
+@pytest.mark.parametrize("name", ["lock", layout.STORE, layout.SUPERVISOR_LOG, layout.BOOT, "ballast"])
+@pytest.mark.parametrize(
+    ("make", "kind"),
+    [(os.mkfifo, "is a pipe, not a file; remove it"), (Path.mkdir, "is a folder, not a file"), (_socket, "is a socket, not a file")],
+)
+def test_what_is_no_file_but_has_the_name_of_one_is_named(tmp_path: Path, name: str, make: Callable[[Path], None], kind: str) -> None:
+    tmp_path.chmod(0o700)
+    make(tmp_path / name)
+    with pytest.raises(Refused, match=f"the state folder {tmp_path} cannot be used: {name} {kind}"):
+        StateLock(tmp_path)
+    (tmp_path / name).rename(tmp_path / "away")
+    StateLock(tmp_path).release()
+
+
+def test_a_link_that_leads_nowhere_is_not_the_store_nor_a_pipe_the_logs(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    (tmp_path / layout.STORE).symlink_to(tmp_path / "unmounted" / "db")
+    with pytest.raises(Refused, match=rf"{layout.STORE} is a link that leads nowhere"):
+        StateLock(tmp_path)
+    (tmp_path / layout.STORE).unlink()
+    os.mkfifo(tmp_path / layout.LOGS)
+    with pytest.raises(Refused, match="logs: it is not a folder"):
+        StateLock(tmp_path)
