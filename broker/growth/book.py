@@ -24,6 +24,8 @@ from .room import Shape
 _SPARE_SECONDS = 60.0
 _SPARE_PART = 10
 _NAME_BYTES = 3
+# The workers of one allocation join together; a worker that has not joined after so long has ended.
+_JOINS_SECONDS = 150.0
 
 
 def spare_seconds(time_ms: int) -> float:
@@ -33,7 +35,10 @@ def spare_seconds(time_ms: int) -> float:
 
 @dataclass(slots=True, eq=False)
 class Allocation:
-    """One allocation. Times are in seconds of the monotonic clock of this run of the broker."""
+    """One allocation, or of one with several workers the part of one of them; `group`: the name of the whole, if so.
+
+    Times are in seconds of the monotonic clock of this run of the broker.
+    """
 
     name: str
     queue: str
@@ -52,6 +57,13 @@ class Allocation:
     given_up_until: float = 0.0
     # When to tell it again that it is to leave.
     remind_at: float = 0.0
+    group: str = ""
+    joined_at: float | None = None
+
+    @property
+    def asked_as(self) -> str:
+        """How its cluster knows it."""
+        return self.group or self.name
 
     @property
     def is_coming(self) -> bool:
@@ -86,7 +98,7 @@ class Queue:
 
     @property
     def shape(self) -> Shape:
-        """What an allocation gives to its worker."""
+        """What an allocation gives to each of its workers."""
         settings, learned = self.settings, self.learned
         seconds = settings.time_ms / 1000 - spare_seconds(settings.time_ms)
         assumed = min(settings.assumed_ms / 1000, seconds)
@@ -94,6 +106,11 @@ class Queue:
             resources = dict(learned.resources)
             return Shape(learned.slots, learned.memory_bytes, len(learned.gpus), resources, seconds, assumed, self.labels)
         return Shape(max(1, settings.cpus), settings.memory_bytes or None, settings.gpus, {}, seconds, assumed, self.labels)
+
+    @property
+    def per_node(self) -> int:
+        """How many workers an allocation has."""
+        return max(1, self.settings.per_node)
 
     @property
     def labels(self) -> Labels:
@@ -167,11 +184,13 @@ class Book:
     def read(cls, store: Store, now: float) -> Book:
         """Return what the store has."""
         queues = {row.name: _queue_of(row) for row in growth_rows.read_queues(store.read)}
-        allocations = {
-            row.name: Allocation(row.name, row.queue, State(row.state), row.asked_at_us, row.token, now, row.cluster_id, is_inherited=True)
-            for row in growth_rows.read_allocations(store.read)
-        }
-        return cls(store, queues, allocations)
+        book = cls(store, queues)
+        for row in growth_rows.read_allocations(store.read):
+            made = Allocation(row.name, row.queue, State(row.state), row.asked_at_us, row.token, now, row.cluster_id, is_inherited=True)
+            made.joined_at = now if made.state is State.JOINED else None
+            made.group = row.name.rpartition("-")[0] if row.queue in queues and queues[row.queue].per_node > 1 else ""
+            book.allocations[row.name] = made
+        return book
 
     @property
     def prefix(self) -> str:
@@ -182,18 +201,37 @@ class Book:
         """Return a name for an allocation, and its worker."""
         return f"{self.prefix}{queue}-{random[:_NAME_BYTES].hex()}"
 
+    def new_names(self, queue: Queue, random: bytes) -> tuple[str, Sequence[str]]:
+        """Return a name for an allocation, and those of its workers."""
+        name, count = self.new_name(queue.name, random), queue.per_node
+        return name, [name] if count == 1 else [f"{name}-{number}" for number in range(1, count + 1)]
+
+    def together(self, allocation: Allocation) -> Sequence[Allocation]:
+        """Return the parts of one allocation, as far as they have not ended."""
+        if not allocation.group:
+            return [allocation] if allocation.state is not State.ENDED else []
+        return [one for one in self.allocations.values() if one.group == allocation.group and one.state is not State.ENDED]
+
+    def is_overdue(self, allocation: Allocation, now: float) -> bool:
+        """Return whether a worker will not join any more: others of its allocation have long since."""
+        if not allocation.group or not allocation.is_coming:
+            return False
+        joined = [one.joined_at for one in self.together(allocation) if one.joined_at is not None]
+        return bool(joined) and now - min(joined) > _JOINS_SECONDS
+
     def of(self, queue: str) -> Sequence[Allocation]:
         """Return the allocations of a queue, the oldest first."""
         return [one for one in self.allocations.values() if one.queue == queue]
 
-    def views(self, away: AbstractSet[str] = frozenset()) -> Sequence[QueueView]:
+    def views(self, now: float, away: AbstractSet[str] = frozenset()) -> Sequence[QueueView]:
         """Return the queues as the plan sees them; `away`: workers that are expected back."""
         found = []
         for queue in self.queues.values():
             own = [one for one in self.of(queue.name) if one.state is not State.ENDED]
-            coming = [one.name for one in own if one.is_coming or one.name in away]
+            coming = [one.name for one in own if (one.is_coming and not self.is_overdue(one, now)) or one.name in away]
             paused = queue.paused or queue.removed or bool(queue.trouble)
-            found.append(QueueView(queue.name, queue.shape, queue.settings.max_workers, len(own), coming, paused=paused))
+            most, per_node = queue.settings.max_workers, queue.per_node
+            found.append(QueueView(queue.name, queue.shape, most, len(own), coming, paused=paused, per_node=per_node))
         return found
 
     async def record(

@@ -96,8 +96,9 @@ class Census:
         by_name = {one.name: one for one in sorted(seen, key=lambda one: one.phase is not Phase.ENDED)}
         for queue in queues:
             for allocation in self._book.of(queue.name):
-                await self._hear(queue, allocation, by_name.get(allocation.name))
-        stray = [one.cluster_id for one in seen if one.name not in self._book.allocations and one.phase in (Phase.WAITING, Phase.RUNNING)]
+                await self._hear(queue, allocation, by_name.get(allocation.asked_as))
+        expected = {one.asked_as for one in self._book.allocations.values()}
+        stray = [one.cluster_id for one in seen if one.name not in expected and one.phase in (Phase.WAITING, Phase.RUNNING)]
         if stray:
             _log.warning("%s has allocations that nobody expects any more, which are given back: %s", name, ", ".join(stray))
             await self.cancel(name, stray)
@@ -133,10 +134,13 @@ class Census:
             await self._ended(queue, allocation, f"{allocation.cluster_id} is not known to the cluster any more", proves_end=False)
 
     async def _ended(self, queue: Queue, allocation: Allocation, why: str, *, proves_end: bool) -> None:
-        before = allocation.state
+        # Of several workers in one allocation, the first tells for all how that has ended.
+        together = self._book.together(allocation)
+        before = State.JOINED if any(one.state is State.JOINED for one in together) else allocation.state
         if allocation.happened(Happening.FOUND_ENDED):
             _log.info("allocation %s: %s", allocation.name, why)
-            await self._count(queue, allocation, before, why)
+            if together and together[0] is allocation and len(together) == (queue.per_node if allocation.group else 1):
+                await self._count(queue, allocation, before, why)
             await self._book.record(queues=[queue], allocations=[allocation])
         worker = self._worker_of(allocation)
         if proves_end and worker is not None and worker.carried and worker.state is WorkerState.UNREACHABLE:
@@ -147,7 +151,7 @@ class Census:
         if before in (State.LEAVING, State.ENDED):
             return
         joined = before is State.JOINED
-        said = "" if joined else await self._folders.last_words(queue.settings, allocation.name)
+        said = "" if joined else await self._folders.last_words(queue.settings, allocation.asked_as)
         self.count(
             queue, joined=joined, why=f"{why}: {said}" if said or joined else f"{why}, and has printed nothing where the broker sees it"
         )

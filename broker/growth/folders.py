@@ -9,6 +9,7 @@ import asyncio
 import contextlib
 import json
 import shutil
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ...keys.files import private_files
@@ -27,9 +28,12 @@ class Folders:
     def __init__(self, usual: Path) -> None:
         self._usual = usual
 
-    async def make(self, queue: request_pb2.GrowthQueue, name: str, token: str) -> Path:
-        """Return the folder of an allocation, with a token in it. Raises Refused(FAILED_PRECONDITION) if it cannot be written."""
-        return await asyncio.to_thread(self._make, queue, name, token)
+    async def make(self, queue: request_pb2.GrowthQueue, name: str, tokens: Mapping[str, str]) -> Path:
+        """Return the folder of an allocation, with the tokens of its workers, by their names; several have each a folder in it.
+
+        Raises Refused(FAILED_PRECONDITION) if it cannot be written.
+        """
+        return await asyncio.to_thread(self._make, queue, name, tokens)
 
     async def remove(self, queue: request_pb2.GrowthQueue, name: str) -> None:
         """Remove one with all that is in it."""
@@ -42,10 +46,9 @@ class Folders:
     def _path(self, queue: request_pb2.GrowthQueue, name: str) -> Path:
         return Path(queue.folder or self._usual) / name
 
-    def _make(self, queue: request_pb2.GrowthQueue, name: str, token: str) -> Path:
+    def _make(self, queue: request_pb2.GrowthQueue, name: str, tokens: Mapping[str, str]) -> Path:
         path = self._path(queue, name)
         told = {
-            "name": name,
             "cluster": queue.cluster,
             "left_seconds": queue.time_ms / 1000,
             "spare_seconds": spare_seconds(queue.time_ms),
@@ -58,12 +61,20 @@ class Folders:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.mkdir(mode=0o700)
-            private_files.create(path / TOKEN, token.encode())
-            private_files.create(path / TOLD, json.dumps(told).encode())
+            for (worker, token), own in zip(tokens.items(), folders_of(path, len(tokens)), strict=True):
+                own.mkdir(mode=0o700, exist_ok=True)
+                private_files.create(own / TOKEN, token.encode())
+                number = list(tokens).index(worker)
+                private_files.create(own / TOLD, json.dumps({**told, "name": worker, "number": number, "of": len(tokens)}).encode())
         except OSError as error:
             message = f"the folder {path} for a new worker cannot be written: {error.strerror}"
             raise Refused(Code.FAILED_PRECONDITION, message, "choose another folder") from error
         return path
+
+
+def folders_of(folder: Path, workers: int) -> Sequence[Path]:
+    """Return the folders of the workers of an allocation."""
+    return [folder] if workers == 1 else [folder / str(number) for number in range(1, workers + 1)]
 
 
 def _end_of(path: Path) -> str:

@@ -12,7 +12,6 @@ import logging
 import os
 import time
 from collections.abc import Callable, Mapping
-from collections.abc import Set as AbstractSet
 from typing import Protocol
 
 from ...schemas.clock import wall_us
@@ -30,6 +29,7 @@ from .cluster import Cluster, NoAnswer
 from .folders import Folders
 from .life import Happening, State
 from .plan import Plan, plan
+from .presence import Presence
 from .room import Demand
 
 _log = logging.getLogger(__name__)
@@ -40,8 +40,6 @@ _PAUSE_SECONDS = 0.2
 _AFTER_A_BUG_SECONDS = 1.0
 # How long to wait until one that is to leave is told again.
 _REMIND_SECONDS = 10.0
-# So long a worker that has joined is expected back.
-_AWAY_SECONDS = 60.0
 # A worker that was sent away needs so long to end.
 _LEAVES_SECONDS = 1.5
 
@@ -80,6 +78,7 @@ class Grower:
         self._now = now
         self._wake = asyncio.Event()
         self._census = Census(book, engine, clusters, folders, now)
+        self._presence = Presence(book, engine, now)
         self._task: asyncio.Task[None] | None = None
 
     def open(self) -> None:
@@ -162,24 +161,16 @@ class Grower:
         workers = {self._engine.workers.name_of(key): worker for key, worker in self._engine.workers.all.items()}
         for allocation in list(self.book.allocations.values()):
             await self._settle(allocation, workers.get(allocation.name))
-        made = plan([Demand(*one) for one in self._desk.demand().items()], self._engine.stock.rooms(), self.book.views(self._away(workers)))
+        made = plan(
+            [Demand(*one) for one in self._desk.demand().items()],
+            self._engine.stock.rooms(),
+            self.book.views(self._now(), self._presence.away(workers)),
+        )
         await self._submit(made)
         await self._give_back(made, workers)
         gone = [one.name for one in self.book.queues.values() if one.removed and not self.book.of(one.name)]
         if gone:
             await self.book.record(gone_queues=gone)
-
-    def _away(self, workers: Mapping[str, Worker]) -> AbstractSet[str]:
-        """Return the workers that have joined, and lost their connection a moment ago: most are back at once, as after a restart."""
-        found = set()
-        for one in self.book.allocations.values():
-            worker = workers.get(one.name)
-            if one.state is not State.JOINED or (worker is not None and worker.takes_jobs):
-                continue
-            away_us = self._engine.workers.now_us() - worker.since_us if worker is not None else (self._now() - one.since) * 1_000_000
-            if away_us < _AWAY_SECONDS * 1_000_000:
-                found.add(one.name)
-        return found
 
     # --- what the workers say
 
@@ -192,6 +183,7 @@ class Grower:
                 # It works: those that failed before were not the first of a row.
                 queue.failures = 0
             if has_joined:
+                allocation.joined_at = self._now()
                 await self.book.record(queues=[queue] if queue is not None else [], allocations=[allocation])
             if queue is not None and worker.capacity is not None:
                 await self._compare(queue, allocation, worker.capacity)
@@ -199,7 +191,8 @@ class Grower:
             await self._doors.close(allocation.name, allocation.token)
         elif allocation.state is State.ENDED and (worker is None or (not worker.carried and not worker.takes_jobs)):
             await self._doors.close(allocation.name, allocation.token)
-            await self._folders.remove(queue.settings if queue else request_pb2.GrowthQueue(), allocation.name)
+            if all(one is allocation or one.asked_as != allocation.asked_as for one in self.book.allocations.values()):
+                await self._folders.remove(queue.settings if queue else request_pb2.GrowthQueue(), allocation.asked_as)
             departed = [Departed(worker.key, allocation.name, wall_us())] if worker is not None else []
             await self.book.record(gone_allocations=[allocation.name], departed=departed)
             self._engine.depart(worker, allocation.name)
@@ -228,57 +221,59 @@ class Grower:
 
     async def _submit_one(self, queue: Queue) -> None:
         cluster, settings = self.clusters[queue.settings.cluster], queue.settings
-        name = self.book.new_name(queue.name, os.urandom(8))
+        name, workers = self.book.new_names(queue, os.urandom(8))
+        made: list[Allocation] = []
+        tokens: dict[str, str] = {}
+        for worker in workers:
+            try:
+                token, tokens[worker] = await self._doors.invite(worker, settings.endpoint)
+            except Refused as refused:
+                self._census.failed(queue, f"no worker can be invited: {refused}")
+                for one in made:
+                    await self._doors.close(one.name, one.token)
+                return
+            one = Allocation(worker, queue.name, State.INTENDED, wall_us(), token, self._now(), is_submitting=True)
+            one.group = name if worker != name else ""
+            made.append(one)
+        self.book.allocations.update({one.name: one for one in made})
+        await self.book.record(allocations=made)
         try:
-            token, text = await self._doors.invite(name, settings.endpoint)
-        except Refused as refused:
-            self._census.failed(queue, f"no worker can be invited: {refused}")
-            return
-        allocation = Allocation(name, queue.name, State.INTENDED, wall_us(), token, self._now(), is_submitting=True)
-        self.book.allocations[name] = allocation
-        await self.book.record(allocations=[allocation])
-        try:
-            folder = await self._folders.make(settings, name, text)
-            allocation.cluster_id = await cluster.submit(settings, name, folder)
-            allocation.happened(Happening.FOUND_WAITING)
-            await self.book.record(allocations=[allocation])
+            folder = await self._folders.make(settings, name, tokens)
+            cluster_id = await cluster.submit(settings, name, folder)
+            for one in made:
+                one.cluster_id = cluster_id
+                one.happened(Happening.FOUND_WAITING)
+            await self.book.record(allocations=made)
         except NoAnswer as error:
             # It may be there: it is looked for by its name.
             _log.warning("allocation %s: no answer to the request for it: %s", name, error)
             self._census.failed(queue, f"{settings.cluster} does not answer: {error}")
         except Refused as refused:
-            allocation.state = State.ENDED
+            for one in made:
+                one.state = State.ENDED
             _log.error("allocation %s: %s", name, refused)
             self._census.count(queue, joined=False, why=str(refused))
-            await self.book.record(queues=[queue], allocations=[allocation])
+            await self.book.record(queues=[queue], allocations=made)
         finally:
-            allocation.is_submitting = False
-            allocation.since = self._now()
+            for one in made:
+                one.is_submitting = False
+                one.since = self._now()
             self._census.soon(settings.cluster, cluster.poll_seconds)
 
     async def _give_back(self, made: Plan, workers: Mapping[str, Worker]) -> None:
         unneeded = set(made.unneeded)
         for allocation in list(self.book.allocations.values()):
-            queue = self.book.queues.get(allocation.queue)
-            idle_seconds = queue.settings.idle_ms / 1000 if queue is not None and not queue.removed else 0.0
             if allocation.name not in unneeded or not allocation.is_coming or allocation.state is State.INTENDED:
                 allocation.unneeded_since = None
             elif allocation.unneeded_since is None:
                 allocation.unneeded_since = self._now()
-            worker = workers.get(allocation.name)
-            if allocation.state is State.LEAVING or self._may_leave(allocation, worker, idle_seconds):
-                await self._let_go(allocation, worker)
+        for allocation in list(self.book.allocations.values()):
+            # What runs in one allocation leaves together: what one of several workers had would be of no use to anybody.
+            if self._presence.may_leave(allocation, workers):
+                await self._let_go(allocation, workers.get(allocation.name), alone=self._presence.is_alone(allocation, workers))
 
-    def _may_leave(self, allocation: Allocation, worker: Worker | None, idle_seconds: float) -> bool:
-        queue = self.book.queues.get(allocation.queue)
-        if queue is None or queue.removed:
-            return allocation.state is not State.ENDED and allocation.state is not State.INTENDED
-        if allocation.unneeded_since is not None:
-            return self._now() - allocation.unneeded_since >= idle_seconds
-        idle = worker is not None and allocation.state is State.JOINED and worker.takes_jobs and not worker.carried
-        return idle and worker is not None and self._now() - worker.used_at >= idle_seconds
-
-    async def _let_go(self, allocation: Allocation, worker: Worker | None) -> None:
+    async def _let_go(self, allocation: Allocation, worker: Worker | None, *, alone: bool) -> None:
+        """`alone`: no worker is connected in the same allocation, or has jobs."""
         # From here on it gets nothing more, so that it stays idle until that is durable; also if it joins only now.
         self._engine.hold_back([allocation.name])
         if allocation.happened(Happening.GIVEN_BACK):
@@ -291,7 +286,7 @@ class Grower:
             self._engine.send_away(worker)
             if queue is not None:
                 self._census.soon(queue.settings.cluster, _LEAVES_SECONDS)
-        elif allocation.cluster_id and queue is not None:
+        elif allocation.cluster_id and queue is not None and alone:
             await self._census.cancel(queue.settings.cluster, [allocation.cluster_id])
 
 

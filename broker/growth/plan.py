@@ -23,9 +23,9 @@ MOST_AT_ONCE = 20
 
 @dataclass(frozen=True, slots=True)
 class QueueView:
-    """A queue as it is now. `coming`: the names of its allocations whose workers have not joined yet, the oldest first.
+    """A queue as it is now. `coming`: the names of its workers that have not joined yet, the oldest first.
 
-    `living`: how many allocations it has in all, with those that are coming.
+    `most`: how many workers it may have; `living`: how many it has, with those that are coming. `per_node`: how many an allocation has.
     """
 
     name: str
@@ -35,6 +35,7 @@ class QueueView:
     coming: Sequence[str] = ()
     # A paused one asks for nothing; what it has asked for still comes.
     paused: bool = False
+    per_node: int = 1
 
 
 @dataclass(slots=True)
@@ -61,10 +62,7 @@ def plan(demands: Sequence[Demand], rooms: Sequence[Room], queues: Sequence[Queu
     left = {one.wants: one.jobs for one in sorted(demands, key=lambda one: -one.wants.slots)}
     for room in rooms:
         _fill(room, left)
-    for queue in queues:
-        for name in queue.coming:
-            if not _fill(queue.shape.room(), left):
-                made.unneeded.append(name)
+    made.unneeded += [name for queue in queues for name in queue.coming if not _fill(queue.shape.room(), left)]
     for wants in list(left):
         if not left.get(wants):
             continue
@@ -73,14 +71,19 @@ def plan(demands: Sequence[Demand], rooms: Sequence[Room], queues: Sequence[Queu
             made.homeless.append(Demand(wants, left.pop(wants)))
         for queue in able:
             while left.get(wants) and _may_ask(queue, made):
-                made.submit[queue.name] = made.submit.get(queue.name, 0) + 1
-                _fill(queue.shape.room(), left, first=wants)
+                _ask(queue, made, left, wants)
     return made
 
 
 def _may_ask(queue: QueueView, made: Plan) -> bool:
     asked = made.submit.get(queue.name, 0)
-    return not queue.paused and asked < MOST_AT_ONCE and queue.living + asked < queue.most
+    return not queue.paused and asked < MOST_AT_ONCE and queue.living + (asked + 1) * queue.per_node <= queue.most
+
+
+def _ask(queue: QueueView, made: Plan, left: dict[Wants, int], first: Wants) -> None:
+    made.submit[queue.name] = made.submit.get(queue.name, 0) + 1
+    for _ in range(queue.per_node):
+        _fill(queue.shape.room(), left, first=first)
 
 
 def _fill(room: Room, left: dict[Wants, int], first: Wants | None = None) -> bool:

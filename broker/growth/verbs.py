@@ -21,6 +21,7 @@ from .life import State
 _NAME = re.compile(r"[a-z0-9][a-z0-9-]{0,29}")
 _MOST_WORKERS = 10_000
 _MOST_QUEUES = 100
+_MOST_PER_NODE = 64
 _SHORTEST_MS, _LONGEST_MS = 10_000, 366 * 24 * 3_600_000
 _TASKS = set[asyncio.Task[None]]()
 
@@ -54,8 +55,8 @@ def check(queue: request_pb2.GrowthQueue, grower: Grower) -> None:
         problem = f"{queue.name[:100]!r} is no name of a queue: small letters, digits and -, at most 30"
     elif queue.cluster not in grower.clusters:
         problem = f"{queue.cluster[:100]!r} is no cluster: {', '.join(sorted(grower.clusters))}"
-    elif not 1 <= queue.max_workers <= _MOST_WORKERS:
-        problem = f"it may have 1 to {_MOST_WORKERS} workers, not {queue.max_workers}"
+    elif wrong := _wrong_number(queue):
+        problem = wrong
     elif not _SHORTEST_MS <= queue.time_ms <= _LONGEST_MS:
         problem = "an allocation lasts from 10 seconds to a year"
     elif not queue.assumed_ms or queue.assumed_ms > queue.time_ms:
@@ -70,6 +71,14 @@ def check(queue: request_pb2.GrowthQueue, grower: Grower) -> None:
     if os.geteuid() == 0 and not queue.jobs_as_root:
         message = "the broker runs as root, and so would the jobs of its workers"
         raise Refused(Code.FAILED_PRECONDITION, message, "run it as another user, or say that this is intended")
+
+
+def _wrong_number(queue: request_pb2.GrowthQueue) -> str:
+    if not 1 <= queue.max_workers <= _MOST_WORKERS:
+        return f"it may have 1 to {_MOST_WORKERS} workers, not {queue.max_workers}"
+    if queue.per_node > min(_MOST_PER_NODE, queue.max_workers):
+        return f"an allocation has 1 to {_MOST_PER_NODE} workers, and no more than there may be in all, not {queue.per_node}"
+    return ""
 
 
 def change_queue(call: Call, grower: Grower) -> None:

@@ -1748,7 +1748,7 @@ class RemoveWorker(_message.Message):
     def __init__(self, name: _Optional[str] = ..., declare_lost: _Optional[bool] = ..., key: _Optional[bytes] = ..., asked_at_us: _Optional[int] = ...) -> None: ...
 
 class GrowthQueue(_message.Message):
-    __slots__ = ("name", "cluster", "partition", "max_workers", "time_ms", "idle_ms", "assumed_ms", "cpus", "memory_bytes", "gpus", "options", "folder", "scratch", "python", "endpoint", "jobs_as_root", "labels")
+    __slots__ = ("name", "cluster", "partition", "max_workers", "time_ms", "idle_ms", "assumed_ms", "cpus", "memory_bytes", "gpus", "options", "folder", "scratch", "python", "endpoint", "jobs_as_root", "labels", "per_node")
     NAME_FIELD_NUMBER: _ClassVar[int]
     CLUSTER_FIELD_NUMBER: _ClassVar[int]
     PARTITION_FIELD_NUMBER: _ClassVar[int]
@@ -1766,6 +1766,7 @@ class GrowthQueue(_message.Message):
     ENDPOINT_FIELD_NUMBER: _ClassVar[int]
     JOBS_AS_ROOT_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    PER_NODE_FIELD_NUMBER: _ClassVar[int]
     name: str
     cluster: str
     partition: str
@@ -1783,7 +1784,8 @@ class GrowthQueue(_message.Message):
     endpoint: str
     jobs_as_root: bool
     labels: _containers.RepeatedScalarFieldContainer[str]
-    def __init__(self, name: _Optional[str] = ..., cluster: _Optional[str] = ..., partition: _Optional[str] = ..., max_workers: _Optional[int] = ..., time_ms: _Optional[int] = ..., idle_ms: _Optional[int] = ..., assumed_ms: _Optional[int] = ..., cpus: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., gpus: _Optional[int] = ..., options: _Optional[_Iterable[str]] = ..., folder: _Optional[str] = ..., scratch: _Optional[str] = ..., python: _Optional[str] = ..., endpoint: _Optional[str] = ..., jobs_as_root: _Optional[bool] = ..., labels: _Optional[_Iterable[str]] = ...) -> None: ...
+    per_node: int
+    def __init__(self, name: _Optional[str] = ..., cluster: _Optional[str] = ..., partition: _Optional[str] = ..., max_workers: _Optional[int] = ..., time_ms: _Optional[int] = ..., idle_ms: _Optional[int] = ..., assumed_ms: _Optional[int] = ..., cpus: _Optional[int] = ..., memory_bytes: _Optional[int] = ..., gpus: _Optional[int] = ..., options: _Optional[_Iterable[str]] = ..., folder: _Optional[str] = ..., scratch: _Optional[str] = ..., python: _Optional[str] = ..., endpoint: _Optional[str] = ..., jobs_as_root: _Optional[bool] = ..., labels: _Optional[_Iterable[str]] = ..., per_node: _Optional[int] = ...) -> None: ...
 
 class AddQueue(_message.Message):
     __slots__ = ("queue",)

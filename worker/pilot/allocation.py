@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from ...schemas.jobs.capacity import parse_gpus
 from ...schemas.refusal import Refused
@@ -37,6 +37,13 @@ def read_environment(environment: Mapping[str, str]) -> Given | None:
     if memory is None and of_one is not None:
         memory = of_one * slots
     return Given(cluster_id, slots, memory * 1024 * 1024 if memory else None, _gpus(environment))
+
+
+def share_of(given: Given, number: int, workers: int) -> Given:
+    """Return what one of so many workers gets, counted from 0: equal parts, and what is left over nobody."""
+    gpus = len(given.gpus) // workers
+    memory = given.memory_bytes // workers if given.memory_bytes is not None else None
+    return replace(given, slots=max(1, given.slots // workers), memory_bytes=memory, gpus=given.gpus[number * gpus : (number + 1) * gpus])
 
 
 def _number(environment: Mapping[str, str], name: str) -> int | None:

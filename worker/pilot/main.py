@@ -1,10 +1,14 @@
-"""What runs in an allocation, with the folder that the broker has made for it as argument: loads asyncio, and runs the program."""
+"""What runs in an allocation: one worker, with the folder that the broker has made for it as argument; or several, each with its own."""
 
 import sys
 
 from ..own_process import asyncio_without_ssl
 
 if __name__ == "__main__":
+    if len(sys.argv) > 2:  # noqa: PLR2004 -- itself, and one folder
+        from .several import run
+
+        sys.exit(run(sys.argv[1:]))
     asyncio_without_ssl.load()
     from .program import main
 

@@ -27,7 +27,7 @@ from ..pairing.joined import Broker
 from ..program import status_of
 from ..settings import WorkerSettings
 from . import joining
-from .allocation import Given, read_environment, read_left
+from .allocation import Given, read_environment, read_left, share_of
 from .node_disk import make_state
 from .pilot import Pilot
 
@@ -50,6 +50,9 @@ def main(folder: str) -> int:
         told, token = _read(Path(folder))
         state = make_state(told["scratch"], told["name"])
         given = read_environment(os.environ) if told["cluster"] == "slurm" else None
+        if given is not None:
+            # An older broker starts one.
+            given = share_of(given, told.get("number", 0), told.get("of", 1))
         pilot = Pilot(_left_seconds(given, told), told["spare_seconds"])
         broker = joining.enter(token, state / "worker", state / ROSTER, as_root=told["jobs_as_root"])
         settings = _settings(state, told, given, broker)

@@ -34,16 +34,16 @@ def grow(  # noqa: PLR0913 -- an argument for each option
     *,
     name: Annotated[str, Option(metavar="NAME", help="Name of the queue. Default: the partition, or the cluster.")] = "",
     partition: Annotated[str, Option(metavar="NAME", help="Partition of Slurm. Default: its default partition.")] = "",
-    max_workers: Annotated[int, Option(min=1, metavar="N", help="How many allocations there may be at once.")] = 10,
+    max_workers: Annotated[int, Option(min=1, metavar="N", help="How many workers there may be at once.")] = 10,
     time: Annotated[str, Option("--time", metavar="TIME", help="How long an allocation lasts: 4h, 90m.")] = "1h",
     idle: Annotated[str, Option(metavar="TIME", help="A worker that has had no job for so long leaves.")] = "5m",
     assume: Annotated[
         str, Option(metavar="TIME", help="How long a job without a time limit is expected to take. Default: half of --time.")
     ] = "",
-    per_node: Annotated[int, Option(min=1, metavar="N", help="Workers in an allocation: 1, which has all that is there.")] = 1,
-    cpus: Annotated[int, Option(min=1, metavar="N", help="CPUs of an allocation: as many jobs run there at once.")] = 1,
-    memory: Annotated[str, Option(metavar="SIZE", help="Memory of an allocation. Default: what the cluster gives.")] = "",
-    gpus: Annotated[int, Option(min=0, metavar="N", help="GPUs of an allocation.")] = 0,
+    per_node: Annotated[int, Option(min=1, metavar="N", help="Workers in an allocation. They are given back together.")] = 1,
+    cpus: Annotated[int, Option(min=1, metavar="N", help="CPUs of a worker: as many jobs run there at once.")] = 1,
+    memory: Annotated[str, Option(metavar="SIZE", help="Memory of a worker. Default: what the cluster gives.")] = "",
+    gpus: Annotated[int, Option(min=0, metavar="N", help="GPUs of a worker.")] = 0,
     label: Annotated[
         list[str] | None, Option("--label", metavar="NAME[=VALUE]", help="Label its workers, for jobs that ask for it with --on.")
     ] = None,
@@ -61,8 +61,6 @@ def grow(  # noqa: PLR0913 -- an argument for each option
     """
     words = rest or []
     if what in _CLUSTERS:
-        if per_node != 1:
-            raise BadInput("one worker has all of its allocation; for smaller ones, say fewer --cpus instead of --per-node")
         with understanding():
             length = parse_duration(time)
             settings = GrowthSettings(
@@ -73,6 +71,7 @@ def grow(  # noqa: PLR0913 -- an argument for each option
                 idle=timedelta(milliseconds=parse_duration(idle)),
                 assume=timedelta(milliseconds=parse_duration(assume) if assume else length / 2),
                 partition=partition,
+                per_node=per_node,
                 cpus=cpus,
                 memory_bytes=parse_size(memory) if memory else 0,
                 gpus=gpus,
@@ -126,6 +125,7 @@ def _record(queue: GrowthQueue) -> dict[str, object]:
         "time_s": settings.time.total_seconds(),
         "idle_s": settings.idle.total_seconds(),
         "assume_s": settings.assume.total_seconds(),
+        "per_node": settings.per_node,
         "cpus": settings.cpus,
         "memory_bytes": settings.memory_bytes or None,
         "gpus": settings.gpus,

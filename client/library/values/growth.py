@@ -25,9 +25,10 @@ _CHANGES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrowthSettings:
-    """What a queue asks its cluster for: at most `max_workers` allocations of `time`, whose workers leave when idle for `idle`.
+    """What a queue asks its cluster for: at most `max_workers` workers for `time`, which leave when idle for `idle`.
 
     `assume`: how long a job without a time limit is expected to take. `cpus`, `memory_bytes`, `gpus`: of each; 0: as the cluster gives it.
+    `per_node`: so many of them run in one allocation, and leave together.
     `options`: further ones of the command that submits. `folder`: seen by all nodes, for what a new worker is told; `scratch`: on each
     node, for its state; `python`: the one on the nodes that has jobwire; `endpoint`: where workers reach the broker. Empty: the usual one.
     `labels`: of the workers, each `NAME` or `NAME=VALUE`.
@@ -50,6 +51,7 @@ class GrowthSettings:
     endpoint: str = ""
     jobs_as_root: bool = False
     labels: Sequence[str] = ()
+    per_node: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,6 +97,8 @@ def add_request(settings: GrowthSettings) -> request_pb2.Request:
         endpoint=settings.endpoint,
         jobs_as_root=settings.jobs_as_root,
         labels=settings.labels,
+        # Absent, as older brokers know it, for one.
+        per_node=settings.per_node if settings.per_node > 1 else 0,
     )
     return request_pb2.Request(add_queue=request_pb2.AddQueue(queue=queue))
 
@@ -142,6 +146,7 @@ def _read(said: Iterable[request_pb2.QueueInfo]) -> Iterable[GrowthQueue]:
             endpoint=queue.endpoint,
             jobs_as_root=queue.jobs_as_root,
             labels=tuple(queue.labels),
+            per_node=max(1, queue.per_node),
         )
         allocations = tuple(
             Allocation(

@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from ....broker.growth.cluster import Phase, Seen
-from ....broker.growth.folders import OUTPUT
+from ....broker.growth.folders import OUTPUT, folders_of
 from ....keys.files.small_file import read_small
 from ....keys.holder import Whereabouts, locate
 from ....schemas.generated import request_pb2
@@ -42,7 +42,8 @@ class Local:
 
     async def submit(self, queue: request_pb2.GrowthQueue, name: str, folder: Path) -> str:
         """Start a worker."""
-        argv = [queue.python or sys.executable, "-P", "-m", "jobwire.worker.pilot.main", str(folder)]
+        folders = map(str, folders_of(folder, max(1, queue.per_node)))
+        argv = [queue.python or sys.executable, "-P", "-m", "jobwire.worker.pilot.main", *folders]
         self._started[name] = await asyncio.to_thread(_start, argv, folder)
         return str(self._started[name].pid)
 

@@ -42,7 +42,8 @@ class Slurm:
 
     async def submit(self, queue: request_pb2.GrowthQueue, name: str, folder: Path) -> str:
         """Ask for an allocation."""
-        said = await self._submit(slurm_text.submission(queue, name, folder), slurm_text.script(queue.python or sys.executable, folder))
+        text = slurm_text.script(queue.python or sys.executable, folder, max(1, queue.per_node))
+        said = await self._submit(slurm_text.submission(queue, name, folder), text)
         found = slurm_text.read_id(said)
         if found is None:
             raise NoAnswer(f"sbatch printed no id: {_short(said)}")

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ....broker.growth.cluster import Phase, Seen
-from ....broker.growth.folders import OUTPUT
+from ....broker.growth.folders import OUTPUT, folders_of
 from ....schemas.generated import request_pb2
 from ....schemas.refusal import Code, Refused
 
@@ -81,21 +81,21 @@ def check_options(options: Sequence[str]) -> None:
 
 def submission(queue: request_pb2.GrowthQueue, name: str, folder: Path) -> list[str]:
     """Return the arguments of sbatch, without the script."""
-    minutes = max(1, round(queue.time_ms / 60_000))
+    minutes, workers = max(1, round(queue.time_ms / 60_000)), max(1, queue.per_node)
     argv = ["--parsable", "--no-requeue", "--nodes=1", "--ntasks=1", f"--job-name={name}", f"--time={minutes}"]
     argv += [
         f"--output={_pattern(folder / OUTPUT)}",
         "--open-mode=append",
         "--chdir=/",
         "--input=/dev/null",
-        f"--cpus-per-task={max(1, queue.cpus)}",
+        f"--cpus-per-task={max(1, queue.cpus) * workers}",
     ]
     if queue.partition:
         argv.append(f"--partition={queue.partition}")
     if queue.memory_bytes:
-        argv.append(f"--mem={-(-queue.memory_bytes // 1024)}K")
+        argv.append(f"--mem={-(-queue.memory_bytes * workers // 1024)}K")
     if queue.gpus:
-        argv.append(f"--gpus={queue.gpus}")
+        argv.append(f"--gpus={queue.gpus * workers}")
     return [*argv, *queue.options]
 
 
@@ -104,9 +104,10 @@ def _pattern(path: Path) -> str:
     return str(path).replace("%", "%%")
 
 
-def script(python: str, folder: Path) -> str:
+def script(python: str, folder: Path, workers: int = 1) -> str:
     """Return what runs in an allocation. Its signals reach the worker itself, as that takes the place of the shell."""
-    return f"#!/bin/sh\nexec {shlex.quote(python)} -P -m jobwire.worker.pilot.main {shlex.quote(str(folder))}\n"
+    folders = shlex.join(map(str, folders_of(folder, workers)))
+    return f"#!/bin/sh\nexec {shlex.quote(python)} -P -m jobwire.worker.pilot.main {folders}\n"
 
 
 def read_id(said: str) -> str | None:

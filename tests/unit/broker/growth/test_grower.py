@@ -10,7 +10,7 @@ from broker_house import BrokerSide, Wire, WorkerSide, ended, signed_start, star
 
 from jobwire.broker.growth.book import Book, Queue
 from jobwire.broker.growth.cluster import NoAnswer, Phase, Seen
-from jobwire.broker.growth.folders import OUTPUT, Folders
+from jobwire.broker.growth.folders import OUTPUT, Folders, folders_of
 from jobwire.broker.growth.grower import Grower
 from jobwire.broker.growth.life import State
 from jobwire.keys.identity import Identity, generate
@@ -41,7 +41,8 @@ class ClusterDouble:
             raise NoAnswer("it is down")
         if self.refuses:
             raise Refused(Code.FAILED_PRECONDITION, self.refuses)
-        assert (folder / "token").stat().st_mode & 0o077 == 0
+        for own in folders_of(folder, max(1, queue.per_node)):
+            assert (own / "token").stat().st_mode & 0o077 == 0
         assert name not in self.jobs, "asked for twice"
         self.jobs[name] = Seen(str(100 + len(self.jobs)), name, Phase.WAITING, "PENDING")
         if self.loses_answers:
@@ -103,11 +104,14 @@ class Lab:
         await self.side.restart()
         self._grow()
 
-    async def queue(self, name: str = "q", *, most: int = 10, cpus: int = 2, time_ms: int = 3_600_000, labels: Sequence[str] = ()) -> Queue:
+    async def queue(
+        self, name: str = "q", *, most: int = 10, cpus: int = 2, time_ms: int = 3_600_000, labels: Sequence[str] = (), per_node: int = 0
+    ) -> Queue:
         assumed_ms = time_ms // 2
         settings = request_pb2.GrowthQueue(
             name=name, cluster="double", max_workers=most, time_ms=time_ms, idle_ms=60_000, assumed_ms=assumed_ms, cpus=cpus, labels=labels
         )
+        settings.per_node = per_node
         made = Queue(name, settings, b"")
         await self.grower.add(made)
         return made
@@ -125,7 +129,7 @@ class Lab:
 
     async def join(self, name: str, *, slots: int = 2, left_ms: int = 3_000_000) -> Wire:
         """Let the worker of an allocation join, as if its allocation had just started."""
-        self.cluster.become(name, Phase.RUNNING, "RUNNING")
+        self.cluster.become(self.grower.book.allocations[name].asked_as, Phase.RUNNING, "RUNNING")
         worker = WorkerSide(self.folder / name, self.side.identity.public, slots=slots)
         self.members[worker.identity.public] = Member(name, worker.identity.public, "worker")
         wire = Wire(self.side, worker)
@@ -473,3 +477,73 @@ async def test_a_drained_worker_leaves_when_its_jobs_have_ended(lab: Lab) -> Non
     worker.used_at = lab.now - 61
     await lab.look()
     assert lab.states == [State.LEAVING]
+
+
+async def test_several_workers_of_an_allocation_are_asked_for_once_and_leave_together(lab: Lab) -> None:
+    await lab.queue(per_node=2, cpus=1)
+    jobs = await lab.submit(3)
+    await lab.look()
+    assert (len(lab.cluster.jobs), len(lab.names)) == (2, 4), "two allocations of two workers for three jobs"
+    first = [one for one in lab.names if lab.grower.book.allocations[one].group == next(iter(lab.cluster.jobs))]
+    assert [one[-2:] for one in first] == ["-1", "-2"]
+    wires = [await lab.join(name, slots=1) for name in first]
+    ran = [wire.worker.started[0] for wire in wires]
+    assert set(ran) < set(jobs)
+    await lab.look(10)
+    assert lab.states.count(State.JOINED) == 2
+    # One is idle for long, and the other one works: nothing of the allocation is given back.
+    await wires[0].worker.happen(started(ran[0]), ended(ran[0]))
+    await lab.side.durable()
+    await lab.look(10)
+    workers = lab.side.engine.workers
+    for wire in wires:
+        workers.get(wire.worker.identity.public).used_at = lab.now - 300
+    assert len(wires[0].worker.started) == 1, "the third job is there now"
+    await wires[0].worker.happen(started(wires[0].worker.started[0]), ended(wires[0].worker.started[0]))
+    await lab.side.durable()
+    workers.get(wires[0].worker.identity.public).used_at = lab.now - 300
+    await lab.look(1)
+    assert [lab.grower.book.allocations[name].state for name in first] == [State.JOINED] * 2
+    await wires[1].worker.happen(started(ran[1]), ended(ran[1]))
+    await lab.side.durable()
+    for wire in wires:
+        workers.get(wire.worker.identity.public).used_at = lab.now - 300
+    await lab.look(1)
+    assert [lab.grower.book.allocations[name].state for name in first] == [State.LEAVING] * 2
+    lab.cluster.become(next(iter(lab.cluster.jobs)), Phase.ENDED, "COMPLETED", proves_end=True)
+    for wire in wires:
+        wire.cut()
+    await lab.look(10)
+    assert not set(first) & set(lab.names)
+    assert not (lab.folder / "growth" / next(iter(lab.cluster.jobs))).exists()
+
+
+async def test_a_worker_of_several_that_never_joins_is_not_waited_for_and_keeps_nothing(lab: Lab) -> None:
+    await lab.queue(per_node=2, cpus=1, most=4)
+    first, second = await lab.submit(2)
+    await lab.look()
+    names = lab.names
+    wire = await lab.join(names[0], slots=1)
+    await lab.look(10)
+    assert len(lab.cluster.jobs) == 1, "the other one may still come"
+    await lab.look(200)
+    assert len(lab.cluster.jobs) == 2, "another allocation is asked for what waits"
+    for job in (first, second):
+        assert wire.worker.started == [job]
+        await wire.worker.happen(started(job), ended(job))
+        await lab.side.durable()
+    lab.side.engine.workers.get(wire.worker.identity.public).used_at = lab.now
+    await lab.look(200)
+    assert {lab.grower.book.allocations[name].state for name in names} == {State.LEAVING}
+    # The one that has joined is told to leave: its allocation is not cancelled under it.
+    assert lab.grower.book.allocations[names[1]].cluster_id not in lab.cluster.cancelled
+
+
+async def test_several_that_fail_together_are_one_failure(lab: Lab) -> None:
+    queue = await lab.queue(per_node=3, cpus=1)
+    await lab.submit(1)
+    await lab.look()
+    (asked,) = lab.cluster.jobs
+    lab.cluster.become(asked, Phase.ENDED, "FAILED")
+    await lab.look(10)
+    assert queue.failures == 1

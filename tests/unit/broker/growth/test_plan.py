@@ -33,6 +33,16 @@ def test_a_queue_has_no_more_than_it_may() -> None:
     assert plan([Demand(PLAIN, 1000)], [], [queue(most=1000)]).submit == {"q": MOST_AT_ONCE}
 
 
+def test_several_workers_come_at_once() -> None:
+    assert plan([Demand(PLAIN, 30)], [], [queue(per_node=2)]).submit == {"q": 4}
+    assert plan([Demand(PLAIN, 1)], [], [queue(per_node=2)]).submit == {"q": 1}
+    # As many as there may be are counted, not allocations; and none is asked for of which only a part may come.
+    assert plan([Demand(PLAIN, 1000)], [], [queue(per_node=3, most=10, living=2)]).submit == {"q": 2}
+    assert plan([Demand(PLAIN, 1000)], [], [queue(per_node=3, most=2)]).submit == {}
+    # What takes more than one of them has is not for them, however much the allocation has.
+    assert plan([Demand(Wants(slots=8), 1)], [], [queue(per_node=2)]).homeless == [Demand(Wants(slots=8), 1)]
+
+
 def test_nothing_is_asked_for_while_there_is_room() -> None:
     # HyperQueue once asked for allocations although its workers had room.
     assert plan([Demand(PLAIN, 3)], [Room({"slots": 3})], [queue()]).submit == {}

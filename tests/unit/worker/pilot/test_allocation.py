@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobwire.worker.pilot.allocation import Given, read_environment, read_left
+from jobwire.worker.pilot.allocation import Given, read_environment, read_left, share_of
 
 
 def test_an_allocation_says_what_it_gives() -> None:
@@ -17,6 +17,17 @@ def test_an_allocation_says_what_it_gives() -> None:
     assert read_environment({"SLURM_JOB_ID": "17", "CUDA_VISIBLE_DEVICES": "NoDevFiles", "SLURM_CPUS_ON_NODE": "x"}) == Given(
         "17", 1, None, ()
     )
+
+
+def test_several_workers_get_equal_parts() -> None:
+    whole = Given("17", 8, 9 << 30, ("0", "1", "2", "3", "4"))
+    assert share_of(whole, 0, 1) == whole
+    assert [share_of(whole, number, 2) for number in (0, 1)] == [
+        Given("17", 4, (9 << 30) // 2, ("0", "1")),
+        Given("17", 4, (9 << 30) // 2, ("2", "3")),
+    ]
+    # There may be less than was asked for: nobody gets what another one has.
+    assert [share_of(Given("17", 1, None, ("7",)), number, 2) for number in (0, 1)] == [Given("17", 1, None, ())] * 2
 
 
 def test_outside_of_an_allocation_there_is_none() -> None:

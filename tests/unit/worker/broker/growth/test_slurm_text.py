@@ -29,6 +29,13 @@ def test_an_allocation_is_asked_for_once_under_its_name() -> None:
     assert {"--mem=1048577K", "--gpus=2", "--time=1", "--output=/a%%b/output", "--cpus-per-task=1"} <= set(argv)
 
 
+def test_an_allocation_of_several_workers_is_asked_for_what_all_of_them_get() -> None:
+    several = request_pb2.GrowthQueue(time_ms=60_000, cpus=2, memory_bytes=1 << 30, gpus=1, per_node=3)
+    argv = slurm_text.submission(several, "n", Path("/a"))
+    assert {"--nodes=1", "--ntasks=1", "--cpus-per-task=6", "--mem=3145728K", "--gpus=3"} <= set(argv)
+    assert slurm_text.script("/p", Path("/a"), 3).endswith(" jobwire.worker.pilot.main /a/1 /a/2 /a/3\n")
+
+
 def test_the_script_takes_paths_as_they_are() -> None:
     folder = Path("/shared/it's $HOME; rm -rf x")
     first, command = slurm_text.script("/opt/py thon/bin/python", folder).splitlines()
