@@ -21,9 +21,9 @@ from ..library.values.run_info import (
     stuck_jobs,
 )
 from ..protocol.exchange import Exchange, Item
-from .completion import completed
 from .job import AsyncJob, timeout_of
-from .session import AsyncSession
+from .loop.completion import completed
+from .loop.session import AsyncSession
 
 
 class AsyncStopping:

@@ -52,15 +52,15 @@ from ..proofs.text import write as write_proof
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS
 from .batch_run import AsyncBatchRun
 from .call_options import result_of, spec_and_id, takes_job_options
-from .completion import completed
-from .connection import AsyncConnection
-from .ends import Waiting
 from .events import AsyncEventStream
 from .files import in_thread, send_files
 from .job import AsyncJob, timeout_of
+from .loop.completion import completed
+from .loop.connection import AsyncConnection
+from .loop.ends import Waiting
+from .loop.session import AsyncSession
 from .run_to_end import run_to_end
 from .schedules import AsyncSchedules
-from .session import AsyncSession
 from .verbs import forget, request_stop, start_jobs
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from ..library.options.arguments import Duration, deadline_in
 from ..library.session import query_by_key
 from ..library.values.results import Event, EventCursor, JobInfo, event, job_info
 from ..protocol.subscription import MISSED, Phase, Subscription
-from .session import AsyncSession
+from .loop.session import AsyncSession
 
 
 class AsyncEventStream:

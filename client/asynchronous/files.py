@@ -17,7 +17,7 @@ from ..files import placing
 from ..files.fetching import FetchedFile, Fetching, fetch_request
 from ..files.local_files import Chosen
 from ..files.sending import AT_ONCE, Reading, local_files, put_request
-from .connection import AsyncConnection
+from .loop.connection import AsyncConnection
 
 _Result = TypeVar("_Result")
 

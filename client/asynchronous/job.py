@@ -25,9 +25,9 @@ from ..library.streams.timed_lines import LogLine, Wanted
 from ..library.values.completed_job import CompletedJob, CompletedTextJob
 from ..library.values.results import Forgotten, JobInfo, job_info
 from ..protocol.exchange import Chunk
-from .ends import Waiting
 from .files import fetch, in_thread, put
-from .session import AsyncSession
+from .loop.ends import Waiting
+from .loop.session import AsyncSession
 from .streams.feeding import feed
 from .streams.output import AsyncJobOutput, AsyncTextJobOutput, Collecting
 from .streams.timed_output import timed_lines

@@ -11,7 +11,7 @@ from ..library.streams.text_mode import TextMode
 from ..library.values.completed_job import CompletedJob
 from ..protocol.exchange import Exchange
 from .job import AsyncJob
-from .session import AsyncSession
+from .loop.session import AsyncSession
 from .streams.feeding import feed
 from .streams.output import Collecting
 from .verbs import in_any_case, stop_unwanted

@@ -27,7 +27,7 @@ from ..library.schedules import (
 )
 from ..library.values.schedule_info import ScheduleInfo, schedule_info
 from .files import send_files
-from .session import AsyncSession
+from .loop.session import AsyncSession
 from .staging import carry_out
 
 

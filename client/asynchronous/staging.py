@@ -8,7 +8,7 @@ from typing import TypeVar
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Refused
 from ..library.requests.staging import read
-from .connection import AsyncConnection
+from .loop.connection import AsyncConnection
 
 _Result = TypeVar("_Result")
 

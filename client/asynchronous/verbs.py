@@ -16,7 +16,7 @@ from ..library.options.arguments import Duration
 from ..library.values.results import BatchInfo, Forgotten
 from ..protocol.exchange import Exchange, Item
 from .files import send_files
-from .session import AsyncSession
+from .loop.session import AsyncSession
 
 # A worker that does not answer must not delay a cancellation forever.
 _STOP_ACKNOWLEDGED_SECONDS = 5.0

@@ -1,6 +1,6 @@
 """The requests and events of one client, moved over its two sockets without waiting. How to wait is up to its user.
 
-A blocking client waits in poll(2) (connection.py), one on an event loop lets the loop watch (../asynchronous/connection.py). Both call
+A blocking client waits in poll(2) (connection.py), one on an event loop lets the loop watch (../asynchronous/loop/connection.py). Both call
 `turn` when something may have come or is due, and `flush` after each change.
 
 Nothing here refers to its user, so that a client that nobody holds any more is freed at once.

@@ -18,9 +18,9 @@ from ...library.values.completed_job import CompletedJob
 from ...library.values.results import BatchInfo
 from ...protocol.exchange import Exchange
 from ..client import AsyncClient
-from ..ends import Waiting
 from ..files import send_files
 from ..job import AsyncJob
+from ..loop.ends import Waiting
 
 
 class Sink(Protocol):

@@ -8,7 +8,7 @@ import os
 from ....schemas.naming import JobKey
 from ...library.streams.feeder import feed_request
 from ...library.streams.source import Source
-from ..connection import AsyncConnection
+from ..loop.connection import AsyncConnection
 
 
 async def feed(connection: AsyncConnection, key: JobKey, source: Source) -> None:

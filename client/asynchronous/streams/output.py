@@ -19,7 +19,7 @@ from ...library.streams.output import (
 )
 from ...library.streams.text_mode import TextMode
 from ...protocol.exchange import Chunk, Exchange
-from ..connection import AsyncConnection
+from ..loop.connection import AsyncConnection
 
 
 class AsyncJobOutput(FetchedOutput):

@@ -9,7 +9,7 @@ from ....schemas.refusal import Code, Refused
 from ...library.streams.output import attempt_end
 from ...library.streams.timed_lines import LogLine, Span, TimedLines, Wanted, plan, timed_request
 from ...protocol.exchange import Chunk
-from ..connection import AsyncConnection
+from ..loop.connection import AsyncConnection
 
 
 async def timed_lines(connection: AsyncConnection, key: JobKey, wanted: Wanted) -> AsyncIterator[LogLine]:

@@ -8,8 +8,8 @@ from typing import Any, cast
 
 import pytest
 
+from jobwire.client.asynchronous.loop.session import AsyncSession
 from jobwire.client.asynchronous.schedules import AsyncSchedules
-from jobwire.client.asynchronous.session import AsyncSession
 from jobwire.client.library import schedules
 from jobwire.client.library.schedules import Schedules
 from jobwire.client.library.session import Session

@@ -5,9 +5,9 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Iterable
 
-from ..library.options.arguments import Duration, seconds
+from ...library.options.arguments import Duration, seconds
+from ..job import AsyncJob, timeout_of
 from .ends import Waiting
-from .job import AsyncJob, timeout_of
 from .session import AsyncSession
 
 

@@ -13,7 +13,7 @@ from collections.abc import Callable
 
 import zmq
 
-from ...keys.sockets import Socket
+from ....keys.sockets import Socket
 
 
 class Wakeup:

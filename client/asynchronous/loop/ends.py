@@ -13,13 +13,13 @@ from collections.abc import Callable, Iterable
 from itertools import islice
 from typing import Self
 
-from ...schemas.generated import event_pb2, request_pb2
-from ...schemas.refusal import Code, Refused
-from ...schemas.wire_codec import key_to_wire
-from ..library.known_jobs import KnownJobs, Record
-from ..library.session import query_by_key
-from ..protocol.exchange import Exchange
-from ..protocol.subscription import MISSED, Phase, Subscription
+from ....schemas.generated import event_pb2, request_pb2
+from ....schemas.refusal import Code, Refused
+from ....schemas.wire_codec import key_to_wire
+from ...library.known_jobs import KnownJobs, Record
+from ...library.session import query_by_key
+from ...protocol.exchange import Exchange
+from ...protocol.subscription import MISSED, Phase, Subscription
 from .connection import AsyncConnection, weakly
 
 # Concurrent requests for many jobs: far below what a worker holds for one peer.

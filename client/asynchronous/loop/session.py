@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
 
-from ...schemas.generated import job_pb2, request_pb2
-from ...schemas.jobs.states import State
-from ...schemas.refusal import Code, Refused
-from ..library.known_jobs import KnownJobs, Record
-from ..library.requests import filters
-from ..library.session import LARGEST_PAGE, query_by_key
-from ..library.values.results import JobInfo, job_info
-from ..protocol.exchange import Exchange
+from ....schemas.generated import job_pb2, request_pb2
+from ....schemas.jobs.states import State
+from ....schemas.refusal import Code, Refused
+from ...library.known_jobs import KnownJobs, Record
+from ...library.requests import filters
+from ...library.session import LARGEST_PAGE, query_by_key
+from ...library.values.results import JobInfo, job_info
+from ...protocol.exchange import Exchange
 from .connection import AsyncConnection, weakly
 from .ends import Ends
 

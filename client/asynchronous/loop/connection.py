@@ -12,14 +12,14 @@ import time
 import weakref
 from collections.abc import Callable
 
-from ...keys.sockets import Context, new_context
-from ...schemas.generated import request_pb2
-from ...schemas.refusal import Code, Refused
-from ..library.destination import Destination
-from ..protocol.conversation import Exchange, Item, greeting
-from ..protocol.subscription import Subscription
-from ..sockets.traffic import Traffic
-from .streams.readers import Readers
+from ....keys.sockets import Context, new_context
+from ....schemas.generated import request_pb2
+from ....schemas.refusal import Code, Refused
+from ...library.destination import Destination
+from ...protocol.conversation import Exchange, Item, greeting
+from ...protocol.subscription import Subscription
+from ...sockets.traffic import Traffic
+from ..streams.readers import Readers
 from .wakeup import Wakeup
 
 
