@@ -10,7 +10,7 @@ from ..live.progress import TAIL_LINES, Progress
 from ..shown.last_lines import last_lines
 from ..shown.sentences import failed, how_it_ended
 from ..terminal.screen import say, write
-from .plan import Plan
+from .planning.plan import Plan
 
 
 def show_finish(plan: Plan, progress: Progress) -> None:

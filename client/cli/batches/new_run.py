@@ -26,7 +26,7 @@ from ..parser.parameters import Context, Option
 from ..shown.json_lines import planned_record
 from ..shown.sentences import command_line, how_many_jobs
 from ..terminal.screen import say, write, write_json
-from .plan import Plan, demand_size
+from .planning.plan import Plan, demand_size
 from .watch import known_run, submit_run
 
 RunId = Annotated[str | None, Option("--id", metavar="RUN", help="Id of this run. Repeating a run starts no job twice.")]
@@ -106,7 +106,7 @@ def _on_workers(connected: Client, batch: Batch, run: bytes, ways: Ways) -> tupl
     # Only a run whose id was given can be known already.
     known = known_run(connected, run) if ways.id is not None else []
     if batch.each:
-        from .on_each import on_workers  # noqa: PLC0415 -- few batches have such jobs
+        from .planning.on_each import on_workers  # noqa: PLC0415 -- few batches have such jobs
 
         batch = on_workers(connected, batch, known)
     return batch, known

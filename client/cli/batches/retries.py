@@ -10,7 +10,7 @@ from ...library.client import Client
 from ...protocol.subscription import Subscription
 from ..live.progress import Progress
 from ..shown.sentences import title_of
-from .plan import Plan
+from .planning.plan import Plan
 
 
 class Retries:

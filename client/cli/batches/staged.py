@@ -28,7 +28,7 @@ from ..terminal.screen import say
 from ..terminal.streams import CannotWrite, ReaderGone
 from ..terminal.waiting import Saying
 from .finish import hide_finish, show_finish, tell_finish
-from .plan import Plan
+from .planning.plan import Plan
 from .words import detached, not_acknowledged, what_continues, what_failed
 
 _HAVE_PROCESS = (State.RUNNING, State.STOPPING)

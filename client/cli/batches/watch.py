@@ -26,8 +26,8 @@ from ..shown.sentences import failed, how_many_jobs, title_of
 from ..terminal.screen import say, tell_id
 from ..terminal.streams import CannotWrite, ReaderGone
 from .finish import await_finish, tell_finish
-from .plan import Plan, demand_size
-from .repeats import notes_on_run
+from .planning.plan import Plan, demand_size
+from .planning.repeats import notes_on_run
 from .retries import Retries
 from .staged import is_staged, stage_run, watch_staged
 from .words import detached, not_acknowledged, what_continues, what_failed

@@ -10,9 +10,9 @@ from ...batch.options.job_options import Wishes
 from ...library.client import Client
 from ...library.values.results import JobInfo
 from .. import exit_status
-from ..batches.file import Beside, read_file
 from ..batches.new_run import DryRun, DryRunJson, FailFast, NoWait, OnFinish, Parallel, Quiet, RunId, Ways, show_plan, start_run
-from ..batches.plan import plan_rerun
+from ..batches.planning.file import Beside, read_file
+from ..batches.planning.plan import plan_rerun
 from ..batches.watch import known_run, on_finish_of, submit_run
 from ..chosen_context import client, context_name
 from ..exit_status import BadInput

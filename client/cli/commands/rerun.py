@@ -12,7 +12,7 @@ from ...library.job import Job
 from ...library.streams.feeder import Feeder
 from ...library.values.results import JobInfo
 from .. import exit_status
-from ..batches.plan import choose, plan_rerun
+from ..batches.planning.plan import choose, plan_rerun
 from ..batches.watch import known_run, on_finish_of, submit_run
 from ..chosen_context import client
 from ..exit_status import BadInput

@@ -132,7 +132,7 @@ def _run_on_terminal(
 def _run_on_each(ctx: Context, spec: JobSpec, wishes: Wishes, id_: str | None, *, no_stdin: bool) -> NoReturn:
     """Run a job on each worker, and end the command."""
     from ..batches.each_attendance import EachAttendance  # noqa: PLC0415 -- few commands do
-    from ..batches.on_each import submit_on_each  # noqa: PLC0415 -- as above
+    from ..batches.planning.on_each import submit_on_each  # noqa: PLC0415 -- as above
 
     source = None if no_stdin or wishes.stdin is not None else _own_input()
     if isinstance(source, DescriptorSource):

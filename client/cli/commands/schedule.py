@@ -19,8 +19,8 @@ from ...library.schedules import schedule_request, staged_as
 from ...library.values.results import BatchInfo
 from ...library.values.schedule_info import ScheduleInfo, schedule_info
 from ..arguments import Json, parse_count, understanding, understood
-from ..batches.file import Beside, read_file
 from ..batches.new_run import FailFast, OnFinish, Parallel
+from ..batches.planning.file import Beside, read_file
 from ..chosen_context import client, context_name
 from ..exit_status import BadInput
 from ..job.job_arguments import id_or_new, job_spec, takes_job_options

@@ -72,8 +72,8 @@ def submit(  # noqa: PLR0913 -- one for each option
         if follow:
             other = "jobwire run --on-each for the output of all" if on_each else "--wait, and jobwire logs RUN for the output of an array"
             raise BadInput(f"--follow shows one job; use {other}")
-        from ..batches.arrays import batch_of, finish_of_array  # noqa: PLC0415 -- few jobs are many
         from ..batches.new_run import Ways, start_run  # noqa: PLC0415 -- as above
+        from ..batches.planning.arrays import batch_of, finish_of_array  # noqa: PLC0415 -- few jobs are many
 
         ways = Ways(id_, None, no_wait=not wait, dry_run=False, json=False, quiet=quiet, fail_fast=fail_fast, after=wishes.after)
         batch = replace(batch_of(spec, array, on_each=on_each), on_finish=finish_of_array(on_finish, wishes, context))

@@ -20,7 +20,7 @@ from ...batch.octets import as_typed
 from ...batch.options.job_options import Wishes
 from ..arguments import understanding, understood
 from ..batches.new_run import DryRun, DryRunJson, FailFast, NoWait, OnFinish, Parallel, Quiet, RunId, Ways, start_run
-from ..batches.reading import read_saying
+from ..batches.planning.reading import read_saying
 from ..chosen_context import context_name
 from ..exit_status import BadInput
 from ..job.job_arguments import surroundings, takes_job_options, wishes_of_all_jobs

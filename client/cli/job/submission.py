@@ -39,7 +39,7 @@ def submitted(client: Client, spec: JobSpec, identifier: bytes, *, watch: bool =
 def explained_refusal(client: Client, refused: Refused, job_id: bytes, spec: JobSpec) -> Refused:
     """Return a refusal; of an id that belongs to another job, with what differs."""
     if refused.reason is Reason.ID_TAKEN:
-        from ..batches.repeats import explained  # noqa: PLC0415 -- most ids are new
+        from ..batches.planning.repeats import explained  # noqa: PLC0415 -- most ids are new
 
         # It can be forgotten meanwhile.
         with suppress(Refused):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from fake_desk import FakeJob
 
-from jobwire.client.cli.batches.plan import Plan
+from jobwire.client.cli.batches.planning.plan import Plan
 from jobwire.client.cli.batches.watch import submit_run
 from jobwire.client.cli.exit_status import Ending
 from jobwire.client.library.client import Client

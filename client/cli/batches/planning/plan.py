@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ....schemas.frames import MOST_JOBS_PER_START
-from ....schemas.jobs.spec import JobSpec
-from ....schemas.naming import JobKey, batch_job_id, format_id
-from ....schemas.refusal import Code, Refused
-from ....schemas.text.sizes import format_size
-from ...library.values.results import BatchInfo, JobInfo
-from ..shown.sentences import failed, how_many_jobs
+from .....schemas.frames import MOST_JOBS_PER_START
+from .....schemas.jobs.spec import JobSpec
+from .....schemas.naming import JobKey, batch_job_id, format_id
+from .....schemas.refusal import Code, Refused
+from .....schemas.text.sizes import format_size
+from ....library.values.results import BatchInfo, JobInfo
+from ...shown.sentences import failed, how_many_jobs
 
 
 class Plan(NamedTuple):

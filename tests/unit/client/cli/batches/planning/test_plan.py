@@ -6,8 +6,8 @@ from dataclasses import replace
 
 import pytest
 
-from jobwire.client.cli.batches.plan import Plan, choose, demand_size, plan_rerun
-from jobwire.client.cli.batches.repeats import differing, explained, notes_on_run
+from jobwire.client.cli.batches.planning.plan import Plan, choose, demand_size, plan_rerun
+from jobwire.client.cli.batches.planning.repeats import differing, explained, notes_on_run
 from jobwire.client.library.values.results import BatchInfo, JobInfo
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind, State

@@ -6,14 +6,14 @@ import gc
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 
-from ....schemas.refusal import Code, Refused
-from ...batch.batch_file import Batch
-from ...batch.expansion.axes import ITEM, RESERVED
-from ...batch.expansion.placeholders import NAME
-from ...batch.octets import as_typed
-from ..arguments import understanding
-from ..terminal.screen import say
-from ..terminal.waiting import Saying
+from .....schemas.refusal import Code, Refused
+from ....batch.batch_file import Batch
+from ....batch.expansion.axes import ITEM, RESERVED
+from ....batch.expansion.placeholders import NAME
+from ....batch.octets import as_typed
+from ...arguments import understanding
+from ...terminal.screen import say
+from ...terminal.waiting import Saying
 
 _MOST_WARNINGS = 5
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from ....schemas.jobs.spec import JobSpec
-from ....schemas.naming import format_id
-from ....schemas.refusal import Refused
-from ...library.values.results import BatchInfo, JobInfo
-from ..shown.sentences import how_many_jobs
+from .....schemas.jobs.spec import JobSpec
+from .....schemas.naming import format_id
+from .....schemas.refusal import Refused
+from ....library.values.results import BatchInfo, JobInfo
+from ...shown.sentences import how_many_jobs
 from .plan import Plan
 
 # The fields of a spec that a worker tells, and what they are called.

@@ -7,13 +7,13 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ...batch.batch_file import LARGEST_FILE, Batch, read_batch
-from ...batch.finishing import parse_finish
-from ...batch.options.job_options import Wishes
-from ...batch.reading import STDIN, read_whole
-from ..arguments import understanding, understood
-from ..exit_status import BadInput
-from ..job.job_arguments import surroundings, wishes_of_all_jobs
+from ....batch.batch_file import LARGEST_FILE, Batch, read_batch
+from ....batch.finishing import parse_finish
+from ....batch.options.job_options import Wishes
+from ....batch.reading import STDIN, read_whole
+from ...arguments import understanding, understood
+from ...exit_status import BadInput
+from ...job.job_arguments import surroundings, wishes_of_all_jobs
 from .reading import read_saying, read_values
 
 

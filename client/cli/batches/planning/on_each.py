@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Sequence
 from contextlib import suppress
 
-from ....schemas.jobs.spec import JobSpec
-from ....schemas.naming import format_id
-from ....schemas.refusal import Refused
-from ...batch.batch_file import Batch
-from ...batch.each import expand, questions
-from ...library.client import Client
-from ...library.job import Job
-from ...library.values.fitting_workers import FittingWorker
-from ...library.values.results import BatchInfo, JobInfo
-from ..job.job_arguments import id_or_new
-from ..terminal.screen import say
-from .watch import known_run
-from .words import not_acknowledged
+from .....schemas.jobs.spec import JobSpec
+from .....schemas.naming import format_id
+from .....schemas.refusal import Refused
+from ....batch.batch_file import Batch
+from ....batch.each import expand, questions
+from ....library.client import Client
+from ....library.job import Job
+from ....library.values.fitting_workers import FittingWorker
+from ....library.values.results import BatchInfo, JobInfo
+from ...job.job_arguments import id_or_new
+from ...terminal.screen import say
+from ..watch import known_run
+from ..words import not_acknowledged
 
 _MOST_SAID = 8
 

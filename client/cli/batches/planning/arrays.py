@@ -6,17 +6,17 @@ import os
 import re
 from dataclasses import replace
 
-from ....schemas.jobs.spec import JobSpec, check
-from ....schemas.refusal import Refused
-from ...batch.batch_file import Batch
-from ...batch.expansion.array_indexes import Array, parse_array
-from ...batch.finishing import finish_of_command, parse_finish
-from ...batch.forms.counting import MOST_JOBS
-from ...batch.octets import to_text
-from ...batch.options.job_options import Wishes
-from ...batch.options.option_values import Misunderstood
-from ..arguments import understanding, understood
-from ..job.job_arguments import surroundings
+from .....schemas.jobs.spec import JobSpec, check
+from .....schemas.refusal import Refused
+from ....batch.batch_file import Batch
+from ....batch.expansion.array_indexes import Array, parse_array
+from ....batch.finishing import finish_of_command, parse_finish
+from ....batch.forms.counting import MOST_JOBS
+from ....batch.octets import to_text
+from ....batch.options.job_options import Wishes
+from ....batch.options.option_values import Misunderstood
+from ...arguments import understanding, understood
+from ...job.job_arguments import surroundings
 
 VARIABLE = b"JOBWIRE_ARRAY_INDEX"
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.+-]")

@@ -1,0 +1,1 @@
+"""Runs before they are submitted: what a command describes, the jobs that follow from it, and their ids."""
