@@ -22,7 +22,7 @@ from daemons import Worker, wait_until
 from documents import ROOT, cells, words
 from home import Home
 
-RECORDER = ROOT / "tests/support/walk_recorder.py"
+RECORDER = ROOT / "tests/support/pages/walk_recorder.py"
 SECONDS = 60
 # What stands above the tables of the client.
 BEFORE, AFTER = "Before row 1, in the client:", "After row 7, in the client:"

@@ -24,7 +24,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-sys.path += [str(Path(__file__).parents[3] / "support"), *(str(Path(__file__).parents[1] / room) for room in ("", "jobs"))]
+sys.path += [str(Path(__file__).parents[3] / room) for room in ("support", "support/machines", "system/faults", "system/faults/jobs")]
 
 import drawing
 from comparison import Account

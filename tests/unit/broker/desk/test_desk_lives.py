@@ -10,9 +10,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from desk_house import AlarmDouble, EngineDouble
+from example_counts import at_length, briefly, scratch
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from machines import at_length, briefly, scratch
 
 from jobwire.broker.delegates import Delegates
 from jobwire.broker.desk.desk import Desk

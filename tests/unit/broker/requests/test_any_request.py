@@ -8,9 +8,9 @@ import shutil
 import pytest
 from answers import Answers
 from desk_house import OWNER, EngineDouble, House, asked, ended, started
+from example_counts import briefly, scratch
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from machines import briefly, scratch
 from messages import messages
 
 from jobwire.broker.fairness.turns import Turns

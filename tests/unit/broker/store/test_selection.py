@@ -12,9 +12,9 @@ from typing import NamedTuple
 
 import pytest
 from desk_house import EngineDouble, House, asked, ended, key, started
+from example_counts import briefly
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from machines import briefly
 
 from jobwire.broker.store import queries, selection, tables
 from jobwire.broker.store.queries import Lookup

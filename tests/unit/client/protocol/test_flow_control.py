@@ -5,9 +5,9 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from example_counts import at_length, briefly
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from machines import at_length, briefly
 
 from jobwire.client.protocol.exchange import Chunk, Exchange
 from jobwire.client.protocol.flow_control import MessageWindow

@@ -3,10 +3,10 @@ from __future__ import annotations
 import secrets
 
 import pytest
+from example_counts import at_length
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
-from machines import at_length
 
 from jobwire.client.protocol import subscription as rules
 from jobwire.client.protocol.subscription import TABLE, Input, Phase, Subscription

@@ -7,9 +7,9 @@ import json
 import os
 from collections.abc import Callable
 
+from example_counts import at_length, briefly
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
-from machines import at_length, briefly
 
 from jobwire.worker.state.log_folders.job_files import JobFile
 from jobwire.worker.supervisor.jobs.ending import TABLE, Effect, Happening, Stage

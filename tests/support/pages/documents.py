@@ -6,7 +6,7 @@ import itertools
 import re
 from pathlib import Path
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 
 
 def cells(document: str, heading: str) -> list[list[str]]:

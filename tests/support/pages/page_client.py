@@ -17,7 +17,7 @@ from grpc_tools import protoc
 from nacl import bindings
 from zmq.utils import z85
 
-ROOT = Path(__file__).resolve().parents[2]
+ROOT = Path(__file__).resolve().parents[3]
 WAIT_MS = 60_000
 _DIGITS = "0123456789abcdefghjkmnpqrstvwxyz"
 
