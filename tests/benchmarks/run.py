@@ -16,30 +16,10 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-from groups import (
-    accepting,
-    batches,
-    brokers,
-    bulk,
-    command,
-    crowd,
-    fleets,
-    history,
-    hostile,
-    idle,
-    latency,
-    launching,
-    layers,
-    memory,
-    peers,
-    placing,
-    queueing,
-    recovery,
-    schedules,
-    shell,
-    ssh,
-    watching,
-)
+from groups import brokers, bulk, fleets, hostile, idle, latency, launching, layers, peers, recovery
+from groups.command_line import batches, command, crowd, shell
+from groups.large import accepting, history, memory, placing, queueing, schedules, watching
+from groups.ssh import comparison as ssh
 from stage import Ground, end_on_signals
 from table import Line, Verdict, draw
 

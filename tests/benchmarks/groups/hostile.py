@@ -22,6 +22,7 @@ from jobwire.client.library.client import Client
 from jobwire.keys.identity import from_seed
 from jobwire.keys.members import roster
 
+_ATTACKER = Path(__file__).resolve().parents[2] / "support" / "attackers" / "attacker.py"
 _SLOTS = 4
 _WORST = 0.99
 _MOST_MB = 256
@@ -75,7 +76,7 @@ def _one(ground: Ground, attack: str, what: str) -> list[Line]:
 def attacking(stage: Stage, attack: str, seed: bytes) -> Iterator[None]:
     """Run an attack meanwhile."""
     endpoint, key = str(stage.description["endpoint"]), str(stage.description["key"])
-    command = [sys.executable, str(Path(__file__).with_name("attacker.py")), attack, endpoint, key, seed.hex()]
+    command = [sys.executable, str(_ATTACKER), attack, endpoint, key, seed.hex()]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, start_new_session=True) as process:
         assert process.stdin
         assert process.stdout

@@ -17,7 +17,7 @@ from pathlib import Path
 from house import House
 
 _TESTS = Path(__file__).parents[2]
-_ATTACKER = _TESTS / "benchmarks" / "groups" / "attacker.py"
+_ATTACKER = _TESTS / "support" / "attackers" / "attacker.py"
 ATTACKS = ("subscribe", "frames")
 FILES = ("lock", "worker.json", "supervisor.sock")
 LARGEST_OFFSET_SECONDS = 86_400

@@ -7,9 +7,9 @@ import subprocess
 from collections.abc import Callable, Mapping, Sequence
 from time import perf_counter
 
-from groups.ssh_files import CIPHER, WHAT, measure_files
-from groups.ssh_server import SshServer, ssh_server
-from groups.ssh_typing import TYPING, TYPING_PROMISE, measure_typing
+from groups.ssh.files import CIPHER, WHAT, measure_files
+from groups.ssh.keystrokes import TYPING, TYPING_PROMISE, measure_typing
+from groups.ssh.server import SshServer, ssh_server
 from stage import CannotMeasure, Ground, Stage
 from table import Line, Promise, at_most, in_turns, unmeasured
 

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import perf_counter
 
-from groups.ssh_server import SshServer
+from groups.ssh.server import SshServer
 from stage import CannotMeasure, Stage
 from table import Line, Promise, at_most, in_turns
 

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from time import perf_counter
 
-from groups.ssh_server import SshServer
+from groups.ssh.server import SshServer
 from stage import Ground, Stage
 from table import Line, Promise, in_turns, unmeasured
 

@@ -16,7 +16,7 @@ from pathlib import Path
 
 import zmq
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2] / "support"))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from curve_client import COMMAND, MORE, CurveClient
 from insiders import (
