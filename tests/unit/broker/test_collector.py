@@ -12,41 +12,56 @@ from jobwire.broker.collector import Collector, nothing_collected
 
 @pytest.fixture(autouse=True)
 def nothing_left_out() -> Iterator[None]:
+    gc.unfreeze()
     yield
     gc.unfreeze()
 
 
-def collect(collector: Collector, now: list[float], seconds: float) -> None:
-    """Have the oldest generation collected, which takes so long."""
-    collector.collected("start", {"generation": 2})
-    now[0] += seconds
-    collector.collected("stop", {"generation": 2})
+class Collections:
+    """Has generations collected, at times that the test sets."""
+
+    def __init__(self) -> None:
+        self.now = 0.0
+        self.collector = Collector(lambda: self.now)
+
+    def collect(self, generation: int, seconds: float = 0.0) -> None:
+        self.collector.collected("start", {"generation": generation})
+        self.now += seconds
+        self.collector.collected("stop", {"generation": generation})
 
 
-def test_what_takes_long_to_look_at_is_left_out_for_an_hour() -> None:
-    now = [0.0]
-    collector = Collector(lambda: now[0])
-    before = gc.get_freeze_count()
-    collect(collector, now, 0.001)
-    assert gc.get_freeze_count() == before
-    collect(collector, now, 0.5)
-    assert gc.get_freeze_count() > before
-    now[0] = 3599.0
-    collector.collected("start", {"generation": 2})
-    assert gc.get_freeze_count() > before
-    now[0] = 3601.0
-    collector.collected("start", {"generation": 2})
+def test_what_has_grown_to_very_many_is_left_out() -> None:
+    collections = Collections()
+    collections.collect(0, 1.0)
+    collections.collect(1, 1.0)
+    assert gc.get_freeze_count() == 0
+    collections.collect(1)
+    assert gc.get_freeze_count() > 0
+
+
+def test_all_are_looked_at_every_hour() -> None:
+    collections = Collections()
+    collections.collect(1)
+    collections.collect(1)
+    collections.now = 3599.0
+    collections.collect(2)
+    assert gc.get_freeze_count() > 0
+    collections.now = 3600.0
+    collections.collect(2, 0.001)
     assert gc.get_freeze_count() == 0
 
 
-def test_young_objects_are_nobodys_business() -> None:
-    now = [0.0]
-    collector = Collector(lambda: now[0])
-    before = gc.get_freeze_count()
-    for phase in ("start", "stop"):
-        collector.collected(phase, {"generation": 0})
-        now[0] += 1.0
-    assert gc.get_freeze_count() == before
+def test_what_it_took_long_to_look_at_is_left_out_again_and_for_longer() -> None:
+    collections = Collections()
+    collections.now = 3600.0
+    collections.collect(2, 3.0)
+    assert gc.get_freeze_count() > 0
+    collections.now = 3600.0 + 29_000
+    collections.collect(2, 0.001)
+    assert gc.get_freeze_count() > 0
+    collections.now = 3603.0 + 30_000
+    collections.collect(2, 0.001)
+    assert gc.get_freeze_count() == 0
 
 
 def test_few_objects_that_are_made_meanwhile_are_collected_as_ever() -> None:
