@@ -64,6 +64,7 @@ COUNTS = {
     "JobSpec.files": MOST_FILES,
     "JobSpec.outputs": MOST_FILES,
     "JobSpec.after": MOST_CONDITIONS,
+    "NewJob.after": MOST_CONDITIONS,
     "Place.files": MOST_FILES,
     "JobSpec.resources": MOST_RESOURCES,
     "JobSpec.on": MOST_TERMS,

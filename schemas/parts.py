@@ -8,8 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from .naming import ID_BYTES
+from .generated import request_pb2
+from .jobs import conditions
+from .jobs.conditions import After
+from .naming import ID_BYTES, JobKey
 from .private_parts.c_blake2 import blake2b
+from .wire_codec import key_to_wire
 
 HASH_BYTES = 32
 # Of a spec's digest, see spec.py; and of the length of what follows.
@@ -18,16 +22,27 @@ _LENGTH_BYTES = 4
 
 
 class KeptJob(NamedTuple):
-    """One job of a part: its id, the digest of its spec, and the spec in bytes."""
+    """One job of a part: its id, the digest of its spec, the spec in bytes, and the job that it runs again."""
 
     id: bytes
     digest: bytes
     spec: bytes
+    rerun_of: JobKey | None = None
 
 
 def hash_of_job(job_id: bytes, spec: bytes) -> bytes:
     """Return the hash of one job, over its id and its spec as sent."""
     return blake2b(job_id + spec, digest_size=HASH_BYTES).digest()
+
+
+def named_again(job_id: bytes, before: JobKey, after: Sequence[After]) -> request_pb2.NewJob:
+    """Return a job that names the one which it runs again instead of a spec, and what it waits for, as it is staged."""
+    return request_pb2.NewJob(id=job_id, rerun=key_to_wire(before), after=map(conditions.to_wire, after))
+
+
+def hash_of_rerun(job: request_pb2.NewJob) -> bytes:
+    """Return the hash of such a job, over all of it."""
+    return blake2b(job.SerializeToString(), digest_size=HASH_BYTES, person=b"jobwire.rerun").digest()
 
 
 def hash_of_part(hashes: Sequence[bytes]) -> bytes:
@@ -43,11 +58,24 @@ def join(jobs: Sequence[KeptJob]) -> bytes:
     return b"".join(pieces)
 
 
-def split(content: bytes) -> Iterator[KeptJob]:
-    """Iterate over the jobs of a part."""
-    at = 0
+def join_reruns(jobs: Sequence[KeptJob]) -> bytes:
+    """Return which jobs those of a part run again, in their order; empty if none runs another again."""
+    if not any(job.rerun_of for job in jobs):
+        return b""
+    keys = (b"".join(job.rerun_of) if job.rerun_of else b"" for job in jobs)
+    return b"".join(bytes([len(key)]) + key for key in keys)
+
+
+def split(content: bytes, reruns: bytes = b"") -> Iterator[KeptJob]:
+    """Iterate over the jobs of a part; `reruns`: what they run again."""
+    at = at_rerun = 0
     while at < len(content):
         begin = at + ID_BYTES + _DIGEST_BYTES + _LENGTH_BYTES
         end = begin + int.from_bytes(content[begin - _LENGTH_BYTES : begin], "big")
-        yield KeptJob(content[at : at + ID_BYTES], content[at + ID_BYTES : begin - _LENGTH_BYTES], content[begin:end])
+        rerun_of = None
+        if reruns:
+            key = reruns[at_rerun + 1 : at_rerun + 1 + reruns[at_rerun]]
+            at_rerun += 1 + len(key)
+            rerun_of = JobKey(key[:-ID_BYTES], key[-ID_BYTES:]) if key else None
+        yield KeptJob(content[at : at + ID_BYTES], content[at + ID_BYTES : begin - _LENGTH_BYTES], content[begin:end], rerun_of)
         at = end

@@ -7,15 +7,18 @@ looked at again when the batch is committed.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
 
-from ...keys.members.rights import Right, demand
+from ...keys.members.rights import Member, Right, demand
 from ...schemas.frames import MOST_PARTS
 from ...schemas.generated import event_pb2, request_pb2
+from ...schemas.jobs import conditions
+from ...schemas.jobs import spec as specs
 from ...schemas.jobs.capacity import Wants, wants_of
 from ...schemas.jobs.conditions import MOST_CONDITIONS_OF_A_START, base_of
 from ...schemas.naming import ID_BYTES, JobKey
-from ...schemas.parts import HASH_BYTES, KeptJob, hash_of_job, join
+from ...schemas.parts import HASH_BYTES, KeptJob, hash_of_job, hash_of_rerun, join, join_reruns, named_again
 from ...schemas.refusal import Code, Reason, Refused
 from ..desk.admission import check_precedence, check_precedence_of
 from ..desk.desk import Desk
@@ -29,7 +32,7 @@ from ..store.staged_writes import Staged, StagedJob, StagePart
 from ..store.store import Store
 from .call import Call
 from .checks.run_options import read_run
-from .start import check_with, demand_finish, demand_fit, demand_nothing_else, demand_size, read_jobs
+from .start import RERUN_BYTES, ask_again, check_with, demand_finish, demand_fit, demand_nothing_else, demand_size, read_jobs
 from .transfers.files import Missing
 
 _JOB_BYTES = 64
@@ -60,7 +63,7 @@ def stage(
 
     def read() -> Iterator[None]:
         spec_bytes = 0
-        for one in read_jobs(request.jobs, call.jobs):
+        for one in read_jobs(request.jobs, call.jobs, partial(_again, call.member, lookup)):
             asked.append(one)
             index = len(asked) - 1
             if (one.spec.priority > highest or (one.spec.nice or 0) < 0) and lookup.job(JobKey(owner, one.id)) is None:
@@ -71,21 +74,22 @@ def stage(
             if request.for_schedule:
                 _demand_schedulable(one, index)
                 claims.setdefault((wants_of(one.spec), one.spec.time_limit_ms), index)
-            hashes.append(hash_of_job(one.id, one.raw))
+            hashes.append(_hash_of(one))
             spec_bytes += len(one.raw)
             demand_size(len(asked), spec_bytes)
-            missing.look(one.spec, None)
+            missing.look(one.spec, one.rerun_of)
             yield
         yield from _demand_order(asked, run.id)
-        demand_nothing_else(call.proof, spec_bytes + _JOB_BYTES * len(asked))
+        demand_nothing_else(call.proof, spec_bytes + sum(RERUN_BYTES if one.rerun_of else _JOB_BYTES for one in asked))
         missing.demand_none()
 
     def write() -> None:
+        jobs = [KeptJob(one.id, one.digest, one.raw, one.rerun_of) for one in asked]
         part = StagePart(
             run,
             request.number,
             [StagedJob(one.id, one.digest, one.spec.after, one.spec.name) for one in asked],
-            join([KeptJob(one.id, one.digest, one.raw) for one in asked]),
+            join(jobs),
             b"".join(hashes),
             sum(len(one.raw) for one in asked),
             0,
@@ -95,15 +99,37 @@ def stage(
             [*claims.values()],
             shortage(),
             request.for_schedule,
+            join_reruns(jobs),
         )
         staging.stage(part, partial(_staged, call))
 
     call.in_slices(read(), write)
 
 
+def _again(member: Member, lookup: Lookup, job: request_pb2.NewJob) -> Asked:
+    """Return a job that runs another again: with everything as it was, except for what it waits for, which is part of the request.
+
+    Raises Refused.
+    """
+    if job.feed:
+        raise Refused(Code.INVALID_ARGUMENT, "a job of a batch that is staged cannot be fed", "start it alone")
+    found = ask_again(member, lookup, [], job, is_staged=True)
+    spec = replace(found.spec, after=tuple(map(conditions.from_wire, job.spec.after if job.HasField("spec") else job.after)))
+    conditions.check(spec.after)
+    raw = (job.spec if job.HasField("spec") else specs.to_wire(spec)).SerializeToString()
+    return replace(found, spec=spec, digest=specs.digest(spec), raw=raw)
+
+
+def _hash_of(one: Asked) -> bytes:
+    if one.is_only_named and one.rerun_of is not None:
+        return hash_of_rerun(named_again(one.id, one.rerun_of, one.spec.after))
+    return hash_of_job(one.id, one.raw)
+
+
 def _demand_schedulable(one: Asked, index: int) -> None:
     """Check that a schedule can start a job again and again."""
     for is_set, what, next_step in (
+        (one.rerun_of is not None, "are no reruns of other jobs", "send their specs"),
         (one.spec.feed, "have no standard input that is streamed, as nobody feeds them", "send it in the spec"),
         (one.spec.has_times, "start at its times, and have no time of their own", "leave that out"),
         (one.spec.held, "would all be held", "pause the schedule instead"),

@@ -45,7 +45,7 @@ _MOST_SAME = 64
 # Overhead of a job's spec, a job that is named to run again, and what all jobs share: the batch, the proof, and a few fields that a newer
 # version may add.
 _JOB_BYTES = 64
-_RERUN_BYTES = 128
+RERUN_BYTES = 128
 _START_BYTES = 4096
 
 
@@ -103,7 +103,7 @@ def start(  # noqa: C901, PLR0915, PLR0917 -- each job is checked in turn, with 
             if one.spec.not_after_us is not None:
                 demand_in_time(JobKey(call.member.key, one.id), one.spec.not_after_us, desk, lookup, len(asked) - 1)
             spec_bytes += len(one.raw)
-            needed_bytes += _RERUN_BYTES if one.rerun_of else len(one.raw) + _JOB_BYTES
+            needed_bytes += RERUN_BYTES if one.rerun_of else len(one.raw) + _JOB_BYTES
             if spec_bytes > LARGEST_MESSAGE:
                 demand_size(len(asked), spec_bytes)
             if one.spec.files:
@@ -203,7 +203,7 @@ def _demand_known(owner: bytes, asked: list[Asked], lookup: Lookup) -> Iterator[
 
 
 def read_jobs(
-    sent: Sequence[request_pb2.NewJob], pieces: Sequence[bytes] | None = None, again: Callable[[request_pb2.NewJob], Asked] | None = None
+    sent: Sequence[request_pb2.NewJob], pieces: Sequence[bytes] | None, again: Callable[[request_pb2.NewJob], Asked]
 ) -> Iterator[Asked]:
     """Iterate over the jobs of a request, each of them checked: those in `sent`, or `pieces` that are decoded one by one.
 
@@ -222,7 +222,7 @@ def read_jobs(
             if job.id in seen:
                 raise Refused(Code.INVALID_ARGUMENT, "the same id occurs twice in one start")
             seen.add(job.id)
-            asked = again(job) if again is not None and job.HasField("rerun") else _ask(job)
+            asked = again(job) if job.HasField("rerun") else _ask(job)
         except Refused as refused:
             refused.job_index = index
             raise
@@ -231,8 +231,8 @@ def read_jobs(
 
 def _ask(job: request_pb2.NewJob) -> Asked:
     """Return a job, checked."""
-    if job.HasField("rerun"):
-        raise Refused(Code.INVALID_ARGUMENT, "a job that runs another again cannot be staged", "start it, or send its spec")
+    if job.after:
+        raise Refused(Code.INVALID_ARGUMENT, "`after` of a job is only for one that runs again; a new job has it in its spec")
     if job.feed:
         raise Refused(Code.INVALID_ARGUMENT, "`feed` beside the key of a job is only for one that runs again; a new job has it in its spec")
     raw = job.spec.SerializeToString()
@@ -250,13 +250,16 @@ def _read_spec(raw: bytes) -> tuple[JobSpec, bytes]:
 _read_often = lru_cache(_MOST_SAME)(_read_spec)
 
 
-def ask_again(member: Member, lookup: Lookup, sent: list[int], job: request_pb2.NewJob) -> Asked:
+def ask_again(member: Member, lookup: Lookup, sent: list[int], job: request_pb2.NewJob, *, is_staged: bool = False) -> Asked:
     """Return a job with the spec of the one that it runs again, which the member must see; note in `sent` how long a spec of its own is.
 
     A repeated start is answered as before, even if that one was forgotten or can no longer be seen: the job that it started has the spec.
 
     Raises Refused; so it does if the job has a spec as well, and not that one.
     """
+    if job.after and not is_staged:
+        message = "a job of a start that runs another again waits for what runs again with it"
+        raise Refused(Code.INVALID_ARGUMENT, message, "leave `after` out, or stage it")
     before, own = read_key(job.rerun, member), JobKey(member.key, job.id)
     found = lookup.job(own)
     if found is None or found.rerun_of != before:

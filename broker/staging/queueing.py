@@ -146,7 +146,7 @@ class Queueing:
                 self._end(run, run.known)
                 self._loop.call_soon(self.go_on)
                 return
-            run.rest = islice(parts.split(run.part.content), run.part.queued, None)
+            run.rest = islice(parts.split(run.part.content, run.part.reruns), run.part.queued, None)
             run.queued = run.part.queued
             run.following = next(run.rest)
         jobs: list[KeptJob] = []
@@ -164,7 +164,7 @@ class Queueing:
         if pending.template:
             asked = [job_of_run(job, pending.key.id) for job in jobs]
         else:
-            asked = [Asked(job.id, from_wire(job_pb2.JobSpec.FromString(job.spec)), job.digest, job.spec) for job in jobs]
+            asked = [Asked(job.id, from_wire(job_pb2.JobSpec.FromString(job.spec)), job.digest, job.spec, job.rerun_of) for job in jobs]
         run.queued += len(jobs)
         is_last = run.following is None
         queued = Queued(

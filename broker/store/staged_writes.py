@@ -52,9 +52,9 @@ class Dropped(NamedTuple):
 class StagePart:
     """Stage one part of a run, all of its jobs or none. One that is staged and has the same hashes is not staged again.
 
-    `content` and `hashes` are those of schemas/parts.py. `highest_priority`, `lowest_nice`: of its jobs, which are checked again when
-    the run is committed. `claims`: the positions of some of them, one of each kind that takes the same. `shortage` is the result if the
-    part is new. `for_schedule`: the run is not to be committed, but to be started by a schedule.
+    `content`, `reruns` and `hashes` are those of schemas/parts.py. `highest_priority`, `lowest_nice`: of its jobs, which are checked again
+    when the run is committed. `claims`: the positions of some of them, one of each kind that takes the same. `shortage` is the result if
+    the part is new. `for_schedule`: the run is not to be committed, but to be started by a schedule.
     """
 
     run: RunKey
@@ -70,6 +70,7 @@ class StagePart:
     claims: Sequence[int] = ()
     shortage: Refused | None = None
     for_schedule: bool = False
+    reruns: bytes = b""
     result: Staged | Refused | None = None
 
 
@@ -174,7 +175,7 @@ class Template(NamedTuple):
 class Part(NamedTuple):
     """A part of a committed run whose jobs are not all in the queue: how many are. `is_final`: no part follows.
 
-    `clean_up`: the ids of those that clean up.
+    `clean_up`: the ids of those that clean up. `reruns`: which jobs they run again.
     """
 
     number: int
@@ -182,3 +183,4 @@ class Part(NamedTuple):
     queued: int
     is_final: bool
     clean_up: frozenset[bytes] = frozenset()
+    reruns: bytes = b""

@@ -363,6 +363,8 @@ _STEPS = (
     """
     CREATE TABLE removed_workers (key BLOB PRIMARY KEY, name TEXT NOT NULL, proof BLOB NOT NULL, removed_at INTEGER NOT NULL) WITHOUT ROWID;
     """,
+    # Which jobs those of a part run again, see schemas/parts.py; empty: none does.
+    "ALTER TABLE staged_parts ADD COLUMN reruns BLOB NOT NULL DEFAULT x'';",
 )
 VERSION = len(_STEPS)
 _VERSION_WITH_LABELS = 6

@@ -10,7 +10,7 @@ from ...keys.proofs import delegation, signature
 from ...schemas import large
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.naming import finish_job_id, format_id, scheduled_job_id, short_id
-from ...schemas.parts import HASH_BYTES, hash_of_job, hash_of_part
+from ...schemas.parts import HASH_BYTES, hash_of_job, hash_of_part, hash_of_rerun
 from .checks import wrong
 
 
@@ -119,13 +119,14 @@ def _of_commit(commit: request_pb2.Commit, proof: request_pb2.JobProof) -> Asked
     job = _demand_staged(commit.parts, proof)
     if job.id != proof.key.id:
         raise wrong("the job that is shown is none of those whose hashes are shown")
-    return AskedJob(f"one of a batch of {len(commit.parts)} parts", job.spec, batch=commit.batch)
+    rerun = job.rerun if job.HasField("rerun") and not job.HasField("spec") else None
+    return AskedJob(f"one of a batch of {len(commit.parts)} parts", job.spec, rerun, commit.batch)
 
 
 def _demand_staged(parts: Sequence[bytes], proof: request_pb2.JobProof) -> request_pb2.NewJob:
     """Return the job that is shown, which is part of a batch with these parts."""
     job = request_pb2.NewJob.FromString(proof.staged_job)
-    own = hash_of_job(job.id, job.spec.SerializeToString())
+    own = hash_of_job(job.id, job.spec.SerializeToString()) if job.HasField("spec") else hash_of_rerun(job)
     hashes = [proof.staged_hashes[at : at + HASH_BYTES] for at in range(0, len(proof.staged_hashes), HASH_BYTES)]
     if own not in hashes:
         raise wrong("the job that is shown is none of those whose hashes are shown")

@@ -674,16 +674,18 @@ class SlotsReply(_message.Message):
     def __init__(self, slots: _Optional[int] = ..., stocks: _Optional[_Iterable[_Union[Stock, _Mapping]]] = ...) -> None: ...
 
 class NewJob(_message.Message):
-    __slots__ = ("id", "spec", "rerun", "feed")
+    __slots__ = ("id", "spec", "rerun", "feed", "after")
     ID_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
     RERUN_FIELD_NUMBER: _ClassVar[int]
     FEED_FIELD_NUMBER: _ClassVar[int]
+    AFTER_FIELD_NUMBER: _ClassVar[int]
     id: bytes
     spec: _job_pb2.JobSpec
     rerun: _job_pb2.JobKey
     feed: bool
-    def __init__(self, id: _Optional[bytes] = ..., spec: _Optional[_Union[_job_pb2.JobSpec, _Mapping]] = ..., rerun: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., feed: _Optional[bool] = ...) -> None: ...
+    after: _containers.RepeatedCompositeFieldContainer[_job_pb2.After]
+    def __init__(self, id: _Optional[bytes] = ..., spec: _Optional[_Union[_job_pb2.JobSpec, _Mapping]] = ..., rerun: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., feed: _Optional[bool] = ..., after: _Optional[_Iterable[_Union[_job_pb2.After, _Mapping]]] = ...) -> None: ...
 
 class Start(_message.Message):
     __slots__ = ("jobs", "batch", "watch", "tail_lines", "credit_messages", "first_store", "within")

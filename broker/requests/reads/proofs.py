@@ -32,11 +32,7 @@ def query_proof(call: Call, lookup: Lookup, read: Callable[..., list[tuple[Any, 
     if kept.name is not None:
         shown.key.owner, shown.key.id, _ = kept.name
     if kept.hashes:
-        shown.staged_hashes = kept.hashes
-        # The spec as it was sent, since its hash is over those bytes.
-        new = request_pb2.NewJob(id=kept.staged_id or job.key.id)
-        new.spec.ParseFromString(kept.spec)
-        shown.staged_job = new.SerializeToString()
+        shown.staged_hashes, shown.staged_job = kept.hashes, kept.staged
     for attempt in [*job.earlier, job.attempt]:
         if attempt.outcome is not None and (attempt is not job.attempt or attempt.phase is Phase.FINISHED):
             name = kept.name or attempt.key

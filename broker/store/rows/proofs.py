@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from ....schemas.naming import AttemptKey, JobKey
-from ....schemas.parts import HASH_BYTES, hash_of_job
+from ....schemas.generated import request_pb2
+from ....schemas.jobs.conditions import from_wire
+from ....schemas.naming import ID_BYTES, AttemptKey, JobKey
+from ....schemas.parts import HASH_BYTES, hash_of_job, hash_of_rerun, named_again
 from . import template_rows
 
 _Read = Callable[..., list[tuple[Any, ...]]]
@@ -15,26 +17,24 @@ _Read = Callable[..., list[tuple[Any, ...]]]
 class KeptProof(NamedTuple):
     """The requests of one job. `start` is empty if none is kept, `stop` if nobody asked for one.
 
-    `name`: how a broker names it, if the job came through one. `due_us`: the time of a schedule that was meant. `spec`, `hashes`: of a job
-    of a batch that was staged, its spec and the hashes of all jobs of its part. `staged_id`: of a batch that a schedule starts, its id when
-    it was staged.
+    `name`: how a broker names it, if the job came through one. `due_us`: the time of a schedule that was meant. `staged`, `hashes`: of a
+    job of a batch that was staged, the job as it was sent, a NewJob, and the hashes of all jobs of its part.
     """
 
     start: bytes
     stop: bytes
     name: AttemptKey | None = None
     due_us: int = 0
-    spec: bytes = b""
+    staged: bytes = b""
     hashes: bytes = b""
-    staged_id: bytes = b""
 
 
 def proof_of(read: _Read, key: JobKey) -> KeptProof:
     """Return what is kept of one job."""
-    rows = read("SELECT row, proof, stop_proof, spec, batch, due FROM jobs WHERE owner = ? AND id = ?", key)
+    rows = read("SELECT row, proof, stop_proof, spec, batch, due, rerun_of FROM jobs WHERE owner = ? AND id = ?", key)
     if not rows:
         return KeptProof(b"", b"")
-    row, proof, stop_proof, spec, batch, due = rows[0]
+    row, proof, stop_proof, spec, batch, due, rerun_of = rows[0]
     stop = _envelope(read, stop_proof)
     relayed = read("SELECT owner, id, attempt, envelope FROM relayed JOIN relayed_starts USING (digest) WHERE job = ?", (row,))
     if relayed:
@@ -43,12 +43,29 @@ def proof_of(read: _Read, key: JobKey) -> KeptProof:
     if batch is not None:
         ((run,),) = read("SELECT id FROM batches WHERE row = ?", (batch,))
         if (origin := template_rows.origin_of(read, key.owner, run, key.id, row)) is not None:
-            due_us, *staged = origin
-            staged_id, spec, hashes = staged
-            return KeptProof(_envelope(read, proof), stop, None, due_us, spec, hashes, staged_id)
+            due_us, staged_id, spec, hashes = origin
+            return KeptProof(_envelope(read, proof), stop, None, due_us, _new_job(staged_id, spec).SerializeToString(), hashes)
     kept = KeptProof(_envelope(read, proof), stop, due_us=due or 0)
-    hashes = _hashes_of(read, proof, hash_of_job(key.id, spec)) if batch is not None else b""
-    return kept._replace(spec=spec, hashes=hashes) if hashes else kept
+    return kept if batch is None else _as_staged(read, kept, proof, key, spec, rerun_of)
+
+
+def _as_staged(read: _Read, kept: KeptProof, proof: int, key: JobKey, spec: bytes, rerun_of: bytes | None) -> KeptProof:
+    """Return what is kept of a job of a run, with how it was staged, if it was."""
+    new = _new_job(key.id, spec)
+    if hashes := _hashes_of(read, proof, hash_of_job(key.id, spec)):
+        return kept._replace(staged=new.SerializeToString(), hashes=hashes)
+    if rerun_of is not None:
+        again = named_again(key.id, JobKey(rerun_of[:-ID_BYTES], rerun_of[-ID_BYTES:]), tuple(map(from_wire, new.spec.after)))
+        if hashes := _hashes_of(read, proof, hash_of_rerun(again)):
+            return kept._replace(staged=again.SerializeToString(), hashes=hashes)
+    return kept
+
+
+def _new_job(job_id: bytes, spec: bytes) -> request_pb2.NewJob:
+    """Return a job with its spec as it was sent, since its hash is over those bytes."""
+    new = request_pb2.NewJob(id=job_id)
+    new.spec.ParseFromString(spec)
+    return new
 
 
 def _envelope(read: _Read, number: int | None) -> bytes:

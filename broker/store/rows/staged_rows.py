@@ -46,10 +46,10 @@ def stage(connection: sqlite3.Connection, write: StagePart) -> None:
         return
     part = execute(
         "INSERT INTO staged_parts (run, number, jobs, content, hashes, hash, spec_bytes, priority, nice,"
-        " claims) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        " claims, reruns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             *(row, write.number, len(write.jobs), write.content, write.hashes, hash_of_part([write.hashes]), write.spec_bytes),
-            *(write.highest_priority, write.lowest_nice, " ".join(map(str, write.claims))),
+            *(write.highest_priority, write.lowest_nice, " ".join(map(str, write.claims)), write.reruns),
         ),
     ).lastrowid
     connection.executemany(
@@ -294,15 +294,15 @@ def next_part(read: _Read, pending: Pending) -> Part | None:
         return template_rows.next_part(read, pending)
     run = pending.row
     rows = read(
-        "SELECT number, content, queued, number + 1 = (SELECT parts FROM staged_runs WHERE row = run) FROM staged_parts"
+        "SELECT number, content, queued, number + 1 = (SELECT parts FROM staged_runs WHERE row = run), reruns FROM staged_parts"
         " WHERE run = ? AND content IS NOT NULL ORDER BY number LIMIT 1",
         (run,),
     )
     if not rows:
         return None
-    number, content, queued, is_final = rows[0]
+    number, content, queued, is_final, reruns = rows[0]
     clean_up = read("SELECT job FROM staged_clean_up WHERE run = ? AND part = ?", (run, number))
-    return Part(number, content, queued, bool(is_final), frozenset(job for (job,) in clean_up))
+    return Part(number, content, queued, bool(is_final), frozenset(job for (job,) in clean_up), reruns)
 
 
 def precedence_of(read: _Read, run: RunKey) -> tuple[int, int]:

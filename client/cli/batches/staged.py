@@ -10,13 +10,12 @@ from collections.abc import Sequence
 from contextlib import suppress
 
 from ....schemas.generated import event_pb2
-from ....schemas.jobs.spec import JobSpec
 from ....schemas.jobs.states import EventKind, State
-from ....schemas.naming import format_id
+from ....schemas.naming import JobKey, format_id
 from ....schemas.refusal import Refused
 from ...library import actions
 from ...library.client import Client
-from ...library.requests.staging import Parts, carry_out, steps, unstage
+from ...library.requests.staging import Parts, Rerun, carry_out, steps, unstage
 from ...library.values.results import Event, JobInfo, event
 from ...library.values.run_info import RunInfo, query, read_run
 from ...protocol.subscription import Phase, Subscription
@@ -39,17 +38,31 @@ _LEAVE_SECONDS = 5.0
 
 def is_staged(connected: Client, plan: Plan) -> bool:
     """Return whether a run is staged: it is large, and the worker can do that."""
-    return actions.is_large([*plan.wanted.values()]) and actions.takes_parts(plan.about, connected.connection.hello().features)
+    runs_again, wanted = _runs_again(plan), [*plan.wanted.values()]
+    if not (len(wanted) > actions.MOST_AT_ONCE or (not runs_again and actions.is_large(wanted))):
+        return False
+    features = connected.connection.hello().features
+    return (not runs_again or "staged_reruns" in features) and actions.takes_parts(plan.about, features)
 
 
-def stage_run(connected: Client, plan: Plan) -> None:
-    """Start a run as a whole; returns when all of it is in the queue. Raises Refused, and Ending after Ctrl-C."""
+def _runs_again(plan: Plan) -> bool:
+    return any(isinstance(job, JobKey) for job in plan.wanted.values())
+
+
+def stage_run(connected: Client, plan: Plan, known: Sequence[JobInfo]) -> None:
+    """Start a run as a whole; returns when all of it is in the queue. Raises Refused, and Ending after Ctrl-C.
+
+    `known`: its jobs that were submitted before.
+    """
     connection, run = connected.connection, plan.about.id
+    if known and _runs_again(plan):
+        # Its commit was accepted, and which jobs ran again was decided then.
+        return
     staging = _Staging(len(plan.specs))
     onlooker, connection.onlooker = connection.onlooker, None
     try:
         with Saying(staging.__str__):
-            parts = Parts(plan.about, [*plan.wanted], [job for job in plan.wanted.values() if isinstance(job, JobSpec)])
+            parts = Parts(plan.about, [*plan.specs], [*plan.specs.values()], again=_reruns(connected, plan))
             carry_out(connection.call, steps(parts, staging.note))
     except KeyboardInterrupt:
         if staging.is_complete:
@@ -60,6 +73,14 @@ def stage_run(connected: Client, plan: Plan) -> None:
         raise exit_status.Ending(exit_status.INTERRUPTED) from None
     finally:
         connection.onlooker = onlooker
+
+
+def _reruns(connected: Client, plan: Plan) -> dict[bytes, Rerun]:
+    if not _runs_again(plan):
+        return {}
+    signed = actions.find_specs(connected.connection, plan.wanted)
+    keys = {own: key for own, key in plan.wanted.items() if isinstance(key, JobKey)}
+    return {own: Rerun(key, plan.stdin_bytes.get(own, 0), signed.get(key)) for own, key in keys.items()}
 
 
 class _Staging:
@@ -92,7 +113,7 @@ def watch_staged(connected: Client, plan: Plan, context: str | None, known: Sequ
     try:
         while not news.granted and news.phase is not Phase.ENDED:
             connected.pump()
-        stage_run(connected, plan)
+        stage_run(connected, plan, known)
         exchange = connection.ask(query(run, owner=owner, until_ended=True))
         with Progress(len(plan.specs), quiet=quiet) as progress:
             watching = _Watching(connected, plan, news, progress, context)

@@ -116,7 +116,7 @@ def _submit_staged(
             if not quiet:
                 say(f"run {run}: {count}{repeated}")
             return watch_staged(connected, plan, context, known, quiet=quiet)
-        stage_run(connected, plan)
+        stage_run(connected, plan, known)
     except Refused as refused:
         raise _about_job(connected, refused, plan) from None
     _tell_submitted(run, plan, count, repeated, quiet=quiet)

@@ -6,16 +6,20 @@ what is staged.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
-from typing import TypeVar
+from types import MappingProxyType
+from typing import NamedTuple, TypeVar
 
-from ....schemas.generated import request_pb2
+from ....schemas.generated import job_pb2, request_pb2
+from ....schemas.jobs import conditions
 from ....schemas.jobs.conditions import base_of
 from ....schemas.jobs.spec import JobSpec
-from ....schemas.parts import hash_of_job, hash_of_part
+from ....schemas.naming import JobKey
+from ....schemas.parts import hash_of_job, hash_of_part, hash_of_rerun, named_again
 from ....schemas.refusal import Code, Reason, Refused
+from ....schemas.wire_codec import key_to_wire
 from ...protocol.exchange import Item
 from ..values.results import BatchInfo
 from .encoding import encode, encode_batch, size_of
@@ -83,25 +87,42 @@ def _waits(ids: Sequence[bytes], specs: Sequence[JobSpec], run: bytes) -> list[l
     return waits
 
 
+class Rerun(NamedTuple):
+    """The job that one of a batch runs again, the size of its standard input, and its spec where it is not enough to name it."""
+
+    key: JobKey
+    stdin_bytes: int = 0
+    spec: job_pb2.JobSpec | None = None
+
+
 class Parts:
     """The parts of a batch, made one by one: `order` are the positions of its jobs as they are staged, `ends` where each part ends.
 
-    `schedule`: what adds the schedule that starts it, instead of a commit.
+    `schedule`: what adds the schedule that starts it, instead of a commit. `again`: which of them, by their ids, run others again; of
+    their specs only the conditions count.
     """
 
     def __init__(
-        self, about: BatchInfo, ids: Sequence[bytes], specs: Sequence[JobSpec], schedule: request_pb2.AddSchedule | None = None
+        self,
+        about: BatchInfo,
+        ids: Sequence[bytes],
+        specs: Sequence[JobSpec],
+        schedule: request_pb2.AddSchedule | None = None,
+        again: Mapping[bytes, Rerun] = MappingProxyType({}),
     ) -> None:
         self.about = about
         self.schedule = schedule
         self._ids = ids
         self._specs = specs
+        self._again = again
         self.order = in_order(ids, specs, about.id)
         self.ends: list[int] = []
         self._hashes: dict[int, bytes] = {}
         jobs = size = 0
         for count, position in enumerate(self.order):
             its_size = size_of(specs[position])
+            if (rerun := again.get(ids[position])) is not None:
+                its_size += rerun.stdin_bytes
             if jobs and (jobs == _JOBS_A_PART or size + its_size > _BYTES_A_PART):
                 self.ends.append(count)
                 jobs = size = 0
@@ -118,10 +139,24 @@ class Parts:
         request = request_pb2.Request(stage=wanted)
         hashes: list[bytes] = []
         for position in self.positions(number):
-            job = request.stage.jobs.add(id=self._ids[position], spec=encode(self._specs[position]))
-            hashes.append(hash_of_job(job.id, job.spec.SerializeToString()))
+            job, its_hash = self._job(position)
+            request.stage.jobs.append(job)
+            hashes.append(its_hash)
         self._hashes[number] = hash_of_part(hashes)
         return request
+
+    def _job(self, position: int) -> tuple[request_pb2.NewJob, bytes]:
+        job_id, spec = self._ids[position], self._specs[position]
+        if (rerun := self._again.get(job_id)) is None:
+            job = request_pb2.NewJob(id=job_id, spec=encode(spec))
+        elif rerun.spec is None:
+            job = named_again(job_id, rerun.key, spec.after)
+            return job, hash_of_rerun(job)
+        else:
+            job = request_pb2.NewJob(id=job_id, rerun=key_to_wire(rerun.key), spec=rerun.spec)
+            del job.spec.after[:]
+            job.spec.after.extend(map(conditions.to_wire, spec.after))
+        return job, hash_of_job(job.id, job.spec.SerializeToString())
 
     def commit(self) -> request_pb2.Request:
         """Return the request that commits the batch, or adds its schedule."""

@@ -16,7 +16,7 @@ from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.keys.members.limits import EVERYBODYS, Limits
 from jobwire.keys.members.rights import ROLES, Member
 from jobwire.schemas.generated import job_pb2, request_pb2
-from jobwire.schemas.parts import hash_of_job, hash_of_part
+from jobwire.schemas.parts import hash_of_job, hash_of_part, hash_of_rerun
 from jobwire.schemas.refusal import Refused
 
 RUN = b"r" * 16
@@ -44,7 +44,7 @@ def job_id(number: int) -> bytes:
 
 
 def hash_of(jobs: Sequence[request_pb2.NewJob]) -> bytes:
-    return hash_of_part([hash_of_job(job.id, job.spec.SerializeToString()) for job in jobs])
+    return hash_of_part([hash_of_job(job.id, job.spec.SerializeToString()) if job.HasField("spec") else hash_of_rerun(job) for job in jobs])
 
 
 async def ask(

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import NamedTuple
 
 from .....schemas.frames import MOST_JOBS_PER_START
+from .....schemas.jobs.conditions import After, base_of
 from .....schemas.jobs.spec import JobSpec
 from .....schemas.naming import JobKey, batch_job_id, format_id
+from .....schemas.private_parts.frozen import replace
 from .....schemas.refusal import Code, Refused
 from .....schemas.text.sizes import format_size
 from ....library.values.results import BatchInfo, JobInfo
@@ -15,11 +18,15 @@ from ...shown.sentences import failed, how_many_jobs
 
 
 class Plan(NamedTuple):
-    """The jobs of a run by their ids, in order: what to send, a spec or the key of a job to run again, and the spec to show."""
+    """The jobs of a run by their ids, in order: what to send, a spec or the key of a job to run again, and the spec to show.
+
+    `stdin_bytes`: what jobs that run again have as their standard input, which is not part of these specs.
+    """
 
     about: BatchInfo
     wanted: Mapping[bytes, JobSpec | JobKey]
     specs: Mapping[bytes, JobSpec]
+    stdin_bytes: Mapping[bytes, int] = MappingProxyType({})
 
 
 def demand_size(plan: Plan, most_bytes: int) -> None:
@@ -103,7 +110,32 @@ def plan_rerun(
     # From the job that is run again: whichever are chosen the next time, none of them runs twice in this run.
     jobs = {batch_job_id(run, info.id, 0): info for info in choice.jobs}
     about = BatchInfo(run, before.name, _parallel(before, width), before.on_failure, on_finish)
-    return Plan(about, {own: info.key for own, info in jobs.items()}, {own: info.spec for own, info in jobs.items()}), choice.note
+    plan = Plan(
+        about,
+        {own: info.key for own, info in jobs.items()},
+        _specs_again(jobs, before.id, run),
+        {own: info.stdin_bytes or 0 for own, info in jobs.items()},
+    )
+    return plan, choice.note
+
+
+def _specs_again(jobs: Mapping[bytes, JobInfo], before: bytes, run: bytes) -> dict[bytes, JobSpec]:
+    """Return the specs of jobs that run again, by their new ids, so that they wait only for each other. `before`: their old run.
+
+    A worker does the same with those that it is told to run again in one request.
+    """
+    new = {info.key: own for own, info in jobs.items()}
+    names = {"", *(name for info in jobs.values() for name in (info.spec.name, base_of(info.spec.name)))}
+    specs: dict[bytes, JobSpec] = {}
+    for own, info in jobs.items():
+        after: list[After] = []
+        for one in info.spec.after:
+            if one.job and (target := new.get(JobKey(info.key.owner, one.job))) is not None:
+                after.append(one._replace(job=target))
+            elif one.run and one.run == before and one.name in names:
+                after.append(one._replace(run=run))
+        specs[own] = replace(info.spec, after=tuple(after)) if info.spec.after else info.spec
+    return specs
 
 
 def _plan_as_before(run: bytes, known: Sequence[JobInfo], found: Sequence[JobInfo] | None, width: int | None) -> Plan:

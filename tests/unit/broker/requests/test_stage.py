@@ -13,7 +13,7 @@ from jobwire.keys.members.limits import Limits
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.naming import JobKey
-from jobwire.schemas.parts import HASH_BYTES, hash_of_job, hash_of_part
+from jobwire.schemas.parts import HASH_BYTES, hash_of_job, hash_of_part, named_again
 from jobwire.schemas.refusal import Code, Reason, Refused
 
 FIRST = [new_job(number) for number in range(3)]
@@ -96,6 +96,39 @@ async def test_a_part_that_is_missing_is_named(house: House) -> None:
     assert queued(house) == []
 
 
+async def test_jobs_of_a_batch_run_others_again_with_everything_as_it_was(house: House) -> None:
+    times = {"held": True, "not_after_ms": 50_000, "after": [job_pb2.After(condition=job_pb2.CONDITION_ANY, job=job_id(1))]}
+    await ask(house, start=request_pb2.Start(jobs=[new_job(1), new_job(2, stdin=b"x", name="two", **times)]))
+    jobs = [named_again(job_id(10 + number), JobKey(OWNER, job_id(number)), ()) for number in (1, 2)]
+    jobs[1].after.add(condition=job_pb2.CONDITION_OK, job=job_id(11))
+    await stage(house, 0, jobs)
+    assert (await stage(house, 0, jobs)).jobs == 2
+    await house.restart()
+    await commit(house, [jobs])
+    await house.durable()
+    job = house.live[JobKey(OWNER, job_id(12))]
+    assert job.rerun_of == JobKey(OWNER, job_id(2))
+    assert (job.spec.stdin, job.spec.name, job.spec.held, job.spec.not_after_ms) == (b"x", "two", False, None)
+    assert [after.job for after in job.spec.after] == [job_id(11)]
+    await house.restart()
+    assert house.live[JobKey(OWNER, job_id(12))].rerun_of == JobKey(OWNER, job_id(2))
+    assert (await commit(house, [jobs])).known == 2
+    house.engine.effects.clear()
+
+
+async def test_a_job_of_a_batch_runs_nothing_again_that_it_may_not(house: House) -> None:
+    await ask(house, start=request_pb2.Start(jobs=[new_job(1)]))
+    again = named_again(job_id(2), JobKey(OWNER, job_id(1)), ())
+    refused = await refusal(stage(house, 0, [again, named_again(job_id(3), JobKey(OWNER, job_id(9)), ())]))
+    assert (refused.code, refused.job_index) == (Code.NOT_FOUND, 1)
+    other = request_pb2.NewJob(id=job_id(2), rerun=again.rerun, spec=job_pb2.JobSpec(argv=[b"evil"]))
+    assert "not that of the job" in (await refusal(stage(house, 0, [other]))).message
+    assert "reruns" in (await refusal(stage(house, 0, [again], for_schedule=True))).message
+    again.after.add(condition=job_pb2.CONDITION_OK, job=job_id(1))
+    assert "waits for what runs again with it" in (await refusal(ask(house, start=request_pb2.Start(jobs=[again])))).message
+    house.engine.effects.clear()
+
+
 async def test_a_committed_run_takes_no_further_jobs_and_one_that_was_started_does(house: House) -> None:
     await both(house)
     refused = await refusal(stage(house, 2, [new_job(9)]))
@@ -150,7 +183,8 @@ async def test_somebody_else_may_stage_the_same_ids(house: House) -> None:
         (request_pb2.Stage(jobs=FIRST, batch=RUN, number=2000), "at most 2000 parts"),
         (request_pb2.Stage(jobs=[FIRST[0], FIRST[0]], batch=RUN), "twice"),
         (request_pb2.Stage(jobs=[new_job(1, argv=[])], batch=RUN), "no program"),
-        (request_pb2.Stage(jobs=[request_pb2.NewJob(id=RUN, rerun=job_pb2.JobKey(id=RUN))], batch=RUN), "cannot be staged"),
+        (request_pb2.Stage(jobs=[request_pb2.NewJob(id=RUN, rerun=job_pb2.JobKey(id=RUN), feed=True)], batch=RUN), "cannot be fed"),
+        (request_pb2.Stage(jobs=[request_pb2.NewJob(id=RUN, after=[job_pb2.After(job=RUN)])], batch=RUN), "only for one that runs again"),
     ],
 )
 async def test_a_part_is_checked_as_a_start_is(house: House, request_: request_pb2.Stage, words: str) -> None:

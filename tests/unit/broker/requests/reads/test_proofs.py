@@ -11,8 +11,10 @@ from jobwire.client.proofs.verification import Wanted, verify
 from jobwire.keys.identity import from_seed
 from jobwire.keys.proofs.signature import sign
 from jobwire.schemas.generated import job_pb2, request_pb2
+from jobwire.schemas.jobs.conditions import After, Condition
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
-from jobwire.schemas.naming import AttemptKey
+from jobwire.schemas.naming import AttemptKey, JobKey
+from jobwire.schemas.parts import named_again
 
 ADA = from_seed(b"a" * 32)
 WORKER = from_seed(b"w" * 32)
@@ -49,6 +51,33 @@ async def test_a_job_of_a_batch_that_came_in_parts_is_shown_alone(house: House) 
     proof = await proof_of(house, 7)
     assert verify(proof, Wanted(signer=ADA.public)).holds
     assert proof.staged_job == jobs[7].SerializeToString()
+    house.engine.effects.clear()
+
+
+async def test_a_job_of_a_staged_batch_that_runs_another_again_is_shown_by_what_it_runs_again(house: House) -> None:
+    await do(house, start=request_pb2.Start(jobs=[new_job(1, stdin=b"x")]))
+    before = JobKey(ADA.public, job_id(1))
+    named = named_again(job_id(2), before, ())
+    waits = named_again(job_id(3), before, [After(Condition.OK, job_id(2))])
+    sent = new_job(4, stdin=b"x")
+    sent.rerun.CopyFrom(named.rerun)
+    jobs = [named, waits, sent]
+    await do(house, stage=request_pb2.Stage(batch=RUN, number=0, jobs=jobs))
+    await do(house, commit=request_pb2.Commit(batch=job_pb2.Batch(id=RUN), parts=[hash_of(jobs)]))
+    for number, job in ((2, named), (3, waits)):
+        proof = await proof_of(house, number)
+        verdict = verify(proof, Wanted(signer=ADA.public))
+        assert verdict.holds, verdict.checks
+        assert proof.staged_job == job.SerializeToString()
+        assert verdict.asked is not None
+        assert verdict.asked.rerun == named.rerun
+    # Another job to run again is another job.
+    proof.staged_job = named_again(job_id(3), JobKey(ADA.public, job_id(4)), ()).SerializeToString()
+    assert not verify(proof, Wanted()).holds
+    verdict = verify(await proof_of(house, 4), Wanted(signer=ADA.public))
+    assert verdict.holds
+    assert verdict.asked is not None
+    assert (verdict.asked.rerun, verdict.asked.spec) == (None, sent.spec)
     house.engine.effects.clear()
 
 

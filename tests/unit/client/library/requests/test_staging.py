@@ -8,14 +8,14 @@ from hypothesis import strategies as st
 
 from jobwire.client.library.actions import is_large, takes_parts
 from jobwire.client.library.options.specs import job_spec
-from jobwire.client.library.requests.staging import Parts, carry_out, in_order, steps
+from jobwire.client.library.requests.staging import Parts, Rerun, carry_out, in_order, steps
 from jobwire.client.library.values.results import BatchInfo
-from jobwire.schemas.generated import request_pb2
+from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs.conditions import After, Condition, base_of
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import OnFailure
 from jobwire.schemas.naming import JobKey
-from jobwire.schemas.parts import hash_of_job, hash_of_part
+from jobwire.schemas.parts import hash_of_job, hash_of_part, hash_of_rerun
 from jobwire.schemas.refusal import Code, Reason, Refused
 
 RUN = b"r" * 16
@@ -75,6 +75,24 @@ def test_a_part_has_a_limit_of_jobs_and_of_bytes() -> None:
     assert Parts(ABOUT, [job_id(number) for number in range(1100)], [waiting()] * 1100).ends == [500, 1000, 1100]
     large = job_spec(["x" * 100_000])
     assert Parts(ABOUT, [job_id(number) for number in range(5)], [large] * 5).ends == [2, 4, 5]
+
+
+def test_jobs_that_run_again_are_named_with_what_they_wait_for_or_sent_whole_where_that_is_signed() -> None:
+    before = JobKey(b"o" * 32, job_id(7))
+    signed = job_pb2.JobSpec(argv=[b"make"], stdin=b"x", after=[job_pb2.After(job=job_id(9))])
+    again = {job_id(0): Rerun(before), job_id(1): Rerun(before, 300_000), job_id(2): Rerun(before, spec=signed)}
+    parts = Parts(ABOUT, [job_id(number) for number in range(4)], [waiting(), waiting(0), waiting(0), waiting()], again=again)
+    # What they have as standard input counts, as the worker writes it again.
+    assert parts.ends == [1, 2, 4]
+    (named,) = parts.stage(1).stage.jobs
+    assert (named.rerun.id, named.rerun.owner, named.HasField("spec")) == (before.id, before.owner, False)
+    assert [after.job for after in named.after] == [job_id(0)]
+    sent, new = parts.stage(2).stage.jobs
+    assert (sent.rerun.id, sent.spec.argv, sent.spec.stdin) == (before.id, [b"make"], b"x")
+    assert [after.job for after in sent.spec.after] == [job_id(0)]
+    assert not new.HasField("rerun")
+    assert parts.commit().commit.parts[1] == hash_of_part([hash_of_rerun(named)])
+    assert parts.commit().commit.parts[2] == hash_of_part([hash_of_job(job.id, job.spec.SerializeToString()) for job in (sent, new)])
 
 
 def test_only_many_or_long_new_jobs_are_staged() -> None:

@@ -9,6 +9,7 @@ import pytest
 from jobwire.client.cli.batches.planning.plan import Plan, choose, demand_size, plan_rerun
 from jobwire.client.cli.batches.planning.repeats import differing, explained, notes_on_run
 from jobwire.client.library.values.results import BatchInfo, JobInfo
+from jobwire.schemas.jobs.conditions import After, Condition
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind, State
 from jobwire.schemas.naming import JobKey, batch_job_id
@@ -75,6 +76,18 @@ def test_the_id_of_a_rerun_follows_from_its_job_and_not_from_which_others_have_f
     more, _ = plan_rerun([job(1, BAD), job(2, BAD)], [], NEW, failed_only=True)
     assert few.wanted.items() <= more.wanted.items()
     assert few.wanted == {batch_job_id(NEW, job(2, BAD).id, 0): key(2)}
+
+
+def test_jobs_that_run_again_wait_only_for_each_other() -> None:
+    first, left_out = job(1, BAD), job(2, GOOD)
+    elsewhere = After(Condition.OK, run=b"x" * 16, name="job-1")
+    after = (After(Condition.ANY, key(1).id), After(Condition.OK, key(2).id), After(Condition.OK, run=RUN, name="job-1"), elsewhere)
+    waits = replace(job(3, CANCELLED), stdin_bytes=7)
+    waits = replace(waits, spec=replace(waits.spec, after=(*after, After(Condition.OK, run=RUN, name="job-2"))))
+    plan, _ = plan_rerun([first, left_out, waits], [], NEW, failed_only=True)
+    new = [*plan.wanted]
+    assert plan.specs[new[1]].after == (After(Condition.ANY, new[0]), After(Condition.OK, run=NEW, name="job-1"))
+    assert plan.stdin_bytes == {new[0]: 0, new[1]: 7}
 
 
 AGAIN = BatchInfo(NEW, "nightly", 2)
