@@ -98,6 +98,8 @@ class State:
     clock_deadlines: Deadlines[Job] = field(default_factory=Deadlines)
     # The jobs that end if they still wait at a time, on the scale of Moment.passed_us.
     expiring: Deadlines[Job] = field(default_factory=Deadlines)
+    # None that says nothing about that itself expires before this; they are looked at together.
+    lapses_us: int | None = None
     alarm: WakeAt | None = NEVER
     # The jobs that wait for jobs which they started.
     loans: Loans = field(default_factory=Loans)
@@ -168,8 +170,12 @@ class State:
             self.deadlines.set(job, job.starts_passed_us)
         if job.starts_wall_us:
             self.clock_deadlines.set(job, job.starts_wall_us)
-        if job.expires_passed_us:
+        if not job.expires_passed_us:
+            return
+        if job.spec.says_until_when:
             self.expiring.set(job, job.expires_passed_us)
+        elif self.lapses_us is None or job.expires_passed_us < self.lapses_us:
+            self.lapses_us = job.expires_passed_us
 
     def wants(self, job: Job) -> Wants:
         """Return what a job takes, with how long it may run where that decides on which machine it does."""

@@ -17,7 +17,7 @@ from ...schemas import bounds, large
 from ...schemas.frames import read_envelope
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs import spec as specs
-from ...schemas.jobs.spec import JobSpec
+from ...schemas.jobs.spec import LONGEST_DURATION_MS, JobSpec
 from ...schemas.jobs.states import OnFailure
 from ...schemas.naming import ID_BYTES, KNOWN_AS, AttemptKey, JobKey, finish_job_id, format_id
 from ...schemas.parts import hash_of_part
@@ -131,7 +131,9 @@ class SignedStart:
         """
         if self.request.HasField("add_schedule"):
             demand_due(self.request.add_schedule, delivery.due_us, now_us)
-        demand_in_time(self.not_after_us, now_us, "start")
+        # How long a run takes, nobody knows when it is signed: no longer than its last job may.
+        later_us = LONGEST_DURATION_MS * 1000 if delivery.HasField("finish") else 0
+        demand_in_time(self.not_after_us and self.not_after_us + later_us, now_us, "start")
 
     def run(self, due_us: int) -> job_pb2.Batch:
         """Return the run that it is about; of a schedule, that for a time."""

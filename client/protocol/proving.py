@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ...keys.identity import Identity
 from ...keys.proofs import merkle, signature
 from ...schemas.generated import job_pb2, request_pb2
@@ -27,12 +29,12 @@ def prove(
         return signature.sign(identity, daemon, hello.nonce, raw)
     verb = request.WhichOneof("verb")
     if verb == "start":
-        until_us = _good_until_us(request.start, now_us)
+        until_us = good_until_us((job.spec for job in request.start.jobs), now_us)
         rooted = _rooted(request.start) if len(request.start.jobs) > 1 else None
         return signature.sign(identity, daemon, hello.nonce, raw, not_after_us=until_us, rooted=rooted)
     # A worker itself does at once what it is asked, or never: only a broker could keep it.
     lasts_us = _lasts_us(request) if hello.kind == "broker" else 0
-    until_us = now_us + lasts_us if lasts_us else 0
+    until_us = max(now_us + lasts_us, request.commit.good_until_us) if lasts_us else 0
     return signature.sign(identity, daemon, hello.nonce, raw, not_after_us=until_us)
 
 
@@ -68,14 +70,13 @@ def _retries_last_us(spec: job_pb2.JobSpec) -> int:
     return int(all_ms) * 1000
 
 
-def _good_until_us(start: request_pb2.Start, now_us: int) -> int:
-    """Return until when a start is good: for a while after the last attempt at one of its jobs may start, or not after that."""
+def good_until_us(wanted: Iterable[job_pb2.JobSpec], now_us: int) -> int:
+    """Return until when a start of jobs is good: for a while after the last attempt at one of them may start, or not after that."""
     latest_us = now_us
     not_after_us = retries_us = 0
-    for job in start.jobs:
-        spec = job.spec
+    for spec in wanted:
         latest_us = max(latest_us, spec.start_at_us, now_us + spec.start_in_ms * 1000)
-        not_after_us = max(not_after_us, spec.not_after_us)
+        not_after_us = max(not_after_us, spec.not_after_us, now_us + spec.not_after_ms * 1000)
         if spec.HasField("retry"):
             retries_us = max(retries_us, _retries_last_us(spec))
     return max(latest_us + START_LASTS_US, not_after_us) + retries_us

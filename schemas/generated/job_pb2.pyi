@@ -359,7 +359,7 @@ class EarlierAttempt(_message.Message):
     def __init__(self, attempt: _Optional[int] = ..., pid: _Optional[int] = ..., started_at_us: _Optional[int] = ..., ended_at_us: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ...) -> None: ...
 
 class Job(_message.Message):
-    __slots__ = ("key", "spec", "state", "owner_name", "batch", "queued_at_us", "started_at_us", "ended_at_us", "pid", "outcome", "waits_for", "paused", "lasted_us", "ended_ago_us", "attempt", "rerun_of", "stdin_bytes", "priority", "held", "held_by", "time_limit_ms", "after", "earlier_attempts", "starts_in_us", "gpus", "starts_at_us", "started_by", "lends_slots", "worker")
+    __slots__ = ("key", "spec", "state", "owner_name", "batch", "queued_at_us", "started_at_us", "ended_at_us", "pid", "outcome", "waits_for", "paused", "lasted_us", "ended_ago_us", "attempt", "rerun_of", "stdin_bytes", "priority", "held", "held_by", "time_limit_ms", "after", "earlier_attempts", "starts_in_us", "expires_in_us", "gpus", "starts_at_us", "started_by", "lends_slots", "worker")
     KEY_FIELD_NUMBER: _ClassVar[int]
     SPEC_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -384,6 +384,7 @@ class Job(_message.Message):
     AFTER_FIELD_NUMBER: _ClassVar[int]
     EARLIER_ATTEMPTS_FIELD_NUMBER: _ClassVar[int]
     STARTS_IN_US_FIELD_NUMBER: _ClassVar[int]
+    EXPIRES_IN_US_FIELD_NUMBER: _ClassVar[int]
     GPUS_FIELD_NUMBER: _ClassVar[int]
     STARTS_AT_US_FIELD_NUMBER: _ClassVar[int]
     STARTED_BY_FIELD_NUMBER: _ClassVar[int]
@@ -413,12 +414,13 @@ class Job(_message.Message):
     after: _containers.RepeatedCompositeFieldContainer[Awaited]
     earlier_attempts: _containers.RepeatedCompositeFieldContainer[EarlierAttempt]
     starts_in_us: int
+    expires_in_us: int
     gpus: _containers.RepeatedScalarFieldContainer[str]
     starts_at_us: int
     started_by: JobKey
     lends_slots: bool
     worker: str
-    def __init__(self, key: _Optional[_Union[JobKey, _Mapping]] = ..., spec: _Optional[_Union[JobSpec, _Mapping]] = ..., state: _Optional[_Union[State, str]] = ..., owner_name: _Optional[str] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ..., queued_at_us: _Optional[int] = ..., started_at_us: _Optional[int] = ..., ended_at_us: _Optional[int] = ..., pid: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., waits_for: _Optional[str] = ..., paused: _Optional[bool] = ..., lasted_us: _Optional[int] = ..., ended_ago_us: _Optional[int] = ..., attempt: _Optional[int] = ..., rerun_of: _Optional[_Union[JobKey, _Mapping]] = ..., stdin_bytes: _Optional[int] = ..., priority: _Optional[int] = ..., held: _Optional[bool] = ..., held_by: _Optional[str] = ..., time_limit_ms: _Optional[int] = ..., after: _Optional[_Iterable[_Union[Awaited, _Mapping]]] = ..., earlier_attempts: _Optional[_Iterable[_Union[EarlierAttempt, _Mapping]]] = ..., starts_in_us: _Optional[int] = ..., gpus: _Optional[_Iterable[str]] = ..., starts_at_us: _Optional[int] = ..., started_by: _Optional[_Union[JobKey, _Mapping]] = ..., lends_slots: _Optional[bool] = ..., worker: _Optional[str] = ...) -> None: ...
+    def __init__(self, key: _Optional[_Union[JobKey, _Mapping]] = ..., spec: _Optional[_Union[JobSpec, _Mapping]] = ..., state: _Optional[_Union[State, str]] = ..., owner_name: _Optional[str] = ..., batch: _Optional[_Union[Batch, _Mapping]] = ..., queued_at_us: _Optional[int] = ..., started_at_us: _Optional[int] = ..., ended_at_us: _Optional[int] = ..., pid: _Optional[int] = ..., outcome: _Optional[_Union[Outcome, _Mapping]] = ..., waits_for: _Optional[str] = ..., paused: _Optional[bool] = ..., lasted_us: _Optional[int] = ..., ended_ago_us: _Optional[int] = ..., attempt: _Optional[int] = ..., rerun_of: _Optional[_Union[JobKey, _Mapping]] = ..., stdin_bytes: _Optional[int] = ..., priority: _Optional[int] = ..., held: _Optional[bool] = ..., held_by: _Optional[str] = ..., time_limit_ms: _Optional[int] = ..., after: _Optional[_Iterable[_Union[Awaited, _Mapping]]] = ..., earlier_attempts: _Optional[_Iterable[_Union[EarlierAttempt, _Mapping]]] = ..., starts_in_us: _Optional[int] = ..., expires_in_us: _Optional[int] = ..., gpus: _Optional[_Iterable[str]] = ..., starts_at_us: _Optional[int] = ..., started_by: _Optional[_Union[JobKey, _Mapping]] = ..., lends_slots: _Optional[bool] = ..., worker: _Optional[str] = ...) -> None: ...
 
 class Awaited(_message.Message):
     __slots__ = ("after", "name", "state", "left")

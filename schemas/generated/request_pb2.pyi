@@ -726,14 +726,16 @@ class StageReply(_message.Message):
     def __init__(self, parts: _Optional[int] = ..., jobs: _Optional[int] = ...) -> None: ...
 
 class Commit(_message.Message):
-    __slots__ = ("batch", "parts", "first_store")
+    __slots__ = ("batch", "parts", "first_store", "good_until_us")
     BATCH_FIELD_NUMBER: _ClassVar[int]
     PARTS_FIELD_NUMBER: _ClassVar[int]
     FIRST_STORE_FIELD_NUMBER: _ClassVar[int]
+    GOOD_UNTIL_US_FIELD_NUMBER: _ClassVar[int]
     batch: _job_pb2.Batch
     parts: _containers.RepeatedScalarFieldContainer[bytes]
     first_store: bytes
-    def __init__(self, batch: _Optional[_Union[_job_pb2.Batch, _Mapping]] = ..., parts: _Optional[_Iterable[bytes]] = ..., first_store: _Optional[bytes] = ...) -> None: ...
+    good_until_us: int
+    def __init__(self, batch: _Optional[_Union[_job_pb2.Batch, _Mapping]] = ..., parts: _Optional[_Iterable[bytes]] = ..., first_store: _Optional[bytes] = ..., good_until_us: _Optional[int] = ...) -> None: ...
 
 class Unstage(_message.Message):
     __slots__ = ("batch",)

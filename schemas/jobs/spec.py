@@ -106,6 +106,11 @@ class JobSpec:
         return replace(self, start_at_us=None, start_in_ms=None, not_after_us=None, not_after_ms=None) if self.has_times else self
 
     @property
+    def says_until_when(self) -> bool:
+        """Whether it says itself after when it does not start for the first time."""
+        return self.not_after_us is not None or self.not_after_ms is not None
+
+    @property
     def has_times(self) -> bool:
         """Whether it is to start not before, or not after a time."""
         return any(one is not None for one in (self.start_at_us, self.start_in_ms, self.not_after_us, self.not_after_ms))

@@ -9,17 +9,27 @@ from ....schemas.jobs.states import EventKind, Outcome, OutcomeKind
 from ....schemas.text.durations import format_duration
 from ..effects import NEVER, WakeAt
 from ..events import event_of
+from ..inputs import Moment
 from ..jobs.job import Job
 from ..jobs.life import WAITING, Happening
 from ..turn import Turn
 from .consequences import ended_for_good
 
+# What nobody has said anything about does not wait for longer than what its client has signed is good: a broker could run it no more.
+WAITS_US = 30 * 86_400 * 1_000_000
+_TOGETHER_US = 3600 * 1_000_000
+_MOST_AT_ONCE = 200
 
-def left_until_expiry_us(spec: JobSpec, wall_us: int) -> int | None:
-    """Return for how long a job that is accepted now may wait; None: for ever. From now on no clock that is set changes that."""
+
+def left_until_expiry_us(spec: JobSpec, moment: Moment) -> int:
+    """Return for how long a job that is accepted now may wait. From now on no clock that is set changes that."""
     if spec.not_after_us is not None:
-        return max(0, spec.not_after_us - wall_us)
-    return spec.not_after_ms * 1000 if spec.not_after_ms is not None else None
+        return max(0, spec.not_after_us - moment.wall_us)
+    if spec.not_after_ms is not None:
+        return spec.not_after_ms * 1000
+    left_us = WAITS_US + max((spec.start_in_ms or 0) * 1000, (spec.start_at_us or 0) - moment.wall_us, 0)
+    # Those of one hour are looked at together.
+    return left_us + -(moment.passed_us + left_us) % _TOGETHER_US
 
 
 def look_at_due(turn: Turn) -> None:
@@ -37,6 +47,29 @@ def look_at_due(turn: Turn) -> None:
         # That it is tried again was part of what was asked in time.
         if job.attempt.phase in WAITING and not job.ended_before:
             _expire(turn, job)
+    _look_at_waiting(turn)
+
+
+def _look_at_waiting(turn: Turn) -> None:
+    """End the jobs that have waited for so long as a job does that says nothing about it; a part of them, if they are many.
+
+    All that wait are looked at. That is rare: no job was due earlier, and those of one hour are due together.
+    """
+    state, passed_us = turn.state, turn.moment.passed_us
+    if state.lapses_us is None or state.lapses_us > passed_us:
+        return
+    waiting = [
+        job
+        for job in state.live.values()
+        if job.expires_passed_us and job.attempt.phase in WAITING and not job.ended_before and not job.spec.says_until_when
+    ]
+    due = [job for job in waiting if job.expires_passed_us <= passed_us]
+    for job in due[:_MOST_AT_ONCE]:
+        _expire(turn, job)
+    rest = due[_MOST_AT_ONCE:]
+    state.lapses_us = (
+        passed_us if rest else min((job.expires_passed_us for job in waiting if job.expires_passed_us > passed_us), default=None)
+    )
 
 
 def _expire(turn: Turn, job: Job) -> None:
@@ -54,16 +87,19 @@ def _why(spec: JobSpec) -> str:
     if spec.not_after_us is not None:
         until = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(spec.not_after_us // 1_000_000))
         return f"it was not to start after {until}, and had not started by then"
-    return f"it was to start within {format_duration((spec.not_after_ms or 0) / 1000)}, and had not started by then"
+    if spec.not_after_ms is None:
+        within = format_duration(WAITS_US // 1_000_000)
+        return f"it was not to wait for longer than {within}, as --not-after said nothing else"
+    return f"it was to start within {format_duration(spec.not_after_ms / 1000)}, and had not started by then"
 
 
 def set_alarm(turn: Turn) -> None:
     """Have the desk wake up when the next job is due, and not before."""
     state = turn.state
     # As nearly always.
-    if state.alarm == NEVER and not (state.deadlines.at or state.expiring.at or state.clock_deadlines.at):
+    if state.alarm == NEVER and state.lapses_us is None and not (state.deadlines.at or state.expiring.at or state.clock_deadlines.at):
         return
-    nexts = [at_us for at_us in (state.deadlines.next_us, state.expiring.next_us) if at_us is not None]
+    nexts = [at_us for at_us in (state.deadlines.next_us, state.expiring.next_us, state.lapses_us) if at_us is not None]
     following = WakeAt(min(nexts, default=None), state.clock_deadlines.next_us)
     if following != state.alarm:
         state.alarm = following

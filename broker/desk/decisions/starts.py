@@ -46,6 +46,8 @@ def start(turn: Turn, asked: Start) -> None:
         clean_up = {position for position, one in enumerate(asked.asked) if one.id in asked.clean_up}
     elif waits and asked.batch is not None:
         clean_up = find_clean_up([Waiter(one.id, one.spec.name, one.spec.after) for one in asked.asked], asked.batch.id)
+    # What a schedule starts is wanted until that is removed; and what a broker brings it has looked at itself.
+    expires = asked.fired is None and asked.origin is None and not (asked.queued is not None and asked.queued.is_scheduled)
     for position, one in enumerate(asked.asked):
         clear = position in cleared
         key = AttemptKey(asked.owner, one.id, FIRST_ATTEMPT)
@@ -71,8 +73,8 @@ def start(turn: Turn, asked: Start) -> None:
             job.starts_aged_us = moment.aged_us + one.spec.start_in_ms * 1000
         elif one.spec.start_at_us is not None and one.spec.start_at_us > moment.wall_us:
             job.starts_wall_us = one.spec.start_at_us
-        is_limited = one.spec.not_after_us is not None or one.spec.not_after_ms is not None
-        if is_limited and (left_us := left_until_expiry_us(one.spec, moment.wall_us)) is not None:
+        if expires or one.spec.says_until_when:
+            left_us = left_until_expiry_us(one.spec, moment)
             job.expires_passed_us, job.expires_aged_us = moment.passed_us + left_us, moment.aged_us + left_us
         event = event_of(EventKind.QUEUED, job, moment.now_us)
         row = NewRow(

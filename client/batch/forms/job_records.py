@@ -25,6 +25,7 @@ _PAST = frozenset(
         "lends_slots",
         "attempts",
         "starts_in_us",
+        "expires_in_us",
         "paused",
         "held",
         "held_by",

@@ -192,6 +192,7 @@ def _describe(connected: Client, job: JobInfo) -> None:
         "process": job.process or "",
         "queued": local_time(job.queued_at_us),
         "starts": f"not before {local_time(job.starts_at_us)}" if job.starts_at_us else "",
+        "expires": f"in {duration(job.expires_in_us)}, if it has not started by then" if job.expires_in_us is not None else "",
         "started": local_time(job.started_at_us) if job.process else "",
         "ended": _ended(job),
         "used": "" if job.outcome is None else what_it_used(job.outcome.use),

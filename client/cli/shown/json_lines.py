@@ -2,18 +2,17 @@
 
 A job has `id`, `name`, `state` (queued, running, stopping, finished), `argv`, `dir`, `env`, `labels`, `owner` (public key), `owner_name`,
 `batch` ({`id`, `name`, `parallel`, `on_failure`} or null), `attempt` (1 for the first), `process` (PID@START or null), `pid` (or null),
-`queued_at`,
-`started_at`, `ended_at` (or null), `time_limit_ms`, `grace_ms`, `output_limit_bytes` (or null), `linger`, `stderr_to_stdout`, `start_at`
-and `start_in_ms` (when it is to start, or null), `not_after` and `not_after_ms` (after when it is not to, or null),
-`cpus`, `gpus` (how many), `resources` (how much of each name), `only_one` (or null),
-`may_submit`, `gpu_ids` (those that it was handed out), `stop_signal`, `retry` ({`max`, `delay_ms`, `backoff`, `on_exit`} or null),
-`attempts` (all so far, each with `attempt`, `process`, `pid`, `started_at`, `ended_at` and `outcome`), `starts_in_us` (how long it still
-waits for its time, or null), `memory_bytes`, `nice`, `umask` (in octal digits; each of these three or null), `rlimits` (as in a batch
-file), `stdin_bytes` (the size of its standard input, or null), `feed` (whether that came as a stream, which is not kept), `terminal`
-({`rows`, `columns`} at first, or null), `rerun_of` (the id of the job that it runs again, or null), `started_by` (the id of the job that
-started it, or null), `lends_slots` (whether it waits for jobs that it started, and has given back its slots meanwhile), `paused`,
-`priority`, `held`, `held_by` (the name of who holds it, or null), `waits_for` (why it waits, or null), `starts_at` (while it waits for a
-time, or null) and `outcome` (or null).
+`queued_at`, `started_at`, `ended_at` (or null), `time_limit_ms`, `grace_ms`, `output_limit_bytes` (or null), `linger`,
+`stderr_to_stdout`, `start_at` and `start_in_ms` (when it is to start, or null), `not_after` and `not_after_ms` (after when it is not to,
+or null), `cpus`, `gpus` (how many), `resources` (how much of each name), `only_one` (or null), `may_submit`, `gpu_ids` (those that it was
+handed out), `stop_signal`, `retry` ({`max`, `delay_ms`, `backoff`, `on_exit`} or null), `attempts` (all so far, each with `attempt`,
+`process`, `pid`, `started_at`, `ended_at` and `outcome`), `starts_in_us` (how long it still waits for its time, or null), `expires_in_us`
+(how long it may still wait before it is cancelled, or null), `memory_bytes`, `nice`, `umask` (in octal digits; each of these three or
+null), `rlimits` (as in a batch file), `stdin_bytes` (the size of its standard input, or null), `feed` (whether that came as a stream,
+which is not kept), `terminal` ({`rows`, `columns`} at first, or null), `rerun_of` (the id of the job that it runs again, or null),
+`started_by` (the id of the job that started it, or null), `lends_slots` (whether it waits for jobs that it started, and has given back
+its slots meanwhile), `paused`, `priority`, `held`, `held_by` (the name of who holds it, or null), `waits_for` (why it waits, or null),
+`starts_at` (while it waits for a time, or null) and `outcome` (or null).
 
 An outcome has `kind` (exited, signaled, failed_to_start, timed_out, cancelled, over_limit, lost), `exit_status` (as a shell reports it:
 128+N for signal N), `signal` (or null), `sentence`, `user_us`, `system_us`, `max_resident_bytes`, `cpu_us`, `peak_memory_bytes`,
@@ -76,6 +75,7 @@ def job_record(job: JobInfo) -> Record:
         "attempt": job.attempt,
         "attempts": [_attempt_record(attempt) for attempt in job.attempts],
         "starts_in_us": job.starts_in_us,
+        "expires_in_us": job.expires_in_us,
         "process": job.process,
         "pid": job.pid,
         "queued_at": time_text(job.queued_at_us),

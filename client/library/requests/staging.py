@@ -6,6 +6,7 @@ what is staged.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
@@ -21,6 +22,7 @@ from ....schemas.parts import hash_of_job, hash_of_part, hash_of_rerun, named_ag
 from ....schemas.refusal import Code, Reason, Refused
 from ....schemas.wire_codec import key_to_wire
 from ...protocol.exchange import Item
+from ...protocol.proving import good_until_us
 from ..values.results import BatchInfo
 from .encoding import encode, encode_batch, size_of
 
@@ -165,11 +167,27 @@ class Parts:
                 self.stage(number)
         hashes = [self._hashes[number] for number in range(len(self.ends))]
         if self.schedule is None:
-            return request_pb2.Request(commit=request_pb2.Commit(batch=encode_batch(self.about), parts=hashes))
+            commit = request_pb2.Commit(batch=encode_batch(self.about), parts=hashes)
+            if times := {_times_of(spec) for spec in self._specs if spec.has_times or spec.retry is not None}:
+                commit.good_until_us = good_until_us(map(encode, times), time.time_ns() // 1000)
+            return request_pb2.Request(commit=commit)
         request = request_pb2.Request(add_schedule=self.schedule)
         request.add_schedule.batch.CopyFrom(encode_batch(self.about))
         request.add_schedule.parts.extend(hashes)
         return request
+
+
+def _times_of(spec: JobSpec) -> JobSpec:
+    """Return what decides how late the last attempt at a job may start: few jobs of a batch differ in that."""
+    return JobSpec(
+        (b"",),
+        start_at_us=spec.start_at_us,
+        start_in_ms=spec.start_in_ms,
+        not_after_us=spec.not_after_us,
+        not_after_ms=spec.not_after_ms,
+        retry=spec.retry,
+        time_limit_ms=spec.time_limit_ms,
+    )
 
 
 def steps(parts: Parts, told: Callable[[int, int], None]) -> Steps:

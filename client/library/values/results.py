@@ -183,6 +183,8 @@ class JobInfo:
     earlier_attempts: tuple[JobAttempt, ...] = ()
     # While it waits for a time: how long until then, in microseconds; None: it does not.
     starts_in_us: int | None = None
+    # While it waits: how long until it is cancelled if it has not started by then, in microseconds; None: it may wait for ever.
+    expires_in_us: int | None = None
 
     @property
     def attempts(self) -> tuple[JobAttempt, ...]:
@@ -374,6 +376,7 @@ def job_info(message: job_pb2.Job) -> JobInfo:
         awaits=tuple(map(_awaited, message.after)),
         earlier_attempts=tuple(map(_attempt, message.earlier_attempts)) if message.earlier_attempts else (),
         starts_in_us=message.starts_in_us if message.HasField("starts_in_us") else None,
+        expires_in_us=message.expires_in_us if message.HasField("expires_in_us") else None,
         gpus=tuple(message.gpus),
         worker=message.worker,
     )

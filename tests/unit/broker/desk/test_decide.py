@@ -78,11 +78,15 @@ class Deciding:
     def take(self, one: Input) -> list[object]:
         decision = decide(self.state, one, NOW)
         self.written = decision.writes
-        effects = [told(effect) for effect in decision.effects]
+        effects = [told(effect) for effect in decision.effects if not self._is_in_a_month(effect)]
         if decision.reconsiders:
             effects += self.take(Reconsidered())
             self.written = [*decision.writes, *self.written]
         return effects
+
+    def _is_in_a_month(self, effect: Effect) -> bool:
+        """Return whether it is about nothing but how long jobs wait that say nothing about that."""
+        return isinstance(effect, WakeAt) and effect.passed_us == self.state.lapses_us
 
     def start(self, *numbers: int, batch: BatchRun | None = None) -> None:
         assert self.take(Start(OWNER, [asked(number) for number in numbers], batch, b"proof", None, never)) == []
@@ -121,7 +125,7 @@ def test_a_start_is_acknowledged_before_its_jobs_take_their_places() -> None:
     desk = Deciding()
     desk.start(1, 2)
     written = decide(desk.state, Written(1, Added([1, 2], frozenset(), 1)), None)
-    assert [told(effect)[0] for effect in written.effects] == ["reply", "publish"]  # type: ignore[index] # reason: as above
+    assert [told(effect)[0] for effect in written.effects if not isinstance(effect, WakeAt)] == ["reply", "publish"]  # type: ignore[index] # reason: as above
     # Whoever is told may ask for them at once.
     assert (desk.phase(1), desk.state.waiting_of(OWNER)) == (Phase.CLEARED, 0)
     assert desk.take(Reconsidered()) == [("launch", [attempt(1)])]
@@ -401,7 +405,7 @@ def test_a_job_that_waits_for_a_time_is_let_in_when_it_has_come_and_nobody_looks
     (write,) = decide(desk.state, Due(), Moment(NOW.now_us, NOW.passed_us + 30_000, NOW.aged_us)).writes
     assert desk.phase(2) is Phase.LAUNCHING
     assert ("launch", [attempt(2)]) in desk.record(write)
-    assert desk.state.alarm == (None, None)
+    assert desk.state.alarm == (desk.state.lapses_us, None)
 
 
 def test_a_job_that_waits_for_a_time_can_be_stopped() -> None:
@@ -412,5 +416,6 @@ def test_a_job_that_waits_for_a_time_can_be_stopped() -> None:
     desk.state.queue.set_aside(job.key)
     desk.state.wait(job, NOW, 30_000)
     desk.take(Due())
-    assert desk.take(Stop([(key(2), SOMEBODYS)], b"proof", never)) == [("wake", None)]
+    assert desk.take(Stop([(key(2), SOMEBODYS)], b"proof", never)) == []
+    assert desk.state.alarm == WakeAt(desk.state.lapses_us, None)
     assert not desk.state.deadlines

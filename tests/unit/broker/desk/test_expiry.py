@@ -131,3 +131,40 @@ async def test_a_job_that_expires_in_the_queue_gives_its_place_to_the_next(house
     assert has_expired(house)
     assert house.state.queue.waiting_of(b"") == 0
     house.engine.effects.clear()
+
+
+DAY_US = 86_400 * SECOND_US
+HOUR_US = 3600 * SECOND_US
+
+
+@pytest.mark.parametrize(("fields", "days"), [({}, 30), ({"start_in_ms": 86_400_000}, 31), ({"start_at_us": 0}, 35)])
+async def test_a_job_that_says_nothing_about_that_waits_for_thirty_days_from_when_it_could_start(
+    house: House, fields: dict[str, int], days: int
+) -> None:
+    if "start_at_us" in fields:
+        fields["start_at_us"] = house.now + house.set_by + 5 * DAY_US
+    job = (await house.accept(asked_with(1, held=True, **fields))).jobs[0]
+    left_us = house.desk.expires_in_us(job)
+    assert left_us is not None
+    assert days * DAY_US <= left_us <= days * DAY_US + HOUR_US
+    house.now += 20 * DAY_US
+    await house.restart()
+    await ring(house)
+    assert not has_expired(house)
+    house.now += (days - 20) * DAY_US + HOUR_US
+    await ring(house)
+    assert has_expired(house)
+    assert house.state.lapses_us is None
+    house.engine.effects.clear()
+
+
+async def test_many_that_have_waited_for_too_long_end_in_parts(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("jobwire.broker.desk.decisions.due._MOST_AT_ONCE", 3)
+    await house.accept(*(asked_with(number, held=True) for number in range(1, 6)), asked_with(6, held=True, not_after_ms=60 * 86_400_000))
+    house.now += 30 * DAY_US + HOUR_US
+    await ring(house)
+    assert len(house.live) == 3
+    await ring(house)
+    assert [*house.live] == [key(6)]
+    assert house.state.lapses_us is None
+    house.engine.effects.clear()

@@ -15,6 +15,7 @@ from jobwire.client.protocol.proving import START_LASTS_US, prove
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.proofs.shown import Whole
 from jobwire.schemas.generated import job_pb2, request_pb2
+from jobwire.schemas.jobs.spec import LONGEST_DURATION_MS
 from jobwire.schemas.naming import AttemptKey, JobKey, finish_job_id, scheduled_job_id
 from jobwire.schemas.parts import hash_of_job, hash_of_part
 from jobwire.schemas.refusal import Code, Reason, Refused
@@ -103,8 +104,15 @@ async def test_nothing_is_run_at_the_end_that_was_not_signed(worker: WorkerSide)
     assert (await refused(worker, raw.replace(b"notify", b"evil!!"), finish=END)).code is Code.UNAUTHENTICATED
     assert (await refused(worker, raw, finish=request_pb2.RunEnd(outcome="$(evil)"))).code is Code.INVALID_ARGUMENT
     assert (await refused(worker, raw, finish=END, attempt=2)).code is Code.PERMISSION_DENIED
-    worker.house.now += START_LASTS_US + MINUTE_US
+    worker.house.now += START_LASTS_US + LONGEST_DURATION_MS * 1000 + MINUTE_US
     assert (await refused(worker, raw, finish=END)).reason is Reason.EXPIRED
+
+
+async def test_a_run_may_take_longer_than_its_start_is_good(worker: WorkerSide) -> None:
+    raw = start(worker, on_finish=job_pb2.JobSpec(argv=[b"notify"]))
+    worker.house.now += START_LASTS_US + LONGEST_DURATION_MS * 1000 - MINUTE_US
+    assert await accepts(worker, raw, finish=END)
+    worker.engine.effects.clear()
 
 
 async def test_a_failure_stops_no_job_with_which_the_run_ends(worker: WorkerSide) -> None:

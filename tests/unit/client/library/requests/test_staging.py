@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jobwire.client.library.actions import is_large, takes_parts
+from jobwire.client.library.options.retry import Retry
 from jobwire.client.library.options.specs import job_spec
 from jobwire.client.library.requests.staging import Parts, Rerun, carry_out, in_order, steps
 from jobwire.client.library.values.results import BatchInfo
@@ -93,6 +96,20 @@ def test_jobs_that_run_again_are_named_with_what_they_wait_for_or_sent_whole_whe
     assert not new.HasField("rerun")
     assert parts.commit().commit.parts[1] == hash_of_part([hash_of_rerun(named)])
     assert parts.commit().commit.parts[2] == hash_of_part([hash_of_job(job.id, job.spec.SerializeToString()) for job in (sent, new)])
+
+
+def test_a_commit_says_until_when_the_last_attempt_at_one_of_its_jobs_may_start() -> None:
+    def lasts_days(*specs: JobSpec) -> int:
+        commit = Parts(ABOUT, [job_id(number) for number in range(len(specs))], specs).commit().commit
+        left_us = commit.good_until_us - time.time_ns() // 1000 if commit.good_until_us else 0
+        return round(left_us / 86_400e6)
+
+    assert lasts_days(waiting()) == 0
+    late, long = job_spec(["a"], at="+5d"), job_spec(["a"], not_after="90d")
+    again = job_spec(["a"], retry=Retry(2, delay=86_400), time_limit="1d")
+    assert lasts_days(waiting(), late) == 35
+    assert lasts_days(late, long) == 90
+    assert lasts_days(again, late, again) == 39
 
 
 def test_only_many_or_long_new_jobs_are_staged() -> None:
