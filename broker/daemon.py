@@ -47,6 +47,7 @@ from .relayed.table import RelayedVerbs
 from .relayed.table import read as read_relayed
 from .requests.dispatch import Reception
 from .requests.held import HeldRequests
+from .requests.members import change_members, list_members
 from .requests.reads.hello import FEATURES, Introduction
 from .requests.schedules import Parts as Schedules
 from .requests.table import handlers
@@ -282,6 +283,8 @@ class Daemon:
             notary=notary if self._fleet is None else None,
             staging=self._staging,
             pair=self._pairing.pair,
+            list_members=lambda call: list_members(call, self._roster),
+            change_members=lambda call: change_members(call, self._edits),
             of_schedules=Schedules(
                 self._timetable,
                 self._starter,

@@ -196,6 +196,11 @@ LENGTHS = {
     "RemoveWorker.name": LONGEST_TEXT,
     "RemoveWorker.key": LONGEST_ID,
     "Removed.request": LARGEST_OTHER_MESSAGE,
+    "RosterMember.name": LONGEST_TEXT,
+    "RosterMember.key": LONGEST_ID,
+    "RosterMember.role": LONGEST_TEXT,
+    "ChangeMembers.version": LONGEST_ID,
+    "ChangeMembers.remove": LONGEST_ID,
 }
 # Jobs are read a few at a time, and each is checked then.
 SLICED = frozenset({"Start.jobs", "Stage.jobs"})

@@ -25,7 +25,7 @@ SIGNED_VERBS = frozenset(
     {
         *("start", "stop", "signal", "forget", "pause", "resume", "feed", "put", "change", "place", "set_slots"),
         *("add_schedule", "change_schedule", "change_worker", "stage", "commit", "unstage", "pair", "remove_worker"),
-        *("add_queue", "change_queue"),
+        *("add_queue", "change_queue", "change_members"),
     }
 )
 

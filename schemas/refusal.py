@@ -73,6 +73,7 @@ class Reason(enum.IntEnum):
     NO_SUCH_QUEUE = 70
     PART_MISSING = 34
     RUN_CLOSED = 35
+    ROSTER_CHANGED = 137
 
 
 class Refused(Exception):  # noqa: N818 -- a fact in the past tense; a refusal is an answer, not an error of ours

@@ -73,6 +73,8 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
     of_schedules: schedules.Parts,
     staging: Staging,
     pair: Handler,
+    list_members: Handler,
+    change_members: Handler,
     check: Callable[[Asked], None] | None = None,
     notary: Notary | None = None,
 ) -> Mapping[str, Handler]:
@@ -134,6 +136,8 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
         "commit": lambda call: commit(call, staging, desk, store, shortage),
         "unstage": lambda call: unstage(call, staging),
         "pair": pair,
+        "list_members": list_members,
+        "change_members": change_members,
         **dict.fromkeys(_OF_BROKERS, _not_a_broker),
         **dict.fromkeys(_OF_LINKS, _not_over_a_link),
     }

@@ -59,6 +59,7 @@ from .loop.completion import completed
 from .loop.connection import AsyncConnection
 from .loop.ends import Waiting
 from .loop.session import AsyncSession
+from .members import AsyncMembers
 from .run_to_end import run_to_end
 from .schedules import AsyncSchedules
 from .verbs import forget, request_stop, start_jobs
@@ -112,6 +113,11 @@ class AsyncClient:
     def schedules(self) -> AsyncSchedules:
         """The schedules of the worker: jobs that it starts again and again."""
         return AsyncSchedules(self._session)
+
+    @property
+    def members(self) -> AsyncMembers:
+        """The members of the worker, for an admin: who may come in, and what they may do."""
+        return AsyncMembers(self._session)
 
     # --- running
 

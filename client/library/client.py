@@ -45,6 +45,7 @@ if TYPE_CHECKING:
     from .batch_run import BatchRun
     from .batches import Described
     from .events import EventStream
+    from .members import Members
     from .options.conditions import Awaiting
     from .options.retry import Retry
     from .schedules import Schedules
@@ -106,6 +107,13 @@ class Client:
         from .schedules import Schedules  # noqa: PLC0415 -- few want them
 
         return Schedules(self._session)
+
+    @property
+    def members(self) -> Members:
+        """The members of the worker, for an admin: who may come in, and what they may do."""
+        from .members import Members  # noqa: PLC0415 -- few want them
+
+        return Members(self._session)
 
     # --- running
 

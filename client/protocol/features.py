@@ -38,6 +38,7 @@ ALL_CHECKED = frozenset(
         "not_after",
         "each",
         "batch_schedules",
+        "members",
     }
 )
 
@@ -164,6 +165,9 @@ def _refuse_verbs(request: request_pb2.Request, hello: request_pb2.HelloReply) -
         raise Refused(Code.UNIMPLEMENTED, "this worker is older, and what it has for jobs is set when it starts", "upgrade the worker")
     if (request.WhichOneof("verb") or "").endswith(("_schedule", "_schedules")) and "schedules" not in hello.features:
         raise Refused(Code.UNIMPLEMENTED, f"this worker ({hello.software}) is older and has no schedules", "upgrade the worker")
+    if (request.WhichOneof("verb") or "").endswith("_members") and "members" not in hello.features:
+        what = f"this {hello.kind or 'worker'} ({hello.software}) is older and shows and changes its roster only on its machine"
+        raise Refused(Code.UNIMPLEMENTED, what, "upgrade it; or use jobwire keys there")
     _refuse_parts(request, hello)
     if _wants_times(request) and "times" not in hello.features:
         what = f"this worker ({hello.software}) is older and does not record when output arrives"

@@ -183,7 +183,7 @@ class RosterFile:
     """The roster in force: that of a file, which is read again whenever it changes.
 
     A missing file is an empty roster. If a change breaks the file, the old roster stays in force; a file that is broken at the start is
-    `Refused`. The loop watches `fileno` and calls `drain`.
+    `Refused`. `text` is what is in force. The loop watches `fileno` and calls `drain`.
     """
 
     def __init__(self, path: Path, on_problem: Callable[[str], None]) -> None:
@@ -198,8 +198,8 @@ class RosterFile:
         try:
             private_files.make_folder(path.parent)
             self._watch()
-            self._text = _read_text(path, in_force=True)
-            self.roster = parse(self._text, str(path))
+            self.text = _read_text(path, in_force=True)
+            self.roster = parse(self.text, str(path))
         except OSError as error:
             self.close()
             raise _cannot_watch(path, error) from None
@@ -261,10 +261,10 @@ class RosterFile:
         self._inotify.close()
 
     def _take(self, text: str) -> None:
-        if text == self._text:
+        if text == self.text:
             return
         roster = parse(text, str(self._path))
-        self._text = text
+        self.text = text
         if roster != self.roster:
             self.roster = roster
 

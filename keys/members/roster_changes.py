@@ -6,7 +6,7 @@ Every byte that does not concern the member stays as it was written. A roster ke
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -21,66 +21,96 @@ if TYPE_CHECKING:
 _ADMIN = "admin"
 
 
+@dataclass(frozen=True, slots=True)
+class MemberChange:
+    """What becomes of a member (None: it is removed), and the same done to its table in the list of all."""
+
+    to: Callable[[Member], Member | None]
+    write: Callable[[Any, int], None]
+
+
+def removal() -> MemberChange:
+    """Return the change that removes a member."""
+
+    def write(members: Any, index: int) -> None:
+        del members[index]
+
+    return MemberChange(lambda _: None, write)
+
+
+def new_role(role: str) -> MemberChange:
+    """Return the change that gives a member this role. Raises `Refused(INVALID_ARGUMENT)`."""
+    if problem := role_problem(role):
+        raise Refused(Code.INVALID_ARGUMENT, problem)
+
+    def write(members: Any, index: int) -> None:
+        members[index]["role"] = role
+
+    def to(member: Member) -> Member:
+        if member.role == PAIRING:
+            message = f"{member.name} was invited and has not joined yet"
+            raise Refused(Code.FAILED_PRECONDITION, message, "remove the invitation, and make another one")
+        return replace(member, role=role)
+
+    return MemberChange(to, write)
+
+
+def new_name(name: str) -> MemberChange:
+    """Return the change that gives a member this name. Raises `Refused(INVALID_ARGUMENT)`."""
+    if problem := name_problem(name):
+        raise Refused(Code.INVALID_ARGUMENT, problem)
+
+    def write(members: Any, index: int) -> None:
+        members[index]["name"] = name
+
+    return MemberChange(lambda member: replace(member, name=name), write)
+
+
 def remove_member(path: Path, name: str) -> Member:
     """Remove a member from a roster's file, and return what it was.
 
     Raises `Refused`: NOT_FOUND, FAILED_PRECONDITION for the last admin or if the file cannot be written.
     """
-
-    def edit(members: Any, index: int) -> None:
-        del members[index]
-
-    return _change(path, name, lambda _: None, edit)
+    return _change(path, name, removal())
 
 
 def set_role(path: Path, name: str, role: str) -> Member:
     """Give a member another role, and return what it was before. Raises as `remove_member` does, and INVALID_ARGUMENT."""
-    if problem := role_problem(role):
-        raise Refused(Code.INVALID_ARGUMENT, problem)
-
-    def edit(members: Any, index: int) -> None:
-        members[index]["role"] = role
-
-    def to(member: Member) -> Member:
-        if member.role == PAIRING:
-            message = f"{name} was invited and has not joined yet"
-            raise Refused(Code.FAILED_PRECONDITION, message, f"remove it with jobwire keys rm {name}, and make another invitation")
-        return replace(member, role=role)
-
-    return _change(path, name, to, edit)
+    return _change(path, name, new_role(role))
 
 
 def rename_member(path: Path, name: str, new: str) -> Member:
     """Give a member another name, and return what it was before. Raises as `set_role` does, and ALREADY_EXISTS."""
-    if problem := name_problem(new):
-        raise Refused(Code.INVALID_ARGUMENT, problem)
-
-    def edit(members: Any, index: int) -> None:
-        members[index]["name"] = new
-
-    return _change(path, name, lambda member: replace(member, name=new), edit)
+    return _change(path, name, new_name(new))
 
 
-def _change(path: Path, name: str, to: Callable[[Member], Member | None], edit: Callable[[Any, int], None]) -> Member:
-    """Change one member in the file, one process at a time; None: it is removed."""
+def _change(path: Path, name: str, change: MemberChange) -> Member:
+    """Change one member in the file, one process at a time."""
     was: Member | None = None
 
-    def change(text: str, place: Path) -> str:
+    def changed(text: str, place: Path) -> str:
         nonlocal was
         members = parse(text, str(place)).members
-        index = next((index for index, member in enumerate(members) if member.name == name), -1)
-        if index < 0:
+        was = next((member for member in members if member.name == name), None)
+        if was is None:
             raise _no_such(path, name)
-        was = members[index]
-        wanted = decide(members, index, to(was), str(place))
-        return _edited(text, str(place), wanted, lambda found: edit(found["member"], index)) if wanted != members else text
+        return changed_text(text, place, members, was, change)
 
     try:
-        roster.edit(path, change)
+        roster.edit(path, changed)
     except (FileNotFoundError, NotADirectoryError):
         raise _no_such(path, name) from None
     assert was is not None
     return was
+
+
+def changed_text(text: str, place: Path, members: Sequence[Member], member: Member, change: MemberChange) -> str:
+    """Return the text of a roster with these members after one of them was changed. Raises `Refused` as `decide` does."""
+    index = members.index(member)
+    wanted = decide(members, index, change.to(member), str(place))
+    if wanted == tuple(members):
+        return text
+    return _edited(text, str(place), wanted, lambda found: change.write(found["member"], index))
 
 
 def _no_such(path: Path, name: str) -> Refused:

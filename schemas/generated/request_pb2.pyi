@@ -72,6 +72,7 @@ class Reason(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     REASON_TOO_MANY_INVITATIONS: _ClassVar[Reason]
     REASON_EXPIRED: _ClassVar[Reason]
     REASON_NO_SUCH_QUEUE: _ClassVar[Reason]
+    REASON_ROSTER_CHANGED: _ClassVar[Reason]
 
 class Stream(int, metaclass=_enum_type_wrapper.EnumTypeWrapper):
     __slots__ = ()
@@ -190,6 +191,7 @@ REASON_MEMBER_ALREADY: Reason
 REASON_TOO_MANY_INVITATIONS: Reason
 REASON_EXPIRED: Reason
 REASON_NO_SUCH_QUEUE: Reason
+REASON_ROSTER_CHANGED: Reason
 STREAM_UNSPECIFIED: Stream
 STREAM_STDOUT: Stream
 STREAM_STDERR: Stream
@@ -282,7 +284,7 @@ class Proof(_message.Message):
     def __init__(self, signer: _Optional[bytes] = ..., audience: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., not_after_us: _Optional[int] = ..., jobs: _Optional[int] = ..., root: _Optional[bytes] = ...) -> None: ...
 
 class Request(_message.Message):
-    __slots__ = ("id", "hello", "start", "stop", "signal", "query_one", "list", "read_log", "follow_log", "credit", "cancel", "subscribe", "unsubscribe", "replay", "forget", "pause", "resume", "status", "feed", "push", "resize", "put", "fetch", "query_run", "change", "place", "add_schedule", "change_schedule", "list_schedules", "query_schedule", "list_runs", "set_slots", "stage", "commit", "unstage", "enlist", "deliver", "follow_facts", "settle", "relay", "list_workers", "change_worker", "discard", "query_proof", "pair", "query_worker", "remove_worker", "relay_feed", "relay_put", "relay_fetch", "add_queue", "change_queue", "list_queues", "leave", "find_workers", "removed")
+    __slots__ = ("id", "hello", "start", "stop", "signal", "query_one", "list", "read_log", "follow_log", "credit", "cancel", "subscribe", "unsubscribe", "replay", "forget", "pause", "resume", "status", "feed", "push", "resize", "put", "fetch", "query_run", "change", "place", "add_schedule", "change_schedule", "list_schedules", "query_schedule", "list_runs", "set_slots", "stage", "commit", "unstage", "enlist", "deliver", "follow_facts", "settle", "relay", "list_workers", "change_worker", "discard", "query_proof", "pair", "query_worker", "remove_worker", "relay_feed", "relay_put", "relay_fetch", "add_queue", "change_queue", "list_queues", "leave", "find_workers", "removed", "list_members", "change_members")
     ID_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
@@ -339,6 +341,8 @@ class Request(_message.Message):
     LEAVE_FIELD_NUMBER: _ClassVar[int]
     FIND_WORKERS_FIELD_NUMBER: _ClassVar[int]
     REMOVED_FIELD_NUMBER: _ClassVar[int]
+    LIST_MEMBERS_FIELD_NUMBER: _ClassVar[int]
+    CHANGE_MEMBERS_FIELD_NUMBER: _ClassVar[int]
     id: int
     hello: Hello
     start: Start
@@ -395,10 +399,12 @@ class Request(_message.Message):
     leave: Leave
     find_workers: FindWorkers
     removed: Removed
-    def __init__(self, id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., query_one: _Optional[_Union[QueryOne, _Mapping]] = ..., list: _Optional[_Union[List, _Mapping]] = ..., read_log: _Optional[_Union[ReadLog, _Mapping]] = ..., follow_log: _Optional[_Union[FollowLog, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., unsubscribe: _Optional[_Union[Unsubscribe, _Mapping]] = ..., replay: _Optional[_Union[Replay, _Mapping]] = ..., forget: _Optional[_Union[Forget, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., feed: _Optional[_Union[Feed, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., resize: _Optional[_Union[Resize, _Mapping]] = ..., put: _Optional[_Union[Put, _Mapping]] = ..., fetch: _Optional[_Union[Fetch, _Mapping]] = ..., query_run: _Optional[_Union[QueryRun, _Mapping]] = ..., change: _Optional[_Union[Change, _Mapping]] = ..., place: _Optional[_Union[Place, _Mapping]] = ..., add_schedule: _Optional[_Union[AddSchedule, _Mapping]] = ..., change_schedule: _Optional[_Union[ChangeSchedule, _Mapping]] = ..., list_schedules: _Optional[_Union[ListSchedules, _Mapping]] = ..., query_schedule: _Optional[_Union[QuerySchedule, _Mapping]] = ..., list_runs: _Optional[_Union[ListRuns, _Mapping]] = ..., set_slots: _Optional[_Union[SetSlots, _Mapping]] = ..., stage: _Optional[_Union[Stage, _Mapping]] = ..., commit: _Optional[_Union[Commit, _Mapping]] = ..., unstage: _Optional[_Union[Unstage, _Mapping]] = ..., enlist: _Optional[_Union[Enlist, _Mapping]] = ..., deliver: _Optional[_Union[Deliver, _Mapping]] = ..., follow_facts: _Optional[_Union[FollowFacts, _Mapping]] = ..., settle: _Optional[_Union[Settle, _Mapping]] = ..., relay: _Optional[_Union[Relay, _Mapping]] = ..., list_workers: _Optional[_Union[ListWorkers, _Mapping]] = ..., change_worker: _Optional[_Union[ChangeWorker, _Mapping]] = ..., discard: _Optional[_Union[Discard, _Mapping]] = ..., query_proof: _Optional[_Union[QueryProof, _Mapping]] = ..., pair: _Optional[_Union[Pair, _Mapping]] = ..., query_worker: _Optional[_Union[QueryWorker, _Mapping]] = ..., remove_worker: _Optional[_Union[RemoveWorker, _Mapping]] = ..., relay_feed: _Optional[_Union[RelayFeed, _Mapping]] = ..., relay_put: _Optional[_Union[RelayPut, _Mapping]] = ..., relay_fetch: _Optional[_Union[RelayFetch, _Mapping]] = ..., add_queue: _Optional[_Union[AddQueue, _Mapping]] = ..., change_queue: _Optional[_Union[ChangeQueue, _Mapping]] = ..., list_queues: _Optional[_Union[ListQueues, _Mapping]] = ..., leave: _Optional[_Union[Leave, _Mapping]] = ..., find_workers: _Optional[_Union[FindWorkers, _Mapping]] = ..., removed: _Optional[_Union[Removed, _Mapping]] = ...) -> None: ...
+    list_members: ListMembers
+    change_members: ChangeMembers
+    def __init__(self, id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., query_one: _Optional[_Union[QueryOne, _Mapping]] = ..., list: _Optional[_Union[List, _Mapping]] = ..., read_log: _Optional[_Union[ReadLog, _Mapping]] = ..., follow_log: _Optional[_Union[FollowLog, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., unsubscribe: _Optional[_Union[Unsubscribe, _Mapping]] = ..., replay: _Optional[_Union[Replay, _Mapping]] = ..., forget: _Optional[_Union[Forget, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., feed: _Optional[_Union[Feed, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., resize: _Optional[_Union[Resize, _Mapping]] = ..., put: _Optional[_Union[Put, _Mapping]] = ..., fetch: _Optional[_Union[Fetch, _Mapping]] = ..., query_run: _Optional[_Union[QueryRun, _Mapping]] = ..., change: _Optional[_Union[Change, _Mapping]] = ..., place: _Optional[_Union[Place, _Mapping]] = ..., add_schedule: _Optional[_Union[AddSchedule, _Mapping]] = ..., change_schedule: _Optional[_Union[ChangeSchedule, _Mapping]] = ..., list_schedules: _Optional[_Union[ListSchedules, _Mapping]] = ..., query_schedule: _Optional[_Union[QuerySchedule, _Mapping]] = ..., list_runs: _Optional[_Union[ListRuns, _Mapping]] = ..., set_slots: _Optional[_Union[SetSlots, _Mapping]] = ..., stage: _Optional[_Union[Stage, _Mapping]] = ..., commit: _Optional[_Union[Commit, _Mapping]] = ..., unstage: _Optional[_Union[Unstage, _Mapping]] = ..., enlist: _Optional[_Union[Enlist, _Mapping]] = ..., deliver: _Optional[_Union[Deliver, _Mapping]] = ..., follow_facts: _Optional[_Union[FollowFacts, _Mapping]] = ..., settle: _Optional[_Union[Settle, _Mapping]] = ..., relay: _Optional[_Union[Relay, _Mapping]] = ..., list_workers: _Optional[_Union[ListWorkers, _Mapping]] = ..., change_worker: _Optional[_Union[ChangeWorker, _Mapping]] = ..., discard: _Optional[_Union[Discard, _Mapping]] = ..., query_proof: _Optional[_Union[QueryProof, _Mapping]] = ..., pair: _Optional[_Union[Pair, _Mapping]] = ..., query_worker: _Optional[_Union[QueryWorker, _Mapping]] = ..., remove_worker: _Optional[_Union[RemoveWorker, _Mapping]] = ..., relay_feed: _Optional[_Union[RelayFeed, _Mapping]] = ..., relay_put: _Optional[_Union[RelayPut, _Mapping]] = ..., relay_fetch: _Optional[_Union[RelayFetch, _Mapping]] = ..., add_queue: _Optional[_Union[AddQueue, _Mapping]] = ..., change_queue: _Optional[_Union[ChangeQueue, _Mapping]] = ..., list_queues: _Optional[_Union[ListQueues, _Mapping]] = ..., leave: _Optional[_Union[Leave, _Mapping]] = ..., find_workers: _Optional[_Union[FindWorkers, _Mapping]] = ..., removed: _Optional[_Union[Removed, _Mapping]] = ..., list_members: _Optional[_Union[ListMembers, _Mapping]] = ..., change_members: _Optional[_Union[ChangeMembers, _Mapping]] = ...) -> None: ...
 
 class Reply(_message.Message):
-    __slots__ = ("request_id", "last", "refusal", "hello", "acknowledged", "reports", "done", "query_one", "list", "log_range", "log_chunk", "log_end", "subscribe", "replay", "forget", "status", "window", "feed_end", "fetch_chunk", "fetch_end", "query_run", "list_schedules", "query_schedule", "list_runs", "slots", "stage", "deliver", "facts", "list_workers", "proof", "pair", "query_worker", "list_queues", "find_workers")
+    __slots__ = ("request_id", "last", "refusal", "hello", "acknowledged", "reports", "done", "query_one", "list", "log_range", "log_chunk", "log_end", "subscribe", "replay", "forget", "status", "window", "feed_end", "fetch_chunk", "fetch_end", "query_run", "list_schedules", "query_schedule", "list_runs", "slots", "stage", "deliver", "facts", "list_workers", "proof", "pair", "query_worker", "list_queues", "find_workers", "list_members")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     LAST_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
@@ -433,6 +439,7 @@ class Reply(_message.Message):
     QUERY_WORKER_FIELD_NUMBER: _ClassVar[int]
     LIST_QUEUES_FIELD_NUMBER: _ClassVar[int]
     FIND_WORKERS_FIELD_NUMBER: _ClassVar[int]
+    LIST_MEMBERS_FIELD_NUMBER: _ClassVar[int]
     request_id: int
     last: bool
     refusal: Refusal
@@ -467,7 +474,8 @@ class Reply(_message.Message):
     query_worker: QueryWorkerReply
     list_queues: ListQueuesReply
     find_workers: FindWorkersReply
-    def __init__(self, request_id: _Optional[int] = ..., last: _Optional[bool] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., hello: _Optional[_Union[HelloReply, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledged, _Mapping]] = ..., reports: _Optional[_Union[Reports, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., query_one: _Optional[_Union[QueryOneReply, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., log_range: _Optional[_Union[LogRange, _Mapping]] = ..., log_chunk: _Optional[_Union[LogChunk, _Mapping]] = ..., log_end: _Optional[_Union[LogEnd, _Mapping]] = ..., subscribe: _Optional[_Union[SubscribeReply, _Mapping]] = ..., replay: _Optional[_Union[ReplayReply, _Mapping]] = ..., forget: _Optional[_Union[ForgetReply, _Mapping]] = ..., status: _Optional[_Union[StatusReply, _Mapping]] = ..., window: _Optional[_Union[Window, _Mapping]] = ..., feed_end: _Optional[_Union[FeedEnd, _Mapping]] = ..., fetch_chunk: _Optional[_Union[FetchChunk, _Mapping]] = ..., fetch_end: _Optional[_Union[FetchEnd, _Mapping]] = ..., query_run: _Optional[_Union[QueryRunReply, _Mapping]] = ..., list_schedules: _Optional[_Union[ListSchedulesReply, _Mapping]] = ..., query_schedule: _Optional[_Union[QueryScheduleReply, _Mapping]] = ..., list_runs: _Optional[_Union[ListRunsReply, _Mapping]] = ..., slots: _Optional[_Union[SlotsReply, _Mapping]] = ..., stage: _Optional[_Union[StageReply, _Mapping]] = ..., deliver: _Optional[_Union[DeliverReply, _Mapping]] = ..., facts: _Optional[_Union[Facts, _Mapping]] = ..., list_workers: _Optional[_Union[ListWorkersReply, _Mapping]] = ..., proof: _Optional[_Union[JobProof, _Mapping]] = ..., pair: _Optional[_Union[PairReply, _Mapping]] = ..., query_worker: _Optional[_Union[QueryWorkerReply, _Mapping]] = ..., list_queues: _Optional[_Union[ListQueuesReply, _Mapping]] = ..., find_workers: _Optional[_Union[FindWorkersReply, _Mapping]] = ...) -> None: ...
+    list_members: ListMembersReply
+    def __init__(self, request_id: _Optional[int] = ..., last: _Optional[bool] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., hello: _Optional[_Union[HelloReply, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledged, _Mapping]] = ..., reports: _Optional[_Union[Reports, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., query_one: _Optional[_Union[QueryOneReply, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., log_range: _Optional[_Union[LogRange, _Mapping]] = ..., log_chunk: _Optional[_Union[LogChunk, _Mapping]] = ..., log_end: _Optional[_Union[LogEnd, _Mapping]] = ..., subscribe: _Optional[_Union[SubscribeReply, _Mapping]] = ..., replay: _Optional[_Union[ReplayReply, _Mapping]] = ..., forget: _Optional[_Union[ForgetReply, _Mapping]] = ..., status: _Optional[_Union[StatusReply, _Mapping]] = ..., window: _Optional[_Union[Window, _Mapping]] = ..., feed_end: _Optional[_Union[FeedEnd, _Mapping]] = ..., fetch_chunk: _Optional[_Union[FetchChunk, _Mapping]] = ..., fetch_end: _Optional[_Union[FetchEnd, _Mapping]] = ..., query_run: _Optional[_Union[QueryRunReply, _Mapping]] = ..., list_schedules: _Optional[_Union[ListSchedulesReply, _Mapping]] = ..., query_schedule: _Optional[_Union[QueryScheduleReply, _Mapping]] = ..., list_runs: _Optional[_Union[ListRunsReply, _Mapping]] = ..., slots: _Optional[_Union[SlotsReply, _Mapping]] = ..., stage: _Optional[_Union[StageReply, _Mapping]] = ..., deliver: _Optional[_Union[DeliverReply, _Mapping]] = ..., facts: _Optional[_Union[Facts, _Mapping]] = ..., list_workers: _Optional[_Union[ListWorkersReply, _Mapping]] = ..., proof: _Optional[_Union[JobProof, _Mapping]] = ..., pair: _Optional[_Union[PairReply, _Mapping]] = ..., query_worker: _Optional[_Union[QueryWorkerReply, _Mapping]] = ..., list_queues: _Optional[_Union[ListQueuesReply, _Mapping]] = ..., find_workers: _Optional[_Union[FindWorkersReply, _Mapping]] = ..., list_members: _Optional[_Union[ListMembersReply, _Mapping]] = ...) -> None: ...
 
 class Refusal(_message.Message):
     __slots__ = ("code", "message", "next_step", "job_index", "reason", "missing")
@@ -1848,3 +1856,39 @@ class Removed(_message.Message):
     REQUEST_FIELD_NUMBER: _ClassVar[int]
     request: bytes
     def __init__(self, request: _Optional[bytes] = ...) -> None: ...
+
+class ListMembers(_message.Message):
+    __slots__ = ()
+    def __init__(self) -> None: ...
+
+class RosterMember(_message.Message):
+    __slots__ = ("name", "key", "role")
+    NAME_FIELD_NUMBER: _ClassVar[int]
+    KEY_FIELD_NUMBER: _ClassVar[int]
+    ROLE_FIELD_NUMBER: _ClassVar[int]
+    name: str
+    key: bytes
+    role: str
+    def __init__(self, name: _Optional[str] = ..., key: _Optional[bytes] = ..., role: _Optional[str] = ...) -> None: ...
+
+class ListMembersReply(_message.Message):
+    __slots__ = ("members", "version")
+    MEMBERS_FIELD_NUMBER: _ClassVar[int]
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    members: _containers.RepeatedCompositeFieldContainer[RosterMember]
+    version: bytes
+    def __init__(self, members: _Optional[_Iterable[_Union[RosterMember, _Mapping]]] = ..., version: _Optional[bytes] = ...) -> None: ...
+
+class ChangeMembers(_message.Message):
+    __slots__ = ("version", "add", "remove", "set_role", "rename")
+    VERSION_FIELD_NUMBER: _ClassVar[int]
+    ADD_FIELD_NUMBER: _ClassVar[int]
+    REMOVE_FIELD_NUMBER: _ClassVar[int]
+    SET_ROLE_FIELD_NUMBER: _ClassVar[int]
+    RENAME_FIELD_NUMBER: _ClassVar[int]
+    version: bytes
+    add: RosterMember
+    remove: bytes
+    set_role: RosterMember
+    rename: RosterMember
+    def __init__(self, version: _Optional[bytes] = ..., add: _Optional[_Union[RosterMember, _Mapping]] = ..., remove: _Optional[bytes] = ..., set_role: _Optional[_Union[RosterMember, _Mapping]] = ..., rename: _Optional[_Union[RosterMember, _Mapping]] = ...) -> None: ...

@@ -14,16 +14,18 @@ if TYPE_CHECKING:
     from .client.asynchronous.executors.loop_executor import AsyncJobExecutor
     from .client.asynchronous.executors.thread_executor import JobExecutor, JobFuture
     from .client.asynchronous.job import AsyncJob
-    from .client.asynchronous.streams.output import AsyncJobOutput, AsyncTextJobOutput
+    from .client.asynchronous.members import AsyncMembers
     from .client.asynchronous.schedules import AsyncSchedules
+    from .client.asynchronous.streams.output import AsyncJobOutput, AsyncTextJobOutput
     from .client.files.fetched import Fetched
     from .client.library.batch_run import BatchRun, Stopping
     from .client.library.client import Client
     from .client.library.events import CursorTooOld, EventStream
     from .client.library.job import Job
+    from .client.library.members import Members, RosterMember
     from .client.library.options.retry import Retry
-    from .client.library.schedules import Schedules
     from .client.library.options.specs import job_spec
+    from .client.library.schedules import Schedules
     from .client.library.streams.output import JobOutput, TextJobOutput
     from .client.library.streams.timed_lines import LogLine
     from .client.library.values.completed_job import CompletedJob, CompletedTextJob, JobFailed, JobTimeout
@@ -31,9 +33,9 @@ if TYPE_CHECKING:
     from .client.library.values.run_info import FailedJob, RunInfo
     from .client.library.values.schedule_info import Firing, ScheduleInfo
     from .client.library.values.status import WorkerStatus
+    from .schemas.jobs.spec import JobSpec
     from .schemas.jobs.states import EventKind, JobTime, Outcome, OutcomeKind, Pick, State
     from .schemas.refusal import Code, Refused
-    from .schemas.jobs.spec import JobSpec
 
 __version__ = "0.1.0"
 __all__ = [
@@ -44,6 +46,7 @@ __all__ = [
     "AsyncJob",
     "AsyncJobExecutor",
     "AsyncJobOutput",
+    "AsyncMembers",
     "AsyncSchedules",
     "AsyncStopping",
     "AsyncTextJobOutput",
@@ -73,11 +76,13 @@ __all__ = [
     "JobTime",
     "JobTimeout",
     "LogLine",
+    "Members",
     "Outcome",
     "OutcomeKind",
     "Pick",
     "Refused",
     "Retry",
+    "RosterMember",
     "RunInfo",
     "ScheduleInfo",
     "Schedules",
@@ -97,6 +102,7 @@ _HOMES = {
     "client.asynchronous.executors.thread_executor": ("JobExecutor", "JobFuture"),
     "client.asynchronous.events": ("AsyncCursorTooOld", "AsyncEventStream"),
     "client.asynchronous.job": ("AsyncJob",),
+    "client.asynchronous.members": ("AsyncMembers",),
     "client.asynchronous.streams.output": ("AsyncJobOutput", "AsyncTextJobOutput"),
     "client.asynchronous.schedules": ("AsyncSchedules",),
     "client.files.fetched": ("Fetched",),
@@ -105,6 +111,7 @@ _HOMES = {
     "client.library.values.completed_job": ("CompletedJob", "CompletedTextJob", "JobFailed", "JobTimeout"),
     "client.library.events": ("CursorTooOld", "EventStream"),
     "client.library.job": ("Job",),
+    "client.library.members": ("Members", "RosterMember"),
     "client.library.options.retry": ("Retry",),
     "client.library.schedules": ("Schedules",),
     "client.library.streams.output": ("JobOutput", "TextJobOutput"),

@@ -64,6 +64,7 @@ FEATURES = (
     "batch_schedules",
     "relayed_batch_schedules",
     "staged_reruns",
+    "members",
 )
 
 

@@ -1,4 +1,4 @@
-"""`jobwire keys`: your own key, and the members of your workers."""
+"""`jobwire keys`: your own key, and the members of your workers; with --context those of any worker that you are an admin of."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ from ....keys.files.user_folders import identity_path, roster_path
 from ....keys.identity import Identity, fingerprint, format_public
 from ....keys.members import roster, roster_changes
 from ....keys.members.roster_text import name_problem, role_problem
+from ...config.contexts import EMBEDDED, current_name
 from ..arguments import Json, understanding
+from ..chosen_context import client
 from ..exit_status import BadInput
-from ..parser.parameters import Argument, Option
+from ..parser.parameters import Argument, Context, Option
 from ..terminal.screen import Table, say, write, write_json
 
 app = typer.Typer(help="Manage your key and the members of your workers.", no_args_is_help=True, add_completion=False)
@@ -51,69 +53,111 @@ def _tell(identity: Identity) -> None:
 
 
 @app.command("list")
-def list_members(path: RosterPath = None, json: Json = False) -> None:
-    """List the members of the roster."""
-    members = roster.list_members(_path(path))
+def list_members(ctx: Context, path: RosterPath = None, json: Json = False) -> None:
+    """List the members of the roster. With jobwire --context NAME, those of that worker."""
+    if _is_far(ctx, path):
+        with client(ctx) as connected:
+            members = [(one.name, one.role, one.key) for one in connected.members.list()]
+    else:
+        members = [(one.name, one.role, one.key) for one in roster.list_members(_path(path))]
     if json:
-        for member in members:
-            write_json({"name": member.name, "role": member.role, "key": format_public(member.key), "fingerprint": fingerprint(member.key)})
+        for name, role, key in members:
+            write_json({"name": name, "role": role, "key": format_public(key), "fingerprint": fingerprint(key)})
         return
     table = Table("NAME", "ROLE", "FINGERPRINT")
-    for member in members:
-        table.add(member.name, member.role, fingerprint(member.key))
+    for name, role, key in members:
+        table.add(name, role, fingerprint(key))
     table.write()
     if not members:
         say("the roster has no members; jobwire keys add NAME KEY --role submitter adds one")
+    _point_to_far(ctx, path, "list")
 
 
 @app.command()
 def add(
+    ctx: Context,
     name: Annotated[str, Argument(metavar="NAME", help="Name for the member.")],
     key: Annotated[str, Argument(metavar="KEY", help="Public key of the member, as printed on their machine by jobwire keys show.")],
     role: Annotated[str, Option("--role", metavar="ROLE", help="viewer, submitter, operator or admin; of daemons: worker or relay.")],
     path: RosterPath = None,
 ) -> None:
     """Add a member to the roster. It takes effect at once, without a restart."""
-    file = _path(path)
     with understanding():
         public = identities.parse_public(key)
     if problem := name_problem(name) or role_problem(role):
         raise BadInput(problem)
-    is_new = roster.add_member(file, name, public, role)
-    say(f"{name} {'added' if is_new else 'is a member already'}, role {role}, fingerprint {fingerprint(public)} ({file})")
+    if _is_far(ctx, path):
+        with client(ctx) as connected:
+            is_new = connected.members.add(name, public, role)
+    else:
+        is_new = roster.add_member(_path(path), name, public, role)
+    say(f"{name} {'added' if is_new else 'is a member already'}, role {role}, fingerprint {fingerprint(public)} ({_where(ctx, path)})")
+    _point_to_far(ctx, path, "add")
 
 
 @app.command()
-def rm(name: Member, path: RosterPath = None) -> None:
+def rm(ctx: Context, name: Member, path: RosterPath = None) -> None:
     """Remove a member from the roster. It is disconnected at once; its jobs continue."""
-    file = _path(path)
-    was = roster_changes.remove_member(file, name)
-    say(f"{name} removed, was {was.role}, fingerprint {fingerprint(was.key)} ({file})")
+    if _is_far(ctx, path):
+        with client(ctx) as connected:
+            far = connected.members.remove(name)
+        role, key = far.role, far.key
+    else:
+        was = roster_changes.remove_member(_path(path), name)
+        role, key = was.role, was.key
+    say(f"{name} removed, was {role}, fingerprint {fingerprint(key)} ({_where(ctx, path)})")
 
 
 @app.command("set-role")
 def set_role(
+    ctx: Context,
     name: Member,
     role: Annotated[str, Argument(metavar="ROLE", help="viewer, submitter, operator or admin; of daemons: worker or relay.")],
     path: RosterPath = None,
 ) -> None:
     """Give a member another role. It takes effect at once, without a restart."""
-    file = _path(path)
     with understanding():
-        was = roster_changes.set_role(file, name, role)
-    say(f"{name} {f'has the role {role} already' if was.role == role else f'has the role {role} now, was {was.role}'} ({file})")
+        if _is_far(ctx, path):
+            with client(ctx) as connected:
+                was = connected.members.set_role(name, role).role
+        else:
+            was = roster_changes.set_role(_path(path), name, role).role
+    say(f"{name} {f'has the role {role} already' if was == role else f'has the role {role} now, was {was}'} ({_where(ctx, path)})")
 
 
 @app.command()
 def rename(
-    name: Member, new: Annotated[str, Argument(metavar="NEW_NAME", help="New name for the member.")], path: RosterPath = None
+    ctx: Context,
+    name: Member,
+    new: Annotated[str, Argument(metavar="NEW_NAME", help="New name for the member.")],
+    path: RosterPath = None,
 ) -> None:
     """Give a member another name. Its jobs stay its own."""
-    file = _path(path)
     with understanding():
-        roster_changes.rename_member(file, name, new)
-    say(f"{name} is named {new} now ({file})")
+        if _is_far(ctx, path):
+            with client(ctx) as connected:
+                connected.members.rename(name, new)
+        else:
+            roster_changes.rename_member(_path(path), name, new)
+    say(f"{name} is named {new} now ({_where(ctx, path)})")
 
 
 def _path(typed: str | None) -> Path:
     return roster_path() if typed is None else Path(typed)
+
+
+def _is_far(ctx: Context, path: str | None) -> bool:
+    """Return whether --context names a worker whose roster is not a file of this user; the context in use does not count."""
+    if ctx.obj and path is not None:
+        raise BadInput("--context names a worker and --roster a file, which are two rosters; leave one of them out")
+    return bool(ctx.obj) and ctx.obj != EMBEDDED
+
+
+def _where(ctx: Context, path: str | None) -> str:
+    return f"the roster of {ctx.obj}" if _is_far(ctx, path) else str(_path(path))
+
+
+def _point_to_far(ctx: Context, path: str | None, verb: str) -> None:
+    """Say whose roster it is, if all other commands use a worker that has another one."""
+    if path is None and not ctx.obj and (name := current_name()) not in ("", EMBEDDED):
+        say(f"this is the roster of workers on this machine; for that of {name}: jobwire --context {name} keys {verb}")

@@ -422,7 +422,7 @@ COMMANDS: dict[str, Command] = {
     "jobwire keys show": Command("Print your public key, which others add to their rosters.", (
         ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
-    "jobwire keys list": Command("List the members of the roster.", (
+    "jobwire keys list": Command("List the members of the roster. With jobwire --context NAME, those of that worker.", (
         ("--roster", "FILE", "Roster file to use. Default: that of your own workers."),
         ("--json", "", "Print JSON, one object per line."),
         ("-h --help", "", "Show this message and exit."),

@@ -77,6 +77,9 @@ def _contexts() -> Iterator[Word]:
 
 
 def _members(wish: Wish) -> Iterator[Word]:
+    if wish.context:
+        # Theirs are not those of this machine.
+        return iter(())
     from pathlib import Path  # noqa: PLC0415 -- as above
 
     from ....keys.files.user_folders import roster_path  # noqa: PLC0415 -- as above

@@ -358,6 +358,8 @@ class House:
             capacity_changed=lambda: None,
             staging=self.staging,
             pair=self.pair,
+            list_members=self.list_members,
+            change_members=self.change_members,
             notary=self.notary,
             of_schedules=Schedules(
                 self.timetable,
@@ -376,6 +378,11 @@ class House:
 
     def pair(self, call: Call) -> None:
         raise Refused(Code.FAILED_PRECONDITION, "nobody is invited here")
+
+    def list_members(self, call: Call) -> None:
+        raise Refused(Code.FAILED_PRECONDITION, "there is no file with members here")
+
+    change_members = list_members
 
     async def durable(self) -> None:
         """Wait until everything submitted so far is on disk and was published."""

@@ -9,7 +9,7 @@ import pytest
 from daemons import Worker, wait_until
 from home import SECONDS, Home, read_until, select_line
 
-from jobwire.keys.identity import fingerprint
+from jobwire.keys.identity import fingerprint, format_public, from_seed
 
 
 def _alter(worker: Worker, name: str, role: str | None) -> str:
@@ -114,3 +114,32 @@ def test_changes_by_command_count_at_once_and_are_in_the_workers_log(own_home: H
     logged = worker.logged()
     for line in ("eve added, role submitter", "role viewer, was submitter", "name lab, was eve", "lab removed, role viewer"):
         assert line in logged
+
+
+def test_an_admin_changes_the_roster_of_a_worker_that_is_elsewhere(own_home: Home, worker: Worker, tmp_path: Path) -> None:
+    far = ("--context", "lab")
+    eve = worker.admit("eve", "submitter")
+    other = Home(tmp_path / "other", Path(own_home.env["PYTHONPYCACHEPREFIX"]), "eve")
+    other.use(worker, eve)
+    assert other.records("status")[0]["role"] == "submitter"
+    # In force before the command ends, so nothing is waited for.
+    assert b"operator now, was submitter (the roster of lab)" in own_home.jobwire(*far, "keys", "set-role", "eve", "operator").stderr
+    assert other.records("status")[0]["role"] == "operator"
+    assert b"eve has the role operator, which may not administer the worker" in other.jobwire(*far, "keys", "list", status=1).stderr
+    own_home.jobwire(*far, "keys", "rename", "eve", "lab")
+    assert other.records("status")[0]["name"] == "lab"
+    bob = format_public(from_seed(b"b" * 32).public)
+    assert b"bob added, role viewer" in own_home.jobwire(*far, "keys", "add", "bob", bob, "--role", "viewer").stderr
+    assert b"bob is a member already" in own_home.jobwire(*far, "keys", "add", "bob", bob, "--role", "viewer").stderr
+    assert b"is you" in own_home.jobwire(*far, "keys", "rm", "admin", status=1).stderr
+    assert b"is you" in own_home.jobwire(*far, "keys", "set-role", "admin", "viewer", status=1).stderr
+    own_home.jobwire(*far, "keys", "rm", "lab")
+    assert other.jobwire("status", status=None).returncode == 125
+    listed = own_home.records(*far, "keys", "list")
+    assert [(one["name"], one["role"]) for one in listed] == [("admin", "admin"), ("bob", "viewer")]
+    assert listed[1]["key"] == bob
+    logged = worker.logged()
+    for line in ("role operator, was submitter", "name lab, was eve", "bob added, role viewer", "lab removed, role operator"):
+        assert line in logged
+    assert logged.count("changed over the network by admin") == 4
+    assert b"two rosters" in own_home.jobwire(*far, "keys", "list", "--roster", "x", status=2).stderr

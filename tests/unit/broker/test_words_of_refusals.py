@@ -17,7 +17,7 @@ ROOT = Path(__file__).resolve().parents[3]
 AT_THE_START = {"binding.py", "daemon.py", "tables.py", "soundness.py"}
 # What of other storeys may travel.
 OTHERS = [
-    *(ROOT / "keys" / f"{name}.py" for name in ("members/rights", "proofs/signature", "members/limits")),
+    *(ROOT / "keys" / f"{name}.py" for name in ("members/rights", "proofs/signature", "members/limits", "members/conditional_changes")),
     *(
         ROOT / "schemas" / f"{name}.py"
         for name in ("frames", "naming", "jobs/spec", "text/sizes", "text/durations", "wire_codec", "jobs/brought_files")

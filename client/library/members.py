@@ -1,0 +1,152 @@
+"""The members of a worker or broker, for an admin: its roster, and one change of it after the other.
+
+A change is made only to the roster that was read before it. If somebody else was faster, it is read again and the change looked for in
+it: so a name never means another member than the one that was there. Knows no file: rosters of this machine are changed by keys/.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Generator, Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple
+
+from ...keys.identity import parse_public
+from ...schemas.generated import request_pb2
+from ...schemas.refusal import Code, Reason, Refused
+
+if TYPE_CHECKING:
+    from .session import Session
+
+# Of several admins who change the roster at once, each of them is the first one in one of these rounds.
+_MOST_ROUNDS = 20
+
+
+class RosterMember(NamedTuple):
+    """A member: its name, its public key (32 bytes) and its role; `pairing` is that of a token that was not used yet."""
+
+    name: str
+    key: bytes
+    role: str
+
+
+class Change(NamedTuple):
+    """What is to change (None: nothing, as it is so), and the member that it is about, as it was before, or is added."""
+
+    request: request_pb2.ChangeMembers | None
+    member: RosterMember
+
+
+# What follows for these members, of a roster of this version.
+Decide = Callable[[Sequence[RosterMember], bytes], Change]
+Steps = Generator[request_pb2.Request, request_pb2.Reply, Change]
+
+
+class Members:
+    """The members of a worker or broker. All of it needs the role admin there."""
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def list(self) -> tuple[RosterMember, ...]:
+        """Return all members, in the order of the roster."""
+        return read_members(self._session.reply(members_request(), "list_members"))
+
+    def add(self, name: str, key: str | bytes, role: str) -> bool:
+        """Let the holder of a public key in, which is given as it is printed or as 32 bytes; False: it is this very member already.
+
+        Raises `Refused(ALREADY_EXISTS)` if the name or the key is that of another member.
+        """
+        return self._change(adding(name, key, role)).request is not None
+
+    def remove(self, name: str) -> RosterMember:
+        """Remove a member, and return what it was. It is disconnected at once; its jobs continue. Nobody removes itself."""
+        return self._change(removing(name)).member
+
+    def set_role(self, name: str, role: str) -> RosterMember:
+        """Give a member another role, and return what it was before. Nobody changes the own role."""
+        return self._change(giving_role(name, role)).member
+
+    def rename(self, name: str, new: str) -> RosterMember:
+        """Give a member another name, and return what it was before. Its jobs stay its own."""
+        return self._change(renaming(name, new)).member
+
+    def _change(self, decide: Decide) -> Change:
+        from .requests.staging import carry_out  # noqa: PLC0415 -- a command that runs a job need not wait for it
+
+        return carry_out(self._session.connection.call, steps(decide))
+
+
+def members_request() -> request_pb2.Request:
+    """Return what to ask; it is answered with `list_members`."""
+    return request_pb2.Request(list_members=request_pb2.ListMembers())
+
+
+def read_members(reply: request_pb2.Reply) -> tuple[RosterMember, ...]:
+    """Return the members in an answer."""
+    return tuple(RosterMember(one.name, one.key, one.role) for one in reply.list_members.members)
+
+
+def steps(decide: Decide) -> Steps:
+    """Yield the requests that make one change; each reply is sent back, or the refusal thrown. Return the change."""
+    for last_round in (*[False] * (_MOST_ROUNDS - 1), True):
+        reply = yield members_request()
+        change = decide(read_members(reply), reply.list_members.version)
+        if change.request is None:
+            return change
+        try:
+            yield request_pb2.Request(change_members=change.request)
+        except Refused as refused:
+            if refused.reason is not Reason.ROSTER_CHANGED or last_round:
+                raise
+        else:
+            return change
+    raise AssertionError("the last round returns or raises")
+
+
+def adding(name: str, key: str | bytes, role: str) -> Decide:
+    """Return the change that lets somebody in. Raises `Refused(INVALID_ARGUMENT)` for a key that is none."""
+    new = RosterMember(name, parse_public(key) if isinstance(key, str) else key, role)
+
+    def decide(members: Sequence[RosterMember], version: bytes) -> Change:
+        said = request_pb2.RosterMember(name=new.name, key=new.key, role=new.role)
+        return Change(None if new in members else request_pb2.ChangeMembers(version=version, add=said), new)
+
+    return decide
+
+
+def removing(name: str) -> Decide:
+    """Return the change that removes a member."""
+
+    def decide(members: Sequence[RosterMember], version: bytes) -> Change:
+        was = _named(members, name)
+        return Change(request_pb2.ChangeMembers(version=version, remove=was.key), was)
+
+    return decide
+
+
+def giving_role(name: str, role: str) -> Decide:
+    """Return the change that gives a member a role."""
+
+    def decide(members: Sequence[RosterMember], version: bytes) -> Change:
+        was = _named(members, name)
+        wanted = request_pb2.RosterMember(key=was.key, role=role)
+        return Change(None if was.role == role else request_pb2.ChangeMembers(version=version, set_role=wanted), was)
+
+    return decide
+
+
+def renaming(name: str, new: str) -> Decide:
+    """Return the change that gives a member another name."""
+
+    def decide(members: Sequence[RosterMember], version: bytes) -> Change:
+        was = _named(members, name)
+        wanted = request_pb2.RosterMember(key=was.key, name=new)
+        return Change(None if was.name == new else request_pb2.ChangeMembers(version=version, rename=wanted), was)
+
+    return decide
+
+
+def _named(members: Iterable[RosterMember], name: str) -> RosterMember:
+    was = next((member for member in members if member.name == name), None)
+    if was is None:
+        raise Refused(Code.NOT_FOUND, f"there is no member {name!r}", "jobwire keys list shows all members")
+    return was
