@@ -65,7 +65,7 @@ from .schedules import AsyncSchedules
 from .verbs import forget, request_stop, start_jobs
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from ..config.contexts import Context
 
@@ -355,7 +355,7 @@ class AsyncClient:
 
     def events(
         self,
-        start: str | EventCursor = "now",
+        start: str | EventCursor | datetime | timedelta = "now",
         *,
         jobs: Iterable[AsyncJob] = (),
         batch: bytes | None = None,

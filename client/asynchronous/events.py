@@ -5,13 +5,14 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Generator
+from datetime import datetime, timedelta
 from typing import Self
 
 from ...schemas.frames import MOST_JOBS_PER_FILTER
 from ...schemas.generated import event_pb2, request_pb2
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Refused
-from ..library.events import NOW, START, CursorTooOld, ask_for_oldest
+from ..library.events import CursorTooOld, Start, ask_for_position, read_start
 from ..library.options.arguments import Duration, deadline_in
 from ..library.session import query_by_key
 from ..library.values.results import Event, EventCursor, JobInfo, event, job_info
@@ -26,7 +27,7 @@ class AsyncEventStream:
     Raises `AsyncCursorTooOld` if events were missed because they are no longer kept, and TimeoutError at its deadline.
     """
 
-    def __init__(self, session: AsyncSession, wanted: event_pb2.Filter, start: str | EventCursor, timeout: Duration | None) -> None:
+    def __init__(self, session: AsyncSession, wanted: event_pb2.Filter, start: Start, timeout: Duration | None) -> None:
         # With more jobs than a filter can name, events of others come too and are dropped here.
         self._only: frozenset[tuple[bytes, bytes]] = frozenset()
         if len(wanted.jobs) > MOST_JOBS_PER_FILTER:
@@ -34,7 +35,7 @@ class AsyncEventStream:
             wanted.ClearField("jobs")
         self._session = session
         self._wanted = wanted
-        self._start = EventCursor.parse(start) if isinstance(start, str) and start not in (NOW, START) else start
+        self._start = read_start(start)
         self._deadline = deadline_in(timeout)
         self._subscription: Subscription | None = None
         self._closed = False
@@ -93,8 +94,10 @@ class AsyncEventStream:
                 raise RuntimeError("this stream of events was closed")
             connection = self._session.connection
             await connection.open()
-            cursor = await _oldest(self._session, self._wanted) if self._start == START else self._start
-            after = event_pb2.Cursor(store=cursor.store, seq=cursor.seq) if isinstance(cursor, EventCursor) else None
+            cursor = self._start
+            if cursor is not None and not isinstance(cursor, EventCursor):
+                cursor = await _position(self._session, self._wanted, cursor)
+            after = None if cursor is None else event_pb2.Cursor(store=cursor.store, seq=cursor.seq)
             self._subscription = Subscription(self._wanted, after)
             connection.belongs_to(self._subscription, self)
             connection.subscribe(self._subscription)
@@ -162,8 +165,8 @@ class AsyncCursorTooOld(CursorTooOld):
                 yield info
 
 
-async def _oldest(session: AsyncSession, wanted: event_pb2.Filter) -> EventCursor:
-    dialogue = ask_for_oldest(wanted)
+async def _position(session: AsyncSession, wanted: event_pb2.Filter, start: str | timedelta | datetime) -> EventCursor:
+    dialogue = ask_for_position(wanted, start)
     request, content = next(dialogue)
     while True:
         try:

@@ -227,7 +227,6 @@ OF_A_COMMAND = {
         **dict.fromkeys(("--catchup", "--persistent"), "it is called --missed"),
         **dict.fromkeys(("--every", "--calendar", "--on-calendar"), "it is called --cron: --cron @hourly, or --cron '*/10 * * * *'"),
     },
-    "jobwire events": {"--since": "it is called --from, with the cursor of an event or start"},
     "jobwire forget": {"-f": "forget does not ask", "--all": "it is called --all-ended", "--force": "forget does not ask"},
     "jobwire list": _LIST,
     "jobwire logs": {"-n": "it is called --tail", "--lines": "it is called --tail", "--no-pager": "logs uses none"},

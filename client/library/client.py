@@ -36,7 +36,7 @@ from .streams.source import Stdin, source_of
 from .streams.text_mode import text_mode
 
 if TYPE_CHECKING:
-    from datetime import datetime
+    from datetime import datetime, timedelta
 
     from ..batch.options.limit_values import Limit
     from ..config.contexts import Context
@@ -487,7 +487,7 @@ class Client:
 
     def events(
         self,
-        start: str | EventCursor = "now",
+        start: str | EventCursor | datetime | timedelta = "now",
         *,
         jobs: Iterable[Job] = (),
         batch: bytes | None = None,
@@ -497,7 +497,7 @@ class Client:
     ) -> EventStream:
         """Subscribe to events of these jobs, this run of a batch, this owner, or all jobs that this client may see.
 
-        `start`: "now", "start" for the oldest event that is kept, or the cursor to continue after.
+        `start`: "now", "start" for the oldest event that is kept, the cursor to continue after, or a time: a datetime, or how long ago.
 
         No event after the return of this call is missed. With `timeout`, iterating raises TimeoutError when it has passed.
         """

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Generator, Iterable, Iterator, Mapping
+from datetime import datetime, timedelta
 from types import TracebackType
-from typing import Self
+from typing import Final, Literal, Self, TypeAlias
 
-from ...schemas.frames import MOST_JOBS_PER_FILTER
+from ...schemas.clock import wall_us
+from ...schemas.frames import MOST_JOBS_PER_FILTER, PROTOCOL_VERSION
 from ...schemas.generated import event_pb2, job_pb2, request_pb2
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Reason, Refused
@@ -17,7 +19,18 @@ from .session import Session, query_by_key
 from .values.results import Event, EventCursor, JobInfo, event, job_info
 
 NOW = "now"
-START = "start"
+START: Final = "start"
+# `NOW`, `START`, after a cursor (also as a text), or since a time or for so long.
+Start: TypeAlias = str | EventCursor | datetime | timedelta
+
+
+def read_start(start: Start) -> EventCursor | Literal["start"] | datetime | timedelta | None:
+    """Return where to start; None: now."""
+    if not isinstance(start, str):
+        return start
+    if start == NOW:
+        return None
+    return START if start == START else EventCursor.parse(start)
 
 
 class EventStream:
@@ -26,16 +39,16 @@ class EventStream:
     Raises `CursorTooOld` if events were missed because they are no longer kept, and TimeoutError at its deadline.
     """
 
-    def __init__(self, session: Session, wanted: event_pb2.Filter, start: str | EventCursor, deadline: float | None) -> None:
+    def __init__(self, session: Session, wanted: event_pb2.Filter, start: Start, deadline: float | None) -> None:
         # With more jobs than a filter can name, events of others come too and are dropped here.
         self._only: frozenset[tuple[bytes, bytes]] = frozenset()
         if len(wanted.jobs) > MOST_JOBS_PER_FILTER:
             self._only = frozenset((key.owner, key.id) for key in wanted.jobs)
             wanted.ClearField("jobs")
-        cursor = EventCursor.parse(start) if isinstance(start, str) and start not in (NOW, START) else start
-        if cursor == START:
-            cursor = _oldest(session, wanted)
-        after = event_pb2.Cursor(store=cursor.store, seq=cursor.seq) if isinstance(cursor, EventCursor) else None
+        cursor = read_start(start)
+        if cursor is not None and not isinstance(cursor, EventCursor):
+            cursor = _position(session, wanted, cursor)
+        after = None if cursor is None else event_pb2.Cursor(store=cursor.store, seq=cursor.seq)
         self._session = session
         self._wanted = wanted
         self._deadline = deadline
@@ -61,6 +74,15 @@ class EventStream:
     def ended(self) -> bool:
         """Whether the stream is closed."""
         return self._subscription.phase is Phase.ENDED
+
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether there is nothing to take, and nothing on its way, as far as is known."""
+        return self._subscription.is_up_to_date
+
+    def look_again(self) -> None:
+        """Ask for what has happened up to now, which may not have arrived; until it has, this is not up to date."""
+        self._subscription.look_again()
 
     def take(self) -> Event | None:
         """Return the next event that has arrived, without waiting; None if there is none.
@@ -155,27 +177,56 @@ class CursorTooOld(Refused):
             yield job_info(found)
 
 
-Dialogue = Generator[tuple[request_pb2.Request, str], request_pb2.Reply | Refused, EventCursor]
+Question = tuple[request_pb2.Request, str]
+Dialogue = Generator[Question, request_pb2.Reply | Refused, EventCursor]
 
 
-def ask_for_oldest(wanted: event_pb2.Filter) -> Dialogue:
-    """Find the position after which no event is missing. Yields requests with the content of their replies, and is sent the replies."""
+def ask_for_position(wanted: event_pb2.Filter, start: str | timedelta | datetime) -> Dialogue:
+    """Find the position after which no event is missing that is kept (`START`), or that happened since a time.
+
+    Yields requests with the content of their replies, and is sent the replies. Events of which the clock was set back in between may be
+    missing, or come in addition.
+    """
     granted = _answer((yield request_pb2.Request(subscribe=request_pb2.Subscribe(filter=wanted)), "subscribe")).subscribe
     _answer((yield request_pb2.Request(unsubscribe=request_pb2.Unsubscribe(topic=granted.topic)), "done"))
-    store, kept = granted.head.store, granted.head.seq
-    missing = -1
-    # The worker says only whether it keeps everything after a position. Bisected, as there may be millions.
-    middle = 0
-    while kept - missing > 1:
-        after = event_pb2.Cursor(store=store, seq=middle)
+    store, head = granted.head.store, granted.head.seq
+    since_us = None
+    if not isinstance(start, str):
+        since_us = yield from _microseconds(start)
+    # Bisected, as there may be millions: after `before`, events are missing or too old, and after `found` they are not.
+    before, found, middle = -1, head, 0
+    while found - before > 1:
+        first = yield from _first_after(wanted, event_pb2.Cursor(store=store, seq=middle), head)
+        if isinstance(first, Refused) or (since_us is not None and first is not None and first.at_us < since_us):
+            before = middle
+        else:
+            found = middle
+        middle = (before + found) // 2
+    return EventCursor(store, found)
+
+
+def _microseconds(start: timedelta | datetime) -> Generator[Question, request_pb2.Reply | Refused, int]:
+    if not isinstance(start, timedelta):
+        return int(start.timestamp() * 1_000_000)
+    hello = _answer(
+        (yield request_pb2.Request(hello=request_pb2.Hello(oldest_version=PROTOCOL_VERSION, newest_version=PROTOCOL_VERSION)), "hello")
+    ).hello
+    return (hello.now_us or wall_us()) - start // timedelta(microseconds=1)
+
+
+def _first_after(
+    wanted: event_pb2.Filter, after: event_pb2.Cursor, head: int
+) -> Generator[Question, request_pb2.Reply | Refused, event_pb2.Event | Refused | None]:
+    """Return the first of the events after a position, None if there is none; the refusal if not all of them are kept."""
+    while True:
         reply = yield request_pb2.Request(replay=request_pb2.Replay(filter=wanted, after=after, limit=1)), "replay"
         if isinstance(reply, Refused) and reply.reason is Reason.CURSOR_TOO_OLD:
-            missing = middle
-        else:
-            _answer(reply)
-            kept = middle
-        middle = (missing + kept) // 2
-    return EventCursor(store, kept)
+            return reply
+        replayed = _answer(reply).replay
+        if replayed.events or not replayed.more or replayed.upto.seq >= head:
+            return replayed.events[0] if replayed.events else None
+        # The worker has looked through so many, and found none for this filter.
+        after = replayed.upto
 
 
 def _answer(reply: request_pb2.Reply | Refused) -> request_pb2.Reply:
@@ -184,8 +235,8 @@ def _answer(reply: request_pb2.Reply | Refused) -> request_pb2.Reply:
     return reply
 
 
-def _oldest(session: Session, wanted: event_pb2.Filter) -> EventCursor:
-    dialogue = ask_for_oldest(wanted)
+def _position(session: Session, wanted: event_pb2.Filter, start: str | timedelta | datetime) -> EventCursor:
+    dialogue = ask_for_position(wanted, start)
     try:
         request, content = next(dialogue)
         while True:

@@ -98,6 +98,16 @@ class Subscription:
         """Whether there is a grant: whatever happens from here on will be told."""
         return self.phase in (Phase.CATCHING_UP, Phase.LIVE)
 
+    @property
+    def is_up_to_date(self) -> bool:
+        """Whether there is nothing to take, and nothing to be asked for, as far as is known."""
+        return self.phase is Phase.LIVE and not self._waiting
+
+    def look_again(self) -> None:
+        """Ask for what has happened up to now, as if something had been missed."""
+        if self.granted:
+            self._doubt()
+
     # --- what to send, what to read
 
     def request(self) -> request_pb2.Request | None:

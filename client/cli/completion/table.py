@@ -298,6 +298,8 @@ COMMANDS: dict[str, Command] = {
     ), ("JOB...",), ends_options=False),
     "jobwire events": Command("Show events of jobs as they happen.", (
         ("--from", "now|start|CURSOR", "Start now, with the oldest event kept, or after the cursor of an event."),
+        ("--since", "TIME", "Start with what happened since then: 1h (ago), 2026-11-28, '2026-11-28 14:30'."),
+        ("--until-idle", "", "Exit when none of the jobs is queued or running any more."),
         ("--job", "JOB...", "Only this job, or the jobs of this batch. Can be repeated."),
         ("--json", "", "Print JSON, one object per line."),
         ("-h --help", "", "Show this message and exit."),

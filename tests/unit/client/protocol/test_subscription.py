@@ -412,3 +412,26 @@ class EveryEventOnce(RuleBasedStateMachine):
 EveryEventOnce.TestCase.settings = settings(max_examples=100, stateful_step_count=60, deadline=None)
 TestEveryEventOnce = EveryEventOnce.TestCase
 TestEveryEventOnceAtLength = at_length(EveryEventOnce, 1000, 150)
+
+
+def test_what_may_not_have_arrived_is_asked_for(now: Subscription) -> None:
+    assert now.is_up_to_date
+    now.look_again()
+    assert not now.is_up_to_date
+    assert asked(now) == "replay"
+    now.receive(replayed(11, 11))
+    assert not now.is_up_to_date
+    assert taken(now) == [11]
+    assert now.is_up_to_date
+    # What comes now over the other socket was told already.
+    now.hear(live(1, 11))
+    assert taken(now) == []
+
+
+def test_nothing_is_asked_for_without_a_grant() -> None:
+    subscription = Subscription(event_pb2.Filter())
+    subscription.look_again()
+    assert (asked(subscription), subscription.is_up_to_date) == ("subscribe", False)
+    subscription.end()
+    subscription.look_again()
+    assert (asked(subscription), subscription.is_up_to_date) == (None, False)
