@@ -213,6 +213,9 @@ def as_spec(job: JobSpec | Sequence[Text]) -> JobSpec:
     """
     if not isinstance(job, JobSpec):
         return job_spec(job)
+    # As a rule all is bytes already, and a copy costs more than all else that is done with a spec here.
+    if type(job.argv) is tuple and not job.environment and {type(job.directory), *map(type, job.argv)} == {bytes}:
+        return job
     return replace(
         job,
         argv=_arguments(job.argv),
