@@ -37,10 +37,10 @@ def event_of(kind: EventKind, job: Job, at_us: int, sentence: str = "") -> event
     for label, value in job.spec.labels:
         event.labels.add(name=label, value=value)
     if kind is EventKind.FINISHED and attempt.outcome is not None:
-        event.outcome.CopyFrom(outcome_to_wire(attempt.outcome))
+        event.outcome.CopyFrom(attempt.told_outcome)
         event.sentence = attempt.outcome.sentence
     elif kind is EventKind.RETRYING and attempt.outcome is not None:
-        event.outcome.CopyFrom(outcome_to_wire(attempt.outcome))
+        event.outcome.CopyFrom(attempt.told_outcome)
         event.next_delay_ms = delay_us(job) // 1000
     return event
 

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.states import State
 from ...schemas.refusal import Refused
-from ...schemas.wire_codec import outcome_to_wire
 from ..desk.jobs.job import Job
 from ..engine import Engine, StreamName
 from ..fairness.turns import Turns
@@ -146,7 +145,7 @@ class Reports:
         report.ended_at_us = attempt.ended_at_us
         if attempt.outcome is None:
             return
-        report.outcome.CopyFrom(outcome_to_wire(attempt.outcome))
+        report.outcome.CopyFrom(attempt.told_outcome)
         if self._tail_lines and attempt.outcome.stdout_bytes:
             report.stdout_tail = self._tail(job, "stdout")
         if self._tail_lines and attempt.outcome.stderr_bytes:

@@ -6,10 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
+from ....schemas.generated import job_pb2
 from ....schemas.jobs.capacity import PLAIN, Shun, Wants
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.jobs.states import OnFailure, Outcome, State
 from ....schemas.naming import AttemptKey, JobKey
+from ....schemas.wire_codec import outcome_to_wire
 from ...engine import Run
 from .ends import NO_ENDS, Ends
 from .life import ENDED, NEXT, SHOWN, Happening, Phase, advance
@@ -72,6 +74,17 @@ class Attempt:
     unrecorded: str = ""
     # The pid and the start that this run of the worker has recorded, or submitted to be; None: none yet.
     recorded_start: tuple[int, int] | None = None
+    # The outcome that `told_outcome` was made of, and what that is.
+    _told: tuple[Outcome, job_pb2.Outcome] | None = None
+
+    @property
+    def told_outcome(self) -> job_pb2.Outcome:
+        """The outcome as events and reports tell it, empty if there is none; it belongs to all of them, and is copied only."""
+        if self.outcome is None:
+            return job_pb2.Outcome()
+        if self._told is None or self._told[0] is not self.outcome:
+            self._told = self.outcome, outcome_to_wire(self.outcome)
+        return self._told[1]
 
     @property
     def waits_for(self) -> str:
