@@ -10,7 +10,7 @@ from ...broker.store.free_space import no_files_left
 from ...schemas.clock import wall_us
 from ...schemas.jobs.reserved_statuses import OWN_FAILURE
 from ...schemas.jobs.states import Outcome, OutcomeKind, ResourceUse
-from ..state.log_folders.folders import key_of
+from ...schemas.naming import AttemptKey
 from ..wire.words import Kind
 from .supervisor_line import Message
 
@@ -65,10 +65,10 @@ _LOST: dict[tuple[_Trace, bool], str] = {
 }
 
 
-def read_ended(handle: str, fields: Message) -> Ended:
+def read_ended(key: AttemptKey, fields: Message) -> Ended:
     """Return how a job ended, from a fact or from its outcome file."""
     passed_us = fields.get("ended_passed_us", 0)
-    return Ended(key_of(handle), fields["pid"], fields["started_at_us"], fields["ended_at_us"], outcome_of(fields), passed_us)
+    return Ended(key, fields["pid"], fields["started_at_us"], fields["ended_at_us"], outcome_of(fields), passed_us)
 
 
 def outcome_of(fields: Message) -> Outcome:

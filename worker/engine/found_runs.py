@@ -60,7 +60,7 @@ def outcomes_of(logs: str, unknown: Sequence[Expected]) -> list[Ended]:
     handles = {folders.handle(one.key) for one in unknown}
     ended = found_folders.find_ended(logs, handles, min(one.queued_at_us for one in unknown)) if unknown else {}
     read = {handle: outcomes.read_outcome(folder) for handle, folder in ended.items()}
-    return [read_ended(handle, outcome._asdict()) for handle, outcome in read.items() if outcome is not None]
+    return [read_ended(folders.key_of(handle), outcome._asdict()) for handle, outcome in read.items() if outcome is not None]
 
 
 def make_again(logs: str, unknown: Sequence[Expected], directory: bytes) -> list[str]:

@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection, Iterable, Sequence
 import msgspec
 
 from ...broker.engine import Delayed, Ended, Expected, Fact, Launch, Paused, Started
+from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Code, Refused
 from ..state.log_folders import folders
 from ..wire.words import DO, FACT, ToSupervisor, ToWorker
@@ -135,8 +136,8 @@ class Unanswered:
         handle = message["job"]
         adopted = self._starting.pop(handle, None) is None
         paused = message.get("paused", False)
-        fact = Started(folders.key_of(handle), message["pid"], message["started_at_us"], adopted, paused)
         known = self._known.get(handle)
+        fact = Started(self._key_of(handle), message["pid"], message["started_at_us"], adopted, paused)
         spec, rerun_of = (known.spec, known.rerun_of) if known else (None, None)
         at_us = fact.started_at_us
         self._running[handle] = Expected(fact.key, fact.pid, at_us, at_us, launched=True, spec=spec, rerun_of=rerun_of)
@@ -144,8 +145,14 @@ class Unanswered:
 
     def _ended(self, message: Message) -> Ended:
         handle = message["job"]
+        key = self._key_of(handle)
         self.forget([handle])
-        return read_ended(handle, message)
+        return read_ended(key, message)
+
+    def _key_of(self, handle: str) -> AttemptKey:
+        # As a rule it is known, and need not be parsed.
+        known = self._known.get(handle)
+        return known.key if known is not None else folders.key_of(handle)
 
 
 def _stuck(why: str | None, message: Message) -> list[Fact]:

@@ -5,14 +5,14 @@ from jobwire.schemas.jobs.states import OutcomeKind, ResourceUse
 from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.wire_codec import outcome_to_wire
 from jobwire.worker.engine.facts import lost, read_ended, why_lost
-from jobwire.worker.state.log_folders import folders, outcomes
+from jobwire.worker.state.log_folders import outcomes
 
 KEY = AttemptKey(b"o" * 32, b"1" * 16, 1)
 
 
 def test_an_outcome_file_is_an_end_without_known_resource_use() -> None:
     file = outcomes.OutcomeFile("exited", 3, 0, "exited with status 3", 7, 10, 20, 1, 2)
-    fact = read_ended(folders.handle(KEY), file._asdict())
+    fact = read_ended(KEY, file._asdict())
     assert (fact.key, fact.pid, fact.started_at_us, fact.ended_at_us) == (KEY, 7, 10, 20)
     assert (fact.outcome.kind, fact.outcome.exit_status, fact.outcome.use) == (OutcomeKind.EXITED, 3, ResourceUse(0, 0, 0))
 
@@ -20,7 +20,7 @@ def test_an_outcome_file_is_an_end_without_known_resource_use() -> None:
 def test_a_number_that_cannot_be_is_not_known_and_does_not_cost_the_end() -> None:
     file = outcomes.OutcomeFile("exited", 0, 0, "exited with status 0", 7, 10, 20, 1, 2)._asdict()
     used = {"user_us": -1, "system_us": 5, "max_resident_bytes": 1 << 64, "cpu_us": -66_513, "peak_memory_bytes": -(1 << 70)}
-    outcome = read_ended(folders.handle(KEY), file | used).outcome
+    outcome = read_ended(KEY, file | used).outcome
     assert (outcome.use.user_us, outcome.use.system_us, outcome.use.max_resident_bytes) == (0, 5, 0)
     assert (outcome.use.cpu_us, outcome.use.peak_memory_bytes) == (0, 0)
     assert outcome_to_wire(outcome).use.system_us == 5
