@@ -42,7 +42,7 @@ _STEPS = (
     """,
     # Jobs that have ended are dropped now. log_bytes_of reads a stored outcome; see `prepare`.
     """
-    -- Ids that are taken though their job is forgotten: a digest of owner and id, see statements.py.
+    -- Ids that are taken though their job is forgotten: a digest of owner and id, see tombstones.py.
     CREATE TABLE tombstones (mark BLOB PRIMARY KEY) WITHOUT ROWID;
     -- Runs of forgotten jobs whose log folders may still be there. With rowids: without them `quick_check` of some versions of SQLite
     -- finds NULL in columns before the key.

@@ -19,7 +19,7 @@ from ...desk.jobs.clean_up import Before, Waiter, find_clean_up, groups_of
 from ...desk.jobs.job import BatchRun, RunKey
 from ..staged_writes import FILES_OF_PARTS, CommitRun, Committed, DropPart, Dropped, Part, Pending, Staged, StagedJob, StagePart
 from ..writes import AddJobs
-from . import edges, template_rows
+from . import edges, envelopes, template_rows
 from .tombstones import mark_of
 
 _Execute = Callable[..., sqlite3.Cursor]
@@ -152,7 +152,7 @@ def _unknown_target(execute: _Execute, write: StagePart, job: StagedJob, own: se
     return None
 
 
-def commit(execute: _Execute, write: CommitRun, add_proof: Callable[[bytes], int], last_row: int) -> None:
+def commit(execute: _Execute, write: CommitRun, last_row: int) -> None:
     """Commit a run; the result is filled in. One that was committed with the same parts is not committed again.
 
     `last_row`: of any job.
@@ -171,7 +171,7 @@ def commit(execute: _Execute, write: CommitRun, add_proof: Callable[[bytes], int
         batch = write.batch
         execute(
             "UPDATE staged_runs SET proof = ?, proof_bytes = ?, groups_upto = ?, name = ?, parallel = ?, on_failure = ? WHERE row = ?",
-            (add_proof(write.proof), len(write.proof), last_row, batch.name, batch.parallel, batch.on_failure, row),
+            (envelopes.add(execute, write.proof), len(write.proof), last_row, batch.name, batch.parallel, batch.on_failure, row),
         )
     write.result = Committed(row, jobs, is_known=proof is not None)
 

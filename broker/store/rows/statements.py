@@ -3,12 +3,10 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 
-from ....schemas.jobs.states import State
-from ....schemas.naming import AttemptKey, JobKey
 from ....schemas.refusal import Refused
-from ...desk.jobs.job import BatchRun, RunKey
+from ...desk.jobs.job import BatchRun
 from ...desk.jobs.targets import Edge
 from ..growth_writes import Growth
 from ..schedule_writes import AddSchedule, ChangeSchedule
@@ -16,14 +14,11 @@ from ..staged_writes import CommitRun, Committed, DropPart, DropTemplate, StageP
 from ..writes import (
     Added,
     AddJobs,
-    CapacityChange,
     CarryOut,
-    Change,
     ChangeJobs,
     Conflict,
     Drained,
     DropJobs,
-    Dropped,
     EventRow,
     FolderMeasured,
     LogsGone,
@@ -31,10 +26,9 @@ from ..writes import (
     NewRow,
     RecordHashes,
     Settled,
-    Width,
     Write,
 )
-from . import edges, growth_rows, hash_rows, relays, runs, schedule_rows, staged_rows, template_rows
+from . import changed_rows, edges, ended_rows, envelopes, growth_rows, hash_rows, relays, runs, schedule_rows, staged_rows, template_rows
 from .tombstones import mark_of
 
 # Always returns one row: row and digest of the job if it exists, and whether its id belongs to a job that was forgotten.
@@ -45,29 +39,10 @@ _INSERT_JOB = (
     " expires)"
     " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-# Each sets no column that stays as it is: that would write the pages of its indexes again. Of a job that goes on; of one that ends, with
-# its start, or without it if that is recorded already; and the order to stop it.
-_GO_ON = "UPDATE jobs SET state = ?, launched = ?, attempt = ?, pid = ?, started_at = ?, aged_from = ? WHERE row = ?"
-_END = "UPDATE jobs SET state = ?, launched = ?, attempt = ?, ended_at = ?, aged_from = ?, outcome = ?, log_bytes = ?, ok = ?"
-_END_STARTED = f"{_END} WHERE row = ?"
-_END_WITH_START = f"{_END}, pid = ?, started_at = ? WHERE row = ?"
-_STOP_JOB = "UPDATE jobs SET stop = coalesce(?, stop), stop_proof = coalesce(?, stop_proof), store_bytes = store_bytes + ? WHERE row = ?"
-# It changes no column that an index contains, so it costs a third of one that does.
-_LAUNCH_JOB = "UPDATE jobs SET launched = 1 WHERE row = ?"
-_COUNT_ENDED = (
-    "UPDATE kept SET ended = ended + 1, log_bytes = log_bytes + ?, store_bytes = store_bytes + (SELECT store_bytes FROM jobs WHERE row = ?)"
-)
-_INSERT_ATTEMPT = "INSERT INTO attempts (job, n, pid, started_at, ended_at, outcome, log_bytes) VALUES (?, ?, ?, ?, ?, ?, ?)"
-_HAND_OUT = "UPDATE jobs SET gpus = ? WHERE row = ?"
-_FREE = "DELETE FROM placements WHERE job = ? AND n = ?"
-_PLACE = "INSERT OR REPLACE INTO placements (job, n, machine) VALUES (?, ?, ?)"
-_AWAIT_HASHES = "INSERT OR IGNORE INTO unhashed (job, n) VALUES (?, ?)"
 # A spec may have the same label twice.
 _INSERT_LABEL = "INSERT OR IGNORE INTO labels (name, value, queued_at, job) VALUES (?, ?, ?, ?)"
 # A job may bring one content in several places.
 _INSERT_FILE = "INSERT OR IGNORE INTO files (owner, digest, job) VALUES (?, ?, ?)"
-# SQLite allows many more in one statement.
-_ROWS_A_QUESTION = 100
 
 
 def _row_of(
@@ -134,7 +109,7 @@ class Rows:
                     if write.origin is not None:
                         relays.record(self._execute, write.origin, write.result)
             case DropJobs():
-                self._drop(write)
+                ended_rows.drop(self._execute, write, has_edges=self._has_edges)
             case AddSchedule():
                 schedule_rows.add(self._execute, write)
             case ChangeSchedule():
@@ -150,7 +125,7 @@ class Rows:
                     self._execute("DELETE FROM leftovers WHERE owner = ? AND id = ? AND attempt = ?", key)
                     self._execute("DELETE FROM leftover_machines WHERE owner = ? AND id = ? AND attempt = ?", key)
             case FolderMeasured():
-                self._measure(write)
+                ended_rows.measure(self._execute, write)
             case Settled():
                 relays.settle(self._execute, write.relay, write.names)
             case RecordHashes():
@@ -169,7 +144,7 @@ class Rows:
         elif isinstance(write, DropPart):
             staged_rows.drop_part(self._execute, write)
         else:
-            staged_rows.commit(self._execute, write, self._add_proof, self.next_row - 1)
+            staged_rows.commit(self._execute, write, self.next_row - 1)
             if isinstance(write.result, Committed) and not write.result.is_known:
                 # Found from now on, with the jobs that are in the queue so far.
                 proof = staged_rows.proof_of(self._execute, write.result.row)
@@ -241,7 +216,7 @@ class Rows:
             return write.queued.proof, write.queued.proof_bytes, 1
         # With it a run may end with a job that has the same one.
         ends_with = write.batch is not None and write.batch.on_finish
-        return self._add_proof(write.proof), len(write.proof) // fresh, 1 if fresh > 1 or ends_with else None
+        return envelopes.add(self._execute, write.proof), len(write.proof) // fresh, 1 if fresh > 1 or ends_with else None
 
     def _closed(self, write: AddJobs) -> Refused | None:
         """Return why a run takes no further jobs; None if it does."""
@@ -290,85 +265,17 @@ class Rows:
         fresh = [job for position, job in enumerate(write.jobs) if position not in known]
         return runs.add_jobs(self._execute, fresh[0].key.owner, batch, len(fresh), fresh[0].queued_at_us, proof)
 
-    def _run_for_each(self, statement: str, rows: Sequence[tuple[object, ...]]) -> None:
-        if rows:
-            self._execute_many(statement, rows)
-
-    def _add_proof(self, envelope: bytes) -> int:
-        return int(self._execute("INSERT INTO proofs (envelope) VALUES (?)", (envelope,)).lastrowid or 0)
-
     def _add_events(self, events: Sequence[EventRow]) -> None:
         rows = [(seq, event.owner, event.event, event.aged_from_us) for seq, event in enumerate(events, self.next_seq)]
         self._execute_many("INSERT INTO events (seq, owner, event, aged_from) VALUES (?, ?, ?, ?)", rows)
         self.next_seq += len(rows)
 
-    def _launch(self, write: ChangeJobs) -> None:
-        self._run_for_each(_LAUNCH_JOB, [(row,) for row in write.launched])
-        self._run_for_each(_HAND_OUT, [(",".join(gpus), row) for row, gpus in write.handed_out])
-        self._run_for_each(_FREE, write.freed)
-        self._run_for_each(_PLACE, write.placed)
-
-    def _change(self, write: ChangeJobs) -> None:  # noqa: C901, PLR0912 -- a test for each thing that most jobs do not have, and no call for it
+    def _change(self, write: ChangeJobs) -> None:
         write.first_seq = self.next_seq
-        if write.launched or write.freed:
-            self._launch(write)
-        # A stop of many jobs has one proof.
-        proofs: dict[bytes, int] = {}
-        going_on: list[tuple[object, ...]] = []
-        ended_started: list[tuple[object, ...]] = []
-        ended_with_start: list[tuple[object, ...]] = []
-        stopped: list[tuple[object, ...]] = []
-        events: list[EventRow] = []
-        altered: list[Change] = []
-        ended: list[Change] = []
-        for change in write.changes:
-            events += change.events
-            if change.altered is not None:
-                altered.append(change)
-            if change.state == State.FINISHED:
-                ended.append(change)
-            if change.retried is not None:
-                self._execute_many(_INSERT_ATTEMPT, [(change.row, *attempt) for attempt in change.retried.attempts])
-                self._execute("UPDATE jobs SET not_before = ? WHERE row = ?", (change.retried.not_before_us, change.row))
-            if change.stop is not None or change.stop_proof is not None:
-                stopped.append(self._stopped(change, proofs, len(write.changes)))
-            state, launched, attempt, started = change.state, change.launched, change.attempt, (change.pid, change.started_at_us)
-            if change.ok is None:
-                going_on.append((state, launched, attempt, *started, change.aged_from_us, change.row))
-                continue
-            end = (state, launched, attempt, change.ended_at_us, change.aged_from_us, change.outcome, change.log_bytes, change.ok)
-            if change.is_start_recorded:
-                ended_started.append((*end, change.row))
-            else:
-                ended_with_start.append((*end, *started, change.row))
-        of_kinds = ((_GO_ON, going_on), (_END_STARTED, ended_started), (_END_WITH_START, ended_with_start), (_STOP_JOB, stopped))
-        for statement, rows in of_kinds:
-            if rows:
-                self._execute_many(statement, rows)
-        if write.unhashed:
-            self._execute_many(_AWAIT_HASHES, write.unhashed)
-        if altered:
-            self._alter(altered)
-        for width in write.widths:
-            self._widen(width)
-        for run, why in write.broken:
-            self._execute("UPDATE batches SET broken_by = ? WHERE owner = ? AND id = ?", (why, *run))
-        if write.capacity is not None:
-            self._set_capacity(write.capacity)
-        self._add_events(events)
+        self._add_events(changed_rows.record(self._connection, write))
         for finish in write.finishes:
             self._add_finish(finish)
         write.last_seq = self.next_seq - 1
-        if ended:
-            self._count_ended(ended)
-
-    def _stopped(self, change: Change, proofs: dict[bytes, int], changes: int) -> tuple[object, ...]:
-        """Return the parameters of `_STOP_JOB`; a stop of many jobs is recorded for all of them in one write, with one proof."""
-        proof = change.stop_proof
-        if proof is not None and proof not in proofs:
-            proofs[proof] = self._add_proof(proof)
-        row_of_proof, proof_bytes = (proofs[proof], len(proof) // changes) if proof is not None else (None, 0)
-        return change.stop, row_of_proof, proof_bytes, change.row
 
     def _add_finish(self, finish: NewFinish) -> None:
         """Add what a run ends with, in the commit of its last end; not twice, whatever becomes of that job."""
@@ -385,142 +292,5 @@ class Rows:
         finish.job_row, self.next_row = self.next_row, self.next_row + 1
         # It has the proof of its run.
         self._execute(_INSERT_JOB, _row_of(finish.job_row, job, run, proof, len(job.spec), 1, is_finish=True))
-        self._run_for_each(_INSERT_LABEL, [(*label, job.queued_at_us, finish.job_row) for label in job.labels])
+        self._execute_many(_INSERT_LABEL, [(*label, job.queued_at_us, finish.job_row) for label in job.labels])
         self._add_events([job.event])
-
-    def _alter(self, changes: Sequence[Change]) -> None:
-        proofs: dict[bytes, int] = {}
-        replaced: set[int] = set()
-        for change in changes:
-            if change.altered is None:
-                continue
-            priority, held_by, changed_limit_ms, proof = change.altered
-            if proof not in proofs:
-                proofs[proof] = self._add_proof(proof)
-            ((*before,),) = self._execute("SELECT change_proof, limit_proof FROM jobs WHERE row = ?", (change.row,))
-            replaced |= {*before} - {None}
-            self._execute(
-                "UPDATE jobs SET priority = ?1, held_by = ?2, time_limit = ?3, change_proof = ?4,"
-                " limit_proof = CASE WHEN time_limit IS ?3 THEN limit_proof ELSE ?4 END WHERE row = ?5",
-                (priority, held_by, changed_limit_ms, proofs[proof], change.row),
-            )
-        self._drop_unused(replaced)
-
-    def _widen(self, width: Width) -> None:
-        before = self._execute("SELECT change_proof FROM batches WHERE owner = ? AND id = ?", width.run).fetchone()
-        proof = self._add_proof(width.proof)
-        self._execute("UPDATE batches SET parallel = ?, change_proof = ? WHERE owner = ? AND id = ?", (width.parallel, proof, *width.run))
-        self._drop_unused({before[0]} - {None} if before else {proof})
-
-    def _set_capacity(self, change: CapacityChange) -> None:
-        if change.reset:
-            self._execute("DELETE FROM capacity")
-        rows = [(name, value, change.proof) for name, value in change.rows]
-        self._run_for_each("INSERT OR REPLACE INTO capacity (name, value, proof) VALUES (?, ?, ?)", rows)
-
-    def _count_ended(self, ended: Sequence[Change]) -> None:
-        for at in range(0, len(ended), _ROWS_A_QUESTION):
-            part = ended[at : at + _ROWS_A_QUESTION]
-            if len(part) == 1:
-                (change,) = part
-                self._execute(_COUNT_ENDED, (change.log_bytes, change.row))
-                continue
-            marks = ", ".join("?" * len(part))
-            self._execute(
-                "UPDATE kept SET ended = ended + ?, log_bytes = log_bytes + ?,"  # noqa: S608 -- marks only
-                f" store_bytes = store_bytes + (SELECT sum(store_bytes) FROM jobs WHERE row IN ({marks}))",
-                (len(part), sum(change.log_bytes for change in part), *(change.row for change in part)),
-            )
-        of_runs: dict[RunKey, list[Change]] = {}
-        for change in ended:
-            if change.run is not None:
-                of_runs.setdefault(change.run, []).append(change)
-        for run, changes in of_runs.items():
-            runs.record_ends(self._execute, run, changes)
-
-    def _measure(self, write: FolderMeasured) -> None:
-        found = self._execute(
-            "SELECT row, coalesce(folder_bytes, 0) FROM jobs WHERE owner = ? AND id = ? AND state = 4", write.key
-        ).fetchone()
-        if found is not None:
-            row, before = found
-            more = write.size_bytes - before
-            self._execute("UPDATE jobs SET folder_bytes = ?, store_bytes = store_bytes + ? WHERE row = ?", (write.size_bytes, more, row))
-            self._execute("UPDATE kept SET store_bytes = store_bytes + ?", (more,))
-
-    def _drop(self, write: DropJobs) -> None:
-        execute = self._execute
-        dropped: list[Dropped] = []
-        proofs: set[int] = set()
-        batches: dict[int, list[int]] = {}
-        last_row = store_bytes = 0
-        for key in write.keys:
-            found = execute(
-                "SELECT row, store_bytes, attempt, pid, started_at, ended_at, log_bytes, proof, stop_proof, change_proof,"
-                " limit_proof, batch, ok, is_finish FROM jobs WHERE owner = ? AND id = ? AND state = 4",
-                key,
-            ).fetchone()
-            if found is None:
-                continue
-            row, its_bytes, attempt, pid, started_at, ended_at, log_bytes, *uses, batch, ok, is_finish = found
-            if self._has_edges:
-                edges.forget(execute, row, None if is_finish else batch)
-            store_bytes += its_bytes
-            execute("DELETE FROM jobs WHERE row = ?", (row,))
-            execute("DELETE FROM labels WHERE job = ?", (row,))
-            execute("DELETE FROM files WHERE job = ?", (row,))
-            relays.drop(execute, row)
-            hash_rows.drop(execute, row)
-            last_row = max(last_row, row)
-            proofs.update(use for use in uses if use is not None)
-            if batch is not None:
-                batches.setdefault(batch, []).extend([] if is_finish else [ok or 0])
-            earlier = self._drop_attempts(key, row) if attempt > 1 else []
-            dropped.append(Dropped(AttemptKey(*key, attempt), pid, started_at, ended_at, log_bytes, earlier))
-            execute("INSERT OR IGNORE INTO tombstones (mark) VALUES (?)", (mark_of(key),))
-            for attempt_key, *run in (*earlier, (AttemptKey(*key, attempt), pid, started_at, ended_at)):
-                if run[1]:
-                    execute(
-                        "INSERT OR REPLACE INTO leftovers (owner, id, attempt, pid, started_at, ended_at) VALUES (?, ?, ?, ?, ?, ?)",
-                        (*attempt_key, *run),
-                    )
-            self._drop_placed(key, row)
-        for batch, oks in batches.items():
-            proofs |= runs.drop_jobs(execute, batch, oks)
-        self._drop_unused(proofs)
-        if dropped:
-            execute(
-                "UPDATE kept SET ended = ended - ?, log_bytes = log_bytes - ?, store_bytes = store_bytes - ?, last_row = max(last_row, ?)",
-                (len(dropped), sum(one.log_bytes for one in dropped), store_bytes, last_row),
-            )
-        if write.events_upto:
-            execute("DELETE FROM events WHERE seq <= ?", (write.events_upto,))
-            execute("UPDATE kept SET first_seq = max(first_seq, ?)", (write.events_upto + 1,))
-        write.result = dropped
-
-    def _drop_placed(self, key: JobKey, row: int) -> None:
-        """Delete where attempts were placed; of those that left logs, that is kept until these are gone."""
-        self._execute(
-            "INSERT OR REPLACE INTO leftover_machines SELECT owner, id, attempt, machine FROM leftovers"
-            " JOIN placements ON placements.n = leftovers.attempt WHERE owner = ? AND id = ? AND placements.job = ?",
-            (*key, row),
-        )
-        self._execute("DELETE FROM placements WHERE job = ?", (row,))
-
-    def _drop_attempts(self, key: JobKey, row: int) -> list[tuple[AttemptKey, int, int, int]]:
-        """Delete the attempts before the last one; return the runs that they were."""
-        found = self._execute("SELECT n, pid, started_at, ended_at FROM attempts WHERE job = ? ORDER BY n", (row,)).fetchall()
-        self._execute("DELETE FROM attempts WHERE job = ?", (row,))
-        return [(AttemptKey(*key, attempt), *run) for attempt, *run in found]
-
-    def _drop_unused(self, proofs: Iterable[int]) -> None:
-        for proof in proofs:
-            self._execute(
-                "DELETE FROM proofs WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE proof = ?1 AND shares_proof IS NOT NULL)"
-                " AND NOT EXISTS (SELECT 1 FROM jobs WHERE stop_proof = ?1) AND NOT EXISTS (SELECT 1 FROM jobs WHERE change_proof = ?1)"
-                " AND NOT EXISTS (SELECT 1 FROM jobs WHERE limit_proof = ?1)"
-                " AND NOT EXISTS (SELECT 1 FROM batches WHERE change_proof = ?1)"
-                " AND NOT EXISTS (SELECT 1 FROM batches WHERE finish_proof = ?1)"
-                " AND NOT EXISTS (SELECT 1 FROM staged_runs WHERE proof = ?1)",
-                (proof,),
-            )

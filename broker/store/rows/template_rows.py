@@ -19,6 +19,7 @@ from ....schemas.refusal import Code, Reason, Refused
 from ...desk.jobs.job import RunKey
 from ..schedule_writes import AddSchedule
 from ..staged_writes import FILES_OF_PARTS, Committed, DropTemplate, Part, Pending, StartRun, Template
+from . import envelopes
 from .tombstones import mark_of
 
 _Execute = Callable[..., sqlite3.Cursor]
@@ -56,7 +57,7 @@ def find_problem(execute: _Execute, write: AddSchedule) -> Refused | None:
 
 def adopt(execute: _Execute, write: AddSchedule, schedule: int) -> None:
     """Let the batch that a schedule starts stay."""
-    proof = execute("INSERT INTO proofs (envelope) VALUES (?)", (write.schedule.proof,)).lastrowid
+    proof = envelopes.add(execute, write.schedule.proof)
     run = (write.schedule.owner, write.staged)
     execute("UPDATE staged_runs SET schedule = ?, proof = ?, is_whole = 1 WHERE owner = ? AND id = ?", (schedule, proof, *run))
 
@@ -93,7 +94,7 @@ def start(execute: _Execute, write: StartRun, last_row: int) -> None:
     if write.shortage is not None:
         write.result = write.shortage
         return
-    proof = execute("INSERT INTO proofs (envelope) VALUES (?)", (write.proof,)).lastrowid if write.proof else None
+    proof = envelopes.add(execute, write.proof) if write.proof else None
     batch = write.batch
     row = execute(
         "INSERT INTO staged_runs (owner, id, parts, jobs, left, left_bytes, aged_from, proof, groups_upto, name, parallel, on_failure,"
@@ -217,7 +218,7 @@ def copy(old: _Execute, new: _Execute, old_schedule: int, new_schedule: int) -> 
     its = old(f"SELECT row, {_COPIED_PARTS} FROM staged_parts WHERE run = ? ORDER BY number", (row,)).fetchall()  # noqa: S608 -- our own text
     if len(its) != parts or any(part[3] is None for part in its):
         return False
-    proof = new("INSERT INTO proofs (envelope) VALUES (?)", (envelope or b"",)).lastrowid
+    proof = envelopes.add(new, envelope or b"")
     copied = new(
         "INSERT INTO staged_runs (owner, id, parts, jobs, left, left_bytes, aged_from, proof, is_whole, schedule)"
         " VALUES (?, ?, ?, ?, ?, ?, 0, ?, 1, ?)",

@@ -1,0 +1,27 @@
+"""The envelopes that are kept as proofs: requests as they were received and signed. Each is kept as long as a row refers to it."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Callable, Iterable
+
+_Execute = Callable[..., sqlite3.Cursor]
+
+
+def add(execute: _Execute, envelope: bytes) -> int:
+    """Keep an envelope, and return its row."""
+    return int(execute("INSERT INTO proofs (envelope) VALUES (?)", (envelope,)).lastrowid or 0)
+
+
+def drop_unused(execute: _Execute, envelopes: Iterable[int]) -> None:
+    """Delete those of these rows that nothing refers to any more."""
+    for envelope in envelopes:
+        execute(
+            "DELETE FROM proofs WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE proof = ?1 AND shares_proof IS NOT NULL)"
+            " AND NOT EXISTS (SELECT 1 FROM jobs WHERE stop_proof = ?1) AND NOT EXISTS (SELECT 1 FROM jobs WHERE change_proof = ?1)"
+            " AND NOT EXISTS (SELECT 1 FROM jobs WHERE limit_proof = ?1)"
+            " AND NOT EXISTS (SELECT 1 FROM batches WHERE change_proof = ?1)"
+            " AND NOT EXISTS (SELECT 1 FROM batches WHERE finish_proof = ?1)"
+            " AND NOT EXISTS (SELECT 1 FROM staged_runs WHERE proof = ?1)",
+            (envelope,),
+        )
