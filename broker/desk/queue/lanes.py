@@ -1,4 +1,4 @@
-"""Who waits in which line: owners, their lanes, and the lines of jobs in a lane that take the same. `queue.py` chooses among them.
+"""Who waits in which line: owners, their lanes, and the lines of jobs in a lane that take the same. `choice.py` chooses among them.
 
 A heap has an entry for each lane of an owner, and one for each line of a lane. An entry is stale if its lane or line has another by now:
 `listed` is the one that counts.

@@ -1,18 +1,6 @@
-"""Chooses which jobs may start now. Pure: knows of jobs only key, owner, batch, priority and what they take; and no clock.
+"""The jobs that wait and those that run, as far as it matters for who is next; choice.py chooses.
 
-Whose claim is best, in this order:
-
-1. the owner with the smallest share: the largest part that its running jobs have of anything that the worker has, slots or memory, GPUs,
-   or what the operator defined. So nobody waits behind a thousand jobs of another owner;
-2. of its jobs, the one with the highest priority, which is worth something only among the jobs of one owner;
-3. between batches, in which the jobs of equal priority are, the one that occupies the fewest slots: they take turns. All jobs that are in
-   no batch count as one;
-4. the one that was accepted first.
-
-A job that does not fit is passed by those that do. After it was passed `_PASSES` times as often as there are slots, room is held for it:
-nothing with a worse claim starts that takes what it needs. Only the first of the jobs that take the same is looked at, and of one owner at
-most `_DEPTH` different ones: a choice costs the same however many jobs wait. Those that can run on one machine only do not count among
-these: the first ones are looked at as others are, and the rest is parked, that is, looked at again when that machine has room for it.
+Pure: knows of jobs only key, owner, batch, priority and what they take; and no clock.
 
 Of the jobs of one owner that may start jobs, at most `_PARENTS` times as many as there are slots run at each level: those that a person
 started, those that these started, and so on. A job that waits for jobs which it started lends its slots, and is no longer counted among
@@ -33,20 +21,16 @@ from collections.abc import Callable
 from ....schemas.jobs.capacity import PLAIN, Capacity, Wants
 from ....schemas.naming import JobKey
 from ..jobs.job import BatchRun, RunKey
+from .choice import Choice
+from .demand import demand
 from .lanes import MOST_STALE, Lane, Line, LineHead, Lines, Owner, Place, kinds_of
+from .reasons import why_waiting
 from .stock import NOTHING_OWN, Stock, Taken
 
 # Of a run: fewer than run at any time.
 _CLOSED = -1
-# How many times as many jobs as there are slots may pass one that does not fit.
-_PASSES = 4
-_DEPTH = 32
-# Of those that can run on one machine only; what comes behind them is parked.
-_DEPTH_OF_ONE = 32
 # Of one owner and level.
 _PARENTS = 2
-
-_Unfit = tuple[JobKey, Wants]
 
 
 class Queue:
@@ -65,8 +49,7 @@ class Queue:
         self._owners: dict[bytes, Owner] = {}
         self._lines = Lines()
         self._places = self._lines.places
-        # How often jobs were passed that did not fit.
-        self._passed: dict[JobKey, int] = {}
+        self._choice = Choice(self.stock, self._lines, self._owners, most_of)
 
     def __len__(self) -> int:
         """Return how many jobs wait, with those that are set aside."""
@@ -209,7 +192,7 @@ class Queue:
     def withdraw(self, key: JobKey) -> None:
         """Remove a waiting job that is not to start."""
         place = self._places.pop(key)
-        self._passed.pop(key, None)
+        self._choice.passed.pop(key, None)
         if place.aside:
             self._aside -= 1
             place.owner.aside -= 1
@@ -281,84 +264,27 @@ class Queue:
             owner.changed()
             self._list_apart(owner, level)
 
+    def demand(self) -> Counter[Wants]:
+        """Return how many jobs wait, by what they take, that would start at once if there were room for all."""
+        return demand(self._owners, self._most_of, len(self._places))
+
+    def why_waiting(self, key: JobKey) -> str:
+        """Return why a waiting job does not run."""
+        return why_waiting(key, self._places[key], self._choice)
+
     def take(self) -> list[JobKey]:
         """Return the jobs that start now, as far as there is room; they count as running."""
         chosen: list[JobKey] = []
-        while self._waiting and not self.is_full and (key := self._choose()) is not None:
-            chosen.append(key)
+        while self._waiting and not self.is_full and (found := self._choice.best()) is not None:
+            chosen.append(self._start(*found))
         return chosen
 
-    def _choose(self) -> JobKey | None:
-        """Start the job that has the best claim of those that fit, and return it; None if there is none."""
-        if self.stock.has_woken:
-            for wants in self.stock.take_woken():
-                self._lines.wake(wants)
-        claims = [
-            (owner.share, head.order, owner)
-            for public, owner in self._owners.items()
-            if (head := self._lines.best(owner)) is not None and self._may_run_more(public, owner)
-        ]
-        # No two heads have the same order, as no two jobs have the same row. A priority does not count against another owner.
-        heapq.heapify(claims)
-        unfit: list[_Unfit] = []
-        while claims:
-            *_, owner = heapq.heappop(claims)
-            if owner.is_stuck and not any(self.stock.fits(wants) for _, wants in owner.unfit):
-                unfit += owner.unfit
-                continue
-            before = len(unfit)
-            found = self._look(owner, unfit)
-            if found is not None:
-                return self._start(owner, *found, unfit)
-            if not any(map(self._holds_room, unfit)):
-                owner.unfit = tuple(unfit[before:])
-                owner.is_stuck = True
-        return None
-
-    def _look(self, owner: Owner, unfit: list[_Unfit]) -> tuple[bytes, Lane, Line, LineHead] | None:
-        """Return the best job of an owner that can start, taken off the heaps; add to `unfit` those with a better claim."""
-        passed: list[tuple[bytes, Lane, Line]] = []
-        of_one_machine = others = 0
-        found: tuple[bytes, Lane, Line, LineHead] | None = None
-        holding = [wants for key, wants in unfit if self._holds_room((key, wants))] if unfit else []
-        while others < _DEPTH and (head := self._lines.best(owner)) is not None:
-            lane, line, line_head = self._lines.take_off(owner, head)
-            wants = line.wants
-            fits = self.stock.fits(wants)
-            if fits and (not holding or all(self.stock.leaves(wants, other) for other in holding)):
-                found = head.batch_id, lane, line, line_head
-                break
-            if fits or not self.stock.can_watch(wants):
-                others += 1
-            elif of_one_machine < _DEPTH_OF_ONE:
-                of_one_machine += 1
-            else:
-                self.stock.watch(wants)
-                self._lines.park(owner, lane, head.batch_id, line)
-                self._lines.list_lane(owner, lane, head.batch_id)
-                continue
-            if self.stock.could_fit(wants):
-                one = line.classes[-line_head.rank[0]].first()
-                if one is not None:
-                    unfit.append((one[1], wants))
-                    if self._holds_room(unfit[-1]):
-                        holding.append(wants)
-            passed.append((head.batch_id, lane, line))
-            self._lines.list_lane(owner, lane, head.batch_id)
-        for batch_id, lane, line in passed:
-            self._lines.list_line(owner, lane, line)
-            self._lines.list_lane(owner, lane, batch_id)
-        return found
-
-    def _start(self, owner: Owner, batch_id: bytes, lane: Lane, line: Line, head: LineHead, unfit: list[_Unfit]) -> JobKey:
-        for passed, wants in unfit:
-            if not self.stock.leaves(line.wants, wants):
-                self._passed[passed] = self._passed.get(passed, 0) + 1
+    def _start(self, owner: Owner, batch_id: bytes, lane: Lane, line: Line, head: LineHead) -> JobKey:
         key = line.take(head.rank)
         owner.leave(-head.rank[0])
         self._waiting -= 1
         self._waiting_slots -= line.wants.slots
-        self._passed.pop(key, None)
+        self._choice.passed.pop(key, None)
         place = self._places[key]
         place.taken = self.stock.take(line.wants)
         self._occupy(place)
@@ -369,67 +295,6 @@ class Queue:
         if lane.lines:
             self._lines.list_lane(owner, lane, batch_id)
         return key
-
-    def _holds_room(self, one: _Unfit) -> bool:
-        return self._passed.get(one[0], 0) >= _PASSES * self.slots
-
-    def demand(self) -> Counter[Wants]:
-        """Return how many jobs wait, by what they take, that would start at once if there were room for all; costs as many steps as lines.
-
-        Left out are those that wait for their batch, for others of their name or level, or because their owner runs as many as it may.
-        """
-        found: Counter[Wants] = Counter()
-        for public, owner in self._owners.items():
-            most = self._most_of(public)
-            left = most - owner.running if most else len(self._places)
-            for lane in owner.lanes.values():
-                width = lane.width - lane.running if lane.width else len(self._places)
-                for line in lane.lines.values():
-                    count = 0 if owner.is_closed(line.wants) else min(line.waiting, width, left)
-                    if line.wants.only_one:
-                        count = min(count, 1)
-                    if count > 0:
-                        found[line.wants] += count
-                        width -= count
-                        left -= count
-        return found
-
-    def why_waiting(self, key: JobKey) -> str:
-        """Return why a waiting job does not run."""
-        place = self._places[key]
-        owner, lane, wants = place.owner, place.lane, place.wants
-        held = ""
-        if lane.width and lane.running >= lane.width:
-            why = f"its batch runs {_jobs(lane.running)} at once, as many as it may"
-        elif not self._may_run_more(key.owner, owner):
-            why = f"its owner runs {_jobs(owner.running)} at once, as many as the roster allows"
-        elif closed := self.stock.why_closed():
-            why = closed
-        elif wants.only_one in owner.busy:
-            why = f"only one {wants.only_one!r} runs at once, and another one does"
-        elif wants.level in owner.full:
-            why = f"{_jobs(owner.parents[wants.level])} of its owner that may start jobs run, as many as may at once"
-        elif never := self.stock.never_fits(wants):
-            why = f"{never}: it can start when there is more"
-        elif nowhere := self.stock.why_nowhere(wants):
-            why = nowhere
-        elif wants is PLAIN or self.stock.fits(wants):
-            why = f"all {self.slots} slots are in use" if self.is_full else self._why_not_now()
-        else:
-            why = f"it waits for {self.stock.lacks(wants)}"
-            held = "; what gets free is held for it" if self._holds_room((key, wants)) else ""
-        priority = -place.rank[0] if place.rank is not None else 0
-        before = sum(count for other, count in owner.waiting.items() if other > priority)
-        why += held
-        return f"{why}; {_jobs(before)} of a higher priority {'is' if before == 1 else 'are'} before it" if before else why
-
-    def _why_not_now(self) -> str:
-        held = any(count >= _PASSES * self.slots for count in self._passed.values())
-        return "room is held for a job that has waited longer and takes more" if held else "it is about to start"
-
-    def _may_run_more(self, public: bytes, owner: Owner) -> bool:
-        most = self._most_of(public)
-        return not most or owner.running < most
 
     def _place(self, key: JobKey, batch: BatchRun | None, wants: Wants) -> Place:
         batch_id = batch.id if batch else b""
@@ -498,7 +363,3 @@ class Queue:
         """Drop stale entries: a queue in which nothing starts must not grow with every job that is added, moved or removed again."""
         if self._lines.stale > MOST_STALE + self._waiting:
             self._lines.tidy(self._owners)
-
-
-def _jobs(count: int) -> str:
-    return "1 job" if count == 1 else f"{count} jobs"

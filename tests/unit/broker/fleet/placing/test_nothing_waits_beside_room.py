@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobwire.broker.desk.queue import queue as queues
+from jobwire.broker.desk.queue import choice
 from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.desk.queue.stock import Stock
 from jobwire.broker.fleet.placing.placement import FleetStock
@@ -87,7 +87,7 @@ def test_no_job_waits_for_which_a_machine_has_room(depth: int, done: list[tuple[
     stock = FleetStock()
     house = House(stock)
     # Room that is held for a job is another reason to wait.
-    with mock.patch.object(queues, "_DEPTH_OF_ONE", depth), mock.patch.object(queues, "_PASSES", 1 << 30):
+    with mock.patch.object(choice, "_DEPTH_OF_ONE", depth), mock.patch.object(choice, "_PASSES", 1 << 30):
         for step in done:
             waiting = [*house.waiting]
             match step:

@@ -277,7 +277,7 @@ def test_no_machine_has_more_than_it_can_take_and_nothing_waits_beside_room_for_
             for name, total in capacity.totals().items():
                 assert sum(one.amount(name) for one in there) <= total
         assert fleet.used("slots") == sum(asked[key].slots for key in running)
-        if len(queue) and not queue._passed:
+        if len(queue) and not queue._choice.passed:
             assert not any(fleet.fits(one) for key, one in asked.items() if key not in running)
 
 

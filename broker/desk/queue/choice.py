@@ -1,0 +1,130 @@
+"""Chooses which job may start now, of those in the lines. Pure.
+
+Whose claim is best, in this order:
+
+1. the owner with the smallest share: the largest part that its running jobs have of anything that the worker has, slots or memory, GPUs,
+   or what the operator defined. So nobody waits behind a thousand jobs of another owner;
+2. of its jobs, the one with the highest priority, which is worth something only among the jobs of one owner;
+3. between batches, in which the jobs of equal priority are, the one that occupies the fewest slots: they take turns. All jobs that are in
+   no batch count as one;
+4. the one that was accepted first.
+
+A job that does not fit is passed by those that do. After it was passed `_PASSES` times as often as there are slots, room is held for it:
+nothing with a worse claim starts that takes what it needs. Only the first of the jobs that take the same is looked at, and of one owner at
+most `_DEPTH` different ones: a choice costs the same however many jobs wait. Those that can run on one machine only do not count among
+these: the first ones are looked at as others are, and the rest is parked, that is, looked at again when that machine has room for it.
+"""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable, Mapping
+
+from ....schemas.jobs.capacity import Wants
+from ....schemas.naming import JobKey
+from .lanes import Lane, Line, LineHead, Lines, Owner
+from .stock import Stock
+
+# How many times as many jobs as there are slots may pass one that does not fit.
+_PASSES = 4
+_DEPTH = 32
+# Of those that can run on one machine only; what comes behind them is parked.
+_DEPTH_OF_ONE = 32
+
+_Unfit = tuple[JobKey, Wants]
+# Where the job is that was chosen: its owner, its batch, its lane, its line, and its head there.
+Chosen = tuple[Owner, bytes, Lane, Line, LineHead]
+
+
+class Choice:
+    """Who is next. `passed`: how often jobs were passed that did not fit."""
+
+    def __init__(self, stock: Stock, lines: Lines, owners: Mapping[bytes, Owner], most_of: Callable[[bytes], int]) -> None:
+        """`most_of` returns how many jobs of an owner may run at once; 0: as many as there are slots."""
+        self.stock = stock
+        self._lines = lines
+        self._owners = owners
+        self._most_of = most_of
+        self.passed: dict[JobKey, int] = {}
+
+    def best(self) -> Chosen | None:
+        """Return the job that has the best claim of those that fit, taken off its heaps; None if there is none."""
+        if self.stock.has_woken:
+            for wants in self.stock.take_woken():
+                self._lines.wake(wants)
+        claims = [
+            (owner.share, head.order, owner)
+            for public, owner in self._owners.items()
+            if (head := self._lines.best(owner)) is not None and self.may_run_more(public, owner)
+        ]
+        # No two heads have the same order, as no two jobs have the same row. A priority does not count against another owner.
+        heapq.heapify(claims)
+        unfit: list[_Unfit] = []
+        while claims:
+            *_, owner = heapq.heappop(claims)
+            if owner.is_stuck and not any(self.stock.fits(wants) for _, wants in owner.unfit):
+                unfit += owner.unfit
+                continue
+            before = len(unfit)
+            found = self._look(owner, unfit)
+            if found is not None:
+                if unfit:
+                    self._count_passed(found[2].wants, unfit)
+                return owner, *found
+            if not any(self.holds_room(key) for key, _ in unfit):
+                owner.unfit = tuple(unfit[before:])
+                owner.is_stuck = True
+        return None
+
+    def _look(self, owner: Owner, unfit: list[_Unfit]) -> tuple[bytes, Lane, Line, LineHead] | None:
+        """Return the best job of an owner that can start, taken off the heaps; add to `unfit` those with a better claim."""
+        passed: list[tuple[bytes, Lane, Line]] = []
+        of_one_machine = others = 0
+        found: tuple[bytes, Lane, Line, LineHead] | None = None
+        holding = [wants for key, wants in unfit if self.holds_room(key)] if unfit else []
+        while others < _DEPTH and (head := self._lines.best(owner)) is not None:
+            lane, line, line_head = self._lines.take_off(owner, head)
+            wants = line.wants
+            fits = self.stock.fits(wants)
+            if fits and (not holding or all(self.stock.leaves(wants, other) for other in holding)):
+                found = head.batch_id, lane, line, line_head
+                break
+            if fits or not self.stock.can_watch(wants):
+                others += 1
+            elif of_one_machine < _DEPTH_OF_ONE:
+                of_one_machine += 1
+            else:
+                self.stock.watch(wants)
+                self._lines.park(owner, lane, head.batch_id, line)
+                self._lines.list_lane(owner, lane, head.batch_id)
+                continue
+            if self.stock.could_fit(wants):
+                one = line.classes[-line_head.rank[0]].first()
+                if one is not None:
+                    unfit.append((one[1], wants))
+                    if self.holds_room(one[1]):
+                        holding.append(wants)
+            passed.append((head.batch_id, lane, line))
+            self._lines.list_lane(owner, lane, head.batch_id)
+        for batch_id, lane, line in passed:
+            self._lines.list_line(owner, lane, line)
+            self._lines.list_lane(owner, lane, batch_id)
+        return found
+
+    def _count_passed(self, taken: Wants, unfit: list[_Unfit]) -> None:
+        for key, wants in unfit:
+            if not self.stock.leaves(taken, wants):
+                self.passed[key] = self.passed.get(key, 0) + 1
+
+    def holds_room(self, key: JobKey) -> bool:
+        """Return whether room is held for this job, as it was passed too often."""
+        return self.passed.get(key, 0) >= _PASSES * self.stock.capacity.slots
+
+    def holds_any_room(self) -> bool:
+        """Return whether room is held for any job."""
+        return any(map(self.holds_room, self.passed))
+
+    def may_run_more(self, public: bytes, owner: Owner) -> bool:
+        """Return whether an owner may have another job run."""
+        most = self._most_of(public)
+        return not most or owner.running < most

@@ -1,0 +1,32 @@
+"""How many more jobs could run if there were more machines. Pure."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+
+from ....schemas.jobs.capacity import Wants
+from .lanes import Owner
+
+
+def demand(owners: Mapping[bytes, Owner], most_of: Callable[[bytes], int], jobs: int) -> Counter[Wants]:
+    """Return how many jobs wait, by what they take, that would start at once if there were room for all; costs as many steps as lines.
+
+    Left out are those that wait for their batch, for others of their name or level, or because their owner runs as many as it may.
+    `jobs`: how many there are in all.
+    """
+    found: Counter[Wants] = Counter()
+    for public, owner in owners.items():
+        most = most_of(public)
+        left = most - owner.running if most else jobs
+        for lane in owner.lanes.values():
+            width = lane.width - lane.running if lane.width else jobs
+            for line in lane.lines.values():
+                count = 0 if owner.is_closed(line.wants) else min(line.waiting, width, left)
+                if line.wants.only_one:
+                    count = min(count, 1)
+                if count > 0:
+                    found[line.wants] += count
+                    width -= count
+                    left -= count
+    return found
