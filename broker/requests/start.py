@@ -203,7 +203,7 @@ def _demand_known(owner: bytes, asked: list[Asked], lookup: Lookup) -> Iterator[
 
 
 def read_jobs(
-    sent: Sequence[request_pb2.NewJob], pieces: Sequence[bytes] | None, again: Callable[[request_pb2.NewJob], Asked]
+    sent: Sequence[request_pb2.NewJob], pieces: Sequence[bytes] | None = None, again: Callable[[request_pb2.NewJob], Asked] | None = None
 ) -> Iterator[Asked]:
     """Iterate over the jobs of a request, each of them checked: those in `sent`, or `pieces` that are decoded one by one.
 
@@ -222,7 +222,7 @@ def read_jobs(
             if job.id in seen:
                 raise Refused(Code.INVALID_ARGUMENT, "the same id occurs twice in one start")
             seen.add(job.id)
-            asked = again(job) if job.HasField("rerun") else _ask(job)
+            asked = again(job) if again is not None and job.HasField("rerun") else _ask(job)
         except Refused as refused:
             refused.job_index = index
             raise
