@@ -172,6 +172,7 @@ class Pump:
         self._loop.unwatch(self._pipe)
         os.close(self._pipe)
         if self._file >= 0:
+            self._fail(loss_of(self._file, self.size))
             os.close(self._file)
         self._pipe = -1
         self._owner.output_closed()
@@ -301,6 +302,14 @@ class Pump:
         return True
 
     def _fail(self, why: str) -> None:
-        if not self.problem:
+        if why and not self.problem:
             self.problem = why
             self._owner.output_failed(self._name, why)
+
+
+def loss_of(log: int, size: int) -> str:
+    """Return what somebody else did to a log into which so many bytes were written; empty if nothing is missing."""
+    status = os.fstat(log)
+    if size and not status.st_nlink:
+        return "its log was removed while it ran"
+    return "its log was shortened while it ran" if status.st_size < size else ""

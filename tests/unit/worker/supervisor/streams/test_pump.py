@@ -275,3 +275,22 @@ def test_without_splice_a_full_disk_is_waited_for_and_an_empty_or_closed_pipe_is
     job.close()
     assert job.pump.drain()
     assert not job.pump.is_open
+
+
+@pytest.mark.parametrize(
+    ("how", "why"), [(Path.unlink, "removed"), (lambda log: os.truncate(log, 2), "shortened")], ids=["removed", "shortened"]
+)
+def test_output_is_not_whole_if_somebody_removes_or_shortens_the_log(job: Job, how: Callable[[Path], None], why: str) -> None:
+    os.write(job.end, b"early\n")
+    assert job.pump.drain()
+    how(job.log)
+    job.close()
+    job.run_until(lambda: not job.pump.is_open)
+    assert job.pump.problem == f"its log was {why} while it ran"
+
+
+def test_a_log_in_which_nothing_was_is_not_missed(job: Job) -> None:
+    job.log.unlink()
+    job.close()
+    job.run_until(lambda: not job.pump.is_open)
+    assert not job.pump.problem
