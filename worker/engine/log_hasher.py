@@ -5,13 +5,15 @@ of a file that was just written. Of a larger one the end is told first, with the
 
 The thread has the priority of the loop, and works only a quarter of the time. With a lower priority it would rarely run on a busy
 machine, and the loop would wait for it whenever it holds the lock of the interpreter. Logs take turns, so that a short one does not wait
-for the end of a very long one; nothing of a log is in memory but one block and at most 1,024 hashes.
+for the end of a very long one; nothing of a log is in memory but one block and at most 1,024 hashes, and only of 32 jobs at a time. Of
+those that wait there is a pair each; they are as many as the store has in its table `unhashed`, which is of jobs that are kept.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import os
 import threading
 import time
@@ -22,14 +24,16 @@ from ...broker.engine import Ended, Fact, Hashed, Run, StreamName
 from ...keys.digests import sha256
 from ...keys.proofs.log_hash import BLOCK_BYTES, LEAF, LogTree, blocks_of
 from ...schemas.jobs.states import Outcome
-from ...schemas.naming import AttemptKey
+from ...schemas.naming import AttemptKey, short_id
 from ...schemas.private_parts.frozen import replace
 from ..state.log_folders.folders import run_path
 from ..state.log_folders.found_folders import find_run
 
+_log = logging.getLogger(__name__)
 # Of both logs together; the hash of so much takes a tenth of a millisecond.
 AT_ONCE_BYTES = 16 * 1024
 _BLOCKS_A_TURN = 16
+_MOST_AT_ONCE = 32
 # For each second of work.
 _REST_SECONDS = 3.0
 _STREAMS: tuple[StreamName, StreamName] = ("stdout", "stderr")
@@ -49,6 +53,7 @@ class LogHasher:
         # Those whose hashes are not durable.
         self._open: set[AttemptKey] = set()
         self._turns: deque[_Task] = deque()
+        self._waiting: deque[tuple[Run, tuple[int, int]]] = deque()
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
@@ -95,10 +100,17 @@ class LogHasher:
             return
         self._open.add(run.key)
         with self._lock:
-            self._turns.append(_Task(self._logs, run, sizes))
-            if self._thread is None:
-                self._thread = threading.Thread(target=self._work, name="log hashes", daemon=True)
-                self._thread.start()
+            self._waiting.append((run, sizes))
+            if self._thread is not None:
+                return
+            thread = threading.Thread(target=self._work, name="log hashes", daemon=True)
+            try:
+                thread.start()
+            except RuntimeError as error:
+                # A limit of processes, for example. Whoever waits for these hashes is told that there are none.
+                self._give_up(f"the log was not hashed: {error}")
+            else:
+                self._thread = thread
 
     def is_hashing(self, key: AttemptKey) -> bool:
         """Return whether the output of an attempt is still to be hashed."""
@@ -108,17 +120,30 @@ class LogHasher:
         """Note that a result is durable, or is not wanted."""
         self._open.discard(key)
 
-    def _finished(self, task: _Task) -> None:
-        self._done(task.result())
+    def _give_up(self, why: str) -> None:
+        while self._waiting:
+            run, _ = self._waiting.popleft()
+            self._loop.call_soon(self._tell, Hashed(run.key, problem=why))
+
+    def _tell(self, hashed: Hashed) -> None:
+        self._done(hashed)
+
+    def _next(self) -> _Task | None:
+        """Return the one whose turn it is; None if there is none, or this is to end. Under the lock."""
+        if self._closing.is_set():
+            return None
+        if self._waiting and len(self._turns) < _MOST_AT_ONCE:
+            self._turns.append(_Task(self._logs, *self._waiting.popleft()))
+        return self._turns.popleft() if self._turns else None
 
     def _work(self) -> None:
         """Run on the thread."""
         while True:
             with self._lock:
-                if not self._turns or self._closing.is_set():
+                task = self._next()
+                if task is None:
                     self._thread = None
                     return
-                task = self._turns.popleft()
             is_done = False
             for _ in range(_BLOCKS_A_TURN):
                 began = time.monotonic()
@@ -131,7 +156,7 @@ class LogHasher:
             elif not self._closing.is_set():
                 # The loop may be closed meanwhile.
                 with contextlib.suppress(RuntimeError):
-                    self._loop.call_soon_threadsafe(self._finished, task)
+                    self._loop.call_soon_threadsafe(self._tell, task.result())
 
 
 class _Task:
@@ -153,6 +178,14 @@ class _Task:
 
     def step(self) -> bool:
         """Hash one block; return whether that was the last one, or there is a problem."""
+        try:
+            return self._step()
+        except Exception:  # noqa: BLE001 -- a bug affects only this job
+            _log.exception("the logs of job %s cannot be hashed", short_id(self.run.key.id))
+            self._problem = "the log was not hashed because of an internal error"
+            return True
+
+    def _step(self) -> bool:
         # 4 MB of OpenSSL, which is five times as fast as libsodium.
         import hashlib  # noqa: PLC0415 -- most workers never have a large log
 

@@ -26,6 +26,11 @@ def record(execute: _Execute, write: RecordHashes) -> None:
         return
     execute("DELETE FROM unhashed WHERE job = ? AND n = ?", (row, n))
     if write.stdout_hashes or write.stderr_hashes:
+        ((before,),) = execute("SELECT coalesce(sum(length(stdout) + length(stderr)), 0) FROM log_hashes WHERE job = ? AND n = ?", (row, n))
+        more = len(write.stdout_hashes) + len(write.stderr_hashes) - before
+        execute("UPDATE jobs SET store_bytes = store_bytes + ? WHERE row = ?", (more, row))
+        if state == 4:  # noqa: PLR2004 -- as above
+            execute("UPDATE kept SET store_bytes = store_bytes + ?", (more,))
         execute(
             "INSERT OR REPLACE INTO log_hashes (job, n, stdout, stderr) VALUES (?, ?, ?, ?)",
             (row, n, write.stdout_hashes, write.stderr_hashes),

@@ -11,6 +11,7 @@ from jobwire.broker.requests.reads.jobs import describe
 from jobwire.broker.retention.ages import Ages
 from jobwire.broker.retention.limits import LEAST_AGE_US, Keep, Retention, choose
 from jobwire.broker.store.kept import Aged, totals
+from jobwire.broker.store.writes import RecordHashes
 from jobwire.keys.members.rights import Member
 from jobwire.schemas.jobs import spec as specs
 from jobwire.schemas.jobs.spec import JobSpec
@@ -310,3 +311,20 @@ async def test_the_folders_of_jobs_count_once_they_have_ended(house: House) -> N
     assert house.store.read("SELECT store_bytes FROM kept") == [(store_bytes,)]
     made.retention.close()
     house.engine.effects.clear()
+
+
+async def test_the_hashes_of_a_long_log_count_and_go_with_their_job(house: House) -> None:
+    made = await keep_in(house, Keep(None, None, None), 2)
+    before = totals(house.store).kept_bytes
+    # The second time, other ones take their place.
+    for hashes in (bytes(64), bytes(96)):
+        house.store.submit(RecordHashes(attempt(1), b"", hashes, bytes(32)))
+        await house.durable()
+    assert totals(house.store).kept_bytes == before + 96 + 32
+    [kept, other] = house.store.read("SELECT store_bytes FROM jobs ORDER BY row")
+    assert kept[0] == other[0] + 96 + 32
+    house.forgetting.forget([key(1)], lambda _: None)
+    await house.durable()
+    house.engine.expect(("discard", attempt(1)))
+    assert totals(house.store).kept_bytes == before // 2
+    made.retention.close()

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
+import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -156,3 +158,57 @@ async def test_a_log_whose_folder_could_not_be_renamed_is_found(bench: Bench) ->
     ended = bench.ended(1, b"hi\n")
     bench.path(1).parent.rename(run_path(str(bench.folder), 1, 1_000_000))
     assert bench.note(ended).stdout_root == leaf(b"hi\n")
+
+
+async def test_a_log_that_cannot_be_hashed_because_of_a_mistake_holds_up_no_other(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    bad, good = bench.ended(1, LARGE), bench.ended(2, LARGE)
+    read = log_hasher._read
+
+    def mistaken(logs: str, run: Run, stream: str, start: int, length: int) -> bytes:
+        if run.key == bad.key:
+            raise ValueError("a mistake")
+        return read(logs, run, stream, start, length)
+
+    monkeypatch.setattr(log_hasher, "_read", mistaken)
+    for ended in (bad, good):
+        bench.note(ended)
+    bench.hasher.settled([bad.key, good.key])
+    told = {hashed.key: hashed for hashed in [await bench.result() for _ in range(2)]}
+    assert told[bad.key].problem == "the log was not hashed because of an internal error"
+    assert told[good.key].stdout_root == leaf(LARGE)
+
+
+async def test_without_a_thread_nobody_waits_for_the_hash(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    def refused(_thread: threading.Thread) -> None:
+        raise RuntimeError("can't start new thread")
+
+    ended, later = bench.ended(1, LARGE), bench.ended(2, LARGE)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refused)
+        bench.note(ended)
+        bench.hasher.settled([ended.key])
+        assert (await bench.result()).problem == "the log was not hashed: can't start new thread"
+    bench.note(later)
+    bench.hasher.settled([later.key])
+    assert (await bench.result()).stdout_root == leaf(LARGE)
+
+
+async def test_more_logs_than_take_turns_are_hashed_all(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_hasher, "_MOST_AT_ONCE", 2)
+    most = 0
+    begin = log_hasher._Task.__init__
+
+    def counted(task: log_hasher._Task, *arguments: Any) -> None:
+        nonlocal most
+        most = max(most, len(bench.hasher._turns) + 1)
+        begin(task, *arguments)
+
+    monkeypatch.setattr(log_hasher._Task, "__init__", counted)
+    jobs = [bench.ended(number, LARGE * 2) for number in range(1, 8)]
+    for ended in jobs:
+        bench.note(ended)
+    bench.hasher.settled([ended.key for ended in jobs])
+    told = [await bench.result() for _ in jobs]
+    assert {hashed.key for hashed in told} == {ended.key for ended in jobs}
+    assert {hashed.stdout_root for hashed in told} == {leaf(LARGE * 2)}
+    assert most <= 2
