@@ -16,6 +16,16 @@ def printable(text: str) -> str:
     return "".join(char if char.isprintable() else _escape(char) for char in text)
 
 
+def with_bytes(sentence: str) -> str:
+    """Return a sentence with bytes as `printable` shows them: what it quotes with repr(), that knows only as surrogates."""
+    if "\\udc" not in sentence:
+        return sentence
+    import re  # noqa: PLC0415 -- rare, and not light
+
+    # With an even number of backslashes before it, it was written so in what is quoted.
+    return re.sub(r"(?<!\\)((?:\\\\)*)\\udc([89a-f][0-9a-f])", r"\1\\x\2", sentence)
+
+
 def _escape(char: str) -> str:
     if _FIRST_BYTE <= char <= _LAST_BYTE:
         return f"\\x{ord(char) - _BYTES:02x}"

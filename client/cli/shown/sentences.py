@@ -9,6 +9,7 @@ from ....keys.identity import fingerprint
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.jobs.states import Outcome, OutcomeKind, ResourceUse, exit_status
 from ....schemas.naming import signal_name
+from ....schemas.text.printable import with_bytes
 from ....schemas.text.sizes import format_size
 from ...batch.octets import to_text
 from ..exit_status import DONE, OWN_FAILURE
@@ -20,9 +21,9 @@ def how_it_ended(outcome: Outcome) -> str:
     if outcome.kind is OutcomeKind.FAILED_TO_START:
         # If the worker knows no more than that, its own sentence says so.
         reason = outcome.sentence.removeprefix("it could not be started: ")
-        return f"could not be started: {reason}" if reason else "could not be started"
+        return with_bytes(f"could not be started: {reason}") if reason else "could not be started"
     sentence = outcome.sentence or _in_our_words(outcome)
-    return "; ".join([sentence, *outcome.problems_beside(sentence)])
+    return with_bytes("; ".join([sentence, *outcome.problems_beside(sentence)]))
 
 
 _ENDS = {

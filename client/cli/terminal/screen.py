@@ -13,7 +13,7 @@ import time
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from ....schemas.text.printable import printable
+from ....schemas.text.printable import printable, with_bytes
 from ..shown.cells import ELLIPSIS, cut, width
 from .streams import CannotWrite, ReaderGone
 
@@ -55,13 +55,7 @@ def say(message: str, *more_lines: str) -> None:
 
 
 def _of_sentence(text: str) -> str:
-    """Return it for a terminal. What it quotes, it quotes with repr(), which knows a byte that is not UTF-8 only as a surrogate."""
-    if "\\udc" in text:
-        import re  # noqa: PLC0415 -- rare, and not light
-
-        # With an even number of backslashes before it, it was written so in what is quoted.
-        text = re.sub(r"(?<!\\)((?:\\\\)*)\\udc([89a-f][0-9a-f])", r"\1\\x\2", text)
-    return printable(text)
+    return printable(with_bytes(text))
 
 
 def tell_id(text: str, what: str) -> None:

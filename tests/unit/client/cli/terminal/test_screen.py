@@ -67,6 +67,11 @@ def test_every_end_has_a_sentence(kind: OutcomeKind) -> None:
     assert failed(Outcome(kind, exit_status=1))
 
 
+@pytest.mark.parametrize("kind", OutcomeKind)
+def test_a_sentence_of_the_worker_shows_the_bytes_in_names(kind: OutcomeKind) -> None:
+    assert r"'a\xff'" in how_it_ended(Outcome(kind, sentence=f"no program {'a' + chr(0xDCFF)!r}"))
+
+
 def test_a_command_is_shown_as_one_would_type_it() -> None:
     assert command_line([b"sh", b"-c", b"echo a; b"]) == "sh -c 'echo a; b'"
 
