@@ -32,19 +32,7 @@ from ..library.requests import filters
 from ..library.requests.queries import query_by_name, query_proof
 from ..library.streams.source import Stdin, source_of
 from ..library.streams.text_mode import TextMode, text_mode
-from ..library.values.broker_workers import (
-    BrokerWorker,
-    WorkerDetails,
-    drain_request,
-    read_worker,
-    read_workers,
-    remove_request,
-    worker_request,
-    workers_request,
-)
 from ..library.values.completed_job import CompletedJob, CompletedTextJob
-from ..library.values.fitting_workers import FittingWorkers, fitting_request, read_fitting
-from ..library.values.growth import GrowthQueue, GrowthSettings, add_request, change_request, queues_request, read_queues
 from ..library.values.results import BatchInfo, EventCursor, Forgotten, JobInfo, job_info
 from ..library.values.run_info import RunInfo, forget_request, list_request, query, run_info, take_page
 from ..library.values.status import WorkerStatus, read_status, status_request
@@ -63,6 +51,7 @@ from .members import AsyncMembers
 from .run_to_end import run_to_end
 from .schedules import AsyncSchedules
 from .verbs import forget, request_stop, start_jobs
+from .workers import AsyncWorkers
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta
@@ -113,6 +102,11 @@ class AsyncClient:
     def schedules(self) -> AsyncSchedules:
         """The schedules of the worker: jobs that it starts again and again."""
         return AsyncSchedules(self._session)
+
+    @property
+    def workers(self) -> AsyncWorkers:
+        """The workers of a broker: which there are, and what operators do about them."""
+        return AsyncWorkers(self._session)
 
     @property
     def members(self) -> AsyncMembers:
@@ -269,7 +263,7 @@ class AsyncClient:
             own = self._session.connection.owner
             known = [] if id is None else [info async for info in self.list(all=True, batch=planned.about.id, owner=own)]
             asked = planned.questions([info.spec for info in known])
-            planned = planned.on({place: before or (await self.find_workers(job)).names for place, job, before in asked})
+            planned = planned.on({place: before or (await self.workers.fitting(job)).names for place, job, before in asked})
         about, specs, args, _ = planned
         records = await start_jobs(self._session, [*specs.values()], [*specs], batch=about, watch=watch, withdrawn=id is None)
         run = await self.batch_run(format_id(about.id))
@@ -489,40 +483,6 @@ class AsyncClient:
         """Set what the worker has for jobs; see `Client.set_capacity`."""
         await self._session.reply(actions.capacity_request(slots, memory, gpus, resources, labels, reset=reset), "slots")
         return await self.status()
-
-    async def workers(self) -> tuple[BrokerWorker, ...]:
-        """Return the workers of a broker; see `Client.workers`."""
-        return read_workers(await self._session.reply(workers_request(), "list_workers"))
-
-    async def find_workers(self, spec: JobSpec | Sequence[Text]) -> FittingWorkers:
-        """Return on which workers such a job could run; see `Client.find_workers`."""
-        return read_fitting(await self._session.reply(fitting_request(as_spec(spec)), "find_workers"))
-
-    async def drain_worker(self, name: str, *, drained: bool = True) -> None:
-        """Give a worker of a broker no more jobs, or some again; see `Client.drain_worker`."""
-        await self._session.reply(drain_request(name, drained=drained), "done")
-
-    async def worker(self, name: str) -> WorkerDetails:
-        """Return everything about one worker of a broker; see `Client.worker`."""
-        return read_worker(await self._session.reply(worker_request(name), "query_worker"))
-
-    async def remove_worker(self, name: str, *, declare_lost: bool = False) -> int:
-        """Take a worker off the roster of its broker; see `Client.remove_worker`."""
-        key = (await self.worker(name)).worker.key if declare_lost else b""
-        answer = await self._session.reply(remove_request(name, key), "done")
-        return answer.done.jobs
-
-    async def add_growth_queue(self, settings: GrowthSettings) -> None:
-        """Let a broker get workers from a cluster when jobs wait; see `Client.add_growth_queue`."""
-        await self._session.reply(add_request(settings), "done")
-
-    async def change_growth_queue(self, name: str, change: str) -> None:
-        """Pause, resume or remove such a queue; see `Client.change_growth_queue`."""
-        await self._session.reply(change_request(name, change), "done")
-
-    async def growth_queues(self) -> tuple[GrowthQueue, ...]:
-        """Return the queues through which a broker gets workers; see `Client.growth_queues`."""
-        return read_queues(await self._session.reply(queues_request(), "list_queues"))
 
     async def hello(self) -> request_pb2.HelloReply:
         """Return the greeting of the worker, as the protocol has it."""

@@ -49,13 +49,11 @@ if TYPE_CHECKING:
     from .options.conditions import Awaiting
     from .options.retry import Retry
     from .schedules import Schedules
-    from .values.broker_workers import BrokerWorker, WorkerDetails
     from .values.completed_job import CompletedJob, CompletedTextJob
-    from .values.fitting_workers import FittingWorkers
-    from .values.growth import GrowthQueue, GrowthSettings
     from .values.results import BatchInfo, EventCursor, Forgotten, JobInfo
     from .values.run_info import RunInfo
     from .values.status import WorkerStatus
+    from .workers import Workers
 
 
 class Client:
@@ -107,6 +105,13 @@ class Client:
         from .schedules import Schedules  # noqa: PLC0415 -- few want them
 
         return Schedules(self._session)
+
+    @property
+    def workers(self) -> Workers:
+        """The workers of a broker: which there are, and what operators do about them."""
+        from .workers import Workers  # noqa: PLC0415 -- few want them
+
+        return Workers(self._session)
 
     @property
     def members(self) -> Members:
@@ -364,7 +369,7 @@ class Client:
         if planned.each is not None:
             known = () if id is None else self.list(all=True, batch=planned.about.id, owner=self.connection.identity.owner)
             asked = planned.questions([info.spec for info in known])
-            planned = planned.on({place: before or self.find_workers(job).names for place, job, before in asked})
+            planned = planned.on({place: before or self.workers.fitting(job).names for place, job, before in asked})
         started = self._start([*planned.specs.values()], [*planned.specs], batch=planned.about, watch=watch, tail_lines=None)
         for job, args in zip(started, planned.args, strict=True):
             job.args = args
@@ -654,69 +659,6 @@ class Client:
         """
         self.connection.call(actions.capacity_request(slots, memory, gpus, resources, labels, reset=reset))
         return self.status()
-
-    def workers(self) -> tuple[BrokerWorker, ...]:
-        """Return the workers of a broker; needs a role that may see the jobs of others."""
-        from .values.broker_workers import read_workers, workers_request  # noqa: PLC0415 -- most commands need none
-
-        return read_workers(self.connection.call(workers_request()))
-
-    def find_workers(self, spec: JobSpec | Sequence[Text]) -> FittingWorkers:
-        """Return on which workers such a job could run, as for `--on-each`: a result of `jobwire.job_spec`, or an argv.
-
-        A worker that is no broker answers with itself. Raises `Refused` if there is none, which says why.
-        """
-        from .values.fitting_workers import fitting_request, read_fitting  # noqa: PLC0415 -- most commands need none
-
-        return read_fitting(self.connection.call(fitting_request(as_spec(spec))))
-
-    def drain_worker(self, name: str, *, drained: bool = True) -> None:
-        """Give a worker of a broker no more jobs, or (`drained=False`) some again; those that it has go on.
-
-        Needs the role operator or admin.
-        """
-        from .values.broker_workers import drain_request  # noqa: PLC0415 -- most commands need none
-
-        self.connection.call(drain_request(name, drained=drained))
-
-    def worker(self, name: str) -> WorkerDetails:
-        """Return everything about one worker of a broker, and the jobs that it has; needs a role that may see the jobs of others."""
-        from .values.broker_workers import read_worker, worker_request  # noqa: PLC0415 -- most commands need none
-
-        return read_worker(self.connection.call(worker_request(name)))
-
-    def remove_worker(self, name: str, *, declare_lost: bool = False) -> int:
-        """Take a worker off the roster of its broker, which must be drained and without jobs; needs the role admin.
-
-        `declare_lost`: its jobs are lost, which is final: they are never started again. Return how many there were. If the worker comes
-        back, it stops them, if its own roster lets this member stop jobs of others.
-        """
-        from .values.broker_workers import remove_request  # noqa: PLC0415 -- most commands need none
-
-        key = self.worker(name).worker.key if declare_lost else b""
-        answer = self.connection.call(remove_request(name, key))
-        return answer.done.jobs if isinstance(answer, request_pb2.Reply) else 0
-
-    def add_growth_queue(self, settings: GrowthSettings) -> None:
-        """Let a broker get workers from a cluster when jobs wait. Needs the role admin. Adding the same again changes nothing."""
-        from .values.growth import add_request  # noqa: PLC0415 -- as above
-
-        self.connection.call(add_request(settings))
-
-    def change_growth_queue(self, name: str, change: str) -> None:
-        """Let a queue ask for nothing more ("pause"), for workers again ("resume"), or be gone ("remove"). Needs the role operator.
-
-        To remove one needs the role admin; its workers get no more jobs, and leave when those that they have end.
-        """
-        from .values.growth import change_request  # noqa: PLC0415 -- as above
-
-        self.connection.call(change_request(name, change))
-
-    def growth_queues(self) -> tuple[GrowthQueue, ...]:
-        """Return the queues through which a broker gets workers; needs a role that may see the jobs of others."""
-        from .values.growth import queues_request, read_queues  # noqa: PLC0415 -- as above
-
-        return read_queues(self.connection.call(queues_request()))
 
     def hello(self) -> request_pb2.HelloReply:
         """Return the greeting of the worker, as the protocol has it."""

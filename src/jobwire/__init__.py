@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from .client.asynchronous.job import AsyncJob
     from .client.asynchronous.members import AsyncMembers
     from .client.asynchronous.schedules import AsyncSchedules
+    from .client.asynchronous.workers import AsyncWorkers
     from .client.asynchronous.streams.output import AsyncJobOutput, AsyncTextJobOutput
     from .client.files.fetched import Fetched
     from .client.library.batch_run import BatchRun, Stopping
@@ -33,6 +34,7 @@ if TYPE_CHECKING:
     from .client.library.values.run_info import FailedJob, RunInfo
     from .client.library.values.schedule_info import Firing, ScheduleInfo
     from .client.library.values.status import WorkerStatus
+    from .client.library.workers import Workers
     from .schemas.jobs.spec import JobSpec
     from .schemas.jobs.states import EventKind, JobTime, Outcome, OutcomeKind, Pick, State
     from .schemas.refusal import Code, Refused
@@ -50,6 +52,7 @@ __all__ = [
     "AsyncSchedules",
     "AsyncStopping",
     "AsyncTextJobOutput",
+    "AsyncWorkers",
     "BatchInfo",
     "BatchRun",
     "Client",
@@ -90,6 +93,7 @@ __all__ = [
     "Stopping",
     "TextJobOutput",
     "WorkerStatus",
+    "Workers",
     "__version__",
     "job_spec",
 ]
@@ -105,6 +109,7 @@ _HOMES = {
     "client.asynchronous.members": ("AsyncMembers",),
     "client.asynchronous.streams.output": ("AsyncJobOutput", "AsyncTextJobOutput"),
     "client.asynchronous.schedules": ("AsyncSchedules",),
+    "client.asynchronous.workers": ("AsyncWorkers",),
     "client.files.fetched": ("Fetched",),
     "client.library.batch_run": ("BatchRun", "Stopping"),
     "client.library.client": ("Client",),
@@ -121,6 +126,7 @@ _HOMES = {
     "client.library.options.specs": ("job_spec",),
     "client.library.streams.timed_lines": ("LogLine",),
     "client.library.values.status": ("WorkerStatus",),
+    "client.library.workers": ("Workers",),
     "schemas.jobs.states": ("EventKind", "JobTime", "Outcome", "OutcomeKind", "Pick", "State"),
     "schemas.refusal": ("Code", "Refused"),
     "schemas.jobs.spec": ("JobSpec",),

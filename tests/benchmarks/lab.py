@@ -94,7 +94,7 @@ class Lab:
         deadline = monotonic() + _READY_SECONDS
         with self.client() as client:
             count = len(self.workers) + len(self._idle)
-            while {one.state for one in client.workers()} != {"ready"} or len(client.workers()) != count:
+            while {one.state for one in client.workers.list()} != {"ready"} or len(client.workers.list()) != count:
                 if monotonic() > deadline:
                     raise TimeoutError(f"not all workers were ready within {_READY_SECONDS} s:\n{self.logged()}")
                 sleep(_LOOK_AGAIN_SECONDS)

@@ -92,7 +92,7 @@ class Broker:
     def states(self) -> dict[str, str]:
         """Return the states of its workers, by name."""
         with self.client() as client:
-            return {one.name: one.state for one in client.workers()}
+            return {one.name: one.state for one in client.workers.list()}
 
     def logged(self) -> str:
         """Return its log."""

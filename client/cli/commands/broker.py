@@ -32,7 +32,7 @@ def list_workers(ctx: Context, *, json: Json = False) -> None:
     """
     table = Table("NAME", "STATE", "SINCE", "JOBS", "SLOTS", "HOST", "LABELS", expendable=("LABELS", "HOST"))
     with client(ctx) as connected:
-        for one in connected.workers():
+        for one in connected.workers.list():
             if json:
                 write_json(_record(one))
             else:
@@ -49,21 +49,21 @@ def list_workers(ctx: Context, *, json: Json = False) -> None:
 def drain(ctx: Context, worker: Name) -> None:
     """Give a worker no more jobs, also after it or the broker was restarted. Those that it has go on."""
     with client(ctx) as connected:
-        connected.drain_worker(worker)
+        connected.workers.drain(worker)
     say(f"{worker} gets no more jobs; jobwire broker undrain {worker} changes that")
 
 
 def undrain(ctx: Context, worker: Name) -> None:
     """Give a worker jobs again."""
     with client(ctx) as connected:
-        connected.drain_worker(worker, drained=False)
+        connected.workers.drain(worker, drained=False)
     say(f"{worker} gets jobs again")
 
 
 def show(ctx: Context, worker: Name, *, json: Json = False) -> None:
     """Show everything about a worker of the broker in use: its state, what it has, and its jobs."""
     with client(ctx) as connected:
-        found = connected.worker(worker)
+        found = connected.workers.get(worker)
     one = found.worker
     if json:
         write_json({**_record(one), "store": found.store.hex() or None, "placed": [_job_record(job) for job in found.jobs]})
@@ -106,7 +106,7 @@ def remove(
     roster lets you stop the jobs of others.
     """
     with client(ctx) as connected:
-        lost = connected.remove_worker(worker, declare_lost=declare_lost)
+        lost = connected.workers.remove(worker, declare_lost=declare_lost)
     say(f"{worker} is removed" + (f"; {lost} {'jobs are' if lost != 1 else 'job is'} lost" if declare_lost else ""))
 
 

@@ -84,14 +84,14 @@ def grow(  # noqa: PLR0913 -- an argument for each option
                 labels=label or (),
             )
         with client(ctx) as connected:
-            connected.add_growth_queue(settings)
+            connected.workers.add_queue(settings)
         say(f"{settings.name} asks {what} for workers when jobs wait; jobwire broker grow list shows them")
     elif what == "list" and not words:
         with client(ctx) as connected:
-            _show(connected.growth_queues(), json=json)
+            _show(connected.workers.queues(), json=json)
     elif what in _CHANGES and len(words) == 1:
         with client(ctx) as connected:
-            connected.change_growth_queue(words[0], _CHANGES[what])
+            connected.workers.change_queue(words[0], _CHANGES[what])
         say(_DONE[what].format(words[0]))
     elif what in _CHANGES:
         raise BadInput(f"say which queue: jobwire broker grow {what} QUEUE; jobwire broker grow list shows them")

@@ -135,11 +135,11 @@ def test_a_broker_is_scheduled_as_a_worker_is(lab: tuple[Broker, dict[str, Worke
 def test_a_drained_worker_gets_nothing(lab: tuple[Broker, dict[str, Worker]]) -> None:
     broker, _ = lab
     with broker.client() as client:
-        client.drain_worker("left")
+        client.workers.drain("left")
         jobs = [client.submit(["true"]) for _ in range(3)]
         assert [job.wait() for job in jobs] == [0, 0, 0]
         assert {job.info().worker for job in jobs} == {"right"}
-        client.drain_worker("left", drained=False)
+        client.workers.drain("left", drained=False)
 
 
 def test_a_command_runs_once_on_each_worker(lab: tuple[Broker, dict[str, Worker]], tmp_path: Path) -> None:

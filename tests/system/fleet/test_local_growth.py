@@ -16,7 +16,7 @@ def test_two_workers_of_one_allocation_run_jobs_and_leave_together(tmp_path: Pat
     broker = Broker(tmp_path / "broker").start()
     try:
         with broker.client() as client:
-            client.add_growth_queue(
+            client.workers.add_queue(
                 GrowthSettings(
                     name="here",
                     cluster="local",
@@ -34,12 +34,14 @@ def test_two_workers_of_one_allocation_run_jobs_and_leave_together(tmp_path: Pat
             one, two = tmp_path / "one", tmp_path / "two"
             jobs = [client.submit(["sh", "-c", script.format(mine, other)]) for mine, other in ((one, two), (two, one))]
             assert [job.wait() for job in jobs] == [0, 0]
-            (queue,) = client.growth_queues()
+            (queue,) = client.workers.queues()
             assert queue.settings.per_node == 2
             assert {job.info().worker for job in jobs} == {allocation.name for allocation in queue.allocations}
             assert len({allocation.cluster_id for allocation in queue.allocations}) == 1
             left = broker.state / "growth"
-            wait_until(lambda: not (client.growth_queues()[0].allocations or client.workers() or list(left.iterdir())), "both have left")
+            wait_until(
+                lambda: not (client.workers.queues()[0].allocations or client.workers.list() or list(left.iterdir())), "both have left"
+            )
         assert sorted(path.name for path in tmp_path.iterdir() if path.is_dir()) == ["broker"], "the states of the workers are removed"
     finally:
         print(broker.logged())

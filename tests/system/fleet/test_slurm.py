@@ -36,7 +36,7 @@ def queue(**fields: object) -> GrowthSettings:
 
 
 def states(client: Client) -> list[str]:
-    (only,) = client.growth_queues()
+    (only,) = client.workers.queues()
     return [one.state for one in only.allocations]
 
 
@@ -46,10 +46,10 @@ def test_a_cluster_grows_and_shrinks_and_nothing_is_lost_in_between(cluster: Slu
     try:
         with broker.client() as client:
             with pytest.raises(Refused, match="sbatch refuses it"):
-                client.add_growth_queue(queue(partition="nowhere"))
+                client.workers.add_queue(queue(partition="nowhere"))
             with pytest.raises(Refused, match="--array"):
-                client.add_growth_queue(queue(options=("--array=1-3",)))
-            client.add_growth_queue(queue(labels=("node=short",)))
+                client.workers.add_queue(queue(options=("--array=1-3",)))
+            client.workers.add_queue(queue(labels=("node=short",)))
             jobs = [client.submit(["sleep", "1"], time_limit=60) for _ in range(8)]
             long = client.submit(["sleep", "1000"], time_limit=200, on="node=short")
             wait_until(lambda: len(found := states(client)) == 3 and "asking" not in found, "workers are asked for")
@@ -69,7 +69,7 @@ def test_a_cluster_grows_and_shrinks_and_nothing_is_lost_in_between(cluster: Slu
             assert outcome is not None
             assert "stopped by the worker, which leaves" in outcome.sentence
             left = broker.state / "growth"
-            wait_until(lambda: not (states(client) or client.workers() or list(left.iterdir())), "all workers have left")
+            wait_until(lambda: not (states(client) or client.workers.list() or list(left.iterdir())), "all workers have left")
             with pytest.raises(Refused, match="has left with its allocation"):
                 client.job(long.id).read_range("stdout", 0, 10)
         assert not cluster.ask("squeue", "--noheader")

@@ -96,7 +96,7 @@ def test_a_machine_joins_with_one_command_and_remembers_its_broker(broker: Broke
         wait_until(lambda: broker.states().get("lab1") == "ready", "the machine has joined")
         with broker.client() as client:
             assert client.run(["true"], on=["gpu=a100"]).returncode == 0
-            (info,) = (one for one in client.workers() if one.name == "lab1")
+            (info,) = (one for one in client.workers.list() if one.name == "lab1")
             assert info.slots == 2
         worker.kill(signal.SIGTERM)
         other = ["--join", broker.listen, "--broker-key", "jobwire-key-54ch6hb5c53frr74tz7yq3dj7t4cp15mfm28eeb0myac4919kqgnp62hh4"]
@@ -125,9 +125,9 @@ def leaves_and_keeps_its_history(broker: Broker, worker: Worker) -> None:
     with worker.client() as client:
         assert len(list(client.list(all=True))) == 2
     with broker.client() as client:
-        assert client.remove_worker("lab1") == 0
+        assert client.workers.remove("lab1") == 0
         with pytest.raises(Refused, match="no worker 'lab1'"):
-            client.remove_worker("lab1")
+            client.workers.remove("lab1")
     assert "lab1" not in broker.states()
 
 
@@ -139,17 +139,17 @@ def test_a_worker_is_removed_its_jobs_are_lost_and_it_stops_them_when_it_comes_b
         with broker.client() as client:
             job = client.submit(["sleep", "600"], name="long")
             wait_until(lambda: job.info().state is State.RUNNING, "it runs")
-            details = client.worker("lab3")
+            details = client.workers.get("lab3")
             assert (details.worker.state, details.worker.key, len(details.store)) == ("ready", worker.public, 16)
             assert [(one.name, one.owner_name, one.state, one.accepted) for one in details.jobs] == [("long", "admin", "running", True)]
             with pytest.raises(Refused, match="has a job that has not ended; drain it and wait"):
-                client.remove_worker("lab3")
+                client.workers.remove("lab3")
             with broker.client(broker.add("op", "operator")) as operator, pytest.raises(Refused, match="may not administer"):
-                operator.remove_worker("lab3", declare_lost=True)
+                operator.workers.remove("lab3", declare_lost=True)
             pid = job.info().pid
             worker.kill()
             wait_until(lambda: broker.states()["lab3"] == "unreachable", "it is killed")
-            assert client.remove_worker("lab3", declare_lost=True) == 1
+            assert client.workers.remove("lab3", declare_lost=True) == 1
             assert job.info().outcome.sentence == "worker lab3 was removed by admin, who declared its jobs lost"
             broker.kill()
             broker.start()

@@ -35,7 +35,7 @@ def on_workers(connected: Client, batch: Batch, known: Sequence[JobInfo]) -> Bat
 
 def _ask(connected: Client, job: JobSpec, *, is_only: bool) -> Sequence[str]:
     try:
-        found = connected.find_workers(job)
+        found = connected.workers.fitting(job)
     except Refused as refused:
         if not is_only:
             refused.message = f"job {job.name or job.argv[0].decode(errors='replace')}: {refused.message}; no job was submitted"

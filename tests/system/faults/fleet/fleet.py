@@ -155,7 +155,7 @@ class Fleet:
     def drain(self, name: str, *, drained: bool) -> None:
         """Have the broker place no jobs on a worker, or place them there again."""
         with self.connect() as client:
-            client.drain_worker(name, drained=drained)
+            client.workers.drain(name, drained=drained)
 
     def trust(self, name: str, *, trusted: bool) -> None:
         """Have a worker accept jobs of members whom only the broker knows, or not any more."""
@@ -191,7 +191,7 @@ class Fleet:
         for house in self.houses.values():
             house.await_whole()
         with self.connect() as client:
-            wait_until(lambda: {one.state for one in client.workers()} == {"ready"}, "all workers are ready", PATIENCE_SECONDS)
+            wait_until(lambda: {one.state for one in client.workers.list()} == {"ready"}, "all workers are ready", PATIENCE_SECONDS)
 
     # --- for the comparison
 

@@ -15,11 +15,13 @@ import jobwire
 from jobwire.client.asynchronous.client import AsyncClient
 from jobwire.client.asynchronous.events import AsyncCursorTooOld
 from jobwire.client.asynchronous.job import AsyncJob
+from jobwire.client.asynchronous.workers import AsyncWorkers
 from jobwire.client.library.client import Client
 from jobwire.client.library.job import Job
 from jobwire.client.library.options.specs import job_spec
 from jobwire.client.library.values.completed_job import JobFailed
 from jobwire.client.library.values.results import BatchInfo, EventCursor
+from jobwire.client.library.workers import Workers
 from jobwire.client.protocol.conversation import Happened
 from jobwire.keys.identity import Identity
 from jobwire.schemas.generated import event_pb2
@@ -45,7 +47,7 @@ def nothing_is_open(daemon: FakeDaemon) -> bool:
 # --- the same verbs
 
 
-@pytest.mark.parametrize(("one", "other"), [(Client, AsyncClient), (Job, AsyncJob)])
+@pytest.mark.parametrize(("one", "other"), [(Client, AsyncClient), (Job, AsyncJob), (Workers, AsyncWorkers)])
 def test_a_client_of_an_event_loop_has_the_same_verbs_with_the_same_options(one: type, other: type) -> None:
     # For programs that wait for several things at once; a loop does that itself.
     only_blocking = {"pump", "record", "timed_output"}
