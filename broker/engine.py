@@ -64,7 +64,8 @@ class Started(NamedTuple):
 class Ended(NamedTuple):
     """Nothing of the job is left and its logs are complete. pid 0: it could not be started; the outcome says why.
 
-    `ended_passed_us`: its end on CLOCK_BOOTTIME, of this or an earlier run of the machine; 0: not known.
+    `ended_passed_us`: its end on CLOCK_BOOTTIME, of this or an earlier run of the machine; 0: not known. `ended_ago_us`: how long ago it
+    ended, if it is told later.
     """
 
     key: AttemptKey
@@ -73,6 +74,7 @@ class Ended(NamedTuple):
     ended_at_us: int
     outcome: Outcome
     ended_passed_us: int = 0
+    ended_ago_us: int = 0
 
 
 class Paused(NamedTuple):

@@ -286,6 +286,10 @@ class Desk:
         left_us = job.starts_passed_us - at.passed_us if job.starts_passed_us else 0
         return max(job.starts_wall_us, at.wall_us + left_us if left_us > 0 else 0, 1)
 
+    def ended_ago_us(self, job: Job) -> int:
+        """Return how long ago the end of a job was recorded, or what happened to it last."""
+        return max(0, self._ages.now_us() - job.aged_from_us)
+
     def expires_in_us(self, job: Job) -> int | None:
         """Return how long a job may still wait before it expires; None if it does not wait, or may wait for ever."""
         if job.attempt.phase not in WAITING or job.ended_before or not job.expires_passed_us:

@@ -26,7 +26,8 @@ def facts_of(fact: request_pb2.Fact, worker: str) -> Iterator[Fact]:
     report, key = fact.report, name_of(fact.report)
     state = state_from_wire(report.state)
     if state is State.FINISHED:
-        yield Ended(key, report.pid, report.started_at_us, report.ended_at_us, outcome_from_wire(report.outcome))
+        outcome = outcome_from_wire(report.outcome)
+        yield Ended(key, report.pid, report.started_at_us, report.ended_at_us, outcome, ended_ago_us=fact.ended_ago_us)
         return
     if state is not State.QUEUED and report.pid:
         yield Started(key, report.pid, report.started_at_us, paused=fact.paused)

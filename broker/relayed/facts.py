@@ -155,6 +155,7 @@ class FactStream:
         report.state = state_to_wire(job.state)
         if job.state is State.FINISHED:
             report.ended_at_us = attempt.ended_at_us
+            fact.ended_ago_us = self._desk.ended_ago_us(job)
             self._write_end(report, name, job)
         else:
             fact.waits_for = self._desk.why_waiting(job)

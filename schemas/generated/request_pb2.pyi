@@ -1532,16 +1532,18 @@ class Facts(_message.Message):
     def __init__(self, facts: _Optional[_Iterable[_Union[Fact, _Mapping]]] = ..., complete: _Optional[bool] = ..., stocks: _Optional[_Iterable[_Union[Stock, _Mapping]]] = ..., renewed: _Optional[bool] = ..., labels: _Optional[_Iterable[_Union[_job_pb2.Label, _Mapping]]] = ...) -> None: ...
 
 class Fact(_message.Message):
-    __slots__ = ("report", "paused", "waits_for", "log_hashes")
+    __slots__ = ("report", "paused", "waits_for", "log_hashes", "ended_ago_us")
     REPORT_FIELD_NUMBER: _ClassVar[int]
     PAUSED_FIELD_NUMBER: _ClassVar[int]
     WAITS_FOR_FIELD_NUMBER: _ClassVar[int]
     LOG_HASHES_FIELD_NUMBER: _ClassVar[int]
+    ENDED_AGO_US_FIELD_NUMBER: _ClassVar[int]
     report: Report
     paused: bool
     waits_for: str
     log_hashes: _job_pb2.LogHashes
-    def __init__(self, report: _Optional[_Union[Report, _Mapping]] = ..., paused: _Optional[bool] = ..., waits_for: _Optional[str] = ..., log_hashes: _Optional[_Union[_job_pb2.LogHashes, _Mapping]] = ...) -> None: ...
+    ended_ago_us: int
+    def __init__(self, report: _Optional[_Union[Report, _Mapping]] = ..., paused: _Optional[bool] = ..., waits_for: _Optional[str] = ..., log_hashes: _Optional[_Union[_job_pb2.LogHashes, _Mapping]] = ..., ended_ago_us: _Optional[int] = ...) -> None: ...
 
 class Settle(_message.Message):
     __slots__ = ("jobs",)

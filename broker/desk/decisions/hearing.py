@@ -83,7 +83,7 @@ def _hear_life(turn: Turn, job: Job, fact: Started | Ended, *, found: bool) -> N
         if is_final(job, fact.outcome):
             ended_for_good(turn, job)
         else:
-            _try_again(turn, job, _ended_since(turn.moment, fact) if found else turn.moment.passed_us)
+            _try_again(turn, job, _ended_since(turn.moment, fact) if found else turn.moment.passed_us - fact.ended_ago_us)
 
 
 def _ended_since(moment: Moment, fact: Ended) -> int:

@@ -362,6 +362,23 @@ async def test_a_job_that_a_worker_accepted_and_does_not_know_is_lost(lab: Lab) 
     assert outcome.kind is OutcomeKind.LOST
 
 
+@pytest.mark.parametrize("set_by", [0, 3_600_000_000])
+async def test_the_delay_of_a_retry_counts_from_the_end_and_not_from_when_that_was_told(lab: Lab, set_by: int) -> None:
+    wire = await joined(lab)
+    await lab.submit(1, retry=RetryRule(1, delay_ms=10_000))
+    wire.worker.house.set_by = set_by
+    await wire.worker.happen(started(lab.name(1), 77))
+    wire.cut()
+    await wire.worker.happen(ended(lab.name(1), status=1, pid=77))
+    wire.worker.house.now += 6_000_000
+    wire.up()
+    await lab.broker.durable()
+    await lab.broker.durable()
+    job = lab.broker.house.live[lab.name(1).job]
+    assert job.attempt.key.attempt == 2
+    assert lab.broker.house.desk.starts_in_us(job) == pytest.approx(4_000_000, abs=100_000)
+
+
 async def test_jobs_that_were_declared_lost_stay_so_when_their_worker_comes_back(lab: Lab) -> None:
     wire = await joined(lab)
     await lab.submit(1, retry=RetryRule(most=3))
