@@ -292,9 +292,12 @@ class Desk:
 
     def expires_in_us(self, job: Job) -> int | None:
         """Return how long a job may still wait before it expires; None if it does not wait, or may wait for ever."""
-        if job.attempt.phase not in WAITING or job.ended_before or not job.expires_passed_us:
+        if job.attempt.phase not in WAITING or job.ended_before:
             return None
-        return max(0, job.expires_passed_us - self._clock.passed_us())
+        if job.expires_passed_us:
+            return max(0, job.expires_passed_us - self._clock.passed_us())
+        # One that was not found again yet has only the date.
+        return None if job.expires_aged_us is None else max(0, job.expires_aged_us - self._ages.now_us())
 
     def now_us(self) -> int:
         """Return the date of this moment, as events and jobs get it."""

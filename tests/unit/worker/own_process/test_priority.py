@@ -10,7 +10,7 @@ import pytest
 
 _ASK = """
 import os, threading
-os.nice({nice})
+os.setpriority(os.PRIO_PROCESS, 0, {nice})
 threading.Thread(target=threading.Event().wait, daemon=True).start()
 from jobwire.worker.own_process.priority import answer_first
 answer_first()
