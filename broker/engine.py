@@ -234,8 +234,8 @@ class Inlet(Protocol):
         """Add bytes. Raises Refused if that is not possible."""
         ...
 
-    def finish(self) -> None:
-        """End the input after what was written."""
+    def finish(self, problem: str = "") -> None:
+        """End the input after what was written; `problem` says what is wrong with that, and the job counts as failed."""
         ...
 
     def close(self) -> None:

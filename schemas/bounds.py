@@ -145,6 +145,7 @@ LENGTHS = {
     "Cursor.store": LONGEST_ID,
     "Unsubscribe.topic": LONGEST_ID,
     "Feed.token": LONGEST_ID,
+    "Push.seal": LONGEST_ID,
     "JobFile.path": LONGEST_PATH,
     "JobFile.digest": LONGEST_ID,
     "JobSpec.outputs": LONGEST_PATH,

@@ -93,9 +93,9 @@ class Link:
         self._flush()
         return item
 
-    def feed(self, exchange: Exchange, data: bytes) -> None:
-        """Send bytes after a request, as far as the worker allows; of the input of a job, none at all are its end."""
-        self._conversation.feed(exchange, data)
+    def feed(self, exchange: Exchange, data: bytes, seal: bytes = b"") -> None:
+        """Send bytes after a request, as far as the worker allows; of the input of a job, none at all are its end, with its `seal`."""
+        self._conversation.feed(exchange, data, seal)
         self._flush()
 
     def resize(self, exchange: Exchange, size: TerminalSize) -> None:

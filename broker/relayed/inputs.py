@@ -1,6 +1,7 @@
 """relay_feed: the input of a job of the broker, or what is typed at its terminal, if its client has signed that it wants to.
 
-What is then sent is not signed: a broker could alter it. It cannot feed a job, nor type at one, without such a request for this very job.
+It cannot feed a job, nor type at one, without such a request for this very job. At the end of an input its sender signs all of it, and a
+job whose input was altered counts as failed. What is typed at a terminal is not signed: a broker could alter it.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from ...keys.members.rights import Right, demand
+from ...keys.proofs.input_seal import Fed
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.refusal import Code, Refused
 from ..requests.call import Call
@@ -32,6 +34,8 @@ def relay_feed(call: Call, parts: Parts, feed: Callable[[Call], None]) -> None:
             raise Refused(Code.PERMISSION_DENIED, "only the owner of a job feeds it, and somebody else has signed that")
         key = job_pb2.JobKey(owner=job.key.owner, id=local_id(name.id, name.attempt))
         call.request.feed.CopyFrom(request_pb2.Feed(key=key, token=request.feed.token))
+        if request.feed.sealed:
+            call.sealed = Fed(name.job, request.feed.token)
         call.member = replace(for_owner(call.member, job), role="submitter")
         feed(call)
 

@@ -10,6 +10,7 @@ from functools import partial
 from typing import ParamSpec
 
 from ...keys.members.rights import Member
+from ...keys.proofs.input_seal import Fed
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused
 from ..fairness.cpu_shares import Charge
@@ -39,6 +40,8 @@ class Call:
     # Of a start that is signed by a root over its jobs: the root, and over how many. That these are its jobs is checked by its handler.
     root: bytes = b""
     signed_jobs: int = 0
+    # Of a feed that a broker passes on: what is signed with its end.
+    sealed: Fed | None = None
 
     def guard(self, part: Callable[_Given, None], *args: _Given.args, **kwargs: _Given.kwargs) -> None:
         """Run a part of the request; if it raises, the request ends with a refusal, and nothing else is affected."""

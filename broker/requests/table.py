@@ -83,7 +83,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
     `notary` signs how jobs have ended that ran here.
     """
     roster = Roster(member_of, named)
-    inputs, starts = LocalInputs(engine), Shown()
+    inputs, starts = LocalInputs(engine, desk.live), Shown()
     feeders: Feeders = {}
 
     def complete(handler: Handler) -> Handler:

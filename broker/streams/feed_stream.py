@@ -13,6 +13,7 @@ from ...schemas.refusal import Code, Reason, Refused
 from ..desk.jobs.job import Job
 from ..engine import Engine, Inlet
 from .job_input import JobInput
+from .sealed_input import SealedInput
 
 # What the feeds of one member may have under way together: libzmq may hold 16 MiB of a member, and a feed keeps the larger share that it
 # was given before the next one began.
@@ -23,7 +24,7 @@ _STEP_BYTES = 1024 * 1024
 
 
 class FeedStream(JobInput):
-    """Feeds one job. `shared_by()` returns how many inputs and contents the member sends at present."""
+    """Feeds one job. `shared_by()` returns how many inputs and contents the member sends at present. `sealed`: what checks its end."""
 
     def __init__(
         self,
@@ -36,10 +37,12 @@ class FeedStream(JobInput):
         refuse: Callable[[Refused], None],
         expel: Callable[[Refused], None],
         ended: Callable[[], None],
+        sealed: SealedInput | None = None,
     ) -> None:
         super().__init__(request_id, "the input", send=send, refuse=refuse, expel=expel, ended=ended, token=token)
         self._engine = engine
         self._shared_by = shared_by
+        self._sealed = sealed
         self._inlet: Inlet | None = None
 
     def started(self, job: Job) -> None:
@@ -66,15 +69,20 @@ class FeedStream(JobInput):
     def _take(self, data: memoryview, *, is_last: bool) -> None:
         # Nothing may be sent before there is an inlet.
         assert self._inlet is not None
+        problem = ""
+        before = self._inlet.reached
         try:
             self._inlet.write(data)
+            if self._sealed is not None:
+                self._sealed.add(before, data)
             if is_last:
-                self._inlet.finish()
+                problem = self._sealed.problem(self._seal) if self._sealed is not None else ""
+                self._inlet.finish(problem)
         except Refused as refused:
             self.refuse(refused)
             return
         if is_last:
-            self.over("")
+            self.over(problem)
         else:
             self.advance()
 

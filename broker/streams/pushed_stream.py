@@ -40,6 +40,8 @@ class PushedStream(ABC):
         self._ended = ended
         self._limit = 0
         self._closed = False
+        # Of the last bytes.
+        self._seal = b""
 
     def push(self, push: request_pb2.Push, data: memoryview | None) -> None:
         """Take the bytes of a push."""
@@ -58,6 +60,8 @@ class PushedStream(ABC):
         if push.start > reached:
             self.refuse(Refused(Code.INVALID_ARGUMENT, f"bytes {reached} to {push.start} of {self._what} are missing"))
             return
+        if push.last:
+            self._seal = push.seal
         self._take(data[reached - push.start :], is_last=push.last)
 
     def resize(self, size: TerminalSize) -> None:  # noqa: B027 -- what it does, for all but terminals

@@ -22,14 +22,17 @@ from collections.abc import Callable, Collection
 from typing import NamedTuple
 
 from ...keys.identity import Identity
+from ...keys.proofs.input_seal import Fed
 from ...schemas.clock import wall_us
 from ...schemas.frames import PROTOCOL_VERSION, SIGNED_VERBS, read_reply, refusal_from
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.terminal import TerminalSize
+from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Reason, Refused
 from .advice import advised
 from .exchange import Chunk, Exchange, Item
 from .features import ALL_CHECKED, check_features
+from .feeding import Feeding
 from .keystrokes import Keystrokes
 from .proving import prove
 
@@ -111,8 +114,13 @@ class Conversation:
             self._grant(credit)
         return item
 
-    def feed(self, exchange: Exchange, data: bytes) -> None:
-        """Add bytes to what an exchange sends, at most as many as it has room for; of the input of a job, none at all are its end."""
+    def feed(self, exchange: Exchange, data: bytes, seal: bytes = b"") -> None:
+        """Add bytes to what an exchange sends, at most as many as it has room for; of the input of a job, none at all are its end.
+
+        `seal`: of that end, if who sends it is not who has signed it.
+        """
+        if isinstance(exchange.feeding, Feeding) and seal:
+            exchange.feeding.seal = seal
         if exchange.pushes is not None:
             exchange.pushes.add(data)
             self._push(exchange)
@@ -288,7 +296,15 @@ class Conversation:
             self._write(request_pb2.Request(id=self._next_number(), resize=resize))
         while (piece := exchange.pushes.next()) is not None:
             push = request_pb2.Push(request_id=exchange.number, start=piece.start, last=piece.last)
+            if piece.last and isinstance(exchange.feeding, Feeding):
+                push.seal = self._seal(exchange, exchange.feeding)
             self._write(request_pb2.Request(id=self._next_number(), push=push), piece.data)
+
+    def _seal(self, exchange: Exchange, feeding: Feeding) -> bytes:
+        if feeding.hash is None:
+            return feeding.seal
+        asked = exchange.request.feed
+        return feeding.hash.seal(self._identity, Fed(JobKey(self._identity.public, asked.key.id), asked.token))
 
     def _cancel(self, exchange: Exchange) -> None:
         if exchange.number and exchange.is_stream and self.greeted:

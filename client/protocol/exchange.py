@@ -139,6 +139,10 @@ class Exchange:
             (request.stop if self.verb == "stop" else request.start).credit_messages = self._messages.begin(held)
         if self.pushes is not None:
             self.pushes.begin(hello.limits.push_bytes)
+        if self.verb == "feed" and isinstance(self.feeding, Feeding) and hello.kind == "broker":
+            # The worker may trust this client, and not what is between them.
+            request.feed.sealed = True
+            self.feeding.be_sealed()
         if self.verb == "start" and not request.start.first_store:
             request.start.first_store = hello.store
         elif self.verb == "commit" and not request.commit.first_store:

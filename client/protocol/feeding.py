@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
+from ...keys.proofs.input_seal import RunningHash
 from ...schemas.refusal import Code, Refused
 
 
@@ -26,7 +27,7 @@ class Feeding:
     `continues`: somebody else may have sent the first bytes, and it begins where the worker is.
     """
 
-    __slots__ = ("_continues", "_is_ended", "_is_last_sent", "_kept", "_limit", "_most_bytes", "_read", "_sent")
+    __slots__ = ("_continues", "_is_ended", "_is_last_sent", "_kept", "_limit", "_most_bytes", "_read", "_sent", "hash", "seal")
 
     def __init__(self, *, continues: bool = False) -> None:
         self._continues = continues
@@ -39,6 +40,9 @@ class Feeding:
         self._limit = 0
         self._is_last_sent = False
         self._most_bytes = 0
+        # Of everything that was read, if it is sealed; and the seal, if somebody else has made it.
+        self.hash: RunningHash | None = None
+        self.seal = b""
 
     @property
     def reached(self) -> int:
@@ -65,8 +69,14 @@ class Feeding:
         if not data:
             self._is_ended = True
             return
+        if self.hash is not None:
+            self.hash.add(data)
         self._kept.append((self._read, data))
         self._read += len(data)
+
+    def be_sealed(self) -> None:
+        """Hash what is read from now on, as all of it passes through a broker."""
+        self.hash = self.hash or RunningHash()
 
     def begin(self, most_bytes: int) -> None:
         """Begin an attempt, in which a piece may have so many bytes."""

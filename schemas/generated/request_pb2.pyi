@@ -1220,22 +1220,26 @@ class ForgetReply(_message.Message):
     def __init__(self, jobs: _Optional[int] = ..., log_bytes: _Optional[int] = ...) -> None: ...
 
 class Feed(_message.Message):
-    __slots__ = ("key", "token")
+    __slots__ = ("key", "token", "sealed")
     KEY_FIELD_NUMBER: _ClassVar[int]
     TOKEN_FIELD_NUMBER: _ClassVar[int]
+    SEALED_FIELD_NUMBER: _ClassVar[int]
     key: _job_pb2.JobKey
     token: bytes
-    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., token: _Optional[bytes] = ...) -> None: ...
+    sealed: bool
+    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., token: _Optional[bytes] = ..., sealed: _Optional[bool] = ...) -> None: ...
 
 class Push(_message.Message):
-    __slots__ = ("request_id", "start", "last")
+    __slots__ = ("request_id", "start", "last", "seal")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     LAST_FIELD_NUMBER: _ClassVar[int]
+    SEAL_FIELD_NUMBER: _ClassVar[int]
     request_id: int
     start: int
     last: bool
-    def __init__(self, request_id: _Optional[int] = ..., start: _Optional[int] = ..., last: _Optional[bool] = ...) -> None: ...
+    seal: bytes
+    def __init__(self, request_id: _Optional[int] = ..., start: _Optional[int] = ..., last: _Optional[bool] = ..., seal: _Optional[bytes] = ...) -> None: ...
 
 class Resize(_message.Message):
     __slots__ = ("request_id", "rows", "columns")

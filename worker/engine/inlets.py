@@ -76,8 +76,12 @@ class LocalInlet:
         if os.lseek(self._memory, 0, os.SEEK_CUR) >= before:
             self._say([{DO: ToSupervisor.FED, "job": self.handle}])
 
-    def finish(self) -> None:
-        """End the input: the job finds the end of file after what was written."""
+    def finish(self, problem: str = "") -> None:
+        """End the input: the job finds the end of file after what was written. `problem` says what is wrong with that."""
+        if problem:
+            # The supervisor ends it when it has noted that. If it is killed before, nobody goes on feeding the job, which fails too.
+            self._say([{DO: ToSupervisor.FED, "job": self.handle, "problem": problem}])
+            return
         fcntl.fcntl(self._memory, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)
         self._say([{DO: ToSupervisor.FED, "job": self.handle}])
 

@@ -134,7 +134,7 @@ class Supervisor:
             case ToSupervisor.TERMINAL:
                 self._jobs.show_terminal(handle)
             case ToSupervisor.FED:
-                self._jobs.move_input(handle)
+                self._jobs.move_input(handle, str(wish.get("problem", "")))
             case ToSupervisor.UNFED:
                 self._jobs.detach(handle)
             case ToSupervisor.PAUSE | ToSupervisor.RESUME:

@@ -46,7 +46,8 @@ class ToSupervisor:
     RESUME = "resume"
     # job, token: feed a job. Answered by FEED, FEED_REFUSED or FEED_OVER. Only if `feeds` of the fact HELLO is true.
     FEED = "feed"
-    # job: bytes or a seal were added to the file of FEED; needed only if the supervisor may have found its end.
+    # job: bytes or a seal were added to the file of FEED; needed only if the supervisor may have found its end. With problem, which says
+    # what is wrong with it, nothing follows. Earlier versions wait for a feeder then, and end the input too.
     FED = "fed"
     # job: nobody feeds it at present. Said too by the end of the line.
     UNFED = "unfed"

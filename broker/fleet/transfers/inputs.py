@@ -132,7 +132,7 @@ class PassedFeed(_Passed):
         if data:
             self._link.feed(self._exchange, bytes(data))
         if is_last:
-            self._link.feed(self._exchange, b"")
+            self._link.feed(self._exchange, b"", self._seal)
 
 
 class PassedKeys(_Passed):

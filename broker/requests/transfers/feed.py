@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import Protocol
 
 from ....keys.members.rights import Right, demand, may
@@ -17,6 +17,7 @@ from ...store.queries import Lookup
 from ...streams.feed_stream import FeedStream, fed_by_another
 from ...streams.job_input import JobInput
 from ...streams.pushed_stream import PushedStream
+from ...streams.sealed_input import SealedInput
 from ...streams.typing_stream import TypingStream
 from ...streams.watchers import Watchers
 from ..call import Call
@@ -41,8 +42,12 @@ class Inputs(Protocol):
 class LocalInputs:
     """Makes what takes the input of the jobs of this machine."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, live: Container[JobKey] = ()) -> None:
+        """`live`: the jobs that have not ended."""
         self._engine = engine
+        self._live = live
+        # The inputs that come through a broker and are checked.
+        self._sealed: dict[JobKey, SealedInput] = {}
 
     def feeding(self, call: Call, ended: Callable[[], None]) -> FeedStream:
         """Return what takes a standard input that comes as a stream."""
@@ -56,7 +61,19 @@ class LocalInputs:
             refuse=call.refuse,
             expel=expeller(call, "sent more input than it may"),
             ended=ended,
+            sealed=self._sealed_for(call),
         )
+
+    def _sealed_for(self, call: Call) -> SealedInput | None:
+        """Return what checks an input; the same one for each stream of it."""
+        if call.sealed is None:
+            return None
+        key = read_key(call.request.feed.key, call.member)
+        found = self._sealed.get(key)
+        if found is None or found.fed != call.sealed:
+            self._sealed = {other: one for other, one in self._sealed.items() if other in self._live}
+            found = self._sealed[key] = SealedInput(call.sealed)
+        return found
 
     def typing(self, call: Call, ended: Callable[[], None]) -> TypingStream:
         """Return what takes what is typed at a terminal."""

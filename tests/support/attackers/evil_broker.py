@@ -118,6 +118,22 @@ class EvilBroker:
         name = request_pb2.AttemptName(owner=owner, id=job, attempt=1)
         return str(self.ask(link, relay=request_pb2.Relay(job=name, request=request)).refusal.message)
 
+    def feed(self, link: Link, owner: bytes, job: bytes, request: bytes, data: bytes, seal: bytes) -> request_pb2.FeedEnd:
+        """Pass a whole input on, with a seal; return what the worker says at its end."""
+        name = request_pb2.AttemptName(owner=owner, id=job, attempt=1)
+        self._next += 1
+        number = self._next
+        self._say(link, request_pb2.Request(id=number, relay_feed=request_pb2.RelayFeed(job=name, request=request)))
+        while True:
+            reply, _ = self._next_reply(link)
+            if reply.request_id == number and reply.HasField("window"):
+                self._next += 1
+                push = request_pb2.Push(request_id=number, start=reply.window.reached, last=True, seal=seal)
+                self._say(link, request_pb2.Request(id=self._next, push=push), data)
+            elif reply.request_id == number:
+                assert reply.HasField("feed_end"), reply
+                return reply.feed_end
+
     def await_state(self, link: Link, job: bytes, *states: int, attempt: int = 1) -> request_pb2.Fact:
         """Return what a worker reports of an attempt once it is in one of these states; ended, and its output hashed."""
         while True:
@@ -138,9 +154,9 @@ class EvilBroker:
         assert reply.HasField("log_range"), reply
         return data
 
-    def _say(self, link: Link, request: request_pb2.Request) -> None:
+    def _say(self, link: Link, request: request_pb2.Request, *bulk: bytes) -> None:
         envelope = request_pb2.Envelope(request=request.SerializeToString())
-        self._socket.send_multipart([link.route, envelope.SerializeToString()])
+        self._socket.send_multipart([link.route, envelope.SerializeToString(), *bulk])
 
     def _next_reply(self, link: Link) -> tuple[request_pb2.Reply, bytes]:
         while True:

@@ -105,6 +105,7 @@ class InletDouble:
     def __init__(self, held: bytearray, feeder: Feeder) -> None:
         self.held = held
         self.is_ended = False
+        self.problem = ""
         asyncio.get_running_loop().call_soon(feeder.advance)
 
     @property
@@ -118,8 +119,9 @@ class InletDouble:
     def write(self, data: memoryview) -> None:
         self.held += data
 
-    def finish(self) -> None:
+    def finish(self, problem: str = "") -> None:
         self.is_ended = True
+        self.problem = problem
 
     def close(self) -> None: ...
 

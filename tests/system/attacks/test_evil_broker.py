@@ -21,8 +21,9 @@ from jobwire.client.proofs.ends import twice
 from jobwire.client.proofs.verification import Wanted, verify
 from jobwire.keys.identity import Identity, format_public, generate
 from jobwire.keys.proofs import attestation
+from jobwire.keys.proofs.input_seal import Fed, RunningHash
 from jobwire.schemas.generated import job_pb2, request_pb2
-from jobwire.schemas.naming import scheduled_job_id
+from jobwire.schemas.naming import JobKey, scheduled_job_id
 from jobwire.schemas.parts import hash_of_job, hash_of_part
 
 
@@ -66,6 +67,27 @@ def wrong_logs(proof: request_pb2.JobProof, wanted: Wanted, content: bytes, fold
 
 
 # --- lies to workers
+
+
+@pytest.mark.parametrize("passed_on", [b"pay bob 100\n", b"pay bob 900\n"], ids=["as it was sent", "altered"])
+def test_a_streamed_input_that_was_altered_fails_its_job_and_is_named(scene: Scene, passed_on: bytes) -> None:
+    sent, token = b"pay bob 100\n", b"t" * 16
+    start, (job,) = start_of(scene.ada, scene.broker.public, job_pb2.JobSpec(argv=[b"/bin/cat"], feed=True))
+    assert not scene.broker.deliver(scene.left, start)
+    scene.broker.await_state(scene.left, job, job_pb2.STATE_RUNNING)
+    wanted = request_pb2.Feed(key=job_pb2.JobKey(owner=scene.ada.public, id=job), token=token, sealed=True)
+    told = RunningHash()
+    told.add(sent)
+    seal = told.seal(scene.ada, Fed(JobKey(scene.ada.public, job), token))
+    asked = signed(scene.ada, scene.broker.public, feed=wanted)
+    end = scene.broker.feed(scene.left, scene.ada.public, job, asked, passed_on, seal)
+    outcome = scene.broker.await_end(scene.left, job).report.outcome
+    assert end.reached == len(passed_on)
+    if passed_on == sent:
+        assert (end.why, outcome.stdin_problem) == ("", "")
+    else:
+        assert "are not what was sent: its sender has signed another one" in end.why
+        assert outcome.stdin_problem == end.why
 
 
 def test_a_forged_start_is_refused(scene: Scene) -> None:

@@ -199,10 +199,10 @@ class Jobs:
         else:
             self._services.report(facts.feed_over(handle, "the terminal of the job cannot be reached"))
 
-    def move_input(self, handle: str) -> None:
-        """Give a job the input that has arrived."""
+    def move_input(self, handle: str, problem: str) -> None:
+        """Give a job the input that has arrived. With a problem, nothing follows."""
         if handle in self._inputs:
-            self._inputs[handle].move()
+            self._inputs[handle].move(problem)
 
     def detach(self, handle: str) -> None:
         """Note that nobody feeds a job at present."""

@@ -180,7 +180,13 @@ class Feed:
             self.move()
             return
         arrived = os.fstat(self._memory).st_size
-        self._owner.input_cut(f"nobody fed its standard input for {self._wait_seconds:g} s, so it ended after {arrived} bytes")
+        self.cut(f"nobody fed its standard input for {self._wait_seconds:g} s, so it ended after {arrived} bytes")
+
+    def cut(self, why: str) -> None:
+        """End it after what has arrived, which is not what the job should have got."""
+        if not self.is_open or self._seals() & _END:
+            return
+        self._owner.input_cut(why)
         fcntl.fcntl(self._memory, fcntl.F_ADD_SEALS, _CUT)
         self.move()
 

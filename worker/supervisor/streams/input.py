@@ -55,9 +55,11 @@ class Input:
         if self._feed is not None:
             self._feed.wait(self._services.feed_wait_seconds)
 
-    def move(self) -> None:
-        """Give the job what has arrived."""
-        if self._feed is not None:
+    def move(self, problem: str = "") -> None:
+        """Give the job what has arrived. With a problem, which is noted, that was all."""
+        if self._feed is not None and problem:
+            self._feed.cut(problem)
+        elif self._feed is not None:
             self._feed.move()
 
     def close(self) -> None:

@@ -44,7 +44,8 @@ class OneInput:
             raise self.problem
         self.held += data
 
-    def finish(self) -> None:
+    def finish(self, problem: str = "") -> None:
+        assert not problem
         self.is_finished = True
 
     def close(self) -> None:

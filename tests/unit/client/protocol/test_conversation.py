@@ -12,8 +12,10 @@ from jobwire.client.protocol.features import ALL_CHECKED, check_features
 from jobwire.client.protocol.flow_control import WINDOW_BYTES, WINDOW_MESSAGES
 from jobwire.keys.identity import generate
 from jobwire.keys.proofs import signature
+from jobwire.keys.proofs.input_seal import Fed, RunningHash
 from jobwire.schemas import frames
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
+from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Code, Reason, Refused
 
 ME = generate()
@@ -582,3 +584,33 @@ def test_a_worker_that_was_replaced_by_an_older_one_is_not_asked_either() -> Non
     assert newer.sent() == []
     assert exchange.refusal is not None
     assert exchange.refusal.code is Code.UNIMPLEMENTED
+
+
+@pytest.mark.parametrize("kind", ["broker", "worker"])
+def test_an_input_is_sealed_where_it_goes_through_a_broker(kind: str) -> None:
+    house = House()
+    house.conversation.connected()
+    (hello,) = house.sent()
+    house.greet(hello, kind=kind)
+    asked = request_pb2.Feed(key=job_pb2.JobKey(id=b"i" * 16), token=b"t" * 16)
+    exchange = house.conversation.ask(request_pb2.Request(feed=asked))
+    (feed,) = house.sent()
+    assert feed.feed.sealed is (kind == "broker")
+    house.say(feed, window=request_pb2.Window(reached=0, limit=100))
+    told = RunningHash()
+    for data in (b"one ", b"two"):
+        told.add(data)
+        house.conversation.feed(exchange, data)
+    house.sent()
+    # Over the next connection, the second half is sent again, and hashed once.
+    house.conversation.lost()
+    house.conversation.connected()
+    (hello,) = house.sent()
+    house.greet(hello, kind=kind)
+    *_, feed = house.sent()
+    house.say(feed, window=request_pb2.Window(reached=4, limit=100))
+    house.conversation.feed(exchange, b"")
+    pushes = [one.push for one in house.sent()]
+    assert pushes[-1].last
+    assert told.is_sealed(Fed(JobKey(ME.public, b"i" * 16), b"t" * 16), pushes[-1].seal) is (kind == "broker")
+    assert not any(push.seal for push in pushes[:-1])

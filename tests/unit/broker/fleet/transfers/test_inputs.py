@@ -18,9 +18,10 @@ from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.members.rights import Member
+from jobwire.keys.proofs.input_seal import Fed, RunningHash
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs.terminal import TerminalSize
-from jobwire.schemas.naming import AttemptKey
+from jobwire.schemas.naming import AttemptKey, JobKey
 from jobwire.schemas.refusal import Refused
 
 CLIENT: Identity = generate()
@@ -32,19 +33,19 @@ TOKEN = b"t" * 16
 class Seen:
     """A connection of the client to the broker, with what it was told. It sends each byte before the limit that it was told, once."""
 
-    def __init__(self, house: House) -> None:
+    def __init__(self, house: House, *, seals: bool = False) -> None:
         self.house = house
         self.replies: list[request_pb2.Reply] = []
         self.dropped = ""
         self.peer = Peer(b"", Meter(-1, b""), Account(CLIENT.public), self)  # type: ignore[arg-type]
-        self.ask(request_pb2.Request(id=5, feed=request_pb2.Feed(key=job_pb2.JobKey(id=KEY.id), token=TOKEN)))
+        self.ask(request_pb2.Request(id=5, feed=request_pb2.Feed(key=job_pb2.JobKey(id=KEY.id), token=TOKEN, sealed=seals)))
 
     def ask(self, request: request_pb2.Request, bulk: bytes | None = None) -> None:
         frame = signed(CLIENT, self.house.broker.identity.public, request)
         self.house.reception.take(self.peer, frame, memoryview(bulk) if bulk is not None else None, lambda *_: None)
 
-    def push(self, start: int, data: bytes, *, last: bool = False) -> None:
-        self.ask(request_pb2.Request(id=6, push=request_pb2.Push(request_id=5, start=start, last=last)), data)
+    def push(self, start: int, data: bytes, *, last: bool = False, seal: bytes = b"") -> None:
+        self.ask(request_pb2.Request(id=6, push=request_pb2.Push(request_id=5, start=start, last=last, seal=seal)), data)
 
     @property
     def reached(self) -> int:
@@ -119,6 +120,51 @@ async def test_input_arrives_and_its_end_is_told(house: House) -> None:
     await house.broker.durable()
     assert house.input == b"one two"
     assert client.replies[-1].feed_end == request_pb2.FeedEnd(reached=7)
+
+
+def seal(data: bytes, signer: Identity = CLIENT, token: bytes = TOKEN, job: bytes = KEY.id) -> bytes:
+    """What the client signs under an input."""
+    told = RunningHash()
+    told.add(data)
+    return told.seal(signer, Fed(JobKey(CLIENT.public, job), token))
+
+
+async def test_input_that_its_sender_has_sealed_arrives_whole_over_any_number_of_links(house: House) -> None:
+    await house.run(feed=True)
+    client = Seen(house, seals=True)
+    await house.broker.durable()
+    client.push(0, b"one ")
+    await house.broker.durable()
+    house.wire.cut()
+    house.wire.up()
+    await house.broker.durable()
+    client.push(4, b"two", last=True, seal=seal(b"one two"))
+    await house.broker.durable()
+    assert house.input == b"one two"
+    assert client.replies[-1].feed_end == request_pb2.FeedEnd(reached=7)
+
+
+@pytest.mark.parametrize(
+    ("passed_on", "with_seal"),
+    [
+        (b"one 2wo", seal(b"one two")),
+        (b"one tw", seal(b"one two")),
+        (b"one two three", seal(b"one two")),
+        (b"one two", seal(b"one two", OTHER)),
+        (b"one two", seal(b"one two", token=b"u" * 16)),
+        (b"one two", seal(b"one two", job=b"\x02" * 16)),
+        (b"one two", b"s" * 64),
+        (b"one two", b""),
+    ],
+    ids=["altered", "shortened", "longer", "of another", "of another feed", "of another job", "invented", "dropped"],
+)
+async def test_input_that_is_not_what_its_sender_has_sealed_is_named(house: House, passed_on: bytes, with_seal: bytes) -> None:
+    await house.run(feed=True)
+    client = Seen(house, seals=True)
+    await house.broker.durable()
+    client.push(0, passed_on, last=True, seal=with_seal)
+    await house.broker.durable()
+    assert "are not what was sent" in client.replies[-1].feed_end.why
 
 
 async def test_what_was_under_way_when_the_link_was_cut_is_sent_over_the_next_one(house: House) -> None:

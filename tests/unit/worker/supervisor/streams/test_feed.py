@@ -179,6 +179,19 @@ def test_without_a_feeder_the_input_is_cut_off_and_that_can_be_seen(house: House
     assert house.read() == b"half"
 
 
+def test_an_input_that_is_wrong_ends_after_what_has_arrived(house: House) -> None:
+    house.arrive(b"wrong")
+    house.feed.attach()
+    house.feed.cut("somebody has altered it")
+    assert house.owner.cut == ["somebody has altered it"]
+    assert house.owner.over == [""]
+    assert was_cut(house.held.memory)
+    assert house.read() == b"wrong"
+    # It is over: nothing else is said about it.
+    house.feed.cut("again")
+    assert house.owner.cut == ["somebody has altered it"]
+
+
 def test_a_feeder_that_has_sent_everything_may_go(house: House) -> None:
     # More than the pipe takes.
     house.arrive(pieces(1), end=True)
