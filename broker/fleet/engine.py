@@ -231,6 +231,7 @@ class FleetEngine(NothingAtOnce):
                 self._take(worker, item.facts)
         if exchange.ended:
             worker.follows = False
+        if exchange.ended and not self.workers.is_gone(worker.key):
             _log.error("worker %s reports nothing: %s", self.workers.name_of(worker.key), exchange.refusal)
             worker.link.drop("reports nothing")
 

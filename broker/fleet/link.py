@@ -36,6 +36,10 @@ class Link:
         self._lost = lost
         self._peer: Peer | None = None
         self._callbacks: dict[Exchange, Callable[[Exchange], None]] = {}
+        # Those of `open`, for which somebody waits.
+        self._opened: set[Exchange] = set()
+        # Whether the worker does not come back.
+        self.is_over = False
         self._waiting: deque[tuple[request_pb2.Request, Answered]] = deque()
         self._unanswered = 0
 
@@ -84,8 +88,16 @@ class Link:
         """Begin a stream; `happened` is called when there is something to `take`, or it has ended."""
         exchange = self._conversation.ask(request)
         self._callbacks[exchange] = happened
+        self._opened.add(exchange)
         self._flush()
         return exchange
+
+    def give_up(self, refused: Refused) -> None:
+        """End all that was opened with a refusal: the worker does not come back."""
+        self.is_over = True
+        for exchange in list(self._opened):
+            self._conversation.give_up(exchange, refused)
+            self._happened(exchange)
 
     def take(self, exchange: Exchange) -> Item | None:
         """Return the next answer of a stream, which grants more."""
@@ -106,6 +118,7 @@ class Link:
     def forget(self, exchange: Exchange) -> None:
         """End a stream."""
         self._callbacks.pop(exchange, None)
+        self._opened.discard(exchange)
         self._conversation.forget(exchange)
         self._flush()
 
@@ -141,6 +154,7 @@ class Link:
         callback = self._callbacks.get(exchange)
         if exchange.ended:
             self._callbacks.pop(exchange, None)
+            self._opened.discard(exchange)
         if callback is not None:
             callback(exchange)
 

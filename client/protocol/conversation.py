@@ -137,6 +137,10 @@ class Conversation:
             self._cancel(exchange)
             self._end(exchange)
 
+    def give_up(self, exchange: Exchange, refused: Refused) -> None:
+        """End an exchange with a refusal: nobody is going to answer it."""
+        self._end(exchange, refused)
+
     def fail(self, refused: Refused) -> list[Happened]:
         """End everything unanswered with one refusal: there is nobody to answer."""
         failed: list[Happened] = list(self._unanswered)

@@ -141,9 +141,13 @@ class PassedLog:
 
     def _is_cut_off(self) -> bool:
         """Return whether nothing more comes, because the worker is gone and the attempt was lost with it."""
+        is_over = self._attempt.outcome is not None
+        return is_over and self._ends_as_lost() and self._worker is not None and not self._worker.link.is_up
+
+    def _ends_as_lost(self) -> bool:
+        """Return whether the attempt is lost, or can only be found to be so if its worker does not come back."""
         outcome = self._attempt.outcome
-        is_lost = outcome is not None and outcome.kind is OutcomeKind.LOST
-        return is_lost and self._worker is not None and not self._worker.link.is_up
+        return outcome is None or outcome.kind is OutcomeKind.LOST
 
     def _open(self) -> None:
         try:
@@ -167,6 +171,9 @@ class PassedLog:
                 if isinstance(item, Chunk):
                     self._rest = item
                 elif item is not None:
+                    self._is_read = True
+                elif self._exchange.refusal is not None and self._link.is_over and self._ends_as_lost():
+                    # The rest is gone with its worker; that it is lost is told when that is durable.
                     self._is_read = True
                 elif self._exchange.refusal is not None:
                     self._refuse(self._exchange.refusal)

@@ -150,6 +150,10 @@ class Workers:
         self.departed[worker.key] = name
         self._workers.pop(worker.key, None)
         self.set_machine(SetMachine(worker.machine, "", None, ready=False, gone=True))
+        # Whoever reads a log or a file there would wait for it to come back.
+        for link in (worker.link, worker.bulk):
+            if link is not None:
+                link.give_up(self.cannot_reach(worker))
 
     def set_machine(self, order: SetMachine) -> None:
         """Tell the desk what a machine has for jobs, after what was said before."""

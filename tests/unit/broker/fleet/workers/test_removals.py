@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 from broker_house import BrokerSide, Wire, WorkerSide, ended, settle, signed, signed_start, started
 
 from jobwire.broker.engine import Ended, Hashed
+from jobwire.broker.fleet.transfers import logs
 from jobwire.broker.fleet.workers.warnings import in_words
 from jobwire.broker.store.growth_writes import Growth, RemovalRow
 from jobwire.broker.store.rows import growth_rows
@@ -19,6 +22,7 @@ from jobwire.keys.proofs import attestation
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey
+from jobwire.schemas.refusal import Code, Refused
 
 ROOT = b"r" * 32
 
@@ -214,3 +218,43 @@ async def test_an_end_that_its_worker_has_told_as_lost_stays_as_it_is(lab: Lab) 
     await lab.told()
     assert replace(lab.outcome, attestation=b"", sentence="") == Outcome(OutcomeKind.LOST)
     assert lab.outcome.attestation
+
+
+class Reader:
+    """A member that reads or follows a log at the broker: what it is told."""
+
+    def __init__(self, **verb: Any) -> None:
+        self.request = request_pb2.Request(id=7, **verb)
+        self.told: list[request_pb2.Reply | Refused] = []
+        self.refuse, self.send = self.told.append, self.told.append
+
+    def forward(self, reply: request_pb2.Reply, _data: bytes) -> bool:
+        self.told.append(reply)
+        return True
+
+
+async def test_who_reads_there_is_told_that_the_worker_does_not_come_back(lab: Lab) -> None:
+    await lab.run()
+    reader = Reader(read_log=request_pb2.ReadLog())
+    link = lab.broker.engine.workers.get(lab.key).link
+    link.open(reader.request, partial(logs._read, reader, link, 1))
+    await lab.remove()
+    [refused] = reader.told
+    assert isinstance(refused, Refused)
+    assert (refused.code, "was removed, and what was written there is gone" in str(refused)) == (Code.NOT_FOUND, True)
+
+
+async def test_who_follows_the_log_of_a_job_that_is_lost_with_its_worker_is_told_that_it_is_lost(lab: Lab) -> None:
+    await lab.run()
+    house, worker = lab.broker.house, lab.broker.engine.workers.get(lab.key)
+    job = house.lookup.job(lab.name.job)
+    assert job is not None
+    reader = Reader(follow_log=request_pb2.FollowLog(credit_bytes=100))
+    log = logs.PassedLog(reader, job, job.attempt, lambda: worker, lambda _: None, lambda _: None)
+    house.watchers.watch(job, log)
+    log.flush()
+    await lab.remove()
+    log.flush()
+    [end] = reader.told
+    assert isinstance(end, request_pb2.Reply)
+    assert end.log_end.outcome.kind == OutcomeKind.LOST
