@@ -4,47 +4,34 @@ from __future__ import annotations
 
 import json
 import os
-import select
-import signal
 import sys
-import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import Annotated, Any, TypeVar
 
 import typer
 
-from ..broker.store.free_space import free_bytes
 from ..keys.files.ownership import demand_own
 from ..keys.files.user_folders import roster_path, worker_folder
-from ..keys.holder import DESCRIPTION, Whereabouts, locate
+from ..keys.holder import Whereabouts, locate
 from ..schemas.endpoint import has_next_port, to_connect, to_listen
 from ..schemas.jobs.reserved_statuses import OWN_FAILURE
-from ..schemas.naming import short_id
 from ..schemas.refusal import Code, Refused
 from ..schemas.text.durations import parse_duration
 from ..schemas.text.printable import printable
-from ..schemas.text.sizes import format_size, parse_size
+from ..schemas.text.sizes import parse_size
 from . import capacity_options, retention_options
 from .own_process import leaving, surroundings
 from .own_process.early_signals import hold_signals_back
 from .state import layout
-from .state.lock import last_description, open_process, running
-from .state.starting import await_description
+from .state.lock import last_description
 from .wire.words import USUAL_FEED_WAIT_MS
-
-if TYPE_CHECKING:
-    from ..broker.store.kept import Unfinished
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Run and manage a worker on this machine.")
 
-_STOP_SECONDS = 30
-_RELOAD_SECONDS = 60
 _JOBS_SHOWN = 10
 _USUAL_FEED_WAIT = f"{USUAL_FEED_WAIT_MS // 60_000}m"
-# The fields that every version writes.
-_SAID = {"pid", "version", "endpoint", "event_endpoint", "key", "state", "roster", "slots", "supervisor_pid", "keeper_pid", "cgroups"}
 _WHERE = {
     Whereabouts.HERE: "",
     Whereabouts.ELSEWHERE: " of another container or machine",
@@ -198,10 +185,11 @@ def invite(
     It has the key of the worker and a temporary key, and can be used once. jobwire keys list shows who was invited, and jobwire keys rm
     NAME withdraws it.
     """
+    from . import running_worker  # noqa: PLC0415 -- a start needs nothing of it
     from .pairing.commands import print_token  # noqa: PLC0415 -- the other commands need no tokens
 
     folder = _folder(state)
-    found = _running(folder)
+    found = running_worker.find(folder)
     if found is None:
         raise Refused(Code.NOT_FOUND, f"no worker is running for {folder}", "jobwire worker run --listen tcp://ADDR:PORT starts one")
     if role == "worker":
@@ -231,17 +219,21 @@ def leave(
 @app.command()
 def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
     """Show whether the worker is running, its endpoint, key and jobs. Exits with 1 if it is not running."""
+    from ..broker.store.free_space import free_bytes  # noqa: PLC0415 -- a start needs nothing of this
+    from ..schemas.text.sizes import format_size  # noqa: PLC0415 -- as above
+    from . import running_worker  # noqa: PLC0415 -- as above
+
     folder = _folder(state)
-    found = _running(folder)
+    found = running_worker.find(folder)
     if found is None:
         raise Refused(
             Code.NOT_FOUND, f"no worker is running for {folder}", "jobwire run starts your own; jobwire worker run starts one for others"
         )
     found["disk_free_bytes"] = free_bytes(folder)
-    jobs = _unfinished(folder)
+    jobs = running_worker.unfinished(folder)
     found["running"] = sum(job.pid > 0 for job in jobs)
     found["queued"] = len(jobs) - found["running"]
-    found["roster_problem"] = _roster_problem(Path(found["roster"]))
+    found["roster_problem"] = running_worker.roster_problem(Path(found["roster"]))
     if as_json:
         typer.echo(json.dumps({name: found.get(name) for name in _TOLD}))
         return
@@ -280,75 +272,34 @@ _TOLD = (
 @app.command()
 def stop(*, state: StateOption = None) -> None:
     """Stop the worker. Running jobs continue; queued jobs wait for its next start."""
+    from . import running_worker  # noqa: PLC0415 -- a start needs nothing of it
+
     folder = _folder(state)
-    found = _running(folder)
-    if found is None:
+    found = running_worker.find(folder)
+    ended = None if found is None else running_worker.stop(folder, found)
+    if found is None or ended is None:
         _say(f"jobwire: no worker is running for {folder}")
         return
-    process = open_process(folder, found)
-    if process is None:
-        _say(f"jobwire: no worker is running for {folder}")
-        return
-    try:
-        signal.pidfd_send_signal(process, signal.SIGTERM)
-        ended, _, _ = select.select([process], [], [], _STOP_SECONDS)
-    finally:
-        os.close(process)
     if not ended:
-        _say(f"jobwire: worker {found['pid']} did not exit within {_STOP_SECONDS} s; use kill -9; its jobs continue")
+        _say(f"jobwire: worker {found['pid']} did not exit within {running_worker.STOP_SECONDS} s; use kill -9; its jobs continue")
         raise typer.Exit(OWN_FAILURE)
     _say(f"jobwire: worker {found['pid']} stopped")
-    jobs = _unfinished(folder)
-    going_on = [job for job in jobs if job.pid]
-    _tell_what_goes_on(going_on, len(jobs) - len(going_on), comes_by_itself=state is None)
+    for sentence in running_worker.what_goes_on(running_worker.unfinished(folder), comes_by_itself=state is None):
+        _say(sentence)
 
 
 @app.command()
 def reload(*, state: StateOption = None) -> None:
     """Make worker, supervisor and keeper run the version that is installed now. Jobs continue. Exits with 1 if that fails."""
-    from ..keys.files import inotify  # noqa: PLC0415 -- rarely needed
+    from . import running_worker  # noqa: PLC0415 -- a start needs nothing of it
 
-    folder = _folder(state)
-    before = _running(folder)
-    if before is None:
-        raise Refused(Code.NOT_FOUND, f"no worker is running for {folder}", "there is nothing to reload")
-    if "reloads" not in before:
-        raise Refused(
-            Code.FAILED_PRECONDITION,
-            f"worker {before['pid']} is of jobwire {before['version']}, which cannot reload",
-            f"jobwire worker stop --state {folder}, and start it again; its jobs continue",
-        )
-    process = open_process(folder, before)
-    if process is None:
-        raise Refused(Code.NOT_FOUND, f"no worker is running for {folder}", "there is nothing to reload")
-    try:
-        # The description is replaced by rename(2).
-        with inotify.Inotify() as watch:
-            watch.add_watch(folder, inotify.MOVED_TO)
-            signal.pidfd_send_signal(process, signal.SIGHUP)
-            after = _await_reload(folder, process, watch.fileno(), before["reloads"]["count"])
-    finally:
-        os.close(process)
+    before, after = running_worker.reload(_folder(state))
     if after["reloads"]["problem"]:
         raise Refused(Code.FAILED_PRECONDITION, after["reloads"]["problem"])
     version = f"still {after['version']}" if after["version"] == before["version"] else f"{after['version']}, was {before['version']}"
     _say(f"jobwire: worker {after['pid']} reloaded ({version})")
     if after["reloads"]["note"]:
         _say(f"jobwire: {after['reloads']['note']}")
-
-
-def _await_reload(folder: Path, process: int, watch: int, count: int) -> dict[str, Any]:
-    """Return the worker's description after the reload, once it is written."""
-    deadline = time.monotonic() + _RELOAD_SECONDS
-    while True:
-        found = last_description(folder) or {}
-        if found.get("reloads", {}).get("count", 0) > count:
-            return found
-        ready, _, _ = select.select([process, watch], [], [], max(0, deadline - time.monotonic()))
-        if not ready or process in ready:
-            what = "has ended" if ready else f"did not reload within {_RELOAD_SECONDS} s"
-            raise Refused(Code.UNAVAILABLE, f"the worker {what}; its jobs continue", "check its log and start it again")
-        os.read(watch, 65536)
 
 
 @app.command()
@@ -387,45 +338,6 @@ def _say(line: str) -> None:
     typer.echo(printable(line), err=True)
 
 
-def _running(folder: Path) -> dict[str, Any] | None:
-    try:
-        found = running(folder)
-    except Refused as refused:
-        if refused.code is not Code.UNAVAILABLE:
-            raise
-        found = await_description(folder)
-    if found is not None and not found.keys() >= _SAID:
-        raise Refused(
-            Code.UNAVAILABLE,
-            f"the worker's description in {folder / DESCRIPTION} was overwritten",
-            "the worker writes it again; try again in a moment",
-        )
-    return found
-
-
-def _unfinished(folder: Path) -> list[Unfinished]:
-    """Return the jobs that have not ended."""
-    # A start, which every first command waits for, needs nothing of the store.
-    from ..broker.store.kept import unfinished  # noqa: PLC0415
-
-    return unfinished(folder / layout.STORE)
-
-
-def _tell_what_goes_on(going_on: Sequence[Unfinished], queued: int, *, comes_by_itself: bool) -> None:
-    if going_on:
-        how_many = "1 job continues" if len(going_on) == 1 else f"{len(going_on)} jobs continue"
-        _say(f"jobwire: {how_many} without it:")
-        for job_id, name, pid in going_on[:_JOBS_SHOWN]:
-            _say(f"  {short_id(job_id)}  pid {pid}  {name}")
-        if len(going_on) > _JOBS_SHOWN:
-            _say(f"  and {len(going_on) - _JOBS_SHOWN} more")
-        how = "jobwire stop JOB... (starts the worker again)" if comes_by_itself else "start the worker again, then jobwire stop JOB..."
-        _say(f"jobwire: to stop them: {how}")
-    if queued:
-        what = "1 queued job starts" if queued == 1 else f"{queued} queued jobs start"
-        _say(f"jobwire: {what} when the worker runs again")
-
-
 def _folder(state: Path | None) -> Path:
     """Return the state folder to use. It must belong to this user: its content is trusted, and jobs run as the user of the worker."""
     if state is None:
@@ -446,17 +358,6 @@ def read_option(parse: Callable[[_Written], _Value], text: _Written, option: str
         return parse(text)
     except Refused as refused:
         raise typer.BadParameter(str(refused), param_hint=option) from None
-
-
-def _roster_problem(path: Path) -> str | None:
-    """Return why the file of the roster cannot be used, which names it; None if it can."""
-    from ..keys.members.roster import read  # noqa: PLC0415 -- the other commands need no roster
-
-    try:
-        read(path)
-    except Refused as refused:
-        return str(refused)
-    return None
 
 
 def _existing(directory: Path) -> Path:
