@@ -68,6 +68,7 @@ from .staging.staging import Staging
 from .store import kept
 from .store.free_space import Room
 from .store.queries import Lookup
+from .store.rows import relays
 from .store.store import Store
 from .streams.news import News
 from .streams.watchers import Watchers
@@ -91,8 +92,9 @@ class Settings:
     event_listen: str = ""
     keep: Keep = field(default_factory=Keep)
     keep_free_bytes: int = 0
-    # Of a worker: how many slots its broker gets at most; 0: all.
+    # Of a worker: how many slots its broker gets at most, 0: all; and the file that says how that is reached.
     offer: int = 0
+    relay: Path = Path()
 
 
 class Part(Protocol):
@@ -157,7 +159,12 @@ class Daemon:
         # The desk's jobs, which it adds.
         live: dict[JobKey, Job] = {}
         description = str(settings.store.absolute().with_name(DESCRIPTION))
-        self._delegates = delegates = Delegates(self._identity, description, self._roster.member, live, self._cut_off_job)
+        self._delegates = delegates = Delegates(
+            *(self._identity, description, self._roster.member, live, self._cut_off_job),
+            relay_of=lambda key: relays.relay_of(self.store.read, key),
+            relay_description=str(settings.relay.absolute()),
+            derives=self._fleet is None,
+        )
         handshake = self._own(Handshake(self.context, self._admit, self._bans.is_banned))
         self._own(EdgeReader(loop, handshake.socket, handshake.drain))
         self._news = News(self.store.id, self._nonce, self.store.head, time.monotonic)
@@ -300,7 +307,9 @@ class Daemon:
             ),
         )
         if self._fleet is not None:
-            house = House(self.desk, self._lookup, self.store, self._watchers, self._followed, self._roster, turns, self._edits)
+            house = House(
+                self.desk, self._lookup, self.store, self._watchers, self._followed, self._roster, turns, self._edits, self._delegates
+            )
             verbs = {**verbs, **self._fleet.verbs(house)}
         relayed = RelayedVerbs(
             desk=self.desk,

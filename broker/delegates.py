@@ -1,21 +1,26 @@
 """The jobs that act for their owners: which key is which job's, as long as that runs. Looked up at every message.
 
 A key is accepted from the launch of its attempt until the desk has heard of its end. What its job may do is what the owner may do at that
-moment, and no more than `DELEGATED`.
+moment, and no more than `DELEGATED`. The key of a job that came through a broker is accepted there, which the worker tells of it, and not
+at the worker.
 """
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..keys.identity import Identity
+from ..keys.identity import Identity, curve_public_of
 from ..keys.members.rights import Member, account_of_jobs, acting_for
 from ..keys.proofs import delegation
 from ..schemas.generated import request_pb2
 from ..schemas.naming import AttemptKey, JobKey, short_id
+from ..schemas.refusal import Refused
 from .desk.jobs.job import Job
 from .desk.jobs.life import WITH_ENGINE
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +36,8 @@ class _Delegate:
 class Delegates:
     """The keys of jobs. `description`: the path of the file by which jobs find the worker; `member` looks an owner up in the roster.
 
-    `live` are the desk's jobs. `disconnect` is called with a key, and for whom it is counted.
+    `live` are the desk's jobs. `disconnect` is called with a key, and for whom it is counted. `relay_of`: the broker that a job came
+    through, empty if none; `relay_description`: the file by which jobs find that. `derives`: False for a broker, which makes no keys.
     """
 
     worker: Identity
@@ -39,18 +45,43 @@ class Delegates:
     member: Callable[[bytes], Member | None]
     live: Mapping[JobKey, Job]
     disconnect: Callable[[bytes, bytes], None]
+    relay_of: Callable[[JobKey], bytes] = lambda _: b""
+    relay_description: str = ""
+    derives: bool = True
     _by_attempt: dict[AttemptKey, _Delegate] = field(default_factory=dict)
     _by_public: dict[bytes, _Delegate] = field(default_factory=dict)
     _by_curve: dict[bytes, _Delegate] = field(default_factory=dict)
 
     def admit(self, attempt: AttemptKey) -> bytes:
         """Accept the key of an attempt from now on, and return the content of the file in which the job finds it."""
+        if not self.derives:
+            return b""
         identity = delegation.derive(self.worker, *attempt)
-        said = delegation.delegate(self.worker, *attempt, identity.public)
-        statement = request_pb2.Envelope(delegation=said).SerializeToString()
-        delegate = _Delegate(attempt, identity.public, identity.curve_public, statement)
-        self._by_attempt[attempt] = self._by_public[identity.public] = self._by_curve[identity.curve_public] = delegate
+        if relay := self.relay_of(attempt.job):
+            return delegation.write_text(delegation.KeyFile(identity, relay, self.relay_description, is_broker=True))
+        self._accept(attempt, delegation.delegate(self.worker, *attempt, identity.public), identity.curve_public)
         return delegation.write_text(delegation.KeyFile(identity, self.worker.public, self.description))
+
+    def told(self, said: request_pb2.Delegation) -> None:
+        """Accept the key of an attempt that runs at a worker, which has told of it. Whether it runs there, the caller has checked."""
+        attempt = AttemptKey(said.owner, said.job, said.attempt)
+        job, before = self.live.get(attempt.job), self._by_attempt.get(attempt)
+        if job is None or job.attempt.key != attempt or not job.spec.may_submit or (before is not None and before.public == said.key):
+            return
+        try:
+            delegation.check(said)
+            curve_public = curve_public_of(said.key)
+        except Refused as refused:
+            _log.warning("the key of job %s is not accepted: %s", short_id(attempt.id), refused)
+            return
+        self.expel([attempt])
+        if said.key not in self._by_public:
+            self._accept(attempt, said, curve_public)
+
+    def _accept(self, attempt: AttemptKey, said: request_pb2.Delegation, curve_public: bytes) -> None:
+        statement = request_pb2.Envelope(delegation=said).SerializeToString()
+        delegate = _Delegate(attempt, said.key, curve_public, statement)
+        self._by_attempt[attempt] = self._by_public[said.key] = self._by_curve[curve_public] = delegate
 
     def expel(self, attempts: Sequence[AttemptKey]) -> None:
         """Accept the keys of these attempts no more, because they have ended. Most jobs have none."""

@@ -293,6 +293,10 @@ class Engine(Protocol):
         """Suspend a running job, or let it continue; `Paused` or `Ended` follows. `proof`: the request, as received."""
         ...
 
+    def lend(self, key: AttemptKey, *, begins: bool) -> None:
+        """Let other jobs use the slots of one that waits for jobs which it has started, or (`begins` False) not any more."""
+        ...
+
     def end(self, key: AttemptKey, number: int, grace_ms: int) -> None:
         """Send `number` to the whole job and SIGKILL after the grace (0: at once); `Ended` follows when nothing is left."""
         ...

@@ -7,6 +7,7 @@ from typing import NamedTuple, Protocol
 
 from ..keys.members.rights import Member
 from ..keys.members.roster import RosterFile
+from .delegates import Delegates
 from .desk.desk import Desk
 from .desk.inputs import Asked
 from .desk.queue.stock import Stock
@@ -30,6 +31,7 @@ class House(NamedTuple):
     roster: RosterFile
     turns: Turns
     edits: RosterEdits
+    delegates: Delegates
 
 
 class Fleet(Protocol):

@@ -1,4 +1,4 @@
-"""Signs what a worker states of the ends of jobs. When somebody needs it, and not when a job ends: a job waits for no signature."""
+"""Signs what a worker states of the ends and the keys of jobs: when somebody needs it, as a job waits for no signature."""
 
 from __future__ import annotations
 
@@ -6,7 +6,8 @@ from dataclasses import dataclass
 
 from ..keys.identity import Identity
 from ..keys.proofs.attestation import attest
-from ..schemas.generated import job_pb2
+from ..keys.proofs.delegation import delegate, derive
+from ..schemas.generated import job_pb2, request_pb2
 from ..schemas.jobs.states import Outcome
 from ..schemas.naming import AttemptKey
 from ..schemas.wire_codec import outcome_to_wire
@@ -19,6 +20,10 @@ class Notary:
 
     worker: Identity
     store: bytes
+
+    def key_of(self, name: AttemptKey, own: AttemptKey) -> request_pb2.Delegation:
+        """Return the signed statement of which key the job has that is called `own` here."""
+        return delegate(self.worker, *name, derive(self.worker, *own).public)
 
     def end(self, name: AttemptKey, attempt: Attempt, outcome: Outcome) -> bytes:
         """Return the signed statement of how an attempt ended; `name`: as those name it who have asked for it."""

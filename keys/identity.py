@@ -34,7 +34,8 @@ _FINGERPRINT_BYTES = 15
 class Identity:
     """The keys of a person or machine. `public` is the Ed25519 public key, 32 bytes; the CURVE keys have 32 raw bytes each.
 
-    `acts_for`: the public key of the owner for whom it acts, if it is that of a job.
+    `acts_for`: the public key of the owner for whom it acts, if it is that of a job. `may_be_early`: it may be refused until the worker of
+    the job has told a broker of it.
     """
 
     public: bytes
@@ -42,6 +43,7 @@ class Identity:
     curve_secret: bytes
     seed: bytes
     acts_for: bytes = b""
+    may_be_early: bool = False
 
     def __repr__(self) -> str:
         """Return what is no secret."""

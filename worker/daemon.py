@@ -197,6 +197,7 @@ async def _open_at(settings: WorkerSettings, identity: Identity, engine: LocalEn
         Keep(settings.keep_seconds, settings.keep_jobs, settings.keep_bytes),
         settings.keep_free_bytes,
         settings.offer,
+        settings.state / layout.BROKER,
     )
     daemon = Daemon(desk_settings, identity, engine, hasher=engine.hasher)
     try:

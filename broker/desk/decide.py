@@ -13,7 +13,7 @@ from .decisions.consequences import follow
 from .decisions.due import look_at_due, set_alarm
 from .decisions.finishes import finish_runs
 from .decisions.hearing import hear
-from .decisions.lending import wait_for
+from .decisions.lending import lend_for_broker, wait_for
 from .decisions.processes import signal, suspend
 from .decisions.records import choose_and_record, recorded, write_delayed
 from .decisions.recovery import recover, take_up, take_up_runs
@@ -28,6 +28,7 @@ from .inputs import (
     Following,
     Found,
     Input,
+    Lend,
     Moment,
     Reconsidered,
     Recovered,
@@ -58,7 +59,9 @@ def decide(state: State, one: Input, moment: Moment | None) -> Decision:  # noqa
         case Facts():
             hear(turn, one.facts)
         case Await():
-            wait_for(turn.state, one)
+            wait_for(turn, one)
+        case Lend():
+            lend_for_broker(turn.state, one)
         case Start():
             start(turn, one)
         case Stop():

@@ -32,7 +32,7 @@ from ..store.writes import AddJobs, ChangeJobs, Origin
 from ..streams.watchers import Watchers
 from .admission import check_held, check_waiting
 from .decide import decide
-from .effects import Continue, End, Hold, Launches, LimitTime, Publish, Reply, Settle, SignalAll, Tell, WakeAt, Word
+from .effects import Continue, End, Hold, Launches, Lends, LimitTime, Publish, Reply, Settle, SignalAll, Tell, WakeAt, Word
 from .inputs import Accepted, Asked, Await, Due, Facts, Following, Input, Moment, Reconsidered, SetMachine, Start, WriteDelayed, Written
 from .jobs.dependencies import Dependencies
 from .jobs.job import BatchRun, Job, RunKey
@@ -258,7 +258,7 @@ class Desk:
 
     def lends_slots(self, job: Job) -> bool:
         """Return whether a job waits for jobs that it started, and others may use its slots."""
-        return bool(len(self._state.loans)) and self._state.queue.lends(job.key)
+        return self._state.queue.lends(job.key)
 
     @property
     def live(self) -> Mapping[JobKey, Job]:
@@ -393,6 +393,8 @@ class Desk:
                         self._engine.limit(effect.key, effect.limit_ms)
                     case SignalAll():
                         self._engine.signal(effect.key, effect.number, effect.done, effect.proof)
+                    case Lends():
+                        self._engine.lend(effect.key, begins=effect.begins)
                     case Hold():
                         self._engine.pause(effect.key, paused=effect.paused, proof=effect.proof)
                     case Continue():

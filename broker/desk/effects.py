@@ -43,6 +43,13 @@ class SignalAll(NamedTuple):
     proof: bytes = b""
 
 
+class Lends(NamedTuple):
+    """Others may use the slots of a job, which waits for jobs that it has started; or (`begins` False) not any more."""
+
+    key: AttemptKey
+    begins: bool
+
+
 class Hold(NamedTuple):
     """Suspend all processes of a job, or (`paused` False) let them continue."""
 
@@ -103,4 +110,4 @@ class Continue(NamedTuple):
     """Pass `Following` to the desk, in a later turn of the loop."""
 
 
-Effect = Launches | End | LimitTime | SignalAll | Hold | Settle | Publish | Reply | Tell | WakeAt | Continue
+Effect = Launches | End | LimitTime | SignalAll | Lends | Hold | Settle | Publish | Reply | Tell | WakeAt | Continue

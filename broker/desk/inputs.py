@@ -156,6 +156,13 @@ class Await(NamedTuple):
     begins: bool
 
 
+class Lend(NamedTuple):
+    """An attempt waits for jobs that are known to its broker, or (`begins` False) waits no more."""
+
+    key: AttemptKey
+    begins: bool
+
+
 class SetMachine(NamedTuple):
     """Change what one of several machines has for jobs (None: as it was), and whether some may be placed there. `name` is for people.
 
@@ -241,6 +248,7 @@ Input = (
     | SetWidth
     | SetCapacity
     | Await
+    | Lend
     | SetMachine
     | Facts
     | Found

@@ -118,6 +118,8 @@ class Deliveries:
         message = request_pb2.Deliver(store=store, digest=digest, jobs=[delivery for _, delivery in jobs])
         if digest not in worker.starts:
             message.start = raw
+            if (parent := self._starts.parent(start, worker.key)) is not None:
+                message.parent.CopyFrom(parent)
             if not is_part:
                 worker.starts.add(digest)
                 start.holders += 1

@@ -77,6 +77,8 @@ class FleetEngine(NothingAtOnce):
         self._submit: Submit = lambda _, done: done()
         # Workers that are to leave, by their names.
         self._leaving: set[str] = set()
+        # Called with the key of a job, which its worker has told.
+        self.told_key: Callable[[request_pb2.Delegation], None] = lambda _: None
 
     def open(
         self,
@@ -254,6 +256,8 @@ class FleetEngine(NothingAtOnce):
             carried.pid, carried.started_at_us = fact.report.pid, fact.report.started_at_us
             if fact.HasField("log_hashes"):
                 carried.hashed_end = fact
+            if fact.HasField("delegation") and said_of(fact.delegation) == (worker.key, key):
+                self.told_key(fact.delegation)
             self._tails.keep(key, "stdout", fact.report.stdout_tail)
             self._tails.keep(key, "stderr", fact.report.stderr_tail)
             facts += reports.facts_of(fact, name)
@@ -318,6 +322,10 @@ class FleetEngine(NothingAtOnce):
         del number
         self._orders.signal(key, done, proof)
 
+    def lend(self, key: AttemptKey, *, begins: bool) -> None:
+        """Tell the worker that others may use the slots of a job."""
+        self._orders.lend(key, begins=begins)
+
     def pause(self, key: AttemptKey, *, paused: bool, proof: bytes) -> None:
         """Pass on that a job is to be suspended, or to continue."""
         self._orders.pause(key, paused=paused, proof=proof)
@@ -369,6 +377,11 @@ class FleetEngine(NothingAtOnce):
     def tail_log(self, run: Run, stream: StreamName, lines: int, most_bytes: int) -> LogPart:
         """Return the last lines of a job that has ended a short while ago, else nothing."""
         return self._tails.last(run.key, stream, lines, most_bytes)
+
+
+def said_of(said: request_pb2.Delegation) -> tuple[bytes, AttemptKey]:
+    """Return who says whose key it is."""
+    return said.worker, AttemptKey(said.owner, said.job, said.attempt)
 
 
 def _no_store(sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:

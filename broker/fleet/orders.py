@@ -61,6 +61,8 @@ class Orders:
         for one in list(worker.carried.values()):
             if one.limited and one.accepted:
                 self._pass_limit(worker, one)
+            if one.lends:
+                self._pass_loan(worker, one)
             if one.ending:
                 self._pass_end(worker, one)
 
@@ -80,6 +82,19 @@ class Orders:
             self._workers.hear([Paused(key, paused) if refused is None else Paused(key, not paused, refused.message)])
 
         self._pass_now(key, proof, done)
+
+    def lend(self, key: AttemptKey, *, begins: bool) -> None:
+        """Tell a worker, now and whenever it is connected again, that others may use the slots of a job; or that they may not any more."""
+        found = self._workers.carrier(key)
+        if found is not None:
+            worker, one = found
+            one.lends = begins
+            if worker.takes_jobs:
+                self._pass_loan(worker, one)
+
+    def _pass_loan(self, worker: Worker, one: Carried) -> None:
+        name = request_pb2.AttemptName(owner=one.key.owner, id=one.key.id, attempt=one.key.attempt)
+        worker.link.ask(request_pb2.Request(lend=request_pb2.Lend(job=name, begins=one.lends)), lambda _: None)
 
     def _pass_end(self, worker: Worker, one: Carried) -> None:
         self._pass(worker, one.key, placements.stop_of(self._read, one.key.job), partial(self._end_passed, worker, one))

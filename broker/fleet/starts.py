@@ -61,6 +61,8 @@ class Start:
 
     def lacks(self, delivery: request_pb2.Delivery, features: Container[str]) -> bool:
         """Return whether a worker with these features is too old to check it."""
+        if self.whole.delegation is not None and "relayed_keys" not in features:
+            return True
         if self.whole.needs_roots and "roots" not in features:
             return True
         if self.scheduled is not None:
@@ -137,6 +139,26 @@ class Starts:
             return delivery if is_finish and _tell_end(delivery, placements.spec_of(self._read, key.job)) else None
         delivery.index, delivery.staged_job = number, run.job(number, key.id)
         return delivery
+
+    def parent(self, start: Start, worker: bytes) -> request_pb2.ParentStart | None:
+        """Return the start of the job whose key has signed this one; None if none has, the worker knows it, or it is not kept any more."""
+        said = start.whole.delegation
+        if said is None or said.worker == worker:
+            return None
+        key = AttemptKey(said.owner, said.job, said.attempt)
+        if (of_parent := self.of(key.job)) is None:
+            return None
+        # Few jobs have keys: no others wait for long.
+        for _ in () if of_parent.is_read else of_parent.read():
+            pass
+        if (delivery := self.delivery(of_parent, key, limited=False)) is None:
+            return None
+        found = request_pb2.ParentStart(start=of_parent.whole.raw, job=delivery)
+        if delivery.staged_job:
+            found.hashes.append(of_parent.parts[delivery.index])
+        elif of_parent.whole.can_be_shown_in_part and of_parent.verb == "start":
+            found.start, found.job.index = of_parent.whole.part([delivery.index]), 0
+        return found
 
     def of(self, key: JobKey) -> Start | None:
         """Return the start that a job was submitted with; None if that is not kept.

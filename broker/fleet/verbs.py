@@ -12,7 +12,6 @@ from ..desk.inputs import Asked
 from ..growth.grower import Grower
 from ..growth.verbs import add_queue, change_queue, list_queues
 from ..kind import House
-from ..relayed.signed import unsupported
 from ..requests.call import Call
 from ..requests.dispatch import Handler
 from ..requests.reads.hello import FEATURES
@@ -30,7 +29,7 @@ _NOT_YET = {
     "set_slots": "to set what there is for jobs",
 }
 # Those that a client checks before it sends what needs them.
-_LACKS = frozenset({"returns", "rerun", "may_submit"})
+_LACKS = frozenset({"returns", "rerun"})
 _FEATURES = (
     *(feature for feature in FEATURES if feature not in _LACKS and not feature.startswith("relayed_")),
     *("workers", "growth", "growth_labels"),
@@ -42,6 +41,7 @@ _OF_WORKERS = {
     "staging": "relayed_parts",
     "staged_runs": "relayed_parts",
     "batch_schedules": "relayed_batch_schedules",
+    "may_submit": "relayed_keys",
 }
 
 
@@ -95,8 +95,6 @@ class Broker:
 
     def check(self, asked: Asked) -> None:
         """Refuse a job that no worker would take from a broker."""
-        if what := unsupported(asked.spec):
-            raise not_yet(f"a job with {what}")
         if asked.is_only_named:
             # A worker runs what is in the signed start.
             message = "a job that runs another one again is sent without its spec, and a worker of a broker runs only what is signed"
@@ -105,6 +103,7 @@ class Broker:
     def verbs(self, house: House) -> Mapping[str, Handler]:
         """Return the handlers that take the place of those of a worker."""
         engine = self._engine
+        engine.told_key = house.delegates.told
         engine.stock.is_member = lambda name: (member := house.roster.named(name)) is not None and member.role == "worker"
         inputs, feeders = PassedInputs(lambda key: logs.worker_of(key, house, engine)), Feeders()
         return {

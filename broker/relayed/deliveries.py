@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import OrderedDict
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 
@@ -24,11 +25,15 @@ from ..store.queries import Lookup
 from ..store.rows import relays
 from ..store.store import Store
 from ..store.writes import Origin
+from .job_keys import JobKeys
 from .registry import Registry
 from .signed import SignedStart, read_start
 
 # Starts that were checked, of which more jobs may be delivered; in all at most so many bytes.
 _KEPT_BYTES = 32 * 1024 * 1024
+# How many of those run at once that may start jobs, the broker limits, which knows who has started whom. A second limit here, where others
+# of them wait already, could keep those from running for which they wait.
+_NOT_COUNTED = -1
 
 
 class Starts:
@@ -47,7 +52,7 @@ class Starts:
         found = self._kept.get((relay, request.digest))
         if found is not None:
             self._kept.move_to_end((relay, request.digest))
-            return self._with_parts(found, request)
+            return self._with_parts(found, request, relay)
         raw = request.start or relays.start_with(self._store.read, request.digest)
         if not raw:
             message = "the start of these jobs was not delivered, or is not kept"
@@ -55,11 +60,18 @@ class Starts:
         if sha256(raw) != request.digest:
             raise Refused(Code.INVALID_ARGUMENT, "the digest is not that of the start")
         start = read_start(raw, relay)
+        if start.delegation is not None and not request.start:
+            # It was checked when the first job of it was accepted.
+            start.parents.add(AttemptKey(start.delegation.owner, start.delegation.job, start.delegation.attempt))
         self._kept[relay, request.digest] = start
         self._bytes += start.size
-        return self._with_parts(start, request)
+        return self._with_parts(start, request, relay)
 
-    def _with_parts(self, start: SignedStart, request: request_pb2.Deliver) -> SignedStart:
+    def _with_parts(self, start: SignedStart, request: request_pb2.Deliver, relay: bytes) -> SignedStart:
+        if request.HasField("parent"):
+            # If it is none, or one that this worker does not understand, the jobs are refused, and may be placed on another one.
+            with suppress(Refused):
+                start.show_parent(request.parent, relay)
         before = start.size if request.hashes else 0
         start.show_parts(request.hashes)
         self._bytes += start.size - before if request.hashes else 0
@@ -98,6 +110,7 @@ class Parts:
     taken: Callable[[bytes, AttemptKey, JobKey], None]
     # Gives a job another time limit, as a client has signed.
     limit: Callable[[Member, AttemptKey, JobKey, bytes], None]
+    keys: JobKeys
 
 
 def deliver(call: Call, parts: Parts) -> None:
@@ -109,7 +122,7 @@ def deliver(call: Call, parts: Parts) -> None:
         message = "the jobs were placed on another store than that of this worker; there, they may have run"
         raise Refused(Code.FAILED_PRECONDITION, message, "tell their owners that they are lost", reason=Reason.ANOTHER_STORE)
     start = parts.starts.find(relay, request)
-    untrusted = _why_untrusted(start.signer, call.member, parts.member_of)
+    untrusted = _why_untrusted(start, call.member, parts)
     answer = request_pb2.DeliverReply()
     unanswered = len(request.jobs)
 
@@ -154,9 +167,11 @@ def _not_in_time(start: SignedStart, delivery: request_pb2.Delivery, desk: Desk)
     return None
 
 
-def _why_untrusted(signer: bytes, relay: Member, member_of: Callable[[bytes], Member | None]) -> Refused | None:
+def _why_untrusted(start: SignedStart, relay: Member, parts: Parts) -> Refused | None:
     try:
-        demand_trusted(signer, relay, member_of)
+        if start.delegation is not None:
+            parts.keys.demand_known(start.delegation, start.parents)
+        demand_trusted(start.owner, relay, parts.member_of)
     except Refused as refused:
         return refused
     return None
@@ -194,7 +209,7 @@ def _accept(parts: Parts, origin: Origin, asked: Asked, answered: Callable[[Refu
         parts.registry.arrived(origin.relay, origin.name)
         answered(refused)
 
-    parts.desk.accept(key.owner, [asked], None, origin.digest, done, origin=origin)
+    parts.desk.accept(key.owner, [asked], None, origin.digest, done, depth=_NOT_COUNTED, origin=origin)
     parts.registry.arrives(origin.relay, origin.name)
 
 

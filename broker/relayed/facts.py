@@ -17,6 +17,7 @@ from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
 from ...schemas.wire_codec import labels_to_wire, outcome_to_wire, state_to_wire
 from ..desk.desk import Desk
+from ..desk.inputs import Lend
 from ..desk.jobs.job import Job
 from ..engine import Engine, StreamName
 from ..notary import Notary
@@ -61,6 +62,13 @@ class FactStream:
         self._names: dict[JobKey, AttemptKey] = {}
         self._due: dict[JobKey, Job] = {}
         self._closed = False
+        # Jobs whose slots others may use, as the broker has said over this connection.
+        self.lent: set[JobKey] = set()
+
+    def lend(self, job: Job, *, begins: bool) -> None:
+        """Let others use the slots of a job, or not any more; the broker is told what there is then."""
+        (self.lent.add if begins else self.lent.discard)(job.key)
+        self._desk.take(Lend(job.attempt.key, begins))
 
     def report(self, name: AttemptKey, key: JobKey) -> None:
         """Report how a job is, and each change of it from now on."""
@@ -98,6 +106,9 @@ class FactStream:
         """Report nothing any more."""
         if not self._closed:
             self._closed = True
+            for key in self.lent:
+                if (job := self._desk.live.get(key)) is not None:
+                    self._desk.take(Lend(job.attempt.key, begins=False))
             for key in self._names:
                 if (job := self._desk.live.get(key)) is not None:
                     self._watchers.unwatch(job, self)
@@ -125,8 +136,9 @@ class FactStream:
             self.tell_stock()
 
     def _stocks(self) -> list[request_pb2.Stock]:
-        own = (self._desk.occupied_by(key) for key in self._names)
-        return offered(self._desk.stock, [wants for wants in own if wants is not None], self._offer)
+        own = {key: wants for key in self._names if (wants := self._desk.occupied_by(key)) is not None}
+        lent = sum(own[key].slots for key in self.lent & own.keys())
+        return offered(self._desk.stock, own.values(), self._offer, lent)
 
     def _send_some(self, *, complete: bool) -> bool:
         facts = request_pb2.Facts()
@@ -141,6 +153,7 @@ class FactStream:
             size += facts.facts[-1].ByteSize()
             if job.state is State.FINISHED:
                 del self._names[key]
+                self.lent.discard(key)
         facts.complete = complete and not self._due
         self._send_facts(facts)
         return facts.complete
@@ -160,6 +173,8 @@ class FactStream:
         else:
             fact.waits_for = self._desk.why_waiting(job)
             fact.paused = attempt.paused
+            if job.spec.may_submit:
+                fact.delegation.CopyFrom(self._notary.key_of(name, attempt.key))
         if job.state is not State.QUEUED:
             report.pid, report.started_at_us = attempt.pid, attempt.started_at_us
 

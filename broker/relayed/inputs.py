@@ -35,7 +35,9 @@ def relay_feed(call: Call, parts: Parts, feed: Callable[[Call], None]) -> None:
         key = job_pb2.JobKey(owner=job.key.owner, id=local_id(name.id, name.attempt))
         call.request.feed.CopyFrom(request_pb2.Feed(key=key, token=request.feed.token))
         if request.feed.sealed:
-            call.sealed = Fed(name.job, request.feed.token)
+            # Checked with the request: it is the owner, or the key of a job that acts for it.
+            by = request_pb2.Envelope.FromString(call.request.relay_feed.request).proof.signer
+            call.sealed = Fed(name.job, request.feed.token, by)
         call.member = replace(for_owner(call.member, job), role="submitter")
         feed(call)
 

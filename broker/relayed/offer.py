@@ -11,8 +11,11 @@ from ..condition import describe_stock
 from ..desk.queue.stock import Stock
 
 
-def offered(stock: Stock, own: Iterable[Wants], slots: int) -> list[request_pb2.Stock]:
-    """Return what a broker is told. `own`: what its jobs have here. `slots`: how many are offered, which other jobs use last; 0: all."""
+def offered(stock: Stock, own: Iterable[Wants], slots: int, lent: int = 0) -> list[request_pb2.Stock]:
+    """Return what a broker is told. `own`: what its jobs have here. `slots`: how many are offered, which other jobs use last; 0: all.
+
+    `lent`: how many slots of its jobs others may use, which it counts as in use: so there are more.
+    """
     mine: Counter[str] = Counter()
     for wants in own:
         mine[SLOTS] += wants.slots
@@ -22,6 +25,8 @@ def offered(stock: Stock, own: Iterable[Wants], slots: int) -> list[request_pb2.
         left = max(0, one.total - one.used)
         if one.name == SLOTS and slots:
             one.total = min(one.total, slots)
+        if one.name == SLOTS:
+            one.total += lent
         left = min(left, max(0, one.total - mine[one.name]))
         one.others = max(0, one.total - mine[one.name] - left)
         # That of its own jobs the broker knows.

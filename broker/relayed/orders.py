@@ -109,7 +109,7 @@ def limit_first(by: Member, name: AttemptKey, key: JobKey, raw: bytes, parts: Pa
     if job is None:
         return
     try:
-        signer, request, until_us = read_order(raw, by.key, name.job, _run_of(by.key, name, parts), {"change"})
+        signer, request, until_us = _read_order(by.key, raw, name, parts, {"change"})
         member = demand_may(signer, name, parts)
     except Refused:
         return
@@ -148,14 +148,20 @@ def _start_of(relay: bytes, name: AttemptKey, parts: Parts) -> tuple[SignedStart
     return read_start(raw, relay), due_us
 
 
-def _run_of(relay: bytes, name: AttemptKey, parts: Parts) -> job_pb2.Batch:
+def _read_order(relay: bytes, raw: bytes, name: AttemptKey, parts: Parts, verbs: Collection[str]) -> tuple[bytes, request_pb2.Request, int]:
     start, due_us = _start_of(relay, name, parts)
-    return start.run(due_us)
+
+    def demand_known(said: request_pb2.Delegation) -> None:
+        # What has started the job was checked when it came.
+        if start.delegation is None or said != start.delegation:
+            parts.keys.demand_known(said, ())
+
+    return read_order(raw, relay, name.job, start.run(due_us), verbs, demand_known)
 
 
 def read_signed(call: Call, raw: bytes, name: AttemptKey, parts: Parts, verbs: Collection[str]) -> tuple[bytes, request_pb2.Request, int]:
     """Return who has signed a request about a job for this broker, the request, which is one of these verbs, and until when it is good."""
-    return read_order(raw, call.member.key, name.job, _run_of(call.member.key, name, parts), verbs)
+    return _read_order(call.member.key, raw, name, parts, verbs)
 
 
 def demand_may(signer: bytes, name: AttemptKey, parts: Parts) -> Member | None:

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
 from ...keys.digests import sha256
 from ...keys.proofs import signature
+from ...keys.proofs.delegation import check_signer
 from ...schemas import bounds, large
 from ...schemas.frames import read_envelope
 from ...schemas.generated import job_pb2, request_pb2
@@ -42,6 +43,9 @@ class SignedStart:
     pieces: Sequence[bytes] | None
     # No job of it starts later. 0: that is not limited.
     not_after_us: int = 0
+    # Of one that the key of a job has signed: who says for whom it acted; and attempts of which their owners have signed that they get one.
+    delegation: request_pb2.Delegation | None = None
+    parents: set[AttemptKey] = field(default_factory=set)
     # Of a batch in parts: the hashes of all jobs of these, as far as they were shown, by the hashes of the parts.
     parts: dict[bytes, bytes] = field(default_factory=dict)
 
@@ -49,6 +53,23 @@ class SignedStart:
     def size(self) -> int:
         """How many bytes it takes."""
         return len(self.raw) + sum(map(len, self.parts.values()))
+
+    @property
+    def owner(self) -> bytes:
+        """Whose jobs these are."""
+        return self.delegation.owner if self.delegation is not None else self.signer
+
+    def show_parent(self, shown: request_pb2.ParentStart, relay: bytes) -> None:
+        """Take the start of a job, if its owner has signed that the job gets a key.
+
+        Raises Refused.
+        """
+        start = read_start(shown.start, relay)
+        start.show_parts(shown.hashes)
+        start.demand_parts([shown.job])
+        name, asked = start.job(shown.job)
+        if start.delegation is None and asked.spec.may_submit:
+            self.parents.add(name)
 
     def show_parts(self, shown: Iterable[bytes]) -> None:
         """Take the hashes of jobs of parts that were signed; others are ignored."""
@@ -82,7 +103,6 @@ class SignedStart:
         """
         attempt, found = delivery.attempt, self._find(delivery)
         spec = found.spec
-        _demand_possible(spec)
         most = FIRST_ATTEMPT + (spec.retry.most if spec.retry is not None else 0)
         if not FIRST_ATTEMPT <= attempt <= most:
             raise Refused(Code.PERMISSION_DENIED, f"its client has asked for at most {most} attempts, and this is attempt {attempt}")
@@ -91,7 +111,7 @@ class SignedStart:
             known_as = (KNOWN_AS.encode(), format_id(found.id).encode())
             own = replace(own, environment=(*own.environment, known_as))
         asked = Asked(local_id(found.id, attempt), own, specs.digest(own), specs.to_wire(own).SerializeToString())
-        return AttemptKey(self.signer, found.id, attempt), asked
+        return AttemptKey(self.owner, found.id, attempt), asked
 
     def _find(self, delivery: request_pb2.Delivery) -> Derived:
         if delivery.HasField("finish"):
@@ -149,7 +169,7 @@ class SignedStart:
         if self.request.WhichOneof("verb") != "change_schedule":
             return self.raw == schedule.raw
         key = self.request.change_schedule.key
-        return (key.owner or self.signer, key.id) == (schedule.signer, schedule.request.add_schedule.id)
+        return (key.owner or self.owner, key.id) == (schedule.owner, schedule.request.add_schedule.id)
 
 
 def read_start(raw: bytes, relay: bytes) -> SignedStart:
@@ -163,7 +183,18 @@ def read_start(raw: bytes, relay: bytes) -> SignedStart:
         raise Refused(Code.INVALID_ARGUMENT, "what was delivered is no start")
     if envelope.proof.root:
         signature.check_jobs(envelope, pieces or ())
-    return SignedStart(raw, sha256(raw), signer, request, pieces, envelope.proof.not_after_us)
+    said = _acting(envelope, signer)
+    if said is not None and not request.HasField("start"):
+        raise Refused(Code.PERMISSION_DENIED, "the key of a job starts jobs, and nothing else")
+    return SignedStart(raw, sha256(raw), signer, request, pieces, envelope.proof.not_after_us, said)
+
+
+def _acting(envelope: request_pb2.Envelope, signer: bytes) -> request_pb2.Delegation | None:
+    """Return who says for whom the signer of a request acted, if that is the key of a job; whether that counts is not checked."""
+    if not envelope.HasField("delegation"):
+        return None
+    check_signer(envelope.delegation, signer)
+    return envelope.delegation
 
 
 def demand_in_time(until_us: int, now_us: int, what: str) -> None:
@@ -187,27 +218,26 @@ def local_id(job_id: bytes, attempt: int) -> bytes:
     return job_id if attempt == FIRST_ATTEMPT else uuid.uuid5(uuid.UUID(bytes=job_id), f"attempt {attempt}").bytes
 
 
-def unsupported(spec: JobSpec) -> str:
-    """Return what of a spec only the worker itself can do, that is, not behind a broker; empty if there is nothing."""
-    return "a key to start jobs" if spec.may_submit else ""
-
-
-def _demand_possible(spec: JobSpec) -> None:
-    if what := unsupported(spec):
-        raise Refused(Code.UNIMPLEMENTED, f"the job has {what}, which does not work through a broker yet", "submit it to the worker itself")
-
-
 def read_order(
-    raw: bytes, relay: bytes, job: JobKey, batch: job_pb2.Batch, verbs: Collection[str]
+    raw: bytes,
+    relay: bytes,
+    job: JobKey,
+    batch: job_pb2.Batch,
+    verbs: Collection[str],
+    demand_known: Callable[[request_pb2.Delegation], None],
 ) -> tuple[bytes, request_pb2.Request, int]:
-    """Return who has signed a request for the broker `relay`, the request, which is about this job, and until when it is good.
+    """Return who wants a request, which was signed for the broker `relay` and is about this job, the request, and until when it is good.
 
-    `batch`: the run that it is in. `verbs`: what it may be.
+    `batch`: the run that it is in. `verbs`: what it may be. `demand_known`: raises Refused if it does not count what is said about the key
+    of a job; if it does, the owner wants what that has signed.
 
     Raises Refused: UNAUTHENTICATED, or PERMISSION_DENIED if it is about other jobs or does something else to it.
     """
     request, envelope = read_envelope(raw)
     signer = signature.check(envelope, relay, None)
+    if (said := _acting(envelope, signer)) is not None:
+        demand_known(said)
+        signer = said.owner
     bounds.check(request)
     verb = request.WhichOneof("verb") or ""
     if verb not in verbs or (verb == "change" and not request.change.HasField("time_limit_ms")):

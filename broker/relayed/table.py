@@ -20,11 +20,12 @@ from ..retention.forget import Forgetting
 from ..store.queries import Lookup
 from ..store.store import Store
 from ..streams.watchers import Watchers
-from .deliveries import Parts, Starts, deliver, discard, settle
+from .deliveries import Parts, Starts, deliver, discard, read_name, settle
 from .facts import FactStream, follow_facts
 from .files import relay_put
 from .inputs import relay_feed
-from .orders import Done, limit_first, read_for, relay, relay_fetch
+from .job_keys import JobKeys
+from .orders import Done, find_job, limit_first, read_for, relay, relay_fetch
 from .registry import Registry
 from .removal import removed
 
@@ -62,13 +63,16 @@ class RelayedVerbs:
             limit_first(by, name, key, raw, parts, done)
 
         self.registry = registry
-        parts = Parts(desk, lookup, store, registry, Starts(store), member_of, engine.depot, verbs["place"], self._taken, limit)
+        keys = JobKeys(notary.worker.public, member_of)
+        parts = Parts(desk, lookup, store, registry, Starts(store), member_of, engine.depot, verbs["place"], self._taken, limit, keys)
+        self._parts = parts
         self._streams: dict[bytes, FactStream] = {}
         self._is_telling = False
         desk.usage_changed = self._usage_changed
         self.handlers: Mapping[str, Handler] = {
             **{verb: verbs[verb] for verb in _UNCHANGED},
             "deliver": lambda call: deliver(call, parts),
+            "lend": self._lend,
             "leave": lambda call: _leave(call, desk, leave()),
             "follow_facts": lambda call: follow_facts(
                 call, desk, lookup, engine, watchers, registry, notary=notary, streams=self._streams, offer=offer
@@ -83,6 +87,15 @@ class RelayedVerbs:
             "read_log": lambda call: read_for(call, parts, verbs["read_log"]),
             "follow_log": lambda call: read_for(call, parts, verbs["follow_log"]),
         }
+
+    def _lend(self, call: Call) -> None:
+        """Let others use the slots of a job, until the connection is lost: then nobody says any more for how long."""
+        demand(call.member, Right.RELAY, call.member.key)
+        asked, stream = call.request.lend, self._streams.get(call.member.key)
+        job = find_job(call, read_name(asked.job), self._parts)
+        if stream is not None:
+            stream.lend(job, begins=asked.begins)
+        call.done(None)
 
     def _usage_changed(self) -> None:
         """Tell brokers, a moment later, what other jobs have: the broker places nothing that would wait behind them."""

@@ -48,7 +48,7 @@ _OF_BROKERS = (
     *("enlist", "list_workers", "change_worker", "query_worker", "remove_worker"),
     *("add_queue", "change_queue", "list_queues"),
 )
-_OF_LINKS = ("deliver", "follow_facts", "settle", "relay", "discard", "relay_feed", "relay_put", "relay_fetch", "leave", "removed")
+_OF_LINKS = ("deliver", "follow_facts", "settle", "relay", "discard", "relay_feed", "relay_put", "relay_fetch", "leave", "lend", "removed")
 
 
 def handlers(  # noqa: PLR0913 -- all parts that one of them needs

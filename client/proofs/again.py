@@ -17,8 +17,8 @@ from ...schemas.refusal import Code, Refused
 from .asked import AskedJob, read_signed
 from .verification import Wanted, verify
 
-# For whom the key of a job acts, says who was asked. Jobs behind a broker have no such keys: there it could name anybody.
-_ONLY_SAID = "it is signed by a key of which only the broker says that it acted for the owner"
+# For whom the key of a job acts, a worker says, or who says that it is one: the broker could name anybody.
+_ONLY_SAID = "it is signed by a key of which only the broker says, or a worker that it names, that it acted for the owner"
 
 
 def asked_of(proof: request_pb2.JobProof, key: JobKey, broker: bytes) -> AskedJob:

@@ -16,11 +16,15 @@ from .checks import wrong
 
 @dataclass(frozen=True, slots=True)
 class Signed:
-    """A request, and who has signed it for whom: public keys. `acts_for`: the owner for whom the signer acted, if that is a job's key."""
+    """A request, and who has signed it for whom: public keys.
+
+    `acts_for`: the owner for whom the signer acted, if that is a job's key, and `said_by` the worker that says so.
+    """
 
     signer: bytes
     audience: bytes
     acts_for: bytes
+    said_by: bytes
     request: request_pb2.Request
     # Until when it is good, 0: for ever; and how many jobs a start has, of which the request may show some.
     not_after_us: int
@@ -60,14 +64,11 @@ def read_signed(raw: bytes) -> Signed:
     else:
         request = request_pb2.Request.FromString(envelope.request)
         signer = signature.check(envelope, said.audience, None)
-    acts_for = b""
+    acts_for = said_by = b""
     if envelope.HasField("delegation"):
-        delegated = envelope.delegation
-        delegation.check(delegated)
-        if delegated.key != signer or delegated.worker != said.audience:
-            raise wrong("the request is signed by another key than that of the job for which the worker speaks")
-        acts_for = delegated.owner
-    return Signed(signer, said.audience, acts_for, request, said.not_after_us, said.jobs or len(request.start.jobs))
+        delegation.check_signer(envelope.delegation, signer)
+        acts_for, said_by = envelope.delegation.owner, envelope.delegation.worker
+    return Signed(signer, said.audience, acts_for, said_by, request, said.not_after_us, said.jobs or len(request.start.jobs))
 
 
 def find_job(signed: Signed, proof: request_pb2.JobProof) -> AskedJob:

@@ -62,11 +62,16 @@ def verify(proof: request_pb2.JobProof, wanted: Wanted) -> Verdict:
     """Check a proof; never raises for what is wrong with it."""
     checks = Checks()
     start = checks.make("signature", lambda: read_signed(proof.start))
-    asked = None
+    asked, trusted = None, wanted.trusted
     if start is not None:
         checks.holds("signature", f"signed by {wanted.name(start.signer)}")
-        _check_keys(checks, start, wanted)
-        _check(checks, "owner", lambda: _demand_owner(start, proof, wanted))
+        trusted = wanted.trusted | (wanted.contexts - {start.audience})
+        # A worker that was asked itself speaks for its jobs; of a broker, one of its workers does.
+        is_known = not start.acts_for or start.said_by in wanted.workers | trusted | {start.audience}
+        _check_keys(checks, start, wanted, is_known=is_known)
+        owner = checks.make("owner", lambda: _demand_owner(start, proof, wanted, is_known=is_known))
+        if owner is not None:
+            (checks.holds if is_known else checks.leaves_open)("owner", owner)
         asked = checks.make("job", lambda: find_job(start, proof))
     if asked is not None:
         checks.holds("job", f"job {short_id(proof.key.id)} was asked for, {asked.how}")
@@ -75,7 +80,6 @@ def verify(proof: request_pb2.JobProof, wanted: Wanted) -> Verdict:
         checks.holds("stop signature", f"signed by {wanted.name(stop.signer)}")
         batch = asked.batch if asked is not None else None
         _check(checks, "stop", lambda: f"job {short_id(proof.key.id)} was stopped {stops(stop, proof.key, batch, start)}")
-    trusted = wanted.trusted | (wanted.contexts - {start.audience} if start is not None else frozenset())
     ends = _check_ends(checks, proof, wanted, trusted)
     return Verdict(tuple(checks.made), start, asked, stop, tuple(ends))
 
@@ -137,10 +141,10 @@ def _check(checks: Checks, name: str, part: Callable[[], str]) -> None:
         checks.holds(name, sentence)
 
 
-def _check_keys(checks: Checks, start: Signed, wanted: Wanted) -> None:
+def _check_keys(checks: Checks, start: Signed, wanted: Wanted, *, is_known: bool) -> None:
     if wanted.signer:
         told = "that is the key that was expected" if start.owner == wanted.signer else f"not by {wanted.name(wanted.signer)}"
-        checks.made.append(Check("signer", told, start.owner == wanted.signer))
+        checks.made.append(Check("signer", told, start.owner == wanted.signer, proven=is_known))
     told = f"it was signed for {wanted.name(start.audience)}"
     if not wanted.audience or start.audience == wanted.audience:
         checks.holds("audience", told)
@@ -148,9 +152,13 @@ def _check_keys(checks: Checks, start: Signed, wanted: Wanted) -> None:
         checks.fails("audience", f"{told}, not for {wanted.name(wanted.audience)}")
 
 
-def _demand_owner(start: Signed, proof: request_pb2.JobProof, wanted: Wanted) -> str:
+def _demand_owner(start: Signed, proof: request_pb2.JobProof, wanted: Wanted, *, is_known: bool) -> str:
     if start.owner != proof.key.owner:
         raise wrong(f"the job belongs to {wanted.name(proof.key.owner)}, who has not signed this")
     if start.acts_for:
-        return f"the signer is the key of a job, which acted for {wanted.name(start.acts_for)}, as the worker has signed"
+        said = f"the signer is the key of a job, which acted for {wanted.name(start.acts_for)}"
+        if start.said_by == start.audience:
+            return f"{said}, as the worker has signed"
+        who = wanted.name(start.said_by)
+        return f"{said}, as the worker {who} has signed{'' if is_known else ', which you have not told me to trust as a worker'}"
     return "the signer owns the job"

@@ -52,7 +52,8 @@ def check_features(request: request_pb2.Request, hello: request_pb2.HelloReply) 
     except Refused as refused:
         if hello.kind != "broker":
             raise
-        if request.WhichOneof("verb") in _IN_PARTS and "schedules" in hello.features:
+        has_key = any(job.spec.may_submit for job in request.start.jobs)
+        if (request.WhichOneof("verb") in _IN_PARTS or has_key) and "schedules" in hello.features:
             # It can, if all of its workers can check it.
             message = refused.message.replace("this worker", "this broker, or a worker of it,").replace(f"({hello.software}) ", "")
             raise Refused(refused.code, message, "upgrade it", refused.job_index, refused.reason) from None

@@ -32,6 +32,8 @@ _HEARTBEAT_TIMEOUT_MS = 30_000
 # Messages that libzmq reads ahead. Bytes are bounded by credit; this bounds the overhead per message, as for a log of one-byte writes.
 _READ_AHEAD_MESSAGES = 4096
 _STALLED_SECONDS = 1.0
+# A broker that is started again knows the keys of jobs when their workers are connected to it.
+_EARLY_SECONDS = 30.0
 # If a host has several addresses: how long to wait for one before trying the next; doubled in each further round.
 _ATTEMPT_SECONDS = 1.0
 _MOST_DOUBLED = 4
@@ -101,6 +103,8 @@ class MonitoredSocket:
         self._addresses: deque[str] = deque()
         self._rounds = 0
         self._next_at: float | None = None
+        # Until when a refused key is tried again.
+        self._early_until: float | None = None
         self._context: Context | None = None
         # The address by which the worker is reached or tried.
         self.reached = ""
@@ -233,7 +237,7 @@ class MonitoredSocket:
         change = None
         if event == zmq.EVENT_HANDSHAKE_SUCCEEDED:
             self.up = self._was_up = True
-            self._give_up_at = self._next_at = None
+            self._give_up_at = self._next_at = self._early_until = None
             # The host may have other addresses by the time this connection is lost.
             self._addresses.clear()
             self._rounds = 0
@@ -243,7 +247,7 @@ class MonitoredSocket:
             change = Change.DOWN if self.up else None
             self.up = False
         elif event == zmq.EVENT_HANDSHAKE_FAILED_AUTH:
-            if value == _KEY_REFUSED:
+            if value == _KEY_REFUSED and not self._is_early(now):
                 return self._fail(diagnosis.key_refused(self.endpoint, self._identity))
             self._stalled_at = now + _STALLED_SECONDS
         elif event in _FAILED_HANDSHAKES:
@@ -262,6 +266,14 @@ class MonitoredSocket:
                 # A private worker may have exited since it was found.
                 change = Change.STILL_DOWN
         return change
+
+    def _is_early(self, now: float) -> bool:
+        """Return whether the key may be refused only because the broker does not know it yet, or after its restart not again."""
+        if not self._identity.may_be_early:
+            return False
+        if self._early_until is None:
+            self._early_until = now + _EARLY_SECONDS
+        return now < self._early_until
 
     def _fail(self, refusal: Refused) -> Change:
         self.close()

@@ -1,7 +1,8 @@
 """The key of a job: with it, a job that may start jobs acts for its owner while it runs; and how that can be shown later.
 
-The worker derives the key of an attempt from its own secret: it is the same after any crash, two attempts never share one, and nothing
-secret is stored. Knows no job and no roster: whether the job still runs, and what its owner may do, is checked elsewhere.
+The worker that runs the job derives the key of an attempt from its own secret: it is the same after any crash, two attempts never share
+one, and nothing secret is stored; no broker can know it. Knows no job and no roster: whether the job still runs, and what its owner may do,
+is checked elsewhere.
 """
 
 from __future__ import annotations
@@ -37,6 +38,16 @@ def delegate(worker: Identity, owner: bytes, job: bytes, attempt: int, key: byte
     return said
 
 
+def check_signer(said: request_pb2.Delegation, signer: bytes) -> None:
+    """Check that the worker that a statement names has made it, about the key that has signed a request.
+
+    Raises `Refused(UNAUTHENTICATED)`.
+    """
+    check(said)
+    if said.key != signer:
+        raise Refused(Code.UNAUTHENTICATED, "the request is signed by another key than that of the job for which the worker speaks")
+
+
 def check(said: request_pb2.Delegation) -> None:
     """Check that the worker that a statement names has made it.
 
@@ -54,11 +65,15 @@ def _signed(said: request_pb2.Delegation) -> bytes:
 
 @frozen
 class KeyFile:
-    """What a job finds in the file of its key: its identity, the public key of the worker, and where that says how it is reached."""
+    """What a job finds in the file of its key: its identity, the public key of the worker, and where that says how it is reached.
+
+    `is_broker`: it is a broker to which the worker belongs that runs the job.
+    """
 
     identity: Identity
     worker: bytes
     description: str
+    is_broker: bool = False
 
 
 def write_text(file: KeyFile) -> bytes:
@@ -69,6 +84,7 @@ def write_text(file: KeyFile) -> bytes:
         "owner": format_public(file.identity.acts_for),
         "worker": format_public(file.worker),
         "description": file.description,
+        **({"is_broker": True} if file.is_broker else {}),
     }
     return json.dumps(said, indent=1).encode() + b"\n"
 
@@ -87,7 +103,9 @@ def read(path: Path) -> KeyFile:
     content = read_secret(path, "the key of the job", missing)
     try:
         said = json.loads(content)
-        identity = replace(from_seed(bytes.fromhex(said["secret"])), acts_for=parse_public(said["owner"]))
-        return KeyFile(identity, parse_public(said["worker"]), str(said["description"]))
+        is_broker = said.get("is_broker") is True
+        seed = bytes.fromhex(said["secret"])
+        identity = replace(from_seed(seed), acts_for=parse_public(said["owner"]), may_be_early=is_broker)
+        return KeyFile(identity, parse_public(said["worker"]), str(said["description"]), is_broker)
     except (ValueError, KeyError, TypeError, AttributeError, Refused):
         raise Refused(Code.FAILED_PRECONDITION, f"the key of the job {path} is damaged") from None

@@ -20,10 +20,14 @@ _HASH_BYTES = 32
 
 
 class Fed(NamedTuple):
-    """Which input it is: whose, of which job, and by which feeder. The owner of a job feeds it, and has signed that."""
+    """Which input it is: whose, of which job, and by which feeder. The owner of a job feeds it, and has signed that.
+
+    `signer`: the key that signs, if that is the key of a job which acts for the owner.
+    """
 
     job: JobKey
     token: bytes
+    signer: bytes = b""
 
 
 class RunningHash:
@@ -46,7 +50,7 @@ class RunningHash:
         """Return whether the owner has signed just these bytes."""
         message = self._statement(fed)
         try:
-            return len(seal) == SIGNATURE_BYTES and bindings.crypto_sign_open(seal + message, fed.job.owner) == message
+            return len(seal) == SIGNATURE_BYTES and bindings.crypto_sign_open(seal + message, fed.signer or fed.job.owner) == message
         except CryptoError:
             return False
 

@@ -38,6 +38,11 @@ class Whole:
         return self._request.commit.batch if self._request.HasField("commit") else self._request.start.batch
 
     @property
+    def delegation(self) -> request_pb2.Delegation | None:
+        """For whom its signer acted, if that is the key of a job."""
+        return self._envelope.delegation if self._envelope.HasField("delegation") else None
+
+    @property
     def can_be_shown_in_part(self) -> bool:
         """Whether it is signed by a root over its jobs, and is not itself a part."""
         return bool(self._envelope.proof.root) and not self._envelope.shown

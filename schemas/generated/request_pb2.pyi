@@ -284,7 +284,7 @@ class Proof(_message.Message):
     def __init__(self, signer: _Optional[bytes] = ..., audience: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., not_after_us: _Optional[int] = ..., jobs: _Optional[int] = ..., root: _Optional[bytes] = ...) -> None: ...
 
 class Request(_message.Message):
-    __slots__ = ("id", "hello", "start", "stop", "signal", "query_one", "list", "read_log", "follow_log", "credit", "cancel", "subscribe", "unsubscribe", "replay", "forget", "pause", "resume", "status", "feed", "push", "resize", "put", "fetch", "query_run", "change", "place", "add_schedule", "change_schedule", "list_schedules", "query_schedule", "list_runs", "set_slots", "stage", "commit", "unstage", "enlist", "deliver", "follow_facts", "settle", "relay", "list_workers", "change_worker", "discard", "query_proof", "pair", "query_worker", "remove_worker", "relay_feed", "relay_put", "relay_fetch", "add_queue", "change_queue", "list_queues", "leave", "find_workers", "removed", "list_members", "change_members")
+    __slots__ = ("id", "hello", "start", "stop", "signal", "query_one", "list", "read_log", "follow_log", "credit", "cancel", "subscribe", "unsubscribe", "replay", "forget", "pause", "resume", "status", "feed", "push", "resize", "put", "fetch", "query_run", "change", "place", "add_schedule", "change_schedule", "list_schedules", "query_schedule", "list_runs", "set_slots", "stage", "commit", "unstage", "enlist", "deliver", "follow_facts", "settle", "relay", "list_workers", "change_worker", "discard", "query_proof", "pair", "query_worker", "remove_worker", "relay_feed", "relay_put", "relay_fetch", "add_queue", "change_queue", "list_queues", "leave", "lend", "find_workers", "removed", "list_members", "change_members")
     ID_FIELD_NUMBER: _ClassVar[int]
     HELLO_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
@@ -339,6 +339,7 @@ class Request(_message.Message):
     CHANGE_QUEUE_FIELD_NUMBER: _ClassVar[int]
     LIST_QUEUES_FIELD_NUMBER: _ClassVar[int]
     LEAVE_FIELD_NUMBER: _ClassVar[int]
+    LEND_FIELD_NUMBER: _ClassVar[int]
     FIND_WORKERS_FIELD_NUMBER: _ClassVar[int]
     REMOVED_FIELD_NUMBER: _ClassVar[int]
     LIST_MEMBERS_FIELD_NUMBER: _ClassVar[int]
@@ -397,11 +398,12 @@ class Request(_message.Message):
     change_queue: ChangeQueue
     list_queues: ListQueues
     leave: Leave
+    lend: Lend
     find_workers: FindWorkers
     removed: Removed
     list_members: ListMembers
     change_members: ChangeMembers
-    def __init__(self, id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., query_one: _Optional[_Union[QueryOne, _Mapping]] = ..., list: _Optional[_Union[List, _Mapping]] = ..., read_log: _Optional[_Union[ReadLog, _Mapping]] = ..., follow_log: _Optional[_Union[FollowLog, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., unsubscribe: _Optional[_Union[Unsubscribe, _Mapping]] = ..., replay: _Optional[_Union[Replay, _Mapping]] = ..., forget: _Optional[_Union[Forget, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., feed: _Optional[_Union[Feed, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., resize: _Optional[_Union[Resize, _Mapping]] = ..., put: _Optional[_Union[Put, _Mapping]] = ..., fetch: _Optional[_Union[Fetch, _Mapping]] = ..., query_run: _Optional[_Union[QueryRun, _Mapping]] = ..., change: _Optional[_Union[Change, _Mapping]] = ..., place: _Optional[_Union[Place, _Mapping]] = ..., add_schedule: _Optional[_Union[AddSchedule, _Mapping]] = ..., change_schedule: _Optional[_Union[ChangeSchedule, _Mapping]] = ..., list_schedules: _Optional[_Union[ListSchedules, _Mapping]] = ..., query_schedule: _Optional[_Union[QuerySchedule, _Mapping]] = ..., list_runs: _Optional[_Union[ListRuns, _Mapping]] = ..., set_slots: _Optional[_Union[SetSlots, _Mapping]] = ..., stage: _Optional[_Union[Stage, _Mapping]] = ..., commit: _Optional[_Union[Commit, _Mapping]] = ..., unstage: _Optional[_Union[Unstage, _Mapping]] = ..., enlist: _Optional[_Union[Enlist, _Mapping]] = ..., deliver: _Optional[_Union[Deliver, _Mapping]] = ..., follow_facts: _Optional[_Union[FollowFacts, _Mapping]] = ..., settle: _Optional[_Union[Settle, _Mapping]] = ..., relay: _Optional[_Union[Relay, _Mapping]] = ..., list_workers: _Optional[_Union[ListWorkers, _Mapping]] = ..., change_worker: _Optional[_Union[ChangeWorker, _Mapping]] = ..., discard: _Optional[_Union[Discard, _Mapping]] = ..., query_proof: _Optional[_Union[QueryProof, _Mapping]] = ..., pair: _Optional[_Union[Pair, _Mapping]] = ..., query_worker: _Optional[_Union[QueryWorker, _Mapping]] = ..., remove_worker: _Optional[_Union[RemoveWorker, _Mapping]] = ..., relay_feed: _Optional[_Union[RelayFeed, _Mapping]] = ..., relay_put: _Optional[_Union[RelayPut, _Mapping]] = ..., relay_fetch: _Optional[_Union[RelayFetch, _Mapping]] = ..., add_queue: _Optional[_Union[AddQueue, _Mapping]] = ..., change_queue: _Optional[_Union[ChangeQueue, _Mapping]] = ..., list_queues: _Optional[_Union[ListQueues, _Mapping]] = ..., leave: _Optional[_Union[Leave, _Mapping]] = ..., find_workers: _Optional[_Union[FindWorkers, _Mapping]] = ..., removed: _Optional[_Union[Removed, _Mapping]] = ..., list_members: _Optional[_Union[ListMembers, _Mapping]] = ..., change_members: _Optional[_Union[ChangeMembers, _Mapping]] = ...) -> None: ...
+    def __init__(self, id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., query_one: _Optional[_Union[QueryOne, _Mapping]] = ..., list: _Optional[_Union[List, _Mapping]] = ..., read_log: _Optional[_Union[ReadLog, _Mapping]] = ..., follow_log: _Optional[_Union[FollowLog, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., unsubscribe: _Optional[_Union[Unsubscribe, _Mapping]] = ..., replay: _Optional[_Union[Replay, _Mapping]] = ..., forget: _Optional[_Union[Forget, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., feed: _Optional[_Union[Feed, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., resize: _Optional[_Union[Resize, _Mapping]] = ..., put: _Optional[_Union[Put, _Mapping]] = ..., fetch: _Optional[_Union[Fetch, _Mapping]] = ..., query_run: _Optional[_Union[QueryRun, _Mapping]] = ..., change: _Optional[_Union[Change, _Mapping]] = ..., place: _Optional[_Union[Place, _Mapping]] = ..., add_schedule: _Optional[_Union[AddSchedule, _Mapping]] = ..., change_schedule: _Optional[_Union[ChangeSchedule, _Mapping]] = ..., list_schedules: _Optional[_Union[ListSchedules, _Mapping]] = ..., query_schedule: _Optional[_Union[QuerySchedule, _Mapping]] = ..., list_runs: _Optional[_Union[ListRuns, _Mapping]] = ..., set_slots: _Optional[_Union[SetSlots, _Mapping]] = ..., stage: _Optional[_Union[Stage, _Mapping]] = ..., commit: _Optional[_Union[Commit, _Mapping]] = ..., unstage: _Optional[_Union[Unstage, _Mapping]] = ..., enlist: _Optional[_Union[Enlist, _Mapping]] = ..., deliver: _Optional[_Union[Deliver, _Mapping]] = ..., follow_facts: _Optional[_Union[FollowFacts, _Mapping]] = ..., settle: _Optional[_Union[Settle, _Mapping]] = ..., relay: _Optional[_Union[Relay, _Mapping]] = ..., list_workers: _Optional[_Union[ListWorkers, _Mapping]] = ..., change_worker: _Optional[_Union[ChangeWorker, _Mapping]] = ..., discard: _Optional[_Union[Discard, _Mapping]] = ..., query_proof: _Optional[_Union[QueryProof, _Mapping]] = ..., pair: _Optional[_Union[Pair, _Mapping]] = ..., query_worker: _Optional[_Union[QueryWorker, _Mapping]] = ..., remove_worker: _Optional[_Union[RemoveWorker, _Mapping]] = ..., relay_feed: _Optional[_Union[RelayFeed, _Mapping]] = ..., relay_put: _Optional[_Union[RelayPut, _Mapping]] = ..., relay_fetch: _Optional[_Union[RelayFetch, _Mapping]] = ..., add_queue: _Optional[_Union[AddQueue, _Mapping]] = ..., change_queue: _Optional[_Union[ChangeQueue, _Mapping]] = ..., list_queues: _Optional[_Union[ListQueues, _Mapping]] = ..., leave: _Optional[_Union[Leave, _Mapping]] = ..., lend: _Optional[_Union[Lend, _Mapping]] = ..., find_workers: _Optional[_Union[FindWorkers, _Mapping]] = ..., removed: _Optional[_Union[Removed, _Mapping]] = ..., list_members: _Optional[_Union[ListMembers, _Mapping]] = ..., change_members: _Optional[_Union[ChangeMembers, _Mapping]] = ...) -> None: ...
 
 class Reply(_message.Message):
     __slots__ = ("request_id", "last", "refusal", "hello", "acknowledged", "reports", "done", "query_one", "list", "log_range", "log_chunk", "log_end", "subscribe", "replay", "forget", "status", "window", "feed_end", "fetch_chunk", "fetch_end", "query_run", "list_schedules", "query_schedule", "list_runs", "slots", "stage", "deliver", "facts", "list_workers", "proof", "pair", "query_worker", "list_queues", "find_workers", "list_members")
@@ -1460,18 +1462,20 @@ class Enlist(_message.Message):
     def __init__(self, software: _Optional[str] = ..., left_ms: _Optional[int] = ..., bulk: _Optional[bool] = ...) -> None: ...
 
 class Deliver(_message.Message):
-    __slots__ = ("store", "digest", "start", "jobs", "hashes")
+    __slots__ = ("store", "digest", "start", "jobs", "hashes", "parent")
     STORE_FIELD_NUMBER: _ClassVar[int]
     DIGEST_FIELD_NUMBER: _ClassVar[int]
     START_FIELD_NUMBER: _ClassVar[int]
     JOBS_FIELD_NUMBER: _ClassVar[int]
     HASHES_FIELD_NUMBER: _ClassVar[int]
+    PARENT_FIELD_NUMBER: _ClassVar[int]
     store: bytes
     digest: bytes
     start: bytes
     jobs: _containers.RepeatedCompositeFieldContainer[Delivery]
     hashes: _containers.RepeatedScalarFieldContainer[bytes]
-    def __init__(self, store: _Optional[bytes] = ..., digest: _Optional[bytes] = ..., start: _Optional[bytes] = ..., jobs: _Optional[_Iterable[_Union[Delivery, _Mapping]]] = ..., hashes: _Optional[_Iterable[bytes]] = ...) -> None: ...
+    parent: ParentStart
+    def __init__(self, store: _Optional[bytes] = ..., digest: _Optional[bytes] = ..., start: _Optional[bytes] = ..., jobs: _Optional[_Iterable[_Union[Delivery, _Mapping]]] = ..., hashes: _Optional[_Iterable[bytes]] = ..., parent: _Optional[_Union[ParentStart, _Mapping]] = ...) -> None: ...
 
 class Delivery(_message.Message):
     __slots__ = ("index", "attempt", "finish", "due_us", "staged_job", "limit")
@@ -1536,18 +1540,20 @@ class Facts(_message.Message):
     def __init__(self, facts: _Optional[_Iterable[_Union[Fact, _Mapping]]] = ..., complete: _Optional[bool] = ..., stocks: _Optional[_Iterable[_Union[Stock, _Mapping]]] = ..., renewed: _Optional[bool] = ..., labels: _Optional[_Iterable[_Union[_job_pb2.Label, _Mapping]]] = ...) -> None: ...
 
 class Fact(_message.Message):
-    __slots__ = ("report", "paused", "waits_for", "log_hashes", "ended_ago_us")
+    __slots__ = ("report", "paused", "waits_for", "log_hashes", "ended_ago_us", "delegation")
     REPORT_FIELD_NUMBER: _ClassVar[int]
     PAUSED_FIELD_NUMBER: _ClassVar[int]
     WAITS_FOR_FIELD_NUMBER: _ClassVar[int]
     LOG_HASHES_FIELD_NUMBER: _ClassVar[int]
     ENDED_AGO_US_FIELD_NUMBER: _ClassVar[int]
+    DELEGATION_FIELD_NUMBER: _ClassVar[int]
     report: Report
     paused: bool
     waits_for: str
     log_hashes: _job_pb2.LogHashes
     ended_ago_us: int
-    def __init__(self, report: _Optional[_Union[Report, _Mapping]] = ..., paused: _Optional[bool] = ..., waits_for: _Optional[str] = ..., log_hashes: _Optional[_Union[_job_pb2.LogHashes, _Mapping]] = ..., ended_ago_us: _Optional[int] = ...) -> None: ...
+    delegation: Delegation
+    def __init__(self, report: _Optional[_Union[Report, _Mapping]] = ..., paused: _Optional[bool] = ..., waits_for: _Optional[str] = ..., log_hashes: _Optional[_Union[_job_pb2.LogHashes, _Mapping]] = ..., ended_ago_us: _Optional[int] = ..., delegation: _Optional[_Union[Delegation, _Mapping]] = ...) -> None: ...
 
 class Settle(_message.Message):
     __slots__ = ("jobs",)
@@ -1898,3 +1904,21 @@ class ChangeMembers(_message.Message):
     set_role: RosterMember
     rename: RosterMember
     def __init__(self, version: _Optional[bytes] = ..., add: _Optional[_Union[RosterMember, _Mapping]] = ..., remove: _Optional[bytes] = ..., set_role: _Optional[_Union[RosterMember, _Mapping]] = ..., rename: _Optional[_Union[RosterMember, _Mapping]] = ...) -> None: ...
+
+class Lend(_message.Message):
+    __slots__ = ("job", "begins")
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    BEGINS_FIELD_NUMBER: _ClassVar[int]
+    job: AttemptName
+    begins: bool
+    def __init__(self, job: _Optional[_Union[AttemptName, _Mapping]] = ..., begins: _Optional[bool] = ...) -> None: ...
+
+class ParentStart(_message.Message):
+    __slots__ = ("start", "job", "hashes")
+    START_FIELD_NUMBER: _ClassVar[int]
+    JOB_FIELD_NUMBER: _ClassVar[int]
+    HASHES_FIELD_NUMBER: _ClassVar[int]
+    start: bytes
+    job: Delivery
+    hashes: _containers.RepeatedScalarFieldContainer[bytes]
+    def __init__(self, start: _Optional[bytes] = ..., job: _Optional[_Union[Delivery, _Mapping]] = ..., hashes: _Optional[_Iterable[bytes]] = ...) -> None: ...

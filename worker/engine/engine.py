@@ -167,6 +167,9 @@ class LocalEngine:
         """Change the time limit of the job."""
         self.supervisor.say([self._unanswered.limit(folders.handle(key), limit_ms)])
 
+    def lend(self, key: AttemptKey, *, begins: bool) -> None:
+        """Do nothing: slots are counted by the desk."""
+
     def pause(self, key: AttemptKey, *, paused: bool, proof: bytes = b"") -> None:
         """Pause or resume the job."""
         del proof

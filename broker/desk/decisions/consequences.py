@@ -28,7 +28,7 @@ def ended_for_good(turn: Turn, job: Job) -> None:
     """Note the end of a job after which no attempt follows: what follows for others is due. It must have its outcome."""
     state = turn.state
     state.dependencies.ended(job)
-    nobody_waits(state, job)
+    nobody_waits(turn, job)
     batch = job.batch
     if batch is None:
         return
@@ -120,7 +120,7 @@ def _cancel(turn: Turn, job: Job, why: Cancelled, *, is_chosen: bool = False) ->
     attempt.outcome = Outcome(OutcomeKind.CANCELLED, sentence=sentence, unneeded=why.unneeded)
     turn.events.setdefault(job, []).append(event_of(EventKind.FINISHED, job, now_us))
     turn.state.dependencies.ended(job)
-    nobody_waits(turn.state, job)
+    nobody_waits(turn, job)
     finishes.job_ended(turn, job)
 
 

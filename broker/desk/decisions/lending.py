@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from ....schemas.naming import JobKey, finish_job_id
-from ..inputs import Await
+from ....schemas.naming import AttemptKey, JobKey, finish_job_id
+from ..effects import Lends
+from ..inputs import Await, Lend
 from ..jobs.job import Job
 from ..jobs.life import ENDED, WITH_ENGINE
 from ..state import State
+from ..turn import Turn
 
 
-def wait_for(state: State, asked: Await) -> None:
+def wait_for(turn: Turn, asked: Await) -> None:
     """Let a job lend its slots when it begins to wait, and take them back when it waits for nothing any more."""
-    outer = asked.outer
+    state, outer = turn.state, asked.outer
     if not asked.begins:
         if state.loans.end(outer, asked.inner):
-            state.queue.take_back(outer.job)
+            _take_back(turn, outer)
         return
     job = state.live.get(outer.job)
     if job is None or job.attempt.key != outer or job.attempt.phase not in WITH_ENGINE:
@@ -26,13 +28,28 @@ def wait_for(state: State, asked: Await) -> None:
         inner += [key for run in runs if (key := JobKey(run.owner, finish_job_id(run.id))) in asked.inner and key not in state.live]
     if state.loans.begin(outer, inner):
         state.queue.lend(outer.job)
+        turn.effects.append(Lends(outer, begins=True))
+
+
+def lend_for_broker(state: State, asked: Lend) -> None:
+    """Let a job lend its slots, or take them back, because its broker says that it waits for jobs which may be anywhere."""
+    job = state.live.get(asked.key.job)
+    if job is None or job.attempt.key != asked.key or job.attempt.phase not in WITH_ENGINE:
+        return
+    (state.queue.lend if asked.begins else state.queue.take_back)(job.key)
+
+
+def _take_back(turn: Turn, outer: AttemptKey) -> None:
+    turn.state.queue.take_back(outer.job)
+    turn.effects.append(Lends(outer, begins=False))
 
 
 def _has_not_ended(job: Job | None) -> bool:
     return job is not None and job.latest.phase not in ENDED
 
 
-def nobody_waits(state: State, job: Job) -> None:
+def nobody_waits(turn: Turn, job: Job) -> None:
     """Let the jobs go on that waited for one which has ended for good, unless they wait for others too."""
-    for outer in state.loans.ended(job.key) if state.loans.waiting else ():
-        state.queue.take_back(outer.job)
+    loans = turn.state.loans
+    for outer in loans.ended(job.key) if loans.waiting else ():
+        _take_back(turn, outer)

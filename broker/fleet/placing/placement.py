@@ -61,6 +61,9 @@ class FleetStock(Stock):
         self.is_member: Callable[[str], bool] = lambda _: False
         super().__init__(_NOTHING)
 
+    def lend(self, slots: int) -> None:
+        """Do nothing: the worker that has the job tells that it has more for others."""
+
     def change(self, capacity: Capacity) -> None:
         """Do nothing: what there is for jobs is that of the workers."""
 

@@ -42,6 +42,8 @@ class Carried:
     under_way: int = 0
     # It has another time limit than its spec says, which the worker learns beside it.
     limited: bool = False
+    # Others may use its slots: it waits for jobs that it has started.
+    lends: bool = False
     pid: int = 0
     started_at_us: int = 0
     # What it brings.

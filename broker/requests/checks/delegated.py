@@ -114,6 +114,10 @@ def _check_one(
 
 
 def _check_depth(starter: Job) -> None:
+    if starter.machine:
+        # The worker that runs it would have to check two keys, of which it may know neither.
+        message = "a job that was started by a job gets no key of its own through a broker"
+        raise Refused(Code.UNIMPLEMENTED, message, "start it without that")
     if starter.depth + 2 > MOST_LEVELS:
         message = f"{MOST_LEVELS} jobs started each other down to this one, which is the limit, so it may start no more that start jobs"
         raise Refused(Code.RESOURCE_EXHAUSTED, message, "start it without a key of its own")

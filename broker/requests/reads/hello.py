@@ -63,6 +63,7 @@ FEATURES = (
     "relayed_parts",
     "batch_schedules",
     "relayed_batch_schedules",
+    "relayed_keys",
     "staged_reruns",
     "members",
 )

@@ -83,6 +83,12 @@ def find(read: _Read, relay: bytes, name: AttemptKey) -> JobKey | None:
     return JobKey(*rows[0]) if rows else None
 
 
+def relay_of(read: _Read, key: JobKey) -> bytes:
+    """Return the broker that a job came through; empty if through none."""
+    rows = read("SELECT relay FROM relayed JOIN jobs ON jobs.row = relayed.job WHERE jobs.owner = ? AND jobs.id = ?", key)
+    return bytes(rows[0][0]) if rows else b""
+
+
 def start_of(read: _Read, relay: bytes, name: AttemptKey) -> tuple[bytes, int]:
     """Return the signed start that a job was delivered with, empty if it is not known; and for which time of a schedule, 0 if for none."""
     rows = read(

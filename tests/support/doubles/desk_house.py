@@ -35,6 +35,7 @@ from jobwire.broker.schedules.timetable import Timetable
 from jobwire.broker.staging.staging import Staging
 from jobwire.broker.store.free_space import Room
 from jobwire.broker.store.queries import Lookup
+from jobwire.broker.store.rows import relays
 from jobwire.broker.store.store import Store
 from jobwire.broker.streams.news import News
 from jobwire.broker.streams.watchers import Watchers
@@ -169,6 +170,9 @@ class EngineDouble:
     def limit(self, key: AttemptKey, limit_ms: int) -> None:
         self.effects.append(("limit", key, limit_ms))
 
+    def lend(self, key: AttemptKey, *, begins: bool) -> None:
+        """Nothing is to be done here, as at a worker."""
+
     def pause(self, key: AttemptKey, *, paused: bool, proof: bytes = b"") -> None:
         self.effects.append(("pause", key, paused))
 
@@ -289,6 +293,9 @@ class House:
             lambda key: self.members.get(key),  # noqa: PLW0108 -- a test may replace it
             self.live,
             lambda key, _: self.disconnected.append(key),
+            relay_of=lambda key: relays.relay_of(self.store.read, key),
+            relay_description="/state/broker.json",
+            derives=self.stock is None,
         )
         self.desk = Desk(
             self.state,

@@ -20,7 +20,7 @@ from jobwire.client.proofs import text
 from jobwire.client.proofs.ends import twice
 from jobwire.client.proofs.verification import Wanted, verify
 from jobwire.keys.identity import Identity, format_public, generate
-from jobwire.keys.proofs import attestation
+from jobwire.keys.proofs import attestation, delegation
 from jobwire.keys.proofs.input_seal import Fed, RunningHash
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.naming import JobKey, scheduled_job_id
@@ -185,6 +185,36 @@ def test_of_a_batch_of_a_schedule_nothing_else_runs_and_nothing_for_another_time
         assert not bring(jobs[1], due_us)
     scene.broker.await_end(scene.left, scheduled_job_id(run, jobs[1].id))
     assert ledger.read_text() == "1\n"
+
+
+def test_the_key_of_a_job_is_believed_only_where_the_job_runs(scene: Scene, tmp_path: Path) -> None:
+    ledger = tmp_path / "ledger"
+    parent, (job,) = start_of(scene.ada, scene.broker.public, shell("sleep 600", may_submit=True))
+    assert not scene.broker.deliver(scene.left, parent)
+    said = scene.broker.await_state(scene.left, job, job_pb2.STATE_RUNNING).delegation
+    files = list((scene.left.worker.state / "keys").glob(f"{job.hex()}.*"))
+    key = delegation.read(files[0]).identity
+    assert (said.worker, said.owner, said.key) == (scene.left.worker.public, scene.ada.public, key.public)
+
+    def child(by: Identity, said: request_pb2.Delegation) -> bytes:
+        start, _ = start_of(by, scene.broker.public, shell(f"echo x >> {ledger}"))
+        return start + request_pb2.Envelope(delegation=said).SerializeToString()
+
+    # Keys and workers that the broker has made; and what is true, shown to a worker that knows nothing of it.
+    evil, speaker = generate(), generate()
+    forged = delegation.delegate(speaker, scene.ada.public, job, 1, evil.public)
+    for link in (scene.left, scene.right):
+        assert "at the worker" in scene.broker.deliver(link, child(evil, forged))
+        assert "another key than that of the job" in scene.broker.deliver(link, child(evil, said))
+    assert "not on the roster of this worker" in scene.broker.deliver(scene.right, child(key, said))
+    assert not ledger.exists()
+    start = child(key, said)
+    assert not scene.broker.deliver(scene.left, start)
+    scene.broker.await_end(scene.left, request_pb2.Request.FromString(request_pb2.Envelope.FromString(start).request).start.jobs[0].id)
+    assert ledger.read_text() == "x\n"
+    stop = signed(scene.ada, scene.broker.public, stop=request_pb2.Stop(keys=[job_pb2.JobKey(id=job)], grace_ms=0))
+    assert scene.broker.relay(scene.left, scene.ada.public, job, stop) == ""
+    scene.broker.await_end(scene.left, job)
 
 
 def test_a_broker_that_vouches_above_its_right_is_refused(scene: Scene) -> None:

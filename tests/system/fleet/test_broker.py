@@ -16,7 +16,6 @@ from daemons import READY_SECONDS, Worker, wait_until
 from home import Home
 
 from jobwire.client.library.job import Job
-from jobwire.schemas.refusal import Refused
 
 
 def stdout_of(job: Job) -> bytes:
@@ -182,12 +181,6 @@ def test_a_job_brings_files_and_leaves_some(lab: tuple[Broker, dict[str, Worker]
         once, twice = job.get([("brought", tmp_path / "once"), ("twice", tmp_path / "fetched")])
         assert once.path.read_bytes() == b"later"
         assert twice.path.read_bytes() == bytes(range(256)) * 20_000
-
-
-def test_what_does_not_go_through_a_broker_is_said(lab: tuple[Broker, dict[str, Worker]]) -> None:
-    broker, _ = lab
-    with broker.client() as client, pytest.raises(Refused, match="a broker gives no job a key of its own"):
-        client.submit(["true"], may_submit=True)
 
 
 def test_a_broker_exits_when_its_state_folder_is_removed_and_restores_its_lock(tmp_path: Path) -> None:

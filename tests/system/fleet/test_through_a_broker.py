@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -156,3 +157,28 @@ def test_a_schedule_starts_its_batch_once_whoever_is_killed_meanwhile(lab: Lab, 
         (job, *_) = client.batch_run(format_id(run)).jobs()
         assert job.rerun().wait() == 0
         client.schedules.remove(schedule.key)
+
+
+def jobwire(*words: str) -> list[str]:
+    return [sys.executable, "-P", "-m", "jobwire.client.cli.main", *words]
+
+
+def test_a_job_starts_jobs_that_wait_for_no_slot_of_its_own_whoever_is_killed_meanwhile(lab: Lab, tmp_path: Path) -> None:
+    broker, ada, worker = lab
+    ledger, gate = tmp_path / "ledger", tmp_path / "gate"
+    inner = ["sh", "-c", f"echo began >> {ledger}; until [ -e {gate} ]; do sleep 0.05; done; echo done"]
+    with broker.client(ada) as client:
+        # Both take all that there is.
+        outer = client.submit(jobwire("run", "--cpus", "2", *inner), may_submit=True, cpus=2)
+        wait_until(ledger.exists, "the inner job runs, for which the outer one waits")
+        (child,) = [one for one in client.list() if one.key != outer.key]
+        assert (child.started_by, child.key.owner) == (outer.key, ada.public)
+        assert outer.info().lends_slots
+        broker.kill()
+        worker.kill()
+        worker.start()
+        broker.start()
+        gate.touch()
+        assert outer.wait(timeout=60) == 0
+        assert outer.read_range("stdout", 0, 100)[0] == b"done\n"
+        assert ledger.read_text() == "began\n"

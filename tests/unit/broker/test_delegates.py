@@ -13,6 +13,7 @@ from jobwire.broker.desk.decisions.lending import nobody_waits
 from jobwire.broker.desk.inputs import Asked
 from jobwire.broker.desk.jobs.job import BatchRun, Job
 from jobwire.broker.desk.jobs.loans import MOST_LEVELS
+from jobwire.broker.desk.turn import Turn
 from jobwire.broker.engine import Ended
 from jobwire.broker.requests.checks import delegated
 from jobwire.keys.identity import Identity, generate
@@ -165,7 +166,7 @@ async def test_a_watch_that_ends_takes_the_slot_back_and_one_of_an_earlier_attem
     # A job that waits for itself waits for ever.
     house.desk.wait_for(attempt(1), [parent.key], begins=True)
     assert not house.desk.lends_slots(parent)
-    nobody_waits(house.state, child)
+    nobody_waits(Turn(house.state, None), child)
 
 
 def member_of(job: Job) -> Member:

@@ -153,8 +153,21 @@ def test_the_key_of_a_job_acts_for_the_owner_for_whom_the_worker_has_signed() ->
     assert set(failed(check(proof_of(1, raw)))) == {"owner"}
     said = delegate(WORKER, ADA.public, job_id(9), 1, key.public)
     assert check(proof_of(1, raw + request_pb2.Envelope(delegation=said).SerializeToString()), signer=ADA.public).holds
-    forged = delegate(EVE, ADA.public, job_id(9), 1, key.public)
-    assert set(failed(check(proof_of(1, raw + request_pb2.Envelope(delegation=forged).SerializeToString())))) == {"signature"}
+    other = delegate(WORKER, ADA.public, job_id(9), 1, EVE.public)
+    assert set(failed(check(proof_of(1, raw + request_pb2.Envelope(delegation=other).SerializeToString())))) == {"signature"}
+
+
+def test_of_a_broker_only_a_worker_that_is_trusted_says_for_whom_the_key_of_a_job_acted() -> None:
+    key = derive(EVE, ADA.public, job_id(9), 1)
+    said = request_pb2.Envelope(delegation=delegate(EVE, ADA.public, job_id(9), 1, key.public)).SerializeToString()
+    proof = proof_of(1, start(1, signer=key) + said)
+    verdict = check(proof, signer=ADA.public)
+    assert [check.name for check in verdict.checks if not check.proven] == ["signer", "owner"]
+    assert verdict.holds
+    assert not verdict.is_proven
+    assert "which you have not told me to trust" in next(one.sentence for one in verdict.checks if one.name == "owner")
+    for trust in ({"workers": frozenset({EVE.public})}, {"trusted": frozenset({EVE.public})}, {"contexts": frozenset({EVE.public})}):
+        assert check(proof, signer=ADA.public, **trust).is_proven
 
 
 @pytest.mark.parametrize(

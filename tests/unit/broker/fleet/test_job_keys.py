@@ -1,0 +1,202 @@
+"""The keys of jobs at a broker: workers tell of them, and they count as long as the jobs run there."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from broker_house import BrokerSide, Wire, WorkerSide, ended, signed, signed_start, started
+
+from jobwire.broker.desk.inputs import Accepted
+from jobwire.broker.requests.checks.delegated import check_start
+from jobwire.broker.requests.start import read_jobs
+from jobwire.keys.identity import Identity, generate
+from jobwire.keys.members.rights import Member
+from jobwire.keys.proofs import delegation
+from jobwire.schemas.generated import job_pb2, request_pb2
+from jobwire.schemas.naming import AttemptKey
+from jobwire.schemas.refusal import Code, Refused
+
+CLIENT = generate()
+PARENT = AttemptKey(CLIENT.public, b"\1" * 16, 1)
+CHILD = AttemptKey(CLIENT.public, b"\2" * 16, 1)
+
+
+class Lab:
+    """A broker with a worker of one slot, at which a job with a key runs."""
+
+    def __init__(self, folder: Path) -> None:
+        self.broker = BrokerSide(folder / "broker")
+        self.worker = WorkerSide(folder / "worker", self.broker.identity.public, slots=1)
+        self.wire = Wire(self.broker, self.worker)
+        self.broker.house.members[CLIENT.public] = Member("ada", CLIENT.public, "submitter")
+
+    async def begin(self) -> None:
+        await self.broker.accept(CLIENT, signed_start(CLIENT, self.broker.identity.public, 1, may_submit=True))
+        await self.worker.happen(started(PARENT))
+        await self.broker.durable()
+
+    @property
+    def key(self) -> Identity:
+        return delegation.derive(self.worker.identity, *PARENT)
+
+    def acting(self) -> Member | None:
+        return self.broker.house.delegates.acting(self.key.public)
+
+    async def submit(self, number: int = 2) -> None:
+        """Start a job with the key of the one that runs, as the handler of the verb does."""
+        spec = job_pb2.JobSpec(argv=[b"true"])
+        start = request_pb2.Start(jobs=[request_pb2.NewJob(id=bytes([number]) * 16, spec=spec)])
+        raw = signed(self.key, self.broker.identity.public, request_pb2.Request(start=start))
+        proof = raw + self.broker.house.delegates.statement(self.key.public)
+        done: list[object] = []
+        self.broker.house.desk.accept(CLIENT.public, list(read_jobs(start.jobs)), None, proof, done.append)
+        await self.broker.durable()
+        assert isinstance(done[0], Accepted)
+
+    async def hire(self, folder: Path, *, knows: bool) -> WorkerSide:
+        """Let another worker of one slot join; `knows`: its roster names the first one."""
+        other = WorkerSide(folder, self.broker.identity.public, slots=1)
+        if knows:
+            other.members[self.worker.identity.public] = Member("lab1", self.worker.identity.public, "worker")
+        Wire(self.broker, other).up()
+        await self.broker.durable()
+        return other
+
+    async def wait_for_child(self, *, begins: bool) -> None:
+        self.broker.house.desk.wait_for(PARENT, [CHILD.job], begins=begins)
+        await self.broker.durable()
+
+
+@pytest.fixture
+async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
+    made = Lab(tmp_path)
+    made.wire.up()
+    await made.broker.durable()
+    yield made
+    for side in (made.broker, *made.broker.workers):
+        side.house.desk.close()
+        side.house.timetable.close()
+        side.house.store.close()
+
+
+async def test_a_key_is_accepted_while_its_job_runs_at_the_broker_and_not_at_the_worker(lab: Lab) -> None:
+    assert lab.acting() is None
+    await lab.begin()
+    acting = lab.acting()
+    assert acting is not None
+    assert (acting.key, acting.job, acting.role) == (CLIENT.public, PARENT.id, "delegate")
+    assert lab.worker.house.delegates.acting(lab.key.public) is None
+    await lab.broker.restart()
+    assert lab.acting() is None
+    lab.wire.up()
+    await lab.broker.durable()
+    assert lab.acting() is not None
+    await lab.worker.happen(ended(PARENT))
+    await lab.broker.durable()
+    assert lab.acting() is None
+    assert lab.broker.house.disconnected == [lab.key.public]
+
+
+async def test_the_job_finds_the_broker_in_the_file_of_its_key(lab: Lab, tmp_path: Path) -> None:
+    await lab.begin()
+    path = tmp_path / "key"
+    path.write_bytes(lab.worker.house.delegates.admit(PARENT))
+    path.chmod(0o600)
+    found = delegation.read(path)
+    assert (found.worker, found.description, found.is_broker) == (lab.broker.identity.public, "/state/broker.json", True)
+    assert (found.identity.acts_for, found.identity.may_be_early) == (CLIENT.public, True)
+
+
+async def test_a_worker_speaks_for_no_other_job_than_those_that_it_runs(lab: Lab) -> None:
+    await lab.begin()
+    evil, delegates = generate(), lab.broker.house.delegates
+    for said in (
+        delegation.delegate(lab.worker.identity, generate().public, PARENT.id, 1, evil.public),
+        delegation.delegate(lab.worker.identity, CLIENT.public, PARENT.id, 2, evil.public),
+        delegation.delegate(generate(), *PARENT, evil.public),
+    ):
+        fact = request_pb2.Fact(report=request_pb2.Report(state=job_pb2.STATE_RUNNING, attempt=1), delegation=said)
+        fact.report.key.owner, fact.report.key.id = PARENT.job
+        worker = lab.broker.engine.workers.get(lab.worker.identity.public)
+        lab.broker.engine._take(worker, request_pb2.Facts(facts=[fact]))
+        assert delegates.acting(evil.public) is None
+    forged = delegation.delegate(lab.worker.identity, *PARENT, evil.public)
+    forged.signature = bytes(64)
+    delegates.told(forged)
+    assert delegates.acting(evil.public) is None
+    # Of a job that gets no key, too.
+    await lab.broker.accept(CLIENT, signed_start(CLIENT, lab.broker.identity.public, 9))
+    delegates.told(delegation.delegate(lab.worker.identity, CLIENT.public, b"\x09" * 16, 1, evil.public))
+    assert delegates.acting(evil.public) is None
+
+
+async def test_a_job_that_waits_for_one_that_it_has_started_lends_its_slot_at_the_worker_until_the_link_is_lost(lab: Lab) -> None:
+    await lab.begin()
+    await lab.submit()
+    assert lab.worker.started == []
+    await lab.wait_for_child(begins=True)
+    assert lab.worker.started == [CHILD]
+    await lab.worker.happen(started(CHILD, 102))
+    await lab.broker.durable()
+    lab.wire.cut()
+    assert not lab.worker.house.desk.lends_slots(lab.worker.house.live[PARENT.job])
+    lab.wire.up()
+    await lab.broker.durable()
+    assert lab.worker.house.desk.lends_slots(lab.worker.house.live[PARENT.job])
+    await lab.worker.happen(ended(CHILD, pid=102))
+    await lab.broker.durable()
+    assert not lab.worker.house.desk.lends_slots(lab.worker.house.live[PARENT.job])
+    # Nobody else starts then.
+    await lab.broker.accept(CLIENT, signed_start(CLIENT, lab.broker.identity.public, 3))
+    assert lab.worker.started == []
+
+
+async def test_how_many_of_them_run_at_once_is_limited_by_the_broker_alone(lab: Lab) -> None:
+    await lab.begin()
+    await lab.worker.restart()
+    assert (lab.broker.house.live[PARENT.job].wants.level, lab.worker.house.live[PARENT.job].wants.level) == (1, 0)
+
+
+async def test_a_worker_that_does_not_know_the_other_one_gives_the_job_back_and_the_own_one_runs_it(lab: Lab, tmp_path: Path) -> None:
+    await lab.begin()
+    other = await lab.hire(tmp_path / "other", knows=False)
+    await lab.submit()
+    assert (other.started, lab.worker.started) == ([], [])
+    assert "not on the roster" in lab.broker.waits_for(CLIENT, 2)
+    await lab.worker.happen(ended(PARENT))
+    await lab.broker.durable()
+    assert lab.worker.started == [CHILD]
+
+
+async def test_a_worker_that_knows_the_other_one_runs_what_a_job_there_has_started(lab: Lab, tmp_path: Path) -> None:
+    await lab.begin()
+    other = await lab.hire(tmp_path / "other", knows=True)
+    await lab.submit()
+    assert other.started == [CHILD]
+
+
+async def test_a_worker_that_is_too_old_gets_nothing_that_a_job_has_started(lab: Lab) -> None:
+    await lab.begin()
+    worker = lab.broker.engine.workers.get(lab.worker.identity.public)
+    worker.features -= {"relayed_keys"}
+    await lab.submit()
+    await lab.worker.happen(ended(PARENT))
+    await lab.broker.durable()
+    assert lab.worker.started == []
+    assert "is older than this kind of request" in lab.broker.waits_for(CLIENT, 2)
+
+
+async def test_a_job_that_a_job_has_started_gets_no_key(lab: Lab) -> None:
+    await lab.begin()
+    starter = lab.broker.house.live[PARENT.job]
+    assert starter.machine
+    member = lab.acting()
+    assert member is not None
+    request = request_pb2.Start(jobs=[request_pb2.NewJob(id=b"\2" * 16, spec=job_pb2.JobSpec(argv=[b"true"], may_submit=True))])
+    house = lab.broker.house
+    with pytest.raises(Refused, match="gets no key of its own through a broker") as found:
+        for _ in check_start(member, starter, list(read_jobs(request.jobs)), None, house.desk, house.lookup, waits=False):
+            pass
+    assert found.value.code is Code.UNIMPLEMENTED
