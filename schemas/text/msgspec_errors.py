@@ -18,6 +18,7 @@ _AT = re.compile(r" - at (?:`key` in )?`\$(?P<path>[^`]*)`$")
 _STEP = re.compile(r"\.([^.\[]+)|\[(\d+)\]")
 _UNKNOWN = re.compile(r"unknown field `([^`]*)`")
 _MISSING = re.compile(r"required field `([^`]*)`")
+_CHOICE = re.compile(r"^Invalid enum value (.*)$")
 _TYPES = {
     "str": "a string",
     "int": "a whole number",
@@ -59,6 +60,8 @@ def understand(error: Exception) -> Mistake:
         return Mistake(Wrong.UNKNOWN_KEY, (*path, unknown[1]), f"unknown key '{unknown[1]}'")
     if missing := _MISSING.search(what):
         return Mistake(Wrong.MISSING_KEY, path, f"the key '{missing[1]}' is missing")
+    if choice := _CHOICE.search(what):
+        return Mistake(Wrong.VALUE, path, f"{choice[1]} is not a value that it can have")
     words = re.sub(r"`([^`]*)`", lambda quoted: _types(quoted[1]), what)
     return Mistake(Wrong.VALUE, path, words[:1].lower() + words[1:])
 

@@ -14,6 +14,7 @@ import tomllib
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Literal
 
 import msgspec
 import pytest
@@ -193,6 +194,7 @@ class Inner(msgspec.Struct, forbid_unknown_fields=True):
 class Outer(msgspec.Struct, forbid_unknown_fields=True):
     inner: list[Inner]
     on: bool = True
+    way: Literal["left", "right"] = "left"
 
 
 @pytest.mark.parametrize(
@@ -210,6 +212,7 @@ class Outer(msgspec.Struct, forbid_unknown_fields=True):
         ({}, Mistake(Wrong.MISSING_KEY, (), "the key 'inner' is missing")),
         ({"inner": [{"name": "a", "nam": 1}]}, Mistake(Wrong.UNKNOWN_KEY, ("inner", 0, "nam"), "unknown key 'nam'")),
         ({"inner": [], "of": 1}, Mistake(Wrong.UNKNOWN_KEY, ("of",), "unknown key 'of'")),
+        ({"inner": [], "way": "up"}, Mistake(Wrong.VALUE, ("way",), "'up' is not a value that it can have")),
         (7, Mistake(Wrong.VALUE, (), "expected a table, got a whole number")),
     ],
 )

@@ -14,6 +14,7 @@ _PLANNED_OF_BATCHES: frozenset[str] = frozenset()
 
 # What to write instead, by key.
 _WRITTEN = {
+    "on_failure": "it can be 'continue', 'cancel-rest' or 'stop-rest'",
     "on_finish": "write it on_finish = ['./notify', 'ops']",
     "argv": "a program and its arguments: argv = ['sh', '-c', '...'] for a shell",
     "job": "write a table [[job]] for each job",

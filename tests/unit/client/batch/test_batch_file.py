@@ -193,7 +193,8 @@ def test_a_batch_says_what_a_failure_does_to_the_rest() -> None:
     for said, meant in (("cancel-rest", OnFailure.CANCEL_REST), ("stop-rest", OnFailure.STOP_REST)):
         text = f"[batch]\non_failure='{said}'\n[[job]]\nargv=['a']".encode()
         assert read_batch(text, "jobs.toml", AROUND).on_failure is meant
-    assert "line 2, key 'batch.on_failure'" in refusal(b"[batch]\non_failure='stop'\n[[job]]\nargv=['a']")
+    told = refusal(b"[batch]\non_failure='stop'\n[[job]]\nargv=['a']")
+    assert "line 2, key 'batch.on_failure': 'stop' is not a value that it can have; it can be 'continue', 'cancel-rest' or" in told
 
 
 def test_a_line_that_cannot_be_split_is_reported() -> None:
