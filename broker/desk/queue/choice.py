@@ -12,7 +12,8 @@ Whose claim is best, in this order:
 A job that does not fit is passed by those that do. After it was passed `_PASSES` times as often as there are slots, room is held for it:
 nothing with a worse claim starts that takes what it needs. Only the first of the jobs that take the same is looked at, and of one owner at
 most `_DEPTH` different ones: a choice costs the same however many jobs wait. Those that can run on one machine only do not count among
-these: the first ones are looked at as others are, and the rest is parked, that is, looked at again when that machine has room for it.
+these: the first ones are looked at as others are, and the rest is parked, that is, looked at again when that machine has room for it,
+or when it was passed there so often that room is held for it.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from collections.abc import Callable, Mapping
 from ....schemas.jobs.capacity import Wants
 from ....schemas.naming import JobKey
 from .lanes import Lane, Line, LineHead, Lines, Owner
-from .stock import Stock
+from .stock import Stock, Taken
 
 # How many times as many jobs as there are slots may pass one that does not fit.
 _PASSES = 4
@@ -93,7 +94,7 @@ class Choice:
                 others += 1
             elif of_one_machine < _DEPTH_OF_ONE:
                 of_one_machine += 1
-            else:
+            elif not self._is_held_for(line, line_head):
                 self.stock.watch(wants)
                 self._lines.park(owner, lane, head.batch_id, line)
                 self._lines.list_lane(owner, lane, head.batch_id)
@@ -115,6 +116,23 @@ class Choice:
         for key, wants in unfit:
             if not self.stock.leaves(taken, wants):
                 self.passed[key] = self.passed.get(key, 0) + 1
+
+    def _is_held_for(self, line: Line, head: LineHead) -> bool:
+        """Return whether room is held for the first job of a line. Of one machine these are few: nobody passes another there meanwhile."""
+        one = line.classes[-head.rank[0]].first() if self.passed else None
+        return one is not None and self.holds_room(one[1])
+
+    def count_parked(self, owner: Owner, taken: Taken, head: LineHead) -> None:
+        """Count it for the parked jobs of an owner that one with a worse claim has taken what they wait for."""
+        for wants in self.stock.watched_on(taken):
+            for line in self._lines.parked(owner, wants):
+                rank = self._lines.first(line)
+                one = line.classes[-rank[0]].first() if rank is not None and rank < head.rank else None
+                if one is None:
+                    continue
+                self.passed[one[1]] = self.passed.get(one[1], 0) + 1
+                if self.holds_room(one[1]):
+                    self._lines.wake(wants)
 
     def holds_room(self, key: JobKey) -> bool:
         """Return whether room is held for this job, as it was passed too often."""

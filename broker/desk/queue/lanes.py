@@ -248,6 +248,10 @@ class Lines:
         line.is_parked = True
         self._parked.setdefault(line.wants, {})[id(owner), batch_id] = owner, lane, line
 
+    def parked(self, owner: Owner, wants: Wants) -> list[Line]:
+        """Return those lines of an owner that are parked, and whose jobs take this."""
+        return [line for found, _, line in self._parked.get(wants, {}).values() if found is owner]
+
     def wake(self, wants: Wants) -> None:
         """List those lines again that were parked, and whose jobs take this."""
         for (_, batch_id), (owner, lane, line) in self._parked.pop(wants, {}).items():

@@ -287,6 +287,7 @@ class Queue:
         self._choice.passed.pop(key, None)
         place = self._places[key]
         place.taken = self.stock.take(line.wants)
+        self._choice.count_parked(owner, place.taken, head)
         self._occupy(place)
         if line.entries():
             self._lines.list_line(owner, lane, line)

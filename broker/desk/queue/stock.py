@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from ....schemas.jobs.capacity import GPUS, MEMORY, NOBODYS, SLOTS, Capacity, Shun, Wants, amount_text, shortage
@@ -93,6 +93,11 @@ class Stock:
         """Have `take_woken` tell when such a job has room. Raises TypeError: there is one machine."""
         del wants
         raise TypeError("this stock is that of one machine")
+
+    def watched_on(self, taken: Taken) -> Sequence[Wants]:
+        """Return which of those that are watched would have room where a job has taken it now, if there were enough."""
+        del taken
+        return ()
 
     def take_woken(self) -> list[Wants]:
         """Return, once, what was watched and has room now."""

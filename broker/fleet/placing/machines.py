@@ -88,7 +88,11 @@ class Unfit:
 
     def of(self, terms: Sequence[str]) -> list[Wants]:
         """Return those that a machine with these labels can change."""
-        return [*self._others, *(wants for term in terms for wants in self._by_machine.get(term, ()))]
+        return [*self._others, *self.of_one(terms)]
+
+    def of_one(self, terms: Sequence[str]) -> list[Wants]:
+        """Return those that are kept for a machine with these labels."""
+        return [wants for term in terms for wants in self._by_machine.get(term, ())]
 
 
 def _machine_of(wants: Wants) -> str:

@@ -182,6 +182,11 @@ class FleetStock(Stock):
         """Have `take_woken` tell when such a job has room."""
         self._watched[wants] = None
 
+    def watched_on(self, taken: Taken) -> Sequence[Wants]:
+        """Return which of those that are watched would have room where a job has taken it now, if there were enough."""
+        known = self._machines.get(taken.machine) if self._watched else None
+        return [wants for wants in self._unfit.of_one(known.terms) if wants in self._watched] if known is not None else ()
+
     def take_woken(self) -> list[Wants]:
         """Return, once, what was watched and may have room now."""
         self.has_woken = False

@@ -146,3 +146,33 @@ def test_jobs_for_many_machines_that_are_busy_do_not_keep_one_for_a_free_machine
     house.queue.release(house.running.pop(busy // 2))
     house.start()
     assert len(house.running) == busy + 1
+
+
+def test_a_large_job_behind_many_for_other_machines_gets_its_turn_on_its_own() -> None:
+    """It is parked, and small ones take each slot of its machine that becomes free: until room is held for it there."""
+    busy = choice._DEPTH_OF_ONE + 5
+    stock = FleetStock()
+    for number in range(busy + 1):
+        stock.set_machine(b"%04d" % number, f"w{number}", Capacity(2, labels=(("arch", "x"),)), ready=True)
+    house = House(stock)
+    own = Where(on=(f"worker=w{busy}",))
+    for number in range(busy):
+        house.add(Wants(2, where=Where(on=(f"worker=w{number}",))))
+    small = [house.add(Wants(where=own)) for _ in range(2)]
+    house.start()
+    for number in range(busy):
+        house.add(Wants(2, where=Where(on=(f"worker=w{number}",))))
+    large = house.add(Wants(2, where=own))
+    for _ in range(choice._PASSES * stock.capacity.slots + 10):
+        small.append(house.add(Wants(where=own)))
+        house.start()
+        if large in house.running:
+            break
+        first = next(key for key in small if key in house.running)
+        house.running.remove(first)
+        house.queue.release(first)
+        house.start()
+    assert large in house.running
+    others = Wants(where=Where(on=("worker=w0",)))
+    assert house.add(others) in house.waiting
+    house.check()
