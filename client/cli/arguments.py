@@ -13,10 +13,10 @@ from .parser.parameters import Argument, Option
 _Value = TypeVar("_Value")
 # Positions in a log are 64 bits wide.
 _MOST_DIGITS = 18
-_HOW_TO_NAME = "A job: its id or the first 4 or more digits of it, its name, PID@START, or last. OWNER/ before it: another member's."
+HOW_TO_NAME = "A job: its id or the first 4 or more digits of it, its name, PID@START, or last. OWNER/ before it: another member's."
 
-JobName = Annotated[str, Argument(metavar="JOB", help=_HOW_TO_NAME)]
-JobNames = Annotated[list[str], Argument(metavar="JOB", help=_HOW_TO_NAME)]
+JobName = Annotated[str, Argument(metavar="JOB", help=HOW_TO_NAME)]
+JobNames = Annotated[list[str], Argument(metavar="JOB", help=HOW_TO_NAME)]
 Json = Annotated[bool, Option("--json", help="Print JSON, one object per line.")]
 
 

@@ -42,7 +42,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "jobwire get": ("jobwire get last", "jobwire get nightly report.txt:/tmp/report.txt"),
     "jobwire status": ("jobwire status", "jobwire --context lab status --json"),
     "jobwire logs": ("jobwire logs -f nightly", "jobwire logs --stderr --tail 20 last", "jobwire logs --attempt 1 last"),
-    "jobwire attach": ("jobwire attach last", "jobwire attach --read-only nightly"),
+    "jobwire attach": ("jobwire attach", "jobwire attach --read-only nightly"),
     "jobwire wait": ("jobwire wait nightly", "jobwire wait --any --timeout 10m one two"),
     "jobwire events": ("jobwire events --job nightly", "jobwire events --since 1h --until-idle", "jobwire events --from start --json"),
     "jobwire stop": ("jobwire stop nightly", "jobwire stop --signal INT --grace 1m nightly"),

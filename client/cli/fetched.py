@@ -44,6 +44,10 @@ def fetch_all(client: Client, key: JobKey, wanted: Wanted) -> bool:
         except Refused as refused:
             say(f"{shown(path) or 'the folder'} of job {short_id(key.id)} was not fetched: {refused}")
             is_whole = False
+            if refused.code is Code.INVALID_ARGUMENT:
+                # It is still there.
+                again = f"{shown(path) or '.'}:DEST"
+                say(f"to write it elsewhere: jobwire get {short_id(key.id)} {shlex.quote(again)}")
             if refused.code in _HOPELESS:
                 return False
             continue

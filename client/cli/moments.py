@@ -23,6 +23,8 @@ def parse_moment(said: str) -> datetime | timedelta:
     if (days := _DAYS_AGO.get(text.lower())) is not None:
         # Dates are counted, as a day need not have 24 hours.
         return datetime.combine(datetime.now().astimezone().date() - timedelta(days=days), datetime.min.time())
+    if text.lower() == "now":
+        return timedelta(0)
     if _DATE.match(text):
         try:
             moment = datetime.fromisoformat(text)

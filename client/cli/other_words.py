@@ -6,11 +6,27 @@ from collections.abc import Iterable
 
 _COPY = "jobwire put JOB FILE puts a file into the folder of a job, and jobwire get JOB PATH fetches one from it"
 _AGAIN = "it is called jobwire rerun"
+_ATTACH = "jobwire run -it -- bash starts a job on a terminal, Ctrl-] three times leaves it, and jobwire attach returns to it"
+_SHELL = "jobwire run -it -- bash starts a shell on the worker in use, jobwire context use NAME chooses another worker"
 _DROP = "jobwire stop ends a job, jobwire forget drops one that has ended"
 _DROP_ALL = "jobwire forget --all-ended drops jobs that have ended"
 
 # The words of other tools for what jobwire does, or does not do yet.
 COMMANDS = {
+    **dict.fromkeys(("jobwire a", "jobwire reattach"), "it is called jobwire attach"),
+    **dict.fromkeys(("jobwire new", "jobwire new-session", "jobwire detach", "jobwire screen", "jobwire tmux"), _ATTACH),
+    "jobwire kill-session": "it is called jobwire stop",
+    **dict.fromkeys(("jobwire ssh", "jobwire salloc", "jobwire connect"), _SHELL),
+    **dict.fromkeys(("jobwire scp", "jobwire rsync", "jobwire sftp", "jobwire pull", "jobwire push"), _COPY),
+    "jobwire du": "jobwire list -a lists the jobs that are kept, jobwire forget JOB removes one with its logs and files",
+    "jobwire config": "jobwire context use NAME chooses a worker, jobwire worker set changes what one has for jobs",
+    "jobwire requeue": _AGAIN,
+    **dict.fromkeys(("jobwire server", "jobwire serve", "jobwire agent"), "it is called jobwire worker run"),
+    **dict.fromkeys(("jobwire users", "jobwire members", "jobwire roster"), "it is called jobwire keys list"),
+    "jobwire adduser": "it is called jobwire keys add",
+    **dict.fromkeys(
+        (f"jobwire completion {shell}" for shell in ("bash", "zsh", "fish", "generate")), "it is called jobwire completion install, or show"
+    ),
     "jobwire add": "it is called jobwire submit",
     "jobwire batches": "it is called jobwire list --runs",
     "jobwire bg": "jobwire submit runs a command in the background",
@@ -111,7 +127,7 @@ OF_A_JOB = {
     "-d": "jobwire submit returns at once",
     "-i": "standard input is passed on anyway; for a terminal use --tty or -it",
     "-J": "it is called --name",
-    "-L": _LICENSES,
+    "-L": f"no ports are forwarded; for licences {_LICENSES}",
     "-m": _MEMORY,
     "-N": _NODES,
     "-c": _PROCESSORS,
@@ -201,6 +217,10 @@ _LIST = {
     "--pending": "it is called --state: --state queued",
     "-f": "jobwire list has an option for each filter: --state, --name, --label, --user",
     "-q": "--columns id prints only ids",
+    "--me": "jobwire list --user NAME lists those of one member",
+    "--mine": "jobwire list --user NAME lists those of one member",
+    "-t": "it is called --state",
+    "--long": "--columns chooses columns, --json prints everything",
     "-u": "it is called --user",
     "--filter": "jobwire list has an option for each filter: --state, --name, --label, --user",
     "--format": "--columns chooses columns, --json prints everything",
@@ -236,12 +256,19 @@ OF_A_COMMAND = {
         **dict.fromkeys(("-j", "--jobs", "--parallel"), "for many jobs: jobwire submit --array 1-N%WIDTH, or jobwire sweep --parallel N"),
         "--halt": _FAIL_FAST,
     },
+    "jobwire signal": {f"-{name}": "the signal comes last: jobwire signal JOB KILL" for name in ("9", "KILL", "s", "SIGKILL", "HUP", "15")},
     "jobwire worker set": {
         "--cpus": "it is called --slots",
         "--jobs": "it is called --slots",
         "--parallel": "it is called --slots",
     },
-    "jobwire stop": {"-t": "it is called --grace", "-s": "it is called --signal", "--time": "it is called --grace"},
+    "jobwire attach": {"-t": "the job is named without it: jobwire attach JOB", "-r": "it is called --read-only"},
+    "jobwire stop": {
+        **dict.fromkeys(("-9", "-KILL", "-f", "--force"), "it is called --now"),
+        "-t": "it is called --grace",
+        "-s": "it is called --signal",
+        "--time": "it is called --grace",
+    },
 }
 
 # Never suggested: following a suggestion must not end a job.

@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import os
+import shlex
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -112,6 +113,14 @@ def parse_get(said: bytes) -> tuple[bytes, bytes]:
     if colon and not place:
         raise _refuse(f"{shown(said)!r} has an empty place after the colon", "write it like PATH:DEST; . is the current folder")
     return path, place.replace(b"\0", b":")
+
+
+def demand_folder_for(place: bytes) -> None:
+    """Check that there is a folder in which something can be written here as `place`. Raises `Refused(INVALID_ARGUMENT)`."""
+    folder = os.path.split(place.rstrip(b"/"))[0] or b"."
+    if not os.path.isdir(folder):  # noqa: PTH112 -- bytes
+        named = shown(folder)
+        raise _refuse(f"there is no folder {named!r} here", f"create it with mkdir -p {shlex.quote(named)}, or name another")
 
 
 def shown(path: bytes) -> str:

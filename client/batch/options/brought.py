@@ -37,7 +37,7 @@ def files_of(
     Raises `Misunderstood`.
     """
     # Few jobs have any.
-    from ...files.local_files import bring, last_name, parse_get, parse_put  # noqa: PLC0415
+    from ...files.local_files import bring, demand_folder_for, last_name, parse_get, parse_put  # noqa: PLC0415
 
     here = os.fsencode(folder)
 
@@ -61,6 +61,9 @@ def files_of(
         if place and not fetches:
             what = f"{said!r} has a DEST, which is for jobwire run"
             raise Refused(Code.INVALID_ARGUMENT, what, "leave it out; jobwire get JOB PATH:DEST fetches it when the job has ended")
+        if place:
+            # Now, and not when the job has done its work.
+            demand_folder_for(place)
         return path
 
     outputs = [understand("get", wanted, said) for said in get]

@@ -12,22 +12,27 @@ from ....schemas.refusal import Code, Reason, Refused
 from ...library.client import Client
 from ...library.job import Job
 from .. import exit_status
-from ..arguments import JobName
+from ..arguments import HOW_TO_NAME
 from ..chosen_context import client
-from ..parser.parameters import Context, Option
+from ..parser.parameters import Argument, Context, Option
 from ..session.detach_keys import DetachKeys
 from ..session.keyboard import Keyboard
 from ..session.options import Keys, demand_terminal, read_keys
 from ..session.own_terminal import OwnTerminal
 from ..session.session import SIGNALS, Session, replay_start
+from ..shown.sentences import title_of
 from ..targets.job_names import one_unfinished_job
+from ..terminal.screen import say
 from ..terminal.signals import Signals
 from ..terminal.streams import STDIN
 
 
 def attach(
     ctx: Context,
-    name: JobName,
+    name: Annotated[
+        str | None,
+        Argument(metavar="JOB", help=f"{HOW_TO_NAME} Default: your newest running job on a terminal."),
+    ] = None,
     *,
     read_only: Annotated[bool, Option("--read-only", help="Only watch: send no keys, and do not resize the terminal.")] = False,
     detach_keys: Keys = None,
@@ -43,10 +48,21 @@ def attach(
     if not read_only:
         demand_terminal("attach", "with --read-only it only watches")
     with client(ctx) as connected:
-        job = one_unfinished_job(connected, name)
+        job = _newest(connected) if name is None else one_unfinished_job(connected, name)
         _demand_terminal_of(job)
         start = replay_start(job)
         raise exit_status.Ending(_watch(connected, job, start) if read_only else _sit(connected, job, start, keys))
+
+
+def _newest(connected: Client) -> Job:
+    """Return the job of this user that was queued last of those that run on a terminal."""
+    own = connected.connection.identity.public
+    for info in connected.list(states=(State.RUNNING,), owner=own, newest_first=True):
+        if info.spec.terminal is not None:
+            say(f"attaching to job {short_id(info.key.id)}: {title_of(info.spec)}")
+            return connected.job_by_key(*info.key)
+    message = "none of your jobs runs on a terminal"
+    raise Refused(Code.NOT_FOUND, message, "jobwire run -it -- bash starts one", reason=Reason.NO_SUCH_JOB)
 
 
 def _demand_terminal_of(job: Job) -> None:

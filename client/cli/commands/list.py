@@ -123,8 +123,16 @@ def list_jobs(  # noqa: PLR0913 -- one for each option
         if not some and batch is not None:
             _demand_batch(connected, batch)
     if not some:
-        default = not (everything or states or failed or run)
-        say("no job is queued or running; jobwire list -a includes those that have ended" if default else "no matching jobs")
+        every = bool(everything or states or failed or run)
+        _say_none(every=every, is_filtered=any((name, labels, user, since, until)))
+
+
+def _say_none(*, every: bool, is_filtered: bool) -> None:
+    if every:
+        say("no matching jobs")
+    else:
+        which = "matching job" if is_filtered else "job"
+        say(f"no {which} is queued or running; jobwire list -a includes those that have ended")
 
 
 def _refuse_with_runs(options: Mapping[str, object]) -> None:

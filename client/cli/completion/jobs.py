@@ -35,7 +35,7 @@ def job_words(path: str, typed: str, jobs: Iterable[job_pb2.Job]) -> list[Word]:
     if "/" in typed:
         return _of_an_owner(path, typed, jobs)
     found = [job for job in reversed(list(jobs)) if _is_meant(path, job)]
-    words = [Word("last", "the newest job")] if found and path not in ENDED else []
+    words = [Word("last", "the newest job")] if found and path not in ENDED | {"jobwire attach"} else []
     for job in found:
         words += _names(typed, job)
     if path in TAKE_A_BATCH:
@@ -70,6 +70,7 @@ def _is_meant(path: str, job: job_pb2.Job) -> bool:
     is_queued = job.state == job_pb2.STATE_QUEUED
     meant = {
         "jobwire resume": job.paused,
+        "jobwire attach": job.state == job_pb2.STATE_RUNNING and job.spec.HasField("terminal"),
         "jobwire pause": job.state == job_pb2.STATE_RUNNING,
         "jobwire release": job.held,
         "jobwire hold": is_queued and not job.held,

@@ -286,7 +286,7 @@ COMMANDS: dict[str, Command] = {
         ("--read-only", "", "Only watch: send no keys, and do not resize the terminal."),
         ("--detach-keys", "KEYS", "Keys that leave the terminal, such as ctrl-p,ctrl-q. Default: ^] three times within a second."),
         ("-h --help", "", "Show this message and exit."),
-    ), ("JOB",), ends_options=False),
+    ), ("[JOB]",), ends_options=False),
     "jobwire status": Command("Show how the worker in use is, and who you are there.", (
         ("--json", "", "Print JSON, one object per line."),
         ("-h --help", "", "Show this message and exit."),

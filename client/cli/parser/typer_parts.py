@@ -4,7 +4,8 @@ Private to typer, and to click and pydantic, which it uses:
 
 - `take_texts_as_typed`: typer loads pydantic even for a flag or a string, which takes longer than a short job. The patch replaces
   `typer.core._TyperParameter.get_runtime_param`; a version of typer without it works as before, only slower.
-- `shape_help`: typer shows `--quiet <bool>` and `{COMMAND}...`. The patch sets `display_type_rich` and `get_usage_pieces` of
+- `shape_help`: typer shows `--quiet <bool>` and `{COMMAND}...`, and cuts words off on a narrow terminal. The patch sets `format_help`
+  and `rich_markup_mode` of the command, and `display_type_rich` and `get_usage_pieces` of
   each parameter.
 - `read_misuse`: the classes of typer's errors are not exported, so they are told apart by their form and their messages.
 
@@ -14,7 +15,8 @@ Private to typer, and to click and pydantic, which it uses:
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+import shutil
+from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -68,6 +70,8 @@ def take_texts_as_typed() -> None:
 
 
 _DASHES = "jobwire.dashes"
+# Narrower terminals get help without boxes.
+_BOX_COLUMNS = 60
 
 
 class CommandAfterDashes(typer.core.TyperCommand):
@@ -95,12 +99,28 @@ def shape_help(command: Any, examples: Sequence[str] = ()) -> None:
         command.epilog = "\n\n".join(
             ["Examples:" if len(examples) > 1 else "Example:", *(f"$ {one}".replace("[", r"\[") for one in examples)]
         )
+    command.format_help = partial(_format_help, command, command.format_help)
     for param in (*command.params, command.get_help_option(typer.Context(command, **command.context_settings))):
         if param.param_type_name == "argument":
             param.get_usage_pieces = partial(_usage_pieces, param)
             param.display_type_rich = _no_type
         elif getattr(param, "is_flag", False):
             param.display_type_rich = _no_type
+
+
+def _format_help(command: Any, in_boxes: Callable[[Any, Any], None], ctx: Any, formatter: Any) -> None:
+    """Write the help; on a narrow terminal without boxes, in whose columns words would be cut off."""
+    columns = shutil.get_terminal_size().columns
+    if columns >= _BOX_COLUMNS:
+        in_boxes(ctx, formatter)
+        return
+    mode, epilog = command.rich_markup_mode, command.epilog
+    command.rich_markup_mode, command.epilog = None, epilog and epilog.replace(r"\[", "[")
+    formatter.width = columns - 1
+    try:
+        in_boxes(ctx, formatter)
+    finally:
+        command.rich_markup_mode, command.epilog = mode, epilog
 
 
 def _usage_pieces(param: Any, ctx: Any) -> list[str]:  # noqa: ARG001 -- typer's signature

@@ -52,6 +52,7 @@ def test_a_list_is_narrowed_by_every_filter_and_all_of_them_must_match(past: Hom
 
 def test_what_finds_nothing_says_so_and_what_there_is_not_is_refused(past: Home) -> None:
     assert past.jobwire("list", "-a", "--name", "nobody").stderr == b"jobwire: no matching jobs\n"
+    assert b"no matching job is queued or running; jobwire list -a" in past.jobwire("list", "--name", "nobody").stderr
     said = past.jobwire("list", "-a", "--batch", "typo", status=1).stderr
     assert b"there is no batch typo" in said
     assert b"jobwire list --runs" in said

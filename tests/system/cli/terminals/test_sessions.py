@@ -142,13 +142,16 @@ def test_two_share_a_terminal_and_the_last_size_counts(home: Home, terminal: Ope
     resize(first, 20, 60)
     first.type(b"sleep 0.2; stty size\n")
     first.until("20 60\r\nready> ")
-    second = terminal(home, "attach", "last")
+    # A newer one, but on no terminal.
+    plain = home.submit("sleep", "1000")
+    second = terminal(home, "attach")
+    second.until("attaching to job ")
     second.until("20 60\r\nready> ")
     resize(second, 11, 20)
     second.type(b"\x15sleep 0.2; stty size\n")
     for one in (first, second):
         one.until("11 20\r\nready> ")
-    watcher = terminal(home, "attach", "--read-only", "last")
+    watcher = terminal(home, "attach", "--read-only")
     watcher.until("11 20\r\nready> ")
     watcher.type(b"echo ignored\n")
     first.type(b"echo seen by all; exit\n")
@@ -156,6 +159,10 @@ def test_two_share_a_terminal_and_the_last_size_counts(home: Home, terminal: Ope
         one.until("\r\nseen by all\r\n")
         assert one.ended() == 0
     assert b"\r\nignored\r\n" not in first.screen
+    home.jobwire("stop", "--now", plain)
+    alone = terminal(home, "attach")
+    alone.until("none of your jobs runs on a terminal; jobwire run -it -- bash starts one")
+    assert alone.ended() == 1
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])

@@ -81,6 +81,22 @@ def test_the_help_ends_with_the_examples(
     assert shown[-len(examples) :] == [f"$ {example}" for example in examples]
 
 
+@pytest.mark.parametrize("columns", [20, 40])
+def test_a_narrow_terminal_gets_the_whole_help(columns: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for arguments in (["attach"], ["keys", "add"]):
+        assert command_line([*arguments, "-h"]) == 0
+        shown = capsys.readouterr().out
+        assert "\u2026" not in shown
+        assert "\u2502" not in shown
+        # Below that, lists of options are wider than the terminal, which wraps them.
+        assert columns < 40 or max(map(len, shown.splitlines())) <= columns
+        for option in ("--help", "--detach-keys" if arguments == ["attach"] else "--role"):
+            assert option in shown
+        last = EXAMPLES[" ".join(["jobwire", *arguments])][-1]
+        assert "".join(shown.split()).endswith("".join(last.split()))
+
+
 def test_h_of_a_program_is_for_the_program() -> None:
     command = load("run")
     with command.make_context("run", ["ls", "-h"]) as context:

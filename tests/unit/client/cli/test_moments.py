@@ -17,6 +17,7 @@ from jobwire.schemas.refusal import Refused
         (" 90m ", timedelta(minutes=90)),
         ("20261128s", timedelta(seconds=20261128)),
         ("2026-11-28", datetime(2026, 11, 28)),  # noqa: DTZ001 -- local, as people mean it
+        ("now", timedelta(0)),
         ("20261128", datetime(2026, 11, 28)),  # noqa: DTZ001 -- as above
         ("2026-11-28 14:30", datetime(2026, 11, 28, 14, 30)),  # noqa: DTZ001 -- as above
         ("2026-11-28T14:30:05.5Z", datetime(2026, 11, 28, 14, 30, 5, 500000, UTC)),

@@ -38,6 +38,10 @@ def test_a_command_is_offered_only_the_jobs_that_it_can_mean() -> None:
     assert "04040404" not in texts("jobwire pause")
     assert texts("jobwire forget") == ["old"]
     assert texts("jobwire show", jobs=[]) == []
+    shell, left = job(5, "shell"), job(6, "left", FINISHED)
+    for one in (shell, left):
+        one.spec.terminal.SetInParent()
+    assert texts("jobwire attach", jobs=[*JOBS, shell, left]) == ["shell"]
 
 
 def test_what_is_typed_of_an_id_or_a_process_is_continued() -> None:
