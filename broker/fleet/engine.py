@@ -123,9 +123,11 @@ class FleetEngine(NothingAtOnce):
 
     def _worker_with_folder(self, key: AttemptKey) -> Worker:
         machine = self._machine_of(key)
+        if not machine and placements.waits(self._read, key.job):
+            message = "the job waits at the broker and is on no worker yet, so it has no folder there"
+            raise Refused(Code.FAILED_PRECONDITION, message, "try again when it runs", reason=Reason.NOT_STARTED)
         if not machine:
-            message = "the job has no folder: it has not started on any worker"
-            raise Refused(Code.NOT_FOUND, message, "wait for its start, or submit it with its files", reason=Reason.NO_SUCH_FILE)
+            raise Refused(Code.NOT_FOUND, "the job has no folder: it ended before it was on any worker", reason=Reason.NO_SUCH_FILE)
         worker = self.workers.get(machine)
         if not worker.link.is_up:
             raise self.workers.cannot_reach(worker)

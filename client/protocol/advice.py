@@ -14,10 +14,15 @@ _NEXT_STEPS = {
     Reason.STDIN_NOT_KEPT: "give it again: jobwire rerun JOB < FILE",
     Reason.STORE_DAMAGED: "on its machine: jobwire worker stop, then jobwire worker rebuild",
 }
+# Of requests about the folder of a job.
+_OF_FOLDERS = {
+    ("place", Reason.NOT_STARTED): "try again when it runs, which jobwire show JOB says; jobwire submit --put FILE brings files with a job",
+    ("fetch", Reason.NOT_STARTED): "try again when it runs, which jobwire show JOB says",
+}
 
 
-def advised(refused: Refused) -> Refused:
-    """Return a refusal that came over the wire with the next step for this client, if it has one for the reason."""
+def advised(refused: Refused, verb: str = "") -> Refused:
+    """Return a refusal of a request that came over the wire with the next step for this client, if it has one for the reason."""
     if refused.reason is not None:
-        refused.next_step = _NEXT_STEPS.get(refused.reason, refused.next_step)
+        refused.next_step = _OF_FOLDERS.get((verb, refused.reason)) or _NEXT_STEPS.get(refused.reason, refused.next_step)
     return refused

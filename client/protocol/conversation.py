@@ -191,7 +191,7 @@ class Conversation:
         if exchange is None:
             return []
         if reply.HasField("refusal"):
-            return self._was_refused(exchange, advised(refusal_from(reply.refusal)))
+            return self._was_refused(exchange, advised(refusal_from(reply.refusal), exchange.verb))
         try:
             news, credit = exchange.receive(reply, data)
         except Refused as refused:

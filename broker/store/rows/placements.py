@@ -69,6 +69,11 @@ def machine_of(read: _Read, key: AttemptKey) -> bytes:
     return rows[0][0] if rows else b""
 
 
+def waits(read: _Read, key: JobKey) -> bool:
+    """Return whether a job has not started and has not ended."""
+    return bool(read("SELECT 1 FROM jobs WHERE owner = ? AND id = ? AND state = 1", key))
+
+
 def drained(read: _Read) -> Sequence[bytes]:
     """Return the keys of the workers that get no jobs."""
     return [key for (key,) in read("SELECT key FROM workers WHERE drained")]

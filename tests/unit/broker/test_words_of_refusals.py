@@ -79,5 +79,7 @@ def test_the_client_says_in_its_own_words_what_to_do() -> None:
 
 
 def test_what_the_client_has_no_words_for_is_shown_as_it_came() -> None:
+    early = Refused(Code.FAILED_PRECONDITION, "the job is on no worker yet", "wait", reason=Reason.NOT_STARTED)
+    assert "jobwire submit --put FILE" in (advised(early, "place").next_step or "")
     assert advised(Refused(Code.UNAVAILABLE, "not now", "wait")).next_step == "wait"
     assert advised(Refused(Code.FAILED_PRECONDITION, "it has ended", "look", reason=Reason.ENDED)).next_step == "look"

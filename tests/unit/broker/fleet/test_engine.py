@@ -13,6 +13,7 @@ import pytest
 from broker_house import BrokerSide, ContentsDouble, Wire, WorkerSide, ended, signed, signed_start, started
 from desk_house import OWNER
 
+from jobwire.broker.depot import Placement
 from jobwire.broker.desk.inputs import Alter, Asked, SetCapacity, SetMachine, Stop
 from jobwire.broker.desk.jobs.job import StopOrder
 from jobwire.broker.engine import Delayed, Expected, Started
@@ -221,6 +222,28 @@ async def test_a_job_that_was_stopped_while_its_worker_refused_it_is_cancelled(l
     assert outcome is not None
     assert outcome.kind is OutcomeKind.CANCELLED
     assert wire.worker.started == []
+
+
+async def test_files_for_a_job_that_is_on_no_worker_are_refused_with_what_to_do(lab: Lab) -> None:
+    await lab.submit(1)
+    answers: list[Refused | None] = []
+    placement = Placement(lab.name(1), lab.client.public, (), is_queued=True, only_check=True)
+    lab.broker.engine.depot.place(placement, answers.append)
+    await lab.broker.durable()
+    (refused,) = answers
+    assert refused is not None
+    assert (refused.code, refused.reason) == (Code.FAILED_PRECONDITION, Reason.NOT_STARTED)
+    assert "is on no worker yet" in refused.message
+    assert refused.next_step == "try again when it runs"
+    with pytest.raises(Refused, match="is on no worker yet"):
+        lab.broker.engine.depot.fetch(lab.name(1), b"result", 0, b"")
+    # One that has ended so never had one.
+    key = JobKey(lab.client.public, bytes([1]) * 16)
+    lab.broker.house.desk.take(Stop([(key, StopOrder(15, 0, "ada"))], b"", lambda: None))
+    await lab.broker.durable()
+    with pytest.raises(Refused, match="it ended before it was on any worker") as ended_early:
+        lab.broker.engine.depot.fetch(lab.name(1), b"result", 0, b"")
+    assert ended_early.value.reason is Reason.NO_SUCH_FILE
 
 
 async def test_a_job_that_was_returned_is_on_no_worker_also_after_a_restart_of_the_broker(lab: Lab) -> None:
