@@ -88,8 +88,9 @@ def test_the_json_of_a_job_has_the_documented_fields(home: Home) -> None:
         *("queued_at", "started_at", "ended_at", "time_limit_ms", "grace_ms", "stop_signal", "waits_for", "outcome", "late_end"),
         *("output_limit_bytes", "linger", "paused", "attempt", "stdin_bytes", "feed", "rerun_of", "files", "get", "terminal"),
         *("priority", "held", "held_by", "stderr_to_stdout", "memory_bytes", "nice", "umask", "rlimits"),
-        *("start_at", "start_in_ms", "not_after", "not_after_ms", "starts_at", "starts_in_us", "after", "retry", "attempts"),
-        *("cpus", "gpus", "resources", "only_one", "on", "not_on", "gpu_ids", "may_submit", "started_by", "lends_slots", "worker"),
+        *("start_at", "start_in_ms", "not_after", "not_after_ms", "starts_at", "starts_in_us", "expires_in_us", "after", "retry"),
+        *("attempts", "cpus", "gpus", "resources", "only_one", "on", "not_on", "gpu_ids", "may_submit", "started_by"),
+        *("lends_slots", "worker"),
     }
     assert set(job["outcome"]) == {
         *("kind", "exit_status", "signal", "sentence", "user_us", "system_us", "max_resident_bytes", "stdout_bytes", "stderr_bytes"),
