@@ -24,6 +24,7 @@ CREATE = 0x100
 DELETE = 0x200
 MOVE_SELF = 0x800
 ONLYDIR = 0x1000000
+DONT_FOLLOW = 0x2000000
 
 _HEAD = struct.Struct("iIII")
 # inotify(7): more than the largest event.

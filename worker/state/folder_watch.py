@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
@@ -34,6 +34,7 @@ class FolderWatch:
     ) -> None:
         self.loss = ""
         self._lock = lock
+        self._state = state
         self._loop = loop
         self._lost = lost
         self._who = who
@@ -51,11 +52,15 @@ class FolderWatch:
         loop.add_reader(self._inotify.fileno(), self._read)
 
     def _watch_above(self, state: Path, watch: inotify.Inotify) -> None:
-        """Watch whether a folder above is renamed: for the folder itself, that is no event."""
+        """Watch whether a folder above is renamed, or a link on the way to it replaced: for the folder itself, that is no event."""
         for above in state.resolve().parents:
             # One that this user may not read belongs to somebody else.
             with suppress(OSError):
                 watch.add_watch(above, inotify.MOVE_SELF | inotify.ONLYDIR)
+        for link in links_on(state.absolute()):
+            # ATTRIB: it has no name any more, because it was removed or another one was renamed to its name.
+            with suppress(OSError):
+                watch.add_watch(link, inotify.MOVE_SELF | inotify.ATTRIB | inotify.DONT_FOLLOW)
 
     def close(self) -> None:
         """Stop watching."""
@@ -85,6 +90,9 @@ class FolderWatch:
                 self.close()
                 self._lost()
                 return
+            if self._inotify is not None:
+                # A link that was replaced may lead to the same folder.
+                self._watch_above(self._state, self._inotify)
             self._lock.make_again()
             self._pause_seconds = _QUIET_SECONDS
         except OSError as error:
@@ -92,6 +100,14 @@ class FolderWatch:
             _log.warning("removed files could not be created again: %s", error.strerror)
             self._look_later(self._pause_seconds)
             self._pause_seconds = min(2 * self._pause_seconds, _LONGEST_PAUSE_SECONDS)
+
+
+def links_on(path: Path) -> Iterator[Path]:
+    """Yield the symbolic links on the way to an absolute path that exists, also those that links lead through."""
+    for one in (*reversed(path.parents), path):
+        if one.is_symlink():
+            yield one
+            yield from links_on(one.parent / one.readlink())
 
 
 def _is_ours(event: inotify.Event) -> bool:

@@ -38,3 +38,38 @@ def test_a_worker_notices_that_its_folder_has_another_path(tmp_path: Path, move:
         assert asyncio.run(watch()) == f"the state folder {state} was removed"
     finally:
         lock.release()
+
+
+@pytest.mark.parametrize("leads", ["straight", "through another link"])
+def test_a_link_above_that_leads_elsewhere_now_is_noticed_and_one_that_leads_there_again_is_not_missed(tmp_path: Path, leads: str) -> None:
+    (tmp_path / "disk" / "worker").mkdir(parents=True)
+    (tmp_path / "disk" / "worker").chmod(0o700)
+    (tmp_path / "other" / "worker").mkdir(parents=True)
+    link = tmp_path / "link"
+    link.symlink_to(tmp_path / "disk")
+    if leads != "straight":
+        (tmp_path / "first").symlink_to("link")
+    state = tmp_path / ("link" if leads == "straight" else "first") / "worker"
+
+    def replace(target: str) -> None:
+        (tmp_path / "new").symlink_to(tmp_path / target)
+        (tmp_path / "new").rename(link)
+
+    async def watch() -> str:
+        lost, looked = asyncio.Event(), asyncio.Event()
+        make_again = lock.make_again
+        lock.make_again = lambda: (looked.set(), make_again())  # type: ignore[method-assign]
+        watched = FolderWatch(lock, state, asyncio.get_running_loop(), lost.set)
+        replace("disk")
+        await asyncio.wait_for(looked.wait(), 30)
+        assert not lost.is_set()
+        replace("other")
+        await asyncio.wait_for(lost.wait(), 30)
+        watched.close()
+        return watched.loss
+
+    lock = StateLock(state)
+    try:
+        assert asyncio.run(watch()) == f"the state folder {state} was replaced by another"
+    finally:
+        lock.release()
