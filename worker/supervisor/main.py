@@ -33,6 +33,7 @@ from .jobs.registry import Jobs
 from .jobs.spawn import Spawner
 from .keeper_line import KeeperLine
 from .loop import Loop, Timer
+from .precedence import go_first, step_back
 from .services import Services
 from .worker_line import Link, Wish
 
@@ -218,6 +219,7 @@ class Supervisor:
         for fd in (listener, self._lock):
             os.set_inheritable(fd, True)  # noqa: FBT003 -- it takes no name
         argv = command(f"keeper import main; main('.', {self._files_limit}, {listener}, {self._lock})")
+        step_back()
         os.execv(sys.executable, argv)  # noqa: S606 -- no shell is wanted
 
 
@@ -272,6 +274,7 @@ def main(line: int, listener: int, lock: int, files_limit: int) -> None:
     """Run as the supervisor, with the descriptors that the keeper passed."""
     # For jobs, which inherit it; files of the supervisor are created with explicit modes.
     os.umask(0o022)
+    go_first()
     os.set_inheritable(lock, False)  # noqa: FBT003 -- it takes no name
     move_in()
     os.makedirs(layout.LOGS, FOLDER_MODE, exist_ok=True)  # noqa: PTH103 -- as above

@@ -16,6 +16,7 @@ from collections.abc import Sequence
 from typing import NamedTuple, NoReturn
 
 from ....schemas.jobs.reserved_statuses import OWN_FAILURE
+from ..precedence import nice_of_children
 
 # By the names of prlimit(1), which are those of a job file.
 _LIMITS = {name.removeprefix("RLIMIT_").lower(): getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}
@@ -141,7 +142,7 @@ def _number(limit: int | None) -> int:
 
 def _why_not(what: str, code: int, attributes: Attributes) -> str:
     if what == "nice":
-        ours = os.getpriority(os.PRIO_PROCESS, 0)
+        ours = nice_of_children()
         why = f"only root may go below the {ours} of the worker" if code in _REFUSED else os.strerror(code)
         return f"its nice value of {attributes.nice} was refused: {why}"
     _, soft, hard = next(limit for limit in attributes.rlimits if limit[0] == what)

@@ -104,9 +104,10 @@ def test_priorities_of_the_first_caller_are_not_those_of_daemons_and_later_jobs(
     asks = "import os; print(os.getpriority(0, 0), os.sched_getscheduler(0), len(os.sched_getaffinity(0)))\n"
     asks += "print(open('/proc/self/oom_score_adj').read())"
     assert home.jobwire("run", sys.executable, "-c", asks).stdout.split() == [b"0", b"0", b"%d" % every, b"0"]
-    worker, *others = daemons(home)
-    assert os.getpriority(os.PRIO_PROCESS, worker) == -10
-    assert [os.getpriority(os.PRIO_PROCESS, pid) for pid in others] == [0, 0]
+    assert [os.getpriority(os.PRIO_PROCESS, pid) for pid in daemons(home)] == [-10, -10, 0]
+    if Path("/proc/self/autogroup").exists():
+        assert [Path(f"/proc/{pid}/autogroup").read_text().split()[-1] for pid in daemons(home)] == ["-10"] * 3
+        assert home.jobwire("run", "cat", "/proc/self/autogroup").stdout.split()[-1] == b"0"
     assert {os.sched_getscheduler(pid) & ~os.SCHED_RESET_ON_FORK for pid in daemons(home)} == {os.SCHED_OTHER}
 
 
