@@ -43,7 +43,9 @@ def test_a_store_that_cannot_be_read_is_not_rebuilt_without_force(tmp_path: Path
     """It may be intact, with queued jobs in it."""
     one = Worker(tmp_path)
     one.state.mkdir(mode=0o700)
-    store(one).mkdir()
+    store(one).write_bytes(b"SQLite format 3\0")
+    # Whoever reads this file gets an error, root too.
+    store(one).with_name("state.db-wal").symlink_to("/proc/self/mem")
     (one.state / "logs" / "1_20261124T053951.123456Z").mkdir(parents=True)
     for said in (one.refusal(), one.command("rebuild", status=1).stderr):
         assert "state.db cannot be read or written" in said
