@@ -31,6 +31,8 @@ class EndedJobs:
         settled: Callable[[Worker], None],
     ) -> None:
         """`settled(worker)` is called when a worker has answered."""
+        # Whether something is still needed of an attempt, for which `settle_one` is called later.
+        self.waits: Callable[[Worker, AttemptKey], bool] = lambda _, __: False
         self._settled = settled
         self._workers = workers
         self._machine_of = machine_of
@@ -42,13 +44,18 @@ class EndedJobs:
         for key in keys:
             carrier = self._workers.let_go(key)
             for worker in (carrier,) if carrier is not None else self._who_reported(key):
-                worker.reported.discard(key)
-                worker.used_at = self._loop.time()
-                self._workers.changed()
-                if not worker.to_settle:
-                    # Nobody waits for it, and each request costs the worker a write to its disk.
-                    self._loop.call_later(self._gather_seconds, self.settle_at, worker)
-                worker.to_settle[key] = None
+                if not self.waits(worker, key):
+                    self.settle_one(worker, key)
+
+    def settle_one(self, worker: Worker, key: AttemptKey) -> None:
+        """Tell a worker that nothing is needed of an attempt any more."""
+        worker.reported.discard(key)
+        worker.used_at = self._loop.time()
+        self._workers.changed()
+        if not worker.to_settle:
+            # Nobody waits for it, and each request costs the worker a write to its disk.
+            self._loop.call_later(self._gather_seconds, self.settle_at, worker)
+        worker.to_settle[key] = None
 
     def _who_reported(self, key: AttemptKey) -> Sequence[Worker]:
         """Return the workers that have reported an attempt which none carries; that is rare."""

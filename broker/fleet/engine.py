@@ -38,8 +38,10 @@ from .orders import Orders
 from .placing.placement import FleetStock
 from .refusing import NothingAtOnce
 from .starts import Read, Starts
+from .transfers.brought_logs import BroughtLogs
 from .transfers.contents import Contents, Sendings
 from .transfers.depot import FleetDepot
+from .transfers.shelf import NoShelf, Shelf
 from .transfers.tails import TAIL_LINES, Tails
 from .workers import clocks
 from .workers.registry import Workers
@@ -59,6 +61,7 @@ class FleetEngine(NothingAtOnce):
         now_us: Callable[[], int] = wall_us,
         gather_seconds: float = GATHER_SECONDS,
         link: type[Link] = Link,
+        shelf: Shelf | None = None,
     ) -> None:
         """`gather_seconds`: for how long ends are gathered before workers are told that they are durable. `link`: what speaks to one."""
         self._loop = asyncio.get_running_loop()
@@ -71,6 +74,8 @@ class FleetEngine(NothingAtOnce):
         self._deliveries = Deliveries(self.workers, Starts(self._ask), self._orders, sendings, self._loop)
         self.removals = removals = Removals(self.workers, self.depart)
         self._ended = EndedJobs(self.workers, self._machine_of, self._loop, gather_seconds, removals.look)
+        self.brought = BroughtLogs(shelf or NoShelf(), lambda key: placements.end_of(self._read, key), self._ended.settle_one)
+        self._ended.waits = self.brought.takes
         self.hasher = ToldHashes(lambda key: self._ended.settle([key]))
         self._tails = Tails()
         self._depot = FleetDepot(contents, sendings, self._worker_with_folder, self._loop)
@@ -172,6 +177,7 @@ class FleetEngine(NothingAtOnce):
         if worker is None:
             return
         self.workers.remove(worker, name)
+        self.brought.forget(worker)
         wanted, worker.to_discard = worker.to_discard, []
         self._ended.forget(wanted)
 
@@ -348,6 +354,8 @@ class FleetEngine(NothingAtOnce):
 
     def discard(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
         """Have logs removed where they are, when their workers are connected."""
+        for run in runs:
+            self.brought.shelf.drop(run.key)
         self._ended.discard(runs, done)
 
     async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:

@@ -279,7 +279,7 @@ class Grower:
         if allocation.happened(Happening.GIVEN_BACK):
             await self.book.record(allocations=[allocation])
         queue = self.book.queues.get(allocation.queue)
-        if (worker is not None and worker.carried) or self._now() < allocation.remind_at:
+        if (worker is not None and (worker.carried or worker.brings)) or self._now() < allocation.remind_at:
             return
         allocation.remind_at = self._now() + _REMIND_SECONDS
         if worker is not None and worker.takes_jobs:

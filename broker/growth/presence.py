@@ -57,7 +57,7 @@ class Presence:
         idle_seconds = queue.settings.idle_ms / 1000
         if allocation.unneeded_since is not None:
             return self._now() - allocation.unneeded_since >= idle_seconds
-        if worker is None or allocation.state is not State.JOINED or not worker.takes_jobs or worker.carried:
+        if worker is None or allocation.state is not State.JOINED or not worker.takes_jobs or worker.carried or worker.brings:
             return False
         return self._now() - worker.used_at >= idle_seconds
 

@@ -38,6 +38,9 @@ def run(
     roster: Annotated[Path | None, typer.Option(metavar="FILE", help="Roster file. Default: roster.toml in the config folder.")] = None,
     keep_for: Annotated[str, typer.Option(metavar="AGE", help="How long to keep jobs that have ended: 30d, 12h, 2w, or all.")] = "30d",
     keep_jobs: Annotated[str, typer.Option(metavar="N", help="How many jobs that have ended to keep, or all.")] = "100000",
+    keep_logs: Annotated[
+        str, typer.Option(metavar="SIZE", help="How much of the output of jobs to keep whose workers have left. 0 keeps none.")
+    ] = "10G",
     keep_free: Annotated[
         str, typer.Option(metavar="SIZE", help="Refuse new jobs if the disk has less free space. 0 disables the check.")
     ] = "100M",
@@ -50,6 +53,7 @@ def run(
         "event_listen": read_option(to_listen, events, "--events") if events else "",
         "keep_seconds": read_option(retention_options.parse_age, keep_for, "--keep-for"),
         "keep_jobs": read_option(retention_options.parse_count, keep_jobs, "--keep-jobs"),
+        "keep_log_bytes": read_option(parse_size, keep_logs, "--keep-logs"),
         "keep_free_bytes": read_option(parse_size, keep_free, "--keep-free"),
     }
     if not events and not has_next_port(listen):

@@ -37,6 +37,7 @@ from ..state.lock import StateLock
 from .growth.doors import RosterDoors
 from .growth.local import Local
 from .growth.slurm import Slurm
+from .kept_logs import KeptLogs
 from .settings import BrokerSettings
 
 _log = logging.getLogger(__name__)
@@ -59,12 +60,14 @@ async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None
     daemon: Daemon | None = None
     engine: FleetEngine | None = None
     contents: LocalDepot | None = None
+    shelf: KeptLogs | None = None
     grower: Grower | None = None
     watch: FolderWatch | None = None
     try:
         identity = load_or_make(settings.state / "identity")
         contents = LocalDepot(settings.state, loop, _starts_nothing, _starts_nothing)
-        engine = FleetEngine(identity, contents)
+        shelf = KeptLogs(settings.state / layout.LOGS, settings.keep_log_bytes, settings.keep_free_bytes, loop)
+        engine = FleetEngine(identity, contents, shelf=shelf)
         fleet = Broker(engine)
         daemon = Daemon(
             Settings(
@@ -110,8 +113,9 @@ async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None
             engine.close()
         if daemon is not None:
             daemon.close()
-        if contents is not None:
-            contents.close()
+        for part in (contents, shelf):
+            if part is not None:
+                part.close()
         lock.release()
 
 

@@ -18,3 +18,5 @@ class BrokerSettings:
     keep_jobs: int | None = None
     keep_bytes: int | None = None
     keep_free_bytes: int = 0
+    # Of the output of jobs whose workers have left; 0: none.
+    keep_log_bytes: int = 0

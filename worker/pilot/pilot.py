@@ -86,7 +86,7 @@ class Pilot:
             if desk.live or line.problem:
                 _log.error("the broker does not know yet how %d jobs ended: %s", len(desk.live), line.problem or "some go on")
             else:
-                _log.warning("the output of some jobs is not hashed yet, and leaves with this worker")
+                _log.warning("the output of some jobs is not hashed, or not at the broker yet, and leaves with this worker")
         if not line.has_joined:
             raise Refused(Code.UNAVAILABLE, f"the broker could not be joined: {line.problem}")
 

@@ -10,13 +10,14 @@ from collections.abc import Callable
 from functools import partial
 
 from ....client.protocol.conversation import Chunk, Exchange
-from ....schemas.frames import LARGEST_CREDIT
+from ....schemas.frames import LARGEST_CHUNK, LARGEST_CREDIT, LARGEST_RANGE, MOST_TAIL_LINES
 from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.jobs.states import OutcomeKind
 from ....schemas.naming import AttemptKey, format_id
 from ....schemas.refusal import Code, Reason, Refused
 from ...desk.jobs.job import Attempt, Job
 from ...desk.jobs.life import Phase
+from ...engine import StreamName
 from ...kind import House
 from ...requests.call import Call
 from ...requests.job_keys import read_key
@@ -26,6 +27,7 @@ from ...streams.log_stream import log_end
 from ..engine import FleetEngine
 from ..link import Link
 from ..workers.worker import Worker
+from .shelf import Shelf
 
 
 def read_log(call: Call, house: House, engine: FleetEngine) -> None:
@@ -38,6 +40,9 @@ def read_log(call: Call, house: House, engine: FleetEngine) -> None:
         call.reply(request_pb2.Reply(log_range=header), b"")
         return
     worker = worker_of(attempt.key, house, engine)
+    if not worker.link.is_up and engine.brought.has(attempt, is_gone=engine.workers.is_gone(worker.key)):
+        _read_kept(call, attempt, house, engine.brought.shelf)
+        return
     if not worker.link.is_up:
         raise engine.workers.cannot_reach(worker)
     asked = request_pb2.ReadLog()
@@ -46,6 +51,30 @@ def read_log(call: Call, house: House, engine: FleetEngine) -> None:
     asked.attempt = attempt.key.attempt
     link = worker.link_for_bytes
     link.open(request_pb2.Request(read_log=asked), partial(_read, call, link, attempt.key.attempt))
+
+
+def _read_kept(call: Call, attempt: Attempt, house: House, shelf: Shelf) -> None:
+    """Reply with a part of a log that was brought here."""
+    request = call.request.read_log
+    stream = _stream_of(request.stream)
+    if request.WhichOneof("part") == "tail_lines":
+        part = shelf.tail(attempt.key, stream, min(request.tail_lines, MOST_TAIL_LINES), LARGEST_RANGE)
+    else:
+        part = shelf.read(attempt.key, stream, request.range.start, min(request.range.length, LARGEST_RANGE))
+    header = request_pb2.LogRange(start=part.start, size=part.size, ended=True, now_us=house.desk.now_us(), attempt=attempt.key.attempt)
+    call.reply(request_pb2.Reply(log_range=header), part.data)
+
+
+def _stream_of(number: int) -> StreamName:
+    """Return which log is meant of a job whose worker has left: when its output arrived is not kept."""
+    match number:
+        case request_pb2.STREAM_STDOUT:
+            return "stdout"
+        case request_pb2.STREAM_STDERR:
+            return "stderr"
+        case _:
+            message = "the worker of the job has left, and when its output arrived is not kept at the broker"
+            raise Refused(Code.NOT_FOUND, message, "show the output without times", reason=Reason.UNREACHABLE)
 
 
 def _read(call: Call, link: Link, attempt: int, exchange: Exchange) -> None:
@@ -70,7 +99,11 @@ def follow_log(call: Call, house: House, engine: FleetEngine) -> None:
         call.stream_ended()
         house.watchers.unwatch(job, stream)
 
-    log = PassedLog(call, job, attempt, lambda: worker_of(attempt.key, house, engine), house.desk.starts_in_us, ended)
+    def is_here(worker: Worker) -> bool:
+        return engine.brought.has(attempt, is_gone=engine.workers.is_gone(worker.key))
+
+    shelf, find = engine.brought.shelf, lambda: worker_of(attempt.key, house, engine)
+    log = PassedLog(call, job, attempt, find, house.desk.starts_in_us, ended, shelf=shelf, has=is_here)
     call.open_stream(log)
     if attempt is job.attempt:
         house.watchers.watch(job, log)
@@ -88,7 +121,14 @@ class PassedLog:
         worker: Callable[[], Worker],
         starts_in_us: Callable[[Job], int | None],
         ended: Callable[[PassedLog], None],
+        *,
+        shelf: Shelf,
+        has: Callable[[Worker], bool],
     ) -> None:
+        """`has(worker)`: whether the log is on the `shelf`, instead of at its worker."""
+        self._shelf, self._has = shelf, has
+        # It is read from the shelf: its worker has left.
+        self._is_kept = False
         self._call = call
         self._job = job
         self._attempt = attempt
@@ -131,9 +171,10 @@ class PassedLog:
         """Send what there is, as far as the credit goes; after the last byte, how the attempt ended."""
         if self._closed:
             return
-        if self._exchange is None and not self._is_read and self._attempt.started_at_us:
+        if self._exchange is None and not self._is_kept and not self._is_read and self._attempt.started_at_us:
             self._open()
         self._pass()
+        self._pass_kept()
         is_over = self._attempt.phase is Phase.FINISHED
         is_read = self._is_read or not self._attempt.started_at_us or (is_over and self._is_cut_off())
         if is_over and not self._closed and is_read and self._rest is None:
@@ -154,6 +195,9 @@ class PassedLog:
             self._worker = self._find()
         except Refused as refused:
             self._refuse(refused)
+            return
+        if not self._worker.link.is_up and self._has(self._worker):
+            self._is_kept = True
             return
         asked = request_pb2.FollowLog()
         asked.CopyFrom(self._call.request.follow_log)
@@ -186,6 +230,20 @@ class PassedLog:
             if self._rest is None or self._credit <= 0:
                 return
             self._send(self._rest)
+
+    def _pass_kept(self) -> None:
+        while self._is_kept and not self._closed and not self._is_read and self._credit > 0:
+            try:
+                request = self._call.request.follow_log
+                stream = _stream_of(request_pb2.STREAM_BOTH if request.timed else request.stream)
+                part = self._shelf.read(self._attempt.key, stream, self._position, min(self._credit, LARGEST_CHUNK))
+            except Refused as refused:
+                self._refuse(refused)
+                return
+            if part.data:
+                self._send(Chunk(request_pb2.Reply(), self._position, part.data))
+            else:
+                self._is_read = True
 
     def _send(self, whole: Chunk) -> None:
         size = min(len(whole.data), self._credit)

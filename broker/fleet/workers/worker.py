@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
@@ -98,6 +99,9 @@ class Worker:
     reported: set[AttemptKey] = field(default_factory=set)
     to_settle: dict[AttemptKey, None] = field(default_factory=dict)
     to_discard: list[tuple[Run, Discarding]] = field(default_factory=list)
+    # Attempts whose logs are brought to the broker, as the worker leaves with its allocation; and what begins each, the first under way.
+    brings: dict[AttemptKey, None] = field(default_factory=dict)
+    to_bring: deque[Callable[[], None]] = field(default_factory=deque)
     # Requests to forget ends that are not answered.
     unsettled: int = 0
     # It is on the roster no more, and was let in to be told of that (removals.py). Whether it was, and why it does not stop its jobs.

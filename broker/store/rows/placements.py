@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from ....schemas.generated import job_pb2
+from ....schemas.jobs.states import Outcome
 from ....schemas.naming import AttemptKey, JobKey
+from ....schemas.wire_codec import outcome_from_wire
 
 _Read = Callable[..., list[tuple[Any, ...]]]
 
@@ -72,6 +75,16 @@ def machine_of(read: _Read, key: AttemptKey) -> bytes:
 def waits(read: _Read, key: JobKey) -> bool:
     """Return whether a job has not started and has not ended."""
     return bool(read("SELECT 1 FROM jobs WHERE owner = ? AND id = ? AND state = 1", key))
+
+
+def end_of(read: _Read, key: AttemptKey) -> Outcome | None:
+    """Return how an attempt has ended; None if it has not, or its job was forgotten."""
+    rows = read(
+        "SELECT outcome FROM jobs WHERE owner = ?1 AND id = ?2 AND attempt = ?3 AND state = 4"
+        " UNION ALL SELECT attempts.outcome FROM attempts JOIN jobs ON jobs.row = job WHERE owner = ?1 AND id = ?2 AND n = ?3",
+        key,
+    )
+    return outcome_from_wire(job_pb2.Outcome.FromString(rows[0][0])) if rows and rows[0][0] else None
 
 
 def drained(read: _Read) -> Sequence[bytes]:

@@ -555,6 +555,7 @@ COMMANDS: dict[str, Command] = {
         ("--roster", "FILE", "Roster file. Default: roster.toml in the config folder."),
         ("--keep-for", "AGE", "How long to keep jobs that have ended: 30d, 12h, 2w, or all."),
         ("--keep-jobs", "N", "How many jobs that have ended to keep, or all."),
+        ("--keep-logs", "SIZE", "How much of the output of jobs to keep whose workers have left. 0 keeps none."),
         ("--keep-free", "SIZE", "Refuse new jobs if the disk has less free space. 0 disables the check."),
         ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),

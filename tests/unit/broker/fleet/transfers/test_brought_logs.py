@@ -1,0 +1,138 @@
+"""A worker that leaves with its allocation: what its jobs wrote is at the broker before it may forget them, whatever happens in between."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+from broker_house import BrokerSide, Wire, WorkerSide, settle, signed_start, started
+
+from jobwire.broker.engine import Ended, Hashed
+from jobwire.keys.digests import sha256
+from jobwire.keys.identity import generate
+from jobwire.keys.proofs.log_hash import BLOCK_BYTES, LEAF, LogTree
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind
+from jobwire.schemas.naming import AttemptKey
+from jobwire.worker.broker.kept_logs import KeptLogs
+
+CONTENT = bytes(range(256)) * 10_000
+
+
+def tree(content: bytes) -> LogTree:
+    made = LogTree(len(content))
+    for at in range(0, len(content), BLOCK_BYTES):
+        made.add(sha256(LEAF + content[at : at + BLOCK_BYTES]))
+    return made
+
+
+class Lab:
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.client = generate()
+        self.broker = BrokerSide(folder / "broker")
+        self.worker = WorkerSide(folder / "worker", self.broker.identity.public)
+        self.wire = Wire(self.broker, self.worker)
+        self.name = AttemptKey(self.client.public, bytes([1]) * 16, 1)
+        self.shelf = self.open()
+
+    def open(self) -> KeptLogs:
+        loop = self.broker.engine._loop
+        self.shelf = self.broker.engine.brought.shelf = KeptLogs(self.folder / "logs", 100_000_000, 0, loop)
+        return self.shelf
+
+    def up(self, *, ends: bool = True) -> None:
+        self.wire.up()
+        self.broker.engine.workers.get(self.worker.identity.public).ends_at = 1e12 if ends else None
+
+    async def run(self, stdout: bytes = CONTENT, *, ends: bool = True, **fields: object) -> None:
+        self.worker.engine.logs[self.name, "stdout"] = stdout
+        self.up(ends=ends)
+        await self.broker.durable()
+        await self.broker.accept(self.client, signed_start(self.client, self.broker.identity.public, 1))
+        await self.worker.happen(started(self.name))
+        said = {"kind": OutcomeKind.EXITED, "stdout_bytes": len(CONTENT), "stdout_root": tree(CONTENT).root, **fields}
+        await self.worker.happen(Ended(self.name, 101, 2_000_000, 3_000_000, Outcome(**said)))  # type: ignore[arg-type]
+
+    async def until(self, *, kept: bool) -> None:
+        """Wait until the worker may forget the job, or for some time if it is to keep it."""
+        deadline = time.monotonic() + (0.2 if kept else 20.0)
+        while self.is_kept and time.monotonic() < deadline:
+            # A thread writes and hashes.
+            await asyncio.sleep(0.002)
+            await self.broker.durable()
+            await settle()
+        assert self.is_kept == kept
+
+    @property
+    def is_kept(self) -> bool:
+        return self.worker.house.followed.holds(self.name.job)
+
+
+@pytest.fixture
+async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
+    made = Lab(tmp_path)
+    yield made
+    made.shelf.close()
+    for house in (made.worker.house, made.broker.house):
+        house.desk.close()
+        house.timetable.close()
+        house.store.close()
+
+
+async def test_what_a_job_wrote_is_here_before_its_worker_may_forget_it(lab: Lab) -> None:
+    await lab.run()
+    assert lab.is_kept
+    await lab.until(kept=False)
+    assert lab.shelf.has(lab.name)
+    assert lab.shelf.read(lab.name, "stdout", 1_000_000, 500).data == CONTENT[1_000_000:1_000_500]
+
+
+async def test_of_a_worker_that_stays_nothing_is_brought(lab: Lab) -> None:
+    await lab.run(ends=False)
+    await lab.until(kept=False)
+    assert not lab.shelf.has(lab.name)
+
+
+async def test_what_is_still_to_be_hashed_is_brought_after_that(lab: Lab) -> None:
+    await lab.run(hash_follows=True, stdout_root=b"")
+    await lab.until(kept=True)
+    assert not lab.shelf.has(lab.name)
+    hashed = tree(CONTENT)
+    lab.worker.hasher.done(Hashed(lab.name, stdout_root=hashed.root, stdout_hashes=hashed.kept))
+    await lab.until(kept=False)
+    assert lab.shelf.has(lab.name)
+
+
+async def test_after_a_cut_and_a_restart_it_goes_on(lab: Lab) -> None:
+    await lab.run()
+    lab.wire.arrive = 1
+    await lab.until(kept=True)
+    lab.wire.cut()
+    lab.shelf.close()
+    await lab.broker.restart()
+    lab.open()
+    assert not lab.shelf.has(lab.name)
+    lab.up()
+    await lab.until(kept=False)
+    assert lab.shelf.read(lab.name, "stdout", 0, len(CONTENT)).data == CONTENT
+
+
+@pytest.mark.parametrize("stdout", [CONTENT[:-1], b"x" + CONTENT[1:], b""])
+async def test_what_is_not_what_was_signed_is_not_kept_and_holds_up_nobody(lab: Lab, stdout: bytes) -> None:
+    await lab.run(stdout)
+    await lab.until(kept=False)
+    assert not lab.shelf.has(lab.name)
+
+
+async def test_of_a_worker_that_has_left_in_between_nothing_is_kept(lab: Lab) -> None:
+    await lab.run()
+    lab.wire.arrive = 1
+    await lab.until(kept=True)
+    lab.wire.cut()
+    engine = lab.broker.engine
+    engine.depart(engine.workers.get(lab.worker.identity.public), "lab")
+    lab.shelf.close()
+    assert not list((lab.folder / "logs").glob("*/*"))

@@ -1,0 +1,125 @@
+"""Logs of workers that have left, on the disk of a broker: whole and as they were signed, or not at all, and within a limit."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from jobwire.broker.fleet.transfers.shelf import Ends
+from jobwire.keys.digests import sha256
+from jobwire.keys.proofs.log_hash import BLOCK_BYTES, LEAF, LogTree
+from jobwire.schemas.naming import AttemptKey
+from jobwire.worker.broker.kept_logs import KeptLogs
+
+
+def key(number: int, attempt: int = 1) -> AttemptKey:
+    return AttemptKey(b"o" * 32, bytes([number]) * 16, attempt)
+
+
+def root(content: bytes) -> bytes:
+    tree = LogTree(len(content))
+    for at in range(0, len(content), BLOCK_BYTES):
+        tree.add(sha256(LEAF + content[at : at + BLOCK_BYTES]))
+    return tree.root
+
+
+def made(folder: Path, limit: int = 10_000_000) -> KeptLogs:
+    return KeptLogs(folder, limit, 0, asyncio.get_running_loop())
+
+
+def inside(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*/*"))
+
+
+def modes(folder: Path) -> set[int]:
+    return {path.stat().st_mode & 0o077 for path in folder.rglob("*")}
+
+
+async def result(call: Callable[[Callable[[Any], None]], None]) -> Any:
+    done: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
+    call(done.set_result)
+    return await done
+
+
+async def keep(shelf: KeptLogs, name: AttemptKey, content: bytes, ends: Ends | None = None) -> str:
+    assert await result(lambda then: shelf.begin(name, len(content), then)) == (0, 0)
+    for at in range(0, len(content), 7):
+        assert await result(lambda then, at=at: shelf.add(name, "stdout", content[at : at + 7], then)) == ""  # type: ignore[misc]
+    return str(await result(lambda then: shelf.finish(name, ends or Ends(len(content), 0, root(content)), then)))
+
+
+async def test_what_was_kept_is_there_after_a_restart(tmp_path: Path) -> None:
+    shelf = made(tmp_path)
+    assert await keep(shelf, key(1), b"one\ntwo\nthree\n") == ""
+    shelf.close()
+    shelf = made(tmp_path)
+    assert shelf.has(key(1))
+    assert not shelf.has(key(1, 2))
+    assert shelf.read(key(1), "stdout", 4, 3) == (4, b"two", 14)
+    assert shelf.read(key(1), "stderr", 0, 9) == (0, b"", 0)
+    assert shelf.tail(key(1), "stdout", 1, 99).data == b"three\n"
+    assert modes(tmp_path) == {0}
+    shelf.close()
+
+
+async def test_what_was_not_signed_or_is_not_whole_is_not_kept(tmp_path: Path) -> None:
+    shelf = made(tmp_path)
+    assert await keep(shelf, key(1), b"evil", Ends(4, 0, root(b"good"))) == "stdout is not what its worker has signed"
+    assert await keep(shelf, key(2), b"short", Ends(6, 0)) == "stdout has 5 bytes, and not 6"
+    assert not shelf.has(key(1))
+    assert not shelf.has(key(2))
+    # Of an older worker, nothing is signed about the bytes.
+    assert await keep(shelf, key(3), b"plain", Ends(5, 0)) == ""
+    shelf.close()
+
+
+async def test_what_was_begun_goes_on_where_it_was(tmp_path: Path) -> None:
+    shelf = made(tmp_path)
+    assert await result(lambda then: shelf.begin(key(1), 6, then)) == (0, 0)
+    assert await result(lambda then: shelf.add(key(1), "stdout", b"abc", then)) == ""
+    shelf.close()
+    shelf = made(tmp_path)
+    assert not shelf.has(key(1))
+    assert await result(lambda then: shelf.begin(key(1), 6, then)) == (3, 0)
+    await result(lambda then: shelf.add(key(1), "stdout", b"def", then))
+    assert await result(lambda then: shelf.finish(key(1), Ends(6, 0, root(b"abcdef")), then)) == ""
+    shelf.close()
+
+
+async def test_what_was_begun_long_ago_is_removed(tmp_path: Path) -> None:
+    shelf = made(tmp_path)
+    await result(lambda then: shelf.begin(key(1), 6, then))
+    shelf.close()
+    (part,) = inside(tmp_path)
+    os.utime(part, (1, 1))
+    made(tmp_path).close()
+    assert not part.exists()
+
+
+async def test_the_oldest_make_room_and_what_is_too_large_is_not_kept(tmp_path: Path) -> None:
+    shelf = made(tmp_path, 10)
+    for number in (1, 2, 3):
+        assert await keep(shelf, key(number), b"1234") == ""
+    assert [shelf.has(key(number)) for number in (1, 2, 3)] == [False, True, True]
+    assert await result(lambda then: shelf.begin(key(4), 11, then)) is None
+    # What is on its way counts.
+    assert await result(lambda then: shelf.begin(key(5), 8, then)) == (0, 0)
+    assert await result(lambda then: shelf.begin(key(6), 3, then)) is None
+    assert not any(shelf.has(key(number)) for number in (1, 2, 3))
+    shelf.close()
+    assert [path.name[:3] for path in inside(tmp_path)] == [".05"]
+
+
+async def test_what_is_forgotten_while_it_comes_is_not_kept(tmp_path: Path) -> None:
+    shelf = made(tmp_path)
+    await result(lambda then: shelf.begin(key(1), 3, then))
+    await result(lambda then: shelf.add(key(1), "stdout", b"abc", then))
+    done: asyncio.Future[str] = asyncio.get_running_loop().create_future()
+    shelf.finish(key(1), Ends(3, 0), done.set_result)
+    shelf.drop(key(1))
+    assert await done == ""
+    shelf.close()
+    assert not inside(tmp_path)

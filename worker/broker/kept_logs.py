@@ -1,0 +1,208 @@
+"""The logs of jobs whose workers have left: STATE/logs/OWNER/ID-ATTEMPT/stdout and stderr, on the disk of the broker, within a limit.
+
+What is on its way is in a folder `.ID-ATTEMPT`, which gets its name when both logs are complete, are those that were signed, and are on the
+disk. Over the limit, the oldest are removed first. Files are written, hashed and removed by one thread; how large what is kept is, is known
+in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import shutil
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+from ...broker.engine import LogPart, StreamName
+from ...broker.fleet.transfers.shelf import Ends
+from ...keys.digests import sha256
+from ...keys.proofs.log_hash import BLOCK_BYTES, LEAF, LogTree
+from ...schemas.naming import AttemptKey
+from ..state.log_folders import logs
+
+_STREAMS: tuple[StreamName, ...] = ("stdout", "stderr")
+# What was not completed for so long is not continued.
+_ABANDONED_SECONDS = 86_400.0
+_Result = TypeVar("_Result")
+
+
+class KeptLogs:
+    """The `Shelf` of a broker. `limit_bytes`: of all together, 0: nothing is kept; `free_bytes`: what stays free on the disk."""
+
+    def __init__(self, folder: Path, limit_bytes: int, free_bytes: int, loop: asyncio.AbstractEventLoop) -> None:
+        self._folder = folder
+        self.limit_bytes = limit_bytes
+        self._free_bytes = free_bytes
+        self._loop = loop
+        self._thread = ThreadPoolExecutor(1, "kept-logs")
+        # The oldest first; and what is on its way.
+        self._sizes: dict[AttemptKey, int] = {}
+        self._coming: dict[AttemptKey, int] = {}
+        self._find()
+        self._taken = sum(self._sizes.values())
+
+    def close(self) -> None:
+        """Finish what was begun."""
+        self._thread.shutdown()
+
+    def _find(self) -> None:
+        found: list[tuple[float, AttemptKey, int]] = []
+        for path in self._folder.glob("*/*"):
+            status = path.stat()
+            if path.name.startswith("."):
+                if time.time() - status.st_mtime > _ABANDONED_SECONDS:
+                    shutil.rmtree(path, ignore_errors=True)
+                continue
+            key = _key_of(path)
+            if key is not None:
+                found.append((status.st_mtime, key, sum(one.stat().st_size for one in path.iterdir())))
+        self._sizes = {key: size for _, key, size in sorted(found)}
+
+    def begin(self, key: AttemptKey, size: int, then: Callable[[tuple[int, int] | None], None]) -> None:
+        """Make room, by removing the oldest, and tell what is there of it."""
+        if size > self.limit_bytes:
+            self._loop.call_soon(then, None)
+            return
+        self._coming[key] = size
+        self._taken += size
+        while self._taken > self.limit_bytes and self._sizes:
+            self.drop(next(iter(self._sizes)))
+        if self._taken > self.limit_bytes:
+            # Others are on their way, which fill it.
+            self._taken -= self._coming.pop(key)
+            self._loop.call_soon(then, None)
+            return
+        self._run(partial(self._begin, self._part(key), size), lambda found: then(found if isinstance(found, tuple) else None))
+
+    def _begin(self, part: Path, size: int) -> tuple[int, int] | None:
+        for folder in (self._folder, part.parent, part):
+            folder.mkdir(mode=0o700, exist_ok=True)
+        space = os.statvfs(part)
+        if space.f_bavail * space.f_frsize < size + self._free_bytes:
+            return None
+        return _size(part / "stdout"), _size(part / "stderr")
+
+    def add(self, key: AttemptKey, stream: StreamName, data: bytes, then: Callable[[str], None]) -> None:
+        """Append to a log."""
+        self._run(partial(_append, self._part(key) / stream, data), lambda problem: then(_in_words(problem)))
+
+    def finish(self, key: AttemptKey, ends: Ends, then: Callable[[str], None]) -> None:
+        """Give both logs their name, if they are what was signed."""
+
+        def finished(problem: str | OSError) -> None:
+            if key not in self._coming:
+                # Its job was forgotten meanwhile.
+                self._remove(key)
+                then("")
+                return
+            if not problem:
+                self._sizes[key] = self._coming.pop(key)
+            then(_in_words(problem))
+
+        self._run(partial(_finish, self._part(key), self._path(key), ends), finished)
+
+    def drop(self, key: AttemptKey) -> None:
+        """Remove logs."""
+        kept, coming = self._sizes.pop(key, None), self._coming.pop(key, None)
+        self._taken -= (kept or 0) + (coming or 0)
+        if kept is not None or coming is not None:
+            self._remove(key)
+
+    def _remove(self, key: AttemptKey) -> None:
+        for path in (self._path(key), self._part(key)):
+            self._thread.submit(shutil.rmtree, path, ignore_errors=True)
+
+    def has(self, key: AttemptKey) -> bool:
+        """Return whether logs are kept."""
+        return key in self._sizes
+
+    def read(self, key: AttemptKey, stream: StreamName, start: int, length: int) -> LogPart:
+        """Return a part of a log."""
+        path = self._path(key) / stream
+        return logs.read_range(path, start, length) if path.exists() else LogPart(start, b"", 0)
+
+    def tail(self, key: AttemptKey, stream: StreamName, lines: int, most_bytes: int) -> LogPart:
+        """Return the last lines of a log."""
+        path = self._path(key) / stream
+        return logs.tail(path, lines, most_bytes) if path.exists() else LogPart(0, b"", 0)
+
+    def _path(self, key: AttemptKey) -> Path:
+        return self._folder / key.owner.hex() / f"{key.id.hex()}-{key.attempt}"
+
+    def _part(self, key: AttemptKey) -> Path:
+        return self._folder / key.owner.hex() / f".{key.id.hex()}-{key.attempt}"
+
+    def _run(self, work: Callable[[], _Result], then: Callable[[_Result | OSError], None]) -> None:
+        """Do something on the thread, and call `then` on the loop with its result, or why it failed."""
+
+        def run() -> None:
+            try:
+                result: _Result | OSError = work()
+            except OSError as error:
+                result = error
+            with contextlib.suppress(RuntimeError):
+                # The loop may be closed.
+                self._loop.call_soon_threadsafe(then, result)
+
+        self._thread.submit(run)
+
+
+def _in_words(problem: str | OSError | None) -> str:
+    return f"it cannot be written: {problem.strerror}" if isinstance(problem, OSError) else problem or ""
+
+
+def _key_of(path: Path) -> AttemptKey | None:
+    job, _, attempt = path.name.partition("-")
+    try:
+        return AttemptKey(bytes.fromhex(path.parent.name), bytes.fromhex(job), int(attempt))
+    except ValueError:
+        return None
+
+
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _append(path: Path, data: bytes) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        while data:
+            data = data[os.write(fd, data) :]
+    finally:
+        os.close(fd)
+
+
+def _finish(part: Path, path: Path, ends: Ends) -> str:
+    for stream, size, root in (("stdout", ends.stdout, ends.stdout_root), ("stderr", ends.stderr, ends.stderr_root)):
+        if (found := _size(part / stream)) != size:
+            return f"{stream} has {found} bytes, and not {size}"
+        if size and root and _root_of(part / stream, size) != root:
+            return f"{stream} is not what its worker has signed"
+        if size:
+            _sync(part / stream)
+    _sync(part)
+    shutil.rmtree(path, ignore_errors=True)
+    part.rename(path)
+    _sync(path.parent)
+    return ""
+
+
+def _root_of(path: Path, size: int) -> bytes:
+    tree = LogTree(size)
+    with path.open("rb") as file:
+        while block := file.read(BLOCK_BYTES):
+            tree.add(sha256(LEAF + block))
+    return tree.root
+
+
+def _sync(path: Path) -> None:
+    fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)
