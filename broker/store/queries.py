@@ -256,5 +256,6 @@ class Lookup:
             for row, *attempt in self._store.read(
                 f"SELECT job, n, pid, started_at, ended_at, outcome FROM attempts WHERE job IN ({part}) ORDER BY job, n"  # noqa: S608 -- numbers
             ):
-                retried[row].earlier.append(read_attempt(retried[row].key, *attempt))
+                job = retried[row]
+                job.earlier = (*job.earlier, read_attempt(job.key, *attempt))
         return jobs

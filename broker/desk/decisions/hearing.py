@@ -61,7 +61,7 @@ def _hear_returned(turn: Turn, job: Job, fact: Returned, *, found: bool) -> None
     job.attempt.happened(Happening.RETURNED)
     job.attempt.delayed_by = ""
     shun = turn.state.queue.stock.shun(fact.machine) if fact.lasts else None
-    job.refusals[fact.machine] = Refusal(fact.name, fact.why, shun)
+    job.refusals = {**job.refusals, fact.machine: Refusal(fact.name, fact.why, shun)}
     turn.returned.append(job)
 
 

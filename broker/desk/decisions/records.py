@@ -114,7 +114,7 @@ def _take_steps(turn: Turn, recorded_events: Mapping[Job, Sequence[event_pb2.Eve
 
 def _go_on(turn: Turn, job: Job) -> None:
     """Put the next attempt into the place of one whose end is durable. It may have been stopped meanwhile."""
-    job.earlier.append(job.attempt)
+    job.earlier = (*job.earlier, job.attempt)
     job.attempt, job.following = job.latest, None
     if job.is_ready and job.attempt.phase in WAITING:
         turn.state.queue.let_in(job.key)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import NamedTuple
 
 from ....schemas.generated import job_pb2
@@ -113,6 +114,10 @@ class Refusal(NamedTuple):
     shun: Shun | None
 
 
+# Of a million jobs that wait, hardly one has any: an empty dictionary for each would take 80 MB.
+_NOBODYS: Mapping[bytes, Refusal] = MappingProxyType({})
+
+
 @dataclass(slots=True, eq=False)
 class Job:
     """One job: what was submitted, and the current attempt at it."""
@@ -152,13 +157,13 @@ class Job:
     # Of several machines: the one on which the current attempt was placed, before it was launched.
     machine: bytes = b""
     # Machines that have refused it, by key: their names, why, and what the queue knows that by (None: they may be asked again).
-    refusals: dict[bytes, Refusal] = field(default_factory=dict)
+    refusals: Mapping[bytes, Refusal] = field(default_factory=lambda: _NOBODYS)
 
     # Before this its next attempt does not start, on the scale of ages.py, which no clock that is set changes; 0: it waits for no time.
     # `State.deadlines` says when it is due.
     not_before_us: int = 0
     # The attempts before the current one, in their order.
-    earlier: list[Attempt] = field(default_factory=list)
+    earlier: Sequence[Attempt] = ()
     # The attempt that follows the current one, while the end of that is being written. Then it takes its place.
     following: Attempt | None = None
     # Its store was rebuilt: whether somebody stopped it is not known any more.

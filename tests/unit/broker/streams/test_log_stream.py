@@ -164,7 +164,7 @@ def retried(followed: Followed) -> None:
     """Let the attempt fail, and another one take its place, before anybody hears of it."""
     ended = followed.job.attempt
     ended.phase, ended.outcome = Phase.FINISHED, Outcome(OutcomeKind.EXITED, exit_status=6)
-    followed.job.earlier.append(ended)
+    followed.job.earlier = (*followed.job.earlier, ended)
     followed.job.attempt = Attempt(attempt(1, 2), Phase.QUEUED)
 
 
