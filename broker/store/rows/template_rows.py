@@ -229,9 +229,12 @@ def copy(old: _Execute, new: _Execute, old_schedule: int, new_schedule: int) -> 
             f"INSERT INTO staged_parts (run, {_COPIED_PARTS}) VALUES (?, {', '.join('?' * len(part))})",  # noqa: S608 -- our own text
             (copied, *part),
         ).lastrowid
+        for job in split(part[2]):
+            staged = (owner, job.id, copied, part[0], job.digest)
+            new("INSERT OR IGNORE INTO staged_ids (owner, id, run, part, digest) VALUES (?, ?, ?, ?, ?)", staged)
         for (digest,) in old("SELECT digest FROM files WHERE job = ?", (FILES_OF_PARTS - part_row,)):
             file = (owner, digest, FILES_OF_PARTS - int(part_copied or 0))
             new("INSERT OR IGNORE INTO files (owner, digest, job) VALUES (?, ?, ?)", file)
-    for part_number, job, name in old("SELECT part, job, name FROM staged_clean_up WHERE run = ?", (row,)):
-        new("INSERT INTO staged_clean_up (run, part, job, name) VALUES (?, ?, ?, ?)", (copied, part_number, job, name))
+    for part_number, job_id, name in old("SELECT part, job, name FROM staged_clean_up WHERE run = ?", (row,)):
+        new("INSERT INTO staged_clean_up (run, part, job, name) VALUES (?, ?, ?, ?)", (copied, part_number, job_id, name))
     return True

@@ -9,13 +9,16 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.broker.desk.jobs.job import RunKey
+from jobwire.broker.desk.jobs.job import BatchRun, RunKey
 from jobwire.broker.store import tables
 from jobwire.broker.store.repair.salvage import Salvaged, salvage
 from jobwire.broker.store.rows import schedule_rows, staged_rows, template_rows
+from jobwire.broker.store.rows.tombstones import mark_of
 from jobwire.broker.store.schedule_writes import AddSchedule, Fired, Firing, ScheduleRow
-from jobwire.broker.store.staged_writes import StagedJob, StagePart
+from jobwire.broker.store.staged_writes import StagedJob, StagePart, StartRun
+from jobwire.schemas.naming import JobKey, scheduled_job_id
 from jobwire.schemas.parts import KeptJob, hash_of_part, join
+from jobwire.schemas.refusal import Reason, Refused
 
 OWNER = b"o" * 32
 
@@ -92,10 +95,10 @@ def test_of_what_is_no_store_nothing_is_taken(tmp_path: Path, fresh: sqlite3.Con
 
 def test_the_batch_of_a_schedule_comes_back_with_it_or_neither_does(tmp_path: Path, fresh: sqlite3.Connection) -> None:
     make(tmp_path / "old")
-    content = join([KeptJob(b"i" * 16, b"d" * 16, b"spec")])
     with closing(tables.connect(tmp_path / "old")) as store:
         for number, name in enumerate(("whole", "broken")):
             batch = bytes([number + 7]) * 16
+            content = join([KeptJob(batch, b"d" * 16, b"spec")])
             part = StagePart(RunKey(OWNER, batch), 0, [StagedJob(batch, b"d" * 16)], content, bytes([number]) * 32, 4, 0, for_schedule=True)
             part.files = [b"digest"]
             staged_rows.stage(store, part)
@@ -111,3 +114,24 @@ def test_the_batch_of_a_schedule_comes_back_with_it_or_neither_does(tmp_path: Pa
     assert template is not None
     assert (kept.name, kept.batch, template.jobs, template.spec_bytes) == ("whole", b"batch", 1, 4)
     assert fresh.execute("SELECT count(*) FROM files").fetchone() == (1,)
+
+
+def test_a_run_of_such_a_batch_that_was_forgotten_starts_no_more(tmp_path: Path, fresh: sqlite3.Connection) -> None:
+    make(tmp_path / "old")
+    batch, run, staged = b"t" * 16, b"r" * 16, [StagedJob(bytes([number]) * 16, b"d" * 16) for number in range(2)]
+    content = join([KeptJob(job.id, job.digest, b"spec") for job in staged])
+    with closing(tables.connect(tmp_path / "old")) as store:
+        part = StagePart(RunKey(OWNER, batch), 0, staged, content, b"h" * 64, 8, 0, for_schedule=True)
+        staged_rows.stage(store, part)
+        hashes = [hash_of_part([part.hashes])]
+        schedule_rows.add(store.execute, AddSchedule(row(1, "daily")._replace(spec=b"", batch=b"batch"), staged=batch, parts=hashes))
+        ids = store.execute("SELECT owner, id, part, digest FROM staged_ids ORDER BY id").fetchall()
+    assert salvage(tmp_path / "old", fresh, lambda _: True).problem == ""
+    assert fresh.execute("SELECT owner, id, part, digest FROM staged_ids ORDER BY id").fetchall() == ids
+    (template,) = fresh.execute("SELECT row FROM staged_runs").fetchone()
+    for job in staged:
+        fresh.execute("INSERT INTO tombstones (mark) VALUES (?)", (mark_of(JobKey(OWNER, scheduled_job_id(run, job.id))),))
+    again = StartRun(OWNER, BatchRun(run, "", 0), template, 5, Fired(0, 5, (), []), b"", 0)
+    template_rows.start(fresh.execute, again, 0)
+    assert isinstance(again.result, Refused)
+    assert again.result.reason is Reason.FORGOTTEN
