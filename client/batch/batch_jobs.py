@@ -111,12 +111,15 @@ class _Maker:
         for place, table in enumerate(self._found.jobs):
             if table is None:
                 continue
-            find = below(self._find, "job", place)
+            find, made = below(self._find, "job", place), self._made
             if table.for_each is not None or self.values:
                 yield from self._expanded(table, layers, find)
             else:
                 job = pattern.job(table) if pattern is not None and _others(table) == _UNSET else None
                 yield from self._one(job or spec_of(table, layers, find), table.name, table, layers, find)
+            if self._made == made:
+                # Not valid; the names that it waits for are checked nevertheless, so that all mistakes are told at once.
+                self._note_conditions(table, layers, find, is_made=False)
             if not self.values and table.for_each is None:
                 self._warn_of_braces(table, find)
         self._making.warnings[:0] = layers.notes()
@@ -135,11 +138,12 @@ class _Maker:
                 self._making.progress(self._made)
             yield job
 
-    def _note_conditions(self, table: JobTable, layers: Layers, find: Find) -> None:
+    def _note_conditions(self, table: JobTable, layers: Layers, find: Find, *, is_made: bool = True) -> None:
+        position = self._made if is_made else None
         if table.after is not None:
-            self.waiting.append(Waiting(self._made, read_table(table.after), find))
+            self.waiting.append(Waiting(position, read_table(table.after), find))
         elif layers.defaults.after is not None:
-            self.waiting.append(Waiting(self._made, read_table(layers.defaults.after), below(self._find, "defaults")))
+            self.waiting.append(Waiting(position, read_table(layers.defaults.after), below(self._find, "defaults")))
 
     def _expanded(self, table: JobTable, layers: Layers, find: Find) -> Iterator[JobSpec]:
         """Iterate over the jobs that a table with placeholders makes; after the first that is not valid, no further one is looked at."""

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
+from glob import escape as glob_escape
 from typing import NamedTuple
 
 from ...schemas.jobs.conditions import MOST_CONDITIONS, After, Condition, base_of
@@ -16,6 +19,7 @@ from .mistakes import Find, Mistakes
 from .options.option_values import CONDITIONS
 
 _MOST_SHOWN = 10
+_PLACEHOLDER = re.compile(r"\{.*?\}")
 
 
 class Written(NamedTuple):
@@ -64,9 +68,9 @@ NO_ORDER = Order({})
 
 
 class Waiting(NamedTuple):
-    """A job of a batch file that waits for others: its position, what is written, and where."""
+    """A job of a batch file that waits for others: its position, None if it is not valid; what is written, and where."""
 
-    position: int
+    position: int | None
     written: Sequence[Written]
     find: Find
 
@@ -98,7 +102,7 @@ class Named(NamedTuple):
 
 
 def read_order(
-    jobs: Sequence[JobSpec], titles: Sequence[str], waiting: Sequence[Waiting], written: Container[str], mistakes: Mistakes
+    jobs: Sequence[JobSpec], titles: Sequence[str], waiting: Sequence[Waiting], written: Collection[str], mistakes: Mistakes
 ) -> Order:
     """Return the order of the jobs of a batch; what is wrong with it is added to the mistakes.
 
@@ -112,9 +116,11 @@ def read_order(
         own: dict[Link, None] = {}
         for condition, name, path in one.written:
             found = named.links(condition, name)
-            if not (found or name in written or base_of(name) in written):
-                mistakes.add(one.find, path, *_unknown(name, [*named.names, *named.titles]))
+            if not (found or _is_written(name, written, may_be_rendered=one.position is None)):
+                mistakes.add(one.find, path, *_unknown(name, [*dict.fromkeys((*named.names, *named.titles, *sorted(written)))]))
             own |= dict.fromkeys(found)
+        if one.position is None:
+            continue
         if len(own) > MOST_CONDITIONS:
             what = f"the job waits for {len(own)} others one by one, the limit is {MOST_CONDITIONS}"
             mistakes.add(one.find, ("after",), what, "give them one name without placeholders, and wait for that")
@@ -125,6 +131,16 @@ def read_order(
     if len(mistakes) > before:
         return NO_ORDER
     return Order(links, _layers(jobs, links, named.names, waiting, mistakes))
+
+
+def _is_written(name: str, written: Collection[str], *, may_be_rendered: bool) -> bool:
+    """Return whether a name may be that of a job which is missing, as it is not valid: with placeholders, it may have many names.
+
+    `may_be_rendered`: the name itself may have placeholders.
+    """
+    if name in written or base_of(name) in written or (may_be_rendered and written and "{" in name):
+        return True
+    return any("{" in one and fnmatchcase(base_of(name), _PLACEHOLDER.sub("*", glob_escape(one))) for one in written)
 
 
 def _twice(links: Iterable[Link]) -> Link | None:
@@ -165,7 +181,7 @@ def _layers(
             pass
     except Cycle as cycle:
         nodes = [node for node in cycle.nodes if node < len(jobs)]
-        finds = {one.position: one.find for one in waiting}
+        finds = {one.position: one.find for one in waiting if one.position is not None}
         names = [jobs[node].name or "a job without a name" for node in nodes]
         circle = " waits for ".join([*names, names[0]])
         what = f"jobs wait for each other, so that none of them could start: {circle}" if len(names) > 1 else f"{names[0]} waits for itself"

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any, NamedTuple, TypeVar
+from types import UnionType
+from typing import Any, Final, NamedTuple, TypeVar, get_args, get_origin
 
 import msgspec
 
@@ -16,6 +17,8 @@ from .key_advice import complaint
 _Table = TypeVar("_Table", bound=msgspec.Struct)
 # Of these, each value is checked where it is used, and a number stays as it was written.
 _AS_WRITTEN = frozenset(("for_each", "set"))
+# Valid values of the keys that a table must have, where these are missing or wrong.
+_STAND_INS: Final = {"argv": ["true"], "text": ""}
 
 
 class Found(NamedTuple):
@@ -56,37 +59,47 @@ def convert_job(value: Any, find: Find, mistakes: Mistakes) -> JobTable | None:
 
 
 def _checked(value: Any, kind: type[_Table], path: Path, find: Find, mistakes: Mistakes) -> _Table | None:
-    """Return a value as a table, without what is wrong with it, which was added to the mistakes; None if nothing is left."""
-    try:
-        return msgspec.convert(value, kind)
-    except msgspec.ValidationError as error:
-        whole = error
-    keys = value if isinstance(value, dict) else {}
-    sound = {key: inner for key, inner in keys.items() if _is_sound(key, inner, kind, path, find, mistakes)}
-    try:
-        if len(sound) < len(keys):
-            # So that what else is wrong with the table is found too.
-            return msgspec.convert(sound, kind)
-    except msgspec.ValidationError as error:
-        whole = error
-    if not isinstance(value, dict) or _missing(kind) - keys.keys():
-        # Of the table itself: its type, or a key that is missing.
-        _add(whole, path, value, find, mistakes)
-    return None
+    """Return a value as a table, without what is wrong with it, which was added to the mistakes; None if it is no table at all.
+
+    What is left is looked at further, so that all mistakes are told at once; with one of them, nothing of it is submitted.
+    """
+    error = _error(value, kind)
+    if error is not None and not isinstance(value, dict):
+        _add(error, path, find, mistakes)
+        return None
+    return msgspec.convert(value if error is None else _sound(value, kind, path, find, mistakes), kind)
 
 
-def _is_sound(key: str, value: Any, kind: type[msgspec.Struct], path: Path, find: Find, mistakes: Mistakes) -> bool:
-    """Return whether a key of a table is valid; what is wrong with it is added to the mistakes."""
-    types, before = _types(kind), len(mistakes)
-    if key in types and isinstance(types[key], type) and issubclass(types[key], msgspec.Struct):
-        _checked(value, types[key], (*path, key), find, mistakes)
-    elif key in types:
-        if (error := _error(value, types[key])) is not None:
-            _add(error, (*path, key), value, find, mistakes)
-    else:
-        # The value does not matter, and msgspec would name a missing key first.
-        _add(_error({**{name: [] for name in _missing(kind)}, key: 0}, kind), path, value, find, mistakes)
-    return len(mistakes) == before
+def _sound(value: dict[str, Any], kind: type[msgspec.Struct], path: Path, find: Find, mistakes: Mistakes) -> dict[str, Any]:
+    """Return what is valid of a table, and something in place of required keys; what is wrong is added to the mistakes."""
+    types, missing = _types(kind), _missing(kind)
+    sound: dict[str, Any] = {name: _STAND_INS[name] for name in missing}
+    for key, inner in value.items():
+        if key not in types:
+            # The value does not matter, and msgspec would name a missing key first.
+            _add(_error({**{name: _STAND_INS[name] for name in missing}, key: 0}, kind), path, find, mistakes)
+        elif (error := _error(inner, types[key])) is None:
+            sound[key] = inner
+        elif isinstance(inner, dict) and (table := _table_in(types[key])) is not None:
+            sound[key] = _sound(inner, table, (*path, key), find, mistakes)
+        elif not _add_inner(inner, types[key], (*path, key), find, mistakes):
+            _add(error, (*path, key), find, mistakes)
+    if missing - value.keys():
+        _add(_error({}, kind), path, find, mistakes)
+    return sound
+
+
+def _add_inner(value: Any, kind: Any, path: Path, find: Find, mistakes: Mistakes) -> bool:
+    """Add what is wrong with each member of a list or of a table with any keys; return whether that was anything."""
+    found: list[tuple[str | int, msgspec.ValidationError]] = []
+    if isinstance(value, list) and _has(kind, list):
+        found = [(place, error) for place, inner in enumerate(value) if (error := _error([inner], kind)) is not None]
+    elif isinstance(value, dict) and _has(kind, dict):
+        found = [(key, error) for key, inner in value.items() if (error := _error({key: inner}, kind)) is not None]
+    for step, error in found:
+        # msgspec names the place in a list, but no key of such a table.
+        _add(error, (*path, step), find, mistakes, below=1 if isinstance(step, int) else 0)
+    return bool(found)
 
 
 @cache
@@ -106,17 +119,24 @@ def _error(value: Any, kind: Any) -> msgspec.ValidationError | None:
     return None
 
 
-def _add(error: msgspec.ValidationError | None, path: Path, value: Any, find: Find, mistakes: Mistakes) -> None:
+def _members(kind: Any) -> tuple[Any, ...]:
+    return get_args(kind) if isinstance(kind, UnionType) else (kind,)
+
+
+def _has(kind: Any, container: type) -> bool:
+    return any(get_origin(member) is container for member in _members(kind))
+
+
+def _table_in(kind: Any) -> type[msgspec.Struct] | None:
+    """Return the table that a value of this type can be."""
+    return next((member for member in _members(kind) if isinstance(member, type) and issubclass(member, msgspec.Struct)), None)
+
+
+def _add(error: msgspec.ValidationError | None, path: Path, find: Find, mistakes: Mistakes, *, below: int = 0) -> None:
+    """Add a mistake; `below`: so many steps of what the error names are in the path already."""
     if error is None:
         return
     mistake = understand(error)
-    inner = (*mistake.path, *_no_text(value, (*path[-1:], *mistake.path)))
-    what, next_step = complaint(mistake._replace(path=(*path, *mistake.path)))
-    mistakes.add(find, (*path, *inner), what, next_step)
-
-
-def _no_text(value: Any, path: Path) -> Path:
-    """Return the key whose value is not a string in a table of strings, which msgspec does not name; else an empty path."""
-    if path[-1:] not in (("env",), ("labels",)) or not isinstance(value, dict):
-        return ()
-    return next(((key,) for key, inner in value.items() if not isinstance(inner, str)), ())
+    whole = (*path, *mistake.path[below:])
+    what, next_step = complaint(mistake._replace(path=whole))
+    mistakes.add(find, whole, what, next_step)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import msgspec
 
 from ....schemas.text.msgspec_errors import Mistake, Path, Wrong
-from ..batch_tables import BatchFile, BatchTable, Defaults, Finish, JobTable, Retry, StdinText, Stop
+from ..batch_tables import AfterTable, BatchFile, BatchTable, Defaults, Finish, JobTable, Retry, StdinText, Stop
 from .other_keys import absent, meant
 
 # Planned, so they are not answered like a mistyped key.
@@ -23,7 +23,13 @@ _WRITTEN = {
 }
 
 # The tables in the table of a job.
-_INNER: dict[str, type[msgspec.Struct]] = {"retry": Retry, "stop": Stop, "stdin": StdinText, "on_finish": Finish}
+_INNER: dict[str, type[msgspec.Struct]] = {
+    "after": AfterTable,
+    "retry": Retry,
+    "stop": Stop,
+    "stdin": StdinText,
+    "on_finish": Finish,
+}
 
 
 def complaint(mistake: Mistake) -> tuple[str, str]:

@@ -151,6 +151,64 @@ def test_a_mistake_is_reported_with_file_line_and_key(text: bytes, message: str)
     assert message in refusal(text)
 
 
+def test_a_file_full_of_mistakes_is_told_all_of_them_at_once() -> None:
+    text = b"""[batch]
+parallel = -3
+name = 7
+[defaults]
+env = { A = 1, B = "b", C = 2 }
+[[job]]
+name = "a"
+argv = "true"
+time_limit = "5 parsecs"
+after = "nix"
+[[job]]
+name = "train-{lr}"
+argv = ["true", "{seed}"]
+for_each = { lr = [1, 2] }
+stop = { signal = [], grace = [] }
+after = ["{lr}-data", "nix"]
+[[job]]
+argv = ["true"]
+on_each = 3
+after = ["a", "train-1", "train-{lr}", "nothere"]
+[[job]]
+argv = ["true"]
+after = { okay = "a", failed = "nix" }
+[[job]]
+name = "no-argv"
+retry = { max = "x", delay = "soon" }
+"""
+    with pytest.raises(Refused) as caught:
+        read(text)
+    mistakes = [str(caught.value), *caught.value.__notes__]
+    assert [mistake.partition(", ")[2].split(": ")[0] for mistake in mistakes[:-1]] == [
+        "line 2, key 'batch.parallel'",
+        "line 3, key 'batch.name'",
+        "line 5, key 'defaults.env.A'",
+        "line 5, key 'defaults.env.C'",
+        "line 8, key 'job.argv'",
+        "line 9, key 'job.time_limit'",
+        "line 10, key 'job.after'",
+        "line 13, key 'job.argv'",
+        "line 15, key 'job.stop.signal'",
+        "line 15, key 'job.stop.grace'",
+        "line 16, key 'job.after'",
+        "line 19, key 'job.on_each'",
+        "line 20, key 'job.after'",
+        "line 23, key 'job.after.okay'",
+        "line 23, key 'job.after.failed'",
+        "line 24, key 'job'",
+        "line 26, key 'job.retry.max'",
+        "line 26, key 'job.retry.delay'",
+    ]
+    said = "\n".join(mistakes)
+    assert "there is no job 'nothere' in this file" in said
+    assert "there is no key 'okay' here; known are any, failed, ok" in said
+    # The job that may have this name is not valid, so nobody knows whether it would.
+    assert "train-1" not in said
+
+
 @pytest.mark.parametrize("key", ["user"])
 def test_a_key_that_is_planned_is_refused_as_not_there_yet(key: str) -> None:
     assert refusal(b"[[job]]\nargv = ['a']\n%s = 1" % key.encode()) == (
