@@ -259,11 +259,15 @@ class AsyncClient:
 
         # A file may be large.
         planned = await in_thread(plan)
+        known: builtins.list[JobInfo] = []
+        # The parts of a large one are compared by the worker.
+        if id is not None and not actions.is_large([*planned.specs.values()]):
+            found = self.list(all=True, batch=planned.about.id, owner=self._session.connection.owner)
+            known = [info async for info in found if not info.is_on_finish]
         if planned.each is not None:
-            own = self._session.connection.owner
-            known = [] if id is None else [info async for info in self.list(all=True, batch=planned.about.id, owner=own)]
             asked = planned.questions([info.spec for info in known])
             planned = planned.on({place: before or (await self.workers.fitting(job)).names for place, job, before in asked})
+        planned.demand_same({info.key.id for info in known})
         about, specs, args, _ = planned
         records = await start_jobs(self._session, [*specs.values()], [*specs], batch=about, watch=watch, withdrawn=id is None)
         run = await self.batch_run(format_id(about.id))

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.jobs.states import OnFailure
-from ...schemas.naming import batch_job_id
+from ...schemas.naming import batch_job_id, format_id
 from ...schemas.refusal import Code, Refused
+from ...schemas.text.printable import printable
+from .actions import is_large
 from .options.arguments import Text, make_id
 from .options.specs import args_of, as_spec
 from .values.results import BatchInfo
@@ -23,6 +25,8 @@ if TYPE_CHECKING:
 JobTable = Mapping[str, Any]
 # The name of a batch file, all of its tables, or the jobs.
 Described = str | os.PathLike[str] | Mapping[str, Any] | Iterable[JobSpec | Sequence[Text] | JobTable]
+
+_MOST_OF_A_COMMAND = 60
 
 
 class PlannedBatch(NamedTuple):
@@ -46,6 +50,25 @@ class PlannedBatch(NamedTuple):
 
         specs = {} if self.each is None else expand(self.each, workers).specs(self.about.id)
         return PlannedBatch(self.about, specs, [args_of(spec) for spec in specs.values()])
+
+    def demand_same(self, known: Collection[bytes]) -> None:
+        """Check that its run gets no further jobs, as `demand_same` does; the parts of a large one are compared by the worker."""
+        if not is_large([*self.specs.values()]):
+            demand_same(self.about.id, self.specs, known)
+
+
+def demand_same(run: bytes, specs: Mapping[bytes, JobSpec], known: Collection[bytes]) -> None:
+    """Check that a run gets no jobs that it did not have when it was submitted before. `known`: the ids of those that it has.
+
+    Raises Refused(ALREADY_EXISTS).
+    """
+    others = [spec for job_id, spec in specs.items() if job_id not in known] if known else []
+    if not others:
+        return
+    title = others[0].name or printable(os.fsdecode(b" ".join(others[0].argv)))[:_MOST_OF_A_COMMAND]
+    without = f"{len(others)} of these {len(specs)} jobs, such as {title}" if len(specs) > 1 else f"this job ({title})"
+    message = f"the run {format_id(run)} was submitted before without {without}, or it was forgotten since; no job was submitted"
+    raise Refused(Code.ALREADY_EXISTS, message, "submit the same jobs again, or others with another id")
 
 
 def plan_batch(

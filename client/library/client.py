@@ -366,10 +366,15 @@ class Client:
         planned = plan_batch(
             jobs, id=id, name=name, parallel=parallel, on_failure=on_failure, on_finish=on_finish, values=values, lines=lines
         )
+        known: builtins.list[JobInfo] = []
+        # The parts of a large one are compared by the worker.
+        if id is not None and not actions.is_large([*planned.specs.values()]):
+            found = self.list(all=True, batch=planned.about.id, owner=self.connection.identity.owner)
+            known = [info for info in found if not info.is_on_finish]
         if planned.each is not None:
-            known = () if id is None else self.list(all=True, batch=planned.about.id, owner=self.connection.identity.owner)
             asked = planned.questions([info.spec for info in known])
             planned = planned.on({place: before or self.workers.fitting(job).names for place, job, before in asked})
+        planned.demand_same({info.key.id for info in known})
         started = self._start([*planned.specs.values()], [*planned.specs], batch=planned.about, watch=watch, tail_lines=None)
         for job, args in zip(started, planned.args, strict=True):
             job.args = args

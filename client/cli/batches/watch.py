@@ -15,6 +15,7 @@ from ....schemas.naming import JobKey, format_id, short_id
 from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import outcome_from_wire
 from ...library.actions import find_specs, start_request
+from ...library.batches import demand_same
 from ...library.client import Client
 from ...library.values.results import JobInfo
 from ...protocol.exchange import Exchange, Item
@@ -67,12 +68,15 @@ def submit_run(
     `quiet`: only what failed is said, and what has no effect. `context`: where the jobs run, if they were described in this shell.
     """
     run = format_id(plan.about.id)
+    staged = is_staged(connected, plan)
+    if not staged:
+        # The parts of one that is staged are compared by the worker.
+        demand_same(plan.about.id, plan.specs, {info.key.id for info in known})
     for note in notes_on_run(known, plan):
         say(note)
     before = len(plan.wanted.keys() & {info.key.id for info in known})
     repeated = f", {before if before < len(plan.wanted) else 'all'} of them submitted before" if before else ""
     count = how_many_jobs(len(plan.wanted))
-    staged = is_staged(connected, plan)
     if not staged:
         demand_size(plan, LARGEST_MESSAGE)
     _send_files(connected, plan, run)

@@ -6,12 +6,13 @@ from pathlib import Path
 from home import Home
 
 
-def test_a_sweep_runs_each_combination_once_and_goes_on_where_it_stopped(home: Home) -> None:
+def test_a_sweep_runs_each_combination_once_and_gets_no_further_ones(home: Home) -> None:
     run = "11111111-1111-4111-8111-111111111111"
     command = ["sweep", "-q", "-n", "s", "--id", run, "sh", "-c", "echo {name} $1", "sh", "{a} x;y"]
     home.jobwire(*command, ":::", "a=1..2")
-    assert home.jobwire(*command, ":::", "a=1..3").stderr == b""
-    assert sorted(home.jobwire("logs", "s").stdout.splitlines()) == [b"s[a:%d] %d x;y" % (number, number) for number in (1, 2, 3)]
+    assert home.jobwire(*command, ":::", "a=1..2").stderr == b""
+    assert b"without 1 of these 3 jobs, such as s[a:3], " in home.jobwire(*command, ":::", "a=1..3", status=1).stderr
+    assert sorted(home.jobwire("logs", "s").stdout.splitlines()) == [b"s[a:%d] %d x;y" % (number, number) for number in (1, 2)]
 
 
 def test_a_sweep_takes_values_from_a_pipe_and_fails_if_one_fails(home: Home) -> None:

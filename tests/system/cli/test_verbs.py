@@ -308,6 +308,11 @@ def test_a_run_that_is_repeated_starts_each_job_once(home: Home, tmp_path: Path)
     assert b"job 2 (bad): the id" in refused.stderr
     refused = home.jobwire("batch", "-", "--id", NOBODY, "--no-wait", stdin=text.replace(b"exit 3", b"exit 4"), status=1)
     assert b"job 2 (bad): the id" in refused.stderr
+    more = text + b"[[job]]\nname = 'more'\nargv = ['true']\n"
+    refused = home.jobwire("batch", "-", "--id", NOBODY, stdin=more, status=1)
+    assert b"was submitted before without 1 of these 3 jobs, such as more, or it was forgotten since; no job was sub" in refused.stderr
+    assert b"without this job (true)" in home.jobwire("batch", "--lines", "-", "--id", NOBODY, stdin=b"true", status=1).stderr
+    assert len(home.records("list", "-a", "--batch", NOBODY)) == 2
     assert b"2 jobs submitted, all of them submitted before;" in home.jobwire("batch", "-", "--id", NOBODY, "--no-wait", stdin=text).stderr
 
 

@@ -10,6 +10,7 @@ from .....schemas.naming import format_id
 from .....schemas.refusal import Refused
 from ....batch.batch_file import Batch
 from ....batch.each import expand, questions
+from ....library.batches import demand_same
 from ....library.client import Client
 from ....library.job import Job
 from ....library.values.fitting_workers import FittingWorker
@@ -61,6 +62,7 @@ def submit_on_each(connected: Client, spec: JobSpec, typed_id: str | None) -> tu
     known = known_run(connected, run) if typed_id is not None else []
     batch = on_workers(connected, Batch(spec.name, 0, (spec,), each=frozenset({0})), known)
     specs = batch.specs(run)
+    demand_same(run, specs, {info.key.id for info in known})
     try:
         jobs = connected.submit_many(specs.values(), batch=BatchInfo(run, batch.name), ids=[*specs], tail_lines=0)
     except KeyboardInterrupt:

@@ -12,7 +12,7 @@ from jobwire.client.library.options.specs import job_spec
 from jobwire.schemas.jobs.conditions import After, Condition
 from jobwire.schemas.jobs.states import OnFailure
 from jobwire.schemas.naming import batch_job_id
-from jobwire.schemas.refusal import Refused
+from jobwire.schemas.refusal import Code, Refused
 
 RUN = b"r" * 16
 NOTHING: dict[str, Any] = dict.fromkeys(("name", "parallel", "on_failure", "on_finish", "values"))
@@ -74,3 +74,16 @@ def test_mistakes_are_told_all_at_once(tmp_path: Path) -> None:
         plan([["a"], {"argv": ["b"]}])
     with pytest.raises(Refused, match="is not the id"):
         plan([["a"]], id="x")
+
+
+def test_a_run_that_is_known_gets_no_further_jobs() -> None:
+    first = plan([["echo", "one"], ["echo", "two"]])
+    known = [*first.specs]
+    first.demand_same(known)
+    first.demand_same([])
+    plan([["echo", "one"]]).demand_same(known)
+    with pytest.raises(Refused, match="without 1 of these 3 jobs, such as echo three") as refused:
+        plan([["echo", "one"], ["echo", "two"], ["echo", "three"]]).demand_same(known)
+    assert refused.value.code is Code.ALREADY_EXISTS
+    with pytest.raises(Refused, match=r"without this job \(a\)"):
+        plan([job_spec(["true"], name="a")]).demand_same(known)
