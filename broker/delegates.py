@@ -64,7 +64,7 @@ class Delegates:
 
     def told(self, said: request_pb2.Delegation) -> None:
         """Accept the key of an attempt that runs at a worker, which has told of it. Whether it runs there, the caller has checked."""
-        attempt = AttemptKey(said.owner, said.job, said.attempt)
+        attempt = delegation.attempt_of(said)
         job, before = self.live.get(attempt.job), self._by_attempt.get(attempt)
         if job is None or job.attempt.key != attempt or not job.spec.may_submit or (before is not None and before.public == said.key):
             return

@@ -18,6 +18,7 @@ from functools import partial
 from ...client.protocol.conversation import Exchange
 from ...keys.identity import Identity
 from ...keys.members.rights import Member
+from ...keys.proofs.delegation import attempt_of
 from ...schemas.clock import wall_us
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.capacity import Capacity
@@ -264,7 +265,7 @@ class FleetEngine(NothingAtOnce):
             carried.pid, carried.started_at_us = fact.report.pid, fact.report.started_at_us
             if fact.HasField("log_hashes"):
                 carried.hashed_end = fact
-            if fact.HasField("delegation") and said_of(fact.delegation) == (worker.key, key):
+            if fact.HasField("delegation") and (fact.delegation.worker, attempt_of(fact.delegation)) == (worker.key, key):
                 self.told_key(fact.delegation)
             self._tails.keep(key, "stdout", fact.report.stdout_tail)
             self._tails.keep(key, "stderr", fact.report.stderr_tail)
@@ -387,11 +388,6 @@ class FleetEngine(NothingAtOnce):
     def tail_log(self, run: Run, stream: StreamName, lines: int, most_bytes: int) -> LogPart:
         """Return the last lines of a job that has ended a short while ago, else nothing."""
         return self._tails.last(run.key, stream, lines, most_bytes)
-
-
-def said_of(said: request_pb2.Delegation) -> tuple[bytes, AttemptKey]:
-    """Return who says whose key it is."""
-    return said.worker, AttemptKey(said.owner, said.job, said.attempt)
 
 
 def _no_store(sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:

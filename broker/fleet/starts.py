@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from ...keys.digests import sha256
+from ...keys.proofs.delegation import attempt_of
 from ...keys.proofs.shown import Whole
 from ...schemas import large
 from ...schemas.generated import job_pb2, request_pb2
@@ -145,7 +146,7 @@ class Starts:
         said = start.whole.delegation
         if said is None or said.worker == worker:
             return None
-        key = AttemptKey(said.owner, said.job, said.attempt)
+        key = attempt_of(said)
         if (of_parent := self.of(key.job)) is None:
             return None
         # Few jobs have keys: no others wait for long.

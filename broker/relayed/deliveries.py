@@ -10,6 +10,7 @@ from functools import partial
 
 from ...keys.digests import sha256
 from ...keys.members.rights import ROLES, Member, Right, demand
+from ...keys.proofs.delegation import attempt_of
 from ...schemas.frames import refusal_message
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.capacity import wants_of
@@ -62,7 +63,7 @@ class Starts:
         start = read_start(raw, relay)
         if start.delegation is not None and not request.start:
             # It was checked when the first job of it was accepted.
-            start.parents.add(AttemptKey(start.delegation.owner, start.delegation.job, start.delegation.attempt))
+            start.parents.add(attempt_of(start.delegation))
         self._kept[relay, request.digest] = start
         self._bytes += start.size
         return self._with_parts(start, request, relay)

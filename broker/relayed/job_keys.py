@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 from ...keys.identity import fingerprint
 from ...keys.members.rights import Member
+from ...keys.proofs.delegation import attempt_of
 from ...schemas.generated import request_pb2
 from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Code, Reason, Refused
@@ -41,6 +42,6 @@ class JobKeys:
                 f"it is signed by the key of a job at the worker {fingerprint(said.worker)}, which is not on the roster of this worker"
             )
             raise Refused(Code.PERMISSION_DENIED, message, "add it with the role worker", reason=Reason.NOT_ON_ROSTER)
-        if AttemptKey(said.owner, said.job, said.attempt) not in parents:
+        if attempt_of(said) not in parents:
             message = f"the owner for whom {member.name} says that the key of a job acted has not signed that the job gets one"
             raise Refused(Code.PERMISSION_DENIED, message, reason=Reason.NOT_ON_ROSTER)

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 
 from ...keys.digests import sha256
 from ...keys.proofs import signature
-from ...keys.proofs.delegation import check_signer
+from ...keys.proofs.delegation import attempt_of, check_signer
 from ...schemas import bounds, large
 from ...schemas.frames import read_envelope
 from ...schemas.generated import job_pb2, request_pb2
@@ -43,7 +43,8 @@ class SignedStart:
     pieces: Sequence[bytes] | None
     # No job of it starts later. 0: that is not limited.
     not_after_us: int = 0
-    # Of one that the key of a job has signed: who says for whom it acted; and attempts of which their owners have signed that they get one.
+    # Of one that the key of a job has signed: who says for whom it acted; and the attempt that this names, if it was shown that its owner
+    # has signed that it gets one.
     delegation: request_pb2.Delegation | None = None
     parents: set[AttemptKey] = field(default_factory=set)
     # Of a batch in parts: the hashes of all jobs of these, as far as they were shown, by the hashes of the parts.
@@ -60,15 +61,17 @@ class SignedStart:
         return self.delegation.owner if self.delegation is not None else self.signer
 
     def show_parent(self, shown: request_pb2.ParentStart, relay: bytes) -> None:
-        """Take the start of a job, if its owner has signed that the job gets a key.
+        """Take the start of the job whose key has signed this one, if its owner has signed that the job gets a key; once.
 
         Raises Refused.
         """
+        if self.delegation is None or self.parents:
+            return
         start = read_start(shown.start, relay)
         start.show_parts(shown.hashes)
         start.demand_parts([shown.job])
         name, asked = start.job(shown.job)
-        if start.delegation is None and asked.spec.may_submit:
+        if start.delegation is None and asked.spec.may_submit and name == attempt_of(self.delegation):
             self.parents.add(name)
 
     def show_parts(self, shown: Iterable[bytes]) -> None:

@@ -14,6 +14,7 @@ from nacl import bindings
 from nacl.exceptions import CryptoError
 
 from ...schemas.generated import request_pb2
+from ...schemas.naming import AttemptKey
 from ...schemas.private_parts.frozen import frozen, replace
 from ...schemas.refusal import Code, Refused
 from ..files.secret_file import read_secret
@@ -36,6 +37,11 @@ def delegate(worker: Identity, owner: bytes, job: bytes, attempt: int, key: byte
     said = request_pb2.Delegation(worker=worker.public, owner=owner, job=job, attempt=attempt, key=key)
     said.signature = worker.sign(_signed(said))
     return said
+
+
+def attempt_of(said: request_pb2.Delegation) -> AttemptKey:
+    """Return the attempt whose key a statement is about."""
+    return AttemptKey(said.owner, said.job, said.attempt)
 
 
 def check_signer(said: request_pb2.Delegation, signer: bytes) -> None:

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 import pytest
 from broker_house import NONCE, WorkerSide, started
 
+from jobwire.broker.relayed.signed import read_start
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.members.rights import Member
 from jobwire.keys.proofs.delegation import delegate
@@ -46,8 +48,10 @@ def spoken(worker: Identity, owner: bytes = CLIENT.public, key: bytes = KEY.publ
     return delegate(worker, owner, PARENT, 1, key)
 
 
-def parent(by: Identity = CLIENT, said: request_pb2.Delegation | None = None, **spec: Any) -> request_pb2.ParentStart:
-    return request_pb2.ParentStart(start=start(by, said, job=PARENT, **spec), job=request_pb2.Delivery(attempt=1))
+def parent(
+    by: Identity = CLIENT, said: request_pb2.Delegation | None = None, job: bytes = PARENT, attempt: int = 1, **spec: Any
+) -> request_pb2.ParentStart:
+    return request_pb2.ParentStart(start=start(by, said, job=job, **spec), job=request_pb2.Delivery(attempt=attempt))
 
 
 def bring(worker: WorkerSide, raw: bytes, shown: request_pb2.ParentStart | None = None) -> request_pb2.Deliver:
@@ -103,6 +107,21 @@ async def test_another_worker_is_believed_if_the_roster_names_it_and_the_owner_h
     assert "has not signed that the job gets one" in (await refused(worker, raw, forged)).message
     assert await accepts(worker, raw, parent(may_submit=True))
     assert worker.started == [NAME]
+
+
+def test_of_what_is_shown_beside_a_start_only_the_one_job_counts_whose_key_has_signed_it() -> None:
+    acting = read_start(start(said=spoken(generate())), BROKER.public)
+    for other in (parent(may_submit=True, job=CHILD), parent(generate(), may_submit=True), parent(may_submit=True, attempt=2)):
+        with suppress(Refused):
+            acting.show_parent(other, BROKER.public)
+    assert acting.parents == set()
+    acting.show_parent(parent(may_submit=True), BROKER.public)
+    # Nothing is looked at any more, however much a broker shows; nor for a start that no key of a job has signed.
+    acting.show_parent(request_pb2.ParentStart(start=b"?"), BROKER.public)
+    assert acting.parents == {AttemptKey(CLIENT.public, PARENT, 1)}
+    plain = read_start(start(CLIENT), BROKER.public)
+    plain.show_parent(request_pb2.ParentStart(start=b"?"), BROKER.public)
+    assert plain.parents == set()
 
 
 async def test_a_job_whose_owner_may_run_nothing_here_starts_nothing_either(worker: WorkerSide) -> None:
