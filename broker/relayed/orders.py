@@ -8,6 +8,7 @@ from functools import partial
 
 from ...keys.digests import sha256
 from ...keys.members.rights import Member, Right, demand, may
+from ...keys.proofs.delegation import attempt_of
 from ...schemas.frames import read_envelope
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.spec import DEFAULT_GRACE_MS
@@ -152,9 +153,16 @@ def _read_order(relay: bytes, raw: bytes, name: AttemptKey, parts: Parts, verbs:
     start, due_us = _start_of(relay, name, parts)
 
     def demand_known(said: request_pb2.Delegation) -> None:
-        # What has started the job was checked when it came.
-        if start.delegation is None or said != start.delegation:
-            parts.keys.demand_known(said, ())
+        if said == start.delegation:
+            # It was checked when the job came.
+            return
+        parent, by = start.delegation, JobKey(said.owner, said.job)
+        has_started = parent is not None and by == JobKey(parent.owner, parent.job)
+        if not has_started and by != name.job:
+            message = "the key of a job has signed it, which does something only to that job and to those that it has started"
+            raise Refused(Code.PERMISSION_DENIED, message, reason=Reason.ROLE)
+        # Another attempt at that job has another key, of which its owner has signed just as much.
+        parts.keys.demand_known(said, {attempt_of(said)} if has_started else ())
 
     return read_order(raw, relay, name.job, start.run(due_us), verbs, demand_known)
 

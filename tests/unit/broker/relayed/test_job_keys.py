@@ -145,3 +145,35 @@ async def test_the_key_stops_what_it_has_started_and_starts_no_schedule(worker: 
     raw = signed(KEY, said, add_schedule=schedule)
     assert (await worker.refusal(BROKER.public, deliver=bring(worker, raw))).code is Code.PERMISSION_DENIED
     assert worker.house.lookup.job(JobKey(CLIENT.public, CHILD)) is not None
+
+
+async def stops(worker: WorkerSide, raw: bytes, job: bytes = CHILD) -> bool:
+    name = request_pb2.AttemptName(owner=CLIENT.public, id=job, attempt=1)
+    return (await worker.ask(BROKER.public, relay=request_pb2.Relay(job=name, request=raw))).HasField("done")
+
+
+def stop_of(job: bytes, said: request_pb2.Delegation, by: Identity = KEY) -> bytes:
+    return signed(by, said, stop=request_pb2.Stop(keys=[job_pb2.JobKey(owner=CLIENT.public, id=job)]))
+
+
+async def test_the_key_stops_no_other_job_of_its_owner_whatever_a_broker_lets_it(worker: WorkerSide) -> None:
+    said = spoken(worker.identity)
+    another, others_child = b"a" * 16, b"e" * 16
+    assert await accepts(worker, start(CLIENT, job=another))
+    assert await accepts(worker, start(said=delegate(worker.identity, CLIENT.public, another, 1, KEY.public), job=others_child))
+    for job in (another, others_child):
+        assert not await stops(worker, stop_of(job, said), job)
+    assert [effect[0] for effect in worker.engine.effects] == ["start", "start"]
+    # Itself, it stops.
+    assert await stops(worker, stop_of(another, delegate(worker.identity, CLIENT.public, another, 1, KEY.public)), another)
+
+
+async def test_a_later_attempt_at_another_worker_stops_what_an_earlier_one_has_started_here(worker: WorkerSide) -> None:
+    other, second = generate(), generate()
+    assert await accepts(worker, start(said=spoken(worker.identity)))
+    await worker.happen(started(NAME))
+    later = stop_of(CHILD, delegate(other, CLIENT.public, PARENT, 2, second.public), second)
+    assert not await stops(worker, later)
+    worker.members[other.public] = Member("lab2", other.public, "worker")
+    assert await stops(worker, later)
+    assert [effect[:2] for effect in worker.engine.effects] == [("end", NAME)]
