@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 
 from ...keys.members.rights import Member, Right, demand
 from ...schemas.frames import read_envelope
+from ...schemas.jobs.states import State
 from ...schemas.large import Large
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Code, Refused
@@ -93,7 +94,10 @@ class RelayedVerbs:
         demand(call.member, Right.RELAY, call.member.key)
         asked, stream = call.request.lend, self._streams.get(call.member.key)
         job = find_job(call, read_name(asked.job), self._parts)
-        if stream is not None:
+        if not job.spec.may_submit:
+            raise Refused(Code.PERMISSION_DENIED, "the job may start no jobs, as its client has signed, so it does not wait for any")
+        # One that has ended meanwhile has no slots any more.
+        if stream is not None and job.state is not State.FINISHED:
             stream.lend(job, begins=asked.begins)
         call.done(None)
 

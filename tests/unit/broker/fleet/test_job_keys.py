@@ -153,6 +153,31 @@ async def test_a_job_that_waits_for_one_that_it_has_started_lends_its_slot_at_th
     assert lab.worker.started == []
 
 
+async def test_a_worker_lends_only_slots_of_jobs_that_start_jobs_and_have_not_ended(lab: Lab) -> None:
+    await lab.broker.accept(CLIENT, signed_start(CLIENT, lab.broker.identity.public, 2))
+    await lab.worker.happen(started(CHILD, 102))
+    link = lab.broker.engine.workers.get(lab.worker.identity.public).link
+
+    async def lend(name: AttemptKey) -> request_pb2.Reply | Refused:
+        answers: list[request_pb2.Reply | Refused] = []
+        job = request_pb2.AttemptName(owner=name.owner, id=name.id, attempt=name.attempt)
+        link.ask(request_pb2.Request(lend=request_pb2.Lend(job=job, begins=True)), answers.append)
+        await lab.broker.durable()
+        return answers[0]
+
+    answer = await lend(CHILD)
+    assert isinstance(answer, Refused)
+    assert answer.code is Code.PERMISSION_DENIED
+    assert not lab.worker.house.desk.lends_slots(lab.worker.house.live[CHILD.job])
+    await lab.worker.happen(ended(CHILD, pid=102))
+    await lab.begin()
+    await lab.worker.happen(ended(PARENT))
+    await lab.broker.durable()
+    assert not isinstance(await lend(PARENT), Refused)
+    (stream,) = lab.worker.relayed._streams.values()
+    assert stream.lent == set()
+
+
 async def test_how_many_of_them_run_at_once_is_limited_by_the_broker_alone(lab: Lab) -> None:
     await lab.begin()
     await lab.worker.restart()
