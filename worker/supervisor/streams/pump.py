@@ -189,6 +189,9 @@ class Pump:
         """Move bytes of one turn and return their number; 0 if there were none, there is no writer left, or the disk is full."""
         if not self._write():
             return 0
+        if self.size:
+            # What is written now leaves a hole instead of what somebody has cut off, and the size would not tell that any more.
+            self._fail(loss_of(self._file, self.size))
         most = min(_MOST_A_TURN, self.quota.left)
         if not most:
             return self._drop()
@@ -309,7 +312,11 @@ class Pump:
 
 def loss_of(log: int, size: int) -> str:
     """Return what somebody else did to a log into which so many bytes were written; empty if nothing is missing."""
-    status = os.fstat(log)
+    try:
+        status = os.fstat(log)
+    except OSError as error:
+        # Of a file system that others have too, and one of them has removed it.
+        return f"its log cannot be looked at: {os.strerror(error.errno or 0)}"
     if size and not status.st_nlink:
         return "its log was removed while it ran"
     return "its log was shortened while it ran" if status.st_size < size else ""

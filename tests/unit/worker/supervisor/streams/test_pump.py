@@ -277,16 +277,35 @@ def test_without_splice_a_full_disk_is_waited_for_and_an_empty_or_closed_pipe_is
     assert not job.pump.is_open
 
 
+@pytest.mark.parametrize("more", [b"", b"later, and longer\n"], ids=["nothing follows", "more follows"])
 @pytest.mark.parametrize(
     ("how", "why"), [(Path.unlink, "removed"), (lambda log: os.truncate(log, 2), "shortened")], ids=["removed", "shortened"]
 )
-def test_output_is_not_whole_if_somebody_removes_or_shortens_the_log(job: Job, how: Callable[[Path], None], why: str) -> None:
+def test_output_is_not_whole_if_somebody_removes_or_shortens_the_log(job: Job, how: Callable[[Path], None], why: str, more: bytes) -> None:
     os.write(job.end, b"early\n")
     assert job.pump.drain()
     how(job.log)
+    os.write(job.end, more)
     job.close()
     job.run_until(lambda: not job.pump.is_open)
     assert job.pump.problem == f"its log was {why} while it ran"
+
+
+def test_a_log_that_cannot_be_looked_at_any_more_holds_up_no_end(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    os.write(job.end, b"early\n")
+    assert job.pump.drain()
+
+    look, log = os.fstat, job.log.stat()
+
+    def stale(file: int) -> os.stat_result:
+        if os.path.samestat(found := look(file), log):
+            raise OSError(errno.ESTALE, "Stale file handle")
+        return found
+
+    monkeypatch.setattr(os, "fstat", stale)
+    job.close()
+    job.run_until(lambda: not job.pump.is_open)
+    assert job.pump.problem == f"its log cannot be looked at: {os.strerror(errno.ESTALE)}"
 
 
 def test_a_log_in_which_nothing_was_is_not_missed(job: Job) -> None:
