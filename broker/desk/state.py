@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import Counter, defaultdict, deque
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -100,6 +100,8 @@ class State:
     expiring: Deadlines[Job] = field(default_factory=Deadlines)
     # None that says nothing about that itself expires before this; they are looked at together.
     lapses_us: int | None = None
+    # Those that are to end for that, if they still wait.
+    lapsed: deque[Job] = field(default_factory=deque)
     alarm: WakeAt | None = NEVER
     # The jobs that wait for jobs which they started.
     loans: Loans = field(default_factory=Loans)

@@ -53,23 +53,25 @@ def look_at_due(turn: Turn) -> None:
 def _look_at_waiting(turn: Turn) -> None:
     """End the jobs that have waited for so long as a job does that says nothing about it; a part of them, if they are many.
 
-    All that wait are looked at. That is rare: no job was due earlier, and those of one hour are due together.
+    All that wait are looked at, and once more when the last of many have ended. That is rare: no job was due earlier, and those of one hour
+    are due together.
     """
     state, passed_us = turn.state, turn.moment.passed_us
     if state.lapses_us is None or state.lapses_us > passed_us:
         return
-    waiting = [
-        job
-        for job in state.live.values()
-        if job.expires_passed_us and job.attempt.phase in WAITING and not job.ended_before and not job.spec.says_until_when
-    ]
-    due = [job for job in waiting if job.expires_passed_us <= passed_us]
-    for job in due[:_MOST_AT_ONCE]:
-        _expire(turn, job)
-    rest = due[_MOST_AT_ONCE:]
-    state.lapses_us = (
-        passed_us if rest else min((job.expires_passed_us for job in waiting if job.expires_passed_us > passed_us), default=None)
-    )
+    if not state.lapsed:
+        state.lapsed.extend(job for job in state.live.values() if _may_lapse(job) and job.expires_passed_us <= passed_us)
+    for _ in range(min(_MOST_AT_ONCE, len(state.lapsed))):
+        job = state.lapsed.popleft()
+        if _may_lapse(job):
+            _expire(turn, job)
+    # Meanwhile others may have come.
+    rest = () if state.lapsed else (job.expires_passed_us for job in state.live.values() if _may_lapse(job))
+    state.lapses_us = passed_us if state.lapsed else min(rest, default=None)
+
+
+def _may_lapse(job: Job) -> bool:
+    return bool(job.expires_passed_us) and job.attempt.phase in WAITING and not job.ended_before and not job.spec.says_until_when
 
 
 def _expire(turn: Turn, job: Job) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from desk_house import House, asked, asked_with, attempt, ended, key, started
 
+from jobwire.broker.desk.decisions import due
 from jobwire.broker.desk.jobs.job import Job
 from jobwire.schemas.jobs.conditions import After, Condition
 from jobwire.schemas.jobs.retry import RetryRule
@@ -166,5 +167,43 @@ async def test_many_that_have_waited_for_too_long_end_in_parts(house: House, mon
     assert len(house.live) == 3
     await ring(house)
     assert [*house.live] == [key(6)]
+    assert house.state.lapses_us is None
+    house.engine.effects.clear()
+
+
+async def test_all_that_wait_are_looked_at_twice_however_many_expire(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    jobs = 60
+    may_lapse, looked_at = due._may_lapse, 0
+
+    def count(job: Job) -> bool:
+        nonlocal looked_at
+        looked_at += 1
+        return may_lapse(job)
+
+    monkeypatch.setattr(due, "_MOST_AT_ONCE", 3)
+    monkeypatch.setattr(due, "_may_lapse", count)
+    await house.accept(*(asked_with(number, held=True) for number in range(jobs)))
+    house.now += 30 * DAY_US + HOUR_US
+    while house.live:
+        await ring(house)
+    assert house.state.lapses_us is None
+    # Each again before it ends.
+    assert looked_at <= 3 * jobs
+    house.engine.effects.clear()
+
+
+async def test_one_that_is_stopped_while_others_expire_does_not_expire(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(due, "_MOST_AT_ONCE", 1)
+    await house.accept(*(asked_with(number, held=True) for number in (2, 1)))
+    house.now += 30 * DAY_US + HOUR_US
+    await ring(house)
+    assert [*house.live] == [key(1)]
+    house.stop(house.live[key(1)])
+    await house.durable()
+    await ring(house)
+    stopped = house.lookup.job(key(1))
+    assert stopped is not None
+    assert stopped.attempt.outcome is not None
+    assert not stopped.attempt.outcome.expired
     assert house.state.lapses_us is None
     house.engine.effects.clear()
