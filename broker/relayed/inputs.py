@@ -23,11 +23,11 @@ from .signed import local_id
 def relay_feed(call: Call, parts: Parts, feed: Callable[[Call], None]) -> None:
     """Let the broker feed a job as its owner would; `feed` is the handler for that."""
     demand(call.member, Right.RELAY, call.member.key)
-    name = read_name(call.request.relay_feed.job)
+    name, raw = read_name(call.request.relay_feed.job), call.request.relay_feed.request
 
     def begin() -> None:
         job = find_job(call, name, parts)
-        signer, request, _ = read_signed(call, call.request.relay_feed.request, name, parts, {"feed"})
+        signer, request, _ = read_signed(call, raw, name, parts, {"feed"})
         if job.spec.terminal is not None:
             demand_may(signer, name, parts)
         elif signer != name.owner:
@@ -36,8 +36,7 @@ def relay_feed(call: Call, parts: Parts, feed: Callable[[Call], None]) -> None:
         call.request.feed.CopyFrom(request_pb2.Feed(key=key, token=request.feed.token))
         if request.feed.sealed:
             # Checked with the request: it is the owner, or the key of a job that acts for it.
-            by = request_pb2.Envelope.FromString(call.request.relay_feed.request).proof.signer
-            call.sealed = Fed(name.job, request.feed.token, by)
+            call.sealed = Fed(name.job, request.feed.token, request_pb2.Envelope.FromString(raw).proof.signer)
         call.member = replace(for_owner(call.member, job), role="submitter")
         feed(call)
 

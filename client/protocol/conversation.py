@@ -308,7 +308,7 @@ class Conversation:
         if feeding.hash is None:
             return feeding.seal
         asked = exchange.request.feed
-        return feeding.hash.seal(self._identity, Fed(JobKey(self._identity.public, asked.key.id), asked.token))
+        return feeding.hash.seal(self._identity, Fed(JobKey(self._identity.owner, asked.key.id), asked.token))
 
     def _cancel(self, exchange: Exchange) -> None:
         if exchange.number and exchange.is_stream and self.greeted:

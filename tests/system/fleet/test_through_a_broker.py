@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import signal
 import sys
 from collections.abc import Iterator
@@ -161,6 +162,15 @@ def test_a_schedule_starts_its_batch_once_whoever_is_killed_meanwhile(lab: Lab, 
 
 def jobwire(*words: str) -> list[str]:
     return [sys.executable, "-P", "-m", "jobwire.client.cli.main", *words]
+
+
+def test_a_job_feeds_the_jobs_that_it_starts(lab: Lab) -> None:
+    broker, ada, _ = lab
+    with broker.client(ada) as client:
+        command = f"echo one two | {shlex.join(jobwire('run', 'cat'))}"
+        outer = client.submit(["sh", "-c", command], may_submit=True)
+        assert outer.wait(timeout=60) == 0, outer.read_range("stderr", 0, 1000)
+        assert outer.read_range("stdout", 0, 100)[0] == b"one two\n"
 
 
 def test_a_job_starts_jobs_that_wait_for_no_slot_of_its_own_whoever_is_killed_meanwhile(lab: Lab, tmp_path: Path) -> None:

@@ -10,12 +10,13 @@ from hypothesis import strategies as st
 from jobwire.client.protocol.conversation import Chunk, Conversation, Exchange, Greeted, Happened
 from jobwire.client.protocol.features import ALL_CHECKED, check_features
 from jobwire.client.protocol.flow_control import WINDOW_BYTES, WINDOW_MESSAGES
-from jobwire.keys.identity import generate
+from jobwire.keys.identity import Identity, generate
 from jobwire.keys.proofs import signature
 from jobwire.keys.proofs.input_seal import Fed, RunningHash
 from jobwire.schemas import frames
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.naming import JobKey
+from jobwire.schemas.private_parts.frozen import replace
 from jobwire.schemas.refusal import Code, Reason, Refused
 
 ME = generate()
@@ -26,8 +27,8 @@ STORE = b"s" * 16
 class House:
     """A conversation, and the words of a daemon to say in it."""
 
-    def __init__(self) -> None:
-        self.conversation = Conversation(ME, DAEMON.public)
+    def __init__(self, identity: Identity = ME) -> None:
+        self.conversation = Conversation(identity, DAEMON.public)
         self.nonce = b"n" * 16
         self.limits = frames.limits()
         self.features = ["home"]
@@ -586,9 +587,12 @@ def test_a_worker_that_was_replaced_by_an_older_one_is_not_asked_either() -> Non
     assert exchange.refusal.code is Code.UNIMPLEMENTED
 
 
+@pytest.mark.parametrize("owner", [b"", b"o" * 32])
 @pytest.mark.parametrize("kind", ["broker", "worker"])
-def test_an_input_is_sealed_where_it_goes_through_a_broker(kind: str) -> None:
-    house = House()
+def test_an_input_is_sealed_where_it_goes_through_a_broker(kind: str, owner: bytes) -> None:
+    # The key of a job signs for the owner of that.
+    identity = replace(ME, acts_for=owner)
+    house = House(identity)
     house.conversation.connected()
     (hello,) = house.sent()
     house.greet(hello, kind=kind)
@@ -612,5 +616,5 @@ def test_an_input_is_sealed_where_it_goes_through_a_broker(kind: str) -> None:
     house.conversation.feed(exchange, b"")
     pushes = [one.push for one in house.sent()]
     assert pushes[-1].last
-    assert told.is_sealed(Fed(JobKey(ME.public, b"i" * 16), b"t" * 16), pushes[-1].seal) is (kind == "broker")
+    assert told.is_sealed(Fed(JobKey(owner or ME.public, b"i" * 16), b"t" * 16, ME.public), pushes[-1].seal) is (kind == "broker")
     assert not any(push.seal for push in pushes[:-1])
