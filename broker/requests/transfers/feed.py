@@ -6,6 +6,7 @@ from collections.abc import Callable, Container
 from typing import Protocol
 
 from ....keys.members.rights import Right, demand, may
+from ....keys.proofs.input_seal import Fed
 from ....schemas.frames import TOKEN_BYTES
 from ....schemas.generated import request_pb2
 from ....schemas.jobs.terminal import TerminalSize
@@ -46,8 +47,8 @@ class LocalInputs:
         """`live`: the jobs that have not ended."""
         self._engine = engine
         self._live = live
-        # The inputs that come through a broker and are checked.
-        self._sealed: dict[JobKey, SealedInput] = {}
+        # The inputs that come through a broker and are checked; of a job, one for each feeder, also those that come too late.
+        self._sealed: dict[tuple[JobKey, Fed], SealedInput] = {}
 
     def feeding(self, call: Call, ended: Callable[[], None]) -> FeedStream:
         """Return what takes a standard input that comes as a stream."""
@@ -68,12 +69,11 @@ class LocalInputs:
         """Return what checks an input; the same one for each stream of it."""
         if call.sealed is None:
             return None
-        key = read_key(call.request.feed.key, call.member)
-        found = self._sealed.get(key)
-        if found is None or found.fed != call.sealed:
-            self._sealed = {other: one for other, one in self._sealed.items() if other in self._live}
-            found = self._sealed[key] = SealedInput(call.sealed)
-        return found
+        which = read_key(call.request.feed.key, call.member), call.sealed
+        if which not in self._sealed:
+            self._sealed = {other: one for other, one in self._sealed.items() if other[0] in self._live}
+            self._sealed[which] = SealedInput(call.sealed)
+        return self._sealed[which]
 
     def typing(self, call: Call, ended: Callable[[], None]) -> TypingStream:
         """Return what takes what is typed at a terminal."""

@@ -167,6 +167,28 @@ async def test_input_that_is_not_what_its_sender_has_sealed_is_named(house: Hous
     assert "are not what was sent" in client.replies[-1].feed_end.why
 
 
+async def test_a_feeder_that_comes_in_between_changes_nothing_about_that(house: House) -> None:
+    await house.run(feed=True)
+    client, broker = Seen(house, seals=True), house.broker.identity.public
+    await house.broker.durable()
+    client.push(0, b"one ")
+    await house.broker.durable()
+    house.wire.cut()
+    other = signed(CLIENT, broker, request_pb2.Request(feed=request_pb2.Feed(key=job_pb2.JobKey(id=KEY.id), token=b"u" * 16, sealed=True)))
+    name = request_pb2.AttemptName(owner=KEY.owner, id=KEY.id, attempt=KEY.attempt)
+    raw = request_pb2.Request(id=9, relay_feed=request_pb2.RelayFeed(job=name, request=other)).SerializeToString()
+    evil = Peer(b"", Meter(-1, b""), Account(broker), client)  # type: ignore[arg-type]
+    house.worker.reception.take(evil, request_pb2.Envelope(request=raw).SerializeToString(), None, lambda *_: None)
+    await house.broker.durable()
+    assert len(evil.streams) == 1
+    evil.end()
+    house.wire.up()
+    await house.broker.durable()
+    client.push(4, b"2wo", last=True, seal=seal(b"one two"))
+    await house.broker.durable()
+    assert "are not what was sent" in client.replies[-1].feed_end.why
+
+
 async def test_what_was_under_way_when_the_link_was_cut_is_sent_over_the_next_one(house: House) -> None:
     await house.run(feed=True)
     client = Seen(house)
