@@ -74,6 +74,10 @@ class Delegates:
         except Refused as refused:
             _log.warning("the key of job %s is not accepted: %s", short_id(attempt.id), refused)
             return
+        if self.member(said.key) is not None:
+            # It would be counted as that of the job, and disconnected when that ends.
+            _log.warning("the key of job %s is not accepted: it is that of a member", short_id(attempt.id))
+            return
         self.expel([attempt])
         if said.key not in self._by_public:
             self._accept(attempt, said, curve_public)

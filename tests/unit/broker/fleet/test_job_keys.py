@@ -126,6 +126,12 @@ async def test_a_worker_speaks_for_no_other_job_than_those_that_it_runs(lab: Lab
     forged.signature = bytes(64)
     delegates.told(forged)
     assert delegates.acting(evil.public) is None
+    # The key of a member is not that of a job, and the one from before counts.
+    delegates.told(delegation.delegate(lab.worker.identity, *PARENT, CLIENT.public))
+    assert delegates.acting(CLIENT.public) is None
+    assert delegates.account(CLIENT.public) == CLIENT.public
+    assert lab.acting() is not None
+    assert lab.broker.house.disconnected == []
     # Of a job that gets no key, too.
     await lab.broker.accept(CLIENT, signed_start(CLIENT, lab.broker.identity.public, 9))
     delegates.told(delegation.delegate(lab.worker.identity, CLIENT.public, b"\x09" * 16, 1, evil.public))
