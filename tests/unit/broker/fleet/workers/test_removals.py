@@ -13,6 +13,7 @@ from broker_house import BrokerSide, Wire, WorkerSide, ended, settle, signed, si
 
 from jobwire.broker.engine import Ended, Hashed
 from jobwire.broker.fleet.transfers import logs
+from jobwire.broker.fleet.transfers.shelf import NoShelf
 from jobwire.broker.fleet.workers.warnings import in_words
 from jobwire.broker.store.growth_writes import Growth, RemovalRow
 from jobwire.broker.store.rows import growth_rows
@@ -250,7 +251,7 @@ async def test_who_follows_the_log_of_a_job_that_is_lost_with_its_worker_is_told
     job = house.lookup.job(lab.name.job)
     assert job is not None
     reader = Reader(follow_log=request_pb2.FollowLog(credit_bytes=100))
-    log = logs.PassedLog(reader, job, job.attempt, lambda: worker, lambda _: None, lambda _: None)
+    log = logs.PassedLog(reader, job, job.attempt, lambda: worker, lambda _: None, lambda _: None, shelf=NoShelf(), has=lambda _: False)
     house.watchers.watch(job, log)
     log.flush()
     await lab.remove()
