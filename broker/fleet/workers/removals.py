@@ -77,6 +77,9 @@ class Removals:
             _log.warning("worker %s was removed, and does not stop what runs there: %s", name, answer)
         else:
             _log.info("worker %s, which was removed, stops the jobs that it had", name)
+            if not worker.is_removed:
+                # It was let in again. Shown once more, over the next link, it would stop what it has got since.
+                self._forget(worker)
         self.look(worker)
 
     def look(self, worker: Worker) -> None:
@@ -87,12 +90,16 @@ class Removals:
         lingers = any(key not in worker.carried for key in worker.reported)
         if lingers or worker.to_settle or worker.unsettled:
             return
-        del self._open[worker.key], self._by_curve[curve_public_of(worker.key)]
         _log.info("nothing is left of the jobs of worker %s, which was removed", row.name)
-        self._submit(Growth(told_removals=[worker.key]), _nothing)
+        self._forget(worker)
         if worker.is_removed:
             worker.link.drop("was removed, and nothing of its jobs is left")
             self._depart(worker, row.name)
+
+    def _forget(self, worker: Worker) -> None:
+        if self._open.pop(worker.key, None) is not None:
+            del self._by_curve[curve_public_of(worker.key)]
+            self._submit(Growth(told_removals=[worker.key]), _nothing)
 
 
 def _nothing() -> None:

@@ -212,6 +212,23 @@ async def test_a_worker_that_was_let_in_again_stops_the_old_ones_and_gets_new_on
     assert lab.wire.at_broker is not None
 
 
+async def test_new_jobs_of_a_worker_that_was_let_in_again_go_on_when_its_link_is_lost_while_old_ones_stop(lab: Lab) -> None:
+    await lab.run()
+    await lab.remove()
+    lab.broker.members[lab.key] = Member("lab", lab.key, "worker")
+    await lab.come_back()
+    await lab.broker.accept(lab.client, signed_start(lab.client, lab.broker.identity.public, 2))
+    await lab.worker.happen(started(AttemptKey(lab.client.public, bytes([2]) * 16, 1), 102))
+    lab.wire.cut()
+    await lab.come_back()
+    assert lab.worker.engine.effects == []
+    assert not lab.is_pending
+    await lab.worker.happen(ended(lab.name, 9))
+    await lab.told()
+    assert lab.late is not None
+    assert (lab.late.outcome.exit_status, lab.is_kept) == (9, False)
+
+
 async def test_an_end_that_its_worker_has_told_as_lost_stays_as_it_is(lab: Lab) -> None:
     await lab.run()
     lab.wire.up()
