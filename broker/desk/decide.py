@@ -16,7 +16,7 @@ from .decisions.hearing import hear
 from .decisions.lending import lend_for_broker, wait_for
 from .decisions.processes import signal, suspend
 from .decisions.records import choose_and_record, recorded, write_delayed
-from .decisions.recovery import recover, take_up, take_up_runs
+from .decisions.recovery import recover, take_up, take_up_edges, take_up_runs
 from .decisions.starts import accepted, enter, start
 from .decisions.stops import stop
 from .inputs import (
@@ -24,6 +24,7 @@ from .inputs import (
     Alter,
     Await,
     Due,
+    EdgesFound,
     Facts,
     Following,
     Found,
@@ -80,6 +81,8 @@ def decide(state: State, one: Input, moment: Moment | None) -> Decision:  # noqa
             set_machine(turn, one)
         case Found():
             take_up(turn, one)
+        case EdgesFound():
+            take_up_edges(turn, one)
         case AllFound():
             take_up_runs(turn, one)
         case Recovered():

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Mapping, Sequence
+from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import NamedTuple
 
 from ...schemas.jobs.capacity import NOBODYS, Capacity, Settings, Wants
@@ -196,10 +195,15 @@ class Found(NamedTuple):
     awaiting: Container[JobKey] = ()
 
 
-class AllFound(NamedTuple):
-    """There are no more of them: what they wait for, and the runs, each with its owner, whose `on_finish` was not queued."""
+class EdgesFound(NamedTuple):
+    """What some of them wait for, when there are no more of them."""
 
-    edges: Mapping[JobKey, Sequence[Edge]] = MappingProxyType({})
+    edges: Sequence[tuple[JobKey, Sequence[Edge]]]
+
+
+class AllFound(NamedTuple):
+    """All that is in the store was found: the runs, each with its owner, whose `on_finish` was not queued."""
+
     unfinished: Sequence[tuple[bytes, BatchRun]] = ()
 
 
@@ -252,6 +256,7 @@ Input = (
     | SetMachine
     | Facts
     | Found
+    | EdgesFound
     | AllFound
     | Recovered
     | Written

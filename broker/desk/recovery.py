@@ -15,7 +15,7 @@ from ..collector import nothing_collected
 from ..engine import Engine, Expected, Fact
 from ..fairness.pace import Pace
 from ..store.queries import Lookup
-from .inputs import AllFound, Found, Input, Recovered
+from .inputs import AllFound, EdgesFound, Found, Input, Recovered
 from .jobs.life import STORED
 from .jobs.targets import Edge
 from .state import State
@@ -71,7 +71,11 @@ class Recovery:
         if jobs:
             known_jobs = len({key.job for key in known} & self._state.live.keys())
             _log.info("recovered %d jobs that had not ended, %d of them known to the engine", len(jobs), known_jobs)
-        self._take(AllFound(edges, self._lookup.unfinished_runs()))
+        waits = list(edges.items())
+        for at in range(0, len(waits), _JOBS_A_SLICE):
+            self._take(EdgesFound(waits[at : at + _JOBS_A_SLICE]))
+            await self._pace.rest()
+        self._take(AllFound(self._lookup.unfinished_runs()))
         last = max(0, len(facts) - 1) // _FACTS_A_SLICE * _FACTS_A_SLICE
         for at in range(0, last + 1, _FACTS_A_SLICE):
             await self._pace.rest()

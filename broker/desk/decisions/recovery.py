@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ....schemas.jobs.states import OnFailure
 from ..effects import End, LimitTime
-from ..inputs import AllFound, Found, Moment, Recovered
+from ..inputs import AllFound, EdgesFound, Found, Moment, Recovered
 from ..jobs.job import Job
 from ..jobs.life import ENDED, LIMITED, RECOVERED, Happening, Phase, TakeUp
 from ..jobs.retries import delay_after_us
@@ -39,11 +39,15 @@ def take_up(turn: Turn, found: Found) -> None:
                 ways[job] = way
 
 
+def take_up_edges(turn: Turn, found: EdgesFound) -> None:
+    """Let jobs wait for others, now that all are found."""
+    live = turn.state.live
+    let_wait(turn, [(live[key], of_job) for key, of_job in found.edges if key in live and live[key].awaits])
+
+
 def take_up_runs(turn: Turn, found: AllFound) -> None:
-    """Continue with what jobs wait for, and with runs, now that all jobs are found."""
+    """Continue with runs, now that all jobs are found, and what they wait for."""
     state = turn.state
-    waiting = [(state.live[key], of_job) for key, of_job in found.edges.items() if key in state.live and state.live[key].awaits]
-    let_wait(turn, waiting)
     finishes.take_up(turn, found.unfinished)
     for run, of_run in state.runs.items():
         batch = next(iter(of_run.values())).batch

@@ -8,6 +8,9 @@ import pytest
 from desk_house import OWNER, House, asked, asked_with, attempt, ended, key, started
 
 from jobwire.broker.desk import recovery
+from jobwire.broker.desk.decisions import recovery as decisions
+from jobwire.broker.desk.inputs import EdgesFound
+from jobwire.broker.desk.turn import Turn
 from jobwire.broker.engine import Fact
 from jobwire.broker.requests.reads.jobs import describe
 from jobwire.broker.store.selection import ALIVE, Selection
@@ -118,6 +121,27 @@ async def test_what_jobs_wait_for_is_found_in_every_slice(house: House, monkeypa
     monkeypatch.setattr("jobwire.broker.store.queries._ALIVE_A_QUESTION", 2)
     await house.restart()
     assert [number for number in range(1, 8) if house.live[key(number)].awaits] == [4, 5, 6, 7]
+    house.engine.effects.clear()
+
+
+async def test_what_jobs_wait_for_is_taken_up_in_slices(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.engine.known = [started(1)]
+    await house.desk.recover()
+    await house.accept(*(asked_with(number, after=(After(Condition.OK, bytes([1]) * 16),)) for number in range(4, 9)))
+    monkeypatch.setattr(recovery, "_JOBS_A_SLICE", 2)
+    slices: list[int] = []
+
+    def take_up_edges(turn: Turn, found: EdgesFound) -> None:
+        slices.append(len(found.edges))
+        decisions.take_up_edges(turn, found)
+
+    monkeypatch.setattr("jobwire.broker.desk.decide.take_up_edges", take_up_edges)
+    await house.restart()
+    assert slices == [2, 2, 1]
+    assert [*house.state.dependencies.open] == [key(number) for number in range(4, 9)]
+    house.desk.hear([ended(1)])
+    await house.durable()
+    assert not house.state.dependencies.open
     house.engine.effects.clear()
 
 
