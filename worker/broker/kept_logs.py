@@ -188,7 +188,9 @@ def _finish(part: Path, path: Path, ends: Ends) -> str:
     _sync(part)
     shutil.rmtree(path, ignore_errors=True)
     part.rename(path)
-    _sync(path.parent)
+    # Also those above it, which may be new.
+    for folder in [*path.parents][:3]:
+        _sync(folder)
     return ""
 
 

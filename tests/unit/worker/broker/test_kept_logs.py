@@ -8,6 +8,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from jobwire.broker.fleet.transfers.shelf import Ends
 from jobwire.keys.digests import sha256
 from jobwire.keys.proofs.log_hash import BLOCK_BYTES, LEAF, LogTree
@@ -63,6 +65,20 @@ async def test_what_was_kept_is_there_after_a_restart(tmp_path: Path) -> None:
     assert shelf.tail(key(1), "stdout", 1, 99).data == b"three\n"
     assert modes(tmp_path) == {0}
     shelf.close()
+
+
+async def test_what_is_kept_is_on_the_disk_with_the_folders_above(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sync, synced = os.fsync, list[Path]()
+
+    def note(file: int) -> None:
+        synced.append(Path(f"/proc/self/fd/{file}").readlink())
+        sync(file)
+
+    monkeypatch.setattr(os, "fsync", note)
+    shelf = made(tmp_path / "logs")
+    assert await keep(shelf, key(1), b"one\n") == ""
+    shelf.close()
+    assert synced[-3:] == [tmp_path / "logs" / key(1).owner.hex(), tmp_path / "logs", tmp_path]
 
 
 async def test_what_was_not_signed_or_is_not_whole_is_not_kept(tmp_path: Path) -> None:
