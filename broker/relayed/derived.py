@@ -20,6 +20,7 @@ from ...schemas.jobs.spec import JobSpec
 from ...schemas.naming import ID_BYTES, finish_job_id, scheduled_job_id
 from ...schemas.parts import HASH_BYTES, hash_of_job
 from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.text.durations import format_duration
 from ..requests.checks.run_options import read_finish
 from ..schedules.cron import read_times
 from ..schedules.due import MOST_EARLY_US, Overlap
@@ -61,8 +62,8 @@ def _id_at(schedule: request_pb2.AddSchedule, due_us: int) -> bytes:
     return uuid.uuid5(uuid.UUID(bytes=schedule.id), str(due_us)).bytes
 
 
-def demand_due(schedule: request_pb2.AddSchedule, due_us: int, now_us: int) -> None:
-    """Check that a schedule starts something for this time, and that it may be now.
+def demand_due(schedule: request_pb2.AddSchedule, due_us: int, now_us: int, later_us: int) -> None:
+    """Check that a schedule starts something for this time, and that it may be now. `later_us`: how much later than a start that may be.
 
     Raises Refused: PERMISSION_DENIED for a time for which it was not signed, FAILED_PRECONDITION for one that is none here, or not now.
     """
@@ -73,8 +74,9 @@ def demand_due(schedule: request_pb2.AddSchedule, due_us: int, now_us: int) -> N
     if due_us > now_us + MOST_EARLY_US:
         message = f"the job of the schedule {name} for {when} came before that"
         raise Refused(Code.FAILED_PRECONDITION, message, "compare the clocks of broker and worker")
-    if due_us < now_us - MOST_LATE_US:
-        message = f"the job of the schedule {name} for {when} came more than 30 days later"
+    if due_us < now_us - MOST_LATE_US - later_us:
+        limit = format_duration((MOST_LATE_US + later_us) // 1_000_000)
+        message = f"the job of the schedule {name} for {when} came more than {limit} later"
         raise Refused(Code.FAILED_PRECONDITION, message, "start it now, if it is still wanted", reason=Reason.EXPIRED)
     try:
         times = read_times(schedule.cron, schedule.zone)

@@ -152,10 +152,10 @@ class SignedStart:
 
         Raises Refused.
         """
-        if self.request.HasField("add_schedule"):
-            demand_due(self.request.add_schedule, delivery.due_us, now_us)
         # How long a run takes, nobody knows when it is signed: no longer than its last job may.
         later_us = LONGEST_DURATION_MS * 1000 if delivery.HasField("finish") else 0
+        if self.request.HasField("add_schedule"):
+            demand_due(self.request.add_schedule, delivery.due_us, now_us, later_us)
         demand_in_time(self.not_after_us and self.not_after_us + later_us, now_us, "start")
 
     def run(self, due_us: int) -> job_pb2.Batch:

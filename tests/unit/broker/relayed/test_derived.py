@@ -286,6 +286,16 @@ async def test_each_time_of_a_schedule_has_jobs_of_its_own_made_of_those_that_we
     assert worker.house.lookup.job(JobKey(CLIENT.public, finish_job_id(runs[0]))) is not None
 
 
+async def test_a_run_of_a_schedule_may_take_longer_than_its_start_is_good_too(worker: WorkerSide) -> None:
+    raw, due_us = batch_schedule(worker, part(1)), worker.house.now + 5 * MINUTE_US
+    worker.house.now = due_us + START_LASTS_US + LONGEST_DURATION_MS * 1000
+    assert await accepts(worker, raw, finish=END, due_us=due_us)
+    worker.engine.effects.clear()
+    worker.house.now += 5 * MINUTE_US + 1
+    refusal = await refused(worker, raw, finish=END, due_us=due_us + 5 * MINUTE_US)
+    assert (refusal.reason, "came more than 1030d later" in refusal.message) == (Reason.EXPIRED, True)
+
+
 async def test_a_schedule_of_a_batch_starts_no_other_jobs_and_none_for_other_times(worker: WorkerSide) -> None:
     jobs = part(1, 2)
     raw, due_us = batch_schedule(worker, jobs), worker.house.now + 5 * MINUTE_US
