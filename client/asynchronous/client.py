@@ -284,12 +284,13 @@ class AsyncClient:
         tail_lines: int | None = None,
         feed: bool = False,
     ) -> builtins.list[AsyncJob]:
-        """Run jobs again with one request, all or none, and return the new jobs; see `Client.rerun`.
+        """Run jobs again, all or none, and return the new jobs; see `Client.rerun`.
 
         If this is cancelled, no job runs or all are stopped, unless you made their `ids`.
         """
-        keys = [job.key for job in jobs]
-        records = await start_jobs(self._session, keys, ids, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed)
+        given = [*jobs]
+        keys, found = [job.key for job in given], {job.key: job for job in given if isinstance(job, JobInfo)}
+        records = await start_jobs(self._session, keys, ids, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed, found=found)
         return [AsyncJob(self._session, record.key) for record in records]
 
     # --- jobs

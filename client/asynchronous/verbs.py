@@ -5,18 +5,23 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.naming import JobKey, new_id
-from ...schemas.refusal import Refused
 from ..library import actions
 from ..library.known_jobs import Record
 from ..library.options.arguments import Duration
-from ..library.values.results import BatchInfo, Forgotten
-from ..protocol.exchange import Exchange, Item
+from ..library.values.results import BatchInfo, Forgotten, JobInfo, job_info
+from ..protocol.exchange import Exchange
 from .files import send_files
 from .loop.session import AsyncSession
+from .questions import ask_all
+
+if TYPE_CHECKING:
+    from ..library.requests.staging import Parts
 
 # A worker that does not answer must not delay a cancellation forever.
 _STOP_ACKNOWLEDGED_SECONDS = 5.0
@@ -49,16 +54,19 @@ async def start_jobs(
     tail_lines: int | None = None,
     feed: bool = False,
     withdrawn: bool | None = None,
+    found: Mapping[JobKey, JobInfo] = MappingProxyType({}),
 ) -> list[Record]:
-    """Start jobs, all or none, and return what is known about them; see `actions.start_request`.
+    """Start jobs, all or none, and return what is known about them; see `actions.start`.
 
     If this is cancelled, no job runs or all are stopped, unless the caller made their `ids`; `withdrawn` says it if that does not.
     """
     await session.connection.open()
     await send_files(session.connection, wanted)
     made = ids or [new_id() for _ in wanted]
-    if batch is not None and actions.is_large(wanted) and actions.takes_parts(batch, (await session.connection.hello()).features):
-        return await _start_staged(session, wanted, made, batch, withdrawn=not ids)
+    if batch is not None and not feed and actions.is_large(wanted):
+        features = (await session.connection.hello()).features
+        if actions.takes_parts(batch, features, wanted):
+            return await _start_staged(session, dict(zip(made, wanted, strict=True)), batch, found, withdrawn=not ids)
     records = [session.known_jobs.record(JobKey(session.connection.owner, job_id)) for job_id in made]
     watch = watch and session.may_watch
     again = await _find_specs(session, dict(zip(made, wanted, strict=True)))
@@ -73,40 +81,52 @@ async def _find_specs(session: AsyncSession, wanted: Mapping[bytes, JobSpec | Jo
         return {}
     from ..library.requests import reruns  # noqa: PLC0415 -- most programs run nothing again
 
-    found: dict[JobKey, job_pb2.JobSpec] = {}
-    if not reruns.is_signed_whole(hello):
-        return found
-    for index, own, key in reruns.wanted_again(wanted):
-        one = reruns.steps(key, JobKey(session.connection.owner, own), hello.daemon)
-        step: request_pb2.Request | job_pb2.JobSpec = next(one)
-        try:
-            while isinstance(step, request_pb2.Request):
-                try:
-                    item: Item | Refused = await session.connection.call(step)
-                except Refused as refused:
-                    item = refused
-                step = reruns.answer(one, item)
-        except Refused as refused:
-            refused.job_index = index
-            raise
-        found[key] = step
-    return found
+    again = reruns.runs_again(wanted, hello)
+    found = await ask_all(session.connection, reruns.questions(wanted, again, session.connection.owner, hello.daemon))
+    return dict(zip(again.values(), found, strict=True))
 
 
 async def _start_staged(
-    session: AsyncSession, wanted: Sequence[JobSpec | JobKey], ids: Sequence[bytes], batch: BatchInfo, *, withdrawn: bool
+    session: AsyncSession,
+    wanted: Mapping[bytes, JobSpec | JobKey],
+    batch: BatchInfo,
+    found: Mapping[JobKey, JobInfo],
+    *,
+    withdrawn: bool,
 ) -> list[Record]:
     from ..library.requests.staging import Parts, steps  # noqa: PLC0415 -- few batches are large
     from .staging import carry_out  # noqa: PLC0415 -- as above
 
-    requests = steps(Parts(batch, ids, [job for job in wanted if isinstance(job, JobSpec)]), lambda _staged, _jobs: None)
+    keys = [JobKey(session.connection.owner, job_id) for job_id in wanted]
+    if again := {own: job for own, job in wanted.items() if isinstance(job, JobKey)}:
+        parts = await _parts_again(session, again, batch, found)
+    else:
+        parts = Parts(batch, [*wanted], [job for job in wanted.values() if isinstance(job, JobSpec)])
+    if parts is None:
+        return actions.accepted(session.known_jobs, keys, request_pb2.Acknowledged(known=len(keys)))
     try:
-        acknowledged = await carry_out(session.connection, requests)
+        acknowledged = await carry_out(session.connection, steps(parts, lambda _staged, _jobs: None))
     except asyncio.CancelledError:
         if withdrawn:
             await in_any_case(session, _withdraw(session, batch.id))
         raise
-    return actions.accepted(session.known_jobs, [JobKey(session.connection.owner, job_id) for job_id in ids], acknowledged)
+    return actions.accepted(session.known_jobs, keys, acknowledged)
+
+
+async def _parts_again(
+    session: AsyncSession, again: Mapping[bytes, JobKey], batch: BatchInfo, found: Mapping[JobKey, JobInfo]
+) -> Parts | None:
+    """Return the parts of a run of jobs that run again; None if it has all of them already."""
+    from ..library.requests import questions, staged_reruns  # noqa: PLC0415 -- most programs run nothing again
+
+    known = session.list_jobs(request_pb2.List(all=True, batch=batch.id, owner=session.connection.owner))
+    if staged_reruns.is_repeated(again, [info async for info in known]):
+        return None
+    missing = staged_reruns.unknown(again.values(), found)
+    told = await ask_all(session.connection, {position: questions.about(key) for position, key in missing.items()})
+    everything = {**found, **dict(zip(missing.values(), map(job_info, told), strict=True))}
+    signed = await _find_specs(session, again)
+    return staged_reruns.parts_again(batch, {own: everything[key] for own, key in again.items()}, signed)
 
 
 async def _withdraw(session: AsyncSession, run: bytes) -> None:

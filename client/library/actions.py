@@ -25,7 +25,7 @@ from .session import Session
 
 if TYPE_CHECKING:
     from ..sockets.connection import Connection
-    from .values.results import BatchInfo, Forgotten
+    from .values.results import BatchInfo, Forgotten, JobInfo
 
 _Thing = TypeVar("_Thing")
 
@@ -79,13 +79,16 @@ def start(
     watch: bool = True,
     tail_lines: int | None = None,
     feed: bool = False,
+    found: Mapping[JobKey, JobInfo] = MappingProxyType({}),
 ) -> list[Record]:
     """Start jobs, all or none, and return what is known about them; returns once the worker has accepted them.
 
-    Raises the refusal.
+    `found`: what is known about jobs that run again. Raises the refusal.
     """
-    if batch is not None and is_large(wanted) and takes_parts(batch, session.connection.hello().features):
-        return _start_staged(session, wanted, ids, batch)
+    if batch is not None and not feed and is_large(wanted) and takes_parts(batch, session.connection.hello().features, wanted):
+        from .staged_starts import start_staged  # noqa: PLC0415 -- few batches are large
+
+        return start_staged(session, dict(zip(ids, wanted, strict=True)), batch, found)
     watch = watch and session.watches < _MOST_WATCHES
     records = [session.known_jobs.record(JobKey(session.connection.identity.owner, job_id)) for job_id in ids]
     again = find_specs(session.connection, dict(zip(ids, wanted, strict=True)))
@@ -112,26 +115,17 @@ def find_specs(connection: Connection, wanted: Mapping[bytes, JobSpec | JobKey])
     return find_specs(connection, wanted)
 
 
-def takes_parts(batch: BatchInfo, features: Container[str]) -> bool:
-    """Return whether a worker with these features takes a batch in parts."""
+def takes_parts(batch: BatchInfo, features: Container[str], wanted: Iterable[object] = ()) -> bool:
+    """Return whether a worker with these features takes a batch in parts. `wanted`: its jobs, some of which may run others again."""
     is_plain = batch.on_finish is None and batch.on_failure is OnFailure.CONTINUE
-    return "staging" in features and (is_plain or "staged_runs" in features)
+    if "staging" not in features or not (is_plain or "staged_runs" in features):
+        return False
+    return "staged_reruns" in features or all(isinstance(job, JobSpec) for job in wanted)
 
 
 def is_large(wanted: Sequence[object]) -> bool:
-    """Return whether jobs are better staged than started with one request. Jobs that run again are not: the worker knows their specs."""
-    if not all(isinstance(job, JobSpec) for job in wanted):
-        return False
-    return len(wanted) > MOST_AT_ONCE or sum(map(size_of, wanted)) > _BYTES_AT_ONCE
-
-
-def _start_staged(session: Session, wanted: Sequence[JobSpec | JobKey], ids: Sequence[bytes], batch: BatchInfo) -> list[Record]:
-    from .requests.staging import Parts, carry_out, steps  # noqa: PLC0415 -- few batches are large
-
-    send_files(session.connection, wanted)
-    parts = Parts(batch, ids, [job for job in wanted if isinstance(job, JobSpec)])
-    acknowledged = carry_out(session.connection.call, steps(parts, lambda _staged, _jobs: None))
-    return accepted(session.known_jobs, [JobKey(session.connection.identity.public, job_id) for job_id in ids], acknowledged)
+    """Return whether jobs are better staged than started with one request. The sizes of those that run again are not known."""
+    return len(wanted) > MOST_AT_ONCE or sum(size_of(job) for job in wanted if isinstance(job, JobSpec)) > _BYTES_AT_ONCE
 
 
 def accepted(known_jobs: KnownJobs, keys: Sequence[JobKey], acknowledged: request_pb2.Acknowledged) -> list[Record]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 import builtins
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import TYPE_CHECKING, Literal, Self, Unpack, overload
 
 from ...keys.identity import Identity
@@ -25,6 +25,7 @@ from ..sockets.connection import CONNECT_TIMEOUT_SECONDS, Connection
 from . import actions
 from .destination import find_destination
 from .job import Job
+from .known_jobs import Handle
 from .options.arguments import Duration, Moment, Text, deadline_in, make_id, seconds
 from .options.specs import JobOptions, args_of, as_spec, spec_of_call
 from .options.subprocess_words import explains_options
@@ -392,7 +393,7 @@ class Client:
         tail_lines: int | None = None,
         feed: bool = False,
     ) -> builtins.list[Job]:
-        """Run jobs again with one request, all or none, and return the new jobs.
+        """Run jobs again, all or none, and return the new jobs; more than a thousand as one `batch` in parts, as `submit_many` does.
 
         Each has everything as it was, also its standard input, which the worker has kept with the job. The options are those of
         `submit_many`: with `ids`, a repeated call starts nothing twice, even if the jobs were forgotten meanwhile. An input that came as
@@ -401,7 +402,9 @@ class Client:
         Raises `Refused`: NOT_FOUND for a job that was forgotten or that this client may not see, UNIMPLEMENTED if the worker is too old,
         FAILED_PRECONDITION for an input that was not kept.
         """
-        return self._start([job.key for job in jobs], ids, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed)
+        given = [*jobs]
+        found = {job.key: job for job in given if not isinstance(job, Handle)}
+        return self._start([job.key for job in given], ids, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed, found=found)
 
     def _start(
         self,
@@ -412,9 +415,10 @@ class Client:
         watch: bool,
         tail_lines: int | None,
         feed: bool = False,
+        found: Mapping[JobKey, JobInfo] = MappingProxyType({}),
     ) -> builtins.list[Job]:
         ids = ids or [new_id() for _ in wanted]
-        records = actions.start(self._session, wanted, ids, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed)
+        records = actions.start(self._session, wanted, ids, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed, found=found)
         return [Job(self._session, record.key) for record in records]
 
     # --- jobs

@@ -38,11 +38,8 @@ _LEAVE_SECONDS = 5.0
 
 def is_staged(connected: Client, plan: Plan) -> bool:
     """Return whether a run is staged: it is large, and the worker can do that."""
-    runs_again, wanted = _runs_again(plan), [*plan.wanted.values()]
-    if not (len(wanted) > actions.MOST_AT_ONCE or (not runs_again and actions.is_large(wanted))):
-        return False
-    features = connected.connection.hello().features
-    return (not runs_again or "staged_reruns" in features) and actions.takes_parts(plan.about, features)
+    wanted = [*plan.wanted.values()]
+    return actions.is_large(wanted) and actions.takes_parts(plan.about, connected.connection.hello().features, wanted)
 
 
 def _runs_again(plan: Plan) -> bool:

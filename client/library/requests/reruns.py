@@ -5,10 +5,7 @@ A worker itself is sent only the keys of these jobs, as it keeps their specs.
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Callable, Generator, Mapping
-from functools import partial
-from itertools import islice
+from collections.abc import Mapping
 
 from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.jobs.spec import JobSpec
@@ -16,17 +13,16 @@ from ....schemas.naming import JobKey, finish_job_id
 from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import key_to_wire
 from ...proofs.again import asked_of, finish_again, spec_again
-from ...protocol.exchange import Exchange, Item
+from ...protocol.exchange import Item
 from ...sockets.connection import Connection
 from .queries import query_proof
+from .questions import Question, ask_all
 
 # The feature of a daemon that takes the spec of a job together with the key of the one that it runs again.
 SIGNED_RERUNS = "signed_reruns"
 
-_QUERIES_AT_ONCE = 64
-
-# Yields requests, is sent their replies, and returns the spec of one job.
-Steps = Generator[request_pb2.Request, Item, job_pb2.JobSpec]
+# Returns the spec of one job.
+Steps = Question[job_pb2.JobSpec]
 
 
 def is_signed_whole(hello: request_pb2.HelloReply) -> bool:
@@ -57,18 +53,17 @@ def steps(key: JobKey, own: JobKey, broker: bytes) -> Steps:
     return spec_again(asked, tuple((one.name, one.value) for one in told))
 
 
-def answer(one: Steps, item: Item | Refused) -> request_pb2.Request | job_pb2.JobSpec:
-    """Pass on an answer, and return what to ask next, or what was found. Raises Refused."""
-    try:
-        return one.throw(item) if isinstance(item, Refused) else one.send(item)
-    except StopIteration as done:
-        found: job_pb2.JobSpec = done.value
-        return found
+def runs_again(wanted: Mapping[bytes, JobSpec | JobKey], hello: request_pb2.HelloReply) -> dict[int, JobKey]:
+    """Return the jobs that run again and whose specs are needed, by their positions; none if it is enough to name them."""
+    if not is_signed_whole(hello):
+        return {}
+    return {position: key for position, key in enumerate(wanted.values()) if isinstance(key, JobKey)}
 
 
-def wanted_again(wanted: Mapping[bytes, JobSpec | JobKey]) -> list[tuple[int, bytes, JobKey]]:
-    """Return those that run a job again: their positions, their ids, and the keys of the jobs."""
-    return [(index, own, key) for index, (own, key) in enumerate(wanted.items()) if isinstance(key, JobKey)]
+def questions(wanted: Mapping[bytes, JobSpec | JobKey], again: Mapping[int, JobKey], owner: bytes, broker: bytes) -> dict[int, Steps]:
+    """Return what to find out of each of these, by their positions."""
+    ids = [*wanted]
+    return {position: steps(key, JobKey(owner, ids[position]), broker) for position, key in again.items()}
 
 
 def find_specs(connection: Connection, wanted: Mapping[bytes, JobSpec | JobKey]) -> dict[JobKey, job_pb2.JobSpec]:
@@ -76,32 +71,9 @@ def find_specs(connection: Connection, wanted: Mapping[bytes, JobSpec | JobKey])
 
     Raises Refused, with the position of the job.
     """
-    again = wanted_again(wanted)
-    if not again or not is_signed_whole(hello := connection.hello()):
-        return {}
-    found: dict[JobKey, job_pb2.JobSpec] = {}
-    asked: deque[tuple[int, JobKey, Steps, Exchange]] = deque()
-    owner, rest = connection.identity.owner, iter(again)
-    try:
-        while True:
-            for index, own, key in islice(rest, _QUERIES_AT_ONCE - len(asked)):
-                one = steps(key, JobKey(owner, own), hello.daemon)
-                asked.append((index, key, one, connection.ask(next(one))))
-            if not asked:
-                return found
-            index, key, one, exchange = asked[0]
-            try:
-                item = _answer_to(partial(connection.next, exchange))
-                asked.popleft()
-                while isinstance(step := answer(one, item), request_pb2.Request):
-                    item = _answer_to(partial(connection.call, step))
-            except Refused as refused:
-                refused.job_index = index
-                raise
-            found[key] = step
-    finally:
-        for *_, exchange in asked:
-            connection.forget(exchange)
+    again = runs_again(wanted, hello := connection.hello())
+    found = ask_all(connection, questions(wanted, again, connection.identity.owner, hello.daemon))
+    return dict(zip(again.values(), found, strict=True))
 
 
 def find_finish(connection: Connection, run: bytes, first: JobKey) -> JobSpec | None:
@@ -117,17 +89,6 @@ def find_finish(connection: Connection, run: bytes, first: JobKey) -> JobSpec | 
             if refused.code is not Code.NOT_FOUND or key is first:
                 raise
     return None
-
-
-def _answer_to(ask: Callable[[], Item | None]) -> Item | Refused:
-    try:
-        return ask() or _unanswered()
-    except Refused as refused:
-        return refused
-
-
-def _unanswered() -> Refused:
-    return Refused(Code.INTERNAL, "the broker ended the request without an answer")
 
 
 def _proof_in(reply: Item) -> request_pb2.JobProof:

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from jobwire import AsyncClient, Client, Refused
+from jobwire import AsyncClient, BatchInfo, Client, Refused, job_spec
 from jobwire.client.sockets.addressee import Context
 from jobwire.schemas.naming import new_id
 from jobwire.schemas.refusal import Code
@@ -28,3 +28,50 @@ def test_a_batch_with_the_id_of_a_run_is_that_run_or_is_refused(context: Context
     assert refused.value.code is Code.ALREADY_EXISTS
     asyncio.run(again())
     assert len([*client.list(all=True)]) == 2
+
+
+_MANY = 1010
+
+
+def test_a_large_run_is_run_again_in_parts_whatever_is_known_of_its_jobs(context: Context, client: Client) -> None:
+    # The last waits for the first, also when they run again.
+    tables = [{"name": f"j{number}", "argv": ["true"], "hold": True} for number in range(_MANY - 1)]
+    run = client.batch([*tables, {"name": "end", "argv": ["echo"], "after": "j0"}])
+    client.batch_run(run.id).stop()
+    about, ids = BatchInfo(new_id(), "again"), [new_id() for _ in range(_MANY)]
+
+    async def again_later() -> None:
+        async with AsyncClient(context) as waiting:
+            repeated = await waiting.rerun(run.started, batch=about, ids=ids)
+            assert [job.key for job in repeated] == [job.key for job in first]
+            new = await waiting.rerun([info async for info in waiting.list(all=True, batch=about.id)], batch=BatchInfo(new_id()))
+            assert (await waiting.info(new[-1].id)).spec.after[0].job == new[0].key.id
+            with pytest.raises(Refused) as refused:
+                await waiting.rerun([*run.started, await waiting.info(run.started[0].id)], batch=about, ids=[*ids, new_id()])
+            assert refused.value.code is Code.ALREADY_EXISTS
+
+    first = client.rerun(run.started, batch=about, ids=ids)
+    known = {info.key.id: info for info in client.list(all=True, batch=about.id)}
+    assert [known[own].rerun_of for own in ids] == [job.key for job in run.started]
+    assert known[ids[-1]].spec.after[0].job == ids[0]
+    assert [job.key for job in client.rerun(run.started, batch=about, ids=ids)] == [job.key for job in first]
+    client.batch_run(about.id.hex()).stop()
+    asyncio.run(again_later())
+    assert len([*client.list(all=True)]) == 3 * _MANY
+
+
+def test_a_job_that_is_unknown_is_named_by_its_position(context: Context, client: Client) -> None:
+    jobs = client.submit_many([job_spec(["true"])] * 3, watch=False)
+    wanted = [*jobs * 400, client.job_by_key(jobs[0].key.owner, new_id())]
+
+    async def again() -> None:
+        async with AsyncClient(context) as waiting:
+            handles = [waiting.job_by_key(*job.key) for job in wanted]
+            with pytest.raises(Refused) as refused:
+                await waiting.rerun(handles, batch=BatchInfo(new_id()))
+            assert (refused.value.code, refused.value.job_index) == (Code.NOT_FOUND, 1200)
+
+    with pytest.raises(Refused) as refused:
+        client.rerun(wanted, batch=BatchInfo(new_id()))
+    assert (refused.value.code, refused.value.job_index) == (Code.NOT_FOUND, 1200)
+    asyncio.run(again())

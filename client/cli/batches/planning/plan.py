@@ -7,12 +7,11 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from .....schemas.frames import MOST_JOBS_PER_START
-from .....schemas.jobs.conditions import After, base_of
 from .....schemas.jobs.spec import JobSpec
 from .....schemas.naming import JobKey, batch_job_id, format_id
-from .....schemas.private_parts.frozen import replace
 from .....schemas.refusal import Code, Refused
 from .....schemas.text.sizes import format_size
+from ....library.requests.staged_reruns import specs_again
 from ....library.values.results import BatchInfo, JobInfo
 from ...shown.sentences import failed, how_many_jobs
 
@@ -113,29 +112,10 @@ def plan_rerun(
     plan = Plan(
         about,
         {own: info.key for own, info in jobs.items()},
-        _specs_again(jobs, before.id, run),
+        specs_again(jobs, run),
         {own: info.stdin_bytes or 0 for own, info in jobs.items()},
     )
     return plan, choice.note
-
-
-def _specs_again(jobs: Mapping[bytes, JobInfo], before: bytes, run: bytes) -> dict[bytes, JobSpec]:
-    """Return the specs of jobs that run again, by their new ids, so that they wait only for each other. `before`: their old run.
-
-    A worker does the same with those that it is told to run again in one request.
-    """
-    new = {info.key: own for own, info in jobs.items()}
-    names = {"", *(name for info in jobs.values() for name in (info.spec.name, base_of(info.spec.name)))}
-    specs: dict[bytes, JobSpec] = {}
-    for own, info in jobs.items():
-        after: list[After] = []
-        for one in info.spec.after:
-            if one.job and (target := new.get(JobKey(info.key.owner, one.job))) is not None:
-                after.append(one._replace(job=target))
-            elif one.run and one.run == before and one.name in names:
-                after.append(one._replace(run=run))
-        specs[own] = replace(info.spec, after=tuple(after)) if info.spec.after else info.spec
-    return specs
 
 
 def _plan_as_before(run: bytes, known: Sequence[JobInfo], found: Sequence[JobInfo] | None, width: int | None) -> Plan:

@@ -112,16 +112,20 @@ def test_a_commit_says_until_when_the_last_attempt_at_one_of_its_jobs_may_start(
     assert lasts_days(again, late, again) == 39
 
 
-def test_only_many_or_long_new_jobs_are_staged() -> None:
+def test_only_many_or_long_jobs_are_staged() -> None:
     assert is_large([waiting()] * 1001)
     assert not is_large([waiting()] * 1000)
     assert is_large([job_spec(["x" * 100_000])] * 50)
-    assert not is_large([JobKey(b"o", job_id(1))] * 5000)
+    # Of jobs that run again only the number is known.
+    assert is_large([JobKey(b"o", job_id(1))] * 1001)
+    assert not is_large([JobKey(b"o", job_id(1))] * 1000)
 
 
 def test_an_older_worker_takes_only_a_plain_batch_in_parts() -> None:
     assert takes_parts(ABOUT, {"staging"})
     assert not takes_parts(ABOUT, set())
+    assert not takes_parts(ABOUT, {"staging"}, [waiting(), JobKey(b"o", job_id(1))])
+    assert takes_parts(ABOUT, {"staging", "staged_reruns"}, [JobKey(b"o", job_id(1))])
     for about in (ABOUT._replace(on_failure=OnFailure.STOP_REST), ABOUT._replace(on_finish=["true"])):
         assert not takes_parts(about, {"staging"})
         assert takes_parts(about, {"staging", "staged_runs"})

@@ -1,0 +1,51 @@
+"""Many questions about jobs at once, for an event loop; see the module of this name in the library."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping
+from typing import TypeVar
+
+from ...schemas.refusal import Refused
+from ..library.requests.questions import AT_ONCE, Found, Question, pass_on
+from ..protocol.exchange import Item
+from .loop.connection import AsyncConnection
+
+_Found = TypeVar("_Found")
+
+
+async def ask_all(connection: AsyncConnection, questions: Mapping[int, Question[_Found]]) -> list[_Found]:
+    """Return what these have found out, in their order. Raises Refused: its `job_index` is the number of the question."""
+    found: dict[int, _Found] = {}
+    rest = iter(questions.items())
+
+    async def ask_one_after_the_other() -> None:
+        for number, one in rest:
+            try:
+                found[number] = await _ask(connection, one)
+            except Refused as refused:
+                refused.job_index = number
+                raise
+
+    tasks = [asyncio.ensure_future(ask_one_after_the_other()) for _ in range(AT_ONCE)]
+    try:
+        await asyncio.gather(*tasks)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+    return [found[number] for number in questions]
+
+
+async def _ask(connection: AsyncConnection, one: Question[_Found]) -> _Found:
+    step = next(one)
+    while True:
+        try:
+            item: Item | Refused = await connection.call(step)
+        except Refused as refused:
+            item = refused
+        answer = pass_on(one, item)
+        if isinstance(answer, Found):
+            result: _Found = answer.answer
+            return result
+        step = answer

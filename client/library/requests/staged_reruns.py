@@ -1,0 +1,50 @@
+"""Many jobs that run again as one run, as they are staged: what they wait for in it, and whether it was submitted before. No sockets."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from types import MappingProxyType
+
+from ....schemas.generated import job_pb2
+from ....schemas.jobs.conditions import After, base_of
+from ....schemas.jobs.spec import JobSpec
+from ....schemas.naming import JobKey
+from ....schemas.private_parts.frozen import replace
+from ..values.results import BatchInfo, JobInfo
+from .staging import Parts, Rerun
+
+
+def specs_again(jobs: Mapping[bytes, JobInfo], run: bytes) -> dict[bytes, JobSpec]:
+    """Return the specs of jobs that run again in a run, by their new ids, so that they wait only for each other.
+
+    A worker does the same with those that it is told to run again in one request.
+    """
+    new = {info.key: own for own, info in jobs.items()}
+    names = {"", *(name for info in jobs.values() for name in (info.spec.name, base_of(info.spec.name)))}
+    specs: dict[bytes, JobSpec] = {}
+    for own, info in jobs.items():
+        before = info.batch.id if info.batch is not None else b""
+        after: list[After] = []
+        for one in info.spec.after:
+            if one.job and (target := new.get(JobKey(info.key.owner, one.job))) is not None:
+                after.append(one._replace(job=target))
+            elif one.run and one.run == before and one.name in names:
+                after.append(one._replace(run=run))
+        specs[own] = replace(info.spec, after=tuple(after)) if info.spec.after else info.spec
+    return specs
+
+
+def parts_again(about: BatchInfo, jobs: Mapping[bytes, JobInfo], signed: Mapping[JobKey, job_pb2.JobSpec] = MappingProxyType({})) -> Parts:
+    """Return the parts of a run of jobs that run again, by their new ids. `signed`: their specs, where it is not enough to name them."""
+    again = {own: Rerun(info.key, info.stdin_bytes or 0, signed.get(info.key)) for own, info in jobs.items()}
+    return Parts(about, [*jobs], [*specs_again(jobs, about.id).values()], again=again)
+
+
+def unknown(wanted: Iterable[JobKey], found: Mapping[JobKey, JobInfo]) -> dict[int, JobKey]:
+    """Return the jobs of which only the keys are known, each with its position."""
+    return {position: key for position, key in enumerate(wanted) if key not in found}
+
+
+def is_repeated(wanted: Mapping[bytes, JobKey], known: Sequence[JobInfo]) -> bool:
+    """Return whether a run has all these jobs already, by their new ids. Then those that they ran again may have been forgotten."""
+    return bool(known) and wanted.items() <= {info.key.id: info.rerun_of for info in known}.items()
