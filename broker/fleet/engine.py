@@ -283,6 +283,9 @@ class FleetEngine(NothingAtOnce):
                 self.hasher.hear(key, fact)
             else:
                 self._ended.settle([key])
+        elif self._machine_of(key) != worker.machine:
+            # It is told once more when it has ended. Nothing is kept of what this broker has not placed there: it may be any number.
+            worker.reported.discard(key)
 
     def _complete(self, worker: Worker) -> None:
         """Send a worker that is connected again what it has not got, now that it has reported all that it has."""

@@ -583,6 +583,17 @@ async def test_a_worker_can_tell_nothing_about_the_jobs_of_another(lab: Lab) -> 
     assert outcome.exit_status == 0
 
 
+async def test_nothing_is_kept_of_jobs_of_a_worker_that_the_broker_has_not_placed_there(lab: Lab) -> None:
+    worker = lab.broker.engine.workers.get((await joined(lab)).worker.identity.public)
+    for state, settled in ((job_pb2.STATE_RUNNING, 0), (job_pb2.STATE_FINISHED, 3)):
+        facts = request_pb2.Facts()
+        for number in range(3):
+            report = facts.facts.add().report
+            (report.key.owner, report.key.id, report.attempt), report.state = lab.name(number), state
+        lab.broker.engine._take(worker, facts)
+        assert (len(worker.reported), len(worker.to_settle)) == (0, settled)
+
+
 async def test_logs_of_a_forgotten_job_are_removed_where_they_are_even_later(lab: Lab) -> None:
     wire = await joined(lab)
     await lab.submit(1)
