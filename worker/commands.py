@@ -21,7 +21,7 @@ from ..schemas.refusal import Code, Refused
 from ..schemas.text.durations import parse_duration
 from ..schemas.text.printable import printable
 from ..schemas.text.sizes import parse_size
-from . import capacity_options, retention_options
+from . import capacity_options, retention_options, root_jobs
 from .own_process import leaving, surroundings
 from .own_process.early_signals import hold_signals_back
 from .state import layout
@@ -152,6 +152,7 @@ def _use_broker(settings: dict[str, Any], join: str, key: str, vouch: str, slots
         same = broker if broker is not None and broker.key == key else joined.Broker(endpoint, key)
         broker = replace(same, endpoint=endpoint, as_root=same.as_root or settings["jobs_as_root"])
         joined.demand_only(state, broker)
+        root_jobs.demand_for_broker(endpoint, intended=broker.as_root)
         joined.trust(roster, public, vouch)
         joined.remember(state, broker)
     if broker is not None:

@@ -24,9 +24,9 @@ from ..keys.identity import Identity, load_or_make, parse_public
 from ..keys.malloc import reuse_buffers
 from ..keys.members.rights import Right
 from ..schemas.clock import boot_id
-from ..schemas.endpoint import hidden_loopback, host_of, is_loopback
+from ..schemas.endpoint import hidden_loopback, host_of
 from ..schemas.refusal import Code, Refused
-from . import reload
+from . import reload, root_jobs
 from .description import Description, last_boot_id
 from .engine.engine import LocalEngine
 from .own_process import constraints, orphans
@@ -59,7 +59,10 @@ async def serve(  # noqa: C901, PLR0912, PLR0915 -- each part is closed if it wa
 
     Raises Refused if it cannot start.
     """
-    _check_root(settings)
+    if settings.listen:
+        root_jobs.demand_for_clients(settings.listen, intended=settings.jobs_as_root)
+    if settings.join:
+        root_jobs.demand_for_broker(settings.join, intended=settings.jobs_as_root)
     surroundings = _look_around(settings)
     reuse_buffers()
     # Until it is ready, so that threads started meanwhile inherit the mask and never receive them.
@@ -234,21 +237,6 @@ def _join(settings: WorkerSettings, identity: Identity, daemon: Daemon, pilot: P
 
     daemon.roster_changed = stay_or_leave
     return line
-
-
-def _check_root(settings: WorkerSettings) -> None:
-    if os.geteuid() == 0 and not settings.jobs_as_root and settings.listen and not is_loopback(settings.listen):
-        raise Refused(
-            Code.FAILED_PRECONDITION,
-            f"this worker would accept other machines at {settings.listen} and run their jobs as root",
-            "run it as another user, or use --jobs-as-root if that is intended",
-        )
-    if os.geteuid() == 0 and not settings.jobs_as_root and settings.join:
-        raise Refused(
-            Code.FAILED_PRECONDITION,
-            f"this worker would run the jobs of the broker at {settings.join} as root",
-            "run it as another user, or use --jobs-as-root if that is intended",
-        )
 
 
 def _warn_of_loopback(endpoint: str) -> None:

@@ -39,12 +39,12 @@ def change_members(call: Call, edits: RosterEdits) -> None:
     if len(wanted.key) != KEY_BYTES:
         raise Refused(Code.INVALID_ARGUMENT, f"a public key has {KEY_BYTES} bytes, not {len(wanted.key)}")
     if wanted.key == call.member.key and request.WhichOneof("change") in ("remove", "set_role"):
-        message = f"{call.member.name} is you, and an admin who is not at the machine keeps the own entry"
+        message = f"{call.member.name} is you, and from another machine nobody can remove or demote themselves"
         raise Refused(Code.FAILED_PRECONDITION, message, "let another admin do that, or do it on the machine itself")
 
     def changed(result: Callable[[], bool]) -> None:
         if result():
-            _log.info("roster: that was changed over the network by %s, fingerprint %s", call.member.name, fingerprint(call.member.key))
+            _log.info("roster: changed over the network by %s, fingerprint %s", call.member.name, fingerprint(call.member.key))
         call.done(None)
 
     edits.edit(lambda path: change_roster(path, request.version, wanted), lambda result: call.guard(changed, result))

@@ -146,7 +146,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
 def _not_a_broker(call: Call) -> None:
     del call
     message = "this is a worker and not a broker: no other worker can join it"
-    raise Refused(Code.FAILED_PRECONDITION, message)
+    raise Refused(Code.FAILED_PRECONDITION, message, "choose the context of a broker")
 
 
 def _not_over_a_link(call: Call) -> None:

@@ -23,6 +23,7 @@ from ...keys.pairing.token import Token
 from ...schemas.endpoint import to_connect
 from ...schemas.jobs.worker_labels import parse_label
 from ...schemas.refusal import Code, Reason, Refused
+from .. import root_jobs
 from ..state import layout
 from ..state.lock import running
 
@@ -80,6 +81,8 @@ def join_with(token: Token, state: Path, roster: Path, vouch: str, *, as_root: b
         return before
     broker = Broker(token.endpoint, format_public(token.daemon), token.slots, dict(map(parse_label, token.labels)), as_root, used)
     demand_only(state, broker)
+    # Before the token is used: it cannot be used twice, and nothing is to be remembered of a worker that does not start.
+    root_jobs.demand_for_broker(broker.endpoint, intended=as_root)
     own = load_or_make(state / "identity")
     try:
         pair(token, own, os.uname().nodename)

@@ -75,7 +75,7 @@ def place(call: Call, lookup: Lookup, followed: Followed, depot: Depot, shortage
         files = [file._replace(digest=bytes(DIGEST_BYTES)) for file in files]
     brought_files.check(files, ())
     if not job.spec.has_folder:
-        raise _no_folder(job.key, "into which files could be put")
+        raise _no_folder(job.key, "so no files can be put there")
     if shortage is not None:
         raise shortage
     is_queued = SHOWN[job.latest.phase] is State.QUEUED
@@ -100,7 +100,7 @@ def fetch(call: Call, lookup: Lookup, followed: Followed, depot: Depot) -> None:
     if problem := path_problem(request.path):
         raise Refused(Code.INVALID_ARGUMENT, f"{request.path.decode(errors='replace')!r} cannot be fetched: {problem}")
     if not job.spec.has_folder:
-        raise _no_folder(key, "from which files could be fetched")
+        raise _no_folder(key, "so there are no files to fetch")
     if request.start and not request.validator:
         raise Refused(Code.INVALID_ARGUMENT, "a fetch from the middle has no validator", "fetch it from the first byte on")
     call.demand_stream()
@@ -126,7 +126,7 @@ def fetch(call: Call, lookup: Lookup, followed: Followed, depot: Depot) -> None:
 
 def _no_folder(key: JobKey, why: str) -> Refused:
     message = f"the job {format_id(key.id)} has no folder of its own, {why}"
-    return Refused(Code.FAILED_PRECONDITION, message, "submit it with files, or say then what is to be fetched")
+    return Refused(Code.FAILED_PRECONDITION, message, "a job that is submitted with files, or with files to fetch, has one")
 
 
 def _too_many(does: str, most: int, call: Call) -> Refused:

@@ -19,7 +19,7 @@ from ..terminal.screen import Table, duration, say, write, write_json
 app = typer.Typer(help="Manage the workers that you use.", no_args_is_help=True, add_completion=False)
 
 Name = Annotated[str, Argument(metavar="NAME", help="Name of the context. 'embedded' is your private worker.")]
-OptionalName = Annotated[str | None, Argument(metavar="[NAME]", help="Name of the context. Default: the one in use.")]
+OptionalName = Annotated[str | None, Argument(metavar="NAME", help="Name of the context. Default: the one in use.")]
 _CHOOSE = f"Choose another one with: jobwire context use NAME ({contexts.EMBEDDED} is your private worker)"
 
 

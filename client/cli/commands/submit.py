@@ -43,7 +43,7 @@ def submit(  # noqa: PLR0913 -- one for each option
         ),
     ] = None,
     tty: Annotated[
-        bool, Option("--tty", help="Run on a terminal, for jobwire attach. Its size is that of this one, or 24 rows, 80 columns.")
+        bool, Option("--tty", "-it", help="Run on a terminal, for jobwire attach. Its size is that of this one, or 24 rows, 80 columns.")
     ] = False,
     wishes: Wishes,
 ) -> None:

@@ -23,7 +23,7 @@ app = typer.Typer(help="Complete commands, options and jobs in your shell.", no_
 
 @app.command()
 def install(
-    shell: Annotated[str, Argument(metavar="[SHELL]", help="bash, zsh or fish. Default: your login shell.", show_default=False)] = "",
+    shell: Annotated[str, Argument(metavar="SHELL", help="bash, zsh or fish. Default: your login shell.", show_default=False)] = "",
 ) -> None:
     """Install completion for your shell.
 

@@ -75,7 +75,7 @@ COMMANDS: dict[str, Command] = {
         ("--on-each", "", "Run it once on each worker of the broker that fits, see --on and --not-on."),
         ("--fail-fast", "", "With --array or --on-each: when a job fails, stop and cancel the others."),
         ("--on-finish", "COMMAND", "With --array or --on-each: run this once when all have ended."),
-        ("--tty", "", "Run on a terminal, for jobwire attach. Its size is that of this one, or 24 rows, 80 columns."),
+        ("-it --tty", "", "Run on a terminal, for jobwire attach. Its size is that of this one, or 24 rows, 80 columns."),
         ("-n --name", "NAME", "Name the job."),
         ("-C --dir", "DIR", "Run in this folder of the worker's machine; ~ is the home of the job."),
         ("-e --env", "K[=V]...", "Set a variable of the job's environment. K alone copies the value from this shell, and 'LC_*' all whose names match."),
@@ -414,7 +414,7 @@ COMMANDS: dict[str, Command] = {
     "jobwire shell": Command("Run commands one a line, in order, over one open connection.", (
         ("--keep-going", "", "Run the other lines too if one fails."),
         ("-h --help", "", "Show this message and exit."),
-    ), ("[[FILE]]",), ends_options=False),
+    ), ("[FILE]",), ends_options=False),
     "jobwire keys": Command("Manage your key and the members of your workers.", (
         ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
@@ -472,10 +472,10 @@ COMMANDS: dict[str, Command] = {
     "jobwire context show": Command("Show a context: its endpoint, the key of its worker, and your identity there. Connects to nobody.", (
         ("--json", "", "Print JSON, one object per line."),
         ("-h --help", "", "Show this message and exit."),
-    ), ("[[NAME]]",), ends_options=False),
+    ), ("[NAME]",), ends_options=False),
     "jobwire context test": Command("Connect to a worker, and say who it is, how fast it answers, and who you are there.", (
         ("-h --help", "", "Show this message and exit."),
-    ), ("[[NAME]]",), ends_options=False),
+    ), ("[NAME]",), ends_options=False),
     "jobwire worker": Command("Run and manage a worker on this machine.", (
         ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
@@ -617,7 +617,7 @@ COMMANDS: dict[str, Command] = {
     ), (), ends_options=False),
     "jobwire completion install": Command("Install completion for your shell.", (
         ("-h --help", "", "Show this message and exit."),
-    ), ("[[SHELL]]",), ends_options=False),
+    ), ("[SHELL]",), ends_options=False),
     "jobwire completion show": Command("Print the script for a shell, to load it in another way.", (
         ("-h --help", "", "Show this message and exit."),
     ), ("SHELL",), ends_options=False),

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 def shell(
     ctx: Context,
     file: Annotated[
-        str | None, Argument(metavar="[FILE]", help="A file with one command a line; - is standard input. Default: standard input.")
+        str | None, Argument(metavar="FILE", help="A file with one command a line; - is standard input. Default: standard input.")
     ] = None,
     *,
     keep_going: Annotated[bool, Option("--keep-going", help="Run the other lines too if one fails.")] = False,

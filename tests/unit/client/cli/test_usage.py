@@ -209,6 +209,12 @@ def test_the_usage_line_reads_as_in_other_manuals(capsys: pytest.CaptureFixture[
         assert f"Usage: jobwire {verb} [OPTIONS] {usage} " in shown, shown
 
 
+def test_no_placeholder_has_two_pairs_of_brackets() -> None:
+    # What completion and the man pages show is made from the same definitions.
+    assert not [page.name for page in (REPOSITORY / "docs/man").glob("*.1") if "[[" in page.read_text()]
+    assert "[[" not in (REPOSITORY / "client/cli/completion/table.py").read_text()
+
+
 def test_a_switch_is_not_shown_as_if_it_took_a_value(capsys: pytest.CaptureFixture[str]) -> None:
     for arguments in ([], ["submit"], ["worker", "run"], ["keys", "add"]):
         assert command_line([*arguments, "--help"]) == 0

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -69,6 +70,15 @@ def test_a_damaged_file_is_refused_and_says_what_to_do(tmp_path: Path, text: str
 def test_the_token_of_a_person_is_no_use_to_a_machine_and_nothing_is_made(tmp_path: Path) -> None:
     token = Token("tcp://broker:7341", ONE.public, bytes(32), "submitter")
     with pytest.raises(Refused, match="for a person"):
+        joined.join_with(token, tmp_path / "state", tmp_path / "roster.toml", "submitter", as_root=False)
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_root_is_refused_before_its_token_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    # A port that nobody listens at: if the token was used, that would be what fails.
+    token = Token("tcp://127.0.0.1:1", ONE.public, bytes(32), "worker")
+    with pytest.raises(Refused, match=r"at tcp://127\.0\.0\.1:1 as root; run it as another user, or use --jobs-as-root"):
         joined.join_with(token, tmp_path / "state", tmp_path / "roster.toml", "submitter", as_root=False)
     assert list(tmp_path.iterdir()) == []
 
