@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import signal
 import sys
 from contextlib import ExitStack, suppress
 from pathlib import Path
@@ -22,6 +23,8 @@ if TYPE_CHECKING:
 
 _LAST_LOG_LINES = 8
 _LARGEST_LOG_TAIL = 4096
+_MOST_STARTS = 3
+_END_SECONDS = 1
 # Folders, one or several, in which the interpreter and the loader of libraries look (ld.so(8) takes a semicolon too).
 _SEARCHED = ("PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONPYCACHEPREFIX", "LD_LIBRARY_PATH")
 _PYTHON_STEP = "start it yourself (jobwire worker run --embedded), or set sys.executable to the Python that has jobwire"
@@ -30,11 +33,22 @@ _PYTHON_STEP = "start it yourself (jobwire worker run --embedded), or set sys.ex
 _started: list[subprocess.Popen[bytes]] = []
 
 
+class _KilledError(Refused):
+    """Raised if a worker was killed before it was ready."""
+
+
 def start(folder: Path) -> Context:
-    """Start the worker of a state folder and return it when it is ready.
+    """Start the worker of a state folder and return it when it is ready; another one, a few times, if somebody kills it before that.
 
     Raises `Refused(UNAVAILABLE)` with the last lines of its log.
     """
+    for _ in range(_MOST_STARTS - 1):
+        with suppress(_KilledError):
+            return _start(folder)
+    return _start(folder)
+
+
+def _start(folder: Path) -> Context:
     import subprocess  # noqa: PLC0415 -- 20 ms that only the command pays that starts the worker
 
     for worker in [worker for worker in _started if worker.poll() is not None]:
@@ -69,6 +83,11 @@ def start(folder: Path) -> Context:
         said = ready.readline()
     _started.append(worker)
     if not said.endswith(b"\n"):
+        # It has ended, or is about to.
+        with suppress(subprocess.TimeoutExpired):
+            if worker.wait(_END_SECONDS) == -signal.SIGKILL:
+                step = "the kernel does that when memory is short: look for what it was, and try again"
+                raise _KilledError(Code.UNAVAILABLE, "your private worker was ended by SIGKILL before it was ready", step)
         raise _failed(log_path, begins)
     fields, context = understand(said)
     return context._replace(notes=tuple(fields.get("surroundings", ())))

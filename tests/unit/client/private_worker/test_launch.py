@@ -36,3 +36,16 @@ def test_a_log_that_is_no_file_is_named_and_not_waited_for(make: Callable[[Path]
     with pytest.raises(Refused, match=r"cannot be used: worker\.log is a (pipe|folder), not a file; remove it"):
         launch.start(tmp_path)
     assert not (tmp_path / "lock").exists()
+
+
+@pytest.mark.parametrize(("kills", "says"), [(2, "wrote nothing"), (3, "was ended by SIGKILL before it was ready")])
+def test_one_that_is_killed_before_it_is_ready_is_started_again_a_few_times(
+    kills: int, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    program, starts = tmp_path / "python", tmp_path / "starts"
+    program.write_text(f"#!/bin/sh\necho >>{starts}\ntest $(wc -l <{starts}) -gt {kills} || kill -9 $$\n")
+    program.chmod(0o700)
+    monkeypatch.setattr(sys, "executable", str(program))
+    with pytest.raises(Refused, match=says):
+        launch.start(tmp_path)
+    assert starts.read_text() == "\n" * 3
