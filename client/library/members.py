@@ -1,7 +1,7 @@
 """The members of a worker or broker, for an admin: its roster, and one change of it after the other.
 
 A change is made only to the roster that was read before it. If somebody else was faster, it is read again and the change looked for in
-it: so a name never means another member than the one that was there. Knows no file: rosters of this machine are changed by keys/.
+it: if the name is that of another member by then, nothing is changed. Knows no file: rosters of this machine are changed by keys/.
 """
 
 from __future__ import annotations
@@ -115,9 +115,10 @@ def adding(name: str, key: str | bytes, role: str) -> Decide:
 
 def removing(name: str) -> Decide:
     """Return the change that removes a member."""
+    find = _by_name(name)
 
     def decide(members: Sequence[RosterMember], version: bytes) -> Change:
-        was = _named(members, name)
+        was = find(members)
         return Change(request_pb2.ChangeMembers(version=version, remove=was.key), was)
 
     return decide
@@ -125,9 +126,10 @@ def removing(name: str) -> Decide:
 
 def giving_role(name: str, role: str) -> Decide:
     """Return the change that gives a member a role."""
+    find = _by_name(name)
 
     def decide(members: Sequence[RosterMember], version: bytes) -> Change:
-        was = _named(members, name)
+        was = find(members)
         wanted = request_pb2.RosterMember(key=was.key, role=role)
         return Change(None if was.role == role else request_pb2.ChangeMembers(version=version, set_role=wanted), was)
 
@@ -136,17 +138,29 @@ def giving_role(name: str, role: str) -> Decide:
 
 def renaming(name: str, new: str) -> Decide:
     """Return the change that gives a member another name."""
+    find = _by_name(name)
 
     def decide(members: Sequence[RosterMember], version: bytes) -> Change:
-        was = _named(members, name)
+        was = find(members)
         wanted = request_pb2.RosterMember(key=was.key, name=new)
         return Change(None if was.name == new else request_pb2.ChangeMembers(version=version, rename=wanted), was)
 
     return decide
 
 
-def _named(members: Iterable[RosterMember], name: str) -> RosterMember:
-    was = next((member for member in members if member.name == name), None)
-    if was is None:
-        raise Refused(Code.NOT_FOUND, f"there is no member {name!r}", "jobwire keys list shows all members")
-    return was
+def _by_name(name: str) -> Callable[[Iterable[RosterMember]], RosterMember]:
+    """Return what finds a member by its name in one roster after the other, and nobody else who has that name later."""
+    key = b""
+
+    def find(members: Iterable[RosterMember]) -> RosterMember:
+        nonlocal key
+        was = next((member for member in members if member.name == name), None)
+        if was is None:
+            raise Refused(Code.NOT_FOUND, f"there is no member {name!r}", "jobwire keys list shows all members")
+        key = key or was.key
+        if was.key != key:
+            message = f"{name} is another member now than when the roster was read first"
+            raise Refused(Code.FAILED_PRECONDITION, message, "jobwire keys list shows all members")
+        return was
+
+    return find

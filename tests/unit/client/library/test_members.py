@@ -67,13 +67,16 @@ def test_a_change_is_made_again_in_the_roster_of_somebody_who_was_faster() -> No
     assert [change.set_role.role for change in worker.asked] == ["operator"]
 
 
-def test_a_name_that_means_another_member_meanwhile_is_that_member_and_one_that_is_gone_is_refused() -> None:
-    other = BOB._replace(key=KEYS["eve"])
-    assert Worker(ADA, BOB, faster=1, they_make=[ADA, other]).change(removing("bob")).member == other
-    worker = Worker(ADA, BOB, faster=1, they_make=[ADA])
-    with pytest.raises(Refused, match="there is no member 'bob'"):
-        worker.change(removing("bob"))
-    assert not worker.asked
+@pytest.mark.parametrize(
+    ("they_make", "why"),
+    [([ADA], "there is no member 'bob'"), ([ADA, BOB._replace(key=KEYS["eve"])], "bob is another member now than when the roster")],
+)
+def test_a_name_that_is_gone_meanwhile_or_that_of_another_member_is_refused(they_make: Sequence[RosterMember], why: str) -> None:
+    for decide in (removing("bob"), giving_role("bob", "admin"), renaming("bob", "rob")):
+        worker = Worker(ADA, BOB, faster=1, they_make=they_make)
+        with pytest.raises(Refused, match=why):
+            worker.change(decide)
+        assert not worker.asked
 
 
 def test_it_is_not_tried_for_ever() -> None:
