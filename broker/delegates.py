@@ -79,8 +79,11 @@ class Delegates:
             _log.warning("the key of job %s is not accepted: it is that of a member", short_id(attempt.id))
             return
         self.expel([attempt])
-        if said.key not in self._by_public:
-            self._accept(attempt, said, curve_public)
+        if curve_public in self._by_curve:
+            # A key and its negative share one for connections.
+            _log.warning("the key of job %s is not accepted: it is that of another job", short_id(attempt.id))
+            return
+        self._accept(attempt, said, curve_public)
 
     def _accept(self, attempt: AttemptKey, said: request_pb2.Delegation, curve_public: bytes) -> None:
         statement = request_pb2.Envelope(delegation=said).SerializeToString()

@@ -15,6 +15,7 @@ from jobwire.keys.identity import Identity, generate
 from jobwire.keys.members.rights import Member
 from jobwire.keys.proofs import delegation
 from jobwire.schemas.generated import job_pb2, request_pb2
+from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.refusal import Code, Refused
 
@@ -136,6 +137,24 @@ async def test_a_worker_speaks_for_no_other_job_than_those_that_it_runs(lab: Lab
     await lab.broker.accept(CLIENT, signed_start(CLIENT, lab.broker.identity.public, 9))
     delegates.told(delegation.delegate(lab.worker.identity, CLIENT.public, b"\x09" * 16, 1, evil.public))
     assert delegates.acting(evil.public) is None
+
+
+async def test_the_key_of_another_job_or_its_negative_is_not_accepted(lab: Lab) -> None:
+    await lab.begin()
+    delegates, key = lab.broker.house.delegates, lab.key.public
+    other = AttemptKey(CLIENT.public, b"\3" * 16, 1)
+    lab.worker.house.state.queue.set_capacity(Capacity(2))
+    lab.worker.relayed.capacity_changed()
+    await lab.broker.accept(CLIENT, signed_start(CLIENT, lab.broker.identity.public, 3, may_submit=True))
+    assert lab.worker.started == [other]
+    negative = key[:-1] + bytes([key[-1] ^ 0x80])
+    for stolen in (key, negative):
+        delegates.told(delegation.delegate(lab.worker.identity, *other, stolen))
+        acting = delegates.by_curve(lab.key.curve_public)
+        assert acting is not None
+        assert (acting.job, acting.public) == (PARENT.id, key)
+    delegates.expel([PARENT, other])
+    assert delegates.by_curve(lab.key.curve_public) is None
 
 
 async def test_a_job_that_waits_for_one_that_it_has_started_lends_its_slot_at_the_worker_until_the_link_is_lost(lab: Lab) -> None:
