@@ -291,6 +291,17 @@ def test_output_is_not_whole_if_somebody_removes_or_shortens_the_log(job: Job, h
     assert job.pump.problem == f"its log was {why} while it ran"
 
 
+def test_a_removed_log_is_noticed_at_the_end_of_a_job_of_which_a_process_goes_on(job: Job) -> None:
+    os.write(job.end, b"early\n")
+    assert job.pump.drain()
+    job.log.unlink()
+    assert job.pump.drain()
+    assert job.pump.is_open
+    assert job.pump.problem == "its log was removed while it ran"
+    job.close()
+    job.run_until(lambda: not job.pump.is_open)
+
+
 def test_a_log_that_cannot_be_looked_at_any_more_holds_up_no_end(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     os.write(job.end, b"early\n")
     assert job.pump.drain()
