@@ -18,6 +18,7 @@ from ...requests.call import Call
 from ...store.growth_writes import Growth, RemovalRow
 from ...store.writes import Drained
 from ..engine import FleetEngine
+from . import clocks
 from .worker import Worker, WorkerState
 
 
@@ -96,6 +97,8 @@ def remove_worker(call: Call, house: House, engine: FleetEngine) -> None:
     if request.key not in (b"", key):
         message = f"{request.name} is another worker now than the one for which the removal was signed"
         raise Refused(Code.FAILED_PRECONDITION, message, "list the workers, and remove the one that is meant")
+    if request.key:
+        demand_dated_now(request.asked_at_us, engine.workers.now_us())
     name, member = engine.workers.name_of(key), house.roster.member(key)
     worker = engine.workers.all.get(key)
     if refused := why_not(name, worker, declare_lost=request.declare_lost):
@@ -119,6 +122,17 @@ def remove_worker(call: Call, house: House, engine: FleetEngine) -> None:
             remove_member(roster, member.name)
 
     house.edits.edit(take_off, lambda result: call.guard(gone, result))
+
+
+def demand_dated_now(asked_at_us: int, now_us: int) -> None:
+    """Check that the date in a removal is right: a worker that comes back stops what it got before that, and nothing later.
+
+    Raises Refused.
+    """
+    ahead_us = asked_at_us - now_us
+    if clocks.is_too_far(ahead_us):
+        message = f"the removal is from a client that {clocks.in_words(ahead_us)}, and the worker goes by its date"
+        raise Refused(Code.FAILED_PRECONDITION, message, "set the clocks of client and broker")
 
 
 def why_not(name: str, worker: Worker | None, *, declare_lost: bool) -> Refused | None:

@@ -1,8 +1,11 @@
+import pytest
+
 from jobwire.broker.fleet.link import Link
-from jobwire.broker.fleet.workers.administration import why_not
+from jobwire.broker.fleet.workers.administration import demand_dated_now, why_not
 from jobwire.broker.fleet.workers.worker import Carried, Worker, WorkerState
 from jobwire.keys.identity import generate
 from jobwire.schemas.naming import AttemptKey
+from jobwire.schemas.refusal import Refused
 
 KEY = b"k" * 32
 
@@ -35,3 +38,14 @@ def test_a_worker_with_jobs_stays_unless_they_are_declared_lost() -> None:
         assert words(worker(state=state, drained=True, jobs=1)).startswith("worker lab3 has a job that has not ended; drain it and wait")
         assert words(worker(state=state, drained=True, jobs=2)).startswith("worker lab3 has 2 jobs that have not ended")
         assert words(worker(state=state, jobs=2), declare_lost=True) == ""
+
+
+def test_a_removal_with_another_date_than_that_of_the_broker_is_refused() -> None:
+    now_us, minute_us = 1_800_000_000_000_000, 60_000_000
+    for off_us in (-5 * minute_us, 0, 5 * minute_us):
+        demand_dated_now(now_us + off_us, now_us)
+    for off_us, word in ((-6 * minute_us, "behind"), (6 * minute_us, "ahead of")):
+        with pytest.raises(Refused, match=f"a client that has a clock that is 360 seconds {word} that of the broker"):
+            demand_dated_now(now_us + off_us, now_us)
+    with pytest.raises(Refused, match="set the clocks of client and broker"):
+        demand_dated_now(0, now_us)
