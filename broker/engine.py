@@ -89,7 +89,7 @@ class Delayed(NamedTuple):
     """A job waits for something that only the engine knows: its start, which was tried, or its output. It continues by itself.
 
     An empty `why` means that it no longer waits. A job that has started does not wait until another fact says so. `stuck`: its end waits,
-    because some of its processes cannot be ended; whoever waits for the end is notified.
+    because some of its processes cannot be ended, or its output has no space; whoever waits for the end is notified.
     """
 
     key: AttemptKey

@@ -127,7 +127,7 @@ class Unanswered:
                 why = WRITES_DELAYED if kind == ToWorker.WAITS and message["waits"] else ""
                 if kind == ToWorker.DELAYED:
                     why = message.get("why") or start_delayed(self._logs)
-                return [Delayed(folders.key_of(message["job"]), why)]
+                return [Delayed(folders.key_of(message["job"]), why, stuck=why == WRITES_DELAYED)]
             case unknown:
                 _log.warning("the supervisor sent an unknown fact: %s", unknown)
         return []
@@ -160,4 +160,4 @@ def _stuck(why: str | None, message: Message) -> list[Fact]:
 
 
 def _standing(message: Message) -> list[Fact]:
-    return [Delayed(folders.key_of(message["job"]), WRITES_DELAYED)] if message.get("waits") else []
+    return [Delayed(folders.key_of(message["job"]), WRITES_DELAYED, stuck=True)] if message.get("waits") else []

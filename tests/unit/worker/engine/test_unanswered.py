@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import msgspec
 
-from jobwire.broker.engine import Expected, Launch
+from jobwire.broker.engine import Delayed, Expected, Launch
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey
+from jobwire.worker.engine.facts import WRITES_DELAYED
 from jobwire.worker.engine.supervisor_line import Message
 from jobwire.worker.engine.unanswered import Unanswered
 from jobwire.worker.state.log_folders import folders
+from jobwire.worker.wire.words import ToWorker
 
 KEY = AttemptKey(b"o" * 32, b"i" * 16, 1)
 HANDLE = folders.handle(KEY)
@@ -53,3 +55,10 @@ def test_a_start_brings_a_short_job_file_and_leaves_a_long_one_on_the_disk() -> 
         assert ("file" in message) is said
         again = msgspec.json.decode(msgspec.json.encode(unanswered.again()))
         assert again == [{"do": "start", "job": HANDLE, "queued_at_us": 0} | ({"file": {"argv": ["true"]}} if said else {})]
+
+
+def test_output_that_waits_for_space_is_told_to_those_who_wait_for_the_end() -> None:
+    unanswered = Unanswered("logs")
+    for waits, why in ((True, WRITES_DELAYED), (False, "")):
+        said = unanswered.read({"fact": ToWorker.WAITS, "job": HANDLE, "waits": waits})
+        assert said == [Delayed(KEY, why, stuck=waits)]

@@ -122,6 +122,28 @@ def test_a_full_disk_pauses_and_loses_nothing(job: Job, monkeypatch: pytest.Monk
     assert job.pump.drain()
 
 
+def test_a_log_that_was_removed_while_it_waits_for_space_gives_back_what_it_has(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    splice, log = os.splice, os.open(job.log, os.O_RDONLY)
+    os.write(job.end, b"data")
+    assert job.pump.drain()
+
+    def limited(*args: int, **options: int) -> int:
+        # What fills the disk is this very log.
+        if os.fstat(log).st_size >= 4:
+            raise OSError(errno.ENOSPC, "full")
+        return splice(*args, **options)
+
+    monkeypatch.setattr(os, "splice", limited)
+    monkeypatch.setattr(pumps, "RETRY_SECONDS", 0.01)
+    os.write(job.end, b"rest")
+    assert not job.pump.drain()
+    job.log.unlink()
+    job.close()
+    job.run_until(lambda: not job.pump.is_open)
+    assert job.pump.problem == "its log was removed while it ran"
+    os.close(log)
+
+
 def test_a_file_system_without_splice_is_written_to(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(*_args: int, **_options: int) -> int:
         raise OSError(errno.EINVAL, "no splice")
