@@ -250,10 +250,14 @@ class Pump:
                 self._file = self._reopen()
             except OSError:
                 return False
-        if not os.fstat(self._file).st_nlink:
-            # Nobody can open it any more, and what this process holds open may be all that fills the disk.
-            os.ftruncate(self._file, 0)
-        disk = os.fstatvfs(self._file)
+        try:
+            if not os.fstat(self._file).st_nlink:
+                # Nobody can open it any more, and what this process holds open may be all that fills the disk.
+                os.ftruncate(self._file, 0)
+            disk = os.fstatvfs(self._file)
+        except OSError:
+            # Of a file system that others have too, and one of them has removed it: the next write says so.
+            return True
         return disk.f_bavail * disk.f_frsize >= min(_ROOM_BYTES, disk.f_blocks * disk.f_frsize // _ROOM_PART)
 
     def _drop(self) -> int:

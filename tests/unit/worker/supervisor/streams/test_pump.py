@@ -232,6 +232,28 @@ def test_what_was_paused_by_a_full_disk_leaves_the_first_room_to_others(job: Job
     assert job.pump.drain()
 
 
+def test_a_log_of_which_nothing_is_known_does_not_wait_for_ever(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    splice, full = os.splice, [errno.ENOSPC]
+
+    def limited(*args: int, **options: int) -> int:
+        if full:
+            raise OSError(full.pop(), "full")
+        return splice(*args, **options)
+
+    def gone(_: int) -> os.stat_result:
+        raise OSError(errno.ESTALE, "removed elsewhere")
+
+    monkeypatch.setattr(pumps, "RETRY_SECONDS", 0.01)
+    monkeypatch.setattr(os, "splice", limited)
+    os.write(job.end, b"data")
+    job.pump.begin()
+    job.run_until(lambda: job.pump.waits)
+    monkeypatch.setattr(os, "fstatvfs", gone)
+    job.run_until(lambda: job.pump.size == 4)
+    job.close()
+    assert job.pump.drain()
+
+
 def test_a_pump_that_was_taken_over_leaves_the_room_that_is_kept_for_ends(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     room = [False]
     monkeypatch.setattr(pumps, "RETRY_SECONDS", 0.01)
