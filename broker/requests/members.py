@@ -1,7 +1,7 @@
 """list_members and change_members: the roster, for an admin who is not at the machine.
 
-A change is answered when it is on the disk and in force. An admin changes neither the own role nor removes itself this way: so whoever
-changes a roster from afar can always change it back.
+A change is answered when it is on the disk and in force. An admin can neither change their own role nor remove themselves this way: so
+whoever changes a roster from afar can always change it back.
 """
 
 from __future__ import annotations

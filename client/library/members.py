@@ -58,11 +58,11 @@ class Members:
         return self._change(adding(name, key, role)).request is not None
 
     def remove(self, name: str) -> RosterMember:
-        """Remove a member, and return what it was. It is disconnected at once; its jobs continue. Nobody removes itself."""
+        """Remove a member, and return what it was. It is disconnected at once; its jobs continue. Nobody can remove themselves."""
         return self._change(removing(name)).member
 
     def set_role(self, name: str, role: str) -> RosterMember:
-        """Give a member another role, and return what it was before. Nobody changes the own role."""
+        """Give a member another role, and return what it was before. Nobody can change their own role."""
         return self._change(giving_role(name, role)).member
 
     def rename(self, name: str, new: str) -> RosterMember:
