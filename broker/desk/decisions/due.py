@@ -91,7 +91,7 @@ def _why(spec: JobSpec) -> str:
         return f"it was not to start after {until}, and had not started by then"
     if spec.not_after_ms is None:
         within = format_duration(WAITS_US // 1_000_000)
-        return f"it was not to wait for longer than {within}, as nobody has said how long it may"
+        return f"it was to start within {within}, the default, and had not started by then"
     return f"it was to start within {format_duration(spec.not_after_ms / 1000)}, and had not started by then"
 
 
