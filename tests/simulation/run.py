@@ -198,9 +198,7 @@ class Simulation:
     def close(self) -> None:
         """Close the desk and its store."""
         self.engine.close()
-        self.house.desk.close()
-        self.house.timetable.close()
-        self.house.store.close()
+        self.house.close()
 
 
 class _Nobody:

@@ -231,9 +231,7 @@ class BrokerSide:
 
     async def restart(self) -> None:
         self.engine.close()
-        self.house.desk.close()
-        self.house.timetable.close()
-        self.house.store.close()
+        self.house.close()
         self._open()
         await self.house.desk.recover()
 

@@ -329,6 +329,11 @@ class House:
             partial(self.alarm, "schedules"),  # type: ignore[arg-type, return-value]
         )
 
+    def close(self) -> None:
+        self.desk.close()
+        self.timetable.close()
+        self.store.close()
+
     def alarm(self, whose: str, clock: int, rang: Callable[[], None]) -> AlarmDouble:
         self.alarms[whose, clock] = made = AlarmDouble(rang)
         return made

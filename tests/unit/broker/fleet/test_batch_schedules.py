@@ -89,9 +89,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     await made.broker.durable()
     yield made
     for side in (made.broker, made.worker):
-        side.house.desk.close()
-        side.house.timetable.close()
-        side.house.store.close()
+        side.house.close()
 
 
 async def test_each_time_runs_all_jobs_and_what_the_run_ends_with_once_whoever_is_restarted(lab: Lab) -> None:

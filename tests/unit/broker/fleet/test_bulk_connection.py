@@ -29,9 +29,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     made = Lab(tmp_path)
     yield made
     for side in (made.side, made.broker):
-        side.house.desk.close()
-        side.house.timetable.close()
-        side.house.store.close()
+        side.house.close()
 
 
 async def test_a_worker_with_one_connection_uses_it_for_bytes_too(lab: Lab) -> None:

@@ -63,12 +63,8 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     made = Lab(tmp_path)
     yield made
     for wire in made.wires:
-        wire.worker.house.desk.close()
-        wire.worker.house.timetable.close()
-        wire.worker.house.store.close()
-    made.broker.house.desk.close()
-    made.broker.house.timetable.close()
-    made.broker.house.store.close()
+        wire.worker.house.close()
+    made.broker.house.close()
 
 
 async def joined(lab: Lab, *, slots: int = 2, labels: Labels = ()) -> Wire:
@@ -359,9 +355,7 @@ async def test_a_worker_that_lost_its_store_has_lost_its_jobs_and_runs_none_of_t
     assert outcome.kind is OutcomeKind.LOST
     assert "another store" in outcome.sentence
     assert other.started == []
-    before.house.desk.close()
-    before.house.timetable.close()
-    before.house.store.close()
+    before.house.close()
 
 
 def forget_deliveries(path: Path) -> None:

@@ -64,9 +64,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     made = Lab(tmp_path)
     yield made
     for house in (made.worker.house, made.broker.house):
-        house.desk.close()
-        house.timetable.close()
-        house.store.close()
+        house.close()
 
 
 async def told(lab: Lab) -> None:

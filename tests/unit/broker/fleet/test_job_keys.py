@@ -77,9 +77,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     await made.broker.durable()
     yield made
     for side in (made.broker, *made.broker.workers):
-        side.house.desk.close()
-        side.house.timetable.close()
-        side.house.store.close()
+        side.house.close()
 
 
 async def test_a_key_is_accepted_while_its_job_runs_at_the_broker_and_not_at_the_worker(lab: Lab) -> None:

@@ -67,9 +67,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     await made.broker.durable()
     yield made
     for side in (made.broker, made.worker):
-        side.house.desk.close()
-        side.house.timetable.close()
-        side.house.store.close()
+        side.house.close()
 
 
 async def test_each_time_is_run_by_a_worker_once_whoever_is_restarted(lab: Lab) -> None:

@@ -39,9 +39,7 @@ async def accepted(client: Identity, broker: BrokerSide, envelope: bytes) -> Non
 
 def close(*sides: BrokerSide | WorkerSide) -> None:
     for side in sides:
-        side.house.desk.close()
-        side.house.timetable.close()
-        side.house.store.close()
+        side.house.close()
 
 
 async def test_a_worker_gets_the_jobs_that_it_runs_and_not_the_others(tmp_path: Path) -> None:

@@ -158,9 +158,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     made = Lab(tmp_path)
     yield made
     for house in (*(wire.worker.house for wire in made.wires), made.side.house):
-        house.desk.close()
-        house.timetable.close()
-        house.store.close()
+        house.close()
 
 
 async def test_it_grows_for_what_waits_and_shrinks_when_that_is_done(lab: Lab) -> None:

@@ -28,9 +28,7 @@ OTHER: Identity = generate()
 async def worker(tmp_path: Path) -> AsyncIterator[WorkerSide]:
     made = WorkerSide(tmp_path / "worker", BROKER.public)
     yield made
-    made.house.desk.close()
-    made.house.timetable.close()
-    made.house.store.close()
+    made.house.close()
 
 
 def delivery(worker: WorkerSide, raw: bytes, index: int = 0, attempt: int = 1, **fields: Any) -> request_pb2.Deliver:

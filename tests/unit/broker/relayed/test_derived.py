@@ -35,9 +35,7 @@ async def worker(tmp_path: Path) -> AsyncIterator[WorkerSide]:
     # A whole minute.
     made.house.now = 30_000_000 * MINUTE_US
     yield made
-    made.house.desk.close()
-    made.house.timetable.close()
-    made.house.store.close()
+    made.house.close()
 
 
 def signed(worker: WorkerSide, by: Identity = CLIENT, **verb: Any) -> bytes:

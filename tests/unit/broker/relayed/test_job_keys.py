@@ -29,9 +29,7 @@ NAME = AttemptKey(CLIENT.public, CHILD, 1)
 async def worker(tmp_path: Path) -> AsyncIterator[WorkerSide]:
     made = WorkerSide(tmp_path / "worker", BROKER.public)
     yield made
-    made.house.desk.close()
-    made.house.timetable.close()
-    made.house.store.close()
+    made.house.close()
 
 
 def signed(by: Identity, said: request_pb2.Delegation | None = None, **verb: Any) -> bytes:

@@ -28,9 +28,7 @@ async def worker(tmp_path: Path) -> AsyncIterator[WorkerSide]:
     made = WorkerSide(tmp_path / "worker", BROKER.public, slots=1)
     made.members[ADMIN.public] = Member("root", ADMIN.public, "operator")
     yield made
-    made.house.desk.close()
-    made.house.timetable.close()
-    made.house.store.close()
+    made.house.close()
 
 
 def name(number: int) -> AttemptKey:

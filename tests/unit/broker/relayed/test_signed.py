@@ -26,9 +26,7 @@ NAME = AttemptKey(CLIENT.public, b"\1" * 16, 1)
 async def worker(tmp_path: Path) -> AsyncIterator[WorkerSide]:
     made = WorkerSide(tmp_path / "worker", BROKER.public)
     yield made
-    made.house.desk.close()
-    made.house.timetable.close()
-    made.house.store.close()
+    made.house.close()
 
 
 def signed(worker: WorkerSide, request: request_pb2.Request) -> bytes:

@@ -77,9 +77,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     yield made
     made.shelf.close()
     for house in (made.worker.house, made.broker.house):
-        house.desk.close()
-        house.timetable.close()
-        house.store.close()
+        house.close()
 
 
 async def test_what_a_job_wrote_is_here_before_its_worker_may_forget_it(lab: Lab) -> None:

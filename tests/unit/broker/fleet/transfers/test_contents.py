@@ -93,9 +93,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     made = Lab(tmp_path)
     yield made
     for house in (made.broker.house, made.worker.house):
-        house.desk.close()
-        house.timetable.close()
-        house.store.close()
+        house.close()
 
 
 def key(number: int) -> AttemptKey:
@@ -160,9 +158,7 @@ async def test_a_broker_that_may_not_vouch_sends_files_for_members_only(tmp_path
     put: Any = request_pb2.RelayPut(owner=CLIENT.public, digest=DIGEST, size=FILE.size)
     answer = await worker.ask(broker.public, relay_put=put)
     assert refusal_from(answer.refusal).code is Code.PERMISSION_DENIED
-    worker.house.desk.close()
-    worker.house.timetable.close()
-    worker.house.store.close()
+    worker.house.close()
 
 
 async def test_a_job_that_is_stopped_while_its_files_are_sent_never_starts(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -99,9 +99,7 @@ class House:
 
     def close(self) -> None:
         for house in (self.broker.house, self.worker.house):
-            house.desk.close()
-            house.timetable.close()
-            house.store.close()
+            house.close()
 
 
 @pytest.fixture

@@ -35,6 +35,4 @@ async def test_a_worker_gets_jobs_only_if_its_clock_is_near(tmp_path: Path, ahea
     await broker.accept(client, signed_start(client, broker.identity.public, 1))
     assert bool(worker.started) == starts
     for side in (broker, worker):
-        side.house.desk.close()
-        side.house.timetable.close()
-        side.house.store.close()
+        side.house.close()

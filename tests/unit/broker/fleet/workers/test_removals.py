@@ -109,9 +109,7 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     made = Lab(tmp_path)
     yield made
     for house in (made.worker.house, made.broker.house):
-        house.desk.close()
-        house.timetable.close()
-        house.store.close()
+        house.close()
 
 
 async def test_it_is_told_to_stop_them_and_forgotten_when_all_have_ended(lab: Lab) -> None:
