@@ -115,35 +115,37 @@ def adding(name: str, key: str | bytes, role: str) -> Decide:
 
 def removing(name: str) -> Decide:
     """Return the change that removes a member."""
-    find = _by_name(name)
-
-    def decide(members: Sequence[RosterMember], version: bytes) -> Change:
-        was = find(members)
-        return Change(request_pb2.ChangeMembers(version=version, remove=was.key), was)
-
-    return decide
+    return _changing(name, lambda was: request_pb2.ChangeMembers(remove=was.key))
 
 
 def giving_role(name: str, role: str) -> Decide:
     """Return the change that gives a member a role."""
-    find = _by_name(name)
 
-    def decide(members: Sequence[RosterMember], version: bytes) -> Change:
-        was = find(members)
-        wanted = request_pb2.RosterMember(key=was.key, role=role)
-        return Change(None if was.role == role else request_pb2.ChangeMembers(version=version, set_role=wanted), was)
+    def ask(was: RosterMember) -> request_pb2.ChangeMembers | None:
+        return None if was.role == role else request_pb2.ChangeMembers(set_role=request_pb2.RosterMember(key=was.key, role=role))
 
-    return decide
+    return _changing(name, ask)
 
 
 def renaming(name: str, new: str) -> Decide:
     """Return the change that gives a member another name."""
+
+    def ask(was: RosterMember) -> request_pb2.ChangeMembers | None:
+        return None if was.name == new else request_pb2.ChangeMembers(rename=request_pb2.RosterMember(key=was.key, name=new))
+
+    return _changing(name, ask)
+
+
+def _changing(name: str, ask: Callable[[RosterMember], request_pb2.ChangeMembers | None]) -> Decide:
+    """Return the change of a member for which this asks; None: it is so already."""
     find = _by_name(name)
 
     def decide(members: Sequence[RosterMember], version: bytes) -> Change:
         was = find(members)
-        wanted = request_pb2.RosterMember(key=was.key, name=new)
-        return Change(None if was.name == new else request_pb2.ChangeMembers(version=version, rename=wanted), was)
+        request = ask(was)
+        if request is not None:
+            request.version = version
+        return Change(request, was)
 
     return decide
 
