@@ -40,15 +40,12 @@ class Removals:
         """Take up what an earlier run has left; record with `submit(write, done)` from now on."""
         self._submit = submit
         for row in growth_rows.read_removals(read):
-            self._note(row)
-
-    def _note(self, row: RemovalRow) -> None:
-        self._open[row.key] = row
-        self._by_curve[curve_public_of(row.key)] = row.key
+            self.add(row)
 
     def add(self, row: RemovalRow) -> None:
         """Note that a worker was removed, which is told that if it comes back; the caller records it."""
-        self._note(row)
+        self._open[row.key] = row
+        self._by_curve[curve_public_of(row.key)] = row.key
 
     def member(self, key: bytes) -> Member | None:
         """Return what a removed worker is that is still to be told: somebody who may enlist, and nothing else."""
