@@ -51,8 +51,8 @@ def change_roster(path: Path, version: bytes, wanted: NewMember | Known) -> bool
 
     def changed(text: str, place: Path) -> str:
         nonlocal was_so
-        members = parse(text, str(place)).members
-        member = next((member for member in members if member.key == wanted.key), None)
+        known = parse(text, str(place))
+        member = next((member for member in known.members if member.key == wanted.key), None)
         was_so = _is_so(member, wanted)
         if was_so:
             return text
@@ -60,10 +60,10 @@ def change_roster(path: Path, version: bytes, wanted: NewMember | Known) -> bool
             message = "the roster was changed by somebody else meanwhile"
             raise Refused(Code.FAILED_PRECONDITION, message, "look at it again, and repeat the change", reason=Reason.ROSTER_CHANGED)
         if isinstance(wanted, NewMember):
-            return _added(text, place, wanted)
+            return _added(text, place, known, wanted)
         if member is None:
             raise Refused(Code.NOT_FOUND, "no member has this key", "list the members")
-        return changed_text(text, place, members, member, wanted.change)
+        return changed_text(text, place, known.members, member, wanted.change)
 
     try:
         roster.edit(path, changed)
@@ -80,8 +80,8 @@ def _is_so(member: Member | None, wanted: NewMember | Known) -> bool:
     return member is not None and (wanted.name or member.name, wanted.role or member.role) == (member.name, member.role)
 
 
-def _added(text: str, place: Path, new: NewMember) -> str:
+def _added(text: str, place: Path, known: roster.Roster, new: NewMember) -> str:
     if problem := name_problem(new.name) or role_problem(new.role):
         raise Refused(Code.INVALID_ARGUMENT, problem)
-    roster.refuse_known(parse(text, str(place)), place, new.name, curve_public_of(new.key))
+    roster.refuse_known(known, place, new.name, curve_public_of(new.key))
     return roster.with_entry(text, place, Member(new.name, new.key, new.role), "")
