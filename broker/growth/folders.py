@@ -61,10 +61,9 @@ class Folders:
         try:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             path.mkdir(mode=0o700)
-            for (worker, token), own in zip(tokens.items(), folders_of(path, len(tokens)), strict=True):
+            for number, (own, worker) in enumerate(zip(folders_of(path, len(tokens)), tokens, strict=True)):
                 own.mkdir(mode=0o700, exist_ok=True)
-                private_files.create(own / TOKEN, token.encode())
-                number = list(tokens).index(worker)
+                private_files.create(own / TOKEN, tokens[worker].encode())
                 private_files.create(own / TOLD, json.dumps({**told, "name": worker, "number": number, "of": len(tokens)}).encode())
         except OSError as error:
             message = f"the folder {path} for a new worker cannot be written: {error.strerror}"

@@ -268,7 +268,6 @@ class Grower:
             elif allocation.unneeded_since is None:
                 allocation.unneeded_since = self._now()
         for allocation in list(self.book.allocations.values()):
-            # What runs in one allocation leaves together: what one of several workers had would be of no use to anybody.
             if self._presence.may_leave(allocation, workers):
                 await self._let_go(allocation, workers.get(allocation.name), alone=self._presence.is_alone(allocation, workers))
 
