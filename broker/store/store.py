@@ -63,7 +63,6 @@ class Store:
     """
 
     def __init__(self, path: Path, loop: asyncio.AbstractEventLoop, reported: Callable[[], None]) -> None:
-        self._path = path
         self._loop = loop
         self._waiting: list[_Submitted] = []
         # What the thread is committing.

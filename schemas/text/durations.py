@@ -12,8 +12,6 @@ _UNITS_MS = {"ms": 1, "s": 1000, "m": 60_000, "h": 3_600_000, "d": 86_400_000, "
 _DURATION = pattern(r"(?:\d{1,100}(?:\.\d{1,6})?(?:ms|s|m|h|d|w)){1,100}", re.ASCII)
 _PART = pattern(r"([\d.]+)(ms|s|m|h|d|w)", re.ASCII)
 _SECONDS = pattern(r"\d{1,100}(?:\.\d{1,6})?", re.ASCII)
-# The same, with more digits than make sense.
-_LONG = pattern(r"(?:\d+(?:\.\d+)?(?:ms|s|m|h|d|w))+|\d{13,}(?:\.\d+)?", re.ASCII)
 _LONGEST_SECONDS = 1e12
 
 

@@ -25,7 +25,6 @@ from ...keys.proofs.log_hash import BLOCK_BYTES, LEAF, LogTree
 from ...schemas.naming import AttemptKey
 from ..state.log_folders import logs
 
-_STREAMS: tuple[StreamName, ...] = ("stdout", "stderr")
 # What was not completed for so long is not continued.
 _ABANDONED_SECONDS = 86_400.0
 _Result = TypeVar("_Result")

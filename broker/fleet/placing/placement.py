@@ -202,7 +202,6 @@ class FleetStock(Stock):
             gpus = tuple(map(str, range(sums.pop(GPUS, 0))))
             slots, memory = sums.pop(SLOTS, 0), sums.pop(MEMORY, 0)
             self._capacity = Capacity(slots, memory, gpus, tuple(sorted(sums.items())))
-            self._totals = self._capacity.totals()
             self._is_summed = True
         return self._capacity
 

@@ -34,7 +34,6 @@ _OTHER_STATES = {
     "pending": "it is called queued",
 }
 _TIMES = {time.name.lower(): time for time in JobTime}
-_ALIVE = frozenset(State) - {State.FINISHED}
 
 
 def list_jobs(  # noqa: PLR0913 -- one for each option

@@ -8,7 +8,6 @@ from groups.launching import launch_at_once
 from stage import Ground, Stage
 from table import Line, amount, at_most
 
-_MILLION = 1e6
 # proc_pid_stat(5): utime and stime are fields 14 and 15; field 3 begins after the name, which may contain spaces.
 _UTIME, _STIME = 14 - 3, 15 - 3
 
