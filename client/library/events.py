@@ -1,4 +1,4 @@
-"""Events as an iterator over a subscription, and how to continue if some were missed."""
+"""Events as an iterator over a subscription: where it starts, also at a time, and how to continue if some were missed."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """read_log and follow_log at a broker: passed on to the worker that has the log, and what comes from there to the client, byte for byte.
 
 The client's credit is kept to: no more is taken from the link than it allows, and the link grants the worker no more than a window. So a
-slow reader delays only its own stream. A lost link is waited for; the log goes on at the byte reached.
+slow reader delays only its own stream. A lost link is waited for; the log goes on at the byte reached. If the worker has left, and its logs
+were brought here before, they are read here.
 """
 
 from __future__ import annotations

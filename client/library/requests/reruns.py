@@ -1,4 +1,4 @@
-"""What is signed to run jobs again through a broker: their specs, as their owners have signed them. No sockets.
+"""What is signed to run jobs again through a broker: their specs, as their owners have signed them.
 
 A worker itself is sent only the keys of these jobs, as it keeps their specs.
 """
