@@ -7,7 +7,6 @@ anything else run, and none of them twice, as their ids are derived from what is
 from __future__ import annotations
 
 import time
-import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -20,6 +19,7 @@ from ...schemas.jobs.spec import JobSpec
 from ...schemas.naming import ID_BYTES, finish_job_id, scheduled_job_id
 from ...schemas.parts import HASH_BYTES, hash_of_job
 from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.schedules import batch_of, id_at
 from ...schemas.text.durations import format_duration
 from ..requests.checks.run_options import read_finish
 from ..schedules.cron import read_times
@@ -55,11 +55,7 @@ def at_its_time(schedule: request_pb2.AddSchedule, due_us: int) -> Derived:
     Raises Refused.
     """
     spec = _spec_of(schedule.spec, schedule.id, schedule.name)
-    return Derived(_id_at(schedule, due_us), spec)
-
-
-def _id_at(schedule: request_pb2.AddSchedule, due_us: int) -> bytes:
-    return uuid.uuid5(uuid.UUID(bytes=schedule.id), str(due_us)).bytes
+    return Derived(id_at(schedule.id, due_us), spec)
 
 
 def demand_due(schedule: request_pb2.AddSchedule, due_us: int, now_us: int, later_us: int) -> None:
@@ -126,8 +122,8 @@ def run_in(request: request_pb2.Request, due_us: int) -> job_pb2.Batch:
     schedule, change = request.add_schedule, request.change_schedule
     if schedule.HasField("batch"):
         _demand_id(schedule.id)
-        batch.CopyFrom(schedule.batch)
-        batch.id, batch.name = _id_at(schedule, due_us), batch.name or schedule.name
+        batch = batch_of(schedule)
+        batch.id = id_at(schedule.id, due_us)
     elif change.HasField("batch"):
         _demand_at_once(change)
         _demand_id(change.run_now)

@@ -15,6 +15,7 @@ from ...schemas.jobs.states import State
 from ...schemas.naming import ID_BYTES, JobKey, format_id, name_problem
 from ...schemas.parts import HASH_BYTES
 from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.schedules import batch_of
 from ...schemas.wire_codec import key_to_wire, on_failure_to_wire, outcome_to_wire, state_to_wire
 from ..desk.desk import Desk
 from ..desk.inputs import Asked
@@ -117,10 +118,7 @@ def _read_batch(call: Call) -> job_pb2.Batch:
     read_batch(request.batch)
     if request.batch.HasField("on_finish"):
         read_finish(request.batch.on_finish)
-    batch = job_pb2.Batch()
-    batch.CopyFrom(request.batch)
-    batch.name = batch.name or request.name
-    return batch
+    return batch_of(request)
 
 
 def _read_spec(call: Call, parts: Parts) -> specs.JobSpec:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
@@ -11,6 +10,7 @@ from ...schemas.jobs import spec as specs
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.jobs.states import OnFailure
 from ...schemas.naming import JobKey
+from ...schemas.schedules import id_at
 from ..desk.jobs.job import BatchRun
 from ..store.schedule_writes import ScheduleRow
 from ..store.staged_writes import Template
@@ -84,8 +84,8 @@ class Schedule:
         )
 
     def job_id(self, due_us: int) -> bytes:
-        """Return the id of the job or the run of one of its times, which is always the same (UUID version 5)."""
-        return uuid.uuid5(uuid.UUID(bytes=self.key.id), str(due_us)).bytes
+        """Return the id of the job or the run of one of its times."""
+        return id_at(self.key.id, due_us)
 
     def began(self, job: JobKey) -> None:
         """Note a job of it that has not ended."""

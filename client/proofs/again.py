@@ -14,6 +14,7 @@ from ...schemas.jobs.run_ends import Environment
 from ...schemas.jobs.spec import JobSpec, from_wire
 from ...schemas.naming import JobKey, format_id
 from ...schemas.refusal import Code, Refused
+from ...schemas.schedules import batch_of
 from .asked import AskedJob, read_signed
 from .verification import Wanted, verify
 
@@ -87,8 +88,7 @@ def started_by(raw: bytes, key: JobKey, broker: bytes) -> request_pb2.ChangeSche
         raise _not_of_schedule(_ONLY_SAID)
     found = request_pb2.ChangeSchedule()
     if schedule.HasField("batch"):
-        found.batch.CopyFrom(schedule.batch)
-        found.batch.name = found.batch.name or schedule.name
+        found.batch.CopyFrom(batch_of(schedule))
         found.parts.extend(schedule.parts)
     else:
         found.spec.CopyFrom(schedule.spec)

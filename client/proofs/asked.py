@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -11,6 +10,7 @@ from ...schemas import large
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.naming import finish_job_id, format_id, scheduled_job_id, short_id
 from ...schemas.parts import HASH_BYTES, hash_of_job, hash_of_part, hash_of_rerun
+from ...schemas.schedules import batch_of, id_at
 from .checks import wrong
 
 
@@ -170,12 +170,8 @@ def _of_run(batch: job_pb2.Batch, run: bytes, parts: Sequence[bytes], how: str, 
 def _of_schedule(schedule: request_pb2.AddSchedule, proof: request_pb2.JobProof) -> AskedJob:
     how = f"by the schedule {schedule.name} ({schedule.cron})"
     if proof.due_us and schedule.HasField("batch"):
-        batch = job_pb2.Batch()
-        batch.CopyFrom(schedule.batch)
-        batch.name = batch.name or schedule.name
-        run = uuid.uuid5(uuid.UUID(bytes=schedule.id), str(proof.due_us)).bytes
-        return _of_run(batch, run, schedule.parts, how, proof)
-    if not proof.due_us or uuid.uuid5(uuid.UUID(bytes=schedule.id), str(proof.due_us)).bytes != proof.key.id:
+        return _of_run(batch_of(schedule), id_at(schedule.id, proof.due_us), schedule.parts, how, proof)
+    if not proof.due_us or id_at(schedule.id, proof.due_us) != proof.key.id:
         raise wrong(
             f"the id {format_id(proof.key.id)} is not that of a time of the schedule {schedule.name}, or the time is not known any more"
         )

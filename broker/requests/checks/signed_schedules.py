@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from ....schemas.frames import read_envelope
-from ....schemas.generated import job_pb2, request_pb2
+from ....schemas.generated import request_pb2
 from ....schemas.jobs import spec as specs
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.refusal import Code, Refused
+from ....schemas.schedules import batch_of
 from ...desk.inputs import Asked
 from ...schedules.due import MOST_EARLY_US
 from ...schedules.schedule import OneJob, Schedule
@@ -50,7 +51,4 @@ def demand_signed(request: request_pb2.ChangeSchedule, schedule: Schedule) -> No
 
 def _is_batch_of(request: request_pb2.ChangeSchedule, proof: bytes) -> bool:
     added = read_envelope(proof)[0].add_schedule
-    batch = job_pb2.Batch()
-    batch.CopyFrom(added.batch)
-    batch.name = batch.name or added.name
-    return request.batch == batch and list(request.parts) == list(added.parts)
+    return request.batch == batch_of(added) and list(request.parts) == list(added.parts)
