@@ -14,8 +14,8 @@ from ..library.members import (
     renaming,
     steps,
 )
+from .dialogue import carry_out
 from .loop.session import AsyncSession
-from .staging import carry_out
 
 
 class AsyncMembers:

@@ -26,9 +26,9 @@ from ..library.schedules import (
     staged_as,
 )
 from ..library.values.schedule_info import ScheduleInfo, schedule_info
+from .dialogue import carry_out
 from .files import send_files
 from .loop.session import AsyncSession
-from .staging import carry_out
 
 
 class AsyncSchedules:

@@ -95,7 +95,7 @@ async def _start_staged(
     withdrawn: bool,
 ) -> list[Record]:
     from ..library.requests.staging import Parts, steps  # noqa: PLC0415 -- few batches are large
-    from .staging import carry_out  # noqa: PLC0415 -- as above
+    from .dialogue import carry_out  # noqa: PLC0415 -- as above
 
     keys = [JobKey(session.connection.owner, job_id) for job_id in wanted]
     if again := {own: job for own, job in wanted.items() if isinstance(job, JobKey)}:

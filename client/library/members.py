@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from ...keys.identity import parse_public
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused
+from .requests.dialogue import carry_out
 
 if TYPE_CHECKING:
     from .session import Session
@@ -70,8 +71,6 @@ class Members:
         return self._change(renaming(name, new)).member
 
     def _change(self, decide: Decide) -> Change:
-        from .requests.staging import carry_out  # noqa: PLC0415 -- a command that runs a job need not wait for it
-
         return carry_out(self._session.connection.call, steps(decide))
 
 

@@ -79,7 +79,8 @@ class Schedules:
         Raises the refusal.
         """
         from .batches import plan_batch  # noqa: PLC0415 -- few schedules start batches
-        from .requests.staging import Parts, carry_out, schedule_steps  # noqa: PLC0415 -- as above
+        from .requests.dialogue import carry_out  # noqa: PLC0415 -- as above
+        from .requests.staging import Parts, schedule_steps  # noqa: PLC0415 -- as above
 
         schedule_id = id or new_id()
         planned = plan_batch(

@@ -10,7 +10,8 @@ from ...schemas.naming import JobKey
 from .actions import accepted, find_specs, send_files
 from .known_jobs import Record
 from .requests import questions, staged_reruns
-from .requests.staging import Parts, carry_out, steps
+from .requests.dialogue import carry_out
+from .requests.staging import Parts, steps
 from .session import Session
 from .values.results import BatchInfo, JobInfo, job_info
 

@@ -15,7 +15,8 @@ from ....schemas.naming import JobKey, format_id
 from ....schemas.refusal import Refused
 from ...library import actions
 from ...library.client import Client
-from ...library.requests.staging import Parts, Rerun, carry_out, steps, unstage
+from ...library.requests.dialogue import carry_out
+from ...library.requests.staging import Parts, Rerun, steps, unstage
 from ...library.values.results import Event, JobInfo, event
 from ...library.values.run_info import RunInfo, query, read_run
 from ...protocol.subscription import Phase, Subscription

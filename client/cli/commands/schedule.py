@@ -14,7 +14,8 @@ from ...batch.batch_file import Batch
 from ...batch.options.job_options import Wishes
 from ...library import actions
 from ...library.client import Client
-from ...library.requests.staging import Parts, carry_out, schedule_steps
+from ...library.requests.dialogue import carry_out
+from ...library.requests.staging import Parts, schedule_steps
 from ...library.schedules import schedule_request, staged_as
 from ...library.values.results import BatchInfo
 from ...library.values.schedule_info import ScheduleInfo, schedule_info

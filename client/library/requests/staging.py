@@ -9,9 +9,8 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import suppress
-from functools import partial
 from types import MappingProxyType
-from typing import NamedTuple, TypeVar
+from typing import NamedTuple
 
 from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.jobs import conditions
@@ -21,7 +20,6 @@ from ....schemas.naming import JobKey
 from ....schemas.parts import hash_of_job, hash_of_part, hash_of_rerun, named_again
 from ....schemas.refusal import Code, Reason, Refused
 from ....schemas.wire_codec import key_to_wire
-from ...protocol.exchange import Item
 from ...protocol.proving import good_until_us
 from ..values.results import BatchInfo
 from .encoding import encode, encode_batch, size_of
@@ -35,7 +33,6 @@ _MOST_ROUNDS = 3
 # The batch cannot be started as it is: what is staged of it would only count towards what may wait.
 _FINAL = frozenset({Code.INVALID_ARGUMENT, Code.PERMISSION_DENIED, Code.RESOURCE_EXHAUSTED, Code.FAILED_PRECONDITION, Code.NOT_FOUND})
 
-_Result = TypeVar("_Result")
 Steps = Generator[request_pb2.Request, request_pb2.Reply, request_pb2.Acknowledged]
 
 
@@ -229,30 +226,6 @@ def _steps(parts: Parts, told: Callable[[int, int], None]) -> Generator[request_
                         yield unstage(parts.about.id)
                 raise
     raise AssertionError("the last round returns or raises")
-
-
-def carry_out(call: Callable[[request_pb2.Request], Item], requests: Generator[request_pb2.Request, request_pb2.Reply, _Result]) -> _Result:
-    """Send the requests of `steps` one after the other, and return what these return. Raises the refusal."""
-    request = next(requests)
-    while True:
-        try:
-            reply = read(call(request))
-        except Refused as refused:
-            answer = partial(requests.throw, refused)
-        else:
-            answer = partial(requests.send, reply)
-        try:
-            request = answer()
-        except StopIteration as done:
-            result: _Result = done.value
-            return result
-
-
-def read(item: Item) -> request_pb2.Reply:
-    """Return an answer that is no piece of a log. Raises Refused(INTERNAL) for another one."""
-    if not isinstance(item, request_pb2.Reply):
-        raise Refused(Code.INTERNAL, "the worker answered with bytes of a log")
-    return item
 
 
 def unstage(run: bytes) -> request_pb2.Request:

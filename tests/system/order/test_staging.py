@@ -10,7 +10,8 @@ from daemons import Worker, wait_until
 
 from jobwire.client.library.client import Client
 from jobwire.client.library.options.specs import job_spec
-from jobwire.client.library.requests.staging import Parts, carry_out, steps
+from jobwire.client.library.requests.dialogue import carry_out
+from jobwire.client.library.requests.staging import Parts, steps
 from jobwire.client.library.values.results import BatchInfo
 from jobwire.schemas.jobs.states import EventKind
 from jobwire.schemas.naming import format_id, new_id

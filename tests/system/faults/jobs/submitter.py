@@ -18,7 +18,8 @@ from ledger import append
 from orders import from_json
 
 from jobwire.client.library.client import Client
-from jobwire.client.library.requests.staging import Parts, carry_out, steps
+from jobwire.client.library.requests.dialogue import carry_out
+from jobwire.client.library.requests.staging import Parts, steps
 from jobwire.client.library.values.results import BatchInfo
 from jobwire.keys.identity import load, parse_public
 from jobwire.schemas.jobs.states import OnFailure

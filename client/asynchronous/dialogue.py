@@ -1,4 +1,4 @@
-"""Sends the requests of a batch that is staged, one after the other; for an event loop."""
+"""Several requests to a worker, each of which depends on the answers before, for an event loop; see the library."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from typing import TypeVar
 
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Refused
-from ..library.requests.staging import read
+from ..library.requests.dialogue import read
 from .loop.connection import AsyncConnection
 
 _Result = TypeVar("_Result")
 
 
 async def carry_out(connection: AsyncConnection, requests: Generator[request_pb2.Request, request_pb2.Reply, _Result]) -> _Result:
-    """Send the requests of `steps`, and return what these return. Raises the refusal."""
+    """Send these requests one after the other, and return what they come to. Raises the refusal."""
     request = next(requests)
     try:
         while True:
