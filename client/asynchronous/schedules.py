@@ -99,7 +99,7 @@ class AsyncSchedules:
         parts = Parts(about, [*specs], [*specs.values()], schedule)
         await self._session.connection.open()
         await send_files(self._session.connection, [*specs.values()])
-        return schedule_info(await carry_out(self._session.connection, schedule_steps(parts, lambda _staged, _jobs: None)))
+        return schedule_info(await carry_out(self._session.connection, schedule_steps(parts)))
 
     async def get(self, name: str, owner: bytes = b"") -> ScheduleInfo:
         """Return a schedule by its name, with its next times and what came of the last ones.

@@ -105,7 +105,7 @@ async def _start_staged(
     if parts is None:
         return actions.accepted(session.known_jobs, keys, request_pb2.Acknowledged(known=len(keys)))
     try:
-        acknowledged = await carry_out(session.connection, steps(parts, lambda _staged, _jobs: None))
+        acknowledged = await carry_out(session.connection, steps(parts))
     except asyncio.CancelledError:
         if withdrawn:
             await in_any_case(session, _withdraw(session, batch.id))

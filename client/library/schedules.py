@@ -97,7 +97,7 @@ class Schedules:
         schedule = schedule_request(name, cron, zone, overlap, missed, schedule_id)
         parts = Parts(planned.about, [*planned.specs], [*planned.specs.values()], schedule)
         actions.send_files(self._session.connection, [*planned.specs.values()])
-        return schedule_info(carry_out(self._session.connection.call, schedule_steps(parts, lambda _staged, _jobs: None)))
+        return schedule_info(carry_out(self._session.connection.call, schedule_steps(parts)))
 
     def get(self, name: str, owner: bytes = b"") -> ScheduleInfo:
         """Return a schedule by its name, with its next times and what came of the last ones.

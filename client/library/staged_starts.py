@@ -29,7 +29,7 @@ def start_staged(
         parts = Parts(batch, [*wanted], [job for job in wanted.values() if isinstance(job, JobSpec)])
     if parts is None:
         return accepted(session.known_jobs, keys, request_pb2.Acknowledged(known=len(keys)))
-    return accepted(session.known_jobs, keys, carry_out(session.connection.call, steps(parts, lambda _staged, _jobs: None)))
+    return accepted(session.known_jobs, keys, carry_out(session.connection.call, steps(parts)))
 
 
 def _parts_again(session: Session, again: Mapping[bytes, JobKey], batch: BatchInfo, found: Mapping[JobKey, JobInfo]) -> Parts | None:

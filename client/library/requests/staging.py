@@ -187,7 +187,7 @@ def _times_of(spec: JobSpec) -> JobSpec:
     )
 
 
-def steps(parts: Parts, told: Callable[[int, int], None]) -> Steps:
+def steps(parts: Parts, told: Callable[[int, int], None] = lambda _staged, _jobs: None) -> Steps:
     """Yield the requests that start a batch, one after the other; each reply is sent back, or the refusal thrown.
 
     Returns how the worker acknowledged it. `told` is called with how many jobs are staged, of how many. Raises the refusal, whose
@@ -197,7 +197,7 @@ def steps(parts: Parts, told: Callable[[int, int], None]) -> Steps:
 
 
 def schedule_steps(
-    parts: Parts, told: Callable[[int, int], None]
+    parts: Parts, told: Callable[[int, int], None] = lambda _staged, _jobs: None
 ) -> Generator[request_pb2.Request, request_pb2.Reply, request_pb2.ScheduleInfo]:
     """Yield the requests that add the schedule of a batch, as `steps` does; return the schedule."""
     return (yield from _steps(parts, told)).query_schedule.schedule

@@ -73,7 +73,7 @@ def test_a_worker_that_dies_in_the_middle_loses_no_job_and_no_event(worker: Work
 def test_two_clients_that_submit_one_batch_at_once_start_each_job_once(worker: Worker) -> None:
     _, _, parts = _batch()
     with worker.client() as client, worker.client() as other:
-        both = [(one, steps(parts, lambda _staged, _jobs: None)) for one in (client, other)]
+        both = [(one, steps(parts)) for one in (client, other)]
         requests = [next(requests) for _, requests in both]
         for _ in parts.ends:
             asked = [one.connection.ask(request) for (one, _), request in zip(both, requests, strict=True)]
@@ -85,5 +85,5 @@ def test_two_clients_that_submit_one_batch_at_once_start_each_job_once(worker: W
         assert client.batch_run("large").info.jobs == _JOBS
         wrong = Parts(BatchInfo(parts.about.id), [new_id()], [_HELD])
         with pytest.raises(Refused, match="staged before with other jobs"):
-            carry_out(client.connection.call, steps(wrong, lambda _staged, _jobs: None))
+            carry_out(client.connection.call, steps(wrong))
         client.batch_run("large").stop()

@@ -67,7 +67,7 @@ def _do(client: Client, wish: dict[str, Any], ledger: str) -> list[str]:
         if batch is not None and first.staged and "staged_runs" in client.connection.hello().features:
             parts = Parts(batch, ids, specs)
             parts.ends = [*range(1, len(orders) + 1)]
-            carry_out(client.connection.call, steps(parts, lambda _staged, _jobs: None))
+            carry_out(client.connection.call, steps(parts))
         else:
             client.submit_many(specs, ids=ids, batch=batch, watch=False)
     except Refused as refused:

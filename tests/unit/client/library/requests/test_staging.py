@@ -172,19 +172,19 @@ def test_what_is_staged_is_not_sent_again_and_the_commit_names_all_of_it(parts: 
 def test_parts_that_are_gone_are_staged_again_and_not_for_ever(parts: Parts) -> None:
     worker = Worker(parts)
     worker.refusals = {"commit": Refused(Code.FAILED_PRECONDITION, "gone", reason=Reason.PART_MISSING)}
-    carry_out(worker.call, steps(parts, lambda _staged, _jobs: None))
+    carry_out(worker.call, steps(parts))
     assert worker.asked == ["stage 0", "stage 1", "stage 2", "commit", "stage 0", "commit"]
 
     def always(_request: request_pb2.Request) -> request_pb2.Reply:
         raise Refused(Code.FAILED_PRECONDITION, "gone", reason=Reason.PART_MISSING)
 
     with pytest.raises(Refused, match="gone"):
-        carry_out(always, steps(parts, lambda _staged, _jobs: None))
+        carry_out(always, steps(parts))
 
 
 def test_a_refusal_names_the_job_among_those_that_were_given(parts: Parts) -> None:
     worker = Worker(parts)
     worker.refusals = {"stage 2": Refused(Code.INVALID_ARGUMENT, "wrong", job_index=7)}
     with pytest.raises(Refused) as refused:
-        carry_out(worker.call, steps(parts, lambda _staged, _jobs: None))
+        carry_out(worker.call, steps(parts))
     assert refused.value.job_index == 1007
