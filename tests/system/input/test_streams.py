@@ -124,9 +124,6 @@ def test_whichever_process_is_killed_in_the_middle_the_job_reads_every_byte_once
         worker.kill_supervisor()
     else:
         os.kill(worker.described()["keeper_pid"], signal.SIGKILL)
-        wait_until(lambda: worker.described()["keeper_pid"] == 0, "the worker knows")
-        shown = home.jobwire("worker", "status", "--state", str(worker.state)).stdout
-        assert b", keeper killed: another one starts when no job is running\n" in shown
     status, out, err = run.ended()
     assert (status, out.strip()) == (0, DIGEST.encode()), err
 

@@ -158,6 +158,16 @@ def test_lingering_processes_continue_and_their_output_arrives_if_the_keeper_was
     assert "Traceback" not in worker.logged()
 
 
+def test_that_the_keeper_was_killed_is_shown_while_a_job_runs(worker: Worker) -> None:
+    with worker.client() as client:
+        job = client.submit(["sleep", "60"])
+        wait_until(lambda: job.info().pid, "it runs")
+        os.kill(worker.described()["keeper_pid"], signal.SIGKILL)
+        wait_until(lambda: worker.described()["keeper_pid"] == 0, "the worker knows")
+        assert ", keeper killed: another one starts when no job is running\n" in worker.command("status").stdout
+        job.stop(grace=0)
+
+
 def test_a_lingering_process_of_a_forgotten_job_never_waits_for_a_reader(worker: Worker, tmp_path: Path) -> None:
     gate, done = tmp_path / "gate", tmp_path / "done"
     os.mkfifo(gate)
