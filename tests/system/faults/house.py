@@ -46,7 +46,8 @@ class House:
 
     def __init__(self, folder: Path, *, slots: int = 4, env: dict[str, str] | None = None, options: Sequence[str] = ()) -> None:
         folder.mkdir(exist_ok=True)
-        self.worker = Worker(folder, slots=slots, env=env, options=options)
+        # In an hour, jobs bring and leave more than the 10 GiB that are kept by default; what was forgotten would look as if it was lost.
+        self.worker = Worker(folder, slots=slots, env=env, options=["--keep-jobs", "all", "--keep-bytes", "all", *options])
         self.other = self.worker.add("other", "submitter")
         self.gaps: list[Gap] = []
         # By how much the worker's clock was set off.
