@@ -324,7 +324,7 @@ class Desk:
 
         Raises Impossible, or whatever a bug raises; other inputs in the inbox are processed all the same.
         """
-        # What was written belongs to the recovery, and what is told of machines to the engine's part in it.
+        # The results of its own writes belong to the recovery, and so do the machines that the engine reports during it.
         if not self._lookup.is_whole and not isinstance(one, (Written, WriteDelayed, SetMachine)):
             self._held.append(one)
         else:

@@ -1,7 +1,7 @@
 """The signed starts of jobs, as they were received: workers run what their clients have signed, and get them byte for byte.
 
 What a run ends with follows from a start too, and the jobs of schedules from the request that has added them: beside it, a worker is told
-how the run ended, or which of the times is meant. Of a run that a schedule has started, it is told of which staged job each one is made.
+how the run ended, or which of the times is meant. For the run of a schedule, the worker also gets the staged job of each job.
 """
 
 from __future__ import annotations

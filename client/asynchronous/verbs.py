@@ -56,7 +56,7 @@ async def start_jobs(
     withdrawn: bool | None = None,
     found: Mapping[JobKey, JobInfo] = MappingProxyType({}),
 ) -> list[Record]:
-    """Start jobs, all or none, and return what is known about them; see `actions.start`.
+    """Start jobs, all or none, and return what is known about them; see `starts.start`.
 
     If this is cancelled, no job runs or all are stopped, unless the caller made their `ids`; `withdrawn` says it if that does not.
     """

@@ -1,4 +1,4 @@
-"""What is done to jobs: start, stop, pause, resume and forget them.
+"""What is done to jobs: stop, pause, resume and forget them; and what a start is made of (starts.py).
 
 A request names at most a thousand jobs. More jobs are split into several requests, each of which affects all of its jobs or none.
 """
@@ -25,13 +25,11 @@ from .session import Session
 
 if TYPE_CHECKING:
     from ..sockets.connection import Connection
-    from .values.results import BatchInfo, Forgotten, JobInfo
+    from .values.results import BatchInfo, Forgotten
 
 _Thing = TypeVar("_Thing")
 
 
-# With this many open watches `start` opens no more: a worker limits the streams of one connection. Waits then use events.
-_MOST_WATCHES = 64
 # More jobs of a batch than these are staged, if the worker can do that: written in one piece, they would delay everybody.
 MOST_AT_ONCE = 1000
 _BYTES_AT_ONCE = 4 * 1024 * 1024
@@ -68,42 +66,6 @@ def start_request(
         else:
             start.jobs.add(id=job_id, rerun=key_to_wire(job), feed=feed, spec=again.get(job))
     return request
-
-
-def start(
-    session: Session,
-    wanted: Sequence[JobSpec | JobKey],
-    ids: Sequence[bytes],
-    *,
-    batch: BatchInfo | None = None,
-    watch: bool = True,
-    tail_lines: int | None = None,
-    feed: bool = False,
-    found: Mapping[JobKey, JobInfo] = MappingProxyType({}),
-) -> list[Record]:
-    """Start jobs, all or none, and return what is known about them; returns once the worker has accepted them.
-
-    `found`: what is known about jobs that run again. Raises the refusal.
-    """
-    if batch is not None and not feed and is_large(wanted) and takes_parts(batch, session.connection.hello().features, wanted):
-        from .staged_starts import start_staged  # noqa: PLC0415 -- few batches are large
-
-        return start_staged(session, dict(zip(ids, wanted, strict=True)), batch, found)
-    watch = watch and session.watches < _MOST_WATCHES
-    records = [session.known_jobs.record(JobKey(session.connection.identity.owner, job_id)) for job_id in ids]
-    again = find_specs(session.connection, dict(zip(ids, wanted, strict=True)))
-    sent: set[bytes] = set()
-    while True:
-        request = start_request(wanted, ids, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed, again=again)
-        exchange = session.connection.ask(request)
-        try:
-            session.acknowledged(exchange, records, None)
-        except BaseException as error:
-            session.connection.forget(exchange)
-            if not isinstance(error, Refused) or not _send_missing(session, wanted, error, sent):
-                raise
-        else:
-            return records
 
 
 def find_specs(connection: Connection, wanted: Mapping[bytes, JobSpec | JobKey]) -> Mapping[JobKey, job_pb2.JobSpec]:
@@ -143,18 +105,6 @@ def send_files(connection: Connection, wanted: Sequence[object]) -> None:
         from ..files.sending import local_files, send  # noqa: PLC0415 -- few jobs bring files
 
         send(connection, local_files(wanted))
-
-
-def _send_missing(session: Session, wanted: Sequence[object], refused: Refused, sent: set[bytes]) -> bool:
-    """Send the contents without which a start was refused; return whether it can be tried again."""
-    if refused.reason is not Reason.FILES_MISSING:
-        return False
-    from ..files.sending import local_files, send  # noqa: PLC0415 -- few jobs bring files
-
-    files = [file for file in local_files(wanted) if file.digest in refused.missing and file.digest not in sent]
-    send(session.connection, files)
-    sent.update(file.digest for file in files)
-    return bool(files)
 
 
 def _surrounding_job() -> bytes:

@@ -22,7 +22,7 @@ from ...schemas.naming import JobKey, format_id, new_id
 from ...schemas.private_parts.frozen import replace
 from ...schemas.refusal import Refused
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS, Connection
-from . import actions
+from . import actions, starts
 from .destination import find_destination
 from .job import Job
 from .known_jobs import Handle
@@ -418,7 +418,7 @@ class Client:
         found: Mapping[JobKey, JobInfo] = MappingProxyType({}),
     ) -> builtins.list[Job]:
         ids = ids or [new_id() for _ in wanted]
-        records = actions.start(self._session, wanted, ids, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed, found=found)
+        records = starts.start(self._session, wanted, ids, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed, found=found)
         return [Job(self._session, record.key) for record in records]
 
     # --- jobs

@@ -12,7 +12,7 @@ from ...schemas.naming import JobKey, short_id
 from ...schemas.refusal import Code, Refused
 from ...schemas.wire_codec import key_to_wire
 from ..protocol.exchange import Chunk
-from . import actions
+from . import actions, starts
 from .known_jobs import STREAMS, Handle, StreamName
 from .options.arguments import Duration, Text, deadline_in, make_id
 from .session import Session
@@ -146,7 +146,7 @@ class Job(Handle):
 
         `id`, `watch`: as in `Client.submit`; with the same `id` nothing is started twice, even if this job was forgotten meanwhile.
         """
-        (record,) = actions.start(self._session, [self.key], [make_id(id)], watch=watch)
+        (record,) = starts.start(self._session, [self.key], [make_id(id)], watch=watch)
         return Job(self._session, record.key, self.args)
 
     def feed(self, stdin: Stdin) -> None:

@@ -1,0 +1,68 @@
+"""Start jobs, new ones or again, with one request; a large batch goes to staged_starts.py."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from ...schemas.jobs.spec import JobSpec
+from ...schemas.naming import JobKey
+from ...schemas.refusal import Reason, Refused
+from .actions import find_specs, is_large, start_request, takes_parts
+from .known_jobs import Record
+from .session import Session
+
+if TYPE_CHECKING:
+    from .values.results import BatchInfo, JobInfo
+
+# With this many open watches `start` opens no more: a worker limits the streams of one connection. Waits then use events.
+_MOST_WATCHES = 64
+
+
+def start(
+    session: Session,
+    wanted: Sequence[JobSpec | JobKey],
+    ids: Sequence[bytes],
+    *,
+    batch: BatchInfo | None = None,
+    watch: bool = True,
+    tail_lines: int | None = None,
+    feed: bool = False,
+    found: Mapping[JobKey, JobInfo] = MappingProxyType({}),
+) -> list[Record]:
+    """Start jobs, all or none, and return what is known about them; returns once the worker has accepted them.
+
+    `found`: what is known about jobs that run again. Raises the refusal.
+    """
+    if batch is not None and not feed and is_large(wanted) and takes_parts(batch, session.connection.hello().features, wanted):
+        from .staged_starts import start_staged  # noqa: PLC0415 -- few batches are large
+
+        return start_staged(session, dict(zip(ids, wanted, strict=True)), batch, found)
+    watch = watch and session.watches < _MOST_WATCHES
+    records = [session.known_jobs.record(JobKey(session.connection.identity.owner, job_id)) for job_id in ids]
+    again = find_specs(session.connection, dict(zip(ids, wanted, strict=True)))
+    sent: set[bytes] = set()
+    while True:
+        request = start_request(wanted, ids, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed, again=again)
+        exchange = session.connection.ask(request)
+        try:
+            session.acknowledged(exchange, records, None)
+        except BaseException as error:
+            session.connection.forget(exchange)
+            if not isinstance(error, Refused) or not _send_missing(session, wanted, error, sent):
+                raise
+        else:
+            return records
+
+
+def _send_missing(session: Session, wanted: Sequence[object], refused: Refused, sent: set[bytes]) -> bool:
+    """Send the contents without which a start was refused; return whether it can be tried again."""
+    if refused.reason is not Reason.FILES_MISSING:
+        return False
+    from ..files.sending import local_files, send  # noqa: PLC0415 -- few jobs bring files
+
+    files = [file for file in local_files(wanted) if file.digest in refused.missing and file.digest not in sent]
+    send(session.connection, files)
+    sent.update(file.digest for file in files)
+    return bool(files)
