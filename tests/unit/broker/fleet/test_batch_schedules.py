@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker_house import BrokerSide, Wire, WorkerSide, ended, signed, started
+from broker_house import ended, signed, started
+from joined_pair import JoinedPair
 from staged_batches import ask, hash_of, job_id, new_job, refusal, stage
 
 from jobwire.client.proofs.verification import Wanted, verify
 from jobwire.keys.identity import generate
-from jobwire.keys.members.rights import Member
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.naming import AttemptKey, JobKey, finish_job_id, scheduled_job_id
 from jobwire.schemas.refusal import Code
@@ -36,14 +36,11 @@ def of_run(run: bytes, number: int) -> AttemptKey:
     return AttemptKey(CLIENT.public, scheduled_job_id(run, job_id(number)), 1)
 
 
-class Lab:
+class Lab(JoinedPair):
     """A broker with a schedule for each minute, and a worker."""
 
     def __init__(self, folder: Path) -> None:
-        self.broker = BrokerSide(folder / "broker")
-        self.worker = WorkerSide(folder / "worker", self.broker.identity.public, slots=4)
-        self.wire = Wire(self.broker, self.worker)
-        self.broker.house.members[CLIENT.public] = Member("ada", CLIENT.public, "submitter")
+        super().__init__(folder, CLIENT.public, slots=4)
         self.broker.house.now = self.worker.house.now = BEGIN_US
 
     async def ask(self, **verb: Any) -> request_pb2.Reply:
@@ -84,12 +81,8 @@ class Lab:
 
 @pytest.fixture
 async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
-    made = Lab(tmp_path)
-    made.wire.up()
-    await made.broker.durable()
-    yield made
-    for side in (made.broker, made.worker):
-        side.house.close()
+    async for made in Lab(tmp_path).connected():
+        yield made
 
 
 async def test_each_time_runs_all_jobs_and_what_the_run_ends_with_once_whoever_is_restarted(lab: Lab) -> None:

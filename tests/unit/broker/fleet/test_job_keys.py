@@ -6,7 +6,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from broker_house import BrokerSide, Wire, WorkerSide, ended, signed, signed_start, started
+from broker_house import Wire, WorkerSide, ended, signed, signed_start, started
+from joined_pair import JoinedPair
 
 from jobwire.broker.desk.inputs import Accepted
 from jobwire.broker.requests.checks.delegated import check_start
@@ -24,14 +25,11 @@ PARENT = AttemptKey(CLIENT.public, b"\1" * 16, 1)
 CHILD = AttemptKey(CLIENT.public, b"\2" * 16, 1)
 
 
-class Lab:
+class Lab(JoinedPair):
     """A broker with a worker of one slot, at which a job with a key runs."""
 
     def __init__(self, folder: Path) -> None:
-        self.broker = BrokerSide(folder / "broker")
-        self.worker = WorkerSide(folder / "worker", self.broker.identity.public, slots=1)
-        self.wire = Wire(self.broker, self.worker)
-        self.broker.house.members[CLIENT.public] = Member("ada", CLIENT.public, "submitter")
+        super().__init__(folder, CLIENT.public, slots=1)
 
     async def begin(self) -> None:
         await self.broker.accept(CLIENT, signed_start(CLIENT, self.broker.identity.public, 1, may_submit=True))
@@ -72,12 +70,8 @@ class Lab:
 
 @pytest.fixture
 async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
-    made = Lab(tmp_path)
-    made.wire.up()
-    await made.broker.durable()
-    yield made
-    for side in (made.broker, *made.broker.workers):
-        side.house.close()
+    async for made in Lab(tmp_path).connected():
+        yield made
 
 
 async def test_a_key_is_accepted_while_its_job_runs_at_the_broker_and_not_at_the_worker(lab: Lab) -> None:

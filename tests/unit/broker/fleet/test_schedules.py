@@ -8,12 +8,12 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from broker_house import BrokerSide, Wire, WorkerSide, ended, signed, started
+from broker_house import ended, signed, started
+from joined_pair import JoinedPair
 
 from jobwire.broker.schedules.schedule import Schedule
 from jobwire.broker.store.schedule_writes import AddSchedule, ScheduleRow
 from jobwire.keys.identity import generate
-from jobwire.keys.members.rights import Member
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.refusal import Refused
@@ -24,14 +24,11 @@ ID = b"s" * 16
 CLIENT = generate()
 
 
-class Lab:
+class Lab(JoinedPair):
     """A broker with a schedule for each minute, and a worker."""
 
     def __init__(self, folder: Path) -> None:
-        self.broker = BrokerSide(folder / "broker")
-        self.worker = WorkerSide(folder / "worker", self.broker.identity.public)
-        self.wire = Wire(self.broker, self.worker)
-        self.broker.house.members[CLIENT.public] = Member("ada", CLIENT.public, "submitter")
+        super().__init__(folder, CLIENT.public)
         self.broker.house.now = self.worker.house.now = BEGIN_US
 
     async def add(self, overlap: int = 1) -> Schedule:
@@ -62,12 +59,8 @@ class Lab:
 
 @pytest.fixture
 async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
-    made = Lab(tmp_path)
-    made.wire.up()
-    await made.broker.durable()
-    yield made
-    for side in (made.broker, made.worker):
-        side.house.close()
+    async for made in Lab(tmp_path).connected():
+        yield made
 
 
 async def test_each_time_is_run_by_a_worker_once_whoever_is_restarted(lab: Lab) -> None:
