@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from ...schemas.generated import event_pb2
 from ...schemas.jobs.capacity import Capacity, Settings, Wants
 from ...schemas.jobs.conditions import base_of
-from ...schemas.naming import JobKey
+from ...schemas.naming import AttemptKey, JobKey
 from ..store.writes import Added, AddJobs, ChangeJobs
 from .due import Deadlines
 from .effects import NEVER, Reply, WakeAt
@@ -105,6 +105,8 @@ class State:
     alarm: WakeAt | None = NEVER
     # The jobs that wait for jobs which they started.
     loans: Loans = field(default_factory=Loans)
+    # Attempts whose broker says that they wait for jobs, which may be anywhere.
+    wait_at_broker: set[AttemptKey] = field(default_factory=set)
     # What the worker was started with for jobs, and what an operator has set instead.
     capacity: Capacity = field(default_factory=lambda: Capacity(1))
     settings: Settings = field(default_factory=Settings)

@@ -78,6 +78,7 @@ def _hear_life(turn: Turn, job: Job, fact: Started | Ended, *, found: bool) -> N
         job.attempt.delayed_by = ""
         if turn.state.loans.waiting:
             turn.state.loans.drop(job.attempt.key)
+        turn.state.wait_at_broker.discard(job.attempt.key)
         turn.state.queue.release(job.key)
         turn.effects += turn.state.pauses.hear(job, paused=False)
         if is_final(job, fact.outcome):

@@ -1,4 +1,4 @@
-"""Jobs lend their slots while they wait for jobs that they started."""
+"""Jobs lend their slots while they wait for jobs that they started: here, or at the broker that they came through, or both."""
 
 from __future__ import annotations
 
@@ -36,11 +36,16 @@ def lend_for_broker(state: State, asked: Lend) -> None:
     job = state.live.get(asked.key.job)
     if job is None or job.attempt.key != asked.key or job.attempt.phase not in WITH_ENGINE:
         return
-    (state.queue.lend if asked.begins else state.queue.take_back)(job.key)
+    (state.wait_at_broker.add if asked.begins else state.wait_at_broker.discard)(asked.key)
+    if asked.begins:
+        state.queue.lend(job.key)
+    elif asked.key not in state.loans.waiting:
+        state.queue.take_back(job.key)
 
 
 def _take_back(turn: Turn, outer: AttemptKey) -> None:
-    turn.state.queue.take_back(outer.job)
+    if outer not in turn.state.wait_at_broker:
+        turn.state.queue.take_back(outer.job)
     turn.effects.append(Lends(outer, begins=False))
 
 

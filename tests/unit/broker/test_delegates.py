@@ -10,7 +10,7 @@ from raw_client import RawClient
 
 from jobwire.broker.daemon import Daemon, Settings
 from jobwire.broker.desk.decisions.lending import nobody_waits
-from jobwire.broker.desk.inputs import Asked
+from jobwire.broker.desk.inputs import Asked, Lend
 from jobwire.broker.desk.jobs.job import BatchRun, Job
 from jobwire.broker.desk.jobs.loans import MOST_LEVELS
 from jobwire.broker.desk.turn import Turn
@@ -167,6 +167,29 @@ async def test_a_watch_that_ends_takes_the_slot_back_and_one_of_an_earlier_attem
     house.desk.wait_for(attempt(1), [parent.key], begins=True)
     assert not house.desk.lends_slots(parent)
     nobody_waits(Turn(house.state, None), child)
+
+
+@pytest.mark.parametrize("first", ["here", "broker"])
+async def test_who_waits_here_and_at_its_broker_lends_until_neither_waits_any_more(house: House, first: str) -> None:
+    parent = await accept_acting(house)
+    (child,) = await start(house, parent, asked_with(2, held=True))
+
+    def wait(where: str, *, begins: bool) -> None:
+        if where == "here":
+            house.desk.wait_for(attempt(1), [child.key], begins=begins)
+        else:
+            house.desk.take(Lend(attempt(1), begins))
+
+    second = "broker" if first == "here" else "here"
+    for where, begins, lends in ((first, True, True), (second, True, True), (first, False, True), (second, False, False)):
+        wait(where, begins=begins)
+        assert house.desk.lends_slots(parent) is lends
+    # A later attempt begins anew.
+    wait("broker", begins=True)
+    house.desk.hear([started(1), ended(1)])
+    assert house.state.wait_at_broker == set()
+    await house.durable()
+    house.engine.effects.clear()
 
 
 def member_of(job: Job) -> Member:
