@@ -50,6 +50,7 @@ from .requests.held import HeldRequests
 from .requests.members import change_members, list_members
 from .requests.reads.hello import FEATURES, Introduction
 from .requests.schedules import Parts as Schedules
+from .requests.start import forget_specs
 from .requests.table import handlers
 from .retention.ages import Ages
 from .retention.files import FileSweep
@@ -174,7 +175,7 @@ class Daemon:
         stored = kept.totals(self.store)
         self._ages = Ages(settings.store.parent, fresh=stored.jobs == 0 and self.store.head < stored.first_seq)
         self._followed = Followed(most_of_descriptors())
-        self._forgetting = Forgetting(self.store, self._engine, self._followed.holds)
+        self._forgetting = Forgetting(self.store, self._engine, self._followed.holds, forget_specs)
         self._retention = self._own(
             Retention(settings.keep, self.store, self._forgetting, self._followed, loop, self._ages, self._engine.depot)
         )

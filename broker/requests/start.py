@@ -250,6 +250,11 @@ def _read_spec(raw: bytes) -> tuple[JobSpec, bytes]:
 _read_often = lru_cache(_MOST_SAME)(_read_spec)
 
 
+def forget_specs() -> None:
+    """Remember no spec any more: that of a job which was forgotten may have secrets in its environment or its input."""
+    _read_often.cache_clear()
+
+
 def ask_again(member: Member, lookup: Lookup, sent: list[int], job: request_pb2.NewJob, *, is_staged: bool = False) -> Asked:
     """Return a job with the spec of the one that it runs again, which the member must see; note in `sent` how long a spec of its own is.
 

@@ -42,9 +42,15 @@ _NOTHING = Forgotten(0, 0)
 class Forgetting:
     """Removes jobs of one desk."""
 
-    def __init__(self, store: Store, engine: Engine, is_held: Callable[[JobKey], bool] = lambda _: False) -> None:
-        """`is_held` says of a job whether its broker has not recorded its end; it is skipped too."""
+    def __init__(
+        self, store: Store, engine: Engine, is_held: Callable[[JobKey], bool] = lambda _: False, dropped: Callable[[], None] = lambda: None
+    ) -> None:
+        """`is_held` says of a job whether its broker has not recorded its end; it is skipped too.
+
+        `dropped`: called when some were removed.
+        """
         self._is_held = is_held
+        self._dropped = dropped
         self._store = store
         self._engine = engine
 
@@ -68,6 +74,8 @@ class Forgetting:
             if isinstance(result, Refused):
                 done(result)
                 return
+            if result:
+                self._dropped()
             last = [(one.key, one.pid, one.started_at_us, one.ended_at_us) for one in result]
             runs = [Run(*run) for run in (*last, *(run for one in result for run in one.earlier))]
             self._discard([run for run in runs if run.started_at_us])

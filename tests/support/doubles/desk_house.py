@@ -25,7 +25,7 @@ from jobwire.broker.requests.call import Call
 from jobwire.broker.requests.dispatch import Handler
 from jobwire.broker.requests.reads.hello import Introduction
 from jobwire.broker.requests.schedules import Parts as Schedules
-from jobwire.broker.requests.start import find_started_jobs
+from jobwire.broker.requests.start import find_started_jobs, forget_specs
 from jobwire.broker.requests.table import handlers
 from jobwire.broker.retention.ages import Ages
 from jobwire.broker.retention.followed import Followed
@@ -286,7 +286,7 @@ class House:
         self.lookup = Lookup(self.store, self.live)
         self.state.settings = self.lookup.capacity()
         self.state.queue.set_capacity(self.state.settings.over(self.engine.capacity))
-        self.forgetting = Forgetting(self.store, self.engine, self.followed.holds)
+        self.forgetting = Forgetting(self.store, self.engine, self.followed.holds, forget_specs)
         self.delegates = Delegates(
             DAEMON,
             "/state/worker.json",

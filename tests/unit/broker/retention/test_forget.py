@@ -1,5 +1,6 @@
 import asyncio
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from desk_house import OWNER, EngineDouble, House, asked, attempt, ended, key, started
@@ -7,8 +8,10 @@ from desk_house import OWNER, EngineDouble, House, asked, attempt, ended, key, s
 from jobwire.broker.desk.jobs.job import Attempt, BatchRun, StopOrder
 from jobwire.broker.desk.jobs.life import Phase
 from jobwire.broker.engine import Run
+from jobwire.broker.requests.start import read_jobs
 from jobwire.broker.retention.forget import Forgotten
 from jobwire.keys.members.rights import Member
+from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey, JobKey
 from jobwire.schemas.refusal import Code, Refused
@@ -53,6 +56,20 @@ async def test_a_forgotten_id_is_never_run_again_not_even_after_a_restart(house:
         assert refused.value.job_index == 0
         await house.restart()
         house.engine.expect(("recover",))
+
+
+@pytest.mark.parametrize("secret", [{"stdin": b"secret"}, {"environment": [{"name": b"TOKEN", "value": b"secret"}]}])
+async def test_of_a_forgotten_job_no_spec_stays_in_memory(house: House, secret: dict[str, Any]) -> None:
+    await house.accept(asked(1))
+    await end(house, 1)
+    sent = [request_pb2.NewJob(id=b"1" * 16, spec=job_pb2.JobSpec(argv=[b"true"], **secret))]
+    (first,), (again,) = read_jobs(sent), read_jobs(sent)
+    assert first.spec is again.spec
+    # Of which job it was is not known: none stays.
+    assert await forget(house, key(1)) == Forgotten(1, 0)
+    house.engine.expect(("discard", attempt(1)))
+    (later,) = read_jobs(sent)
+    assert later.spec is not first.spec
 
 
 async def test_what_the_store_has_of_a_job_counts_towards_what_is_kept(house: House) -> None:
