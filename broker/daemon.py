@@ -161,7 +161,7 @@ class Daemon:
         live: dict[JobKey, Job] = {}
         description = str(settings.store.absolute().with_name(DESCRIPTION))
         self._delegates = delegates = Delegates(
-            *(self._identity, description, self._roster.member, live, self._cut_off_job),
+            *(self._identity, self.store.id, description, self._roster.member, live, self._cut_off_job),
             relay_of=lambda key: relays.relay_of(self.store.read, key),
             relay_description=str(settings.relay.absolute()),
             derives=self._fleet is None,

@@ -34,13 +34,15 @@ class _Delegate:
 
 @dataclass(slots=True, eq=False)
 class Delegates:
-    """The keys of jobs. `description`: the path of the file by which jobs find the worker; `member` looks an owner up in the roster.
+    """The keys of jobs. `worker` and `store`: those of this worker or broker; `description`: the path of the file by which jobs find it.
 
-    `live` are the desk's jobs. `disconnect` is called with a key, and for whom it is counted. `relay_of`: the broker that a job came
-    through, empty if none; `relay_description`: the file by which jobs find that. `derives`: False for a broker, which makes no keys.
+    `member` looks an owner up in the roster. `live` are the desk's jobs. `disconnect` is called with a key, and for whom it is counted.
+    `relay_of`: the broker that a job came through, empty if none; `relay_description`: the file by which jobs find that. `derives`: False
+    for a broker, which makes no keys.
     """
 
     worker: Identity
+    store: bytes
     description: str
     member: Callable[[bytes], Member | None]
     live: Mapping[JobKey, Job]
@@ -59,7 +61,8 @@ class Delegates:
         identity = delegation.derive(self.worker, *attempt)
         if relay := self.relay_of(attempt.job):
             return delegation.write_text(delegation.KeyFile(identity, relay, self.relay_description, is_broker=True))
-        self._accept(attempt, delegation.delegate(self.worker, *attempt, identity.public), identity.curve_public)
+        said = delegation.delegate(self.worker, attempt, identity, self.worker.public, self.store)
+        self._accept(attempt, said, identity.curve_public)
         return delegation.write_text(delegation.KeyFile(identity, self.worker.public, self.description))
 
     def told(self, said: request_pb2.Delegation) -> None:
@@ -69,7 +72,7 @@ class Delegates:
         if job is None or job.attempt.key != attempt or not job.spec.may_submit or (before is not None and before.public == said.key):
             return
         try:
-            delegation.check(said)
+            delegation.check(said, self.worker.public)
             curve_public = curve_public_of(said.key)
         except Refused as refused:
             _log.warning("the key of job %s is not accepted: %s", short_id(attempt.id), refused)

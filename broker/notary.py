@@ -16,14 +16,15 @@ from .desk.jobs.job import Attempt
 
 @dataclass(frozen=True, slots=True)
 class Notary:
-    """A worker and its store, for which it speaks."""
+    """A worker and its store, for which it speaks; `relay`: the public key of the broker that it speaks to, if it does to one."""
 
     worker: Identity
     store: bytes
+    relay: bytes = b""
 
     def key_of(self, name: AttemptKey, own: AttemptKey) -> request_pb2.Delegation:
-        """Return the signed statement of which key the job has that is called `own` here."""
-        return delegate(self.worker, *name, derive(self.worker, *own).public)
+        """Return the signed statement, for the broker, of which key the job has that is called `own` here."""
+        return delegate(self.worker, name, derive(self.worker, *own), self.relay, self.store)
 
     def end(self, name: AttemptKey, attempt: Attempt, outcome: Outcome) -> bytes:
         """Return the signed statement of how an attempt ended; `name`: as those name it who have asked for it."""

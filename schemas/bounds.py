@@ -95,6 +95,7 @@ LENGTHS = {
     "SignedJob.path": LONGEST_TEXT,
     # Refused whatever they are.
     **dict.fromkeys((f"Delegation.{name}" for name in ("worker", "owner", "job", "key", "signature")), LONGEST_ID),
+    **dict.fromkeys((f"Delegation.{name}" for name in ("audience", "store", "possession")), LONGEST_ID),
     "Hello.software": LONGEST_TEXT,
     "Start.first_store": LONGEST_ID,
     "Start.within": LONGEST_ID,

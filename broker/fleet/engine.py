@@ -265,8 +265,9 @@ class FleetEngine(NothingAtOnce):
             carried.pid, carried.started_at_us = fact.report.pid, fact.report.started_at_us
             if fact.HasField("log_hashes"):
                 carried.hashed_end = fact
-            if fact.HasField("delegation") and (fact.delegation.worker, attempt_of(fact.delegation)) == (worker.key, key):
-                self.told_key(fact.delegation)
+            of_job = fact.delegation
+            if fact.HasField("delegation") and (of_job.worker, of_job.store, attempt_of(of_job)) == (worker.key, worker.store, key):
+                self.told_key(of_job)
             self._tails.keep(key, "stdout", fact.report.stdout_tail)
             self._tails.keep(key, "stderr", fact.report.stderr_tail)
             facts += reports.facts_of(fact, name)

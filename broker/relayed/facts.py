@@ -235,7 +235,7 @@ def follow_facts(
         lookup,
         engine,
         watchers,
-        notary,
+        replace(notary, relay=relay),
         tail_lines=call.request.follow_facts.tail_lines,
         offer=offer,
         send=call.send,

@@ -196,7 +196,7 @@ def _acting(envelope: request_pb2.Envelope, signer: bytes) -> request_pb2.Delega
     """Return who says for whom the signer of a request acted, if that is the key of a job; whether that counts is not checked."""
     if not envelope.HasField("delegation"):
         return None
-    check_signer(envelope.delegation, signer)
+    check_signer(envelope.delegation, signer, envelope.proof.audience)
     return envelope.delegation
 
 

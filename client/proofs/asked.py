@@ -66,7 +66,7 @@ def read_signed(raw: bytes) -> Signed:
         signer = signature.check(envelope, said.audience, None)
     acts_for = said_by = b""
     if envelope.HasField("delegation"):
-        delegation.check_signer(envelope.delegation, signer)
+        delegation.check_signer(envelope.delegation, signer, said.audience)
         acts_for, said_by = envelope.delegation.owner, envelope.delegation.worker
     return Signed(signer, said.audience, acts_for, said_by, request, said.not_after_us, said.jobs or len(request.start.jobs))
 

@@ -14,7 +14,7 @@ from nacl import bindings
 from nacl.exceptions import CryptoError
 
 from ...schemas.generated import request_pb2
-from ...schemas.naming import AttemptKey
+from ...schemas.naming import ID_BYTES, AttemptKey
 from ...schemas.private_parts.frozen import frozen, replace
 from ...schemas.refusal import Code, Refused
 from ..files.secret_file import read_secret
@@ -22,7 +22,10 @@ from ..identity import KEY_BYTES, Identity, format_public, from_seed, parse_publ
 
 _PERSON = b"jobwire job key"
 _DOMAIN = b"jobwire.v1.delegation\n"
+_POSSESSION = b"jobwire.v1.possession\n"
 _ATTEMPT_BYTES = 8
+# Of what is signed, one after the other: else the same bytes could be read as other keys and ids.
+_LENGTHS = [KEY_BYTES, KEY_BYTES, ID_BYTES, KEY_BYTES, KEY_BYTES, ID_BYTES]
 
 
 def derive(worker: Identity, owner: bytes, job: bytes, attempt: int) -> Identity:
@@ -32,10 +35,15 @@ def derive(worker: Identity, owner: bytes, job: bytes, attempt: int) -> Identity
     return replace(from_seed(seed), acts_for=owner)
 
 
-def delegate(worker: Identity, owner: bytes, job: bytes, attempt: int, key: bytes) -> request_pb2.Delegation:
-    """Return the statement of a worker that `key`, the public key of an attempt at a job, acted for the owner of the job."""
-    said = request_pb2.Delegation(worker=worker.public, owner=owner, job=job, attempt=attempt, key=key)
+def delegate(worker: Identity, name: AttemptKey, key: Identity, audience: bytes, store: bytes) -> request_pb2.Delegation:
+    """Return the statement of a worker that `key`, that of an attempt at a job, acted for the owner of the job; both sign it.
+
+    `audience`: the public key of the worker or broker that takes requests of the key. `store`: the id of the worker's store.
+    """
+    said = request_pb2.Delegation(worker=worker.public, owner=name.owner, job=name.id, attempt=name.attempt, key=key.public)
+    said.audience, said.store = audience, store
     said.signature = worker.sign(_signed(said))
+    said.possession = key.sign(_possessed(said))
     return said
 
 
@@ -44,29 +52,48 @@ def attempt_of(said: request_pb2.Delegation) -> AttemptKey:
     return AttemptKey(said.owner, said.job, said.attempt)
 
 
-def check_signer(said: request_pb2.Delegation, signer: bytes) -> None:
-    """Check that the worker that a statement names has made it, about the key that has signed a request.
+def check_signer(said: request_pb2.Delegation, signer: bytes, audience: bytes) -> None:
+    """Check that the worker that a statement names has made it, about the key that has signed a request for `audience`.
 
     Raises `Refused(UNAUTHENTICATED)`.
     """
-    check(said)
+    check(said, audience)
     if said.key != signer:
         raise Refused(Code.UNAUTHENTICATED, "the request is signed by another key than that of the job for which the worker speaks")
 
 
-def check(said: request_pb2.Delegation) -> None:
-    """Check that the worker that a statement names has made it.
+def check(said: request_pb2.Delegation, audience: bytes) -> None:
+    """Check that the worker that a statement names has made it, and that the key itself says so, for `audience`.
+
+    Else a worker that has seen the key of a job elsewhere could say that it is that of one of its own.
 
     Raises `Refused(UNAUTHENTICATED)`.
     """
+    if [len(one) for one in (said.worker, said.owner, said.job, said.key, said.audience, said.store)] != _LENGTHS:
+        raise Refused(Code.UNAUTHENTICATED, "a key or an id in the delegation does not have its length")
+    _check(said.signature, _signed(said), said.worker, "the signature of the delegation is not that of the worker that it names")
+    _check(said.possession, _possessed(said), said.key, "the key of the delegation has not signed that it is that of the job")
+    if said.audience != audience:
+        raise Refused(Code.UNAUTHENTICATED, "the delegation was made for another worker or broker")
+
+
+def _check(by: bytes, message: bytes, key: bytes, otherwise: str) -> None:
     try:
-        bindings.crypto_sign_open(said.signature + _signed(said), said.worker)
+        bindings.crypto_sign_open(by + message, key)
     except (CryptoError, ValueError, TypeError):
-        raise Refused(Code.UNAUTHENTICATED, "the signature of the delegation is not that of the worker that it names") from None
+        raise Refused(Code.UNAUTHENTICATED, otherwise) from None
 
 
 def _signed(said: request_pb2.Delegation) -> bytes:
-    return _DOMAIN + said.worker + said.owner + said.job + said.attempt.to_bytes(_ATTEMPT_BYTES, "big") + said.key
+    return _DOMAIN + _named(said) + said.key
+
+
+def _possessed(said: request_pb2.Delegation) -> bytes:
+    return _POSSESSION + said.audience + said.store + _named(said)
+
+
+def _named(said: request_pb2.Delegation) -> bytes:
+    return said.worker + said.owner + said.job + said.attempt.to_bytes(_ATTEMPT_BYTES, "big")
 
 
 @frozen

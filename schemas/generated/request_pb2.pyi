@@ -242,20 +242,26 @@ class Envelope(_message.Message):
     def __init__(self, request: _Optional[bytes] = ..., proof: _Optional[_Union[Proof, _Mapping]] = ..., delegation: _Optional[_Union[Delegation, _Mapping]] = ..., shown: _Optional[_Iterable[_Union[SignedJob, _Mapping]]] = ...) -> None: ...
 
 class Delegation(_message.Message):
-    __slots__ = ("worker", "owner", "job", "attempt", "key", "signature")
+    __slots__ = ("worker", "owner", "job", "attempt", "key", "signature", "audience", "store", "possession")
     WORKER_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     JOB_FIELD_NUMBER: _ClassVar[int]
     ATTEMPT_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
     SIGNATURE_FIELD_NUMBER: _ClassVar[int]
+    AUDIENCE_FIELD_NUMBER: _ClassVar[int]
+    STORE_FIELD_NUMBER: _ClassVar[int]
+    POSSESSION_FIELD_NUMBER: _ClassVar[int]
     worker: bytes
     owner: bytes
     job: bytes
     attempt: int
     key: bytes
     signature: bytes
-    def __init__(self, worker: _Optional[bytes] = ..., owner: _Optional[bytes] = ..., job: _Optional[bytes] = ..., attempt: _Optional[int] = ..., key: _Optional[bytes] = ..., signature: _Optional[bytes] = ...) -> None: ...
+    audience: bytes
+    store: bytes
+    possession: bytes
+    def __init__(self, worker: _Optional[bytes] = ..., owner: _Optional[bytes] = ..., job: _Optional[bytes] = ..., attempt: _Optional[int] = ..., key: _Optional[bytes] = ..., signature: _Optional[bytes] = ..., audience: _Optional[bytes] = ..., store: _Optional[bytes] = ..., possession: _Optional[bytes] = ...) -> None: ...
 
 class SignedJob(_message.Message):
     __slots__ = ("index", "path")

@@ -289,6 +289,7 @@ class House:
         self.forgetting = Forgetting(self.store, self.engine, self.followed.holds, forget_specs)
         self.delegates = Delegates(
             DAEMON,
+            self.store.id,
             "/state/worker.json",
             lambda key: self.members.get(key),  # noqa: PLW0108 -- a test may replace it
             self.live,

@@ -23,7 +23,7 @@ from jobwire.keys.identity import Identity, format_public, generate
 from jobwire.keys.proofs import attestation, delegation
 from jobwire.keys.proofs.input_seal import Fed, RunningHash
 from jobwire.schemas.generated import job_pb2, request_pb2
-from jobwire.schemas.naming import JobKey, scheduled_job_id
+from jobwire.schemas.naming import AttemptKey, JobKey, scheduled_job_id
 from jobwire.schemas.parts import hash_of_job, hash_of_part
 
 
@@ -202,10 +202,14 @@ def test_the_key_of_a_job_is_believed_only_where_the_job_runs(scene: Scene, tmp_
 
     # Keys and workers that the broker has made; and what is true, shown to a worker that knows nothing of it.
     evil, speaker = generate(), generate()
-    forged = delegation.delegate(speaker, scene.ada.public, job, 1, evil.public)
+    forged = delegation.delegate(speaker, AttemptKey(scene.ada.public, job, 1), evil, scene.broker.public, said.store)
+    claimed = request_pb2.Delegation(owner=scene.ada.public, job=os.urandom(16), attempt=1, key=key.public, worker=speaker.public)
+    claimed.audience, claimed.store, claimed.possession = scene.broker.public, said.store, said.possession
+    claimed.signature = speaker.sign(delegation._signed(claimed))
     for link in (scene.left, scene.right):
         assert "at the worker" in scene.broker.deliver(link, child(evil, forged))
         assert "another key than that of the job" in scene.broker.deliver(link, child(evil, said))
+        assert "has not signed that it is that of the job" in scene.broker.deliver(link, child(key, claimed))
     assert "not on the roster of this worker" in scene.broker.deliver(scene.right, child(key, said))
     assert not ledger.exists()
     start = child(key, said)

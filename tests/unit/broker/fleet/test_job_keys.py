@@ -43,6 +43,13 @@ class Lab(JoinedPair):
     def acting(self) -> Member | None:
         return self.broker.house.delegates.acting(self.key.public)
 
+    def spoken(
+        self, key: Identity, name: AttemptKey = PARENT, worker: Identity | None = None, store: bytes = b""
+    ) -> request_pb2.Delegation:
+        """Return the statement of a worker, else the own one, about the key of a job."""
+        store = store or self.worker.house.store.id
+        return delegation.delegate(worker or self.worker.identity, name, key, self.broker.identity.public, store)
+
     async def submit(self, number: int = 2) -> None:
         """Start a job with the key of the one that runs, as the handler of the verb does."""
         spec = job_pb2.JobSpec(argv=[b"true"])
@@ -106,28 +113,29 @@ async def test_a_worker_speaks_for_no_other_job_than_those_that_it_runs(lab: Lab
     await lab.begin()
     evil, delegates = generate(), lab.broker.house.delegates
     for said in (
-        delegation.delegate(lab.worker.identity, generate().public, PARENT.id, 1, evil.public),
-        delegation.delegate(lab.worker.identity, CLIENT.public, PARENT.id, 2, evil.public),
-        delegation.delegate(generate(), *PARENT, evil.public),
+        lab.spoken(evil, AttemptKey(generate().public, PARENT.id, 1)),
+        lab.spoken(evil, PARENT._replace(attempt=2)),
+        lab.spoken(evil, worker=generate()),
+        lab.spoken(evil, store=b"s" * 16),
     ):
         fact = request_pb2.Fact(report=request_pb2.Report(state=job_pb2.STATE_RUNNING, attempt=1), delegation=said)
         fact.report.key.owner, fact.report.key.id = PARENT.job
         worker = lab.broker.engine.workers.get(lab.worker.identity.public)
         lab.broker.engine._take(worker, request_pb2.Facts(facts=[fact]))
         assert delegates.acting(evil.public) is None
-    forged = delegation.delegate(lab.worker.identity, *PARENT, evil.public)
+    forged = lab.spoken(evil)
     forged.signature = bytes(64)
     delegates.told(forged)
     assert delegates.acting(evil.public) is None
     # The key of a member is not that of a job, and the one from before counts.
-    delegates.told(delegation.delegate(lab.worker.identity, *PARENT, CLIENT.public))
+    delegates.told(lab.spoken(CLIENT))
     assert delegates.acting(CLIENT.public) is None
     assert delegates.account(CLIENT.public) == CLIENT.public
     assert lab.acting() is not None
     assert lab.broker.house.disconnected == []
     # Of a job that gets no key, too.
     await lab.broker.accept(CLIENT, signed_start(CLIENT, lab.broker.identity.public, 9))
-    delegates.told(delegation.delegate(lab.worker.identity, CLIENT.public, b"\x09" * 16, 1, evil.public))
+    delegates.told(lab.spoken(evil, AttemptKey(CLIENT.public, b"\x09" * 16, 1)))
     assert delegates.acting(evil.public) is None
 
 
@@ -141,10 +149,18 @@ async def test_the_key_of_another_job_or_its_negative_is_not_accepted(lab: Lab) 
     assert lab.worker.started == [other]
     negative = key[:-1] + bytes([key[-1] ^ 0x80])
     for stolen in (key, negative):
-        delegates.told(delegation.delegate(lab.worker.identity, *other, stolen))
+        said = lab.spoken(generate(), other)
+        said.key = stolen
+        said.signature = lab.worker.identity.sign(delegation._signed(said))
+        delegates.told(said)
         acting = delegates.by_curve(lab.key.curve_public)
         assert acting is not None
         assert (acting.job, acting.public) == (PARENT.id, key)
+        # As after a restart of the broker: whoever comes first does not get it either.
+        delegates.expel([PARENT])
+        delegates.told(said)
+        assert delegates.by_curve(lab.key.curve_public) is None
+        delegates.told(lab.spoken(lab.key))
     delegates.expel([PARENT, other])
     assert delegates.by_curve(lab.key.curve_public) is None
 

@@ -21,7 +21,7 @@ from jobwire.schemas.naming import AttemptKey, JobKey
 from jobwire.schemas.refusal import Code, Reason, Refused
 
 BROKER, CLIENT, KEY = generate(), generate(), generate()
-PARENT, CHILD = b"p" * 16, b"c" * 16
+PARENT, CHILD, STORE = b"p" * 16, b"c" * 16, b"s" * 16
 NAME = AttemptKey(CLIENT.public, CHILD, 1)
 
 
@@ -42,8 +42,10 @@ def start(by: Identity = KEY, said: request_pb2.Delegation | None = None, job: b
     return signed(by, said, start=request_pb2.Start(jobs=[new]))
 
 
-def spoken(worker: Identity, owner: bytes = CLIENT.public, key: bytes = KEY.public) -> request_pb2.Delegation:
-    return delegate(worker, owner, PARENT, 1, key)
+def spoken(
+    worker: Identity, owner: bytes = CLIENT.public, key: Identity = KEY, job: bytes = PARENT, attempt: int = 1
+) -> request_pb2.Delegation:
+    return delegate(worker, AttemptKey(owner, job, attempt), key, BROKER.public, STORE)
 
 
 def parent(
@@ -79,9 +81,10 @@ async def test_a_key_that_the_broker_has_made_is_refused_whoever_speaks_for_it(w
         refusal = await refused(worker, start(said=spoken(speaker)), parent(may_submit=True))
         assert (refusal.code, refusal.reason) == (Code.PERMISSION_DENIED, Reason.NOT_ON_ROSTER)
     # What this worker has said is about another key, or owner; or it has not said it.
-    others = [spoken(worker.identity, key=generate().public), spoken(worker.identity), spoken(worker.identity)]
+    others = [spoken(worker.identity, key=generate()), *(spoken(worker.identity) for _ in range(4))]
     others[1].owner = generate().public
-    others[2].signature = bytes(64)
+    others[2].signature = others[3].possession = bytes(64)
+    others[4].audience = generate().public
     for said in others:
         assert (await refused(worker, start(said=said))).code is Code.UNAUTHENTICATED
     # The statement does not let another key sign.
@@ -158,19 +161,19 @@ async def test_the_key_stops_no_other_job_of_its_owner_whatever_a_broker_lets_it
     said = spoken(worker.identity)
     another, others_child = b"a" * 16, b"e" * 16
     assert await accepts(worker, start(CLIENT, job=another))
-    assert await accepts(worker, start(said=delegate(worker.identity, CLIENT.public, another, 1, KEY.public), job=others_child))
+    assert await accepts(worker, start(said=spoken(worker.identity, job=another), job=others_child))
     for job in (another, others_child):
         assert not await stops(worker, stop_of(job, said), job)
     assert [effect[0] for effect in worker.engine.effects] == ["start", "start"]
     # Itself, it stops.
-    assert await stops(worker, stop_of(another, delegate(worker.identity, CLIENT.public, another, 1, KEY.public)), another)
+    assert await stops(worker, stop_of(another, spoken(worker.identity, job=another)), another)
 
 
 async def test_a_later_attempt_at_another_worker_stops_what_an_earlier_one_has_started_here(worker: WorkerSide) -> None:
     other, second = generate(), generate()
     assert await accepts(worker, start(said=spoken(worker.identity)))
     await worker.happen(started(NAME))
-    later = stop_of(CHILD, delegate(other, CLIENT.public, PARENT, 2, second.public), second)
+    later = stop_of(CHILD, spoken(other, key=second, attempt=2), second)
     assert not await stops(worker, later)
     worker.members[other.public] = Member("lab2", other.public, "worker")
     assert await stops(worker, later)

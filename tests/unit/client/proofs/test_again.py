@@ -13,7 +13,7 @@ from jobwire.keys.proofs.delegation import delegate
 from jobwire.keys.proofs.signature import sign
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs.run_ends import RunEnd, tell, told_in
-from jobwire.schemas.naming import JobKey, finish_job_id
+from jobwire.schemas.naming import AttemptKey, JobKey, finish_job_id
 from jobwire.schemas.refusal import Code, Refused
 
 ADA = from_seed(b"a" * 32)
@@ -65,12 +65,12 @@ def test_a_command_that_somebody_else_has_signed_or_for_another_broker_is_refuse
 
 def test_a_command_that_the_broker_says_somebody_signed_for_its_owner_is_refused() -> None:
     said = request_pb2.Envelope.FromString(start(signer=EVE))
-    said.delegation.CopyFrom(delegate(BROKER, ADA.public, ID, 1, EVE.public))
+    said.delegation.CopyFrom(delegate(BROKER, AttemptKey(ADA.public, ID, 1), EVE, BROKER.public, ID))
     assert "only the broker says" in refused(shown(said.SerializeToString()))
     schedule = request_pb2.AddSchedule(id=ID, name="night", spec=SPEC, cron="@daily", zone="UTC")
     assert started_by(signed(add_schedule=schedule), KEY, BROKER.public).spec.name == "night"
     said = request_pb2.Envelope.FromString(signed(signer=EVE, add_schedule=schedule))
-    said.delegation.CopyFrom(delegate(BROKER, ADA.public, ID, 1, EVE.public))
+    said.delegation.CopyFrom(delegate(BROKER, AttemptKey(ADA.public, ID, 1), EVE, BROKER.public, ID))
     with pytest.raises(Refused, match="only the broker says"):
         started_by(said.SerializeToString(), KEY, BROKER.public)
 

@@ -10,15 +10,17 @@ import pytest
 from jobwire.client.proofs import text
 from jobwire.client.proofs.verification import Verdict, Wanted, verify
 from jobwire.keys.identity import Identity, fingerprint, from_seed
+from jobwire.keys.proofs import delegation
 from jobwire.keys.proofs.delegation import delegate, derive
 from jobwire.keys.proofs.signature import sign
 from jobwire.schemas.generated import job_pb2, request_pb2
-from jobwire.schemas.naming import finish_job_id, scheduled_job_id
+from jobwire.schemas.naming import AttemptKey, finish_job_id, scheduled_job_id
 from jobwire.schemas.parts import hash_of_job, hash_of_part
 from jobwire.schemas.refusal import Refused
 
 ADA = from_seed(b"a" * 32)
 EVE = from_seed(b"e" * 32)
+STORE = b"s" * 16
 WORKER = from_seed(b"w" * 32)
 SPEC = job_pb2.JobSpec(argv=[b"make", b"test"])
 RUN = job_pb2.Batch(id=b"r" * 16, name="nightly", on_finish=job_pb2.JobSpec(argv=[b"notify"]))
@@ -151,15 +153,20 @@ def test_the_key_of_a_job_acts_for_the_owner_for_whom_the_worker_has_signed() ->
     key = derive(WORKER, ADA.public, job_id(9), 1)
     raw = start(1, signer=key)
     assert set(failed(check(proof_of(1, raw)))) == {"owner"}
-    said = delegate(WORKER, ADA.public, job_id(9), 1, key.public)
+    by, name = WORKER.public, AttemptKey(ADA.public, job_id(9), 1)
+    said = delegate(WORKER, name, key, by, STORE)
     assert check(proof_of(1, raw + request_pb2.Envelope(delegation=said).SerializeToString()), signer=ADA.public).holds
-    other = delegate(WORKER, ADA.public, job_id(9), 1, EVE.public)
-    assert set(failed(check(proof_of(1, raw + request_pb2.Envelope(delegation=other).SerializeToString())))) == {"signature"}
+    claimed = delegate(WORKER, name, EVE, by, STORE)
+    claimed.key = key.public
+    claimed.signature = WORKER.sign(delegation._signed(claimed))
+    for other in (delegate(WORKER, name, EVE, by, STORE), delegate(WORKER, name, key, EVE.public, STORE), claimed):
+        assert set(failed(check(proof_of(1, raw + request_pb2.Envelope(delegation=other).SerializeToString())))) == {"signature"}
 
 
 def test_of_a_broker_only_a_worker_that_is_trusted_says_for_whom_the_key_of_a_job_acted() -> None:
     key = derive(EVE, ADA.public, job_id(9), 1)
-    said = request_pb2.Envelope(delegation=delegate(EVE, ADA.public, job_id(9), 1, key.public)).SerializeToString()
+    spoken = delegate(EVE, AttemptKey(ADA.public, job_id(9), 1), key, WORKER.public, STORE)
+    said = request_pb2.Envelope(delegation=spoken).SerializeToString()
     proof = proof_of(1, start(1, signer=key) + said)
     verdict = check(proof, signer=ADA.public)
     assert [check.name for check in verdict.checks if not check.proven] == ["signer", "owner"]

@@ -6,13 +6,17 @@ import pytest
 from jobwire.keys.identity import from_seed
 from jobwire.keys.members.rights import ROLES, Member, Right, acting_for, may
 from jobwire.keys.members.roster_text import role_problem
+from jobwire.keys.proofs import delegation
 from jobwire.keys.proofs.delegation import KeyFile, check, delegate, derive, read, write_text
 from jobwire.schemas.generated import request_pb2
+from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.refusal import Code, Refused
 
 WORKER = from_seed(b"w" * 32)
 OWNER = from_seed(b"o" * 32).public
 JOB = b"j" * 16
+NAME = AttemptKey(OWNER, JOB, 3)
+STORE = b"s" * 16
 
 
 def test_the_key_of_an_attempt_is_the_same_after_a_restart_and_no_other_attempt_has_it() -> None:
@@ -25,8 +29,8 @@ def test_the_key_of_an_attempt_is_the_same_after_a_restart_and_no_other_attempt_
 
 
 def test_the_statement_of_a_worker_cannot_be_altered() -> None:
-    said = delegate(WORKER, OWNER, JOB, 3, derive(WORKER, OWNER, JOB, 3).public)
-    check(request_pb2.Delegation.FromString(said.SerializeToString()))
+    said = delegate(WORKER, NAME, derive(WORKER, *NAME), OWNER, STORE)
+    check(request_pb2.Delegation.FromString(said.SerializeToString()), OWNER)
     for field, value in (
         ("owner", b"p" * 32),
         ("job", b"k" * 16),
@@ -34,11 +38,31 @@ def test_the_statement_of_a_worker_cannot_be_altered() -> None:
         ("key", b"q" * 32),
         ("worker", OWNER),
         ("signature", b""),
+        ("audience", WORKER.public),
+        ("store", b"t" * 16),
+        ("possession", b""),
     ):
         altered = request_pb2.Delegation.FromString(said.SerializeToString())
         setattr(altered, field, value)
         with pytest.raises(Refused):
-            check(altered)
+            check(altered, altered.audience)
+
+
+def test_no_worker_says_that_a_key_which_it_has_only_seen_is_that_of_one_of_its_jobs() -> None:
+    seen, thief = delegate(WORKER, NAME, derive(WORKER, *NAME), OWNER, STORE), from_seed(b"t" * 32)
+    claimed = request_pb2.Delegation.FromString(seen.SerializeToString())
+    claimed.worker, claimed.job = thief.public, b"k" * 16
+    claimed.signature = thief.sign(delegation._signed(claimed))
+    with pytest.raises(Refused, match="the key of the delegation has not signed that it is that of the job"):
+        check(claimed, OWNER)
+    # What it has signed for one broker, it has not signed for another one.
+    with pytest.raises(Refused, match="was made for another"):
+        check(seen, WORKER.public)
+    # Nor are its bytes read otherwise.
+    claimed = request_pb2.Delegation.FromString(seen.SerializeToString())
+    claimed.store, claimed.worker = seen.store + seen.worker[:1], seen.worker[1:] + seen.owner[:1]
+    with pytest.raises(Refused, match="does not have its length"):
+        check(claimed, OWNER)
 
 
 def test_a_file_is_read_as_it_was_written_and_refused_if_others_may_read_it(tmp_path: Path) -> None:
