@@ -13,7 +13,7 @@ from ....schemas.text.sizes import format_size
 from ...library.values.broker_workers import BrokerWorker, WorkerJob
 from ...library.values.status import Stock
 from ..arguments import Json
-from ..chosen_context import client
+from ..chosen_broker import broker
 from ..parser.parameters import Argument, Context, Option
 from ..terminal.screen import Cell, Table, duration, say, write, write_json
 
@@ -31,7 +31,7 @@ def list_workers(ctx: Context, *, json: Json = False) -> None:
     The jobs of a worker that is unreachable go on there and start nowhere else. Needs a role that may see the jobs of others.
     """
     table = Table("NAME", "STATE", "SINCE", "JOBS", "SLOTS", "HOST", "LABELS", expendable=("LABELS", "HOST"))
-    with client(ctx) as connected:
+    with broker(ctx) as connected:
         for one in connected.workers.list():
             if json:
                 write_json(_record(one))
@@ -48,21 +48,21 @@ def list_workers(ctx: Context, *, json: Json = False) -> None:
 
 def drain(ctx: Context, worker: Name) -> None:
     """Give a worker no more jobs, also after it or the broker was restarted. Those that it has go on."""
-    with client(ctx) as connected:
+    with broker(ctx) as connected:
         connected.workers.drain(worker)
     say(f"{worker} gets no more jobs; jobwire broker undrain {worker} changes that")
 
 
 def undrain(ctx: Context, worker: Name) -> None:
     """Give a worker jobs again."""
-    with client(ctx) as connected:
+    with broker(ctx) as connected:
         connected.workers.drain(worker, drained=False)
     say(f"{worker} gets jobs again")
 
 
 def show(ctx: Context, worker: Name, *, json: Json = False) -> None:
     """Show everything about a worker of the broker in use: its state, what it has, and its jobs."""
-    with client(ctx) as connected:
+    with broker(ctx) as connected:
         found = connected.workers.get(worker)
     one = found.worker
     if json:
@@ -105,7 +105,7 @@ def remove(
     It must be drained and have no jobs. With --declare-lost, jobs that it has are lost. If it comes back, it stops them, if its own
     roster lets you stop the jobs of others.
     """
-    with client(ctx) as connected:
+    with broker(ctx) as connected:
         lost = connected.workers.remove(worker, declare_lost=declare_lost)
     say(f"{worker} is removed" + (f"; {lost} {'jobs are' if lost != 1 else 'job is'} lost" if declare_lost else ""))
 

@@ -10,7 +10,7 @@ from ....schemas.text.durations import parse_duration
 from ....schemas.text.sizes import parse_size
 from ...library.values.growth import GrowthQueue, GrowthSettings
 from ..arguments import Json, understanding
-from ..chosen_context import client
+from ..chosen_broker import broker
 from ..exit_status import BadInput
 from ..parser.parameters import Argument, Context, Option
 from ..terminal.screen import Cell, Table, say, write_json
@@ -83,14 +83,14 @@ def grow(  # noqa: PLR0913 -- an argument for each option
                 jobs_as_root=jobs_as_root,
                 labels=label or (),
             )
-        with client(ctx) as connected:
+        with broker(ctx) as connected:
             connected.workers.add_queue(settings)
         say(f"{settings.name} asks {what} for workers when jobs wait; jobwire broker grow list shows them")
     elif what == "list" and not words:
-        with client(ctx) as connected:
+        with broker(ctx) as connected:
             _show(connected.workers.queues(), json=json)
     elif what in _CHANGES and len(words) == 1:
-        with client(ctx) as connected:
+        with broker(ctx) as connected:
             connected.workers.change_queue(words[0], _CHANGES[what])
         say(_DONE[what].format(words[0]))
     elif what in _CHANGES:

@@ -237,3 +237,20 @@ def test_somebody_elses_key_cannot_be_left_and_a_token_is_tried_only_so_often(br
     assert {reply.refusal.code for reply in pairs[:32]} == {Code.UNAUTHENTICATED}
     assert pairs[32].refusal.code == Code.RESOURCE_EXHAUSTED
     assert all(member.key != victim.public for member in list_members(broker.roster))
+
+
+def test_without_a_context_a_command_about_a_broker_says_how_that_of_this_machine_is_reached(broker: Broker, laptop: Home) -> None:
+    said = laptop.jobwire("broker", "list", status=1).stderr.decode()
+    assert "your private worker is in use, which is no broker; choose the context of a broker" in said
+    laptop.state.mkdir(mode=0o700, exist_ok=True)
+    (laptop.state / "broker").symlink_to(broker.state)
+    for verb in (("list",), ("grow", "list")):
+        said = laptop.jobwire("broker", *verb, status=1).stderr.decode()
+        assert f"your broker on this machine is at {broker.endpoint}" in said
+        assert "jobwire broker invite --role operator | jobwire join -" in said
+    laptop.jobwire("join", "-", stdin=invite(broker, "--role", "operator", "--as", "me").encode())
+    assert "me" not in laptop.jobwire("broker", "list").stdout.decode()
+    said = laptop.jobwire("--context", "embedded", "broker", "show", "lab1", status=1).stderr.decode()
+    assert "say its context: jobwire --context" in said
+    # None of that has started a private worker.
+    assert not (laptop.state / "worker").exists()
