@@ -32,12 +32,12 @@ from ..schemas.naming import JobKey
 from .condition import Condition
 from .delegates import Delegates
 from .desk.desk import Desk
-from .desk.jobs.job import Job
 from .desk.queue.queue import Queue
 from .desk.state import State
 from .engine import Engine, LogHasher
 from .fairness.cpu_shares import Shares
 from .fairness.turns import Turns
+from .jobs.job import Job
 from .kind import Fleet, House
 from .log_hashes import LogHashes
 from .notary import Notary

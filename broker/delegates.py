@@ -17,8 +17,8 @@ from ..keys.proofs import delegation
 from ..schemas.generated import request_pb2
 from ..schemas.naming import AttemptKey, JobKey, short_id
 from ..schemas.refusal import Refused
-from .desk.jobs.job import Job
-from .desk.jobs.life import WITH_ENGINE
+from .jobs.job import Job
+from .jobs.life import WITH_ENGINE
 
 _log = logging.getLogger(__name__)
 

@@ -12,12 +12,12 @@ from dataclasses import replace
 from ..schemas.jobs.states import Outcome, OutcomeKind
 from ..schemas.naming import AttemptKey, short_id
 from ..schemas.wire_codec import outcome_to_wire
-from .desk.jobs.job import Attempt
 from .engine import Hashed, LogHasher
+from .jobs.job import Attempt
 from .store.queries import Lookup
 from .store.rows import hash_rows
 from .store.store import Store
-from .store.writes import RecordHashes
+from .writes.jobs import RecordHashes
 
 _log = logging.getLogger(__name__)
 # What a worker must not have changed when it tells an end once more.

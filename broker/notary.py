@@ -11,7 +11,7 @@ from ..schemas.generated import job_pb2, request_pb2
 from ..schemas.jobs.states import Outcome
 from ..schemas.naming import AttemptKey
 from ..schemas.wire_codec import outcome_to_wire
-from .desk.jobs.job import Attempt
+from .jobs.job import Attempt
 
 
 @dataclass(frozen=True, slots=True)

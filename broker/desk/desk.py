@@ -24,19 +24,19 @@ from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
 from ..alarm import Alarm
 from ..engine import Ended, Engine, Fact, Launch, Started
+from ..jobs.dependencies import Dependencies
+from ..jobs.job import BatchRun, Job, RunKey
+from ..jobs.life import WAITING, WITH_ENGINE, Phase
 from ..retention.ages import Ages
 from ..store.queries import Lookup
-from ..store.schedule_writes import Fired
 from ..store.store import Store
-from ..store.writes import AddJobs, ChangeJobs, Origin
 from ..streams.watchers import Watchers
+from ..writes.jobs import AddJobs, ChangeJobs, Origin
+from ..writes.schedules import Fired
 from .admission import check_held, check_waiting
 from .decide import decide
 from .effects import Continue, End, Hold, Launches, Lends, LimitTime, Publish, Reply, Settle, SignalAll, Tell, WakeAt, Word
 from .inputs import Accepted, Asked, Await, Due, Facts, Following, Input, Moment, Reconsidered, SetMachine, Start, WriteDelayed, Written
-from .jobs.dependencies import Dependencies
-from .jobs.job import BatchRun, Job, RunKey
-from .jobs.life import WAITING, WITH_ENGINE, Phase
 from .queue.stock import Stock
 from .recovery import Recovery
 from .state import State

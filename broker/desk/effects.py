@@ -10,7 +10,7 @@ from ...schemas.generated import event_pb2
 from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Refused
 from ..engine import Launch
-from .jobs.job import Job
+from ..jobs.job import Job
 
 
 class Launches(NamedTuple):
@@ -111,3 +111,10 @@ class Continue(NamedTuple):
 
 
 Effect = Launches | End | LimitTime | SignalAll | Lends | Hold | Settle | Publish | Reply | Tell | WakeAt | Continue
+
+
+def numbered(events: Sequence[event_pb2.Event], first_seq: int) -> Publish:
+    """Return the effect that publishes events which have become durable, with their numbers."""
+    for seq, event in enumerate(events, first_seq):
+        event.seq = seq
+    return Publish(events)

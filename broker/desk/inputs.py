@@ -11,11 +11,11 @@ from ...schemas.jobs.spec import JobSpec
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
 from ..engine import Fact
-from ..store.schedule_writes import Fired
-from ..store.staged_writes import Queued
-from ..store.writes import Added, Conflict, Origin
-from .jobs.job import BatchRun, Job, RunKey, StopOrder
-from .jobs.targets import Edge
+from ..jobs.job import BatchRun, Job, RunKey, StopOrder
+from ..jobs.targets import Edge
+from ..writes.jobs import Added, Conflict, Origin
+from ..writes.schedules import Fired
+from ..writes.staged import Queued
 from .queue.stock import End
 
 

@@ -14,10 +14,10 @@ from ...schemas.naming import JobKey
 from ..collector import nothing_collected
 from ..engine import Engine, Expected, Fact
 from ..fairness.pace import Pace
+from ..jobs.life import STORED
+from ..jobs.targets import Edge
 from ..store.queries import Lookup
 from .inputs import AllFound, EdgesFound, Found, Input, Recovered
-from .jobs.life import STORED
-from .jobs.targets import Edge
 from .state import State
 
 _log = logging.getLogger(__name__)

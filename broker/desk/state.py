@@ -10,17 +10,17 @@ from ...schemas.generated import event_pb2
 from ...schemas.jobs.capacity import Capacity, Settings, Wants
 from ...schemas.jobs.conditions import base_of
 from ...schemas.naming import AttemptKey, JobKey
-from ..store.writes import Added, AddJobs, ChangeJobs
+from ..jobs import retries
+from ..jobs.dependencies import Dependencies
+from ..jobs.finish import Finish
+from ..jobs.job import Job, RunKey, StopOrder
+from ..jobs.life import WAITING, WITH_ENGINE, Phase, TakeUp
+from ..jobs.loans import Loans, starters, why_never
+from ..writes.jobs import Added, AddJobs, ChangeJobs
 from .due import Deadlines
 from .effects import NEVER, Reply, WakeAt
 from .inputs import Moment, Start
-from .jobs import retries
-from .jobs.dependencies import Dependencies
-from .jobs.finish import Finish
-from .jobs.job import Job, RunKey, StopOrder
-from .jobs.life import WAITING, WITH_ENGINE, Phase, TakeUp
-from .jobs.loans import Loans, starters, why_never
-from .jobs.pauses import Pauses
+from .pauses import Pauses
 from .queue.queue import Queue
 
 # Of those that have refused a job.

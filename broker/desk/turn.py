@@ -6,11 +6,11 @@ from dataclasses import dataclass, field
 
 from ...schemas.generated import event_pb2
 from ..engine import Fact
-from ..store.writes import CapacityChange, Width
+from ..jobs.job import Job, RunKey, StopOrder
+from ..jobs.life import Impossible
+from ..writes.jobs import CapacityChange, Width
 from .effects import Effect, Reply
 from .inputs import Moment
-from .jobs.job import Job, RunKey, StopOrder
-from .jobs.life import Impossible
 from .state import Accepting, Recording, State
 
 

@@ -25,7 +25,7 @@ from ..retention.forget import Forgetting, Forgotten
 from ..store.queries import Lookup
 from ..store.rows import relays
 from ..store.store import Store
-from ..store.writes import Origin
+from ..writes.jobs import Origin
 from .job_keys import JobKeys
 from .registry import Registry
 from .signed import SignedStart, read_start

@@ -18,8 +18,8 @@ from ...schemas.refusal import Refused
 from ...schemas.wire_codec import labels_to_wire, outcome_to_wire, state_to_wire
 from ..desk.desk import Desk
 from ..desk.inputs import Lend
-from ..desk.jobs.job import Job
 from ..engine import Engine, StreamName
+from ..jobs.job import Job
 from ..notary import Notary
 from ..requests.call import Call
 from ..store.queries import Lookup

@@ -16,11 +16,11 @@ from ...schemas.naming import AttemptKey, JobKey, format_id, short_id
 from ...schemas.refusal import Code, Reason, Refused
 from ..desk.desk import Desk
 from ..desk.inputs import Alter, Signal, Stop, Suspend
-from ..desk.jobs.job import Job, StopOrder
+from ..jobs.job import Job, StopOrder
 from ..requests.actions.stop import order_of
 from ..requests.call import Call
 from ..store.rows import relays
-from ..store.writes import CarryOut
+from ..writes.jobs import CarryOut
 from .deliveries import Parts, read_name
 from .derived import stops_earlier
 from .files import demand_contents

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping
 
 from ...schemas.naming import AttemptKey, JobKey
-from ..desk.jobs.job import FIRST_ATTEMPT
+from ..jobs.job import FIRST_ATTEMPT
 from ..retention.followed import Followed
 from ..store.rows import relays
 from ..store.store import Store
-from ..store.writes import Settled
+from ..writes.jobs import Settled
 
 # Who has stopped the jobs of a worker that leaves, in what is told about them.
 DEPARTURE = "the worker, which leaves"

@@ -21,7 +21,7 @@ from ...schemas.jobs.states import State
 from ...schemas.naming import AttemptKey, JobKey, short_id
 from ...schemas.refusal import Code, Refused
 from ..desk.inputs import Stop
-from ..desk.jobs.job import Job, StopOrder
+from ..jobs.job import Job, StopOrder
 from ..requests.call import Call
 from .deliveries import Parts
 from .orders import demand_may

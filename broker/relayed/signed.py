@@ -25,7 +25,7 @@ from ...schemas.parts import hash_of_part
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.text.articles import with_article
 from ..desk.inputs import Asked
-from ..desk.jobs.job import FIRST_ATTEMPT
+from ..jobs.job import FIRST_ATTEMPT
 from .derived import Derived, at_its_time, at_once, demand_due, finish_of, parts_in, run_in, staged
 
 _STARTS = frozenset({"start", "commit", "add_schedule", "change_schedule"})

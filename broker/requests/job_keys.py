@@ -8,7 +8,7 @@ from ...keys.members.rights import Member, Right, demand
 from ...schemas.generated import job_pb2
 from ...schemas.naming import ID_BYTES, JobKey, format_id
 from ...schemas.refusal import Code, Refused
-from ..desk.jobs.job import Job
+from ..jobs.job import Job
 from ..store.queries import Lookup
 
 

@@ -19,8 +19,8 @@ from ...schemas.schedules import batch_of
 from ...schemas.wire_codec import key_to_wire, on_failure_to_wire, outcome_to_wire, state_to_wire
 from ..desk.desk import Desk
 from ..desk.inputs import Asked
-from ..desk.jobs.job import RunKey
 from ..engine import Engine
+from ..jobs.job import RunKey
 from ..schedules.cron import read_times
 from ..schedules.due import Missed, Overlap
 from ..schedules.schedule import ManyJobs, OneJob, Schedule
@@ -29,8 +29,8 @@ from ..schedules.timetable import Timetable
 from ..staging.staging import Staging
 from ..store.queries import Lookup
 from ..store.rows import schedule_rows
-from ..store.schedule_writes import AddSchedule, ScheduleRow
 from ..store.store import Store
+from ..writes.schedules import AddSchedule, ScheduleRow
 from .call import Call
 from .checks.run_options import read_batch, read_finish
 from .checks.signed_schedules import demand_relayable, demand_signed

@@ -23,13 +23,13 @@ from ...schemas.refusal import Code, Reason, Refused
 from ..desk.admission import check_precedence, check_precedence_of
 from ..desk.desk import Desk
 from ..desk.inputs import Asked
-from ..desk.jobs.job import RunKey
 from ..engine import Engine
+from ..jobs.job import RunKey
 from ..staging.staging import Staging
 from ..store.queries import Lookup
 from ..store.rows import staged_rows
-from ..store.staged_writes import Staged, StagedJob, StagePart
 from ..store.store import Store
+from ..writes.staged import Staged, StagedJob, StagePart
 from .call import Call
 from .checks.run_options import read_run
 from .start import RERUN_BYTES, ask_again, check_with, demand_finish, demand_fit, demand_nothing_else, demand_size, read_jobs

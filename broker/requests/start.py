@@ -20,16 +20,16 @@ from ...schemas.naming import ID_BYTES, AttemptKey, JobKey, format_id
 from ...schemas.refusal import Code, Reason, Refused
 from ..desk.admission import check_precedence
 from ..desk.desk import Desk
-from ..desk.events import id_taken
 from ..desk.inputs import Accepted, Asked
-from ..desk.jobs.job import FIRST_ATTEMPT, Attempt, Job
-from ..desk.jobs.life import Phase
 from ..engine import Engine
 from ..fairness.turns import Turns
+from ..jobs.job import FIRST_ATTEMPT, Attempt, Job
+from ..jobs.life import Phase
 from ..store.queries import Lookup
 from ..store.store import Store
-from ..store.writes import Conflict
 from ..streams.watchers import Watchers
+from ..writes.events import id_taken
+from ..writes.jobs import Conflict
 from .call import Call
 from .checks.conditions import adapt_reruns, demand_order
 from .checks.delegated import check_start, starter_of

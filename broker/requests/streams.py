@@ -8,10 +8,10 @@ from ...schemas.frames import LARGEST_TAIL, MOST_TAIL_LINES
 from ...schemas.generated import request_pb2
 from ...schemas.naming import JobKey, finish_job_id
 from ..desk.desk import Desk
-from ..desk.jobs.job import Job, RunKey
-from ..desk.jobs.life import Phase
 from ..engine import Engine
 from ..fairness.turns import Turns
+from ..jobs.job import Job, RunKey
+from ..jobs.life import Phase
 from ..streams.reports import Reports
 from ..streams.run_ends import RunEnds
 from ..streams.watchers import Watchers

@@ -11,7 +11,7 @@ from ...schemas.refusal import Refused
 from ..depot import Depot
 from ..store.kept import unmeasured
 from ..store.store import Store
-from ..store.writes import FolderMeasured
+from ..writes.jobs import FolderMeasured
 
 _log = logging.getLogger(__name__)
 

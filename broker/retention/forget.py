@@ -19,7 +19,7 @@ from ...schemas.refusal import Refused
 from ..engine import Engine, Run
 from ..store.kept import leftovers
 from ..store.store import Store
-from ..store.writes import DropJobs, LogsGone
+from ..writes.jobs import DropJobs, LogsGone
 
 _log = logging.getLogger(__name__)
 

@@ -11,9 +11,9 @@ from ...schemas.jobs.spec import JobSpec
 from ...schemas.jobs.states import OnFailure
 from ...schemas.naming import JobKey
 from ...schemas.schedules import id_at
-from ..desk.jobs.job import BatchRun
-from ..store.schedule_writes import ScheduleRow
-from ..store.staged_writes import Template
+from ..jobs.job import BatchRun
+from ..writes.schedules import ScheduleRow
+from ..writes.staged import Template
 from .cron import Times, read_times
 from .due import Missed, Overlap
 

@@ -17,11 +17,11 @@ from ...schemas.refusal import Code, Refused
 from ..desk.admission import check_precedence, check_precedence_of
 from ..desk.desk import Desk
 from ..desk.inputs import Accepted, Asked, Stop
-from ..desk.jobs.job import Job, RunKey, StopOrder
-from ..desk.jobs.life import WAITING
+from ..jobs.job import Job, RunKey, StopOrder
+from ..jobs.life import WAITING
 from ..staging.staging import Staging
-from ..store.schedule_writes import Fired
-from ..store.staged_writes import StartRun
+from ..writes.schedules import Fired
+from ..writes.staged import StartRun
 from .schedule import ManyJobs, OneJob, Schedule
 
 # Each of them is a decision and a row; others are served in between.

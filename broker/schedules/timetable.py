@@ -18,8 +18,8 @@ from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Refused
 from ..alarm import Alarm
 from ..store.rows import schedule_rows, template_rows
-from ..store.schedule_writes import ChangeSchedule, Fired, Firing, ScheduleRow
 from ..store.store import Store
+from ..writes.schedules import ChangeSchedule, Fired, Firing, ScheduleRow
 from .due import LATE_US, Due, Overlap, Steps, arrange, find_due
 from .schedule import ManyJobs, Schedule
 from .starter import Starter

@@ -21,8 +21,8 @@ from ...schemas.refusal import Code, Refused
 from ..desk.desk import Desk
 from ..desk.inputs import Accepted, Asked, Start
 from ..store.rows import staged_rows
-from ..store.staged_writes import Part, Pending, Queued
 from ..store.store import Store
+from ..writes.staged import Part, Pending, Queued
 from .scheduled import job_of_run
 
 _log = logging.getLogger(__name__)

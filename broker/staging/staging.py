@@ -13,12 +13,12 @@ from functools import partial
 from ...schemas import fault_points
 from ...schemas.refusal import Refused
 from ..desk.desk import Desk
-from ..desk.jobs.job import BatchRun, RunKey
+from ..jobs.job import BatchRun, RunKey
 from ..retention.ages import BELIEVED_AFTER_SECONDS, Ages
 from ..store.queries import Lookup
 from ..store.rows import staged_rows, template_rows
-from ..store.staged_writes import CommitRun, Committed, DropPart, DropTemplate, Staged, StagePart, StartRun, Template
 from ..store.store import Store
+from ..writes.staged import CommitRun, Committed, DropPart, DropTemplate, Staged, StagePart, StartRun, Template
 from .queueing import Done, Queueing
 
 ABANDONED_AFTER_SECONDS = 3600.0

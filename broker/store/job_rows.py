@@ -10,8 +10,8 @@ from ...schemas.jobs.same_specs import SameSpecs
 from ...schemas.jobs.states import OnFailure, State
 from ...schemas.naming import ID_BYTES, AttemptKey, JobKey
 from ...schemas.wire_codec import outcome_from_wire
-from ..desk.jobs.job import Attempt, BatchRun, Job, StopOrder
-from ..desk.jobs.life import Phase, Stored, phase_of
+from ..jobs.job import Attempt, BatchRun, Job, StopOrder
+from ..jobs.life import Phase, Stored, phase_of
 from .store import Row
 
 COLUMNS = (

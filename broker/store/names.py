@@ -14,7 +14,7 @@ from ...keys.members.rights import Member, Right, may, no_such_job
 from ...schemas.jobs.states import Pick, State
 from ...schemas.naming import JobKey, Typed, format_id, prefix_of
 from ...schemas.refusal import Code, Reason, Refused
-from ..desk.jobs.job import Job
+from ..jobs.job import Job
 from .store import Store
 
 _MOST_SHOWN = 5

@@ -16,8 +16,8 @@ from ...schemas.jobs.capacity import Settings, read_settings
 from ...schemas.jobs.states import Pick
 from ...schemas.naming import JobKey, Typed, format_id
 from ...schemas.refusal import Code, Reason, Refused
-from ..desk.jobs.job import FIRST_ATTEMPT, BatchRun, Job
-from ..desk.jobs.targets import Edge
+from ..jobs.job import FIRST_ATTEMPT, BatchRun, Job
+from ..jobs.targets import Edge
 from .job_rows import COLUMNS, FROM, JobRows, read_attempt
 from .names import Names
 from .rows import edges, hash_rows, runs

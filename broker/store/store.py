@@ -21,13 +21,13 @@ from typing import Any, NamedTuple
 
 from ...schemas import fault_points
 from ...schemas.refusal import Code, Reason, Refused
+from ..writes.jobs import Added, AddJobs, ChangeJobs, DropJobs, Write
+from ..writes.schedules import AddSchedule
+from ..writes.staged import CommitRun, StagePart, StartRun
 from . import tables
 from .ballast import Ballast
 from .repair.soundness import is_damage, size_limit, unusable
 from .rows.statements import Rows
-from .schedule_writes import AddSchedule
-from .staged_writes import CommitRun, StagePart, StartRun
-from .writes import Added, AddJobs, ChangeJobs, DropJobs, Write
 
 # Values from SQLite have no static type; tables.py defines the columns.
 Row = tuple[Any, ...]

@@ -10,8 +10,8 @@ from collections.abc import Callable
 from ...schemas.frames import LARGEST_FEED_WINDOW
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused
-from ..desk.jobs.job import Job
 from ..engine import Engine, Inlet
+from ..jobs.job import Job
 from .job_input import JobInput
 from .sealed_input import SealedInput
 

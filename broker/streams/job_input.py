@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 
 from ...schemas.generated import request_pb2
-from ..desk.jobs.job import Job
+from ..jobs.job import Job
 from .pushed_stream import PushedStream
 
 

@@ -12,10 +12,10 @@ from ...schemas.frames import LARGEST_CHUNK, LARGEST_CREDIT
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Refused
 from ...schemas.wire_codec import outcome_to_wire
-from ..desk.jobs.job import Attempt, Job
-from ..desk.jobs.life import Phase
 from ..engine import Engine, LogReader, StreamName
 from ..fairness.turns import Turns
+from ..jobs.job import Attempt, Job
+from ..jobs.life import Phase
 
 # Credit counts bytes, but a peer's pipe counts messages: a job that writes line by line to a slow reader would fill it. After this
 # many chunks without new credit, output is collected for a moment. A log read in large chunks never reaches this number.

@@ -12,9 +12,9 @@ from collections.abc import Callable
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.states import State
 from ...schemas.refusal import Refused
-from ..desk.jobs.job import Job
 from ..engine import Engine, StreamName
 from ..fairness.turns import Turns
+from ..jobs.job import Job
 
 _REPORTS_A_MESSAGE = 256
 _BYTES_A_MESSAGE = 512 * 1024

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ...schemas.generated import job_pb2, request_pb2
-from ..desk.jobs.job import Job
+from ..jobs.job import Job
 
 
 class RunEnds:

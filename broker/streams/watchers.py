@@ -11,8 +11,8 @@ from collections.abc import Callable, Collection, Sequence
 from typing import ParamSpec, Protocol
 
 from ...schemas.naming import JobKey
-from ..desk.jobs.job import Job, RunKey
-from ..desk.jobs.life import END_AWAITED, START_TOLD, Phase
+from ..jobs.job import Job, RunKey
+from ..jobs.life import END_AWAITED, START_TOLD, Phase
 from .inner_waits import InnerWaits
 from .reports import Reports
 

@@ -13,7 +13,7 @@ from documents import ROOT, cells, words
 from wire_dump import dump, undump
 
 import jobwire
-from jobwire.broker.desk.jobs.life import NEXT, SHOWN
+from jobwire.broker.jobs.life import NEXT, SHOWN
 from jobwire.client.batch.options.job_options import FILE_OPTIONS, OPTIONS
 from jobwire.client.cli import exit_status
 from jobwire.client.cli.parser.typer_commands import load

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 
 from ...broker.daemon import Daemon
 from ...broker.desk.inputs import SetCapacity, Stop
-from ...broker.desk.jobs.job import Job, StopOrder
+from ...broker.jobs.job import Job, StopOrder
 from ...broker.relayed.line import Line
 from ...broker.relayed.registry import DEPARTURE
 from ...schemas.jobs.capacity import Settings

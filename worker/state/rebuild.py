@@ -26,12 +26,12 @@ from pathlib import Path
 
 from google.protobuf.message import DecodeError
 
-from ...broker.desk.jobs.job import Attempt, Job
-from ...broker.desk.jobs.life import Phase
+from ...broker.jobs.job import Attempt, Job
+from ...broker.jobs.life import Phase
 from ...broker.schedules.schedule import Schedule
 from ...broker.store.repair import restore, soundness
-from ...broker.store.schedule_writes import ScheduleRow
-from ...broker.store.staged_writes import Template
+from ...broker.writes.schedules import ScheduleRow
+from ...broker.writes.staged import Template
 from ...keys.files.private_files import sync_folder
 from ...schemas.clock import wall_us
 from ...schemas.jobs import spec as specs

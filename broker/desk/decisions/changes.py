@@ -10,12 +10,12 @@ from ....schemas.jobs.capacity import Settings
 from ....schemas.jobs.states import EventKind
 from ....schemas.naming import JobKey, format_id
 from ....schemas.refusal import Code, Reason, Refused
-from ...store.writes import CapacityChange, Width
+from ...jobs.job import Job
+from ...jobs.life import ENDED, WAITING, Happening, Phase
+from ...writes.events import event_of
+from ...writes.jobs import CapacityChange, Width
 from ..effects import Reply
-from ..events import event_of
 from ..inputs import Alter, SetCapacity, SetMachine, SetWidth
-from ..jobs.job import Job
-from ..jobs.life import ENDED, WAITING, Happening, Phase
 from ..queue.queue import Queue
 from ..state import Accepting
 from ..turn import Turn

@@ -9,12 +9,12 @@ from collections.abc import Sequence
 
 from ....schemas.jobs.spec import DEFAULT_GRACE_MS
 from ....schemas.jobs.states import EventKind, OnFailure, Outcome, OutcomeKind
+from ...jobs.dependencies import Cancelled, Released
+from ...jobs.job import Job, RunKey, StopOrder
+from ...jobs.life import ENDED, NEXT, WAITING, Happening, Phase
+from ...jobs.targets import Edge, end_of
+from ...writes.events import event_of
 from ..effects import Continue
-from ..events import event_of
-from ..jobs.dependencies import Cancelled, Released
-from ..jobs.job import Job, RunKey, StopOrder
-from ..jobs.life import ENDED, NEXT, WAITING, Happening, Phase
-from ..jobs.targets import Edge, end_of
 from ..turn import Turn
 from . import finishes
 from .lending import nobody_waits

@@ -7,11 +7,11 @@ import time
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.jobs.states import EventKind, Outcome, OutcomeKind
 from ....schemas.text.durations import format_duration
+from ...jobs.job import Job
+from ...jobs.life import WAITING, Happening
+from ...writes.events import event_of
 from ..effects import NEVER, WakeAt
-from ..events import event_of
 from ..inputs import Moment
-from ..jobs.job import Job
-from ..jobs.life import WAITING, Happening
 from ..turn import Turn
 from .consequences import ended_for_good
 

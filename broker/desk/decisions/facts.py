@@ -5,10 +5,10 @@ from __future__ import annotations
 from ....schemas.generated import event_pb2
 from ....schemas.jobs.states import EventKind, Outcome, OutcomeKind
 from ...engine import Ended, Started
-from ..events import event_of, explained
-from ..jobs.job import Job
-from ..jobs.life import Happening
-from ..jobs.retries import is_final, why_next
+from ...jobs.job import Job
+from ...jobs.life import Happening
+from ...jobs.retries import is_final, why_next
+from ...writes.events import event_of, explained
 
 
 def take_in(job: Job, fact: Started | Ended, now_us: int) -> list[event_pb2.Event]:

@@ -12,12 +12,12 @@ from ....schemas.jobs import spec as specs
 from ....schemas.jobs.capacity import wants_of
 from ....schemas.jobs.states import EventKind
 from ....schemas.naming import AttemptKey, finish_job_id
-from ...store.writes import EventRow, NewFinish, NewRow
-from ..events import event_of
-from ..jobs.ends import end_of_one
-from ..jobs.finish import Finish, finish_spec
-from ..jobs.job import FIRST_ATTEMPT, Attempt, BatchRun, Job, RunKey
-from ..jobs.life import Happening, Phase
+from ...jobs.ends import end_of_one
+from ...jobs.finish import Finish, finish_spec
+from ...jobs.job import FIRST_ATTEMPT, Attempt, BatchRun, Job, RunKey
+from ...jobs.life import Happening, Phase
+from ...writes.events import event_of
+from ...writes.jobs import EventRow, NewFinish, NewRow
 from ..state import Recording
 from ..turn import Turn
 

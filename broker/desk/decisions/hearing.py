@@ -6,11 +6,11 @@ from collections.abc import Iterable
 
 from ....schemas.naming import AttemptKey
 from ...engine import Delayed, Ended, Fact, Paused, Returned, Started
+from ...jobs.job import Job, Refusal
+from ...jobs.life import ENDED, Happening, Phase
+from ...jobs.retries import delay_us, is_final, next_attempt
 from ..effects import Settle, Tell, Word
 from ..inputs import Moment
-from ..jobs.job import Job, Refusal
-from ..jobs.life import ENDED, Happening, Phase
-from ..jobs.retries import delay_us, is_final, next_attempt
 from ..turn import Turn
 from .consequences import ended_for_good
 from .facts import cancelled, take_in

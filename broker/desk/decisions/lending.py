@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ....schemas.naming import AttemptKey, JobKey, finish_job_id
+from ...jobs.job import Job
+from ...jobs.life import ENDED, WITH_ENGINE
 from ..effects import Lends
 from ..inputs import Await, Lend
-from ..jobs.job import Job
-from ..jobs.life import ENDED, WITH_ENGINE
 from ..state import State
 from ..turn import Turn
 

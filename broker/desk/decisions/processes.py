@@ -6,9 +6,9 @@ from functools import partial
 
 from ....schemas.naming import format_id
 from ....schemas.refusal import Code, Reason, Refused
+from ...jobs.life import ENDED, SIGNALED
 from ..effects import Reply, SignalAll
 from ..inputs import Signal, Suspend
-from ..jobs.life import ENDED, SIGNALED
 from ..turn import Turn
 
 

@@ -7,12 +7,12 @@ from collections.abc import Mapping, Sequence
 from ....schemas.generated import event_pb2
 from ....schemas.naming import AttemptKey
 from ...engine import Launch
-from ...store.writes import Altered, Change, ChangeJobs
-from ..effects import End, Launches, LimitTime, Settle, Tell, Word
-from ..events import change_of, numbered, retried
+from ...jobs.job import Job
+from ...jobs.life import LIMITED, WAITING, WITH_ENGINE, Happening, Phase
+from ...writes.events import change_of, retried
+from ...writes.jobs import Altered, Change, ChangeJobs
+from ..effects import End, Launches, LimitTime, Settle, Tell, Word, numbered
 from ..inputs import WriteDelayed
-from ..jobs.job import Job
-from ..jobs.life import LIMITED, WAITING, WITH_ENGINE, Happening, Phase
 from ..state import Recording
 from ..turn import Turn
 from . import finishes

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from ....schemas.jobs.states import OnFailure
+from ...jobs.job import Job
+from ...jobs.life import ENDED, LIMITED, RECOVERED, Happening, Phase, TakeUp
+from ...jobs.retries import delay_after_us
 from ..effects import End, LimitTime
 from ..inputs import AllFound, EdgesFound, Found, Moment, Recovered
-from ..jobs.job import Job
-from ..jobs.life import ENDED, LIMITED, RECOVERED, Happening, Phase, TakeUp
-from ..jobs.retries import delay_after_us
 from ..queue.stock import Taken
 from ..turn import Turn
 from . import finishes

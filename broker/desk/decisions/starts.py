@@ -12,13 +12,13 @@ from ....schemas.jobs.capacity import PLAIN, wants_of
 from ....schemas.jobs.states import EventKind, OnFailure
 from ....schemas.naming import AttemptKey
 from ....schemas.refusal import Refused
-from ...store.writes import Added, AddJobs, Conflict, EventRow, NewRow
-from ..effects import Reply
-from ..events import event_of, id_taken, numbered
+from ...jobs.clean_up import Waiter, find_clean_up
+from ...jobs.job import FIRST_ATTEMPT, Attempt, Job, RunKey
+from ...jobs.life import Happening, Phase
+from ...writes.events import event_of, id_taken
+from ...writes.jobs import Added, AddJobs, Conflict, EventRow, NewRow
+from ..effects import Reply, numbered
 from ..inputs import Accepted, Asked, Start
-from ..jobs.clean_up import Waiter, find_clean_up
-from ..jobs.job import FIRST_ATTEMPT, Attempt, Job, RunKey
-from ..jobs.life import Happening, Phase
 from ..state import Accepting
 from ..turn import Turn
 from .consequences import break_run, let_wait

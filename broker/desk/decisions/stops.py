@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from ....schemas.jobs.states import EventKind
+from ...jobs.life import ENDED, NEXT, WAITING, Happening, Phase
+from ...writes.events import event_of
 from ..effects import Reply
-from ..events import event_of
 from ..inputs import Stop
-from ..jobs.life import ENDED, NEXT, WAITING, Happening, Phase
 from ..turn import Turn
 from .consequences import ended_for_good
 from .facts import cancelled

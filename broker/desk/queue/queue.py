@@ -20,7 +20,7 @@ from collections.abc import Callable
 
 from ....schemas.jobs.capacity import PLAIN, Capacity, Wants
 from ....schemas.naming import JobKey
-from ..jobs.job import BatchRun, RunKey
+from ...jobs.job import BatchRun, RunKey
 from .choice import Choice
 from .demand import demand
 from .lanes import MOST_STALE, Lane, Line, LineHead, Lines, Owner, Place, kinds_of

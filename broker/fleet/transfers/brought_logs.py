@@ -16,9 +16,9 @@ from ....schemas.frames import LARGEST_RANGE
 from ....schemas.generated import request_pb2
 from ....schemas.jobs.states import Outcome, OutcomeKind
 from ....schemas.naming import AttemptKey, short_id
-from ...desk.jobs.job import Attempt
-from ...desk.jobs.life import Phase
 from ...engine import StreamName
+from ...jobs.job import Attempt
+from ...jobs.life import Phase
 from ..workers.worker import Worker
 from .shelf import Ends, Shelf
 

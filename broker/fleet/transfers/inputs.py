@@ -18,8 +18,8 @@ from ....schemas.generated import request_pb2
 from ....schemas.jobs.terminal import TerminalSize, check_size
 from ....schemas.naming import AttemptKey
 from ....schemas.refusal import Code, Refused
-from ...desk.jobs.job import Job
-from ...desk.jobs.life import ENDED
+from ...jobs.job import Job
+from ...jobs.life import ENDED
 from ...requests.call import Call
 from ...requests.transfers.feed import expeller
 from ...streams.job_input import JobInput

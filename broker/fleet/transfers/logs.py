@@ -16,9 +16,9 @@ from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.jobs.states import OutcomeKind
 from ....schemas.naming import AttemptKey, format_id
 from ....schemas.refusal import Code, Reason, Refused
-from ...desk.jobs.job import Attempt, Job
-from ...desk.jobs.life import Phase
 from ...engine import StreamName
+from ...jobs.job import Attempt, Job
+from ...jobs.life import Phase
 from ...kind import House
 from ...requests.call import Call
 from ...requests.job_keys import read_key

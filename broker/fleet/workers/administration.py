@@ -15,8 +15,8 @@ from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import key_to_wire, labels_to_wire, state_to_wire
 from ...kind import House
 from ...requests.call import Call
-from ...store.growth_writes import Growth, RemovalRow
-from ...store.writes import Drained
+from ...writes.growth import Growth, RemovalRow
+from ...writes.jobs import Drained
 from ..engine import FleetEngine
 from . import clocks
 from .worker import Worker, WorkerState

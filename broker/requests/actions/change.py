@@ -10,7 +10,7 @@ from ....schemas.jobs.spec import LONGEST_DURATION_MS, check_priority
 from ....schemas.refusal import Code, Refused
 from ...desk.desk import Desk
 from ...desk.inputs import Alter, SetWidth
-from ...desk.jobs.job import Job, RunKey
+from ...jobs.job import Job, RunKey
 from ...store.queries import Lookup
 from ..call import Call
 from ..job_keys import find_jobs_to_stop

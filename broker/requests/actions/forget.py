@@ -15,7 +15,7 @@ from ....schemas.jobs.states import State
 from ....schemas.naming import JobKey, format_id
 from ....schemas.refusal import Code, Reason, Refused
 from ...desk.desk import Desk
-from ...desk.jobs.job import Job
+from ...jobs.job import Job
 from ...retention.ages import Ages
 from ...retention.forget import Forgetting, Forgotten
 from ...store.queries import Ended, Lookup

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from itertools import islice
 
-from ...desk.jobs.job import Job
+from ...jobs.job import Job
 from ..call import Call
 
 # Jobs that are recorded together: a few milliseconds of work for the desk and its store.

@@ -7,8 +7,8 @@ from functools import partial
 from ....schemas.generated import request_pb2
 from ...desk.desk import Desk
 from ...desk.inputs import Suspend
-from ...desk.jobs.job import Job
-from ...desk.jobs.life import SUSPENDABLE
+from ...jobs.job import Job
+from ...jobs.life import SUSPENDABLE
 from ...store.queries import Lookup
 from ..call import Call
 from ..job_keys import find_jobs_to_stop

@@ -9,8 +9,8 @@ from ....keys.members.rights import Member, Right, demand
 from ....schemas.generated import request_pb2
 from ....schemas.naming import ID_BYTES, JobKey, format_id
 from ....schemas.refusal import Code, Reason, Refused
-from ...desk.jobs.job import Job, RunKey
-from ...desk.jobs.life import WAITING
+from ...jobs.job import Job, RunKey
+from ...jobs.life import WAITING
 from ...store.queries import Lookup
 from ..checks.delegated import demand_run
 

@@ -8,8 +8,8 @@ from collections.abc import Iterator
 from ....schemas.refusal import Code, Reason, Refused
 from ...desk.desk import Desk
 from ...desk.inputs import Signal
-from ...desk.jobs.job import Job
-from ...desk.jobs.life import SIGNALED
+from ...jobs.job import Job
+from ...jobs.life import SIGNALED
 from ...store.queries import Lookup
 from ..call import Call
 from ..job_keys import read_key_to_stop

@@ -10,9 +10,9 @@ from ....schemas.jobs.spec import DEFAULT_GRACE_MS, LONGEST_DURATION_MS
 from ....schemas.refusal import Code, Refused
 from ...desk.desk import Desk
 from ...desk.inputs import Stop
-from ...desk.jobs.job import Job, RunKey, StopOrder
 from ...engine import Engine
 from ...fairness.turns import Turns
+from ...jobs.job import Job, RunKey, StopOrder
 from ...store.queries import Lookup
 from ...store.store import Store
 from ...streams.watchers import Watchers

@@ -11,7 +11,7 @@ from ....schemas.naming import JobKey
 from ....schemas.order import Cycle, find_layers
 from ....schemas.refusal import Code, Refused
 from ...desk.inputs import Asked
-from ...desk.jobs.targets import title_of
+from ...jobs.targets import title_of
 from ...store.queries import Lookup
 
 

@@ -11,8 +11,8 @@ from ....schemas.naming import JobKey, format_id, short_id
 from ....schemas.refusal import Code, Reason, Refused
 from ...desk.desk import Desk
 from ...desk.inputs import Asked
-from ...desk.jobs.job import BatchRun, Job
-from ...desk.jobs.loans import MOST_LEVELS, starters, why_never
+from ...jobs.job import BatchRun, Job
+from ...jobs.loans import MOST_LEVELS, starters, why_never
 from ...store.queries import Lookup
 from ...streams.news import NewsFilter
 

@@ -8,7 +8,7 @@ from ....schemas.jobs.spec import JobSpec
 from ....schemas.jobs.states import OnFailure
 from ....schemas.naming import ID_BYTES, name_problem
 from ....schemas.refusal import Code, Refused
-from ...desk.jobs.job import BatchRun
+from ...jobs.job import BatchRun
 
 # It is stored with the run until that is forgotten, and a second time as a job.
 _LARGEST_FINISH = 65_536

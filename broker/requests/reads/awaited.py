@@ -9,7 +9,7 @@ from ....schemas.jobs.conditions import After, to_wire
 from ....schemas.naming import JobKey
 from ....schemas.wire_codec import state_to_wire
 from ...desk.desk import Desk
-from ...desk.jobs.job import Job
+from ...jobs.job import Job
 
 
 def awaited(job: Job, desk: Desk) -> Iterator[job_pb2.Awaited]:

@@ -16,10 +16,10 @@ from ....schemas.naming import SHORT_ID_DIGITS, JobKey, parse_typed
 from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import key_to_wire, on_failure_to_wire, outcome_to_wire, state_to_wire
 from ...desk.desk import Desk
-from ...desk.jobs.job import Job
-from ...desk.jobs.life import WAITING, Phase
 from ...desk.queue.stock import Stock
 from ...engine import Engine, LogPart, StreamName
+from ...jobs.job import Job
+from ...jobs.life import WAITING, Phase
 from ...retention.ages import Ages
 from ...store.queries import Lookup
 from ...store.selection import ALIVE, EVERY_STATE, Place, Selection

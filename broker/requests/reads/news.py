@@ -6,7 +6,7 @@ from ....schemas.generated import event_pb2, request_pb2
 from ....schemas.naming import JobKey, finish_job_id
 from ....schemas.refusal import Code, Reason, Refused
 from ...desk.desk import Desk
-from ...desk.jobs.job import RunKey
+from ...jobs.job import RunKey
 from ...store.queries import Lookup
 from ...store.store import Store
 from ...streams.news import News, Waiting, read_filter

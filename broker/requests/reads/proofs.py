@@ -11,8 +11,8 @@ from ....schemas.jobs.states import Outcome
 from ....schemas.naming import AttemptKey, format_id
 from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import key_to_wire, outcome_to_wire
-from ...desk.jobs.job import Attempt
-from ...desk.jobs.life import Phase
+from ...jobs.job import Attempt
+from ...jobs.life import Phase
 from ...notary import Notary
 from ...store.queries import Lookup
 from ...store.rows import hash_rows, proofs

@@ -16,8 +16,8 @@ from ....schemas.naming import JobKey, Typed, finish_job_id, parse_id, parse_typ
 from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import on_failure_to_wire, outcome_to_wire, state_to_wire
 from ...desk.desk import Desk
-from ...desk.jobs.job import Job, RunKey
 from ...engine import Engine, StreamName
+from ...jobs.job import Job, RunKey
 from ...retention.ages import Ages
 from ...store.queries import Lookup
 from ...store.rows.runs import MOST_LONGEST, Run

@@ -12,8 +12,8 @@ from ....schemas.generated import request_pb2
 from ....schemas.jobs.terminal import TerminalSize
 from ....schemas.naming import JobKey, format_id
 from ....schemas.refusal import Code, Reason, Refused
-from ...desk.jobs.job import Job
 from ...engine import Engine
+from ...jobs.job import Job
 from ...store.queries import Lookup
 from ...streams.feed_stream import FeedStream, fed_by_another
 from ...streams.job_input import JobInput

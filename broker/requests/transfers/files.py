@@ -13,7 +13,7 @@ from ....schemas.jobs.states import State
 from ....schemas.naming import JobKey, format_id
 from ....schemas.refusal import Code, Reason, Refused
 from ...depot import Depot, Placement
-from ...desk.jobs.life import SHOWN, WAITING
+from ...jobs.life import SHOWN, WAITING
 from ...retention.followed import Followed
 from ...store.queries import Lookup
 from ...streams.fetch_stream import FetchStream

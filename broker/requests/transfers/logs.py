@@ -8,10 +8,10 @@ from ....schemas.generated import request_pb2
 from ....schemas.naming import format_id
 from ....schemas.refusal import Code, Refused
 from ...desk.desk import Desk
-from ...desk.jobs.job import Attempt, Job
-from ...desk.jobs.life import Phase
 from ...engine import Engine, LogPart, StreamName
 from ...fairness.turns import Turns
+from ...jobs.job import Attempt, Job
+from ...jobs.life import Phase
 from ...retention.followed import Followed
 from ...store.queries import Lookup
 from ...streams.log_stream import LogStream, Source

@@ -14,13 +14,13 @@ from ....schemas.clock import wall_us
 from ....schemas.generated import event_pb2
 from ....schemas.jobs.spec import to_wire
 from ....schemas.jobs.states import EventKind
-from ...desk.events import change_of, event_of, retried
-from ...desk.jobs.job import Job
-from ...desk.jobs.life import STORED, WAITING, Phase
+from ...jobs.job import Job
+from ...jobs.life import STORED, WAITING, Phase
+from ...writes.events import change_of, event_of, retried
+from ...writes.jobs import Added, AddJobs, Change, ChangeJobs, EventRow, NewRow
+from ...writes.schedules import ScheduleRow
 from .. import tables
 from ..rows.statements import Rows
-from ..schedule_writes import ScheduleRow
-from ..writes import Added, AddJobs, Change, ChangeJobs, EventRow, NewRow
 from .salvage import Salvaged, salvage
 
 _JOBS_A_WRITE = 500

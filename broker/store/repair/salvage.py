@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ....schemas.jobs.capacity import read_settings
+from ...writes.schedules import AddSchedule, ChangeSchedule, ScheduleRow
 from ..rows import schedule_rows, template_rows
-from ..schedule_writes import AddSchedule, ChangeSchedule, ScheduleRow
 
 
 class Salvaged(NamedTuple):

@@ -6,7 +6,7 @@ import sqlite3
 from collections.abc import Callable, Sequence
 
 from ....schemas.jobs.states import State
-from ..writes import CapacityChange, Change, ChangeJobs, EventRow, Width
+from ...writes.jobs import CapacityChange, Change, ChangeJobs, EventRow, Width
 from . import ended_rows, envelopes
 
 _Execute = Callable[..., sqlite3.Cursor]

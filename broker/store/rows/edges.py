@@ -17,8 +17,8 @@ from ....schemas.jobs.states import State
 from ....schemas.naming import JobKey, format_id
 from ....schemas.refusal import Code, Reason, Refused
 from ....schemas.wire_codec import outcome_from_wire
-from ...desk.jobs.targets import FORGOTTEN, Edge, End, GroupKey, end_of
-from ..writes import NewRow
+from ...jobs.targets import FORGOTTEN, Edge, End, GroupKey, end_of
+from ...writes.jobs import NewRow
 from .tombstones import mark_of
 
 _NEVER = 0

@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Callable, Sequence
 
 from ....schemas.naming import AttemptKey, JobKey
-from ...desk.jobs.job import RunKey
-from ..writes import Change, DropJobs, Dropped, FolderMeasured
+from ...jobs.job import RunKey
+from ...writes.jobs import Change, DropJobs, Dropped, FolderMeasured
 from . import edges, envelopes, hash_rows, relays, runs
 from .tombstones import mark_of
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ....schemas.naming import AttemptKey, JobKey
-from ..writes import RecordHashes
+from ...writes.jobs import RecordHashes
 
 _Execute = Callable[..., sqlite3.Cursor]
 _Read = Callable[..., list[tuple[Any, ...]]]

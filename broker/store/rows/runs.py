@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 from ....schemas.jobs.states import OnFailure
 from ....schemas.naming import ID_BYTES, format_id, prefix_of
 from ....schemas.refusal import Code, Reason, Refused
-from ...desk.jobs.ends import Ends
-from ...desk.jobs.job import BatchRun, RunKey
+from ...jobs.ends import Ends
+from ...jobs.job import BatchRun, RunKey
+from ...writes.jobs import Change
 from ..selection import Place
-from ..writes import Change
 from . import edges, staged_rows
 
 # Of each run, the jobs that ran longest are known. One that is forgotten leaves a gap.

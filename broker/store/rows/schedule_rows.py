@@ -7,7 +7,7 @@ from typing import Any
 
 from ....schemas.naming import JobKey, format_id
 from ....schemas.refusal import Code, Reason, Refused
-from ..schedule_writes import MOST_SCHEDULES, AddSchedule, ChangeSchedule, Fired, Firing, ScheduleRow
+from ...writes.schedules import MOST_SCHEDULES, AddSchedule, ChangeSchedule, Fired, Firing, ScheduleRow
 from . import template_rows
 from .tombstones import mark_of
 

@@ -6,12 +6,10 @@ import sqlite3
 from collections.abc import Container, Mapping, Sequence
 
 from ....schemas.refusal import Refused
-from ...desk.jobs.job import BatchRun
-from ...desk.jobs.targets import Edge
-from ..growth_writes import Growth
-from ..schedule_writes import AddSchedule, ChangeSchedule
-from ..staged_writes import CommitRun, Committed, DropPart, DropTemplate, StagePart, StartRun
-from ..writes import (
+from ...jobs.job import BatchRun
+from ...jobs.targets import Edge
+from ...writes.growth import Growth
+from ...writes.jobs import (
     Added,
     AddJobs,
     CarryOut,
@@ -28,6 +26,8 @@ from ..writes import (
     Settled,
     Write,
 )
+from ...writes.schedules import AddSchedule, ChangeSchedule
+from ...writes.staged import CommitRun, Committed, DropPart, DropTemplate, StagePart, StartRun
 from . import changed_rows, edges, ended_rows, envelopes, growth_rows, hash_rows, relays, runs, schedule_rows, staged_rows, template_rows
 from .tombstones import mark_of
 

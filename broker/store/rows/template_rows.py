@@ -16,9 +16,9 @@ from typing import Any, NamedTuple
 from ....schemas.naming import JobKey, finish_job_id, format_id, scheduled_job_id
 from ....schemas.parts import KeptJob, split
 from ....schemas.refusal import Code, Reason, Refused
-from ...desk.jobs.job import RunKey
-from ..schedule_writes import AddSchedule
-from ..staged_writes import FILES_OF_PARTS, Committed, DropTemplate, Part, Pending, StartRun, Template
+from ...jobs.job import RunKey
+from ...writes.schedules import AddSchedule
+from ...writes.staged import FILES_OF_PARTS, Committed, DropTemplate, Part, Pending, StartRun, Template
 from . import envelopes
 from .tombstones import mark_of
 

@@ -14,12 +14,12 @@ from jobwire.broker.delegates import Delegates
 from jobwire.broker.depot import Fetched, Piece, Placement, Reading, Sender, Upload
 from jobwire.broker.desk.desk import Desk
 from jobwire.broker.desk.inputs import Accepted, Asked, Signal, Stop, Suspend
-from jobwire.broker.desk.jobs.job import BatchRun, Job, StopOrder
 from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.desk.queue.stock import Stock
 from jobwire.broker.desk.state import State
 from jobwire.broker.engine import Ended, Expected, Fact, Feeder, Launch, LogPart, LogReader, Run, Started, StreamName
 from jobwire.broker.fairness.turns import Turns
+from jobwire.broker.jobs.job import BatchRun, Job, StopOrder
 from jobwire.broker.notary import Notary
 from jobwire.broker.requests.call import Call
 from jobwire.broker.requests.dispatch import Handler

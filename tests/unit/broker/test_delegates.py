@@ -11,10 +11,10 @@ from raw_client import RawClient
 from jobwire.broker.daemon import Daemon, Settings
 from jobwire.broker.desk.decisions.lending import nobody_waits
 from jobwire.broker.desk.inputs import Asked, Lend
-from jobwire.broker.desk.jobs.job import BatchRun, Job
-from jobwire.broker.desk.jobs.loans import MOST_LEVELS
 from jobwire.broker.desk.turn import Turn
 from jobwire.broker.engine import Ended
+from jobwire.broker.jobs.job import BatchRun, Job
+from jobwire.broker.jobs.loans import MOST_LEVELS
 from jobwire.broker.requests.checks import delegated
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.members import roster

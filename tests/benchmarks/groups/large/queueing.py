@@ -19,7 +19,7 @@ from jobwire.broker.desk.inputs import Asked, Facts, Input, Moment, Reconsidered
 from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.desk.state import Accepting, State
 from jobwire.broker.engine import Ended, Started
-from jobwire.broker.store.writes import Added
+from jobwire.broker.writes.jobs import Added
 from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind

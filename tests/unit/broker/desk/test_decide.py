@@ -28,13 +28,13 @@ from jobwire.broker.desk.inputs import (
     WriteDelayed,
     Written,
 )
-from jobwire.broker.desk.jobs.job import Attempt, BatchRun, Job, StopOrder
-from jobwire.broker.desk.jobs.life import Phase
 from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.desk.state import State
 from jobwire.broker.desk.turn import Decision
 from jobwire.broker.engine import Delayed, Ended, Fact, Paused, Started
-from jobwire.broker.store.writes import Added, ChangeJobs, Conflict
+from jobwire.broker.jobs.job import Attempt, BatchRun, Job, StopOrder
+from jobwire.broker.jobs.life import Phase
+from jobwire.broker.writes.jobs import Added, ChangeJobs, Conflict
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.refusal import Code, Refused
 

@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobwire.broker.desk.inputs import Asked
-from jobwire.broker.desk.jobs.job import BatchRun
 from jobwire.broker.engine import Ended, Fact, Started
+from jobwire.broker.jobs.job import BatchRun
 from jobwire.schemas.jobs import spec as specs
 from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.jobs.conditions import After, Condition

@@ -5,9 +5,9 @@ import pytest
 from desk_house import OWNER, House, asked, asked_with, attempt, ended, key, started
 
 from jobwire.broker.desk import desk
-from jobwire.broker.desk.jobs.job import BatchRun, Job, StopOrder
-from jobwire.broker.desk.jobs.life import Phase
 from jobwire.broker.engine import Delayed, Paused
+from jobwire.broker.jobs.job import BatchRun, Job, StopOrder
+from jobwire.broker.jobs.life import Phase
 from jobwire.broker.streams.news import NewsFilter
 from jobwire.keys.members.limits import Limits
 from jobwire.schemas.generated import event_pb2

@@ -17,11 +17,11 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from jobwire.broker.delegates import Delegates
 from jobwire.broker.desk.desk import Desk
 from jobwire.broker.desk.inputs import Accepted, Alter, Asked, Due, SetWidth, Stop
-from jobwire.broker.desk.jobs.job import BatchRun, Job, RunKey, StopOrder
-from jobwire.broker.desk.jobs.life import NEXT, STORED, WAITING, Phase, Stored
 from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.desk.state import State
 from jobwire.broker.engine import Ended, Expected, Fact, Launch, Started
+from jobwire.broker.jobs.job import BatchRun, Job, RunKey, StopOrder
+from jobwire.broker.jobs.life import NEXT, STORED, WAITING, Phase, Stored
 from jobwire.broker.retention.ages import Ages
 from jobwire.broker.store.queries import Lookup
 from jobwire.broker.store.store import Store

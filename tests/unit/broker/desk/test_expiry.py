@@ -9,7 +9,7 @@ import pytest
 from desk_house import House, asked, asked_with, attempt, ended, key, started
 
 from jobwire.broker.desk.decisions import due
-from jobwire.broker.desk.jobs.job import Job
+from jobwire.broker.jobs.job import Job
 from jobwire.schemas.jobs.conditions import After, Condition
 from jobwire.schemas.jobs.retry import RetryRule
 from jobwire.schemas.jobs.states import OutcomeKind

@@ -8,7 +8,7 @@ import pytest
 from desk_house import House, asked_with, attempt, key
 
 from jobwire.broker.desk.inputs import Alter
-from jobwire.broker.desk.jobs.job import Job
+from jobwire.broker.jobs.job import Job
 from jobwire.schemas.jobs.states import OutcomeKind, State
 from jobwire.schemas.refusal import Refused
 

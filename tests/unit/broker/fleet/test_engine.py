@@ -15,10 +15,10 @@ from desk_house import OWNER
 
 from jobwire.broker.depot import Placement
 from jobwire.broker.desk.inputs import Alter, Asked, SetCapacity, SetMachine, Stop
-from jobwire.broker.desk.jobs.job import StopOrder
 from jobwire.broker.engine import Delayed, Expected, Started
 from jobwire.broker.fleet import deliveries
 from jobwire.broker.fleet.engine import FleetEngine
+from jobwire.broker.jobs.job import StopOrder
 from jobwire.broker.store.rows import placements, relays
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.members.rights import Member

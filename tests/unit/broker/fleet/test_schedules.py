@@ -12,7 +12,7 @@ from broker_house import ended, signed, started
 from joined_pair import JoinedPair
 
 from jobwire.broker.schedules.schedule import Schedule
-from jobwire.broker.store.schedule_writes import AddSchedule, ScheduleRow
+from jobwire.broker.writes.schedules import AddSchedule, ScheduleRow
 from jobwire.keys.identity import generate
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.naming import AttemptKey

@@ -11,8 +11,8 @@ import pytest
 from answers import Answers
 from desk_house import OWNER, EngineDouble, House, asked, ended, key, started
 
-from jobwire.broker.desk.jobs.job import BatchRun, Job
 from jobwire.broker.fairness.turns import Turns
+from jobwire.broker.jobs.job import BatchRun, Job
 from jobwire.broker.requests.call import Call
 from jobwire.broker.requests.start import start
 from jobwire.broker.retention.forget import Forgotten

@@ -6,7 +6,7 @@ import pytest
 from desk_house import OWNER, House, asked
 from staged_batches import RUN, ask, commit, hash_of, job_id, new_job, refusal, stage
 
-from jobwire.broker.desk.jobs.job import BatchRun
+from jobwire.broker.jobs.job import BatchRun
 from jobwire.broker.staging import staging as staging_module
 from jobwire.broker.store.rows import staged_rows
 from jobwire.keys.members.limits import Limits

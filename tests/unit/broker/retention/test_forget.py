@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from desk_house import OWNER, EngineDouble, House, asked, attempt, ended, key, started
 
-from jobwire.broker.desk.jobs.job import Attempt, BatchRun, StopOrder
-from jobwire.broker.desk.jobs.life import Phase
 from jobwire.broker.engine import Run
+from jobwire.broker.jobs.job import Attempt, BatchRun, StopOrder
+from jobwire.broker.jobs.life import Phase
 from jobwire.broker.requests.start import read_jobs
 from jobwire.broker.retention.forget import Forgotten
 from jobwire.keys.members.rights import Member

@@ -11,7 +11,7 @@ from jobwire.broker.requests.reads.jobs import describe
 from jobwire.broker.retention.ages import Ages
 from jobwire.broker.retention.limits import LEAST_AGE_US, Keep, Retention, choose
 from jobwire.broker.store.kept import Aged, totals
-from jobwire.broker.store.writes import RecordHashes
+from jobwire.broker.writes.jobs import RecordHashes
 from jobwire.keys.members.rights import Member
 from jobwire.schemas.jobs import spec as specs
 from jobwire.schemas.jobs.spec import JobSpec

@@ -10,8 +10,8 @@ import pytest
 from desk_house import OWNER, House
 from staged_batches import ask, hash_of, job_id, new_job, refusal, stage
 
-from jobwire.broker.desk.jobs.job import RunKey
 from jobwire.broker.engine import Ended, Started
+from jobwire.broker.jobs.job import RunKey
 from jobwire.broker.store.rows import template_rows
 from jobwire.keys.members.limits import EVERYBODYS, Limits
 from jobwire.keys.members.rights import Member

@@ -8,12 +8,12 @@ import pytest
 from desk_house import OWNER, House
 
 from jobwire.broker.desk.inputs import Asked
-from jobwire.broker.desk.jobs.job import BatchRun
 from jobwire.broker.engine import Ended, Started
+from jobwire.broker.jobs.job import BatchRun
 from jobwire.broker.schedules.due import Missed, Overlap
 from jobwire.broker.schedules.schedule import Schedule
 from jobwire.broker.store.rows import schedule_rows
-from jobwire.broker.store.schedule_writes import MOST_SCHEDULES, AddSchedule, ScheduleRow
+from jobwire.broker.writes.schedules import MOST_SCHEDULES, AddSchedule, ScheduleRow
 from jobwire.keys.members.limits import Limits
 from jobwire.keys.members.rights import Member
 from jobwire.schemas.jobs import spec as specs

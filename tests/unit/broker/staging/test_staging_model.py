@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from staged_batches import RUN, ask, hash_of, job_id, new_job, stage
 
-from jobwire.broker.desk.jobs.job import BatchRun
+from jobwire.broker.jobs.job import BatchRun
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.refusal import Refused
 

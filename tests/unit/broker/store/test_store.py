@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from desk_house import EngineDouble, House, asked, attempt, ended, key, started
 
-from jobwire.broker.desk.jobs.job import Attempt, Job
-from jobwire.broker.desk.jobs.life import Phase
 from jobwire.broker.engine import Ended, Started
+from jobwire.broker.jobs.job import Attempt, Job
+from jobwire.broker.jobs.life import Phase
 from jobwire.broker.store import ballast as ballasts
 from jobwire.broker.store import tables
 from jobwire.broker.store.free_space import Room

@@ -6,8 +6,8 @@ from typing import cast
 
 import pytest
 
-from jobwire.broker.desk.jobs.job import Job
 from jobwire.broker.engine import Engine, Feeder
+from jobwire.broker.jobs.job import Job
 from jobwire.broker.streams.feed_stream import FeedStream
 from jobwire.schemas.frames import LARGEST_FEED_WINDOW, LARGEST_PUSH
 from jobwire.schemas.generated import request_pb2

@@ -2,9 +2,9 @@ from collections.abc import Callable
 
 from desk_house import EngineDouble, asked, attempt, key
 
-from jobwire.broker.desk.jobs.job import Attempt, Job
-from jobwire.broker.desk.jobs.life import Phase
 from jobwire.broker.engine import LogPiece, LogReader, Run, StreamName
+from jobwire.broker.jobs.job import Attempt, Job
+from jobwire.broker.jobs.life import Phase
 from jobwire.broker.streams.log_stream import LogStream, Source
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind

@@ -2,8 +2,8 @@ from collections.abc import Callable
 
 from desk_house import EngineDouble, asked, attempt, key
 
-from jobwire.broker.desk.jobs.job import Attempt, Job
-from jobwire.broker.desk.jobs.life import Phase
+from jobwire.broker.jobs.job import Attempt, Job
+from jobwire.broker.jobs.life import Phase
 from jobwire.broker.streams.reports import Reports
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind

@@ -3,8 +3,8 @@ from typing import Any, cast
 
 import pytest
 
-from jobwire.broker.desk.jobs.job import Job
 from jobwire.broker.engine import Engine, Feeder
+from jobwire.broker.jobs.job import Job
 from jobwire.broker.streams.typing_stream import TypingStream
 from jobwire.schemas.frames import LARGEST_TYPED
 from jobwire.schemas.generated import request_pb2

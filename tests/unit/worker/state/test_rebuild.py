@@ -11,7 +11,7 @@ import pytest
 from jobwire.broker.engine import Launch
 from jobwire.broker.store import tables
 from jobwire.broker.store.rows import schedule_rows
-from jobwire.broker.store.schedule_writes import AddSchedule, ScheduleRow
+from jobwire.broker.writes.schedules import AddSchedule, ScheduleRow
 from jobwire.schemas.jobs import spec as specs
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey

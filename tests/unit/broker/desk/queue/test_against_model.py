@@ -5,9 +5,9 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from jobwire.broker.desk.jobs.job import BatchRun, RunKey
 from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.desk.queue.stock import Taken
+from jobwire.broker.jobs.job import BatchRun, RunKey
 from jobwire.schemas.jobs.capacity import GPUS, MEMORY, PLAIN, Capacity, Wants, shortage
 from jobwire.schemas.naming import JobKey
 

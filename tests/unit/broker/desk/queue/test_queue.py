@@ -1,6 +1,6 @@
-from jobwire.broker.desk.jobs.job import BatchRun, RunKey
 from jobwire.broker.desk.queue.lanes import MOST_STALE
 from jobwire.broker.desk.queue.queue import Queue
+from jobwire.broker.jobs.job import BatchRun, RunKey
 from jobwire.schemas.jobs.capacity import PLAIN, Capacity, Wants
 from jobwire.schemas.naming import JobKey
 

@@ -15,8 +15,8 @@ from jobwire.broker.engine import Ended, Hashed
 from jobwire.broker.fleet.transfers import logs
 from jobwire.broker.fleet.transfers.shelf import NoShelf
 from jobwire.broker.fleet.workers.warnings import in_words
-from jobwire.broker.store.growth_writes import Growth, RemovalRow
 from jobwire.broker.store.rows import growth_rows
+from jobwire.broker.writes.growth import Growth, RemovalRow
 from jobwire.keys.identity import curve_public_of, generate
 from jobwire.keys.members.rights import Member
 from jobwire.keys.proofs import attestation

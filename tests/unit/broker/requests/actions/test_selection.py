@@ -8,7 +8,7 @@ import pytest
 from answers import Answers
 from desk_house import OWNER, Ended, House, asked, attempt, ended, key, started
 
-from jobwire.broker.desk.jobs.job import BatchRun
+from jobwire.broker.jobs.job import BatchRun
 from jobwire.broker.requests.call import Call
 from jobwire.broker.requests.reads.hello import Introduction
 from jobwire.broker.sockets.peers import Peer

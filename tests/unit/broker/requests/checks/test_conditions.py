@@ -9,7 +9,7 @@ import pytest
 from desk_house import OWNER, EngineDouble, House, asked, ended, started
 
 from jobwire.broker.desk.inputs import Asked
-from jobwire.broker.desk.jobs.job import BatchRun
+from jobwire.broker.jobs.job import BatchRun
 from jobwire.broker.requests.checks.conditions import adapt_reruns, demand_order
 from jobwire.schemas.jobs import spec as specs
 from jobwire.schemas.jobs.capacity import Capacity

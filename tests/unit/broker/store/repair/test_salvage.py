@@ -9,13 +9,13 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.broker.desk.jobs.job import BatchRun, RunKey
+from jobwire.broker.jobs.job import BatchRun, RunKey
 from jobwire.broker.store import tables
 from jobwire.broker.store.repair.salvage import Salvaged, salvage
 from jobwire.broker.store.rows import schedule_rows, staged_rows, template_rows
 from jobwire.broker.store.rows.tombstones import mark_of
-from jobwire.broker.store.schedule_writes import AddSchedule, Fired, Firing, ScheduleRow
-from jobwire.broker.store.staged_writes import StagedJob, StagePart, StartRun
+from jobwire.broker.writes.schedules import AddSchedule, Fired, Firing, ScheduleRow
+from jobwire.broker.writes.staged import StagedJob, StagePart, StartRun
 from jobwire.schemas.naming import JobKey, scheduled_job_id
 from jobwire.schemas.parts import KeptJob, hash_of_part, join
 from jobwire.schemas.refusal import Reason, Refused

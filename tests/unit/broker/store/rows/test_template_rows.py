@@ -11,7 +11,7 @@ import pytest
 
 from jobwire.broker.store import tables
 from jobwire.broker.store.rows import staged_rows, template_rows
-from jobwire.broker.store.staged_writes import DropTemplate
+from jobwire.broker.writes.staged import DropTemplate
 from jobwire.schemas.parts import KeptJob, join
 
 

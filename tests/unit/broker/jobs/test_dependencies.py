@@ -9,8 +9,8 @@ import pytest
 from desk_house import OWNER, EngineDouble, House, Taken, asked, attempt, ended, key, started
 
 from jobwire.broker.desk.inputs import Asked
-from jobwire.broker.desk.jobs.job import BatchRun, Job
-from jobwire.broker.desk.jobs.life import Phase
+from jobwire.broker.jobs.job import BatchRun, Job
+from jobwire.broker.jobs.life import Phase
 from jobwire.schemas.jobs import spec as specs
 from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.jobs.conditions import After, Condition

@@ -11,12 +11,11 @@ from ...schemas.naming import format_id
 from ...schemas.private_parts.frozen import replace
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.wire_codec import event_kind_to_wire, outcome_to_wire
-from ..store.writes import Change, Conflict, EndedAttempt, EventRow, Retried
-from .effects import Publish
-from .jobs.ends import NO_ENDS, end_of_one
-from .jobs.job import Attempt, Job
-from .jobs.life import STORED
-from .jobs.retries import delay_us
+from ..jobs.ends import NO_ENDS, end_of_one
+from ..jobs.job import Attempt, Job
+from ..jobs.life import STORED
+from ..jobs.retries import delay_us
+from .jobs import Change, Conflict, EndedAttempt, EventRow, Retried
 
 
 def event_of(kind: EventKind, job: Job, at_us: int, sentence: str = "") -> event_pb2.Event:
@@ -107,10 +106,3 @@ def id_taken(job_id: bytes, conflict: Conflict) -> Refused:
     else:
         reason, what = Reason.ID_TAKEN, "belongs to another job"
     return Refused(Code.ALREADY_EXISTS, f"the id {format_id(job_id)} {what}", "use a new id", conflict.position, reason)
-
-
-def numbered(events: Sequence[event_pb2.Event], first_seq: int) -> Publish:
-    """Return the effect that publishes events which have become durable, with their numbers."""
-    for seq, event in enumerate(events, first_seq):
-        event.seq = seq
-    return Publish(events)

@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 from ...schemas.jobs.conditions import After
 from ...schemas.refusal import Refused
-from ..desk.jobs.job import BatchRun, RunKey
-from .schedule_writes import Fired
+from ..jobs.job import BatchRun, RunKey
+from .schedules import Fired
 
 # The rows of files with a job below this are of a part, those above up to 0 of a schedule.
 FILES_OF_PARTS = -(1 << 40)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import enum
 from typing import NamedTuple
 
-from ....schemas.jobs.states import State
+from ...schemas.jobs.states import State
 
 
 class Phase(enum.Enum):

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from desk_house import attempt
 
-from jobwire.broker.desk.jobs.job import Attempt
-from jobwire.broker.desk.jobs.life import Phase
+from jobwire.broker.jobs.job import Attempt
+from jobwire.broker.jobs.life import Phase
 from jobwire.schemas.generated import job_pb2
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.wire_codec import outcome_to_wire

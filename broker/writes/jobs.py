@@ -11,12 +11,12 @@ from ...schemas.jobs.brought_files import BroughtFile
 from ...schemas.jobs.conditions import After
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
-from ..desk.jobs.ends import NO_ENDS, Ends
-from ..desk.jobs.job import FIRST_ATTEMPT, BatchRun, RunKey
-from ..desk.jobs.targets import Edge
-from .growth_writes import Growth
-from .schedule_writes import AddSchedule, ChangeSchedule, Fired
-from .staged_writes import CommitRun, DropPart, DropTemplate, Queued, StagePart, StartRun
+from ..jobs.ends import NO_ENDS, Ends
+from ..jobs.job import FIRST_ATTEMPT, BatchRun, RunKey
+from ..jobs.targets import Edge
+from .growth import Growth
+from .schedules import AddSchedule, ChangeSchedule, Fired
+from .staged import CommitRun, DropPart, DropTemplate, Queued, StagePart, StartRun
 
 
 class EventRow(NamedTuple):

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.broker.desk.jobs.clean_up import Before, Waiter, find_clean_up, groups_of
+from jobwire.broker.jobs.clean_up import Before, Waiter, find_clean_up, groups_of
 from jobwire.schemas.jobs.conditions import After, Condition
 
 RUN, OTHER = b"r" * 16, b"o" * 16

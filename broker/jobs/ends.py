@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ....schemas.jobs.states import Outcome, OutcomeKind
+from ...schemas.jobs.states import Outcome, OutcomeKind
 
 
 class Ends(NamedTuple):

@@ -13,8 +13,8 @@ from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ....schemas.jobs.conditions import Condition, Fate, base_of, holds
-from ....schemas.naming import JobKey, format_id
+from ...schemas.jobs.conditions import Condition, Fate, base_of, holds
+from ...schemas.naming import JobKey, format_id
 from .job import Job, RunKey
 from .targets import FORGOTTEN, Edge, End, GroupKey, Target, end_of, title_of
 

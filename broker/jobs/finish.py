@@ -7,10 +7,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ....schemas.generated import job_pb2
-from ....schemas.jobs import run_ends
-from ....schemas.jobs import spec as specs
-from ....schemas.jobs.spec import JobSpec
+from ...schemas.generated import job_pb2
+from ...schemas.jobs import run_ends
+from ...schemas.jobs import spec as specs
+from ...schemas.jobs.spec import JobSpec
 from .ends import Ends
 from .job import BatchRun
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 from typing import NamedTuple
 
-from ....schemas.generated import job_pb2
-from ....schemas.jobs.capacity import PLAIN, Shun, Wants
-from ....schemas.jobs.spec import JobSpec
-from ....schemas.jobs.states import OnFailure, Outcome, State
-from ....schemas.naming import AttemptKey, JobKey
-from ....schemas.wire_codec import outcome_to_wire
-from ...engine import Run
+from ...schemas.generated import job_pb2
+from ...schemas.jobs.capacity import PLAIN, Shun, Wants
+from ...schemas.jobs.spec import JobSpec
+from ...schemas.jobs.states import OnFailure, Outcome, State
+from ...schemas.naming import AttemptKey, JobKey
+from ...schemas.wire_codec import outcome_to_wire
+from ..engine import Run
 from .ends import NO_ENDS, Ends
 from .life import ENDED, NEXT, SHOWN, Happening, Phase, advance
 

@@ -6,10 +6,10 @@ its time limit may want to try again, and says so by naming its exit status.
 
 from __future__ import annotations
 
-from ....schemas.jobs.reserved_statuses import TIMED_OUT
-from ....schemas.jobs.retry import NEVER_RETRIED
-from ....schemas.jobs.states import Outcome, OutcomeKind, exit_status
-from ....schemas.naming import AttemptKey, signal_name
+from ...schemas.jobs.reserved_statuses import TIMED_OUT
+from ...schemas.jobs.retry import NEVER_RETRIED
+from ...schemas.jobs.states import Outcome, OutcomeKind, exit_status
+from ...schemas.naming import AttemptKey, signal_name
 from .job import Attempt, Job
 from .life import Phase
 

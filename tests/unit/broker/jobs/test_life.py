@@ -2,7 +2,7 @@ import itertools
 
 import pytest
 
-from jobwire.broker.desk.jobs.life import (
+from jobwire.broker.jobs.life import (
     ENDED,
     NEXT,
     RECOVERED,

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.broker.desk.jobs.job import Attempt, Job
-from jobwire.broker.desk.jobs.life import Phase
-from jobwire.broker.desk.jobs.loans import Loans, starters, why_never
 from jobwire.broker.desk.queue.queue import Queue
+from jobwire.broker.jobs.job import Attempt, Job
+from jobwire.broker.jobs.life import Phase
+from jobwire.broker.jobs.loans import Loans, starters, why_never
 from jobwire.schemas.jobs.capacity import GPUS, MEMORY, PLAIN, Capacity, Wants
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey, JobKey

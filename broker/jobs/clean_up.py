@@ -10,7 +10,7 @@ from collections import deque
 from collections.abc import Container, Sequence
 from typing import NamedTuple
 
-from ....schemas.jobs.conditions import After, Condition, base_of
+from ...schemas.jobs.conditions import After, Condition, base_of
 
 
 class Waiter(NamedTuple):

@@ -8,10 +8,10 @@ import pytest
 from desk_house import OWNER, SOMEBODYS, EngineDouble, House, asked, ended, key, started
 
 from jobwire.broker.desk.inputs import Accepted, Asked
-from jobwire.broker.desk.jobs.ends import Ends, end_of_one
-from jobwire.broker.desk.jobs.finish import finish_spec
-from jobwire.broker.desk.jobs.job import BatchRun, Job
 from jobwire.broker.engine import Ended, Started
+from jobwire.broker.jobs.ends import Ends, end_of_one
+from jobwire.broker.jobs.finish import finish_spec
+from jobwire.broker.jobs.job import BatchRun, Job
 from jobwire.broker.retention.forget import Forgetting
 from jobwire.broker.store.selection import Selection
 from jobwire.schemas.jobs import spec as specs

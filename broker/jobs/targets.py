@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ....schemas.jobs.conditions import Condition, Fate
-from ....schemas.jobs.states import Outcome, OutcomeKind
-from ....schemas.naming import JobKey, short_id, signal_name
+from ...schemas.jobs.conditions import Condition, Fate
+from ...schemas.jobs.states import Outcome, OutcomeKind
+from ...schemas.naming import JobKey, short_id, signal_name
 
 
 class GroupKey(NamedTuple):

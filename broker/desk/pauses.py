@@ -9,12 +9,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 
-from ....schemas.naming import JobKey, format_id
-from ....schemas.refusal import Code, Reason, Refused
-from ..effects import Effect, Hold, Reply
-from ..inputs import Suspend
-from .job import Job
-from .life import ENDED, SUSPENDABLE, Phase
+from ...schemas.naming import JobKey, format_id
+from ...schemas.refusal import Code, Reason, Refused
+from ..jobs.job import Job
+from ..jobs.life import ENDED, SUSPENDABLE, Phase
+from .effects import Effect, Hold, Reply
+from .inputs import Suspend
 
 
 @dataclass(slots=True, eq=False)

@@ -8,10 +8,10 @@ import pytest
 from desk_house import OWNER, House, attempt, key
 
 from jobwire.broker.desk.inputs import Alter, Asked, Due
-from jobwire.broker.desk.jobs.job import Attempt, BatchRun, Job, StopOrder
-from jobwire.broker.desk.jobs.life import Phase
-from jobwire.broker.desk.jobs.retries import delay_us, is_final
 from jobwire.broker.engine import Ended, Started
+from jobwire.broker.jobs.job import Attempt, BatchRun, Job, StopOrder
+from jobwire.broker.jobs.life import Phase
+from jobwire.broker.jobs.retries import delay_us, is_final
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.jobs import spec as specs
 from jobwire.schemas.jobs.retry import RetryRule
