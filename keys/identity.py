@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import binascii
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from nacl import bindings
@@ -153,6 +154,7 @@ def parse_public(text: str) -> bytes:
     return _parse(text.strip(), _PUBLIC_PREFIX, "public key")
 
 
+@lru_cache(maxsize=64)
 def fingerprint(key: bytes) -> str:
     """Return 120 bits of a public key's hash (BLAKE2b), short enough to compare by eye or to read over a phone."""
     digest = bindings.crypto_generichash_blake2b_salt_personal(key, digest_size=_FINGERPRINT_BYTES)

@@ -53,6 +53,7 @@ COUNTS = {
     "Resume.keys": MOST_KEYS,
     "Forget.keys": MOST_KEYS,
     "Change.keys": MOST_KEYS,
+    "QueryProof.keys": MOST_KEYS,
     "Filter.jobs": MOST_JOBS_PER_FILTER,
     "Filter.labels": MOST_LABELS,
     "List.states": MOST_STATES,

@@ -82,8 +82,7 @@ async def _find_specs(session: AsyncSession, wanted: Mapping[bytes, JobSpec | Jo
     from ..library.requests import reruns  # noqa: PLC0415 -- most programs run nothing again
 
     again = reruns.runs_again(wanted, hello)
-    found = await ask_all(session.connection, reruns.questions(wanted, again, session.connection.owner, hello.daemon))
-    return dict(zip(again.values(), found, strict=True))
+    return reruns.specs_of(again, await ask_all(session.connection, reruns.questions(wanted, again, session.connection.owner, hello)))
 
 
 async def _start_staged(

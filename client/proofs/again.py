@@ -6,6 +6,8 @@ keep it back, and cannot have another command signed. Pure.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 from google.protobuf.message import DecodeError
 
 from ...schemas.generated import job_pb2, request_pb2
@@ -15,15 +17,15 @@ from ...schemas.jobs.spec import JobSpec, from_wire
 from ...schemas.naming import JobKey, format_id
 from ...schemas.refusal import Code, Refused
 from ...schemas.schedules import batch_of
-from .asked import AskedJob, read_signed
+from .asked import AskedJob, Signed, read_signed
 from .verification import Wanted, verify
 
 # For whom the key of a job acts, a worker says, or who says that it is one: the broker could name anybody.
 _ONLY_SAID = "it is signed by a key of which only the broker says, or a worker that it names, that it acted for the owner"
 
 
-def asked_of(proof: request_pb2.JobProof, key: JobKey, broker: bytes) -> AskedJob:
-    """Return what the owner of a job has asked the broker with this key for.
+def asked_of(proof: request_pb2.JobProof, key: JobKey, broker: bytes, read: Callable[[bytes], Signed] = read_signed) -> AskedJob:
+    """Return what the owner of a job has asked the broker with this key for; `read` may know requests that were read before.
 
     Raises Refused(PERMISSION_DENIED) if the broker does not prove it.
     """
@@ -32,7 +34,7 @@ def asked_of(proof: request_pb2.JobProof, key: JobKey, broker: bytes) -> AskedJo
     start.CopyFrom(proof)
     for field in ("stop", "told", "ends"):
         start.ClearField(field)
-    verdict = verify(start, Wanted(audience=broker))
+    verdict = verify(start, Wanted(audience=broker), read)
     if (proof.key.owner, proof.key.id) != key:
         raise _unproven(key, f"what it shows is about job {format_id(proof.key.id)}")
     for check in verdict.checks:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 from ...keys.proofs import delegation, signature
 from ...schemas import large
@@ -128,12 +129,20 @@ def _demand_staged(parts: Sequence[bytes], proof: request_pb2.JobProof) -> reque
     """Return the job that is shown, which is part of a batch with these parts."""
     job = request_pb2.NewJob.FromString(proof.staged_job)
     own = hash_of_job(job.id, job.spec.SerializeToString()) if job.HasField("spec") else hash_of_rerun(job)
-    hashes = [proof.staged_hashes[at : at + HASH_BYTES] for at in range(0, len(proof.staged_hashes), HASH_BYTES)]
+    hashes, whole = _read_part(proof.staged_hashes)
     if own not in hashes:
         raise wrong("the job that is shown is none of those whose hashes are shown")
-    if hash_of_part(hashes) not in parts:
+    if whole not in parts:
         raise wrong("the hashes of jobs that are shown are those of no part that the signed request names")
     return job
+
+
+# Jobs that follow each other are of one part.
+@lru_cache(maxsize=2)
+def _read_part(shown: bytes) -> tuple[frozenset[bytes], bytes]:
+    """Return the hashes of the jobs of a part, and that of the part."""
+    hashes = [shown[at : at + HASH_BYTES] for at in range(0, len(shown), HASH_BYTES)]
+    return frozenset(hashes), hash_of_part(hashes)
 
 
 def _of_run_now(change: request_pb2.ChangeSchedule, proof: request_pb2.JobProof) -> AskedJob:

@@ -83,7 +83,7 @@ class Whole:
 
 
 class Shown:
-    """Shows single jobs of starts; remembers the last start, as somebody who asks for one job often asks for others of it."""
+    """Shows some jobs of starts; remembers the last start, as somebody who asks for one job often asks for others of it."""
 
     def __init__(self) -> None:
         self._raw = b""
@@ -92,14 +92,30 @@ class Shown:
 
     def only(self, raw: bytes, job_id: bytes) -> bytes:
         """Return a start with this job alone, as far as it can be shown without the others."""
-        if self._whole is None or raw != self._raw:
-            whole = Whole(raw)
-            if not whole.can_be_shown_in_part or len(whole.jobs) == 1:
-                return raw
-            self._raw, self._whole = raw, whole
-            self._positions = {large.read_job(job).id: index for index, job in enumerate(whole.jobs)}
+        return self.some(raw, [job_id])
+
+    def some(self, raw: bytes, job_ids: Sequence[bytes]) -> bytes:
+        """Return a start with these jobs, as far as they can be shown without the others."""
+        whole = self._in_parts(raw)
         # What the run ends with is in each part.
-        return self._whole.part([self._positions.get(job_id, 0)])
+        return raw if whole is None else whole.part(sorted({self._positions.get(job_id, 0) for job_id in job_ids}))
+
+    def size(self, raw: bytes, job_id: bytes, *, is_first: bool) -> int:
+        """Return about how many bytes a job of a start adds to what is shown of it; `is_first`: no other one is shown."""
+        whole = self._in_parts(raw)
+        if whole is None:
+            return len(raw) if is_first else 0
+        return len(whole.jobs[self._positions.get(job_id, 0)]) + len(whole.jobs).bit_length() * merkle.HASH_BYTES
+
+    def _in_parts(self, raw: bytes) -> Whole | None:
+        """Return a start of which each job can be shown without the others; None if that is not so."""
+        if raw != self._raw:
+            whole = Whole(raw)
+            self._raw, self._positions = raw, {}
+            self._whole = whole if whole.can_be_shown_in_part and len(whole.jobs) > 1 else None
+            if self._whole is not None:
+                self._positions = {large.read_job(job).id: index for index, job in enumerate(whole.jobs)}
+        return self._whole
 
 
 def _varint(number: int) -> bytes:

@@ -412,7 +412,7 @@ class Request(_message.Message):
     def __init__(self, id: _Optional[int] = ..., hello: _Optional[_Union[Hello, _Mapping]] = ..., start: _Optional[_Union[Start, _Mapping]] = ..., stop: _Optional[_Union[Stop, _Mapping]] = ..., signal: _Optional[_Union[Signal, _Mapping]] = ..., query_one: _Optional[_Union[QueryOne, _Mapping]] = ..., list: _Optional[_Union[List, _Mapping]] = ..., read_log: _Optional[_Union[ReadLog, _Mapping]] = ..., follow_log: _Optional[_Union[FollowLog, _Mapping]] = ..., credit: _Optional[_Union[Credit, _Mapping]] = ..., cancel: _Optional[_Union[Cancel, _Mapping]] = ..., subscribe: _Optional[_Union[Subscribe, _Mapping]] = ..., unsubscribe: _Optional[_Union[Unsubscribe, _Mapping]] = ..., replay: _Optional[_Union[Replay, _Mapping]] = ..., forget: _Optional[_Union[Forget, _Mapping]] = ..., pause: _Optional[_Union[Pause, _Mapping]] = ..., resume: _Optional[_Union[Resume, _Mapping]] = ..., status: _Optional[_Union[Status, _Mapping]] = ..., feed: _Optional[_Union[Feed, _Mapping]] = ..., push: _Optional[_Union[Push, _Mapping]] = ..., resize: _Optional[_Union[Resize, _Mapping]] = ..., put: _Optional[_Union[Put, _Mapping]] = ..., fetch: _Optional[_Union[Fetch, _Mapping]] = ..., query_run: _Optional[_Union[QueryRun, _Mapping]] = ..., change: _Optional[_Union[Change, _Mapping]] = ..., place: _Optional[_Union[Place, _Mapping]] = ..., add_schedule: _Optional[_Union[AddSchedule, _Mapping]] = ..., change_schedule: _Optional[_Union[ChangeSchedule, _Mapping]] = ..., list_schedules: _Optional[_Union[ListSchedules, _Mapping]] = ..., query_schedule: _Optional[_Union[QuerySchedule, _Mapping]] = ..., list_runs: _Optional[_Union[ListRuns, _Mapping]] = ..., set_slots: _Optional[_Union[SetSlots, _Mapping]] = ..., stage: _Optional[_Union[Stage, _Mapping]] = ..., commit: _Optional[_Union[Commit, _Mapping]] = ..., unstage: _Optional[_Union[Unstage, _Mapping]] = ..., enlist: _Optional[_Union[Enlist, _Mapping]] = ..., deliver: _Optional[_Union[Deliver, _Mapping]] = ..., follow_facts: _Optional[_Union[FollowFacts, _Mapping]] = ..., settle: _Optional[_Union[Settle, _Mapping]] = ..., relay: _Optional[_Union[Relay, _Mapping]] = ..., list_workers: _Optional[_Union[ListWorkers, _Mapping]] = ..., change_worker: _Optional[_Union[ChangeWorker, _Mapping]] = ..., discard: _Optional[_Union[Discard, _Mapping]] = ..., query_proof: _Optional[_Union[QueryProof, _Mapping]] = ..., pair: _Optional[_Union[Pair, _Mapping]] = ..., query_worker: _Optional[_Union[QueryWorker, _Mapping]] = ..., remove_worker: _Optional[_Union[RemoveWorker, _Mapping]] = ..., relay_feed: _Optional[_Union[RelayFeed, _Mapping]] = ..., relay_put: _Optional[_Union[RelayPut, _Mapping]] = ..., relay_fetch: _Optional[_Union[RelayFetch, _Mapping]] = ..., add_queue: _Optional[_Union[AddQueue, _Mapping]] = ..., change_queue: _Optional[_Union[ChangeQueue, _Mapping]] = ..., list_queues: _Optional[_Union[ListQueues, _Mapping]] = ..., leave: _Optional[_Union[Leave, _Mapping]] = ..., lend: _Optional[_Union[Lend, _Mapping]] = ..., find_workers: _Optional[_Union[FindWorkers, _Mapping]] = ..., removed: _Optional[_Union[Removed, _Mapping]] = ..., list_members: _Optional[_Union[ListMembers, _Mapping]] = ..., change_members: _Optional[_Union[ChangeMembers, _Mapping]] = ...) -> None: ...
 
 class Reply(_message.Message):
-    __slots__ = ("request_id", "last", "refusal", "hello", "acknowledged", "reports", "done", "query_one", "list", "log_range", "log_chunk", "log_end", "subscribe", "replay", "forget", "status", "window", "feed_end", "fetch_chunk", "fetch_end", "query_run", "list_schedules", "query_schedule", "list_runs", "slots", "stage", "deliver", "facts", "list_workers", "proof", "pair", "query_worker", "list_queues", "find_workers", "list_members")
+    __slots__ = ("request_id", "last", "refusal", "hello", "acknowledged", "reports", "done", "query_one", "list", "log_range", "log_chunk", "log_end", "subscribe", "replay", "forget", "status", "window", "feed_end", "fetch_chunk", "fetch_end", "query_run", "list_schedules", "query_schedule", "list_runs", "slots", "stage", "deliver", "facts", "list_workers", "proof", "pair", "query_worker", "list_queues", "find_workers", "list_members", "proofs")
     REQUEST_ID_FIELD_NUMBER: _ClassVar[int]
     LAST_FIELD_NUMBER: _ClassVar[int]
     REFUSAL_FIELD_NUMBER: _ClassVar[int]
@@ -448,6 +448,7 @@ class Reply(_message.Message):
     LIST_QUEUES_FIELD_NUMBER: _ClassVar[int]
     FIND_WORKERS_FIELD_NUMBER: _ClassVar[int]
     LIST_MEMBERS_FIELD_NUMBER: _ClassVar[int]
+    PROOFS_FIELD_NUMBER: _ClassVar[int]
     request_id: int
     last: bool
     refusal: Refusal
@@ -483,7 +484,8 @@ class Reply(_message.Message):
     list_queues: ListQueuesReply
     find_workers: FindWorkersReply
     list_members: ListMembersReply
-    def __init__(self, request_id: _Optional[int] = ..., last: _Optional[bool] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., hello: _Optional[_Union[HelloReply, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledged, _Mapping]] = ..., reports: _Optional[_Union[Reports, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., query_one: _Optional[_Union[QueryOneReply, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., log_range: _Optional[_Union[LogRange, _Mapping]] = ..., log_chunk: _Optional[_Union[LogChunk, _Mapping]] = ..., log_end: _Optional[_Union[LogEnd, _Mapping]] = ..., subscribe: _Optional[_Union[SubscribeReply, _Mapping]] = ..., replay: _Optional[_Union[ReplayReply, _Mapping]] = ..., forget: _Optional[_Union[ForgetReply, _Mapping]] = ..., status: _Optional[_Union[StatusReply, _Mapping]] = ..., window: _Optional[_Union[Window, _Mapping]] = ..., feed_end: _Optional[_Union[FeedEnd, _Mapping]] = ..., fetch_chunk: _Optional[_Union[FetchChunk, _Mapping]] = ..., fetch_end: _Optional[_Union[FetchEnd, _Mapping]] = ..., query_run: _Optional[_Union[QueryRunReply, _Mapping]] = ..., list_schedules: _Optional[_Union[ListSchedulesReply, _Mapping]] = ..., query_schedule: _Optional[_Union[QueryScheduleReply, _Mapping]] = ..., list_runs: _Optional[_Union[ListRunsReply, _Mapping]] = ..., slots: _Optional[_Union[SlotsReply, _Mapping]] = ..., stage: _Optional[_Union[StageReply, _Mapping]] = ..., deliver: _Optional[_Union[DeliverReply, _Mapping]] = ..., facts: _Optional[_Union[Facts, _Mapping]] = ..., list_workers: _Optional[_Union[ListWorkersReply, _Mapping]] = ..., proof: _Optional[_Union[JobProof, _Mapping]] = ..., pair: _Optional[_Union[PairReply, _Mapping]] = ..., query_worker: _Optional[_Union[QueryWorkerReply, _Mapping]] = ..., list_queues: _Optional[_Union[ListQueuesReply, _Mapping]] = ..., find_workers: _Optional[_Union[FindWorkersReply, _Mapping]] = ..., list_members: _Optional[_Union[ListMembersReply, _Mapping]] = ...) -> None: ...
+    proofs: JobProofs
+    def __init__(self, request_id: _Optional[int] = ..., last: _Optional[bool] = ..., refusal: _Optional[_Union[Refusal, _Mapping]] = ..., hello: _Optional[_Union[HelloReply, _Mapping]] = ..., acknowledged: _Optional[_Union[Acknowledged, _Mapping]] = ..., reports: _Optional[_Union[Reports, _Mapping]] = ..., done: _Optional[_Union[Done, _Mapping]] = ..., query_one: _Optional[_Union[QueryOneReply, _Mapping]] = ..., list: _Optional[_Union[ListReply, _Mapping]] = ..., log_range: _Optional[_Union[LogRange, _Mapping]] = ..., log_chunk: _Optional[_Union[LogChunk, _Mapping]] = ..., log_end: _Optional[_Union[LogEnd, _Mapping]] = ..., subscribe: _Optional[_Union[SubscribeReply, _Mapping]] = ..., replay: _Optional[_Union[ReplayReply, _Mapping]] = ..., forget: _Optional[_Union[ForgetReply, _Mapping]] = ..., status: _Optional[_Union[StatusReply, _Mapping]] = ..., window: _Optional[_Union[Window, _Mapping]] = ..., feed_end: _Optional[_Union[FeedEnd, _Mapping]] = ..., fetch_chunk: _Optional[_Union[FetchChunk, _Mapping]] = ..., fetch_end: _Optional[_Union[FetchEnd, _Mapping]] = ..., query_run: _Optional[_Union[QueryRunReply, _Mapping]] = ..., list_schedules: _Optional[_Union[ListSchedulesReply, _Mapping]] = ..., query_schedule: _Optional[_Union[QueryScheduleReply, _Mapping]] = ..., list_runs: _Optional[_Union[ListRunsReply, _Mapping]] = ..., slots: _Optional[_Union[SlotsReply, _Mapping]] = ..., stage: _Optional[_Union[StageReply, _Mapping]] = ..., deliver: _Optional[_Union[DeliverReply, _Mapping]] = ..., facts: _Optional[_Union[Facts, _Mapping]] = ..., list_workers: _Optional[_Union[ListWorkersReply, _Mapping]] = ..., proof: _Optional[_Union[JobProof, _Mapping]] = ..., pair: _Optional[_Union[PairReply, _Mapping]] = ..., query_worker: _Optional[_Union[QueryWorkerReply, _Mapping]] = ..., list_queues: _Optional[_Union[ListQueuesReply, _Mapping]] = ..., find_workers: _Optional[_Union[FindWorkersReply, _Mapping]] = ..., list_members: _Optional[_Union[ListMembersReply, _Mapping]] = ..., proofs: _Optional[_Union[JobProofs, _Mapping]] = ...) -> None: ...
 
 class Refusal(_message.Message):
     __slots__ = ("code", "message", "next_step", "job_index", "reason", "missing")
@@ -916,10 +918,12 @@ class QueryOneReply(_message.Message):
     def __init__(self, job: _Optional[_Union[_job_pb2.Job, _Mapping]] = ..., stdout: _Optional[bytes] = ..., stderr: _Optional[bytes] = ..., stdout_size: _Optional[int] = ..., stderr_size: _Optional[int] = ...) -> None: ...
 
 class QueryProof(_message.Message):
-    __slots__ = ("key",)
+    __slots__ = ("key", "keys")
     KEY_FIELD_NUMBER: _ClassVar[int]
+    KEYS_FIELD_NUMBER: _ClassVar[int]
     key: _job_pb2.JobKey
-    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ...) -> None: ...
+    keys: _containers.RepeatedCompositeFieldContainer[_job_pb2.JobKey]
+    def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., keys: _Optional[_Iterable[_Union[_job_pb2.JobKey, _Mapping]]] = ...) -> None: ...
 
 class JobProof(_message.Message):
     __slots__ = ("key", "start", "staged_job", "staged_hashes", "due_us", "stop", "told", "ends", "log_hashes")
@@ -942,6 +946,32 @@ class JobProof(_message.Message):
     ends: _containers.RepeatedScalarFieldContainer[bytes]
     log_hashes: _containers.RepeatedCompositeFieldContainer[_job_pb2.LogHashes]
     def __init__(self, key: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ..., start: _Optional[bytes] = ..., staged_job: _Optional[bytes] = ..., staged_hashes: _Optional[bytes] = ..., due_us: _Optional[int] = ..., stop: _Optional[bytes] = ..., told: _Optional[_Iterable[_Union[_job_pb2.EarlierAttempt, _Mapping]]] = ..., ends: _Optional[_Iterable[bytes]] = ..., log_hashes: _Optional[_Iterable[_Union[_job_pb2.LogHashes, _Mapping]]] = ...) -> None: ...
+
+class JobProofs(_message.Message):
+    __slots__ = ("looked_at", "starts", "staged_hashes", "jobs")
+    LOOKED_AT_FIELD_NUMBER: _ClassVar[int]
+    STARTS_FIELD_NUMBER: _ClassVar[int]
+    STAGED_HASHES_FIELD_NUMBER: _ClassVar[int]
+    JOBS_FIELD_NUMBER: _ClassVar[int]
+    looked_at: int
+    starts: _containers.RepeatedScalarFieldContainer[bytes]
+    staged_hashes: _containers.RepeatedScalarFieldContainer[bytes]
+    jobs: _containers.RepeatedCompositeFieldContainer[SharedProof]
+    def __init__(self, looked_at: _Optional[int] = ..., starts: _Optional[_Iterable[bytes]] = ..., staged_hashes: _Optional[_Iterable[bytes]] = ..., jobs: _Optional[_Iterable[_Union[SharedProof, _Mapping]]] = ...) -> None: ...
+
+class SharedProof(_message.Message):
+    __slots__ = ("position", "start", "staged_hashes", "staged_job", "due_us")
+    POSITION_FIELD_NUMBER: _ClassVar[int]
+    START_FIELD_NUMBER: _ClassVar[int]
+    STAGED_HASHES_FIELD_NUMBER: _ClassVar[int]
+    STAGED_JOB_FIELD_NUMBER: _ClassVar[int]
+    DUE_US_FIELD_NUMBER: _ClassVar[int]
+    position: int
+    start: int
+    staged_hashes: int
+    staged_job: bytes
+    due_us: int
+    def __init__(self, position: _Optional[int] = ..., start: _Optional[int] = ..., staged_hashes: _Optional[int] = ..., staged_job: _Optional[bytes] = ..., due_us: _Optional[int] = ...) -> None: ...
 
 class QueryRun(_message.Message):
     __slots__ = ("name", "until_ended", "longest", "failures", "tail_lines", "owner")

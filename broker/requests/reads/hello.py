@@ -52,6 +52,7 @@ FEATURES = (
     "staged_runs",
     "labels",
     "proofs",
+    "many_proofs",
     "pairing",
     "returns",
     "roots",

@@ -1,8 +1,10 @@
-"""query_proof: who has asked for a job and who has stopped it, as they have signed it."""
+"""query_proof: who has asked for a job and who has stopped it, as they have signed it; or who has asked for many jobs."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any
 
 from ....keys.proofs.shown import Shown
@@ -19,9 +21,22 @@ from ...store.rows import hash_rows, proofs
 from ..call import Call
 from ..job_keys import read_key
 
+_Read = Callable[..., list[tuple[Any, ...]]]
 
-def query_proof(call: Call, lookup: Lookup, read: Callable[..., list[tuple[Any, ...]]], notary: Notary | None, starts: Shown) -> None:
-    """Reply with what is kept of a job that the member may see; `notary`: that of this worker, None at a broker."""
+# An answer about many jobs tells of as many as can be found in so long, or have so many bytes beside what they share.
+_ANSWER_SECONDS = 0.01
+_ANSWER_BYTES = 256 * 1024
+
+
+def query_proof(call: Call, lookup: Lookup, read: _Read, notary: Notary | None, starts: Shown) -> None:
+    """Reply with what is kept of a job that the member may see, or of many; `notary`: that of this worker, None at a broker."""
+    if call.request.query_proof.keys:
+        _query_many(call, lookup, read, starts)
+    else:
+        _query_one(call, lookup, read, notary, starts)
+
+
+def _query_one(call: Call, lookup: Lookup, read: _Read, notary: Notary | None, starts: Shown) -> None:
     job = lookup.visible_job(read_key(call.request.query_proof.key, call.member), call.member)
     kept = proofs.proof_of(read, job.key)
     if not kept.start:
@@ -40,6 +55,54 @@ def query_proof(call: Call, lookup: Lookup, read: Callable[..., list[tuple[Any, 
     for number, (stdout, stderr) in hash_rows.hashes_of(read, job.key).items():
         shown.log_hashes.add(attempt=kept.name.attempt if kept.name is not None else number, stdout=stdout, stderr=stderr)
     call.reply(request_pb2.Reply(proof=shown))
+
+
+def _query_many(call: Call, lookup: Lookup, read: _Read, starts: Shown) -> None:
+    until = time.monotonic() + _ANSWER_SECONDS
+    kept, answer = proofs.Reading(read), _Answer(starts)
+    for position, asked in enumerate(call.request.query_proof.keys):
+        if position and (answer.bytes >= _ANSWER_BYTES or time.monotonic() >= until):
+            break
+        answer.proofs.looked_at += 1
+        key = read_key(asked, call.member)
+        with suppress(Refused):
+            lookup.visible_job(key, call.member)
+            answer.add(position, key.id, kept.of(key))
+    answer.end_start()
+    call.reply(request_pb2.Reply(proofs=answer.proofs))
+
+
+class _Answer:
+    """Proofs of many jobs, which share starts if they follow each other."""
+
+    def __init__(self, starts: Shown) -> None:
+        self.proofs = request_pb2.JobProofs()
+        self.bytes = 0
+        self._shown = starts
+        self._start, self._ids = b"", list[bytes]()
+        self._hashes: dict[bytes, int] = {}
+
+    def add(self, position: int, job_id: bytes, kept: proofs.KeptProof) -> None:
+        """Add what is kept of a job, unless that is nothing, or has other names than the job has here."""
+        if not kept.start or kept.name is not None:
+            return
+        if kept.start != self._start:
+            self.end_start()
+            self._start = kept.start
+        self._ids.append(job_id)
+        self.bytes += len(kept.staged) + self._shown.size(kept.start, job_id, is_first=len(self._ids) == 1)
+        one = self.proofs.jobs.add(position=position, start=len(self.proofs.starts), staged_job=kept.staged, due_us=kept.due_us)
+        if kept.hashes:
+            one.staged_hashes = self._hashes.setdefault(kept.hashes, len(self._hashes) + 1)
+            if one.staged_hashes > len(self.proofs.staged_hashes):
+                self.proofs.staged_hashes.append(kept.hashes)
+                self.bytes += len(kept.hashes)
+
+    def end_start(self) -> None:
+        """Add the start that the last jobs share."""
+        if self._ids:
+            self.proofs.starts.append(self._shown.some(self._start, self._ids))
+        self._ids = []
 
 
 def _add_end(shown: request_pb2.JobProof, name: AttemptKey, attempt: Attempt, outcome: Outcome, notary: Notary | None) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 from ....schemas.generated import request_pb2
@@ -27,6 +27,24 @@ class KeptProof(NamedTuple):
     due_us: int = 0
     staged: bytes = b""
     hashes: bytes = b""
+
+
+class Reading:
+    """Reads what is kept of many jobs: what several of them share is read once."""
+
+    def __init__(self, read: _Read) -> None:
+        self._read = read
+        self._shared: dict[tuple[str, Sequence[object]], list[tuple[Any, ...]]] = {}
+
+    def of(self, key: JobKey) -> KeptProof:
+        """Return what is kept of one job."""
+        return proof_of(self._read_once, key)
+
+    def _read_once(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
+        asked = sql, tuple(parameters)
+        if (rows := self._shared.get(asked)) is None:
+            rows = self._shared[asked] = self._read(sql, parameters)
+        return rows
 
 
 def proof_of(read: _Read, key: JobKey) -> KeptProof:
@@ -76,13 +94,14 @@ def _envelope(read: _Read, number: int | None) -> bytes:
 
 def _hashes_of(read: _Read, proof: int, wanted: bytes) -> bytes:
     """Return the hashes of that part of a staged batch in which a job is; empty if it was not staged."""
-    for (hashes,) in read(
-        "SELECT hashes FROM staged_parts JOIN staged_runs ON staged_runs.row = run WHERE proof = ? ORDER BY number", (proof,)
-    ):
+    parts = read("SELECT hashes FROM staged_parts JOIN staged_runs ON staged_runs.row = run WHERE proof = ? ORDER BY number", (proof,))
+    for number, (hashes,) in enumerate(parts):
         # Not between two of them: that would be no hash of a job.
         at = hashes.find(wanted)
         while at % HASH_BYTES and at > 0:
             at = hashes.find(wanted, at + 1)
         if at >= 0:
+            # If these are kept for others, the next job is of the same part as a rule.
+            parts.insert(0, parts.pop(number))
             return bytes(hashes)
     return b""

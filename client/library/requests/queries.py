@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.jobs.states import Pick
 
@@ -17,3 +19,8 @@ def query_by_name(name: str, pick: Pick) -> request_pb2.Request:
 def query_proof(key: job_pb2.JobKey) -> request_pb2.Request:
     """Return the question for the proof of a job."""
     return request_pb2.Request(query_proof=request_pb2.QueryProof(key=key))
+
+
+def query_proofs(keys: Iterable[job_pb2.JobKey]) -> request_pb2.Request:
+    """Return the question for the proofs of many jobs."""
+    return request_pb2.Request(query_proof=request_pb2.QueryProof(keys=keys))

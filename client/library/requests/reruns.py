@@ -5,7 +5,9 @@ A worker itself is sent only the keys of these jobs, as it keeps their specs.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from itertools import chain
+from typing import NamedTuple
 
 from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.jobs.spec import JobSpec
@@ -13,16 +15,33 @@ from ....schemas.naming import JobKey, finish_job_id
 from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import key_to_wire
 from ...proofs.again import asked_of, finish_again, spec_again
+from ...proofs.shared import SharedProofs
 from ...protocol.exchange import Item
 from ...sockets.connection import Connection
-from .queries import query_proof
+from .queries import query_proof, query_proofs
 from .questions import Question, ask_all
 
 # The feature of a daemon that takes the spec of a job together with the key of the one that it runs again.
 SIGNED_RERUNS = "signed_reruns"
 
+# That of one that shows the proofs of many jobs at once.
+MANY_PROOFS = "many_proofs"
+# A broker answers in some pages; many such questions are asked at once.
+_JOBS_A_QUESTION = 200
+
 # Returns the spec of one job.
 Steps = Question[job_pb2.JobSpec]
+
+
+class _Again(NamedTuple):
+    """A job to run again, and the new one."""
+
+    job: JobKey
+    own: JobKey
+
+
+# Returns the specs of some jobs, in their order; a refusal is the last of them.
+ManySteps = Question[list[job_pb2.JobSpec | Refused]]
 
 
 def is_signed_whole(hello: request_pb2.HelloReply) -> bool:
@@ -60,10 +79,61 @@ def runs_again(wanted: Mapping[bytes, JobSpec | JobKey], hello: request_pb2.Hell
     return {position: key for position, key in enumerate(wanted.values()) if isinstance(key, JobKey)}
 
 
-def questions(wanted: Mapping[bytes, JobSpec | JobKey], again: Mapping[int, JobKey], owner: bytes, broker: bytes) -> dict[int, Steps]:
-    """Return what to find out of each of these, by their positions."""
-    ids = [*wanted]
-    return {position: steps(key, JobKey(owner, ids[position]), broker) for position, key in again.items()}
+def questions(
+    wanted: Mapping[bytes, JobSpec | JobKey], again: Mapping[int, JobKey], owner: bytes, hello: request_pb2.HelloReply
+) -> dict[int, ManySteps]:
+    """Return what to find out, some jobs in each question; by its number."""
+    ids, broker = [*wanted], hello.daemon
+    jobs = [_Again(key, JobKey(owner, ids[position])) for position, key in again.items()]
+    if MANY_PROOFS not in hello.features:
+        return {number: _one_by_one([job], broker) for number, job in enumerate(jobs)}
+    chunks = (jobs[begin : begin + _JOBS_A_QUESTION] for begin in range(0, len(jobs), _JOBS_A_QUESTION))
+    return {number: _many_steps(chunk, broker) for number, chunk in enumerate(chunks)}
+
+
+def specs_of(again: Mapping[int, JobKey], found: Iterable[Sequence[job_pb2.JobSpec | Refused]]) -> dict[JobKey, job_pb2.JobSpec]:
+    """Return what the questions have found out.
+
+    Raises the first Refused, with the position of the job.
+    """
+    specs: dict[JobKey, job_pb2.JobSpec] = {}
+    for (position, key), one in zip(again.items(), chain.from_iterable(found), strict=False):
+        if isinstance(one, Refused):
+            one.job_index = position
+            raise one
+        specs[key] = one
+    return specs
+
+
+def _one_by_one(jobs: Sequence[_Again], broker: bytes) -> ManySteps:
+    specs: list[job_pb2.JobSpec | Refused] = []
+    for job in jobs:
+        try:
+            specs.append((yield from steps(job.job, job.own, broker)))
+        except Refused as refused:
+            return [*specs, refused]
+    return specs
+
+
+def _many_steps(jobs: Sequence[_Again], broker: bytes) -> ManySteps:
+    specs: list[job_pb2.JobSpec | Refused] = []
+    while rest := jobs[len(specs) :]:
+        keys = [one.job for one in rest]
+        try:
+            reply = yield query_proofs(map(key_to_wire, keys))
+            if not isinstance(reply, request_pb2.Reply) or not reply.HasField("proofs"):
+                raise _no_proof()
+            shared = SharedProofs(reply.proofs, keys, broker)
+            for position in range(shared.looked_at):
+                asked = shared.asked_of(position)
+                if asked is None or asked.is_finish:
+                    # Why nothing is shown of it is told of each alone; and of what a run ended with, more has to be asked.
+                    specs.append((yield from steps(*rest[position], broker)))
+                else:
+                    specs.append(spec_again(asked))
+        except Refused as refused:
+            return [*specs, refused]
+    return specs
 
 
 def find_specs(connection: Connection, wanted: Mapping[bytes, JobSpec | JobKey]) -> dict[JobKey, job_pb2.JobSpec]:
@@ -72,8 +142,7 @@ def find_specs(connection: Connection, wanted: Mapping[bytes, JobSpec | JobKey])
     Raises Refused, with the position of the job.
     """
     again = runs_again(wanted, hello := connection.hello())
-    found = ask_all(connection, questions(wanted, again, connection.identity.owner, hello.daemon))
-    return dict(zip(again.values(), found, strict=True))
+    return specs_of(again, ask_all(connection, questions(wanted, again, connection.identity.owner, hello)))
 
 
 def find_finish(connection: Connection, run: bytes, first: JobKey) -> JobSpec | None:
@@ -93,5 +162,9 @@ def find_finish(connection: Connection, run: bytes, first: JobKey) -> JobSpec | 
 
 def _proof_in(reply: Item) -> request_pb2.JobProof:
     if not isinstance(reply, request_pb2.Reply) or not reply.HasField("proof"):
-        raise Refused(Code.INTERNAL, "the broker did not answer with a proof")
+        raise _no_proof()
     return reply.proof
+
+
+def _no_proof() -> Refused:
+    return Refused(Code.INTERNAL, "the broker did not answer with a proof")
