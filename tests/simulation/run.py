@@ -1,7 +1,7 @@
 """How much a broker keeps up with: the real desk, queue, placement, engine and store, over simulated links, machines and clock.
 
     python tests/simulation/run.py [--workers N,N...] [--jobs N] [--slots N] [--slots-in-all N] [--seconds S] [--at-once] [--labels]
-                                   [--restart] [--profile FILE]
+                                   [--restart] [--collect] [--profile FILE]
 
 Jobs run for a minute of the simulated clock, which goes on when the desk has done its work: what is measured is how many jobs the desk
 takes from the queue to their recorded end in a second of real time, with all slots in use. They take between half a minute and one and a
@@ -9,7 +9,8 @@ half, so that about a hundred end in each step of the clock; with `--at-once`, a
 jobs a second, CPU time of a job (that of the simulated workers included), how long the ends of one step take until they are durable and the
 next jobs are under way, messages and bytes to workers for a job, memory, the size of the store, how long it takes until all workers have
 joined, and how fast jobs are accepted. With `--restart` also how long the next desk takes to know all jobs again, and how long a request
-waits at most meanwhile. What is under way is told on stderr.
+waits at most meanwhile; with `--collect`, how long the garbage collector looks at all objects, as once an hour. What is under way is told
+on stderr, and at the end how many jobs have run; if one ran twice, that is a failure.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ import argparse
 import asyncio
 import contextlib
 import cProfile
+import gc
 import os
 import resource
 import statistics
@@ -66,6 +68,7 @@ class Size(NamedTuple):
     labels: bool
     at_once: bool = False
     restart: bool = False
+    collect: bool = False
 
 
 class Found(NamedTuple):
@@ -86,6 +89,8 @@ class Found(NamedTuple):
     waiting: int
     restart_seconds: float
     unanswered_seconds: float
+    # How long the collector looks at all objects.
+    collecting_seconds: float
 
 
 class Simulation:
@@ -135,7 +140,7 @@ class Simulation:
         now = time.perf_counter()
         if now >= self._told_at + _TOLD_SECONDS:
             self._told_at = now
-            print(f"{what}, {_resident_bytes() >> 20} MiB", file=sys.stderr, flush=True)
+            print(f"{what}, {_resident_bytes() >> 20} MiB, {time.process_time():.0f} s of CPU time", file=sys.stderr, flush=True)
 
     def join(self) -> None:
         """Let all workers join."""
@@ -195,6 +200,21 @@ class Simulation:
                 await self.house.durable()
                 await asyncio.sleep(0)
 
+    def collect(self) -> float:
+        """Return how many seconds the collector looks at all objects, as it does once an hour."""
+        gc.unfreeze()
+        began = time.perf_counter()
+        gc.collect()
+        return time.perf_counter() - began
+
+    def check(self) -> None:
+        """Fail unless the store knows exactly the jobs that were settled as ended; say how many there are."""
+        ((ended,),) = self.house.store.read("SELECT count(*) FROM jobs WHERE state = 4 AND ok = 1")
+        started = self.world.runs.count(1)
+        print(f"{started} jobs were started, none twice; {ended} have ended, as the store has it", file=sys.stderr, flush=True)
+        if not self.world.settled <= ended <= started:
+            raise AssertionError(f"{self.world.settled} jobs were settled")
+
     def close(self) -> None:
         """Close the desk and its store."""
         self.engine.close()
@@ -230,6 +250,8 @@ async def simulate(folder: Path, size: Size) -> Found:
         used = time.process_time() - used
         waits = sorted(simulation.waits) or [0.0]
         memory, messages, waiting = _resident_bytes(), simulation.world.messages.total(), len(simulation.house.state.queue)
+        collecting = simulation.collect() if size.collect else 0.0
+        simulation.check()
         restarted, unanswered = await simulation.restart() if size.restart else (0.0, 0.0)
         return Found(
             joined,
@@ -246,6 +268,7 @@ async def simulate(folder: Path, size: Size) -> Found:
             waiting,
             restarted,
             unanswered,
+            collecting,
         )
     finally:
         simulation.close()
@@ -308,6 +331,7 @@ _COLUMNS: Sequence[tuple[str, Callable[[Found], float], int]] = (
     ("waiting", lambda found: found.waiting, 9),
     ("restart s", lambda found: found.restart_seconds, 10),
     ("waits ms", lambda found: found.unanswered_seconds * 1000, 9),
+    ("collecting ms", lambda found: found.collecting_seconds * 1000, 14),
 )
 
 
@@ -321,13 +345,14 @@ def main() -> int:
     parser.add_argument("--seconds", type=float, default=25, help="for each size")
     parser.add_argument("--at-once", action="store_true", help="jobs that began together end together")
     parser.add_argument("--restart", action="store_true", help="measure also how long the next desk takes to know all jobs again")
+    parser.add_argument("--collect", action="store_true", help="measure also how long the collector looks at all objects")
     parser.add_argument("--labels", action="store_true", help="jobs of several kinds, most of which ask for a label")
     parser.add_argument("--profile", default="", metavar="FILE", help="write a profile of the last size")
     asked = parser.parse_args()
     print("".join(f"{name:<{width}}" for name, _, width in _COLUMNS))
     for workers in map(int, asked.workers.split(",")):
         slots = max(1, asked.slots_in_all // workers) if asked.slots_in_all else asked.slots
-        size = Size(workers, asked.jobs, slots, asked.seconds, asked.labels, asked.at_once, asked.restart)
+        size = Size(workers, asked.jobs, slots, asked.seconds, asked.labels, asked.at_once, asked.restart, asked.collect)
         for found in _in_a_process(size, asked.profile):
             cells = (
                 f"{read(found):<{width}.{1 if name.endswith((' ms', ' s', 'messages')) else 0}f}" for name, read, width in _COLUMNS[1:]

@@ -48,6 +48,8 @@ class World:
         self.messages: Counter[str] = Counter()
         self.running = 0
         self.settled = 0
+        # How often each job was started, by the number that is its id.
+        self.runs = bytearray()
         self.sent_bytes = 0
         # Called when the broker has settled ends.
         self.when_settled: Callable[[], None] = lambda: None
@@ -59,6 +61,12 @@ class World:
 
     def run(self, link: SimulatedLink, key: job_pb2.JobKey) -> int:
         """Start a job; return its pid."""
+        number = int.from_bytes(key.id, "big")
+        if number >= len(self.runs):
+            self.runs.extend(bytes(number + 1))
+        if self.runs[number]:
+            raise AssertionError(f"job {number} was started twice")
+        self.runs[number] = 1
         self._order += 1
         self._pid += 1
         self.running += 1
