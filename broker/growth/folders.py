@@ -5,7 +5,6 @@ The folder is seen by the broker and by the nodes. What the allocation prints is
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import shutil
@@ -15,6 +14,7 @@ from pathlib import Path
 from ...keys.files import private_files
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
+from ..threads import on_thread
 from .book import spare_seconds
 
 TOKEN, TOLD, OUTPUT = "token", "pilot.json", "output"
@@ -33,15 +33,15 @@ class Folders:
 
         Raises Refused(FAILED_PRECONDITION) if it cannot be written.
         """
-        return await asyncio.to_thread(self._make, queue, name, tokens)
+        return await on_thread(self._make, queue, name, tokens)
 
     async def remove(self, queue: request_pb2.GrowthQueue, name: str) -> None:
         """Remove one with all that is in it."""
-        await asyncio.to_thread(shutil.rmtree, self._path(queue, name), ignore_errors=True)
+        await on_thread(shutil.rmtree, self._path(queue, name), ignore_errors=True)
 
     async def last_words(self, queue: request_pb2.GrowthQueue, name: str) -> str:
         """Return the end of what the allocation has printed, on one line; empty if that is nothing, or cannot be read."""
-        return await asyncio.to_thread(_end_of, self._path(queue, name) / OUTPUT)
+        return await on_thread(_end_of, self._path(queue, name) / OUTPUT)
 
     def _path(self, queue: request_pb2.GrowthQueue, name: str) -> Path:
         return Path(queue.folder or self._usual) / name

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
+
+from ..threads import Pool
 
 _Result = TypeVar("_Result")
 
@@ -19,7 +21,7 @@ class RosterEdits:
         self._path = path
         self._in_force = in_force
         self._loop = loop
-        self._thread = ThreadPoolExecutor(1, "roster")
+        self._thread = Pool(1, "roster")
         self._closed = False
 
     def edit(self, change: Callable[[Path], _Result], done: Callable[[Callable[[], _Result]], None]) -> None:

@@ -95,7 +95,8 @@ class Store:
         self._failed: sqlite3.Error | None = None
         self._finished = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         loop.add_reader(self._finished, self._commit_finished)
-        self._thread = threading.Thread(target=self._commit_in_thread, name="store")
+        # `close` waits for it. If the loop has ended by a bug, the process must not stay for it, with the lock of its state folder.
+        self._thread = threading.Thread(target=self._commit_in_thread, name="store", daemon=True)
         self._thread.start()
 
     def close(self) -> None:

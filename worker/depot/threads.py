@@ -8,8 +8,10 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from typing import TypeVar
+
+from ...broker.threads import Pool
 
 _log = logging.getLogger(__name__)
 
@@ -19,11 +21,11 @@ _Result = TypeVar("_Result")
 
 
 class Threads:
-    """Runs functions on threads, which start when they are needed. Created and used on a running loop."""
+    """Runs functions on threads; all but the first start when they are needed. Created and used on a running loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, name: str) -> None:
         self._loop = loop
-        self._pool = ThreadPoolExecutor(_MOST_THREADS, name)
+        self._pool = Pool(_MOST_THREADS, name)
         self.is_closed = False
 
     def run(self, work: Callable[[], _Result], then: Callable[[_Result], None]) -> None:

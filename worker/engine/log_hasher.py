@@ -7,12 +7,15 @@ The thread has the priority of the loop, and works only a quarter of the time. W
 machine, and the loop would wait for it whenever it holds the lock of the interpreter. Logs take turns, so that a short one does not wait
 for the end of a very long one; nothing of a log is in memory but one block and at most 1,024 hashes, and only of 32 jobs at a time. Of
 those that wait there is a pair each; they are as many as the store has in its table `unhashed`, which is of jobs that are kept.
+
+What is told about a log is signed and final. So a lack that passes (no thread, no descriptor, no memory) is waited for, and never told.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
+import errno
 import logging
 import os
 import threading
@@ -36,6 +39,9 @@ _BLOCKS_A_TURN = 16
 _MOST_AT_ONCE = 32
 # For each second of work.
 _REST_SECONDS = 3.0
+# Nothing notifies when a thread can be made, or a file opened, again.
+_AGAIN_SECONDS = 2.0
+_PASSES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
 _STREAMS: tuple[StreamName, StreamName] = ("stdout", "stderr")
 
 
@@ -57,6 +63,8 @@ class LogHasher:
         self._lock = threading.Lock()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
+        # When a thread is tried again, if none could be made.
+        self._again: asyncio.TimerHandle | None = None
 
     def open(self, done: Callable[[Hashed], None]) -> None:
         """Pass results to `done`, on the loop, from now on; and those that there are."""
@@ -68,6 +76,8 @@ class LogHasher:
     def close(self) -> None:
         """Stop after the block that is being hashed; what is left is taken up at the next start."""
         self._closing.set()
+        if self._again is not None:
+            self._again.cancel()
         with self._lock:
             thread = self._thread
         # It may have seen that meanwhile, and have taken itself off.
@@ -82,10 +92,11 @@ class LogHasher:
 
     def _note(self, ended: Ended) -> Ended:
         run = Run(ended.key, ended.pid, ended.started_at_us, ended.ended_at_us)
-        if ended.outcome.log_bytes > AT_ONCE_BYTES:
-            self._ended[ended.key] = run, (ended.outcome.stdout_bytes, ended.outcome.stderr_bytes)
-            return ended._replace(outcome=replace(ended.outcome, hash_follows=True))
-        return ended._replace(outcome=_at_once(self._logs, run, ended.outcome))
+        if ended.outcome.log_bytes <= AT_ONCE_BYTES:
+            with contextlib.suppress(_NotNow):
+                return ended._replace(outcome=_at_once(self._logs, run, ended.outcome))
+        self._ended[ended.key] = run, (ended.outcome.stdout_bytes, ended.outcome.stderr_bytes)
+        return ended._replace(outcome=replace(ended.outcome, hash_follows=True))
 
     def settled(self, keys: Sequence[AttemptKey]) -> None:
         """Begin with those of these attempts whose hashes are to follow: their ends are durable."""
@@ -101,16 +112,24 @@ class LogHasher:
         self._open.add(run.key)
         with self._lock:
             self._waiting.append((run, sizes))
-            if self._thread is not None:
+        self._begin()
+
+    def _begin(self) -> None:
+        with self._lock:
+            if self._thread is not None or self._again is not None:
                 return
             thread = threading.Thread(target=self._work, name="log hashes", daemon=True)
             try:
                 thread.start()
             except RuntimeError as error:
-                # A limit of processes, for example. Whoever waits for these hashes is told that there are none.
-                self._give_up(f"the log was not hashed: {error}")
+                _log.warning("the output of jobs is hashed later: %s", error)
+                self._again = self._loop.call_later(_AGAIN_SECONDS, self._begin_again)
             else:
                 self._thread = thread
+
+    def _begin_again(self) -> None:
+        self._again = None
+        self._begin()
 
     def is_hashing(self, key: AttemptKey) -> bool:
         """Return whether the output of an attempt is still to be hashed."""
@@ -119,11 +138,6 @@ class LogHasher:
     def recorded(self, key: AttemptKey) -> None:
         """Note that a result is durable, or is not wanted."""
         self._open.discard(key)
-
-    def _give_up(self, why: str) -> None:
-        while self._waiting:
-            run, _ = self._waiting.popleft()
-            self._loop.call_soon(self._tell, Hashed(run.key, problem=why))
 
     def _tell(self, hashed: Hashed) -> None:
         self._done(hashed)
@@ -147,7 +161,11 @@ class LogHasher:
             is_done = False
             for _ in range(_BLOCKS_A_TURN):
                 began = time.monotonic()
-                is_done = task.step()
+                try:
+                    is_done = task.step()
+                except _NotNow:
+                    self._closing.wait(_AGAIN_SECONDS)
+                    break
                 if is_done or self._closing.wait((time.monotonic() - began) * _REST_SECONDS):
                     break
             if not is_done:
@@ -177,9 +195,14 @@ class _Task:
         return Hashed(self.run.key, stdout.root, stderr.root, stdout.kept, stderr.kept)
 
     def step(self) -> bool:
-        """Hash one block; return whether that was the last one, or there is a problem."""
+        """Hash one block; return whether that was the last one, or there is a problem.
+
+        Raises _NotNow.
+        """
         try:
             return self._step()
+        except _NotNow:
+            raise
         except Exception:  # noqa: BLE001 -- a bug affects only this job
             _log.exception("the logs of job %s cannot be hashed", short_id(self.run.key.id))
             self._problem = "the log was not hashed because of an internal error"
@@ -208,6 +231,10 @@ class _Missing(Exception):  # noqa: N818 -- what is found, and no mistake
     """Raised for a log that cannot be hashed: why."""
 
 
+class _NotNow(Exception):  # noqa: N818 -- as above
+    """Raised for a log that cannot be read at the moment."""
+
+
 def _at_once(logs: str, run: Run, outcome: Outcome) -> Outcome:
     roots = []
     try:
@@ -221,7 +248,7 @@ def _at_once(logs: str, run: Run, outcome: Outcome) -> Outcome:
 def _read(logs: str, run: Run, stream: str, start: int, length: int) -> bytes:
     """Return a part of a log of a run that has ended.
 
-    Raises _Missing.
+    Raises _Missing, and _NotNow.
     """
     try:
         file = _open(run_path(logs, run.pid, run.started_at_us, run.ended_at_us), stream)
@@ -235,6 +262,8 @@ def _read(logs: str, run: Run, stream: str, start: int, length: int) -> bytes:
         finally:
             os.close(file)
     except OSError as error:
+        if error.errno in _PASSES:
+            raise _NotNow from None
         raise _Missing(f"the log of {stream} cannot be read: {error.strerror}") from None
     if len(data) < length:
         raise _Missing(f"the log of {stream} is shorter than it was at the end of the job")

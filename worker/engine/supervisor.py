@@ -11,6 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
+from ...broker.threads import on_thread
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.refusal import Code, Refused
 from ..keeper import process
@@ -221,7 +222,8 @@ class Supervisor:
         while True:
             try:
                 self._open_line(await self._reach())
-            except OSError:
+            except (OSError, RuntimeError):
+                # RuntimeError: no thread can be made.
                 _log.exception("the supervisor cannot be reached; trying again")
                 # The keeper starts the next supervisor; nothing reports when the keeper itself can be started again.
                 await asyncio.sleep(_RECONNECT_SECONDS)
@@ -234,5 +236,5 @@ class Supervisor:
             return connect(self._state)
         except OSError:
             # A thread waits until the pair that was there has exited, which may take seconds: this worker has other things to do.
-            await asyncio.to_thread(process.start, self._state, self._files_limit)
+            await on_thread(process.start, self._state, self._files_limit)
             return connect(self._state)

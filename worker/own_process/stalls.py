@@ -6,6 +6,7 @@ JOBWIRE_STALL_SECONDS=10: the stacks of all threads go to stderr when a turn of 
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import faulthandler
 import os
 import selectors
@@ -25,7 +26,9 @@ class _WatchedSelector(selectors.DefaultSelector):
     def select(self, timeout: float | None = None) -> list[tuple[selectors.SelectorKey, int]]:
         faulthandler.cancel_dump_traceback_later()
         ready = super().select(timeout)
-        faulthandler.dump_traceback_later(self._seconds, repeat=True, file=sys.stderr)
+        # It needs a thread for each turn, which the system may refuse.
+        with contextlib.suppress(RuntimeError):
+            faulthandler.dump_traceback_later(self._seconds, repeat=True, file=sys.stderr)
         return ready
 
 

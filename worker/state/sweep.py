@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ...broker.engine import Run
+from ...broker.threads import Pool
 from . import job_folders
 from .log_folders import folders, job_files
 
@@ -26,6 +27,7 @@ class Sweeper:
     def __init__(self, logs: Path, loop: asyncio.AbstractEventLoop) -> None:
         self._logs = logs
         self._loop = loop
+        self._thread = Pool(1, "sweep")
         self._waiting: deque[tuple[Sequence[Run], Callable[[Sequence[Run]], None]]] = deque()
         self._sweeping: asyncio.Task[None] | None = None
 
@@ -40,12 +42,13 @@ class Sweeper:
         self._waiting.clear()
         if self._sweeping is not None:
             self._sweeping.cancel()
+        self._thread.shutdown(cancel_futures=True)
 
     async def _work(self) -> None:
         try:
             while self._waiting:
                 runs, done = self._waiting.popleft()
-                done(await self._loop.run_in_executor(None, remove_runs, self._logs, runs))
+                done(await self._loop.run_in_executor(self._thread, remove_runs, self._logs, runs))
         finally:
             self._sweeping = None
 

@@ -200,7 +200,11 @@ class Saying:
     def __enter__(self) -> Self:
         """Begin."""
         if self._thread is not None:
-            self._thread.start()
+            try:
+                self._thread.start()
+            except RuntimeError:
+                # The system lets this process make no thread: nothing is shown.
+                self._thread = None
         return self
 
     def __exit__(self, *_: object) -> None:

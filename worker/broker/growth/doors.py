@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 from pathlib import Path
 
 from ....broker.pairing.machines import invite_machine, withdraw_machine
+from ....broker.threads import on_thread
 from ....keys.members import roster_changes
 from ....schemas.refusal import Refused
 
@@ -24,12 +24,12 @@ class RosterDoors:
 
     async def invite(self, name: str, endpoint: str) -> tuple[bytes, str]:
         """Return the temporary key of a token for one worker, which joins under this name, and the token."""
-        made = await asyncio.to_thread(invite_machine, self._roster, endpoint or self._endpoint, self._public, name, _VALID_SECONDS)
+        made = await on_thread(invite_machine, self._roster, endpoint or self._endpoint, self._public, name, _VALID_SECONDS)
         return made.temporary, made.text
 
     async def close(self, name: str, token: bytes) -> None:
         """Withdraw the token, or remove the worker from the roster that has joined with it."""
-        await asyncio.to_thread(self._close, name, token)
+        await on_thread(self._close, name, token)
 
     def _close(self, name: str, token: bytes) -> None:
         # Between the two, nobody can join with it.

@@ -6,7 +6,6 @@ outlive it, as those of any worker.
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import json
 import os
@@ -19,6 +18,7 @@ from typing import Any
 
 from ....broker.growth.cluster import Phase, Seen
 from ....broker.growth.folders import OUTPUT, folders_of
+from ....broker.threads import on_thread
 from ....keys.files.small_file import read_small
 from ....keys.holder import Whereabouts, locate
 from ....schemas.generated import request_pb2
@@ -44,12 +44,12 @@ class Local:
         """Start a worker."""
         folders = map(str, folders_of(folder, max(1, queue.per_node)))
         argv = [queue.python or sys.executable, "-P", "-m", "jobwire.worker.pilot.main", *folders]
-        self._started[name] = await asyncio.to_thread(_start, argv, folder)
+        self._started[name] = await on_thread(_start, argv, folder)
         return str(self._started[name].pid)
 
     async def list(self, prefix: str) -> Sequence[Seen]:
         """Return the workers that were started."""
-        return await asyncio.to_thread(self._list, prefix)
+        return await on_thread(self._list, prefix)
 
     def _list(self, prefix: str) -> Sequence[Seen]:
         found: dict[str, Seen] = {}
@@ -70,7 +70,7 @@ class Local:
 
     async def cancel(self, cluster_ids: Sequence[str]) -> None:
         """End workers; they stop their jobs first."""
-        await asyncio.to_thread(self._cancel, set(cluster_ids))
+        await on_thread(self._cancel, set(cluster_ids))
 
     def _cancel(self, cluster_ids: set[str]) -> None:
         for path in self._folder.glob(f"*/{PROCESS}"):

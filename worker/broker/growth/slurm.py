@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import subprocess
 import sys
@@ -11,6 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ....broker.growth.cluster import NoAnswer, Phase, Seen
+from ....broker.threads import on_thread
 from ....schemas.generated import request_pb2
 from ....schemas.refusal import Code, Refused
 from . import slurm_text
@@ -90,7 +90,7 @@ class Slurm:
         return done.stdout
 
     async def _run(self, *argv: str) -> subprocess.CompletedProcess[str]:
-        return await asyncio.to_thread(self._run_here, argv)
+        return await on_thread(self._run_here, argv)
 
     def _run_here(self, argv: Sequence[str]) -> subprocess.CompletedProcess[str]:
         try:

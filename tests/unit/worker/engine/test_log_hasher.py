@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import hashlib
 import threading
 from collections.abc import Iterator
@@ -178,19 +179,43 @@ async def test_a_log_that_cannot_be_hashed_because_of_a_mistake_holds_up_no_othe
     assert told[good.key].stdout_root == leaf(LARGE)
 
 
-async def test_without_a_thread_nobody_waits_for_the_hash(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_lack_that_passes_no_thread_hashes_later(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     def refused(_thread: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
-    ended, later = bench.ended(1, LARGE), bench.ended(2, LARGE)
+    monkeypatch.setattr(log_hasher, "_AGAIN_SECONDS", 0.01)
+    both = bench.ended(1, LARGE), bench.ended(2, LARGE)
     with monkeypatch.context() as patch:
         patch.setattr(threading.Thread, "start", refused)
-        bench.note(ended)
-        bench.hasher.settled([ended.key])
-        assert (await bench.result()).problem == "the log was not hashed: can't start new thread"
-    bench.note(later)
-    bench.hasher.settled([later.key])
-    assert (await bench.result()).stdout_root == leaf(LARGE)
+        for ended in both:
+            bench.note(ended)
+            bench.hasher.settled([ended.key])
+            assert bench.hasher.is_hashing(ended.key)
+        assert bench.told.empty()
+    for _ in both:
+        assert (await bench.result()).stdout_root == leaf(LARGE)
+
+
+async def test_a_lack_that_passes_no_descriptor_hashes_later(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    attempts = 0
+
+    def scarce(folder: str, stream: str) -> int | None:
+        nonlocal attempts
+        attempts += 1
+        if attempts <= 3:
+            raise OSError(errno.EMFILE, "Too many open files")
+        return opened(folder, stream)
+
+    opened = log_hasher._open
+    monkeypatch.setattr(log_hasher, "_AGAIN_SECONDS", 0.01)
+    monkeypatch.setattr(log_hasher, "_open", scarce)
+    small, large = bench.ended(1, b"hi\n"), bench.ended(2, LARGE)
+    for ended in (small, large):
+        noted = bench.note(ended)
+        assert (noted.hash_follows, noted.hash_problem) == (True, "")
+    bench.hasher.settled([small.key, large.key])
+    found = {hashed.key: hashed.stdout_root for hashed in [await bench.result() for _ in range(2)]}
+    assert found == {small.key: leaf(b"hi\n"), large.key: leaf(LARGE)}
 
 
 async def test_more_logs_than_take_turns_are_hashed_all(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:

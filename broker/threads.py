@@ -1,0 +1,83 @@
+"""Threads of a daemon that exist before they are needed: it goes on where the system lets it make no more (RLIMIT_NPROC, pids.max).
+
+A `ThreadPoolExecutor` makes its threads when there is work, and where it cannot, what it was given is neither done nor refused for
+good: it stays in its queue. Here the first thread is made with the pool, so that whatever is in the queue is carried out once.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any, TypeVar
+
+from ..schemas.refusal import Code, Refused
+
+_Result = TypeVar("_Result")
+
+
+class Pool(ThreadPoolExecutor):
+    """Threads that work on one queue. `most`: so many are made while work waits, as far as the system lets.
+
+    Raises Refused if the first cannot be made.
+    """
+
+    def __init__(self, most: int, name: str) -> None:
+        super().__init__(most, name)
+        self._is_over = False
+        try:
+            super().submit(_begin)
+        except RuntimeError as error:
+            next_step = "raise the limit of processes (ulimit -u, pids.max), or end some, then try again"
+            raise Refused(Code.UNAVAILABLE, f"the system lets this daemon make no thread: {error}", next_step) from error
+
+    def submit(self, work: Callable[..., _Result], /, *arguments: Any, **named: Any) -> Future[_Result]:
+        """Return what will have the result of `work`.
+
+        Raises RuntimeError after `shutdown`.
+        """
+        promised: Future[_Result] = Future()
+        try:
+            super().submit(_carry_out, promised, lambda: work(*arguments, **named))
+        except RuntimeError:
+            # Otherwise it is in the queue, which at least one thread works on.
+            if self._is_over:
+                raise
+        return promised
+
+    def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 -- of the library
+        """End the threads when they have done what they have begun, and what waits unless it is cancelled."""
+        self._is_over = True
+        super().shutdown(wait, cancel_futures=cancel_futures)
+
+
+async def on_thread(work: Callable[..., _Result], /, *arguments: Any, **named: Any) -> _Result:
+    """Return the result of `work`, on a thread of its own.
+
+    Where no thread can be made, `work` is never done, and RuntimeError is raised. After that, `asyncio.to_thread` has it in its queue:
+    when there are threads again, each attempt is made up for.
+    """
+    pool = ThreadPoolExecutor(1)
+    try:
+        result = await asyncio.get_running_loop().run_in_executor(pool, partial(work, *arguments, **named))
+    except BaseException:
+        pool.shutdown(wait=False, cancel_futures=True)
+        raise
+    pool.shutdown()
+    return result
+
+
+def _begin() -> None:
+    """Do nothing, on the first thread."""
+
+
+def _carry_out(promised: Future[_Result], work: Callable[[], _Result]) -> None:
+    if not promised.set_running_or_notify_cancel():
+        return
+    try:
+        result = work()
+    except BaseException as error:  # noqa: BLE001 -- whoever waits for the result gets it, as of any executor
+        promised.set_exception(error)
+    else:
+        promised.set_result(result)
