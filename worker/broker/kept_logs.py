@@ -1,8 +1,8 @@
 """The logs of jobs whose workers have left: STATE/logs/OWNER/ID-ATTEMPT/stdout and stderr, on the disk of the broker, within a limit.
 
 What is on its way is in a folder `.ID-ATTEMPT`, which gets its name when both logs are complete, are those that were signed, and are on the
-disk. Over the limit, the oldest are removed first. Files are written, hashed and removed by one thread; how large what is kept is, is known
-in memory.
+disk. Over the limit, the oldest are removed first. Files are found, written, hashed and removed by one thread; how large what is kept
+is, is known in memory. While a broker that has just begun looks what there is, it tells of a log by its path, and more logs wait.
 """
 
 from __future__ import annotations
@@ -13,13 +13,13 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 from ...broker.engine import LogPart, StreamName
 from ...broker.fleet.transfers.shelf import Ends
+from ...broker.threads import Pool
 from ...keys.digests import sha256
 from ...keys.proofs.log_hash import BLOCK_BYTES, LEAF, LogTree
 from ...schemas.naming import AttemptKey
@@ -38,34 +38,52 @@ class KeptLogs:
         self.limit_bytes = limit_bytes
         self._free_bytes = free_bytes
         self._loop = loop
-        self._thread = ThreadPoolExecutor(1, "kept-logs")
+        self._thread = Pool(1, "kept-logs")
         # The oldest first; and what is on its way.
         self._sizes: dict[AttemptKey, int] = {}
         self._coming: dict[AttemptKey, int] = {}
-        self._find()
-        self._taken = sum(self._sizes.values())
+        self._taken = 0
+        # What waits until it is known what is there, and what was removed meanwhile; None: it is known.
+        self._held: list[Callable[[], None]] | None = []
+        self._dropped: set[AttemptKey] = set()
+        self._run(self._find, self._found)
 
     def close(self) -> None:
         """Finish what was begun."""
         self._thread.shutdown()
 
-    def _find(self) -> None:
+    def _find(self) -> dict[AttemptKey, int]:
+        """Run on the thread: return what is there, the oldest first, and remove what was abandoned."""
         found: list[tuple[float, AttemptKey, int]] = []
         for path in self._folder.glob("*/*"):
-            status = path.stat()
-            if path.name.startswith("."):
-                if time.time() - status.st_mtime > _ABANDONED_SECONDS:
-                    shutil.rmtree(path, ignore_errors=True)
-                continue
-            key = _key_of(path)
-            if key is not None:
-                found.append((status.st_mtime, key, sum(one.stat().st_size for one in path.iterdir())))
-        self._sizes = {key: size for _, key, size in sorted(found)}
+            # What cannot be looked at is nothing of ours, or goes just now.
+            with contextlib.suppress(OSError):
+                status = path.stat()
+                if path.name.startswith("."):
+                    if time.time() - status.st_mtime > _ABANDONED_SECONDS:
+                        shutil.rmtree(path, ignore_errors=True)
+                    continue
+                key = _key_of(path)
+                if key is not None:
+                    found.append((status.st_mtime, key, sum(one.stat().st_size for one in path.iterdir())))
+        return {key: size for _, key, size in sorted(found)}
+
+    def _found(self, found: dict[AttemptKey, int] | OSError) -> None:
+        if not isinstance(found, OSError):
+            self._sizes = {key: size for key, size in found.items() if key not in self._dropped}
+            self._taken += sum(self._sizes.values())
+        held, self._held = self._held or [], None
+        self._dropped.clear()
+        for begin in held:
+            begin()
 
     def begin(self, key: AttemptKey, size: int, then: Callable[[tuple[int, int] | None], None]) -> None:
         """Make room, by removing the oldest, and tell what is there of it."""
         if size > self.limit_bytes:
             self._loop.call_soon(then, None)
+            return
+        if self._held is not None:
+            self._held.append(partial(self.begin, key, size, then))
             return
         self._coming[key] = size
         self._taken += size
@@ -107,6 +125,10 @@ class KeptLogs:
 
     def drop(self, key: AttemptKey) -> None:
         """Remove logs."""
+        if self._held is not None:
+            self._dropped.add(key)
+            self._remove(key)
+            return
         kept, coming = self._sizes.pop(key, None), self._coming.pop(key, None)
         self._taken -= (kept or 0) + (coming or 0)
         if kept is not None or coming is not None:
@@ -118,7 +140,7 @@ class KeptLogs:
 
     def has(self, key: AttemptKey) -> bool:
         """Return whether logs are kept."""
-        return key in self._sizes
+        return key in self._sizes if self._held is None else key not in self._dropped and self._path(key).is_dir()
 
     def read(self, key: AttemptKey, stream: StreamName, start: int, length: int) -> LogPart:
         """Return a part of a log."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,52 @@ async def test_what_was_kept_is_there_after_a_restart(tmp_path: Path) -> None:
     assert shelf.tail(key(1), "stdout", 1, 99).data == b"three\n"
     assert modes(tmp_path) == {0}
     shelf.close()
+
+
+async def test_the_loop_waits_for_no_folder_what_is_there_is_found_while_others_are_served(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    shelf = made(tmp_path)
+    for number in (1, 2):
+        assert await keep(shelf, key(number), b"1234") == ""
+    shelf.close()
+    gate, find = threading.Event(), KeptLogs._find
+
+    def slowly(self: KeptLogs) -> dict[AttemptKey, int]:
+        found = find(self)
+        gate.wait(30)
+        return found
+
+    monkeypatch.setattr(KeptLogs, "_find", slowly)
+    shelf = made(tmp_path, 10)
+    try:
+        assert [shelf.has(key(number)) for number in (1, 2, 3)] == [True, True, False]
+        assert shelf.read(key(2), "stdout", 0, 9).data == b"1234"
+        shelf.drop(key(1))
+        assert not shelf.has(key(1))
+        coming = asyncio.ensure_future(keep(shelf, key(3), b"12345678"))
+        await asyncio.sleep(0)
+        assert not coming.done()
+    finally:
+        gate.set()
+    assert await coming == ""
+    # The limit counts what was there before.
+    assert [shelf.has(key(number)) for number in (1, 2, 3)] == [False, False, True]
+    shelf.close()
+    assert [path.name[:2] for path in inside(tmp_path)] == ["03"]
+
+
+async def test_the_loop_waits_for_no_folder_and_what_is_not_ours_is_left(tmp_path: Path) -> None:
+    shelf = made(tmp_path)
+    assert await keep(shelf, key(1), b"1234") == ""
+    shelf.close()
+    stray = inside(tmp_path)[0].parent / f"{b'x'.hex()}-1"
+    stray.write_bytes(b"mine")
+    shelf = made(tmp_path, 10)
+    assert await keep(shelf, key(2), b"123456") == ""
+    assert shelf.has(key(1))
+    shelf.close()
+    assert stray.read_bytes() == b"mine"
 
 
 async def test_what_is_kept_is_on_the_disk_with_the_folders_above(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
