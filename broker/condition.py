@@ -6,7 +6,7 @@ Who is no admin learns neither how many members there are nor what their roster 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -17,6 +17,7 @@ from ..schemas.wire_codec import labels_to_wire
 from .desk.queue.queue import Queue
 from .desk.queue.stock import Stock
 from .store.free_space import Room
+from .troubles import Trouble
 
 _NOT_IN_FORCE = "the file of the roster cannot be used, so that the previous roster stays in force; its administrators are told why"
 
@@ -46,8 +47,8 @@ class Condition:
     roster: Members
     up_us: Callable[[], int]
     memory_problem: Callable[[], str] = str
-    # What operators should look at.
-    warnings: Callable[[], Sequence[str]] = tuple
+    # What those who run it should look at.
+    troubles: Callable[[], Iterable[Trouble]] = tuple
 
     def roster_problem(self, member: Member) -> str:
         """Return why the file of the roster is not in force, in as many words as this member may know; empty if it is."""
@@ -76,7 +77,7 @@ class Condition:
             slots=self.queue.slots,
             stocks=describe_stock(self.queue.stock),
             labels=labels_to_wire(self.queue.stock.capacity.labels),
-            warnings=self.warnings() if Right.SEE_OTHERS in member.rights else (),
+            warnings=[trouble.text for trouble in self.troubles() if trouble.is_for(member)],
         )
 
 

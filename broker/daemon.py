@@ -12,7 +12,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
@@ -59,6 +59,7 @@ from .retention.forget import Forgetting
 from .retention.limits import Keep, Retention
 from .schedules.starter import Starter
 from .schedules.timetable import Timetable
+from .self_check import LoggedErrors, SelfCheck
 from .sockets.bans import Bans
 from .sockets.binding import bind_events, bind_with, endpoint_for_clients
 from .sockets.connections import most_of_descriptors
@@ -73,6 +74,7 @@ from .store.rows import relays
 from .store.store import Store
 from .streams.news import News
 from .streams.watchers import Watchers
+from .troubles import Trouble
 
 _log = logging.getLogger(__name__)
 
@@ -132,6 +134,8 @@ class Daemon:
         # Called when an operator has set what there is for jobs.
         self.capacity_changed: Callable[[], object] = lambda: None
         self.tell_brokers_capacity: Callable[[], None] = lambda: None
+        # What the engine has to say about itself and its machine.
+        self.engine_troubles: Callable[[], Iterable[Trouble]] = tuple
         self._tell_brokers_roster: Callable[[], object] = lambda: None
         self._let_in: Callable[[], None] = lambda: None
         # Called when another roster is in force.
@@ -152,6 +156,7 @@ class Daemon:
         self._pairing = Pairing(
             self._edits, self._identity.public, lambda: self._roster.roster.temporary_keys, lambda: Reading(passed_us(), wall_us())
         )
+        errors = self._own(LoggedErrors())
         self._watchers = Watchers()
         self.store = self._own(Store(settings.store, loop, self._watchers.flush))
         self.context = new_context()
@@ -191,7 +196,7 @@ class Daemon:
             self._roster,
             lambda: int((time.monotonic() - began) * 1_000_000),
             lambda: self._engine.memory_problem,
-            self._warnings,
+            self._troubles,
         )
         self._lookup = Lookup(self.store, state.live)
         state.settings = self._lookup.capacity()
@@ -199,6 +204,7 @@ class Daemon:
         if set_by_operator := state.settings.rows():
             _log.info("set by an operator, instead of what the worker was started with: %s", ", ".join(map("=".join, set_by_operator)))
         self.queue = queue
+        self._self_check = SelfCheck(room, self.store, errors, lambda: queue.slots if self._fleet is None else 0)
         self._file_sweep = self._own(FileSweep(self._engine.depot, self._lookup, loop))
         self.desk = self._own(
             Desk(
@@ -345,10 +351,12 @@ class Daemon:
         self._parts.callback(_close, partial(self._loop.remove_reader, self._roster.fileno()))
         return reception
 
-    def _warnings(self) -> Sequence[str]:
-        """Return what operators should look at."""
-        recovering = self.desk.recovering
-        return [*([recovering] if recovering else ()), *(self._fleet.warnings() if self._fleet is not None else ())]
+    def _troubles(self) -> Iterator[Trouble]:
+        """Iterate over what those who run it should look at."""
+        said = [self.desk.recovering, *(self._fleet.warnings() if self._fleet is not None else ())]
+        yield from (Trouble(None, sentence) for sentence in said if sentence)
+        yield from self.engine_troubles()
+        yield from self._self_check.troubles()
 
     def _admit(self, curve_public: bytes) -> Member | None:
         """Return who may come in with a CurveZMQ key: a member of the roster, a temporary key, a job that acts for a member, or a guest."""

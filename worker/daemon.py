@@ -29,6 +29,7 @@ from ..schemas.refusal import Code, Refused
 from . import reload, root_jobs
 from .description import Description, last_boot_id
 from .engine.engine import LocalEngine
+from .engine.troubles import find as find_troubles
 from .own_process import constraints, orphans
 from .own_process.early_signals import hold_signals_back, let_signals_in
 from .own_process.priority import answer_first
@@ -97,6 +98,8 @@ async def serve(  # noqa: C901, PLR0912, PLR0915 -- each part is closed if it wa
             on_hello=lambda: description.write_anew() if description is not None else None,
         )
         daemon = await _open(settings, identity, engine)
+        line_to_jobs = engine.supervisor
+        daemon.engine_troubles = lambda: find_troubles(line_to_jobs.hello, surroundings, connected=line_to_jobs.is_connected)
 
         reloads = resumed.reloads if resumed else Reloads()
         description = Description(lock, settings, identity, engine, daemon, reloads, surroundings)

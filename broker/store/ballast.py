@@ -22,6 +22,14 @@ class Ballast:
         self.is_missing = False
         self._create()
 
+    @property
+    def is_there(self) -> bool:
+        """Whether the space is reserved."""
+        try:
+            return self._path.stat().st_size >= BALLAST_BYTES
+        except OSError:
+            return False
+
     def drop(self) -> bool:
         """Remove the file. Return False if that was done before or is impossible: on a read-only disk nothing can be removed."""
         try:

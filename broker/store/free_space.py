@@ -56,6 +56,14 @@ class Room:
             return 0, 0
         return disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
 
+    def files_left(self) -> int | None:
+        """Return for how many new files there is space; None if the file system does not count them, or nothing is known."""
+        try:
+            disk = os.statvfs(self._folder)
+        except OSError:
+            return None
+        return disk.f_favail if disk.f_files else None
+
     def shortage(self) -> Refused | None:
         """Return why new jobs are refused; None if there is space. While there is, the disk is checked at most ten times per second."""
         now = time.monotonic()

@@ -200,6 +200,11 @@ class Store:
         if not self._committing:
             self._begin_ahead()
 
+    @property
+    def has_ballast(self) -> bool:
+        """Whether space is reserved, so that ends of jobs can be recorded when the disk is full."""
+        return self._ballast.is_there
+
     def _begin_ahead(self) -> None:
         """Begin the transaction of the next write while nobody waits for it. Nobody else writes, so nobody is kept waiting."""
         try:

@@ -41,6 +41,7 @@ EXAMPLES: dict[str, tuple[str, ...]] = {
     "jobwire report": ("jobwire report nightly -o report.html",),
     "jobwire get": ("jobwire get last", "jobwire get nightly report.txt:/tmp/report.txt"),
     "jobwire status": ("jobwire status", "jobwire --context lab status --json"),
+    "jobwire doctor": ("jobwire doctor", "jobwire --context lab doctor --json"),
     "jobwire logs": ("jobwire logs -f nightly", "jobwire logs --stderr --tail 20 last", "jobwire logs --attempt 1 last"),
     "jobwire attach": ("jobwire attach", "jobwire attach --read-only nightly"),
     "jobwire wait": ("jobwire wait nightly", "jobwire wait --any --timeout 10m one two"),

@@ -42,6 +42,9 @@ VERBS = {
     "get": Verb("get", "get", "Fetch files and folders from the folder of a job."),
     "attach": Verb("attach", "attach", "Attach to the terminal of a running job."),
     "status": Verb("status.command", "status", "Show how the worker in use is, and who you are there."),
+    "doctor": Verb(
+        "doctor.command", "doctor", "Check everything between you and the worker in use, and say what to do about what is wrong."
+    ),
     "wait": Verb("wait", "wait", "Wait until jobs have ended."),
     "events": Verb("events", "events", "Show events of jobs as they happen."),
     "stop": Verb("stop", "stop", "Stop jobs and all processes that they started."),

@@ -99,6 +99,11 @@ class Subscription:
         return self.phase in (Phase.CATCHING_UP, Phase.LIVE)
 
     @property
+    def heard(self) -> bool:
+        """Whether something has come on the topic of the present grant: news get through."""
+        return self._count is not None
+
+    @property
     def is_up_to_date(self) -> bool:
         """Whether there is nothing to take, and nothing to be asked for, as far as is known."""
         return self.phase is Phase.LIVE and not self._waiting

@@ -11,6 +11,10 @@ from ...schemas.endpoint import host_of, split
 from ...schemas.refusal import Code, Refused
 
 _PROBE_SECONDS = 1.0
+# How a peer that speaks ZMTP begins.
+_ZMTP = b"\xff"
+# A worker that hangs lets each handshake run into its time limit: within that of a connection, no more than two fail.
+_FAILS_AT_ONCE = 4
 
 
 class Sight:
@@ -43,20 +47,9 @@ def no_connection(endpoint: str, server_key: bytes, seconds: float, sight: Sight
             "check the name with getent hosts, or use an address instead",
         )
     if sight.failed_handshakes:
-        return Refused(
-            Code.UNAVAILABLE,
-            f"{no_answer}the host is up and something answers there, but the handshake fails: the worker hangs or is"
-            f" overloaded, or its key is not the trusted one ({fingerprint(server_key)}); a worker that refused your"
-            " key would have said so",
-            "check on that machine whether it answers, and compare the key: jobwire worker status",
-        )
+        return _no_handshake(no_answer, _greeting(endpoint), server_key, sight)
     if sight.connected:
-        return Refused(
-            Code.UNAVAILABLE,
-            f"{no_answer}the host is up and accepts connections there, but what listens is not a jobwire worker;"
-            " neither its key nor yours was checked",
-            "check host and port",
-        )
+        return _no_worker(no_answer)
     if sight.tried_again:
         return Refused(
             Code.UNAVAILABLE,
@@ -102,6 +95,57 @@ def lost(endpoint: str) -> str:
 def back(endpoint: str) -> str:
     """Return that a lost connection is back."""
     return f"connected to {endpoint} again"
+
+
+def _no_handshake(no_answer: str, greeting: bytes | None, server_key: bytes, sight: Sight) -> Refused:
+    """Return why handshakes fail. A worker with another key ends each at once; one that hangs says nothing, or lets them time out."""
+    if greeting == b"":
+        return Refused(
+            Code.UNAVAILABLE,
+            f"{no_answer}the host is up and accepts connections there, and nothing is said: the worker is suspended or hangs, or what"
+            " listens is not a jobwire worker; neither its key nor yours was checked",
+            "check on that machine whether it answers: jobwire worker status",
+        )
+    if greeting is not None and not greeting.startswith(_ZMTP):
+        return _no_worker(no_answer)
+    if greeting is not None and sight.failed_handshakes >= _FAILS_AT_ONCE:
+        return Refused(
+            Code.UNAVAILABLE,
+            f"{no_answer}a worker or broker answers there, and refuses every handshake at once: its key is not the trusted one"
+            f" ({fingerprint(server_key)})",
+            "compare it with the key that is shown on that machine by: jobwire worker status (or: jobwire broker status); the right one is"
+            " set by: jobwire context add --force NAME ENDPOINT --key KEY",
+        )
+    return Refused(
+        Code.UNAVAILABLE,
+        f"{no_answer}the host is up and something answers there, but the handshake fails: the worker hangs or is"
+        f" overloaded, or its key is not the trusted one ({fingerprint(server_key)}); a worker that refused your"
+        " key would have said so",
+        "check on that machine whether it answers, and compare the key: jobwire worker status",
+    )
+
+
+def _no_worker(no_answer: str) -> Refused:
+    return Refused(
+        Code.UNAVAILABLE,
+        f"{no_answer}the host is up and accepts connections there, but what listens is not a jobwire worker; neither its key nor yours"
+        " was checked",
+        "check host and port",
+    )
+
+
+def _greeting(endpoint: str) -> bytes | None:
+    """Return what a listener says first, in ZMTP (RFC 23) before it checks keys; empty: nothing in time; None: it is gone."""
+    import socket  # noqa: PLC0415 -- only where something is wrong
+
+    host, port = split(endpoint)
+    try:
+        with socket.create_connection((host.strip("[]"), int(port)), _PROBE_SECONDS) as asked:
+            return asked.recv(len(_ZMTP)) or None
+    except TimeoutError:
+        return b""
+    except (OSError, ValueError):
+        return None
 
 
 def _ask_host(endpoint: str) -> str:

@@ -67,6 +67,7 @@ FEATURES = (
     "relayed_keys",
     "staged_reruns",
     "members",
+    "troubles",
 )
 
 

@@ -291,6 +291,11 @@ COMMANDS: dict[str, Command] = {
         ("--json", "", "Print JSON, one object per line."),
         ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
+    "jobwire doctor": Command("Check everything between you and the worker in use, and say what to do about what is wrong.", (
+        ("--timeout", "TIME", "How long to wait for a connection."),
+        ("--json", "", "Print JSON, one object per line."),
+        ("-h --help", "", "Show this message and exit."),
+    ), (), ends_options=False),
     "jobwire wait": Command("Wait until jobs have ended.", (
         ("--any", "", "Return when one of them has ended."),
         ("--timeout", "TIME", "Give up after this time, with status 124."),

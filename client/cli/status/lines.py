@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ....keys.identity import format_public
 from ....schemas.jobs.capacity import MEMORY, SLOTS
+from ....schemas.jobs.subjects import split_warning
 from ....schemas.jobs.worker_labels import labels_text
 from ....schemas.text.sizes import format_size
 from ..shown.sentences import not_limited
@@ -42,7 +43,8 @@ def describe(context: str, status: WorkerStatus) -> Iterator[tuple[str, str]]:
     if status.disk_bytes:
         yield "disk", f"{format_size(status.disk_free_bytes or 0)} free of {format_size(status.disk_bytes)}"
     for warning in status.warnings:
-        yield "warning", warning
+        about, sentence = split_warning(warning)
+        yield about or "warning", sentence
     if status.roster_problem:
         yield "roster", f"BROKEN: {status.roster_problem}"
     else:

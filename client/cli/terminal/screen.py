@@ -141,11 +141,16 @@ def _line(cells: Sequence[tuple[Cell, int]], columns: int, ellipsis: str) -> str
             parts.append(" " * blanks)
             blanks = 0
             text = cell.text if taken <= left else cut(cell.text, left, ellipsis)
-            code = "" if os.environ.get("NO_COLOR") else _CODES.get(cell.style, "")
-            parts.append(f"\x1b[{code}m{text}\x1b[0m" if code and text else text)
+            parts.append(coloured(text, cell.style))
             left -= taken
         blanks += wide - taken + _GAP
     return "".join(parts) + "\n"
+
+
+def coloured(text: str, style: str) -> str:
+    """Return text in a colour, for a terminal, unless the user wants none."""
+    code = "" if os.environ.get("NO_COLOR") else _CODES.get(style, "")
+    return f"\x1b[{code}m{text}\x1b[0m" if code and text else text
 
 
 def fitting(headings: Sequence[str], widths: Sequence[int], expendable: Sequence[str], available: int) -> list[int]:

@@ -11,6 +11,7 @@ from ....schemas.generated import request_pb2
 from ....schemas.refusal import Code, Refused
 
 FEATURE = "status"
+TROUBLES = "troubles"
 
 
 class Stock(NamedTuple):
@@ -30,7 +31,8 @@ class WorkerStatus:
     its state folder. `refuses`: why it takes no new jobs. `members`: how many its roster has; `roster_problem`: why the roster's file is
     not in force. The latter two are told to an admin; any member learns that there is a problem. `resources`: what there is for jobs.
     `memory_problem`: why it does not limit the memory of jobs, whatever they ask for. `labels`: of the worker, which jobs can ask for.
-    `warnings`: of a broker, what its operators should look at, for who may see the jobs of others.
+    `warnings`: what its operators should look at, for who may see the jobs of others; `tells_troubles`: of the worker itself, too, and
+    not only of those of a broker.
     """
 
     endpoint: str
@@ -56,6 +58,7 @@ class WorkerStatus:
     roster_problem: str | None = None
     memory_problem: str | None = None
     warnings: tuple[str, ...] = ()
+    tells_troubles: bool = False
     resources: tuple[Stock, ...] | None = None
     labels: tuple[tuple[str, str], ...] | None = None
 
@@ -80,6 +83,7 @@ def read_status(endpoint: str, hello: request_pb2.HelloReply, answer: object) ->
         role=hello.your_role,
         slots=hello.slots,
         roster_problem=hello.roster_problem or None,
+        tells_troubles=TROUBLES in hello.features,
     )
     if answer is None:
         return greeted

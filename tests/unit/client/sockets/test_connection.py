@@ -20,6 +20,7 @@ from requirements import needs_ipv6
 
 from jobwire.client.protocol.exchange import Chunk, Exchange
 from jobwire.client.protocol.subscription import Phase, Subscription
+from jobwire.client.sockets import diagnosis
 from jobwire.client.sockets.connection import Connection
 from jobwire.client.sockets.monitored_socket import Change, MonitoredSocket
 from jobwire.keys.identity import Identity, generate
@@ -313,6 +314,29 @@ def test_a_listener_that_never_answers_is_reported(identity: Identity) -> None:
         connection.close()
 
 
+@pytest.mark.parametrize(
+    ("said", "why"), [(b"", "and nothing is said: the worker is suspended or hangs"), (b"SSH-2.0-x\r\n", "is not a jobwire")]
+)
+def test_who_listens_is_known_by_what_it_says_first(identity: Identity, said: bytes, why: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        endpoint = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+        sight = diagnosis.Sight()
+        sight.failed_handshakes = 1
+
+        def greet() -> None:
+            taken, _ = listener.accept()
+            with taken:
+                taken.sendall(said)
+                with contextlib.suppress(ConnectionResetError):
+                    taken.recv(1)
+
+        greeter = threading.Thread(target=greet)
+        greeter.start()
+        refused = diagnosis.no_connection(endpoint, identity.public, 5, sight)
+        greeter.join()
+    assert why in str(refused)
+
+
 def test_ones_own_worker_that_hangs_is_reported_without_mentioning_keys(identity: Identity) -> None:
     with socket.socket() as mute:
         mute.bind(("127.0.0.1", 0))
@@ -329,7 +353,7 @@ def test_ones_own_worker_that_hangs_is_reported_without_mentioning_keys(identity
 def test_a_wrong_server_key_is_reported(daemon: FakeDaemon, identity: Identity) -> None:
     connection = Connection(daemon.endpoint, generate().public, identity, connect_timeout=2.0)
 
-    with pytest.raises(Refused, match="hangs or is overloaded, or its key is not the trusted one") as caught:
+    with pytest.raises(Refused, match="refuses every handshake at once: its key is not the trusted one") as caught:
         connection.call(listing())
     connection.close()
 

@@ -1,0 +1,99 @@
+"""What those who run a daemon should look at, in words: what it is about, and how it is; what to type, clients say. Pure.
+
+Each begins with what it is about, one of `SUBJECTS`, so that a client can tell which of them there is not; what a broker says about its
+workers has no such beginning.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from ..keys.members.rights import Member, Right
+from ..schemas.jobs.subjects import Subject
+from ..schemas.text.sizes import format_size
+
+# What a worker needs for itself, and for each job (pipes, their copies, a pidfd).
+_OF_ITSELF = 128
+_OF_A_JOB = 7
+# Of all that may be open, so many parts in ten.
+_MANY_TENTHS = 8
+_FEW_FILES = 10_000
+_FEW_BYTES = 1 << 30
+# Of all, one part in so many.
+_FEW_PARTS = 20
+
+
+class Trouble(NamedTuple):
+    """Something to look at. `about`: None if the sentence says so itself. `needs`: the right of those who are told; None: everybody."""
+
+    about: Subject | None
+    sentence: str
+    needs: Right | None = Right.SEE_OTHERS
+
+    @property
+    def text(self) -> str:
+        """How it travels."""
+        return self.sentence if self.about is None else f"{self.about.value}: {self.sentence}"
+
+    def is_for(self, member: Member) -> bool:
+        """Return whether this member is told."""
+        return self.needs is None or self.needs in member.rights
+
+
+class Logged(NamedTuple):
+    """Errors in the log of this run: how many, how long ago the last one was, and its first line."""
+
+    errors: int = 0
+    ago: str = ""
+    last: str = ""
+
+
+class Measured(NamedTuple):
+    """What a daemon finds out about itself: descriptors, its disk, and what it has logged. `files_left` None: they are not counted."""
+
+    open_files: int
+    most_files: int
+    slots: int
+    free_bytes: int
+    total_bytes: int
+    files_left: int | None
+    ballast: bool
+    logged: Logged
+
+
+def find(measured: Measured) -> Iterator[Trouble]:
+    """Iterate over what is to be said. `slots` are 0 for who runs no jobs itself."""
+    jobs = max(0, measured.most_files - _OF_ITSELF) // _OF_A_JOB
+    if jobs < measured.slots:
+        yield Trouble(
+            Subject.DESCRIPTORS,
+            f"{measured.most_files} may be open, which is enough for {jobs} jobs at once, and there are {measured.slots} slots",
+        )
+    elif measured.open_files * 10 > measured.most_files * _MANY_TENTHS:
+        yield Trouble(
+            Subject.DESCRIPTORS,
+            f"{measured.open_files} of at most {measured.most_files} are open",
+        )
+    if measured.total_bytes and measured.free_bytes < min(_FEW_BYTES, measured.total_bytes // _FEW_PARTS):
+        yield Trouble(
+            Subject.SPACE,
+            f"{format_size(measured.free_bytes)} of {format_size(measured.total_bytes)} are free on the disk of its state folder",
+        )
+    if measured.files_left is not None and measured.files_left < _FEW_FILES:
+        yield Trouble(
+            Subject.INODES,
+            f"there is room for {measured.files_left} more files on the disk of its state folder, and a job needs 5",
+        )
+    if not measured.ballast:
+        yield Trouble(
+            Subject.BALLAST,
+            "the space that is reserved for the ends of jobs is in use or cannot be reserved, so that a full disk delays them",
+        )
+    if measured.logged.errors:
+        errors = "1 error" if measured.logged.errors == 1 else f"{measured.logged.errors} errors"
+        yield Trouble(
+            Subject.LOG,
+            f"it has {errors} since it was started, the last {measured.logged.ago} ago: {measured.logged.last}",
+            Right.ADMINISTER,
+        )
