@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
-from typing import Annotated, Any
+from collections.abc import Iterable, Sequence
+from typing import Annotated
 
 import typer
 
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.jobs.states import OnFailure
-from ....schemas.naming import JobKey, format_id, short_id
+from ....schemas.naming import format_id, short_id
 from ...batch.batch_file import Batch
 from ...batch.options.job_options import Wishes
 from ...library import actions
@@ -31,7 +31,7 @@ from ..parser.parameters import Argument, Context, Option
 from ..parser.typer_parts import CommandAfterDashes
 from ..shown.schedule_lines import came, moment, record, started
 from ..shown.sentences import command_line, how_many_jobs, owner_of
-from ..terminal.screen import Table, local_time, say, tell_id, write, write_json
+from ..terminal.screen import Table, say, tell_id, write, write_json
 from ..terminal.waiting import Saying
 
 app = typer.Typer(help="Start jobs again and again, at times such as those of cron.", no_args_is_help=True, add_completion=False)
@@ -118,9 +118,8 @@ def add(  # noqa: PLR0913 -- one for each option
             wanted = schedule_request(schedule, cron, zone, overlap, missed, identifier)
             info = _add_batch(connected, Parts(about, [*specs], [*specs.values()], wanted), [*specs.values()])
     tell_id(info.id, "the schedule was added")
-    first = f"first at {moment(info.next_us[0], info.zone)}" if info.next_us else "it starts nothing"
     what = "" if file is None else f", a batch of {how_many_jobs(info.jobs)}"
-    say(f"added {schedule}{what}; {first}; jobwire schedule show {schedule} shows what came of it")
+    say(f"added {schedule}{what}; {_first(info, 'first')}; jobwire schedule show {schedule} shows what came of it")
     if file is not None:
         say(f"{'the input' if file == '-' else file} was read now: to change what is started, remove the schedule and add it again")
     tell_of_private(context, "the schedule")
@@ -198,7 +197,7 @@ def list_schedules(ctx: Context, *, json: Json = False) -> None:
             if json:
                 write_json(record(info))
             else:
-                following = "paused" if info.paused else local_time(info.next_us[0]) if info.next_us else "never"
+                following = "paused" if info.paused else moment(info.next_us[0], info.zone) if info.next_us else "never"
                 last = came(info.firings[0], is_batch=info.batch is not None) if info.firings else ""
                 table.add(info.name, info.cron, info.zone, following, last, owner_of(info.owner_name, info.key.owner))
     table.write()
@@ -240,13 +239,18 @@ def show(ctx: Context, name: Name, *, json: Json = False) -> None:
 @app.command()
 def pause(ctx: Context, name: Name) -> None:
     """Let a schedule start nothing until it is resumed. Jobs that it has started continue."""
-    _change(ctx, name, lambda connected, key: connected.schedules.pause(key))
+    with client(ctx) as connected:
+        connected.schedules.pause(connected.schedules.get(name).key)
+    say(f"paused {name}; jobwire schedule resume {name} lets it start jobs again")
 
 
 @app.command()
 def resume(ctx: Context, name: Name) -> None:
     """Let a paused schedule start jobs again. Times that came meanwhile were not missed."""
-    _change(ctx, name, lambda connected, key: connected.schedules.resume(key))
+    with client(ctx) as connected:
+        connected.schedules.resume(connected.schedules.get(name).key)
+        info = connected.schedules.get(name)
+    say(f"resumed {name}; {_first(info, 'next')}")
 
 
 @app.command("run-now")
@@ -272,9 +276,10 @@ def run_now(
 @app.command("rm")
 def remove(ctx: Context, name: Name) -> None:
     """Remove a schedule. Jobs that it has started continue, and stay."""
-    _change(ctx, name, lambda connected, key: connected.schedules.remove(key))
-
-
-def _change(ctx: Context, name: str, change: Callable[[Client, JobKey], Any]) -> Any:
     with client(ctx) as connected:
-        return change(connected, connected.schedules.get(name).key)
+        connected.schedules.remove(connected.schedules.get(name).key)
+    say(f"removed {name}; what it has started continues")
+
+
+def _first(info: ScheduleInfo, word: str) -> str:
+    return f"{word} at {moment(info.next_us[0], info.zone)}" if info.next_us else "it starts nothing"

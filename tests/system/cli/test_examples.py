@@ -132,7 +132,7 @@ def test_the_weather_is_downloaded_converted_and_loaded_once_the_server_answers(
 def test_the_backup_keeps_the_newest_and_leaves_them_alone_if_it_fails(home: Home, tmp_path: Path) -> None:
     (tmp_path / "notes").mkdir()
     script = (str(EXAMPLES / "backup.sh"), str(tmp_path / "notes"), str(tmp_path / "kept"), "1")
-    home.jobwire("schedule", "add", "backup", "--cron", "@yearly", "--", *script)
+    home.jobwire("schedule", "add", "backup", "--cron", "@yearly", "--tz", "Asia/Kolkata", "--", *script)
     for text in ("one", "two"):
         (tmp_path / "notes/text").write_text(text)
         job = home.jobwire("schedule", "run-now", "backup").stdout.decode().strip()
@@ -144,6 +144,11 @@ def test_the_backup_keeps_the_newest_and_leaves_them_alone_if_it_fails(home: Hom
     job = home.jobwire("schedule", "run-now", "backup").stdout.decode().strip()
     assert home.jobwire("wait", job, status=None).returncode != 0
     assert sorted((tmp_path / "kept").iterdir()) == kept
+    # Each of these says what it did, and times are told in the zone of the schedule.
+    assert b"-01-01 00:00:00 IST\t" in home.jobwire("schedule", "list").stdout
+    assert b"paused backup; jobwire schedule resume backup" in home.jobwire("schedule", "pause", "backup").stderr
+    assert b"00:00:00 IST" in home.jobwire("schedule", "resume", "backup").stderr
+    assert b"removed backup;" in home.jobwire("schedule", "rm", "backup").stderr
 
 
 def test_the_task_list_runs_between_its_barriers(home: Home, tmp_path: Path) -> None:
