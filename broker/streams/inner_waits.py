@@ -46,6 +46,8 @@ class InnerWaits:
         The cost depends on how many jobs wait for others, and not on how many are queued.
         """
         if self._waiting and sum(map(holds_slot, self._waiting)) >= slots:
+            if slots == 1:
+                return ", by a job that waits for one that it started; stop it, or neither can go on"
             return ", all of them by jobs that wait for jobs that they started; stop one of them, or none can go on"
         outer = next(filter(holds_slot, self._waiting_for.get(key, ())), None)
         return f", one of them by job {short_id(outer.id)}, which started this job and waits for it" if outer else ""

@@ -94,7 +94,7 @@ def shortage(wants: Wants, capacity: Capacity) -> str:
     if wants is PLAIN:
         return ""
     if wants.slots > capacity.slots:
-        return f"it takes {amount_text(SLOTS, wants.slots)}, and there are {capacity.slots}"
+        return f"it takes {amount_text(SLOTS, wants.slots)}, and there {'is' if capacity.slots == 1 else 'are'} {capacity.slots}"
     totals = capacity.totals()
     for name, amount in wants.others:
         if name not in totals:

@@ -27,7 +27,7 @@ def why_waiting(key: JobKey, place: Place, choice: Choice) -> str:
     elif nowhere := stock.why_nowhere(wants):
         why = nowhere
     elif wants is PLAIN or stock.fits(wants):
-        why = f"all {stock.capacity.slots} slots are in use" if stock.free_slots <= 0 else _why_not_now(choice)
+        why = _all_in_use(stock.capacity.slots) if stock.free_slots <= 0 else _why_not_now(choice)
     else:
         why = f"it waits for {stock.lacks(wants)}"
         held = "; what gets free is held for it" if choice.holds_room(key) else ""
@@ -35,6 +35,10 @@ def why_waiting(key: JobKey, place: Place, choice: Choice) -> str:
     before = sum(count for other, count in owner.waiting.items() if other > priority)
     why += held
     return f"{why}; {_jobs(before)} of a higher priority {'is' if before == 1 else 'are'} before it" if before else why
+
+
+def _all_in_use(slots: int) -> str:
+    return "the only slot is in use" if slots == 1 else f"all {slots} slots are in use"
 
 
 def _why_not_now(choice: Choice) -> str:

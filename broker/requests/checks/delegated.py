@@ -31,7 +31,8 @@ def demand_verb(member: Member, verb: str) -> None:
     Raises Refused(PERMISSION_DENIED).
     """
     if member.job and verb not in VERBS:
-        message = f"{member.name} may start jobs, and see and stop those that it started; it may not ask for {verb}"
+        what = verb.replace("_", " ")
+        message = f"{member.name} may start jobs, and see and stop those that it started; it may not ask for that ({what})"
         raise Refused(Code.PERMISSION_DENIED, message, _YOURSELF, reason=Reason.ROLE)
 
 

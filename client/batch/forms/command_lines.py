@@ -42,8 +42,7 @@ def read_commands(text: str, mistakes: Mistakes, warnings: list[str]) -> Found:
             numbers.append(number)
             check_count(len(jobs), mistakes.file)
         if divided.unexpanded:
-            what = ", ".join(dict.fromkeys(divided.unexpanded))
-            warnings.append(f"{mistakes.file}, line {number}: {what} is passed on unchanged, as no shell runs; to use one: sh -c '...'")
+            warnings.append(f"{mistakes.file}, line {number}: {divided.note}")
     if not jobs and not mistakes:
         raise Refused(Code.INVALID_ARGUMENT, f"{mistakes.file} contains no job", "write one command per line")
     return Found(BatchFile(), jobs, lambda path: Place(numbers[int(path[1])]))

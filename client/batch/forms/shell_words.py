@@ -16,6 +16,14 @@ class Line(NamedTuple):
     words: list[str]
     unexpanded: list[str]
 
+    @property
+    def note(self) -> str:
+        """What to say about those parts, as no shell runs; empty if there are none."""
+        if not (parts := list(dict.fromkeys(self.unexpanded))):
+            return ""
+        are = "is" if len(parts) == 1 else "are"
+        return f"{', '.join(parts)} {are} passed on unchanged, as no shell runs; to use one: sh -c '...'"
+
 
 class NotWords(ValueError):  # noqa: N818 -- a fact
     """Raised for a line that cannot be split into words, or that only a shell can run."""

@@ -43,8 +43,7 @@ def understand(line: str) -> Said:
     if words[0] in _ENDS:
         return Said([], ends=True, status=_status(words))
     _demand_possible(words)
-    unchanged = ", ".join(dict.fromkeys(divided.unexpanded))
-    return Said(words, warning=f"{unchanged} is passed on unchanged, as no shell runs; to use one: sh -c '...'" if unchanged else "")
+    return Said(words, warning=divided.note)
 
 
 def _status(words: Sequence[str]) -> int | None:

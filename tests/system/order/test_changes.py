@@ -64,7 +64,7 @@ def test_priorities_and_holds_count_after_a_kill_of_the_worker(line: Line) -> No
     line.client.job("a").hold()
     info = line.client.info("a")
     assert (info.held, bool(info.held_by), info.priority, "holds it until it is released" in info.waits_for) == (True, True, 0, True)
-    assert line.client.info("b").waits_for == "all 1 slots are in use; 1 job of a higher priority is before it"
+    assert line.client.info("b").waits_for == "the only slot is in use; 1 job of a higher priority is before it"
     line.worker.kill()
     line.worker.start()
     assert line.client.info("a").held

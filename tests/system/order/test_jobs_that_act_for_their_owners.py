@@ -149,7 +149,7 @@ def test_a_job_may_not_do_what_is_for_members(acting: Acting) -> None:
         request_pb2.Request(list_schedules=request_pb2.ListSchedules()),
     )
     for request in requests:
-        with refused(Code.PERMISSION_DENIED, "it may not ask for"):
+        with refused(Code.PERMISSION_DENIED, "it may not ask for that"):
             delegate.connection.call(request)
     with refused(Code.PERMISSION_DENIED, "nice values below 0"):
         delegate.submit(["true"], nice=-1)

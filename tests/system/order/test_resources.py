@@ -51,7 +51,7 @@ def test_slots_are_changed_while_jobs_run_and_stay_so_after_a_restart(worker: Wo
         assert worker.described()["slots"] == 1
         # Nothing is ended, and nothing starts.
         end(tmp_path, first)
-        assert (runs(second, third), fourth.info().waits_for) == (True, "all 1 slots are in use")
+        assert (runs(second, third), fourth.info().waits_for) == (True, "the only slot is in use")
         with pytest.raises(Refused) as refused:
             client.submit(["true"], cpus=2)
         assert (refused.value.code, refused.value.message) == (

@@ -36,6 +36,12 @@ def test_jobs_that_all_wait_for_others_cannot_go_on() -> None:
     assert about(waits, 7, 1, 2) == ""
 
 
+def test_the_only_slot_of_a_worker_is_one() -> None:
+    waits = InnerWaits()
+    waits.begin(key(1), [key(8)])
+    assert about(waits, 8, 1) == ", by a job that waits for one that it started; stop it, or neither can go on"
+
+
 @given(st.lists(st.tuples(st.integers(0, 3), st.lists(st.integers(0, 5), unique=True))))
 def test_nothing_is_left_when_all_commands_have_ended(commands: list[tuple[int, list[int]]]) -> None:
     waits = InnerWaits()

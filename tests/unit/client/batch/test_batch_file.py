@@ -521,7 +521,7 @@ def test_a_line_for_a_shell_is_refused_with_its_number(line: str) -> None:
 def test_what_a_shell_would_replace_is_warned_of_with_its_line() -> None:
     batch = read(b"true\necho $HOME ~ `date` *.c\necho '$HOME'\n", lines=True)
     assert len(batch.warnings) == 1
-    assert batch.warnings[0].startswith("jobs.toml, line 2: $HOME, ~, `, * is passed on unchanged, as no shell runs")
+    assert batch.warnings[0].startswith("jobs.toml, line 2: $HOME, ~, `, * are passed on unchanged, as no shell runs")
 
 
 def record(**fields: Any) -> bytes:

@@ -41,7 +41,8 @@ def test_what_can_never_fit_is_said_with_what_there_is(wants: Wants, why: str) -
     assert shortage(wants, HERE) == why
 
 
-def test_without_gpus_there_are_none() -> None:
+def test_without_gpus_there_are_none_and_one_slot_is_one() -> None:
+    assert shortage(Wants(2), Capacity(1)) == "it takes 2 slots, and there is 1"
     assert shortage(Wants(1, (("gpus", 1),)), Capacity(4)) == "it takes 1 gpu, and there are none"
 
 

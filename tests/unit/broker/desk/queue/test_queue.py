@@ -75,7 +75,7 @@ def test_a_job_found_running_after_a_restart_takes_its_slot() -> None:
     queue.add_running(key(1), None)
     queue.add(key(2), None)
     assert queue.take() == []
-    assert queue.why_waiting(key(2)) == "all 1 slots are in use"
+    assert queue.why_waiting(key(2)) == "the only slot is in use"
 
 
 def test_the_priority_of_a_job_counts_among_those_of_its_owner_only() -> None:
@@ -101,7 +101,7 @@ def test_a_job_with_a_higher_priority_passes_those_of_its_own_batch_and_of_other
     queue.add(key(2), other)
     queue.add(key(3), other)
     queue.set_priority(key(3), 1)
-    assert queue.why_waiting(key(1)) == "all 1 slots are in use; 1 job of a higher priority is before it"
+    assert queue.why_waiting(key(1)) == "the only slot is in use; 1 job of a higher priority is before it"
     order = []
     for last in (key(0), key(3), key(1)):
         queue.release(last)

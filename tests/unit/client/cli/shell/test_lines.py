@@ -45,5 +45,5 @@ def test_what_needs_a_shell_or_a_process_of_its_own_is_refused(line: str) -> Non
 def test_what_a_shell_would_expand_is_passed_on_with_a_warning() -> None:
     said = understand("run -- echo $HOME *")
     assert said.words == ["run", "--", "echo", "$HOME", "*"]
-    assert said.warning == "$HOME, * is passed on unchanged, as no shell runs; to use one: sh -c '...'"
+    assert said.warning == "$HOME, * are passed on unchanged, as no shell runs; to use one: sh -c '...'"
     assert understand("run -- echo '$HOME'").warning == ""
