@@ -94,7 +94,7 @@ def _facts(tally: Tally, now: float, columns: int, look: Look) -> list[str]:
     if tally.queued:
         facts.append((f"{tally.queued} queued", ""))
     facts += [(text, "") for text in pace_texts(tally.pace(now), is_over=tally.done >= tally.total)]
-    facts.append((_length(now - tally.begun), _DIM))
+    facts.append((_length(now - tally.since), _DIM))
     lines, line, used = [], "", 0
     for text, colour in facts:
         shown = cut(text, columns, "")

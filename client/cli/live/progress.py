@@ -81,14 +81,14 @@ class Progress:
         """Show what the worker has counted, and some of the jobs that run."""
         now = time.monotonic()
         known = {info.key.id: Running(title_of(info.spec), now - info.lasted_us / _MICROSECONDS) for info in running}
-        self.tally.recount(run.jobs, run.ok, run.failed, run.running, known)
+        self.tally.recount(run.jobs, run.ok, run.failed, run.running, known, now - run.lasted_us / _MICROSECONDS)
         self._change()
 
     def tell_end(self) -> None:
         """On a terminal, close the view with how many jobs have ended, and how long that took."""
         if self._view is not None:
             self.close()
-            passed = duration(int((time.monotonic() - self.tally.begun) * _MICROSECONDS))
+            passed = duration(int((time.monotonic() - self.tally.since) * _MICROSECONDS))
             say(f"{how_many_jobs(self.tally.done)} ended in {passed}: {self.tally.ok} ok, {self.tally.failed} failed")
 
     def close(self) -> None:

@@ -36,6 +36,8 @@ class Tally:
         self.ok = 0
         self.failed = 0
         self.begun = now
+        # When the run began, which may be long before it is watched.
+        self.since = now
         self._running: dict[bytes, Running] = {}
         # Starts and ends come over different ways, and so may a start after its end.
         self._over: set[bytes] = set()
@@ -98,8 +100,9 @@ class Tally:
         while self._ends[0][0] <= second - WINDOW_SECONDS:
             self._ends.popleft()
 
-    def recount(self, total: int, ok: int, failed: int, running_jobs: int, running: Mapping[bytes, Running]) -> None:
-        """Set what the worker has counted, and some of the jobs that run."""
+    def recount(self, total: int, ok: int, failed: int, running_jobs: int, running: Mapping[bytes, Running], since: float) -> None:
+        """Set what the worker has counted, and some of the jobs that run. `since`: when the run began."""
+        self.since = since
         self.total, self.ok, self.failed, self._running_there = total, ok, failed, running_jobs
         self._running = dict(running)
         if running_jobs and self._first_sign is None:

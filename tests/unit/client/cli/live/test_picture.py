@@ -100,7 +100,7 @@ def test_whatever_runs_it_fits(total: int, running: list[tuple[str, float]], fai
 
 def test_of_jobs_that_another_command_started_only_some_are_named() -> None:
     tally = Tally(5000, 0)
-    tally.recount(5000, 10, 0, 2000, {b"1": Running("one", 0.0)})
+    tally.recount(5000, 10, 0, 2000, {b"1": Running("one", 0.0)}, 0)
     lines = draw(tally, 10, 80, 24, PLAIN)
     assert lines[1].startswith("2000 running, 0 failed, 2990 queued")
     assert lines[-2:] == ["   10s  one", "and 1999 more running"]

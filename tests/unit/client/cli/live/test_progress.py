@@ -9,6 +9,8 @@ import pytest
 
 from jobwire.client.cli.live import progress, view
 from jobwire.client.cli.live.progress import Progress
+from jobwire.client.library.values.results import BatchInfo
+from jobwire.client.library.values.run_info import RunInfo
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 
 OK, FAILED = Outcome(OutcomeKind.EXITED), Outcome(OutcomeKind.EXITED, exit_status=3)
@@ -78,3 +80,11 @@ def test_a_view_is_drawn_at_most_ten_times_a_second_and_at_least_each_second(ter
         shown.turn()
         assert "5000/10000" in terminal.text
         assert shown.due == pytest.approx(now + 1)
+
+
+def test_a_run_that_is_watched_later_is_as_old_as_the_worker_says(terminal: Terminal) -> None:
+    run = RunInfo(BatchInfo(ONE), b"", "", queued=0, running=0, ok=2, failed=0, queued_at_us=0, ended_at_us=0, lasted_us=7_200_000_000)
+    with Progress(2) as shown:
+        shown.recount(run, ())
+        shown.tell_end()
+    assert "2 jobs ended in 2h00m: 2 ok, 0 failed" in terminal.text
