@@ -15,7 +15,7 @@ from ..chosen_context import client
 from ..exit_status import BadInput, is_no_answer
 from ..parser.parameters import Context, Option
 from ..shown.sentences import how_it_ended, how_many_jobs
-from ..targets.job_names import find_named, one_unfinished_job, unique
+from ..targets.job_names import find_unfinished, unique
 from ..targets.one_by_one import OneByOne
 from ..targets.runs import title_of_all
 from ..terminal.screen import say
@@ -46,7 +46,7 @@ def stop(
     grace_seconds = None if grace_ms is None else grace_ms / 1000
     with client(ctx) as connected:
         each_one = OneByOne()
-        found = each_one.each(names, lambda name: find_named(connected, name, one_unfinished_job))
+        found = each_one.each(names, lambda name: find_unfinished(connected, name))
         jobs = unique(one.job for one in found if one.job is not None)
         alive = [job for job in jobs if job.outcome is None]
         for job in jobs:

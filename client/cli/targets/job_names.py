@@ -83,6 +83,23 @@ def find_named(client: Client, name: str, one: Callable[[Client, str], Job]) -> 
         return Named(None, run_instead(client, name, refused))
 
 
+def find_unfinished(client: Client, name: str) -> Named:
+    """Return what a name means where only what has not ended matters: the job; or if that has ended, the run of this name that has not.
+
+    Raises Refused as `one_unfinished_job` does.
+    """
+    found = find_named(client, name, one_unfinished_job)
+    if found.job is None or found.job.outcome is None:
+        return found
+    try:
+        run = find_run(client, name)
+    except Refused as refused:
+        if refused.code not in (Code.NOT_FOUND, Code.PERMISSION_DENIED):
+            raise
+        return found
+    return Named(None, run) if run.by_name and not run.info.has_ended else found
+
+
 def jobs_named(client: Client, name: str) -> tuple[list[Job], Run | None]:
     """Return the job of this name; or else all jobs of the run, or of the batch's newest run, and the run.
 

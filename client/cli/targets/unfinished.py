@@ -9,7 +9,7 @@ from ...library.client import Client
 from ...library.job import Job
 from ..chosen_context import client
 from ..parser.parameters import Context
-from .job_names import Named, find_named, one_unfinished_job
+from .job_names import Named, find_unfinished
 from .one_by_one import OneByOne
 from .runs import Run
 
@@ -34,5 +34,5 @@ def for_each_unfinished(
                 raise none_of(one.run)
 
         each_one = OneByOne()
-        each_one.each(each_one.each(names, lambda name: find_named(connected, name, one_unfinished_job)), do)
+        each_one.each(each_one.each(names, lambda name: find_unfinished(connected, name)), do)
         each_one.finish()

@@ -331,6 +331,14 @@ def test_a_batch_can_be_stopped_by_its_name(home: Home) -> None:
     assert b"have already ended" in home.jobwire("stop", "many").stderr
 
 
+def test_a_run_that_goes_on_is_meant_rather_than_a_job_of_its_name_that_has_ended(home: Home) -> None:
+    home.jobwire("run", "-n", "nightly", "true")
+    home.jobwire("sweep", "-q", "--no-wait", "--hold", "-n", "nightly", "sleep", "{}", ":::", "600", "601")
+    home.jobwire("release", "nightly")
+    assert b"batch nightly: 2 jobs stopped" in home.jobwire("stop", "nightly").stderr
+    assert b"has already ended: exited with status 0" in home.jobwire("stop", "nightly").stderr
+
+
 def test_a_worker_that_cannot_be_reached_is_distinguished_by_status_125(own_home: Home, worker: Worker) -> None:
     worker.kill()
     said = own_home.jobwire("list", status=125).stderr
