@@ -29,8 +29,7 @@ class Pool(ThreadPoolExecutor):
         try:
             super().submit(_begin)
         except RuntimeError as error:
-            next_step = "raise the limit of processes (ulimit -u, pids.max), or end some, then try again"
-            raise Refused(Code.UNAVAILABLE, f"the system lets this daemon make no thread: {error}", next_step) from error
+            raise no_thread(error) from error
 
     def submit(self, work: Callable[..., _Result], /, *arguments: Any, **named: Any) -> Future[_Result]:
         """Return what will have the result of `work`.
@@ -66,6 +65,12 @@ async def on_thread(work: Callable[..., _Result], /, *arguments: Any, **named: A
         raise
     pool.shutdown()
     return result
+
+
+def no_thread(error: RuntimeError) -> Refused:
+    """Return that a daemon cannot start, because it can make no thread."""
+    next_step = "raise the limit of processes (ulimit -u, pids.max), or end some, then try again"
+    return Refused(Code.UNAVAILABLE, f"the system lets this daemon make no thread: {error}", next_step)
 
 
 def _begin() -> None:

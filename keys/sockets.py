@@ -5,9 +5,14 @@ Knows no message and no roster. The limits of a socket (MAXMSGSIZE, high-water m
 
 from __future__ import annotations
 
+import _thread
+import os
+from errno import EMFILE, ENFILE
+
 import zmq
 from zmq import zmq_poll
 
+from ..schemas.refusal import Code, Refused
 from .identity import Identity, curve_public_of
 
 # A stranger who connects and stays silent holds a descriptor for this long.
@@ -17,6 +22,9 @@ ZAP_DOMAIN = b"jobwire"
 
 # An enum's `&` takes longer than the look itself.
 _POLLIN = int(zmq.POLLIN)
+# What a context takes with its first two sockets and a connection: two of them for each of its threads, its own, and one a socket.
+_DESCRIPTORS = 10
+_THREADS = 2
 _IPV6_LISTENERS = ("tcp://*:", "tcp://[")
 
 Context = zmq.Context[zmq.Socket[bytes]]
@@ -24,8 +32,53 @@ Socket = zmq.Socket[bytes]
 
 
 def new_context() -> Context:
-    """Return a context with one I/O thread, so that messages and monitor events have one order."""
+    """Return a context with one I/O thread, so that messages and monitor events have one order.
+
+    Raises `Refused(UNAVAILABLE)` if this process may open too few descriptors or make too few threads: libzmq would abort it.
+    """
+    _demand_descriptors()
+    _demand_threads()
     return zmq.Context(io_threads=1)
+
+
+def _demand_descriptors() -> None:
+    opened: list[int] = []
+    try:
+        opened.extend(os.eventfd(0, os.EFD_CLOEXEC) for _ in range(_DESCRIPTORS))
+    except OSError as error:
+        raise _too_few_descriptors() if error.errno in {EMFILE, ENFILE} else error from None
+    finally:
+        for fd in opened:
+            os.close(fd)
+
+
+def _too_few_descriptors() -> Refused:
+    return Refused(Code.UNAVAILABLE, "this process can open no more files and sockets", "raise the limit (ulimit -n 1024), or close some")
+
+
+def _demand_threads() -> None:
+    gate, gone = _thread.allocate_lock(), [_thread.allocate_lock() for _ in range(_THREADS)]
+    begun = 0
+    gate.acquire()
+    try:
+        for done in gone:
+            done.acquire()
+            _thread.start_new_thread(_pass, (gate, done))
+            begun += 1
+    except RuntimeError:
+        next_step = "raise the limit of processes (ulimit -u, pids.max), or end some, then try again"
+        raise Refused(Code.UNAVAILABLE, "the system lets this process make no more threads", next_step) from None
+    finally:
+        gate.release()
+        # They must not count any more when libzmq makes its own.
+        for done in gone[:begun]:
+            done.acquire()
+
+
+def _pass(gate: _thread.LockType, done: _thread.LockType) -> None:
+    """Run on a thread, until the gate is open."""
+    with gate:
+        done.release()
 
 
 def server_socket(context: Context, socket_type: int, identity: Identity) -> Socket:
@@ -91,7 +144,10 @@ def readable(socket: Socket) -> bool:
 
 
 def _new_socket(context: Context, socket_type: int, identity: Identity) -> Socket:
-    socket = context.socket(socket_type)
+    try:
+        socket = context.socket(socket_type)
+    except zmq.ZMQError as error:
+        raise _too_few_descriptors() if error.errno in {EMFILE, ENFILE} else error from None
     socket.set(zmq.LINGER, 0)
     socket.set(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
     socket.set(zmq.CURVE_PUBLICKEY, identity.curve_public)

@@ -21,6 +21,7 @@ from typing import Any, NamedTuple
 
 from ...schemas import fault_points
 from ...schemas.refusal import Code, Reason, Refused
+from ..threads import no_thread
 from ..writes.jobs import Added, AddJobs, ChangeJobs, DropJobs, Write
 from ..writes.schedules import AddSchedule
 from ..writes.staged import CommitRun, StagePart, StartRun
@@ -97,7 +98,10 @@ class Store:
         loop.add_reader(self._finished, self._commit_finished)
         # `close` waits for it. If the loop has ended by a bug, the process must not stay for it, with the lock of its state folder.
         self._thread = threading.Thread(target=self._commit_in_thread, name="store", daemon=True)
-        self._thread.start()
+        try:
+            self._thread.start()
+        except RuntimeError as error:
+            raise no_thread(error) from error
 
     def close(self) -> None:
         """Write what was submitted, then close; no `done` is called any more."""

@@ -1,0 +1,43 @@
+"""A context of libzmq, which aborts the whole process where it lacks descriptors or threads: that is said before."""
+
+from __future__ import annotations
+
+import _thread
+import subprocess
+import sys
+from typing import NoReturn
+
+import pytest
+
+from jobwire.keys.sockets import new_context
+from jobwire.schemas.refusal import Code, Refused
+
+_CODE = """
+import resource, sys
+from jobwire.keys.sockets import new_context
+from jobwire.schemas.refusal import Refused
+resource.setrlimit(resource.RLIMIT_NOFILE, (int(sys.argv[1]), int(sys.argv[1])))
+try:
+    new_context().socket(1)
+except Refused as refused:
+    print(refused)
+"""
+
+
+@pytest.mark.parametrize("most", [4, 7, 11])
+def test_a_lack_that_would_abort_is_refused_too_few_descriptors(most: int) -> None:
+    done = subprocess.run([sys.executable, "-c", _CODE, str(most)], capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "can open no more files and sockets; raise the limit (ulimit -n 1024)" in done.stdout
+
+
+def test_a_lack_that_would_abort_is_refused_too_few_threads(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> NoReturn:
+        raise RuntimeError("can't start new thread")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(_thread, "start_new_thread", refuse)
+        with pytest.raises(Refused, match="lets this process make no more threads") as caught:
+            new_context()
+    assert caught.value.code is Code.UNAVAILABLE
+    new_context().destroy()
