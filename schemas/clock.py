@@ -12,7 +12,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from typing import NamedTuple
+
+from .private_parts.light_typing import NamedTuple
 
 # NTP makes the clock a little faster or slower; that is not a jump.
 SAME_US = 500_000

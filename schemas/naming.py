@@ -14,8 +14,8 @@ import re
 import time
 from collections import namedtuple
 from signal import Signals
-from typing import NamedTuple
 
+from .private_parts.light_typing import NamedTuple
 from .text.patterns import pattern
 
 ID_BYTES = 16

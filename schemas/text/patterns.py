@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import re
-from typing import Any, AnyStr, cast
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, AnyStr
 
 _METHODS = ("match", "fullmatch", "search", "sub", "findall", "finditer")
 
@@ -24,4 +27,4 @@ class _Later:
 
 def pattern(source: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
     """Return a pattern, as `re.compile` does."""
-    return cast("re.Pattern[AnyStr]", _Later(source, flags))
+    return _Later(source, flags)  # type: ignore[return-value] # reason: it takes its place; `cast` would load typing

@@ -144,6 +144,43 @@ def test_the_hash_of_the_c_part_is_that_of_hashlib() -> None:
         assert ours(data, digest_size=7, key=b"state").digest() == hashlib.blake2b(data, digest_size=7, key=b"state").digest()
 
 
+LIGHT, HEAVY = "jobwire.schemas.private_parts.light_typing", "typing"
+A_CLASS = """
+class Point(NamedTuple):
+    'A point.'
+    x: int
+    y: int = 2
+    def sum(self) -> int:
+        return self.x + self.y
+    @property
+    def far(self) -> bool:
+        return self.sum() > 9
+
+class Far(Point):
+    pass
+"""
+
+
+def test_the_light_named_tuple_makes_the_classes_of_typing() -> None:
+    made = []
+    for module in (LIGHT, HEAVY):
+        known = {"NamedTuple": import_module(module).NamedTuple, "__name__": __name__}
+        exec(A_CLASS, known)
+        made.append((known["Point"], known["Far"]))
+    for light, heavy in zip(*made, strict=True):
+        for what in ("_fields", "_field_defaults", "__match_args__", "__doc__", "__module__", "__qualname__"):
+            assert getattr(light, what) == getattr(heavy, what), what
+        assert repr(light(1)) == repr(heavy(1))
+        assert (light(1).sum(), light(8).far, light(1)._replace(y=5), light(1)) == (3, True, (1, 5), (1, 2))
+        with pytest.raises(TypeError, match="missing 1 required positional argument: 'x'"):
+            light()
+    assert (made[0][0].__bases__, made[0][1].__bases__) == ((tuple,), (made[0][0],))
+
+
+def test_typing_is_not_light_yet() -> None:
+    assert {"re", "contextlib"} <= loaded_by("import typing"), f"typing is light now: remove {LIGHT}"
+
+
 def test_asyncio_is_kept_from_loading_ssl_as_long_as_it_would() -> None:
     assert "ssl" in loaded_by("import asyncio"), f"asyncio is light now: remove {ASYNCIO}"
     ours = (

@@ -8,7 +8,10 @@ from __future__ import annotations
 import errno
 import json
 import os
-from typing import Any
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 FILE_MODE = 0o600
 # The disk is full or became read-only. Nothing reports when it can be written again, so what failed is retried at this interval.

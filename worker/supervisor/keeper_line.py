@@ -10,8 +10,8 @@ import select
 import signal
 import struct
 from collections.abc import Callable
-from typing import NamedTuple
 
+from ...schemas.private_parts.light_typing import NamedTuple
 from ..keeper.light_process import say
 from ..wire import datagrams
 from ..wire.c_socket import peer_of, socket

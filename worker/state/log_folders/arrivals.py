@@ -11,8 +11,8 @@ from __future__ import annotations
 
 import os
 import struct
-from typing import NamedTuple
 
+from ....schemas.private_parts.light_typing import NamedTuple
 from .folders import STREAMS
 
 NAME = "times"

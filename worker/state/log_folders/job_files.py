@@ -11,13 +11,16 @@ import contextlib
 import os
 from collections.abc import Callable
 from operator import attrgetter
-from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ....schemas.naming import ID_BYTES, AttemptKey, JobKey
+from ....schemas.private_parts.light_typing import NamedTuple
 from ..small_files import read_file, read_object, to_json, write_file
 from .folders import FOLDER_MODE, VERSION, handle, intent_path, job_folder, key_path, numbered, work_beside
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from ....broker.engine import Launch
     from ....schemas.jobs.spec import JobSpec
 

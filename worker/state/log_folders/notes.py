@@ -20,8 +20,8 @@ import contextlib
 import errno
 import os
 from collections.abc import Sequence
-from typing import NamedTuple
 
+from ....schemas.private_parts.light_typing import NamedTuple
 from ..small_files import read_file, write_file
 from .folders import STREAMS, lingers_path
 

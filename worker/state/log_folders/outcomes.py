@@ -6,8 +6,8 @@ The supervisor imports this: nothing heavy may be imported here.
 from __future__ import annotations
 
 import json
-from typing import NamedTuple
 
+from ....schemas.private_parts.light_typing import NamedTuple
 from ...wire.words import Kind
 from ..small_files import read_object, write_file
 from .folders import VERSION

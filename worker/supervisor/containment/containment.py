@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Callable, Iterable
-from typing import Protocol
 
+from ....schemas.private_parts.light_typing import Protocol
 from ..loop import Loop
 from .processes import is_there, thread_states
 
@@ -25,11 +25,9 @@ class Place(Protocol):
 
     def enter(self) -> None:
         """Move this process in, so that a process it spawns is in from its first instruction."""
-        ...
 
     def leave(self) -> None:
         """Move this process back."""
-        ...
 
 
 class Box(Place, Protocol):
@@ -37,51 +35,39 @@ class Box(Place, Protocol):
 
     def lead(self, pid: int) -> None:
         """Set the job's leader."""
-        ...
 
     def pids(self) -> list[int]:
         """Return the processes that are running."""
-        ...
 
     def is_empty(self) -> bool:
         """Return whether no process is running, once the job's leader has ended; a zombie does not count."""
-        ...
 
     def send(self, number: int) -> set[int]:
         """Send a signal to every process. Return those that may not be signalled because they belong to another user."""
-        ...
 
     def beyond(self, refused: set[int]) -> set[int]:
         """Return those of `refused` that `kill` does not reach either."""
-        ...
 
     def kill(self) -> None:
         """Send SIGKILL to every process, including those that are being forked."""
-        ...
 
     def freeze(self) -> set[int]:
         """Freeze every process, as soon as it leaves the kernel, until `thaw`. Return those that cannot be frozen."""
-        ...
 
     def thaw(self) -> None:
         """Let every process continue."""
-        ...
 
     def is_frozen(self) -> bool:
         """Return whether all processes are frozen, by the kernel's state: anybody may have frozen them."""
-        ...
 
     def await_empty(self, loop: Loop, callback: Callable[[], None]) -> None:
         """Call back once, when no process is running any more; perhaps immediately."""
-        ...
 
     def cpu_us(self) -> int:
         """Return the CPU time of all its processes, those that ended included; 0: not known."""
-        ...
 
     def release(self) -> None:
         """Release the box; no process may be running in it."""
-        ...
 
 
 class Boxes(Protocol):
@@ -90,23 +76,18 @@ class Boxes(Protocol):
     @property
     def cgroups(self) -> bool:
         """Whether boxes are cgroups."""
-        ...
 
     def take(self, mark: int, own: str = "") -> Box:
         """Return a box for a job that is about to be spawned; `own`: its handle, if it needs one that no job was in before."""
-        ...
 
     def of_process(self, pid: int, mark: int, leader: int) -> Box | None:
         """Return the box that a process of the job runs in; None if there is none. `leader` is a process that others descend from."""
-        ...
 
     def remove_empty(self) -> None:
         """Remove what an earlier supervisor left behind."""
-        ...
 
     def close(self) -> None:
         """Remove everything that is not in use."""
-        ...
 
 
 class NoBox:

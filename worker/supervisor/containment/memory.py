@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Protocol
 
+from ....schemas.private_parts.light_typing import Protocol
 from ..loop import Loop
 from .containment import Place
 
@@ -14,31 +14,24 @@ class Group(Protocol):
 
     def enter(self) -> None:
         """Move this process in, so that a process it spawns is in from its first instruction. Raises OSError that names the cgroup."""
-        ...
 
     def leave(self) -> None:
         """Move this process back."""
-        ...
 
     def limit(self, limit_bytes: int) -> None:
         """Set the limit, after `leave`. Raises OSError that names the cgroup."""
-        ...
 
     def await_excess(self, loop: Loop, callback: Callable[[], None]) -> None:
         """Call back when the job needed more than its limit; perhaps several times, perhaps immediately."""
-        ...
 
     def is_exceeded(self) -> bool:
         """Return whether the job needed more than its limit, and the kernel found nothing else to do than to kill."""
-        ...
 
     def peak_bytes(self) -> int:
         """Return the most that was in use at a time; 0: this kernel does not tell."""
-        ...
 
     def release(self, loop: Loop) -> None:
         """Stop watching it, and remove it if no process is in it."""
-        ...
 
 
 class Memory(Protocol):
@@ -48,19 +41,15 @@ class Memory(Protocol):
 
     def make(self, handle: str) -> Group | None:
         """Return a new group for a job that is about to be spawned; None if there are none. Raises OSError that names the cgroup."""
-        ...
 
     def find(self, handle: str) -> Group | None:
         """Return the group of a job that an earlier supervisor started; None if there is none."""
-        ...
 
     def remove_empty(self) -> None:
         """Remove groups that an earlier supervisor left behind."""
-        ...
 
     def close(self) -> None:
         """Remove everything that is not in use."""
-        ...
 
 
 class Joined:

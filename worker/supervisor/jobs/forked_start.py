@@ -13,10 +13,14 @@ import os
 import resource
 import signal
 from collections.abc import Sequence
-from typing import NamedTuple, NoReturn
 
 from ....schemas.jobs.reserved_statuses import OWN_FAILURE
+from ....schemas.private_parts.light_typing import NamedTuple
 from ..precedence import nice_of_children
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import NoReturn
 
 # By the names of prlimit(1), which are those of a job file.
 _LIMITS = {name.removeprefix("RLIMIT_").lower(): getattr(resource, name) for name in dir(resource) if name.startswith("RLIMIT_")}

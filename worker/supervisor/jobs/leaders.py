@@ -13,8 +13,8 @@ import select
 import signal
 import struct
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
 
+from ....schemas.private_parts.light_typing import NamedTuple, Protocol
 from ..containment.processes import may_look_into, read_moved, read_stat
 from ..keeper_line import Died, KeeperLine
 from ..loop import Loop, Timer
@@ -43,28 +43,22 @@ class Leader(Protocol):
     @property
     def pid(self) -> int:
         """The process id."""
-        ...
 
     @property
     def why_unknown(self) -> str:
         """Why its wait status is None, if it is."""
-        ...
 
     def await_end(self, loop: Loop, callback: OnEnd) -> None:
         """Call back once when it has ended, with its wait status, or None if that is not known."""
-        ...
 
     def kill(self) -> None:
         """Send SIGKILL to it, even if it left its cgroup or session."""
-        ...
 
     def moved_bytes(self) -> tuple[int, int] | None:
         """Return what it and those it waited for read from disks, and wrote to them, before it is reaped; None: not known."""
-        ...
 
     def reap(self) -> Use:
         """Release it and return the resources it used; its outcome must be on disk."""
-        ...
 
 
 class Child:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from signal import SIGKILL
-from typing import NamedTuple
 
 from ....schemas.naming import signal_name
+from ....schemas.private_parts.light_typing import NamedTuple
 from ....schemas.text.sizes import format_limit
 from ...state.log_folders.folders import STREAMS
 from ...state.log_folders.outcomes import OutcomeFile

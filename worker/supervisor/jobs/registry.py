@@ -6,7 +6,6 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Callable
-from typing import Any
 
 from ....schemas.jobs.reserved_statuses import OWN_FAILURE
 from ...keeper.light_process import say
@@ -26,6 +25,10 @@ from .launcher import Launcher
 from .leaders import Use
 from .spawn import CannotStart
 from .unclaimed import Unclaimed
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 # For a running job: pipes and logs of two streams, a pidfd, two files of its cgroup. A start needs a few more for a moment.
 _DESCRIPTORS_A_JOB = 7

@@ -17,9 +17,9 @@ import mmap
 import os
 import select
 import termios
-from typing import NamedTuple, Protocol
 
 from ....schemas import fault_points
+from ....schemas.private_parts.light_typing import NamedTuple, Protocol
 from ..loop import Loop, Timer
 
 _MOST_A_TURN = 1024 * 1024
@@ -48,15 +48,12 @@ class Owner(Protocol):
 
     def input_given(self) -> None:
         """Process that the job took more."""
-        ...
 
     def input_cut(self, why: str) -> None:
         """Process that the input ends early, before the job finds that out."""
-        ...
 
     def input_over(self, why: str) -> None:
         """Process that the pipe is closed; `why` no more is accepted, empty if the job was given everything."""
-        ...
 
 
 def create() -> tuple[Ends, int]:

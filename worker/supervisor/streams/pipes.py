@@ -17,8 +17,8 @@ import os
 import sys
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from stat import S_IMODE, S_IRUSR, S_ISFIFO
-from typing import NamedTuple
 
+from ....schemas.private_parts.light_typing import NamedTuple
 from ...state.log_folders.notes import PipeName
 from ..containment.processes import all_pids, may_look_into, read_stat
 

@@ -12,8 +12,8 @@ import os
 import select
 import sys
 from collections.abc import Callable
-from typing import NamedTuple, Protocol
 
+from ....schemas.private_parts.light_typing import NamedTuple, Protocol
 from ...state.small_files import DISK_FULL, RETRY_SECONDS
 from ..loop import Loop, Timer
 from .pipes import open_anew
@@ -71,23 +71,18 @@ class Owner(Protocol):
 
     def output_arrived(self, stream: str, size: int) -> None:
         """Process that a log has this size now; called each time it has grown."""
-        ...
 
     def output_exceeded(self) -> None:
         """Process that the quota is exceeded; called once."""
-        ...
 
     def output_failed(self, stream: str, why: str) -> None:
         """Process that bytes of a stream are dropped, with the reason; called once for each stream."""
-        ...
 
     def output_waits(self) -> None:
         """Process that a pump begins to wait for disk space, or no longer waits."""
-        ...
 
     def output_closed(self) -> None:
         """Process that the pipe of a stream has no writer any more."""
-        ...
 
 
 class Pump:
