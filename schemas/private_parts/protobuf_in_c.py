@@ -4,23 +4,9 @@ That the one in C does without it is private to protobuf. It is loaded when some
 `tests/unit/test_private_parts.py` fails once protobuf does not load it by itself.
 """
 
-import sys
-from importlib import import_module
-from types import ModuleType
+from . import deferred
 
 _IN_PYTHON = "google.protobuf.internal.python_message"
-
-
-class _Deferred(ModuleType):
-    """Stands for a module until something of it is used."""
-
-    def __getattr__(self, name: str) -> object:
-        # What the import system and debuggers look for in any module.
-        if name.startswith("__"):
-            raise AttributeError(name)
-        if sys.modules.get(self.__name__) is self:
-            del sys.modules[self.__name__]
-        return getattr(import_module(self.__name__), name)
 
 
 def defer() -> None:
@@ -28,4 +14,4 @@ def defer() -> None:
     from google.protobuf.internal import api_implementation  # noqa: PLC0415 -- whoever has it has loaded protobuf
 
     if api_implementation.Type() != "python":
-        sys.modules.setdefault(_IN_PYTHON, _Deferred(_IN_PYTHON))
+        deferred.defer(_IN_PYTHON)

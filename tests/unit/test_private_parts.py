@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import ast
 import hashlib
-import os
 import re
 import signal
 import socket
@@ -28,13 +27,14 @@ STOREYS = ("broker", "client", "keys", "schemas", "worker")
 # Private module: the only file that may import it.
 HOLDERS = {
     "_blake2": "schemas/private_parts/c_blake2.py",
+    "_ctypes": "worker/keeper/c_prctl.py",
     "_signal": "schemas/private_parts/c_signal.py",
     "_socket": "worker/wire/c_socket.py",
 }
 # What is read out of the messages of a library, where it offers no other way, stands in these.
 READERS = ("schemas/text/msgspec_errors.py", "schemas/text/toml_text.py", "client/cli/parser/typer_parts.py")
-# How asyncio is loaded without OpenSSL.
-ASYNCIO = "worker/own_process/asyncio_without_ssl.py"
+# How asyncio is loaded without OpenSSL, and msgspec without typing_extensions.
+IMPORTS = "worker/own_process/light_imports.py"
 # How protobuf is loaded without its implementation in Python.
 PROTOBUF = "schemas/private_parts/protobuf_in_c.py"
 # For type checkers, never imported; and no module at all.
@@ -125,7 +125,12 @@ def loaded_by(statement: str, *options: str) -> set[str]:
 
 @pytest.mark.parametrize(
     ("public", "private", "burden"),
-    [("signal", "_signal", "enum"), ("socket", "_socket", "selectors"), ("hashlib", "_blake2", "_hashlib")],
+    [
+        ("signal", "_signal", "enum"),
+        ("socket", "_socket", "selectors"),
+        ("hashlib", "_blake2", "_hashlib"),
+        ("ctypes", "_ctypes", "struct"),
+    ],
 )
 def test_a_c_part_is_needed_as_the_public_module_loads_more(public: str, private: str, burden: str) -> None:
     assert burden in loaded_by(f"import {public}"), f"{public} is light now: remove {HOLDERS[private]} and import {public}"
@@ -181,15 +186,44 @@ def test_typing_is_not_light_yet() -> None:
     assert {"re", "contextlib"} <= loaded_by("import typing"), f"typing is light now: remove {LIGHT}"
 
 
-def test_asyncio_is_kept_from_loading_ssl_as_long_as_it_would() -> None:
-    assert "ssl" in loaded_by("import asyncio"), f"asyncio is light now: remove {ASYNCIO}"
-    ours = (
-        "import importlib.util as u; s = u.spec_from_file_location('a', {!r}); m = u.module_from_spec(s); s.loader.exec_module(m); m.load()"
-    )
-    loaded = loaded_by(ours.format(os.fspath(ROOT / ASYNCIO)))
-    assert "asyncio" in loaded
-    assert "ssl" not in loaded
-    assert "ssl" in loaded_by(f"{ours.format(os.fspath(ROOT / ASYNCIO))}; import ssl"), "who needs it later does not get it"
+def test_what_libraries_import_in_vain_is_not_loaded_as_long_as_they_would() -> None:
+    vain = {"asyncio": "ssl", "msgspec": "typing_extensions", "urllib.parse": "ipaddress", "zmq": "random"}
+    for library, what in vain.items():
+        assert what in loaded_by(f"import {library}", "-I"), f"{library} is light now: remove {what} from {IMPORTS}"
+    ours = "from jobwire.worker.own_process import light_imports; light_imports.load(); import urllib.parse, zmq"
+    real = "from types import ModuleType; print(*(name for name, one in sys.modules.items() if type(one) is ModuleType)); sys.exit()"
+    loaded = loaded_by(f"{ours}; {real}", "-I")
+    assert {"asyncio", "msgspec", "zmq"} <= loaded
+    assert not loaded & {"ssl", "typing_extensions", "ipaddress", "calendar", "locale", "random"}
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        "import ssl; ssl.create_default_context",
+        "import typing_extensions as t; t.Protocol",
+        "import ipaddress; assert ipaddress.ip_address('::1').is_loopback",
+        "from random import Random; Random(1).random()",
+        "from urllib.parse import urlsplit; assert urlsplit('http://[::1]/').hostname == '::1'",
+        "import locale; assert locale.getlocale",
+    ],
+)
+def test_who_uses_later_what_was_not_loaded_gets_it(use: str) -> None:
+    assert loaded_by(f"from jobwire.worker.own_process import light_imports; light_imports.load(); {use}", "-I")
+
+
+def test_prctl_has_the_effect_of_that_of_ctypes() -> None:
+    program = """
+import ctypes
+from jobwire.worker.keeper.c_prctl import prctl
+is_set = ctypes.c_int()
+for value in (1, 0):
+    assert prctl(36, value) == 0
+    assert ctypes.CDLL(None).prctl(37, ctypes.byref(is_set), 0, 0, 0) == 0
+    assert is_set.value == value
+assert prctl(-1, 0) == -1
+"""
+    subprocess.run([sys.executable, "-c", program], check=True)
 
 
 def test_protobuf_is_kept_from_loading_what_it_does_not_use_as_long_as_it_would() -> None:
@@ -207,8 +241,8 @@ def test_protobuf_is_kept_from_loading_what_it_does_not_use_as_long_as_it_would(
 def test_a_worker_loads_neither_openssl_nor_what_belongs_to_the_command_line() -> None:
     program = """
 import sys
-from jobwire.worker.own_process import asyncio_without_ssl
-asyncio_without_ssl.load()
+from jobwire.worker.own_process import light_imports
+light_imports.load()
 import jobwire.worker.program
 print(*{"ssl", "_ssl", "_hashlib", "secrets", "typer", "click", "rich", "tomlkit", "email", "http"} & set(sys.modules))
 """
@@ -217,7 +251,7 @@ print(*{"ssl", "_ssl", "_hashlib", "secrets", "typer", "click", "rich", "tomlkit
 
 
 def test_each_file_that_holds_a_private_part_says_why_and_until_when() -> None:
-    for file in (*HOLDERS.values(), *READERS, ASYNCIO, PROTOBUF):
+    for file in (*HOLDERS.values(), *READERS, IMPORTS, PROTOBUF):
         said = ast.get_docstring(ast.parse((ROOT / file).read_text())) or ""
         assert re.search(r"[Pp]rivate", said), file
         assert "tests/unit/test_private_parts.py" in said, file

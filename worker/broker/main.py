@@ -1,12 +1,12 @@
-"""What `jobwire broker run` executes, with one JSON object as argument: loads asyncio, and runs the program."""
+"""What `jobwire broker run` executes, with one JSON object as argument: loads libraries, and runs the program."""
 
 import json
 import sys
 
-from ..own_process import asyncio_without_ssl
+from ..own_process import light_imports
 
 if __name__ == "__main__":
-    asyncio_without_ssl.load()
+    light_imports.load()
     from .program import main
 
     sys.exit(main(json.loads(sys.argv[1])))

@@ -15,6 +15,7 @@ from ...schemas.private_parts.c_signal import signal
 from ..state import layout
 from ..state.presence import is_inhabited, move_in
 from ..wire.supervisor_socket import listen, unlink_socket
+from .c_prctl import prctl
 from .light_process import DEFAULT_SIGNALS, command, say
 from .loop import Keeper
 
@@ -123,7 +124,8 @@ def main(state: str, files_limit: int, listener: int = -1, lock: int = -1, hande
         move_in()
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))
-    _become_reaper_of_orphans()
+    if prctl(_PR_SET_CHILD_SUBREAPER, 1):
+        say("cannot become the reaper of orphaned processes, see prctl(2)")
     keeper = Keeper(listener, lock, files_limit)
     if handed >= 0:
         keeper.take_over(handed)
@@ -136,11 +138,3 @@ def _forget_anew() -> None:
         os.unlink(layout.SOCKET_ANEW)
     except FileNotFoundError:
         pass
-
-
-def _become_reaper_of_orphans() -> None:
-    import ctypes  # noqa: PLC0415 -- no other process that imports this module needs it
-
-    # See prctl(2).
-    if ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0):
-        say(f"cannot become the reaper of orphaned processes: {os.strerror(ctypes.get_errno())}")
