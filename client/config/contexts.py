@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import os
 import re
-import stat
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...keys.files import private_files
+from ...keys.files.file_kind import demand_kind
 from ...keys.files.ownership import demand_own, judge
 from ...keys.files.user_folders import config_folder, worker_folder
 from ...keys.identity import format_public, parse_public
@@ -224,16 +224,22 @@ def _read() -> tuple[str, dict[str, Context]]:
     except (FileNotFoundError, NotADirectoryError):
         return EMBEDDED, {}
     except OSError as error:
+        demand_kind(path, "the contexts file")
         raise Refused(Code.FAILED_PRECONDITION, f"{path} cannot be read: {error.strerror}", "fix it or move it away") from None
     return _understand(text, path)
 
 
 def _text(fd: int, path: Path) -> str:
     """Return the text of the file, read from its descriptor, which is closed."""
+    status = os.fstat(fd)
+    try:
+        demand_kind(path, "the contexts file", status)
+    except BaseException:
+        os.close(fd)
+        raise
     with open(fd, "rb") as file:
-        status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode) or status.st_size > _LARGEST_FILE:
-            raise Refused(Code.FAILED_PRECONDITION, f"{path} is not a file of at most {_LARGEST_FILE} bytes", "fix it or move it away")
+        if status.st_size > _LARGEST_FILE:
+            raise Refused(Code.FAILED_PRECONDITION, f"{path} has more than {_LARGEST_FILE} bytes", "fix it or move it away")
         judge(status, path, "the contexts file")
         content = file.read(_LARGEST_FILE)
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
+from ...keys.files.file_kind import demand_kind
 from ...keys.files.ownership import demand_own
 from ...keys.files.small_file import read_small
 from ...keys.files.user_folders import config_folder
@@ -33,6 +34,7 @@ def read_known_workers(path: Path) -> Mapping[bytes, str]:
     try:
         content = read_small(path)
     except OSError as error:
+        demand_kind(path, "the list of workers")
         raise Refused(Code.INVALID_ARGUMENT, f"{path} cannot be read: {error.strerror}") from None
     keys: dict[bytes, str] = {}
     # Editors of another system write a byte order mark first.

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 import os
+import shlex
 import stat
 from pathlib import Path
+
+from ...schemas.refusal import Code, Refused
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -19,8 +22,26 @@ _KINDS = {
 
 def kind_problem(status: os.stat_result) -> str:
     """Return what is there instead of a regular file, in words; empty if it is one."""
+    return f"{problem}; remove it, or move it away" if (problem := _other_kind(status)) else ""
+
+
+def _other_kind(status: os.stat_result) -> str:
     kind = _KINDS.get(stat.S_IFMT(status.st_mode), "")
-    return f"is {kind}, not a file; remove it, or move it away" if kind else ""
+    return f"is {kind}, not a file" if kind else ""
+
+
+def demand_kind(path: Path, what: str, status: os.stat_result | None = None) -> None:
+    """Raise `Refused(FAILED_PRECONDITION)`, with the command that makes way, if `what` at a path is no regular file.
+
+    `status`: of what was opened; or, where it could not be opened, nothing: then it is looked at now.
+    """
+    try:
+        problem = _other_kind(path.stat() if status is None else status)
+    except OSError:
+        return
+    if problem:
+        name, aside = (shlex.quote(f"{path}{suffix}") for suffix in ("", ".old"))
+        raise Refused(Code.FAILED_PRECONDITION, f"{what} {path} {problem}", f"move it away: mv {name} {aside}")
 
 
 def demand_file(fd: int, path: Path) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ...schemas.refusal import Code, Refused
 from . import ownership
+from .file_kind import demand_kind
 from .small_file import read_all
 
 _LARGEST = 4096
@@ -27,11 +28,11 @@ def read_secret(path: Path, what: str, missing: Refused) -> bytes:
     except (FileNotFoundError, NotADirectoryError):
         raise missing from None
     except OSError as error:
+        demand_kind(path, what)
         raise _unreadable(path, what, error) from None
     try:
         status = os.fstat(fd)
-        if not stat.S_ISREG(status.st_mode):
-            raise Refused(Code.FAILED_PRECONDITION, f"{what} {path} is not a file")
+        demand_kind(path, what, status)
         ownership.judge_owner(status, path, what)
         if status.st_mode & _OTHERS_MAY:
             raise Refused(

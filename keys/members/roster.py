@@ -17,6 +17,7 @@ from types import MappingProxyType
 
 from ...schemas.refusal import Code, Refused
 from ..files import inotify, private_files
+from ..files.file_kind import demand_kind
 from ..files.ownership import demand_fixed, judge_owner
 from ..files.small_file import read_all
 from ..identity import curve_public_of, format_public
@@ -55,6 +56,7 @@ def _read_text(path: Path, *, in_force: bool = False) -> str:
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except OSError as error:
+        demand_kind(path, "the roster")
         raise Refused(Code.PERMISSION_DENIED, f"{path} cannot be read: {error.strerror}") from None
 
 
@@ -66,13 +68,14 @@ def read_open(fd: int, path: Path, *, in_force: bool = False) -> str:
     try:
         status = os.fstat(fd)
         mode = status.st_mode
-        content = read_all(fd, LARGEST_ROSTER + 1) if stat.S_ISREG(mode) else b""
+        demand_kind(path, "the roster", status)
+        content = read_all(fd, LARGEST_ROSTER + 1)
     except OSError as error:
         raise Refused(Code.PERMISSION_DENIED, f"{path} cannot be read: {error.strerror}") from None
     finally:
         os.close(fd)
-    if not stat.S_ISREG(mode) or len(content) > LARGEST_ROSTER:
-        raise Refused(Code.INVALID_ARGUMENT, f"{path} is not a file of at most {LARGEST_ROSTER} bytes")
+    if len(content) > LARGEST_ROSTER:
+        raise Refused(Code.INVALID_ARGUMENT, f"the roster {path} has more than {LARGEST_ROSTER} bytes")
     if mode & stat.S_IWOTH:
         raise Refused(
             Code.FAILED_PRECONDITION, f"anybody may write to {path} and add themselves", f"type: chmod 600 {shlex.quote(str(path))}"

@@ -75,9 +75,13 @@ class StateLock:
         for name in (LOCK, *layout.OPENED):
             if problem := kind_problem_at(self._state / name, follow=name != LOCK):
                 raise OSError(errno.EINVAL, problem, name)
-        logs = self._state / layout.LOGS
-        if os.path.lexists(logs) and not logs.is_dir():
-            raise NotADirectoryError(errno.ENOTDIR, "it is not a folder; remove it, or move it away", layout.LOGS)
+        for name in (layout.LOGS, layout.BLOBS, layout.WORK, layout.KEYS, layout.GROWTH):
+            if os.path.lexists(self._state / name) and not (self._state / name).is_dir():
+                raise NotADirectoryError(errno.ENOTDIR, "it is not a folder; remove it, or move it away", name)
+        # What else has these names is replaced.
+        for name, kind in ((layout.SOCKET, "a socket"), (layout.SOCKET_ANEW, "a file"), (DESCRIPTION, "a file")):
+            if (self._state / name).is_dir() and not (self._state / name).is_symlink():
+                raise FileExistsError(errno.EEXIST, f"it is a folder, not {kind}; remove it, or move it away", name)
 
     def _demand_original(self) -> None:
         """Refuse a copy of a folder of this boot: a worker in the original has the same jobs and identity.

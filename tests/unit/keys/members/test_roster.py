@@ -221,10 +221,10 @@ def test_files_that_are_no_rosters_are_refused(tmp_path: Path) -> None:
     opened = len(list(Path("/proc/self/fd").iterdir()))
     for name, words in (
         ("loop", "cannot be read"),
-        ("fifo", "not a file"),
-        ("large", "not a file of at most"),
+        ("fifo", "fifo is a pipe, not a file; move it away: mv "),
+        ("large", "large has more than"),
         ("latin", "line 2: it is not UTF-8"),
-        (".", "not a file"),
+        (".", "is a folder, not a file"),
     ):
         with pytest.raises(Refused, match=words):
             read(tmp_path / name)

@@ -223,6 +223,25 @@ def test_what_is_no_file_but_has_the_name_of_one_is_named(tmp_path: Path, name: 
     StateLock(tmp_path).release()
 
 
+@pytest.mark.parametrize(
+    ("name", "kind"), [(layout.SOCKET, "a socket"), (layout.SOCKET_ANEW, "a file"), ("worker.json", "a file"), (layout.BLOBS, "")]
+)
+def test_what_is_no_file_but_has_the_name_of_what_is_replaced_is_named(tmp_path: Path, name: str, kind: str) -> None:
+    tmp_path.chmod(0o700)
+    if kind:
+        (tmp_path / name).mkdir()
+    else:
+        (tmp_path / name).touch()
+    said = f"it is a folder, not {kind}" if kind else "it is not a folder"
+    with pytest.raises(Refused, match=f"the state folder {tmp_path} cannot be used: {name}: {said}; remove it, or move it away"):
+        StateLock(tmp_path)
+    (tmp_path / name).rename(tmp_path / "away")
+    # Anything else in place of a socket is replaced.
+    if kind:
+        os.mkfifo(tmp_path / name)
+    StateLock(tmp_path).release()
+
+
 def test_a_link_that_leads_nowhere_is_not_the_store_nor_a_pipe_the_logs(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     (tmp_path / layout.STORE).symlink_to(tmp_path / "unmounted" / "db")
