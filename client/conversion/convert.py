@@ -17,11 +17,13 @@ from .draft import Draft
 from .remarks import Remark, Remarks
 from .slurm.batch_script import Script, convert_slurm
 from .slurm.directives import is_slurm
-from .slurm.said import Said, note_options
+from .slurm.said import Said, SaidOption, note_options
 
 NEWLINE = "\n"
 SLURM, PARALLEL, XARGS, LINES = FORMS = ("slurm", "parallel", "xargs", "lines")
 _COMMANDS = {PARALLEL: convert_parallel, XARGS: convert_xargs}
+# What may be given as words.
+COMMANDS = ("sbatch", *_COMMANDS)
 _IN_WORDS = {
     SLURM: "a script of Slurm",
     PARALLEL: "a command line of GNU parallel",
@@ -33,11 +35,12 @@ _OTHER_SCHEDULERS = re.compile(r"^#(PBS|BSUB|\$ -|COBALT|OAR)", re.MULTILINE)
 
 
 class Converted(NamedTuple):
-    """A batch file, which form was read, and what there is to say about it."""
+    """A batch file, which form was read, what there is to say about it, and the name of what that is about."""
 
     text: str
     form: str
     remarks: list[Remark]
+    name: str
 
     @property
     def is_whole(self) -> bool:
@@ -70,7 +73,12 @@ def convert_text(text: str, origin: Origin, read: Callable[[str], str], form: st
         command, others = _find(text, form)
         for number in others:
             remarks.lost(number, "this line is left out", f"only the command {form} on line {command.line} becomes a batch")
-        draft = _of_command(command, form, Input(read, command.input_file, command.producer), remarks)
+        try:
+            draft = _of_command(command, form, Input(read, command.input_file, command.producer), remarks)
+        except Refused as refused:
+            for remark in remarks.sorted():
+                refused.add_note(remark.sentence(origin.name))
+            raise
     return _finished(draft, form, origin.name, remarks)
 
 
@@ -86,6 +94,11 @@ def convert_command(words: Sequence[str], origin: Origin, read: Callable[[str], 
     if program == "sbatch":
         said: Said = {}
         rest = note_options(words[1:], 0, said, remarks)
+        if (wrapped := said.pop("wrap", None)) is not None:
+            # As sbatch makes a script of it.
+            said = {"job-name": SaidOption("wrap", wrapped.said, 0), **said}
+            draft = convert_slurm(f"#!/bin/sh\n{wrapped.value}\n", Script("", origin.folder, rest), said, remarks)
+            return _finished(draft, SLURM, origin.name, remarks)
         if not rest:
             raise Refused(Code.INVALID_ARGUMENT, "sbatch is given no script", "name it: jobwire convert -- sbatch --array=1-10 job.sh")
         script = Script(rest[0], origin.folder, rest[1:])
@@ -157,7 +170,7 @@ def _finished(draft: Draft, form: str, name: str, remarks: Remarks) -> Converted
     comments = [f"Made by jobwire convert from {_IN_WORDS[form]}."]
     if lost := [remark for remark in found if remark.is_lost]:
         comments += ["", "This is missing:", *(f"  {remark.sentence(name)}" for remark in lost)]
-    return Converted(draft.text(_printable(comment) for comment in comments), form, found)
+    return Converted(draft.text(_printable(comment) for comment in comments), form, found, name)
 
 
 def _printable(text: str) -> str:

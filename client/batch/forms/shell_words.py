@@ -96,6 +96,20 @@ def cut(line: str) -> list[str]:
     return parts
 
 
+def has_open_quote(line: str) -> bool:
+    """Return whether a quotation that begins in a line does not end there."""
+    at = 0
+    while at < len(line):
+        piece = _PIECE.match(line, at)
+        assert piece is not None
+        if piece[0] in {"'", '"'}:
+            return True
+        if line[at] == "#" and (at == 0 or line[at - 1] in " \t"):
+            return False
+        at = piece.end()
+    return False
+
+
 def _only_a_shell(line: str, at: int) -> str:
     """Return the beginning of a command that only a shell understands; empty if there is none."""
     if found := _ASSIGNMENT.match(line, at):

@@ -9,7 +9,7 @@ from ....schemas.refusal import Code, Refused
 from ...batch.batch_file import LARGEST_FILE
 from ...batch.octets import as_typed, to_text
 from ...batch.reading import STDIN, read_whole
-from ...conversion.convert import FORMS, Converted, Origin, convert_command, convert_text
+from ...conversion.convert import COMMANDS, FORMS, Converted, Origin, convert_command, convert_text
 from ...files.current_folder import current_folder
 from .. import exit_status
 from ..arguments import understanding
@@ -47,21 +47,21 @@ def convert(
     if not output:
         raise BadInput("--output names no file; - is standard output")
     with understanding():
-        converted, name = _convert([as_typed(word) for word in what], as_typed(output), from_)
+        converted = _convert([as_typed(word) for word in what], as_typed(output), from_)
     _write(output, converted.text)
     for remark in converted.remarks:
-        say(remark.sentence(name))
+        say(remark.sentence(converted.name))
     if not converted.is_whole:
         say("something essential is missing, as said above; the batch file names it too")
         raise Ending(exit_status.REFUSED)
 
 
-def _convert(words: list[str], output: str, form: str | None) -> tuple[Converted, str]:
+def _convert(words: list[str], output: str, form: str | None) -> Converted:
     here = to_text(current_folder())
-    if len(words) > 1:
+    if len(words) > 1 or (words[0] in COMMANDS and not os.path.exists(words[0])):  # noqa: PTH110 -- text
         if form not in {None, words[0].rpartition("/")[2]} and (form, words[0]) != ("slurm", "sbatch"):
             raise BadInput(f"--from {form} is for a file, and {words[0]} is a command")
-        return convert_command(words, Origin(words[0], "", here), _read), words[0]
+        return convert_command(words, Origin(words[0], "", here), _read)
     (file,) = words
     if _is_one_file(file, output):
         raise BadInput(f"--output would replace {file} itself")
@@ -69,7 +69,7 @@ def _convert(words: list[str], output: str, form: str | None) -> tuple[Converted
     # The batch names files relative to its own folder.
     place = os.path.dirname(output) if output != _STANDARD and not output.startswith("/dev/") else ""  # noqa: PTH120 -- text
     path = "" if file == _STANDARD else file if file.startswith("/") else os.path.relpath(file, place or ".")
-    return convert_text(_read(file), Origin(name, path, here), _read, form), name
+    return convert_text(_read(file), Origin(name, path, here), _read, form)
 
 
 def _is_one_file(one: str, other: str) -> bool:

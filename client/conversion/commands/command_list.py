@@ -6,12 +6,15 @@ import re
 
 from ....schemas.refusal import Code, Refused
 from ...batch.forms.counting import MOST_JOBS
+from ...batch.forms.shell_words import cut, has_open_quote
 from ..draft import Draft, Table
 from ..remarks import Remarks
 from .shell_line import command_argv, logical_lines
 
 _DIRECTIVE = re.compile(r"#DISBATCH\s+(\S+)\s*(.*)", re.DOTALL)
 _REPEAT = re.compile(r"(\d{1,6})(?:\s+start\s+(\d{1,9}))?(?:\s+step\s+(\d{1,9}))?(?:\s+(\S.*))?", re.ASCII)
+# What ends a here-document.
+_MARK = re.compile(r"-?[ \t]*['\"\\]?[A-Za-z_]")
 _INDEX = "DISBATCH_REPEAT_INDEX"
 
 
@@ -22,9 +25,24 @@ def convert_lines(text: str, remarks: Remarks) -> Draft:
     """
     if "#DISBATCH" in text:
         return _TaskFile(remarks).draft(text)
-    draft = Draft(defaults={"env_all": True}, jobs=[{"argv": command_argv(line)} for _, line in logical_lines(text)])
+    lines = list(logical_lines(text))
+    for number, line in lines:
+        _remark_on_rest(number, line, remarks)
+    draft = Draft(defaults={"env_all": True}, jobs=[{"argv": command_argv(line)} for _, line in lines])
     _check(draft)
     return draft
+
+
+def _remark_on_rest(number: int, line: str, remarks: Remarks) -> None:
+    """Say that a command continues on further lines, which are commands of their own here, as they are for parallel."""
+    parts = cut(line)
+    what = ""
+    if any(operator == "<<" and _MARK.match(rest) for operator, rest in zip(parts[1::2], parts[2::2], strict=True)):
+        what = "a here-document begins, and its lines are jobs of their own"
+    elif has_open_quote(line):
+        what = "a quote has no end on this line, and the next line is a job of its own"
+    if what:
+        remarks.lost(number, what, "put the command into a script, and write its name here")
 
 
 def _check(draft: Draft) -> None:
@@ -57,6 +75,7 @@ class _TaskFile:
             if found := _DIRECTIVE.match(whole):
                 self._direct(first, found[1].upper(), found[2].strip(), whole.strip())
             elif whole.strip() and not whole.lstrip().startswith("#"):
+                _remark_on_rest(first, whole, self._remarks)
                 self._add({"argv": command_argv(self._prefix + whole + self._suffix)})
         _check(self._draft)
         return self._draft

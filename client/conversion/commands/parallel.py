@@ -14,10 +14,10 @@ from ...batch.forms.counting import MOST_JOBS
 from ..draft import Draft, Table, duration_text, name_of
 from ..options import Given, NotOptions, read_options
 from ..remarks import Remarks
-from .parallel_options import LONG, LOST, NOTES, OTHER_NAMES, SAME, SHORT, SILENT
+from .parallel_options import LONG, LOST, NOTES, OTHER_NAMES, PIPES, SAME, SHORT, SILENT
 from .replacement import Replacements
 from .shell_line import command_argv
-from .source import Input
+from .source import Input, at
 from .spots import Job
 from .template import tables, words_of
 
@@ -45,18 +45,14 @@ def convert_parallel(words: Sequence[str], line: int, given: Input, remarks: Rem
 
     Raises `Refused` if nothing can be made of it.
     """
-    try:
-        found = read_options(words[1:], SHORT, LONG, SAME)
-    except NotOptions as problem:
-        raise Refused(Code.INVALID_ARGUMENT, f"line {line}: parallel: {problem}", "see man parallel") from None
-    options = [one._replace(name=OTHER_NAMES.get(one.name, one.name)) for one in found.options]
+    options, rest = _read_options(words, line)
     draft = Draft(defaults={"env_all": True})
     more: Table = {}
     for option in options:
         _take(option, draft, more, line, remarks)
     draft.defaults |= more
     last = {one.name: one.value for one in options}
-    command, columns = _sources(found.rest, options, line, given)
+    command, columns = _sources(rest, options, line, given)
     names = [column.values.pop(0) if column.values else "" for column in columns] if "header" in last and "colsep" not in last else []
     jobs = _combinations(columns, is_linked="link" in last, line=line)
     if "colsep" in last:
@@ -70,18 +66,30 @@ def convert_parallel(words: Sequence[str], line: int, given: Input, remarks: Rem
         jobs = [flat[at : at + most] for at in range(0, len(flat), most)]
     jobs = [job for job in jobs if any(job)] if "no-run-if-empty" in last else jobs
     if not jobs:
-        raise Refused(Code.INVALID_ARGUMENT, f"line {line}: parallel gets no values, so there is no job", "give it some: ::: a b")
+        raise Refused(Code.INVALID_ARGUMENT, f"{at(line)}parallel gets no values, so there is no job", "give it some: ::: a b")
     if len(jobs) > MOST_JOBS:
-        raise Refused(
-            Code.INVALID_ARGUMENT, f"line {line}: these are more than {MOST_JOBS} jobs, the limit of a batch", "divide the values"
-        )
+        raise Refused(Code.INVALID_ARGUMENT, f"{at(line)}these are more than {MOST_JOBS} jobs, the limit of a batch", "divide the values")
     if not command:
         draft.jobs = [{"argv": command_argv(" ".join(job))} for job in jobs if any(job)]
         if not draft.jobs:
-            raise Refused(Code.INVALID_ARGUMENT, f"line {line}: parallel gets no command", "write one, or give it some as values")
+            raise Refused(Code.INVALID_ARGUMENT, f"{at(line)}parallel gets no command", "write one, or give it some as values")
         return draft
     _write_jobs(draft, command, jobs, names, last, line, remarks)
     return draft
+
+
+def _read_options(words: Sequence[str], line: int) -> tuple[list[Given], list[str]]:
+    try:
+        found = read_options(words[1:], SHORT, LONG, SAME)
+    except NotOptions as problem:
+        raise Refused(Code.INVALID_ARGUMENT, f"{at(line)}parallel: {problem}", "see man parallel") from None
+    options = [one._replace(name=OTHER_NAMES.get(one.name, one.name)) for one in found.options]
+    for one in options:
+        if one.name in PIPES:
+            # What others take for values is one input there.
+            what = f"{at(line)}parallel {one.said} gives each job a part of one input, and a batch cannot"
+            raise Refused(Code.INVALID_ARGUMENT, what, PIPES[one.name])
+    return options, found.rest
 
 
 def _write_jobs(
@@ -165,7 +173,7 @@ _TAKEN = {"jobs": _take_jobs, "retries": _take_retries, "timeout": _take_timeout
 
 def _number(text: str, line: int, said: str = "-n") -> int:
     if not (text.isascii() and text.isdecimal() and len(text) <= 9):  # noqa: PLR2004 -- digits
-        raise Refused(Code.INVALID_ARGUMENT, f"line {line}: parallel: {said}: {text!r} is not a number")
+        raise Refused(Code.INVALID_ARGUMENT, f"{at(line)}parallel: {said}: {text!r} is not a number")
     return int(text)
 
 
@@ -205,9 +213,7 @@ def _sources(rest: Sequence[str], options: Sequence[Given], line: int, given: In
     if not columns:
         columns = [_Column(lines(given.file))]
     if any("\0" in value for column in columns for value in column.values):
-        raise Refused(
-            Code.INVALID_ARGUMENT, f"line {line}: the values of parallel have NUL bytes", "parallel -0 takes what is between them"
-        )
+        raise Refused(Code.INVALID_ARGUMENT, f"{at(line)}the values of parallel have NUL bytes", "parallel -0 takes what is between them")
     return list(rest[: starts[0]] if starts else rest), columns
 
 
@@ -235,7 +241,7 @@ def _combinations(columns: Sequence[_Column], *, is_linked: bool, line: int) -> 
         length = (max if is_linked else min)(len(values) for values in group) if all(group) else 0
         total *= length
         if total > MOST_JOBS:
-            what = f"line {line}: these are more than {MOST_JOBS} jobs, the limit of a batch"
+            what = f"{at(line)}these are more than {MOST_JOBS} jobs, the limit of a batch"
             raise Refused(Code.INVALID_ARGUMENT, what, "divide the values")
         linked.append([[values[at % len(values)] for values in group] for at in range(length)])
     return [[value for part in parts for value in part] for parts in product(*linked)]
@@ -245,8 +251,8 @@ def _split(jobs: Sequence[Sequence[str]], pattern: str, line: int) -> list[list[
     try:
         separator = re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as problem:
-        what = f"line {line}: parallel: --colsep {pattern!r}: {problem}"
+        what = f"{at(line)}parallel: --colsep {pattern!r}: {problem}"
         raise Refused(Code.INVALID_ARGUMENT, what, "name the separator itself") from None
     if separator.groups:
-        raise Refused(Code.INVALID_ARGUMENT, f"line {line}: parallel: --colsep {pattern!r} has groups", "write (?:...) for (...)")
+        raise Refused(Code.INVALID_ARGUMENT, f"{at(line)}parallel: --colsep {pattern!r} has groups", "write (?:...) for (...)")
     return [[part for value in job for part in separator.split(value)] for job in jobs]

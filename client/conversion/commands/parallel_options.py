@@ -63,12 +63,12 @@ _NOTHING_TO_SAY = (
     "env nice max-args max-replace-args replace-string replace eof trim"
 )
 SILENT = frozenset(_NOTHING_TO_SAY.split())
+_DIVIDE = "divide the input into files first, as split(1) does, and give each to a job"
+# With these, what parallel reads is no list of values.
+PIPES = dict.fromkeys(("pipe", "spreadstdin", "pipepart", "pipe-part"), _DIVIDE)
 # What a batch does not do, and what to do instead.
 LOST = {
-    **dict.fromkeys(
-        ("pipe", "spreadstdin", "pipepart", "pipe-part", "tee", "cat", "fifo", "round-robin"),
-        "divide the input into files first, as split(1) does, and give each to a job",
-    ),
+    **dict.fromkeys(("tee", "cat", "fifo", "round-robin"), _DIVIDE),
     **dict.fromkeys(
         ("sshlogin", "sshloginfile", "slf", "ssh", "onall", "nonall", "filter"),
         "all jobs run on the worker in use; jobwire context add adds others",

@@ -10,6 +10,11 @@ from ....schemas.refusal import Code, Refused
 STANDARD_INPUT = "-"
 
 
+def at(line: int) -> str:
+    """Return where a command line stands, as the beginning of a sentence; empty if it was given as words."""
+    return f"line {line}: " if line else ""
+
+
 @dataclass(frozen=True, slots=True)
 class Input:
     """What a command line of another tool reads. `file`: what its shell gave it; `read` returns the text of a file, or of standard input.
@@ -35,4 +40,4 @@ class Input:
             what, how = f"what {tool} reads is written by a command: {self.producer}", f"{self.producer} | jobwire convert -- {tool} ..."
         else:
             what, how = f"{tool} reads its standard input, which is not here", f"... | jobwire convert -- {tool} ..."
-        raise Refused(Code.FAILED_PRECONDITION, f"line {line}: {what}", f"run it now, with the same words: {how}")
+        raise Refused(Code.FAILED_PRECONDITION, f"{at(line)}{what}", f"run it now, with the same words: {how}")

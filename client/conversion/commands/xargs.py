@@ -12,7 +12,7 @@ from ...batch.forms.counting import MOST_JOBS
 from ..draft import Draft, Table, name_of
 from ..options import Arity, Given, NotOptions, read_options
 from ..remarks import Remarks
-from .source import Input
+from .source import Input, at
 from .spots import Job, Spot
 from .template import Word, tables
 
@@ -33,12 +33,13 @@ _NAMES = (
     "l=max-lines n=max-args P=max-procs s=max-chars"
 )
 _SAME = {short: name for short, _, name in (pair.partition("=") for pair in _NAMES.split())}
-_NOTHING_TO_SAY = {"no-run-if-empty", "verbose", "exit", "max-chars", "arg-file", "delimiter", "null"}
+_NOTHING_TO_SAY = {"no-run-if-empty", "verbose", "exit", "arg-file", "delimiter", "null"}
 _LOST = {
     "interactive": ("nobody is asked before a job", "look at the jobs with --dry-run, or submit them with --hold"),
     "open-tty": ("jobs of a batch have no terminal", "jobwire run -it, one by one"),
     "process-slot-var": ("jobs know no number of a slot", "--only-one or --resource keeps jobs apart"),
 }
+_INSTEAD = {"max-chars": "-n N gives N arguments to each job"}
 _ITEM = re.compile(r"""(?:'([^'\n]*)'|"([^"\n]*)"|\\(.)|([^\s'"\\]))""", re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:([abfnrtv\\])|x([0-9a-fA-F]{1,2})|0?([0-7]{1,3}))")
 _CONTROLS = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\"}
@@ -63,7 +64,7 @@ def convert_xargs(words: Sequence[str], line: int, given: Input, remarks: Remark
     try:
         found = read_options(words[1:], SHORT, LONG, _SAME)
     except NotOptions as problem:
-        raise Refused(Code.INVALID_ARGUMENT, f"line {line}: xargs: {problem}", "see man xargs") from None
+        raise Refused(Code.INVALID_ARGUMENT, f"{at(line)}xargs: {problem}", "see man xargs") from None
     wanted, draft = _Wanted(), Draft(defaults={"env_all": True})
     # Without -P, it runs one after the other.
     draft.head["parallel"] = 1
@@ -76,7 +77,7 @@ def convert_xargs(words: Sequence[str], line: int, given: Input, remarks: Remark
     items = _items(given.text(file, line, "xargs"), wanted)
     command = found.rest or ["echo"]
     if not command[0]:
-        raise Refused(Code.INVALID_ARGUMENT, f"line {line}: the command of xargs has no name")
+        raise Refused(Code.INVALID_ARGUMENT, f"{at(line)}the command of xargs has no name")
     if not items:
         raise Refused(Code.INVALID_ARGUMENT, "xargs gets no argument from its input, so there is no job", "give it the lines it is to read")
     if any("255" in word for word in command):
@@ -114,7 +115,7 @@ def _take(option: Given, wanted: _Wanted, draft: Draft, line: int, remarks: Rema
         case name if name in _LOST:
             remarks.lost(line, f"{option.said}: {_LOST[name][0]}", _LOST[name][1])
         case name if name not in _NOTHING_TO_SAY:
-            remarks.note(line, f"{option.said} means nothing to a batch")
+            remarks.note(line, f"{option.said} means nothing to a batch", _INSTEAD.get(name, ""))
         case _:
             pass
 
@@ -129,7 +130,7 @@ def _number(option: Given, line: int, *, fewest: int, default: int | None = None
     if not option.value and default is not None:
         return default
     if not re.fullmatch(r"[0-9]{1,9}", option.value) or int(option.value) < fewest:
-        what = f"line {line}: xargs: {option.said}: {option.value!r} is not a number of {fewest} or more"
+        what = f"{at(line)}xargs: {option.said}: {option.value!r} is not a number of {fewest} or more"
         raise Refused(Code.INVALID_ARGUMENT, what)
     return int(option.value)
 

@@ -29,6 +29,8 @@ _KNOWN_THEN = {
     **dict.fromkeys(("SLURM_JOB_ID", "SLURM_JOBID"), "$JOBWIRE_JOB_ID"),
     **dict.fromkeys(("SLURM_JOB_NODELIST", "SLURM_NODELIST", "SLURMD_NODENAME", "SLURM_SUBMIT_HOST"), "$(uname -n)"),
 }
+# The conditions of Slurm, as those of jobwire.
+_WHEN = {"afterok": "ok", "afternotok": "failed", "afterany": "any", "afterburstbuffer": "any"}
 _SIGNALS = {"HUP", "INT", "QUIT", "USR1", "USR2", "TERM", "CONT"}
 _ONE = ("SLURM_JOB_NUM_NODES", "SLURM_NNODES")
 _FIRST = ("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_RESTART_COUNT")
@@ -168,9 +170,13 @@ class _Conversion:
                 if part.strip() == "singleton":
                     self._job["only_one"] = str(self._head["name"])
                 elif part.strip():
-                    self._remarks.lost(
-                        said.line, f"--dependency={part}: a number of Slurm names no job here", "jobwire batch --after ok:JOB FILE"
-                    )
+                    when = _WHEN.get(part.strip().partition(":")[0], "ok")
+                    what = f"--dependency={part}: a number of Slurm names no job here"
+                    self._remarks.lost(said.line, what, f"jobwire batch --after {when}:JOB FILE")
+            if "?" in said.value:
+                self._remarks.lost(
+                    said.line, f"{said.shown}: one of these is enough for Slurm", "jobs wait until all of their conditions hold"
+                )
         if self._said.get("hold") is not None:
             self._job["hold"] = True
         if (said := self._said.get("nice")) is not None:

@@ -13,6 +13,8 @@ _SLURM_VARIABLE = re.compile(r"\bSLURM[D]?_[A-Z0-9_]+\b")
 _SLURM_COMMAND = re.compile(
     r"(?:^|[;&|(`]|\b(?:then|do|else|time|exec)\b)\s*(srun|sbatch|salloc|sbcast|scancel|squeue|scontrol|sacct|sattach|sinfo|sstat|mpirun|mpiexec)\b"
 )
+_DOCUMENT = re.compile(r"""(?<!<)<<-?[ \t]*['"\\]?([A-Za-z_]\w*)""")
+_SHELLS = re.compile(r"\b(?:sh|bash|dash|ksh|zsh|ssh|srun|sbatch)\b")
 _INSTEAD = {
     "srun": "leave srun out: the program runs once, here",
     "sbatch": "jobwire batch and jobwire submit start other jobs",
@@ -101,7 +103,10 @@ def used_variables(text: str) -> dict[str, int]:
 
 def remark_on_commands(text: str, remarks: Remarks) -> None:
     """Say which commands in the script are those of Slurm, or get from it how many processes they start."""
+    documents = _in_documents(text)
     for number, line in _code(text):
+        if number in documents:
+            continue
         for command in dict.fromkeys(_SLURM_COMMAND.findall(line)):
             remarks.lost(number, f"{command} needs Slurm", _INSTEAD.get(command, "leave it out"))
 
@@ -110,3 +115,20 @@ def _code(text: str) -> Iterator[tuple[int, str]]:
     for number, line in enumerate(text.split("\n"), 1):
         if not line.lstrip().startswith("#"):
             yield number, line
+
+
+def _in_documents(text: str) -> frozenset[int]:
+    """Return the numbers of the lines of here-documents, but not of those that a shell reads: these are commands again."""
+    found: set[int] = set()
+    end = ""
+    is_read = False
+    for number, line in enumerate(text.split("\n"), 1):
+        if end:
+            if line.strip("\t") == end:
+                end = ""
+            elif not is_read:
+                found.add(number)
+        elif begun := _DOCUMENT.search(line):
+            end, is_read = begun[1], _SHELLS.search(line) is not None
+    # What has no end is none.
+    return frozenset(found) if not end else frozenset()

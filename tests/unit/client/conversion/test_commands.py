@@ -125,7 +125,6 @@ def test_options_become_keys() -> None:
     "line",
     [
         *(
-            "parallel --pipe wc ::: a",
             "parallel -S host echo ::: a",
             "parallel --delay 1 echo ::: a",
             "parallel --halt now,fail=20% echo ::: a",
@@ -151,6 +150,8 @@ def test_what_a_batch_does_not_do_is_lost(line: str) -> None:
     [
         "parallel --nosuch",
         "parallel echo :::",
+        "parallel --pipe -N 2 wc",
+        "parallel -a words --pipepart --block 1 wc",
         "parallel -n x echo ::: a",
         "xargs -a words -n 0",
         "xargs -z",
@@ -184,6 +185,25 @@ def test_what_a_shell_would_have_done_beside_is_named_by_line() -> None:
     converted = text("cd /x\nparallel gzip ::: *.log > out\n")
     assert [(remark.line, remark.is_lost) for remark in converted.remarks] == [(1, True), (2, True), (2, True)]
     assert "* stays as it is" in converted.remarks[1].what
+
+
+def test_a_refusal_names_the_other_lines_too() -> None:
+    with pytest.raises(Refused) as refused:
+        text("set -e\nfind . | parallel gzip {}\nfind / | parallel bzip2 {}\n")
+    assert [note.partition(":")[0] for note in refused.value.__notes__] == ["file, line 1", "file, line 3"]
+    assert "line 0" not in str(refused.value)
+
+
+@pytest.mark.parametrize("said", ["cat <<E > f\nbody\nE\n", "cat <<-'E'\nbody\nE\n", "echo 'a\nb'\n", 'x="a # b\nc"\n'])
+def test_a_command_of_several_lines_is_lost_by_line(said: str) -> None:
+    for before in ("", "#DISBATCH BARRIER\n"):
+        (first, *_) = text(before + "true\n" + said, "lines").remarks
+        assert (first.line, first.is_lost) == (2 + before.count("\n"), True)
+
+
+@pytest.mark.parametrize("said", ["cat <<< word", "echo '<<E'", "echo a # it's", "echo it\\'s", "echo $((1 << 2))"])
+def test_a_command_that_ends_with_its_line_is_whole(said: str) -> None:
+    assert text(said + "\n", "lines").is_whole
 
 
 def test_a_list_of_commands_has_a_shell_where_one_is_needed() -> None:

@@ -90,6 +90,8 @@ def test_an_option_becomes_a_key(said: str, keys: dict[str, Any]) -> None:
         ("--nodes=2", "divide the work into jobs"),
         ("-N 2-4", "divide"),
         ("--dependency=afterok:17", "--after ok:JOB"),
+        ("--dependency=afterany:17", "--after any:JOB"),
+        ("-d afternotok:17", "--after failed:JOB"),
         ("--begin=tomorrow", "--at TIME"),
         ("--constraint=avx", "--context"),
         ("--exclusive", "cpus = N"),
@@ -183,6 +185,34 @@ def test_the_command_line_of_sbatch_counts_more_than_the_script() -> None:
         ["-c", "x y"],
         ["1", "2"],
     )
+
+
+def test_a_wrapped_command_is_the_script_that_sbatch_makes_of_it() -> None:
+    converted = convert_command(["sbatch", "-a", "1-2", "--wrap", "echo {x} $1; exit 3", "one"], Origin("sbatch", "", "/"), read)
+    assert converted.is_whole
+    (first, _) = read_batch(converted.text.encode(), "made", Surroundings(Path("/"))).jobs
+    assert first.name == "wrap[1]"
+    ran = subprocess.run(list(first.argv), capture_output=True, check=False)
+    assert (ran.stdout, ran.returncode) == (b"{x} one\n", 3)
+
+
+def test_what_is_said_about_a_script_names_the_script() -> None:
+    converted = convert_command(["sbatch", "-c", "4", "job.sh"], Origin("sbatch", "", "/srv"), lambda _: script("-p long"))
+    assert [remark.sentence(converted.name).partition(":")[0] for remark in converted.remarks] == ["job.sh, line 2"]
+
+
+@pytest.mark.parametrize(
+    ("body", "lines"),
+    [
+        ("cat <<EOF > plan\nsrun inside\nEOF\nsrun outside", [6]),
+        ("ssh node <<'EOF'\nsrun inside\nEOF", [4]),
+        ("cat <<-E\n\tsrun x\n\tE\nbash <<E\nsrun y\nE", [7]),
+        ("cat <<EOF\nsrun without an end", [4]),
+        ("cat <<<word\nsrun z", [4]),
+    ],
+)
+def test_the_text_of_a_here_document_is_no_command_unless_a_shell_reads_it(body: str, lines: list[int]) -> None:
+    assert [remark.line for remark in convert("-c 2", body=body).remarks if "srun" in remark.what] == lines
 
 
 @pytest.mark.parametrize("text", ["#!/bin/sh\necho\n", "#!/bin/sh\n#PBS -N x\n", "[[job]]\nargv = ['a']\n", "#SBATCH -c 2\0"])
