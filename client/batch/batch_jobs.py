@@ -17,7 +17,7 @@ from typing import NamedTuple
 import msgspec
 
 from ...schemas.jobs.spec import JobSpec, check_command
-from ...schemas.naming import LONGEST_NAME
+from ...schemas.naming import LONGEST_NAME, name_problem
 from ...schemas.refusal import Refused
 from ...schemas.text.msgspec_errors import Path
 from .batch_tables import JobTable
@@ -116,7 +116,7 @@ class _Maker:
                 yield from self._expanded(table, layers, find)
             else:
                 job = pattern.job(table) if pattern is not None and _others(table) == _UNSET else None
-                yield from self._one(job or spec_of(table, layers, find), table.name, table, layers, find)
+                yield from self._one(job or spec_of(table, layers, find) or self._stand_in(table), table.name, table, layers, find)
             if self._made == made:
                 # Not valid; the names that it waits for are checked nevertheless, so that all mistakes are told at once.
                 self._note_conditions(table, layers, find, is_made=False)
@@ -138,6 +138,12 @@ class _Maker:
                 self._making.progress(self._made)
             yield job
 
+    def _stand_in(self, table: JobTable) -> JobSpec | None:
+        """Return a job in place of one that is not valid, so that what others have to do with it is checked all the same."""
+        if not self._orders or not table.name or name_problem(table.name):
+            return None
+        return JobSpec(argv=_TRUE, name=table.name)
+
     def _note_conditions(self, table: JobTable, layers: Layers, find: Find, *, is_made: bool = True) -> None:
         position = self._made if is_made else None
         if table.after is not None:
@@ -155,7 +161,8 @@ class _Maker:
         pattern: _Pattern | None = None
         for number, point in enumerate(axes.points()):
             values = {**self.values, **point} | ({"index": str(number)} if axes.groups else {})
-            if number == 0 and not self._knows_all(template, values, find):
+            if number == 0 and (keys := self._keys_without_values(template, values, find)):
+                self._check_others(table, keys, layers, values, number if axes.groups else None, find)
                 return
             try:
                 one, own = template.render(values, layers, number if axes.groups else None)
@@ -191,19 +198,35 @@ class _Maker:
             return None
         return axes
 
-    def _knows_all(self, template: _Template, values: Mapping[str, str], find: Find) -> bool:
+    def _keys_without_values(self, template: _Template, values: Mapping[str, str], find: Find) -> set[str]:
+        """Return the keys with placeholders that have no value, or could be meant in two ways; each such place is a mistake."""
         unknown: dict[tuple[str, Path], None] = {}
-        before = len(self._mistakes)
+        keys: set[str] = set()
         for text in template.texts():
             for name in text.doubtful:
                 self._mistakes.add(find, text.path, *about_doubtful(name))
+                keys.add(str(text.path[0]))
             for name in text.names:
                 self._used.add(name)
                 if name not in values and not (name == "name" and template.table.name and text.path != ("name",)):
                     unknown[name, text.path] = None
         for name, path in unknown:
             self._mistakes.add(find, path, *about_unknown(name, values, self._making.setting))
-        return len(self._mistakes) == before
+        return keys | {str(path[0]) for _, path in unknown}
+
+    def _check_others(
+        self, table: JobTable, keys: set[str], layers: Layers, values: dict[str, str], number: int | None, find: Find
+    ) -> None:
+        """Look for mistakes in a table without some of its keys."""
+        left = {key: ["true"] if key == "argv" else None for key in keys & {*JobTable.__struct_fields__}}
+        try:
+            one, own = _Template(msgspec.structs.replace(table, for_each=None, **left), self._defaults, self._over).render(
+                values, layers, number
+            )
+        except Unknown:
+            # Which the defaults, or the options, have too.
+            return
+        spec_of(one, own, find)
 
     def _values_of_all(self) -> dict[str, str]:
         """Return the values of placeholders that all jobs have."""

@@ -128,9 +128,8 @@ def read_order(
             what = jobs[twice.position].name if twice.position is not None else twice.name
             mistakes.add(one.find, ("after",), f"two conditions are about {what}", "leave one of them out")
         links[one.position] = list(own)
-    if len(mistakes) > before:
-        return NO_ORDER
-    return Order(links, _layers(jobs, links, named.names, waiting, mistakes))
+    layers = _layers(jobs, links, named.names, waiting, mistakes)
+    return NO_ORDER if len(mistakes) > before else Order(links, layers)
 
 
 def _is_written(name: str, written: Collection[str], *, may_be_rendered: bool) -> bool:
@@ -175,18 +174,27 @@ def _layers(
             number = link.position if link.position is not None else groups.setdefault(link.name, len(jobs) + len(groups))
             waits[position].append(number)
     waits += [list(members[name]) for name in groups]
-    layers: list[int] = []
-    try:
-        for _ in find_layers(waits, len(jobs), layers):
-            pass
-    except Cycle as cycle:
-        nodes = [node for node in cycle.nodes if node < len(jobs)]
-        finds = {one.position: one.find for one in waiting if one.position is not None}
-        names = [jobs[node].name or "a job without a name" for node in nodes]
-        circle = " waits for ".join([*names, names[0]])
-        what = f"jobs wait for each other, so that none of them could start: {circle}" if len(names) > 1 else f"{names[0]} waits for itself"
-        mistakes.add(finds[nodes[0]], ("after",), what, "leave one of these conditions out")
-    return layers[: len(jobs)]
+    finds = {one.position: one.find for one in waiting if one.position is not None}
+    for _ in range(_MOST_SHOWN):
+        layers: list[int] = []
+        try:
+            for _ in find_layers(waits, len(jobs), layers):
+                pass
+        except Cycle as cycle:
+            nodes = [node for node in cycle.nodes if node < len(jobs)]
+            names = [jobs[node].name or "a job without a name" for node in nodes]
+            circle = " waits for ".join([*names, names[0]])
+            what = (
+                f"jobs wait for each other, so that none of them could start: {circle}"
+                if len(names) > 1
+                else f"{names[0]} waits for itself"
+            )
+            mistakes.add(finds[nodes[0]], ("after",), what, "leave one of these conditions out")
+            # Without it, to find the next one.
+            waits[nodes[0]] = []
+        else:
+            return layers[: len(jobs)]
+    return []
 
 
 def linked(jobs: Sequence[JobSpec], order: Order, run: bytes, ids: Sequence[bytes]) -> list[JobSpec]:

@@ -82,6 +82,15 @@ def test_jobs_that_wait_for_each_other_are_reported_with_their_names() -> None:
     assert "waits for" in refused('name = "a"\nfor_each = "1..2"\nafter = "a"')
 
 
+def test_each_circle_is_reported_also_beside_other_mistakes_and_through_a_job_that_is_not_valid() -> None:
+    said = refused(
+        *('name = "a"\nafter = "b"', 'name = "b"\nafter = "a"\nmemory = "lots"', 'name = "c"\nafter = "d"', 'name = "d"\nafter = "c"'),
+        'after = "nobody"',
+    )
+    for what in ("a waits for b waits for a", "c waits for d waits for c", "there is no job 'nobody'", "'lots' is not a size"):
+        assert what in said
+
+
 def test_two_conditions_about_one_job_are_reported() -> None:
     assert "two conditions are about a" in refused('name = "a"', 'after = { ok = "a", any = "a" }')
 

@@ -260,3 +260,21 @@ def test_axes_are_nested_loops(axes: dict[str, list[int]]) -> None:
     for values in axes.values():
         expected = [[*before, str(value)] for before in expected for value in values]
     assert [[word.decode() for word in job.argv[1:]] for job in read(text).jobs] == expected
+
+
+@pytest.mark.parametrize(
+    ("keys", "whats"),
+    [
+        (
+            'argv = ["echo", "{itm}"]\nname = "a b"\ntime_limit = "soon"',
+            ["no value for {itm}", "the name 'a b[0]'", "'soon' is not a time"],
+        ),
+        (
+            'argv = ["echo", "{item}"]\nenv = { A = "{{x}}" }\nname = "{nam}"\nmemory = "{item}x"',
+            ["two ways", "for {nam}", "'1x' is not a size"],
+        ),
+    ],
+)
+def test_the_other_mistakes_of_a_table_with_an_unknown_placeholder_are_told_too(keys: str, whats: list[str]) -> None:
+    found = mistakes(f'[[job]]\nfor_each = "1..3"\n{keys}\n')
+    assert all(any(what in one for one in found) for what in whats), found
