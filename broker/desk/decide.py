@@ -20,7 +20,6 @@ from .decisions.recovery import recover, take_up, take_up_edges, take_up_runs
 from .decisions.starts import accepted, enter, start
 from .decisions.stops import stop
 from .inputs import (
-    AllFound,
     Alter,
     Await,
     Due,
@@ -33,6 +32,7 @@ from .inputs import (
     Moment,
     Reconsidered,
     Recovered,
+    RunsFound,
     SetCapacity,
     SetMachine,
     SetWidth,
@@ -83,7 +83,7 @@ def decide(state: State, one: Input, moment: Moment | None) -> Decision:  # noqa
             take_up(turn, one)
         case EdgesFound():
             take_up_edges(turn, one)
-        case AllFound():
+        case RunsFound():
             take_up_runs(turn, one)
         case Recovered():
             recover(turn, one)

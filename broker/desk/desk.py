@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections import deque
+from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
@@ -21,9 +21,10 @@ from ...schemas.frames import MOST_HELD_BYTES
 from ...schemas.generated import event_pb2
 from ...schemas.jobs.capacity import Wants
 from ...schemas.naming import AttemptKey, JobKey
-from ...schemas.refusal import Refused
+from ...schemas.refusal import Code, Refused
 from ..alarm import Alarm
 from ..engine import Ended, Engine, Fact, Launch, Started
+from ..fairness.pace import Pace
 from ..jobs.dependencies import Dependencies
 from ..jobs.job import BatchRun, Job, RunKey
 from ..jobs.life import WAITING, WITH_ENGINE, Phase
@@ -46,6 +47,8 @@ _log = logging.getLogger(__name__)
 # As several calls for each job of a start would cost more than what is done in them.
 _raw_of = attrgetter("raw")
 _may_submit = attrgetter("spec.may_submit")
+# Of the specs of new jobs of one owner, while the desk recovers.
+_MOST_MEANWHILE_BYTES = 32 * 1024 * 1024
 
 
 class Publishing(Protocol):
@@ -107,9 +110,12 @@ class Desk:
         self._delegates = delegates
         self._waits = waits
         self._inbox: deque[Input] = deque()
-        # While the desk recovers, what it decides about afterwards.
+        # While the desk recovers, what it decides about afterwards, and new jobs that are accepted afterwards.
         self._recovery: Recovery | None = None
-        self._held: list[Input] = []
+        self._held: deque[Input] = deque()
+        self._later: deque[tuple[Start, int]] = deque()
+        # The bytes of specs that each owner has sent meanwhile.
+        self._sent_meanwhile: Counter[bytes] = Counter()
         self._is_busy = False
         # Called when jobs have more or less of what there is.
         self.usage_changed: Callable[[], object] = lambda: None
@@ -140,15 +146,54 @@ class Desk:
 
         Raises Refused(RESOURCE_EXHAUSTED) if more jobs would wait than the owner may have, or their specs would take too much memory.
         """
-
-        def unknown() -> int:
-            return self._lookup.unknown(owner, [one.id for one in asked])
-
-        self.check_room(owner, len(asked), sum(map(len, map(_raw_of, asked))), unknown)
-        self.take(Start(owner, asked, batch, proof, self._shortage(), done, fired, started_by, depth, origin))
+        new = Start(owner, asked, batch, proof, self._shortage(), done, fired, started_by, depth, origin)
+        spec_bytes = sum(map(len, map(_raw_of, asked)))
+        if self._is_recovering:
+            self._accept_meanwhile(new, spec_bytes)
+        else:
+            self._check_room_for(new, spec_bytes)
+            self.take(new)
         if len(asked) == 1:
             # Its sender waits for this commit.
             self._store.let_commit()
+
+    def _accept_meanwhile(self, new: Start, spec_bytes: int) -> None:
+        """Accept new jobs while others are found: at once if they depend on none of those, and there is room whoever has those.
+
+        Raises Refused(RESOURCE_EXHAUSTED) if their owner has sent very many meanwhile.
+        """
+        sent = self._sent_meanwhile[new.owner] + spec_bytes
+        if sent > _MOST_MEANWHILE_BYTES:
+            message = "this daemon was restarted, and takes no more jobs of this owner before it has found all others again"
+            raise Refused(Code.RESOURCE_EXHAUSTED, message, "try again in some seconds")
+        self._sent_meanwhile[new.owner] = sent
+        if self._recovery is not None and new.needs_no_others:
+            waiting = self._state.waiting_of(new.owner) + self._recovery.jobs
+            if waiting + len(new.asked) <= self._limits_of(new.owner).queued_jobs:
+                self._decide(new)
+                return
+        self._later.append((new, spec_bytes))
+
+    async def _catch_up(self) -> None:
+        """Decide about what was held back, in its order, with others in between; what comes meanwhile waits behind that."""
+        pace = Pace()
+        while self._held:
+            self._decide(self._held.popleft())
+            await pace.rest()
+        while self._later:
+            new, spec_bytes = self._later.popleft()
+            try:
+                self._check_room_for(new, spec_bytes)
+                self._decide(new)
+            except Refused as refused:
+                new.done(refused)
+            await pace.rest()
+
+    def _check_room_for(self, new: Start, spec_bytes: int) -> None:
+        def unknown() -> int:
+            return self._lookup.unknown(new.owner, [one.id for one in new.asked])
+
+        self.check_room(new.owner, len(new.asked), spec_bytes, unknown)
 
     def check_room(self, owner: bytes, jobs: int, spec_bytes: int, unknown: Callable[[], int]) -> None:
         """Check that so many more jobs of an owner may wait, and that their specs may be held. `unknown`: how many of them are new.
@@ -172,8 +217,9 @@ class Desk:
         self.take(Reconsidered())
 
     def await_recovery(self) -> None:
-        """Decide about nothing before `recover` is done; what the desk does not know until then is read from the store."""
+        """Decide about nothing but new jobs before `recover` is done; what the desk does not know until then is read from the store."""
         self._lookup.is_whole = False
+        self._state.recovering = {}
 
     @property
     def recovering(self) -> str:
@@ -183,20 +229,24 @@ class Desk:
         found, jobs = self._recovery.found, self._recovery.jobs
         return f"it was restarted and has found {found} of {jobs} jobs again: until it has all, none starts, and most requests wait"
 
+    @property
+    def _is_recovering(self) -> bool:
+        """Whether inputs are held back."""
+        return self._recovery is not None or not self._lookup.is_whole
+
     async def recover(self) -> None:
         """Continue where the last run of this worker ended: running jobs are adopted, ends are recorded, the rest is queued.
 
-        Others are served meanwhile, but nothing else is decided.
+        Others are served meanwhile, and new jobs accepted, but nothing else is decided.
         """
         self.await_recovery()
-        self._recovery = Recovery(self._state, self._lookup, self._engine, self._clock, self._decide, self._note_dates)
-        await self._recovery.run()
+        recovery = self._recovery = Recovery(self._state, self._lookup, self._engine, self._clock, self._decide, self._note_dates)
+        await recovery.run()
+        await self._catch_up()
         self._recovery = None
-        held, self._held = self._held, []
-        for one in held:
-            self.take(one)
-        for job in self._state.live.values():
-            if job.spec.may_submit and job.attempt.phase in WITH_ENGINE:
+        self._sent_meanwhile.clear()
+        for job in recovery.starters:
+            if job.attempt.phase in WITH_ENGINE:
                 self._delegates.admit(job.attempt.key)
         await self.durable()
 
@@ -325,7 +375,7 @@ class Desk:
         Raises Impossible, or whatever a bug raises; other inputs in the inbox are processed all the same.
         """
         # The results of its own writes belong to the recovery, and so do the machines that the engine reports during it.
-        if not self._lookup.is_whole and not isinstance(one, (Written, WriteDelayed, SetMachine)):
+        if self._is_recovering and not isinstance(one, (Written, WriteDelayed, SetMachine)):
             self._held.append(one)
         else:
             self._decide(one)

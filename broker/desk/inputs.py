@@ -77,6 +77,12 @@ class Start(NamedTuple):
     queued: Queued | None = None
     clean_up: Container[bytes] = frozenset()
 
+    @property
+    def needs_no_others(self) -> bool:
+        """Whether its jobs depend on no job that they do not bring along, and on nothing else of what a desk finds at its start."""
+        is_asked_for = self.fired is None and self.origin is None and self.queued is None and not self.started_by
+        return is_asked_for and self.batch is None and not any(one.spec.after for one in self.asked)
+
 
 class Stop(NamedTuple):
     """End jobs with all their processes; `done` is called when the request is durable. Jobs that have ended are skipped.
@@ -201,10 +207,14 @@ class EdgesFound(NamedTuple):
     edges: Sequence[tuple[JobKey, Sequence[Edge]]]
 
 
-class AllFound(NamedTuple):
-    """All that is in the store was found: the runs, each with its owner, whose `on_finish` was not queued."""
+class RunsFound(NamedTuple):
+    """Some of the runs, when all jobs are found, and what they wait for.
+
+    `unfinished`: those, each with its owner, whose `on_finish` was not queued; after all of these, those that have jobs.
+    """
 
     unfinished: Sequence[tuple[bytes, BatchRun]] = ()
+    runs: Sequence[RunKey] = ()
 
 
 class Recovered(NamedTuple):
@@ -257,7 +267,7 @@ Input = (
     | Facts
     | Found
     | EdgesFound
-    | AllFound
+    | RunsFound
     | Recovered
     | Written
     | WriteDelayed

@@ -1,29 +1,34 @@
 """Finds the jobs of the store that have not ended when a desk starts, and what the engine knows of them; in slices, with others in between.
 
-Decides nothing: what it finds are inputs of the desk. Until it is done, the desk decides about nothing else, and nothing starts.
+Decides nothing: what it finds are inputs of the desk. Until it is done, nothing starts, and the desk decides about nothing else but new
+jobs, which have higher rows than those that are to be found.
 """
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
+from typing import TypeVar
 
 from ...schemas import fault_points
 from ...schemas.clock import Clock
-from ...schemas.naming import JobKey
+from ...schemas.naming import AttemptKey, JobKey
 from ..collector import nothing_collected
 from ..engine import Engine, Expected, Fact
 from ..fairness.pace import Pace
+from ..jobs.job import Job
 from ..jobs.life import STORED
 from ..jobs.targets import Edge
 from ..store.queries import Lookup
-from .inputs import AllFound, EdgesFound, Found, Input, Recovered
+from .inputs import EdgesFound, Found, Input, Recovered, RunsFound
 from .state import State
 
+_Item = TypeVar("_Item")
 _log = logging.getLogger(__name__)
 
 # Decided together in some milliseconds.
 _JOBS_A_SLICE = 200
+_RUNS_A_SLICE = 200
 _FACTS_A_SLICE = 400
 
 
@@ -46,12 +51,12 @@ class Recovery:
         self._take = take
         self._heard = heard
         self._pace = Pace()
+        # How many jobs are to be found, and were found so far.
         self.jobs = lookup.count_alive()
-
-    @property
-    def found(self) -> int:
-        """How many of the jobs were found so far."""
-        return len(self._state.live)
+        self.found = 0
+        self._last = lookup.last_row()
+        # Those that may start jobs.
+        self.starters: list[Job] = []
 
     async def run(self) -> None:
         """Find all jobs, and take them up."""
@@ -59,23 +64,25 @@ class Recovery:
             await self._run()
 
     async def _run(self) -> None:
-        edges, expected = await self._read()
-        jobs = list(self._state.live.values())
+        jobs, edges, expected = await self._read()
         facts = await self._engine.recover(expected)
         if fault_points.ARMED:
             fault_points.reach("during-recovery")
-        known = {fact.key for fact in facts}
-        for at in range(0, len(jobs), _JOBS_A_SLICE):
-            self._take(Found(jobs[at : at + _JOBS_A_SLICE], known, edges))
-            await self._pace.rest()
+        known: set[AttemptKey] = set()
+        async for some_facts in self._slices(facts, _FACTS_A_SLICE):
+            known.update(fact.key for fact in some_facts)
+        known_jobs = 0
+        async for some_jobs in self._slices(jobs, _JOBS_A_SLICE):
+            known_jobs += sum(job.attempt.key in known for job in some_jobs)
+            self._take(Found(some_jobs, known, edges))
         if jobs:
-            known_jobs = len({key.job for key in known} & self._state.live.keys())
             _log.info("recovered %d jobs that had not ended, %d of them known to the engine", len(jobs), known_jobs)
-        waits = list(edges.items())
-        for at in range(0, len(waits), _JOBS_A_SLICE):
-            self._take(EdgesFound(waits[at : at + _JOBS_A_SLICE]))
-            await self._pace.rest()
-        self._take(AllFound(self._lookup.unfinished_runs()))
+        async for waits in self._slices(list(edges.items()), _JOBS_A_SLICE):
+            self._take(EdgesFound(waits))
+        async for unfinished in self._slices(self._lookup.unfinished_runs(), _RUNS_A_SLICE):
+            self._take(RunsFound(unfinished))
+        async for runs in self._slices(list(self._state.runs), _RUNS_A_SLICE):
+            self._take(RunsFound(runs=runs))
         last = max(0, len(facts) - 1) // _FACTS_A_SLICE * _FACTS_A_SLICE
         for at in range(0, last + 1, _FACTS_A_SLICE):
             await self._pace.rest()
@@ -84,15 +91,26 @@ class Recovery:
             self._lookup.is_whole = at == last
             self._take(Recovered(some, is_last=at == last))
 
-    async def _read(self) -> tuple[dict[JobKey, Sequence[Edge]], list[Expected]]:
-        """Read the jobs; return what they wait for, and those that the engine is asked about."""
+    async def _slices(self, items: Sequence[_Item], length: int) -> AsyncIterator[Sequence[_Item]]:
+        """Iterate over parts of a list, with others in between."""
+        for at in range(0, len(items), length):
+            yield items[at : at + length]
+            await self._pace.rest()
+
+    async def _read(self) -> tuple[list[Job], dict[JobKey, Sequence[Edge]], list[Expected]]:
+        """Read the jobs; return them, what they wait for, and those that the engine is asked about."""
+        found: list[Job] = []
         edges: dict[JobKey, Sequence[Edge]] = {}
         expected: list[Expected] = []
         only_launched = self._state.queue.stock.places_jobs
-        for jobs in self._lookup.alive():
+        for jobs in self._lookup.alive(self._last):
+            found += jobs
+            self.found = len(found)
             for job in jobs:
                 self._state.hold(job.key.owner, job.spec_bytes)
                 self._state.add(job)
+                if job.spec.may_submit:
+                    self.starters.append(job)
                 one = job.attempt
                 launched = STORED[one.phase].launched
                 self._clock.not_before(max(job.queued_at_us, one.started_at_us, *(other.ended_at_us for other in job.earlier)))
@@ -102,4 +120,4 @@ class Recovery:
                     )
             edges.update(self._lookup.edges(jobs))
             await self._pace.rest()
-        return edges, expected
+        return found, edges, expected

@@ -64,7 +64,8 @@ class Reception:
             if member.role == PAIRING and verb not in PAIRING_VERBS:
                 raise _only_pairs(verb)
             demand_verb(member, verb)
-            if self.held is not None and self.held.holds(verb):
+            needs_others = bool(member.job) or request.start.HasField("batch")
+            if self.held is not None and self.held.holds(verb, peer.public, needs_others=needs_others):
                 self.held.hold(peer, frame, bulk, charge)
                 return
             _refuse_fields_of_daemons(envelope)

@@ -1,6 +1,7 @@
 """Requests that wait until the desk has found all its jobs again. What only tells how things are is answered at once, from the store.
 
-Those of one client stay in their order, as a stream and what is said about it are several requests.
+New jobs that depend on no others are accepted at once, and start later. What waits of one member stays in its order, as a stream and what
+is said about it are several requests: of who waits for something, everything waits but questions.
 """
 
 from __future__ import annotations
@@ -16,6 +17,8 @@ from ..sockets.peers import Peer
 
 # They depend on no job that may start or end, or read the store.
 AT_ONCE = frozenset({"hello", "status", "list", "query_one", "query_proof", "replay", "pair"})
+# A start, unless it is of a run, and what is said about the stream of its reports.
+_OF_NEW_JOBS = frozenset({"start", "credit", "cancel"})
 # Of one member, with what Python needs for each.
 _MOST_BYTES = 32 * 1024 * 1024
 _MESSAGE_BYTES = 160
@@ -44,9 +47,14 @@ class HeldRequests:
         """Hold requests from now on."""
         self._held = deque()
 
-    def holds(self, verb: str) -> bool:
-        """Return whether a request with this verb has to wait."""
-        return self._held is not None and verb not in AT_ONCE
+    def holds(self, verb: str, owner: bytes = b"", *, needs_others: bool = True) -> bool:
+        """Return whether a request with this verb has to wait; `owner`: the public key of its sender.
+
+        `needs_others`: it is more than the start of jobs that depend on no others.
+        """
+        if self._held is None or verb in AT_ONCE:
+            return False
+        return verb not in _OF_NEW_JOBS or needs_others or self._bytes[owner] > 0
 
     def hold(self, peer: Peer, frame: bytes, bulk: memoryview | None, charge: Charge) -> None:
         """Keep a request. Who sends more than can be kept is disconnected."""

@@ -71,6 +71,8 @@ def start(  # noqa: C901, PLR0915, PLR0917 -- each job is checked in turn, with 
     sent: list[int] = []
     batch = read_run(request)
     starter = starter_of(call.member, desk) if call.member.job else None
+    # Before all workers are known again, nobody can say what never fits.
+    knows_what_fits = not desk.recovering
     places_jobs = desk.stock.places_jobs
     missing: Missing | None = None
     highest = call.member.limits.highest_priority
@@ -98,7 +100,7 @@ def start(  # noqa: C901, PLR0915, PLR0917 -- each job is checked in turn, with 
                 check_precedence(call.member, one.spec, len(asked) - 1)
             if check is not None:
                 check_with(check, one, len(asked) - 1)
-            if places_jobs or wants_of(one.spec) is not PLAIN:
+            if knows_what_fits and (places_jobs or wants_of(one.spec) is not PLAIN):
                 demand_fit(JobKey(call.member.key, one.id), one.spec, desk, lookup, len(asked) - 1)
             if one.spec.not_after_us is not None:
                 demand_in_time(JobKey(call.member.key, one.id), one.spec.not_after_us, desk, lookup, len(asked) - 1)

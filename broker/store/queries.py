@@ -2,7 +2,7 @@
 
 A job whose row is on disk before the desk has been told of the commit does not exist yet: a caller that found the row would wait for an
 end that is reported only for the desk's own job, or would stop a job that the desk then starts. Only while a desk is still finding its
-jobs, and accepts no others, those that it has not found are read from the store.
+jobs, those that it has not found are read from the store.
 """
 
 from __future__ import annotations
@@ -33,7 +33,8 @@ _JOBS_A_QUESTION = 100
 # Read in some milliseconds.
 _ALIVE_A_QUESTION = 200
 _ALIVE = (
-    "SELECT queued_at, row FROM jobs INDEXED BY jobs_alive WHERE ok IS NULL AND (queued_at, row) > (?, ?) ORDER BY queued_at, row LIMIT ?"
+    "SELECT queued_at, row FROM jobs INDEXED BY jobs_alive WHERE ok IS NULL AND (queued_at, row) > (?, ?) AND row <= ?"
+    " ORDER BY queued_at, row LIMIT ?"
 )
 
 
@@ -66,10 +67,14 @@ class Lookup:
         """Return how many jobs have not ended."""
         return int(self._store.read("SELECT count(*) FROM jobs INDEXED BY jobs_alive WHERE ok IS NULL")[0][0])
 
-    def alive(self) -> Iterator[Sequence[Job]]:
-        """Iterate over all jobs that have not ended, some at a time, oldest first. A desk takes these over after a restart."""
+    def last_row(self) -> int:
+        """Return the highest row of a job."""
+        return int(self._store.read("SELECT coalesce(max(row), 0) FROM jobs")[0][0])
+
+    def alive(self, last_row: int) -> Iterator[Sequence[Job]]:
+        """Iterate over all jobs that have not ended, up to this row, some at a time, oldest first. A desk takes these over at its start."""
         place, rows = (-1, 0), JobRows()
-        while found := self._store.read(_ALIVE, (*place, _ALIVE_A_QUESTION)):
+        while found := self._store.read(_ALIVE, (*place, last_row, _ALIVE_A_QUESTION)):
             part = ", ".join(str(row) for _, row in found)
             yield self._read_rows(self._select(f"WHERE jobs.row IN ({part}) ORDER BY jobs.row"), rows)
             place = found[-1]

@@ -11,7 +11,7 @@ from ....schemas.generated import event_pb2
 from ....schemas.jobs import spec as specs
 from ....schemas.jobs.capacity import wants_of
 from ....schemas.jobs.states import EventKind
-from ....schemas.naming import AttemptKey, finish_job_id
+from ....schemas.naming import AttemptKey, JobKey, finish_job_id
 from ...jobs.ends import end_of_one
 from ...jobs.finish import Finish, finish_spec
 from ...jobs.job import FIRST_ATTEMPT, Attempt, BatchRun, Job, RunKey
@@ -86,7 +86,9 @@ def take_up(turn: Turn, runs: Sequence[tuple[bytes, BatchRun]]) -> None:
     state = turn.state
     for owner, batch in runs:
         run = RunKey(owner, batch.id)
-        left = sum(not job.is_finish for job in state.runs.get(run, {}).values())
+        of_run = state.runs.get(run, {})
+        own = of_run.get(JobKey(owner, finish_job_id(batch.id)))
+        left = len(of_run) - (own is not None and own.is_finish)
         state.finishes[run] = Finish(batch, batch.ends, left)
         if not left:
             state.finishing.add(run)

@@ -7,7 +7,7 @@ from ...jobs.job import Job
 from ...jobs.life import ENDED, LIMITED, RECOVERED, Happening, Phase, TakeUp
 from ...jobs.retries import delay_after_us
 from ..effects import End, LimitTime
-from ..inputs import AllFound, EdgesFound, Found, Moment, Recovered
+from ..inputs import EdgesFound, Found, Moment, Recovered, RunsFound
 from ..queue.stock import Taken
 from ..turn import Turn
 from . import finishes
@@ -45,12 +45,11 @@ def take_up_edges(turn: Turn, found: EdgesFound) -> None:
     let_wait(turn, [(live[key], of_job) for key, of_job in found.edges if key in live and live[key].awaits])
 
 
-def take_up_runs(turn: Turn, found: AllFound) -> None:
+def take_up_runs(turn: Turn, found: RunsFound) -> None:
     """Continue with runs, now that all jobs are found, and what they wait for."""
-    state = turn.state
     finishes.take_up(turn, found.unfinished)
-    for run, of_run in state.runs.items():
-        batch = next(iter(of_run.values())).batch
+    for run in found.runs:
+        batch = next((job.batch for job in turn.state.runs.get(run, {}).values()), None)
         if batch is not None and batch.broken_by:
             break_run(turn, run, batch.broken_by, stops=batch.on_failure is OnFailure.STOP_REST)
 

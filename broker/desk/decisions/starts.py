@@ -32,7 +32,8 @@ def start(turn: Turn, asked: Start) -> None:
     """Write new jobs, with their `queued` events."""
     state, moment = turn.state, turn.moment
     count = len(asked.asked)
-    room = max(0, state.queue.room_of(asked.owner) - state.promised)
+    # Nothing starts before all is known that runs already.
+    room = max(0, state.queue.room_of(asked.owner) - state.promised) if state.recovering is None else 0
     # Jobs that will start at once are recorded as launched now, which saves a commit before their start.
     cleared = _best(asked.asked, min(room, (asked.batch and asked.batch.parallel) or count))
     promised = len(cleared)

@@ -13,7 +13,6 @@ from jobwire.broker.desk import desk as desks
 from jobwire.broker.desk.decide import decide
 from jobwire.broker.desk.effects import Effect, End, Hold, Launches, Publish, Reply, Settle, SignalAll, Tell, WakeAt, Word
 from jobwire.broker.desk.inputs import (
-    AllFound,
     Due,
     Facts,
     Found,
@@ -21,6 +20,7 @@ from jobwire.broker.desk.inputs import (
     Moment,
     Reconsidered,
     Recovered,
+    RunsFound,
     Signal,
     Start,
     Stop,
@@ -309,7 +309,7 @@ def test_an_attempt_is_taken_up_by_what_the_engine_knows_of_it_and_not_of_the_on
     desk.state.live[job.key] = job
     facts = [ended(1)._replace(key=attempt(1, which))]
     desk.take(Found([job], {fact.key for fact in facts}))
-    desk.take(AllFound())
+    desk.take(RunsFound())
     effects = desk.take(Recovered(facts))
     if which == 1:
         assert effects == [("settle", [attempt(1, 1)]), ("launch", [attempt(1, 2)])]

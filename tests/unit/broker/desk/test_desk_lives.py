@@ -9,12 +9,15 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from typing import Any
 
+import pytest
 from desk_house import AlarmDouble, EngineDouble
 from example_counts import at_length, briefly, scratch
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from jobwire.broker.delegates import Delegates
+from jobwire.broker.desk import desk as desks
+from jobwire.broker.desk import recovery
 from jobwire.broker.desk.desk import Desk
 from jobwire.broker.desk.inputs import Accepted, Alter, Asked, Due, SetWidth, Stop
 from jobwire.broker.desk.queue.queue import Queue
@@ -23,6 +26,7 @@ from jobwire.broker.engine import Ended, Expected, Fact, Launch, Started
 from jobwire.broker.jobs.job import BatchRun, Job, RunKey, StopOrder
 from jobwire.broker.jobs.life import NEXT, STORED, WAITING, Phase, Stored
 from jobwire.broker.retention.ages import Ages
+from jobwire.broker.store import queries
 from jobwire.broker.store.queries import Lookup
 from jobwire.broker.store.store import Store
 from jobwire.broker.streams.watchers import Watchers
@@ -173,6 +177,11 @@ class HonestEngine(EngineDouble):
         self.untold.append(self.ended[key])
 
 
+class Restless:
+    async def rest(self) -> None:
+        await asyncio.sleep(0)
+
+
 class WhatAlwaysHolds(RuleBasedStateMachine):
     """What was acknowledged exists, nothing is launched twice, each job ends once, and events come in order when they are durable."""
 
@@ -193,8 +202,14 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
         self.published: list[int] = []
         # A desk that is killed at every turn gets nowhere.
         self.steps = 0
+        # It lets others have their turn whenever it can.
+        self.patches = pytest.MonkeyPatch()
+        for module in (recovery, desks):
+            self.patches.setattr(module, "Pace", Restless)
+        self.patches.setattr(recovery, "_JOBS_A_SLICE", 1)
+        self.patches.setattr(queries, "_ALIVE_A_QUESTION", 1)
         self.open()
-        self.the_disk_has_written()
+        self.find_all()
 
     # --- the desk's own life
 
@@ -224,7 +239,7 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
             alarm=lambda *_: AlarmDouble(),  # type: ignore[arg-type, return-value]
         )
         self.recovery = self.loop.create_task(self.desk.recover())
-        self.turn()
+        self.loop.run_until_complete(asyncio.sleep(0))
 
     @initialize(numbers=st.sampled_from(([1], [1, 2], [1, 2, 3])), width=st.sampled_from((None, None, 1)))
     def some_jobs_are_there(self, numbers: list[int], width: int | None) -> None:
@@ -290,7 +305,20 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
 
     # --- requests
 
-    @precondition(ready)
+    @precondition(lambda self: not self.ready())
+    @rule()
+    def the_recovery_goes_on(self) -> None:
+        self.loop.run_until_complete(asyncio.sleep(0))
+
+    @precondition(lambda self: not self.ready())
+    @rule()
+    def find_all(self) -> None:
+        while not self.ready():
+            self.turn()
+            if self.gate.group:
+                self.the_disk_has_written()
+
+    # Also while others are still found.
     @rule(
         owner=st.sampled_from(OWNERS),
         numbers=st.lists(st.integers(1, 4), min_size=1, max_size=3, unique=True),
@@ -501,6 +529,7 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
             assert len(finished) == self.store.read("SELECT count(*) FROM jobs")[0][0]
             assert set(finished.values()) <= {1}
         finally:
+            self.patches.undo()
             self.kill(written=False)
             self.loop.close()
             shutil.rmtree(self.folder)
@@ -514,6 +543,8 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
         for _ in range(200):
             if self.state.deadlines:
                 self.time_passes()
+            if not self.ready():
+                self.find_all()
             if not (ending() or self.engine.untold or self.gate.group):
                 return
             for key in ending():

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 from desk_house import OWNER, House, asked, asked_with, attempt, ended, key, started
 
 from jobwire.broker.desk import recovery
 from jobwire.broker.desk.decisions import recovery as decisions
-from jobwire.broker.desk.inputs import EdgesFound
+from jobwire.broker.desk.inputs import Accepted, EdgesFound, RunsFound
 from jobwire.broker.desk.turn import Turn
 from jobwire.broker.engine import Fact
+from jobwire.broker.jobs.job import BatchRun
 from jobwire.broker.requests.reads.jobs import describe
 from jobwire.broker.store.selection import ALIVE, Selection
 from jobwire.keys.members.rights import Member
 from jobwire.schemas.generated import job_pb2
 from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.jobs.conditions import After, Condition
+from jobwire.schemas.jobs.spec import JobSpec, to_wire
+from jobwire.schemas.jobs.states import OnFailure
 from jobwire.schemas.naming import parse_typed
 from jobwire.schemas.refusal import Refused
 
 ADA = Member("ada", OWNER, "submitter")
+FINISH = to_wire(JobSpec(argv=(b"notify",))).SerializeToString()
 
 
 @pytest.fixture
@@ -145,8 +150,147 @@ async def test_what_jobs_wait_for_is_taken_up_in_slices(house: House, monkeypatc
     house.engine.effects.clear()
 
 
+async def while_recovering(house: House, monkeypatch: pytest.MonkeyPatch, turns: int) -> asyncio.Task[None]:
+    """Return the recovery of the desk, after so many turns of the loop."""
+    monkeypatch.setattr(recovery, "_JOBS_A_SLICE", 1)
+    monkeypatch.setattr(recovery, "Pace", Restless)
+    monkeypatch.setattr("jobwire.broker.store.queries._ALIVE_A_QUESTION", 1)
+    house.engine.known = [started(1)]
+    recovering = asyncio.create_task(house.desk.recover())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    assert house.desk.recovering
+    return recovering
+
+
+# In the middle of reading jobs, and of taking them up.
+@pytest.mark.parametrize("turns", [1, 3, 6, 8])
+async def test_new_jobs_are_durable_before_all_others_are_found_and_start_once_after_that(
+    house: House, monkeypatch: pytest.MonkeyPatch, turns: int
+) -> None:
+    recovering = await while_recovering(house, monkeypatch, turns)
+    answers: list[Accepted | Refused] = []
+    house.desk.accept(OWNER, [asked(4), asked(3)], None, b"p", answers.append)
+    # The commit is done while others are found; its result is an input among theirs.
+    await recovering
+    await house.durable()
+    (accepted,) = answers
+    assert isinstance(accepted, Accepted)
+    assert (accepted.keys, accepted.known) == ([key(4), key(3)], 1)
+    assert {*house.live} == {key(number) for number in (1, 2, 3, 4)}
+    house.engine.effects.clear()
+    for number in range(1, 4):
+        house.desk.hear([started(number), ended(number)])
+        await house.durable()
+        # In the order in which they were accepted, each once.
+        effects = sorted(house.engine.effects, key=str)
+        assert effects == [("settled", attempt(number)), ("start", attempt(number + 1))]
+        house.engine.effects.clear()
+    house.desk.hear([started(4), ended(4)])
+    await house.durable()
+    house.engine.expect(("settled", attempt(4)))
+
+
+@pytest.mark.parametrize("rests", [1, 3, 4, 6])
+async def test_new_jobs_that_become_durable_while_others_are_read_are_not_found_again(
+    house: House, monkeypatch: pytest.MonkeyPatch, rests: int
+) -> None:
+    pace = Waiting(rests)
+    monkeypatch.setattr(recovery, "Pace", lambda: pace)
+    monkeypatch.setattr("jobwire.broker.store.queries._ALIVE_A_QUESTION", 1)
+    monkeypatch.setattr(recovery, "_JOBS_A_SLICE", 1)
+    house.engine.known = [started(1)]
+    recovering = asyncio.create_task(house.desk.recover())
+    await pace.waits.wait()
+    await house.accept(asked(4))
+    job = house.live[key(4)]
+    pace.go_on.set()
+    await recovering
+    assert house.live[key(4)] is job
+    assert house.state.queue.waiting_of(OWNER) == 3
+    house.engine.expect(("recover", attempt(1), attempt(2), attempt(3)))
+
+
+async def test_new_jobs_are_acknowledged_while_others_are_found(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(recovery, "Pace", Restless)
+    told: list[bool] = []
+    go_on = asyncio.Event()
+
+    async def recover(_expected: object) -> list[Fact]:
+        await go_on.wait()
+        return [started(1)]
+
+    monkeypatch.setattr(house.engine, "recover", recover)
+    recovering = asyncio.create_task(house.desk.recover())
+    for _ in range(4):
+        await asyncio.sleep(0)
+    house.desk.accept(OWNER, [asked(4)], None, b"p", lambda answer: told.append(isinstance(answer, Accepted)))
+    house.desk.accept(OWNER, [asked_with(5, after=(After(Condition.OK, bytes([4]) * 16),))], None, b"p", lambda answer: told.append(False))
+    await house.durable()
+    assert told == [True]
+    assert house.state.queue.why_waiting(key(4))
+    # Killed now, the next desk finds it.
+    assert house.lookup.count_alive() == 4
+    go_on.set()
+    await recovering
+    await house.durable()
+    assert told == [True, False]
+    assert house.live[key(5)].awaits
+    house.engine.effects.clear()
+
+
+async def test_a_limit_holds_while_not_all_are_found(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    recovering = await while_recovering(house, monkeypatch, 2)
+    house.limits = replace(house.limits, queued_jobs=3)
+    answers: list[Accepted | Refused] = []
+    house.desk.accept(OWNER, [asked(4)], None, b"p", answers.append)
+    house.desk.accept(OWNER, [asked(5)], None, b"p", answers.append)
+    monkeypatch.setattr("jobwire.broker.desk.desk._MOST_MEANWHILE_BYTES", 10)
+    with pytest.raises(Refused, match="was restarted"):
+        house.desk.accept(OWNER, [asked(6, b"a" * 20)], None, b"p", answers.append)
+    await recovering
+    await house.durable()
+    assert isinstance(answers[0], Accepted) or isinstance(answers[1], Accepted)
+    assert sum(isinstance(answer, Refused) for answer in answers) == 1
+    assert house.state.queue.waiting_of(OWNER) == 3
+    house.engine.effects.clear()
+
+
+async def test_runs_are_taken_up_in_slices(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    house.engine.known = [started(1)]
+    await house.desk.recover()
+    for number in range(4, 9):
+        await house.accept(asked(number), batch=BatchRun(bytes([number]) * 16, "", 0, OnFailure.CANCEL_REST, on_finish=FINISH))
+    monkeypatch.setattr(recovery, "_RUNS_A_SLICE", 2)
+    slices: list[tuple[int, int]] = []
+
+    def take_up_runs(turn: Turn, found: RunsFound) -> None:
+        slices.append((len(found.unfinished), len(found.runs)))
+        decisions.take_up_runs(turn, found)
+
+    monkeypatch.setattr("jobwire.broker.desk.decide.take_up_runs", take_up_runs)
+    await house.restart()
+    assert slices == [(2, 0), (2, 0), (1, 0), (0, 2), (0, 2), (0, 1)]
+    assert {finish.left for finish in house.state.finishes.values()} == {1}
+    house.engine.effects.clear()
+
+
 class Restless:
     """Lets others have their turn whenever it can."""
 
     async def rest(self) -> None:
         await asyncio.sleep(0)
+
+
+class Waiting:
+    """Waits at one of its rests until it is told to go on."""
+
+    def __init__(self, rests: int) -> None:
+        self._left = rests
+        self.waits, self.go_on = asyncio.Event(), asyncio.Event()
+
+    async def rest(self) -> None:
+        self._left -= 1
+        if not self._left:
+            self.waits.set()
+            await self.go_on.wait()

@@ -58,6 +58,16 @@ def test_nothing_waits_before_it_is_held_back_nor_what_is_answered_at_once(gate:
     assert not any(map(gate.held.holds, ("hello", "list", "query_one", "status", "replay")))
 
 
+async def test_new_jobs_of_who_waits_for_nothing_are_accepted_at_once(gate: Gate) -> None:
+    gate.held.hold_back()
+    gate.hold(gate.ada, b"1")
+    ada, bob = gate.ada.public, gate.bob.public
+    assert not any(gate.held.holds(verb, bob, needs_others=False) for verb in ("start", "credit", "cancel"))
+    assert all(gate.held.holds(verb, ada, needs_others=False) for verb in ("start", "credit", "cancel"))
+    assert gate.held.holds("start", bob)
+    assert gate.held.holds("stop", bob, needs_others=False)
+
+
 async def test_what_waited_is_handled_in_its_order(gate: Gate) -> None:
     gate.held.hold_back()
     gate.hold(gate.ada, b"1", b"2")

@@ -111,7 +111,7 @@ async def test_writes_that_came_together_are_committed_together(house: House) ->
 
 async def test_reads_leave_no_transaction_open(house: House) -> None:
     await house.accept(asked(1))
-    house.lookup.alive()
+    house.lookup.alive(1)
     assert not house.store._reads.in_transaction
     house.engine.expect(("start", attempt(1)))
 
