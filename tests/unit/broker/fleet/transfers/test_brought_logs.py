@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -47,24 +47,33 @@ class Lab:
         self.wire.up()
         self.broker.engine.workers.get(self.worker.identity.public).ends_at = 1e12 if ends else None
 
-    async def run(self, stdout: bytes = CONTENT, *, ends: bool = True, **fields: object) -> None:
+    async def run(self, stdout: bytes = CONTENT, *, ends: bool = True, cut_after: int | None = None, **fields: object) -> None:
+        """Run a job. `cut_after`: how many messages reach the worker from its end on."""
         self.worker.engine.logs[self.name, "stdout"] = stdout
         self.up(ends=ends)
         await self.broker.durable()
         await self.broker.accept(self.client, signed_start(self.client, self.broker.identity.public, 1))
         await self.worker.happen(started(self.name))
+        self.wire.arrive = cut_after
         said = {"kind": OutcomeKind.EXITED, "stdout_bytes": len(CONTENT), "stdout_root": tree(CONTENT).root, **fields}
         await self.worker.happen(Ended(self.name, 101, 2_000_000, 3_000_000, Outcome(**said)))  # type: ignore[arg-type]
 
-    async def until(self, *, kept: bool) -> None:
-        """Wait until the worker may forget the job, or for some time if it is to keep it."""
-        deadline = time.monotonic() + (0.2 if kept else 20.0)
-        while self.is_kept and time.monotonic() < deadline:
+    async def until_forgotten(self) -> None:
+        """Wait until the worker may forget the job."""
+        await self._until(lambda: not self.is_kept)
+
+    async def until_some_is_here(self) -> None:
+        """Wait until the broker has a part of the log."""
+        await self._until(lambda: 0 < sum(log.stat().st_size for log in self.folder.glob("logs/*/.*/stdout")) < len(CONTENT))
+
+    async def _until(self, happened: Callable[[], bool]) -> None:
+        deadline = time.monotonic() + 20.0
+        while not happened():
+            assert time.monotonic() < deadline
             # A thread writes and hashes.
             await asyncio.sleep(0.002)
             await self.broker.durable()
             await settle()
-        assert self.is_kept == kept
 
     @property
     def is_kept(self) -> bool:
@@ -83,52 +92,52 @@ async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
 async def test_what_a_job_wrote_is_here_before_its_worker_may_forget_it(lab: Lab) -> None:
     await lab.run()
     assert lab.is_kept
-    await lab.until(kept=False)
+    await lab.until_forgotten()
     assert lab.shelf.has(lab.name)
     assert lab.shelf.read(lab.name, "stdout", 1_000_000, 500).data == CONTENT[1_000_000:1_000_500]
 
 
 async def test_of_a_worker_that_stays_nothing_is_brought(lab: Lab) -> None:
     await lab.run(ends=False)
-    await lab.until(kept=False)
+    await lab.until_forgotten()
     assert not lab.shelf.has(lab.name)
 
 
 async def test_what_is_still_to_be_hashed_is_brought_after_that(lab: Lab) -> None:
     await lab.run(hash_follows=True, stdout_root=b"")
-    await lab.until(kept=True)
+    await lab.broker.durable()
+    await settle()
+    assert lab.is_kept
     assert not lab.shelf.has(lab.name)
     hashed = tree(CONTENT)
     lab.worker.hasher.done(Hashed(lab.name, stdout_root=hashed.root, stdout_hashes=hashed.kept))
-    await lab.until(kept=False)
+    await lab.until_forgotten()
     assert lab.shelf.has(lab.name)
 
 
 async def test_after_a_cut_and_a_restart_it_goes_on(lab: Lab) -> None:
-    await lab.run()
-    lab.wire.arrive = 1
-    await lab.until(kept=True)
+    await lab.run(cut_after=1)
+    await lab.until_some_is_here()
     lab.wire.cut()
     lab.shelf.close()
     await lab.broker.restart()
     lab.open()
     assert not lab.shelf.has(lab.name)
     lab.up()
-    await lab.until(kept=False)
+    await lab.until_forgotten()
     assert lab.shelf.read(lab.name, "stdout", 0, len(CONTENT)).data == CONTENT
 
 
 @pytest.mark.parametrize("stdout", [CONTENT[:-1], b"x" + CONTENT[1:], b""])
 async def test_what_is_not_what_was_signed_is_not_kept_and_holds_up_nobody(lab: Lab, stdout: bytes) -> None:
     await lab.run(stdout)
-    await lab.until(kept=False)
+    await lab.until_forgotten()
     assert not lab.shelf.has(lab.name)
 
 
 async def test_of_a_worker_that_has_left_in_between_nothing_is_kept(lab: Lab) -> None:
-    await lab.run()
-    lab.wire.arrive = 1
-    await lab.until(kept=True)
+    await lab.run(cut_after=1)
+    await lab.until_some_is_here()
     lab.wire.cut()
     engine = lab.broker.engine
     engine.depart(engine.workers.get(lab.worker.identity.public), "lab")
