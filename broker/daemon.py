@@ -12,29 +12,27 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import partial
-from pathlib import Path
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 from ..keys.handshake import Handshake
 from ..keys.holder import DESCRIPTION
-from ..keys.identity import KEY_BYTES, Identity
-from ..keys.members.limits import Limits
+from ..keys.identity import Identity
 from ..keys.members.rights import PAIRING, Member
 from ..keys.members.roster import RosterFile
 from ..keys.members.roster_changes import differences
 from ..keys.sockets import new_context
 from ..schemas.clock import Clock, Reading, passed_us, wall_us
 from ..schemas.frames import NONCE_BYTES
-from ..schemas.naming import JobKey
+from ..schemas.naming import AttemptKey, JobKey
 from .condition import Condition
 from .delegates import Delegates
 from .desk.desk import Desk
 from .desk.queue.queue import Queue
 from .desk.state import State
 from .engine import Engine, LogHasher
+from .entrance import Entrance
 from .fairness.cpu_shares import Shares
 from .fairness.turns import Turns
 from .jobs.job import Job
@@ -43,9 +41,7 @@ from .log_hashes import LogHashes
 from .notary import Notary
 from .pairing.edits import RosterEdits
 from .pairing.pair import Pairing
-from .relayed.table import RelayedVerbs
-from .relayed.table import read as read_relayed
-from .requests.dispatch import Reception
+from .requests.dispatch import Handler, Reception
 from .requests.held import HeldRequests
 from .requests.members import change_members, list_members
 from .requests.reads.hello import FEATURES, Introduction
@@ -56,10 +52,11 @@ from .retention.ages import Ages
 from .retention.files import FileSweep
 from .retention.followed import Followed
 from .retention.forget import Forgetting
-from .retention.limits import Keep, Retention
+from .retention.limits import Retention
 from .schedules.starter import Starter
 from .schedules.timetable import Timetable
 from .self_check import LoggedErrors, SelfCheck
+from .settings import Settings
 from .sockets.bans import Bans
 from .sockets.binding import bind_events, bind_with, endpoint_for_clients
 from .sockets.connections import most_of_descriptors
@@ -76,28 +73,10 @@ from .streams.news import News
 from .streams.watchers import Watchers
 from .troubles import Trouble
 
+if TYPE_CHECKING:
+    from .relayed.table import RelayedVerbs
+
 _log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Settings:
-    """The settings of a daemon: kind ("worker" or "broker"), software, store, roster file, and endpoints with `*` for any port.
-
-    If `event_listen` is empty, it is the port after that of `listen`, or any if that is any. `keep`: how much is kept of what has ended;
-    `keep_free_bytes`: with less free space beside the store, new jobs are refused.
-    """
-
-    kind: str
-    software: str
-    store: Path
-    roster: Path
-    listen: str
-    event_listen: str = ""
-    keep: Keep = field(default_factory=Keep)
-    keep_free_bytes: int = 0
-    # Of a worker: how many slots its broker gets at most, 0: all; and the file that says how that is reached.
-    offer: int = 0
-    relay: Path = Path()
 
 
 class Part(Protocol):
@@ -131,12 +110,12 @@ class Daemon:
         self.event_endpoint = ""
         self._router: Endpoint | None = None
         self._shares: Shares | None = None
+        # What serves its brokers, if it is a worker that has some.
+        self._relayed: RelayedVerbs | None = None
         # Called when an operator has set what there is for jobs.
         self.capacity_changed: Callable[[], object] = lambda: None
-        self.tell_brokers_capacity: Callable[[], None] = lambda: None
         # What the engine has to say about itself and its machine.
         self.engine_troubles: Callable[[], Iterable[Trouble]] = tuple
-        self._tell_brokers_roster: Callable[[], object] = lambda: None
         self._let_in: Callable[[], None] = lambda: None
         # Called when another roster is in force.
         self.roster_changed: Callable[[], object] = lambda: None
@@ -171,11 +150,12 @@ class Daemon:
             relay_description=str(settings.relay.absolute()),
             derives=self._fleet is None,
         )
-        handshake = self._own(Handshake(self.context, self._admit, self._bans.is_banned))
+        entrance = self._entrance = Entrance(self._roster, self._pairing, delegates, self._fleet)
+        handshake = self._own(Handshake(self.context, entrance.admit, self._bans.is_banned))
         self._own(EdgeReader(loop, handshake.socket, handshake.drain))
         self._news = News(self.store.id, self._nonce, self.store.head, time.monotonic)
         self._publisher = self._own(
-            Publisher(self.context, self._identity, loop, self._news, self._limits_of, self._bans.ban, delegates.account)
+            Publisher(self.context, self._identity, loop, self._news, entrance.limits_of, self._bans.ban, delegates.account)
         )
         stored = kept.totals(self.store)
         self._ages = Ages(settings.store.parent, fresh=stored.jobs == 0 and self.store.head < stored.first_seq)
@@ -262,19 +242,28 @@ class Daemon:
         await self._staging.recover()
 
     def _accept_connections(self, turns: Turns, held: HeldRequests) -> Reception:
+        """Bind the sockets, and return what takes the requests that come in there."""
         self.event_endpoint = bind_events(self._publisher.bind, self._settings.listen, self._settings.event_listen)
-        introduction = Introduction(
-            self._settings.kind,
-            self._settings.software,
-            self._identity.public,
-            self.store.id,
-            self._nonce,
-            endpoint_for_clients(self.event_endpoint),
-            lambda: self.queue.slots,
-            lambda: FEATURES if self._fleet is None else self._fleet.features,
-            wall_us,
+        notary = Notary(self._identity, self.store.id)
+        verbs = self._handlers(turns, notary)
+        relayed = self._relayed = self._relay(verbs, turns, notary)
+        if self._hasher is not None:
+            LogHashes(self.store, self._lookup, self._hasher, relayed.hashed if relayed is not None else _told_nobody).open()
+        entrance, delegates = self._entrance, self._delegates
+        reception = Reception(self._identity.public, self._nonce, entrance.member, verbs, turns, delegates.statement, held=held)
+        shares = self._shares = self._own(Shares(self._loop.call_later, reception.take))
+        self._router = self._own(
+            Endpoint(self.context, self._identity, self._loop, entrance.limits_of, shares, self._bans.ban, delegates.account)
         )
-        notary, check = Notary(self._identity, self.store.id), self._fleet.check if self._fleet is not None else None
+        self.endpoint = bind_with(self._router.bind, self._settings.listen, "--listen")
+        # Only now, as it disconnects members; an earlier change is read at once.
+        self._loop.add_reader(self._roster.fileno(), self._read_roster)
+        self._parts.callback(_close, partial(self._loop.remove_reader, self._roster.fileno()))
+        return reception
+
+    def _handlers(self, turns: Turns, notary: Notary) -> Mapping[str, Handler]:
+        """Return what handles the requests of clients, by verb."""
+        check = self._fleet.check if self._fleet is not None else None
         verbs = handlers(
             desk=self.desk,
             lookup=self._lookup,
@@ -284,7 +273,7 @@ class Daemon:
             engine=self._engine,
             store=self.store,
             news=self._news,
-            introduction=introduction,
+            introduction=self._introduction(),
             condition=self._condition,
             member_of=self._roster.member,
             named=self._roster.named,
@@ -317,7 +306,28 @@ class Daemon:
             house = House(
                 self.desk, self._lookup, self.store, self._watchers, self._followed, self._roster, turns, self._edits, self._delegates
             )
-            verbs = {**verbs, **self._fleet.verbs(house)}
+            return {**verbs, **self._fleet.verbs(house)}
+        return verbs
+
+    def _introduction(self) -> Introduction:
+        return Introduction(
+            self._settings.kind,
+            self._settings.software,
+            self._identity.public,
+            self.store.id,
+            self._nonce,
+            endpoint_for_clients(self.event_endpoint),
+            lambda: self.queue.slots,
+            lambda: FEATURES if self._fleet is None else self._fleet.features,
+            wall_us,
+        )
+
+    def _relay(self, verbs: Mapping[str, Handler], turns: Turns, notary: Notary) -> RelayedVerbs | None:
+        """Return what serves the brokers of this worker; None if it has joined none and has nothing left that one has to be told."""
+        if not self._settings.has_broker and not relays.has_unsettled(self.store.read):
+            return None
+        from .relayed.table import RelayedVerbs, read  # noqa: PLC0415 -- most workers have no broker
+
         relayed = RelayedVerbs(
             desk=self.desk,
             lookup=self._lookup,
@@ -333,23 +343,8 @@ class Daemon:
             offer=self._settings.offer,
             is_hashing=self._hasher.is_hashing if self._hasher is not None else lambda _: False,
         )
-        if self._hasher is not None:
-            LogHashes(self.store, self._lookup, self._hasher, relayed.hashed).open()
-        self._when_settled = relayed.registry.when_empty
-        self.tell_brokers_capacity = relayed.capacity_changed
-        self._tell_brokers_roster = relayed.roster_changed
-        self.from_brokers = Reception(self._identity.public, self._nonce, self._roster.member, relayed.handlers, turns, read=read_relayed)
-        statement_of = self._delegates.statement
-        reception = Reception(self._identity.public, self._nonce, self._member_or_job, verbs, turns, statement_of, held=held)
-        shares = self._shares = self._own(Shares(self._loop.call_later, reception.take))
-        self._router = self._own(
-            Endpoint(self.context, self._identity, self._loop, self._limits_of, shares, self._bans.ban, self._delegates.account)
-        )
-        self.endpoint = bind_with(self._router.bind, self._settings.listen, "--listen")
-        # Only now, as it disconnects members; an earlier change is read at once.
-        self._loop.add_reader(self._roster.fileno(), self._read_roster)
-        self._parts.callback(_close, partial(self._loop.remove_reader, self._roster.fileno()))
-        return reception
+        self.from_brokers = Reception(self._identity.public, self._nonce, self._roster.member, relayed.handlers, turns, read=read)
+        return relayed
 
     def _troubles(self) -> Iterator[Trouble]:
         """Iterate over what those who run it should look at."""
@@ -357,21 +352,6 @@ class Daemon:
         yield from (Trouble(None, sentence) for sentence in said if sentence)
         yield from self.engine_troubles()
         yield from self._self_check.troubles()
-
-    def _admit(self, curve_public: bytes) -> Member | None:
-        """Return who may come in with a CurveZMQ key: a member of the roster, a temporary key, a job that acts for a member, or a guest."""
-        member = self._roster.by_curve(curve_public) or self._delegates.by_curve(curve_public)
-        if member is None and self._fleet is not None:
-            member = self._fleet.guest_by_curve(curve_public)
-        return member if member is None or self._pairing.may_come(member) else None
-
-    def _member_or_job(self, public: bytes) -> Member | None:
-        guest = self._fleet.guest if self._fleet is not None else _no_guest
-        return self._roster.member(public) or self._delegates.acting(public) or guest(public)
-
-    def _limits_of(self, account: bytes) -> Limits:
-        """Return the limits of a member; those of all jobs together that act for it are the same."""
-        return self._roster.limits_of(account[:KEY_BYTES])
 
     def _cut_off_job(self, public: bytes, account: bytes) -> None:
         """Disconnect a job that acts for its owner no more, or has other rights than before."""
@@ -383,6 +363,11 @@ class Daemon:
     def member_of(self, public: bytes) -> Member | None:
         """Look a public key up in the roster that is in force."""
         return self._roster.member(public)
+
+    def tell_brokers_capacity(self) -> None:
+        """Tell the brokers of this worker what it has for jobs now."""
+        if self._relayed is not None:
+            self._relayed.capacity_changed()
 
     def _set_by_operator(self) -> None:
         self.capacity_changed()
@@ -398,8 +383,9 @@ class Daemon:
     async def all_settled(self) -> None:
         """Return when the brokers of this worker have recorded how all jobs ended that they have delivered."""
         settled = asyncio.Event()
-        self._when_settled(settled.set)
-        await settled.wait()
+        if self._relayed is not None:
+            self._relayed.registry.when_empty(settled.set)
+            await settled.wait()
 
     def close(self) -> None:
         """Close everything in reverse order; jobs continue."""
@@ -426,13 +412,14 @@ class Daemon:
                 router.cut_off(member.key)
                 self._delegates.cut_off(member.key)
         self.desk.reconsider()
-        self._tell_brokers_roster()
+        if self._relayed is not None:
+            self._relayed.roster_changed()
         self.roster_changed()
 
 
-def _no_guest(public: bytes) -> None:
-    """Return None: a worker lets in who is on its roster, and the jobs of these."""
-    del public
+def _told_nobody(key: AttemptKey) -> None:
+    """Tell no broker that the output of a job is hashed: this worker has none."""
+    del key
 
 
 def _close(close: Callable[[], object]) -> None:

@@ -17,8 +17,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
-from ..broker.daemon import Daemon, Settings
+from ..broker.daemon import Daemon
 from ..broker.retention.limits import Keep
+from ..broker.settings import Settings
 from ..broker.sockets.binding import CannotListen
 from ..keys.identity import Identity, load_or_make, parse_public
 from ..keys.malloc import reuse_buffers
@@ -204,6 +205,7 @@ async def _open_at(settings: WorkerSettings, identity: Identity, engine: LocalEn
         settings.keep_free_bytes,
         settings.offer,
         settings.state / layout.BROKER,
+        has_broker=bool(settings.join),
     )
     daemon = Daemon(desk_settings, identity, engine, hasher=engine.hasher)
     try:

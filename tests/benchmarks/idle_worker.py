@@ -17,9 +17,10 @@ sys.path[:0] = [str(ROOT / "tests/support"), str(ROOT / "tests/support/doubles")
 
 from desk_house import EngineDouble  # noqa: E402 -- found by the path above
 
-from jobwire.broker.daemon import Daemon, Settings  # noqa: E402 -- as above
+from jobwire.broker.daemon import Daemon  # noqa: E402 -- as above
 from jobwire.broker.engine import Ended, Fact, Launch, Run, Started  # noqa: E402 -- as above
 from jobwire.broker.relayed.line import Line  # noqa: E402 -- as above
+from jobwire.broker.settings import Settings  # noqa: E402 -- as above
 from jobwire.keys.identity import load_or_make, parse_public  # noqa: E402 -- as above
 from jobwire.schemas.clock import wall_us  # noqa: E402 -- as above
 from jobwire.schemas.jobs.capacity import Capacity  # noqa: E402 -- as above
@@ -51,7 +52,9 @@ class NothingDone(EngineDouble):
 async def _run(folder: Path, endpoint: str, broker: bytes, slots: int) -> None:
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     identity, engine = load_or_make(folder / "identity"), NothingDone(Capacity(slots))
-    daemon = Daemon(Settings("worker", "idle", folder / "state.db", folder / "roster.toml", "tcp://127.0.0.1:*"), identity, engine)
+    daemon = Daemon(
+        Settings("worker", "idle", folder / "state.db", folder / "roster.toml", "tcp://127.0.0.1:*", has_broker=True), identity, engine
+    )
     engine.hear = daemon.desk.hear
     await daemon.start()
     line = Line(endpoint, broker, identity, daemon.context, loop, daemon.from_brokers, "idle")

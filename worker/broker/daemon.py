@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 
 from ... import __version__
-from ...broker.daemon import Daemon, Settings
+from ...broker.daemon import Daemon
 from ...broker.fleet.engine import FleetEngine
 from ...broker.fleet.verbs import Broker
 from ...broker.growth.book import Book
@@ -23,6 +23,7 @@ from ...broker.growth.cluster import Cluster
 from ...broker.growth.folders import Folders
 from ...broker.growth.grower import Grower
 from ...broker.retention.limits import Keep
+from ...broker.settings import Settings
 from ...keys.holder import identify
 from ...keys.identity import Identity, format_public, load_or_make
 from ...keys.malloc import reuse_buffers

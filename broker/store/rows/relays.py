@@ -63,6 +63,11 @@ def unsettled(read: _Read) -> Iterator[Relayed]:
         yield Relayed(JobKey(owner, job_id), relay, AttemptKey(*name))
 
 
+def has_unsettled(read: _Read) -> bool:
+    """Return whether a broker has still to be told about any job."""
+    return bool(read("SELECT 1 FROM relayed WHERE settled = 0 LIMIT 1"))
+
+
 def unsettled_name(read: _Read, key: JobKey) -> tuple[bytes, AttemptKey] | None:
     """Return the broker of a job whose end that has not recorded, and how that names it."""
     rows = read(

@@ -8,7 +8,7 @@ import pytest
 from desk_house import DAEMON, OWNER, EngineDouble, House, asked_with, attempt, ended, key, started
 from raw_client import RawClient
 
-from jobwire.broker.daemon import Daemon, Settings
+from jobwire.broker.daemon import Daemon
 from jobwire.broker.desk.decisions.lending import nobody_waits
 from jobwire.broker.desk.inputs import Asked, Lend
 from jobwire.broker.desk.turn import Turn
@@ -16,6 +16,7 @@ from jobwire.broker.engine import Ended
 from jobwire.broker.jobs.job import BatchRun, Job
 from jobwire.broker.jobs.loans import MOST_LEVELS
 from jobwire.broker.requests.checks import delegated
+from jobwire.broker.settings import Settings
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.members import roster
 from jobwire.keys.members.rights import Member, Right

@@ -11,9 +11,10 @@ import zmq
 from desk_house import EngineDouble
 from raw_client import SILENCE_MS, RawClient
 
-from jobwire.broker.daemon import Daemon, Settings
+from jobwire.broker.daemon import Daemon
 from jobwire.broker.engine import Ended
 from jobwire.broker.fairness import cpu_shares
+from jobwire.broker.settings import Settings
 from jobwire.broker.sockets.router import _as_received
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.members import roster
