@@ -177,9 +177,15 @@ class HonestEngine(EngineDouble):
         self.untold.append(self.ended[key])
 
 
-class Restless:
+class Steps:
+    """The pace of a recovery, which takes one step after the other when it is told to."""
+
+    def __init__(self) -> None:
+        self.told = asyncio.Event()
+
     async def rest(self) -> None:
-        await asyncio.sleep(0)
+        await self.told.wait()
+        self.told.clear()
 
 
 class WhatAlwaysHolds(RuleBasedStateMachine):
@@ -202,10 +208,9 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
         self.published: list[int] = []
         # A desk that is killed at every turn gets nowhere.
         self.steps = 0
-        # It lets others have their turn whenever it can.
         self.patches = pytest.MonkeyPatch()
         for module in (recovery, desks):
-            self.patches.setattr(module, "Pace", Restless)
+            self.patches.setattr(module, "Pace", lambda: self.pace)
         self.patches.setattr(recovery, "_JOBS_A_SLICE", 1)
         self.patches.setattr(queries, "_ALIVE_A_QUESTION", 1)
         self.open()
@@ -238,8 +243,9 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
             delegates=Delegates(from_seed(b"w" * 32), b"s" * 16, "", lambda _: None, state.live, lambda *_: None),
             alarm=lambda *_: AlarmDouble(),  # type: ignore[arg-type, return-value]
         )
+        self.pace = Steps()
         self.recovery = self.loop.create_task(self.desk.recover())
-        self.loop.run_until_complete(asyncio.sleep(0))
+        self.turn()
 
     @initialize(numbers=st.sampled_from(([1], [1, 2], [1, 2, 3])), width=st.sampled_from((None, None, 1)))
     def some_jobs_are_there(self, numbers: list[int], width: int | None) -> None:
@@ -308,13 +314,14 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
     @precondition(lambda self: not self.ready())
     @rule()
     def the_recovery_goes_on(self) -> None:
-        self.loop.run_until_complete(asyncio.sleep(0))
+        self.pace.told.set()
+        self.turn()
 
     @precondition(lambda self: not self.ready())
     @rule()
     def find_all(self) -> None:
         while not self.ready():
-            self.turn()
+            self.the_recovery_goes_on()
             if self.gate.group:
                 self.the_disk_has_written()
 
