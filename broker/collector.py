@@ -1,12 +1,14 @@
 """Python's garbage collector in a daemon: it must not look at a million jobs while somebody waits.
 
 Looking at 10 million objects takes three seconds. So what has grown to very many objects is left out of later collections: they are what
-jobs consist of, and are gone at once when nothing refers to them. Now and then all are looked at nevertheless, for cycles among them.
+jobs consist of, and are gone at once when nothing refers to them. Now and then all are looked at nevertheless, for cycles among them: once
+an hour if that takes a moment, and if it takes longer, when there are fewer, or a day has passed.
 """
 
 from __future__ import annotations
 
 import gc
+import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -20,20 +22,23 @@ _COLLECTIONS_OF_YOUNGEST = 11
 _MOST_GROWN = _VERY_MANY // (_OBJECTS_A_COLLECTION * _COLLECTIONS_OF_YOUNGEST) + 1
 # Cycles among what is left out stay in memory so long; a connection leaves some kilobytes.
 _ALL_SECONDS = 3600.0
-# Looking at all takes at most this part of the time.
-_PART_FOR_ALL = 1 / 10_000
+# But so long if there is more in memory than can be looked at in a tenth of a second. That is estimated by the blocks of memory in use:
+# they are counted in some milliseconds, other than the objects that are left out.
+_MANY_SECONDS = 24 * 3600.0
+_FEW_BLOCKS = 500_000
 # A pause that a request notices.
 _NOTICED_SECONDS = 0.02
 
 
 class Collector:
-    """Follows the collections of this process."""
+    """Follows the collections of this process. `blocks` returns how many blocks of memory are in use."""
 
-    def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
+    def __init__(self, now: Callable[[], float] = time.monotonic, blocks: Callable[[], int] = sys.getallocatedblocks) -> None:
         self._now = now
+        self._blocks = blocks
         self._grown = 0
-        # When all are looked at next, and since when that is under way, if it is.
-        self._all_at = now() + _ALL_SECONDS
+        # When all were looked at last, and since when that is under way, if it is.
+        self._looked_at = now()
         self._began: float | None = None
 
     def collected(self, phase: str, info: dict[str, int]) -> None:
@@ -49,15 +54,15 @@ class Collector:
     def _look_at_all(self, phase: str) -> None:
         now = self._now()
         if phase == "start":
-            if now >= self._all_at:
+            since = now - self._looked_at
+            if since >= _MANY_SECONDS or (since >= _ALL_SECONDS and self._blocks() <= _FEW_BLOCKS):
                 self._began = now
                 gc.unfreeze()
         elif self._began is not None:
-            took, self._began = now - self._began, None
-            self._all_at = now + max(_ALL_SECONDS, took / _PART_FOR_ALL)
             # If they were few, nothing was to be gained.
-            if took >= _NOTICED_SECONDS:
+            if now - self._began >= _NOTICED_SECONDS:
                 gc.freeze()
+            self._looked_at, self._began = now, None
 
 
 def follow_collections() -> None:

@@ -22,7 +22,8 @@ class Collections:
 
     def __init__(self) -> None:
         self.now = 0.0
-        self.collector = Collector(lambda: self.now)
+        self.blocks = 500_000
+        self.collector = Collector(lambda: self.now, lambda: self.blocks)
 
     def collect(self, generation: int, seconds: float = 0.0) -> None:
         self.collector.collected("start", {"generation": generation})
@@ -51,15 +52,39 @@ def test_all_are_looked_at_every_hour() -> None:
     assert gc.get_freeze_count() == 0
 
 
-def test_what_it_took_long_to_look_at_is_left_out_again_and_for_longer() -> None:
+def test_what_it_took_long_to_look_at_is_left_out_again() -> None:
     collections = Collections()
     collections.now = 3600.0
-    collections.collect(2, 3.0)
+    collections.collect(2, 0.05)
     assert gc.get_freeze_count() > 0
-    collections.now = 3600.0 + 29_000
+    collections.now = 3600.0 + 3599
     collections.collect(2, 0.001)
     assert gc.get_freeze_count() > 0
-    collections.now = 3603.0 + 30_000
+    collections.now = 3600.1 + 3600
+    collections.collect(2, 0.001)
+    assert gc.get_freeze_count() == 0
+
+
+@pytest.mark.parametrize("passed", [24 * 3600 - 1, 3601])
+def test_very_many_are_looked_at_when_they_are_fewer_or_once_a_day(passed: float) -> None:
+    collections = Collections()
+    collections.blocks = 500_001
+    gc.freeze()
+    collections.now = passed
+    collections.collect(2, 0.001)
+    assert gc.get_freeze_count() > 0
+    if passed < 24 * 3600 - 1:
+        collections.blocks = 500_000
+    else:
+        collections.now += 1
+    collections.collect(2, 3.0)
+    # After so long a look they are left out again; the next one is counted from its end.
+    assert gc.get_freeze_count() > 0
+    collections.blocks = 1
+    collections.now += 3599
+    collections.collect(2, 0.001)
+    assert gc.get_freeze_count() > 0
+    collections.now += 2
     collections.collect(2, 0.001)
     assert gc.get_freeze_count() == 0
 
