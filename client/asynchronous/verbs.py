@@ -14,7 +14,7 @@ from ...schemas.naming import JobKey, new_id
 from ..library import actions
 from ..library.known_jobs import Record
 from ..library.options.arguments import Duration
-from ..library.values.results import BatchInfo, Forgotten, JobInfo, job_info
+from ..library.values.results import BatchInfo, Forgotten, JobInfo
 from ..protocol.exchange import Exchange
 from .files import send_files
 from .loop.session import AsyncSession
@@ -116,16 +116,13 @@ async def _parts_again(
     session: AsyncSession, again: Mapping[bytes, JobKey], batch: BatchInfo, found: Mapping[JobKey, JobInfo]
 ) -> Parts | None:
     """Return the parts of a run of jobs that run again; None if it has all of them already."""
-    from ..library.requests import questions, staged_reruns  # noqa: PLC0415 -- most programs run nothing again
+    from ..library.requests import staged_reruns  # noqa: PLC0415 -- most programs run nothing again
 
     known = session.list_jobs(request_pb2.List(all=True, batch=batch.id, owner=session.connection.owner))
     if staged_reruns.is_repeated(again, [info async for info in known]):
         return None
-    missing = staged_reruns.unknown(again.values(), found)
-    told = await ask_all(session.connection, {position: questions.about(key) for position, key in missing.items()})
-    everything = {**found, **dict(zip(missing.values(), map(job_info, told), strict=True))}
-    signed = await _find_specs(session, again)
-    return staged_reruns.parts_again(batch, {own: everything[key] for own, key in again.items()}, signed)
+    told = await ask_all(session.connection, staged_reruns.questions_about(again.values(), found))
+    return staged_reruns.parts_again(batch, again, staged_reruns.all_known(found, told), await _find_specs(session, again))
 
 
 async def _withdraw(session: AsyncSession, run: bytes) -> None:

@@ -13,7 +13,7 @@ from .requests import questions, staged_reruns
 from .requests.dialogue import carry_out
 from .requests.staging import Parts, steps
 from .session import Session
-from .values.results import BatchInfo, JobInfo, job_info
+from .values.results import BatchInfo, JobInfo
 
 
 def start_staged(
@@ -38,8 +38,5 @@ def _parts_again(session: Session, again: Mapping[bytes, JobKey], batch: BatchIn
     known = session.list_jobs(request_pb2.List(all=True, batch=batch.id, owner=connection.identity.owner))
     if staged_reruns.is_repeated(again, [*known]):
         return None
-    missing = staged_reruns.unknown(again.values(), found)
-    told = questions.ask_all(connection, {position: questions.about(key) for position, key in missing.items()})
-    everything = {**found, **dict(zip(missing.values(), map(job_info, told), strict=True))}
-    signed = find_specs(connection, again)
-    return staged_reruns.parts_again(batch, {own: everything[key] for own, key in again.items()}, signed)
+    told = questions.ask_all(connection, staged_reruns.questions_about(again.values(), found))
+    return staged_reruns.parts_again(batch, again, staged_reruns.all_known(found, told), find_specs(connection, again))

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from types import MappingProxyType
 
 from ....schemas.generated import job_pb2
 from ....schemas.jobs.conditions import After, base_of
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.naming import JobKey
 from ....schemas.private_parts.frozen import replace
-from ..values.results import BatchInfo, JobInfo
+from ..values.results import BatchInfo, JobInfo, job_info
+from .questions import Question, about
 from .staging import Parts, Rerun
 
 
@@ -34,15 +34,23 @@ def specs_again(jobs: Mapping[bytes, JobInfo], run: bytes) -> dict[bytes, JobSpe
     return specs
 
 
-def parts_again(about: BatchInfo, jobs: Mapping[bytes, JobInfo], signed: Mapping[JobKey, job_pb2.JobSpec] = MappingProxyType({})) -> Parts:
+def parts_again(
+    about: BatchInfo, again: Mapping[bytes, JobKey], known: Mapping[JobKey, JobInfo], signed: Mapping[JobKey, job_pb2.JobSpec]
+) -> Parts:
     """Return the parts of a run of jobs that run again, by their new ids. `signed`: their specs, where it is not enough to name them."""
-    again = {own: Rerun(info.key, info.stdin_bytes or 0, signed.get(info.key)) for own, info in jobs.items()}
-    return Parts(about, [*jobs], [*specs_again(jobs, about.id).values()], again=again)
+    jobs = {own: known[key] for own, key in again.items()}
+    reruns = {own: Rerun(key, known[key].stdin_bytes or 0, signed.get(key)) for own, key in again.items()}
+    return Parts(about, [*jobs], [*specs_again(jobs, about.id).values()], again=reruns)
 
 
-def unknown(wanted: Iterable[JobKey], found: Mapping[JobKey, JobInfo]) -> dict[int, JobKey]:
-    """Return the jobs of which only the keys are known, each with its position."""
-    return {position: key for position, key in enumerate(wanted) if key not in found}
+def questions_about(wanted: Iterable[JobKey], found: Mapping[JobKey, JobInfo]) -> dict[int, Question[job_pb2.Job]]:
+    """Return the questions about the jobs of which only the keys are known, each with the position of its job."""
+    return {position: about(key) for position, key in enumerate(wanted) if key not in found}
+
+
+def all_known(found: Mapping[JobKey, JobInfo], told: Iterable[job_pb2.Job]) -> dict[JobKey, JobInfo]:
+    """Return what is known of jobs, with the answers to the questions about the others."""
+    return {**found, **{info.key: info for info in map(job_info, told)}}
 
 
 def is_repeated(wanted: Mapping[bytes, JobKey], known: Sequence[JobInfo]) -> bool:

@@ -7,12 +7,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from broker_house import BrokerSide, Wire, WorkerSide, signed_start, started
+from fleet_lab import FleetLab
 
 from jobwire.broker.engine import Ended, Hashed
 from jobwire.broker.log_hashes import with_hashes
 from jobwire.broker.store.rows import hash_rows
-from jobwire.keys.identity import generate
 from jobwire.keys.proofs import attestation
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
@@ -23,22 +22,12 @@ PARTS = b"1" * 32 + b"2" * 32
 AWAITED = Outcome(OutcomeKind.EXITED, stdout_bytes=2_000_000, hash_follows=True)
 
 
-class Lab:
+class Lab(FleetLab):
     """A broker and a worker, at which a job has ended whose output is still to be hashed."""
-
-    def __init__(self, folder: Path) -> None:
-        self.client = generate()
-        self.broker = BrokerSide(folder / "broker")
-        self.wire = Wire(self.broker, WorkerSide(folder / "worker", self.broker.identity.public))
-        self.worker = self.wire.worker
-        self.name = AttemptKey(self.client.public, bytes([1]) * 16, 1)
 
     async def run(self, outcome: Outcome = AWAITED, *, is_cut: bool = False) -> None:
         """`is_cut`: the link is, before the job ends."""
-        self.wire.up()
-        await self.broker.durable()
-        await self.broker.accept(self.client, signed_start(self.client, self.broker.identity.public, 1))
-        await self.worker.happen(started(self.name))
+        await self.begin()
         if is_cut:
             self.wire.cut()
         await self.worker.happen(Ended(self.name, 101, 2_000_000, 3_000_000, outcome))
@@ -47,24 +36,12 @@ class Lab:
     def hash_it(self, **fields: object) -> None:
         self.worker.hasher.done(Hashed(self.name, **{"stdout_root": ROOT, "stdout_hashes": PARTS, **fields}))  # type: ignore[arg-type]
 
-    @property
-    def outcome(self) -> Outcome:
-        found = self.broker.outcome(self.client, 1)
-        assert found is not None
-        return found
-
-    @property
-    def is_kept(self) -> bool:
-        """Whether the worker keeps the job because its broker has not recorded all about it."""
-        return self.worker.house.followed.holds(self.name.job)
-
 
 @pytest.fixture
 async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     made = Lab(tmp_path)
     yield made
-    for house in (made.worker.house, made.broker.house):
-        house.close()
+    made.close()
 
 
 async def told(lab: Lab) -> None:

@@ -9,7 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from broker_house import BrokerSide, Wire, WorkerSide, ended, settle, signed, signed_start, started
+from broker_house import ended, settle, signed, signed_start, started
+from fleet_lab import FleetLab
 
 from jobwire.broker.engine import Ended, Hashed
 from jobwire.broker.fleet.transfers import logs
@@ -28,23 +29,17 @@ from jobwire.schemas.refusal import Code, Refused
 ROOT = b"r" * 32
 
 
-class Lab:
+class Lab(FleetLab):
     """A broker and a worker on which a job runs; an admin of the broker, who may stop jobs of others at the worker."""
 
     def __init__(self, folder: Path) -> None:
-        self.client, self.admin = generate(), generate()
-        self.broker = BrokerSide(folder / "broker")
-        self.worker = WorkerSide(folder / "worker", self.broker.identity.public)
+        super().__init__(folder)
+        self.admin = generate()
         self.worker.members[self.admin.public] = Member("root", self.admin.public, "operator")
         self.key = self.worker.identity.public
-        self.name = AttemptKey(self.client.public, bytes([1]) * 16, 1)
-        self.wire = Wire(self.broker, self.worker)
 
     async def run(self) -> None:
-        self.wire.up()
-        await self.broker.durable()
-        await self.broker.accept(self.client, signed_start(self.client, self.broker.identity.public, 1))
-        await self.worker.happen(started(self.name))
+        await self.begin()
         await self.broker.durable()
         assert self.broker.state(self.client, 1) == "RUNNING"
         self.wire.cut()
@@ -71,12 +66,6 @@ class Lab:
             await settle()
 
     @property
-    def outcome(self) -> Outcome:
-        found = self.broker.outcome(self.client, 1)
-        assert found is not None
-        return found
-
-    @property
     def late(self) -> job_pb2.EndStatement | None:
         if not self.outcome.late_end:
             return None
@@ -95,10 +84,6 @@ class Lab:
         return member is not None
 
     @property
-    def is_kept(self) -> bool:
-        return self.worker.house.followed.holds(self.name.job)
-
-    @property
     def warnings(self) -> str:
         engine = self.broker.engine
         return "; ".join(in_words([(engine.workers.name_of(one.key), one) for one in engine.workers.all.values()], ()))
@@ -108,8 +93,7 @@ class Lab:
 async def lab(tmp_path: Path) -> AsyncIterator[Lab]:
     made = Lab(tmp_path)
     yield made
-    for house in (made.worker.house, made.broker.house):
-        house.close()
+    made.close()
 
 
 async def test_it_is_told_to_stop_them_and_forgotten_when_all_have_ended(lab: Lab) -> None:
