@@ -39,37 +39,13 @@ def on_failure_to_wire(on_failure: OnFailure) -> job_pb2.OnFailure:
 
 def outcome_to_wire(outcome: Outcome, *, attested: bool = False) -> job_pb2.Outcome:
     """Return an outcome as it is sent; `attested`: with what its worker has signed about it, or signs, as it is stored."""
-    use = outcome.use
-    kind: job_pb2.OutcomeKind = int(outcome.kind)  # type: ignore[assignment]
-    message = job_pb2.Outcome(
-        kind=kind,
-        exit_status=outcome.exit_status,
-        signal=outcome.signal,
-        sentence=outcome.sentence,
-        stdout_bytes=outcome.stdout_bytes,
-        stderr_bytes=outcome.stderr_bytes,
-        stdout_problem=outcome.stdout_problem,
-        stderr_problem=outcome.stderr_problem,
-        stdin_problem=outcome.stdin_problem,
-        unneeded=outcome.unneeded,
-        expired=outcome.expired,
-        attestation=outcome.attestation if attested else b"",
-        use=job_pb2.ResourceUse(
-            user_us=use.user_us,
-            system_us=use.system_us,
-            max_resident_bytes=use.max_resident_bytes,
-            cpu_us=use.cpu_us,
-            peak_memory_bytes=use.peak_memory_bytes,
-            read_bytes=use.read_bytes,
-            written_bytes=use.written_bytes,
-        ),
-    )
-    if outcome.late_end:
-        message.late_end = outcome.late_end
-    if attested and outcome.is_hashed:
-        message.stdout_root, message.stderr_root = outcome.stdout_root, outcome.stderr_root
-        message.hash_follows, message.hash_problem = outcome.hash_follows, outcome.hash_problem
-    return message
+    # A value holds only what differs from the defaults, so that this takes no longer than there is to say.
+    said = {name: value for name, value in vars(outcome).items() if attested or name not in _ATTESTED}
+    said["kind"], said["use"] = int(outcome.kind), job_pb2.ResourceUse(**vars(outcome.use))
+    return job_pb2.Outcome(**said)
+
+
+_ATTESTED = frozenset({"attestation", "stdout_root", "stderr_root", "hash_follows", "hash_problem"})
 
 
 def outcome_from_wire(message: job_pb2.Outcome) -> Outcome:

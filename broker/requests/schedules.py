@@ -272,7 +272,7 @@ def _describe(parts: Parts, schedule: Schedule, nexts: int, firings: int) -> req
     )
     match schedule.starts:
         case OneJob() as one:
-            info.spec.CopyFrom(specs.to_wire(replace(one.spec, stdin=None)))
+            info.spec.CopyFrom(specs.to_wire(one.spec, with_stdin=False))
         case ManyJobs(batch, _, template):
             info.batch.id, info.batch.name, info.batch.parallel = batch.id, batch.name, batch.parallel
             info.batch.on_failure = on_failure_to_wire(batch.on_failure)

@@ -393,48 +393,24 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
 }
 
 
-def to_wire(spec: JobSpec) -> job_pb2.JobSpec:
-    """Return a spec as it is sent and stored."""
-    message = job_pb2.JobSpec(
-        argv=spec.argv,
-        directory=spec.directory,
-        name=spec.name,
-        stop_signal=0 if spec.stop_signal == signal.SIGTERM else spec.stop_signal,
-        stdin=spec.stdin,
-        time_limit_ms=spec.time_limit_ms,
-        grace_ms=spec.grace_ms,
-        output_limit_bytes=spec.output_limit_bytes,
-        linger=spec.linger,
-        feed=spec.feed,
-        outputs=spec.outputs,
-        priority=spec.priority,
-        held=spec.held,
-        stderr_to_stdout=spec.stderr_to_stdout,
-        cpus=spec.cpus,
-        gpus=spec.gpus,
-        only_one=spec.only_one,
-        on=spec.on,
-        not_on=spec.not_on,
-        start_at_us=spec.start_at_us,
-        start_in_ms=spec.start_in_ms,
-        not_after_us=spec.not_after_us,
-        not_after_ms=spec.not_after_ms,
-        may_submit=spec.may_submit,
-        terminal=job_pb2.Terminal(rows=spec.terminal.rows, columns=spec.terminal.columns) if spec.terminal is not None else None,
-        retry=retry.to_wire(spec.retry) if spec.retry is not None else None,
-        memory_bytes=spec.memory_bytes,
-        nice=spec.nice,
-        umask=spec.umask,
-    )
-    for limit in spec.rlimits:
-        message.rlimits.add(name=limit.name, soft=limit.soft, hard=limit.hard)
-    message.files.extend(map(brought_files.to_wire, spec.files))
-    if spec.after:
-        message.after.extend(map(conditions.to_wire, spec.after))
-    for name, value in spec.environment:
-        message.environment.add(name=name, value=value)
-    for resource, amount in spec.resources:
-        message.resources.add(name=resource, amount=amount)
-    for label, text in spec.labels:
-        message.labels.add(name=label, value=text)
-    return message
+def to_wire(spec: JobSpec, *, with_stdin: bool = True) -> job_pb2.JobSpec:
+    """Return a spec as it is sent and stored; a list of jobs shows it without its standard input."""
+    # A value holds only what differs from the defaults, so that this takes no longer than there is to say.
+    said = {name: _WRITTEN[name](value) if name in _WRITTEN else value for name, value in vars(spec).items()}
+    if not with_stdin:
+        said.pop("stdin", None)
+    return job_pb2.JobSpec(**said)
+
+
+# How each field is written that is not the same in a message.
+_WRITTEN: Mapping[str, Callable[[Any], Any]] = {
+    "environment": lambda variables: [job_pb2.EnvironmentVariable(name=name, value=value) for name, value in variables],
+    "labels": lambda labels: [job_pb2.Label(name=name, value=text) for name, text in labels],
+    "stop_signal": lambda number: 0 if number == signal.SIGTERM else number,
+    "terminal": lambda size: size and job_pb2.Terminal(rows=size.rows, columns=size.columns),
+    "files": lambda files: list(map(brought_files.to_wire, files)),
+    "after": lambda after: list(map(conditions.to_wire, after)),
+    "retry": lambda rule: rule and retry.to_wire(rule),
+    "rlimits": lambda limits: [job_pb2.ResourceLimit(name=limit.name, soft=limit.soft, hard=limit.hard) for limit in limits],
+    "resources": lambda resources: [job_pb2.Resource(name=name, amount=amount) for name, amount in resources],
+}

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Literal, NamedTuple
 
 from ....keys.identity import KEY_BYTES
@@ -178,7 +177,7 @@ def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None], 
     owner = member_of(job.key.owner)
     shown = job_pb2.Job(
         key=key_to_wire(job.key),
-        spec=to_wire(replace(job.spec, stdin=None)),
+        spec=to_wire(job.spec, with_stdin=False),
         state=state_to_wire(job.state),
         owner_name=owner.name if owner else "",
         queued_at_us=job.queued_at_us,
