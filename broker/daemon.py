@@ -33,7 +33,7 @@ from .desk.queue.queue import Queue
 from .desk.state import State
 from .engine import Engine, LogHasher
 from .entrance import Entrance
-from .fairness.cpu_shares import Shares
+from .fairness.cpu_shares import TURN_SECONDS, Shares
 from .fairness.turns import Turns
 from .jobs.job import Job
 from .kind import Fleet, House
@@ -215,7 +215,7 @@ class Daemon:
         Raises CannotListen if an endpoint cannot be bound.
         """
         self._staging.open()
-        turns = Turns(self._loop)
+        turns = Turns(self._loop, self._turn_seconds)
         held = HeldRequests(turns)
         if self._fleet is None:
             # Jobs that act for their owners can come in when they are known again.
@@ -277,7 +277,6 @@ class Daemon:
             condition=self._condition,
             member_of=self._roster.member,
             named=self._roster.named,
-            turns=turns,
             ages=self._ages,
             shortage=self._shortage,
             placed=self._retention.folder_changed,
@@ -375,6 +374,9 @@ class Daemon:
 
     def _serves_others(self, public: bytes) -> bool:
         return self._shares is not None and self._shares.serves_others(public)
+
+    def _turn_seconds(self) -> float:
+        return self._shares.turn_seconds(self._loop.time()) if self._shares is not None else TURN_SECONDS
 
     def _job_ended(self) -> None:
         self._retention.look_soon()

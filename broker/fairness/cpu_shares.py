@@ -32,7 +32,7 @@ _MOST_CHARGED_SECONDS = 0.2
 _PRESENT_SECONDS = 0.25
 # After this long, other work of the loop (a commit, a job's end) has its turn: libzmq reads from each peer in turn, but that would be
 # useless if an identity with a thousand long lists delayed everything behind the sockets.
-_TURN_SECONDS = 0.001
+TURN_SECONDS = 0.001
 # Shorter if several identities send requests: each waits for several such turns until it is answered. A single one would only lose time.
 _SHARED_TURN_SECONDS = 0.0002
 _SHARED_FOR_SECONDS = 1.0
@@ -133,7 +133,7 @@ class Shares:
 
     def turn_seconds(self, now: float) -> float:
         """Return for how long requests may be read and handled before everything else has its turn."""
-        return _SHARED_TURN_SECONDS if now < self._shared_until else _TURN_SECONDS
+        return _SHARED_TURN_SECONDS if now < self._shared_until else TURN_SECONDS
 
     def take(self, peer: Peer, frame: bytes, bulk: memoryview | None = None) -> float:
         """Handle a request now, or when its identity has a share again, in order of arrival. Return how many seconds it waits, or 0.

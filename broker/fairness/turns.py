@@ -1,7 +1,7 @@
 """Shares the loop's turns among streams, so that a client with many of them, or with much to send, delays nobody.
 
-A stream works while there is time in this turn; then it queues, and queued streams continue in the next turns, first come, first
-served. A single stream is not affected.
+A stream works while there is time in this turn; then it queues, and queued streams continue in the next turns: one of each member in
+turn, and those of one member first come, first served. A single stream is not affected.
 """
 
 from __future__ import annotations
@@ -10,29 +10,52 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from typing import Protocol
 
-_TURN_SECONDS = 0.001
+from .cpu_shares import TURN_SECONDS
+
+
+class OwnTurns(Protocol):
+    """The turns of a loop as one member has them."""
+
+    def time_left(self) -> bool:
+        """Return whether there is time left in this turn."""
+        ...
+
+    def call_soon(self, callback: Callable[[], object], /) -> None:
+        """Queue the callback for a later turn."""
+        ...
+
+    def call_later(self, delay: float, callback: Callable[[], object], /) -> object:
+        """Call after `delay` seconds."""
+        ...
 
 
 class Turns:
-    """The turns of one loop."""
+    """The turns of one loop; `seconds()` returns how long one is. What is not queued for a member has a place of its own among them."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, seconds: Callable[[], float] = lambda: TURN_SECONDS) -> None:
         self._loop = loop
+        self._seconds = seconds
         self._until = 0.0
-        self._line: deque[Callable[[], object]] = deque()
+        # By public key; first the member who has waited longest.
+        self._lines: dict[bytes, deque[Callable[[], object]]] = {}
+
+    def of(self, public: bytes) -> OwnTurns:
+        """Return the turns as the member with this public key has them."""
+        return _Member(self, public)
 
     def time_left(self) -> bool:
         """Return whether there is time left in this turn."""
         now = time.monotonic()
         if not self._until:
-            self._until = now + _TURN_SECONDS
+            self._until = now + self._seconds()
             self._loop.call_soon(self._next)
         return now < self._until
 
-    def call_soon(self, callback: Callable[[], object], /) -> None:
+    def call_soon(self, callback: Callable[[], object], /, public: bytes = b"") -> None:
         """Queue the callback for a later turn."""
-        self._line.append(callback)
+        self._lines.setdefault(public, deque()).append(callback)
         self.time_left()
 
     def call_later(self, delay: float, callback: Callable[[], object], /) -> object:
@@ -42,7 +65,27 @@ class Turns:
     def _next(self) -> None:
         self._until = 0.0
         # Callbacks that are queued again meanwhile wait for the next turn.
-        for _ in range(len(self._line)):
-            if not self.time_left():
-                return
-            self._line.popleft()()
+        left = {public: len(line) for public, line in self._lines.items()}
+        while left:
+            for public in tuple(left):
+                if not self.time_left():
+                    return
+                line = self._lines.pop(public)
+                callback = line.popleft()
+                if line:
+                    self._lines[public] = line
+                left[public] -= 1
+                if not left[public]:
+                    del left[public]
+                callback()
+
+
+class _Member:
+    def __init__(self, turns: Turns, public: bytes) -> None:
+        self._turns = turns
+        self._public = public
+        self.time_left = turns.time_left
+        self.call_later = turns.call_later
+
+    def call_soon(self, callback: Callable[[], object], /) -> None:
+        self._turns.call_soon(callback, self._public)

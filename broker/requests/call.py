@@ -14,7 +14,7 @@ from ...keys.proofs.input_seal import Fed
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused
 from ..fairness.cpu_shares import Charge
-from ..fairness.turns import Turns
+from ..fairness.turns import OwnTurns
 from ..sockets.peers import Peer, Stream
 
 _log = logging.getLogger(__name__)
@@ -33,7 +33,7 @@ class Call:
     proof: bytes
     # The jobs of a large start, which are decoded one by one.
     jobs: Sequence[bytes] | None
-    turns: Turns
+    turns: OwnTurns
     charge: Charge
     # The second frame of the message.
     bulk: memoryview | None = None

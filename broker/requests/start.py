@@ -22,7 +22,6 @@ from ..desk.admission import check_precedence
 from ..desk.desk import Desk
 from ..desk.inputs import Accepted, Asked
 from ..engine import Engine
-from ..fairness.turns import Turns
 from ..jobs.job import FIRST_ATTEMPT, Attempt, Job
 from ..jobs.life import Phase
 from ..store.queries import Lookup
@@ -49,14 +48,13 @@ RERUN_BYTES = 128
 _START_BYTES = 4096
 
 
-def start(  # noqa: C901, PLR0915, PLR0917 -- each job is checked in turn, with the parts that this needs
+def start(  # noqa: C901, PLR0915 -- each job is checked in turn, with the parts that this needs
     call: Call,
     desk: Desk,
     lookup: Lookup,
     watchers: Watchers,
     engine: Engine,
     store: Store,
-    turns: Turns,
     check: Callable[[Asked], None] | None = None,
 ) -> None:
     """Check every job, record all of them, acknowledge, and watch them if requested. `check` raises Refused for one that cannot be."""
@@ -84,7 +82,7 @@ def start(  # noqa: C901, PLR0915, PLR0917 -- each job is checked in turn, with 
         cursor = event_pb2.Cursor(store=store.id, seq=result.seq)
         acknowledged = request_pb2.Acknowledged(cursor=cursor, known=result.known)
         if call.reply(request_pb2.Reply(acknowledged=acknowledged), last=not request.watch) and request.watch:
-            watch(call, watchers, engine, turns, find_started_jobs(result.keys, asked, lookup), request, desk)
+            watch(call, watchers, engine, find_started_jobs(result.keys, asked, lookup), request, desk)
 
     def read() -> Iterator[None]:  # noqa: C901, PLR0912 -- a test for each thing that most jobs do not have, and no call for it
         nonlocal missing

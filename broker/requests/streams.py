@@ -9,7 +9,6 @@ from ...schemas.generated import request_pb2
 from ...schemas.naming import JobKey, finish_job_id
 from ..desk.desk import Desk
 from ..engine import Engine
-from ..fairness.turns import Turns
 from ..jobs.job import Job, RunKey
 from ..jobs.life import Phase
 from ..streams.reports import Reports
@@ -35,7 +34,6 @@ def watch(
     call: Call,
     watchers: Watchers,
     engine: Engine,
-    turns: Turns,
     jobs: Sequence[Job],
     asked: request_pb2.Start | request_pb2.Stop,
     desk: Desk,
@@ -62,7 +60,7 @@ def watch(
         tail_bytes=LARGEST_TAIL,
         credit=asked.credit_messages,
         starts=isinstance(asked, request_pb2.Start),
-        turns=turns,
+        turns=call.turns,
         send=call.send,
         ended=ended,
     )

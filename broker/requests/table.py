@@ -12,7 +12,6 @@ from ..condition import Condition
 from ..desk.desk import Desk
 from ..desk.inputs import Asked
 from ..engine import Engine
-from ..fairness.turns import Turns
 from ..notary import Notary
 from ..retention.ages import Ages
 from ..retention.followed import Followed
@@ -65,7 +64,6 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
     condition: Condition,
     member_of: Callable[[bytes], Member | None],
     named: Callable[[str], Member | None],
-    turns: Turns,
     ages: Ages,
     shortage: Callable[[], Refused | None],
     placed: Callable[[JobKey], None],
@@ -101,8 +99,8 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
     return {
         "hello": lambda call: hello(call, introduction, condition),
         "status": lambda call: status(call, condition),
-        "start": lambda call: start(call, desk, lookup, watchers, engine, store, turns, check),
-        "stop": complete(lambda call: stop(call, desk, lookup, watchers, engine, store, turns)),
+        "start": lambda call: start(call, desk, lookup, watchers, engine, store, check),
+        "stop": complete(lambda call: stop(call, desk, lookup, watchers, engine, store)),
         "signal": complete(lambda call: signal(call, desk, lookup)),
         "find_workers": lambda call: find_workers(call, condition.queue.stock),
         "query_one": lambda call: query_one(call, desk, lookup, engine, roster, ages),
@@ -111,7 +109,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
         "list_runs": lambda call: list_runs(call, desk, lookup, roster),
         "list": lambda call: list_jobs(call, desk, lookup, roster, ages),
         "read_log": lambda call: read_log(call, lookup, engine),
-        "follow_log": lambda call: follow_log(call, desk, lookup, watchers, followed, engine, turns),
+        "follow_log": lambda call: follow_log(call, desk, lookup, watchers, followed, engine),
         "credit": credit,
         "cancel": cancel,
         "subscribe": lambda call: subscribe(call, news, store, lookup, desk),

@@ -39,9 +39,12 @@ _ALIVE = (
 
 
 class Page(NamedTuple):
-    """Jobs in the order of a selection, each with its place, and the place after which more may follow."""
+    """Jobs in the order of a selection, each with its place, and the place after which more may follow.
 
-    jobs: Sequence[tuple[Place, Job]]
+    The jobs are made one by one, as they are by then; None: one that does not belong to the selection any more.
+    """
+
+    jobs: Iterator[tuple[Place, Job | None]]
     onward: Place | None
 
 
@@ -195,20 +198,26 @@ class Lookup:
     def page(self, selection: Selection, after: Place | None, limit: int) -> Page:
         """Return the next jobs of a selection after a place. What a member may see is the business of the caller."""
         rows, onward = self._walk(selection, after, limit)
-        live = [self._live.get(JobKey(owner, job_id)) for _, _, owner, job_id in rows]
-        numbers = ", ".join(str(row[1]) for row, job in zip(rows, live, strict=True) if job is None)
+        numbers = ", ".join(str(number) for _, number, *key in rows if JobKey(*key) not in self._live)
         # A job that the desk has not been told of has not ended, and is left out.
         others = self._select(f"WHERE jobs.row IN ({numbers}){self._ended_only}") if numbers else []
-        stored = {job.row: job for job in self._read_rows(others)}
-        found: list[tuple[Place, Job]] = []
-        for (at_us, number, _, _), job in zip(rows, live, strict=True):
+        return Page(self._made(rows, {row[0]: row for row in others}, selection), onward)
+
+    def _made(self, places: Sequence[Row], others: Mapping[int, Row], selection: Selection) -> Iterator[tuple[Place, Job | None]]:
+        reader = JobRows()
+        for at_us, number, *key in places:
+            job = self._live.get(JobKey(*key))
             if job is not None:
                 # Its end may be on disk already, but was not reported.
-                if job.state in selection.states and not selection.failed:
-                    found.append((Place(at_us, number), job))
-            elif number in stored:
-                found.append((Place(at_us, number), stored[number]))
-        return Page(found, onward)
+                belongs = job.state in selection.states and not selection.failed
+            elif number in others:
+                (job,) = self._read_rows([others[number]], reader)
+                belongs = True
+            else:
+                # It was the desk's own until a moment ago.
+                job = self.job(JobKey(*key))
+                belongs = job is not None and job.state in selection.states
+            yield Place(at_us, number), job if belongs else None
 
     def replay(self, after: int, upto: int, owner: bytes) -> tuple[list[event_pb2.Event], int]:
         """Return events after a seq (of one owner, or of all), and the seq up to which the store was searched."""

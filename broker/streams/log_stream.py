@@ -13,7 +13,7 @@ from ...schemas.generated import request_pb2
 from ...schemas.refusal import Refused
 from ...schemas.wire_codec import outcome_to_wire
 from ..engine import Engine, LogReader, StreamName
-from ..fairness.turns import Turns
+from ..fairness.turns import OwnTurns
 from ..jobs.job import Attempt, Job
 from ..jobs.life import Phase
 
@@ -44,7 +44,7 @@ class LogStream:
         attempt: Attempt,
         source: Source,
         engine: Engine,
-        turns: Turns,
+        turns: OwnTurns,
         *,
         credit: int,
         starts_in_us: Callable[[Job], int | None],

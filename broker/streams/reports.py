@@ -13,7 +13,7 @@ from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.states import State
 from ...schemas.refusal import Refused
 from ..engine import Engine, StreamName
-from ..fairness.turns import Turns
+from ..fairness.turns import OwnTurns
 from ..jobs.job import Job
 
 _REPORTS_A_MESSAGE = 256
@@ -32,7 +32,7 @@ class Reports:
         tail_bytes: int,
         credit: int,
         starts: bool = True,
-        turns: Turns,
+        turns: OwnTurns,
         send: Callable[[request_pb2.Reply], bool],
         ended: Callable[[Reports], None],
     ) -> None:

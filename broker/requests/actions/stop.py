@@ -11,7 +11,6 @@ from ....schemas.refusal import Code, Refused
 from ...desk.desk import Desk
 from ...desk.inputs import Stop
 from ...engine import Engine
-from ...fairness.turns import Turns
 from ...jobs.job import Job, RunKey, StopOrder
 from ...store.queries import Lookup
 from ...store.store import Store
@@ -23,7 +22,7 @@ from .parts import Parts
 from .selected import find_selected, has_selection, read_selection
 
 
-def stop(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: Engine, store: Store, turns: Turns) -> None:
+def stop(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: Engine, store: Store) -> None:
     """Check all jobs first, so that a stop of several is carried out for all or for none.
 
     Of a selection, the jobs are those that have not ended at this moment; when none of them is left, that is said in one reply.
@@ -47,7 +46,7 @@ def stop(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: Eng
         if selects:
             watch_ends(call, watchers, jobs, runs, request.credit_messages, desk)
         else:
-            watch(call, watchers, engine, turns, jobs, request, desk)
+            watch(call, watchers, engine, jobs, request, desk)
 
     def record(part: Sequence[Job], recorded: Callable[[], None]) -> None:
         orders = [(job.key, order_of(request, job, call.member.name)) for job in part]

@@ -152,14 +152,14 @@ def _describe(request: request_pb2.QueryRun, run: Run, parts: _Parts) -> request
     size = 0
     failures = min(request.failures, _MOST_FAILURES)
     page = lookup.page(Selection(failed=True, owner=run.owner, runs=[run.row]), None, failures) if failures else None
-    for _, job in page.jobs if page else ():
-        if job.is_finish:
+    for _, failed in page.jobs if page else ():
+        if failed is None or failed.is_finish:
             continue
-        described = describe(job, desk, parts.roster.member_of, parts.ages)
+        described = describe(failed, desk, parts.roster.member_of, parts.ages)
         size += described.ByteSize()
         if size > _MOST_BYTES and reply.failures:
             break
-        reply.failures.add(job=described, stderr_tail=_tail(job, request.tail_lines, parts.engine))
+        reply.failures.add(job=described, stderr_tail=_tail(failed, request.tail_lines, parts.engine))
     return reply
 
 

@@ -9,7 +9,6 @@ from ....schemas.naming import format_id
 from ....schemas.refusal import Code, Refused
 from ...desk.desk import Desk
 from ...engine import Engine, LogPart, StreamName
-from ...fairness.turns import Turns
 from ...jobs.job import Attempt, Job
 from ...jobs.life import Phase
 from ...retention.followed import Followed
@@ -54,7 +53,7 @@ def _find_moment(call: Call, lookup: Lookup, engine: Engine) -> None:
     call.reply(request_pb2.Reply(log_range=header), b"")
 
 
-def follow_log(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, followed: Followed, engine: Engine, turns: Turns) -> None:
+def follow_log(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, followed: Followed, engine: Engine) -> None:
     """Stream one log to the end of the attempt that writes it; for a waiting job, from when it starts."""
     request = call.request.follow_log
     source = _source(request)
@@ -76,7 +75,7 @@ def follow_log(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, follo
         attempt,
         source,
         engine,
-        turns,
+        call.turns,
         credit=request.credit_bytes,
         starts_in_us=desk.starts_in_us,
         send=call.send,

@@ -127,7 +127,7 @@ class WorkerSide:
             followed=house.followed,
             forgetting=house.forgetting,
             member_of=self.members.get,
-            verbs=house.handlers(introduction, self.members.get, turns),
+            verbs=house.handlers(introduction, self.members.get),
             notary=Notary(self.identity, house.store.id),
             is_hashing=self.hasher.is_hashing,
         )

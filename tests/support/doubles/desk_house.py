@@ -18,7 +18,6 @@ from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.desk.queue.stock import Stock
 from jobwire.broker.desk.state import State
 from jobwire.broker.engine import Ended, Expected, Fact, Feeder, Launch, LogPart, LogReader, Run, Started, StreamName
-from jobwire.broker.fairness.turns import Turns
 from jobwire.broker.jobs.job import BatchRun, Job, StopOrder
 from jobwire.broker.notary import Notary
 from jobwire.broker.requests.call import Call
@@ -352,7 +351,7 @@ class House:
         await self.staging.recover()
         self.timetable.open()
 
-    def handlers(self, introduction: Introduction, member_of: Callable[[bytes], Member | None], turns: Turns) -> Mapping[str, Handler]:
+    def handlers(self, introduction: Introduction, member_of: Callable[[bytes], Member | None]) -> Mapping[str, Handler]:
         return handlers(
             desk=self.desk,
             lookup=self.lookup,
@@ -366,7 +365,6 @@ class House:
             condition=Condition(self.state.queue, Room(self.path.parent, 0), RosterDouble(), lambda: self.now),
             member_of=member_of,
             named=self.roster.get,
-            turns=turns,
             ages=self.ages,
             shortage=lambda: self.shortage(),  # noqa: PLW0108 -- as above
             placed=self.changed_folders.append,

@@ -33,7 +33,9 @@ async def test_a_job_is_there_once_the_desk_has_heard_of_it(house: House) -> Non
         with pytest.raises(Refused) as refused:
             look()
         assert refused.value.code is Code.NOT_FOUND
-    assert house.lookup.page(Selection(), None, 10) == ([], None)
+    page = house.lookup.page(Selection(), None, 10)
+    assert not [job for _, job in page.jobs if job]
+    assert page.onward is None
     await house.durable()
     # What is found now is the desk's own: who watches or stops it hears of its end, and it does not run on beside that.
     assert house.lookup.visible_job(key(1), me) is house.live[key(1)]

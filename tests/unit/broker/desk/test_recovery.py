@@ -53,7 +53,7 @@ def expect_in_any_order(house: House, *effects: tuple[object, ...]) -> None:
 
 def shown(house: House) -> list[job_pb2.Job]:
     page = house.lookup.page(Selection(states=ALIVE, owner=OWNER), None, 10)
-    return [describe(job, house.desk, house.members.get, house.ages) for _, job in page.jobs]
+    return [describe(job, house.desk, house.members.get, house.ages) for _, job in page.jobs if job]
 
 
 async def test_jobs_that_are_not_found_yet_are_shown_as_they_are(house: House) -> None:

@@ -1,7 +1,8 @@
 import asyncio
 from collections.abc import Callable
+from functools import partial
 
-from jobwire.broker.fairness import turns
+from jobwire.broker.fairness.cpu_shares import TURN_SECONDS
 from jobwire.broker.fairness.turns import Turns
 
 
@@ -30,10 +31,48 @@ async def test_who_has_much_to_do_lets_others_go_first() -> None:
     assert order == ["long", "short", "long", "long", "long", "long"]
 
 
+async def test_who_has_many_streams_has_one_turn_where_another_has_one() -> None:
+    shared = Turns(asyncio.get_running_loop(), lambda: 0.0005)
+    order: list[str] = []
+    done = asyncio.Event()
+    many, few = shared.of(b"many"), shared.of(b"few")
+
+    def work(name: str) -> None:
+        order.append(name)
+        while shared.time_left():
+            pass
+        if len(order) == 8:
+            done.set()
+
+    for _ in range(6):
+        many.call_soon(partial(work, "many"))
+    for _ in range(2):
+        few.call_soon(partial(work, "few"))
+    await asyncio.wait_for(done.wait(), 60)
+    assert order == ["many", "few", "many", "few", "many", "many", "many", "many"]
+
+
+async def test_what_is_queued_again_waits_for_the_next_turn() -> None:
+    shared = Turns(asyncio.get_running_loop(), lambda: 60)
+    count, turns_had = 0, 0
+
+    def again() -> None:
+        nonlocal count
+        count += 1
+        mine.call_soon(again)
+
+    mine = shared.of(b"mine")
+    mine.call_soon(again)
+    while turns_had < 5:
+        turns_had += 1
+        await asyncio.sleep(0)
+    assert 1 <= count <= 5
+
+
 async def test_each_turn_of_the_loop_has_time_again() -> None:
     shared = Turns(asyncio.get_running_loop())
     for _ in range(3):
         assert shared.time_left()
         await asyncio.sleep(0)
         await asyncio.sleep(0)
-    assert turns._TURN_SECONDS < 0.01
+    assert TURN_SECONDS < 0.01

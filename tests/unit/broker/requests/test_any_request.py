@@ -53,7 +53,7 @@ async def ask(requests: list[request_pb2.Request], role: str, *, recovers: bool 
             # The first job of the client acts for it.
             member = acting_for(Member("somebody", CLIENT.public, "operator"), "a job", bytes([1]) * 16, CLIENT.public)
         turns = Turns(asyncio.get_running_loop())
-        table = house.handlers(introduction, lambda _: member, turns)
+        table = house.handlers(introduction, lambda _: member)
         held = HeldRequests(turns)
         if recovers:
             await house.durable()
@@ -62,7 +62,7 @@ async def ask(requests: list[request_pb2.Request], role: str, *, recovers: bool 
             house.open()
             house.desk.await_recovery()
             held.hold_back()
-            table = house.handlers(introduction, lambda _: member, turns)
+            table = house.handlers(introduction, lambda _: member)
         reception = Reception(DAEMON.public, NONCE, lambda _: member, table, turns, held=held)
         answers = Answers()
         peer = Peer(b"r", Meter(-1, b""), Account(CLIENT.public), answers)

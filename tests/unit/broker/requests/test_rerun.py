@@ -40,7 +40,7 @@ async def send(
     request = request_pb2.Request(id=1, start=request_pb2.Start(jobs=jobs, first_store=first_store))
     peer = Peer(b"r", Meter(-1, b""), Account(member.key), answers)
     call = Call(member, peer, request, proof, None, turns, lambda _public, _seconds: None)
-    call.guard(start, call, house.desk, house.lookup, house.watchers, house.engine, house.store, turns)
+    call.guard(start, call, house.desk, house.lookup, house.watchers, house.engine, house.store)
     while not answers.refused and not answers.replied:
         await house.durable()
     return answers.refused[0] if answers.refused else answers.replied[0].acknowledged

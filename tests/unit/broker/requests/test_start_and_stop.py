@@ -29,7 +29,7 @@ SPEC = job_pb2.JobSpec(argv=[b"true"])
 
 async def test_every_verb_of_the_schema_has_one_handler(house: House) -> None:
     introduction = Introduction("worker", "", b"", b"", b"", "", lambda: 1)
-    table = house.handlers(introduction, lambda _: None, NoTime())
+    table = house.handlers(introduction, lambda _: None)
     verbs = {field.name for field in request_pb2.Request.DESCRIPTOR.oneofs_by_name["verb"].fields}
     assert set(table) == verbs
     assert verbs >= SIGNED_VERBS
@@ -123,7 +123,7 @@ class Asking:
         request = request_pb2.Request(id=1, start=request_pb2.Start(jobs=jobs))
         peer = Peer(b"r", Meter(-1, b""), Account(OWNER), self.answers)
         call = Call(Member("somebody", OWNER, "submitter"), peer, request, proof, None, self.turns, self._charge)
-        call.guard(start, call, house.desk, house.lookup, house.watchers, house.engine, house.store, self.turns)
+        call.guard(start, call, house.desk, house.lookup, house.watchers, house.engine, house.store)
         self.slices = 1
         while self.turns.line:
             self.turns.line.pop()()
@@ -192,7 +192,7 @@ async def test_a_stop_of_many_that_has_begun_is_completed_when_the_client_leaves
     peer = Peer(b"r", Meter(-1, b""), Account(OWNER), Answers())
     request = request_pb2.Request(id=2, stop=request_pb2.Stop(keys=[job_pb2.JobKey(id=job.key.id) for job in house.live.values()]))
     call = Call(Member("somebody", OWNER, "submitter"), peer, request, b"proof", None, turns, lambda _public, _seconds: None)
-    call.guard(stop, call, house.desk, house.lookup, house.watchers, house.engine, house.store, turns)
+    call.guard(stop, call, house.desk, house.lookup, house.watchers, house.engine, house.store)
     while turns.line:
         # From the first part on, which is recorded.
         peer.gone = len(house.live) < 250
@@ -231,7 +231,7 @@ async def test_a_start_that_has_ended_is_freed_without_the_garbage_collector(hou
     jobs = [request_pb2.NewJob(id=bytes([number]) * 16, spec=SPEC) for number in (1, 2)]
     request = request_pb2.Request(id=1, start=request_pb2.Start(jobs=jobs, watch=True, credit_messages=10))
     call = Call(Member("somebody", OWNER, "submitter"), peer, request, b"proof", None, turns, lambda _public, _seconds: None)
-    call.guard(start, call, house.desk, house.lookup, house.watchers, house.engine, house.store, turns)
+    call.guard(start, call, house.desk, house.lookup, house.watchers, house.engine, house.store)
     turns.line.pop()()
     await house.durable()
     held = [weakref.ref(turns), weakref.ref(peer.streams[1])]

@@ -101,7 +101,7 @@ def found(lookup: Lookup, wanted: Selection, limit: int) -> list[int]:
     after: Place | None = None
     for _ in range(1000):
         page = lookup.page(wanted, after, limit)
-        rows += [job.row for _, job in page.jobs]
+        rows += [job.row for _, job in page.jobs if job]
         after = page.onward
         if after is None:
             return rows
@@ -271,7 +271,7 @@ def costs(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Select
                 # The last hour, wherever it is.
                 since = wanted.since_us if wanted.since_us is None else count * 10 - wanted.since_us
                 page = lookup.page(dataclasses.replace(wanted, since_us=since), None, 50)
-                assert page.jobs
+                assert list(page.jobs)
                 spent.append(reads.steps)
             return spent[0], spent[1]
 
@@ -305,7 +305,26 @@ async def test_a_job_of_the_desk_is_listed_as_the_desk_knows_it(house: House) ->
     job = await house.accept_one()
     page = house.lookup.page(Selection(states=ALIVE), None, 10)
     assert [one for _, one in page.jobs] == [job]
-    assert house.lookup.page(Selection(failed=True), None, 10).jobs == []
+    assert not [one for _, one in house.lookup.page(Selection(failed=True), None, 10).jobs if one]
+    house.engine.effects.clear()
+
+
+async def test_a_page_that_is_made_meanwhile_shows_jobs_as_they_are_by_then(house: House) -> None:
+    await house.accept_one()
+    running, all_of_them = (house.lookup.page(selection, None, 10) for selection in (Selection(states=ALIVE), Selection()))
+    house.desk.hear([started(1), ended(1)])
+    await house.durable()
+    assert [job for _, job in running.jobs] == [None]
+    assert [job and job.state for _, job in all_of_them.jobs] == [State.FINISHED]
+    house.engine.effects.clear()
+
+
+async def test_a_page_that_is_made_meanwhile_leaves_out_what_was_forgotten(house: House) -> None:
+    await house.accept_one()
+    page = house.lookup.page(Selection(), None, 10)
+    house.live.clear()
+    assert [job for _, job in page.jobs] == [None]
+    house.engine.effects.clear()
     house.engine.effects.clear()
 
 

@@ -76,7 +76,7 @@ class Sender:
         else:
             job.spec.CopyFrom(job_pb2.JobSpec(argv=[b"true"], files=files, outputs=outputs))
         refused = self.call(
-            lambda call: start(call, house.desk, house.lookup, house.watchers, house.engine, house.store, self.turns),
+            lambda call: start(call, house.desk, house.lookup, house.watchers, house.engine, house.store),
             start=request_pb2.Start(jobs=[job]),
         )
         await house.durable()
