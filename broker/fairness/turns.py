@@ -22,6 +22,11 @@ class OwnTurns(Protocol):
         """Return whether there is time left in this turn."""
         ...
 
+    @property
+    def queued(self) -> int:
+        """How many callbacks of the member wait for a later turn."""
+        ...
+
     def call_soon(self, callback: Callable[[], object], /) -> None:
         """Queue the callback for a later turn."""
         ...
@@ -58,6 +63,15 @@ class Turns:
         self._lines.setdefault(public, deque()).append(callback)
         self.time_left()
 
+    @property
+    def queued(self) -> int:
+        """How many callbacks wait that are queued for no member."""
+        return self.queued_of(b"")
+
+    def queued_of(self, public: bytes) -> int:
+        """Return how many callbacks of the member with this public key wait for a later turn."""
+        return len(self._lines.get(public, ()))
+
     def call_later(self, delay: float, callback: Callable[[], object], /) -> object:
         """Call after `delay` seconds."""
         return self._loop.call_later(delay, callback)
@@ -86,6 +100,10 @@ class _Member:
         self._public = public
         self.time_left = turns.time_left
         self.call_later = turns.call_later
+
+    @property
+    def queued(self) -> int:
+        return self._turns.queued_of(self._public)
 
     def call_soon(self, callback: Callable[[], object], /) -> None:
         self._turns.call_soon(callback, self._public)

@@ -20,6 +20,8 @@ from ..sockets.peers import Peer, Stream
 _log = logging.getLogger(__name__)
 
 BUG = "the worker failed to handle this request; its log says why"
+# Requests of one member that are answered in some slices.
+_MOST_IN_BETWEEN = 8
 _Given = ParamSpec("_Given")
 
 
@@ -53,7 +55,7 @@ class Call:
             _log.exception("a request of %s failed", self.peer.public.hex()[:8])
             self.refuse(Refused(Code.INTERNAL, BUG))
 
-    def in_slices(self, steps: Iterable[object], then: Callable[[], None], *, to_the_end: bool = False) -> None:
+    def in_slices(self, steps: Iterable[object], then: Callable[[], object], *, to_the_end: bool = False) -> None:
         """Run the steps while there is time in this turn, and continue in later ones; then call `then`.
 
         The sender is charged for the time as if it had been done at once. `to_the_end`: the steps have effects, and are completed even if
@@ -61,7 +63,7 @@ class Call:
         """
         self._go_on(iter(steps), then, to_the_end, is_first=True)
 
-    def _go_on(self, steps: Iterator[object], then: Callable[[], None], to_the_end: bool, *, is_first: bool) -> None:  # noqa: FBT001 -- as it was passed
+    def _go_on(self, steps: Iterator[object], then: Callable[[], object], to_the_end: bool, *, is_first: bool) -> None:  # noqa: FBT001 -- as it was passed
         for _ in steps:
             # Checked only from the second step on: a check costs the loop a turn.
             if not is_first and not self.turns.time_left():
@@ -70,13 +72,25 @@ class Call:
             is_first = False
         then()
 
-    def _go_on_later(self, steps: Iterator[object], then: Callable[[], None], to_the_end: bool) -> None:  # noqa: FBT001 -- as above
+    def _go_on_later(self, steps: Iterator[object], then: Callable[[], object], to_the_end: bool) -> None:  # noqa: FBT001 -- as above
         if self.peer.gone and not to_the_end:
             # The client can repeat it over its next connection; nothing was done yet.
             return
         begun = time.monotonic()
         self.guard(self._go_on, steps, then, to_the_end, is_first=False)
         self.charge(self.peer.public, time.monotonic() - begun)
+
+    def in_few_slices(self, steps: Iterable[object], then: Callable[[], object]) -> None:
+        """Run steps of some milliseconds in all as `in_slices` does; at once if many requests of the sender are in between already.
+
+        Each of them holds what it has read, and they could be opened faster than they are completed.
+        """
+        if self.turns.queued >= _MOST_IN_BETWEEN:
+            for _ in steps:
+                pass
+            then()
+        else:
+            self.in_slices(steps, then)
 
     def later(self, part: Callable[_Given, None], *args: _Given.args, **kwargs: _Given.kwargs) -> None:
         """Run a part of the request in a later turn, whether or not the sender is still there; the time is charged to it."""

@@ -109,7 +109,7 @@ def list_jobs(call: Call, desk: Desk, lookup: Lookup, roster: Roster, ages: Ages
             reply.next_page = write_place(onward)
         call.reply(request_pb2.Reply(list=reply))
 
-    call.in_slices(describe_jobs(), send)
+    call.in_few_slices(describe_jobs(), send)
 
 
 def _selection(request: request_pb2.List, member: Member, lookup: Lookup, named: Callable[[str], Member | None], now_us: int) -> Selection:

@@ -58,7 +58,8 @@ def query_run(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine
         if found is None:
             call.refuse(no_such_run(f"batch {request.name}"))
         else:
-            call.reply(request_pb2.Reply(query_run=_describe(request, found, parts)))
+            reply = request_pb2.QueryRunReply()
+            call.in_few_slices(_describe(reply, request, found, parts), lambda: call.reply(request_pb2.Reply(query_run=reply)))
 
     if not request.until_ended or key not in desk.runs:
         tell()
@@ -136,9 +137,9 @@ def _owners(typed: Typed, whose: bytes, member: Member, roster: Roster) -> Itera
         yield b""
 
 
-def _describe(request: request_pb2.QueryRun, run: Run, parts: _Parts) -> request_pb2.QueryRunReply:
+def _describe(reply: request_pb2.QueryRunReply, request: request_pb2.QueryRun, run: Run, parts: _Parts) -> Iterator[None]:
+    """Write a reply, in steps: logs may have to be read for it."""
     desk, lookup = parts.desk, parts.lookup
-    reply = request_pb2.QueryRunReply()
     describe_run(reply.run, run, desk, lookup, parts.roster.member_of)
     if run.batch.on_finish:
         reply.run.batch.on_finish.ParseFromString(run.batch.on_finish)
@@ -149,6 +150,7 @@ def _describe(request: request_pb2.QueryRun, run: Run, parts: _Parts) -> request
         if size > _MOST_BYTES and reply.longest:
             break
         reply.longest.append(described)
+        yield
     size = 0
     failures = min(request.failures, _MOST_FAILURES)
     page = lookup.page(Selection(failed=True, owner=run.owner, runs=[run.row]), None, failures) if failures else None
@@ -160,7 +162,7 @@ def _describe(request: request_pb2.QueryRun, run: Run, parts: _Parts) -> request
         if size > _MOST_BYTES and reply.failures:
             break
         reply.failures.add(job=described, stderr_tail=_tail(failed, request.tail_lines, parts.engine))
-    return reply
+        yield
 
 
 def _longest(count: int, run: Run, parts: _Parts) -> list[Job]:

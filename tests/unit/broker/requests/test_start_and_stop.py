@@ -10,7 +10,7 @@ from desk_house import OWNER, House, asked, ended, started
 
 from jobwire.broker.desk.admission import check_precedence
 from jobwire.broker.requests.actions.stop import stop
-from jobwire.broker.requests.call import Call
+from jobwire.broker.requests.call import _MOST_IN_BETWEEN, Call
 from jobwire.broker.requests.checks.run_options import read_run
 from jobwire.broker.requests.job_keys import find_jobs_to_stop
 from jobwire.broker.requests.reads.hello import Introduction
@@ -102,6 +102,10 @@ class NoTime:
     def __init__(self) -> None:
         self.line: list[Callable[[], object]] = []
 
+    @property
+    def queued(self) -> int:
+        return len(self.line)
+
     def time_left(self) -> bool:
         return False
 
@@ -163,6 +167,23 @@ async def test_a_bug_in_a_later_slice_of_a_long_start_is_answered(house: House, 
     assert asking.slices > 5
     assert [refused.code for refused in asking.answers.refused] == [Code.INTERNAL]
     assert "a bug" not in asking.answers.refused[0].message
+
+
+def test_few_requests_of_a_member_are_in_between_at_once_however_many_it_sends() -> None:
+    turns, done = NoTime(), 0
+
+    def count() -> None:
+        nonlocal done
+        done += 1
+
+    peer = Peer(b"r", Meter(-1, b""), Account(OWNER), Answers())
+    call = Call(Member("somebody", OWNER, "submitter"), peer, request_pb2.Request(), b"", None, turns, lambda _public, _seconds: None)
+    for _ in range(100):
+        call.in_few_slices(iter(range(5)), count)
+    assert (done, turns.queued) == (100 - _MOST_IN_BETWEEN, _MOST_IN_BETWEEN)
+    while turns.line:
+        turns.line.pop(0)()
+    assert done == 100
 
 
 async def test_what_is_done_in_slices_is_charged_to_the_member_who_asked(house: House) -> None:

@@ -31,6 +31,10 @@ class Turns:
         self.line: list[Any] = []
         self.count = 0
 
+    @property
+    def queued(self) -> int:
+        return len(self.line)
+
     def time_left(self) -> bool:
         return False
 
