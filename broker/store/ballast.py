@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import logging
 import os
 from pathlib import Path
@@ -20,6 +21,8 @@ class Ballast:
         self._path = path
         # Whether the file is to be created when there is space.
         self.is_missing = False
+        # Errors that do not pass: it is not tried again.
+        self._is_forbidden = False
         self._create()
 
     @property
@@ -42,7 +45,7 @@ class Ballast:
 
     def restore(self) -> None:
         """Create the file again if it is missing and twice its size is free: the other half is for what is recorded meanwhile."""
-        if self.is_missing and free_bytes(self._path.parent) >= 2 * BALLAST_BYTES:
+        if self.is_missing and not self._is_forbidden and free_bytes(self._path.parent) >= 2 * BALLAST_BYTES:
             # Only one attempt: if it fails for a reason other than space, a warning with each commit would not help.
             self.is_missing = False
             self._create()
@@ -56,5 +59,6 @@ class Ballast:
                 os.close(descriptor)
         except OSError as error:
             _log.warning("no ballast file: %s", error)
+            self._is_forbidden = error.errno == errno.EFBIG
             # A file that is too small is useless.
             self.drop()

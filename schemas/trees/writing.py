@@ -175,5 +175,5 @@ def leads_out(path: bytes, target: bytes) -> bool:
 
 
 def is_disk_full(error: OSError) -> bool:
-    """Return whether an error means that there is no space, or no more for this user."""
-    return error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+    """Return whether an error means that there is no space, or no more for this user. A limit on the size of files is none of these."""
+    return error.errno in (errno.ENOSPC, errno.EDQUOT)

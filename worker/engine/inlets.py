@@ -6,11 +6,13 @@ everything that was written to it; the next supervisor is asked again.
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import os
 from collections.abc import Callable, Sequence
 
 from ...broker.engine import Feeder
+from ...broker.store.repair.soundness import size_limit
 from ...schemas import fault_points
 from ...schemas.frames import LARGEST_FEED_WINDOW
 from ...schemas.naming import AttemptKey
@@ -69,6 +71,11 @@ class LocalInlet:
         except PermissionError:
             raise Refused(Code.FAILED_PRECONDITION, "the standard input of the job has ended") from None
         except OSError as error:
+            if error.errno == errno.EFBIG:
+                # RLIMIT_FSIZE counts for files in memory too, and does not pass: whoever fed the job again would wait in vain.
+                why = size_limit() or error.strerror
+                self.finish(f"the worker cannot hold more of it: {why}")
+                raise Refused(Code.RESOURCE_EXHAUSTED, f"the worker cannot hold the standard input of the job: {why}") from None
             raise Refused(Code.RESOURCE_EXHAUSTED, f"the worker cannot hold the standard input of the job: {error.strerror}") from None
         if fault_points.ARMED:
             fault_points.reach("after-input-before-given")

@@ -8,6 +8,7 @@ hour; who refers to what is not known here. Used by the loop and by threads; cal
 from __future__ import annotations
 
 import contextlib
+import errno
 import os
 import threading
 import time
@@ -15,6 +16,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from ...broker.store.repair.soundness import size_limit
 from ...schemas import fault_points
 from ...schemas.jobs.brought_files import BroughtFile
 from ...schemas.refusal import Code, Reason, Refused
@@ -239,7 +241,7 @@ class Receiving:
             if fault_points.ARMED:
                 fault_points.reach("in-an-upload")
         except OSError as error:
-            if is_disk_full(error):
+            if is_disk_full(error) or error.errno == errno.EFBIG:
                 self.drop()
             raise _cannot_be_stored(error) from None
         self._hasher.update(data)
@@ -290,6 +292,9 @@ def _cannot_be_stored(error: OSError) -> Refused:
             "free some space there",
             reason=Reason.DISK_FULL,
         )
+    if error.errno == errno.EFBIG:
+        why = size_limit() or "it is larger than its disk allows"
+        return Refused(Code.RESOURCE_EXHAUSTED, f"the worker cannot store the file: {why}", "send a smaller one, or several")
     return Refused(Code.INTERNAL, f"the worker cannot store the file: {error.strerror}", "its log folder may say more")
 
 

@@ -306,7 +306,7 @@ class FleetStock(Stock):
         able = [one for one in self._ready.values() if one.could_fit(wants, now)]
         if not able:
             others = [one for one in self._machines.values() if one.could_fit(wants, now)]
-            return f"a worker that has so much: {_names(others)} can take no jobs now"
+            return f"a worker that has so much: {_why_closed(others)}"
         nearest = max(able, key=lambda one: one.stock.free_slots)
         return f"{nearest.stock.lacks(wants)} on {nearest.name}" + (f", and less on {_others(len(able) - 1)}" if len(able) > 1 else "")
 
@@ -370,10 +370,10 @@ class FleetStock(Stock):
         """Return why nothing can start at all."""
         if self._ready:
             return ""
-        is_to_come = {one.name: one.is_to_come for one in self._machines.values() if one.name}
-        names = sorted(name for name, comes in is_to_come.items() if not comes)
-        why = f"no worker is ready: {', '.join(names)} can take no jobs now" if names else "no worker has joined yet"
-        queues = sorted(name for name, comes in is_to_come.items() if comes)
+        known = [one for one in self._machines.values() if one.name]
+        there = [one for one in known if not one.is_to_come]
+        why = f"no worker is ready: {_why_closed(there)}" if there else "there is no worker"
+        queues = sorted({one.name for one in known if one.is_to_come})
         return f"{why}; more are asked for through {', '.join(queues)}" if queues else why
 
     def _choose(self, wants: Wants) -> Machine | None:
@@ -397,7 +397,15 @@ def _why_none_of(able: Sequence[Machine]) -> str:
         return f"it waits for a worker that is asked for through {_names(queues)}"
     if len(able) == 1 and able[0].why_closed:
         return f"it can run only on {able[0].name}, which {able[0].why_closed}"
-    return f"what it may run on can take no jobs now: {_names(able)}"
+    return f"what it may run on gets no jobs now: {_why_closed(able)}"
+
+
+def _why_closed(machines: Sequence[Machine]) -> str:
+    """Return of machines that get no jobs why that is, of the first few."""
+    told = sorted(f"{one.name} {one.why_closed}" for one in machines if one.name and one.why_closed)
+    silent = [one for one in machines if not one.why_closed]
+    parts = told[:_NAMED] + ([f"{_names(silent)} can take no jobs now"] if silent else [])
+    return "; ".join(parts) + (f"; and {len(told) - _NAMED} more" if len(told) > _NAMED else "")
 
 
 def _names(machines: Sequence[Machine]) -> str:

@@ -101,7 +101,7 @@ async def test_of_how_many_starts_it_is_remembered_that_a_worker_has_them_is_lim
 
 async def test_without_a_worker_a_job_waits_and_says_why(lab: Lab) -> None:
     await lab.submit(1)
-    assert lab.broker.waits_for(lab.client, 1) == "no worker has joined yet"
+    assert lab.broker.waits_for(lab.client, 1) == "there is no worker"
     wire = await joined(lab)
     assert wire.worker.started == [lab.name(1)]
 
@@ -405,7 +405,7 @@ async def test_jobs_that_were_declared_lost_stay_so_when_their_worker_comes_back
     assert engine.remove(wire.worker.identity.public, "lab3", "worker lab3 was removed by ada, who declared its jobs lost") == 1
     await lab.broker.durable()
     # What it has is nothing that a job could wait for.
-    assert engine.stock.why_closed() == "no worker has joined yet"
+    assert engine.stock.why_closed() == "there is no worker"
     assert engine.workers.name_of(wire.worker.identity.public) == "lab3"
     outcome = lab.broker.outcome(lab.client, 1)
     assert outcome is not None

@@ -408,7 +408,8 @@ async def test_a_ballast_that_was_used_comes_again_with_a_commit_that_finds_room
 
 def test_a_ballast_waits_until_there_is_room_for_more_than_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     path = tmp_path / "ballast"
-    monkeypatch.setattr(ballasts, "BALLAST_BYTES", 1 << 62)
+    # More than any disk here has, and less than a file may have.
+    monkeypatch.setattr(ballasts, "BALLAST_BYTES", 1 << 42)
     ballast = ballasts.Ballast(path)
     assert not path.exists()
     ballast.restore()
@@ -479,3 +480,17 @@ async def test_jobs_of_schedules_of_an_older_store_keep_the_times_that_they_were
         tables.prepare(new, path)
         assert new.execute("SELECT row, due FROM jobs ORDER BY row").fetchall() == [(1, None), (2, 4000)]
         assert not new.execute("SELECT 1 FROM sqlite_schema WHERE name = 'firings_by_job'").fetchone()
+
+
+def test_a_limit_that_does_not_pass_is_told_once_by_the_ballast(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def too_large(descriptor: int, offset: int, length: int) -> None:
+        raise OSError(errno.EFBIG, "File too large")
+
+    monkeypatch.setattr(os, "posix_fallocate", too_large)
+    ballast = ballasts.Ballast(tmp_path / "ballast")
+    for _ in range(3):
+        ballast.restore()
+    assert not ballast.is_there
+    assert caplog.text.count("no ballast file") == 1

@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import resource
+import signal
 import socket
+
+import pytest
 
 from jobwire.broker.engine import Inlet
 from jobwire.schemas.naming import AttemptKey
@@ -78,3 +81,22 @@ def test_a_file_that_comes_after_its_feeder_has_gone_is_closed() -> None:
     lowest = os.dup(0)
     os.close(lowest)
     assert lowest == memory
+
+
+def test_a_limit_that_does_not_pass_ends_the_input_and_names_itself() -> None:
+    said: list[Message] = []
+    feeder = RecordingFeeder()
+    inlets = Inlets(said.extend)
+    inlet = feeder.inlet = inlets.open(KEY, b"t" * 16, feeder)
+    inlets.hear(fed((os.memfd_create("input", os.MFD_ALLOW_SEALING),)))
+    limits, heed = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (1000, limits[1]))
+        with pytest.raises(Refused, match="files may be at most 1000 bytes long here"):
+            inlet.write(memoryview(b"x" * 1500))
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, heed)
+    assert inlet.reached == 1000
+    assert "problem" in said[-1]
+    inlet.close()

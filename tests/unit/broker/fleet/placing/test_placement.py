@@ -92,7 +92,7 @@ def test_a_machine_that_is_let_in_again_before_its_jobs_have_ended_still_has_the
 def test_of_one_machine_that_takes_none_it_is_told_why() -> None:
     fleet = stock(labelled(gpu="a100"))
     fleet.set_machine(b"\0", "w0", None, ready=False)
-    assert fleet.why_nowhere(on("gpu")) == "what it may run on can take no jobs now: w0"
+    assert fleet.why_nowhere(on("gpu")) == "what it may run on gets no jobs now: w0 can take no jobs now"
     fleet.note_closed(b"\0", "is drained")
     assert fleet.why_nowhere(on("gpu")) == "it can run only on w0, which is drained"
     fleet.set_machine(b"\0", "w0", None, ready=True)
@@ -166,7 +166,7 @@ def test_labels_that_no_worker_has_are_waited_for_and_named() -> None:
     fleet.set_machine(b"\1", "w1", Capacity(4), ready=True)
     assert fleet.why_nowhere(on("gpu", slots=3)) == "no worker with gpu has so much: it takes 3 slots, and there are 2"
     fleet.set_machine(b"\0", "w0", None, ready=False)
-    assert fleet.why_nowhere(on("gpu")) == "what it may run on can take no jobs now: w0"
+    assert fleet.why_nowhere(on("gpu")) == "what it may run on gets no jobs now: w0 can take no jobs now"
 
 
 def test_what_waits_for_room_says_where() -> None:
@@ -182,7 +182,7 @@ def test_what_no_worker_has_said_may_still_come() -> None:
     fleet = FleetStock()
     fleet.take_again(GPU, Taken(machine=b"w"))
     assert not fleet.never_fits(GPU)
-    assert fleet.why_closed() == "no worker has joined yet"
+    assert fleet.why_closed() == "there is no worker"
 
 
 def test_a_machine_that_is_not_ready_keeps_its_jobs_and_gets_none() -> None:
@@ -194,6 +194,8 @@ def test_a_machine_that_is_not_ready_keeps_its_jobs_and_gets_none() -> None:
     assert fleet.why_closed() == ""
     fleet.set_machine(b"\1", "w1", None, ready=False)
     assert fleet.why_closed() == "no worker is ready: w0, w1 can take no jobs now"
+    fleet.note_closed(b"\1", "is drained")
+    assert fleet.why_closed() == "no worker is ready: w1 is drained; w0 can take no jobs now"
     fleet.put_back(PLAIN, taken)
     assert fleet.used("slots") == 1
 

@@ -147,7 +147,7 @@ async def test_nothing_is_placed_there_and_nothing_of_it_counts(lab: Lab) -> Non
     await lab.remove()
     await lab.come_back()
     await lab.broker.accept(lab.client, signed_start(lab.client, lab.broker.identity.public, 2))
-    assert lab.broker.waits_for(lab.client, 2) == "no worker has joined yet"
+    assert lab.broker.waits_for(lab.client, 2) == "there is no worker"
 
 
 async def test_it_is_not_forgotten_by_a_restart_of_the_broker_or_a_cut_of_the_link(lab: Lab) -> None:
