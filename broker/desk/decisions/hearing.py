@@ -110,5 +110,10 @@ def _try_again(turn: Turn, job: Job, since_us: int) -> None:
 
 
 def since(moment: Moment, at_us: int) -> int:
-    """Return a date as a moment on the scale of `Attempt.since_us`."""
-    return moment.passed_us - max(0, moment.now_us - at_us)
+    """Return a date as a moment on the scale of `Attempt.since_us`.
+
+    The clock may have been set between that date and the start of this desk, which the scale of ages does not follow; or that scale began
+    with a clock that was wrong. Whichever says that less has passed is right, unless it says that the date is still to come.
+    """
+    ago_us = (one for one in (moment.now_us - at_us, moment.aged_us - at_us) if one >= 0)
+    return moment.passed_us - min(ago_us, default=0)

@@ -172,6 +172,21 @@ def test_a_clock_that_was_years_ahead_when_the_worker_began_is_followed_back(wor
         wait_until(lambda: client.run(["true"]).ended_at_us < (time.time() + DAY) * 10**6, "it is dated as the clock shows")
 
 
+@pytest.mark.parametrize("days", [40, -40])
+def test_a_worker_that_starts_with_a_clock_that_was_set_shows_how_long_its_jobs_really_ran(
+    worker: Worker, clock: SetClock, days: int
+) -> None:
+    with worker.client() as client:
+        running, waiting = client.submit(["sleep", "600"]), client.submit(["true"], hold=True)
+        wait_until(lambda: running.info().state is State.RUNNING, "it runs")
+    worker.kill(signal.SIGTERM)
+    clock.set_by(days * DAY)
+    worker.start()
+    with worker.client() as client:
+        for job in (running, waiting):
+            assert client.job(job.id).info().lasted_us < 60 * 10**6
+
+
 def test_ages_are_judged_by_the_worker_and_not_by_the_clock_of_the_client(worker: Worker, home: Home, shim: Path, tmp_path: Path) -> None:
     with worker.client() as client:
         client.run(["true"])
