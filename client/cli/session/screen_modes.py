@@ -43,6 +43,11 @@ class ScreenModes:
         self._is_coloured = self._is_coloured or b"\x1b[" in data
         self._rest = text[max(end, len(text) - _LONGEST) :]
 
+    def redone(self) -> bytes:
+        """Return what to show after `undone` to have it again as it is now; empty if that makes no difference. Colours are not known."""
+        redo = b"".join(b"\x1b[?%d%c" % (mode, b"l" if mode == _CURSOR else b"h") for mode in sorted(self._changed))
+        return redo + (b"\x1b=" if self._has_keypad else b"")
+
     def undone(self) -> bytes:
         """Return what to show to have everything as it was; empty if it is."""
         undo = b"".join(b"\x1b[?%d%c" % (mode, b"h" if mode == _CURSOR else b"l") for mode in sorted(self._changed, reverse=True))

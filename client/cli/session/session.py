@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from contextlib import suppress
 from typing import NoReturn
 
 from ....schemas.jobs.states import State
@@ -38,6 +39,7 @@ class _ScreenOutlet(Outlet):
     def __init__(self) -> None:
         super().__init__(STDOUT)
         self._modes = ScreenModes()
+        self._redo = b""
 
     def write(self, data: bytes | memoryview) -> int:
         """Write as much as fits now and return the number of bytes.
@@ -49,12 +51,20 @@ class _ScreenOutlet(Outlet):
         return count
 
     def restore(self) -> None:
-        """Switch everything back, if somebody looks at it."""
+        """Switch everything back, if somebody looks at it, until `resume`."""
         if os.isatty(STDOUT) and (undo := self._modes.undone()):
-            try:
-                self.write(undo)
-            except (ReaderGone, CannotWrite):
-                return
+            self._redo = self._modes.redone()
+            self._switch(undo)
+
+    def resume(self) -> None:
+        """Have everything again as it was before `restore`."""
+        redo, self._redo = self._redo, b""
+        if redo:
+            self._switch(redo)
+
+    def _switch(self, sequences: bytes) -> None:
+        with suppress(ReaderGone, CannotWrite):
+            self.write(sequences)
 
 
 class Session(Attendance):
@@ -78,6 +88,7 @@ class Session(Attendance):
         super().__init__(client, job, leaves_on_hangup=leaves_on_hangup or leaves)
         self._keyboard = keyboard
         self._own = own
+        self._outlet = _ScreenOutlet()
         self._start = start
         self._leaves = leaves
         self._later = later
@@ -91,7 +102,7 @@ class Session(Attendance):
         # Nothing is ever in its stderr.
         output = self._job.output("stdout", self._start)
         output.hurry()
-        return [Copy(output, _ScreenOutlet())]
+        return [Copy(output, self._outlet)]
 
     def _copy(self, copies: list[Copy], readers: Readers, signals: Signals | None) -> None:
         if self._keyboard is None:
@@ -100,15 +111,13 @@ class Session(Attendance):
             with muted():
                 super()._copy(copies, readers, signals)
         except Left as left:
-            self._restore(copies)
+            self._restore()
             self._leave(signal.SIGHUP if left.hung_up else 0)
         finally:
-            self._restore(copies)
+            self._restore()
 
-    def _restore(self, copies: list[Copy]) -> None:
-        for copy in copies:
-            if isinstance(copy.outlet, _ScreenOutlet):
-                copy.outlet.restore()
+    def _restore(self) -> None:
+        self._outlet.restore()
         if self._own is not None:
             self._own.leave()
 
@@ -175,12 +184,17 @@ class Session(Attendance):
 
     def _suspend(self) -> None:
         own = self._own
+        self._outlet.restore()
         if own is not None and own.is_raw:
             own.leave()
             os.kill(os.getpid(), signal.SIGSTOP)
             self._enter()
         else:
             os.kill(os.getpid(), signal.SIGSTOP)
+        self._outlet.resume()
+        if self._keyboard is not None and own is not None and own.is_raw:
+            # The screen of the shell was shown meanwhile.
+            self._keyboard.redraw(own.size())
 
     def _resume(self) -> None:
         if self._own is not None:

@@ -218,6 +218,25 @@ def test_a_suspended_command_continues_as_it_was(home: Home, terminal: OpenTermi
     assert shell.ended() == 0
 
 
+@pytest.mark.parametrize("watches", [False, True])
+def test_the_cursor_is_shown_while_a_terminal_is_suspended_whose_job_hides_it(home: Home, terminal: OpenTerminal, *, watches: bool) -> None:
+    script = "trap 'printf redrawn' WINCH; printf '\\033[?1049h\\033[?25lready'; while :; do sleep 0.1; done"
+    shown = terminal(home, "run", "-it", "--", "sh", "-c", script)
+    shown.until("ready")
+    if watches:
+        shown = terminal(home, "attach", "--read-only", "last")
+        shown.until("ready")
+    for _ in range(2):
+        shown.process.send_signal(signal.SIGTSTP)
+        shown.until("\x1b[?1049l\x1b[?25h")
+        os.waitpid(shown.process.pid, os.WUNTRACED)
+        assert not is_raw(shown)
+        shown.process.send_signal(signal.SIGCONT)
+        shown.until("\x1b[?25l\x1b[?1049h")
+        if not watches:
+            shown.until("redrawn")
+
+
 def test_a_killed_worker_interrupts_nothing_for_long(own_home: Home, worker: Worker, terminal: OpenTerminal) -> None:
     shell = terminal(own_home, "run", "-it", *SHELL)
     shell.until("ready> ")

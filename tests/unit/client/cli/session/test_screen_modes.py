@@ -24,6 +24,17 @@ def test_what_a_program_undid_itself_is_left_alone() -> None:
     assert undone(b"\x1b[?1049h\x1b[?2004h\x1b=", b"\x1b[?2004l\x1b[?1049l\x1b>") == b"\x1b[0m"
 
 
+def test_what_was_undone_is_done_again() -> None:
+    modes = ScreenModes()
+    modes.see(b"\x1b[?1049h\x1b[?25l\x1b[?7l\x1b[?1000;2004h\x1b[?2004l\x1b=")
+    redo = modes.redone()
+    assert redo == b"\x1b[?25l\x1b[?1000h\x1b[?1049h\x1b="
+    modes.see(modes.undone())
+    assert modes.redone() == b""
+    modes.see(redo)
+    assert modes.redone() == redo
+
+
 def test_several_modes_in_one_sequence_count_each() -> None:
     assert undone(b"\x1b[?1000;1006h") == b"\x1b[?1006l\x1b[?1000l\x1b[0m"
 
