@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from signal import SIGTSTP, SIGTTIN, SIGTTOU
 from typing import Annotated
 
 from ....schemas.refusal import Code, Reason, Refused
@@ -10,6 +11,10 @@ from ..arguments import JobName, JobNames, understood
 from ..parser.parameters import Argument, Context
 from ..targets.runs import Run, title_of_all
 from ..targets.unfinished import for_each_unfinished
+from ..terminal.screen import say
+
+# Their default is ignored in an orphaned process group, which that of each job is, setpgid(2).
+_OF_A_TERMINAL = {SIGTSTP, SIGTTIN, SIGTTOU}
 
 
 def send_signal(
@@ -23,6 +28,8 @@ def send_signal(
     """
     number = understood("SIGNAL", parse_signal, signal) or 0
     for_each_unfinished(ctx, [name], lambda _, job: job.send_signal(number), lambda run: run.handle.send_signal(number), _none_runs)
+    if number in _OF_A_TERMINAL:
+        say("programs that do not handle this signal ignore it, as a job has no shell that would continue it; jobwire pause suspends it")
 
 
 def pause(ctx: Context, names: JobNames) -> None:

@@ -219,6 +219,14 @@ def test_wait_for_several_exits_with_1_if_any_failed(home: Home) -> None:
     home.jobwire("wait", good, bad, status=1)
 
 
+@pytest.mark.parametrize("name", ["TSTP", "TTIN"])
+def test_a_signal_that_does_nothing_is_not_passed_over_in_silence(home: Home, name: str) -> None:
+    job = home.submit("sleep", "600")
+    home.until_running(job)
+    assert b"jobwire pause suspends it" in home.jobwire("signal", job, name).stderr
+    assert home.jobwire("signal", job, "CONT").stderr == b""
+
+
 def test_stop_ends_a_job_and_signal_only_sends_a_signal(home: Home) -> None:
     job = home.submit("sh", "-c", "trap 'echo told' USR1; echo up; while :; do sleep 600 & wait $!; done")
     wait_until(lambda: home.jobwire("logs", job).stdout == b"up\n", "it is up")
