@@ -8,6 +8,7 @@ Counts the words of each file on the worker, and prints a line for each file as 
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import jobwire
 
@@ -15,7 +16,7 @@ import jobwire
 def main(paths: list[str]) -> int:
     """Return the exit status."""
     with jobwire.Client() as client:
-        jobs = client.submit_many([["wc", "-w", path] for path in paths])
+        jobs = client.submit_many([["wc", "-w", str(Path(path).absolute())] for path in paths])
         path_of = dict(zip((job.id for job in jobs), paths, strict=True))
         failed = False
         while jobs:

@@ -8,6 +8,7 @@ Prints a line for each file, in their order: the checksum that the worker comput
 from __future__ import annotations
 
 import sys
+from pathlib import Path
 
 import jobwire
 
@@ -15,7 +16,7 @@ import jobwire
 def main(parallel: int, paths: list[str]) -> int:
     """Return the exit status."""
     with jobwire.JobExecutor(max_workers=parallel) as pool:
-        futures = [pool.submit(["sha256sum", "--", path], text=True, check=True) for path in paths]
+        futures = [pool.submit(["sha256sum", str(Path(path).absolute())], text=True, check=True) for path in paths]
         try:
             for future in futures:
                 print(future.result().stdout, end="")

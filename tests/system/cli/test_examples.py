@@ -25,8 +25,8 @@ def example(home: Home, name: str, *arguments: str) -> subprocess.CompletedProce
 def test_fan_out_prints_each_result_and_exits_with_1_if_one_failed(home: Home) -> None:
     for name, words in (("one", "a"), ("three", "a b c")):
         (home.folder / name).write_text(words)
-    good = example(home, "fan_out.py", str(home.folder / "one"), str(home.folder / "three"))
-    assert sorted(good.stdout.splitlines()) == [f"{home.folder}/one 1", f"{home.folder}/three 3"], good.stderr
+    good = example(home, "fan_out.py", "one", "three")
+    assert sorted(good.stdout.splitlines()) == ["one 1", "three 3"], good.stderr
     assert good.returncode == 0
     bad = example(home, "fan_out.py", str(home.folder / "one"), "/nowhere")
     assert sorted(bad.stdout.splitlines()) == [f"{home.folder}/one 1", "/nowhere failed: exited with status 1"][::-1], bad.stderr
@@ -62,7 +62,7 @@ def test_gather_prints_each_output_and_stops_all_if_one_fails(home: Home) -> Non
 def test_pool_prints_the_results_in_order_and_exits_with_1_if_one_failed(home: Home) -> None:
     (home.folder / "empty").write_bytes(b"")
     empty = str(home.folder / "empty")
-    good = example(home, "pool.py", "2", empty, empty)
+    good = example(home, "pool.py", "2", "empty", empty)
     assert good.stdout.splitlines() == [f"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855  {empty}"] * 2, good.stderr
     bad = example(home, "pool.py", "2", empty, "/nowhere")
     assert (bad.returncode, bad.stdout) == (1, good.stdout.splitlines(keepends=True)[0])
