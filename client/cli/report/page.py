@@ -108,7 +108,8 @@ def _failures(run: Run) -> str:
         lines = "\n".join(escape(line) for line in last_lines(tail, run.tail_lines))
         said = escape(printable(how_it_ended(job.outcome))) if job.outcome else ""
         name, number = escape(as_shown(job)), short_id(job.key.id)
-        log = f'<pre tabindex="0">{lines}</pre>' if lines else '<p class="quiet">It wrote nothing to standard error.</p>'
+        nothing = "It wrote nothing to standard error." if job.started_at_us else "It did not run."
+        log = f'<pre tabindex="0">{lines}</pre>' if lines else f'<p class="quiet">{nothing}</p>'
         shown.append(
             f"<details{' open' if position < _OPEN_FAILURES else ''}><summary><b>{name}</b> <code>{number}</code>"
             f" <span>{said}</span></summary>{log}</details>"

@@ -36,7 +36,7 @@ function step() {
 
 function label(us, each) {
   const seconds = us / 1e6;
-  if (each < 1e6) return `${seconds.toFixed(each < 1e5 ? 2 : 1)}s`;
+  if (each < 1e6) return `${seconds.toFixed(each < 1e4 ? 3 : each < 1e5 ? 2 : 1)}s`;
   if (seconds < 60) return `${Math.round(seconds)}s`;
   if (seconds < 3600) return `${Math.floor(seconds / 60)}m${each < 60e6 ? String(Math.round(seconds % 60)).padStart(2, '0') + 's' : ''}`;
   const minutes = Math.floor(seconds % 3600 / 60);

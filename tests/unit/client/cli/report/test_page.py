@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from made_runs import FAILED, job, large_run, run_of
 
 from jobwire.client.cli.report.page import Run, fill, in_script, page_of
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 
 EVIL = "</script><script>alert(1)</script>"
 
@@ -50,6 +51,12 @@ def test_what_jobs_are_called_and_write_is_text() -> None:
     assert EVIL in "".join(read.texts["b"])
     data = json.loads(read.texts["script"][0])
     assert EVIL in data["texts"]
+
+
+def test_a_failure_without_last_lines_says_whether_the_job_ran() -> None:
+    jobs = [job(1, 0, 5, FAILED), job(2, None, 0, Outcome(OutcomeKind.CANCELLED))]
+    said = page_of(Run(run_of(jobs), jobs, 4, "Made now.", 20))
+    assert said.index("It wrote nothing to standard error.") < said.index("It did not run.")
 
 
 def test_bytes_that_are_not_text_are_shown_as_such() -> None:
