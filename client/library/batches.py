@@ -106,19 +106,24 @@ def _read(jobs: Described, run: bytes, values: Mapping[str, str], *, lines: bool
     if isinstance(jobs, str | os.PathLike | Mapping):
         return _read_tables(jobs, run, values, lines=lines)
     given = [*jobs]
-    if given and all(isinstance(job, Mapping) for job in given):
-        return _read_tables({"job": given}, run, values, lines=lines)
+    plain = [job for job in given if not isinstance(job, Mapping)]
+    if len(plain) < len(given):
+        return _read_tables({"job": [*map(_as_table, given)]}, run, values, lines=lines)
     if values or lines:
         raise Refused(Code.INVALID_ARGUMENT, "values= and lines= are for a batch file, or its tables", "leave them out")
     specs: dict[bytes, JobSpec] = {}
     seen: Counter[str] = Counter()
-    for job in given:
-        if isinstance(job, Mapping):
-            raise TypeError("the jobs are all tables, or none of them is")
+    for job in plain:
         spec = as_spec(job)
         specs[batch_job_id(run, spec.name, seen[spec.name])] = spec
         seen[spec.name] += 1
-    return PlannedBatch(BatchInfo(run), specs, [args_of(job) for job in given if not isinstance(job, Mapping)])
+    return PlannedBatch(BatchInfo(run), specs, [*map(args_of, plain)])
+
+
+def _as_table(job: JobSpec | Sequence[Text] | JobTable) -> JobTable:
+    if isinstance(job, JobSpec):
+        raise TypeError("a result of job_spec cannot stand among tables; write it as a table too")
+    return job if isinstance(job, Mapping) else {"argv": [os.fsdecode(word) for word in job]}
 
 
 def _read_tables(said: str | os.PathLike[str] | Mapping[str, Any], run: bytes, values: Mapping[str, str], *, lines: bool) -> PlannedBatch:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from types import TracebackType
 from typing import Any, Literal, Self, Unpack, overload
 
 from ....schemas.refusal import Refused
-from ...library.options.arguments import Text
+from ...library.options.arguments import Duration, Text, seconds
 from ...library.options.specs import JobOptions
 from ...library.streams.text_mode import TextMode, text_mode
 from ...library.values.completed_job import CompletedJob, CompletedTextJob
@@ -46,6 +46,19 @@ class _Settling:
     def cancelled(self) -> None:
         """See `Sink`."""
         self._future.cancel()
+
+
+async def _results(futures: Sequence[asyncio.Future[CompletedJob]], deadline: float | None) -> AsyncIterator[CompletedJob]:
+    try:
+        for future in futures:
+            async with asyncio.timeout_at(deadline):
+                result = await future
+            yield result
+    finally:
+        for future in futures:
+            if not future.cancel() and not future.cancelled():
+                # Nobody asks for it any more, which is no mistake.
+                future.exception()
 
 
 class AsyncJobExecutor:
@@ -107,6 +120,16 @@ class AsyncJobExecutor:
         self._submissions.begin(submission)
         future.add_done_callback(lambda done: self._withdraw(submission) if done.cancelled() else None)
         return future
+
+    def map(
+        self, argvs: Iterable[Sequence[Text]], *, timeout: Duration | None = None, **options: Unpack[JobOptions]
+    ) -> AsyncIterator[CompletedJob]:
+        """Submit a job for each argv, at once, and iterate over the results in the same order.
+
+        Jobs that are still queued are cancelled when the iteration ends early. Raises TimeoutError.
+        """
+        deadline = None if timeout is None else asyncio.get_running_loop().time() + seconds(timeout)
+        return _results([self.submit(argv, **options) for argv in argvs], deadline)
 
     async def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 -- as concurrent.futures calls it
         """Take no more jobs; with `wait` return when all have ended. `cancel_futures`: cancel those that are queued."""

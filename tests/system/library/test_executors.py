@@ -185,6 +185,18 @@ async def test_futures_of_a_loop_cancel_what_is_queued_and_leave_what_runs(conte
     assert outcomes[2:] == ["exited with status 0", "exited with status 3"]
 
 
+async def test_a_map_of_a_loop_is_in_order_and_cancels_the_rest_when_it_ends_early(context: Context, client: Client) -> None:
+    async with AsyncClient(context) as loop_client, AsyncJobExecutor(loop_client, max_workers=1) as executor:
+        argvs = [["sh", "-c", "sleep 0.2; echo a"], ["echo", "b"]]
+        assert [done.stdout async for done in executor.map(argvs, timeout="1m")] == [b"a\n", b"b\n"]
+        rest = executor.map([["sleep", "0.5"], ["sleep", "600"], ["sleep", "600"]], timeout=0.2)
+        with pytest.raises(TimeoutError):
+            await anext(rest)
+    ends = [info.outcome.sentence for info in client.list(all=True) if info.outcome is not None]
+    assert [end for end in ends if "before it started" in end] == ends[3:]
+    assert len(ends) == 5
+
+
 def test_a_job_is_cancelled_only_if_it_is_queued(client: Client) -> None:
     running = client.submit(["sleep", "600"])
     jobs = [client.submit(["sleep", "600"]) for _ in range(10)]

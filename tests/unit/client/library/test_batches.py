@@ -51,6 +51,11 @@ def test_a_file_is_read_as_the_command_reads_it(tmp_path: Path) -> None:
     assert plan(file, lines=True).args == [("echo", "a b"), ("true",)]
 
 
+def test_an_argv_may_stand_among_tables() -> None:
+    planned = plan([["echo", b"a"], {"name": "b", "argv": ["b"]}, {"argv": ["c"], "after": "b"}])
+    assert planned.args == [("echo", "a"), ("b",), ("c",)]
+
+
 def test_tables_are_those_of_a_file() -> None:
     jobs = [{"name": "a", "argv": ["echo", "{item}"], "for_each": "1..3"}, {"argv": ["b"], "after": {"any": ["a"]}}]
     whole = {"batch": {"name": "n", "on_failure": "stop-rest"}, "job": jobs}
@@ -70,8 +75,8 @@ def test_mistakes_are_told_all_at_once(tmp_path: Path) -> None:
         plan([["a"]], on_failure="sometimes")
     with pytest.raises(Refused, match="are for a batch file"):
         plan([["a"]], values={"x": 1})
-    with pytest.raises(TypeError, match="all tables, or none"):
-        plan([["a"], {"argv": ["b"]}])
+    with pytest.raises(TypeError, match="cannot stand among tables"):
+        plan([job_spec(["a"]), {"argv": ["b"]}])
     with pytest.raises(Refused, match="is not the id"):
         plan([["a"]], id="x")
 
