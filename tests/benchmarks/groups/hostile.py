@@ -43,6 +43,8 @@ _WHATS = {
     "mute": "300 connections shake hands and say nothing",
     "again": "300 connections shake hands, say nothing and come again at once",
     "hellos": "one says 10,000 hellos and reads no answer",
+    "schedules": "one adds schedules and removes them without end",
+    "replays": "one asks for all events without end",
 }
 
 

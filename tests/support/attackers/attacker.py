@@ -12,13 +12,16 @@ import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, suppress
+from functools import partial
 from pathlib import Path
+from typing import Protocol
 
 import zmq
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from curve_client import COMMAND, MORE, CurveClient
+from floods import FLOODS, flood, put_contents
 from insiders import (
     follow,
     list_all,
@@ -41,7 +44,12 @@ _LISTED_JOBS = 200
 _MOST_SECONDS = 300
 # How long a handshake takes that is completed.
 _BANNED_MS = 3000
-Connect = Callable[[], RawClient]
+
+
+class Connect(Protocol):
+    """Connects; `lazy`: to receive as little as possible."""
+
+    def __call__(self, *, lazy: bool = True) -> RawClient: ...
 
 
 def follow_logs(connect: Connect) -> None:
@@ -196,7 +204,25 @@ def hellos(connect: Connect) -> None:
             send_all(raw, itertools.repeat(hello, 10_000))
 
 
-ATTACKS = {
+def flood_with(name: str, connect: Connect) -> None:
+    """Send requests of one kind without end, and read what is said to them."""
+    with connect(lazy=False) as raw:
+        requests = FLOODS[name](raw)
+        next(requests)
+        begin()
+        flood(raw, requests, goes_on)
+        if goes_on(0):
+            raise SystemExit("the flood was cut off")
+
+
+def puts(connect: Connect) -> None:
+    """Send contents of files, one after the other."""
+    with connect(lazy=False) as raw:
+        begin()
+        put_contents(raw, goes_on)
+
+
+ATTACKS: dict[str, Callable[[Connect], None]] = {
     "follow": follow_logs,
     "subscribe": subscribe,
     "frames": frames,
@@ -210,6 +236,8 @@ ATTACKS = {
     "mute": mute,
     "again": again,
     "hellos": hellos,
+    "puts": puts,
+    **{name: partial(flood_with, name) for name in FLOODS},
 }
 
 
@@ -228,9 +256,9 @@ def main() -> None:
     name, endpoint, key, seed = sys.argv[1:]
     signal.alarm(_MOST_SECONDS)
 
-    def connect() -> RawClient:
+    def connect(*, lazy: bool = True) -> RawClient:
         while True:
-            raw = RawClient(endpoint, parse_public(key), from_seed(bytes.fromhex(seed)), lazy=True)
+            raw = RawClient(endpoint, parse_public(key), from_seed(bytes.fromhex(seed)), lazy=lazy)
             try:
                 raw.hello(_BANNED_MS)
             except AssertionError:
