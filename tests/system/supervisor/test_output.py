@@ -37,6 +37,20 @@ def test_missing_output_is_reported_also_by_the_next_supervisor(desk: RawDesk, t
     desk.settle(handle)
 
 
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_output_whose_log_somebody_moved_away_is_reported_as_missing(desk: RawDesk, tmp_path: Path, name: str) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    handle = desk.start(SH, "-c", f"echo one; echo two >&2; read x < {gate}; echo three")
+    folder = desk.folder(desk.started(handle))
+    wait_until(lambda: (folder / name).stat().st_size, "it has printed something")
+    (folder / name).rename(folder / f"{name}.1")
+    gate.write_bytes(b"\n")
+    fact = desk.ended(handle)
+    assert fact["sentence"] == f"exited with status 0; its {name} is incomplete: its log was moved away while it ran"
+    desk.settle(handle)
+
+
 def test_what_a_job_writes_cannot_be_read_back_and_looks_open(desk: RawDesk) -> None:
     # As `tail -f` of coreutils 8.28 to 8.32, which takes a stdout that is readable for a closed pipe.
     look = "import os, select; os.write(1, b'x'); print(select.select([1, 2], [], [], 0)[0])"

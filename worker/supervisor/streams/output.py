@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 
 from ...state.log_folders.folders import STREAMS
@@ -78,7 +79,13 @@ class Output:
 
     def problems(self) -> tuple[str, str]:
         """Return why stdout and stderr are incomplete; each empty if it is complete."""
-        return self._stdout.problem, self._stderr.problem
+        return self._problem_of(STREAMS[0], self._stdout), self._problem_of(STREAMS[1], self._stderr)
+
+    def _problem_of(self, name: str, pump: Pump) -> str:
+        # A log with another name is written to the end, and nobody finds it.
+        if pump.size and not pump.problem and not os.path.exists(f"{self._folder}/{name}"):  # noqa: PTH110 -- pathlib is not light
+            return "its log was moved away while it ran"
+        return pump.problem
 
     def begin(self) -> None:
         """Start to pump."""
