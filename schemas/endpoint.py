@@ -32,7 +32,7 @@ def to_connect(text: str) -> str:
             "use the name or an address of that machine: tcp://lab.example.org:7341",
         )
     if found is None or found["port"] == "*" or not _REACHABLE.fullmatch(found["host"]):
-        raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not an endpoint", "write it like tcp://lab.example.org:7341")
+        raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not an endpoint", "write it like tcp://lab.example.org:7341 or tcp://[::1]:7341")
     if not 1 <= int(found["port"]) <= _LARGEST_PORT:
         raise Refused(Code.INVALID_ARGUMENT, f"{found['port']} is not a port", f"ports are numbers from 1 to {_LARGEST_PORT}")
     return f"tcp://{found['host']}:{found['port']}"

@@ -6,6 +6,8 @@ apart; only the answer of the host itself (refused, unknown, no route) needs ano
 
 from __future__ import annotations
 
+import errno
+
 from ...keys.identity import Identity, fingerprint, format_public
 from ...schemas.endpoint import host_of, split
 from ...schemas.refusal import Code, Refused
@@ -13,6 +15,8 @@ from ...schemas.refusal import Code, Refused
 _PROBE_SECONDS = 1.0
 # How a peer that speaks ZMTP begins.
 _ZMTP = b"\xff"
+# Stands for the greeting of one that ends each connection without any.
+_ENDED = b"\0"
 # A worker that hangs lets each handshake run into its time limit: within that of a connection, no more than two fail.
 _FAILS_AT_ONCE = 4
 
@@ -106,6 +110,13 @@ def _no_handshake(no_answer: str, greeting: bytes | None, server_key: bytes, sig
             " listens is not a jobwire worker; neither its key nor yours was checked",
             "check on that machine whether it answers: jobwire worker status",
         )
+    if greeting == _ENDED:
+        return Refused(
+            Code.UNAVAILABLE,
+            f"{no_answer}the host is up and accepts connections there, and ends each at once: it is a tunnel or a port forward that does"
+            " not reach the worker, or another service; neither the worker's key nor yours was checked",
+            "check where the tunnel leads, and on that machine whether the worker is running: jobwire worker status",
+        )
     if greeting is not None and not greeting.startswith(_ZMTP):
         return _no_worker(no_answer)
     if greeting is not None and sight.failed_handshakes >= _FAILS_AT_ONCE:
@@ -135,17 +146,33 @@ def _no_worker(no_answer: str) -> Refused:
 
 
 def _greeting(endpoint: str) -> bytes | None:
-    """Return what a listener says first, in ZMTP (RFC 23) before it checks keys; empty: nothing in time; None: it is gone."""
+    """Return what a listener says first, in ZMTP (RFC 23) before it checks keys; empty: nothing in time; None: it is gone.
+
+    _ENDED: it has accepted the connection and ended it.
+    """
     import socket  # noqa: PLC0415 -- only where something is wrong
 
     host, port = split(endpoint)
     try:
         with socket.create_connection((host.strip("[]"), int(port)), _PROBE_SECONDS) as asked:
-            return asked.recv(len(_ZMTP)) or None
+            return asked.recv(len(_ZMTP)) or _ENDED
+    except ConnectionResetError:
+        return _ENDED
     except TimeoutError:
         return b""
     except (OSError, ValueError):
         return None
+
+
+def _about_ipv6(address: str, error: OSError | ValueError) -> str:
+    """Return what the kernel's answer means of an IPv6 address."""
+    number = getattr(error, "errno", None)
+    if ":" not in address:
+        return ""
+    if number == errno.EINVAL and address.lower().startswith("fe80:"):
+        return f": a link-local address needs the name of an interface, as in tcp://[{address}%eth0]"
+    has_none = number in {errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT, errno.ENETUNREACH}
+    return ": this machine has no IPv6, or no route to that address" if has_none else ""
 
 
 def _ask_host(endpoint: str) -> str:
@@ -167,5 +194,5 @@ def _ask_host(endpoint: str) -> str:
     except ConnectionRefusedError:
         return "the host is up but refuses the connection: nothing listens on that port"
     except (OSError, ValueError) as error:
-        return f"the connection fails ({getattr(error, 'strerror', None) or error})"
+        return f"the connection fails ({getattr(error, 'strerror', None) or error}){_about_ipv6(address, error)}"
     return "the connection failed until now, but something listens there now"

@@ -1,17 +1,19 @@
 from __future__ import annotations
 
 import contextlib
+import errno
 import gc
 import os
 import signal
 import socket
+import struct
 import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from types import FrameType
-from typing import Any
+from typing import Any, NoReturn
 
 import pytest
 import zmq
@@ -335,6 +337,53 @@ def test_who_listens_is_known_by_what_it_says_first(identity: Identity, said: by
         refused = diagnosis.no_connection(endpoint, identity.public, 5, sight)
         greeter.join()
     assert why in str(refused)
+
+
+@pytest.mark.parametrize("resets", [False, True])
+def test_a_tunnel_that_leads_nowhere_is_named_and_not_the_key(identity: Identity, *, resets: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ending = threading.Event()
+
+        def drop() -> None:
+            while True:
+                taken, _ = listener.accept()
+                if resets:
+                    taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                taken.close()
+                if ending.is_set():
+                    return
+
+        dropper = threading.Thread(target=drop)
+        dropper.start()
+        connection = Connection(f"tcp://127.0.0.1:{listener.getsockname()[1]}", generate().public, identity, connect_timeout=1.0)
+        try:
+            with pytest.raises(Refused, match="ends each at once: it is a tunnel or a port forward that does not reach the worker"):
+                connection.call(listing())
+        finally:
+            connection.close()
+            ending.set()
+            socket.create_connection(listener.getsockname()).close()
+            dropper.join()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "number", "why"),
+    [
+        ("tcp://[fe80::1]:7341", errno.EINVAL, "a link-local address needs the name of an interface, as in tcp://[fe80::1%eth0]"),
+        ("tcp://[::1]:7341", errno.EADDRNOTAVAIL, "this machine has no IPv6, or no route to that address"),
+        ("tcp://127.0.0.1:7341", errno.ENETUNREACH, "(Network is unreachable);"),
+    ],
+)
+def test_an_answer_of_the_kernel_about_ipv6_is_explained(
+    identity: Identity, monkeypatch: pytest.MonkeyPatch, endpoint: str, number: int, why: str
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(socket, "create_connection", fail)
+    sight = diagnosis.Sight()
+    sight.tried_again = 1
+    assert why in str(diagnosis.no_connection(endpoint, identity.public, 5, sight))
 
 
 def test_ones_own_worker_that_hangs_is_reported_without_mentioning_keys(identity: Identity) -> None:
