@@ -149,3 +149,16 @@ def test_a_refusal_names_the_position_of_its_job() -> None:
     answer.looked_at = 9
     with pytest.raises(Refused, match="answered about 9"):
         find([answer], lambda _: gone)
+
+
+def test_an_older_broker_is_asked_for_each_alone() -> None:
+    wanted = {bytes([number]) * 15 + b"o": key for number, key in enumerate(KEYS)}
+    hello = request_pb2.HelloReply(kind="broker", daemon=BROKER.public, features=["signed_reruns"])
+    again, found = reruns.runs_again(wanted, hello), []
+    for key, question in zip(KEYS, reruns.questions(wanted, again, ADA.public, hello).values(), strict=True):
+        assert next(question).query_proof.key == key_to_wire(key)
+        proof = request_pb2.JobProof(key=key_to_wire(key), start=start())
+        answer = pass_on(question, request_pb2.Reply(proof=proof))
+        assert isinstance(answer, Found)
+        found.append(answer.answer)
+    assert [*reruns.specs_of(again, found).values()] == [job.spec for job in NEW]
