@@ -30,6 +30,7 @@ HOLDERS = {
     "_ctypes": "worker/keeper/c_prctl.py",
     "_signal": "schemas/private_parts/c_signal.py",
     "_socket": "worker/wire/c_socket.py",
+    "_thread": "keys/sockets.py",
 }
 # What is read out of the messages of a library, where it offers no other way, stands in these.
 READERS = ("schemas/text/msgspec_errors.py", "schemas/text/toml_text.py", "client/cli/parser/typer_parts.py")
