@@ -23,6 +23,8 @@ from ..store.rows import placements, staged_rows
 from .scheduled_runs import ScheduledRun, find_run
 
 _KEPT_BYTES = 32 * 1024 * 1024
+# What a job of a start takes beside its bytes there: once more alone, its id and position, and the hashes that it is shown by.
+_BYTES_A_JOB = 400
 # The first workers that get a job of a start get all of it, and keep it, if it is no larger; where the jobs of a start go to more workers
 # than so many, and for a larger start, each gets its jobs alone. What is smaller than the paths of its jobs goes whole to everybody.
 _LARGEST_WHOLE = 64 * 1024
@@ -53,7 +55,7 @@ class Start:
     @property
     def size(self) -> int:
         """About how many bytes it takes; an entry in `part_of` takes four times as many as its hash."""
-        return len(self.whole.raw) + 5 * sum(map(len, self.parts.values()))
+        return len(self.whole.raw) + _BYTES_A_JOB * len(self.whole.jobs) + 5 * sum(map(len, self.parts.values()))
 
     @property
     def verb(self) -> str:
