@@ -8,6 +8,7 @@ from .generated import event_pb2, job_pb2
 from .jobs.states import EventKind, OnFailure, Outcome, OutcomeKind, ResourceUse, State
 from .jobs.worker_labels import Labels
 from .naming import JobKey
+from .private_parts.frozen import made
 
 
 def key_to_wire(key: JobKey) -> job_pb2.JobKey:
@@ -54,16 +55,16 @@ def outcome_from_wire(message: job_pb2.Outcome) -> Outcome:
     said: dict[str, Any] = {field.name: value for field, value in message.ListFields()}
     said["kind"] = _KINDS.get(message.kind, OutcomeKind.LOST)
     if "use" in said:
-        said["use"] = ResourceUse(**{field.name: value for field, value in message.use.ListFields()})
-    return Outcome(**said)
+        said["use"] = made(ResourceUse, {field.name: value for field, value in said["use"].ListFields()})
+    return made(Outcome, said)
 
 
 _KINDS: dict[int, OutcomeKind] = {int(kind): kind for kind in OutcomeKind}
 
 
+_STATES: dict[int, State] = {int(state): state for state in State}
+
+
 def state_from_wire(number: int) -> State:
     """Return a state; one that this version does not know counts as running."""
-    try:
-        return State(number)
-    except ValueError:
-        return State.RUNNING
+    return _STATES.get(number, State.RUNNING)

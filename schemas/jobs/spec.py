@@ -14,7 +14,7 @@ from typing import Any
 from ..generated import job_pb2
 from ..naming import name_problem
 from ..private_parts.c_blake2 import blake2b
-from ..private_parts.frozen import frozen, replace
+from ..private_parts.frozen import frozen, made, replace
 from ..refusal import Code, Reason, Refused
 from ..text.sizes import format_limit
 from . import brought_files, claims, conditions, process_limits, retry, worker_labels
@@ -338,7 +338,7 @@ def from_wire(message: job_pb2.JobSpec) -> JobSpec:
             reason=Reason.UNKNOWN_FIELD,
         )
     # Most specs have few fields: to ask for each of them would take several times as long.
-    return JobSpec(**{"argv": (), **{field.name: _READ[field.name](value) for field, value in message.ListFields()}})
+    return made(JobSpec, {"argv": (), **{field.name: _READ[field.name](value) for field, value in message.ListFields()}})
 
 
 def _variables(message: Iterable[job_pb2.EnvironmentVariable]) -> tuple[tuple[bytes, bytes], ...]:

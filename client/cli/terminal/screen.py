@@ -10,7 +10,7 @@ import json
 import os
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ....schemas.text.printable import printable, with_bytes
@@ -99,14 +99,14 @@ class Table:
         self._expendable = expendable
         self._rows: list[list[Cell]] = []
         self._has_header = header
-        if header and not is_terminal(1):
+        self._is_drawn = is_terminal(1)
+        if header and not self._is_drawn:
             write(*headings)
 
     def add(self, *cells: str | Cell) -> None:
         """Add a row."""
-        row = [Cell(cell) if isinstance(cell, str) else cell for cell in cells]
-        row = [Cell(printable(cell.text), cell.style) for cell in row]
-        if is_terminal(1):
+        row = [Cell(printable(cell)) if isinstance(cell, str) else Cell(printable(cell.text), cell.style) for cell in cells]
+        if self._is_drawn:
             self._rows.append(row)
         else:
             # At once: a long history need not be kept in memory.
@@ -114,22 +114,26 @@ class Table:
 
     def write(self) -> None:
         """Draw the rows, unless there are none or they were printed already."""
-        if self._rows or (self._has_header and is_terminal(1)):
+        if self._rows or (self._has_header and self._is_drawn):
             self._draw()
 
     def _draw(self) -> None:
         rows = [[Cell(heading, "bold") for heading in self._headings], *self._rows]
-        widths = [max(width(cell.text) for cell in column) for column in zip(*rows, strict=True)]
+        widths = [max(width(text) for text, _ in column) for column in zip(*rows, strict=True)]
         import shutil  # noqa: PLC0415 -- only on a terminal, and not light
 
         columns = shutil.get_terminal_size().columns
         shown = fitting(self._headings, widths, self._expendable, columns)
         ellipsis = ELLIPSIS if (sys.stdout.encoding or "utf-8").lower().replace("-", "") == "utf8" else "..."
-        sys.stdout.writelines(_line([(row[position], widths[position]) for position in shown], columns, ellipsis) for row in rows)
+        codes = {} if os.environ.get("NO_COLOR") else _CODES
+        wide = [(position, widths[position]) for position in shown]
+        lines = (_line([(row[position], most) for position, most in wide], columns, ellipsis, codes) for row in rows)
+        # A terminal is written to with each line: ten thousand of them would take longer to write than to find.
+        sys.stdout.write("".join(lines))
 
 
-def _line(cells: Sequence[tuple[Cell, int]], columns: int, ellipsis: str) -> str:
-    """Return a line of a table, cut to so many columns, of cells and how wide their columns are."""
+def _line(cells: Sequence[tuple[Cell, int]], columns: int, ellipsis: str, codes: Mapping[str, str]) -> str:
+    """Return a line of a table, cut to so many columns, of cells and how wide their columns are; `codes`: of colours, by their names."""
     parts: list[str] = []
     blanks, left = 0, columns
     for cell, wide in cells:
@@ -141,7 +145,7 @@ def _line(cells: Sequence[tuple[Cell, int]], columns: int, ellipsis: str) -> str
             parts.append(" " * blanks)
             blanks = 0
             text = cell.text if taken <= left else cut(cell.text, left, ellipsis)
-            parts.append(coloured(text, cell.style))
+            parts.append(_painted(text, codes.get(cell.style, "")))
             left -= taken
         blanks += wide - taken + _GAP
     return "".join(parts) + "\n"
@@ -149,7 +153,10 @@ def _line(cells: Sequence[tuple[Cell, int]], columns: int, ellipsis: str) -> str
 
 def coloured(text: str, style: str) -> str:
     """Return text in a colour, for a terminal, unless the user wants none."""
-    code = "" if os.environ.get("NO_COLOR") else _CODES.get(style, "")
+    return _painted(text, "" if os.environ.get("NO_COLOR") else _CODES.get(style, ""))
+
+
+def _painted(text: str, code: str) -> str:
     return f"\x1b[{code}m{text}\x1b[0m" if code and text else text
 
 

@@ -6,7 +6,8 @@ Times are microseconds since 1970 UTC (`..._us`; 0: not yet); properties of the 
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, NamedTuple, Self
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, NamedTuple, Self
 
 from ....schemas.frames import STORE_ID_BYTES
 from ....schemas.generated import event_pb2, job_pb2
@@ -15,12 +16,12 @@ from ....schemas.jobs.conditions import from_wire as after_from_wire
 from ....schemas.jobs.spec import JobSpec, from_wire
 from ....schemas.jobs.states import EventKind, OnFailure, Outcome, State, return_code
 from ....schemas.naming import JobKey, finish_job_id, format_id, format_process
-from ....schemas.private_parts.frozen import frozen
+from ....schemas.private_parts.frozen import frozen, made
 from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import outcome_from_wire, state_from_wire
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
     from datetime import datetime, timedelta
 
     from ..options.arguments import Text
@@ -347,39 +348,24 @@ def span(length_us: int) -> timedelta:
 def job_info(message: job_pb2.Job) -> JobInfo:
     """Return a job that came over the wire, without what only a newer worker knows."""
     message.spec.DiscardUnknownFields()
-    return JobInfo(
-        key=JobKey(message.key.owner, message.key.id),
-        spec=from_wire(message.spec),
-        state=state_from_wire(message.state),
-        owner_name=message.owner_name,
-        batch=batch_info(message.batch) if message.HasField("batch") else None,
-        queued_at_us=message.queued_at_us,
-        started_at_us=message.started_at_us,
-        ended_at_us=message.ended_at_us,
-        pid=message.pid or None,
-        outcome=outcome_from_wire(message.outcome) if message.HasField("outcome") else None,
-        waits_for=message.waits_for,
-        paused=message.paused,
-        lasted_us=max(0, message.lasted_us if message.HasField("lasted_us") else _lasted_us(message)),
-        ended_ago_us=message.ended_ago_us if message.HasField("ended_ago_us") else None,
-        # 0: from an older worker, which makes only one attempt.
-        attempt=message.attempt or 1,
-        rerun_of=JobKey(message.rerun_of.owner, message.rerun_of.id) if message.HasField("rerun_of") else None,
-        started_by=JobKey(message.started_by.owner, message.started_by.id) if message.HasField("started_by") else None,
-        lends_slots=message.lends_slots,
-        starts_at_us=message.starts_at_us,
-        stdin_bytes=message.stdin_bytes if message.HasField("stdin_bytes") else None,
-        priority=message.priority,
-        held=message.held,
-        held_by=message.held_by,
-        changed_limit_ms=message.time_limit_ms if message.HasField("time_limit_ms") else None,
-        awaits=tuple(map(_awaited, message.after)),
-        earlier_attempts=tuple(map(_attempt, message.earlier_attempts)) if message.earlier_attempts else (),
-        starts_in_us=message.starts_in_us if message.HasField("starts_in_us") else None,
-        expires_in_us=message.expires_in_us if message.HasField("expires_in_us") else None,
-        gpus=tuple(message.gpus),
-        worker=message.worker,
-    )
+    said = dict(_SAYS_NOTHING)
+    # Most jobs have few fields: to ask for each of them would take several times as long.
+    for field, value in message.ListFields():
+        if field.name in _READ:
+            name, read = _READ[field.name]
+            said[name] = value if read is None else read(value)
+    if "lasted_us" not in said:
+        said["lasted_us"] = max(0, _lasted_us(message))
+    return made(JobInfo, said)
+
+
+@lru_cache(maxsize=8)
+def _batch(serialized: bytes) -> BatchInfo:
+    return batch_info(job_pb2.Batch.FromString(serialized))
+
+
+def _key(message: job_pb2.JobKey) -> JobKey:
+    return JobKey(message.owner, message.id)
 
 
 def _awaited(message: job_pb2.Awaited) -> AwaitedInfo:
@@ -394,6 +380,37 @@ def _attempt(message: job_pb2.EarlierAttempt) -> JobAttempt:
 def _lasted_us(message: job_pb2.Job) -> int:
     """Return how long a job lasted, from its dates: an older worker does not say."""
     return message.ended_at_us - (message.started_at_us or message.queued_at_us) if message.ended_at_us else 0
+
+
+# A job of which a worker says nothing else, and how each field is read that it may say; None: as it is.
+_SAYS_NOTHING: dict[str, Any] = {
+    "key": JobKey(b"", b""),
+    "spec": JobSpec(()),
+    "state": State.RUNNING,
+    **dict.fromkeys(("owner_name", "waits_for"), ""),
+    **dict.fromkeys(("queued_at_us", "started_at_us", "ended_at_us"), 0),
+    **dict.fromkeys(("batch", "pid", "outcome")),
+}
+_READ: dict[str, tuple[str, Callable[[Any], Any] | None]] = {
+    **{name: (name, None) for name in ("owner_name", "waits_for", "queued_at_us", "started_at_us", "ended_at_us", "pid", "paused")},
+    **{name: (name, None) for name in ("ended_ago_us", "lends_slots", "starts_at_us", "stdin_bytes", "priority", "held", "held_by")},
+    **{name: (name, None) for name in ("starts_in_us", "expires_in_us", "worker")},
+    # 0: from an older worker, which makes only one attempt.
+    "attempt": ("attempt", lambda number: number or 1),
+    "lasted_us": ("lasted_us", lambda lasted_us: max(0, lasted_us)),
+    "time_limit_ms": ("changed_limit_ms", None),
+    "key": ("key", _key),
+    "spec": ("spec", from_wire),
+    "state": ("state", state_from_wire),
+    # The jobs of a list are often of the same run.
+    "batch": ("batch", lambda message: _batch(message.SerializeToString())),
+    "outcome": ("outcome", outcome_from_wire),
+    "rerun_of": ("rerun_of", _key),
+    "started_by": ("started_by", _key),
+    "after": ("awaits", lambda messages: tuple(map(_awaited, messages))),
+    "earlier_attempts": ("earlier_attempts", lambda messages: tuple(map(_attempt, messages))),
+    "gpus": ("gpus", tuple),
+}
 
 
 def event(store: bytes, message: event_pb2.Event) -> Event | None:

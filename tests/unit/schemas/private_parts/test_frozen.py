@@ -14,7 +14,8 @@ from typing import Any
 import pytest
 
 from jobwire.schemas.jobs.spec import JobSpec
-from jobwire.schemas.private_parts.frozen import frozen, replace
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind
+from jobwire.schemas.private_parts.frozen import frozen, made, replace
 
 
 @frozen
@@ -111,3 +112,13 @@ def test_dataclasses_are_still_expensive() -> None:
 def test_it_loads_no_dataclasses() -> None:
     code = "import sys; from jobwire.schemas.jobs.spec import JobSpec; print({'dataclasses', 'inspect'} & set(sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout == "set()\n"
+
+
+def test_what_is_made_without_checks_is_the_same_value() -> None:
+    checked, unchecked = Outcome(OutcomeKind.EXITED, exit_status=3), made(Outcome, {"kind": OutcomeKind.EXITED, "exit_status": 3})
+    assert checked == unchecked
+    assert hash(checked) == hash(unchecked)
+    assert repr(checked) == repr(unchecked)
+    assert replace(unchecked, exit_status=0).is_ok
+    with pytest.raises(AttributeError):
+        unchecked.exit_status = 4  # type: ignore[misc] # reason: that is what is tested

@@ -12,7 +12,7 @@ from jobwire.client.library.options.arguments import milliseconds
 from jobwire.client.library.values.completed_job import CompletedJob, JobFailed, JobTimeout
 from jobwire.client.library.values.results import EventCursor, event, job_info, moment
 from jobwire.schemas.generated import event_pb2, job_pb2
-from jobwire.schemas.jobs.states import Outcome, OutcomeKind, State, return_code
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind, ResourceUse, State, return_code
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Refused
 
@@ -136,3 +136,17 @@ def test_incomplete_output_is_reported_once() -> None:
     outcome = Outcome(OutcomeKind.EXITED, sentence=said, stdout_problem="the disk was full")
     failed = JobFailed(CompletedJob(["true"], 0, b"", b"", JobKey(b"o" * 32, b"i" * 16), 5, 1, 2, outcome))
     assert str(failed) == f"Command ['true'] failed: {said}"
+
+
+def test_every_field_of_an_outcome_and_its_use_has_a_place() -> None:
+    # They are made of what a message says, without checks.
+    for message, of in ((job_pb2.Outcome, Outcome), (job_pb2.ResourceUse, ResourceUse)):
+        assert {field.name for field in message.DESCRIPTOR.fields} <= set(of.__match_args__)
+
+
+def test_jobs_of_one_run_have_one_run() -> None:
+    batch = job_pb2.Batch(id=b"r" * 16, name="nightly", parallel=2)
+    first, second = (job_info(job_pb2.Job(batch=batch)) for _ in range(2))
+    assert first.batch is second.batch
+    assert first.batch is not None
+    assert first.batch.name == "nightly"
