@@ -44,10 +44,10 @@ async def run_to_end(
         except TimeoutError:
             if not limit.expired():
                 raise
-            await in_any_case(session, stop_unwanted(session, start, [job.record]))
-            with suppress(TimeoutError):
-                async with asyncio.timeout(_STOPPED_SECONDS + seconds(grace or 0)):
-                    await output.finish()
+            if await in_any_case(session, stop_unwanted(session, start, [job.record])):
+                with suppress(TimeoutError):
+                    async with asyncio.timeout(_STOPPED_SECONDS + seconds(grace or 0)):
+                        await output.finish()
             raise job.timed_out(timeout, output.stdout, output.stderr, mode) from None
         except BaseException:
             await in_any_case(session, stop_unwanted(session, start, [job.record]))

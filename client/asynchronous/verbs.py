@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Coroutine, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.spec import JobSpec
@@ -23,6 +23,7 @@ from .questions import ask_all
 if TYPE_CHECKING:
     from ..library.requests.staging import Parts
 
+_Result = TypeVar("_Result")
 # A worker that does not answer must not delay a cancellation forever.
 _STOP_ACKNOWLEDGED_SECONDS = 5.0
 
@@ -150,29 +151,50 @@ async def submitted(session: AsyncSession, start: Exchange, records: Sequence[Re
         raise
 
 
-async def in_any_case(session: AsyncSession, rest: Coroutine[None, None, None]) -> None:
-    """Wait for this; if that is cancelled too, it goes on, and `close` waits for it."""
-    await asyncio.shield(session.go_on_with(rest))
+async def in_any_case(session: AsyncSession, rest: Coroutine[None, None, _Result]) -> _Result:
+    """Wait for this and return its result; if that is cancelled too, it goes on, and `close` waits for it."""
+    return await asyncio.shield(session.go_on_with(rest))
 
 
-async def stop_unwanted(session: AsyncSession, start: Exchange, records: Sequence[Record]) -> None:
-    """Stop jobs that nobody waits for any more, within a few seconds."""
+async def stop_unwanted(session: AsyncSession, start: Exchange, records: Sequence[Record]) -> bool:
+    """Stop jobs that nobody waits for any more, and return whether the worker has accepted that within a few seconds.
+
+    If it does not answer, they are stopped when it does again, unless the client is closed before.
+    """
     if start.refusal is not None or session.connection.closed:
-        return
+        return False
     # Never sent: the worker knows nothing of it.
     if not start.number:
         session.connection.forget(start)
-        return
+        return False
     with suppress(Exception):
-        async with asyncio.timeout(_STOP_ACKNOWLEDGED_SECONDS):
-            # Only a job that was acknowledged can be stopped, and it may still be under way.
-            if any(record.state is None for record in records):
-                try:
-                    await session.acknowledged(start, records)
-                except BaseException:
-                    # It must not be sent again when the connection is back.
-                    session.connection.forget(start)
-                    raise
-            living = [record for record in records if record.outcome is None]
-            if living:
-                await request_stop(session, living, None, None)
+        try:
+            async with asyncio.timeout(_STOP_ACKNOWLEDGED_SECONDS):
+                # Only a job that was acknowledged can be stopped, and it may still be under way.
+                if any(record.state is None for record in records):
+                    try:
+                        await session.acknowledged(start, records)
+                    except BaseException:
+                        # It must not be sent again when the connection is back.
+                        session.connection.forget(start)
+                        raise
+                await _stop_living(session, records)
+        except TimeoutError:
+            session.go_on_until_closed(_stop_late(session, records))
+            return False
+        return True
+    return False
+
+
+async def _stop_living(session: AsyncSession, records: Sequence[Record]) -> None:
+    if living := [record for record in records if record.outcome is None]:
+        await request_stop(session, living, None, None)
+
+
+async def _stop_late(session: AsyncSession, records: Sequence[Record]) -> None:
+    """Stop jobs whenever the worker answers again. It may not know them, if their start has never reached it."""
+    if (notice := session.connection.notice) is not None:
+        what = "a job that nobody waits for any more is" if len(records) == 1 else f"{len(records)} jobs that nobody waits for any more are"
+        notice(f"the worker does not answer: {what} stopped as soon as it does")
+    with suppress(Exception):
+        await _stop_living(session, records)

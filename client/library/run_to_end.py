@@ -9,6 +9,7 @@ from contextlib import suppress
 from typing import TYPE_CHECKING
 
 from ..protocol.exchange import Exchange
+from .actions import stop_requests
 from .job import Job
 from .options.arguments import Duration, deadline_in, seconds
 from .session import Session
@@ -69,9 +70,18 @@ def _stop(session: Session, start: Exchange, job: Job) -> bool:
     if start.refusal is not None:
         return False
     with suppress(Exception):
-        # Only a job that was acknowledged can be stopped, and it may still be under way.
-        session.acknowledged(start, [job.record], deadline_in(_STOP_ACKNOWLEDGED_SECONDS))
+        try:
+            # Only a job that was acknowledged can be stopped, and it may still be under way.
+            session.acknowledged(start, [job.record], deadline_in(_STOP_ACKNOWLEDGED_SECONDS))
+        except TimeoutError:
+            # It must not be sent again when the connection is back, and may have arrived: then it is stopped by the time of the next call.
+            session.connection.forget(start)
+            if start.number:
+                for request, _ in stop_requests([job.record], None, None):
+                    session.connection.ask(request)
+            return False
         if job.outcome is None:
+            # If this is too late, it is sent again too.
             job.stop_soon(timeout=_STOP_ACKNOWLEDGED_SECONDS)
         return True
     return False

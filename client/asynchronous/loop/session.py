@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Coroutine, Sequence
+from typing import Any, TypeVar
 
 from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.jobs.states import State
@@ -16,6 +17,7 @@ from ...protocol.exchange import Exchange
 from .connection import AsyncConnection, weakly
 from .ends import Ends
 
+_Result = TypeVar("_Result")
 # With this many open watches no more are opened: a worker limits the streams of one connection. Ends are then heard as events.
 MOST_WATCHES = 64
 
@@ -31,7 +33,9 @@ class AsyncSession:
         self.live_logs = asyncio.Semaphore(16)
         self._watches = 0
         # What goes on although its caller was cancelled, such as to stop a job.
-        self._rest: set[asyncio.Task[None]] = set()
+        self._rest: set[asyncio.Task[Any]] = set()
+        # The same, which ends with the connection.
+        self._late: set[asyncio.Task[None]] = set()
 
     @property
     def may_watch(self) -> bool:
@@ -98,18 +102,28 @@ class AsyncSession:
 
     # --- what outlives its caller
 
-    def go_on_with(self, rest: Coroutine[None, None, None]) -> asyncio.Task[None]:
+    def go_on_with(self, rest: Coroutine[None, None, _Result]) -> asyncio.Task[_Result]:
         """Run this to its end, also if its caller is cancelled; `close` waits for it."""
         task = asyncio.get_running_loop().create_task(rest)
         self._rest.add(task)
         task.add_done_callback(self._rest.discard)
         return task
 
+    def go_on_until_closed(self, rest: Coroutine[None, None, None]) -> None:
+        """Run this meanwhile; `close` cancels it."""
+        task = asyncio.get_running_loop().create_task(rest)
+        self._late.add(task)
+        task.add_done_callback(self._late.discard)
+
     async def close(self) -> None:
         """Wait for what goes on, and close the connection."""
         try:
             while self._rest and not self.connection.closed:
                 await asyncio.wait([*self._rest])
+            late = [*self._late]
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
         finally:
             self.ends.close()
             self.connection.close()

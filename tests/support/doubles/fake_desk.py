@@ -128,6 +128,8 @@ class FakeDesk:
             self._watch(peer, request.id, start.credit_messages, [self.jobs[new.id] for new in start.jobs])
 
     def _stop(self, peer: bytes, request: request_pb2.Request, stop: request_pb2.Stop) -> None:
+        if any(key.id not in self.jobs for key in stop.keys):
+            raise Refused(Code.NOT_FOUND, "no such job")
         jobs = [self.jobs[key.id] for key in stop.keys]
         self._send(peer, request.id, acknowledged=request_pb2.Acknowledged(cursor=self._head()))
         for job in jobs:

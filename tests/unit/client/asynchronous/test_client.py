@@ -12,6 +12,7 @@ import pytest
 from fake_daemon import FakeDaemon, Later
 
 import jobwire
+from jobwire.client.asynchronous import verbs
 from jobwire.client.asynchronous.client import AsyncClient
 from jobwire.client.asynchronous.events import AsyncCursorTooOld
 from jobwire.client.asynchronous.job import AsyncJob
@@ -19,7 +20,7 @@ from jobwire.client.asynchronous.workers import AsyncWorkers
 from jobwire.client.library.client import Client
 from jobwire.client.library.job import Job
 from jobwire.client.library.options.specs import job_spec
-from jobwire.client.library.values.completed_job import JobFailed
+from jobwire.client.library.values.completed_job import JobFailed, JobTimeout
 from jobwire.client.library.values.results import BatchInfo, EventCursor
 from jobwire.client.library.workers import Workers
 from jobwire.client.protocol.conversation import Happened
@@ -261,6 +262,53 @@ async def test_a_cancelled_submit_withdraws_its_job_unless_the_caller_made_the_i
         else:
             await aclient.hello()
             assert (await aclient.submit(["wait"], id=job_id)).returncode is None
+
+
+async def test_a_job_that_cannot_be_stopped_now_is_stopped_when_the_worker_is_back(
+    daemon: FakeDaemon, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verbs, "_STOP_ACKNOWLEDGED_SECONDS", 0.1)
+    notices: list[str] = []
+    async with AsyncClient.connect(daemon.endpoint, daemon.public, identity, notice=notices.append) as client:
+        run = asyncio.ensure_future(client.run(["wait"]))
+        await until(lambda: daemon.verbs().count("follow_log") == 2)
+        daemon.stop()
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+        assert any("a job that nobody waits for any more is stopped as soon as it does" in notice for notice in notices)
+        daemon.start()
+        await until(lambda: daemon.jobs[the_job(daemon)].outcome is not None)
+
+
+async def test_a_run_whose_start_is_not_answered_in_time_ends_in_time_and_its_job_too(
+    aclient: AsyncClient, daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verbs, "_STOP_ACKNOWLEDGED_SECONDS", 0.1)
+    await aclient.hello()
+    held, release = threading.Event(), threading.Event()
+    holding = asyncio.ensure_future(asyncio.to_thread(daemon.do, lambda: (held.set(), release.wait())))
+    await asyncio.to_thread(held.wait)
+    with pytest.raises(JobTimeout):
+        await aclient.run(["wait"], timeout=0.1)
+    release.set()
+    await holding
+    await until(lambda: daemon.jobs and daemon.jobs[the_job(daemon)].outcome is not None)
+
+
+async def test_a_client_that_is_closed_waits_for_no_worker_to_come_back(
+    daemon: FakeDaemon, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(verbs, "_STOP_ACKNOWLEDGED_SECONDS", 0.1)
+    async with AsyncClient.connect(daemon.endpoint, daemon.public, identity) as client:
+        run = asyncio.ensure_future(client.run(["wait"]))
+        await until(lambda: daemon.verbs().count("follow_log") == 2)
+        daemon.stop()
+        run.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await run
+    daemon.start()
+    assert daemon.jobs[the_job(daemon)].outcome is None
 
 
 async def test_whatever_is_cancelled_leaves_nothing_open(aclient: AsyncClient, daemon: FakeDaemon) -> None:

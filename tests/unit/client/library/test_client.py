@@ -5,6 +5,7 @@ import pickle
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from datetime import timedelta
@@ -16,11 +17,12 @@ from fake_daemon import FakeDaemon, Later
 
 import jobwire
 from jobwire.client.config.contexts import Context
+from jobwire.client.library import run_to_end as running_to_end
 from jobwire.client.library.client import Client
 from jobwire.client.library.events import CursorTooOld
 from jobwire.client.library.job import Job
 from jobwire.client.library.options.specs import JobOptions, job_spec
-from jobwire.client.library.values.completed_job import JobFailed
+from jobwire.client.library.values.completed_job import JobFailed, JobTimeout
 from jobwire.client.library.values.results import BatchInfo, EventCursor, Forgotten
 from jobwire.keys.identity import Identity, load, save
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
@@ -40,6 +42,36 @@ def test_run_returns_what_subprocess_would(client: Client) -> None:
     assert done.args == ("echo", b"hello", Path("there"))
     assert (done.returncode, done.stdout, done.stderr) == (0, b"hello there\n", b"")
     assert done.check_returncode() is None
+
+
+def test_a_run_whose_start_is_not_answered_in_time_ends_in_time_and_its_job_with_the_next_call(
+    client: Client, daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running_to_end, "_STOP_ACKNOWLEDGED_SECONDS", 0.1)
+    client.hello()
+    held, release = threading.Event(), threading.Event()
+    holder = threading.Thread(target=daemon.do, args=[lambda: (held.set(), release.wait())])
+    holder.start()
+    held.wait()
+    with pytest.raises(JobTimeout):
+        client.run(["wait"], timeout=0.1)
+    release.set()
+    holder.join()
+    [job] = client.list(all=True)
+    assert client.job_by_key(job.key.owner, job.key.id).wait(timeout=60) is not None
+    assert daemon.verbs().count("start") == 1
+
+
+def test_a_run_whose_start_did_not_arrive_in_time_is_never_started(
+    client: Client, daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running_to_end, "_STOP_ACKNOWLEDGED_SECONDS", 0.1)
+    client.hello()
+    daemon.stop()
+    with pytest.raises(JobTimeout):
+        client.run(["wait"], timeout=0.1)
+    daemon.start()
+    assert list(client.list(all=True)) == []
 
 
 @pytest.mark.parametrize("timeout", [2147484, 2**31, "25d", "1000w", 1e12, timedelta.max])
