@@ -37,6 +37,8 @@ class BatchRun:
     on_finish: bytes = b""
     is_finished: bool = False
     ends: Ends = NO_ENDS
+    # Of one that is submitted: it has no other jobs than those that come with it.
+    is_whole: bool = False
 
 
 class RunKey(NamedTuple):

@@ -95,6 +95,7 @@ def plan_batch(
             about.parallel if parallel is None else parallel,
             about.on_failure if on_failure is None else _on_failure(on_failure),
             about.on_finish if on_finish is None else as_spec(on_finish),
+            is_whole=True,
         ),
         specs,
         args,

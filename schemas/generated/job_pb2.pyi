@@ -231,7 +231,7 @@ class After(_message.Message):
     def __init__(self, condition: _Optional[_Union[Condition, str]] = ..., job: _Optional[bytes] = ..., run: _Optional[bytes] = ..., name: _Optional[str] = ...) -> None: ...
 
 class Batch(_message.Message):
-    __slots__ = ("id", "name", "parallel", "on_failure", "on_finish", "on_finish_state", "on_finish_outcome")
+    __slots__ = ("id", "name", "parallel", "on_failure", "on_finish", "on_finish_state", "on_finish_outcome", "is_whole")
     ID_FIELD_NUMBER: _ClassVar[int]
     NAME_FIELD_NUMBER: _ClassVar[int]
     PARALLEL_FIELD_NUMBER: _ClassVar[int]
@@ -239,6 +239,7 @@ class Batch(_message.Message):
     ON_FINISH_FIELD_NUMBER: _ClassVar[int]
     ON_FINISH_STATE_FIELD_NUMBER: _ClassVar[int]
     ON_FINISH_OUTCOME_FIELD_NUMBER: _ClassVar[int]
+    IS_WHOLE_FIELD_NUMBER: _ClassVar[int]
     id: bytes
     name: str
     parallel: int
@@ -246,7 +247,8 @@ class Batch(_message.Message):
     on_finish: JobSpec
     on_finish_state: State
     on_finish_outcome: Outcome
-    def __init__(self, id: _Optional[bytes] = ..., name: _Optional[str] = ..., parallel: _Optional[int] = ..., on_failure: _Optional[_Union[OnFailure, str]] = ..., on_finish: _Optional[_Union[JobSpec, _Mapping]] = ..., on_finish_state: _Optional[_Union[State, str]] = ..., on_finish_outcome: _Optional[_Union[Outcome, _Mapping]] = ...) -> None: ...
+    is_whole: bool
+    def __init__(self, id: _Optional[bytes] = ..., name: _Optional[str] = ..., parallel: _Optional[int] = ..., on_failure: _Optional[_Union[OnFailure, str]] = ..., on_finish: _Optional[_Union[JobSpec, _Mapping]] = ..., on_finish_state: _Optional[_Union[State, str]] = ..., on_finish_outcome: _Optional[_Union[Outcome, _Mapping]] = ..., is_whole: _Optional[bool] = ...) -> None: ...
 
 class ResourceUse(_message.Message):
     __slots__ = ("user_us", "system_us", "max_resident_bytes", "cpu_us", "peak_memory_bytes", "read_bytes", "written_bytes")

@@ -38,7 +38,7 @@ def read_batch(batch: job_pb2.Batch) -> BatchRun:
     except ValueError:
         raise _refuse(f"the batch sets an `on_failure`, {batch.on_failure}, that this worker does not know") from None
     on_finish = batch.on_finish.SerializeToString() if batch.HasField("on_finish") else b""
-    return BatchRun(batch.id, batch.name, batch.parallel, on_failure, on_finish=on_finish)
+    return BatchRun(batch.id, batch.name, batch.parallel, on_failure, on_finish=on_finish, is_whole=batch.is_whole)
 
 
 def read_finish(on_finish: job_pb2.JobSpec) -> JobSpec:

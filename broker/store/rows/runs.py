@@ -73,6 +73,12 @@ def add_jobs(execute: _Execute, owner: bytes, batch: BatchRun, jobs: int, queued
     return int(row), _read_batch(run)
 
 
+def jobs_of(execute: _Execute, owner: bytes, run: bytes) -> int:
+    """Return how many jobs a run has; 0 if there is none."""
+    found = execute("SELECT jobs FROM batches WHERE owner = ? AND id = ?", (owner, run)).fetchone()
+    return int(found[0]) if found is not None else 0
+
+
 def unfinished(read: _Read) -> list[tuple[bytes, BatchRun]]:
     """Return the runs, each with its owner, that end with something which was not queued."""
     rows = read(

@@ -152,10 +152,10 @@ def _unknown_target(execute: _Execute, write: StagePart, job: StagedJob, own: se
     return None
 
 
-def commit(execute: _Execute, write: CommitRun, last_row: int) -> None:
+def commit(execute: _Execute, write: CommitRun, last_row: int, started: int) -> None:
     """Commit a run; the result is filled in. One that was committed with the same parts is not committed again.
 
-    `last_row`: of any job.
+    `last_row`: of any job. `started`: how many jobs the run has that were not staged.
     """
     key = RunKey(write.owner, write.batch.id)
     run = execute("SELECT row, jobs, proof, schedule IS NOT NULL FROM staged_runs WHERE owner = ? AND id = ?", key).fetchone()
@@ -166,6 +166,9 @@ def commit(execute: _Execute, write: CommitRun, last_row: int) -> None:
     staged = [one for (one,) in execute("SELECT hash FROM staged_parts WHERE run = ? ORDER BY number", (row,))]
     if staged != list(write.parts):
         write.result = _mismatch(key.id, staged, write.parts, is_committed=proof is not None)
+        return
+    if proof is None and write.batch.is_whole and 0 < started < jobs:
+        write.result = other(key.id)
         return
     if proof is None:
         batch = write.batch
@@ -190,6 +193,12 @@ def _mismatch(run: bytes, staged: Sequence[bytes], wanted: Sequence[bytes], *, i
 def _other_kind(run: bytes, *, is_of_schedule: bool) -> Refused:
     what = "is staged for a schedule" if is_of_schedule else "is not staged for a schedule"
     return Refused(Code.ALREADY_EXISTS, f"the batch {format_id(run)} {what}", _AGAIN, reason=Reason.ID_TAKEN)
+
+
+def other(run: bytes) -> Refused:
+    """Return the refusal of jobs that are to be all of a run, which was submitted with others."""
+    message = f"the run {format_id(run)} was submitted before, without all of these jobs; no job was submitted"
+    return Refused(Code.ALREADY_EXISTS, message, "submit the same jobs again, or others with another id", reason=Reason.ID_TAKEN)
 
 
 def closed(run: bytes) -> Refused:

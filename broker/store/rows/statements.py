@@ -144,7 +144,7 @@ class Rows:
         elif isinstance(write, DropPart):
             staged_rows.drop_part(self._execute, write)
         else:
-            staged_rows.commit(self._execute, write, self.next_row - 1)
+            staged_rows.commit(self._execute, write, self.next_row - 1, runs.jobs_of(self._execute, write.owner, write.batch.id))
             if isinstance(write.result, Committed) and not write.result.is_known:
                 # Found from now on, with the jobs that are in the queue so far.
                 proof = staged_rows.proof_of(self._execute, write.result.row)
@@ -169,7 +169,7 @@ class Rows:
         run: BatchRun | None = None
         waiting: Mapping[int, Sequence[Edge]] = {}
         if len(known) < len(rows):
-            if refused := write.shortage or (self._closed(write) if self._has_staged else None):
+            if refused := write.shortage or (self._closed(write) if self._has_staged else None) or self._other_run(write):
                 write.result = refused
                 return
             fresh = [position for position, row in enumerate(rows) if not row]
@@ -224,6 +224,13 @@ class Rows:
             return None
         is_closed = staged_rows.is_closed(self._execute, write.jobs[0].key.owner, write.batch.id)
         return staged_rows.closed(write.batch.id) if is_closed else None
+
+    def _other_run(self, write: AddJobs) -> Refused | None:
+        """Return why these are not all jobs of their run, as they are to be; None if they are."""
+        if write.batch is None or not write.batch.is_whole:
+            return None
+        owner = write.jobs[0].key.owner
+        return staged_rows.other(write.batch.id) if runs.jobs_of(self._execute, owner, write.batch.id) else None
 
     def _targets(self, write: AddJobs, fresh: Sequence[int]) -> edges.Targets | Refused:
         """Return what new jobs wait for, of which some do."""

@@ -67,6 +67,7 @@ def submit_run(
 
     `quiet`: only what failed is said, and what has no effect. `context`: where the jobs run, if they were described in this shell.
     """
+    plan = plan._replace(about=plan.about._replace(is_whole=True))
     run = format_id(plan.about.id)
     staged = is_staged(connected, plan)
     if not staged:

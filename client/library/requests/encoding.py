@@ -28,6 +28,7 @@ def encode(spec: JobSpec) -> job_pb2.JobSpec:
 def encode_batch(batch: BatchInfo) -> job_pb2.Batch:
     """Return what is sent about the run of a batch."""
     message = job_pb2.Batch(id=batch.id, name=batch.name, parallel=batch.parallel, on_failure=on_failure_to_wire(batch.on_failure))
+    message.is_whole = batch.is_whole
     if batch.on_finish is not None:
         message.on_finish.CopyFrom(encode(as_spec(batch.on_finish)))
     return message

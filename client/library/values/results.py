@@ -34,7 +34,8 @@ class BatchInfo(NamedTuple):
     """A group of jobs submitted together: the id of its run (16 bytes), its name, and how many run at once (0: no limit).
 
     `on_failure`: what a job that has failed does to the others. `on_finish`: what is run once when all of them have ended, a result of
-    `jobwire.job_spec`, or an argv. Only in a `RunInfo`: the state of that job, None before they have ended, and its outcome.
+    `jobwire.job_spec`, or an argv. `is_whole`, when it is submitted: these are all of its jobs; if it has others, it is refused. Only in a
+    `RunInfo`: the state of that job, None before they have ended, and its outcome.
     """
 
     id: bytes
@@ -44,6 +45,7 @@ class BatchInfo(NamedTuple):
     on_finish: JobSpec | Sequence[Text] | None = None
     on_finish_state: State | None = None
     on_finish_outcome: Outcome | None = None
+    is_whole: bool = False
 
     @property
     def on_finish_id(self) -> bytes:

@@ -30,6 +30,20 @@ def test_a_batch_with_the_id_of_a_run_is_that_run_or_is_refused(context: Context
     assert len([*client.list(all=True)]) == 2
 
 
+def test_of_two_clients_that_submit_different_batches_with_one_id_at_the_same_moment_one_is_refused(context: Context) -> None:
+    run = new_id()
+
+    async def both() -> list[object]:
+        async with AsyncClient(context) as one, AsyncClient(context) as other:
+            batches = one.batch([{"name": "a", "argv": ["true"]}], id=run), other.batch([{"name": "b", "argv": ["true"]}], id=run)
+            results = await asyncio.gather(*batches, return_exceptions=True)
+            assert len([info async for info in one.list(all=True, batch=run)]) == 1
+            return list(results)
+
+    (refused,) = (one for one in asyncio.run(both()) if isinstance(one, Refused))
+    assert refused.code is Code.ALREADY_EXISTS
+
+
 _MANY = 1010
 
 

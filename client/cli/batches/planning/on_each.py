@@ -64,7 +64,7 @@ def submit_on_each(connected: Client, spec: JobSpec, typed_id: str | None) -> tu
     specs = batch.specs(run)
     demand_same(run, specs, {info.key.id for info in known})
     try:
-        jobs = connected.submit_many(specs.values(), batch=BatchInfo(run, batch.name), ids=[*specs], tail_lines=0)
+        jobs = connected.submit_many(specs.values(), batch=BatchInfo(run, batch.name, is_whole=True), ids=[*specs], tail_lines=0)
     except KeyboardInterrupt:
         raise not_acknowledged(format_id(run)) from None
     except Refused as refused:

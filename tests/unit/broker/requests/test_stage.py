@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+
 import pytest
 from desk_house import OWNER, House, asked
 from staged_batches import RUN, ask, commit, hash_of, job_id, new_job, refusal, stage
@@ -145,6 +147,39 @@ async def test_a_committed_run_takes_no_further_jobs_and_one_that_was_started_do
     await house.durable()
     house.engine.effects.clear()
     assert len(house.state.runs[house.live[JobKey(OWNER, job_id(11))].key.owner, other]) == 2
+
+
+async def test_of_two_whole_runs_with_one_id_that_come_at_the_same_moment_one_is_refused(house: House) -> None:
+    whole = job_pb2.Batch(id=RUN, is_whole=True)
+    starts = [request_pb2.Start(jobs=jobs, batch=whole) for jobs in (FIRST, SECOND)]
+    replies = await asyncio.gather(*(ask(house, start=start) for start in starts), return_exceptions=True)
+    (refused,) = (one for one in replies if isinstance(one, Refused))
+    assert (refused.code, refused.reason) == (Code.ALREADY_EXISTS, Reason.ID_TAKEN)
+    assert "without all of these jobs; no job was submitted" in refused.message
+    assert [job.key.id for job in house.live.values()] == [job.id for job in FIRST]
+    # The same again, or fewer of them, is answered as before; and who says that there are more adds to it.
+    for jobs in (FIRST, FIRST[:2]):
+        assert (await ask(house, start=request_pb2.Start(jobs=jobs, batch=whole))).acknowledged.known == len(jobs)
+    await ask(house, start=request_pb2.Start(jobs=SECOND, batch=job_pb2.Batch(id=RUN)))
+    await house.durable()
+    house.engine.effects.clear()
+    assert len(house.live) == 5
+
+
+async def test_a_whole_run_is_not_committed_into_one_that_was_started_with_other_jobs(house: House) -> None:
+    start = request_pb2.Start(jobs=FIRST, batch=job_pb2.Batch(id=RUN, is_whole=True))
+    await stage(house, 0, FIRST + SECOND)
+    await ask(house, start=start)
+    refused = await refusal(commit(house, [FIRST + SECOND], batch=job_pb2.Batch(id=RUN, is_whole=True)))
+    assert (refused.code, refused.reason) == (Code.ALREADY_EXISTS, Reason.ID_TAKEN)
+    # And none is started into one that was committed.
+    other = b"s" * 16
+    await stage(house, 0, [new_job(10)], run=other)
+    await commit(house, [[new_job(10)]], batch=job_pb2.Batch(id=other, is_whole=True))
+    start = request_pb2.Start(jobs=[new_job(11)], batch=job_pb2.Batch(id=other, is_whole=True))
+    assert (await refusal(ask(house, start=start))).reason is Reason.RUN_CLOSED
+    await house.durable()
+    house.engine.effects.clear()
 
 
 async def test_an_id_is_checked_against_everything_that_has_it(house: House) -> None:

@@ -366,6 +366,9 @@ def test_many_jobs_start_with_one_request(client: Client, daemon: FakeDaemon) ->
     assert client.wait(jobs) == jobs
     assert daemon.verbs() == ["hello", "start"]
     assert daemon.requests[1].start.batch.name == "night"
+    assert not daemon.requests[1].start.batch.is_whole
+    client.submit_many([["true"]], batch=batch._replace(is_whole=True))
+    assert daemon.requests[-1].start.batch.is_whole
 
 
 def test_waiting_for_any_returns_those_that_have_ended(client: Client, daemon: FakeDaemon) -> None:
