@@ -2,7 +2,7 @@
 
 The client's credit is kept to: no more is taken from the link than it allows, and the link grants the worker no more than a window. So a
 slow reader delays only its own stream. A lost link is waited for; the log goes on at the byte reached. If the worker has left, and its logs
-were brought here before, they are read here.
+were brought here before, they are read here; what is followed meanwhile goes on here.
 """
 
 from __future__ import annotations
@@ -212,25 +212,36 @@ class PassedLog:
     def _pass(self) -> None:
         while not self._closed and self._link is not None and self._exchange is not None:
             if self._rest is None:
-                item = self._link.take(self._exchange) if self._credit > 0 else None
-                if isinstance(item, Chunk):
-                    self._rest = item
-                elif item is not None:
-                    self._is_read = True
-                elif self._exchange.refusal is not None and self._link.is_over and self._ends_as_lost():
-                    # The rest is gone with its worker; that it is lost is told when that is durable.
-                    self._is_read = True
-                elif self._exchange.refusal is not None:
-                    self._refuse(self._exchange.refusal)
-                    return
-                elif self._exchange.ended and not self._exchange.items and self._credit > 0:
-                    self._is_read = True
-            if self._is_read:
+                self._take(self._link, self._exchange)
+            if self._is_read or self._is_kept:
                 self._exchange = None
                 return
             if self._rest is None or self._credit <= 0:
                 return
             self._send(self._rest)
+
+    def _take(self, link: Link, exchange: Exchange) -> None:
+        """Take what comes next from the worker, if anything does."""
+        item = link.take(exchange) if self._credit > 0 else None
+        if isinstance(item, Chunk):
+            self._rest = item
+        elif item is not None:
+            self._is_read = True
+        elif exchange.refusal is not None:
+            self._not_from_worker(link, exchange.refusal)
+        elif exchange.ended and not exchange.items and self._credit > 0:
+            self._is_read = True
+
+    def _not_from_worker(self, link: Link, refused: Refused) -> None:
+        """Go on without the worker, which has left or refuses the log."""
+        if self._worker is not None and self._has(self._worker):
+            # It has left, or keeps it no more since it was brought here.
+            self._is_kept = True
+        elif link.is_over and self._ends_as_lost():
+            # The rest is gone with its worker; that it is lost is told when that is durable.
+            self._is_read = True
+        else:
+            self._refuse(refused)
 
     def _pass_kept(self) -> None:
         while self._is_kept and not self._closed and not self._is_read and self._credit > 0:

@@ -11,11 +11,14 @@ import pytest
 from broker_house import BrokerSide, Wire, WorkerSide, settle, signed_start, started
 
 from jobwire.broker.engine import Ended, Hashed
+from jobwire.broker.fleet.transfers.logs import PassedLog
 from jobwire.keys.digests import sha256
 from jobwire.keys.identity import generate
 from jobwire.keys.proofs.log_hash import BLOCK_BYTES, LEAF, LogTree
+from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey
+from jobwire.schemas.refusal import Refused
 from jobwire.worker.broker.kept_logs import KeptLogs
 
 CONTENT = bytes(range(256)) * 10_000
@@ -143,3 +146,79 @@ async def test_of_a_worker_that_has_left_in_between_nothing_is_kept(lab: Lab) ->
     engine.depart(engine.workers.get(lab.worker.identity.public), "lab")
     lab.shelf.close()
     assert not list((lab.folder / "logs").glob("*/*"))
+
+
+class OpenLog:
+    """A log that is read at the worker."""
+
+    pieces = ()
+
+    def __init__(self, rest: bytes) -> None:
+        self._rest = rest
+
+    def read(self, length: int) -> bytes:
+        now, self._rest = self._rest[:length], self._rest[length:]
+        return now
+
+    def close(self) -> None: ...
+
+
+class Reader:
+    """A client that follows the output of the job, as the call of its request; `grant` lets more bytes come."""
+
+    def __init__(self, lab: Lab) -> None:
+        follow = request_pb2.FollowLog(stream=request_pb2.STREAM_STDOUT, credit_bytes=1000)
+        self.request = request_pb2.Request(id=1, follow_log=follow)
+        self.data, self.refused, self.ends = b"", [], []  # type: tuple[bytes, list[Refused], list[request_pb2.Reply]]
+        broker, worker = lab.broker, lab.broker.engine.workers.get(lab.worker.identity.public)
+        job = broker.house.lookup.job(lab.name.job)
+        assert job is not None
+        brought = broker.engine.brought
+        self.log = PassedLog(
+            self,  # type: ignore[arg-type] # reason: a double
+            job,
+            job.attempt,
+            lambda: worker,
+            lambda _: None,
+            lambda _: None,
+            shelf=brought.shelf,
+            has=lambda one: brought.has(job.attempt, is_gone=broker.engine.workers.is_gone(one.key)),
+        )
+
+    def forward(self, _: request_pb2.Reply, data: bytes) -> bool:
+        self.data += data
+        return True
+
+    def send(self, reply: request_pb2.Reply) -> None:
+        self.ends.append(reply)
+
+    def refuse(self, refused: Refused) -> None:
+        self.refused.append(refused)
+
+
+@pytest.mark.parametrize("how", ["it leaves", "it has forgotten the job"])
+async def test_a_log_that_is_followed_goes_on_with_the_copy_when_the_worker_has_it_no_more(lab: Lab, how: str) -> None:
+    await lab.run()
+    await lab.until(kept=False)
+    lab.worker.engine.follow_log = lambda *asked: OpenLog(CONTENT[asked[2] :])  # type: ignore[method-assign] # reason: it refuses that
+    reader = Reader(lab)
+    reader.log.flush()
+    await settle()
+    assert reader.data == CONTENT[:1000]
+    assert not reader.log._is_kept
+    lab.wire.cut()
+    if how == "it leaves":
+        engine = lab.broker.engine
+        engine.depart(engine.workers.get(lab.worker.identity.public), "lab")
+    else:
+        lab.worker.engine.effects.clear()
+        lab.worker.house.forgetting.forget([lab.name.job], lambda _: None)
+        await lab.worker.house.durable()
+        lab.up()
+    await settle()
+    while not reader.ends and not reader.refused:
+        reader.log.grant(request_pb2.Credit(bytes=1_000_000))
+        await settle()
+    assert reader.refused == []
+    assert reader.data == CONTENT
+    assert reader.ends[0].log_end.size == len(CONTENT)
