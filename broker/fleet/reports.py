@@ -32,7 +32,7 @@ def facts_of(fact: request_pb2.Fact, worker: str) -> Iterator[Fact]:
     if state is not State.QUEUED and report.pid:
         yield Started(key, report.pid, report.started_at_us, paused=fact.paused)
     why = f"at {worker}: {fact.waits_for}" if fact.waits_for else ""
-    yield Delayed(key, why, stuck=bool(why) and state is State.STOPPING)
+    yield Delayed(key, why, stuck=bool(why) and state is not State.QUEUED)
 
 
 def capacity_of(stocks: Sequence[request_pb2.Stock], labels: Labels) -> Capacity:

@@ -47,7 +47,7 @@ class Reports:
         self._send = send
         self._ended = ended
         self._due: deque[tuple[Job, bool]] = deque()
-        # Jobs with processes that cannot be ended, and what was reported about them: sent only with credit that no end needs.
+        # Jobs whose end waits, and what was reported about them: sent only with credit that no end needs.
         self._stuck: dict[Job, str] = {}
         self._open = 0
         # The last report of a job whose end is being written.
@@ -66,9 +66,9 @@ class Reports:
             self._due.append((job, False))
 
     def stuck(self, job: Job) -> None:
-        """Add the report that some processes of the job cannot be ended, or its end not recorded; once with the same words."""
+        """Add the report why the end of the job waits, if it does; once with the same words."""
         why = job.attempt.waits_for
-        if not self._closed and self._credit > self._open and self._stuck.get(job) != why:
+        if why and not self._closed and self._credit > self._open and self._stuck.get(job) != why:
             self._stuck[job] = why
             self._due.append((job, False))
 

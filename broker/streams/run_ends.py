@@ -43,9 +43,9 @@ class RunEnds:
         """Ignore a start."""
 
     def stuck(self, job: Job) -> None:
-        """Report that some processes of the job cannot be ended, or its end not recorded; once with the same words."""
+        """Report why the end of the job waits, if it does; once with the same words."""
         why = job.attempt.waits_for
-        if self._closed or self._credit <= 0 or self._stuck.get(job) == why:
+        if not why or self._closed or self._credit <= 0 or self._stuck.get(job) == why:
             return
         self._stuck[job] = why
         self._credit -= 1

@@ -67,7 +67,7 @@ class Watchers:
         self._watching[job.key].append(watcher)
         if job.attempt.phase in START_TOLD:
             watcher.started(job)
-            if job.attempt.waits_for and job.attempt.phase is Phase.STOPPING:
+            if job.attempt.waits_for:
                 watcher.stuck(job)
 
     def watch_run(self, run: RunKey, watcher: Watcher) -> None:
@@ -104,7 +104,7 @@ class Watchers:
                 _log.exception(_NOT_NOTIFIED)
 
     def stuck(self, job: Job) -> None:
-        """Notify the watchers of a job at once that some of its processes cannot be ended, or its end not recorded."""
+        """Notify the watchers of a job at once why its end waits: processes cannot be ended, or the disk is full; or that it does not."""
         for watcher in [*self._watching.get(job.key, ()), *self._watching_run_of(job)] if job.attempt.phase in END_AWAITED else ():
             _guard(watcher.stuck, job)
             _guard(watcher.flush)

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from ....schemas.naming import AttemptKey
 from ...engine import Delayed, Ended, Fact, Paused, Returned, Started
 from ...jobs.job import Job, Refusal
-from ...jobs.life import ENDED, Happening, Phase
+from ...jobs.life import END_AWAITED, ENDED, Happening, Phase
 from ...jobs.retries import delay_us, is_final, next_attempt
 from ..effects import Settle, Tell, Word
 from ..inputs import Moment
@@ -44,8 +44,10 @@ def _hear_one(turn: Turn, fact: Fact, settled: list[AttemptKey], *, found: bool)
         case Paused():
             turn.effects += turn.state.pauses.hear(job, paused=fact.paused, why=fact.why)
         case Delayed():
+            # A broker is told too that it does not wait any more; clients need not know that.
+            is_over = not fact.why and bool(job.attempt.delayed_by) and job.attempt.phase in END_AWAITED
             job.attempt.delayed_by = fact.why
-            if fact.stuck:
+            if fact.stuck or is_over:
                 turn.effects.append(Tell(job, Word.STUCK))
         case Returned():
             _hear_returned(turn, job, fact, found=found)

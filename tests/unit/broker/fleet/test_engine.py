@@ -18,7 +18,7 @@ from jobwire.broker.desk.inputs import Alter, Asked, SetCapacity, SetMachine, St
 from jobwire.broker.engine import Delayed, Expected, Started
 from jobwire.broker.fleet import deliveries
 from jobwire.broker.fleet.engine import FleetEngine
-from jobwire.broker.jobs.job import StopOrder
+from jobwire.broker.jobs.job import Job, StopOrder
 from jobwire.broker.store.rows import placements, relays
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.members.rights import Member
@@ -394,6 +394,38 @@ async def test_the_delay_of_a_retry_counts_from_the_end_and_not_from_when_that_w
     job = lab.broker.house.live[lab.name(1).job]
     assert job.attempt.key.attempt == 2
     assert lab.broker.house.desk.starts_in_us(job) == pytest.approx(4_000_000, abs=100_000)
+
+
+@pytest.mark.parametrize("is_cut", [False, True], ids=["connected", "told when it is connected again"])
+@pytest.mark.parametrize("why", ["its output waits for space on the worker's disk", "some of its processes cannot be ended"])
+async def test_why_the_end_of_a_job_waits_at_its_worker_is_told_while_it_does(lab: Lab, why: str, is_cut: bool) -> None:  # noqa: FBT001 -- both
+    class Waiting:
+        def __init__(self) -> None:
+            self.heard: list[str] = []
+
+        def stuck(self, job: Job) -> None:
+            self.heard.append(job.attempt.waits_for)
+
+        def __getattr__(self, _: str) -> Any:
+            return lambda *_: None
+
+    wire, waiting = await joined(lab), Waiting()
+    await lab.submit(1)
+    await wire.worker.happen(started(lab.name(1), 77))
+    await lab.broker.durable()
+    lab.broker.house.watchers.watch(lab.broker.house.live[lab.name(1).job], waiting)
+    if is_cut:
+        wire.cut()
+    wire.worker.house.desk.hear([Delayed(lab.name(1), why, stuck=True)])
+    if is_cut:
+        wire.up()
+    await lab.broker.durable()
+    assert waiting.heard[0].endswith(why)
+    assert waiting.heard[0].startswith("at ")
+    assert lab.broker.waits_for(lab.client, 1) == waiting.heard[0]
+    wire.worker.house.desk.hear([Delayed(lab.name(1), "")])
+    await lab.broker.durable()
+    assert lab.broker.waits_for(lab.client, 1) == ""
 
 
 async def test_jobs_that_were_declared_lost_stay_so_when_their_worker_comes_back(lab: Lab) -> None:
