@@ -73,7 +73,7 @@ class FleetEngine(NothingAtOnce):
         self._orders = Orders(self.workers, self._ask, self._loop)
         sendings = Sendings(contents)
         self._deliveries = Deliveries(self.workers, Starts(self._ask), self._orders, sendings, self._loop)
-        self.removals = removals = Removals(self.workers, self.depart)
+        self.removals = removals = Removals(self.workers, self.depart, self._loop.call_later)
         self._ended = EndedJobs(self.workers, self._machine_of, self._loop, gather_seconds, removals.look)
         self.brought = BroughtLogs(shelf or NoShelf(), lambda key: placements.end_of(self._read, key), self._ended.settle_one)
         self._ended.waits = self.brought.takes

@@ -2,7 +2,8 @@
 
 It is let in for that, although the roster has it no more, and gets no jobs. It is shown the request that has removed it, as that was
 signed: it checks that itself. How the jobs really end there is recorded beside what was told. When nothing of them is left, the worker
-is forgotten.
+is forgotten. For that it has 90 days from the removal: so long it is let in, and no longer. Nothing is deleted
+for that, so a clock that is set wrong takes nothing from it for good.
 """
 
 from __future__ import annotations
@@ -24,13 +25,19 @@ from .worker import Worker
 _log = logging.getLogger(__name__)
 
 Submit = Callable[[Growth, Callable[[], None]], object]
+CallLater = Callable[[float, Callable[[], None]], object]
+
+OPEN_US = 90 * 86_400 * 1_000_000
 
 
 class Removals:
-    """Those that are still to be told. `depart(worker, name)` is called when one is forgotten."""
+    """Those that are still to be told. `depart(worker, name)` is called when one is forgotten; `call_later` takes seconds."""
 
-    def __init__(self, workers: Workers, depart: Callable[[Worker, str], None]) -> None:
+    def __init__(self, workers: Workers, depart: Callable[[Worker, str], None], call_later: CallLater) -> None:
         self._workers = workers
+        self._call_later = call_later
+        # Those that came too late, which is said once.
+        self._late: set[bytes] = set()
         self._depart = depart
         self._open: dict[bytes, RemovalRow] = {}
         self._by_curve: dict[bytes, bytes] = {}
@@ -44,13 +51,32 @@ class Removals:
 
     def add(self, row: RemovalRow) -> None:
         """Note that a worker was removed, which is told that if it comes back; the caller records it."""
+        self._open.pop(row.key, None)
         self._open[row.key] = row
         self._by_curve[curve_public_of(row.key)] = row.key
+        self._late.discard(row.key)
+        while len(self._open) > growth_rows.MOST_REMOVALS:
+            oldest = next(iter(self._open))
+            del self._open[oldest], self._by_curve[curve_public_of(oldest)]
 
     def member(self, key: bytes) -> Member | None:
         """Return what a removed worker is that is still to be told: somebody who may enlist, and nothing else."""
         row = self._open.get(key)
-        return Member(row.name, key, "worker") if row is not None else None
+        if row is None:
+            return None
+        if self._left_us(row) > 0:
+            return Member(row.name, key, "worker")
+        if key not in self._late:
+            self._late.add(key)
+            _log.warning(
+                "worker %s comes back more than %d days after it was removed, and is not let in; what it had may go on there",
+                *(row.name, OPEN_US // 86_400_000_000),
+            )
+        return None
+
+    def _left_us(self, row: RemovalRow) -> int:
+        """Return for how long a removed worker is let in yet."""
+        return row.removed_at_us + OPEN_US - self._workers.now_us()
 
     def by_curve(self, curve_public: bytes) -> Member | None:
         """Return the same by the key of its connections."""
@@ -65,6 +91,17 @@ class Removals:
         if row is not None:
             removed = request_pb2.Request(removed=request_pb2.Removed(request=row.proof))
             worker.link.ask(removed, partial(self._told, worker))
+            if worker.is_removed:
+                self._end_in_time(worker, row)
+
+    def _end_in_time(self, worker: Worker, row: RemovalRow) -> None:
+        """Let a removed worker go, now or later, if it has not ended its jobs in time."""
+        if self._open.get(worker.key) is not row or not (worker.is_removed and worker.link.is_up):
+            return
+        if (left_us := self._left_us(row)) > 0:
+            self._call_later(left_us / 1e6, partial(self._end_in_time, worker, row))
+        else:
+            worker.link.drop("was removed, and has not ended its jobs in time")
 
     def _told(self, worker: Worker, answer: request_pb2.Reply | Refused) -> None:
         name = self._workers.name_of(worker.key)

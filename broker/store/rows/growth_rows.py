@@ -12,7 +12,7 @@ _Read = Callable[..., list[tuple[Any, ...]]]
 # So many are remembered, to tell where jobs ran.
 _MOST_DEPARTED = 10_000
 # So many of those that were removed are let in once more.
-_MOST_REMOVALS = 1000
+MOST_REMOVALS = 1000
 
 
 def record(execute: _Execute, write: Growth) -> None:
@@ -34,7 +34,7 @@ def record(execute: _Execute, write: Growth) -> None:
     for removal in write.removals:
         execute("INSERT OR REPLACE INTO removed_workers VALUES (?, ?, ?, ?)", removal)
         oldest = "SELECT removed_at FROM removed_workers ORDER BY removed_at DESC LIMIT 1 OFFSET ?"
-        execute(f"DELETE FROM removed_workers WHERE removed_at <= ({oldest})", (_MOST_REMOVALS,))  # noqa: S608 -- our own text
+        execute(f"DELETE FROM removed_workers WHERE removed_at <= ({oldest})", (MOST_REMOVALS,))  # noqa: S608 -- our own text
     if write.departed:
         last = "SELECT left_at FROM departed_workers ORDER BY left_at DESC LIMIT 1 OFFSET ?"
         execute(f"DELETE FROM departed_workers WHERE left_at <= ({last})", (_MOST_DEPARTED,))  # noqa: S608 -- our own text

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
@@ -15,6 +15,7 @@ from fleet_lab import FleetLab
 from jobwire.broker.engine import Ended, Hashed
 from jobwire.broker.fleet.transfers import logs
 from jobwire.broker.fleet.transfers.shelf import NoShelf
+from jobwire.broker.fleet.workers.removals import OPEN_US
 from jobwire.broker.fleet.workers.warnings import in_words
 from jobwire.broker.store.rows import growth_rows
 from jobwire.broker.writes.growth import Growth, RemovalRow
@@ -258,3 +259,44 @@ async def test_who_follows_the_log_of_a_job_that_is_lost_with_its_worker_is_told
     [end] = reader.told
     assert isinstance(end, request_pb2.Reply)
     assert end.log_end.outcome.kind == OutcomeKind.LOST
+
+
+async def test_it_is_let_in_for_so_long_and_no_longer_whatever_its_clock_was_set_to(lab: Lab, caplog: pytest.LogCaptureFixture) -> None:
+    await lab.run()
+    await lab.remove()
+    removed_at_us = lab.broker.house.now
+    removals = lab.broker.engine.removals
+    lab.broker.house.now = removed_at_us + OPEN_US - 1
+    assert removals.member(lab.key) is not None
+    lab.broker.house.now = removed_at_us + OPEN_US
+    assert removals.member(lab.key) is removals.by_curve(curve_public_of(lab.key)) is None
+    assert len([one for one in caplog.messages if "more than 90 days after it was removed, and is not let in" in one]) == 1
+    # A clock that is set back takes nothing from it.
+    lab.broker.house.now = removed_at_us
+    assert lab.is_pending
+
+
+async def test_who_stays_connected_has_no_more_time(lab: Lab) -> None:
+    await lab.run()
+    await lab.remove()
+    later: list[tuple[float, Callable[[], None]]] = []
+    lab.broker.engine.removals._call_later = lambda seconds, call: later.append((seconds, call))
+    await lab.come_back()
+    ((seconds, first),) = later
+    assert seconds == pytest.approx(90 * 86_400, abs=60)
+    # The timer was early by the clock, which was set back.
+    lab.broker.house.now -= 1_000_000
+    first()
+    assert lab.wire.at_broker is not None
+    lab.broker.house.now += OPEN_US + 2_000_000
+    later[1][1]()
+    assert lab.wire.at_broker is None
+    assert lab.broker.engine.removals.member(lab.key) is None
+
+
+async def test_of_more_than_are_remembered_the_oldest_is_let_in_no_more(lab: Lab) -> None:
+    removals, keys = lab.broker.engine.removals, [generate().public for _ in range(growth_rows.MOST_REMOVALS + 2)]
+    for at, key in enumerate(keys):
+        removals.add(RemovalRow(key, f"lab{at}", b"", lab.broker.house.now))
+    assert [removals.member(key) is not None for key in (*keys[:3], keys[-1])] == [False, False, True, True]
+    assert removals.by_curve(curve_public_of(keys[0])) is None
