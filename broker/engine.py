@@ -234,6 +234,18 @@ class Inlet(Protocol):
         """Add bytes. Raises Refused if that is not possible."""
         ...
 
+    def note(self, size: int, state: bytes) -> None:
+        """Note a state of who feeds, when the bytes up to `size` have arrived: 32 bytes; the last two are kept while the job runs."""
+        ...
+
+    def noted(self) -> tuple[int, bytes]:
+        """Return the last note that is of no more than has arrived, and its size; 0 and nothing if there is none."""
+        ...
+
+    def reread(self, start: int) -> bytes:
+        """Return what has arrived from an offset on: no more than a megabyte is there for certain, before the last one."""
+        ...
+
     def finish(self, problem: str = "") -> None:
         """End the input after what was written; `problem` says what is wrong with that, and the job counts as failed."""
         ...

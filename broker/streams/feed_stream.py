@@ -70,11 +70,10 @@ class FeedStream(JobInput):
         # Nothing may be sent before there is an inlet.
         assert self._inlet is not None
         problem = ""
-        before = self._inlet.reached
         try:
-            self._inlet.write(data)
             if self._sealed is not None:
-                self._sealed.add(before, data)
+                self._sealed.add(self._inlet, data)
+            self._inlet.write(data)
             if is_last:
                 problem = self._sealed.problem(self._seal) if self._sealed is not None else ""
                 self._inlet.finish(problem)

@@ -1,37 +1,44 @@
 """The standard input of one job that came through a broker, as far as it has arrived: whether it is what its sender has signed.
 
-It outlives the streams of the broker, of which there is a new one for each link. Knows no file.
+It outlives the streams of the broker, of which there is a new one for each link. After a restart of the worker it goes on from the hash of
+whole blocks that was noted, and the bytes since then, which the input still has. Knows no file.
 """
 
 from __future__ import annotations
 
-import logging
-
-from ...keys.proofs.input_seal import Fed, RunningHash
-from ...schemas.naming import short_id
-
-_log = logging.getLogger(__name__)
+from ...keys.proofs.input_seal import BLOCK_BYTES, Fed, RunningHash
+from ..engine import Inlet
 
 
 class SealedInput:
-    """Gets all bytes in their order. `fed`: what is signed beside them."""
+    """Gets all bytes in their order, before the inlet does. `fed`: what is signed beside them."""
 
     def __init__(self, fed: Fed) -> None:
         self.fed = fed
         self._hash = RunningHash()
-        self._is_whole = True
+        self._is_known = True
 
-    def add(self, start: int, data: memoryview) -> None:
-        """Add bytes that begin at an offset. What an earlier run of the worker has taken is missing here."""
-        self._is_whole = self._is_whole and start == self._hash.size
-        if self._is_whole:
-            self._hash.add(data)
+    def add(self, inlet: Inlet, data: memoryview) -> None:
+        """Add the bytes that the inlet gets next."""
+        if inlet.reached != self._hash.size:
+            self._catch_up(inlet)
+        before = self._hash.blocks
+        self._hash.add(data)
+        if self._hash.blocks != before:
+            # Noted before the bytes arrive: so there is a note up to the last block that has, whenever this process is killed.
+            inlet.note(*self._hash.blocks)
+
+    def _catch_up(self, inlet: Inlet) -> None:
+        """Take what an earlier run of the worker has taken, or not what could not be written."""
+        self._hash = RunningHash(*inlet.noted())
+        self._is_known = inlet.reached - self._hash.size < BLOCK_BYTES
+        if self._is_known:
+            self._hash.add(inlet.reread(self._hash.size))
 
     def problem(self, seal: bytes) -> str:
-        """Return why what has arrived is not what the seal is about; empty if it is, or if this cannot be known."""
-        if not self._is_whole:
-            _log.warning("the standard input of job %s was not checked: the worker was restarted meanwhile", short_id(self.fed.job.id))
-            return ""
+        """Return why what has arrived is not what the seal is about; empty if it is."""
+        if not self._is_known:
+            return "the standard input cannot be checked: the worker was restarted meanwhile, and what it had noted of it is gone"
         if self._hash.is_sealed(self.fed, seal):
             return ""
         what = "its sender has signed another one" if seal else "the signature of its sender is missing"

@@ -1,6 +1,8 @@
-"""What a client signs at the end of a standard input that it sends through a broker: how many bytes they were, and their BLAKE2b.
+"""What a client signs at the end of a standard input that it sends through a broker: how many bytes they were, and their hash.
 
 The domain, the public key of the owner, the id of the job, the token of the `feed`, the number of bytes (8, big-endian) and the hash.
+That is the BLAKE2b of the input; of a longer one, that of each block of 1 MiB is taken over the hash of those before it and the block. So
+who has noted it at the last block needs only the bytes since then to go on.
 """
 
 from __future__ import annotations
@@ -16,7 +18,8 @@ from ..identity import SIGNATURE_BYTES, Identity
 
 _DOMAIN = b"jobwire.v1.input\n"
 _SIZE_BYTES = 8
-_HASH_BYTES = 32
+HASH_BYTES = 32
+BLOCK_BYTES = 1024 * 1024
 
 
 class Fed(NamedTuple):
@@ -31,16 +34,29 @@ class Fed(NamedTuple):
 
 
 class RunningHash:
-    """The hash of the bytes so far."""
+    """The hash of the bytes so far. `size` and `before`: that of whole blocks from which it goes on, as `blocks` was once."""
 
-    def __init__(self) -> None:
-        self.size = 0
-        self._hash = blake2b(digest_size=_HASH_BYTES)
+    def __init__(self, size: int = 0, before: bytes = b"") -> None:
+        self.size = size
+        self._before = before
+        self._hash = blake2b(before, digest_size=HASH_BYTES)
+
+    @property
+    def blocks(self) -> tuple[int, bytes]:
+        """Up to where there are whole blocks, and their hash."""
+        return self.size - self.size % BLOCK_BYTES, self._before
 
     def add(self, data: bytes | memoryview) -> None:
         """Add the next bytes."""
-        self._hash.update(data)
-        self.size += len(data)
+        left = memoryview(data)
+        while left:
+            now = left[: BLOCK_BYTES - self.size % BLOCK_BYTES]
+            self._hash.update(now)
+            self.size += len(now)
+            left = left[len(now) :]
+            if self.size % BLOCK_BYTES == 0:
+                self._before = self._hash.digest()
+                self._hash = blake2b(self._before, digest_size=HASH_BYTES)
 
     def seal(self, identity: Identity, fed: Fed) -> bytes:
         """Return the signature of the owner under all of it."""

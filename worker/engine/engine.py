@@ -26,6 +26,7 @@ from ..wire.words import FACT, USUAL_FEED_WAIT_MS, ToWorker
 from .facts import could_not_start
 from .found_runs import at_log, in_folder, left_intents
 from .inlets import Inlets
+from .input_notes import InputNotes
 from .intents import Intent, Intents
 from .job_keys import JobKeys
 from .log_hasher import LogHasher
@@ -73,7 +74,8 @@ class LocalEngine:
         self._growth = Growth()
         self._loop.add_reader(self._growth.fileno(), self._growth.drain)
         self._unanswered = Unanswered(self._logs)
-        self._inlets = Inlets(self.supervisor.say)
+        self._input_notes = InputNotes(self._logs)
+        self._inlets = Inlets(self.supervisor.say, self._input_notes)
         self._terminals = Terminals(self._loop, self.supervisor.say)
         self._settled = Settled(self._loop, self.supervisor.say)
         self._job_keys = JobKeys(self._logs)
@@ -185,6 +187,7 @@ class LocalEngine:
         handles = [folders.handle(key) for key in keys]
         self._unanswered.forget(handles)
         self._job_keys.settle(handles)
+        self._input_notes.settle(handles)
         self._settled.add(handles)
         self.hasher.settled(keys)
 
@@ -196,6 +199,7 @@ class LocalEngine:
         """Return facts about jobs from the supervisor, and from the log folders for jobs that it does not know."""
         self._unanswered.expect(expected)
         self._job_keys.expect(expected)
+        self._input_notes.expect(expected)
         self._settled.add(left_intents(self._logs, expected))
         self._settled.say_now()
         return self.hasher.note(await self._recovery.find_out(expected))

@@ -19,6 +19,7 @@ from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Code, Refused
 from ..state.log_folders import folders
 from ..wire.words import DO, FACT, ToSupervisor, ToWorker
+from .input_notes import InputNotes
 from .supervisor_line import DESCRIPTOR, Message
 
 _Say = Callable[[Sequence[Message]], None]
@@ -27,7 +28,10 @@ _Say = Callable[[Sequence[Message]], None]
 class LocalInlet:
     """The input of one job. `forget` is called when it is closed."""
 
-    def __init__(self, handle: str, token: bytes, feeder: Feeder, say: _Say, forget: Callable[[LocalInlet], None]) -> None:
+    def __init__(
+        self, handle: str, token: bytes, feeder: Feeder, say: _Say, forget: Callable[[LocalInlet], None], notes: InputNotes
+    ) -> None:
+        self._notes = notes
         self.handle = handle
         self.feeder = feeder
         self._token = token
@@ -83,6 +87,18 @@ class LocalInlet:
         if os.lseek(self._memory, 0, os.SEEK_CUR) >= before:
             self._say([{DO: ToSupervisor.FED, "job": self.handle}])
 
+    def note(self, size: int, state: bytes) -> None:
+        """Note a state of who feeds, when the bytes up to `size` have arrived."""
+        self._notes.note(self.handle, size, state)
+
+    def noted(self) -> tuple[int, bytes]:
+        """Return the last note that is of no more than has arrived, and its size."""
+        return self._notes.find(self.handle, self._reached)
+
+    def reread(self, start: int) -> bytes:
+        """Return what has arrived from an offset on: what is not read by the job, and the last megabyte of that, is not freed."""
+        return os.pread(self._memory, self._reached - start, start)
+
     def finish(self, problem: str = "") -> None:
         """End the input: the job finds the end of file after what was written. `problem` says what is wrong with that."""
         if problem:
@@ -107,14 +123,15 @@ class LocalInlet:
 class Inlets:
     """All of them, by handle; `say` sends messages to the supervisor."""
 
-    def __init__(self, say: _Say) -> None:
+    def __init__(self, say: _Say, notes: InputNotes) -> None:
         self._say = say
+        self._notes = notes
         self._open: dict[str, LocalInlet] = {}
 
     def open(self, key: AttemptKey, token: bytes, feeder: Feeder) -> LocalInlet:
         """Ask for the input of a running job; the feeder is told when it may write."""
         handle = folders.handle(key)
-        inlet = self._open[handle] = LocalInlet(handle, token, feeder, self._say, self._forget)
+        inlet = self._open[handle] = LocalInlet(handle, token, feeder, self._say, self._forget, self._notes)
         self._say([inlet.asked()])
         return inlet
 

@@ -8,6 +8,8 @@ BLOBS = "blobs"
 WORK = "work"
 # The keys of jobs that may start jobs, while they run: KEYS/HANDLE.
 KEYS = "keys"
+# What is noted of inputs of jobs that came through a broker, while they run: INPUTS/HANDLE.
+INPUTS = "inputs"
 SOCKET = "supervisor.sock"
 # Exists while SOCKET was created by a supervisor, because the socket that its keeper holds was removed.
 SOCKET_ANEW = "supervisor.sock.anew"

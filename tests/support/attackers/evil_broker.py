@@ -20,6 +20,7 @@ from jobwire.schemas.naming import new_id
 
 NONCE = b"n" * 16
 WAIT_MS = 60_000
+_PUSH_BYTES = 200_000
 
 
 def signed(client: Identity, audience: bytes, not_after_us: int = 0, **verb: Any) -> bytes:
@@ -71,6 +72,14 @@ class EvilBroker:
         joining = ["--jobs-as-root", "--join", self.endpoint, "--broker-key", format_public(self.public)]
         worker = Worker(folder, slots=2, options=[*joining, *options])
         self._workers.append(worker)
+        return self._enlisted(worker)
+
+    def again(self, link: Link) -> Link:
+        """Kill a worker and start it again; return its next link."""
+        link.worker.kill()
+        return self._enlisted(link.worker)
+
+    def _enlisted(self, worker: Worker) -> Link:
         worker.start()
         route, frame, *_ = self._receive()
         while route in self._links:
@@ -133,6 +142,22 @@ class EvilBroker:
             elif reply.request_id == number:
                 assert reply.HasField("feed_end"), reply
                 return reply.feed_end
+
+    def feed_some(self, link: Link, owner: bytes, job: bytes, request: bytes, data: bytes) -> None:
+        """Pass the beginning of an input on, and return when the worker has it."""
+        name = request_pb2.AttemptName(owner=owner, id=job, attempt=1)
+        self._next += 1
+        number = self._next
+        self._say(link, request_pb2.Request(id=number, relay_feed=request_pb2.RelayFeed(job=name, request=request)))
+        while (found := self._next_reply(link)[0]).request_id != number:
+            pass
+        assert found.HasField("window"), found
+        for at in range(0, len(data), _PUSH_BYTES):
+            self._next += 1
+            push = request_pb2.Push(request_id=number, start=at)
+            self._say(link, request_pb2.Request(id=self._next, push=push), data[at : at + _PUSH_BYTES])
+        # It is answered after what came before it.
+        self.ask(link, hello=request_pb2.Hello(oldest_version=1, newest_version=1, software="evil"))
 
     def await_state(self, link: Link, job: bytes, *states: int, attempt: int = 1) -> request_pb2.Fact:
         """Return what a worker reports of an attempt once it is in one of these states; ended, and its output hashed."""

@@ -104,6 +104,7 @@ class InletDouble:
 
     def __init__(self, held: bytearray, feeder: Feeder) -> None:
         self.held = held
+        self.notes: list[tuple[int, bytes]] = []
         self.is_ended = False
         self.problem = ""
         asyncio.get_running_loop().call_soon(feeder.advance)
@@ -118,6 +119,15 @@ class InletDouble:
 
     def write(self, data: memoryview) -> None:
         self.held += data
+
+    def note(self, size: int, state: bytes) -> None:
+        self.notes.append((size, state))
+
+    def noted(self) -> tuple[int, bytes]:
+        return max((one for one in self.notes if one[0] <= self.reached), default=(0, b""))
+
+    def reread(self, start: int) -> bytes:
+        return bytes(self.held[start:])
 
     def finish(self, problem: str = "") -> None:
         self.is_ended = True

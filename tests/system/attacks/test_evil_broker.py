@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pytest
+from daemons import wait_until
 from evil_broker import EvilBroker, Link, proof_of, shell, signed, start_of
 
 from jobwire.client.cli.checked_logs import check_files
@@ -88,6 +89,36 @@ def test_a_streamed_input_that_was_altered_fails_its_job_and_is_named(scene: Sce
     else:
         assert "are not what was sent: its sender has signed another one" in end.why
         assert outcome.stdin_problem == end.why
+
+
+@pytest.mark.parametrize(("size", "evil"), [(12, True), (3_300_000, False)], ids=["altered", "of several blocks, as it was sent"])
+def test_an_input_that_was_altered_before_a_restart_of_the_worker_is_named(scene: Scene, tmp_path: Path, size: int, evil: bool) -> None:  # noqa: FBT001 -- both
+    sent, token, half = os.urandom(size), b"t" * 16, size // 2
+    passed_on = (bytes([sent[0] ^ 1]) if evil else sent[:1]) + sent[1:]
+    link = scene.broker.hire(tmp_path / "worker")
+    start, (job,) = start_of(scene.ada, scene.broker.public, job_pb2.JobSpec(argv=[b"/usr/bin/cksum"], feed=True))
+    assert not scene.broker.deliver(link, start)
+    scene.broker.await_state(link, job, job_pb2.STATE_RUNNING)
+    wanted = request_pb2.Feed(key=job_pb2.JobKey(owner=scene.ada.public, id=job), token=token, sealed=True)
+    told = RunningHash()
+    told.add(sent)
+    seal = told.seal(scene.ada, Fed(JobKey(scene.ada.public, job), token))
+    asked = signed(scene.ada, scene.broker.public, feed=wanted)
+    scene.broker.feed_some(link, scene.ada.public, job, asked, passed_on[:half])
+    link = scene.broker.again(link)
+    scene.broker.await_state(link, job, job_pb2.STATE_RUNNING)
+    # In pieces, as one push is limited.
+    if size > 200_000:
+        scene.broker.feed_some(link, scene.ada.public, job, asked, passed_on[: size - 100_000])
+    end = scene.broker.feed(link, scene.ada.public, job, asked, passed_on[-100_000:] if size > 200_000 else passed_on[half:], seal)
+    assert end.reached == size
+    outcome = scene.broker.await_end(link, job).report.outcome
+    assert ("its sender has signed another one" in outcome.stdin_problem) is evil, outcome
+    assert bool(outcome.stdin_problem) is evil
+    # Its notes are gone with its end.
+    name = request_pb2.AttemptName(owner=scene.ada.public, id=job, attempt=1)
+    scene.broker.ask(link, settle=request_pb2.Settle(jobs=[name]))
+    wait_until(lambda: not [*(link.worker.state / "inputs").glob("*")], "what was noted of the input is removed")
 
 
 def test_a_forged_start_is_refused(scene: Scene) -> None:

@@ -98,6 +98,11 @@ def key_path(logs: str, handle: str) -> str:
     return f"{os.path.dirname(os.path.abspath(logs))}/{layout.KEYS}/{handle}"
 
 
+def input_path(logs: str, handle: str) -> str:
+    """Return the absolute path of the file with what is noted of the input of a job."""
+    return f"{os.path.dirname(os.path.abspath(logs))}/{layout.INPUTS}/{handle}"
+
+
 def lingers_path(logs: str, handle: str) -> str:
     """Return the path of the note that a process of an ended job may still write."""
     return f"{logs}/{LINGERS_PREFIX}{handle}"

@@ -13,6 +13,7 @@ from jobwire.broker.engine import Inlet
 from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.refusal import Code, Refused
 from jobwire.worker.engine.inlets import Inlets
+from jobwire.worker.engine.input_notes import InputNotes
 from jobwire.worker.engine.supervisor_line import DESCRIPTOR, Message
 from jobwire.worker.state.log_folders import folders
 from jobwire.worker.wire import datagrams
@@ -50,7 +51,7 @@ def fed(descriptors: tuple[int, ...]) -> Message:
 def test_a_file_that_could_not_be_received_is_a_refusal_and_the_job_waits_for_its_feeder() -> None:
     said: list[Message] = []
     feeder = RecordingFeeder()
-    inlets = Inlets(said.extend)
+    inlets = Inlets(said.extend, InputNotes("."))
     feeder.inlet = inlets.open(KEY, b"t" * 16, feeder)
     ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
     memory = os.memfd_create("input")
@@ -74,7 +75,7 @@ def test_a_file_that_could_not_be_received_is_a_refusal_and_the_job_waits_for_it
 
 
 def test_a_file_that_comes_after_its_feeder_has_gone_is_closed() -> None:
-    inlets = Inlets(lambda _: None)
+    inlets = Inlets(lambda _: None, InputNotes("."))
     inlets.open(KEY, b"t" * 16, RecordingFeeder()).close()
     memory = os.memfd_create("input")
     inlets.hear(fed((memory,)))
