@@ -38,6 +38,7 @@ from .link import Link
 from .orders import Orders
 from .placing.placement import FleetStock
 from .refusing import NothingAtOnce
+from .soundness import facts_problem, hello_problem
 from .starts import Read, Starts
 from .transfers.brought_logs import BroughtLogs
 from .transfers.contents import Contents, Sendings
@@ -199,6 +200,10 @@ class FleetEngine(NothingAtOnce):
         return len(lost)
 
     def _greeted(self, worker: Worker, hello: request_pb2.HelloReply) -> None:
+        if problem := hello_problem(hello):
+            _log.error("worker %s is disconnected, as it says of itself what cannot be: %s", self.workers.name_of(worker.key), problem)
+            worker.link.drop("says of itself what cannot be")
+            return
         self.removals.greeted(worker)
         if not worker.is_removed and self.workers.departed.pop(worker.key, None) is not None:
             # It was removed, and was let in again.
@@ -248,6 +253,10 @@ class FleetEngine(NothingAtOnce):
 
     def _take(self, worker: Worker, said: request_pb2.Facts) -> None:
         name = self.workers.name_of(worker.key)
+        if problem := facts_problem(said):
+            _log.error("worker %s reports what cannot be true, and is disconnected: %s", name, problem)
+            worker.link.drop("reports what cannot be true")
+            return
         if said.stocks:
             labels = tuple((one.name, one.value) for one in said.labels)
             worker.capacity, worker.stocks = reports.capacity_of(said.stocks, labels), list(said.stocks)
