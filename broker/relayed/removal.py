@@ -19,7 +19,7 @@ from ...schemas.frames import read_envelope
 from ...schemas.jobs.spec import DEFAULT_GRACE_MS
 from ...schemas.jobs.states import State
 from ...schemas.naming import AttemptKey, JobKey, short_id
-from ...schemas.refusal import Code, Refused
+from ...schemas.refusal import Code, Reason, Refused
 from ..desk.inputs import Stop
 from ..jobs.job import Job, StopOrder
 from ..requests.call import Call
@@ -42,10 +42,11 @@ class RemovalOrder:
         return job.queued_at_us <= self.upto_us
 
 
-def read_removal(raw: bytes, relay: bytes, own: bytes) -> RemovalOrder:
+def read_removal(raw: bytes, relay: bytes, own: bytes, now_us: int) -> RemovalOrder:
     """Return the removal of the worker with the key `own` from the broker with the key `relay`.
 
-    Raises Refused: UNAUTHENTICATED if nobody has signed it for this broker, PERMISSION_DENIED if it is about something else.
+    Raises Refused: UNAUTHENTICATED if nobody has signed it for this broker, PERMISSION_DENIED if it is about something else,
+    FAILED_PRECONDITION if it is dated later than now.
     """
     request, envelope = read_envelope(raw)
     signer = signature.check(envelope, relay, None)
@@ -55,6 +56,10 @@ def read_removal(raw: bytes, relay: bytes, own: bytes) -> RemovalOrder:
         raise Refused(Code.PERMISSION_DENIED, "the signed request removes no worker with jobs")
     if len(said.key) != KEY_BYTES or said.key != own:
         raise Refused(Code.PERMISSION_DENIED, f"the signed request removes another worker: that with the key {short_id(said.key)}")
+    if (ahead_us := said.asked_at_us - now_us) > _CLOCKS_DIFFER_US:
+        # A broker could keep it, and show it once more when the worker was let in again.
+        message = f"the removal is dated {ahead_us // 1_000_000} seconds after now, by the clock of this worker"
+        raise Refused(Code.FAILED_PRECONDITION, message, "compare the clocks", reason=Reason.EXPIRED)
     return RemovalOrder(signer, said.asked_at_us + _CLOCKS_DIFFER_US)
 
 
@@ -66,7 +71,7 @@ def removed(call: Call, parts: Parts, own: bytes) -> None:
         # Delivered a moment ago, over the connection before.
         parts.registry.when_arrived(relay, arriving, partial(call.guard, partial(removed, call, parts, own)))
         return
-    order = read_removal(raw, relay, own)
+    order = read_removal(raw, relay, own, parts.desk.now_us())
     found = {name: job for name, key in parts.registry.of(relay).items() if (job := _live(key, parts)) is not None and order.means(job)}
     kept, refused = _not_allowed(order.signer, found, parts)
     by_whom = _name(parts.member_of(order.signer), order.signer)

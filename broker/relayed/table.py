@@ -13,6 +13,7 @@ from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Code, Refused
 from ..desk.desk import Desk
 from ..engine import Engine
+from ..jobs.loans import MOST_LEVELS
 from ..notary import Notary
 from ..requests.call import Call
 from ..requests.dispatch import Handler
@@ -30,6 +31,8 @@ from .orders import Done, find_job, limit_first, read_for, relay, relay_fetch
 from .registry import Registry
 from .removal import removed
 
+# Of the jobs of one member, twice as many as there are slots may run at once that start jobs, at each of so many levels.
+_LENT_FOR_A_SLOT = 2 * MOST_LEVELS
 # They are what they are for a client that is connected itself.
 _UNCHANGED = ("hello", "status", "credit", "cancel", "push", "resize")
 
@@ -96,10 +99,17 @@ class RelayedVerbs:
         job = find_job(call, read_name(asked.job), self._parts)
         if not job.spec.may_submit:
             raise Refused(Code.PERMISSION_DENIED, "the job may start no jobs, as its client has signed, so it does not wait for any")
+        if asked.begins and stream is not None and job.key not in stream.lent and len(stream.lent) >= self._most_lent():
+            message = f"{len(stream.lent)} jobs lend their slots already, which is as many as can start each other here"
+            raise Refused(Code.RESOURCE_EXHAUSTED, message, "let it wait with its slots")
         # One that has ended meanwhile has no slots any more.
         if stream is not None and job.state is not State.FINISHED:
             stream.lend(job, begins=asked.begins)
         call.done(None)
+
+    def _most_lent(self) -> int:
+        """Return how many jobs may lend their slots: a broker could say of any number that they wait, and so run them all at once."""
+        return _LENT_FOR_A_SLOT * self._parts.desk.stock.capacity.slots
 
     def _usage_changed(self) -> None:
         """Tell brokers, a moment later, what other jobs have: the broker places nothing that would wait behind them."""

@@ -219,7 +219,11 @@ def _late_end(job: JobInfo) -> str:
     from ...proofs.ends import read_late  # noqa: PLC0415 -- as above
 
     end = read_late(job.outcome.late_end, job.key)
-    return "" if end is None else f"its worker has come back, and has signed: {end_in_words(end)}, {local_time(end.ended_at_us)}"
+    return (
+        ""
+        if end is None
+        else f"its worker has come back and signed, as the broker says: {end_in_words(end)}, {local_time(end.ended_at_us)}"
+    )
 
 
 def _takes(job: JobInfo) -> str:

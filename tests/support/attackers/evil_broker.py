@@ -127,12 +127,14 @@ class EvilBroker:
         name = request_pb2.AttemptName(owner=owner, id=job, attempt=1)
         return str(self.ask(link, relay=request_pb2.Relay(job=name, request=request)).refusal.message)
 
-    def feed(self, link: Link, owner: bytes, job: bytes, request: bytes, data: bytes, seal: bytes) -> request_pb2.FeedEnd:
-        """Pass a whole input on, with a seal; return what the worker says at its end."""
+    def feed(
+        self, link: Link, owner: bytes, job: bytes, request: bytes, data: bytes, seal: bytes, *, types: bool = False
+    ) -> request_pb2.FeedEnd:
+        """Pass a whole input on, with a seal; return what the worker says at its end. `types`: say that it is typed at a terminal."""
         name = request_pb2.AttemptName(owner=owner, id=job, attempt=1)
         self._next += 1
         number = self._next
-        self._say(link, request_pb2.Request(id=number, relay_feed=request_pb2.RelayFeed(job=name, request=request)))
+        self._say(link, request_pb2.Request(id=number, relay_feed=request_pb2.RelayFeed(job=name, request=request, types=types)))
         while True:
             reply, _ = self._next_reply(link)
             if reply.request_id == number and reply.HasField("window"):

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 from daemons import wait_until
@@ -303,6 +304,74 @@ def test_a_signal_that_is_passed_on_twice_arrives_once(scene: Scene, tmp_path: P
     assert ledger.read_text() == "got\n"
 
 
+def test_an_order_for_another_job_or_one_that_was_carried_out_before_changes_nothing(scene: Scene, tmp_path: Path) -> None:
+    ledger, until_us = tmp_path / "ledger", time.time_ns() // 1000 + 600_000_000
+    start, (one, two) = start_of(
+        scene.ada, scene.broker.public, shell(f"while :; do echo >> {ledger}; sleep 0.02; done"), shell("sleep 1000")
+    )
+    assert not scene.broker.deliver(scene.left, start, (0, 1), (1, 1))
+    scene.broker.await_state(scene.left, one, job_pb2.STATE_RUNNING)
+
+    def relay(job: bytes, **verb: Any) -> str:
+        return scene.broker.relay(scene.left, scene.ada.public, job, signed(scene.ada, scene.broker.public, until_us, **verb))
+
+    # A limit, a file and a pause that are meant for another job.
+    other = [job_pb2.JobKey(id=two)]
+    for verb in ({"change": request_pb2.Change(keys=other, time_limit_ms=1)}, {"pause": request_pb2.Pause(keys=other)}):
+        assert relay(one, **verb) == "the signed request is not about this job"
+    assert relay(one, place=request_pb2.Place(key=other[0])) == "the signed request is not about this job"
+    # A change of what is the broker's own is none for a worker.
+    assert "does not pass on" in relay(one, change=request_pb2.Change(keys=[job_pb2.JobKey(id=one)], priority=9))
+    # A pause that was carried out, shown again after the job was resumed.
+    pause = signed(scene.ada, scene.broker.public, until_us, pause=request_pb2.Pause(keys=[job_pb2.JobKey(id=one)]))
+    assert scene.broker.relay(scene.left, scene.ada.public, one, pause) == ""
+    assert relay(one, resume=request_pb2.Resume(keys=[job_pb2.JobKey(id=one)])) == ""
+    assert scene.broker.relay(scene.left, scene.ada.public, one, pause) == ""
+    size = ledger.stat().st_size
+    wait_until(lambda: ledger.stat().st_size > size, "it goes on")
+    # What has not ended is neither settled nor discarded.
+    name = request_pb2.AttemptName(owner=scene.ada.public, id=one, attempt=1)
+    scene.broker.ask(scene.left, settle=request_pb2.Settle(jobs=[name]))
+    scene.broker.ask(scene.left, discard=request_pb2.Discard(jobs=[name]))
+    size = ledger.stat().st_size
+    wait_until(lambda: ledger.stat().st_size > size, "it still goes on")
+    for job in (one, two):
+        relay(job, stop=request_pb2.Stop(keys=[job_pb2.JobKey(id=job)], grace_ms=0))
+    scene.broker.await_end(scene.left, two)
+
+
+def test_the_seal_of_another_job_or_feed_is_none_and_typing_is_no_way_around_it(scene: Scene) -> None:
+    def run(token: bytes, sealed_for: bytes, *, types: bool = False) -> str:
+        start, (job,) = start_of(scene.ada, scene.broker.public, job_pb2.JobSpec(argv=[b"/bin/cat"], feed=True))
+        assert not scene.broker.deliver(scene.left, start)
+        scene.broker.await_state(scene.left, job, job_pb2.STATE_RUNNING)
+        told = RunningHash()
+        told.add(b"pay bob")
+        seal = told.seal(scene.ada, Fed(JobKey(scene.ada.public, sealed_for or job), token))
+        feed = request_pb2.Feed(key=job_pb2.JobKey(owner=scene.ada.public, id=job), token=b"t" * 16, sealed=True)
+        scene.broker.feed(
+            scene.left, scene.ada.public, job, signed(scene.ada, scene.broker.public, feed=feed), b"pay bob", seal, types=types
+        )
+        return scene.broker.await_end(scene.left, job).report.outcome.stdin_problem
+
+    assert run(b"t" * 16, b"") == run(b"t" * 16, b"", types=True) == ""
+    for problem in (run(b"u" * 16, b""), run(b"t" * 16, os.urandom(16)), run(b"t" * 16, os.urandom(16), types=True)):
+        assert "its sender has signed another one" in problem
+
+
+def test_a_schedule_that_is_started_at_once_is_started_once_whatever_time_a_broker_says(scene: Scene, tmp_path: Path) -> None:
+    ledger, run = tmp_path / "ledger", os.urandom(16)
+    change = request_pb2.ChangeSchedule(key=job_pb2.JobKey(id=os.urandom(16)), run_now=run, spec=shell(f"echo x >> {ledger}"))
+    start = signed(scene.ada, scene.broker.public, change_schedule=change)
+    for due_us in (0, 0, time.time_ns() // 1000, 1):
+        assert not scene.broker.bring(scene.left, start, request_pb2.Delivery(attempt=1, due_us=due_us))
+    assert "at most 1 attempts" in scene.broker.bring(scene.left, start, request_pb2.Delivery(attempt=2))
+    scene.broker.await_end(scene.left, run)
+    paused = signed(scene.ada, scene.broker.public, change_schedule=request_pb2.ChangeSchedule(key=change.key, paused=True))
+    assert scene.broker.bring(scene.left, paused, request_pb2.Delivery(attempt=1))
+    assert ledger.read_text() == "x\n"
+
+
 def test_a_removal_that_is_forged_altered_or_meant_for_another_worker_stops_nothing(scene: Scene) -> None:
     root = scene.left.worker.admit("root", "operator")
     start, (job,) = start_of(scene.ada, scene.broker.public, shell("sleep 1000"))
@@ -326,6 +395,7 @@ def test_a_removal_that_is_forged_altered_or_meant_for_another_worker_stops_noth
     envelope.request = envelope.request.replace(right, left)
     assert show(envelope.SerializeToString()) == "the signature does not match the request"
     assert show(removal(root, left, 1)) == ""
+    assert "after now, by the clock of this worker" in show(removal(root, left, time.time_ns() // 1000 + 86_400_000_000))
     empty = request_pb2.RemoveWorker(name="lab", key=left, asked_at_us=time.time_ns() // 1000)
     assert "removes no worker with jobs" in show(signed(root, scene.broker.public, remove_worker=empty))
     assert scene.left.facts[job, 1].report.state == job_pb2.STATE_RUNNING

@@ -10,6 +10,7 @@ from broker_house import Wire, WorkerSide, ended, signed, signed_start, started
 from joined_pair import JoinedPair
 
 from jobwire.broker.desk.inputs import Accepted
+from jobwire.broker.relayed import table
 from jobwire.broker.requests.checks.delegated import check_start
 from jobwire.broker.requests.start import read_jobs
 from jobwire.keys.identity import Identity, generate
@@ -69,6 +70,15 @@ class Lab(JoinedPair):
         Wire(self.broker, other).up()
         await self.broker.durable()
         return other
+
+    async def lend(self, name: AttemptKey, *, begins: bool = True) -> request_pb2.Reply | Refused:
+        """Say that a job waits for others, as a broker could of any."""
+        answers: list[request_pb2.Reply | Refused] = []
+        job = request_pb2.AttemptName(owner=name.owner, id=name.id, attempt=name.attempt)
+        link = self.broker.engine.workers.get(self.worker.identity.public).link
+        link.ask(request_pb2.Request(lend=request_pb2.Lend(job=job, begins=begins)), answers.append)
+        await self.broker.durable()
+        return answers[0]
 
     async def wait_for_child(self, *, begins: bool) -> None:
         self.broker.house.desk.wait_for(PARENT, [CHILD.job], begins=begins)
@@ -189,16 +199,7 @@ async def test_a_job_that_waits_for_one_that_it_has_started_lends_its_slot_at_th
 async def test_a_worker_lends_only_slots_of_jobs_that_start_jobs_and_have_not_ended(lab: Lab) -> None:
     await lab.broker.accept(CLIENT, signed_start(CLIENT, lab.broker.identity.public, 2))
     await lab.worker.happen(started(CHILD, 102))
-    link = lab.broker.engine.workers.get(lab.worker.identity.public).link
-
-    async def lend(name: AttemptKey) -> request_pb2.Reply | Refused:
-        answers: list[request_pb2.Reply | Refused] = []
-        job = request_pb2.AttemptName(owner=name.owner, id=name.id, attempt=name.attempt)
-        link.ask(request_pb2.Request(lend=request_pb2.Lend(job=job, begins=True)), answers.append)
-        await lab.broker.durable()
-        return answers[0]
-
-    answer = await lend(CHILD)
+    answer = await lab.lend(CHILD)
     assert isinstance(answer, Refused)
     assert answer.code is Code.PERMISSION_DENIED
     assert not lab.worker.house.desk.lends_slots(lab.worker.house.live[CHILD.job])
@@ -206,9 +207,28 @@ async def test_a_worker_lends_only_slots_of_jobs_that_start_jobs_and_have_not_en
     await lab.begin()
     await lab.worker.happen(ended(PARENT))
     await lab.broker.durable()
-    assert not isinstance(await lend(PARENT), Refused)
+    assert not isinstance(await lab.lend(PARENT), Refused)
     (stream,) = lab.worker.relayed._streams.values()
     assert stream.lent == set()
+
+
+async def test_a_broker_lets_only_so_many_jobs_lend_their_slots(lab: Lab, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(table, "_LENT_FOR_A_SLOT", 1)
+    third = AttemptKey(CLIENT.public, b"\3" * 16, 1)
+    await lab.begin()
+    await lab.lend(PARENT)
+    await lab.broker.accept(CLIENT, signed_start(CLIENT, lab.broker.identity.public, 3, may_submit=True))
+    assert lab.worker.started == [third]
+    await lab.worker.happen(started(third, 103))
+    await lab.broker.durable()
+    refused = await lab.lend(third)
+    assert isinstance(refused, Refused)
+    assert refused.code is Code.RESOURCE_EXHAUSTED
+    assert not lab.worker.house.desk.lends_slots(lab.worker.house.live[third.job])
+    # The first may say so again, and when it goes on the other one may lend them.
+    assert not isinstance(await lab.lend(PARENT), Refused)
+    await lab.lend(PARENT, begins=False)
+    assert not isinstance(await lab.lend(third), Refused)
 
 
 async def test_how_many_of_them_run_at_once_is_limited_by_the_broker_alone(lab: Lab) -> None:

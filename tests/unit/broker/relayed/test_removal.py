@@ -156,4 +156,10 @@ def test_a_key_that_is_the_beginning_of_ours_is_not_ours() -> None:
     own = generate().public
     said = request_pb2.RemoveWorker(declare_lost=True, key=own[:31])
     with pytest.raises(Refused, match="removes another worker"):
-        read_removal(signed(ADMIN, BROKER.public, request_pb2.Request(remove_worker=said)), BROKER.public, own)
+        read_removal(signed(ADMIN, BROKER.public, request_pb2.Request(remove_worker=said)), BROKER.public, own, 1)
+    # One that a broker could keep for later, when the worker was let in again.
+    said = request_pb2.RemoveWorker(declare_lost=True, key=own, asked_at_us=400_000_000)
+    raw = signed(ADMIN, BROKER.public, request_pb2.Request(remove_worker=said))
+    with pytest.raises(Refused, match="is dated 399 seconds after now"):
+        read_removal(raw, BROKER.public, own, 1_000_000)
+    assert read_removal(raw, BROKER.public, own, 100_000_000).upto_us == 700_000_000
