@@ -28,6 +28,8 @@ from ..desk.inputs import Asked
 from ..jobs.job import FIRST_ATTEMPT
 from .derived import Derived, at_its_time, at_once, demand_due, finish_of, parts_in, run_in, staged
 
+# What names any number of jobs.
+_OfSome = request_pb2.Stop | request_pb2.Change | request_pb2.Pause | request_pb2.Resume
 _STARTS = frozenset({"start", "commit", "add_schedule", "change_schedule"})
 
 
@@ -245,8 +247,8 @@ def read_order(
     verb = request.WhichOneof("verb") or ""
     if verb not in verbs or (verb == "change" and not request.change.HasField("time_limit_ms")):
         raise Refused(Code.PERMISSION_DENIED, f"a broker does not pass on {with_article(verb or 'request without a verb')}")
-    asked: request_pb2.Stop | request_pb2.Signal | request_pb2.Change | request_pb2.Feed | request_pb2.Place = getattr(request, verb)
-    keys = asked.keys if isinstance(asked, (request_pb2.Stop, request_pb2.Change)) else [asked.key]
+    asked: _OfSome | request_pb2.Signal | request_pb2.Feed | request_pb2.Place = getattr(request, verb)
+    keys = asked.keys if isinstance(asked, _OfSome) else [asked.key]
     named = any((key.owner or signer, key.id) == job for key in keys)
     selection = None if isinstance(asked, (request_pb2.Feed, request_pb2.Place)) or not asked.HasField("selection") else asked.selection
     if not named and not (selection is not None and _selects(selection, signer, job, batch)):
