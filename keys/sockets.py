@@ -1,6 +1,7 @@
 """Sockets that accept only known keys: CurveZMQ, with keys derived from an identity.
 
 Knows no message and no roster. The limits of a socket (MAXMSGSIZE, high-water marks) are set by the code that reads it.
+The private module `_thread` (tests/unit/test_private_parts.py) tells whether threads can be made, without what `threading` keeps of each.
 """
 
 from __future__ import annotations
