@@ -177,13 +177,17 @@ def of_workers(workers: Sequence[BrokerWorker]) -> Iterator[Finding]:
     """Iterate over the workers of a broker: how many are ready, and which are away."""
     ready = sum(one.state == "ready" for one in workers)
     sentence = f"{ready} of {len(workers)} {'is' if ready == 1 else 'are'} ready"
-    if ready:
+    if not workers:
+        # One that gets them from a cluster may have none as long as nothing waits.
+        yield Finding(Level.WARNING, "workers", "it has none", "jobwire broker invite --role worker, on its machine")
+    elif ready:
         yield ok("workers", sentence)
     else:
         yield Finding(Level.PROBLEM, "workers", f"{sentence}: no job starts", "jobwire broker list")
     for one in filter(_is_away, workers):
         since = f" for {duration(one.since // timedelta(microseconds=1))}" if one.since else ""
-        jobs = f", and has {one.jobs} {'job' if one.jobs == 1 else 'jobs'} that start nowhere else" if one.jobs else ""
+        count = "1 job, which starts" if one.jobs == 1 else f"{one.jobs} jobs, which start"
+        jobs = f", and has {count} nowhere else" if one.jobs else ""
         yield Finding(Level.WARNING, "workers", f"{one.name} is {one.state}{since}{jobs}", f"jobwire broker show {one.name}")
 
 

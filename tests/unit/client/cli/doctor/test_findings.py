@@ -132,12 +132,13 @@ def test_workers_that_are_away_are_named_once() -> None:
     first, *away = findings.of_workers(workers)
     assert (first.level, first.sentence) == (Level.OK, "1 of 4 is ready")
     assert [one.next_step for one in away] == ["jobwire broker show b", "jobwire broker show d"]
-    assert "has 2 jobs that start nowhere else" in away[0].sentence
+    assert "has 2 jobs, which start nowhere else" in away[0].sentence
     assert findings.without_workers(("worker b cannot be reached", "worker bb is off", "queue q"), workers) == (
         "worker bb is off",
         "queue q",
     )
     assert next(findings.of_workers(workers[1:])).level is Level.PROBLEM
+    assert next(findings.of_workers([])).level is Level.WARNING
 
 
 def test_a_job_that_waits_for_an_hour_without_being_asked_to_is_worth_a_look() -> None:
