@@ -12,7 +12,7 @@ import contextlib
 import logging
 import os
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -35,6 +35,7 @@ from .engine import Engine, LogHasher
 from .entrance import Entrance
 from .fairness.cpu_shares import TURN_SECONDS, Shares
 from .fairness.turns import Turns
+from .host import NO_HOST, Host
 from .jobs.job import Job
 from .kind import Fleet, House
 from .log_hashes import LogHashes
@@ -94,9 +95,16 @@ class Daemon:
     """A desk with its sockets. Created and used on one running loop."""
 
     def __init__(
-        self, settings: Settings, identity: Identity, engine: Engine, fleet: Fleet | None = None, hasher: LogHasher | None = None
+        self,
+        settings: Settings,
+        identity: Identity,
+        engine: Engine,
+        fleet: Fleet | None = None,
+        hasher: LogHasher | None = None,
+        host: Host = NO_HOST,
     ) -> None:
-        """`fleet`: what makes it a broker. `hasher`: what hashes the output of jobs that have ended."""
+        """`fleet`: what makes it a broker. `hasher`: what hashes the output of jobs that have ended. `host`: the process around it."""
+        self._host = host
         self._hasher = hasher
         self._settings = settings
         self._fleet = fleet
@@ -112,15 +120,7 @@ class Daemon:
         self._shares: Shares | None = None
         # What serves its brokers, if it is a worker that has some.
         self._relayed: RelayedVerbs | None = None
-        # Called when an operator has set what there is for jobs.
-        self.capacity_changed: Callable[[], object] = lambda: None
-        # What the engine has to say about itself and its machine.
-        self.engine_troubles: Callable[[], Iterable[Trouble]] = tuple
         self._let_in: Callable[[], None] = lambda: None
-        # Called when another roster is in force.
-        self.roster_changed: Callable[[], object] = lambda: None
-        # Ends this worker, where a broker may do that.
-        self.leave: Callable[[], None] | None = None
         try:
             self._make_desk()
         except BaseException:
@@ -338,7 +338,7 @@ class Daemon:
             member_of=self._roster.member,
             verbs=verbs,
             notary=notary,
-            leave=lambda: self.leave,
+            leave=self._host.leave,
             offer=self._settings.offer,
             is_hashing=self._hasher.is_hashing if self._hasher is not None else lambda _: False,
         )
@@ -349,7 +349,7 @@ class Daemon:
         """Iterate over what those who run it should look at."""
         said = [self.desk.recovering, *(self._fleet.warnings() if self._fleet is not None else ())]
         yield from (Trouble(None, sentence) for sentence in said if sentence)
-        yield from self.engine_troubles()
+        yield from self._host.troubles()
         yield from self._self_check.troubles()
 
     def _cut_off_job(self, public: bytes, account: bytes) -> None:
@@ -369,7 +369,7 @@ class Daemon:
             self._relayed.capacity_changed()
 
     def _set_by_operator(self) -> None:
-        self.capacity_changed()
+        self._host.capacity_changed()
         self.tell_brokers_capacity()
 
     def _serves_others(self, public: bytes) -> bool:
@@ -416,7 +416,7 @@ class Daemon:
         self.desk.reconsider()
         if self._relayed is not None:
             self._relayed.roster_changed()
-        self.roster_changed()
+        self._host.roster_changed()
 
 
 def _told_nobody(key: AttemptKey) -> None:

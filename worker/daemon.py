@@ -14,10 +14,12 @@ import resource
 import signal
 import socket
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..broker.daemon import Daemon
+from ..broker.host import Host
 from ..broker.retention.limits import Keep
 from ..broker.settings import Settings
 from ..broker.sockets.binding import CannotListen
@@ -84,6 +86,12 @@ async def serve(  # noqa: C901, PLR0912, PLR0915 -- each part is closed if it wa
     watch: FolderWatch | None = None
     line: Line | None = None
     description: Description | None = None
+
+    def write_anew() -> None:
+        # What is changed before it was written is in it anyway.
+        if description is not None:
+            description.write_anew()
+
     try:
         demand_sound(settings.state)
         identity = load_or_make(settings.state / "identity")
@@ -95,13 +103,16 @@ async def serve(  # noqa: C901, PLR0912, PLR0915 -- each part is closed if it wa
             files_limit=files_limit,
             feed_wait_ms=settings.feed_wait_ms,
             rebooted=rebooted,
-            # The first one says hello before there is anything to bring up to date.
-            on_hello=lambda: description.write_anew() if description is not None else None,
+            on_hello=write_anew,
         )
-        daemon = await _open(settings, identity, engine)
         line_to_jobs = engine.supervisor
-        daemon.engine_troubles = lambda: find_troubles(line_to_jobs.hello, surroundings, connected=line_to_jobs.is_connected)
-
+        host = Host(
+            capacity_changed=write_anew,
+            roster_changed=lambda: _stay_or_leave(settings, daemon, line),
+            troubles=lambda: find_troubles(line_to_jobs.hello, surroundings, connected=line_to_jobs.is_connected),
+            leave=partial(signals.put_nowait, signal.SIGTERM) if pilot is not None else None,
+        )
+        daemon = await _open(settings, identity, engine, host)
         reloads = resumed.reloads if resumed else Reloads()
         description = Description(lock, settings, identity, engine, daemon, reloads, surroundings)
         description.write()
@@ -181,19 +192,19 @@ def _told_to_end(signals: asyncio.Queue[signal.Signals]) -> bool:
     return any(signals.get_nowait() is not signal.SIGHUP for _ in range(signals.qsize()))
 
 
-async def _open(settings: WorkerSettings, identity: Identity, engine: LocalEngine) -> Daemon:
+async def _open(settings: WorkerSettings, identity: Identity, engine: LocalEngine, host: Host) -> Daemon:
     """Return the desk, opened at the ports of the last run unless others were requested, so that waiting clients reconnect there."""
     last = last_description(settings.state) or {} if not settings.listen else {}
     listen, event_listen = str(last.get("endpoint", "")), str(last.get("event_endpoint", ""))
     try:
         if listen.startswith(f"{ANY_LOOPBACK}:"):
-            return await _open_at(settings, identity, engine, listen, event_listen)
+            return await _open_at(settings, identity, engine, host, listen, event_listen)
     except CannotListen as refused:
         _log.info("the ports of the last run are taken: %s", refused)
-    return await _open_at(settings, identity, engine, settings.listen or f"{ANY_LOOPBACK}:*", settings.event_listen)
+    return await _open_at(settings, identity, engine, host, settings.listen or f"{ANY_LOOPBACK}:*", settings.event_listen)
 
 
-async def _open_at(settings: WorkerSettings, identity: Identity, engine: LocalEngine, listen: str, event_listen: str) -> Daemon:
+async def _open_at(settings: WorkerSettings, identity: Identity, engine: LocalEngine, host: Host, listen: str, event_listen: str) -> Daemon:
     desk_settings = Settings(
         "worker",
         f"jobwire {__version__}",
@@ -207,7 +218,7 @@ async def _open_at(settings: WorkerSettings, identity: Identity, engine: LocalEn
         settings.state / layout.BROKER,
         has_broker=bool(settings.join),
     )
-    daemon = Daemon(desk_settings, identity, engine, hasher=engine.hasher)
+    daemon = Daemon(desk_settings, identity, engine, hasher=engine.hasher, host=host)
     try:
         engine.open(daemon.desk.hear)
         await daemon.start()
@@ -223,25 +234,24 @@ def _join(settings: WorkerSettings, identity: Identity, daemon: Daemon, pilot: P
         return None
     from ..broker.relayed.line import Line  # noqa: PLC0415 -- most workers have no broker
 
-    key, loop = parse_public(settings.broker_key), asyncio.get_running_loop()
-
-    def is_relay() -> bool:
-        member = daemon.member_of(key)
-        return member is not None and Right.RELAY in member.rights
-
-    if not is_relay():
+    if not _is_relay(settings, daemon):
         _log.warning("the broker at %s is not on the roster as a relay, so it is not joined", settings.join)
         return None
+    key, loop = parse_public(settings.broker_key), asyncio.get_running_loop()
     software, left_ms = f"jobwire {__version__}", pilot.left_ms if pilot is not None else None
-    line = Line(settings.join, key, identity, daemon.context, loop, daemon.from_brokers, software, left_ms=left_ms)
+    return Line(settings.join, key, identity, daemon.context, loop, daemon.from_brokers, software, left_ms=left_ms)
 
-    def stay_or_leave() -> None:
-        if not is_relay():
-            _log.info("left the broker at %s, which is on the roster no more", settings.join)
-            line.close()
 
-    daemon.roster_changed = stay_or_leave
-    return line
+def _stay_or_leave(settings: WorkerSettings, daemon: Daemon | None, line: Line | None) -> None:
+    """Close the link to a broker that the roster lets in no more."""
+    if daemon is not None and line is not None and not _is_relay(settings, daemon):
+        _log.info("left the broker at %s, which is on the roster no more", settings.join)
+        line.close()
+
+
+def _is_relay(settings: WorkerSettings, daemon: Daemon) -> bool:
+    member = daemon.member_of(parse_public(settings.broker_key))
+    return member is not None and Right.RELAY in member.rights
 
 
 def _warn_of_loopback(endpoint: str) -> None:

@@ -64,7 +64,6 @@ class Description:
         Raises Refused(FAILED_PRECONDITION) if it cannot be written.
         """
         self.lock.note_store()
-        self.daemon.capacity_changed = self.write_anew
         try:
             self.lock.describe(self.fields())
         except OSError as error:

@@ -40,7 +40,7 @@ _UNCHANGED = ("hello", "status", "credit", "cancel", "push", "resize")
 class RelayedVerbs:
     """The handlers of requests that come from brokers. `verbs`: those for clients.
 
-    `leave`: returns what ends the worker, if a broker may do that.
+    `leave`: what ends the worker, if a broker may do that.
     """
 
     def __init__(  # noqa: PLR0913 -- the parts that its handlers need
@@ -56,7 +56,7 @@ class RelayedVerbs:
         member_of: Callable[[bytes], Member | None],
         verbs: Mapping[str, Handler],
         notary: Notary,
-        leave: Callable[[], Callable[[], None] | None] = lambda: None,
+        leave: Callable[[], None] | None = None,
         offer: int = 0,
         is_hashing: Callable[[AttemptKey], bool] = lambda _: False,
     ) -> None:
@@ -77,7 +77,7 @@ class RelayedVerbs:
             **{verb: verbs[verb] for verb in _UNCHANGED},
             "deliver": lambda call: deliver(call, parts),
             "lend": self._lend,
-            "leave": lambda call: _leave(call, desk, leave()),
+            "leave": lambda call: _leave(call, desk, leave),
             "follow_facts": lambda call: follow_facts(
                 call, desk, lookup, engine, watchers, registry, notary=notary, streams=self._streams, offer=offer
             ),

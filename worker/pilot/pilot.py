@@ -49,7 +49,7 @@ class Pilot:
         return max(0, round((self.left_seconds - self.spare_seconds - (time.monotonic() - self._began)) * 1000))
 
     def begin(self, daemon: Daemon, line: Line, signals: asyncio.Queue[signal.Signals]) -> None:
-        """End the worker when its time is over, when the broker sends it away, or when it cannot reach that."""
+        """End the worker when its time is over, or when it cannot reach its broker."""
         loop = asyncio.get_running_loop()
         self._daemon, self._line = daemon, line
 
@@ -62,7 +62,6 @@ class Pilot:
 
         self._timers = [loop.call_later(self.left_ms() / 1000, over)]
         self._timers.append(loop.call_later(_JOIN_SECONDS, lambda: None if line.has_joined else end()))
-        daemon.leave = end
 
     async def depart(self) -> None:
         """Stop what runs, and return when the broker has recorded all ends, or there is no more time for that.
