@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import resource
 import signal
 import sys
@@ -46,6 +47,13 @@ def test_a_job_gets_its_nice_value_umask_and_limits_and_the_next_one_does_not(de
     assert (fact["kind"], stderr) == ("exited", b"")
     assert json.loads(stdout) == [plain[0] + 3, 0o27, True, plain[3], [500, 600], [0, -1], [60, 60], [9, 9]]
     assert json.loads(desk.run(sys.executable, "-S", "-c", _TELL)[1]) == plain
+
+
+def test_a_job_that_used_its_cpu_time_says_so(desk: RawDesk) -> None:
+    fact, _, _ = desk.run("/bin/sh", "-c", "while :; do :; done", rlimits=(ResourceLimit("cpu", 1, 1),))
+    assert re.fullmatch(
+        r"ended by SIGKILL; it had used [01]\.\d+ s of CPU time, and its limit \(--rlimit cpu\) was 1 s for each process", fact["sentence"]
+    )
 
 
 def test_what_cannot_be_started_with_limits_is_told_as_without(desk: RawDesk) -> None:

@@ -44,6 +44,7 @@ class Job:
     __slots__ = (
         "_began_us",
         "_box",
+        "_cpu_limits_s",
         "_drained",
         "_ended_at_us",
         "_ended_passed_us",
@@ -113,6 +114,7 @@ class Job:
         self._memory = memory
         self._is_over_memory = False
         self._memory_bytes = file.memory_bytes
+        self._cpu_limits_s = next(((soft, hard) for name, soft, hard in file.rlimits if name == "cpu"), (None, None))
         self._output = Output(services, file.handle, folder, streams, quota, lambda: self._happen(Happening.OUTPUT_PASSED), terminal)
         self._stage = Stage.RUNS
         self._drained = False
@@ -373,6 +375,7 @@ class Job:
             is_undrained=not self._drained,
             stdin_problem=self.input.problem if self.input is not None else "",
             cpu_us=self._box.cpu_us(),
+            cpu_limits_s=self._cpu_limits_s,
             peak_memory_bytes=self._memory.peak_bytes() if self._memory is not None else 0,
             moved_bytes=self._leader.moved_bytes(),
             ended_passed_us=self._ended_passed_us,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from signal import SIGKILL
+from signal import SIGKILL, SIGXCPU
 
 from ....schemas.naming import signal_name
 from ....schemas.private_parts.light_typing import NamedTuple
@@ -42,8 +42,9 @@ class Course(NamedTuple):
     is_undrained: bool = False
     # Why it did not get the whole of its standard input; empty if it did.
     stdin_problem: str = ""
-    # What all its processes used together; 0: not known.
+    # What all its processes used together; 0: not known. And the limit of each: soft and hard, None is unlimited.
     cpu_us: int = 0
+    cpu_limits_s: tuple[int | None, int | None] = (None, None)
     peak_memory_bytes: int = 0
     # What the leader and those it waited for read from disks and wrote to them; None: not known.
     moved_bytes: tuple[int, int] | None = None
@@ -69,6 +70,7 @@ def compose(course: Course) -> OutcomeFile:
         # Somebody had stopped it before. That SIGKILL was the kernel's.
         limit = format_limit(course.memory_limit_bytes or 0)
         sentence += f"; it also used more memory than its limit of {limit}, for which the kernel kills"
+    sentence += _what_cpu_it_used(verdict, course)
     if course.lingers:
         sentence += "; processes that it left behind continue"
     if course.is_undrained:
@@ -96,6 +98,19 @@ def compose(course: Course) -> OutcomeFile:
         written_bytes,
         course.ended_passed_us,
     )
+
+
+def _what_cpu_it_used(verdict: Verdict, course: Course) -> str:
+    """Return a continuation of the sentence if the kernel may have ended its leader for its limit on CPU time: see setrlimit(2).
+
+    The kernel does not say so. What is told is what was used, which may be less: for the limit the kernel counts ticks, each as a whole
+    for the process that it finds running.
+    """
+    soft, hard = course.cpu_limits_s
+    limit = soft if verdict.signal == SIGXCPU else hard if verdict.signal == SIGKILL else None
+    if limit is None or course.reason is not None or course.cpu_us < limit * 750_000:
+        return ""
+    return f"; it had used {seconds(course.cpu_us // 1000)} of CPU time, and its limit (--rlimit cpu) was {limit} s for each process"
 
 
 def seconds(milliseconds: int) -> str:

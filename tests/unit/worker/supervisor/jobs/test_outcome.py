@@ -78,3 +78,25 @@ def test_what_a_job_used_is_in_its_outcome_if_it_is_known() -> None:
 )
 def test_each_incomplete_stream_is_named_even_if_the_reason_was_given_before(stdout: str, stderr: str, said: str) -> None:
     assert what_is_missing("how it ended is not known: nobody saw it", {"stdout": stdout, "stderr": stderr}) == said
+
+
+@pytest.mark.parametrize(
+    ("status", "limits", "used", "said"),
+    [
+        (9, (1, 1), 1_004_000, "ended by SIGKILL; it had used 1.004 s of CPU time, and its limit (--rlimit cpu) was 1 s for each process"),
+        (24, (2, None), 2_000_000, "ended by SIGXCPU; it had used 2 s of CPU time, and its limit (--rlimit cpu) was 2 s for each process"),
+        # Somebody else's signal, at any time.
+        (9, (1, 1), 700_000, "ended by SIGKILL"),
+        (9, (1, None), 5_000_000, "ended by SIGKILL"),
+        (15, (1, 1), 5_000_000, "ended by SIGTERM"),
+        (9, (None, None), 5_000_000, "ended by SIGKILL"),
+    ],
+)
+def test_what_was_used_of_a_limit_is_told_with_the_signal_that_the_kernel_sends_for_it(
+    status: int, limits: tuple[int | None, int | None], used: int, said: str
+) -> None:
+    assert compose(Course(7, 1, 2, status, "", 3, 4, "", "", cpu_us=used, cpu_limits_s=limits)).sentence == said
+
+
+def test_a_job_that_is_stopped_when_it_has_used_its_cpu_time_was_stopped() -> None:
+    assert compose(Course(7, 1, 2, 9, "", 3, 4, "", "", Reason.ASKED, cpu_us=5_000_000, cpu_limits_s=(1, 1))).sentence == "ended by SIGKILL"
