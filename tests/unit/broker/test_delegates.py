@@ -282,8 +282,8 @@ async def test_what_jobs_cost_that_act_for_a_member_is_counted_for_all_of_them_t
             assert await apart(is_one_too_many)
             # The member itself comes in nevertheless.
             assert await apart(owner.hello)
-        accounts = {opened.daemon._delegates.account(one.public) for one in (first, second)}
+        accounts = {opened.daemon._parts.delegates.account(one.public) for one in (first, second)}
         assert accounts == {opened.member.public + b"/jobs"}
-        assert opened.daemon._delegates.account(opened.member.public) == opened.member.public
+        assert opened.daemon._parts.delegates.account(opened.member.public) == opened.member.public
     finally:
         opened.daemon.close()

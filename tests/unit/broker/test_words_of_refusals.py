@@ -14,7 +14,7 @@ from jobwire.schemas.refusal import Code, Reason, Refused
 
 ROOT = Path(__file__).resolve().parents[3]
 # Read where a daemon is started, by whoever starts it.
-AT_THE_START = {"binding.py", "daemon.py", "tables.py", "soundness.py"}
+AT_THE_START = {"binding.py", "server.py", "tables.py", "soundness.py"}
 # What of other storeys may travel.
 OTHERS = [
     *(ROOT / "keys" / f"{name}.py" for name in ("members/rights", "proofs/signature", "members/limits", "members/conditional_changes")),

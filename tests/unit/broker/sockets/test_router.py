@@ -57,7 +57,7 @@ async def test_a_mute_peer_that_takes_the_routing_id_of_one_that_left_gets_none_
     for _ in range(10):
         with opened.raw(opened.member) as raw:
             job_id = await asyncio.to_thread(started_job, raw)
-            (victim,) = [peer for peer in opened.daemon._router.peers() if peer.public == opened.member.public]
+            (victim,) = [peer for peer in opened.daemon._server.router.peers() if peer.public == opened.member.public]
         with opened.raw(opened.other, routing_id=victim.routing_id) as mute:
             monitor = mute.socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
             assert await asyncio.to_thread(monitor.poll, 60_000)
@@ -73,7 +73,7 @@ async def test_a_mute_peer_that_takes_the_routing_id_of_one_that_left_gets_none_
 async def test_streams_of_a_client_that_left_are_ended_at_once(opened: Opened) -> None:
     with opened.raw(opened.member) as raw:
         await asyncio.to_thread(started_job, raw)
-        (peer,) = opened.daemon._router.peers()
+        (peer,) = opened.daemon._server.router.peers()
         assert len(peer.streams) == 1
         (stream,) = peer.streams.values()
         ended = asyncio.Event()
@@ -85,18 +85,18 @@ async def test_streams_of_a_client_that_left_are_ended_at_once(opened: Opened) -
 
         stream.close = close_and_tell  # type: ignore[method-assign]
     await asyncio.wait_for(ended.wait(), 60)
-    assert opened.daemon._router.peers() == []
-    assert len(opened.daemon._watchers) == 0
+    assert opened.daemon._server.router.peers() == []
+    assert len(opened.daemon._parts.watchers) == 0
 
 
 async def test_a_peer_that_does_not_read_is_cut_off_and_nobody_else(opened: Opened) -> None:
     with opened.raw(opened.member) as lazy, opened.raw(opened.other) as other:
         await asyncio.to_thread(lazy.hello)
         lazy.socket.setsockopt(zmq.RCVHWM, 1)
-        (peer,) = opened.daemon._router.peers()
+        (peer,) = opened.daemon._server.router.peers()
         reply = request_pb2.Reply(request_id=1)
         sent = 0
-        while opened.daemon._router.send(peer, reply, bytes(256 * 1024)):
+        while opened.daemon._server.router.send(peer, reply, bytes(256 * 1024)):
             sent += 1
             assert sent < 10_000
         assert peer.gone
@@ -117,7 +117,7 @@ async def test_what_only_waits_is_left_where_it_is(opened: Opened, monkeypatch: 
     # On any machine: the loop is busy, who asked once stays, and whoever has used its share up does not have it again within this test.
     monkeypatch.setattr(cpu_shares, "_PRESENT_SECONDS", 600.0)
     monkeypatch.setattr(cpu_shares, "_SHARE", 1e-6)
-    room = opened.daemon._router._shares
+    room = opened.daemon._server.router._shares
     room._loop_taken.share = 1e-6
 
     def ask_for_much(raw: RawClient) -> None:
