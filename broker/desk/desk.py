@@ -177,17 +177,19 @@ class Desk:
     async def _catch_up(self) -> None:
         """Decide about what was held back, in its order, with others in between; what comes meanwhile waits behind that."""
         pace = Pace()
-        while self._held:
-            self._decide(self._held.popleft())
+        while self._held or self._later:
+            if self._held:
+                self._decide(self._held.popleft())
+            else:
+                self._accept_late(*self._later.popleft())
             await pace.rest()
-        while self._later:
-            new, spec_bytes = self._later.popleft()
-            try:
-                self._check_room_for(new, spec_bytes)
-                self._decide(new)
-            except Refused as refused:
-                new.done(refused)
-            await pace.rest()
+
+    def _accept_late(self, new: Start, spec_bytes: int) -> None:
+        try:
+            self._check_room_for(new, spec_bytes)
+            self._decide(new)
+        except Refused as refused:
+            new.done(refused)
 
     def _check_room_for(self, new: Start, spec_bytes: int) -> None:
         def unknown() -> int:

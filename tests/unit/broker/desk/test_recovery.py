@@ -8,7 +8,7 @@ from dataclasses import replace
 import pytest
 from desk_house import OWNER, House, asked, asked_with, attempt, ended, key, started
 
-from jobwire.broker.desk import recovery
+from jobwire.broker.desk import desk, recovery
 from jobwire.broker.desk.decisions import recovery as decisions
 from jobwire.broker.desk.inputs import Accepted, EdgesFound, RunsFound
 from jobwire.broker.desk.turn import Turn
@@ -254,6 +254,23 @@ async def test_a_limit_holds_while_not_all_are_found(house: House, monkeypatch: 
     assert sum(isinstance(answer, Refused) for answer in answers) == 1
     assert house.state.queue.waiting_of(OWNER) == 3
     house.engine.effects.clear()
+
+
+async def test_facts_that_come_while_the_last_new_jobs_are_accepted_are_decided_about_too(
+    house: House, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pace = Waiting(1)
+    monkeypatch.setattr(desk, "Pace", lambda: pace)
+    house.engine.known = [started(1)]
+    house.desk.accept(OWNER, [asked(4)], None, b"p", lambda _: None)
+    recovering = asyncio.create_task(house.desk.recover())
+    await pace.waits.wait()
+    house.desk.hear([ended(1)])
+    pace.go_on.set()
+    await recovering
+    await house.durable()
+    assert key(1) not in house.live
+    expect_in_any_order(house, ("settled", attempt(1)), ("start", attempt(2)))
 
 
 async def test_runs_are_taken_up_in_slices(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
