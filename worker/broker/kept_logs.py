@@ -44,7 +44,7 @@ class KeptLogs:
         self._coming: dict[AttemptKey, int] = {}
         self._taken = 0
         # What waits until it is known what is there, and what was removed meanwhile; None: it is known.
-        self._held: list[Callable[[], None]] | None = []
+        self._held: dict[AttemptKey, Callable[[], None]] | None = {}
         self._dropped: set[AttemptKey] = set()
         self._run(self._find, self._found)
 
@@ -72,9 +72,9 @@ class KeptLogs:
         if not isinstance(found, OSError):
             self._sizes = {key: size for key, size in found.items() if key not in self._dropped}
             self._taken += sum(self._sizes.values())
-        held, self._held = self._held or [], None
+        held, self._held = self._held or {}, None
         self._dropped.clear()
-        for begin in held:
+        for begin in held.values():
             begin()
 
     def begin(self, key: AttemptKey, size: int, then: Callable[[tuple[int, int] | None], None]) -> None:
@@ -83,7 +83,7 @@ class KeptLogs:
             self._loop.call_soon(then, None)
             return
         if self._held is not None:
-            self._held.append(partial(self.begin, key, size, then))
+            self._held[key] = partial(self.begin, key, size, then)
             return
         self._coming[key] = size
         self._taken += size
@@ -126,6 +126,8 @@ class KeptLogs:
     def drop(self, key: AttemptKey) -> None:
         """Remove logs."""
         if self._held is not None:
+            # Who drops it waits for it no more.
+            self._held.pop(key, None)
             self._dropped.add(key)
             self._remove(key)
             return

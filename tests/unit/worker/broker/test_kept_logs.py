@@ -89,6 +89,9 @@ async def test_the_loop_waits_for_no_folder_what_is_there_is_found_while_others_
         assert shelf.read(key(2), "stdout", 0, 9).data == b"1234"
         shelf.drop(key(1))
         assert not shelf.has(key(1))
+        # What is forgotten before it can begin needs no room.
+        shelf.begin(key(4), 9, lambda _: None)
+        shelf.drop(key(4))
         coming = asyncio.ensure_future(keep(shelf, key(3), b"12345678"))
         await asyncio.sleep(0)
         assert not coming.done()
