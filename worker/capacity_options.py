@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from ..schemas.jobs.capacity import parse_gpus, parse_resource
-from ..schemas.jobs.worker_labels import ARCH, HOST, WORKER, parse_label
+from ..schemas.jobs.claims import MOST_RESOURCES
+from ..schemas.jobs.worker_labels import ARCH, HOST, MOST_LABELS, OWN, WORKER, parse_label
 from ..schemas.refusal import Code, Refused
 from ..schemas.text.sizes import parse_size
 
@@ -50,6 +51,8 @@ def read_resources(said: Sequence[str]) -> dict[str, int]:
         if name in found:
             raise Refused(Code.INVALID_ARGUMENT, f"the resource {name} is named twice")
         found[name] = amount
+    if len(found) > MOST_RESOURCES:
+        raise Refused(Code.INVALID_ARGUMENT, f"a worker has at most {MOST_RESOURCES} resources, and {len(found)} are named")
     return found
 
 
@@ -64,6 +67,9 @@ def read_labels(said: Sequence[str]) -> dict[str, str]:
         if name in found:
             raise Refused(Code.INVALID_ARGUMENT, f"the label {name} is given twice", "a label has one value")
         found[name] = value
+    if len(found) > MOST_LABELS - len(OWN):
+        most = f"a worker has at most {MOST_LABELS} labels, {len(OWN)} of which it tells by itself"
+        raise Refused(Code.INVALID_ARGUMENT, f"{most}; {len(found)} are named")
     return found
 
 

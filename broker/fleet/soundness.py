@@ -13,21 +13,20 @@ from google.protobuf.message import Message
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.capacity import GPUS, MEMORY
 from ...schemas.jobs.claims import MOST_OF_A_RESOURCE, MOST_RESOURCES
-from ...schemas.jobs.worker_labels import MOST_LABELS
 from ...schemas.naming import ID_BYTES
 
 # Of one fact: both tails, the hashes of both logs, and what is signed.
 _LARGEST_FACT = 384 * 1024
-# Why a job waits, or how it ended: with the path of a program, and what the kernel says of it.
-_LONGEST_TEXT = 16 * 1024
+# Why a job waits, or how it ended: with the path of a program, or all labels that a job asks for and the worker has.
+_LONGEST_TEXT = 32 * 1024
 _LONGEST_NAME = 256
 _MOST_FEATURES = 256
 # Less than what a signed number of 64 bits holds, also if two are added.
 _MOST = 2**62
 # The year 10000, in microseconds since 1970.
 _END_OF_DATES_US = 253_402_300_800_000_000
-# Slots, memory and GPUs, beside what an operator has defined.
-_OF_EVERY_WORKER = 3
+# Kinds of things for jobs, and labels: more than an operator can define now, as an older worker takes more.
+_MOST_KINDS = 256
 _MOST_OF = {MEMORY: _MOST, GPUS: MOST_RESOURCES}
 
 
@@ -47,13 +46,13 @@ def facts_problem(said: request_pb2.Facts) -> str:
 
 
 def _stocks_problem(stocks: Sequence[request_pb2.Stock], labels: Sequence[job_pb2.Label]) -> str:
-    if len(stocks) > MOST_RESOURCES + _OF_EVERY_WORKER or len({one.name for one in stocks}) != len(stocks):
+    if len(stocks) > _MOST_KINDS or len({one.name for one in stocks}) != len(stocks):
         return f"it has {len(stocks)} kinds of things for jobs, or one of them twice"
     for one in stocks:
         most = _MOST_OF.get(one.name, MOST_OF_A_RESOURCE)
         if len(one.name) > _LONGEST_NAME or max(one.total, one.used, one.others) > most:
             return f"it has {one.total} of {one.name[:_LONGEST_NAME]}, {one.used} in use, and {one.others} for others"
-    if len(labels) > MOST_LABELS:
+    if len(labels) > _MOST_KINDS:
         return f"it has {len(labels)} labels"
     longest = max((len(text) for one in labels for text in (one.name, one.value)), default=0)
     return f"it has a label of {longest} characters" if longest > _LONGEST_NAME else ""

@@ -13,6 +13,8 @@ from jobwire.broker.fleet.soundness import facts_problem, hello_problem
 from jobwire.broker.fleet.workers.administration import _describe
 from jobwire.keys.identity import generate
 from jobwire.schemas.generated import job_pb2, request_pb2
+from jobwire.schemas.jobs.capacity import Capacity, Wants, shortage
+from jobwire.schemas.jobs.worker_labels import LONGEST_TERM, MOST_LABELS, MOST_TERMS, OWN, Where
 from jobwire.schemas.naming import AttemptKey
 
 CLIENT = generate()
@@ -83,6 +85,14 @@ async def test_what_cannot_be_true_costs_who_tells_it_and_nobody_else(lab: Joine
 
 def test_what_honest_workers_tell_is_sound() -> None:
     assert facts_problem(stocks(("slots", 100_000, 99), ("memory", 2**50, 2**49), ("gpus", 8, 8), ("license", 1, 1), labels=64)) == ""
+    own = [job_pb2.Label(name=name, value="lab1") for name in OWN]
+    many = [job_pb2.Label(name=f"label{number}", value="x" * 128) for number in range(MOST_LABELS)]
+    assert facts_problem(request_pb2.Facts(labels=[*own, *many])) == ""
+    # Why a job cannot start there names all that it asks for, and all labels that there are.
+    where = Where(tuple("x" * LONGEST_TERM for _ in range(MOST_TERMS)), tuple("x" * LONGEST_TERM for _ in range(MOST_TERMS)))
+    labels = tuple((one.name.ljust(64, "x"), one.value) for one in many)
+    why = shortage(Wants(1, where=where), Capacity(1, labels=labels))
+    assert facts_problem(fact(job_pb2.STATE_QUEUED, why)) == ""
     outcome = {"stdout_bytes": 2**50, "sentence": "x" * 5000, "attestation": bytes(10_000), "exit_status": 255}
     assert facts_problem(end(**outcome)) == ""
     assert facts_problem(fact(stdout_tail=bytes(65_536), stderr_tail=bytes(65_536))) == ""
