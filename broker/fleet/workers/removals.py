@@ -36,6 +36,8 @@ class Removals:
     def __init__(self, workers: Workers, depart: Callable[[Worker, str], None], call_later: CallLater) -> None:
         self._workers = workers
         self._call_later = call_later
+        # Those whose time is followed by a timer.
+        self._timed: set[Worker] = set()
         # Those that came too late, which is said once.
         self._late: set[bytes] = set()
         self._depart = depart
@@ -91,15 +93,18 @@ class Removals:
         if row is not None:
             removed = request_pb2.Request(removed=request_pb2.Removed(request=row.proof))
             worker.link.ask(removed, partial(self._told, worker))
-            if worker.is_removed:
-                self._end_in_time(worker, row)
+            if worker.is_removed and worker not in self._timed:
+                self._end_in_time(worker)
 
-    def _end_in_time(self, worker: Worker, row: RemovalRow) -> None:
+    def _end_in_time(self, worker: Worker) -> None:
         """Let a removed worker go, now or later, if it has not ended its jobs in time."""
-        if self._open.get(worker.key) is not row or not (worker.is_removed and worker.link.is_up):
+        self._timed.discard(worker)
+        row = self._open.get(worker.key)
+        if row is None or not (worker.is_removed and worker.link.is_up):
             return
         if (left_us := self._left_us(row)) > 0:
-            self._call_later(left_us / 1e6, partial(self._end_in_time, worker, row))
+            self._timed.add(worker)
+            self._call_later(left_us / 1e6, partial(self._end_in_time, worker))
         else:
             worker.link.drop("was removed, and has not ended its jobs in time")
 

@@ -294,6 +294,22 @@ async def test_who_stays_connected_has_no_more_time(lab: Lab) -> None:
     assert lab.broker.engine.removals.member(lab.key) is None
 
 
+async def test_it_has_one_timer_however_often_it_connects(lab: Lab) -> None:
+    await lab.run()
+    await lab.remove()
+    later: list[Callable[[], None]] = []
+    lab.broker.engine.removals._call_later = lambda _, call: later.append(call)
+    await lab.come_back()
+    for _ in range(3):
+        lab.wire.cut()
+        lab.wire.up()
+        await lab.told()
+    (due,) = later
+    lab.broker.house.now += OPEN_US
+    due()
+    assert lab.wire.at_broker is None
+
+
 async def test_of_more_than_are_remembered_the_oldest_is_let_in_no_more(lab: Lab) -> None:
     removals, keys = lab.broker.engine.removals, [generate().public for _ in range(growth_rows.MOST_REMOVALS + 2)]
     for at, key in enumerate(keys):
