@@ -17,8 +17,9 @@ from ...schemas.naming import ID_BYTES
 
 # Of one fact: both tails, the hashes of both logs, and what is signed.
 _LARGEST_FACT = 384 * 1024
-# Why a job waits, or how it ended: with the path of a program, or all labels that a job asks for and the worker has.
-_LONGEST_TEXT = 32 * 1024
+# Why a job waits, or how it ended. Honest ones have up to 40,000 characters, if its client has chosen a name for the program, and a PATH,
+# of which each character takes ten to be shown: who may start jobs must not get a worker disconnected.
+_LONGEST_TEXT = 64 * 1024
 _LONGEST_NAME = 256
 _MOST_FEATURES = 256
 # Less than what a signed number of 64 bits holds, also if two are added.

@@ -16,6 +16,7 @@ from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs.capacity import Capacity, Wants, shortage
 from jobwire.schemas.jobs.worker_labels import LONGEST_TERM, MOST_LABELS, MOST_TERMS, OWN, Where
 from jobwire.schemas.naming import AttemptKey
+from jobwire.worker.supervisor.jobs.spawn import CannotStart, find_program
 
 CLIENT = generate()
 ONE, TWO = (AttemptKey(CLIENT.public, bytes([number]) * 16, 1) for number in (1, 2))
@@ -96,6 +97,14 @@ def test_what_honest_workers_tell_is_sound() -> None:
     outcome = {"stdout_bytes": 2**50, "sentence": "x" * 5000, "attestation": bytes(10_000), "exit_status": 255}
     assert facts_problem(end(**outcome)) == ""
     assert facts_problem(fact(stdout_tail=bytes(65_536), stderr_tail=bytes(65_536))) == ""
+
+
+def test_no_client_can_have_a_worker_say_what_cannot_be_true() -> None:
+    name = "\U000e0001" * 2000
+    with pytest.raises(CannotStart) as longest:
+        find_program(name, name)
+    assert len(sentence := str(longest.value)) > 40_000
+    assert facts_problem(end(sentence=f"{sentence}; stopped by ada")) == ""
 
 
 @pytest.mark.parametrize(
