@@ -1,8 +1,9 @@
 """What a client signs at the end of a standard input that it sends through a broker: how many bytes they were, and their hash.
 
 The domain, the public key of the owner, the id of the job, the token of the `feed`, the number of bytes (8, big-endian) and the hash.
-That is the BLAKE2b of the input; of a longer one, that of each block of 1 MiB is taken over the hash of those before it and the block. So
-who has noted it at the last block needs only the bytes since then to go on.
+Of less than 1 MiB that is the BLAKE2b of the input. Else the input is cut into blocks of 1 MiB and a shorter last one, which may be empty;
+the hash of each is taken over that of the block before it and its bytes, and that of the last one counts. So who has noted it at the end
+of a block needs only the bytes since then to go on.
 """
 
 from __future__ import annotations

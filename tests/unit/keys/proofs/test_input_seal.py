@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+
 import pytest
 
 from jobwire.keys.identity import from_seed
@@ -23,6 +25,17 @@ def test_the_same_bytes_are_sealed_in_whatever_pieces_they_came() -> None:
     seal = running(b"one ", b"two").seal(ADA, FED)
     assert running(b"o", b"ne two").is_sealed(FED, seal)
     assert running().is_sealed(FED, running().seal(ADA, FED))
+
+
+@pytest.mark.parametrize("size", [0, 7, 2**20 - 1, 2**20, 2**20 + 1, 3 * 2**20])
+def test_what_is_signed_is_what_the_protocol_says(size: int) -> None:
+    data = bytes(range(251)) * (size // 251 + 1)
+    before = b""
+    for at in range(0, size // 2**20 * 2**20, 2**20):
+        before = hashlib.blake2b(before + data[at : at + 2**20], digest_size=32).digest()
+    whole = hashlib.blake2b(before + data[size // 2**20 * 2**20 : size], digest_size=32).digest()
+    said = b"jobwire.v1.input\n" + FED.job.owner + FED.job.id + FED.token + size.to_bytes(8, "big") + whole
+    assert running(data[:size]).is_sealed(FED, ADA.sign(said))
 
 
 @pytest.mark.parametrize("data", [b"one", b"one twp", b"one two ", b""])
