@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import enum
 
+from .text.brief import brief
+
 
 class Code(enum.IntEnum):
     """Why something was refused."""
@@ -83,6 +85,8 @@ class Refused(Exception):  # noqa: N818 -- a fact in the past tense; a refusal i
     """
 
     def __init__(self, code: Code, message: str, next_step: str = "", job_index: int | None = None, reason: Reason | None = None) -> None:
+        # Who sent 5,000 characters as a name need not get them back.
+        message = brief(message)
         super().__init__(message)
         self.code = code
         self.message = message

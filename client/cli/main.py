@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, NoReturn
 from ... import __version__
 from ...schemas.private_parts.c_signal import signal
 from ...schemas.refusal import Refused
+from ...schemas.text.brief import brief
 from . import exit_status
 from .exit_status import BadInput, Ending
 from .parser.parameters import Parameter, call, parameters_of
@@ -110,7 +111,7 @@ def _answer(error: BaseException, arguments: Sequence[str]) -> int:
             message = _our_fault(error)
     try:
         if message:
-            screen.say(message, *getattr(error, "__notes__", ()))
+            screen.say(brief(message), *getattr(error, "__notes__", ()))
     except BrokenPipeError:
         # About the results before it; the message was printed.
         return exit_status.READER_GONE

@@ -1,0 +1,29 @@
+"""What a sentence quotes, short enough to read: an echo of 5,000 characters hides what is wrong with them.
+
+Knows no request and no terminal: refusals and the command line make brief what they say.
+"""
+
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import re
+
+_MOST = 300
+# Names of files differ in how they end.
+_HEAD, _TAIL = 120, 60
+# What repr() quotes, which an apostrophe after a letter does not begin; and words.
+_LONG = rf"""(?<!\w)'(?:[^'\\]|\\.){{{_MOST + 1},}}'|(?<!\w)"(?:[^"\\]|\\.){{{_MOST + 1},}}"|\S{{{_MOST + 1},}}"""
+
+
+def brief(sentence: str) -> str:
+    """Return a sentence in which words and quotations of more than 300 characters have `...` in their middle."""
+    if len(sentence) <= _MOST:
+        return sentence
+    import re  # noqa: PLC0415 -- rare, and not light
+
+    return re.sub(_LONG, _cut, sentence, flags=re.DOTALL)
+
+
+def _cut(found: re.Match[str]) -> str:
+    return f"{found[0][:_HEAD]}...{found[0][-_TAIL:]}"
