@@ -79,9 +79,22 @@ def _stop(session: Session, start: Exchange, job: Job) -> bool:
             if start.number:
                 for request, _ in stop_requests([job.record], None, None):
                     session.connection.ask(request)
+                _tell_that_it_goes_on(session)
             return False
         if job.outcome is None:
-            # If this is too late, it is sent again too.
-            job.stop_soon(timeout=_STOP_ACKNOWLEDGED_SECONDS)
+            try:
+                job.stop_soon(timeout=_STOP_ACKNOWLEDGED_SECONDS)
+            except TimeoutError:
+                # It is sent again too.
+                _tell_that_it_goes_on(session)
+                return False
         return True
     return False
+
+
+def _tell_that_it_goes_on(session: Session) -> None:
+    if (notice := session.connection.notice) is not None:
+        notice(
+            "the worker does not answer: a job that nobody waits for any more is stopped with the next call that it answers, "
+            "and continues if this client is closed before"
+        )

@@ -74,6 +74,22 @@ def test_a_run_whose_start_did_not_arrive_in_time_is_never_started(
     assert list(client.list(all=True)) == []
 
 
+def test_a_job_that_cannot_be_stopped_now_is_told_and_stopped_with_the_next_call(
+    daemon: FakeDaemon, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(running_to_end, "_STOP_ACKNOWLEDGED_SECONDS", 0.1)
+    notices: list[str] = []
+    with Client.connect(daemon.endpoint, daemon.public, identity, notice=notices.append) as client:
+        later = Later(daemon, "follow_log", daemon.stop, 2)
+        with pytest.raises(JobTimeout):
+            client.run(["wait"], timeout=1)
+        later.join()
+        assert [notice for notice in notices if "is stopped with the next call that it answers" in notice]
+        daemon.start()
+        [job] = client.list(all=True)
+        assert client.job_by_key(job.key.owner, job.key.id).wait(timeout=60) is not None
+
+
 @pytest.mark.parametrize("timeout", [2147484, 2**31, "25d", "1000w", 1e12, timedelta.max])
 def test_a_timeout_of_weeks_or_years_is_waited_for_in_parts(client: Client, timeout: float | timedelta | str) -> None:
     assert client.run(["echo"], timeout=timeout).returncode == 0
