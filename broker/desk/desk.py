@@ -1,4 +1,4 @@
-"""The desk passes each input to `decide`, one after the other, and carries out the decisions. All effects leave from here.
+"""The desk passes each input to `decide`, one after the other, and has the decisions carried out: executor.py.
 
 Decides nothing. Writes are submitted to the store, and their results are inputs again.
 """
@@ -12,18 +12,16 @@ from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from operator import attrgetter
-from typing import Protocol
 
 from ...keys.members.limits import Limits
 from ...schemas import fault_points
 from ...schemas.clock import Clock
 from ...schemas.frames import MOST_HELD_BYTES
-from ...schemas.generated import event_pb2
 from ...schemas.jobs.capacity import Wants
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Code, Refused
 from ..alarm import Alarm
-from ..engine import Ended, Engine, Fact, Launch, Started
+from ..engine import Ended, Engine, Fact, Started
 from ..fairness.pace import Pace
 from ..jobs.dependencies import Dependencies
 from ..jobs.job import BatchRun, Job, RunKey
@@ -36,8 +34,8 @@ from ..writes.jobs import AddJobs, ChangeJobs, Origin
 from ..writes.schedules import Fired
 from .admission import check_held, check_waiting
 from .decide import decide
-from .effects import Continue, End, Hold, Launches, Lends, LimitTime, Publish, Reply, Settle, SignalAll, Tell, WakeAt, Word
-from .inputs import Accepted, Asked, Await, Due, Facts, Following, Input, Moment, Reconsidered, SetMachine, Start, WriteDelayed, Written
+from .executor import Delegating, Executor, Publishing
+from .inputs import Accepted, Asked, Await, Due, Facts, Input, Moment, Reconsidered, SetMachine, Start, WriteDelayed, Written
 from .queue.stock import Stock
 from .recovery import Recovery
 from .state import State
@@ -46,29 +44,8 @@ from .turn import Decision
 _log = logging.getLogger(__name__)
 # As several calls for each job of a start would cost more than what is done in them.
 _raw_of = attrgetter("raw")
-_may_submit = attrgetter("spec.may_submit")
 # Of the specs of new jobs of one owner, while the desk recovers.
 _MOST_MEANWHILE_BYTES = 32 * 1024 * 1024
-
-
-class Publishing(Protocol):
-    """What tells events to subscribers."""
-
-    def publish(self, events: Sequence[event_pb2.Event]) -> None:
-        """Send events that are durable; never waits."""
-        ...
-
-
-class Delegating(Protocol):
-    """What knows the keys of jobs that may start jobs."""
-
-    def admit(self, attempt: AttemptKey) -> bytes:
-        """Accept the key of an attempt from now on, and return the content of the file in which the job finds it."""
-        ...
-
-    def expel(self, attempts: Sequence[AttemptKey]) -> None:
-        """Accept the keys of these attempts no more, because they have ended."""
-        ...
 
 
 class Desk:
@@ -100,13 +77,11 @@ class Desk:
         self._store = store
         self._lookup = lookup
         self._engine = engine
-        self._publisher = publisher
         self._watchers = watchers
         self._clock = clock
         self._ages = ages
         self._limits_of = limits_of
         self._shortage = shortage
-        self._ended = ended
         self._delegates = delegates
         self._waits = waits
         self._inbox: deque[Input] = deque()
@@ -120,6 +95,7 @@ class Desk:
         # Called when jobs have more or less of what there is.
         self.usage_changed: Callable[[], object] = lambda: None
         self._alarms = (alarm(time.CLOCK_BOOTTIME, self._ring), alarm(time.CLOCK_REALTIME, self._ring))
+        self._executor = Executor(engine, publisher, watchers, delegates, self._alarms, ended, self.take)
 
     def close(self) -> None:
         """Wake up no more."""
@@ -424,53 +400,13 @@ class Desk:
             if isinstance(fact, (Started, Ended)) and fact.key[:2] in self._state.live:
                 self._clock.not_before(fact.ended_at_us if isinstance(fact, Ended) else fact.started_at_us)
 
-    def _carry_out(self, decision: Decision) -> None:  # noqa: C901, PLR0912 -- a case for each effect
+    def _carry_out(self, decision: Decision) -> None:
         for fact, error in decision.failures:
             _log.error("%s of job %s could not be taken in", type(fact).__name__, fact.key.job, exc_info=error)
-        for effect in decision.effects:
-            try:
-                # The most frequent first.
-                match effect:
-                    case Publish():
-                        self._publisher.publish(effect.events)
-                    case Tell():
-                        self._tell(effect)
-                    case Reply():
-                        effect.tell()
-                    case Launches():
-                        self._engine.start(self._with_keys(effect.launches))
-                    case End():
-                        self._engine.end(effect.key, effect.signal, effect.grace_ms)
-                    case LimitTime():
-                        self._engine.limit(effect.key, effect.limit_ms)
-                    case SignalAll():
-                        self._engine.signal(effect.key, effect.number, effect.done, effect.proof)
-                    case Lends():
-                        self._engine.lend(effect.key, begins=effect.begins)
-                    case Hold():
-                        self._engine.pause(effect.key, paused=effect.paused, proof=effect.proof)
-                    case Continue():
-                        asyncio.get_running_loop().call_soon(self.take, Following())
-                    case WakeAt():
-                        for alarm, at_us in zip(self._alarms, effect, strict=True):
-                            alarm.set(at_us)
-                    case Settle():
-                        # First those who wait for these ends: what follows takes as long as their reports.
-                        self._watchers.flush()
-                        self._engine.settled(effect.keys)
-                        self._delegates.expel(effect.keys)
-                        self._ended()
-            except Exception:  # noqa: BLE001 -- a bug in one effect must not cost the others, nor the writes
-                _log.exception("the effect %s could not be carried out", type(effect).__name__)
+        self._executor.carry_out(decision.effects)
         for number in decision.writes:
             write = self._state.under_way[number].write
             self._store.submit(write, partial(self._written, number, write), partial(self._delayed, number))
-
-    def _with_keys(self, launches: Sequence[Launch]) -> Sequence[Launch]:
-        """Return launches with the keys of those that may start jobs; few may."""
-        if not any(map(_may_submit, launches)):
-            return launches
-        return [launch._replace(key_text=self._delegates.admit(launch.key)) if launch.spec.may_submit else launch for launch in launches]
 
     def _prepare_report(self, key: AttemptKey) -> None:
         job = self._state.live.get(key.job)
@@ -481,17 +417,6 @@ class Desk:
 
     def _ring(self) -> None:
         self.take(Due())
-
-    def _tell(self, effect: Tell) -> None:
-        match effect.word:
-            case Word.STARTED:
-                self._watchers.started(effect.job)
-            case Word.STUCK:
-                self._watchers.stuck(effect.job)
-            case Word.FINISHED:
-                self._watchers.finished(effect.job)
-            case Word.RETRYING:
-                self._watchers.retrying(effect.job)
 
     def _delayed(self, number: int, why: str) -> None:
         self.take(WriteDelayed(number, why))

@@ -115,7 +115,7 @@ class Simulation:
         self.house.engine = self.engine  # type: ignore[assignment]
         self.house.stock = self.engine.stock
         self.house.open()
-        self.house.desk._publisher = _Nobody()
+        self.house.desk._executor.publisher = _Nobody()
         self.engine.open(self.house.desk.hear, self.house.desk.take, self.house.store.read, lambda _: None)
 
     async def restart(self) -> tuple[float, float]:
