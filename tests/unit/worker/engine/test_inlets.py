@@ -87,7 +87,7 @@ def test_a_file_that_comes_after_its_feeder_has_gone_is_closed() -> None:
 def test_a_limit_that_does_not_pass_ends_the_input_and_names_itself() -> None:
     said: list[Message] = []
     feeder = RecordingFeeder()
-    inlets = Inlets(said.extend)
+    inlets = Inlets(said.extend, InputNotes("."))
     inlet = feeder.inlet = inlets.open(KEY, b"t" * 16, feeder)
     inlets.hear(fed((os.memfd_create("input", os.MFD_ALLOW_SEALING),)))
     limits, heed = resource.getrlimit(resource.RLIMIT_FSIZE), signal.signal(signal.SIGXFSZ, signal.SIG_IGN)

@@ -23,6 +23,7 @@ from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind, ResourceUse
 from jobwire.schemas.naming import AttemptKey
 from jobwire.worker.engine.inlets import LocalInlet
+from jobwire.worker.engine.input_notes import InputNotes
 from jobwire.worker.engine.supervisor_line import Link as WorkerEnd
 from jobwire.worker.engine.unanswered import Unanswered
 from jobwire.worker.keeper import loop as keeper_loop
@@ -90,7 +91,7 @@ async def test_the_worker_says_what_is_recorded(pair: tuple[socket.socket, socke
     ours, theirs = pair
     link = WorkerEnd(ours, asyncio.get_running_loop(), lambda _: None, lambda: None)
     said = Unanswered("")
-    inlet = LocalInlet(HANDLE, b"33", None, lambda _: None, lambda _: None)  # type: ignore[arg-type] # reason: nobody is told
+    inlet = LocalInlet(HANDLE, b"33", None, lambda _: None, lambda _: None, InputNotes(""))  # type: ignore[arg-type] # reason: nobody is told
     messages = [
         [{DO: ToSupervisor.HELLO, "feed_wait_ms": 120_000}, {DO: ToSupervisor.RECOVER}],
         said.start([(Launch(KEY, JobSpec((b"true",)), 900), b"")]),
