@@ -110,10 +110,21 @@ def _pid_namespace() -> str:
         return ""
 
 
+def process_state(pid: int) -> str:
+    """Return the state of a process, a letter of proc_pid_stat(5), such as `T` if it is suspended; empty if it is not known."""
+    fields = _stat(pid)
+    return fields[0].decode() if fields else ""
+
+
 def _start_ticks(pid: int) -> int:
     """Return when a process started, in ticks since the boot; 0 if there is none."""
+    fields = _stat(pid)
+    return int(fields[_START_FIELD]) if fields else 0
+
+
+def _stat(pid: int) -> list[bytes]:
     try:
         stat = Path(f"/proc/{pid}/stat").read_bytes()
     except OSError:
-        return 0
-    return int(stat[stat.rindex(b")") + 2 :].split()[_START_FIELD])
+        return []
+    return stat[stat.rindex(b")") + 2 :].split()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ...broker.troubles import Trouble
 from ...keys.members.rights import Right
@@ -10,14 +10,23 @@ from ...schemas.jobs.subjects import Subject
 from .supervisor import Hello
 
 
-def find(hello: Hello, surroundings: Sequence[str], *, connected: bool) -> Iterator[Trouble]:
-    """Iterate over it. `hello`: what the supervisor last said about itself; `surroundings`: what the worker inherited and cannot change."""
+def find(hello: Hello, surroundings: Sequence[str], *, connected: bool, state: Callable[[int], str]) -> Iterator[Trouble]:
+    """Iterate over it. `hello`: what the supervisor last said about itself; `surroundings`: what the worker inherited and cannot change.
+
+    `state` returns that of a process, a letter of proc_pid_stat(5).
+    """
     if not connected:
         yield Trouble(Subject.SUPERVISOR, "it does not answer, so that nothing starts until another one does")
+    elif _is_suspended(state(hello.pid)):
+        yield Trouble(Subject.SUPERVISOR, f"it is suspended, so that no job starts or stops until: kill -CONT {hello.pid}")
     elif not hello.keeper_pid:
         yield Trouble(
             Subject.KEEPER,
-            "it was killed, and if the supervisor is killed too, jobs can be lost",
+            "it was killed: another one starts when no job is running, and if the supervisor is killed before, jobs can be lost",
+        )
+    elif _is_suspended(state(hello.keeper_pid)):
+        yield Trouble(
+            Subject.KEEPER, f"it is suspended, and if the supervisor is killed, no other one starts until: kill -CONT {hello.keeper_pid}"
         )
     if not hello.cgroups:
         # Everybody's jobs are concerned.
@@ -28,3 +37,7 @@ def find(hello: Hello, surroundings: Sequence[str], *, connected: bool) -> Itera
         )
     for sentence in surroundings:
         yield Trouble(Subject.SURROUNDINGS, sentence, Right.SEE_OTHERS)
+
+
+def _is_suspended(state: str) -> bool:
+    return state in {"T", "t"}

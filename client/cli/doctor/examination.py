@@ -11,7 +11,7 @@ from pathlib import Path
 
 from .... import __version__
 from ....keys.files.user_folders import identity_path, roster_path, worker_folder
-from ....keys.holder import Whereabouts, locate
+from ....keys.holder import Whereabouts, locate, process_state
 from ....keys.identity import fingerprint, load
 from ....keys.members import roster
 from ....keys.members.rights import Right
@@ -101,18 +101,8 @@ def _private_worker() -> Generator[Finding, None, contexts.Context | None]:
         yield Finding(Level.WARNING, "process", f"your private worker{who} is not ready: it is being started, or is exiting", log)
         return None
     said = read_description(folder)
-    yield findings.of_process(str(said.get("pid")), _state_of(said) if locate(said) is Whereabouts.HERE else "")
+    yield findings.of_process(str(said.get("pid")), process_state(said["pid"]) if locate(said) is Whereabouts.HERE else "")
     return context
-
-
-def _state_of(said: dict[str, object]) -> str:
-    """Return the state of a process, one letter; empty if it is not known."""
-    try:
-        stat = Path(f"/proc/{said['pid']}/stat").read_bytes()
-    except OSError:
-        return ""
-    # After the name, which may hold anything: proc_pid_stat(5).
-    return stat[stat.rindex(b")") + 2 :][:1].decode()
 
 
 def _space(folder: Path) -> Finding:
@@ -123,18 +113,19 @@ def _space(folder: Path) -> Finding:
     if not os.access(there, os.W_OK | os.X_OK):
         return Finding(Level.PROBLEM, "disk", f"nothing can be written to {there}", "use another folder: JOBWIRE_STATE=DIR")
     if disk.f_files and not disk.f_favail:
-        return Finding(
-            Level.PROBLEM, "disk", f"the one of {there} has no inodes left", "remove files there; df -i shows how many there are"
-        )
+        return Finding(Level.PROBLEM, "disk", f"no inodes left in {there}", "remove files there; df -i shows how many there are")
     if free < _FEW_BYTES:
-        return Finding(Level.PROBLEM, "disk", f"{format_size(free)} are free in {there}, too few for new jobs", "remove files there")
+        return Finding(Level.PROBLEM, "disk", f"{format_size(free)} free in {there}, too little for new jobs", "remove files there")
     return findings.ok("disk", f"{format_size(free)} free in {there}")
 
 
 def _roster() -> Finding:
     try:
         path = roster_path()
-        return findings.ok("roster", f"{len(roster.read(path).members)} members in {path}")
+        count = len(roster.read(path).members)
+        if not count and not path.exists():
+            return findings.ok("roster", f"none yet; your worker makes {path} when it first starts")
+        return findings.ok("roster", f"{count} member{'' if count == 1 else 's'} in {path}")
     except Refused as refused:
         return findings.refused("roster", refused)
 

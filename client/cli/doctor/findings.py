@@ -24,14 +24,15 @@ _SECOND_US = 1_000_000
 _CLOCK_MAY_DIFFER_US = 30 * _SECOND_US
 # Beyond that a broker refuses what its clients sign, and gives a worker no jobs.
 _CLOCK_REFUSED_US = 300 * _SECOND_US
+_SET_CLOCK = "set the wrong one, or find out why NTP does not (timedatectl)"
 # A job that waits for longer, and was not asked to, is worth a look.
 _LONG_US = 3600 * _SECOND_US
 _WELL = {
     Subject.CONTAINMENT: "by cgroup, session and mark; a job that drops all of these on purpose can escape stop",
-    Subject.SUPERVISOR: "running",
+    Subject.SUPERVISOR: "running; jobs outlive it, except those that asked for a signal at the death of their parent (setpriv --pdeathsig)",
     Subject.KEEPER: "running",
     Subject.SURROUNDINGS: "its jobs lack nothing that the machine has",
-    Subject.DESCRIPTORS: "enough may be open",
+    Subject.DESCRIPTORS: "the limit on open files is high enough",
     Subject.INODES: "enough are free",
     Subject.BALLAST: "space is reserved for the ends of jobs",
     Subject.LOG: "no errors since it was started",
@@ -39,8 +40,8 @@ _WELL = {
 _NEXT = {
     Subject.CONTAINMENT: "run the worker as root, or as a service with Delegate=yes",
     Subject.SUPERVISOR: "see supervisor.log in its state folder",
-    Subject.KEEPER: "another one starts when no job is running",
-    Subject.SURROUNDINGS: "start the worker where there is more: jobwire worker stop, then any command",
+    Subject.KEEPER: "",
+    Subject.SURROUNDINGS: "start the worker from a shell without that: jobwire worker stop, then any command",
     Subject.DESCRIPTORS: "raise LimitNOFILE= of its service (ulimit -n), or lower --slots",
     Subject.SPACE: "jobwire forget --older-than 7d, or remove other files there",
     Subject.INODES: "jobwire forget --older-than 7d, or remove other files there (df -i)",
@@ -110,14 +111,12 @@ def of_clock(ahead_us: int, kind: str) -> Finding:
     """Return how far the clock of the worker is ahead of the one here, negative: behind."""
     off = abs(ahead_us)
     which = "ahead of" if ahead_us > 0 else "behind"
-    sentence = f"the one of the {kind} is {duration(off)} {which} the one here"
+    sentence = f"the {kind}'s clock is {duration(off)} {which} the one here"
     if off < _CLOCK_MAY_DIFFER_US:
         return ok("clock", sentence if off >= _SECOND_US else f"the {kind} has the same time")
     if off < _CLOCK_REFUSED_US:
-        return Finding(Level.WARNING, "clock", f"{sentence}: dates differ", "set the wrong one, or see why NTP does not")
-    return Finding(
-        Level.PROBLEM, "clock", f"{sentence}: dates differ, and brokers refuse that much", "set the wrong one, or see why NTP does not"
-    )
+        return Finding(Level.WARNING, "clock", f"{sentence}: dates differ", _SET_CLOCK)
+    return Finding(Level.PROBLEM, "clock", f"{sentence}: dates differ, and brokers refuse that much", _SET_CLOCK)
 
 
 def of_status(status: WorkerStatus) -> Iterator[Finding]:
@@ -133,7 +132,8 @@ def of_status(status: WorkerStatus) -> Iterator[Finding]:
         yield Finding(Level.WARNING, kind, "it is older and tells no more", f"upgrade the {kind}")
         return
     if status.refuses:
-        yield Finding(Level.PROBLEM, "new jobs", said["new jobs"])
+        # Only a disk that is nearly full makes it do so.
+        yield Finding(Level.PROBLEM, "new jobs", said["new jobs"], _NEXT[Subject.SPACE])
     yield ok("slots", said["slots"])
     if status.memory_problem:
         yield Finding(Level.WARNING, "memory", said["memory"])

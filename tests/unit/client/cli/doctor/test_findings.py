@@ -66,6 +66,7 @@ def test_what_a_worker_says_about_itself_is_a_warning_with_what_to_do() -> None:
     assert said["disk"][:2] == (Level.WARNING, "1 KiB are free")
     assert said["supervisor"][0] is Level.PROBLEM
     assert said["keeper"][0] is Level.OK
+    assert found(WELL)["supervisor"][1].endswith("death of their parent (setpriv --pdeathsig)")
 
 
 def test_nothing_is_called_well_of_which_one_would_not_be_told() -> None:
@@ -84,6 +85,7 @@ def test_a_broker_has_no_processes_of_jobs_and_its_own_warnings_stay() -> None:
 
 def test_a_broken_roster_and_refused_jobs_are_problems() -> None:
     said = found(replace(WELL, roster_problem="line 3", refuses="the disk is full", memory_problem="no controller"))
+    assert said["new jobs"][2].startswith("jobwire forget")
     assert [said[what][0] for what in ("roster", "new jobs", "memory")] == [Level.PROBLEM, Level.PROBLEM, Level.WARNING]
     assert found(replace(WELL, running=None, queued=None))["worker"][2] == "upgrade the worker"
 
