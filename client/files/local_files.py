@@ -12,12 +12,17 @@ from ...schemas.jobs.brought_files import BroughtFile, FileKind, path_problem
 from ...schemas.refusal import Code, Refused
 from ...schemas.trees.reading import Source, Survey
 
+# What is looked at to tell a script from a program, as shells do.
+_BEGIN_BYTES = 256
+
 
 class LocalFile(BroughtFile):
     """What a job brings, with its place on this machine."""
 
     local: bytes
     survey: Survey
+    # A script without `#!`, which the kernel does not execute.
+    is_for_shell: bool = False
 
     def open(self) -> Source:
         """Return its content, which must still be what was hashed. Raises OSError."""
@@ -69,12 +74,20 @@ def bring(local: bytes, path: bytes, *, executable: bool = False) -> LocalFile:
     chosen = choose(local, path)
     try:
         digest = _digest_of(local, chosen.survey)
+        is_for_shell = executable and chosen.survey.kind is FileKind.FILE and _is_for_shell(local)
     except OSError as error:
         raise unreadable(local, error) from None
     survey = chosen.survey
     file = LocalFile(chosen.path, digest, survey.size, survey.kind, chosen.mode | (0o500 if executable else 0))
-    file.local, file.survey = local, survey
+    file.local, file.survey, file.is_for_shell = local, survey, is_for_shell
     return file
+
+
+def _is_for_shell(local: bytes) -> bool:
+    """Return whether a shell runs this file as its script if it is told to execute it: text that does not begin with `#!`, sh(1p)."""
+    with open(_open(local), "rb") as file:
+        begin = file.read(_BEGIN_BYTES)
+    return not begin.startswith(b"#!") and b"\0" not in begin
 
 
 def parse_put(said: bytes, here: bytes = b"") -> tuple[bytes, bytes]:

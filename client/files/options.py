@@ -6,9 +6,9 @@ import os
 from collections.abc import Iterable
 from typing import TypeAlias
 
-from ...schemas.jobs.brought_files import BroughtFile, FileKind, path_problem
+from ...schemas.jobs.brought_files import FileKind, path_problem
 from ...schemas.refusal import Code, Refused
-from .local_files import Chosen, bring, choose, last_name, normal, target
+from .local_files import Chosen, LocalFile, bring, choose, last_name, normal, target
 
 _Text: TypeAlias = "str | bytes | os.PathLike[str] | os.PathLike[bytes]"
 # A file or folder of this machine, with its path in the job's folder if that is another one; or several.
@@ -18,12 +18,12 @@ Paths: TypeAlias = "_Text | Iterable[_Text | tuple[_Text, _Text]]"
 _TEXT_TYPES = (str, bytes, os.PathLike)
 
 
-def brought(script: _Text | None, put: Files) -> list[BroughtFile]:
+def brought(script: _Text | None, put: Files) -> list[LocalFile]:
     """Return what a job brings, a script first; files are read and hashed.
 
     Raises TypeError, and `Refused(INVALID_ARGUMENT)` for what cannot be read, or a path that leads out of the folder.
     """
-    found: list[BroughtFile] = []
+    found: list[LocalFile] = []
     if script is not None:
         place = _encoded("script", script)
         found.append(bring(place, last_name(place), executable=True))

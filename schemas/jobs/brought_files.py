@@ -70,10 +70,12 @@ def _check_file(file: BroughtFile) -> None:
         raise _refuse(f"the mode {file.mode:o} of a file has more than permissions")
 
 
-def program_of(script: bytes, *, elsewhere: bool) -> tuple[bytes, ...]:
-    """Return the beginning of the argv of a job that runs a script of its own folder, in that or `elsewhere`."""
-    # Only the worker knows where the folder is, and says it to the job.
-    return (b"/bin/sh", b"-c", b'exec "$JOBWIRE_JOB_DIR/$0" "$@"', script) if elsewhere else (b"./" + script,)
+def program_of(script: bytes, *, elsewhere: bool, by_shell: bool) -> tuple[bytes, ...]:
+    """Return the beginning of the argv of a job that runs a script of its own folder, in that or `elsewhere`, itself or `by_shell`."""
+    # Only the worker knows where the folder is, and says it to the job. The shell also runs what the kernel does not.
+    if elsewhere:
+        return (b"/bin/sh", b"-c", b'exec "$JOBWIRE_JOB_DIR/$0" "$@"', script)
+    return (b"/bin/sh", b"./" + script) if by_shell else (b"./" + script,)
 
 
 def path_problem(path: bytes) -> str:

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Iterable
 from pathlib import Path
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ....schemas.jobs.brought_files import BroughtFile, FileKind
 from ....schemas.refusal import Code, Refused
 from ..octets import to_bytes
 from .option_values import Misunderstood, understand
 
+if TYPE_CHECKING:
+    from ...files.local_files import LocalFile
+
 # What was read for one job, for others of the same command: by place here, path and whether it is a program.
-ReadFiles = dict[tuple[bytes, bytes, bool], BroughtFile]
+ReadFiles: TypeAlias = "dict[tuple[bytes, bytes, bool], LocalFile]"
 
 
 class Brought(NamedTuple):
@@ -21,6 +24,8 @@ class Brought(NamedTuple):
 
     files: tuple[BroughtFile, ...] = ()
     outputs: tuple[bytes, ...] = ()
+    # Whether the kernel does not execute the script.
+    by_shell: bool = False
 
 
 NO_FILES = Brought()
@@ -41,14 +46,14 @@ def files_of(
 
     here = os.fsencode(folder)
 
-    def read(place: bytes, path: bytes, *, executable: bool = False) -> BroughtFile:
+    def read(place: bytes, path: bytes, *, executable: bool = False) -> LocalFile:
         kept = {} if read_files is None else read_files
         key = (place, path, executable)
         if key not in kept:
             kept[key] = bring(place, path, executable=executable)
         return kept[key]
 
-    files: list[BroughtFile] = []
+    files: list[LocalFile] = []
     if script:
         place = os.path.join(here, to_bytes(script))  # noqa: PTH118 -- bytes
         files.append(understand("script", lambda place: read(place, last_name(place), executable=True), place))
@@ -67,4 +72,4 @@ def files_of(
         return path
 
     outputs = [understand("get", wanted, said) for said in get]
-    return Brought(tuple(files), tuple(dict.fromkeys(outputs)))
+    return Brought(tuple(files), tuple(dict.fromkeys(outputs)), by_shell=bool(script) and files[0].is_for_shell)

@@ -205,7 +205,7 @@ def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobS
         brought = files_of(wishes.script, wishes.put, wishes.get, around.files, around.read_files, fetches=around.fetches)
     start = understand("at", parse_start, wishes.at) or NOW
     latest = understand("not_after", parse_not_after, wishes.not_after) or NOW
-    program = program_of(brought.files[0].path, elsewhere=bool(wishes.dir)) if wishes.script else ()
+    program = program_of(brought.files[0].path, elsewhere=bool(wishes.dir), by_shell=brought.by_shell) if wishes.script else ()
     spec = JobSpec(
         argv=(*program, *understand("argv", _arguments, argv)),
         environment=_pairs(variables_of(wishes)),

@@ -241,7 +241,7 @@ def _files(
     if any(place for _, place in found):
         raise Refused(Code.INVALID_ARGUMENT, "get= has a place on this machine", "that is for run; later: job.get([(path, place)])")
     files = tuple(brought(script, put))
-    program = program_of(files[0].path, elsewhere=elsewhere) if script is not None else ()
+    program = program_of(files[0].path, elsewhere=elsewhere, by_shell=files[0].is_for_shell) if script is not None else ()
     return files, tuple(dict.fromkeys(path for path, _ in found)), program
 
 

@@ -31,6 +31,12 @@ def here(tmp_path: Path) -> Iterator[Path]:
     os.chdir(before)
 
 
+@pytest.mark.parametrize("cwd", [None, "/tmp"])
+def test_a_script_that_names_no_interpreter_is_run_by_the_shell(client: Client, here: Path, cwd: str | None) -> None:
+    (here / "plain").write_text('cd / && echo "$1"\n')
+    assert client.run(["a b"], script="plain", cwd=cwd, check=True).stdout == b"a b\n"
+
+
 def test_a_script_finds_what_is_put_and_what_it_makes_is_fetched(client: Client, here: Path) -> None:
     done = client.run(["one", "two"], script="script", put=["tree", ("file", "in/")], get=["out", (b"out/made", here / "renamed")])
 

@@ -19,3 +19,11 @@ def test_where_a_file_is_to_be_written_is_looked_at_before_the_job_starts(tmp_pa
         with pytest.raises(Misunderstood, match=r"there is no folder .*; create it with mkdir -p ") as misunderstood:
             fetch(f"out:{place}")
         assert misunderstood.value.key == "get"
+
+
+@pytest.mark.parametrize(
+    ("content", "by_shell"), [(b"echo plain", 1), (b"", 1), (b"#!/bin/sh\n", 0), (b"\x7fELF\2\1\1\0", 0), (b"PK\3\4\x14\0", 0)]
+)
+def test_a_script_is_for_the_shell_if_it_is_text_that_names_no_interpreter(tmp_path: Path, content: bytes, by_shell: int) -> None:
+    (tmp_path / "script").write_bytes(content)
+    assert files_of("script", (), (), tmp_path, None).by_shell == by_shell
