@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import NamedTuple
 
-from .troubles import Trouble
+from .health.troubles import Trouble
 
 
 class Host(NamedTuple):

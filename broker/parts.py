@@ -20,13 +20,15 @@ from ..keys.sockets import new_context
 from ..schemas.clock import Clock, Reading, passed_us, wall_us
 from ..schemas.naming import JobKey
 from ..schemas.refusal import Refused
-from .condition import Condition
 from .delegates import Delegates
 from .desk.desk import Desk
 from .desk.queue.queue import Queue
 from .desk.state import State
 from .engine import Engine
 from .entrance import Entrance
+from .health.condition import Condition
+from .health.self_check import LoggedErrors, SelfCheck
+from .health.troubles import Trouble
 from .host import Host
 from .jobs.job import Job
 from .kind import Fleet
@@ -40,7 +42,6 @@ from .retention.forget import Forgetting
 from .retention.limits import Retention
 from .schedules.starter import Starter
 from .schedules.timetable import Timetable
-from .self_check import LoggedErrors, SelfCheck
 from .settings import Settings
 from .sockets.bans import Bans
 from .sockets.connections import most_of_descriptors
@@ -54,7 +55,6 @@ from .store.rows import relays
 from .store.store import Store
 from .streams.news import News
 from .streams.watchers import Watchers
-from .troubles import Trouble
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from ..broker.collector import follow_collections
+from ..broker.own_process.collector import follow_collections
 from ..schemas.jobs.reserved_statuses import OWN_FAILURE
 from ..schemas.refusal import Code, Refused
 from ..schemas.text.printable import printable

@@ -20,12 +20,12 @@ from ...schemas.frames import MOST_HELD_BYTES
 from ...schemas.jobs.capacity import Wants
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Code, Refused
-from ..alarm import Alarm
 from ..engine import Ended, Engine, Fact, Started
 from ..fairness.pace import Pace
 from ..jobs.dependencies import Dependencies
 from ..jobs.job import BatchRun, Job, RunKey
 from ..jobs.life import WAITING, WITH_ENGINE, Phase
+from ..own_process.alarm import Alarm
 from ..retention.ages import Ages
 from ..store.queries import Lookup
 from ..store.store import Store

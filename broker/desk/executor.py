@@ -11,8 +11,8 @@ from typing import Protocol
 
 from ...schemas.generated import event_pb2
 from ...schemas.naming import AttemptKey
-from ..alarm import Alarm
 from ..engine import Engine, Launch
+from ..own_process.alarm import Alarm
 from ..streams.watchers import Watchers
 from .effects import Continue, Effect, End, Hold, Launches, Lends, LimitTime, Publish, Reply, Settle, SignalAll, Tell, WakeAt, Word
 from .inputs import Following, Input

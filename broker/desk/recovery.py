@@ -13,12 +13,12 @@ from typing import TypeVar
 from ...schemas import fault_points
 from ...schemas.clock import Clock
 from ...schemas.naming import AttemptKey, JobKey
-from ..collector import nothing_collected
 from ..engine import Engine, Expected, Fact
 from ..fairness.pace import Pace
 from ..jobs.job import Job
 from ..jobs.life import STORED
 from ..jobs.targets import Edge
+from ..own_process.collector import nothing_collected
 from ..store.queries import Lookup
 from .inputs import EdgesFound, Found, Input, Recovered, RunsFound
 from .state import State

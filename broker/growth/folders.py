@@ -14,7 +14,7 @@ from pathlib import Path
 from ...keys.files import private_files
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
-from ..threads import on_thread
+from ..own_process.threads import on_thread
 from .book import spare_seconds
 
 TOKEN, TOLD, OUTPUT = "token", "pilot.json", "output"

@@ -9,7 +9,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from ..threads import Pool
+from ..own_process.threads import Pool
 
 _Result = TypeVar("_Result")
 

@@ -7,8 +7,8 @@ from collections.abc import Iterable
 
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.capacity import SLOTS, Wants
-from ..condition import describe_stock
 from ..desk.queue.stock import Stock
+from ..health.condition import describe_stock
 
 
 def offered(stock: Stock, own: Iterable[Wants], slots: int, lent: int = 0) -> list[request_pb2.Stock]:

@@ -10,9 +10,9 @@ from ...schemas.jobs.capacity import Settings, capacity_problem
 from ...schemas.jobs.claims import resource_problem
 from ...schemas.jobs.worker_labels import label_problem
 from ...schemas.refusal import Code, Refused
-from ..condition import describe_stock
 from ..desk.desk import Desk
 from ..desk.inputs import SetCapacity
+from ..health.condition import describe_stock
 from .call import Call
 
 

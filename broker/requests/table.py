@@ -8,10 +8,10 @@ from ...keys.members.rights import Member
 from ...keys.proofs.shown import Shown
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Refused
-from ..condition import Condition
 from ..desk.desk import Desk
 from ..desk.inputs import Asked
 from ..engine import Engine
+from ..health.condition import Condition
 from ..notary import Notary
 from ..retention.ages import Ages
 from ..retention.followed import Followed

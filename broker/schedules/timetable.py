@@ -16,7 +16,7 @@ from functools import partial
 from ...schemas.clock import wall_us
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Refused
-from ..alarm import Alarm
+from ..own_process.alarm import Alarm
 from ..store.rows import schedule_rows, template_rows
 from ..store.store import Store
 from ..writes.schedules import ChangeSchedule, Fired, Firing, ScheduleRow

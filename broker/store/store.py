@@ -21,7 +21,7 @@ from typing import Any, NamedTuple
 
 from ...schemas import fault_points
 from ...schemas.refusal import Code, Reason, Refused
-from ..threads import no_thread
+from ..own_process.threads import no_thread
 from ..writes.jobs import Added, AddJobs, ChangeJobs, DropJobs, Write
 from ..writes.schedules import AddSchedule
 from ..writes.staged import CommitRun, StagePart, StartRun

@@ -38,9 +38,9 @@ from broker_house import ContentsDouble  # noqa: E402 -- found by the path above
 from desk_house import EngineDouble, House  # noqa: E402 -- as above
 from simulated import SimulatedLink, World  # noqa: E402 -- as above
 
-from jobwire.broker.collector import follow_collections  # noqa: E402 -- as above
 from jobwire.broker.desk.inputs import Accepted  # noqa: E402 -- as above
 from jobwire.broker.fleet.engine import FleetEngine  # noqa: E402 -- as above
+from jobwire.broker.own_process.collector import follow_collections  # noqa: E402 -- as above
 from jobwire.broker.requests.start import read_jobs  # noqa: E402 -- as above
 from jobwire.client.protocol.proving import ROOTS, prove  # noqa: E402 -- as above
 from jobwire.keys.identity import Identity, generate  # noqa: E402 -- as above

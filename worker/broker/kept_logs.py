@@ -19,7 +19,7 @@ from typing import TypeVar
 
 from ...broker.engine import LogPart, StreamName
 from ...broker.fleet.transfers.shelf import Ends
-from ...broker.threads import Pool
+from ...broker.own_process.threads import Pool
 from ...keys.digests import sha256
 from ...keys.proofs.log_hash import BLOCK_BYTES, LEAF, LogTree
 from ...schemas.naming import AttemptKey

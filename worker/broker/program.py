@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ...broker.collector import follow_collections
+from ...broker.own_process.collector import follow_collections
 from ...schemas.refusal import Refused
 from ...schemas.text.printable import printable
 from .. import reload

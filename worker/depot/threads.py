@@ -11,7 +11,7 @@ from collections.abc import Callable
 from concurrent.futures import Future
 from typing import TypeVar
 
-from ...broker.threads import Pool
+from ...broker.own_process.threads import Pool
 
 _log = logging.getLogger(__name__)
 

@@ -11,7 +11,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-from ...broker.threads import on_thread
+from ...broker.own_process.threads import on_thread
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.refusal import Code, Refused
 from ..keeper import process

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 
-from ...broker.troubles import Trouble
+from ...broker.health.troubles import Trouble
 from ...keys.members.rights import Right
 from ...schemas.jobs.subjects import Subject
 from .supervisor import Hello

@@ -13,8 +13,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from ...broker.collector import follow_collections
 from ...broker.growth.folders import TOKEN, TOLD
+from ...broker.own_process.collector import follow_collections
 from ...keys.files import private_files
 from ...keys.files.small_file import read_small
 from ...keys.holder import identify

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ...broker.engine import Run
-from ...broker.threads import Pool
+from ...broker.own_process.threads import Pool
 from . import job_folders
 from .log_folders import folders, job_files
 

@@ -11,7 +11,7 @@ from ....keys.members.rights import Right
 from ....schemas.frames import PROTOCOL_VERSION, limits
 from ....schemas.generated import request_pb2
 from ....schemas.refusal import Code, Reason, Refused
-from ...condition import Condition
+from ...health.condition import Condition
 from ..call import Call
 
 # A job that acts for a member stages nothing.

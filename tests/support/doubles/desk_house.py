@@ -9,7 +9,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jobwire.broker.condition import Condition
 from jobwire.broker.delegates import Delegates
 from jobwire.broker.depot import Fetched, Piece, Placement, Reading, Sender, Upload
 from jobwire.broker.desk.desk import Desk
@@ -18,6 +17,7 @@ from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.desk.queue.stock import Stock
 from jobwire.broker.desk.state import State
 from jobwire.broker.engine import Ended, Expected, Fact, Feeder, Launch, LogPart, LogReader, Run, Started, StreamName
+from jobwire.broker.health.condition import Condition
 from jobwire.broker.jobs.job import BatchRun, Job, StopOrder
 from jobwire.broker.notary import Notary
 from jobwire.broker.requests.call import Call

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 from pathlib import Path
 
+from ....broker.own_process.threads import on_thread
 from ....broker.pairing.machines import invite_machine, withdraw_machine
-from ....broker.threads import on_thread
 from ....keys.members import roster_changes
 from ....schemas.refusal import Refused
 

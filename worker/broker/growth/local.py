@@ -18,7 +18,7 @@ from typing import Any
 
 from ....broker.growth.cluster import Phase, Seen
 from ....broker.growth.folders import OUTPUT, folders_of
-from ....broker.threads import on_thread
+from ....broker.own_process.threads import on_thread
 from ....keys.files.small_file import read_small
 from ....keys.holder import Whereabouts, locate
 from ....schemas.generated import request_pb2

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from ....broker.growth.cluster import NoAnswer, Phase, Seen
-from ....broker.threads import on_thread
+from ....broker.own_process.threads import on_thread
 from ....schemas.generated import request_pb2
 from ....schemas.refusal import Code, Refused
 from . import slurm_text

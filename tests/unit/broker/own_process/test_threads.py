@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from jobwire.broker.threads import Pool, on_thread
+from jobwire.broker.own_process.threads import Pool, on_thread
 from jobwire.schemas.refusal import Refused
 
 

@@ -1,6 +1,6 @@
 from desk_house import OWNER, House, RosterDouble, asked
 
-from jobwire.broker.condition import Condition
+from jobwire.broker.health.condition import Condition
 from jobwire.broker.store.free_space import Room
 from jobwire.keys.members.rights import Member
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from jobwire.broker.collector import Collector, nothing_collected
+from jobwire.broker.own_process.collector import Collector, nothing_collected
 
 
 @pytest.fixture(autouse=True)

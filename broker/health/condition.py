@@ -10,13 +10,13 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..keys.members.rights import Member, Right
-from ..schemas.generated import request_pb2
-from ..schemas.jobs.capacity import SLOTS
-from ..schemas.wire_codec import labels_to_wire
-from .desk.queue.queue import Queue
-from .desk.queue.stock import Stock
-from .store.free_space import Room
+from ...keys.members.rights import Member, Right
+from ...schemas.generated import request_pb2
+from ...schemas.jobs.capacity import SLOTS
+from ...schemas.wire_codec import labels_to_wire
+from ..desk.queue.queue import Queue
+from ..desk.queue.stock import Stock
+from ..store.free_space import Room
 from .troubles import Trouble
 
 _NOT_IN_FORCE = "the file of the roster cannot be used, so that the previous roster stays in force; its administrators are told why"

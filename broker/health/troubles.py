@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from ..keys.members.rights import Member, Right
-from ..schemas.jobs.subjects import Subject
-from ..schemas.text.sizes import format_size
+from ...keys.members.rights import Member, Right
+from ...schemas.jobs.subjects import Subject
+from ...schemas.text.sizes import format_size
 
 # What a worker needs for itself, and for each job (pipes, their copies, a pidfd).
 _OF_ITSELF = 128

@@ -9,9 +9,9 @@ import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from ..schemas.text.durations import format_duration
-from .store.free_space import Room
-from .store.store import Store
+from ...schemas.text.durations import format_duration
+from ..store.free_space import Room
+from ..store.store import Store
 from .troubles import Logged, Measured, Trouble, find
 
 _LONGEST_LINE = 300

@@ -5,9 +5,9 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.broker.self_check import LoggedErrors
+from jobwire.broker.health.self_check import LoggedErrors
+from jobwire.broker.health.troubles import Logged, Measured, Trouble, find
 from jobwire.broker.store.ballast import Ballast
-from jobwire.broker.troubles import Logged, Measured, Trouble, find
 from jobwire.keys.members.rights import Member
 from jobwire.schemas.jobs.subjects import Subject, split_warning
 

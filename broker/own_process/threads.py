@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
-from ..schemas.refusal import Code, Refused
+from ...schemas.refusal import Code, Refused
 
 _Result = TypeVar("_Result")
 

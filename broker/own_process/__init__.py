@@ -1,0 +1,1 @@
+"""The process of a daemon: its threads, its alarms, its garbage collector."""
