@@ -58,13 +58,14 @@ async def on_thread(work: Callable[..., _Result], /, *arguments: Any, **named: A
     when there are threads again, each attempt is made up for.
     """
     pool = ThreadPoolExecutor(1)
+    is_done = True
     try:
-        result = await asyncio.get_running_loop().run_in_executor(pool, partial(work, *arguments, **named))
-    except BaseException:
-        pool.shutdown(wait=False, cancel_futures=True)
+        return await asyncio.get_running_loop().run_in_executor(pool, partial(work, *arguments, **named))
+    except asyncio.CancelledError:
+        is_done = False
         raise
-    pool.shutdown()
-    return result
+    finally:
+        pool.shutdown(wait=is_done, cancel_futures=True)
 
 
 def no_thread(error: RuntimeError) -> Refused:
