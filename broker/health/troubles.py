@@ -68,12 +68,12 @@ def find(measured: Measured) -> Iterator[Trouble]:
     if jobs < measured.slots:
         yield Trouble(
             Subject.DESCRIPTORS,
-            f"{measured.most_files} may be open, which is enough for {jobs} jobs at once, and there are {measured.slots} slots",
+            f"the limit of {measured.most_files} open files is enough for {jobs} jobs at once, but there are {measured.slots} slots",
         )
     elif measured.open_files * 10 > measured.most_files * _MANY_TENTHS:
         yield Trouble(
             Subject.DESCRIPTORS,
-            f"{measured.open_files} of at most {measured.most_files} are open",
+            f"{measured.open_files} of at most {measured.most_files} files are open",
         )
     if measured.total_bytes and measured.free_bytes < min(_FEW_BYTES, measured.total_bytes // _FEW_PARTS):
         yield Trouble(
@@ -83,7 +83,7 @@ def find(measured: Measured) -> Iterator[Trouble]:
     if measured.files_left is not None and measured.files_left < _FEW_FILES:
         yield Trouble(
             Subject.INODES,
-            f"there is room for {measured.files_left} more files on the disk of its state folder, and a job needs 5",
+            f"the disk of its state folder has room for only {measured.files_left} more files, and each job needs 5",
         )
     if not measured.ballast:
         yield Trouble(

@@ -69,9 +69,9 @@ async def on_thread(work: Callable[..., _Result], /, *arguments: Any, **named: A
 
 
 def no_thread(error: RuntimeError) -> Refused:
-    """Return that a daemon cannot start, because it can make no thread."""
+    """Return that a daemon cannot start because it cannot create a thread."""
     next_step = "raise the limit of processes (ulimit -u, pids.max), or end some, then try again"
-    return Refused(Code.UNAVAILABLE, f"the system lets this daemon make no thread: {error}", next_step)
+    return Refused(Code.UNAVAILABLE, f"this daemon cannot create a thread: {error}", next_step)
 
 
 def _begin() -> None:

@@ -34,9 +34,9 @@ def _none_in_use(known: tuple[contexts.Context, ...]) -> Refused:
         return Refused(Code.FAILED_PRECONDITION, message, next_step)
     message += f"; your broker on this machine is at {here.endpoint}"
     if of_it := [one.name for one in known if one.server_key == here.server_key]:
-        next_step = f"say its context: jobwire --context {of_it[0]} broker ...; jobwire context use {of_it[0]} puts it into use"
+        next_step = f"name its context: jobwire --context {of_it[0]} broker ...; or switch to it: jobwire context use {of_it[0]}"
     else:
-        next_step = "become an operator of it, and put it into use: jobwire broker invite --role operator | jobwire join -"
+        next_step = "become an operator of it and switch to it: jobwire broker invite --role operator | jobwire join -"
     return Refused(Code.FAILED_PRECONDITION, message, next_step)
 
 

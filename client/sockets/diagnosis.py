@@ -106,14 +106,14 @@ def _no_handshake(no_answer: str, greeting: bytes | None, server_key: bytes, sig
     if greeting == b"":
         return Refused(
             Code.UNAVAILABLE,
-            f"{no_answer}the host is up and accepts connections there, and nothing is said: the worker is suspended or hangs, or what"
+            f"{no_answer}the host is up and accepts connections there, but nothing answers: the worker is suspended or hangs, or what"
             " listens is not a jobwire worker; neither its key nor yours was checked",
             "check on that machine whether it answers: jobwire worker status",
         )
     if greeting == _ENDED:
         return Refused(
             Code.UNAVAILABLE,
-            f"{no_answer}the host is up and accepts connections there, and ends each at once: it is a tunnel or a port forward that does"
+            f"{no_answer}the host is up and accepts connections there, but closes each at once: it is a tunnel or a port forward that does"
             " not reach the worker, or another service; neither the worker's key nor yours was checked",
             "check where the tunnel leads, and on that machine whether the worker is running: jobwire worker status",
         )
@@ -122,10 +122,10 @@ def _no_handshake(no_answer: str, greeting: bytes | None, server_key: bytes, sig
     if greeting is not None and sight.failed_handshakes >= _FAILS_AT_ONCE:
         return Refused(
             Code.UNAVAILABLE,
-            f"{no_answer}a worker or broker answers there, and refuses every handshake at once: its key is not the trusted one"
+            f"{no_answer}a worker or broker answers there, but refuses every handshake at once: its key is not the trusted one"
             f" ({fingerprint(server_key)})",
-            "compare it with the key that is shown on that machine by: jobwire worker status (or: jobwire broker status); the right one is"
-            " set by: jobwire context add --force NAME ENDPOINT --key KEY",
+            "compare it with the key that this prints on that machine: jobwire worker status (or: jobwire broker status); set the right one"
+            " with: jobwire context add --force NAME ENDPOINT --key KEY",
         )
     return Refused(
         Code.UNAVAILABLE,

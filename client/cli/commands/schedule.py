@@ -282,4 +282,4 @@ def remove(ctx: Context, name: Name) -> None:
 
 
 def _first(info: ScheduleInfo, word: str) -> str:
-    return f"{word} at {moment(info.next_us[0], info.zone)}" if info.next_us else "it starts nothing"
+    return f"{word} at {moment(info.next_us[0], info.zone)}" if info.next_us else "it has no more times"

@@ -29,7 +29,7 @@ def send_signal(
     number = understood("SIGNAL", parse_signal, signal) or 0
     for_each_unfinished(ctx, [name], lambda _, job: job.send_signal(number), lambda run: run.handle.send_signal(number), _none_runs)
     if number in _OF_A_TERMINAL:
-        say("programs that do not handle this signal ignore it, as a job has no shell that would continue it; jobwire pause suspends it")
+        say("most programs in a job ignore this signal, as no shell could continue them; jobwire pause suspends the job")
 
 
 def pause(ctx: Context, names: JobNames) -> None:

@@ -87,7 +87,12 @@ def of_process(pid: str, state: str) -> Finding:
     if state in _STOPPED and state:
         return Finding(Level.PROBLEM, what, f"your private worker, pid {pid}, is suspended (SIGSTOP)", f"kill -CONT {pid}")
     if state in _ENDED and state:
-        return Finding(Level.PROBLEM, what, f"your private worker, pid {pid}, has ended, and its parent does not notice", "end its parent")
+        return Finding(
+            Level.PROBLEM,
+            what,
+            f"your private worker, pid {pid}, has ended, but its parent has not reaped it",
+            f"end its parent; its pid: ps -o ppid= {pid}",
+        )
     where = "" if state else ", in another container or on another machine"
     return ok(what, f"your private worker is running, pid {pid}{where}")
 
@@ -129,7 +134,7 @@ def of_status(status: WorkerStatus) -> Iterator[Finding]:
     elif "roster" in said:
         yield ok("roster", said["roster"])
     if status.running is None:
-        yield Finding(Level.WARNING, kind, "it is older and tells no more", f"upgrade the {kind}")
+        yield Finding(Level.WARNING, kind, "it is too old to tell more", f"upgrade the {kind}")
         return
     if status.refuses:
         # Only a disk that is nearly full makes it do so.
@@ -179,7 +184,7 @@ def of_workers(workers: Sequence[BrokerWorker]) -> Iterator[Finding]:
     sentence = f"{ready} of {len(workers)} {'is' if ready == 1 else 'are'} ready"
     if not workers:
         # One that gets them from a cluster may have none as long as nothing waits.
-        yield Finding(Level.WARNING, "workers", "it has none", "jobwire broker invite --role worker, on its machine")
+        yield Finding(Level.WARNING, "workers", "the broker has no workers", "jobwire broker invite, on the machine of the broker")
     elif ready:
         yield ok("workers", sentence)
     else:

@@ -251,6 +251,6 @@ def test_without_a_context_a_command_about_a_broker_says_how_that_of_this_machin
     laptop.jobwire("join", "-", stdin=invite(broker, "--role", "operator", "--as", "me").encode())
     assert "me" not in laptop.jobwire("broker", "list").stdout.decode()
     said = laptop.jobwire("--context", "embedded", "broker", "show", "lab1", status=1).stderr.decode()
-    assert "say its context: jobwire --context" in said
+    assert "name its context: jobwire --context" in said
     # None of that has started a private worker.
     assert not (laptop.state / "worker").exists()

@@ -25,10 +25,10 @@ def test_a_daemon_that_is_well_says_nothing() -> None:
 @pytest.mark.parametrize(
     ("measured", "subject", "words"),
     [
-        (WELL._replace(most_files=200), Subject.DESCRIPTORS, "enough for 10 jobs at once, and there are 16 slots"),
-        (WELL._replace(open_files=1000), Subject.DESCRIPTORS, "1000 of at most 1024 are open"),
+        (WELL._replace(most_files=200), Subject.DESCRIPTORS, "enough for 10 jobs at once, but there are 16 slots"),
+        (WELL._replace(open_files=1000), Subject.DESCRIPTORS, "1000 of at most 1024 files are open"),
         (WELL._replace(free_bytes=1 << 20), Subject.SPACE, "1 MiB of 2 TiB are free"),
-        (WELL._replace(files_left=7), Subject.INODES, "room for 7 more files"),
+        (WELL._replace(files_left=7), Subject.INODES, "room for only 7 more files"),
         (WELL._replace(ballast=False), Subject.BALLAST, "a full disk delays them"),
         (WELL._replace(logged=Logged(2, "5m", "no disk")), Subject.LOG, "2 errors since it was started, the last 5m ago: no disk"),
     ],

@@ -37,7 +37,7 @@ def test_a_lack_that_passes_what_is_handed_over_without_another_thread_is_done_o
 def test_a_lack_that_passes_a_pool_without_its_first_thread_is_refused_in_words(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threading.Thread, "start", _refused)
     # As nobody makes a thread then, what a plain executor was given is never done.
-    with pytest.raises(Refused, match="lets this daemon make no thread: can't start new thread") as caught:
+    with pytest.raises(Refused, match="this daemon cannot create a thread: can't start new thread") as caught:
         Pool(1, "test")
     assert "ulimit -u" in caught.value.next_step
     with pytest.raises(RuntimeError):

@@ -317,7 +317,7 @@ def test_a_listener_that_never_answers_is_reported(identity: Identity) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "why"), [(b"", "and nothing is said: the worker is suspended or hangs"), (b"SSH-2.0-x\r\n", "is not a jobwire")]
+    ("said", "why"), [(b"", "but nothing answers: the worker is suspended or hangs"), (b"SSH-2.0-x\r\n", "is not a jobwire")]
 )
 def test_who_listens_is_known_by_what_it_says_first(identity: Identity, said: bytes, why: str) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -357,7 +357,7 @@ def test_a_tunnel_that_leads_nowhere_is_named_and_not_the_key(identity: Identity
         dropper.start()
         connection = Connection(f"tcp://127.0.0.1:{listener.getsockname()[1]}", generate().public, identity, connect_timeout=1.0)
         try:
-            with pytest.raises(Refused, match="ends each at once: it is a tunnel or a port forward that does not reach the worker"):
+            with pytest.raises(Refused, match="closes each at once: it is a tunnel or a port forward that does not reach the worker"):
                 connection.call(listing())
         finally:
             connection.close()
