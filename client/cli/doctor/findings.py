@@ -49,6 +49,7 @@ _NEXT = {
     Subject.LOG: "see its log",
 }
 _OF_A_MACHINE = frozenset({Subject.CONTAINMENT, Subject.SUPERVISOR, Subject.KEEPER, Subject.SURROUNDINGS})
+_AWAY = {"unreachable": "been unreachable", "never seen": "not been connected since the broker was started"}
 # Whether a process is running, as proc_pid_stat(5) writes it.
 _STOPPED = frozenset("Tt")
 _ENDED = frozenset("ZXx")
@@ -193,12 +194,12 @@ def of_workers(workers: Sequence[BrokerWorker]) -> Iterator[Finding]:
         since = f" for {duration(one.since // timedelta(microseconds=1))}" if one.since else ""
         count = "1 job, which starts" if one.jobs == 1 else f"{one.jobs} jobs, which start"
         jobs = f", and has {count} nowhere else" if one.jobs else ""
-        yield Finding(Level.WARNING, "workers", f"{one.name} is {one.state}{since}{jobs}", f"jobwire broker show {one.name}")
+        yield Finding(Level.WARNING, "workers", f"{one.name} has {_AWAY[one.state]}{since}{jobs}", f"jobwire broker show {one.name}")
 
 
 def _is_away(worker: BrokerWorker) -> bool:
     # One that is drained is meant to be away.
-    return worker.state in {"unreachable", "never seen"} and not worker.drained
+    return worker.state in _AWAY and not worker.drained
 
 
 def of_oldest(job: JobInfo) -> Finding:
