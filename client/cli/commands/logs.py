@@ -31,6 +31,8 @@ from ..terminal.timed_copying import TimedCopy
 
 _Stream = Literal["stdout", "stderr"]
 _BLOCK = 256 * 1024
+# Ends after which a log is all that the job had to say.
+_AS_THE_JOB_WANTED = {OutcomeKind.EXITED, OutcomeKind.SIGNALED}
 
 
 def logs(  # noqa: PLR0913 -- one for each option
@@ -105,6 +107,7 @@ def logs(  # noqa: PLR0913 -- one for each option
         for job in jobs if to is None else ():
             if run is not None and is_terminal(STDOUT):
                 say(f"job {short_id(job.key.id)}:")
+            _tell_wait(job, follow=follow)
             if is_timed:
                 is_whole &= _show_timed(connected, job, wanted, merged=merged, timestamps=timestamps)
             else:
@@ -183,6 +186,12 @@ def _show_timed(connected: Client, job: Job, wanted: Wanted, *, merged: bool, ti
     return _tell_end(job, follow=wanted.follow, attempt=wanted.attempt or None)
 
 
+def _tell_wait(job: Job, *, follow: bool) -> None:
+    """Tell on a terminal why a job that is followed has no output yet."""
+    if follow and is_terminal(STDERR) and (why := job.info().waits_for):
+        say(f"job {short_id(job.key.id)} waits: {why}")
+
+
 def _tell_end(job: Job, *, follow: bool, attempt: int | None) -> bool:
     """Tell on standard error why the log is not complete, if so, and return whether it is."""
     if attempt is not None:
@@ -195,7 +204,7 @@ def _tell_end(job: Job, *, follow: bool, attempt: int | None) -> bool:
     if outcome is not None and not outcome.is_whole:
         say(f"job {short_id(job.key.id)}: {how_it_ended(outcome)}")
         return False
-    if outcome is not None and outcome.kind is OutcomeKind.OVER_LIMIT and is_terminal(STDERR):
+    if outcome is not None and outcome.kind not in _AS_THE_JOB_WANTED and is_terminal(STDERR):
         # Who looks at it would take it for all that the job had to say.
         say(f"job {short_id(job.key.id)}: {how_it_ended(outcome)}")
     return True

@@ -90,6 +90,21 @@ def test_a_worker_outlives_its_terminal_under_nohup(empty_home: Home, terminal: 
     assert worker.ended() == 0
 
 
+def test_a_terminal_is_told_why_a_log_is_empty_and_nobody_else(own_home: Home, terminal: Callable[..., Terminal]) -> None:
+    held, unknown = own_home.submit("--hold", "--", "true"), own_home.submit("--", "/no/such/program")
+    follows = terminal(own_home, "logs", "-f", held)
+    follows.until(f"jobwire: job {held[:8]} waits: it was submitted on hold")
+    own_home.jobwire("stop", held)
+    assert follows.ended() == 0
+    assert b"cancelled by admin before it started" in follows.screen
+    own_home.jobwire("wait", unknown, status=127)
+    never = terminal(own_home, "logs", "--timestamps", unknown)
+    assert never.ended() == 0
+    assert b"could not be started: the program '/no/such/program' was not found" in never.screen
+    for job in (held, unknown):
+        assert own_home.jobwire("logs", "-f", job).stderr == b""
+
+
 def test_a_terminal_is_told_what_a_command_waits_for_and_nobody_else(
     own_home: Home, worker: Worker, terminal: Callable[..., Terminal], tmp_path: Path
 ) -> None:
