@@ -23,8 +23,8 @@ DESCRIPTION = "worker.json"
 _LONGEST_PID = 32
 # After the name in /proc/PID/stat, which may hold anything: see proc(5).
 _START_FIELD = 19
-# What open(2) says of something else than a file.
-_OF_NO_FILE = {errno.EINVAL, errno.ENXIO, errno.EISDIR, errno.ELOOP}
+# What open(2) says of something else than a file, and of a file or link that cannot be used.
+_OF_NO_FILE = {errno.EINVAL, errno.ENXIO, errno.EISDIR, errno.ELOOP, errno.ENOENT, errno.EACCES}
 
 
 class Whereabouts(Enum):

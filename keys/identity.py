@@ -16,6 +16,7 @@ from nacl.exceptions import CryptoError
 from ..schemas.private_parts.frozen import frozen
 from ..schemas.refusal import Code, Refused
 from .files import ownership, private_files
+from .files.file_kind import demand_kind
 from .files.secret_file import read_secret
 
 KEY_BYTES = 32
@@ -118,6 +119,7 @@ def save(identity: Identity, path: Path) -> None:
     except FileExistsError:
         raise Refused(Code.ALREADY_EXISTS, f"there is an identity at {path}", "move it away first, or choose another file") from None
     except OSError as error:
+        demand_kind(path, "the identity")
         raise Refused(Code.FAILED_PRECONDITION, f"the identity {path} cannot be written: {ownership.reason_of(error, path)}") from None
 
 

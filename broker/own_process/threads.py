@@ -14,6 +14,8 @@ from typing import Any, TypeVar
 
 from ...schemas.refusal import Code, Refused
 
+MORE_PROCESSES = "raise the limit of processes (ulimit -u, pids.max), or end some, then try again"
+
 _Result = TypeVar("_Result")
 
 
@@ -70,8 +72,7 @@ async def on_thread(work: Callable[..., _Result], /, *arguments: Any, **named: A
 
 def no_thread(error: RuntimeError) -> Refused:
     """Return that a daemon cannot start because it cannot create a thread."""
-    next_step = "raise the limit of processes (ulimit -u, pids.max), or end some, then try again"
-    return Refused(Code.UNAVAILABLE, f"this daemon cannot create a thread: {error}", next_step)
+    return Refused(Code.UNAVAILABLE, f"this daemon cannot create a thread: {error}", MORE_PROCESSES)
 
 
 def _begin() -> None:

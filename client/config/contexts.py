@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ...keys.files import private_files
-from ...keys.files.file_kind import demand_kind
+from ...keys.files.file_kind import demand_kind, way_to_read
 from ...keys.files.ownership import demand_own, judge
 from ...keys.files.user_folders import config_folder, worker_folder
 from ...keys.identity import format_public, parse_public
@@ -225,7 +225,8 @@ def _read() -> tuple[str, dict[str, Context]]:
         return EMBEDDED, {}
     except OSError as error:
         demand_kind(path, "the contexts file")
-        raise Refused(Code.FAILED_PRECONDITION, f"{path} cannot be read: {error.strerror}", "fix it or move it away") from None
+        next_step = way_to_read(path) or "fix it or move it away"
+        raise Refused(Code.FAILED_PRECONDITION, f"{path} cannot be read: {error.strerror}", next_step) from None
     return _understand(text, path)
 
 

@@ -28,7 +28,10 @@ def holder_in(folder: Path) -> str | None:
 
 def unusable(folder: Path, error: OSError) -> Refused:
     """Return the refusal of a folder in which something cannot be used."""
-    reason = reason_of(error, folder / LOCK) if isinstance(error, PermissionError) else reason_in(folder, error)
+    reason = reason_in(folder, error)
+    if isinstance(error, PermissionError) and reason.endswith(error.strerror or ""):
+        # Not about a file in it.
+        reason = reason_of(error, folder / LOCK)
     return Refused(
         Code.UNAVAILABLE,
         f"the state folder {folder} cannot be used: {reason}",

@@ -6,9 +6,13 @@ import errno
 import os
 import shlex
 import stat
+from contextlib import suppress
 from pathlib import Path
 
 from ...schemas.refusal import Code, Refused
+from .ownership import name_of
+
+_OWN = stat.S_IRUSR | stat.S_IWUSR
 
 _KINDS = {
     stat.S_IFDIR: "a folder",
@@ -37,8 +41,8 @@ def demand_kind(path: Path, what: str, status: os.stat_result | None = None) -> 
     """
     try:
         problem = _other_kind(path.stat() if status is None else status)
-    except OSError:
-        return
+    except OSError as error:
+        problem = _link_problem(path, error)
     if problem:
         name, aside = (shlex.quote(f"{path}{suffix}") for suffix in ("", ".old"))
         raise Refused(Code.FAILED_PRECONDITION, f"{what} {path} {problem}", f"move it away: mv {name} {aside}")
@@ -51,10 +55,38 @@ def demand_file(fd: int, path: Path) -> None:
 
 
 def kind_problem_at(path: Path, *, follow: bool = True) -> str:
-    """Return the same of what is at a path, or that it is a link that leads nowhere; empty if that cannot be determined."""
+    """Return the same of what is at a path, or that it is a link that leads nowhere or a file that this user may not use.
+
+    Empty if it can be used, is missing, or that cannot be determined.
+    """
     try:
-        return kind_problem(path.stat(follow_symlinks=follow))
-    except FileNotFoundError:
-        return "is a link that leads nowhere" if path.is_symlink() else ""
-    except OSError:
+        status = path.stat(follow_symlinks=follow)
+    except OSError as error:
+        return f"{problem}; remove it, or move it away" if (problem := _link_problem(path, error)) else ""
+    return kind_problem(status) or _mode_problem(path, status)
+
+
+def way_to_read(path: Path) -> str:
+    """Return what to type if a file cannot be read because of its own mode; empty if it is something else."""
+    with suppress(OSError):
+        status = path.stat()
+        if status.st_uid == os.geteuid() and not status.st_mode & stat.S_IRUSR:
+            return f"type: chmod u+r {shlex.quote(str(path))}"
+    return ""
+
+
+def _link_problem(path: Path, error: OSError) -> str:
+    if error.errno == errno.ELOOP:
+        return "is a link that leads back to itself"
+    return "is a link that leads nowhere" if error.errno == errno.ENOENT and path.is_symlink() else ""
+
+
+def _mode_problem(path: Path, status: os.stat_result) -> str:
+    if os.access(path, os.R_OK | os.W_OK, effective_ids=True):
         return ""
+    if status.st_uid != os.geteuid():
+        return f"belongs to {name_of(status.st_uid)}, and you may not read and write it"
+    if status.st_mode & _OWN == _OWN:
+        # A file system that can only be read, or a rule of the system's security.
+        return ""
+    return f"cannot be read and written (mode {stat.S_IMODE(status.st_mode):04o}); type: chmod u+rw {shlex.quote(str(path))}"

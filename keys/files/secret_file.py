@@ -9,7 +9,7 @@ from pathlib import Path
 
 from ...schemas.refusal import Code, Refused
 from . import ownership
-from .file_kind import demand_kind
+from .file_kind import demand_kind, way_to_read
 from .small_file import read_all
 
 _LARGEST = 4096
@@ -48,4 +48,4 @@ def read_secret(path: Path, what: str, missing: Refused) -> bytes:
 
 
 def _unreadable(path: Path, what: str, error: OSError) -> Refused:
-    return Refused(Code.PERMISSION_DENIED, f"{what} {path} cannot be read: {error.strerror}")
+    return Refused(Code.PERMISSION_DENIED, f"{what} {path} cannot be read: {error.strerror}", way_to_read(path))

@@ -17,7 +17,7 @@ from types import MappingProxyType
 
 from ...schemas.refusal import Code, Refused
 from ..files import inotify, private_files
-from ..files.file_kind import demand_kind
+from ..files.file_kind import demand_kind, way_to_read
 from ..files.ownership import demand_fixed, judge_owner
 from ..files.small_file import read_all
 from ..identity import curve_public_of, format_public
@@ -57,7 +57,7 @@ def _read_text(path: Path, *, in_force: bool = False) -> str:
         return ""
     except OSError as error:
         demand_kind(path, "the roster")
-        raise Refused(Code.PERMISSION_DENIED, f"{path} cannot be read: {error.strerror}") from None
+        raise Refused(Code.PERMISSION_DENIED, f"{path} cannot be read: {error.strerror}", way_to_read(path)) from None
 
 
 def read_open(fd: int, path: Path, *, in_force: bool = False) -> str:
@@ -71,7 +71,7 @@ def read_open(fd: int, path: Path, *, in_force: bool = False) -> str:
         demand_kind(path, "the roster", status)
         content = read_all(fd, LARGEST_ROSTER + 1)
     except OSError as error:
-        raise Refused(Code.PERMISSION_DENIED, f"{path} cannot be read: {error.strerror}") from None
+        raise Refused(Code.PERMISSION_DENIED, f"{path} cannot be read: {error.strerror}", way_to_read(path)) from None
     finally:
         os.close(fd)
     if len(content) > LARGEST_ROSTER:

@@ -7,11 +7,13 @@ and not one that it knows. If the line breaks, all starts and ends without an an
 from __future__ import annotations
 
 import asyncio
+import errno
 import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ...broker.engine import Expected, Fact, Feeder, Inlet, Launch, LogPart, LogReader, Run, Started, StreamName, Terminal
+from ...broker.own_process.threads import MORE_PROCESSES
 from ...schemas import fault_points
 from ...schemas.jobs.capacity import Capacity
 from ...schemas.naming import AttemptKey
@@ -107,10 +109,10 @@ class LocalEngine:
             if not self.supervisor.is_connected:
                 self.supervisor.connect()
         except OSError as error:
+            # fork(2) says no more than that it may be tried again.
+            next_step = MORE_PROCESSES if error.errno == errno.EAGAIN else f"see {self._state / layout.SUPERVISOR_LOG}"
             raise Refused(
-                Code.UNAVAILABLE,
-                f"the supervisor of {self._state} cannot be reached: {error.strerror or error}",
-                f"see {self._state / layout.SUPERVISOR_LOG}",
+                Code.UNAVAILABLE, f"the supervisor of {self._state} cannot be reached: {error.strerror or error}", next_step
             ) from error
 
     def close(self) -> None:

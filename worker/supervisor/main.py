@@ -228,6 +228,10 @@ def _last_boot() -> bytes:
         return read_file(layout.BOOT)
     except FileNotFoundError:
         return b""
+    except OSError as error:
+        # As without any: it is written anew, or removed.
+        say(f"{layout.BOOT} cannot be read: {error.strerror}")
+        return b""
 
 
 def _note_boot(note: bytes, *, is_noted: bool) -> None:

@@ -234,11 +234,12 @@ def test_jobs_of_an_earlier_boot_are_lost(desk: RawDesk, tmp_path: Path) -> None
     )
 
 
-def test_a_boot_that_cannot_be_noted_costs_neither_the_supervisor_nor_its_jobs(desk: RawDesk, tmp_path: Path) -> None:
+@pytest.mark.parametrize("target", ["/proc/version", "boot"])
+def test_a_boot_that_cannot_be_noted_costs_neither_the_supervisor_nor_its_jobs(desk: RawDesk, tmp_path: Path, target: str) -> None:
     kill_both(desk)
     (tmp_path / "boot").unlink()
-    # Stands for an earlier boot, and no write to it succeeds.
-    (tmp_path / "boot").symlink_to("/proc/version")
+    # The one stands for an earlier boot, and no write to it succeeds; the other cannot be read either.
+    (tmp_path / "boot").symlink_to(target)
     process.start(tmp_path)
     desk.reconnect()
     handle = desk.start("sleep", "60")

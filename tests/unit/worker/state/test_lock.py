@@ -242,6 +242,14 @@ def test_what_is_no_file_but_has_the_name_of_what_is_replaced_is_named(tmp_path:
     StateLock(tmp_path).release()
 
 
+@pytest.mark.parametrize("name", [layout.STORE, layout.SUPERVISOR_LOCK, layout.BOOT])
+def test_a_link_that_leads_back_to_itself_is_named(tmp_path: Path, name: str) -> None:
+    tmp_path.chmod(0o700)
+    (tmp_path / name).symlink_to(name)
+    with pytest.raises(Refused, match=f"{name} is a link that leads back to itself; remove it, or move it away; use another"):
+        StateLock(tmp_path)
+
+
 def test_a_link_that_leads_nowhere_is_not_the_store_nor_a_pipe_the_logs(tmp_path: Path) -> None:
     tmp_path.chmod(0o700)
     (tmp_path / layout.STORE).symlink_to(tmp_path / "unmounted" / "db")
