@@ -7,7 +7,7 @@ from typing import Annotated
 from ....schemas.text.durations import parse_duration
 from ....schemas.text.printable import printable, with_bytes
 from ..arguments import Json, understanding
-from ..exit_status import REFUSED, Ending
+from ..exit_status import REFUSED, BadInput, Ending
 from ..parser.parameters import Context, Option
 from ..terminal.screen import coloured, flush, is_terminal, write, write_json, write_text
 from ..terminal.waiting import Saying
@@ -32,6 +32,8 @@ def doctor(
     """
     with understanding("--timeout"):
         connect_seconds = parse_duration(timeout) / 1000
+    if not connect_seconds:
+        raise BadInput("--timeout: in no time nothing answers; write it like 10s, 500ms, or as seconds")
     worst = Level.OK
     with Saying(lambda: "looking at the worker and its events"):
         for finding in examine(ctx.obj, connect_seconds):

@@ -88,6 +88,8 @@ def test_the_line_in_the_table_is_the_first_of_the_verbs_own_help(name: str) -> 
         ["stop", "x", "--now", "--grace", "1s"],
         ["signal", "x", "BYE"],
         ["wait", "x", "--timeout", "soon"],
+        ["doctor", "--timeout", "0"],
+        ["doctor", "--timeout", "soon"],
         ["events", "--from", "yesterday"],
         ["batch", "/no/such/file"],
         ["batch", ""],
