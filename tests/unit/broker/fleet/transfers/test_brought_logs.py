@@ -199,7 +199,7 @@ class Reader:
 @pytest.mark.parametrize("how", ["it leaves", "it has forgotten the job"])
 async def test_a_log_that_is_followed_goes_on_with_the_copy_when_the_worker_has_it_no_more(lab: Lab, how: str) -> None:
     await lab.run()
-    await lab.until(kept=False)
+    await lab.until_forgotten()
     lab.worker.engine.follow_log = lambda *asked: OpenLog(CONTENT[asked[2] :])  # type: ignore[method-assign] # reason: it refuses that
     reader = Reader(lab)
     reader.log.flush()
