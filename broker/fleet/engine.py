@@ -45,7 +45,7 @@ from .transfers.contents import Contents, Sendings
 from .transfers.depot import FleetDepot
 from .transfers.shelf import NoShelf, Shelf
 from .transfers.tails import TAIL_LINES, Tails
-from .workers import clocks
+from .workers import clocks, first_sign
 from .workers.registry import Workers
 from .workers.removals import Removals, Submit
 from .workers.worker import Carried, Worker, WorkerState
@@ -149,6 +149,7 @@ class FleetEngine(NothingAtOnce):
         worker.ends_at = None if left_ms is None else worker.used_at + left_ms / 1000
         self.workers.become(worker, WorkerState.JOINING)
         worker.link.turn(peer)
+        first_sign.expect(worker.link, peer, self._loop)
 
     def drain(self, key: bytes, *, drained: bool) -> None:
         """Place no more jobs on a worker, or place some again."""

@@ -63,9 +63,13 @@ class Link:
         self._conversation.connected()
         self._flush()
 
+    def speaks_over(self, peer: Peer) -> bool:
+        """Return whether this is the connection of the moment."""
+        return peer is self._peer
+
     def gone(self, peer: Peer) -> None:
         """Note that a connection is gone."""
-        if peer is self._peer:
+        if self.speaks_over(peer):
             self._peer = None
             self._conversation.lost()
             self._lost()

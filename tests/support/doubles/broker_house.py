@@ -281,8 +281,10 @@ class Wire(_Answers):
         self.at_worker: Peer | None = None
         # How many more messages arrive at the worker; None: all.
         self.arrive: int | None = None
+        self.is_cut = asyncio.Event()
 
     def up(self) -> None:
+        self.is_cut.clear()
         self.at_broker = Peer(b"id", Meter(-1, b""), Account(self.worker.identity.public), self)
         self.at_worker = Peer(b"", Meter(-1, b""), Account(self.broker.identity.public), self)
         self._turn(self.at_broker)
@@ -296,6 +298,7 @@ class Wire(_Answers):
     def cut(self) -> None:
         at_broker, at_worker, self.at_broker, self.at_worker = self.at_broker, self.at_worker, None, None
         self.arrive = None
+        self.is_cut.set()
         if at_broker is not None and at_worker is not None:
             at_worker.end()
             at_broker.gone = True

@@ -1,0 +1,41 @@
+"""Whether a worker that has just connected is alive: libzmq waits for a peer's first PING without end.
+
+With its pings the worker says how long its silence may last (ZMTP, RFC 37: the TTL of PING). The first comes ten seconds after the
+connection was made; who is frozen or loses power before that would be connected for ever. So each is asked once, when it should have come.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from ....schemas.generated import request_pb2
+from ....schemas.refusal import Refused
+from ...sockets.peers import Peer
+from ..link import Link
+
+# A little more than the interval of the pings.
+_ASK_SECONDS = 12.0
+# As long as a worker may be silent later.
+_WAIT_SECONDS = 30.0
+
+
+def expect(link: Link, peer: Peer, loop: asyncio.AbstractEventLoop) -> None:
+    """Disconnect a worker that has connected just now and is not heard soon. What connects afterwards is asked for itself."""
+
+    def ask() -> None:
+        if not link.speaks_over(peer):
+            return
+
+        def give_up() -> None:
+            if link.speaks_over(peer):
+                link.drop(f"has not answered for {_WAIT_SECONDS:g} s")
+
+        waits = loop.call_later(_WAIT_SECONDS, give_up)
+
+        def answered(_: request_pb2.Reply | Refused) -> None:
+            waits.cancel()
+
+        # What has one short answer and changes nothing.
+        link.ask(request_pb2.Request(status=request_pb2.Status()), answered)
+
+    loop.call_later(_ASK_SECONDS, ask)
