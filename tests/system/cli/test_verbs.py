@@ -223,7 +223,7 @@ def test_wait_for_several_exits_with_1_if_any_failed(home: Home) -> None:
 def test_a_signal_that_does_nothing_is_not_passed_over_in_silence(home: Home, name: str) -> None:
     job = home.submit("sleep", "600")
     home.until_running(job)
-    assert b"jobwire pause suspends it" in home.jobwire("signal", job, name).stderr
+    assert b"jobwire pause suspends the job" in home.jobwire("signal", job, name).stderr
     assert home.jobwire("signal", job, "CONT").stderr == b""
 
 
