@@ -64,6 +64,9 @@ class Deliveries:
         by_start: dict[bytes, list[tuple[Carried, request_pb2.Delivery]]] = {}
         starts: dict[bytes, Start] = {}
         for one, start in carried:
+            if one.ending and not one.sent:
+                # It is withdrawn in a moment.
+                continue
             delivery = self._starts.delivery(start, one.key, limited=one.limited) if start is not None else None
             if start is None or delivery is None:
                 refused = Refused(Code.UNIMPLEMENTED, "its client has not signed a start with it, as a worker demands")

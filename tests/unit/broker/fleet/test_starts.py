@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator
+from itertools import chain
 from pathlib import Path
 
+import pytest
 from broker_house import NONCE, BrokerSide, Wire, WorkerSide
 
 from jobwire.broker.desk.inputs import Accepted
@@ -70,7 +72,9 @@ async def test_a_small_start_goes_whole_to_the_first_workers_and_in_parts_to_the
     close(broker, *workers)
 
 
-async def test_a_large_start_is_read_in_slices_and_what_is_stopped_meanwhile_is_not_delivered(tmp_path: Path) -> None:
+@pytest.mark.parametrize("last", [False, True])
+async def test_what_is_stopped_while_its_start_is_read_is_not_delivered(tmp_path: Path, *, last: bool) -> None:
+    """Also in the turn in which it has been read: that the job did not run is told a moment later."""
     client, broker = generate(), BrokerSide(tmp_path / "broker")
     worker = WorkerSide(tmp_path / "worker", broker.identity.public, slots=3)
     Wire(broker, worker).up()
@@ -80,10 +84,11 @@ async def test_a_large_start_is_read_in_slices_and_what_is_stopped_meanwhile_is_
     def read_on(start: Start, steps: Iterator[None]) -> None:
         nonlocal turns
         turns += 1
-        if turns == 2:
+        is_read = next(steps, start) is start
+        if is_read if last else turns == 2:
             key = AttemptKey(client.public, b"%016d" % 1, 1)
             broker.house.engine.end(key, 15, 0)
-        spy(start, steps)
+        spy(start, iter(()) if is_read else chain([None], steps))
 
     broker.house.engine._deliveries._read_on = read_on  # type: ignore[attr-defined] # reason: as above
     await accepted(client, broker, signed(client, broker, 3000))
