@@ -2,7 +2,8 @@
 
 A member must not learn what others have sent, so nothing is shared between members. An upload is written to `.DIGEST.part`, which the next
 one continues, and gets its name when it is complete, correct and on the disk. What no job refers to is removed when it was not used for an
-hour; who refers to what is not known here. Used by the loop and by threads; calls that may take long are for threads.
+hour; who refers to what is not known here. When that was, is the modification time of its file, on the scale of ages: setting the machine's
+clock removes nothing. Used by the loop and by threads; calls that may take long are for threads.
 """
 
 from __future__ import annotations
@@ -12,10 +13,11 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
+from ...broker.retention.ages import Ages
 from ...broker.store.repair.soundness import size_limit
 from ...schemas import fault_points
 from ...schemas.jobs.brought_files import BroughtFile
@@ -45,14 +47,17 @@ class Held(NamedTuple):
 class Blobs:
     """All contents of one state folder."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, ages: Ages) -> None:
         self._folder = folder
+        self._ages = ages
         # For the two below, and for the moment in which a content gets or loses its name.
         self._lock = threading.Lock()
         # When a content was last used in this run of the worker: a start that refers to it may not be on disk yet.
         self._used: dict[Held, float] = {}
         # What the contents of a member take, with that; read from the disk when it is first needed.
         self._taken: dict[bytes, int] = {}
+        # The uploads that are under way.
+        self._open: set[str] = set()
 
     def path(self, owner: bytes, digest: bytes) -> str:
         """Return where a content is, if it is there."""
@@ -80,8 +85,13 @@ class Blobs:
                 return False
             self._used[Held(owner, file.digest)] = time.monotonic()
         with contextlib.suppress(OSError):
-            os.utime(path)
+            self._date(path)
         return True
+
+    def _date(self, path: str) -> None:
+        with self._lock:
+            now_ns = self._ages.now_us() * 1000
+        os.utime(path, ns=(now_ns, now_ns))
 
     def lend(self, owner: bytes, to: bytes, file: BroughtFile) -> bool:
         """Let another member have a content too, as with a job that is run again; return whether it has it now."""
@@ -106,9 +116,15 @@ class Blobs:
             self._make_folder(owner)
             path = f"{self._folder}/{owner.hex()}/.{(token or file.digest).hex()}{_PART}"
             self._demand_room(owner, file, limit_bytes)
-            return Receiving(self, owner, file, path)
+            with self._lock:
+                self._open.add(path)
+            return Receiving(self, owner, file, path, self._closed)
         except OSError as error:
             raise _cannot_be_stored(error) from None
+
+    def _closed(self, part: str) -> None:
+        with self._lock:
+            self._open.discard(part)
 
     def _make_folder(self, owner: bytes) -> None:
         folder = self._folder / owner.hex()
@@ -141,6 +157,7 @@ class Blobs:
 
     def complete(self, owner: bytes, file: BroughtFile, part: str) -> None:
         """Give a content that is complete and on the disk its name. For threads. Raises OSError."""
+        self._date(part)
         with self._lock:
             os.rename(part, self.path(owner, file.digest))  # noqa: PTH104 -- as above
             self._used[Held(owner, file.digest)] = time.monotonic()
@@ -150,6 +167,7 @@ class Blobs:
 
     def complete_once(self, owner: bytes, digest: bytes, size: int, part: str) -> None:
         """Give a content that is complete, and can be taken once, its name. For threads. Raises OSError."""
+        self._date(part)
         with self._lock:
             os.rename(part, self._once(owner, digest))  # noqa: PTH104 -- as above
             if owner in self._taken:
@@ -176,21 +194,32 @@ class Blobs:
         return f"{self._folder}/{owner.hex()}/.{digest.hex()}{_ONCE}"
 
     def find_unused(self) -> list[Held]:
-        """Return the contents that were not used for an hour, and remove uploads that were not continued as long. For threads."""
+        """Return the contents that were not used for an hour, and remove uploads that were not continued as long. For threads.
+
+        None are found while it is not known how old they are.
+        """
         unused: list[Held] = []
-        now, wall = time.monotonic(), time.time()
+        with self._lock:
+            if not self._ages.known:
+                return unused
+            now, age_now = time.monotonic(), self._ages.now_us() / 1_000_000
         for folder in self._folder.iterdir() if self._folder.is_dir() else ():
             with contextlib.suppress(ValueError):
                 owner = bytes.fromhex(folder.name)
                 for name, _, modified in self._files(owner):
-                    # From the future too, if the clock was set back.
-                    if abs(wall - modified) < KEEP_SECONDS:
+                    # From the future too: what was written of an upload has the machine's date.
+                    if abs(age_now - modified) < KEEP_SECONDS:
                         continue
                     if name.startswith("."):
-                        (folder / name).unlink(missing_ok=True)
+                        self._remove_part(f"{folder}/{name}")
                     elif len(name) == _DIGEST_DIGITS:
                         unused.append(Held(owner, bytes.fromhex(name)))
         return [one for one in unused if now - self._used.get(one, -KEEP_SECONDS) >= KEEP_SECONDS]
+
+    def _remove_part(self, path: str) -> None:
+        with self._lock:
+            if path not in self._open:
+                Path(path).unlink(missing_ok=True)
 
     def remove(self, unused: list[Held]) -> int:
         """Remove contents to which nothing refers, unless they were used meanwhile; return how many. For threads."""
@@ -213,17 +242,20 @@ class Blobs:
 class Receiving:
     """One upload. All methods are for threads, one at a time."""
 
-    def __init__(self, blobs: Blobs, owner: bytes, file: BroughtFile, part: str) -> None:
+    def __init__(self, blobs: Blobs, owner: bytes, file: BroughtFile, part: str, closed: Callable[[str], None]) -> None:
+        """`closed(part)` is called once it is not open any more."""
         self._blobs = blobs
+        self._closed = closed
+        self._fd = -1
         self._owner = owner
         self._file = file
         self._part = part
         import hashlib  # noqa: PLC0415 -- it loads OpenSSL, which an idle worker does without
 
         self._hasher = hashlib.sha256()
-        self._fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _FILE_MODE)
         self.written = 0
         try:
+            self._fd = os.open(part, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, _FILE_MODE)
             while self.written < file.size and (data := os.pread(self._fd, _READ_BYTES, self.written)):
                 self._hasher.update(data)
                 self.written += len(data)
@@ -282,6 +314,7 @@ class Receiving:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
+        self._closed(self._part)
 
 
 def _cannot_be_stored(error: OSError) -> Refused:
