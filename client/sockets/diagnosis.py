@@ -13,6 +13,7 @@ from ...schemas.endpoint import host_of, split
 from ...schemas.refusal import Code, Refused
 
 _PROBE_SECONDS = 1.0
+_SILENT = "nothing answered at all: the host is down, or a firewall drops what is sent to it"
 # How a peer that speaks ZMTP begins.
 _ZMTP = b"\xff"
 # Stands for the greeting of one that ends each connection without any.
@@ -62,8 +63,7 @@ def no_connection(endpoint: str, server_key: bytes, seconds: float, sight: Sight
         )
     return Refused(
         Code.UNAVAILABLE,
-        f"{no_answer}nothing answered at all: the host is down, or a firewall drops what is sent to it; neither the worker's key nor"
-        " yours was checked",
+        f"{no_answer}{_SILENT}; neither the worker's key nor yours was checked",
         "check the address, the network, and whether the host is up",
     )
 
@@ -176,7 +176,7 @@ def _about_ipv6(address: str, error: OSError | ValueError) -> str:
 
 
 def _ask_host(endpoint: str) -> str:
-    """Return the kernel's answer to one more attempt, which libzmq hides. It failed at once before, so this does not take long."""
+    """Return the kernel's answer to one more attempt, which libzmq hides."""
     import socket  # noqa: PLC0415 -- only where something is wrong
 
     host, port = split(endpoint)
@@ -193,6 +193,8 @@ def _ask_host(endpoint: str) -> str:
         return f"the name {host} cannot be resolved ({error.strerror})"
     except ConnectionRefusedError:
         return "the host is up but refuses the connection: nothing listens on that port"
+    except TimeoutError:
+        return _SILENT
     except (OSError, ValueError) as error:
         return f"the connection fails ({getattr(error, 'strerror', None) or error}){_about_ipv6(address, error)}"
     return "the connection failed until now, but something listens there now"

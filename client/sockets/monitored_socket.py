@@ -26,6 +26,8 @@ from .addresses import Resolution, is_named
 # The first interval, doubled up to the second one: a worker that restarts is found at once, one that is down is not flooded.
 _RECONNECT_MS = 50
 _RECONNECT_MOST_MS = 1000
+# The kernel asks at 0, 1, 3, 7, 15, 31 and 63 s: after a cut of 40 s, it would be another 23 until the host is asked again.
+_CONNECT_MS = 10_000
 # A peer that lost power sends nothing: without a heartbeat for this long, the connection counts as lost.
 _HEARTBEAT_MS = 10_000
 _HEARTBEAT_TIMEOUT_MS = 30_000
@@ -53,6 +55,7 @@ _EVENTS = (
 _OPTIONS = (
     (zmq.RECONNECT_IVL, _RECONNECT_MS),
     (zmq.RECONNECT_IVL_MAX, _RECONNECT_MOST_MS),
+    (zmq.CONNECT_TIMEOUT, _CONNECT_MS),
     (zmq.HEARTBEAT_IVL, _HEARTBEAT_MS),
     (zmq.HEARTBEAT_TIMEOUT, _HEARTBEAT_TIMEOUT_MS),
     (zmq.RCVHWM, _READ_AHEAD_MESSAGES),

@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from contextlib import ExitStack, closing, contextmanager
 from types import FrameType
 from typing import Any, NoReturn
 
@@ -22,7 +22,7 @@ from requirements import needs_ipv6
 
 from jobwire.client.protocol.exchange import Chunk, Exchange
 from jobwire.client.protocol.subscription import Phase, Subscription
-from jobwire.client.sockets import diagnosis
+from jobwire.client.sockets import diagnosis, monitored_socket
 from jobwire.client.sockets.connection import Connection
 from jobwire.client.sockets.monitored_socket import Change, MonitoredSocket
 from jobwire.keys.identity import Identity, generate
@@ -126,19 +126,37 @@ def test_each_address_of_a_name_is_tried(daemon: FakeDaemon, identity: Identity,
             assert connection.pump(soon())
 
 
+@contextmanager
+def mute(address: str, port: int = 0) -> Iterator[int]:
+    """Listen, and let the queue of connections be full, so that the kernel drops what comes, as a firewall does."""
+    with ExitStack() as open_:
+        listening = open_.enter_context(socket.socket())
+        listening.bind((address, port))
+        listening.listen(0)
+        for _ in range(3):
+            one = open_.enter_context(socket.socket())
+            one.settimeout(0)
+            one.connect_ex(listening.getsockname())
+        yield listening.getsockname()[1]
+
+
 def test_an_address_that_never_answers_is_left_for_the_next(daemon: FakeDaemon, identity: Identity, names: Names) -> None:
     names(["127.0.0.2", "127.0.0.1"])
-    with socket.socket() as mute:
-        # Its queue of connections is full, so that the kernel drops what comes, as a firewall does.
-        mute.bind(("127.0.0.2", daemon.ports[0]))
-        mute.listen(0)
-        with ExitStack() as queued:
-            for _ in range(3):
-                one = queued.enter_context(socket.socket())
-                one.settimeout(0)
-                one.connect_ex(("127.0.0.2", daemon.ports[0]))
-            with closing(named(daemon, identity)) as connection:
-                assert connection.call(listing(), soon(20))
+    with mute("127.0.0.2", daemon.ports[0]), closing(named(daemon, identity)) as connection:
+        assert connection.call(listing(), soon(20))
+
+
+def test_a_silent_host_is_asked_anew_and_is_told_as_silent(identity: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The kernel itself asks again later and later: after a minute of silence, only once a minute."""
+    options = [(option, 100 if option == zmq.CONNECT_TIMEOUT else value) for option, value in monitored_socket._OPTIONS]
+    assert (zmq.CONNECT_TIMEOUT, 100) in options
+    monkeypatch.setattr(monitored_socket, "_OPTIONS", options)
+    with ExitStack() as open_:
+        endpoint = f"tcp://127.0.0.2:{open_.enter_context(mute('127.0.0.2'))}"
+        connection = open_.enter_context(closing(Connection(endpoint, generate().public, identity, connect_timeout=1.0)))
+        with pytest.raises(Refused, match="nothing answered at all"):
+            connection.call(listing(), soon())
+        assert connection._traffic.requests.monitored._sight.tried_again > 1
 
 
 def test_a_name_is_resolved_again_when_the_connection_is_lost(daemon: FakeDaemon, identity: Identity, names: Names) -> None:
