@@ -184,7 +184,7 @@ def test_the_key_of_a_job_is_worth_nothing_when_it_has_ended(acting: Acting, sha
     with sqlite3.connect(shared.state / "state.db") as store:
         ((stored,),) = store.execute("SELECT envelope FROM proofs JOIN jobs ON jobs.proof = proofs.row WHERE jobs.id = ?", (child.key.id,))
     proof = request_pb2.Envelope.FromString(stored)
-    delegation.check(proof.delegation)
+    delegation.check(proof.delegation, shared.public)
     said = proof.delegation
     assert (said.owner, said.job, said.attempt, said.key) == (*acting.job.key, 1, acting.key.public)
     assert signature.check(proof, shared.public, proof.proof.nonce) == acting.key.public
