@@ -13,7 +13,7 @@ import errno
 import os
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -118,11 +118,12 @@ class Blobs:
             self._demand_room(owner, file, limit_bytes)
             with self._lock:
                 self._open.add(path)
-            return Receiving(self, owner, file, path, self._closed)
+            return Receiving(self, owner, file, path)
         except OSError as error:
             raise _cannot_be_stored(error) from None
 
-    def _closed(self, part: str) -> None:
+    def release(self, part: str) -> None:
+        """Note that an upload is not under way any more."""
         with self._lock:
             self._open.discard(part)
 
@@ -242,10 +243,8 @@ class Blobs:
 class Receiving:
     """One upload. All methods are for threads, one at a time."""
 
-    def __init__(self, blobs: Blobs, owner: bytes, file: BroughtFile, part: str, closed: Callable[[str], None]) -> None:
-        """`closed(part)` is called once it is not open any more."""
+    def __init__(self, blobs: Blobs, owner: bytes, file: BroughtFile, part: str) -> None:
         self._blobs = blobs
-        self._closed = closed
         self._fd = -1
         self._owner = owner
         self._file = file
@@ -314,7 +313,7 @@ class Receiving:
         if self._fd >= 0:
             os.close(self._fd)
             self._fd = -1
-        self._closed(self._part)
+        self._blobs.release(self._part)
 
 
 def _cannot_be_stored(error: OSError) -> Refused:

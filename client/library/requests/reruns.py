@@ -127,7 +127,7 @@ def _many_steps(jobs: Sequence[_Again], broker: bytes) -> ManySteps:
             for position in range(shared.looked_at):
                 asked = shared.asked_of(position)
                 if asked is None or asked.is_finish:
-                    # Why nothing is shown of it is told of each alone; and of what a run ended with, more has to be asked.
+                    # Asked alone, the broker says why it has no proof; and for the job that a run ends with, more must be asked.
                     specs.append((yield from steps(*rest[position], broker)))
                 else:
                     specs.append(spec_again(asked))

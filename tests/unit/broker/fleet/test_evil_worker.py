@@ -72,7 +72,7 @@ async def test_what_cannot_be_true_costs_who_tells_it_and_nobody_else(lab: Joine
     engine._take(evil, EVIL[what])
     assert lab.wire.at_broker is None
     assert lab.broker.state(CLIENT, 1) == "QUEUED"
-    # The jobs of others go on, and everybody is told of all workers.
+    # The other worker still runs jobs, and the broker can still tell of this one.
     other = WorkerSide(tmp_path / "other", lab.broker.identity.public, slots=1)
     Wire(lab.broker, other).up()
     await lab.broker.durable()
