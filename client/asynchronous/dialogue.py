@@ -2,28 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator
 from typing import TypeVar
 
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Refused
-from ..library.requests.dialogue import read
+from ..library.requests.dialogue import Dialogue, Done, pass_on
+from ..protocol.exchange import Item
 from .loop.connection import AsyncConnection
 
 _Result = TypeVar("_Result")
 
 
-async def carry_out(connection: AsyncConnection, requests: Generator[request_pb2.Request, request_pb2.Reply, _Result]) -> _Result:
+async def carry_out(connection: AsyncConnection, dialogue: Dialogue[_Result]) -> _Result:
     """Send these requests one after the other, and return what they come to. Raises the refusal."""
-    request = next(requests)
-    try:
-        while True:
-            try:
-                reply = read(await connection.call(request))
-            except Refused as refused:
-                request = requests.throw(refused)
-            else:
-                request = requests.send(reply)
-    except StopIteration as done:
-        result: _Result = done.value
-        return result
+    await connection.open()
+    step: request_pb2.Request | Done[_Result] = next(dialogue)
+    while not isinstance(step, Done):
+        try:
+            answer: Item | Refused = await connection.call(step)
+        except Refused as refused:
+            answer = refused
+        step = pass_on(dialogue, answer)
+    result: _Result = step.result
+    return result

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import AsyncIterator, Generator
-from datetime import datetime, timedelta
 from typing import Self
 
 from ...schemas.frames import MOST_JOBS_PER_FILTER
@@ -17,6 +16,7 @@ from ..library.options.arguments import Duration, deadline_in
 from ..library.session import query_by_key
 from ..library.values.results import Event, EventCursor, JobInfo, event, job_info
 from ..protocol.subscription import MISSED, Phase, Subscription
+from .dialogue import carry_out
 from .loop.session import AsyncSession
 
 
@@ -96,7 +96,8 @@ class AsyncEventStream:
             await connection.open()
             cursor = self._start
             if cursor is not None and not isinstance(cursor, EventCursor):
-                cursor = await _position(self._session, self._wanted, cursor)
+                found = await carry_out(connection, ask_for_position(self._wanted, cursor))
+                cursor = found
             after = None if cursor is None else event_pb2.Cursor(store=cursor.store, seq=cursor.seq)
             self._subscription = Subscription(self._wanted, after)
             connection.belongs_to(self._subscription, self)
@@ -163,17 +164,3 @@ class AsyncCursorTooOld(CursorTooOld):
             info = job_info(found)
             if labels <= set(info.spec.labels):
                 yield info
-
-
-async def _position(session: AsyncSession, wanted: event_pb2.Filter, start: str | timedelta | datetime) -> EventCursor:
-    dialogue = ask_for_position(wanted, start)
-    request, content = next(dialogue)
-    while True:
-        try:
-            reply: request_pb2.Reply | Refused = await session.reply(request, content)
-        except Refused as refused:
-            reply = refused
-        try:
-            request, content = dialogue.send(reply)
-        except StopIteration as found:
-            return EventCursor(*found.value)

@@ -45,5 +45,4 @@ class AsyncMembers:
         return (await self._change(renaming(name, new))).member
 
     async def _change(self, decide: Decide) -> Change:
-        await self._session.connection.open()
         return await carry_out(self._session.connection, steps(decide))

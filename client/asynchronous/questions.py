@@ -7,14 +7,15 @@ from collections.abc import Mapping
 from typing import TypeVar
 
 from ...schemas.refusal import Refused
-from ..library.requests.questions import AT_ONCE, Found, Question, pass_on
-from ..protocol.exchange import Item
+from ..library.requests.dialogue import Dialogue
+from ..library.requests.questions import AT_ONCE
+from .dialogue import carry_out
 from .loop.connection import AsyncConnection
 
 _Found = TypeVar("_Found")
 
 
-async def ask_all(connection: AsyncConnection, questions: Mapping[int, Question[_Found]]) -> list[_Found]:
+async def ask_all(connection: AsyncConnection, questions: Mapping[int, Dialogue[_Found]]) -> list[_Found]:
     """Return what these have found out, in their order. Raises Refused: its `job_index` is the number of the question."""
     found: dict[int, _Found] = {}
     rest = iter(questions.items())
@@ -22,7 +23,7 @@ async def ask_all(connection: AsyncConnection, questions: Mapping[int, Question[
     async def ask_one_after_the_other() -> None:
         for number, one in rest:
             try:
-                found[number] = await _ask(connection, one)
+                found[number] = await carry_out(connection, one)
             except Refused as refused:
                 refused.job_index = number
                 raise
@@ -35,17 +36,3 @@ async def ask_all(connection: AsyncConnection, questions: Mapping[int, Question[
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
     return [found[number] for number in questions]
-
-
-async def _ask(connection: AsyncConnection, one: Question[_Found]) -> _Found:
-    step = next(one)
-    while True:
-        try:
-            item: Item | Refused = await connection.call(step)
-        except Refused as refused:
-            item = refused
-        answer = pass_on(one, item)
-        if isinstance(answer, Found):
-            result: _Found = answer.answer
-            return result
-        step = answer

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Generator, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime, timedelta
 from types import TracebackType
 from typing import Final, Literal, Self, TypeAlias
@@ -15,6 +15,7 @@ from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.wire_codec import key_to_wire
 from ..protocol.subscription import MISSED, Phase, Subscription
+from .requests.dialogue import Dialogue, carry_out, reply_with
 from .session import Session, query_by_key
 from .values.results import Event, EventCursor, JobInfo, event, job_info
 
@@ -47,7 +48,8 @@ class EventStream:
             wanted.ClearField("jobs")
         cursor = read_start(start)
         if cursor is not None and not isinstance(cursor, EventCursor):
-            cursor = _position(session, wanted, cursor)
+            found = carry_out(session.connection.call, ask_for_position(wanted, cursor))
+            cursor = found
         after = None if cursor is None else event_pb2.Cursor(store=cursor.store, seq=cursor.seq)
         self._session = session
         self._wanted = wanted
@@ -177,18 +179,13 @@ class CursorTooOld(Refused):
             yield job_info(found)
 
 
-Question = tuple[request_pb2.Request, str]
-Dialogue = Generator[Question, request_pb2.Reply | Refused, EventCursor]
-
-
-def ask_for_position(wanted: event_pb2.Filter, start: str | timedelta | datetime) -> Dialogue:
+def ask_for_position(wanted: event_pb2.Filter, start: str | timedelta | datetime) -> Dialogue[EventCursor]:
     """Find the position after which no event is missing that is kept (`START`), or that happened since a time.
 
-    Yields requests with the content of their replies, and is sent the replies. Events of which the clock was set back in between may be
-    missing, or come in addition.
+    Events of which the clock was set back in between may be missing, or come in addition.
     """
-    granted = _answer((yield request_pb2.Request(subscribe=request_pb2.Subscribe(filter=wanted)), "subscribe")).subscribe
-    _answer((yield request_pb2.Request(unsubscribe=request_pb2.Unsubscribe(topic=granted.topic)), "done"))
+    granted = reply_with("subscribe", (yield request_pb2.Request(subscribe=request_pb2.Subscribe(filter=wanted)))).subscribe
+    yield request_pb2.Request(unsubscribe=request_pb2.Unsubscribe(topic=granted.topic))
     store, head = granted.head.store, granted.head.seq
     since_us = None
     if not isinstance(start, str):
@@ -205,48 +202,28 @@ def ask_for_position(wanted: event_pb2.Filter, start: str | timedelta | datetime
     return EventCursor(store, found)
 
 
-def _microseconds(start: timedelta | datetime) -> Generator[Question, request_pb2.Reply | Refused, int]:
+def _microseconds(start: timedelta | datetime) -> Dialogue[int]:
     if not isinstance(start, timedelta):
         return int(start.timestamp() * 1_000_000)
-    hello = _answer(
-        (yield request_pb2.Request(hello=request_pb2.Hello(oldest_version=PROTOCOL_VERSION, newest_version=PROTOCOL_VERSION)), "hello")
-    ).hello
+    asked = request_pb2.Hello(oldest_version=PROTOCOL_VERSION, newest_version=PROTOCOL_VERSION)
+    hello = reply_with("hello", (yield request_pb2.Request(hello=asked))).hello
     return (hello.now_us or wall_us()) - start // timedelta(microseconds=1)
 
 
-def _first_after(
-    wanted: event_pb2.Filter, after: event_pb2.Cursor, head: int
-) -> Generator[Question, request_pb2.Reply | Refused, event_pb2.Event | Refused | None]:
+def _first_after(wanted: event_pb2.Filter, after: event_pb2.Cursor, head: int) -> Dialogue[event_pb2.Event | Refused | None]:
     """Return the first of the events after a position, None if there is none; the refusal if not all of them are kept."""
     while True:
-        reply = yield request_pb2.Request(replay=request_pb2.Replay(filter=wanted, after=after, limit=1)), "replay"
-        if isinstance(reply, Refused) and reply.reason is Reason.CURSOR_TOO_OLD:
-            return reply
-        replayed = _answer(reply).replay
+        try:
+            answer = yield request_pb2.Request(replay=request_pb2.Replay(filter=wanted, after=after, limit=1))
+        except Refused as refused:
+            if refused.reason is Reason.CURSOR_TOO_OLD:
+                return refused
+            raise
+        replayed = reply_with("replay", answer).replay
         if replayed.events or not replayed.more or replayed.upto.seq >= head:
             return replayed.events[0] if replayed.events else None
         # The worker has looked through so many, and found none for this filter.
         after = replayed.upto
-
-
-def _answer(reply: request_pb2.Reply | Refused) -> request_pb2.Reply:
-    if isinstance(reply, Refused):
-        raise reply
-    return reply
-
-
-def _position(session: Session, wanted: event_pb2.Filter, start: str | timedelta | datetime) -> EventCursor:
-    dialogue = ask_for_position(wanted, start)
-    try:
-        request, content = next(dialogue)
-        while True:
-            try:
-                reply: request_pb2.Reply | Refused = session.reply(request, content)
-            except Refused as refused:
-                reply = refused
-            request, content = dialogue.send(reply)
-    except StopIteration as found:
-        return EventCursor(*found.value)
 
 
 def make_filter(keys: Iterable[JobKey], batch: bytes | None, owner: bytes | None, labels: Mapping[str, str] | None) -> event_pb2.Filter:

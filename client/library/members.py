@@ -6,13 +6,13 @@ it: if the name is that of another member by then, nothing is changed. Knows no 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ...keys.identity import parse_public
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused
-from .requests.dialogue import carry_out
+from .requests.dialogue import Dialogue, carry_out, reply_with
 
 if TYPE_CHECKING:
     from .session import Session
@@ -38,7 +38,6 @@ class Change(NamedTuple):
 
 # What follows for these members, of a roster of this version.
 Decide = Callable[[Sequence[RosterMember], bytes], Change]
-Steps = Generator[request_pb2.Request, request_pb2.Reply, Change]
 
 
 class Members:
@@ -84,10 +83,10 @@ def read_members(reply: request_pb2.Reply) -> tuple[RosterMember, ...]:
     return tuple(RosterMember(one.name, one.key, one.role) for one in reply.list_members.members)
 
 
-def steps(decide: Decide) -> Steps:
-    """Yield the requests that make one change; each reply is sent back, or the refusal thrown. Return the change."""
+def steps(decide: Decide) -> Dialogue[Change]:
+    """Make one change, and return it."""
     for last_round in (*[False] * (_MOST_ROUNDS - 1), True):
-        reply = yield members_request()
+        reply = reply_with("list_members", (yield members_request()))
         change = decide(read_members(reply), reply.list_members.version)
         if change.request is None:
             return change

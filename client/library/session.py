@@ -24,6 +24,7 @@ from ..sockets.connection import Connection
 from ..sockets.onlooker import Ends
 from .known_jobs import KnownJobs, Record
 from .requests import filters
+from .requests.dialogue import reply_with
 
 if TYPE_CHECKING:
     from .values.results import JobInfo
@@ -118,10 +119,7 @@ class Session:
 
         Raises the refusal, or TimeoutError when the deadline has passed.
         """
-        item = self.connection.call(request, deadline)
-        if not isinstance(item, request_pb2.Reply) or item.WhichOneof("content") != content:
-            raise Refused(Code.INTERNAL, f"the worker did not answer with {content}")
-        return item
+        return reply_with(content, self.connection.call(request, deadline))
 
     def list_jobs(self, wanted: request_pb2.List, limit: int | None = None) -> Iterator[JobInfo]:
         """Iterate over the jobs that a request lists, page by page; at most so many.

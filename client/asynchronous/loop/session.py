@@ -11,6 +11,7 @@ from ....schemas.jobs.states import State
 from ....schemas.refusal import Code, Refused
 from ...library.known_jobs import KnownJobs, Record
 from ...library.requests import filters
+from ...library.requests.dialogue import reply_with
 from ...library.session import LARGEST_PAGE, query_by_key
 from ...library.values.results import JobInfo, job_info
 from ...protocol.exchange import Exchange
@@ -47,10 +48,7 @@ class AsyncSession:
     async def reply(self, request: request_pb2.Request, content: str) -> request_pb2.Reply:
         """Send a request and return its one answer, which has this content. Raises the refusal."""
         await self.connection.open()
-        item = await self.connection.call(request)
-        if not isinstance(item, request_pb2.Reply) or item.WhichOneof("content") != content:
-            raise Refused(Code.INTERNAL, f"the worker did not answer with {content}")
-        return item
+        return reply_with(content, await self.connection.call(request))
 
     async def query(self, record: Record) -> job_pb2.Job:
         """Return what the worker knows about one job."""

@@ -5,17 +5,16 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 
 from ....schemas.naming import JobKey
-from ....schemas.refusal import Code, Refused
 from ...library.streams.output import attempt_end
 from ...library.streams.timed_lines import LogLine, Span, TimedLines, Wanted, plan, timed_request
 from ...protocol.exchange import Chunk
+from ..dialogue import carry_out
 from ..loop.connection import AsyncConnection
 
 
 async def timed_lines(connection: AsyncConnection, key: JobKey, wanted: Wanted) -> AsyncIterator[LogLine]:
     """Iterate over lines of one log or both as they come. Raises what the worker refuses."""
-    await connection.open()
-    span: Span | None = await _plan(connection, key, wanted)
+    span: Span | None = await carry_out(connection, plan(key, wanted))
     while span is not None:
         lines = TimedLines(span)
         exchange = connection.ask(timed_request(key, wanted.streams, span))
@@ -35,17 +34,3 @@ async def timed_lines(connection: AsyncConnection, key: JobKey, wanted: Wanted) 
             connection.forget(exchange)
             exchange.items.clear()
         span = following
-
-
-async def _plan(connection: AsyncConnection, key: JobKey, wanted: Wanted) -> Span:
-    asking = plan(key, wanted)
-    request = next(asking)
-    while True:
-        answer = await connection.call(request)
-        if not isinstance(answer, Chunk):
-            raise Refused(Code.INTERNAL, "the worker did not answer with a part of the log")
-        try:
-            request = asking.send(answer)
-        except StopIteration as planned:
-            span: Span = planned.value
-            return span

@@ -1,37 +1,55 @@
-"""Several requests to a worker, each of which depends on the answers before, as a generator. Knows no connection."""
+"""Several requests to a worker, each of which depends on the answers before. Knows no connection."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Generator
-from functools import partial
-from typing import TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 from ....schemas.generated import request_pb2
 from ....schemas.refusal import Code, Refused
-from ...protocol.exchange import Item
+from ...protocol.exchange import Chunk, Item
 
 _Result = TypeVar("_Result")
+# Yields requests; is sent the answer to each, or its refusal is thrown; and returns what they come to.
+Dialogue = Generator[request_pb2.Request, Item, _Result]
 
 
-def carry_out(call: Callable[[request_pb2.Request], Item], requests: Generator[request_pb2.Request, request_pb2.Reply, _Result]) -> _Result:
+class Done(NamedTuple, Generic[_Result]):
+    """What a dialogue came to."""
+
+    result: _Result
+
+
+def carry_out(call: Callable[[request_pb2.Request], Item], dialogue: Dialogue[_Result]) -> _Result:
     """Send these requests one after the other, and return what they come to. Raises the refusal."""
-    request = next(requests)
-    while True:
+    step: request_pb2.Request | Done[_Result] = next(dialogue)
+    while not isinstance(step, Done):
         try:
-            reply = read(call(request))
+            answer: Item | Refused = call(step)
         except Refused as refused:
-            answer = partial(requests.throw, refused)
-        else:
-            answer = partial(requests.send, reply)
-        try:
-            request = answer()
-        except StopIteration as done:
-            result: _Result = done.value
-            return result
+            answer = refused
+        step = pass_on(dialogue, answer)
+    result: _Result = step.result
+    return result
 
 
-def read(item: Item) -> request_pb2.Reply:
-    """Return an answer that is no piece of a log. Raises Refused(INTERNAL) for another one."""
-    if not isinstance(item, request_pb2.Reply):
-        raise Refused(Code.INTERNAL, "the worker answered with bytes of a log")
-    return item
+def pass_on(dialogue: Dialogue[_Result], answer: Item | Refused) -> request_pb2.Request | Done[_Result]:
+    """Pass an answer on to a dialogue, and return what to ask next, or what it came to. Raises Refused."""
+    try:
+        return dialogue.throw(answer) if isinstance(answer, Refused) else dialogue.send(answer)
+    except StopIteration as done:
+        return Done(done.value)
+
+
+def reply_with(content: str, answer: Item) -> request_pb2.Reply:
+    """Return an answer that has this content. Raises Refused(INTERNAL) for another one."""
+    if not isinstance(answer, request_pb2.Reply) or answer.WhichOneof("content") != content:
+        raise Refused(Code.INTERNAL, f"the worker did not answer with {content}")
+    return answer
+
+
+def piece_of_log(answer: Item) -> Chunk:
+    """Return an answer that is a piece of a log. Raises Refused(INTERNAL) for another one."""
+    if not isinstance(answer, Chunk):
+        raise Refused(Code.INTERNAL, "the worker did not answer with a part of the log")
+    return answer

@@ -1,12 +1,12 @@
-"""Many questions about jobs at once, each a generator: it yields requests, is sent their answers, and returns what it has found out."""
+"""Many questions about jobs at once, each a dialogue."""
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Generator, Mapping
+from collections.abc import Callable, Mapping
 from functools import partial
 from itertools import islice
-from typing import Generic, NamedTuple, TypeVar
+from typing import TypeVar
 
 from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.naming import JobKey
@@ -14,40 +14,24 @@ from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import key_to_wire
 from ...protocol.exchange import Exchange, Item
 from ...sockets.connection import Connection
+from .dialogue import Dialogue, Done, pass_on, reply_with
 
 _Found = TypeVar("_Found")
-Question = Generator[request_pb2.Request, Item, _Found]
 
 # Far below what a worker holds for one peer.
 AT_ONCE = 64
 
 
-class Found(NamedTuple, Generic[_Found]):
-    """What a question has found out."""
-
-    answer: _Found
-
-
-def about(key: JobKey) -> Question[job_pb2.Job]:
+def about(key: JobKey) -> Dialogue[job_pb2.Job]:
     """Find out what is known about a job. Raises Refused."""
-    reply = yield request_pb2.Request(query_one=request_pb2.QueryOne(key=key_to_wire(key)))
-    if not isinstance(reply, request_pb2.Reply) or not reply.HasField("query_one"):
-        raise Refused(Code.INTERNAL, "the worker did not answer with a job")
-    return reply.query_one.job
+    answer = yield request_pb2.Request(query_one=request_pb2.QueryOne(key=key_to_wire(key)))
+    return reply_with("query_one", answer).query_one.job
 
 
-def pass_on(one: Question[_Found], item: Item | Refused) -> request_pb2.Request | Found[_Found]:
-    """Pass on an answer, and return what to ask next, or what was found. Raises Refused."""
-    try:
-        return one.throw(item) if isinstance(item, Refused) else one.send(item)
-    except StopIteration as done:
-        return Found(done.value)
-
-
-def ask_all(connection: Connection, questions: Mapping[int, Question[_Found]]) -> list[_Found]:
+def ask_all(connection: Connection, questions: Mapping[int, Dialogue[_Found]]) -> list[_Found]:
     """Return what these have found out, in their order. Raises Refused: its `job_index` is the number of the question."""
     found: list[_Found] = []
-    asked: deque[tuple[int, Question[_Found], Exchange]] = deque()
+    asked: deque[tuple[int, Dialogue[_Found], Exchange]] = deque()
     rest = iter(questions.items())
     try:
         while True:
@@ -59,12 +43,12 @@ def ask_all(connection: Connection, questions: Mapping[int, Question[_Found]]) -
             try:
                 item = _answer_to(partial(connection.next, exchange))
                 asked.popleft()
-                while not isinstance(step := pass_on(one, item), Found):
+                while not isinstance(step := pass_on(one, item), Done):
                     item = _answer_to(partial(connection.call, step))
             except Refused as refused:
                 refused.job_index = number
                 raise
-            found.append(step.answer)
+            found.append(step.result)
     finally:
         for *_, exchange in asked:
             connection.forget(exchange)

@@ -18,8 +18,9 @@ from ...proofs.again import asked_of, finish_again, spec_again
 from ...proofs.shared import SharedProofs
 from ...protocol.exchange import Item
 from ...sockets.connection import Connection
+from .dialogue import Dialogue
 from .queries import query_proof, query_proofs
-from .questions import Question, ask_all
+from .questions import ask_all
 
 # The feature of a daemon that takes the spec of a job together with the key of the one that it runs again.
 SIGNED_RERUNS = "signed_reruns"
@@ -30,7 +31,7 @@ MANY_PROOFS = "many_proofs"
 _JOBS_A_QUESTION = 200
 
 # Returns the spec of one job.
-Steps = Question[job_pb2.JobSpec]
+Steps = Dialogue[job_pb2.JobSpec]
 
 
 class _Again(NamedTuple):
@@ -41,7 +42,7 @@ class _Again(NamedTuple):
 
 
 # Returns the specs of some jobs, in their order; a refusal is the last of them.
-ManySteps = Question[list[job_pb2.JobSpec | Refused]]
+ManySteps = Dialogue[list[job_pb2.JobSpec | Refused]]
 
 
 def is_signed_whole(hello: request_pb2.HelloReply) -> bool:

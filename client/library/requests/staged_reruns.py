@@ -10,7 +10,8 @@ from ....schemas.jobs.spec import JobSpec
 from ....schemas.naming import JobKey
 from ....schemas.private_parts.frozen import replace
 from ..values.results import BatchInfo, JobInfo, job_info
-from .questions import Question, about
+from .dialogue import Dialogue
+from .questions import about
 from .staging import Parts, Rerun
 
 
@@ -43,7 +44,7 @@ def parts_again(
     return Parts(about, [*jobs], [*specs_again(jobs, about.id).values()], again=reruns)
 
 
-def questions_about(wanted: Iterable[JobKey], found: Mapping[JobKey, JobInfo]) -> dict[int, Question[job_pb2.Job]]:
+def questions_about(wanted: Iterable[JobKey], found: Mapping[JobKey, JobInfo]) -> dict[int, Dialogue[job_pb2.Job]]:
     """Return the questions about the jobs of which only the keys are known, each with the position of its job."""
     return {position: about(key) for position, key in enumerate(wanted) if key not in found}
 

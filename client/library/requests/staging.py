@@ -7,7 +7,7 @@ what is staged.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from types import MappingProxyType
 from typing import NamedTuple
@@ -20,8 +20,10 @@ from ....schemas.naming import JobKey
 from ....schemas.parts import hash_of_job, hash_of_part, hash_of_rerun, named_again
 from ....schemas.refusal import Code, Reason, Refused
 from ....schemas.wire_codec import key_to_wire
+from ...protocol.exchange import Item
 from ...protocol.proving import good_until_us
 from ..values.results import BatchInfo
+from .dialogue import Dialogue, reply_with
 from .encoding import encode, encode_batch, size_of
 
 # A worker writes a part in one piece, and others wait meanwhile. With 500, they waited up to 180 ms instead of 30; fewer cost more commits.
@@ -32,8 +34,6 @@ _MOST_ROUNDS = 3
 
 # The batch cannot be started as it is: what is staged of it would only count towards what may wait.
 _FINAL = frozenset({Code.INVALID_ARGUMENT, Code.PERMISSION_DENIED, Code.RESOURCE_EXHAUSTED, Code.FAILED_PRECONDITION, Code.NOT_FOUND})
-
-Steps = Generator[request_pb2.Request, request_pb2.Reply, request_pb2.Acknowledged]
 
 
 def in_order(ids: Sequence[bytes], specs: Sequence[JobSpec], run: bytes) -> list[int]:
@@ -187,36 +187,34 @@ def _times_of(spec: JobSpec) -> JobSpec:
     )
 
 
-def steps(parts: Parts, told: Callable[[int, int], None] = lambda _staged, _jobs: None) -> Steps:
-    """Yield the requests that start a batch, one after the other; each reply is sent back, or the refusal thrown.
+def steps(parts: Parts, told: Callable[[int, int], None] = lambda _staged, _jobs: None) -> Dialogue[request_pb2.Acknowledged]:
+    """Start a batch, and return how the worker acknowledged it.
 
-    Returns how the worker acknowledged it. `told` is called with how many jobs are staged, of how many. Raises the refusal, whose
+    `told` is called with how many jobs are staged, of how many. Raises the refusal, whose
     `job_index` is the position of the job among those that were given.
     """
-    return (yield from _steps(parts, told)).acknowledged
+    return reply_with("acknowledged", (yield from _steps(parts, told))).acknowledged
 
 
-def schedule_steps(
-    parts: Parts, told: Callable[[int, int], None] = lambda _staged, _jobs: None
-) -> Generator[request_pb2.Request, request_pb2.Reply, request_pb2.ScheduleInfo]:
-    """Yield the requests that add the schedule of a batch, as `steps` does; return the schedule."""
-    return (yield from _steps(parts, told)).query_schedule.schedule
+def schedule_steps(parts: Parts, told: Callable[[int, int], None] = lambda _staged, _jobs: None) -> Dialogue[request_pb2.ScheduleInfo]:
+    """Add the schedule of a batch, as `steps` starts one, and return it."""
+    return reply_with("query_schedule", (yield from _steps(parts, told))).query_schedule.schedule
 
 
-def _steps(parts: Parts, told: Callable[[int, int], None]) -> Generator[request_pb2.Request, request_pb2.Reply, request_pb2.Reply]:
+def _steps(parts: Parts, told: Callable[[int, int], None]) -> Dialogue[Item]:
     total = len(parts.order)
     for last_round in (*[False] * (_MOST_ROUNDS - 1), True):
         try:
             number = 0
             while number < len(parts.ends):
                 try:
-                    reply = yield parts.stage(number)
+                    staged = reply_with("stage", (yield parts.stage(number))).stage
                 except Refused as refused:
                     if refused.job_index is not None and refused.job_index < len(parts.positions(number)):
                         refused.job_index = parts.positions(number)[refused.job_index]
                     raise
                 # What an earlier attempt has staged is not sent again; the commit says whether it is the same.
-                number = max(number + 1, min(reply.stage.parts, len(parts.ends)))
+                number = max(number + 1, min(staged.parts, len(parts.ends)))
                 told(parts.ends[number - 1], total)
             return (yield parts.commit())
         except Refused as refused:

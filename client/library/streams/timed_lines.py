@@ -7,7 +7,7 @@ is whole before it is passed on; one that is longer than 64 KiB is passed on in 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Generator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
@@ -17,6 +17,7 @@ from ....schemas.naming import JobKey
 from ....schemas.wire_codec import key_to_wire
 from ...protocol.exchange import Chunk
 from ..known_jobs import STREAMS, StreamName
+from ..requests.dialogue import Dialogue, piece_of_log
 
 _NAMES: dict[int, StreamName] = {request_pb2.STREAM_STDOUT: "stdout", request_pb2.STREAM_STDERR: "stderr"}
 _LONGEST_LINE = 65_536
@@ -182,8 +183,8 @@ class Wanted(NamedTuple):
     attempt: int = 0
 
 
-def plan(key: JobKey, wanted: Wanted) -> Generator[request_pb2.Request, Chunk, Span]:
-    """Ask what has to be known before the lines can be read: yields requests, is sent the answers, and returns the span."""
+def plan(key: JobKey, wanted: Wanted) -> Dialogue[Span]:
+    """Ask what has to be known before the lines can be read, and return the span."""
     starts = {"stdout": 0, "stderr": 0}
     sizes = dict(starts)
     now_us = 0
@@ -192,7 +193,7 @@ def plan(key: JobKey, wanted: Wanted) -> Generator[request_pb2.Request, Chunk, S
         read = request_pb2.ReadLog(key=key_to_wire(key), stream=STREAMS[stream], range=request_pb2.ByteRange(), attempt=attempt)
         if wanted.tail:
             read.tail_lines = min(wanted.tail, MOST_TAIL_LINES)
-        chunk = yield request_pb2.Request(read_log=read)
+        chunk = piece_of_log((yield request_pb2.Request(read_log=read)))
         sizes[stream], now_us = chunk.reply.log_range.size, chunk.reply.log_range.now_us
         # The others are of the same one, whichever is the last by then.
         attempt = chunk.reply.log_range.attempt or attempt
@@ -204,7 +205,7 @@ def plan(key: JobKey, wanted: Wanted) -> Generator[request_pb2.Request, Chunk, S
     since_us, until_us = _moment_us(wanted.since, now_us), _moment_us(wanted.until, now_us)
     if since_us is not None:
         read = request_pb2.ReadLog(key=key_to_wire(key), stream=request_pb2.STREAM_BOTH, since_us=max(0, since_us), attempt=attempt)
-        found = (yield request_pb2.Request(read_log=read)).reply.log_range
+        found = piece_of_log((yield request_pb2.Request(read_log=read))).reply.log_range
         for stream, start in (("stdout", found.start - found.stderr_start), ("stderr", found.stderr_start)):
             starts[stream] = max(starts[stream], start)
     both = ((starts["stdout"], starts["stderr"]), (sizes["stdout"], sizes["stderr"]))

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 
 from ....schemas.naming import JobKey
-from ....schemas.refusal import Code, Refused
 from ...protocol.exchange import Chunk, Exchange
 from ...sockets.connection import Connection
+from ..requests.dialogue import carry_out
 from .output import AttemptEnd, attempt_end
 from .timed_lines import Block, LogLine, Span, TimedLines, Wanted, plan, timed_request
 
@@ -22,7 +22,7 @@ class TimedOutput:
         self._streams = wanted.streams
         # Called when an attempt has ended and the next one is read.
         self.on_next: Callable[[AttemptEnd], object] = lambda _: None
-        self._exchange = self._follow(_plan(connection, key, wanted))
+        self._exchange = self._follow(carry_out(connection.call, plan(key, wanted)))
         self.ended = False
 
     def _follow(self, span: Span) -> Exchange:
@@ -74,17 +74,3 @@ class TimedOutput:
         self.ended = True
         self._connection.forget(self._exchange)
         self._exchange.items.clear()
-
-
-def _plan(connection: Connection, key: JobKey, wanted: Wanted) -> Span:
-    asking = plan(key, wanted)
-    request = next(asking)
-    while True:
-        answer = connection.call(request)
-        if not isinstance(answer, Chunk):
-            raise Refused(Code.INTERNAL, "the worker did not answer with a part of the log")
-        try:
-            request = asking.send(answer)
-        except StopIteration as planned:
-            span: Span = planned.value
-            return span

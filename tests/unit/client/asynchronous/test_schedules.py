@@ -37,6 +37,8 @@ class Worker:
         match content:
             case "query_schedule":
                 return request_pb2.Reply(query_schedule=request_pb2.QueryScheduleReply(schedule=info))
+            case "stage":
+                return request_pb2.Reply(stage=request_pb2.StageReply())
             case "list_schedules":
                 page = b"" if request.list_schedules.page else b"more"
                 return request_pb2.Reply(list_schedules=request_pb2.ListSchedulesReply(schedules=[info], next_page=page))
@@ -49,7 +51,7 @@ class Blocking(Worker):
         return request_pb2.HelloReply(kind="worker")
 
     def call(self, request: request_pb2.Request) -> request_pb2.Reply:
-        return self.answer(request, "query_schedule")
+        return self.answer(request, "stage" if request.HasField("stage") else "query_schedule")
 
     def reply(self, request: request_pb2.Request, content: str) -> request_pb2.Reply:
         return self.answer(request, content)
@@ -60,7 +62,7 @@ class Waiting(Worker):
         return request_pb2.HelloReply(kind="worker")
 
     async def call(self, request: request_pb2.Request) -> request_pb2.Reply:
-        return self.answer(request, "query_schedule")
+        return self.answer(request, "stage" if request.HasField("stage") else "query_schedule")
 
     async def reply(self, request: request_pb2.Request, content: str) -> request_pb2.Reply:
         return self.answer(request, content)

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobwire.client.library.events import START, ask_for_position, read_start
+from jobwire.client.library.requests.dialogue import carry_out
 from jobwire.client.library.values.results import EventCursor
 from jobwire.schemas.generated import event_pb2, request_pb2
 from jobwire.schemas.refusal import Code, Reason, Refused
@@ -22,7 +23,7 @@ class Worker:
         self.head, self.oldest, self.ours = head, oldest, ours
         self.asked = 0
 
-    def answer(self, request: request_pb2.Request) -> request_pb2.Reply | Refused:
+    def answer(self, request: request_pb2.Request) -> request_pb2.Reply:
         self.asked += 1
         match request.WhichOneof("verb"):
             case "subscribe":
@@ -34,7 +35,7 @@ class Worker:
                 return request_pb2.Reply(hello=request_pb2.HelloReply(now_us=NOW_US))
         after = request.replay.after.seq
         if after + 1 < self.oldest:
-            return Refused(Code.OUT_OF_RANGE, "no longer kept", reason=Reason.CURSOR_TOO_OLD)
+            raise Refused(Code.OUT_OF_RANGE, "no longer kept", reason=Reason.CURSOR_TOO_OLD)
         upto = min(after + ROWS, self.head)
         found = [seq for seq in range(after + 1, upto + 1) if seq in self.ours][: request.replay.limit]
         upto = found[-1] if found else upto
@@ -48,15 +49,7 @@ def at_us(seq: int) -> int:
 
 
 def position(worker: Worker, start: str | timedelta | datetime) -> int:
-    dialogue = ask_for_position(event_pb2.Filter(), start)
-    try:
-        request, content = next(dialogue)
-        while True:
-            reply = worker.answer(request)
-            assert isinstance(reply, Refused) or reply.WhichOneof("content") == content
-            request, content = dialogue.send(reply)
-    except StopIteration as found:
-        return int(found.value.seq)
+    return int(carry_out(worker.answer, ask_for_position(event_pb2.Filter(), start)).seq)
 
 
 @st.composite

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 
 from jobwire.client.library.requests import reruns
-from jobwire.client.library.requests.questions import Found, pass_on
+from jobwire.client.library.requests.dialogue import Done, pass_on
 from jobwire.client.proofs.shared import SharedProofs
 from jobwire.keys.identity import Identity, from_seed
 from jobwire.keys.proofs import merkle
@@ -122,8 +122,8 @@ def find(answers: Sequence[request_pb2.JobProofs], of_one: Callable[[bytes], req
             one = of_one(query.key.id)
             item = one if isinstance(one, Refused) else request_pb2.Reply(proof=one)
         found = pass_on(question, item)
-        if isinstance(found, Found):
-            return [*reruns.specs_of(again, [found.answer]).values()]
+        if isinstance(found, Done):
+            return [*reruns.specs_of(again, [found.result]).values()]
         step = found
 
 
@@ -159,6 +159,6 @@ def test_an_older_broker_is_asked_for_each_alone() -> None:
         assert next(question).query_proof.key == key_to_wire(key)
         proof = request_pb2.JobProof(key=key_to_wire(key), start=start())
         answer = pass_on(question, request_pb2.Reply(proof=proof))
-        assert isinstance(answer, Found)
-        found.append(answer.answer)
+        assert isinstance(answer, Done)
+        found.append(answer.result)
     assert [*reruns.specs_of(again, found).values()] == [job.spec for job in NEW]
