@@ -446,13 +446,11 @@ class AsyncClient:
 
     async def pause(self, jobs: Iterable[AsyncJob]) -> None:
         """Suspend jobs, of each thousand all or none; returns when they are suspended."""
-        for request in actions.pause_requests([job.key for job in jobs]):
-            await self._session.reply(request, "done")
+        await self._session.all_done(actions.pause_requests([job.key for job in jobs]))
 
     async def resume(self, jobs: Iterable[AsyncJob]) -> None:
         """Continue paused jobs, of each thousand all or none."""
-        for request in actions.resume_requests([job.key for job in jobs]):
-            await self._session.reply(request, "done")
+        await self._session.all_done(actions.resume_requests([job.key for job in jobs]))
 
     async def change(
         self,
@@ -463,8 +461,7 @@ class AsyncClient:
         time_limit: Duration | None = None,
     ) -> None:
         """Hold or release jobs that wait, set their priority or a time limit; see `Client.change`."""
-        for request in actions.change_requests([job.key for job in jobs], held, priority, time_limit):
-            await self._session.reply(request, "done")
+        await self._session.all_done(actions.change_requests([job.key for job in jobs], held, priority, time_limit))
 
     # --- the rest
 

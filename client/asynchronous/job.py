@@ -11,13 +11,14 @@ from typing import Literal, overload
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.states import return_code
 from ...schemas.naming import JobKey, short_id
-from ...schemas.refusal import Code, Refused
 from ...schemas.wire_codec import key_to_wire
 from ..files.fetched import Fetched, as_fetched
 from ..files.options import Files, Paths, chosen, wanted
 from ..library import actions
 from ..library.known_jobs import STREAMS, Handle, StreamName
 from ..library.options.arguments import Duration, Text, make_id, seconds
+from ..library.requests.dialogue import piece_of_log
+from ..library.requests.logs import range_request, tail_request
 from ..library.streams.output import FROM_THE_FIRST, Reading, reading_of
 from ..library.streams.source import Stdin, source_of
 from ..library.streams.text_mode import TextMode, text_mode
@@ -212,36 +213,30 @@ class AsyncJob(Handle):
 
     async def pause(self) -> None:
         """Suspend all processes of the job; returns when they are. Its time limit keeps running, and it keeps its slot."""
-        for request in actions.pause_requests([self.key]):
-            await self._session.reply(request, "done")
+        await self._session.all_done(actions.pause_requests([self.key]))
 
     async def resume(self) -> None:
         """Continue the paused job."""
-        for request in actions.resume_requests([self.key]):
-            await self._session.reply(request, "done")
+        await self._session.all_done(actions.resume_requests([self.key]))
 
     async def hold(self) -> None:
         """Hold the job: it does not start until it is released.
 
         Raises `Refused(FAILED_PRECONDITION)` if it has started.
         """
-        await self._change(held=True)
+        await self._session.all_done(actions.change_requests([self.key], held=True))
 
     async def release(self) -> None:
         """Release the job if it is held, so that it can start."""
-        await self._change(held=False)
+        await self._session.all_done(actions.change_requests([self.key], held=False))
 
     async def set_priority(self, priority: int) -> None:
         """Set the priority of the job while it waits, -1000 to 1000: of the jobs of its owner, those with the highest start first."""
-        await self._change(priority=priority)
+        await self._session.all_done(actions.change_requests([self.key], priority=priority))
 
     async def set_time_limit(self, time_limit: Duration) -> None:
         """Set how long the job may run, counted from its start, while it waits or runs; 0: no limit."""
-        await self._change(time_limit=time_limit)
-
-    async def _change(self, *, held: bool | None = None, priority: int | None = None, time_limit: Duration | None = None) -> None:
-        for request in actions.change_requests([self.key], held, priority, time_limit):
-            await self._session.reply(request, "done")
+        await self._session.all_done(actions.change_requests([self.key], time_limit=time_limit))
 
     # --- its output
 
@@ -331,30 +326,24 @@ class AsyncJob(Handle):
 
     async def tail(self, stream: StreamName, lines: int, *, attempt: int | None = None) -> bytes:
         """Return the last lines written so far, by the last attempt that has started or by this one."""
-        read = request_pb2.ReadLog(key=key_to_wire(self.key), stream=STREAMS[stream], tail_lines=lines, attempt=attempt or 0)
-        return (await self._read(read))[0]
+        return (await self._read(tail_request(self.key, stream, lines, attempt)))[0]
 
     async def read_range(self, stream: StreamName, start: int, length: int, *, attempt: int | None = None) -> tuple[bytes, int]:
         """Return a range of bytes (shorter at the end, at most 1 MiB) and the size of the log so far; see `tail`."""
-        part = request_pb2.ByteRange(start=start, length=length)
-        return await self._read(request_pb2.ReadLog(key=key_to_wire(self.key), stream=STREAMS[stream], range=part, attempt=attempt or 0))
+        return await self._read(range_request(self.key, stream, start, length, attempt))
 
     async def log_size(self, stream: StreamName, attempt: int | None = None) -> tuple[int, int]:
         """Return the size of a log so far, and which attempt it is of: this one, or the last that has started; 0 from an older worker."""
-        read = request_pb2.ReadLog(key=key_to_wire(self.key), stream=STREAMS[stream], range=request_pb2.ByteRange(), attempt=attempt or 0)
-        found = (await self._chunk(read)).reply.log_range
+        found = (await self._piece(range_request(self.key, stream, 0, 0, attempt))).reply.log_range
         return found.size, found.attempt
 
-    async def _read(self, read: request_pb2.ReadLog) -> tuple[bytes, int]:
-        item = await self._chunk(read)
-        return bytes(item.data), item.reply.log_range.size
+    async def _read(self, request: request_pb2.Request) -> tuple[bytes, int]:
+        piece = await self._piece(request)
+        return bytes(piece.data), piece.reply.log_range.size
 
-    async def _chunk(self, read: request_pb2.ReadLog) -> Chunk:
+    async def _piece(self, request: request_pb2.Request) -> Chunk:
         await self._session.connection.open()
-        item = await self._session.connection.call(request_pb2.Request(read_log=read))
-        if not isinstance(item, Chunk):
-            raise Refused(Code.INTERNAL, "the worker did not answer with a part of the log")
-        return item
+        return piece_of_log(await self._session.connection.call(request))
 
     # --- the rest
 

@@ -209,30 +209,6 @@ def stop(session: Session, records: Sequence[Record], signal: int | None, grace:
         session.acknowledged(session.connection.ask(request), some, deadline)
 
 
-def pause(session: Session, keys: Sequence[JobKey]) -> None:
-    """Suspend all processes of jobs; returns when they are."""
-    for request in pause_requests(keys):
-        session.reply(request, "done")
-
-
-def resume(session: Session, keys: Sequence[JobKey]) -> None:
-    """Continue paused jobs."""
-    for request in resume_requests(keys):
-        session.reply(request, "done")
-
-
-def change(
-    session: Session,
-    keys: Sequence[JobKey],
-    held: bool | None = None,  # noqa: FBT001 -- as above
-    priority: int | None = None,
-    time_limit: Duration | None = None,
-) -> None:
-    """Change jobs; returns when that is durable."""
-    for request in change_requests(keys, held, priority, time_limit):
-        session.reply(request, "done")
-
-
 def forget(session: Session, keys: Sequence[JobKey]) -> Forgotten:
     """Remove jobs with their logs and return how many."""
     return forgotten(session.reply(request, "forget").forget for request in forget_requests(keys))

@@ -618,11 +618,11 @@ class Client:
 
     def pause(self, jobs: Iterable[Job]) -> None:
         """Suspend jobs, of each thousand all or none; returns when they are suspended."""
-        actions.pause(self._session, [job.key for job in jobs])
+        self._session.all_done(actions.pause_requests([job.key for job in jobs]))
 
     def resume(self, jobs: Iterable[Job]) -> None:
         """Continue paused jobs, of each thousand all or none."""
-        actions.resume(self._session, [job.key for job in jobs])
+        self._session.all_done(actions.resume_requests([job.key for job in jobs]))
 
     def change(
         self,
@@ -638,7 +638,7 @@ class Client:
 
         Raises `Refused(FAILED_PRECONDITION)` if one has started already.
         """
-        actions.change(self._session, [job.key for job in jobs], held, priority, time_limit)
+        self._session.all_done(actions.change_requests([job.key for job in jobs], held, priority, time_limit))
 
     # --- the rest
 

@@ -9,12 +9,13 @@ from typing import TYPE_CHECKING, Literal, overload
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.states import return_code
 from ...schemas.naming import JobKey, short_id
-from ...schemas.refusal import Code, Refused
 from ...schemas.wire_codec import key_to_wire
 from ..protocol.exchange import Chunk
 from . import actions, starts
 from .known_jobs import STREAMS, Handle, StreamName
 from .options.arguments import Duration, Text, deadline_in, make_id
+from .requests.dialogue import piece_of_log
+from .requests.logs import range_request, tail_request
 from .session import Session
 from .streams.feeder import Feeder
 from .streams.output import FROM_THE_FIRST, Collecting, JobOutput, Reading, TextJobOutput, reading_of
@@ -205,30 +206,30 @@ class Job(Handle):
 
     def pause(self) -> None:
         """Suspend all processes of the job; returns when they are. Its time limit keeps running, and it keeps its slot."""
-        actions.pause(self._session, [self.key])
+        self._session.all_done(actions.pause_requests([self.key]))
 
     def resume(self) -> None:
         """Continue the paused job."""
-        actions.resume(self._session, [self.key])
+        self._session.all_done(actions.resume_requests([self.key]))
 
     def hold(self) -> None:
         """Hold the job: it does not start until it is released.
 
         Raises `Refused(FAILED_PRECONDITION)` if it has started.
         """
-        actions.change(self._session, [self.key], held=True)
+        self._session.all_done(actions.change_requests([self.key], held=True))
 
     def release(self) -> None:
         """Release the job if it is held, so that it can start."""
-        actions.change(self._session, [self.key], held=False)
+        self._session.all_done(actions.change_requests([self.key], held=False))
 
     def set_priority(self, priority: int) -> None:
         """Set the priority of the job while it waits, -1000 to 1000: of the jobs of its owner, those with the highest start first."""
-        actions.change(self._session, [self.key], priority=priority)
+        self._session.all_done(actions.change_requests([self.key], priority=priority))
 
     def set_time_limit(self, time_limit: Duration) -> None:
         """Set how long the job may run, counted from its start, while it waits or runs; 0: no limit."""
-        actions.change(self._session, [self.key], time_limit=time_limit)
+        self._session.all_done(actions.change_requests([self.key], time_limit=time_limit))
 
     # --- its output
 
@@ -332,29 +333,23 @@ class Job(Handle):
 
     def tail(self, stream: StreamName, lines: int, *, attempt: int | None = None) -> bytes:
         """Return the last lines written so far, by the last attempt that has started or by this one."""
-        read = request_pb2.ReadLog(key=key_to_wire(self.key), stream=STREAMS[stream], tail_lines=lines, attempt=attempt or 0)
-        return self._read(read)[0]
+        return self._read(tail_request(self.key, stream, lines, attempt))[0]
 
     def read_range(self, stream: StreamName, start: int, length: int, *, attempt: int | None = None) -> tuple[bytes, int]:
         """Return a range of bytes (shorter at the end, at most 1 MiB) and the size of the log so far; see `tail`."""
-        part = request_pb2.ByteRange(start=start, length=length)
-        return self._read(request_pb2.ReadLog(key=key_to_wire(self.key), stream=STREAMS[stream], range=part, attempt=attempt or 0))
+        return self._read(range_request(self.key, stream, start, length, attempt))
 
     def log_size(self, stream: StreamName, attempt: int | None = None) -> tuple[int, int]:
         """Return the size of a log so far, and which attempt it is of: this one, or the last that has started; 0 from an older worker."""
-        read = request_pb2.ReadLog(key=key_to_wire(self.key), stream=STREAMS[stream], range=request_pb2.ByteRange(), attempt=attempt or 0)
-        found = self._chunk(read).reply.log_range
+        found = self._piece(range_request(self.key, stream, 0, 0, attempt)).reply.log_range
         return found.size, found.attempt
 
-    def _read(self, read: request_pb2.ReadLog) -> tuple[bytes, int]:
-        item = self._chunk(read)
-        return bytes(item.data), item.reply.log_range.size
+    def _read(self, request: request_pb2.Request) -> tuple[bytes, int]:
+        piece = self._piece(request)
+        return bytes(piece.data), piece.reply.log_range.size
 
-    def _chunk(self, read: request_pb2.ReadLog) -> Chunk:
-        item = self._session.connection.call(request_pb2.Request(read_log=read))
-        if not isinstance(item, Chunk):
-            raise Refused(Code.INTERNAL, "the worker did not answer with a part of the log")
-        return item
+    def _piece(self, request: request_pb2.Request) -> Chunk:
+        return piece_of_log(self._session.connection.call(request))
 
     # --- the rest
 

@@ -121,6 +121,11 @@ class Session:
         """
         return reply_with(content, self.connection.call(request, deadline))
 
+    def all_done(self, requests: Iterable[request_pb2.Request]) -> None:
+        """Send requests one after the other, each of which is answered with `done`. Raises the refusal."""
+        for request in requests:
+            self.reply(request, "done")
+
     def list_jobs(self, wanted: request_pb2.List, limit: int | None = None) -> Iterator[JobInfo]:
         """Iterate over the jobs that a request lists, page by page; at most so many.
 

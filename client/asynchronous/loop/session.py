@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Coroutine, Iterable, Sequence
 from typing import Any, TypeVar
 
 from ....schemas.generated import job_pb2, request_pb2
@@ -49,6 +49,11 @@ class AsyncSession:
         """Send a request and return its one answer, which has this content. Raises the refusal."""
         await self.connection.open()
         return reply_with(content, await self.connection.call(request))
+
+    async def all_done(self, requests: Iterable[request_pb2.Request]) -> None:
+        """Send requests one after the other, each of which is answered with `done`. Raises the refusal."""
+        for request in requests:
+            await self.reply(request, "done")
 
     async def query(self, record: Record) -> job_pb2.Job:
         """Return what the worker knows about one job."""
