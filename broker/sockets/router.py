@@ -39,6 +39,8 @@ _MOST_UNDER_WAY = 2 * LARGEST_MESSAGE
 # Replies that wait for one peer, and requests from it that wait.
 _PEER_MESSAGES = 256
 _PEER_REQUESTS = 64
+# How long what waits may keep a look from the others: in every hundredth `recv`, and in one that finds nothing, libzmq looks by itself.
+_MOST_UNLOOKED_SECONDS = 0.02
 # How often to check whether a peer that sends many requests is still there.
 _LOOK_SECONDS = 0.02
 # How long a connection that is about to be closed can read why.
@@ -172,9 +174,13 @@ class Endpoint:
     def _drain(self) -> float | None:
         now = time.monotonic()
         until = now + self._shares.turn_seconds(now)
+        # Whose requests wait, of those that were read since the last look.
         waiting: set[bytes] = set()
         while time.monotonic() < until:
-            routing_id = self._socket.recv(zmq.DONTWAIT)
+            try:
+                routing_id = self._socket.recv(zmq.DONTWAIT)
+            except zmq.Again:
+                return None
             frame = last = self._socket.recv(zmq.DONTWAIT, copy=False)
             sizes = [len(frame)]
             # A message is complete when its first frame arrives; the frames after the two of a push are dropped one by one.
@@ -182,14 +188,17 @@ class Endpoint:
                 last = self._socket.recv(zmq.DONTWAIT, copy=False)
                 sizes.append(len(last))
             delay = self._receive(routing_id, frame, last if last is not frame else None, sizes)
-            if delay:
+            if not delay:
+                waiting.clear()
+                # Cheaper than the exception of a `recv` that finds nothing.
+                if not readable(self._socket):
+                    return None
+            elif routing_id in waiting:
                 # libzmq reads from each peer in turn. When only peers are left whose requests wait, theirs stay where they are.
-                if routing_id in waiting:
-                    return delay
+                return min(delay, _MOST_UNLOOKED_SECONDS)
+            else:
+                # Without a look at what else there is: who was found would be behind this one's next request, and nothing signals it again.
                 waiting.add(routing_id)
-            # Cheaper than the exception of a `recv` that finds nothing.
-            if not readable(self._socket):
-                return None
         return 0.0
 
     def _receive(self, routing_id: bytes, frame: zmq.Frame, bulk: zmq.Frame | None, sizes: Sequence[int]) -> float:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import select
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -15,6 +16,7 @@ from jobwire.broker.daemon import Daemon
 from jobwire.broker.engine import Ended
 from jobwire.broker.fairness import cpu_shares
 from jobwire.broker.settings import Settings
+from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.router import _as_received
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.members import roster
@@ -143,6 +145,36 @@ async def test_what_only_waits_is_left_where_it_is(opened: Opened, monkeypatch: 
                 await asyncio.sleep(0)
         await asyncio.to_thread(ask_for_little, little)
         assert 0 < len(room._lines[opened.member.public].waiting) < asked / 2
+
+
+async def test_who_sends_while_only_others_wait_is_read_soon(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its message is signalled once, and libzmq may take the signal while it reads what waits."""
+    endpoint = opened.daemon._server.router
+    was_read = asyncio.Event()
+
+    def take(peer: Peer, *_: object) -> float:
+        if peer.public == opened.other.public:
+            was_read.set()
+            return 0.0
+        if not was_sent:
+            was_sent.append(True)
+            little.send(little.envelope(listed))
+            # It is not signalled if libzmq has not yet tried to read another message of it after the last.
+            select.select([endpoint._socket.getsockopt(zmq.FD)], [], [], 0.1)
+        return 0.0 if was_read.is_set() else 600.0
+
+    with opened.raw(opened.member) as much, opened.raw(opened.other) as little:
+        for raw in (much, little):
+            await asyncio.to_thread(raw.hello)
+        listed = little.request(list=request_pb2.List())
+        monkeypatch.setattr(endpoint._shares, "take", take)
+        for _ in range(500):
+            was_sent: list[bool] = []
+            was_read.clear()
+            for _ in range(10):
+                much.send(much.envelope(listed))
+            async with asyncio.timeout(60):
+                await was_read.wait()
 
 
 def test_bytes_leave_in_the_frame_that_they_came_in_and_a_part_of_them_is_copied() -> None:
