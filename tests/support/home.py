@@ -171,7 +171,9 @@ class Terminal:
 
     def ended(self) -> int:
         """Wait for the end, and return the exit status."""
+        deadline = time.monotonic() + SECONDS
         while self._master >= 0:
+            assert select.select([self._master], [], [], max(0, deadline - time.monotonic()))[0], f"goes on: {self.screen!r}"
             try:
                 part = os.read(self._master, 65536)
             except OSError:

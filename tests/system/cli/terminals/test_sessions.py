@@ -50,11 +50,13 @@ def test_a_shell_is_used_as_if_it_ran_here(home: Home, terminal: OpenTerminal) -
     shell.until("ready> ")
     shell.type(b"sleep 1000\n")
     shell.until("sleep 1000\r\n")
-    wait_until(lambda: runs(home, "sleep"), "sleep runs")
+    wait_until(lambda: child(home, "sleep"), "sleep runs")
     shell.type(b"\x1a")
     shell.until("ready> ")
     shell.type(b"fg\n")
     shell.until("sleep 1000\r\n")
+    # The shell shows what it continues before it does.
+    wait_until(lambda: has_the_terminal(home, "sleep"), "sleep has the terminal again")
     shell.type(b"\x03")
     shell.until("ready> ")
     shell.type(b"exit 7\n")
@@ -62,13 +64,21 @@ def test_a_shell_is_used_as_if_it_ran_here(home: Home, terminal: OpenTerminal) -
     assert not is_raw(shell)
 
 
-def runs(home: Home, program: str) -> bool:
-    """Return whether a program that a job of this user started is running."""
+def child(home: Home, program: str) -> Path | None:
+    """Return the folder in /proc of a program that a job of this user started, if it is running."""
     for record in home.records("list"):
-        for child in Path(f"/proc/{record['pid']}/task/{record['pid']}/children").read_text().split():
-            if program in Path(f"/proc/{child}/comm").read_text():
-                return True
-    return False
+        for pid in Path(f"/proc/{record['pid']}/task/{record['pid']}/children").read_text().split():
+            if program in Path(f"/proc/{pid}/comm").read_text():
+                return Path("/proc", pid)
+    return None
+
+
+def has_the_terminal(home: Home, program: str) -> bool:
+    """Return whether a program goes on in the foreground of its terminal (proc_pid_stat(5): state, pgrp and tpgid)."""
+    found = child(home, program)
+    assert found
+    state, _, group, _, _, foreground = found.joinpath("stat").read_text().rpartition(")")[2].split()[:6]
+    return state != "T" and group == foreground
 
 
 def test_end_of_file_is_typed_and_the_status_is_the_jobs(home: Home, terminal: OpenTerminal) -> None:
