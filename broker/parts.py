@@ -113,6 +113,10 @@ class Serving(Protocol):
         """Return whether another identity has sent a request recently."""
         ...
 
+    def usage_changed(self) -> None:
+        """Note that jobs have more or less of what there is."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class Parts:
@@ -219,6 +223,7 @@ def assemble(  # noqa: PLR0915, PLR0917 -- what a daemon is made of, on one scre
             limits_of=roster.limits_of,
             shortage=room.shortage,
             ended=job_ended,
+            usage_changed=server.usage_changed,
             delegates=delegates,
             waits=fleet.waits if fleet else None,
         )

@@ -207,6 +207,11 @@ class Server:
     def _turn_seconds(self) -> float:
         return self._shares.turn_seconds(self._loop.time()) if self._shares is not None else TURN_SECONDS
 
+    def usage_changed(self) -> None:
+        """Tell the brokers of this worker what its jobs have now."""
+        if self.relayed is not None:
+            self.relayed.usage_changed()
+
     def tell_brokers_capacity(self) -> None:
         """Tell the brokers of this worker what it has for jobs now."""
         if self.relayed is not None:

@@ -52,7 +52,7 @@ class Desk:
     """Carries out decisions. `clock` gives dates, `ages` the time from which ages count, `delegates` the keys of jobs that may start jobs.
 
     `shortage` returns why new jobs are refused at the moment, if so; `ended` is called when ends of jobs are durable and
-    reported, `waits`, if there is one, after each input while jobs wait.
+    reported, `usage_changed` when jobs have more or less of what there is, `waits`, if there is one, after each input while jobs wait.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 -- the parts that it carries effects to
@@ -69,6 +69,7 @@ class Desk:
         limits_of: Callable[[bytes], Limits],
         shortage: Callable[[], Refused | None],
         ended: Callable[[], None],
+        usage_changed: Callable[[], None],
         delegates: Delegating,
         waits: Callable[[], None] | None = None,
         alarm: Callable[[int, Callable[[], None]], Alarm] = Alarm,
@@ -82,6 +83,7 @@ class Desk:
         self._ages = ages
         self._limits_of = limits_of
         self._shortage = shortage
+        self._usage_changed = usage_changed
         self._delegates = delegates
         self._waits = waits
         self._inbox: deque[Input] = deque()
@@ -92,8 +94,6 @@ class Desk:
         # The bytes of specs that each owner has sent meanwhile.
         self._sent_meanwhile: Counter[bytes] = Counter()
         self._is_busy = False
-        # Called when jobs have more or less of what there is.
-        self.usage_changed: Callable[[], object] = lambda: None
         self._alarms = (alarm(time.CLOCK_BOOTTIME, self._ring), alarm(time.CLOCK_REALTIME, self._ring))
         self._executor = Executor(engine, publisher, watchers, delegates, self._alarms, ended, self.take)
 
@@ -384,7 +384,7 @@ class Desk:
         if self._waits is not None and len(self._state.queue):
             self._waits()
         if stock.changes != changes:
-            self.usage_changed()
+            self._usage_changed()
         if failed is not None:
             raise failed
 

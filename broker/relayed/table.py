@@ -72,7 +72,6 @@ class RelayedVerbs:
         self._parts = parts
         self._streams: dict[bytes, FactStream] = {}
         self._is_telling = False
-        desk.usage_changed = self._usage_changed
         self.handlers: Mapping[str, Handler] = {
             **{verb: verbs[verb] for verb in _UNCHANGED},
             "deliver": lambda call: deliver(call, parts),
@@ -111,7 +110,7 @@ class RelayedVerbs:
         """Return how many jobs may lend their slots: a broker could say of any number that they wait, and so run them all at once."""
         return _LENT_FOR_A_SLOT * self._parts.desk.stock.capacity.slots
 
-    def _usage_changed(self) -> None:
+    def usage_changed(self) -> None:
         """Tell brokers, a moment later, what other jobs have: the broker places nothing that would wait behind them."""
         if self._streams and not self._is_telling:
             self._is_telling = True

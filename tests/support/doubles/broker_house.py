@@ -131,6 +131,7 @@ class WorkerSide:
             notary=Notary(self.identity, house.store.id),
             is_hashing=self.hasher.is_hashing,
         )
+        house.usage_changed = verbs.usage_changed
         self.hasher.waiting.clear()
         LogHashes(house.store, house.lookup, self.hasher, verbs.hashed).open()
         self.reception = Reception(self.identity.public, NONCE, self.members.get, verbs.handlers, turns, read)

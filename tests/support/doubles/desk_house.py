@@ -269,8 +269,9 @@ class House:
     limits: Limits = EVERYBODYS
     # Members by name, who can be asked for.
     roster: dict[str, Member] = field(default_factory=dict)
-    # Called by the desk; a test may replace it.
+    # Called by the desk; a test may replace them.
     shortage: Callable[[], Refused | None] = lambda: None
+    usage_changed: Callable[[], None] = lambda: None
     changed_folders: list[JobKey] = field(default_factory=list)
     # By their keys, whose schedules may start jobs.
     members: dict[bytes, Member] = field(default_factory=lambda: {OWNER: Member("ada", OWNER, "submitter")})
@@ -319,6 +320,7 @@ class House:
             limits_of=lambda _: self.limits,
             shortage=lambda: self.shortage(),  # noqa: PLW0108 -- another may be in its place by then
             ended=lambda: self.timetable.job_ended(),  # noqa: PLW0108 -- it is made below
+            usage_changed=lambda: self.usage_changed(),  # noqa: PLW0108 -- as above
             delegates=self.delegates,
             alarm=partial(self.alarm, "desk"),  # type: ignore[arg-type, return-value]
         )

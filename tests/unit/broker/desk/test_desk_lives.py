@@ -240,6 +240,7 @@ class WhatAlwaysHolds(RuleBasedStateMachine):
             limits_of=lambda _: EVERYBODYS,
             shortage=lambda: None,
             ended=lambda: None,
+            usage_changed=lambda: None,
             delegates=Delegates(from_seed(b"w" * 32), b"s" * 16, "", lambda _: None, state.live, lambda *_: None),
             alarm=lambda *_: AlarmDouble(),  # type: ignore[arg-type, return-value]
         )
