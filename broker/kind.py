@@ -8,9 +8,9 @@ from typing import NamedTuple, Protocol
 from ..keys.members.rights import Member
 from ..keys.members.roster import RosterFile
 from .delegates import Delegates
-from .desk.desk import Desk
 from .desk.inputs import Asked
 from .desk.queue.stock import Stock
+from .desk.view import View
 from .fairness.turns import Turns
 from .pairing.edits import RosterEdits
 from .requests.dispatch import Handler
@@ -23,7 +23,7 @@ from .streams.watchers import Watchers
 class House(NamedTuple):
     """The parts of a daemon that a fleet needs."""
 
-    desk: Desk
+    desk: View
     lookup: Lookup
     store: Store
     watchers: Watchers

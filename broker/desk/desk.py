@@ -9,7 +9,7 @@ import asyncio
 import logging
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from operator import attrgetter
 
@@ -17,14 +17,12 @@ from ...keys.members.limits import Limits
 from ...schemas import fault_points
 from ...schemas.clock import Clock
 from ...schemas.frames import MOST_HELD_BYTES
-from ...schemas.jobs.capacity import Wants
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Code, Refused
 from ..engine import Ended, Engine, Fact, Started
 from ..fairness.pace import Pace
-from ..jobs.dependencies import Dependencies
-from ..jobs.job import BatchRun, Job, RunKey
-from ..jobs.life import WAITING, WITH_ENGINE, Phase
+from ..jobs.job import BatchRun, RunKey
+from ..jobs.life import WITH_ENGINE
 from ..own_process.alarm import Alarm
 from ..retention.ages import Ages
 from ..store.queries import Lookup
@@ -36,10 +34,10 @@ from .admission import check_held, check_waiting
 from .decide import decide
 from .executor import Delegating, Executor, Publishing
 from .inputs import Accepted, Asked, Await, Due, Facts, Input, Moment, Reconsidered, SetMachine, Start, WriteDelayed, Written
-from .queue.stock import Stock
 from .recovery import Recovery
 from .state import State
 from .turn import Decision
+from .view import View
 
 _log = logging.getLogger(__name__)
 # As several calls for each job of a start would cost more than what is done in them.
@@ -48,7 +46,7 @@ _raw_of = attrgetter("raw")
 _MOST_MEANWHILE_BYTES = 32 * 1024 * 1024
 
 
-class Desk:
+class Desk(View):
     """Carries out decisions. `clock` gives dates, `ages` the time from which ages count, `delegates` the keys of jobs that may start jobs.
 
     `shortage` returns why new jobs are refused at the moment, if so; `ended` is called when ends of jobs are durable and
@@ -74,13 +72,9 @@ class Desk:
         waits: Callable[[], None] | None = None,
         alarm: Callable[[int, Callable[[], None]], Alarm] = Alarm,
     ) -> None:
-        self._state = state
+        super().__init__(state, lookup, watchers, clock, ages)
         self._store = store
-        self._lookup = lookup
         self._engine = engine
-        self._watchers = watchers
-        self._clock = clock
-        self._ages = ages
         self._limits_of = limits_of
         self._shortage = shortage
         self._usage_changed = usage_changed
@@ -236,106 +230,9 @@ class Desk:
             # Somebody waits for this one. Its report is made while the disk is waited for, as soon as the other thread does that.
             self._prepare_report(facts[0].key)
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether no job is waiting or running, or staged: a staged one may be committed, and its rows be still to come."""
-        return not self._state.live and not self._state.staged
-
-    @property
-    def needs_no_engine(self) -> bool:
-        """Whether no job has been handed to the engine; some may wait."""
-        return all(job.attempt.phase in WAITING for job in self._state.live.values())
-
-    @property
-    def runs(self) -> Mapping[RunKey, Mapping[JobKey, Job]]:
-        """The jobs of each run of a batch that have not ended."""
-        return self._state.runs
-
-    def has_run(self, run: RunKey) -> bool:
-        """Return whether a run has not ended: jobs of it are left, or to come, or what it ends with is."""
-        state = self._state
-        return any(run in some for some in (state.runs, state.joining, state.finishes, state.finished))
-
-    @property
-    def stock(self) -> Stock:
-        """What there is for jobs, and what of it is in use."""
-        return self._state.queue.stock
-
-    def demand(self) -> Mapping[Wants, int]:
-        """Return how many jobs would start at once if there were room for all, by what they take."""
-        return self._state.queue.demand()
-
-    def occupied_by(self, key: JobKey) -> Wants | None:
-        """Return what a job has that runs or is about to; None if it waits, or has ended."""
-        return self._state.queue.occupied_by(key)
-
-    def why_waiting(self, job: Job) -> str:
-        """Return why a job does not run yet, or does not continue; empty if it does not wait."""
-        if not self._lookup.is_whole:
-            return "its place is not known yet, as not all jobs were found again since the restart" if job.attempt.phase in WAITING else ""
-        if job.waits_to_start and job.held_by is None and job.attempt.phase in WAITING:
-            return f"it does not start before {_date(self.starts_at_us(job))}"
-        why = self._state.why_waiting(job)
-        if why and job.attempt.phase in WAITING and self._state.queue.is_full:
-            why += self._watchers.inner_waits.about(job.key, self._state.queue.running, self._state.holds_slot)
-        return why
-
     def wait_for(self, outer: AttemptKey, inner: Sequence[JobKey], *, begins: bool) -> None:
         """Let an attempt at a job lend its slots while it waits for jobs, from now on or (`begins` False) no more."""
         self.take(Await(outer, inner, begins))
-
-    def lends_slots(self, job: Job) -> bool:
-        """Return whether a job waits for jobs that it started, and others may use its slots."""
-        return self._state.queue.lends(job.key)
-
-    @property
-    def live(self) -> Mapping[JobKey, Job]:
-        """The jobs that have not ended."""
-        return self._state.live
-
-    @property
-    def dependencies(self) -> Dependencies:
-        """What jobs wait for."""
-        return self._state.dependencies
-
-    def starts_in_us(self, job: Job) -> int | None:
-        """Return how long a job still waits for its time; None if it does not."""
-        if starts_at_us := self.starts_at_us(job):
-            return max(0, starts_at_us - self._clock.read().wall_us)
-        if job.attempt.phase not in WAITING or not job.not_before_us or not self._lookup.is_whole:
-            return None
-        return self._state.deadlines.left_us(job, self._clock.passed_us())
-
-    def starts_at_us(self, job: Job) -> int:
-        """Return when a job starts that waits for its time, as the machine's clock is now; 0 if it does not wait for one."""
-        if not job.waits_to_start or job.attempt.phase not in WAITING:
-            return 0
-        at = self._clock.read()
-        left_us = job.starts_passed_us - at.passed_us if job.starts_passed_us else 0
-        return max(job.starts_wall_us, at.wall_us + left_us if left_us > 0 else 0, 1)
-
-    def ended_ago_us(self, job: Job) -> int:
-        """Return how long ago the end of a job was recorded, or what happened to it last."""
-        return max(0, self._ages.now_us() - job.aged_from_us)
-
-    def expires_in_us(self, job: Job) -> int | None:
-        """Return how long a job may still wait before it expires; None if it does not wait, or may wait for ever."""
-        if job.attempt.phase not in WAITING or job.ended_before:
-            return None
-        if job.expires_passed_us:
-            return max(0, job.expires_passed_us - self._clock.passed_us())
-        # One that was not found again yet has only the date.
-        return None if job.expires_aged_us is None else max(0, job.expires_aged_us - self._ages.now_us())
-
-    def now_us(self) -> int:
-        """Return the date of this moment, as events and jobs get it."""
-        return self._clock.now_us()
-
-    def lasted_us(self, job: Job) -> int:
-        """Return how long a job ran, or has been running or waiting."""
-        if not self._lookup.is_whole and job.attempt.phase is not Phase.FINISHED:
-            return max(0, self.now_us() - (job.attempt.started_at_us or job.queued_at_us))
-        return job.lasted_us(self._clock.passed_us())
 
     def reconsider(self) -> None:
         """Start jobs that may start now that limits have changed."""
@@ -432,7 +329,3 @@ class Desk:
         if fault_points.ARMED and any(change.events for change in write.changes):
             fault_points.reach("after-commit-before-publish")
         self.take(Written(number, write.first_seq))
-
-
-def _date(at_us: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at_us // 1_000_000))

@@ -18,9 +18,9 @@ from ...schemas.clock import wall_us
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.capacity import Capacity
 from ...schemas.refusal import Refused
-from ..desk.desk import Desk
 from ..desk.inputs import SetMachine
 from ..desk.queue.stock import End
+from ..desk.view import View
 from ..fleet.engine import FleetEngine
 from ..fleet.workers.worker import Worker
 from .book import Allocation, Book, Departed, Queue
@@ -62,7 +62,7 @@ class Grower:
     def __init__(
         self,
         book: Book,
-        desk: Desk,
+        desk: View,
         engine: FleetEngine,
         clusters: Mapping[str, Cluster],
         doors: Doors,

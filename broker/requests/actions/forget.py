@@ -14,7 +14,7 @@ from ....schemas.generated import request_pb2
 from ....schemas.jobs.states import State
 from ....schemas.naming import JobKey, format_id
 from ....schemas.refusal import Code, Reason, Refused
-from ...desk.desk import Desk
+from ...desk.view import View
 from ...jobs.job import Job
 from ...retention.ages import Ages
 from ...retention.forget import Forgetting, Forgotten
@@ -28,7 +28,7 @@ from .selected import Selected, find_selected, has_selection, read_selection
 _JOBS_A_PART = 500
 
 
-def forget(call: Call, desk: Desk, lookup: Lookup, forgetting: Forgetting, ages: Ages) -> None:
+def forget(call: Call, desk: View, lookup: Lookup, forgetting: Forgetting, ages: Ages) -> None:
     """Check all jobs first; reply when only their tombstones are left on disk. Naming one that was forgotten before is not an error."""
     request = call.request.forget
     if has_selection(request, "forget"):
@@ -59,7 +59,7 @@ def _done(call: Call, result: Forgotten | Refused) -> None:
         call.reply(request_pb2.Reply(forget=request_pb2.ForgetReply(jobs=result.jobs, log_bytes=result.log_bytes)))
 
 
-def _forget_selected(call: Call, request: request_pb2.Forget, desk: Desk, lookup: Lookup, forgetting: Forgetting, ages: Ages) -> None:
+def _forget_selected(call: Call, request: request_pb2.Forget, desk: View, lookup: Lookup, forgetting: Forgetting, ages: Ages) -> None:
     """Remove the jobs of a selection that have ended; reply when only their tombstones are left on disk."""
     selected = read_selection(request.selection, call.member, lookup)
     has_age = request.HasField("ended_ago_us")

@@ -9,8 +9,8 @@ from ....schemas.generated import job_pb2
 from ....schemas.jobs.capacity import wants_of
 from ....schemas.naming import JobKey, format_id, short_id
 from ....schemas.refusal import Code, Reason, Refused
-from ...desk.desk import Desk
 from ...desk.inputs import Asked
+from ...desk.view import View
 from ...jobs.job import BatchRun, Job
 from ...jobs.loans import MOST_LEVELS, starters, why_never
 from ...store.queries import Lookup
@@ -36,7 +36,7 @@ def demand_verb(member: Member, verb: str) -> None:
         raise Refused(Code.PERMISSION_DENIED, message, _YOURSELF, reason=Reason.ROLE)
 
 
-def starter_of(member: Member, desk: Desk) -> Job | None:
+def starter_of(member: Member, desk: View) -> Job | None:
     """Return the job that sends a request; None if a member does."""
     return desk.live.get(JobKey(member.key, member.job)) if member.job else None
 
@@ -68,7 +68,7 @@ def demand_filter(wanted: NewsFilter, member: Member, lookup: Lookup) -> None:
 
 
 def check_start(
-    member: Member, starter: Job | None, asked: Sequence[Asked], batch: BatchRun | None, desk: Desk, lookup: Lookup, *, waits: bool
+    member: Member, starter: Job | None, asked: Sequence[Asked], batch: BatchRun | None, desk: View, lookup: Lookup, *, waits: bool
 ) -> Iterator[None]:
     """Check in steps that a job may start these; what a member starts is checked elsewhere. `waits`: the job waits for them.
 

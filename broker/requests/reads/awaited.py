@@ -8,11 +8,11 @@ from ....schemas.generated import job_pb2
 from ....schemas.jobs.conditions import After, to_wire
 from ....schemas.naming import JobKey
 from ....schemas.wire_codec import state_to_wire
-from ...desk.desk import Desk
+from ...desk.view import View
 from ...jobs.job import Job
 
 
-def awaited(job: Job, desk: Desk) -> Iterator[job_pb2.Awaited]:
+def awaited(job: Job, desk: View) -> Iterator[job_pb2.Awaited]:
     """Iterate over the conditions of a job that do not hold yet."""
     for target, condition in desk.dependencies.open.get(job.key, {}).items():
         if isinstance(target, JobKey):

@@ -14,8 +14,8 @@ from ....schemas.jobs.states import JobTime, Pick, State
 from ....schemas.naming import SHORT_ID_DIGITS, JobKey, parse_typed
 from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import key_to_wire, on_failure_to_wire, outcome_to_wire, state_to_wire
-from ...desk.desk import Desk
 from ...desk.queue.stock import Stock
+from ...desk.view import View
 from ...engine import Engine, LogPart, StreamName
 from ...jobs.job import Job
 from ...jobs.life import WAITING, Phase
@@ -43,7 +43,7 @@ class Roster(NamedTuple):
     named: Callable[[str], Member | None]
 
 
-def query_one(call: Call, desk: Desk, lookup: Lookup, engine: Engine, roster: Roster, ages: Ages) -> None:
+def query_one(call: Call, desk: View, lookup: Lookup, engine: Engine, roster: Roster, ages: Ages) -> None:
     """Reply with one job, given by key or as a person types it, and ranges of its logs if requested."""
     request = call.request.query_one
     if request.WhichOneof("job") == "name":
@@ -80,7 +80,7 @@ def _named(request: request_pb2.QueryOne, member: Member, lookup: Lookup, named:
     return lookup.named(request.name, typed, member, pick, owner)
 
 
-def list_jobs(call: Call, desk: Desk, lookup: Lookup, roster: Roster, ages: Ages) -> None:
+def list_jobs(call: Call, desk: View, lookup: Lookup, roster: Roster, ages: Ages) -> None:
     """Reply with one page of jobs; only those that have not ended unless the request says otherwise."""
     request = call.request.list
     after = read_place(request.page)
@@ -179,7 +179,7 @@ def read_place(page: bytes) -> Place | None:
     return place
 
 
-def describe(job: Job, desk: Desk, member_of: Callable[[bytes], Member | None], ages: Ages) -> job_pb2.Job:
+def describe(job: Job, desk: View, member_of: Callable[[bytes], Member | None], ages: Ages) -> job_pb2.Job:
     """Return everything known about a job, without its stdin."""
     attempt = job.attempt
     # A client that sees an end here may rely on it and forget the job at once: so it is not shown before it is durable.
