@@ -16,7 +16,7 @@ from ..schemas.frames import NONCE_BYTES
 from .engine import Engine, LogHasher
 from .host import NO_HOST, Host
 from .kind import Fleet
-from .parts import Closing, assemble
+from .parts import Closing, Parts
 from .requests.dispatch import Reception
 from .server import Server
 from .settings import Settings
@@ -40,7 +40,7 @@ class Daemon:
         nonce = os.urandom(NONCE_BYTES)
         try:
             self._server = Server(settings, identity, nonce, engine, fleet, hasher, host, self._closing)
-            self._parts = assemble(settings, identity, nonce, engine, fleet, host, self._server, self._closing)
+            self._parts = Parts(settings, identity, nonce, engine, fleet, host, self._server, self._closing)
         except BaseException:
             self.close()
             raise

@@ -7,10 +7,7 @@ import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from typing import Protocol, TypeVar
-
-import zmq
 
 from ..keys.handshake import Handshake
 from ..keys.holder import DESCRIPTION
@@ -19,7 +16,6 @@ from ..keys.members.roster import RosterFile
 from ..keys.sockets import new_context
 from ..schemas.clock import Clock, Reading, passed_us, wall_us
 from ..schemas.naming import JobKey
-from ..schemas.refusal import Refused
 from .delegates import Delegates
 from .desk.desk import Desk
 from .desk.queue.queue import Queue
@@ -118,142 +114,98 @@ class Serving(Protocol):
         ...
 
 
-@dataclass(frozen=True, slots=True)
 class Parts:
-    """The parts of a daemon, from the bottom up."""
+    """The parts of a daemon, each created with those that it needs. `closing` closes them, also if one of them cannot be created."""
 
-    # Who may come in.
-    roster: RosterFile
-    edits: RosterEdits
-    pairing: Pairing
-    delegates: Delegates
-    entrance: Entrance
-    # Sockets.
-    context: zmq.Context[zmq.Socket[bytes]]
-    bans: Bans
-    publisher: Publisher
-    # What is recorded, and for how long.
-    store: Store
-    lookup: Lookup
-    ages: Ages
-    followed: Followed
-    forgetting: Forgetting
-    retention: Retention
-    file_sweep: FileSweep
-    # Jobs.
-    queue: Queue
-    desk: Desk
-    staging: Staging
-    starter: Starter
-    timetable: Timetable
-    # What is told about them.
-    watchers: Watchers
-    news: News
-    condition: Condition
-    # Returns why new jobs are refused at the moment, if so.
-    shortage: Callable[[], Refused | None]
+    def __init__(  # noqa: PLR0915, PLR0917 -- what a daemon is made of, on one screen
+        self,
+        settings: Settings,
+        identity: Identity,
+        nonce: bytes,
+        engine: Engine,
+        fleet: Fleet | None,
+        host: Host,
+        server: Serving,
+        closing: Closing,
+    ) -> None:
+        loop, own = asyncio.get_running_loop(), closing.own
 
+        def job_cut_off(public: bytes, account: bytes) -> None:
+            """Disconnect a job that acts for its owner no more, or has other rights than before."""
+            self.news.revoke_all(public, account)
+            self.publisher.cut_off(public)
+            server.cut_off(public)
 
-def assemble(  # noqa: PLR0915, PLR0917 -- what a daemon is made of, on one screen
-    settings: Settings, identity: Identity, nonce: bytes, engine: Engine, fleet: Fleet | None, host: Host, server: Serving, closing: Closing
-) -> Parts:
-    """Return the parts of a daemon, which `closing` closes, also those that were created before one that could not be."""
-    loop, own = asyncio.get_running_loop(), closing.own
+        def job_ended() -> None:
+            self.retention.look_soon()
+            self.timetable.job_ended()
 
-    def job_cut_off(public: bytes, account: bytes) -> None:
-        """Disconnect a job that acts for its owner no more, or has other rights than before."""
-        news.revoke_all(public, account)
-        publisher.cut_off(public)
-        server.cut_off(public)
+        def troubles() -> Iterator[Trouble]:
+            """Iterate over what those who run it should look at."""
+            said = [self.desk.recovering, *(fleet.warnings() if fleet is not None else ())]
+            yield from (Trouble(None, sentence) for sentence in said if sentence)
+            yield from host.troubles()
+            yield from self_check.troubles()
 
-    def job_ended() -> None:
-        retention.look_soon()
-        timetable.job_ended()
-
-    def troubles() -> Iterator[Trouble]:
-        """Iterate over what those who run it should look at."""
-        said = [desk.recovering, *(fleet.warnings() if fleet is not None else ())]
-        yield from (Trouble(None, sentence) for sentence in said if sentence)
-        yield from host.troubles()
-        yield from self_check.troubles()
-
-    roster = own(RosterFile(settings.roster, lambda problem: _log.error("roster: %s", problem)))
-    edits = own(RosterEdits(settings.roster, server.read_roster, loop))
-    pairing = Pairing(edits, identity.public, lambda: roster.roster.temporary_keys, lambda: Reading(passed_us(), wall_us()))
-    errors = own(LoggedErrors())
-    watchers = Watchers()
-    store = own(Store(settings.store, loop, watchers.flush))
-    context = new_context()
-    closing.on_close(context.term)
-    bans = Bans()
-    # The desk's jobs, which it adds.
-    live: dict[JobKey, Job] = {}
-    delegates = Delegates(
-        *(identity, store.id, str(settings.store.absolute().with_name(DESCRIPTION)), roster.member, live, job_cut_off),
-        relay_of=lambda key: relays.relay_of(store.read, key),
-        relay_description=str(settings.relay.absolute()),
-        derives=fleet is None,
-    )
-    entrance = Entrance(roster, pairing, delegates, fleet)
-    handshake = own(Handshake(context, entrance.admit, bans.is_banned))
-    own(EdgeReader(loop, handshake.socket, handshake.drain))
-    news = News(store.id, nonce, store.head, time.monotonic)
-    publisher = own(Publisher(context, identity, loop, news, entrance.limits_of, bans.ban, delegates.account))
-    stored = kept.totals(store)
-    ages = Ages(settings.store.parent, fresh=stored.jobs == 0 and store.head < stored.first_seq)
-    followed = Followed(most_of_descriptors())
-    forgetting = Forgetting(store, engine, followed.holds, forget_specs)
-    retention = own(Retention(settings.keep, store, forgetting, followed, loop, ages, engine.depot))
-    capacity = engine.capacity
-    queue = Queue(capacity.slots, lambda owner: roster.limits_of(owner).running_jobs, fleet.stock if fleet else None)
-    state = State(queue, live, capacity=capacity)
-    room = Room(settings.store.parent, settings.keep_free_bytes)
-    began = time.monotonic()
-    condition = Condition(queue, room, roster, lambda: int((time.monotonic() - began) * 1_000_000), lambda: engine.memory_problem, troubles)
-    lookup = Lookup(store, state.live)
-    state.settings = lookup.capacity()
-    queue.set_capacity(state.settings.over(capacity))
-    if set_by_operator := state.settings.rows():
-        _log.info("set by an operator, instead of what the worker was started with: %s", ", ".join(map("=".join, set_by_operator)))
-    self_check = SelfCheck(room, store, errors, lambda: queue.slots if fleet is None else 0)
-    file_sweep = own(FileSweep(engine.depot, lookup, loop))
-    desk = own(
-        Desk(
-            *(state, store, lookup, engine, publisher, watchers, Clock(), ages),
-            limits_of=roster.limits_of,
-            shortage=room.shortage,
-            ended=job_ended,
-            usage_changed=server.usage_changed,
-            delegates=delegates,
-            waits=fleet.waits if fleet else None,
+        self.roster = own(RosterFile(settings.roster, lambda problem: _log.error("roster: %s", problem)))
+        self.edits = own(RosterEdits(settings.roster, server.read_roster, loop))
+        self.pairing = Pairing(
+            self.edits, identity.public, lambda: self.roster.roster.temporary_keys, lambda: Reading(passed_us(), wall_us())
         )
-    )
-    staging = own(Staging(store, desk, lookup, ages, loop, server.serves_others))
-    starter = Starter(desk, staging, state.live, roster.member, room.shortage, loop)
-    timetable = own(Timetable(store, starter, loop))
-    return Parts(
-        roster=roster,
-        edits=edits,
-        pairing=pairing,
-        delegates=delegates,
-        entrance=entrance,
-        context=context,
-        bans=bans,
-        publisher=publisher,
-        store=store,
-        lookup=lookup,
-        ages=ages,
-        followed=followed,
-        forgetting=forgetting,
-        retention=retention,
-        file_sweep=file_sweep,
-        queue=queue,
-        desk=desk,
-        staging=staging,
-        starter=starter,
-        timetable=timetable,
-        watchers=watchers,
-        news=news,
-        condition=condition,
-        shortage=room.shortage,
-    )
+        errors = own(LoggedErrors())
+        self.watchers = Watchers()
+        self.store = own(Store(settings.store, loop, self.watchers.flush))
+        self.context = new_context()
+        closing.on_close(self.context.term)
+        self.bans = Bans()
+        # The desk's jobs, which it adds.
+        live: dict[JobKey, Job] = {}
+        self.delegates = Delegates(
+            *(identity, self.store.id, str(settings.store.absolute().with_name(DESCRIPTION)), self.roster.member, live, job_cut_off),
+            relay_of=lambda key: relays.relay_of(self.store.read, key),
+            relay_description=str(settings.relay.absolute()),
+            derives=fleet is None,
+        )
+        self.entrance = Entrance(self.roster, self.pairing, self.delegates, fleet)
+        handshake = own(Handshake(self.context, self.entrance.admit, self.bans.is_banned))
+        own(EdgeReader(loop, handshake.socket, handshake.drain))
+        self.news = News(self.store.id, nonce, self.store.head, time.monotonic)
+        self.publisher = own(
+            Publisher(self.context, identity, loop, self.news, self.entrance.limits_of, self.bans.ban, self.delegates.account)
+        )
+        stored = kept.totals(self.store)
+        self.ages = Ages(settings.store.parent, fresh=stored.jobs == 0 and self.store.head < stored.first_seq)
+        self.followed = Followed(most_of_descriptors())
+        self.forgetting = Forgetting(self.store, engine, self.followed.holds, forget_specs)
+        self.retention = own(Retention(settings.keep, self.store, self.forgetting, self.followed, loop, self.ages, engine.depot))
+        capacity = engine.capacity
+        self.queue = Queue(capacity.slots, lambda owner: self.roster.limits_of(owner).running_jobs, fleet.stock if fleet else None)
+        state = State(self.queue, live, capacity=capacity)
+        room = Room(settings.store.parent, settings.keep_free_bytes)
+        began = time.monotonic()
+        self.condition = Condition(
+            self.queue, room, self.roster, lambda: int((time.monotonic() - began) * 1_000_000), lambda: engine.memory_problem, troubles
+        )
+        self.lookup = Lookup(self.store, state.live)
+        state.settings = self.lookup.capacity()
+        self.queue.set_capacity(state.settings.over(capacity))
+        if set_by_operator := state.settings.rows():
+            _log.info("set by an operator, instead of what the worker was started with: %s", ", ".join(map("=".join, set_by_operator)))
+        self_check = SelfCheck(room, self.store, errors, lambda: self.queue.slots if fleet is None else 0)
+        self.file_sweep = own(FileSweep(engine.depot, self.lookup, loop))
+        self.desk = own(
+            Desk(
+                *(state, self.store, self.lookup, engine, self.publisher, self.watchers, Clock(), self.ages),
+                limits_of=self.roster.limits_of,
+                shortage=room.shortage,
+                ended=job_ended,
+                usage_changed=server.usage_changed,
+                delegates=self.delegates,
+                waits=fleet.waits if fleet else None,
+            )
+        )
+        self.staging = own(Staging(self.store, self.desk, self.lookup, self.ages, loop, server.serves_others))
+        self.starter = Starter(self.desk, self.staging, state.live, self.roster.member, room.shortage, loop)
+        self.timetable = own(Timetable(self.store, self.starter, loop))
+        # Returns why new jobs are refused at the moment, if so.
+        self.shortage = room.shortage
