@@ -1,0 +1,173 @@
+"""Why there is no connection, in words."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import socket
+import struct
+import threading
+from typing import NoReturn
+
+import pytest
+from client_requests import listing, soon
+from fake_daemon import FakeDaemon
+
+from jobwire.client.sockets import diagnosis
+from jobwire.client.sockets.connection import Connection
+from jobwire.keys.identity import Identity, generate
+from jobwire.schemas.refusal import Code, Refused
+
+
+def test_it_is_reported_that_nobody_listens(identity: Identity) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        connection = Connection(f"tcp://127.0.0.1:{taken.getsockname()[1]}", generate().public, identity, connect_timeout=1.0)
+        with pytest.raises(Refused, match="refuses the connection") as caught:
+            connection.call(listing())
+        connection.close()
+
+    assert caught.value.code is Code.UNAVAILABLE
+
+
+@pytest.mark.parametrize(
+    ("host", "why"),
+    [
+        ("no.such.host.invalid", "cannot be resolved"),
+        ("no..such", r"cannot be resolved \(a part of it, between two dots, is empty"),
+        ("a" * 70, "cannot be resolved .* more than 63 characters"),
+        ("[::1%no-such]", "no interface with this name"),
+    ],
+)
+def test_an_unknown_host_is_reported(identity: Identity, host: str, why: str) -> None:
+    connection = Connection(f"tcp://{host}:7341", generate().public, identity, connect_timeout=1.0)
+
+    with pytest.raises(Refused, match=why):
+        connection.call(listing())
+    connection.close()
+
+
+def test_it_is_reported_that_nobody_listens_at_an_interface(identity: Identity) -> None:
+    try:
+        socket.create_server(("::1", 0), family=socket.AF_INET6).close()
+    except OSError:
+        pytest.skip("there is no IPv6 loopback")
+    connection = Connection("tcp://[::1%lo]:1", generate().public, identity, connect_timeout=1.0)
+
+    with pytest.raises(Refused, match="refuses the connection"):
+        connection.call(listing())
+    connection.close()
+
+
+def test_a_listener_that_never_answers_is_reported(identity: Identity) -> None:
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        connection = Connection(f"tcp://127.0.0.1:{mute.getsockname()[1]}", generate().public, identity, connect_timeout=1.0)
+        with pytest.raises(Refused, match="is not a jobwire worker"):
+            connection.call(listing())
+        connection.close()
+
+
+@pytest.mark.parametrize(
+    ("said", "why"), [(b"", "but nothing answers: the worker is suspended or hangs"), (b"SSH-2.0-x\r\n", "is not a jobwire")]
+)
+def test_who_listens_is_known_by_what_it_says_first(identity: Identity, said: bytes, why: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        endpoint = f"tcp://127.0.0.1:{listener.getsockname()[1]}"
+        sight = diagnosis.Sight()
+        sight.failed_handshakes = 1
+
+        def greet() -> None:
+            taken, _ = listener.accept()
+            with taken:
+                taken.sendall(said)
+                with contextlib.suppress(ConnectionResetError):
+                    taken.recv(1)
+
+        greeter = threading.Thread(target=greet)
+        greeter.start()
+        refused = diagnosis.no_connection(endpoint, identity.public, 5, sight)
+        greeter.join()
+    assert why in str(refused)
+
+
+@pytest.mark.parametrize("resets", [False, True])
+def test_a_tunnel_that_leads_nowhere_is_named_and_not_the_key(identity: Identity, *, resets: bool) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        ending = threading.Event()
+
+        def drop() -> None:
+            while True:
+                taken, _ = listener.accept()
+                if resets:
+                    taken.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+                taken.close()
+                if ending.is_set():
+                    return
+
+        dropper = threading.Thread(target=drop)
+        dropper.start()
+        connection = Connection(f"tcp://127.0.0.1:{listener.getsockname()[1]}", generate().public, identity, connect_timeout=1.0)
+        try:
+            with pytest.raises(Refused, match="closes each at once: it is a tunnel or a port forward that does not reach the worker"):
+                connection.call(listing())
+        finally:
+            connection.close()
+            ending.set()
+            socket.create_connection(listener.getsockname()).close()
+            dropper.join()
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "number", "why"),
+    [
+        ("tcp://[fe80::1]:7341", errno.EINVAL, "a link-local address needs the name of an interface, as in tcp://[fe80::1%eth0]"),
+        ("tcp://[::1]:7341", errno.EADDRNOTAVAIL, "this machine has no IPv6, or no route to that address"),
+        ("tcp://127.0.0.1:7341", errno.ENETUNREACH, "(Network is unreachable);"),
+    ],
+)
+def test_an_answer_of_the_kernel_about_ipv6_is_explained(
+    identity: Identity, monkeypatch: pytest.MonkeyPatch, endpoint: str, number: int, why: str
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(socket, "create_connection", fail)
+    sight = diagnosis.Sight()
+    sight.tried_again = 1
+    assert why in str(diagnosis.no_connection(endpoint, identity.public, 5, sight))
+
+
+def test_ones_own_worker_that_hangs_is_reported_without_mentioning_keys(identity: Identity) -> None:
+    with socket.socket() as mute:
+        mute.bind(("127.0.0.1", 0))
+        mute.listen()
+        endpoint = f"tcp://127.0.0.1:{mute.getsockname()[1]}"
+        connection = Connection(endpoint, generate().public, identity, connect_timeout=1.0, revive=lambda: None)
+        with pytest.raises(Refused, match="your private worker is running but does not answer: it hangs or is overloaded") as caught:
+            connection.call(listing())
+        connection.close()
+
+    assert "key" not in str(caught.value)
+
+
+def test_a_wrong_server_key_is_reported(daemon: FakeDaemon, identity: Identity) -> None:
+    connection = Connection(daemon.endpoint, generate().public, identity, connect_timeout=2.0)
+
+    with pytest.raises(Refused, match="refuses every handshake at once: its key is not the trusted one") as caught:
+        connection.call(listing())
+    connection.close()
+
+    assert caught.value.code is Code.UNAVAILABLE
+
+
+def test_a_refused_key_is_reported_at_once(daemon: FakeDaemon) -> None:
+    connection = Connection(daemon.endpoint, daemon.public, generate(), connect_timeout=60)
+
+    with pytest.raises(Refused, match="does not let your key in") as caught:
+        connection.call(listing(), soon())
+    connection.close()
+
+    assert caught.value.code is Code.UNAUTHENTICATED

@@ -1,0 +1,148 @@
+"""Signals whose handlers raise an exception, at any moment."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import os
+import signal
+import sys
+import time
+from collections.abc import Iterator
+from types import FrameType
+from typing import Any
+
+import pytest
+from client_requests import follow, listing, read_log, soon, start
+from fake_daemon import FakeDaemon, Later
+
+from jobwire.client.protocol.exchange import Chunk
+from jobwire.client.protocol.subscription import Subscription
+from jobwire.client.sockets.connection import Connection
+from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
+from jobwire.schemas.naming import new_id
+
+
+def test_an_interruption_leaves_the_connection_usable(connection: Connection, daemon: FakeDaemon) -> None:
+    connection.hello(soon())
+    daemon.swallow["list"] = 1
+    later = Later(daemon, "list", lambda: os.kill(os.getpid(), signal.SIGINT))
+
+    with pytest.raises(KeyboardInterrupt):
+        connection.call(listing(), soon())
+    later.join()
+
+    assert connection.call(listing(), soon())
+
+
+@pytest.fixture
+def _no_collector_callbacks() -> Iterator[None]:
+    """Let an interruption never come in one of hypothesis' callbacks of the garbage collector, where it would be dropped."""
+    kept = gc.callbacks[:]
+    gc.callbacks.clear()
+    yield
+    gc.callbacks[:] = kept
+
+
+# Nor can pyzmq raise one that comes while it frees a frame.
+@pytest.mark.filterwarnings(r"ignore:.*_zmq\.Frame\.__dealloc__:pytest.PytestUnraisableExceptionWarning")
+@pytest.mark.usefixtures("_no_collector_callbacks")
+def test_interruptions_lose_no_byte_of_a_log(connection: Connection, daemon: FakeDaemon) -> None:
+    job_id = new_id()
+    connection.call(start(job_id, b"wait"), soon())
+    daemon.chunk = 100
+    daemon.write(job_id, os.urandom(300_000))
+    daemon.finish(job_id)
+    exchange = connection.ask(follow(job_id))
+    armed = False
+
+    def interrupt(*_: object) -> None:
+        nonlocal armed
+        if armed:
+            armed = False
+            raise KeyboardInterrupt
+
+    # Not SIGALRM, by which a test that hangs is told of.
+    before = signal.signal(signal.SIGPROF, interrupt)
+    signal.setitimer(signal.ITIMER_PROF, 0.0005, 0.0005)
+    interruptions = 0
+    parts: list[bytes] = []
+    end = soon()
+    try:
+        while not exchange.ended:
+            assert time.monotonic() < end, f"stood still at byte {sum(map(len, parts))} after {interruptions} interruptions"
+            try:
+                armed = True
+                connection.pump(end)
+            except KeyboardInterrupt:
+                interruptions += 1
+            armed = False
+            while (item := connection.take(exchange)) is not None:
+                if isinstance(item, Chunk):
+                    parts.append(bytes(item.data))
+    finally:
+        armed = False
+        signal.setitimer(signal.ITIMER_PROF, 0)
+        signal.signal(signal.SIGPROF, before)
+
+    assert b"".join(parts) == bytes(daemon.jobs[job_id].log)
+    assert interruptions > 0
+    assert signal.pthread_sigmask(signal.SIG_BLOCK, []) == set()
+
+
+@contextlib.contextmanager
+def interrupted_at_line(count: int) -> Iterator[None]:
+    """Raise KeyboardInterrupt at the count-th line of the client that runs; not in signal_guard.py, which holds signals back."""
+
+    def trace(frame: FrameType, event: str, _: object) -> Any:
+        nonlocal count
+        if "jobwire/client/" not in frame.f_code.co_filename or frame.f_code.co_filename.endswith("signal_guard.py"):
+            return None
+        count -= event == "line"
+        if count == 0:
+            sys.settrace(None)
+            raise KeyboardInterrupt
+        return trace
+
+    # Whoever else traces (coverage does) gets its place back.
+    before = sys.gettrace()
+    sys.settrace(trace)
+    try:
+        yield
+    finally:
+        sys.settrace(before)
+
+
+@pytest.mark.parametrize("step", range(1, 700, 41))
+def test_an_exception_at_any_line_of_a_turn_loses_nothing(connection: Connection, daemon: FakeDaemon, step: int) -> None:
+    """A handler of a signal that another thread took may raise anywhere."""
+    job_id = new_id()
+    daemon.chunk = 1000
+    reports = connection.ask(start(job_id, b"wait", watch=True))
+    connection.next(reports, soon())
+    subscription = Subscription(event_pb2.Filter())
+    connection.subscribe(subscription)
+    while not subscription.granted:
+        connection.pump(soon())
+    exchange = connection.ask(follow(job_id))
+    daemon.write(job_id, os.urandom(5000))
+    daemon.finish(job_id, 3)
+    with contextlib.suppress(KeyboardInterrupt), interrupted_at_line(step):
+        while not exchange.ended:
+            connection.pump(soon())
+
+    assert read_log(connection, exchange) == bytes(daemon.jobs[job_id].log)
+    ends = []
+    while (item := connection.next(reports, soon())) is not None:
+        assert isinstance(item, request_pb2.Reply)
+        ends += [report.outcome.exit_status for report in item.reports.reports if report.state == job_pb2.STATE_FINISHED]
+    assert ends == [3]
+    daemon.tell(event_pb2.EVENT_KIND_QUEUED)
+    seqs: list[int] = []
+    while len(seqs) < 2:
+        event = subscription.take()
+        if event is not None:
+            seqs.append(event.seq)
+        else:
+            connection.pump(soon())
+    assert seqs == [2, 3]
