@@ -204,7 +204,12 @@ def _describe(connected: Client, job: JobInfo) -> None:
     for attempt in job.earlier_attempts:
         write(f"    {attempt_line(attempt)}")
     if job.outcome is not None and failed(job.outcome):
-        last = last_lines(connected.job_by_key(*job.key).tail(_stream_of(job), _LAST_LINES), _LAST_LINES)
+        try:
+            last = last_lines(connected.job_by_key(*job.key).tail(_stream_of(job), _LAST_LINES), _LAST_LINES)
+        except Refused as refused:
+            # All else is known, and told.
+            write(f"  {_stream_of(job):<12} is not shown: {refused.message}")
+            last = []
         if last:
             write(f"  last lines of {_stream_of(job)}:")
         for line in last:

@@ -15,7 +15,7 @@ from typing import NoReturn
 from ....schemas.generated import request_pb2
 from ....schemas.jobs.states import OutcomeKind, State
 from ....schemas.naming import short_id
-from ....schemas.refusal import Code
+from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import key_to_wire
 from ...library.client import Client
 from ...library.job import Job
@@ -33,6 +33,8 @@ from ..terminal.streams import STDERR, STDOUT, CannotWrite, ReaderGone, Readers
 
 # A job that starts at once is not reported as waiting.
 _PATIENCE_SECONDS = 0.5
+# About a log that the worker has, and cannot read or find: the job itself is none the worse.
+_OF_A_LOG = (Code.INTERNAL, Code.NOT_FOUND, Code.RESOURCE_EXHAUSTED)
 # The Ctrl-C that stops the job.
 _STOPPING = 2
 
@@ -59,6 +61,8 @@ class Attendance:
         # The exit status if the output cannot be written any more.
         self._unwritable: int | None = None
         self._unreadable = False
+        # Whether the worker could not show some of the output.
+        self._is_unshown = False
         # When to report that the job waits; None: this was done, or is not needed any more.
         self._tell_at: float | None = time.monotonic() + _PATIENCE_SECONDS
         self._asked: list[Exchange] = []
@@ -91,7 +95,7 @@ class Attendance:
         self._job.stdout.on_next = self._job.stderr.on_next = AttemptEnds(self._job.key, 2).hear
         return [Copy(self._job.stdout, Outlet(STDOUT)), Copy(self._job.stderr, Outlet(STDERR))]
 
-    def _copy(self, copies: list[Copy], readers: Readers, signals: Signals | None) -> None:
+    def _copy(self, copies: list[Copy], readers: Readers, signals: Signals | None) -> None:  # noqa: C901 -- each way in which copying ends
         self._feed()
         while self._job.exit_status is None or not all(copy.is_done for copy in copies):
             for number in signals.take() if signals else b"":
@@ -114,12 +118,25 @@ class Attendance:
                     raise
                 say(f"{error}; the job is stopped")
                 self._give_up(copies, exit_status.OWN_FAILURE)
+            except Refused as refused:
+                self._drop_unshown(copies, refused)
             self._hear_answers()
             self._tell_of_waiting()
             if not self._job.record.is_watched and all(copy.is_done for copy in copies):
                 # The watch was refused after a lost connection, for example because the roster has changed. Its log has ended,
                 # so the job has ended or is about to.
                 self._job.wait()
+
+    def _drop_unshown(self, copies: list[Copy], refused: Refused) -> None:
+        """Go on without a log that the worker cannot read: the job runs, and how it ends is known. Raises any other refusal."""
+        refusing = [copy for copy in copies if not copy.output.closed and _is_of_a_log(copy.output.refusal)]
+        if not refusing:
+            raise refused
+        if not self._is_unshown:
+            say(f"the output of job {short_id(self._job.key.id)} is not shown: {refused.message}")
+        self._is_unshown = True
+        for copy in refusing:
+            copy.drop()
 
     def _feed(self) -> None:
         if self._feeder is None:
@@ -225,6 +242,12 @@ class Attendance:
         outcome = self._job.outcome
         if outcome is None:
             return exit_status.DONE
-        if outcome.kind is not OutcomeKind.EXITED or not outcome.is_whole or outcome.stdin_problem:
+        if outcome.kind is not OutcomeKind.EXITED or not outcome.is_whole or outcome.stdin_problem or self._is_unshown:
             say(f"job {short_id(self._job.key.id)}: {how_it_ended(outcome)}")
-        return exit_status.OWN_FAILURE if self._unreadable else status_of(outcome)
+        if self._unreadable:
+            return exit_status.OWN_FAILURE
+        return status_of(outcome) or (exit_status.OWN_FAILURE if self._is_unshown else exit_status.DONE)
+
+
+def _is_of_a_log(refused: Refused | None) -> bool:
+    return refused is not None and refused.code in _OF_A_LOG

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from ....schemas.generated import request_pb2
 from ....schemas.jobs.states import Outcome
 from ....schemas.naming import JobKey
+from ....schemas.refusal import Refused
 from ....schemas.wire_codec import key_to_wire, outcome_from_wire
 from ...protocol.exchange import Chunk, Exchange, Item
 from ...sockets.connection import Connection
@@ -126,6 +127,11 @@ class JobOutput(FetchedOutput):
         """Whether the job has ended and every byte was read."""
         exchange = self._exchange
         return exchange.ended and exchange.refusal is None and not self._buffer and not any(map(self._means_more, exchange.items))
+
+    @property
+    def refusal(self) -> Refused | None:
+        """Why the worker sends no more of it; None if it has not refused that."""
+        return self._exchange.refusal
 
     def _means_more(self, item: Item) -> bool:
         return isinstance(item, Chunk) or (self._goes_on and attempt_end(item) is not None)

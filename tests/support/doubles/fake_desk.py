@@ -64,6 +64,8 @@ class FakeDesk:
         self.events: list[event_pb2.Event] = []
         self.streams: list[FakeStream] = []
         self.grants: dict[bytes, int] = {}
+        # Logs that cannot be read, by stream, and why.
+        self.unreadable: dict[int, Refused] = {}
         # Events before this one are not kept.
         self.first_seq = 1
 
@@ -172,6 +174,8 @@ class FakeDesk:
     def _follow_log(self, peer: bytes, request: request_pb2.Request, follow: request_pb2.FollowLog) -> None:
         if follow.key.id not in self.jobs:
             raise Refused(Code.NOT_FOUND, "no such job")
+        if follow.stream in self.unreadable:
+            raise self.unreadable[follow.stream]
         job = self.jobs[follow.key.id]
         if follow.stream == request_pb2.STREAM_STDERR:
             job = FakeJob(job.key, job.spec, job.pid, outcome=job.outcome)

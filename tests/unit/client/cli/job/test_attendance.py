@@ -1,0 +1,51 @@
+"""A job whose output the worker cannot show is attended to its end all the same."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+from fake_daemon import FakeDaemon
+
+from jobwire.client.cli.job.attendance import Attendance
+from jobwire.client.library.client import Client
+from jobwire.schemas.generated import request_pb2
+from jobwire.schemas.refusal import Code, Refused
+
+UNREADABLE = Refused(Code.INTERNAL, "the log cannot be read: Input/output error")
+GONE = Refused(Code.NOT_FOUND, "the logs of this job no longer exist")
+
+
+@pytest.mark.parametrize("why", [UNREADABLE, GONE])
+@pytest.mark.parametrize(("ended_with", "status"), [(0, 125), (3, 3)])
+def test_a_log_that_is_refused_costs_its_output_and_not_the_end_of_the_job(
+    client: Client, daemon: FakeDaemon, capfd: pytest.CaptureFixture[str], why: Refused, ended_with: int, status: int
+) -> None:
+    daemon.unreadable[request_pb2.STREAM_STDERR] = why
+    job = client.submit(["wait"])
+    # After the refusal: the command goes on, and nothing but the end of the job ends it.
+    ends = threading.Timer(0, lambda: (daemon.write(job.key.id, b"written\n"), daemon.finish(job.key.id, ended_with)))
+    ends.start()
+    try:
+        assert Attendance(client, job).attend(None) == status
+    finally:
+        ends.join()
+    printed = capfd.readouterr()
+    assert printed.out == "written\n"
+    name = job.id[:8]
+    assert printed.err.splitlines() == [
+        f"jobwire: the output of job {name} is not shown: {why.message}",
+        f"jobwire: job {name}: exited with status {ended_with}",
+    ]
+
+
+def test_what_both_logs_are_refused_for_is_told_once(client: Client, daemon: FakeDaemon, capfd: pytest.CaptureFixture[str]) -> None:
+    daemon.unreadable = dict.fromkeys((request_pb2.STREAM_STDOUT, request_pb2.STREAM_STDERR), UNREADABLE)
+    assert Attendance(client, client.submit(["echo", "x"])).attend(None) == 125
+    assert capfd.readouterr().err.count("is not shown") == 1
+
+
+def test_a_refusal_that_is_not_about_the_log_ends_the_command(client: Client, daemon: FakeDaemon) -> None:
+    daemon.unreadable[request_pb2.STREAM_STDERR] = Refused(Code.PERMISSION_DENIED, "this key is not on the roster")
+    with pytest.raises(Refused, match="not on the roster"):
+        Attendance(client, client.submit(["wait"])).attend(None)
