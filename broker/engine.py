@@ -189,7 +189,7 @@ class LogReader(Protocol):
         ...
 
     def read(self, length: int) -> bytes:
-        """Return the next bytes, at most `length`; empty if there are none now."""
+        """Return the next bytes, at most `length`; empty if there are none now. Raises Refused if they cannot be read."""
         ...
 
     def close(self) -> None:

@@ -115,9 +115,12 @@ class LogStream:
             over = self._is_over()
             if self._closed or (self._gathering and not over):
                 return
-            data = b""
-            if self._reader is not None and self._credit > 0:
-                data = self._reader.read(min(self._credit, LARGEST_CHUNK))
+            try:
+                data = self._read()
+            except Refused as refused:
+                self._refuse(refused)
+                self.close()
+                return
             if not data:
                 if over and (self._reader is None or self._credit > 0):
                     self._finish()
@@ -137,6 +140,9 @@ class LogStream:
                 self._turns.call_later(_GATHER_SECONDS, self._gathered)
         self._scheduled = True
         self._turns.call_soon(self._next_turn)
+
+    def _read(self) -> bytes:
+        return self._reader.read(min(self._credit, LARGEST_CHUNK)) if self._reader is not None and self._credit > 0 else b""
 
     def _is_over(self) -> bool:
         """Return whether the attempt has ended; then its log is open, if there is one."""

@@ -12,11 +12,11 @@ import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from ...broker.engine import Expected, Fact, Feeder, Inlet, Launch, LogPart, LogReader, Run, Started, StreamName, Terminal
+from ...broker.engine import Ended, Expected, Fact, Feeder, Inlet, Launch, LogPart, LogReader, Run, Started, StreamName, Terminal
 from ...broker.own_process.threads import MORE_PROCESSES
 from ...schemas import fault_points
 from ...schemas.jobs.capacity import Capacity
-from ...schemas.naming import AttemptKey
+from ...schemas.naming import AttemptKey, short_id
 from ...schemas.refusal import Code, Refused
 from ..depot.depot import LocalDepot
 from ..state import layout
@@ -25,7 +25,7 @@ from ..state.log_folders.logs import Follower, Growth, read_range, tail
 from ..state.log_folders.timed_log import NoLog, TimedFollower, find_moment
 from ..state.sweep import Sweeper
 from ..wire.words import FACT, USUAL_FEED_WAIT_MS, ToWorker
-from .facts import could_not_start
+from .facts import could_not_start, why_unwritten
 from .found_runs import at_log, in_folder, left_intents
 from .inlets import Inlets
 from .input_notes import InputNotes
@@ -294,6 +294,9 @@ class LocalEngine:
             self._recovery.refuse(refused)
 
     def _tell_desk(self, facts: Sequence[Fact]) -> None:
+        for fact in facts:
+            if isinstance(fact, Ended) and (problem := why_unwritten(fact.outcome)):
+                _log.error("the output of job %s is incomplete: %s", short_id(fact.key.id), problem)
         self._hear(self.hasher.note(facts))
 
 

@@ -25,8 +25,10 @@ _KINDS = {
 }
 
 
+# How problems of logs begin that are nothing for who runs the machine.
+_BY_SOMEBODY = "its log was "
 # Why a job waits in its writes.
-WRITES_DELAYED = "its output waits for space on the worker's disk"
+WRITES_DELAYED = "its output waits for the worker's disk, which is full or read-only"
 
 
 def start_delayed(logs: str) -> str:
@@ -94,6 +96,11 @@ def outcome_of(fields: Message) -> Outcome:
     )
 
 
+def why_unwritten(outcome: Outcome) -> str:
+    """Return why this machine could not keep all output of a job; empty if it could, or somebody has removed or changed its log."""
+    return next((one for one in (outcome.stdout_problem, outcome.stderr_problem) if one and not one.startswith(_BY_SOMEBODY)), "")
+
+
 def could_not_start(launch: Launch, sentence: str) -> Ended:
     """Return the end of a job that never had a process, for a reason other than its program."""
     now = max(wall_us(), launch.queued_at_us)
@@ -106,9 +113,15 @@ def cancelled(launch: Launch) -> Ended:
     return Ended(launch.key, 0, now, now, Outcome(OutcomeKind.CANCELLED, sentence="stopped before it could start"))
 
 
-def why_lost(one: Expected, *, rebooted: bool) -> str:
-    """Return why a job about which nothing is found is lost; empty if it is not, and can be started."""
+def why_lost(one: Expected, *, rebooted: bool, unread: str = "") -> str:
+    """Return why a job about which nothing is found is lost; empty if it is not, and can be started.
+
+    `unread`: why some log folder cannot be read, so that what is not found may be there; empty if all can.
+    """
     trace = _Trace.HAD_A_PROCESS if one.pid else _Trace.MAY_HAVE_BEEN_LAUNCHED if one.launched else _Trace.QUEUED
+    if unread and trace is not _Trace.QUEUED:
+        what = "how it ended" if one.pid else "whether it ran"
+        return f"{what} is not known: its log folder cannot be read: {unread}"
     return _LOST[trace, rebooted]
 
 

@@ -4,7 +4,7 @@ If a folder is missing and its process may be running, the folder is created aga
 """
 
 # On the loop, and folders.py does not use pathlib either.
-# ruff: noqa: PTH110, PTH112, PTH208
+# ruff: noqa: PTH110, PTH112, PTH116, PTH208
 from __future__ import annotations
 
 import logging
@@ -16,6 +16,7 @@ from ...broker.engine import Ended, Expected, Run, StreamName
 from ...schemas.jobs.spec import DEFAULT_GRACE_MS
 from ...schemas.refusal import Code, Refused
 from ..state.log_folders import folders, found_folders, job_files, outcomes
+from ..state.log_folders.logs import unreadable
 from ..supervisor.containment.processes import is_there
 from .facts import lost, read_ended, why_lost
 
@@ -35,16 +36,19 @@ def at_log(logs: str, run: Run, stream: StreamName, do: Callable[[str], _Read]) 
 def in_folder(logs: str, run: Run, do: Callable[[str], _Read], without: Callable[[], _Read]) -> _Read:
     """Call `do` with the current path of a run's folder, which is renamed when the job ends, and return its result.
 
-    `without` is called if it never had a process, and has no folder. Raises Refused(NOT_FOUND) if the folder is gone.
+    `without` is called if it never had a process, and has no folder. Raises Refused(NOT_FOUND) if the folder is gone, INTERNAL if what is
+    in it cannot be read.
     """
     for _ in range(_LOOKS):
-        folder = found_folders.find_run(logs, run.pid, run.started_at_us, run.ended_at_us)
+        folder = found_folders.find_run(logs, run.pid, run.started_at_us, run.ended_at_us) or _unnamed(logs, run)
         if folder is None:
             break
         try:
             return do(folder)
         except FileNotFoundError:
             continue
+        except OSError as error:
+            raise unreadable(error, folder) from error
         except Refused as refused:
             if refused.code is not Code.NOT_FOUND:
                 raise
@@ -52,14 +56,39 @@ def in_folder(logs: str, run: Run, do: Callable[[str], _Read], without: Callable
         return without()
     if os.path.isdir(logs) and not os.access(logs, os.R_OK | os.X_OK):
         raise Refused(Code.UNAVAILABLE, "the log folders cannot be read", f"on the worker's machine: chmod u+rwx {logs}")
+    _demand_absent(logs, run)
     raise Refused(Code.NOT_FOUND, "the logs of this job no longer exist")
 
 
-def outcomes_of(logs: str, unknown: Sequence[Expected]) -> list[Ended]:
-    """Return how jobs ended that the supervisor does not know, as far as there are outcomes."""
+def _unnamed(logs: str, run: Run) -> str | None:
+    """Return the folder of a run that could not be renamed when it started; None if there is none."""
+    path = folders.intent_path(logs, folders.handle(run.key))
+    return path if os.path.exists(f"{path}/stderr") else None
+
+
+def _demand_absent(logs: str, run: Run) -> None:
+    """Refuse to say that logs are gone if it cannot be found out, because their disk fails, for instance."""
+    try:
+        os.listdir(logs)
+        for ended_at_us in {run.ended_at_us, 0}:
+            os.stat(folders.run_path(logs, run.pid, run.started_at_us, ended_at_us))
+    except (FileNotFoundError, NotADirectoryError):
+        return
+    except OSError as error:
+        raise unreadable(error, logs) from error
+
+
+def outcomes_of(logs: str, unknown: Sequence[Expected], unread: Callable[[OSError], object]) -> list[Ended]:
+    """Return how jobs ended that the supervisor does not know, as far as there are outcomes; `unread` is told of what cannot be read."""
+    if not unknown:
+        return []
     handles = {folders.handle(one.key) for one in unknown}
-    ended = found_folders.find_ended(logs, handles, min(one.queued_at_us for one in unknown)) if unknown else {}
-    read = {handle: outcomes.read_outcome(folder) for handle, folder in ended.items()}
+    try:
+        ended = found_folders.find_ended(logs, handles, min(one.queued_at_us for one in unknown), unread)
+    except OSError as error:
+        unread(error)
+        return []
+    read = {handle: outcomes.read_outcome(folder, unread) for handle, folder in ended.items()}
     return [read_ended(folders.key_of(handle), outcome._asdict()) for handle, outcome in read.items() if outcome is not None]
 
 
@@ -89,11 +118,17 @@ def left_intents(logs: str, expected: Sequence[Expected]) -> list[str]:
     An intent with an outcome is the folder of an ended job that could not be renamed.
     """
     wanted = {folders.handle(one.key) for one in expected}
-    names = [name.removeprefix(folders.INTENT_PREFIX) for name in os.listdir(logs) if name.startswith(folders.INTENT_PREFIX)]
+    try:
+        there = os.listdir(logs)
+    except OSError as error:
+        raise Refused(
+            Code.FAILED_PRECONDITION, f"the log folders cannot be read: {error.strerror}", f"check the disk of {logs}, and start it again"
+        ) from error
+    names = [name.removeprefix(folders.INTENT_PREFIX) for name in there if name.startswith(folders.INTENT_PREFIX)]
     found = [name for name in names if folders.is_handle(name) and name not in wanted]
     return [handle for handle in found if not os.path.exists(f"{folders.intent_path(logs, handle)}/outcome")]
 
 
-def lost_of(unknown: Sequence[Expected], *, rebooted: bool) -> list[Ended]:
-    """Return the ends of those of the unknown jobs that are lost; the others can be started."""
-    return [lost(one, sentence) for one in unknown if (sentence := why_lost(one, rebooted=rebooted))]
+def lost_of(unknown: Sequence[Expected], *, rebooted: bool, unread: str) -> list[Ended]:
+    """Return the ends of those of the unknown jobs that are lost; the others can be started. `unread`: see `why_lost`."""
+    return [lost(one, sentence) for one in unknown if (sentence := why_lost(one, rebooted=rebooted, unread=unread))]

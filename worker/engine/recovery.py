@@ -6,6 +6,7 @@ Facts that arrive meanwhile are held back until the answer has been processed. K
 from __future__ import annotations
 
 import asyncio
+import logging
 from collections.abc import Callable, Sequence
 
 from ...broker.engine import Expected, Fact
@@ -14,6 +15,8 @@ from ..wire.words import DO, ToSupervisor
 from .found_runs import lost_of, make_again, outcomes_of
 from .settled import HANDLES_A_MESSAGE
 from .supervisor_line import Message
+
+_log = logging.getLogger(__name__)
 
 # How often the supervisor is asked to adopt; it may die of it, or be an older one that cannot.
 _LOOKS = 3
@@ -44,6 +47,8 @@ class Recovery:
         # While there is a request, facts are held back; None: they are passed on at once.
         self._answer: asyncio.Future[None] | None = None
         self._held: list[Fact] = []
+        # Why some log folder could not be read; empty if all could.
+        self._unread = ""
 
     @property
     def awaits_answer(self) -> bool:
@@ -69,7 +74,7 @@ class Recovery:
         rebooted, self._rebooted = self._rebooted, False
         # Later facts are passed on after the caller has processed these.
         self._loop.call_soon(self._hear_held, self._answer)
-        return [*facts, *lost_of(unknown, rebooted=rebooted)]
+        return [*facts, *lost_of(unknown, rebooted=rebooted, unread=self._unread)]
 
     def tell(self, facts: Sequence[Fact]) -> None:
         """Pass facts on, or hold them back."""
@@ -99,8 +104,13 @@ class Recovery:
     async def _ask(self, expected: Sequence[Expected]) -> tuple[list[Fact], list[Expected]]:
         """Return what is known about jobs, by the supervisor or from outcomes, and the jobs about which nothing is known."""
         facts = await self._ask_supervisor()
-        facts += outcomes_of(self._logs, _without(expected, facts))
+        self._unread = ""
+        facts += outcomes_of(self._logs, _without(expected, facts), self._cannot_read)
         return facts, _without(expected, facts)
+
+    def _cannot_read(self, error: OSError) -> None:
+        self._unread = error.strerror or str(error)
+        _log.error("%s cannot be read: %s", error.filename or self._logs, self._unread)
 
     async def _ask_supervisor(self) -> list[Fact]:
         self._answer = self._loop.create_future()

@@ -19,7 +19,7 @@ from jobwire.schemas.jobs.states import EventKind, OutcomeKind, State
 from jobwire.schemas.refusal import Refused
 
 MEGABYTE = 1 << 20
-WAITING = "its output waits for space on the worker's disk"
+WAITING = "its output waits for the worker's disk, which is full or read-only"
 Mount = Callable[..., None]
 
 
@@ -114,7 +114,7 @@ def test_ends_are_reported_and_starts_wait_while_the_disk_of_the_logs_is_full(sm
         assert silent.wait(timeout=60) == 3
         stopped = loud.stop(grace=0, timeout=60)
         assert stopped.outcome.kind is OutcomeKind.SIGNALED
-        assert "the disk is full" in stopped.outcome.sentence
+        assert "the disk of its logs is full" in stopped.outcome.sentence
         assert not outcome_of(small_logs, silent.pid)
         waiting, cancelled = client.submit(["echo", "at last"]), client.submit(["true"])
         wait_until(lambda: waiting.info().waits_for == "the disk of its logs is full or read-only", "its start is delayed")

@@ -64,6 +64,41 @@ def test_a_log_folder_that_was_removed_affects_only_its_logs(worker: Worker, tmp
         works(client)
 
 
+def test_a_log_that_cannot_be_read_costs_its_bytes_and_nothing_else(worker: Worker) -> None:
+    """As on a disk that fails: it can be opened, and reading it fails."""
+    with worker.client() as client:
+        job = client.submit(["sh", "-c", "echo out; echo err >&2; exit 4"])
+        assert job.wait(60) == 4
+        (log,) = worker.logs.glob("*/stderr")
+        log.unlink()
+        log.mkdir()
+        (log / "entry").mkdir()
+        with pytest.raises(Refused, match="the log cannot be read: Is a directory"):
+            job.stderr.read()
+        works(client)
+    assert "Traceback" not in worker.logged()
+
+
+def test_an_outcome_that_cannot_be_read_is_not_guessed_and_stays(worker: Worker) -> None:
+    with worker.client() as client:
+        job = client.submit(["sleep", "60"])
+        pid = wait_until(lambda: client.job(job.id).info().pid, "it runs")
+    told = worker.described()
+    worker.kill()
+    os.kill(pid, signal.SIGTERM)
+    folder = wait_until(lambda: next(worker.logs.glob(f"{pid}_*_*"), None), "it has ended")
+    (folder / "outcome").unlink()
+    (folder / "outcome" / "entry").mkdir(parents=True)
+    os.kill(told["supervisor_pid"], signal.SIGKILL)
+    worker.start()
+    with worker.client() as client:
+        outcome = wait_until(lambda: client.job(job.id).info().outcome, "its end is told")
+        assert outcome.kind is OutcomeKind.LOST
+        assert outcome.sentence == "how it ended is not known: its outcome cannot be read: Is a directory"
+        works(client)
+    assert (folder / "outcome" / "entry").exists()
+
+
 def test_all_log_folders_removed_affect_only_their_logs(worker: Worker) -> None:
     with worker.client() as client:
         old = client.submit(["echo", "old"])

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+from collections.abc import Callable
 
 from ....schemas.naming import format_folder, format_time, parse_folder
 from .folders import run_path
@@ -32,10 +33,11 @@ def find_run(logs: str, pid: int, started_at_us: int, ended_at_us: int = 0) -> s
     return None
 
 
-def find_ended(logs: str, handles: set[str], since_us: int = 0) -> dict[str, str]:
+def find_ended(logs: str, handles: set[str], since_us: int = 0, unread: Callable[[OSError], object] | None = None) -> dict[str, str]:
     """Return the folders of ended jobs by handle; the newest are read first, until all are found.
 
-    Folders of jobs that started before `since_us` are skipped: a job does not start before it was accepted.
+    Folders of jobs that started before `since_us` are skipped: a job does not start before it was accepted. `unread` is called for each
+    that is there and cannot be read: it may be one of those.
     """
     since = format_time(since_us)
     try:
@@ -56,7 +58,11 @@ def find_ended(logs: str, handles: set[str], since_us: int = 0) -> dict[str, str
             break
         try:
             job = read_job(f"{logs}/{name}")
-        except (OSError, ValueError):
+        except OSError as error:
+            if unread is not None and not isinstance(error, (FileNotFoundError, NotADirectoryError)):
+                unread(error)
+            continue
+        except ValueError:
             continue
         if job.handle in handles:
             found.setdefault(job.handle, f"{logs}/{name}")

@@ -6,6 +6,7 @@ Bytes are never decoded. Knows no job and no folder layout: it is given paths.
 from __future__ import annotations
 
 import errno
+import logging
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -14,6 +15,8 @@ from pathlib import Path
 from ....broker.engine import LogPart, LogPiece
 from ....keys.files import inotify
 from ....schemas.refusal import Code, Reason, Refused
+
+_log = logging.getLogger(__name__)
 
 # Ten lines are rarely longer.
 _FIRST_WINDOW = 4096
@@ -25,13 +28,15 @@ _OVERFLOW = -1
 def read_range(path: str | Path, start: int, length: int) -> LogPart:
     """Return at most `length` bytes from `start`: fewer at the end of the log, none after it.
 
-    Raises `Refused(NOT_FOUND)` if there is no log.
+    Raises `Refused`: NOT_FOUND if there is no log, INTERNAL if it cannot be read.
     """
     fd = _open(path)
     try:
         size = os.fstat(fd).st_size
         # After the end, do not call the kernel: `start` comes from a client, and may be larger than a file offset can be.
         data = os.pread(fd, min(length, size - start), start) if start < size else b""
+    except OSError as error:
+        raise unreadable(error, path) from error
     finally:
         os.close(fd)
     return LogPart(start, data, size)
@@ -40,7 +45,7 @@ def read_range(path: str | Path, start: int, length: int) -> LogPart:
 def tail(path: str | Path, lines: int, most_bytes: int) -> LogPart:
     r"""Return the last `lines` lines, or as much of their end as fits into `most_bytes`.
 
-    A line ends with `\n`; bytes after the last `\n` are a line too. Raises `Refused(NOT_FOUND)` if there is no log.
+    A line ends with `\n`; bytes after the last `\n` are a line too. Raises `Refused` as `read_range` does.
     """
     fd = _open(path)
     try:
@@ -51,6 +56,8 @@ def tail(path: str | Path, lines: int, most_bytes: int) -> LogPart:
         while window < limit and data.count(b"\n", 0, -1) < lines:
             window = min(limit, window * _WINDOW_GROWTH)
             data = os.pread(fd, window, size - window)
+    except OSError as error:
+        raise unreadable(error, path) from error
     finally:
         os.close(fd)
     first = _start_of_last(data, lines)
@@ -74,14 +81,22 @@ def _open(path: str | Path) -> int:
         raise Refused(Code.NOT_FOUND, "there is no such log: the job has not started, or its logs were removed") from None
     except OSError as error:
         # No descriptor is left, for instance, or somebody changed the rights of the folder.
-        raise Refused(
-            Code.INTERNAL, f"the log cannot be read: {error.strerror}", "try again, or look at the logs on the machine"
-        ) from error
+        raise unreadable(error, path) from error
+
+
+def unreadable(error: OSError, path: str | Path) -> Refused:
+    """Return the refusal to read a log that the system does not let us read: its disk fails, for instance. Logged for the operator."""
+    _log.error("%s cannot be read: %s", path, error.strerror)
+    return Refused(Code.INTERNAL, f"the log cannot be read: {error.strerror}", "try again, or look at the logs on the machine")
 
 
 def _open_from(path: str | Path, start: int) -> int:
     fd = _open(path)
-    size = os.fstat(fd).st_size
+    try:
+        size = os.fstat(fd).st_size
+    except OSError as error:
+        os.close(fd)
+        raise unreadable(error, path) from error
     if start <= size:
         return fd
     os.close(fd)
@@ -156,10 +171,12 @@ class Follower:
     """Reads one log from a position on; the `LogReader` of broker/engine.py.
 
     Without `growth` it is not watched, because nothing is written to it any more. Raises `Refused`: NOT_FOUND if there is no log,
-    OUT_OF_RANGE for a position after its end, RESOURCE_EXHAUSTED.
+    OUT_OF_RANGE for a position after its end, RESOURCE_EXHAUSTED; INTERNAL, also later, if it cannot be read.
     """
 
     def __init__(self, path: str | Path, start: int, growth: Growth | None, on_growth: Callable[[], None]) -> None:
+        # The folder may have another name later.
+        self._path = path
         self._fd = _open_from(path, start)
         self._position = start
         self._growth = growth
@@ -179,12 +196,18 @@ class Follower:
 
     def state(self) -> tuple[int, int]:
         """Return the size of the log, and when it was modified last, in microseconds UTC."""
-        stat = os.fstat(self._fd)
+        try:
+            stat = os.fstat(self._fd)
+        except OSError as error:
+            raise unreadable(error, self._path) from error
         return stat.st_size, stat.st_mtime_ns // 1000
 
     def read(self, length: int) -> bytes:
         """Return the next bytes, at most `length`; empty if there are none at present."""
-        data = os.pread(self._fd, length, self._position)
+        try:
+            data = os.pread(self._fd, length, self._position)
+        except OSError as error:
+            raise unreadable(error, self._path) from error
         self._position += len(data)
         return data
 

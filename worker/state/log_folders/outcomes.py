@@ -6,6 +6,7 @@ The supervisor imports this: nothing heavy may be imported here.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 
 from ....schemas.private_parts.light_typing import NamedTuple
 from ...wire.words import Kind
@@ -68,8 +69,11 @@ def write_outcome(folder: str, text: str) -> None:
     write_file(f"{folder}/outcome", text.encode())
 
 
-def read_outcome(folder: str) -> OutcomeFile | None:
-    """Return the content of the `outcome` file of a folder; None if there is none, or if it is incomplete."""
+def read_outcome(folder: str, unread: Callable[[OSError], object] | None = None) -> OutcomeFile | None:
+    """Return the content of the `outcome` file of a folder; None if there is none, or if it is incomplete.
+
+    None too if it is there and cannot be read; then `unread` is called.
+    """
     try:
         fields = read_object(f"{folder}/outcome")
         said = {name: fields[name] for name in OutcomeFile._fields if name in fields}
@@ -79,5 +83,9 @@ def read_outcome(folder: str) -> OutcomeFile | None:
         if said["kind"] == Kind.EXITED and "exit_status" not in said:
             return None
         return OutcomeFile(**said)
-    except (OSError, KeyError, TypeError, ValueError):
+    except OSError as error:
+        if unread is not None and not isinstance(error, FileNotFoundError):
+            unread(error)
+        return None
+    except (KeyError, TypeError, ValueError):
         return None

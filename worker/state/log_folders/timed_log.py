@@ -13,7 +13,7 @@ from ....broker.engine import LogPiece, StreamName
 from ....schemas.refusal import Refused
 from . import arrivals
 from .arrivals import LARGEST, RECORD, Arrival
-from .logs import Follower, Growth
+from .logs import Follower, Growth, unreadable
 
 _STREAMS: tuple[StreamName, ...] = ("stdout", "stderr")
 # So much of `times` is read at once, and so many pieces are returned at once.
@@ -135,13 +135,16 @@ class TimedFollower:
         return arrival
 
     def _read_block(self) -> list[Arrival]:
-        if self._times < 0:
-            # It may not exist yet. The folder may have another name now.
-            with contextlib.suppress(FileNotFoundError):
-                self._times = os.open(arrivals.NAME, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._folder)
-        if self._times < 0 or self._read_upto >= LARGEST:
-            return []
-        block = arrivals.unpack(os.pread(self._times, _BLOCK, self._read_upto))
+        try:
+            if self._times < 0:
+                # It may not exist yet. The folder may have another name now.
+                with contextlib.suppress(FileNotFoundError):
+                    self._times = os.open(arrivals.NAME, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._folder)
+            if self._times < 0 or self._read_upto >= LARGEST:
+                return []
+            block = arrivals.unpack(os.pread(self._times, _BLOCK, self._read_upto))
+        except OSError as error:
+            raise unreadable(error, arrivals.NAME) from error
         self._read_upto += len(block) * RECORD.size
         return block
 

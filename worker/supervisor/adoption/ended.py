@@ -24,6 +24,8 @@ from ..streams.input import STDIN
 from ..streams.pipes import Pipes
 from ..streams.reopening import reopen_streams
 
+_UNWRITTEN = "the disk was full when it ended, and then the supervisor died"
+
 
 class EndedJobs:
     """The jobs that the keeper knew, without the running ones."""
@@ -99,12 +101,16 @@ class EndedJobs:
         if gone:
             self._services.line.settled(handle)
             return
-        outcome = read_outcome(folder) or self._make_outcome(handle, folder)
+        unread: list[OSError] = []
+        outcome = read_outcome(folder, unread.append) or self._make_outcome(handle, folder, unread)
         if outcome is not None and not (deposit is not None and deposit.settled):
             self._jobs.add_ended(handle, facts.ended(handle, outcome_text(outcome), Use()))
 
-    def _make_outcome(self, handle: str, folder: str) -> OutcomeFile | None:
-        """Return an outcome that could not be written because the disk was full, from what the keeper knows, which reaped the leader."""
+    def _make_outcome(self, handle: str, folder: str, unread: list[OSError]) -> OutcomeFile | None:
+        """Return an outcome that could not be written because the disk was full, from what the keeper knows, which reaped the leader.
+
+        `unread`: why there is one that cannot be read, and is left as it is.
+        """
         name = folder.rpartition("/")[2]
         parsed = parse_folder(name) if name.count("_") == len(("pid", "start")) else None
         if parsed is None:
@@ -117,14 +123,14 @@ class EndedJobs:
                 parsed.started_at_us,
                 parsed.ended_at_us,
                 died.wait_status if died else None,
-                "the disk was full when it ended, and then the supervisor died",
+                f"its outcome cannot be read: {unread[0].strerror}" if unread else _UNWRITTEN,
                 stdout_bytes,
                 stderr_bytes,
                 *read_problems(folder),
                 stdin_problem=read_problem(folder, STDIN),
             )
         )
-        if not self._services.outcome_files.write(handle, folder, text := outcome_text(outcome)):
+        if not unread and not self._services.outcome_files.write(handle, folder, text := outcome_text(outcome)):
             self._services.outcome_files.write_later(handle, folder, text, lambda: None)
         return outcome
 

@@ -114,8 +114,16 @@ class Jobs:
                 self._services.report(facts.delayed(handle))
             self._delayed[handle] = self._services.loop.after(RETRY_SECONDS, lambda: self.start(handle))
         elif os.path.exists(intent_path(self._services.logs, handle)) or not self._ended_before(handle):
-            where = f": {error.filename}" if error.filename else ""
-            self.failed(handle, OWN_FAILURE, f"{error.strerror}{where}")
+            self.failed(handle, OWN_FAILURE, self._what_failed(error))
+
+    def _what_failed(self, error: OSError) -> str:
+        # The second one: of a link, whose first one is what it says.
+        path = error.filename2 or error.filename
+        if not path:
+            return error.strerror or str(error)
+        if str(path).startswith(f"{self._services.logs}/"):
+            return f"its log folder cannot be written: {error.strerror}"
+        return f"{path}: {error.strerror}"
 
     def _stop_waiting(self, handle: str) -> None:
         if handle in self._delayed:

@@ -26,5 +26,26 @@ def test_incomplete_output_is_reported_by_every_command_that_reports_the_end(own
     ended = own_home.jobwire("batch", "--lines", str(tmp_path / "jobs"), status=1)
     assert said in ended.stderr
     assert b"1 of 2 jobs failed" in ended.stderr
+    # For who runs the machine; `doctor` counts errors.
+    assert "ERROR jobwire.worker.engine.engine: the output of job" in worker.logged()
     # Its own status has priority.
     assert own_home.jobwire("run", "sh", "-c", "head -c 2000000 /dev/zero >&2; exit 3", status=3).stderr.count(b"is incomplete") == 1
+
+
+def test_a_log_that_cannot_be_read_is_told_and_all_else_about_the_job_too(own_home: Home, worker: Worker) -> None:
+    """As on a disk that fails: it can be opened, and reading it fails."""
+    name = own_home.submit("sh", "-c", "echo out; echo err >&2; exit 4")[:8]
+    ended = f"jobwire: job {name}: exited with status 4\n".encode()
+    assert own_home.jobwire("wait", name, status=4).stderr == ended
+    (log,) = worker.logs.glob("*/stderr")
+    log.unlink()
+    (log / "entry").mkdir(parents=True)
+    why = b"the log cannot be read: Is a directory"
+    shown = own_home.jobwire("show", name).stdout
+    assert b"state        exited with status 4" in shown
+    assert shown.endswith(b"  stderr       is not shown: " + why + b"\n")
+    # It would have the last lines too.
+    assert own_home.jobwire("wait", name, status=4).stderr == ended
+    assert b"jobwire: " + why in own_home.jobwire("logs", name, status=125).stderr
+    assert "stderr cannot be read: Is a directory" in worker.logged()
+    assert "Traceback" not in worker.logged()

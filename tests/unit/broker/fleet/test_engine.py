@@ -397,7 +397,7 @@ async def test_the_delay_of_a_retry_counts_from_the_end_and_not_from_when_that_w
 
 
 @pytest.mark.parametrize("is_cut", [False, True], ids=["connected", "told when it is connected again"])
-@pytest.mark.parametrize("why", ["its output waits for space on the worker's disk", "some of its processes cannot be ended"])
+@pytest.mark.parametrize("why", ["its output waits for the worker's disk", "some of its processes cannot be ended"])
 async def test_why_the_end_of_a_job_waits_at_its_worker_is_told_while_it_does(lab: Lab, why: str, is_cut: bool) -> None:  # noqa: FBT001 -- both
     class Waiting:
         def __init__(self) -> None:

@@ -8,6 +8,7 @@ from jobwire.broker.jobs.life import Phase
 from jobwire.broker.streams.log_stream import LogStream, Source
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
+from jobwire.schemas.refusal import Code, Refused
 
 
 class Growing(EngineDouble):
@@ -18,6 +19,7 @@ class Growing(EngineDouble):
         self.written = b""
         self.position = 0
         self.closed = 0
+        self.broken: Refused | None = None
         self.on_growth: Callable[[], None] = lambda: None
 
     def follow_log(self, run: Run, stream: StreamName, start: int, on_growth: Callable[[], None]) -> LogReader:
@@ -33,6 +35,8 @@ class Growing(EngineDouble):
         self.on_growth()
 
     def read(self, length: int) -> bytes:
+        if self.broken is not None:
+            raise self.broken
         data = self.written[self.position : self.position + length]
         self.position += len(data)
         return data
@@ -50,6 +54,7 @@ class Followed:
         self.engine = Growing()
         self.sent: list[tuple[request_pb2.Reply, bytes | None]] = []
         self.later: list[Callable[[], object]] = []
+        self.refused: list[Refused] = []
         self.ended = 0
         self.hurry = False
         self.credit = credit
@@ -68,7 +73,7 @@ class Followed:
             credit=self.credit,
             starts_in_us=lambda _: None,
             send=self.send,
-            refuse=lambda _: None,
+            refuse=self.refused.append,
             ended=self.end,
         )
 
@@ -191,3 +196,14 @@ def test_the_log_of_an_attempt_that_failed_at_once_is_sent_all_the_same() -> Non
     late.flush()
     assert [data for _, data in followed.sent] == [b"abc", None]
     assert followed.sent[-1][0].log_end.next_attempt == 2
+
+
+def test_a_log_that_cannot_be_read_any_more_is_refused_and_nothing_follows() -> None:
+    followed = Followed(credit=100)
+    followed.engine.write(b"before")
+    followed.engine.broken = Refused(Code.INTERNAL, "the log cannot be read: Input/output error")
+    followed.engine.write(b"after")
+    assert followed.refused == [followed.engine.broken]
+    assert (followed.ended, followed.engine.closed) == (1, 1)
+    followed.engine.on_growth()
+    assert [bulk for _, bulk in followed.sent] == [b"before"]

@@ -204,6 +204,12 @@ def test_intents_of_jobs_that_nobody_expects_are_found_and_nothing_else(tmp_path
     assert left_intents(str(tmp_path), [Expected(expected, 0, 0, 5, launched=True)]) == [folders.handle(left)]
 
 
+def test_folders_that_cannot_be_listed_are_refused_in_words(tmp_path: Path) -> None:
+    (tmp_path / "logs").touch()
+    with pytest.raises(Refused, match="the log folders cannot be read: Not a directory"):
+        left_intents(str(tmp_path / "logs"), [])
+
+
 async def test_a_supervisor_that_takes_the_place_of_another_is_told_to_retire_too(pair: Pair) -> None:
     """The former one became the keeper just before it could read that."""
     supervisor = pair.meet(dies_at=words.ToSupervisor.RETIRE)

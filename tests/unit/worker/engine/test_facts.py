@@ -1,10 +1,10 @@
 import itertools
 
 from jobwire.broker.engine import Expected
-from jobwire.schemas.jobs.states import OutcomeKind, ResourceUse
+from jobwire.schemas.jobs.states import Outcome, OutcomeKind, ResourceUse
 from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.wire_codec import outcome_to_wire
-from jobwire.worker.engine.facts import lost, read_ended, why_lost
+from jobwire.worker.engine.facts import lost, read_ended, why_lost, why_unwritten
 from jobwire.worker.state.log_folders import outcomes
 
 KEY = AttemptKey(b"o" * 32, b"1" * 16, 1)
@@ -30,6 +30,22 @@ def test_only_what_never_can_have_run_is_started_again() -> None:
     for pid, launched, rebooted in itertools.product((0, 7), (False, True), (False, True)):
         why = why_lost(Expected(KEY, pid, 1, 1, launched), rebooted=rebooted)
         assert bool(why) == bool(pid or (launched and rebooted))
+
+
+def test_what_may_be_in_a_folder_that_cannot_be_read_is_not_started_again() -> None:
+    def why(pid: int, *, launched: bool) -> str:
+        return why_lost(Expected(KEY, pid, 1, 1, launched), rebooted=False, unread="Input/output error")
+
+    assert why(0, launched=True) == "whether it ran is not known: its log folder cannot be read: Input/output error"
+    assert why(7, launched=True) == "how it ended is not known: its log folder cannot be read: Input/output error"
+    assert not why(0, launched=False)
+
+
+def test_output_is_unwritten_because_of_the_machine_and_not_of_who_changed_a_log() -> None:
+    removed = "its log was removed while it ran"
+    assert not why_unwritten(Outcome(OutcomeKind.EXITED, stdout_problem=removed))
+    failed = Outcome(OutcomeKind.EXITED, stdout_problem=removed, stderr_problem="Input/output error")
+    assert why_unwritten(failed) == "Input/output error"
 
 
 def test_what_is_lost_says_why() -> None:

@@ -49,3 +49,14 @@ def test_of_two_attempts_at_a_job_each_is_found_by_its_own_handle(tmp_path: Path
     }
     for handle, path in ended.items():
         assert found_folders.find_ended(str(tmp_path), {handle}) == {handle: str(path)}
+
+
+def test_what_is_there_and_cannot_be_read_is_told_and_what_is_no_folder_is_not(tmp_path: Path) -> None:
+    broken = make_run(tmp_path, KEY, 5, START, END)
+    (broken / "job").unlink()
+    (broken / "job").mkdir()
+    (tmp_path / make_run(tmp_path, KEY, 6, START, END).name / "job").unlink()
+    (tmp_path / folders.run_path("", 7, START, END).lstrip("/")).touch()
+    unread: list[OSError] = []
+    assert found_folders.find_ended(str(tmp_path), {folders.handle(KEY)}, 0, unread.append) == {}
+    assert [type(error) for error in unread] == [IsADirectoryError]

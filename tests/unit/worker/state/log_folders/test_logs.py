@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import select
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -324,3 +324,19 @@ def test_a_watch_that_the_kernel_refuses_is_reported_with_a_message(
         logs.Follower(log, 0, growth, lambda: None)
     assert refused.value.code is Code.RESOURCE_EXHAUSTED
     assert len(list(Path("/proc/self/fd").iterdir())) == opened
+
+
+def test_a_log_that_cannot_be_read_is_refused_with_the_reason(tmp_path: Path) -> None:
+    # It can be opened, has a size, and read(2) fails, as on a disk that fails.
+    path = tmp_path / "stdout"
+    path.mkdir()
+    (path / "entry").touch()
+    readers: list[Callable[[], object]] = [
+        lambda: logs.read_range(path, 0, 10),
+        lambda: logs.tail(path, 1, 10),
+        lambda: logs.Follower(path, 0, None, print).read(10),
+    ]
+    for read in readers:
+        with pytest.raises(Refused, match="the log cannot be read: Is a directory") as refused:
+            read()
+        assert refused.value.code is Code.INTERNAL

@@ -1,9 +1,11 @@
 import os
 from pathlib import Path
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobwire.schemas.refusal import Refused
 from jobwire.worker.state.log_folders.arrivals import Arrival, pack
 from jobwire.worker.state.log_folders.timed_log import Order, TimedFollower, find_moment
 
@@ -49,6 +51,15 @@ def test_without_records_the_logs_have_the_times_at_which_they_changed(tmp_path:
 
 def test_a_time_is_never_before_the_one_before_it(tmp_path: Path) -> None:
     assert read_all(written(tmp_path, b"ab", b"", Arrival(9, 0, 1), changed_us=(3, 3))) == [("stdout", b"ab", 9)]
+
+
+@pytest.mark.parametrize("name", ["stdout", "times"])
+def test_a_file_that_cannot_be_read_is_refused_with_the_reason(tmp_path: Path, name: str) -> None:
+    folder = written(tmp_path, b"abcd", b"xy")
+    (tmp_path / name).unlink(missing_ok=True)
+    (tmp_path / name / "entry").mkdir(parents=True)
+    with pytest.raises(Refused, match="the log cannot be read: Is a directory"):
+        read_all(folder)
 
 
 def test_records_of_bytes_that_were_lost_are_passed_over(tmp_path: Path) -> None:

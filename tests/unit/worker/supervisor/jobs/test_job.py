@@ -308,7 +308,7 @@ def test_a_stop_ends_what_a_job_left_behind_that_waits_for_room_on_the_disk(tmp_
     assert house.ended == []
     house.box.members.clear()
     house.box.emptied()
-    assert "the disk is full" in str(house.ended[0]["sentence"])
+    assert "the disk of its logs is full or read-only" in str(house.ended[0]["sentence"])
 
 
 def test_a_job_has_ended_when_nothing_was_left_of_it_however_late_its_output_finds_room(
