@@ -87,11 +87,10 @@ def _named(name: str | None) -> str:
     return name or os.environ.get(CONTEXT_VARIABLE) or (job_context.OF_THIS_JOB if job_context.is_here() else "")
 
 
-def resolve(name: str | None = None) -> Context:
-    """Return a context by name, or the current one. Starts the embedded worker if it is meant and not running.
+def find(name: str | None = None) -> Context | None:
+    """Return a context by name, or the current one; None for the embedded worker. Starts nothing.
 
-    Raises `Refused`: NOT_FOUND for a name that is not configured, NoneInUse if none is chosen, and as `ensure` in private_worker/ and
-    `job_context.resolve` do.
+    Raises `Refused`: NOT_FOUND for a name that is not configured, NoneInUse if none is chosen, and as `job_context.resolve` does.
     """
     name = _named(name)
     if name == job_context.OF_THIS_JOB:
@@ -100,14 +99,24 @@ def resolve(name: str | None = None) -> Context:
     current, contexts = _read()
     name = name or current
     if name == EMBEDDED:
-        from ..private_worker.ensure import ensure  # noqa: PLC0415 -- who speaks to another worker need not wait for it
-
-        return ensure()
+        return None
     if name == _NONE:
         raise NoneInUse(contexts)
     if name not in contexts:
         raise _no_such(name)
     return contexts[name]
+
+
+def resolve(name: str | None = None) -> Context:
+    """Return a context by name, or the current one. Starts the embedded worker if it is meant and not running.
+
+    Raises `Refused`: as `find` does, and `ensure` in private_worker/.
+    """
+    if (found := find(name)) is not None:
+        return found
+    from ..private_worker.ensure import ensure  # noqa: PLC0415 -- who speaks to another worker need not wait for it
+
+    return ensure()
 
 
 def resolve_running(name: str | None = None) -> Context | None:
@@ -134,25 +143,6 @@ def _no_such(name: str) -> Refused:
 def list_contexts() -> tuple[Context, ...]:
     """Return the configured contexts in the order of the file, without the embedded worker, which always exists."""
     return tuple(_read()[1].values())
-
-
-def find(name: str | None = None) -> Context | None:
-    """Return a context by name, or the current one; None for the embedded worker. Starts nothing.
-
-    Raises `Refused`: NOT_FOUND for a name that is not configured, NoneInUse if none is chosen.
-    """
-    name = _named(name)
-    if name == job_context.OF_THIS_JOB:
-        return job_context.resolve()
-    current, contexts = _read()
-    name = name or current
-    if name == EMBEDDED:
-        return None
-    if name == _NONE:
-        raise NoneInUse(contexts)
-    if name not in contexts:
-        raise _no_such(name)
-    return contexts[name]
 
 
 def add(name: str, endpoint: str, server_key: bytes, *, replace: bool = False) -> bool:
