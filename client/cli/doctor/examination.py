@@ -24,6 +24,7 @@ from ....schemas.wire_codec import state_to_wire
 from ...config import contexts
 from ...library.client import Client
 from ...library.destination import find_destination
+from ...library.requests.dialogue import reply_with
 from ...library.values.broker_workers import BrokerWorker, read_workers, workers_request
 from ...library.values.results import job_info
 from ...library.values.status import read_status, status_request
@@ -163,7 +164,7 @@ def _asked(client: Client, connect_seconds: float, *, private: bool) -> Iterator
     status = read_status(connection.endpoint, hello, None if request is None else connection.call(request, deadline))
     workers: tuple[BrokerWorker, ...] = ()
     if kind == "broker" and Right.SEE_OTHERS.value in (status.rights or ()):
-        workers = read_workers(connection.call(workers_request(), deadline))
+        workers = read_workers(reply_with("list_workers", connection.call(workers_request(), deadline)))
         yield from findings.of_workers(workers)
     yield from findings.of_status(replace(status, warnings=findings.without_workers(status.warnings, workers)))
     if status.queued:

@@ -41,8 +41,8 @@ def pass_on(dialogue: Dialogue[_Result], answer: Item | Refused) -> request_pb2.
         return Done(done.value)
 
 
-def reply_with(content: str, answer: Item) -> request_pb2.Reply:
-    """Return an answer that has this content. Raises Refused(INTERNAL) for another one."""
+def reply_with(content: str, answer: Item | None) -> request_pb2.Reply:
+    """Return an answer that has this content. Raises Refused(INTERNAL) for another one, or none."""
     if not isinstance(answer, request_pb2.Reply) or answer.WhichOneof("content") != content:
         raise Refused(Code.INTERNAL, f"the worker did not answer with {content}")
     return answer

@@ -9,7 +9,6 @@ from typing import NamedTuple
 
 from ....schemas.clock import wall_us
 from ....schemas.generated import request_pb2
-from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import state_from_wire
 from .status import Stock, read_stocks
 
@@ -92,13 +91,8 @@ def remove_request(name: str, key: bytes = b"") -> request_pb2.Request:
     return request_pb2.Request(remove_worker=said)
 
 
-def read_worker(answer: object) -> WorkerDetails:
-    """Return what a broker says about one worker.
-
-    Raises Refused(INTERNAL) if it answered something else.
-    """
-    if not isinstance(answer, request_pb2.Reply) or not answer.HasField("query_worker"):
-        raise Refused(Code.INTERNAL, "the broker did not answer with the worker")
+def read_worker(answer: request_pb2.Reply) -> WorkerDetails:
+    """Return what a broker says about one worker."""
     said = answer.query_worker
     (worker,) = _read([said.worker])
     jobs = (
@@ -112,13 +106,8 @@ def _state_of(number: int) -> str:
     return state_from_wire(number).name.lower() if number else ""
 
 
-def read_workers(answer: object) -> tuple[BrokerWorker, ...]:
-    """Return what a broker says.
-
-    Raises Refused(INTERNAL) if it answered something else.
-    """
-    if not isinstance(answer, request_pb2.Reply) or not answer.HasField("list_workers"):
-        raise Refused(Code.INTERNAL, "the broker did not answer with its workers")
+def read_workers(answer: request_pb2.Reply) -> tuple[BrokerWorker, ...]:
+    """Return what a broker says."""
     return tuple(_read(answer.list_workers.workers))
 
 

@@ -11,6 +11,7 @@ from ....schemas.private_parts.frozen import frozen, replace
 from ....schemas.refusal import Code, Refused
 from ...protocol.exchange import Item
 from ..options.arguments import Duration, milliseconds
+from ..requests.dialogue import reply_with
 from .results import BatchInfo, JobInfo, batch_info, job_info, moment
 
 if TYPE_CHECKING:
@@ -138,16 +139,12 @@ def query(
 
 def read_run(answer: Item | None) -> RunInfo:
     """Return the run in the answer to a query. Raises Refused(INTERNAL) if it is another answer."""
-    if not isinstance(answer, request_pb2.Reply) or not answer.HasField("query_run"):
-        raise Refused(Code.INTERNAL, "the worker did not answer with a run")
-    return run_info(answer.query_run)
+    return run_info(reply_with("query_run", answer).query_run)
 
 
 def read_acknowledged(answer: Item | None) -> int:
     """Return how many jobs an accepted stop is about. Raises Refused(INTERNAL) if it is another answer."""
-    if not isinstance(answer, request_pb2.Reply) or not answer.HasField("acknowledged"):
-        raise Refused(Code.INTERNAL, "the worker did not acknowledge the stop")
-    return answer.acknowledged.jobs
+    return reply_with("acknowledged", answer).acknowledged.jobs
 
 
 def stuck_jobs(answer: Item) -> list[str]:

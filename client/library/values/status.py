@@ -8,7 +8,8 @@ from datetime import timedelta
 from typing import NamedTuple
 
 from ....schemas.generated import request_pb2
-from ....schemas.refusal import Code, Refused
+from ...protocol.exchange import Item
+from ..requests.dialogue import reply_with
 
 FEATURE = "status"
 TROUBLES = "troubles"
@@ -68,7 +69,7 @@ def status_request(hello: request_pb2.HelloReply) -> request_pb2.Request | None:
     return request_pb2.Request(status=request_pb2.Status()) if FEATURE in hello.features else None
 
 
-def read_status(endpoint: str, hello: request_pb2.HelloReply, answer: object) -> WorkerStatus:
+def read_status(endpoint: str, hello: request_pb2.HelloReply, answer: Item | None) -> WorkerStatus:
     """Return what a worker says about itself; `answer`: to `status_request`, None if it was not asked.
 
     Raises Refused(INTERNAL) if it answered something else.
@@ -87,9 +88,7 @@ def read_status(endpoint: str, hello: request_pb2.HelloReply, answer: object) ->
     )
     if answer is None:
         return greeted
-    if not isinstance(answer, request_pb2.Reply) or not answer.HasField("status"):
-        raise Refused(Code.INTERNAL, "the worker did not answer with its status")
-    said = answer.status
+    said = reply_with("status", answer).status
     return replace(
         greeted,
         rights=tuple(said.rights),

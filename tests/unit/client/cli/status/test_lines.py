@@ -73,5 +73,5 @@ def test_a_worker_is_asked_only_if_it_understands_and_must_answer_that() -> None
     asked = status_request(able)
     assert asked is not None
     assert asked.HasField("status")
-    with pytest.raises(Refused, match="did not answer with its status"):
+    with pytest.raises(Refused, match="did not answer with status"):
         read_status("", able, request_pb2.Reply())
