@@ -34,12 +34,13 @@ from ..library.streams.source import Stdin, source_of
 from ..library.streams.text_mode import TextMode, text_mode
 from ..library.values.completed_job import CompletedJob, CompletedTextJob
 from ..library.values.results import BatchInfo, EventCursor, Forgotten, JobInfo, job_info
-from ..library.values.run_info import RunInfo, forget_request, list_request, query, run_info, take_page
+from ..library.values.run_info import RunInfo, forget_request, list_runs, query, run_info
 from ..library.values.status import WorkerStatus, read_status, status_request
 from ..proofs.text import write as write_proof
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS
 from .batch_run import AsyncBatchRun
 from .call_options import result_of, spec_and_id, takes_job_options
+from .dialogue import read_all
 from .events import AsyncEventStream
 from .files import in_thread, send_files
 from .job import AsyncJob, timeout_of
@@ -419,17 +420,9 @@ class AsyncClient:
         wanted = query(name, longest=longest, failures=failures, tail_lines=tail_lines)
         return AsyncBatchRun(self._session, run_info((await self._session.reply(wanted, "query_run")).query_run))
 
-    async def batch_runs(
-        self, name: str = "", *, owner: bytes | None = None, user: str = "", limit: int | None = None
-    ) -> AsyncIterator[RunInfo]:
+    def batch_runs(self, name: str = "", *, owner: bytes | None = None, user: str = "", limit: int | None = None) -> AsyncIterator[RunInfo]:
         """Iterate over runs of batches, the newest first, with `async for`; see `Client.batch_runs`."""
-        request, has_more = list_request(name, owner, user, limit), True
-        left = limit
-        while has_more and left != 0:
-            found, has_more = take_page(request, (await self._session.reply(request, "list_runs")).list_runs)
-            for run in found[:left]:
-                yield run
-            left = None if left is None else max(0, left - len(found))
+        return read_all(self.connection, list_runs(name, owner, user, limit))
 
     async def forget_ended(self, *, older_than: Duration | None = None, dry_run: bool = False) -> Forgotten:
         """Remove all one's own jobs that have ended, with their logs, and return how many; see `Client.forget_ended`."""

@@ -15,7 +15,7 @@ from ..library.requests.staging import Parts, schedule_steps
 from ..library.schedules import (
     add_request,
     demand_no_each,
-    list_request,
+    list_schedules,
     pause_request,
     query_by_key,
     query_request,
@@ -26,7 +26,7 @@ from ..library.schedules import (
     staged_as,
 )
 from ..library.values.schedule_info import ScheduleInfo, schedule_info
-from .dialogue import carry_out
+from .dialogue import carry_out, read_all
 from .files import send_files
 from .loop.session import AsyncSession
 
@@ -108,15 +108,9 @@ class AsyncSchedules:
         """
         return await self._asked(query_request(name, owner))
 
-    async def list(self, owner: bytes = b"") -> AsyncIterator[ScheduleInfo]:
+    def list(self, owner: bytes = b"") -> AsyncIterator[ScheduleInfo]:
         """Iterate over the schedules that you may see; between two pages nothing is open."""
-        page = b""
-        while True:
-            reply = (await self._session.reply(list_request(owner, page), "list_schedules")).list_schedules
-            for schedule in reply.schedules:
-                yield schedule_info(schedule)
-            if not (page := reply.next_page):
-                return
+        return read_all(self._session.connection, list_schedules(owner))
 
     async def pause(self, schedule: JobKey) -> None:
         """Let it start nothing until it is resumed."""

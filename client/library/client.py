@@ -30,6 +30,7 @@ from .options.arguments import Duration, Moment, Text, deadline_in, make_id, sec
 from .options.specs import JobOptions, args_of, as_spec, spec_of_call
 from .options.subprocess_words import explains_options
 from .requests import filters
+from .requests.pages import read_all
 from .requests.queries import query_by_name, query_proof
 from .run_to_end import run_to_end
 from .session import Session
@@ -586,17 +587,9 @@ class Client:
 
         Raises `Refused(UNIMPLEMENTED)` if the worker is too old.
         """
-        from itertools import islice  # noqa: PLC0415 -- as above
+        from .values.run_info import list_runs  # noqa: PLC0415 -- as above
 
-        from .values.run_info import list_request, take_page  # noqa: PLC0415 -- as above
-
-        def pages() -> Iterator[RunInfo]:
-            request, has_more = list_request(name, owner, user, limit), True
-            while has_more:
-                found, has_more = take_page(request, self._session.reply(request, "list_runs").list_runs)
-                yield from found
-
-        return islice(pages(), limit)
+        return read_all(self.connection.call, list_runs(name, owner, user, limit))
 
     def forget_ended(self, *, older_than: Duration | None = None, dry_run: bool = False) -> Forgotten:
         """Remove all one's own jobs that have ended, with their logs, and return how many. Their ids are never run again.

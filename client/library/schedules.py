@@ -16,6 +16,7 @@ from . import actions
 from .options.arguments import Text
 from .options.specs import as_spec
 from .requests.encoding import encode
+from .requests.pages import Pages, read_all
 from .session import Session
 from .values.schedule_info import MISSED, OVERLAPS, ScheduleInfo, schedule_info
 
@@ -108,12 +109,7 @@ class Schedules:
 
     def list(self, owner: bytes = b"") -> Iterator[ScheduleInfo]:
         """Iterate over the schedules that you may see, each with its next time and what came of the last one."""
-        page = b""
-        while True:
-            reply = self._session.reply(list_request(owner, page), "list_schedules").list_schedules
-            yield from map(schedule_info, reply.schedules)
-            if not (page := reply.next_page):
-                return
+        return read_all(self._session.connection.call, list_schedules(owner))
 
     def pause(self, schedule: JobKey) -> None:
         """Let it start nothing until it is resumed."""
@@ -197,9 +193,10 @@ def read_signed(reply: request_pb2.Reply, schedule: JobKey, broker: bytes) -> re
     return started_by(reply.query_schedule.signed, schedule, broker)
 
 
-def list_request(owner: bytes, page: bytes) -> request_pb2.Request:
-    """Return the request for a page of schedules."""
-    return request_pb2.Request(list_schedules=request_pb2.ListSchedules(owner=owner, page=page))
+def list_schedules(owner: bytes) -> Pages[ScheduleInfo]:
+    """Return a list of schedules that is still to be read."""
+    request = request_pb2.Request(list_schedules=request_pb2.ListSchedules(owner=owner))
+    return Pages(request, lambda reply: [*map(schedule_info, reply.list_schedules.schedules)])
 
 
 def pause_request(schedule: JobKey, *, paused: bool) -> request_pb2.Request:

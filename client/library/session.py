@@ -25,12 +25,11 @@ from ..sockets.onlooker import Ends
 from .known_jobs import KnownJobs, Record
 from .requests import filters
 from .requests.dialogue import reply_with
+from .requests.pages import Pages
 
 if TYPE_CHECKING:
     from .values.results import JobInfo
 
-# More than any worker sends.
-LARGEST_PAGE = 10_000
 # Concurrent requests for many jobs: far below what a worker holds for one peer.
 _QUERIES_AT_ONCE = 64
 # If events do not get through: how many jobs are watched by their logs at once, and how often the others are queried.
@@ -133,18 +132,10 @@ class Session:
         """
         from .values.results import job_info  # noqa: PLC0415 -- a command that runs a job need not wait for it
 
-        left = limit
-        while left is None or left > 0:
+        pages = Pages(request_pb2.Request(list=wanted), lambda reply: [*map(job_info, reply.list.jobs)], limit)
+        while (request := pages.request) is not None:
             filters.demand(wanted, self.connection.hello().features)
-            # Cut to what a page holds by the worker.
-            wanted.limit = min(left or 0, LARGEST_PAGE)
-            reply = self.reply(request_pb2.Request(list=wanted), "list").list
-            jobs = reply.jobs[:left]
-            yield from map(job_info, jobs)
-            if not reply.next_page:
-                return
-            wanted.page = reply.next_page
-            left = None if left is None else left - len(jobs)
+            yield from pages.take(self.connection.call(request))
 
     # --- ends of jobs
 

@@ -12,7 +12,8 @@ from ....schemas.refusal import Code, Refused
 from ...library.known_jobs import KnownJobs, Record
 from ...library.requests import filters
 from ...library.requests.dialogue import reply_with
-from ...library.session import LARGEST_PAGE, query_by_key
+from ...library.requests.pages import Pages
+from ...library.session import query_by_key
 from ...library.values.results import JobInfo, job_info
 from ...protocol.exchange import Exchange
 from .connection import AsyncConnection, weakly
@@ -88,20 +89,12 @@ class AsyncSession:
 
     async def list_jobs(self, wanted: request_pb2.List, limit: int | None = None) -> AsyncIterator[JobInfo]:
         """Iterate over the jobs that a request lists, page by page, at most so many; between two pages nothing is open."""
-        left = limit
-        while left is None or left > 0:
+        pages = Pages(request_pb2.Request(list=wanted), lambda reply: [*map(job_info, reply.list.jobs)], limit)
+        while (request := pages.request) is not None:
             await self.connection.open()
             filters.demand(wanted, (await self.connection.hello()).features)
-            # Cut to what a page holds by the worker.
-            wanted.limit = min(left or 0, LARGEST_PAGE)
-            reply = (await self.reply(request_pb2.Request(list=wanted), "list")).list
-            jobs = reply.jobs[:left]
-            for job in jobs:
-                yield job_info(job)
-            if not reply.next_page:
-                return
-            wanted.page = reply.next_page
-            left = None if left is None else left - len(jobs)
+            for info in pages.take(await self.connection.call(request)):
+                yield info
 
     # --- what outlives its caller
 

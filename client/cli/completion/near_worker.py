@@ -10,6 +10,7 @@ from ....keys.proofs import delegation
 from ....schemas.generated import job_pb2, request_pb2
 from ...config.contexts import resolve_running
 from ...library.requests.filters import FEATURE
+from ...library.requests.pages import Pages
 from ...sockets.connection import Connection
 from .jobs import UNFINISHED
 
@@ -59,14 +60,9 @@ def ask_over(connection: Connection, wish: Wish, deadline: float) -> list[job_pb
     try:
         newest_first = FEATURE in connection.hello(deadline).features
         wanted = request_pb2.List(all=wish.path not in UNFINISHED, newest_first=newest_first)
-        while len(jobs) < _MOST_JOBS:
-            item = connection.call(request_pb2.Request(list=wanted), deadline)
-            if not isinstance(item, request_pb2.Reply):
-                break
-            jobs.extend(item.list.jobs)
-            if not item.list.next_page:
-                break
-            wanted.page = item.list.next_page
+        pages = Pages(request_pb2.Request(list=wanted), lambda reply: reply.list.jobs)
+        while (request := pages.request) is not None and len(jobs) < _MOST_JOBS:
+            jobs.extend(pages.take(connection.call(request, deadline)))
     except TimeoutError:
         # What came is better than nothing.
         pass
@@ -79,15 +75,10 @@ def schedules_over(connection: Connection, deadline: float) -> list[request_pb2.
     try:
         if _SCHEDULES not in connection.hello(deadline).features:
             return []
-        wanted = request_pb2.ListSchedules()
-        while True:
-            item = connection.call(request_pb2.Request(list_schedules=wanted), deadline)
-            if not isinstance(item, request_pb2.Reply):
-                break
-            schedules.extend(item.list_schedules.schedules)
-            if not item.list_schedules.next_page:
-                break
-            wanted.page = item.list_schedules.next_page
+        wanted = request_pb2.Request(list_schedules=request_pb2.ListSchedules())
+        pages = Pages(wanted, lambda reply: reply.list_schedules.schedules)
+        while (request := pages.request) is not None:
+            schedules.extend(pages.take(connection.call(request, deadline)))
     except TimeoutError:
         # As above.
         pass

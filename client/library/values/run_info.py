@@ -12,14 +12,11 @@ from ....schemas.refusal import Code, Refused
 from ...protocol.exchange import Item
 from ..options.arguments import Duration, milliseconds
 from ..requests.dialogue import reply_with
+from ..requests.pages import Pages
 from .results import BatchInfo, JobInfo, batch_info, job_info, moment
 
 if TYPE_CHECKING:
     from datetime import datetime
-
-
-# More than any worker sends.
-_LARGEST_PAGE = 10_000
 
 
 class FailedJob(NamedTuple):
@@ -103,23 +100,17 @@ def read_counts(run: request_pb2.Run) -> RunInfo:
     )
 
 
-def list_request(name: str, owner: bytes | None, user: str, limit: int | None) -> request_pb2.Request:
-    """Return the request for the first page of runs, at most so many.
+def list_runs(name: str, owner: bytes | None, user: str, limit: int | None) -> Pages[RunInfo]:
+    """Return a list of runs that is still to be read, at most so many.
 
     Raises `Refused(INVALID_ARGUMENT)` for a name that is not Unicode.
     """
-    wanted = request_pb2.ListRuns(owner=owner or b"", limit=min(limit or 0, _LARGEST_PAGE))
+    wanted = request_pb2.ListRuns(owner=owner or b"")
     try:
         wanted.batch_name, wanted.owner_name = name, user
     except ValueError as error:
         raise Refused(Code.INVALID_ARGUMENT, f"no batch or member can have this name: {error}") from None
-    return request_pb2.Request(list_runs=wanted)
-
-
-def take_page(request: request_pb2.Request, reply: request_pb2.ListRunsReply) -> tuple[list[RunInfo], bool]:
-    """Return the runs of a page, and whether another one follows, for which the request is changed."""
-    request.list_runs.page = reply.next_page
-    return [*map(read_counts, reply.runs)], bool(reply.next_page)
+    return Pages(request_pb2.Request(list_runs=wanted), lambda reply: [*map(read_counts, reply.list_runs.runs)], limit)
 
 
 def query(

@@ -46,12 +46,18 @@ class Worker:
                 return request_pb2.Reply(done=request_pb2.Done())
 
 
+def _content(request: request_pb2.Request) -> str:
+    """Return what a request is answered with that is passed on without a session."""
+    verb = request.WhichOneof("verb") or ""
+    return verb if verb in {"stage", "list_schedules"} else "query_schedule"
+
+
 class Blocking(Worker):
     def hello(self) -> request_pb2.HelloReply:
         return request_pb2.HelloReply(kind="worker")
 
     def call(self, request: request_pb2.Request) -> request_pb2.Reply:
-        return self.answer(request, "stage" if request.HasField("stage") else "query_schedule")
+        return self.answer(request, _content(request))
 
     def reply(self, request: request_pb2.Request, content: str) -> request_pb2.Reply:
         return self.answer(request, content)
@@ -62,7 +68,7 @@ class Waiting(Worker):
         return request_pb2.HelloReply(kind="worker")
 
     async def call(self, request: request_pb2.Request) -> request_pb2.Reply:
-        return self.answer(request, "stage" if request.HasField("stage") else "query_schedule")
+        return self.answer(request, _content(request))
 
     async def reply(self, request: request_pb2.Request, content: str) -> request_pb2.Reply:
         return self.answer(request, content)
