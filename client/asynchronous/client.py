@@ -40,7 +40,7 @@ from ..proofs.text import write as write_proof
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS
 from .batch_run import AsyncBatchRun
 from .call_options import result_of, spec_and_id, takes_job_options
-from .dialogue import read_all
+from .dialogue import carry_out, read_all
 from .events import AsyncEventStream
 from .files import in_thread, send_files
 from .job import AsyncJob, timeout_of
@@ -265,9 +265,7 @@ class AsyncClient:
         if id is not None and not actions.is_large([*planned.specs.values()]):
             found = self.list(all=True, batch=planned.about.id, owner=self._session.connection.owner)
             known = [info async for info in found if not info.is_on_finish]
-        if planned.each is not None:
-            asked = planned.questions([info.spec for info in known])
-            planned = planned.on({place: before or (await self.workers.fitting(job)).names for place, job, before in asked})
+        planned = await carry_out(self.connection, planned.placed([info.spec for info in known]))
         planned.demand_same({info.key.id for info in known})
         about, specs, args, _ = planned
         records = await start_jobs(self._session, [*specs.values()], [*specs], batch=about, watch=watch, withdrawn=id is None)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import TypeVar
 
-from ...schemas.generated import request_pb2
 from ...schemas.refusal import Refused
 from ..library.requests.dialogue import Dialogue, Done, pass_on
 from ..library.requests.pages import Pages
@@ -19,7 +18,7 @@ _Thing = TypeVar("_Thing")
 async def carry_out(connection: AsyncConnection, dialogue: Dialogue[_Result]) -> _Result:
     """Send these requests one after the other, and return what they come to. Raises the refusal."""
     await connection.open()
-    step: request_pb2.Request | Done[_Result] = next(dialogue)
+    step = pass_on(dialogue, None)
     while not isinstance(step, Done):
         try:
             answer: Item | Refused = await connection.call(step)

@@ -16,6 +16,7 @@ from ...schemas.text.printable import printable
 from .actions import is_large
 from .options.arguments import Text, make_id
 from .options.specs import args_of, as_spec
+from .requests.dialogue import Dialogue, reply_with
 from .values.results import BatchInfo
 
 if TYPE_CHECKING:
@@ -38,17 +39,17 @@ class PlannedBatch(NamedTuple):
     # The batch, if it has jobs that run on each worker: which those are has to be asked before.
     each: Batch | None = None
 
-    def questions(self, known: Sequence[JobSpec]) -> list[tuple[int, JobSpec, tuple[str, ...]]]:
-        """Return the jobs that run on each worker, as `each.questions` does."""
-        from ..batch.each import questions  # noqa: PLC0415 -- few batches have such jobs
+    def placed(self, known: Sequence[JobSpec]) -> Dialogue[PlannedBatch]:
+        """Return it with its jobs that run on each worker on those that there are; `known`: its jobs, if it was submitted before."""
+        if self.each is None:
+            return self
+        from ..batch.each import expand, questions  # noqa: PLC0415 -- few batches have such jobs
+        from .values.fitting_workers import fitting_request, read_fitting  # noqa: PLC0415 -- as above
 
-        return [] if self.each is None else [*questions(self.each, known)]
-
-    def on(self, workers: Mapping[int, Sequence[str]]) -> PlannedBatch:
-        """Return it with its jobs on these workers, by position."""
-        from ..batch.each import expand  # noqa: PLC0415 -- as above
-
-        specs = {} if self.each is None else expand(self.each, workers).specs(self.about.id)
+        workers: dict[int, Sequence[str]] = {}
+        for place, job, before in questions(self.each, known):
+            workers[place] = before or read_fitting(reply_with("find_workers", (yield fitting_request(job)))).names
+        specs = expand(self.each, workers).specs(self.about.id)
         return PlannedBatch(self.about, specs, [args_of(spec) for spec in specs.values()])
 
     def demand_same(self, known: Collection[bytes]) -> None:

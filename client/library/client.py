@@ -30,6 +30,7 @@ from .options.arguments import Duration, Moment, Text, deadline_in, make_id, sec
 from .options.specs import JobOptions, args_of, as_spec, spec_of_call
 from .options.subprocess_words import explains_options
 from .requests import filters
+from .requests.dialogue import carry_out
 from .requests.pages import read_all
 from .requests.queries import query_by_name, query_proof
 from .run_to_end import run_to_end
@@ -373,9 +374,7 @@ class Client:
         if id is not None and not actions.is_large([*planned.specs.values()]):
             found = self.list(all=True, batch=planned.about.id, owner=self.connection.identity.owner)
             known = [info for info in found if not info.is_on_finish]
-        if planned.each is not None:
-            asked = planned.questions([info.spec for info in known])
-            planned = planned.on({place: before or self.workers.fitting(job).names for place, job, before in asked})
+        planned = carry_out(self.connection.call, planned.placed([info.spec for info in known]))
         planned.demand_same({info.key.id for info in known})
         started = self._start([*planned.specs.values()], [*planned.specs], batch=planned.about, watch=watch, tail_lines=None)
         for job, args in zip(started, planned.args, strict=True):

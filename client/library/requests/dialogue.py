@@ -22,7 +22,7 @@ class Done(NamedTuple, Generic[_Result]):
 
 def carry_out(call: Callable[[request_pb2.Request], Item], dialogue: Dialogue[_Result]) -> _Result:
     """Send these requests one after the other, and return what they come to. Raises the refusal."""
-    step: request_pb2.Request | Done[_Result] = next(dialogue)
+    step = pass_on(dialogue, None)
     while not isinstance(step, Done):
         try:
             answer: Item | Refused = call(step)
@@ -33,10 +33,10 @@ def carry_out(call: Callable[[request_pb2.Request], Item], dialogue: Dialogue[_R
     return result
 
 
-def pass_on(dialogue: Dialogue[_Result], answer: Item | Refused) -> request_pb2.Request | Done[_Result]:
-    """Pass an answer on to a dialogue, and return what to ask next, or what it came to. Raises Refused."""
+def pass_on(dialogue: Dialogue[_Result], answer: Item | Refused | None) -> request_pb2.Request | Done[_Result]:
+    """Pass an answer on to a dialogue, None at its beginning; return what to ask next, or what it came to. Raises Refused."""
     try:
-        return dialogue.throw(answer) if isinstance(answer, Refused) else dialogue.send(answer)
+        return dialogue.throw(answer) if isinstance(answer, Refused) else dialogue.send(answer)  # type: ignore[arg-type] # reason: None begins it
     except StopIteration as done:
         return Done(done.value)
 

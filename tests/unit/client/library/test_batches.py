@@ -9,6 +9,8 @@ import pytest
 
 from jobwire.client.library.batches import PlannedBatch, plan_batch
 from jobwire.client.library.options.specs import job_spec
+from jobwire.client.library.requests.dialogue import carry_out
+from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.jobs.conditions import After, Condition
 from jobwire.schemas.jobs.states import OnFailure
 from jobwire.schemas.naming import batch_job_id
@@ -92,3 +94,23 @@ def test_a_run_that_is_known_gets_no_further_jobs() -> None:
     assert refused.value.code is Code.ALREADY_EXISTS
     with pytest.raises(Refused, match=r"without this job \(a\)"):
         plan([job_spec(["true"], name="a")]).demand_same(known)
+
+
+def test_jobs_that_run_on_each_worker_are_placed_once_and_stay_there() -> None:
+    asked: list[request_pb2.Request] = []
+
+    def answer(request: request_pb2.Request) -> request_pb2.Reply:
+        asked.append(request)
+        found = [request_pb2.FoundWorker(name=name) for name in ("left", "right")]
+        return request_pb2.Reply(find_workers=request_pb2.FindWorkersReply(workers=found))
+
+    tables = {"job": [{"name": "all", "argv": ["a"], "on_each": True, "on": "gpu"}, {"name": "one", "argv": ["b"]}]}
+    placed = carry_out(answer, plan(tables).placed([]))
+    assert [spec.name for spec in placed.specs.values()] == ["all[left]", "all[right]", "one"]
+    assert placed.args == [("a",), ("a",), ("b",)]
+    assert [[*request.find_workers.spec.on] for request in asked] == [["gpu"]]
+    again = carry_out(answer, plan(tables).placed([*placed.specs.values()][1:]))
+    assert [spec.name for spec in again.specs.values()] == ["all[right]", "one"]
+    # Nothing is asked about jobs that run anywhere.
+    assert carry_out(answer, plan([["echo"]]).placed([])) == plan([["echo"]])
+    assert len(asked) == 1

@@ -84,3 +84,13 @@ async def test_a_refusal_and_another_answer_than_asked_for_are_raised(answers: l
         carry_out(Worker(answers).answer, read_until_done())
     with pytest.raises(Refused, match=why):
         await for_a_loop.carry_out(cast("AsyncConnection", Worker(answers)), read_until_done())
+
+
+async def test_a_dialogue_need_not_ask_anything() -> None:
+    def nothing(*requests: request_pb2.Request) -> Dialogue[int]:
+        yield from requests
+        return 7
+
+    worker = Worker([])
+    assert carry_out(worker.answer, nothing()) == await for_a_loop.carry_out(cast("AsyncConnection", worker), nothing()) == 7
+    assert worker.asked == []
