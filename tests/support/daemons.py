@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Self, TypeVar
 
 from processes import is_alive
 from raw_client import RawClient
@@ -187,6 +187,16 @@ class Worker:
         """Return the logs of worker and supervisor."""
         parts = [path.read_text(errors="replace") for path in (self.log, self.state / "supervisor.log") if path.exists()]
         return "\n--\n".join(parts)
+
+    def __enter__(self) -> Self:
+        """Return itself; at the end of the block its logs are printed, for a test that fails, and everything is stopped."""
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        """Print and stop."""
+        print(self.logged())
+        if self.process is not None:
+            self.clean()
 
     def clean(self) -> None:
         """Stop everything: all jobs, worker, supervisor and keeper."""

@@ -16,10 +16,8 @@ _numbers = itertools.count(1)
 @pytest.fixture(scope="session")
 def shared_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
     """Return the worker that tests share; a test that stops or fills a worker uses one of its own."""
-    made = Worker(tmp_path_factory.mktemp("shared"), slots=8).start()
-    yield made
-    print(made.logged())
-    made.clean()
+    with Worker(tmp_path_factory.mktemp("shared"), slots=8).start() as made:
+        yield made
 
 
 @pytest.fixture(scope="session")

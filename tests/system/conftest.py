@@ -11,7 +11,5 @@ from daemons import Worker
 
 @pytest.fixture
 def worker(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Worker]:
-    made = Worker(tmp_path, **getattr(request, "param", {})).start()
-    yield made
-    print(made.logged())
-    made.clean()
+    with Worker(tmp_path, **getattr(request, "param", {})).start() as made:
+        yield made

@@ -226,12 +226,10 @@ def test_a_subscription_that_is_repeated_counts_once(worker: Worker) -> None:
 @pytest.fixture
 def narrow(tmp_path: Path) -> Iterator[Worker]:
     """A worker that may have few descriptors."""
-    made = Worker(tmp_path)
-    made.prefix = ["prlimit", "--nofile=256:256"]
-    made.start()
-    yield made
-    made.clean()
-    print(made.logged())
+    with Worker(tmp_path) as made:
+        made.prefix = ["prlimit", "--nofile=256:256"]
+        made.start()
+        yield made
 
 
 def test_three_times_as_many_connections_as_descriptors_leave_members_who_were_there_before_alone(narrow: Worker) -> None:

@@ -17,13 +17,11 @@ def restricted(tmp_path: Path) -> Iterator[Worker]:
     """Return a running worker that permissions concern, even if the tests run as root."""
     if not can_run(*UNPRIVILEGED, "true"):
         pytest.skip("setpriv cannot drop capabilities here")
-    worker = Worker(tmp_path)
-    worker.prefix = list(UNPRIVILEGED)
-    worker.start()
-    yield worker
-    worker.logs.chmod(0o700)
-    print(worker.logged())
-    worker.clean()
+    with Worker(tmp_path) as worker:
+        worker.prefix = list(UNPRIVILEGED)
+        worker.start()
+        yield worker
+        worker.logs.chmod(0o700)
 
 
 @pytest.mark.parametrize("mode", [0o500, 0])

@@ -58,10 +58,8 @@ def small_state(tmp_path: Path, mount: Mount) -> Iterator[Worker]:
 
 
 def serving(folder: Path, keep_free: str = "0") -> Iterator[Worker]:
-    made = Worker(folder, options=["--keep-free", keep_free]).start()
-    yield made
-    print(made.logged())
-    made.clean()
+    with Worker(folder, options=["--keep-free", keep_free]).start() as made:
+        yield made
 
 
 def fill(folder: Path) -> Path:

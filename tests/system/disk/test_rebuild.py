@@ -137,8 +137,7 @@ def test_a_job_that_runs_another_one_again_still_says_so(worker: Worker) -> None
 
 def test_a_start_that_was_queued_in_the_lost_store_is_never_run(tmp_path: Path) -> None:
     """The client repeats it by itself, to the rebuilt store, and is refused."""
-    worker = Worker(tmp_path, slots=1).start()
-    try:
+    with Worker(tmp_path, slots=1).start() as worker:
         with worker.client() as client:
             running = gated(client, tmp_path / "gate", 5)
             queued = client.submit(["touch", str(tmp_path / "ran")])
@@ -154,9 +153,6 @@ def test_a_start_that_was_queued_in_the_lost_store_is_never_run(tmp_path: Path) 
             # It is restored from its log folder, so its end is reported to clients that waited for it before.
             assert running.wait(60) == 5
         assert not (tmp_path / "ran").exists()
-    finally:
-        print(worker.logged())
-        worker.clean()
 
 
 def test_a_subscriber_of_the_lost_store_learns_that_it_is_lost(worker: Worker) -> None:

@@ -133,8 +133,7 @@ def leaves_and_keeps_its_history(broker: Broker, worker: Worker) -> None:
 
 def test_a_worker_is_removed_its_jobs_are_lost_and_it_stops_them_when_it_comes_back_all_the_same(broker: Broker, tmp_path: Path) -> None:
     (tmp_path / "token").write_text(invite(broker, "--as", "lab3"))
-    worker = Worker(tmp_path, options=["--jobs-as-root", "--join", f"@{tmp_path / 'token'}"]).start()
-    try:
+    with Worker(tmp_path, options=["--jobs-as-root", "--join", f"@{tmp_path / 'token'}"]).start() as worker:
         wait_until(lambda: broker.states().get("lab3") == "ready", "the machine has joined")
         with broker.client() as client:
             job = client.submit(["sleep", "600"], name="long")
@@ -170,9 +169,6 @@ def test_a_worker_is_removed_its_jobs_are_lost_and_it_stops_them_when_it_comes_b
             assert "it was told as lost, and stays so; the worker has come back and signed" in verdict.checks[-1].sentence
             wait_until(lambda: "nothing is left of the jobs of worker lab3" in broker.logged(), "it is let in no more")
             assert "lab3" not in broker.states()
-    finally:
-        print(worker.logged())
-        worker.clean()
 
 
 def test_a_temporary_key_may_ask_for_nothing_else(broker: Broker) -> None:

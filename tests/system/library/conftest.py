@@ -18,10 +18,8 @@ _numbers = itertools.count(1)
 
 @pytest.fixture(scope="module")
 def shared_worker(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
-    made = Worker(tmp_path_factory.mktemp("shared"), slots=1).start()
-    yield made
-    print(made.logged())
-    made.clean()
+    with Worker(tmp_path_factory.mktemp("shared"), slots=1).start() as made:
+        yield made
 
 
 def context_of(worker: Worker, identity: Identity, folder: Path) -> Context:

@@ -16,11 +16,8 @@ from requirements import needs_ipv6
 @pytest.fixture
 def made(tmp_path: Path) -> Iterator[Worker]:
     """Return a worker that a test starts itself."""
-    one = Worker(tmp_path)
-    yield one
-    print(one.logged())
-    if one.process is not None:
-        one.clean()
+    with Worker(tmp_path) as one:
+        yield one
 
 
 @pytest.fixture

@@ -50,11 +50,8 @@ class Line:
 
 @pytest.fixture
 def line(tmp_path: Path) -> Iterator[Line]:
-    worker = Worker(tmp_path, slots=1).start()
-    with worker.client() as client:
+    with Worker(tmp_path, slots=1).start() as worker, worker.client() as client:
         yield Line(worker, client, tmp_path)
-    print(worker.logged())
-    worker.clean()
 
 
 def test_priorities_and_holds_count_after_a_kill_of_the_worker(line: Line) -> None:

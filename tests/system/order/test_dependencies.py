@@ -19,10 +19,8 @@ from jobwire.schemas.refusal import Reason
 
 @pytest.fixture
 def worker(tmp_path: Path) -> Iterator[Worker]:
-    started = Worker(tmp_path, slots=2).start()
-    yield started
-    print(started.logged())
-    started.clean()
+    with Worker(tmp_path, slots=2).start() as started:
+        yield started
 
 
 def gate(client: Client, file: Path, status: int = 0) -> Job:

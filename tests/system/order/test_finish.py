@@ -17,10 +17,8 @@ from jobwire.schemas.naming import new_id
 
 @pytest.fixture
 def worker(tmp_path: Path) -> Iterator[Worker]:
-    started = Worker(tmp_path, slots=2).start()
-    yield started
-    print(started.logged())
-    started.clean()
+    with Worker(tmp_path, slots=2).start() as started:
+        yield started
 
 
 def run_until(client: Client, file: Path, ledger: Path) -> Job:

@@ -89,10 +89,8 @@ def _all_of(client: Client, state: State, count: int) -> Sequence[JobInfo]:
 
 @pytest.fixture(scope="module")
 def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Worker]:
-    made = Worker(tmp_path_factory.mktemp("shared"), options=["--resource", "license=2"]).start()
-    yield made
-    print(made.logged())
-    made.clean()
+    with Worker(tmp_path_factory.mktemp("shared"), options=["--resource", "license=2"]).start() as made:
+        yield made
 
 
 class Acting(NamedTuple):

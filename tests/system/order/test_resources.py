@@ -18,10 +18,8 @@ WAITS = ["sh", "-c", 'echo "$JOBWIRE_GPUS $CUDA_VISIBLE_DEVICES $ROCR_VISIBLE_DE
 
 @pytest.fixture
 def worker(tmp_path: Path) -> Iterator[Worker]:
-    worker = Worker(tmp_path, slots=2, options=["--gpus", "a,b,c", "--resource", "license=1"]).start()
-    yield worker
-    print(worker.logged())
-    worker.clean()
+    with Worker(tmp_path, slots=2, options=["--gpus", "a,b,c", "--resource", "license=1"]).start() as worker:
+        yield worker
 
 
 def begin(client: Client, folder: Path, name: str, **options: object) -> Job:

@@ -32,14 +32,11 @@ def in_own_namespace(*limits: str) -> list[str]:
 @pytest.fixture
 def made(tmp_path: Path) -> Iterator[Worker]:
     """Return a worker that a test starts itself, in its own way."""
-    one = Worker(tmp_path)
-    yield one
-    print(one.logged())
-    if one.process is not None:
-        if one.process.poll() is not None:
+    with Worker(tmp_path) as one:
+        yield one
+        if one.process is not None and one.process.poll() is not None:
             one.prefix = []
             one.start()
-        one.clean()
 
 
 def test_a_state_folder_that_cannot_be_written_is_refused(made: Worker) -> None:

@@ -28,8 +28,7 @@ def reboot(worker: Worker) -> None:
 
 @pytest.mark.parametrize("logs", ["kept", "removed"])
 def test_jobs_that_ran_are_lost_with_a_reason_and_those_that_waited_start(tmp_path: Path, logs: str) -> None:
-    worker = Worker(tmp_path, slots=1).start()
-    try:
+    with Worker(tmp_path, slots=1).start() as worker:
         with worker.client() as client:
             running = client.submit(["sh", "-c", "echo out; exec sleep 60"])
             pid = wait_until(lambda: client.job(running.id).info().pid, "it runs")
@@ -47,9 +46,6 @@ def test_jobs_that_ran_are_lost_with_a_reason_and_those_that_waited_start(tmp_pa
         # Here it continues to run, like another process to which its pid may have been given: it must not be touched.
         assert Path(f"/proc/{pid}").exists()
         os.kill(pid, signal.SIGKILL)
-    finally:
-        print(worker.logged())
-        worker.clean()
 
 
 def test_jobs_adopted_after_a_restart_of_the_worker_are_told_so(worker: Worker) -> None:

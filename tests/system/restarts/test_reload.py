@@ -33,8 +33,7 @@ def pids(worker: Worker) -> tuple[int, int, int]:
 @pytest.mark.parametrize("size", [700_000, pytest.param(7_000_000, marks=pytest.mark.soak)])
 def test_jobs_that_write_and_end_meanwhile_lose_nothing(tmp_path: Path, size: int) -> None:
     count = 20
-    worker = Worker(tmp_path, slots=count).start()
-    try:
+    with Worker(tmp_path, slots=count).start() as worker:
         with worker.client() as client, client.events() as events:
             jobs = {}
             for number in range(1, count + 1):
@@ -72,9 +71,6 @@ def test_jobs_that_write_and_end_meanwhile_lose_nothing(tmp_path: Path, size: in
         assert (pids(worker)[0], pids(worker)[2]) == (before[0], before[2])
         assert worker.described()["reloads"] == {"count": 3, "problem": "", "note": ""}
         assert "Traceback" not in worker.logged()
-    finally:
-        print(worker.logged())
-        worker.clean()
 
 
 def test_reloads_leak_no_descriptor_and_keep_the_endpoints(worker: Worker) -> None:
@@ -132,8 +128,7 @@ def test_a_lost_keeper_leaves_the_supervisor_as_it_is_and_says_so(worker: Worker
 
 def test_an_installation_that_does_not_start_is_refused_and_nothing_changes(tmp_path: Path) -> None:
     # Stands for what was installed since: Python runs it before anything of ours, and it answers in our place.
-    worker = Worker(tmp_path, env={"PYTHONPATH": str(tmp_path / "installed")}).start()
-    try:
+    with Worker(tmp_path, env={"PYTHONPATH": str(tmp_path / "installed")}).start() as worker:
         (tmp_path / "installed").mkdir()
         (tmp_path / "installed" / "sitecustomize.py").write_text(
             "import sys\nif sys.orig_argv[-1] == 'probe':\n    raise SystemExit('no module of this name')\n"
@@ -147,6 +142,3 @@ def test_an_installation_that_does_not_start_is_refused_and_nothing_changes(tmp_
         (tmp_path / "installed" / "sitecustomize.py").unlink()
         worker.command("reload")
         assert pids(worker)[1] != before[1]
-    finally:
-        print(worker.logged())
-        worker.clean()

@@ -82,12 +82,10 @@ def faulty(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[Worker]:
     """Return a worker that will be suspended once, at a fault point."""
     spent = tmp_path / "spent"
     spent.mkdir()
-    made = Worker(tmp_path, env={"JOBWIRE_FAULT": f"{request.param}:stop", "JOBWIRE_FAULT_SPENT": str(spent)})
-    yield made
-    print(made.logged())
-    if made.process is not None and made.process.poll() is None:
-        made.process.send_signal(signal.SIGCONT)
-    made.clean()
+    with Worker(tmp_path, env={"JOBWIRE_FAULT": f"{request.param}:stop", "JOBWIRE_FAULT_SPENT": str(spent)}) as made:
+        yield made
+        if made.process is not None and made.process.poll() is None:
+            made.process.send_signal(signal.SIGCONT)
 
 
 def stands_still(worker: Worker) -> bool:

@@ -61,10 +61,8 @@ def home(tmp_path: Path, worker: Worker) -> Home:
 
 @pytest.fixture
 def worker(tmp_path: Path, shim: Path, clock: SetClock) -> Iterator[Worker]:
-    made = Worker(tmp_path, slots=3, env={"LD_PRELOAD": str(shim), "CLOCK_OFFSET": str(clock.path)}).start()
-    yield made
-    print(made.logged())
-    made.clean()
+    with Worker(tmp_path, slots=3, env={"LD_PRELOAD": str(shim), "CLOCK_OFFSET": str(clock.path)}).start() as made:
+        yield made
 
 
 def assert_in_order(jobs: list[JobInfo]) -> None:

@@ -131,8 +131,7 @@ def test_a_job_that_ended_before_all_daemons_were_killed_is_read_from_its_folder
 
 
 def test_queued_jobs_wait_for_the_next_worker_and_start_once(tmp_path: Path) -> None:
-    worker = Worker(tmp_path, slots=1).start()
-    try:
+    with Worker(tmp_path, slots=1).start() as worker:
         ledger = tmp_path / "ledger"
         with worker.client() as client:
             blocker = client.submit(["sleep", "60"])
@@ -145,9 +144,6 @@ def test_queued_jobs_wait_for_the_next_worker_and_start_once(tmp_path: Path) -> 
             client.job(blocker_id).stop(grace=0)
             assert client.job(queued_id).wait(timeout=60) == 0
         assert ledger.read_text() == "ran\n"
-    finally:
-        print(worker.logged())
-        worker.clean()
 
 
 def test_a_stop_ends_everything_that_the_job_started(worker: Worker, tmp_path: Path) -> None:

@@ -151,12 +151,10 @@ def test_a_umask_that_takes_everything_away_is_not_that_of_the_daemons(home: Hom
 @pytest.fixture(params=["", "off"], ids=["cgroups", "no cgroups"])
 def outer(request: pytest.FixtureRequest, tmp_path: Path, bytecode: Path) -> Iterator[Home]:
     """Return a home whose jobs start a private worker in another home."""
-    worker = Worker(tmp_path / "outer", env={"JOBWIRE_CGROUPS": request.param}).start()
-    made = Home(tmp_path / "outer home", bytecode)
-    made.use(worker, worker.admin)
-    yield made
-    print(worker.logged())
-    worker.clean()
+    with Worker(tmp_path / "outer", env={"JOBWIRE_CGROUPS": request.param}).start() as worker:
+        made = Home(tmp_path / "outer home", bytecode)
+        made.use(worker, worker.admin)
+        yield made
 
 
 def test_a_private_worker_that_a_job_starts_outlives_the_job(home: Home, outer: Home) -> None:
