@@ -110,6 +110,10 @@ def _pid_namespace() -> str:
         return ""
 
 
+# The states of a suspended process: by a signal, or by a debugger.
+SUSPENDED = frozenset("Tt")
+
+
 def process_state(pid: int) -> str:
     """Return the state of a process, a letter of proc_pid_stat(5), such as `T` if it is suspended; empty if it is not known."""
     fields = _stat(pid)

@@ -38,6 +38,8 @@ _WHERE = {
     Whereabouts.GONE: ", which is not visible from here",
 }
 
+_STOPS = "suspended, so that no job starts or stops until: kill -CONT {}"
+
 StateOption = Annotated[
     Path | None, typer.Option("--state", metavar="DIR", help="State folder of the worker. Default: that of your private worker.")
 ]
@@ -219,7 +221,7 @@ def leave(
 
 @app.command()
 def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
-    """Show whether the worker is running, its endpoint, key and jobs. Exits with 1 if it is not running."""
+    """Show whether the worker is running, its endpoint, key and jobs, and why it starts none. Exits with 1 if it is not running."""
     from ..broker.store.free_space import free_bytes  # noqa: PLC0415 -- a start needs nothing of this
     from ..schemas.text.sizes import format_size  # noqa: PLC0415 -- as above
     from . import running_worker  # noqa: PLC0415 -- as above
@@ -235,6 +237,8 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
     found["running"] = sum(job.pid > 0 for job in jobs)
     found["queued"] = len(jobs) - found["running"]
     found["roster_problem"] = running_worker.roster_problem(Path(found["roster"]))
+    shortage = running_worker.shortage(folder, found)
+    found["refuses"] = shortage.message if shortage is not None else None
     if as_json:
         typer.echo(json.dumps({name: found.get(name) for name in _TOLD}))
         return
@@ -242,30 +246,40 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
     containment = f"{signs}; a job that drops all of these on purpose can escape stop"
     # Missing in the description of an earlier version.
     memory = f"reserved, not limited: {problem}" if (problem := found.get("memory_problem")) else "limited by cgroup"
+    suspended = {name: running_worker.is_suspended(found, found[name]) for name in ("pid", "supervisor_pid")}
     keeper = f"keeper pid {pid}" if (pid := found["keeper_pid"]) else "keeper killed: another one starts when no job is running"
     lines = {
         "worker": f"running, pid {found['pid']}{_WHERE[locate(found)]}, jobwire {found['version']}",
+        "suspended": f"the worker answers nobody until: kill -CONT {found['pid']}" if suspended["pid"] else "",
+        "new jobs": f"are refused: {shortage}" if shortage is not None else "",
         "endpoint": found["endpoint"],
         "events": found["event_endpoint"],
         "key": found["key"],
         "state": found["state"],
-        "roster": f"BROKEN: {problem}; the previous roster stays in force" if (problem := found["roster_problem"]) else found["roster"],
+        "roster": roster_line(found),
         "slots": f"{found['slots']}, jobs running: {found['running']}, queued: {found['queued']}",
         "disk": f"{format_size(found['disk_free_bytes'])} free",
-        "supervisor": f"pid {found['supervisor_pid']}, {keeper}",
+        "supervisor": f"pid {found['supervisor_pid']}, {_STOPS.format(found['supervisor_pid']) if suspended['supervisor_pid'] else keeper}",
         "containment": containment,
         "memory": f"of jobs with --memory: {memory}",
     }
     for name, value in lines.items():
-        typer.echo(f"{name:<12} {printable(str(value))}")
+        if value:
+            typer.echo(f"{name:<12} {printable(str(value))}")
     for number, sentence in enumerate(found.get("surroundings", [])):
         typer.echo(f"{'' if number else 'surroundings':<12} {printable(sentence)}")
+
+
+def roster_line(found: dict[str, Any]) -> str:
+    """Return which roster a worker or broker of this description has, and whether its file is in force."""
+    problem = found["roster_problem"]
+    return f"BROKEN: {problem}; the previous roster stays in force" if problem else str(found["roster"])
 
 
 # What programs may rely on; the description of a worker has more, for our own use.
 _TOLD = (
     *("pid", "version", "endpoint", "event_endpoint", "key", "state", "roster", "roster_problem"),
-    *("slots", "running", "queued", "disk_free_bytes"),
+    *("slots", "running", "queued", "disk_free_bytes", "refuses"),
     *("supervisor_pid", "keeper_pid", "cgroups", "memory_problem", "surroundings", "reloads"),
 )
 

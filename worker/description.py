@@ -53,6 +53,7 @@ class Description:
             "cgroups": supervisor.cgroups,
             "memory_problem": supervisor.memory_problem or None,
             "surroundings": self.surroundings,
+            "keep_free_bytes": self.settings.keep_free_bytes,
             "caller": self.settings.caller,
             "reloads": asdict(self.reloads),
             "pairs": True,

@@ -11,9 +11,10 @@ from pathlib import Path
 from typing import Any
 
 from ..broker.store import kept
+from ..broker.store.free_space import Room
 from ..broker.store.kept import Unfinished
 from ..keys.files import inotify
-from ..keys.holder import DESCRIPTION
+from ..keys.holder import DESCRIPTION, SUSPENDED, Whereabouts, locate, process_state
 from ..keys.members.roster import read
 from ..schemas.naming import short_id
 from ..schemas.refusal import Code, Refused
@@ -60,6 +61,16 @@ def roster_problem(path: Path) -> str | None:
     except Refused as refused:
         return str(refused)
     return None
+
+
+def shortage(folder: Path, found: dict[str, Any]) -> Refused | None:
+    """Return why a worker or broker of this description refuses new jobs; None if it does not. One of an earlier version does not say."""
+    return Room(folder, found.get("keep_free_bytes", 0)).shortage()
+
+
+def is_suspended(found: dict[str, Any], pid: int) -> bool:
+    """Return whether a process of a worker or broker of this description has got a SIGSTOP, as far as that is visible from here."""
+    return locate(found) is Whereabouts.HERE and process_state(pid) in SUSPENDED
 
 
 def stop(folder: Path, found: dict[str, Any]) -> bool | None:

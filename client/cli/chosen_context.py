@@ -8,7 +8,7 @@ from contextlib import contextmanager, nullcontext
 from ...schemas.refusal import Code, Refused
 from ..config import contexts
 from ..library.client import Client
-from .exit_status import BadInput
+from .exit_status import BadInput, own_files
 from .parser.parameters import Context
 from .terminal.screen import say
 from .terminal.waiting import Saying, waiting_line
@@ -25,11 +25,11 @@ class OpenClients:
 
     def find(self, name: str | None) -> Client | None:
         """Return the open client of a context, or of the current one."""
-        return self._clients.get(name or contexts.current_name())
+        return self._clients.get(name or _current_name())
 
     def get(self, name: str | None) -> Client:
         """Return the client of a context, or of the current one; it is made if necessary."""
-        name = name or contexts.current_name()
+        name = name or _current_name()
         if name not in self._clients:
             self._clients[name] = _client(name)
         return self._clients[name]
@@ -57,7 +57,12 @@ def kept_open() -> Iterator[OpenClients]:
 
 def context_name(ctx: Context) -> str:
     """Return which context is meant, without starting anything."""
-    return ctx.obj or contexts.current_name()
+    return ctx.obj or _current_name()
+
+
+def _current_name() -> str:
+    with own_files():
+        return contexts.current_name()
 
 
 @contextmanager
@@ -74,13 +79,14 @@ def client(ctx: Context) -> Iterator[Client]:
 
 
 def _client(name: str | None) -> Client:
-    try:
-        with Saying(lambda: "waiting for your private worker to start"):
+    with Saying(lambda: "waiting for your private worker to start"), own_files():
+        try:
             context = contexts.resolve(name)
-    except contexts.NoneInUse as refused:
-        raise BadInput(str(refused)) from None
+        except contexts.NoneInUse as refused:
+            raise BadInput(str(refused)) from None
     if context.notes:
         say(f"your private worker and its jobs keep these settings of this shell: {'; '.join(context.notes)}")
-    made = Client(context, notice=say)
+    with own_files():
+        made = Client(context, notice=say)
     made.connection.onlooker = waiting_line()
     return made

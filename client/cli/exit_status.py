@@ -2,10 +2,14 @@
 
 `run`, `submit --wait` and `wait` for one job exit with the status of the job; for several jobs and for batches, with 1 if any failed.
 Everything else exits with 0 when done, 1 when refused, 2 for a command line or file that is not valid, 124 when `--timeout` has passed,
-3 when `verify` finds nothing wrong and how a job ended is not proven, and 125 when the worker does not answer or jobwire itself failed.
+3 when `verify` finds nothing wrong and how a job ended is not proven, and 125 when the worker does not answer or jobwire itself failed,
+or could not ask because this user's own files (identity, contexts, state folder) cannot be used.
 """
 
 from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ...schemas.jobs.reserved_statuses import OWN_FAILURE, TIMED_OUT
 from ...schemas.refusal import Code, Refused
@@ -21,7 +25,9 @@ __all__ = [
     "UNPROVEN",
     "BadInput",
     "Ending",
+    "NotAsked",
     "is_no_answer",
+    "own_files",
 ]
 
 DONE = 0
@@ -32,9 +38,28 @@ INTERRUPTED = 130
 READER_GONE = 141
 
 
+class NotAsked(Refused):
+    """Raised if nobody can be asked, because a file or folder of this user cannot be used."""
+
+    def __init__(self, why: Refused) -> None:
+        super().__init__(why.code, why.message, why.next_step)
+
+
 def is_no_answer(refused: Refused) -> bool:
-    """Return whether the worker did not answer, and would not answer anything else either."""
-    return refused.code in {Code.UNAVAILABLE, Code.UNAUTHENTICATED, Code.INTERNAL}
+    """Return whether the worker did not answer or was not asked, and would not answer anything else either."""
+    return isinstance(refused, NotAsked) or refused.code in {Code.UNAVAILABLE, Code.UNAUTHENTICATED, Code.INTERNAL}
+
+
+@contextmanager
+def own_files() -> Iterator[None]:
+    """Let a refusal to use this user's own files be one to which nobody has answered."""
+    try:
+        yield
+    except Refused as refused:
+        # Not for NOT_FOUND: that there is no such context is an answer.
+        if refused.code in {Code.FAILED_PRECONDITION, Code.PERMISSION_DENIED}:
+            raise NotAsked(refused) from None
+        raise
 
 
 class Ending(Exception):  # noqa: N818 -- not an error

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from ...schemas.refusal import Reason, Refused
 
+FREE_SPACE = "free space and try again: jobwire forget removes ended jobs, jobwire stop stops one that writes too much"
 _NEXT_STEPS = {
-    Reason.DISK_FULL: "free space and try again: jobwire forget removes ended jobs, jobwire stop stops one that writes too much",
+    Reason.DISK_FULL: FREE_SPACE,
     Reason.ID_TAKEN: "omit --id, or submit exactly the same job",
     Reason.NO_SUCH_JOB: "jobwire list -a shows your jobs",
     Reason.NO_SUCH_SCHEDULE: "jobwire schedule list shows them",

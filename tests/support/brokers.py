@@ -21,7 +21,13 @@ class Broker:
     """One broker, and the identity of an admin. `prefix`: a command that executes it, for example in a network of its own."""
 
     def __init__(
-        self, folder: Path, *, listen: str = "tcp://127.0.0.1:*", events: str = "tcp://127.0.0.1:*", prefix: Sequence[str] = ()
+        self,
+        folder: Path,
+        *,
+        listen: str = "tcp://127.0.0.1:*",
+        events: str = "tcp://127.0.0.1:*",
+        prefix: Sequence[str] = (),
+        options: Sequence[str] = (),
     ) -> None:
         folder.mkdir()
         self.folder = folder
@@ -32,6 +38,7 @@ class Broker:
         self.listen = listen
         self._events = events
         self._prefix = list(prefix)
+        self._options = list(options)
         self.public = b""
         self.process: subprocess.Popen[str] | None = None
 
@@ -46,7 +53,7 @@ class Broker:
         argv = [sys.executable, "-P", "-m", "jobwire.client.cli.main", "broker", "run", "--state", str(self.state)]
         with self.log.open("ab") as log:
             self.process = subprocess.Popen(
-                [*self._prefix, *argv, "--roster", str(self.roster), "--listen", self.listen, "--events", self._events],
+                [*self._prefix, *argv, "--roster", str(self.roster), "--listen", self.listen, "--events", self._events, *self._options],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=log,

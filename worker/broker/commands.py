@@ -16,9 +16,9 @@ from ...schemas.endpoint import has_next_port, to_listen
 from ...schemas.jobs.claims import MOST_SLOTS
 from ...schemas.refusal import Code, Refused
 from ...schemas.text.printable import printable
-from ...schemas.text.sizes import parse_size
+from ...schemas.text.sizes import format_size, parse_size
 from .. import retention_options
-from ..commands import read_option
+from ..commands import read_option, roster_line
 from ..own_process.early_signals import hold_signals_back
 from ..state.lock import running
 
@@ -101,20 +101,38 @@ def _parse_slots(text: str) -> int:
 
 
 # What programs may rely on.
-_TOLD = ("pid", "version", "endpoint", "event_endpoint", "key", "state", "roster")
+_TOLD = ("pid", "version", "endpoint", "event_endpoint", "key", "state", "roster", "roster_problem", "disk_free_bytes", "refuses")
 
 
 @app.command()
 def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
-    """Show whether the broker is running, its endpoint and its key. Exits with 1 if it is not running."""
-    found = _found(_folder(state))
+    """Show whether the broker is running, its endpoint and its key, and why it takes no jobs. Exits with 1 if it is not running."""
+    from ...broker.store.free_space import free_bytes  # noqa: PLC0415 -- a start needs nothing of this
+    from .. import running_worker  # noqa: PLC0415 -- as above
+
+    folder = _folder(state)
+    found = _found(folder)
+    found["disk_free_bytes"] = free_bytes(folder)
+    found["roster_problem"] = running_worker.roster_problem(Path(found["roster"]))
+    shortage = running_worker.shortage(folder, found)
+    found["refuses"] = shortage.message if shortage is not None else None
     if as_json:
         typer.echo(json.dumps({name: found.get(name) for name in _TOLD}))
         return
-    lines = {"broker": f"running, pid {found['pid']}, jobwire {found['version']}", "events": found["event_endpoint"]}
-    lines |= {name: found[name] for name in ("endpoint", "key", "state", "roster")}
+    lines = {
+        "broker": f"running, pid {found['pid']}, jobwire {found['version']}",
+        "suspended": f"it answers nobody until: kill -CONT {found['pid']}" if running_worker.is_suspended(found, found["pid"]) else "",
+        "new jobs": f"are refused: {shortage}" if shortage is not None else "",
+        "endpoint": found["endpoint"],
+        "events": found["event_endpoint"],
+        "key": found["key"],
+        "state": found["state"],
+        "roster": roster_line(found),
+        "disk": f"{format_size(found['disk_free_bytes'])} free",
+    }
     for name, value in lines.items():
-        typer.echo(f"{name:<12} {printable(str(value))}")
+        if value:
+            typer.echo(f"{name:<12} {printable(str(value))}")
 
 
 def _found(folder: Path) -> dict[str, Any]:

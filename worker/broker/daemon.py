@@ -145,6 +145,7 @@ def _describe(settings: BrokerSettings, daemon: Daemon, identity: Identity) -> d
         "version": __version__,
         "state": str(settings.state),
         "roster": str(settings.roster),
+        "keep_free_bytes": settings.keep_free_bytes,
         "pairs": True,
     }
 

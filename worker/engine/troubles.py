@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 
 from ...broker.health.troubles import Trouble
+from ...keys.holder import SUSPENDED
 from ...keys.members.rights import Right
 from ...schemas.jobs.subjects import Subject
 from .supervisor import Hello
@@ -40,4 +41,4 @@ def find(hello: Hello, surroundings: Sequence[str], *, connected: bool, state: C
 
 
 def _is_suspended(state: str) -> bool:
-    return state in {"T", "t"}
+    return state in SUSPENDED

@@ -14,7 +14,7 @@ from ....schemas.refusal import Code, Reason, Refused
 from ...config import contexts
 from ...sockets.pairing import pair
 from ..arguments import understanding
-from ..exit_status import BadInput
+from ..exit_status import BadInput, own_files
 from ..parser.parameters import Argument, Option
 from ..terminal.screen import say
 
@@ -39,7 +39,8 @@ def join(
         raise BadInput("this token is for a machine that is to run jobs: use it there with jobwire worker run --join -")
     context = name or given.called or host_of(given.endpoint).strip("[]").replace(":", "-")
     _demand_free(context, given, force=force)
-    own = load_or_make(identity_path())
+    with own_files():
+        own = load_or_make(identity_path())
     try:
         joined = pair(given, own, os.uname().nodename)
     except Refused as refused:

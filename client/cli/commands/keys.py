@@ -15,7 +15,7 @@ from ....keys.members.roster_text import name_problem, role_problem
 from ...config.contexts import EMBEDDED, current_name
 from ..arguments import Json, understanding
 from ..chosen_context import client
-from ..exit_status import BadInput
+from ..exit_status import BadInput, own_files
 from ..parser.parameters import Argument, Context, Option
 from ..terminal.screen import Table, say, write, write_json
 
@@ -44,7 +44,9 @@ def new() -> None:
 @app.command()
 def show() -> None:
     """Print your public key, which others add to their rosters."""
-    _tell(identities.load_or_make(identity_path()))
+    with own_files():
+        own = identities.load_or_make(identity_path())
+    _tell(own)
 
 
 def _tell(identity: Identity) -> None:

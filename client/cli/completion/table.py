@@ -521,7 +521,7 @@ COMMANDS: dict[str, Command] = {
         ("--force", "", "Leave although jobs of the broker are still here; they go on."),
         ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
-    "jobwire worker status": Command("Show whether the worker is running, its endpoint, key and jobs. Exits with 1 if it is not running.", (
+    "jobwire worker status": Command("Show whether the worker is running, its endpoint, key and jobs, and why it starts none. Exits with 1 if it is not running.", (
         ("--state", "DIR", "State folder of the worker. Default: that of your private worker."),
         ("--json", "", "Print one JSON object."),
         ("-h --help", "", "Show this message and exit."),
@@ -574,7 +574,7 @@ COMMANDS: dict[str, Command] = {
         ("--state", "DIR", "State folder of the broker. Default: broker/ in that of jobwire."),
         ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
-    "jobwire broker status": Command("Show whether the broker is running, its endpoint and its key. Exits with 1 if it is not running.", (
+    "jobwire broker status": Command("Show whether the broker is running, its endpoint and its key, and why it takes no jobs. Exits with 1 if it is not running.", (
         ("--state", "DIR", "State folder of the broker. Default: broker/ in that of jobwire."),
         ("--json", "", "Print one JSON object."),
         ("-h --help", "", "Show this message and exit."),

@@ -138,8 +138,7 @@ def of_status(status: WorkerStatus) -> Iterator[Finding]:
         yield Finding(Level.WARNING, kind, "it is too old to tell more", f"upgrade the {kind}")
         return
     if status.refuses:
-        # Only a disk that is nearly full makes it do so.
-        yield Finding(Level.PROBLEM, "new jobs", said["new jobs"], _NEXT[Subject.SPACE])
+        yield Finding(Level.PROBLEM, "new jobs", f"are refused: {status.refuses}", _NEXT[Subject.SPACE])
     yield ok("slots", said["slots"])
     if status.memory_problem:
         yield Finding(Level.WARNING, "memory", said["memory"])

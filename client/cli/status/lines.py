@@ -12,6 +12,7 @@ from ....schemas.jobs.capacity import MEMORY, SLOTS
 from ....schemas.jobs.subjects import split_warning
 from ....schemas.jobs.worker_labels import labels_text
 from ....schemas.text.sizes import format_size
+from ...protocol.advice import FREE_SPACE
 from ..shown.sentences import not_limited
 from ..terminal.screen import duration
 
@@ -35,7 +36,8 @@ def describe(context: str, status: WorkerStatus) -> Iterator[tuple[str, str]]:
     yield "slots", f"{status.slots}{_in_use(status)}, jobs running: {running}, queued: {queued}"
     yield from _stocks(status)
     if status.refuses:
-        yield "new jobs", f"are refused: {status.refuses}"
+        # Only a disk that is nearly full makes it do so.
+        yield "new jobs", f"are refused: {status.refuses}; {FREE_SPACE}"
     if status.load:
         yield "load", f"{' '.join(f'{load:.2f}' for load in status.load)}, {_count(status.cpus or 0, 'CPU')}"
     if status.memory_problem:

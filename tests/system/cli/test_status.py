@@ -4,12 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import dataclasses
+import os
+import signal
+from pathlib import Path
 
 import pytest
+from brokers import Broker
 from daemons import Worker, wait_until
 from home import Home
 
 from jobwire import AsyncClient, WorkerStatus
+from jobwire.worker.running_worker import is_suspended
 
 
 def test_a_member_learns_how_busy_the_worker_is_and_who_they_are_there(home: Home) -> None:
@@ -47,10 +52,52 @@ def test_a_broken_roster_is_shouted_at_admins_until_it_is_fixed(own_home: Home, 
     assert own_home.records("worker", "status", *state)[0]["roster_problem"] is None
 
 
+@pytest.mark.parametrize("worker", [{"options": ("--keep-free", "9000T")}], indirect=True)
+def test_that_new_jobs_are_refused_is_told_near_and_far_with_what_to_do(own_home: Home, worker: Worker) -> None:
+    state = ("--state", str(worker.state))
+    for command in (["status"], ["worker", "status", *state]):
+        line = next(line for line in own_home.jobwire(*command).stdout.splitlines() if line.startswith(b"new jobs "))
+        assert line.startswith(b"new jobs     are refused: the disk of the state folder has ")
+        assert b"must stay free; " in line
+        assert b"forget" in line
+        assert own_home.records(*command)[0]["refuses"].endswith("must stay free")
+
+
+def test_a_worker_or_supervisor_that_is_suspended_is_told_with_what_to_do(own_home: Home, worker: Worker) -> None:
+    described = worker.described()
+    for name, line in (("pid", b"suspended    the worker answers nobody until: "), ("supervisor_pid", b", suspended, so that no job starts ")):
+        os.kill(described[name], signal.SIGSTOP)
+        try:
+            wait_until(lambda name=name: is_suspended(described, described[name]), "it is suspended")
+            shown = own_home.jobwire("worker", "status", "--state", str(worker.state)).stdout
+        finally:
+            os.kill(described[name], signal.SIGCONT)
+        assert shown.count(b"suspended") == 1
+        assert line in shown
+        assert f"until: kill -CONT {described[name]}\n".encode() in shown
+
+
+def test_a_broker_that_refuses_jobs_or_has_a_broken_roster_says_so(empty_home: Home, tmp_path: Path) -> None:
+    broker = Broker(tmp_path / "broker", options=["--keep-free", "9000T"]).start()
+    try:
+        whole = broker.roster.read_text()
+        broker.roster.write_text(f"{whole}x = \n")
+        state = ("--state", str(broker.state))
+        shown = empty_home.jobwire("broker", "status", *state).stdout
+        assert b"new jobs     are refused: the disk of the state folder has " in shown
+        assert f"roster       BROKEN: {broker.roster}, line ".encode() in shown
+        [said] = empty_home.records("broker", "status", *state)
+        assert said["refuses"].endswith("must stay free")
+        assert said["roster_problem"].startswith(str(broker.roster))
+        assert said["disk_free_bytes"] > 0
+    finally:
+        broker.kill(signal.SIGTERM)
+
+
 def test_near_and_far_and_to_programs_the_same_things_have_the_same_names(own_home: Home, worker: Worker) -> None:
     [far] = own_home.records("status")
     [near] = own_home.records("worker", "status", "--state", str(worker.state))
-    shared = {"endpoint", "key", "version", "slots", "running", "queued", "disk_free_bytes", "roster_problem", "memory_problem"}
+    shared = {"endpoint", "key", "version", "slots", "running", "queued", "disk_free_bytes", "refuses", "roster_problem", "memory_problem"}
     assert far.keys() & near.keys() == shared
     assert all(far[name] == near[name] for name in shared - {"disk_free_bytes"})
 
@@ -100,3 +147,18 @@ def test_after_the_context_in_use_was_removed_nothing_runs_until_one_is_chosen(o
     assert not (own_home.state / "worker").exists()
     assert [one["name"] for one in own_home.records("context", "list")] == ["embedded"]
     own_home.jobwire("context", "test", "embedded", status=1)
+
+
+@pytest.mark.parametrize("breaks", ["identity", "contexts.toml"])
+def test_a_command_that_cannot_ask_because_of_the_users_own_files_fails_as_one_without_an_answer(
+    own_home: Home, breaks: str, tmp_path: Path
+) -> None:
+    (tmp_path / "jobs").write_text("true\n")
+    (own_home.config / breaks).write_text("[[")
+    commands = ["run true", "submit true", "submit --wait true", "wait last", "list", "status", "logs last", "stop last"]
+    for command in [*commands, f"batch --lines {tmp_path}/jobs"]:
+        said = own_home.jobwire(*command.split(), status=125)
+        assert said.stderr.startswith(b"jobwire: "), command
+        assert breaks.encode() in said.stderr, command
+        assert said.stdout == b"", command
+    own_home.jobwire("keys", "show", status=125 if breaks == "identity" else 0)

@@ -35,7 +35,7 @@ def test_a_busy_worker_says_whose_jobs_it_runs_and_what_it_lacks() -> None:
     assert said["worker"] == "jobwire 9 on lab, up 1m30s"
     assert said["load"] == "1.00 2.00 3.00, 1 CPU"
     assert said["you"] == "laptop, role submitter: may see jobs, submit jobs"
-    assert said["new jobs"] == "are refused: full"
+    assert said["new jobs"].startswith("are refused: full; free space and try again: jobwire forget ")
     assert said["roster"] == "in force"
 
 
