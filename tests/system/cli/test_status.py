@@ -65,7 +65,8 @@ def test_that_new_jobs_are_refused_is_told_near_and_far_with_what_to_do(own_home
 
 def test_a_worker_or_supervisor_that_is_suspended_is_told_with_what_to_do(own_home: Home, worker: Worker) -> None:
     described = worker.described()
-    for name, line in (("pid", b"suspended    the worker answers nobody until: "), ("supervisor_pid", b", suspended, so that no job starts ")):
+    lines = {"pid": b"suspended    the worker answers nobody until: ", "supervisor_pid": b", suspended, so that no job starts "}
+    for name, line in lines.items():
         os.kill(described[name], signal.SIGSTOP)
         try:
             wait_until(lambda name=name: is_suspended(described, described[name]), "it is suspended")
