@@ -42,7 +42,7 @@ class TypingStream(JobInput):
         self._is_about_to_tell = False
         self._terminal: Terminal | None = None
         self._is_open = False
-        # The sizes that the terminal gets once it is open: two, so that programs notice the change.
+        # The sizes that the terminal gets once it is open: two that differ, so that programs notice the change.
         self._sizes: list[TerminalSize] = []
         self._waiting = bytearray()
         self._typed = 0
@@ -62,7 +62,7 @@ class TypingStream(JobInput):
         if self._is_open and self._terminal is not None:
             self._terminal.resize(size)
         else:
-            self._sizes = [*self._sizes[-1:], size]
+            self._sizes = [*[other for other in self._sizes if other != size][-1:], size]
 
     def advance(self) -> None:
         """Type what waits, as far as the terminal takes it, and tell the client so, now or soon."""

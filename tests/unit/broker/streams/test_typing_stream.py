@@ -175,6 +175,16 @@ def test_sizes_wait_for_the_terminal_so_that_programs_notice_a_change() -> None:
     assert house.terminal.sizes[-1] == sizes[0]
 
 
+@pytest.mark.parametrize(("said", "given"), [((23, 24, 24), (23, 24)), ((24, 24), (24,)), ((24, 23, 24), (23, 24))])
+def test_a_size_that_is_said_again_hides_no_change(said: tuple[int, ...], given: tuple[int, ...]) -> None:
+    house = House()
+    for rows in said:
+        house.stream.resize(TerminalSize(rows, 80))
+    house.start()
+    house.stream.advance()
+    assert [size.rows for size in house.terminal.sizes] == list(given)
+
+
 def test_an_impossible_size_ends_it_with_a_refusal(house: House) -> None:
     house.stream.resize(TerminalSize(0, 80))
     assert len(house.refused) == 1
