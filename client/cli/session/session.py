@@ -95,6 +95,8 @@ class Session(Attendance):
         # Since when something that was typed has not arrived, and whether that was said.
         self._pending_since: float | None = None
         self._told_pending = False
+        # The keyboard told that the terminal is gone.
+        self._has_hung_up = False
         if keyboard is not None and own is not None:
             keyboard.resize(own.size())
 
@@ -139,13 +141,18 @@ class Session(Attendance):
             try:
                 keyboard.advance()
             except Left as left:
-                if left.hung_up and not self._leaves_on_hangup:
-                    self._keyboard = None
-                    self._heed(signal.SIGHUP)
-                    return
-                raise
+                self._leave_or_hang_up(left)
+                return
         # After what was just typed, for the time until which it waits next.
         self._tell_of_silence(keyboard)
+
+    def _leave_or_hang_up(self, left: Left) -> None:
+        if not left.hung_up or self._leaves_on_hangup:
+            raise left
+        self._keyboard = None
+        self._has_hung_up = True
+        if not self._is_stopping:
+            super()._heed(signal.SIGHUP)
 
     def _tell_of_silence(self, keyboard: Keyboard) -> None:
         now = time.monotonic()
@@ -169,6 +176,9 @@ class Session(Attendance):
         return self._keyboard.wake_fds if self._keyboard is not None and (self._own is None or self._own.is_raw) else []
 
     def _heed(self, number: int) -> None:
+        if number == signal.SIGHUP and self._has_hung_up:
+            # The signal and the keyboard tell the same. As another one it would end this command before the job is stopped.
+            return
         if number == signal.SIGTSTP:
             self._suspend()
         elif number in (signal.SIGWINCH, signal.SIGCONT):

@@ -192,6 +192,15 @@ def test_a_terminal_that_vanishes_stops_the_job(home: Home, terminal: OpenTermin
     assert home.jobwire("wait", record["id"], status=128 + signal.SIGHUP)
 
 
+def test_a_command_whose_terminal_vanishes_ends_when_the_job_was_stopped(home: Home, terminal: OpenTerminal) -> None:
+    # The signal and the keyboard both tell that it is gone: that is no second SIGHUP, after which the command would not wait.
+    shell = terminal(home, "run", "-it", "--grace", "0.3s", "--", "sh", "-c", "trap '' HUP TERM; echo begin; while :; do sleep 1; done")
+    shell.until("begin\r\n")
+    shell.hang_up()
+    shell.process.wait(60)
+    assert not home.records("list")
+
+
 def test_a_job_outlives_the_terminal_if_wanted(home: Home, terminal: OpenTerminal) -> None:
     shell = terminal(home, "run", "-it", "--detach-on-hangup", *SHELL)
     shell.until("ready> ")
