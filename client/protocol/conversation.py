@@ -119,10 +119,11 @@ class Conversation:
 
         `seal`: of that end, if who sends it is not who has signed it.
         """
-        if isinstance(exchange.feeding, Feeding) and seal:
-            exchange.feeding.seal = seal
-        if exchange.pushes is not None:
-            exchange.pushes.add(data)
+        pushes = exchange.pushes
+        if seal and isinstance(pushes, Feeding):
+            pushes.seal = seal
+        if pushes is not None:
+            pushes.add(data)
             self._push(exchange)
 
     def resize(self, exchange: Exchange, size: TerminalSize) -> None:
@@ -171,6 +172,11 @@ class Conversation:
         for exchange in list(self._unanswered):
             if exchange.ended:
                 del self._unanswered[exchange]
+
+    @property
+    def has_outgoing(self) -> bool:
+        """Whether there is a message to send."""
+        return bool(self._outgoing)
 
     def outgoing(self) -> list[Frames]:
         """Return the messages to send now, in order."""
@@ -293,15 +299,16 @@ class Conversation:
             self._write(request_pb2.Request(id=self._next_number(), credit=credit))
 
     def _push(self, exchange: Exchange) -> None:
-        if exchange.pushes is None or exchange.number not in self._in_flight or exchange.ended:
+        pushes = exchange.pushes
+        if pushes is None or exchange.number not in self._in_flight or exchange.ended:
             return
-        while isinstance(exchange.feeding, Keystrokes) and (size := exchange.feeding.next_size()) is not None:
+        while isinstance(pushes, Keystrokes) and (size := pushes.next_size()) is not None:
             resize = request_pb2.Resize(request_id=exchange.number, rows=size.rows, columns=size.columns)
             self._write(request_pb2.Request(id=self._next_number(), resize=resize))
-        while (piece := exchange.pushes.next()) is not None:
+        while (piece := pushes.next()) is not None:
             push = request_pb2.Push(request_id=exchange.number, start=piece.start, last=piece.last)
-            if piece.last and isinstance(exchange.feeding, Feeding):
-                push.seal = self._seal(exchange, exchange.feeding)
+            if piece.last and isinstance(pushes, Feeding):
+                push.seal = self._seal(exchange, pushes)
             self._write(request_pb2.Request(id=self._next_number(), push=push), piece.data)
 
     def _seal(self, exchange: Exchange, feeding: Feeding) -> bytes:

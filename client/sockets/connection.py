@@ -13,7 +13,6 @@ it is freed with its last reference, and at the latest when the interpreter exit
 
 from __future__ import annotations
 
-import math
 import os
 import threading
 import time
@@ -30,13 +29,13 @@ from ...schemas.jobs.terminal import TerminalSize
 from ...schemas.refusal import Code, Refused
 from ..protocol.conversation import Exchange, Item, greeting
 from ..protocol.subscription import Subscription
+from .line import Line, relay
 from .onlooker import Onlooker, Purposeful, Wait, no_purpose
+from .poll_time import milliseconds_until
 from .signal_guard import SignalGuard
 from .traffic import Traffic
 
 CONNECT_TIMEOUT_SECONDS = 5.0
-# poll(2) takes a C int. A longer wait is repeated.
-_LONGEST_WAIT_SECONDS = 3600.0
 
 
 class Connection:
@@ -211,6 +210,14 @@ class Connection:
         with self._enter():
             return self._pump(deadline, wake_fds)
 
+    def relay(self, line: Line, wake_fds: Sequence[int]) -> bool:
+        """Pass on what is typed and what comes to be shown until anything else happens. Return False, at once, if only `pump` can go on.
+
+        Afterwards call `pump(0)`, for what else it may be. One of `wake_fds` is readable when a signal came: the caller records them.
+        """
+        with self._enter():
+            return relay(self._traffic, self._guard, line, wake_fds)
+
     def close(self) -> None:
         """Close the sockets; the jobs continue. Raises RuntimeError while another thread uses the connection."""
         if self._process == os.getpid() and not self.closed:
@@ -277,9 +284,8 @@ class Connection:
 
     def _wait(self, deadline: float | None, wake_fds: Sequence[int]) -> tuple[bool, bool]:
         """Wait until something may have changed. Return whether that may be on a socket, and whether a wake fd is readable."""
-        times = [at for at in (deadline, self._traffic.due_at(), self._shown()) if at is not None]
+        milliseconds = milliseconds_until((deadline, self._traffic.due_at(), self._shown()))
         watched = self._traffic.waited_on()
-        milliseconds = max(0, math.ceil(min(min(times) - time.monotonic(), _LONGEST_WAIT_SECONDS) * 1000)) if times else -1
         signals = self._guard.begin_wait()
         awake = zmq.zmq_poll([*watched, *[(fd, zmq.POLLIN) for fd in (*wake_fds, *signals)]], milliseconds)
         self._guard.end_wait(any_signal=any(what in signals for what, _ in awake))

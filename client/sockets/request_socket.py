@@ -19,6 +19,8 @@ from .monitored_socket import Change, MonitoredSocket
 from .retreat import Retreat
 
 _MESSAGES_A_TURN = 256
+# `send_multipart` would combine the flags for each message, which takes as long as a send.
+_MORE_FOLLOWS = zmq.SNDMORE | zmq.DONTWAIT
 
 
 class Tidings(NamedTuple):
@@ -125,11 +127,18 @@ class RequestSocket:
                 return
             self._pushed = self._pushed or is_push
             try:
-                socket.send_multipart(self._unsent[0], zmq.DONTWAIT)
+                for frame in self._unsent[0][:-1]:
+                    socket.send(frame, _MORE_FOLLOWS)
+                socket.send(self._unsent[0][-1], zmq.DONTWAIT)
             except zmq.Again:
                 # The pipe does not exist yet or any more: POLLOUT or the monitor will tell.
                 return
             self._unsent.popleft()
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether there is a connection, and nothing waits to be sent."""
+        return self.monitored.up and not self._unsent and not self._conversation.has_outgoing
 
     def take_tidings(self) -> Tidings:
         """Return what is to be told, once."""

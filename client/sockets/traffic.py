@@ -20,7 +20,7 @@ from ...keys.sockets import Context, Socket, readable
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.terminal import TerminalSize
 from ...schemas.refusal import Refused
-from ..protocol.conversation import Conversation, Exchange, Greeted, Happened, Item
+from ..protocol.conversation import Chunk, Conversation, Exchange, Greeted, Happened, Item
 from ..protocol.subscription import Subscription
 from .event_socket import EventSocket, locate
 from .monitored_socket import MonitoredSocket
@@ -123,6 +123,19 @@ class Traffic:
         self.flush()
         return came
 
+    def hear(self, exchange: Exchange) -> tuple[bool, list[Chunk]]:
+        """Receive everything that came. Return whether that was nothing but chunks of this exchange, and those; otherwise a turn is due."""
+        for what in self.requests.receive():
+            if what is not exchange or exchange.ended:
+                self._stirred = True
+                self._sort((what,), None)
+        chunks: list[Chunk] = []
+        while exchange.items and isinstance(exchange.items[0], Chunk):
+            item = self.conversation.take(exchange)
+            if isinstance(item, Chunk):
+                chunks.append(item)
+        return not (self._stirred or exchange.items), chunks
+
     def fail(self, refused: Refused, happened: Callable[[Exchange], None] | None = None) -> bool:
         """End everything with one refusal. Return whether there was anything."""
         failed = self.conversation.fail(refused)
@@ -164,6 +177,11 @@ class Traffic:
     def is_stirred(self) -> bool:
         """Whether `turn` is to be called before the next wait: more was done since the last one than to take and to feed."""
         return self._stirred or len(self._dropped) > 0
+
+    @property
+    def is_calm(self) -> bool:
+        """Whether nothing is to be done before something comes: there is a connection, and everything was sent over it."""
+        return self.requests.is_calm and not self.is_stirred
 
     def due_at(self) -> float | None:
         """Return when `turn` has something to do even if nothing comes."""

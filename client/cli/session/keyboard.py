@@ -45,6 +45,11 @@ class Keyboard:
             self._keystrokes.redraw()
 
     @property
+    def exchange(self) -> Exchange:
+        """The exchange in which it types."""
+        return self._exchange
+
+    @property
     def ended(self) -> bool:
         """Whether nothing can be typed any more."""
         return self._exchange.ended
@@ -65,21 +70,27 @@ class Keyboard:
         Raises Left.
         """
         self._pass_on(self._watch.overdue(time.monotonic()))
-        room = self._keystrokes.room
-        if room <= 0 or not self._readable.poll(0):
-            return
+        if self._keystrokes.room > 0 and self._readable.poll(0):
+            self._pass_on(self.read())
+
+    def read(self) -> bytes:
+        """Return what was typed and is for the job, when that is readable; it is to be sent.
+
+        Raises Left, after what was typed before was sent.
+        """
         try:
-            typed = os.read(self._fd, room)
+            typed = os.read(self._fd, self._keystrokes.room)
         except BlockingIOError:
-            return
+            return b""
         except OSError:
             typed = b""
         if not typed:
             raise Left(hung_up=True)
         passed, leaves = self._watch.take(typed, time.monotonic())
-        self._pass_on(passed)
         if leaves:
+            self._pass_on(passed)
             raise Left
+        return passed
 
     def _pass_on(self, typed: bytes) -> None:
         if typed:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections.abc import Callable
 from contextlib import suppress
 from typing import NoReturn
 
@@ -67,6 +68,30 @@ class _ScreenOutlet(Outlet):
             self.write(sequences)
 
 
+class _Line:
+    """Keyboard and screen while nothing but typing happens: see `Connection.relay`. `left` is called when the keyboard was left."""
+
+    def __init__(self, keyboard: Keyboard, copy: Copy, left: Callable[[Left], None], due_at: Callable[[], float | None]) -> None:
+        self.keys = keyboard.wake_fds[0]
+        self.input = keyboard.exchange
+        self.output = copy.output.exchange
+        self.show = copy.show
+        self.due_at = due_at
+        self._keyboard = keyboard
+        self._left = left
+
+    def typed(self) -> bytes | None:
+        """Return what was typed; None if nothing more can be sent, or something else is to be done.
+
+        Raises Left.
+        """
+        try:
+            return self._keyboard.read() if self._keyboard.wake_fds else None
+        except Left as left:
+            self._left(left)
+            return None
+
+
 class Session(Attendance):
     """One job on a terminal. `keyboard` None: only watch. With `leaves`, signals end this command and not the job.
 
@@ -118,6 +143,21 @@ class Session(Attendance):
         finally:
             self._restore()
 
+    def _step(self, copies: list[Copy], readers: Readers, wake_fds: list[int]) -> None:
+        # Somebody may be typing, and waiting to see it. What else there is to be done can wait until something else happens.
+        if (line := self._line(copies[0])) is not None and self._client.connection.relay(line, [*wake_fds, readers.fd]):
+            self._client.pump(0)
+            readers.check()
+        else:
+            super()._step(copies, readers, wake_fds)
+
+    def _line(self, copy: Copy) -> _Line | None:
+        """Return what can be typed and shown at this moment; None if one of them cannot."""
+        keyboard = self._keyboard
+        if keyboard is None or not self._wake_fds() or copy.is_blocked or self._unwritable is not None:
+            return None
+        return _Line(keyboard, copy, self._leave_or_hang_up, self._due_after_keys)
+
     def _restore(self) -> None:
         self._outlet.restore()
         if self._own is not None:
@@ -166,6 +206,11 @@ class Session(Attendance):
         elif not self._told_pending and now >= self._pending_since + _PATIENCE_SECONDS:
             self._told_pending = True
             say(f"the last {keyboard.pending} bytes that were typed have not arrived yet; waiting for the worker or the job to take them")
+
+    def _due_after_keys(self) -> float | None:
+        if self._pending_since is None and self._keyboard is not None and self._keyboard.pending:
+            self._pending_since = time.monotonic()
+        return self._due_at()
 
     def _due_at(self) -> float | None:
         silent_at = None if self._pending_since is None or self._told_pending else self._pending_since + _PATIENCE_SECONDS

@@ -59,6 +59,16 @@ class Copy:
             reuse_buffers()
         return self._written > before
 
+    def show(self, data: bytes | memoryview) -> bool:
+        """Write bytes that were taken out of the exchange of the output, and return whether all of them were written.
+
+        Raises ReaderGone and CannotWrite.
+        """
+        self.output.skip(len(data))
+        self._waiting = memoryview(bytes(self._waiting) + data) if self.is_blocked else memoryview(data)
+        self.advance()
+        return not self.is_blocked
+
     def drop(self) -> None:
         """Stop writing: nobody reads it."""
         self.output.close()

@@ -123,6 +123,11 @@ class JobOutput(FetchedOutput):
         self._exchange.grant_often()
 
     @property
+    def exchange(self) -> Exchange:
+        """The exchange in which its bytes come: of the attempt that is being read."""
+        return self._exchange
+
+    @property
     def ended(self) -> bool:
         """Whether the job has ended and every byte was read."""
         exchange = self._exchange
@@ -135,6 +140,10 @@ class JobOutput(FetchedOutput):
 
     def _means_more(self, item: Item) -> bool:
         return isinstance(item, Chunk) or (self._goes_on and attempt_end(item) is not None)
+
+    def skip(self, size: int) -> None:
+        """Note that so many bytes were taken out of `exchange` for its reader."""
+        self.position += size
 
     def take(self) -> bytes | memoryview | None:
         """Return what has arrived, without waiting; None if that is nothing."""

@@ -82,6 +82,10 @@ class FakeDaemon(FakeDesk):
     def write(self, job_id: bytes, data: bytes) -> None:
         self.do(lambda: self._write(self.jobs[job_id], data))
 
+    def allow(self, reached: int) -> None:
+        """Say to who types that so many bytes have reached the terminal."""
+        self.do(lambda: [self._allow(request_id, reached) for request_id in self.typing])
+
     def finish(self, job_id: bytes, status: int = 0) -> None:
         self.do(lambda: self._finish(self.jobs[job_id], job_pb2.Outcome(kind=job_pb2.OUTCOME_KIND_EXITED, exit_status=status)))
 

@@ -66,6 +66,9 @@ class FakeDesk:
         self.grants: dict[bytes, int] = {}
         # Logs that cannot be read, by stream, and why.
         self.unreadable: dict[int, Refused] = {}
+        # Who types at the terminals of jobs, by the number of the request. Each key is echoed.
+        self.typing: dict[int, tuple[bytes, FakeJob]] = {}
+        self._pushed = b""
         # Events before this one are not kept.
         self.first_seq = 1
 
@@ -81,8 +84,9 @@ class FakeDesk:
 
     # --- verbs
 
-    def _answer(self, peer: bytes, frame: bytes) -> None:
+    def _answer(self, peer: bytes, frame: bytes, data: bytes = b"") -> None:
         request, envelope = frames.read_envelope(frame)
+        self._pushed = data
         verb = request.WhichOneof("verb") or ""
         self.requests.append(request)
         if self.swallow[verb]:
@@ -191,6 +195,13 @@ class FakeDesk:
     def _cancel(self, _: bytes, __: request_pb2.Request, cancel: request_pb2.Cancel) -> None:
         self.streams = [stream for stream in self.streams if stream.request_id != cancel.request_id]
 
+    def _feed(self, peer: bytes, request: request_pb2.Request, feed: request_pb2.Feed) -> None:
+        self.typing[request.id] = peer, self.jobs[feed.key.id]
+        self._allow(request.id, 0)
+
+    def _push(self, _: bytes, __: request_pb2.Request, push: request_pb2.Push) -> None:
+        self._write(self.typing[push.request_id][1], self._pushed)
+
     def _subscribe(self, peer: bytes, request: request_pb2.Request, _: request_pb2.Subscribe) -> None:
         topic = secrets.token_bytes(16)
         self.grants[topic] = 0
@@ -211,6 +222,9 @@ class FakeDesk:
         self._send(peer, request.id, last=True, replay=reply)
 
     # --- what happens to jobs
+
+    def _allow(self, request_id: int, reached: int) -> None:
+        self._send(self.typing[request_id][0], request_id, window=request_pb2.Window(reached=reached, limit=reached + 100))
 
     def _write(self, job: FakeJob, data: bytes) -> None:
         job.log += data
