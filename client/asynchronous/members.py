@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..library.members import (
+from ..library.requests.members import (
     Change,
     Decide,
     RosterMember,

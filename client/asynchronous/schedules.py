@@ -11,8 +11,7 @@ from ...schemas.naming import JobKey, new_id
 from ..library.batches import Described, PlannedBatch, plan_batch
 from ..library.options.arguments import Text
 from ..library.options.specs import as_spec
-from ..library.requests.staging import Parts, schedule_steps
-from ..library.schedules import (
+from ..library.requests.schedules import (
     add_request,
     demand_no_each,
     list_schedules,
@@ -25,6 +24,7 @@ from ..library.schedules import (
     schedule_request,
     staged_as,
 )
+from ..library.requests.staging import Parts, schedule_steps
 from ..library.values.schedule_info import ScheduleInfo, schedule_info
 from .dialogue import carry_out, read_all
 from .files import send_files

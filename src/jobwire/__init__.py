@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from .client.library.client import Client
     from .client.library.events import CursorTooOld, EventStream
     from .client.library.job import Job
-    from .client.library.members import Members, RosterMember
+    from .client.library.members import Members
     from .client.library.options.retry import Retry
     from .client.library.options.specs import job_spec
+    from .client.library.requests.members import RosterMember
     from .client.library.schedules import Schedules
     from .client.library.streams.output import JobOutput, TextJobOutput
     from .client.library.streams.timed_lines import LogLine
@@ -116,8 +117,9 @@ _HOMES = {
     "client.library.values.completed_job": ("CompletedJob", "CompletedTextJob", "JobFailed", "JobTimeout"),
     "client.library.events": ("CursorTooOld", "EventStream"),
     "client.library.job": ("Job",),
-    "client.library.members": ("Members", "RosterMember"),
+    "client.library.members": ("Members",),
     "client.library.options.retry": ("Retry",),
+    "client.library.requests.members": ("RosterMember",),
     "client.library.schedules": ("Schedules",),
     "client.library.streams.output": ("JobOutput", "TextJobOutput"),
     "client.library.values.results": ("BatchInfo", "Event", "EventCursor", "Forgotten", "JobAttempt", "JobInfo"),

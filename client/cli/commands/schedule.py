@@ -15,8 +15,8 @@ from ...batch.options.job_options import Wishes
 from ...library import actions
 from ...library.client import Client
 from ...library.requests.dialogue import carry_out
+from ...library.requests.schedules import schedule_request, staged_as
 from ...library.requests.staging import Parts, schedule_steps
-from ...library.schedules import schedule_request, staged_as
 from ...library.values.results import BatchInfo
 from ...library.values.schedule_info import ScheduleInfo, schedule_info
 from ..arguments import Json, parse_count, understanding, understood

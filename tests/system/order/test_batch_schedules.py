@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from daemons import Worker, wait_until
 
-from jobwire.client.library.schedules import run_request
+from jobwire.client.library.requests.schedules import run_request
 from jobwire.schemas.naming import format_id, new_id
 from jobwire.schemas.refusal import Refused
 

@@ -10,7 +10,7 @@ import pytest
 
 from jobwire.client.asynchronous.loop.session import AsyncSession
 from jobwire.client.asynchronous.schedules import AsyncSchedules
-from jobwire.client.library import schedules
+from jobwire.client.library.requests import schedules
 from jobwire.client.library.schedules import Schedules
 from jobwire.client.library.session import Session
 from jobwire.schemas.generated import request_pb2

@@ -2,8 +2,8 @@ from collections.abc import Sequence
 
 import pytest
 
-from jobwire.client.library.members import Change, Decide, RosterMember, adding, giving_role, removing, renaming, steps
 from jobwire.client.library.requests.dialogue import carry_out
+from jobwire.client.library.requests.members import Change, Decide, RosterMember, adding, giving_role, removing, renaming, steps
 from jobwire.keys.identity import format_public, from_seed
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.refusal import Code, Reason, Refused
