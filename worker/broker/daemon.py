@@ -22,6 +22,7 @@ from ...broker.growth.book import Book
 from ...broker.growth.cluster import Cluster
 from ...broker.growth.folders import Folders
 from ...broker.growth.grower import Grower
+from ...broker.retention.ages import Ages
 from ...broker.retention.limits import Keep
 from ...broker.settings import Settings
 from ...keys.holder import identify
@@ -67,7 +68,7 @@ async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None
     try:
         identity = load_or_make(settings.state / "identity")
         contents = LocalDepot(settings.state, loop, _starts_nothing, _starts_nothing)
-        shelf = KeptLogs(settings.state / layout.LOGS, settings.keep_log_bytes, settings.keep_free_bytes, loop)
+        shelf = _shelf(settings, loop)
         engine = FleetEngine(identity, contents, shelf=shelf)
         fleet = Broker(engine)
         daemon = Daemon(
@@ -132,6 +133,12 @@ async def _start(daemon: Daemon, answering: Callable[[], None], told: asyncio.Qu
         for task in (starting, ending):
             task.cancel()
         await asyncio.wait((starting, ending))
+
+
+def _shelf(settings: BrokerSettings, loop: asyncio.AbstractEventLoop) -> KeptLogs:
+    # The desk's ages are in the same file, so both know the same.
+    ages = Ages(settings.state, fresh=False)
+    return KeptLogs(settings.state / layout.LOGS, settings.keep_log_bytes, settings.keep_free_bytes, loop, ages)
 
 
 def _describe(settings: BrokerSettings, daemon: Daemon, identity: Identity) -> dict[str, Any]:

@@ -1,8 +1,10 @@
 """The logs of jobs whose workers have left: STATE/logs/OWNER/ID-ATTEMPT/stdout and stderr, on the disk of the broker, within a limit.
 
 What is on its way is in a folder `.ID-ATTEMPT`, which gets its name when both logs are complete, are those that were signed, and are on the
-disk. Over the limit, the oldest are removed first. Files are found, written, hashed and removed by one thread; how large what is kept
-is, is known in memory. While a broker that has just begun looks what there is, it tells of a log by its path, and more logs wait.
+disk. Over the limit, the oldest are removed first. How old something is, is the modification time of its folder, on the scale of ages:
+setting the machine's clock removes nothing, and changes no order. Files are found, written, hashed and removed by one thread; how large
+what is kept is, is known in memory. While a broker that has just begun looks what there is, it tells of a log by its path, and more logs
+wait.
 """
 
 from __future__ import annotations
@@ -11,7 +13,6 @@ import asyncio
 import contextlib
 import os
 import shutil
-import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -20,6 +21,7 @@ from typing import TypeVar
 from ...broker.engine import LogPart, StreamName
 from ...broker.fleet.transfers.shelf import Ends
 from ...broker.own_process.threads import Pool
+from ...broker.retention.ages import BELIEVED_AFTER_SECONDS, Ages
 from ...keys.digests import sha256
 from ...keys.proofs.log_hash import BLOCK_BYTES, LEAF, LogTree
 from ...schemas.naming import AttemptKey
@@ -27,17 +29,23 @@ from ..state.log_folders import logs
 
 # What was not completed for so long is not continued.
 _ABANDONED_SECONDS = 86_400.0
+# When ages that are not known at the start are known.
+_LOOK_AGAIN_SECONDS = BELIEVED_AFTER_SECONDS + 60
 _Result = TypeVar("_Result")
 
 
 class KeptLogs:
-    """The `Shelf` of a broker. `limit_bytes`: of all together, 0: nothing is kept; `free_bytes`: what stays free on the disk."""
+    """The `Shelf` of a broker. `limit_bytes`: of all together, 0: nothing is kept; `free_bytes`: what stays free on the disk.
 
-    def __init__(self, folder: Path, limit_bytes: int, free_bytes: int, loop: asyncio.AbstractEventLoop) -> None:
+    `ages` is used by the thread only.
+    """
+
+    def __init__(self, folder: Path, limit_bytes: int, free_bytes: int, loop: asyncio.AbstractEventLoop, ages: Ages) -> None:
         self._folder = folder
         self.limit_bytes = limit_bytes
         self._free_bytes = free_bytes
         self._loop = loop
+        self._ages = ages
         self._thread = Pool(1, "kept-logs")
         # The oldest first; and what is on its way.
         self._sizes: dict[AttemptKey, int] = {}
@@ -46,32 +54,50 @@ class KeptLogs:
         # What waits until it is known what is there, and what was removed meanwhile; None: it is known.
         self._held: dict[AttemptKey, Callable[[], None]] | None = {}
         self._dropped: set[AttemptKey] = set()
+        self._look_again: asyncio.TimerHandle | None = None
         self._run(self._find, self._found)
 
     def close(self) -> None:
         """Finish what was begun."""
+        if self._look_again is not None:
+            self._look_again.cancel()
         self._thread.shutdown()
 
     def _find(self) -> dict[AttemptKey, int]:
-        """Run on the thread: return what is there, the oldest first, and remove what was abandoned."""
+        """Run on the thread: return what is there, the oldest first."""
         found: list[tuple[float, AttemptKey, int]] = []
         for path in self._folder.glob("*/*"):
             # What cannot be looked at is nothing of ours, or goes just now.
             with contextlib.suppress(OSError):
-                status = path.stat()
-                if path.name.startswith("."):
-                    if time.time() - status.st_mtime > _ABANDONED_SECONDS:
-                        shutil.rmtree(path, ignore_errors=True)
-                    continue
-                key = _key_of(path)
-                if key is not None:
-                    found.append((status.st_mtime, key, sum(one.stat().st_size for one in path.iterdir())))
+                if not path.name.startswith(".") and (key := _key_of(path)) is not None:
+                    found.append((path.stat().st_mtime, key, sum(one.stat().st_size for one in path.iterdir())))
         return {key: size for _, key, size in sorted(found)}
+
+    def _remove_abandoned(self) -> bool:
+        """Run on the thread: remove what was not continued for long, and return True; False if it is not known yet how old it is."""
+        if not self._ages.known:
+            return False
+        now = self._ages.now_us() / 1_000_000
+        for path in self._folder.glob("*/.*"):
+            with contextlib.suppress(OSError):
+                # From the future too: what somebody else has dated.
+                if abs(now - path.stat().st_mtime) > _ABANDONED_SECONDS:
+                    shutil.rmtree(path, ignore_errors=True)
+        return True
+
+    def _removed(self, is_known: bool | OSError) -> None:  # noqa: FBT001 -- as it is returned
+        if is_known is False:
+            self._look_again = self._loop.call_later(_LOOK_AGAIN_SECONDS, self._run, self._remove_abandoned, self._removed)
+
+    def _date(self, path: Path) -> None:
+        now_ns = self._ages.now_us() * 1000
+        os.utime(path, ns=(now_ns, now_ns))
 
     def _found(self, found: dict[AttemptKey, int] | OSError) -> None:
         if not isinstance(found, OSError):
             self._sizes = {key: size for key, size in found.items() if key not in self._dropped}
             self._taken += sum(self._sizes.values())
+        self._run(self._remove_abandoned, self._removed)
         held, self._held = self._held or {}, None
         self._dropped.clear()
         for begin in held.values():
@@ -99,6 +125,8 @@ class KeptLogs:
     def _begin(self, part: Path, size: int) -> tuple[int, int] | None:
         for folder in (self._folder, part.parent, part):
             folder.mkdir(mode=0o700, exist_ok=True)
+        # Also before it can be taken for abandoned.
+        self._date(part)
         space = os.statvfs(part)
         if space.f_bavail * space.f_frsize < size + self._free_bytes:
             return None
@@ -106,7 +134,7 @@ class KeptLogs:
 
     def add(self, key: AttemptKey, stream: StreamName, data: bytes, then: Callable[[str], None]) -> None:
         """Append to a log."""
-        self._run(partial(_append, self._part(key) / stream, data), lambda problem: then(_in_words(problem)))
+        self._run(partial(self._append, self._part(key), stream, data), lambda problem: then(_in_words(problem)))
 
     def finish(self, key: AttemptKey, ends: Ends, then: Callable[[str], None]) -> None:
         """Give both logs their name, if they are what was signed."""
@@ -121,7 +149,16 @@ class KeptLogs:
                 self._sizes[key] = self._coming.pop(key)
             then(_in_words(problem))
 
-        self._run(partial(_finish, self._part(key), self._path(key), ends), finished)
+        self._run(partial(self._finish, self._part(key), self._path(key), ends), finished)
+
+    def _append(self, part: Path, stream: StreamName, data: bytes) -> None:
+        _append(part / stream, data)
+        # A new file has changed the date of its folder.
+        self._date(part)
+
+    def _finish(self, part: Path, path: Path, ends: Ends) -> str:
+        self._date(part)
+        return _finish(part, path, ends)
 
     def drop(self, key: AttemptKey) -> None:
         """Remove logs."""

@@ -12,10 +12,14 @@ from typing import Any
 import pytest
 
 from jobwire.broker.fleet.transfers.shelf import Ends
+from jobwire.broker.retention.ages import Ages
 from jobwire.keys.digests import sha256
 from jobwire.keys.proofs.log_hash import BLOCK_BYTES, LEAF, LogTree
 from jobwire.schemas.naming import AttemptKey
 from jobwire.worker.broker.kept_logs import KeptLogs
+
+HOUR_US = 3600 * 1_000_000
+DAY_US = 24 * HOUR_US
 
 
 def key(number: int, attempt: int = 1) -> AttemptKey:
@@ -29,8 +33,43 @@ def root(content: bytes) -> bytes:
     return tree.root
 
 
+class Machine:
+    """Its clocks, and the brokers that run on it one after the other."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.wall_us = 1_800_000_000_000_000
+        self.passed_us = 5 * DAY_US
+        self.boot = "boot"
+
+    def passes(self, us: int) -> None:
+        self.wall_us += us
+        self.passed_us += us
+
+    def ages(self, *, fresh: bool = False) -> Ages:
+        return Ages(self.folder, fresh=fresh, wall_us=lambda: self.wall_us, passed_us=lambda: self.passed_us, boot=lambda: self.boot)
+
+    def run(self, limit: int = 10_000_000) -> KeptLogs:
+        return KeptLogs(self.folder / "logs", limit, 0, asyncio.get_running_loop(), self.ages())
+
+
+@pytest.fixture
+def machine(tmp_path: Path) -> Machine:
+    one = Machine(tmp_path)
+    # As a desk does that has nothing yet.
+    one.ages(fresh=True)
+    return one
+
+
+async def looked_through(shelf: KeptLogs) -> None:
+    """Wait until what was there at the start is found, and what was abandoned removed."""
+    await result(lambda then: shelf.begin(key(99), 0, then))
+    shelf.drop(key(99))
+    shelf.close()
+
+
 def made(folder: Path, limit: int = 10_000_000) -> KeptLogs:
-    return KeptLogs(folder, limit, 0, asyncio.get_running_loop())
+    return KeptLogs(folder, limit, 0, asyncio.get_running_loop(), Ages(folder / "none", fresh=True))
 
 
 def inside(folder: Path) -> list[Path]:
@@ -155,14 +194,68 @@ async def test_what_was_begun_goes_on_where_it_was(tmp_path: Path) -> None:
     shelf.close()
 
 
-async def test_what_was_begun_long_ago_is_removed(tmp_path: Path) -> None:
-    shelf = made(tmp_path)
-    await result(lambda then: shelf.begin(key(1), 6, then))
+async def begun(machine: Machine) -> Path:
+    shelf = machine.run()
+    assert await result(lambda then: shelf.begin(key(1), 6, then)) == (0, 0)
+    assert await result(lambda then: shelf.add(key(1), "stdout", b"abc", then)) == ""
     shelf.close()
-    (part,) = inside(tmp_path)
-    os.utime(part, (1, 1))
-    made(tmp_path).close()
+    (part,) = inside(machine.folder / "logs")
+    return part
+
+
+async def test_what_was_begun_long_ago_is_removed_and_what_was_continued_is_not(machine: Machine) -> None:
+    part = await begun(machine)
+    machine.passes(20 * HOUR_US)
+    shelf = machine.run()
+    assert await result(lambda then: shelf.begin(key(1), 6, then)) == (3, 0)
+    shelf.close()
+    machine.passes(20 * HOUR_US)
+    await looked_through(machine.run())
+    assert part.exists()
+    machine.passes(5 * HOUR_US)
+    await looked_through(machine.run())
     assert not part.exists()
+
+
+@pytest.mark.parametrize("jump_us", [-40 * DAY_US, 40 * DAY_US])
+@pytest.mark.parametrize("begun_after", [False, True])
+async def test_a_clock_that_is_set_removes_nothing_that_is_on_its_way(machine: Machine, jump_us: int, *, begun_after: bool) -> None:
+    if begun_after:
+        machine.wall_us += jump_us
+    part = await begun(machine)
+    machine.wall_us += jump_us * (-1 if begun_after else 1)
+    machine.passes(HOUR_US)
+    await looked_through(machine.run())
+    assert part.exists()
+
+
+async def test_after_a_restart_of_the_machine_nothing_is_removed_before_its_clock_is_believed(machine: Machine) -> None:
+    part = await begun(machine)
+    machine.boot, machine.passed_us, machine.wall_us = "next", 0, machine.wall_us + 40 * DAY_US
+    shelf = machine.run()
+    await result(lambda then: shelf.begin(key(99), 0, then))
+    shelf.drop(key(99))
+    assert part.exists()
+    # Its timer, which is due an hour later.
+    machine.passes(2 * HOUR_US)
+    assert shelf._look_again is not None
+    shelf._look_again._run()
+    shelf.close()
+    assert not part.exists()
+
+
+async def test_a_clock_that_was_ahead_for_a_time_changes_no_order(machine: Machine) -> None:
+    shelf = machine.run(10)
+    machine.wall_us += 40 * DAY_US
+    assert await keep(shelf, key(1), b"1234") == ""
+    machine.wall_us -= 40 * DAY_US
+    machine.passes(1_000_000)
+    assert await keep(shelf, key(2), b"1234") == ""
+    shelf.close()
+    shelf = machine.run(10)
+    assert await keep(shelf, key(3), b"1234") == ""
+    assert [shelf.has(key(number)) for number in (1, 2, 3)] == [False, True, True]
+    shelf.close()
 
 
 async def test_the_oldest_make_room_and_what_is_too_large_is_not_kept(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from broker_house import BrokerSide, Wire, WorkerSide, settle, signed_start, sta
 
 from jobwire.broker.engine import Ended, Hashed
 from jobwire.broker.fleet.transfers.logs import PassedLog
+from jobwire.broker.retention.ages import Ages
 from jobwire.keys.digests import sha256
 from jobwire.keys.identity import generate
 from jobwire.keys.proofs.log_hash import BLOCK_BYTES, LEAF, LogTree
@@ -43,7 +44,7 @@ class Lab:
 
     def open(self) -> KeptLogs:
         loop = self.broker.engine._loop
-        self.shelf = self.broker.engine.brought.shelf = KeptLogs(self.folder / "logs", 100_000_000, 0, loop)
+        self.shelf = self.broker.engine.brought.shelf = KeptLogs(self.folder / "logs", 100_000_000, 0, loop, Ages(self.folder, fresh=True))
         return self.shelf
 
     def up(self, *, ends: bool = True) -> None:
