@@ -27,8 +27,9 @@ from ..state.sweep import Sweeper
 from ..wire.words import FACT, USUAL_FEED_WAIT_MS, ToWorker
 from .facts import could_not_start, why_unwritten
 from .found_runs import at_log, in_folder, left_intents
-from .inlets import Inlets
-from .input_notes import InputNotes
+from .inputs.inlets import Inlets
+from .inputs.input_notes import InputNotes
+from .inputs.terminals import Terminals
 from .intents import Intent, Intents
 from .job_keys import JobKeys
 from .log_hasher import LogHasher
@@ -36,7 +37,6 @@ from .recovery import Recovery
 from .settled import Settled
 from .supervisor import Supervisor
 from .supervisor_line import Message
-from .terminals import Terminals
 from .unanswered import Unanswered
 
 _log = logging.getLogger(__name__)

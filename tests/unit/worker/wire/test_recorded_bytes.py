@@ -22,8 +22,8 @@ from jobwire.broker.engine import Delayed, Ended, Launch, Paused, Started
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind, ResourceUse
 from jobwire.schemas.naming import AttemptKey
-from jobwire.worker.engine.inlets import LocalInlet
-from jobwire.worker.engine.input_notes import InputNotes
+from jobwire.worker.engine.inputs.inlets import LocalInlet
+from jobwire.worker.engine.inputs.input_notes import InputNotes
 from jobwire.worker.engine.supervisor_line import Link as WorkerEnd
 from jobwire.worker.engine.unanswered import Unanswered
 from jobwire.worker.keeper import loop as keeper_loop

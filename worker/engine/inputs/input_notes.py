@@ -11,8 +11,8 @@ import logging
 import os
 from collections.abc import Iterable, Sequence
 
-from ...broker.engine import Expected
-from ..state.log_folders import folders
+from ....broker.engine import Expected
+from ...state.log_folders import folders
 
 _log = logging.getLogger(__name__)
 

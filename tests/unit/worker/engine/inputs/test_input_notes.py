@@ -8,7 +8,7 @@ import pytest
 
 from jobwire.broker.engine import Expected
 from jobwire.schemas.naming import AttemptKey
-from jobwire.worker.engine.input_notes import InputNotes
+from jobwire.worker.engine.inputs.input_notes import InputNotes
 from jobwire.worker.state.log_folders import folders
 
 KEY = AttemptKey(b"o" * 32, b"i" * 16, 1)

@@ -11,16 +11,16 @@ import fcntl
 import os
 from collections.abc import Callable, Sequence
 
-from ...broker.engine import Feeder
-from ...broker.store.repair.soundness import size_limit
-from ...schemas import fault_points
-from ...schemas.frames import LARGEST_FEED_WINDOW
-from ...schemas.naming import AttemptKey
-from ...schemas.refusal import Code, Refused
-from ..state.log_folders import folders
-from ..wire.words import DO, FACT, ToSupervisor, ToWorker
+from ....broker.engine import Feeder
+from ....broker.store.repair.soundness import size_limit
+from ....schemas import fault_points
+from ....schemas.frames import LARGEST_FEED_WINDOW
+from ....schemas.naming import AttemptKey
+from ....schemas.refusal import Code, Refused
+from ...state.log_folders import folders
+from ...wire.words import DO, FACT, ToSupervisor, ToWorker
+from ..supervisor_line import DESCRIPTOR, Message
 from .input_notes import InputNotes
-from .supervisor_line import DESCRIPTOR, Message
 
 _Say = Callable[[Sequence[Message]], None]
 

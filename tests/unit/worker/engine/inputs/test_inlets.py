@@ -12,8 +12,8 @@ import pytest
 from jobwire.broker.engine import Inlet
 from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.refusal import Code, Refused
-from jobwire.worker.engine.inlets import Inlets
-from jobwire.worker.engine.input_notes import InputNotes
+from jobwire.worker.engine.inputs.inlets import Inlets
+from jobwire.worker.engine.inputs.input_notes import InputNotes
 from jobwire.worker.engine.supervisor_line import DESCRIPTOR, Message
 from jobwire.worker.state.log_folders import folders
 from jobwire.worker.wire import datagrams

@@ -13,12 +13,12 @@ import struct
 import termios
 from collections.abc import Callable, Sequence
 
-from ...broker.engine import Feeder
-from ...schemas.jobs.terminal import TerminalSize
-from ...schemas.naming import AttemptKey
-from ..state.log_folders import folders
-from ..wire.words import DO, FACT, ToSupervisor, ToWorker
-from .supervisor_line import DESCRIPTOR, Message
+from ....broker.engine import Feeder
+from ....schemas.jobs.terminal import TerminalSize
+from ....schemas.naming import AttemptKey
+from ...state.log_folders import folders
+from ...wire.words import DO, FACT, ToSupervisor, ToWorker
+from ..supervisor_line import DESCRIPTOR, Message
 
 _WINDOW = struct.Struct("4H")
 
