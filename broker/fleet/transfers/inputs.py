@@ -22,7 +22,7 @@ from ...jobs.job import Job
 from ...jobs.life import ENDED
 from ...requests.call import Call
 from ...requests.transfers.feed import expeller
-from ...streams.job_input import JobInput
+from ...streams.pushed.job_input import JobInput
 from ..link import Link
 from ..workers.worker import Worker
 

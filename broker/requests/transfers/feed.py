@@ -15,11 +15,11 @@ from ....schemas.refusal import Code, Reason, Refused
 from ...engine import Engine
 from ...jobs.job import Job
 from ...store.queries import Lookup
-from ...streams.feed_stream import FeedStream, fed_by_another
-from ...streams.job_input import JobInput
-from ...streams.pushed_stream import PushedStream
-from ...streams.sealed_input import SealedInput
-from ...streams.typing_stream import TypingStream
+from ...streams.pushed.feed_stream import FeedStream, fed_by_another
+from ...streams.pushed.job_input import JobInput
+from ...streams.pushed.pushed_stream import PushedStream
+from ...streams.pushed.sealed_input import SealedInput
+from ...streams.pushed.typing_stream import TypingStream
 from ...streams.watchers import Watchers
 from ..call import Call
 from ..job_keys import read_key

@@ -17,7 +17,7 @@ from ...jobs.life import SHOWN, WAITING
 from ...retention.followed import Followed
 from ...store.queries import Lookup
 from ...streams.fetch_stream import FetchStream
-from ...streams.put_stream import PutStream
+from ...streams.pushed.put_stream import PutStream
 from ..call import Call
 from ..job_keys import read_key, read_key_to_stop
 

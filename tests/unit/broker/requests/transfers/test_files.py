@@ -17,7 +17,7 @@ from jobwire.broker.requests.transfers.feed import push
 from jobwire.broker.requests.transfers.files import fetch, place, put
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
-from jobwire.broker.streams.put_stream import PutStream
+from jobwire.broker.streams.pushed.put_stream import PutStream
 from jobwire.keys.members.rights import Member
 from jobwire.schemas.frames import MOST_FETCHES, MOST_PUTS
 from jobwire.schemas.generated import job_pb2, request_pb2

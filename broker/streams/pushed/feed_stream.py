@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...schemas.frames import LARGEST_FEED_WINDOW
-from ...schemas.generated import request_pb2
-from ...schemas.refusal import Code, Reason, Refused
-from ..engine import Engine, Inlet
-from ..jobs.job import Job
+from ....schemas.frames import LARGEST_FEED_WINDOW
+from ....schemas.generated import request_pb2
+from ....schemas.refusal import Code, Reason, Refused
+from ...engine import Engine, Inlet
+from ...jobs.job import Job
 from .job_input import JobInput
 from .sealed_input import SealedInput
 

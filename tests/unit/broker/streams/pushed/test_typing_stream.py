@@ -5,7 +5,7 @@ import pytest
 
 from jobwire.broker.engine import Engine, Feeder
 from jobwire.broker.jobs.job import Job
-from jobwire.broker.streams.typing_stream import TypingStream
+from jobwire.broker.streams.pushed.typing_stream import TypingStream
 from jobwire.schemas.frames import LARGEST_TYPED
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.jobs.terminal import TerminalSize

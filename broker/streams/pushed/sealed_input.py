@@ -6,8 +6,8 @@ whole blocks that was noted, and the bytes since then, which the input still has
 
 from __future__ import annotations
 
-from ...keys.proofs.input_seal import BLOCK_BYTES, Fed, RunningHash
-from ..engine import Inlet
+from ....keys.proofs.input_seal import BLOCK_BYTES, Fed, RunningHash
+from ...engine import Inlet
 
 
 class SealedInput:

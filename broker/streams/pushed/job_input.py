@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
-from ...schemas.generated import request_pb2
-from ..jobs.job import Job
+from ....schemas.generated import request_pb2
+from ...jobs.job import Job
 from .pushed_stream import PushedStream
 
 

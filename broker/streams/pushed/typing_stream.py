@@ -8,12 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...schemas.frames import LARGEST_TYPED
-from ...schemas.generated import request_pb2
-from ...schemas.jobs.terminal import TerminalSize, check_size
-from ...schemas.refusal import Refused
-from ..engine import Engine, Terminal
-from ..jobs.job import Job
+from ....schemas.frames import LARGEST_TYPED
+from ....schemas.generated import request_pb2
+from ....schemas.jobs.terminal import TerminalSize, check_size
+from ....schemas.refusal import Refused
+from ...engine import Engine, Terminal
+from ...jobs.job import Job
 from .job_input import JobInput
 
 # How long after a key its client is told that it has arrived: later than what is shown for it, which somebody waits for.

@@ -8,7 +8,7 @@ import pytest
 
 from jobwire.broker.engine import Engine, Feeder
 from jobwire.broker.jobs.job import Job
-from jobwire.broker.streams.feed_stream import FeedStream
+from jobwire.broker.streams.pushed.feed_stream import FeedStream
 from jobwire.schemas.frames import LARGEST_FEED_WINDOW, LARGEST_PUSH
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.refusal import Code, Refused

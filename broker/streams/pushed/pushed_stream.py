@@ -8,10 +8,10 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable
 
-from ...schemas.frames import LARGEST_PUSH
-from ...schemas.generated import request_pb2
-from ...schemas.jobs.terminal import TerminalSize
-from ...schemas.refusal import Code, Refused
+from ....schemas.frames import LARGEST_PUSH
+from ....schemas.generated import request_pb2
+from ....schemas.jobs.terminal import TerminalSize
+from ....schemas.refusal import Code, Refused
 
 
 class PushedStream(ABC):

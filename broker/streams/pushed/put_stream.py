@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ...schemas.generated import request_pb2
-from ...schemas.refusal import Refused
-from ..depot import Upload
+from ....schemas.generated import request_pb2
+from ....schemas.refusal import Refused
+from ...depot import Upload
 from .pushed_stream import PushedStream
 
 # What the uploads of one member, with the inputs of its jobs, may have under way together: libzmq may hold 16 MiB of a member, and each

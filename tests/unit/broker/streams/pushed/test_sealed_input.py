@@ -7,7 +7,7 @@ import os
 import pytest
 from desk_house import InletDouble
 
-from jobwire.broker.streams.sealed_input import SealedInput
+from jobwire.broker.streams.pushed.sealed_input import SealedInput
 from jobwire.keys.identity import from_seed
 from jobwire.keys.proofs.input_seal import BLOCK_BYTES, Fed, RunningHash
 from jobwire.schemas.naming import JobKey
