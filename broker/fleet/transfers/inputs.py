@@ -21,7 +21,7 @@ from ....schemas.refusal import Code, Refused
 from ...jobs.job import Job
 from ...jobs.life import ENDED
 from ...requests.call import Call
-from ...requests.transfers.feed import expeller
+from ...requests.transfers.feed import pusher_of
 from ...streams.pushed.job_input import JobInput
 from ..link import Link
 from ..workers.worker import Worker
@@ -52,15 +52,7 @@ class _Passed(JobInput):
     _before = 0
 
     def __init__(self, call: Call, worker_of: _WorkerOf, too_much: str, ended: Callable[[], None]) -> None:
-        super().__init__(
-            call.request.id,
-            "what is typed" if self.types else "the input",
-            send=call.send,
-            refuse=call.refuse,
-            expel=expeller(call, too_much),
-            ended=ended,
-            token=call.request.feed.token,
-        )
+        super().__init__(pusher_of(call, too_much, ended), "what is typed" if self.types else "the input", call.request.feed.token)
         self._call = call
         self._worker_of = worker_of
         self._link: Link | None = None

@@ -17,7 +17,7 @@ from ...jobs.job import Job
 from ...store.queries import Lookup
 from ...streams.pushed.feed_stream import FeedStream, fed_by_another
 from ...streams.pushed.job_input import JobInput
-from ...streams.pushed.pushed_stream import PushedStream
+from ...streams.pushed.pushed_stream import PushedStream, Pusher
 from ...streams.pushed.sealed_input import SealedInput
 from ...streams.pushed.typing_stream import TypingStream
 from ...streams.watchers import Watchers
@@ -54,14 +54,10 @@ class LocalInputs:
         """Return what takes a standard input that comes as a stream."""
         account = call.peer.account
         return FeedStream(
-            call.request.id,
+            pusher_of(call, "sent more input than it may", ended),
             call.request.feed.token,
             self._engine,
             shared_by=lambda: account.feeds + account.puts,
-            send=call.send,
-            refuse=call.refuse,
-            expel=expeller(call, "sent more input than it may"),
-            ended=ended,
             sealed=self._sealed_for(call),
         )
 
@@ -77,20 +73,16 @@ class LocalInputs:
 
     def typing(self, call: Call, ended: Callable[[], None]) -> TypingStream:
         """Return what takes what is typed at a terminal."""
-        return TypingStream(
-            call.request.id,
-            self._engine,
-            send=call.send,
-            refuse=call.refuse,
-            expel=expeller(call, "typed more than it may"),
-            ended=ended,
-            call_later=call.turns.call_later,
-        )
+        return TypingStream(pusher_of(call, "typed more than it may", ended), self._engine, call_later=call.turns.call_later)
 
 
-def expeller(call: Call, what: str) -> Callable[[Refused], None]:
-    """Return what disconnects the sender of a request: it did what it may not."""
-    return lambda refused: call.peer.outlet.expel(call.peer, call.request.id, refused, what)
+def pusher_of(call: Call, too_much: str, ended: Callable[[], None]) -> Pusher:
+    """Return who pushes the bytes behind a request, and is disconnected for those that nobody asked for: then it did `too_much`."""
+
+    def expel(refused: Refused) -> None:
+        call.peer.outlet.expel(call.peer, call.request.id, refused, too_much)
+
+    return Pusher(call.request.id, call.send, call.refuse, expel, ended)
 
 
 def feed(call: Call, lookup: Lookup, watchers: Watchers, inputs: Inputs, feeders: Feeders) -> None:

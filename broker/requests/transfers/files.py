@@ -20,6 +20,7 @@ from ...streams.fetch_stream import FetchStream
 from ...streams.pushed.put_stream import PutStream
 from ..call import Call
 from ..job_keys import read_key, read_key_to_stop
+from .feed import pusher_of
 
 
 def put(call: Call, depot: Depot, shortage: Refused | None) -> None:
@@ -49,13 +50,7 @@ def put(call: Call, depot: Depot, shortage: Refused | None) -> None:
         account.puts -= 1
 
     stream = PutStream(
-        call.request.id,
-        request.size,
-        shared_by=lambda: account.puts + account.feeds,
-        send=call.send,
-        refuse=call.refuse,
-        expel=lambda refused: call.peer.outlet.expel(call.peer, call.request.id, refused, "sent more of a file than it may"),
-        ended=ended,
+        pusher_of(call, "sent more of a file than it may", ended), request.size, shared_by=lambda: account.puts + account.feeds
     )
     call.open_stream(stream)
     account.puts += 1

@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ....schemas.frames import LARGEST_FEED_WINDOW
-from ....schemas.generated import request_pb2
 from ....schemas.refusal import Code, Reason, Refused
 from ...engine import Engine, Inlet
 from ...jobs.job import Job
 from .job_input import JobInput
+from .pushed_stream import Pusher
 from .sealed_input import SealedInput
 
 # What the feeds of one member may have under way together: libzmq may hold 16 MiB of a member, and a feed keeps the larger share that it
@@ -28,18 +28,14 @@ class FeedStream(JobInput):
 
     def __init__(
         self,
-        request_id: int,
+        pusher: Pusher,
         token: bytes,
         engine: Engine,
         *,
         shared_by: Callable[[], int],
-        send: Callable[[request_pb2.Reply, bytes | None], bool],
-        refuse: Callable[[Refused], None],
-        expel: Callable[[Refused], None],
-        ended: Callable[[], None],
         sealed: SealedInput | None = None,
     ) -> None:
-        super().__init__(request_id, "the input", send=send, refuse=refuse, expel=expel, ended=ended, token=token)
+        super().__init__(pusher, "the input", token)
         self._engine = engine
         self._shared_by = shared_by
         self._sealed = sealed

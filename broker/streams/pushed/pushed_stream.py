@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import NamedTuple
 
 from ....schemas.frames import LARGEST_PUSH
 from ....schemas.generated import request_pb2
@@ -14,30 +15,26 @@ from ....schemas.jobs.terminal import TerminalSize
 from ....schemas.refusal import Code, Refused
 
 
-class PushedStream(ABC):
-    """One request that is followed by bytes. `send(reply, bulk)` returns False if the peer is gone; `ended()` is called once at the end.
+class Pusher(NamedTuple):
+    """Who pushes bytes: the request that they follow, and how it is answered. `send(reply, bulk)` returns False if the peer is gone.
 
-    `expel(refused)` is called for bytes that nobody asked for. `what`: what the bytes are, in words. `token`: names who feeds a job.
+    `expel(refused)` is called for bytes that nobody asked for, `ended()` once at the end.
     """
 
-    def __init__(
-        self,
-        request_id: int,
-        what: str,
-        *,
-        send: Callable[[request_pb2.Reply, bytes | None], bool],
-        refuse: Callable[[Refused], None],
-        expel: Callable[[Refused], None],
-        ended: Callable[[], None],
-        token: bytes = b"",
-    ) -> None:
+    request_id: int
+    send: Callable[[request_pb2.Reply, bytes | None], bool]
+    refuse: Callable[[Refused], None]
+    expel: Callable[[Refused], None]
+    ended: Callable[[], None]
+
+
+class PushedStream(ABC):
+    """One request that is followed by bytes. `what`: what the bytes are, in words. `token`: names who feeds a job."""
+
+    def __init__(self, pusher: Pusher, what: str, token: bytes = b"") -> None:
         self.token = token
-        self._request_id = request_id
+        self._request_id, self._send, self._refuse, self._expel, self._ended = pusher
         self._what = what
-        self._send = send
-        self._refuse = refuse
-        self._expel = expel
-        self._ended = ended
         self._limit = 0
         self._closed = False
         # Of the last bytes.

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ....schemas.generated import request_pb2
-from ....schemas.refusal import Refused
 from ...depot import Upload
-from .pushed_stream import PushedStream
+from .pushed_stream import PushedStream, Pusher
 
 # What the uploads of one member, with the inputs of its jobs, may have under way together: libzmq may hold 16 MiB of a member, and each
 # continues by itself.
@@ -22,16 +21,12 @@ class PutStream(PushedStream):
 
     def __init__(
         self,
-        request_id: int,
+        pusher: Pusher,
         size: int,
         *,
         shared_by: Callable[[], int],
-        send: Callable[[request_pb2.Reply, bytes | None], bool],
-        refuse: Callable[[Refused], None],
-        expel: Callable[[Refused], None],
-        ended: Callable[[], None],
     ) -> None:
-        super().__init__(request_id, "the file", send=send, refuse=refuse, expel=expel, ended=ended)
+        super().__init__(pusher, "the file")
         self._size = size
         self._shared_by = shared_by
         self._upload: Upload | None = None

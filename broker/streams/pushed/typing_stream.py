@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from ....schemas.frames import LARGEST_TYPED
-from ....schemas.generated import request_pb2
 from ....schemas.jobs.terminal import TerminalSize, check_size
 from ....schemas.refusal import Refused
 from ...engine import Engine, Terminal
 from ...jobs.job import Job
 from .job_input import JobInput
+from .pushed_stream import Pusher
 
 # How long after a key its client is told that it has arrived: later than what is shown for it, which somebody waits for.
 _TELL_SECONDS = 0.02
@@ -27,16 +27,12 @@ class TypingStream(JobInput):
 
     def __init__(
         self,
-        request_id: int,
+        pusher: Pusher,
         engine: Engine,
         *,
-        send: Callable[[request_pb2.Reply, bytes | None], bool],
-        refuse: Callable[[Refused], None],
-        expel: Callable[[Refused], None],
-        ended: Callable[[], None],
         call_later: Callable[[float, Callable[[], None]], object],
     ) -> None:
-        super().__init__(request_id, "what is typed", send=send, refuse=refuse, expel=expel, ended=ended)
+        super().__init__(pusher, "what is typed")
         self._engine = engine
         self._call_later = call_later
         self._is_about_to_tell = False

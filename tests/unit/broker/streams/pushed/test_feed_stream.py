@@ -9,6 +9,7 @@ import pytest
 from jobwire.broker.engine import Engine, Feeder
 from jobwire.broker.jobs.job import Job
 from jobwire.broker.streams.pushed.feed_stream import FeedStream
+from jobwire.broker.streams.pushed.pushed_stream import Pusher
 from jobwire.schemas.frames import LARGEST_FEED_WINDOW, LARGEST_PUSH
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.refusal import Code, Refused
@@ -72,14 +73,10 @@ class House:
         self.shared_by = 1
         self.is_there = True
         self.stream = FeedStream(
-            7,
+            Pusher(7, self._send, self.refused.append, self.expelled.append, self._end),
             TOKEN,
             cast("Engine", self.input),
             shared_by=lambda: self.shared_by,
-            send=self._send,
-            refuse=self.refused.append,
-            expel=self.expelled.append,
-            ended=self._end,
         )
 
     def _send(self, reply: request_pb2.Reply, bulk: bytes | None) -> bool:

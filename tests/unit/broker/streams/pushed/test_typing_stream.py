@@ -5,6 +5,7 @@ import pytest
 
 from jobwire.broker.engine import Engine, Feeder
 from jobwire.broker.jobs.job import Job
+from jobwire.broker.streams.pushed.pushed_stream import Pusher
 from jobwire.broker.streams.pushed.typing_stream import TypingStream
 from jobwire.schemas.frames import LARGEST_TYPED
 from jobwire.schemas.generated import request_pb2
@@ -51,12 +52,8 @@ class House:
         self.is_there = True
         self.later: list[Callable[[], None]] = []
         self.stream = TypingStream(
-            7,
+            Pusher(7, self._send, self.refused.append, self.expelled.append, self._end),
             cast("Engine", self.terminal),
-            send=self._send,
-            refuse=self.refused.append,
-            expel=self.expelled.append,
-            ended=self._end,
             call_later=self._call_later,
         )
 
