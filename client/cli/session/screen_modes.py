@@ -9,6 +9,7 @@ from __future__ import annotations
 from ....schemas.text.patterns import pattern
 
 _SWITCH = pattern(rb"\x1b\[\?([0-9;]{1,40})([hl])|\x1b([=>])")
+_ESCAPE = b"\x1b"
 # A sequence that was cut has at most this many bytes.
 _LONGEST = 48
 _OFF_BY_DEFAULT = (1, 9, 47, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1047, 1049, 2004)
@@ -28,6 +29,10 @@ class ScreenModes:
     def see(self, data: bytes) -> None:
         """Note what these bytes switch; a sequence may be cut anywhere."""
         text = self._rest + data
+        if _ESCAPE not in text:
+            # As nearly all that is typed.
+            self._rest = b""
+            return
         end = 0
         for match in _SWITCH.finditer(text):
             end = match.end()

@@ -65,9 +65,12 @@ class Copy:
         Raises ReaderGone and CannotWrite.
         """
         self.output.skip(len(data))
-        self._waiting = memoryview(bytes(self._waiting) + data) if self.is_blocked else memoryview(data)
-        self.advance()
-        return not self.is_blocked
+        if self._waiting:
+            data = bytes(self._waiting) + data
+        count = self.outlet.write(data)
+        self._written += count
+        self._waiting = memoryview(data)[count:]
+        return not self._waiting
 
     def drop(self) -> None:
         """Stop writing: nobody reads it."""

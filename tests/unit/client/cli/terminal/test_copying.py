@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 from typing import Any, cast
 
@@ -26,6 +27,9 @@ class Log:
 
     def take(self) -> bytes | None:
         return self._pieces.pop(0) if self._pieces else None
+
+    def skip(self, size: int) -> None:
+        self.position += size
 
 
 def copy(*pieces: bytes, upto: int | None = None) -> tuple[Copy, int]:
@@ -66,5 +70,21 @@ def test_the_memory_for_the_pieces_of_a_long_log_is_kept(monkeypatch: pytest.Mon
             made.advance()
             calls.append(len(kept))
     assert (calls[0], len(kept)) == (0, 1)
+    made.outlet.close()
+    os.close(read_end)
+
+
+def test_what_is_shown_directly_waits_behind_what_is_blocked() -> None:
+    made, read_end = copy(b"last")
+    room = fcntl.fcntl(read_end, fcntl.F_GETPIPE_SZ)
+    assert made.show(b"a" * room)
+    assert not made.show(b"bc")
+    assert not made.show(b"de")
+    assert (made.is_blocked, made.written, made.output.position) == (True, room, room + 4)
+    assert os.read(read_end, room) == b"a" * room
+    assert made.show(b"f")
+    assert made.advance()
+    assert os.read(read_end, room) == b"bcdeflast"
+    assert (made.is_blocked, made.written) == (False, room + len(b"bcdeflast"))
     made.outlet.close()
     os.close(read_end)
