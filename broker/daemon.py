@@ -103,6 +103,10 @@ class Daemon:
         """Tell the brokers of this worker what it has for jobs now."""
         self._server.tell_brokers_capacity()
 
+    def tell_brokers_of_stop(self) -> None:
+        """Tell the brokers of this worker that it was stopped, and does not come back by itself."""
+        self._server.tell_brokers_of_stop()
+
     async def all_settled(self) -> None:
         """Return when the brokers of this worker have recorded how all jobs ended that they have delivered."""
         settled = asyncio.Event()

@@ -217,6 +217,11 @@ class Server:
         if self.relayed is not None:
             self.relayed.capacity_changed()
 
+    def tell_brokers_of_stop(self) -> None:
+        """Tell the brokers of this worker that it was stopped."""
+        if self.relayed is not None:
+            self.relayed.stopped()
+
     def _set_by_operator(self) -> None:
         self._host.capacity_changed()
         self.tell_brokers_capacity()

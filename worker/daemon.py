@@ -144,6 +144,8 @@ async def serve(  # noqa: C901, PLR0912, PLR0915 -- each part is closed if it wa
             # The supervisor is not needed once its jobs have ended. It cancels this when the next worker sends hello.
             await engine.retire()
         if line is not None:
+            if daemon is not None and passed_on is None:
+                daemon.tell_brokers_of_stop()
             line.close()
         # The engine first: facts that arrive from now on are sent again to the next worker, and must not reach a desk that closes.
         if engine is not None:

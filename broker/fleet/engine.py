@@ -221,6 +221,7 @@ class FleetEngine(NothingAtOnce):
             _log.warning(
                 "the clock of worker %s is %+d seconds from that of this broker, %s", self.workers.name_of(worker.key), seconds, how
             )
+        worker.stopped = False
         worker.reported.clear()
         worker.starts.clear()
         self.workers.become(worker, WorkerState.JOINING)
@@ -237,7 +238,7 @@ class FleetEngine(NothingAtOnce):
 
     def _lost(self, worker: Worker) -> None:
         self.workers.become(worker, WorkerState.UNREACHABLE)
-        why = reports.unreachable(self.workers.name_of(worker.key), worker.since_us)
+        why = reports.unreachable(self.workers.name_of(worker.key), worker.since_us, stopped=worker.stopped)
         self.workers.hear([Delayed(one, why) for one in worker.carried])
 
     # --- what they report
@@ -263,6 +264,7 @@ class FleetEngine(NothingAtOnce):
             worker.capacity, worker.stocks = reports.capacity_of(said.stocks, labels), list(said.stocks)
             worker.others = reports.others_of(said.stocks)
             self.workers.tell_machine(worker, renewed=said.renewed)
+        worker.stopped = worker.stopped or said.stopped
         facts: list[Fact] = []
         for fact in said.facts:
             key = reports.name_of(fact.report)
@@ -327,7 +329,7 @@ class FleetEngine(NothingAtOnce):
                 self._deliveries.deliver(worker, placed)
             else:
                 # It is gone since they were placed; they are sent when it is back.
-                why = reports.unreachable(self.workers.name_of(worker.key), worker.since_us)
+                why = reports.unreachable(self.workers.name_of(worker.key), worker.since_us, stopped=worker.stopped)
                 self._loop.call_soon(self.workers.hear, [Delayed(one.key, why) for one in placed])
 
     def end(self, key: AttemptKey, number: int, grace_ms: int) -> None:
@@ -388,7 +390,7 @@ class FleetEngine(NothingAtOnce):
                 # Not for each job: what all workers have is added up anew.
                 worker.store = worker.store or one.machine[len(worker.key) :]
                 self.workers.become(worker, worker.state)
-                why[worker.key] = reports.unreachable(self.workers.name_of(worker.key), worker.since_us)
+                why[worker.key] = reports.unreachable(self.workers.name_of(worker.key), worker.since_us, stopped=worker.stopped)
             # In the run before, it may have been sent.
             carried = Carried(one.key, one.machine, sent=True, limited=one.key.job in limited)
             carried.pid, carried.started_at_us = one.pid, one.started_at_us

@@ -64,7 +64,12 @@ def withdrawn(key: AttemptKey, now_us: int) -> Ended:
     return Ended(key, 0, 0, now_us, Outcome(OutcomeKind.CANCELLED, sentence="stopped before it was sent to a worker"))
 
 
-def unreachable(worker: str, since_us: int) -> str:
-    """Return what is told about the jobs of a worker that cannot be reached."""
+def unreachable(worker: str, since_us: int, *, stopped: bool) -> str:
+    """Return what is told about the jobs of a worker that cannot be reached. `stopped`: it has said that it was."""
+    return f"worker {worker} {away(since_us, stopped=stopped)}; what it had goes on there, and starts nowhere else"
+
+
+def away(since_us: int, *, stopped: bool) -> str:
+    """Return since when a worker is away, and whether it was stopped, as what follows its name."""
     since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(since_us // 1_000_000))
-    return f"worker {worker} cannot be reached since {since}; what it had goes on there, and starts nowhere else"
+    return f"was stopped on its machine at {since}" if stopped else f"cannot be reached since {since}"

@@ -135,6 +135,10 @@ class FactStream:
         if self._stocks() != self._told:
             self.tell_stock()
 
+    def tell_stopped(self) -> None:
+        """Send that this worker ends."""
+        self._send_facts(request_pb2.Facts(stopped=True))
+
     def _stocks(self) -> list[request_pb2.Stock]:
         own = {key: wants for key in self._names if (wants := self._desk.occupied_by(key)) is not None}
         lent = sum(own[key].slots for key in self.lent & own.keys())

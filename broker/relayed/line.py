@@ -34,6 +34,7 @@ _PATIENCE_SECONDS = 5.0
 _MESSAGES_A_TURN = 64
 _ENLIST = 1
 _SPEAKS_FOR = 8
+_LINGER_MS = 200
 # Without a sign of life for so long, the broker counts the worker as unreachable.
 _LASTS_MS = 30_000
 
@@ -84,7 +85,8 @@ class Line:
         self._closed = True
         self._unwatch()
         self._drop_peer()
-        self._monitored.close()
+        # What was said last goes out, if the connection takes it.
+        self._monitored.close(linger_ms=_LINGER_MS)
 
     # --- what the requests of the broker are answered through
 

@@ -131,6 +131,11 @@ class RelayedVerbs:
         for stream in list(self._streams.values()):
             stream.tell_stock(renewed=True)
 
+    def stopped(self) -> None:
+        """Tell brokers that this worker was stopped, and does not come back by itself."""
+        for stream in list(self._streams.values()):
+            stream.tell_stopped()
+
     def hashed(self, key: AttemptKey) -> None:
         """Tell its broker the end of a job once more, now with the hashes of its output."""
         found = self.registry.name_of(key.job)

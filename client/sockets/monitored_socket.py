@@ -181,11 +181,11 @@ class MonitoredSocket:
             # A name may appear later, so look it up again.
             self._next_at = now + _STALLED_SECONDS
 
-    def close(self) -> None:
-        """Close the socket, if there is one; messages not sent are dropped."""
+    def close(self, linger_ms: int = 0) -> None:
+        """Close the socket, if there is one; messages that are not sent within `linger_ms` from now on are dropped."""
         if self.socket is not None:
             self.socket.disable_monitor()
-            self.socket.close(linger=0)
+            self.socket.close(linger=linger_ms)
             self.socket = None
         if self._monitor is not None:
             self._monitor.close(linger=0)

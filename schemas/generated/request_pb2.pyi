@@ -1562,18 +1562,20 @@ class FollowFacts(_message.Message):
     def __init__(self, tail_lines: _Optional[int] = ...) -> None: ...
 
 class Facts(_message.Message):
-    __slots__ = ("facts", "complete", "stocks", "renewed", "labels")
+    __slots__ = ("facts", "complete", "stocks", "renewed", "labels", "stopped")
     FACTS_FIELD_NUMBER: _ClassVar[int]
     COMPLETE_FIELD_NUMBER: _ClassVar[int]
     STOCKS_FIELD_NUMBER: _ClassVar[int]
     RENEWED_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
+    STOPPED_FIELD_NUMBER: _ClassVar[int]
     facts: _containers.RepeatedCompositeFieldContainer[Fact]
     complete: bool
     stocks: _containers.RepeatedCompositeFieldContainer[Stock]
     renewed: bool
     labels: _containers.RepeatedCompositeFieldContainer[_job_pb2.Label]
-    def __init__(self, facts: _Optional[_Iterable[_Union[Fact, _Mapping]]] = ..., complete: _Optional[bool] = ..., stocks: _Optional[_Iterable[_Union[Stock, _Mapping]]] = ..., renewed: _Optional[bool] = ..., labels: _Optional[_Iterable[_Union[_job_pb2.Label, _Mapping]]] = ...) -> None: ...
+    stopped: bool
+    def __init__(self, facts: _Optional[_Iterable[_Union[Fact, _Mapping]]] = ..., complete: _Optional[bool] = ..., stocks: _Optional[_Iterable[_Union[Stock, _Mapping]]] = ..., renewed: _Optional[bool] = ..., labels: _Optional[_Iterable[_Union[_job_pb2.Label, _Mapping]]] = ..., stopped: _Optional[bool] = ...) -> None: ...
 
 class Fact(_message.Message):
     __slots__ = ("report", "paused", "waits_for", "log_hashes", "ended_ago_us", "delegation")
@@ -1654,7 +1656,7 @@ class ListWorkers(_message.Message):
     def __init__(self) -> None: ...
 
 class WorkerInfo(_message.Message):
-    __slots__ = ("name", "key", "state", "host", "software", "slots", "jobs", "used_slots", "stocks", "since_us", "drained", "labels", "clock_ahead_us")
+    __slots__ = ("name", "key", "state", "host", "software", "slots", "jobs", "used_slots", "stocks", "since_us", "drained", "labels", "clock_ahead_us", "stopped")
     NAME_FIELD_NUMBER: _ClassVar[int]
     KEY_FIELD_NUMBER: _ClassVar[int]
     STATE_FIELD_NUMBER: _ClassVar[int]
@@ -1668,6 +1670,7 @@ class WorkerInfo(_message.Message):
     DRAINED_FIELD_NUMBER: _ClassVar[int]
     LABELS_FIELD_NUMBER: _ClassVar[int]
     CLOCK_AHEAD_US_FIELD_NUMBER: _ClassVar[int]
+    STOPPED_FIELD_NUMBER: _ClassVar[int]
     name: str
     key: bytes
     state: WorkerState
@@ -1681,7 +1684,8 @@ class WorkerInfo(_message.Message):
     drained: bool
     labels: _containers.RepeatedCompositeFieldContainer[_job_pb2.Label]
     clock_ahead_us: int
-    def __init__(self, name: _Optional[str] = ..., key: _Optional[bytes] = ..., state: _Optional[_Union[WorkerState, str]] = ..., host: _Optional[str] = ..., software: _Optional[str] = ..., slots: _Optional[int] = ..., jobs: _Optional[int] = ..., used_slots: _Optional[int] = ..., stocks: _Optional[_Iterable[_Union[Stock, _Mapping]]] = ..., since_us: _Optional[int] = ..., drained: _Optional[bool] = ..., labels: _Optional[_Iterable[_Union[_job_pb2.Label, _Mapping]]] = ..., clock_ahead_us: _Optional[int] = ...) -> None: ...
+    stopped: bool
+    def __init__(self, name: _Optional[str] = ..., key: _Optional[bytes] = ..., state: _Optional[_Union[WorkerState, str]] = ..., host: _Optional[str] = ..., software: _Optional[str] = ..., slots: _Optional[int] = ..., jobs: _Optional[int] = ..., used_slots: _Optional[int] = ..., stocks: _Optional[_Iterable[_Union[Stock, _Mapping]]] = ..., since_us: _Optional[int] = ..., drained: _Optional[bool] = ..., labels: _Optional[_Iterable[_Union[_job_pb2.Label, _Mapping]]] = ..., clock_ahead_us: _Optional[int] = ..., stopped: _Optional[bool] = ...) -> None: ...
 
 class ListWorkersReply(_message.Message):
     __slots__ = ("workers",)

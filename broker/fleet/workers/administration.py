@@ -47,6 +47,7 @@ def _describe(said: request_pb2.WorkerInfo, worker: Worker | None, engine: Fleet
     said.labels.extend(labels_to_wire(worker.capacity.labels if worker.capacity is not None else ()))
     said.since_us = max(0, engine.workers.now_us() - worker.since_us)
     said.drained = worker.drained
+    said.stopped = worker.stopped and worker.state is WorkerState.UNREACHABLE
     said.clock_ahead_us = worker.clock_ahead_us
 
 

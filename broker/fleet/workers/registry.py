@@ -195,7 +195,7 @@ class Workers:
         if self.is_gone(worker.key):
             message = f"worker {self.name_of(worker.key)} has left with its allocation or was removed, and what was written there is gone"
             return Refused(Code.NOT_FOUND, message, "let jobs write what is to be kept to a folder that outlives their worker")
-        message = reports.unreachable(self.name_of(worker.key), worker.since_us)
+        message = reports.unreachable(self.name_of(worker.key), worker.since_us, stopped=worker.stopped)
         return Refused(Code.UNAVAILABLE, message, "try again when it is back", reason=Reason.UNREACHABLE)
 
 

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-import time
-
+from ..reports import away
 from . import clocks
 from .worker import Worker, WorkerState
-
-_SECOND_US = 1_000_000
 
 
 def why_closed(worker: Worker) -> str:
@@ -24,8 +21,7 @@ def why_closed(worker: Worker) -> str:
         case _:
             if not worker.store:
                 return "has not been connected since the broker was started"
-            since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(worker.since_us // _SECOND_US))
-            return f"{'is drained and ' if worker.drained else ''}cannot be reached since {since}"
+            return f"{'is drained and ' if worker.drained else ''}{away(worker.since_us, stopped=worker.stopped)}"
 
 
 def takes_none(worker: Worker) -> bool:

@@ -71,6 +71,8 @@ class Worker:
     since_us: int
     state: WorkerState = WorkerState.UNREACHABLE
     drained: bool = False
+    # It has said that it was stopped on its machine, and was not connected since.
+    stopped: bool = False
     # Its further connection, for bytes; None: it never had one.
     bulk: Link | None = None
     # It gets no jobs for a while, because it has no space for them.

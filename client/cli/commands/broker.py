@@ -21,14 +21,14 @@ from ..terminal.screen import Cell, Table, duration, say, write, write_json
 _CLOCK_MAY_BE_OFF = timedelta(minutes=1)
 # Beyond that, it places nothing there.
 _GETS_NO_JOBS = timedelta(minutes=5)
-_COLOURS = {"ready": "green", "unreachable": "red", "draining": "yellow", "joining": "yellow", "removed": "yellow"}
+_COLOURS = {"ready": "green", "unreachable": "red", "stopped": "red", "draining": "yellow", "joining": "yellow", "removed": "yellow"}
 Name = Annotated[str, Argument(metavar="WORKER", help="Name of the worker, as in jobwire broker list.")]
 
 
 def list_workers(ctx: Context, *, json: Json = False) -> None:
     """List the workers of the broker in use: whether they can be reached, and how many jobs they have.
 
-    The jobs of a worker that is unreachable go on there and start nowhere else. Needs a role that may see the jobs of others.
+    The jobs of a worker that is unreachable or stopped go on there and start nowhere else. Needs a role that may see the jobs of others.
     """
     table = Table("NAME", "STATE", "SINCE", "JOBS", "SLOTS", "HOST", "LABELS", expendable=("LABELS", "HOST"))
     with broker(ctx) as connected:

@@ -49,7 +49,11 @@ _NEXT = {
     Subject.LOG: "see its log",
 }
 _OF_A_MACHINE = frozenset({Subject.CONTAINMENT, Subject.SUPERVISOR, Subject.KEEPER, Subject.SURROUNDINGS})
-_AWAY = {"unreachable": "been unreachable", "never seen": "not been connected since the broker was started"}
+_AWAY = {
+    "unreachable": "been unreachable",
+    "stopped": "been stopped on its machine",
+    "never seen": "not been connected since the broker was started",
+}
 # Whether a process is running, as proc_pid_stat(5) writes it.
 _STOPPED = frozenset("Tt")
 _ENDED = frozenset("ZXx")

@@ -26,9 +26,10 @@ _STATES = {
 class BrokerWorker:
     """A worker of a broker at a moment. `key`: its public key, 32 bytes.
 
-    `state`: "joining", "ready", "draining" (its jobs go on, and it gets no more), "unreachable" (its jobs start nowhere else), or
-    "never seen". `drained`: whether it gets no jobs, also when it is connected again. `jobs`: those that are placed on it and have not
-    ended, which take `used_slots`. `resources`: what it has for jobs. `labels`: what jobs can ask for.
+    `state`: "joining", "ready", "draining" (its jobs go on, and it gets no more), "unreachable" (its jobs start nowhere else), "stopped"
+    (the same, and it has said that it was stopped on its machine), or "never seen". `drained`: whether it gets no jobs, also when it is
+    connected again. `jobs`: those that are placed on it and have not ended, which take `used_slots`. `resources`: what it has for jobs.
+    `labels`: what jobs can ask for.
     `clock_ahead`: how far its clock was ahead when it joined; beyond five minutes, ahead or behind, it gets no jobs.
     """
 
@@ -116,7 +117,7 @@ def _read(said: Iterable[request_pb2.WorkerInfo]) -> Iterable[BrokerWorker]:
         yield BrokerWorker(
             name=one.name,
             key=one.key,
-            state=_STATES.get(one.state, "unknown"),
+            state="stopped" if one.stopped else _STATES.get(one.state, "unknown"),
             drained=one.drained,
             clock_ahead=timedelta(microseconds=one.clock_ahead_us),
             host=one.host,

@@ -97,6 +97,28 @@ def _write_all(descriptor: int, whole: bytes) -> None:
         pipe.write(whole)
 
 
+def test_a_worker_that_was_stopped_is_told_apart_from_one_that_is_cut_off(lab: tuple[Broker, dict[str, Worker]]) -> None:
+    broker, workers = lab
+    with broker.client() as client:
+        jobs = {name: client.submit(["sleep", "600"], on=[f"worker={name}"]) for name in workers}
+        wait_until(lambda: all(job.info().pid for job in jobs.values()), "they run")
+        workers["left"].kill(signal.SIGTERM)
+        workers["right"].kill()
+        wait_until(lambda: broker.states() == {"left": "stopped", "right": "unreachable"}, "both are gone")
+        assert jobs["left"].info().waits_for.startswith("worker left was stopped on its machine at ")
+        assert jobs["right"].info().waits_for.startswith("worker right cannot be reached since ")
+        assert sorted(said.partition(" at ")[0].partition(" since ")[0] for said in client.status().warnings if "worker" in said) == [
+            "worker left was stopped on its machine",
+            "worker right cannot be reached",
+        ]
+        for worker in workers.values():
+            worker.start()
+        wait_until(lambda: set(broker.states().values()) == {"ready"}, "they are back")
+        for job in jobs.values():
+            assert job.info().waits_for == ""
+            job.stop(grace=0)
+
+
 def test_jobs_outlive_broker_and_worker_and_run_once(lab: tuple[Broker, dict[str, Worker]], tmp_path: Path) -> None:
     broker, workers = lab
     ledger, go = tmp_path / "ledger", tmp_path / "go"

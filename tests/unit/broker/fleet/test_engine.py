@@ -293,6 +293,25 @@ async def test_a_job_that_was_accepted_before_the_link_was_cut_is_not_started_tw
     assert wire.worker.started == [lab.name(1)]
 
 
+async def test_a_worker_that_was_stopped_is_told_apart_from_one_that_is_cut_off_until_it_is_back(lab: Lab) -> None:
+    wire = await joined(lab)
+    await lab.submit(1)
+    await wire.worker.happen(started(lab.name(1)))
+    await lab.broker.durable()
+    wire.worker.relayed.stopped()
+    await lab.broker.durable()
+    wire.cut()
+    await lab.broker.durable()
+    assert "was stopped on its machine at" in lab.broker.waits_for(lab.client, 1)
+    wire.up()
+    await lab.broker.durable()
+    assert lab.broker.waits_for(lab.client, 1) == ""
+    # Its next run says nothing before it is cut off.
+    wire.cut()
+    await lab.broker.durable()
+    assert "cannot be reached since" in lab.broker.waits_for(lab.client, 1)
+
+
 async def test_an_end_while_the_link_is_cut_is_told_when_it_is_back(lab: Lab) -> None:
     wire = await joined(lab)
     await lab.submit(1)

@@ -29,6 +29,7 @@ def worker(state: WorkerState = WorkerState.READY, **fields: object) -> Worker:
         (worker(WorkerState.DRAINING), "is to leave", True),
         (worker(WorkerState.UNREACHABLE), "cannot be reached since 1970-01-01 00:00:00 UTC", False),
         (worker(WorkerState.UNREACHABLE, drained=True), "is drained and cannot be reached since 1970-01-01 00:00:00 UTC", True),
+        (worker(WorkerState.UNREACHABLE, stopped=True), "was stopped on its machine at 1970-01-01 00:00:00 UTC", False),
         (worker(WorkerState.UNREACHABLE, store=b""), "has not been connected since the broker was started", False),
         (worker(clock_ahead_us=60_000_000), "", False),
     ],
