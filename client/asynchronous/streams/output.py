@@ -10,14 +10,13 @@ from ....schemas.generated import request_pb2
 from ....schemas.naming import JobKey
 from ...library.streams.output import (
     LAST_AND_LATER,
+    Collected,
     DecodedOutput,
     FetchedOutput,
     Reading,
     attempt_end,
     follow_request,
-    forgetting,
 )
-from ...library.streams.text_mode import TextMode
 from ...protocol.exchange import Chunk, Exchange
 from ..loop.connection import AsyncConnection
 
@@ -103,20 +102,11 @@ class AsyncJobOutput(FetchedOutput):
         return exchange
 
 
-class AsyncTextJobOutput(DecodedOutput):
+class AsyncTextJobOutput(DecodedOutput[AsyncJobOutput]):
     """A log as text, with line feeds at the ends of lines. Reading raises what the worker refuses, and UnicodeDecodeError.
 
     `encoding` and `errors` are those of `output`.
     """
-
-    def __init__(self, output: AsyncJobOutput, mode: TextMode) -> None:
-        super().__init__(mode)
-        self._output = output
-
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        return self._output.closed
 
     async def read(self, size: int = -1) -> str:
         """Wait for `size` characters, or with -1 for the end, and return them; fewer at the end."""
@@ -137,11 +127,6 @@ class AsyncTextJobOutput(DecodedOutput):
         while line := await self.readline():
             yield line
 
-    def close(self) -> None:
-        """Close the log; the job continues."""
-        self._output.close()
-        self._text = ""
-
     async def __aenter__(self) -> Self:
         """Return itself; it is closed at the end of the block."""
         return self
@@ -157,24 +142,8 @@ class AsyncTextJobOutput(DecodedOutput):
         return True
 
 
-class Collecting:
-    """Both logs of one job, read to their ends; of one that is retried, those of the last attempt. What was read is kept if cancelled."""
-
-    def __init__(self, stdout: AsyncJobOutput, stderr: AsyncJobOutput) -> None:
-        self._logs = (stdout, stderr)
-        self._parts: tuple[list[bytes], list[bytes]] = ([], [])
-        for log, parts in zip(self._logs, self._parts, strict=True):
-            log.on_next = forgetting(parts)
-
-    @property
-    def stdout(self) -> bytes:
-        """What has been read so far."""
-        return b"".join(self._parts[0])
-
-    @property
-    def stderr(self) -> bytes:
-        """What has been read so far."""
-        return b"".join(self._parts[1])
+class Collecting(Collected[AsyncJobOutput]):
+    """Both logs of one job, read to their ends. What was read is kept if cancelled."""
 
     async def finish(self) -> None:
         """Read both logs to their ends. It can be called again if it was cancelled."""
@@ -187,12 +156,7 @@ class Collecting:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    def close(self) -> None:
-        """Close the logs."""
-        for log in self._logs:
-            log.close()
 
-
-async def _collect(log: AsyncJobOutput, parts: list[bytes]) -> None:
+async def _collect(log: AsyncJobOutput, parts: list[bytes | memoryview]) -> None:
     while data := await log.read1():
         parts.append(data)

@@ -7,8 +7,9 @@ are read one after the other; of those that are collected, that of the last one 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, MutableSequence, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar
 
 from ....schemas.generated import request_pb2
 from ....schemas.jobs.states import Outcome
@@ -60,7 +61,7 @@ def attempt_end(item: Item | None) -> AttemptEnd | None:
     return AttemptEnd(outcome_from_wire(end.outcome), end.next_attempt, end.next_in_us)
 
 
-class FetchedOutput:
+class FetchedOutput(ABC):
     """What was fetched of a log for a reader and not returned yet; nothing is lost if the reader is interrupted."""
 
     def __init__(self, start: int) -> None:
@@ -84,10 +85,17 @@ class FetchedOutput:
         self.position += len(data)
         return data
 
+    @abstractmethod
+    def close(self) -> None:
+        """Close the log; the job continues."""
+
     def _drop_fetched(self) -> None:
         self.closed = True
         self._buffer.clear()
         self._scanned = 0
+
+
+_Log = TypeVar("_Log", bound=FetchedOutput)
 
 
 class JobOutput(FetchedOutput):
@@ -220,15 +228,26 @@ def _nothing(end: AttemptEnd) -> None:
     """Do nothing."""
 
 
-class DecodedOutput:
+class DecodedOutput(Generic[_Log]):
     """What was decoded of a log for a reader and not returned yet."""
 
-    def __init__(self, mode: TextMode) -> None:
+    def __init__(self, output: _Log, mode: TextMode) -> None:
+        self._output = output
         self.encoding, self.errors = mode
         self._decoder = mode.decoder()
         self._text = ""
         self._scanned = 0
         self._at_end = False
+
+    @property
+    def closed(self) -> bool:
+        """Whether it was closed."""
+        return self._output.closed
+
+    def close(self) -> None:
+        """Close the log; the job continues."""
+        self._output.close()
+        self._text = ""
 
     def _add(self, data: bytes) -> None:
         """Decode more; nothing means that the log has ended."""
@@ -247,20 +266,11 @@ class DecodedOutput:
         return text
 
 
-class TextJobOutput(DecodedOutput):
+class TextJobOutput(DecodedOutput[JobOutput]):
     """A log as text, with line feeds at the ends of lines. Reading raises what the worker refuses, and UnicodeDecodeError.
 
     `encoding` and `errors` are those of `output`.
     """
-
-    def __init__(self, output: JobOutput, mode: TextMode) -> None:
-        super().__init__(mode)
-        self._output = output
-
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        return self._output.closed
 
     def read(self, size: int = -1) -> str:
         """Wait for `size` characters, or with -1 for the end, and return them; fewer at the end."""
@@ -281,11 +291,6 @@ class TextJobOutput(DecodedOutput):
         while line := self.readline():
             yield line
 
-    def close(self) -> None:
-        """Close the log; the job continues."""
-        self._output.close()
-        self._text = ""
-
     def __enter__(self) -> Self:
         """Return itself; it is closed at the end of the block."""
         return self
@@ -301,15 +306,14 @@ class TextJobOutput(DecodedOutput):
         return True
 
 
-class Collecting:
-    """Both logs of one job, read as they come: of one that is retried, those of the last attempt. A context manager."""
+class Collected(Generic[_Log]):
+    """What was read of both logs of one job; of one that is retried, of those of the last attempt."""
 
-    def __init__(self, pump: Callable[[float | None, Sequence[int]], bool], stdout: JobOutput, stderr: JobOutput) -> None:
-        self._pump = pump
+    def __init__(self, stdout: _Log, stderr: _Log) -> None:
         self._logs = (stdout, stderr)
         self._parts: tuple[list[bytes | memoryview], list[bytes | memoryview]] = ([], [])
         for log, parts in zip(self._logs, self._parts, strict=True):
-            log.on_next = forgetting(parts)
+            log.on_next = _forgetting(parts)
 
     @property
     def stdout(self) -> bytes:
@@ -320,6 +324,24 @@ class Collecting:
     def stderr(self) -> bytes:
         """What has been read so far."""
         return b"".join(self._parts[1])
+
+    def close(self) -> None:
+        """Close the logs."""
+        for log in self._logs:
+            log.close()
+
+
+def _forgetting(parts: list[bytes | memoryview]) -> Callable[[AttemptEnd], None]:
+    """Return what empties a list when an attempt has ended and the next one is read."""
+    return lambda _: parts.clear()
+
+
+class Collecting(Collected[JobOutput]):
+    """Both logs of one job, read as they come. A context manager."""
+
+    def __init__(self, pump: Callable[[float | None, Sequence[int]], bool], stdout: JobOutput, stderr: JobOutput) -> None:
+        super().__init__(stdout, stderr)
+        self._pump = pump
 
     def finish(self, deadline: float | None, feeder: Feeder | None = None) -> None:
         """Read both logs to their ends, and feed the job meanwhile.
@@ -340,11 +362,6 @@ class Collecting:
             if not came and deadline is not None and time.monotonic() >= deadline:
                 raise TimeoutError("the job's output has not ended in time")
 
-    def close(self) -> None:
-        """Close the logs."""
-        for log in self._logs:
-            log.close()
-
     def __enter__(self) -> Self:
         """Return itself; it is closed at the end of the block."""
         return self
@@ -352,12 +369,3 @@ class Collecting:
     def __exit__(self, *_: object) -> None:
         """Close it."""
         self.close()
-
-
-def forgetting(parts: MutableSequence[Any]) -> Callable[[AttemptEnd], None]:
-    """Return what empties a list when an attempt has ended and the next one is read."""
-
-    def forget(_: AttemptEnd) -> None:
-        parts.clear()
-
-    return forget
