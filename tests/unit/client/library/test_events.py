@@ -1,10 +1,15 @@
+from __future__ import annotations
+
+import pickle
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from fake_daemon import FakeDaemon
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.client.library.events import START, ask_for_position, read_start
+from jobwire.client.library.client import Client
+from jobwire.client.library.events import START, CursorTooOld, ask_for_position, read_start
 from jobwire.client.library.requests.dialogue import carry_out
 from jobwire.client.library.values.results import EventCursor
 from jobwire.schemas.generated import event_pb2, request_pb2
@@ -96,3 +101,108 @@ def test_a_start_is_read_as_it_is_typed() -> None:
     assert read_start(str(cursor)) == cursor == read_start(cursor)
     with pytest.raises(Refused):
         read_start("yesterday")
+
+
+def test_events_from_now_on_tell_what_happens_after_the_call(client: Client, daemon: FakeDaemon) -> None:
+    client.run(["echo"])
+    events = client.events(timeout=60)
+    job = client.submit(["wait"])
+    daemon.finish(job.key.id, 1)
+
+    told = [next(events) for _ in range(2)]
+    events.close()
+
+    assert [(event.kind.name, event.key.id) for event in told] == [("STARTED", job.key.id), ("FINISHED", job.key.id)]
+    assert told[1].outcome is not None
+
+
+def test_events_continue_after_a_cursor(client: Client, daemon: FakeDaemon) -> None:
+    daemon.tell(*[event_pb2.EVENT_KIND_STARTED] * 10)
+    with client.events(f"{daemon.store.hex()}:0") as events:
+        first = next(events)
+    with client.events(str(first.cursor), timeout=60) as events:
+        assert [next(events).cursor.seq for _ in range(9)] == list(range(2, 11))
+        with pytest.raises(Refused, match="is not a cursor"):
+            client.events("nonsense")
+
+
+def test_a_cursor_of_another_store_is_refused_at_once(client: Client) -> None:
+    with pytest.raises(Refused) as caught:
+        client.events(f"{bytes(16).hex()}:0")
+
+    assert caught.value.code is Code.OUT_OF_RANGE
+
+
+@pytest.mark.parametrize("first_seq", [1, 2, 3, 4, 6])
+def test_events_come_from_the_oldest_that_is_kept(client: Client, daemon: FakeDaemon, first_seq: int) -> None:
+    client.run(["echo", "1"])
+    client.run(["echo", "2"])
+    client.run(["echo", "3"])
+    daemon.do(lambda: setattr(daemon, "first_seq", first_seq))
+    with client.events("start") as events:
+        assert next(events).cursor.seq == first_seq
+
+
+def test_a_cursor_that_is_too_old_says_where_to_continue_and_the_state_of_the_jobs(client: Client, daemon: FakeDaemon) -> None:
+    client.run(["echo", "1"], name="one", labels={"team": "blue"})
+    client.run(["echo", "2"], name="two")
+    before = EventCursor(daemon.store, 1)
+    daemon.do(lambda: setattr(daemon, "first_seq", 3))
+    with pytest.raises(CursorTooOld) as caught:
+        next(client.events(before))
+    assert caught.value.cursor == EventCursor(daemon.store, 4)
+    assert f"events --from {caught.value.cursor}" in str(caught.value)
+    assert [job.name for job in caught.value.jobs()] == ["one", "two"]
+    with client.events(caught.value.cursor) as events:
+        client.run(["echo", "3"])
+        assert next(events).cursor.seq == 5
+    with pytest.raises(CursorTooOld) as caught:
+        next(client.events(before, labels={"team": "blue"}))
+    assert [job.name for job in caught.value.jobs()] == ["one"]
+    one, gone = client.job("one"), client.job_by_key(b"o" * 32, bytes(16))
+    with pytest.raises(CursorTooOld) as caught:
+        next(client.events(before, jobs=[one, gone]))
+    assert [job.name for job in caught.value.jobs()] == ["one"]
+    assert type(pickle.loads(pickle.dumps(caught.value))) is Refused
+
+
+def test_lost_news_are_replayed(client: Client, daemon: FakeDaemon) -> None:
+    with client.events(timeout=60) as events:
+        daemon.tell(event_pb2.EVENT_KIND_STARTED)
+        assert next(events).cursor.seq == 1
+        daemon.tell(event_pb2.EVENT_KIND_STARTED, event_pb2.EVENT_KIND_STARTED, deaf=True)
+        daemon.beat()
+
+        assert [next(events).cursor.seq for _ in range(2)] == [2, 3]
+
+
+def test_news_survive_restarts_of_the_daemon(client: Client, daemon: FakeDaemon) -> None:
+    with client.events(timeout=60) as events:
+        for seq in range(1, 6, 2):
+            daemon.tell(event_pb2.EVENT_KIND_STARTED)
+            daemon.restart()
+            daemon.tell(event_pb2.EVENT_KIND_STARTED)
+
+            assert [next(events).cursor.seq for _ in range(2)] == [seq, seq + 1]
+
+
+def test_events_of_a_kind_that_is_not_known_are_left_out(client: Client, daemon: FakeDaemon) -> None:
+    with client.events(timeout=60) as events:
+        daemon.tell(99, event_pb2.EVENT_KIND_STARTED)  # type: ignore[arg-type]
+
+        assert next(events).cursor.seq == 2
+
+
+def test_a_closed_event_stream_gives_its_grant_back(client: Client, daemon: FakeDaemon) -> None:
+    events = client.events()
+    events.close()
+    client.hello()
+    list(client.list())
+
+    assert daemon.do(lambda: daemon.grants) == {}
+    assert list(events) == []
+
+
+def test_events_can_be_limited_in_time(client: Client) -> None:
+    with pytest.raises(TimeoutError):
+        next(client.events(timeout=0.05))
