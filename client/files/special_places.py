@@ -12,13 +12,18 @@ _DEVICES = (b"/dev", b"/dev/pts")
 _OF_THE_KERNEL = (b"/proc/", b"/sys/")
 
 
+def is_of_the_system(path: bytes) -> bool:
+    """Return whether a path is in a folder of devices or of the kernel, where only the system puts something."""
+    folder = os.path.realpath(os.path.dirname(path) or b".")
+    return folder in _DEVICES or folder.startswith(_OF_THE_KERNEL)
+
+
 def is_special(path: bytes) -> bool:
     """Return whether a path leads to something else than a file or folder, or is in a folder of the system.
 
     /dev/stdout is a link, perhaps to a file: root would replace the link itself.
     """
-    folder = os.path.realpath(os.path.dirname(path) or b".")
-    if folder in _DEVICES or folder.startswith(_OF_THE_KERNEL):
+    if is_of_the_system(path):
         return True
     try:
         mode = os.stat(path).st_mode

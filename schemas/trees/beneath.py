@@ -82,7 +82,7 @@ def _empty(parent: int, name: bytes) -> None:
 
 def _move_up(inner: int, name: bytes, top: int, numbers: Iterator[int]) -> None:
     # rename(2) wants to write in a folder that moves.
-    os.chmod(name, _NEW_FOLDER_MODE, dir_fd=inner)
+    os.close(_open_anyway(inner, name))
     while True:
         number = next(numbers)
         try:
@@ -95,6 +95,12 @@ def _move_up(inner: int, name: bytes, top: int, numbers: Iterator[int]) -> None:
 
 
 def _open_anyway(folder: int, name: bytes) -> int:
-    """Open a folder that its owner may have closed to itself."""
-    os.chmod(name, _NEW_FOLDER_MODE, dir_fd=folder)
-    return os.open(name, FOLDER, dir_fd=folder)
+    """Open a folder that its owner may have closed to itself. Raises OSError, also if a link has taken its place."""
+    # chmod(2) follows links, and whoever runs as the job's user may put one there at any moment: so it is held first.
+    held = os.open(name, os.O_PATH | FOLDER, dir_fd=folder)
+    try:
+        path = f"/proc/self/fd/{held}"
+        os.chmod(path, _NEW_FOLDER_MODE)  # noqa: PTH101 -- as all here
+        return os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    finally:
+        os.close(held)

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from jobwire.client.cli.exit_status import BadInput
 from jobwire.client.cli.whole_file import write_file
 from jobwire.client.files import fetching
 from jobwire.client.files.special_places import is_special
@@ -60,3 +61,31 @@ def test_a_command_writes_through_a_link(tmp_path: Path) -> None:
         assert (tmp_path / "page").read_text() == text
     assert (tmp_path / "link").is_symlink()
     assert sorted(path.name for path in tmp_path.iterdir()) == ["link", "page"]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can be led astray so")
+def test_root_writes_through_no_link_that_another_user_may_have_made(tmp_path: Path) -> None:
+    of_root = tmp_path / "of-root"
+    of_root.write_text("as it was")
+    folder = tmp_path / "of-another"
+    folder.mkdir()
+    (folder / "link").symlink_to(of_root)
+    (folder / "to-nothing").symlink_to(tmp_path / "new")
+    for path in (folder / "link", folder / "to-nothing", folder):
+        os.chown(path, 54321, 54321, follow_symlinks=False)
+    for name in ("link", "to-nothing"):
+        with pytest.raises(BadInput, match="a link that uid 54321 may have made, and is not followed"):
+            write_file(str(folder / name), "text")
+    assert of_root.read_text() == "as it was"
+    assert not (tmp_path / "new").exists()
+    # Nor does a link under the name that a new file has until it is whole.
+    (folder / f".page.{os.getpid()}").symlink_to(of_root)
+    write_file(str(folder / "page"), "text")
+    assert (of_root.read_text(), (folder / "page").read_text()) == ("as it was", "text")
+
+
+def test_a_file_that_cannot_be_written_leaves_nothing_behind(tmp_path: Path) -> None:
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(BadInput, match="cannot be written: Is a directory"):
+        write_file(str(tmp_path / "folder"), "text")
+    assert [path.name for path in tmp_path.iterdir()] == ["folder"]

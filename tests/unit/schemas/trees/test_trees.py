@@ -285,6 +285,38 @@ def test_a_folder_is_removed_however_deep_and_closed_it_is(tmp_path: Path) -> No
     assert list(tmp_path.iterdir()) == []
 
 
+@pytest.mark.parametrize("swapped", ["tree", "inner", "deeper"])
+@pytest.mark.parametrize("kind", ["folder", "file"])
+def test_a_link_that_takes_the_place_of_a_folder_while_it_is_removed_leads_nowhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, swapped: str, kind: str
+) -> None:
+    """As whoever runs as the user of the job can put it there at any moment, while root removes the folder."""
+    (tmp_path / "tree" / "inner" / "deeper").mkdir(parents=True)
+    victim = tmp_path / "victim"
+    if kind == "folder":
+        victim.mkdir()
+    else:
+        victim.touch()
+    victim.chmod(0o755)
+    unlinked = beneath._unlinked
+
+    def then_swap(folder: int, name: bytes) -> bool:
+        done = unlinked(folder, name)
+        if name == swapped.encode() and not done:
+            os.rename(name, b"elsewhere", src_dir_fd=folder, dst_dir_fd=folder)
+            os.symlink(victim, name, dir_fd=folder)
+        return done
+
+    monkeypatch.setattr(beneath, "_unlinked", then_swap)
+    parent = _open(tmp_path)
+    try:
+        with pytest.raises(NotADirectoryError):
+            beneath.remove_tree(parent, b"tree")
+    finally:
+        os.close(parent)
+    assert stat.S_IMODE(victim.stat().st_mode) == 0o755
+
+
 def test_an_archive_with_too_many_entries_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "tree").mkdir()
     for number in range(5):
