@@ -33,7 +33,8 @@ from ..library.requests.queries import query_by_name, query_proof
 from ..library.streams.source import Stdin, source_of
 from ..library.streams.text_mode import TextMode, text_mode
 from ..library.values.completed_job import CompletedJob, CompletedTextJob
-from ..library.values.results import BatchInfo, EventCursor, Forgotten, JobInfo, job_info
+from ..library.values.event import EventCursor
+from ..library.values.results import BatchInfo, Forgotten, JobInfo, job_info
 from ..library.values.run_info import RunInfo, forget_request, list_runs, query, run_info
 from ..library.values.status import WorkerStatus, read_status, status_request
 from ..proofs.text import write as write_proof

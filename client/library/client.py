@@ -53,7 +53,8 @@ if TYPE_CHECKING:
     from .options.retry import Retry
     from .schedules import Schedules
     from .values.completed_job import CompletedJob, CompletedTextJob
-    from .values.results import BatchInfo, EventCursor, Forgotten, JobInfo
+    from .values.event import EventCursor
+    from .values.results import BatchInfo, Forgotten, JobInfo
     from .values.run_info import RunInfo
     from .values.status import WorkerStatus
     from .workers import Workers

@@ -17,7 +17,8 @@ from ...schemas.wire_codec import key_to_wire
 from ..protocol.subscription import MISSED, Phase, Subscription
 from .requests.dialogue import Dialogue, carry_out, reply_with
 from .session import Session, query_by_key
-from .values.results import Event, EventCursor, JobInfo, event, job_info
+from .values.event import Event, EventCursor, event
+from .values.results import JobInfo, job_info
 
 NOW = "now"
 START: Final = "start"

@@ -31,7 +31,8 @@ if TYPE_CHECKING:
     from .client.library.streams.output import JobOutput, TextJobOutput
     from .client.library.streams.timed_lines import LogLine
     from .client.library.values.completed_job import CompletedJob, CompletedTextJob, JobFailed, JobTimeout
-    from .client.library.values.results import BatchInfo, Event, EventCursor, Forgotten, JobAttempt, JobInfo
+    from .client.library.values.event import Event, EventCursor
+    from .client.library.values.results import BatchInfo, Forgotten, JobAttempt, JobInfo
     from .client.library.values.run_info import FailedJob, RunInfo
     from .client.library.values.schedule_info import Firing, ScheduleInfo
     from .client.library.values.status import WorkerStatus
@@ -122,7 +123,8 @@ _HOMES = {
     "client.library.requests.members": ("RosterMember",),
     "client.library.schedules": ("Schedules",),
     "client.library.streams.output": ("JobOutput", "TextJobOutput"),
-    "client.library.values.results": ("BatchInfo", "Event", "EventCursor", "Forgotten", "JobAttempt", "JobInfo"),
+    "client.library.values.event": ("Event", "EventCursor"),
+    "client.library.values.results": ("BatchInfo", "Forgotten", "JobAttempt", "JobInfo"),
     "client.library.values.run_info": ("FailedJob", "RunInfo"),
     "client.library.values.schedule_info": ("Firing", "ScheduleInfo"),
     "client.library.options.specs": ("job_spec",),

@@ -10,7 +10,7 @@ import time
 from ....schemas.generated import event_pb2
 from ....schemas.jobs.states import EventKind, Outcome, State
 from ...library.client import Client
-from ...library.values.results import Event, event
+from ...library.values.event import Event, event
 from ...library.values.run_info import RunInfo, query, read_run
 from ...protocol.subscription import Phase, Subscription
 from ..live.progress import LINES_ABOVE_A_VIEW, Progress

@@ -17,7 +17,8 @@ from ...library import actions
 from ...library.client import Client
 from ...library.requests.dialogue import carry_out
 from ...library.requests.staging import Parts, Rerun, steps, unstage
-from ...library.values.results import Event, JobInfo, event
+from ...library.values.event import Event, event
+from ...library.values.results import JobInfo
 from ...library.values.run_info import RunInfo, query, read_run
 from ...protocol.subscription import Phase, Subscription
 from .. import exit_status

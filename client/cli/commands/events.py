@@ -10,7 +10,7 @@ from ....schemas.naming import short_id
 from ....schemas.refusal import Code, Refused
 from ...library.client import Client
 from ...library.events import NOW, START, EventStream
-from ...library.values.results import Event, EventCursor
+from ...library.values.event import Event, EventCursor
 from ..arguments import Json, understanding
 from ..chosen_context import client
 from ..exit_status import BadInput

@@ -52,7 +52,8 @@ from ....schemas.wire_codec import outcome_from_wire
 from ...batch.octets import to_text
 from ...batch.options.option_values import ON_FAILURE
 from ...library.options.specs import as_spec
-from ...library.values.results import AwaitedInfo, BatchInfo, Event, JobAttempt, JobInfo
+from ...library.values.event import Event
+from ...library.values.results import AwaitedInfo, BatchInfo, JobAttempt, JobInfo
 from ...library.values.run_info import RunInfo
 from ..targets.runs import state_of
 

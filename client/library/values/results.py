@@ -1,4 +1,4 @@
-"""What the library returns about jobs and events. Frozen; made from what came over the wire.
+"""What the library returns about jobs. Frozen; made from what came over the wire.
 
 Times are microseconds since 1970 UTC (`..._us`; 0: not yet); properties of the same name without `_us` give a datetime.
 """
@@ -7,17 +7,15 @@ from __future__ import annotations
 
 import os
 from functools import lru_cache
-from typing import TYPE_CHECKING, Any, NamedTuple, Self
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ....schemas.frames import STORE_ID_BYTES
-from ....schemas.generated import event_pb2, job_pb2
+from ....schemas.generated import job_pb2
 from ....schemas.jobs.conditions import After
 from ....schemas.jobs.conditions import from_wire as after_from_wire
 from ....schemas.jobs.spec import JobSpec, from_wire
-from ....schemas.jobs.states import EventKind, OnFailure, Outcome, State, return_code
+from ....schemas.jobs.states import OnFailure, Outcome, State, return_code
 from ....schemas.naming import JobKey, finish_job_id, format_id, format_process
 from ....schemas.private_parts.frozen import frozen, made
-from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import outcome_from_wire, state_from_wire
 
 if TYPE_CHECKING:
@@ -25,9 +23,6 @@ if TYPE_CHECKING:
     from datetime import datetime, timedelta
 
     from ..options.arguments import Text
-
-# What travels as a seq.
-_LARGEST_SEQ = 2**64 - 1
 
 
 class BatchInfo(NamedTuple):
@@ -84,32 +79,6 @@ class Forgotten(NamedTuple):
 
     jobs: int
     log_bytes: int
-
-
-class EventCursor(NamedTuple):
-    """A position in the events of one store. As text it is `STORE:SEQ`, with the store's id in hex."""
-
-    store: bytes
-    seq: int
-
-    def __str__(self) -> str:
-        """Return it as text, as `parse` reads it."""
-        return f"{self.store.hex()}:{self.seq}"
-
-    @classmethod
-    def parse(cls, text: str) -> Self:
-        """Return the cursor that `STORE:SEQ` means.
-
-        Raises `Refused(INVALID_ARGUMENT)` for anything else.
-        """
-        store, _, seq = text.partition(":")
-        try:
-            cursor = cls(bytes.fromhex(store), int(seq))
-        except ValueError:
-            cursor = cls(b"", -1)
-        if len(cursor.store) != STORE_ID_BYTES or not 0 <= cursor.seq <= _LARGEST_SEQ:
-            raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not a cursor", "use 'now', 'start', or the cursor of an event, STORE:SEQ")
-        return cursor
 
 
 @frozen
@@ -296,50 +265,6 @@ class JobInfo:
         return moment(self.ended_at_us)
 
 
-@frozen
-class Event:
-    """One event. Iterating after `cursor` returns the events that follow it, even after a restart of client or worker."""
-
-    cursor: EventCursor
-    kind: EventKind
-    key: JobKey
-    at_us: int
-    name: str
-    labels: dict[str, str]
-    # Run id of its batch; empty if it has none.
-    batch: bytes
-    pid: int | None
-    started_at_us: int
-    # Set in `finished` and `retrying`.
-    outcome: Outcome | None
-    # Why, in words; may be empty.
-    sentence: str
-    # Which attempt at the job this is of, 1 for the first.
-    attempt: int = 1
-    # In `retrying`: how long the next attempt waits after the end of this one, in milliseconds.
-    next_delay_ms: int = 0
-
-    @property
-    def id(self) -> str:
-        """The id of the job as text."""
-        return format_id(self.key.id)
-
-    @property
-    def process(self) -> str | None:
-        """`PID@START` of the job; None if it has no process."""
-        return format_process(self.pid, self.started_at_us) if self.pid else None
-
-    @property
-    def at(self) -> datetime | None:
-        """The time of the event."""
-        return moment(self.at_us)
-
-    @property
-    def started_at(self) -> datetime | None:
-        """The time when the process of the job was started."""
-        return moment(self.started_at_us)
-
-
 def span(length_us: int) -> timedelta:
     """Return a timedelta for microseconds."""
     from datetime import timedelta  # noqa: PLC0415 -- 3 ms that most commands need not wait for
@@ -413,29 +338,6 @@ _READ: dict[str, tuple[str, Callable[[Any], Any] | None]] = {
     "earlier_attempts": ("earlier_attempts", lambda messages: tuple(map(_attempt, messages))),
     "gpus": ("gpus", tuple),
 }
-
-
-def event(store: bytes, message: event_pb2.Event) -> Event | None:
-    """Return an event that came over the wire; None if this version does not know its kind."""
-    try:
-        kind = EventKind(message.kind)
-    except ValueError:
-        return None
-    return Event(
-        cursor=EventCursor(store, message.seq),
-        kind=kind,
-        key=JobKey(message.key.owner, message.key.id),
-        at_us=message.at_us,
-        name=message.name,
-        labels={label.name: label.value for label in message.labels},
-        batch=message.batch,
-        pid=message.pid or None,
-        started_at_us=message.started_at_us,
-        outcome=outcome_from_wire(message.outcome) if message.HasField("outcome") else None,
-        sentence=message.sentence,
-        attempt=message.attempt or 1,
-        next_delay_ms=message.next_delay_ms,
-    )
 
 
 def moment(at_us: int) -> datetime | None:

@@ -9,7 +9,7 @@ import pytest
 from daemons import Worker, wait_until
 
 from jobwire.client.library.events import CursorTooOld
-from jobwire.client.library.values.results import EventCursor
+from jobwire.client.library.values.event import EventCursor
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.jobs.states import EventKind
 from jobwire.schemas.refusal import Code, Refused

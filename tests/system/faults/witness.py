@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from jobwire.client.library.client import Client
-from jobwire.client.library.values.results import Event, EventCursor
+from jobwire.client.library.values.event import Event, EventCursor
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.jobs.states import EventKind
 

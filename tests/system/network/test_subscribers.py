@@ -23,7 +23,7 @@ from raw_client import SILENCE_MS, RawClient, news
 
 from jobwire.client.library.client import Client
 from jobwire.client.library.events import EventStream
-from jobwire.client.library.values.results import Event, EventCursor
+from jobwire.client.library.values.event import Event, EventCursor
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import EventKind

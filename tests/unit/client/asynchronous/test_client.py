@@ -21,7 +21,8 @@ from jobwire.client.library.client import Client
 from jobwire.client.library.job import Job
 from jobwire.client.library.options.specs import job_spec
 from jobwire.client.library.values.completed_job import JobFailed, JobTimeout
-from jobwire.client.library.values.results import BatchInfo, EventCursor
+from jobwire.client.library.values.event import EventCursor
+from jobwire.client.library.values.results import BatchInfo
 from jobwire.client.library.workers import Workers
 from jobwire.client.protocol.conversation import Happened
 from jobwire.keys.identity import Identity

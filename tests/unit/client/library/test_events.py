@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from jobwire.client.library.client import Client
 from jobwire.client.library.events import START, CursorTooOld, ask_for_position, read_start
 from jobwire.client.library.requests.dialogue import carry_out
-from jobwire.client.library.values.results import EventCursor
+from jobwire.client.library.values.event import EventCursor
 from jobwire.schemas.generated import event_pb2, request_pb2
 from jobwire.schemas.refusal import Code, Reason, Refused
 

@@ -10,7 +10,8 @@ import jobwire
 from jobwire.client.library.client import Client
 from jobwire.client.library.options.arguments import milliseconds
 from jobwire.client.library.values.completed_job import CompletedJob, JobFailed, JobTimeout
-from jobwire.client.library.values.results import EventCursor, event, job_info, moment
+from jobwire.client.library.values.event import event
+from jobwire.client.library.values.results import job_info
 from jobwire.schemas.generated import event_pb2, job_pb2
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind, ResourceUse, State, return_code
 from jobwire.schemas.naming import JobKey
@@ -33,19 +34,6 @@ from jobwire.schemas.refusal import Refused
 )
 def test_a_return_code_is_what_subprocess_gives_and_0_only_for_success(outcome: Outcome, expected: int) -> None:
     assert return_code(outcome) == expected
-
-
-def test_a_cursor_is_written_and_read() -> None:
-    cursor = EventCursor(bytes(range(16)), 7)
-
-    assert str(cursor) == "000102030405060708090a0b0c0d0e0f:7"
-    assert EventCursor.parse(str(cursor)) == cursor
-
-
-@pytest.mark.parametrize("text", ["", "now", "00:1", "000102030405060708090a0b0c0d0e0f", "000102030405060708090a0b0c0d0e0f:-1"])
-def test_what_is_no_cursor_is_refused(text: str) -> None:
-    with pytest.raises(Refused, match="is not a cursor"):
-        EventCursor.parse(text)
 
 
 def test_a_job_of_a_newer_daemon_can_be_read() -> None:
@@ -80,13 +68,6 @@ def test_a_worker_that_does_not_count_attempts_means_the_first(sent: int, attemp
     told = event(b"s" * 16, event_pb2.Event(kind=2, attempt=sent))
     assert told is not None
     assert (told.attempt, job_info(job_pb2.Job(state=job_pb2.STATE_RUNNING, attempt=sent)).attempt) == (attempt, attempt)
-
-
-def test_an_event_of_a_newer_daemon_is_left_out() -> None:
-    assert event(b"s" * 16, event_pb2.Event(kind=99)) is None
-    known = event(b"s" * 16, event_pb2.Event(kind=2, seq=4, at_us=1_000_000, pid=9, started_at_us=1))
-    assert known is not None
-    assert (known.cursor.seq, known.process, known.at) == (4, "9@19700101T000000.000001Z", moment(1_000_000))
 
 
 def test_failures_survive_pickling() -> None:
