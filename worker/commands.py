@@ -22,7 +22,7 @@ from ..schemas.text.durations import parse_duration
 from ..schemas.text.printable import printable
 from ..schemas.text.sizes import parse_size
 from . import capacity_options, retention_options, root_jobs
-from .own_process import leaving, surroundings
+from .own_process import leaving, standard_streams, surroundings
 from .own_process.early_signals import hold_signals_back
 from .state import layout
 from .state.lock import last_description
@@ -126,6 +126,7 @@ def run(  # noqa: PLR0913 -- an argument for each option
     told = {"settings": settings, "ready_fd": ready_fd, "announce": not embedded}
     # The worker runs for long and needs nothing of the command line: in an interpreter of its own it takes 10 MB less.
     command = [sys.executable, "-P", "-m", "jobwire.worker.main", json.dumps(told)]
+    standard_streams.fill()
     os.execve(sys.executable, command, environment)  # noqa: S606 -- no shell is wanted
 
 

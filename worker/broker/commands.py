@@ -19,6 +19,7 @@ from ...schemas.text.printable import printable
 from ...schemas.text.sizes import format_size, parse_size
 from .. import retention_options
 from ..commands import read_option, roster_line
+from ..own_process import standard_streams
 from ..own_process.early_signals import hold_signals_back
 from ..state.lock import running
 
@@ -60,6 +61,7 @@ def run(
         raise typer.BadParameter(f"there is no port after that of {listen}; choose where events are published", param_hint="--events")
     hold_signals_back()
     command = [sys.executable, "-P", "-m", "jobwire.worker.broker.main", json.dumps(settings)]
+    standard_streams.fill()
     os.execve(sys.executable, command, dict(os.environ))  # noqa: S606 -- no shell is wanted
 
 

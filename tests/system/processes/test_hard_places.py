@@ -106,6 +106,17 @@ def test_all_log_folders_removed_affect_only_their_logs(worker: Worker) -> None:
         works(client)
 
 
+def test_a_worker_whose_streams_were_closed_has_nothing_else_in_their_place(made: Worker) -> None:
+    made.prefix = ["sh", "-c", 'exec "$@" <&- 2>&-', "sh"]
+    made.start()
+    assert made.process is not None
+    assert {Path(f"/proc/{made.process.pid}/fd/{number}").readlink() for number in (0, 2)} == {Path(os.devnull)}
+    with made.client() as client:
+        works(client)
+        os.kill(made.described()["supervisor_pid"], signal.SIGKILL)
+        works(client)
+
+
 def test_foreign_files_among_the_logs_are_left_unchanged(worker: Worker, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)

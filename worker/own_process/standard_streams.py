@@ -1,0 +1,29 @@
+"""The standard streams of a daemon, which whoever starts it may have closed (`>&-`).
+
+Without this, what the daemon opens first would be in their place: a socket, or a file; and what any library writes to standard error would
+go there.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import os
+
+_STANDARD = range(3)
+
+
+def fill() -> None:
+    """Let the program that is executed next have /dev/null in place of each standard stream that is closed."""
+    # Not in one of these places itself: a copy onto itself would end with this program.
+    null = fcntl.fcntl(os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC), fcntl.F_DUPFD_CLOEXEC, len(_STANDARD))
+    for number in _STANDARD:
+        if not _is_passed_on(number):
+            os.dup2(null, number)
+
+
+def _is_passed_on(number: int) -> bool:
+    try:
+        # What has taken its place meanwhile ends with this program.
+        return os.get_inheritable(number)
+    except OSError:
+        return False
