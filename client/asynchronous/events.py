@@ -13,7 +13,7 @@ from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Refused
 from ..library.events import CursorTooOld, Start, ask_for_position, read_start
 from ..library.options.arguments import Duration, deadline_in
-from ..library.session import query_by_key
+from ..library.requests.queries import query_by_key
 from ..library.values.event import Event, EventCursor, event
 from ..library.values.results import JobInfo, job_info
 from ..protocol.subscription import MISSED, Phase, Subscription

@@ -18,7 +18,7 @@ from ..library import actions
 from ..library.known_jobs import STREAMS, Handle, StreamName
 from ..library.options.arguments import Duration, Text, make_id, seconds
 from ..library.requests.dialogue import piece_of_log
-from ..library.requests.logs import range_request, tail_request
+from ..library.requests.queries import range_request, tail_request
 from ..library.streams.output import FROM_THE_FIRST, Reading, reading_of
 from ..library.streams.source import Stdin, source_of
 from ..library.streams.text_mode import TextMode, text_mode

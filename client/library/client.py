@@ -31,7 +31,6 @@ from .options.specs import JobOptions, args_of, as_spec, spec_of_call
 from .options.subprocess_words import explains_options
 from .requests import filters
 from .requests.dialogue import carry_out
-from .requests.pages import read_all
 from .requests.queries import query_by_name, query_proof
 from .run_to_end import run_to_end
 from .session import Session
@@ -587,6 +586,7 @@ class Client:
 
         Raises `Refused(UNIMPLEMENTED)` if the worker is too old.
         """
+        from .requests.pages import read_all  # noqa: PLC0415 -- as above
         from .values.run_info import list_runs  # noqa: PLC0415 -- as above
 
         return read_all(self.connection.call, list_runs(name, owner, user, limit))

@@ -16,7 +16,8 @@ from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.wire_codec import key_to_wire
 from ..protocol.subscription import MISSED, Phase, Subscription
 from .requests.dialogue import Dialogue, carry_out, reply_with
-from .session import Session, query_by_key
+from .requests.queries import query_by_key
+from .session import Session
 from .values.event import Event, EventCursor, event
 from .values.results import JobInfo, job_info
 

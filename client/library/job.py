@@ -15,7 +15,7 @@ from . import actions, starts
 from .known_jobs import STREAMS, Handle, StreamName
 from .options.arguments import Duration, Text, deadline_in, make_id
 from .requests.dialogue import piece_of_log
-from .requests.logs import range_request, tail_request
+from .requests.queries import range_request, tail_request
 from .session import Session
 from .streams.feeder import Feeder
 from .streams.output import FROM_THE_FIRST, Collecting, JobOutput, Reading, TextJobOutput, reading_of

@@ -25,7 +25,7 @@ from ..sockets.onlooker import Ends
 from .known_jobs import KnownJobs, Record
 from .requests import filters
 from .requests.dialogue import reply_with
-from .requests.pages import Pages
+from .requests.queries import query_by_key
 
 if TYPE_CHECKING:
     from .values.results import JobInfo
@@ -130,7 +130,8 @@ class Session:
 
         Raises `Refused(UNIMPLEMENTED)` if the worker is too old for one of its filters.
         """
-        from .values.results import job_info  # noqa: PLC0415 -- a command that runs a job need not wait for it
+        from .requests.pages import Pages  # noqa: PLC0415 -- a command that runs a job need not wait for it
+        from .values.results import job_info  # noqa: PLC0415 -- as above
 
         pages = Pages(request_pb2.Request(list=wanted), lambda reply: [*map(job_info, reply.list.jobs)], limit)
         while (request := pages.request) is not None:
@@ -292,11 +293,6 @@ def _first_refusal(records: Sequence[Record]) -> Refused | None:
     """Return why one of these is no longer watched; for a job that a rebuilt store lacks, this explains more than "there is no job"."""
     refusals = (record.watch.refusal for record in records if record.watch is not None)
     return next((refusal.anew() for refusal in refusals if refusal is not None), None)
-
-
-def query_by_key(key: JobKey) -> request_pb2.Request:
-    """Return a query for one job."""
-    return request_pb2.Request(query_one=request_pb2.QueryOne(key=key_to_wire(key)))
 
 
 def _subscribe(records: Sequence[Record]) -> Subscription:

@@ -17,7 +17,7 @@ from ....schemas.generated import event_pb2, request_pb2
 from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import key_to_wire
 from ...library.known_jobs import KnownJobs, Record
-from ...library.session import query_by_key
+from ...library.requests.queries import query_by_key
 from ...protocol.exchange import Exchange
 from ...protocol.subscription import MISSED, Phase, Subscription
 from .connection import AsyncConnection, weakly

@@ -13,7 +13,7 @@ from ...library.known_jobs import KnownJobs, Record
 from ...library.requests import filters
 from ...library.requests.dialogue import reply_with
 from ...library.requests.pages import Pages
-from ...library.session import query_by_key
+from ...library.requests.queries import query_by_key
 from ...library.values.results import JobInfo, job_info
 from ...protocol.exchange import Exchange
 from .connection import AsyncConnection, weakly

@@ -18,6 +18,7 @@ from ....schemas.refusal import Code
 from ....schemas.wire_codec import key_to_wire
 from ...library.client import Client
 from ...library.job import Job
+from ...library.requests.queries import query_by_key
 from ...protocol.exchange import Exchange
 from .. import exit_status
 from ..shown.attempts import AttemptEnds
@@ -181,6 +182,6 @@ class EachAttendance:
         self._tell_at = None
         waiting = [(worker, job) for worker, job in self._left.items() if job.state in (None, State.QUEUED)]
         for worker, job in waiting[:_MOST_TOLD]:
-            self._ask(worker, request_pb2.Request(query_one=request_pb2.QueryOne(key=key_to_wire(job.key))))
+            self._ask(worker, query_by_key(job.key))
         if (more := len(waiting) - _MOST_TOLD) > 0:
             say(f"{more} more wait; jobwire show {self._run} says for what")

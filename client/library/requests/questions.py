@@ -8,13 +8,13 @@ from functools import partial
 from itertools import islice
 from typing import TypeVar
 
-from ....schemas.generated import job_pb2, request_pb2
+from ....schemas.generated import job_pb2
 from ....schemas.naming import JobKey
 from ....schemas.refusal import Code, Refused
-from ....schemas.wire_codec import key_to_wire
 from ...protocol.exchange import Exchange, Item
 from ...sockets.connection import Connection
 from .dialogue import Dialogue, Done, pass_on, reply_with
+from .queries import query_by_key
 
 _Found = TypeVar("_Found")
 
@@ -24,7 +24,7 @@ AT_ONCE = 64
 
 def about(key: JobKey) -> Dialogue[job_pb2.Job]:
     """Find out what is known about a job. Raises Refused."""
-    answer = yield request_pb2.Request(query_one=request_pb2.QueryOne(key=key_to_wire(key)))
+    answer = yield query_by_key(key)
     return reply_with("query_one", answer).query_one.job
 
 

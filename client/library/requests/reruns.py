@@ -19,7 +19,7 @@ from ...proofs.shared import SharedProofs
 from ...protocol.exchange import Item
 from ...sockets.connection import Connection
 from .dialogue import Dialogue
-from .queries import query_proof, query_proofs
+from .queries import query_by_key, query_proof, query_proofs
 from .questions import ask_all
 
 # The feature of a daemon that takes the spec of a job together with the key of the one that it runs again.
@@ -68,7 +68,7 @@ def steps(key: JobKey, own: JobKey, broker: bytes) -> Steps:
     asked = asked_of(_proof_in(reply), key, broker)
     if not asked.is_finish:
         return spec_again(asked)
-    reply = yield request_pb2.Request(query_one=request_pb2.QueryOne(key=key_to_wire(key)))
+    reply = yield query_by_key(key)
     told = reply.query_one.job.spec.environment if isinstance(reply, request_pb2.Reply) else ()
     return spec_again(asked, tuple((one.name, one.value) for one in told))
 
