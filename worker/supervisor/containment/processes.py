@@ -10,6 +10,7 @@ import time
 LEAST_MARK = 1 << 62
 TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 DEAD = (b"Z", b"X")
+_ENDS = (os.CLD_EXITED, os.CLD_KILLED, os.CLD_DUMPED)
 LESS_THAN_A_PAGE = 2048
 
 
@@ -189,7 +190,18 @@ def _read(path: str) -> bytes:
 def next_zombie() -> int:
     """Return a child of this process that has ended and is not reaped; 0 if there is none."""
     try:
-        found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+        while found := os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT):
+            if found.si_code in _ENDS:
+                return found.si_pid
+            # It called PTRACE_TRACEME, see ptrace(2): the kernel reports its stops too, although only ends were asked for. The stop is
+            # taken, so that the next child is looked at; without WEXITED, its end cannot be taken with it.
+            os.waitid(os.P_PID, found.si_pid, os.WSTOPPED | os.WNOHANG)
     except ChildProcessError:
         return 0
-    return found.si_pid if found else 0
+    return 0
+
+
+def has_ended(child: int) -> bool:
+    """Return whether a child of this process has ended, without reaping it. Raises ChildProcessError if it is none."""
+    found = os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)
+    return found is not None and found.si_code in _ENDS

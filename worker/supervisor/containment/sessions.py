@@ -17,7 +17,7 @@ from collections.abc import Callable
 from ..loop import Loop
 from .containment import all_stopped, signal_members, signal_until_none_is_new
 from .descent import Descent
-from .processes import Stat, all_pids, is_there, mark_of, read_stat
+from .processes import Stat, all_pids, has_ended, is_there, mark_of, read_stat
 
 # On a machine where processes end all the time, the scans would never stop.
 _MOST_LOOKS = 10
@@ -82,7 +82,7 @@ class Session:
         if not self._is_taken_over:
             return True
         try:
-            return os.waitid(os.P_PID, self.leader, os.WEXITED | os.WNOHANG | os.WNOWAIT) is not None
+            return has_ended(self.leader)
         except ChildProcessError:
             # It is a child of the keeper.
             stat = self._look_at_leader()
