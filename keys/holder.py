@@ -13,7 +13,7 @@ from enum import Enum, auto
 from pathlib import Path
 from typing import Any
 
-from ..schemas.clock import boot_id
+from ..schemas.clock import SHIFT_US, boot_id
 from .files.file_kind import kind_problem_at
 from .files.small_file import read_small
 
@@ -121,9 +121,9 @@ def process_state(pid: int) -> str:
 
 
 def _start_ticks(pid: int) -> int:
-    """Return when a process started, in ticks since the boot; 0 if there is none."""
+    """Return when a process started, in ticks since the boot; 0 if there is none. The same for readers in all time namespaces."""
     fields = _stat(pid)
-    return int(fields[_START_FIELD]) if fields else 0
+    return int(fields[_START_FIELD]) - SHIFT_US * os.sysconf("SC_CLK_TCK") // 1_000_000 if fields else 0
 
 
 def _stat(pid: int) -> list[bytes]:

@@ -5,6 +5,8 @@ the process began. If that clock is set, by hand or by NTP, it is followed once 
 back never shows in a date. A clock that was days ahead is followed back at once while no jobs are under way (`follow`). Durations are
 never computed from two dates but from `passed_us`; decisions that depend on ages use ages.py.
 
+A process in a time namespace, see time_namespaces(7), reads what one outside of it does.
+
 Imports almost nothing, because the supervisor, which must stay small, uses it too.
 """
 
@@ -28,9 +30,25 @@ def wall_us() -> int:
     return time.time_ns() // 1000
 
 
+def _read_shift_us() -> int:
+    try:
+        with open("/proc/self/timens_offsets", "rb") as file:  # noqa: PTH123 -- pathlib is not light
+            for name, seconds, nanoseconds in map(bytes.split, file):
+                if name == b"boottime":
+                    return int(seconds) * 1_000_000 + int(nanoseconds) // 1000
+    except (OSError, ValueError):
+        # There is no /proc, or the kernel has no time namespaces (CONFIG_TIME_NS).
+        pass
+    return 0
+
+
+# By how much CLOCK_BOOTTIME of this process is ahead of that of the machine, and with it all start times in /proc.
+SHIFT_US = _read_shift_us()
+
+
 def passed_us() -> int:
     """Return the microseconds since the machine was started, including those in which it was suspended."""
-    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000
+    return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000 - SHIFT_US
 
 
 _REAL = (wall_us, passed_us)
@@ -83,7 +101,7 @@ class Clock:
         """Read both clocks."""
         if self._is_real:
             # As the two functions do, and several times for each job.
-            return Reading(time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000, time.time_ns() // 1000)
+            return Reading(time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000 - SHIFT_US, time.time_ns() // 1000)
         return Reading(self.passed_us(), self._wall_us())
 
     def now_us(self, at: Reading | None = None) -> int:

@@ -12,6 +12,7 @@ from typing import Annotated, Any, TypeVar
 
 import typer
 
+from ..keys import namespaces
 from ..keys.files.ownership import demand_own
 from ..keys.files.user_folders import roster_path, worker_folder
 from ..keys.holder import Whereabouts, locate
@@ -267,7 +268,9 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
     for name, value in lines.items():
         if value:
             typer.echo(f"{name:<12} {printable(str(value))}")
-    for number, sentence in enumerate(found.get("surroundings", [])):
+    other = namespaces.differences(found.get("namespaces") or {}, namespaces.own())
+    elsewhere = [f"in other namespaces than this command; what differs: {', '.join(other)}"] if other else []
+    for number, sentence in enumerate([*found.get("surroundings", []), *elsewhere]):
         typer.echo(f"{'' if number else 'surroundings':<12} {printable(sentence)}")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import __version__
 from ..broker.daemon import Daemon
+from ..keys import namespaces
 from ..keys.files.small_file import read_small
 from ..keys.holder import DESCRIPTION, identify
 from ..keys.identity import Identity, format_public
@@ -41,6 +42,7 @@ class Description:
         supervisor = self.engine.supervisor.hello
         return {
             **identify(),
+            "namespaces": namespaces.own(),
             "endpoint": self.daemon.endpoint,
             "event_endpoint": self.daemon.event_endpoint,
             "key": format_public(self.identity.public),

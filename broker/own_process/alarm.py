@@ -13,6 +13,8 @@ import os
 import time
 from collections.abc import Callable
 
+from ...schemas.clock import SHIFT_US
+
 # See timerfd_create(2).
 _FLAGS = os.O_CLOEXEC | os.O_NONBLOCK
 _ABSOLUTE = 1
@@ -27,11 +29,15 @@ class _Spec(ctypes.Structure):
 
 
 class Alarm:
-    """Rings once at each moment that is set, and, of CLOCK_REALTIME, also when that clock is set. Costs nothing before the first one."""
+    """Rings once at each moment that is set, and, of CLOCK_REALTIME, also when that clock is set. Costs nothing before the first one.
+
+    Moments of CLOCK_BOOTTIME are those of `passed_us`.
+    """
 
     def __init__(self, clock: int, rang: Callable[[], None]) -> None:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._clock = clock
+        self._shift_us = SHIFT_US if clock == time.CLOCK_BOOTTIME else 0
         self._rang = rang
         self._fd = -1
         self._at_us: int | None = None
@@ -64,7 +70,7 @@ class Alarm:
             self._loop = asyncio.get_running_loop()
             self._loop.add_reader(self._fd, self._ring)
         # A value of 0 means no alarm, and one that is past rings at once.
-        seconds, micros = divmod(max(1, at_us), _MILLION) if at_us is not None else (0, 0)
+        seconds, micros = divmod(max(1, at_us + self._shift_us), _MILLION) if at_us is not None else (0, 0)
         spec = _Spec(0, 0, seconds, micros * 1000)
         flags = _ABSOLUTE | (_CANCELLED_ON_SET if self._clock == time.CLOCK_REALTIME else 0)
         _checked(libc.timerfd_settime(self._fd, flags, ctypes.byref(spec), None))

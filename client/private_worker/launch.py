@@ -55,6 +55,7 @@ def _start(folder: Path) -> Context:
         _started.remove(worker)
     log_path = folder / "worker.log"
     _demand_python()
+    _demand_loopback()
     # -P: a folder of the user must not hide a module.
     command = [sys.executable, "-P", "-m", "jobwire.client.cli.main", "worker", "run", "--embedded"]
     command += ["--state", str(folder), "--roster", str(roster_path()), "--caller", json.dumps(caller.facts())]
@@ -97,6 +98,22 @@ def _demand_python() -> None:
     """Refuse if this process does not know the path of its Python, for example inside another program: the worker needs it."""
     if not sys.executable:
         raise Refused(Code.UNAVAILABLE, "your private worker cannot be started: sys.executable is empty", _PYTHON_STEP)
+
+
+def _demand_loopback() -> None:
+    """Refuse if the worker could not be reached, as in a network namespace of which nobody has set up anything."""
+    import socket  # noqa: PLC0415 -- as above
+
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
+        try:
+            # Sends nothing.
+            probe.connect(("127.0.0.1", 9))
+        except OSError as error:
+            raise Refused(
+                Code.UNAVAILABLE,
+                f"your private worker could not be reached: the loopback interface of this host or container is not up ({error.strerror})",
+                "set it up: ip link set lo up",
+            ) from None
 
 
 def _environment() -> dict[str, str]:

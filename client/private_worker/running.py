@@ -7,15 +7,19 @@ import time
 from pathlib import Path
 from typing import Any
 
+from ...keys import namespaces
 from ...keys.files.small_file import read_small
 from ...keys.files.user_folders import identity_path
 from ...keys.holder import DESCRIPTION, Whereabouts, locate
 from ...keys.identity import parse_public
+from ...schemas.endpoint import host_of
 from ...schemas.refusal import Code, Refused
 from ..sockets.addressee import EMBEDDED, Context
 from .state_folder import holder_in
 
 _READY_SECONDS = 20
+# Where a private worker listens.
+_LOOPBACK = {"127.0.0.1", "::1"}
 
 
 def running(folder: Path) -> Context | None:
@@ -45,7 +49,26 @@ def described(folder: Path, holder: str) -> Context | None:
         return None
     where = locate(fields)
     is_holder = str(fields["pid"]) == holder if holder else where is Whereabouts.HERE
-    return context if is_holder and where is not Whereabouts.GONE else None
+    if not is_holder or where is Whereabouts.GONE:
+        return None
+    _demand_same_network(fields, context, where)
+    return context
+
+
+def _demand_same_network(fields: dict[str, Any], context: Context, where: Whereabouts) -> None:
+    """Refuse if the worker listens at the loopback of another network namespace: nothing would ever answer."""
+    theirs = fields.get("namespaces")
+    # An earlier version does not say.
+    theirs, ours = (theirs.get("net") if isinstance(theirs, dict) else None), namespaces.own().get("net")
+    if not theirs or not ours or theirs == ours or host_of(context.endpoint) not in _LOOPBACK:
+        return
+    end = "end it, and the next command starts one here: jobwire worker stop" if where is Whereabouts.HERE else "end it there"
+    place = "in another network namespace, such as that of a container"
+    raise Refused(
+        Code.UNAVAILABLE,
+        f"your private worker (pid {fields['pid']}) is {place}, and cannot be reached from here",
+        f"use it there; or {end}",
+    )
 
 
 def _await_ready(folder: Path) -> Context | None:

@@ -11,6 +11,8 @@ import pwd
 import re
 from pathlib import Path
 
+from ...keys import namespaces
+
 # By the title in /proc/PID/limits: name, unit, and the hard limit that is always enough.
 _LIMITS = {
     "Max cpu time": ("CPU", "second(s) of processor time", math.inf),
@@ -21,6 +23,10 @@ _LIMITS = {
     "Max processes": ("NPROC", "process(es) of this user", 4096),
     "Max open files": ("NOFILE", "file descriptor(s)", 4096),
     "Max address space": ("AS", "byte(s) of address space", math.inf),
+    "Max core file size": ("CORE", "byte(s) of a core file", math.inf),
+    "Max locked memory": ("MEMLOCK", "byte(s) of locked memory", 64 * 1024),
+    "Max pending signals": ("SIGPENDING", "pending signal(s)", 1024),
+    "Max msgqueue size": ("MSGQUEUE", "byte(s) in message queues", 819_200),
     "Max realtime timeout": ("RTTIME", "microsecond(s) of realtime", math.inf),
 }
 _POLICIES = {os.SCHED_BATCH: "SCHED_BATCH", os.SCHED_IDLE: "SCHED_IDLE", os.SCHED_FIFO: "SCHED_FIFO", os.SCHED_RR: "SCHED_RR"}
@@ -31,7 +37,7 @@ _TITLE = 26
 
 def find() -> list[str]:
     """Return the restrictions, a sentence each; empty if there are none."""
-    return [*_limits(), *_scheduling(), *_powers(), *_groups()]
+    return [*_limits(), *_scheduling(), *_powers(), *_groups(), *_namespaces()]
 
 
 def _limits() -> list[str]:
@@ -84,6 +90,8 @@ def _powers() -> list[str]:
         found.append("system calls are filtered (seccomp)")
     if os.geteuid() == 0 and int(ours.get("CapBnd", "0"), 16) != int(machine.get("CapBnd", ours.get("CapBnd", "0")), 16):
         found.append("fewer capabilities than root usually has (bounding set)")
+    if (mapped := _read("/proc/1/uid_map").split()) and _read("/proc/self/uid_map").split() != mapped:
+        found.append("only the users and groups of a user namespace")
     return found
 
 
@@ -97,6 +105,12 @@ def _groups() -> list[str]:
     ours = {*os.getgroups(), os.getegid()}
     words = (("without", wanted - ours), ("in addition in", ours - wanted))
     return [f"{verb} the groups {_list(groups)}" for verb, groups in words if groups]
+
+
+def _namespaces() -> list[str]:
+    """Return what is not as for process 1, if it may be looked at, as root may."""
+    other = namespaces.differences(namespaces.of("self"), namespaces.of("1"))
+    return [f"in other namespaces than process 1; what differs: {', '.join(other)}"] if other else []
 
 
 def _list(groups: set[int]) -> str:

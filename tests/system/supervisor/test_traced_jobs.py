@@ -1,4 +1,4 @@
-"""Jobs that have themselves traced by their parent, as programs do that expect a debugger there. The kernel then tells that of their stops."""
+"""Jobs that have themselves traced by their parent, as if it were a debugger. The kernel then reports their stops too."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from raw_desk import RawDesk, kill_and_wait
 from jobwire.worker.supervisor.containment.processes import read_stat
 
 # PTRACE_TRACEME is 0 on every architecture.
-TRACED = "import ctypes, os, signal, sys; open(sys.argv[1]).read(); ctypes.CDLL(None).ptrace(0, 0, 0, 0); os.kill(os.getpid(), signal.SIGTRAP)"
+TRACED = "import ctypes, os, sys; open(sys.argv[1]).read(); ctypes.CDLL(None).ptrace(0, 0, 0, 0); os.kill(os.getpid(), 5)"
 
 
 def stops_for_its_tracer(pid: int) -> bool:

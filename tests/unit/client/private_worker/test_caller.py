@@ -8,7 +8,12 @@ import pytest
 
 from jobwire.client.private_worker import caller
 
-PLAIN: dict[str, Any] = {"nice": 0, "bound": 0, "groups": [5], "hard": {"FSIZE": resource.RLIM_INFINITY, "NOFILE": 4096}}
+PLAIN: dict[str, Any] = {
+    **dict.fromkeys(("nice", "bound", "idle", "oom", "filtered", "mapped"), 0),
+    "groups": [5],
+    "capabilities": 0b111,
+    "hard": {"FSIZE": resource.RLIM_INFINITY, "NOFILE": 4096},
+}
 
 
 @pytest.mark.parametrize(
@@ -17,6 +22,11 @@ PLAIN: dict[str, Any] = {"nice": 0, "bound": 0, "groups": [5], "hard": {"FSIZE":
         {"nice": 19},
         {"bound": 1},
         {"groups": []},
+        {"idle": 1},
+        {"oom": 500},
+        {"filtered": 1},
+        {"mapped": 1},
+        {"capabilities": 0b101},
         {"hard": {"FSIZE": 1_024_000, "NOFILE": 4096}},
         {"hard": {"FSIZE": resource.RLIM_INFINITY, "NOFILE": 256}},
     ],
@@ -30,7 +40,13 @@ def test_a_worker_that_has_less_of_anything_is_poorer_and_not_the_other_way_roun
 def test_who_has_less_of_one_and_more_of_another_replaces_nothing() -> None:
     assert not caller.is_poorer(PLAIN | {"nice": 19}, PLAIN | {"groups": []})
     assert not caller.is_poorer(PLAIN, PLAIN)
-    assert not caller.is_poorer(PLAIN, PLAIN | {"nice": -5})
+    assert not caller.is_poorer(PLAIN, PLAIN | {"nice": -5, "oom": -500})
+    assert not caller.is_poorer(PLAIN | {"capabilities": 0b101}, PLAIN | {"capabilities": 0b11})
+
+
+def test_what_an_earlier_version_does_not_say_of_its_worker_replaces_nothing() -> None:
+    earlier = {name: PLAIN[name] for name in ("nice", "bound", "groups", "hard")}
+    assert not caller.is_poorer(earlier, PLAIN | {"hard": PLAIN["hard"] | {"CORE": 0}})
 
 
 def test_what_is_found_of_this_process_survives_json_and_is_not_poorer_than_itself() -> None:

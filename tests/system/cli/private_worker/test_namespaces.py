@@ -1,0 +1,87 @@
+"""A private worker that was started in another namespace than later commands: they find it, or say why they cannot use it."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from home import SECONDS, Home, command
+from requirements import can_run
+
+from jobwire.keys import holder
+from jobwire.schemas import clock
+
+AHEAD_SECONDS = 40 * 24 * 3600
+LATER = ("unshare", "--time", "--boottime", str(AHEAD_SECONDS), "--monotonic", str(AHEAD_SECONDS))
+NO_NETWORK = ("unshare", "--net")
+OWN_LOOPBACK = (*NO_NETWORK, "sh", "-c", 'ip link set lo up; exec "$@"', "sh")
+
+needs_time_namespaces = pytest.mark.skipif(not can_run(*LATER, "true"), reason="this user cannot make a time namespace")
+needs_network_namespaces = pytest.mark.skipif(not can_run(*OWN_LOOPBACK, "true"), reason="this user cannot make a network namespace")
+
+
+@pytest.fixture
+def home(empty_home: Home) -> Home:
+    return empty_home
+
+
+def begin(home: Home, prefix: tuple[str, ...], *arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run a jobwire command in other namespaces."""
+    line = [*prefix, *command(*arguments)]
+    return subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=home.env, timeout=SECONDS, check=False)
+
+
+@needs_time_namespaces
+def test_a_time_namespace_changes_neither_who_a_process_is_nor_the_time_since_the_boot() -> None:
+    look = "from jobwire.keys import holder; from jobwire.schemas import clock\n"
+    look += f"print(holder._start_ticks({os.getpid()}), clock.passed_us())"
+    said = subprocess.run([*LATER, sys.executable, "-c", look], capture_output=True, text=True, timeout=SECONDS, check=True).stdout
+    ticks, passed_us = map(int, said.split())
+    assert abs(ticks - holder._start_ticks(os.getpid())) <= 1
+    assert 0 <= clock.passed_us() - passed_us < SECONDS * 1_000_000
+
+
+@needs_time_namespaces
+def test_a_worker_of_another_time_namespace_is_found_and_its_jobs_go_on_after_it_was_killed(home: Home) -> None:
+    assert begin(home, LATER, "submit", "-q", "-n", "long", "--", "sh", "-c", "read x < gate; exit 3").returncode == 0
+    (said,) = home.records("worker", "status")
+    os.kill(said["pid"], signal.SIGKILL)
+    os.mkfifo(home.folder / "gate")
+    assert home.jobwire("run", "--", "true").stderr == b""
+    (anew,) = home.records("worker", "status")
+    assert (anew["supervisor_pid"], anew["pid"] != said["pid"]) == (said["supervisor_pid"], True)
+    assert begin(home, LATER, "worker", "stop").returncode == 0
+
+
+@needs_network_namespaces
+def test_a_worker_in_another_network_is_named_at_once_with_what_to_do(home: Home) -> None:
+    assert begin(home, OWN_LOOPBACK, "run", "--", "true").returncode == 0
+    refused = home.jobwire("run", "--", "true", status=125).stderr.decode()
+    assert "is in another network namespace" in refused
+    assert "jobwire worker stop" in refused
+    assert "what differs: the network" in home.jobwire("worker", "status").stdout.decode()
+    home.jobwire("worker", "stop")
+    home.jobwire("run", "--", "true")
+    # And the other way round.
+    assert "is in another network namespace" in begin(home, OWN_LOOPBACK, "list").stderr
+
+
+@needs_network_namespaces
+def test_no_worker_starts_where_nothing_could_reach_it(home: Home) -> None:
+    refused = begin(home, NO_NETWORK, "run", "--", "true")
+    assert refused.returncode == 125
+    assert "the loopback interface" in refused.stderr
+    assert not Path(home.state, "worker", "worker.json").exists()
+
+
+def test_the_same_namespaces_are_not_told(home: Home) -> None:
+    home.jobwire("run", "--", "true")
+    path = Path(home.state, "worker", holder.DESCRIPTION)
+    told = json.loads(path.read_text())
+    assert told["namespaces"]["mnt"] == str(Path("/proc/self/ns/mnt").readlink())
+    assert "what differs" not in home.jobwire("worker", "status").stdout.decode()
