@@ -14,7 +14,7 @@ import time
 from ...schemas.private_parts.c_signal import signal
 from ..state import layout
 from ..state.presence import is_inhabited, move_in
-from ..wire.supervisor_socket import listen, unlink_socket
+from ..wire.supervisor_socket import listen, socket_file, unlink_socket
 from .c_prctl import prctl
 from .light_process import DEFAULT_SIGNALS, command, say
 from .loop import Keeper
@@ -102,7 +102,7 @@ def main(state: str, files_limit: int, listener: int = -1, lock: int = -1, hande
         fcntl.flock(lock, fcntl.LOCK_EX)
         while is_inhabited():
             # The lock file of another pair was removed, and nothing reports when that pair exits or listens at its socket again.
-            if os.path.exists(layout.SOCKET):  # noqa: PTH110 -- pathlib is not light
+            if socket_file() is not None:
                 os.write(_READY_FD, _LISTENING)
                 return
             select.poll().poll(_LOOK_AGAIN_MS)

@@ -1,4 +1,4 @@
-"""The supervisor's working folder, which is the state folder: notices that it, or a file in it, was removed. Knows no job."""
+"""The supervisor's working folder, which is the state folder: notices that it, or a file in it, was removed or replaced. Knows no job."""
 
 # ruff: noqa: PTH116 -- pathlib is not light
 from __future__ import annotations
@@ -17,20 +17,20 @@ _QUIET_SECONDS = 0.5
 
 
 class Home:
-    """Calls back some time after a file in the working folder was removed; then `is_gone` is set if the folder itself was."""
+    """Calls back some time after a file in the working folder was removed or replaced; then `is_gone` is set if the folder itself was."""
 
     def __init__(self, loop: Loop, changed: Callable[[], None]) -> None:
         self.is_gone = False
         self._loop = loop
         self._changed = changed
         self._look_at: Timer | None = None
-        # F_NOTIFY of fcntl(2), which sends a signal for each removed file: Python has no inotify, and ctypes is not light.
+        # F_NOTIFY of fcntl(2), which sends a signal for each file removed or renamed: Python has no inotify, and ctypes is not light.
         self._wakeup, wakeup = os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC)
         self._folder = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         signal.signal(signal.SIGIO, lambda *_: None)
         signal.set_wakeup_fd(wakeup)
         try:
-            fcntl.fcntl(self._folder, fcntl.F_NOTIFY, fcntl.DN_DELETE | fcntl.DN_MULTISHOT)
+            fcntl.fcntl(self._folder, fcntl.F_NOTIFY, fcntl.DN_DELETE | fcntl.DN_RENAME | fcntl.DN_MULTISHOT)
         except OSError as error:
             say(f"removed files cannot be noticed: {error.strerror}")
         loop.watch(self._wakeup, select.EPOLLIN, self._woken)

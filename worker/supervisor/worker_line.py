@@ -15,7 +15,7 @@ from ..state import layout
 from ..state.small_files import from_json, write_file
 from ..wire import datagrams
 from ..wire.c_socket import accept, peer_of, socket
-from ..wire.supervisor_socket import listen
+from ..wire.supervisor_socket import listen, socket_file
 from .held_starts import HeldStarts
 from .loop import Loop, log_exception
 
@@ -33,8 +33,10 @@ class Link:
         os.set_inheritable(listener, False)  # noqa: FBT003 -- it takes no name
         self._loop = loop
         self._listener = socket.socket(fileno=listener)
-        # A second socket, if the file of the first one, which the keeper holds, was removed.
+        # A second socket, if the file of the first one, which the keeper holds, was removed or replaced.
         self._anew: socket.socket | None = None
+        # The file of the one in use: device and inode.
+        self._file: tuple[int, int] | None = None
         self._do = do
         self._lost = lost
         self._connection: socket.socket | None = None
@@ -53,20 +55,22 @@ class Link:
         self.listen_again()
 
     def listen_again(self) -> None:
-        """Listen at a new socket if the file of the keeper's was removed; an earlier supervisor may have done so too."""
-        is_ours = self._anew is not None or not os.path.exists(layout.SOCKET_ANEW)  # noqa: PTH110 -- pathlib is not light
-        if os.path.exists(layout.SOCKET) and is_ours:  # noqa: PTH110 -- as above
+        """Listen at a new socket if the file of the one in use is not there any more; that of an earlier supervisor counts as removed."""
+        there = socket_file()
+        if self._anew is None and self._file is None and not os.path.exists(layout.SOCKET_ANEW):  # noqa: PTH110 -- pathlib is not light
+            self._file = there
+        if there is not None and there == self._file:
             return
         try:
             write_file(layout.SOCKET_ANEW, b"")
             anew = socket.socket(fileno=listen())
         except OSError as error:
-            say(f"{layout.SOCKET} was removed and cannot be created again: {error}")
+            say(f"{layout.SOCKET} was removed or replaced and cannot be created again: {error}")
             return
         if self._anew is not None:
             self._loop.unwatch(self._anew.fileno())
             self._anew.close()
-        self._anew = anew
+        self._anew, self._file = anew, socket_file()
         self._loop.watch(anew.fileno(), select.EPOLLIN, lambda _: self._accept(anew))
 
     def greet(self) -> None:

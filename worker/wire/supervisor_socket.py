@@ -3,10 +3,11 @@
 Imports almost nothing, because the keeper creates it.
 """
 
-# ruff: noqa: PTH108 -- pathlib is not light
+# ruff: noqa: PTH108, PTH116 -- pathlib is not light
 from __future__ import annotations
 
 import os
+import stat
 
 from ..state import layout
 from .c_socket import socket
@@ -35,6 +36,15 @@ def unlink_socket() -> None:
         os.unlink(layout.SOCKET)
     except FileNotFoundError:
         return
+
+
+def socket_file() -> tuple[int, int] | None:
+    """Return the device and inode of the socket's file in the working folder; None if there is none, or something else in its place."""
+    try:
+        there = os.stat(layout.SOCKET, follow_symlinks=False)
+    except FileNotFoundError:
+        return None
+    return (there.st_dev, there.st_ino) if stat.S_ISSOCK(there.st_mode) else None
 
 
 def connect(state: str | os.PathLike[str]) -> socket.socket:

@@ -7,6 +7,7 @@ import json
 import os
 import shutil
 import signal
+import stat
 import subprocess
 import sys
 from concurrent.futures import ThreadPoolExecutor
@@ -161,11 +162,23 @@ def test_a_copied_store_is_used_with_its_log(worker: Worker, tmp_path: Path) -> 
         assert len(list(client.list(all=True))) == 1
 
 
-def test_a_supervisor_whose_socket_was_removed_is_found_and_stays_the_only_one(worker: Worker) -> None:
+@pytest.mark.parametrize("by", ["", "a file", "a link", "a socket"])
+def test_a_supervisor_whose_socket_was_removed_or_replaced_is_found_and_stays_the_only_one(worker: Worker, by: str) -> None:
     pid = _start(worker, "sleep", "100")
     supervisor, keeper = (worker.described()[name] for name in ("supervisor_pid", "keeper_pid"))
-    (worker.state / "supervisor.sock").unlink()
-    wait_until((worker.state / "supervisor.sock").exists, "it is made again")
+    path = worker.state / "supervisor.sock"
+    if by == "a socket":
+        # As if another program had made it, and renamed over it.
+        os.mknod(worker.state / "foreign", stat.S_IFSOCK | 0o600)
+        (worker.state / "foreign").rename(path)
+    else:
+        path.unlink()
+    if by == "a file":
+        path.write_text("x")
+    elif by == "a link":
+        path.symlink_to("worker.json")
+    wait_until((worker.state / "supervisor.sock.anew").exists, "it is made again")
+    wait_until(lambda: path.is_socket() and not path.is_symlink(), "it listens there")
     worker.kill()
     worker.start()
     assert (worker.description["supervisor_pid"], worker.description["keeper_pid"]) == (supervisor, keeper)
