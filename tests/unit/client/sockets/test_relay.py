@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import signal
 import time
 from collections.abc import Iterator
 from contextlib import closing
+from typing import NoReturn
 
 import pytest
 from client_requests import follow, listing, soon, start
@@ -146,6 +148,24 @@ def test_what_the_line_raises_leaves_the_connection_as_it_was(connection: Connec
     line.type(b"x")
     with pytest.raises(ValueError, match="left"):
         connection.relay(line, ())
+    connection.call(listing(), soon())
+    assert daemon.verbs().count("hello") == 1
+
+
+def test_a_signal_handler_that_raises_leaves_the_connection_as_it_was(connection: Connection, line: FakeLine, daemon: FakeDaemon) -> None:
+    def interrupt(*_: object) -> NoReturn:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        later = Later(daemon, "push", lambda: os.kill(os.getpid(), signal.SIGUSR1))
+        line._room = 2
+        line.type(b"x")
+        with pytest.raises(KeyboardInterrupt):
+            connection.relay(line, ())
+        later.join()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
     connection.call(listing(), soon())
     assert daemon.verbs().count("hello") == 1
 
