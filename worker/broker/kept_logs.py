@@ -25,6 +25,7 @@ from ...broker.retention.ages import BELIEVED_AFTER_SECONDS, Ages
 from ...keys.digests import sha256
 from ...keys.proofs.log_hash import BLOCK_BYTES, LEAF, LogTree
 from ...schemas.naming import AttemptKey
+from ...schemas.refusal import Code, Refused
 from ..state.log_folders import logs
 
 # What was not completed for so long is not continued.
@@ -179,17 +180,18 @@ class KeptLogs:
 
     def has(self, key: AttemptKey) -> bool:
         """Return whether logs are kept."""
-        return key in self._sizes if self._held is None else key not in self._dropped and self._path(key).is_dir()
+        if self._held is None:
+            return key in self._sizes
+        # What cannot be looked at is not there; pathlib raises then.
+        return key not in self._dropped and os.path.isdir(self._path(key))  # noqa: PTH112 -- see above
 
     def read(self, key: AttemptKey, stream: StreamName, start: int, length: int) -> LogPart:
         """Return a part of a log."""
-        path = self._path(key) / stream
-        return logs.read_range(path, start, length) if path.exists() else LogPart(start, b"", 0)
+        return _unless_missing(lambda: logs.read_range(self._path(key) / stream, start, length), LogPart(start, b"", 0))
 
     def tail(self, key: AttemptKey, stream: StreamName, lines: int, most_bytes: int) -> LogPart:
         """Return the last lines of a log."""
-        path = self._path(key) / stream
-        return logs.tail(path, lines, most_bytes) if path.exists() else LogPart(0, b"", 0)
+        return _unless_missing(lambda: logs.tail(self._path(key) / stream, lines, most_bytes), LogPart(0, b"", 0))
 
     def _path(self, key: AttemptKey) -> Path:
         return self._folder / key.owner.hex() / f"{key.id.hex()}-{key.attempt}"
@@ -210,6 +212,16 @@ class KeptLogs:
                 self._loop.call_soon_threadsafe(then, result)
 
         self._thread.submit(run)
+
+
+def _unless_missing(read: Callable[[], LogPart], missing: LogPart) -> LogPart:
+    """Read a log; one that is empty has no file. Raises Refused if it cannot be read."""
+    try:
+        return read()
+    except Refused as refused:
+        if refused.code is not Code.NOT_FOUND:
+            raise
+        return missing
 
 
 def _in_words(problem: str | OSError | None) -> str:

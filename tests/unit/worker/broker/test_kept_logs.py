@@ -16,6 +16,7 @@ from jobwire.broker.retention.ages import Ages
 from jobwire.keys.digests import sha256
 from jobwire.keys.proofs.log_hash import BLOCK_BYTES, LEAF, LogTree
 from jobwire.schemas.naming import AttemptKey
+from jobwire.schemas.refusal import Refused
 from jobwire.worker.broker.kept_logs import KeptLogs
 
 HOUR_US = 3600 * 1_000_000
@@ -104,6 +105,20 @@ async def test_what_was_kept_is_there_after_a_restart(tmp_path: Path) -> None:
     assert shelf.read(key(1), "stderr", 0, 9) == (0, b"", 0)
     assert shelf.tail(key(1), "stdout", 1, 99).data == b"three\n"
     assert modes(tmp_path) == {0}
+    shelf.close()
+
+
+async def test_a_kept_log_that_cannot_be_read_is_refused_and_the_other_one_is_read(tmp_path: Path) -> None:
+    """As on a disk that fails: it can be opened, and reading it fails."""
+    shelf = made(tmp_path)
+    assert await keep(shelf, key(1), b"one\n") == ""
+    (kept,) = inside(tmp_path)
+    (kept / "stderr" / "entry").mkdir(parents=True)
+    reads: list[Callable[[], object]] = [lambda: shelf.read(key(1), "stderr", 0, 9), lambda: shelf.tail(key(1), "stderr", 1, 9)]
+    for read in reads:
+        with pytest.raises(Refused, match="the log cannot be read: Is a directory"):
+            read()
+    assert shelf.read(key(1), "stdout", 0, 9).data == b"one\n"
     shelf.close()
 
 
