@@ -39,6 +39,8 @@ from .proving import prove
 __all__ = ["Chunk", "Conversation", "Exchange", "Greeted", "Happened", "Item", "greeting"]
 
 SOFTWARE = "jobwire-python"
+# Only these may be larger than the limit for other messages; the last four are what a broker sends its workers.
+_LARGE_VERBS = frozenset({"start", "stage", "deliver", "discard", "settle", "relay"})
 _RANDOM_BYTES = 4
 
 
@@ -268,10 +270,14 @@ class Conversation:
         self._in_flight.pop(exchange.number, None)
         number = self._next_number()
         try:
-            self._outgoing.append((self._frame(exchange, number),))
+            frame = self._frame(exchange, number)
         except Refused as refused:
             self._end(exchange, refused)
+        except (ValueError, TypeError) as error:
+            # A number that a field of the request or its proof cannot hold: it must not stay, and fail every later call.
+            self._end(exchange, Refused(Code.INVALID_ARGUMENT, f"the request cannot be described: {error}"))
         else:
+            self._outgoing.append((frame,))
             self._in_flight[number] = exchange
             self._push(exchange)
 
@@ -292,7 +298,16 @@ class Conversation:
         if exchange.verb in SIGNED_VERBS:
             exchange.nonce = hello.nonce
             proof = prove(self._identity, self._daemon, hello, exchange.request, raw, self._now_us())
-        return request_pb2.Envelope(request=raw, proof=proof).SerializeToString()
+        frame = request_pb2.Envelope(request=raw, proof=proof).SerializeToString()
+        most = hello.limits.other_message_bytes
+        # The worker would close the connection, and other requests on it would be refused with this one.
+        if most and len(frame) > most and exchange.verb not in _LARGE_VERBS:
+            raise Refused(
+                Code.INVALID_ARGUMENT,
+                f"the request has {len(frame)} bytes, the worker accepts at most {most} of one that starts no jobs",
+                "split the request, or shorten the texts in it",
+            )
+        return frame
 
     def _grant(self, credit: request_pb2.Credit) -> None:
         if credit.request_id in self._in_flight:

@@ -17,6 +17,8 @@ _SECOND_US = 1_000_000
 # How long after the last time at which one of its jobs may start a start is good, and how long what is done to jobs that run.
 START_LASTS_US = 30 * 24 * 3600 * _SECOND_US
 ORDER_LASTS_US = 600 * _SECOND_US
+# The most that a proof can say. A worker refuses jobs that ask for times so far away; what is said about them must not fail before.
+_LATEST_US = (1 << 63) - 1
 # A stop is not among them: it is still wanted when a worker is back after hours.
 _ORDERS = frozenset({"signal", "pause", "resume"})
 
@@ -79,4 +81,4 @@ def good_until_us(wanted: Iterable[job_pb2.JobSpec], now_us: int) -> int:
         not_after_us = max(not_after_us, spec.not_after_us, now_us + spec.not_after_ms * 1000)
         if spec.HasField("retry"):
             retries_us = max(retries_us, _retries_last_us(spec))
-    return max(latest_us + START_LASTS_US, not_after_us) + retries_us
+    return min(_LATEST_US, max(latest_us + START_LASTS_US, not_after_us) + retries_us)

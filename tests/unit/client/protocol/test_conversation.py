@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from jobwire.client.protocol.conversation import Chunk, Conversation, Exchange, Greeted, Happened
 from jobwire.client.protocol.features import ALL_CHECKED, check_features
 from jobwire.client.protocol.flow_control import WINDOW_BYTES, WINDOW_MESSAGES
+from jobwire.client.protocol.proving import ROOTS
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.proofs import signature
 from jobwire.keys.proofs.input_seal import Fed, RunningHash
@@ -263,6 +264,46 @@ def test_a_request_over_a_limit_never_leaves(house: House) -> None:
     assert "at most 1000" in str(large.refusal)
     assert fed_exchange.refusal is not None
     assert fed_exchange.refusal.job_index == 1
+
+
+def test_a_request_for_which_the_worker_would_close_the_connection_never_leaves(house: House) -> None:
+    limit = house.limits.other_message_bytes
+    named = house.conversation.ask(request_pb2.Request(query_one=request_pb2.QueryOne(name="x" * limit)))
+    signed = house.conversation.ask(request_pb2.Request(pause=request_pb2.Pause(keys=[job_pb2.JobKey(id=b"j" * 16)] * (limit // 20))))
+    large = start(b"a" * 16)
+    large.start.jobs[0].spec.argv.append(b"x" * limit)
+    house.conversation.ask(large)
+
+    assert [request.WhichOneof("verb") for request in house.sent()] == ["start"]
+    assert [exchange.refusal and exchange.refusal.code for exchange in (named, signed)] == [Code.INVALID_ARGUMENT] * 2
+    assert f"at most {limit}" in str(named.refusal)
+
+
+@pytest.mark.parametrize("field", ["start_in_ms", "not_after_ms", "start_at_us"])
+def test_a_start_with_an_endless_time_is_sent_and_spoils_no_other_request(field: str) -> None:
+    house = House()
+    house.features = [ROOTS, "at", "not_after"]
+    house.connect()
+    far = start(b"a" * 16)
+    setattr(far.start.jobs[0].spec, field, (1 << 63) - 1)
+    house.conversation.ask(far)
+    house.conversation.ask(listing())
+
+    assert [request.WhichOneof("verb") for request in house.sent()] == ["start", "list"]
+
+
+def test_what_no_request_can_hold_fails_alone(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    def too_large(*_: object) -> request_pb2.Proof:
+        raise ValueError("Value out of range: 9223372036854775808")
+
+    monkeypatch.setattr("jobwire.client.protocol.conversation.prove", too_large)
+    spoilt = house.conversation.ask(start(b"a" * 16))
+    house.connect()
+    house.conversation.ask(listing())
+
+    assert spoilt.ended
+    assert "Value out of range" in str(spoilt.refusal)
+    assert [request.WhichOneof("verb") for request in house.sent()] == ["list"]
 
 
 def test_a_folder_in_the_home_of_a_job_is_sent_only_to_a_worker_that_knows_it(house: House) -> None:
