@@ -1,8 +1,8 @@
 """The connection of a client that blocks: its traffic (traffic.py), and the one place where it waits.
 
 Sending, receiving and dispatching happen in the caller's thread, inside `pump`; there is no other thread. A second thread that calls at
-the same time gets a RuntimeError: give each thread its own connection. A signal handler must not call; it may raise, as
-KeyboardInterrupt does, and the connection stays usable: see signal_guard.py.
+the same time gets a RuntimeError: give each thread its own connection. A signal handler may raise, as KeyboardInterrupt does, and the
+connection stays usable; and it may call while another call waits, which then looks again for what it waits for: see signal_guard.py.
 
 `connect_timeout` limits the wait for the first handshake. If the connection is lost later, the caller decides how long to wait for it;
 unanswered requests are then repeated, see conversation.py.
@@ -61,6 +61,8 @@ class Connection:
         # Who is shown each wait, and what the caller says it is for.
         self.onlooker: Onlooker | None = None
         self.purpose: Purposeful = no_purpose
+        # Whether the last pump had nothing to wait for.
+        self._idle = False
         self._process = os.getpid()
         self._guard = SignalGuard()
         self._context = new_context()
@@ -243,6 +245,7 @@ class Connection:
 
     def _pump(self, deadline: float | None, wake_fds: Sequence[int]) -> bool:
         is_due, woken = self._traffic.is_stirred, False
+        entered = self._guard.entered
         while True:
             now = time.monotonic()
             is_late = deadline is not None and now >= deadline
@@ -252,10 +255,18 @@ class Connection:
                 moved = self._tell()
                 if came or woken or is_late:
                     return came
+                if self._guard.entered != entered:
+                    # A handler or `notice` has called, and received what came, perhaps also what this call waits for.
+                    return True
                 if moved:
                     continue
             if not (self._traffic.waits or wake_fds or deadline is not None):
+                # Once may be right: a handler has called after the caller looked, and received what that waits for.
+                self._idle = not self._idle
+                if self._idle:
+                    return True
                 raise RuntimeError("there is nothing to wait for")
+            self._idle = False
             came_here, woken = self._wait(deadline, wake_fds)
             if woken and not came_here:
                 return False
@@ -287,7 +298,11 @@ class Connection:
         milliseconds = milliseconds_until((deadline, self._traffic.due_at(), self._shown()))
         watched = self._traffic.waited_on()
         signals = self._guard.begin_wait()
-        awake = zmq.zmq_poll([*watched, *[(fd, zmq.POLLIN) for fd in (*wake_fds, *signals)]], milliseconds)
+        try:
+            awake = zmq.zmq_poll([*watched, *[(fd, zmq.POLLIN) for fd in (*wake_fds, *signals)]], milliseconds)
+        except BaseException:
+            self._guard.break_wait()
+            raise
         self._guard.end_wait(any_signal=any(what in signals for what, _ in awake))
         woken = sum(what in wake_fds for what, _ in awake)
         return len(awake) > woken, woken > 0

@@ -26,6 +26,8 @@ pthread_sigmask = c_signal.pthread_sigmask
 _HELD_BACK = {int(number) for number in (SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM, SIGVTALRM, SIGPROF)}
 _BLOCK, _SET = int(signal.SIG_BLOCK), int(signal.SIG_SETMASK)
 _NO_FD = -1
+# What is written to the pipe for a handler that has called. No signal has this number.
+_CALLED = b"\0"
 # Signals that may have come during one wait.
 _MANY = 4096
 
@@ -36,7 +38,7 @@ class SignalGuard:
     `repair` is called if the last use was interrupted. It must not refer to the connection, which holds this object.
     """
 
-    __slots__ = ("_before", "_busy", "_masked", "_pipe", "_shut", "_waits", "_whole", "repair")
+    __slots__ = ("_before", "_busy", "_masked", "_pipe", "_shut", "_waiting", "_waits", "_whole", "entered", "repair")
 
     def __init__(self, repair: Callable[[], None] = lambda: None) -> None:
         self.repair = repair
@@ -49,6 +51,10 @@ class SignalGuard:
         self._shut = False
         self._pipe: tuple[int, int] | None = None
         self._waits = False
+        # How many calls wait: more than one if a handler calls, too.
+        self._waiting = 0
+        # How many calls there have been: who waited sees whether a handler has called meanwhile.
+        self.entered = 0
 
     def __enter__(self) -> None:
         """Enter.
@@ -71,11 +77,15 @@ class SignalGuard:
                 self.__exit__(RuntimeError)
                 raise
         self._whole = False
+        self.entered += 1
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         """Leave; pending handlers run now."""
         if self._waits:
             self._end_wait()
+        if self._waiting:
+            # A handler has called while another call waits, and may have received what that waits for.
+            self._wake()
         self._whole = self._whole or kind is None
         self._busy.release()
         self._unmask()
@@ -88,6 +98,7 @@ class SignalGuard:
     def begin_wait(self) -> list[int]:
         """Unblock signals, and return what to poll in addition: it is readable when a signal came."""
         pipe = self._begin_wait() if threading.current_thread() is threading.main_thread() else []
+        self._waiting += 1
         self.let_signals_through()
         return pipe
 
@@ -99,8 +110,15 @@ class SignalGuard:
     def end_wait(self, *, any_signal: bool = True) -> None:
         """Block signals again after a wait. `any_signal`: what `begin_wait` returned was readable."""
         self.hold_signals_back()
+        self._waiting -= 1
         if self._waits:
             self._end_wait(any_signal=any_signal)
+        elif any_signal and self._pipe is not None:
+            self._noted()
+
+    def break_wait(self) -> None:
+        """Note that a handler ended the wait by an exception."""
+        self._waiting -= 1
 
     def refuse_others(self) -> None:
         """Raise RuntimeError if another thread is inside at this moment."""
@@ -142,7 +160,8 @@ class SignalGuard:
             return [read]
         self._waits = False
         self._pass_on(other)
-        return []
+        # Not for signals, of which Python tells the program: for a handler that calls.
+        return [read]
 
     def _end_wait(self, *, any_signal: bool = True) -> None:
         assert self._pipe is not None
@@ -166,9 +185,14 @@ class SignalGuard:
 
     def _pass_on(self, other: int) -> None:
         """Write what came meanwhile to the program's own pipe, which could only be detected by replacing it."""
-        if numbers := self._noted():
+        if numbers := self._noted().replace(_CALLED, b""):
             with contextlib.suppress(OSError):
                 os.write(other, numbers)
+
+    def _wake(self) -> None:
+        if self._pipe is not None:
+            with contextlib.suppress(BlockingIOError):
+                os.write(self._pipe[1], _CALLED)
 
     def _noted(self) -> bytes:
         assert self._pipe is not None

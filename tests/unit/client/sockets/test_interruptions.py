@@ -35,6 +35,34 @@ def test_an_interruption_leaves_the_connection_usable(connection: Connection, da
     assert connection.call(listing(), soon())
 
 
+@pytest.mark.parametrize("others", [0, 1], ids=["nothing else is unanswered", "something else is unanswered"])
+def test_a_call_ends_whose_answer_a_signal_handler_has_received(connection: Connection, daemon: FakeDaemon, others: int) -> None:
+    job_id = new_id()
+    reports = connection.ask(start(job_id, b"wait", watch=True))
+    connection.next(reports, soon())
+    for _ in range(others):
+        connection.ask(start(new_id(), b"wait", watch=True))
+    ended = False
+
+    def handle(*_: object) -> None:
+        nonlocal ended
+        daemon.finish(job_id)
+        while not ended:
+            connection.pump(soon())
+            while isinstance(item := connection.take(reports), request_pb2.Reply):
+                ended |= any(report.state == job_pb2.STATE_FINISHED for report in item.reports.reports)
+
+    before = signal.signal(signal.SIGUSR1, handle)
+    try:
+        later = Later(daemon, "start", lambda: os.kill(os.getpid(), signal.SIGUSR1), count=1 + others)
+        while not ended:
+            connection.pump()
+        later.join()
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert reports.ended
+
+
 @pytest.fixture
 def _no_collector_callbacks() -> Iterator[None]:
     """Let an interruption never come in one of hypothesis' callbacks of the garbage collector, where it would be dropped."""

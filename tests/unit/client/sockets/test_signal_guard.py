@@ -38,7 +38,7 @@ def test_no_signal_is_taken_from_a_program_with_a_wakeup_pipe_of_its_own() -> No
         sender.start()
         while not ended.is_set():
             with guard:
-                assert guard.begin_wait() == []
+                assert len(guard.begin_wait()) == 1
                 guard.end_wait()
     finally:
         sender.join()
@@ -48,6 +48,41 @@ def test_no_signal_is_taken_from_a_program_with_a_wakeup_pipe_of_its_own() -> No
         os.close(read)
         os.close(write)
     assert heard == [signal.SIGWINCH] * ROUNDS
+
+
+@pytest.mark.parametrize("has_own_pipe", [False, True])
+def test_a_wait_ends_when_a_handler_has_called(*, has_own_pipe: bool) -> None:
+    read, write = os.pipe2(os.O_NONBLOCK)
+    guard = SignalGuard(lambda: None)
+    called: list[int] = []
+
+    def call(*_: object) -> None:
+        with guard:
+            # Takes whatever ended the wait of the other call.
+            guard.begin_wait()
+            guard.end_wait()
+        called.append(guard.entered)
+
+    before = signal.signal(signal.SIGWINCH, call)
+    pipe_before = signal.set_wakeup_fd(write if has_own_pipe else -1)
+    try:
+        with guard:
+            entered = guard.entered
+            pipe = guard.begin_wait()
+            signal.raise_signal(signal.SIGWINCH)
+            assert select.select(pipe, [], [], SECONDS)[0] == pipe
+            guard.end_wait()
+            assert called == [guard.entered] == [entered + 1]
+            assert select.select(pipe, [], [], 0)[0] == []
+            guard.begin_wait()
+            guard.end_wait(any_signal=False)
+        assert bytes(signal.SIGWINCH for _ in called) == (os.read(read, 64) if has_own_pipe else bytes([signal.SIGWINCH]))
+    finally:
+        guard.close()
+        signal.set_wakeup_fd(pipe_before)
+        signal.signal(signal.SIGWINCH, before)
+        os.close(read)
+        os.close(write)
 
 
 def test_what_ended_a_wait_is_not_heard_again_later() -> None:
