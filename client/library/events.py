@@ -15,6 +15,8 @@ from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.wire_codec import key_to_wire
 from ..protocol.subscription import MISSED, Phase, Subscription
+from .attached import Attached
+from .options.arguments import microseconds
 from .requests.dialogue import Dialogue, carry_out, reply_with
 from .requests.queries import query_by_key
 from .session import Session
@@ -36,7 +38,7 @@ def read_start(start: Start) -> EventCursor | Literal["start"] | datetime | time
     return START if start == START else EventCursor.parse(start)
 
 
-class EventStream:
+class EventStream(Attached):
     """Every event after a position, in order and once, even if the worker restarts. It does not end by itself: `close` it.
 
     Raises `CursorTooOld` if events were missed because they are no longer kept, and TimeoutError at its deadline.
@@ -206,7 +208,7 @@ def ask_for_position(wanted: event_pb2.Filter, start: str | timedelta | datetime
 
 def _microseconds(start: timedelta | datetime) -> Dialogue[int]:
     if not isinstance(start, timedelta):
-        return int(start.timestamp() * 1_000_000)
+        return microseconds(start)
     asked = request_pb2.Hello(oldest_version=PROTOCOL_VERSION, newest_version=PROTOCOL_VERSION)
     hello = reply_with("hello", (yield request_pb2.Request(hello=asked))).hello
     return (hello.now_us or wall_us()) - start // timedelta(microseconds=1)

@@ -13,6 +13,8 @@ from ....schemas.text.durations import parse_duration
 
 # The longest timedelta.
 _LONGEST_SECONDS = 86_400_000_000_000
+# More than any number of a request may be.
+_LARGEST = (1 << 63) - 1
 
 Text: TypeAlias = "str | bytes | os.PathLike[str] | os.PathLike[bytes]"
 # A number means seconds; a string is read as on the command line.
@@ -24,10 +26,14 @@ Moment: TypeAlias = "datetime | timedelta | str"
 def make_id(said: bytes | str | None) -> bytes:
     """Return the id that a caller made, or a new one.
 
-    Raises `Refused(INVALID_ARGUMENT)` if it is not a UUID.
+    Raises `Refused(INVALID_ARGUMENT)` if it is not a UUID, and TypeError if it is neither text nor bytes.
     """
-    if said is None:
-        return new_id()
+    return new_id() if said is None else read_id(said)
+
+
+def read_id(said: bytes | str) -> bytes:
+    """Return the id that a caller names. Raises as `make_id` does."""
+    must_be("an id", said, (bytes, str), "16 bytes, or the text of a UUID")
     try:
         job_id = parse_id(said) if isinstance(said, str) else said
     except ValueError:
@@ -35,6 +41,34 @@ def make_id(said: bytes | str | None) -> bytes:
     if len(job_id) != ID_BYTES:
         raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not the id of a job", "an id is a UUID: 16 bytes, or 32 hex digits")
     return job_id
+
+
+def must_be(what: str, value: object, kinds: type | tuple[type, ...], in_words: str) -> None:
+    """Raise TypeError for a value of another type."""
+    if not isinstance(value, kinds):
+        raise TypeError(f"{what} must be {in_words}, not {type(value).__name__}")
+
+
+def must_be_whole(what: str, value: object, least: int = 0) -> None:
+    """Raise TypeError for what is no whole number, also for True and False, and `Refused(INVALID_ARGUMENT)` for one that none can be."""
+    if type(value) is bool or not isinstance(value, int):
+        raise TypeError(f"{what} must be a whole number, not {type(value).__name__}")
+    if value < least:
+        raise Refused(Code.INVALID_ARGUMENT, f"{what} is {value}, and must be {least} or more")
+    if not -_LARGEST <= value <= _LARGEST:
+        raise Refused(Code.INVALID_ARGUMENT, f"{what} is too large a number")
+
+
+def microseconds(moment: datetime) -> int:
+    """Return a moment in microseconds since 1970.
+
+    Raises `Refused(INVALID_ARGUMENT)` for one that this machine cannot express.
+    """
+    try:
+        return round(moment.timestamp() * 1_000_000)
+    except (ValueError, OverflowError, OSError):
+        # Near the years 1 and 9999, where the zone leads out of them.
+        raise Refused(Code.INVALID_ARGUMENT, f"{moment} is not between the years 1970 and 9999") from None
 
 
 def seconds(duration: Duration) -> float:

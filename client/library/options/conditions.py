@@ -6,7 +6,8 @@ from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Literal, Protocol, TypeAlias
 
 from ....schemas.jobs.conditions import After, Condition
-from ....schemas.naming import JobKey, parse_id
+from ....schemas.naming import JobKey
+from .arguments import read_id
 
 if TYPE_CHECKING:
     from ..values.run_info import RunInfo
@@ -39,7 +40,7 @@ _WORDS = {"ok": Condition.OK, "failed": Condition.FAILED, "any": Condition.ANY}
 def conditions_of(said: Awaiting) -> tuple[After, ...]:
     """Return the conditions that `after` means.
 
-    Raises TypeError for a value of another type, ValueError for text that is no id.
+    Raises TypeError for a value of another type, `Refused(INVALID_ARGUMENT)` for text or bytes that are no id.
     """
     if not isinstance(said, Mapping):
         return tuple(_one(Condition.OK, one) for one in _listed(said))
@@ -53,10 +54,8 @@ def _listed(said: Awaited | Iterable[Awaited]) -> list[Awaited]:
 
 
 def _one(condition: Condition, said: Awaited) -> After:
-    if isinstance(said, bytes):
-        return After(condition, job=said)
-    if isinstance(said, str):
-        return After(condition, job=parse_id(said))
+    if isinstance(said, bytes | str):
+        return After(condition, job=read_id(said))
     if (key := getattr(said, "key", None)) is not None:
         return After(condition, job=key.id)
     if (info := getattr(said, "info", None)) is not None:

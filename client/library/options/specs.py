@@ -20,7 +20,7 @@ from ...batch.octets import to_bytes
 from ...batch.options.limit_values import Limit, parse_umask, read_limits
 from ...batch.options.option_values import read_terms
 from ...batch.options.start_times import NOW, StartTime, parse_not_after, parse_start
-from .arguments import Duration, Moment, Text, milliseconds
+from .arguments import Duration, Moment, Text, microseconds, milliseconds, must_be, must_be_whole
 from .retry import Retry
 from .subprocess_words import explains_options
 
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 _A_TIME = "seconds, a timedelta, or a time such as '1h30m'"
 _TIME_TYPES = (float, int, timedelta, str, NoneType)
+_NEGATIVE = -(1 << 31)
 _TEXT_TYPES = (str, bytes, os.PathLike)
 
 
@@ -71,7 +72,7 @@ class JobOptions(TypedDict, total=False):
 
 
 @explains_options
-def job_spec(  # noqa: C901, PLR0913 -- a job has that many options, all by name
+def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
     argv: Sequence[Text],
     *,
     input: bytes | None = None,  # noqa: A002 -- as subprocess calls it
@@ -114,27 +115,26 @@ def job_spec(  # noqa: C901, PLR0913 -- a job has that many options, all by name
     type, or an argv that is one string: no shell would split it.
     """
     # Most jobs have few options, so that what is checked about all of them takes longer than the rest.
-    _must_be("name", name, str, "text")
+    must_be("name", name, str, "text")
+    must_be("only_one", only_one, str, "text")
     if output_limit is not None:
-        _must_be("output_limit", output_limit, (int, str), "bytes, or a size such as '1.5G'")
+        _must_be_size("output_limit", output_limit, "bytes, or a size such as '1.5G'")
     if memory is not None:
-        _must_be("memory", memory, (int, str), "bytes, or a size such as '2G'")
-    if nice is not None:
-        _must_be("nice", nice, int, "a whole number")
+        _must_be_size("memory", memory, "bytes, or a size such as '2G'")
     if umask is not None:
-        _must_be("umask", umask, (int, str), "a number such as 0o027, or octal digits")
+        _must_be_size("umask", umask, "a number such as 0o027, or octal digits")
+    _check_numbers(nice, stop_signal, priority, cpus, gpus)
+    _check_flags(env_all=env_all, linger=linger, hold=hold, stderr_to_stdout=stderr_to_stdout, may_submit=may_submit)
     if time_limit is not None:
-        _must_be("time_limit", time_limit, _TIME_TYPES, _A_TIME)
+        must_be("time_limit", time_limit, _TIME_TYPES, _A_TIME)
     if grace is not None:
-        _must_be("grace", grace, _TIME_TYPES, _A_TIME)
+        must_be("grace", grace, _TIME_TYPES, _A_TIME)
     if input is not None:
-        _must_be("input", input, (bytes, bytearray, memoryview), "bytes; encode a string: text.encode()")
+        must_be("input", input, (bytes, bytearray, memoryview), "bytes; encode a string: text.encode()")
     if retry is not None:
-        _must_be("retry", retry, (int, Retry), "how often, or a Retry")
-    for variable, value in (env or {}).items():
-        _must_be(f"env[{variable!r}]", value, _TEXT_TYPES, "text or bytes")
-    for label, text in (labels or {}).items():
-        _must_be(f"labels[{label!r}]", text, str, "text")
+        must_be("retry", retry, (int, Retry), "how often, or a Retry")
+    _check_tables(env, labels, rlimits, resources)
+    _check_terms(on=on, not_on=not_on)
     variables = {os.fsencode(variable): os.fsencode(value) for variable, value in env.items()} if env else {}
     if env_all:
         from ...batch.options import caller_variables  # noqa: PLC0415 -- few jobs want them
@@ -186,14 +186,14 @@ def start_of(at: Moment | None, option: str = "at") -> StartTime:
 
     Raises `Refused(INVALID_ARGUMENT)` for a text that is not a time, or one before 1970; TypeError for anything else.
     """
-    _must_be(option, at, (str, datetime, timedelta, NoneType), "a datetime, a timedelta from now, or a text such as '02:30' or '+1h'")
+    must_be(option, at, (str, datetime, timedelta, NoneType), "a datetime, a timedelta from now, or a text such as '02:30' or '+1h'")
     match at:
         case None:
             return NOW
         case str():
             return parse_start(at) if option == "at" else parse_not_after(at)
         case datetime():
-            return StartTime(at_us=round(at.timestamp() * 1_000_000))
+            return StartTime(at_us=microseconds(at))
         case _:
             return StartTime(in_ms=milliseconds(at))
 
@@ -269,6 +269,57 @@ def _arguments(argv: Sequence[Text]) -> tuple[bytes, ...]:
     return tuple(map(os.fsencode, arguments))
 
 
-def _must_be(what: str, value: object, kinds: type | tuple[type, ...], in_words: str) -> None:
-    if not isinstance(value, kinds):
-        raise TypeError(f"{what} must be {in_words}, not {type(value).__name__}")
+def _must_be_size(option: str, value: object, in_words: str) -> None:
+    must_be(option, value, (int, str), in_words)
+    if not isinstance(value, str):
+        must_be_whole(option, value)
+
+
+def _check_numbers(nice: int | None, stop_signal: int | None, priority: int, cpus: int, gpus: int) -> None:
+    if nice is not None:
+        must_be_whole("nice", nice, _NEGATIVE)
+    if stop_signal is not None:
+        must_be_whole("stop_signal", stop_signal)
+    if priority != 0:
+        must_be_whole("priority", priority, _NEGATIVE)
+    if cpus != 1 or cpus is True:
+        must_be_whole("cpus", cpus, 1)
+    if gpus != 0:
+        must_be_whole("gpus", gpus)
+
+
+def _check_flags(**flags: object) -> None:
+    for option, value in flags.items():
+        if value is not False:
+            must_be(option, value, bool, "True or False")
+
+
+def _check_tables(
+    env: Mapping[Any, Any] | None, labels: Mapping[Any, Any] | None, rlimits: Mapping[Any, Any] | None, resources: Mapping[Any, Any] | None
+) -> None:
+    if env is not None:
+        must_be("env", env, Mapping, "a mapping of names to texts")
+        for variable, value in env.items():
+            must_be("the name of a variable", variable, (str, bytes), "text or bytes")
+            must_be(f"env[{variable!r}]", value, _TEXT_TYPES, "text or bytes")
+    if labels is not None:
+        must_be("labels", labels, Mapping, "a mapping of names to texts")
+        for label, text in labels.items():
+            must_be("the name of a label", label, str, "text")
+            must_be(f"labels[{label!r}]", text, str, "text")
+    if rlimits is not None:
+        must_be("rlimits", rlimits, Mapping, "a mapping of names to limits")
+    if resources is not None:
+        must_be("resources", resources, Mapping, "a mapping of names to numbers")
+        for resource, amount in resources.items():
+            must_be("the name of a resource", resource, str, "text")
+            must_be_whole(f"resources[{resource!r}]", amount)
+
+
+def _check_terms(**said: Iterable[Any] | None) -> None:
+    for option, terms in said.items():
+        if terms is None or isinstance(terms, str):
+            continue
+        must_be(option, terms, Iterable, "a label, or several")
+        if not all(isinstance(term, str) for term in terms):
+            raise TypeError(f"{option} must be a label, or several, as text")

@@ -26,8 +26,14 @@ def encode(spec: JobSpec) -> job_pb2.JobSpec:
 
 
 def encode_batch(batch: BatchInfo) -> job_pb2.Batch:
-    """Return what is sent about the run of a batch."""
-    message = job_pb2.Batch(id=batch.id, name=batch.name, parallel=batch.parallel, on_failure=on_failure_to_wire(batch.on_failure))
+    """Return what is sent about the run of a batch.
+
+    Raises `Refused(INVALID_ARGUMENT)` if its name is not Unicode, or its width cannot be encoded.
+    """
+    try:
+        message = job_pb2.Batch(id=batch.id, name=batch.name, parallel=batch.parallel, on_failure=on_failure_to_wire(batch.on_failure))
+    except ValueError as error:
+        raise Refused(Code.INVALID_ARGUMENT, f"the batch cannot be described: {error}") from None
     message.is_whole = batch.is_whole
     if batch.on_finish is not None:
         message.on_finish.CopyFrom(encode(as_spec(batch.on_finish)))

@@ -9,7 +9,7 @@ from ....schemas.generated import request_pb2
 from ....schemas.jobs.states import JobTime, State
 from ....schemas.refusal import Code, Reason, Refused
 from ....schemas.wire_codec import state_to_wire
-from ..options.arguments import Duration, milliseconds
+from ..options.arguments import Duration, microseconds, milliseconds
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -71,7 +71,7 @@ def set_moment(wanted: request_pb2.List, which: Literal["since", "until"], momen
         return
     # A datetime is not imported here only to be told apart.
     if hasattr(moment, "timestamp"):
-        setattr(wanted, f"{which}_us", int(moment.timestamp() * 1_000_000))
+        setattr(wanted, f"{which}_us", microseconds(moment))  # type: ignore[arg-type] # reason: only a datetime has a timestamp
     else:
         setattr(wanted, f"{which}_ago_us", (milliseconds(moment) or 0) * 1000)
 

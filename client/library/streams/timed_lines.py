@@ -17,6 +17,7 @@ from ....schemas.naming import JobKey
 from ....schemas.wire_codec import key_to_wire
 from ...protocol.exchange import Chunk
 from ..known_jobs import STREAMS, StreamName
+from ..options.arguments import microseconds
 from ..requests.dialogue import Dialogue, piece_of_log
 
 _NAMES: dict[int, StreamName] = {request_pb2.STREAM_STDOUT: "stdout", request_pb2.STREAM_STDERR: "stderr"}
@@ -225,4 +226,4 @@ def timed_request(key: JobKey, streams: Sequence[StreamName], span: Span) -> req
 def _moment_us(moment: datetime | timedelta | None, now_us: int) -> int | None:
     if isinstance(moment, timedelta):
         return now_us - moment // timedelta(microseconds=1)
-    return None if moment is None else int(moment.timestamp() * 1_000_000)
+    return None if moment is None else microseconds(moment)
