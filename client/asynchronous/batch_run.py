@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator, Sequence
 
 from ...schemas.generated import request_pb2
 from ..library.actions import forgotten
+from ..library.attached import Attached
 from ..library.options.arguments import Duration
 from ..library.values.results import Forgotten
 from ..library.values.run_info import (
@@ -26,7 +27,7 @@ from .loop.completion import completed
 from .loop.session import AsyncSession
 
 
-class AsyncStopping:
+class AsyncStopping(Attached):
     """A stop of a run that the worker has accepted. `jobs`: how many jobs it is about."""
 
     def __init__(self, session: AsyncSession, exchange: Exchange, jobs: int) -> None:
@@ -49,7 +50,7 @@ class AsyncStopping:
                 self._session.connection.notice(sentence)
 
 
-class AsyncBatchRun:
+class AsyncBatchRun(Attached):
     """One run of a batch. `info` is what is known about it; every call that returns a `RunInfo` updates it."""
 
     def __init__(self, session: AsyncSession, info: RunInfo) -> None:

@@ -23,6 +23,7 @@ from ...schemas.refusal import Refused
 from ..files.fetched import Fetched
 from ..files.options import Files, Paths, wanted
 from ..library import actions
+from ..library.attached import Attached
 from ..library.batches import Described, PlannedBatch, plan_batch
 from ..library.destination import Destination, find_destination
 from ..library.events import make_filter
@@ -61,7 +62,7 @@ if TYPE_CHECKING:
     from ..config.contexts import Context
 
 
-class AsyncClient:
+class AsyncClient(Attached):
     """A worker to run jobs on, for one event loop. It connects at the first verb, and any number of tasks may use it at once.
 
     `context`: the name of a context, or a Context; None: the current one, or the private worker of this user if there is none. `notice` is

@@ -11,6 +11,7 @@ from ...schemas.frames import MOST_JOBS_PER_FILTER
 from ...schemas.generated import event_pb2, request_pb2
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Refused
+from ..library.attached import Attached
 from ..library.events import CursorTooOld, Start, ask_for_position, read_start
 from ..library.options.arguments import Duration, deadline_in
 from ..library.requests.queries import query_by_key
@@ -21,7 +22,7 @@ from .dialogue import carry_out
 from .loop.session import AsyncSession
 
 
-class AsyncEventStream:
+class AsyncEventStream(Attached):
     """Every event after a position, in order and once, even if the worker restarts; for one task at a time.
 
     From `await`, `async with` or the first event on, nothing is missed. It does not end by itself: use it in `async with`, or `close` it.

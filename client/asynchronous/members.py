@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..library.attached import Attached
 from ..library.requests.members import (
     Change,
     Decide,
@@ -18,7 +19,7 @@ from .dialogue import carry_out
 from .loop.session import AsyncSession
 
 
-class AsyncMembers:
+class AsyncMembers(Attached):
     """The members of a worker or broker. All of it needs the role admin there."""
 
     def __init__(self, session: AsyncSession) -> None:

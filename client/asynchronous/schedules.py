@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.naming import JobKey, new_id
+from ..library.attached import Attached
 from ..library.batches import Described, PlannedBatch, plan_batch
 from ..library.options.arguments import Text
 from ..library.options.specs import as_spec
@@ -31,7 +32,7 @@ from .files import send_files
 from .loop.session import AsyncSession
 
 
-class AsyncSchedules:
+class AsyncSchedules(Attached):
     """Adds, changes and shows schedules: jobs that a worker starts again and again."""
 
     def __init__(self, session: AsyncSession) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...schemas.jobs.spec import JobSpec
+from ..library.attached import Attached
 from ..library.options.arguments import Text
 from ..library.options.specs import as_spec
 from ..library.values.broker_workers import (
@@ -22,7 +23,7 @@ from ..library.values.growth import GrowthQueue, GrowthSettings, add_request, ch
 from .loop.session import AsyncSession
 
 
-class AsyncWorkers:
+class AsyncWorkers(Attached):
     """The workers of a broker. To see them needs a role that may see the jobs of others."""
 
     def __init__(self, session: AsyncSession) -> None:

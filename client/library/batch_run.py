@@ -8,6 +8,7 @@ from contextlib import closing
 from ...schemas.generated import request_pb2
 from ..protocol.exchange import Exchange, Item
 from .actions import forgotten
+from .attached import Attached
 from .job import Job
 from .options.arguments import Duration, deadline_in
 from .session import Session
@@ -26,7 +27,7 @@ from .values.run_info import (
 )
 
 
-class Stopping:
+class Stopping(Attached):
     """A stop of a run that the worker has accepted. `jobs`: how many jobs it is about."""
 
     def __init__(self, session: Session, exchange: Exchange, jobs: int) -> None:
@@ -49,7 +50,7 @@ class Stopping:
                 self._session.connection.notice(sentence)
 
 
-class BatchRun:
+class BatchRun(Attached):
     """One run of a batch. `info` is what is known about it; every call that returns a `RunInfo` updates it."""
 
     def __init__(self, session: Session, info: RunInfo) -> None:

@@ -23,6 +23,7 @@ from ...schemas.private_parts.frozen import replace
 from ...schemas.refusal import Refused
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS, Connection
 from . import actions, starts
+from .attached import Attached
 from .destination import find_destination
 from .job import Job
 from .known_jobs import Handle
@@ -59,7 +60,7 @@ if TYPE_CHECKING:
     from .workers import Workers
 
 
-class Client:
+class Client(Attached):
     """A worker to run jobs on. It is a context manager, is used by one thread at a time and connects at the first request.
 
     `context`: the name of a context, or a Context; None: the current one, or the private worker of this user if there is none. `notice` is

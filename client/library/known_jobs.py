@@ -15,6 +15,7 @@ from ...schemas.naming import JobKey, format_id, short_id
 from ...schemas.refusal import Code, Refused
 from ...schemas.wire_codec import outcome_from_wire, state_from_wire
 from ..protocol.exchange import Exchange
+from .attached import Attached
 from .options.arguments import Duration, Text, seconds
 from .streams.text_mode import TextMode
 
@@ -143,7 +144,7 @@ class KnownJobs:
             listener(record)
 
 
-class Handle:
+class Handle(Attached):
     """One job on a worker, as far as it is known here. The job continues when the handle, its client or this program is gone.
 
     Every call that waits, and `poll`, update what is known here (`pid`, `returncode`, `outcome`, ...).

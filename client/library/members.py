@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from .attached import Attached
 from .requests.dialogue import carry_out
 from .requests.members import Change, Decide, RosterMember, adding, giving_role, members_request, read_members, removing, renaming, steps
 
@@ -11,7 +12,7 @@ if TYPE_CHECKING:
     from .session import Session
 
 
-class Members:
+class Members(Attached):
     """The members of a worker or broker. All of it needs the role admin there."""
 
     def __init__(self, session: Session) -> None:

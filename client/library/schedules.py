@@ -9,6 +9,7 @@ from ...schemas.generated import request_pb2
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.naming import JobKey, new_id
 from . import actions
+from .attached import Attached
 from .options.arguments import Text
 from .options.specs import as_spec
 from .requests.pages import read_all
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
     from .batches import Described
 
 
-class Schedules:
+class Schedules(Attached):
     """Adds, changes and shows schedules: jobs that a worker starts again and again."""
 
     def __init__(self, session: Session) -> None:

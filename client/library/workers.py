@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from ...schemas.jobs.spec import JobSpec
+from .attached import Attached
 from .options.arguments import Text
 from .options.specs import as_spec
 from .session import Session
@@ -22,7 +23,7 @@ from .values.fitting_workers import FittingWorkers, fitting_request, read_fittin
 from .values.growth import GrowthQueue, GrowthSettings, add_request, change_request, queues_request, read_queues
 
 
-class Workers:
+class Workers(Attached):
     """The workers of a broker. To see them needs a role that may see the jobs of others."""
 
     def __init__(self, session: Session) -> None:

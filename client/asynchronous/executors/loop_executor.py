@@ -9,6 +9,7 @@ from types import TracebackType
 from typing import Any, Literal, Self, Unpack, overload
 
 from ....schemas.refusal import Refused
+from ...library.attached import Attached
 from ...library.options.arguments import Duration, Text, seconds
 from ...library.options.specs import JobOptions
 from ...library.streams.text_mode import TextMode, text_mode
@@ -61,7 +62,7 @@ async def _results(futures: Sequence[asyncio.Future[CompletedJob]], deadline: fl
                 future.exception()
 
 
-class AsyncJobExecutor:
+class AsyncJobExecutor(Attached):
     """Runs jobs of an `AsyncClient` and returns futures to await. Used in `async with`, it waits for all jobs.
 
     `max_workers`: how many of its jobs run at once; None: as many as the worker runs. Cancelling a future, or a task that awaits it,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 
 from ....schemas.naming import format_id
 from ....schemas.refusal import Refused
+from ...library.attached import Attached
 from ...library.options.arguments import Duration, Text, seconds
 from ...library.options.specs import JobOptions
 from ...library.streams.text_mode import TextMode, text_mode
@@ -111,7 +112,7 @@ class _Delivery:
             return None
 
 
-class JobExecutor(Executor):
+class JobExecutor(Attached, Executor):
     """Runs jobs, and returns futures as `concurrent.futures` does. Any thread may use it. A context manager, which waits for all jobs.
 
     `context`, `connect_timeout`, `notice`: as of `Client`. `max_workers`: how many of its jobs run at once; None: as many as the worker

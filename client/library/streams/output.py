@@ -18,6 +18,7 @@ from ....schemas.refusal import Refused
 from ....schemas.wire_codec import key_to_wire, outcome_from_wire
 from ...protocol.exchange import Chunk, Exchange, Item
 from ...sockets.connection import Connection
+from ..attached import Attached
 from .text_mode import TextMode
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ def attempt_end(item: Item | None) -> AttemptEnd | None:
     return AttemptEnd(outcome_from_wire(end.outcome), end.next_attempt, end.next_in_us)
 
 
-class FetchedOutput(ABC):
+class FetchedOutput(Attached, ABC):
     """What was fetched of a log for a reader and not returned yet; nothing is lost if the reader is interrupted."""
 
     def __init__(self, start: int) -> None:
@@ -228,7 +229,7 @@ def _nothing(end: AttemptEnd) -> None:
     """Do nothing."""
 
 
-class DecodedOutput(Generic[_Log]):
+class DecodedOutput(Attached, Generic[_Log]):
     """What was decoded of a log for a reader and not returned yet."""
 
     def __init__(self, output: _Log, mode: TextMode) -> None:

@@ -38,7 +38,8 @@ class EventCursor(NamedTuple):
         """
         store, _, seq = text.partition(":")
         try:
-            cursor = cls(bytes.fromhex(store), int(seq))
+            # int() would also take digits of other scripts, and 1_0.
+            cursor = cls(bytes.fromhex(store), int(seq) if seq.isascii() and seq.isdecimal() else -1)
         except ValueError:
             cursor = cls(b"", -1)
         if len(cursor.store) != STORE_ID_BYTES or not 0 <= cursor.seq <= _LARGEST_SEQ:
