@@ -30,6 +30,7 @@ _NAMED = {
 _HOW = "write five fields, minute hour day-of-month month day-of-week, such as '30 2 * * 1-5', or @daily"
 _ZONES = "write a name such as Europe/Berlin or UTC; those of a machine are listed by: timedatectl list-timezones"
 _SECOND_US = 1_000_000
+_WORD = re.compile(r"[0-9A-Za-z*/,#?-]+")
 _DAY = 86_400
 _DAY_US = _DAY * _SECOND_US
 _SECOND = timedelta(seconds=1)
@@ -149,6 +150,9 @@ def _check(said: str, text: str) -> None:
         alone = ["*"] * len(_FIELDS)
         alone[number] = field
         try:
+            # Numbers are read with int(), which takes digits of other scripts, 1_0 and +5 too.
+            if not _WORD.fullmatch(field):
+                raise CronSimError(field)
             CronSim(" ".join(alone), _SINCE)
         except (CronSimError, ValueError, AssertionError):
             raise Refused(Code.INVALID_ARGUMENT, f"{field!r} is not {with_article(name)}, in the cron expression {said!r}", _HOW) from None

@@ -53,6 +53,6 @@ def parse_count(text: str) -> int:
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
-    if not text.isdecimal() or len(text) > _MOST_DIGITS:
+    if not (text.isascii() and text.isdecimal()) or len(text) > _MOST_DIGITS:
         raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not a whole number of 0 or more")
     return int(text)

@@ -79,7 +79,7 @@ def _number(name: str, said: str | int | None) -> int | None:
     try:
         if name in SIZES:
             return parse_size(said)
-        return -(-parse_duration(said) // 1000) if name == "cpu" else int(said)
+        return -(-parse_duration(said) // 1000) if name == "cpu" else parse_whole(said, "a number")
     except (Refused, ValueError):
         kind = "a size such as 64M" if name in SIZES else "a time such as 60 or 10m" if name == "cpu" else "a whole number"
         raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not a limit {name}", f"write {kind}, or unlimited") from None

@@ -31,6 +31,7 @@ class Misunderstood(Refused):
 
 # Of a number that is not absurd.
 _MOST_DIGITS = 9
+_WHOLE = pattern(r"[+-]?[0-9]{1,1000}")
 _Said = TypeVar("_Said")
 _Meant = TypeVar("_Meant")
 
@@ -108,10 +109,10 @@ def parse_whole(said: str | int, what: str) -> int:
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
-    try:
-        return int(said)
-    except ValueError:
-        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not {what}", "write a whole number such as 10 or -5") from None
+    # int() would also take digits of other scripts, and 1_0.
+    if not _WHOLE.fullmatch(str(said).strip()):
+        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not {what}", "write a whole number such as 10 or -5")
+    return int(said)
 
 
 def parse_amount(said: str | int, fewest: int = 1) -> int:

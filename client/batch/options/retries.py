@@ -12,6 +12,8 @@ from ....schemas.refusal import Code, Refused
 from ....schemas.text.durations import parse_duration
 from .option_values import Misunderstood, understand
 
+# Of a number that is not absurd.
+_MOST_DIGITS = 9
 _STATUSES = "write exit statuses such as 6,28"
 
 
@@ -57,9 +59,10 @@ def parse_count(said: str | int) -> int:
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
-    if not str(said).strip().isdecimal():
+    text = str(said).strip()
+    if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
         raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not a number of retries", f"write a whole number from 1 to {MOST_RETRIES}")
-    return int(said)
+    return int(text)
 
 
 def parse_backoff(said: str | float) -> float:
@@ -68,7 +71,8 @@ def parse_backoff(said: str | float) -> float:
     Raises `Refused(INVALID_ARGUMENT)`.
     """
     try:
-        found = float(said)
+        # float() would also take digits of other scripts, and 1_0.
+        found = float(said) if str(said).isascii() and "_" not in str(said) else math.nan
     except ValueError:
         found = math.nan
     if math.isnan(found):
@@ -85,6 +89,6 @@ def parse_statuses(said: str | Iterable[int]) -> tuple[int, ...]:
     if not items:
         raise Refused(Code.INVALID_ARGUMENT, "there is no exit status in it", _STATUSES)
     for item in items:
-        if not str(item).isdecimal():
+        if not (str(item).isascii() and str(item).isdecimal()):
             raise Refused(Code.INVALID_ARGUMENT, f"{item!r} is not an exit status", _STATUSES)
     return tuple(sorted(set(map(int, items))))

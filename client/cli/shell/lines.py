@@ -51,7 +51,9 @@ def _status(words: Sequence[str]) -> int | None:
     match words:
         case [_]:
             return None
-        case [_, number] if number.isdecimal() and len(number) <= len(str(_LARGEST_STATUS)) and int(number) <= _LARGEST_STATUS:
+        case [_, number] if (
+            number.isascii() and number.isdecimal() and len(number) <= len(str(_LARGEST_STATUS)) and int(number) <= _LARGEST_STATUS
+        ):
             return int(number)
     raise BadInput(f"{words[0]} takes an exit status from 0 to {_LARGEST_STATUS}, or nothing, which is the status of the lines before")
 

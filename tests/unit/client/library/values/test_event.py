@@ -7,6 +7,8 @@ from jobwire.client.library.values.results import moment
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.refusal import Refused
 
+STORE = "000102030405060708090a0b0c0d0e0f"
+
 
 def test_a_cursor_is_written_and_read() -> None:
     cursor = EventCursor(bytes(range(16)), 7)
@@ -15,7 +17,7 @@ def test_a_cursor_is_written_and_read() -> None:
     assert EventCursor.parse(str(cursor)) == cursor
 
 
-@pytest.mark.parametrize("text", ["", "now", "00:1", "000102030405060708090a0b0c0d0e0f", "000102030405060708090a0b0c0d0e0f:-1"])
+@pytest.mark.parametrize("text", ["", "now", "00:1", STORE, f"{STORE}:-1", f"{STORE}:1_0", f"{STORE}:\u0663", f"{STORE}:+1"])
 def test_what_is_no_cursor_is_refused(text: str) -> None:
     with pytest.raises(Refused, match="is not a cursor"):
         EventCursor.parse(text)
