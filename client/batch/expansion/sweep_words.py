@@ -21,7 +21,7 @@ from .ranges import NotRange, Range, parse_range
 _MARKS = frozenset((":::", ":::+", "::::", "::::+"))
 _NAMED = re.compile(r"([^\W\d][\w-]*)=(.*)", re.DOTALL)
 _COMMA = re.compile(r"(?<!\\),")
-_POSITION = re.compile(r"\{(\d{0,3})\}")
+_POSITION = re.compile(r"\{([0-9]{0,3})\}")
 # What parallel would replace, and we do not.
 _OF_PARALLEL = re.compile(r"\{\d*(?:\.|/|//|/\.|#|%)\}")
 _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.+-]")
@@ -155,7 +155,9 @@ def name_template(program: str, axes: Axes, *, is_named: bool) -> str:
     base = program if is_named else _NOT_IN_NAMES.sub("_", program.rpartition("/")[2])
     if is_named and compile_text(program):
         return program
-    return f"{base}[{'+'.join(f'{{{name}}}' if name.startswith(ITEM) else f'{name}:{{{name}}}' for name in axes.names)}]"
+    # An axis may have any name that a placeholder may have, and a job may not.
+    parts = (f"{{{name}}}" if name.startswith(ITEM) else f"{_NOT_IN_NAMES.sub('_', name)}:{{{name}}}" for name in axes.names)
+    return f"{base}[{'+'.join(parts)}]"
 
 
 def _wrong(what: str, next_step: str = "") -> Refused:

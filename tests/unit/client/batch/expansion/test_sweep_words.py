@@ -123,3 +123,15 @@ def test_an_array_that_cannot_be_is_refused(text: str) -> None:
 def test_an_array_over_the_limit_is_refused_before_it_is_made() -> None:
     with pytest.raises(Refused, match="more than 100 jobs"):
         parse_array("1-999999999", 100)
+
+
+@pytest.mark.parametrize("axis", ["\u00e9", "l\u00e4nge", "\u0394x"])
+def test_an_axis_whose_letters_no_job_can_have_in_its_name_makes_jobs_all_the_same(axis: str) -> None:
+    found = sweep("p", f"{{{axis}}}", ":::", f"{axis}=1")
+    template = name_template("p", found.axes, is_named=False)
+    assert template.endswith(f":{{{axis}}}]")
+    assert template.split(":")[0].isascii()
+
+
+def test_a_place_in_digits_of_another_script_is_no_placeholder() -> None:
+    assert list(sweep("p", "{\u0661}", ":::", "a").argv) == ["p", "{\u0661}", "{item}"]
