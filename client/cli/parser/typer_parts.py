@@ -14,6 +14,7 @@ Private to typer, and to click and pydantic, which it uses:
 
 from __future__ import annotations
 
+import os
 import re
 import shutil
 from collections.abc import Callable, Sequence
@@ -24,6 +25,7 @@ from typing import Any, NamedTuple
 import typer
 import typer.core
 
+_MOST_DIGITS = 18
 _PLAIN = (bool, str, list[str], int, Path)
 
 
@@ -43,8 +45,12 @@ class _AsTyped:
         return Path(value) if self._kind is Path else self._number(value, param, ctx)
 
     def _number(self, value: Any, param: Any, ctx: Any) -> int:
+        # int() would also take digits of other scripts, and 1_0.
+        text = str(value).strip()
+        if not (text.isascii() and text.lstrip("+-").isdecimal() and len(text) <= _MOST_DIGITS):
+            raise typer.BadParameter("it is not a whole number", ctx, param)
         try:
-            number = int(value)
+            number = int(text)
         except ValueError:
             raise typer.BadParameter("it is not a whole number", ctx, param) from None
         if self._bounds.min is not None and number < self._bounds.min:
@@ -72,6 +78,8 @@ def take_texts_as_typed() -> None:
 _DASHES = "jobwire.dashes"
 # Narrower terminals get help without boxes.
 _BOX_COLUMNS = 60
+# No word of a help fits into less, and nobody reads wider lines.
+_FEWEST_COLUMNS, _MOST_COLUMNS = 20, 500
 
 
 class CommandAfterDashes(typer.core.TyperCommand):
@@ -110,17 +118,19 @@ def shape_help(command: Any, examples: Sequence[str] = ()) -> None:
 
 def _format_help(command: Any, in_boxes: Callable[[Any, Any], None], ctx: Any, formatter: Any) -> None:
     """Write the help; on a narrow terminal without boxes, in whose columns words would be cut off."""
-    columns = shutil.get_terminal_size().columns
-    if columns >= _BOX_COLUMNS:
-        in_boxes(ctx, formatter)
-        return
+    columns = max(_FEWEST_COLUMNS, min(shutil.get_terminal_size().columns, _MOST_COLUMNS))
     mode, epilog = command.rich_markup_mode, command.epilog
-    command.rich_markup_mode, command.epilog = None, epilog and epilog.replace(r"\[", "[")
-    formatter.width = columns - 1
+    if columns < _BOX_COLUMNS:
+        command.rich_markup_mode, command.epilog = None, epilog and epilog.replace(r"\[", "[")
+        formatter.width = columns - 1
+    # rich and typer read these, too, and take 0 and any large number for a width, or fail.
+    said = {name: os.environ[name] for name in ("COLUMNS", "TERMINAL_WIDTH") if name in os.environ}
+    os.environ.update(dict.fromkeys(said, str(columns)))
     try:
         in_boxes(ctx, formatter)
     finally:
         command.rich_markup_mode, command.epilog = mode, epilog
+        os.environ.update(said)
 
 
 def _usage_pieces(param: Any, ctx: Any) -> list[str]:  # noqa: ARG001 -- typer's signature

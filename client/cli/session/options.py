@@ -7,7 +7,7 @@ import signal
 from typing import Annotated
 
 from ....schemas.jobs.spec import JobSpec
-from ....schemas.jobs.terminal import TerminalSize
+from ....schemas.jobs.terminal import MOST_CELLS, TerminalSize
 from ....schemas.private_parts.frozen import replace
 from ...batch.options.job_options import Wishes
 from ..exit_status import BadInput
@@ -54,7 +54,7 @@ def usual_size() -> TerminalSize:
     import shutil  # noqa: PLC0415 -- only on a terminal, and not light
 
     columns, rows = shutil.get_terminal_size((80, 24))
-    return TerminalSize(rows, columns)
+    return TerminalSize(min(rows, MOST_CELLS), min(columns, MOST_CELLS))
 
 
 def on_a_terminal(spec: JobSpec, wishes: Wishes, size: TerminalSize) -> JobSpec:

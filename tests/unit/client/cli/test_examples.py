@@ -1,3 +1,4 @@
+import os
 import re
 import shlex
 
@@ -95,6 +96,21 @@ def test_a_narrow_terminal_gets_the_whole_help(columns: int, monkeypatch: pytest
             assert option in shown
         last = EXAMPLES[" ".join(["jobwire", *arguments])][-1]
         assert "".join(shown.split()).endswith("".join(last.split()))
+
+
+@pytest.mark.parametrize(
+    "surroundings", [{"COLUMNS": "1"}, {"COLUMNS": "0"}, {"COLUMNS": "99999999999999"}, {"COLUMNS": "-1"}, {"TERMINAL_WIDTH": "wide"}]
+)
+def test_help_is_whole_whatever_the_surroundings_say_about_the_width(
+    surroundings: dict[str, str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in surroundings.items():
+        monkeypatch.setenv(name, value)
+    assert command_line(["attach", "-h"]) == 0
+    shown = capsys.readouterr().out
+    assert "--detach-keys" in shown
+    assert len(shown) < 100_000
+    assert {name: os.environ[name] for name in surroundings} == surroundings
 
 
 def test_h_of_a_program_is_for_the_program() -> None:
