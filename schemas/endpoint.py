@@ -78,6 +78,17 @@ def has_next_port(endpoint: str) -> bool:
     return not endpoint.endswith(f":{_LARGEST_PORT}")
 
 
+def is_taken_by(endpoint: str, other: str) -> bool:
+    """Return whether only one of two endpoints of `to_listen` can be listened on: the same port of the same host, or of all.
+
+    Either may be empty: not said.
+    """
+    (host, port), (other_host, other_port) = split(endpoint), split(other)
+    if port in {"", "0", "*"} or port != other_port:
+        return False
+    return host == other_host or _names_no_host(host) or _names_no_host(other_host)
+
+
 def is_loopback(endpoint: str) -> bool:
     """Return whether only this machine can reach an endpoint that `to_listen` returned."""
     import ipaddress  # noqa: PLC0415 -- 3 ms that most commands need not wait for

@@ -16,7 +16,7 @@ from ..keys import namespaces
 from ..keys.files.ownership import demand_own
 from ..keys.files.user_folders import roster_path, worker_folder
 from ..keys.holder import Whereabouts, locate
-from ..schemas.endpoint import has_next_port, to_connect, to_listen
+from ..schemas.endpoint import has_next_port, is_taken_by, to_connect, to_listen
 from ..schemas.jobs.reserved_statuses import OWN_FAILURE
 from ..schemas.refusal import Code, Refused
 from ..schemas.text.durations import parse_duration
@@ -114,6 +114,8 @@ def run(  # noqa: PLR0913 -- an argument for each option
         "feed_wait_ms": read_option(_parse_feed_wait, feed_wait, "--feed-wait"),
     }
     _use_broker(settings, join, broker_key, trust_broker, slots)
+    if is_taken_by(str(settings["listen"]), str(settings["event_listen"])):
+        raise typer.BadParameter(f"{listen} is where requests are taken; choose another port for events", param_hint="--events")
     if not events and not has_next_port(listen):
         raise typer.BadParameter(f"there is no port after that of {listen}; choose where events are published", param_hint="--events")
     environment = dict(os.environ)

@@ -12,7 +12,7 @@ import typer
 
 from ...keys.files.ownership import demand_own
 from ...keys.files.user_folders import broker_folder, roster_path
-from ...schemas.endpoint import has_next_port, to_listen
+from ...schemas.endpoint import has_next_port, is_taken_by, to_listen
 from ...schemas.jobs.claims import MOST_SLOTS
 from ...schemas.refusal import Code, Refused
 from ...schemas.text.printable import printable
@@ -57,6 +57,8 @@ def run(
         "keep_log_bytes": read_option(parse_size, keep_logs, "--keep-logs"),
         "keep_free_bytes": read_option(parse_size, keep_free, "--keep-free"),
     }
+    if is_taken_by(str(settings["listen"]), str(settings["event_listen"])):
+        raise typer.BadParameter(f"{listen} is where requests are taken; choose another port for events", param_hint="--events")
     if not events and not has_next_port(listen):
         raise typer.BadParameter(f"there is no port after that of {listen}; choose where events are published", param_hint="--events")
     hold_signals_back()

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.schemas.endpoint import has_next_port, hidden_loopback, is_loopback, to_connect, to_listen
+from jobwire.schemas.endpoint import has_next_port, hidden_loopback, is_loopback, is_taken_by, to_connect, to_listen
 from jobwire.schemas.refusal import Code, Refused
 
 
@@ -48,6 +48,27 @@ def test_what_is_not_an_endpoint_to_listen_on_is_refused(text: str) -> None:
     with pytest.raises(Refused) as refused:
         to_listen(text)
     assert refused.value.code is Code.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize(
+    ("listen", "events", "taken"),
+    [
+        ("127.0.0.1:7341", "127.0.0.1:7341", True),
+        ("0.0.0.0:7341", "127.0.0.1:7341", True),
+        ("[::1]:7341", "[::]:7341", True),
+        ("*:7341", "lab:7341", True),
+        ("127.0.0.1:7341", "127.0.0.2:7341", False),
+        ("127.0.0.1:7341", "127.0.0.1:7342", False),
+        ("127.0.0.1:0", "127.0.0.1:0", False),
+        ("*:*", "*:*", False),
+    ],
+)
+def test_requests_and_events_cannot_share_an_endpoint(listen: str, events: str, *, taken: bool) -> None:
+    assert is_taken_by(to_listen(listen), to_listen(events)) is taken
+
+
+def test_endpoints_that_were_not_said_are_not_the_same() -> None:
+    assert not is_taken_by("", "")
 
 
 def test_the_last_port_has_no_next_one() -> None:
