@@ -1,8 +1,8 @@
 """Shares the time for requests among identities, so that one that sends very many does not delay those that send few.
 
-An identity may use a tenth of the loop's time, saved up for a moment at most, and more while the loop is free for half of its
-time. Further requests wait in a queue of their own while another identity that stays below its share is active; if the identity is alone,
-or all others send as much, nothing waits. The free half is not wasted: jobs need the processor too, and the scheduler makes a thread that
+An identity may use a tenth of the loop's time, saved up for a moment at most, and more while the loop is free for half of its time.
+Further requests wait in a queue of their own while another identity is active that used clearly less of late; if the identity is alone,
+or all others use as much, nothing waits. The free half is not wasted: jobs need the processor too, and the scheduler makes a thread that
 always runs wait. So that few requests are read only to wait, `take` returns to the endpoint when to continue.
 
 Knows no request: requests are bytes that `work` handles.
@@ -10,6 +10,7 @@ Knows no request: requests are bytes that `work` handles.
 
 from __future__ import annotations
 
+import math
 import time
 from collections import deque
 from collections.abc import Callable
@@ -30,6 +31,9 @@ _MOST_SPENT_SECONDS = 0.01
 _MOST_CHARGED_SECONDS = 0.2
 # An identity is active for this long after a request.
 _PRESENT_SECONDS = 0.25
+# What was used counts half after this long, when identities are compared; and what is clearly less.
+_HALF_SECONDS = 0.25
+_CLEARLY_LESS = 0.8
 # After this long, other work of the loop (a commit, a job's end) has its turn: libzmq reads from each peer in turn, but that would be
 # useless if an identity with a thousand long lists delayed everything behind the sockets.
 TURN_SECONDS = 0.001
@@ -71,12 +75,23 @@ class _Line:
     """One identity: the time it has used, and its waiting requests."""
 
     taken: _Bucket = field(default_factory=lambda: _Bucket(_SHARE))
+    # Of the loop's time, of late: seconds, as of when something was used last.
+    _used: float = 0.0
     waiting: deque[tuple[Peer, bytes, memoryview | None]] = field(default_factory=deque)
     size: int = 0
 
     def is_present(self, now: float) -> bool:
         """Return whether it has sent a request recently."""
         return now - self.taken.at < _PRESENT_SECONDS
+
+    def used(self, now: float) -> float:
+        """Return how many seconds of the loop's time it used of late."""
+        return self._used * math.exp2(-(now - self.taken.at) / _HALF_SECONDS)
+
+    def use(self, seconds: float, now: float, most: float = _MOST_SPENT_SECONDS) -> None:
+        """Count time that it used until now; `most` is that of its bucket."""
+        self._used = self.used(now) + seconds
+        self.taken.spend(seconds, now, most)
 
     def put(self, peer: Peer, frame: bytes, bulk: memoryview | None) -> None:
         """Add a waiting request."""
@@ -150,7 +165,7 @@ class Shares:
         if not line.waiting and not self._must_wait(line, now):
             self._work(peer, frame, bulk, self.charge)
             ended = self._now()
-            line.taken.spend(ended - now, ended)
+            line.use(ended - now, ended)
             return 0.0
         if not line.waiting:
             self._waiting.append(line)
@@ -164,7 +179,7 @@ class Shares:
         """Count time that was used for an earlier request of an identity, if that is handled in slices."""
         now = self._now()
         line = self._lines.get(public) or self._new_line(public, now)
-        line.taken.spend(seconds, now, _MOST_CHARGED_SECONDS)
+        line.use(seconds, now, _MOST_CHARGED_SECONDS)
 
     def serves_others(self, public: bytes) -> bool:
         """Return whether another identity has sent a request recently."""
@@ -181,11 +196,10 @@ class Shares:
         return self._lines.setdefault(public, _Line())
 
     def _must_wait(self, line: _Line, now: float) -> bool:
-        return (
-            line.taken.is_over(now)
-            and self._is_busy(now)
-            and any(other is not line and other.is_present(now) and not other.taken.is_over(now) for other in self._lines.values())
-        )
+        if not line.taken.is_over(now) or not self._is_busy(now):
+            return False
+        less = line.used(now) * _CLEARLY_LESS
+        return any(other is not line and other.is_present(now) and other.used(now) < less for other in self._lines.values())
 
     def _is_busy(self, now: float) -> bool:
         before, self._processor_seconds = self._processor_seconds, self._thread_time()
@@ -223,6 +237,6 @@ class Shares:
             if not peer.gone:
                 self._work(peer, frame, bulk, self.charge)
             ended = self._now()
-            line.taken.spend(ended - now, ended)
+            line.use(ended - now, ended)
             now = ended
         return 0.0

@@ -28,7 +28,7 @@ from .awaited import awaited
 
 # Small, and made in steps: nothing else is done meanwhile, and each job takes some tens of microseconds.
 _PAGE = 50
-_STEP = 8
+_STEP = 4
 _NUMBER_BYTES = 8
 # In SQLite.
 _LARGEST_NUMBER = 2**63 - 1

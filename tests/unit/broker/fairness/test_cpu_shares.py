@@ -47,6 +47,16 @@ class Shared:
             self.now = max(self.now, due.at)
             due.callback()
 
+    def pass_time(self, seconds: float) -> None:
+        """Let so much time pass, with what is due in it."""
+        until = self.now + seconds
+        while self.due and min(due.at for due in self.due) <= until:
+            due = min(self.due, key=lambda due: due.at)
+            self.due.remove(due)
+            self.now = max(self.now, due.at)
+            due.callback()
+        self.now = max(self.now, until)
+
     def _call_later(self, seconds: float, callback: Callable[[], None]) -> Due:
         due = Due(self.now + seconds, callback, self.due)
         self.due.append(due)
@@ -120,6 +130,32 @@ def test_those_who_ask_for_as_much_as_each_other_wait_for_nothing() -> None:
         shared.shares.take(other, frame)
     assert shared.shares.take(one, b"more") == 0
     assert shared.shares.take(other, b"more") == 0
+
+
+def test_one_that_uses_the_most_waits_for_one_that_uses_more_than_its_share_too() -> None:
+    shared = Shared()
+    most, more = shared.peer(b"a"), shared.peer(b"b")
+    shared.shares.take(more, b"here")
+    for frame in numbered(10 * MUCH):
+        shared.shares.take(most, frame)
+    waited = 0
+    for frame in numbered(4 * MUCH):
+        # A request in 4 ms: a quarter of the loop's time, and not only a tenth.
+        waited += shared.shares.take(more, frame) > 0
+        shared.pass_time(0.003)
+    assert waited <= 4
+    assert len(shared.frames_of(most)) <= 1.5 * len(shared.frames_of(more))
+
+
+def test_what_was_used_long_ago_makes_nobody_wait() -> None:
+    shared = Shared()
+    before, now = shared.peer(b"a"), shared.peer(b"b")
+    for frame in numbered(MUCH):
+        shared.shares.take(before, frame)
+    shared.now += 3
+    for frame in numbered(MUCH):
+        assert shared.shares.take(before, frame) == 0
+        assert shared.shares.take(now, frame) == 0
 
 
 def test_a_new_connection_is_no_new_share() -> None:
