@@ -45,10 +45,11 @@ class Reception:
 
     def take(self, peer: Peer, frame: bytes, bulk: memoryview | None, charge: Charge) -> None:
         """Handle one message, with its second frame if it has one; never raises. `charge` is called with the time of later parts of it."""
+        if peer.unwelcome is not None:
+            peer.outlet.refuse(peer, large.id_of(frame), peer.unwelcome)
+            return
         request_id = 0
         try:
-            if peer.unwelcome is not None:
-                raise peer.unwelcome
             request, envelope, jobs, rest = self.read(frame)
             request_id = request.id
             member = self._member(peer)

@@ -167,7 +167,8 @@ class Endpoint:
         self.refuse(peer, request_id, refused)
         if peer.unwelcome is None:
             # If it were disconnected at once, it could not read why.
-            peer.unwelcome = refused
+            # One that was raised keeps the request, as long as this peer is there.
+            peer.unwelcome = refused.anew()
             self._ban(peer.public)
             self._loop.call_later(_FAREWELL_SECONDS, self._hang_up, peer, reason)
 

@@ -57,7 +57,8 @@ class Waiting:
         """Return the next job that has ended, each once; None if there is none left. Raises why the end of a job cannot be learnt."""
         while not self._ended:
             if self._failure is not None:
-                raise self._failure
+                # It may be raised again, and keeps all frames that it passed.
+                raise self._failure.with_traceback(None)
             if not self.pending:
                 return None
             self._waiter = asyncio.get_running_loop().create_future()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import select
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -23,6 +24,7 @@ from jobwire.keys.members import roster
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey
+from jobwire.schemas.refusal import Refused
 
 
 class Opened:
@@ -111,6 +113,24 @@ async def test_the_port_in_use_is_named(opened: Opened, tmp_path: Path) -> None:
     with pytest.raises(Exception, match="cannot be listened on: Address already in use"):
         await second.start()
     second.close()
+
+
+async def test_what_somebody_sends_who_is_cut_off_soon_is_not_kept(opened: Opened) -> None:
+    def send_too_much(raw: RawClient) -> None:
+        raw.hello()
+        for _ in range(5):
+            much = raw.request(query_one=request_pb2.QueryOne(name="x" * 1_000_000))
+            assert raw.ask(much).WhichOneof("content") == "refusal"
+
+    with opened.raw(opened.member) as raw:
+        await asyncio.to_thread(send_too_much, raw)
+        (peer,) = opened.daemon._server.router.peers()
+        refused = peer.unwelcome
+        assert refused
+        # A traceback has the frames of all functions that it passed, with what they were called with.
+        assert (refused.__traceback__, refused.__context__, refused.__cause__) == (None, None, None)
+        raised = [one for one in gc.get_objects() if isinstance(one, Refused) and one.__traceback__ is not None]
+        assert not [one.message for one in raised if one.message.startswith("the request has")]
 
 
 async def test_what_only_waits_is_left_where_it_is(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
