@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ...schemas.refusal import Code, Refused
+from ..batch.forms.plain_text import NotText, decode_text
 from ..batch.forms.shell_words import NotWords
 from .commands.command_list import convert_lines
 from .commands.parallel import convert_parallel
@@ -62,6 +64,10 @@ def convert_text(text: str, origin: Origin, read: Callable[[str], str], form: st
     Raises `Refused` if nothing can be made of it.
     """
     if (at := text.find("\0")) >= 0:
+        try:
+            decode_text(os.fsencode(text))
+        except NotText as wrong:
+            raise Refused(Code.INVALID_ARGUMENT, f"line {wrong.line}: {wrong.what}", wrong.next_step) from None
         raise Refused(Code.INVALID_ARGUMENT, f"line {text.count(NEWLINE, 0, at) + 1}: there is a NUL byte, which text cannot have")
     remarks = Remarks()
     form = form or guess(text)

@@ -15,7 +15,7 @@ from typing import NamedTuple
 from ....schemas.jobs.brought_files import program_of
 from ....schemas.jobs.spec import JobSpec, check
 from ....schemas.private_parts.frozen import frozen, replace
-from ....schemas.refusal import Refused
+from ....schemas.refusal import Code, Refused
 from ....schemas.text.durations import parse_duration
 from ....schemas.text.sizes import parse_size
 from ...files.current_folder import gone
@@ -191,6 +191,17 @@ class Surroundings(NamedTuple):
     fetches: bool = False
 
 
+def _refuse_empty(wishes: Wishes) -> None:
+    """Refuse an option with an empty text where that would be as if it was not given: mostly a variable of a shell that is not set."""
+    for key, said, what in (
+        ("script", wishes.script, "names no file"),
+        ("dir", wishes.dir, "names no folder"),
+        ("only_one", wishes.only_one, "is not a name"),
+    ):
+        if said == "":
+            raise Misunderstood(key, Refused(Code.INVALID_ARGUMENT, f"'' {what}", "leave it out if there is none"))
+
+
 def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobSpec:
     """Return the spec of a job with these options.
 
@@ -199,6 +210,7 @@ def spec_from(argv: Iterable[str], wishes: Wishes, around: Surroundings) -> JobS
     """
     if around.is_gone and _needs_here(wishes, around):
         raise gone()
+    _refuse_empty(wishes)
     understand("after", _check_conditions, wishes.after)
     brought = NO_FILES
     if wishes.has_folder:

@@ -86,6 +86,7 @@ def list_jobs(  # noqa: PLR0913 -- one for each option
         raise BadInput("--watch needs a terminal; jobwire events shows what happens in a pipe")
     if run is not None and batch is not None:
         raise BadInput("BATCH and --batch cannot be combined: both choose a batch")
+    _check_user(user)
     if runs:
         others = {"--state": state, "--failed": failed, "-n": name, "-l": label, "--since": since, "--until": until}
         _refuse_with_runs(others | {"--sort": sort, "--columns": columns, "--watch": watch})
@@ -230,3 +231,8 @@ def _words(flag: str, typed: str) -> list[str]:
     if not all(words):
         raise BadInput(f"{flag}: a word is missing in {typed!r}")
     return words
+
+
+def _check_user(user: str | None) -> None:
+    if user == "":
+        raise BadInput("--user: '' is not the name of a member; leave it out for the jobs of all")

@@ -120,6 +120,8 @@ def logs(  # noqa: PLR0913 -- one for each option
 def _check_part(tail: str | None, start: str | None, length: str | None, to: str | None) -> None:
     if tail is not None and start is not None:
         raise BadInput("--tail and --from cannot be combined: each sets where to start")
+    if to == "":
+        raise BadInput("--to names no folder; . is the current one")
     if to is not None and not (tail is start is length is None):
         raise BadInput("--to writes the whole output; it takes no --tail, --from or --bytes")
 

@@ -65,6 +65,8 @@ def verify_proof(
     and with 3 if none does and it is not proven how the job ended: a key has signed that of which you have not said that it is a worker's,
     or only the broker says it. Names are those of your contexts, of a roster and of known_workers.
     """
+    if logs == "":
+        raise BadInput("--logs names no file and no folder")
     with understanding():
         proofs = [text.read(_read(file)) for file in files]
     wanted = trust.wanted(

@@ -7,6 +7,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
+from ...batch.forms.plain_text import NotText, decode_text
 from ...batch.reading import STDIN, read_some
 from ..exit_status import BadInput
 
@@ -75,4 +76,10 @@ def read_lines(file: BinaryIO, name: str) -> Iterator[tuple[int, str]]:
             return
         if len(line) > LONGEST_LINE:
             raise BadInput(f"{name}, line {number}: it is longer than {LONGEST_LINE} bytes")
+        if b"\0" in line:
+            # Also all text in UTF-16, which names its kind in the first line.
+            try:
+                decode_text(line)
+            except NotText as wrong:
+                raise BadInput(f"{name}, line {number}: {wrong.what}" + (f"; {wrong.next_step}" if wrong.next_step else "")) from None
         yield number, os.fsdecode(line.removeprefix(_BYTE_ORDER_MARK if number == 1 else b"").rstrip(b"\r\n"))

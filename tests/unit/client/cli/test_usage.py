@@ -489,3 +489,19 @@ def test_a_schedule_takes_no_option_that_it_would_ignore(option: str, instead: s
 def test_a_schedule_without_a_name_is_told_so(capsys: pytest.CaptureFixture[str]) -> None:
     assert command_line(["schedule", "add", "--cron", "@daily", "--", "true"]) == 2
     assert "'true' is taken for the name of the schedule" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "what"),
+    [
+        (["list", "--user", ""], "--user: '' is not the name of a member"),
+        (["list", "--runs", "--user", ""], "--user: '' is not the name of a member"),
+        (["logs", "--to", "", "last"], "--to names no folder"),
+        (["verify", "--logs", "", "proof.json"], "--logs names no file"),
+    ],
+)
+def test_an_empty_text_is_not_taken_for_an_option_that_was_not_given(
+    arguments: list[str], what: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command_line(arguments) == 2
+    assert what in capsys.readouterr().err

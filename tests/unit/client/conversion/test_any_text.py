@@ -1,5 +1,6 @@
 """Whatever is converted: it is refused in words, or what comes out is a batch."""
 
+import os
 import re
 from pathlib import Path
 
@@ -98,3 +99,16 @@ def test_any_command_is_a_batch_or_refused(program: str, words: list[str]) -> No
 def test_nothing_is_refused(form: str) -> None:
     with pytest.raises(Refused):
         convert_text("", Origin("empty", "", "/"), read, form if form != "slurm" else None)
+
+
+@pytest.mark.parametrize(
+    ("content", "what"),
+    [
+        ("#!/bin/sh\n#SBATCH -n 1\n".encode("utf-16"), "line 1: this is UTF-16"),
+        ("parallel echo ::: a b\n".encode("utf-16-le"), "line 1: this is UTF-16"),
+        (b"echo a\necho b\0\n", "line 2: there is a NUL byte"),
+    ],
+)
+def test_what_is_no_text_is_refused_by_its_kind(content: bytes, what: str) -> None:
+    with pytest.raises(Refused, match=what):
+        convert_text(os.fsdecode(content), Origin("FILE", "FILE", "/"), lambda _: "")

@@ -79,7 +79,7 @@ def test_what_a_shell_would_expand_in_a_folder_is_refused_and_never_taken_as_let
 def test_a_folder_whose_name_has_a_sign_of_the_shell_can_be_written() -> None:
     here = Surroundings(Path("/tmp"), jobs="/a$b/~c")
     for said, meant in (
-        ("", "/a$b/~c"),
+        (None, "/a$b/~c"),
         ("d", "/a$b/~c/d"),
         (r"\$d", "/a$b/~c/$d"),
         ("./~c", "/a$b/~c/./~c"),
@@ -212,3 +212,10 @@ def test_what_the_library_takes_is_what_the_command_line_takes() -> None:
     assert given.keys() == {option.parameter for option in OPTIONS} - {"after"}
     function: Callable[..., object] = jobwire.job_spec
     assert function(["true"], **given) == typed
+
+
+@pytest.mark.parametrize("key", ["script", "dir", "only_one"])
+def test_an_empty_text_is_not_taken_for_an_option_that_was_not_given(key: str) -> None:
+    with pytest.raises(Misunderstood, match="''") as problem:
+        spec_from(["true"], Wishes(**{key: ""}), AROUND)
+    assert problem.value.key == key
