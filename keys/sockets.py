@@ -67,7 +67,7 @@ def _demand_threads() -> None:
             _thread.start_new_thread(_pass, (gate, done))
             begun += 1
     except RuntimeError:
-        next_step = "raise the limit of processes (ulimit -u, pids.max), or end some, then try again"
+        next_step = "raise the limit of processes (ulimit -u, pids.max) or of memory (ulimit -v, -d), or end some processes, then try again"
         raise Refused(Code.UNAVAILABLE, "the system lets this process make no more threads", next_step) from None
     finally:
         gate.release()

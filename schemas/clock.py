@@ -12,11 +12,13 @@ Imports almost nothing, because the supervisor, which must stay small, uses it t
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable
 
 from .private_parts.light_typing import NamedTuple
 
+_BOOT_ID = "/proc/sys/kernel/random/boot_id"
 # NTP makes the clock a little faster or slower; that is not a jump.
 SAME_US = 500_000
 _DAY_US = 24 * 3600 * 1_000_000
@@ -55,9 +57,13 @@ _REAL = (wall_us, passed_us)
 
 
 def boot_id() -> str:
-    """Return the id of this boot: `passed_us` starts again with another one."""
-    with open("/proc/sys/kernel/random/boot_id") as file:  # noqa: PTH123 -- pathlib is not light
-        return file.read().strip()
+    """Return the id of this boot: `passed_us` starts again with another one. Raises FileNotFoundError with the reason."""
+    try:
+        with open(_BOOT_ID) as file:  # noqa: PTH123 -- pathlib is not light
+            return file.read().strip()
+    except FileNotFoundError:
+        why = "there is none: /proc is not mounted, or only in part (subset=pid, ProcSubset=pid of systemd); mount all of it"
+        raise FileNotFoundError(errno.ENOENT, why, _BOOT_ID) from None
 
 
 class Reading(NamedTuple):

@@ -16,6 +16,7 @@ from ..keys import namespaces
 from ..keys.files.ownership import demand_own
 from ..keys.files.user_folders import roster_path, worker_folder
 from ..keys.holder import Whereabouts, locate
+from ..schemas.clock import boot_id
 from ..schemas.endpoint import has_next_port, is_taken_by, to_connect, to_listen
 from ..schemas.jobs.reserved_statuses import OWN_FAILURE
 from ..schemas.refusal import Code, Refused
@@ -94,6 +95,8 @@ def run(  # noqa: PLR0913 -- an argument for each option
     caller: Annotated[str, typer.Option("--caller", hidden=True)] = "{}",
 ) -> None:
     """Run a worker in the foreground until SIGTERM or SIGINT. Its jobs outlive it."""
+    # First: without /proc, what follows would fail with a sentence about something else.
+    boot_id()
     settings: dict[str, Any] = {
         "state": str(_folder(state)),
         "roster": str((roster or roster_path()).absolute()),

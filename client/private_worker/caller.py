@@ -68,7 +68,8 @@ def _powers() -> dict[str, int]:
     return {
         "bound": int(fields.get(b"NoNewPrivs", b"0")),
         "filtered": int(fields.get(b"Seccomp", b"0")) and 1,
-        "capabilities": int(fields.get(b"CapBnd", b"0"), 16),
+        # Of root those that a program gets when it is executed, which securebits may take away; others get them from files.
+        "capabilities": int(fields.get(b"CapBnd" if os.geteuid() else b"CapPrm", b"0"), 16),
     }
 
 

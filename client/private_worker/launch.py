@@ -28,6 +28,7 @@ _END_SECONDS = 1
 # Folders, one or several, in which the interpreter and the loader of libraries look (ld.so(8) takes a semicolon too).
 _SEARCHED = ("PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONPYCACHEPREFIX", "LD_LIBRARY_PATH")
 _PYTHON_STEP = "start it yourself (jobwire worker run --embedded), or set sys.executable to the Python that has jobwire"
+_NULL_STEP = f"make it: mknod -m 666 {os.devnull} c 1 3"
 
 # Workers that this process started; reaped at the next start, so that none stays a zombie.
 _started: list[subprocess.Popen[bytes]] = []
@@ -79,7 +80,8 @@ def _start(folder: Path) -> Context:
             )
         except OSError as error:
             reason = f"{error.strerror}: {error.filename or sys.executable}"
-            raise Refused(Code.UNAVAILABLE, f"your private worker cannot be started: {reason}", _PYTHON_STEP) from None
+            step = _NULL_STEP if error.filename == os.devnull else _PYTHON_STEP
+            raise Refused(Code.UNAVAILABLE, f"your private worker cannot be started: {reason}", step) from None
         told.close()
         said = ready.readline()
     _started.append(worker)

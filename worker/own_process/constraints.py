@@ -90,6 +90,8 @@ def _powers() -> list[str]:
         found.append("system calls are filtered (seccomp)")
     if os.geteuid() == 0 and int(ours.get("CapBnd", "0"), 16) != int(machine.get("CapBnd", ours.get("CapBnd", "0")), 16):
         found.append("fewer capabilities than root usually has (bounding set)")
+    elif os.geteuid() == 0 and ours.get("CapPrm") != ours.get("CapBnd"):
+        found.append("fewer capabilities than root usually has (securebits)")
     if (mapped := _read("/proc/1/uid_map").split()) and _read("/proc/self/uid_map").split() != mapped:
         found.append("only the users and groups of a user namespace")
     return found

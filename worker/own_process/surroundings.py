@@ -7,7 +7,8 @@ all later ones. So it first sets the following for itself, and so for supervisor
     limits             hard ones as the caller has them, for root those of the machine; soft ones equal to the hard ones, except those
                        for which the kernel's initial value is lower: no core files, 8 MiB of stack, and for jobs 1024 descriptors
     scheduling         nice 0, SCHED_OTHER, no I/O priority, all CPUs, the default memory policy and timer slack
-    kernel             oom_score_adj 0, no personality, no ambient capabilities; for root the groups of the user database
+    kernel             oom_score_adj 0, no personality, no ambient capabilities, huge pages, what is told of broken memory and what core
+                       files contain as for process 1; for root the groups of the user database
     cgroup             not the caller's: leaving.py
     session            its own, without a terminal (set by the client), in the home folder, umask 077 (jobs: 022)
 
@@ -53,6 +54,9 @@ _PR_SET_TIMERSLACK = 29
 _TIMERSLACK_NANOSECONDS = 50_000
 _PR_CAP_AMBIENT = 47
 _PR_CAP_AMBIENT_CLEAR_ALL = 4
+_PR_SET_THP_DISABLE = 41
+_PR_MCE_KILL = 33
+_PR_MCE_KILL_CLEAR = 0
 _IOPRIO_WHO_PROCESS = 1
 # ioprio_set(2) and set_mempolicy(2) have no function in libc.
 _NUMBERS = {"x86_64": (251, 238), "aarch64": (30, 237), "riscv64": (30, 237)}.get(platform.machine())
@@ -124,6 +128,14 @@ def _reset_kernel() -> None:
     libc.personality(ctypes.c_ulong(0))
     libc.prctl(_PR_SET_TIMERSLACK, ctypes.c_ulong(_TIMERSLACK_NANOSECONDS), 0, 0, 0)
     libc.prctl(_PR_CAP_AMBIENT, ctypes.c_ulong(_PR_CAP_AMBIENT_CLEAR_ALL), 0, 0, 0)
+    libc.prctl(_PR_SET_THP_DISABLE, ctypes.c_ulong(0), 0, 0, 0)
+    libc.prctl(_PR_MCE_KILL, ctypes.c_ulong(_PR_MCE_KILL_CLEAR), 0, 0, 0)
+    _attempt(_reset_core_filter)
+
+
+def _reset_core_filter() -> None:
+    """Have core files contain what they do for process 1, see core(5), which has the machine's setting."""
+    Path("/proc/self/coredump_filter").write_text(f"0x{Path('/proc/1/coredump_filter').read_text()}")
 
 
 def _attempt(change: Callable[[], object]) -> None:

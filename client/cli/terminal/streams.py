@@ -84,9 +84,10 @@ class Readers:
             try:
                 # For no event: hang-up and error are always reported. Input of a terminal or socket does not matter.
                 self._epoll.register(fd, 0)
-            except PermissionError:
-                # A file has no reader.
-                continue
+            except OSError as error:
+                # A file has no reader. Of one that was opened with O_PATH, the first write tells that it cannot be written.
+                if error.errno not in {errno.EPERM, errno.EBADF}:
+                    raise
 
     def check(self) -> None:
         """Raise ReaderGone if one has gone."""

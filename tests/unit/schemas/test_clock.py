@@ -1,6 +1,10 @@
+from pathlib import Path
+
+import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
+from jobwire.schemas import clock
 from jobwire.schemas.clock import Clock
 
 SECOND_US = 1_000_000
@@ -88,3 +92,10 @@ def test_a_suspended_machine_is_not_a_jump_of_the_clock() -> None:
     began = clock.now_us()
     machine.wait(DAY_US)
     assert clock.now_us() - began == DAY_US
+
+
+def test_a_proc_that_is_not_whole_is_said_to_be_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    assert clock.boot_id()
+    monkeypatch.setattr(clock, "_BOOT_ID", str(tmp_path / "boot_id"))
+    with pytest.raises(FileNotFoundError, match=r"/proc is not mounted, or only in part .*/boot_id"):
+        clock.boot_id()

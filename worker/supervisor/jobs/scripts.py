@@ -88,18 +88,30 @@ def _of_interpreter(head: bytes, number: int) -> str:
     if not interpreter:
         return _NO_INTERPRETER
     if number == errno.ENOENT:
-        if interpreter.endswith("\r"):
-            return (
-                f"its lines end with a carriage return (CRLF), so its interpreter would be {interpreter!r};"
-                " convert it: sed -i 's/\\r$//' FILE"
-            )
-        if "/" not in interpreter:
-            return f"its interpreter {interpreter!r} is not a path; write #!/usr/bin/env {interpreter}"
-        where = "" if interpreter.startswith("/") else ", looked up from the working folder"
-        return f"its interpreter does not exist: {interpreter!r}{where}"
+        return _missing(interpreter)
+    if number == errno.ELOOP:
+        return _too_deep(interpreter)
     if number == errno.EACCES and not (os.access(interpreter, os.X_OK) and not os.path.isdir(interpreter)):
         return f"its interpreter is not executable: {interpreter!r}{why_not_here(interpreter)}"
     return ""
+
+
+def _missing(interpreter: str) -> str:
+    if interpreter.endswith("\r"):
+        end = f"its lines end with a carriage return (CRLF), so its interpreter would be {interpreter!r}"
+        return f"{end}; convert it: sed -i 's/\\r$//' FILE"
+    if "/" not in interpreter:
+        return f"its interpreter {interpreter!r} is not a path; write #!/usr/bin/env {interpreter}"
+    where = "" if interpreter.startswith("/") else ", looked up from the working folder"
+    return f"its interpreter does not exist: {interpreter!r}{where}"
+
+
+def _too_deep(interpreter: str) -> str:
+    try:
+        os.stat(interpreter)  # noqa: PTH116 -- pathlib is not light
+    except OSError:
+        return f"too many symbolic links lead to its interpreter {interpreter!r}"
+    return f"its interpreter {interpreter!r} is a script too, whose interpreter is one again: the system follows only a few"
 
 
 def _loader(head: bytes) -> str:

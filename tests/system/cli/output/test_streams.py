@@ -134,6 +134,17 @@ def test_a_job_whose_output_cannot_be_written_is_stopped(home: Home) -> None:
     assert home.records("show", "last")[0]["outcome"]["exit_status"] == 143
 
 
+@pytest.mark.parametrize("flags", [os.O_RDONLY, os.O_PATH])
+def test_a_job_whose_output_goes_to_what_was_not_opened_for_writing_is_stopped(home: Home, flags: int) -> None:
+    fd = os.open("/etc/passwd", flags)
+    with start(home, "run", *UP, stdout=fd, stderr=subprocess.PIPE) as command:
+        os.close(fd)
+        said = command.communicate(timeout=SECONDS)[1]
+    assert command.returncode == 125
+    assert b"Bad file descriptor; the job is stopped" in said
+    assert home.records("show", "last")[0]["outcome"]["exit_status"] == 143
+
+
 def test_a_job_whose_stderr_is_closed_runs(home: Home) -> None:
     ended = in_a_shell(home, "2>&-", "run", "sh", "-c", "echo out; echo err >&2; exit 3")
     assert (ended.returncode, ended.stdout) == (3, b"out\n")

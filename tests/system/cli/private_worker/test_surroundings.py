@@ -122,6 +122,25 @@ def test_priorities_of_the_first_caller_are_not_those_of_daemons_and_later_jobs(
     assert {os.sched_getscheduler(pid) & ~os.SCHED_RESET_ON_FORK for pid in daemons(home)} == {os.SCHED_OTHER}
 
 
+def test_what_core_files_contain_and_huge_pages_are_not_as_the_first_caller_had_them(home: Home) -> None:
+    # PR_SET_THP_DISABLE of prctl(2).
+    odd = "import ctypes, os, sys; ctypes.CDLL(None).prctl(41, 1, 0, 0, 0); open('/proc/self/coredump_filter', 'w').write('0x1')\n"
+    started_by(home, sys.executable, "-c", odd + EXECUTE)
+    machine = Path("/proc/1/coredump_filter").read_text()
+    assert said(home, "cat /proc/self/coredump_filter") == [machine.strip()]
+    for pid in daemons(home):
+        assert Path(f"/proc/{pid}/coredump_filter").read_text() == machine
+        assert status_of(pid).get("THP_enabled", "1") == "1"
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root has them")
+def test_capabilities_that_securebits_take_away_are_named_and_gone_with_the_first_caller_that_has_them(home: Home) -> None:
+    told = started_by(home, "setpriv", "--securebits=+noroot").stderr.decode()
+    assert "fewer capabilities than root usually has" in told
+    home.jobwire("run", "--", "true")
+    assert home.records("worker", "status")[0]["surroundings"] == []
+
+
 def test_no_daemon_carries_the_environment_of_the_first_caller(home: Home) -> None:
     home.env |= {"MARK": "x", "JOBWIRE_JOB_ID": "not ours", "LD_PRELOAD": "", "TMPDIR": "/nowhere"}
     home.jobwire("run", "true")

@@ -30,6 +30,14 @@ def test_a_start_that_fails_leaves_no_descriptor(python: str, tmp_path: Path, mo
     assert open_descriptors() == before
 
 
+def test_a_machine_without_dev_null_is_told_so_and_python_is_not_blamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOBWIRE_CONFIG", str(tmp_path / "config"))
+    monkeypatch.setattr(os, "devnull", "/nowhere/null")
+    with pytest.raises(Refused, match=r"No such file or directory: /nowhere/null") as caught:
+        launch.start(tmp_path)
+    assert "mknod" in caught.value.next_step
+
+
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir], ids=["pipe", "folder"])
 def test_a_log_that_is_no_file_is_named_and_not_waited_for(make: Callable[[Path], None], tmp_path: Path) -> None:
     make(tmp_path / "worker.log")

@@ -68,6 +68,17 @@ def test_the_first_bytes_of_a_file_show_why_it_is_not_executed(tmp_path: Path, c
     assert bool(words) == bool(said)
 
 
+@pytest.mark.parametrize(
+    ("interpreter", "words"),
+    [("program", "is a script too, whose interpreter is one again"), ("loop", "too many symbolic links lead to its interpreter")],
+)
+def test_an_interpreter_that_needs_one_without_end_is_named(tmp_path: Path, interpreter: str, words: str) -> None:
+    program, loop = tmp_path / "program", tmp_path / "loop"
+    loop.symlink_to(loop)
+    program.write_text(f"#!{tmp_path / interpreter}\n")
+    assert words in why_not_executed(str(program), refused(program))
+
+
 def test_a_file_that_cannot_be_read_shows_nothing(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     assert why_not_executed(str(tmp_path / "pipe"), refused(tmp_path / "pipe")) == ""
