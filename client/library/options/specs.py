@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
 _A_TIME = "seconds, a timedelta, or a time such as '1h30m'"
 _TIME_TYPES = (float, int, timedelta, str, NoneType)
-_NEGATIVE = -(1 << 31)
+# Less than any priority or nice value.
+_LOWEST = -(1 << 31)
 _TEXT_TYPES = (str, bytes, os.PathLike)
 
 
@@ -134,7 +135,6 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
     if retry is not None:
         must_be("retry", retry, (int, Retry), "how often, or a Retry")
     _check_tables(env, labels, rlimits, resources)
-    _check_terms(on=on, not_on=not_on)
     variables = {os.fsencode(variable): os.fsencode(value) for variable, value in env.items()} if env else {}
     if env_all:
         from ...batch.options import caller_variables  # noqa: PLC0415 -- few jobs want them
@@ -169,8 +169,8 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
         gpus=gpus,
         resources=tuple(sorted((resources or {}).items())),
         only_one=only_one,
-        on=read_terms(on) if on else (),
-        not_on=read_terms(not_on) if not_on else (),
+        on=_terms("on", on) if on else (),
+        not_on=_terms("not_on", not_on) if not_on else (),
         start_at_us=start.at_us,
         start_in_ms=start.in_ms,
         not_after_us=latest.at_us,
@@ -277,11 +277,11 @@ def _must_be_size(option: str, value: object, in_words: str) -> None:
 
 def _check_numbers(nice: int | None, stop_signal: int | None, priority: int, cpus: int, gpus: int) -> None:
     if nice is not None:
-        must_be_whole("nice", nice, _NEGATIVE)
+        must_be_whole("nice", nice, _LOWEST)
     if stop_signal is not None:
         must_be_whole("stop_signal", stop_signal)
     if priority != 0:
-        must_be_whole("priority", priority, _NEGATIVE)
+        must_be_whole("priority", priority, _LOWEST)
     if cpus != 1 or cpus is True:
         must_be_whole("cpus", cpus, 1)
     if gpus != 0:
@@ -316,10 +316,10 @@ def _check_tables(
             must_be_whole(f"resources[{resource!r}]", amount)
 
 
-def _check_terms(**said: Iterable[Any] | None) -> None:
-    for option, terms in said.items():
-        if terms is None or isinstance(terms, str):
-            continue
-        must_be(option, terms, Iterable, "a label, or several")
-        if not all(isinstance(term, str) for term in terms):
-            raise TypeError(f"{option} must be a label, or several, as text")
+def _terms(option: str, said: str | Iterable[str]) -> tuple[str, ...]:
+    must_be(option, said, Iterable, "a label, or several")
+    # Read once: an iterator would be empty afterwards.
+    terms = read_terms(said)
+    if not all(isinstance(term, str) for term in terms):
+        raise TypeError(f"{option} must be a label, or several, as text")
+    return terms

@@ -77,6 +77,15 @@ def test_a_moment_before_the_calendar_of_the_machine_is_refused() -> None:
         job_spec(["true"], at=datetime(1, 1, 1))  # noqa: DTZ001 -- the local zone is what leads out of the calendar
 
 
+def test_what_can_be_read_only_once_is_whole_in_the_job() -> None:
+    """An empty list would let the job run on any worker, or at once."""
+    first, second = make_id(None), make_id(None)
+    spec = job_spec(["true"], on=iter(["gpu=a100", "disk"]), not_on=(term for term in ("slow",)), after=iter([first, second]))
+    assert spec.on == ("gpu=a100", "disk")
+    assert spec.not_on == ("slow",)
+    assert [after.job for after in spec.after] == [first, second]
+
+
 @pytest.mark.parametrize("said", ["nobody", b"x", ""])
 def test_an_id_that_is_none_is_refused_wherever_it_is_given(said: str | bytes) -> None:
     with pytest.raises(Refused, match="is not the id of a job"):
