@@ -297,8 +297,8 @@ class Connection:
         """Wait until something may have changed. Return whether that may be on a socket, and whether a wake fd is readable."""
         milliseconds = milliseconds_until((deadline, self._traffic.due_at(), self._shown()))
         watched = self._traffic.waited_on()
-        signals = self._guard.begin_wait()
         try:
+            signals = self._guard.begin_wait()
             awake = zmq.zmq_poll([*watched, *[(fd, zmq.POLLIN) for fd in (*wake_fds, *signals)]], milliseconds)
         except BaseException:
             self._guard.break_wait()

@@ -96,9 +96,12 @@ class SignalGuard:
         pthread_sigmask(_SET, self._before)
 
     def begin_wait(self) -> list[int]:
-        """Unblock signals, and return what to poll in addition: it is readable when a signal came."""
-        pipe = self._begin_wait() if threading.current_thread() is threading.main_thread() else []
+        """Unblock signals, and return what to poll in addition: it is readable when a signal came.
+
+        A handler of a pending one may raise here: then too, the wait is broken.
+        """
         self._waiting += 1
+        pipe = self._begin_wait() if threading.current_thread() is threading.main_thread() else []
         self.let_signals_through()
         return pipe
 

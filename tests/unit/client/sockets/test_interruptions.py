@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import gc
 import os
+import select
 import signal
 import sys
 import time
@@ -19,6 +20,7 @@ from fake_daemon import FakeDaemon, Later
 from jobwire.client.protocol.exchange import Chunk
 from jobwire.client.protocol.subscription import Subscription
 from jobwire.client.sockets.connection import Connection
+from jobwire.client.sockets.onlooker import Wait
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.naming import new_id
 
@@ -61,6 +63,32 @@ def test_a_call_ends_whose_answer_a_signal_handler_has_received(connection: Conn
     finally:
         signal.signal(signal.SIGUSR1, before)
     assert reports.ended
+
+
+class SignalBeforeTheWait:
+    """An onlooker that sends a signal while signals are held back: its handler runs as the wait begins."""
+
+    def look(self, _: Wait) -> None:
+        signal.raise_signal(signal.SIGUSR1)
+
+
+def test_a_handler_that_raises_as_a_wait_begins_wakes_no_later_wait(connection: Connection) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    connection.hello(soon())
+    connection.onlooker = SignalBeforeTheWait()
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        for _ in range(2):
+            with pytest.raises(KeyboardInterrupt):
+                connection.pump(soon())
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    connection.onlooker = None
+    with connection._guard:
+        assert select.select(connection._guard.begin_wait(), [], [], 0)[0] == []
+        connection._guard.end_wait()
 
 
 @pytest.fixture
