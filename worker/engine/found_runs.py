@@ -4,7 +4,7 @@ If a folder is missing and its process may be running, the folder is created aga
 """
 
 # On the loop, and folders.py does not use pathlib either.
-# ruff: noqa: PTH110, PTH112, PTH116, PTH208
+# ruff: noqa: PTH110, PTH112, PTH208
 from __future__ import annotations
 
 import logging
@@ -68,14 +68,13 @@ def _unnamed(logs: str, run: Run) -> str | None:
 
 def _demand_absent(logs: str, run: Run) -> None:
     """Refuse to say that logs are gone if it cannot be found out, because their disk fails, for instance."""
-    try:
-        os.listdir(logs)
-        for ended_at_us in {run.ended_at_us, 0}:
-            os.stat(folders.run_path(logs, run.pid, run.started_at_us, ended_at_us))
-    except (FileNotFoundError, NotADirectoryError):
-        return
-    except OSError as error:
-        raise unreadable(error, logs) from error
+    for path in (logs, *(folders.run_path(logs, run.pid, run.started_at_us, end) for end in (run.ended_at_us, 0))):
+        try:
+            os.listdir(path)
+        except (FileNotFoundError, NotADirectoryError):
+            continue
+        except OSError as error:
+            raise unreadable(error, path) from error
 
 
 def outcomes_of(logs: str, unknown: Sequence[Expected], unread: Callable[[OSError], object]) -> list[Ended]:

@@ -14,14 +14,14 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.broker.engine import Ended, Expected, Launch
+from jobwire.broker.engine import Ended, Expected, Launch, Run
 from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import OutcomeKind
 from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.refusal import Code, Refused
 from jobwire.worker.engine.engine import LocalEngine
-from jobwire.worker.engine.found_runs import left_intents
+from jobwire.worker.engine.found_runs import at_log, left_intents
 from jobwire.worker.keeper import process
 from jobwire.worker.state import layout
 from jobwire.worker.state.log_folders import folders, job_files, outcomes
@@ -202,6 +202,19 @@ def test_intents_of_jobs_that_nobody_expects_are_found_and_nothing_else(tmp_path
     (Path(folders.intent_path(str(tmp_path), folders.handle(ended))) / "outcome").touch()
     (tmp_path / ".new-x").mkdir()
     assert left_intents(str(tmp_path), [Expected(expected, 0, 0, 5, launched=True)]) == [folders.handle(left)]
+
+
+@pytest.mark.parametrize("ended_at_us", [20, 0], ids=["named after its end", "without an end in its name"])
+def test_logs_that_may_be_there_are_not_said_to_be_gone(tmp_path: Path, ended_at_us: int) -> None:
+    # It is there, and the system refuses to look at it, as on a disk that fails.
+    folder = Path(folders.run_path(str(tmp_path), 9, 10, ended_at_us))
+    folder.symlink_to(folder.name)
+    with pytest.raises(Refused, match="the log cannot be read: Too many levels of symbolic links") as refused:
+        at_log(str(tmp_path), Run(AttemptKey(b"o" * 32, b"i" * 16, 1), 9, 10, 20), "stdout", str)
+    assert refused.value.code is Code.INTERNAL
+    folder.unlink()
+    with pytest.raises(Refused, match="no longer exist"):
+        at_log(str(tmp_path), Run(AttemptKey(b"o" * 32, b"i" * 16, 1), 9, 10, 20), "stdout", str)
 
 
 def test_folders_that_cannot_be_listed_are_refused_in_words(tmp_path: Path) -> None:
