@@ -15,10 +15,11 @@ from typing import Any, NamedTuple
 from ....schemas.text.msgspec_errors import Path
 from ..expansion.written_numbers import WrittenFloat
 
-# TOML can begin with `[` too, with a name in the brackets. A list of jobs holds tables, has commas, or is the whole text.
+# TOML can begin with `[` too, with a name in the brackets. A list of jobs holds tables, has commas, or is the whole text;
+# and no TOML begins with three brackets.
 _COMMENTS = r"\s*(?:(?:(?:\#|//)[^\n]*\n|/\*(?:(?!\*/)[\s\S])*\*/)\s*)*"
 _TEXT = r'"(?:[^"\\\n]|\\.)*"\s*'
-_BEGINNING = re.compile(rf"{_COMMENTS}(?:\{{|\[\s*[{{\]]|(?:\[\s*)+(?:{_TEXT}|[-+.\w]+\s*),|(?:\[\s*)*{_TEXT}(?:\]\s*)*\Z)")
+_BEGINNING = re.compile(rf"{_COMMENTS}(?:\{{|\[\s*[{{\]]|\[\s*\[\s*\[|(?:\[\s*)+(?:{_TEXT}|[-+.\w]+\s*),|(?:\[\s*)*{_TEXT}(?:\]\s*)*\Z)")
 # A byte order mark too: there is one between values if files that begin with one were concatenated.
 _BETWEEN = re.compile(r"(?:[\s\ufeff]+|(?:#|//)[^\n]*|/\*(?:(?!\*/)[\s\S])*\*/)*")
 _TOKEN = re.compile(r'"(?:[^"\\]|\\.)*"|[\[\]{},]')

@@ -89,7 +89,9 @@ def _moment(said: str, text: str, zone: tzinfo | None) -> datetime:
         moment = _aware(found, zone)
         is_shown = _is_shown(found, moment, zone)
     except (ValueError, OverflowError) as error:
-        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is no date: {error}", _HOW) from None
+        # Python says of a zone how a timedelta is compared.
+        why = "its zone is not within 24 hours of UTC" if "offset must be" in str(error) else error
+        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is no date: {why}", _HOW) from None
     if not is_shown:
         what = f"{said!r} does not exist here: the clock is put forward over it"
         raise Refused(Code.INVALID_ARGUMENT, what, "write another time, or one with a zone: 2026-12-24T18:00+01:00")

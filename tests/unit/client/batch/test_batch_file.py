@@ -142,6 +142,12 @@ def test_a_named_job_keeps_its_id_when_others_are_put_before_it() -> None:
         (b"[[job]]\nargv=['a']\nstop='INT'", "line 3, key 'job.stop': expected a table, got a string; write it stop = { signal"),
         (b"[[job]]\nargv=['a']\nstdin={file='x'}", "line 3, key 'job.stdin.file': there is no key 'file' here; write stdin = \"FILE\""),
         (b"[[job]]\nargv=['a']\ntime_limit=2026-01-01", "line 3, key 'job.time_limit': expected a number or a string, got a date"),
+        (b"[[job]]\nargv=['a']\nat=2026-12-24T18:00:00", "line 3, key 'job.at': expected a string, got a date; write it in quotes"),
+        (
+            b"[[job]]\nargv=['a']\nnot_after=02:30:00",
+            "line 3, key 'job.not_after': expected a string, got a time of day; write it in quotes",
+        ),
+        (b"[" * 50_000, "line 1: this is nested too deeply"),
         (b"[[job]]\nargv=['a']\nenv=['A=1', 'B=1', 'A=2']", "line 3, key 'job.env': 'A' is set twice"),
         (b"[defaults]\nlabels=['a=1', 'a=1']\n[[job]]\nargv=['a']", "line 2, key 'defaults.labels': 'a' is set twice"),
         (b'{"argv":' + b"[" * 100_000, "line 1"),

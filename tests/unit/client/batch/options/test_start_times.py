@@ -69,6 +69,7 @@ def test_a_date_is_of_its_zone_or_of_the_local_one() -> None:
         ("12:60", "not a time of day"),
         ("2026-13-01", "is no date"),
         ("2026-12-24T18:00 Berlin", "is no date"),
+        ("2026-12-24T18:00+25:00", "its zone is not within 24 hours of UTC"),
         ("2027-03-28T02:30", "does not exist here"),
     ],
 )
