@@ -35,9 +35,12 @@ def is_poorer(theirs: dict[str, Any], ours: dict[str, Any]) -> bool:
     pairs: list[tuple[float, float]] = [(_cost(theirs, name), _cost(ours, name)) for name in _COSTS]
     # A worker of an earlier version says less.
     pairs += [(-_limit(theirs, name), -_limit(ours, name)) for name in _LIMITS if name in theirs.get("hard", {})]
-    sets = [(set(theirs.get("groups", ())), set(ours.get("groups", ())))]
-    if "capabilities" in theirs:
-        sets.append((_bits(theirs), _bits(ours)))
+    sets = []
+    # Those of a user namespace count only in it, and groups have other numbers there.
+    if _cost(theirs, "mapped") == _cost(ours, "mapped"):
+        sets.append((set(theirs.get("groups", ())), set(ours.get("groups", ()))))
+        if "capabilities" in theirs:
+            sets.append((_bits(theirs), _bits(ours)))
     is_worse = any(own > other for other, own in pairs) or not all(before <= after for before, after in sets)
     return not is_worse and (any(own < other for other, own in pairs) or any(before < after for before, after in sets))
 

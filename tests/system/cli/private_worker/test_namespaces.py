@@ -58,6 +58,14 @@ def test_a_worker_of_another_time_namespace_is_found_and_its_jobs_go_on_after_it
     assert begin(home, LATER, "worker", "stop").returncode == 0
 
 
+@pytest.mark.skipif(not can_run("unshare", "--map-root-user", "true"), reason="this user cannot make a user namespace")
+def test_a_worker_in_a_user_namespace_says_so_and_makes_way_for_one_outside(home: Home) -> None:
+    told = begin(home, ("unshare", "--map-root-user"), "run", "--", "true").stderr
+    assert "only the users and groups of a user namespace" in told
+    asks = ("run", "--", "cat", "/proc/self/uid_map")
+    assert home.jobwire(*asks).stdout.split() == Path("/proc/self/uid_map").read_bytes().split()
+
+
 @needs_network_namespaces
 def test_a_worker_in_another_network_is_named_at_once_with_what_to_do(home: Home) -> None:
     assert begin(home, OWN_LOOPBACK, "run", "--", "true").returncode == 0

@@ -26,6 +26,7 @@ PLAIN: dict[str, Any] = {
         {"oom": 500},
         {"filtered": 1},
         {"mapped": 1},
+        {"mapped": 1, "groups": [65534], "capabilities": 0b11111},
         {"capabilities": 0b101},
         {"hard": {"FSIZE": 1_024_000, "NOFILE": 4096}},
         {"hard": {"FSIZE": resource.RLIM_INFINITY, "NOFILE": 256}},
