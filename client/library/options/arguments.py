@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import time
 from datetime import datetime, timedelta
-from typing import TypeAlias
+from operator import index
+from typing import SupportsIndex, TypeAlias
 
 from ....schemas.naming import ID_BYTES, new_id, parse_id
 from ....schemas.refusal import Code, Refused
@@ -51,8 +52,10 @@ def must_be(what: str, value: object, kinds: type | tuple[type, ...], in_words: 
 
 def must_be_whole(what: str, value: object, least: int = 0) -> None:
     """Raise TypeError for what is no whole number, also for True and False, and `Refused(INVALID_ARGUMENT)` for one that none can be."""
-    if type(value) is bool or not isinstance(value, int):
+    # numpy has integers of its own.
+    if isinstance(value, bool) or not isinstance(value, SupportsIndex):
         raise TypeError(f"{what} must be a whole number, not {type(value).__name__}")
+    value = index(value)
     if value < least:
         raise Refused(Code.INVALID_ARGUMENT, f"{what} is {value}, and must be {least} or more")
     if not -_LARGEST <= value <= _LARGEST:

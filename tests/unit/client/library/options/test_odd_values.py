@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobwire.client.library.options.arguments import make_id
+from jobwire.client.library.options.arguments import make_id, must_be_whole
 from jobwire.client.library.options.specs import job_spec
 from jobwire.client.library.requests.encoding import encode
 from jobwire.client.protocol.proving import START_LASTS_US, good_until_us
@@ -104,3 +104,16 @@ def test_an_id_of_another_type_is_a_type_error() -> None:
 def test_how_long_a_start_is_good_can_be_said_for_the_longest_delay() -> None:
     spec = encode(job_spec(["true"], at=timedelta.max))
     assert START_LASTS_US < good_until_us([spec], 0) < 1 << 63
+
+
+class Two:
+    """An integer of another library."""
+
+    def __index__(self) -> int:
+        return 2
+
+
+def test_integers_of_other_libraries_are_whole_numbers() -> None:
+    must_be_whole("cpus", Two(), 1)
+    with pytest.raises(Refused, match="must be 3 or more"):
+        must_be_whole("cpus", Two(), 3)
