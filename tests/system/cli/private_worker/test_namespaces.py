@@ -48,13 +48,17 @@ def test_a_time_namespace_changes_neither_who_a_process_is_nor_the_time_since_th
 
 @needs_time_namespaces
 def test_a_worker_of_another_time_namespace_is_found_and_its_jobs_go_on_after_it_was_killed(home: Home) -> None:
-    assert begin(home, LATER, "submit", "-q", "-n", "long", "--", "sh", "-c", "read x < gate; exit 3").returncode == 0
+    gate = home.folder / "gate"
+    os.mkfifo(gate)
+    assert begin(home, LATER, "submit", "-q", "-n", "long", "--", "sh", "-c", 'read x < "$0"; exit 3', str(gate)).returncode == 0
     (said,) = home.records("worker", "status")
     os.kill(said["pid"], signal.SIGKILL)
-    os.mkfifo(home.folder / "gate")
     assert home.jobwire("run", "--", "true").stderr == b""
     (anew,) = home.records("worker", "status")
     assert (anew["supervisor_pid"], anew["pid"] != said["pid"]) == (said["supervisor_pid"], True)
+    # It waits until somebody reads.
+    gate.write_text("\n")
+    home.jobwire("wait", "long", status=3)
     assert begin(home, LATER, "worker", "stop").returncode == 0
 
 

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
-
 import pytest
-from fake_daemon import FakeDaemon
+from fake_daemon import FakeDaemon, Later
 
 from jobwire.client.cli.job.attendance import Attendance
 from jobwire.client.library.client import Client
@@ -23,9 +21,8 @@ def test_a_log_that_is_refused_costs_its_output_and_not_the_end_of_the_job(
 ) -> None:
     daemon.unreadable[request_pb2.STREAM_STDERR] = why
     job = client.submit(["wait"])
-    # After the refusal: the command goes on, and nothing but the end of the job ends it.
-    ends = threading.Timer(0, lambda: (daemon.write(job.key.id, b"written\n"), daemon.finish(job.key.id, ended_with)))
-    ends.start()
+    # After both logs were asked for: the command goes on, and nothing but the end of the job ends it.
+    ends = Later(daemon, "follow_log", lambda: (daemon.write(job.key.id, b"written\n"), daemon.finish(job.key.id, ended_with)), count=2)
     try:
         assert Attendance(client, job).attend(None) == status
     finally:
