@@ -40,8 +40,6 @@ _WHERE = {
     Whereabouts.GONE: ", which is not visible from here",
 }
 
-_STOPS = "suspended, so that no job starts or stops until: kill -CONT {}"
-
 StateOption = Annotated[
     Path | None, typer.Option("--state", metavar="DIR", help="State folder of the worker. Default: that of your private worker.")
 ]
@@ -254,6 +252,7 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
     # Missing in the description of an earlier version.
     memory = f"reserved, not limited: {problem}" if (problem := found.get("memory_problem")) else "limited by cgroup"
     suspended = {name: running_worker.is_suspended(found, found[name]) for name in ("pid", "supervisor_pid")}
+    stands_still = f"suspended, so that no job starts or stops until: kill -CONT {found['supervisor_pid']}"
     keeper = f"keeper pid {pid}" if (pid := found["keeper_pid"]) else "keeper killed: another one starts when no job is running"
     lines = {
         "worker": f"running, pid {found['pid']}{_WHERE[locate(found)]}, jobwire {found['version']}",
@@ -266,7 +265,7 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
         "roster": roster_line(found),
         "slots": f"{found['slots']}, jobs running: {found['running']}, queued: {found['queued']}",
         "disk": f"{format_size(found['disk_free_bytes'])} free",
-        "supervisor": f"pid {found['supervisor_pid']}, {_STOPS.format(found['supervisor_pid']) if suspended['supervisor_pid'] else keeper}",
+        "supervisor": f"pid {found['supervisor_pid']}, {stands_still if suspended['supervisor_pid'] else keeper}",
         "containment": containment,
         "memory": f"of jobs with --memory: {memory}",
     }

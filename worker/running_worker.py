@@ -69,7 +69,7 @@ def shortage(folder: Path, found: dict[str, Any]) -> Refused | None:
 
 
 def is_suspended(found: dict[str, Any], pid: int) -> bool:
-    """Return whether a process of a worker or broker of this description has got a SIGSTOP, as far as that is visible from here."""
+    """Return whether a process of a worker or broker of this description is suspended, as far as that is visible from here."""
     return locate(found) is Whereabouts.HERE and process_state(pid) in SUSPENDED
 
 

@@ -18,14 +18,14 @@ def find(hello: Hello, surroundings: Sequence[str], *, connected: bool, state: C
     """
     if not connected:
         yield Trouble(Subject.SUPERVISOR, "it does not answer, so that nothing starts until another one does")
-    elif _is_suspended(state(hello.pid)):
+    elif state(hello.pid) in SUSPENDED:
         yield Trouble(Subject.SUPERVISOR, f"it is suspended, so that no job starts or stops until: kill -CONT {hello.pid}")
     elif not hello.keeper_pid:
         yield Trouble(
             Subject.KEEPER,
             "it was killed: another one starts when no job is running, and if the supervisor is killed before, jobs can be lost",
         )
-    elif _is_suspended(state(hello.keeper_pid)):
+    elif state(hello.keeper_pid) in SUSPENDED:
         yield Trouble(
             Subject.KEEPER, f"it is suspended, and if the supervisor is killed, no other one starts until: kill -CONT {hello.keeper_pid}"
         )
@@ -38,7 +38,3 @@ def find(hello: Hello, surroundings: Sequence[str], *, connected: bool, state: C
         )
     for sentence in surroundings:
         yield Trouble(Subject.SURROUNDINGS, sentence, Right.SEE_OTHERS)
-
-
-def _is_suspended(state: str) -> bool:
-    return state in SUSPENDED

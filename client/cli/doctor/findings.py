@@ -7,6 +7,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import TYPE_CHECKING, NamedTuple
 
+from ....keys.holder import SUSPENDED
 from ....keys.members.rights import Right
 from ....schemas.jobs.subjects import Subject, split_warning
 from ....schemas.naming import short_id
@@ -54,8 +55,7 @@ _AWAY = {
     "stopped": "been stopped on its machine",
     "never seen": "not been connected since the broker was started",
 }
-# Whether a process is running, as proc_pid_stat(5) writes it.
-_STOPPED = frozenset("Tt")
+# The states of a process that has ended, letters of proc_pid_stat(5).
 _ENDED = frozenset("ZXx")
 
 
@@ -89,9 +89,9 @@ def refused(what: str, error: Refused) -> Finding:
 def of_process(pid: str, state: str) -> Finding:
     """Return how the process of this user's private worker is; `state`: one letter, empty if it is not visible from here."""
     what = "process"
-    if state in _STOPPED and state:
+    if state in SUSPENDED:
         return Finding(Level.PROBLEM, what, f"your private worker, pid {pid}, is suspended (SIGSTOP)", f"kill -CONT {pid}")
-    if state in _ENDED and state:
+    if state in _ENDED:
         return Finding(
             Level.PROBLEM,
             what,
