@@ -39,7 +39,8 @@ _MOST_UNDER_WAY = 2 * LARGEST_MESSAGE
 # Replies that wait for one peer, and requests from it that wait.
 _PEER_MESSAGES = 256
 _PEER_REQUESTS = 64
-# How long what waits may keep a look from the others: in every hundredth `recv`, and in one that finds nothing, libzmq looks by itself.
+# How long requests that wait may put off the look for those of others. libzmq looks by itself, but only in every hundredth `recv`, and in
+# one that finds nothing.
 _MOST_UNLOOKED_SECONDS = 0.02
 # How often to check whether a peer that sends many requests is still there.
 _LOOK_SECONDS = 0.02
@@ -166,10 +167,10 @@ class Endpoint:
         """Refuse a request that is a flood, disconnect its sender, and keep it out for a while."""
         self.refuse(peer, request_id, refused)
         if peer.unwelcome is None:
-            # If it were disconnected at once, it could not read why.
-            # One that was raised keeps the request, as long as this peer is there.
+            # One that was raised would keep the request, in its traceback, as long as this peer is there.
             peer.unwelcome = refused.anew()
             self._ban(peer.public)
+            # If it were disconnected at once, it could not read why.
             self._loop.call_later(_FAREWELL_SECONDS, self._hang_up, peer, reason)
 
     def _drain(self) -> float | None:
@@ -198,7 +199,7 @@ class Endpoint:
                 # libzmq reads from each peer in turn. When only peers are left whose requests wait, theirs stay where they are.
                 return min(delay, _MOST_UNLOOKED_SECONDS)
             else:
-                # Without a look at what else there is: who was found would be behind this one's next request, and nothing signals it again.
+                # No look at what else there is: libzmq would take the signal of somebody who is read only after this peer's next request.
                 waiting.add(routing_id)
         return 0.0
 

@@ -65,7 +65,7 @@ class DetachWatch:
         """Return which bytes are for the job, and whether the keys were typed, after which nothing counts. `now` is in seconds."""
         keys, seconds = self._wanted
         if not self._times and keys[:1] not in typed:
-            # As nearly all that is typed.
+            # As in nearly all that is typed.
             return typed, False
         passed = bytearray(self.overdue(now))
         for position in range(len(typed)):

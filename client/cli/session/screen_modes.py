@@ -30,7 +30,7 @@ class ScreenModes:
         """Note what these bytes switch; a sequence may be cut anywhere."""
         text = self._rest + data
         if _ESCAPE not in text:
-            # As nearly all that is typed.
+            # As in nearly all that is shown for a key.
             self._rest = b""
             return
         end = 0

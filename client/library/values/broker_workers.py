@@ -29,8 +29,8 @@ class BrokerWorker:
     `state`: "joining", "ready", "draining" (its jobs go on, and it gets no more), "unreachable" (its jobs start nowhere else), "stopped"
     (the same, and it has said that it was stopped on its machine), or "never seen". `drained`: whether it gets no jobs, also when it is
     connected again. `jobs`: those that are placed on it and have not ended, which take `used_slots`. `resources`: what it has for jobs.
-    `labels`: what jobs can ask for.
-    `clock_ahead`: how far its clock was ahead when it joined; beyond five minutes, ahead or behind, it gets no jobs.
+    `labels`: what jobs can ask for. `clock_ahead`: how far its clock was ahead when it joined; beyond five minutes, ahead or behind, it
+    gets no jobs.
     """
 
     name: str
