@@ -51,7 +51,8 @@ class Line(Protocol):
 
 def relay(traffic: Traffic, guard: SignalGuard, line: Line, wake_fds: Sequence[int]) -> bool:
     """See `Connection.relay`. Signals are let through, except while something of the connection changes."""
-    if not traffic.is_calm:
+    # What has come before is for the reader of the output: nothing signals it again.
+    if not traffic.is_calm or line.output.items:
         return False
     due_at = traffic.due_at()
     watched = [*traffic.waited_on(), *[(fd, zmq.POLLIN) for fd in (line.keys, *wake_fds)]]

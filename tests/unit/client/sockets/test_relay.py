@@ -86,6 +86,18 @@ def test_it_goes_on_while_nothing_else_happens(connection: Connection, line: Fak
     assert line.shown == b"x12"
 
 
+def test_what_has_come_before_is_left_to_its_reader(connection: Connection, line: FakeLine, daemon: FakeDaemon, job_id: bytes) -> None:
+    daemon.write(job_id, b"12")
+    while not line.output.items:
+        connection.pump(soon())
+    connection.pump(0)
+    assert not connection.relay(line, ())
+    assert line.shown == b""
+    assert connection.take(line.output)
+    line.until = 0.0
+    assert connection.relay(line, ())
+
+
 def test_another_answer_ends_it_and_is_there(connection: Connection, line: FakeLine, daemon: FakeDaemon) -> None:
     line._room = 2
     line.type(b"x")
