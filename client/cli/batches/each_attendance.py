@@ -37,6 +37,8 @@ _PATIENCE_SECONDS = 0.5
 _MOST_TOLD = 8
 # The Ctrl-C that stops the jobs with their own signal.
 _STOPPING = 2
+# What comes so soon after it is the same request.
+_SAME_SECONDS = 1.0
 
 
 class EachAttendance:
@@ -52,6 +54,8 @@ class EachAttendance:
         self._followed: dict[str, Sequence[TaggedCopy]] = {}
         self._failures = 0
         self._interrupts = 0
+        # When the stop was asked for; never before.
+        self._stopped_at = -_SAME_SECONDS
         self._unwritable: int | None = None
         self._tell_at: float | None = time.monotonic() + _PATIENCE_SECONDS
         self._asked: list[tuple[str, Exchange]] = []
@@ -145,11 +149,19 @@ class EachAttendance:
                 if job.state not in (None, State.QUEUED):
                     self._ask("", request_pb2.Request(signal=request_pb2.Signal(key=key_to_wire(job.key), signal=signal.SIGQUIT)))
             return
+        if number != signal.SIGINT and time.monotonic() < self._stopped_at + _SAME_SECONDS:
+            # timeout(1) signals this process, and then its group: that is one request to stop.
+            return
         # SIGTERM and SIGHUP count as a second Ctrl-C, and each one after that as a third.
         self._interrupts = self._interrupts + 1 if number == signal.SIGINT else max(_STOPPING, self._interrupts + 1)
         if self._interrupts > _STOPPING:
+            # If the stop was asked for only just now: what is still to be sent would be lost with this process.
+            while time.monotonic() < self._stopped_at + _SAME_SECONDS and self._unfinished():
+                self._client.pump(self._stopped_at + _SAME_SECONDS)
             say(f"the jobs are still being stopped; jobwire wait {self._run} waits for their end")
             raise exit_status.Ending(128 + number)
+        if self._interrupts == _STOPPING:
+            self._stopped_at = time.monotonic()
         self._stop(signal.SIGINT if self._interrupts < _STOPPING else 0)
 
     def _stop(self, number: int = 0) -> None:

@@ -37,6 +37,8 @@ _PATIENCE_SECONDS = 0.5
 _OF_A_LOG = (Code.INTERNAL, Code.NOT_FOUND, Code.RESOURCE_EXHAUSTED)
 # The Ctrl-C that stops the job.
 _STOPPING = 2
+# What comes so soon after it is the same request.
+_SAME_SECONDS = 1.0
 
 
 class Attendance:
@@ -58,6 +60,7 @@ class Attendance:
         self._is_retried = is_retried
         self._interrupts = 0
         self._is_stopping = False
+        self._stopped_at = 0.0
         # The exit status if the output cannot be written any more.
         self._unwritable: int | None = None
         self._unreadable = False
@@ -193,10 +196,14 @@ class Attendance:
         if number == signal.SIGQUIT:
             self._pass_on(signal.SIGQUIT)
             return
+        if number != signal.SIGINT and self._is_stopping and time.monotonic() < self._stopped_at + _SAME_SECONDS:
+            # timeout(1) signals this process, and then its group: that is one request to stop.
+            return
         # SIGTERM and SIGHUP count as a second Ctrl-C, and each one after that as a third.
         self._interrupts = self._interrupts + 1 if number == signal.SIGINT else max(_STOPPING, self._interrupts + 1)
         if self._interrupts > _STOPPING:
             name = short_id(self._job.key.id)
+            self._send_what_is_asked()
             say(f"job {name} is still being stopped; jobwire wait {name} waits for its end")
             raise exit_status.Ending(128 + number)
         if self._interrupts == _STOPPING or self._job.state == State.QUEUED:
@@ -213,10 +220,17 @@ class Attendance:
     def _stop(self) -> None:
         if not self._is_stopping:
             self._is_stopping = True
+            self._stopped_at = time.monotonic()
             self._ask(request_pb2.Request(stop=request_pb2.Stop(keys=[self._key])))
 
     def _ask(self, request: request_pb2.Request) -> None:
         self._asked.append(self._client.connection.ask(request))
+
+    def _send_what_is_asked(self) -> None:
+        """If the stop was asked for only just now, give it a moment: what is still to be sent would be lost with this process."""
+        until = self._stopped_at + _SAME_SECONDS
+        while time.monotonic() < until and self._job.exit_status is None:
+            self._client.pump(until)
 
     def _hear_answers(self) -> None:
         for exchange in [exchange for exchange in self._asked if exchange.ended]:

@@ -40,6 +40,32 @@ def test_the_second_ctrl_c_stops_it(home: Home, terminal: OpenTerminal) -> None:
     assert screen.ended() == 6
 
 
+def test_a_sigterm_that_comes_twice_at_once_stops_the_job_and_is_waited_for(home: Home) -> None:
+    """As timeout(1) sends it: to the command, and to its process group."""
+    with home.start("run", "sh", "-c", "trap 'sleep 0.5; exit 6' TERM; echo up; while :; do sleep 600 & wait $!; done") as running:
+        assert running.stdout
+        read_until(running.stdout, b"up\n")
+        # Two of the same kind would be one to the kernel while it stands still.
+        running.send_signal(signal.SIGSTOP)
+        running.send_signal(signal.SIGTERM)
+        running.send_signal(signal.SIGHUP)
+        running.send_signal(signal.SIGCONT)
+        assert running.wait() == 6
+
+
+def test_three_interrupts_at_once_leave_no_job_that_nobody_stops(home: Home) -> None:
+    with home.start("run", "--grace", "10m", "sh", "-c", STUBBORN) as running:
+        assert running.stdout
+        read_until(running.stdout, b"up\n")
+        # They are taken together once it goes on: SIGTERM counts as the second, SIGINT as the third.
+        running.send_signal(signal.SIGSTOP)
+        running.send_signal(signal.SIGTERM)
+        running.send_signal(signal.SIGINT)
+        running.send_signal(signal.SIGCONT)
+        assert running.wait() in {130, 143}
+    assert last(home)["state"] == "stopping"
+
+
 def test_sigquit_is_passed_on(home: Home) -> None:
     with home.start("run", "sh", "-c", "trap 'echo threads' QUIT; echo up; while :; do sleep 600 & wait $!; done") as running:
         assert running.stdout
