@@ -78,10 +78,13 @@ class Ages:
 
     def _note(self, passed: int, wall: int) -> None:
         self._scale_us, self._at_wall_us = passed + self._offset_us, wall
+        self._write(_Note(self._boot, self._offset_us, self._scale_us, wall))
+
+    def _write(self, note: _Note) -> None:
         new = self._path.with_name(f"{FILE}.new")
         # On a full disk, a restarted worker has to wait for an hour again.
         with suppress(OSError):
-            new.write_text(json.dumps(_Note(self._boot, self._offset_us, self._scale_us, wall)._asdict()))
+            new.write_text(json.dumps(note._asdict()))
             new.replace(self._path)
 
     def _read(self) -> _Note | None:
@@ -90,6 +93,47 @@ class Ages:
             return _Note(str(found["boot"]), int(found["offset_us"]), int(found["scale_us"]), int(found["wall_us"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None
+
+
+class FollowingAges(Ages):
+    """The ages of another `Ages` of this daemon, for another thread: takes its scale over from the file, and writes nothing.
+
+    Two that write could come to different scales, and a restart would go on with that of the last one.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        wall_us: Callable[[], int] = wall_us,
+        passed_us: Callable[[], int] = passed_us,
+        boot: Callable[[], str] = boot_id,
+    ) -> None:
+        # Which file was read last: inode and modification time.
+        self._seen: tuple[int, int] | None = None
+        super().__init__(folder, fresh=False, wall_us=wall_us, passed_us=passed_us, boot=boot)
+
+    def now_us(self, at: Reading | None = None) -> int:
+        """Return the current time on the scale of ages, as the other one has noted it."""
+        self._follow()
+        return super().now_us(at)
+
+    def _follow(self) -> None:
+        try:
+            status = self._path.stat()
+        except OSError:
+            # Nothing is noted yet, or could be.
+            return
+        if (seen := (status.st_ino, status.st_mtime_ns)) == self._seen:
+            return
+        self._seen = seen
+        noted = self._read()
+        if noted is not None and noted.boot == self._boot:
+            self._known = True
+            _, self._offset_us, self._scale_us, self._at_wall_us = noted
+
+    def _write(self, note: _Note) -> None:
+        """Leave it to the other one."""
 
 
 class _Note(NamedTuple):

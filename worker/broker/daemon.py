@@ -22,7 +22,7 @@ from ...broker.growth.book import Book
 from ...broker.growth.cluster import Cluster
 from ...broker.growth.folders import Folders
 from ...broker.growth.grower import Grower
-from ...broker.retention.ages import Ages
+from ...broker.retention.ages import FollowingAges
 from ...broker.retention.limits import Keep
 from ...broker.settings import Settings
 from ...keys.holder import identify
@@ -136,8 +136,7 @@ async def _start(daemon: Daemon, answering: Callable[[], None], told: asyncio.Qu
 
 
 def _shelf(settings: BrokerSettings, loop: asyncio.AbstractEventLoop) -> KeptLogs:
-    # The desk's ages are in the same file, so both know the same.
-    ages = Ages(settings.state, fresh=False)
+    ages = FollowingAges(settings.state)
     return KeptLogs(settings.state / layout.LOGS, settings.keep_log_bytes, settings.keep_free_bytes, loop, ages)
 
 

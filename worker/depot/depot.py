@@ -11,7 +11,7 @@ from pathlib import Path
 
 from ...broker.depot import Placement, Sender
 from ...broker.engine import Fact, Launch
-from ...broker.retention.ages import Ages
+from ...broker.retention.ages import FollowingAges
 from ...schemas.jobs.brought_files import BroughtFile
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Code, Refused
@@ -39,8 +39,7 @@ class LocalDepot:
     ) -> None:
         """`ready` and `tell`: see `Workplaces`."""
         self._work = str(state.absolute() / layout.WORK)
-        # The desk's are in the same file, so both know the same.
-        self._blobs = Blobs(state / layout.BLOBS, Ages(state, fresh=False))
+        self._blobs = Blobs(state / layout.BLOBS, FollowingAges(state))
         self._moving = Threads(loop, "files")
         self._filling = Threads(loop, "unpack")
         self._in_turn = InTurn(self._filling)

@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.broker.retention.ages import BELIEVED_AFTER_SECONDS, Ages
+from jobwire.broker.retention.ages import BELIEVED_AFTER_SECONDS, Ages, FollowingAges
 
 SECOND_US = 1_000_000
 DAY_US = 24 * 3600 * SECOND_US
@@ -20,6 +20,9 @@ class Machine:
 
     def ages(self, *, fresh: bool = False) -> Ages:
         return Ages(self.folder, fresh=fresh, wall_us=lambda: self.wall, passed_us=lambda: self.passed, boot=lambda: self.boot)
+
+    def following(self) -> FollowingAges:
+        return FollowingAges(self.folder, wall_us=lambda: self.wall, passed_us=lambda: self.passed, boot=lambda: self.boot)
 
     def start_again(self, off_us: int) -> None:
         self.wall += off_us
@@ -137,3 +140,50 @@ def test_a_folder_that_cannot_be_written_costs_only_what_a_restart_knows(machine
     machine.folder /= "gone"
     assert machine.ages(fresh=True).known
     assert not machine.ages().known
+
+
+def settle(machine: Machine, *all_ages: Ages) -> None:
+    """Let a bit more than an hour pass, in which they are looked at."""
+    for _ in range(62):
+        machine.wait(60 * SECOND_US)
+        for ages in all_ages:
+            ages.now_us()
+
+
+def test_one_that_follows_has_the_scale_of_the_other_and_does_not_change_it(machine: Machine) -> None:
+    # A machine whose clock is a year ahead at first, and is then put right.
+    machine.wall += 365 * DAY_US
+    following = machine.following()
+    assert not following.known
+    ages = machine.ages(fresh=True)
+    assert following.known
+    ended = ages.now_us()
+    machine.wall -= 365 * DAY_US
+    settle(machine, following, ages)
+    assert following.now_us() == ages.now_us()
+    age = ages.now_us() - ended
+    assert 0 < age < DAY_US
+    assert machine.ages().now_us() - ended == age
+
+
+def test_one_that_follows_is_looked_at_late_and_takes_over_what_was_found_out(machine: Machine) -> None:
+    machine.ages(fresh=True)
+    machine.start_again(DAY_US)
+    machine.wall += 40 * DAY_US
+    following, ages = machine.following(), machine.ages()
+    machine.wall -= 40 * DAY_US
+    settle(machine, ages)
+    assert ages.known
+    # Set once more, before it is looked at for the first time.
+    machine.wall += 3 * DAY_US
+    settle(machine, ages, following)
+    assert following.known
+    assert following.now_us() == ages.now_us() == machine.ages().now_us()
+
+
+def test_one_that_follows_finds_out_by_itself_if_nothing_can_be_noted(machine: Machine) -> None:
+    following = machine.following()
+    settle(machine, following)
+    assert following.known
+    assert following.now_us() == machine.wall
+    assert [*machine.folder.iterdir()] == []
