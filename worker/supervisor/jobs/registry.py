@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 import resource
 from collections.abc import Callable
+from errno import ENOENT
 
 from ....schemas.jobs.reserved_statuses import OWN_FAILURE
 from ...keeper.light_process import say
@@ -122,7 +123,7 @@ class Jobs:
         if not path:
             return error.strerror or str(error)
         if str(path).startswith(f"{self._services.logs}/"):
-            return f"its log folder cannot be written: {error.strerror}"
+            return "its log folder is gone" if error.errno == ENOENT else f"its log folder cannot be written: {error.strerror}"
         return f"{path}: {error.strerror}"
 
     def _stop_waiting(self, handle: str) -> None:
