@@ -12,14 +12,12 @@ from ...keys.files.small_file import read_small
 from ...keys.files.user_folders import identity_path
 from ...keys.holder import DESCRIPTION, Whereabouts, locate
 from ...keys.identity import parse_public
-from ...schemas.endpoint import host_of
+from ...schemas.endpoint import is_loopback
 from ...schemas.refusal import Code, Refused
 from ..sockets.addressee import EMBEDDED, Context
 from .state_folder import holder_in
 
 _READY_SECONDS = 20
-# Where a private worker listens.
-_LOOPBACK = {"127.0.0.1", "::1"}
 
 
 def running(folder: Path) -> Context | None:
@@ -60,7 +58,7 @@ def _demand_same_network(fields: dict[str, Any], context: Context, where: Wherea
     theirs = fields.get("namespaces")
     # An earlier version does not say.
     theirs, ours = (theirs.get("net") if isinstance(theirs, dict) else None), namespaces.own().get("net")
-    if not theirs or not ours or theirs == ours or host_of(context.endpoint) not in _LOOPBACK:
+    if not theirs or not ours or theirs == ours or not is_loopback(context.endpoint):
         return
     end = "end it, and the next command starts one here: jobwire worker stop" if where is Whereabouts.HERE else "end it there"
     place = "in another network namespace, such as that of a container"
