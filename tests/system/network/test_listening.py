@@ -134,12 +134,12 @@ def test_an_address_that_does_not_exist_is_named_as_it_was_requested(made: Worke
     assert "IPv6" in said
 
 
-@pytest.mark.parametrize("redirection", [">&-", "> /dev/full"])
-def test_a_worker_continues_if_its_ready_line_cannot_be_written(made: Worker, redirection: str) -> None:
+@pytest.mark.parametrize(("redirection", "says"), [(">&-", "ready: "), ("> /dev/full", "the standard output cannot be written")])
+def test_a_worker_continues_if_its_ready_line_cannot_be_written(made: Worker, redirection: str, says: str) -> None:
     with made.log.open("ab") as log:
         command = made.argv("run", "--roster", str(made.roster))
         made.process = subprocess.Popen(["sh", "-c", f'exec "$@" {redirection}', "sh", *command], stdin=subprocess.DEVNULL, stderr=log)
-    wait_until(lambda: "the standard output cannot be written" in made.logged(), "it says that nobody can take it")
+    wait_until(lambda: says in made.logged(), f"it says {says!r}")
     made.description = made.described()
     assert made.command("status").returncode == 0
     assert made.process.poll() is None
