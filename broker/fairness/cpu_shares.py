@@ -33,7 +33,7 @@ _MOST_CHARGED_SECONDS = 0.2
 _PRESENT_SECONDS = 0.25
 # What was used counts half after this long, when identities are compared; and what is clearly less.
 _HALF_SECONDS = 0.25
-_CLEARLY_LESS = 0.8
+_CLEARLY_LESS = 0.5
 # After this long, other work of the loop (a commit, a job's end) has its turn: libzmq reads from each peer in turn, but that would be
 # useless if an identity with a thousand long lists delayed everything behind the sockets.
 TURN_SECONDS = 0.001

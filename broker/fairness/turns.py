@@ -10,9 +10,10 @@ import asyncio
 import time
 from collections import deque
 from collections.abc import Callable
+from functools import partial
 from typing import Protocol
 
-from .cpu_shares import TURN_SECONDS
+from .cpu_shares import TURN_SECONDS, Charge
 
 
 class OwnTurns(Protocol):
@@ -46,9 +47,9 @@ class Turns:
         # By public key; first the member who has waited longest.
         self._lines: dict[bytes, deque[Callable[[], object]]] = {}
 
-    def of(self, public: bytes) -> OwnTurns:
-        """Return the turns as the member with this public key has them."""
-        return _Member(self, public)
+    def of(self, public: bytes, charge: Charge) -> OwnTurns:
+        """Return the turns as the member with this public key has them; it is charged for what it does in those to come."""
+        return _Member(self, public, charge)
 
     def time_left(self) -> bool:
         """Return whether there is time left in this turn."""
@@ -95,9 +96,10 @@ class Turns:
 
 
 class _Member:
-    def __init__(self, turns: Turns, public: bytes) -> None:
+    def __init__(self, turns: Turns, public: bytes, charge: Charge) -> None:
         self._turns = turns
         self._public = public
+        self._charge = charge
         self.time_left = turns.time_left
         self.call_later = turns.call_later
 
@@ -106,4 +108,11 @@ class _Member:
         return self._turns.queued_of(self._public)
 
     def call_soon(self, callback: Callable[[], object], /) -> None:
-        self._turns.call_soon(callback, self._public)
+        self._turns.call_soon(partial(self._call, callback), self._public)
+
+    def _call(self, callback: Callable[[], object]) -> None:
+        begun = time.monotonic()
+        try:
+            callback()
+        finally:
+            self._charge(self._public, time.monotonic() - begun)

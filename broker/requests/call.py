@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -13,7 +12,6 @@ from ...keys.members.rights import Member
 from ...keys.proofs.input_seal import Fed
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused
-from ..fairness.cpu_shares import Charge
 from ..fairness.turns import OwnTurns
 from ..sockets.peers import Peer, Stream
 
@@ -36,7 +34,6 @@ class Call:
     # The jobs of a large start, which are decoded one by one.
     jobs: Sequence[bytes] | None
     turns: OwnTurns
-    charge: Charge
     # The second frame of the message.
     bulk: memoryview | None = None
     # Of a start that is signed by a root over its jobs: the root, and over how many. That these are its jobs is checked by its handler.
@@ -76,9 +73,7 @@ class Call:
         if self.peer.gone and not to_the_end:
             # The client can repeat it over its next connection; nothing was done yet.
             return
-        begun = time.monotonic()
         self.guard(self._go_on, steps, then, to_the_end, is_first=False)
-        self.charge(self.peer.public, time.monotonic() - begun)
 
     def in_few_slices(self, steps: Iterable[object], then: Callable[[], object]) -> None:
         """Run steps of some milliseconds in all as `in_slices` does; at once if many requests of the sender are in between already.
@@ -94,13 +89,7 @@ class Call:
 
     def later(self, part: Callable[_Given, None], *args: _Given.args, **kwargs: _Given.kwargs) -> None:
         """Run a part of the request in a later turn, whether or not the sender is still there; the time is charged to it."""
-
-        def run() -> None:
-            begun = time.monotonic()
-            self.guard(part, *args, **kwargs)
-            self.charge(self.peer.public, time.monotonic() - begun)
-
-        self.turns.call_soon(run)
+        self.turns.call_soon(partial(self.guard, part, *args, **kwargs))
 
     def reply(self, reply: request_pb2.Reply, bulk: bytes | None = None, *, last: bool = True) -> bool:
         """Send a reply; the request's id is filled in. Return False if the peer is gone."""

@@ -57,8 +57,8 @@ class Reception:
             verb = request.WhichOneof("verb")
             # Serialized messages that follow each other are one.
             proof = frame + self.statement_of(member.acting) if member.acting and verb in SIGNED_VERBS else frame
-            turns = self.turns.of(peer.public)
-            call = Call(member, peer, request, proof, jobs, turns, charge, bulk, envelope.proof.root, envelope.proof.jobs)
+            turns = self.turns.of(peer.public, charge)
+            call = Call(member, peer, request, proof, jobs, turns, bulk, envelope.proof.root, envelope.proof.jobs)
             if bulk is not None and verb != "push":
                 raise Refused(Code.INVALID_ARGUMENT, "a request is one frame, not 2; only a push is followed by its bytes")
             if verb is None or verb not in self.handlers:

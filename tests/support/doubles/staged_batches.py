@@ -58,7 +58,7 @@ async def ask(
     table = house.handlers(Introduction("worker", "", b"", b"", b"", "", lambda: 1), lambda _: member)
     request = request_pb2.Request(id=1, **verb)
     peer = Peer(b"r", Meter(-1, b""), Account(owner), answers)
-    call = Call(member, peer, request, proof or request.SerializeToString(), None, PlentyOfTime(), lambda _public, _seconds: None)  # type: ignore[arg-type] # reason: a double
+    call = Call(member, peer, request, proof or request.SerializeToString(), None, PlentyOfTime())  # type: ignore[arg-type] # reason: a double
     call.guard(table[request.WhichOneof("verb") or ""], call)
     async with asyncio.timeout(60):
         while not (answers.replied or answers.refused):

@@ -39,7 +39,7 @@ async def send(
     turns = Turns(asyncio.get_running_loop())
     request = request_pb2.Request(id=1, start=request_pb2.Start(jobs=jobs, first_store=first_store))
     peer = Peer(b"r", Meter(-1, b""), Account(member.key), answers)
-    call = Call(member, peer, request, proof, None, turns, lambda _public, _seconds: None)
+    call = Call(member, peer, request, proof, None, turns)
     call.guard(start, call, house.desk, house.lookup, house.watchers, house.engine, house.store)
     while not answers.refused and not answers.replied:
         await house.durable()

@@ -50,7 +50,7 @@ async def ask(house: House, member: Member = ADA, **verb: Any) -> request_pb2.Re
     )
     peer = Peer(b"r", Meter(-1, b""), Account(member.key), answers)
     request = request_pb2.Request(id=1, **verb)
-    call = Call(member, peer, request, b"proof", None, None, lambda _public, _seconds: None)  # type: ignore[arg-type] # reason: in one turn
+    call = Call(member, peer, request, b"proof", None, None)  # type: ignore[arg-type] # reason: in one turn
     call.guard(HANDLERS[next(iter(verb))], call, parts)
     await house.durable()
     await house.durable()

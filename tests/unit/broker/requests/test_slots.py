@@ -18,7 +18,7 @@ from jobwire.schemas.refusal import Code, Refused
 def call(role: str = "admin", **sets: object) -> Call:
     request = request_pb2.Request(set_slots=request_pb2.SetSlots(**sets))  # type: ignore[arg-type] # reason: some of its fields
     peer = Peer(b"r", Meter(-1, b""), Account(OWNER), Answers())
-    return Call(Member("root", OWNER, role), peer, request, b"proof", None, Turns(asyncio.get_running_loop()), lambda *_: None)
+    return Call(Member("root", OWNER, role), peer, request, b"proof", None, Turns(asyncio.get_running_loop()))
 
 
 @pytest.mark.parametrize("name", ["slots", "memory", "gpus", "", "a b", "x" * 65])

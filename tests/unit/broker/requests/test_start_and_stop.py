@@ -122,19 +122,15 @@ class Asking:
     def __init__(self, house: House, ids: list[bytes], proof: bytes = b"proof") -> None:
         self.turns = NoTime()
         self.answers = Answers()
-        self.charged: list[tuple[bytes, float]] = []
         jobs = [request_pb2.NewJob(id=job_id, spec=SPEC) for job_id in ids]
         request = request_pb2.Request(id=1, start=request_pb2.Start(jobs=jobs))
         peer = Peer(b"r", Meter(-1, b""), Account(OWNER), self.answers)
-        call = Call(Member("somebody", OWNER, "submitter"), peer, request, proof, None, self.turns, self._charge)
+        call = Call(Member("somebody", OWNER, "submitter"), peer, request, proof, None, self.turns)
         call.guard(start, call, house.desk, house.lookup, house.watchers, house.engine, house.store)
         self.slices = 1
         while self.turns.line:
             self.turns.line.pop()()
             self.slices += 1
-
-    def _charge(self, public: bytes, seconds: float) -> None:
-        self.charged.append((public, seconds))
 
 
 async def test_others_have_their_turn_while_a_long_start_is_read(house: House) -> None:
@@ -177,23 +173,13 @@ def test_few_requests_of_a_member_are_in_between_at_once_however_many_it_sends()
         done += 1
 
     peer = Peer(b"r", Meter(-1, b""), Account(OWNER), Answers())
-    call = Call(Member("somebody", OWNER, "submitter"), peer, request_pb2.Request(), b"", None, turns, lambda _public, _seconds: None)
+    call = Call(Member("somebody", OWNER, "submitter"), peer, request_pb2.Request(), b"", None, turns)
     for _ in range(100):
         call.in_few_slices(iter(range(5)), count)
     assert (done, turns.queued) == (100 - _MOST_IN_BETWEEN, _MOST_IN_BETWEEN)
     while turns.line:
         turns.line.pop(0)()
     assert done == 100
-
-
-async def test_what_is_done_in_slices_is_charged_to_the_member_who_asked(house: House) -> None:
-    asking = Asking(house, [b"%016d" % number for number in range(100)])
-    assert len(asking.charged) == asking.slices - 1
-    assert {public for public, _ in asking.charged} == {OWNER}
-    assert all(seconds > 0 for _, seconds in asking.charged)
-    async with asyncio.timeout(60):
-        await asking.answers.came.wait()
-    house.engine.effects.clear()
 
 
 async def test_what_a_start_holds_beside_its_jobs_is_not_kept(house: House) -> None:
@@ -212,7 +198,7 @@ async def test_a_stop_of_many_that_has_begun_is_completed_when_the_client_leaves
     turns = NoTime()
     peer = Peer(b"r", Meter(-1, b""), Account(OWNER), Answers())
     request = request_pb2.Request(id=2, stop=request_pb2.Stop(keys=[job_pb2.JobKey(id=job.key.id) for job in house.live.values()]))
-    call = Call(Member("somebody", OWNER, "submitter"), peer, request, b"proof", None, turns, lambda _public, _seconds: None)
+    call = Call(Member("somebody", OWNER, "submitter"), peer, request, b"proof", None, turns)
     call.guard(stop, call, house.desk, house.lookup, house.watchers, house.engine, house.store)
     while turns.line:
         # From the first part on, which is recorded.
@@ -251,7 +237,7 @@ async def test_a_start_that_has_ended_is_freed_without_the_garbage_collector(hou
     # Read in two slices, and its end is reported.
     jobs = [request_pb2.NewJob(id=bytes([number]) * 16, spec=SPEC) for number in (1, 2)]
     request = request_pb2.Request(id=1, start=request_pb2.Start(jobs=jobs, watch=True, credit_messages=10))
-    call = Call(Member("somebody", OWNER, "submitter"), peer, request, b"proof", None, turns, lambda _public, _seconds: None)
+    call = Call(Member("somebody", OWNER, "submitter"), peer, request, b"proof", None, turns)
     call.guard(start, call, house.desk, house.lookup, house.watchers, house.engine, house.store)
     turns.line.pop()()
     await house.durable()

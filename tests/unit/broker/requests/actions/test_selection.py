@@ -67,7 +67,6 @@ class Asking:
             b"proof",
             None,
             self.turns,  # type: ignore[arg-type] # reason: a double
-            lambda _public, _seconds: None,
         )
         self.call.guard(table[next(iter(verb))], self.call)
         self.turns.run()

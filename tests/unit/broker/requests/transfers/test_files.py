@@ -46,7 +46,7 @@ class Sender:
     def call(self, handler: Callable[[Call], None], bulk: bytes | None = None, **verb: object) -> Refused | None:
         self.number += 1
         request = request_pb2.Request(id=self.number, **verb)  # type: ignore[arg-type] # reason: one verb
-        call = Call(self.member, self.peer, request, b"proof", None, self.turns, lambda _public, _seconds: None)
+        call = Call(self.member, self.peer, request, b"proof", None, self.turns)
         call.bulk = memoryview(bulk) if bulk is not None else None
         before = len(self.answers.refused)
         call.guard(handler, call)
