@@ -2,8 +2,9 @@
 
 An identity may use a tenth of the loop's time, saved up for a moment at most, and more while the loop is free for half of its time.
 Further requests wait in a queue of their own while another identity is active that used clearly less of late; if the identity is alone,
-or all others use as much, nothing waits. The free half is not wasted: jobs need the processor too, and the scheduler makes a thread that
-always runs wait. So that few requests are read only to wait, `take` returns to the endpoint when to continue.
+or all others use as much, nothing waits. What waits does so for three times what its last request took, or less. The free half is not
+wasted: jobs need the processor too, and the scheduler makes a thread that always runs wait. So that few requests are read only to wait,
+`take` returns to the endpoint when to continue.
 
 Knows no request: requests are bytes that `work` handles.
 """
@@ -34,6 +35,8 @@ _PRESENT_SECONDS = 0.25
 # What was used counts half after this long, when identities are compared; and what is clearly less.
 _HALF_SECONDS = 0.25
 _CLEARLY_LESS = 0.5
+# How long a request waits at most: so many times what the last one of the identity took, which is then a quarter of the time.
+_MOST_WAIT = 3
 # After this long, other work of the loop (a commit, a job's end) has its turn: libzmq reads from each peer in turn, but that would be
 # useless if an identity with a thousand long lists delayed everything behind the sockets.
 TURN_SECONDS = 0.001
@@ -77,6 +80,9 @@ class _Line:
     taken: _Bucket = field(default_factory=lambda: _Bucket(_SHARE))
     # Of the loop's time, of late: seconds, as of when something was used last.
     _used: float = 0.0
+    # How long its last request took, and when the next one goes first at the latest.
+    _last: float = 0.0
+    goes_at: float = 0.0
     waiting: deque[tuple[Peer, bytes, memoryview | None]] = field(default_factory=deque)
     size: int = 0
 
@@ -88,13 +94,23 @@ class _Line:
         """Return how many seconds of the loop's time it used of late."""
         return self._used * math.exp2(-(now - self.taken.at) / _HALF_SECONDS)
 
-    def use(self, seconds: float, now: float, most: float = _MOST_SPENT_SECONDS) -> None:
-        """Count time that it used until now; `most` is that of its bucket."""
+    def begin(self, seconds: float, now: float) -> None:
+        """Count a request that took so long until now, or whose first part did."""
+        self._last = 0.0
+        self.goes_at = now
+        self.go_on(seconds, now)
+
+    def go_on(self, seconds: float, now: float, most: float = _MOST_SPENT_SECONDS) -> None:
+        """Count a later part of one; `most` is that of its bucket."""
         self._used = self.used(now) + seconds
+        self._last += seconds
+        self.goes_at += _MOST_WAIT * seconds
         self.taken.spend(seconds, now, most)
 
-    def put(self, peer: Peer, frame: bytes, bulk: memoryview | None) -> None:
+    def put(self, peer: Peer, frame: bytes, bulk: memoryview | None, now: float) -> None:
         """Add a waiting request."""
+        if not self.waiting:
+            self.goes_at = now + _MOST_WAIT * self._last
         self.waiting.append((peer, frame, bulk))
         self.size += len(frame) + len(bulk or b"") + _MESSAGE_BYTES
 
@@ -165,21 +181,22 @@ class Shares:
         if not line.waiting and not self._must_wait(line, now):
             self._work(peer, frame, bulk, self.charge)
             ended = self._now()
-            line.use(ended - now, ended)
+            line.begin(ended - now, ended)
             return 0.0
-        if not line.waiting:
-            self._waiting.append(line)
-            self._go_on_in(self._due_in(line, now))
-        line.put(peer, frame, bulk)
+        is_first = not line.waiting
+        line.put(peer, frame, bulk, now)
         if line.size > _WAITING_BYTES:
             peer.outlet.drop(peer, "sent more requests than can wait")
+        if is_first:
+            self._waiting.append(line)
+            self._go_on_in(self._due_in(line, now))
         return self._due_in(line, now)
 
     def charge(self, public: bytes, seconds: float) -> None:
         """Count time that was used for an earlier request of an identity, if that is handled in slices."""
         now = self._now()
         line = self._lines.get(public) or self._new_line(public, now)
-        line.use(seconds, now, _MOST_CHARGED_SECONDS)
+        line.go_on(seconds, now, _MOST_CHARGED_SECONDS)
 
     def serves_others(self, public: bytes) -> bool:
         """Return whether another identity has sent a request recently."""
@@ -207,7 +224,7 @@ class Shares:
         return self._loop_taken.is_over(now)
 
     def _due_in(self, line: _Line, now: float) -> float:
-        return min(line.taken.due_in(now), self._loop_taken.due_in(now))
+        return min(line.taken.due_in(now), self._loop_taken.due_in(now), max(_LEAST_WAIT_SECONDS, line.goes_at - now))
 
     def _go_on_in(self, seconds: float) -> None:
         if self._timer is None:
@@ -231,12 +248,12 @@ class Shares:
         """Handle waiting requests of one identity; return in how many seconds to continue."""
         now = self._now()
         while line.waiting and now < until:
-            if self._must_wait(line, now):
+            if now < line.goes_at and self._must_wait(line, now):
                 return self._due_in(line, now)
             peer, frame, bulk = line.get()
             if not peer.gone:
                 self._work(peer, frame, bulk, self.charge)
             ended = self._now()
-            line.use(ended - now, ended)
+            line.begin(ended - now, ended)
             now = ended
         return 0.0

@@ -147,6 +147,17 @@ def test_one_that_uses_the_most_waits_for_one_that_uses_more_than_its_share_too(
     assert len(shared.frames_of(most)) <= 2.5 * len(shared.frames_of(more))
 
 
+def test_a_request_waits_for_no_longer_than_three_times_what_the_last_one_took() -> None:
+    shared = Shared()
+    much, little = shared.peer(b"a"), shared.peer(b"b")
+    shared.shares.take(little, b"here")
+    waits = [shared.shares.take(much, frame) for frame in numbered(MUCH)]
+    assert 0 < max(waits) <= 3.01 * WORK_SECONDS
+    worked = len(shared.frames_of(much))
+    shared.pass_time(3.01 * WORK_SECONDS)
+    assert len(shared.frames_of(much)) == worked + 1
+
+
 def test_what_was_used_long_ago_makes_nobody_wait() -> None:
     shared = Shared()
     before, now = shared.peer(b"a"), shared.peer(b"b")
