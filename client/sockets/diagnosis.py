@@ -13,6 +13,10 @@ from ...schemas.endpoint import host_of, split
 from ...schemas.refusal import Code, Refused
 
 _PROBE_SECONDS = 1.0
+_CLOSES = (
+    "the host is up and accepts connections there, but closes each at once: it is a tunnel or a port forward that does not reach the"
+    " worker, or another service"
+)
 _SILENT = "nothing answered at all: the host is down, or a firewall drops what is sent to it"
 # How a peer that speaks ZMTP begins.
 _ZMTP = b"\xff"
@@ -113,8 +117,7 @@ def _no_handshake(no_answer: str, greeting: bytes | None, server_key: bytes, sig
     if greeting == _ENDED:
         return Refused(
             Code.UNAVAILABLE,
-            f"{no_answer}the host is up and accepts connections there, but closes each at once: it is a tunnel or a port forward that does"
-            " not reach the worker, or another service; neither the worker's key nor yours was checked",
+            f"{no_answer}{_CLOSES}; neither the worker's key nor yours was checked",
             "check where the tunnel leads, and on that machine whether the worker is running: jobwire worker status",
         )
     if greeting is not None and not greeting.startswith(_ZMTP):
@@ -193,6 +196,9 @@ def _ask_host(endpoint: str) -> str:
         return f"the name {host} cannot be resolved ({error.strerror})"
     except ConnectionRefusedError:
         return "the host is up but refuses the connection: nothing listens on that port"
+    except ConnectionResetError:
+        # Before connect(2) had told that there is one.
+        return _CLOSES
     except TimeoutError:
         return _SILENT
     except (OSError, ValueError) as error:

@@ -126,9 +126,10 @@ def test_a_tunnel_that_leads_nowhere_is_named_and_not_the_key(identity: Identity
         ("tcp://[fe80::1]:7341", errno.EINVAL, "a link-local address needs the name of an interface, as in tcp://[fe80::1%eth0]"),
         ("tcp://[::1]:7341", errno.EADDRNOTAVAIL, "this machine has no IPv6, or no route to that address"),
         ("tcp://127.0.0.1:7341", errno.ENETUNREACH, "(Network is unreachable);"),
+        ("tcp://127.0.0.1:7341", errno.ECONNRESET, "closes each at once: it is a tunnel or a port forward"),
     ],
 )
-def test_an_answer_of_the_kernel_about_ipv6_is_explained(
+def test_an_answer_of_the_kernel_is_explained(
     identity: Identity, monkeypatch: pytest.MonkeyPatch, endpoint: str, number: int, why: str
 ) -> None:
     def fail(*_: object) -> NoReturn:
