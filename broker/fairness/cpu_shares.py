@@ -30,7 +30,7 @@ _SAVED_SECONDS = 0.002
 _MOST_SPENT_SECONDS = 0.01
 # Work in slices may take long, for example a start of thousands of jobs; nobody waits for more than two seconds for a share.
 _MOST_CHARGED_SECONDS = 0.2
-# An identity is active for this long after a request.
+# An identity is active for this long after a request, or a later part of one.
 _PRESENT_SECONDS = 0.25
 # What was used counts half after this long, when identities are compared; and what is clearly less.
 _HALF_SECONDS = 0.25
@@ -80,14 +80,14 @@ class _Line:
     taken: _Bucket = field(default_factory=lambda: _Bucket(_SHARE))
     # Of the loop's time, of late: seconds, as of when something was used last.
     _used: float = 0.0
-    # How long its last request took, and when the next one goes first at the latest.
+    # How long its last request took with its later parts, and until when the next one waits at most.
     _last: float = 0.0
     goes_at: float = 0.0
     waiting: deque[tuple[Peer, bytes, memoryview | None]] = field(default_factory=deque)
     size: int = 0
 
     def is_present(self, now: float) -> bool:
-        """Return whether it has sent a request recently."""
+        """Return whether it used time of the loop recently."""
         return now - self.taken.at < _PRESENT_SECONDS
 
     def used(self, now: float) -> float:
@@ -199,7 +199,7 @@ class Shares:
         line.go_on(seconds, now, _MOST_CHARGED_SECONDS)
 
     def serves_others(self, public: bytes) -> bool:
-        """Return whether another identity has sent a request recently."""
+        """Return whether another identity used time of the loop recently."""
         now = self._now()
         return any(key != public and line.is_present(now) for key, line in self._lines.items())
 

@@ -78,7 +78,7 @@ def _demand_absent(logs: str, run: Run) -> None:
 
 
 def outcomes_of(logs: str, unknown: Sequence[Expected], unread: Callable[[OSError], object]) -> list[Ended]:
-    """Return how jobs ended that the supervisor does not know, as far as there are outcomes; `unread` is told of what cannot be read."""
+    """Return how jobs ended that the supervisor does not know, as far as there are outcomes; `unread` gets what cannot be read."""
     if not unknown:
         return []
     handles = {folders.handle(one.key) for one in unknown}

@@ -7,7 +7,7 @@ all later ones. So it first sets the following for itself, and so for supervisor
     limits             hard ones as the caller has them, for root those of the machine; soft ones equal to the hard ones, except those
                        for which the kernel's initial value is lower: no core files, 8 MiB of stack, and for jobs 1024 descriptors
     scheduling         nice 0, SCHED_OTHER, no I/O priority, all CPUs, the default memory policy and timer slack
-    kernel             oom_score_adj 0, no personality, no ambient capabilities, huge pages, what is told of broken memory and what core
+    kernel             oom_score_adj 0, no personality, no ambient capabilities, huge pages, how broken memory is reported and what core
                        files contain as for process 1; for root the groups of the user database
     cgroup             not the caller's: leaving.py
     session            its own, without a terminal (set by the client), in the home folder, umask 077 (jobs: 022)

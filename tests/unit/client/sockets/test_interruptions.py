@@ -118,7 +118,7 @@ def test_interruptions_lose_no_byte_of_a_log(connection: Connection, daemon: Fak
             armed = False
             raise KeyboardInterrupt
 
-    # Not SIGALRM, by which a test that hangs is told of.
+    # Not SIGALRM, which ends a test that hangs.
     before = signal.signal(signal.SIGPROF, interrupt)
     signal.setitimer(signal.ITIMER_PROF, 0.0005, 0.0005)
     interruptions = 0
