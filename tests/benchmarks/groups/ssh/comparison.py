@@ -27,7 +27,7 @@ def measure(ground: Ground) -> list[Line]:
         with ssh_server(ground) as server, ground.stage(slots=4) as stage:
             return [
                 _run_true(server, stage, 8 if ground.quick else 20),
-                measure_typing(server, stage, 100 if ground.quick else 500),
+                *measure_typing(server, stage, 100 if ground.quick else 500),
                 *_archives(ground, server, stage),
                 *measure_files(ground, server, stage),
             ]
