@@ -9,7 +9,7 @@ from typing import Any
 from ...schemas.generated import request_pb2
 from ...schemas.naming import scheduled_job_id
 from ...schemas.parts import KeptJob
-from ..store.rows import template_rows
+from ..store.rows.batches import template_rows
 
 _Read = Callable[..., list[tuple[Any, ...]]]
 

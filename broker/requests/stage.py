@@ -27,7 +27,7 @@ from ..engine import Engine
 from ..jobs.job import RunKey
 from ..staging.staging import Staging
 from ..store.queries import Lookup
-from ..store.rows import staged_rows
+from ..store.rows.batches import staged_rows
 from ..store.store import Store
 from ..writes.staged import Staged, StagedJob, StagePart
 from .call import Call

@@ -17,7 +17,8 @@ from ...schemas.clock import wall_us
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Refused
 from ..own_process.alarm import Alarm
-from ..store.rows import schedule_rows, template_rows
+from ..store.rows import schedule_rows
+from ..store.rows.batches import template_rows
 from ..store.store import Store
 from ..writes.schedules import ChangeSchedule, Fired, Firing, ScheduleRow
 from .due import LATE_US, Due, Overlap, Steps, arrange, find_due

@@ -20,7 +20,7 @@ from ...schemas.parts import KeptJob
 from ...schemas.refusal import Code, Refused
 from ..desk.desk import Desk
 from ..desk.inputs import Accepted, Asked, Start
-from ..store.rows import staged_rows
+from ..store.rows.batches import staged_rows
 from ..store.store import Store
 from ..writes.staged import Part, Pending, Queued
 from .scheduled import job_of_run

@@ -16,7 +16,7 @@ from ..desk.desk import Desk
 from ..jobs.job import BatchRun, RunKey
 from ..retention.ages import BELIEVED_AFTER_SECONDS, Ages
 from ..store.queries import Lookup
-from ..store.rows import staged_rows, template_rows
+from ..store.rows.batches import staged_rows, template_rows
 from ..store.store import Store
 from ..writes.staged import CommitRun, Committed, DropPart, DropTemplate, Staged, StagePart, StartRun, Template
 from .queueing import Done, Queueing

@@ -20,8 +20,9 @@ from ..jobs.job import FIRST_ATTEMPT, BatchRun, Job
 from ..jobs.targets import Edge
 from .job_rows import COLUMNS, FROM, JobRows, read_attempt
 from .names import Names
-from .rows import edges, hash_rows, runs
-from .rows.runs import Run, RunPage
+from .rows import edges, hash_rows
+from .rows.batches import runs
+from .rows.batches.runs import Run, RunPage
 from .rows.tombstones import mark_of
 from .selection import FEW, Place, Selection, Statement, leaders, walk
 from .store import Row, Store

@@ -20,7 +20,7 @@ from ...engine import Engine, StreamName
 from ...jobs.job import Job, RunKey
 from ...retention.ages import Ages
 from ...store.queries import Lookup
-from ...store.rows.runs import MOST_LONGEST, Run
+from ...store.rows.batches.runs import MOST_LONGEST, Run
 from ...store.selection import Selection
 from ...streams.watchers import Watchers
 from ..actions.selected import no_such_run

@@ -14,7 +14,8 @@ from typing import NamedTuple
 
 from ....schemas.jobs.capacity import read_settings
 from ...writes.schedules import AddSchedule, ChangeSchedule, ScheduleRow
-from ..rows import schedule_rows, template_rows
+from ..rows import schedule_rows
+from ..rows.batches import template_rows
 
 
 class Salvaged(NamedTuple):

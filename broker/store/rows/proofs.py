@@ -9,7 +9,7 @@ from ....schemas.generated import request_pb2
 from ....schemas.jobs.conditions import from_wire
 from ....schemas.naming import ID_BYTES, AttemptKey, JobKey
 from ....schemas.parts import HASH_BYTES, hash_of_job, hash_of_rerun, named_again
-from . import template_rows
+from .batches import template_rows
 
 _Read = Callable[..., list[tuple[Any, ...]]]
 

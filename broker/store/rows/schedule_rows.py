@@ -8,7 +8,7 @@ from typing import Any
 from ....schemas.naming import JobKey, format_id
 from ....schemas.refusal import Code, Reason, Refused
 from ...writes.schedules import MOST_SCHEDULES, AddSchedule, ChangeSchedule, Fired, Firing, ScheduleRow
-from . import template_rows
+from .batches import template_rows
 from .tombstones import mark_of
 
 Execute = Callable[..., Any]

@@ -10,7 +10,7 @@ from staged_batches import RUN, ask, commit, hash_of, job_id, new_job, refusal, 
 
 from jobwire.broker.jobs.job import BatchRun
 from jobwire.broker.staging import staging as staging_module
-from jobwire.broker.store.rows import staged_rows
+from jobwire.broker.store.rows.batches import staged_rows
 from jobwire.keys.members.limits import Limits
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.jobs.capacity import Capacity

@@ -12,7 +12,7 @@ from staged_batches import ask, hash_of, job_id, new_job, refusal, stage
 
 from jobwire.broker.engine import Ended, Started
 from jobwire.broker.jobs.job import RunKey
-from jobwire.broker.store.rows import template_rows
+from jobwire.broker.store.rows.batches import template_rows
 from jobwire.keys.members.limits import EVERYBODYS, Limits
 from jobwire.keys.members.rights import Member
 from jobwire.schemas.generated import job_pb2, request_pb2

@@ -11,7 +11,7 @@ from staged_batches import RUN, hash_of, job_id, new_job, stage
 
 from jobwire.broker.engine import Ended, Started
 from jobwire.broker.jobs.job import BatchRun
-from jobwire.broker.store.rows import runs, staged_rows
+from jobwire.broker.store.rows.batches import runs, staged_rows
 from jobwire.schemas.generated import job_pb2
 from jobwire.schemas.jobs import spec as specs
 from jobwire.schemas.jobs.spec import JobSpec

@@ -12,7 +12,8 @@ import pytest
 from jobwire.broker.jobs.job import BatchRun, RunKey
 from jobwire.broker.store import tables
 from jobwire.broker.store.repair.salvage import Salvaged, salvage
-from jobwire.broker.store.rows import schedule_rows, staged_rows, template_rows
+from jobwire.broker.store.rows import schedule_rows
+from jobwire.broker.store.rows.batches import staged_rows, template_rows
 from jobwire.broker.store.rows.tombstones import mark_of
 from jobwire.broker.writes.schedules import AddSchedule, Fired, Firing, ScheduleRow
 from jobwire.broker.writes.staged import StagedJob, StagePart, StartRun

@@ -11,14 +11,15 @@ from collections.abc import Callable, Iterable, Sequence
 from functools import reduce
 from typing import Any, NamedTuple
 
-from ....schemas.jobs.states import OnFailure
-from ....schemas.naming import ID_BYTES, format_id, prefix_of
-from ....schemas.refusal import Code, Reason, Refused
-from ...jobs.ends import Ends
-from ...jobs.job import BatchRun, RunKey
-from ...writes.jobs import Change
-from ..selection import Place
-from . import edges, staged_rows
+from .....schemas.jobs.states import OnFailure
+from .....schemas.naming import ID_BYTES, format_id, prefix_of
+from .....schemas.refusal import Code, Reason, Refused
+from ....jobs.ends import Ends
+from ....jobs.job import BatchRun, RunKey
+from ....writes.jobs import Change
+from ...selection import Place
+from .. import edges
+from . import staged_rows
 
 # Of each run, the jobs that ran longest are known. One that is forgotten leaves a gap.
 MOST_LONGEST = 10

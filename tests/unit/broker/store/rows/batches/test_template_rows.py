@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobwire.broker.store import tables
-from jobwire.broker.store.rows import staged_rows, template_rows
+from jobwire.broker.store.rows.batches import staged_rows, template_rows
 from jobwire.broker.writes.staged import DropTemplate
 from jobwire.schemas.parts import KeptJob, join
 

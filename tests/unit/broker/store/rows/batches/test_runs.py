@@ -12,7 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jobwire.broker.store import tables
-from jobwire.broker.store.rows import runs
+from jobwire.broker.store.rows.batches import runs
 
 
 @pytest.fixture

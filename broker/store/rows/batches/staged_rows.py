@@ -11,16 +11,17 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ....schemas.jobs.states import OnFailure
-from ....schemas.naming import JobKey, format_id
-from ....schemas.parts import HASH_BYTES, hash_of_part
-from ....schemas.refusal import Code, Reason, Refused
-from ...jobs.clean_up import Before, Waiter, find_clean_up, groups_of
-from ...jobs.job import BatchRun, RunKey
-from ...writes.jobs import AddJobs
-from ...writes.staged import FILES_OF_PARTS, CommitRun, Committed, DropPart, Dropped, Part, Pending, Staged, StagedJob, StagePart
-from . import edges, envelopes, template_rows
-from .tombstones import mark_of
+from .....schemas.jobs.states import OnFailure
+from .....schemas.naming import JobKey, format_id
+from .....schemas.parts import HASH_BYTES, hash_of_part
+from .....schemas.refusal import Code, Reason, Refused
+from ....jobs.clean_up import Before, Waiter, find_clean_up, groups_of
+from ....jobs.job import BatchRun, RunKey
+from ....writes.jobs import AddJobs
+from ....writes.staged import FILES_OF_PARTS, CommitRun, Committed, DropPart, Dropped, Part, Pending, Staged, StagedJob, StagePart
+from .. import edges, envelopes
+from ..tombstones import mark_of
+from . import template_rows
 
 _Execute = Callable[..., sqlite3.Cursor]
 _Read = Callable[..., Sequence[tuple[Any, ...]]]

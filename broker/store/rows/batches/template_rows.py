@@ -13,14 +13,14 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
-from ....schemas.naming import JobKey, finish_job_id, format_id, scheduled_job_id
-from ....schemas.parts import KeptJob, split
-from ....schemas.refusal import Code, Reason, Refused
-from ...jobs.job import RunKey
-from ...writes.schedules import AddSchedule
-from ...writes.staged import FILES_OF_PARTS, Committed, DropTemplate, Part, Pending, StartRun, Template
-from . import envelopes
-from .tombstones import mark_of
+from .....schemas.naming import JobKey, finish_job_id, format_id, scheduled_job_id
+from .....schemas.parts import KeptJob, split
+from .....schemas.refusal import Code, Reason, Refused
+from ....jobs.job import RunKey
+from ....writes.schedules import AddSchedule
+from ....writes.staged import FILES_OF_PARTS, Committed, DropTemplate, Part, Pending, StartRun, Template
+from .. import envelopes
+from ..tombstones import mark_of
 
 _Execute = Callable[..., sqlite3.Cursor]
 _Read = Callable[..., Sequence[tuple[Any, ...]]]
