@@ -47,7 +47,7 @@ from .staging.staging import Staging
 from .store import kept
 from .store.free_space import Room
 from .store.queries import Lookup
-from .store.rows import relays
+from .store.rows.fleet import relays
 from .store.store import Store
 from .streams.news import News
 from .streams.watchers import Watchers

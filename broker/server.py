@@ -33,7 +33,7 @@ from .requests.table import handlers
 from .settings import Settings
 from .sockets.binding import bind_events, bind_with, endpoint_for_clients
 from .sockets.router import Endpoint
-from .store.rows import relays
+from .store.rows.fleet import relays
 
 if TYPE_CHECKING:
     from .relayed.table import RelayedVerbs

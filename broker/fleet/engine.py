@@ -28,7 +28,7 @@ from ..desk.inputs import SetMachine
 from ..engine import Delayed, Expected, Fact, Launch, LogPart, Run, Started, StreamName
 from ..fairness.pace import Pace
 from ..sockets.peers import Peer
-from ..store.rows import growth_rows, placements
+from ..store.rows.fleet import growth_rows, placements
 from ..writes.growth import Growth
 from . import reports
 from .deliveries import Deliveries

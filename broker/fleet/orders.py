@@ -15,7 +15,7 @@ from ...schemas.generated import request_pb2
 from ...schemas.naming import AttemptKey, short_id
 from ...schemas.refusal import Code, Refused
 from ..engine import Delayed, Paused
-from ..store.rows import placements
+from ..store.rows.fleet import placements
 from . import reports
 from .starts import Read
 from .workers.registry import Workers

@@ -19,8 +19,8 @@ from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.run_ends import told_in
 from ...schemas.naming import AttemptKey, JobKey, finish_job_id
 from ...schemas.parts import HASH_BYTES, hash_of_job
-from ..store.rows import placements
 from ..store.rows.batches import staged_rows
+from ..store.rows.fleet import placements
 from .scheduled_runs import ScheduledRun, find_run
 
 _KEPT_BYTES = 32 * 1024 * 1024

@@ -13,7 +13,7 @@ from ...schemas.generated import request_pb2
 from ...schemas.jobs.capacity import GPUS, MEMORY, MOST_MEMORY_BYTES, Capacity
 from ...schemas.jobs.worker_labels import Labels, parse_label
 from ...schemas.naming import format_id
-from ..store.rows import growth_rows
+from ..store.rows.fleet import growth_rows
 from ..store.store import Store
 from ..writes.growth import AllocationRow, Growth, QueueRow
 from .life import COMING, NEXT, Happening, State

@@ -23,7 +23,7 @@ from ..requests.call import Call
 from ..requests.transfers.files import Missing
 from ..retention.forget import Forgetting, Forgotten
 from ..store.queries import Lookup
-from ..store.rows import relays
+from ..store.rows.fleet import relays
 from ..store.store import Store
 from ..writes.jobs import Origin
 from .job_keys import JobKeys

@@ -19,7 +19,7 @@ from ..desk.inputs import Alter, Signal, Stop, Suspend
 from ..jobs.job import Job, StopOrder
 from ..requests.actions.stop import order_of
 from ..requests.call import Call
-from ..store.rows import relays
+from ..store.rows.fleet import relays
 from ..writes.jobs import CarryOut
 from .deliveries import Parts, read_name
 from .derived import stops_earlier

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Mapping
 from ...schemas.naming import AttemptKey, JobKey
 from ..jobs.job import FIRST_ATTEMPT
 from ..retention.followed import Followed
-from ..store.rows import relays
+from ..store.rows.fleet import relays
 from ..store.store import Store
 from ..writes.jobs import Settled
 

@@ -23,7 +23,7 @@ from ...kind import House
 from ...requests.call import Call
 from ...requests.job_keys import read_key
 from ...requests.transfers.logs import attempt_of
-from ...store.rows import placements
+from ...store.rows.fleet import placements
 from ...streams.log_stream import log_end
 from ..engine import FleetEngine
 from ..link import Link

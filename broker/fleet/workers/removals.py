@@ -17,7 +17,7 @@ from ....keys.identity import curve_public_of
 from ....keys.members.rights import Member
 from ....schemas.generated import request_pb2
 from ....schemas.refusal import Refused
-from ...store.rows import growth_rows
+from ...store.rows.fleet import growth_rows
 from ...writes.growth import Growth, RemovalRow
 from .registry import Workers
 from .worker import Worker

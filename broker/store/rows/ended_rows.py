@@ -8,8 +8,9 @@ from collections.abc import Callable, Sequence
 from ....schemas.naming import AttemptKey, JobKey
 from ...jobs.job import RunKey
 from ...writes.jobs import Change, DropJobs, Dropped, FolderMeasured
-from . import edges, envelopes, hash_rows, relays
+from . import edges, envelopes, hash_rows
 from .batches import runs
+from .fleet import relays
 from .tombstones import mark_of
 
 _Execute = Callable[..., sqlite3.Cursor]

@@ -28,8 +28,9 @@ from ...writes.jobs import (
 )
 from ...writes.schedules import AddSchedule, ChangeSchedule
 from ...writes.staged import CommitRun, Committed, DropPart, DropTemplate, StagePart, StartRun
-from . import changed_rows, edges, ended_rows, envelopes, growth_rows, hash_rows, relays, schedule_rows
+from . import changed_rows, edges, ended_rows, envelopes, hash_rows, schedule_rows
 from .batches import runs, staged_rows, template_rows
+from .fleet import growth_rows, relays
 from .tombstones import mark_of
 
 # Always returns one row: row and digest of the job if it exists, and whether its id belongs to a job that was forgotten.

@@ -34,7 +34,7 @@ from jobwire.broker.schedules.timetable import Timetable
 from jobwire.broker.staging.staging import Staging
 from jobwire.broker.store.free_space import Room
 from jobwire.broker.store.queries import Lookup
-from jobwire.broker.store.rows import relays
+from jobwire.broker.store.rows.fleet import relays
 from jobwire.broker.store.store import Store
 from jobwire.broker.streams.news import News
 from jobwire.broker.streams.watchers import Watchers

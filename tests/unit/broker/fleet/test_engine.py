@@ -19,7 +19,7 @@ from jobwire.broker.engine import Delayed, Expected, Started
 from jobwire.broker.fleet import deliveries
 from jobwire.broker.fleet.engine import FleetEngine
 from jobwire.broker.jobs.job import Job, StopOrder
-from jobwire.broker.store.rows import placements, relays
+from jobwire.broker.store.rows.fleet import placements, relays
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.members.rights import Member
 from jobwire.keys.proofs import attestation, signature

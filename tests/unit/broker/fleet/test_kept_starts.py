@@ -8,7 +8,7 @@ import pytest
 
 from jobwire.broker.fleet import starts
 from jobwire.broker.fleet.starts import Start, Starts
-from jobwire.broker.store.rows.placements import Submitted
+from jobwire.broker.store.rows.fleet.placements import Submitted
 from jobwire.client.protocol.proving import ROOTS, prove
 from jobwire.keys.identity import from_seed
 from jobwire.keys.proofs.shown import Whole

@@ -11,7 +11,7 @@ import pytest
 from desk_house import asked, key
 
 from jobwire.broker.store import kept, tables
-from jobwire.broker.store.rows import relays
+from jobwire.broker.store.rows.fleet import relays
 
 
 def test_the_jobs_that_have_not_ended_are_found_without_a_look_at_the_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

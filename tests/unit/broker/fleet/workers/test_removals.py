@@ -17,7 +17,7 @@ from jobwire.broker.fleet.transfers import logs
 from jobwire.broker.fleet.transfers.shelf import NoShelf
 from jobwire.broker.fleet.workers.removals import OPEN_US
 from jobwire.broker.fleet.workers.warnings import in_words
-from jobwire.broker.store.rows import growth_rows
+from jobwire.broker.store.rows.fleet import growth_rows
 from jobwire.broker.writes.growth import Growth, RemovalRow
 from jobwire.keys.identity import curve_public_of, generate
 from jobwire.keys.members.rights import Member

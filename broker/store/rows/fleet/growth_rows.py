@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ...writes.growth import AllocationRow, Growth, QueueRow, RemovalRow
+from ....writes.growth import AllocationRow, Growth, QueueRow, RemovalRow
 
 _Execute = Callable[..., Any]
 _Read = Callable[..., list[tuple[Any, ...]]]

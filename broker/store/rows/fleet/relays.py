@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ....schemas.naming import AttemptKey, JobKey
-from ...writes.jobs import Added, CarryOut, Origin
+from .....schemas.naming import AttemptKey, JobKey
+from ....writes.jobs import Added, CarryOut, Origin
 
 _Execute = Callable[..., sqlite3.Cursor]
 _Read = Callable[..., list[tuple[Any, ...]]]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
-from ....schemas.generated import job_pb2
-from ....schemas.jobs.states import Outcome
-from ....schemas.naming import AttemptKey, JobKey
-from ....schemas.wire_codec import outcome_from_wire
+from .....schemas.generated import job_pb2
+from .....schemas.jobs.states import Outcome
+from .....schemas.naming import AttemptKey, JobKey
+from .....schemas.wire_codec import outcome_from_wire
 
 _Read = Callable[..., list[tuple[Any, ...]]]
 
