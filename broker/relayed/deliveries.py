@@ -26,9 +26,9 @@ from ..store.queries import Lookup
 from ..store.rows.fleet import relays
 from ..store.store import Store
 from ..writes.jobs import Origin
-from .job_keys import JobKeys
+from .checks.job_keys import JobKeys
+from .checks.signed import SignedStart, read_start
 from .registry import Registry
-from .signed import SignedStart, read_start
 
 # Starts that were checked, of which more jobs may be delivered; in all at most so many bytes.
 _KEPT_BYTES = 32 * 1024 * 1024

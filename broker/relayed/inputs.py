@@ -15,9 +15,9 @@ from ...keys.proofs.input_seal import Fed
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.refusal import Code, Refused
 from ..requests.call import Call
+from .checks.signed import local_id
 from .deliveries import Parts, read_name
 from .orders import demand_may, find_job, for_owner, read_signed
-from .signed import local_id
 
 
 def relay_feed(call: Call, parts: Parts, feed: Callable[[Call], None]) -> None:

@@ -21,10 +21,10 @@ from ..requests.actions.stop import order_of
 from ..requests.call import Call
 from ..store.rows.fleet import relays
 from ..writes.jobs import CarryOut
+from .checks.derived import stops_earlier
+from .checks.signed import SignedStart, demand_in_time, local_id, read_order, read_start
 from .deliveries import Parts, read_name
-from .derived import stops_earlier
 from .files import demand_contents
-from .signed import SignedStart, demand_in_time, local_id, read_order, read_start
 
 _VERBS = frozenset({"stop", "signal", "pause", "resume", "change", "place"})
 _MOST_STREAMS = 1_000_000

@@ -22,11 +22,11 @@ from ..retention.forget import Forgetting
 from ..store.queries import Lookup
 from ..store.store import Store
 from ..streams.watchers import Watchers
+from .checks.job_keys import JobKeys
 from .deliveries import Parts, Starts, deliver, discard, read_name, settle
 from .facts import FactStream, follow_facts
 from .files import relay_put
 from .inputs import relay_feed
-from .job_keys import JobKeys
 from .orders import Done, find_job, limit_first, read_for, relay, relay_fetch
 from .registry import Registry
 from .removal import removed

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from broker_house import WorkerSide, ended, signed, signed_start, started
 
-from jobwire.broker.relayed.signed import local_id
+from jobwire.broker.relayed.checks.signed import local_id
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.members.rights import Member
 from jobwire.schemas.frames import refusal_from

@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
-from ...keys.identity import fingerprint
-from ...keys.members.rights import Member
-from ...keys.proofs.delegation import attempt_of
-from ...schemas.generated import request_pb2
-from ...schemas.naming import AttemptKey
-from ...schemas.refusal import Code, Reason, Refused
+from ....keys.identity import fingerprint
+from ....keys.members.rights import Member
+from ....keys.proofs.delegation import attempt_of
+from ....schemas.generated import request_pb2
+from ....schemas.naming import AttemptKey
+from ....schemas.refusal import Code, Reason, Refused
 
 WORKER = "worker"
 

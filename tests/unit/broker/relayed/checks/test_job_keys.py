@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from broker_house import NONCE, WorkerSide, started
 
-from jobwire.broker.relayed.signed import read_start
+from jobwire.broker.relayed.checks.signed import read_start
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.members.rights import Member
 from jobwire.keys.proofs.delegation import delegate

@@ -11,21 +11,21 @@ import uuid
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 
-from ...keys.digests import sha256
-from ...keys.proofs import signature
-from ...keys.proofs.delegation import attempt_of, check_signer
-from ...schemas import bounds, large
-from ...schemas.frames import read_envelope
-from ...schemas.generated import job_pb2, request_pb2
-from ...schemas.jobs import spec as specs
-from ...schemas.jobs.spec import LONGEST_DURATION_MS, JobSpec
-from ...schemas.jobs.states import OnFailure
-from ...schemas.naming import ID_BYTES, KNOWN_AS, AttemptKey, JobKey, finish_job_id, format_id
-from ...schemas.parts import hash_of_part
-from ...schemas.refusal import Code, Reason, Refused
-from ...schemas.text.articles import with_article
-from ..desk.inputs import Asked
-from ..jobs.job import FIRST_ATTEMPT
+from ....keys.digests import sha256
+from ....keys.proofs import signature
+from ....keys.proofs.delegation import attempt_of, check_signer
+from ....schemas import bounds, large
+from ....schemas.frames import read_envelope
+from ....schemas.generated import job_pb2, request_pb2
+from ....schemas.jobs import spec as specs
+from ....schemas.jobs.spec import LONGEST_DURATION_MS, JobSpec
+from ....schemas.jobs.states import OnFailure
+from ....schemas.naming import ID_BYTES, KNOWN_AS, AttemptKey, JobKey, finish_job_id, format_id
+from ....schemas.parts import hash_of_part
+from ....schemas.refusal import Code, Reason, Refused
+from ....schemas.text.articles import with_article
+from ...desk.inputs import Asked
+from ...jobs.job import FIRST_ATTEMPT
 from .derived import Derived, at_its_time, at_once, demand_due, finish_of, parts_in, run_in, staged
 
 # What names any number of jobs.
