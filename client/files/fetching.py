@@ -22,7 +22,7 @@ from ...schemas.trees import beneath
 from ...schemas.trees.writing import Unpacking, finish_at, leads_out, write_at
 from ...schemas.wire_codec import key_to_wire
 from ..protocol.exchange import Chunk, Item
-from ..sockets.onlooker import Transfer
+from ..sockets.waiting.onlooker import Transfer
 from .current_folder import absolute
 from .local_files import shown
 from .special_places import is_special

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.trees.reading import Source, changed
-from ..sockets.onlooker import Transfer
+from ..sockets.waiting.onlooker import Transfer
 from .local_files import Chosen, LocalFile, shown, unreadable
 
 if TYPE_CHECKING:

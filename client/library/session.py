@@ -21,7 +21,7 @@ from ...schemas.wire_codec import key_to_wire
 from ..protocol.exchange import Exchange
 from ..protocol.subscription import MISSED, Phase, Subscription
 from ..sockets.connection import Connection
-from ..sockets.onlooker import Ends
+from ..sockets.waiting.onlooker import Ends
 from .known_jobs import KnownJobs, Record
 from .requests import filters
 from .requests.dialogue import reply_with

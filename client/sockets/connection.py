@@ -30,10 +30,10 @@ from ...schemas.refusal import Code, Refused
 from ..protocol.conversation import Exchange, Item, greeting
 from ..protocol.subscription import Subscription
 from .line import Line, relay
-from .onlooker import Onlooker, Purposeful, Wait, no_purpose
-from .poll_time import milliseconds_until
-from .signal_guard import SignalGuard
 from .traffic import Traffic
+from .waiting.onlooker import Onlooker, Purposeful, Wait, no_purpose
+from .waiting.poll_time import milliseconds_until
+from .waiting.signal_guard import SignalGuard
 
 CONNECT_TIMEOUT_SECONDS = 5.0
 

@@ -13,9 +13,9 @@ import zmq
 
 from ...keys.sockets import Socket
 from ..protocol.exchange import Exchange
-from .poll_time import milliseconds_until
-from .signal_guard import SignalGuard
 from .traffic import Traffic
+from .waiting.poll_time import milliseconds_until
+from .waiting.signal_guard import SignalGuard
 
 
 class Line(Protocol):

@@ -19,7 +19,7 @@ from ....schemas.naming import short_id
 from ....schemas.text.printable import printable
 from ....schemas.text.sizes import format_size
 from ...protocol.exchange import Exchange
-from ...sockets.onlooker import Ends, Purpose, Transfer, Wait
+from ...sockets.waiting.onlooker import Ends, Purpose, Transfer, Wait
 from . import streams
 from .screen import duration, is_terminal
 from .streams import STDERR, STDOUT

@@ -85,7 +85,7 @@ def test_a_timeout_of_weeks_or_years_is_waited_for_in_parts(client: Client, time
 
 
 def test_a_wait_that_is_longer_than_one_poll_is_begun_again(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("jobwire.client.sockets.poll_time._LONGEST_WAIT_SECONDS", 0.01)
+    monkeypatch.setattr("jobwire.client.sockets.waiting.poll_time._LONGEST_WAIT_SECONDS", 0.01)
     job = client.submit(["wait"])
     began = time.monotonic()
     with pytest.raises(subprocess.TimeoutExpired):

@@ -20,7 +20,7 @@ from fake_daemon import FakeDaemon, Later
 from jobwire.client.protocol.exchange import Chunk
 from jobwire.client.protocol.subscription import Subscription
 from jobwire.client.sockets.connection import Connection
-from jobwire.client.sockets.onlooker import Wait
+from jobwire.client.sockets.waiting.onlooker import Wait
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.naming import new_id
 

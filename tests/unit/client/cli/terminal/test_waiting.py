@@ -8,7 +8,7 @@ from jobwire.client.cli.terminal import streams, waiting
 from jobwire.client.cli.terminal.streams import STDERR, STDOUT
 from jobwire.client.cli.terminal.waiting import Patience, WaitingLine
 from jobwire.client.protocol.exchange import Exchange
-from jobwire.client.sockets.onlooker import Ends, Purpose, Transfer, Wait
+from jobwire.client.sockets.waiting.onlooker import Ends, Purpose, Transfer, Wait
 from jobwire.schemas.generated import request_pb2
 
 JOB = bytes(range(16))

@@ -9,7 +9,7 @@ import threading
 
 import pytest
 
-from jobwire.client.sockets.signal_guard import SignalGuard
+from jobwire.client.sockets.waiting.signal_guard import SignalGuard
 
 ROUNDS = 2_000
 SECONDS = 60

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 from typing import NamedTuple, Protocol
 
-from ..protocol.exchange import Exchange
+from ...protocol.exchange import Exchange
 
 
 class Transfer(NamedTuple):

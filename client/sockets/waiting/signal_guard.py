@@ -17,7 +17,7 @@ import threading
 from collections.abc import Callable
 from signal import SIGALRM, SIGHUP, SIGINT, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM
 
-from ...schemas.private_parts.c_signal import signal as c_signal
+from ....schemas.private_parts.c_signal import signal as c_signal
 
 # signal.pthread_sigmask makes an enum member of each number, which takes longer than the call itself.
 pthread_sigmask = c_signal.pthread_sigmask
