@@ -14,9 +14,9 @@ from ...files.current_folder import current_folder
 from .. import exit_status
 from ..arguments import understanding
 from ..exit_status import BadInput, Ending
+from ..files.whole_file import write_file
 from ..parser.parameters import Argument, Option
 from ..terminal.screen import flush, say, write_text
-from ..whole_file import write_file
 
 _STANDARD = "-"
 _HOW = "name a file, or give a command: jobwire convert -- parallel -j 4 gzip ::: *.log"

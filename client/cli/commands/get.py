@@ -8,7 +8,7 @@ from ....schemas.refusal import Code, Refused
 from .. import exit_status
 from ..arguments import JobName, understanding
 from ..chosen_context import client
-from ..fetched import fetch_all, understand
+from ..files.fetched import fetch_all, understand
 from ..parser.parameters import Argument, Context
 from ..targets.job_names import one_job
 

@@ -17,7 +17,7 @@ from .. import exit_status
 from ..arguments import JobName, parse_count, understood
 from ..chosen_context import client
 from ..exit_status import BadInput
-from ..log_files import LogFolder, file_names
+from ..files.log_files import LogFolder, file_names
 from ..moments import parse_moment
 from ..parser.parameters import Context, Option
 from ..shown.attempts import AttemptEnds

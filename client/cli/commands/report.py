@@ -8,13 +8,13 @@ from .... import __version__
 from ....schemas.clock import wall_us
 from ..chosen_context import client
 from ..exit_status import BadInput
+from ..files.whole_file import write_file
 from ..parser.parameters import Argument, Context, Option
 from ..report.page import Run, page_of
 from ..shown.sentences import how_many_jobs
 from ..targets.job_names import checked
 from ..targets.runs import find_run, jobs_of
 from ..terminal.screen import flush, local_time, say, write_text
-from ..whole_file import write_file
 
 _FAILURES = 50
 _TAIL_LINES = 20

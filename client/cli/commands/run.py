@@ -12,7 +12,7 @@ from ...library.streams.source import DescriptorSource
 from .. import exit_status
 from ..chosen_context import client, context_name
 from ..exit_status import BadInput
-from ..fetched import fetch_all, how_to_fetch, understand
+from ..files.fetched import fetch_all, how_to_fetch, understand
 from ..job.attendance import Attendance
 from ..job.conditions import find_conditions
 from ..job.job_arguments import Command, JobId, OnEach, id_or_new, job_spec, takes_job_options

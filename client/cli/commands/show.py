@@ -21,6 +21,7 @@ from ...library.values.run_info import RunInfo
 from ..arguments import JobNames, Json
 from ..chosen_context import client
 from ..exit_status import BadInput
+from ..files.whole_file import write_file
 from ..parser.parameters import Context, Option
 from ..shown.attempts import attempt_line, rule_in_words, tried
 from ..shown.json_lines import job_record, run_record
@@ -29,7 +30,6 @@ from ..shown.sentences import command_line, failed, how_it_ended, not_limited, o
 from ..targets.job_names import checked, one_job_info, run_instead
 from ..targets.runs import Run, counts
 from ..terminal.screen import duration, local_time, say, write, write_json, write_text
-from ..whole_file import write_file
 
 _LAST_LINES = 10
 _ON_FAILURE = {

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobwire.client.cli.exit_status import BadInput
-from jobwire.client.cli.whole_file import write_file
+from jobwire.client.cli.files.whole_file import write_file
 from jobwire.client.files import fetching
 from jobwire.client.files.special_places import is_special
 from jobwire.schemas.jobs.brought_files import FileKind

@@ -7,12 +7,12 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...schemas.naming import short_id
-from ...schemas.refusal import Code, Refused
-from ..batch.octets import to_bytes
-from ..library.job import Job
-from ..library.known_jobs import StreamName
-from ..library.values.results import JobInfo
+from ....schemas.naming import short_id
+from ....schemas.refusal import Code, Refused
+from ...batch.octets import to_bytes
+from ...library.job import Job
+from ...library.known_jobs import StreamName
+from ...library.values.results import JobInfo
 
 _BLOCK = 1024 * 1024
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC

@@ -7,9 +7,9 @@ import stat
 from contextlib import suppress
 from pathlib import Path
 
-from ...keys.files.private_files import place_of
-from ..files.special_places import is_of_the_system, is_special
-from .exit_status import BadInput
+from ....keys.files.private_files import place_of
+from ...files.special_places import is_of_the_system, is_special
+from ..exit_status import BadInput
 
 
 def write_file(name: str, text: str) -> None:

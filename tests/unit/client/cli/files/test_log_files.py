@@ -5,7 +5,7 @@ from __future__ import annotations
 from types import SimpleNamespace
 from typing import Any
 
-from jobwire.client.cli.log_files import file_names
+from jobwire.client.cli.files.log_files import file_names
 
 
 def _job(name: str, number: int) -> Any:

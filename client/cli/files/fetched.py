@@ -5,12 +5,12 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterable, Sequence
 
-from ...schemas.naming import JobKey, short_id
-from ...schemas.refusal import Code, Refused
-from ..batch.octets import as_typed, to_bytes
-from ..files.local_files import parse_get, shown
-from ..library.client import Client
-from .terminal.screen import say
+from ....schemas.naming import JobKey, short_id
+from ....schemas.refusal import Code, Refused
+from ...batch.octets import as_typed, to_bytes
+from ...files.local_files import parse_get, shown
+from ...library.client import Client
+from ..terminal.screen import say
 
 # How many of the links that were left out are named.
 _MOST_NAMED = 3
@@ -35,7 +35,7 @@ def how_to_fetch(key: JobKey, said: Iterable[str]) -> str:
 
 def fetch_all(client: Client, key: JobKey, wanted: Wanted) -> bool:
     """Fetch everything, and say what could not be fetched; return whether everything was."""
-    from ..files.fetching import fetch  # noqa: PLC0415 -- a command that fetches nothing need not wait for it
+    from ...files.fetching import fetch  # noqa: PLC0415 -- a command that fetches nothing need not wait for it
 
     is_whole = True
     for path, place in wanted:
