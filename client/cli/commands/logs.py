@@ -168,7 +168,7 @@ def _show(connected: Client, job: Job, part: Part) -> bool:
 
 def _show_checked(connected: Client, job: Job, part: Part, workers: Sequence[str]) -> bool:
     """Print the output of one job as far as it is what its worker has signed, and return whether the log is complete."""
-    from ..checked_logs import checked_logs  # noqa: PLC0415 -- who prints a log as it is need not wait for it
+    from ..proofs.checked_logs import checked_logs  # noqa: PLC0415 -- who prints a log as it is need not wait for it
 
     for stream, log in checked_logs(connected, job, part.streams, part.attempt, workers):
         begin = part.first if part.lines is None else _last_lines(job, stream, part.lines, log.size, log.attempt)

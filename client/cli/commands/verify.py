@@ -17,11 +17,12 @@ from ...proofs import text
 from ...proofs.checks import Check
 from ...proofs.ends import in_words, twice
 from ...proofs.verification import Verdict, Wanted, verify
-from .. import exit_status, trust
+from .. import exit_status
 from ..arguments import Json, parse_count, understanding, understood
-from ..checked_logs import check_files
 from ..exit_status import BadInput, Ending
 from ..parser.parameters import Argument, Option
+from ..proofs import trust
+from ..proofs.checked_logs import check_files
 from ..shown.sentences import command_line
 from ..terminal.screen import say, write, write_json
 

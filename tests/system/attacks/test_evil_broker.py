@@ -17,7 +17,7 @@ import pytest
 from daemons import wait_until
 from evil_broker import EvilBroker, Link, proof_of, shell, signed, start_of
 
-from jobwire.client.cli.checked_logs import check_files
+from jobwire.client.cli.proofs.checked_logs import check_files
 from jobwire.client.proofs import text
 from jobwire.client.proofs.ends import twice
 from jobwire.client.proofs.verification import Wanted, verify

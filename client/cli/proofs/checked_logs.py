@@ -6,19 +6,19 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from ...keys.identity import format_public
-from ...keys.proofs.log_hash import BLOCK_BYTES, group_of
-from ...schemas.generated import request_pb2
-from ...schemas.naming import format_id, short_id
-from ...schemas.refusal import Code, Refused
-from ..library.client import Client
-from ..library.job import Job
-from ..library.known_jobs import StreamName
-from ..proofs import text
-from ..proofs.checks import Check
-from ..proofs.ends import SignedEnd
-from ..proofs.logs import LogCheck, PartCheck, SignedLog, signed_logs
-from ..proofs.verification import Verdict, verify
+from ....keys.identity import format_public
+from ....keys.proofs.log_hash import BLOCK_BYTES, group_of
+from ....schemas.generated import request_pb2
+from ....schemas.naming import format_id, short_id
+from ....schemas.refusal import Code, Refused
+from ...library.client import Client
+from ...library.job import Job
+from ...library.known_jobs import StreamName
+from ...proofs import text
+from ...proofs.checks import Check
+from ...proofs.ends import SignedEnd
+from ...proofs.logs import LogCheck, PartCheck, SignedLog, signed_logs
+from ...proofs.verification import Verdict, verify
 from . import trust
 
 _NAME = "logs"

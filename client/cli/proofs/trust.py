@@ -6,16 +6,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from ...keys import identity as identities
-from ...keys.files.user_folders import identity_path, roster_path
-from ...keys.identity import parse_public
-from ...keys.members import roster
-from ...keys.members.rights import Member
-from ...schemas.refusal import Code, Refused
-from ..config import contexts
-from ..config.known_workers import known_workers_path, read_known_workers
-from ..proofs.verification import Wanted
-from .arguments import understanding
+from ....keys import identity as identities
+from ....keys.files.user_folders import identity_path, roster_path
+from ....keys.identity import parse_public
+from ....keys.members import roster
+from ....keys.members.rights import Member
+from ....schemas.refusal import Code, Refused
+from ...config import contexts
+from ...config.known_workers import known_workers_path, read_known_workers
+from ...proofs.verification import Wanted
+from ..arguments import understanding
 
 
 def wanted(workers: Sequence[str], roster_file: str | None = None, *, signer: bytes = b"", audience: bytes = b"") -> Wanted:

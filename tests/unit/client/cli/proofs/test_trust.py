@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.client.cli import trust
 from jobwire.client.cli.exit_status import BadInput
+from jobwire.client.cli.proofs import trust
 from jobwire.keys.identity import format_public, from_seed
 
 LAB = from_seed(b"1" * 32).public
