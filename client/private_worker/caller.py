@@ -10,9 +10,11 @@ import os
 import resource
 from typing import Any
 
+from ...keys import code_pages
+
 _LIMITS = ("AS", "CORE", "CPU", "DATA", "FSIZE", "MEMLOCK", "MSGQUEUE", "NICE", "NOFILE", "NPROC", "RSS", "RTPRIO", "SIGPENDING", "STACK")
 # More of these is worse.
-_COSTS = ("nice", "bound", "idle", "oom", "filtered", "mapped")
+_COSTS = ("nice", "bound", "idle", "oom", "filtered", "fixed", "mapped")
 
 
 def facts() -> dict[str, Any]:
@@ -24,6 +26,7 @@ def facts() -> dict[str, Any]:
         "idle": int(os.sched_getscheduler(0) & ~os.SCHED_RESET_ON_FORK == os.SCHED_IDLE),
         "oom": _oom_score(),
         "mapped": _is_mapped(),
+        "fixed": int(code_pages.are_fixed()),
         **_powers(),
         "groups": sorted({*os.getgroups(), os.getegid()}),
         "hard": hard,
@@ -62,7 +65,7 @@ def _limit(of: dict[str, Any], name: str) -> float:
 
 
 def _powers() -> dict[str, int]:
-    """Return whether programs cannot gain privileges (no_new_privs), whether system calls are filtered, and the capabilities there are."""
+    """Return whether programs cannot gain privileges (no_new_privs), how system calls are filtered, and the capabilities there are."""
     try:
         with open("/proc/self/status", "rb") as file:  # noqa: PTH123 -- pathlib adds nothing here
             fields = dict(line.split(b":\t", 1) for line in file if b":\t" in line)
@@ -70,7 +73,8 @@ def _powers() -> dict[str, int]:
         return {"bound": 0, "filtered": 0}
     return {
         "bound": int(fields.get(b"NoNewPrivs", b"0")),
-        "filtered": int(fields.get(b"Seccomp", b"0")) and 1,
+        # Linux 5.9 tells how many filters there are.
+        "filtered": int(fields.get(b"Seccomp_filters", fields.get(b"Seccomp", b"0"))),
         # Of root those that a program gets when it is executed, which securebits may take away; others get them from files.
         "capabilities": int(fields.get(b"CapBnd" if os.geteuid() else b"CapPrm", b"0"), 16),
     }

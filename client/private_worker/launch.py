@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import re
+import resource
 import signal
 import sys
 from contextlib import ExitStack, suppress
@@ -28,6 +30,11 @@ _END_SECONDS = 1
 # Folders, one or several, in which the interpreter and the loader of libraries look (ld.so(8) takes a semicolon too).
 _SEARCHED = ("PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONPYCACHEPREFIX", "LD_LIBRARY_PATH")
 _PYTHON_STEP = "start it yourself (jobwire worker run --embedded), or set sys.executable to the Python that has jobwire"
+# What is not the fault of Python: the error, what it means, and what to do.
+_SHORTAGES = {
+    errno.EAGAIN: ("the system does not allow another process", "raise the limit: ulimit -u, or TasksMax= of the service"),
+    errno.ENOMEM: ("there is not enough memory for another process", "end what needs it, or raise the limit: ulimit -v"),
+}
 _NULL_STEP = f"make it: mknod -m 666 {os.devnull} c 1 3"
 
 # Workers that this process started; reaped at the next start, so that none stays a zombie.
@@ -79,9 +86,7 @@ def _start(folder: Path) -> Context:
                 start_new_session=True,
             )
         except OSError as error:
-            reason = f"{error.strerror}: {error.filename or sys.executable}"
-            step = _NULL_STEP if error.filename == os.devnull else _PYTHON_STEP
-            raise Refused(Code.UNAVAILABLE, f"your private worker cannot be started: {reason}", step) from None
+            raise _not_started(error) from None
         told.close()
         said = ready.readline()
     _started.append(worker)
@@ -94,6 +99,14 @@ def _start(folder: Path) -> Context:
         raise _failed(log_path, begins)
     fields, context = understand(said)
     return context._replace(notes=tuple(fields.get("surroundings", ())))
+
+
+def _not_started(error: OSError) -> Refused:
+    """Return why no process could be made, or it could not execute Python."""
+    because = f"{error.strerror}: {error.filename or sys.executable}"
+    step = _NULL_STEP if error.filename == os.devnull else _PYTHON_STEP
+    reason, next_step = _SHORTAGES.get(error.errno or 0, (because, step))
+    return Refused(Code.UNAVAILABLE, f"your private worker cannot be started: {reason}", next_step)
 
 
 def _demand_python() -> None:
@@ -120,8 +133,12 @@ def _demand_loopback() -> None:
 
 def _environment() -> dict[str, str]:
     """Return an environment in which the worker finds the same modules and libraries, though it runs in another folder."""
-    searched = {name: os.environ[name] for name in _SEARCHED if os.environ.get(name)}
-    return {**os.environ, **{name: _from_here(folders) for name, folders in searched.items()}}
+    # Of an isolated interpreter (python -I), what it ignores.
+    given = {name: value for name, value in os.environ.items() if not (sys.flags.ignore_environment and name.startswith("PYTHON"))}
+    searched = {name: given[name] for name in _SEARCHED if given.get(name)}
+    if sys.flags.no_user_site:
+        given["PYTHONNOUSERSITE"] = "1"
+    return {**given, **{name: _from_here(folders) for name, folders in searched.items()}}
 
 
 def _from_here(folders: str) -> str:
@@ -148,7 +165,14 @@ def _failed(log_path: Path, begins: int) -> Refused:
     with log_path.open("rb") as log:
         log.seek(max(begins, log.seek(0, os.SEEK_END) - _LARGEST_LOG_TAIL))
         lines = log.read().decode(errors="replace").splitlines()[-_LAST_LOG_LINES:]
-    if any("jobwire" in line and "No module named" not in line for line in lines):
+    largest = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+    if not lines and resource.RLIM_INFINITY != largest <= begins + _LARGEST_LOG_TAIL:
+        refused = Refused(
+            Code.UNAVAILABLE,
+            f"your private worker did not start; it may write files of at most {largest} bytes, and could not write {log_path}",
+            "raise the limit in the shell or service where it was set (ulimit -f), or start the worker elsewhere",
+        )
+    elif any("jobwire" in line and "No module named" not in line for line in lines):
         refused = Refused(
             Code.UNAVAILABLE,
             f"your private worker did not start; the last lines of {log_path} follow",

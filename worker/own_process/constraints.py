@@ -11,7 +11,7 @@ import pwd
 import re
 from pathlib import Path
 
-from ...keys import namespaces
+from ...keys import code_pages, namespaces
 
 # By the title in /proc/PID/limits: name, unit, and the hard limit that is always enough.
 _LIMITS = {
@@ -86,8 +86,11 @@ def _powers() -> list[str]:
     found = []
     if ours.get("NoNewPrivs") == "1" and machine.get("NoNewPrivs") == "0":
         found.append("no program gains privileges, such as sudo (no_new_privs)")
-    if ours.get("Seccomp", "0") != machine.get("Seccomp", ours.get("Seccomp", "0")):
+    # In a container, process 1 may have a filter too.
+    if any(ours.get(name, "0") != machine.get(name, ours.get(name, "0")) for name in ("Seccomp", "Seccomp_filters")):
         found.append("system calls are filtered (seccomp)")
+    if code_pages.are_fixed():
+        found.append("no memory can become executable, as interpreters that compile need it (MemoryDenyWriteExecute= of systemd)")
     if os.geteuid() == 0 and int(ours.get("CapBnd", "0"), 16) != int(machine.get("CapBnd", ours.get("CapBnd", "0")), 16):
         found.append("fewer capabilities than root usually has (bounding set)")
     elif os.geteuid() == 0 and ours.get("CapPrm") != ours.get("CapBnd"):

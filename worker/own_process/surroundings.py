@@ -8,7 +8,7 @@ all later ones. So it first sets the following for itself, and so for supervisor
                        for which the kernel's initial value is lower: no core files, 8 MiB of stack, and for jobs 1024 descriptors
     scheduling         nice 0, SCHED_OTHER, no I/O priority, all CPUs, the default memory policy and timer slack
     kernel             oom_score_adj 0, no personality, no ambient capabilities, huge pages, how broken memory is reported and what core
-                       files contain as for process 1; for root the groups of the user database
+                       files contain as for process 1, no merging of equal pages; for root the groups of the user database
     cgroup             not the caller's: leaving.py
     session            its own, without a terminal (set by the client), in the home folder, umask 077 (jobs: 022)
 
@@ -39,6 +39,7 @@ PASSED = (
     "LD_LIBRARY_PATH",
     "PYTHONDONTWRITEBYTECODE",
     "PYTHONHOME",
+    "PYTHONNOUSERSITE",
     "PYTHONPATH",
     "PYTHONPYCACHEPREFIX",
     "PYTHONUSERBASE",
@@ -57,6 +58,7 @@ _PR_CAP_AMBIENT_CLEAR_ALL = 4
 _PR_SET_THP_DISABLE = 41
 _PR_MCE_KILL = 33
 _PR_MCE_KILL_CLEAR = 0
+_PR_SET_MEMORY_MERGE = 67
 _IOPRIO_WHO_PROCESS = 1
 # ioprio_set(2) and set_mempolicy(2) have no function in libc.
 _NUMBERS = {"x86_64": (251, 238), "aarch64": (30, 237), "riscv64": (30, 237)}.get(platform.machine())
@@ -130,6 +132,7 @@ def _reset_kernel() -> None:
     libc.prctl(_PR_CAP_AMBIENT, ctypes.c_ulong(_PR_CAP_AMBIENT_CLEAR_ALL), 0, 0, 0)
     libc.prctl(_PR_SET_THP_DISABLE, ctypes.c_ulong(0), 0, 0, 0)
     libc.prctl(_PR_MCE_KILL, ctypes.c_ulong(_PR_MCE_KILL_CLEAR), 0, 0, 0)
+    libc.prctl(_PR_SET_MEMORY_MERGE, ctypes.c_ulong(0), 0, 0, 0)
     _attempt(_reset_core_filter)
 
 

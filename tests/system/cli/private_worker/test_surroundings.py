@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import os
 import signal
 import subprocess
@@ -13,6 +14,8 @@ import pytest
 from daemons import Worker, wait_until
 from home import SECONDS, Home, command
 
+# The other arguments of prctl(2).
+NONE = (ctypes.c_ulong(0),) * 4
 DAEMONS = ("pid", "supervisor_pid", "keeper_pid")
 # Signals 32 and 33: its posix_spawn ignores them in every child.
 OWN_OF_GLIBC = 3 << 31
@@ -131,6 +134,42 @@ def test_what_core_files_contain_and_huge_pages_are_not_as_the_first_caller_had_
     for pid in daemons(home):
         assert Path(f"/proc/{pid}/coredump_filter").read_text() == machine
         assert status_of(pid).get("THP_enabled", "1") == "1"
+
+
+def test_equal_pages_of_later_jobs_are_not_merged_as_those_of_the_first_caller(home: Home) -> None:
+    # PR_SET_MEMORY_MERGE of prctl(2), as with MemoryKSM=yes of systemd.
+    if ctypes.CDLL(None).prctl(68, *NONE) != 0:
+        pytest.skip("this kernel does not know it")
+    started_by(home, sys.executable, "-c", f"import ctypes, os, sys; ctypes.CDLL(None).prctl(67, 1, 0, 0, 0)\n{EXECUTE}")
+    asks = "import ctypes; print(ctypes.CDLL(None).prctl(68, 0, 0, 0, 0))"
+    assert home.jobwire("run", sys.executable, "-c", asks).stdout == b"0\n"
+
+
+@pytest.mark.parametrize(
+    ("denied", "named"),
+    [
+        # PR_SET_MDWE of prctl(2), as with MemoryDenyWriteExecute=yes of systemd.
+        ("prctl(65, 1, 0, 0, 0)", "no memory can become executable"),
+        # PR_SET_NO_NEW_PRIVS, and a filter that allows everything, on top of those that process 1 may have.
+        ("prctl(38, 1, 0, 0, 0) or libc.prctl(22, 2, ctypes.byref(program), 0, 0)", "system calls are filtered"),
+    ],
+    ids=["executable memory", "filter"],
+)
+def test_what_cannot_be_allowed_again_is_named_and_gone_with_the_first_caller_that_has_it(home: Home, denied: str, named: str) -> None:
+    odd = f"""
+import ctypes, os, sys
+libc = ctypes.CDLL(None)
+# BPF_RET | BPF_K, SECCOMP_RET_ALLOW; see seccomp(2).
+allow = ctypes.create_string_buffer((6).to_bytes(4, "little") + 0x7FFF0000.to_bytes(4, "little"), 8)
+program = (ctypes.c_uint64 * 2)(1, ctypes.addressof(allow))
+if libc.{denied}:
+    sys.exit("the kernel does not know it")
+"""
+    if subprocess.run([sys.executable, "-c", odd], capture_output=True, timeout=SECONDS, check=False).returncode:
+        pytest.skip("this kernel does not know it")
+    assert named in started_by(home, sys.executable, "-c", odd + EXECUTE).stderr.decode()
+    home.jobwire("run", "--", "true")
+    assert home.records("worker", "status")[0]["surroundings"] == []
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root has them")

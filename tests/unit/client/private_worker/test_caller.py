@@ -9,7 +9,7 @@ import pytest
 from jobwire.client.private_worker import caller
 
 PLAIN: dict[str, Any] = {
-    **dict.fromkeys(("nice", "bound", "idle", "oom", "filtered", "mapped"), 0),
+    **dict.fromkeys(("nice", "bound", "idle", "oom", "filtered", "fixed", "mapped"), 0),
     "groups": [5],
     "capabilities": 0b111,
     "hard": {"FSIZE": resource.RLIM_INFINITY, "NOFILE": 4096},
@@ -25,6 +25,8 @@ PLAIN: dict[str, Any] = {
         {"idle": 1},
         {"oom": 500},
         {"filtered": 1},
+        {"filtered": 3},
+        {"fixed": 1},
         {"mapped": 1},
         {"mapped": 1, "groups": [65534], "capabilities": 0b11111},
         {"capabilities": 0b101},
@@ -42,6 +44,7 @@ def test_who_has_less_of_one_and_more_of_another_replaces_nothing() -> None:
     assert not caller.is_poorer(PLAIN | {"nice": 19}, PLAIN | {"groups": []})
     assert not caller.is_poorer(PLAIN, PLAIN)
     assert not caller.is_poorer(PLAIN, PLAIN | {"nice": -5, "oom": -500})
+    assert not caller.is_poorer(PLAIN | {"fixed": 1}, PLAIN | {"filtered": 1})
     assert not caller.is_poorer(PLAIN | {"capabilities": 0b101}, PLAIN | {"capabilities": 0b11})
 
 

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import errno
+import json
 import os
+import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -36,6 +39,47 @@ def test_a_machine_without_dev_null_is_told_so_and_python_is_not_blamed(tmp_path
     with pytest.raises(Refused, match=r"No such file or directory: /nowhere/null") as caught:
         launch.start(tmp_path)
     assert "mknod" in caught.value.next_step
+
+
+@pytest.mark.parametrize(("number", "says"), [(errno.EAGAIN, "does not allow another process"), (errno.ENOMEM, "not enough memory")])
+def test_a_process_that_cannot_be_made_is_not_the_fault_of_python(
+    number: int, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise OSError(number, os.strerror(number), sys.executable)
+
+    monkeypatch.setenv("JOBWIRE_CONFIG", str(tmp_path / "config"))
+    monkeypatch.setattr(subprocess, "Popen", refuse)
+    with pytest.raises(Refused, match=f"cannot be started: .*{says}") as caught:
+        launch.start(tmp_path)
+    assert "sys.executable" not in caught.value.next_step
+
+
+def test_a_worker_that_may_write_no_file_of_the_size_of_its_log_is_told_so(tmp_path: Path) -> None:
+    (tmp_path / "worker.log").write_text("of earlier workers\n" * 1000)
+    (tmp_path / "worker.log").chmod(0o600)
+    program = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
+    program += "from jobwire.client.private_worker import launch; from pathlib import Path; launch.start(Path(sys.argv[1]))"
+    env = {**os.environ, "JOBWIRE_CONFIG": str(tmp_path / "config")}
+    command = [sys.executable, "-c", program, str(tmp_path)]
+    ended = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
+    if ended.returncode == 0:
+        pytest.skip("this user may raise the limit")
+    assert "it may write files of at most 4096 bytes" in ended.stderr
+
+
+@pytest.mark.parametrize(
+    ("option", "given", "handed_on"),
+    [
+        ("-s", {"PYTHONPATH": "/x", "MARK": "1"}, {"PYTHONPATH": "/x", "PYTHONNOUSERSITE": "1", "MARK": "1"}),
+        ("-E", {"PYTHONPATH": "/x", "PYTHONUSERBASE": "/y", "MARK": "1"}, {"MARK": "1"}),
+        ("-I", {"PYTHONPATH": "/x", "PYTHONUSERBASE": "/y"}, {"PYTHONNOUSERSITE": "1"}),
+    ],
+)
+def test_the_worker_finds_the_modules_that_its_caller_finds(option: str, given: dict[str, str], handed_on: dict[str, str]) -> None:
+    look = "import json; from jobwire.client.private_worker import launch; print(json.dumps(launch._environment()))"
+    said = subprocess.run([sys.executable, option, "-c", look], env=given, cwd="/", capture_output=True, check=True, timeout=60).stdout
+    assert {name: value for name, value in json.loads(said).items() if name != "LC_CTYPE"} == handed_on
 
 
 @pytest.mark.parametrize("make", [os.mkfifo, Path.mkdir], ids=["pipe", "folder"])
