@@ -17,18 +17,16 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ....schemas.jobs.capacity import GPUS, MEMORY, NOBODYS, SLOTS, Capacity, Shun, Wants, shortage
-from ....schemas.jobs.worker_labels import ANYWHERE, WORKER, Where, holds, in_words
-from ....schemas.text.durations import format_duration
+from ....schemas.jobs.capacity import GPUS, MEMORY, NOBODYS, SLOTS, Capacity, Shun, Wants
+from ....schemas.jobs.worker_labels import ANYWHERE, WORKER, holds
 from ...desk.queue.stock import End, Stock, Taken
 from ...growth.room import Room
+from . import reasons
 from .machines import Machine, Order, Unfit
 
 _NOTHING = Capacity(0)
 # Of so much that jobs take is remembered whether some machine could have it.
 _MOST_ABLE = 10_000
-# Workers that a sentence names.
-_NAMED = 8
 
 
 class FleetStock(Stock):
@@ -253,20 +251,7 @@ class FleetStock(Stock):
         wants = wants._replace(where=ANYWHERE, shuns=())
         if not self._machines or self.could_fit(wants):
             return ""
-        if long_enough := self._why_too_long(wants):
-            return long_enough
-        if len(self._machines) == 1:
-            return shortage(wants, next(iter(self._machines.values())).stock.capacity)
-        return f"no worker has so much: {shortage(wants, self._largest())}"
-
-    def _why_too_long(self, wants: Wants) -> str:
-        """Return that a job fits only where it takes too long; empty if it fits nowhere."""
-        able = [one for one in self._machines.values() if one.end is not None and (not one.is_known or one.stock.could_fit(wants))]
-        if not able:
-            return ""
-        left = max(one.end.left_seconds(self._now()) for one in able if one.end is not None)
-        takes = f"it may run for {format_duration(wants.limit_seconds)}" if wants.limit_seconds else "it has no time limit"
-        return f"{takes}, and the worker that could run it the longest ends in {format_duration(max(0, left))}"
+        return reasons.why_on_none(wants, [*self._machines.values()], self._now())
 
     def why_nowhere(self, wants: Wants) -> str:
         """Return why none of the machines that are known may run such a job, or can now; empty if one will when it has room."""
@@ -274,44 +259,14 @@ class FleetStock(Stock):
             return "every worker that could run it has refused it"
         if wants.where is ANYWHERE:
             return ""
-        known = [one for one in self._machines.values() if one.is_known]
-        allowed = [one for one in known if holds(wants.where, one.stock.capacity.labels)]
-        if not allowed:
-            return self._unlabelled(wants.where, known)
-        able = [one for one in allowed if one.stock.could_fit(wants)]
-        if not able:
-            return f"no worker with {in_words(wants.where)} has so much: {shortage(wants, allowed[0].stock.capacity)}"
-        return "" if any(one.ready for one in able) else _why_none_of(able)
-
-    def _unlabelled(self, where: Where, known: Sequence[Machine]) -> str:
-        """Return what about the labels of workers keeps a job from all of them."""
-        missing = f"no worker fits all of {in_words(where)}"
-        for term in where.on:
-            if not any(holds(Where(on=(term,)), one.stock.capacity.labels) for one in known):
-                name = term.removeprefix(f"{WORKER}=")
-                if name != term and self.is_member(name):
-                    return f"it can run only on {name}, which is not connected"
-                missing = f"no worker has the label {term}"
-                break
-        else:
-            for term in where.not_on:
-                if not any(holds(Where(not_on=(term,)), one.stock.capacity.labels) for one in known):
-                    missing = f"no worker is without the label {term}"
-                    break
-        return f"{missing}; workers: {_names([one for one in known if not one.is_to_come]) or 'none'}"
+        return reasons.why_not_where_asked(wants, [one for one in self._machines.values() if one.is_known], self.is_member)
 
     def lacks(self, wants: Wants) -> str:
         """Return what such a job waits for: room on that of its machines where it will probably have it first."""
         now = self._now()
-        able = [one for one in self._ready.values() if one.could_fit(wants, now)]
-        if not able:
-            others = [one for one in self._machines.values() if one.could_fit(wants, now)]
-            return f"a worker that has so much: {_why_closed(others)}"
-        nearest = max(able, key=lambda one: one.stock.free_slots)
-        return f"{nearest.stock.lacks(wants)} on {nearest.name}" + (f", and less on {_others(len(able) - 1)}" if len(able) > 1 else "")
-
-    def _largest(self) -> Capacity:
-        return max((one.stock.capacity for one in self._machines.values()), key=lambda one: one.slots)
+        if able := [one for one in self._ready.values() if one.could_fit(wants, now)]:
+            return reasons.lacks(wants, able)
+        return reasons.lacks_worker([one for one in self._machines.values() if one.could_fit(wants, now)])
 
     def leaves(self, taken: Wants, other: Wants) -> bool:
         """Return whether room can be held for another job: on the machine where it will probably have it first."""
@@ -368,13 +323,7 @@ class FleetStock(Stock):
 
     def why_closed(self) -> str:
         """Return why nothing can start at all."""
-        if self._ready:
-            return ""
-        known = [one for one in self._machines.values() if one.name]
-        there = [one for one in known if not one.is_to_come]
-        why = f"no worker is ready: {_why_closed(there)}" if there else "there is no worker"
-        queues = sorted({one.name for one in known if one.is_to_come})
-        return f"{why}; more are asked for through {', '.join(queues)}" if queues else why
+        return "" if self._ready else reasons.why_closed([one for one in self._machines.values() if one.name])
 
     def _choose(self, wants: Wants) -> Machine | None:
         """Return the machine on which such a job is placed; None if none has room."""
@@ -389,30 +338,3 @@ class FleetStock(Stock):
             return machine
         self._unfit.add(wants)
         return None
-
-
-def _why_none_of(able: Sequence[Machine]) -> str:
-    """Return why a job waits that may run on some machines, of which none is ready."""
-    if queues := [one for one in able if one.is_to_come]:
-        return f"it waits for a worker that is asked for through {_names(queues)}"
-    if len(able) == 1 and able[0].why_closed:
-        return f"it can run only on {able[0].name}, which {able[0].why_closed}"
-    return f"what it may run on gets no jobs now: {_why_closed(able)}"
-
-
-def _why_closed(machines: Sequence[Machine]) -> str:
-    """Return of machines that get no jobs why that is, of the first few."""
-    told = sorted(f"{one.name} {one.why_closed}" for one in machines if one.name and one.why_closed)
-    silent = [one for one in machines if not one.why_closed]
-    parts = told[:_NAMED] + ([f"{_names(silent)} can take no jobs now"] if silent else [])
-    return "; ".join(parts) + (f"; and {len(told) - _NAMED} more" if len(told) > _NAMED else "")
-
-
-def _names(machines: Sequence[Machine]) -> str:
-    names = sorted({one.name for one in machines if one.name})
-    more = f" and {len(names) - _NAMED} more" if len(names) > _NAMED else ""
-    return ", ".join(names[:_NAMED]) + more
-
-
-def _others(count: int) -> str:
-    return "1 other" if count == 1 else f"{count} others"
