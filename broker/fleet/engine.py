@@ -13,16 +13,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Sequence
-from functools import partial
 
-from ...client.protocol.conversation import Exchange
 from ...keys.identity import Identity
 from ...keys.members.rights import Member
-from ...keys.proofs.delegation import attempt_of
 from ...schemas.clock import wall_us
-from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.generated import request_pb2
 from ...schemas.jobs.capacity import Capacity
-from ...schemas.naming import AttemptKey, short_id
+from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Code, Reason, Refused
 from ..desk.inputs import SetMachine
 from ..engine import Delayed, Expected, Fact, Launch, LogPart, Run, Started, StreamName
@@ -35,16 +32,17 @@ from .deliveries import Deliveries
 from .ended import GATHER_SECONDS, EndedJobs
 from .hashes import ToldHashes
 from .link import Link
+from .listener import Listener
 from .orders import Orders
 from .placing.placement import FleetStock
 from .refusing import NothingAtOnce
-from .soundness import facts_problem, hello_problem
+from .soundness import hello_problem
 from .starts import Read, Starts
 from .transfers.brought_logs import BroughtLogs
 from .transfers.contents import Contents, Sendings
 from .transfers.depot import FleetDepot
 from .transfers.shelf import NoShelf, Shelf
-from .transfers.tails import TAIL_LINES, Tails
+from .transfers.tails import Tails
 from .workers import clocks, first_sign
 from .workers.registry import Workers
 from .workers.removals import Removals, Submit
@@ -84,8 +82,7 @@ class FleetEngine(NothingAtOnce):
         self._submit: Submit = lambda _, done: done()
         # Workers that are to leave, by their names.
         self._leaving: set[str] = set()
-        # Called with the key of a job, which its worker has told.
-        self.told_key: Callable[[request_pb2.Delegation], None] = lambda _: None
+        self.listener = Listener(self.workers, self._machine_of, self._tails, self._ended, self.hasher, self._complete)
 
     def open(
         self,
@@ -230,75 +227,12 @@ class FleetEngine(NothingAtOnce):
         gone = [one for one in worker.carried.values() if one.machine != worker.machine]
         name = self.workers.name_of(worker.key)
         self.workers.end_lost(worker, gone, f"worker {name} came back with another store, and does not know what became of it")
-        # A stream that was open goes on over the new connection, from the beginning.
-        if not worker.follows:
-            worker.follows = True
-            follow = request_pb2.Request(follow_facts=request_pb2.FollowFacts(tail_lines=TAIL_LINES))
-            worker.link.open(follow, partial(self._reported, worker))
+        self.listener.listen(worker)
 
     def _lost(self, worker: Worker) -> None:
         self.workers.become(worker, WorkerState.UNREACHABLE)
         why = reports.unreachable(self.workers.name_of(worker.key), worker.since_us, stopped=worker.stopped)
         self.workers.hear([Delayed(one, why) for one in worker.carried])
-
-    # --- what they report
-
-    def _reported(self, worker: Worker, exchange: Exchange) -> None:
-        while (item := worker.link.take(exchange)) is not None:
-            if isinstance(item, request_pb2.Reply) and item.HasField("facts"):
-                self._take(worker, item.facts)
-        if exchange.ended:
-            worker.follows = False
-        if exchange.ended and not self.workers.is_gone(worker.key):
-            _log.error("worker %s reports nothing: %s", self.workers.name_of(worker.key), exchange.refusal)
-            worker.link.drop("reports nothing")
-
-    def _take(self, worker: Worker, said: request_pb2.Facts) -> None:
-        name = self.workers.name_of(worker.key)
-        if problem := facts_problem(said):
-            _log.error("worker %s reports what cannot be true, and is disconnected: %s", name, problem)
-            worker.link.drop("reports what cannot be true")
-            return
-        if said.stocks:
-            labels = tuple((one.name, one.value) for one in said.labels)
-            worker.capacity, worker.stocks = reports.capacity_of(said.stocks, labels), list(said.stocks)
-            worker.others = reports.others_of(said.stocks)
-            self.workers.tell_machine(worker, renewed=said.renewed)
-        worker.stopped = worker.stopped or said.stopped
-        facts: list[Fact] = []
-        for fact in said.facts:
-            key = reports.name_of(fact.report)
-            worker.reported.add(key)
-            carried = worker.carried.get(key)
-            if carried is None:
-                self._not_carried(worker, key, fact)
-                continue
-            carried.sent = carried.accepted = True
-            carried.pid, carried.started_at_us = fact.report.pid, fact.report.started_at_us
-            if fact.HasField("log_hashes"):
-                carried.hashed_end = fact
-            of_job = fact.delegation
-            if fact.HasField("delegation") and (of_job.worker, of_job.store, attempt_of(of_job)) == (worker.key, worker.store, key):
-                self.told_key(of_job)
-            self._tails.keep(key, "stdout", fact.report.stdout_tail)
-            self._tails.keep(key, "stderr", fact.report.stderr_tail)
-            facts += reports.facts_of(fact, name)
-        self.workers.hear(facts)
-        if said.complete:
-            self._complete(worker)
-
-    def _not_carried(self, worker: Worker, key: AttemptKey, fact: request_pb2.Fact) -> None:
-        """Have a worker forget the end of a job that was recorded before; it can tell nothing about the jobs of another worker."""
-        if self.workers.carrier(key) is not None:
-            _log.warning("worker %s reports job %s, which is not its own", self.workers.name_of(worker.key), short_id(key.id))
-        elif fact.report.state == job_pb2.STATE_FINISHED:
-            if self._machine_of(key) == worker.machine:
-                self.hasher.hear(key, fact)
-            else:
-                self._ended.settle([key])
-        elif self._machine_of(key) != worker.machine:
-            # It is told once more when it has ended. Nothing is kept of what this broker has not placed there: it may be any number.
-            worker.reported.discard(key)
 
     def _complete(self, worker: Worker) -> None:
         """Send a worker that is connected again what it has not got, now that it has reported all that it has."""

@@ -103,7 +103,7 @@ class Broker:
     def verbs(self, house: House) -> Mapping[str, Handler]:
         """Return the handlers that take the place of those of a worker."""
         engine = self._engine
-        engine.told_key = house.delegates.told
+        engine.listener.told_key = house.delegates.told
         engine.stock.is_member = lambda name: (member := house.roster.named(name)) is not None and member.role == "worker"
         inputs, feeders = PassedInputs(lambda key: logs.worker_of(key, house, engine)), Feeders()
         return {

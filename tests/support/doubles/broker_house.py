@@ -227,7 +227,7 @@ class BrokerSide:
     def _connect(self) -> None:
         desk = self.house.desk
         self.house.delegates.worker = self.identity
-        self.engine.told_key = self.house.delegates.told
+        self.engine.listener.told_key = self.house.delegates.told
         self.engine.open(desk.hear, desk.take, self.house.store.read, self.members.get, self.house.store.submit)
         LogHashes(self.house.store, self.house.lookup, self.engine.hasher, lambda _: None).open()
 

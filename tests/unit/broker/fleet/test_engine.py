@@ -635,7 +635,7 @@ async def test_nothing_is_kept_of_jobs_of_a_worker_that_the_broker_has_not_place
         for number in range(3):
             report = facts.facts.add().report
             (report.key.owner, report.key.id, report.attempt), report.state = lab.name(number), state
-        lab.broker.engine._take(worker, facts)
+        lab.broker.engine.listener.take(worker, facts)
         assert (len(worker.reported), len(worker.to_settle)) == (0, settled)
 
 

@@ -69,7 +69,7 @@ async def test_what_cannot_be_true_costs_who_tells_it_and_nobody_else(lab: Joine
     await lab.broker.accept(CLIENT, signed_start(CLIENT, lab.broker.identity.public, 1))
     engine = lab.broker.engine
     evil = engine.workers.get(lab.worker.identity.public)
-    engine._take(evil, EVIL[what])
+    engine.listener.take(evil, EVIL[what])
     assert lab.wire.at_broker is None
     assert lab.broker.state(CLIENT, 1) == "QUEUED"
     # The other worker still runs jobs, and the broker can still tell of this one.

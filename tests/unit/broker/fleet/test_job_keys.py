@@ -131,7 +131,7 @@ async def test_a_worker_speaks_for_no_other_job_than_those_that_it_runs(lab: Lab
         fact = request_pb2.Fact(report=request_pb2.Report(state=job_pb2.STATE_RUNNING, attempt=1), delegation=said)
         fact.report.key.owner, fact.report.key.id = PARENT.job
         worker = lab.broker.engine.workers.get(lab.worker.identity.public)
-        lab.broker.engine._take(worker, request_pb2.Facts(facts=[fact]))
+        lab.broker.engine.listener.take(worker, request_pb2.Facts(facts=[fact]))
         assert delegates.acting(evil.public) is None
     forged = lab.spoken(evil)
     forged.signature = bytes(64)
