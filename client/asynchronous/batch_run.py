@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Sequence
 
 from ...schemas.generated import request_pb2
-from ..library.actions import forgotten
 from ..library.attached import Attached
 from ..library.options.arguments import Duration
 from ..library.values.results import Forgotten
@@ -21,6 +20,7 @@ from ..library.values.run_info import (
     stop_request,
     stuck_jobs,
 )
+from ..library.verbs.actions import forgotten
 from ..protocol.exchange import Exchange, Item
 from .job import AsyncJob, timeout_of
 from .loop.completion import completed

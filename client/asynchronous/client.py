@@ -22,7 +22,6 @@ from ...schemas.naming import JobKey, format_id
 from ...schemas.refusal import Refused
 from ..files.fetched import Fetched
 from ..files.options import Files, Paths, wanted
-from ..library import actions
 from ..library.attached import Attached
 from ..library.batches import Described, PlannedBatch, plan_batch
 from ..library.destination import Destination, find_destination
@@ -38,6 +37,7 @@ from ..library.values.event import EventCursor
 from ..library.values.results import BatchInfo, Forgotten, JobInfo, job_info
 from ..library.values.run_info import RunInfo, forget_request, list_runs, query, run_info
 from ..library.values.status import WorkerStatus, read_status, status_request
+from ..library.verbs import actions
 from ..proofs.text import write as write_proof
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS
 from .batch_run import AsyncBatchRun

@@ -14,7 +14,6 @@ from ...schemas.naming import JobKey, short_id
 from ...schemas.wire_codec import key_to_wire
 from ..files.fetched import Fetched, as_fetched
 from ..files.options import Files, Paths, chosen, wanted
-from ..library import actions
 from ..library.known_jobs import STREAMS, Handle, StreamName
 from ..library.options.arguments import Duration, Text, make_id, seconds
 from ..library.requests.dialogue import piece_of_log
@@ -25,6 +24,7 @@ from ..library.streams.text_mode import TextMode, text_mode
 from ..library.streams.timed_lines import LogLine, Wanted
 from ..library.values.completed_job import CompletedJob, CompletedTextJob
 from ..library.values.results import Forgotten, JobInfo, job_info
+from ..library.verbs import actions
 from ..protocol.exchange import Chunk
 from .files import fetch, in_thread, put
 from .loop.ends import Waiting

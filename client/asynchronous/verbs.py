@@ -11,10 +11,10 @@ from typing import TYPE_CHECKING, TypeVar
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.naming import JobKey, new_id
-from ..library import actions
 from ..library.known_jobs import Record
 from ..library.options.arguments import Duration
 from ..library.values.results import BatchInfo, Forgotten, JobInfo
+from ..library.verbs import actions
 from ..protocol.exchange import Exchange
 from .files import send_files
 from .loop.session import AsyncSession

@@ -7,7 +7,6 @@ from contextlib import closing
 
 from ...schemas.generated import request_pb2
 from ..protocol.exchange import Exchange, Item
-from .actions import forgotten
 from .attached import Attached
 from .job import Job
 from .options.arguments import Duration, deadline_in
@@ -25,6 +24,7 @@ from .values.run_info import (
     stop_request,
     stuck_jobs,
 )
+from .verbs.actions import forgotten
 
 
 class Stopping(Attached):

@@ -13,11 +13,11 @@ from ...schemas.jobs.states import OnFailure
 from ...schemas.naming import batch_job_id, format_id
 from ...schemas.refusal import Code, Refused
 from ...schemas.text.printable import printable
-from .actions import is_large
 from .options.arguments import Text, make_id
 from .options.specs import args_of, as_spec
 from .requests.dialogue import Dialogue, reply_with
 from .values.results import BatchInfo
+from .verbs.actions import is_large
 
 if TYPE_CHECKING:
     from ..batch.batch_file import Batch

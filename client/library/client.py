@@ -22,7 +22,6 @@ from ...schemas.naming import JobKey, format_id, new_id
 from ...schemas.private_parts.frozen import replace
 from ...schemas.refusal import Refused
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS, Connection
-from . import actions, starts
 from .attached import Attached
 from .destination import find_destination
 from .job import Job
@@ -33,10 +32,11 @@ from .options.subprocess_words import explains_options
 from .requests import filters
 from .requests.dialogue import carry_out
 from .requests.queries import query_by_name, query_proof
-from .run_to_end import run_to_end
 from .session import Session
 from .streams.source import Stdin, source_of
 from .streams.text_mode import text_mode
+from .verbs import actions, starts
+from .verbs.run_to_end import run_to_end
 
 if TYPE_CHECKING:
     from datetime import datetime, timedelta

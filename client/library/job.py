@@ -11,7 +11,6 @@ from ...schemas.jobs.states import return_code
 from ...schemas.naming import JobKey, short_id
 from ...schemas.wire_codec import key_to_wire
 from ..protocol.exchange import Chunk
-from . import actions, starts
 from .known_jobs import STREAMS, Handle, StreamName
 from .options.arguments import Duration, Text, deadline_in, make_id
 from .requests.dialogue import piece_of_log
@@ -22,6 +21,7 @@ from .streams.output import FROM_THE_FIRST, Collecting, JobOutput, Reading, Text
 from .streams.source import Stdin, source_of
 from .streams.text_mode import text_mode
 from .streams.timed_lines import Wanted
+from .verbs import actions, starts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

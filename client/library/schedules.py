@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.naming import JobKey, new_id
-from . import actions
 from .attached import Attached
 from .options.arguments import Text
 from .options.specs import as_spec
@@ -28,6 +27,7 @@ from .requests.schedules import (
 )
 from .session import Session
 from .values.schedule_info import ScheduleInfo, schedule_info
+from .verbs import actions
 
 if TYPE_CHECKING:
     from .batches import Described

@@ -11,11 +11,11 @@ from typing import Protocol
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.jobs.states import OutcomeKind, State
 from ....schemas.naming import JobKey, new_id
-from ...library import actions
 from ...library.known_jobs import Record
 from ...library.options.arguments import Text
 from ...library.values.completed_job import CompletedJob
 from ...library.values.results import BatchInfo
+from ...library.verbs import actions
 from ...protocol.exchange import Exchange
 from ..client import AsyncClient
 from ..files import send_files

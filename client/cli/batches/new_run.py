@@ -12,10 +12,10 @@ from ....schemas.naming import format_id
 from ....schemas.refusal import Refused
 from ...batch.batch_file import Batch
 from ...batch.forms.counting import MOST_JOBS
-from ...library.actions import is_large
 from ...library.client import Client
 from ...library.options.specs import as_spec
 from ...library.values.results import BatchInfo, JobInfo
+from ...library.verbs.actions import is_large
 from .. import exit_status
 from ..arguments import parse_count, understood
 from ..chosen_context import client

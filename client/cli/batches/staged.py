@@ -13,13 +13,13 @@ from ....schemas.generated import event_pb2
 from ....schemas.jobs.states import EventKind, State
 from ....schemas.naming import JobKey, format_id
 from ....schemas.refusal import Refused
-from ...library import actions
 from ...library.client import Client
 from ...library.requests.dialogue import carry_out
 from ...library.requests.staging import Parts, Rerun, steps, unstage
 from ...library.values.event import Event, event
 from ...library.values.results import JobInfo
 from ...library.values.run_info import RunInfo, query, read_run
+from ...library.verbs import actions
 from ...protocol.subscription import Phase, Subscription
 from .. import exit_status
 from ..job.path_advice import advise_after

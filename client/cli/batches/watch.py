@@ -14,10 +14,10 @@ from ....schemas.jobs.states import State
 from ....schemas.naming import JobKey, format_id, short_id
 from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import outcome_from_wire
-from ...library.actions import find_specs, start_request
 from ...library.batches import demand_same
 from ...library.client import Client
 from ...library.values.results import JobInfo
+from ...library.verbs.actions import find_specs, start_request
 from ...protocol.exchange import Exchange, Item
 from .. import exit_status
 from ..job.path_advice import advise_after

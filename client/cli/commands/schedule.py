@@ -12,13 +12,13 @@ from ....schemas.jobs.states import OnFailure
 from ....schemas.naming import format_id, short_id
 from ...batch.batch_file import Batch
 from ...batch.options.job_options import Wishes
-from ...library import actions
 from ...library.client import Client
 from ...library.requests.dialogue import carry_out
 from ...library.requests.schedules import schedule_request, staged_as
 from ...library.requests.staging import Parts, schedule_steps
 from ...library.values.results import BatchInfo
 from ...library.values.schedule_info import ScheduleInfo, schedule_info
+from ...library.verbs import actions
 from ..arguments import Json, parse_count, understanding, understood
 from ..batches.new_run import FailFast, OnFinish, Parallel
 from ..batches.planning.file import Beside, read_file

@@ -15,9 +15,9 @@ from brokers import Broker
 from daemons import Worker, wait_until
 
 from jobwire.client.asynchronous.client import AsyncClient
-from jobwire.client.library import actions
 from jobwire.client.library.requests import staging
 from jobwire.client.library.requests.reruns import find_finish
+from jobwire.client.library.verbs import actions
 from jobwire.keys.identity import Identity
 from jobwire.schemas.naming import finish_job_id, format_id, new_id
 from jobwire.schemas.refusal import Code, Refused

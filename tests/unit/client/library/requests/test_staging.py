@@ -8,12 +8,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.client.library.actions import is_large, takes_parts
 from jobwire.client.library.options.retry import Retry
 from jobwire.client.library.options.specs import job_spec
 from jobwire.client.library.requests.dialogue import carry_out
 from jobwire.client.library.requests.staging import Parts, Rerun, in_order, steps
 from jobwire.client.library.values.results import BatchInfo
+from jobwire.client.library.verbs.actions import is_large, takes_parts
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs.conditions import After, Condition, base_of
 from jobwire.schemas.jobs.spec import JobSpec

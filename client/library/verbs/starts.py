@@ -6,15 +6,15 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from ...schemas.jobs.spec import JobSpec
-from ...schemas.naming import JobKey
-from ...schemas.refusal import Reason, Refused
+from ....schemas.jobs.spec import JobSpec
+from ....schemas.naming import JobKey
+from ....schemas.refusal import Reason, Refused
+from ..known_jobs import Record
+from ..session import Session
 from .actions import find_specs, is_large, start_request, takes_parts
-from .known_jobs import Record
-from .session import Session
 
 if TYPE_CHECKING:
-    from .values.results import BatchInfo, JobInfo
+    from ..values.results import BatchInfo, JobInfo
 
 # With this many open watches `start` opens no more: a worker limits the streams of one connection. Waits then use events.
 _MOST_WATCHES = 64
@@ -60,7 +60,7 @@ def _send_missing(session: Session, wanted: Sequence[object], refused: Refused, 
     """Send the contents without which a start was refused; return whether it can be tried again."""
     if refused.reason is not Reason.FILES_MISSING:
         return False
-    from ..files.sending import local_files, send  # noqa: PLC0415 -- few jobs bring files
+    from ...files.sending import local_files, send  # noqa: PLC0415 -- few jobs bring files
 
     files = [file for file in local_files(wanted) if file.digest in refused.missing and file.digest not in sent]
     send(session.connection, files)

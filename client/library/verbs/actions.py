@@ -10,22 +10,22 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
-from ...schemas.frames import MOST_KEYS
-from ...schemas.generated import job_pb2, request_pb2
-from ...schemas.jobs.spec import JobSpec
-from ...schemas.jobs.states import OnFailure, OutcomeKind, State
-from ...schemas.naming import JobKey, parse_id
-from ...schemas.refusal import Code, Reason, Refused
-from ...schemas.text.sizes import parse_size
-from ...schemas.wire_codec import key_to_wire
-from .known_jobs import KnownJobs, Record
-from .options.arguments import Duration, milliseconds
-from .requests.encoding import encode, encode_batch, size_of
-from .session import Session
+from ....schemas.frames import MOST_KEYS
+from ....schemas.generated import job_pb2, request_pb2
+from ....schemas.jobs.spec import JobSpec
+from ....schemas.jobs.states import OnFailure, OutcomeKind, State
+from ....schemas.naming import JobKey, parse_id
+from ....schemas.refusal import Code, Reason, Refused
+from ....schemas.text.sizes import parse_size
+from ....schemas.wire_codec import key_to_wire
+from ..known_jobs import KnownJobs, Record
+from ..options.arguments import Duration, milliseconds
+from ..requests.encoding import encode, encode_batch, size_of
+from ..session import Session
 
 if TYPE_CHECKING:
-    from ..sockets.connection import Connection
-    from .values.results import BatchInfo, Forgotten
+    from ...sockets.connection import Connection
+    from ..values.results import BatchInfo, Forgotten
 
 _Thing = TypeVar("_Thing")
 
@@ -72,7 +72,7 @@ def find_specs(connection: Connection, wanted: Mapping[bytes, JobSpec | JobKey])
     """Return the specs of the jobs that run again, among these by their new ids, where a worker must be shown them."""
     if all(isinstance(job, JobSpec) for job in wanted.values()) or connection.hello().kind != "broker":
         return {}
-    from .requests.reruns import find_specs  # noqa: PLC0415 -- most commands run nothing again
+    from ..requests.reruns import find_specs  # noqa: PLC0415 -- most commands run nothing again
 
     return find_specs(connection, wanted)
 
@@ -102,7 +102,7 @@ def accepted(known_jobs: KnownJobs, keys: Sequence[JobKey], acknowledged: reques
 def send_files(connection: Connection, wanted: Sequence[object]) -> None:
     """Send the files that jobs bring, as far as the worker does not have them. Raises Refused."""
     if any(isinstance(spec, JobSpec) and spec.files for spec in wanted):
-        from ..files.sending import local_files, send  # noqa: PLC0415 -- few jobs bring files
+        from ...files.sending import local_files, send  # noqa: PLC0415 -- few jobs bring files
 
         send(connection, local_files(wanted))
 
@@ -216,7 +216,7 @@ def forget(session: Session, keys: Sequence[JobKey]) -> Forgotten:
 
 def forgotten(replies: Iterable[request_pb2.ForgetReply]) -> Forgotten:
     """Return how many jobs were removed, all told."""
-    from .values.results import Forgotten  # noqa: PLC0415 -- a command that runs a job need not wait for it
+    from ..values.results import Forgotten  # noqa: PLC0415 -- a command that runs a job need not wait for it
 
     jobs = log_bytes = 0
     for reply in replies:

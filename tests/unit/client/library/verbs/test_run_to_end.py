@@ -11,9 +11,9 @@ from pathlib import Path
 import pytest
 from fake_daemon import FakeDaemon, Later
 
-from jobwire.client.library import run_to_end as running_to_end
 from jobwire.client.library.client import Client
 from jobwire.client.library.values.completed_job import JobFailed, JobTimeout
+from jobwire.client.library.verbs import run_to_end as running_to_end
 from jobwire.keys.identity import Identity
 from jobwire.schemas.refusal import Refused
 

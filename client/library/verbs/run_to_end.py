@@ -8,18 +8,18 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
-from ..protocol.exchange import Exchange
+from ...protocol.exchange import Exchange
+from ..job import Job
+from ..options.arguments import Duration, deadline_in, seconds
+from ..session import Session
+from ..streams.feeder import Feeder
+from ..streams.output import Collecting
+from ..streams.source import Source
+from ..streams.text_mode import TextMode
 from .actions import stop_requests
-from .job import Job
-from .options.arguments import Duration, deadline_in, seconds
-from .session import Session
-from .streams.feeder import Feeder
-from .streams.output import Collecting
-from .streams.source import Source
-from .streams.text_mode import TextMode
 
 if TYPE_CHECKING:
-    from .values.completed_job import CompletedJob
+    from ..values.completed_job import CompletedJob
 
 # A worker that does not answer must not delay an interruption forever.
 _STOP_ACKNOWLEDGED_SECONDS = 5.0

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from ...schemas.generated import request_pb2
-from ...schemas.jobs.spec import JobSpec
-from ...schemas.naming import JobKey
+from ....schemas.generated import request_pb2
+from ....schemas.jobs.spec import JobSpec
+from ....schemas.naming import JobKey
+from ..known_jobs import Record
+from ..requests import questions, staged_reruns
+from ..requests.dialogue import carry_out
+from ..requests.staging import Parts, steps
+from ..session import Session
+from ..values.results import BatchInfo, JobInfo
 from .actions import accepted, find_specs, send_files
-from .known_jobs import Record
-from .requests import questions, staged_reruns
-from .requests.dialogue import carry_out
-from .requests.staging import Parts, steps
-from .session import Session
-from .values.results import BatchInfo, JobInfo
 
 
 def start_staged(
