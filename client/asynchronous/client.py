@@ -41,7 +41,6 @@ from ..library.verbs import actions
 from ..proofs.text import write as write_proof
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS
 from .batch_run import AsyncBatchRun
-from .call_options import result_of, spec_and_id, takes_job_options
 from .dialogue import carry_out, read_all
 from .events import AsyncEventStream
 from .files import in_thread, send_files
@@ -51,9 +50,10 @@ from .loop.connection import AsyncConnection
 from .loop.ends import Waiting
 from .loop.session import AsyncSession
 from .members import AsyncMembers
-from .run_to_end import run_to_end
 from .schedules import AsyncSchedules
-from .verbs import forget, request_stop, start_jobs
+from .verbs.actions import forget, request_stop, start_jobs
+from .verbs.call_options import result_of, spec_and_id, takes_job_options
+from .verbs.run_to_end import run_to_end
 from .workers import AsyncWorkers
 
 if TYPE_CHECKING:

@@ -32,7 +32,7 @@ from .loop.session import AsyncSession
 from .streams.feeding import feed
 from .streams.output import AsyncJobOutput, AsyncTextJobOutput, Collecting
 from .streams.timed_output import timed_lines
-from .verbs import forget, request_stop, start_jobs
+from .verbs.actions import forget, request_stop, start_jobs
 
 
 def timeout_of(timeout: Duration | None) -> asyncio.Timeout:

@@ -14,8 +14,8 @@ from ...library.options.arguments import Duration, Text, seconds
 from ...library.options.specs import JobOptions
 from ...library.streams.text_mode import TextMode, text_mode
 from ...library.values.completed_job import CompletedJob, CompletedTextJob
-from ..call_options import result_of, spec_and_id, takes_job_options
 from ..client import AsyncClient
+from ..verbs.call_options import result_of, spec_and_id, takes_job_options
 from .submissions import Submission, Submissions, check_most
 
 

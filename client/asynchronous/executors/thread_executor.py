@@ -18,8 +18,8 @@ from ...library.options.arguments import Duration, Text, seconds
 from ...library.options.specs import JobOptions
 from ...library.streams.text_mode import TextMode, text_mode
 from ...library.values.completed_job import CompletedJob, CompletedTextJob
-from ..call_options import result_of, spec_and_id, takes_job_options
 from ..client import AsyncClient
+from ..verbs.call_options import result_of, spec_and_id, takes_job_options
 from .loop_thread import LoopThread
 from .submissions import Submission, check_most
 

@@ -12,10 +12,10 @@ import pytest
 from fake_daemon import FakeDaemon, Later
 
 import jobwire
-from jobwire.client.asynchronous import verbs
 from jobwire.client.asynchronous.client import AsyncClient
 from jobwire.client.asynchronous.events import AsyncCursorTooOld
 from jobwire.client.asynchronous.job import AsyncJob
+from jobwire.client.asynchronous.verbs import actions as verbs
 from jobwire.client.asynchronous.workers import AsyncWorkers
 from jobwire.client.library.client import Client
 from jobwire.client.library.job import Job

@@ -8,20 +8,20 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
-from ...schemas.generated import job_pb2, request_pb2
-from ...schemas.jobs.spec import JobSpec
-from ...schemas.naming import JobKey, new_id
-from ..library.known_jobs import Record
-from ..library.options.arguments import Duration
-from ..library.values.results import BatchInfo, Forgotten, JobInfo
-from ..library.verbs import actions
-from ..protocol.exchange import Exchange
-from .files import send_files
-from .loop.session import AsyncSession
-from .questions import ask_all
+from ....schemas.generated import job_pb2, request_pb2
+from ....schemas.jobs.spec import JobSpec
+from ....schemas.naming import JobKey, new_id
+from ...library.known_jobs import Record
+from ...library.options.arguments import Duration
+from ...library.values.results import BatchInfo, Forgotten, JobInfo
+from ...library.verbs import actions
+from ...protocol.exchange import Exchange
+from ..files import send_files
+from ..loop.session import AsyncSession
+from ..questions import ask_all
 
 if TYPE_CHECKING:
-    from ..library.requests.staging import Parts
+    from ...library.requests.staging import Parts
 
 _Result = TypeVar("_Result")
 # A worker that does not answer must not delay a cancellation forever.
@@ -80,7 +80,7 @@ async def _find_specs(session: AsyncSession, wanted: Mapping[bytes, JobSpec | Jo
     """Return the specs of the jobs that run again, among these by their new ids; none if it is enough to name them."""
     if all(isinstance(job, JobSpec) for job in wanted.values()) or (hello := await session.connection.hello()).kind != "broker":
         return {}
-    from ..library.requests import reruns  # noqa: PLC0415 -- most programs run nothing again
+    from ...library.requests import reruns  # noqa: PLC0415 -- most programs run nothing again
 
     again = reruns.runs_again(wanted, hello)
     return reruns.specs_of(again, await ask_all(session.connection, reruns.questions(wanted, again, session.connection.owner, hello)))
@@ -94,8 +94,8 @@ async def _start_staged(
     *,
     withdrawn: bool,
 ) -> list[Record]:
-    from ..library.requests.staging import Parts, steps  # noqa: PLC0415 -- few batches are large
-    from .dialogue import carry_out  # noqa: PLC0415 -- as above
+    from ...library.requests.staging import Parts, steps  # noqa: PLC0415 -- few batches are large
+    from ..dialogue import carry_out  # noqa: PLC0415 -- as above
 
     keys = [JobKey(session.connection.owner, job_id) for job_id in wanted]
     if again := {own: job for own, job in wanted.items() if isinstance(job, JobKey)}:
@@ -117,7 +117,7 @@ async def _parts_again(
     session: AsyncSession, again: Mapping[bytes, JobKey], batch: BatchInfo, found: Mapping[JobKey, JobInfo]
 ) -> Parts | None:
     """Return the parts of a run of jobs that run again; None if it has all of them already."""
-    from ..library.requests import staged_reruns  # noqa: PLC0415 -- most programs run nothing again
+    from ...library.requests import staged_reruns  # noqa: PLC0415 -- most programs run nothing again
 
     known = session.list_jobs(request_pb2.List(all=True, batch=batch.id, owner=session.connection.owner))
     if staged_reruns.is_repeated(again, [info async for info in known]):

@@ -5,16 +5,16 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-from ..library.options.arguments import Duration, seconds
-from ..library.streams.source import Source
-from ..library.streams.text_mode import TextMode
-from ..library.values.completed_job import CompletedJob
-from ..protocol.exchange import Exchange
-from .job import AsyncJob
-from .loop.session import AsyncSession
-from .streams.feeding import feed
-from .streams.output import Collecting
-from .verbs import in_any_case, stop_unwanted
+from ...library.options.arguments import Duration, seconds
+from ...library.streams.source import Source
+from ...library.streams.text_mode import TextMode
+from ...library.values.completed_job import CompletedJob
+from ...protocol.exchange import Exchange
+from ..job import AsyncJob
+from ..loop.session import AsyncSession
+from ..streams.feeding import feed
+from ..streams.output import Collecting
+from .actions import in_any_case, stop_unwanted
 
 # After the grace: how long it may take until no process of a stopped job is left.
 _STOPPED_SECONDS = 60.0

@@ -7,12 +7,12 @@ import inspect
 from collections.abc import Callable, Sequence
 from typing import ParamSpec, TypeVar
 
-from ...schemas.jobs.spec import JobSpec
-from ..library.options.arguments import Text, make_id
-from ..library.options.specs import JobOptions, job_spec
-from ..library.options.subprocess_words import unexpected
-from ..library.streams.text_mode import TextMode
-from ..library.values.completed_job import CompletedJob, CompletedTextJob
+from ....schemas.jobs.spec import JobSpec
+from ...library.options.arguments import Text, make_id
+from ...library.options.specs import JobOptions, job_spec
+from ...library.options.subprocess_words import unexpected
+from ...library.streams.text_mode import TextMode
+from ...library.values.completed_job import CompletedJob, CompletedTextJob
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
