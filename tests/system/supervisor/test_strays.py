@@ -18,6 +18,7 @@ from requirements import UNPRIVILEGED, can_run
 
 from jobwire.worker.keeper import process
 from jobwire.worker.supervisor.containment.cgroups import find_tree
+from jobwire.worker.supervisor.containment.processes import children_of
 
 # argv: a file for the pid of the stray process, and how it strays. Its parent waits, unless it is to end first.
 STRAY = """
@@ -176,6 +177,31 @@ def test_what_a_leader_leaves_behind_is_ended_also_by_a_pair_that_never_was_its_
     (tmp_path / "gate").write_text("go on\n")
     desk.ended(handle)
     assert not is_alive(int((tmp_path / "pid").read_text()))
+
+
+# clone(2) with CLONE_PARENT, as a leader may call it: the children are those of the supervisor. Prints their pids.
+_GIVE_CHILDREN_AWAY = """
+import ctypes, os, sys, time
+libc, clones = ctypes.CDLL(None), {"x86_64": 56, "aarch64": 220, "riscv64": 220}
+for seconds in sys.argv[1:]:
+    child = libc.syscall(clones[os.uname().machine], 0x8000 | 17, 0, 0, 0, 0)
+    if child == 0:
+        time.sleep(float(seconds))
+        os._exit(9)
+    print(child, flush=True)
+"""
+
+
+@pytest.mark.usefixtures("any_box")
+@pytest.mark.parametrize("lives", [("0", "0", "0"), ("600", "0", "600")], ids=["have ended", "go on"])
+def test_children_that_a_leader_gives_to_the_supervisor_are_ended_and_reaped(desk: RawDesk, lives: tuple[str, ...]) -> None:
+    fact, out, _ = desk.run(sys.executable, "-S", "-c", _GIVE_CHILDREN_AWAY, *lives, grace_ms=60_000)
+    assert fact["exit_status"] == 0
+    given = set(map(int, out.split()))
+    assert len(given) == len(lives)
+    # At the latest at the end of the next job, also those that SIGTERM ended.
+    assert desk.run("true")[0]["exit_status"] == 0
+    assert not given & set(children_of(desk.supervisor))
 
 
 def test_a_cgroup_that_a_job_leaves_frozen_or_with_others_beneath_it_is_not_used_again(desk: RawDesk, elsewhere: str) -> None:

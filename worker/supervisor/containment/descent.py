@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import os
 
-from .processes import LESS_THAN_A_PAGE, Stat, children_of, mark_of, open_children, read_children, read_stat
+from .processes import LESS_THAN_A_PAGE, Stat, children_of, has_ended, mark_of, open_children, read_children, read_stat
 
 
 class Descent:
@@ -33,17 +33,17 @@ class Descent:
         """Return whether there is an orphan, of any job."""
         own = os.pread(self._ours, LESS_THAN_A_PAGE, 0) if self._ours >= 0 else b""
         # The usual case, at the end of every job: the only child of the keeper is the supervisor, whose only children are leaders.
-        if len(own) < LESS_THAN_A_PAGE and self._keepers >= 0 and os.pread(self._keepers, LESS_THAN_A_PAGE, 0) == self._only_us:
-            return not self.leaders.issuperset(map(int, own.split()))
-        return bool(self.orphans())
+        is_usual = len(own) < LESS_THAN_A_PAGE and self._keepers >= 0 and os.pread(self._keepers, LESS_THAN_A_PAGE, 0) == self._only_us
+        return not (is_usual and self.leaders.issuperset(map(int, own.split()))) and bool(self.orphans())
 
     def orphans(self) -> list[int]:
-        """Return the orphans of all jobs."""
+        """Return the orphans of all jobs. Reaps those that have ended and are children of this process."""
         own, keepers = read_children(self._ours), read_children(self._keepers)
         # If a child is reaped during a listing, one after it may be missing, so read until two listings agree; see proc_pid_task(5).
         while keepers != [self._us] and keepers != (keepers := read_children(self._keepers)):
             pass
-        return [pid for pid in own + keepers if pid not in self.leaders and pid != self._us]
+        strays = [pid for pid in own if pid not in self.leaders and not _reap(pid)]
+        return strays + [pid for pid in keepers if pid not in self.leaders and pid != self._us]
 
     def candidates(self, leader: int, leader_stat: Stat | None, least_ticks: int, mark: int) -> dict[int, int]:
         """Return the processes that may belong to a job, with their parents: all below its leader, and orphans that may descend from it."""
@@ -56,6 +56,18 @@ class Descent:
         found |= dict.fromkeys(orphans, self.keeper)
         _walk(orphans, found)
         return found
+
+
+def _reap(child: int) -> bool:
+    """Reap a child of this process that has ended; nobody else does. Return whether it had."""
+    try:
+        if has_ended(child):
+            os.waitpid(child, 0)
+            return True
+    except ChildProcessError:
+        # Its end is reported in another way, see clone(2).
+        pass
+    return False
 
 
 def _may_belong(pid: int, least_ticks: int, mark: int) -> bool:
