@@ -110,7 +110,7 @@ async def serve(  # noqa: C901, PLR0912, PLR0915 -- each part is closed if it wa
         host = Host(
             capacity_changed=write_anew,
             roster_changed=lambda: _stay_or_leave(settings, daemon, line),
-            troubles=lambda: find_troubles(line_to_jobs.hello, surroundings, connected=line_to_jobs.is_connected, state=process_state),
+            troubles=lambda: find_troubles(line_to_jobs.hello, surroundings, answers=line_to_jobs.is_answering, state=process_state),
             leave=partial(signals.put_nowait, signal.SIGTERM) if pilot is not None else None,
         )
         daemon = await _open(settings, identity, engine, host)

@@ -101,6 +101,12 @@ class Supervisor:
         # Set once the supervisor was told to exit: done when it has.
         self._exit: asyncio.Future[None] | None = None
         self.hello = Hello()
+        self._is_met = False
+
+    @property
+    def is_answering(self) -> bool:
+        """Whether there is a line, and a supervisor has said hello on it: one that waits for its disk has not."""
+        return self.is_connected and self._is_met
 
     @property
     def is_connected(self) -> bool:
@@ -137,6 +143,7 @@ class Supervisor:
             message.get("sets_gpus", False),
             message.get("names_keys", False),
         )
+        self._is_met = True
         self._on_hello()
         if message["version"] <= VERSION:
             return None
@@ -192,6 +199,7 @@ class Supervisor:
     def _open_line(self, connection: socket.socket) -> None:
         # The supervisor serves one line: two would break each other for ever.
         self._hang_up()
+        self._is_met = False
         link = self._link = Link(connection, self._loop, self._take, lambda why: self._line_lost(link, why))
         self.say([{DO: ToSupervisor.HELLO, "feed_wait_ms": self._feed_wait_ms}])
 

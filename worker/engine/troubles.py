@@ -11,13 +11,13 @@ from ...schemas.jobs.subjects import Subject
 from .supervisor import Hello
 
 
-def find(hello: Hello, surroundings: Sequence[str], *, connected: bool, state: Callable[[int], str]) -> Iterator[Trouble]:
+def find(hello: Hello, surroundings: Sequence[str], *, answers: bool, state: Callable[[int], str]) -> Iterator[Trouble]:
     """Iterate over it. `hello`: what the supervisor last said about itself; `surroundings`: what the worker inherited and cannot change.
 
     `state` returns that of a process, a letter of proc_pid_stat(5).
     """
-    if not connected:
-        yield Trouble(Subject.SUPERVISOR, "it does not answer, so that nothing starts until another one does")
+    if not answers:
+        yield Trouble(Subject.SUPERVISOR, "it does not answer, so that nothing starts until it or another one does: see supervisor.log")
     elif state(hello.pid) in SUSPENDED:
         yield Trouble(Subject.SUPERVISOR, f"it is suspended, so that no job starts or stops until: kill -CONT {hello.pid}")
     elif not hello.keeper_pid:

@@ -13,7 +13,7 @@ from ...schemas.clock import boot_id
 from ..keeper import handover
 from ..keeper.light_process import command, say
 from ..state import layout
-from ..state.log_folders.folders import FOLDER_MODE, is_handle
+from ..state.log_folders.folders import is_handle
 from ..state.presence import move_in
 from ..state.small_files import read_file, write_file
 from ..wire.supervisor_socket import unlink_socket
@@ -281,5 +281,4 @@ def main(line: int, listener: int, lock: int, files_limit: int) -> None:
     go_first()
     os.set_inheritable(lock, False)  # noqa: FBT003 -- it takes no name
     move_in()
-    os.makedirs(layout.LOGS, FOLDER_MODE, exist_ok=True)  # noqa: PTH103 -- as above
     Supervisor(line, listener, lock, files_limit).run()

@@ -253,6 +253,30 @@ def test_a_boot_that_cannot_be_noted_costs_neither_the_supervisor_nor_its_jobs(d
     assert desk.ended(handle)["signal"] == signal.SIGTERM
 
 
+@pytest.mark.parametrize("both", [False, True])
+def test_a_supervisor_that_cannot_list_the_logs_waits_until_it_can(desk: RawDesk, tmp_path: Path, *, both: bool) -> None:
+    """As on a disk that fails or is away. It starts none of its kind, and adopts when the disk is back."""
+    writers, gate = start_writers(desk, tmp_path, 2)
+    desk.logs.rename(tmp_path / "aside")
+    desk.logs.write_bytes(b"")
+    if both:
+        kill_both(desk)
+        process.start(tmp_path)
+    else:
+        kill_and_wait(desk.supervisor)
+    log = tmp_path / "supervisor.log"
+    wait_until(lambda: b"logs cannot be listed: " in log.read_bytes(), "it says so")
+    time.sleep(1.2)  # It has looked again at least once.
+    assert log.read_bytes().count(b"cannot be listed") == 1
+    desk.logs.unlink()
+    (tmp_path / "aside").rename(desk.logs)
+    desk.reconnect()
+    desk.recover()
+    assert b"logs can be listed again" in log.read_bytes()
+    pass_gate(gate, len(writers))
+    check_writers(desk, writers)
+
+
 def test_jobs_whose_folders_were_made_again_are_adopted_with_all_their_output(desk: RawDesk, tmp_path: Path) -> None:
     writers, gate = start_writers(desk, tmp_path, 3)
     folders = [path.name for path in desk.logs.iterdir()]

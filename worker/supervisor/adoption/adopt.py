@@ -4,7 +4,7 @@ The tables in remains.py define what is done with each folder, and why; survivor
 ones. As long as the keeper was alive nothing is lost: it reaped processes that ended, with their status.
 """
 
-# ruff: noqa: PTH104, PTH110, PTH208 -- pathlib is not light
+# ruff: noqa: PTH104, PTH110 -- pathlib is not light
 from __future__ import annotations
 
 import os
@@ -30,9 +30,15 @@ from ..streams.pipes import Pipes, name_of
 from ..streams.reopening import reopen_streams
 from ..streams.terminal import adopted as adopted_terminal
 from .ended import EndedJobs
+from .listing import list_logs
 from .remains import OF_FOLDER, OF_TRY, Deed, left, witness
 from .survivors import Survivors
 from .traces import find_leader, marked_processes
+
+
+def _fail(error: OSError) -> None:
+    # As if there were no outcome, the job would get another one in its place, or be started again.
+    raise error
 
 
 class Adoption:
@@ -56,7 +62,7 @@ class Adoption:
 
     def run(self) -> None:
         """Adopt all jobs. A folder that cannot be understood is left unchanged, with a line in the log."""
-        self._look_at_all(os.listdir(self._services.logs))
+        self._look_at_all(list_logs(self._services.logs))
         self._ended.take_all(lambda handle: self._jobs.mark(handle) in self._seen)
         self._survivors.let_go_of_strangers()
         # From here on, the keeper reaps all other processes without reporting them.
@@ -94,7 +100,7 @@ class Adoption:
             handle = name.removeprefix(LINGERS_PREFIX)
             self._ended.take_lingering(handle, path, list(self._seen.get(self._jobs.mark(handle), {})))
             return
-        deed = OF_FOLDER[left(name, lambda: os.path.exists(f"{path}/stderr"), lambda: read_outcome(path) is not None)]
+        deed = OF_FOLDER[left(name, lambda: os.path.exists(f"{path}/stderr"), lambda: read_outcome(path, _fail) is not None)]
         if deed is Deed.LEAVE:
             return
         parsed = parse_folder(name)

@@ -14,20 +14,20 @@ def running(_pid: int) -> str:
 
 
 def test_an_engine_that_is_well_says_nothing() -> None:
-    assert not list(find(WELL, [], connected=True, state=running))
+    assert not list(find(WELL, [], answers=True, state=running))
 
 
 def test_what_is_missing_is_said_and_everybody_learns_that_jobs_can_escape() -> None:
-    [keeper, containment, lacks] = find(WELL._replace(keeper_pid=0, cgroups=False), ["no more than 2 CPUs"], connected=True, state=running)
+    [keeper, containment, lacks] = find(WELL._replace(keeper_pid=0, cgroups=False), ["no more than 2 CPUs"], answers=True, state=running)
     assert (keeper.about, containment.about, lacks.about) == (Subject.KEEPER, Subject.CONTAINMENT, Subject.SURROUNDINGS)
     assert containment.needs is None
     assert keeper.needs is lacks.needs is not None
-    [supervisor] = find(WELL._replace(keeper_pid=0), [], connected=False, state=running)
+    [supervisor] = find(WELL._replace(keeper_pid=0), [], answers=False, state=running)
     assert supervisor.about is Subject.SUPERVISOR
 
 
 @pytest.mark.parametrize(("pid", "about"), [(2, Subject.SUPERVISOR), (3, Subject.KEEPER)])
 def test_a_suspended_process_is_named_with_how_it_goes_on(pid: int, about: Subject) -> None:
-    [one] = find(WELL, [], connected=True, state=lambda asked: "T" if asked == pid else "S")
+    [one] = find(WELL, [], answers=True, state=lambda asked: "T" if asked == pid else "S")
     assert one.about is about
     assert one.sentence.endswith(f"kill -CONT {pid}")

@@ -1,0 +1,38 @@
+"""The names of all log folders, as soon as they can be listed: on a disk that fails or is away, a supervisor waits for it.
+
+To exit would make the keeper start another one, again and again, and none of them could do more.
+"""
+
+# ruff: noqa: PTH103, PTH116, PTH208 -- pathlib is not light
+from __future__ import annotations
+
+import os
+import select
+
+from ...keeper.light_process import say
+from ...state.log_folders.folders import FOLDER_MODE
+from ...state.small_files import RETRY_SECONDS
+
+
+def list_logs(logs: str) -> list[str]:
+    """Return the names in this folder, which is created if there is none; none if the working folder, the state folder, was removed.
+
+    Returns when it can be listed, however long that takes. A disk that comes back tells nobody: this looks again and again.
+    """
+    said = ""
+    while True:
+        try:
+            os.makedirs(logs, FOLDER_MODE, exist_ok=True)
+            names = os.listdir(logs)
+        except OSError as error:
+            if os.stat(".").st_nlink == 0:
+                return []
+            why = f"{logs} cannot be listed: {error.strerror}"
+            if why != said:
+                say(f"{why}; no job is started, stopped or adopted before it can be")
+                said = why
+            select.poll().poll(RETRY_SECONDS * 1000)
+        else:
+            if said:
+                say(f"{logs} can be listed again")
+            return names
