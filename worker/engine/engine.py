@@ -120,6 +120,7 @@ class LocalEngine:
         self.hasher.close()
         self._depot.close()
         self._intents.close()
+        self._recovery.close()
         self._inlets.close()
         self._terminals.close()
         self._settled.say_now()
@@ -180,7 +181,9 @@ class LocalEngine:
         self.supervisor.say([self._unanswered.pause(folders.handle(key), paused=paused)])
 
     def end(self, key: AttemptKey, number: int, grace_ms: int) -> None:
-        """Stop the job."""
+        """Stop the job. At once: one that has ended, and how cannot be read at the moment, is lost."""
+        if grace_ms == 0 and self._recovery.give_up(key):
+            return
         if not (self._depot.workplaces.withdraw(key) or self._intents.withdraw(key)):
             self.supervisor.say([self._unanswered.end(folders.handle(key), number, grace_ms)])
 

@@ -54,6 +54,7 @@ _USED = ("user_us", "system_us", "max_resident_bytes", "cpu_us", "peak_memory_by
 _UNSEEN = "its end was not seen: supervisor and keeper were both dead, and there is neither a process nor an outcome"
 _RESTARTED = "how it ended is not known: the machine was restarted while it ran"
 _UNKNOWN = "the machine was restarted when it was about to start, so whether it ran is not known"
+_WAS_UNREAD = "whether it ran is not known: a log folder could not be read for a while"
 # Why it is lost, by trace and by whether the machine was restarted; empty: it is not.
 _LOST: dict[tuple[_Trace, bool], str] = {
     (_Trace.HAD_A_PROCESS, False): _UNSEEN,
@@ -113,16 +114,18 @@ def cancelled(launch: Launch) -> Ended:
     return Ended(launch.key, 0, now, now, Outcome(OutcomeKind.CANCELLED, sentence="stopped before it could start"))
 
 
-def why_lost(one: Expected, *, rebooted: bool, unread: str = "") -> str:
+def why_lost(one: Expected, *, rebooted: bool, was_unread: bool = False) -> str:
     """Return why a job about which nothing is found is lost; empty if it is not, and can be started.
 
-    `unread`: why some log folder cannot be read, so that what is not found may be there; empty if all can.
+    `was_unread`: a log folder could not be read until now, and it was not started again for that.
     """
     trace = _Trace.HAD_A_PROCESS if one.pid else _Trace.MAY_HAVE_BEEN_LAUNCHED if one.launched else _Trace.QUEUED
-    if unread and trace is not _Trace.QUEUED:
-        what = "how it ended" if one.pid else "whether it ran"
-        return f"{what} is not known: its log folder cannot be read: {unread}"
-    return _LOST[trace, rebooted]
+    return _LOST[trace, rebooted] or (_WAS_UNREAD if was_unread else "")
+
+
+def why_unread(one: Expected, why: str) -> str:
+    """Return what is not known of a job as long as its log folder cannot be read."""
+    return f"{'how it ended' if one.pid else 'whether it ran'} cannot be read: {why}"
 
 
 def lost(one: Expected, sentence: str) -> Ended:

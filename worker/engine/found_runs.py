@@ -77,18 +77,35 @@ def _demand_absent(logs: str, run: Run) -> None:
             raise unreadable(error, path) from error
 
 
-def outcomes_of(logs: str, unknown: Sequence[Expected], unread: Callable[[OSError], object]) -> list[Ended]:
-    """Return how jobs ended that the supervisor does not know, as far as there are outcomes; `unread` gets what cannot be read."""
-    if not unknown:
-        return []
-    handles = {folders.handle(one.key) for one in unknown}
+def outcomes_of(logs: str, unknown: Sequence[Expected]) -> tuple[list[Ended], list[tuple[Expected, str]]]:
+    """Return how jobs ended that the supervisor does not know, as far as there are outcomes; and those of which it cannot be read, why."""
+    ended: list[Ended] = []
+    unread: list[tuple[Expected, str]] = []
+    broken: dict[str, OSError] = {}
+    handles = {folders.handle(one.key): one for one in unknown}
     try:
-        ended = found_folders.find_ended(logs, handles, min(one.queued_at_us for one in unknown), unread)
+        since_us = min((one.queued_at_us for one in unknown), default=0)
+        found = found_folders.find_ended(logs, set(handles), since_us, broken.__setitem__) if unknown else {}
     except OSError as error:
-        unread(error)
-        return []
-    read = {handle: outcomes.read_outcome(folder, unread) for handle, folder in ended.items()}
-    return [read_ended(folders.key_of(handle), outcome._asdict()) for handle, outcome in read.items() if outcome is not None]
+        return [], [(one, _reason(error)) for one in unknown if one.pid or one.launched]
+    for handle, one in handles.items():
+        # It has not got its last name if that failed.
+        own = folders.run_path(logs, one.pid, one.started_at_us) if one.pid else folders.intent_path(logs, handle)
+        errors: list[OSError] = []
+        outcome = outcomes.read_outcome(found.get(handle, own), errors.append)
+        if outcome is not None:
+            ended.append(read_ended(one.key, outcome._asdict()))
+            continue
+        # Any of those that cannot be read may be that of a job whose process is not known.
+        beginning = f"{own.rpartition('/')[2]}_" if one.pid else ""
+        errors += [error for name, error in broken.items() if handle not in found and name.startswith(beginning)]
+        if errors and (one.pid or one.launched):
+            unread.append((one, _reason(errors[0])))
+    return ended, unread
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or str(error)
 
 
 def make_again(logs: str, unknown: Sequence[Expected], directory: bytes) -> list[str]:
@@ -128,6 +145,6 @@ def left_intents(logs: str, expected: Sequence[Expected]) -> list[str]:
     return [handle for handle in found if not os.path.exists(f"{folders.intent_path(logs, handle)}/outcome")]
 
 
-def lost_of(unknown: Sequence[Expected], *, rebooted: bool, unread: str) -> list[Ended]:
-    """Return the ends of those of the unknown jobs that are lost; the others can be started. `unread`: see `why_lost`."""
-    return [lost(one, sentence) for one in unknown if (sentence := why_lost(one, rebooted=rebooted, unread=unread))]
+def lost_of(unknown: Sequence[Expected], *, rebooted: bool) -> list[Ended]:
+    """Return the ends of those of the unknown jobs that are lost; the others can be started."""
+    return [lost(one, sentence) for one in unknown if (sentence := why_lost(one, rebooted=rebooted))]

@@ -6,17 +6,16 @@ Facts that arrive meanwhile are held back until the answer has been processed. K
 from __future__ import annotations
 
 import asyncio
-import logging
 from collections.abc import Callable, Sequence
 
 from ...broker.engine import Expected, Fact
+from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Refused
 from ..wire.words import DO, ToSupervisor
 from .found_runs import lost_of, make_again, outcomes_of
 from .settled import HANDLES_A_MESSAGE
 from .supervisor_line import Message
-
-_log = logging.getLogger(__name__)
+from .unread_ends import UnreadEnds
 
 # How often the supervisor is asked to adopt; it may die of it, or be an older one that cannot.
 _LOOKS = 3
@@ -47,8 +46,7 @@ class Recovery:
         # While there is a request, facts are held back; None: they are passed on at once.
         self._answer: asyncio.Future[None] | None = None
         self._held: list[Fact] = []
-        # Why some log folder could not be read; empty if all could.
-        self._unread = ""
+        self._unread = UnreadEnds(logs, loop, self.tell, rebooted=rebooted)
 
     @property
     def awaits_answer(self) -> bool:
@@ -60,7 +58,7 @@ class Recovery:
 
         Raises Refused if the supervisor has a newer version of the protocol.
         """
-        facts, unknown = await self._ask(expected)
+        facts, unknown, unread = await self._ask(expected)
         for _ in range(_LOOKS):
             # For example, their folders were removed. A job counts as lost only after a search for its process.
             made = [] if self._rebooted else make_again(self._logs, unknown, self._directory)
@@ -69,12 +67,20 @@ class Recovery:
             self._say(
                 [{DO: ToSupervisor.ADOPT, "folders": made[at : at + HANDLES_A_MESSAGE]} for at in range(0, len(made), HANDLES_A_MESSAGE)]
             )
-            facts, unknown = await self._ask(expected)
+            facts, unknown, unread = await self._ask(expected)
         # If the line breaks later, the machine was not restarted.
         rebooted, self._rebooted = self._rebooted, False
         # Later facts are passed on after the caller has processed these.
         self._loop.call_soon(self._hear_held, self._answer)
-        return [*facts, *lost_of(unknown, rebooted=rebooted, unread=self._unread)]
+        return [*facts, *lost_of(unknown, rebooted=rebooted), *self._unread.add(unread)]
+
+    def give_up(self, key: AttemptKey) -> bool:
+        """Tell that a job is lost whose end cannot be read at the moment; return whether it is such a job."""
+        return self._unread.give_up(key)
+
+    def close(self) -> None:
+        """Stop reading what cannot be read."""
+        self._unread.close()
 
     def tell(self, facts: Sequence[Fact]) -> None:
         """Pass facts on, or hold them back."""
@@ -101,16 +107,13 @@ class Recovery:
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(why)
 
-    async def _ask(self, expected: Sequence[Expected]) -> tuple[list[Fact], list[Expected]]:
-        """Return what is known about jobs, by the supervisor or from outcomes, and the jobs about which nothing is known."""
+    async def _ask(self, expected: Sequence[Expected]) -> tuple[list[Fact], list[Expected], list[tuple[Expected, str]]]:
+        """Return what is known about jobs, by the supervisor or from outcomes, the jobs about which nothing is, and those not read."""
         facts = await self._ask_supervisor()
-        self._unread = ""
-        facts += outcomes_of(self._logs, _without(expected, facts), self._cannot_read)
-        return facts, _without(expected, facts)
-
-    def _cannot_read(self, error: OSError) -> None:
-        self._unread = error.strerror or str(error)
-        _log.error("%s cannot be read: %s", error.filename or self._logs, self._unread)
+        ended, unread = outcomes_of(self._logs, _without(expected, facts))
+        facts += ended
+        waiting = {one.key for one, _ in unread}
+        return facts, [one for one in _without(expected, facts) if one.key not in waiting], unread
 
     async def _ask_supervisor(self) -> list[Fact]:
         self._answer = self._loop.create_future()

@@ -2,7 +2,8 @@
 
 What a folder becomes:
 
-    <pid>_<start>_<end>       ended, with the outcome of its `outcome` file; lost if that cannot be read
+    <pid>_<start>_<end>       ended, with the outcome of its `outcome` file; lost if that is missing or damaged, running if it cannot be
+                              read at the moment: the next worker reads it when it can be
     <pid>_<start>             running; the next worker asks the supervisor, which adopts the job or reports how it ended
     .new-<handle>, `stderr`   queued, because a start was attempted; the supervisor decides, as after any crash
     .new-<handle>             lost, because it was accepted but not started, and may have been cancelled; its outcome says so
@@ -306,10 +307,11 @@ def _new_job(key: AttemptKey, file: JobFile, path: str) -> Job:
 def _place(job: Job, path: str, parsed: FolderName | None) -> None:
     """Set the phase of a job, and when it was queued, started and ended."""
     attempt = job.attempt
+    unread: list[OSError] = []
     if parsed is None:
         _place_intent(job, path)
-    elif parsed.ended_at_us:
-        _place_ended(attempt, outcomes.read_outcome(path), parsed)
+    elif parsed.ended_at_us and ((outcome := outcomes.read_outcome(path, unread.append)) is not None or not unread):
+        _place_ended(attempt, outcome, parsed)
     else:
         attempt.phase = Phase.RUNNING
         attempt.pid, attempt.started_at_us = parsed.pid, parsed.started_at_us

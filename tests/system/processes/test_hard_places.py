@@ -13,7 +13,7 @@ from daemons import Worker, wait_until
 
 from jobwire import job_spec
 from jobwire.client.library.client import Client
-from jobwire.schemas.jobs.states import OutcomeKind
+from jobwire.schemas.jobs.states import OutcomeKind, State
 from jobwire.schemas.refusal import Code, Refused
 
 PIDS = Path("/sys/fs/cgroup/pids")
@@ -76,7 +76,8 @@ def test_a_log_that_cannot_be_read_costs_its_bytes_and_nothing_else(worker: Work
     assert "Traceback" not in worker.logged()
 
 
-def test_an_outcome_that_cannot_be_read_is_not_guessed_and_stays(worker: Worker) -> None:
+@pytest.mark.parametrize("both_die", [False, True])
+def test_an_outcome_that_cannot_be_read_is_not_lost_and_told_when_it_can_be(worker: Worker, *, both_die: bool) -> None:
     with worker.client() as client:
         job = client.submit(["sleep", "60"])
         pid = wait_until(lambda: client.job(job.id).info().pid, "it runs")
@@ -84,16 +85,20 @@ def test_an_outcome_that_cannot_be_read_is_not_guessed_and_stays(worker: Worker)
     worker.kill()
     os.kill(pid, signal.SIGTERM)
     folder = wait_until(lambda: next(worker.logs.glob(f"{pid}_*_*"), None), "it has ended")
-    (folder / "outcome").unlink()
-    (folder / "outcome" / "entry").mkdir(parents=True)
-    os.kill(told["supervisor_pid"], signal.SIGKILL)
+    (folder / "outcome").rename(folder / "aside")
+    (folder / "outcome").mkdir(parents=True)
+    for pid in (told["keeper_pid"], told["supervisor_pid"])[not both_die :]:
+        os.kill(pid, signal.SIGKILL)
     worker.start()
     with worker.client() as client:
-        outcome = wait_until(lambda: client.job(job.id).info().outcome, "its end is told")
-        assert outcome.kind is OutcomeKind.LOST
-        assert outcome.sentence == "how it ended is not known: its outcome cannot be read: Is a directory"
+        info = client.job(job.id).info()
+        assert (info.state, info.outcome) == (State.RUNNING, None)
+        assert "how it ended cannot be read: Is a directory" in info.waits_for
         works(client)
-    assert (folder / "outcome" / "entry").exists()
+        (folder / "outcome").rmdir()
+        (folder / "aside").rename(folder / "outcome")
+        assert client.job(job.id).wait(60) == -signal.SIGTERM
+    assert "cannot be read" in worker.logged()
 
 
 def test_all_log_folders_removed_affect_only_their_logs(worker: Worker) -> None:

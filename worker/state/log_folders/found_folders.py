@@ -33,11 +33,11 @@ def find_run(logs: str, pid: int, started_at_us: int, ended_at_us: int = 0) -> s
     return None
 
 
-def find_ended(logs: str, handles: set[str], since_us: int = 0, unread: Callable[[OSError], object] | None = None) -> dict[str, str]:
+def find_ended(logs: str, handles: set[str], since_us: int = 0, unread: Callable[[str, OSError], object] | None = None) -> dict[str, str]:
     """Return the folders of ended jobs by handle; the newest are read first, until all are found.
 
-    Folders of jobs that started before `since_us` are skipped: a job does not start before it was accepted. `unread` is called for each
-    that is there and cannot be read: it may be one of those.
+    Folders of jobs that started before `since_us` are skipped: a job does not start before it was accepted. `unread` is called with the
+    name of each that is there and cannot be read: it may be one of those.
     """
     since = format_time(since_us)
     try:
@@ -60,7 +60,7 @@ def find_ended(logs: str, handles: set[str], since_us: int = 0, unread: Callable
             job = read_job(f"{logs}/{name}")
         except OSError as error:
             if unread is not None and not isinstance(error, (FileNotFoundError, NotADirectoryError)):
-                unread(error)
+                unread(name, error)
             continue
         except ValueError:
             continue

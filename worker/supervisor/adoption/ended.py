@@ -116,6 +116,9 @@ class EndedJobs:
         if parsed is None:
             return None
         died = self._services.line.died.get(parsed.pid)
+        if unread and died is None:
+            # The worker reads it when it can be read.
+            return None
         stdout_bytes, stderr_bytes = [os.stat(f"{folder}/{stream}").st_size for stream in STREAMS]  # noqa: PTH116 -- as above
         outcome = compose(
             Course(
@@ -123,7 +126,7 @@ class EndedJobs:
                 parsed.started_at_us,
                 parsed.ended_at_us,
                 died.wait_status if died else None,
-                f"its outcome cannot be read: {unread[0].strerror}" if unread else _UNWRITTEN,
+                _UNWRITTEN,
                 stdout_bytes,
                 stderr_bytes,
                 *read_problems(folder),

@@ -241,6 +241,8 @@ class Jobs:
         elif handle not in self._running and handle not in self._delayed:
             # The desk was killed before it knew whether this job had been started, and the next desk was told to cancel it.
             remove_intent(self._services.logs, handle)
+            # Or the keeper knows it, and its outcome could not be read when this supervisor began.
+            self._services.line.settled(handle)
 
     def settle_all(self) -> None:
         """Forget all jobs that have ended, because nobody will ask for them."""
@@ -278,8 +280,12 @@ class Jobs:
 
     def _ended_before(self, handle: str) -> bool:
         # It ran, and the processes that knew of its end died before that was settled.
+        unread: list[OSError] = []
         folder = find_ended(self._services.logs, {handle}).get(handle, "")
-        outcome = read_outcome(folder)
+        outcome = read_outcome(folder, unread.append) if folder else None
+        if unread:
+            self.failed(handle, 0, f"whether it ran is not known: its outcome cannot be read: {unread[0].strerror}", kind=Kind.LOST)
+            return True
         if outcome is None:
             return False
         self.add_ended(handle, facts.ended(handle, outcome_text(outcome), Use()))

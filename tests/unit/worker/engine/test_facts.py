@@ -32,13 +32,9 @@ def test_only_what_never_can_have_run_is_started_again() -> None:
         assert bool(why) == bool(pid or (launched and rebooted))
 
 
-def test_what_may_be_in_a_folder_that_cannot_be_read_is_not_started_again() -> None:
-    def why(pid: int, *, launched: bool) -> str:
-        return why_lost(Expected(KEY, pid, 1, 1, launched), rebooted=False, unread="Input/output error")
-
-    assert why(0, launched=True) == "whether it ran is not known: its log folder cannot be read: Input/output error"
-    assert why(7, launched=True) == "how it ended is not known: its log folder cannot be read: Input/output error"
-    assert not why(0, launched=False)
+def test_what_may_have_been_in_a_folder_that_could_not_be_read_is_not_started_again() -> None:
+    for pid, rebooted in itertools.product((0, 7), (False, True)):
+        assert why_lost(Expected(KEY, pid, 1, 1, launched=True), rebooted=rebooted, was_unread=True)
 
 
 def test_output_is_unwritten_because_of_the_machine_and_not_of_who_changed_a_log() -> None:

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from jobwire.broker.engine import Ended, Expected, Fact, Paused
+import pytest
+
+from jobwire.broker.engine import Delayed, Ended, Expected, Fact, Paused
+from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import OutcomeKind
 from jobwire.schemas.naming import AttemptKey
 from jobwire.worker.engine.recovery import Recovery
 from jobwire.worker.engine.supervisor_line import Message
-from jobwire.worker.state.log_folders import folders
+from jobwire.worker.state.log_folders import folders, job_files, outcomes
 
 PAUSED = Paused(AttemptKey(b"o" * 32, b"i" * 16, 1), paused=True)
 
@@ -39,15 +43,55 @@ async def test_who_asks_again_at_once_gets_the_second_answer_whole(tmp_path: Pat
     assert heard == [PAUSED]
 
 
-async def test_a_job_in_a_folder_that_cannot_be_read_is_neither_started_again_nor_said_to_have_no_outcome(tmp_path: Path) -> None:
+async def recover(logs: Path, heard: Callable[[Sequence[Fact]], object], *expected: Expected) -> tuple[Recovery, list[Fact]]:
+    """Recover with a supervisor that knows nothing."""
+    recovery = Recovery(str(logs), b"/", asyncio.get_running_loop(), lambda _: None, heard, rebooted=False)
+    finding = asyncio.create_task(recovery.find_out(expected))
+    await asyncio.sleep(0)
+    assert recovery.told_all([])
+    return recovery, await asyncio.wait_for(finding, 60)
+
+
+async def test_a_job_in_a_folder_that_cannot_be_read_is_neither_started_again_nor_lost(tmp_path: Path) -> None:
     """As on a disk that fails: the folders are there, and reading them fails."""
     unreadable = Path(folders.run_path(str(tmp_path), 9, 10, 20))
     (unreadable / "job").mkdir(parents=True)
-    recovery = Recovery(str(tmp_path), b"/", asyncio.get_running_loop(), lambda _: None, lambda _: None, rebooted=False)
-    finding = asyncio.create_task(recovery.find_out([Expected(PAUSED.key, 0, 0, 5, launched=True)]))
-    await asyncio.sleep(0)
-    assert recovery.told_all([])
-    (ended,) = await asyncio.wait_for(finding, 60)
+    recovery, facts = await recover(tmp_path, lambda _: None, Expected(PAUSED.key, 0, 0, 5, launched=True))
+    assert facts == [Delayed(PAUSED.key, "whether it ran cannot be read: Is a directory")]
+    recovery.close()
+
+
+@pytest.mark.parametrize("is_named", [True, False])
+async def test_an_outcome_that_cannot_be_read_is_told_when_it_can_be(tmp_path: Path, *, is_named: bool) -> None:
+    """With its last name, and without: that may not have been possible any more."""
+    folder = Path(folders.run_path(str(tmp_path), 9, 10, 20 if is_named else 0))
+    job_files.write_folder(str(folder), PAUSED.key, JobSpec((b"true",)), None, directory=b"/", grace_ms=0)
+    (folder / "outcome").mkdir(parents=True)
+    heard: asyncio.Queue[Fact] = asyncio.Queue()
+    one, other = Expected(PAUSED.key, 9, 10, 5, launched=True), Expected(AttemptKey(b"o" * 32, b"j" * 16, 1), 8, 10, 5, launched=True)
+    recovery, facts = await recover(tmp_path, lambda some: [heard.put_nowait(fact) for fact in some], one, other)
+    lost, delayed = facts
+    assert isinstance(lost, Ended)
+    assert lost.key == other.key, "nothing of it is there, readable or not"
+    assert delayed == Delayed(one.key, "how it ended cannot be read: Is a directory", stuck=True)
+    (folder / "outcome").rmdir()
+    outcomes.write_outcome(str(folder), outcomes.outcome_text(outcomes.OutcomeFile("exited", 3, pid=9, started_at_us=10, ended_at_us=20)))
+    ended = await asyncio.wait_for(heard.get(), 60)
+    assert isinstance(ended, Ended)
+    assert (ended.key, ended.outcome.kind, ended.outcome.exit_status) == (one.key, OutcomeKind.EXITED, 3)
+    recovery.close()
+
+
+async def test_an_outcome_that_cannot_be_read_is_given_up_by_a_stop_at_once(tmp_path: Path) -> None:
+    (Path(folders.run_path(str(tmp_path), 9, 10)) / "outcome").mkdir(parents=True)
+    heard: asyncio.Queue[Fact] = asyncio.Queue()
+    recovery, _ = await recover(
+        tmp_path, lambda some: [heard.put_nowait(one) for one in some], Expected(PAUSED.key, 9, 10, 5, launched=True)
+    )
+    assert not recovery.give_up(PAUSED.key._replace(attempt=2))
+    assert recovery.give_up(PAUSED.key)
+    ended = await asyncio.wait_for(heard.get(), 60)
     assert isinstance(ended, Ended)
     assert ended.outcome.kind is OutcomeKind.LOST
-    assert ended.outcome.sentence == "whether it ran is not known: its log folder cannot be read: Is a directory"
+    assert not recovery.give_up(PAUSED.key)
+    recovery.close()

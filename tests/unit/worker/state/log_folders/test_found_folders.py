@@ -57,6 +57,6 @@ def test_what_is_there_and_cannot_be_read_is_told_and_what_is_no_folder_is_not(t
     (broken / "job").mkdir()
     (tmp_path / make_run(tmp_path, KEY, 6, START, END).name / "job").unlink()
     (tmp_path / folders.run_path("", 7, START, END).lstrip("/")).touch()
-    unread: list[OSError] = []
-    assert found_folders.find_ended(str(tmp_path), {folders.handle(KEY)}, 0, unread.append) == {}
-    assert [type(error) for error in unread] == [IsADirectoryError]
+    unread: dict[str, OSError] = {}
+    assert found_folders.find_ended(str(tmp_path), {folders.handle(KEY)}, 0, unread.__setitem__) == {}
+    assert [(name, type(error)) for name, error in unread.items()] == [(broken.name, IsADirectoryError)]

@@ -1,0 +1,88 @@
+"""Jobs that have ended, as far as is known, and how cannot be read: their disk fails, or is away. It is read again until it can be.
+
+A disk that comes back tells nobody, so this looks at intervals, which get longer. What only cannot be read is not lost: that is final.
+"""
+
+# ruff: noqa: PTH119 -- a name is wanted, not a path
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import Callable, Sequence
+from functools import partial
+
+from ...broker.engine import Delayed, Expected, Fact
+from ...broker.own_process.threads import on_thread
+from ...schemas.naming import AttemptKey, parse_folder, short_id
+from ..state.log_folders.found_folders import find_run
+from .facts import lost, why_lost, why_unread
+from .found_runs import outcomes_of
+
+_log = logging.getLogger(__name__)
+
+_FIRST_SECONDS = 1.0
+_LONGEST_SECONDS = 60.0
+
+
+class UnreadEnds:
+    """Tells with `tell` what is found at last."""
+
+    def __init__(self, logs: str, loop: asyncio.AbstractEventLoop, tell: Callable[[Sequence[Fact]], None], *, rebooted: bool) -> None:
+        self._logs = logs
+        self._loop = loop
+        self._tell = tell
+        self._rebooted = rebooted
+        self._waiting: dict[AttemptKey, tuple[Expected, str]] = {}
+        self._reading: asyncio.Task[None] | None = None
+
+    def add(self, unread: Sequence[tuple[Expected, str]]) -> list[Fact]:
+        """Begin to wait for these; return the facts that say so. With each: why it cannot be read."""
+        for one, why in unread:
+            _log.error("%s of job %s cannot be read: %s; trying again", "the outcome" if one.pid else "a folder", short_id(one.key.id), why)
+            self._waiting[one.key] = one, why
+        if unread and self._reading is None:
+            self._reading = self._loop.create_task(self._read_again())
+        return [Delayed(one.key, why_unread(one, why), stuck=bool(one.pid)) for one, why in unread]
+
+    def give_up(self, key: AttemptKey) -> bool:
+        """Tell that a job is lost, if it waits here; return whether it did."""
+        one, why = self._waiting.pop(key, (None, ""))
+        if one is None:
+            return False
+        fact = lost(one, f"{why_unread(one, why)}, and a stop has ended the waiting for it")
+        folder = parse_folder(os.path.basename(find_run(self._logs, one.pid, one.started_at_us) or ""))
+        if folder is not None and folder.ended_at_us:
+            # So that its logs are found.
+            fact = fact._replace(ended_at_us=folder.ended_at_us)
+        self._loop.call_soon(self._tell, [fact])
+        return True
+
+    def close(self) -> None:
+        """Read no more: the next worker does."""
+        if self._reading is not None:
+            self._reading.cancel()
+
+    async def _read_again(self) -> None:
+        seconds = _FIRST_SECONDS
+        while self._waiting:
+            await asyncio.sleep(seconds)
+            seconds = min(2 * seconds, _LONGEST_SECONDS)
+            asked = [one for one, _ in self._waiting.values()]
+            try:
+                # A disk that fails takes its time.
+                ended, unread = await on_thread(partial(outcomes_of, self._logs, asked))
+            except RuntimeError:
+                # No thread can be made.
+                continue
+            found = {fact.key: fact for fact in ended}
+            still = {one.key for one, _ in unread}
+            facts: list[Fact] = []
+            for one in asked:
+                if one.key in still or self._waiting.pop(one.key, None) is None:
+                    continue
+                facts.append(found.get(one.key) or lost(one, why_lost(one, rebooted=self._rebooted, was_unread=True)))
+            if facts:
+                _log.info("the ends of %d jobs could be read at last", len(facts))
+                self._tell(facts)
+        self._reading = None
