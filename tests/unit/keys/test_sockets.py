@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import _thread
+import socket
+import struct
 import subprocess
 import sys
 from typing import NoReturn
 
 import pytest
+import zmq
 
-from jobwire.keys.sockets import new_context
+from jobwire.keys.identity import from_seed
+from jobwire.keys.sockets import listen, new_context, server_socket
 from jobwire.schemas.refusal import Code, Refused
 
 _CODE = """
@@ -41,3 +45,29 @@ def test_a_lack_that_would_abort_is_refused_too_few_threads(monkeypatch: pytest.
             new_context()
     assert caught.value.code is Code.UNAVAILABLE
     new_context().destroy()
+
+
+@pytest.mark.parametrize("kind", [zmq.ROUTER, zmq.XPUB], ids=["requests", "events"])
+def test_who_is_gone_without_a_word_is_not_counted_for_ever(kind: int) -> None:
+    """The kernel notices it, within a few minutes: it is asked for a sign of life."""
+    context = new_context()
+    try:
+        served = server_socket(context, kind, from_seed(bytes(32)))
+        monitor = served.get_monitor_socket(zmq.EVENT_ACCEPTED)
+        endpoint = listen(served, "tcp://127.0.0.1:*")
+        host, _, port = endpoint.removeprefix("tcp://").rpartition(":")
+        with socket.create_connection((host, int(port))):
+            _, descriptor = struct.unpack("=Hi", monitor.recv_multipart()[0])
+            accepted = socket.socket(fileno=descriptor)
+            try:
+                assert accepted.getsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE) == 1
+                idle, interval, count = (
+                    accepted.getsockopt(socket.IPPROTO_TCP, option)
+                    for option in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT)
+                )
+            finally:
+                accepted.detach()
+        assert 30 <= idle + interval * count <= 180
+        monitor.close()
+    finally:
+        context.destroy(linger=0)
