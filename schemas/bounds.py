@@ -1,7 +1,7 @@
 """The limits of what a request may hold: a count for each repeated field, a length for each text. Checked before any work is done.
 
-A test compares the table with the descriptor of the schema: it fails for a field without a limit. Other conditions on a field (an id has
-16 bytes, arguments fit the limits of Linux) are checked by the code that uses it.
+A test compares the table with the descriptor of the schema: it fails for a field without a limit. Other conditions on a field (the id of a
+job is not empty, arguments fit the limits of Linux) are checked by the code that uses it.
 """
 
 from __future__ import annotations
@@ -20,20 +20,23 @@ from .frames import (
     MOST_JOBS_PER_START,
     MOST_KEYS,
     MOST_PARTS,
+    STORE_ID_BYTES,
+    TOKEN_BYTES,
+    TOPIC_BYTES,
 )
-from .jobs.brought_files import LONGEST_PATH, MOST_FILES
+from .jobs.brought_files import DIGEST_BYTES, LONGEST_PATH, MOST_FILES
 from .jobs.claims import MOST_RESOURCES
 from .jobs.conditions import MOST_CONDITIONS
 from .jobs.process_limits import NUMBERS
 from .jobs.retry import MOST_STATUSES
 from .jobs.spec import LARGEST_STDIN, LONGEST_ARGUMENT, LONGEST_LABEL, MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
 from .jobs.worker_labels import MOST_TERMS
-from .naming import LONGEST_NAME
+from .naming import ID_BYTES, LONGEST_NAME, OWNER_BYTES
 from .parts import HASH_BYTES
 from .refusal import Code, Refused
 from .text.articles import with_article
 
-# Ids, keys, nonces, signatures, topics and pages have 8 to 64 bytes; their readers check the exact size.
+# Of what is not in SIZES: keys of jobs, nonces and signatures, whose readers check the exact size.
 LONGEST_ID = 64
 LONGEST_TEXT = 256
 # Each of them once, and more than there are today.
@@ -84,8 +87,20 @@ COUNTS = {
     "GrowthQueue.options": MOST_OPTIONS,
     "GrowthQueue.labels": MOST_LABELS,
 }
+# Bytes that have this size or are absent. With another one they would only match nothing, as if what is meant did not exist.
+SIZES = {
+    **dict.fromkeys(("Stage.batch", "Unstage.batch", "Batch.id", "Selection.batch", "List.batch", "Filter.batch"), ID_BYTES),
+    **dict.fromkeys(("Start.within", "AddSchedule.id", "QuerySchedule.id", "ChangeSchedule.run_now", "AttemptName.id"), ID_BYTES),
+    **dict.fromkeys(("Selection.owner", "List.owner", "Filter.owner", "QueryRun.owner", "ListRuns.owner"), OWNER_BYTES),
+    **dict.fromkeys(("ListSchedules.owner", "QuerySchedule.owner", "RelayPut.owner", "AttemptName.owner"), OWNER_BYTES),
+    **dict.fromkeys(("Start.first_store", "Commit.first_store", "Cursor.store", "Deliver.store"), STORE_ID_BYTES),
+    **dict.fromkeys(("Put.digest", "RelayPut.digest", "Deliver.digest"), DIGEST_BYTES),
+    **dict.fromkeys(("Feed.token", "Put.token"), TOKEN_BYTES),
+    "Unsubscribe.topic": TOPIC_BYTES,
+}
 # Texts and bytes: their length in characters and bytes.
 LENGTHS = {
+    **SIZES,
     "Envelope.request": LARGEST_MESSAGE,
     "Proof.signer": LONGEST_ID,
     "Proof.audience": LONGEST_ID,
@@ -98,16 +113,10 @@ LENGTHS = {
     **dict.fromkeys((f"Delegation.{name}" for name in ("worker", "owner", "job", "key", "signature")), LONGEST_ID),
     **dict.fromkeys((f"Delegation.{name}" for name in ("audience", "store", "possession")), LONGEST_ID),
     "Hello.software": LONGEST_TEXT,
-    "Start.first_store": LONGEST_ID,
-    "Start.within": LONGEST_ID,
-    "Stage.batch": LONGEST_ID,
     "Commit.parts": LONGEST_ID,
     "AddSchedule.parts": LONGEST_ID,
     "ChangeSchedule.parts": LONGEST_ID,
-    "Commit.first_store": LONGEST_ID,
-    "Unstage.batch": LONGEST_ID,
     "NewJob.id": LONGEST_ID,
-    "Batch.id": LONGEST_ID,
     "Batch.name": LONGEST_TEXT,
     # Part of replies, where a batch tells how its on_finish ended.
     **dict.fromkeys((f"Outcome.{name}" for name in ("sentence", "stdout_problem", "stderr_problem", "stdin_problem")), LONGEST_TEXT),
@@ -129,42 +138,24 @@ LENGTHS = {
     "Label.value": LONGEST_LABEL,
     "QueryOne.name": LONGEST_TEXT,
     "QueryRun.name": LONGEST_TEXT,
-    "QueryRun.owner": LONGEST_ID,
-    "ListRuns.owner": LONGEST_ID,
     "ListRuns.owner_name": LONGEST_TEXT,
     "ListRuns.batch_name": LONGEST_TEXT,
     "ListRuns.page": LONGEST_TEXT,
-    "Selection.owner": LONGEST_ID,
-    "Selection.batch": LONGEST_ID,
     "Selection.batch_name": LONGEST_TEXT,
-    "List.owner": LONGEST_ID,
-    "List.batch": LONGEST_ID,
     "List.batch_name": LONGEST_TEXT,
     "List.page": LONGEST_TEXT,
     "List.name": LONGEST_TEXT,
     "List.owner_name": LONGEST_TEXT,
-    "Filter.owner": LONGEST_ID,
-    "Filter.batch": LONGEST_ID,
-    "Cursor.store": LONGEST_ID,
-    "Unsubscribe.topic": LONGEST_ID,
-    "Feed.token": LONGEST_ID,
     "Push.seal": LONGEST_ID,
     "JobFile.path": LONGEST_PATH,
     "JobFile.digest": LONGEST_ID,
     "JobSpec.outputs": LONGEST_PATH,
-    "Put.digest": LONGEST_ID,
-    "Put.token": LONGEST_ID,
     "Fetch.path": LONGEST_PATH,
-    "AddSchedule.id": LONGEST_ID,
     "AddSchedule.name": LONGEST_TEXT,
     "AddSchedule.cron": LONGEST_TEXT,
     "AddSchedule.zone": LONGEST_TEXT,
-    "ChangeSchedule.run_now": LONGEST_ID,
     "RunEnd.outcome": LONGEST_TEXT,
-    "ListSchedules.owner": LONGEST_ID,
     "ListSchedules.page": LONGEST_TEXT,
-    "QuerySchedule.owner": LONGEST_ID,
-    "QuerySchedule.id": LONGEST_ID,
     "QuerySchedule.name": LONGEST_TEXT,
     "Fetch.validator": LONGEST_ID,
     "JobSpec.only_one": LONGEST_TEXT,
@@ -175,8 +166,6 @@ LENGTHS = {
     "ResourceLimit.name": LONGEST_TEXT,
     "GpuList.ids": LONGEST_TEXT,
     "Enlist.software": LONGEST_TEXT,
-    "Deliver.store": LONGEST_ID,
-    "Deliver.digest": LONGEST_ID,
     "Deliver.hashes": HASH_BYTES * MOST_JOBS_PER_PART,
     "ParentStart.hashes": HASH_BYTES * MOST_JOBS_PER_PART,
     "Delivery.staged_job": LARGEST_MESSAGE,
@@ -185,10 +174,6 @@ LENGTHS = {
     "ParentStart.start": LARGEST_MESSAGE + ENVELOPE_BYTES,
     "Relay.request": LARGEST_OTHER_MESSAGE,
     "RelayFeed.request": LARGEST_OTHER_MESSAGE,
-    "RelayPut.owner": LONGEST_ID,
-    "RelayPut.digest": LONGEST_ID,
-    "AttemptName.owner": LONGEST_ID,
-    "AttemptName.id": LONGEST_ID,
     "ChangeWorker.name": LONGEST_TEXT,
     "ChangeQueue.name": LONGEST_TEXT,
     **dict.fromkeys((f"GrowthQueue.{name}" for name in ("name", "cluster", "partition", "endpoint")), LONGEST_TEXT),
@@ -245,10 +230,11 @@ def _limits_of(field: Any) -> tuple[int | None, int | None, bool]:
 
 def _check_length(values: Any, longest: int, field: Any) -> None:
     most: Sized = max(values, key=len)
-    if len(most) > longest:
+    is_exact = f"{field.containing_type.name}.{field.name}" in SIZES
+    if len(most) > longest or (is_exact and 0 < len(most) < longest):
         unit = "characters" if isinstance(most, str) else "bytes"
-        said = f"the {field.name} of {with_article(_owner_of(field))} has {len(most)} {unit}, the limit is {longest}"
-        raise Refused(Code.INVALID_ARGUMENT, said)
+        right = f"not {longest}" if is_exact else f"the limit is {longest}"
+        raise Refused(Code.INVALID_ARGUMENT, f"the {field.name} of {with_article(_owner_of(field))} has {len(most)} {unit}, {right}")
 
 
 def _owner_of(field: Any) -> str:

@@ -19,6 +19,8 @@ from .private_parts.light_typing import NamedTuple
 from .text.patterns import pattern
 
 ID_BYTES = 16
+# Of the key that names an owner.
+OWNER_BYTES = 32
 SHORT_ID_DIGITS = 8
 LONGEST_NAME = 128
 # In the environment of an attempt that came through a broker and has another id at its worker: the id that its owner knows.

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator
 
 from ...keys.members.rights import Member, Right, demand
 from ...schemas.generated import job_pb2
-from ...schemas.naming import ID_BYTES, JobKey, format_id
+from ...schemas.naming import ID_BYTES, OWNER_BYTES, JobKey, format_id
 from ...schemas.refusal import Code, Refused
 from ..jobs.job import Job
 from ..store.queries import Lookup
@@ -15,10 +15,12 @@ from ..store.queries import Lookup
 def read_key(message: job_pb2.JobKey, member: Member) -> JobKey:
     """Return a key; a missing owner means the member.
 
-    Raises Refused(INVALID_ARGUMENT) if the id is invalid.
+    Raises Refused(INVALID_ARGUMENT) if the owner or the id is invalid.
     """
     if len(message.id) != ID_BYTES:
         raise Refused(Code.INVALID_ARGUMENT, f"a job's id has {ID_BYTES} bytes, not {len(message.id)}")
+    if len(message.owner) not in (0, OWNER_BYTES):
+        raise Refused(Code.INVALID_ARGUMENT, f"a job's owner has {OWNER_BYTES} bytes, not {len(message.owner)}")
     return JobKey(message.owner or member.key, message.id)
 
 

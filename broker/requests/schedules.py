@@ -232,6 +232,8 @@ def query_schedule(call: Call, parts: Parts) -> None:
 
 
 def _find(member: Member, request: request_pb2.QuerySchedule, timetable: Timetable) -> Schedule:
+    if not request.id and not request.name:
+        raise Refused(Code.INVALID_ARGUMENT, "the request names no schedule", "list the schedules")
     seen = [one for one in timetable.of(request.owner) if may(member, Right.SEE, one.key.owner)]
     if request.WhichOneof("which") == "id":
         found, what = [one for one in seen if one.key.id == request.id], request.id.hex()

@@ -62,8 +62,6 @@ def start(  # noqa: C901, PLR0915 -- each job is checked in turn, with the parts
     request = call.request.start
     if request.watch:
         call.demand_stream()
-    if request.within:
-        _check_within(request.within)
     asked: list[Asked] = []
     # The bytes of specs that were sent beside the key of a job.
     sent: list[int] = []
@@ -131,11 +129,6 @@ def start(  # noqa: C901, PLR0915 -- each job is checked in turn, with the parts
         desk.accept(call.member.key, asked, batch, call.proof, done, started_by=started_by, depth=depth)
 
     call.in_slices(read(), accept)
-
-
-def _check_within(job: bytes) -> None:
-    if job and len(job) != ID_BYTES:
-        raise Refused(Code.INVALID_ARGUMENT, f"the id of the job within which it waits has {ID_BYTES} bytes, not {len(job)}")
 
 
 def check_with(check: Callable[[Asked], None], one: Asked, index: int) -> None:

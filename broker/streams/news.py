@@ -16,7 +16,7 @@ from ...keys.identity import KEY_BYTES
 from ...keys.members.rights import Member, Right, may
 from ...schemas.frames import MOST_GRANTS, TOPIC_BYTES
 from ...schemas.generated import event_pb2
-from ...schemas.jobs.spec import LONGEST_LABEL, MOST_LABELS
+from ...schemas.jobs.spec import LONGEST_LABEL
 from ...schemas.naming import ID_BYTES, AttemptKey, JobKey
 from ...schemas.refusal import Code, Reason, Refused
 
@@ -60,8 +60,6 @@ def read_filter(message: event_pb2.Filter, member: Member) -> NewsFilter:
 
     Raises Refused: PERMISSION_DENIED if the member may not see what it asks for, INVALID_ARGUMENT if it is malformed.
     """
-    if len(message.owner) not in (0, KEY_BYTES) or len(message.batch) not in (0, ID_BYTES) or len(message.labels) > MOST_LABELS:
-        raise Refused(Code.INVALID_ARGUMENT, "the filter has an invalid owner or batch, or too many labels")
     if any(len(label.name) + len(label.value) > LONGEST_LABEL for label in message.labels):
         raise Refused(Code.INVALID_ARGUMENT, f"a label of the filter is longer than {LONGEST_LABEL} characters")
     if any(len(key.owner) not in (0, KEY_BYTES) or len(key.id) != ID_BYTES for key in message.jobs):

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message_factory import GetMessageClass
 
 from jobwire.schemas import bounds, large
 from jobwire.schemas.frames import LARGEST_OTHER_MESSAGE, MOST_JOBS_PER_FILTER, MOST_JOBS_PER_START, MOST_KEYS, limits
@@ -74,9 +75,22 @@ TOO_MUCH = [
 
 @pytest.mark.parametrize("request_", TOO_MUCH, ids=lambda one: one.WhichOneof("verb"))
 def test_more_or_longer_than_the_bound_is_refused_with_both_numbers(request_: request_pb2.Request) -> None:
-    with pytest.raises(Refused, match=r"\d+ .*the limit is \d+") as refused:
+    with pytest.raises(Refused, match=r"\d+ .*(the limit is|not) \d+") as refused:
         bounds.check(request_)
     assert refused.value.code is Code.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("name", sorted(bounds.SIZES))
+def test_bytes_of_another_size_are_refused_and_not_taken_for_what_does_not_exist(name: str) -> None:
+    field = name.partition(".")[2]
+    (kind,) = {one.containing_type for one in FIELDS if name_of(one) == name}
+    message, right = GetMessageClass(kind), bounds.SIZES[name]
+    for size in (1, right - 1, right + 1):
+        with pytest.raises(Refused, match=rf"has {size} bytes?, not {right}$") as refused:
+            bounds.check(message(**{field: b"x" * size}))
+        assert refused.value.code is Code.INVALID_ARGUMENT
+    for size in (0, right):
+        bounds.check(message(**{field: b"x" * size}))
 
 
 @pytest.mark.parametrize(
