@@ -30,10 +30,8 @@ _NOT_YET = {
 }
 # Those that a client checks before it sends what needs them.
 _LACKS = frozenset({"returns", "rerun"})
-_FEATURES = (
-    *(feature for feature in FEATURES if feature not in _LACKS and not feature.startswith("relayed_")),
-    *("workers", "growth", "growth_labels"),
-)
+OWN_FEATURES = ("workers", "growth", "growth_labels")
+_FEATURES = (*(feature for feature in FEATURES if feature not in _LACKS and not feature.startswith("relayed_")), *OWN_FEATURES)
 
 # And what each worker must have for it.
 _OF_WORKERS = {

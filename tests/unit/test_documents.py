@@ -13,7 +13,9 @@ from documents import ROOT, cells, words
 from wire_dump import dump, undump
 
 import jobwire
+from jobwire.broker.fleet import verbs as fleet_verbs
 from jobwire.broker.jobs.life import NEXT, SHOWN
+from jobwire.broker.requests.reads import hello
 from jobwire.client.batch.options.job_options import FILE_OPTIONS, OPTIONS
 from jobwire.client.cli import exit_status
 from jobwire.client.cli.parser.typer_commands import load
@@ -99,6 +101,13 @@ def test_the_protocol_page_has_all_limits_codes_and_verbs() -> None:
     keys = {words(row[0])[0]: set(words(row[1])) for row in cells("docs/protocol.md", "## Log folders")[1:]}
     assert keys["outcome"] == {"version", *OutcomeFile._fields}
     assert keys["job"] == {"version", "owner", "id", "attempt", *JobFile._fields} - {"handle", "changed_limit_ms"}
+
+
+def test_the_protocol_page_has_all_features() -> None:
+    rows = cells("docs/protocol.md", "## After each connection")[1:]
+    named = [name for row in rows for name in words(row[0])]
+    assert len(named) == len(set(named))
+    assert set(named) == {*hello.FEATURES, *fleet_verbs.OWN_FEATURES}
 
 
 def test_the_protocol_pages_keys_and_signature_are_right() -> None:

@@ -191,6 +191,14 @@ def stopped_between_attempts(worker: Worker) -> Told:
         return told + states(client, request_id), events(client, job_id)
 
 
+def released(worker: Worker) -> Told:
+    with greeted(worker) as client:
+        request_id, job_id = start(client, b"true", held=True)
+        wish = schema().Change(keys=[schema().JobKey(id=job_id)], held=False)
+        assert client.ask(change=wish).HasField("done")
+        return whole(client, (request_id, job_id))
+
+
 def ended_before(worker: Worker) -> Told:
     with greeted(worker) as client:
         request_id, job_id = start(client, b"true")
@@ -209,6 +217,7 @@ CASES: dict[str, Callable[[Worker], Told]] = {
     "the worker is restarted while it runs": restarted,
     "it fails once, and is retried": retried,
     "it is stopped before a retry": stopped_between_attempts,
+    "it is submitted as `held`, and released": released,
     "it had ended before it was watched": ended_before,
 }
 
@@ -348,6 +357,16 @@ def test_a_program_is_told_why_by_numbers(worker: Worker) -> None:
         assert reason(client.ask(start=schema().Start(jobs=[new]))) == "ID_TAKEN"
         new.id = uuid.uuid4().bytes
         assert reason(client.ask(start=schema().Start(jobs=[new], first_store=bytes(16)))) == "MAY_HAVE_RUN"
+        for short in ({"key": schema().JobKey(id=ended, owner=b"x")}, {"key": schema().JobKey(id=ended[:15])}):
+            assert client.ask(query_one=schema().QueryOne(**short)).refusal.code == 1
+        assert client.ask(list=schema().List(batch=b"x")).refusal.code == 1
+        again = schema().NewJob(id=uuid.uuid4().bytes, spec=schema().JobSpec(argv=[b"true"]))
+        refusal = client.ask(start=schema().Start(jobs=[again, again])).refusal
+        assert (refusal.code, refusal.job_index) == (1, 1)
+        plan = {"name": "plan", "cron": "0 0 1 1 *", "zone": "UTC", "spec": schema().JobSpec(argv=[b"true"])}
+        assert client.ask(add_schedule=schema().AddSchedule(id=bytes(16), **plan)).HasField("query_schedule")
+        assert reason(client.ask(add_schedule=schema().AddSchedule(id=uuid.uuid4().bytes, **plan))) == "NAME_TAKEN"
+        assert client.ask(query_schedule=schema().QuerySchedule()).refusal.code == 1
         assert reason(client.ask(hello=schema().Hello(oldest_version=7, newest_version=9))) == "NO_COMMON_VERSION"
         client.hello.nonce = bytes(16)
         assert reason(client.ask(start=schema().Start(jobs=[new]))) == "STALE_NONCE"
