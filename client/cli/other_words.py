@@ -207,7 +207,6 @@ _OF_RUNS = {
     **dict.fromkeys(("--halt", "--max-fails"), _FAIL_FAST),
     **dict.fromkeys(("-d", "--detach"), _NO_WAIT),
     **dict.fromkeys(("-k", "--keep-going"), "the other jobs continue after a failure, unless --fail-fast is given"),
-    "--keep-order": "each job keeps its own output; jobwire logs prints that of a run in its order",
     "--resume": "jobwire batch --retry-failed RUN runs what failed again; the same --id goes on where a run stopped",
     "--results": "jobwire logs --to DIR RUN writes the output of each job into files",
     "--joblog": "jobwire list -a RUN lists the jobs of a run, jobwire report RUN -o FILE writes a page about it",

@@ -27,6 +27,7 @@ from ..shown.json_lines import planned_record
 from ..shown.sentences import command_line, how_many_jobs
 from ..terminal.screen import say, write, write_json
 from .planning.plan import Plan, demand_size
+from .shown_output import Showing, Telling
 from .watch import known_run, submit_run
 
 RunId = Annotated[str | None, Option("--id", metavar="RUN", help="Id of this run. Repeating a run starts no job twice.")]
@@ -40,6 +41,9 @@ OnFinish = Annotated[
     Option("--on-finish", metavar="COMMAND", help="Run this once, as a job, when all jobs have ended. One text; no shell is used."),
 ]
 Quiet = Annotated[bool, Option("-q", "--quiet", help="Print only what failed; with --no-wait, only the run id.")]
+ShowOutput = Annotated[bool, Option("--show-output", help="Print what each job wrote when it has ended, and only failures beside it.")]
+KeepOrder = Annotated[bool, Option("--keep-order", help="Like --show-output, in the order of the jobs.")]
+Tag = Annotated[bool, Option("--tag", help="Like --show-output, each line behind the name of its job.")]
 
 
 class Ways(NamedTuple):
@@ -54,11 +58,21 @@ class Ways(NamedTuple):
     fail_fast: bool = False
     # What all of its jobs wait for, as it is typed.
     after: Iterable[str] = ()
+    # --show-output, --keep-order and --tag.
+    shown: tuple[bool, bool, bool] = (False, False, False)
 
     def demand_sense(self) -> None:
         """Raise BadInput for options that mean nothing together."""
         if self.json and not self.dry_run:
             raise exit_status.BadInput("--json is for --dry-run; jobwire list --json RUN prints the jobs of a run")
+        if self.no_wait and any(self.shown):
+            raise exit_status.BadInput("--no-wait waits for no output; jobwire logs RUN prints it later")
+
+    @property
+    def telling(self) -> Telling:
+        """What is told of the run."""
+        _, in_order, is_tagged = self.shown
+        return Telling(self.quiet, Showing(in_order, is_tagged) if any(self.shown) else None)
 
     @property
     def run(self) -> bytes:
@@ -90,7 +104,7 @@ def start_run(ctx: Context, batch: Batch, ways: Ways, context: str) -> NoReturn:
             conditions = find_conditions(connected, ways.after)
             specs = {job_id: replace(spec, after=(*spec.after, *conditions)) for job_id, spec in plan.specs.items()}
             plan = plan._replace(wanted=specs, specs=specs)
-        raise exit_status.Ending(submit_run(connected, plan, known, wait=not ways.no_wait, quiet=ways.quiet, context=context))
+        raise exit_status.Ending(submit_run(connected, plan, known, wait=not ways.no_wait, telling=ways.telling, context=context))
 
 
 def planned(batch: Batch, run: bytes, ways: Ways) -> Plan:

@@ -30,6 +30,7 @@ from ..terminal.streams import CannotWrite, ReaderGone
 from ..terminal.waiting import Saying
 from .finish import hide_finish, show_finish, tell_finish
 from .planning.plan import Plan
+from .shown_output import Telling
 from .words import detached, not_acknowledged, what_continues, what_failed
 
 _HAVE_PROCESS = (State.RUNNING, State.STOPPING)
@@ -103,7 +104,7 @@ class _Staging:
         return f"queueing {self._jobs:,} jobs" if self.is_complete else f"staged {self._staged:,} of {self._jobs:,} jobs"
 
 
-def watch_staged(connected: Client, plan: Plan, context: str | None, known: Sequence[JobInfo], *, quiet: bool) -> int:
+def watch_staged(connected: Client, plan: Plan, context: str | None, known: Sequence[JobInfo], telling: Telling) -> int:
     """Start a run as a whole, report each end as it comes, and return the exit status of the command."""
     connection, run, owner = connected.connection, format_id(plan.about.id), connected.connection.identity.public
     # Heard from before the first job starts.
@@ -114,7 +115,7 @@ def watch_staged(connected: Client, plan: Plan, context: str | None, known: Sequ
             connected.pump()
         stage_run(connected, plan, known)
         exchange = connection.ask(query(run, owner=owner, until_ended=True))
-        with Progress(len(plan.specs), quiet=quiet) as progress:
+        with telling.progress(connected, plan.specs) as progress:
             watching = _Watching(connected, plan, news, progress, context)
             watching.begin(known)
             try:
@@ -128,7 +129,7 @@ def watch_staged(connected: Client, plan: Plan, context: str | None, known: Sequ
                 hide_finish(plan, progress)
                 progress.tell_end()
                 if plan.about.on_finish is not None:
-                    tell_finish(connected, ended, quiet=quiet)
+                    tell_finish(connected, ended, quiet=telling.quiet)
             except KeyboardInterrupt:
                 progress.close()
                 raise detached(run) from None

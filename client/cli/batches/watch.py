@@ -30,10 +30,12 @@ from .finish import await_finish, tell_finish
 from .planning.plan import Plan, demand_size
 from .planning.repeats import notes_on_run
 from .retries import Retries
+from .shown_output import Telling
 from .staged import is_staged, stage_run, watch_staged
 from .words import detached, not_acknowledged, what_continues, what_failed
 
 _HAVE_PROCESS = (State.RUNNING, State.STOPPING)
+_TELL_ALL = Telling()
 
 
 def known_run(connected: Client, run: bytes) -> list[JobInfo]:
@@ -61,11 +63,11 @@ def on_finish_of(connected: Client, found: Sequence[JobInfo] | None) -> JobSpec 
 
 
 def submit_run(
-    connected: Client, plan: Plan, known: Sequence[JobInfo], *, wait: bool, quiet: bool = False, context: str | None = None
+    connected: Client, plan: Plan, known: Sequence[JobInfo], *, wait: bool, telling: Telling = _TELL_ALL, context: str | None = None
 ) -> int:
     """Submit a run and return the exit status of the command. `known`: its jobs that were submitted before.
 
-    `quiet`: only what failed is said, and what has no effect. `context`: where the jobs run, if they were described in this shell.
+    `context`: where the jobs run, if they were described in this shell.
     """
     plan = plan._replace(about=plan.about._replace(is_whole=True))
     run = format_id(plan.about.id)
@@ -82,19 +84,19 @@ def submit_run(
         demand_size(plan, LARGEST_MESSAGE)
     _send_files(connected, plan, run)
     if staged:
-        return _submit_staged(connected, plan, known, (count, repeated), wait=wait, quiet=quiet, context=context)
+        return _submit_staged(connected, plan, known, (count, repeated), wait=wait, telling=telling, context=context)
     again = _find_specs(connected, plan)
     request = start_request([*plan.wanted.values()], [*plan.wanted], batch=plan.about, watch=wait, tail_lines=TAIL_LINES, again=again)
     if wait:
-        heading = "" if quiet else f"run {run}: {count}{repeated}"
-        return _watch(connected, request, plan, context, known, quiet=quiet, heading=heading)
+        heading = "" if telling.quiet else f"run {run}: {count}{repeated}"
+        return _watch(connected, request, plan, context, known, telling, heading=heading)
     try:
         connected.connection.call(request)
     except KeyboardInterrupt:
         raise not_acknowledged(run) from None
     except Refused as refused:
         raise _about_job(connected, refused, plan) from None
-    _tell_submitted(run, plan, count, repeated, quiet=quiet)
+    _tell_submitted(run, plan, count, repeated, quiet=telling.quiet)
     return exit_status.DONE
 
 
@@ -112,19 +114,19 @@ def _submit_staged(
     said: tuple[str, str],
     *,
     wait: bool,
-    quiet: bool,
+    telling: Telling,
     context: str | None,
 ) -> int:
     run, (count, repeated) = format_id(plan.about.id), said
     try:
         if wait:
-            if not quiet:
+            if not telling.quiet:
                 say(f"run {run}: {count}{repeated}")
-            return watch_staged(connected, plan, context, known, quiet=quiet)
+            return watch_staged(connected, plan, context, known, telling)
         stage_run(connected, plan, known)
     except Refused as refused:
         raise _about_job(connected, refused, plan) from None
-    _tell_submitted(run, plan, count, repeated, quiet=quiet)
+    _tell_submitted(run, plan, count, repeated, quiet=telling.quiet)
     return exit_status.DONE
 
 
@@ -151,8 +153,8 @@ def _watch(
     plan: Plan,
     context: str | None,
     known: Sequence[JobInfo],
+    telling: Telling,
     *,
-    quiet: bool,
     heading: str,
 ) -> int:
     run = format_id(plan.about.id)
@@ -160,7 +162,7 @@ def _watch(
     failures = 0
     is_advised = context is None
     is_submitted = False
-    with Progress(len(plan.specs), quiet=quiet) as progress, Retries(connected, plan, progress) as retries:
+    with telling.progress(connected, plan.specs) as progress, Retries(connected, plan, progress) as retries:
         for info in (one for one in known if one.state in _HAVE_PROCESS and one.key.id in plan.specs):
             progress.runs(info.key.id, title_of(info.spec), info.lasted_us)
         try:
@@ -173,7 +175,7 @@ def _watch(
             ended = await_finish(connected, plan, progress) if plan.about.on_finish is not None else None
             progress.tell_end()
             if ended is not None:
-                tell_finish(connected, ended, quiet=quiet)
+                tell_finish(connected, ended, quiet=telling.quiet)
         except KeyboardInterrupt:
             progress.close()
             if is_submitted:

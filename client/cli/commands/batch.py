@@ -10,7 +10,22 @@ from ...batch.options.job_options import Wishes
 from ...library.client import Client
 from ...library.values.results import JobInfo
 from .. import exit_status
-from ..batches.new_run import DryRun, DryRunJson, FailFast, NoWait, OnFinish, Parallel, Quiet, RunId, Ways, show_plan, start_run
+from ..batches.new_run import (
+    DryRun,
+    DryRunJson,
+    FailFast,
+    KeepOrder,
+    NoWait,
+    OnFinish,
+    Parallel,
+    Quiet,
+    RunId,
+    ShowOutput,
+    Tag,
+    Ways,
+    show_plan,
+    start_run,
+)
 from ..batches.planning.file import Beside, read_file
 from ..batches.planning.plan import plan_rerun
 from ..batches.watch import known_run, on_finish_of, submit_run
@@ -41,6 +56,9 @@ def batch(  # noqa: PLR0913 -- one for each option
     dry_run: DryRun = False,
     json: DryRunJson = False,
     quiet: Quiet = False,
+    show_output: ShowOutput = False,
+    keep_order: KeepOrder = False,
+    tag: Tag = False,
     fail_fast: FailFast = False,
     on_finish: OnFinish = None,
     retry_failed: Annotated[
@@ -60,7 +78,7 @@ def batch(  # noqa: PLR0913 -- one for each option
     if schema:
         _print_schema()
         return
-    ways = Ways(id_, parallel, no_wait, dry_run, json, quiet, fail_fast, wishes.after)
+    ways = Ways(id_, parallel, no_wait, dry_run, json, quiet, fail_fast, wishes.after, (show_output, keep_order, tag))
     ways.demand_sense()
     if retry_failed is not None:
         if file is not None or lines or set_ or on_finish is not None or wishes != Wishes():
@@ -94,7 +112,7 @@ def _retry(ctx: Context, failed: str, ways: Ways) -> None:
         if ways.dry_run and plan.wanted:
             show_plan(plan, as_json=ways.json)
         elif plan.wanted:
-            raise exit_status.Ending(submit_run(connected, plan, known, wait=not ways.no_wait, quiet=ways.quiet))
+            raise exit_status.Ending(submit_run(connected, plan, known, wait=not ways.no_wait, telling=ways.telling))
 
 
 def _find(connected: Client, name: str, known: Sequence[JobInfo]) -> list[JobInfo] | None:

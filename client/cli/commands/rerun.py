@@ -13,6 +13,7 @@ from ...library.streams.feeder import Feeder
 from ...library.values.results import JobInfo
 from .. import exit_status
 from ..batches.planning.plan import choose, plan_rerun
+from ..batches.shown_output import Telling
 from ..batches.watch import known_run, on_finish_of, submit_run
 from ..chosen_context import client
 from ..exit_status import BadInput
@@ -121,7 +122,7 @@ def _run(connected: Client, name: str, again: _Again, end: _End, *, failed_only:
     if note:
         say(note)
     if plan.wanted:
-        raise exit_status.Ending(submit_run(connected, plan, again.known, wait=end.wait, quiet=end.quiet))
+        raise exit_status.Ending(submit_run(connected, plan, again.known, wait=end.wait, telling=Telling(end.quiet)))
 
 
 def _jobs(connected: Client, again: _Again, end: _End, *, failed_only: bool) -> None:

@@ -19,7 +19,21 @@ from ...batch.mistakes import Mistakes
 from ...batch.octets import as_typed
 from ...batch.options.job_options import Wishes
 from ..arguments import understanding, understood
-from ..batches.new_run import DryRun, DryRunJson, FailFast, NoWait, OnFinish, Parallel, Quiet, RunId, Ways, start_run
+from ..batches.new_run import (
+    DryRun,
+    DryRunJson,
+    FailFast,
+    KeepOrder,
+    NoWait,
+    OnFinish,
+    Parallel,
+    Quiet,
+    RunId,
+    ShowOutput,
+    Tag,
+    Ways,
+    start_run,
+)
 from ..batches.planning.reading import read_saying
 from ..chosen_context import context_name
 from ..exit_status import BadInput
@@ -41,6 +55,9 @@ def sweep(  # noqa: PLR0913 -- one for each option
     dry_run: DryRun = False,
     json: DryRunJson = False,
     quiet: Quiet = False,
+    show_output: ShowOutput = False,
+    keep_order: KeepOrder = False,
+    tag: Tag = False,
     fail_fast: FailFast = False,
     on_finish: OnFinish = None,
     wishes: Wishes,
@@ -53,7 +70,7 @@ def sweep(  # noqa: PLR0913 -- one for each option
 
     Prints a line when a job ends, and exits with 1 if any failed. Ctrl-C ends only this command; the jobs continue.
     """
-    ways = Ways(id_, parallel, no_wait, dry_run, json, quiet, fail_fast, wishes.after)
+    ways = Ways(id_, parallel, no_wait, dry_run, json, quiet, fail_fast, wishes.after, (show_output, keep_order, tag))
     ways.demand_sense()
     context = context_name(ctx)
     finish = understood("--on-finish", parse_finish, on_finish)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Self
 
@@ -26,13 +26,17 @@ _DID_NOT_RUN = (OutcomeKind.CANCELLED, OutcomeKind.FAILED_TO_START)
 
 
 class Progress:
-    """The display of a batch of `total` jobs, until it is closed. `quiet`: no view, and only jobs that failed."""
+    """The display of a batch of `total` jobs, until it is closed. `quiet`: no view, and only jobs that failed.
 
-    def __init__(self, total: int, *, quiet: bool = False) -> None:
+    `show_output` shows what a job wrote, by its id, title and outcome: then there is no view either, and no line for a job that succeeded.
+    """
+
+    def __init__(self, total: int, *, quiet: bool = False, show_output: Callable[[bytes, str, Outcome], None] | None = None) -> None:
         self.tally = Tally(total, time.monotonic())
-        self._view = View(self.tally) if is_terminal(2) and not quiet else None
+        self._show_output = show_output
+        self._view = View(self.tally) if is_terminal(2) and not quiet and show_output is None else None
         # On a terminal the view counts the jobs that succeeded.
-        self._tells_all = not quiet and (self._view is None or not is_terminal(1))
+        self._tells_all = not quiet and show_output is None and (self._view is None or not is_terminal(1))
         if self._view is not None:
             self._view.open()
 
@@ -59,6 +63,9 @@ class Progress:
     def ended(self, job_id: bytes, title: str, outcome: Outcome, tail: bytes) -> None:
         """Report the end of a job, which may never have run; if it failed, with the last lines of its stderr."""
         has_failed = failed(outcome)
+        if self._show_output is not None:
+            self._show_output(job_id, title, outcome)
+            tail = b""
         self.tally.ended(job_id, time.monotonic(), ok=not has_failed, ran=outcome.kind not in _DID_NOT_RUN)
         if has_failed:
             self.tell_failure(job_id, title, outcome, tail)

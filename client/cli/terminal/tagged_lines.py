@@ -42,13 +42,15 @@ class Spout:
 
 
 class TaggedCopy:
-    """One log that is copied line by line. At the end of the log, a line that is not complete is completed."""
+    """One log that is copied line by line, up to a position if one is given. At its end, a line that is not complete is completed."""
 
-    def __init__(self, output: JobOutput, spout: Spout, tag: str) -> None:
+    def __init__(self, output: JobOutput, spout: Spout, tag: str, upto: int | None = None) -> None:
         self._output = output
         self._spout = spout
         self._tag = f"{tag}: ".encode()
         self._partial = b""
+        self._upto = upto
+        self._taken = output.position
         self._is_dropped = False
 
     @property
@@ -64,7 +66,7 @@ class TaggedCopy:
     @property
     def is_done(self) -> bool:
         """Whether everything was written."""
-        return self._is_dropped or (self._output.ended and not self._partial and not self._spout.is_blocked)
+        return self._is_dropped or (self._has_ended and not self._partial and not self._spout.is_blocked)
 
     def advance(self) -> bool:
         """Write what has arrived and return whether that was anything.
@@ -74,16 +76,26 @@ class TaggedCopy:
         moved = self._spout.flush()
         if self._is_dropped:
             return moved
-        while not self._spout.is_blocked and (data := self._output.take()) is not None:
-            lines, self._partial = tagged(self._tag, self._partial + bytes(data))
+        while not self._spout.is_blocked and not self._is_full and (data := self._output.take()) is not None:
+            part = bytes(data if self._upto is None else data[: self._upto - self._taken])
+            self._taken += len(part)
+            lines, self._partial = tagged(self._tag, self._partial + part)
             if lines:
                 self._spout.write(lines)
             moved = True
-        if self._partial and self._output.ended and not self._spout.is_blocked:
+        if self._partial and self._has_ended and not self._spout.is_blocked:
             last, self._partial = self._tag + self._partial + b"\n", b""
             self._spout.write(last)
             moved = True
         return moved
+
+    @property
+    def _is_full(self) -> bool:
+        return self._upto is not None and self._taken >= self._upto
+
+    @property
+    def _has_ended(self) -> bool:
+        return self._output.ended or self._is_full
 
     def drop(self) -> None:
         """Stop writing: nobody reads it."""

@@ -1,9 +1,10 @@
 """Batches by hand: `sweep`, `submit --array`, and what `batch` says of a file before anything is sent."""
 
 import json
+import subprocess
 from pathlib import Path
 
-from home import Home
+from home import Home, command
 
 
 def test_a_sweep_runs_each_combination_once_and_gets_no_further_ones(home: Home) -> None:
@@ -103,3 +104,37 @@ def test_a_large_batch_is_staged_and_watched_and_can_be_repeated(home: Home, tmp
     assert b"1002 of 1002 jobs failed" in ended.stderr
     file.write_text("true\n" * 1003)
     assert b"staged before with other jobs" in home.jobwire("batch", "--lines", str(file), "--id", run, status=1).stderr
+
+
+def test_output_is_shown_job_after_job_as_each_ends(home: Home) -> None:
+    command = "sleep $1; for n in 1 2; do echo out $1; echo err $1 >&2; done; exit ${1#0}"
+    ended = home.jobwire("sweep", "--show-output", "sh", "-c", command, "sh", "{}", ":::", "0.4", "0", status=1)
+    assert ended.stdout == b"out 0\nout 0\nout 0.4\nout 0.4\n"
+    lines = ended.stderr.decode().splitlines()
+    assert [line for line in lines if line.startswith("err")] == ["err 0", "err 0", "err 0.4", "err 0.4"]
+    assert [line for line in lines if "exited with" in line] == [line for line in lines if "sh[0.4]: " in line]
+    # What failed is not repeated below its output.
+    assert not [line for line in lines if line.startswith("    ")]
+
+
+def test_output_is_shown_in_the_order_of_the_jobs(home: Home) -> None:
+    lines = b"sh -c 'sleep 0.3; printf one'\ntrue\nno-such-program\necho three\n"
+    ended = home.jobwire("batch", "--lines", "--keep-order", "-", stdin=lines, status=1)
+    assert ended.stdout == b"onethree\n"
+    ended = home.jobwire("batch", "--lines", "--keep-order", "--tag", "-", stdin=lines, status=1)
+    assert ended.stdout == b"sh -c 'sleep 0.3; printf one': one\necho three: three\n"
+
+
+def test_output_that_is_shown_ends_with_the_job_whatever_it_leaves_behind(home: Home) -> None:
+    for ways in (["--show-output"], ["--tag"]):
+        shown = home.jobwire("sweep", "-q", *ways, "--linger", "sh", "-c", "(sleep 2; echo late) & echo {}", ":::", "now")
+        assert shown.stdout.endswith(b"now\n")
+    home.jobwire("sweep", "--tag", "--no-wait", "true", ":::", "1", status=2)
+
+
+def test_a_reader_of_shown_output_that_leaves_ends_only_the_command(home: Home) -> None:
+    words = command("sweep", "-n", "kept", "--show-output", "seq", "{}", ":::", "1000000")
+    ended = subprocess.run(["sh", "-c", '"$@" | head -n 1', "sh", *words], env=home.env, capture_output=True, check=False)
+    assert ended.stdout == b"1\n"
+    assert b"the jobs continue" in ended.stderr
+    assert home.jobwire("wait", "kept").returncode == 0

@@ -1,5 +1,7 @@
 import os
 
+import pytest
+
 from jobwire.client.cli.terminal.outlet import Outlet
 from jobwire.client.cli.terminal.tagged_lines import LONGEST_LINE, Spout, TaggedCopy, tagged
 
@@ -9,6 +11,7 @@ class Log:
 
     def __init__(self) -> None:
         self.items: list[bytes] = []
+        self.position = 0
         self.ended = False
 
     def take(self) -> bytes | None:
@@ -59,3 +62,18 @@ def test_a_line_that_was_begun_is_ended_before_one_of_another_log() -> None:
     # What has no end of line gets one.
     assert b"a: rest" in lines
     assert found.endswith(b"\n")
+
+
+@pytest.mark.parametrize("pieces", [[b"one\ntwo\nlater"], [b"one\n", b"two\n", b"later"]])
+def test_a_log_that_goes_on_is_copied_up_to_a_position(pieces: list[bytes]) -> None:
+    reading, writing = os.pipe()
+    outlet = Outlet(writing)
+    log = Log()
+    log.items = pieces
+    copy = TaggedCopy(log, Spout(outlet), "a", 7)  # type: ignore[arg-type] # reason: a double
+    while not copy.is_done:
+        copy.advance()
+    outlet.close()
+    os.close(writing)
+    with os.fdopen(reading, "rb") as found:
+        assert found.read() == b"a: one\na: two\n"
