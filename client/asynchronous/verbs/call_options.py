@@ -13,6 +13,7 @@ from ...library.options.specs import JobOptions, job_spec
 from ...library.options.subprocess_words import unexpected
 from ...library.streams.text_mode import TextMode
 from ...library.values.completed_job import CompletedJob, CompletedTextJob
+from ..files import in_thread
 
 _P = ParamSpec("_P")
 _R = TypeVar("_R")
@@ -42,6 +43,15 @@ def spec_and_id(argv: Sequence[Text], mode: TextMode | None, job_id: bytes | str
     if mode is not None and isinstance(given, str):
         options["input"] = given.encode(mode.encoding, mode.errors)
     return job_spec(argv, **options), make_id(job_id)  # type: ignore[arg-type] # reason: it refuses text itself
+
+
+async def spec_and_id_in_loop(
+    argv: Sequence[Text], mode: TextMode | None, job_id: bytes | str | None, options: JobOptions
+) -> tuple[JobSpec, bytes]:
+    """Return the same; files that the job brings are read and hashed in a thread."""
+    if options.get("script") is None and not options.get("put"):
+        return spec_and_id(argv, mode, job_id, options)
+    return await in_thread(lambda: spec_and_id(argv, mode, job_id, options))
 
 
 def result_of(job: CompletedJob, mode: TextMode | None, *, check: bool) -> CompletedJob | CompletedTextJob:
