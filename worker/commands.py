@@ -23,7 +23,8 @@ from ..schemas.refusal import Code, Refused
 from ..schemas.text.durations import parse_duration
 from ..schemas.text.printable import printable
 from ..schemas.text.sizes import parse_size
-from . import capacity_options, retention_options, root_jobs
+from . import root_jobs
+from .options import capacity_options, retention_options
 from .own_process import leaving, standard_streams, surroundings
 from .own_process.early_signals import hold_signals_back
 from .state import layout

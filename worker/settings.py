@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from ..schemas.jobs.capacity import Capacity
-from .capacity_options import own_labels
+from .options.capacity_options import own_labels
 from .wire.words import USUAL_FEED_WAIT_MS
 
 

@@ -17,8 +17,8 @@ from ...schemas.jobs.claims import MOST_SLOTS
 from ...schemas.refusal import Code, Refused
 from ...schemas.text.printable import printable
 from ...schemas.text.sizes import format_size, parse_size
-from .. import retention_options
 from ..commands import read_option, roster_line
+from ..options import retention_options
 from ..own_process import standard_streams
 from ..own_process.early_signals import hold_signals_back
 from ..state.lock import running

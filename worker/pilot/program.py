@@ -20,8 +20,9 @@ from ...keys.files.small_file import read_small
 from ...keys.holder import identify
 from ...schemas.refusal import Code, Refused
 from ...schemas.text.printable import printable
-from .. import capacity_options, reload
+from .. import reload
 from ..daemon import serve
+from ..options import capacity_options
 from ..own_process import stalls
 from ..pairing.joined import Broker
 from ..program import status_of

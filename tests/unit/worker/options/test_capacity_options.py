@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from jobwire.schemas.refusal import Refused
-from jobwire.worker.capacity_options import parse_memory, read_gpus, read_labels, read_resources, usual_slots
+from jobwire.worker.options.capacity_options import parse_memory, read_gpus, read_labels, read_resources, usual_slots
 
 
 def test_gpus_are_those_that_the_driver_shows(tmp_path: Path) -> None:

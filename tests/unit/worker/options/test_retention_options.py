@@ -1,7 +1,7 @@
 import pytest
 
 from jobwire.schemas.refusal import Refused
-from jobwire.worker import retention_options
+from jobwire.worker.options import retention_options
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 from collections.abc import Callable
 
-from ..schemas.refusal import Code, Refused
-from ..schemas.text import durations
-from ..schemas.text.sizes import parse_size
+from ...schemas.refusal import Code, Refused
+from ...schemas.text import durations
+from ...schemas.text.sizes import parse_size
 
 ALL = "all"
 _COUNT = re.compile(r"\d{1,15}", re.ASCII)

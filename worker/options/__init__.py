@@ -1,0 +1,1 @@
+"""How the options of the daemons' commands are read."""
