@@ -5,26 +5,22 @@ from __future__ import annotations
 import json
 import os
 import sys
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any
 
 import typer
 
-from ..keys import namespaces
 from ..keys.files.ownership import demand_own
 from ..keys.files.user_folders import roster_path, worker_folder
-from ..keys.holder import Whereabouts, locate
 from ..schemas.clock import boot_id
-from ..schemas.endpoint import has_next_port, is_taken_by, to_connect, to_listen
 from ..schemas.jobs.reserved_statuses import OWN_FAILURE
 from ..schemas.refusal import Code, Refused
 from ..schemas.text.durations import parse_duration
 from ..schemas.text.printable import printable
 from ..schemas.text.sizes import parse_size
-from . import root_jobs
 from .options import capacity_options, retention_options
+from .options.reading import read_endpoints, read_option
 from .own_process import leaving, standard_streams, surroundings
 from .own_process.early_signals import hold_signals_back
 from .state import layout
@@ -35,12 +31,6 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, help="Run and mana
 
 _JOBS_SHOWN = 10
 _USUAL_FEED_WAIT = f"{USUAL_FEED_WAIT_MS // 60_000}m"
-_WHERE = {
-    Whereabouts.HERE: "",
-    Whereabouts.ELSEWHERE: " of another container or machine",
-    Whereabouts.GONE: ", which is not visible from here",
-}
-
 StateOption = Annotated[
     Path | None, typer.Option("--state", metavar="DIR", help="State folder of the worker. Default: that of your private worker.")
 ]
@@ -96,6 +86,7 @@ def run(  # noqa: PLR0913 -- an argument for each option
     """Run a worker in the foreground until SIGTERM or SIGINT. Its jobs outlive it."""
     # First: without /proc, what follows would fail with a sentence about something else.
     boot_id()
+    requests, published = read_endpoints(listen, events)
     settings: dict[str, Any] = {
         "state": str(_folder(state)),
         "roster": str((roster or roster_path()).absolute()),
@@ -105,8 +96,8 @@ def run(  # noqa: PLR0913 -- an argument for each option
         "resources": read_option(capacity_options.read_resources, resource, "--resource"),
         "labels": read_option(capacity_options.read_labels, label, "--label"),
         "directory": str(_existing(directory or Path.cwd())),
-        "listen": read_option(to_listen, listen, "--listen") if listen else "",
-        "event_listen": read_option(to_listen, events, "--events") if events else "",
+        "listen": requests,
+        "event_listen": published,
         "jobs_as_root": jobs_as_root,
         "keep_seconds": read_option(retention_options.parse_age, keep_for, "--keep-for"),
         "keep_jobs": read_option(retention_options.parse_count, keep_jobs, "--keep-jobs"),
@@ -115,11 +106,12 @@ def run(  # noqa: PLR0913 -- an argument for each option
         "offer": offer or 0,
         "feed_wait_ms": read_option(_parse_feed_wait, feed_wait, "--feed-wait"),
     }
-    _use_broker(settings, join, broker_key, trust_broker, slots)
-    if is_taken_by(str(settings["listen"]), str(settings["event_listen"])):
-        raise typer.BadParameter(f"{listen} is where requests are taken; choose another port for events", param_hint="--events")
-    if not events and not has_next_port(listen):
-        raise typer.BadParameter(f"there is no port after that of {listen}; choose where events are published", param_hint="--events")
+    if trust_broker not in {"submitter", "none"}:
+        raise typer.BadParameter("it is submitter or none", param_hint="--trust-broker")
+    if join or (Path(settings["state"]) / layout.BROKER).exists():
+        from .pairing.commands import use_broker  # noqa: PLC0415 -- most workers have no broker
+
+        use_broker(settings, join, broker_key, "" if trust_broker == "none" else trust_broker, slots)
     environment = dict(os.environ)
     if embedded:
         settings["note"] = leaving.leave()
@@ -133,41 +125,6 @@ def run(  # noqa: PLR0913 -- an argument for each option
     command = [sys.executable, "-P", "-m", "jobwire.worker.main", json.dumps(told)]
     standard_streams.fill()
     os.execve(sys.executable, command, environment)  # noqa: S606 -- no shell is wanted
-
-
-def _use_broker(settings: dict[str, Any], join: str, key: str, vouch: str, slots: int | None) -> None:
-    """Join the broker that is meant by a token or an endpoint, or else the one that was joined before."""
-    state, roster = Path(settings["state"]), Path(settings["roster"])
-    if vouch not in {"submitter", "none"}:
-        raise typer.BadParameter("it is submitter or none", param_hint="--trust-broker")
-    if not join and not (state / layout.BROKER).exists():
-        return
-    from ..keys.identity import parse_public  # noqa: PLC0415 -- most workers have no broker
-    from .pairing import joined  # noqa: PLC0415 -- as above
-
-    vouch = "" if vouch == "none" else vouch
-    broker = joined.remembered(state)
-    if join == "-" or join.startswith(("@", "jobwire-join-")):
-        from ..keys.pairing.given import read_given  # noqa: PLC0415 -- as above
-
-        broker = joined.join_with(read_option(read_given, join, "--join"), state, roster, vouch, as_root=settings["jobs_as_root"])
-        _say(f"jobwire: joined the broker at {broker.endpoint}; from now on, jobwire worker run is enough")
-    elif join:
-        if not key:
-            raise typer.BadParameter("say which key the broker has, as it prints it when it starts", param_hint="--broker-key")
-        public = read_option(parse_public, key, "--broker-key")
-        endpoint = read_option(to_connect, join, "--join")
-        same = broker if broker is not None and broker.key == key else joined.Broker(endpoint, key)
-        broker = replace(same, endpoint=endpoint, as_root=same.as_root or settings["jobs_as_root"])
-        joined.demand_only(state, broker)
-        root_jobs.demand_for_broker(endpoint, intended=broker.as_root)
-        joined.trust(roster, public, vouch)
-        joined.remember(state, broker)
-    if broker is not None:
-        settings |= {"join": broker.endpoint, "broker_key": broker.key, "labels": {**broker.labels, **settings["labels"]}}
-        settings["slots"] = slots or broker.slots or settings["slots"]
-        # It was said when the broker was joined; not for clients that connect to this worker itself.
-        settings["jobs_as_root"] = settings["jobs_as_root"] or (broker.as_root and not settings["listen"])
 
 
 def _parse_feed_wait(text: str) -> int:
@@ -228,9 +185,8 @@ def leave(
 @app.command()
 def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False) -> None:
     """Show whether the worker is running, its endpoint, key and jobs, and why it starts none. Exits with 1 if it is not running."""
-    from ..broker.store.free_space import free_bytes  # noqa: PLC0415 -- a start needs nothing of this
-    from ..schemas.text.sizes import format_size  # noqa: PLC0415 -- as above
-    from . import running_worker  # noqa: PLC0415 -- as above
+    from . import running_worker  # noqa: PLC0415 -- a start needs nothing of this
+    from .status import lines, look, told  # noqa: PLC0415 -- as above
 
     folder = _folder(state)
     found = running_worker.find(folder)
@@ -238,59 +194,12 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
         raise Refused(
             Code.NOT_FOUND, f"no worker is running for {folder}", "jobwire run starts your own; jobwire worker run starts one for others"
         )
-    found["disk_free_bytes"] = free_bytes(folder)
-    jobs = running_worker.unfinished(folder)
-    found["running"] = sum(job.pid > 0 for job in jobs)
-    found["queued"] = len(jobs) - found["running"]
-    found["roster_problem"] = running_worker.roster_problem(Path(found["roster"]))
-    shortage = running_worker.shortage(folder, found)
-    found["refuses"] = shortage.message if shortage is not None else None
+    shortage = look(folder, found)
     if as_json:
-        typer.echo(json.dumps({name: found.get(name) for name in _TOLD}))
+        typer.echo(json.dumps(told(found)))
         return
-    signs = "by cgroup, session and mark" if found["cgroups"] else "by session and mark (no cgroup v2)"
-    containment = f"{signs}; a job that drops all of these on purpose can escape stop"
-    # Missing in the description of an earlier version.
-    memory = f"reserved, not limited: {problem}" if (problem := found.get("memory_problem")) else "limited by cgroup"
-    suspended = {name: running_worker.is_suspended(found, found[name]) for name in ("pid", "supervisor_pid")}
-    stands_still = f"suspended, so that no job starts or stops until: kill -CONT {found['supervisor_pid']}"
-    keeper = f"keeper pid {pid}" if (pid := found["keeper_pid"]) else "keeper killed: another one starts when no job is running"
-    lines = {
-        "worker": f"running, pid {found['pid']}{_WHERE[locate(found)]}, jobwire {found['version']}",
-        "suspended": f"the worker answers nobody until: kill -CONT {found['pid']}" if suspended["pid"] else "",
-        "new jobs": f"are refused: {shortage}" if shortage is not None else "",
-        "endpoint": found["endpoint"],
-        "events": found["event_endpoint"],
-        "key": found["key"],
-        "state": found["state"],
-        "roster": roster_line(found),
-        "slots": f"{found['slots']}, jobs running: {found['running']}, queued: {found['queued']}",
-        "disk": f"{format_size(found['disk_free_bytes'])} free",
-        "supervisor": f"pid {found['supervisor_pid']}, {stands_still if suspended['supervisor_pid'] else keeper}",
-        "containment": containment,
-        "memory": f"of jobs with --memory: {memory}",
-    }
-    for name, value in lines.items():
-        if value:
-            typer.echo(f"{name:<12} {printable(str(value))}")
-    other = namespaces.differences(found.get("namespaces") or {}, namespaces.own())
-    elsewhere = [f"in other namespaces than this command; what differs: {', '.join(other)}"] if other else []
-    for number, sentence in enumerate([*found.get("surroundings", []), *elsewhere]):
-        typer.echo(f"{'' if number else 'surroundings':<12} {printable(sentence)}")
-
-
-def roster_line(found: dict[str, Any]) -> str:
-    """Return which roster a worker or broker of this description has, and whether its file is in force."""
-    problem = found["roster_problem"]
-    return f"BROKEN: {problem}; the previous roster stays in force" if problem else str(found["roster"])
-
-
-# What programs may rely on; the description of a worker has more, for our own use.
-_TOLD = (
-    *("pid", "version", "endpoint", "event_endpoint", "key", "state", "roster", "roster_problem"),
-    *("slots", "running", "queued", "disk_free_bytes", "refuses"),
-    *("supervisor_pid", "keeper_pid", "cgroups", "memory_problem", "surroundings", "reloads"),
-)
+    for line in lines(found, shortage):
+        typer.echo(printable(line))
 
 
 @app.command()
@@ -368,20 +277,6 @@ def _folder(state: Path | None) -> Path:
         return worker_folder()
     demand_own(state.absolute(), "the state folder")
     return state.absolute()
-
-
-_Value = TypeVar("_Value")
-
-
-_Written = TypeVar("_Written")
-
-
-def read_option(parse: Callable[[_Written], _Value], text: _Written, option: str) -> _Value:
-    """Return what an option says, or refuse it with the name of the option."""
-    try:
-        return parse(text)
-    except Refused as refused:
-        raise typer.BadParameter(str(refused), param_hint=option) from None
 
 
 def _existing(directory: Path) -> Path:

@@ -12,13 +12,13 @@ import typer
 
 from ...keys.files.ownership import demand_own
 from ...keys.files.user_folders import broker_folder, roster_path
-from ...schemas.endpoint import has_next_port, is_taken_by, to_listen
+from ...schemas.endpoint import to_listen
 from ...schemas.jobs.claims import MOST_SLOTS
 from ...schemas.refusal import Code, Refused
 from ...schemas.text.printable import printable
 from ...schemas.text.sizes import format_size, parse_size
-from ..commands import read_option, roster_line
 from ..options import retention_options
+from ..options.reading import read_endpoints, read_option
 from ..own_process import standard_streams
 from ..own_process.early_signals import hold_signals_back
 from ..state.lock import running
@@ -47,20 +47,19 @@ def run(
     ] = "100M",
 ) -> None:
     """Run a broker in the foreground until SIGTERM or SIGINT. The jobs of its workers go on without it."""
+    # One that listens nowhere has neither clients nor workers.
+    read_option(to_listen, listen, "--listen")
+    requests, published = read_endpoints(listen, events)
     settings = {
         "state": str(_folder(state)),
         "roster": str((roster or roster_path()).absolute()),
-        "listen": read_option(to_listen, listen, "--listen"),
-        "event_listen": read_option(to_listen, events, "--events") if events else "",
+        "listen": requests,
+        "event_listen": published,
         "keep_seconds": read_option(retention_options.parse_age, keep_for, "--keep-for"),
         "keep_jobs": read_option(retention_options.parse_count, keep_jobs, "--keep-jobs"),
         "keep_log_bytes": read_option(parse_size, keep_logs, "--keep-logs"),
         "keep_free_bytes": read_option(parse_size, keep_free, "--keep-free"),
     }
-    if is_taken_by(str(settings["listen"]), str(settings["event_listen"])):
-        raise typer.BadParameter(f"{listen} is where requests are taken; choose another port for events", param_hint="--events")
-    if not events and not has_next_port(listen):
-        raise typer.BadParameter(f"there is no port after that of {listen}; choose where events are published", param_hint="--events")
     hold_signals_back()
     command = [sys.executable, "-P", "-m", "jobwire.worker.broker.main", json.dumps(settings)]
     standard_streams.fill()
@@ -113,6 +112,7 @@ def status(*, state: StateOption = None, as_json: Annotated[bool, typer.Option("
     """Show whether the broker is running, its endpoint and its key, and why it takes no jobs. Exits with 1 if it is not running."""
     from ...broker.store.free_space import free_bytes  # noqa: PLC0415 -- a start needs nothing of this
     from .. import running_worker  # noqa: PLC0415 -- as above
+    from ..status import roster_line  # noqa: PLC0415 -- as above
 
     folder = _folder(state)
     found = _found(folder)

@@ -1,20 +1,25 @@
-"""What the commands about tokens and brokers print."""
+"""What the commands about tokens and brokers do and print."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import typer
 
 from ...broker.store.kept import unsettled
+from ...keys.identity import parse_public
 from ...keys.members.roster_text import invited_role_problem, name_problem
+from ...keys.pairing.given import read_given
 from ...keys.pairing.token import Token
 from ...schemas.endpoint import to_connect
 from ...schemas.jobs.worker_labels import parse_label
 from ...schemas.refusal import Code, Refused
 from ...schemas.text.printable import printable
+from .. import root_jobs
+from ..options.reading import read_option
 from ..state import layout
 from . import joined
 from .invite import invite, parse_valid
@@ -27,14 +32,42 @@ def print_token(
     for problem, option in ((name and name_problem(name), "--as"), (invited_role_problem(role), "--role")):
         if problem:
             raise typer.BadParameter(problem, param_hint=option)
-    valid_ms = _read("--valid", parse_valid, valid)
+    valid_ms = read_option(parse_valid, valid, "--valid")
     for label in labels:
-        _read("--label", parse_label, label)
-    wanted = Token(_read("--endpoint", to_connect, endpoint) if endpoint else "", b"", b"", role, slots=slots, labels=tuple(labels))
+        read_option(parse_label, label, "--label")
+    wanted = Token(read_option(to_connect, endpoint, "--endpoint") if endpoint else "", b"", b"", role, slots=slots, labels=tuple(labels))
     text, sentences = invite(found, wanted, name, valid_ms)
     typer.echo(text)
     for sentence in sentences:
         typer.echo(printable(f"jobwire: {sentence}"), err=True)
+
+
+def use_broker(settings: dict[str, Any], join: str, key: str, vouch: str, slots: int | None) -> None:
+    """Join the broker that is meant by a token or an endpoint, or else the one that was joined before, and add to the settings of a worker.
+
+    `vouch`: the role of clients that only the broker knows. Raises Refused, and BadParameter for a mistake in an option.
+    """
+    state, roster = Path(settings["state"]), Path(settings["roster"])
+    broker = joined.remembered(state)
+    if join == "-" or join.startswith(("@", "jobwire-join-")):
+        broker = joined.join_with(read_option(read_given, join, "--join"), state, roster, vouch, as_root=settings["jobs_as_root"])
+        typer.echo(printable(f"jobwire: joined the broker at {broker.endpoint}; from now on, jobwire worker run is enough"), err=True)
+    elif join:
+        if not key:
+            raise typer.BadParameter("say which key the broker has, as it prints it when it starts", param_hint="--broker-key")
+        public = read_option(parse_public, key, "--broker-key")
+        endpoint = read_option(to_connect, join, "--join")
+        same = broker if broker is not None and broker.key == key else joined.Broker(endpoint, key)
+        broker = replace(same, endpoint=endpoint, as_root=same.as_root or settings["jobs_as_root"])
+        joined.demand_only(state, broker)
+        root_jobs.demand_for_broker(endpoint, intended=broker.as_root)
+        joined.trust(roster, public, vouch)
+        joined.remember(state, broker)
+    if broker is not None:
+        settings |= {"join": broker.endpoint, "broker_key": broker.key, "labels": {**broker.labels, **settings["labels"]}}
+        settings["slots"] = slots or broker.slots or settings["slots"]
+        # It was said when the broker was joined; not for clients that connect to this worker itself.
+        settings["jobs_as_root"] = settings["jobs_as_root"] or (broker.as_root and not settings["listen"])
 
 
 def leave_broker(state: Path, roster: Path, *, force: bool) -> str:
@@ -45,10 +78,3 @@ def leave_broker(state: Path, roster: Path, *, force: bool) -> str:
         raise Refused(Code.FAILED_PRECONDITION, message, next_step)
     broker = joined.leave(state, roster)
     return f"left the broker at {broker.endpoint}; there, jobwire broker remove takes this worker off its list"
-
-
-def _read(option: str, parse: Any, text: str) -> Any:
-    try:
-        return parse(text)
-    except Refused as refused:
-        raise typer.BadParameter(str(refused), param_hint=option) from None
