@@ -29,7 +29,7 @@ from .jobs.claims import MOST_RESOURCES
 from .jobs.conditions import MOST_CONDITIONS
 from .jobs.process_limits import NUMBERS
 from .jobs.retry import MOST_STATUSES
-from .jobs.spec import LARGEST_STDIN, LONGEST_ARGUMENT, LONGEST_LABEL, MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
+from .jobs.spec_check import LARGEST_STDIN, LONGEST_ARGUMENT, LONGEST_LABEL, MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
 from .jobs.worker_labels import MOST_TERMS
 from .naming import ID_BYTES, LONGEST_NAME, OWNER_BYTES
 from .parts import HASH_BYTES
@@ -195,7 +195,7 @@ LENGTHS = {
 }
 # Jobs are read a few at a time, and each is checked then.
 SLICED = frozenset({"Start.jobs", "Stage.jobs"})
-# spec.py says which argument, variable or label is too long, and why.
+# spec_check.py says which argument, variable or label is too long, and why.
 SAID_BY_SPEC = frozenset({"JobSpec.argv", "JobSpec.directory", "JobSpec.stdin", "EnvironmentVariable.name", "EnvironmentVariable.value"})
 _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 # The reader of a name checks LONGEST_NAME, with a better message.

@@ -13,7 +13,7 @@ from google.protobuf.message import DecodeError
 
 from .generated import event_pb2, request_pb2
 from .jobs.brought_files import MOST_FILES
-from .jobs.spec import HIGHEST_PRIORITY, LARGEST_STDIN, LONGEST_LABEL, MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
+from .jobs.spec_check import HIGHEST_PRIORITY, LARGEST_STDIN, LONGEST_LABEL, MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
 from .refusal import Code, Reason, Refused
 
 PROTOCOL_VERSION = 1

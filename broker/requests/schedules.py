@@ -11,6 +11,7 @@ from ...keys.members.rights import Member, Right, demand, may
 from ...schemas.frames import LARGEST_OTHER_MESSAGE
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs import spec as specs
+from ...schemas.jobs import spec_check
 from ...schemas.jobs.states import State
 from ...schemas.naming import ID_BYTES, JobKey, format_id, name_problem
 from ...schemas.parts import HASH_BYTES
@@ -133,7 +134,7 @@ def _read_spec(call: Call, parts: Parts) -> specs.JobSpec:
     if spec.held:
         raise Refused(Code.INVALID_ARGUMENT, "the jobs of a schedule would all be held", "pause the schedule instead")
     spec = replace(spec, name=spec.name or request.name)
-    specs.check(spec)
+    spec_check.check(spec)
     if parts.timetable.find(JobKey(call.member.key, request.id)) is None:
         parts.starter.demand_possible(call.member.key, OneJob(spec, b"", b""))
     missing = Missing(call.member.key, parts.engine.depot)

@@ -12,6 +12,7 @@ from ...schemas import bounds
 from ...schemas.frames import LARGEST_MESSAGE
 from ...schemas.generated import event_pb2, job_pb2, request_pb2
 from ...schemas.jobs import spec as specs
+from ...schemas.jobs import spec_check
 from ...schemas.jobs.capacity import PLAIN, wants_of
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.jobs.states import Outcome, OutcomeKind
@@ -235,7 +236,7 @@ def _ask(job: request_pb2.NewJob) -> Asked:
 def _read_spec(raw: bytes) -> tuple[JobSpec, bytes]:
     """Return a spec, checked, and its digest."""
     spec = specs.from_wire(job_pb2.JobSpec.FromString(raw))
-    specs.check(spec)
+    spec_check.check(spec)
     return spec, specs.digest(spec)
 
 
@@ -284,7 +285,7 @@ def ask_again(member: Member, lookup: Lookup, sent: list[int], job: request_pb2.
 def _demand_same(said: job_pb2.JobSpec, kept: JobSpec, before: JobKey) -> None:
     """Check that a spec beside the key of a job is that of the job. What it waited for does not count: it waits for other jobs now."""
     spec = specs.from_wire(said)
-    specs.check(spec)
+    spec_check.check(spec)
     if replace(spec, after=()) != replace(kept, after=()):
         message = f"a job of the start has a spec, and it is not that of the job {format_id(before.id)}, which it is to run again"
         raise Refused(Code.INVALID_ARGUMENT, message, "send the spec of that job without its times and hold, or only its key")

@@ -16,7 +16,7 @@ from ...keys.identity import KEY_BYTES
 from ...keys.members.rights import Member, Right, may
 from ...schemas.frames import MOST_GRANTS, TOPIC_BYTES
 from ...schemas.generated import event_pb2
-from ...schemas.jobs.spec import LONGEST_LABEL
+from ...schemas.jobs.spec_check import LONGEST_LABEL
 from ...schemas.naming import ID_BYTES, AttemptKey, JobKey
 from ...schemas.refusal import Code, Reason, Refused
 

@@ -16,7 +16,8 @@ from typing import NamedTuple
 
 import msgspec
 
-from ...schemas.jobs.spec import JobSpec, check_command
+from ...schemas.jobs.spec import JobSpec
+from ...schemas.jobs.spec_check import check_command
 from ...schemas.naming import LONGEST_NAME, name_problem
 from ...schemas.refusal import Refused
 from ...schemas.text.msgspec_errors import Path

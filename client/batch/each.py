@@ -8,7 +8,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 from ...schemas.jobs.conditions import MOST_CONDITIONS, base_of
-from ...schemas.jobs.spec import JobSpec, check
+from ...schemas.jobs.spec import JobSpec
+from ...schemas.jobs.spec_check import check
 from ...schemas.jobs.worker_labels import WORKER
 from ...schemas.naming import LONGEST_NAME
 from ...schemas.refusal import Code, Refused

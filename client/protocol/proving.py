@@ -8,7 +8,7 @@ from ...keys.identity import Identity
 from ...keys.proofs import merkle, signature
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.retry import LONGEST_DELAY_MS, MOST_RETRIES
-from ...schemas.jobs.spec import LONGEST_DURATION_MS
+from ...schemas.jobs.spec_check import LONGEST_DURATION_MS
 
 # The feature of a daemon that checks it.
 ROOTS = "roots"

@@ -8,7 +8,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 
 from ...schemas.frames import MOST_CONNECTIONS, MOST_FILE_BYTES, MOST_GRANTS, MOST_QUEUED_JOBS, MOST_STREAMS, MOST_UNREAD_BYTES
-from ...schemas.jobs.spec import HIGHEST_PRIORITY
+from ...schemas.jobs.spec_check import HIGHEST_PRIORITY
 
 # More would be a limit of the machine, not of this program.
 _MOST = 1_000_000_000

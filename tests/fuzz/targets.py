@@ -27,7 +27,7 @@ from jobwire.keys.proofs import signature
 from jobwire.schemas import bounds, large
 from jobwire.schemas.frames import read_news, read_reply, refusal_from
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
-from jobwire.schemas.jobs import spec
+from jobwire.schemas.jobs import spec, spec_check
 from jobwire.schemas.naming import parse_typed
 from jobwire.schemas.refusal import Refused
 
@@ -94,7 +94,7 @@ def batch_files(data: bytes) -> int:
     for lines in (False, True):
         with contextlib.suppress(Refused):
             for job in read_batch(data, "jobs.toml", _around(), lines=lines).jobs:
-                spec.check(job)
+                spec_check.check(job)
                 count += 1
     return count
 

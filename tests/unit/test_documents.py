@@ -29,6 +29,7 @@ from jobwire.keys.proofs import signature
 from jobwire.schemas.frames import limits
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.jobs import spec as specs
+from jobwire.schemas.jobs import spec_check
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import EventKind, Outcome, OutcomeKind, State
 from jobwire.schemas.naming import JobKey, batch_job_id, name_problem
@@ -141,7 +142,7 @@ def test_the_protocol_pages_messages_are_those_bytes() -> None:
         assert dump(message) == text
         read[name] = message
     assert set(read) == {"JobSpec", "Envelope", "Reply", "News"}
-    specs.check(specs.from_wire(read["JobSpec"]))
+    spec_check.check(specs.from_wire(read["JobSpec"]))
     envelope = read["Envelope"]
     assert signature.check(envelope, envelope.proof.audience, envelope.proof.nonce) == envelope.proof.signer
     assert read["Reply"].hello.daemon == envelope.proof.audience

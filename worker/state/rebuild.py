@@ -36,6 +36,7 @@ from ...broker.writes.staged import Template
 from ...keys.files.private_files import sync_folder
 from ...schemas.clock import wall_us
 from ...schemas.jobs import spec as specs
+from ...schemas.jobs import spec_check
 from ...schemas.jobs.brought_files import BroughtFile, FileKind
 from ...schemas.jobs.conditions import After, Condition
 from ...schemas.jobs.process_limits import ResourceLimit
@@ -296,7 +297,7 @@ def spec_of(job: JobFile, stdin: bytes | None) -> JobSpec:
 
 def _new_job(key: AttemptKey, file: JobFile, path: str) -> Job:
     spec = spec_of(file, small_files.read_file(f"{path}/stdin") if file.has_stdin else None)
-    specs.check(spec)
+    spec_check.check(spec)
     attempt = Attempt(key, Phase.CLEARED)
     job = Job(0, key.job, spec, specs.digest(spec), None, 0, attempt, priority=spec.priority, rerun_of=file.rerun_of, never_retried=True)
     job.gpus = file.handed_out

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from ....schemas import bounds, large
 from ....schemas.generated import job_pb2, request_pb2
-from ....schemas.jobs import run_ends
+from ....schemas.jobs import run_ends, spec_check
 from ....schemas.jobs import spec as specs
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.naming import ID_BYTES, finish_job_id, scheduled_job_id
@@ -165,9 +165,9 @@ def _spec_of(said: job_pb2.JobSpec, job_or_schedule: bytes, name: str) -> JobSpe
     _demand_id(job_or_schedule)
     spec = specs.from_wire(said)
     spec = replace(spec, name=spec.name or name)
-    specs.check(spec)
+    spec_check.check(spec)
     return spec
 
 
 def _in_words(at_us: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(min(max(at_us, 0), specs.LATEST_START_US) // 1_000_000))
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(min(max(at_us, 0), spec_check.LATEST_START_US) // 1_000_000))

@@ -18,7 +18,9 @@ from ....schemas import bounds, large
 from ....schemas.frames import read_envelope
 from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.jobs import spec as specs
-from ....schemas.jobs.spec import LONGEST_DURATION_MS, JobSpec
+from ....schemas.jobs import spec_check
+from ....schemas.jobs.spec import JobSpec
+from ....schemas.jobs.spec_check import LONGEST_DURATION_MS
 from ....schemas.jobs.states import OnFailure
 from ....schemas.naming import ID_BYTES, KNOWN_AS, AttemptKey, JobKey, finish_job_id, format_id
 from ....schemas.parts import hash_of_part
@@ -146,7 +148,7 @@ class SignedStart:
             message = "the signed start names a job to run again, and says not what that runs"
             raise Refused(Code.UNIMPLEMENTED, message, "upgrade the client, or submit it as a new job")
         spec = specs.from_wire(job.spec)
-        specs.check(spec)
+        spec_check.check(spec)
         return Derived(job.id, spec)
 
     def demand_in_time(self, delivery: request_pb2.Delivery, now_us: int) -> None:

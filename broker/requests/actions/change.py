@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 
 from ....schemas.frames import MOST_JOBS_PER_START
 from ....schemas.generated import request_pb2
-from ....schemas.jobs.spec import LONGEST_DURATION_MS, check_priority
+from ....schemas.jobs.spec_check import LONGEST_DURATION_MS, check_priority
 from ....schemas.refusal import Code, Refused
 from ...desk.desk import Desk
 from ...desk.inputs import Alter, SetWidth

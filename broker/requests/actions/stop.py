@@ -6,7 +6,8 @@ import signal
 from collections.abc import Callable, Sequence
 
 from ....schemas.generated import event_pb2, request_pb2
-from ....schemas.jobs.spec import DEFAULT_GRACE_MS, LONGEST_DURATION_MS
+from ....schemas.jobs.spec import DEFAULT_GRACE_MS
+from ....schemas.jobs.spec_check import LONGEST_DURATION_MS
 from ....schemas.refusal import Code, Refused
 from ...desk.desk import Desk
 from ...desk.inputs import Stop

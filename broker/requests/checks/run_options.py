@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.jobs import spec as specs
+from ....schemas.jobs import spec_check
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.jobs.states import OnFailure
 from ....schemas.naming import ID_BYTES, name_problem
@@ -50,7 +51,7 @@ def read_finish(on_finish: job_pb2.JobSpec) -> JobSpec:
         raise _refuse(f"the on_finish of the batch has {size} bytes, the limit is {_LARGEST_FINISH}", "keep large inputs in files")
     try:
         spec = specs.from_wire(on_finish)
-        specs.check(spec)
+        spec_check.check(spec)
     except Refused as refused:
         raise Refused(refused.code, f"the on_finish of the batch: {refused.message}", refused.next_step, reason=refused.reason) from None
     for is_set, what in (

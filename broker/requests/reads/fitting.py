@@ -7,7 +7,8 @@ from dataclasses import replace
 from ....keys.members.rights import Right, demand
 from ....schemas.generated import request_pb2
 from ....schemas.jobs.capacity import Wants, shortage, wants_of
-from ....schemas.jobs.spec import JobSpec, check, from_wire
+from ....schemas.jobs.spec import JobSpec, from_wire
+from ....schemas.jobs.spec_check import check
 from ....schemas.jobs.worker_labels import WORKER
 from ....schemas.refusal import Code, Refused
 from ...desk.queue.stock import Stock

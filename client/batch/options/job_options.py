@@ -13,7 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ....schemas.jobs.brought_files import program_of
-from ....schemas.jobs.spec import JobSpec, check
+from ....schemas.jobs.spec import JobSpec
+from ....schemas.jobs.spec_check import check
 from ....schemas.private_parts.frozen import frozen, replace
 from ....schemas.refusal import Code, Refused
 from ....schemas.text.durations import parse_duration

@@ -12,7 +12,7 @@ from typing import TypeVar, overload
 from ....schemas.jobs.capacity import parse_resource
 from ....schemas.jobs.claims import resource_problem
 from ....schemas.jobs.conditions import Condition
-from ....schemas.jobs.spec import LARGEST_STDIN, check_priority
+from ....schemas.jobs.spec_check import LARGEST_STDIN, check_priority
 from ....schemas.jobs.states import OnFailure
 from ....schemas.naming import name_problem
 from ....schemas.refusal import Code, Refused

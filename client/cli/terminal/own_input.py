@@ -9,7 +9,7 @@ import stat
 from contextlib import suppress
 
 from ....schemas.frames import LARGEST_PUSH
-from ....schemas.jobs.spec import LARGEST_STDIN
+from ....schemas.jobs.spec_check import LARGEST_STDIN
 from ...batch.reading import read_whole
 from ...library.streams.source import DescriptorSource
 from .streams import STDIN

@@ -11,7 +11,7 @@ from google.protobuf.message_factory import GetMessageClass
 from jobwire.schemas import bounds, large
 from jobwire.schemas.frames import LARGEST_OTHER_MESSAGE, MOST_JOBS_PER_FILTER, MOST_JOBS_PER_START, MOST_KEYS, limits
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
-from jobwire.schemas.jobs.spec import MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
+from jobwire.schemas.jobs.spec_check import MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
 from jobwire.schemas.refusal import Code, Refused
 
 KEY = job_pb2.JobKey(id=b"1" * 16)

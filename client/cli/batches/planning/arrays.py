@@ -6,7 +6,8 @@ import os
 import re
 from dataclasses import replace
 
-from .....schemas.jobs.spec import JobSpec, check
+from .....schemas.jobs.spec import JobSpec
+from .....schemas.jobs.spec_check import check
 from .....schemas.refusal import Refused
 from ....batch.batch_file import Batch
 from ....batch.expansion.array_indexes import Array, parse_array

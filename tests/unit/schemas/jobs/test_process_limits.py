@@ -3,7 +3,8 @@ from dataclasses import replace
 import pytest
 
 from jobwire.schemas.jobs.process_limits import NUMBERS, ResourceLimit, format_limits
-from jobwire.schemas.jobs.spec import JobSpec, check, digest, from_wire, to_wire
+from jobwire.schemas.jobs.spec import JobSpec, digest, from_wire, to_wire
+from jobwire.schemas.jobs.spec_check import check
 from jobwire.schemas.refusal import Code, Refused
 
 PLAIN = JobSpec(argv=(b"true",))

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.schemas.jobs import spec as specs
+from jobwire.schemas.jobs import spec_check
 from jobwire.schemas.jobs.retry import HIGHEST_BACKOFF, LONGEST_DELAY_MS, MOST_RETRIES, RetryRule, check
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.terminal import TerminalSize
@@ -46,7 +46,7 @@ def test_what_can_be_done_is_not() -> None:
 )
 def test_a_job_whose_input_is_gone_after_the_first_attempt_is_not_retried(spec: JobSpec, said: str) -> None:
     with pytest.raises(Refused, match=said):
-        specs.check(spec)
+        spec_check.check(spec)
 
 
 @given(st.integers(0, LONGEST_DELAY_MS), st.floats(1, HIGHEST_BACKOFF))

@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jobwire.schemas.jobs import spec as specs
+from jobwire.schemas.jobs import spec_check
 from jobwire.schemas.jobs.capacity import Capacity, Settings, read_settings, shortage, wants_of
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.worker_labels import Where, check, holds, parse_label
@@ -44,7 +45,7 @@ def test_what_is_no_term_is_refused_with_how_to_write_one(term: str) -> None:
     with pytest.raises(Refused, match="write it like gpu, gpu=a100 or gpu=a100,h100"):
         check((term,), ())
     with pytest.raises(Refused):
-        specs.check(JobSpec(argv=(b"x",), not_on=(term,)))
+        spec_check.check(JobSpec(argv=(b"x",), not_on=(term,)))
 
 
 def test_more_terms_than_the_limit_are_refused() -> None:
