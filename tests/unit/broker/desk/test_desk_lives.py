@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-import queue
 import shutil
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import Any
 
 import pytest
-from desk_house import AlarmDouble, EngineDouble
+from desk_house import AlarmDouble
 from example_counts import at_length, briefly, scratch
+from honest_engine import EXITED, FAILED, Gate, HonestEngine
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
@@ -22,7 +21,6 @@ from jobwire.broker.desk.desk import Desk
 from jobwire.broker.desk.inputs import Accepted, Alter, Asked, Due, SetWidth, Stop
 from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.desk.state import State
-from jobwire.broker.engine import Ended, Expected, Fact, Launch, Started
 from jobwire.broker.jobs.job import BatchRun, Job, RunKey, StopOrder
 from jobwire.broker.jobs.life import NEXT, STORED, WAITING, Phase, Stored
 from jobwire.broker.retention.ages import Ages
@@ -35,14 +33,12 @@ from jobwire.keys.members.limits import EVERYBODYS
 from jobwire.schemas.clock import Clock
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.jobs import spec as specs
-from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.jobs.retry import RetryRule
 from jobwire.schemas.jobs.spec import JobSpec
-from jobwire.schemas.jobs.states import Outcome, OutcomeKind
+from jobwire.schemas.jobs.states import Outcome
 from jobwire.schemas.jobs.states import State as Shown
 from jobwire.schemas.naming import AttemptKey, JobKey
 from jobwire.schemas.refusal import Code, Refused
-from jobwire.worker.engine.facts import lost, why_lost
 
 OWNERS = (b"a" * 32, b"b" * 32)
 SPECS = (
@@ -52,11 +48,8 @@ SPECS = (
     JobSpec(argv=(b"again",), retry=RetryRule(2)),
     JobSpec(argv=(b"later",), retry=RetryRule(1, delay_ms=1000)),
 )
-EXITED = Outcome(OutcomeKind.EXITED)
-FAILED = Outcome(OutcomeKind.EXITED, exit_status=1)
 # Longer than any delay of them.
 A_WHILE_US = 10_000_000
-
 # How an event moves a job on, for one that reads the events only.
 ALLOWED = {
     ("", "QUEUED"): "QUEUED",
@@ -95,86 +88,6 @@ def _found_on_disk() -> dict[Phase, set[Stored]]:
 
 
 ON_DISK = _found_on_disk()
-
-
-class Gate:
-    """Stands before the disk: the test decides when a group of writes is committed."""
-
-    def __init__(self, disk: queue.SimpleQueue[Sequence[Any] | None]) -> None:
-        self._disk = disk
-        self.group: Sequence[Any] | None = None
-
-    def put(self, group: Sequence[Any] | None) -> None:
-        if group is None:
-            self._disk.put(None)
-        else:
-            self.group = group
-
-    def get(self) -> Sequence[Any] | None:
-        return self._disk.get()
-
-    def open(self) -> None:
-        group, self.group = self.group, None
-        self._disk.put(group)
-
-
-class HonestEngine(EngineDouble):
-    """Starts what is requested, reports what happened until that is settled, and outlives every desk."""
-
-    def __init__(self) -> None:
-        super().__init__(Capacity(1))
-        self.now = 1_000_000
-        self.launched: Counter[AttemptKey] = Counter()
-        self.running: dict[AttemptKey, Started] = {}
-        self.ended: dict[AttemptKey, Ended] = {}
-        self.to_end: set[AttemptKey] = set()
-        self.untold: list[Fact] = []
-        self.rebooted = False
-        # The time limits that jobs got later; an engine keeps them with its jobs.
-        self.limits: dict[AttemptKey, int] = {}
-
-    def start(self, launches: Sequence[Launch]) -> None:
-        for launch in launches:
-            if launch.key in self.running or launch.key in self.ended:
-                continue
-            self.launched[launch.key] += 1
-            if launch.changed_limit_ms is not None:
-                self.limits[launch.key] = launch.changed_limit_ms
-            self.now += 1
-            self.running[launch.key] = fact = Started(launch.key, 100 + len(self.launched), self.now)
-            self.untold.append(fact)
-        assert len(self.running) <= self.capacity.slots
-
-    def end(self, key: AttemptKey, number: int, grace_ms: int) -> None:
-        self.to_end.add(key)
-
-    def limit(self, key: AttemptKey, limit_ms: int) -> None:
-        self.limits[key] = limit_ms
-
-    def settled(self, keys: Sequence[AttemptKey]) -> None:
-        for key in keys:
-            assert key not in self.running
-            self.ended.pop(key, None)
-
-    async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:
-        self.untold.clear()
-        facts: list[Fact] = [Started(fact.key, fact.pid, fact.started_at_us, adopted=True) for fact in self.running.values()]
-        facts += self.ended.values()
-        told = {fact.key for fact in facts}
-        missing = [one for one in expected if one.key not in told]
-        facts += [lost(one, why) for one in missing if (why := why_lost(one, rebooted=self.rebooted))]
-        return facts
-
-    def finish(self, key: AttemptKey, *, failed: bool = False, outcome: Outcome = EXITED) -> None:
-        started = self.running.pop(key)
-        self.now += 1
-        pid = 0 if failed else started.pid
-        if failed and started in self.untold:
-            self.untold.remove(started)
-        # What could not be started is not tried again.
-        how = Outcome(OutcomeKind.FAILED_TO_START, exit_status=127) if failed else outcome
-        self.ended[key] = Ended(key, pid, started.started_at_us, self.now, how)
-        self.untold.append(self.ended[key])
 
 
 class Steps:
