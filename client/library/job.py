@@ -16,8 +16,10 @@ from .options.arguments import Duration, Text, deadline_in, make_id
 from .requests.dialogue import piece_of_log
 from .requests.queries import range_request, tail_request
 from .session import Session
+from .streams.collected import Collecting
+from .streams.decoded_output import TextJobOutput
 from .streams.feeder import Feeder
-from .streams.output import FROM_THE_FIRST, Collecting, JobOutput, Reading, TextJobOutput, reading_of
+from .streams.output import FROM_THE_FIRST, JobOutput, Reading, reading_of
 from .streams.source import Stdin, source_of
 from .streams.text_mode import text_mode
 from .streams.timed_lines import Wanted

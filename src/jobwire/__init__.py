@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from .client.library.options.specs import job_spec
     from .client.library.requests.members import RosterMember
     from .client.library.schedules import Schedules
-    from .client.library.streams.output import JobOutput, TextJobOutput
+    from .client.library.streams.decoded_output import TextJobOutput
+    from .client.library.streams.output import JobOutput
     from .client.library.streams.timed_lines import LogLine
     from .client.library.values.completed_job import CompletedJob, CompletedTextJob, JobFailed, JobTimeout
     from .client.library.values.event import Event, EventCursor
@@ -122,7 +123,8 @@ _HOMES = {
     "client.library.options.retry": ("Retry",),
     "client.library.requests.members": ("RosterMember",),
     "client.library.schedules": ("Schedules",),
-    "client.library.streams.output": ("JobOutput", "TextJobOutput"),
+    "client.library.streams.decoded_output": ("TextJobOutput",),
+    "client.library.streams.output": ("JobOutput",),
     "client.library.values.event": ("Event", "EventCursor"),
     "client.library.values.results": ("BatchInfo", "Forgotten", "JobAttempt", "JobInfo"),
     "client.library.values.run_info": ("FailedJob", "RunInfo"),

@@ -8,15 +8,9 @@ from typing import Self
 
 from ....schemas.generated import request_pb2
 from ....schemas.naming import JobKey
-from ...library.streams.output import (
-    LAST_AND_LATER,
-    Collected,
-    DecodedOutput,
-    FetchedOutput,
-    Reading,
-    attempt_end,
-    follow_request,
-)
+from ...library.streams.collected import Collected
+from ...library.streams.decoded_output import DecodedOutput
+from ...library.streams.output import LAST_AND_LATER, FetchedOutput, Reading, attempt_end, follow_request
 from ...protocol.exchange import Chunk, Exchange
 from ..loop.connection import AsyncConnection
 

@@ -1,15 +1,14 @@
-"""The logs of a job while it runs: one of them read like a pipe, or both collected whole.
+"""A log of a job, read like a pipe while the job runs.
 
-A log ends when the job has ended and its last byte has been read. Of a job that is retried, each attempt has a log of its own, and they
-are read one after the other; of those that are collected, that of the last one is kept.
+It ends when the job has ended and its last byte has been read. Of a job that is retried, each attempt has a log of its own, and they are
+read one after the other.
 """
 
 from __future__ import annotations
 
-import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator, Sequence
-from typing import TYPE_CHECKING, Generic, NamedTuple, Self, TypeVar
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from ....schemas.generated import request_pb2
 from ....schemas.jobs.states import Outcome
@@ -19,10 +18,6 @@ from ....schemas.wire_codec import key_to_wire, outcome_from_wire
 from ...protocol.exchange import Chunk, Exchange, Item
 from ...sockets.connection import Connection
 from ..attached import Attached
-from .text_mode import TextMode
-
-if TYPE_CHECKING:
-    from .feeder import Feeder
 
 
 class AttemptEnd(NamedTuple):
@@ -94,9 +89,6 @@ class FetchedOutput(Attached, ABC):
         self.closed = True
         self._buffer.clear()
         self._scanned = 0
-
-
-_Log = TypeVar("_Log", bound=FetchedOutput)
 
 
 class JobOutput(FetchedOutput):
@@ -227,146 +219,3 @@ class JobOutput(FetchedOutput):
 
 def _nothing(end: AttemptEnd) -> None:
     """Do nothing."""
-
-
-class DecodedOutput(Attached, Generic[_Log]):
-    """What was decoded of a log for a reader and not returned yet."""
-
-    def __init__(self, output: _Log, mode: TextMode) -> None:
-        self._output = output
-        self.encoding, self.errors = mode
-        self._decoder = mode.decoder()
-        self._text = ""
-        self._scanned = 0
-        self._at_end = False
-
-    @property
-    def closed(self) -> bool:
-        """Whether it was closed."""
-        return self._output.closed
-
-    def close(self) -> None:
-        """Close the log; the job continues."""
-        self._output.close()
-        self._text = ""
-
-    def _add(self, data: bytes) -> None:
-        """Decode more; nothing means that the log has ended."""
-        self._at_end = not data
-        self._text += self._decoder.decode(data, final=self._at_end)
-
-    def _take_line(self) -> str | None:
-        """Return the next whole line, or None if it was not fetched yet."""
-        found = self._text.find("\n", self._scanned)
-        self._scanned = len(self._text)
-        return self._give(found + 1) if found >= 0 else None
-
-    def _give(self, size: int) -> str:
-        text, self._text = self._text[:size], self._text[size:]
-        self._scanned = 0
-        return text
-
-
-class TextJobOutput(DecodedOutput[JobOutput]):
-    """A log as text, with line feeds at the ends of lines. Reading raises what the worker refuses, and UnicodeDecodeError.
-
-    `encoding` and `errors` are those of `output`.
-    """
-
-    def read(self, size: int = -1) -> str:
-        """Wait for `size` characters, or with -1 for the end, and return them; fewer at the end."""
-        while size < 0 or len(self._text) < size:
-            if not self._fetch():
-                break
-        return self._give(len(self._text) if size < 0 else size)
-
-    def readline(self) -> str:
-        """Wait for a whole line and return it; an empty text at the end."""
-        while (line := self._take_line()) is None:
-            if not self._fetch():
-                return self._give(len(self._text))
-        return line
-
-    def __iter__(self) -> Iterator[str]:
-        """Iterate over the lines as they come."""
-        while line := self.readline():
-            yield line
-
-    def __enter__(self) -> Self:
-        """Return itself; it is closed at the end of the block."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close it."""
-        self.close()
-
-    def _fetch(self) -> bool:
-        if self._at_end:
-            return False
-        self._add(self._output.read1())
-        return True
-
-
-class Collected(Generic[_Log]):
-    """What was read of both logs of one job; of one that is retried, of those of the last attempt."""
-
-    def __init__(self, stdout: _Log, stderr: _Log) -> None:
-        self._logs = (stdout, stderr)
-        self._parts: tuple[list[bytes | memoryview], list[bytes | memoryview]] = ([], [])
-        for log, parts in zip(self._logs, self._parts, strict=True):
-            log.on_next = _forgetting(parts)
-
-    @property
-    def stdout(self) -> bytes:
-        """What has been read so far."""
-        return b"".join(self._parts[0])
-
-    @property
-    def stderr(self) -> bytes:
-        """What has been read so far."""
-        return b"".join(self._parts[1])
-
-    def close(self) -> None:
-        """Close the logs."""
-        for log in self._logs:
-            log.close()
-
-
-def _forgetting(parts: list[bytes | memoryview]) -> Callable[[AttemptEnd], None]:
-    """Return what empties a list when an attempt has ended and the next one is read."""
-    return lambda _: parts.clear()
-
-
-class Collecting(Collected[JobOutput]):
-    """Both logs of one job, read as they come. A context manager."""
-
-    def __init__(self, pump: Callable[[float | None, Sequence[int]], bool], stdout: JobOutput, stderr: JobOutput) -> None:
-        super().__init__(stdout, stderr)
-        self._pump = pump
-
-    def finish(self, deadline: float | None, feeder: Feeder | None = None) -> None:
-        """Read both logs to their ends, and feed the job meanwhile.
-
-        Raises TimeoutError when the deadline has passed; what was read is kept, and it can be called again.
-        """
-        while True:
-            for log, parts in zip(self._logs, self._parts, strict=True):
-                while (data := log.take()) is not None:
-                    parts.append(data)
-            if all(log.ended for log in self._logs):
-                return
-            if feeder is not None:
-                feeder.advance()
-                if feeder.refusal is not None:
-                    raise feeder.refusal.anew()
-            came = self._pump(*feeder.waited_on(deadline)) if feeder is not None else self._pump(deadline, ())
-            if not came and deadline is not None and time.monotonic() >= deadline:
-                raise TimeoutError("the job's output has not ended in time")
-
-    def __enter__(self) -> Self:
-        """Return itself; it is closed at the end of the block."""
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        """Close it."""
-        self.close()

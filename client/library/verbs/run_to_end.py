@@ -12,8 +12,8 @@ from ...protocol.exchange import Exchange
 from ..job import Job
 from ..options.arguments import Duration, deadline_in, seconds
 from ..session import Session
+from ..streams.collected import Collecting
 from ..streams.feeder import Feeder
-from ..streams.output import Collecting
 from ..streams.source import Source
 from ..streams.text_mode import TextMode
 from .actions import stop_requests
