@@ -4,34 +4,26 @@ from __future__ import annotations
 
 import asyncio
 import signal as signals
-from collections.abc import AsyncIterator, Sequence
-from datetime import datetime, timedelta
+from collections.abc import Sequence
 from typing import Literal, overload
 
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.states import return_code
-from ...schemas.naming import JobKey, short_id
+from ...schemas.naming import short_id
 from ...schemas.wire_codec import key_to_wire
 from ..files.fetched import Fetched, as_fetched
 from ..files.options import Files, Paths, chosen, wanted
-from ..library.known_jobs import STREAMS, Handle, StreamName
-from ..library.options.arguments import Duration, Text, make_id, seconds
-from ..library.requests.dialogue import piece_of_log
-from ..library.requests.queries import range_request, tail_request
-from ..library.streams.output import FROM_THE_FIRST, Reading, reading_of
+from ..library.options.arguments import Duration, make_id, seconds
 from ..library.streams.source import Stdin, source_of
-from ..library.streams.text_mode import TextMode, text_mode
-from ..library.streams.timed_lines import LogLine, Wanted
+from ..library.streams.text_mode import text_mode
 from ..library.values.completed_job import CompletedJob, CompletedTextJob
 from ..library.values.results import Forgotten, JobInfo, job_info
 from ..library.verbs import actions
-from ..protocol.exchange import Chunk
 from .files import fetch, in_thread, put
 from .loop.ends import Waiting
-from .loop.session import AsyncSession
 from .streams.feeding import feed
-from .streams.output import AsyncJobOutput, AsyncTextJobOutput, Collecting
-from .streams.timed_output import timed_lines
+from .streams.job_logs import AsyncJobLogs
+from .streams.output import Collecting
 from .verbs.actions import forget, request_stop, start_jobs
 
 
@@ -40,20 +32,12 @@ def timeout_of(timeout: Duration | None) -> asyncio.Timeout:
     return asyncio.timeout(None if timeout is None else seconds(timeout))
 
 
-class AsyncJob(Handle):
+class AsyncJob(AsyncJobLogs):
     """A handle of a job on a worker, from `AsyncClient`. The job continues when the handle, its client or this program is gone.
 
     Every call that waits, and `poll`, update what is known here (`pid`, `returncode`, `outcome`, ...). To cancel a call stops no job,
     except for `AsyncClient.run`.
     """
-
-    def __init__(self, session: AsyncSession, key: JobKey, args: tuple[Text, ...] = ()) -> None:
-        super().__init__(session.known_jobs.record(key), args)
-        self._session = session
-        self._stdout: AsyncJobOutput | None = None
-        self._stderr: AsyncJobOutput | None = None
-
-    # --- its end
 
     async def poll(self) -> int | None:
         """Return the return code if the job has ended, else None. Asks the worker only if it would not report the end by itself."""
@@ -237,115 +221,6 @@ class AsyncJob(Handle):
     async def set_time_limit(self, time_limit: Duration) -> None:
         """Set how long the job may run, counted from its start, while it waits or runs; 0: no limit."""
         await self._session.all_done(actions.change_requests([self.key], time_limit=time_limit))
-
-    # --- its output
-
-    @property
-    def stdout(self) -> AsyncJobOutput:
-        """The stdout of the job from the first byte of its first attempt, opened by the first read."""
-        if self._stdout is None:
-            self._stdout = self.read_log("stdout", 0, FROM_THE_FIRST)
-        return self._stdout
-
-    @property
-    def stderr(self) -> AsyncJobOutput:
-        """The stderr of the job from the first byte of its first attempt, opened by the first read."""
-        if self._stderr is None:
-            self._stderr = self.read_log("stderr", 0, FROM_THE_FIRST)
-        return self._stderr
-
-    @overload
-    def output(
-        self,
-        stream: StreamName,
-        start: int = 0,
-        *,
-        attempt: int | None = None,
-        text: Literal[False] | None = None,
-        encoding: None = None,
-        errors: None = None,
-    ) -> AsyncJobOutput: ...
-    @overload
-    def output(
-        self,
-        stream: StreamName,
-        start: int = 0,
-        *,
-        attempt: int | None = None,
-        text: Literal[True],
-        encoding: str | None = None,
-        errors: str | None = None,
-    ) -> AsyncTextJobOutput: ...
-    @overload
-    def output(
-        self,
-        stream: StreamName,
-        start: int = 0,
-        *,
-        attempt: int | None = None,
-        text: bool | None = None,
-        encoding: str,
-        errors: str | None = None,
-    ) -> AsyncTextJobOutput: ...
-    def output(
-        self,
-        stream: StreamName,
-        start: int = 0,
-        *,
-        attempt: int | None = None,
-        text: bool | None = None,
-        encoding: str | None = None,
-        errors: str | None = None,
-    ) -> AsyncJobOutput | AsyncTextJobOutput:
-        """Return a log from a byte on; see `Job.output`."""
-        mode: TextMode | None = text_mode(text, encoding, errors)
-        output = self.read_log(stream, start, reading_of(attempt))
-        return AsyncTextJobOutput(output, mode) if mode is not None else output
-
-    def read_log(self, stream: StreamName, start: int, reading: Reading) -> AsyncJobOutput:
-        """Return a log from a byte on: as `reading` says, of one attempt or of several."""
-        return AsyncJobOutput(self._session.connection, self.key, STREAMS[stream], start, reading)
-
-    def collect(self) -> Collecting:
-        """Return both logs, from their first byte, to collect them whole."""
-        return Collecting(self.output("stdout"), self.output("stderr"))
-
-    def log_lines(
-        self,
-        stream: StreamName | None = None,
-        *,
-        follow: bool = True,
-        tail: int | None = None,
-        since: datetime | timedelta | None = None,
-        until: datetime | timedelta | None = None,
-        attempt: int | None = None,
-    ) -> AsyncIterator[LogLine]:
-        """Iterate over the lines of the job's output with the times at which they arrived, as they come; see `Job.log_lines`."""
-        wanted = Wanted(("stdout", "stderr") if stream is None else (stream,), follow, tail, since, until, attempt or 0)
-        return timed_lines(self._session.connection, self.key, wanted)
-
-    async def tail(self, stream: StreamName, lines: int, *, attempt: int | None = None) -> bytes:
-        """Return the last lines written so far, by the last attempt that has started or by this one."""
-        return (await self._read(tail_request(self.key, stream, lines, attempt)))[0]
-
-    async def read_range(self, stream: StreamName, start: int, length: int, *, attempt: int | None = None) -> tuple[bytes, int]:
-        """Return a range of bytes (shorter at the end, at most 1 MiB) and the size of the log so far; see `tail`."""
-        return await self._read(range_request(self.key, stream, start, length, attempt))
-
-    async def log_size(self, stream: StreamName, attempt: int | None = None) -> tuple[int, int]:
-        """Return the size of a log so far, and which attempt it is of: this one, or the last that has started; 0 from an older worker."""
-        found = (await self._piece(range_request(self.key, stream, 0, 0, attempt))).reply.log_range
-        return found.size, found.attempt
-
-    async def _read(self, request: request_pb2.Request) -> tuple[bytes, int]:
-        piece = await self._piece(request)
-        return bytes(piece.data), piece.reply.log_range.size
-
-    async def _piece(self, request: request_pb2.Request) -> Chunk:
-        await self._session.connection.open()
-        return piece_of_log(await self._session.connection.call(request))
-
-    # --- the rest
 
     async def info(self) -> JobInfo:
         """Return everything that the worker knows about the job."""

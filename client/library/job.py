@@ -8,48 +8,27 @@ from typing import TYPE_CHECKING, Literal, overload
 
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.states import return_code
-from ...schemas.naming import JobKey, short_id
+from ...schemas.naming import short_id
 from ...schemas.wire_codec import key_to_wire
-from ..protocol.exchange import Chunk
-from .known_jobs import STREAMS, Handle, StreamName
-from .options.arguments import Duration, Text, deadline_in, make_id
-from .requests.dialogue import piece_of_log
-from .requests.queries import range_request, tail_request
-from .session import Session
-from .streams.collected import Collecting
-from .streams.decoded_output import TextJobOutput
+from .options.arguments import Duration, deadline_in, make_id
 from .streams.feeder import Feeder
-from .streams.output import FROM_THE_FIRST, JobOutput, Reading, reading_of
+from .streams.job_logs import JobLogs
 from .streams.source import Stdin, source_of
 from .streams.text_mode import text_mode
-from .streams.timed_lines import Wanted
 from .verbs import actions, starts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-    from datetime import datetime, timedelta
-
     from ..files.fetched import Fetched
     from ..files.options import Files, Paths
-    from .streams.timed_lines import LogLine
-    from .streams.timed_output import TimedOutput
     from .values.completed_job import CompletedJob, CompletedTextJob
     from .values.results import Forgotten, JobInfo
 
 
-class Job(Handle):
+class Job(JobLogs):
     """A handle of a job on a worker. The job continues when the handle, its client or this program is gone.
 
     Every call that waits, and `poll`, update what is known here (`pid`, `returncode`, `outcome`, ...).
     """
-
-    def __init__(self, session: Session, key: JobKey, args: tuple[Text, ...] = ()) -> None:
-        super().__init__(session.known_jobs.record(key), args)
-        self._session = session
-        self._stdout: JobOutput | None = None
-        self._stderr: JobOutput | None = None
-
-    # --- its end
 
     def poll(self) -> int | None:
         """Return the return code if the job has ended, else None. Asks the worker only if it would not report the end by itself."""
@@ -232,128 +211,6 @@ class Job(Handle):
     def set_time_limit(self, time_limit: Duration) -> None:
         """Set how long the job may run, counted from its start, while it waits or runs; 0: no limit."""
         self._session.all_done(actions.change_requests([self.key], time_limit=time_limit))
-
-    # --- its output
-
-    @property
-    def stdout(self) -> JobOutput:
-        """The stdout of the job from the first byte of its first attempt, opened at the first access."""
-        if self._stdout is None:
-            self._stdout = self.read_log("stdout", 0, FROM_THE_FIRST)
-        return self._stdout
-
-    @property
-    def stderr(self) -> JobOutput:
-        """The stderr of the job from the first byte of its first attempt, opened at the first access."""
-        if self._stderr is None:
-            self._stderr = self.read_log("stderr", 0, FROM_THE_FIRST)
-        return self._stderr
-
-    @overload
-    def output(
-        self,
-        stream: StreamName,
-        start: int = 0,
-        *,
-        attempt: int | None = None,
-        text: Literal[False] | None = None,
-        encoding: None = None,
-        errors: None = None,
-    ) -> JobOutput: ...
-    @overload
-    def output(
-        self,
-        stream: StreamName,
-        start: int = 0,
-        *,
-        attempt: int | None = None,
-        text: Literal[True],
-        encoding: str | None = None,
-        errors: str | None = None,
-    ) -> TextJobOutput: ...
-    @overload
-    def output(
-        self,
-        stream: StreamName,
-        start: int = 0,
-        *,
-        attempt: int | None = None,
-        text: bool | None = None,
-        encoding: str,
-        errors: str | None = None,
-    ) -> TextJobOutput: ...
-    def output(
-        self,
-        stream: StreamName,
-        start: int = 0,
-        *,
-        attempt: int | None = None,
-        text: bool | None = None,
-        encoding: str | None = None,
-        errors: str | None = None,
-    ) -> JobOutput | TextJobOutput:
-        """Return a log, opened at a byte. Each one is read independently. `text`, `encoding`, `errors`: as text, as in `Client.run`.
-
-        `attempt`: that of this attempt, 1 for the first; by default of the last one that has started, and of those that follow it.
-        """
-        mode = text_mode(text, encoding, errors)
-        output = self.read_log(stream, start, reading_of(attempt))
-        return TextJobOutput(output, mode) if mode is not None else output
-
-    def read_log(self, stream: StreamName, start: int, reading: Reading) -> JobOutput:
-        """Return a log, opened at a byte: as `reading` says, of one attempt or of several."""
-        return JobOutput(self._session.connection, self._session.pump, self.key, STREAMS[stream], start, reading)
-
-    def collect(self) -> Collecting:
-        """Return both logs, opened at their first byte, to collect them whole."""
-        return Collecting(self._session.pump, self.output("stdout"), self.output("stderr"))
-
-    def log_lines(
-        self,
-        stream: StreamName | None = None,
-        *,
-        follow: bool = True,
-        tail: int | None = None,
-        since: datetime | timedelta | None = None,
-        until: datetime | timedelta | None = None,
-        attempt: int | None = None,
-    ) -> Iterator[LogLine]:
-        """Iterate over the lines of the job's output with the times at which they arrived, as they come, to its end.
-
-        Lines of both streams, or of one, are in the order in which the worker noticed their ends, which is approximate. `follow` False:
-        only what was written so far. `tail`: start with the last lines. `since`, `until`: only what arrived from then, or until then; a
-        timedelta is that long ago. `attempt`: as in `output`.
-        """
-        wanted = Wanted(("stdout", "stderr") if stream is None else (stream,), follow, tail, since, until, attempt or 0)
-        return iter(self.timed_output(wanted))
-
-    def timed_output(self, wanted: Wanted) -> TimedOutput:
-        """Return the output with times, to be read without waiting."""
-        from .streams.timed_output import TimedOutput  # noqa: PLC0415 -- few commands need it
-
-        return TimedOutput(self._session.connection, self._session.pump, self.key, wanted)
-
-    def tail(self, stream: StreamName, lines: int, *, attempt: int | None = None) -> bytes:
-        """Return the last lines written so far, by the last attempt that has started or by this one."""
-        return self._read(tail_request(self.key, stream, lines, attempt))[0]
-
-    def read_range(self, stream: StreamName, start: int, length: int, *, attempt: int | None = None) -> tuple[bytes, int]:
-        """Return a range of bytes (shorter at the end, at most 1 MiB) and the size of the log so far; see `tail`."""
-        return self._read(range_request(self.key, stream, start, length, attempt))
-
-    def log_size(self, stream: StreamName, attempt: int | None = None) -> tuple[int, int]:
-        """Return the size of a log so far, and which attempt it is of: this one, or the last that has started; 0 from an older worker."""
-        found = self._piece(range_request(self.key, stream, 0, 0, attempt)).reply.log_range
-        return found.size, found.attempt
-
-    def _read(self, request: request_pb2.Request) -> tuple[bytes, int]:
-        piece = self._piece(request)
-        return bytes(piece.data), piece.reply.log_range.size
-
-    def _piece(self, request: request_pb2.Request) -> Chunk:
-        return piece_of_log(self._session.connection.call(request))
-
-    # --- the rest
 
     def info(self) -> JobInfo:
         """Return everything that the worker knows about the job."""

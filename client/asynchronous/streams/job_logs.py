@@ -1,0 +1,142 @@
+"""The logs of one job, as its handle gives them to an event loop; see the module of this name in the library."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import datetime, timedelta
+from typing import Literal, overload
+
+from ....schemas.generated import request_pb2
+from ....schemas.naming import JobKey
+from ...library.known_jobs import STREAMS, Handle, StreamName
+from ...library.options.arguments import Duration, Text, seconds
+from ...library.requests.dialogue import piece_of_log
+from ...library.requests.queries import range_request, tail_request
+from ...library.streams.output import FROM_THE_FIRST, Reading, reading_of
+from ...library.streams.text_mode import TextMode, text_mode
+from ...library.streams.timed_lines import LogLine, Wanted
+from ...protocol.exchange import Chunk
+from ..loop.session import AsyncSession
+from .output import AsyncJobOutput, AsyncTextJobOutput, Collecting
+from .timed_output import timed_lines
+
+
+def timeout_of(timeout: Duration | None) -> asyncio.Timeout:
+    """Return a time limit, as `asyncio.timeout` does."""
+    return asyncio.timeout(None if timeout is None else seconds(timeout))
+
+
+class AsyncJobLogs(Handle):
+    """A handle through which the logs of a job are read."""
+
+    def __init__(self, session: AsyncSession, key: JobKey, args: tuple[Text, ...] = ()) -> None:
+        super().__init__(session.known_jobs.record(key), args)
+        self._session = session
+        self._stdout: AsyncJobOutput | None = None
+        self._stderr: AsyncJobOutput | None = None
+
+    @property
+    def stdout(self) -> AsyncJobOutput:
+        """The stdout of the job from the first byte of its first attempt, opened by the first read."""
+        if self._stdout is None:
+            self._stdout = self.read_log("stdout", 0, FROM_THE_FIRST)
+        return self._stdout
+
+    @property
+    def stderr(self) -> AsyncJobOutput:
+        """The stderr of the job from the first byte of its first attempt, opened by the first read."""
+        if self._stderr is None:
+            self._stderr = self.read_log("stderr", 0, FROM_THE_FIRST)
+        return self._stderr
+
+    @overload
+    def output(
+        self,
+        stream: StreamName,
+        start: int = 0,
+        *,
+        attempt: int | None = None,
+        text: Literal[False] | None = None,
+        encoding: None = None,
+        errors: None = None,
+    ) -> AsyncJobOutput: ...
+    @overload
+    def output(
+        self,
+        stream: StreamName,
+        start: int = 0,
+        *,
+        attempt: int | None = None,
+        text: Literal[True],
+        encoding: str | None = None,
+        errors: str | None = None,
+    ) -> AsyncTextJobOutput: ...
+    @overload
+    def output(
+        self,
+        stream: StreamName,
+        start: int = 0,
+        *,
+        attempt: int | None = None,
+        text: bool | None = None,
+        encoding: str,
+        errors: str | None = None,
+    ) -> AsyncTextJobOutput: ...
+    def output(
+        self,
+        stream: StreamName,
+        start: int = 0,
+        *,
+        attempt: int | None = None,
+        text: bool | None = None,
+        encoding: str | None = None,
+        errors: str | None = None,
+    ) -> AsyncJobOutput | AsyncTextJobOutput:
+        """Return a log from a byte on; see `Job.output`."""
+        mode: TextMode | None = text_mode(text, encoding, errors)
+        output = self.read_log(stream, start, reading_of(attempt))
+        return AsyncTextJobOutput(output, mode) if mode is not None else output
+
+    def read_log(self, stream: StreamName, start: int, reading: Reading) -> AsyncJobOutput:
+        """Return a log from a byte on: as `reading` says, of one attempt or of several."""
+        return AsyncJobOutput(self._session.connection, self.key, STREAMS[stream], start, reading)
+
+    def collect(self) -> Collecting:
+        """Return both logs, from their first byte, to collect them whole."""
+        return Collecting(self.output("stdout"), self.output("stderr"))
+
+    def log_lines(
+        self,
+        stream: StreamName | None = None,
+        *,
+        follow: bool = True,
+        tail: int | None = None,
+        since: datetime | timedelta | None = None,
+        until: datetime | timedelta | None = None,
+        attempt: int | None = None,
+    ) -> AsyncIterator[LogLine]:
+        """Iterate over the lines of the job's output with the times at which they arrived, as they come; see `Job.log_lines`."""
+        wanted = Wanted(("stdout", "stderr") if stream is None else (stream,), follow, tail, since, until, attempt or 0)
+        return timed_lines(self._session.connection, self.key, wanted)
+
+    async def tail(self, stream: StreamName, lines: int, *, attempt: int | None = None) -> bytes:
+        """Return the last lines written so far, by the last attempt that has started or by this one."""
+        return (await self._read(tail_request(self.key, stream, lines, attempt)))[0]
+
+    async def read_range(self, stream: StreamName, start: int, length: int, *, attempt: int | None = None) -> tuple[bytes, int]:
+        """Return a range of bytes (shorter at the end, at most 1 MiB) and the size of the log so far; see `tail`."""
+        return await self._read(range_request(self.key, stream, start, length, attempt))
+
+    async def log_size(self, stream: StreamName, attempt: int | None = None) -> tuple[int, int]:
+        """Return the size of a log so far, and which attempt it is of: this one, or the last that has started; 0 from an older worker."""
+        found = (await self._piece(range_request(self.key, stream, 0, 0, attempt))).reply.log_range
+        return found.size, found.attempt
+
+    async def _read(self, request: request_pb2.Request) -> tuple[bytes, int]:
+        piece = await self._piece(request)
+        return bytes(piece.data), piece.reply.log_range.size
+
+    async def _piece(self, request: request_pb2.Request) -> Chunk:
+        await self._session.connection.open()
+        return piece_of_log(await self._session.connection.call(request))
