@@ -272,6 +272,6 @@ def _read(logs: str, run: Run, stream: str, start: int, length: int) -> bytes:
 
 def _open(folder: str, stream: str) -> int | None:
     try:
-        return os.open(f"{folder}/{stream}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW)
+        return os.open(f"{folder}/{stream}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     except FileNotFoundError:
         return None

@@ -13,10 +13,10 @@ from ...library.client import Client
 from ...library.job import Job
 from ...library.streams.output import Reading
 from ...library.streams.timed_lines import Wanted
-from .. import exit_status
 from ..arguments import JobName, parse_count, understood
 from ..chosen_context import client
 from ..exit_status import BadInput
+from ..files.incomplete import Incomplete
 from ..files.log_files import LogFolder, file_names
 from ..moments import parse_moment
 from ..parser.parameters import Context, Option
@@ -68,7 +68,8 @@ def logs(  # noqa: PLR0913 -- one for each option
 
     Its standard output goes to standard output, its standard error to standard error, and nothing is added. --from and --bytes apply to
     each of the two. With --to, each job has two files, named after the job, or after its id if it has no name or shares it. A run id, or
-    the name of a batch for its newest run, means all its jobs, one after the other. Ctrl-C ends only this command.
+    the name of a batch for its newest run, means all its jobs, one after the other: if the output of one cannot be read, that is said, and
+    the others follow. Ctrl-C ends only this command.
 
     Of a job that is retried, each attempt has an output of its own: the last one is printed. With --follow, so are those that come after
     it, and standard error says where one ends. PID@START of an attempt means that attempt, as --attempt does.
@@ -95,26 +96,28 @@ def logs(  # noqa: PLR0913 -- one for each option
         if number is None and run is None:
             number = _attempt_meant(name, jobs[0])
         wanted = Wanted(tuple(streams), follow, lines, *span, number or 0)
-        is_whole = True
+        incomplete = Incomplete(of_several=run is not None)
         if to is not None:
             jobs = list(jobs)
             infos = [job.info() for job in jobs]
             folder = LogFolder(to)
             for job, file_name in zip(jobs, file_names(infos), strict=True):
-                folder.write(job, file_name, streams, follow=follow, attempt=number)
+                with incomplete.unless_read(job):
+                    folder.write(job, file_name, streams, follow=follow, attempt=number)
                 outcome = job.info().outcome if follow else job.outcome
-                is_whole &= outcome is None or outcome.is_whole
+                incomplete.note(is_whole=outcome is None or outcome.is_whole)
         for job in jobs if to is None else ():
             if run is not None and is_terminal(STDOUT):
                 say(f"job {short_id(job.key.id)}:")
-            _tell_wait(job, follow=follow)
-            if is_timed:
-                is_whole &= _show_timed(connected, job, wanted, merged=merged, timestamps=timestamps)
-            else:
-                part = Part(streams, first, lines, most, number, follow=follow)
-                is_whole &= _show_checked(connected, job, part, worker or ()) if verify else _show(connected, job, part)
-    if not is_whole:
-        raise exit_status.Ending(exit_status.OWN_FAILURE)
+            with incomplete.unless_read(job):
+                _tell_wait(job, follow=follow)
+                if is_timed:
+                    is_whole = _show_timed(connected, job, wanted, merged=merged, timestamps=timestamps)
+                else:
+                    part = Part(streams, first, lines, most, number, follow=follow)
+                    is_whole = _show_checked(connected, job, part, worker or ()) if verify else _show(connected, job, part)
+                incomplete.note(is_whole=is_whole)
+    incomplete.end()
 
 
 def _check_part(tail: str | None, start: str | None, length: str | None, to: str | None) -> None:

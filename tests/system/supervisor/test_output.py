@@ -51,6 +51,27 @@ def test_output_whose_log_somebody_moved_away_is_reported_as_missing(desk: RawDe
     desk.settle(handle)
 
 
+@pytest.mark.parametrize("is_adopted", [False, True])
+@pytest.mark.parametrize("name", ["stdout", "stderr", "times"])
+def test_a_fifo_in_the_place_of_a_log_is_waited_for_by_nobody(desk: RawDesk, tmp_path: Path, name: str, *, is_adopted: bool) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    handle = desk.start(SH, "-c", f"echo one; echo two >&2; read x < {gate}; echo three; echo four >&2; exit 3")
+    folder = desk.folder(desk.started(handle))
+    wait_until(lambda: (folder / "stdout").stat().st_size and (folder / "stderr").stat().st_size, "it has printed something")
+    (folder / name).unlink(missing_ok=True)
+    os.mkfifo(folder / name)
+    if is_adopted:
+        kill_and_wait(desk.supervisor)
+        desk.reconnect()
+    gate.write_bytes(b"\n")
+    fact = desk.ended(handle)
+    assert fact["exit_status"] == 3
+    lost = f"its {name} is incomplete: its log was "
+    assert (lost in fact["sentence"]) == (name != "times")
+    desk.settle(handle)
+
+
 def test_what_a_job_writes_cannot_be_read_back_and_looks_open(desk: RawDesk) -> None:
     # As `tail -f` of coreutils 8.28 to 8.32, which takes a stdout that is readable for a closed pipe.
     look = "import os, select; os.write(1, b'x'); print(select.select([1, 2], [], [], 0)[0])"

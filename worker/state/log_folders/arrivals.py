@@ -42,7 +42,7 @@ def unpack(data: bytes) -> list[Arrival]:
 def read(folder: str) -> list[Arrival]:
     """Return all arrivals in the file of a folder; none if there is no file."""
     try:
-        file = os.open(f"{folder}/{NAME}", os.O_RDONLY | os.O_CLOEXEC)
+        file = os.open(f"{folder}/{NAME}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return []
     try:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import stat
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -30,7 +31,7 @@ def read_range(path: str | Path, start: int, length: int) -> LogPart:
 
     Raises `Refused`: NOT_FOUND if there is no log, INTERNAL if it cannot be read.
     """
-    fd = _open(path)
+    fd = open_log(path)
     try:
         size = os.fstat(fd).st_size
         # After the end, do not call the kernel: `start` comes from a client, and may be larger than a file offset can be.
@@ -47,7 +48,7 @@ def tail(path: str | Path, lines: int, most_bytes: int) -> LogPart:
 
     A line ends with `\n`; bytes after the last `\n` are a line too. Raises `Refused` as `read_range` does.
     """
-    fd = _open(path)
+    fd = open_log(path)
     try:
         size = os.fstat(fd).st_size
         limit = min(size, most_bytes)
@@ -74,14 +75,30 @@ def _start_of_last(data: bytes, lines: int) -> int:
     return end + 1
 
 
-def _open(path: str | Path) -> int:
+def open_log(path: str | Path) -> int:
+    """Return a descriptor of a log. Raises Refused, as `read_range` does, and if it is no file any more."""
     try:
-        return os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        # A job can put something else in the place of its log: a link is not followed, and a FIFO is not waited for.
+        fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
+        if stat.S_ISREG(mode := os.fstat(fd).st_mode) or stat.S_ISDIR(mode) or path == os.devnull:
+            return fd
+        os.close(fd)
+        raise replaced(path, "something that is no file")
     except FileNotFoundError:
         raise Refused(Code.NOT_FOUND, "there is no such log: the job has not started, or its logs were removed") from None
     except OSError as error:
+        if error.errno == errno.ELOOP and Path(path).is_symlink():
+            raise replaced(path, "a symbolic link") from error
+        if error.errno == errno.ENXIO:
+            # A socket, or a device that is not there.
+            raise replaced(path, "something that is no file") from error
         # No descriptor is left, for instance, or somebody changed the rights of the folder.
         raise unreadable(error, path) from error
+
+
+def replaced(path: str | Path, what: str) -> Refused:
+    """Return the refusal to read what somebody, as a rule the job, has put in the place of a log. Nothing for who runs the machine."""
+    return Refused(Code.FAILED_PRECONDITION, f"the log {Path(path).name} was replaced: {what} is in its place")
 
 
 def unreadable(error: OSError, path: str | Path) -> Refused:
@@ -91,7 +108,7 @@ def unreadable(error: OSError, path: str | Path) -> Refused:
 
 
 def _open_from(path: str | Path, start: int) -> int:
-    fd = _open(path)
+    fd = open_log(path)
     try:
         size = os.fstat(fd).st_size
     except OSError as error:
@@ -197,10 +214,10 @@ class Follower:
     def state(self) -> tuple[int, int]:
         """Return the size of the log, and when it was modified last, in microseconds UTC."""
         try:
-            stat = os.fstat(self._fd)
+            found = os.fstat(self._fd)
         except OSError as error:
             raise unreadable(error, self._path) from error
-        return stat.st_size, stat.st_mtime_ns // 1000
+        return found.st_size, found.st_mtime_ns // 1000
 
     def read(self, length: int) -> bytes:
         """Return the next bytes, at most `length`; empty if there are none at present."""

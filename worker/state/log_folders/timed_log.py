@@ -13,7 +13,7 @@ from ....broker.engine import LogPiece, StreamName
 from ....schemas.refusal import Refused
 from . import arrivals
 from .arrivals import LARGEST, RECORD, Arrival
-from .logs import Follower, Growth, unreadable
+from .logs import Follower, Growth, open_log, unreadable
 
 _STREAMS: tuple[StreamName, ...] = ("stdout", "stderr")
 # So much of `times` is read at once, and so many pieces are returned at once.
@@ -139,7 +139,7 @@ class TimedFollower:
             if self._times < 0:
                 # It may not exist yet. The folder may have another name now.
                 with contextlib.suppress(FileNotFoundError):
-                    self._times = os.open(arrivals.NAME, os.O_RDONLY | os.O_CLOEXEC, dir_fd=self._folder)
+                    self._times = os.open(arrivals.NAME, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK, dir_fd=self._folder)
             if self._times < 0 or self._read_upto >= LARGEST:
                 return []
             block = arrivals.unpack(os.pread(self._times, _BLOCK, self._read_upto))
@@ -178,7 +178,7 @@ def find_moment(folder: str, since_us: int) -> list[int]:
 
 def _line_start(path: str, position: int) -> int:
     begin = max(0, position - _LONGEST_LINE)
-    file = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    file = open_log(path)
     try:
         before = os.pread(file, position - begin, begin)
     finally:

@@ -11,6 +11,7 @@ from .. import facts
 from ..services import Services
 from .arrivals import Arrivals
 from .pump import Pump, Quota, Stream
+from .reopening import REPLACED, is_replaced
 from .terminal import Terminal
 
 _MOST_FILLS = 16
@@ -85,7 +86,7 @@ class Output:
         # A log with another name is written to the end, and nobody finds it.
         if pump.size and not pump.problem and not os.path.exists(f"{self._folder}/{name}"):  # noqa: PTH110 -- pathlib is not light
             return "its log was moved away while it ran"
-        return pump.problem
+        return pump.problem or (REPLACED if is_replaced(f"{self._folder}/{name}") else "")
 
     def begin(self) -> None:
         """Start to pump."""

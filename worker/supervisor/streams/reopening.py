@@ -3,10 +3,10 @@
 If the disk is full or read-only at the moment, the pumps wait for it, as the earlier ones would have done.
 """
 
-# ruff: noqa: PTH116 -- pathlib is not light
 from __future__ import annotations
 
 import os
+import stat
 from collections.abc import Callable
 
 from ...state.log_folders.folders import STREAMS
@@ -15,6 +15,8 @@ from ...state.log_folders.notes import is_over_limit, read_problems
 from ...state.small_files import DISK_FULL, FILE_MODE
 from .pipes import hung_up
 from .pump import Quota, Stream
+
+REPLACED = "its log was replaced by something that is no file"
 
 
 def reopen_streams(file: JobFile, folder: str, ends: tuple[int, ...]) -> tuple[list[Stream], Quota]:
@@ -31,13 +33,17 @@ def reopen_streams(file: JobFile, folder: str, ends: tuple[int, ...]) -> tuple[l
         def reopen(path: str = f"{folder}/{name}") -> int:
             return _open(path)
 
-        streams.append(Stream(name, end, _unless_full(reopen), size, problem, reopen))
+        why = problem or (REPLACED if is_replaced(f"{folder}/{name}") else "")
+        streams.append(Stream(name, end, _unless_full(reopen), size, why, reopen))
     return streams, Quota(file.output_limit_bytes, sum(sizes), is_exceeded=is_over_limit(folder))
 
 
 def _open(path: str) -> int:
+    if is_replaced(path):
+        # What is there is not written to, and a FIFO would be waited for.
+        return os.open(os.devnull, os.O_WRONLY | os.O_CLOEXEC)
     # Not O_APPEND, which splice refuses.
-    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, FILE_MODE)
+    log = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, FILE_MODE)
     os.lseek(log, 0, os.SEEK_END)
     return log
 
@@ -53,6 +59,14 @@ def _unless_full(reopen: Callable[[], int]) -> int:
 
 def _size_of(path: str) -> int:
     try:
-        return os.stat(path).st_size
+        return 0 if is_replaced(path) else os.lstat(path).st_size
     except FileNotFoundError:
         return 0
+
+
+def is_replaced(path: str) -> bool:
+    """Return whether somebody has put something else in the place of a log."""
+    try:
+        return not stat.S_ISREG(os.lstat(path).st_mode)
+    except FileNotFoundError:
+        return False

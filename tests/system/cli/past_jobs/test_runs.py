@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
-from daemons import wait_until
+from daemons import Worker, wait_until
 from home import Home
 
 JOBS = """
@@ -44,6 +45,25 @@ def test_a_run_is_shown_with_counts_and_with_the_last_line_of_each_failure(home:
     assert [record[name] for name in ("run", "name", "jobs", "queued", "running", "ok", "failed")] == [run, "nightly", 2, 0, 0, 1, 1]
     assert len(record["failures"]) == 1
     assert record["ended_at"] > record["queued_at"]
+
+
+def test_a_log_of_a_run_that_cannot_be_read_costs_only_itself(home: Home, shared_worker: Worker, run: str, tmp_path: Path) -> None:
+    def folder_of(name: str) -> Path:
+        return next(shared_worker.logs.glob(f"{home.records('show', name)[0]['process'].replace('@', '_')}_*"))
+
+    log = folder_of("good") / "stdout"
+    log.unlink()
+    log.symlink_to("/etc/passwd")
+    for options in ((), ("-f",), ("--merged",), ("--to", str(tmp_path / "to"))):
+        told = home.jobwire("logs", *options, run, status=1)
+        assert b"jobwire: job " in told.stderr, options
+        assert b"the log stdout was replaced: a symbolic link is in its place" in told.stderr, options
+        assert b"part" in ((tmp_path / "to" / "bad.stdout").read_bytes() if "--to" in options else told.stdout), options
+    assert b"replaced" in home.jobwire("logs", "good", status=1).stderr
+    shutil.rmtree(folder_of("good"))
+    told = home.jobwire("logs", run, status=1)
+    assert b"the logs of this job no longer exist" in told.stderr
+    assert b"part" in told.stdout
 
 
 def test_a_run_is_listed_waited_for_and_its_logs_follow_each_other(home: Home, run: str) -> None:

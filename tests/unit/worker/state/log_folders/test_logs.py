@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import select
+import socket
+import stat
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -324,6 +326,31 @@ def test_a_watch_that_the_kernel_refuses_is_reported_with_a_message(
         logs.Follower(log, 0, growth, lambda: None)
     assert refused.value.code is Code.RESOURCE_EXHAUSTED
     assert len(list(Path("/proc/self/fd").iterdir())) == opened
+
+
+@pytest.mark.parametrize("kind", ["symbolic link", "fifo", "socket", "device"])
+def test_what_a_job_put_in_the_place_of_its_log_is_neither_read_nor_waited_for(tmp_path: Path, kind: str) -> None:
+    path = tmp_path / "stdout"
+    (tmp_path / "secret").write_bytes(b"secret")
+    match kind:
+        case "symbolic link":
+            path.symlink_to(tmp_path / "secret")
+        case "fifo":
+            os.mkfifo(path)
+        case "socket":
+            with socket.socket(socket.AF_UNIX) as one:
+                one.bind(str(path))
+        case _:
+            try:
+                os.mknod(path, stat.S_IFCHR | 0o600, os.makedev(1, 5))
+            except PermissionError:
+                pytest.skip("only root makes devices")
+    said = f"the log stdout was replaced: {'a symbolic link' if kind == 'symbolic link' else 'something that is no file'} is in its place"
+    for read in (lambda: logs.read_range(path, 0, 10), lambda: logs.tail(path, 1, 10), lambda: logs.Follower(path, 0, None, print)):
+        with pytest.raises(Refused, match=said) as refused:
+            read()
+        assert refused.value.code is Code.FAILED_PRECONDITION
+    assert not logs.read_range(os.devnull, 0, 10).data
 
 
 def test_a_log_that_cannot_be_read_is_refused_with_the_reason(tmp_path: Path) -> None:
