@@ -13,7 +13,7 @@ from ...schemas.jobs.states import OnFailure
 from ...schemas.naming import batch_job_id, format_id
 from ...schemas.refusal import Code, Refused
 from ...schemas.text.printable import printable
-from .options.arguments import Text, make_id
+from .options.arguments import Text, make_id, once
 from .options.specs import args_of, as_spec
 from .requests.dialogue import Dialogue, reply_with
 from .values.results import BatchInfo
@@ -107,7 +107,7 @@ def plan_batch(
 def _read(jobs: Described, run: bytes, values: Mapping[str, str], *, lines: bool) -> PlannedBatch:
     if isinstance(jobs, str | os.PathLike | Mapping):
         return _read_tables(jobs, run, values, lines=lines)
-    given = [*jobs]
+    given = [job if isinstance(job, Mapping | JobSpec) else once(job) for job in jobs]
     plain = [job for job in given if not isinstance(job, Mapping)]
     if len(plain) < len(given):
         return _read_tables({"job": [*map(_as_table, given)]}, run, values, lines=lines)

@@ -10,7 +10,7 @@ from typing import Any, Literal, Self, Unpack, overload
 
 from ....schemas.refusal import Refused
 from ...library.attached import Attached
-from ...library.options.arguments import Duration, Text, seconds
+from ...library.options.arguments import Duration, Text, once, seconds
 from ...library.options.specs import JobOptions
 from ...library.streams.text_mode import TextMode, text_mode
 from ...library.values.completed_job import CompletedJob, CompletedTextJob
@@ -113,6 +113,7 @@ class AsyncJobExecutor(Attached):
     ) -> asyncio.Future[CompletedJob] | asyncio.Future[CompletedTextJob]:
         """Submit a job and return the future of its result, at once. All options are those of `Client.run`; see `JobExecutor.submit`."""
         mode = text_mode(text, encoding, errors)
+        argv = once(argv)
         spec, job_id = spec_and_id(argv, mode, id, options)
         if self._is_shut:
             raise RuntimeError("cannot submit a job after shutdown")

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Literal, Unpack, overload
 from ....schemas.naming import format_id
 from ....schemas.refusal import Refused
 from ...library.attached import Attached
-from ...library.options.arguments import Duration, Text, seconds
+from ...library.options.arguments import Duration, Text, once, seconds
 from ...library.options.specs import JobOptions
 from ...library.streams.text_mode import TextMode, text_mode
 from ...library.values.completed_job import CompletedJob, CompletedTextJob
@@ -177,6 +177,7 @@ class JobExecutor(Attached, Executor):
         is wrong with the options is raised here.
         """
         mode = text_mode(text, encoding, errors)
+        argv = once(argv)
         spec, job_id = spec_and_id(argv, mode, id, options)
         with self._lock:
             if self._is_shut:

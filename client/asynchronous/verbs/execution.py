@@ -10,7 +10,7 @@ from ....schemas.naming import JobKey
 from ....schemas.refusal import Refused
 from ...files.options import wanted
 from ...library.attached import Attached
-from ...library.options.arguments import Duration, Text
+from ...library.options.arguments import Duration, Text, once
 from ...library.options.specs import JobOptions
 from ...library.streams.source import Stdin, source_of
 from ...library.streams.text_mode import text_mode
@@ -95,6 +95,7 @@ class Execution(Attached):
         source = source_of(stdin, has_input=options.get("input") is not None)
         fetches = wanted(options.get("get", ()))
         options["get"] = [path for path, _ in fetches]
+        argv = once(argv)
         spec, job_id = await spec_and_id_in_loop(argv, mode, id, options)
         if source is not None:
             spec = replace(spec, feed=True)

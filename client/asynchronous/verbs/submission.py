@@ -8,7 +8,7 @@ from typing import Unpack
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.naming import format_id
 from ...library.batches import Described, PlannedBatch, plan_batch
-from ...library.options.arguments import Text, make_id
+from ...library.options.arguments import Text, make_id, once
 from ...library.options.specs import JobOptions, args_of, as_spec
 from ...library.values.results import BatchInfo, JobInfo
 from ...library.verbs import actions
@@ -38,6 +38,7 @@ class Submission(Lookup):
         All options are those of `Client.submit`. If this is cancelled, the job does not run or is stopped, unless you made its `id`:
         the same call can then be repeated.
         """
+        argv = once(argv)
         spec, _ = await spec_and_id_in_loop(argv, None, id, options)
         job = (await self.submit_many([spec], ids=None if id is None else [make_id(id)], watch=watch))[0]
         job.args = tuple(argv)
@@ -56,7 +57,7 @@ class Submission(Lookup):
 
         If this is cancelled, no job runs or all are stopped, unless you made their `ids`.
         """
-        given = [*specs]
+        given = [spec if isinstance(spec, JobSpec) else once(spec) for spec in specs]
         wanted = [as_spec(spec) for spec in given]
         records = await start_jobs(self._session, wanted, ids, batch=batch, watch=watch, tail_lines=tail_lines)
         return [AsyncJob(self._session, record.key, args_of(job)) for record, job in zip(records, given, strict=True)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from operator import index
 
 from ....schemas.jobs.process_limits import SIZES, ResourceLimit, check_nice, refuse_unknown
 from ....schemas.refusal import Code, Refused
@@ -76,10 +77,14 @@ def _limit(name: str, value: Limit) -> ResourceLimit:
 def _number(name: str, said: str | int | None) -> int | None:
     if said is None or said == _INFINITY or (isinstance(said, str) and said.strip().lower() in {_UNLIMITED, "infinity", "-1"}):
         return None
+    if isinstance(said, bool):
+        raise TypeError(f"the limit {name} must be a number or a text, not bool")
     try:
+        # numpy has integers of its own.
+        said = said if isinstance(said, str) else index(said)
         if name in SIZES:
             return parse_size(said)
         return -(-parse_duration(said) // 1000) if name == "cpu" else parse_whole(said, "a number")
-    except (Refused, ValueError):
+    except (Refused, ValueError, TypeError):
         kind = "a size such as 64M" if name in SIZES else "a time such as 60 or 10m" if name == "cpu" else "a whole number"
         raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not a limit {name}", f"write {kind}, or unlimited") from None

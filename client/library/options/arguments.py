@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import os
 import time
+from collections.abc import Iterator, Sequence
 from datetime import datetime, timedelta
 from operator import index
-from typing import SupportsIndex, TypeAlias
+from typing import SupportsFloat, SupportsIndex, TypeAlias
 
 from ....schemas.naming import ID_BYTES, new_id, parse_id
 from ....schemas.refusal import Code, Refused
@@ -14,6 +15,8 @@ from ....schemas.text.durations import parse_duration
 
 # The longest timedelta.
 _LONGEST_SECONDS = 86_400_000_000_000
+# Less than any priority or nice value.
+LOWEST = -(1 << 31)
 # More than any number of a request may be.
 _LARGEST = (1 << 63) - 1
 
@@ -50,8 +53,11 @@ def must_be(what: str, value: object, kinds: type | tuple[type, ...], in_words: 
         raise TypeError(f"{what} must be {in_words}, not {type(value).__name__}")
 
 
-def must_be_whole(what: str, value: object, least: int = 0) -> None:
-    """Raise TypeError for what is no whole number, also for True and False, and `Refused(INVALID_ARGUMENT)` for one that none can be."""
+def must_be_whole(what: str, value: object, least: int = 0) -> int:
+    """Return a whole number as an int.
+
+    Raises TypeError for anything else, also for True and False, and `Refused(INVALID_ARGUMENT)` for a number that none can be.
+    """
     # numpy has integers of its own.
     if isinstance(value, bool) or not isinstance(value, SupportsIndex):
         raise TypeError(f"{what} must be a whole number, not {type(value).__name__}")
@@ -60,6 +66,23 @@ def must_be_whole(what: str, value: object, least: int = 0) -> None:
         raise Refused(Code.INVALID_ARGUMENT, f"{what} is {value}, and must be {least} or more")
     if not -_LARGEST <= value <= _LARGEST:
         raise Refused(Code.INVALID_ARGUMENT, f"{what} is too large a number")
+    return value
+
+
+def must_be_time(what: str, value: object) -> None:
+    """Raise TypeError for what is no duration, also for True and False."""
+    if isinstance(value, bool) or not isinstance(value, (SupportsIndex, SupportsFloat, timedelta, str)):
+        raise TypeError(f"{what} must be seconds, a timedelta, or a time such as '1h30m', not {type(value).__name__}")
+
+
+def whole_or_none(what: str, value: object, least: int = 0) -> int | None:
+    """Return a whole number as an int, and None for None. Raises as `must_be_whole` does."""
+    return None if value is None else must_be_whole(what, value, least)
+
+
+def once(argv: Sequence[Text]) -> Sequence[Text]:
+    """Return an argv that can be read more than once: an iterator would be empty after the first time."""
+    return tuple(argv) if isinstance(argv, Iterator) else argv
 
 
 def microseconds(moment: datetime) -> int:
@@ -77,12 +100,16 @@ def microseconds(moment: datetime) -> int:
 def seconds(duration: Duration) -> float:
     """Return a duration in seconds.
 
-    Raises `Refused(INVALID_ARGUMENT)` for a string that is not a time, for infinity and for NaN.
+    Raises `Refused(INVALID_ARGUMENT)` for a string that is not a time, for infinity and for NaN; TypeError for anything else, also for
+    True and False.
     """
     if isinstance(duration, str):
         return parse_duration(duration) / 1000
-    if not isinstance(duration, int | float):
+    if isinstance(duration, timedelta):
         return duration.total_seconds()
+    must_be_time("a duration", duration)
+    # numpy has numbers of its own.
+    duration = index(duration) if isinstance(duration, SupportsIndex) else float(duration)
     # Written so that NaN is refused too.
     if not abs(duration) <= _LONGEST_SECONDS:
         # Python writes no integer of more than some thousand digits.

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import NoneType
-from typing import TYPE_CHECKING, Any, TypedDict
+from typing import TYPE_CHECKING, Any, SupportsIndex, TypedDict
 
 from ....schemas.jobs.brought_files import BroughtFile, program_of
 from ....schemas.jobs.conditions import After
@@ -20,7 +20,7 @@ from ...batch.octets import to_bytes
 from ...batch.options.limit_values import Limit, parse_umask, read_limits
 from ...batch.options.option_values import read_terms
 from ...batch.options.start_times import NOW, StartTime, parse_not_after, parse_start
-from .arguments import Duration, Moment, Text, microseconds, milliseconds, must_be, must_be_whole
+from .arguments import LOWEST, Duration, Moment, Text, microseconds, milliseconds, must_be, must_be_time, must_be_whole
 from .retry import Retry
 from .subprocess_words import explains_options
 
@@ -28,10 +28,6 @@ if TYPE_CHECKING:
     from ...files.options import Files, Paths
     from .conditions import Awaiting
 
-_A_TIME = "seconds, a timedelta, or a time such as '1h30m'"
-_TIME_TYPES = (float, int, timedelta, str, NoneType)
-# Less than any priority or nice value.
-_LOWEST = -(1 << 31)
 _TEXT_TYPES = (str, bytes, os.PathLike)
 
 
@@ -118,22 +114,15 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
     # Most jobs have few options, so that what is checked about all of them takes longer than the rest.
     must_be("name", name, str, "text")
     must_be("only_one", only_one, str, "text")
-    if output_limit is not None:
-        _must_be_size("output_limit", output_limit, "bytes, or a size such as '1.5G'")
-    if memory is not None:
-        _must_be_size("memory", memory, "bytes, or a size such as '2G'")
-    if umask is not None:
-        _must_be_size("umask", umask, "a number such as 0o027, or octal digits")
     _check_numbers(nice, stop_signal, priority, cpus, gpus)
     _check_flags(env_all=env_all, linger=linger, hold=hold, stderr_to_stdout=stderr_to_stdout, may_submit=may_submit)
-    if time_limit is not None:
-        must_be("time_limit", time_limit, _TIME_TYPES, _A_TIME)
-    if grace is not None:
-        must_be("grace", grace, _TIME_TYPES, _A_TIME)
+    for option, duration in (("time_limit", time_limit), ("grace", grace)):
+        if duration is not None:
+            must_be_time(option, duration)
     if input is not None:
         must_be("input", input, (bytes, bytearray, memoryview), "bytes; encode a string: text.encode()")
     if retry is not None:
-        must_be("retry", retry, (int, Retry), "how often, or a Retry")
+        must_be("retry", retry, (SupportsIndex, Retry), "how often, or a Retry")
     _check_tables(env, labels, rlimits, resources)
     variables = {os.fsencode(variable): os.fsencode(value) for variable, value in env.items()} if env else {}
     if env_all:
@@ -154,16 +143,16 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
         time_limit_ms=milliseconds(time_limit) if time_limit is not None else None,
         stop_signal=stop_signal or signal.SIGTERM,
         grace_ms=milliseconds(grace) if grace is not None else None,
-        output_limit_bytes=parse_size(output_limit) if isinstance(output_limit, str) else output_limit,
+        output_limit_bytes=_size("output_limit", output_limit, "bytes, or a size such as '1.5G'"),
         linger=linger,
         priority=priority,
         held=hold,
         after=_conditions(after) if after is not None else (),
         stderr_to_stdout=stderr_to_stdout,
         retry=_rule(retry) if retry is not None else None,
-        memory_bytes=parse_size(memory) if isinstance(memory, str) else memory,
+        memory_bytes=_size("memory", memory, "bytes, or a size such as '2G'"),
         nice=nice,
-        umask=parse_umask(umask) if isinstance(umask, str) else umask,
+        umask=_size("umask", umask, "a number such as 0o027, or octal digits", parse_umask),
         rlimits=read_limits(rlimits) if rlimits else (),
         cpus=0 if cpus == 1 else cpus,  # as if it was not said
         gpus=gpus,
@@ -253,7 +242,7 @@ def _conditions(after: Awaiting) -> tuple[After, ...]:
 
 def _rule(retry: int | Retry) -> RetryRule | None:
     if not isinstance(retry, Retry):
-        retry = Retry(retry)
+        retry = Retry(must_be_whole("retry", retry))
     if not retry.max:
         return None
     return RetryRule(retry.max, milliseconds(retry.delay) or 0, float(retry.backoff), tuple(sorted(set(retry.on_exit))))
@@ -269,19 +258,20 @@ def _arguments(argv: Sequence[Text]) -> tuple[bytes, ...]:
     return tuple(map(os.fsencode, arguments))
 
 
-def _must_be_size(option: str, value: object, in_words: str) -> None:
-    must_be(option, value, (int, str), in_words)
-    if not isinstance(value, str):
-        must_be_whole(option, value)
+def _size(option: str, value: int | str | None, in_words: str, parse: Callable[[str], int] = parse_size) -> int | None:
+    if value is None:
+        return None
+    must_be(option, value, (SupportsIndex, str), in_words)
+    return parse(value) if isinstance(value, str) else must_be_whole(option, value)
 
 
 def _check_numbers(nice: int | None, stop_signal: int | None, priority: int, cpus: int, gpus: int) -> None:
     if nice is not None:
-        must_be_whole("nice", nice, _LOWEST)
+        must_be_whole("nice", nice, LOWEST)
     if stop_signal is not None:
         must_be_whole("stop_signal", stop_signal)
     if priority != 0:
-        must_be_whole("priority", priority, _LOWEST)
+        must_be_whole("priority", priority, LOWEST)
     if cpus != 1 or cpus is True:
         must_be_whole("cpus", cpus, 1)
     if gpus != 0:

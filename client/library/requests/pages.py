@@ -7,11 +7,13 @@ from typing import Generic, TypeVar
 
 from ....schemas.generated import request_pb2
 from ...protocol.exchange import Item
+from ..options.arguments import must_be_whole
 from .dialogue import reply_with
 
 _Thing = TypeVar("_Thing")
 # More than any worker sends.
 _LARGEST_PAGE = 10_000
+_NO_LIMIT = 1 << 62
 
 
 class Pages(Generic[_Thing]):
@@ -23,7 +25,8 @@ class Pages(Generic[_Thing]):
         self._content = request.WhichOneof("verb") or ""
         self._request = request
         self._things_in = things_in
-        self._left = limit
+        # One that is larger than any request can hold is none.
+        self._left = None if limit is None else must_be_whole("limit", min(limit, _NO_LIMIT))
         self._is_over = False
 
     @property

@@ -53,6 +53,11 @@ class GrowthSettings:
     labels: Sequence[str] = ()
     per_node: int = 1
 
+    def __post_init__(self) -> None:
+        """Read what may be an iterator at once: the value may serve for several queues."""
+        object.__setattr__(self, "options", tuple(self.options))
+        object.__setattr__(self, "labels", tuple(self.labels))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allocation:

@@ -10,7 +10,7 @@ from ....schemas.naming import format_id, short_id
 from ....schemas.private_parts.frozen import frozen, replace
 from ....schemas.refusal import Code, Refused
 from ...protocol.exchange import Item
-from ..options.arguments import Duration, milliseconds
+from ..options.arguments import LOWEST, Duration, milliseconds, whole_or_none
 from ..requests.dialogue import reply_with
 from ..requests.pages import Pages
 from .results import BatchInfo, JobInfo, batch_info, job_info, moment
@@ -153,7 +153,8 @@ def selection(run: RunInfo, *, every_run: bool = False) -> request_pb2.Selection
 
 def stop_request(run: RunInfo, signal: int | None, grace: Duration | None, *, every_run: bool) -> request_pb2.Request:
     """Return the request that stops the jobs of a run."""
-    stop = request_pb2.Stop(selection=selection(run, every_run=every_run), signal=signal or 0, grace_ms=milliseconds(grace))
+    number = whole_or_none("signal", signal) or 0
+    stop = request_pb2.Stop(selection=selection(run, every_run=every_run), signal=number, grace_ms=milliseconds(grace))
     return request_pb2.Request(stop=stop)
 
 
@@ -168,6 +169,7 @@ def change_request(
 ) -> request_pb2.Request:
     """Return the request that changes the jobs of a run that wait, or its width."""
     selected, limit_ms = selection(run, every_run=every_run), milliseconds(time_limit)
+    priority, parallel = whole_or_none("priority", priority, LOWEST), whole_or_none("parallel", parallel)
     change = request_pb2.Change(selection=selected, held=held, priority=priority, time_limit_ms=limit_ms, parallel=parallel)
     return request_pb2.Request(change=change)
 

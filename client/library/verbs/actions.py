@@ -19,7 +19,7 @@ from ....schemas.refusal import Code, Reason, Refused
 from ....schemas.text.sizes import parse_size
 from ....schemas.wire_codec import key_to_wire
 from ..known_jobs import KnownJobs, Record
-from ..options.arguments import Duration, milliseconds
+from ..options.arguments import LOWEST, Duration, milliseconds, must_be_whole, whole_or_none
 from ..requests.encoding import encode, encode_batch, size_of
 from ..session import Session
 
@@ -122,7 +122,7 @@ def stop_requests(
     """Return the requests that stop jobs, each with its jobs."""
     for some in _parts(records):
         keys = [key_to_wire(record.key) for record in some]
-        wanted = request_pb2.Stop(keys=keys, signal=signal or 0, grace_ms=milliseconds(grace))
+        wanted = request_pb2.Stop(keys=keys, signal=whole_or_none("signal", signal) or 0, grace_ms=milliseconds(grace))
         yield request_pb2.Request(stop=wanted), some
 
 
@@ -163,6 +163,7 @@ def change_requests(
     time_limit: Duration | None = None,
 ) -> Iterator[request_pb2.Request]:
     """Return the requests that change jobs; each is answered with `done`."""
+    priority = whole_or_none("priority", priority, LOWEST)
     return (
         request_pb2.Request(
             change=request_pb2.Change(keys=map(key_to_wire, some), held=held, priority=priority, time_limit_ms=milliseconds(time_limit))
@@ -181,12 +182,13 @@ def capacity_request(
     reset: bool,
 ) -> request_pb2.Request:
     """Return the request that sets what a worker has for jobs; it is answered with `slots`."""
-    request = request_pb2.SetSlots(slots=slots, memory_bytes=parse_size(memory) if isinstance(memory, str) else memory, reset=reset)
+    size = parse_size(memory) if isinstance(memory, str) else whole_or_none("memory", memory)
+    request = request_pb2.SetSlots(slots=whole_or_none("slots", slots), memory_bytes=size, reset=reset)
     if gpus is not None:
         request.gpus.SetInParent()
         request.gpus.ids.extend(gpus)
     for name, amount in (resources or {}).items():
-        request.resources.add(name=name, amount=amount)
+        request.resources.add(name=name, amount=must_be_whole(f"resources[{name!r}]", amount))
     for name, value in (labels or {}).items():
         if value is None:
             request.removed_labels.append(name)

@@ -11,7 +11,7 @@ from ....schemas.refusal import Refused
 from ...sockets.connection import Connection
 from ..attached import Attached
 from ..job import Job
-from ..options.arguments import Duration, Moment, Text, make_id
+from ..options.arguments import Duration, Moment, Text, make_id, once
 from ..options.specs import JobOptions, spec_of_call
 from ..options.subprocess_words import explains_options
 from ..session import Session
@@ -156,6 +156,7 @@ class Execution(Attached):
         here: `("out/table.csv", "/tmp/table.csv")`. `run` fetches whatever the return code is; what cannot be fetched raises `Refused` if
         the job succeeded, and is missing if it failed. Files are sent before `timeout` begins.
         """
+        argv = once(argv)
         fetches = _fetches(get)
         get = [path for path, _ in fetches]
         mode = text_mode(text, encoding, errors)

@@ -10,7 +10,7 @@ from ....schemas.jobs.spec import JobSpec
 from ....schemas.naming import JobKey, format_id, new_id
 from ..job import Job
 from ..known_jobs import Handle
-from ..options.arguments import Duration, Moment, Text, make_id
+from ..options.arguments import Duration, Moment, Text, make_id, once
 from ..options.specs import args_of, as_spec, spec_of_call
 from ..options.subprocess_words import explains_options
 from ..requests.dialogue import carry_out
@@ -75,6 +75,7 @@ class Submission(Lookup):
         `watch`: the worker reports the end of the job at once, so that `wait` is quick; without it, the worker keeps nothing open for it.
         The other options are those of `run`.
         """
+        argv = once(argv)
         job = self._start([spec_of_call(locals())], [make_id(id)], batch=None, watch=watch, tail_lines=None)[0]
         job.args = tuple(argv)
         return job
@@ -94,7 +95,7 @@ class Submission(Lookup):
         starts nothing twice. `tail_lines`: how many last lines of their logs come with their ends. Raises `Refused`, whose
         `job_index` is the position of the job that was wrong.
         """
-        given = list(specs)
+        given = [spec if isinstance(spec, JobSpec) else once(spec) for spec in specs]
         jobs = self._start([as_spec(spec) for spec in given], ids, batch=batch, watch=watch, tail_lines=tail_lines)
         for job, spec in zip(jobs, given, strict=True):
             job.args = args_of(spec)

@@ -7,10 +7,14 @@ from typing import Any
 
 import pytest
 
-from jobwire.client.library.options.arguments import make_id, must_be_whole
+from jobwire.client.library.options.arguments import make_id, must_be_whole, once, seconds
+from jobwire.client.library.options.retry import Retry
 from jobwire.client.library.options.specs import job_spec
 from jobwire.client.library.requests.encoding import encode
+from jobwire.client.library.verbs.actions import capacity_request, change_requests
 from jobwire.client.protocol.proving import START_LASTS_US, good_until_us
+from jobwire.schemas.jobs.retry import RetryRule
+from jobwire.schemas.private_parts.frozen import replace
 from jobwire.schemas.refusal import Code, Refused
 
 
@@ -111,6 +115,60 @@ class Two:
 
     def __index__(self) -> int:
         return 2
+
+
+class OneAndAHalf:
+    """A number of another library."""
+
+    def __float__(self) -> float:
+        return 1.5
+
+
+def test_numbers_of_other_libraries_are_numbers_in_every_option() -> None:
+    whole = dict.fromkeys(
+        ("cpus", "memory", "output_limit", "umask", "nice", "priority", "gpus", "stop_signal", "retry", "time_limit", "grace"), Two()
+    )
+    options: dict[str, Any] = whole | {"resources": {"license": Two()}, "rlimits": {"nofile": Two(), "core": (Two(), None)}}
+    plain: dict[str, Any] = dict.fromkeys(whole, 2) | {"resources": {"license": 2}, "rlimits": {"nofile": 2, "core": (2, None)}}
+    spec = job_spec(["true"], **options)
+    assert spec == job_spec(["true"], **plain)
+    assert encode(spec) == encode(job_spec(["true"], **plain))
+    assert {type(value) for value in (spec.cpus, spec.memory_bytes, spec.umask, spec.nice, spec.stop_signal)} == {int}
+    retry: Any = Retry(Two(), OneAndAHalf(), 2, [Two()])  # type: ignore[arg-type, list-item]
+    assert job_spec(["true"], retry=retry).retry == job_spec(["true"], retry=Retry(2, 1.5, 2, [2])).retry
+    assert seconds(OneAndAHalf()) == 1.5  # type: ignore[arg-type]
+    assert seconds(Two()) == 2  # type: ignore[arg-type]
+
+
+def test_true_is_no_number_anywhere() -> None:
+    yes: Any = True
+    for make in (
+        lambda: job_spec(["true"], retry=True),
+        lambda: job_spec(["true"], time_limit=True),
+        lambda: job_spec(["true"], grace=False),
+        lambda: job_spec(["true"], rlimits={"nofile": True}),
+        lambda: Retry(yes),
+        lambda: Retry(1, on_exit=[True]),
+        lambda: seconds(yes),
+        lambda: change_requests([], priority=True),
+        lambda: capacity_request(yes, None, None, None, None, reset=False),
+        lambda: capacity_request(None, yes, None, None, None, reset=False),
+        lambda: capacity_request(None, None, None, {"license": True}, None, reset=False),
+    ):
+        with pytest.raises(TypeError, match="bool"):
+            make()
+
+
+def test_a_value_for_many_jobs_is_the_same_for_each() -> None:
+    retry = Retry(3, on_exit=iter([6, 28]))
+    assert job_spec(["true"], retry=retry) == job_spec(["true"], retry=retry) == job_spec(["true"], retry=Retry(3, 0, 1, (28, 6)))
+    assert job_spec(["true"], retry=retry).retry == RetryRule(3, 0, 1.0, (6, 28))
+    assert retry == replace(retry) == Retry(3, on_exit=[6, 28])
+    assert hash(retry) == hash(replace(retry))
+    with pytest.raises(TypeError, match="on_exit"):
+        Retry(3, on_exit=6)  # type: ignore[arg-type]
+    assert [*once(iter(["echo", "x"]))] == ["echo", "x"]
+    assert [*once("echo")] == [*"echo"], "refused later"
 
 
 def test_integers_of_other_libraries_are_whole_numbers() -> None:
