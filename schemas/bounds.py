@@ -215,8 +215,25 @@ def check(message: Any) -> None:
         if longest is not None:
             _check_length(value if most is not None else (value,), longest, field)
         elif has_parts:
-            for part in value if most is not None else (value,):
-                check(part)
+            if most is None:
+                check(value)
+                continue
+            for part in value:
+                # Asked before it is looked through: a request may have a thousand parts.
+                if part.ByteSize() > _least_limit(field.message_type):
+                    check(part)
+
+
+@cache
+def _least_limit(kind: Any) -> int:
+    """Return the smallest limit of anything in a message of this kind: one that has no more bytes than that exceeds none."""
+    limits = [LARGEST_MESSAGE]
+    for field in kind.fields:
+        most, longest, has_parts = _limits_of(field)
+        limits += [limit for limit in (most, longest) if limit is not None]
+        if has_parts:
+            limits.append(_least_limit(field.message_type))
+    return min(limits)
 
 
 @cache

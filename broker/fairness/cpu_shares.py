@@ -35,6 +35,8 @@ _PRESENT_SECONDS = 0.25
 # What was used counts half after this long, when identities are compared; and what is clearly less.
 _HALF_SECONDS = 0.25
 _CLEARLY_LESS = 0.5
+# What libzmq takes to receive and decrypt a message, on its thread, which is that of everybody.
+_SECONDS_A_BYTE = 1.2e-9
 # How long a request waits at most: so many times what the last one of the identity took, which is then a quarter of the time.
 _MOST_WAIT = 3
 # After this long, other work of the loop (a commit, a job's end) has its turn: libzmq reads from each peer in turn, but that would be
@@ -181,7 +183,7 @@ class Shares:
         if not line.waiting and not self._must_wait(line, now):
             self._work(peer, frame, bulk, self.charge)
             ended = self._now()
-            line.begin(ended - now, ended)
+            line.begin(ended - now + _received_in(frame, bulk), ended)
             return 0.0
         is_first = not line.waiting
         line.put(peer, frame, bulk, now)
@@ -254,6 +256,11 @@ class Shares:
             if not peer.gone:
                 self._work(peer, frame, bulk, self.charge)
             ended = self._now()
-            line.begin(ended - now, ended)
+            line.begin(ended - now + _received_in(frame, bulk), ended)
             now = ended
         return 0.0
+
+
+def _received_in(frame: bytes, bulk: memoryview | None) -> float:
+    """Return how many seconds a message took to receive."""
+    return (len(frame) + (len(bulk) if bulk is not None else 0)) * _SECONDS_A_BYTE

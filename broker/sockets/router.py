@@ -22,13 +22,13 @@ import zmq
 from ...keys.identity import Identity
 from ...keys.members.limits import Limits
 from ...keys.sockets import listen, readable, server_socket
-from ...schemas.frames import ENVELOPE_BYTES, LARGEST_MESSAGE, MOST_FRAMES, refusal_message
+from ...schemas.frames import ENVELOPE_BYTES, LARGEST_MESSAGE, LARGEST_OTHER_MESSAGE, MOST_FRAMES, refusal_message
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused
 from ..fairness.cpu_shares import Shares
 from .connections import Connections
 from .peers import Peer
-from .tcp import Gone, cookie_of, shut_down
+from .tcp import Gone, cookie_of, shut_down, slow_down
 from .unread import Account, Meter
 from .zmq_reader import EdgeReader
 
@@ -170,8 +170,7 @@ class Endpoint:
             # One that was raised would keep the request, in its traceback, as long as this peer is there.
             peer.unwelcome = refused.anew()
             self._ban(peer.public)
-            # If it were disconnected at once, it could not read why.
-            self._loop.call_later(_FAREWELL_SECONDS, self._hang_up, peer, reason)
+            self._hang_up_soon(peer, reason)
 
     def _drain(self) -> float | None:
         now = time.monotonic()
@@ -205,15 +204,16 @@ class Endpoint:
 
     def _receive(self, routing_id: bytes, frame: zmq.Frame, bulk: zmq.Frame | None, sizes: Sequence[int]) -> float:
         """Handle one message; return how many seconds it waits for its sender's share, or 0."""
-        if routing_id in self._gone:
-            return 0.0
-        peer = self._peer(routing_id, frame)
+        peer = self._peer(routing_id, frame) if routing_id not in self._gone else None
         if peer is None:
             return 0.0
         if peer.connection is not None:
             for size in sizes:
                 peer.connection.hand_over(size)
         if not self._is_there(peer):
+            return 0.0
+        if peer.unwelcome is not None and sum(sizes) > LARGEST_OTHER_MESSAGE:
+            self._hang_up(peer, "goes on although it was refused")
             return 0.0
         if len(sizes) > MOST_FRAMES:
             self.malformed += 1
@@ -290,8 +290,13 @@ class Endpoint:
             message = f"{most} connections of this key are open, which is the limit"
             peer.unwelcome = Refused(Code.RESOURCE_EXHAUSTED, message, "close some", reason=Reason.TOO_MANY_CONNECTIONS)
             self._unwelcome[cookie] = peer
-            self._loop.call_later(_FAREWELL_SECONDS, self._hang_up, peer, "is one connection too many")
+            self._hang_up_soon(peer, "is one connection too many")
         return peer
+
+    def _hang_up_soon(self, peer: Peer, reason: str) -> None:
+        """Disconnect a peer that was told why, once it can have read that: not at once, and meanwhile it is to send nothing large."""
+        slow_down(peer.meter.descriptor, peer.meter.cookie)
+        self._loop.call_later(_FAREWELL_SECONDS, self._hang_up, peer, reason)
 
     def _hang_up(self, peer: Peer, reason: str) -> None:
         self._unwelcome.pop(peer.meter.cookie, None)

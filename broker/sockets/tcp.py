@@ -103,6 +103,13 @@ def speed_up(descriptor: int, cookie: bytes) -> None:
             connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_WINDOW_CLAMP, _NO_CLAMP_BYTES)
 
 
+def slow_down(descriptor: int, cookie: bytes) -> None:
+    """Let a connection send little from now on: enough for small requests."""
+    with suppress(OSError), _Borrowed(descriptor) as connection:
+        if connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES) == cookie:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, HANDSHAKE_BUFFER_BYTES)
+
+
 def shut_down(descriptor: int, cookie: bytes) -> None:
     """Shut down the connection behind a descriptor of libzmq, unless the number belongs to another connection by now."""
     try:

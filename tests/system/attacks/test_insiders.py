@@ -94,8 +94,10 @@ def test_a_member_who_subscribes_without_end_is_refused(worker: Worker, insider:
 def test_grants_cannot_name_jobs_without_end(worker: Worker, insider: Identity) -> None:
     jobs = [job_pb2.JobKey(id=number.to_bytes(16, "big")) for number in range(60_000)]
     with attacked(worker, insider) as raw:
-        filters = [event_pb2.Filter(jobs=jobs[:count]) for count in (MOST_JOBS_PER_FILTER, MOST_JOBS_PER_FILTER + 1, len(jobs))]
-        filters += [event_pb2.Filter(batch=bytes(1_000_000)), event_pb2.Filter(labels=[job_pb2.Label(name="x" * 1_000_000)])]
+        filters = [event_pb2.Filter(jobs=jobs[:count]) for count in (MOST_JOBS_PER_FILTER, MOST_JOBS_PER_FILTER + 1)]
+        filters += [event_pb2.Filter(batch=bytes(100_000)), event_pb2.Filter(labels=[job_pb2.Label(name="x" * 100_000)])]
+        # After this one, nothing large is answered.
+        filters.append(event_pb2.Filter(jobs=jobs))
         codes = [code(raw.ask(raw.request(subscribe=request_pb2.Subscribe(filter=filter_)))) for filter_ in filters]
         assert codes == [0, *[request_pb2.CODE_INVALID_ARGUMENT] * 4]
 
@@ -212,6 +214,20 @@ def test_a_large_request_that_is_no_start_is_refused_and_its_sender_disconnected
         assert monitor.poll(WAIT_MS)
 
 
+def test_who_was_told_and_sends_something_large_again_is_cut_off_without_another_answer(worker: Worker, insider: Identity) -> None:
+    """What is small is answered as before, until the connection is closed: its sender may not have read it yet."""
+    with attacked(worker, insider) as raw, watched(raw) as monitor:
+        stop = request_pb2.Stop(keys=[job_pb2.JobKey(owner=insider.public, id=bytes(16))] * 120_000)
+        for _ in range(2):
+            assert code(raw.ask(raw.request(stop=stop))) == request_pb2.CODE_INVALID_ARGUMENT
+            stop = request_pb2.Stop(keys=stop.keys[:1000])
+        start = raw.start(b"true")
+        start.start.jobs[0].spec.stdin = bytes(1_000_000)
+        raw.send(raw.envelope(start))
+        assert raw.receive_frames(SILENCE_MS) is None
+        assert monitor.poll(WAIT_MS)
+
+
 def test_a_job_that_is_large_and_means_little_is_not_kept(worker: Worker, insider: Identity) -> None:
     """Unknown fields next to the verb, in the start and in its job; and one of the job's own fields repeated many times."""
     with attacked(worker, insider) as raw:
@@ -222,7 +238,8 @@ def test_a_job_that_is_large_and_means_little_is_not_kept(worker: Worker, inside
         again = start.start.jobs[0].spec.SerializeToString() + name
         request = start.SerializeToString()
         inside = request_pb2.Request(id=start.id).SerializeToString() + _field(3, _field(1, _field(1, b"2" * 16) + _field(2, again)))
-        for raw_request in (request + unknown, request_pb2.Request(id=9).SerializeToString() + _field(3, _field(1, job) + unknown), inside):
+        # After the last one, nothing large is answered.
+        for raw_request in (request_pb2.Request(id=9).SerializeToString() + _field(3, _field(1, job) + unknown), inside, request + unknown):
             proof = signature.sign(insider, worker.public, raw.nonce, raw_request)
             raw.send(request_pb2.Envelope(request=raw_request, proof=proof).SerializeToString())
             assert code(raw.receive()) == request_pb2.CODE_INVALID_ARGUMENT

@@ -73,7 +73,15 @@ TOO_MUCH = [
 ]
 
 
-@pytest.mark.parametrize("request_", TOO_MUCH, ids=lambda one: one.WhichOneof("verb"))
+# With the other parts within the bounds, of which few bytes can hold too much.
+ONE_PART_TOO_MUCH = [
+    request_pb2.Request(stop=request_pb2.Stop(keys=[KEY, job_pb2.JobKey(id=b"x" * 65), KEY])),
+    request_pb2.Request(list=request_pb2.List(labels=[job_pb2.Label(name="a"), job_pb2.Label(value="x" * 10_000)])),
+    request_pb2.Request(set_slots=request_pb2.SetSlots(resources=[job_pb2.Resource(name="x" * 257)])),
+]
+
+
+@pytest.mark.parametrize("request_", TOO_MUCH + ONE_PART_TOO_MUCH, ids=lambda one: one.WhichOneof("verb"))
 def test_more_or_longer_than_the_bound_is_refused_with_both_numbers(request_: request_pb2.Request) -> None:
     with pytest.raises(Refused, match=r"\d+ .*(the limit is|not) \d+") as refused:
         bounds.check(request_)
