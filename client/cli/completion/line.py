@@ -5,6 +5,7 @@ Knows the table of commands. Knows neither jobs nor shells.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -26,9 +27,29 @@ STATE = "STATE"
 MEMBER = "member"
 OWNER = "owner"
 CURSOR = "CURSOR"
+COLUMN = "column"
+OVERLAP = "overlap"
+MISSED = "missed"
+FORM = "FORM"
+SORT = "[-]TIME"
+LIMIT = "limit"
+AFTER = "after"
 FILE = "FILE"
 DIR = "DIR"
-_KINDS = {JOB, BATCH, SCHEDULE, ROLE, SIGNAL, SHELL, STATE, CURSOR, FILE, DIR}
+_KINDS = {JOB, BATCH, SCHEDULE, ROLE, SIGNAL, SHELL, STATE, CURSOR, FORM, FILE, DIR}
+# Placeholders that say more than the kind of a word.
+_SPELLED = {
+    "K[=V]": VARIABLE,
+    "FILE[:PATH]": FILE,
+    "[WHEN:]JOB": AFTER,
+    "[-]TIME": SORT,
+    "NAME=SOFT[:HARD]": LIMIT,
+    "NAMES": COLUMN,
+}
+_OF_A_FLAG = {"--context": CONTEXT, "--user": OWNER, "--overlap": OVERLAP, "--missed": MISSED}
+# Several of these can be given with commas; before a condition it is said how a job is to end.
+_IN_A_LIST = {COLUMN, STATE}
+_CONDITION = re.compile(r"(?:ok|failed|any):")
 # The first argument of these is a name that exists; elsewhere NAME is a new one.
 _NAMES_A_CONTEXT = {"jobwire context use", "jobwire context rm", "jobwire context show", "jobwire context test"}
 _NAMES_A_MEMBER = {"jobwire keys rm", "jobwire keys set-role", "jobwire keys rename"}
@@ -139,6 +160,14 @@ class _Line:
 
 def understand(words: Sequence[str], commands: Mapping[str, Command] = COMMANDS) -> Wish:
     """Return what the last of the words after `jobwire` can be."""
+    wish = _understand(words, commands)
+    begun = wish.typed.rfind(",") + 1 if wish.kind in _IN_A_LIST else 0
+    if wish.kind == AFTER and (condition := _CONDITION.match(wish.typed)):
+        begun = condition.end()
+    return wish._replace(before=wish.before + wish.typed[:begun], typed=wish.typed[begun:])
+
+
+def _understand(words: Sequence[str], commands: Mapping[str, Command]) -> Wish:
     line = _Line(commands)
     *before, typed = words or [""]
     for at, word in enumerate(before):
@@ -175,14 +204,11 @@ def _argument(line: _Line, typed: str) -> str:
 
 
 def _kind(line: _Line, flag: str, placeholder: str) -> str:
-    if flag == "--context" or (not flag and line.path in _NAMES_A_CONTEXT):
+    if flag in _OF_A_FLAG:
+        return _OF_A_FLAG[flag]
+    if not flag and line.path in _NAMES_A_CONTEXT:
         return CONTEXT
-    if flag == "--user":
-        return OWNER
     if not flag and not line.arguments and line.path in _NAMES_A_MEMBER:
         return MEMBER
     bare = placeholder.removesuffix("...")
-    if bare == "K[=V]":
-        return VARIABLE
-    # As in `[JOB]...`, `FILE|-` and `now|start|CURSOR`.
-    return next((name for name in bare.strip("[]").split("|") if name in _KINDS), "")
+    return _SPELLED.get(bare) or next((name for name in bare.strip("[]").split("|") if name in _KINDS), "")

@@ -38,7 +38,7 @@ def find_words(
             known: Iterable[Word] = _subcommands(wish, commands)
         case line.FLAG:
             known = _flags(wish, commands[wish.path])
-        case line.JOB | line.BATCH:
+        case line.JOB | line.BATCH | line.AFTER:
             known = _jobs(wish, ask)
         case line.SCHEDULE:
             known = _schedules(wish, ask_for_schedules)
@@ -96,7 +96,9 @@ def _jobs(wish: Wish, ask: Ask) -> list[Word]:
     from .jobs import batch_words, job_words  # noqa: PLC0415 -- as above
 
     jobs = ask(wish)
-    found = batch_words(wish.typed, jobs) if wish.kind == line.BATCH else job_words(wish.path, wish.typed, jobs)
+    found = [] if wish.kind == line.BATCH else job_words(wish.path, wish.typed, jobs)
+    if wish.kind != line.JOB:
+        found += batch_words(wish.typed, jobs)
     return [word for word in found if word.text not in wish.used]
 
 
@@ -125,6 +127,18 @@ def _roles() -> Iterator[Word]:
     return map(Word, ROLES)
 
 
+def _columns() -> Iterator[Word]:
+    from ..shown.job_columns import COLUMNS  # noqa: PLC0415 -- as above
+
+    return map(Word, COLUMNS)
+
+
+def _limits() -> Iterator[Word]:
+    from ....schemas.jobs.process_limits import NUMBERS  # noqa: PLC0415 -- as above
+
+    return (Word(f"{name}=") for name in NUMBERS)
+
+
 _FIXED: dict[str, Callable[[], Iterable[Word]]] = {
     line.CONTEXT: _contexts,
     line.ROLE: _roles,
@@ -133,4 +147,10 @@ _FIXED: dict[str, Callable[[], Iterable[Word]]] = {
     line.VARIABLE: lambda: map(Word, sorted(os.environ)),
     line.SHELL: lambda: map(Word, _SHELLS),
     line.CURSOR: lambda: _CURSORS,
+    line.COLUMN: _columns,
+    line.LIMIT: _limits,
+    line.SORT: lambda: map(Word, ("queued", "started", "ended", "-queued", "-started", "-ended")),
+    line.OVERLAP: lambda: map(Word, ("skip", "queue", "stop")),
+    line.MISSED: lambda: map(Word, ("once", "skip", "all")),
+    line.FORM: lambda: map(Word, ("slurm", "parallel", "xargs", "lines")),
 }

@@ -55,6 +55,20 @@ from jobwire.schemas.generated import job_pb2
         (["run", "--stdin", ""], line.FILE, ""),
         (["events", "--from", "s"], line.CURSOR, "s"),
         (["completion", "install", ""], line.SHELL, ""),
+        (["put", "j"], line.JOB, "j"),
+        (["put", "j", "f"], line.FILE, "f"),
+        (["run", "--put", "f"], line.FILE, "f"),
+        (["run", "--after", "b"], line.AFTER, "b"),
+        (["submit", "--after=failed:b"], line.AFTER, "b"),
+        (["submit", "--after", "other:b"], line.AFTER, "other:b"),
+        (["list", "--columns", "id,na"], line.COLUMN, "na"),
+        (["list", "--state", "queued,r"], line.STATE, "r"),
+        (["list", "--sort", "-e"], line.SORT, "-e"),
+        (["list", "--sort", "e"], line.SORT, "e"),
+        (["run", "--rlimit", "no"], line.LIMIT, "no"),
+        (["schedule", "add", "n", "--overlap", ""], line.OVERLAP, ""),
+        (["schedule", "add", "n", "--missed", ""], line.MISSED, ""),
+        (["convert", "--from", "s"], line.FORM, "s"),
         (["nosuch", "x"], "", "x"),
         (["--nosuch", "li"], line.SUBCOMMAND, "li"),
         (["show", "--nosuch", "x"], line.JOB, "x"),
@@ -94,6 +108,44 @@ def test_an_option_is_offered_once_unless_it_can_be_repeated() -> None:
     assert offered("list", "--state", "") == ["queued", "running", "stopping", "finished"]
     assert "TERM" in offered("signal", "x", "")
     assert offered("signal", "x", "SIGTER") == ["SIGTERM"]
+    assert offered("list", "--columns", "id,na") == ["id,name"]
+    assert offered("list", "--state=queued,ru") == ["--state=queued,running"]
+    assert offered("run", "--rlimit", "nof") == ["nofile="]
+
+
+# What nobody can guess, what is new, or what only another machine knows.
+_FREE = """
+1-N[%W] AGE BYTE COMMAND ENDPOINT FACTOR KEY KEYS K=V LABEL[=VALUE] MASK N NAME NAME=N NAME[=VALUE] NEW_NAME N|LIST N|auto PATH PATH[:DEST]
+RUN SIZE SLOTS STATUS[,STATUS] TIME TIMES TOKEN TOKEN|-|@FILE UUID WORKER WORKER_KEY ZONE QUEUE|OPTION tcp://ADDR:PORT tcp://HOST:PORT
+slurm|local|list|pause|resume|rm
+"""
+FREE = frozenset(_FREE.split())
+
+
+def test_every_value_is_completed_or_cannot_be_guessed() -> None:
+    unknown = set()
+    for path, command in COMMANDS.items():
+        words = path.split()[1:]
+        flags = [(words, flags.split()[-1], placeholder) for flags, placeholder, _ in command.options if placeholder]
+        places = [] if command.ends_options else [([*words, *["x"] * at], "", place) for at, place in enumerate(command.arguments)]
+        for before, flag, placeholder in [*flags, *places]:
+            bare = placeholder.removesuffix("...").removeprefix("[").removesuffix("]") if not flag else placeholder.removesuffix("...")
+            wish = understand([*before, *([flag] if flag else []), "x"])
+            if not wish.kind and bare not in FREE:
+                unknown.add((path, flag, bare))
+    assert not unknown
+
+
+def test_jobs_and_batches_are_offered_where_a_job_is_waited_for() -> None:
+    job = job_pb2.Job(spec=job_pb2.JobSpec(name="build"), state=job_pb2.STATE_FINISHED)
+    job.key.id, job.batch.id, job.batch.name = b"j" * 16, b"r" * 16, "nightly"
+
+    def offered(*words: str) -> list[str]:
+        return [word.text for word in find_words(understand(words), lambda _: [job])]
+
+    assert offered("run", "--after", "") == ["last", "build", "nightly"]
+    assert offered("run", "--after", "any:b") == ["any:build"]
+    assert offered("batch", "--after=ok:n") == ["--after=ok:nightly"]
 
 
 def test_every_command_has_its_own_entry_and_no_hidden_one() -> None:
