@@ -162,10 +162,19 @@ def _misuse(misuse: Misuse, arguments: Sequence[str]) -> str:
     hint = ""
     if misuse.unknown_command:
         known = [name for name in misuse.known if name not in VERBS or not VERBS[name].hidden] if path == "jobwire" else misuse.known
-        hint = command_hint(path, misuse.unknown_command, known)
+        hint = command_hint(path, misuse.unknown_command, known, _contexts() if path == "jobwire" else ())
     elif misuse.unknown_option:
         hint = option_hint(path, misuse.unknown_option, misuse.known)
     return f"{misuse.sentence}; {hint or f'see {path} --help'}"
+
+
+def _contexts() -> list[str]:
+    from ..config.contexts import list_contexts  # noqa: PLC0415 -- as above
+
+    try:
+        return [context.name for context in list_contexts()]
+    except Refused:
+        return []
 
 
 def _command_path(arguments: Sequence[str]) -> str:

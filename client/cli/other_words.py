@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 _COPY = "jobwire put JOB FILE puts a file into the folder of a job, and jobwire get JOB PATH fetches one from it"
 _AGAIN = "it is called jobwire rerun"
@@ -10,12 +10,47 @@ _ATTACH = "jobwire run -it -- bash starts a job on a terminal, Ctrl-] three time
 _SHELL = "jobwire run -it -- bash starts a shell on the worker in use, jobwire context use NAME chooses another worker"
 _DROP = "jobwire stop ends a job, jobwire forget drops one that has ended"
 _DROP_ALL = "jobwire forget --all-ended drops jobs that have ended"
+_NO_GROUPS = "there are no groups: --only-one NAME runs one at a time, jobwire batch --parallel N as many as that of a run"
+_STOP_WORKER = "it is called jobwire worker stop"
+_ORDERED = "jobwire set -p N JOB changes which of your queued jobs is first"
+_LOGS = "it is called jobwire logs"
+_TYPING = "jobwire attach JOB types at the terminal of a job"
 
 # The words of other tools for what jobwire does, or does not do yet.
 COMMANDS = {
     **dict.fromkeys(("jobwire a", "jobwire reattach"), "it is called jobwire attach"),
     **dict.fromkeys(("jobwire new", "jobwire new-session", "jobwire detach", "jobwire screen", "jobwire tmux"), _ATTACH),
-    "jobwire kill-session": "it is called jobwire stop",
+    **dict.fromkeys(
+        ("jobwire attach-session", "jobwire sattach"), "it is called jobwire attach; jobwire logs -f follows what has no terminal"
+    ),
+    **dict.fromkeys(("jobwire send", "jobwire send-keys"), _TYPING),
+    **dict.fromkeys(("jobwire list-sessions", "jobwire qstat", "jobwire bjobs", "jobwire container"), "it is called jobwire list"),
+    **dict.fromkeys(("jobwire kill-session", "jobwire qdel", "jobwire bkill"), "it is called jobwire stop"),
+    **dict.fromkeys(("jobwire kill-server", "jobwire shutdown", "jobwire down"), _STOP_WORKER),
+    **dict.fromkeys(("jobwire qsub", "jobwire bsub", "jobwire tsp"), "it is called jobwire submit"),
+    **dict.fromkeys(("jobwire seff", "jobwire sstat", "jobwire describe"), "it is called jobwire show"),
+    **dict.fromkeys(("jobwire unpause", "jobwire continue"), "it is called jobwire resume"),
+    **dict.fromkeys(("jobwire journalctl", "jobwire cat", "jobwire output"), _LOGS),
+    **dict.fromkeys(
+        ("jobwire htop", "jobwire stats"), "jobwire list --columns name,time,cpu,mem shows what jobs use, with --watch always up to date"
+    ),
+    **dict.fromkeys(("jobwire groups", "jobwire queues"), _NO_GROUPS),
+    "jobwire switch": _ORDERED,
+    "jobwire reset": "jobwire stop ends jobs, and jobwire forget --all-ended drops those that have ended",
+    "jobwire rename": "a job keeps the name with which it was submitted",
+    "jobwire delete": _DROP,
+    "jobwire images": "a job runs programs of the worker's machine; there are no images",
+    "jobwire compose": "jobwire batch FILE runs the jobs of a file",
+    "jobwire port": "a job uses the network of the worker's machine as it is",
+    "jobwire systemctl": "jobwire show JOB says how a job is, jobwire worker status how a worker is",
+    "jobwire fg": "jobwire logs -f JOB follows a job, jobwire attach JOB one on a terminal",
+    "jobwire nice": "it is called jobwire run --nice N",
+    "jobwire time": "jobwire show JOB says how long a job took, and what it used",
+    "jobwire man": "it is called jobwire help COMMAND; man jobwire-run shows the page of run",
+    "jobwire ping": "it is called jobwire doctor",
+    "jobwire scrontab": "it is called jobwire schedule add",
+    "jobwire upgrade": "after an upgrade with pip, jobwire worker reload uses it; jobs continue",
+    "jobwire xargs": "jobwire sweep COMMAND :::: - runs it for each line of its input; jobwire convert -- xargs ... makes a batch file",
     **dict.fromkeys(("jobwire ssh", "jobwire salloc", "jobwire connect"), _SHELL),
     **dict.fromkeys(("jobwire scp", "jobwire rsync", "jobwire sftp", "jobwire pull", "jobwire push"), _COPY),
     "jobwire du": "jobwire list -a lists the jobs that are kept, jobwire forget JOB removes one with its logs and files",
@@ -38,24 +73,24 @@ COMMANDS = {
     "jobwire cron": "it is called jobwire schedule add",
     "jobwire crontab": "it is called jobwire schedule add",
     "jobwire daemon": "it is called jobwire worker run",
-    "jobwire enqueue": "it is called jobwire submit",
+    "jobwire enqueue": "jobwire release lets a job start that is held, jobwire submit submits one",
     "jobwire diagnose": "it is called jobwire doctor",
     "jobwire edit": "jobwire set changes the priority or the time limit of a job; for another command, stop it and submit it again",
     "jobwire exec": "it is called jobwire run",
     "jobwire follow": "it is called jobwire logs -f",
     "jobwire sem": "jobwire run --only-one NAME runs one job of a name at a time",
-    "jobwire group": "there are no groups: --only-one NAME runs one at a time, jobwire batch --parallel N as many as that of a run",
+    "jobwire group": _NO_GROUPS,
     "jobwire history": "it is called jobwire list -a",
     "jobwire info": "jobwire show shows a job, jobwire status the worker in use",
     "jobwire init": "there is nothing to set up: jobwire run starts your own worker, jobwire keys new makes a key",
     "jobwire inspect": "it is called jobwire show",
     "jobwire jobs": "it is called jobwire list",
     "jobwire kill": "it is called jobwire stop, or jobwire stop --now",
-    "jobwire log": "it is called jobwire logs",
+    "jobwire log": _LOGS,
     "jobwire login": "there are no logins: jobwire keys show prints your key, jobwire context add adds a worker that lets it in",
     "jobwire ls": "it is called jobwire list",
     "jobwire nohup": "jobwire submit runs a command in the background",
-    "jobwire parallel": "jobwire batch --parallel N limits a run, jobwire worker set --slots N a worker",
+    "jobwire parallel": "jobwire sweep COMMAND ::: VALUES reads like GNU parallel; jobwire worker set --slots N: so many jobs run at once",
     "jobwire prune": _DROP_ALL,
     "jobwire queue": "it is called jobwire list",
     "jobwire remove": _DROP,
@@ -125,8 +160,25 @@ _NO_QUEUES = "a worker has one queue; jobwire --context NAME submit chooses the 
 _WHOLE = "for a whole worker, write --cpus with as many as it has slots; for one job of a name at a time, --only-one NAME"
 _AS_USER = "jobs as another user are not available yet: they run as the user who runs the worker"
 
+_ACCOUNTS = "there are no accounts: a job belongs to the key that submits it"
+_MAIL = "jobwire wait JOB returns when the job has ended and says how: pipe it to mail"
+_BACKGROUND = "jobwire submit returns at once"
+_NO_GROUP = "there are no groups; for one at a time, write --only-one NAME"
+_NO_DISPLAY = "no display is forwarded"
+
 OF_A_JOB = {
-    "-d": "jobwire submit returns at once",
+    **dict.fromkeys(("-A", "--account", "--qos", "--reservation"), _ACCOUNTS),
+    **dict.fromkeys(("--mail-type", "--mail-user", "--email"), _MAIL),
+    **dict.fromkeys(("-f", "-b", "--background"), _BACKGROUND),
+    **dict.fromkeys(("-X", "-Y"), _NO_DISPLAY),
+    "-T": "a job has no terminal unless --tty gives it one",
+    "-R": "no ports are forwarded",
+    "-D": _DIR,
+    "-g": _NO_GROUP,
+    "--export": "it is called --env: --env NAME copies a variable, --env-all all of them",
+    "--env-file": "read the file in this shell, and name what is to be copied: --env NAME, or a pattern such as 'APP_*'",
+    "--immediate": "a job starts at once if there is room; -p N puts it before your other jobs",
+    "-d": _BACKGROUND,
     "-i": "standard input is passed on anyway; for a terminal use --tty or -it",
     "-J": "it is called --name",
     "-L": f"no ports are forwarded; for licences {_LICENSES}",
@@ -150,7 +202,7 @@ OF_A_JOB = {
     "--depends-on": _AFTER,
     "--needs": _AFTER,
     "--wait-for": _AFTER,
-    "--detach": "jobwire submit returns at once",
+    "--detach": _BACKGROUND,
     "--directory": _DIR,
     "--exclusive": _WHOLE,
     "--gpus-per-node": _GPUS,
@@ -161,7 +213,7 @@ OF_A_JOB = {
     "--mutex": _ONE,
     "--singleton": _ONE,
     "--gid": _AS_USER,
-    "--group": "there are no groups; for one at a time, write --only-one NAME",
+    "--group": _NO_GROUP,
     "--input": "it is called --stdin",
     "--held": "it is called --hold",
     "--job-name": "it is called --name",
@@ -226,7 +278,10 @@ _LIST = {
     "--filter": "jobwire list has an option for each filter: --state, --name, --label, --user",
     "--format": "--columns chooses columns, --json prints everything",
     "--quiet": "--columns id prints only ids",
+    "--no-trunc": "nothing is cut in a pipe; --json prints everything",
 }
+_CONVERTED = "it is understood by convert: jobwire convert -- parallel ... | jobwire batch -"
+_WHOLE_OUTPUT = "what a job writes is shown when it has ended; jobwire logs -f JOB follows one"
 # Of one command each.
 OF_A_COMMAND = {
     "jobwire batch": {
@@ -235,7 +290,18 @@ OF_A_COMMAND = {
         "--input": "a job of a batch has the standard input that its key stdin names",
         **dict.fromkeys(("-J", "--job-name", "--name"), "jobs and batches have their names in the file: name = 'NAME'"),
     },
-    "jobwire sweep": {**_OF_RUNS, "--link": "values side by side are written ::: a b :::+ 1 2"},
+    "jobwire sweep": {
+        **_OF_RUNS,
+        "--link": "values side by side are written ::: a b :::+ 1 2",
+        "-k": "it is called --keep-order",
+        "-a": "the lines of a file are written :::: FILE",
+        **dict.fromkeys(("-N", "-m", "-X", "-L", "--max-args", "--colsep", "--null", "-0"), _CONVERTED),
+        **dict.fromkeys(("-u", "--ungroup", "--lb", "--line-buffer", "--linebuffer"), _WHOLE_OUTPUT),
+        "--group": "what jobs write is never mixed: --show-output shows it",
+        "--delay": "jobs are started without a pause between them; --parallel N limits how many run at once",
+        "--pipe": "no input is split: write the parts into files, and --stdin {} with their names",
+        **dict.fromkeys(("-S", "--sshlogin"), "the worker in use runs them; a broker joins several machines: jobwire help broker"),
+    },
     "jobwire schedule add": {
         **dict.fromkeys(
             ("--after-ok", "--dependency", "--depends-on", "--needs", "--wait-for"),
@@ -252,7 +318,13 @@ OF_A_COMMAND = {
     "jobwire list": _LIST,
     "jobwire logs": {"-n": "it is called --tail", "--lines": "it is called --tail", "--no-pager": "logs uses none"},
     "jobwire ps": _LIST,
+    "jobwire run": {"-q": "run prints nothing but the output of the job", "--pty": "it is called --tty"},
     "jobwire submit": {
+        "-a": "for an array it is called --array; for a job that waits for another, --after",
+        "-d": "submit returns at once; for a job that waits for another: --after ok:JOB",
+        "-W": "it is called --wait",
+        "--parsable": "it is called --quiet",
+        "--pty": "it is called --tty",
         "--no-stdin": "a job of submit has no standard input unless --stdin names one",
         **dict.fromkeys(("-j", "--jobs", "--parallel"), "for many jobs: jobwire submit --array 1-N%WIDTH, or jobwire sweep --parallel N"),
         "--halt": _FAIL_FAST,
@@ -272,21 +344,39 @@ OF_A_COMMAND = {
     },
 }
 
+# Of `-it`, which is typed together.
+_LETTERS_OF_A_TERMINAL = {"-i", "-t", "-it"}
 # Never suggested: following a suggestion must not end a job.
 DESTRUCTIVE = {"stop", "signal", "forget", "rm", "--now"}
 _LIKENESS = 0.75
 
 
-def command_hint(path: str, typed: str, known: Iterable[str]) -> str:
+def command_hint(path: str, typed: str, known: Iterable[str], contexts: Collection[str] = ()) -> str:
     """Return what to type instead of an unknown command; empty if nothing is near."""
+    if typed in contexts:
+        return f"it is a context, and comes before the command: jobwire --context {typed} run -- COMMAND"
     return COMMANDS.get(f"{path} {typed}") or _did_you_mean(typed, known)
 
 
 def option_hint(path: str, typed: str, known: Iterable[str]) -> str:
     """Return what to type instead of an unknown option; empty if nothing is near."""
     name, known = typed.partition("=")[0], tuple(known)
+    if path == "jobwire" and (after := _of_commands(name)):
+        return after
     of_it = OF_A_COMMAND.get(path, {}).get(name) or (OF_A_JOB.get(name) if path in _SUBMITS else None)
     return of_it or (OF_ALL.get(name, "") if name not in known else "") or _did_you_mean(name, known)
+
+
+def _of_commands(name: str) -> str:
+    """Return what to say of an option before the command that is one of a command; empty if it is none."""
+    from .completion.table import COMMANDS as KNOWN  # noqa: PLC0415 -- only where something is wrong
+
+    if name == "-v":
+        return "it is called jobwire --version"
+    if name in _LETTERS_OF_A_TERMINAL:
+        return "it comes after the command: jobwire run -it"
+    is_known = any(name in flags.split() for command in KNOWN.values() for flags, _, _ in command.options)
+    return f"it comes after the command: jobwire COMMAND {name}" if is_known else ""
 
 
 def _did_you_mean(typed: str, known: Iterable[str]) -> str:

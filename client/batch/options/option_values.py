@@ -247,6 +247,6 @@ def read_input(beside: Path, said: str | bytes) -> bytes:
         raise Refused(
             Code.INVALID_ARGUMENT,
             f"the standard input {said!r} has more than {LARGEST_STDIN} bytes",
-            "put it in a file on the worker's machine and pass its name as an argument",
+            "let the command read a file that --put brings; jobwire run passes on a standard input of any size: run ... < FILE",
         )
     return data

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from ....schemas.jobs.states import JobTime, State
 from ....schemas.naming import name_problem
+from ....schemas.refusal import Code, Refused
 from ...library.client import Client
 from ...library.values.results import JobInfo
 from ..arguments import Json, parse_count, understanding, understood
@@ -17,7 +18,7 @@ from ..parser.parameters import Argument, Context, Option
 from ..shown.job_columns import BY_DEFAULT, COLUMNS, JobTable, on_a_terminal
 from ..shown.json_lines import job_record
 from ..targets.job_names import batch_named, checked
-from ..targets.runs import find_run, no_such_batch
+from ..targets.runs import Run, find_run, no_such_batch
 from ..terminal.screen import is_terminal, say, write_json
 
 if TYPE_CHECKING:
@@ -95,7 +96,7 @@ def list_jobs(  # noqa: PLR0913 -- one for each option
         return
     labels, begin, end = _labels(label or []), _moment("--since", since), _moment("--until", until)
     with client(ctx) as connected:
-        meant = None if run is None else find_run(connected, checked(run))
+        meant = None if run is None else _run_of(connected, checked(run))
 
         def find(most: int | None) -> Iterable[JobInfo]:
             jobs = connected.list(
@@ -169,7 +170,22 @@ def _write(jobs: Iterable[JobInfo], chosen: list[str], time: JobTime, *, header:
 def _demand_batch(connected: Client, typed: str) -> None:
     """Raise Refused(NOT_FOUND) if there is no such batch, as opposed to one without matching jobs."""
     if next(connected.list(all=True, batch=batch_named(typed)), None) is None:
-        raise no_such_batch(typed)
+        raise _no_such(connected, typed)
+
+
+def _run_of(connected: Client, typed: str) -> Run:
+    """Return the run that is named. Raises Refused: NOT_FOUND if there is none."""
+    try:
+        return find_run(connected, typed)
+    except Refused as refused:
+        raise (_no_such(connected, typed) if refused.code is Code.NOT_FOUND else refused) from None
+
+
+def _no_such(connected: Client, typed: str) -> Refused:
+    refused = no_such_batch(typed)
+    if not name_problem(typed) and next(connected.list(all=True, name=typed, limit=1), None) is not None:
+        refused.next_step = f"a job has that name: jobwire list -a -n {typed} lists all of that name, jobwire show {typed} the newest"
+    return refused
 
 
 def _order(sort: str | None, *, failed: bool) -> tuple[JobTime, bool]:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import os
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import Annotated
 
+from ....schemas.refusal import Refused
 from ...batch.octets import as_typed, to_bytes
 from ...files.local_files import choose, parse_put
 from ...files.placing import put as put_all
@@ -31,8 +36,20 @@ def put(
     its permissions. A file never replaces a folder, nor a folder a file; links are not followed. Permissions and symbolic links are kept,
     owners and times are not. If the command is interrupted, the next one like it continues.
     """
-    with understanding():
+    with understanding(), _in_order(name, files):
         chosen = [choose(*parse_put(to_bytes(as_typed(said)))) for said in files]
     with client(ctx) as connected:
         job = one_unfinished_job(connected, name)
         put_all(connected.connection, job.key, chosen)
+
+
+@contextmanager
+def _in_order(name: str, files: list[str]) -> Iterator[None]:
+    """Let a file that cannot be read be explained by the order of the words, if that of scp was typed."""
+    try:
+        yield
+    except Refused as refused:
+        job = files[-1].partition(":")[0]
+        if os.path.exists(to_bytes(as_typed(name))) and not os.path.exists(to_bytes(as_typed(files[-1]))) and job:  # noqa: PTH110 -- bytes
+            refused.next_step = f"the job comes first: jobwire put {shlex.quote(job)} {' '.join(map(shlex.quote, [name, *files[:-1]]))}"
+        raise

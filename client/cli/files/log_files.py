@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 from collections import Counter
 from collections.abc import Sequence
@@ -15,6 +16,7 @@ from ...library.known_jobs import StreamName
 from ...library.values.results import JobInfo
 
 _BLOCK = 1024 * 1024
+_DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -55,7 +57,9 @@ class LogFolder:
 
     @staticmethod
     def _unwritable(path: str, error: OSError) -> Refused:
-        return Refused(Code.INVALID_ARGUMENT, f"{path!r} cannot be written: {error.strerror}")
+        # A full disk says nothing about what was typed.
+        code = Code.INTERNAL if error.errno in _DISK else Code.INVALID_ARGUMENT
+        return Refused(code, f"{path!r} cannot be written: {error.strerror}")
 
 
 def _write(file: int, job: Job, stream: StreamName, *, follow: bool, attempt: int | None) -> None:

@@ -1,4 +1,4 @@
-"""What to type if a job failed because it does not have the PATH of this shell.
+"""What to type if a job failed because it does not have the PATH of this shell, or because its first word is no program.
 
 PATH is not passed on unless that is wanted: the same id from another shell would be another job. Pure, except for `advise` and
 `advise_after`.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Mapping
 
-from ....schemas.jobs.reserved_statuses import NOT_FOUND
+from ....schemas.jobs.reserved_statuses import NOT_EXECUTABLE, NOT_FOUND
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.jobs.states import Outcome, OutcomeKind
 from ....schemas.refusal import Refused
@@ -18,6 +18,7 @@ from ...batch.options.caller_variables import of_this_process
 from ...config import contexts
 from ...library.job import Job
 from ..terminal.screen import say
+from .first_words import NOTHING, Known, first_word_advice
 
 # In any job's PATH, as docs/protocol.md says.
 USUAL_FOLDERS = ("/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin")
@@ -32,17 +33,20 @@ Find = Callable[[str, str], str | None]
 LastLines = Callable[[], bytes]
 
 
-def path_advice(spec: JobSpec, outcome: Outcome, caller: Mapping[str, str], find: Find, last_lines: LastLines, *, is_here: bool) -> str:
+def path_advice(
+    spec: JobSpec, outcome: Outcome, caller: Mapping[str, str], find: Find, last_lines: LastLines, known: Known = NOTHING, *, is_here: bool
+) -> str:
     """Return what to type after a failure; empty if the PATH is not its likely cause.
 
     `caller`: the variables of this shell. `is_here`: the worker runs on this machine, where programs have the same paths. `last_lines` is
-    called only if what they say matters.
+    called only if what they say matters. `known`: what a first word that is no program can be.
     """
     program = to_text(spec.argv[0])
-    if len(spec.argv) == 1 and " " in program.strip() and outcome.exit_status == NOT_FOUND:
-        return "the quotes make one word of it: leave them out, or have a shell read it: sh -c '...'"
-    if any(name == b"PATH" for name, _ in spec.environment):
-        return ""
+    meant = first_word_advice(spec.argv, known) if outcome.exit_status == NOT_FOUND else ""
+    if is_here and outcome.exit_status == NOT_EXECUTABLE and known.is_file(program) and not known.is_program(program):
+        meant = f"--script {program} runs it all the same, with /bin/sh unless its first line names another; chmod +x makes it a program"
+    if meant or any(name == b"PATH" for name, _ in spec.environment):
+        return meant
     is_missing = outcome.kind is OutcomeKind.FAILED_TO_START and outcome.exit_status == NOT_FOUND and "/" not in program
     if not is_here:
         return "to search other folders of that machine: -e PATH=/FOLDER:/usr/bin:/bin" if is_missing else ""
@@ -68,9 +72,29 @@ def _about_a_status(status: int, caller: Mapping[str, str], found: str, last_lin
     return ""
 
 
+def _contexts() -> list[str]:
+    try:
+        return [context.name for context in contexts.list_contexts()]
+    except Refused:
+        return []
+
+
 def advise(spec: JobSpec, job: Job, context: str) -> bool:
-    """Say what to type after a failure of a job that has ended, and return whether anything was said."""
-    return advise_after(spec, job.outcome, context, lambda: _last_lines(job))
+    """Say what to type after a failure of a job, or before one that is certain, and return whether anything was said."""
+    outcome = job.outcome
+    if outcome is None and context == contexts.EMBEDDED and _is_missing_here(spec):
+        say(f"the job will find no program {to_text(spec.argv[0])!r} in its PATH")
+        outcome = Outcome(OutcomeKind.FAILED_TO_START, NOT_FOUND)
+    return advise_after(spec, outcome, context, lambda: _last_lines(job))
+
+
+def _is_missing_here(spec: JobSpec) -> bool:
+    """Return whether a job finds no program on this machine."""
+    from shutil import which  # noqa: PLC0415 -- only for who does not wait for the end
+
+    program = spec.argv[0]
+    path = dict(spec.environment).get(b"PATH", os.fsencode(":".join(USUAL_FOLDERS)))
+    return b"/" not in program and which(program, path=os.fsdecode(path)) is None
 
 
 def _last_lines(job: Job) -> bytes:
@@ -92,7 +116,12 @@ def advise_after(spec: JobSpec, outcome: Outcome | None, context: str, last_line
         found = which(to_bytes(name), path=os.fsdecode(to_bytes(path)))
         return to_text(found) if found else None
 
-    advice = path_advice(spec, outcome, of_this_process(), find, last_lines, is_here=context == contexts.EMBEDDED)
+    known = Known(
+        _contexts,
+        lambda name: os.path.isfile(to_bytes(name)),  # noqa: PTH113 -- bytes
+        lambda name: os.access(to_bytes(name), os.X_OK),
+    )
+    advice = path_advice(spec, outcome, of_this_process(), find, last_lines, known, is_here=context == contexts.EMBEDDED)
     if advice:
         say(advice)
     return bool(advice)

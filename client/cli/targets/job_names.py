@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import NamedTuple, TypeVar
 
 from ....schemas.jobs.states import Pick
-from ....schemas.naming import parse_id, parse_typed
+from ....schemas.naming import parse_id, parse_typed, prefix_of
 from ....schemas.refusal import Code, Reason, Refused
 from ...library.client import Client
 from ...library.job import Job
@@ -169,7 +169,12 @@ def run_instead(client: Client, name: str, refused: Refused, *, longest: int = 0
     try:
         return find_run(client, name, longest=longest, failures=failures, tail_lines=tail_lines)
     except Refused as none:
-        raise (refused if none.code in (Code.NOT_FOUND, Code.PERMISSION_DENIED) else none) from None
+        if none.code not in (Code.NOT_FOUND, Code.PERMISSION_DENIED):
+            raise
+        if name.isdecimal() and prefix_of(name) is None:
+            # As those of pueue, Slurm and tsp.
+            refused.next_step = "jobs have no numbers: give a name, 4 or more digits of an id, or last; jobwire list -a shows them"
+        raise refused from None
 
 
 def unique(jobs: Iterable[_Found]) -> list[_Found]:

@@ -231,3 +231,12 @@ def test_put_is_quiet_and_says_that_the_worker_is_gone(own_home: Home) -> None:
     (own_home.folder / "file").write_text("new")
     done = subprocess.run(command("put", job, "file"), env=own_home.env, cwd=own_home.folder, capture_output=True, timeout=60, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (0, b"", b"")
+
+
+def test_the_order_of_scp_is_explained(home: Home) -> None:
+    file = home.folder / "a b"
+    file.write_text("x")
+    said = home.jobwire("put", str(file), "job:", status=2).stderr.decode()
+    assert f"the job comes first: jobwire put job '{file}'" in said
+    said = home.jobwire("put", "job", "no-such-file", status=2).stderr.decode()
+    assert "the job comes first" not in said

@@ -56,6 +56,11 @@ def test_what_finds_nothing_says_so_and_what_there_is_not_is_refused(past: Home)
     said = past.jobwire("list", "-a", "--batch", "typo", status=1).stderr
     assert b"there is no batch typo" in said
     assert b"jobwire list --runs" in said
+    for words in (["one"], ["--batch", "one"]):
+        said = past.jobwire("list", "-a", *words, status=1).stderr
+        assert b"there is no batch one; a job has that name: jobwire list -a -n one" in said
+    assert b"jobs have no numbers" in past.jobwire("show", "3", status=1).stderr
+    assert b"jobs have no numbers" not in past.jobwire("show", "1234", status=1).stderr
     # A submitter learns of no other member, not even whether there is one.
     for member in ("admin", "stranger"):
         assert b"may not see others' jobs" in past.jobwire("list", "--user", member, status=1).stderr

@@ -162,8 +162,8 @@ def test_the_word_of_another_tool_is_answered_with_ours(arguments: list[str], sa
 
 # Words of other tools that people type first.
 TYPED_FIRST = (
-    "kill login watch whoami retry restart history squeue scancel sbatch srun cp daemon",
-    "--cwd --mem --dependency --retries --begin --gres --ulimit -d -i --rm",
+    "kill login watch whoami retry restart history squeue scancel sbatch srun cp daemon parallel xargs enqueue unpause seff qsub stats",
+    "--cwd --mem --dependency --retries --begin --gres --ulimit -d -i --rm -f -T -X --account --mail-type --export --env-file",
 )
 
 
@@ -171,6 +171,45 @@ def test_the_words_of_other_tools_that_people_type_first_have_an_answer() -> Non
     assert all(command_hint("jobwire", word, ()) for word in TYPED_FIRST[0].split())
     assert all(option_hint(f"jobwire {verb}", word, ()) for word in TYPED_FIRST[1].split() for verb in ("run", "submit"))
     assert VERBS["ps"].hidden
+
+
+@pytest.mark.parametrize(
+    ("words", "said"),
+    [
+        (["-it", "run", "--", "bash"], "jobwire run -it"),
+        (["--name", "x", "run", "true"], "it comes after the command: jobwire COMMAND --name"),
+        (["-q", "submit", "true"], "it comes after the command: jobwire COMMAND -q"),
+        (["-v"], "jobwire --version"),
+        (["--nosuch", "run"], "see jobwire --help"),
+    ],
+)
+def test_an_option_before_its_command_is_explained(words: list[str], said: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line(words) == 2
+    assert said in capsys.readouterr().err
+
+
+def test_a_context_in_the_place_of_a_command_is_explained(capsys: pytest.CaptureFixture[str]) -> None:
+    assert command_line(["context", "add", "lab", "lab:1", "--key", KEY]) == 0
+    assert command_line(["lab", "ls"]) == 2
+    assert "jobwire --context lab run -- COMMAND" in capsys.readouterr().err
+    assert command_line(["labb", "ls"]) == 2
+    assert "context" not in capsys.readouterr().err
+
+
+def test_words_of_a_tool_mean_there_what_they_mean_to_who_comes_from_it() -> None:
+    for path, word, said in (
+        ("jobwire sweep", "-k", "--keep-order"),
+        ("jobwire batch", "-k", "--fail-fast"),
+        ("jobwire sweep", "-N", "convert"),
+        ("jobwire run", "-N", "one machine"),
+        ("jobwire sweep", "--delay", "--parallel"),
+        ("jobwire submit", "-d", "--after"),
+        ("jobwire submit", "-a", "--array"),
+        ("jobwire run", "-d", "jobwire submit"),
+    ):
+        assert said in option_hint(path, word, ())
+    assert "release" in command_hint("jobwire", "enqueue", ())
+    assert "sweep" in command_hint("jobwire", "parallel", ())
 
 
 def flags_of(path: str) -> set[str]:

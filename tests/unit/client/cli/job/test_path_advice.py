@@ -1,6 +1,11 @@
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
 
-from jobwire.client.cli.job.path_advice import USUAL_FOLDERS, path_advice
+from jobwire.client.cli.job.first_words import Known, first_word_advice
+from jobwire.client.cli.job.path_advice import USUAL_FOLDERS, advise, path_advice
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.worker.supervisor.jobs.spawn import _base_environment
@@ -76,3 +81,70 @@ def test_for_another_machine_the_path_of_this_one_is_no_advice() -> None:
     assert advice(MISSING, "python", VENV, is_here=False) == "to search other folders of that machine: -e PATH=/FOLDER:/usr/bin:/bin"
     assert advice(MISSING, "/x/python", VENV, is_here=False) == ""
     assert advice(EXITED_1, "python", VENV, is_here=False) == ""
+
+
+HERE = Known(lambda: ["lab"], {"job.sh", "./job.sh", "lab"}.__contains__, {"./tool"}.__contains__)
+
+
+@pytest.mark.parametrize(
+    ("argv", "said"),
+    [
+        ("LANG=C ls", "-e LANG=C"),
+        ("A=1;2 ls", "-e 'A=1;2'"),
+        ("cd /srv", "-C DIR"),
+        ("export A=1", "export is a word of the shell: sh -c 'export ...'"),
+        ("lab ls", "jobwire --context lab run -- COMMAND"),
+        ("me@lab.example.org ls", "jobwire --context NAME run -- COMMAND"),
+        ("job.sh x", "--script job.sh"),
+        ("./job.sh", ""),
+        ("mistyped", ""),
+        ("=", ""),
+        ("@", ""),
+    ],
+)
+def test_a_first_word_that_is_no_program_is_explained(argv: str, said: str) -> None:
+    found = first_word_advice(argv.encode().split(b" "), HERE)
+    assert said in found if said else not found
+
+
+def test_a_file_that_cannot_be_executed_is_explained_only_where_it_is() -> None:
+    outcome = Outcome(OutcomeKind.FAILED_TO_START, 126)
+    for program, is_here, is_said in (
+        ("./job.sh", True, True),
+        ("./job.sh", False, False),
+        ("./tool", True, False),
+        ("./none", True, False),
+    ):
+        found = path_advice(JobSpec((program.encode(),)), outcome, {}, lambda *_: None, lambda: b"", HERE, is_here=is_here)
+        assert ("--script ./job.sh" in found) == is_said
+
+
+@pytest.mark.parametrize(
+    ("words", "context", "is_said"),
+    [
+        (["no-such-program"], "embedded", True),
+        (["no-such-program"], "lab", False),
+        (["true"], "embedded", False),
+        (["./no-such-program"], "embedded", False),
+        (["no-such-program", "in"], "embedded", True),
+    ],
+)
+def test_who_does_not_wait_is_told_what_the_job_will_not_find(
+    words: list[str],
+    context: str,
+    is_said: bool,  # noqa: FBT001
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("jobwire.client.cli.job.path_advice._contexts", list)
+    waiting: Any = SimpleNamespace(outcome=None)
+    advise(JobSpec(tuple(word.encode() for word in words)), waiting, context)
+    assert ("will find no program 'no-such-program'" in capsys.readouterr().err) == is_said
+
+
+def test_a_program_in_the_path_of_the_job_is_found(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (tmp_path / "mine").write_text("")
+    (tmp_path / "mine").chmod(0o755)
+    waiting: Any = SimpleNamespace(outcome=None)
+    advise(JobSpec((b"mine",), ((b"PATH", bytes(tmp_path)),)), waiting, "embedded")
+    assert capsys.readouterr().err == ""
