@@ -92,6 +92,10 @@ def load(path: Path) -> Identity:
             return from_seed(_parse(lines[0], _SECRET_PREFIX, "secret key"))
         except Refused as refused:
             raise _damaged(path, refused.message) from None
+    from ..schemas.text.plain_text import why_not_text  # noqa: PLC0415 -- only where something is wrong
+
+    if (wrong := why_not_text(content)) is not None:
+        raise _damaged(path, wrong.what)
     raise _damaged(path, f"it has {len(lines)} lines that are not comments instead of one")
 
 

@@ -14,6 +14,7 @@ from ...schemas.jobs.spec import JobSpec
 from ...schemas.jobs.states import OnFailure
 from ...schemas.naming import batch_job_id, name_problem
 from ...schemas.refusal import Code, Refused
+from ...schemas.text.plain_text import NotText, decode_text
 from ...schemas.text.sizes import format_size
 from .batch_jobs import Making, make_jobs
 from .conditions import NO_ORDER, Order, linked, read_order
@@ -23,7 +24,6 @@ from .forms.conversion import Found
 from .forms.counting import MOST_JOBS
 from .forms.json_form import read_json
 from .forms.json_values import is_json
-from .forms.plain_text import NotText, decode_text
 from .forms.toml_form import read_toml
 from .forms.toml_lines import Place
 from .mistakes import Mistakes

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -21,6 +21,7 @@ from ...keys.identity import format_public, parse_public
 from ...schemas.endpoint import to_connect
 from ...schemas.refusal import Code, Refused
 from ...schemas.text.patterns import pattern
+from ...schemas.text.plain_text import why_not_text
 from ..sockets.addressee import EMBEDDED, Context
 from . import job_context
 
@@ -233,12 +234,10 @@ def _text(fd: int, path: Path) -> str:
             raise Refused(Code.FAILED_PRECONDITION, f"{path} has more than {_LARGEST_FILE} bytes", "fix it or move it away")
         judge(status, path, "the contexts file")
         content = file.read(_LARGEST_FILE)
-    try:
-        # Whatever the locale; some editors write a byte order mark first.
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        raise Refused(Code.FAILED_PRECONDITION, f"{path}, line {line}: it is not UTF-8", "fix that line") from None
+    if (wrong := why_not_text(content)) is not None:
+        raise Refused(Code.FAILED_PRECONDITION, f"{path}, line {wrong.line}: {wrong.what}", wrong.next_step or "fix that line")
+    # With its line ends as they are: an edit keeps them. Some editors write a byte order mark first.
+    return content.decode("utf-8-sig")
 
 
 def _understand(text: str, path: Path) -> tuple[str, dict[str, Context]]:
@@ -261,33 +260,37 @@ def _understand(text: str, path: Path) -> tuple[str, dict[str, Context]]:
     named = tables.get("contexts", {})
     if not isinstance(named, dict):
         raise wrong(("contexts",), "this is not a table of contexts")
-    contexts = {}
-    for name, table in named.items():
-        try:
-            contexts[name] = _context(name, table, path.parent)
-        except Refused as refused:
-            raise wrong(("contexts", name), refused.message) from None
+    contexts = {name: _context(name, table, path.parent, wrong) for name, table in named.items()}
     current = tables.get("current", EMBEDDED)
     if current not in (EMBEDDED, _NONE) and (not isinstance(current, str) or current not in contexts):
         raise wrong(("current",), f"there is no context {current!r}")
     return current, contexts
 
 
-def _context(name: str, table: Any, folder: Path) -> Context:
+def _context(name: str, table: Any, folder: Path, wrong: Callable[[tuple[str, ...], str], Refused]) -> Context:
     if name == EMBEDDED or not isinstance(table, dict):
-        raise Refused(Code.FAILED_PRECONDITION, f"{name!r} cannot be a context here")
+        raise wrong(("contexts", name), f"{name!r} cannot be a context here")
     for key in table.keys() - {"endpoint", "key", "identity"}:
-        raise Refused(Code.FAILED_PRECONDITION, f"there is no key '{key}' here; known are endpoint, identity, key")
-    said = {key: table.get(key, "") for key in ("endpoint", "key", "identity")}
-    for key, value in said.items():
+        raise wrong(("contexts", name, key), f"there is no key '{key}' here; known are endpoint, identity, key")
+    for key in ("endpoint", "key"):
+        if key not in table:
+            raise wrong(("contexts", name), f"there is no '{key}'")
+    for key, value in table.items():
         if not isinstance(value, str):
-            raise Refused(Code.FAILED_PRECONDITION, f"'{key}' is not text")
+            raise wrong(("contexts", name, key), "it is not text")
+    key = "endpoint"
     try:
-        identity = folder / Path(said["identity"] or "identity").expanduser()
+        endpoint = to_connect(table["endpoint"])
+        key = "key"
+        public = parse_public(table["key"])
+    except Refused as refused:
+        raise wrong(("contexts", name, key), refused.message) from None
+    try:
+        identity = folder / Path(table.get("identity") or "identity").expanduser()
     except RuntimeError:
         # pathlib, of `~somebody`.
-        raise Refused(Code.FAILED_PRECONDITION, f"'identity' names the home of a user who does not exist: {said['identity']}") from None
-    return Context(name, to_connect(said["endpoint"]), parse_public(said["key"]), identity)
+        raise wrong(("contexts", name, "identity"), f"it names the home of a user who does not exist: {table['identity']}") from None
+    return Context(name, endpoint, public, identity)
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from ...keys.files.small_file import read_small
 from ...keys.files.user_folders import config_folder
 from ...keys.identity import parse_public
 from ...schemas.refusal import Code, Refused
+from ...schemas.text.plain_text import NotText, decode_text
 
 
 def known_workers_path() -> Path:
@@ -36,9 +37,12 @@ def read_known_workers(path: Path) -> Mapping[bytes, str]:
     except OSError as error:
         demand_kind(path, "the list of workers")
         raise Refused(Code.INVALID_ARGUMENT, f"{path} cannot be read: {error.strerror}") from None
+    try:
+        text = decode_text(content)
+    except NotText as wrong:
+        raise Refused(Code.INVALID_ARGUMENT, f"{path}, line {wrong.line}: {wrong.what}", wrong.next_step) from None
     keys: dict[bytes, str] = {}
-    # Editors of another system write a byte order mark first.
-    for number, line in enumerate(content.decode("utf-8-sig", errors="replace").splitlines(), 1):
+    for number, line in enumerate(text.split("\n"), 1):
         key, *name = line.split(maxsplit=1) or [""]
         if not key or key.startswith("#"):
             continue

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ...schemas.refusal import Code, Refused
-from ..batch.forms.plain_text import NotText, decode_text
+from ...schemas.text.plain_text import NotText, decode_text
 from ..batch.forms.shell_words import NotWords
 from .commands.command_list import convert_lines
 from .commands.parallel import convert_parallel

@@ -16,6 +16,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from ...schemas.refusal import Code, Refused
+from ...schemas.text.plain_text import why_not_text
 from ..files import inotify, private_files
 from ..files.file_kind import demand_kind, way_to_read
 from ..files.ownership import demand_fixed, judge_owner
@@ -82,10 +83,10 @@ def read_open(fd: int, path: Path, *, in_force: bool = False) -> str:
         )
     if in_force:
         judge_owner(status, path, "the roster", roots_too=True)
-    try:
-        return content.decode()
-    except UnicodeDecodeError as error:
-        raise refused_at(str(path), content.count(b"\n", 0, error.start) + 1, "it is not UTF-8") from None
+    if (wrong := why_not_text(content)) is not None:
+        raise refused_at(str(path), wrong.line, wrong.what, wrong.next_step)
+    # With its line ends as they are: what is changed in it is a part of the file.
+    return content.decode()
 
 
 def list_members(path: Path) -> tuple[Member, ...]:

@@ -110,9 +110,9 @@ def parse(text: str, path: str) -> Roster:
         raise refused_at(path, _line_of(text, wrong.index, wrong.key), wrong.reason) from None
 
 
-def refused_at(path: str, line: int, reason: str) -> Refused:
+def refused_at(path: str, line: int, reason: str, next_step: str = "") -> Refused:
     """Return the refusal of a roster with a mistake at a line."""
-    return Refused(Code.INVALID_ARGUMENT, f"{path}, line {line}: {reason}", "fix that line")
+    return Refused(Code.INVALID_ARGUMENT, f"{path}, line {line}: {reason}", next_step or "fix that line")
 
 
 def _roster(document: Mapping[str, object]) -> Roster:
@@ -264,6 +264,8 @@ def _line_of(text: str, index: int, key: str) -> int:
     lines = text.split("\n")
     headers = [number for number, line in enumerate(lines) if _HEADER.match(line)]
     start = headers[index] if 0 <= index < len(headers) else 0
+    # The header is no key of the table that it begins.
+    first = start + 1 if key and index >= 0 else start
     end = headers[index + 1] if 0 <= index < len(headers) - 1 else len(lines)
     wanted = re.compile(rf"[\s\[]*[\"']?{re.escape(key or 'member')}\b")
-    return next((number for number in range(start, end) if wanted.match(lines[number])), start) + 1
+    return next((number for number in range(first, end) if wanted.match(lines[number])), start) + 1

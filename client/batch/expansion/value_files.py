@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from ....schemas.refusal import Code, Refused
-from ..forms.plain_text import NotText, decode_text
+from ....schemas.text.plain_text import NotText, decode_text
 from ..octets import to_bytes, to_text
 from ..reading import STDIN, read_whole
 

@@ -7,7 +7,7 @@ import os
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
-from ...batch.forms.plain_text import NotText, decode_text
+from ....schemas.text.plain_text import NotText, decode_text
 from ...batch.reading import STDIN, read_some
 from ..exit_status import BadInput
 

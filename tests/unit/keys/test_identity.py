@@ -204,6 +204,17 @@ def test_a_damaged_file_is_reported_as_damaged(tmp_path: Path, content: bytes) -
     assert refused.value.next_step
 
 
+@pytest.mark.parametrize(
+    ("encoding", "words"), [("utf-16", "this is UTF-16, not UTF-8"), ("utf-16-le", "this is UTF-16"), ("utf-32", "this is UTF-32")]
+)
+def test_a_file_in_another_encoding_is_damaged_in_these_words(tmp_path: Path, encoding: str, words: str) -> None:
+    path = tmp_path / "identity"
+    identity.save(identity.generate(), path)
+    path.write_bytes(path.read_text().encode(encoding))
+    with pytest.raises(Refused, match=f"is damaged: {words}"):
+        identity.load(path)
+
+
 def test_a_changed_character_in_the_file_is_noticed(tmp_path: Path) -> None:
     path = tmp_path / "identity"
     identity.save(identity.generate(), path)

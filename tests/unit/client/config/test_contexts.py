@@ -136,10 +136,13 @@ GOOD = f'[contexts.lab]\nendpoint = "lab:1"\nkey = "{format_public(KEY)}"\n'
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        (GOOD + "colour = 1\n", "line 1, key 'contexts.lab': there is no key 'colour' here"),
-        (GOOD.replace("lab:1", "lab"), "line 1, key 'contexts.lab': 'lab' is not an endpoint"),
-        (GOOD.replace("key-", "kay-"), "line 1, key 'contexts.lab': a public key begins with"),
-        (GOOD.replace('"lab:1"', "1"), "line 1, key 'contexts.lab': 'endpoint' is not text"),
+        (GOOD + "colour = 1\n", "line 4, key 'contexts.lab.colour': there is no key 'colour' here"),
+        (GOOD.replace("lab:1", "lab"), "line 2, key 'contexts.lab.endpoint': 'lab' is not an endpoint"),
+        (GOOD.replace("key-", "kay-"), "line 3, key 'contexts.lab.key': a public key begins with"),
+        (GOOD.replace('"lab:1"', "1"), "line 2, key 'contexts.lab.endpoint': it is not text"),
+        (GOOD.replace("key =", "# ="), "line 1, key 'contexts.lab': there is no 'key'"),
+        (GOOD + "identity = '~nobody-here/i'\n", "line 4, key 'contexts.lab.identity': it names the home of a user who does not exist"),
+        (f"current = 'lab'\n{GOOD}# \0\n", "line 5: there is a NUL byte"),
         ("current = 'shed'\n" + GOOD, "line 1, key 'current': there is no context 'shed'"),
         ("current = 1\n" + GOOD, "line 1, key 'current'"),
         ("contexts = 1\n", "line 1, key 'contexts': this is not a table"),

@@ -217,13 +217,17 @@ def test_files_that_are_no_rosters_are_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     (tmp_path / "large").write_bytes(b"#" * (LARGEST_ROSTER + 1))
     (tmp_path / "latin").write_bytes(b"# caf\n# caf\xe9\n")
+    (tmp_path / "utf16").write_bytes("[[member]]\n".encode("utf-16"))
+    (tmp_path / "nul").write_bytes(b"[[member]]\n# \0\n")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
     opened = len(list(Path("/proc/self/fd").iterdir()))
     for name, words in (
         ("loop", "the roster .* is a link that leads back to itself; move it away: mv "),
         ("fifo", "fifo is a pipe, not a file; move it away: mv "),
         ("large", "large has more than"),
-        ("latin", "line 2: it is not UTF-8"),
+        ("latin", "line 2: this is not UTF-8: byte 0xe9"),
+        ("utf16", "line 1: this is UTF-16, not UTF-8"),
+        ("nul", "line 2: there is a NUL byte"),
         (".", "is a folder, not a file"),
     ):
         with pytest.raises(Refused, match=words):

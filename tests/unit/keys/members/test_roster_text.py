@@ -84,6 +84,7 @@ def changed(old: str, new: str) -> str:
             "the limit 'executables' is not available yet",
         ),
         (changed('role = "submitter"', 'role = "submitter"\nrolle = "x"'), 11, "unknown key 'rolle'"),
+        (changed('role = "submitter"', 'role = "submitter"\nmember = 3'), 11, "unknown key 'member'"),
         ("a = 1\n" + SOUND, 1, "unknown key 'a'"),
         (SOUND + "[limits]\n", 11, "unknown key 'limits'"),
         ("\n[member]\n", 2, "with two brackets"),

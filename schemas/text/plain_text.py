@@ -7,7 +7,8 @@ reason. Knows no file format.
 from __future__ import annotations
 
 import codecs
-import re
+
+from .patterns import pattern
 
 # UTF-32 first: its mark begins with that of UTF-16.
 _MARKS = (
@@ -18,7 +19,7 @@ _MARKS = (
 )
 
 # What UTF-8 would be of U+D800 to U+DFFF, which are no characters.
-_SURROGATE = re.compile(rb"\xed[\xa0-\xbf][\x80-\xbf]")
+_SURROGATE = pattern(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 
 
 class NotText(ValueError):  # noqa: N818 -- a fact
@@ -55,6 +56,15 @@ def decode_text(data: bytes) -> str:
             what = "this is not UTF-8: it has half a character (a surrogate of UTF-16)"
             raise NotText(line, what, "write the whole character; programs in Java and some databases export it so") from None
         raise NotText(line, f"this is not UTF-8: byte 0x{data[error.start]:02x}", _convert("LATIN1")) from None
+
+
+def why_not_text(data: bytes) -> NotText | None:
+    """Return why `decode_text` would refuse these bytes; None if it would not."""
+    try:
+        decode_text(data)
+    except NotText as wrong:
+        return wrong
+    return None
 
 
 def _line(data: bytes, at: int) -> int:

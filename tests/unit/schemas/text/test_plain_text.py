@@ -2,7 +2,7 @@ import codecs
 
 import pytest
 
-from jobwire.client.batch.forms.plain_text import NotText, decode_text
+from jobwire.schemas.text.plain_text import NotText, decode_text
 
 
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
