@@ -45,6 +45,8 @@ def path_advice(
     meant = first_word_advice(spec.argv, known) if outcome.exit_status == NOT_FOUND else ""
     if is_here and outcome.exit_status == NOT_EXECUTABLE and known.is_file(program) and not known.is_program(program):
         meant = f"--script {program} runs it all the same, with /bin/sh unless its first line names another; chmod +x makes it a program"
+    if not is_here and outcome.exit_status == NOT_FOUND and "/" in program and known.is_file(program):
+        meant = f"{program} is a file of this machine; to send it along and run it: --script {program}"
     if meant or any(name == b"PATH" for name, _ in spec.environment):
         return meant
     is_missing = outcome.kind is OutcomeKind.FAILED_TO_START and outcome.exit_status == NOT_FOUND and "/" not in program

@@ -123,6 +123,8 @@ def _format_help(command: Any, in_boxes: Callable[[Any, Any], None], ctx: Any, f
     if columns < _BOX_COLUMNS:
         command.rich_markup_mode, command.epilog = None, epilog and epilog.replace(r"\[", "[")
         formatter.width = columns - 1
+        # What an option means begins below a longer one: beside it, there would be room for a few letters.
+        formatter.write_dl = partial(formatter.write_dl, col_max=formatter.width // 4)
     # rich and typer read these, too, and take 0 and any large number for a width, or fail.
     said = {name: os.environ[name] for name in ("COLUMNS", "TERMINAL_WIDTH") if name in os.environ}
     os.environ.update(dict.fromkeys(said, str(columns)))

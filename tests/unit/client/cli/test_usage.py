@@ -243,6 +243,16 @@ def test_every_word_of_another_tool_leads_to_commands_and_options_that_there_are
             assert option_hint(path, word, its_own) == meant
 
 
+@pytest.mark.parametrize("columns", [20, 33, 59])
+def test_a_narrow_help_is_read_line_by_line(columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for verb in ("stop", "wait", "get", "keys"):
+        assert command_line([verb, "--help"]) == 0
+        # A name that has no blank is as long as it is.
+        lines = [line for line in capsys.readouterr().out.splitlines() if not line.strip().startswith("--")]
+        assert max(map(len, lines)) <= columns, verb
+
+
 def test_the_usage_line_reads_as_in_other_manuals(capsys: pytest.CaptureFixture[str]) -> None:
     for verb, usage in (("run", "COMMAND [ARG]..."), ("stop", "JOB..."), ("forget", "[JOB]..."), ("logs", "JOB")):
         assert command_line([verb, "--help"]) == 0

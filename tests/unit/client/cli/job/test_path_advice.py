@@ -107,6 +107,12 @@ def test_a_first_word_that_is_no_program_is_explained(argv: str, said: str) -> N
     assert said in found if said else not found
 
 
+def test_a_file_of_this_machine_is_not_one_of_the_worker() -> None:
+    for program, is_here, is_said in (("./job.sh", False, True), ("./job.sh", True, False), ("./none", False, False)):
+        found = path_advice(JobSpec((program.encode(),)), MISSING, {}, lambda *_: None, lambda: b"", HERE, is_here=is_here)
+        assert ("--script ./job.sh" in found) == is_said
+
+
 def test_a_file_that_cannot_be_executed_is_explained_only_where_it_is() -> None:
     outcome = Outcome(OutcomeKind.FAILED_TO_START, 126)
     for program, is_here, is_said in (
