@@ -82,6 +82,7 @@ async def serve(  # noqa: C901, PLR0912, PLR0915 -- each part is closed if it wa
     orphans.reap_from_now_on(loop)
     lock = StateLock(settings.state, resumed.lock if resumed else -1)
     passed_on: Resumed | None = None
+    was_told = False
     engine: LocalEngine | None = None
     daemon: Daemon | None = None
     watch: FolderWatch | None = None
@@ -130,6 +131,8 @@ async def serve(  # noqa: C901, PLR0912, PLR0915 -- each part is closed if it wa
             # Sent by a caller with fewer restrictions than the first (client/private_worker/caller.py); blocked until now.
             loop.add_signal_handler(signal.SIGUSR1, _make_way, daemon, signals)
         made_way = await _until_told(signals, engine, description, has_terminal=has_terminal)
+        # Not by itself, because its folder is gone.
+        was_told = made_way is None and not watch.loss
         if made_way is not None:
             at = (daemon.endpoint, daemon.event_endpoint) if settings.listen else ("", "")
             passed_on = Resumed(lock.fileno(), files_limit, made_way, *at)
@@ -144,7 +147,7 @@ async def serve(  # noqa: C901, PLR0912, PLR0915 -- each part is closed if it wa
             # The supervisor is not needed once its jobs have ended. It cancels this when the next worker sends hello.
             await engine.retire()
         if line is not None:
-            if daemon is not None and passed_on is None:
+            if daemon is not None and was_told:
                 daemon.tell_brokers_of_stop()
             line.close()
         # The engine first: facts that arrive from now on are sent again to the next worker, and must not reach a desk that closes.

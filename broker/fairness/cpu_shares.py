@@ -253,7 +253,7 @@ class Shares:
             if now < line.goes_at and self._must_wait(line, now):
                 return self._due_in(line, now)
             peer, frame, bulk = line.get()
-            if not peer.gone:
+            if peer.left or not peer.gone:
                 self._work(peer, frame, bulk, self.charge)
             ended = self._now()
             line.begin(ended - now + _received_in(frame, bulk), ended)

@@ -10,6 +10,7 @@ from typing import ParamSpec
 
 from ...keys.members.rights import Member
 from ...keys.proofs.input_seal import Fed
+from ...schemas.frames import SIGNED_VERBS
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused
 from ..fairness.turns import OwnTurns
@@ -20,6 +21,8 @@ _log = logging.getLogger(__name__)
 BUG = "the worker failed to handle this request; its log says why"
 # Requests of one member that are answered in some slices.
 _MOST_IN_BETWEEN = 8
+# What is done also if nobody waits for the answer. The others ask something, or begin a stream, which ends with the connection.
+_LASTING = (SIGNED_VERBS - {"feed", "put"}) | {"push", "resize", "cancel", "unsubscribe"}
 _Given = ParamSpec("_Given")
 
 
@@ -41,6 +44,11 @@ class Call:
     signed_jobs: int = 0
     # Of a feed that a broker passes on: what is signed with its end.
     sealed: Fed | None = None
+
+    @property
+    def is_for_nobody(self) -> bool:
+        """Whether its sender has left, and the request does nothing that would last beyond the connection."""
+        return self.peer.left and self.request.WhichOneof("verb") not in _LASTING
 
     def guard(self, part: Callable[_Given, None], *args: _Given.args, **kwargs: _Given.kwargs) -> None:
         """Run a part of the request; if it raises, the request ends with a refusal, and nothing else is affected."""
@@ -70,8 +78,8 @@ class Call:
         then()
 
     def _go_on_later(self, steps: Iterator[object], then: Callable[[], object], to_the_end: bool) -> None:  # noqa: FBT001 -- as above
-        if self.peer.gone and not to_the_end:
-            # The client can repeat it over its next connection; nothing was done yet.
+        if self.peer.gone and not to_the_end and (not self.peer.left or self.is_for_nobody):
+            # Nothing was done yet.
             return
         self.guard(self._go_on, steps, then, to_the_end, is_first=False)
 

@@ -66,9 +66,7 @@ class Reception:
             if member.role == PAIRING and verb not in PAIRING_VERBS:
                 raise _only_pairs(verb)
             demand_verb(member, verb)
-            needs_others = bool(member.job) or request.start.HasField("batch")
-            if self.held is not None and self.held.holds(verb, peer.public, needs_others=needs_others):
-                self.held.hold(peer, frame, bulk, charge)
+            if call.is_for_nobody or self._holds(call, verb, frame, charge):
                 return
             _refuse_fields_of_daemons(envelope)
             if verb in SIGNED_VERBS:
@@ -81,6 +79,14 @@ class Reception:
         except Exception:  # noqa: BLE001 -- a bug affects this request, not the worker
             _log.exception("a request of %s failed", peer.public.hex()[:8])
             peer.outlet.refuse(peer, request_id, Refused(Code.INTERNAL, BUG))
+
+    def _holds(self, call: Call, verb: str, frame: bytes, charge: Charge) -> bool:
+        """Keep a request until the desk has recovered, if it has to wait for that; return whether it has."""
+        needs_others = bool(call.member.job) or call.request.start.HasField("batch")
+        if self.held is None or not self.held.holds(verb, call.peer.public, needs_others=needs_others):
+            return False
+        self.held.hold(call.peer, frame, call.bulk, charge)
+        return True
 
     def _member(self, peer: Peer) -> Member:
         member = self.member_of(peer.key)

@@ -77,8 +77,7 @@ class HeldRequests:
         while held:
             one = held.popleft()
             self._bytes[one.peer.public] -= one.size
-            # Who is gone repeats it over the next connection.
-            if not one.peer.gone:
+            if one.peer.left or not one.peer.gone:
                 take(one.peer, one.frame, one.bulk, one.charge)
             if not self._turns.time_left():
                 break

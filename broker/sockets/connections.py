@@ -73,7 +73,9 @@ def most_of_descriptors() -> int:
 
 @dataclass(slots=True, eq=False)
 class Connections:
-    """The connections of one socket, called `what`. `gone(descriptor)` is called for each that has ended, `ban(public)` for a flood.
+    """The connections of one socket, called `what`. `gone(descriptor)` is called for each that is closed here, `ban(public)` for a flood.
+
+    `left(descriptor)` is called for each that has ended otherwise: what it said last may not be read yet.
 
     `most_under_way` is how many incomplete and unread bytes each member may have.
     """
@@ -83,6 +85,7 @@ class Connections:
     what: str
     most_under_way: int
     gone: Callable[[int], None]
+    left: Callable[[int], None]
     ban: Callable[[bytes], None]
     most: int = 0
     _by_descriptor: dict[int, Connection] = field(default_factory=dict)
@@ -145,7 +148,7 @@ class Connections:
                 self._accepted(descriptor)
             elif event == _DISCONNECTED:
                 self._forget(descriptor)
-                self.gone(descriptor)
+                self.left(descriptor)
             elif event == _LISTENING:
                 hold_newcomers(descriptor)
         # libzmq signals what comes next only to a reader that has found nothing left, so nobody else would call this again.

@@ -69,6 +69,8 @@ class Peer:
     # By request id.
     streams: dict[int, Stream] = field(default_factory=dict)
     gone: bool = False
+    # It has closed the connection: nobody reads an answer, but what it said before counts.
+    left: bool = False
     # When to ask the kernel next whether the connection still exists.
     look_at: float = 0.0
     # The refusal for all its requests, if there is one.
@@ -99,6 +101,7 @@ class Peer:
         self.streams.clear()
 
     def cut_off(self) -> None:
-        """Shut the connection down, if the descriptor still belongs to it."""
+        """Shut the connection down, if the descriptor still belongs to it; what it said and was not handled yet is dropped."""
+        self.left = False
         self.end()
         shut_down(self.meter.descriptor, self.meter.cookie)

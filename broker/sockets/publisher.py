@@ -138,7 +138,7 @@ class Publisher:
         self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_SUBSCRIPTION)
         self._socket.setsockopt(zmq.SNDHWM, _SUBSCRIBER_MESSAGES)
         self._reader: EdgeReader | None = None
-        self._connections = Connections(loop, self._socket, "events", _MOST_UNDER_WAY, self._forget_sender, ban)
+        self._connections = Connections(loop, self._socket, "events", _MOST_UNDER_WAY, self._forget_sender, self._forget_sender, ban)
         # By descriptor, those that have sent something.
         self._senders: dict[int, _Sender] = {}
         # A frame was read that shifts what libzmq grants next, and the socket has not been empty since.

@@ -5,8 +5,10 @@ full is disconnected; it reconnects, and asks again for what it misses. If an id
 most of them is disconnected (unread.py). Rules that keep a peer from receiving another's replies:
 
 - A peer that chose its routing id (metadata `Identity` not empty) is refused.
-- Before each send, the streams of connections that are gone are ended, as the monitor or the kernel reports them. Otherwise a silent peer
-  that took the routing id of one that left would receive its late replies.
+- Nothing is sent to a connection that is gone, as the monitor or the kernel reports it. Otherwise a silent peer that took the routing id
+  of one that left would receive its late replies.
+
+What somebody said before leaving still counts: the streams of a connection that has ended are ended once everything is read that was said.
 """
 
 from __future__ import annotations
@@ -46,6 +48,8 @@ _MOST_UNLOOKED_SECONDS = 0.02
 _LOOK_SECONDS = 0.02
 # How long a connection that is about to be closed can read why.
 _FAREWELL_SECONDS = 1.0
+# How long to read for what somebody said who has left; longer only while there is always something to read.
+_LAST_WORDS_SECONDS = 1.0
 _GONE_REMEMBERED = 1024
 # Below this, it costs less to copy a frame.
 _WORTH_SHARING = 4096
@@ -82,13 +86,15 @@ class Endpoint:
         self._gone: dict[bytes, None] = {}
         self._by_id: dict[bytes, Peer] = {}
         self._by_descriptor: dict[int, Peer] = {}
+        # Of these, the ones that have left, while what they said last may not be read yet.
+        self._leaving: list[Peer] = []
         self.malformed = 0
         self._socket = server_socket(context, zmq.ROUTER, identity)
         self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE + ENVELOPE_BYTES)
         self._socket.setsockopt(zmq.SNDHWM, _PEER_MESSAGES)
         self._socket.setsockopt(zmq.RCVHWM, _PEER_REQUESTS)
-        self._connections = Connections(loop, self._socket, "requests", _MOST_UNDER_WAY, self._forget_descriptor, ban)
+        self._connections = Connections(loop, self._socket, "requests", _MOST_UNDER_WAY, self._forget_descriptor, self._left, ban)
         self._reader: EdgeReader | None = None
 
     def bind(self, endpoint: str) -> str:
@@ -125,9 +131,8 @@ class Endpoint:
         """Send a message as it is. Return False as `send` does."""
         # That this connection has ended may not be known yet, and it may be behind thousands of new ones.
         if not self._connections.is_caught_up() and cookie_of(peer.descriptor) != peer.meter.cookie:
-            self._forget(peer)
-            peer.end()
-        if peer.gone:
+            self._leave(peer)
+        if peer.gone or peer.left:
             return False
         try:
             self._socket.send(peer.routing_id, _MORE_FOLLOWS)
@@ -143,15 +148,15 @@ class Endpoint:
         except zmq.ZMQError as error:
             if error.errno != zmq.EHOSTUNREACH:
                 raise
-            self._forget(peer)
-            peer.cut_off()
+            shut_down(peer.meter.descriptor, peer.meter.cookie)
+            self._leave(peer)
             return False
         finally:
             if self._reader is not None:
                 self._reader.sent()
         if peer.account.count(peer.meter, frames) and peer.account.is_over(self._limits_of(peer.public).unread_bytes):
             self._cut_off_most_unread(peer.account)
-        return not peer.gone
+        return not (peer.gone or peer.left)
 
     def refuse(self, peer: Peer, request_id: int, refused: Refused) -> None:
         """Send a refusal, which ends the request."""
@@ -181,6 +186,7 @@ class Endpoint:
             try:
                 routing_id = self._socket.recv(zmq.DONTWAIT)
             except zmq.Again:
+                self._part()
                 return None
             frame = last = self._socket.recv(zmq.DONTWAIT, copy=False)
             sizes = [len(frame)]
@@ -193,6 +199,7 @@ class Endpoint:
                 waiting.clear()
                 # Cheaper than the exception of a `recv` that finds nothing.
                 if not readable(self._socket):
+                    self._part()
                     return None
             elif routing_id in waiting:
                 # libzmq reads from each peer in turn. When only peers are left whose requests wait, theirs stay where they are.
@@ -210,8 +217,7 @@ class Endpoint:
         if peer.connection is not None:
             for size in sizes:
                 peer.connection.hand_over(size)
-        if not self._is_there(peer):
-            return 0.0
+        self._look_for(peer)
         if peer.unwelcome is not None and sum(sizes) > LARGEST_OTHER_MESSAGE:
             self._hang_up(peer, "goes on although it was refused")
             return 0.0
@@ -226,26 +232,24 @@ class Endpoint:
             return 0.0
         return self._shares.take(peer, frame.bytes, bulk.buffer if bulk is not None else None)
 
-    def _is_there(self, peer: Peer) -> bool:
+    def _look_for(self, peer: Peer) -> None:
+        """Find out whether a peer that sends much is still there; libzmq says so only when it has read everything."""
         now = time.monotonic()
-        if now < peer.look_at:
-            return True
+        if now < peer.look_at or peer.left:
+            return
         peer.look_at = now + _LOOK_SECONDS
         try:
             peer.meter.look()
         except Gone:
-            # Otherwise its earlier requests would be handled for nobody.
-            self._forget(peer)
-            peer.cut_off()
-            return False
-        return True
+            peer.left = True
 
     def _peer(self, routing_id: bytes, frame: zmq.Frame) -> Peer | None:
         descriptor = int(frame.get(zmq.SRCFD))
         peer = self._by_id.get(routing_id)
-        if peer is not None and peer.meter.descriptor == descriptor:
+        # Of one that has left, another member may have taken the routing id and the descriptor.
+        if peer is not None and peer.meter.descriptor == descriptor and (not peer.left or peer.key == _key_of(frame)):
             return peer
-        key = bytes.fromhex(str(frame.get("User-Id")))
+        key = _key_of(frame)
         public = self._account_of(key)
         cookie = cookie_of(descriptor)
         holder = self._by_descriptor.get(descriptor)
@@ -313,6 +317,43 @@ class Endpoint:
         peer = self._by_descriptor.get(descriptor)
         if peer is not None:
             self._forget(peer)
+            peer.cut_off()
+
+    def _left(self, descriptor: int) -> None:
+        peer = self._by_descriptor.get(descriptor)
+        if peer is not None:
+            self._leave(peer)
+
+    def _leave(self, peer: Peer) -> None:
+        """Note that a connection has ended; libzmq may still have what was said over it."""
+        if self._by_descriptor.get(peer.descriptor) is not peer:
+            return
+        del self._by_descriptor[peer.descriptor]
+        peer.left = True
+        self._leaving.append(peer)
+        # Others may connect now.
+        self._strike_off(peer)
+        self._loop.call_soon(self._part_when_read)
+        self._loop.call_later(_LAST_WORDS_SECONDS, self._part_with, peer)
+
+    def _part_when_read(self) -> None:
+        if self._socket.closed or self._reader is None:
+            return
+        if readable(self._socket):
+            # This look may have consumed the signal.
+            self._reader.touch()
+        else:
+            self._part()
+
+    def _part(self) -> None:
+        """End what has left: everything is read that was said."""
+        leaving, self._leaving = self._leaving, []
+        for peer in leaving:
+            self._part_with(peer)
+
+    def _part_with(self, peer: Peer) -> None:
+        if not peer.gone:
+            self._forget(peer)
             peer.end()
 
     def _forget(self, peer: Peer) -> None:
@@ -323,9 +364,17 @@ class Endpoint:
             del self._by_id[peer.routing_id]
         if self._by_descriptor.get(peer.descriptor) is peer:
             del self._by_descriptor[peer.descriptor]
+        self._strike_off(peer)
+
+    def _strike_off(self, peer: Peer) -> None:
+        """Count a connection for its member no more."""
         peer.account.forget(peer.meter)
         if not peer.account.meters and self._accounts.get(peer.public) is peer.account:
             del self._accounts[peer.public]
+
+
+def _key_of(frame: zmq.Frame) -> bytes:
+    return bytes.fromhex(str(frame.get("User-Id")))
 
 
 def _as_received(data: bytes | memoryview) -> zmq.Frame | None:

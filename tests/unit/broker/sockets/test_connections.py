@@ -45,7 +45,9 @@ class Watched:
         self.router = self.context.socket(zmq.ROUTER)
         self.gone: list[int] = []
         self.banned: list[bytes] = []
-        self.connections = Connections(asyncio.get_running_loop(), self.router, "requests", 1_000_000, self.gone.append, self.banned.append)
+        self.connections = Connections(
+            asyncio.get_running_loop(), self.router, "requests", 1_000_000, self.gone.append, self.gone.append, self.banned.append
+        )
         self.listen()
         self.connections.open()
 

@@ -22,7 +22,7 @@ from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.router import _as_received
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.members import roster
-from jobwire.schemas.generated import request_pb2
+from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.refusal import Refused
@@ -92,6 +92,82 @@ async def test_streams_of_a_client_that_left_are_ended_at_once(opened: Opened) -
     await asyncio.wait_for(ended.wait(), 60)
     assert opened.daemon._server.router.peers() == []
     assert len(opened.daemon._parts.watchers) == 0
+
+
+def leave(opened: Opened, raw: RawClient) -> None:
+    """Close the connection once everything was sent, and wait until libzmq has said here that it has ended; the loop has read nothing."""
+    raw.context.destroy(linger=60_000)
+    assert opened.daemon._server.router._connections._monitor.poll(60_000)
+
+
+@pytest.mark.parametrize("known_from", ["monitor", "kernel", "a reply"])
+async def test_what_somebody_said_last_is_done_although_the_connection_has_ended(opened: Opened, known_from: str) -> None:
+    endpoint = opened.daemon._server.router
+    with opened.raw(opened.member) as raw:
+        await asyncio.to_thread(raw.hello)
+        start = raw.start(b"true")
+        start.start.jobs[0].spec.held = True
+        assert (await asyncio.to_thread(raw.ask, start)).HasField("acknowledged")
+        key = job_pb2.JobKey(owner=opened.member.public, id=start.start.jobs[0].id)
+        (peer,) = endpoint.peers()
+        # A question of somebody who is gone is not answered; what is behind it is done.
+        for last in (raw.request(list=request_pb2.List()), raw.request(stop=request_pb2.Stop(keys=[key]))):
+            raw.send(raw.envelope(last))
+        leave(opened, raw)
+    if known_from == "monitor":
+        endpoint._connections.catch_up()
+    elif known_from == "kernel":
+        peer.look_at = 0.0
+    else:
+        assert not endpoint.send(peer, request_pb2.Reply(request_id=1))
+    with opened.raw(opened.other) as other:
+        # What it is answered comes after what had come before.
+        await asyncio.to_thread(other.hello)
+    await opened.daemon.desk.durable()
+    assert not opened.daemon.desk.live
+    assert peer.gone
+    assert peer not in endpoint.peers()
+
+
+async def test_a_line_is_forgotten_after_what_was_said_last_over_it(opened: Opened) -> None:
+    """As that of a worker, which says at last that it was stopped."""
+    endpoint = opened.daemon._server.router
+    happened: list[str] = []
+    ended = asyncio.Event()
+    with opened.raw(opened.member) as raw:
+        await asyncio.to_thread(started_job, raw)
+        (peer,) = endpoint.peers()
+        (stream,) = peer.streams.values()
+        close = stream.close
+
+        def close_and_tell() -> None:
+            happened.append("closed")
+            close()
+            ended.set()
+
+        stream.close = close_and_tell  # type: ignore[method-assign]
+        peer.turned = lambda frame, _: happened.append(frame.decode())
+        for word in (b"one", b"two", b"three"):
+            raw.send(word)
+        leave(opened, raw)
+    endpoint._connections.catch_up()
+    await asyncio.wait_for(ended.wait(), 60)
+    assert happened == ["one", "two", "three", "closed"]
+
+
+async def test_what_somebody_said_who_was_cut_off_is_dropped(opened: Opened) -> None:
+    endpoint = opened.daemon._server.router
+    said: list[bytes] = []
+    with opened.raw(opened.member) as raw:
+        await asyncio.to_thread(raw.hello)
+        (peer,) = endpoint.peers()
+        peer.turned = lambda frame, _: said.append(frame)
+        raw.send(b"said")
+        leave(opened, raw)
+    endpoint.drop(peer, "is not wanted")
+    with opened.raw(opened.other) as other:
+        await asyncio.to_thread(other.hello)
+    assert not said
 
 
 async def test_a_peer_that_does_not_read_is_cut_off_and_nobody_else(opened: Opened) -> None:
