@@ -20,7 +20,7 @@ from jobwire.broker.engine import Launch
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey
 from jobwire.worker.state import layout
-from jobwire.worker.state.log_folders import folders, found_folders, job_files
+from jobwire.worker.state.log_folders import folders, found_folders, new_folders
 
 OWNER = bytes(range(32))
 PATIENCE = 60.0
@@ -72,7 +72,7 @@ class RawDesk:
     def intend(self, *argv: str, **options: Any) -> str:
         key = AttemptKey(OWNER, uuid.uuid4().bytes, 1)
         spec = JobSpec(argv=tuple(os.fsencode(one) for one in argv), **options)
-        job_files.write_intent(str(self.logs), Launch(key, spec), directory=b"/", grace_ms=5000)
+        new_folders.write_intent(str(self.logs), Launch(key, spec), directory=b"/", grace_ms=5000)
         return folders.handle(key)
 
     def start(self, *argv: str, **options: Any) -> str:

@@ -15,7 +15,7 @@ from typing import TypeVar
 from ...broker.engine import Ended, Expected, Run, StreamName
 from ...schemas.jobs.spec import DEFAULT_GRACE_MS
 from ...schemas.refusal import Code, Refused
-from ..state.log_folders import folders, found_folders, job_files, outcomes
+from ..state.log_folders import folders, found_folders, new_folders, outcomes
 from ..state.log_folders.logs import unreadable
 from ..supervisor.containment.processes import is_there
 from .facts import lost, read_ended, why_lost
@@ -120,7 +120,7 @@ def make_again(logs: str, unknown: Sequence[Expected], directory: bytes) -> list
             continue
         folder = folders.run_path(logs, one.pid, one.started_at_us)
         try:
-            job_files.write_folder(folder, one.key, one.spec, one.rerun_of, directory=directory, grace_ms=DEFAULT_GRACE_MS)
+            new_folders.write_folder(folder, one.key, one.spec, one.rerun_of, directory=directory, grace_ms=DEFAULT_GRACE_MS)
         except OSError as error:
             _log.warning("%s is missing and cannot be created again: %s", folder, error.strerror)
             continue

@@ -12,7 +12,7 @@ from ...broker.engine import Delayed, Fact, Launch
 from ...schemas.jobs.spec import DEFAULT_GRACE_MS
 from ...schemas.naming import AttemptKey
 from ..state import small_files
-from ..state.log_folders import folders, job_files
+from ..state.log_folders import folders, new_folders
 from .facts import cancelled, could_not_start, start_delayed
 
 # A launch, and the content of its `job` file; empty if another file says more.
@@ -44,7 +44,7 @@ class Intents:
         facts: list[Fact] = []
         for launch in launches:
             try:
-                text = job_files.write_intent(self._logs, launch, directory=self._directory, grace_ms=DEFAULT_GRACE_MS)
+                text = new_folders.write_intent(self._logs, launch, directory=self._directory, grace_ms=DEFAULT_GRACE_MS)
             except OSError as error:
                 if error.errno not in small_files.DISK_FULL:
                     facts.append(could_not_start(launch, f"its log folder could not be created: {error.strerror}"))

@@ -14,7 +14,7 @@ from processes import is_alive
 from jobwire.broker.engine import Launch
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey
-from jobwire.worker.state.log_folders import folders, job_files, outcomes
+from jobwire.worker.state.log_folders import folders, new_folders, outcomes
 
 # Waits for the gate without polling (opening a FIFO blocks), then writes, and ends with a status of its own.
 SCRIPT = 'echo started >> "$LEDGER"; read _ < "$GATE"; echo "line of $N"; echo "error of $N" >&2; echo ended >> "$LEDGER"; exit "$N"'
@@ -201,7 +201,7 @@ def test_an_intent_whose_job_was_cancelled_is_removed_although_the_worker_was_ki
     intents = []
     for number in (1, 2):
         launch = Launch(AttemptKey(bytes([number]) * 32, bytes(16), 1), JobSpec((b"true",), stdin=b"to read"))
-        job_files.write_intent(str(worker.logs), launch, directory=b"/", grace_ms=1)
+        new_folders.write_intent(str(worker.logs), launch, directory=b"/", grace_ms=1)
         intents.append(Path(folders.intent_path(str(worker.logs), folders.handle(launch.key))))
     left, ended = intents
     outcomes.write_outcome(str(ended), outcomes.outcome_text(outcomes.OutcomeFile("cancelled")))

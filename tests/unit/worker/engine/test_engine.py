@@ -24,7 +24,7 @@ from jobwire.worker.engine.engine import LocalEngine
 from jobwire.worker.engine.found_runs import at_log, left_intents
 from jobwire.worker.keeper import process
 from jobwire.worker.state import layout
-from jobwire.worker.state.log_folders import folders, job_files, outcomes
+from jobwire.worker.state.log_folders import folders, new_folders, outcomes
 from jobwire.worker.state.log_folders.outcomes import OutcomeFile
 from jobwire.worker.wire import words
 from jobwire.worker.wire.supervisor_socket import connect
@@ -185,7 +185,7 @@ async def test_an_end_that_only_the_log_folder_knows_is_recovered(pair: Pair) ->
     key = AttemptKey(b"o" * 32, b"i" * 16, 1)
     logs = str(pair.state / "logs")
     pair.meet()
-    job_files.write_intent(logs, Launch(key, JobSpec((b"true",))), directory=b"/", grace_ms=1)
+    new_folders.write_intent(logs, Launch(key, JobSpec((b"true",))), directory=b"/", grace_ms=1)
     intent = folders.intent_path(logs, folders.handle(key))
     outcome = OutcomeFile("exited", exit_status=3, pid=9, started_at_us=10, ended_at_us=20, stdout_bytes=5)
     outcomes.write_outcome(intent, outcomes.outcome_text(outcome))
@@ -198,7 +198,7 @@ async def test_an_end_that_only_the_log_folder_knows_is_recovered(pair: Pair) ->
 def test_intents_of_jobs_that_nobody_expects_are_found_and_nothing_else(tmp_path: Path) -> None:
     expected, left, ended = (AttemptKey(b"o" * 32, bytes([number]) * 16, 1) for number in range(3))
     for key in (expected, left, ended):
-        job_files.write_intent(str(tmp_path), Launch(key, JobSpec((b"true",))), directory=b"/", grace_ms=1)
+        new_folders.write_intent(str(tmp_path), Launch(key, JobSpec((b"true",))), directory=b"/", grace_ms=1)
     (Path(folders.intent_path(str(tmp_path), folders.handle(ended))) / "outcome").touch()
     (tmp_path / ".new-x").mkdir()
     assert left_intents(str(tmp_path), [Expected(expected, 0, 0, 5, launched=True)]) == [folders.handle(left)]

@@ -12,7 +12,7 @@ from jobwire.schemas.jobs.states import OutcomeKind
 from jobwire.schemas.naming import AttemptKey
 from jobwire.worker.engine.intents import Intent, Intents
 from jobwire.worker.state import small_files
-from jobwire.worker.state.log_folders import folders, job_files
+from jobwire.worker.state.log_folders import folders, new_folders
 
 FIRST, SECOND = (Launch(AttemptKey(bytes(32), bytes([number]) * 16, 1), JobSpec((b"true",))) for number in (1, 2))
 
@@ -25,14 +25,14 @@ class House:
         self.written: list[str] = []
         self.facts: list[Fact] = []
         self.came = asyncio.Event()
-        write = job_files.write_intent
+        write = new_folders.write_intent
 
         def limited(logs: str, launch: Launch, *, directory: bytes, grace_ms: int) -> bytes:
             if self.error:
                 raise OSError(self.error, "no")
             return write(logs, launch, directory=directory, grace_ms=grace_ms)
 
-        monkeypatch.setattr(job_files, "write_intent", limited)
+        monkeypatch.setattr(new_folders, "write_intent", limited)
         monkeypatch.setattr(small_files, "RETRY_SECONDS", 0.01)
         self.intents = Intents(str(tmp_path), b"/", asyncio.get_running_loop(), self.start, self.tell)
 

@@ -14,7 +14,7 @@ from jobwire.schemas.jobs.states import OutcomeKind
 from jobwire.schemas.naming import AttemptKey
 from jobwire.worker.engine.recovery import Recovery
 from jobwire.worker.engine.supervisor_line import Message
-from jobwire.worker.state.log_folders import folders, job_files, outcomes
+from jobwire.worker.state.log_folders import folders, new_folders, outcomes
 
 PAUSED = Paused(AttemptKey(b"o" * 32, b"i" * 16, 1), paused=True)
 
@@ -65,7 +65,7 @@ async def test_a_job_in_a_folder_that_cannot_be_read_is_neither_started_again_no
 async def test_an_outcome_that_cannot_be_read_is_told_when_it_can_be(tmp_path: Path, *, is_named: bool) -> None:
     """With its last name, and without: that may not have been possible any more."""
     folder = Path(folders.run_path(str(tmp_path), 9, 10, 20 if is_named else 0))
-    job_files.write_folder(str(folder), PAUSED.key, JobSpec((b"true",)), None, directory=b"/", grace_ms=0)
+    new_folders.write_folder(str(folder), PAUSED.key, JobSpec((b"true",)), None, directory=b"/", grace_ms=0)
     (folder / "outcome").mkdir(parents=True)
     heard: asyncio.Queue[Fact] = asyncio.Queue()
     one, other = Expected(PAUSED.key, 9, 10, 5, launched=True), Expected(AttemptKey(b"o" * 32, b"j" * 16, 1), 8, 10, 5, launched=True)

@@ -16,7 +16,7 @@ from jobwire.schemas.jobs import spec as specs
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey
 from jobwire.worker.state import layout, rebuild
-from jobwire.worker.state.log_folders import folders, job_files, outcomes
+from jobwire.worker.state.log_folders import folders, new_folders, outcomes
 from jobwire.worker.state.log_folders.outcomes import OutcomeFile
 
 START = 1_795_500_000_000_000
@@ -27,7 +27,7 @@ def make_run(state: Path, attempt: int, pid: int, start: int, end: int = 0) -> P
     logs = state / layout.LOGS
     logs.mkdir(parents=True, exist_ok=True)
     key = AttemptKey(b"o" * 32, b"i" * 16, attempt)
-    job_files.write_intent(str(logs), Launch(key, JobSpec((b"true",))), directory=b"/", grace_ms=1)
+    new_folders.write_intent(str(logs), Launch(key, JobSpec((b"true",))), directory=b"/", grace_ms=1)
     folder = Path(folders.intent_path(str(logs), folders.handle(key)))
     if not pid:
         (folder / "stderr").touch()

@@ -7,7 +7,7 @@ import pytest
 from jobwire.broker.engine import Launch, Run
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey
-from jobwire.worker.state.log_folders import folders, job_files
+from jobwire.worker.state.log_folders import folders, new_folders
 from jobwire.worker.state.sweep import Sweeper, remove_runs
 
 KEY = AttemptKey(b"o" * 32, b"i" * 16, 1)
@@ -44,7 +44,7 @@ def test_of_two_that_could_not_be_started_only_the_right_one_is_removed(tmp_path
     """Both have the pid 0, and they may have the same times: there is one folder, of one of them."""
     logs = str(tmp_path)
     other = AttemptKey(KEY.owner, b"j" * 16, 1)
-    job_files.write_intent(logs, Launch(KEY, JobSpec((b"x",))), directory=b"/", grace_ms=0)
+    new_folders.write_intent(logs, Launch(KEY, JobSpec((b"x",))), directory=b"/", grace_ms=0)
     folder = Path(folders.intent_path(logs, folders.handle(KEY))).rename(folders.run_path(logs, 0, 1, 2))
     remove_runs(tmp_path, [Run(other, 0, 1, 2)])
     assert folder.exists()

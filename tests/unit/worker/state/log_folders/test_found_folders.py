@@ -3,7 +3,7 @@ from pathlib import Path
 from jobwire.broker.engine import Launch
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey
-from jobwire.worker.state.log_folders import folders, found_folders, job_files
+from jobwire.worker.state.log_folders import folders, found_folders, new_folders
 
 KEY = AttemptKey(b"o" * 32, b"i" * 16, 1)
 START, END = 1_795_500_000_000_001, 1_795_500_000_000_002
@@ -11,7 +11,7 @@ START, END = 1_795_500_000_000_001, 1_795_500_000_000_002
 
 def make_run(logs: Path, key: AttemptKey, pid: int, start: int, end: int = 0) -> Path:
     path = Path(folders.run_path(str(logs), pid, start, end))
-    job_files.write_intent(str(logs), Launch(key, JobSpec((b"true",))), directory=b"/", grace_ms=7)
+    new_folders.write_intent(str(logs), Launch(key, JobSpec((b"true",))), directory=b"/", grace_ms=7)
     return Path(folders.intent_path(str(logs), folders.handle(key))).rename(path)
 
 

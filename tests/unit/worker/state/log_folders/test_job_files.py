@@ -14,7 +14,7 @@ from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.terminal import TerminalSize
 from jobwire.schemas.naming import AttemptKey, JobKey
 from jobwire.worker.state import rebuild
-from jobwire.worker.state.log_folders import folders, job_files, outcomes
+from jobwire.worker.state.log_folders import folders, job_files, new_folders, outcomes
 from jobwire.worker.state.log_folders.outcomes import OutcomeFile
 
 KEY = AttemptKey(b"o" * 32, b"i" * 16, 1)
@@ -22,7 +22,7 @@ START, END = 1_795_500_000_000_001, 1_795_500_000_000_002
 
 
 def write_intent(logs: Path, spec: JobSpec, key: AttemptKey = KEY) -> Path:
-    job_files.write_intent(str(logs), Launch(key, spec), directory=b"/fallback", grace_ms=7)
+    new_folders.write_intent(str(logs), Launch(key, spec), directory=b"/fallback", grace_ms=7)
     return Path(folders.intent_path(str(logs), folders.handle(key)))
 
 
@@ -61,7 +61,7 @@ def test_an_intent_has_what_its_job_takes_and_the_gpus_that_it_was_handed_out(tm
         (JobSpec((b"true",), only_one="site"), ()),
         (JobSpec((b"true",)), ()),
     ):
-        job_files.write_intent(str(tmp_path), Launch(KEY, spec, gpus=gpus), directory=b"/", grace_ms=7)
+        new_folders.write_intent(str(tmp_path), Launch(KEY, spec, gpus=gpus), directory=b"/", grace_ms=7)
         job = job_files.read_job(folders.intent_path(str(tmp_path), folders.handle(KEY)))
         assert (rebuild.spec_of(job, None), job.handed_out) == (spec, gpus)
 
@@ -73,7 +73,7 @@ def test_what_a_spec_leaves_open_is_filled_in(tmp_path: Path) -> None:
 
 def test_a_job_file_names_the_job_that_it_runs_again(tmp_path: Path) -> None:
     before = JobKey(b"p" * 32, b"b" * 16)
-    job_files.write_intent(str(tmp_path), Launch(KEY, JobSpec((b"true",)), 0, before), directory=b"/", grace_ms=7)
+    new_folders.write_intent(str(tmp_path), Launch(KEY, JobSpec((b"true",)), 0, before), directory=b"/", grace_ms=7)
     folder = folders.intent_path(str(tmp_path), folders.handle(KEY))
     assert job_files.read_job(folder).rerun_of == before
     fields = json.loads(Path(folder, "job").read_text())
@@ -185,6 +185,6 @@ def test_an_outcome_with_other_values_than_numbers_and_strings_is_not_an_outcome
 
 def test_the_content_of_the_job_file_is_returned_unless_another_file_says_more(tmp_path: Path) -> None:
     launch = Launch(KEY, JobSpec((b"/bin/\xe9\xff",), name="a", time_limit_ms=5))
-    text = job_files.write_intent(str(tmp_path), launch, directory=b"/", grace_ms=7)
+    text = new_folders.write_intent(str(tmp_path), launch, directory=b"/", grace_ms=7)
     assert job_files.job_of(json.loads(text)) == job_files.read_job(f"{tmp_path}/.new-{folders.handle(KEY)}")
-    assert job_files.write_intent(str(tmp_path), launch._replace(changed_limit_ms=9), directory=b"/", grace_ms=7) == b""
+    assert new_folders.write_intent(str(tmp_path), launch._replace(changed_limit_ms=9), directory=b"/", grace_ms=7) == b""
