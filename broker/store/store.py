@@ -30,7 +30,7 @@ from .ballast import Ballast
 from .repair.soundness import is_damage, size_limit, unusable
 from .rows.statements import Rows
 
-# Values from SQLite have no static type; migrations.py defines the columns.
+# Values from SQLite have no static type; schema_steps.py defines the columns.
 Row = tuple[Any, ...]
 
 _log = logging.getLogger(__name__)

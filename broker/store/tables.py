@@ -1,4 +1,4 @@
-"""The file of the desk's store: how it is opened, how large it may get, and its version. Its tables: migrations.py."""
+"""The file of the desk's store: how it is opened, how large it may get, and its version. Its tables: schema_steps.py."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from ...schemas.frames import STORE_ID_BYTES
 from ...schemas.refusal import Code, Refused
-from .migrations import STEPS, migrate
+from .migrations import migrate
 from .repair import soundness
+from .schema_steps import STEPS
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -15,7 +15,7 @@ from jobwire.broker.engine import Ended, Started
 from jobwire.broker.jobs.job import Attempt, Job
 from jobwire.broker.jobs.life import Phase
 from jobwire.broker.store import ballast as ballasts
-from jobwire.broker.store import migrations, tables
+from jobwire.broker.store import schema_steps, tables
 from jobwire.broker.store.free_space import Room
 from jobwire.broker.store.repair import restore
 from jobwire.schemas.clock import wall_us
@@ -467,7 +467,7 @@ async def test_jobs_of_schedules_of_an_older_store_keep_the_times_that_they_were
 ) -> None:
     path = tmp_path / "state.db"
     with monkeypatch.context() as before:
-        before.setattr(tables, "VERSION", next(n for n, step in enumerate(migrations.STEPS) if "ADD COLUMN due" in step))
+        before.setattr(tables, "VERSION", next(n for n, step in enumerate(schema_steps.STEPS) if "ADD COLUMN due" in step))
         with closing(tables.connect(path)) as old:
             tables.prepare(old, path)
             old.executemany(
