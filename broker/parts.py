@@ -30,7 +30,7 @@ from .jobs.job import Job
 from .kind import Fleet
 from .pairing.edits import RosterEdits
 from .pairing.pair import Pairing
-from .requests.start import forget_specs
+from .requests.asked_jobs import forget_specs
 from .retention.ages import Ages
 from .retention.files import FileSweep
 from .retention.followed import Followed

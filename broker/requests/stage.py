@@ -30,9 +30,10 @@ from ..store.queries import Lookup
 from ..store.rows.batches import staged_rows
 from ..store.store import Store
 from ..writes.staged import Staged, StagedJob, StagePart
+from .asked_jobs import ask_again, read_jobs
 from .call import Call
 from .checks.run_options import read_run
-from .start import RERUN_BYTES, ask_again, check_with, demand_finish, demand_fit, demand_nothing_else, demand_size, read_jobs
+from .start import RERUN_BYTES, check_with, demand_finish, demand_fit, demand_nothing_else, demand_size
 from .transfers.files import Missing
 
 _JOB_BYTES = 64

@@ -13,9 +13,9 @@ from functools import cache
 from pathlib import Path
 from typing import NamedTuple
 
+from jobwire.broker.requests.asked_jobs import read_jobs
 from jobwire.broker.requests.checks.run_options import read_run
 from jobwire.broker.requests.job_keys import read_key
-from jobwire.broker.requests.start import read_jobs
 from jobwire.broker.streams.news import read_filter
 from jobwire.client.batch.batch_file import read_batch
 from jobwire.client.batch.options.job_options import Surroundings

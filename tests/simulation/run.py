@@ -41,7 +41,7 @@ from simulated import SimulatedLink, World  # noqa: E402 -- as above
 from jobwire.broker.desk.inputs import Accepted  # noqa: E402 -- as above
 from jobwire.broker.fleet.engine import FleetEngine  # noqa: E402 -- as above
 from jobwire.broker.own_process.collector import follow_collections  # noqa: E402 -- as above
-from jobwire.broker.requests.start import read_jobs  # noqa: E402 -- as above
+from jobwire.broker.requests.asked_jobs import read_jobs  # noqa: E402 -- as above
 from jobwire.client.protocol.proving import ROOTS, prove  # noqa: E402 -- as above
 from jobwire.keys.identity import Identity, generate  # noqa: E402 -- as above
 from jobwire.keys.members.limits import EVERYBODYS  # noqa: E402 -- as above

@@ -17,9 +17,9 @@ from jobwire.broker.fleet.verbs import Broker
 from jobwire.broker.log_hashes import LogHashes
 from jobwire.broker.notary import Notary
 from jobwire.broker.relayed.table import RelayedVerbs, read
+from jobwire.broker.requests.asked_jobs import read_jobs
 from jobwire.broker.requests.dispatch import Reception
 from jobwire.broker.requests.reads.hello import Introduction
-from jobwire.broker.requests.start import read_jobs
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.keys.identity import Identity, generate

@@ -20,11 +20,12 @@ from jobwire.broker.engine import Ended, Expected, Fact, Feeder, Launch, LogPart
 from jobwire.broker.health.condition import Condition
 from jobwire.broker.jobs.job import BatchRun, Job, StopOrder
 from jobwire.broker.notary import Notary
+from jobwire.broker.requests.asked_jobs import forget_specs
 from jobwire.broker.requests.call import Call
 from jobwire.broker.requests.dispatch import Handler
 from jobwire.broker.requests.reads.hello import Introduction
 from jobwire.broker.requests.schedules import Parts as Schedules
-from jobwire.broker.requests.start import find_started_jobs, forget_specs
+from jobwire.broker.requests.start import find_started_jobs
 from jobwire.broker.requests.table import handlers
 from jobwire.broker.retention.ages import Ages
 from jobwire.broker.retention.followed import Followed

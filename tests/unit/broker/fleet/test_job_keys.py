@@ -11,8 +11,8 @@ from joined_pair import JoinedPair
 
 from jobwire.broker.desk.inputs import Accepted
 from jobwire.broker.relayed import table
+from jobwire.broker.requests.asked_jobs import read_jobs
 from jobwire.broker.requests.checks.delegated import check_start
-from jobwire.broker.requests.start import read_jobs
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.members.rights import Member
 from jobwire.keys.proofs import delegation

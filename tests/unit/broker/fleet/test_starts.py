@@ -12,7 +12,7 @@ from broker_house import NONCE, BrokerSide, Wire, WorkerSide
 
 from jobwire.broker.desk.inputs import Accepted
 from jobwire.broker.fleet.starts import Start
-from jobwire.broker.requests.start import read_jobs
+from jobwire.broker.requests.asked_jobs import read_jobs
 from jobwire.client.protocol.proving import prove
 from jobwire.keys.identity import Identity, generate
 from jobwire.schemas.generated import job_pb2, request_pb2

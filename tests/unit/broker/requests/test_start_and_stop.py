@@ -10,11 +10,12 @@ from desk_house import OWNER, House, asked, ended, started
 
 from jobwire.broker.desk.admission import check_precedence
 from jobwire.broker.requests.actions.stop import stop
+from jobwire.broker.requests.asked_jobs import read_jobs
 from jobwire.broker.requests.call import _MOST_IN_BETWEEN, Call
 from jobwire.broker.requests.checks.run_options import read_run
 from jobwire.broker.requests.job_keys import find_jobs_to_stop
 from jobwire.broker.requests.reads.hello import Introduction
-from jobwire.broker.requests.start import read_jobs, start
+from jobwire.broker.requests.start import start
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.keys.members.rights import Member

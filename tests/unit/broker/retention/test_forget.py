@@ -8,7 +8,7 @@ from desk_house import OWNER, EngineDouble, House, asked, attempt, ended, key, s
 from jobwire.broker.engine import Run
 from jobwire.broker.jobs.job import Attempt, BatchRun, StopOrder
 from jobwire.broker.jobs.life import Phase
-from jobwire.broker.requests.start import read_jobs
+from jobwire.broker.requests.asked_jobs import read_jobs
 from jobwire.broker.retention.forget import Forgotten
 from jobwire.keys.members.rights import Member
 from jobwire.schemas.generated import job_pb2, request_pb2

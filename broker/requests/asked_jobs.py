@@ -1,0 +1,131 @@
+"""The jobs of a request, each of them checked: new ones, and those that run another job again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from functools import lru_cache
+
+from ...keys.members.rights import Member
+from ...schemas import bounds
+from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.jobs import spec as specs
+from ...schemas.jobs import spec_check
+from ...schemas.jobs.spec import JobSpec
+from ...schemas.large import read_job
+from ...schemas.naming import ID_BYTES, JobKey, format_id
+from ...schemas.refusal import Code, Reason, Refused
+from ..desk.inputs import Asked
+from ..store.queries import Lookup
+from ..writes.events import id_taken
+from ..writes.jobs import Conflict
+from .job_keys import read_key
+
+# So small a job holds nothing that takes long; its bounds are those that a spec is checked for below.
+_SMALL_JOB_BYTES = 4096
+# Specs that are remembered.
+_MOST_SAME = 64
+
+
+def read_jobs(
+    sent: Sequence[request_pb2.NewJob], pieces: Sequence[bytes] | None = None, again: Callable[[request_pb2.NewJob], Asked] | None = None
+) -> Iterator[Asked]:
+    """Iterate over the jobs of a request, each of them checked: those in `sent`, or `pieces` that are decoded one by one.
+
+    `again` returns one that runs another again. Raises Refused, with the position of the job.
+    """
+    jobs = sent if pieces is None else map(read_job, pieces)
+    if not sent and not pieces:
+        raise Refused(Code.INVALID_ARGUMENT, "the request names no job")
+    seen: set[bytes] = set()
+    for index, job in enumerate(jobs):
+        try:
+            if job.ByteSize() > _SMALL_JOB_BYTES:
+                bounds.check(job)
+            if len(job.id) != ID_BYTES:
+                raise Refused(Code.INVALID_ARGUMENT, f"an id has {ID_BYTES} bytes, not {len(job.id)}")
+            if job.id in seen:
+                raise Refused(Code.INVALID_ARGUMENT, "the same id occurs twice in one start")
+            seen.add(job.id)
+            asked = again(job) if again is not None and job.HasField("rerun") else _ask(job)
+        except Refused as refused:
+            refused.job_index = index
+            raise
+        yield asked
+
+
+def _ask(job: request_pb2.NewJob) -> Asked:
+    """Return a job, checked."""
+    if job.after:
+        raise Refused(Code.INVALID_ARGUMENT, "`after` of a job is only for one that runs again; a new job has it in its spec")
+    if job.feed:
+        raise Refused(Code.INVALID_ARGUMENT, "`feed` beside the key of a job is only for one that runs again; a new job has it in its spec")
+    raw = job.spec.SerializeToString()
+    return Asked(job.id, *(_read_often(raw) if len(raw) <= _SMALL_JOB_BYTES else _read_spec(raw)), raw)
+
+
+def _read_spec(raw: bytes) -> tuple[JobSpec, bytes]:
+    """Return a spec, checked, and its digest."""
+    spec = specs.from_wire(job_pb2.JobSpec.FromString(raw))
+    spec_check.check(spec)
+    return spec, specs.digest(spec)
+
+
+# Often jobs have the same spec, of one start or of many.
+_read_often = lru_cache(_MOST_SAME)(_read_spec)
+
+
+def forget_specs() -> None:
+    """Remember no spec any more: that of a job which was forgotten may have secrets in its environment or its input."""
+    _read_often.cache_clear()
+
+
+def ask_again(member: Member, lookup: Lookup, sent: list[int], job: request_pb2.NewJob, *, is_staged: bool = False) -> Asked:
+    """Return a job with the spec of the one that it runs again, which the member must see; note in `sent` how long a spec of its own is.
+
+    A repeated start is answered as before, even if that one was forgotten or can no longer be seen: the job that it started has the spec.
+
+    Raises Refused; so it does if the job has a spec as well, and not that one.
+    """
+    if job.after and not is_staged:
+        message = "a job of a start that runs another again waits for what runs again with it"
+        raise Refused(Code.INVALID_ARGUMENT, message, "leave `after` out, or stage it")
+    before, own = read_key(job.rerun, member), JobKey(member.key, job.id)
+    found = lookup.job(own)
+    if found is None or found.rerun_of != before:
+        try:
+            found = lookup.visible_job(before, member)
+        except Refused as refused:
+            raise _why_not_again(refused, before, own, lookup) from None
+    if found.spec.feed != job.feed:
+        if job.feed:
+            raise Refused(Code.INVALID_ARGUMENT, f"the standard input of the job {format_id(before.id)} did not come as a stream")
+        message = f"the standard input of the job {format_id(before.id)} came as a stream, which was not kept"
+        next_step = "set `feed` in the job of the `start`, and feed the new job"
+        raise Refused(Code.FAILED_PRECONDITION, message, next_step, reason=Reason.STDIN_NOT_KEPT)
+    # That it was held or waited for a time at first does not mean that it is to do so again.
+    waited = found.spec.held or found.spec.has_times
+    spec = replace(found.spec.at_any_time(), held=False) if waited else found.spec
+    digest = specs.digest(spec) if waited else found.digest
+    if job.HasField("spec"):
+        sent.append(job.spec.ByteSize())
+        _demand_same(job.spec, spec, before)
+    return Asked(job.id, spec, digest, specs.to_wire(spec).SerializeToString(), before, not job.HasField("spec"))
+
+
+def _demand_same(said: job_pb2.JobSpec, kept: JobSpec, before: JobKey) -> None:
+    """Check that a spec beside the key of a job is that of the job. What it waited for does not count: it waits for other jobs now."""
+    spec = specs.from_wire(said)
+    spec_check.check(spec)
+    if replace(spec, after=()) != replace(kept, after=()):
+        message = f"a job of the start has a spec, and it is not that of the job {format_id(before.id)}, which it is to run again"
+        raise Refused(Code.INVALID_ARGUMENT, message, "send the spec of that job without its times and hold, or only its key")
+
+
+def _why_not_again(refused: Refused, before: JobKey, own: JobKey, lookup: Lookup) -> Refused:
+    if lookup.forgotten(own):
+        return id_taken(own.id, Conflict(0, forgotten=True))
+    if refused.reason is Reason.FORGOTTEN:
+        message = f"the job {format_id(before.id)} has ended and was forgotten, with what it ran, so it cannot be run again"
+        return Refused(Code.NOT_FOUND, message, "submit it as a new job", reason=Reason.FORGOTTEN)
+    return refused
