@@ -8,7 +8,7 @@ from ....schemas.refusal import Code, Refused
 from .. import exit_status
 from ..arguments import JobName, understanding
 from ..chosen_context import client
-from ..files.fetched import fetch_all, understand
+from ..files.fetched import fetch_all, parse_wanted
 from ..parser.parameters import Argument, Context
 from ..targets.job_names import one_job
 
@@ -28,7 +28,7 @@ def get(
     folder. Symbolic links that lead out of a fetched folder are left out. Files that the job is writing to are refused, and not cut off.
     """
     with understanding():
-        wanted = understand(paths or [])
+        wanted = parse_wanted(paths or [])
     with client(ctx) as connected:
         job = one_job(connected, name)
         if not wanted:

@@ -7,14 +7,16 @@ from typing import Annotated, NoReturn
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.private_parts.frozen import replace
 from ...batch.options.job_options import Wishes
+from ...library.client import Client
+from ...library.job import Job
 from ...library.streams.feeder import Feeder
 from ...library.streams.source import DescriptorSource
 from .. import exit_status
 from ..chosen_context import client, context_name
 from ..exit_status import BadInput
-from ..files.fetched import fetch_all, how_to_fetch, understand
+from ..files.fetched import Wanted, fetch_all, how_to_fetch, parse_wanted
 from ..job.attendance import Attendance
-from ..job.conditions import find_conditions
+from ..job.conditions import with_conditions
 from ..job.job_arguments import Command, JobId, OnEach, id_or_new, job_spec, takes_job_options
 from ..job.path_advice import advise
 from ..job.submission import submitted, tell_repeated
@@ -70,7 +72,7 @@ def run(
     not get the whole of its standard input, or if it succeeded and something could not be fetched.
     """
     if no_stdin and wishes.stdin is not None:
-        raise exit_status.BadInput("--no-stdin and --stdin cannot be combined; --no-stdin means that the job has no input")
+        raise BadInput("--no-stdin and --stdin cannot be combined; --no-stdin means that the job has no input")
     identifier = id_or_new(id_)
     context = context_name(ctx)
     if on_each:
@@ -78,7 +80,7 @@ def run(
             raise BadInput("--on-each cannot be combined with --tty, --detach-keys and --detach-on-hangup: use --on worker=NAME")
         _run_on_each(ctx, job_spec(command, wishes, context), wishes, id_, no_stdin=no_stdin)
     spec = job_spec(command, wishes, context, fetches=True)
-    wanted = understand(list(wishes.get))
+    wanted = parse_wanted(list(wishes.get))
     if tty:
         _run_on_terminal(ctx, spec, wishes, identifier, read_keys(detach_keys), leaves_on_hangup=detach_on_hangup)
     if detach_keys is not None:
@@ -92,17 +94,14 @@ def run(
     elif source is not None:
         spec = replace(spec, feed=True)
     with client(ctx) as connected:
-        spec = replace(spec, after=find_conditions(connected, wishes.after)) if wishes.after else spec
+        spec = with_conditions(connected, spec, wishes.after)
         job = submitted(connected, spec, identifier)
         tell_repeated(job)
         with Signals() as signals:
             feeder = Feeder(connected.connection, job.key, source) if spec.feed and isinstance(source, DescriptorSource) else None
             attendance = Attendance(connected, job, feeder, leaves_on_hangup=detach_on_hangup, is_retried=spec.retry is not None)
             status = attendance.attend(signals)
-        advise(spec, job, context)
-        if wanted and not fetch_all(connected, job.key, wanted):
-            status = status or exit_status.OWN_FAILURE
-        raise exit_status.Ending(status)
+        raise exit_status.Ending(_wind_up(connected, job, spec, context, wanted, status))
 
 
 def _run_on_terminal(
@@ -113,20 +112,25 @@ def _run_on_terminal(
         raise BadInput("--tty and --retry cannot be combined: whoever types at the terminal would have to type everything again")
     demand_no_input(wishes)
     demand_terminal("--tty", "leave --tty out, and it is passed on as it comes")
-    wanted = understand(list(wishes.get))
+    wanted = parse_wanted(list(wishes.get))
     with OwnTerminal() as own:
         spec = on_a_terminal(spec, wishes, own.size())
         with client(ctx) as connected:
-            spec = replace(spec, after=find_conditions(connected, wishes.after)) if wishes.after else spec
+            spec = with_conditions(connected, spec, wishes.after)
             job = submitted(connected, spec, identifier)
             with Signals(SIGNALS) as signals:
                 keyboard = Keyboard(connected.connection, job.key, own.fd, keys, redraws=job.record.is_repeated)
                 later = how_to_fetch(job.key, wishes.get) if wanted else ""
                 status = Session(connected, job, keyboard, own, leaves_on_hangup=leaves_on_hangup, later=later).attend(signals)
-            advise(spec, job, context_name(ctx))
-            if wanted and not fetch_all(connected, job.key, wanted):
-                status = status or exit_status.OWN_FAILURE
+            status = _wind_up(connected, job, spec, context_name(ctx), wanted, status)
     raise exit_status.Ending(status)
+
+
+def _wind_up(connected: Client, job: Job, spec: JobSpec, context: str, wanted: Wanted, status: int) -> int:
+    """Give advice about a job that has ended, fetch what is wanted of its folder, and return the status to exit with."""
+    advise(spec, job, context)
+    fetched = not wanted or fetch_all(connected, job.key, wanted)
+    return status if fetched else status or exit_status.OWN_FAILURE
 
 
 def _run_on_each(ctx: Context, spec: JobSpec, wishes: Wishes, id_: str | None, *, no_stdin: bool) -> NoReturn:
@@ -141,7 +145,7 @@ def _run_on_each(ctx: Context, spec: JobSpec, wishes: Wishes, id_: str | None, *
     if isinstance(source, bytes):
         spec = replace(spec, stdin=source)
     with client(ctx) as connected:
-        spec = replace(spec, after=find_conditions(connected, wishes.after)) if wishes.after else spec
+        spec = with_conditions(connected, spec, wishes.after)
         run, jobs = submit_on_each(connected, spec, id_)
         with Signals() as signals:
             status = EachAttendance(connected, run, jobs).attend(signals)

@@ -9,7 +9,7 @@ from ...batch.options.job_options import Wishes
 from .. import exit_status
 from ..chosen_context import client, context_name
 from ..exit_status import BadInput
-from ..job.conditions import find_conditions
+from ..job.conditions import with_conditions
 from ..job.job_arguments import Command, JobId, OnEach, id_or_new, job_spec, takes_job_options
 from ..job.path_advice import advise
 from ..job.submission import leave_or_attend, submitted
@@ -72,8 +72,8 @@ def submit(  # noqa: PLR0913 -- one for each option
         if follow:
             other = "jobwire run --on-each for the output of all" if on_each else "--wait, and jobwire logs RUN for the output of an array"
             raise BadInput(f"--follow shows one job; use {other}")
-        from ..batches.new_run import Ways, start_run  # noqa: PLC0415 -- as above
-        from ..batches.planning.arrays import batch_of, finish_of_array  # noqa: PLC0415 -- few jobs are many
+        from ..batches.new_run import Ways, start_run  # noqa: PLC0415 -- few jobs are many
+        from ..batches.planning.arrays import batch_of, finish_of_array  # noqa: PLC0415 -- as above
 
         ways = Ways(id_, None, no_wait=not wait, dry_run=False, json=False, quiet=quiet, fail_fast=fail_fast, after=wishes.after)
         batch = replace(batch_of(spec, array, on_each=on_each), on_finish=finish_of_array(on_finish, wishes, context))
@@ -82,7 +82,7 @@ def submit(  # noqa: PLR0913 -- one for each option
         what = "--fail-fast" if fail_fast else "--on-finish"
         raise BadInput(f"{what} is about the jobs of a run, and needs --array or --on-each")
     with client(ctx) as connected:
-        spec = replace(spec, after=find_conditions(connected, wishes.after)) if wishes.after else spec
+        spec = with_conditions(connected, spec, wishes.after)
         job = submitted(connected, spec, identifier, watch=wait or follow)
         status = leave_or_attend(connected, job, wait=wait, follow=follow, quiet=quiet)
         if follow or not quiet:

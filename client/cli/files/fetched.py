@@ -20,7 +20,7 @@ _HOPELESS = frozenset({Code.UNAVAILABLE, Code.UNAUTHENTICATED})
 Wanted = Sequence[tuple[bytes, bytes]]
 
 
-def understand(said: Sequence[str]) -> Wanted:
+def parse_wanted(said: Sequence[str]) -> Wanted:
     """Return what is wanted, and the places here, of some `PATH[:DEST]`.
 
     Raises `Refused(INVALID_ARGUMENT)`.

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from ....schemas.jobs.conditions import After
+from ....schemas.jobs.spec import JobSpec
+from ....schemas.private_parts.frozen import replace
 from ....schemas.refusal import Code, Refused
 from ...batch.octets import as_typed
 from ...batch.options.option_values import CONDITIONS, parse_after
@@ -17,6 +19,11 @@ def find_conditions(client: Client, typed: Iterable[str]) -> tuple[After, ...]:
     Raises Refused, also for jobs of others.
     """
     return tuple(dict.fromkeys(_find(client, as_typed(said)) for said in typed))
+
+
+def with_conditions(client: Client, spec: JobSpec, typed: Iterable[str]) -> JobSpec:
+    """Return a spec with what its job waits for; see `find_conditions`."""
+    return replace(spec, after=find_conditions(client, typed)) if typed else spec
 
 
 def _find(client: Client, said: str) -> After:
