@@ -21,7 +21,9 @@ from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
-sys.path += [str(Path(__file__).parents[2] / "support"), str(Path(__file__).parent / "jobs")]
+sys.path += [
+    str(Path(__file__).parents[2] / room) for room in ("support", "system/faults/jobs", "system/faults/verdict", "system/faults/bystanders")
+]
 
 from comparison import Account
 from drawing import OPTIONS, of_schedule

@@ -24,7 +24,10 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-sys.path += [str(Path(__file__).parents[3] / room) for room in ("support", "support/machines", "system/faults", "system/faults/jobs")]
+sys.path += [
+    str(Path(__file__).parents[3] / room)
+    for room in ("support", "support/machines", *(f"system/faults{room}" for room in ("", "/jobs", "/verdict", "/bystanders")))
+]
 
 import drawing
 from comparison import Account
