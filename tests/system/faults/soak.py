@@ -22,7 +22,8 @@ from dataclasses import replace
 from pathlib import Path
 
 sys.path += [
-    str(Path(__file__).parents[2] / room) for room in ("support", "system/faults/jobs", "system/faults/verdict", "system/faults/bystanders")
+    str(Path(__file__).parents[2] / room)
+    for room in ("support", "support/users", "system/faults/jobs", "system/faults/verdict", "system/faults/bystanders")
 ]
 
 from comparison import Account

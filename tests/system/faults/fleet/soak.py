@@ -26,7 +26,12 @@ from typing import Any
 
 sys.path += [
     str(Path(__file__).parents[3] / room)
-    for room in ("support", "support/machines", *(f"system/faults{room}" for room in ("", "/jobs", "/verdict", "/bystanders")))
+    for room in (
+        "support",
+        "support/machines",
+        "support/users",
+        *(f"system/faults{room}" for room in ("", "/jobs", "/verdict", "/bystanders")),
+    )
 ]
 
 import drawing
