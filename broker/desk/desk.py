@@ -134,8 +134,8 @@ class Desk(View):
         """
         sent = self._sent_meanwhile[new.owner] + spec_bytes
         if sent > _MOST_MEANWHILE_BYTES:
-            message = "this daemon was restarted, and takes no more jobs of this owner before it has found all others again"
-            raise Refused(Code.RESOURCE_EXHAUSTED, message, "try again in some seconds")
+            message = "this worker was restarted, and accepts no more jobs of this owner until it has read all that it has"
+            raise Refused(Code.RESOURCE_EXHAUSTED, message, "try again in a few seconds")
         self._sent_meanwhile[new.owner] = sent
         if self._recovery is not None and new.needs_no_others:
             waiting = self._state.waiting_of(new.owner) + self._recovery.jobs
@@ -199,7 +199,7 @@ class Desk(View):
         if self._recovery is None:
             return ""
         found, jobs = self._recovery.found, self._recovery.jobs
-        return f"it was restarted and has found {found} of {jobs} jobs again: until it has all, none starts, and most requests wait"
+        return f"it was restarted and has read {found} of its {jobs} jobs: until it has read all, no job starts and most requests wait"
 
     @property
     def _is_recovering(self) -> bool:

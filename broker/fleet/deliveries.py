@@ -69,7 +69,7 @@ class Deliveries:
                 continue
             delivery = self._starts.delivery(start, one.key, limited=one.limited) if start is not None else None
             if start is None or delivery is None:
-                refused = Refused(Code.UNIMPLEMENTED, "its client has not signed a start with it, as a worker demands")
+                refused = Refused(Code.UNIMPLEMENTED, "no start that its client has signed came with it, and a worker requires one")
                 self._loop.call_soon(self._fail, worker, one, refused)
                 continue
             if start.lacks(delivery, worker.features):

@@ -123,7 +123,7 @@ def limit_first(by: Member, name: AttemptKey, key: JobKey, raw: bytes, parts: Pa
 def _stop_rest(call: Call, name: AttemptKey, job: Job, parts: Parts) -> None:
     start, due_us = _start_of(call.member.key, name, parts)
     if not start.stops(name.id, due_us):
-        raise Refused(Code.PERMISSION_DENIED, "nobody has signed a stop of this job, and its run goes on when a job fails")
+        raise Refused(Code.PERMISSION_DENIED, "nobody has signed a stop of this job, and a failure does not stop its run")
     grace_ms = DEFAULT_GRACE_MS if job.spec.grace_ms is None else job.spec.grace_ms
     _stop(call, parts.desk, job, StopOrder(job.spec.stop_signal, grace_ms, "jobwire because a job of its run has failed"), start.digest)
 
@@ -159,7 +159,7 @@ def _read_order(relay: bytes, raw: bytes, name: AttemptKey, parts: Parts, verbs:
         parent, by = start.delegation, JobKey(said.owner, said.job)
         has_started = parent is not None and by == JobKey(parent.owner, parent.job)
         if not has_started and by != name.job:
-            message = "the key of a job has signed it, which does something only to that job and to those that it has started"
+            message = "it was signed with the key of a job, which is valid only for that job and those that it has started"
             raise Refused(Code.PERMISSION_DENIED, message, reason=Reason.ROLE)
         # Another attempt at that job has another key, of which its owner has signed just as much.
         parts.keys.demand_known(said, {attempt_of(said)} if has_started else ())

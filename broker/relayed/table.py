@@ -99,7 +99,7 @@ class RelayedVerbs:
         if not job.spec.may_submit:
             raise Refused(Code.PERMISSION_DENIED, "the job may start no jobs, as its client has signed, so it does not wait for any")
         if asked.begins and stream is not None and job.key not in stream.lent and len(stream.lent) >= self._most_lent():
-            message = f"{len(stream.lent)} jobs lend their slots already, which is as many as can start each other here"
+            message = f"{len(stream.lent)} jobs lend their slots already, which is the limit for jobs that start each other"
             raise Refused(Code.RESOURCE_EXHAUSTED, message, "let it wait with its slots")
         # One that has ended meanwhile has no slots any more.
         if stream is not None and job.state is not State.FINISHED:

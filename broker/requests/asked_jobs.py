@@ -88,7 +88,7 @@ def ask_again(member: Member, lookup: Lookup, sent: list[int], job: request_pb2.
     Raises Refused; so it does if the job has a spec as well, and not that one.
     """
     if job.after and not is_staged:
-        message = "a job of a start that runs another again waits for what runs again with it"
+        message = "`after` is set for a job that runs another one again, which waits only for jobs that run again with it"
         raise Refused(Code.INVALID_ARGUMENT, message, "leave `after` out, or stage it")
     before, own = read_key(job.rerun, member), JobKey(member.key, job.id)
     found = lookup.job(own)

@@ -102,15 +102,15 @@ class Reception:
 
 
 def _only_pairs(verb: str) -> Refused:
-    message = f"this is the temporary key of a token, which may leave the key of a new member, and not ask for {verb}"
+    message = f"this is the temporary key of a token: it can be used only to join, and not for {verb}"
     return Refused(Code.PERMISSION_DENIED, message, "join with the token first", reason=Reason.ROLE)
 
 
 def _refuse_fields_of_daemons(envelope: request_pb2.Envelope) -> None:
     if envelope.HasField("delegation"):
-        raise Refused(Code.INVALID_ARGUMENT, "the envelope has a `delegation`, which only a worker says", "leave it out")
+        raise Refused(Code.INVALID_ARGUMENT, "the envelope has a `delegation`, which only a worker may add", "leave it out")
     if envelope.shown:
-        raise Refused(Code.INVALID_ARGUMENT, "the envelope shows some jobs of a start, as only a broker does", "send all of them")
+        raise Refused(Code.INVALID_ARGUMENT, "the envelope has only some jobs of a start, as only a broker may send it", "send all of them")
 
 
 def _no_verb(request: request_pb2.Request) -> Refused:

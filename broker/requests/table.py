@@ -143,7 +143,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
 
 def _not_a_broker(call: Call) -> None:
     del call
-    message = "this is a worker and not a broker: no other worker can join it"
+    message = "this is a worker, not a broker: workers cannot join it"
     raise Refused(Code.FAILED_PRECONDITION, message, "choose the context of a broker")
 
 

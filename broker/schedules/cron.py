@@ -132,7 +132,7 @@ def read_times(expression: str, zone: str) -> Times:
     _check(expression[:40], text)
     times = Times(text, _read_zone(zone))
     if times.next(0) is None:
-        raise Refused(Code.INVALID_ARGUMENT, f"the cron expression {expression!r} means no day that ever comes", _HOW)
+        raise Refused(Code.INVALID_ARGUMENT, f"the cron expression {expression!r} matches no day", _HOW)
     return times
 
 
@@ -163,7 +163,7 @@ def _check(said: str, text: str) -> None:
     try:
         CronSim(text, _SINCE)
     except (CronSimError, ValueError, AssertionError):
-        raise Refused(Code.INVALID_ARGUMENT, f"the cron expression {said!r} means no day that ever comes", _HOW) from None
+        raise Refused(Code.INVALID_ARGUMENT, f"the cron expression {said!r} matches no day", _HOW) from None
 
 
 def _read_zone(name: str) -> tzinfo:

@@ -13,15 +13,15 @@ def why_waiting(key: JobKey, place: Place, choice: Choice) -> str:
     owner, lane, wants, stock = place.owner, place.lane, place.wants, choice.stock
     held = ""
     if lane.width and lane.running >= lane.width:
-        why = f"its batch runs {_jobs(lane.running)} at once, as many as it may"
+        why = f"its batch runs {_jobs(lane.running)} at once, which is its limit"
     elif not choice.may_run_more(key.owner, owner):
-        why = f"its owner runs {_jobs(owner.running)} at once, as many as the roster allows"
+        why = f"its owner runs {_jobs(owner.running)} at once, which is the limit in the roster"
     elif closed := stock.why_closed():
         why = closed
     elif wants.only_one in owner.busy:
-        why = f"only one {wants.only_one!r} runs at once, and another one does"
+        why = f"only one {wants.only_one!r} runs at once, and another one is running"
     elif wants.level in owner.full:
-        why = f"{_jobs(owner.parents[wants.level])} of its owner that may start jobs run, as many as may at once"
+        why = f"{_jobs(owner.parents[wants.level])} that may start jobs are running for its owner, which is the limit"
     elif never := stock.never_fits(wants):
         why = f"{never}: it can start when there is more"
     elif nowhere := stock.why_nowhere(wants):
@@ -30,7 +30,7 @@ def why_waiting(key: JobKey, place: Place, choice: Choice) -> str:
         why = _all_in_use(stock.capacity.slots) if stock.free_slots <= 0 else _why_not_now(choice)
     else:
         why = f"it waits for {stock.lacks(wants)}"
-        held = "; what gets free is held for it" if choice.holds_room(key) else ""
+        held = "; what becomes free is kept for it" if choice.holds_room(key) else ""
     priority = -place.rank[0] if place.rank is not None else 0
     before = sum(count for other, count in owner.waiting.items() if other > priority)
     why += held

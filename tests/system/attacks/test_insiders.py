@@ -184,7 +184,7 @@ def test_a_members_jobs_are_bounded_and_a_changed_bound_counts_at_once(worker: W
         assert codes == [0, 0, 0, request_pb2.CODE_RESOURCE_EXHAUSTED]
         assert code(raw.ask(starts[1])) == 0, "a start that is repeated is answered as before"
         waits = raw.ask(raw.request(list=request_pb2.List())).list.jobs[1].waits_for
-        assert waits == "its owner runs 1 job at once, as many as the roster allows"
+        assert waits == "its owner runs 1 job at once, which is the limit in the roster"
     worker.roster.write_text(before)
     with RawClient(worker.endpoint, worker.public, insider) as raw:
         raw.hello()

@@ -83,7 +83,7 @@ def test_no_gpu_is_handed_out_twice_whatever_is_killed(worker: Worker, tmp_path:
         lone = [begin(client, tmp_path, f"lone{number}", only_one="x") for number in range(2)]
         wait_until(lambda: runs(first, second, lone[0]), "they run")
         assert pair.info().waits_for == "it waits for 2 gpus: 1 of 3 is free"
-        assert lone[1].info().waits_for == "only one 'x' runs at once, and another one does"
+        assert lone[1].info().waits_for == "only one 'x' runs at once, and another one is running"
         assert lone[0].read_range("stdout", 0, 100)[0] == b"   \n"
         worker.kill()
         described = worker.described()

@@ -127,7 +127,7 @@ async def test_a_job_of_a_batch_runs_nothing_again_that_it_may_not(house: House)
     assert "not that of the job" in (await refusal(stage(house, 0, [other]))).message
     assert "reruns" in (await refusal(stage(house, 0, [again], for_schedule=True))).message
     again.after.add(condition=job_pb2.CONDITION_OK, job=job_id(1))
-    assert "waits for what runs again with it" in (await refusal(ask(house, start=request_pb2.Start(jobs=[again])))).message
+    assert "waits only for jobs that run again with it" in (await refusal(ask(house, start=request_pb2.Start(jobs=[again])))).message
     house.engine.effects.clear()
 
 

@@ -116,8 +116,8 @@ def test_days_of_the_month_and_of_the_week_are_combined_as_by_cron_of_debian(exp
         ("0 0 2 * * *", "has 6 fields, not 5"),
         ("", "has 0 fields"),
         ("* " * 500, "has 129 fields"),
-        ("0 0 30 2 *", "no day that ever comes"),
-        ("0 0 31 4,6 *", "no day that ever comes"),
+        ("0 0 30 2 *", "matches no day"),
+        ("0 0 31 4,6 *", "matches no day"),
         ("@reboot", "no name of times"),
         ("* * * * ²L", "'²L' is not a day-of-week"),
         # A classic mistake: what is meant to come every 90 minutes comes every hour.

@@ -201,7 +201,7 @@ def test_what_gets_free_is_held_and_that_is_said() -> None:
     for _ in range(9):
         queue.release(running.pop(0))
         running += queue.take()
-    assert queue.why_waiting(key(2)) == "it waits for 2 slots: 1 of 2 is free; what gets free is held for it"
+    assert queue.why_waiting(key(2)) == "it waits for 2 slots: 1 of 2 is free; what becomes free is kept for it"
     assert queue.why_waiting(key(11)) == "room is held for a job that has waited longer and takes more"
 
 
@@ -253,7 +253,7 @@ def test_of_the_jobs_with_one_name_one_runs_in_whatever_batch() -> None:
     queue.add(key(1), run, wants=lone)
     queue.add(key(2, owner=1), None, wants=lone)
     assert queue.take() == [key(0), key(2, owner=1)]
-    assert queue.why_waiting(key(1)) == "only one 'x' runs at once, and another one does"
+    assert queue.why_waiting(key(1)) == "only one 'x' runs at once, and another one is running"
     queue.release(key(0))
     assert queue.take() == [key(1)]
 
