@@ -77,7 +77,7 @@ class Daemon:
         await self._parts.staging.recover()
 
     def serve_all(self) -> None:
-        """Have requests answered that have waited for all jobs to be known, now that everything is."""
+        """Handle the requests that were held until all jobs are known."""
         self._server.let_in()
 
     @property

@@ -76,11 +76,11 @@ class Server:
         self.relayed: RelayedVerbs | None = None
 
     def hold_back(self) -> None:
-        """Let requests that depend on all jobs wait, until `let_in`."""
+        """Hold requests that depend on all jobs until `let_in`."""
         self._held.hold_back()
 
     def let_in(self) -> None:
-        """Have requests answered that have waited."""
+        """Handle the requests that were held."""
         if self._reception is not None:
             self._held.let_in(self._reception.take)
 

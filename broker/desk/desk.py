@@ -1,4 +1,4 @@
-"""The desk passes each input to `decide`, one after the other, and has the decisions carried out: executor.py.
+"""The desk passes each input to `decide`, one after the other, and passes the decisions to executor.py.
 
 Decides nothing. Writes are submitted to the store, and their results are inputs again.
 """
@@ -92,7 +92,7 @@ class Desk(View):
         self._executor = Executor(engine, publisher, watchers, delegates, self._alarms, ended, self.take)
 
     def close(self) -> None:
-        """Wake up no more."""
+        """Stop the alarms."""
         for alarm in self._alarms:
             alarm.close()
 
@@ -184,7 +184,7 @@ class Desk(View):
         self._state.joining[run] += 1
 
     def joined(self, run: RunKey) -> None:
-        """Note that all of them have come: the run may end with nothing else left."""
+        """Note that all of them have come, so that the run may end."""
         self._state.joined(run)
         self.take(Reconsidered())
 

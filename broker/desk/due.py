@@ -34,14 +34,14 @@ class Deadlines(Generic[_Waiter]):
         return waiter in self.at
 
     def set(self, waiter: _Waiter, at_us: int) -> None:
-        """Let it wait until this time, instead of the one that it waited for."""
+        """Set its deadline, in place of an earlier one."""
         self.at[waiter] = at_us
         self._order += 1
         heapq.heappush(self._heap, (at_us, self._order, waiter))
         self._tidy()
 
     def drop(self, waiter: _Waiter) -> None:
-        """Let it wait for no time, if it did."""
+        """Remove its deadline, if it has one."""
         if self.at.pop(waiter, None) is not None:
             self._tidy()
 

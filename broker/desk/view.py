@@ -1,4 +1,4 @@
-"""What can be asked about jobs that have not ended, and the slots that they take, at this moment. Changes nothing."""
+"""Questions about jobs that have not ended and the slots that they take. Changes nothing."""
 
 from __future__ import annotations
 

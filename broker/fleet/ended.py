@@ -78,7 +78,7 @@ class EndedJobs:
         self._settled(worker)
 
     def discard(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
-        """Have logs removed, now or when their workers are connected; `done` gets those that are gone."""
+        """Remove logs, now or when their workers are connected; `done` gets those that are gone."""
         task = Discarding(len(runs), [], done)
         for run in runs:
             machine = self._machine_of(run.key)
@@ -92,7 +92,7 @@ class EndedJobs:
             worker.to_discard.append((run, task))
 
     def discard_at(self, worker: Worker) -> None:
-        """Have one worker remove logs, if it is connected."""
+        """Tell one worker to remove logs, if it is connected."""
         if not worker.takes_jobs or self._workers.closed:
             return
         wanted, worker.to_discard = worker.to_discard, []

@@ -304,7 +304,7 @@ class FleetEngine(NothingAtOnce):
         self._ended.settle(plain)
 
     def discard(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
-        """Have logs removed where they are, when their workers are connected."""
+        """Remove logs where they are, when their workers are connected."""
         for run in runs:
             self.brought.shelf.drop(run.key)
         self._ended.discard(runs, done)

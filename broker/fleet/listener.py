@@ -34,7 +34,7 @@ class Listener:
         hasher: ToldHashes,
         all_told: Callable[[Worker], None],
     ) -> None:
-        """`all_told` is called when a worker that is connected again has told all that it knows."""
+        """`all_told` is called when a worker that is connected again has reported all that it knows."""
         self._workers = workers
         self._machine_of = machine_of
         self._tails = tails
@@ -45,7 +45,7 @@ class Listener:
         self.told_key: Callable[[request_pb2.Delegation], None] = lambda _: None
 
     def listen(self, worker: Worker) -> None:
-        """Have a worker report from now on. A stream that was open goes on over the new connection, from the beginning."""
+        """Ask a worker for its reports. A stream that was open goes on over the new connection, from the beginning."""
         if not worker.follows:
             worker.follows = True
             follow = request_pb2.Request(follow_facts=request_pb2.FollowFacts(tail_lines=TAIL_LINES))
@@ -62,7 +62,7 @@ class Listener:
             worker.link.drop("reports nothing")
 
     def take(self, worker: Worker, said: request_pb2.Facts) -> None:
-        """Take in what a worker tells, and tell the desk of it."""
+        """Process a report of a worker, and pass its facts to the desk."""
         name = self._workers.name_of(worker.key)
         if problem := facts_problem(said):
             _log.error("worker %s reports what cannot be true, and is disconnected: %s", name, problem)
@@ -97,7 +97,7 @@ class Listener:
             self._all_told(worker)
 
     def _not_carried(self, worker: Worker, key: AttemptKey, fact: request_pb2.Fact) -> None:
-        """Have a worker forget the end of a job that was recorded before; it can tell nothing about the jobs of another worker."""
+        """Tell a worker to forget the end of a job that was recorded before; it can tell nothing about the jobs of another worker."""
         if self._workers.carrier(key) is not None:
             _log.warning("worker %s reports job %s, which is not its own", self._workers.name_of(worker.key), short_id(key.id))
         elif fact.report.state == job_pb2.STATE_FINISHED:

@@ -18,7 +18,10 @@ _AWAY_US = 60_000_000
 
 
 class Presence:
-    """Of all allocations of a book. `now`: seconds of the monotonic clock. Workers are passed by their names."""
+    """Which workers of the allocations in a book are there, and which of them have nothing to do.
+
+    `now`: seconds of the monotonic clock. Workers are passed by their names.
+    """
 
     def __init__(self, book: Book, engine: FleetEngine, now: Callable[[], float]) -> None:
         self._book = book

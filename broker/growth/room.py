@@ -74,6 +74,6 @@ class Room:
         return min(max(0, self.free.get(name, 0)) // amount for name, amount in asked if amount)
 
     def put(self, wants: Wants, count: int) -> None:
-        """Have less, by so many jobs."""
+        """Subtract what so many jobs take."""
         for name, amount in ((SLOTS, wants.slots), *wants.others):
             self.free[name] = self.free.get(name, 0) - amount * count

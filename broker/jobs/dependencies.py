@@ -75,7 +75,7 @@ class Dependencies:
     due: deque[Iterator[Consequence]] = field(default_factory=deque)
 
     def add(self, jobs: Sequence[tuple[Job, Sequence[Edge]]], live: Live, runs: Runs, named: Named = MappingProxyType({})) -> None:
-        """Let jobs wait that the desk knows; afterwards those with an open condition are in `open`, and the broken ones are due.
+        """Add jobs that wait for others; afterwards those with an open condition are in `open`, and the broken ones are due.
 
         `named`: the jobs of `runs` by their names, so that the parts of a group need not be looked for among all.
         """
@@ -115,7 +115,7 @@ class Dependencies:
                     self._count(group, end, run)
 
     def cancel_run(self, keys: Sequence[JobKey], why: str, *, stops: bool) -> None:
-        """Let the jobs of a run be cancelled; what follows is due."""
+        """Cancel the jobs of a run; what follows is due."""
         self.due.append(Cancelled(key, why, stops=stops) for key in keys)
 
     def leave(self, key: JobKey) -> None:

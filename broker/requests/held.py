@@ -1,7 +1,7 @@
-"""Requests that wait until the desk has found all its jobs again. What only tells how things are is answered at once, from the store.
+"""Requests that wait until the desk has found all its jobs again. Questions are answered at once, from the store.
 
-New jobs that depend on no others are accepted at once, and start later. What waits of one member stays in its order, as a stream and what
-is said about it are several requests: of who waits for something, everything waits but questions.
+New jobs that depend on no others are accepted at once, and start later. The requests of one member stay in order, because a stream takes
+several of them: while one is held, all later ones are, except questions.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class HeldRequests:
             self._held.append(held)
 
     def let_in(self, take: Callable[[Peer, bytes, memoryview | None, Charge], None]) -> None:
-        """Have all requests handled as if they came now, in their order; what comes from now on waits behind those that still do."""
+        """Handle all held requests, in their order, as if they arrived now; requests that arrive meanwhile wait behind them."""
         self._turns.call_soon(partial(self._let_in, take))
 
     def _let_in(self, take: Callable[[Peer, bytes, memoryview | None, Charge], None]) -> None:

@@ -79,7 +79,7 @@ class Queueing:
         self.go_on()
 
     def line_up(self, pending: Pending) -> _Run:
-        """Have the jobs of a committed run put into the queue, from the next `go_on` on."""
+        """Put the jobs of a committed run into the queue, beginning with the next `go_on`."""
         run = self._runs.get(pending.row)
         if run is None:
             run = self._runs[pending.row] = _Run(pending)

@@ -81,7 +81,7 @@ class Waits(Protocol):
     """What is told that an attempt at a job waits for jobs, or (`begins` False) waits no more."""
 
     def __call__(self, outer: AttemptKey, inner: Sequence[JobKey], *, begins: bool) -> None:
-        """Note it."""
+        """Begin or end a wait."""
         ...
 
 

@@ -354,5 +354,5 @@ class Lines:
 
 
 def kinds_of(wants: Wants) -> tuple[str | int, ...]:
-    """Return of what a job is one of which not all may run at once."""
+    """Return what limits how many jobs like this one run at once: its `only_one`, and its level if it may start jobs."""
     return tuple(kind for kind in (wants.only_one, wants.level) if kind)

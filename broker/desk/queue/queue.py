@@ -99,12 +99,12 @@ class Queue:
         return None if place is None or place.rank is not None else place.wants
 
     def set_capacity(self, capacity: Capacity) -> None:
-        """Have more or less for jobs from now on; those that run are not affected."""
+        """Set what there is for jobs; those that run are not affected."""
         self.stock.change(capacity)
         self.stock_changed()
 
     def stock_changed(self) -> None:
-        """Choose anew from now on: there is more or less for jobs."""
+        """Take note that there is more or less for jobs."""
         for owner in self._owners.values():
             owner.share = self.stock.share(owner.slots, owner.used)
             owner.changed()

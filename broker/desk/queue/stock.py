@@ -57,7 +57,7 @@ class Stock:
         self.has_woken = False
 
     def change(self, capacity: Capacity) -> None:
-        """Have another capacity from now on; what is in use stays in use."""
+        """Set the capacity; what is in use stays in use."""
         self.capacity = capacity
         self._totals = capacity.totals()
 
@@ -90,7 +90,7 @@ class Stock:
         return False
 
     def watch(self, wants: Wants) -> None:
-        """Have `take_woken` tell when such a job has room. Raises TypeError: there is one machine."""
+        """Include such a job in `take_woken` when it has room. Raises TypeError: there is one machine."""
         del wants
         raise TypeError("this stock is that of one machine")
 
@@ -179,14 +179,14 @@ class Stock:
         raise TypeError("this stock is that of one machine")
 
     def renew_machine(self, machine: bytes) -> None:
-        """Let jobs that one of several machines has refused come to it again. Raises TypeError: there is one."""
+        """Place jobs again on one of several machines that has refused them. Raises TypeError: there is one."""
         del machine
         raise TypeError("this stock is that of one machine")
 
     def set_machine(
         self, machine: bytes, name: str, capacity: Capacity | None, *, ready: bool, end: End | None = None, others: Wants = NOBODYS
     ) -> None:
-        """Have another capacity on one of several machines. Raises TypeError: there is one."""
+        """Set the capacity of one of several machines. Raises TypeError: there is one."""
         del machine, name, capacity, ready, end, others
         raise TypeError("this stock is that of one machine")
 

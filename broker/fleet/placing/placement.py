@@ -80,7 +80,7 @@ class FleetStock(Stock):
         return Shun(machine, known.known if known else 0)
 
     def renew_machine(self, machine: bytes) -> None:
-        """Let jobs that a machine has refused come to it again."""
+        """Place jobs again on a machine that has refused them."""
         if (known := self._machines.get(machine)) is not None:
             known.known += 1
             self._forget()
@@ -104,7 +104,7 @@ class FleetStock(Stock):
     def set_machine(
         self, machine: bytes, name: str, capacity: Capacity | None, *, ready: bool, end: End | None = None, others: Wants = NOBODYS
     ) -> None:
-        """Have another capacity on a machine (None: as it was), which may be a new one; jobs that run there are not affected.
+        """Set the capacity of a machine (None: as it was), which may be a new one; jobs that run there are not affected.
 
         `others`: what others have there.
         """
@@ -177,7 +177,7 @@ class FleetStock(Stock):
         return self._unfit.is_of_one_machine(wants)
 
     def watch(self, wants: Wants) -> None:
-        """Have `take_woken` tell when such a job has room."""
+        """Include such a job in `take_woken` when it has room."""
         self._watched[wants] = None
 
     def watched_on(self, taken: Taken) -> Sequence[Wants]:

@@ -95,7 +95,7 @@ def why_closed(known: Sequence[Machine]) -> str:
 
 
 def _why_each_closed(machines: Sequence[Machine]) -> str:
-    """Return of machines that get no jobs why that is, of the first few."""
+    """Return why each of these machines gets no jobs; only the first few are named."""
     told = sorted(f"{one.name} {one.why_closed}" for one in machines if one.name and one.why_closed)
     silent = [one for one in machines if not one.why_closed]
     parts = told[:_NAMED] + ([f"{_names(silent)} can take no jobs now"] if silent else [])

@@ -41,7 +41,7 @@ class FleetDepot(Depot):
         return self._contents.put(owner, file, limit_bytes, sender, token)
 
     def place(self, wanted: Placement, done: Callable[[Refused | None], None]) -> None:
-        """Have contents put into the folder of a job by its worker, as their sender has signed; first send what that lacks."""
+        """Tell the worker of a job to put contents into its folder, as their sender has signed; first send what it lacks."""
         try:
             worker = self._worker_of(wanted.key)
         except Refused as refused:

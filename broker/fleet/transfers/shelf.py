@@ -59,7 +59,7 @@ class NoShelf:
     limit_bytes = 0
 
     def begin(self, key: AttemptKey, size: int, then: Callable[[tuple[int, int] | None], None]) -> None:  # noqa: ARG002 -- of an interface
-        """Have no room."""
+        """Answer that there is no room."""
         then(None)
 
     def add(self, key: AttemptKey, stream: StreamName, data: bytes, then: Callable[[str], None]) -> None:  # noqa: ARG002 -- as above

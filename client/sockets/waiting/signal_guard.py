@@ -129,7 +129,7 @@ class SignalGuard:
         self._busy.release()
 
     def shut(self) -> bool:
-        """Let no other thread in any more: one that calls waits for ever. Return False if one is inside."""
+        """Keep all other threads out for good: one that calls waits for ever. Return False if one is inside."""
         self._shut = True
         return self._busy.acquire(blocking=False)
 
