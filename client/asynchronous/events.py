@@ -16,7 +16,7 @@ from ..library.events import CursorTooOld, Start, ask_for_position, read_start
 from ..library.options.arguments import Duration, deadline_in
 from ..library.requests.queries import query_by_key
 from ..library.values.event import Event, EventCursor, event
-from ..library.values.results import JobInfo, job_info
+from ..library.values.job_info import JobInfo, job_info
 from ..protocol.subscription import MISSED, Phase, Subscription
 from .dialogue import carry_out
 from .loop.session import AsyncSession

@@ -17,7 +17,8 @@ from ..library.options.arguments import Duration, make_id, seconds
 from ..library.streams.source import Stdin, source_of
 from ..library.streams.text_mode import text_mode
 from ..library.values.completed_job import CompletedJob, CompletedTextJob
-from ..library.values.results import Forgotten, JobInfo, job_info
+from ..library.values.job_info import JobInfo, job_info
+from ..library.values.results import Forgotten
 from ..library.verbs import actions
 from .files import fetch, in_thread, put
 from .loop.ends import Waiting

@@ -21,7 +21,7 @@ from .requests.dialogue import Dialogue, carry_out, reply_with
 from .requests.queries import query_by_key
 from .session import Session
 from .values.event import Event, EventCursor, event
-from .values.results import JobInfo, job_info
+from .values.job_info import JobInfo, job_info
 
 NOW = "now"
 START: Final = "start"

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
     from ..files.fetched import Fetched
     from ..files.options import Files, Paths
     from .values.completed_job import CompletedJob, CompletedTextJob
-    from .values.results import Forgotten, JobInfo
+    from .values.job_info import JobInfo
+    from .values.results import Forgotten
 
 
 class Job(JobLogs):
@@ -214,6 +215,6 @@ class Job(JobLogs):
 
     def info(self) -> JobInfo:
         """Return everything that the worker knows about the job."""
-        from .values.results import job_info  # noqa: PLC0415 -- a command that runs a job need not wait for it
+        from .values.job_info import job_info  # noqa: PLC0415 -- a command that runs a job need not wait for it
 
         return job_info(self._session.query(self._record))

@@ -28,7 +28,7 @@ from .requests.dialogue import reply_with
 from .requests.queries import query_by_key
 
 if TYPE_CHECKING:
-    from .values.results import JobInfo
+    from .values.job_info import JobInfo
 
 # Concurrent requests for many jobs: far below what a worker holds for one peer.
 _QUERIES_AT_ONCE = 64
@@ -131,7 +131,7 @@ class Session:
         Raises `Refused(UNIMPLEMENTED)` if the worker is too old for one of its filters.
         """
         from .requests.pages import Pages  # noqa: PLC0415 -- a command that runs a job need not wait for it
-        from .values.results import job_info  # noqa: PLC0415 -- as above
+        from .values.job_info import job_info  # noqa: PLC0415 -- as above
 
         pages = Pages(request_pb2.Request(list=wanted), lambda reply: [*map(job_info, reply.list.jobs)], limit)
         while (request := pages.request) is not None:

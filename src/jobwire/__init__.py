@@ -33,7 +33,8 @@ if TYPE_CHECKING:
     from .client.library.streams.timed_lines import LogLine
     from .client.library.values.completed_job import CompletedJob, CompletedTextJob, JobFailed, JobTimeout
     from .client.library.values.event import Event, EventCursor
-    from .client.library.values.results import BatchInfo, Forgotten, JobAttempt, JobInfo
+    from .client.library.values.job_info import JobAttempt, JobInfo
+    from .client.library.values.results import BatchInfo, Forgotten
     from .client.library.values.run_info import FailedJob, RunInfo
     from .client.library.values.schedule_info import Firing, ScheduleInfo
     from .client.library.values.status import WorkerStatus
@@ -126,7 +127,8 @@ _HOMES = {
     "client.library.streams.decoded_output": ("TextJobOutput",),
     "client.library.streams.output": ("JobOutput",),
     "client.library.values.event": ("Event", "EventCursor"),
-    "client.library.values.results": ("BatchInfo", "Forgotten", "JobAttempt", "JobInfo"),
+    "client.library.values.job_info": ("JobAttempt", "JobInfo"),
+    "client.library.values.results": ("BatchInfo", "Forgotten"),
     "client.library.values.run_info": ("FailedJob", "RunInfo"),
     "client.library.values.schedule_info": ("Firing", "ScheduleInfo"),
     "client.library.options.specs": ("job_spec",),

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from jobwire.client.library.values.results import BatchInfo, JobAttempt, JobInfo
+from jobwire.client.library.values.job_info import JobAttempt, JobInfo
+from jobwire.client.library.values.results import BatchInfo
 from jobwire.client.library.values.run_info import FailedJob, RunInfo
 from jobwire.schemas.jobs.conditions import After
 from jobwire.schemas.jobs.spec import JobSpec

@@ -22,7 +22,7 @@ from jobwire.client.cli.parser.typer_commands import load
 from jobwire.client.cli.shown.json_lines import event_record, job_record, outcome_record
 from jobwire.client.cli.verbs import VERBS
 from jobwire.client.library.values.event import Event, EventCursor
-from jobwire.client.library.values.results import JobInfo
+from jobwire.client.library.values.job_info import JobInfo
 from jobwire.client.protocol.subscription import TABLE, Phase
 from jobwire.keys import identity as identities
 from jobwire.keys.proofs import signature

@@ -14,7 +14,7 @@ from ...library.requests import filters
 from ...library.requests.dialogue import reply_with
 from ...library.requests.pages import Pages
 from ...library.requests.queries import query_by_key
-from ...library.values.results import JobInfo, job_info
+from ...library.values.job_info import JobInfo, job_info
 from ...protocol.exchange import Exchange
 from .connection import AsyncConnection, weakly
 from .ends import Ends

@@ -13,7 +13,8 @@ from ....schemas.jobs.spec import JobSpec
 from ....schemas.naming import JobKey, new_id
 from ...library.known_jobs import Record
 from ...library.options.arguments import Duration
-from ...library.values.results import BatchInfo, Forgotten, JobInfo
+from ...library.values.job_info import JobInfo
+from ...library.values.results import BatchInfo, Forgotten
 from ...library.verbs import actions
 from ...protocol.exchange import Exchange
 from ..files import send_files

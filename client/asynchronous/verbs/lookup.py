@@ -14,7 +14,7 @@ from ...library.options.arguments import Duration
 from ...library.requests import filters
 from ...library.requests.queries import query_by_name, query_proof
 from ...library.values.event import EventCursor
-from ...library.values.results import JobInfo, job_info
+from ...library.values.job_info import JobInfo, job_info
 from ...library.values.run_info import RunInfo, list_runs, query, run_info
 from ...proofs.text import write as write_proof
 from ..batch_run import AsyncBatchRun

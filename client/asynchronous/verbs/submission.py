@@ -10,7 +10,8 @@ from ....schemas.naming import format_id
 from ...library.batches import Described, PlannedBatch, plan_batch
 from ...library.options.arguments import Text, make_id, once
 from ...library.options.specs import JobOptions, args_of, as_spec
-from ...library.values.results import BatchInfo, JobInfo
+from ...library.values.job_info import JobInfo
+from ...library.values.results import BatchInfo
 from ...library.verbs import actions
 from ..batch_run import AsyncBatchRun
 from ..dialogue import carry_out

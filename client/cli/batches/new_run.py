@@ -14,7 +14,8 @@ from ...batch.batch_file import Batch
 from ...batch.forms.counting import MOST_JOBS
 from ...library.client import Client
 from ...library.options.specs import as_spec
-from ...library.values.results import BatchInfo, JobInfo
+from ...library.values.job_info import JobInfo
+from ...library.values.results import BatchInfo
 from ...library.verbs.actions import is_large
 from .. import exit_status
 from ..arguments import parse_count, understood

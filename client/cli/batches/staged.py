@@ -17,7 +17,7 @@ from ...library.client import Client
 from ...library.requests.dialogue import carry_out
 from ...library.requests.staging import Parts, Rerun, steps, unstage
 from ...library.values.event import Event, event
-from ...library.values.results import JobInfo
+from ...library.values.job_info import JobInfo
 from ...library.values.run_info import RunInfo, query, read_run
 from ...library.verbs import actions
 from ...protocol.subscription import Phase, Subscription

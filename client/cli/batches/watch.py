@@ -16,7 +16,7 @@ from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import outcome_from_wire
 from ...library.batches import demand_same
 from ...library.client import Client
-from ...library.values.results import JobInfo
+from ...library.values.job_info import JobInfo
 from ...library.verbs.actions import find_specs, start_request
 from ...protocol.exchange import Exchange, Item
 from .. import exit_status

@@ -8,7 +8,7 @@ from typing import Annotated
 from ....schemas.refusal import Code, Refused
 from ...batch.options.job_options import Wishes
 from ...library.client import Client
-from ...library.values.results import JobInfo
+from ...library.values.job_info import JobInfo
 from .. import exit_status
 from ..batches.new_run import (
     DryRun,

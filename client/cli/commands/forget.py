@@ -8,7 +8,8 @@ from ....schemas.jobs.states import Outcome
 from ....schemas.text.durations import parse_age
 from ....schemas.text.sizes import format_size
 from ...library.job import Job
-from ...library.values.results import Forgotten, JobInfo
+from ...library.values.job_info import JobInfo
+from ...library.values.results import Forgotten
 from ..arguments import Json, understood
 from ..chosen_context import client
 from ..exit_status import BadInput

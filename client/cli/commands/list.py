@@ -9,7 +9,7 @@ from ....schemas.jobs.states import JobTime, State
 from ....schemas.naming import name_problem
 from ....schemas.refusal import Code, Refused
 from ...library.client import Client
-from ...library.values.results import JobInfo
+from ...library.values.job_info import JobInfo
 from ..arguments import Json, parse_count, understanding, understood
 from ..batches.listing import list_runs
 from ..chosen_context import client

@@ -10,7 +10,7 @@ from ....schemas.refusal import Code, Reason, Refused
 from ...library.client import Client
 from ...library.job import Job
 from ...library.streams.feeder import Feeder
-from ...library.values.results import JobInfo
+from ...library.values.job_info import JobInfo
 from .. import exit_status
 from ..batches.planning.plan import choose, plan_rerun
 from ..batches.shown_output import Telling

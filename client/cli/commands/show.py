@@ -16,7 +16,7 @@ from ...batch.octets import to_text
 from ...library.client import Client
 from ...library.known_jobs import StreamName
 from ...library.options.specs import as_spec
-from ...library.values.results import JobInfo
+from ...library.values.job_info import JobInfo
 from ...library.values.run_info import RunInfo
 from ..arguments import JobNames, Json
 from ..chosen_context import client

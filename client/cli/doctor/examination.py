@@ -26,7 +26,7 @@ from ...library.client import Client
 from ...library.destination import find_destination
 from ...library.requests.dialogue import reply_with
 from ...library.values.broker_workers import BrokerWorker, read_workers, workers_request
-from ...library.values.results import job_info
+from ...library.values.job_info import job_info
 from ...library.values.status import read_status, status_request
 from ...private_worker.running import described, read_description
 from ...private_worker.state_folder import holder_in

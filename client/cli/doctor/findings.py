@@ -17,7 +17,7 @@ from ..terminal.screen import duration
 if TYPE_CHECKING:
     from ....schemas.refusal import Refused
     from ...library.values.broker_workers import BrokerWorker
-    from ...library.values.results import JobInfo
+    from ...library.values.job_info import JobInfo
     from ...library.values.status import WorkerStatus
 
 _SECOND_US = 1_000_000

@@ -13,7 +13,7 @@ from ....schemas.refusal import Code, Refused
 from ...batch.octets import to_bytes
 from ...library.job import Job
 from ...library.known_jobs import StreamName
-from ...library.values.results import JobInfo
+from ...library.values.job_info import JobInfo
 
 _BLOCK = 1024 * 1024
 _DISK = {errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EFBIG}

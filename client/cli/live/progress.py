@@ -9,7 +9,7 @@ from typing import Self
 
 from ....schemas.jobs.states import Outcome, OutcomeKind
 from ....schemas.naming import short_id
-from ...library.values.results import JobInfo
+from ...library.values.job_info import JobInfo
 from ...library.values.run_info import RunInfo
 from ..shown.last_lines import last_lines
 from ..shown.sentences import failed, how_it_ended, how_many_jobs, title_of

@@ -9,7 +9,7 @@ from typing import Any
 from ....schemas.jobs.conditions import base_of
 from ....schemas.text.printable import printable
 from ...batch.octets import to_text
-from ...library.values.results import JobInfo
+from ...library.values.job_info import JobInfo
 from ..shown.sentences import command_line, how_it_ended
 from .facts import KINDS, Times, bar_of, cpu_us, earlier_bars, kind_of, kind_of_end, memory_bytes
 from .timeline import busy_slots, lanes

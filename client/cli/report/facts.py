@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from ....schemas.jobs.states import Outcome, OutcomeKind, State
 from ....schemas.text.sizes import format_size
-from ...library.values.results import JobInfo
+from ...library.values.job_info import JobInfo
 from ...library.values.run_info import RunInfo
 from ..shown.sentences import cpu_of, how_it_ended, how_many_jobs, memory_of, owner_of
 from ..terminal.screen import duration, local_time

@@ -16,7 +16,7 @@ from typing import Any, NamedTuple
 
 from ....schemas.naming import short_id
 from ....schemas.text.printable import printable
-from ...library.values.results import JobInfo
+from ...library.values.job_info import JobInfo
 from ...library.values.run_info import RunInfo
 from ..shown.last_lines import last_lines
 from ..shown.sentences import how_it_ended

@@ -14,7 +14,7 @@ from .sentences import how_it_ended
 
 if TYPE_CHECKING:
     # A command that runs a job need not wait for it.
-    from ...library.values.results import JobAttempt, JobInfo
+    from ...library.values.job_info import JobAttempt, JobInfo
 
 
 class AttemptEnds:

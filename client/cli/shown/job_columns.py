@@ -8,7 +8,7 @@ from ....keys.identity import fingerprint
 from ....schemas.jobs.states import JobTime, OutcomeKind, ResourceUse, State
 from ....schemas.naming import format_id, short_id, signal_name
 from ....schemas.text.sizes import format_size
-from ...library.values.results import JobInfo
+from ...library.values.job_info import JobInfo
 from ..terminal.screen import Cell, Table, duration, local_time
 from .sentences import command_line, cpu_of, memory_of
 

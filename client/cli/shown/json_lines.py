@@ -53,7 +53,8 @@ from ...batch.octets import to_text
 from ...batch.options.option_values import ON_FAILURE
 from ...library.options.specs import as_spec
 from ...library.values.event import Event
-from ...library.values.results import AwaitedInfo, BatchInfo, JobAttempt, JobInfo
+from ...library.values.job_info import AwaitedInfo, JobAttempt, JobInfo
+from ...library.values.results import BatchInfo
 from ...library.values.run_info import RunInfo
 from ..targets.runs import state_of
 

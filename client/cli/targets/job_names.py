@@ -10,7 +10,7 @@ from ....schemas.naming import parse_id, parse_typed, prefix_of
 from ....schemas.refusal import Code, Reason, Refused
 from ...library.client import Client
 from ...library.job import Job
-from ...library.values.results import JobInfo
+from ...library.values.job_info import JobInfo
 from .runs import Run, find_run, jobs_of
 
 _Found = TypeVar("_Found", Job, JobInfo)

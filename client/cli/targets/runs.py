@@ -8,7 +8,7 @@ from typing import NamedTuple
 from ....schemas.refusal import Code, Reason, Refused
 from ...library.batch_run import BatchRun
 from ...library.client import Client
-from ...library.values.results import JobInfo
+from ...library.values.job_info import JobInfo
 from ...library.values.run_info import RunInfo
 
 

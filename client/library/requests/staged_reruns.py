@@ -9,7 +9,8 @@ from ....schemas.jobs.conditions import After, base_of
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.naming import JobKey
 from ....schemas.private_parts.frozen import replace
-from ..values.results import BatchInfo, JobInfo, job_info
+from ..values.job_info import JobInfo, job_info
+from ..values.results import BatchInfo
 from .dialogue import Dialogue
 from .questions import about
 from .staging import Parts, Rerun

@@ -13,7 +13,8 @@ from ...protocol.exchange import Item
 from ..options.arguments import LOWEST, Duration, milliseconds, whole_or_none
 from ..requests.dialogue import reply_with
 from ..requests.pages import Pages
-from .results import BatchInfo, JobInfo, batch_info, job_info, moment
+from .job_info import JobInfo, job_info
+from .results import BatchInfo, batch_info, moment
 
 if TYPE_CHECKING:
     from datetime import datetime

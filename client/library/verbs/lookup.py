@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..batch_run import BatchRun
     from ..events import EventStream
     from ..values.event import EventCursor
-    from ..values.results import JobInfo
+    from ..values.job_info import JobInfo
     from ..values.run_info import RunInfo
 
 
@@ -45,7 +45,7 @@ class Lookup(Attached):
 
     def info(self, name: str, *, pick: Pick = Pick.ONLY) -> JobInfo:
         """Return everything that the worker knows about the job of a name; see `job`."""
-        from ..values.results import job_info  # noqa: PLC0415 -- a command that runs a job need not wait for it
+        from ..values.job_info import job_info  # noqa: PLC0415 -- a command that runs a job need not wait for it
 
         return job_info(self._named(name, pick))
 

@@ -12,7 +12,8 @@ from ..requests import questions, staged_reruns
 from ..requests.dialogue import carry_out
 from ..requests.staging import Parts, steps
 from ..session import Session
-from ..values.results import BatchInfo, JobInfo
+from ..values.job_info import JobInfo
+from ..values.results import BatchInfo
 from .actions import accepted, find_specs, send_files
 
 

@@ -14,7 +14,8 @@ from ..session import Session
 from .actions import find_specs, is_large, start_request, takes_parts
 
 if TYPE_CHECKING:
-    from ..values.results import BatchInfo, JobInfo
+    from ..values.job_info import JobInfo
+    from ..values.results import BatchInfo
 
 # With this many open watches `start` opens no more: a worker limits the streams of one connection. Waits then use events.
 _MOST_WATCHES = 64

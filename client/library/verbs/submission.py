@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from ..batches import Described
     from ..options.conditions import Awaiting
     from ..options.retry import Retry
-    from ..values.results import BatchInfo, JobInfo
+    from ..values.job_info import JobInfo
+    from ..values.results import BatchInfo
 
 
 class Submission(Lookup):

@@ -16,7 +16,8 @@ from daemons import Worker, wait_until
 
 from jobwire.client.library.client import Client
 from jobwire.client.library.job import Job
-from jobwire.client.library.values.results import BatchInfo, JobInfo
+from jobwire.client.library.values.job_info import JobInfo
+from jobwire.client.library.values.results import BatchInfo
 from jobwire.keys.identity import Identity
 from jobwire.keys.members import roster, roster_changes
 from jobwire.keys.proofs import delegation, signature

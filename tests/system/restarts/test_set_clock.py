@@ -15,7 +15,7 @@ import pytest
 from daemons import Worker, wait_until
 from home import Home
 
-from jobwire.client.library.values.results import JobInfo
+from jobwire.client.library.values.job_info import JobInfo
 from jobwire.schemas.jobs.states import OutcomeKind, State
 
 HOUR = 3600

@@ -14,7 +14,8 @@ from ....library.batches import demand_same
 from ....library.client import Client
 from ....library.job import Job
 from ....library.values.fitting_workers import FittingWorker
-from ....library.values.results import BatchInfo, JobInfo
+from ....library.values.job_info import JobInfo
+from ....library.values.results import BatchInfo
 from ...job.job_arguments import id_or_new
 from ...terminal.screen import say
 from ..watch import known_run

@@ -12,7 +12,8 @@ from .....schemas.naming import JobKey, batch_job_id, format_id
 from .....schemas.refusal import Code, Refused
 from .....schemas.text.sizes import format_size
 from ....library.requests.staged_reruns import specs_again
-from ....library.values.results import BatchInfo, JobInfo
+from ....library.values.job_info import JobInfo
+from ....library.values.results import BatchInfo
 from ...shown.sentences import failed, how_many_jobs
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from .....schemas.jobs.spec import JobSpec
 from .....schemas.naming import format_id
 from .....schemas.refusal import Refused
-from ....library.values.results import BatchInfo, JobInfo
+from ....library.values.job_info import JobInfo
+from ....library.values.results import BatchInfo
 from ...shown.sentences import how_many_jobs
 from .plan import Plan
 

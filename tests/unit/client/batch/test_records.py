@@ -8,7 +8,7 @@ from batch_texts import read, record, refusal
 from documents import ROOT
 
 from jobwire.client.cli.shown.json_lines import job_record
-from jobwire.client.library.values.results import JobInfo
+from jobwire.client.library.values.job_info import JobInfo
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind, State
 from jobwire.schemas.naming import JobKey

@@ -9,7 +9,7 @@ import pytest
 from jobwire.client.cli.doctor import findings
 from jobwire.client.cli.doctor.findings import Level
 from jobwire.client.library.values.broker_workers import BrokerWorker
-from jobwire.client.library.values.results import JobInfo
+from jobwire.client.library.values.job_info import JobInfo
 from jobwire.client.library.values.status import WorkerStatus
 from jobwire.keys.members.rights import ROLES
 from jobwire.schemas.jobs.spec import JobSpec

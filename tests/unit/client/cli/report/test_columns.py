@@ -7,7 +7,7 @@ from made_runs import BATCH, BEGIN_US, FAILED, OK, job
 
 from jobwire.client.cli.report.columns import columns
 from jobwire.client.cli.report.facts import Times
-from jobwire.client.library.values.results import JobAttempt
+from jobwire.client.library.values.job_info import JobAttempt
 from jobwire.schemas.jobs.conditions import After, Condition
 
 TIMES = Times(BEGIN_US, BEGIN_US + 100, 60)

@@ -11,7 +11,7 @@ from jobwire.client.library.client import Client
 from jobwire.client.library.options.arguments import milliseconds
 from jobwire.client.library.values.completed_job import CompletedJob, JobFailed, JobTimeout
 from jobwire.client.library.values.event import event
-from jobwire.client.library.values.results import job_info
+from jobwire.client.library.values.job_info import job_info
 from jobwire.schemas.generated import event_pb2, job_pb2
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind, ResourceUse, State, return_code
 from jobwire.schemas.naming import JobKey

@@ -13,7 +13,7 @@ from jobwire.schemas.jobs.retry import RetryRule
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.terminal import TerminalSize
 from jobwire.schemas.naming import AttemptKey, JobKey
-from jobwire.worker.state import rebuild
+from jobwire.worker.state import rebuilt_jobs
 from jobwire.worker.state.log_folders import folders, job_files, new_folders, outcomes
 from jobwire.worker.state.log_folders.outcomes import OutcomeFile
 
@@ -41,7 +41,7 @@ def test_an_intent_comes_back_byte_for_byte(tmp_path: Path) -> None:
     folder = write_intent(tmp_path, spec)
     job = job_files.read_job(str(folder))
     assert job.handle == folders.handle(KEY)
-    assert rebuild.spec_of(job, (folder / "stdin").read_bytes()) == spec
+    assert rebuilt_jobs.spec_of(job, (folder / "stdin").read_bytes()) == spec
     assert stat.S_IMODE(folder.stat().st_mode) == 0o700
     assert {stat.S_IMODE(path.stat().st_mode) for path in folder.iterdir()} == {0o600}
 
@@ -50,7 +50,7 @@ def test_an_intent_of_a_job_with_files_comes_back_and_runs_in_a_folder_of_its_ow
     files = (BroughtFile(b"a\xff", b"d" * 32, 7, mode=0o700), BroughtFile(b"", b"e" * 32, 1024, FileKind.TREE))
     for spec in (JobSpec((b"true",), files=files, outputs=(b"", b"o\n")), JobSpec((b"true",), directory=b"/x", outputs=(b"o",))):
         job = job_files.read_job(str(write_intent(tmp_path, spec)))
-        assert rebuild.spec_of(job, None) == spec
+        assert rebuilt_jobs.spec_of(job, None) == spec
         assert job.job_folder.endswith(f"/work/{KEY.id.hex()}.{KEY.owner.hex()}/{KEY.attempt}")
         assert job.directory == (job.job_folder if not spec.directory else "/x")
 
@@ -63,7 +63,7 @@ def test_an_intent_has_what_its_job_takes_and_the_gpus_that_it_was_handed_out(tm
     ):
         new_folders.write_intent(str(tmp_path), Launch(KEY, spec, gpus=gpus), directory=b"/", grace_ms=7)
         job = job_files.read_job(folders.intent_path(str(tmp_path), folders.handle(KEY)))
-        assert (rebuild.spec_of(job, None), job.handed_out) == (spec, gpus)
+        assert (rebuilt_jobs.spec_of(job, None), job.handed_out) == (spec, gpus)
 
 
 def test_what_a_spec_leaves_open_is_filled_in(tmp_path: Path) -> None:
@@ -114,7 +114,7 @@ def test_all_that_is_set_comes_back(tmp_path: Path) -> None:
         rlimits=(ResourceLimit("core", 0, None),),
     )
     for one in (spec, JobSpec((b"true",), feed=True, start_at_us=0), JobSpec((b"true",), terminal=TerminalSize(24, 80))):
-        assert rebuild.spec_of(job_files.read_job(str(write_intent(tmp_path, one))), None) == one
+        assert rebuilt_jobs.spec_of(job_files.read_job(str(write_intent(tmp_path, one))), None) == one
 
 
 def test_a_half_written_intent_is_written_again(tmp_path: Path) -> None:

@@ -8,7 +8,8 @@ import pytest
 
 from jobwire.client.cli.batches.planning.plan import Plan, choose, demand_size, plan_rerun
 from jobwire.client.cli.batches.planning.repeats import differing, explained, notes_on_run
-from jobwire.client.library.values.results import BatchInfo, JobInfo
+from jobwire.client.library.values.job_info import JobInfo
+from jobwire.client.library.values.results import BatchInfo
 from jobwire.schemas.jobs.conditions import After, Condition
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind, State
