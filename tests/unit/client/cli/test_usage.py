@@ -468,7 +468,14 @@ DEAR = {
 # Of ours, what only other commands need, or few jobs.
 NOT_TO_RUN = {
     f"jobwire.client.{name}"
-    for name in ("library.values.job_info", "files.fetching", "files.sending", "cli.targets.job_names", "cli.batches.planning.repeats")
+    for name in (
+        "library.values.job_info",
+        "library.values.results",
+        "files.fetching",
+        "files.sending",
+        "cli.targets.job_names",
+        "cli.batches.planning.repeats",
+    )
 }
 
 
