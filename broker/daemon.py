@@ -17,7 +17,7 @@ from .engine import Engine, LogHasher
 from .host import NO_HOST, Host
 from .kind import Fleet
 from .parts import Closing, Parts
-from .requests.dispatch import Reception
+from .requests.dispatch import Dispatch
 from .server import Server
 from .settings import Settings
 
@@ -91,9 +91,9 @@ class Daemon:
         return self._server.event_endpoint
 
     @property
-    def from_brokers(self) -> Reception:
+    def from_brokers(self) -> Dispatch:
         """What takes the requests that come over the link to a broker, of a worker that has joined one."""
-        return self._server.reception_of_brokers()
+        return self._server.dispatch_of_brokers()
 
     def member_of(self, public: bytes) -> Member | None:
         """Look a public key up in the roster that is in force."""

@@ -24,7 +24,7 @@ from .kind import Fleet, House
 from .log_hashes import LogHashes
 from .notary import Notary
 from .parts import Closing, Parts
-from .requests.dispatch import Handler, Reception
+from .requests.dispatch import Dispatch, Handler
 from .requests.held import HeldRequests
 from .requests.members import change_members, list_members
 from .requests.reads.hello import FEATURES, Introduction
@@ -32,7 +32,7 @@ from .requests.schedules import Parts as Schedules
 from .requests.table import handlers
 from .settings import Settings
 from .sockets.binding import bind_events, bind_with, endpoint_for_clients
-from .sockets.router import Endpoint
+from .sockets.router import Router
 from .store.rows.fleet import relays
 
 if TYPE_CHECKING:
@@ -68,10 +68,10 @@ class Server:
         self._held = HeldRequests(self._turns)
         self._parts: Parts | None = None
         self._shares: Shares | None = None
-        self._reception: Reception | None = None
+        self._dispatch: Dispatch | None = None
         self.endpoint = ""
         self.event_endpoint = ""
-        self.router: Endpoint | None = None
+        self.router: Router | None = None
         # What serves its brokers, if it is a worker that has some.
         self.relayed: RelayedVerbs | None = None
 
@@ -81,8 +81,8 @@ class Server:
 
     def let_in(self) -> None:
         """Handle the requests that were held."""
-        if self._reception is not None:
-            self._held.let_in(self._reception.take)
+        if self._dispatch is not None:
+            self._held.let_in(self._dispatch.take)
 
     def open(self, parts: Parts) -> None:
         """Bind the sockets, and answer what comes in there.
@@ -97,12 +97,12 @@ class Server:
         if self._hasher is not None:
             LogHashes(parts.store, parts.lookup, self._hasher, relayed.hashed if relayed is not None else _told_nobody).open()
         entrance, delegates = parts.entrance, parts.delegates
-        reception = self._reception = Reception(
+        dispatch = self._dispatch = Dispatch(
             identity.public, self._nonce, entrance.member, verbs, self._turns, delegates.statement, held=self._held
         )
-        shares = self._shares = self._closing.own(Shares(self._loop.call_later, reception.take))
+        shares = self._shares = self._closing.own(Shares(self._loop.call_later, dispatch.take))
         self.router = self._closing.own(
-            Endpoint(parts.context, identity, self._loop, entrance.limits_of, shares, parts.bans.ban, delegates.account)
+            Router(parts.context, identity, self._loop, entrance.limits_of, shares, parts.bans.ban, delegates.account)
         )
         self.endpoint = bind_with(self.router.bind, self._settings.listen, "--listen")
         # Only now, as it disconnects members; an earlier change is read at once.
@@ -183,7 +183,7 @@ class Server:
             is_hashing=self._hasher.is_hashing if self._hasher is not None else lambda _: False,
         )
 
-    def reception_of_brokers(self) -> Reception:
+    def dispatch_of_brokers(self) -> Dispatch:
         """Return what takes the requests that come over the link to a broker, of a worker that has joined one.
 
         Raises RuntimeError if it has not, or is not open.
@@ -193,10 +193,10 @@ class Server:
         if self._parts is None or self.relayed is None:
             message = "no broker was joined"
             raise RuntimeError(message)
-        return Reception(self._identity.public, self._nonce, self._parts.roster.member, self.relayed.handlers, self._turns, read=read)
+        return Dispatch(self._identity.public, self._nonce, self._parts.roster.member, self.relayed.handlers, self._turns, read=read)
 
     def cut_off(self, public: bytes) -> None:
-        """Disconnect an identity from the endpoint of requests."""
+        """Disconnect an identity from the router."""
         if self.router is not None:
             self.router.cut_off(public)
 

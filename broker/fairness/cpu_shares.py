@@ -4,7 +4,7 @@ An identity may use a tenth of the loop's time, saved up for a moment at most, a
 Further requests wait in a queue of their own while another identity is active that used clearly less of late; if the identity is alone,
 or all others use as much, nothing waits. What waits does so for three times what its last request took, or less. The free half is not
 wasted: jobs need the processor too, and the scheduler makes a thread that always runs wait. So that few requests are read only to wait,
-`take` returns to the endpoint when to continue.
+`take` returns to the router when to continue.
 
 Knows no request: requests are bytes that `work` handles.
 """

@@ -22,7 +22,7 @@ from ...keys.sockets import Context, readable
 from ...schemas.frames import read_reply, refusal_from, refusal_message
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Refused
-from ..requests.dispatch import Reception
+from ..requests.dispatch import Dispatch
 from ..sockets.peers import Peer
 from ..sockets.unread import Account, Meter
 
@@ -40,7 +40,7 @@ _LASTS_MS = 30_000
 
 
 class Line:
-    """The link to one broker with the public key `broker`. `reception` handles its requests."""
+    """The link to one broker with the public key `broker`. `dispatch` handles its requests."""
 
     def __init__(
         self,
@@ -49,7 +49,7 @@ class Line:
         identity: Identity,
         context: Context,
         loop: asyncio.AbstractEventLoop,
-        reception: Reception,
+        dispatch: Dispatch,
         software: str,
         *,
         left_ms: Callable[[], int] | None = None,
@@ -60,7 +60,7 @@ class Line:
         self._broker = broker
         self._context = context
         self._loop = loop
-        self._reception = reception
+        self._dispatch = dispatch
         self._software = software
         self._left_ms = left_ms
         self._identity = identity
@@ -201,7 +201,7 @@ class Line:
             while last.more:
                 last = socket.recv(zmq.DONTWAIT, copy=False)
             if self._is_turned:
-                self._reception.take(peer, first.bytes, None if last is first else last.buffer, _free_of_charge)
+                self._dispatch.take(peer, first.bytes, None if last is first else last.buffer, _free_of_charge)
             else:
                 self._answered(first.bytes)
         self._touch()
@@ -216,7 +216,7 @@ class Line:
             return
         _log.info("joined the broker at %s", self._endpoint)
         if reply.done.bulk:
-            parts = (self._endpoint, self._broker, self._identity, self._context, self._loop, self._reception, self._software)
+            parts = (self._endpoint, self._broker, self._identity, self._context, self._loop, self._dispatch, self._software)
             self._bulk = Line(*parts, is_bulk=True)
 
     def _watch(self, now: float) -> None:

@@ -29,8 +29,8 @@ Handler = Callable[[Call], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Reception:
-    """Handles messages from the endpoint. `member_of` looks a public key up in the current roster."""
+class Dispatch:
+    """Handles messages from the router. `member_of` looks a public key up in the current roster."""
 
     public: bytes
     nonce: bytes

@@ -57,7 +57,7 @@ _WORTH_SHARING = 4096
 _MORE_FOLLOWS = zmq.SNDMORE | zmq.DONTWAIT
 
 
-class Endpoint:
+class Router:
     """One ROUTER socket with its peers.
 
     `limits_of(public)` returns the current limits of an identity, and `ban(public)` keeps it out for a while. `account_of(public)`: for

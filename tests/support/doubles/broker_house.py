@@ -18,7 +18,7 @@ from jobwire.broker.log_hashes import LogHashes
 from jobwire.broker.notary import Notary
 from jobwire.broker.relayed.table import RelayedVerbs, read
 from jobwire.broker.requests.asked_jobs import read_jobs
-from jobwire.broker.requests.dispatch import Reception
+from jobwire.broker.requests.dispatch import Dispatch
 from jobwire.broker.requests.reads.hello import Introduction
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
@@ -134,7 +134,7 @@ class WorkerSide:
         house.usage_changed = verbs.usage_changed
         self.hasher.waiting.clear()
         LogHashes(house.store, house.lookup, self.hasher, verbs.hashed).open()
-        self.reception = Reception(self.identity.public, NONCE, self.members.get, verbs.handlers, turns, read)
+        self.dispatch = Dispatch(self.identity.public, NONCE, self.members.get, verbs.handlers, turns, read)
 
     @property
     def started(self) -> list[AttemptKey]:
@@ -153,7 +153,7 @@ class WorkerSide:
         answers = _Answers()
         request = request_pb2.Request(id=7, **verb)
         frame = request_pb2.Envelope(request=request.SerializeToString()).SerializeToString()
-        self.reception.take(Peer(b"", Meter(-1, b""), Account(broker), answers), frame, None, lambda *_: None)
+        self.dispatch.take(Peer(b"", Meter(-1, b""), Account(broker), answers), frame, None, lambda *_: None)
         for _ in range(2):
             await self.house.durable()
             await settle()
@@ -314,7 +314,7 @@ class Wire(_Answers):
             return
         if self.arrive is not None:
             self.arrive -= 1
-        self.worker.reception.take(at_worker, frame, memoryview(bulk) if bulk is not None else None, lambda *_: None)
+        self.worker.dispatch.take(at_worker, frame, memoryview(bulk) if bulk is not None else None, lambda *_: None)
 
     def send(self, peer: Peer, reply: request_pb2.Reply, bulk: bytes | None = None) -> bool:
         at_broker = self.at_broker

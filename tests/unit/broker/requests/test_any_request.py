@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from messages import messages
 
 from jobwire.broker.fairness.turns import Turns
-from jobwire.broker.requests.dispatch import Reception
+from jobwire.broker.requests.dispatch import Dispatch
 from jobwire.broker.requests.held import HeldRequests
 from jobwire.broker.requests.reads.hello import Introduction
 from jobwire.broker.sockets.peers import Peer
@@ -63,7 +63,7 @@ async def ask(requests: list[request_pb2.Request], role: str, *, recovers: bool 
             house.desk.await_recovery()
             held.hold_back()
             table = house.handlers(introduction, lambda _: member)
-        reception = Reception(DAEMON.public, NONCE, lambda _: member, table, turns, held=held)
+        dispatch = Dispatch(DAEMON.public, NONCE, lambda _: member, table, turns, held=held)
         answers = Answers()
         peer = Peer(b"r", Meter(-1, b""), Account(CLIENT.public), answers)
         for request in requests:
@@ -73,10 +73,10 @@ async def ask(requests: list[request_pb2.Request], role: str, *, recovers: bool 
                 request.replay.after.store = house.store.id
             raw = request.SerializeToString()
             proof = signature.sign(CLIENT, DAEMON.public, NONCE, raw) if request.WhichOneof("verb") in SIGNED_VERBS else None
-            reception.take(peer, request_pb2.Envelope(request=raw, proof=proof).SerializeToString(), None, lambda *_: None)
+            dispatch.take(peer, request_pb2.Envelope(request=raw, proof=proof).SerializeToString(), None, lambda *_: None)
         if recovers:
             await house.desk.recover()
-            held.let_in(reception.take)
+            held.let_in(dispatch.take)
             for _ in range(100):
                 await asyncio.sleep(0)
             assert not held.holds("start")

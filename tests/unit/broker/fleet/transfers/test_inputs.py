@@ -12,7 +12,7 @@ from broker_house import NONCE, BrokerSide, Wire, WorkerSide, signed, signed_sta
 
 from jobwire.broker.fairness.turns import Turns
 from jobwire.broker.fleet.transfers.inputs import PassedInputs
-from jobwire.broker.requests.dispatch import Reception
+from jobwire.broker.requests.dispatch import Dispatch
 from jobwire.broker.requests.transfers.feed import Feeders, feed, push
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
@@ -42,7 +42,7 @@ class Seen:
 
     def ask(self, request: request_pb2.Request, bulk: bytes | None = None) -> None:
         frame = signed(CLIENT, self.house.broker.identity.public, request)
-        self.house.reception.take(self.peer, frame, memoryview(bulk) if bulk is not None else None, lambda *_: None)
+        self.house.dispatch.take(self.peer, frame, memoryview(bulk) if bulk is not None else None, lambda *_: None)
 
     def push(self, start: int, data: bytes, *, last: bool = False, seal: bytes = b"") -> None:
         self.ask(request_pb2.Request(id=6, push=request_pb2.Push(request_id=5, start=start, last=last, seal=seal)), data)
@@ -84,7 +84,7 @@ class House:
         }
         member = Member("ada", CLIENT.public, "submitter")
         turns = Turns(asyncio.get_running_loop())
-        self.reception = Reception(broker.identity.public, NONCE, {CLIENT.public: member}.get, handlers, turns)
+        self.dispatch = Dispatch(broker.identity.public, NONCE, {CLIENT.public: member}.get, handlers, turns)
 
     async def run(self, **fields: Any) -> None:
         self.wire.up()
@@ -176,7 +176,7 @@ async def test_a_feeder_that_comes_in_between_changes_nothing_about_that(house: 
     name = request_pb2.AttemptName(owner=KEY.owner, id=KEY.id, attempt=KEY.attempt)
     raw = request_pb2.Request(id=9, relay_feed=request_pb2.RelayFeed(job=name, request=other)).SerializeToString()
     evil = Peer(b"", Meter(-1, b""), Account(broker), client)  # type: ignore[arg-type]
-    house.worker.reception.take(evil, request_pb2.Envelope(request=raw).SerializeToString(), None, lambda *_: None)
+    house.worker.dispatch.take(evil, request_pb2.Envelope(request=raw).SerializeToString(), None, lambda *_: None)
     await house.broker.durable()
     assert len(evil.streams) == 1
     evil.end()
