@@ -34,13 +34,12 @@ from .exchange import Chunk, Exchange, Item
 from .features import ALL_CHECKED, check_features
 from .feeding import Feeding
 from .keystrokes import Keystrokes
+from .limits import check_frame, check_jobs, check_request
 from .proving import prove
 
 __all__ = ["Chunk", "Conversation", "Exchange", "Greeted", "Happened", "Item", "greeting"]
 
 SOFTWARE = "jobwire-python"
-# Only these may be larger than the limit for other messages; the last four are what a broker sends its workers.
-_LARGE_VERBS = frozenset({"start", "stage", "deliver", "discard", "settle", "relay"})
 _RANDOM_BYTES = 4
 
 
@@ -285,28 +284,17 @@ class Conversation:
         hello = self.hello
         if hello is None:
             raise Refused(Code.INTERNAL, "nothing can be sent before the worker is greeted")
-        _check_limits(exchange.request, hello.limits)
+        check_jobs(exchange.request, hello.limits)
         if not self._has_all_features:
             check_features(exchange.request, hello)
         raw = exchange.prepare(number, hello)
-        most = hello.limits.message_bytes
-        if most and len(raw) > most:
-            raise Refused(
-                Code.INVALID_ARGUMENT, f"the request has {len(raw)} bytes, the worker accepts at most {most}", "split the request"
-            )
+        check_request(raw, hello.limits)
         proof = None
         if exchange.verb in SIGNED_VERBS:
             exchange.nonce = hello.nonce
             proof = prove(self._identity, self._daemon, hello, exchange.request, raw, self._now_us())
         frame = request_pb2.Envelope(request=raw, proof=proof).SerializeToString()
-        most = hello.limits.other_message_bytes
-        # The worker would close the connection, and other requests on it would be refused with this one.
-        if most and len(frame) > most and exchange.verb not in _LARGE_VERBS:
-            raise Refused(
-                Code.INVALID_ARGUMENT,
-                f"the request has {len(frame)} bytes, the worker accepts at most {most} of one that starts no jobs",
-                "split the request, or shorten the texts in it",
-            )
+        check_frame(frame, exchange.verb, hello.limits)
         return frame
 
     def _grant(self, credit: request_pb2.Credit) -> None:
@@ -354,16 +342,3 @@ def greeting() -> request_pb2.Request:
     """Return a `hello`."""
     hello = request_pb2.Hello(oldest_version=PROTOCOL_VERSION, newest_version=PROTOCOL_VERSION, software=SOFTWARE)
     return request_pb2.Request(hello=hello)
-
-
-def _check_limits(request: request_pb2.Request, limits: request_pb2.Limits) -> None:
-    """Refuse what the worker would refuse for its size. The size of the whole message is known only when it is written."""
-    jobs = request.start.jobs
-    most = limits.jobs_per_start
-    if most and len(jobs) > most:
-        raise Refused(Code.INVALID_ARGUMENT, f"{len(jobs)} jobs are too many in one request, the worker accepts at most {most}")
-    most = limits.stdin_bytes
-    for index, job in enumerate(jobs):
-        size = len(job.spec.stdin)
-        if most and size > most:
-            raise Refused(Code.INVALID_ARGUMENT, f"the standard input has {size} bytes, the worker accepts at most {most}", job_index=index)
