@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import fields, replace
+from dataclasses import fields
 from functools import partial
 from operator import attrgetter
 from typing import NamedTuple
@@ -18,13 +18,14 @@ import msgspec
 
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.jobs.spec_check import check_command
-from ...schemas.naming import LONGEST_NAME, name_problem
+from ...schemas.naming import name_problem
 from ...schemas.refusal import Refused
 from ...schemas.text.msgspec_errors import Path
 from .batch_tables import JobTable
 from .conditions import Waiting, read_table
 from .expansion.axes import ITEM, RESERVED, Axes, read_axes, type_of
-from .expansion.placeholders import NAME, Text, Tree, Unknown, about_doubtful, about_unknown, compile_table, compile_text, look_alikes
+from .expansion.placeholders import NAME, Unknown, about_doubtful, about_unknown, compile_table, look_alikes
+from .expansion.templates import Template, places
 from .expansion.value_files import read_lines
 from .expansion.written_numbers import text_of
 from .forms.conversion import Found
@@ -53,8 +54,6 @@ _ROUND = 2_000
 _OTHER_KEYS = tuple(key for key in JobTable.__struct_fields__ if key not in {"argv", "name", "for_each"})
 _others = attrgetter(*_OTHER_KEYS)
 _UNSET = (None,) * len(_OTHER_KEYS)
-# What a value has that a name cannot have.
-_NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.\[\]:+-]")
 _FOR_EACH = re.compile(r"\{(?:item(?:\.[\w-]+)*|index)\}")
 _MOST_OF_A_VALUE = 40
 
@@ -105,7 +104,7 @@ class _Maker:
     def jobs(self) -> Iterator[JobSpec]:
         """Iterate over all jobs."""
         # On its own, so that mistakes in the defaults are not blamed on the first job.
-        alone = self._layers.without(_places(self._defaults), _places(self._over))
+        alone = self._layers.without(places(self._defaults), places(self._over))
         base = alone.check(below(self._find, "defaults"))
         pattern = _pattern(base) if base is not None else None
         layers = self._layers.with_input(base)
@@ -157,7 +156,7 @@ class _Maker:
         axes = self._axes(table, below(find, "for_each")) if table.for_each is not None else Axes(())
         if axes is None:
             return
-        template = _Template(msgspec.structs.replace(table, for_each=None), self._defaults, self._over)
+        template = Template(msgspec.structs.replace(table, for_each=None), self._defaults, self._over)
         self._warn_of_look_alikes(table, axes, find)
         pattern: _Pattern | None = None
         for number, point in enumerate(axes.points()):
@@ -199,7 +198,7 @@ class _Maker:
             return None
         return axes
 
-    def _keys_without_values(self, template: _Template, values: Mapping[str, str], find: Find) -> set[str]:
+    def _keys_without_values(self, template: Template, values: Mapping[str, str], find: Find) -> set[str]:
         """Return the keys with placeholders that have no value, or could be meant in two ways; each such place is a mistake."""
         unknown: dict[tuple[str, Path], None] = {}
         keys: set[str] = set()
@@ -221,7 +220,7 @@ class _Maker:
         """Look for mistakes in a table without some of its keys."""
         left = {key: ["true"] if key == "argv" else None for key in keys & {*JobTable.__struct_fields__}}
         try:
-            one, own = _Template(msgspec.structs.replace(table, for_each=None, **left), self._defaults, self._over).render(
+            one, own = Template(msgspec.structs.replace(table, for_each=None, **left), self._defaults, self._over).render(
                 values, layers, number
             )
         except Unknown:
@@ -265,55 +264,6 @@ class _Maker:
                 known = ", ".join(f"{{{one}}}" for one in sorted(self._used - {"index", "name"}))
                 what = f"--set {name}: no job has a placeholder {{{name}}}"
                 self._mistakes.add_to_all(what, f"there are {known}" if known else "")
-
-
-class _Template:
-    """A table with placeholders, in itself, in the defaults and in the options of the command line."""
-
-    def __init__(self, table: JobTable, defaults: Tree | None, over: Tree | None) -> None:
-        self.table = table
-        self._name = compile_text(table.name or "", ("name",))
-        self._table = compile_table(msgspec.structs.replace(table, name=None))
-        self._defaults = defaults
-        self._over = over
-
-    @property
-    def is_command_only(self) -> bool:
-        """Whether only argv and the name differ from job to job."""
-        return self._defaults is None and self._over is None and _places(self._table) <= {"argv"}
-
-    def texts(self) -> Iterator[Text]:
-        """Iterate over all texts with placeholders."""
-        for one in (self._name, self._table, self._defaults, self._over):
-            if one is not None:
-                yield from one.texts()
-
-    def render(self, values: dict[str, str], layers: Layers, number: int | None) -> tuple[JobTable, Layers]:
-        """Return a job, and what lies around it; its name becomes one of the values. `number` counts the jobs of `for_each`.
-
-        Raises Unknown.
-        """
-        name = self.table.name
-        if self._name is not None:
-            name = self._name.render({key: _NOT_IN_NAMES.sub("_", value) for key, value in values.items()})
-        elif name and number is not None:
-            name = f"{name}[{number}]"
-        if name and self._name is not None and len(name) > LONGEST_NAME:
-            # Still another one for each job.
-            name = f"{name[: LONGEST_NAME - len(str(number)) - 1]}+{number}"
-        if name:
-            values["name"] = name
-        table = self._table.render(values) if self._table is not None else self.table
-        if self._defaults is not None:
-            layers = layers.with_defaults(self._defaults.render(values))
-        if self._over is not None:
-            layers = layers.with_over(replace(layers.over, **self._over.render(values)))
-        return msgspec.structs.replace(table, name=name), layers
-
-
-def _places(tree: Tree | None) -> frozenset[str]:
-    """Return the keys of a table in which something is to be rendered."""
-    return frozenset(place for place, _ in tree.inner) if tree is not None else frozenset()
 
 
 def _where(point: Mapping[str, str]) -> str:
