@@ -19,7 +19,7 @@ from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.run_ends import told_in
 from ...schemas.naming import AttemptKey, JobKey, finish_job_id
 from ...schemas.parts import HASH_BYTES, hash_of_job
-from ..store.rows.batches import staged_rows
+from ..store.rows.batches import staged_queries
 from ..store.rows.fleet import placements
 from .scheduled_runs import ScheduledRun, find_run
 
@@ -179,7 +179,7 @@ class Starts:
             if found.verb in _OF_SCHEDULES:
                 found.scheduled = find_run(self._read, submitted.batch)
             if found.scheduled is not None or found.verb == "commit":
-                found.parts.update(staged_rows.hashes_of(self._read, submitted.proof))
+                found.parts.update(staged_queries.hashes_of(self._read, submitted.proof))
             elif len(raw) <= _LARGEST_WHOLE:
                 for _ in found.read():
                     pass

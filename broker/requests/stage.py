@@ -27,7 +27,7 @@ from ..engine import Engine
 from ..jobs.job import RunKey
 from ..staging.staging import Staging
 from ..store.queries import Lookup
-from ..store.rows.batches import staged_rows
+from ..store.rows.batches import staged_queries
 from ..store.store import Store
 from ..writes.staged import Staged, StagedJob, StagePart
 from .asked_jobs import ask_again, read_jobs
@@ -157,10 +157,10 @@ def commit(call: Call, staging: Staging, desk: Desk, store: Store, shortage: Cal
     if not request.parts or any(len(part) != HASH_BYTES for part in request.parts):
         raise Refused(Code.INVALID_ARGUMENT, f"the commit has a hash of {HASH_BYTES} bytes for each part of the batch")
     run = RunKey(call.member.key, batch.id)
-    if request.first_store and request.first_store != store.id and not staged_rows.has_part(store.read, run, 0):
+    if request.first_store and request.first_store != store.id and not staged_queries.has_part(store.read, run, 0):
         message = "the first attempt of this commit went to another store, which is gone; the jobs may have run"
         raise Refused(Code.FAILED_PRECONDITION, message, "check their effects, then submit them again", reason=Reason.MAY_HAVE_RUN)
-    check_precedence_of(call.member, *staged_rows.precedence_of(store.read, run))
+    check_precedence_of(call.member, *staged_queries.precedence_of(store.read, run))
     if refused := shortage():
         raise refused
     before = event_pb2.Cursor(store=store.id, seq=store.head)

@@ -20,7 +20,7 @@ from ...schemas.parts import KeptJob
 from ...schemas.refusal import Code, Refused
 from ..desk.desk import Desk
 from ..desk.inputs import Accepted, Asked, Start
-from ..store.rows.batches import staged_rows
+from ..store.rows.batches import staged_queries
 from ..store.store import Store
 from ..writes.staged import Part, Pending, Queued
 from .scheduled import job_of_run
@@ -140,7 +140,7 @@ class Queueing:
 
     def _take_slice(self, run: _Run) -> None:
         if run.following is None:
-            run.part = staged_rows.next_part(self._store.read, run.pending)
+            run.part = staged_queries.next_part(self._store.read, run.pending)
             if run.part is None:
                 self._is_busy = False
                 self._end(run, run.known)

@@ -16,7 +16,7 @@ from ..desk.desk import Desk
 from ..jobs.job import BatchRun, RunKey
 from ..retention.ages import BELIEVED_AFTER_SECONDS, Ages
 from ..store.queries import Lookup
-from ..store.rows.batches import staged_rows, template_rows
+from ..store.rows.batches import staged_queries, template_rows
 from ..store.store import Store
 from ..writes.staged import CommitRun, Committed, DropPart, DropTemplate, Staged, StagePart, StartRun, Template
 from .queueing import Done, Queueing
@@ -61,7 +61,7 @@ class Staging:
 
     def open(self) -> None:
         """Take over what is staged, before the desk recovers: a run of which jobs are still to come has not ended."""
-        for pending in staged_rows.pending(self._store.read):
+        for pending in staged_queries.pending(self._store.read):
             self._desk.stage(pending.key.owner, pending.left, pending.left_bytes)
             if pending.proof:
                 self._queueing.line_up(pending)
@@ -81,7 +81,7 @@ class Staging:
         owner, jobs = part.run.owner, len(part.jobs)
 
         def unknown() -> int:
-            if staged_rows.has_part(self._store.read, part.run, part.number):
+            if staged_queries.has_part(self._store.read, part.run, part.number):
                 return 0
             return self._lookup.unknown(owner, [job.id for job in part.jobs])
 
@@ -109,7 +109,7 @@ class Staging:
             if isinstance(result, Committed):
                 if fault_points.ARMED:
                     fault_points.reach("after-commit-of-a-batch")
-                on_its_way = staged_rows.pending(self._store.read, result.row)
+                on_its_way = staged_queries.pending(self._store.read, result.row)
                 if on_its_way:
                     self._queueing.add(
                         on_its_way[0], (lambda known: done(result.jobs if isinstance(known, int) else known)) if result.is_known else done
@@ -143,7 +143,7 @@ class Staging:
             if isinstance(result, Committed):
                 if fault_points.ARMED:
                     fault_points.reach("after-start-of-a-run")
-                for pending in staged_rows.pending(self._store.read, result.row):
+                for pending in staged_queries.pending(self._store.read, result.row):
                     self._queueing.add(pending, lambda _: ended())
                 done(None)
             elif result is not None:
@@ -195,7 +195,7 @@ class Staging:
 
     def _sweep(self) -> None:
         self._timer = None
-        staged = [one for one in staged_rows.pending(self._store.read) if not one.proof]
+        staged = [one for one in staged_queries.pending(self._store.read) if not one.proof]
         if not staged:
             return
         if not self._ages.known:

@@ -10,7 +10,7 @@ from staged_batches import RUN, ask, commit, hash_of, job_id, new_job, refusal, 
 
 from jobwire.broker.jobs.job import BatchRun
 from jobwire.broker.staging import staging as staging_module
-from jobwire.broker.store.rows.batches import staged_rows
+from jobwire.broker.store.rows.batches import staged_queries
 from jobwire.keys.members.limits import Limits
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.jobs.capacity import Capacity
@@ -56,7 +56,7 @@ async def test_a_commit_starts_all_jobs_in_their_order_each_with_its_event(house
     run = (await ask(house, query_run=request_pb2.QueryRun(name="nightly"))).query_run.run
     assert (run.queued + run.running, run.batch.name) == (5, "nightly")
     assert house.state.staged == {}
-    assert staged_rows.pending(house.store.read) == []
+    assert staged_queries.pending(house.store.read) == []
 
 
 async def test_repeating_any_of_the_requests_changes_nothing(house: House) -> None:

@@ -11,7 +11,7 @@ from staged_batches import RUN, hash_of, job_id, new_job, stage
 
 from jobwire.broker.engine import Ended, Started
 from jobwire.broker.jobs.job import BatchRun
-from jobwire.broker.store.rows.batches import runs, staged_rows
+from jobwire.broker.store.rows.batches import runs, staged_queries
 from jobwire.schemas.generated import job_pb2
 from jobwire.schemas.jobs import spec as specs
 from jobwire.schemas.jobs.spec import JobSpec
@@ -64,7 +64,7 @@ class Ran:
     async def to_the_end(self, house: House) -> None:
         for _ in range(5000):
             await self.turn(house)
-            if not (house.live or staged_rows.pending(house.store.read) or house.state.under_way or house.engine.effects):
+            if not (house.live or staged_queries.pending(house.store.read) or house.state.under_way or house.engine.effects):
                 return
         raise AssertionError("it does not end")
 
@@ -83,7 +83,7 @@ async def test_a_run_ends_with_its_on_finish_after_the_last_job_of_the_last_part
     while not ran.started:
         await ran.turn(house)
     # What has started ends before the others come.
-    assert staged_rows.pending(house.store.read)
+    assert staged_queries.pending(house.store.read)
     if crashes:
         house.engine.effects.clear()
         house.engine.known = []

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from jobwire.broker.store import tables
-from jobwire.broker.store.rows.batches import staged_rows, template_rows
+from jobwire.broker.store.rows.batches import staged_queries, template_rows
 from jobwire.broker.writes.staged import DropTemplate
 from jobwire.schemas.parts import KeptJob, join
 
@@ -56,7 +56,7 @@ def test_what_a_broker_tells_workers_of_a_run_is_found_by_indexes(store: sqlite3
     )
     assert template_rows.run_of(read, 4) == (b"\3", 1, 60)
     assert [job.id for job in template_rows.jobs_of(read, 1, 0)] == [b"j" * 16]
-    assert staged_rows.hashes_of(read, 7) == [(0, b"\x55")]
+    assert staged_queries.hashes_of(read, 7) == [(0, b"\x55")]
     assert not [plan for plan in plans if plan.startswith("SCAN")], plans
 
 
