@@ -1,4 +1,4 @@
-"""The JSON Schema of batch files, made of their tables (batch_tables.py) and of the options of jobs (job_options.py).
+"""The JSON Schema of batch files, made of their tables (batch_tables.py) and of the options of jobs (options/definitions.py).
 
 It has all that editors can show: keys, types and what they mean. What a time or a signal looks like is checked when the file is read.
 """
@@ -10,7 +10,7 @@ from typing import Any
 import msgspec
 
 from .batch_tables import AfterTable, BatchFile, BatchTable, Defaults, Finish, JobTable, Retry, StdinText, Stop
-from .options.job_options import FILE_OPTIONS, OPTIONS
+from .options.definitions import FILE_OPTIONS, OPTIONS
 
 _SCALAR = {"type": ["string", "number", "boolean"]}
 _LINES = {"type": "object", "properties": {"lines": {"type": "string"}}, "required": ["lines"], "additionalProperties": False}

@@ -16,7 +16,7 @@ import jobwire
 from jobwire.broker.fleet import verbs as fleet_verbs
 from jobwire.broker.jobs.life import NEXT, SHOWN
 from jobwire.broker.requests.reads import hello
-from jobwire.client.batch.options.job_options import FILE_OPTIONS, OPTIONS
+from jobwire.client.batch.options.definitions import FILE_OPTIONS, OPTIONS
 from jobwire.client.cli import exit_status
 from jobwire.client.cli.parser.typer_commands import load
 from jobwire.client.cli.shown.json_lines import event_record, job_record, outcome_record

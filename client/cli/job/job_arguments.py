@@ -1,4 +1,4 @@
-"""The description of a job on the command line: COMMAND, `--id`, and an option for each entry of `OPTIONS` in batch/options/job_options.py.
+"""The description of a job on the command line: COMMAND, `--id`, and an option for each entry of `OPTIONS` in batch/options/definitions.py.
 
 The same options describe all jobs of a batch, except those of one job alone.
 """
@@ -16,7 +16,8 @@ from ....schemas.naming import new_id, parse_id
 from ....schemas.private_parts.frozen import replace
 from ...batch.octets import as_typed, to_bytes, to_text
 from ...batch.options.caller_variables import note_of
-from ...batch.options.job_options import FILE_OPTIONS, OPTIONS, Option, Surroundings, Wishes, spec_from, variables_of
+from ...batch.options.definitions import FILE_OPTIONS, OPTIONS, Option
+from ...batch.options.job_options import Surroundings, Wishes, spec_from, variables_of
 from ...batch.options.option_values import Misunderstood
 from ...config import contexts
 from ...files.current_folder import absolute

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from jobwire.client.batch.batch_file import read_batch
 from jobwire.client.batch.batch_tables import BatchFile, JobTable
 from jobwire.client.batch.file_schema import schema_of_files
-from jobwire.client.batch.options.job_options import FILE_OPTIONS, OPTIONS, Surroundings
+from jobwire.client.batch.options.definitions import FILE_OPTIONS, OPTIONS
+from jobwire.client.batch.options.job_options import Surroundings
 from jobwire.schemas.refusal import Refused
 
 SCHEMA = schema_of_files()

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 
 import jobwire
-from jobwire.client.batch.options.job_options import FILE_OPTIONS, OPTIONS, Surroundings, Wishes, spec_from
+from jobwire.client.batch.options.definitions import FILE_OPTIONS, OPTIONS
+from jobwire.client.batch.options.job_options import Surroundings, Wishes, spec_from
 from jobwire.client.batch.options.option_values import Misunderstood, parse_signal
 from jobwire.client.library.client import Client
 from jobwire.schemas.refusal import Refused
