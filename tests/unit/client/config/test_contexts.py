@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.client.config import contexts
+from jobwire.client.config import contexts, contexts_file
 from jobwire.keys.identity import format_public, from_seed
 from jobwire.schemas.refusal import Code, Refused
 
@@ -200,7 +200,7 @@ PIECES += [f"'{format_public(KEY)}'", "1979-05-27", "~", "'~nobody/x'", "'~no-su
 @given(st.lists(st.sampled_from(PIECES), max_size=20))
 def test_any_contexts_are_understood_or_refused_with_their_line(pieces: list[str]) -> None:
     with contextlib.suppress(Refused):
-        contexts._understand("".join(pieces), Path("/home/laptop/contexts.toml"))
+        contexts_file.understand("".join(pieces), Path("/home/laptop/contexts.toml"))
 
 
 @given(st.sampled_from(["endpoint", "key", "identity"]), st.sampled_from(PIECES))
@@ -208,7 +208,7 @@ def test_any_value_in_a_context_is_understood_or_refused(key: str, value: str) -
     said = {"endpoint": "'lab:1'", "key": f"'{format_public(KEY)}'"} | {key: value}
     text = "[contexts.lab]\n" + "".join(f"{name} = {one}\n" for name, one in said.items())
     with contextlib.suppress(Refused):
-        contexts._understand(text, Path("/home/laptop/contexts.toml"))
+        contexts_file.understand(text, Path("/home/laptop/contexts.toml"))
 
 
 def test_contexts_that_are_a_link_are_written_through_it(config: Path, tmp_path: Path) -> None:

@@ -8,7 +8,7 @@ import pytest
 from jobwire.client.cli.completion.answer import ask, ask_for_schedules
 from jobwire.client.cli.completion.line import Wish
 from jobwire.client.cli.completion.near_worker import ask_over, schedules_over
-from jobwire.client.config import contexts
+from jobwire.client.config import contexts, contexts_file
 from jobwire.client.sockets.connection import Connection
 from jobwire.keys import identity
 from jobwire.schemas.generated import job_pb2, request_pb2
@@ -34,7 +34,7 @@ def test_without_a_worker_nothing_is_known_and_nothing_is_created(folders: Path)
 
 def test_a_worker_that_says_nothing_is_not_waited_for() -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        made = identity.load_or_make(contexts.contexts_path().parent / "identity")
+        made = identity.load_or_make(contexts_file.contexts_path().parent / "identity")
         contexts.add("lab", f"tcp://127.0.0.1:{silent.getsockname()[1]}", made.public)
         begun = time.monotonic()
         assert ask(WISH) == []
