@@ -100,7 +100,7 @@ async def test_facts_that_come_meanwhile_are_decided_about_afterwards(house: Hou
     for _ in range(4):
         await asyncio.sleep(0)
     assert house.live
-    assert "found" in house.desk.recovering
+    assert "has read" in house.desk.recovering
     house.desk.hear([ended(1)])
     assert house.live[key(1)].attempt.outcome is None
     await recovering
