@@ -10,12 +10,12 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Literal, NamedTuple, Protocol
 
-from ..schemas.jobs.capacity import Capacity
 from ..schemas.jobs.spec import JobSpec
 from ..schemas.jobs.states import Outcome
 from ..schemas.jobs.terminal import TerminalSize
 from ..schemas.naming import AttemptKey, JobKey
 from ..schemas.refusal import Refused
+from ..schemas.workers.capacity import Capacity
 from .depot import Depot
 
 StreamName = Literal["stdout", "stderr"]

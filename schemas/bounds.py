@@ -30,11 +30,11 @@ from .jobs.conditions import MOST_CONDITIONS
 from .jobs.process_limits import NUMBERS
 from .jobs.retry import MOST_STATUSES
 from .jobs.spec_check import LARGEST_STDIN, LONGEST_ARGUMENT, LONGEST_LABEL, MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
-from .jobs.worker_labels import MOST_TERMS
 from .naming import ID_BYTES, LONGEST_NAME, OWNER_BYTES
 from .parts import HASH_BYTES
 from .refusal import Code, Refused
 from .text.articles import with_article
+from .workers.labels import MOST_TERMS
 
 # Of what is not in SIZES: keys of jobs, nonces and signatures, whose readers check the exact size.
 LONGEST_ID = 64

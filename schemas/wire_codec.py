@@ -6,9 +6,9 @@ from typing import Any, cast
 
 from .generated import event_pb2, job_pb2
 from .jobs.states import EventKind, OnFailure, Outcome, OutcomeKind, ResourceUse, State
-from .jobs.worker_labels import Labels
 from .naming import JobKey
 from .private_parts.frozen import made
+from .workers.labels import Labels
 
 
 def key_to_wire(key: JobKey) -> job_pb2.JobKey:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from ..schemas.jobs.capacity import Capacity
+from ..schemas.workers.capacity import Capacity
 from .options.capacity_options import own_labels
 from .wire.words import USUAL_FEED_WAIT_MS
 

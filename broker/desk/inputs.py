@@ -6,10 +6,10 @@ from collections.abc import Callable, Container, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ...schemas.jobs.capacity import NOBODYS, Capacity, Settings, Wants
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
+from ...schemas.workers.capacity import NOBODYS, Capacity, Settings, Wants
 from ..engine import Fact
 from ..jobs.job import BatchRun, Job, RunKey, StopOrder
 from ..jobs.targets import Edge

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from ...schemas.generated import event_pb2
-from ...schemas.jobs.capacity import Capacity, Settings, Wants
 from ...schemas.jobs.conditions import base_of
 from ...schemas.naming import AttemptKey, JobKey
+from ...schemas.workers.capacity import Capacity, Settings, Wants
 from ..jobs import retries
 from ..jobs.dependencies import Dependencies
 from ..jobs.finish import Finish

@@ -6,8 +6,8 @@ import time
 from collections.abc import Mapping
 
 from ...schemas.clock import Clock
-from ...schemas.jobs.capacity import Wants
 from ...schemas.naming import JobKey
+from ...schemas.workers.capacity import Wants
 from ..jobs.dependencies import Dependencies
 from ..jobs.job import Job, RunKey
 from ..jobs.life import WAITING, Phase

@@ -18,9 +18,9 @@ from ...keys.identity import Identity
 from ...keys.members.rights import Member
 from ...schemas.clock import wall_us
 from ...schemas.generated import request_pb2
-from ...schemas.jobs.capacity import Capacity
 from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.workers.capacity import Capacity
 from ..desk.inputs import SetMachine
 from ..engine import Delayed, Expected, Fact, Launch, LogPart, Run, Started, StreamName
 from ..fairness.pace import Pace

@@ -6,13 +6,13 @@ import time
 from collections.abc import Iterator, Sequence
 
 from ...schemas.generated import request_pb2
-from ...schemas.jobs.capacity import GPUS, MEMORY, SLOTS, Capacity, Wants
 from ...schemas.jobs.reserved_statuses import OWN_FAILURE
 from ...schemas.jobs.states import Outcome, OutcomeKind, State
-from ...schemas.jobs.worker_labels import Labels
 from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Refused
 from ...schemas.wire_codec import outcome_from_wire, state_from_wire
+from ...schemas.workers.capacity import GPUS, MEMORY, SLOTS, Capacity, Wants
+from ...schemas.workers.labels import Labels
 from ..engine import Delayed, Ended, Fact, Started
 
 

@@ -11,9 +11,9 @@ from collections.abc import Sequence
 from google.protobuf.message import Message
 
 from ...schemas.generated import job_pb2, request_pb2
-from ...schemas.jobs.capacity import GPUS, MEMORY
 from ...schemas.jobs.claims import MOST_OF_A_RESOURCE, MOST_RESOURCES
 from ...schemas.naming import ID_BYTES
+from ...schemas.workers.capacity import GPUS, MEMORY
 
 # Of one fact: both tails, the hashes of both logs, and what is signed.
 _LARGEST_FACT = 384 * 1024

@@ -10,9 +10,9 @@ from dataclasses import dataclass, field, replace
 from typing import NamedTuple
 
 from ...schemas.generated import request_pb2
-from ...schemas.jobs.capacity import GPUS, MEMORY, MOST_MEMORY_BYTES, Capacity
-from ...schemas.jobs.worker_labels import Labels, parse_label
 from ...schemas.naming import format_id
+from ...schemas.workers.capacity import GPUS, MEMORY, MOST_MEMORY_BYTES, Capacity
+from ...schemas.workers.labels import Labels, parse_label
 from ..store.rows.fleet import growth_rows
 from ..store.store import Store
 from ..writes.growth import AllocationRow, Growth, QueueRow

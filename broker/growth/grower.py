@@ -16,8 +16,8 @@ from typing import Protocol
 
 from ...schemas.clock import wall_us
 from ...schemas.generated import request_pb2
-from ...schemas.jobs.capacity import Capacity
 from ...schemas.refusal import Refused
+from ...schemas.workers.capacity import Capacity
 from ..desk.inputs import SetMachine
 from ..desk.queue.stock import End
 from ..desk.view import View

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ...schemas.jobs.capacity import Wants
+from ...schemas.workers.capacity import Wants
 from .room import Demand, Room, Shape
 
 # So many in a row that end before their worker has joined pause the queue: others would end in the same way.

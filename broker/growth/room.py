@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from ...schemas.jobs.capacity import GPUS, MEMORY, SLOTS, Capacity, Wants
-from ...schemas.jobs.worker_labels import ANYWHERE, OWN, Labels, holds
+from ...schemas.workers.capacity import GPUS, MEMORY, SLOTS, Capacity, Wants
+from ...schemas.workers.labels import ANYWHERE, OWN, Labels, holds
 
 
 class Demand(NamedTuple):

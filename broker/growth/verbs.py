@@ -11,8 +11,8 @@ from typing import cast
 from ...keys.members.rights import Right, demand
 from ...schemas.clock import wall_us
 from ...schemas.generated import request_pb2
-from ...schemas.jobs.worker_labels import parse_label
 from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.workers.labels import parse_label
 from ..requests.call import Call
 from .book import Book, Queue
 from .grower import Grower

@@ -12,8 +12,8 @@ from typing import Protocol
 
 from ...keys.members.rights import Member, Right
 from ...schemas.generated import request_pb2
-from ...schemas.jobs.capacity import SLOTS
 from ...schemas.wire_codec import labels_to_wire
+from ...schemas.workers.capacity import SLOTS
 from ..desk.queue.queue import Queue
 from ..desk.queue.stock import Stock
 from ..store.free_space import Room

@@ -10,8 +10,8 @@ from collections.abc import Iterator
 from typing import NamedTuple
 
 from ...keys.members.rights import Member, Right
-from ...schemas.jobs.subjects import Subject
 from ...schemas.text.sizes import format_size
+from ...schemas.workers.warning_subjects import Subject
 
 # What a worker needs for itself, and for each job (pipes, their copies, a pidfd).
 _OF_ITSELF = 128

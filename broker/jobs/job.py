@@ -8,11 +8,11 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from ...schemas.generated import job_pb2
-from ...schemas.jobs.capacity import PLAIN, Shun, Wants
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.jobs.states import OnFailure, Outcome, State
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.wire_codec import outcome_to_wire
+from ...schemas.workers.capacity import PLAIN, Shun, Wants
 from ..engine import Run
 from .ends import NO_ENDS, Ends
 from .life import ENDED, NEXT, SHOWN, Happening, Phase, advance

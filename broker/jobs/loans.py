@@ -10,8 +10,8 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from ...schemas.jobs.capacity import GPUS, MEMORY, Capacity, Wants, amount_text, shortage
 from ...schemas.naming import AttemptKey, JobKey, short_id
+from ...schemas.workers.capacity import GPUS, MEMORY, Capacity, Wants, amount_text, shortage
 from .job import Job
 from .life import WITH_ENGINE
 

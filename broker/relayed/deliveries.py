@@ -13,9 +13,9 @@ from ...keys.members.rights import ROLES, Member, Right, demand
 from ...keys.proofs.delegation import attempt_of
 from ...schemas.frames import refusal_message
 from ...schemas.generated import request_pb2
-from ...schemas.jobs.capacity import wants_of
 from ...schemas.naming import AttemptKey, JobKey, format_id, short_id
 from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.workers.capacity import wants_of
 from ..depot import Depot
 from ..desk.desk import Desk
 from ..desk.inputs import Accepted, Asked

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 
 from ...schemas.generated import request_pb2
-from ...schemas.jobs.capacity import SLOTS, Wants
+from ...schemas.workers.capacity import SLOTS, Wants
 from ..desk.queue.stock import Stock
 from ..health.condition import describe_stock
 

@@ -6,10 +6,10 @@ from collections.abc import Callable
 
 from ...keys.members.rights import Right, demand
 from ...schemas.generated import request_pb2
-from ...schemas.jobs.capacity import Settings, capacity_problem
 from ...schemas.jobs.claims import resource_problem
-from ...schemas.jobs.worker_labels import label_problem
 from ...schemas.refusal import Code, Refused
+from ...schemas.workers.capacity import Settings, capacity_problem
+from ...schemas.workers.labels import label_problem
 from ..desk.desk import Desk
 from ..desk.inputs import SetCapacity
 from ..health.condition import describe_stock

@@ -9,11 +9,11 @@ from ...keys.members.rights import Member, Right, demand
 from ...keys.proofs import merkle, signature
 from ...schemas.frames import LARGEST_MESSAGE
 from ...schemas.generated import event_pb2, job_pb2, request_pb2
-from ...schemas.jobs.capacity import PLAIN, wants_of
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.jobs.states import Outcome, OutcomeKind
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.workers.capacity import PLAIN, wants_of
 from ..desk.admission import check_precedence
 from ..desk.desk import Desk
 from ..desk.inputs import Accepted, Asked

@@ -10,10 +10,10 @@ from functools import partial
 from ...keys.members.rights import Member, Right, demand
 from ...schemas.generated import job_pb2
 from ...schemas.jobs import spec as specs
-from ...schemas.jobs.capacity import wants_of
 from ...schemas.jobs.spec import DEFAULT_GRACE_MS, JobSpec
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Refused
+from ...schemas.workers.capacity import wants_of
 from ..desk.admission import check_precedence, check_precedence_of
 from ..desk.desk import Desk
 from ..desk.inputs import Accepted, Asked, Stop

@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 
 from ...schemas.generated import job_pb2
-from ...schemas.jobs.capacity import wants_of
 from ...schemas.jobs.same_specs import SameSpecs
 from ...schemas.jobs.states import OnFailure, State
 from ...schemas.naming import ID_BYTES, AttemptKey, JobKey
 from ...schemas.wire_codec import outcome_from_wire
+from ...schemas.workers.capacity import wants_of
 from ..jobs.job import Attempt, BatchRun, Job, StopOrder
 from ..jobs.life import Phase, Stored, phase_of
 from .store import Row

@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 from ...keys.members.rights import Member, Right, may, no_such_job
 from ...schemas.generated import event_pb2
-from ...schemas.jobs.capacity import Settings, read_settings
 from ...schemas.jobs.states import Pick
 from ...schemas.naming import JobKey, Typed, format_id
 from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.workers.capacity import Settings, read_settings
 from ..jobs.job import FIRST_ATTEMPT, BatchRun, Job
 from ..jobs.targets import Edge
 from .job_rows import COLUMNS, FROM, JobRows, read_attempt

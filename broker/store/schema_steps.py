@@ -190,7 +190,7 @@ STEPS = (
     ALTER TABLE jobs ADD COLUMN never_retried INTEGER NOT NULL DEFAULT 0;
     """,
     # The ids of the GPUs that a job was last launched with, with commas. What an operator has set instead of what the worker was started
-    # with (schemas/jobs/capacity.py), and the request for it.
+    # with (schemas/workers/capacity.py), and the request for it.
     """
     ALTER TABLE jobs ADD COLUMN gpus TEXT;
     CREATE TABLE capacity (name TEXT PRIMARY KEY, value TEXT NOT NULL, proof BLOB NOT NULL);

@@ -10,9 +10,9 @@ from dataclasses import replace
 from ...schemas.jobs.conditions import MOST_CONDITIONS, base_of
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.jobs.spec_check import check
-from ...schemas.jobs.worker_labels import WORKER
 from ...schemas.naming import LONGEST_NAME
 from ...schemas.refusal import Code, Refused
+from ...schemas.workers.labels import WORKER
 from .batch_file import Batch
 from .conditions import Link, Order
 from .octets import to_text

@@ -1,6 +1,6 @@
 """What a job can claim in its spec: slots, GPUs, resources that operators define, and to run alone among some. Pure.
 
-What a worker has of it: capacity.py.
+What a worker has of it: ../workers/capacity.py.
 """
 
 from __future__ import annotations

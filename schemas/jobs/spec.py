@@ -15,7 +15,8 @@ from ..generated import job_pb2
 from ..private_parts.c_blake2 import blake2b
 from ..private_parts.frozen import frozen, made, replace
 from ..refusal import Code, Reason, Refused
-from . import brought_files, claims, conditions, process_limits, retry, worker_labels
+from ..workers import labels as worker_labels
+from . import brought_files, claims, conditions, process_limits, retry
 from .brought_files import BroughtFile
 from .conditions import After
 from .process_limits import ResourceLimit

@@ -7,7 +7,8 @@ import signal
 from ..naming import name_problem
 from ..refusal import Code, Refused
 from ..text.sizes import format_limit
-from . import brought_files, claims, conditions, process_limits, retry, worker_labels
+from ..workers import labels as worker_labels
+from . import brought_files, claims, conditions, process_limits, retry
 from .brought_files import LONGEST_PATH
 from .spec import JobSpec, in_home
 from .terminal import check_size

@@ -23,9 +23,9 @@ from jobwire.broker.relayed.line import Line  # noqa: E402 -- as above
 from jobwire.broker.settings import Settings  # noqa: E402 -- as above
 from jobwire.keys.identity import load_or_make, parse_public  # noqa: E402 -- as above
 from jobwire.schemas.clock import wall_us  # noqa: E402 -- as above
-from jobwire.schemas.jobs.capacity import Capacity  # noqa: E402 -- as above
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind  # noqa: E402 -- as above
 from jobwire.schemas.naming import AttemptKey  # noqa: E402 -- as above
+from jobwire.schemas.workers.capacity import Capacity  # noqa: E402 -- as above
 
 _PID = 2
 _OUTCOME = Outcome(OutcomeKind.EXITED, sentence="exited with status 0")

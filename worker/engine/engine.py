@@ -15,9 +15,9 @@ from pathlib import Path
 from ...broker.engine import Ended, Expected, Fact, Feeder, Inlet, Launch, LogPart, LogReader, Run, Started, StreamName, Terminal
 from ...broker.own_process.threads import MORE_PROCESSES
 from ...schemas import fault_points
-from ...schemas.jobs.capacity import Capacity
 from ...schemas.naming import AttemptKey, short_id
 from ...schemas.refusal import Code, Refused
+from ...schemas.workers.capacity import Capacity
 from ..depot.depot import LocalDepot
 from ..state import layout
 from ..state.log_folders import folders

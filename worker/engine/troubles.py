@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from ...broker.health.troubles import Trouble
 from ...keys.holder import SUSPENDED
 from ...keys.members.rights import Right
-from ...schemas.jobs.subjects import Subject
+from ...schemas.workers.warning_subjects import Subject
 from .supervisor import Hello
 
 

@@ -6,11 +6,11 @@ import os
 from collections.abc import Sequence
 from pathlib import Path
 
-from ...schemas.jobs.capacity import parse_gpus, parse_resource
 from ...schemas.jobs.claims import MOST_RESOURCES
-from ...schemas.jobs.worker_labels import ARCH, HOST, MOST_LABELS, OWN, WORKER, parse_label
 from ...schemas.refusal import Code, Refused
 from ...schemas.text.sizes import parse_size
+from ...schemas.workers.capacity import parse_gpus, parse_resource
+from ...schemas.workers.labels import ARCH, HOST, MOST_LABELS, OWN, WORKER, parse_label
 
 _LEAST_SLOTS = 4
 _DEVICES = Path("/dev")

@@ -15,9 +15,9 @@ from ...keys.members.roster_text import invited_role_problem, name_problem
 from ...keys.pairing.given import read_given
 from ...keys.pairing.token import Token
 from ...schemas.endpoint import to_connect
-from ...schemas.jobs.worker_labels import parse_label
 from ...schemas.refusal import Code, Refused
 from ...schemas.text.printable import printable
+from ...schemas.workers.labels import parse_label
 from .. import root_jobs
 from ..options.reading import read_option
 from ..state import layout

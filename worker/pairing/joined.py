@@ -21,8 +21,8 @@ from ...keys.members.roster import add_member, list_members
 from ...keys.members.roster_changes import remove_member
 from ...keys.pairing.token import Token
 from ...schemas.endpoint import to_connect
-from ...schemas.jobs.worker_labels import parse_label
 from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.workers.labels import parse_label
 from .. import root_jobs
 from ..state import layout
 from ..state.lock import running

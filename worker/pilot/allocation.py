@@ -6,8 +6,8 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from ...schemas.jobs.capacity import parse_gpus
 from ...schemas.refusal import Refused
+from ...schemas.workers.capacity import parse_gpus
 
 _LEFT = re.compile(r"(?:(\d+)-)?(?:(?:(\d+):)?(\d+):)?(\d+)")
 _DEVICES = ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_GPUS", "ROCR_VISIBLE_DEVICES")

@@ -17,9 +17,9 @@ from ...broker.desk.inputs import SetCapacity, Stop
 from ...broker.jobs.job import Job, StopOrder
 from ...broker.relayed.line import Line
 from ...broker.relayed.registry import DEPARTURE
-from ...schemas.jobs.capacity import Settings
 from ...schemas.jobs.spec import DEFAULT_GRACE_MS
 from ...schemas.refusal import Code, Refused
+from ...schemas.workers.capacity import Settings
 
 _log = logging.getLogger(__name__)
 

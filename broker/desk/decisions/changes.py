@@ -6,10 +6,10 @@ from dataclasses import replace
 from functools import partial
 
 from ....schemas.generated import event_pb2
-from ....schemas.jobs.capacity import Settings
 from ....schemas.jobs.states import EventKind
 from ....schemas.naming import JobKey, format_id
 from ....schemas.refusal import Code, Reason, Refused
+from ....schemas.workers.capacity import Settings
 from ...jobs.job import Job
 from ...jobs.life import ENDED, WAITING, Happening, Phase
 from ...writes.events import event_of

@@ -9,9 +9,9 @@ from collections.abc import Sequence
 
 from ....schemas.generated import event_pb2
 from ....schemas.jobs import spec as specs
-from ....schemas.jobs.capacity import wants_of
 from ....schemas.jobs.states import EventKind
 from ....schemas.naming import AttemptKey, JobKey, finish_job_id
+from ....schemas.workers.capacity import wants_of
 from ...jobs.ends import end_of_one
 from ...jobs.finish import Finish, finish_spec
 from ...jobs.job import FIRST_ATTEMPT, Attempt, BatchRun, Job, RunKey

@@ -8,10 +8,10 @@ from functools import partial
 from operator import attrgetter
 
 from ....schemas.generated import event_pb2
-from ....schemas.jobs.capacity import PLAIN, wants_of
 from ....schemas.jobs.states import EventKind, OnFailure
 from ....schemas.naming import AttemptKey
 from ....schemas.refusal import Refused
+from ....schemas.workers.capacity import PLAIN, wants_of
 from ...jobs.clean_up import Waiter, find_clean_up
 from ...jobs.job import FIRST_ATTEMPT, Attempt, Job, RunKey
 from ...jobs.life import Happening, Phase

@@ -21,8 +21,8 @@ from __future__ import annotations
 import heapq
 from collections.abc import Callable, Mapping
 
-from ....schemas.jobs.capacity import Wants
 from ....schemas.naming import JobKey
+from ....schemas.workers.capacity import Wants
 from .lanes import Lane, Line, LineHead, Lines, Owner
 from .stock import Stock, Taken
 

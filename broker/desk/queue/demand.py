@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 
-from ....schemas.jobs.capacity import Wants
+from ....schemas.workers.capacity import Wants
 from .lanes import Owner
 
 

@@ -12,8 +12,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ....schemas.jobs.capacity import Wants
 from ....schemas.naming import JobKey
+from ....schemas.workers.capacity import Wants
 from .stock import NOTHING_OWN, Taken
 
 MOST_STALE = 1000

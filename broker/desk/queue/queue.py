@@ -18,8 +18,8 @@ import heapq
 from collections import Counter
 from collections.abc import Callable
 
-from ....schemas.jobs.capacity import PLAIN, Capacity, Wants
 from ....schemas.naming import JobKey
+from ....schemas.workers.capacity import PLAIN, Capacity, Wants
 from ...jobs.job import BatchRun, RunKey
 from .choice import Choice
 from .demand import demand

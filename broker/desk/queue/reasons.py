@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from ....schemas.jobs.capacity import PLAIN
 from ....schemas.naming import JobKey
+from ....schemas.workers.capacity import PLAIN
 from .choice import Choice
 from .lanes import Place
 

@@ -6,9 +6,9 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from ....schemas.jobs.capacity import GPUS, MEMORY, NOBODYS, SLOTS, Capacity, Shun, Wants, amount_text, shortage
-from ....schemas.jobs.worker_labels import ANYWHERE, holds
 from ....schemas.text.sizes import format_size
+from ....schemas.workers.capacity import GPUS, MEMORY, NOBODYS, SLOTS, Capacity, Shun, Wants, amount_text, shortage
+from ....schemas.workers.labels import ANYWHERE, holds
 
 
 class Taken(NamedTuple):

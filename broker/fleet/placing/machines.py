@@ -12,8 +12,8 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from ....schemas.jobs.capacity import GPUS, MEMORY, NOBODYS, SLOTS, Shun, Wants
-from ....schemas.jobs.worker_labels import ANYWHERE, HOST, WORKER
+from ....schemas.workers.capacity import GPUS, MEMORY, NOBODYS, SLOTS, Shun, Wants
+from ....schemas.workers.labels import ANYWHERE, HOST, WORKER
 from ...desk.queue.stock import End, Stock, Taken
 from ...growth.room import Room
 

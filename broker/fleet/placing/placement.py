@@ -17,8 +17,8 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from ....schemas.jobs.capacity import GPUS, MEMORY, NOBODYS, SLOTS, Capacity, Shun, Wants
-from ....schemas.jobs.worker_labels import ANYWHERE, WORKER, holds
+from ....schemas.workers.capacity import GPUS, MEMORY, NOBODYS, SLOTS, Capacity, Shun, Wants
+from ....schemas.workers.labels import ANYWHERE, WORKER, holds
 from ...desk.queue.stock import End, Stock, Taken
 from ...growth.room import Room
 from . import reasons

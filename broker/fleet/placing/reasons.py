@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ....schemas.jobs.capacity import Wants, shortage
-from ....schemas.jobs.worker_labels import WORKER, Where, holds, in_words
 from ....schemas.text.durations import format_duration
+from ....schemas.workers.capacity import Wants, shortage
+from ....schemas.workers.labels import WORKER, Where, holds, in_words
 from .machines import Machine
 
 # Workers that a sentence names.

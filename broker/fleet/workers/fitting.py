@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from ....keys.members.rights import Member
 from ....schemas.generated import request_pb2
-from ....schemas.jobs.capacity import Wants, wants_of
-from ....schemas.jobs.worker_labels import ANYWHERE
+from ....schemas.workers.capacity import Wants, wants_of
+from ....schemas.workers.labels import ANYWHERE
 from ...kind import House
 from ...requests.call import Call
 from ...requests.reads.fitting import asked_job, no_worker

@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 
 from ....schemas.generated import request_pb2
 from ....schemas.jobs.brought_files import BroughtFile
-from ....schemas.jobs.capacity import NOBODYS, Capacity, Wants
 from ....schemas.naming import AttemptKey
+from ....schemas.workers.capacity import NOBODYS, Capacity, Wants
 from ...engine import Run
 from ..link import Link
 

@@ -6,9 +6,9 @@ from collections.abc import Iterator, Sequence
 
 from ....keys.members.rights import Member
 from ....schemas.generated import job_pb2
-from ....schemas.jobs.capacity import wants_of
 from ....schemas.naming import JobKey, format_id, short_id
 from ....schemas.refusal import Code, Reason, Refused
+from ....schemas.workers.capacity import wants_of
 from ...desk.inputs import Asked
 from ...desk.view import View
 from ...jobs.job import BatchRun, Job

@@ -6,11 +6,11 @@ from dataclasses import replace
 
 from ....keys.members.rights import Right, demand
 from ....schemas.generated import request_pb2
-from ....schemas.jobs.capacity import Wants, shortage, wants_of
 from ....schemas.jobs.spec import JobSpec, from_wire
 from ....schemas.jobs.spec_check import check
-from ....schemas.jobs.worker_labels import WORKER
 from ....schemas.refusal import Code, Refused
+from ....schemas.workers.capacity import Wants, shortage, wants_of
+from ....schemas.workers.labels import WORKER
 from ...desk.queue.stock import Stock
 from ..call import Call
 

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import NamedTuple
 
-from ....schemas.jobs.capacity import read_settings
+from ....schemas.workers.capacity import read_settings
 from ...writes.schedules import AddSchedule, ChangeSchedule, ScheduleRow
 from ..rows import schedule_rows
 from ..rows.batches import template_rows

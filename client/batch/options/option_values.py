@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import TypeVar, overload
 
-from ....schemas.jobs.capacity import parse_resource
 from ....schemas.jobs.claims import resource_problem
 from ....schemas.jobs.conditions import Condition
 from ....schemas.jobs.spec_check import LARGEST_STDIN, check_priority
@@ -17,6 +16,7 @@ from ....schemas.jobs.states import OnFailure
 from ....schemas.naming import name_problem
 from ....schemas.refusal import Code, Refused
 from ....schemas.text.patterns import pattern
+from ....schemas.workers.capacity import parse_resource
 from ..octets import to_bytes
 from ..reading import STDIN, read_whole
 

@@ -6,10 +6,10 @@ from datetime import timedelta
 from typing import Annotated
 
 from ....keys.identity import format_public
-from ....schemas.jobs.capacity import MEMORY
-from ....schemas.jobs.worker_labels import OWN, Labels, labels_text
 from ....schemas.naming import format_id, short_id
 from ....schemas.text.sizes import format_size
+from ....schemas.workers.capacity import MEMORY
+from ....schemas.workers.labels import OWN, Labels, labels_text
 from ...library.values.broker_workers import BrokerWorker, WorkerJob
 from ...library.values.status import Stock
 from ..arguments import Json

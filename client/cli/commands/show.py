@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Annotated
 
-from ....schemas.jobs.capacity import GPUS, SLOTS, amount_text
 from ....schemas.jobs.process_limits import format_limits
 from ....schemas.jobs.states import OnFailure, Pick
-from ....schemas.jobs.worker_labels import Where, in_words
 from ....schemas.naming import format_id, short_id, signal_name
 from ....schemas.refusal import Refused
 from ....schemas.text.sizes import format_limit, format_size
+from ....schemas.workers.capacity import GPUS, SLOTS, amount_text
+from ....schemas.workers.labels import Where, in_words
 from ...batch.octets import to_text
 from ...library.client import Client
 from ...library.known_jobs import StreamName

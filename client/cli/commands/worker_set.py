@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from ....schemas.jobs.capacity import parse_gpus, parse_resource
-from ....schemas.jobs.worker_labels import parse_label
 from ....schemas.refusal import Code, Refused
 from ....schemas.text.sizes import parse_size
+from ....schemas.workers.capacity import parse_gpus, parse_resource
+from ....schemas.workers.labels import parse_label
 from ...batch.options.option_values import parse_amount
 from ..arguments import understanding, understood
 from ..chosen_context import client, context_name

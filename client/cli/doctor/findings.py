@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from ....keys.holder import SUSPENDED
 from ....keys.members.rights import Right
-from ....schemas.jobs.subjects import Subject, split_warning
 from ....schemas.naming import short_id
+from ....schemas.workers.warning_subjects import Subject, split_warning
 from ..status.lines import describe
 from ..terminal.screen import duration
 

@@ -8,10 +8,10 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from ....keys.identity import format_public
-from ....schemas.jobs.capacity import MEMORY, SLOTS
-from ....schemas.jobs.subjects import split_warning
-from ....schemas.jobs.worker_labels import labels_text
 from ....schemas.text.sizes import format_size
+from ....schemas.workers.capacity import MEMORY, SLOTS
+from ....schemas.workers.labels import labels_text
+from ....schemas.workers.warning_subjects import split_warning
 from ...protocol.advice import FREE_SPACE
 from ..shown.sentences import not_limited
 from ..terminal.screen import duration

@@ -28,12 +28,12 @@ from jobwire.keys.proofs.signature import sign
 from jobwire.schemas.frames import refusal_from, refusal_message
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.jobs import spec as specs
-from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
-from jobwire.schemas.jobs.worker_labels import Labels
 from jobwire.schemas.naming import AttemptKey, JobKey
 from jobwire.schemas.refusal import Refused
+from jobwire.schemas.workers.capacity import Capacity
+from jobwire.schemas.workers.labels import Labels
 
 NONCE = b"n" * 16
 

@@ -8,8 +8,8 @@ from typing import Any
 from broker_house import BrokerSide, Wire, WorkerSide, signed_start
 
 from jobwire.keys.identity import Identity, generate
-from jobwire.schemas.jobs.worker_labels import Labels
 from jobwire.schemas.naming import AttemptKey
+from jobwire.schemas.workers.labels import Labels
 
 
 class BrokerLab:

@@ -47,12 +47,12 @@ from jobwire.schemas.frames import LARGEST_FEED_WINDOW
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.jobs import spec as specs
 from jobwire.schemas.jobs.brought_files import BroughtFile
-from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.jobs.terminal import TerminalSize
 from jobwire.schemas.naming import AttemptKey, JobKey
 from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.workers.capacity import Capacity
 
 OWNER = b"o" * 32
 DAEMON = from_seed(b"w" * 32)

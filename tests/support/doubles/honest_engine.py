@@ -10,9 +10,9 @@ from typing import Any
 from desk_house import EngineDouble
 
 from jobwire.broker.engine import Ended, Expected, Fact, Launch, Started
-from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey
+from jobwire.schemas.workers.capacity import Capacity
 from jobwire.worker.engine.facts import lost, why_lost
 
 EXITED = Outcome(OutcomeKind.EXITED)

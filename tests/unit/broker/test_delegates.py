@@ -23,13 +23,13 @@ from jobwire.keys.members.rights import Member, Right
 from jobwire.keys.proofs import delegation
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs import spec as specs
-from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.jobs.conditions import After, Condition
 from jobwire.schemas.jobs.retry import RetryRule
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey, JobKey, finish_job_id, new_id
 from jobwire.schemas.refusal import Code, Reason, Refused
+from jobwire.schemas.workers.capacity import Capacity
 
 
 def key_of(number: int, which: int = 1) -> Identity:

@@ -15,9 +15,9 @@ from table import Line, Pairs, at_most
 
 from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.fleet.placing.placement import FleetStock
-from jobwire.schemas.jobs.capacity import PLAIN, Capacity, Wants
-from jobwire.schemas.jobs.worker_labels import Where
 from jobwire.schemas.naming import JobKey
+from jobwire.schemas.workers.capacity import PLAIN, Capacity, Wants
+from jobwire.schemas.workers.labels import Where
 
 _FEW, _MANY = 10, 10_000
 _SLOTS = 4

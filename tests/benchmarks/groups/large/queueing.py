@@ -20,10 +20,10 @@ from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.desk.state import Accepting, State
 from jobwire.broker.engine import Ended, Started
 from jobwire.broker.writes.jobs import Added
-from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey
+from jobwire.schemas.workers.capacity import Capacity
 
 _OWNERS = [bytes([number]) * 32 for number in range(50)]
 _PRIORITIES = range(-5, 6)

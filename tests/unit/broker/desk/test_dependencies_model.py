@@ -20,11 +20,11 @@ from jobwire.broker.desk.inputs import Asked
 from jobwire.broker.engine import Ended, Fact, Started
 from jobwire.broker.jobs.job import BatchRun
 from jobwire.schemas.jobs import spec as specs
-from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.jobs.conditions import After, Condition
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey, JobKey, finish_job_id
+from jobwire.schemas.workers.capacity import Capacity
 
 RUN = b"r" * 16
 FINISHING = BatchRun(RUN, "", 0, on_finish=specs.to_wire(JobSpec((b"end",))).SerializeToString())

@@ -18,12 +18,12 @@ from jobwire.broker.requests.reads.jobs import describe
 from jobwire.broker.store.selection import ALIVE, Selection
 from jobwire.keys.members.rights import Member
 from jobwire.schemas.generated import job_pb2
-from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.jobs.conditions import After, Condition
 from jobwire.schemas.jobs.spec import JobSpec, to_wire
 from jobwire.schemas.jobs.states import OnFailure
 from jobwire.schemas.naming import parse_typed
 from jobwire.schemas.refusal import Refused
+from jobwire.schemas.workers.capacity import Capacity
 
 ADA = Member("ada", OWNER, "submitter")
 FINISH = to_wire(JobSpec(argv=(b"notify",))).SerializeToString()

@@ -17,9 +17,9 @@ from jobwire.keys.identity import generate
 from jobwire.keys.proofs import attestation
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs import spec as specs
-from jobwire.schemas.jobs.capacity import Settings
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey
+from jobwire.schemas.workers.capacity import Settings
 
 
 async def test_a_job_runs_at_the_worker_and_its_end_is_told_at_the_broker(lab: BrokerLab) -> None:

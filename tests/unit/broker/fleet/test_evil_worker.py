@@ -13,9 +13,9 @@ from jobwire.broker.fleet.soundness import facts_problem, hello_problem
 from jobwire.broker.fleet.workers.administration import _describe
 from jobwire.keys.identity import generate
 from jobwire.schemas.generated import job_pb2, request_pb2
-from jobwire.schemas.jobs.capacity import Capacity, Wants, shortage
-from jobwire.schemas.jobs.worker_labels import LONGEST_TERM, MOST_LABELS, MOST_TERMS, OWN, Where
 from jobwire.schemas.naming import AttemptKey
+from jobwire.schemas.workers.capacity import Capacity, Wants, shortage
+from jobwire.schemas.workers.labels import LONGEST_TERM, MOST_LABELS, MOST_TERMS, OWN, Where
 from jobwire.worker.supervisor.jobs.spawn import CannotStart, find_program
 
 CLIENT = generate()

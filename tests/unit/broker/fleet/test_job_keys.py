@@ -17,9 +17,9 @@ from jobwire.keys.identity import Identity, generate
 from jobwire.keys.members.rights import Member
 from jobwire.keys.proofs import delegation
 from jobwire.schemas.generated import job_pb2, request_pb2
-from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.workers.capacity import Capacity
 
 CLIENT = generate()
 PARENT = AttemptKey(CLIENT.public, b"\1" * 16, 1)

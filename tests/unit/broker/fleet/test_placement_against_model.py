@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 
 from jobwire.broker.desk.queue.stock import End, Taken
 from jobwire.broker.fleet.placing.placement import FleetStock
-from jobwire.schemas.jobs.capacity import MEMORY, NOBODYS, PLAIN, Capacity, Shun, Wants, shortage
-from jobwire.schemas.jobs.worker_labels import ANYWHERE, Where, holds
+from jobwire.schemas.workers.capacity import MEMORY, NOBODYS, PLAIN, Capacity, Shun, Wants, shortage
+from jobwire.schemas.workers.labels import ANYWHERE, Where, holds
 
 GPU, LICENSE = (("gpus", 1),), (("license", 1),)
 CAPACITIES = [

@@ -11,11 +11,11 @@ from jobwire.broker.desk.inputs import Asked, Stop
 from jobwire.broker.jobs.job import StopOrder
 from jobwire.keys.members.rights import Member
 from jobwire.schemas.jobs import spec as specs
-from jobwire.schemas.jobs.capacity import PLAIN
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import OutcomeKind
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Code, Reason, Refused
+from jobwire.schemas.workers.capacity import PLAIN
 
 
 async def without_vouching(lab: BrokerLab) -> Wire:

@@ -7,7 +7,7 @@ from growth_lab import Lab
 
 from jobwire.broker.growth.cluster import Phase, Seen
 from jobwire.broker.growth.life import State
-from jobwire.schemas.jobs.capacity import Capacity, Wants
+from jobwire.schemas.workers.capacity import Capacity, Wants
 
 
 async def test_it_grows_for_what_waits_and_shrinks_when_that_is_done(lab: Lab) -> None:

@@ -9,8 +9,8 @@ from hypothesis import strategies as st
 
 from jobwire.broker.growth.plan import MOST_AT_ONCE, QueueView, after_end, plan
 from jobwire.broker.growth.room import Demand, Room, Shape
-from jobwire.schemas.jobs.capacity import PLAIN, Wants
-from jobwire.schemas.jobs.worker_labels import Where
+from jobwire.schemas.workers.capacity import PLAIN, Wants
+from jobwire.schemas.workers.labels import Where
 
 HOUR = 3600.0
 SHAPE = Shape(slots=4, memory_bytes=8 << 30, gpus=0, resources={}, seconds=HOUR, assumed_seconds=HOUR / 2)

@@ -9,7 +9,7 @@ from jobwire.broker.health.self_check import LoggedErrors
 from jobwire.broker.health.troubles import Logged, Measured, Trouble, find
 from jobwire.broker.store.ballast import Ballast
 from jobwire.keys.members.rights import Member
-from jobwire.schemas.jobs.subjects import Subject, split_warning
+from jobwire.schemas.workers.warning_subjects import Subject, split_warning
 
 WELL = Measured(
     open_files=50, most_files=1024, slots=4, free_bytes=1 << 40, total_bytes=1 << 41, files_left=1_000_000, ballast=True, logged=Logged()

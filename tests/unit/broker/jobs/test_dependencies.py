@@ -12,11 +12,11 @@ from jobwire.broker.desk.inputs import Asked
 from jobwire.broker.jobs.job import BatchRun, Job
 from jobwire.broker.jobs.life import Phase
 from jobwire.schemas.jobs import spec as specs
-from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.jobs.conditions import After, Condition
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import OnFailure, State
 from jobwire.schemas.refusal import Code, Reason, Refused
+from jobwire.schemas.workers.capacity import Capacity
 
 RUN = b"r" * 16
 OK, FAILED, ANY = Condition.OK, Condition.FAILED, Condition.ANY

@@ -15,12 +15,12 @@ from jobwire.broker.jobs.job import BatchRun, Job
 from jobwire.broker.retention.forget import Forgetting
 from jobwire.broker.store.selection import Selection
 from jobwire.schemas.jobs import spec as specs
-from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.jobs.conditions import After, Condition
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import OnFailure, Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey, JobKey, finish_job_id
 from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.workers.capacity import Capacity
 
 RUN = b"r" * 16
 SPEC = JobSpec((b"notify",), environment=((b"A", b"1"), (b"JOBWIRE_RUN", b"mine")))

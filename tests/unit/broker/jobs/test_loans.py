@@ -10,9 +10,9 @@ from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.jobs.job import Attempt, Job
 from jobwire.broker.jobs.life import Phase
 from jobwire.broker.jobs.loans import Loans, starters, why_never
-from jobwire.schemas.jobs.capacity import GPUS, MEMORY, PLAIN, Capacity, Wants
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import AttemptKey, JobKey
+from jobwire.schemas.workers.capacity import GPUS, MEMORY, PLAIN, Capacity, Wants
 
 OWNER = b"o" * 32
 

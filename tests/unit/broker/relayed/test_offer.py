@@ -6,7 +6,7 @@ import pytest
 
 from jobwire.broker.desk.queue.stock import Stock
 from jobwire.broker.relayed.offer import offered
-from jobwire.schemas.jobs.capacity import PLAIN, Capacity, Wants
+from jobwire.schemas.workers.capacity import PLAIN, Capacity, Wants
 
 
 def told(stock: Stock, own: Sequence[Wants], offer: int = 0) -> dict[str, tuple[int, int]]:

@@ -24,8 +24,8 @@ from jobwire.keys.members.rights import DELEGATE, Member, acting_for
 from jobwire.keys.proofs import signature
 from jobwire.schemas.frames import SIGNED_VERBS
 from jobwire.schemas.generated import request_pb2
-from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.workers.capacity import Capacity
 
 DAEMON = identity.from_seed(b"d" * 32)
 CLIENT = identity.from_seed(b"c" * 32)

@@ -21,9 +21,9 @@ from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.keys.members.rights import Member
 from jobwire.schemas.frames import SIGNED_VERBS
 from jobwire.schemas.generated import job_pb2, request_pb2
-from jobwire.schemas.jobs.capacity import Wants, wants_of
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.workers.capacity import Wants, wants_of
 
 SPEC = job_pb2.JobSpec(argv=[b"true"])
 

@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 
 from jobwire.broker.engine import Ended, Expected, Launch, Run
-from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import OutcomeKind
 from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.workers.capacity import Capacity
 from jobwire.worker.engine.engine import LocalEngine
 from jobwire.worker.engine.found_runs import at_log, left_intents
 from jobwire.worker.keeper import process

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from jobwire.schemas.jobs.subjects import Subject
+from jobwire.schemas.workers.warning_subjects import Subject
 from jobwire.worker.engine.supervisor import Hello
 from jobwire.worker.engine.troubles import find
 

@@ -8,8 +8,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.desk.queue.stock import Taken
 from jobwire.broker.jobs.job import BatchRun, RunKey
-from jobwire.schemas.jobs.capacity import GPUS, MEMORY, PLAIN, Capacity, Wants, shortage
 from jobwire.schemas.naming import JobKey
+from jobwire.schemas.workers.capacity import GPUS, MEMORY, PLAIN, Capacity, Wants, shortage
 
 WANTS = (
     PLAIN,

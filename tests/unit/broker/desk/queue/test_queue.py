@@ -1,8 +1,8 @@
 from jobwire.broker.desk.queue.lanes import MOST_STALE
 from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.jobs.job import BatchRun, RunKey
-from jobwire.schemas.jobs.capacity import PLAIN, Capacity, Wants
 from jobwire.schemas.naming import JobKey
+from jobwire.schemas.workers.capacity import PLAIN, Capacity, Wants
 
 
 def key(number: int, owner: int = 0) -> JobKey:

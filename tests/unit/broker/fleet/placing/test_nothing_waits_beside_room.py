@@ -13,9 +13,9 @@ from jobwire.broker.desk.queue import choice
 from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.desk.queue.stock import Stock
 from jobwire.broker.fleet.placing.placement import FleetStock
-from jobwire.schemas.jobs.capacity import MEMORY, PLAIN, Capacity, Wants
-from jobwire.schemas.jobs.worker_labels import Where
 from jobwire.schemas.naming import JobKey
+from jobwire.schemas.workers.capacity import MEMORY, PLAIN, Capacity, Wants
+from jobwire.schemas.workers.labels import Where
 
 OWNER = bytes(32)
 MACHINES = 4

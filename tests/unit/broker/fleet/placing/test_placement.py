@@ -12,9 +12,9 @@ from jobwire.broker.fleet.placing import machines, placement
 from jobwire.broker.fleet.placing.machines import Machine
 from jobwire.broker.fleet.placing.placement import FleetStock
 from jobwire.broker.growth.room import Room
-from jobwire.schemas.jobs.capacity import PLAIN, Capacity, Wants
-from jobwire.schemas.jobs.worker_labels import Where
 from jobwire.schemas.naming import JobKey
+from jobwire.schemas.workers.capacity import PLAIN, Capacity, Wants
+from jobwire.schemas.workers.labels import Where
 
 GPU = Wants(1, (("gpus", 1),))
 

@@ -15,9 +15,9 @@ from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.keys.members.rights import Member
 from jobwire.schemas.generated import job_pb2, request_pb2
-from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind, State
 from jobwire.schemas.refusal import Code, Reason
+from jobwire.schemas.workers.capacity import Capacity
 
 RUN = BatchRun(b"r" * 16, "nightly", 0)
 OTHER = BatchRun(b"s" * 16, "nightly", 0)

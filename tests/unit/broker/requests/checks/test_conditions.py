@@ -12,11 +12,11 @@ from jobwire.broker.desk.inputs import Asked
 from jobwire.broker.jobs.job import BatchRun
 from jobwire.broker.requests.checks.conditions import adapt_reruns, demand_order
 from jobwire.schemas.jobs import spec as specs
-from jobwire.schemas.jobs.capacity import Capacity
 from jobwire.schemas.jobs.conditions import MOST_CONDITIONS, After, Condition, check
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Refused
+from jobwire.schemas.workers.capacity import Capacity
 
 RUN = b"r" * 16
 

@@ -6,15 +6,15 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
+from ..jobs.claims import MOST_RESOURCES, MOST_SLOTS, resource_problem
 from ..private_parts.frozen import frozen
 from ..refusal import Code, Refused
 from ..text.patterns import pattern
 from ..text.sizes import format_limit, format_size
-from .claims import MOST_RESOURCES, MOST_SLOTS, resource_problem
-from .worker_labels import ANYWHERE, MOST_LABELS, Labels, Where, holds, in_words, labels_text
+from .labels import ANYWHERE, MOST_LABELS, Labels, Where, holds, in_words, labels_text
 
 if TYPE_CHECKING:
-    from .spec import JobSpec
+    from ..jobs.spec import JobSpec
 
 SLOTS, MEMORY, GPUS = "slots", "memory", "gpus"
 # Before the name of a label among what is stored, where a resource cannot have it.

@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 
 from jobwire.schemas.jobs import spec as specs
 from jobwire.schemas.jobs import spec_check
-from jobwire.schemas.jobs.capacity import Capacity, Settings, read_settings, shortage, wants_of
 from jobwire.schemas.jobs.spec import JobSpec
-from jobwire.schemas.jobs.worker_labels import Where, check, holds, parse_label
 from jobwire.schemas.refusal import Refused
+from jobwire.schemas.workers.capacity import Capacity, Settings, read_settings, shortage, wants_of
+from jobwire.schemas.workers.labels import Where, check, holds, parse_label
 
 LABELS = (("arch", "x86_64"), ("gpu", "a100"), ("host", "lab3"), ("lab", ""))
 

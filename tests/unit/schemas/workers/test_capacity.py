@@ -1,7 +1,9 @@
 import pytest
 
 from jobwire.schemas.jobs import claims
-from jobwire.schemas.jobs.capacity import (
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.refusal import Refused
+from jobwire.schemas.workers.capacity import (
     PLAIN,
     Capacity,
     Settings,
@@ -13,8 +15,6 @@ from jobwire.schemas.jobs.capacity import (
     shortage,
     wants_of,
 )
-from jobwire.schemas.jobs.spec import JobSpec
-from jobwire.schemas.refusal import Refused
 
 HERE = Capacity(4, 8 << 30, ("0", "1"), (("license", 2),))
 
