@@ -13,7 +13,6 @@ from ..requests.dialogue import piece_of_log
 from ..requests.queries import range_request, tail_request
 from ..session import Session
 from .collected import Collecting
-from .decoded_output import TextJobOutput
 from .output import FROM_THE_FIRST, JobOutput, Reading, reading_of
 from .text_mode import text_mode
 from .timed_lines import Wanted
@@ -22,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from datetime import datetime, timedelta
 
+    from .decoded_output import TextJobOutput
     from .timed_lines import LogLine
     from .timed_output import TimedOutput
 
@@ -98,7 +98,11 @@ class JobLogs(Handle):
         """
         mode = text_mode(text, encoding, errors)
         output = self.read_log(stream, start, reading_of(attempt))
-        return TextJobOutput(output, mode) if mode is not None else output
+        if mode is None:
+            return output
+        from .decoded_output import TextJobOutput  # noqa: PLC0415 -- commands read bytes
+
+        return TextJobOutput(output, mode)
 
     def read_log(self, stream: StreamName, start: int, reading: Reading) -> JobOutput:
         """Return a log, opened at a byte: as `reading` says, of one attempt or of several."""
