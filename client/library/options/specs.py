@@ -6,6 +6,7 @@ import os
 import signal
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
+from operator import index
 from types import NoneType
 from typing import TYPE_CHECKING, Any, SupportsIndex, TypedDict
 
@@ -141,22 +142,22 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
         name=name,
         labels=tuple((labels or {}).items()),
         time_limit_ms=milliseconds(time_limit) if time_limit is not None else None,
-        stop_signal=stop_signal or signal.SIGTERM,
+        stop_signal=signal.SIGTERM if stop_signal is None else index(stop_signal) or signal.SIGTERM,
         grace_ms=milliseconds(grace) if grace is not None else None,
         output_limit_bytes=_size("output_limit", output_limit, "bytes, or a size such as '1.5G'"),
         linger=linger,
-        priority=priority,
+        priority=index(priority),
         held=hold,
         after=_conditions(after) if after is not None else (),
         stderr_to_stdout=stderr_to_stdout,
         retry=_rule(retry) if retry is not None else None,
         memory_bytes=_size("memory", memory, "bytes, or a size such as '2G'"),
-        nice=nice,
+        nice=None if nice is None else index(nice),
         umask=_size("umask", umask, "a number such as 0o027, or octal digits", parse_umask),
         rlimits=read_limits(rlimits) if rlimits else (),
-        cpus=0 if cpus == 1 else cpus,  # as if it was not said
-        gpus=gpus,
-        resources=tuple(sorted((resources or {}).items())),
+        cpus=0 if index(cpus) == 1 else index(cpus),  # as if it was not said
+        gpus=index(gpus),
+        resources=tuple(sorted((name, index(amount)) for name, amount in (resources or {}).items())),
         only_one=only_one,
         on=_terms("on", on) if on else (),
         not_on=_terms("not_on", not_on) if not_on else (),
