@@ -17,8 +17,8 @@ from ..library.requests.schedules import (
     demand_no_each,
     list_schedules,
     pause_request,
-    query_by_key,
     query_request,
+    query_schedule_by_key,
     read_signed,
     remove_request,
     run_request,
@@ -126,7 +126,7 @@ class AsyncSchedules(Attached):
         job_id = job_id or new_id()
         what = None
         if (hello := await self._session.connection.hello()).kind == "broker":
-            what = read_signed(await self._session.reply(query_by_key(schedule), "query_schedule"), schedule, hello.daemon)
+            what = read_signed(await self._session.reply(query_schedule_by_key(schedule), "query_schedule"), schedule, hello.daemon)
         await self._change(run_request(schedule, job_id, what))
         return job_id
 

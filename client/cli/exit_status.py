@@ -3,7 +3,7 @@
 `run`, `submit --wait` and `wait` for one job exit with the status of the job; for several jobs and for batches, with 1 if any failed.
 Everything else exits with 0 when done, 1 when refused, 2 for a command line or file that is not valid, 124 when `--timeout` has passed,
 3 when `verify` finds nothing wrong and how a job ended is not proven, and 125 when the worker does not answer or jobwire itself failed,
-or could not ask because this user's own files (identity, contexts, state folder) cannot be used.
+or could not ask because this user's own files (identity, contexts, roster, state folder) cannot be used.
 """
 
 from __future__ import annotations

@@ -17,8 +17,8 @@ from .requests.schedules import (
     demand_no_each,
     list_schedules,
     pause_request,
-    query_by_key,
     query_request,
+    query_schedule_by_key,
     read_signed,
     remove_request,
     run_request,
@@ -133,7 +133,7 @@ class Schedules(Attached):
         job_id = job_id or new_id()
         connection, what = self._session.connection, None
         if (hello := connection.hello()).kind == "broker":
-            what = read_signed(self._session.reply(query_by_key(schedule), "query_schedule"), schedule, hello.daemon)
+            what = read_signed(self._session.reply(query_schedule_by_key(schedule), "query_schedule"), schedule, hello.daemon)
         self._change(run_request(schedule, job_id, what))
         return job_id
 

@@ -76,7 +76,7 @@ def read_open(fd: int, path: Path, *, in_force: bool = False) -> str:
     finally:
         os.close(fd)
     if len(content) > LARGEST_ROSTER:
-        raise Refused(Code.INVALID_ARGUMENT, f"the roster {path} has more than {LARGEST_ROSTER} bytes")
+        raise Refused(Code.FAILED_PRECONDITION, f"the roster {path} has more than {LARGEST_ROSTER} bytes")
     if mode & stat.S_IWOTH:
         raise Refused(
             Code.FAILED_PRECONDITION, f"anybody may write to {path} and add themselves", f"type: chmod 600 {shlex.quote(str(path))}"

@@ -112,7 +112,7 @@ def parse(text: str, path: str) -> Roster:
 
 def refused_at(path: str, line: int, reason: str, next_step: str = "") -> Refused:
     """Return the refusal of a roster with a mistake at a line."""
-    return Refused(Code.INVALID_ARGUMENT, f"{path}, line {line}: {reason}", next_step or "fix that line")
+    return Refused(Code.FAILED_PRECONDITION, f"{path}, line {line}: {reason}", next_step or "fix that line")
 
 
 def _roster(document: Mapping[str, object]) -> Roster:

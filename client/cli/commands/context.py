@@ -12,7 +12,7 @@ from ....keys.files.user_folders import identity_path
 from ....keys.identity import fingerprint, format_public, parse_public
 from ...config import contexts
 from ..arguments import Json, understanding
-from ..exit_status import BadInput
+from ..exit_status import BadInput, own_files
 from ..parser.parameters import Argument, Context, Option
 from ..terminal.screen import Table, duration, say, write, write_json
 
@@ -32,7 +32,7 @@ def add(
     force: Annotated[bool, Option("--force", help="Replace endpoint and key of a context that exists.")] = False,
 ) -> None:
     """Add a worker under a name. The first one added becomes the current one."""
-    with understanding():
+    with understanding(), own_files():
         public = parse_public(key)
         is_used = contexts.add(name, endpoint, public, replace=force)
     how = f"now in use; back to your private worker with: jobwire context use {contexts.EMBEDDED}"
@@ -44,8 +44,9 @@ def add(
 @app.command("list")
 def list_contexts(json: Json = False) -> None:
     """List the contexts and mark the current one."""
-    current = contexts.current_name()
-    known = contexts.list_contexts()
+    with own_files():
+        current = contexts.current_name()
+        known = contexts.list_contexts()
     if json:
         write_json({"name": contexts.EMBEDDED, "endpoint": None, "key": None, "current": current == contexts.EMBEDDED})
         for context in known:
@@ -66,7 +67,8 @@ def _mark(name: str, current: str) -> str:
 @app.command()
 def use(name: Name) -> None:
     """Make a context the current one."""
-    contexts.use(name)
+    with own_files():
+        contexts.use(name)
     say(f"now using {name}")
     _warn_of_variable(name)
 
@@ -74,7 +76,8 @@ def use(name: Name) -> None:
 @app.command()
 def rm(name: Name) -> None:
     """Remove a context. Its jobs continue."""
-    was_used = contexts.remove(name)
+    with own_files():
+        was_used = contexts.remove(name)
     say(f"removed {name}" + (f"; it was in use. {_CHOOSE}" if was_used else ""))
     if os.environ.get(contexts.CONTEXT_VARIABLE) == name:
         say(f"{contexts.CONTEXT_VARIABLE} still names it in this shell: unset {contexts.CONTEXT_VARIABLE}")
@@ -95,7 +98,8 @@ def show(ctx: Context, name: OptionalName = None, json: Json = False) -> None:
             "fingerprint": fingerprint(key),
             "identity": identity,
         }
-    is_current = lines["name"] == contexts.current_name()
+    with own_files():
+        is_current = lines["name"] == contexts.current_name()
     if json:
         write_json({**lines, "current": is_current})
         return
@@ -136,6 +140,7 @@ def _warn_of_variable(name: str) -> None:
 
 def _find(name: str | None) -> contexts.Context | None:
     try:
-        return contexts.find(name)
+        with own_files():
+            return contexts.find(name)
     except contexts.NoneInUse as refused:
         raise BadInput(str(refused)) from None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -12,6 +13,7 @@ from ....keys.files.user_folders import identity_path, roster_path
 from ....keys.identity import Identity, fingerprint, format_public
 from ....keys.members import roster, roster_changes
 from ....keys.members.roster_text import name_problem, role_problem
+from ....schemas.refusal import Refused
 from ...config.contexts import EMBEDDED, current_name
 from ..arguments import Json, understanding
 from ..chosen_context import client
@@ -36,7 +38,8 @@ def new() -> None:
     The first command that needs a key pair creates it too. An existing one is never overwritten.
     """
     made = identities.generate()
-    identities.save(made, identity_path())
+    with own_files():
+        identities.save(made, identity_path())
     say(f"your secret key is in {identity_path()}; never share it")
     _tell(made)
 
@@ -61,7 +64,8 @@ def list_members(ctx: Context, path: RosterPath = None, json: Json = False) -> N
         with client(ctx) as connected:
             members = [(one.name, one.role, one.key) for one in connected.members.list()]
     else:
-        members = [(one.name, one.role, one.key) for one in roster.list_members(_path(path))]
+        with own_files():
+            members = [(one.name, one.role, one.key) for one in roster.list_members(_path(path))]
     if json:
         for name, role, key in members:
             write_json({"name": name, "role": role, "key": format_public(key), "fingerprint": fingerprint(key)})
@@ -92,7 +96,7 @@ def add(
         with client(ctx) as connected:
             is_new = connected.members.add(name, public, role)
     else:
-        is_new = roster.add_member(_path(path), name, public, role)
+        is_new = roster.add_member(_own_roster(path), name, public, role)
     say(f"{name} {'added' if is_new else 'is a member already'}, role {role}, fingerprint {fingerprint(public)} ({_where(ctx, path)})")
     _point_to_far(ctx, path, "add")
 
@@ -105,7 +109,7 @@ def rm(ctx: Context, name: Member, path: RosterPath = None) -> None:
             far = connected.members.remove(name)
         role, key = far.role, far.key
     else:
-        was = roster_changes.remove_member(_path(path), name)
+        was = roster_changes.remove_member(_own_roster(path), name)
         role, key = was.role, was.key
     say(f"{name} removed, was {role}, fingerprint {fingerprint(key)} ({_where(ctx, path)})")
 
@@ -123,7 +127,7 @@ def set_role(
             with client(ctx) as connected:
                 was = connected.members.set_role(name, role).role
         else:
-            was = roster_changes.set_role(_path(path), name, role).role
+            was = roster_changes.set_role(_own_roster(path), name, role).role
     say(f"{name} {f'has the role {role} already' if was == role else f'has the role {role} now, was {was}'} ({_where(ctx, path)})")
 
 
@@ -140,8 +144,17 @@ def rename(
             with client(ctx) as connected:
                 connected.members.rename(name, new)
         else:
-            roster_changes.rename_member(_path(path), name, new)
+            roster_changes.rename_member(_own_roster(path), name, new)
     say(f"{name} is named {new} now ({_where(ctx, path)})")
+
+
+def _own_roster(typed: str | None) -> Path:
+    """Return the file of the roster that is to be changed. What makes it unusable is not an answer; what else is wrong is."""
+    with own_files():
+        path = _path(typed)
+        roster.list_members(path)
+        roster.edit(path, lambda text, _: text, make=True)
+    return path
 
 
 def _path(typed: str | None) -> Path:
@@ -161,5 +174,6 @@ def _where(ctx: Context, path: str | None) -> str:
 
 def _point_to_far(ctx: Context, path: str | None, verb: str) -> None:
     """Say whose roster it is, if all other commands use a worker that has another one."""
-    if path is None and not ctx.obj and (name := current_name()) not in ("", EMBEDDED):
-        say(f"this is the roster of workers on this machine; for that of {name}: jobwire --context {name} keys {verb}")
+    with suppress(Refused):  # It is done: which context is in use does not matter.
+        if path is None and not ctx.obj and (name := current_name()) not in ("", EMBEDDED):
+            say(f"this is the roster of workers on this machine; for that of {name}: jobwire --context {name} keys {verb}")

@@ -62,7 +62,7 @@ def query_request(name: str, owner: bytes) -> request_pb2.Request:
     return request_pb2.Request(query_schedule=wanted)
 
 
-def query_by_key(schedule: JobKey) -> request_pb2.Request:
+def query_schedule_by_key(schedule: JobKey) -> request_pb2.Request:
     """Return the request for one schedule by its key."""
     return request_pb2.Request(query_schedule=request_pb2.QuerySchedule(owner=schedule.owner, id=schedule.id))
 

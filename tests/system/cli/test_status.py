@@ -163,3 +163,35 @@ def test_a_command_that_cannot_ask_because_of_the_users_own_files_fails_as_one_w
         assert breaks.encode() in said.stderr, command
         assert said.stdout == b"", command
     own_home.jobwire("keys", "show", status=125 if breaks == "identity" else 0)
+
+
+@pytest.mark.parametrize("how", ["no TOML", "writable", "a folder"])
+@pytest.mark.parametrize(
+    ("breaks", "commands"),
+    [
+        ("contexts.toml", ["list", "show", "use lab", "rm lab", "add x localhost:1 --key KEY", "test"]),
+        ("roster.toml", ["list", "add x KEY --role viewer", "rm bob", "set-role bob admin", "rename bob rob"]),
+    ],
+)
+def test_commands_about_the_users_own_files_fail_with_the_same_status_if_these_cannot_be_used(
+    own_home: Home, breaks: str, commands: list[str], how: str
+) -> None:
+    key = own_home.jobwire("keys", "show").stdout.decode().strip()
+    path = own_home.config / breaks
+    path.unlink(missing_ok=True)
+    if how == "a folder":
+        path.mkdir()
+    else:
+        path.write_text("[[" if how == "no TOML" else "")
+        path.chmod(0o666 if how == "writable" else 0o600)
+    about = "context" if breaks == "contexts.toml" else "keys"
+    for command in commands:
+        said = own_home.jobwire(about, *command.replace("KEY", key).split(), status=125)
+        assert breaks.encode() in said.stderr, command
+    if breaks == "contexts.toml":
+        # Which context is in use does not matter here.
+        own_home.jobwire("keys", "list")
+    else:
+        path.rmdir() if how == "a folder" else path.unlink()
+        own_home.jobwire("keys", "add", "bob", key, "--role", "admin")
+        assert b"the only admin" in own_home.jobwire("keys", "rm", "bob", status=1).stderr, "that is an answer"

@@ -97,7 +97,7 @@ def changed(old: str, new: str) -> str:
 def test_a_broken_roster_is_refused_with_file_line_and_reason(text: str, line: int, words: str) -> None:
     with pytest.raises(Refused) as refused:
         parse(text, "/etc/jobwire/roster.toml")
-    assert refused.value.code is Code.INVALID_ARGUMENT
+    assert refused.value.code is Code.FAILED_PRECONDITION
     start = f"/etc/jobwire/roster.toml, line {line}: "
     assert refused.value.message.startswith(start)
     assert words in refused.value.message.removeprefix(start)
