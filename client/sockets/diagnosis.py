@@ -7,6 +7,7 @@ apart; only the answer of the host itself (refused, unknown, no route) needs ano
 from __future__ import annotations
 
 import errno
+from collections.abc import Callable
 
 from ...keys.identity import Identity, fingerprint, format_public
 from ...schemas.endpoint import host_of, split
@@ -39,8 +40,17 @@ class Sight:
         self.unknown_name = ""
 
 
-def no_connection(endpoint: str, server_key: bytes, seconds: float, sight: Sight, *, private: bool = False) -> Refused:
-    """Return why there was no connection within `seconds`. `private`: to this user's own worker, whose key cannot be wrong."""
+def _unknown() -> bool:
+    return False
+
+
+def no_connection(
+    endpoint: str, server_key: bytes, seconds: float, sight: Sight, *, private: bool = False, is_other_port: Callable[[], bool] = _unknown
+) -> Refused:
+    """Return why there was no connection within `seconds`. `private`: to this user's own worker, whose key cannot be wrong.
+
+    `is_other_port` tries whether the port is the other one of the trusted worker: that for events in place of that for requests.
+    """
     no_answer = f"no connection to {endpoint} within {seconds:g} s: "
     if private and (sight.failed_handshakes or sight.connected):
         return Refused(
@@ -56,7 +66,7 @@ def no_connection(endpoint: str, server_key: bytes, seconds: float, sight: Sight
             "check the name with getent hosts, or use an address instead",
         )
     if sight.failed_handshakes:
-        return _no_handshake(no_answer, _greeting(endpoint), server_key, sight)
+        return _no_handshake(no_answer, _greeting(endpoint), server_key, sight, is_other_port)
     if sight.connected:
         return _no_worker(no_answer)
     if sight.tried_again:
@@ -105,7 +115,7 @@ def back(endpoint: str) -> str:
     return f"connected to {endpoint} again"
 
 
-def _no_handshake(no_answer: str, greeting: bytes | None, server_key: bytes, sight: Sight) -> Refused:
+def _no_handshake(no_answer: str, greeting: bytes | None, server_key: bytes, sight: Sight, is_other_port: Callable[[], bool]) -> Refused:
     """Return why handshakes fail. A worker with another key ends each at once; one that hangs says nothing, or lets them time out."""
     if greeting == b"":
         return Refused(
@@ -123,6 +133,12 @@ def _no_handshake(no_answer: str, greeting: bytes | None, server_key: bytes, sig
     if greeting is not None and not greeting.startswith(_ZMTP):
         return _no_worker(no_answer)
     if greeting is not None and sight.failed_handshakes >= _FAILS_AT_ONCE:
+        if is_other_port():
+            return Refused(
+                Code.UNAVAILABLE,
+                f"{no_answer}it is the trusted worker, but that port is the other one: a worker has one for requests and one for events",
+                "use the endpoint that this prints on that machine: jobwire worker status (or: jobwire broker status)",
+            )
         return Refused(
             Code.UNAVAILABLE,
             f"{no_answer}a worker or broker answers there, but refuses every handshake at once: its key is not the trusted one"

@@ -216,12 +216,22 @@ class MonitoredSocket:
         if self._give_up_at is not None and now >= self._give_up_at:
             if self._resolution is not None:
                 self._sight.unknown_name = "no name server answered in time"
-            reason = diagnosis.no_connection(self.endpoint, self._server_key, self._connect_timeout, self._sight, private=self._private)
-            changes.append(self._fail(reason))
+            changes.append(self._fail(self._why_not()))
         elif (self._stalled_at is not None and now >= self._stalled_at) or (self._next_at is not None and now >= self._next_at):
             # Opening it again tries the next address of a host name.
             self.close()
         return changes
+
+    def _why_not(self) -> Refused:
+        from .other_port import takes  # noqa: PLC0415 -- only where something is wrong
+
+        def is_other_port() -> bool:
+            other = zmq.SUB if self._kind == zmq.DEALER else zmq.DEALER
+            return takes(self.reached or self.endpoint, other, self._identity, self._server_key)
+
+        return diagnosis.no_connection(
+            *(self.endpoint, self._server_key, self._connect_timeout, self._sight), private=self._private, is_other_port=is_other_port
+        )
 
     def due_at(self) -> float | None:
         """Return when `watch` has something to do even if nothing arrives, on the clock of its `now`."""

@@ -164,6 +164,16 @@ def test_a_wrong_server_key_is_reported(daemon: FakeDaemon, identity: Identity) 
     assert caught.value.code is Code.UNAVAILABLE
 
 
+def test_the_port_for_events_is_not_taken_for_a_wrong_key(daemon: FakeDaemon, identity: Identity) -> None:
+    connection = Connection(f"tcp://127.0.0.1:{daemon.ports[1]}", daemon.public, identity, connect_timeout=2.0)
+
+    with pytest.raises(Refused, match="it is the trusted worker, but that port is the other one") as caught:
+        connection.call(listing())
+    connection.close()
+
+    assert caught.value.code is Code.UNAVAILABLE
+
+
 def test_a_refused_key_is_reported_at_once(daemon: FakeDaemon) -> None:
     connection = Connection(daemon.endpoint, daemon.public, generate(), connect_timeout=60)
 

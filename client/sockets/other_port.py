@@ -1,0 +1,33 @@
+"""Try whether a port takes another kind of socket of a worker: for requests and for events it has one port each, mostly next to each other.
+
+To libzmq, a socket of the wrong kind looks like a worker with another key: each ends the handshake.
+"""
+
+from __future__ import annotations
+
+import time
+
+import zmq
+
+from ...keys.identity import Identity
+from ...keys.sockets import client_socket, connect, new_context
+
+_SECONDS = 1.0
+
+
+def takes(endpoint: str, kind: int, identity: Identity, server_key: bytes) -> bool:
+    """Return whether a socket of this kind shakes hands there within a second."""
+    until = time.monotonic() + _SECONDS
+    context = new_context()
+    try:
+        socket = client_socket(context, kind, identity, server_key)
+        monitor = socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        connect(socket, endpoint)
+        succeeded = bool(monitor.poll(max(0, round((until - time.monotonic()) * 1000))))
+        socket.disable_monitor()
+        monitor.close()
+    except zmq.ZMQError:
+        return False
+    finally:
+        context.destroy(linger=0)
+    return succeeded
