@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import enum
 from pathlib import Path
+from typing import Any
 
 from ...broker.engine import Ended, Expected, Launch
 from ...broker.store.free_space import no_files_left
@@ -11,6 +12,7 @@ from ...schemas.clock import wall_us
 from ...schemas.jobs.reserved_statuses import OWN_FAILURE
 from ...schemas.jobs.states import Outcome, OutcomeKind, ResourceUse
 from ...schemas.naming import AttemptKey
+from ...schemas.private_parts.frozen import made
 from ..wire.words import Kind
 from .supervisor_line import Message
 
@@ -49,7 +51,11 @@ class _Trace(enum.Enum):
 # What a field of 64 bits can hold.
 _LARGEST = 1 << 64
 _MOVED = ("read_bytes", "written_bytes")
+# An outcome file is written before the leader is reaped, and the first three are known only after that.
 _USED = ("user_us", "system_us", "max_resident_bytes", "cpu_us", "peak_memory_bytes")
+_SAID = ("exit_status", "signal", "sentence", "stdout_bytes", "stderr_bytes")
+# Missing if an earlier version wrote it.
+_SAID_LATELY = ("stdout_problem", "stderr_problem", "stdin_problem")
 
 _UNSEEN = "its end was not seen: supervisor and keeper were both dead, and there is neither a process nor an outcome"
 _RESTARTED = "how it ended is not known: the machine was restarted while it ran"
@@ -76,30 +82,21 @@ def read_ended(key: AttemptKey, fields: Message) -> Ended:
 
 def outcome_of(fields: Message) -> Outcome:
     """Return only the outcome; see `read_ended`."""
-    used = [fields.get(name, 0) for name in _USED]
-    if min(used) < 0 or max(used) >= _LARGEST:
-        # Not known, as it cannot be: it must not cost the end of the job.
-        used = [told if 0 <= told < _LARGEST else 0 for told in used]
-    moved = [fields[name] if fields.get(name, -1) >= 0 else None for name in _MOVED]
-    return Outcome(
-        _KINDS.get(fields["kind"], OutcomeKind.LOST),
-        fields["exit_status"],
-        fields["signal"],
-        fields["sentence"],
-        # An outcome file is written before the leader is reaped, and the first three are known only after that.
-        ResourceUse(*used, *moved),
-        fields["stdout_bytes"],
-        fields["stderr_bytes"],
-        # Missing if an earlier version wrote it.
-        fields.get("stdout_problem", ""),
-        fields.get("stderr_problem", ""),
-        fields.get("stdin_problem", ""),
-    )
+    # What cannot be is not known: it must not cost the end of the job.
+    used = {name: told for name in _USED if 0 < (told := fields.get(name, 0)) < _LARGEST}
+    used |= {name: told for name in _MOVED if (told := fields.get(name, -1)) >= 0}
+    said: dict[str, Any] = {name: told for name in _SAID if (told := fields[name])}
+    said |= {name: told for name in _SAID_LATELY if (told := fields.get(name))}
+    said["kind"], said["use"] = _KINDS.get(fields["kind"], OutcomeKind.LOST), made(ResourceUse, used)
+    return made(Outcome, said)
 
 
 def why_unwritten(outcome: Outcome) -> str:
     """Return why this machine could not keep all output of a job; empty if it could, or somebody has removed or changed its log."""
-    return next((one for one in (outcome.stdout_problem, outcome.stderr_problem) if one and not one.startswith(_BY_SOMEBODY)), "")
+    for problem in (outcome.stdout_problem, outcome.stderr_problem):
+        if problem and not problem.startswith(_BY_SOMEBODY):
+            return problem
+    return ""
 
 
 def could_not_start(launch: Launch, sentence: str) -> Ended:

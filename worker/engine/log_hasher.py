@@ -28,7 +28,7 @@ from ...keys.digests import sha256
 from ...keys.proofs.log_hash import BLOCK_BYTES, LEAF, LogTree, blocks_of
 from ...schemas.jobs.states import Outcome
 from ...schemas.naming import AttemptKey, short_id
-from ...schemas.private_parts.frozen import replace
+from ...schemas.private_parts.frozen import made, replace
 from ..state.log_folders.folders import run_path
 from ..state.log_folders.found_folders import find_run
 
@@ -86,17 +86,15 @@ class LogHasher:
 
     def note(self, facts: Sequence[Fact]) -> Sequence[Fact]:
         """Return facts in which ends have the hashes of small logs, and say of larger ones that they follow."""
-        if not any(isinstance(fact, Ended) and fact.outcome.log_bytes and fact.pid for fact in facts):
-            return facts
         return [self._note(fact) if isinstance(fact, Ended) and fact.outcome.log_bytes and fact.pid else fact for fact in facts]
 
     def _note(self, ended: Ended) -> Ended:
         run = Run(ended.key, ended.pid, ended.started_at_us, ended.ended_at_us)
-        if ended.outcome.log_bytes <= AT_ONCE_BYTES:
-            with contextlib.suppress(_NotNow):
-                return ended._replace(outcome=_at_once(self._logs, run, ended.outcome))
-        self._ended[ended.key] = run, (ended.outcome.stdout_bytes, ended.outcome.stderr_bytes)
-        return ended._replace(outcome=replace(ended.outcome, hash_follows=True))
+        outcome = _at_once(self._logs, run, ended.outcome) if ended.outcome.log_bytes <= AT_ONCE_BYTES else None
+        if outcome is None:
+            self._ended[ended.key] = run, (ended.outcome.stdout_bytes, ended.outcome.stderr_bytes)
+            outcome = replace(ended.outcome, hash_follows=True)
+        return ended._replace(outcome=outcome)
 
     def settled(self, keys: Sequence[AttemptKey]) -> None:
         """Begin with those of these attempts whose hashes are to follow: their ends are durable."""
@@ -235,14 +233,18 @@ class _NotNow(Exception):  # noqa: N818 -- as above
     """Raised for a log that cannot be read at the moment."""
 
 
-def _at_once(logs: str, run: Run, outcome: Outcome) -> Outcome:
-    roots = []
+def _at_once(logs: str, run: Run, outcome: Outcome) -> Outcome | None:
+    """Return an outcome with the hashes of its logs, or why there are none; None if they cannot be read at the moment."""
+    found: dict[str, object] = {}
     try:
         for stream, size in zip(_STREAMS, (outcome.stdout_bytes, outcome.stderr_bytes), strict=True):
-            roots.append(sha256(LEAF + _read(logs, run, stream, 0, size)) if size else b"")
+            if size:
+                found[f"{stream}_root"] = sha256(LEAF + _read(logs, run, stream, 0, size))
     except _Missing as missing:
-        return replace(outcome, hash_problem=str(missing))
-    return replace(outcome, stdout_root=roots[0], stderr_root=roots[1])
+        found = {"hash_problem": str(missing)}
+    except _NotNow:
+        return None
+    return made(Outcome, vars(outcome) | found)
 
 
 def _read(logs: str, run: Run, stream: str, start: int, length: int) -> bytes:

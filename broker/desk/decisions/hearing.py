@@ -117,5 +117,5 @@ def since(moment: Moment, at_us: int) -> int:
     The clock may have been set between that date and the start of this desk, which the scale of ages does not follow; or that scale began
     with a clock that was wrong. Whichever says that less has passed is right, unless it says that the date is still to come.
     """
-    ago_us = (one for one in (moment.now_us - at_us, moment.aged_us - at_us) if one >= 0)
+    ago_us = [one for one in (moment.now_us - at_us, moment.aged_us - at_us) if one >= 0]
     return moment.passed_us - min(ago_us, default=0)
