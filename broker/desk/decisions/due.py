@@ -10,7 +10,7 @@ from ....schemas.text.durations import format_duration
 from ...jobs.job import Job
 from ...jobs.life import WAITING, Happening
 from ...writes.events import event_of
-from ..effects import NEVER, WakeAt
+from ..effects import WakeAt
 from ..inputs import Moment
 from ..turn import Turn
 from .consequences import ended_for_good
@@ -99,7 +99,7 @@ def set_alarm(turn: Turn) -> None:
     """Have the desk wake up when the next job is due, and not before."""
     state = turn.state
     # As nearly always.
-    if state.alarm == NEVER and state.lapses_us is None and not (state.deadlines.at or state.expiring.at or state.clock_deadlines.at):
+    if state.alarm == (state.lapses_us, None) and not (state.deadlines.at or state.expiring.at or state.clock_deadlines.at):
         return
     nexts = [at_us for at_us in (state.deadlines.next_us, state.expiring.next_us, state.lapses_us) if at_us is not None]
     following = WakeAt(min(nexts, default=None), state.clock_deadlines.next_us)
