@@ -41,12 +41,13 @@ def on_failure_to_wire(on_failure: OnFailure) -> job_pb2.OnFailure:
 def outcome_to_wire(outcome: Outcome, *, attested: bool = False) -> job_pb2.Outcome:
     """Return an outcome as it is sent; `attested`: with what its worker has signed about it, or signs, as it is stored."""
     # A value holds only what differs from the defaults, so that this takes no longer than there is to say.
-    said = {name: value for name, value in vars(outcome).items() if attested or name not in _ATTESTED}
+    said = {name: value for name, value in vars(outcome).items() if attested or name not in ATTESTED}
     said["kind"], said["use"] = int(outcome.kind), job_pb2.ResourceUse(**vars(outcome.use))
     return job_pb2.Outcome(**said)
 
 
-_ATTESTED = frozenset({"attestation", "stdout_root", "stderr_root", "hash_follows", "hash_problem"})
+# What a worker has signed about an outcome, or signs: it is stored, and not told with it.
+ATTESTED = frozenset({"attestation", "stdout_root", "stderr_root", "hash_follows", "hash_problem"})
 
 
 def outcome_from_wire(message: job_pb2.Outcome) -> Outcome:

@@ -10,7 +10,7 @@ from ...schemas.jobs.states import EventKind, Outcome, OutcomeKind
 from ...schemas.naming import format_id
 from ...schemas.private_parts.frozen import replace
 from ...schemas.refusal import Code, Reason, Refused
-from ...schemas.wire_codec import event_kind_to_wire, outcome_to_wire
+from ...schemas.wire_codec import ATTESTED, event_kind_to_wire
 from ..jobs.ends import NO_ENDS, end_of_one
 from ..jobs.job import Attempt, Job
 from ..jobs.life import STORED
@@ -65,7 +65,7 @@ def change_of(job: Job, events: Sequence[event_pb2.Event], proof: bytes | None) 
         ended_at_us=attempt.ended_at_us,
         is_start_recorded=is_start_recorded,
         aged_from_us=job.aged_from_us,
-        outcome=_outcome_in(events, outcome).SerializeToString() if outcome is not None else None,
+        outcome=_stored(attempt, outcome).SerializeToString() if outcome is not None else None,
         stop=json.dumps({"signal": job.stop.signal, "grace_ms": job.stop.grace_ms, "asked_by": job.stop.asked_by}) if job.stop else None,
         stop_proof=proof,
         log_bytes=log_bytes,
@@ -75,10 +75,14 @@ def change_of(job: Job, events: Sequence[event_pb2.Event], proof: bytes | None) 
     )
 
 
-def _outcome_in(events: Sequence[event_pb2.Event], outcome: Outcome) -> job_pb2.Outcome:
-    """Return an outcome as it is stored; the event about it holds it already."""
-    of_end = bool(events) and events[-1].kind == event_pb2.EVENT_KIND_FINISHED
-    return events[-1].outcome if of_end and not (outcome.attestation or outcome.is_hashed) else outcome_to_wire(outcome, attested=True)
+def _stored(attempt: Attempt, outcome: Outcome) -> job_pb2.Outcome:
+    """Return the outcome of an attempt as it is stored."""
+    said = vars(outcome)
+    if ATTESTED.isdisjoint(said):
+        return attempt.told_outcome
+    stored = job_pb2.Outcome(**{name: said[name] for name in ATTESTED if name in said})
+    stored.MergeFrom(attempt.told_outcome)
+    return stored
 
 
 def retried(attempts: Sequence[Attempt], not_before_us: int = 0) -> Retried:
@@ -87,7 +91,7 @@ def retried(attempts: Sequence[Attempt], not_before_us: int = 0) -> Retried:
 
 
 def _ended(attempt: Attempt, outcome: Outcome) -> EndedAttempt:
-    said = outcome_to_wire(outcome, attested=True).SerializeToString()
+    said = _stored(attempt, outcome).SerializeToString()
     return EndedAttempt(attempt.key.attempt, attempt.pid, attempt.started_at_us, attempt.ended_at_us, said, outcome.log_bytes)
 
 
