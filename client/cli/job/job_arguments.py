@@ -24,7 +24,7 @@ from ...files.current_folder import absolute
 from ..exit_status import BadInput
 from ..parser.parameters import Argument, Bundle, Parameter, take_bundle
 from ..parser.parameters import Option as DeclaredOption
-from ..terminal.screen import say
+from ..terminal.screen import is_terminal, say
 from ..terminal.waiting import Saying
 
 Command = Annotated[list[str] | None, Argument(metavar="COMMAND [ARG]...", help="The program and its arguments; no shell is used.")]
@@ -72,10 +72,16 @@ def job_spec(command: list[str] | None, wishes: Wishes, context: str, *, fetches
         # -t means a terminal elsewhere.
         is_mistaken = typed.time_limit is not None and not any(map(str.isdigit, str(typed.time_limit)))
         hint = "-t is the time limit; for a terminal, use --tty or -it" if is_mistaken else "see --help"
+        if typed.name is not None and not is_mistaken:
+            # And -n no input.
+            hint = f"-n is the name of the job, here {typed.name!r}; for no standard input, jobwire run has --no-stdin"
         raise BadInput(f"missing argument 'COMMAND [ARG]...', or --script FILE; {hint}")
     spec = _valid(command or [], typed, context, fetches=fetches)
     if note := note_of(variables_of(typed).withheld):
         say(note)
+    if spec.name.isdecimal() and is_terminal(2):
+        # Of srun, -n is a number.
+        say(f"the job is called {spec.name}, as -n is its name; --cpus N takes N slots, jobwire submit --array 1-N makes N jobs")
     if spec.start_at_us is not None or spec.start_in_ms is not None:
         from .private_note import tell_of_start  # noqa: PLC0415 -- few jobs start later
 

@@ -298,6 +298,14 @@ def test_an_output_that_cannot_be_written_is_reported_with_a_message() -> None:
             "--no-stdin and --stdin cannot be combined; --no-stdin means that the job has no input",
         ),
         (
+            ["run", "-n", "ls"],
+            2,
+            (
+                "missing argument 'COMMAND [ARG]...', or --script FILE; "
+                "-n is the name of the job, here 'ls'; for no standard input, jobwire run has --no-stdin"
+            ),
+        ),
+        (
             ["run", "-n", "--", "true"],
             2,
             (
@@ -322,7 +330,7 @@ def test_a_broken_roster_is_reported_the_same_to_those_who_read_and_write_it(fol
     broken = folders / "roster.toml"
     broken.write_text("[[member]\n")
     for arguments in (["list"], ["add", "me", KEY, "--role", "viewer"]):
-        assert command_line(["keys", *arguments, "--roster", str(broken)]) == 1
+        assert command_line(["keys", *arguments, "--roster", str(broken)]) == 125
         said = capsys.readouterr().err
         assert said.startswith(f"jobwire: {broken}, line 1: ")
         assert said.endswith("; fix that line\n")
