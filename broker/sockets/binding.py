@@ -43,7 +43,19 @@ def bind_with(bind: Callable[[str], str], endpoint: str, option: str, host_of: s
             # The next port is as low as the one given.
             step = f"ports below 1024 are usually reserved for root; use a higher one with {'--listen' if host_of else option}"
             endpoint = host_of or endpoint
+        elif error.errno == errno.EADDRINUSE and host_of and _is_taken(bind, host_of):
+            # Events are bound first, but nobody asked for their port.
+            endpoint, step = host_of, "use another with --listen, or end the program that uses it"
         raise CannotListen(Code.UNAVAILABLE, f"{endpoint} cannot be listened on: {why}", step) from error
+
+
+def _is_taken(bind: Callable[[str], str], endpoint: str) -> bool:
+    try:
+        bind(endpoint)
+    except zmq.ZMQError as error:
+        return error.errno == errno.EADDRINUSE
+    # Whoever asks is about to give up: the socket is closed with it.
+    return False
 
 
 def _next_port(endpoint: str) -> str:
