@@ -6,6 +6,7 @@ lose commits that were acknowledged. This module finds that; https://www.sqlite.
 
 from __future__ import annotations
 
+import os
 import resource
 import sqlite3
 import struct
@@ -18,6 +19,9 @@ from ....schemas.refusal import Code, Refused
 
 # `quick_check` reads all of it: 64 MiB in a few tenths of a second. At a start no more than that is checked in advance.
 MOST_BYTES_AT_A_START = 64 * 1024 * 1024
+
+# With -journal behind it, which is the longest of its names, 512 bytes (MAX_PATHNAME in its os_unix.c).
+_LONGEST_PATH = 504
 
 _WAL_HEADER = struct.Struct(">8I")
 _FRAME_HEADER = struct.Struct(">6I")
@@ -54,6 +58,10 @@ def unusable(path: Path, error: sqlite3.Error | OSError) -> Refused:
     """Return the refusal for a store that cannot be opened, because it is damaged or only inaccessible."""
     if isinstance(error, sqlite3.Error) and is_damage(error):
         return Refused(Code.INTERNAL, f"{path} cannot be used as a store: {error}", "rebuild it from the logs: jobwire worker rebuild")
+    size = len(os.fsencode(path))
+    if size > _LONGEST_PATH:
+        what = f"the store {path} cannot be opened: SQLite takes paths of at most {_LONGEST_PATH} bytes, and this one has {size}"
+        return Refused(Code.FAILED_PRECONDITION, what, "choose a shorter state folder with --state or JOBWIRE_STATE")
     return out_of_reach(path, (error.strerror or error) if isinstance(error, OSError) else error)
 
 

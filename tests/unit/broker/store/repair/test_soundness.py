@@ -119,3 +119,22 @@ def test_a_store_that_cannot_be_read_has_no_damage_that_is_known(path: Path, end
     with pytest.raises(Refused, match="cannot be read or written") as refused:
         soundness.find_damage(path)
     assert "rebuild" not in refused.value.next_step
+
+
+@pytest.mark.parametrize(
+    ("size", "words"), [(504, "cannot be read or written"), (505, "SQLite takes paths of at most 504 bytes, and this one has 505")]
+)
+def test_a_path_that_is_too_long_for_sqlite_is_said_to_be(tmp_path: Path, size: int, words: str) -> None:
+    folder = tmp_path
+    while (left := size - len(os.fsencode(folder)) - len("/state.db")) > 0:
+        folder /= "f" * (left - 1 if left < 200 else 150)
+    folder.mkdir(parents=True)
+    path = folder / "state.db"
+    assert len(os.fsencode(path)) == size
+    try:
+        tables.connect(path).close()
+        opened = True
+    except sqlite3.Error:
+        opened = False
+    assert opened == (size <= 504)
+    assert words in str(soundness.unusable(path, sqlite3.OperationalError("unable to open database file")))
