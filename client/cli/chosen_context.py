@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, nullcontext
 
@@ -78,6 +79,17 @@ def client(ctx: Context) -> Iterator[Client]:
             raise
 
 
+def _tell_of_the_end() -> None:
+    """Tell that a private worker that this process 1 has started ends with it: the kernel kills all of a pid namespace then."""
+    from ..private_worker.launch import has_started  # noqa: PLC0415 -- a command is rarely process 1
+
+    if has_started():
+        say(
+            "this command is process 1 of its container: when it exits, your private worker and its jobs are killed; for a worker that"
+            " stays, start the container with: jobwire worker run"
+        )
+
+
 def _client(name: str | None) -> Client:
     with Saying(lambda: "waiting for your private worker to start"), own_files():
         try:
@@ -86,6 +98,8 @@ def _client(name: str | None) -> Client:
             raise BadInput(str(refused)) from None
     if context.notes:
         say(f"your private worker and its jobs keep these settings of this shell: {'; '.join(context.notes)}")
+    if os.getpid() == 1 and context.name == contexts.EMBEDDED:
+        _tell_of_the_end()
     with own_files():
         made = Client(context, notice=say)
     made.connection.onlooker = waiting_line()

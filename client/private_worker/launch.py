@@ -56,6 +56,11 @@ def start(folder: Path) -> Context:
     return _start(folder)
 
 
+def has_started() -> bool:
+    """Return whether this process has started a worker."""
+    return bool(_started)
+
+
 def _start(folder: Path) -> Context:
     import subprocess  # noqa: PLC0415 -- 20 ms that only the command pays that starts the worker
 

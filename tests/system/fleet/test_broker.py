@@ -184,6 +184,15 @@ def test_a_command_runs_once_on_each_worker(lab: tuple[Broker, dict[str, Worker]
     ran = home.jobwire("run", "--on-each", "--", "sh", "-c", "echo out; printf err >&2")
     assert sorted(ran.stdout.splitlines()) == [b"left: out", b"right: out"]
     assert sorted(ran.stderr.splitlines()) == [b"left: err", b"right: err"]
+    # As timeout(1) sends it: to the command, and to its process group. Two of a kind would be one to a process that is suspended.
+    stubborn = "trap 'sleep 0.5; echo end; exit 6' TERM; echo up; while :; do sleep 600 & wait $!; done"
+    with home.start("run", "--on-each", "--", "sh", "-c", stubborn) as running:
+        assert running.stdout
+        assert {running.stdout.readline() for _ in range(2)} == {b"left: up\n", b"right: up\n"}
+        for number in (signal.SIGSTOP, signal.SIGTERM, signal.SIGHUP, signal.SIGCONT):
+            running.send_signal(number)
+        assert sorted(running.stdout.read().splitlines()) == [b"left: end", b"right: end"]
+        assert running.wait() == 1
     ended = home.jobwire("run", "--on-each", "--on", "worker=left,right", "sh", "-c", 'exit "${#JOBWIRE_JOB_ID}"', status=1)
     assert b"2 of 2 jobs failed" in ended.stderr
     nowhere = home.jobwire("run", "--on-each", "--on", "gpu", "true", status=1)

@@ -18,10 +18,12 @@ from jobwire.schemas import clock
 
 AHEAD_SECONDS = 40 * 24 * 3600
 LATER = ("unshare", "--time", "--boottime", str(AHEAD_SECONDS), "--monotonic", str(AHEAD_SECONDS))
+OWN_PROCESSES = ("unshare", "--pid", "--fork", "--mount-proc")
 NO_NETWORK = ("unshare", "--net")
 OWN_LOOPBACK = (*NO_NETWORK, "sh", "-c", 'ip link set lo up; exec "$@"', "sh")
 
 needs_time_namespaces = pytest.mark.skipif(not can_run(*LATER, "true"), reason="this user cannot make a time namespace")
+needs_pid_namespaces = pytest.mark.skipif(not can_run(*OWN_PROCESSES, "true"), reason="this user cannot make a pid namespace")
 needs_network_namespaces = pytest.mark.skipif(not can_run(*OWN_LOOPBACK, "true"), reason="this user cannot make a network namespace")
 
 
@@ -34,6 +36,18 @@ def begin(home: Home, prefix: tuple[str, ...], *arguments: str) -> subprocess.Co
     """Run a jobwire command in other namespaces."""
     line = [*prefix, *command(*arguments)]
     return subprocess.run(line, stdin=subprocess.DEVNULL, capture_output=True, text=True, env=home.env, timeout=SECONDS, check=False)
+
+
+@needs_pid_namespaces
+def test_a_private_worker_that_process_1_started_is_said_to_end_with_it(home: Home) -> None:
+    ran = begin(home, OWN_PROCESSES, "run", "--", "echo", "ran")
+    assert (ran.returncode, ran.stdout) == (0, "ran\n")
+    assert "this command is process 1 of its container" in ran.stderr
+    # A shell in between is process 1 then, and what it does later is not known.
+    ran = begin(home, (*OWN_PROCESSES, "sh", "-c", '"$@"; exit 0', "sh"), "run", "--", "echo", "ran")
+    assert (ran.stdout, "process 1" in ran.stderr) == ("ran\n", False)
+    # Neither of the two is left, and the state folder can be used.
+    assert home.jobwire("run", "--", "echo", "ran").stderr == b""
 
 
 @needs_time_namespaces
