@@ -167,7 +167,8 @@ class Pump:
         self._loop.unwatch(self._pipe)
         os.close(self._pipe)
         if self._file >= 0:
-            self._fail(loss_of(self._file, self.size))
+            if self.size:
+                self._fail(loss_of(self._file, self.size))
             os.close(self._file)
         self._pipe = -1
         self._owner.output_closed()

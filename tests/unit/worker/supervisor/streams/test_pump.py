@@ -363,6 +363,21 @@ def test_a_log_that_cannot_be_looked_at_any_more_holds_up_no_end(job: Job, monke
     assert job.pump.problem == f"its log cannot be looked at: {os.strerror(errno.ESTALE)}"
 
 
+def test_a_log_in_which_nothing_was_is_not_looked_at(job: Job, monkeypatch: pytest.MonkeyPatch) -> None:
+    look, log = os.fstat, job.log.stat()
+    looks: list[os.stat_result] = []
+
+    def note(file: int) -> os.stat_result:
+        looks.append(look(file))
+        return looks[-1]
+
+    monkeypatch.setattr(os, "fstat", note)
+    job.close()
+    job.run_until(lambda: not job.pump.is_open)
+    assert [one for one in looks if os.path.samestat(one, log)] == []
+    assert not job.pump.problem
+
+
 def test_a_log_in_which_nothing_was_is_not_missed(job: Job) -> None:
     job.log.unlink()
     job.close()
