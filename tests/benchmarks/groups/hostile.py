@@ -45,6 +45,10 @@ _WHATS = {
     "hellos": "one says 10,000 hellos and reads no answer",
     "schedules": "one adds schedules and removes them without end",
     "replays": "one asks for all events without end",
+    "abandoned": "one asks for 200 lists, leaves and comes again",
+    "changes": "one changes 1,000 jobs in one request, again and again",
+    "chains": "one starts chains of 1,000 jobs and stops them",
+    "large_parts": "one stages parts of 8 MB and drops them",
 }
 
 

@@ -6,6 +6,7 @@ Prepares, prints `begun`, and continues until its standard input is closed.
 from __future__ import annotations
 
 import itertools
+import secrets
 import select
 import signal
 import sys
@@ -36,7 +37,7 @@ from raw_client import RawClient
 
 from jobwire.keys.identity import from_seed, parse_public
 from jobwire.keys.sockets import client_socket
-from jobwire.schemas.frames import MOST_KEYS
+from jobwire.schemas.frames import MOST_JOBS_PER_PART, MOST_KEYS
 from jobwire.schemas.generated import job_pb2, request_pb2
 
 _LISTED_JOBS = 200
@@ -44,6 +45,8 @@ _LISTED_JOBS = 200
 _MOST_SECONDS = 300
 # How long a handshake takes that is completed.
 _BANNED_MS = 3000
+# How long what was sent may take to leave.
+_LEFT_MS = 20
 
 
 class Connect(Protocol):
@@ -204,6 +207,31 @@ def hellos(connect: Connect) -> None:
             send_all(raw, itertools.repeat(hello, 10_000))
 
 
+def abandoned(connect: Connect) -> None:
+    """Ask for 200 lists and stop 200 jobs that do not exist, leave at once, and come again."""
+    begin()
+    while goes_on(0):
+        with connect(lazy=False) as raw:
+            listed = raw.envelope(raw.request(list=request_pb2.List(all=True)))
+            for _ in range(_LISTED_JOBS):
+                raw.send(listed)
+                unknown = job_pb2.JobKey(owner=raw.identity.public, id=secrets.token_bytes(16))
+                raw.send(raw.envelope(raw.request(stop=request_pb2.Stop(keys=[unknown]))))
+            raw.context.destroy(linger=_LEFT_MS)
+
+
+def large_parts(connect: Connect) -> None:
+    """Stage parts of nearly 8 MiB, and drop them."""
+    with connect(lazy=False) as raw:
+        spec = job_pb2.JobSpec(argv=[b"true", b"x" * 7800])
+        part = [request_pb2.NewJob(id=secrets.token_bytes(16), spec=spec) for _ in range(MOST_JOBS_PER_PART)]
+        begin()
+        while goes_on(0):
+            run = secrets.token_bytes(16)
+            raw.ask(raw.request(stage=request_pb2.Stage(batch=run, number=0, jobs=part)))
+            raw.ask(raw.request(unstage=request_pb2.Unstage(batch=run)))
+
+
 def flood_with(name: str, connect: Connect) -> None:
     """Send requests of one kind without end, and read what is said to them."""
     with connect(lazy=False) as raw:
@@ -236,6 +264,8 @@ ATTACKS: dict[str, Callable[[Connect], None]] = {
     "mute": mute,
     "again": again,
     "hellos": hellos,
+    "abandoned": abandoned,
+    "large_parts": large_parts,
     "puts": puts,
     **{name: partial(flood_with, name) for name in FLOODS},
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import itertools
 import secrets
 import time
 from collections.abc import Callable, Iterator
@@ -10,6 +11,7 @@ from collections.abc import Callable, Iterator
 import zmq
 from raw_client import RawClient
 
+from jobwire.schemas.frames import MOST_KEYS
 from jobwire.schemas.generated import job_pb2, request_pb2
 
 # So many are unanswered at once.
@@ -162,6 +164,32 @@ def starts(raw: RawClient) -> Requests:
         yield raw.request(stop=request_pb2.Stop(keys=[key]))
 
 
+def changes(raw: RawClient) -> Requests:
+    """Change the priority of as many jobs as one request may name."""
+    start = raw.start(b"true")
+    start.start.jobs[0].spec.held = True
+    for _ in range(MOST_KEYS - 1):
+        start.start.jobs.add(id=secrets.token_bytes(16), spec=start.start.jobs[0].spec)
+    assert raw.ask(start).HasField("acknowledged")
+    keys = [job_pb2.JobKey(owner=raw.identity.public, id=job.id) for job in start.start.jobs]
+    for priority in itertools.cycle(range(5)):
+        yield raw.request(change=request_pb2.Change(keys=keys, priority=priority))
+
+
+def chains(raw: RawClient) -> Requests:
+    """Start a thousand jobs of which each waits for the one before it, and stop the first."""
+    while True:
+        start = raw.start(b"true")
+        start.start.jobs[0].spec.held = True
+        for _ in range(999):
+            before = start.start.jobs[-1].id
+            job = start.start.jobs.add(id=secrets.token_bytes(16), spec=job_pb2.JobSpec(argv=[b"true"]))
+            job.spec.after.add(condition=job_pb2.CONDITION_OK, job=before)
+        yield start
+        first = job_pb2.JobKey(owner=raw.identity.public, id=start.start.jobs[0].id)
+        yield raw.request(stop=request_pb2.Stop(keys=[first]))
+
+
 def put_contents(raw: RawClient, goes_on: Callable[[float], bool]) -> None:
     """Send contents of 64 KiB, one after the other."""
     while goes_on(0):
@@ -180,5 +208,8 @@ def put_contents(raw: RawClient, goes_on: Callable[[float], bool]) -> None:
 
 FLOODS: dict[str, Callable[[RawClient], Requests]] = {
     one.__name__: one
-    for one in (ones, unknown, logs, tails, runs, pages, labels, selected, stops, replays, staged, schedules, grants, starts)
+    for one in (
+        *(ones, unknown, logs, tails, runs, pages, labels, selected, stops, replays, staged, schedules, grants, starts),
+        *(changes, chains),
+    )
 }
