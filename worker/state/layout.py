@@ -22,3 +22,5 @@ BOOT = "boot"
 BROKER = "broker.json"
 # What the daemons open where it is, and do not replace as a whole.
 OPENED = (STORE, f"{STORE}-wal", f"{STORE}-shm", SUPERVISOR_LOG, SUPERVISOR_LOCK, BOOT, "ballast")
+# Of these, what somebody may keep elsewhere, with a link here. Through any other link, a file would be overwritten that is none of ours.
+LINKED = (STORE, f"{STORE}-wal", f"{STORE}-shm", SUPERVISOR_LOG)

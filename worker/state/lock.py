@@ -73,8 +73,8 @@ class StateLock:
     def _demand_files(self) -> None:
         """Raise OSError if something else has the name of a file that a daemon opens: from a pipe it would read for ever."""
         for name in (LOCK, *layout.OPENED):
-            if problem := kind_problem_at(self._state / name, follow=name != LOCK):
-                raise OSError(errno.EINVAL, problem, name)
+            if problem := kind_problem_at(self._state / name, follow=name in layout.LINKED):
+                raise OSError(errno.EINVAL, f"it {problem}", name)
         for name in (layout.LOGS, layout.BLOBS, layout.WORK, layout.KEYS, layout.GROWTH):
             if os.path.lexists(self._state / name) and not (self._state / name).is_dir():
                 raise NotADirectoryError(errno.ENOTDIR, "it is not a folder; remove it, or move it away", name)
@@ -177,7 +177,8 @@ class StateLock:
     def _write_description(self) -> None:
         # On the loop, while others wait for it: a disk under load may take a minute for fsync(2). After power loss, what is in it counts
         # for little, and may be missing.
-        private_files.replace(self._state / DESCRIPTION, self._description, durable=False)
+        # In place of a link, not through it: nobody else's file is meant.
+        private_files.Place(self._folder, self._state / DESCRIPTION).replace(self._description, durable=False)
 
     def _is_told(self) -> bool:
         try:

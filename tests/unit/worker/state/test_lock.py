@@ -242,7 +242,35 @@ def test_what_is_no_file_but_has_the_name_of_what_is_replaced_is_named(tmp_path:
     StateLock(tmp_path).release()
 
 
-@pytest.mark.parametrize("name", [layout.STORE, layout.SUPERVISOR_LOCK, layout.BOOT])
+@pytest.mark.parametrize("name", ["lock", layout.SUPERVISOR_LOCK, layout.BOOT, "ballast"])
+def test_a_link_in_place_of_a_file_of_the_daemons_is_not_written_through(tmp_path: Path, name: str) -> None:
+    tmp_path.chmod(0o700)
+    other = tmp_path / "of somebody"
+    other.write_text("precious")
+    (tmp_path / name).symlink_to(other)
+    with pytest.raises(Refused, match=f"{name}(: it)? is a link, not a file; remove it"):
+        StateLock(tmp_path)
+    assert other.read_text() == "precious"
+
+
+def test_a_link_in_place_of_what_is_replaced_is_replaced_and_not_what_it_leads_to(tmp_path: Path) -> None:
+    tmp_path.chmod(0o700)
+    other = tmp_path / "of somebody"
+    other.write_text("precious")
+    description = tmp_path / "worker.json"
+    description.symlink_to(other)
+    lock = StateLock(tmp_path)
+    lock.describe({"pid": 1})
+    assert (other.read_text(), description.is_symlink(), json.loads(description.read_text())["pid"]) == ("precious", False, 1)
+    # Also while it runs.
+    description.unlink()
+    description.symlink_to(other)
+    lock.make_again()
+    assert (other.read_text(), description.is_symlink()) == ("precious", False)
+    lock.release()
+
+
+@pytest.mark.parametrize("name", [layout.STORE, layout.SUPERVISOR_LOG])
 def test_a_link_that_leads_back_to_itself_is_named(tmp_path: Path, name: str) -> None:
     tmp_path.chmod(0o700)
     (tmp_path / name).symlink_to(name)
