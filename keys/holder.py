@@ -16,6 +16,7 @@ from typing import Any
 from ..schemas.clock import SHIFT_US, boot_id
 from .files.file_kind import kind_problem_at
 from .files.small_file import read_small
+from .held_signals import held_back
 
 LOCK = "lock"
 DESCRIPTION = "worker.json"
@@ -51,14 +52,16 @@ def holder_of(state: Path) -> str | None:
 
 
 def _is_locked(path: Path, flags: int) -> bool:
-    try:
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags)
-    except (FileNotFoundError, NotADirectoryError):
-        return False
-    try:
-        return not locks(fd, fcntl.LOCK_SH)
-    finally:
-        os.close(fd)
+    # The lock must not stay with a program that goes on after an interruption: no worker could hold the folder.
+    with held_back():
+        try:
+            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC | flags)
+        except (FileNotFoundError, NotADirectoryError):
+            return False
+        try:
+            return not locks(fd, fcntl.LOCK_SH)
+        finally:
+            os.close(fd)
 
 
 def locks(fd: int, how: int) -> bool:

@@ -6,11 +6,13 @@ import fcntl
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from io import FileIO
 from pathlib import Path
 
 from ...keys.files import private_files
 from ...keys.files.file_kind import demand_file
 from ...keys.files.ownership import reason_of
+from ...keys.held_signals import held_back
 from ...keys.holder import LOCK, holder_of, reason_in
 from ...schemas.refusal import Code, Refused
 
@@ -46,29 +48,37 @@ def locked(path: Path, how: int) -> Iterator[None]:
     Raises `Refused(UNAVAILABLE)` if the folder cannot be used.
     """
     try:
-        fd = _open_locked(path, how)
+        file = _open_locked(path, how)
     except OSError as error:
         raise unusable(path.parent, error) from None
-    try:
+    with file:
         yield
-    finally:
-        os.close(fd)
 
 
-def _open_locked(path: Path, how: int) -> int:
+def _open_locked(path: Path, how: int) -> FileIO:
     while True:
-        fd = open_private(path, os.O_RDWR | os.O_CREAT)
+        file = None
         try:
-            fcntl.flock(fd, how)
-            if os.path.samestat(os.fstat(fd), path.stat()):
-                return fd
-        except FileNotFoundError:
-            pass
+            # An object, which is closed with its last reference: if a handler raises before it is used, a program that goes on would keep
+            # the lock, and nobody could start a worker.
+            with held_back():
+                file = FileIO(open_private(path, os.O_RDWR | os.O_CREAT), "r+")
+            fcntl.flock(file, how)
+            if _is_at(path, file):
+                return file
         except BaseException:
-            os.close(fd)
+            if file is not None:
+                file.close()
             raise
         # It was removed meanwhile, and others lock a new one.
-        os.close(fd)
+        file.close()
+
+
+def _is_at(path: Path, file: FileIO) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file.fileno()), path.stat())
+    except FileNotFoundError:
+        return False
 
 
 def open_private(path: Path, flags: int) -> int:

@@ -22,6 +22,7 @@ from contextlib import contextmanager
 
 import zmq
 
+from ...keys.held_signals import held_back
 from ...keys.identity import Identity
 from ...keys.sockets import Context, new_context
 from ...schemas.generated import request_pb2
@@ -65,8 +66,9 @@ class Connection:
         self._idle = False
         self._process = os.getpid()
         self._guard = SignalGuard()
-        self._context = new_context()
-        self._end = weakref.finalize(self, _end, self._context, self._guard, self._process)
+        with held_back():
+            self._context = new_context()
+            self._end = weakref.finalize(self, _end, self._context, self._guard, self._process)
         self._closed = False
         # Only a private worker can be revived. With `notice`, the caller knows that it waits.
         self._traffic = Traffic(
@@ -222,11 +224,12 @@ class Connection:
 
     def close(self) -> None:
         """Close the sockets; the jobs continue. Raises RuntimeError while another thread uses the connection."""
-        if self._process == os.getpid() and not self.closed:
-            self._guard.refuse_others()
-        self._closed = True
-        if self._end.detach() is not None:
-            _close(self._context, self._guard, self._process)
+        with held_back():
+            if self._process == os.getpid() and not self.closed:
+                self._guard.refuse_others()
+            self._closed = True
+            if self._end.detach() is not None:
+                _close(self._context, self._guard, self._process)
 
     @property
     def closed(self) -> bool:
@@ -318,5 +321,7 @@ def _close(context: Context, guard: SignalGuard, process: int) -> None:
 def _end(context: Context, guard: SignalGuard, process: int) -> None:
     """Close what nobody refers to any more, or what is open when the interpreter exits."""
     # While a daemon thread waits inside, its sockets must not be closed: they end with the process.
-    if process == os.getpid() and guard.shut():
-        _close(context, guard, process)
+    if process == os.getpid():
+        with held_back():
+            if guard.shut():
+                _close(context, guard, process)

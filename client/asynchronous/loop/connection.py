@@ -12,6 +12,7 @@ import time
 import weakref
 from collections.abc import Callable
 
+from ....keys.held_signals import held_back
 from ....keys.sockets import Context, new_context
 from ....schemas.generated import request_pb2
 from ....schemas.refusal import Code, Refused
@@ -278,5 +279,6 @@ def weakly(method: Callable[..., object], *first: object) -> Callable[..., None]
 def _end(context: Context, wakeup: Wakeup, process: int) -> None:
     """Close everything. In a forked process it belongs to the parent."""
     if process == os.getpid():
-        wakeup.close()
-        context.destroy(linger=0)
+        with held_back():
+            wakeup.close()
+            context.destroy(linger=0)

@@ -15,16 +15,9 @@ import os
 import signal
 import threading
 from collections.abc import Callable
-from signal import SIGALRM, SIGHUP, SIGINT, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM
 
-from ....schemas.private_parts.c_signal import signal as c_signal
+from ....keys.held_signals import BLOCK, HELD_BACK, SET, pthread_sigmask
 
-# signal.pthread_sigmask makes an enum member of each number, which takes longer than the call itself.
-pthread_sigmask = c_signal.pthread_sigmask
-
-# Signals that programs have handlers for, which may raise. What others interrupt is repaired.
-_HELD_BACK = {int(number) for number in (SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM, SIGVTALRM, SIGPROF)}
-_BLOCK, _SET = int(signal.SIG_BLOCK), int(signal.SIG_SETMASK)
 _NO_FD = -1
 # What is written to the pipe for a handler that has called. No signal has this number.
 _CALLED = b"\0"
@@ -45,7 +38,7 @@ class SignalGuard:
         # Reentrant: a handler may come between acquire and the `with` that would release it, and must not lock its own thread out.
         self._busy = threading.RLock()
         # The mask to restore; still that of the last call if that was interrupted before it restored it.
-        self._before: set[int] = pthread_sigmask(_BLOCK, ())
+        self._before: set[int] = pthread_sigmask(BLOCK, ())
         self._masked = False
         self._whole = True
         self._shut = False
@@ -62,7 +55,7 @@ class SignalGuard:
         Raises RuntimeError if another thread is inside: waiting for it might take for ever.
         """
         try:
-            before = pthread_sigmask(_BLOCK, _HELD_BACK)
+            before = pthread_sigmask(BLOCK, HELD_BACK)
             if not self._masked:
                 self._before = before
                 self._masked = True
@@ -93,7 +86,7 @@ class SignalGuard:
     def let_signals_through(self) -> None:
         """Unblock signals for something that takes long; pending handlers run now."""
         self._whole = True
-        pthread_sigmask(_SET, self._before)
+        pthread_sigmask(SET, self._before)
 
     def begin_wait(self) -> list[int]:
         """Unblock signals, and return what to poll in addition: it is readable when a signal came.
@@ -107,7 +100,7 @@ class SignalGuard:
 
     def hold_signals_back(self) -> None:
         """Block signals again after something that took long."""
-        pthread_sigmask(_BLOCK, _HELD_BACK)
+        pthread_sigmask(BLOCK, HELD_BACK)
         self._whole = False
 
     def end_wait(self, *, any_signal: bool = True) -> None:
@@ -148,7 +141,7 @@ class SignalGuard:
             raise RuntimeError("another thread uses this connection at this moment; give each thread its own")
 
     def _unmask(self) -> None:
-        pthread_sigmask(_SET, self._before)
+        pthread_sigmask(SET, self._before)
         self._masked = False
 
     def _begin_wait(self) -> list[int]:

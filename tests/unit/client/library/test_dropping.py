@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import multiprocessing
+import signal
 import subprocess
 import sys
 import time
@@ -13,6 +14,7 @@ from multiprocessing.connection import Connection as Pipe
 from pathlib import Path
 
 import pytest
+import zmq
 from fake_daemon import FakeDaemon
 
 from jobwire.client.library.client import Client
@@ -213,4 +215,47 @@ def test_an_interrupted_constructor_leaves_nothing(identity: Identity, monkeypat
     with pytest.raises(KeyboardInterrupt):
         Client.connect("tcp://127.0.0.1:1", identity.public, identity)
 
+    assert open_descriptors() == before
+
+
+@pytest.fixture
+def interrupting(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Interrupt the first close of a context as it begins, by a handler that raises."""
+    destroy = zmq.Context.destroy
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def destroy_interrupted(context: zmq.Context[zmq.Socket[bytes]], linger: int | None = None) -> None:
+        monkeypatch.setattr(zmq.Context, "destroy", destroy)
+        signal.raise_signal(signal.SIGINT)
+        context.destroy(linger)
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    monkeypatch.setattr(zmq.Context, "destroy", destroy_interrupted)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
+@pytest.mark.usefixtures("no_collector", "interrupting")
+def test_an_interrupted_close_leaves_nothing_and_the_interruption_is_not_lost(daemon: FakeDaemon, identity: Identity) -> None:
+    before = open_descriptors()
+    client = Client.connect(daemon.endpoint, daemon.public, identity)
+    list(client.list())
+    with pytest.raises(KeyboardInterrupt):
+        client.close()
+    del client
+    assert open_descriptors() == before
+
+
+@pytest.mark.usefixtures("no_collector", "interrupting")
+def test_a_client_that_is_dropped_in_the_moment_of_an_interruption_leaves_nothing(
+    daemon: FakeDaemon, identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # What is raised in a finalizer, Python prints.
+    monkeypatch.setattr(sys, "unraisablehook", lambda _: None)
+    before = open_descriptors()
+    client = Client.connect(daemon.endpoint, daemon.public, identity)
+    list(client.list())
+    del client
     assert open_descriptors() == before

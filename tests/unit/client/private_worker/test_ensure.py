@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import gc
 import json
 import os
 import pwd
@@ -14,6 +15,7 @@ from pathlib import Path
 
 import pytest
 
+from jobwire.client.private_worker import state_folder
 from jobwire.client.private_worker.ensure import _ask_to_make_way, _enroll
 from jobwire.keys import holder, identity
 from jobwire.keys.files.user_folders import roster_path
@@ -68,3 +70,28 @@ def test_any_user_can_have_a_private_worker(user: str, member: str, tmp_path: Pa
     first, second = roster.list_members(roster_path())
     assert first.name == member
     assert second.name.startswith(f"{member}-")
+
+
+def test_an_interruption_while_the_lock_is_taken_leaves_it_to_others(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A program that goes on after it, such as a notebook, would otherwise keep everybody from starting a worker."""
+    path = tmp_path / "starting.lock"
+    opened = state_folder.open_private
+
+    def open_interrupted(at: Path, flags: int) -> int:
+        fd = opened(at, flags)
+        signal.raise_signal(signal.SIGINT)
+        return fd
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    descriptors = len([*Path("/proc/self/fd").iterdir()])
+    try:
+        monkeypatch.setattr(state_folder, "open_private", open_interrupted)
+        with pytest.raises(KeyboardInterrupt), state_folder.locked(path, fcntl.LOCK_EX):
+            pass
+    finally:
+        signal.signal(signal.SIGINT, before)
+    gc.collect()
+    assert len([*Path("/proc/self/fd").iterdir()]) == descriptors

@@ -1,0 +1,28 @@
+"""Signals whose handlers may raise, as Python's own for SIGINT does, held back for a moment in which that would leave something behind."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from signal import SIG_BLOCK, SIG_SETMASK, SIGALRM, SIGHUP, SIGINT, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM
+
+from ..schemas.private_parts.c_signal import signal
+
+# signal.pthread_sigmask makes an enum member of each number, which takes longer than the call itself.
+pthread_sigmask = signal.pthread_sigmask
+
+# Those that programs have handlers for.
+HELD_BACK = {int(number) for number in (SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM, SIGVTALRM, SIGPROF)}
+BLOCK, SET = int(SIG_BLOCK), int(SIG_SETMASK)
+
+
+@contextmanager
+def held_back() -> Iterator[None]:
+    """Let their handlers wait meanwhile; they run afterwards. Signals that another thread takes cannot be held back."""
+    before = pthread_sigmask(BLOCK, ())
+    try:
+        # The handler of one that was pending already may raise here.
+        pthread_sigmask(BLOCK, HELD_BACK)
+        yield
+    finally:
+        pthread_sigmask(SET, before)
