@@ -9,6 +9,7 @@ all later ones. So it first sets the following for itself, and so for supervisor
     scheduling         nice 0, SCHED_OTHER, no I/O priority, all CPUs, the default memory policy and timer slack
     kernel             oom_score_adj 0, no personality, no ambient capabilities, huge pages, how broken memory is reported and what core
                        files contain as for process 1, no merging of equal pages; for root the groups of the user database
+    keys               a session keyring of its own with the user's in it, see session-keyring(7)
     cgroup             not the caller's: leaving.py
     session            its own, without a terminal (set by the client), in the home folder, umask 077 (jobs: 022)
 
@@ -60,8 +61,12 @@ _PR_MCE_KILL = 33
 _PR_MCE_KILL_CLEAR = 0
 _PR_SET_MEMORY_MERGE = 67
 _IOPRIO_WHO_PROCESS = 1
-# ioprio_set(2) and set_mempolicy(2) have no function in libc.
-_NUMBERS = {"x86_64": (251, 238), "aarch64": (30, 237), "riscv64": (30, 237)}.get(platform.machine())
+_KEYCTL_JOIN_SESSION_KEYRING = 1
+_KEYCTL_LINK = 8
+_KEY_SPEC_SESSION_KEYRING = -3
+_KEY_SPEC_USER_KEYRING = -4
+# ioprio_set(2), set_mempolicy(2) and keyctl(2) have no function in libc.
+_NUMBERS = {"x86_64": (251, 238, 250), "aarch64": (30, 237, 219), "riscv64": (30, 237, 219)}.get(platform.machine())
 
 
 def environment(caller: Mapping[str, str]) -> dict[str, str]:
@@ -134,6 +139,11 @@ def _reset_kernel() -> None:
     libc.prctl(_PR_MCE_KILL, ctypes.c_ulong(_PR_MCE_KILL_CLEAR), 0, 0, 0)
     libc.prctl(_PR_SET_MEMORY_MERGE, ctypes.c_ulong(0), 0, 0, 0)
     _attempt(_reset_core_filter)
+    if _NUMBERS is not None:
+        # That of a login session is revoked when the session ends, and then every use of keys fails. As for a session of pam_keyinit(8).
+        keyctl = partial(libc.syscall, ctypes.c_long(_NUMBERS[2]))
+        if keyctl(_KEYCTL_JOIN_SESSION_KEYRING, None) >= 0:
+            keyctl(_KEYCTL_LINK, _KEY_SPEC_USER_KEYRING, _KEY_SPEC_SESSION_KEYRING)
 
 
 def _reset_core_filter() -> None:

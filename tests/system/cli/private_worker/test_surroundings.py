@@ -145,6 +145,18 @@ def test_equal_pages_of_later_jobs_are_not_merged_as_those_of_the_first_caller(h
     assert home.jobwire("run", sys.executable, "-c", asks).stdout == b"0\n"
 
 
+@pytest.mark.skipif(os.uname().machine != "x86_64", reason="the numbers of the system calls are those of x86_64")
+def test_keys_can_be_used_in_jobs_after_the_session_of_the_first_caller_has_ended(home: Home) -> None:
+    # keyctl(2): join a session keyring; a logout revokes it, see pam_keyinit(8). The user's own keyring is in that of jobs.
+    keyctl = "import ctypes, os, subprocess, sys; call = ctypes.CDLL(None).syscall\n"
+    if subprocess.run([sys.executable, "-c", f"{keyctl}sys.exit(call(250, 1, None) < 0)"], timeout=SECONDS, check=False).returncode:
+        pytest.skip("this kernel, or a filter, has no keys")
+    session = "call(250, 1, b'session'); status = subprocess.call(sys.argv[1:]); call(250, 3, -3); sys.exit(status)"
+    started_by(home, sys.executable, "-c", keyctl + session)
+    uses = "made = call(248, b'user', b'mine', b'secret', 6, -4); print(made > 0, call(250, 10, -3, b'user', b'mine', 0) == made)"
+    assert home.jobwire("run", sys.executable, "-c", keyctl + uses).stdout == b"True True\n"
+
+
 @pytest.mark.parametrize(
     ("denied", "named"),
     [
