@@ -12,7 +12,7 @@ from .fetching import FetchedFile
 class Fetched(NamedTuple):
     """A file or folder that was fetched: where it is now, and how many bytes came, for a folder with their headers.
 
-    `left_out`: symbolic links in a folder that lead out of it, below `path`; they were not created.
+    `left_out`: what was not created below `path`: symbolic links that lead out of the folder, FIFOs, sockets and devices.
     """
 
     path: Path
@@ -22,4 +22,4 @@ class Fetched(NamedTuple):
 
 def as_fetched(file: FetchedFile) -> Fetched:
     """Return it in text."""
-    return Fetched(Path(os.fsdecode(file.place)), file.size, tuple(map(os.fsdecode, file.left_out)))
+    return Fetched(Path(os.fsdecode(file.place)), file.size, tuple(map(os.fsdecode, file.left_out + file.others)))

@@ -34,11 +34,12 @@ _MODE = 0o600
 
 
 class FetchedFile(NamedTuple):
-    """What was fetched: where it is now, its size on the way, and the paths of links that were left out."""
+    """What was fetched: where it is now, its size on the way, and the paths of links and of others (FIFOs, sockets, devices) left out."""
 
     place: bytes
     size: int
     left_out: tuple[bytes, ...]
+    others: tuple[bytes, ...] = ()
 
 
 def fetch_request(key: JobKey, path: bytes) -> request_pb2.Request:
@@ -128,6 +129,7 @@ class _Writing:
         self._hasher = hashlib.sha256()
         self.size = 0
         self._left_out: list[bytes] = []
+        self._others: list[bytes] = []
         self._unpacking: Unpacking | None = None
         outer, self._name = os.path.split(os.path.normpath(absolute(place)))
         self._part = b"." + self._name[:200] + b"." + secrets.token_hex(4).encode()
@@ -140,7 +142,7 @@ class _Writing:
             if kind is FileKind.TREE:
                 os.mkdir(self._part, 0o700, dir_fd=self._outer)
                 self._fd = os.open(self._part, beneath.FOLDER, dir_fd=self._outer)
-                self._unpacking = Unpacking(self._fd, shown(place), self._keep_link)
+                self._unpacking = Unpacking(self._fd, shown(place), self._keep_link, self._others.append)
             else:
                 self._fd = os.open(self._part, beneath.CREATE, _MODE, dir_fd=self._outer)
         except BaseException:
@@ -183,7 +185,7 @@ class _Writing:
             os.fchmod(self._fd, mode & 0o777)
         os.rename(self._part, self._name, src_dir_fd=self._outer, dst_dir_fd=self._outer)
         self._is_done = True
-        return FetchedFile(self.place, size, tuple(self._left_out))
+        return FetchedFile(self.place, size, tuple(self._left_out), tuple(self._others))
 
     def close(self) -> None:
         """Close everything, and remove what is incomplete."""

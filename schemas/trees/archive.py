@@ -23,7 +23,7 @@ MOST_ENTRIES = 500_000
 _LARGEST_RECORDS = 4 * LONGEST_PATH
 _NAME_BYTES = 100
 _OCTAL_SIZES = 8**11
-_REGULAR, _LINK, _FOLDER, _RECORDS = b"0", b"2", b"5", b"x"
+_REGULAR, _LINK, _FOLDER, _FIFO, _RECORDS = b"0", b"2", b"5", b"6", b"x"
 _CHECKSUM = slice(148, 156)
 
 
@@ -33,9 +33,11 @@ class Kind(enum.Enum):
     FILE = enum.auto()
     FOLDER = enum.auto()
     LINK = enum.auto()
+    # A FIFO, socket or device, which does not travel: that there is one is told, as a FIFO.
+    OTHER = enum.auto()
 
 
-_FLAGS = {Kind.FILE: _REGULAR, Kind.FOLDER: _FOLDER, Kind.LINK: _LINK}
+_FLAGS = {Kind.FILE: _REGULAR, Kind.FOLDER: _FOLDER, Kind.LINK: _LINK, Kind.OTHER: _FIFO}
 
 
 class Entry(NamedTuple):
@@ -151,10 +153,15 @@ def _entry(block: bytes, flag: bytes, size: int, records: dict[bytes, bytes]) ->
         if not target or b"\0" in target or len(target) > LONGEST_PATH:
             raise _damaged(f"the link {path.decode(errors='replace')!r} leads nowhere")
         return Entry(path, Kind.LINK, 0, 0, target)
-    raise Refused(
-        Code.INVALID_ARGUMENT,
-        f"{path.decode(errors='replace')!r} in the archive is neither a file nor a folder nor a symbolic link (type {flag!r})",
-    )
+    if flag == _FIFO:
+        return Entry(path, Kind.OTHER)
+    raise does_not_travel(path, flag)
+
+
+def does_not_travel(path: bytes, flag: bytes = _FIFO) -> Refused:
+    """Return the refusal of an entry that is no file, folder or link."""
+    what = f"{path.decode(errors='replace')!r} in the archive is neither a file nor a folder nor a symbolic link (type {flag!r})"
+    return Refused(Code.INVALID_ARGUMENT, what)
 
 
 def _inner_path(said: bytes) -> bytes:

@@ -37,11 +37,13 @@ class Survey(NamedTuple):
 class Source:
     """One file or folder that can be read. A context manager, which closes it."""
 
-    def __init__(self, fd: int, said: str, survey: Survey | None = None) -> None:
+    def __init__(self, fd: int, said: str, survey: Survey | None = None, *, names_others: bool = False) -> None:
         """Take over the descriptor of a file or folder; `said` is what messages call it. Without a survey, it is looked through.
 
+        `names_others`: the archive of a folder only says that there are FIFOs, sockets and devices in it; otherwise that is refused.
         Raises OSError, or `Refused` for what is neither a file nor a folder.
         """
+        self._names_others = names_others
         self.said = said
         self._fd = fd
         try:
@@ -62,7 +64,7 @@ class Source:
             return Survey(FileKind.FILE, status.st_size, status.st_mode & MOST_MODE, _validator_of([(b"", status)]))
         seen = blake2b(digest_size=_VALIDATOR_BYTES)
         size = len(END)
-        for found in _walk(self._fd, self.said):
+        for found in _walk(self._fd, self.said, names_others=self._names_others):
             seen.update(found.mark())
             size += found.room()
         return Survey(FileKind.TREE, size, 0, seen.digest())
@@ -87,7 +89,7 @@ class Source:
         seen = blake2b(digest_size=_VALIDATOR_BYTES)
         pieces = bytearray()
         position = 0
-        for found in _walk(self._fd, self.said):
+        for found in _walk(self._fd, self.said, names_others=self._names_others):
             seen.update(found.mark())
             room = found.room()
             for data in found.pieces(start - position) if position + room > start else ():
@@ -177,7 +179,7 @@ class _Level(NamedTuple):
     names: list[bytes]
 
 
-def _walk(root: int, said: str) -> Iterator[_Found]:
+def _walk(root: int, said: str, *, names_others: bool) -> Iterator[_Found]:
     """Iterate over a folder and everything in it: each folder before its content, names sorted by their bytes."""
     status = os.fstat(root)
     yield _Found(Entry(b"", Kind.FOLDER, status.st_mode & MOST_MODE), status, root, b"", said)
@@ -194,7 +196,7 @@ def _walk(root: int, said: str) -> Iterator[_Found]:
             if count > MOST_ENTRIES:
                 raise Refused(Code.INVALID_ARGUMENT, f"{said} has more than {MOST_ENTRIES} files", "archive it, and send the archive")
             name = names.pop()
-            found = _find(fd, path, name, said)
+            found = _find(fd, path, name, said, names_others=names_others)
             yield found
             if found.entry.kind is Kind.FOLDER:
                 if len(levels) >= MOST_DEPTH:
@@ -210,7 +212,7 @@ def _names(folder: int) -> list[bytes]:
     return sorted(map(os.fsencode, os.listdir(folder)), reverse=True)
 
 
-def _find(folder: int, path: bytes, name: bytes, said: str) -> _Found:
+def _find(folder: int, path: bytes, name: bytes, said: str, *, names_others: bool) -> _Found:
     inner = path + b"/" + name if path else name
     shown = f"{said}/{os.fsdecode(inner)}"
     if len(inner) > LONGEST_PATH:
@@ -224,6 +226,8 @@ def _find(folder: int, path: bytes, name: bytes, said: str) -> _Found:
             entry = Entry(inner, Kind.FOLDER, mode)
         case stat.S_IFLNK:
             entry = Entry(inner, Kind.LINK, 0, 0, os.readlink(name, dir_fd=folder))
+        case _ if names_others:
+            entry = Entry(inner, Kind.OTHER)
         case _:
             raise Refused(Code.INVALID_ARGUMENT, f"{shown} is neither a file nor a folder nor a symbolic link", "leave it out")
     return _Found(entry, status, folder, name, shown)

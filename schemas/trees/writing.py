@@ -12,7 +12,7 @@ from collections.abc import Callable
 
 from ..refusal import Code, Refused
 from . import beneath
-from .archive import MOST_ENTRIES, Entry, HeaderReader, Kind, padding
+from .archive import MOST_ENTRIES, Entry, HeaderReader, Kind, does_not_travel, padding
 
 _HOLE_BYTES = 64 * 1024
 _ZEROS = bytes(_HOLE_BYTES)
@@ -40,13 +40,21 @@ def finish_at(fd: int, size: int) -> None:
 class Unpacking:
     """Unpacks one archive into the folder `root` (a descriptor), whose content must be new; `said` is what messages call it.
 
-    `keep_link` decides about each symbolic link by its path and target; without it all are kept.
+    `keep_link` decides about each symbolic link by its path and target; without it all are kept. `leave_out` gets the paths of what does
+    not travel, of which the archive says that it was there; without it that is refused.
     """
 
-    def __init__(self, root: int, said: str, keep_link: Callable[[bytes, bytes], bool] | None = None) -> None:
+    def __init__(
+        self,
+        root: int,
+        said: str,
+        keep_link: Callable[[bytes, bytes], bool] | None = None,
+        leave_out: Callable[[bytes], object] | None = None,
+    ) -> None:
         self._root = root
         self._said = said
         self._keep_link = keep_link
+        self._leave_out = leave_out
         self._headers = HeaderReader()
         self._pending = bytearray()
         # Of the file that is being written: its descriptor and size, how much of it was written, and how many zeros follow it.
@@ -128,6 +136,11 @@ class Unpacking:
             raise
 
     def _create(self, entry: Entry) -> None:
+        if entry.kind is Kind.OTHER:
+            if self._leave_out is None:
+                raise does_not_travel(entry.path)
+            self._leave_out(entry.path)
+            return
         if entry.kind is Kind.LINK:
             if self._keep_link is None or self._keep_link(entry.path, entry.target):
                 self._name_in(entry.path)

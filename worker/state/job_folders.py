@@ -155,7 +155,7 @@ def open_source(work: str, key: AttemptKey, path: bytes) -> Source:
             outer, _, name = path.rpartition(b"/")
             folder = beneath.open_folder(root, outer)
             try:
-                return Source(os.open(name, beneath.READ, dir_fd=folder) if name else os.dup(root), said)
+                return Source(os.open(name, beneath.READ, dir_fd=folder) if name else os.dup(root), said, names_others=True)
             finally:
                 os.close(folder)
         finally:

@@ -51,10 +51,11 @@ def fetch_all(client: Client, key: JobKey, wanted: Wanted) -> bool:
             if refused.code in _HOPELESS:
                 return False
             continue
-        if fetched.left_out:
-            names = ", ".join(shown(link) for link in fetched.left_out[:_MOST_NAMED])
-            more = len(fetched.left_out) - _MOST_NAMED
-            names += f" and {more} more" if more > 0 else ""
-            say(f"{shown(fetched.place)}: left out symbolic links that lead out of it: {names}")
-            is_whole = False
+        for what, left_out in (("symbolic links that lead out of it", fetched.left_out), ("FIFOs, sockets or devices", fetched.others)):
+            if left_out:
+                names = ", ".join(shown(one) for one in left_out[:_MOST_NAMED])
+                more = len(left_out) - _MOST_NAMED
+                names += f" and {more} more" if more > 0 else ""
+                say(f"{shown(fetched.place)}: left out {what}: {names}")
+                is_whole = False
     return is_whole

@@ -6,6 +6,7 @@ import os
 import socket
 import stat
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -67,6 +68,17 @@ def test_nothing_but_files_folders_and_links_is_sent_and_nothing_hangs(home: Hom
             os.chdir(here)
         assert b"tree/socket is neither" in home.jobwire("put", job, "tree", status=2).stderr
         assert b"cannot be read" in home.jobwire("put", job, "tree/socket", status=2).stderr
+
+
+def test_a_folder_is_fetched_without_what_does_not_travel(home: Home) -> None:
+    """As rsync and tar skip it. What is left out is told, and the command fails as for links that lead out."""
+    make = "import os, socket; os.mkfifo('pipe'); socket.socket(socket.AF_UNIX).bind('socket'); open('file', 'w').write('text')"
+    job = _job(home, f'mkdir tree; cd tree; {sys.executable} -c "{make}"')
+    got = home.jobwire("get", job, "tree", status=125)
+    assert b"tree: left out FIFOs, sockets or devices: pipe, socket\n" in got.stderr
+    assert {path.name for path in (home.folder / "tree").iterdir()} == {"file"}
+    assert b"neither a file nor a folder" in home.jobwire("get", job, "tree/pipe", status=125).stderr
+    assert not (home.folder / "pipe").exists()
 
 
 def test_a_fifo_in_the_way_is_not_written_to(home: Home) -> None:

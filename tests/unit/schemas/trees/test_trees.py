@@ -172,6 +172,34 @@ def test_what_is_neither_file_nor_folder_is_refused_by_name(tmp_path: Path) -> N
     assert Source(_open(Path(__file__)), "it").survey.kind is FileKind.FILE
 
 
+def test_what_does_not_travel_is_named_where_that_is_wanted_and_never_unpacked(tmp_path: Path) -> None:
+    (tmp_path / "tree" / "in").mkdir(parents=True)
+    os.mkfifo(tmp_path / "tree" / "in" / "pipe")
+    (tmp_path / "tree" / "in" / ("long" * 50)).write_text("x")
+    os.mkfifo(tmp_path / "tree" / ("fifo" * 50))
+    with Source(os.open(tmp_path / "tree", beneath.READ), "tree", names_others=True) as source:
+        archive = b"".join(source.read())
+        assert len(archive) == source.survey.size
+        assert b"".join(source.read(700)) == archive[700:]
+    others: list[bytes] = []
+    for name, leave_out in (("there", others.append), ("refused", None)):
+        (tmp_path / name).mkdir()
+        root = os.open(tmp_path / name, beneath.FOLDER)
+        unpacking = Unpacking(root, name, leave_out=leave_out)
+        try:
+            if leave_out is None:
+                with pytest.raises(Refused, match="is neither a file nor a folder"):
+                    unpacking.feed(archive)
+                continue
+            unpacking.feed(archive)
+            unpacking.finish()
+        finally:
+            unpacking.close()
+            os.close(root)
+    assert others == [b"fifo" * 50, b"in/pipe"]
+    assert [path.name for path in (tmp_path / "there" / "in").iterdir()] == ["long" * 50]
+
+
 def _evil(*entries: tuple[Entry, bytes]) -> bytes:
     return b"".join(write_header(entry) + data + bytes(-len(data) % 512) for entry, data in entries) + END
 
