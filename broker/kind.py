@@ -67,6 +67,10 @@ class Fleet(Protocol):
         """Raise Refused for a job that cannot be started here."""
         ...
 
+    def connect(self, house: House) -> None:
+        """Use these parts of the daemon from now on."""
+        ...
+
     def verbs(self, house: House) -> Mapping[str, Handler]:
         """Return the handlers that take the place of those of a worker."""
         ...

@@ -145,6 +145,7 @@ class Server:
         if fleet is None:
             return verbs
         of_fleet = House(*(desk, lookup, store, parts.watchers, parts.followed, parts.roster, self._turns, parts.edits, parts.delegates))
+        fleet.connect(of_fleet)
         return {**verbs, **fleet.verbs(of_fleet)}
 
     def _introduction(self, parts: Parts) -> Introduction:

@@ -66,9 +66,8 @@ class FleetEngine(NothingAtOnce):
         """`gather_seconds`: for how long ends are gathered before workers are told that they are durable. `link`: what speaks to one."""
         self._loop = asyncio.get_running_loop()
         self._read: Read = _no_store
-        self.stock = FleetStock(self._loop.time)
         self.workers = Workers(identity, now_us, self._greeted, self._lost, link)
-        self.stock.departed = self.workers.departed
+        self.stock = FleetStock(self._loop.time, self.workers.departed)
         self._orders = Orders(self.workers, self._ask, self._loop)
         sendings = Sendings(contents)
         self._deliveries = Deliveries(self.workers, Starts(self._ask), self._orders, sendings, self._loop)

@@ -98,11 +98,15 @@ class Broker:
             message = "a job that runs another one again is sent without its spec, and a worker of a broker runs only what is signed"
             raise Refused(Code.UNIMPLEMENTED, message, "upgrade the client, or submit it as a new job")
 
-    def verbs(self, house: House) -> Mapping[str, Handler]:
-        """Return the handlers that take the place of those of a worker."""
+    def connect(self, house: House) -> None:
+        """Use these parts of the daemon from now on: its roster, and the keys of its jobs."""
         engine = self._engine
         engine.listener.told_key = house.delegates.told
         engine.stock.is_member = lambda name: (member := house.roster.named(name)) is not None and member.role == "worker"
+
+    def verbs(self, house: House) -> Mapping[str, Handler]:
+        """Return the handlers that take the place of those of a worker."""
+        engine = self._engine
         inputs, feeders = PassedInputs(lambda key: logs.worker_of(key, house, engine)), Feeders()
         return {
             "enlist": lambda call: enlist(call, engine),

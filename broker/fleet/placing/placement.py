@@ -14,8 +14,9 @@ from __future__ import annotations
 
 import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
+from types import MappingProxyType
 
 from ....schemas.workers.capacity import GPUS, MEMORY, NOBODYS, SLOTS, Capacity, Shun, Wants
 from ....schemas.workers.labels import ANYWHERE, WORKER, holds
@@ -34,8 +35,8 @@ class FleetStock(Stock):
 
     places_jobs = True
 
-    def __init__(self, now: Callable[[], float] = lambda: 0.0) -> None:
-        """`now`: seconds, on the scale of the ends of machines."""
+    def __init__(self, now: Callable[[], float] = lambda: 0.0, departed: Mapping[bytes, str] = MappingProxyType({})) -> None:
+        """`now`: seconds, on the scale of the ends of machines. `departed`: the names of machines that do not come back, by their keys."""
         self._now = now
         self._machines: dict[bytes, Machine] = {}
         self._ready: dict[bytes, Machine] = {}
@@ -58,6 +59,7 @@ class FleetStock(Stock):
         # Whether there is a worker of a name, which may not be connected yet.
         self.is_member: Callable[[str], bool] = lambda _: False
         super().__init__(_NOTHING)
+        self.departed = departed
 
     def lend(self, slots: int) -> None:
         """Do nothing: the worker that has the job tells that it has more for others."""
