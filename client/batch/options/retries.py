@@ -38,7 +38,7 @@ def retry_of(
                 raise Misunderstood(key, what)
     if not most:
         return None
-    found = RetryRule(most, delay_ms or 0, backoff or 1.0, on_exit or ())
+    found = RetryRule(most, delay_ms or 0, 1.0 if backoff is None else backoff, on_exit or ())
     # Whatever is wrong is so whatever the others say.
     for key, alone in (
         ("retry", RetryRule(found.most)),

@@ -28,6 +28,8 @@ def test_a_number_is_enough_and_none_and_0_are_no_retries() -> None:
         ({"retry": "1", "retry_delay": "soon"}, "retry_delay", "'soon' is not a time"),
         ({"retry": "1", "retry_backoff": "x"}, "retry_backoff", "'x' is not a factor"),
         ({"retry": "1", "retry_backoff": "0.5"}, "retry_backoff", "cannot be multiplied"),
+        ({"retry": "1", "retry_backoff": "0"}, "retry_backoff", "cannot be multiplied by 0"),
+        ({"retry": 1, "retry_backoff": 0.0}, "retry_backoff", "cannot be multiplied by 0"),
         ({"retry": "1", "retry_on_exit": "6;28"}, "retry_on_exit", "'6;28' is not an exit status"),
         ({"retry": "1", "retry_on_exit": ""}, "retry_on_exit", "no exit status"),
         ({"retry": "1", "retry_on_exit": "127"}, "retry_on_exit", "never retried"),
