@@ -200,7 +200,8 @@ def test_no_daemon_stays_when_the_state_folder_is_removed(worker: Worker, tmp_pa
     for name in killed:
         os.kill(daemons[name], signal.SIGKILL)
         wait_until(lambda name=name: not is_alive(daemons[name]), f"{name} ends")
-    shutil.rmtree(worker.state)
+    # In one step, as it restores files that are removed.
+    shutil.rmtree(worker.state.rename(tmp_path / "away"))
     assert worker.process is not None
     worker.process.wait(60)
     if not killed:

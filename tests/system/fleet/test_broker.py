@@ -124,7 +124,8 @@ def test_a_worker_that_ends_by_itself_is_not_said_to_be_stopped_by_somebody(tmp_
     worker = broker.join(tmp_path / "gone", "gone", 1)
     try:
         wait_until(lambda: broker.states().get("gone") == "ready", "it has joined")
-        shutil.rmtree(worker.state)
+        # In one step, as it restores files that are removed.
+        shutil.rmtree(worker.state.rename(tmp_path / "away"))
         assert worker.process is not None
         worker.process.wait(60)
         wait_until(lambda: broker.states()["gone"] == "unreachable", "it is gone")
@@ -234,7 +235,8 @@ def test_a_broker_exits_when_its_state_folder_is_removed_and_restores_its_lock(t
         assert broker.process is not None
         (broker.state / "lock").unlink()
         wait_until((broker.state / "lock").exists, "it is made again")
-        shutil.rmtree(broker.state)
+        # In one step, as it restores files that are removed.
+        shutil.rmtree(broker.state.rename(tmp_path / "away"))
         broker.process.wait(READY_SECONDS)
         assert f"the state folder {broker.state} was removed: this broker exits" in broker.logged()
         assert not broker.state.exists()
