@@ -14,6 +14,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import NamedTuple
 
+from ...keys.files import private_files
 from ...keys.files.small_file import read_small
 from ...schemas.clock import SAME_US, Reading, Steady, boot_id, near, passed_us, wall_us
 
@@ -81,11 +82,9 @@ class Ages:
         self._write(_Note(self._boot, self._offset_us, self._scale_us, wall))
 
     def _write(self, note: _Note) -> None:
-        new = self._path.with_name(f"{FILE}.new")
         # On a full disk, a restarted worker has to wait for an hour again.
         with suppress(OSError):
-            new.write_text(json.dumps(note._asdict()))
-            new.replace(self._path)
+            private_files.replace_itself(self._path, json.dumps(note._asdict()).encode(), durable=False)
 
     def _read(self) -> _Note | None:
         try:

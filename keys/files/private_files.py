@@ -158,6 +158,16 @@ def replace(path: Path, data: bytes, *, durable: bool = True) -> None:
         place.replace(data, durable=durable)
 
 
+def replace_itself(path: Path, data: bytes, *, durable: bool = True) -> None:
+    """Write a file as `Place.replace` does. If its name is a link, that is replaced, and not what it leads to."""
+    folder, resolved = _walk(path.parent, make=False, to_folder=True)
+    place = Place(folder, resolved / path.name)
+    try:
+        place.replace(data, durable=durable)
+    finally:
+        place.close()
+
+
 def sync_folder(folder: Path) -> None:
     """Make the names in a folder durable: fsync(2) of a file does not include its name."""
     fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)

@@ -128,7 +128,7 @@ class _Stage:
                 beneath.remove_tree(folder, b"%d" % number)
                 os.link(contents[file.digest], b"%d" % number, dst_dir_fd=folder)
                 _sync(os.open(b"%d" % number, os.O_RDONLY | os.O_CLOEXEC, dir_fd=folder))
-                note = os.open(".note", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC, 0o600, dir_fd=folder)
+                note = os.open(".note", os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600, dir_fd=folder)
                 os.write(note, brought_files.to_wire(file).SerializeToString())
                 _sync(note)
                 os.rename(".note", f"{number}{_FILE}", src_dir_fd=folder, dst_dir_fd=folder)

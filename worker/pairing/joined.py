@@ -108,7 +108,7 @@ def remember(state: Path, broker: Broker) -> None:
     path = state / layout.BROKER
     try:
         private_files.make_folder(state)
-        private_files.replace(path, json.dumps(asdict(broker)).encode() + b"\n")
+        private_files.replace_itself(path, json.dumps(asdict(broker)).encode() + b"\n")
     except OSError as error:
         raise Refused(Code.FAILED_PRECONDITION, f"{path} cannot be written: {error.strerror}") from None
 

@@ -71,7 +71,7 @@ def main(folder: str) -> int:
 def _read(folder: Path) -> tuple[dict[str, Any], str]:
     """Return what this worker is told, and its token, which is removed: nobody else is to come in with it."""
     try:
-        private_files.replace(folder / PROCESS, json.dumps(identify()).encode())
+        private_files.replace_itself(folder / PROCESS, json.dumps(identify()).encode())
         told = json.loads(read_small(folder / TOLD))
         token = read_small(folder / TOKEN).decode()
         (folder / TOKEN).unlink()

@@ -32,7 +32,7 @@ def run(folders: Sequence[str]) -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, pass_on)
     # Which process this is, for a broker on the same machine.
-    private_files.replace(Path(folders[0]).parent / PROCESS, json.dumps(identify()).encode())
+    private_files.replace_itself(Path(folders[0]).parent / PROCESS, json.dumps(identify()).encode())
     for folder in folders:
         worker = subprocess.Popen([sys.executable, "-P", "-m", "jobwire.worker.pilot.main", folder])
         workers.append(worker)

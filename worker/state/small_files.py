@@ -21,8 +21,8 @@ RETRY_SECONDS = 1.0
 _PART_BYTES = 65_536
 # More than a job can be with all that is written in it. A link to a device never ends.
 _MOST_PARTS = 2_048
-# O_NONBLOCK: as for reading.
-_WRITE_ANEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NONBLOCK | os.O_CLOEXEC
+# O_NONBLOCK: as for reading. Through a link, somebody else's file would be overwritten.
+_WRITE_ANEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 to_json = json.JSONEncoder(separators=(",", ":")).encode
 _decode = json.JSONDecoder().raw_decode

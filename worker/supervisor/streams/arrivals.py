@@ -69,7 +69,7 @@ class Arrivals:
         if not arrivals:
             return
         # Not kept open: there may be thousands of jobs.
-        file = os.open(f"{folder}/{NAME}", os.O_WRONLY | os.O_CREAT | os.O_NONBLOCK | os.O_CLOEXEC, FILE_MODE)
+        file = os.open(f"{folder}/{NAME}", os.O_WRONLY | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, FILE_MODE)
         try:
             # Where it belongs and not at the end, where an incomplete record may be.
             os.pwrite(file, b"".join(map(pack, arrivals)), self._count * RECORD.size)

@@ -15,7 +15,7 @@ from .pipes import Pipe, name_of
 from .pump import Stream
 from .terminal import Terminal
 
-_NEW_LOG = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_CLOEXEC
+_NEW_LOG = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Plumbing:

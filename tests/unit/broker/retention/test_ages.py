@@ -187,3 +187,14 @@ def test_one_that_follows_finds_out_by_itself_if_nothing_can_be_noted(machine: M
     assert following.known
     assert following.now_us() == machine.wall
     assert [*machine.folder.iterdir()] == []
+
+
+@pytest.mark.parametrize("name", ["clock", "clock.new"])
+def test_a_link_in_place_of_the_file_is_not_written_through(machine: Machine, name: str) -> None:
+    other = machine.folder / "of somebody"
+    other.write_text("precious")
+    (machine.folder / name).symlink_to(other)
+    machine.ages(fresh=True)
+    assert (other.read_text(), (machine.folder / "clock").is_symlink()) == ("precious", False)
+    machine.start_again(DAY_US)
+    assert machine.ages().known is False

@@ -89,3 +89,12 @@ def test_a_service_may_name_its_token_at_each_start(tmp_path: Path) -> None:
     joined.remember(tmp_path, before)
     # Nobody is asked.
     assert joined.join_with(token, tmp_path, tmp_path / "roster.toml", "submitter", as_root=False) == before
+
+
+def test_a_link_in_place_of_what_is_remembered_is_not_written_through(tmp_path: Path) -> None:
+    other, state = tmp_path / "of somebody", tmp_path / "state"
+    other.write_text("precious")
+    state.mkdir()
+    (state / layout.BROKER).symlink_to(other)
+    joined.remember(state, BROKER)
+    assert (other.read_text(), joined.remembered(state)) == ("precious", BROKER)
