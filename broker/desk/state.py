@@ -55,6 +55,8 @@ class Recording:
     finishes: Sequence[tuple[RunKey, Job]] = ()
     # Jobs that were refused where they were placed.
     returned: Sequence[Job] = ()
+    # Whether the next part of what follows from ends is decided then.
+    goes_on: bool = False
 
 
 @dataclass(slots=True, eq=False)
@@ -68,7 +70,7 @@ class State:
     named: dict[RunKey, dict[str, dict[JobKey, Job]]] = field(default_factory=dict)
     pauses: Pauses = field(default_factory=Pauses)
     dependencies: Dependencies = field(default_factory=Dependencies)
-    # Whether `Following` is on its way.
+    # Whether `Following` is on its way, or comes when a part of what follows is durable.
     is_following: bool = False
     # The runs of which no further job may start, and why.
     broken: dict[RunKey, str] = field(default_factory=dict)

@@ -49,6 +49,8 @@ class Turn(Decision):
     capacity: CapacityChange | None = None
     # Jobs that are new, with which runs end.
     finishes: list[tuple[RunKey, Job]] = field(default_factory=list)
+    # Whether more follows from ends once this is durable.
+    goes_on: bool = False
 
     @property
     def moment(self) -> Moment:

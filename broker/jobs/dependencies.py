@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections import deque
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from itertools import islice
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -127,14 +126,18 @@ class Dependencies:
                     del self._dependants[target]
 
     def consequences(self, most: int) -> Iterator[Consequence]:
-        """Iterate over at most so many of the next consequences, each of them once. Those that come up meanwhile are added at the end."""
+        """Iterate over at most so many of the next consequences, each of them once, and one of each end in turn.
+
+        So what follows from an end does not wait until all is done that follows from another one. Those that come up meanwhile are added.
+        """
         while self.due and most:
-            part = list(islice(self.due[0], 1))
-            if not part:
+            one = next(self.due[0], None)
+            if one is None:
                 self.due.popleft()
             else:
+                self.due.rotate(-1)
                 most -= 1
-                yield part[0]
+                yield one
 
     def why_waiting(self, key: JobKey, live: Live) -> str:
         """Return what a job waits for."""

@@ -11,7 +11,7 @@ from ...jobs.job import Job
 from ...jobs.life import LIMITED, WAITING, WITH_ENGINE, Happening, Phase
 from ...writes.events import change_of, retried
 from ...writes.jobs import Altered, Change, ChangeJobs
-from ..effects import End, Launches, LimitTime, Settle, Tell, Word, numbered
+from ..effects import Continue, End, Launches, LimitTime, Settle, Tell, Word, numbered
 from ..inputs import WriteDelayed
 from ..state import Recording
 from ..turn import Turn
@@ -67,7 +67,8 @@ def choose_and_record(turn: Turn) -> None:  # noqa: C901 -- a test for each thin
         write.finishes = finishes.rows_of(turn)
     if unhashed:
         write.unhashed = unhashed
-    turn.submit(Recording(write, turn.events, launching, turn.replies, turn.ending, turn.limiting, turn.finishes, turn.returned))
+    of_others = turn.finishes, turn.returned, turn.goes_on
+    turn.submit(Recording(write, turn.events, launching, turn.replies, turn.ending, turn.limiting, *of_others))
 
 
 def recorded(turn: Turn, pending: Recording, first_seq: int) -> None:
@@ -90,6 +91,8 @@ def recorded(turn: Turn, pending: Recording, first_seq: int) -> None:
             turn.effects.append(LimitTime(job.attempt.key, job.changed_limit_ms or 0))
     if settled := _take_steps(turn, pending.events):
         turn.effects.append(Settle(settled))
+    if pending.goes_on:
+        turn.effects.append(Continue())
 
 
 def _take_steps(turn: Turn, recorded_events: Mapping[Job, Sequence[event_pb2.Event]]) -> list[AttemptKey]:

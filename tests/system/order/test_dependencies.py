@@ -12,7 +12,7 @@ from jobwire import Client, Job, Refused
 from jobwire.client.library.options.specs import job_spec
 from jobwire.client.library.values.results import BatchInfo
 from jobwire.schemas.jobs.conditions import After, Condition
-from jobwire.schemas.jobs.states import OnFailure, OutcomeKind
+from jobwire.schemas.jobs.states import EventKind, OnFailure, OutcomeKind
 from jobwire.schemas.naming import format_id, new_id
 from jobwire.schemas.refusal import Reason
 
@@ -87,3 +87,38 @@ def test_a_failure_ends_its_run_while_nobody_watches(worker: Worker, tmp_path: P
         assert ends[2] is not None
         assert ends[2].sentence.startswith("cancelled because bad (")
         assert done.batch.on_failure is OnFailure.STOP_REST
+
+
+def test_a_chain_is_cancelled_to_its_last_job_by_a_worker_that_dies_between_two_parts_of_it(worker: Worker, tmp_path: Path) -> None:
+    file, spent = tmp_path / "go", tmp_path / "spent"
+    spent.mkdir()
+    worker.kill()
+    # The start of the first job, its end with a first part of the chain, a second part.
+    worker.env |= {"JOBWIRE_FAULT": "after-commit-before-publish:3", "JOBWIRE_FAULT_SPENT": str(spent)}
+    worker.start()
+    run, ids = new_id(), [new_id() for _ in range(450)]
+    with worker.client() as client:
+        first = gate(client, file, status=3)
+        specs = [job_spec(["true"], after={"ok": [before]}) for before in (first, *map(format_id, ids[:-1]))]
+        client.submit_many(specs, batch=BatchInfo(run), ids=ids, watch=False)
+        wait_until(lambda: client.info("gate").pid, "the first one runs")
+        file.touch()
+        wait_until((spent / "after-commit-before-publish").exists, "it dies there")
+        assert worker.process is not None
+        worker.process.wait(60)
+        worker.start()
+        done = client.batch_run(format_id(run)).wait(timeout=60)
+        assert done.failed == len(ids)
+        sequence: list[int] = []
+        ended: list[bytes] = []
+        with client.events("start", batch=run) as events:
+            while len(sequence) < 2 * len(ids):
+                event = next(events)
+                sequence.append(event.cursor.seq)
+                if event.kind is EventKind.FINISHED:
+                    ended.append(event.key.id)
+        assert ended == ids, "each of them ends once, behind the one before it"
+        last = client.info(format_id(ids[-1])).outcome
+        assert last is not None
+        assert last.kind is OutcomeKind.CANCELLED
+        assert last.sentence.startswith("cancelled because ")
