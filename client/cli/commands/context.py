@@ -139,8 +139,8 @@ def _warn_of_variable(name: str) -> None:
 
 
 def _find(name: str | None) -> contexts.Context | None:
-    try:
-        with own_files():
+    with own_files():
+        try:
             return contexts.find(name)
-    except contexts.NoneInUse as refused:
-        raise BadInput(str(refused)) from None
+        except contexts.NoneInUse as refused:
+            raise BadInput(str(refused)) from None
