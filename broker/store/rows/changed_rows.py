@@ -14,6 +14,14 @@ _Execute = Callable[..., sqlite3.Cursor]
 # Each sets no column that stays as it is: that would write the pages of its indexes again. Of a job that goes on; of one that ends, with
 # its start, or without it if that is recorded already; and the order to stop it.
 _GO_ON = "UPDATE jobs SET state = ?, launched = ?, attempt = ?, pid = ?, started_at = ?, aged_from = ? WHERE row = ?"
+# What was set beside the spec of a job, alone or of one that goes on: a request alters up to a thousand, in one piece.
+_ALTERED = (
+    "priority = ?2, held_by = ?3, limit_proof = CASE WHEN time_limit IS ?4 THEN limit_proof ELSE ?5 END, time_limit = ?4, change_proof = ?5"
+)
+_ALTER = f"UPDATE jobs SET {_ALTERED} WHERE row = ?1"  # noqa: S608 -- constants
+_GO_ON_ALTERED = (
+    f"UPDATE jobs SET {_ALTERED}, state = ?6, launched = ?7, attempt = ?8, pid = ?9, started_at = ?10, aged_from = ?11 WHERE row = ?1"  # noqa: S608 -- constants
+)
 _END = "UPDATE jobs SET state = ?, launched = ?, attempt = ?, ended_at = ?, aged_from = ?, outcome = ?, log_bytes = ?, ok = ?"
 _END_STARTED = f"{_END} WHERE row = ?"
 _END_WITH_START = f"{_END}, pid = ?, started_at = ? WHERE row = ?"
@@ -54,7 +62,8 @@ def record(connection: sqlite3.Connection, write: ChangeJobs) -> list[EventRow]:
             stopped.append(_stopped(execute, change, proofs, len(write.changes)))
         state, launched, attempt, started = change.state, change.launched, change.attempt, (change.pid, change.started_at_us)
         if change.ok is None:
-            going_on.append((state, launched, attempt, *started, change.aged_from_us, change.row))
+            if change.altered is None:
+                going_on.append((state, launched, attempt, *started, change.aged_from_us, change.row))
             continue
         end = (state, launched, attempt, change.ended_at_us, change.aged_from_us, change.outcome, change.log_bytes, change.ok)
         if change.is_start_recorded:
@@ -68,7 +77,7 @@ def record(connection: sqlite3.Connection, write: ChangeJobs) -> list[EventRow]:
     if write.unhashed:
         connection.executemany(_AWAIT_HASHES, write.unhashed)
     if altered:
-        _alter(execute, altered)
+        _alter(connection, altered)
     for width in write.widths:
         _widen(execute, width)
     for run, why in write.broken:
@@ -89,23 +98,28 @@ def _stopped(execute: _Execute, change: Change, proofs: dict[bytes, int], change
     return change.stop, row_of_proof, proof_bytes, change.row
 
 
-def _alter(execute: _Execute, changes: Sequence[Change]) -> None:
+def _alter(connection: sqlite3.Connection, changes: Sequence[Change]) -> None:
+    execute = connection.execute
+    numbers = ", ".join(str(change.row) for change in changes)
+    before = execute(f"SELECT change_proof, limit_proof FROM jobs WHERE row IN ({numbers})").fetchall()  # noqa: S608 -- numbers
     proofs: dict[bytes, int] = {}
-    replaced: set[int] = set()
+    ended: list[tuple[object, ...]] = []
+    going_on: list[tuple[object, ...]] = []
     for change in changes:
         if change.altered is None:
             continue
-        priority, held_by, changed_limit_ms, proof = change.altered
+        *altered, proof = change.altered
         if proof not in proofs:
             proofs[proof] = envelopes.add(execute, proof)
-        ((*before,),) = execute("SELECT change_proof, limit_proof FROM jobs WHERE row = ?", (change.row,))
-        replaced |= {*before} - {None}
-        execute(
-            "UPDATE jobs SET priority = ?1, held_by = ?2, time_limit = ?3, change_proof = ?4,"
-            " limit_proof = CASE WHEN time_limit IS ?3 THEN limit_proof ELSE ?4 END WHERE row = ?5",
-            (priority, held_by, changed_limit_ms, proofs[proof], change.row),
-        )
-    envelopes.drop_unused(execute, replaced)
+        said = (change.row, *altered, proofs[proof])
+        if change.ok is not None:
+            ended.append(said)
+        else:
+            process = change.attempt, change.pid, change.started_at_us
+            going_on.append((*said, change.state, change.launched, *process, change.aged_from_us))
+    _run_for_each(connection, _ALTER, ended)
+    _run_for_each(connection, _GO_ON_ALTERED, going_on)
+    envelopes.drop_unused(execute, {proof for row in before for proof in row} - {None})
 
 
 def _widen(execute: _Execute, width: Width) -> None:
