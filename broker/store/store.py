@@ -2,8 +2,8 @@
 
 A completed write is on disk (WAL, synchronous FULL). Statements run on the desk's loop, where they only change SQLite's memory;
 the commit, which waits for the disk, runs on its own thread, and everything submitted meanwhile goes into the next one. Statements
-on the thread would be slower: each releases the interpreter's lock and has to wait for it again. Results arrive in the order of
-submission.
+on the thread would be slower: each releases the interpreter's lock and has to wait for it again. Those of large writes are executed in
+several turns of the loop. Results arrive in the order of submission.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import os
 import queue
 import sqlite3
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -28,13 +28,14 @@ from ..writes.staged import CommitRun, StagePart, StartRun
 from . import tables
 from .ballast import Ballast
 from .repair.soundness import is_damage, size_limit, unusable
-from .rows.statements import Rows
+from .rows.statements import Rows, is_large
 
 # Values from SQLite have no static type; schema_steps.py defines the columns.
 Row = tuple[Any, ...]
 
 _log = logging.getLogger(__name__)
 
+_DONE = object()
 _RETRY_SECONDS = 1.0
 _HAND_OVER_SECONDS = 0.001
 # Somebody waits for the result of these; all other writes are tried until they succeed.
@@ -66,8 +67,9 @@ class Store:
     def __init__(self, path: Path, loop: asyncio.AbstractEventLoop, reported: Callable[[], None]) -> None:
         self._loop = loop
         self._waiting: list[_Submitted] = []
-        # What the thread is committing.
+        # What the thread is committing, or is to commit when the statements of large writes were executed: those that are left.
         self._committing: Sequence[_Submitted] = []
+        self._left: Iterator[None] | None = None
         self._retry: asyncio.TimerHandle | None = None
         # The disk is full: each write has its own commit, so that one that does not fit does not affect others.
         self._one_by_one = False
@@ -112,9 +114,12 @@ class Store:
         if self._retry is not None:
             self._retry.cancel()
         with contextlib.suppress(sqlite3.Error):
-            if self._waiting:
+            if self._waiting or self._left is not None:
+                for _ in self._left or ():
+                    pass
                 self._apply(self._waiting)
                 self._writes.execute("COMMIT")
+        self._left = None
         self._waiting.clear()
         self._committing = []
         self._reads.close()
@@ -150,18 +155,51 @@ class Store:
         most = 1 if self._one_by_one else len(self._waiting)
         group, self._waiting = self._waiting[:most], self._waiting[most:]
         self._one_by_one = self._one_by_one and bool(self._waiting)
+        if any(is_large(submitted.write) for submitted in group):
+            self._committing = group
+            self._left = self._statements(group)
+            self._loop.call_soon(self._go_on)
+            return
         try:
             self._apply(group)
         except sqlite3.Error as error:
             self._handle_failure(group, error)
         else:
-            if fault_points.ARMED:
-                fault_points.reach("in-group-commit")
-            self._committing = group
-            self._hand_over.acquire(blocking=False)
-            self._commits.put(group)
+            self._commit(group)
+
+    def _go_on(self) -> None:
+        """Execute the next statements of large writes; others have their turns in between, and what they submit waits as for a commit."""
+        group, left, self._left = self._committing, self._left, None
+        if left is None:
+            return
+        try:
+            is_done = next(left, _DONE) is _DONE
+        except sqlite3.Error as error:
+            self._committing = []
+            self._handle_failure(group, error)
+        except BaseException:
+            self._committing = []
+            raise
+        else:
+            if is_done:
+                self._commit(group)
+            else:
+                self._left = left
+                self._loop.call_soon(self._go_on)
+
+    def _commit(self, group: Sequence[_Submitted]) -> None:
+        if fault_points.ARMED:
+            fault_points.reach("in-group-commit")
+        self._committing = group
+        self._hand_over.acquire(blocking=False)
+        self._commits.put(group)
 
     def _apply(self, group: Sequence[_Submitted]) -> None:
+        for _ in self._statements(group):
+            pass
+
+    def _statements(self, group: Sequence[_Submitted]) -> Iterator[None]:
+        """Execute the statements of a group, in steps of some milliseconds."""
         if not self._writes.in_transaction:
             self._writes.execute("BEGIN IMMEDIATE")
         for submitted in group:
@@ -169,7 +207,7 @@ class Store:
                 tables.limit_pages(
                     self._writes, self._most_pages, for_new_jobs=isinstance(submitted.write, AddJobs | AddSchedule | StagePart | StartRun)
                 )
-            self._rows.apply(submitted.write)
+            yield from self._rows.steps(submitted.write)
 
     def _commit_in_thread(self) -> None:
         """Run on the thread: wait for the disk, and nothing else."""

@@ -1,0 +1,142 @@
+"""A write about many jobs is executed in several turns of the loop, and is there as a whole or not at all."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+
+import pytest
+from desk_house import OWNER, House, asked
+
+from jobwire.broker.desk.inputs import Accepted, Alter, Asked
+from jobwire.broker.store.rows import new_rows
+from jobwire.schemas.generated import event_pb2
+from jobwire.schemas.jobs import spec as specs
+from jobwire.schemas.jobs.spec import JobSpec
+from jobwire.schemas.naming import JobKey
+from jobwire.schemas.refusal import Code, Refused
+
+_JOBS = 1000
+# Fewer than its parts.
+_TURNS = 5
+
+
+def _held(number: int) -> Asked:
+    spec = JobSpec(argv=(b"true",), held=True)
+    return Asked(number.to_bytes(16), spec, specs.digest(spec), specs.to_wire(spec).SerializeToString())
+
+
+def _many() -> list[Asked]:
+    return [_held(number) for number in range(1000, 1000 + _JOBS)]
+
+
+def _start(house: House, *jobs: Asked) -> asyncio.Future[Accepted | Refused]:
+    done: asyncio.Future[Accepted | Refused] = asyncio.get_running_loop().create_future()
+    house.desk.accept(OWNER, jobs, None, b"proof", done.set_result)
+    return done
+
+
+def _count(house: House, what: str = "jobs") -> int:
+    """Return how many rows another process would find."""
+    with closing(sqlite3.connect(house.path)) as other:
+        return int(other.execute(f"SELECT count(*) FROM {what}").fetchone()[0])
+
+
+async def _turns(until: asyncio.Future[Accepted | Refused], each: Callable[[], object]) -> int:
+    """Return how many turns the loop has had before the future was done."""
+    turns = 0
+    while not until.done():
+        each()
+        await asyncio.sleep(0)
+        turns += 1
+    return turns
+
+
+async def test_others_have_their_turns_while_many_jobs_are_added(house: House) -> None:
+    found: set[int] = set()
+    large = _start(house, *_many())
+    small = _start(house, _held(1))
+    assert await _turns(large, lambda: found.add(_count(house))) > _TURNS
+    assert found <= {0, _JOBS}, "nothing of it is there before all of it is"
+    accepted, other = await large, await small
+    assert isinstance(accepted, Accepted)
+    assert isinstance(other, Accepted)
+    assert (accepted.seq, other.seq) == (0, _JOBS)
+    assert _count(house) == _count(house, "events") == _JOBS + 1
+
+
+async def test_others_have_their_turns_while_many_jobs_are_changed(house: House) -> None:
+    jobs = _many()
+    await house.accept(*jobs)
+    done: asyncio.Future[Refused | None] = asyncio.get_running_loop().create_future()
+    house.desk.take(Alter([JobKey(OWNER, one.id) for one in jobs], None, 7, None, "ada", b"change", done.set_result))
+    turns = 0
+    while not done.done():
+        assert _count(house, "jobs WHERE priority = 7") in {0, _JOBS}
+        await asyncio.sleep(0)
+        turns += 1
+    assert turns > 1
+    assert _count(house, "jobs WHERE priority = 7") == _JOBS
+    told = [event_pb2.Event.FromString(row) for (row,) in house.store.read("SELECT event FROM events ORDER BY seq")]
+    assert [event.key.id for event in told] == [one.id for one in jobs] * 2
+
+
+@pytest.mark.parametrize("turns", [0, 1, 3, _TURNS])
+async def test_a_store_that_is_closed_meanwhile_has_all_of_it(house: House, turns: int) -> None:
+    _start(house, *_many())
+    _start(house, _held(1))
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    assert _count(house) == 0
+    await house.restart()
+    house.engine.effects.clear()
+    assert _count(house) == _count(house, "events") == len(house.live) == _JOBS + 1
+
+
+@pytest.mark.parametrize("turns", [0, 1, 3, _TURNS])
+async def test_of_a_worker_that_dies_meanwhile_nothing_of_it_is_there(house: House, turns: int) -> None:
+    await house.accept(_held(1))
+    _start(house, *_many())
+    for _ in range(turns):
+        await asyncio.sleep(0)
+    house.store._writes.execute("ROLLBACK")
+    house.store._left = None
+    house.store._committing = []
+    await house.restart()
+    house.engine.effects.clear()
+    assert [*house.live] == [JobKey(OWNER, (1).to_bytes(16))]
+    accepted = await house.accept(*_many())
+    assert (accepted.known, _count(house)) == (0, _JOBS + 1)
+
+
+async def test_one_that_does_not_fit_is_refused_as_a_whole(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    insert, parts = new_rows.insert, [0]
+
+    def fail(connection: sqlite3.Connection, jobs: list[object], *others: object, **more: object) -> None:
+        parts[0] += len(jobs) > 1
+        if len(jobs) > 1 and parts[0] == 3:
+            raise sqlite3.OperationalError("database or disk is full")
+        insert(connection, jobs, *others, **more)  # type: ignore[arg-type] # reason: passed on
+
+    monkeypatch.setattr(new_rows, "insert", fail)
+    large, small = _start(house, *_many()), _start(house, _held(1))
+    refused, accepted = await large, await small
+    assert isinstance(refused, Refused)
+    assert refused.code is Code.RESOURCE_EXHAUSTED
+    assert isinstance(accepted, Accepted)
+    assert (_count(house), len(house.live)) == (1, 1)
+    assert (await house.accept(*_many())).known == 0
+
+
+async def test_an_id_that_is_taken_is_found_in_every_part(house: House) -> None:
+    taken = _many()[700]
+    await house.accept(taken)
+    again = asked(1, b"false")
+    others = [*_many()[:700], Asked(taken.id, again.spec, again.digest, again.raw), *_many()[701:]]
+    with pytest.raises(Refused) as refused:
+        await house.accept(*others)
+    assert refused.value.code is Code.ALREADY_EXISTS
+    accepted = await house.accept(*_many())
+    assert (accepted.known, _count(house)) == (1, _JOBS)
