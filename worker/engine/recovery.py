@@ -68,6 +68,7 @@ class Recovery:
                 [{DO: ToSupervisor.ADOPT, "folders": made[at : at + HANDLES_A_MESSAGE]} for at in range(0, len(made), HANDLES_A_MESSAGE)]
             )
             facts, unknown, unread = await self._ask(expected)
+        self._unread.drop(one.key for one in [*facts, *unknown])
         # If the line breaks later, the machine was not restarted.
         rebooted, self._rebooted = self._rebooted, False
         # Later facts are passed on after the caller has processed these.

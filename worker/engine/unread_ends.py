@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
 from ...broker.engine import Delayed, Expected, Fact
@@ -45,6 +45,11 @@ class UnreadEnds:
             self._reading = self._loop.create_task(self._read_again())
         return [Delayed(one.key, why_unread(one, why), stuck=bool(one.pid)) for one, why in unread]
 
+    def drop(self, keys: Iterable[AttemptKey]) -> None:
+        """Wait no longer for these: what became of them is known in another way."""
+        for key in keys:
+            self._waiting.pop(key, None)
+
     def give_up(self, key: AttemptKey) -> bool:
         """Tell that a job is lost, if it waits here; return whether it did."""
         one, why = self._waiting.pop(key, (None, ""))
@@ -68,21 +73,24 @@ class UnreadEnds:
         while self._waiting:
             await asyncio.sleep(seconds)
             seconds = min(2 * seconds, _LONGEST_SECONDS)
-            asked = [one for one, _ in self._waiting.values()]
+            asked = dict(self._waiting)
             try:
                 # A disk that fails takes its time.
-                ended, unread = await on_thread(partial(outcomes_of, self._logs, asked))
+                ended, unread = await on_thread(partial(outcomes_of, self._logs, [one for one, _ in asked.values()]))
             except RuntimeError:
                 # No thread can be made.
                 continue
             found = {fact.key: fact for fact in ended}
             still = {one.key for one, _ in unread}
             facts: list[Fact] = []
-            for one in asked:
-                if one.key in still or self._waiting.pop(one.key, None) is None:
+            for key, waiting in asked.items():
+                # Meanwhile it may have been dropped, or dropped and added again.
+                if key in still or self._waiting.get(key) is not waiting:
                     continue
-                facts.append(found.get(one.key) or lost(one, why_lost(one, rebooted=self._rebooted, was_unread=True)))
+                del self._waiting[key]
+                facts.append(found.get(key) or lost(waiting[0], why_lost(waiting[0], rebooted=self._rebooted, was_unread=True)))
             if facts:
                 _log.info("the ends of %d jobs could be read at last", len(facts))
-                self._tell(facts)
+                # Not from here: what fails there must not end this task, which others wait for.
+                self._loop.call_soon(self._tell, facts)
         self._reading = None

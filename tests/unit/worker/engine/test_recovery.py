@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.broker.engine import Delayed, Ended, Expected, Fact, Paused
+from jobwire.broker.engine import Delayed, Ended, Expected, Fact, Paused, Started
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import OutcomeKind
 from jobwire.schemas.naming import AttemptKey
+from jobwire.worker.engine import unread_ends
 from jobwire.worker.engine.recovery import Recovery
 from jobwire.worker.engine.supervisor_line import Message
 from jobwire.worker.state.log_folders import folders, new_folders, outcomes
@@ -95,3 +96,63 @@ async def test_an_outcome_that_cannot_be_read_is_given_up_by_a_stop_at_once(tmp_
     assert ended.outcome.kind is OutcomeKind.LOST
     assert not recovery.give_up(PAUSED.key)
     recovery.close()
+
+
+async def ask(recovery: Recovery, told: Sequence[Fact], *expected: Expected) -> list[Fact]:
+    """Recover again, with a supervisor that tells these facts."""
+    finding = asyncio.create_task(recovery.find_out(expected))
+    await asyncio.sleep(0)
+    assert recovery.told_all(told)
+    return await asyncio.wait_for(finding, 60)
+
+
+@pytest.mark.parametrize("pid", [9, 0])
+async def test_what_another_supervisor_knows_is_not_awaited_any_more(tmp_path: Path, pid: int) -> None:
+    """Otherwise a job that runs is told to be lost, and a stop does not reach it. Whether its process was known before or not."""
+    if pid:
+        unreadable = Path(folders.run_path(str(tmp_path), 9, 10)) / "outcome"
+    else:
+        unreadable = Path(folders.run_path(str(tmp_path), 9, 10, 20)) / "job"
+    unreadable.mkdir(parents=True)
+    one = Expected(PAUSED.key, pid, 10 if pid else 0, 5, launched=True)
+    recovery, facts = await recover(tmp_path, lambda _: None, one)
+    assert [type(fact) for fact in facts] == [Delayed]
+    unreadable.rmdir()
+    started = Started(PAUSED.key, 9, 10)
+    assert await ask(recovery, [started], one) == [started]
+    assert not recovery.give_up(PAUSED.key)
+    recovery.close()
+
+
+async def test_what_can_be_started_again_is_not_awaited_any_more(tmp_path: Path) -> None:
+    unreadable = Path(folders.run_path(str(tmp_path), 9, 10, 20)) / "job"
+    unreadable.mkdir(parents=True)
+    one = Expected(PAUSED.key, 0, 0, 5, launched=True)
+    recovery, _ = await recover(tmp_path, lambda _: None, one)
+    unreadable.rmdir()
+    assert await ask(recovery, [], one) == []
+    assert not recovery.give_up(PAUSED.key)
+    recovery.close()
+
+
+async def test_a_listener_that_fails_once_hears_of_what_can_be_read_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(unread_ends, "_FIRST_SECONDS", 0.0)
+    wanted = [Expected(AttemptKey(b"o" * 32, bytes([number]) * 16, 1), number, 10, 5, launched=True) for number in (8, 9)]
+    heard: asyncio.Queue[Fact] = asyncio.Queue()
+    failures = [ValueError("a bug")]
+
+    def hear(facts: Sequence[Fact]) -> None:
+        if failures:
+            raise failures.pop()
+        for fact in facts:
+            heard.put_nowait(fact)
+
+    loop = asyncio.get_running_loop()
+    failed: asyncio.Queue[object] = asyncio.Queue()
+    loop.set_exception_handler(lambda _, context: failed.put_nowait(context["exception"]))
+    unread = unread_ends.UnreadEnds(str(tmp_path), loop, hear, rebooted=False)
+    unread.add([(wanted[0], "Input/output error")])
+    assert isinstance(await asyncio.wait_for(failed.get(), 60), ValueError)
+    unread.add([(wanted[1], "Input/output error")])
+    assert (await asyncio.wait_for(heard.get(), 60)).key == wanted[1].key
+    unread.close()
