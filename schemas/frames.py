@@ -34,8 +34,11 @@ LARGEST_MESSAGE = 8 * 1024 * 1024
 # The envelope around the largest request: proof and protobuf framing.
 ENVELOPE_BYTES = 1024
 MOST_JOBS_PER_START = 20_000
-# Of a batch that is staged. A part is checked job by job, and written in one piece, which takes some milliseconds.
-MOST_JOBS_PER_PART = 1000
+# Of a batch that is staged. A part is checked job by job, and written in one piece, which takes some milliseconds. `LARGEST_PART`: of more
+# than one job; `MOST_JOBS_PER_KEPT_PART`: before, a part could have so many.
+MOST_JOBS_PER_PART = 250
+MOST_JOBS_PER_KEPT_PART = 1000
+LARGEST_PART = 1024 * 1024
 MOST_PARTS = 2000
 # In one stop, forget, pause, resume or change, and in one filter.
 MOST_KEYS = 1000

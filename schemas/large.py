@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from .frames import LARGEST_OTHER_MESSAGE, MOST_JOBS_PER_PART, MOST_JOBS_PER_START, read_envelope
+from .frames import LARGEST_OTHER_MESSAGE, LARGEST_PART, MOST_JOBS_PER_PART, MOST_JOBS_PER_START, read_envelope
 from .generated import request_pb2
 from .refusal import Code, Refused
 
@@ -58,6 +58,8 @@ def read(frame: bytes) -> Large:
     try:
         _demand_start(frame)
         envelope = request_pb2.Envelope.FromString(frame)
+        # An Envelope may hold several, of which the last counts.
+        _demand_sizes(envelope.request, 0, len(envelope.request))
         if len(frame) - len(envelope.request) > _ENVELOPE_BYTES + _SHOWN_BYTES * len(envelope.shown):
             raise Refused(Code.INVALID_ARGUMENT, f"the Envelope has {len(frame) - len(envelope.request)} bytes beside its request")
         return Large(*_take_apart(envelope))
@@ -108,10 +110,22 @@ def _demand_start(frame: bytes) -> None:
     """Check that a large frame is a start, before any of it is copied."""
     for _, begin, content, end in islice(_fields(frame, 0, len(frame)), _MOST_FIELDS):
         if frame[begin] == _TAG_OF_REQUEST:
-            for number, at, _, until in islice(_fields(frame, content, end), _MOST_FIELDS):
-                if number not in _MOST_JOBS and until - at > LARGEST_OTHER_MESSAGE:
-                    raise _too_large(end - content)
+            _demand_sizes(frame, content, end)
             return
+
+
+def _demand_sizes(raw: bytes, begin: int, end: int) -> None:
+    """Check that what is large of a request are the jobs of a start, or one job of a part, or jobs of a part up to a limit."""
+    size = jobs = 0
+    for number, at, content, until in islice(_fields(raw, begin, end), _MOST_FIELDS):
+        if number not in _MOST_JOBS and until - at > LARGEST_OTHER_MESSAGE:
+            raise _too_large(end - begin)
+        if number == _STAGE:
+            size += until - at
+            # Two jobs are found, if there are two: other fields are at most so many.
+            jobs += sum(field == _JOBS for field, *_ in islice(_fields(raw, content, until), _MOST_FIELDS + 2))
+    if size > LARGEST_PART and jobs > 1:
+        raise Refused(Code.INVALID_ARGUMENT, f"the part has {size} bytes, the limit of one with several jobs is {LARGEST_PART}", "split it")
 
 
 def _take_apart(envelope: request_pb2.Envelope) -> tuple[request_pb2.Request, request_pb2.Envelope, Sequence[bytes], bytes]:

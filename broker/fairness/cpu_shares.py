@@ -45,6 +45,8 @@ TURN_SECONDS = 0.001
 # Shorter if several identities send requests: each waits for several such turns until it is answered. A single one would only lose time.
 _SHARED_TURN_SECONDS = 0.0002
 _SHARED_FOR_SECONDS = 1.0
+# After so long at the latest, the line of an identity is looked at again of which a request is worked on elsewhere.
+_HELD_SECONDS = 0.1
 # The loop's clock has this resolution.
 _LEAST_WAIT_SECONDS = 0.001
 # Bytes of one identity that may wait, including what Python needs for each message.
@@ -87,10 +89,12 @@ class _Line:
     goes_at: float = 0.0
     waiting: deque[tuple[Peer, bytes, memoryview | None]] = field(default_factory=deque)
     size: int = 0
+    # So many of its requests are worked on elsewhere.
+    held: int = 0
 
     def is_present(self, now: float) -> bool:
         """Return whether it used time of the loop recently."""
-        return now - self.taken.at < _PRESENT_SECONDS
+        return self.held > 0 or now - self.taken.at < _PRESENT_SECONDS
 
     def used(self, now: float) -> float:
         """Return how many seconds of the loop's time it used of late."""
@@ -200,6 +204,20 @@ class Shares:
         line = self._lines.get(public) or self._new_line(public, now)
         line.go_on(seconds, now, _MOST_CHARGED_SECONDS)
 
+    def hold(self, public: bytes) -> None:
+        """Let further requests of an identity wait until `let_go`: its last one is worked on elsewhere."""
+        line = self._lines.get(public) or self._new_line(public, self._now())
+        line.held += 1
+
+    def let_go(self, public: bytes, seconds: float) -> None:
+        """Go on with an identity that `hold` was called for, and count the time that this took."""
+        self._lines[public].held -= 1
+        self.charge(public, seconds)
+        if self._waiting:
+            self.close()
+            self._timer = None
+            self._go_on_in(_LEAST_WAIT_SECONDS)
+
     def serves_others(self, public: bytes) -> bool:
         """Return whether another identity used time of the loop recently."""
         now = self._now()
@@ -215,6 +233,8 @@ class Shares:
         return self._lines.setdefault(public, _Line())
 
     def _must_wait(self, line: _Line, now: float) -> bool:
+        if line.held:
+            return True
         if not line.taken.is_over(now) or not self._is_busy(now):
             return False
         less = line.used(now) * _CLEARLY_LESS
@@ -226,6 +246,8 @@ class Shares:
         return self._loop_taken.is_over(now)
 
     def _due_in(self, line: _Line, now: float) -> float:
+        if line.held:
+            return _HELD_SECONDS
         return min(line.taken.due_in(now), self._loop_taken.due_in(now), max(_LEAST_WAIT_SECONDS, line.goes_at - now))
 
     def _go_on_in(self, seconds: float) -> None:
@@ -250,7 +272,7 @@ class Shares:
         """Handle waiting requests of one identity; return in how many seconds to continue."""
         now = self._now()
         while line.waiting and now < until:
-            if now < line.goes_at and self._must_wait(line, now):
+            if line.held or (now < line.goes_at and self._must_wait(line, now)):
                 return self._due_in(line, now)
             peer, frame, bulk = line.get()
             if peer.left or not peer.gone:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 
 from ...keys.members.rights import PAIRING, PAIRING_VERBS, Member
 from ...keys.proofs import signature
@@ -24,6 +25,9 @@ from .checks.delegated import demand_verb
 from .held import HeldRequests
 
 _log = logging.getLogger(__name__)
+
+# The signature of so long a request takes some milliseconds to check.
+_LONG = 512 * 1024
 
 Handler = Callable[[Call], None]
 
@@ -42,6 +46,8 @@ class Dispatch:
     read: Callable[[bytes], large.Large] = large.read
     # Those that wait while the desk recovers.
     held: HeldRequests | None = None
+    # Does something on a thread for the member with this public key, whose further requests wait; then calls what gets what was raised.
+    apart: Callable[[bytes, Callable[[], None], Callable[[Exception | None], None]], None] | None = None
 
     def take(self, peer: Peer, frame: bytes, bulk: memoryview | None, charge: Charge) -> None:
         """Handle one message, with its second frame if it has one; never raises. `charge` is called with the time of later parts of it."""
@@ -69,9 +75,7 @@ class Dispatch:
             if call.is_for_nobody or self._holds(call, verb, frame, charge):
                 return
             _refuse_fields_of_daemons(envelope)
-            if verb in SIGNED_VERBS:
-                self._check_signer(peer, envelope, rest if verb == "start" else None)
-            call.guard(self.handlers[verb], call)
+            self._pass_on(call, verb, partial(self._check_signer, peer, envelope, rest if verb == "start" else None))
         except large.TooLarge as refused:
             peer.outlet.expel(peer, large.id_of(frame), refused, f"sent a request of {len(frame)} bytes")
         except Refused as refused:
@@ -79,6 +83,27 @@ class Dispatch:
         except Exception:  # noqa: BLE001 -- a bug affects this request, not the worker
             _log.exception("a request of %s failed", peer.public.hex()[:8])
             peer.outlet.refuse(peer, request_id, Refused(Code.INTERNAL, BUG))
+
+    def _pass_on(self, call: Call, verb: str, check: Callable[[], None]) -> None:
+        """Check the signature, if the request has to have one, and pass it to its handler."""
+        if verb not in SIGNED_VERBS:
+            call.guard(self.handlers[verb], call)
+        elif self.apart is not None and len(call.proof) > _LONG:
+            self.apart(call.peer.public, check, partial(self._checked, call, self.handlers[verb]))
+        else:
+            check()
+            call.guard(self.handlers[verb], call)
+
+    def _checked(self, call: Call, handler: Handler, raised: Exception | None) -> None:
+        """Go on with a request whose signature was checked on a thread."""
+
+        def handle() -> None:
+            if raised is not None:
+                raise raised
+            handler(call)
+
+        if call.peer.left or not call.peer.gone:
+            call.guard(handle)
 
     def _holds(self, call: Call, verb: str, frame: bytes, charge: Charge) -> bool:
         """Keep a request until the desk has recovered, if it has to wait for that; return whether it has."""

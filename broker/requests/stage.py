@@ -11,7 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from ...keys.members.rights import Member, Right, demand
-from ...schemas.frames import MOST_PARTS
+from ...schemas.frames import LARGEST_MESSAGE, LARGEST_PART, MOST_PARTS
 from ...schemas.generated import event_pb2, request_pb2
 from ...schemas.jobs import conditions
 from ...schemas.jobs import spec as specs
@@ -77,7 +77,7 @@ def stage(
                 claims.setdefault((wants_of(one.spec), one.spec.time_limit_ms), index)
             hashes.append(_hash_of(one))
             spec_bytes += len(one.raw)
-            demand_size(len(asked), spec_bytes)
+            demand_size(len(asked), spec_bytes, LARGEST_PART if len(asked) > 1 else LARGEST_MESSAGE)
             missing.look(one.spec, one.rerun_of)
             yield
         yield from _demand_order(asked, run.id)

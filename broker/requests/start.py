@@ -163,10 +163,10 @@ def demand_nothing_else(proof: bytes, needed: int) -> None:
         raise Refused(Code.INVALID_ARGUMENT, f"the request has {len(proof)} bytes, and its jobs take {needed}", "send nothing else in it")
 
 
-def demand_size(jobs: int, spec_bytes: int) -> None:
+def demand_size(jobs: int, spec_bytes: int, most: int = LARGEST_MESSAGE) -> None:
     """Check that jobs which run again take no more than if their specs had been sent."""
-    if spec_bytes > LARGEST_MESSAGE:
-        message = f"the specs of {jobs} jobs have {spec_bytes} bytes, the limit of one start is {LARGEST_MESSAGE}"
+    if spec_bytes > most:
+        message = f"the specs of {jobs} jobs have {spec_bytes} bytes, the limit of one request is {most}"
         raise Refused(Code.INVALID_ARGUMENT, message, "run fewer jobs again at once", jobs - 1)
 
 

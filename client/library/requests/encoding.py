@@ -13,6 +13,10 @@ from ..options.specs import as_spec
 if TYPE_CHECKING:
     from ..values.results import BatchInfo
 
+# A condition, and a file, beside their names.
+_AFTER_BYTES = 48
+_FILE_BYTES = 64
+
 
 def encode(spec: JobSpec) -> job_pb2.JobSpec:
     """Return a spec as it is sent.
@@ -44,4 +48,9 @@ def size_of(spec: object) -> int:
     """Return about how many bytes a spec takes when it is sent; 0 for the key of a job that runs again."""
     if not isinstance(spec, JobSpec):
         return 0
-    return sum(map(len, spec.argv)) + sum(len(name) + len(value) for name, value in spec.environment) + len(spec.stdin or b"")
+    size = sum(map(len, spec.argv)) + sum(len(name) + len(value) for name, value in spec.environment) + len(spec.stdin or b"")
+    # Most jobs have none of these.
+    if spec.labels or spec.after or spec.files or spec.outputs:
+        size += sum(len(name) + len(value) for name, value in spec.labels) + sum(_AFTER_BYTES + len(one.name) for one in spec.after)
+        size += sum(_FILE_BYTES + len(one.path) for one in spec.files) + sum(map(len, spec.outputs))
+    return size

@@ -48,7 +48,7 @@ _WHATS = {
     "abandoned": "one asks for 200 lists, leaves and comes again",
     "changes": "one changes 1,000 jobs in one request, again and again",
     "chains": "one starts chains of 1,000 jobs and stops them",
-    "large_parts": "one stages parts of 8 MB and drops them",
+    "large_parts": "one stages parts as large as they may be and drops them",
 }
 
 

@@ -37,7 +37,7 @@ from raw_client import RawClient
 
 from jobwire.keys.identity import from_seed, parse_public
 from jobwire.keys.sockets import client_socket
-from jobwire.schemas.frames import MOST_JOBS_PER_PART, MOST_KEYS
+from jobwire.schemas.frames import LARGEST_PART, MOST_JOBS_PER_PART, MOST_KEYS
 from jobwire.schemas.generated import job_pb2, request_pb2
 
 _LISTED_JOBS = 200
@@ -221,9 +221,9 @@ def abandoned(connect: Connect) -> None:
 
 
 def large_parts(connect: Connect) -> None:
-    """Stage parts of nearly 8 MiB, and drop them."""
+    """Stage parts that are as large as parts may be, and drop them."""
     with connect(lazy=False) as raw:
-        spec = job_pb2.JobSpec(argv=[b"true", b"x" * 7800])
+        spec = job_pb2.JobSpec(argv=[b"true", b"x" * (LARGEST_PART // MOST_JOBS_PER_PART - 64)])
         part = [request_pb2.NewJob(id=secrets.token_bytes(16), spec=spec) for _ in range(MOST_JOBS_PER_PART)]
         begin()
         while goes_on(0):

@@ -110,12 +110,28 @@ def _find_conflict(execute: _Execute, write: StagePart, row: int) -> Refused | N
     """Return why one of the jobs of a part cannot be staged, if so."""
     owner = write.run.owner
     own = {job.id for job in write.jobs}
+    is_any_known = _is_any_known(execute, owner, [*own])
     for position, job in enumerate(write.jobs):
-        refused = _conflict_of(execute, JobKey(owner, job.id), job, row) or _unknown_target(execute, write, job, own, row)
+        refused = _conflict_of(execute, JobKey(owner, job.id), job, row) if is_any_known else None
+        refused = refused or _unknown_target(execute, write, job, own, row)
         if refused is not None:
             refused.job_index = position
             return refused
     return None
+
+
+def _is_any_known(execute: _Execute, owner: bytes, ids: Sequence[bytes]) -> bool:
+    """Return whether any of these jobs may be in conflict. Asked one by one, a thousand of them would take twice as long."""
+    marks = [mark_of(JobKey(owner, one)) for one in ids]
+    return bool(
+        execute(f"SELECT 1 FROM staged_ids WHERE owner = ? AND id IN ({_places(ids)}) LIMIT 1", (owner, *ids)).fetchone()  # noqa: S608 -- marks only
+        or execute(f"SELECT 1 FROM tombstones WHERE mark IN ({_places(marks)}) LIMIT 1", marks).fetchone()  # noqa: S608 -- as above
+        or execute(f"SELECT 1 FROM jobs WHERE owner = ? AND id IN ({_places(ids)}) LIMIT 1", (owner, *ids)).fetchone()  # noqa: S608 -- as above
+    )
+
+
+def _places(values: Sequence[bytes]) -> str:
+    return ", ".join("?" * len(values))
 
 
 def _conflict_of(execute: _Execute, key: JobKey, job: StagedJob, row: int) -> Refused | None:

@@ -12,6 +12,7 @@ from jobwire.broker.jobs.job import BatchRun
 from jobwire.broker.staging import staging as staging_module
 from jobwire.broker.store.rows.batches import staged_queries
 from jobwire.keys.members.limits import Limits
+from jobwire.schemas.frames import LARGEST_PART
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.parts import HASH_BYTES, hash_of_job, hash_of_part, named_again
@@ -300,6 +301,15 @@ async def test_a_job_waits_for_those_that_were_staged_before_it(house: House) ->
     await house.restart()
     house.engine.effects.clear()
     assert "2 jobs load" in house.desk.why_waiting(house.live[JobKey(OWNER, job_id(5))])
+
+
+async def test_jobs_that_run_again_take_no_more_in_a_part_than_if_their_specs_had_been_sent(house: House) -> None:
+    (before,) = (await house.accept(asked(1, b"true", b"x" * (LARGEST_PART // 2)))).jobs
+    again = [request_pb2.NewJob(id=job_id(number), rerun=job_pb2.JobKey(id=before.key.id)) for number in (2, 3)]
+    message = (await refusal(stage(house, 0, again))).message
+    assert f"the limit of one request is {LARGEST_PART}" in message
+    assert (await stage(house, 0, again[:1])).jobs == 1
+    house.engine.effects.clear()
 
 
 async def test_slices_that_wait_for_one_name_share_a_group(house: House) -> None:
