@@ -25,7 +25,7 @@ def list_logs(logs: str) -> list[str]:
             os.makedirs(logs, FOLDER_MODE, exist_ok=True)
             names = os.listdir(logs)
         except OSError as error:
-            if os.stat(".").st_nlink == 0:
+            if _is_removed():
                 return []
             why = f"{logs} cannot be listed: {error.strerror}"
             if why != said:
@@ -36,3 +36,11 @@ def list_logs(logs: str) -> list[str]:
             if said:
                 say(f"{logs} can be listed again")
             return names
+
+
+def _is_removed() -> bool:
+    """Return whether the working folder was removed; not if it cannot be looked at either."""
+    try:
+        return os.stat(".").st_nlink == 0
+    except OSError:
+        return False
