@@ -227,11 +227,14 @@ def check(message: Any) -> None:
 
 @cache
 def _least_limit(kind: Any) -> int:
-    """Return the smallest limit of anything in a message of this kind: one that has no more bytes than that exceeds none."""
+    """Return the smallest limit of anything in a message of this kind: one that has no more bytes than that exceeds none.
+
+    0 if something in it must have a size: it may have too few bytes.
+    """
     limits = [LARGEST_MESSAGE]
     for field in kind.fields:
         most, longest, has_parts = _limits_of(field)
-        limits += [limit for limit in (most, longest) if limit is not None]
+        limits += [0] if _is_exact(field) else [limit for limit in (most, longest) if limit is not None]
         if has_parts:
             limits.append(_least_limit(field.message_type))
     return min(limits)
@@ -248,11 +251,15 @@ def _limits_of(field: Any) -> tuple[int | None, int | None, bool]:
 
 def _check_length(values: Any, longest: int, field: Any) -> None:
     most: Sized = max(values, key=len)
-    is_exact = f"{field.containing_type.name}.{field.name}" in SIZES
+    is_exact = _is_exact(field)
     if len(most) > longest or (is_exact and 0 < len(most) < longest):
         unit = "characters" if isinstance(most, str) else "bytes"
         right = f"not {longest}" if is_exact else f"the limit is {longest}"
         raise Refused(Code.INVALID_ARGUMENT, f"the {field.name} of {with_article(_owner_of(field))} has {len(most)} {unit}, {right}")
+
+
+def _is_exact(field: Any) -> bool:
+    return f"{field.containing_type.name}.{field.name}" in SIZES
 
 
 def _owner_of(field: Any) -> str:

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from google.protobuf.descriptor import Descriptor, FieldDescriptor
+from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from jobwire.schemas import bounds, large
@@ -99,6 +100,16 @@ def test_bytes_of_another_size_are_refused_and_not_taken_for_what_does_not_exist
         assert refused.value.code is Code.INVALID_ARGUMENT
     for size in (0, right):
         bounds.check(message(**{field: b"x" * size}))
+
+
+@pytest.mark.parametrize("part", [{"id": b"x" * 8}, {"id": b"x"}, {"owner": b"x" * 13}, {"id": b"", "owner": b"x"}], ids=repr)
+@pytest.mark.parametrize("verb", [request_pb2.Settle, request_pb2.Discard])
+def test_bytes_of_another_size_are_refused_also_in_a_part_that_is_short(verb: Callable[..., Message], part: dict[str, bytes]) -> None:
+    """One that has few bytes exceeds no limit, and is looked through all the same."""
+    whole = {"id": b"i" * 16, "owner": b"o" * 32}
+    with pytest.raises(Refused, match=r"bytes?, not \d+$"):
+        bounds.check(verb(jobs=[whole, part, whole]))
+    bounds.check(verb(jobs=[whole, {}, whole]))
 
 
 @pytest.mark.parametrize(
