@@ -14,6 +14,10 @@ from ..small_files import read_object, write_file
 from .folders import VERSION
 
 _TEXTS = ("kind", "sentence", "stdout_problem", "stderr_problem", "stdin_problem")
+# Of those that tell how it ended; what it used is left out where it cannot be.
+_NUMBERS = ("exit_status", "signal", "pid", "started_at_us", "ended_at_us", "stdout_bytes", "stderr_bytes", "ended_passed_us")
+# What the wire and the store can hold, and a date.
+_BELOW = {**dict.fromkeys(("exit_status", "signal", "pid"), 1 << 31), **dict.fromkeys(("started_at_us", "ended_at_us"), 1 << 57)}
 _quote = json.encoder.encode_basestring_ascii
 
 
@@ -70,7 +74,7 @@ def write_outcome(folder: str, text: str) -> None:
 
 
 def read_outcome(folder: str, unread: Callable[[OSError], object] | None = None) -> OutcomeFile | None:
-    """Return the content of the `outcome` file of a folder; None if there is none, or if it is incomplete.
+    """Return the content of the `outcome` file of a folder; None if there is none, or if it is incomplete or damaged.
 
     None too if it is there and cannot be read; then `unread` is called.
     """
@@ -80,6 +84,10 @@ def read_outcome(folder: str, unread: Callable[[OSError], object] | None = None)
         # Not isinstance: a bool does not count as a number.
         if not all(type(value) is (str if name in _TEXTS else int) for name, value in said.items()):
             return None
+        if not all(0 <= said.get(name, 0) < _BELOW.get(name, 1 << 63) for name in _NUMBERS):
+            return None
+        # Half a character (a surrogate), which JSON can have, is a ValueError.
+        "".join(said.get(name, "") for name in _TEXTS).encode()
         if said["kind"] == Kind.EXITED and "exit_status" not in said:
             return None
         return OutcomeFile(**said)
