@@ -85,8 +85,8 @@ def test_a_run_is_listed_waited_for_and_its_logs_follow_each_other(home: Home, r
 
 def test_what_a_batch_needs_is_said_of_a_job_that_is_none_and_of_one_job_in_the_singular(home: Home) -> None:
     home.jobwire("run", "-n", "alone", "true")
-    for arguments in (["list", "alone"], ["batch", "--retry-failed", "alone"]):
-        assert b"there is no batch alone; jobwire list --runs" in home.jobwire(*arguments, status=1).stderr
+    assert b"there is no batch alone; a job has that name: " in home.jobwire("list", "alone", status=1).stderr
+    assert b"there is no batch alone; jobwire list --runs" in home.jobwire("batch", "--retry-failed", "alone", status=1).stderr
     said = home.jobwire("batch", "--lines", "--no-wait", "-", stdin=b"true\n").stderr
     assert said.startswith(b"jobwire: 1 job submitted; ")
     assert said.endswith(b" waits for its end\n")
