@@ -108,24 +108,27 @@ def _reason(error: OSError) -> str:
     return error.strerror or str(error)
 
 
-def make_again(logs: str, unknown: Sequence[Expected], directory: bytes) -> list[str]:
-    """Create the folders again of jobs that nobody knows and whose process may be running; return their names.
+def folders_to_adopt(logs: str, unknown: Sequence[Expected], directory: bytes) -> list[str]:
+    """Return the names of the folders of jobs that nobody knows and whose process may be running; one that is missing is created again.
 
     Whether it is the same process is checked by the supervisor, which knows its mark and its pipes. A folder that cannot be created is
-    left out.
+    left out. One that is there could not be read when the supervisor began.
     """
-    made: list[str] = []
+    names: list[str] = []
     for one in unknown:
-        if one.spec is None or not (one.pid and is_there(one.pid)):
+        if not one.pid or not is_there(one.pid):
             continue
         folder = folders.run_path(logs, one.pid, one.started_at_us)
-        try:
-            new_folders.write_folder(folder, one.key, one.spec, one.rerun_of, directory=directory, grace_ms=DEFAULT_GRACE_MS)
-        except OSError as error:
-            _log.warning("%s is missing and cannot be created again: %s", folder, error.strerror)
-            continue
-        made.append(folder.rpartition("/")[2])
-    return made
+        if not os.path.isdir(folder):
+            if one.spec is None:
+                continue
+            try:
+                new_folders.write_folder(folder, one.key, one.spec, one.rerun_of, directory=directory, grace_ms=DEFAULT_GRACE_MS)
+            except OSError as error:
+                _log.warning("%s is missing and cannot be created again: %s", folder, error.strerror)
+                continue
+        names.append(folder.rpartition("/")[2])
+    return names
 
 
 def left_intents(logs: str, expected: Sequence[Expected]) -> list[str]:

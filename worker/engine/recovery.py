@@ -8,11 +8,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Sequence
 
-from ...broker.engine import Expected, Fact
+from ...broker.engine import Ended, Expected, Fact, Started
 from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Refused
 from ..wire.words import DO, ToSupervisor
-from .found_runs import lost_of, make_again, outcomes_of
+from .found_runs import folders_to_adopt, lost_of, outcomes_of
 from .settled import HANDLES_A_MESSAGE
 from .supervisor_line import Message
 from .unread_ends import UnreadEnds
@@ -46,7 +46,7 @@ class Recovery:
         # While there is a request, facts are held back; None: they are passed on at once.
         self._answer: asyncio.Future[None] | None = None
         self._held: list[Fact] = []
-        self._unread = UnreadEnds(logs, loop, self.tell, rebooted=rebooted)
+        self._unread = UnreadEnds(logs, loop, self.tell, self._adopt, rebooted=rebooted)
 
     @property
     def awaits_answer(self) -> bool:
@@ -61,12 +61,8 @@ class Recovery:
         facts, unknown, unread = await self._ask(expected)
         for _ in range(_LOOKS):
             # For example, their folders were removed. A job counts as lost only after a search for its process.
-            made = [] if self._rebooted else make_again(self._logs, unknown, self._directory)
-            if not made:
+            if self._rebooted or not self._adopt(unknown):
                 break
-            self._say(
-                [{DO: ToSupervisor.ADOPT, "folders": made[at : at + HANDLES_A_MESSAGE]} for at in range(0, len(made), HANDLES_A_MESSAGE)]
-            )
             facts, unknown, unread = await self._ask(expected)
         self._unread.drop(one.key for one in [*facts, *unknown])
         # If the line breaks later, the machine was not restarted.
@@ -85,6 +81,7 @@ class Recovery:
 
     def tell(self, facts: Sequence[Fact]) -> None:
         """Pass facts on, or hold them back."""
+        self._unread.drop(fact.key for fact in facts if isinstance(fact, (Started, Ended)))
         if self._answer is not None:
             self._held += facts
         else:
@@ -107,6 +104,14 @@ class Recovery:
         """Make a pending request raise this."""
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(why)
+
+    def _adopt(self, unknown: Sequence[Expected]) -> bool:
+        """Tell the supervisor to look for those of these jobs that may be running; return False if none may be."""
+        names = folders_to_adopt(self._logs, unknown, self._directory)
+        parts = [names[at : at + HANDLES_A_MESSAGE] for at in range(0, len(names), HANDLES_A_MESSAGE)]
+        if parts:
+            self._say([{DO: ToSupervisor.ADOPT, "folders": part} for part in parts])
+        return bool(parts)
 
     async def _ask(self, expected: Sequence[Expected]) -> tuple[list[Fact], list[Expected], list[tuple[Expected, str]]]:
         """Return what is known about jobs, by the supervisor or from outcomes, the jobs about which nothing is, and those not read."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
 
@@ -23,17 +24,33 @@ _log = logging.getLogger(__name__)
 
 _FIRST_SECONDS = 1.0
 _LONGEST_SECONDS = 60.0
+# How often the supervisor is asked to adopt a job; it may be starting just then.
+_LOOKS = 3
 
 
 class UnreadEnds:
-    """Tells with `tell` what is found at last."""
+    """Tells with `tell` what is found at last. `adopt` asks for a job that may be running, and returns False if it cannot be.
 
-    def __init__(self, logs: str, loop: asyncio.AbstractEventLoop, tell: Callable[[Sequence[Fact]], None], *, rebooted: bool) -> None:
+    Call `drop` when there is an answer.
+    """
+
+    def __init__(
+        self,
+        logs: str,
+        loop: asyncio.AbstractEventLoop,
+        tell: Callable[[Sequence[Fact]], None],
+        adopt: Callable[[Sequence[Expected]], bool],
+        *,
+        rebooted: bool,
+    ) -> None:
         self._logs = logs
         self._loop = loop
         self._tell = tell
+        self._adopt = adopt
         self._rebooted = rebooted
         self._waiting: dict[AttemptKey, tuple[Expected, str]] = {}
+        # Of these, how often the supervisor was asked to adopt each.
+        self._asked: Counter[AttemptKey] = Counter()
         self._reading: asyncio.Task[None] | None = None
 
     def add(self, unread: Sequence[tuple[Expected, str]]) -> list[Fact]:
@@ -49,6 +66,7 @@ class UnreadEnds:
         """Wait no longer for these: what became of them is known in another way."""
         for key in keys:
             self._waiting.pop(key, None)
+            self._asked.pop(key, None)
 
     def give_up(self, key: AttemptKey) -> bool:
         """Tell that a job is lost, if it waits here; return whether it did."""
@@ -87,10 +105,21 @@ class UnreadEnds:
                 # Meanwhile it may have been dropped, or dropped and added again.
                 if key in still or self._waiting.get(key) is not waiting:
                     continue
+                if key not in found and self._may_run(waiting[0]):
+                    seconds = _FIRST_SECONDS
+                    continue
                 del self._waiting[key]
+                self._asked.pop(key, None)
                 facts.append(found.get(key) or lost(waiting[0], why_lost(waiting[0], rebooted=self._rebooted, was_unread=True)))
             if facts:
                 _log.info("the ends of %d jobs could be read at last", len(facts))
                 # Not from here: what fails there must not end this task, which others wait for.
                 self._loop.call_soon(self._tell, facts)
         self._reading = None
+
+    def _may_run(self, one: Expected) -> bool:
+        """Whether its process may be running, without anybody who watches it: the supervisor could not read its folder either."""
+        if self._rebooted or not one.pid or self._asked[one.key] == _LOOKS or not self._adopt([one]):
+            return False
+        self._asked[one.key] += 1
+        return True

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -135,6 +136,46 @@ async def test_what_can_be_started_again_is_not_awaited_any_more(tmp_path: Path)
     recovery.close()
 
 
+@pytest.mark.parametrize("is_adopted", [True, False])
+async def test_a_job_that_runs_when_its_folder_can_be_read_again_is_adopted_and_not_lost(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, is_adopted: bool
+) -> None:
+    """The supervisor began while it could not. If it finds no process of the job, it is lost after all."""
+    monkeypatch.setattr(unread_ends, "_FIRST_SECONDS", 0.0)
+    pid = os.getpid()
+    folder = Path(folders.run_path(str(tmp_path), pid, 10))
+    new_folders.write_folder(str(folder), PAUSED.key, JobSpec((b"true",)), None, directory=b"/", grace_ms=0)
+    (folder / "outcome").mkdir()
+    said: asyncio.Queue[Message] = asyncio.Queue()
+    heard: asyncio.Queue[Fact] = asyncio.Queue()
+
+    def say(messages: Sequence[Message]) -> None:
+        for message in messages:
+            said.put_nowait(message)
+
+    def hear(facts: Sequence[Fact]) -> None:
+        for fact in facts:
+            heard.put_nowait(fact)
+
+    recovery = Recovery(str(tmp_path), b"/", asyncio.get_running_loop(), say, hear, rebooted=False)
+    finding = asyncio.create_task(recovery.find_out([Expected(PAUSED.key, pid, 10, 5, launched=True)]))
+    await said.get()
+    assert recovery.told_all([])
+    assert [type(fact) for fact in await asyncio.wait_for(finding, 60)] == [Delayed]
+    (folder / "outcome").rmdir()
+    assert (await asyncio.wait_for(said.get(), 60))["folders"] == [folder.name]
+    if is_adopted:
+        started = Started(PAUSED.key, pid, 10)
+        recovery.tell([started])
+        assert not recovery.give_up(PAUSED.key)
+        assert heard.get_nowait() == started
+    else:
+        ended = await asyncio.wait_for(heard.get(), 60)
+        assert isinstance(ended, Ended)
+        assert ended.outcome.kind is OutcomeKind.LOST
+    recovery.close()
+
+
 async def test_a_listener_that_fails_once_hears_of_what_can_be_read_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unread_ends, "_FIRST_SECONDS", 0.0)
     wanted = [Expected(AttemptKey(b"o" * 32, bytes([number]) * 16, 1), number, 10, 5, launched=True) for number in (8, 9)]
@@ -150,7 +191,7 @@ async def test_a_listener_that_fails_once_hears_of_what_can_be_read_later(tmp_pa
     loop = asyncio.get_running_loop()
     failed: asyncio.Queue[object] = asyncio.Queue()
     loop.set_exception_handler(lambda _, context: failed.put_nowait(context["exception"]))
-    unread = unread_ends.UnreadEnds(str(tmp_path), loop, hear, rebooted=False)
+    unread = unread_ends.UnreadEnds(str(tmp_path), loop, hear, lambda _: False, rebooted=False)
     unread.add([(wanted[0], "Input/output error")])
     assert isinstance(await asyncio.wait_for(failed.get(), 60), ValueError)
     unread.add([(wanted[1], "Input/output error")])
