@@ -18,7 +18,7 @@ from ..schemas.clock import wall_us
 from ..schemas.naming import AttemptKey
 from .engine import Engine, LogHasher
 from .fairness.apart import Apart
-from .fairness.cpu_shares import TURN_SECONDS, Charge, Shares
+from .fairness.cpu_shares import TURN_SECONDS, Shares
 from .fairness.turns import Turns
 from .host import Host
 from .kind import Fleet, House
@@ -33,7 +33,6 @@ from .requests.schedules import Parts as Schedules
 from .requests.table import handlers
 from .settings import Settings
 from .sockets.binding import bind_events, bind_with, endpoint_for_clients
-from .sockets.peers import Peer
 from .sockets.router import Router
 from .store.rows.fleet import relays
 
@@ -99,11 +98,12 @@ class Server:
         if self._hasher is not None:
             LogHashes(parts.store, parts.lookup, self._hasher, relayed.hashed if relayed is not None else _told_nobody).open()
         entrance, delegates = parts.entrance, parts.delegates
-        shares = self._shares = self._closing.own(Shares(self._loop.call_later, self._take))
-        apart = self._closing.own(Apart(shares))
-        self._dispatch = Dispatch(
+        apart = self._closing.own(Apart())
+        dispatch = self._dispatch = Dispatch(
             *(identity.public, self._nonce, entrance.member, verbs, self._turns, delegates.statement), held=self._held, apart=apart.run
         )
+        shares = self._shares = self._closing.own(Shares(self._loop.call_later, dispatch.take))
+        apart.open(shares)
         self.router = self._closing.own(
             Router(parts.context, identity, self._loop, entrance.limits_of, shares, parts.bans.ban, delegates.account)
         )
@@ -186,10 +186,6 @@ class Server:
             offer=self._settings.offer,
             is_hashing=self._hasher.is_hashing if self._hasher is not None else lambda _: False,
         )
-
-    def _take(self, peer: Peer, frame: bytes, bulk: memoryview | None, charge: Charge) -> None:
-        if self._dispatch is not None:
-            self._dispatch.take(peer, frame, bulk, charge)
 
     def dispatch_of_brokers(self) -> Dispatch:
         """Return what takes the requests that come over the link to a broker, of a worker that has joined one.

@@ -12,11 +12,16 @@ from .cpu_shares import Shares
 
 
 class Apart:
-    """What is done on threads for the identities of `shares`: one thing of each at a time, because its further requests wait."""
+    """What is done on threads for an identity: one thing at a time, because its further requests wait."""
 
-    def __init__(self, shares: Shares) -> None:
-        self._shares = shares
+    def __init__(self) -> None:
+        # What hands requests out, to handlers that may ask for this: so it comes last.
+        self._shares: Shares | None = None
         self._tasks: set[asyncio.Task[None]] = set()
+
+    def open(self, shares: Shares) -> None:
+        """Let the further requests wait in these shares."""
+        self._shares = shares
 
     def close(self) -> None:
         """Call nothing any more."""
@@ -25,12 +30,15 @@ class Apart:
 
     def run(self, public: bytes, work: Callable[[], None], then: Callable[[Exception | None], None]) -> None:
         """Do `work` for an identity, to which its time is charged; then call `then`, on the loop, with what it raised."""
+        if self._shares is None:
+            then(_attempt(work))
+            return
         self._shares.hold(public)
-        task = asyncio.get_running_loop().create_task(self._run(public, work, then))
+        task = asyncio.get_running_loop().create_task(self._run(self._shares, public, work, then))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, public: bytes, work: Callable[[], None], then: Callable[[Exception | None], None]) -> None:
+    async def _run(self, shares: Shares, public: bytes, work: Callable[[], None], then: Callable[[Exception | None], None]) -> None:
         begun = time.monotonic()
         try:
             try:
@@ -40,7 +48,7 @@ class Apart:
                 raised = _attempt(work)
             then(raised)
         finally:
-            self._shares.let_go(public, time.monotonic() - begun)
+            shares.let_go(public, time.monotonic() - begun)
 
 
 def _attempt(work: Callable[[], None]) -> Exception | None:

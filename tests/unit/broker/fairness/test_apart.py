@@ -21,7 +21,8 @@ class Worked:
 
     def __init__(self) -> None:
         self.shares = Shares(asyncio.get_running_loop().call_later, self._work)
-        self.apart = Apart(self.shares)
+        self.apart = Apart()
+        self.apart.open(self.shares)
         self.done: list[bytes] = []
         self.raised: list[Exception | None] = []
         self.gate = threading.Event()
