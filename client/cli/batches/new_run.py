@@ -71,7 +71,7 @@ class Ways(NamedTuple):
 
     @property
     def telling(self) -> Telling:
-        """What is told of the run."""
+        """What is said of the run."""
         _, in_order, is_tagged = self.shown
         return Telling(self.quiet, Showing(in_order, is_tagged) if any(self.shown) else None)
 

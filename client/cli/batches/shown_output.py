@@ -27,7 +27,7 @@ class Showing(NamedTuple):
 
 
 class Telling(NamedTuple):
-    """What is told of a run while it is watched. `quiet`: only what failed, and what has no effect. `showing`: also what its jobs wrote."""
+    """What is said of a run while it is watched. `quiet`: only what failed, and what has no effect. `showing`: also what its jobs wrote."""
 
     quiet: bool = False
     showing: Showing | None = None
