@@ -58,6 +58,8 @@ class UnreadEnds:
         for one, why in unread:
             _log.error("%s of job %s cannot be read: %s; trying again", "the outcome" if one.pid else "a folder", short_id(one.key.id), why)
             self._waiting[one.key] = one, why
+            # Another supervisor may find what the one before did not.
+            self._asked.pop(one.key, None)
         if unread and self._reading is None:
             self._reading = self._loop.create_task(self._read_again())
         return [Delayed(one.key, why_unread(one, why), stuck=bool(one.pid)) for one, why in unread]
@@ -71,6 +73,7 @@ class UnreadEnds:
     def give_up(self, key: AttemptKey) -> bool:
         """Tell that a job is lost, if it waits here; return whether it did."""
         one, why = self._waiting.pop(key, (None, ""))
+        self._asked.pop(key, None)
         if one is None:
             return False
         fact = lost(one, f"{why_unread(one, why)}, and a stop has ended the waiting for it")

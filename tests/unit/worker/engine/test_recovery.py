@@ -164,6 +164,8 @@ async def test_a_job_that_runs_when_its_folder_can_be_read_again_is_adopted_and_
     assert [type(fact) for fact in await asyncio.wait_for(finding, 60)] == [Delayed]
     (folder / "outcome").rmdir()
     assert (await asyncio.wait_for(said.get(), 60))["folders"] == [folder.name]
+    reading = recovery._unread._reading
+    assert reading is not None
     if is_adopted:
         started = Started(PAUSED.key, pid, 10)
         recovery.tell([started])
@@ -173,6 +175,8 @@ async def test_a_job_that_runs_when_its_folder_can_be_read_again_is_adopted_and_
         ended = await asyncio.wait_for(heard.get(), 60)
         assert isinstance(ended, Ended)
         assert ended.outcome.kind is OutcomeKind.LOST
+    # It reads on a thread, and ends when nothing is awaited.
+    await asyncio.wait_for(reading, 60)
     recovery.close()
 
 
