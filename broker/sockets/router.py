@@ -8,7 +8,8 @@ most of them is disconnected (unread.py). Rules that keep a peer from receiving 
 - Nothing is sent to a connection that is gone, as the monitor or the kernel reports it. Otherwise a silent peer that took the routing id
   of one that left would receive its late replies.
 
-What somebody said before leaving still counts: the streams of a connection that has ended are ended once everything is read that was said.
+What somebody said before leaving still counts: the streams of a connection that has ended are ended once everything is read that was said
+(peer_table.py).
 """
 
 from __future__ import annotations
@@ -29,6 +30,7 @@ from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused
 from ..fairness.cpu_shares import Shares
 from .connections import Connections
+from .peer_table import PeerTable
 from .peers import Peer
 from .tcp import Gone, cookie_of, shut_down, slow_down
 from .unread import Account, Meter
@@ -50,7 +52,6 @@ _LOOK_SECONDS = 0.02
 _FAREWELL_SECONDS = 1.0
 # How long to read for what somebody said who has left; longer only while there is always something to read.
 _LAST_WORDS_SECONDS = 1.0
-_GONE_REMEMBERED = 1024
 # Below this, it costs less to copy a frame.
 _WORTH_SHARING = 4096
 # `send_multipart` would combine the flags for each message, which takes as long as a send.
@@ -79,22 +80,16 @@ class Router:
         self._limits_of = limits_of
         self._shares = shares
         self._ban = ban
-        self._accounts: dict[bytes, Account] = {}
+        self._peers = PeerTable()
         # By cookie: connections beyond the limit of their identity, while their requests are refused.
         self._unwelcome: dict[bytes, Peer] = {}
-        # Routing ids of peers that are gone, oldest first: their requests may still wait in libzmq, and would be handled.
-        self._gone: dict[bytes, None] = {}
-        self._by_id: dict[bytes, Peer] = {}
-        self._by_descriptor: dict[int, Peer] = {}
-        # Of these, the ones that have left, while what they said last may not be read yet.
-        self._leaving: list[Peer] = []
         self.malformed = 0
         self._socket = server_socket(context, zmq.ROUTER, identity)
         self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
         self._socket.setsockopt(zmq.MAXMSGSIZE, LARGEST_MESSAGE + ENVELOPE_BYTES)
         self._socket.setsockopt(zmq.SNDHWM, _PEER_MESSAGES)
         self._socket.setsockopt(zmq.RCVHWM, _PEER_REQUESTS)
-        self._connections = Connections(loop, self._socket, "requests", _MOST_UNDER_WAY, self._forget_descriptor, self._left, ban)
+        self._connections = Connections(loop, self._socket, "requests", _MOST_UNDER_WAY, self._peers.cut_off, self._left, ban)
         self._reader: EdgeReader | None = None
 
     def bind(self, endpoint: str) -> str:
@@ -106,7 +101,7 @@ class Router:
 
     def close(self) -> None:
         """End all streams and close the socket."""
-        for peer in list(self._by_id.values()):
+        for peer in self._peers.all():
             peer.end()
         if self._reader is not None:
             self._reader.close()
@@ -115,7 +110,7 @@ class Router:
 
     def peers(self) -> list[Peer]:
         """Return the connections over which something was sent."""
-        return list(self._by_id.values())
+        return self._peers.all()
 
     def cut_off(self, public: bytes) -> None:
         """Shut down all connections of one identity."""
@@ -155,7 +150,7 @@ class Router:
             if self._reader is not None:
                 self._reader.sent()
         if peer.account.count(peer.meter, frames) and peer.account.is_over(self._limits_of(peer.public).unread_bytes):
-            self._cut_off_most_unread(peer.account)
+            self._peers.drop_most_unread(peer.account)
         return not (peer.gone or peer.left)
 
     def refuse(self, peer: Peer, request_id: int, refused: Refused) -> None:
@@ -164,9 +159,7 @@ class Router:
 
     def drop(self, peer: Peer, reason: str) -> None:
         """Disconnect the peer and log the reason."""
-        _log.warning("peer %s %s and was disconnected", peer.public.hex()[:8], reason)
-        self._forget(peer)
-        peer.cut_off()
+        self._peers.drop(peer, reason)
 
     def expel(self, peer: Peer, request_id: int, refused: Refused, reason: str) -> None:
         """Refuse a request that is a flood, disconnect its sender, and keep it out for a while."""
@@ -186,7 +179,7 @@ class Router:
             try:
                 routing_id = self._socket.recv(zmq.DONTWAIT)
             except zmq.Again:
-                self._part()
+                self._peers.part()
                 return None
             frame = last = self._socket.recv(zmq.DONTWAIT, copy=False)
             sizes = [len(frame)]
@@ -199,7 +192,7 @@ class Router:
                 waiting.clear()
                 # Cheaper than the exception of a `recv` that finds nothing.
                 if not readable(self._socket):
-                    self._part()
+                    self._peers.part()
                     return None
             elif routing_id in waiting:
                 # libzmq reads from each peer in turn. When only peers are left whose requests wait, theirs stay where they are.
@@ -211,7 +204,7 @@ class Router:
 
     def _receive(self, routing_id: bytes, frame: zmq.Frame, bulk: zmq.Frame | None, sizes: Sequence[int]) -> float:
         """Handle one message; return how many seconds it waits for its sender's share, or 0."""
-        peer = self._peer(routing_id, frame) if routing_id not in self._gone else None
+        peer = self._peer(routing_id, frame) if not self._peers.is_gone(routing_id) else None
         if peer is None:
             return 0.0
         if peer.connection is not None:
@@ -245,14 +238,14 @@ class Router:
 
     def _peer(self, routing_id: bytes, frame: zmq.Frame) -> Peer | None:
         descriptor = int(frame.get(zmq.SRCFD))
-        peer = self._by_id.get(routing_id)
+        peer = self._peers.with_id(routing_id)
         # Of one that has left, another member may have taken the routing id and the descriptor.
         if peer is not None and peer.meter.descriptor == descriptor and (not peer.left or peer.key == _key_of(frame)):
             return peer
         key = _key_of(frame)
         public = self._account_of(key)
         cookie = cookie_of(descriptor)
-        holder = self._by_descriptor.get(descriptor)
+        holder = self._peers.at(descriptor)
         if not cookie or (holder is not None and holder.meter.cookie == cookie):
             # The connection that sent this is gone, and its descriptor is closed or belongs to another one, which must not be affected.
             return None
@@ -265,14 +258,8 @@ class Router:
             self.refuse(refused, 0, Refused(Code.INVALID_ARGUMENT, "a routing id cannot be chosen"))
             refused.cut_off()
             return None
-        for old in (peer, self._by_descriptor.get(descriptor)):
-            if old is not None:
-                self._forget(old)
-                if old.meter.cookie == cookie:
-                    old.end()
-                else:
-                    old.cut_off()
-        account = self._accounts.get(public) or Account(public)
+        self._peers.replace(routing_id, descriptor, cookie)
+        account = self._peers.account(public)
         connection = self._connections.known(descriptor, public)
         if connection is None:
             # There are too many connections, or it has ended.
@@ -280,9 +267,8 @@ class Router:
             return None
         if len(account.meters) >= self._limits_of(public).connections:
             return self._unwelcome_peer(routing_id, descriptor, cookie, public)
-        self._accounts[public] = account
         newcomer = Peer(routing_id, account.meter(descriptor, cookie), account, self, connection, key)
-        self._by_id[routing_id] = self._by_descriptor[descriptor] = newcomer
+        self._peers.add(newcomer)
         return newcomer
 
     def _unwelcome_peer(self, routing_id: bytes, descriptor: int, cookie: bytes, public: bytes) -> Peer:
@@ -307,34 +293,15 @@ class Router:
         if not peer.gone:
             self.drop(peer, reason)
 
-    def _cut_off_most_unread(self, account: Account) -> None:
-        meter = account.largest()
-        peer = self._by_descriptor.get(meter.descriptor) if meter is not None else None
-        if meter is not None and peer is not None and peer.meter is meter:
-            self.drop(peer, f"has {meter.unread} bytes unread")
-
-    def _forget_descriptor(self, descriptor: int) -> None:
-        peer = self._by_descriptor.get(descriptor)
-        if peer is not None:
-            self._forget(peer)
-            peer.cut_off()
-
     def _left(self, descriptor: int) -> None:
-        peer = self._by_descriptor.get(descriptor)
+        peer = self._peers.at(descriptor)
         if peer is not None:
             self._leave(peer)
 
     def _leave(self, peer: Peer) -> None:
-        """Note that a connection has ended; libzmq may still have what was said over it."""
-        if self._by_descriptor.get(peer.descriptor) is not peer:
-            return
-        del self._by_descriptor[peer.descriptor]
-        peer.left = True
-        self._leaving.append(peer)
-        # Others may connect now.
-        self._strike_off(peer)
-        self._loop.call_soon(self._part_when_read)
-        self._loop.call_later(_LAST_WORDS_SECONDS, self._part_with, peer)
+        if self._peers.leave(peer):
+            self._loop.call_soon(self._part_when_read)
+            self._loop.call_later(_LAST_WORDS_SECONDS, self._peers.part_with, peer)
 
     def _part_when_read(self) -> None:
         if self._socket.closed or self._reader is None:
@@ -343,34 +310,7 @@ class Router:
             # This look may have consumed the signal.
             self._reader.touch()
         else:
-            self._part()
-
-    def _part(self) -> None:
-        """End what has left: everything is read that was said."""
-        leaving, self._leaving = self._leaving, []
-        for peer in leaving:
-            self._part_with(peer)
-
-    def _part_with(self, peer: Peer) -> None:
-        if not peer.gone:
-            self._forget(peer)
-            peer.end()
-
-    def _forget(self, peer: Peer) -> None:
-        self._gone[peer.routing_id] = None
-        if len(self._gone) > _GONE_REMEMBERED:
-            del self._gone[next(iter(self._gone))]
-        if self._by_id.get(peer.routing_id) is peer:
-            del self._by_id[peer.routing_id]
-        if self._by_descriptor.get(peer.descriptor) is peer:
-            del self._by_descriptor[peer.descriptor]
-        self._strike_off(peer)
-
-    def _strike_off(self, peer: Peer) -> None:
-        """Count a connection for its member no more."""
-        peer.account.forget(peer.meter)
-        if not peer.account.meters and self._accounts.get(peer.public) is peer.account:
-            del self._accounts[peer.public]
+            self._peers.part()
 
 
 def _key_of(frame: zmq.Frame) -> bytes:

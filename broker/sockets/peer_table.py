@@ -1,0 +1,124 @@
+"""The peers of one router: who is there, who has left, and who is gone. Knows no socket, no loop and no clock.
+
+A peer that *left* has closed its connection, but what it said before may not be read yet: its streams are ended when it is. One that is
+*gone* gets nothing any more, and what comes with its routing id is not handled, whoever sent it.
+"""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass, field
+
+from .peers import Peer
+from .unread import Account
+
+_log = logging.getLogger(__name__)
+
+_GONE_REMEMBERED = 1024
+
+
+@dataclass(slots=True)
+class PeerTable:
+    """Peers by routing id and by descriptor, and the accounts of those behind them."""
+
+    _accounts: dict[bytes, Account] = field(default_factory=dict)
+    # Routing ids of peers that are gone, oldest first: their requests may still wait in libzmq, and would be handled.
+    _gone: dict[bytes, None] = field(default_factory=dict)
+    _by_id: dict[bytes, Peer] = field(default_factory=dict)
+    _by_descriptor: dict[int, Peer] = field(default_factory=dict)
+    # Of those by id, the ones that have left, while what they said last may not be read yet.
+    _leaving: list[Peer] = field(default_factory=list)
+
+    def all(self) -> list[Peer]:
+        """Return the peers that are not gone."""
+        return list(self._by_id.values())
+
+    def with_id(self, routing_id: bytes) -> Peer | None:
+        """Return the peer with this routing id, also if it has left."""
+        return self._by_id.get(routing_id)
+
+    def at(self, descriptor: int) -> Peer | None:
+        """Return the peer whose connection has this descriptor; one that has left has none."""
+        return self._by_descriptor.get(descriptor)
+
+    def is_gone(self, routing_id: bytes) -> bool:
+        """Return whether the last peer with this routing id is gone."""
+        return routing_id in self._gone
+
+    def account(self, public: bytes) -> Account:
+        """Return the account of an identity; a new one, which is kept when its first peer is added."""
+        return self._accounts.get(public) or Account(public)
+
+    def add(self, peer: Peer) -> None:
+        """Note a peer whose first message has come."""
+        self._accounts[peer.public] = peer.account
+        self._by_id[peer.routing_id] = self._by_descriptor[peer.descriptor] = peer
+
+    def replace(self, routing_id: bytes, descriptor: int, cookie: bytes) -> None:
+        """Forget the peers whose routing id or descriptor belongs to another one by now; `cookie` is that of the connection itself."""
+        for old in (self._by_id.get(routing_id), self._by_descriptor.get(descriptor)):
+            if old is not None:
+                self._forget(old)
+                if old.meter.cookie == cookie:
+                    old.end()
+                else:
+                    old.cut_off()
+
+    def drop(self, peer: Peer, reason: str) -> None:
+        """Disconnect the peer and log the reason."""
+        _log.warning("peer %s %s and was disconnected", peer.public.hex()[:8], reason)
+        self._forget(peer)
+        peer.cut_off()
+
+    def drop_most_unread(self, account: Account) -> None:
+        """Disconnect the one of an account that has the most unread bytes."""
+        meter = account.largest()
+        peer = self._by_descriptor.get(meter.descriptor) if meter is not None else None
+        if meter is not None and peer is not None and peer.meter is meter:
+            self.drop(peer, f"has {meter.unread} bytes unread")
+
+    def cut_off(self, descriptor: int) -> None:
+        """Disconnect the peer with this descriptor, if there is one, for a reason that was logged elsewhere."""
+        peer = self._by_descriptor.get(descriptor)
+        if peer is not None:
+            self._forget(peer)
+            peer.cut_off()
+
+    def leave(self, peer: Peer) -> bool:
+        """Note that a connection has ended; libzmq may still have what was said over it. Return False if that was known."""
+        if self._by_descriptor.get(peer.descriptor) is not peer:
+            return False
+        del self._by_descriptor[peer.descriptor]
+        peer.left = True
+        self._leaving.append(peer)
+        # Others may connect now.
+        self._strike_off(peer)
+        return True
+
+    def part(self) -> None:
+        """End what has left: everything is read that was said."""
+        leaving, self._leaving = self._leaving, []
+        for peer in leaving:
+            self.part_with(peer)
+
+    def part_with(self, peer: Peer) -> None:
+        """End one peer that has left, unless it is gone already."""
+        if not peer.gone:
+            self._forget(peer)
+            peer.end()
+
+    def _forget(self, peer: Peer) -> None:
+        self._gone[peer.routing_id] = None
+        if len(self._gone) > _GONE_REMEMBERED:
+            del self._gone[next(iter(self._gone))]
+        if self._by_id.get(peer.routing_id) is peer:
+            del self._by_id[peer.routing_id]
+        if self._by_descriptor.get(peer.descriptor) is peer:
+            del self._by_descriptor[peer.descriptor]
+        self._strike_off(peer)
+
+    def _strike_off(self, peer: Peer) -> None:
+        """Count a connection for its member no more."""
+        peer.account.forget(peer.meter)
+        if not peer.account.meters and self._accounts.get(peer.public) is peer.account:
+            del self._accounts[peer.public]
