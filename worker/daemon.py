@@ -226,7 +226,7 @@ async def _open_at(settings: WorkerSettings, identity: Identity, engine: LocalEn
     )
     daemon = Daemon(desk_settings, identity, engine, hasher=engine.hasher, host=host)
     try:
-        engine.open(daemon.desk.hear)
+        engine.open(daemon.desk.hear, lambda: daemon.store.commits_are_short)
         await daemon.start()
     except BaseException:
         daemon.close()

@@ -15,6 +15,7 @@ import os
 import queue
 import sqlite3
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,6 +28,7 @@ from ..writes.schedules import AddSchedule
 from ..writes.staged import CommitRun, StagePart, StartRun
 from . import tables
 from .ballast import Ballast
+from .commit_times import CommitTimes
 from .repair.soundness import is_damage, size_limit, unusable
 from .rows.statements import Rows, is_large
 
@@ -89,6 +91,8 @@ class Store:
                 raise unusable(path, error) from error
             raise
         self.head = self._rows.next_seq - 1
+        self._commit_times = CommitTimes()
+        self._commit_seconds = 0.0
         self._ballast = Ballast(path.with_name("ballast"))
         self._commits: queue.SimpleQueue[Sequence[_Submitted] | None] = queue.SimpleQueue()
         # Locked from when the thread is told to commit until it begins.
@@ -215,10 +219,12 @@ class Store:
             if self._hand_over.locked():
                 self._hand_over.release()
             self._failed = None
+            began = time.perf_counter()
             try:
                 self._writes.execute("COMMIT")
             except sqlite3.Error as error:
                 self._failed = error
+            self._commit_seconds = time.perf_counter() - began
             os.eventfd_write(self._finished, 1)
 
     def _commit_finished(self) -> None:
@@ -230,6 +236,7 @@ class Store:
         if failed is not None:
             self._handle_failure(group, failed)
             return
+        self._commit_times.note(self._commit_seconds)
         # The disk works on the next group while the results of this one are reported.
         if self._waiting:
             self._begin()
@@ -241,6 +248,11 @@ class Store:
             self._ballast.restore()
         if not self._committing:
             self._begin_ahead()
+
+    @property
+    def commits_are_short(self) -> bool:
+        """Whether the disk is fast at the moment: a further commit hardly delays what waits for it."""
+        return self._commit_times.are_short
 
     @property
     def has_ballast(self) -> bool:

@@ -33,6 +33,7 @@ from .inputs.terminals import Terminals
 from .intents import Intent, Intents
 from .job_keys import JobKeys
 from .log_hasher import LogHasher
+from .lone_starts import LoneStarts
 from .recovery import Recovery
 from .settled import Settled
 from .supervisor import Supervisor
@@ -40,6 +41,10 @@ from .supervisor_line import Message
 from .unanswered import Unanswered
 
 _log = logging.getLogger(__name__)
+
+
+def _unknown_disk() -> bool:
+    return False
 
 
 class LocalEngine:
@@ -76,6 +81,8 @@ class LocalEngine:
         self._growth = Growth()
         self._loop.add_reader(self._growth.fileno(), self._growth.drain)
         self._unanswered = Unanswered(self._logs)
+        self._lone_starts = LoneStarts()
+        self._is_disk_fast: Callable[[], bool] = _unknown_disk
         self._input_notes = InputNotes(self._logs)
         self._inlets = Inlets(self.supervisor.say, self._input_notes)
         self._terminals = Terminals(self._loop, self.supervisor.say)
@@ -98,12 +105,15 @@ class LocalEngine:
         """The files of the jobs."""
         return self._depot
 
-    def open(self, hear: Callable[[Sequence[Fact]], None]) -> None:
+    def open(self, hear: Callable[[Sequence[Fact]], None], is_disk_fast: Callable[[], bool] = _unknown_disk) -> None:
         """Connect to the supervisor, unless that was done; it is started if there is none. Facts are passed to `hear` from now on.
+
+        `is_disk_fast`: whether they are recorded so fast at the moment that each may be recorded alone.
 
         Raises Refused(UNAVAILABLE) if it cannot be started.
         """
         self._hear = hear
+        self._is_disk_fast = is_disk_fast
         try:
             Path(self._logs).mkdir(mode=0o700, exist_ok=True)
             if not self.supervisor.is_connected:
@@ -153,7 +163,8 @@ class LocalEngine:
         self._intents.write(self._depot.workplaces.prepare(startable))
 
     def _start_written(self, written: Sequence[Intent]) -> None:
-        words = self._unanswered.start(written)
+        alone = self._lone_starts.is_alone(len(written), self._unanswered.starting, self._loop.time())
+        words = self._unanswered.start(written, at_once=alone and self._is_disk_fast())
         if fault_points.ARMED:
             fault_points.reach("after-intent-before-start")
         self.supervisor.say(words)

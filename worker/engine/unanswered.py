@@ -41,8 +41,13 @@ class Unanswered:
         # For all jobs whose end is not settled.
         self._known: dict[str, Launch | Expected] = {}
 
-    def start(self, written: Iterable[Intent]) -> list[Message]:
-        """Return messages to start jobs, whose intents are on disk."""
+    @property
+    def starting(self) -> int:
+        """How many jobs were to start and have neither started nor ended."""
+        return len(self._starting)
+
+    def start(self, written: Iterable[Intent], *, at_once: bool = False) -> list[Message]:
+        """Return messages to start jobs, whose intents are on disk. `at_once`: their starts are told at once."""
         words: dict[str, Message] = {}
         for launch, text in written:
             handle = folders.handle(launch.key)
@@ -50,6 +55,8 @@ class Unanswered:
             words[handle] = {DO: ToSupervisor.START, "job": handle, "queued_at_us": launch.queued_at_us}
             if 0 < len(text) <= _MOST_SAID_BYTES:
                 words[handle]["file"] = msgspec.Raw(text)
+            if at_once:
+                words[handle]["at_once"] = True
         self._starting |= words
         return list(words.values())
 

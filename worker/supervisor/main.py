@@ -123,7 +123,12 @@ class Supervisor:
     def _do_to_job(self, what: object, handle: str, wish: Wish) -> None:
         match what:
             case ToSupervisor.START:
-                self._jobs.start(handle, _number(wish.get("queued_at_us", 0), 0, sys.maxsize), wish.get("file"))
+                self._jobs.start(
+                    handle,
+                    _number(wish.get("queued_at_us", 0), 0, sys.maxsize),
+                    wish.get("file"),
+                    at_once=wish.get("at_once") is True,
+                )
             case ToSupervisor.SIGNAL:
                 self._jobs.send(handle, _number(wish["signal"], 1, _LARGEST_SIGNAL))
             case ToSupervisor.END:

@@ -31,7 +31,8 @@ class ToSupervisor:
     # feed_wait_ms (may be missing): how long a job waits for somebody to feed it. Answered by the fact of that name, which is the first to
     # be sent; cancels RETIRE.
     HELLO = "hello"
-    # job, queued_at_us; file (may be missing, and earlier versions ignore it): the content of its `job` file, which need not be read then.
+    # job, queued_at_us; file (may be missing, and earlier versions ignore it): the content of its `job` file, which need not be read then;
+    # at_once (likewise): whether STARTED is not held back.
     # Start the intent of this name. Has no effect for a job that is known.
     START = "start"
     # job, signal: send a signal to all processes of a job. Each is answered by SIGNALLED.
@@ -74,8 +75,8 @@ class ToWorker:
     # limits (whether jobs can have limits of the kernel; likewise), memory (why their memory cannot be limited; empty: it can),
     # sets_gpus (whether jobs are told which GPUs they have; likewise), names_keys (whether jobs are told where their key is; likewise).
     HELLO = "hello"
-    # job, pid, started_at_us; only if set: paused, waits (see WAITS), stuck (the `why` of STUCK). Sent some milliseconds after the start,
-    # or not at all if the job ends before: ENDED holds the same.
+    # job, pid, started_at_us; only if set: paused, waits (see WAITS), stuck (the `why` of STUCK). Unless START said `at_once`, sent some
+    # milliseconds after the start, or not at all if the job ends before: ENDED holds the same.
     STARTED = "started"
     # job, kind (see Kind), the other members of its `outcome` file; and user_us, system_us, max_resident_bytes.
     ENDED = "ended"

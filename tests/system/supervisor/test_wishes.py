@@ -59,6 +59,15 @@ def test_a_start_that_is_repeated_starts_once(desk: RawDesk) -> None:
     assert len([path for path in desk.logs.iterdir() if path.name[0] != "."]) == 1
 
 
+def test_a_start_that_is_to_be_told_at_once_is_told_before_the_end_however_soon_that_comes(desk: RawDesk) -> None:
+    for _ in range(5):
+        handle = desk.intend("true")
+        desk.wish(do="start", job=handle, at_once=True)
+        desk.fact("started", handle)
+        assert desk.ended(handle)["kind"] == "exited"
+        desk.settle(handle)
+
+
 def test_garbage_is_survived(desk: RawDesk) -> None:
     for datagram in (b"\xff\0", b"{}", b"[1]", b'["start"]', b'[{"do":"start"}]', b'[{"do":1}]', b"[" * 50_000, b"[{}]", b" " * 100_000):
         desk.socket.send(datagram)

@@ -79,10 +79,10 @@ class Jobs:
         """Return the mark of this job's processes."""
         return self._launcher.mark(handle)
 
-    def start(self, handle: str, queued_at_us: int = 0, fields: Any = None) -> None:
+    def start(self, handle: str, queued_at_us: int = 0, fields: Any = None, *, at_once: bool = False) -> None:
         """Start a job whose intent is on disk, unless it was started before. A fact reports the result.
 
-        `fields`: what its `job` file says; None: it is read.
+        `fields`: what its `job` file says; None: it is read. `at_once`: whether the fact of its start is not held back for that of its end.
         """
         # The folder is found by its name, so its start must not be before the job was queued.
         if not self._running and not self._delayed:
@@ -107,7 +107,7 @@ class Jobs:
             log_exception()
             self.failed(handle, OWN_FAILURE, "its job file is damaged")
         else:
-            self.add(job)
+            self.add(job, at_once=at_once)
 
     def _not_started(self, handle: str, error: OSError, *, was_delayed: bool) -> None:
         if error.errno in DISK_FULL:
@@ -138,14 +138,17 @@ class Jobs:
             if self._delayed.get(handle, ...) is None:
                 break
 
-    def add(self, job: Job, age_seconds: float | None = 0.0) -> None:
-        """Add a job that has a process."""
+    def add(self, job: Job, age_seconds: float | None = 0.0, *, at_once: bool = False) -> None:
+        """Add a job that has a process. `at_once`: see `start`."""
         self._running[job.handle] = job
         if job.input is not None:
             self._inputs[job.handle] = job.input
         if job.terminal is not None:
             self._terminals[job.handle] = job.terminal
-        self._tell_start(job.handle, job.started_fact())
+        if at_once:
+            self._services.report(job.started_fact())
+        else:
+            self._tell_start(job.handle, job.started_fact())
         job.begin(age_seconds)
 
     def add_ended(self, handle: str, fact: str) -> None:

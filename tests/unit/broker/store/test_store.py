@@ -15,7 +15,7 @@ from jobwire.broker.engine import Ended, Started
 from jobwire.broker.jobs.job import Attempt, Job
 from jobwire.broker.jobs.life import Phase
 from jobwire.broker.store import ballast as ballasts
-from jobwire.broker.store import schema_steps, tables
+from jobwire.broker.store import commit_times, schema_steps, tables
 from jobwire.broker.store.free_space import Room
 from jobwire.broker.store.repair import restore
 from jobwire.schemas.clock import wall_us
@@ -494,3 +494,12 @@ def test_a_limit_that_does_not_pass_is_told_once_by_the_ballast(
         ballast.restore()
     assert not ballast.is_there
     assert caplog.text.count("no ballast file") == 1
+
+
+@pytest.mark.parametrize("is_fast", [True, False])
+async def test_a_store_knows_whether_its_commits_are_short(house: House, monkeypatch: pytest.MonkeyPatch, *, is_fast: bool) -> None:
+    monkeypatch.setattr(commit_times, "_SHORT_SECONDS", 1000 if is_fast else 0)
+    assert not house.store.commits_are_short
+    for _ in range(8):
+        await house.durable()
+    assert house.store.commits_are_short is is_fast

@@ -35,6 +35,7 @@ class OtherSupervisor:
 
     def __init__(self, state: Path, *, dies_at: str = "", loop: asyncio.AbstractEventLoop | None = None, **hello: object) -> None:
         self.asked: list[str] = []
+        self.wishes: list[dict[str, object]] = []
         self._arrived = asyncio.Event()
         self._dies_at = dies_at
         self._hello = {"fact": "hello", "version": 1, "pid": 7, "keeper_pid": 6, "cgroups": False, **hello}
@@ -62,6 +63,7 @@ class OtherSupervisor:
         data = self._connection.recv(65536)
         for wish in json.loads(data) if data else []:
             self.asked.append(wish["do"])
+            self.wishes.append(wish)
             self._arrived.set()
             answer = {"hello": self._hello, "recover": {"fact": "recovered"}}.get(wish["do"])
             if answer is not None:
@@ -258,3 +260,14 @@ async def test_a_supervisor_that_accepts_nothing_is_not_waited_for(tmp_path: Pat
         listener.listen(0)
         with closing(connect(tmp_path)), pytest.raises(BlockingIOError):
             connect(tmp_path)
+
+
+@pytest.mark.parametrize("is_fast", [True, False])
+async def test_a_start_that_comes_alone_is_told_at_once_where_the_disk_is_fast(pair: Pair, *, is_fast: bool) -> None:
+    supervisor = pair.meet()
+    pair.engine.open(lambda _: None, lambda: is_fast)
+    launches = [Launch(AttemptKey(b"o" * 32, bytes([number]) * 16, 1), JobSpec((b"true",))) for number in range(3)]
+    pair.engine.start(launches[:1])
+    pair.engine.start(launches[1:])
+    await supervisor.await_asked("start", 3)
+    assert [wish.get("at_once", False) for wish in supervisor.wishes if wish["do"] == "start"] == [is_fast, False, False]

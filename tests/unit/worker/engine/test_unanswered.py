@@ -57,6 +57,16 @@ def test_a_start_brings_a_short_job_file_and_leaves_a_long_one_on_the_disk() -> 
         assert again == [{"do": "start", "job": HANDLE, "queued_at_us": 0} | ({"file": {"argv": ["true"]}} if said else {})]
 
 
+def test_a_start_says_whether_it_is_told_at_once_and_is_starting_until_there_is_a_fact() -> None:
+    for fact in (STARTED, ENDED):
+        unanswered = Unanswered("logs")
+        (message,) = unanswered.start([(Launch(KEY, SPEC), b"")], at_once=True)
+        assert message["at_once"] is True
+        assert unanswered.starting == 1
+        unanswered.read(fact)
+        assert unanswered.starting == 0
+
+
 def test_output_that_waits_for_space_is_told_to_those_who_wait_for_the_end() -> None:
     unanswered = Unanswered("logs")
     for waits, why in ((True, WRITES_DELAYED), (False, "")):

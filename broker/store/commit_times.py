@@ -1,0 +1,27 @@
+"""Whether the commits of a store are short of late. Knows no store and no clock."""
+
+from __future__ import annotations
+
+from collections import deque
+
+# One that was long says little about the disk: another program may have had the processor.
+_REMEMBERED = 8
+# With commits of this length, an end that waits for the commit of its start, and then for its own, is told as late as one that is recorded
+# together with its start.
+_SHORT_SECONDS = 0.0007
+
+
+class CommitTimes:
+    """The last commits."""
+
+    def __init__(self) -> None:
+        self._short: deque[bool] = deque(maxlen=_REMEMBERED)
+
+    def note(self, seconds: float) -> None:
+        """Note how long a commit took."""
+        self._short.append(seconds < _SHORT_SECONDS)
+
+    @property
+    def are_short(self) -> bool:
+        """Whether most of the last ones were; False as long as there were too few to tell."""
+        return sum(self._short) > _REMEMBERED // 2
