@@ -98,12 +98,12 @@ class Server:
         if self._hasher is not None:
             LogHashes(parts.store, parts.lookup, self._hasher, relayed.hashed if relayed is not None else _told_nobody).open()
         entrance, delegates = parts.entrance, parts.delegates
-        apart = self._closing.own(Apart())
         dispatch = self._dispatch = Dispatch(
-            *(identity.public, self._nonce, entrance.member, verbs, self._turns, delegates.statement), held=self._held, apart=apart.run
+            *(identity.public, self._nonce, entrance.member, verbs, self._turns, delegates.statement),
+            held=self._held,
+            apart=self._closing.own(Apart()),
         )
         shares = self._shares = self._closing.own(Shares(self._loop.call_later, dispatch.take))
-        apart.open(shares)
         self.router = self._closing.own(
             Router(parts.context, identity, self._loop, entrance.limits_of, shares, parts.bans.ban, delegates.account)
         )

@@ -8,37 +8,31 @@ from collections.abc import Callable
 
 from ...schemas.refusal import Refused
 from ..own_process.threads import on_thread
-from .cpu_shares import Shares
+from .sharing import Sharing
 
 
 class Apart:
     """What is done on threads for an identity: one thing at a time, because its further requests wait."""
 
     def __init__(self) -> None:
-        # What hands requests out, to handlers that may ask for this: so it comes last.
-        self._shares: Shares | None = None
         self._tasks: set[asyncio.Task[None]] = set()
-
-    def open(self, shares: Shares) -> None:
-        """Let the further requests wait in these shares."""
-        self._shares = shares
 
     def close(self) -> None:
         """Call nothing any more."""
         for task in self._tasks:
             task.cancel()
 
-    def run(self, public: bytes, work: Callable[[], None], then: Callable[[Exception | None], None]) -> None:
-        """Do `work` for an identity, to which its time is charged; then call `then`, on the loop, with what it raised."""
-        if self._shares is None:
-            then(_attempt(work))
-            return
-        self._shares.hold(public)
-        task = asyncio.get_running_loop().create_task(self._run(self._shares, public, work, then))
+    def run(self, sharing: Sharing, public: bytes, work: Callable[[], None], then: Callable[[Exception | None], None]) -> None:
+        """Do `work` for an identity, whose further requests wait, and which its time is charged to.
+
+        Then call `then`, on the loop, with what it raised, or None.
+        """
+        sharing.hold(public)
+        task = asyncio.get_running_loop().create_task(self._run(sharing, public, work, then))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _run(self, shares: Shares, public: bytes, work: Callable[[], None], then: Callable[[Exception | None], None]) -> None:
+    async def _run(self, sharing: Sharing, public: bytes, work: Callable[[], None], then: Callable[[Exception | None], None]) -> None:
         begun = time.monotonic()
         try:
             try:
@@ -48,7 +42,7 @@ class Apart:
                 raised = _attempt(work)
             then(raised)
         finally:
-            shares.let_go(public, time.monotonic() - begun)
+            sharing.let_go(public, time.monotonic() - begun)
 
 
 def _attempt(work: Callable[[], None]) -> Exception | None:

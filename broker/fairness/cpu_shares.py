@@ -19,6 +19,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from ..sockets.peers import Peer
+from .sharing import Sharing
 
 # Shares of the loop's time: for one identity while others send less, and for everything together before that applies. In milliseconds of
 # others' p99 beside one that sends without end, a share of 0.1 cost 5, 0.25 cost 9, and 0.5 cost 12, where an idle worker has 3; a share
@@ -127,10 +128,6 @@ class _Line:
         return peer, frame, bulk
 
 
-# Called with the public key of an identity and for how many seconds it used the loop.
-Charge = Callable[[bytes, float], None]
-
-
 class Timer(Protocol):
     """A pending call."""
 
@@ -139,8 +136,8 @@ class Timer(Protocol):
         ...
 
 
-class Shares:
-    """The requests of all identities. `work(peer, frame, charge)` handles one, and charges what its later parts use.
+class Shares(Sharing):
+    """The requests of all identities. `work(peer, frame, bulk, sharing)` handles one; `sharing` is this.
 
     `call_later(seconds, callback)` is the loop's, `now` its time, and `processor_seconds` the processor time of its thread.
     """
@@ -148,7 +145,7 @@ class Shares:
     def __init__(
         self,
         call_later: Callable[[float, Callable[[], None]], Timer],
-        work: Callable[[Peer, bytes, memoryview | None, Charge], None],
+        work: Callable[[Peer, bytes, memoryview | None, Sharing], None],
         *,
         now: Callable[[], float] = time.monotonic,
         processor_seconds: Callable[[], float] = time.thread_time,
@@ -185,7 +182,7 @@ class Shares:
                 self._shared_until = now + _SHARED_FOR_SECONDS
             self._asked_last = public
         if not line.waiting and not self._must_wait(line, now):
-            self._work(peer, frame, bulk, self.charge)
+            self._work(peer, frame, bulk, self)
             ended = self._now()
             line.begin(ended - now + _received_in(frame, bulk), ended)
             return 0.0
@@ -276,7 +273,7 @@ class Shares:
                 return self._due_in(line, now)
             peer, frame, bulk = line.get()
             if peer.left or not peer.gone:
-                self._work(peer, frame, bulk, self.charge)
+                self._work(peer, frame, bulk, self)
             ended = self._now()
             line.begin(ended - now + _received_in(frame, bulk), ended)
             now = ended

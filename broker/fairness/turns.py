@@ -13,7 +13,8 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol
 
-from .cpu_shares import TURN_SECONDS, Charge
+from .cpu_shares import TURN_SECONDS
+from .sharing import Charge
 
 
 class OwnTurns(Protocol):

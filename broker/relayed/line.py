@@ -22,6 +22,7 @@ from ...keys.sockets import Context, readable
 from ...schemas.frames import read_reply, refusal_from, refusal_message
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Refused
+from ..fairness.sharing import NotShared
 from ..requests.dispatch import Dispatch
 from ..sockets.peers import Peer
 from ..sockets.unread import Account, Meter
@@ -201,7 +202,7 @@ class Line:
             while last.more:
                 last = socket.recv(zmq.DONTWAIT, copy=False)
             if self._is_turned:
-                self._dispatch.take(peer, first.bytes, None if last is first else last.buffer, _free_of_charge)
+                self._dispatch.take(peer, first.bytes, None if last is first else last.buffer, NotShared())
             else:
                 self._answered(first.bytes)
         self._touch()
@@ -239,7 +240,3 @@ class Line:
         if self._timer is not None:
             self._timer.cancel()
             self._timer = None
-
-
-def _free_of_charge(public: bytes, seconds: float) -> None:
-    """Count nothing: a broker speaks for many."""

@@ -17,7 +17,8 @@ from ...schemas import bounds, large
 from ...schemas.frames import SIGNED_VERBS
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused
-from ..fairness.cpu_shares import Charge
+from ..fairness.apart import Apart
+from ..fairness.sharing import Sharing
 from ..fairness.turns import Turns
 from ..sockets.peers import Peer
 from .call import BUG, Call
@@ -46,11 +47,11 @@ class Dispatch:
     read: Callable[[bytes], large.Large] = large.read
     # Those that wait while the desk recovers.
     held: HeldRequests | None = None
-    # Does something on a thread for the member with this public key, whose further requests wait; then calls what gets what was raised.
-    apart: Callable[[bytes, Callable[[], None], Callable[[Exception | None], None]], None] | None = None
+    # What checks long signatures, while further requests of their sender wait; None: they are checked at once.
+    apart: Apart | None = None
 
-    def take(self, peer: Peer, frame: bytes, bulk: memoryview | None, charge: Charge) -> None:
-        """Handle one message, with its second frame if it has one; never raises. `charge` is called with the time of later parts of it."""
+    def take(self, peer: Peer, frame: bytes, bulk: memoryview | None, sharing: Sharing) -> None:
+        """Handle one message, with its second frame if it has one; never raises. `sharing` is told what later parts of it use."""
         if peer.unwelcome is not None:
             peer.outlet.refuse(peer, large.id_of(frame), peer.unwelcome)
             return
@@ -63,7 +64,7 @@ class Dispatch:
             verb = request.WhichOneof("verb")
             # Serialized messages that follow each other are one.
             proof = frame + self.statement_of(member.acting) if member.acting and verb in SIGNED_VERBS else frame
-            turns = self.turns.of(peer.public, charge)
+            turns = self.turns.of(peer.public, sharing.charge)
             call = Call(member, peer, request, proof, jobs, turns, bulk, envelope.proof.root, envelope.proof.jobs)
             if bulk is not None and verb != "push":
                 raise Refused(Code.INVALID_ARGUMENT, "a request is one frame, not 2; only a push is followed by its bytes")
@@ -72,10 +73,10 @@ class Dispatch:
             if member.role == PAIRING and verb not in PAIRING_VERBS:
                 raise _only_pairs(verb)
             demand_verb(member, verb)
-            if call.is_for_nobody or self._holds(call, verb, frame, charge):
+            if call.is_for_nobody or self._holds(call, verb, frame, sharing):
                 return
             _refuse_fields_of_daemons(envelope)
-            self._pass_on(call, verb, partial(self._check_signer, peer, envelope, rest if verb == "start" else None))
+            self._pass_on(call, verb, sharing, partial(self._check_signer, peer, envelope, rest if verb == "start" else None))
         except large.TooLarge as refused:
             peer.outlet.expel(peer, large.id_of(frame), refused, f"sent a request of {len(frame)} bytes")
         except Refused as refused:
@@ -84,12 +85,12 @@ class Dispatch:
             _log.exception("a request of %s failed", peer.public.hex()[:8])
             peer.outlet.refuse(peer, request_id, Refused(Code.INTERNAL, BUG))
 
-    def _pass_on(self, call: Call, verb: str, check: Callable[[], None]) -> None:
+    def _pass_on(self, call: Call, verb: str, sharing: Sharing, check: Callable[[], None]) -> None:
         """Check the signature, if the request has to have one, and pass it to its handler."""
         if verb not in SIGNED_VERBS:
             call.guard(self.handlers[verb], call)
         elif self.apart is not None and len(call.proof) > _LONG:
-            self.apart(call.peer.public, check, partial(self._checked, call, self.handlers[verb]))
+            self.apart.run(sharing, call.peer.public, check, partial(self._checked, call, self.handlers[verb]))
         else:
             check()
             call.guard(self.handlers[verb], call)
@@ -105,12 +106,12 @@ class Dispatch:
         if call.peer.left or not call.peer.gone:
             call.guard(handle)
 
-    def _holds(self, call: Call, verb: str, frame: bytes, charge: Charge) -> bool:
+    def _holds(self, call: Call, verb: str, frame: bytes, sharing: Sharing) -> bool:
         """Keep a request until the desk has recovered, if it has to wait for that; return whether it has."""
         needs_others = bool(call.member.job) or call.request.start.HasField("batch")
         if self.held is None or not self.held.holds(verb, call.peer.public, needs_others=needs_others):
             return False
-        self.held.hold(call.peer, frame, call.bulk, charge)
+        self.held.hold(call.peer, frame, call.bulk, sharing)
         return True
 
     def _member(self, peer: Peer) -> Member:

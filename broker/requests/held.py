@@ -11,7 +11,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
-from ..fairness.cpu_shares import Charge
+from ..fairness.sharing import Sharing
 from ..fairness.turns import Turns
 from ..sockets.peers import Peer
 
@@ -28,7 +28,7 @@ class _Held(NamedTuple):
     peer: Peer
     frame: bytes
     bulk: memoryview | None
-    charge: Charge
+    sharing: Sharing
 
     @property
     def size(self) -> int:
@@ -56,11 +56,11 @@ class HeldRequests:
             return False
         return verb not in _OF_NEW_JOBS or needs_others or self._bytes[owner] > 0
 
-    def hold(self, peer: Peer, frame: bytes, bulk: memoryview | None, charge: Charge) -> None:
+    def hold(self, peer: Peer, frame: bytes, bulk: memoryview | None, sharing: Sharing) -> None:
         """Keep a request. Who sends more than can be kept is disconnected."""
         if self._held is None:
             return
-        held = _Held(peer, frame, bulk, charge)
+        held = _Held(peer, frame, bulk, sharing)
         self._bytes[peer.public] += held.size
         if self._bytes[peer.public] > _MOST_BYTES:
             self._bytes[peer.public] -= held.size
@@ -68,17 +68,17 @@ class HeldRequests:
         else:
             self._held.append(held)
 
-    def let_in(self, take: Callable[[Peer, bytes, memoryview | None, Charge], None]) -> None:
+    def let_in(self, take: Callable[[Peer, bytes, memoryview | None, Sharing], None]) -> None:
         """Handle all held requests, in their order, as if they arrived now; requests that arrive meanwhile wait behind them."""
         self._turns.call_soon(partial(self._let_in, take))
 
-    def _let_in(self, take: Callable[[Peer, bytes, memoryview | None, Charge], None]) -> None:
+    def _let_in(self, take: Callable[[Peer, bytes, memoryview | None, Sharing], None]) -> None:
         held, self._held = self._held or deque(), None
         while held:
             one = held.popleft()
             self._bytes[one.peer.public] -= one.size
             if one.peer.left or not one.peer.gone:
-                take(one.peer, one.frame, one.bulk, one.charge)
+                take(one.peer, one.frame, one.bulk, one.sharing)
             if not self._turns.time_left():
                 break
         if held:

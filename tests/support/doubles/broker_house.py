@@ -11,6 +11,7 @@ from desk_house import DepotDouble, EngineDouble, House
 
 from jobwire.broker.desk.inputs import Accepted
 from jobwire.broker.engine import Ended, Hashed, Run, Started
+from jobwire.broker.fairness.sharing import NotShared
 from jobwire.broker.fairness.turns import Turns
 from jobwire.broker.fleet.engine import FleetEngine
 from jobwire.broker.fleet.verbs import Broker
@@ -153,7 +154,7 @@ class WorkerSide:
         answers = _Answers()
         request = request_pb2.Request(id=7, **verb)
         frame = request_pb2.Envelope(request=request.SerializeToString()).SerializeToString()
-        self.dispatch.take(Peer(b"", Meter(-1, b""), Account(broker), answers), frame, None, lambda *_: None)
+        self.dispatch.take(Peer(b"", Meter(-1, b""), Account(broker), answers), frame, None, NotShared())
         for _ in range(2):
             await self.house.durable()
             await settle()
@@ -314,7 +315,7 @@ class Wire(_Answers):
             return
         if self.arrive is not None:
             self.arrive -= 1
-        self.worker.dispatch.take(at_worker, frame, memoryview(bulk) if bulk is not None else None, lambda *_: None)
+        self.worker.dispatch.take(at_worker, frame, memoryview(bulk) if bulk is not None else None, NotShared())
 
     def send(self, peer: Peer, reply: request_pb2.Reply, bulk: bytes | None = None) -> bool:
         at_broker = self.at_broker

@@ -10,7 +10,8 @@ from answers import Answers
 
 from jobwire.broker.fairness import apart as apart_module
 from jobwire.broker.fairness.apart import Apart
-from jobwire.broker.fairness.cpu_shares import Charge, Shares
+from jobwire.broker.fairness.cpu_shares import Shares
+from jobwire.broker.fairness.sharing import Sharing
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.schemas.refusal import Code, Refused
@@ -22,7 +23,6 @@ class Worked:
     def __init__(self) -> None:
         self.shares = Shares(asyncio.get_running_loop().call_later, self._work)
         self.apart = Apart()
-        self.apart.open(self.shares)
         self.done: list[bytes] = []
         self.raised: list[Exception | None] = []
         self.gate = threading.Event()
@@ -32,9 +32,9 @@ class Worked:
     def peer(self, name: bytes) -> Peer:
         return Peer(name, Meter(-1, name), Account(name * 32), Answers())
 
-    def _work(self, peer: Peer, frame: bytes, _bulk: memoryview | None, _charge: Charge) -> None:
+    def _work(self, peer: Peer, frame: bytes, _bulk: memoryview | None, sharing: Sharing) -> None:
         if frame == b"long":
-            self.apart.run(peer.public, self._long, self._then)
+            self.apart.run(sharing, peer.public, self._long, self._then)
         else:
             self.done.append(frame)
             if frame == b"last":

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 
 from answers import Answers
 
-from jobwire.broker.fairness.cpu_shares import Charge, Shares
+from jobwire.broker.fairness.cpu_shares import Shares
+from jobwire.broker.fairness.sharing import Sharing
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
 
@@ -62,7 +63,7 @@ class Shared:
         self.due.append(due)
         return due
 
-    def _work(self, peer: Peer, frame: bytes, _bulk: memoryview | None, _charge: Charge) -> None:
+    def _work(self, peer: Peer, frame: bytes, _bulk: memoryview | None, _sharing: Sharing) -> None:
         self.worked.append((peer, frame))
         self.now += WORK_SECONDS
 

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from messages import messages
 
+from jobwire.broker.fairness.sharing import NotShared
 from jobwire.broker.fairness.turns import Turns
 from jobwire.broker.requests.dispatch import Dispatch
 from jobwire.broker.requests.held import HeldRequests
@@ -73,7 +74,7 @@ async def ask(requests: list[request_pb2.Request], role: str, *, recovers: bool 
                 request.replay.after.store = house.store.id
             raw = request.SerializeToString()
             proof = signature.sign(CLIENT, DAEMON.public, NONCE, raw) if request.WhichOneof("verb") in SIGNED_VERBS else None
-            dispatch.take(peer, request_pb2.Envelope(request=raw, proof=proof).SerializeToString(), None, lambda *_: None)
+            dispatch.take(peer, request_pb2.Envelope(request=raw, proof=proof).SerializeToString(), None, NotShared())
         if recovers:
             await house.desk.recover()
             held.let_in(dispatch.take)

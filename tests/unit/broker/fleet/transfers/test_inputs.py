@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 from broker_house import NONCE, BrokerSide, Wire, WorkerSide, signed, signed_start, started
 
+from jobwire.broker.fairness.sharing import NotShared
 from jobwire.broker.fairness.turns import Turns
 from jobwire.broker.fleet.transfers.inputs import PassedInputs
 from jobwire.broker.requests.dispatch import Dispatch
@@ -42,7 +43,7 @@ class Seen:
 
     def ask(self, request: request_pb2.Request, bulk: bytes | None = None) -> None:
         frame = signed(CLIENT, self.house.broker.identity.public, request)
-        self.house.dispatch.take(self.peer, frame, memoryview(bulk) if bulk is not None else None, lambda *_: None)
+        self.house.dispatch.take(self.peer, frame, memoryview(bulk) if bulk is not None else None, NotShared())
 
     def push(self, start: int, data: bytes, *, last: bool = False, seal: bytes = b"") -> None:
         self.ask(request_pb2.Request(id=6, push=request_pb2.Push(request_id=5, start=start, last=last, seal=seal)), data)
@@ -176,7 +177,7 @@ async def test_a_feeder_that_comes_in_between_changes_nothing_about_that(house: 
     name = request_pb2.AttemptName(owner=KEY.owner, id=KEY.id, attempt=KEY.attempt)
     raw = request_pb2.Request(id=9, relay_feed=request_pb2.RelayFeed(job=name, request=other)).SerializeToString()
     evil = Peer(b"", Meter(-1, b""), Account(broker), client)  # type: ignore[arg-type]
-    house.worker.dispatch.take(evil, request_pb2.Envelope(request=raw).SerializeToString(), None, lambda *_: None)
+    house.worker.dispatch.take(evil, request_pb2.Envelope(request=raw).SerializeToString(), None, NotShared())
     await house.broker.durable()
     assert len(evil.streams) == 1
     evil.end()
