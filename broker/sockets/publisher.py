@@ -16,7 +16,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -95,6 +96,10 @@ class Audience(Protocol):
         """Count one subscriber less."""
         ...
 
+    def part_of(self, events: Iterable[event_pb2.Event]) -> Sequence[event_pb2.Event]:
+        """Return the first of these events: as many as `tell` takes without keeping others waiting."""
+        ...
+
     def tell(self, events: Sequence[event_pb2.Event]) -> Sequence[tuple[bytes, bytes]]:
         """Return the messages for events that are durable."""
         ...
@@ -125,6 +130,9 @@ class Publisher:
         self._account_of = account_of
         self._audience = audience
         self._heartbeat: asyncio.TimerHandle | None = None
+        # Events that nobody was told yet, oldest first, and who goes on with them. Nobody is told of a later one before.
+        self._untold: deque[event_pb2.Event] = deque()
+        self._telling: asyncio.Handle | None = None
         self._limits_of = limits_of
         self._ban = ban
         self._accounts: dict[bytes, Account] = {}
@@ -153,8 +161,9 @@ class Publisher:
 
     def close(self) -> None:
         """Close the socket."""
-        if self._heartbeat is not None:
-            self._heartbeat.cancel()
+        for due in (self._heartbeat, self._telling):
+            if due is not None:
+                due.cancel()
         if self._reader is not None:
             self._reader.close()
         self._connections.close()
@@ -166,9 +175,23 @@ class Publisher:
             shut_down(one.meter.descriptor, one.meter.cookie)
 
     def publish(self, events: Sequence[event_pb2.Event]) -> None:
-        """Send events that are durable to their subscribers; never waits."""
-        for topic, news in self._audience.tell(events):
-            self._send(topic, news)
+        """Send events that are durable to their subscribers; never waits. Many of them are sent in several turns of the loop."""
+        self._untold.extend(events)
+        if self._telling is None:
+            self._tell()
+
+    def _tell(self) -> None:
+        self._telling = None
+        until = time.monotonic() + _TURN_SECONDS
+        while self._untold:
+            part = self._audience.part_of(self._untold)
+            for _ in part:
+                self._untold.popleft()
+            for topic, news in self._audience.tell(part):
+                self._send(topic, news)
+            if self._untold and time.monotonic() > until:
+                self._telling = self._loop.call_soon(self._tell)
+                return
 
     def _beat(self) -> None:
         self._heartbeat = None

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import os
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import NamedTuple, Protocol
 
 from ...keys.identity import KEY_BYTES
@@ -22,6 +24,9 @@ from ...schemas.refusal import Code, Reason, Refused
 
 # Events in one published message: a subscriber's pipe is limited in messages.
 _EVENTS_A_MESSAGE = 64
+# What is told in one piece: events, times the grants that are looked at for each; a large event counts as several. About a millisecond.
+_MOST_A_PIECE = 1000
+_BYTES_OF_ONE = 256
 _GRANT_SECONDS_UNSUBSCRIBED = 60.0
 # If an identity has as many grants as it may. A subscription arrives sooner, if at all.
 _GRANT_SECONDS_AT_THE_BOUND = 5.0
@@ -44,15 +49,15 @@ class NewsFilter:
     labels: frozenset[tuple[str, str]] = frozenset()
     jobs: frozenset[JobKey] = frozenset()
 
-    def lets_through(self, event: event_pb2.Event) -> bool:
-        """Return whether the event matches every part that is set."""
+    def lets_through(self, event: event_pb2.Event, labels: AbstractSet[tuple[str, str]] | None = None) -> bool:
+        """Return whether the event matches every part that is set; `labels`: those of the event, if they were read before."""
         if self.owner and event.key.owner != self.owner:
             return False
         if self.batch and event.batch != self.batch:
             return False
         if self.jobs and JobKey(event.key.owner, event.key.id) not in self.jobs:
             return False
-        return not self.labels or self.labels <= {(label.name, label.value) for label in event.labels}
+        return not self.labels or self.labels <= (_labels_of(event) if labels is None else labels)
 
 
 def read_filter(message: event_pb2.Filter, member: Member) -> NewsFilter:
@@ -206,10 +211,24 @@ class News:
             grant.subscribed = max(0, grant.subscribed - 1)
             grant.unsubscribed_at = self._now()
 
+    def part_of(self, events: Iterable[event_pb2.Event]) -> list[event_pb2.Event]:
+        """Return as many of the first of these events as can be told in one piece, so that nobody waits while it is done; at least one."""
+        if not self._index:
+            return list(events)
+        part: list[event_pb2.Event] = []
+        cost = 0
+        for event in islice(events, _EVENTS_A_MESSAGE):
+            looked_at = sum(len(self._index.get(entry, ())) for entry in _places(event))
+            cost += 1 + looked_at * (1 + event.ByteSize() // _BYTES_OF_ONE)
+            if part and cost > _MOST_A_PIECE:
+                break
+            part.append(event)
+        return part
+
     def tell(self, events: Sequence[event_pb2.Event]) -> list[Message]:
         """Return the messages for events that are durable, in the order of their seq."""
+        self._head = events[-1].seq
         if not self._index:
-            self._head = events[-1].seq
             return []
         told: list[Message] = []
         touched: dict[Grant, None] = {}
@@ -217,13 +236,20 @@ class News:
             for grant in self._matching(event):
                 grant.pending.append(event)
                 touched[grant] = None
-        self._head = events[-1].seq
+        # Most grants of somebody who has many get the same events.
+        written: dict[tuple[int, ...], bytes] = {}
         for grant in touched:
             for start in range(0, len(grant.pending), _EVENTS_A_MESSAGE):
                 part = grant.pending[start : start + _EVENTS_A_MESSAGE]
                 grant.count += len(part)
                 if grant.subscribed:
-                    told.append(self._message(grant, event_pb2.News(events=event_pb2.Events(events=part))))
+                    same = tuple(event.seq for event in part)
+                    content = written.get(same)
+                    if content is None:
+                        content = written[same] = event_pb2.News(events=event_pb2.Events(events=part)).SerializeToString()
+                    # The fields of a message may come in any order, and in parts.
+                    topic, head = self._message(grant, event_pb2.News())
+                    told.append((topic, head + content))
             grant.pending.clear()
         return told
 
@@ -236,10 +262,12 @@ class News:
         ]
 
     def _matching(self, event: event_pb2.Event) -> Iterable[Grant]:
-        key = event.key
-        for entry in (_EVERYTHING, (key.owner, b""), (key.owner, key.id), (b"batch", event.batch)):
+        labels: AbstractSet[tuple[str, str]] | None = None
+        for entry in _places(event):
             for grant in self._index.get(entry, ()):
-                if grant.filter.lets_through(event):
+                if grant.filter.labels and labels is None:
+                    labels = _labels_of(event)
+                if grant.filter.lets_through(event, labels):
                     yield grant
 
     def _message(self, grant: Grant, news: event_pb2.News) -> Message:
@@ -249,6 +277,16 @@ class News:
 
     def _cursor(self) -> event_pb2.Cursor:
         return event_pb2.Cursor(store=self._store_id, seq=self._head)
+
+
+def _labels_of(event: event_pb2.Event) -> AbstractSet[tuple[str, str]]:
+    return {(label.name, label.value) for label in event.labels}
+
+
+def _places(event: event_pb2.Event) -> Iterator[tuple[bytes, bytes]]:
+    """Iterate over where the grants are in the index that an event can match."""
+    key = event.key
+    yield from (_EVERYTHING, (key.owner, b""), (key.owner, key.id), (b"batch", event.batch))
 
 
 def _entries(wanted: NewsFilter) -> list[tuple[bytes, bytes]]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Container, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from ....schemas.refusal import Refused
@@ -35,8 +35,9 @@ from .fleet import growth_rows, relays
 from .tombstones import mark_of
 
 _Thing = TypeVar("_Thing")
-# Jobs: some 25 us for each that is new, and 10 for each that is changed.
+# Jobs: some 25 us for each that is new, and 10 for each that is changed. So many labels or files of a new one take as long as a job.
 _MOST_A_STEP = 200
+_ROWS_OF_ONE = 8
 # Always returns one row: row and digest of the job if it exists, and whether its id belongs to a job that was forgotten.
 _FIND = "SELECT row, digest, EXISTS (SELECT 1 FROM tombstones WHERE mark = ?3) FROM (SELECT 1) LEFT JOIN jobs ON owner = ?1 AND id = ?2"
 
@@ -45,12 +46,25 @@ def is_large(write: Write) -> bool:
     """Return whether a write takes more than a few milliseconds."""
     if isinstance(write, ChangeJobs):
         return len(write.changes) > _MOST_A_STEP
-    return isinstance(write, AddJobs) and len(write.jobs) > _MOST_A_STEP
+    return isinstance(write, AddJobs) and (len(write.jobs) > _MOST_A_STEP or sum(map(_weight, write.jobs)) > _MOST_A_STEP)
 
 
-def _parts(things: Sequence[_Thing]) -> Iterator[Sequence[_Thing]]:
+def _weight(job: NewRow) -> int:
+    """Return how many jobs without labels and files take as long as this one."""
+    return 1 + (len(job.labels) + len(job.files)) // _ROWS_OF_ONE
+
+
+def _parts(things: Sequence[_Thing], weight: Callable[[_Thing], int] = lambda _: 1) -> Iterator[Sequence[_Thing]]:
     """Iterate over parts that are executed in one step each."""
-    return (things[at : at + _MOST_A_STEP] for at in range(0, len(things), _MOST_A_STEP))
+    first = 0
+    total = 0
+    for position, thing in enumerate(things):
+        total += weight(thing)
+        if total > _MOST_A_STEP and position > first:
+            yield things[first:position]
+            first, total = position, weight(thing)
+    if things:
+        yield things[first:]
 
 
 class Rows:
@@ -164,7 +178,7 @@ class Rows:
                 return
             proof = self._proof_of(write, len(fresh))
             batch, run = self._add_to_run(write, known, write.batch, proof.row) if write.batch else (None, None)
-            for part in _parts(fresh):
+            for part in _parts(fresh, lambda position: _weight(write.jobs[position])):
                 if part[0] != fresh[0]:
                     yield
                 for position in part:

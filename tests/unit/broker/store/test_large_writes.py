@@ -67,6 +67,22 @@ async def test_others_have_their_turns_while_many_jobs_are_added(house: House) -
     assert _count(house) == _count(house, "events") == _JOBS + 1
 
 
+async def test_a_step_is_shorter_the_more_labels_jobs_have(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    labels = tuple((f"label-{number}", "x") for number in range(64))
+    spec = JobSpec(argv=(b"true",), held=True, labels=labels)
+    jobs = [Asked(number.to_bytes(16), spec, specs.digest(spec), specs.to_wire(spec).SerializeToString()) for number in range(150)]
+    insert, steps = new_rows.insert, []
+
+    def note(connection: sqlite3.Connection, rows: list[object], *others: object, **more: object) -> None:
+        steps.append(len(rows))
+        insert(connection, rows, *others, **more)  # type: ignore[arg-type] # reason: passed on
+
+    monkeypatch.setattr(new_rows, "insert", note)
+    assert isinstance(await _start(house, *jobs), Accepted)
+    assert steps == [22] * 6 + [18]
+    assert (_count(house), _count(house, "labels")) == (150, 150 * 64)
+
+
 async def test_others_have_their_turns_while_many_jobs_are_changed(house: House) -> None:
     jobs = _many()
     await house.accept(*jobs)

@@ -125,3 +125,28 @@ def test_a_submitter_sees_only_its_own_whatever_it_asks_for() -> None:
         read_filter(event_pb2.Filter(owner=OTHER), submitter)
     assert refused.value.code is Code.PERMISSION_DENIED
     assert read_filter(event_pb2.Filter(), Member("me", ME, "viewer")).owner == b""
+
+
+@pytest.mark.parametrize(
+    ("grants", "labels", "at_once"),
+    [(0, 0, 500), (1, 0, 64), (1, 64, 33), (MOST_GRANTS, 0, 15), (MOST_GRANTS, 64, 1)],
+    ids=["nobody", "one grant", "one grant and large events", "many grants", "many grants and large events"],
+)
+def test_what_is_told_in_one_piece_is_less_the_more_grants_look_at_it_and_the_larger_it_is(grants: int, labels: int, at_once: int) -> None:
+    paper = Paper()
+    wanted = {(f"label-{number}", "x" * 100) for number in range(labels)}
+    for _ in range(grants):
+        paper.news.grant(ME, NewsFilter(owner=ME, labels=frozenset(wanted)))
+    events = [event(seq, **dict(wanted)) for seq in range(1, 501)]
+    assert paper.news.part_of(events) == events[:at_once]
+    assert paper.news.part_of([event(1, owner=OTHER)] * 100) == [event(1, owner=OTHER)] * (64 if grants else 100)
+
+
+def test_grants_with_the_same_events_get_them_with_a_count_of_their_own() -> None:
+    paper = Paper()
+    early, late = paper.subscribed(NewsFilter()), b""
+    paper.tell(event(1))
+    late = paper.subscribed(NewsFilter(owner=ME))
+    paper.tell(event(2, a="1"), event(3))
+    told = {topic: (news.count, [one.seq for one in news.events.events]) for topic, news in paper.sent}
+    assert told == {early: (3, [2, 3]), late: (2, [2, 3])}
