@@ -16,7 +16,6 @@ from .jobs.brought_files import MOST_FILES
 from .jobs.spec_check import HIGHEST_PRIORITY, LARGEST_STDIN, LONGEST_LABEL, MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
 from .refusal import Code, Reason, Refused
 
-PROTOCOL_VERSION = 1
 TOPIC_BYTES = 16
 NONCE_BYTES = 16
 STORE_ID_BYTES = 16

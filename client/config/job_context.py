@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-import json
 import os
 from pathlib import Path
 
 from ...keys.files.small_file import read_small
-from ...keys.proofs import delegation
 from ...schemas.endpoint import to_connect_here
 from ...schemas.refusal import Code, Refused
 from ..sockets.addressee import Context
@@ -27,6 +25,10 @@ def resolve() -> Context:
 
     Raises `Refused`: as `delegation.read` does, or UNAVAILABLE if the worker does not say how it is reached.
     """
+    import json  # noqa: PLC0415 -- only in jobs
+
+    from ...keys.proofs import delegation  # noqa: PLC0415 -- as above
+
     path = Path(os.environ.get(KEY_VARIABLE, ""))
     file = delegation.read(path)
     try:

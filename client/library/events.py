@@ -9,9 +9,10 @@ from types import TracebackType
 from typing import Final, Literal, Self, TypeAlias
 
 from ...schemas.clock import wall_us
-from ...schemas.frames import MOST_JOBS_PER_FILTER, PROTOCOL_VERSION
+from ...schemas.frames import MOST_JOBS_PER_FILTER
 from ...schemas.generated import event_pb2, job_pb2, request_pb2
 from ...schemas.naming import JobKey
+from ...schemas.protocol_version import PROTOCOL_VERSION
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.wire_codec import key_to_wire
 from ..protocol.subscription import MISSED, Phase, Subscription

@@ -24,10 +24,11 @@ from typing import NamedTuple
 from ...keys.identity import Identity
 from ...keys.proofs.input_seal import Fed
 from ...schemas.clock import wall_us
-from ...schemas.frames import PROTOCOL_VERSION, SIGNED_VERBS, read_reply, refusal_from
+from ...schemas.frames import SIGNED_VERBS, read_reply, refusal_from
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.terminal import TerminalSize
 from ...schemas.naming import JobKey
+from ...schemas.protocol_version import PROTOCOL_VERSION
 from ...schemas.refusal import Code, Reason, Refused
 from .advice import advised
 from .exchange import Chunk, Exchange, Item

@@ -5,7 +5,6 @@ That the library needs nothing of them while it is imported is private to it. No
 """
 
 import sys
-from importlib import import_module
 from types import ModuleType
 
 
@@ -18,9 +17,13 @@ class _Deferred(ModuleType):
             raise AttributeError(name)
         if sys.modules.get(self.__name__) is self:
             del sys.modules[self.__name__]
+        from importlib import import_module  # noqa: PLC0415 -- who defers modules wants to load little
+
         return getattr(import_module(self.__name__), name)
 
 
-def defer(name: str) -> None:
-    """Have a module loaded only when something of it is used. Does nothing if it was loaded before."""
-    sys.modules.setdefault(name, _Deferred(name))
+def defer(name: str, **known: object) -> None:
+    """Have a module loaded only when something of it is used, besides what is `known` of it. Does nothing if it was loaded before."""
+    deferred = _Deferred(name)
+    vars(deferred).update(known)
+    sys.modules.setdefault(name, deferred)

@@ -36,6 +36,8 @@ HOLDERS = {
 READERS = ("schemas/text/msgspec_errors.py", "schemas/text/toml_text.py", "client/cli/parser/typer_parts.py")
 # How asyncio is loaded without OpenSSL, and msgspec without typing_extensions.
 IMPORTS = "worker/own_process/light_imports.py"
+# What an answer to Tab does without.
+TAB = "client/cli/completion/light_imports.py"
 # How protobuf is loaded without its implementation in Python.
 PROTOBUF = "schemas/private_parts/protobuf_in_c.py"
 # For type checkers, never imported; and no module at all.
@@ -213,6 +215,17 @@ def test_who_uses_later_what_was_not_loaded_gets_it(use: str) -> None:
     assert loaded_by(f"from jobwire.worker.own_process import light_imports; light_imports.load(); {use}", "-I")
 
 
+def test_what_a_tab_does_not_load_is_loaded_by_libraries_by_themselves() -> None:
+    wanted = {"pathlib": "ipaddress", "zmq": "pickle", "zmq.sugar": "random", "google.protobuf.internal.well_known_types": "calendar"}
+    for library, what in wanted.items():
+        assert what in loaded_by(f"import {library}", "-I"), f"{library} is light now: remove {what} from {TAB}"
+    spared = {"ipaddress", "shlex", "calendar", "locale", "platform", "random", "pickle"}
+    program = "from jobwire.client.cli.completion.light_imports import spare; spare(); import pathlib, zmq, google.protobuf.timestamp_pb2;"
+    real = "from types import ModuleType; print(*(name for name, one in sys.modules.items() if type(one) is ModuleType)); sys.exit()"
+    assert not loaded_by(f"{program} {real}", "-I") & spared
+    assert "pickle" in loaded_by(f"{program} import pickle; assert pickle.loads(pickle.dumps(7)) == 7", "-I")
+
+
 def test_prctl_has_the_effect_of_that_of_ctypes() -> None:
     program = """
 import ctypes
@@ -252,7 +265,7 @@ print(*{"ssl", "_ssl", "_hashlib", "secrets", "typer", "click", "rich", "tomlkit
 
 
 def test_each_file_that_holds_a_private_part_says_why_and_until_when() -> None:
-    for file in (*HOLDERS.values(), *READERS, IMPORTS, PROTOBUF):
+    for file in (*HOLDERS.values(), *READERS, IMPORTS, PROTOBUF, TAB):
         said = ast.get_docstring(ast.parse((ROOT / file).read_text())) or ""
         assert re.search(r"[Pp]rivate", said), file
         assert "tests/unit/test_private_parts.py" in said, file

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 
 from ....keys.members.limits import NAMES
 from ....keys.members.rights import Right
-from ....schemas.frames import PROTOCOL_VERSION, limits
+from ....schemas.frames import limits
 from ....schemas.generated import request_pb2
+from ....schemas.protocol_version import PROTOCOL_VERSION
 from ....schemas.refusal import Code, Reason, Refused
 from ...health.condition import Condition
 from ..call import Call

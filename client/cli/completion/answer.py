@@ -8,22 +8,31 @@ The first line of the answer says who completes: `words` (those of the next line
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
-from typing import TYPE_CHECKING
+import time
+from collections.abc import Iterator, Sequence
 
 from . import bash_line, line
+from .light_imports import spare
 from .line import Wish, understand
 from .words import find_words, is_for_the_shell
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ....schemas.generated import job_pb2, request_pb2
+    from typing import TypeVar
+
+    from ....schemas.generated import request_pb2
+    from .jobs import Found
+
+    _Thing = TypeVar("_Thing")
 
 CALL = "__complete"
+_BEGUN = time.monotonic()
 _BREAKS = "COMP_WORDBREAKS"
 
 
 def main(arguments: Sequence[str]) -> None:
     """Print the answer. Whatever goes wrong, the answer is that nothing is known."""
+    spare()
     shell, *said = arguments or [""]
     try:
         lines = _answer(shell, said)
@@ -40,7 +49,7 @@ def _answer(shell: str, said: list[str]) -> list[str]:
     wish = understand(said if typed is None else typed.words[1:])
     if is_for_the_shell(wish):
         return [_leave_it(wish)]
-    found = find_words(wish, ask, ask_for_schedules=ask_for_schedules)
+    found = find_words(wish, lambda asked: ask(asked, _BEGUN), ask_for_schedules=lambda asked: ask_for_schedules(asked, _BEGUN))
     if typed is None:
         return ["words", *(f"{word.text}\t{word.about}" if word.about else word.text for word in found)]
     breaks = os.environ.get(_BREAKS, " \t\n\"'@><=;|&(:")
@@ -63,23 +72,35 @@ def _is_private(wish: Wish) -> bool:
     return (wish.context or contexts.current_name()) == contexts.EMBEDDED
 
 
-def ask(wish: Wish) -> list[job_pb2.Job]:
-    """Return the jobs of the worker that is meant; none if it cannot be asked."""
+def ask(wish: Wish, begun: float | None = None) -> Iterator[Found]:
+    """Return the jobs and runs of the worker that is meant, newest first; none if it cannot be asked.
+
+    `begun`: since when somebody waits, on `time.monotonic`; by default, since now.
+    """
     from ....schemas.refusal import Refused  # noqa: PLC0415 -- only where jobs are wanted
     from . import near_worker  # noqa: PLC0415 -- as above
 
     try:
-        return near_worker.ask(wish)
+        return _until_refused(near_worker.ask(wish, time.monotonic() if begun is None else begun))
     except (Refused, OSError):
-        return []
+        return iter(())
 
 
-def ask_for_schedules(wish: Wish) -> list[request_pb2.ScheduleInfo]:
-    """Return the schedules of the worker that is meant; none if it cannot be asked."""
+def ask_for_schedules(wish: Wish, begun: float | None = None) -> Iterator[request_pb2.ScheduleInfo]:
+    """Return the schedules of the worker that is meant; as `ask` does."""
     from ....schemas.refusal import Refused  # noqa: PLC0415 -- as above
     from . import near_worker  # noqa: PLC0415 -- as above
 
     try:
-        return near_worker.ask_for_schedules(wish)
+        return _until_refused(near_worker.ask_for_schedules(wish, time.monotonic() if begun is None else begun))
     except (Refused, OSError):
-        return []
+        return iter(())
+
+
+def _until_refused(found: Iterator[_Thing]) -> Iterator[_Thing]:
+    from ....schemas.refusal import Refused  # noqa: PLC0415 -- as above
+
+    try:
+        yield from found
+    except (Refused, OSError):
+        return

@@ -1,12 +1,15 @@
-"""Which jobs a command can mean, and how they are named at a prompt. Pure: knows jobs as the wire has them, and no worker."""
+"""Which jobs and runs a command can mean, and how they are named at a prompt. Pure: knows them as the wire has them, and no worker."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from ....schemas.generated import job_pb2
+from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.naming import format_id, format_process, short_id
-from .line import Word
+from . import line
+from .line import Wish, Word
+
+Found = job_pb2.Job | request_pb2.Run
 
 # Commands for jobs that have not ended, and for those that have.
 UNFINISHED = {
@@ -23,43 +26,64 @@ ENDED = {"jobwire forget", "jobwire rerun"}
 # Commands that take the name or run id of a batch for its jobs.
 _TAKE_A_BATCH = "stop pause resume hold release set signal forget wait events show logs rerun report"
 TAKE_A_BATCH = {f"jobwire {name}" for name in _TAKE_A_BATCH.split()}
+# Of those, which is meant depends on more than is known of a run.
+_UNCERTAIN = {"jobwire pause", "jobwire resume", "jobwire hold", "jobwire release"}
+# More than anybody looks through.
+MOST_WORDS = 50
 _LONGEST_ABOUT = 60
 _STATES = {job_pb2.STATE_QUEUED: "queued", job_pb2.STATE_RUNNING: "running", job_pb2.STATE_STOPPING: "stopping"}
 
 
-def job_words(path: str, typed: str, jobs: Iterable[job_pb2.Job]) -> list[Word]:
-    """Return the names of the jobs that a command can mean, newest first: the name, or the id of a job without one.
+def job_words(wish: Wish, found: Iterable[Found]) -> list[Word]:
+    """Return the names of the jobs that a command can mean, in the order of `found`: the name, or the id of a job without one.
 
-    An id is offered for any job once it is typed, and so is `PID@START`. `jobs` are in the order in which they were queued.
+    An id is offered for any job once it is typed, and so is `PID@START`. After them the batches, where one means its jobs: the name, and
+    the id of a run once it is typed or the batch has no name. `found` is asked for no more once there are enough.
     """
-    if "/" in typed:
-        return _of_an_owner(path, typed, jobs)
-    found = [job for job in reversed(list(jobs)) if _is_meant(path, job)]
-    words = [Word("last", "the newest job")] if found and path not in ENDED | {"jobwire attach"} else []
-    for job in found:
-        words += _names(typed, job)
-    if path in TAKE_A_BATCH:
-        words += batch_words(typed, reversed(found))
-    return _unique(words)
+    owner, slash, name = wish.typed.partition("/")
+    typed = name if slash else owner
+    jobs: dict[str, Word] = {}
+    batches: dict[str, Word] = {}
+    enough = batches if wish.kind == line.BATCH else jobs
+    for one in found:
+        if slash and one.owner_name != owner:
+            continue
+        if wish.kind != line.BATCH and isinstance(one, job_pb2.Job) and _is_meant(wish.path, one):
+            _add(jobs, typed, _names(typed, one))
+        if _means_its_batch(wish, one):
+            _add(batches, typed, _batch_names(typed, one.batch))
+        if len(enough) >= MOST_WORDS:
+            break
+    has_newest = jobs and wish.path not in ENDED | {"jobwire attach"}
+    newest = [Word("last", "the newest job")] if has_newest and "last".startswith(typed) else []
+    words = [*newest, *jobs.values(), *(word for text, word in batches.items() if text not in jobs)]
+    return [Word(f"{owner}/{word.text}", word.about) for word in words] if slash else words
 
 
-def batch_words(typed: str, jobs: Iterable[job_pb2.Job]) -> list[Word]:
-    """Return the names of batches, newest first, and the ids of their runs once one is typed or a batch has no name."""
-    words = []
-    for job in reversed(list(jobs)):
-        if job.HasField("batch"):
-            run = format_id(job.batch.id)
-            words.append(Word(job.batch.name, "batch"))
-            if not job.batch.name or (typed and run.startswith(typed)):
-                words.append(Word(run, f"run of {job.batch.name}" if job.batch.name else "run"))
-    return _unique(words)
+def _add(words: dict[str, Word], typed: str, more: Iterable[Word]) -> None:
+    """Add those that begin as typed. Of several of a name, the first explains it."""
+    for word in more:
+        if word.text and word.text.startswith(typed):
+            words.setdefault(word.text, word)
 
 
-def _of_an_owner(path: str, typed: str, jobs: Iterable[job_pb2.Job]) -> list[Word]:
-    """Return the names of one member's jobs, as `OWNER/NAME`."""
-    owner, _, name = typed.partition("/")
-    words = job_words(path, name, [job for job in jobs if job.owner_name == owner])
-    return [Word(f"{owner}/{word.text}", word.about) for word in words]
+def _means_its_batch(wish: Wish, one: Found) -> bool:
+    if wish.kind != line.JOB:
+        return one.HasField("batch")
+    if wish.path not in TAKE_A_BATCH or not one.HasField("batch"):
+        return False
+    if isinstance(one, job_pb2.Job):
+        return _is_meant(wish.path, one)
+    if wish.path in ENDED:
+        return one.ok + one.failed > 0
+    return wish.path not in UNFINISHED or (wish.path not in _UNCERTAIN and one.queued + one.running > 0)
+
+
+def _batch_names(typed: str, batch: job_pb2.Batch) -> Iterator[Word]:
+    run = format_id(batch.id)
+    yield Word(batch.name, "batch")
+    if not batch.name or (typed and run.startswith(typed)):
+        yield Word(run, f"run of {batch.name}" if batch.name else "run")
 
 
 def _is_meant(path: str, job: job_pb2.Job) -> bool:
@@ -98,11 +122,3 @@ def _about(job: job_pb2.Job) -> str:
     state = "paused" if job.paused else "held" if job.held else _STATES.get(job.state, "ended")
     command = b" ".join(job.spec.argv)[:_LONGEST_ABOUT].decode(errors="replace")
     return f"{state}: {command}"
-
-
-def _unique(words: Iterable[Word]) -> list[Word]:
-    first: dict[str, Word] = {}
-    for word in words:
-        if word.text:
-            first.setdefault(word.text, word)
-    return list(first.values())

@@ -5,10 +5,9 @@ Knows the table of commands. Knows neither jobs nor shells.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
 
+from ....schemas.private_parts.light_typing import NamedTuple
 from .table import COMMANDS, Command
 
 # Kinds of words. A placeholder that is none of these stands for a text that nobody can guess.
@@ -49,7 +48,7 @@ _SPELLED = {
 _OF_A_FLAG = {"--context": CONTEXT, "--user": OWNER, "--overlap": OVERLAP, "--missed": MISSED}
 # Several of these can be given with commas; before a condition it is said how a job is to end.
 _IN_A_LIST = {COLUMN, STATE}
-_CONDITION = re.compile(r"(?:ok|failed|any):")
+_CONDITIONS = ("ok:", "failed:", "any:")
 # The first argument of these is a name that exists; elsewhere NAME is a new one.
 _NAMES_A_CONTEXT = {"jobwire context use", "jobwire context rm", "jobwire context show", "jobwire context test"}
 _NAMES_A_MEMBER = {"jobwire keys rm", "jobwire keys set-role", "jobwire keys rename"}
@@ -162,8 +161,8 @@ def understand(words: Sequence[str], commands: Mapping[str, Command] = COMMANDS)
     """Return what the last of the words after `jobwire` can be."""
     wish = _understand(words, commands)
     begun = wish.typed.rfind(",") + 1 if wish.kind in _IN_A_LIST else 0
-    if wish.kind == AFTER and (condition := _CONDITION.match(wish.typed)):
-        begun = condition.end()
+    if wish.kind == AFTER and wish.typed.startswith(_CONDITIONS):
+        begun = wish.typed.index(":") + 1
     return wish._replace(before=wish.before + wish.typed[:begun], typed=wish.typed[begun:])
 
 

@@ -3,83 +3,73 @@
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING
+from collections.abc import Iterator
 
 from ....keys.identity import load
-from ....keys.proofs import delegation
-from ....schemas.generated import job_pb2, request_pb2
 from ...config.contexts import resolve_running
-from ...library.requests.filters import FEATURE
-from ...library.requests.pages import Pages
-from ...sockets.connection import Connection
-from .jobs import UNFINISHED
+from .quick_line import QuickLine
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ...config.contexts import Context
+    from typing import TypeVar
+
+    from ....schemas.generated import request_pb2
+    from .jobs import Found
     from .line import Wish
 
-# For the connection, the handshake and all answers together.
-PATIENCE_SECONDS = 0.08
-# What a worker that has schedules says in its greeting.
-_SCHEDULES = "schedules"
-# More than anybody looks through.
-_MOST_JOBS = 1000
+    _Thing = TypeVar("_Thing")
+
+# From the moment when the first module of the answer was loaded, some 20 ms after the Tab; a shell waits some 5 ms more for the end.
+_SECONDS = 0.065
+# A machine that took longer to come so far is busy, and gives the worker no more time either. Not for ever.
+_MOST_SECONDS = 0.2
 
 
-def ask(wish: Wish) -> list[job_pb2.Job]:
-    """Return the jobs that a command may mean, in the order of their queueing: those that came before patience ended.
+def ask(wish: Wish, begun: float) -> Iterator[Found]:
+    """Return the jobs and runs that a command may mean, newest first: those that come before patience ends.
 
-    Raises `Refused` and OSError if there is no worker to ask.
+    Begins to connect. `begun`: when the first module was loaded, on `time.monotonic`.
+
+    Raises `Refused` and OSError if there is no worker to ask, also while it is iterated over.
     """
-    if (context := resolve_running(wish.context)) is None:
-        return []
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    return ask_over(_connection(context), wish, deadline)
+    deadline = patience_ends(begun, time.monotonic())
+    if (line := _line(wish, deadline)) is None:
+        return iter(())
+    from .inquiry import jobs_over  # noqa: PLC0415 -- while the handshake is under way
+
+    return _closing(line, jobs_over(line, wish, deadline))
 
 
-def ask_for_schedules(wish: Wish) -> list[request_pb2.ScheduleInfo]:
-    """Return the schedules that one may see there, those that came before patience ended; raises as `ask` does."""
-    if (context := resolve_running(wish.context)) is None:
-        return []
-    deadline = time.monotonic() + PATIENCE_SECONDS
-    return schedules_over(_connection(context), deadline)
+def ask_for_schedules(wish: Wish, begun: float) -> Iterator[request_pb2.ScheduleInfo]:
+    """Return the schedules that one may see there, those that come before patience ends; as `ask` does."""
+    deadline = patience_ends(begun, time.monotonic())
+    if (line := _line(wish, deadline)) is None:
+        return iter(())
+    from .inquiry import schedules_over  # noqa: PLC0415 -- as above
+
+    return _closing(line, schedules_over(line, deadline))
 
 
-def _connection(context: Context) -> Connection:
-    identity = delegation.read(context.identity_path).identity if context.of_job else load(context.identity_path)
-    return Connection(context.endpoint, context.server_key, identity, connect_timeout=PATIENCE_SECONDS)
+def patience_ends(begun: float, now: float) -> float:
+    """Return until when to wait for a worker that is asked now. Pure; times are on `time.monotonic`."""
+    return max(begun + _SECONDS, now + min(now - begun, _MOST_SECONDS))
 
 
-def ask_over(connection: Connection, wish: Wish, deadline: float) -> list[job_pb2.Job]:
-    """Return the jobs that came over this connection before the deadline, on `time.monotonic`, in the order of their queueing.
+def _line(wish: Wish, deadline: float) -> QuickLine | None:
+    context = resolve_running(wish.context)
+    if context is None:
+        return None
+    if context.of_job:
+        from ....keys.proofs import delegation  # noqa: PLC0415 -- only in jobs
 
-    Of a long history the newest come first, unless the worker is too old for that.
-    """
-    jobs: list[job_pb2.Job] = []
-    newest_first = False
+        identity = delegation.read(context.identity_path).identity
+    else:
+        identity = load(context.identity_path)
+    return QuickLine(context.endpoint, context.server_key, identity, deadline)
+
+
+def _closing(line: QuickLine, found: Iterator[_Thing]) -> Iterator[_Thing]:
     try:
-        newest_first = FEATURE in connection.hello(deadline).features
-        wanted = request_pb2.List(all=wish.path not in UNFINISHED, newest_first=newest_first)
-        pages = Pages(request_pb2.Request(list=wanted), lambda reply: reply.list.jobs)
-        while (request := pages.request) is not None and len(jobs) < _MOST_JOBS:
-            jobs.extend(pages.take(connection.call(request, deadline)))
-    except TimeoutError:
-        # What came is better than nothing.
-        pass
-    return jobs[::-1] if newest_first else jobs
-
-
-def schedules_over(connection: Connection, deadline: float) -> list[request_pb2.ScheduleInfo]:
-    """Return the schedules that came over this connection before the deadline; none of a worker that is too old for schedules."""
-    schedules: list[request_pb2.ScheduleInfo] = []
-    try:
-        if _SCHEDULES not in connection.hello(deadline).features:
-            return []
-        wanted = request_pb2.Request(list_schedules=request_pb2.ListSchedules())
-        pages = Pages(wanted, lambda reply: reply.list_schedules.schedules)
-        while (request := pages.request) is not None:
-            schedules.extend(pages.take(connection.call(request, deadline)))
-    except TimeoutError:
-        # As above.
-        pass
-    return schedules
+        yield from found
+    finally:
+        line.close()

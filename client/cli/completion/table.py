@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from ....schemas.private_parts.light_typing import NamedTuple
 
 
 class Command(NamedTuple):

@@ -7,16 +7,17 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING
 
 from . import line
 from .line import Wish, Word
 from .table import COMMANDS, Command
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ....schemas.generated import job_pb2, request_pb2
+    from ....schemas.generated import request_pb2
+    from .jobs import Found
 
-    Ask = Callable[[Wish], Iterable[job_pb2.Job]]
+    Ask = Callable[[Wish], Iterable[Found]]
     AskForSchedules = Callable[[Wish], Iterable[request_pb2.ScheduleInfo]]
 
 _FOR_THE_SHELL = {line.FILE, line.DIR, line.PROGRAM}
@@ -32,7 +33,7 @@ def is_for_the_shell(wish: Wish) -> bool:
 def find_words(
     wish: Wish, ask: Ask, commands: Mapping[str, Command] = COMMANDS, ask_for_schedules: AskForSchedules = lambda _: ()
 ) -> list[Word]:
-    """Return the words that begin as typed, in the order in which to show them. `ask` returns jobs, in the order of their queueing."""
+    """Return the words that begin as typed, in the order in which to show them. `ask` returns jobs and runs, newest first."""
     match wish.kind:
         case line.SUBCOMMAND:
             known: Iterable[Word] = _subcommands(wish, commands)
@@ -93,13 +94,11 @@ def _members(wish: Wish) -> Iterator[Word]:
 
 
 def _jobs(wish: Wish, ask: Ask) -> list[Word]:
-    from .jobs import batch_words, job_words  # noqa: PLC0415 -- as above
+    found = ask(wish)
+    # While the worker is being asked.
+    from .jobs import job_words  # noqa: PLC0415 -- as above
 
-    jobs = ask(wish)
-    found = [] if wish.kind == line.BATCH else job_words(wish.path, wish.typed, jobs)
-    if wish.kind != line.JOB:
-        found += batch_words(wish.typed, jobs)
-    return [word for word in found if word.text not in wish.used]
+    return [word for word in job_words(wish, found) if word.text not in wish.used]
 
 
 def _schedules(wish: Wish, ask: AskForSchedules) -> list[Word]:

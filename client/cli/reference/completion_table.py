@@ -12,7 +12,7 @@ _HEAD = '''"""Written by `make commands` from the definitions of the commands. N
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from ....schemas.private_parts.light_typing import NamedTuple
 
 
 class Command(NamedTuple):

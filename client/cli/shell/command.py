@@ -23,7 +23,11 @@ from .prompt import prompted
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from ....schemas.generated import job_pb2, request_pb2
+    from ....schemas.generated import request_pb2
+    from ..completion.jobs import Found
+
+# For all answers to a Tab, over the open connection.
+_PATIENCE_SECONDS = 0.08
 
 
 def shell(
@@ -87,23 +91,23 @@ def _run(words: Sequence[str], context: str | None, clients: chosen_context.Open
     return exit_status.INTERRUPTED if heard else status
 
 
-def _ask(wish: Wish, context: str | None, clients: chosen_context.OpenClients) -> Iterable[job_pb2.Job]:
-    """Return the jobs for completion: over the open connection if there is one."""
-    from ..completion import near_worker  # noqa: PLC0415 -- only for a person
+def _ask(wish: Wish, context: str | None, clients: chosen_context.OpenClients) -> Iterable[Found]:
+    """Return the jobs and runs for completion: over the open connection if there is one."""
+    from ..completion.inquiry import jobs_over  # noqa: PLC0415 -- only for a person
 
     name = wish.context or context
     client = clients.find(name)
     if client is None:
         return answer.ask(wish._replace(context=name))
-    return near_worker.ask_over(client.connection, wish, time.monotonic() + near_worker.PATIENCE_SECONDS)
+    return jobs_over(client.connection, wish, time.monotonic() + _PATIENCE_SECONDS)
 
 
 def _ask_for_schedules(wish: Wish, context: str | None, clients: chosen_context.OpenClients) -> Iterable[request_pb2.ScheduleInfo]:
     """Return the schedules for completion, as the jobs."""
-    from ..completion import near_worker  # noqa: PLC0415 -- as above
+    from ..completion.inquiry import schedules_over  # noqa: PLC0415 -- as above
 
     name = wish.context or context
     client = clients.find(name)
     if client is None:
         return answer.ask_for_schedules(wish._replace(context=name))
-    return near_worker.schedules_over(client.connection, time.monotonic() + near_worker.PATIENCE_SECONDS)
+    return schedules_over(client.connection, time.monotonic() + _PATIENCE_SECONDS)

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 from jobwire.client.cli.reference import completion_table
 from jobwire.client.cli.reference.completion_table import source
@@ -13,6 +14,6 @@ def test_the_table_is_that_of_the_commands() -> None:
 def test_any_text_becomes_a_string_again() -> None:
     odd = "a \"b\" \\ 'c' \u2026"
     made = CommandText("jobwire x", (odd,), (OptionText(("-x", "--long"), "N", odd),), (), ends_options=True)
-    space: dict[str, dict[str, object]] = {}
+    space: dict[str, Any] = {"__package__": "jobwire.client.cli.completion", "__name__": "jobwire.client.cli.completion.table"}
     exec(source([made]), space)
     assert space["COMMANDS"]["jobwire x"] == (odd, (("-x --long", "N", odd),), (), True)

@@ -1,0 +1,115 @@
+"""Ask over a connection what can complete a word: the quick one of a Tab, or the one that a `jobwire shell` has.
+
+A page of jobs is asked for when somebody wants to see it, so whoever has enough ends the iteration. Patience ends it too: what came until
+then is better than nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from ....schemas.generated import request_pb2
+from ....schemas.refusal import Code, Refused
+from .questions import questions
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Protocol, TypeVar
+
+    from ...protocol.exchange import Item
+    from .jobs import Found
+    from .line import Wish
+
+    _Asked = TypeVar("_Asked")
+
+    class Line(Protocol[_Asked]):
+        """A connection: what was asked over it is a number, or an exchange."""
+
+        def ask(self, request: request_pb2.Request, /) -> _Asked:
+            """Send a question; never waits."""
+
+        def next(self, asked: _Asked, deadline: float, /) -> Item | None:
+            """Wait for the answer."""
+
+        def forget(self, asked: _Asked, /) -> None:
+            """Wait for it no more."""
+
+        def hello(self, deadline: float, /) -> request_pb2.HelloReply:
+            """Return what the worker says about itself."""
+
+
+# What a worker says in its greeting: that it knows the filters and the order of a list, and that it has schedules.
+_FILTERS = "list"
+_SCHEDULES = "schedules"
+
+
+def jobs_over(line: Line[_Asked], wish: Wish, deadline: float) -> Iterator[Found]:
+    """Return the jobs and runs that come over this connection before the deadline, on `time.monotonic`, newest first.
+
+    Raises `Refused` if there is no connection.
+    """
+    requests, most_jobs = questions(wish)
+    asked = [(request, line.ask(request)) for request in requests]
+    try:
+        has_filters = _FILTERS in line.hello(deadline).features
+        for request, number in asked:
+            match request.WhichOneof("verb"):
+                case "query_one":
+                    yield from (reply.query_one.job for reply in _unless_refused(line, number, deadline))
+                case "list_runs":
+                    yield from (run for reply in _unless_refused(line, number, deadline) for run in reply.list_runs.runs)
+                case _:
+                    found = _listed(line, request.list, number, deadline, most_jobs)
+                    # One that is older begins with the oldest.
+                    yield from found if has_filters else reversed(list(found))
+    except TimeoutError:
+        for _, number in asked:
+            line.forget(number)
+
+
+def _listed(line: Line[_Asked], wanted: request_pb2.List, asked: _Asked, deadline: float, most: int) -> Iterator[Found]:
+    seen = 0
+    while True:
+        try:
+            page = _answer(line, asked, deadline).list
+        except TimeoutError:
+            line.forget(asked)
+            return
+        yield from page.jobs
+        seen += len(page.jobs)
+        if not page.next_page or seen >= most:
+            return
+        following = request_pb2.List(page=page.next_page)
+        following.MergeFrom(wanted)
+        asked = line.ask(request_pb2.Request(list=following))
+
+
+def schedules_over(line: Line[_Asked], deadline: float) -> Iterator[request_pb2.ScheduleInfo]:
+    """Return the schedules that come over this connection before the deadline; none of a worker that is too old for schedules."""
+    asked = line.ask(request_pb2.Request(list_schedules=request_pb2.ListSchedules()))
+    try:
+        if _SCHEDULES not in line.hello(deadline).features:
+            return
+        while True:
+            page = _answer(line, asked, deadline).list_schedules
+            yield from page.schedules
+            if not page.next_page:
+                return
+            asked = line.ask(request_pb2.Request(list_schedules=request_pb2.ListSchedules(page=page.next_page)))
+    except TimeoutError:
+        line.forget(asked)
+
+
+def _unless_refused(line: Line[_Asked], asked: _Asked, deadline: float) -> list[request_pb2.Reply]:
+    """Return the answer, if there is one: nobody may have that job, or the worker is too old for runs."""
+    try:
+        return [_answer(line, asked, deadline)]
+    except Refused:
+        return []
+
+
+def _answer(line: Line[_Asked], asked: _Asked, deadline: float) -> request_pb2.Reply:
+    reply = line.next(asked, deadline)
+    if not isinstance(reply, request_pb2.Reply):
+        raise Refused(Code.INTERNAL, "the worker answered a question with something else")
+    return reply

@@ -1,0 +1,48 @@
+"""What a worker is asked about its jobs so that a word can be completed, and how much of it. Pure: a wish in, requests out.
+
+A Tab is answered in the time of a page or two, however many jobs are kept. So the worker is asked only for jobs that the command can mean,
+newest first, and for what it finds without looking through them: its runs, and the job that is named by what is typed so far.
+"""
+
+from __future__ import annotations
+
+from ....schemas.generated import job_pb2, request_pb2
+from ....schemas.private_parts.light_typing import NamedTuple
+from . import line
+from .jobs import ENDED, TAKE_A_BATCH, UNFINISHED
+from .line import Wish
+
+# The jobs that are looked through. Where nothing is typed, the newest are as good as any; else those that begin so may be rare.
+MOST_JOBS = 50
+MOST_JOBS_TYPED = 300
+MOST_RUNS = 50
+_STATES = {
+    **dict.fromkeys(ENDED, job_pb2.STATE_FINISHED),
+    **dict.fromkeys(("jobwire attach", "jobwire pause"), job_pb2.STATE_RUNNING),
+    **dict.fromkeys(("jobwire hold", "jobwire release"), job_pb2.STATE_QUEUED),
+}
+
+
+class Questions(NamedTuple):
+    """`requests`: to be sent together, at most one of them a `list`; of its jobs, `most_jobs` are looked through, page by page."""
+
+    requests: list[request_pb2.Request]
+    most_jobs: int
+
+
+def questions(wish: Wish) -> Questions:
+    """Return what to ask for a job, a batch, or an owner of jobs."""
+    owner, slash, name = wish.typed.partition("/")
+    owner, typed = (owner, name) if slash else ("", owner)
+    requests = []
+    if typed and wish.kind in {line.JOB, line.AFTER}:
+        requests.append(request_pb2.Request(query_one=request_pb2.QueryOne(name=wish.typed, pick=request_pb2.PICK_NEWEST)))
+    if wish.kind in {line.BATCH, line.AFTER} or (wish.kind == line.JOB and wish.path in TAKE_A_BATCH):
+        requests.append(request_pb2.Request(list_runs=request_pb2.ListRuns(owner_name=owner, limit=MOST_RUNS)))
+    if wish.kind != line.BATCH:
+        # A worker that is too old for the filters ignores them.
+        states = [_STATES[wish.path]] if wish.kind == line.JOB and wish.path in _STATES else []
+        everything = wish.kind != line.JOB or wish.path not in UNFINISHED
+        listed = request_pb2.List(all=everything, owner_name=owner, states=states, newest_first=True)
+        requests.append(request_pb2.Request(list=listed))
+    return Questions(requests, MOST_JOBS_TYPED if typed or wish.kind != line.JOB else MOST_JOBS)
