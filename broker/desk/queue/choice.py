@@ -23,7 +23,8 @@ from collections.abc import Callable, Mapping
 
 from ....schemas.naming import JobKey
 from ....schemas.workers.capacity import Wants
-from .lanes import Lane, Line, LineHead, Lines, Owner
+from .heaps import Heaps
+from .lanes import Lane, Line, LineHead, Owner
 from .stock import Stock, Taken
 
 # How many times as many jobs as there are slots may pass one that does not fit.
@@ -40,10 +41,10 @@ Chosen = tuple[Owner, bytes, Lane, Line, LineHead]
 class Choice:
     """Who is next. `passed`: how often jobs were passed that did not fit."""
 
-    def __init__(self, stock: Stock, lines: Lines, owners: Mapping[bytes, Owner], most_of: Callable[[bytes], int]) -> None:
+    def __init__(self, stock: Stock, heaps: Heaps, owners: Mapping[bytes, Owner], most_of: Callable[[bytes], int]) -> None:
         """`most_of` returns how many jobs of an owner may run at once; 0: as many as there are slots."""
         self.stock = stock
-        self._lines = lines
+        self._heaps = heaps
         self._owners = owners
         self._most_of = most_of
         self.passed: dict[JobKey, int] = {}
@@ -52,11 +53,11 @@ class Choice:
         """Return the job that has the best claim of those that fit, taken off its heaps; None if there is none."""
         if self.stock.has_woken:
             for wants in self.stock.take_woken():
-                self._lines.wake(wants)
+                self._heaps.wake(wants)
         claims = [
             (owner.share, head.order, owner)
             for public, owner in self._owners.items()
-            if (head := self._lines.best(owner)) is not None and self.may_run_more(public, owner)
+            if (head := self._heaps.best(owner)) is not None and self.may_run_more(public, owner)
         ]
         # No two heads have the same order, as no two jobs have the same row. A priority does not count against another owner.
         heapq.heapify(claims)
@@ -83,8 +84,8 @@ class Choice:
         of_one_machine = others = 0
         found: tuple[bytes, Lane, Line, LineHead] | None = None
         holding = [wants for key, wants in unfit if self.holds_room(key)] if unfit else []
-        while others < _DEPTH and (head := self._lines.best(owner)) is not None:
-            lane, line, line_head = self._lines.take_off(owner, head)
+        while others < _DEPTH and (head := self._heaps.best(owner)) is not None:
+            lane, line, line_head = self._heaps.take_off(owner, head)
             wants = line.wants
             fits = self.stock.fits(wants)
             if fits and (not holding or all(self.stock.leaves(wants, other) for other in holding)):
@@ -96,8 +97,8 @@ class Choice:
                 of_one_machine += 1
             elif not self._is_held_for(line, line_head):
                 self.stock.watch(wants)
-                self._lines.park(owner, lane, head.batch_id, line)
-                self._lines.list_lane(owner, lane, head.batch_id)
+                self._heaps.park(owner, lane, head.batch_id, line)
+                self._heaps.list_lane(owner, lane, head.batch_id)
                 continue
             if self.stock.could_fit(wants):
                 one = line.classes[-line_head.rank[0]].first()
@@ -106,10 +107,10 @@ class Choice:
                     if self.holds_room(one[1]):
                         holding.append(wants)
             passed.append((head.batch_id, lane, line))
-            self._lines.list_lane(owner, lane, head.batch_id)
+            self._heaps.list_lane(owner, lane, head.batch_id)
         for batch_id, lane, line in passed:
-            self._lines.list_line(owner, lane, line)
-            self._lines.list_lane(owner, lane, batch_id)
+            self._heaps.list_line(owner, lane, line)
+            self._heaps.list_lane(owner, lane, batch_id)
         return found
 
     def _count_passed(self, taken: Wants, unfit: list[_Unfit]) -> None:
@@ -125,14 +126,14 @@ class Choice:
     def count_parked(self, owner: Owner, taken: Taken, head: LineHead) -> None:
         """Count it for the parked jobs of an owner that one with a worse claim has taken what they wait for."""
         for wants in self.stock.watched_on(taken):
-            for line in self._lines.parked(owner, wants):
-                rank = self._lines.first(line)
+            for line in self._heaps.parked(owner, wants):
+                rank = self._heaps.first(line)
                 one = line.classes[-rank[0]].first() if rank is not None and rank < head.rank else None
                 if one is None:
                     continue
                 self.passed[one[1]] = self.passed.get(one[1], 0) + 1
                 if self.holds_room(one[1]):
-                    self._lines.wake(wants)
+                    self._heaps.wake(wants)
 
     def holds_room(self, key: JobKey) -> bool:
         """Return whether room is held for this job, as it was passed too often."""

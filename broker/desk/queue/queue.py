@@ -23,7 +23,8 @@ from ....schemas.workers.capacity import PLAIN, Capacity, Wants
 from ...jobs.job import BatchRun, RunKey
 from .choice import Choice
 from .demand import demand
-from .lanes import MOST_STALE, Lane, Line, LineHead, Lines, Owner, Place, kinds_of
+from .heaps import MOST_STALE, Heaps
+from .lanes import Lane, Line, LineHead, Owner, Place, kinds_of
 from .reasons import why_waiting
 from .stock import NOTHING_OWN, Stock, Taken
 
@@ -47,9 +48,9 @@ class Queue:
         self._aside = 0
         self._order = 0
         self._owners: dict[bytes, Owner] = {}
-        self._lines = Lines()
-        self._places = self._lines.places
-        self._choice = Choice(self.stock, self._lines, self._owners, most_of)
+        self._heaps = Heaps()
+        self._places = self._heaps.places
+        self._choice = Choice(self.stock, self._heaps, self._owners, most_of)
 
     def __len__(self) -> int:
         """Return how many jobs wait, with those that are set aside."""
@@ -183,7 +184,7 @@ class Queue:
         if owner is not None and run.id in owner.lanes:
             lane = owner.lanes[run.id]
             lane.width = width
-            self._lines.list_lane(owner, lane, run.id)
+            self._heaps.list_lane(owner, lane, run.id)
 
     def close(self, run: RunKey) -> None:
         """Let no further job of a run start, as long as it has jobs here."""
@@ -219,7 +220,7 @@ class Queue:
         if wants.level:
             self._count_parents(owner, wants.level)
         if lane.lines:
-            self._lines.list_lane(owner, lane, place.batch_id)
+            self._heaps.list_lane(owner, lane, place.batch_id)
         self._drop(key.owner, place)
 
     def lend(self, key: JobKey) -> None:
@@ -249,8 +250,8 @@ class Queue:
         """List those again that may start now, of those of which not all may run at once."""
         for batch_id, others in tuple(owner.apart.get(kind, ())):
             other = owner.lanes[batch_id]
-            self._lines.list_line(owner, other, other.lines[others])
-            self._lines.list_lane(owner, other, batch_id)
+            self._heaps.list_line(owner, other, other.lines[others])
+            self._heaps.list_lane(owner, other, batch_id)
 
     def _count_parents(self, owner: Owner, level: int) -> None:
         """Note whether one more job of this level may run."""
@@ -290,11 +291,11 @@ class Queue:
         self._choice.count_parked(owner, place.taken, head)
         self._occupy(place)
         if line.entries():
-            self._lines.list_line(owner, lane, line)
+            self._heaps.list_line(owner, lane, line)
         else:
-            self._lines.drop_line(owner, lane, batch_id, line)
+            self._heaps.drop_line(owner, lane, batch_id, line)
         if lane.lines:
-            self._lines.list_lane(owner, lane, batch_id)
+            self._heaps.list_lane(owner, lane, batch_id)
         return key
 
     def _place(self, key: JobKey, batch: BatchRun | None, wants: Wants) -> Place:
@@ -332,8 +333,8 @@ class Queue:
         owner.enter(-rank[0])
         self._waiting += 1
         self._waiting_slots += wants.slots
-        self._lines.list_line(owner, lane, line)
-        self._lines.list_lane(owner, lane, place.batch_id)
+        self._heaps.list_line(owner, lane, line)
+        self._heaps.list_lane(owner, lane, place.batch_id)
 
     def _leave(self, place: Place) -> None:
         """Make the entry of a waiting job stale."""
@@ -342,7 +343,7 @@ class Queue:
         place.lane.lines[place.wants].waiting -= 1
         self._waiting -= 1
         self._waiting_slots -= place.wants.slots
-        self._lines.stale += 1
+        self._heaps.stale += 1
 
     def _drop(self, public: bytes, place: Place) -> None:
         owner, lane = place.owner, place.lane
@@ -350,9 +351,9 @@ class Queue:
         if lane.jobs:
             return
         if lane.lines:
-            self._lines.stale -= lane.entries()
+            self._heaps.stale -= lane.entries()
             for line in list(lane.lines.values()):
-                self._lines.drop_line(owner, lane, place.batch_id, line)
+                self._heaps.drop_line(owner, lane, place.batch_id, line)
         del owner.lanes[place.batch_id]
         if not owner.lanes:
             del self._owners[public]
@@ -362,5 +363,5 @@ class Queue:
 
     def _tidy(self) -> None:
         """Drop stale entries: a queue in which nothing starts must not grow with every job that is added, moved or removed again."""
-        if self._lines.stale > MOST_STALE + self._waiting:
-            self._lines.tidy(self._owners)
+        if self._heaps.stale > MOST_STALE + self._waiting:
+            self._heaps.tidy(self._owners)

@@ -1,4 +1,4 @@
-from jobwire.broker.desk.queue.lanes import MOST_STALE
+from jobwire.broker.desk.queue.heaps import MOST_STALE
 from jobwire.broker.desk.queue.queue import Queue
 from jobwire.broker.jobs.job import BatchRun, RunKey
 from jobwire.schemas.naming import JobKey

@@ -121,7 +121,7 @@ def test_no_job_waits_for_which_a_machine_has_room(depth: int, done: list[tuple[
         house.queue.withdraw(key)
     for key in house.running:
         house.queue.release(key)
-    assert not house.queue._lines._parked
+    assert not house.queue._heaps._parked
     assert not len(house.queue)
 
 
