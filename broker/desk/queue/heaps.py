@@ -56,9 +56,14 @@ class Heaps:
         if head is not None and (lane.listed is None or head < lane.listed):
             lane.listed = head
             heapq.heappush(owner.heads, head)
-            if len(owner.heads) > MOST_STALE + 2 * len(owner.lanes):
-                owner.heads = [one.listed for one in owner.lanes.values() if one.listed is not None]
-                heapq.heapify(owner.heads)
+            self.shorten(owner)
+
+    @staticmethod
+    def shorten(owner: Owner) -> None:
+        """Drop the stale entries of the lanes of an owner, if there are many."""
+        if len(owner.heads) > MOST_STALE + 2 * len(owner.lanes):
+            owner.heads = [one.listed for one in owner.lanes.values() if one.listed is not None]
+            heapq.heapify(owner.heads)
 
     def park(self, owner: Owner, lane: Lane, batch_id: bytes, line: Line) -> None:
         """Keep a line, which was taken off its heap, out of it until `wake` is called for what its jobs take."""
@@ -88,6 +93,13 @@ class Heaps:
             apart.discard((batch_id, line.wants))
             if not apart:
                 owner.apart.pop(kind, None)
+
+    def drop_lines(self, owner: Owner, lane: Lane, batch_id: bytes) -> None:
+        """Remove the lines of a lane in which nobody waits: their entries are all stale."""
+        if lane.lines:
+            self.stale -= lane.entries()
+            for line in list(lane.lines.values()):
+                self.drop_line(owner, lane, batch_id, line)
 
     def list_line(self, owner: Owner, lane: Lane, line: Line) -> None:
         """Put a line into the heap of its lane if one of its jobs can start, and it is not there with that job already."""

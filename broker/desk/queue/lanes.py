@@ -79,12 +79,10 @@ class Line:
 
     def add(self, rank: Rank, key: JobKey) -> None:
         """Add a job."""
-        self.waiting += 1
         self.classes.setdefault(-rank[0], Class()).add((rank, key))
 
     def take(self, rank: Rank) -> JobKey:
         """Remove and return the first job, which has this rank."""
-        self.waiting -= 1
         _, key = self.classes[-rank[0]].take()
         return key
 

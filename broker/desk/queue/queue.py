@@ -14,7 +14,6 @@ kept out of the heap of its owner until one of its jobs ends.
 
 from __future__ import annotations
 
-import heapq
 from collections import Counter
 from collections.abc import Callable
 
@@ -27,6 +26,7 @@ from .heaps import MOST_STALE, Heaps
 from .lanes import Lane, Line, LineHead, Owner, Place, kinds_of
 from .reasons import why_waiting
 from .stock import NOTHING_OWN, Stock, Taken
+from .tally import Tally
 
 # Of a run: fewer than run at any time.
 _CLOSED = -1
@@ -41,11 +41,7 @@ class Queue:
         """`most_of` returns how many jobs of an owner may run at once; 0: as many as there are slots. `stock`: of several machines."""
         self.stock = stock or Stock(Capacity(slots))
         self._most_of = most_of
-        self.running = 0
-        # How many jobs could start if there were room, and the slots that they take; and how many are set aside.
-        self._waiting = 0
-        self._waiting_slots = 0
-        self._aside = 0
+        self._tally = Tally(self.stock)
         self._order = 0
         self._owners: dict[bytes, Owner] = {}
         self._heaps = Heaps()
@@ -54,7 +50,12 @@ class Queue:
 
     def __len__(self) -> int:
         """Return how many jobs wait, with those that are set aside."""
-        return self._waiting + self._aside
+        return self._tally.waiting + self._tally.aside
+
+    @property
+    def running(self) -> int:
+        """How many jobs run, also of those that lend their slots."""
+        return self._tally.running
 
     @property
     def slots(self) -> int:
@@ -71,7 +72,7 @@ class Queue:
         """How many slots are free for new jobs, if no waiting job is kept back by its batch, and none has to be placed first."""
         if self.stock.places_jobs:
             return 0
-        return max(0, self.stock.free_slots - self._waiting_slots)
+        return max(0, self.stock.free_slots - self._tally.waiting_slots)
 
     def room_of(self, public: bytes) -> int:
         """Return how many slots are free for new jobs of this owner."""
@@ -107,7 +108,7 @@ class Queue:
     def stock_changed(self) -> None:
         """Take note that there is more or less for jobs."""
         for owner in self._owners.values():
-            owner.share = self.stock.share(owner.slots, owner.used)
+            self._tally.weigh(owner)
             owner.changed()
             for level in tuple(owner.parents):
                 self._count_parents(owner, level)
@@ -131,8 +132,7 @@ class Queue:
         place.rank = (-priority, self._order if order is None else order)
         place.aside = not ready
         if place.aside:
-            self._aside += 1
-            place.owner.aside += 1
+            self._tally.is_aside(place)
         else:
             self._enter(key, place)
 
@@ -150,8 +150,7 @@ class Queue:
             return
         self._leave(place)
         place.aside = True
-        self._aside += 1
-        place.owner.aside += 1
+        self._tally.is_aside(place)
         self._tidy()
 
     def let_in(self, key: JobKey) -> None:
@@ -160,8 +159,7 @@ class Queue:
         if not place.aside:
             return
         place.aside = False
-        self._aside -= 1
-        place.owner.aside -= 1
+        self._tally.is_aside(place, -1)
         # Another tuple: the entry that it had before may still be there, and stays stale.
         place.rank = place.rank and (place.rank[0], place.rank[1])
         self._enter(key, place)
@@ -195,8 +193,7 @@ class Queue:
         place = self._places.pop(key)
         self._choice.passed.pop(key, None)
         if place.aside:
-            self._aside -= 1
-            place.owner.aside -= 1
+            self._tally.is_aside(place, -1)
         else:
             self._leave(place)
         self._drop(key.owner, place)
@@ -209,12 +206,8 @@ class Queue:
             self._lend(place, -1)
         del self._places[key]
         owner, lane, wants = place.owner, place.lane, place.wants
-        self.running -= 1
         self.stock.put_back(wants, place.taken)
-        lane.running -= 1
-        lane.slots -= wants.slots
-        owner.occupy(wants, -1)
-        owner.share = self.stock.share(owner.slots, owner.used)
+        self._tally.runs(place, -1)
         if wants.only_one:
             self._list_apart(owner, wants.only_one)
         if wants.level:
@@ -243,8 +236,7 @@ class Queue:
     def _lend(self, place: Place, times: int) -> None:
         place.lends = times > 0
         self.stock.lend(times * place.wants.slots)
-        place.owner.lend(place.wants, times)
-        place.owner.share = self.stock.share(place.owner.slots, place.owner.used)
+        self._tally.lends(place, times)
 
     def _list_apart(self, owner: Owner, kind: str | int) -> None:
         """List those again that may start now, of those of which not all may run at once."""
@@ -276,17 +268,15 @@ class Queue:
     def take(self) -> list[JobKey]:
         """Return the jobs that start now, as far as there is room; they count as running."""
         chosen: list[JobKey] = []
-        while self._waiting and not self.is_full and (found := self._choice.best()) is not None:
+        while self._tally.waiting and not self.is_full and (found := self._choice.best()) is not None:
             chosen.append(self._start(*found))
         return chosen
 
     def _start(self, owner: Owner, batch_id: bytes, lane: Lane, line: Line, head: LineHead) -> JobKey:
         key = line.take(head.rank)
-        owner.leave(-head.rank[0])
-        self._waiting -= 1
-        self._waiting_slots -= line.wants.slots
         self._choice.passed.pop(key, None)
         place = self._places[key]
+        self._tally.waits(place, line, -1)
         place.taken = self.stock.take(line.wants)
         self._choice.count_parked(owner, place.taken, head)
         self._occupy(place)
@@ -306,19 +296,15 @@ class Queue:
         lane = owner.lanes.get(batch_id)
         if lane is None:
             lane = owner.lanes[batch_id] = Lane(batch.parallel if batch else 0)
-        lane.jobs += 1
         self._places[key] = place = Place(owner, lane, batch_id, wants)
+        self._tally.is_here(place)
         return place
 
     def _occupy(self, place: Place) -> None:
         place.rank = None
-        place.lane.running += 1
-        place.lane.slots += place.wants.slots
-        place.owner.occupy(place.wants)
+        self._tally.runs(place)
         if place.wants.level:
             self._count_parents(place.owner, place.wants.level)
-        place.owner.share = self.stock.share(place.owner.slots, place.owner.used)
-        self.running += 1
 
     def _enter(self, key: JobKey, place: Place) -> None:
         """Let a job wait for its turn."""
@@ -330,38 +316,28 @@ class Queue:
             for kind in kinds_of(wants) if wants.only_one or wants.level else ():
                 owner.apart.setdefault(kind, set()).add((place.batch_id, wants))
         line.add(rank, key)
-        owner.enter(-rank[0])
-        self._waiting += 1
-        self._waiting_slots += wants.slots
+        self._tally.waits(place, line)
         self._heaps.list_line(owner, lane, line)
         self._heaps.list_lane(owner, lane, place.batch_id)
 
     def _leave(self, place: Place) -> None:
         """Make the entry of a waiting job stale."""
-        rank = place.rank or (0, 0)
-        place.owner.leave(-rank[0])
-        place.lane.lines[place.wants].waiting -= 1
-        self._waiting -= 1
-        self._waiting_slots -= place.wants.slots
+        self._tally.waits(place, place.lane.lines[place.wants], -1)
         self._heaps.stale += 1
 
     def _drop(self, public: bytes, place: Place) -> None:
         owner, lane = place.owner, place.lane
-        lane.jobs -= 1
+        self._tally.is_here(place, -1)
         if lane.jobs:
             return
-        if lane.lines:
-            self._heaps.stale -= lane.entries()
-            for line in list(lane.lines.values()):
-                self._heaps.drop_line(owner, lane, place.batch_id, line)
+        self._heaps.drop_lines(owner, lane, place.batch_id)
         del owner.lanes[place.batch_id]
         if not owner.lanes:
             del self._owners[public]
-        elif len(owner.heads) > MOST_STALE + 2 * len(owner.lanes):
-            owner.heads = [one.listed for one in owner.lanes.values() if one.listed is not None]
-            heapq.heapify(owner.heads)
+        else:
+            self._heaps.shorten(owner)
 
     def _tidy(self) -> None:
         """Drop stale entries: a queue in which nothing starts must not grow with every job that is added, moved or removed again."""
-        if self._heaps.stale > MOST_STALE + self._waiting:
+        if self._heaps.stale > MOST_STALE + self._tally.waiting:
             self._heaps.tidy(self._owners)

@@ -268,6 +268,39 @@ class QueueAgainstModel(RuleBasedStateMachine):
         # Whoever has a claim is counted; of an owner, and of a batch, only as many as may run.
         assert demand.total() >= len({job.key.owner for job in self.claims()})
 
+    @invariant()
+    def every_count_is_that_of_the_jobs_that_are_there(self) -> None:
+        queue, tally = self.queue, self.queue._tally
+        places = list(queue._places.values())
+        running = [place for place in places if place.rank is None]
+        aside = [place for place in places if place.aside]
+        in_line = [place for place in places if place.rank is not None and not place.aside]
+        slots = sum(place.wants.slots for place in in_line)
+        assert (tally.running, tally.aside, tally.waiting, tally.waiting_slots) == (len(running), len(aside), len(in_line), slots)
+        assert queue._heaps.stale == sum(lane.entries() for owner in queue._owners.values() for lane in owner.lanes.values()) - len(in_line)
+        assert {id(place.owner) for place in places} == set(map(id, queue._owners.values()))
+        for owner in queue._owners.values():
+            runs = [place for place in running if place.owner is owner]
+            counted = [place for place in runs if not place.lends]
+            assert (owner.running, owner.slots) == (len(counted), sum(place.wants.slots for place in counted))
+            used = Counter[str]()
+            for place in runs:
+                used.update(dict(place.wants.others))
+            assert {name: amount for name, amount in owner.used.items() if amount} == dict(used)
+            assert owner.share == queue.stock.share(owner.slots, owner.used)
+            assert owner.busy == {place.wants.only_one for place in runs if place.wants.only_one}
+            levels = Counter(place.wants.level for place in runs if place.wants.level)
+            assert {level: count for level, count in owner.parents.items() if count} == dict(levels)
+            assert owner.waiting == Counter(-place.rank[0] for place in in_line if place.owner is owner and place.rank)
+            assert owner.aside == sum(place.owner is owner for place in aside)
+            assert set(map(id, owner.lanes.values())) == {id(place.lane) for place in places if place.owner is owner}
+            for lane in owner.lanes.values():
+                runs_here = [place for place in running if place.lane is lane]
+                assert lane.jobs == sum(place.lane is lane for place in places)
+                assert (lane.running, lane.slots) == (len(runs_here), sum(place.wants.slots for place in runs_here))
+                waits = Counter(place.wants for place in in_line if place.lane is lane)
+                assert {wants: line.waiting for wants, line in lane.lines.items() if line.waiting} == dict(waits)
+
 
 TestQueueAgainstModel = QueueAgainstModel.TestCase
 TestQueueAgainstModel.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
