@@ -29,13 +29,14 @@ from ..store.rows.fleet import growth_rows, placements
 from ..writes.growth import Growth
 from . import reports
 from .deliveries import Deliveries
-from .ended import GATHER_SECONDS, EndedJobs
+from .ended import EndedJobs
 from .hashes import ToldHashes
 from .link import Link
 from .listener import Listener
 from .orders import Orders
 from .placing.placement import FleetStock
 from .refusing import NothingAtOnce
+from .settlements import GATHER_SECONDS, Settlements
 from .soundness import hello_problem
 from .starts import Read, Starts
 from .transfers.brought_logs import BroughtLogs
@@ -72,9 +73,9 @@ class FleetEngine(NothingAtOnce):
         sendings = Sendings(contents)
         self._deliveries = Deliveries(self.workers, Starts(self._ask), self._orders, sendings, self._loop)
         self.removals = removals = Removals(self.workers, self.depart, self._loop.call_later)
-        self._ended = EndedJobs(self.workers, self._machine_of, self._loop, gather_seconds, removals.look)
-        self.brought = BroughtLogs(shelf or NoShelf(), lambda key: placements.end_of(self._read, key), self._ended.settle_one)
-        self._ended.waits = self.brought.takes
+        self._settlements = Settlements(self.workers, self._loop, gather_seconds, removals.look)
+        self.brought = BroughtLogs(shelf or NoShelf(), lambda key: placements.end_of(self._read, key), self._settlements.settle)
+        self._ended = EndedJobs(self.workers, self._settlements, self._machine_of, self._loop, self.brought.takes)
         self.hasher = ToldHashes(lambda key: self._ended.settle([key]))
         self._tails = Tails()
         self._depot = FleetDepot(contents, sendings, self._worker_with_folder, self._loop)
@@ -241,7 +242,7 @@ class FleetEngine(NothingAtOnce):
         self.workers.become(worker, self._state_of(worker))
         self._deliveries.deliver(worker, [one for one in unknown if one.key in worker.carried])
         self._orders.pass_all(worker)
-        self._ended.settle_at(worker)
+        self._settlements.settle_at(worker)
         self._ended.discard_at(worker)
         self.removals.look(worker)
 
