@@ -43,7 +43,7 @@ class LoopThread:
         self._loop.call_soon_threadsafe(what, submissions)
 
     def ask(self, what: Callable[[Submissions], Any]) -> Any:
-        """Run a coroutine in the loop and return its result."""
+        """Run a coroutine in the loop and return its result, or raise what it raises. Raises RuntimeError if the loop has ended."""
         assert self._loop is not None
         submissions = self._submissions
         assert submissions is not None
@@ -52,6 +52,9 @@ class LoopThread:
             try:
                 return asked.result(_EXIT_SECONDS)
             except TimeoutError:
+                if asked.done():
+                    # It is what the coroutine has raised.
+                    raise
                 # A loop that ends just now runs it no more, and nothing tells that.
                 if not self.thread.is_alive():
                     raise RuntimeError("this executor has ended") from None
