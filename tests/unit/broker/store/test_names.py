@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import dataclasses
 import sqlite3
 
@@ -143,4 +144,22 @@ async def test_the_one_alive_of_several_members_is_found_and_two_are_listed_newe
     with pytest.raises(Refused, match=r"more than one job that has not ended: 0202.*, 0101") as refused:
         find(house, "build", third, Pick.ALIVE)
     assert refused.value.reason is Reason.AMBIGUOUS
+    house.engine.effects.clear()
+
+
+@pytest.mark.parametrize("text", ["abababab", "abab" * 7, "abab" * 8, "build", "last"])
+@pytest.mark.parametrize("member", [ME, ADMIN], ids=["a member", "an admin"])
+@pytest.mark.parametrize("pick", list(Pick))
+async def test_nothing_is_sorted_to_find_what_a_text_means(house: House, text: str, member: Member, pick: Pick) -> None:
+    jobs = [dataclasses.replace(named(number, "build"), id=b"\xab" * 14 + number.to_bytes(2)) for number in range(3)]
+    await house.accept(*jobs)
+    asked_for: list[str] = []
+    house.store._reads.set_trace_callback(asked_for.append)
+    with contextlib.suppress(Refused):
+        find(house, text, member, pick)
+    house.store._reads.set_trace_callback(None)
+    assert asked_for
+    for sql in asked_for:
+        plan = [row[3] for row in house.store._reads.execute(f"EXPLAIN QUERY PLAN {sql}")]
+        assert not [step for step in plan if "TEMP B-TREE" in step or step.startswith("SCAN")], (sql, plan)
     house.engine.effects.clear()
