@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 from ...keys.identity import Identity, fingerprint, format_public
 from ...schemas.endpoint import host_of, split
 from ...schemas.refusal import Code, Refused
+
+if TYPE_CHECKING:
+    import socket
 
 _PROBE_SECONDS = 1.0
 _CLOSES = (
@@ -65,10 +69,9 @@ def no_connection(
             f"{no_answer}the name {host} cannot be resolved ({sight.unknown_name})",
             "check the name with getent hosts, or use an address instead",
         )
-    if sight.failed_handshakes:
+    if sight.failed_handshakes or sight.connected:
+        # How far a connection got before its time was over depends on who was scheduled first, so the listener is asked what it is.
         return _no_handshake(no_answer, _greeting(endpoint), server_key, sight, is_other_port)
-    if sight.connected:
-        return _no_worker(no_answer)
     if sight.tried_again:
         return Refused(
             Code.UNAVAILABLE,
@@ -174,13 +177,23 @@ def _greeting(endpoint: str) -> bytes | None:
     host, port = split(endpoint)
     try:
         with socket.create_connection((host.strip("[]"), int(port)), _PROBE_SECONDS) as asked:
-            return asked.recv(len(_ZMTP)) or _ENDED
+            return _says_first(asked)
     except ConnectionResetError:
         return _ENDED
     except TimeoutError:
         return b""
     except (OSError, ValueError):
         return None
+
+
+def _says_first(asked: socket.socket) -> bytes:
+    """Return what a listener says on this connection; empty: nothing in time. _ENDED: it has ended it."""
+    try:
+        return asked.recv(len(_ZMTP)) or _ENDED
+    except ConnectionResetError:
+        return _ENDED
+    except TimeoutError:
+        return b""
 
 
 def _about_ipv6(address: str, error: OSError | ValueError) -> str:
@@ -206,8 +219,10 @@ def _ask_host(endpoint: str) -> str:
             with socket.socket(socket.AF_INET6) as asked:
                 asked.settimeout(_PROBE_SECONDS)
                 asked.connect((address, int(port), 0, socket.if_nametoindex(interface)))
+                said = _says_first(asked)
         else:
-            socket.create_connection((address, int(port)), _PROBE_SECONDS).close()
+            with socket.create_connection((address, int(port)), _PROBE_SECONDS) as asked:
+                said = _says_first(asked)
     except socket.gaierror as error:
         return f"the name {host} cannot be resolved ({error.strerror})"
     except ConnectionRefusedError:
@@ -219,4 +234,4 @@ def _ask_host(endpoint: str) -> str:
         return _SILENT
     except (OSError, ValueError) as error:
         return f"the connection fails ({getattr(error, 'strerror', None) or error}){_about_ipv6(address, error)}"
-    return "the connection failed until now, but something listens there now"
+    return _CLOSES if said == _ENDED else "the connection failed until now, but something listens there now"
