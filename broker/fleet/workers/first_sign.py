@@ -6,7 +6,8 @@ connection was made; who is frozen or loses power before that would be connected
 
 from __future__ import annotations
 
-import asyncio
+from collections.abc import Callable
+from typing import Protocol
 
 from ....schemas.generated import request_pb2
 from ....schemas.refusal import Refused
@@ -19,7 +20,23 @@ _ASK_SECONDS = 12.0
 _WAIT_SECONDS = 30.0
 
 
-def expect(link: Link, peer: Peer, loop: asyncio.AbstractEventLoop) -> None:
+class Timer(Protocol):
+    """A pending call."""
+
+    def cancel(self) -> None:
+        """Cancel the call."""
+        ...
+
+
+class Timers(Protocol):
+    """What calls later: a loop."""
+
+    def call_later(self, delay: float, callback: Callable[[], None], /) -> Timer:
+        """Call this after so many seconds."""
+        ...
+
+
+def expect(link: Link, peer: Peer, timers: Timers) -> None:
     """Disconnect a worker that has connected just now and is not heard soon. What connects afterwards is asked for itself."""
 
     def ask() -> None:
@@ -30,7 +47,7 @@ def expect(link: Link, peer: Peer, loop: asyncio.AbstractEventLoop) -> None:
             if link.speaks_over(peer):
                 link.drop(f"has not answered for {_WAIT_SECONDS:g} s")
 
-        waits = loop.call_later(_WAIT_SECONDS, give_up)
+        waits = timers.call_later(_WAIT_SECONDS, give_up)
 
         def answered(_: request_pb2.Reply | Refused) -> None:
             waits.cancel()
@@ -38,4 +55,4 @@ def expect(link: Link, peer: Peer, loop: asyncio.AbstractEventLoop) -> None:
         # What has one short answer and changes nothing.
         link.ask(request_pb2.Request(status=request_pb2.Status()), answered)
 
-    loop.call_later(_ASK_SECONDS, ask)
+    timers.call_later(_ASK_SECONDS, ask)
