@@ -29,8 +29,13 @@ def context_of(worker: Worker, identity: Identity, folder: Path) -> Context:
 
 
 @pytest.fixture
-def member(shared_worker: Worker) -> Identity:
-    return shared_worker.admit(f"user{next(_numbers)}", "submitter")
+def member(shared_worker: Worker) -> Iterator[Identity]:
+    """Return a member whose jobs are stopped at the end: what a failed test leaves would hold the one slot that the next tests wait for."""
+    made = shared_worker.admit(f"user{next(_numbers)}", "submitter")
+    yield made
+    with shared_worker.client(made) as stopping:
+        if left := [stopping.job(info.id) for info in stopping.list()]:
+            stopping.stop(left, grace=0)
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ import subprocess
 import sys
 import threading
 import time
+from collections.abc import Iterator
 from concurrent import futures
 from pathlib import Path
 
@@ -25,6 +26,25 @@ SECONDS = 60
 
 def states(client: Client) -> list[str]:
     return [info.state.name for info in client.list(all=True)]
+
+
+class Gate:
+    """A job that runs until it is opened, however slow the machine is: until then it holds the one slot, and all others are queued."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        self._file = folder / "gate"
+        self.argv = ["sh", "-c", f"until test -e {self._file}; do sleep 0.05; done; echo a"]
+
+    def open(self) -> None:
+        self._file.touch()
+
+
+@pytest.fixture
+def gate(tmp_path: Path) -> Iterator[Gate]:
+    made = Gate(tmp_path)
+    yield made
+    made.open()
 
 
 def test_results_and_failures_come_as_futures(context: Context) -> None:
@@ -86,12 +106,15 @@ def test_only_what_is_queued_can_be_cancelled(context: Context, client: Client, 
     assert states(client) == ["FINISHED"] * 3
 
 
-def test_a_shutdown_may_cancel_what_is_queued_and_waits_for_what_runs(context: Context) -> None:
+def test_a_shutdown_may_cancel_what_is_queued_and_waits_for_what_runs(context: Context, gate: Gate) -> None:
     executor = JobExecutor(context)
-    running = executor.submit(["sleep", "0.3"])
+    running = executor.submit(gate.argv)
     queued = [executor.submit(["sleep", "600"]) for _ in range(20)]
     wait_until(running.running, "the job runs")
-    executor.shutdown(cancel_futures=True)
+    executor.shutdown(wait=False, cancel_futures=True)
+    assert not running.done()
+    gate.open()
+    executor.shutdown()
     assert running.result(0).returncode == 0
     assert futures.wait(queued, SECONDS).not_done == set()
     assert all(future.cancelled() for future in queued)
@@ -164,18 +187,24 @@ def test_an_executor_from_before_a_fork_is_refused_in_the_child(context: Context
         assert process.exitcode == 0
 
 
-async def test_futures_of_a_loop_cancel_what_is_queued_and_leave_what_runs(context: Context, client: Client) -> None:
+async def test_futures_of_a_loop_cancel_what_is_queued_and_leave_what_runs(
+    context: Context, client: Client, gate: Gate, tmp_path: Path
+) -> None:
     async with AsyncClient(context) as loop_client, AsyncJobExecutor(loop_client) as executor:
-        first = executor.submit(["sh", "-c", "sleep 0.5; echo a"], text=True)
+        first = executor.submit(gate.argv, text=True)
         await asyncio.to_thread(wait_until, lambda: states(client) == ["RUNNING"], "the job runs")
         queued = executor.submit(["sleep", "600"])
         with pytest.raises(TimeoutError):
             await asyncio.wait_for(queued, 0.1)
+        await asyncio.to_thread(wait_until, lambda: states(client) == ["RUNNING", "FINISHED"], "the other one is cancelled")
+        gate.open()
         first_again = asyncio.shield(first)
         assert (await first_again).stdout == "a\n"
-        dropped = executor.submit(["sleep", "0.3"])
+        held = Gate(tmp_path / "second")
+        dropped = executor.submit(held.argv)
         await asyncio.to_thread(wait_until, lambda: states(client)[-1] == "RUNNING", "the job runs")
         dropped.cancel()
+        held.open()
         failing = executor.submit(["sh", "-c", "exit 3"], check=True)
         with pytest.raises(JobFailed):
             await failing
@@ -185,13 +214,15 @@ async def test_futures_of_a_loop_cancel_what_is_queued_and_leave_what_runs(conte
     assert outcomes[2:] == ["exited with status 0", "exited with status 3"]
 
 
-async def test_a_map_of_a_loop_is_in_order_and_cancels_the_rest_when_it_ends_early(context: Context, client: Client) -> None:
+async def test_a_map_of_a_loop_is_in_order_and_cancels_the_rest_when_it_ends_early(context: Context, client: Client, gate: Gate) -> None:
     async with AsyncClient(context) as loop_client, AsyncJobExecutor(loop_client, max_workers=1) as executor:
         argvs = [["sh", "-c", "sleep 0.2; echo a"], ["echo", "b"]]
         assert [done.stdout async for done in executor.map(argvs, timeout="1m")] == [b"a\n", b"b\n"]
-        rest = executor.map([["sleep", "0.5"], ["sleep", "600"], ["sleep", "600"]], timeout=0.2)
+        rest = executor.map([gate.argv, ["sleep", "600"], ["sleep", "600"]], timeout=0.2)
         with pytest.raises(TimeoutError):
             await anext(rest)
+        await asyncio.to_thread(wait_until, lambda: states(client)[3:] == ["FINISHED"] * 2, "the rest is cancelled")
+        gate.open()
     ends = [info.outcome.sentence for info in client.list(all=True) if info.outcome is not None]
     assert [end for end in ends if "before it started" in end] == ends[3:]
     assert len(ends) == 5
