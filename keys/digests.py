@@ -1,10 +1,10 @@
-"""SHA-256 by libsodium, which a daemon has loaded anyway: `hashlib` loads OpenSSL, 4 MB in a process that does not need it otherwise."""
+"""SHA-256 without `hashlib`, which loads OpenSSL."""
 
 from __future__ import annotations
 
-from nacl import bindings
+from ..schemas.private_parts import c_sha2
 
 
 def sha256(data: bytes) -> bytes:
     """Return the digest of bytes, 32 bytes (FIPS 180-4)."""
-    return bytes(bindings.crypto_hash_sha256(data))
+    return c_sha2.sha256(data).digest()

@@ -27,11 +27,14 @@ STOREYS = ("broker", "client", "keys", "schemas", "worker")
 # Private module: the only file that may import it.
 HOLDERS = {
     "_blake2": "schemas/private_parts/c_blake2.py",
+    "_sha2": "schemas/private_parts/c_sha2.py",
+    "_sha256": "schemas/private_parts/c_sha2.py",
     "_ctypes": "worker/keeper/c_prctl.py",
     "_signal": "schemas/private_parts/c_signal.py",
     "_socket": "worker/wire/c_socket.py",
     "_thread": "keys/sockets.py",
 }
+SHA2 = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
 # What is read out of the messages of a library, where it offers no other way, stands in these.
 READERS = ("schemas/text/msgspec_errors.py", "schemas/text/toml_text.py", "client/cli/parser/typer_parts.py")
 # How asyncio is loaded without OpenSSL, and msgspec without typing_extensions.
@@ -132,6 +135,7 @@ def loaded_by(statement: str, *options: str) -> set[str]:
         ("signal", "_signal", "enum"),
         ("socket", "_socket", "selectors"),
         ("hashlib", "_blake2", "_hashlib"),
+        ("hashlib", SHA2, "_hashlib"),
         ("ctypes", "_ctypes", "struct"),
     ],
 )
@@ -150,6 +154,7 @@ def test_the_hash_of_the_c_part_is_that_of_hashlib() -> None:
     ours = import_module("_blake2").blake2b
     for data in (b"", b"job", bytes(range(256))):
         assert ours(data, digest_size=7, key=b"state").digest() == hashlib.blake2b(data, digest_size=7, key=b"state").digest()
+        assert import_module(SHA2).sha256(data).digest() == hashlib.sha256(data).digest()
 
 
 LIGHT, HEAVY = "jobwire.schemas.private_parts.light_typing", "typing"
