@@ -21,7 +21,7 @@ from ...schemas.workers.capacity import Capacity
 from ..depot.depot import LocalDepot
 from ..state import layout
 from ..state.log_folders import folders
-from ..state.log_folders.logs import Follower, Growth, read_range, tail
+from ..state.log_folders.logs import Follower, Growth, read_range, tail, tail_of
 from ..state.log_folders.timed_log import NoLog, TimedFollower, find_moment
 from ..state.sweep import Sweeper
 from ..wire.words import FACT, USUAL_FEED_WAIT_MS, ToWorker
@@ -228,6 +228,10 @@ class LocalEngine:
 
     def tail_log(self, run: Run, stream: StreamName, lines: int, most_bytes: int) -> LogPart:
         """Return the last lines of a log."""
+        # Of a job that has just ended, for those who wait for it.
+        log = self.hasher.just_read(run, stream)
+        if log is not None:
+            return tail_of(log, lines, most_bytes)
         return at_log(self._logs, run, stream, lambda path: tail(path, lines, most_bytes))
 
     def follow_log(self, run: Run, stream: StreamName, start: int, on_growth: Callable[[], None]) -> LogReader:

@@ -21,7 +21,7 @@ import os
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 from ...broker.engine import Ended, Fact, Hashed, Run, StreamName
 from ...keys.digests import sha256
@@ -61,6 +61,8 @@ class LogHasher:
         self._turns: deque[_Task] = deque()
         self._waiting: deque[tuple[Run, tuple[int, int]]] = deque()
         self._lock = threading.Lock()
+        # The small logs of the job that has ended last, until its end is durable: its report has their last lines.
+        self._just_read: tuple[Run, Mapping[StreamName, bytes]] | None = None
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         # When a thread is tried again, if none could be made.
@@ -90,14 +92,23 @@ class LogHasher:
 
     def _note(self, ended: Ended) -> Ended:
         run = Run(ended.key, ended.pid, ended.started_at_us, ended.ended_at_us)
-        outcome = _at_once(self._logs, run, ended.outcome) if ended.outcome.log_bytes <= AT_ONCE_BYTES else None
+        outcome: Outcome | None = None
+        if ended.outcome.log_bytes <= AT_ONCE_BYTES:
+            logs: dict[StreamName, bytes] = {}
+            outcome = _at_once(self._logs, run, ended.outcome, logs)
+            self._just_read = run, logs
         if outcome is None:
             self._ended[ended.key] = run, (ended.outcome.stdout_bytes, ended.outcome.stderr_bytes)
             outcome = replace(ended.outcome, hash_follows=True)
         return ended._replace(outcome=outcome)
 
+    def just_read(self, run: Run, stream: StreamName) -> bytes | None:
+        """Return a log that was hashed with the last end; None if it was not, or that end is durable."""
+        return self._just_read[1].get(stream) if self._just_read is not None and self._just_read[0] == run else None
+
     def settled(self, keys: Sequence[AttemptKey]) -> None:
         """Begin with those of these attempts whose hashes are to follow: their ends are durable."""
+        self._just_read = None
         if self._ended:
             for key in keys:
                 if (found := self._ended.pop(key, None)) is not None:
@@ -233,13 +244,17 @@ class _NotNow(Exception):  # noqa: N818 -- as above
     """Raised for a log that cannot be read at the moment."""
 
 
-def _at_once(logs: str, run: Run, outcome: Outcome) -> Outcome | None:
-    """Return an outcome with the hashes of its logs, or why there are none; None if they cannot be read at the moment."""
+def _at_once(logs: str, run: Run, outcome: Outcome, read: dict[StreamName, bytes]) -> Outcome | None:
+    """Return an outcome with the hashes of its logs, or why there are none; None if they cannot be read at the moment.
+
+    Adds what was read of them to `read`.
+    """
     found: dict[str, object] = {}
     try:
         for stream, size in zip(_STREAMS, (outcome.stdout_bytes, outcome.stderr_bytes), strict=True):
             if size:
-                found[f"{stream}_root"] = sha256(LEAF + _read(logs, run, stream, 0, size))
+                read[stream] = _read(logs, run, stream, 0, size)
+                found[f"{stream}_root"] = sha256(LEAF + read[stream])
     except _Missing as missing:
         found = {"hash_problem": str(missing)}
     except _NotNow:

@@ -65,6 +65,13 @@ def tail(path: str | Path, lines: int, most_bytes: int) -> LogPart:
     return LogPart(size - window + first, data[first:], size)
 
 
+def tail_of(log: bytes, lines: int, most_bytes: int) -> LogPart:
+    """Return what `tail` does, of a log that was read as a whole."""
+    data = log[max(0, len(log) - most_bytes) :]
+    first = _start_of_last(data, lines)
+    return LogPart(len(log) - len(data) + first, data[first:], len(log))
+
+
 def _start_of_last(data: bytes, lines: int) -> int:
     # The newline at the very end closes the last line and begins none.
     end = len(data) - 1

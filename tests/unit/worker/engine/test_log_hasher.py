@@ -77,6 +77,26 @@ async def test_a_small_log_is_hashed_with_the_end(bench: Bench) -> None:
     assert bench.note(silent) is silent.outcome
 
 
+async def test_a_small_log_is_read_once_for_its_hash_and_for_the_report_of_the_end(bench: Bench) -> None:
+    first, second = bench.ended(1, b"hi\n", b"oh\n"), bench.ended(2, b"", b"two")
+    runs = [Run(ended.key, ended.pid, ended.started_at_us, ended.ended_at_us) for ended in (first, second)]
+    bench.note(first)
+    bench.path(1).unlink()
+    assert [bench.hasher.just_read(runs[0], stream) for stream in ("stdout", "stderr")] == [b"hi\n", b"oh\n"]
+    assert bench.hasher.just_read(runs[1], "stdout") is None
+    bench.note(second)
+    assert [bench.hasher.just_read(run, "stderr") for run in runs] == [None, b"two"]
+    # What was read is not kept.
+    bench.hasher.settled([second.key])
+    assert bench.hasher.just_read(runs[1], "stderr") is None
+
+
+async def test_a_large_log_is_not_kept_for_the_report(bench: Bench) -> None:
+    ended = bench.ended(1, LARGE)
+    bench.note(ended)
+    assert bench.hasher.just_read(Run(ended.key, ended.pid, ended.started_at_us, ended.ended_at_us), "stdout") is None
+
+
 async def test_what_is_hashed_before_somebody_takes_results_is_not_lost(bench: Bench) -> None:
     bench.hasher = LogHasher(str(bench.folder), asyncio.get_running_loop())
     ended = bench.ended(1, LARGE)

@@ -96,6 +96,7 @@ def test_any_tail_is_what_splitting_lines_gives(
     expected = b"".join(whole[-lines:] if lines else [])
     expected = expected[-most_bytes:] if most_bytes else b""
     assert logs.tail(path, lines, most_bytes) == LogPart(len(content) - len(expected), expected, len(content))
+    assert logs.tail_of(content, lines, most_bytes) == logs.tail(path, lines, most_bytes)
 
 
 @given(st.binary(max_size=60), st.integers(0, 70) | st.integers(0, 2**64 - 1), st.integers(0, 2**20))
@@ -121,6 +122,7 @@ def test_any_tail_over_many_windows_is_what_splitting_lines_gives(
     expected = b"".join(whole[-lines:] if lines else [])
     expected = expected[-most_bytes:] if most_bytes else b""
     assert logs.tail(path, lines, most_bytes) == LogPart(len(content) - len(expected), expected, len(content))
+    assert logs.tail_of(content, lines, most_bytes) == logs.tail(path, lines, most_bytes)
 
 
 @pytest.mark.parametrize("length", [4095, 4096, 4097, 40_000])
