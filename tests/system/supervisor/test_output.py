@@ -51,6 +51,23 @@ def test_output_whose_log_somebody_moved_away_is_reported_as_missing(desk: RawDe
     desk.settle(handle)
 
 
+@pytest.mark.parametrize("name", ["stdout", "stderr"])
+def test_output_of_which_the_log_became_a_link_is_reported_as_missing_wherever_that_leads(desk: RawDesk, tmp_path: Path, name: str) -> None:
+    for target in ("/etc/hostname", "/nothing/there"):
+        gate = tmp_path / "gate"
+        os.mkfifo(gate)
+        handle = desk.start(SH, "-c", f"echo one; echo two >&2; read x < {gate}; echo three")
+        folder = desk.folder(desk.started(handle))
+        wait_until(lambda folder=folder: (folder / name).stat().st_size, "it has printed something")
+        (folder / name).unlink()
+        (folder / name).symlink_to(target)
+        gate.write_bytes(b"\n")
+        gate.unlink()
+        fact = desk.ended(handle)
+        assert f"its {name} is incomplete: its log was " in fact["sentence"]
+        desk.settle(handle)
+
+
 @pytest.mark.parametrize("is_adopted", [False, True])
 @pytest.mark.parametrize("name", ["stdout", "stderr", "times"])
 def test_a_fifo_in_the_place_of_a_log_is_waited_for_by_nobody(desk: RawDesk, tmp_path: Path, name: str, *, is_adopted: bool) -> None:

@@ -12,6 +12,9 @@ import enum
 class Stage(enum.Enum):
     """The stage of a job on its way to the end."""
 
+    # Hashed by identity: the hash of `Enum` is a Python function.
+    __hash__ = object.__hash__
+
     # Not asked to end.
     RUNS = enum.auto()
     # It was sent a signal, and its grace time runs.
@@ -23,6 +26,8 @@ class Stage(enum.Enum):
 
 class Happening(enum.Enum):
     """An event."""
+
+    __hash__ = object.__hash__  # as above
 
     # A stop was requested, with or without a grace time.
     STOPPED = enum.auto()

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 
 from ...state.log_folders.folders import STREAMS
@@ -11,7 +10,7 @@ from .. import facts
 from ..services import Services
 from .arrivals import Arrivals
 from .pump import Pump, Quota, Stream
-from .reopening import REPLACED, is_replaced
+from .reopening import REPLACED, is_file
 from .terminal import Terminal
 
 _MOST_FILLS = 16
@@ -83,10 +82,12 @@ class Output:
         return self._problem_of(STREAMS[0], self._stdout), self._problem_of(STREAMS[1], self._stderr)
 
     def _problem_of(self, name: str, pump: Pump) -> str:
-        # A log with another name is written to the end, and nobody finds it.
-        if pump.size and not pump.problem and not os.path.exists(f"{self._folder}/{name}"):  # noqa: PTH110 -- pathlib is not light
-            return "its log was moved away while it ran"
-        return pump.problem or (REPLACED if is_replaced(f"{self._folder}/{name}") else "")
+        if pump.problem or (found := is_file(f"{self._folder}/{name}")):
+            return pump.problem
+        if found is None:
+            # A log with another name is written to the end, and nobody finds it.
+            return "its log was moved away while it ran" if pump.size else ""
+        return REPLACED
 
     def begin(self) -> None:
         """Start to pump."""

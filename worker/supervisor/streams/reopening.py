@@ -66,7 +66,12 @@ def _size_of(path: str) -> int:
 
 def is_replaced(path: str) -> bool:
     """Return whether somebody has put something else in the place of a log."""
+    return is_file(path) is False
+
+
+def is_file(path: str) -> bool | None:
+    """Return whether a path is a file, and not a link; None if there is nothing."""
     try:
-        return not stat.S_ISREG(os.lstat(path).st_mode)
+        return stat.S_ISREG(os.lstat(path).st_mode)
     except FileNotFoundError:
-        return False
+        return None
