@@ -214,7 +214,9 @@ def check(message: Any) -> None:
             said = f"{len(value)} {field.name} in one {_owner_of(field)}, the limit is {most}"
             raise Refused(Code.INVALID_ARGUMENT, said, "split the request")
         if longest is not None:
-            _check_length(value if most is not None else (value,), longest, field)
+            # As most values are, without a call for each.
+            if most is not None or len(value) != longest:
+                _check_length(value if most is not None else (value,), longest, field)
         elif has_parts:
             if most is None:
                 check(value)

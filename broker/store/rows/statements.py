@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Container, Generator, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import TypeVar
 
 from ....schemas.refusal import Refused
@@ -46,7 +46,8 @@ def is_large(write: Write) -> bool:
     """Return whether a write takes more than a few milliseconds."""
     if isinstance(write, ChangeJobs):
         return len(write.changes) > _MOST_A_STEP
-    return isinstance(write, AddJobs) and (len(write.jobs) > _MOST_A_STEP or sum(map(_weight, write.jobs)) > _MOST_A_STEP)
+    # One job alone is one step.
+    return isinstance(write, AddJobs) and len(write.jobs) > 1 and sum(map(_weight, write.jobs)) > _MOST_A_STEP
 
 
 def _weight(job: NewRow) -> int:
@@ -54,8 +55,13 @@ def _weight(job: NewRow) -> int:
     return 1 + (len(job.labels) + len(job.files)) // _ROWS_OF_ONE
 
 
-def _parts(things: Sequence[_Thing], weight: Callable[[_Thing], int] = lambda _: 1) -> Iterator[Sequence[_Thing]]:
-    """Iterate over parts that are executed in one step each."""
+def _parts(things: Sequence[_Thing], weight: Callable[[_Thing], int] = lambda _: 1) -> Iterable[Sequence[_Thing]]:
+    """Return parts that are executed in one step each."""
+    # As a rule it is one job, whose sender waits.
+    return (things,) if len(things) == 1 else _several_parts(things, weight)
+
+
+def _several_parts(things: Sequence[_Thing], weight: Callable[[_Thing], int]) -> Iterator[Sequence[_Thing]]:
     first = 0
     total = 0
     for position, thing in enumerate(things):
