@@ -69,11 +69,13 @@ async def start_jobs(
         features = (await session.connection.hello()).features
         if actions.takes_parts(batch, features, wanted):
             return await _start_staged(session, dict(zip(made, wanted, strict=True)), batch, found, withdrawn=not ids)
-    records = [session.known_jobs.record(JobKey(session.connection.owner, job_id)) for job_id in made]
     watch = watch and session.may_watch
     again = await _find_specs(session, dict(zip(made, wanted, strict=True)))
     request = actions.start_request(wanted, made, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed, again=again)
-    await submitted(session, session.connection.ask(request), records, withdrawn=not ids if withdrawn is None else withdrawn)
+    exchange = session.connection.ask(request)
+    # While the worker records them.
+    records = [session.known_jobs.record(JobKey(session.connection.owner, job_id)) for job_id in made]
+    await submitted(session, exchange, records, withdrawn=not ids if withdrawn is None else withdrawn)
     return records
 
 

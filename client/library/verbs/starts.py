@@ -41,13 +41,15 @@ def start(
 
         return start_staged(session, dict(zip(ids, wanted, strict=True)), batch, found)
     watch = watch and session.watches < _MOST_WATCHES
-    records = [session.known_jobs.record(JobKey(session.connection.identity.owner, job_id)) for job_id in ids]
+    records: list[Record] = []
     again = find_specs(session.connection, dict(zip(ids, wanted, strict=True)))
     sent: set[bytes] = set()
     while True:
         request = start_request(wanted, ids, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed, again=again)
         exchange = session.connection.ask(request)
         try:
+            # While the worker records them.
+            records = records or [session.known_jobs.record(JobKey(session.connection.identity.owner, job_id)) for job_id in ids]
             session.acknowledged(exchange, records, None)
         except BaseException as error:
             session.connection.forget(exchange)
