@@ -15,6 +15,7 @@ from wire_dump import dump, undump
 import jobwire
 from jobwire.broker.fleet import verbs as fleet_verbs
 from jobwire.broker.jobs.life import NEXT, SHOWN
+from jobwire.broker.requests.checks import delegated
 from jobwire.broker.requests.reads import hello
 from jobwire.client.batch.options.definitions import FILE_OPTIONS, OPTIONS
 from jobwire.client.cli import exit_status
@@ -26,7 +27,7 @@ from jobwire.client.library.values.job_info import JobInfo
 from jobwire.client.protocol.subscription import TABLE, Phase
 from jobwire.keys import identity as identities
 from jobwire.keys.proofs import signature
-from jobwire.schemas.frames import limits
+from jobwire.schemas.frames import SIGNED_VERBS, limits
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.jobs import spec as specs
 from jobwire.schemas.jobs import spec_check
@@ -102,6 +103,14 @@ def test_the_protocol_page_has_all_limits_codes_and_verbs() -> None:
     keys = {words(row[0])[0]: set(words(row[1])) for row in cells("docs/protocol.md", "## Log folders")[1:]}
     assert keys["outcome"] == {"version", *OutcomeFile._fields}
     assert keys["job"] == {"version", "owner", "id", "attempt", *JobFile._fields} - {"handle", "changed_limit_ms"}
+
+
+def test_the_protocol_page_has_all_verbs_that_must_be_signed_and_all_that_a_job_may_send() -> None:
+    page = (ROOT / "docs/protocol.md").read_text()
+    assert set(words(page.split("\n## Proof\n")[1].split(" need `Envelope.proof`")[0])) == SIGNED_VERBS
+    comment = (ROOT / "schemas/proto/jobwire/v1/request.proto").read_text().split("that changes something: ")[1].split(".")[0]
+    assert set(re.findall(r"\w+", comment)) == SIGNED_VERBS
+    assert set(words(page.split("keys without an owner mean those. It may send ")[1].split(", as far as")[0])) == delegated.VERBS
 
 
 def test_the_protocol_page_has_all_features() -> None:
