@@ -21,6 +21,7 @@ from typing import Any
 
 from .. import __version__
 from ..broker.store import tables
+from ..schemas.json_text import object_of
 from ..schemas.refusal import Code, Refused
 from .keeper.light_process import command
 from .own_process import orphans
@@ -88,7 +89,7 @@ async def demand_successor(keeper_form: int) -> None:
     except OSError as error:
         raise _refuse(f"{sys.executable} cannot be executed: {error.strerror}") from error
     try:
-        answer = json.loads(said)
+        answer = object_of(said)
         version, store, link, handovers = (answer[name] for name in ("version", "store", "link", "handovers"))
     except (ValueError, KeyError, TypeError):
         lines = complaint.decode(errors="replace").strip().splitlines() or [f"exit status {process.returncode}"]

@@ -17,6 +17,7 @@ from typing import NamedTuple
 from ...keys.files import private_files
 from ...keys.files.small_file import read_small
 from ...schemas.clock import SAME_US, Reading, Steady, boot_id, near, passed_us, wall_us
+from ...schemas.json_text import object_of
 
 FILE = "clock"
 BELIEVED_AFTER_SECONDS = 3600
@@ -88,7 +89,7 @@ class Ages:
 
     def _read(self) -> _Note | None:
         try:
-            found = json.loads(read_small(self._path))
+            found = object_of(read_small(self._path))
             return _Note(str(found["boot"]), int(found["offset_us"]), int(found["scale_us"]), int(found["wall_us"]))
         except (OSError, ValueError, KeyError, TypeError):
             return None

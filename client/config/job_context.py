@@ -25,14 +25,13 @@ def resolve() -> Context:
 
     Raises `Refused`: as `delegation.read` does, or UNAVAILABLE if the worker does not say how it is reached.
     """
-    import json  # noqa: PLC0415 -- only in jobs
-
-    from ...keys.proofs import delegation  # noqa: PLC0415 -- as above
+    from ...keys.proofs import delegation  # noqa: PLC0415 -- only in jobs
+    from ...schemas.json_text import object_of  # noqa: PLC0415 -- as above
 
     path = Path(os.environ.get(KEY_VARIABLE, ""))
     file = delegation.read(path)
     try:
-        said = json.loads(read_small(Path(file.description)))
+        said = object_of(read_small(Path(file.description)))
         endpoint = to_connect_here(said["endpoint"])
     except (OSError, ValueError, KeyError, TypeError, AttributeError, Refused) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)

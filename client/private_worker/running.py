@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from pathlib import Path
 from typing import Any
@@ -13,6 +12,7 @@ from ...keys.files.user_folders import identity_path
 from ...keys.holder import DESCRIPTION, Whereabouts, locate
 from ...keys.identity import parse_public
 from ...schemas.endpoint import is_loopback
+from ...schemas.json_text import object_of
 from ...schemas.refusal import Code, Refused
 from ..sockets.addressee import EMBEDDED, Context
 from .state_folder import holder_in
@@ -93,7 +93,7 @@ def _await_ready(folder: Path) -> Context | None:
 def understand(said: bytes) -> tuple[dict[str, Any], Context]:
     """Return what a worker says about itself, in `worker.json` and when it is ready: all of it, and how to reach it."""
     try:
-        fields: dict[str, Any] = json.loads(said)
+        fields = object_of(said)
         fields["pid"]
         return fields, Context(EMBEDDED, fields["endpoint"], parse_public(fields["key"]), identity_path(), embedded=True)
     except (ValueError, KeyError, TypeError) as error:
@@ -103,7 +103,6 @@ def understand(said: bytes) -> tuple[dict[str, Any], Context]:
 def read_description(folder: Path) -> dict[str, Any]:
     """Return what the running worker, or the last one, says about itself; empty if that cannot be read."""
     try:
-        said = json.loads(read_small(folder / DESCRIPTION))
+        return object_of(read_small(folder / DESCRIPTION))
     except (OSError, ValueError):
         return {}
-    return said if isinstance(said, dict) else {}

@@ -14,6 +14,7 @@ from nacl import bindings
 from nacl.exceptions import CryptoError
 
 from ...schemas.generated import request_pb2
+from ...schemas.json_text import object_of
 from ...schemas.naming import ID_BYTES, AttemptKey
 from ...schemas.private_parts.frozen import frozen, replace
 from ...schemas.refusal import Code, Refused
@@ -135,7 +136,7 @@ def read(path: Path) -> KeyFile:
     )
     content = read_secret(path, "the key of the job", missing)
     try:
-        said = json.loads(content)
+        said = object_of(content)
         is_broker = said.get("is_broker") is True
         seed = bytes.fromhex(said["secret"])
         identity = replace(from_seed(seed), acts_for=parse_public(said["owner"]), may_be_early=is_broker)

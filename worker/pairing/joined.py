@@ -21,6 +21,7 @@ from ...keys.members.roster import add_member, list_members
 from ...keys.members.roster_changes import remove_member
 from ...keys.pairing.token import Token
 from ...schemas.endpoint import to_connect
+from ...schemas.json_text import object_of
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.workers.labels import parse_label
 from .. import root_jobs
@@ -52,7 +53,7 @@ def remembered(state: Path) -> Broker | None:
     """
     path = state / layout.BROKER
     try:
-        said = json.loads(read_small(path))
+        said = object_of(read_small(path))
         key = format_public(parse_public(said["key"]))
         return Broker(
             to_connect(said["endpoint"]), key, int(said["slots"]), dict(said["labels"]), said["as_root"] is True, str(said.get("token", ""))

@@ -19,6 +19,7 @@ from ...keys.files.file_kind import kind_problem_at
 from ...keys.files.ownership import judge
 from ...keys.files.small_file import read_small
 from ...keys.holder import DESCRIPTION, LOCK, Whereabouts, holder_of, identify, locate, locks, reason_in
+from ...schemas.json_text import object_of
 from ...schemas.refusal import Code, Refused
 from . import layout, store_files
 from .store_files import find
@@ -233,7 +234,7 @@ def open_process(state: Path, description: dict[str, Any]) -> int | None:
     """
     try:
         process = os.pidfd_open(int(description["pid"]))
-    except (KeyError, TypeError, ValueError, OSError):
+    except (KeyError, TypeError, ValueError, OverflowError, OSError):
         process = -1
     where = locate(description)
     if process >= 0 and where is Whereabouts.HERE:
@@ -253,7 +254,6 @@ def open_process(state: Path, description: dict[str, Any]) -> int | None:
 def last_description(state: Path) -> dict[str, Any] | None:
     """Return the description of the last worker of this folder; None if there was none."""
     try:
-        found = json.loads(read_small(state / DESCRIPTION))
+        return object_of(read_small(state / DESCRIPTION))
     except (OSError, ValueError):
         return None
-    return found if isinstance(found, dict) else None

@@ -9,6 +9,8 @@ import errno
 import json
 import os
 
+from ...schemas.json_text import object_of
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
@@ -25,7 +27,6 @@ _MOST_PARTS = 2_048
 _WRITE_ANEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 to_json = json.JSONEncoder(separators=(",", ":")).encode
-_decode = json.JSONDecoder().raw_decode
 
 
 def write_file(path: str, content: bytes) -> None:
@@ -55,21 +56,9 @@ def read_file(path: str) -> bytes:
         os.close(file)
 
 
-def from_json(text: str) -> Any:
-    """Return one JSON value. Raises ValueError, or RecursionError if it is nested too deeply."""
-    text = text.strip()
-    value, end = _decode(text)
-    if end != len(text):
-        raise ValueError(f"something follows the JSON value: {text[end:]!r:.100}")
-    return value
-
-
 def read_object(path: str) -> dict[str, Any]:
     """Return the JSON object in a file.
 
     Raises OSError if there is no file, ValueError if it does not hold one.
     """
-    found = from_json(read_file(path).decode("ascii"))
-    if not isinstance(found, dict):
-        raise ValueError(f"{path} does not hold a JSON object")  # noqa: TRY004 -- what was read is wrong, not what was called
-    return found
+    return object_of(read_file(path))

@@ -10,9 +10,10 @@ import select
 from collections import deque
 from collections.abc import Callable
 
+from ...schemas.json_text import from_json
 from ..keeper.light_process import say
 from ..state import layout
-from ..state.small_files import from_json, write_file
+from ..state.small_files import write_file
 from ..wire import datagrams
 from ..wire.c_socket import accept, peer_of, socket
 from ..wire.supervisor_socket import listen, socket_file
@@ -175,7 +176,7 @@ class Link:
             return False
         try:
             wishes = from_json(data.decode())
-        except (ValueError, RecursionError):
+        except ValueError:
             wishes = None
         if not isinstance(wishes, list) or not all(isinstance(wish, dict) for wish in wishes):
             say(f"the worker sent a message that is not understood: {data[:100]!r}")

@@ -7,7 +7,6 @@ outlive it, as those of any worker.
 from __future__ import annotations
 
 import contextlib
-import json
 import os
 import signal
 import subprocess
@@ -22,6 +21,7 @@ from ....broker.own_process.threads import on_thread
 from ....keys.files.small_file import read_small
 from ....keys.holder import Whereabouts, locate
 from ....schemas.generated import request_pb2
+from ....schemas.json_text import object_of
 from ....schemas.refusal import Code, Refused
 from ...pilot.program import PROCESS
 
@@ -89,14 +89,14 @@ def _start(argv: Sequence[str], folder: Path) -> subprocess.Popen[bytes]:
 
 def _read(path: Path) -> dict[str, Any] | None:
     try:
-        said = json.loads(read_small(path))
+        said = object_of(read_small(path))
     except (OSError, ValueError):
         return None
-    return said if isinstance(said, dict) and isinstance(said.get("pid"), int) else None
+    return said if isinstance(said.get("pid"), int) else None
 
 
 def _end(said: dict[str, Any]) -> None:
-    with contextlib.suppress(ProcessLookupError, OSError):
+    with contextlib.suppress(OSError, OverflowError):
         process = os.pidfd_open(said["pid"])
         try:
             # The number may have been used again.

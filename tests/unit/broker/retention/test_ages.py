@@ -198,3 +198,9 @@ def test_a_link_in_place_of_the_file_is_not_written_through(machine: Machine, na
     assert (other.read_text(), (machine.folder / "clock").is_symlink()) == ("precious", False)
     machine.start_again(DAY_US)
     assert machine.ages().known is False
+
+
+@pytest.mark.parametrize("said", ["[" * 100_000, '{"boot":"x","offset_us":1e999,"scale_us":1,"wall_us":1}', "null"])
+def test_a_note_that_cannot_be_understood_is_none(machine: Machine, said: str) -> None:
+    (machine.folder / "clock").write_text(said)
+    assert not machine.ages().known

@@ -17,7 +17,7 @@ import pytest
 from jobwire.keys.holder import Whereabouts, holder_of, identify, locate
 from jobwire.schemas.refusal import Refused
 from jobwire.worker.state import layout
-from jobwire.worker.state.lock import StateLock, open_process, running
+from jobwire.worker.state.lock import StateLock, last_description, open_process, running
 from jobwire.worker.state.store_files import strange_log
 
 _LOOK = """if True:
@@ -287,3 +287,10 @@ def test_a_link_that_leads_nowhere_is_not_the_store_nor_a_pipe_the_logs(tmp_path
     os.mkfifo(tmp_path / layout.LOGS)
     with pytest.raises(Refused, match="logs: it is not a folder"):
         StateLock(tmp_path)
+
+
+@pytest.mark.parametrize("said", ["[" * 100_000, '{"pid": 1e999}', "null"])
+def test_a_description_that_cannot_be_understood_is_none(tmp_path: Path, said: str) -> None:
+    (tmp_path / "worker.json").write_text(said)
+    assert last_description(tmp_path) is None
+    StateLock(tmp_path).release()

@@ -1,0 +1,49 @@
+"""JSON that a program of ours has written into a file, and anybody may have changed since: a value, or a ValueError.
+
+Otherwise JSON that is nested too deeply is a RecursionError, and a number that is too large becomes infinite, which no int can be.
+
+The supervisor imports this: nothing heavy may be imported here.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def from_json(text: str) -> Any:
+    """Return one JSON value. Raises ValueError for everything else."""
+    text = text.strip()
+    try:
+        value, end = _decode(text)
+    except RecursionError:
+        raise ValueError("it is nested too deeply") from None
+    if end != len(text):
+        raise ValueError(f"something follows the JSON value: {text[end:]!r:.100}")
+    return value
+
+
+def object_of(content: bytes) -> dict[str, Any]:
+    """Return a JSON object in UTF-8. Raises ValueError for everything else."""
+    found = from_json(content.decode())
+    if not isinstance(found, dict):
+        raise ValueError("it is not a JSON object")  # noqa: TRY004 -- what was read is wrong, not what was called
+    return found
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError(f"{text!r:.100} is too large a number")
+    return number
+
+
+def _refuse(text: str) -> float:
+    raise ValueError(f"{text} is not JSON")
+
+
+_decode = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse).raw_decode
