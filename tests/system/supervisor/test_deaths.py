@@ -1,6 +1,7 @@
 """Supervisor and keeper are killed, in every order: no job notices, and no status and no byte is lost."""
 
 import fcntl
+import json
 import os
 import shutil
 import signal
@@ -300,6 +301,34 @@ def test_jobs_whose_folders_were_made_again_are_adopted_with_all_their_output(de
         fact = desk.ended(handle)
         assert desk.output(fact)[0] == LINES.removeprefix(b"begin\n")
         desk.settle(handle)
+
+
+@pytest.mark.parametrize("linger", [False, True])
+def test_a_damaged_job_file_costs_the_next_supervisor_and_other_jobs_nothing(desk: RawDesk, tmp_path: Path, *, linger: bool) -> None:
+    """Of a running job, or of one that has ended and left a process that may still write."""
+    (writer,), gate = start_writers(desk, tmp_path, 1)
+    command = ("sh", "-c", "sleep 600 & echo $!") if linger else ("sleep", "600")
+    damaged = desk.start(*command, linger=linger)
+    file = desk.folder(desk.ended(damaged) if linger else desk.started(damaged)) / "job"
+    whole = file.read_text()
+    for wrong in ("[" * 100_000, json.dumps(json.loads(whole) | {"time_limit_ms": "x"})):
+        file.write_text(wrong)
+        kill_and_wait(desk.supervisor)
+        desk.reconnect()
+        desk.recover()
+        assert writer in {fact["job"] for fact in desk.facts}
+        assert desk.run("true")[0]["exit_status"] == 0
+    pass_gate(gate, 1)
+    assert desk.output(desk.ended(writer))[0] == LINES
+    desk.settle(writer)
+    file.write_text(whole)
+    if linger:
+        os.kill(int((file.parent / "stdout").read_text()), signal.SIGKILL)
+    else:
+        desk.wish(do="adopt", folders=[file.parent.name])
+        desk.wish(do="end", job=damaged, signal=signal.SIGKILL, grace_ms=0)
+        desk.ended(damaged)
+    desk.settle(damaged)
 
 
 @pytest.mark.parametrize("how", ["settled", "retire"])

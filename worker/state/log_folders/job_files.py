@@ -11,7 +11,8 @@ from collections.abc import Callable
 from ....schemas.naming import ID_BYTES, JobKey
 from ....schemas.private_parts.light_typing import NamedTuple
 from ..small_files import read_file, read_object, write_file
-from .folders import numbered
+from .folders import is_handle, numbered
+from .job_fields import find_wrong
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -101,11 +102,16 @@ def read_job(folder: str) -> JobFile:
 
     Raises OSError if there is none, ValueError if it is damaged.
     """
-    fields = read_object(f"{folder}/job")
     try:
-        return job_of(fields, _read_limit(folder))
+        fields = read_object(f"{folder}/job")
+        if wrong := find_wrong(fields):
+            raise ValueError(f"job is damaged: {wrong} is {fields[wrong]!r:.100}")
+        file = job_of(fields, _read_limit(folder))
+        if not is_handle(file.handle):
+            raise ValueError(f"job is damaged: {file.handle!r:.200} is not the handle of a job")
     except ValueError as error:
         raise ValueError(f"{folder}/{error}") from None
+    return file
 
 
 def job_of(fields: dict[str, Any], changed_limit_ms: int | None = None) -> JobFile:
@@ -129,7 +135,7 @@ def job_of(fields: dict[str, Any], changed_limit_ms: int | None = None) -> JobFi
             **{name: read(fields[name]) for name, read in _OF_SOME if name in fields},
             **_wants_of(fields),
         )
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, OverflowError) as error:
         raise ValueError(f"job is damaged: {error!r}") from None
 
 

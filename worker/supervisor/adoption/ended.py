@@ -7,6 +7,7 @@ import os
 from collections.abc import Callable
 
 from ....schemas.naming import parse_folder
+from ...keeper.light_process import say
 from ...state.log_folders.folders import STREAMS, is_handle
 from ...state.log_folders.found_folders import find_ended
 from ...state.log_folders.job_files import read_job
@@ -93,11 +94,7 @@ class EndedJobs:
             if gone:
                 drain(self._services.loop, self._services.lingering, handle, deposit.ends)
             else:
-                file = read_job(folder)
-                pump(self._services.loop, self._services.lingering, handle, folder, *reopen_streams(file, folder, deposit.ends))
-                if file.terminal is not None:
-                    # It ends with the job, and what was written to it is in the pipe or the log.
-                    os.close(deposit.ends[0])
+                self._go_on_pumping(handle, folder, deposit.ends)
         if gone:
             self._services.line.settled(handle)
             return
@@ -105,6 +102,19 @@ class EndedJobs:
         outcome = read_outcome(folder, unread.append) or self._make_outcome(handle, folder, unread)
         if outcome is not None and not (deposit is not None and deposit.settled):
             self._jobs.add_ended(handle, facts.ended(handle, outcome_text(outcome), Use()))
+
+    def _go_on_pumping(self, handle: str, folder: str, ends: tuple[int, ...]) -> None:
+        try:
+            file = read_job(folder)
+        except ValueError as error:
+            # Who still writes must not wait for a reader.
+            say(f"{folder}: what is still written is dropped: {error}")
+            drain(self._services.loop, self._services.lingering, handle, ends)
+            return
+        pump(self._services.loop, self._services.lingering, handle, folder, *reopen_streams(file, folder, ends))
+        if file.terminal is not None:
+            # It ends with the job, and what was written to it is in the pipe or the log.
+            os.close(ends[0])
 
     def _make_outcome(self, handle: str, folder: str, unread: list[OSError]) -> OutcomeFile | None:
         """Return an outcome that could not be written because the disk was full, from what the keeper knows, which reaped the leader.
