@@ -46,7 +46,7 @@ class Recovery:
         # While there is a request, facts are held back; None: they are passed on at once.
         self._answer: asyncio.Future[None] | None = None
         self._held: list[Fact] = []
-        self._unread = UnreadEnds(logs, loop, self.tell, self._adopt, rebooted=rebooted)
+        self._unread = UnreadEnds(logs, loop, self.tell, self._adopt)
 
     @property
     def awaits_answer(self) -> bool:
@@ -69,7 +69,7 @@ class Recovery:
         rebooted, self._rebooted = self._rebooted, False
         # Later facts are passed on after the caller has processed these.
         self._loop.call_soon(self._hear_held, self._answer)
-        return [*facts, *lost_of(unknown, rebooted=rebooted), *self._unread.add(unread)]
+        return [*facts, *lost_of(unknown, rebooted=rebooted), *self._unread.add(unread, rebooted=rebooted)]
 
     def give_up(self, key: AttemptKey) -> bool:
         """Tell that a job is lost whose end cannot be read at the moment; return whether it is such a job."""

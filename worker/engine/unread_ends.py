@@ -12,6 +12,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 from ...broker.engine import Delayed, Expected, Fact
 from ...broker.own_process.threads import on_thread
@@ -28,6 +29,13 @@ _LONGEST_SECONDS = 60.0
 _LOOKS = 3
 
 
+class _Unread(NamedTuple):
+    one: Expected
+    why: str
+    # Whether the machine was restarted since it ran.
+    rebooted: bool
+
+
 class UnreadEnds:
     """Tells with `tell` what is found at last. `adopt` asks for a job that may be running, and returns False if it cannot be.
 
@@ -40,24 +48,24 @@ class UnreadEnds:
         loop: asyncio.AbstractEventLoop,
         tell: Callable[[Sequence[Fact]], None],
         adopt: Callable[[Sequence[Expected]], bool],
-        *,
-        rebooted: bool,
     ) -> None:
         self._logs = logs
         self._loop = loop
         self._tell = tell
         self._adopt = adopt
-        self._rebooted = rebooted
-        self._waiting: dict[AttemptKey, tuple[Expected, str]] = {}
+        self._waiting: dict[AttemptKey, _Unread] = {}
         # Of these, how often the supervisor was asked to adopt each.
         self._asked: Counter[AttemptKey] = Counter()
         self._reading: asyncio.Task[None] | None = None
 
-    def add(self, unread: Sequence[tuple[Expected, str]]) -> list[Fact]:
-        """Begin to wait for these; return the facts that say so. With each: why it cannot be read."""
+    def add(self, unread: Sequence[tuple[Expected, str]], *, rebooted: bool) -> list[Fact]:
+        """Begin to wait for these; return the facts that say so. With each: why it cannot be read.
+
+        `rebooted`: the machine was restarted since they ran.
+        """
         for one, why in unread:
             _log.error("%s of job %s cannot be read: %s; trying again", "the outcome" if one.pid else "a folder", short_id(one.key.id), why)
-            self._waiting[one.key] = one, why
+            self._waiting[one.key] = _Unread(one, why, rebooted)
             # Another supervisor may find what the one before did not.
             self._asked.pop(one.key, None)
         if unread and self._reading is None:
@@ -72,10 +80,11 @@ class UnreadEnds:
 
     def give_up(self, key: AttemptKey) -> bool:
         """Tell that a job is lost, if it waits here; return whether it did."""
-        one, why = self._waiting.pop(key, (None, ""))
+        unread = self._waiting.pop(key, None)
         self._asked.pop(key, None)
-        if one is None:
+        if unread is None:
             return False
+        one, why, _ = unread
         fact = lost(one, f"{why_unread(one, why)}, and a stop has ended the waiting for it")
         folder = parse_folder(os.path.basename(find_run(self._logs, one.pid, one.started_at_us) or ""))
         if folder is not None and folder.ended_at_us:
@@ -97,7 +106,7 @@ class UnreadEnds:
             asked = dict(self._waiting)
             try:
                 # A disk that fails takes its time.
-                ended, unread = await on_thread(partial(outcomes_of, self._logs, [one for one, _ in asked.values()]))
+                ended, unread = await on_thread(partial(outcomes_of, self._logs, [waiting.one for waiting in asked.values()]))
             except RuntimeError:
                 # No thread can be made.
                 continue
@@ -108,21 +117,23 @@ class UnreadEnds:
                 # Meanwhile it may have been dropped, or dropped and added again.
                 if key in still or self._waiting.get(key) is not waiting:
                     continue
-                if key not in found and self._may_run(waiting[0]):
+                if key not in found and self._may_run(waiting):
                     seconds = _FIRST_SECONDS
                     continue
                 del self._waiting[key]
                 self._asked.pop(key, None)
-                facts.append(found.get(key) or lost(waiting[0], why_lost(waiting[0], rebooted=self._rebooted, was_unread=True)))
+                sentence = why_lost(waiting.one, rebooted=waiting.rebooted, was_unread=True)
+                facts.append(found.get(key) or lost(waiting.one, sentence))
             if facts:
                 _log.info("the ends of %d jobs could be read at last", len(facts))
                 # Not from here: what fails there must not end this task, which others wait for.
                 self._loop.call_soon(self._tell, facts)
         self._reading = None
 
-    def _may_run(self, one: Expected) -> bool:
+    def _may_run(self, unread: _Unread) -> bool:
         """Whether its process may be running, without anybody who watches it: the supervisor could not read its folder either."""
-        if self._rebooted or not one.pid or self._asked[one.key] == _LOOKS or not self._adopt([one]):
+        one = unread.one
+        if unread.rebooted or not one.pid or self._asked[one.key] == _LOOKS or not self._adopt([one]):
             return False
         self._asked[one.key] += 1
         return True

@@ -180,6 +180,33 @@ async def test_a_job_that_runs_when_its_folder_can_be_read_again_is_adopted_and_
     recovery.close()
 
 
+async def test_what_began_after_the_machine_was_restarted_is_not_said_to_have_run_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The worker was the first after that; later, its supervisor was killed, and an outcome cannot be read for a while."""
+    monkeypatch.setattr(unread_ends, "_FIRST_SECONDS", 0.0)
+    heard: asyncio.Queue[Fact] = asyncio.Queue()
+    recovery = Recovery(
+        str(tmp_path), b"/", asyncio.get_running_loop(), lambda _: None, lambda facts: [*map(heard.put_nowait, facts)], rebooted=True
+    )
+
+    async def find_out(*expected: Expected) -> list[Fact]:
+        finding = asyncio.create_task(recovery.find_out(expected))
+        await asyncio.sleep(0)
+        assert recovery.told_all([])
+        return await asyncio.wait_for(finding, 60)
+
+    assert await find_out() == []
+    folder = Path(folders.run_path(str(tmp_path), 999_999_999, 10))
+    (folder / "outcome").mkdir(parents=True)
+    assert [type(fact) for fact in await find_out(Expected(PAUSED.key, 999_999_999, 10, 5, launched=True))] == [Delayed]
+    (folder / "outcome").rmdir()
+    ended = await asyncio.wait_for(heard.get(), 60)
+    assert isinstance(ended, Ended)
+    assert "restarted" not in ended.outcome.sentence
+    recovery.close()
+
+
 async def test_a_listener_that_fails_once_hears_of_what_can_be_read_later(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(unread_ends, "_FIRST_SECONDS", 0.0)
     wanted = [Expected(AttemptKey(b"o" * 32, bytes([number]) * 16, 1), number, 10, 5, launched=True) for number in (8, 9)]
@@ -195,9 +222,9 @@ async def test_a_listener_that_fails_once_hears_of_what_can_be_read_later(tmp_pa
     loop = asyncio.get_running_loop()
     failed: asyncio.Queue[object] = asyncio.Queue()
     loop.set_exception_handler(lambda _, context: failed.put_nowait(context["exception"]))
-    unread = unread_ends.UnreadEnds(str(tmp_path), loop, hear, lambda _: False, rebooted=False)
-    unread.add([(wanted[0], "Input/output error")])
+    unread = unread_ends.UnreadEnds(str(tmp_path), loop, hear, lambda _: False)
+    unread.add([(wanted[0], "Input/output error")], rebooted=False)
     assert isinstance(await asyncio.wait_for(failed.get(), 60), ValueError)
-    unread.add([(wanted[1], "Input/output error")])
+    unread.add([(wanted[1], "Input/output error")], rebooted=False)
     assert (await asyncio.wait_for(heard.get(), 60)).key == wanted[1].key
     unread.close()
