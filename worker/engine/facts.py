@@ -57,7 +57,7 @@ _SAID = ("exit_status", "signal", "sentence", "stdout_bytes", "stderr_bytes")
 # Missing if an earlier version wrote it.
 _SAID_LATELY = ("stdout_problem", "stderr_problem", "stdin_problem")
 
-_UNSEEN = "its end was not seen: supervisor and keeper were both dead, and there is neither a process nor an outcome"
+_UNSEEN = "its end was not seen, and there is neither a process nor an outcome"
 _RESTARTED = "how it ended is not known: the machine was restarted while it ran"
 _UNKNOWN = "the machine was restarted when it was about to start, so whether it ran is not known"
 _WAS_UNREAD = "whether it ran is not known: a log folder could not be read for a while"

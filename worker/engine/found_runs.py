@@ -4,7 +4,7 @@ If a folder is missing and its process may be running, the folder is created aga
 """
 
 # On the loop, and folders.py does not use pathlib either.
-# ruff: noqa: PTH110, PTH112, PTH208
+# ruff: noqa: PTH110, PTH112, PTH113, PTH208
 from __future__ import annotations
 
 import logging
@@ -15,9 +15,10 @@ from typing import TypeVar
 from ...broker.engine import Ended, Expected, Run, StreamName
 from ...schemas.jobs.spec import DEFAULT_GRACE_MS
 from ...schemas.refusal import Code, Refused
-from ..state.log_folders import folders, found_folders, new_folders, outcomes
+from ..state.log_folders import folders, found_folders, job_files, new_folders, outcomes
 from ..state.log_folders.logs import unreadable
-from ..supervisor.containment.processes import is_there
+from ..supervisor.adoption.traces import started_about
+from ..supervisor.containment.processes import is_there, read_stat
 from .facts import lost, read_ended, why_lost
 
 _log = logging.getLogger(__name__)
@@ -109,26 +110,47 @@ def _reason(error: OSError) -> str:
 
 
 def folders_to_adopt(logs: str, unknown: Sequence[Expected], directory: bytes) -> list[str]:
-    """Return the names of the folders of jobs that nobody knows and whose process may be running; one that is missing is created again.
+    """Return the names of the folders of jobs that nobody knows and whose process may be running.
 
-    Whether it is the same process is checked by the supervisor, which knows its mark and its pipes. A folder that cannot be created is
-    left out. One that is there could not be read when the supervisor began.
+    One that is missing is created again, and a `job` file in it that is missing or damaged is written again. Whether it is the same process
+    is checked by the supervisor, which knows its mark and its pipes. A folder that cannot be written is left out. One that is as it should
+    be could not be read when the supervisor began.
     """
     names: list[str] = []
     for one in unknown:
         if not one.pid or not is_there(one.pid):
             continue
         folder = folders.run_path(logs, one.pid, one.started_at_us)
-        if not os.path.isdir(folder):
+        if write := _writer_of_missing(folder):
             if one.spec is None:
                 continue
             try:
-                new_folders.write_folder(folder, one.key, one.spec, one.rerun_of, directory=directory, grace_ms=DEFAULT_GRACE_MS)
+                write(folder, one.key, one.spec, one.rerun_of, directory=directory, grace_ms=DEFAULT_GRACE_MS)
             except OSError as error:
-                _log.warning("%s is missing and cannot be created again: %s", folder, error.strerror)
+                _log.warning("%s is missing or damaged, and cannot be written again: %s", folder, error.strerror)
                 continue
         names.append(folder.rpartition("/")[2])
     return names
+
+
+def _writer_of_missing(folder: str) -> Callable[..., object] | None:
+    """Return what writes that again of a folder which is missing in it, or damaged; None if nothing is, as far as it can be read."""
+    if not os.path.isdir(folder):
+        return new_folders.write_folder
+    try:
+        job_files.read_job(folder)
+    except (FileNotFoundError, ValueError):
+        return new_folders.replace_job
+    except OSError:
+        # Something else has its name; or the disk fails.
+        return None if os.path.isfile(f"{folder}/job") else new_folders.replace_job
+    return None
+
+
+def may_be_running(one: Expected) -> bool:
+    """Return whether the process of a job seems to be running: there is one with its pid that began at its start."""
+    stat = read_stat(one.pid) if one.pid else None
+    return stat is not None and stat.alive and started_about(stat.start_ticks, one.started_at_us)
 
 
 def left_intents(logs: str, expected: Sequence[Expected]) -> list[str]:

@@ -12,7 +12,7 @@ from ...broker.engine import Ended, Expected, Fact, Started
 from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Refused
 from ..wire.words import DO, ToSupervisor
-from .found_runs import folders_to_adopt, lost_of, outcomes_of
+from .found_runs import folders_to_adopt, lost_of, may_be_running, outcomes_of
 from .settled import HANDLES_A_MESSAGE
 from .supervisor_line import Message
 from .unread_ends import UnreadEnds
@@ -64,6 +64,11 @@ class Recovery:
             if self._rebooted or not self._adopt(unknown):
                 break
             facts, unknown, unread = await self._ask(expected)
+        if not self._rebooted:
+            # Nobody watches it, but it is not lost.
+            running = {one.key for one in unknown if may_be_running(one)}
+            unread += [(one, f"process {one.pid} is running, and its log folder is damaged") for one in unknown if one.key in running]
+            unknown = [one for one in unknown if one.key not in running]
         self._unread.drop(one.key for one in [*facts, *unknown])
         # If the line breaks later, the machine was not restarted.
         rebooted, self._rebooted = self._rebooted, False

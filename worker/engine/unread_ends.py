@@ -19,7 +19,7 @@ from ...broker.own_process.threads import on_thread
 from ...schemas.naming import AttemptKey, parse_folder, short_id
 from ..state.log_folders.found_folders import find_run
 from .facts import lost, why_lost, why_unread
-from .found_runs import outcomes_of
+from .found_runs import may_be_running, outcomes_of
 
 _log = logging.getLogger(__name__)
 
@@ -117,9 +117,13 @@ class UnreadEnds:
                 # Meanwhile it may have been dropped, or dropped and added again.
                 if key in still or self._waiting.get(key) is not waiting:
                     continue
-                if key not in found and self._may_run(waiting):
-                    seconds = _FIRST_SECONDS
-                    continue
+                if key not in found and not waiting.rebooted:
+                    if self._asks_again(waiting.one):
+                        seconds = _FIRST_SECONDS
+                        continue
+                    if may_be_running(waiting.one):
+                        # Nobody watches it, but it is not lost.
+                        continue
                 del self._waiting[key]
                 self._asked.pop(key, None)
                 sentence = why_lost(waiting.one, rebooted=waiting.rebooted, was_unread=True)
@@ -130,10 +134,9 @@ class UnreadEnds:
                 self._loop.call_soon(self._tell, facts)
         self._reading = None
 
-    def _may_run(self, unread: _Unread) -> bool:
-        """Whether its process may be running, without anybody who watches it: the supervisor could not read its folder either."""
-        one = unread.one
-        if unread.rebooted or not one.pid or self._asked[one.key] == _LOOKS or not self._adopt([one]):
+    def _asks_again(self, one: Expected) -> bool:
+        """Have it adopted if its process may be running; return whether it may be: the supervisor could not read its folder either."""
+        if not one.pid or self._asked[one.key] == _LOOKS or not self._adopt([one]):
             return False
         self._asked[one.key] += 1
         return True

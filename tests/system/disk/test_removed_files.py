@@ -245,6 +245,32 @@ def test_a_job_whose_process_is_alive_is_never_recorded_as_lost_if_its_folder_wa
         assert jobs[reader].read_range("stdout", 0, 100)[0] == b"late\n"
 
 
+@pytest.mark.parametrize("how", ["removed", "cut off", "a FIFO"])
+def test_a_job_whose_process_is_alive_is_never_recorded_as_lost_if_its_job_file_was_removed_or_damaged(
+    worker: Worker, tmp_path: Path, how: str
+) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    _start(worker, "sh", "-c", f"echo early; read line < {gate}; echo late; exit 7")
+    file = next(worker.logs.glob("*_*/job"))
+    file.unlink()
+    if how == "a FIFO":
+        os.mkfifo(file)
+    elif how == "cut off":
+        file.write_text("{")
+    os.kill(worker.described()["supervisor_pid"], signal.SIGKILL)
+    # The worker, which has what was submitted, writes it again.
+    wait_until(lambda: file.is_file() and file.read_text().endswith("}"), "it is whole again")
+    with worker.client() as client:
+        (job,) = client.list()
+        handle = client.job(job.id)
+        gate.write_text("go on\n")
+        outcome = wait_until(lambda: handle.info().outcome, "it ends")
+        # As above.
+        assert outcome.exit_status == 7 or "this kernel reports it to no other process" in outcome.sentence
+        assert handle.read_range("stdout", 0, 100)[0] == b"early\nlate\n"
+
+
 def test_a_copy_of_the_state_folder_is_refused_and_touches_no_job_of_the_original(worker: Worker) -> None:
     pid = _start(worker, "sh", "-c", "trap '' PIPE; while sleep 0.1; do echo line || exit 9; done")
     other = copy.copy(worker)

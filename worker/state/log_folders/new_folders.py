@@ -63,7 +63,7 @@ def write_key(path: str, text: bytes) -> None:
     os.rename(f"{path}.new", path)  # noqa: PTH104 -- pathlib is not light
 
 
-def write_folder(  # noqa: C901 -- a test for each thing that most jobs do not have, and no call for it
+def write_folder(
     folder: str,
     key: AttemptKey,
     spec: JobSpec,
@@ -87,6 +87,31 @@ def write_folder(  # noqa: C901 -- a test for each thing that most jobs do not h
         os.makedirs(folder, FOLDER_MODE, exist_ok=True)
     if spec.stdin is not None:
         write_file(f"{folder}/stdin", spec.stdin)
+    text = _job_text(folder, key, spec, rerun_of, directory, grace_ms, gpus=gpus, starter=starter)
+    write_file(f"{folder}/job", text)
+    return text
+
+
+def replace_job(folder: str, key: AttemptKey, spec: JobSpec, rerun_of: JobKey | None, *, directory: bytes, grace_ms: int) -> None:
+    """Write the `job` file of a folder that is there again, in place of what has its name. Nothing else is touched: the job may be running.
+
+    Raises OSError.
+    """
+    write_file(f"{folder}/.job", _job_text(folder, key, spec, rerun_of, directory, grace_ms))
+    os.rename(f"{folder}/.job", f"{folder}/job")  # noqa: PTH104 -- pathlib is not light
+
+
+def _job_text(
+    folder: str,
+    key: AttemptKey,
+    spec: JobSpec,
+    rerun_of: JobKey | None,
+    directory: bytes,
+    grace_ms: int,
+    *,
+    gpus: tuple[str, ...] = (),
+    starter: tuple[bytes, int] = (b"", 0),
+) -> bytes:
     own = f"{job_folder(work_beside(os.path.dirname(folder)), key)}/{key.attempt}" if spec.files or spec.outputs else ""
     fields: dict[str, object] = {
         "version": VERSION,
@@ -126,9 +151,7 @@ def write_folder(  # noqa: C901 -- a test for each thing that most jobs do not h
             "files": [(_text(file.path), file.digest.hex(), file.size, int(file.kind), file.mode) for file in spec.files],
             "outputs": [_text(path) for path in spec.outputs],
         }
-    text = to_json(fields).encode()
-    write_file(f"{folder}/job", text)
-    return text
+    return to_json(fields).encode()
 
 
 def _starter_fields(folder: str, key: AttemptKey, spec: JobSpec, starter: tuple[bytes, int]) -> dict[str, object]:

@@ -17,6 +17,7 @@ from jobwire.worker.engine import unread_ends
 from jobwire.worker.engine.recovery import Recovery
 from jobwire.worker.engine.supervisor_line import Message
 from jobwire.worker.state.log_folders import folders, new_folders, outcomes
+from jobwire.worker.supervisor.containment.processes import read_stat, started_at_us
 
 PAUSED = Paused(AttemptKey(b"o" * 32, b"i" * 16, 1), paused=True)
 
@@ -177,6 +178,33 @@ async def test_a_job_that_runs_when_its_folder_can_be_read_again_is_adopted_and_
         assert ended.outcome.kind is OutcomeKind.LOST
     # It reads on a thread, and ends when nothing is awaited.
     await asyncio.wait_for(reading, 60)
+    recovery.close()
+
+
+def started_now() -> tuple[int, int]:
+    """Return pid and start of this process, as a supervisor notes them."""
+    stat = read_stat(os.getpid())
+    assert stat is not None
+    return os.getpid(), started_at_us(stat.start_ticks)
+
+
+async def test_a_process_that_cannot_be_adopted_is_not_lost_while_it_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody knows the spec of the job any more, and its folder is damaged."""
+    monkeypatch.setattr(unread_ends, "_FIRST_SECONDS", 0.0)
+    pid, at_us = started_now()
+    heard: asyncio.Queue[Fact] = asyncio.Queue()
+    recovery, told = await recover(
+        tmp_path, lambda facts: [*map(heard.put_nowait, facts)], Expected(PAUSED.key, pid, at_us, 5, launched=True)
+    )
+    (fact,) = told
+    assert isinstance(fact, Delayed)
+    assert f"process {pid} is running, and its log folder is damaged" in fact.why
+    assert heard.empty()
+    monkeypatch.setattr(unread_ends, "may_be_running", lambda _: False)
+    ended = await asyncio.wait_for(heard.get(), 60)
+    assert isinstance(ended, Ended)
+    assert ended.outcome.kind is OutcomeKind.LOST
+    assert "supervisor and keeper" not in ended.outcome.sentence
     recovery.close()
 
 
