@@ -14,6 +14,7 @@ from .desk.view import View
 from .fairness.turns import Turns
 from .pairing.edits import RosterEdits
 from .requests.dispatch import Handler
+from .requests.reads.hello import Silence
 from .retention.followed import Followed
 from .store.queries import Lookup
 from .store.store import Store
@@ -49,6 +50,10 @@ class Fleet(Protocol):
 
     def warnings(self) -> Sequence[str]:
         """Return what its operators should look at, in words."""
+        ...
+
+    def silence_of(self, machine: bytes) -> Silence | None:
+        """Return for how long a worker has given no sign; None: it does."""
         ...
 
     def waits(self) -> None:

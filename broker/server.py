@@ -21,6 +21,7 @@ from .fairness.apart import Apart
 from .fairness.cpu_shares import TURN_SECONDS, Shares
 from .fairness.turns import Turns
 from .host import Host
+from .jobs.job import Job
 from .kind import Fleet, House
 from .log_hashes import LogHashes
 from .notary import Notary
@@ -28,7 +29,7 @@ from .parts import Closing, Parts
 from .requests.dispatch import Dispatch, Handler
 from .requests.held import HeldRequests
 from .requests.members import change_members, list_members
-from .requests.reads.hello import FEATURES, Introduction
+from .requests.reads.hello import FEATURES, Introduction, Silence
 from .requests.schedules import Parts as Schedules
 from .requests.table import handlers
 from .settings import Settings
@@ -163,7 +164,11 @@ class Server:
             lambda: parts.queue.slots,
             lambda: FEATURES if fleet is None else fleet.features,
             wall_us,
+            lambda key: self._silence_of(parts.desk.live.get(key)),
         )
+
+    def _silence_of(self, job: Job | None) -> Silence | None:
+        return self._fleet.silence_of(job.machine) if self._fleet is not None and job is not None and job.machine else None
 
     def _relay(self, parts: Parts, verbs: Mapping[str, Handler], notary: Notary) -> RelayedVerbs | None:
         """Return what serves the brokers of this worker; None if it has joined none and has nothing left that one has to be told."""

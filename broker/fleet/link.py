@@ -10,6 +10,7 @@ from collections import deque
 from collections.abc import Callable
 
 from ...client.protocol.conversation import Conversation, Exchange, Greeted, Item
+from ...client.protocol.pulse import Pulse, Sign
 from ...keys.identity import Identity
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.terminal import TerminalSize
@@ -20,6 +21,8 @@ _log = logging.getLogger(__name__)
 
 # Fewer than what may wait for a peer before it is disconnected (router.py). Streams are not counted: their credit is.
 _MOST_UNANSWERED = 64
+# So often a worker is asked for a sign, while clients ask about it, and so long it may take.
+_PATIENCE_SECONDS = 1.0
 
 Answered = Callable[[request_pb2.Reply | Refused], None]
 
@@ -42,6 +45,8 @@ class Link:
         self.is_over = False
         self._waiting: deque[tuple[request_pb2.Request, Answered]] = deque()
         self._unanswered = 0
+        self._pulse = Pulse(_PATIENCE_SECONDS)
+        self._received = 0
 
     @property
     def is_up(self) -> bool:
@@ -73,6 +78,16 @@ class Link:
             self._peer = None
             self._conversation.lost()
             self._lost()
+
+    def silent_for(self, now: float) -> float | None:
+        """Return for how many seconds the worker has given no sign although it was asked; None: it has. Asks it if it is quiet.
+
+        `now`: on a clock that goes forward. To be called again and again, each second or so, while somebody wants to know.
+        """
+        if self._pulse.look(now, self._received, waits=self.is_up, is_moving=lambda: False) is Sign.ASK:
+            self._conversation.ask_for_a_sign()
+            self._flush()
+        return self._pulse.silent_for(now) if self._pulse.is_silent else None
 
     def drop(self, why: str) -> None:
         """Disconnect the worker, which may come back."""
@@ -140,6 +155,7 @@ class Link:
 
     def _receive(self, frame: bytes, bulk: memoryview | None) -> None:
         peer = self._peer
+        self._received += 1
         try:
             for one in self._conversation.receive(frame, bulk if bulk is not None else b""):
                 if isinstance(one, Greeted):

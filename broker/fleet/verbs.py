@@ -14,7 +14,7 @@ from ..growth.verbs import add_queue, change_queue, list_queues
 from ..kind import House
 from ..requests.call import Call
 from ..requests.dispatch import Handler
-from ..requests.reads.hello import FEATURES
+from ..requests.reads.hello import FEATURES, Silence
 from ..requests.transfers.feed import Feeders, feed
 from .engine import FleetEngine
 from .placing.placement import FleetStock
@@ -61,6 +61,10 @@ class Broker:
         workers = [(engine.workers.name_of(worker.key), worker) for worker in engine.workers.all.values()]
         queues = () if self._grower is None else self._grower.book.queues.values()
         return in_words(workers, [(queue.name, queue.why or queue.trouble) for queue in queues])
+
+    def silence_of(self, machine: bytes) -> Silence | None:
+        """Return for how long a worker has given no sign; None: it does. It is asked for one."""
+        return self._engine.workers.silence_of(machine)
 
     def waits(self) -> None:
         """Look whether more workers are needed."""

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Self
 from ...keys.identity import Identity
 from ...schemas.generated import request_pb2
 from ..library.destination import Destination, find_destination
-from ..library.options.arguments import Duration, seconds
+from ..library.options.arguments import Duration, patience_seconds, seconds
 from ..library.values.status import WorkerStatus, read_status, status_request
 from ..library.verbs import actions
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS
@@ -36,7 +36,8 @@ class AsyncClient(Execution, Submission, Control):
     """A worker to run jobs on, for one event loop. It connects at the first verb, and any number of tasks may use it at once.
 
     `context`: the name of a context, or a Context; None: the current one, or the private worker of this user if there is none. `notice` is
-    called with a sentence when the connection is lost, and again when it is back.
+    called with a sentence when the connection is lost, and again when it is back. With `patience`, also when the worker has given
+    no sign for so long while something waits for it; it is asked for one as often. Without, that is noticed after half a minute.
 
     A verb that is cancelled leaves nothing open, here and at the worker. `run` stops its job then; a job that was submitted continues.
     """
@@ -47,11 +48,12 @@ class AsyncClient(Execution, Submission, Control):
         *,
         connect_timeout: Duration | None = None,
         notice: Callable[[str], None] | None = None,
+        patience: Duration | None = None,
     ) -> None:
-        self._use(lambda: find_destination(context, connect_timeout), notice)
+        self._use(lambda: find_destination(context, connect_timeout), notice, patience)
 
-    def _use(self, find: Callable[[], Destination], notice: Callable[[str], None] | None) -> None:
-        self.connection = AsyncConnection(find, notice)
+    def _use(self, find: Callable[[], Destination], notice: Callable[[str], None] | None, patience: Duration | None) -> None:
+        self.connection = AsyncConnection(find, notice, patience_seconds(patience))
         self._session = AsyncSession(self.connection)
 
     @classmethod
@@ -64,11 +66,12 @@ class AsyncClient(Execution, Submission, Control):
         connect_timeout: Duration = CONNECT_TIMEOUT_SECONDS,
         revive: Callable[[], str | None] | None = None,
         notice: Callable[[str], None] | None = None,
+        patience: Duration | None = None,
     ) -> Self:
         """Return a client for an address, `tcp://HOST:PORT`, and the worker's public key (32 bytes). `revive` is called in a thread."""
         client = cls.__new__(cls)
         found = Destination(endpoint, server_key, identity, seconds(connect_timeout), revive)
-        client._use(lambda: found, notice)  # noqa: SLF001 -- our own
+        client._use(lambda: found, notice, patience)  # noqa: SLF001 -- our own
         return client
 
     @property

@@ -11,9 +11,12 @@ from ..config import contexts
 from ..library.client import Client
 from .exit_status import BadInput, own_files
 from .parser.parameters import Context
-from .terminal.screen import say
+from .terminal.screen import is_terminal, say
+from .terminal.streams import STDERR
 from .terminal.waiting import Saying, waiting_line
 
+# Somebody at a terminal is told so soon that the worker gives no sign.
+_PATIENCE_SECONDS = 1.0
 # How refusals of older workers begin what to do next.
 _UPGRADE = "upgrade the worker"
 
@@ -67,9 +70,14 @@ def _current_name() -> str:
 
 
 @contextmanager
-def client(ctx: Context) -> Iterator[Client]:
-    """Yield a client of the context that is meant; starts the private worker if necessary."""
+def client(ctx: Context, *, quiet: bool = False) -> Iterator[Client]:
+    """Yield a client of the context that is meant; starts the private worker if necessary.
+
+    On a terminal it says when the worker gives no sign, unless the command is to be `quiet`.
+    """
     with _client(ctx.obj) if _open is None else nullcontext(_open.get(ctx.obj)) as connected:
+        if is_terminal(STDERR):
+            connected.connection.patience = None if quiet else _PATIENCE_SECONDS
         try:
             yield connected
         except Refused as refused:

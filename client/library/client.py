@@ -16,7 +16,7 @@ from ...keys.identity import Identity
 from ...schemas.generated import request_pb2
 from ..sockets.connection import CONNECT_TIMEOUT_SECONDS, Connection
 from .destination import find_destination
-from .options.arguments import Duration, seconds
+from .options.arguments import Duration, patience_seconds, seconds
 from .session import Session
 from .verbs import actions
 from .verbs.control import Control
@@ -35,7 +35,8 @@ class Client(Execution, Submission, Control):
     """A worker to run jobs on. It is a context manager, is used by one thread at a time and connects at the first request.
 
     `context`: the name of a context, or a Context; None: the current one, or the private worker of this user if there is none. `notice` is
-    called with a sentence when the connection is lost, and again when it is back.
+    called with a sentence when the connection is lost, and again when it is back. With `patience`, also when the worker has given
+    no sign for so long while something waits for it; it is asked for one as often. Without, that is noticed after half a minute.
     """
 
     def __init__(
@@ -44,6 +45,7 @@ class Client(Execution, Submission, Control):
         *,
         connect_timeout: Duration | None = None,
         notice: Callable[[str], None] | None = None,
+        patience: Duration | None = None,
     ) -> None:
         """Read context and identity. Creates the user's own identity if there is none yet.
 
@@ -53,6 +55,7 @@ class Client(Execution, Submission, Control):
         self.connection = Connection(
             to.endpoint, to.server_key, to.identity, connect_timeout=to.connect_timeout, revive=to.revive, notice=notice
         )
+        self.connection.patience = patience_seconds(patience)
         self._session = Session(self.connection)
 
     @classmethod
@@ -65,12 +68,14 @@ class Client(Execution, Submission, Control):
         connect_timeout: Duration = CONNECT_TIMEOUT_SECONDS,
         revive: Callable[[], str | None] | None = None,
         notice: Callable[[str], None] | None = None,
+        patience: Duration | None = None,
     ) -> Self:
         """Return a client for an address, `tcp://HOST:PORT`, and the worker's public key (32 bytes)."""
         client = cls.__new__(cls)
         client.connection = Connection(
             endpoint, server_key, identity, connect_timeout=seconds(connect_timeout), revive=revive, notice=notice
         )
+        client.connection.patience = patience_seconds(patience)
         client._session = Session(client.connection)  # noqa: SLF001 -- our own
         return client
 

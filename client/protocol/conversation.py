@@ -25,7 +25,7 @@ from ...keys.identity import Identity
 from ...keys.proofs.input_seal import Fed
 from ...schemas.clock import wall_us
 from ...schemas.frames import SIGNED_VERBS, read_reply, refusal_from
-from ...schemas.generated import request_pb2
+from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.terminal import TerminalSize
 from ...schemas.naming import JobKey
 from ...schemas.protocol_version import PROTOCOL_VERSION
@@ -42,6 +42,13 @@ __all__ = ["Chunk", "Conversation", "Exchange", "Greeted", "Happened", "Item", "
 
 SOFTWARE = "jobwire-python"
 _RANDOM_BYTES = 4
+
+
+class SilentWorker(NamedTuple):
+    """A worker behind a broker that gives no sign: its name, and for how many seconds."""
+
+    name: str
+    seconds: float
 
 
 class Greeted(NamedTuple):
@@ -84,6 +91,9 @@ class Conversation:
         self._last_number = int.from_bytes(os.urandom(_RANDOM_BYTES))
         # None: there is no `hello` under way. (A worker answers a frame that it could not read under the number 0.)
         self._hello_number: int | None = None
+        # Of the last question for a sign of life. And what a broker said in the answer of a worker that gives none; None: nothing.
+        self._sign_number: int | None = None
+        self.silent_worker: SilentWorker | None = None
         self._connected = False
 
     @property
@@ -128,6 +138,18 @@ class Conversation:
             pushes.add(data)
             self._push(exchange)
 
+    def ask_for_a_sign(self) -> None:
+        """Ask for an answer that comes at once; it belongs to no exchange, and is not asked for again.
+
+        A broker says in it whether the worker of a job that is waited for gives no sign: `silent_worker`.
+        """
+        self._sign_number = number = self._next_number()
+        request = greeting()
+        request.id = number
+        if self.hello is not None and self.hello.kind == "broker" and (key := next(filter(None, map(_job_of, self._unanswered)), None)):
+            request.hello.about.CopyFrom(key)
+        self._write(request)
+
     def resize(self, exchange: Exchange, size: TerminalSize) -> None:
         """Give the terminal at which an exchange types this size."""
         if isinstance(exchange.feeding, Keystrokes):
@@ -165,7 +187,8 @@ class Conversation:
         self.greeted = False
         self._outgoing.clear()
         self._in_flight.clear()
-        self._hello_number = None
+        self._hello_number = self._sign_number = None
+        self.silent_worker = None
         self.turned_away = None
 
     def repair(self) -> None:
@@ -195,6 +218,9 @@ class Conversation:
         if reply.request_id == self._hello_number:
             self._hello_number = None
             return self._answered_hello(reply)
+        if reply.request_id == self._sign_number:
+            told = reply.hello
+            self.silent_worker = SilentWorker(told.silent_worker, told.silent_ms / 1000) if told.silent_worker else None
         exchange = self._in_flight.get(reply.request_id)
         if exchange is None:
             return []
@@ -337,6 +363,24 @@ class Conversation:
 
     def _write(self, request: request_pb2.Request, *more: bytes | memoryview) -> None:
         self._outgoing.append((request_pb2.Envelope(request=request.SerializeToString()).SerializeToString(), *more))
+
+
+def _job_of(exchange: Exchange) -> job_pb2.JobKey | None:
+    """Return a job that is waited for by an exchange, if it names one."""
+    request = exchange.request
+    match exchange.verb:
+        case "follow_log":
+            return request.follow_log.key
+        case "feed":
+            return request.feed.key
+        case "fetch":
+            return request.fetch.key
+        case "stop" if request.stop.keys:
+            return request.stop.keys[0]
+        case "start" if request.start.watch and request.start.jobs:
+            return job_pb2.JobKey(id=request.start.jobs[0].id)
+        case _:
+            return None
 
 
 def greeting() -> request_pb2.Request:

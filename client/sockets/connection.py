@@ -92,6 +92,23 @@ class Connection:
         """Whether there is a connection for requests at this moment."""
         return self._traffic.conversation.greeted
 
+    @property
+    def patience(self) -> float | None:
+        """After how many seconds without a sign of the worker `notice` is called while a caller waits; None: not before it is lost.
+
+        So often it is asked for one, unless something else comes.
+        """
+        return self._traffic.patience
+
+    @patience.setter
+    def patience(self, seconds: float | None) -> None:
+        self._traffic.patience = seconds
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether `notice` was called with that the worker gives no sign, and has not heard of any since."""
+        return self._traffic.is_silent
+
     # --- requests
 
     def ask(self, request: request_pb2.Request) -> Exchange:
@@ -206,7 +223,7 @@ class Connection:
     # --- the one place that waits
 
     def pump(self, deadline: float | None = None, wake_fds: Sequence[int] = ()) -> bool:
-        """Send and receive. Return True when anything came, or False when a wake fd is readable or the deadline has passed.
+        """Send and receive. Return True when anything came or was told to `notice`, or False when a wake fd is readable or it is too late.
 
         What came is kept in its exchanges and subscriptions, including refusals, so none is raised here. `deadline` is on `time.monotonic`;
         with 0 it never waits.
@@ -255,9 +272,9 @@ class Connection:
             # Not before each wait and after it, because whoever types waits for both.
             if is_due or is_late:
                 came = self._traffic.turn(now)
-                moved = self._tell()
-                if came or woken or is_late:
-                    return came
+                told, moved = self._tell()
+                if came or woken or is_late or told:
+                    return came or told
                 if self._guard.entered != entered:
                     # A handler or `notice` has called, and received what came, perhaps also what this call waits for.
                     return True
@@ -275,19 +292,22 @@ class Connection:
                 return False
             is_due = True
 
-    def _tell(self) -> bool:
-        """Report what happened to the connection and revive a lost one, which may both take long. Return whether the endpoint changed."""
+    def _tell(self) -> tuple[bool, bool]:
+        """Report what happened to the connection and revive a lost one, which may both take long.
+
+        Return whether there was anything to report, and whether the endpoint changed.
+        """
         sentences, lost = self._traffic.take_tidings()
         revive = self._revive if lost and not self._traffic.requests.monitored.up else None
         if not sentences and revive is None:
-            return False
+            return False, False
         self._guard.let_signals_through()
         for sentence in sentences:
             if self.notice is not None:
                 self.notice(sentence)
         endpoint = revive() if revive is not None else None
         self._guard.hold_signals_back()
-        return self._traffic.move(endpoint)
+        return bool(sentences), self._traffic.move(endpoint)
 
     def _shown(self) -> float | None:
         """Show the onlooker what is waited for, and return when to do that again."""

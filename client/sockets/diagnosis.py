@@ -118,6 +118,26 @@ def back(endpoint: str) -> str:
     return f"connected to {endpoint} again"
 
 
+def silent(kind: str, endpoint: str, seconds: float) -> str:
+    """Return that a connection was not lost, and yet nothing comes; `kind`: a worker or a broker."""
+    return f"no sign of the {kind} at {endpoint} for {seconds:.0f} s; waiting for it (jobs continue)"
+
+
+def answers(kind: str, endpoint: str) -> str:
+    """Return that what gave no sign gives some again."""
+    return f"the {kind} at {endpoint} answers again"
+
+
+def silent_behind(worker: str, endpoint: str, seconds: float) -> str:
+    """Return that a broker answers, and that a worker gives it no sign."""
+    return f"no sign of worker {worker} for {seconds:.0f} s; the broker at {endpoint} waits for it (jobs continue)"
+
+
+def answers_behind(worker: str, endpoint: str) -> str:
+    """Return that the worker of a broker gives signs again."""
+    return f"worker {worker} answers the broker at {endpoint} again"
+
+
 def _no_handshake(no_answer: str, greeting: bytes | None, server_key: bytes, sight: Sight, is_other_port: Callable[[], bool]) -> Refused:
     """Return why handshakes fail. A worker with another key ends each at once; one that hangs says nothing, or lets them time out."""
     if greeting == b"":

@@ -47,6 +47,8 @@ class EventSocket:
         self._by_exchange: dict[Exchange, _Reader] = {}
         # Requests for grants that nobody waits for any more: the grants are given back when they come.
         self._unwanted: set[Exchange] = set()
+        # Messages that came.
+        self.received = 0
 
     def __len__(self) -> int:
         """Return the number of subscriptions."""
@@ -168,6 +170,7 @@ class EventSocket:
             if not readable(socket):
                 break
             frames = socket.recv_multipart(zmq.DONTWAIT)
+            self.received += 1
             reader = self._by_topic.get(frames[0])
             if reader is not None:
                 reader.heard_at = now

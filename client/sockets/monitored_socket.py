@@ -22,6 +22,7 @@ from ...keys.sockets import Context, Socket, client_socket, connect, readable
 from ...schemas.refusal import Code, Refused
 from . import diagnosis
 from .addresses import Resolution, is_named
+from .tcp_info import TcpInfo, tcp_info
 
 # The first interval, doubled up to the second one: a worker that restarts is found at once, one that is down is not flooded.
 _RECONNECT_MS = 50
@@ -111,6 +112,8 @@ class MonitoredSocket:
         self._context: Context | None = None
         # The address by which the worker is reached or tried.
         self.reached = ""
+        # The descriptor of libzmq's connection. It may have been closed a moment ago, so it is only looked at.
+        self._fd: int | None = None
         self._sight = diagnosis.Sight()
 
     @property
@@ -238,6 +241,10 @@ class MonitoredSocket:
         # No time is 0 on the monotonic clock.
         return min(filter(None, (self._give_up_at, self._stalled_at, self._next_at)), default=None)
 
+    def tcp_info(self) -> TcpInfo | None:
+        """Return what the kernel knows of the connection, if there is one."""
+        return None if self._fd is None or not self.up else tcp_info(self._fd)
+
     def waited_on(self, *, writable: bool = False) -> list[tuple[Socket | int, int]]:
         """Return what to poll: the socket (with `writable` also for writing) and its monitor."""
         if self._resolution is not None:
@@ -270,6 +277,7 @@ class MonitoredSocket:
             self._sight.connected += event == zmq.EVENT_CONNECTED
             self._sight.tried_again += event == zmq.EVENT_CONNECT_RETRIED
             if event == zmq.EVENT_CONNECTED:
+                self._fd = value
                 # From here on, the handshake has its own time limit.
                 self._next_at = None
             elif event == zmq.EVENT_CONNECT_RETRIED and is_named(self.endpoint):

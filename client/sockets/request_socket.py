@@ -50,6 +50,8 @@ class RequestSocket:
         self._told_lost = False
         # What the user was told about the worker's roster.
         self._told_problem = ""
+        # Messages that came.
+        self.received = 0
 
     def open(self, endpoint: str, now: float) -> None:
         """Connect, unless there is a connection or it is too early to try again."""
@@ -63,6 +65,7 @@ class RequestSocket:
             if socket is None or not readable(socket):
                 break
             first = last = socket.recv(zmq.DONTWAIT, copy=False)
+            self.received += 1
             while last.more:
                 last = socket.recv(zmq.DONTWAIT, copy=False)
             yield from self._conversation.receive(first.bytes, b"" if last is first else last.buffer)
@@ -90,6 +93,10 @@ class RequestSocket:
         if problem and problem != self._told_problem:
             self._sentences.append(f"WARNING: the roster of the worker is broken: {problem}")
         self._told_problem = problem
+
+    def tell(self, sentence: str) -> None:
+        """Have the user told a sentence about the connection."""
+        self._sentences.append(sentence)
 
     def watch(self, now: float) -> Refused | None:
         """Tell the conversation what happened to the connection. Return why there is none, if that is final."""

@@ -21,7 +21,9 @@ from ...schemas.generated import request_pb2
 from ...schemas.jobs.terminal import TerminalSize
 from ...schemas.refusal import Refused
 from ..protocol.conversation import Chunk, Conversation, Exchange, Greeted, Happened, Item
+from ..protocol.pulse import Pulse, Sign
 from ..protocol.subscription import Subscription
+from . import diagnosis
 from .event_socket import EventSocket, locate
 from .monitored_socket import MonitoredSocket
 from .request_socket import RequestSocket, Tidings
@@ -55,6 +57,25 @@ class Traffic:
         self._stirred = True
         # What freed readers were reading; any thread may append to it at any time.
         self._dropped: deque[Exchange | Subscription] = deque()
+        # Of somebody who wants to know when nothing comes any more.
+        self._pulse: Pulse | None = None
+        # The worker behind a broker of which was told that it gives no sign; empty: of none.
+        self._silent_worker = ""
+
+    @property
+    def patience(self) -> float | None:
+        """After how many seconds without a sign of the worker its user is told of that, while it waits; None: never."""
+        return self._pulse.patience if self._pulse is not None else None
+
+    @patience.setter
+    def patience(self, seconds: float | None) -> None:
+        self._pulse = Pulse(seconds) if seconds is not None else None
+        self._stirred = True
+
+    @property
+    def is_silent(self) -> bool:
+        """Whether its user was told that the worker gives no sign, and that it does again not yet."""
+        return self._pulse is not None and (self._pulse.is_silent or bool(self._silent_worker))
 
     @property
     def waits(self) -> bool:
@@ -120,6 +141,8 @@ class Traffic:
         if self.waits:
             self.requests.open(self.endpoint, now)
         came |= self.events.turn(now)
+        if self._pulse is not None:
+            self._feel(self._pulse, now)
         self.flush()
         return came
 
@@ -180,12 +203,13 @@ class Traffic:
 
     @property
     def is_calm(self) -> bool:
-        """Whether nothing is to be done before something comes: there is a connection, and everything was sent over it."""
-        return self.requests.is_calm and not self.is_stirred
+        """Whether nothing is to be done before something comes: there is a connection that is not silent, and everything was sent."""
+        return self.requests.is_calm and not self.is_stirred and not self.is_silent
 
     def due_at(self) -> float | None:
         """Return when `turn` has something to do even if nothing comes."""
-        return min(filter(None, (self.requests.due_at(), self.events.due_at())), default=None)
+        pulse_at = self._pulse.due_at() if self._pulse is not None else None
+        return min(filter(None, (self.requests.due_at(), self.events.due_at(), pulse_at)), default=None)
 
     def waited_on(self) -> list[tuple[Socket | int, int]]:
         """Return what to poll, sockets and descriptors."""
@@ -194,6 +218,39 @@ class Traffic:
     def is_readable(self) -> bool:
         """Return whether something came that no descriptor tells any more, as a send or an earlier look may have consumed that."""
         return any(isinstance(what, zmq.Socket) and readable(what) for what, _ in self.waited_on())
+
+    def _feel(self, pulse: Pulse, now: float) -> None:
+        """Look for a sign of the worker."""
+
+        def is_moving() -> bool:
+            known = self.requests.monitored.tcp_info()
+            return known is not None and known.is_moving(pulse.patience)
+
+        heard = self.requests.received + self.events.received
+        waits = self.waits and self.conversation.greeted
+        match pulse.look(now, heard, waits=waits, is_moving=is_moving):
+            case Sign.ASK:
+                self.conversation.ask_for_a_sign()
+            case Sign.SILENT:
+                self.requests.tell(diagnosis.silent(self._kind, self.endpoint, pulse.silent_for(now)))
+            case Sign.BACK:
+                self.requests.tell(diagnosis.answers(self._kind, self.endpoint))
+            case Sign.NOTHING:
+                self._tell_of_worker()
+
+    def _tell_of_worker(self) -> None:
+        """Have told what a broker says of the worker behind it. If that or the connection is lost, others speak of it."""
+        silent, before = self.conversation.silent_worker, self._silent_worker
+        self._silent_worker = silent.name if silent is not None else ""
+        if silent is not None and silent.name != before:
+            self.requests.tell(diagnosis.silent_behind(silent.name, self.endpoint, silent.seconds))
+        elif silent is None and before and self.conversation.greeted:
+            self.requests.tell(diagnosis.answers_behind(before, self.endpoint))
+
+    @property
+    def _kind(self) -> str:
+        hello = self.conversation.hello
+        return "broker" if hello is not None and hello.kind == "broker" else "worker"
 
     def _sort(self, happened: Iterable[Happened], tell: Callable[[Exchange], None] | None) -> bool:
         any_happened = False

@@ -504,14 +504,16 @@ class Refusal(_message.Message):
     def __init__(self, code: _Optional[_Union[Code, str]] = ..., message: _Optional[str] = ..., next_step: _Optional[str] = ..., job_index: _Optional[int] = ..., reason: _Optional[_Union[Reason, str]] = ..., missing: _Optional[_Iterable[bytes]] = ...) -> None: ...
 
 class Hello(_message.Message):
-    __slots__ = ("oldest_version", "newest_version", "software")
+    __slots__ = ("oldest_version", "newest_version", "software", "about")
     OLDEST_VERSION_FIELD_NUMBER: _ClassVar[int]
     NEWEST_VERSION_FIELD_NUMBER: _ClassVar[int]
     SOFTWARE_FIELD_NUMBER: _ClassVar[int]
+    ABOUT_FIELD_NUMBER: _ClassVar[int]
     oldest_version: int
     newest_version: int
     software: str
-    def __init__(self, oldest_version: _Optional[int] = ..., newest_version: _Optional[int] = ..., software: _Optional[str] = ...) -> None: ...
+    about: _job_pb2.JobKey
+    def __init__(self, oldest_version: _Optional[int] = ..., newest_version: _Optional[int] = ..., software: _Optional[str] = ..., about: _Optional[_Union[_job_pb2.JobKey, _Mapping]] = ...) -> None: ...
 
 class Limits(_message.Message):
     __slots__ = ("message_bytes", "jobs_per_start", "stdin_bytes", "tail_lines", "tail_bytes", "range_bytes", "credit_bytes", "streams", "grants", "connections", "unread_bytes", "queued_jobs", "running_jobs", "keys_per_request", "jobs_per_filter", "other_message_bytes", "arguments", "variables", "labels", "label_characters", "push_bytes", "file_bytes", "files_per_job", "highest_priority", "jobs_per_part", "parts_per_batch")
@@ -570,7 +572,7 @@ class Limits(_message.Message):
     def __init__(self, message_bytes: _Optional[int] = ..., jobs_per_start: _Optional[int] = ..., stdin_bytes: _Optional[int] = ..., tail_lines: _Optional[int] = ..., tail_bytes: _Optional[int] = ..., range_bytes: _Optional[int] = ..., credit_bytes: _Optional[int] = ..., streams: _Optional[int] = ..., grants: _Optional[int] = ..., connections: _Optional[int] = ..., unread_bytes: _Optional[int] = ..., queued_jobs: _Optional[int] = ..., running_jobs: _Optional[int] = ..., keys_per_request: _Optional[int] = ..., jobs_per_filter: _Optional[int] = ..., other_message_bytes: _Optional[int] = ..., arguments: _Optional[int] = ..., variables: _Optional[int] = ..., labels: _Optional[int] = ..., label_characters: _Optional[int] = ..., push_bytes: _Optional[int] = ..., file_bytes: _Optional[int] = ..., files_per_job: _Optional[int] = ..., highest_priority: _Optional[int] = ..., jobs_per_part: _Optional[int] = ..., parts_per_batch: _Optional[int] = ...) -> None: ...
 
 class HelloReply(_message.Message):
-    __slots__ = ("version", "software", "kind", "daemon", "store", "nonce", "event_endpoint", "limits", "features", "your_name", "your_role", "slots", "host", "roster_problem", "now_us")
+    __slots__ = ("version", "software", "kind", "daemon", "store", "nonce", "event_endpoint", "limits", "features", "your_name", "your_role", "slots", "host", "roster_problem", "now_us", "silent_worker", "silent_ms")
     VERSION_FIELD_NUMBER: _ClassVar[int]
     SOFTWARE_FIELD_NUMBER: _ClassVar[int]
     KIND_FIELD_NUMBER: _ClassVar[int]
@@ -586,6 +588,8 @@ class HelloReply(_message.Message):
     HOST_FIELD_NUMBER: _ClassVar[int]
     ROSTER_PROBLEM_FIELD_NUMBER: _ClassVar[int]
     NOW_US_FIELD_NUMBER: _ClassVar[int]
+    SILENT_WORKER_FIELD_NUMBER: _ClassVar[int]
+    SILENT_MS_FIELD_NUMBER: _ClassVar[int]
     version: int
     software: str
     kind: str
@@ -601,7 +605,9 @@ class HelloReply(_message.Message):
     host: str
     roster_problem: str
     now_us: int
-    def __init__(self, version: _Optional[int] = ..., software: _Optional[str] = ..., kind: _Optional[str] = ..., daemon: _Optional[bytes] = ..., store: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., event_endpoint: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., features: _Optional[_Iterable[str]] = ..., your_name: _Optional[str] = ..., your_role: _Optional[str] = ..., slots: _Optional[int] = ..., host: _Optional[str] = ..., roster_problem: _Optional[str] = ..., now_us: _Optional[int] = ...) -> None: ...
+    silent_worker: str
+    silent_ms: int
+    def __init__(self, version: _Optional[int] = ..., software: _Optional[str] = ..., kind: _Optional[str] = ..., daemon: _Optional[bytes] = ..., store: _Optional[bytes] = ..., nonce: _Optional[bytes] = ..., event_endpoint: _Optional[str] = ..., limits: _Optional[_Union[Limits, _Mapping]] = ..., features: _Optional[_Iterable[str]] = ..., your_name: _Optional[str] = ..., your_role: _Optional[str] = ..., slots: _Optional[int] = ..., host: _Optional[str] = ..., roster_problem: _Optional[str] = ..., now_us: _Optional[int] = ..., silent_worker: _Optional[str] = ..., silent_ms: _Optional[int] = ...) -> None: ...
 
 class Status(_message.Message):
     __slots__ = ()

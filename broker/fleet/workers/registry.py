@@ -15,6 +15,7 @@ from ....schemas.refusal import Code, Reason, Refused
 from ...desk.inputs import SetMachine
 from ...desk.queue.stock import End
 from ...engine import Ended, Fact
+from ...requests.reads.hello import Silence
 from ...sockets.peers import Peer
 from .. import reports
 from ..link import Link
@@ -97,6 +98,16 @@ class Workers:
         """Return the name of a worker in the roster, or the beginning of its key."""
         member = self._member_of(key)
         return member.name if member is not None else self.departed.get(key[:KEY_BYTES]) or short_id(key)
+
+    def silence_of(self, machine: bytes) -> Silence | None:
+        """Return for how long a worker has given no sign; None: it does. One that is connected and quiet is asked for one."""
+        worker = self._workers.get(machine[:KEY_BYTES])
+        if worker is None:
+            return None
+        if worker.link.is_up:
+            seconds = worker.link.silent_for(self._loop.time())
+            return None if seconds is None else Silence(self.name_of(worker.key), round(seconds * 1000))
+        return Silence(self.name_of(worker.key), max(0, self.now_us() - worker.since_us) // 1000)
 
     def is_member(self, key: bytes) -> bool:
         """Return whether the roster has a worker."""

@@ -5,15 +5,18 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from ....keys.members.limits import NAMES
-from ....keys.members.rights import Right
+from ....keys.members.rights import Right, may
 from ....schemas.frames import limits
 from ....schemas.generated import request_pb2
+from ....schemas.naming import JobKey
 from ....schemas.protocol_version import PROTOCOL_VERSION
 from ....schemas.refusal import Code, Reason, Refused
 from ...health.condition import Condition
 from ..call import Call
+from ..job_keys import read_key
 
 # A job that acts for a member stages nothing.
 _NOT_OF_JOBS = frozenset({"staging", "staged_runs"})
@@ -72,6 +75,13 @@ FEATURES = (
 )
 
 
+class Silence(NamedTuple):
+    """A worker of a broker that gives no sign: its name, and for how long, in milliseconds."""
+
+    worker: str
+    lasts_ms: int
+
+
 @dataclass(frozen=True, slots=True)
 class Introduction:
     """What a worker tells every client about itself."""
@@ -86,6 +96,8 @@ class Introduction:
     features: Callable[[], Sequence[str]] = lambda: FEATURES
     # The date; 0: it is not told.
     now_us: Callable[[], int] = lambda: 0
+    # Of a broker: whether the worker that has a job is silent.
+    silence_of: Callable[[JobKey], Silence | None] = lambda _: None
 
 
 def hello(call: Call, introduction: Introduction, condition: Condition) -> None:
@@ -98,6 +110,7 @@ def hello(call: Call, introduction: Introduction, condition: Condition) -> None:
             "upgrade the older of the two",
             reason=Reason.NO_COMMON_VERSION,
         )
+    silence = _silence(call, introduction)
     is_admin = Right.ADMINISTER in call.member.rights
     bounds = limits()
     for name in NAMES:
@@ -120,9 +133,19 @@ def hello(call: Call, introduction: Introduction, condition: Condition) -> None:
                 now_us=introduction.now_us(),
                 host=os.uname().nodename,
                 roster_problem=condition.roster_problem(call.member) if is_admin else "",
+                silent_worker=silence.worker if silence is not None else "",
+                silent_ms=silence.lasts_ms if silence is not None else 0,
             )
         )
     )
+
+
+def _silence(call: Call, introduction: Introduction) -> Silence | None:
+    asked = call.request.hello
+    if not asked.HasField("about"):
+        return None
+    key = read_key(asked.about, call.member)
+    return introduction.silence_of(key) if may(call.member, Right.SEE, key.owner) and not call.member.job else None
 
 
 def status(call: Call, condition: Condition) -> None:

@@ -25,11 +25,15 @@ from .wakeup import Wakeup
 
 
 class AsyncConnection:
-    """The connection to one worker. `find` is called at first use, in a thread; `notice` is called with sentences about the connection."""
+    """The connection to one worker. `find` is called at first use, in a thread; `notice` is called with sentences about the connection.
 
-    def __init__(self, find: Callable[[], Destination], notice: Callable[[str], None] | None) -> None:
+    `patience`: after how many seconds without a sign of the worker also that is said; None: not before the connection is lost.
+    """
+
+    def __init__(self, find: Callable[[], Destination], notice: Callable[[str], None] | None, patience: float | None = None) -> None:
         self.notice = notice
         self._find = find
+        self._patience = patience
         self._process = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._opening: asyncio.Task[None] | None = None
@@ -99,6 +103,7 @@ class AsyncConnection:
             private=found.revive is not None,
             waits_outside=self.notice is not None,
         )
+        self._traffic.patience = self._patience
         self._wakeup = Wakeup(loop, weakly(self._turn))
         self._end = weakref.finalize(self, _end, self._context, self._wakeup, self._process)
         self._destination = found

@@ -98,7 +98,7 @@ def start_run(ctx: Context, batch: Batch, ways: Ways, context: str) -> NoReturn:
         raise exit_status.Ending(exit_status.DONE)
     plan = None if batch.each else planned(batch, run, ways)
     tell_of_start(context, batch.jobs)
-    with client(ctx) as connected:
+    with client(ctx, quiet=ways.quiet) as connected:
         batch, known = _on_workers(connected, batch, run, ways)
         plan = plan or planned(batch, run, ways)
         if ways.after:

@@ -103,7 +103,7 @@ def _print_schema() -> None:
 
 def _retry(ctx: Context, failed: str, ways: Ways) -> None:
     run = ways.run
-    with client(ctx) as connected:
+    with client(ctx, quiet=ways.quiet) as connected:
         known = known_run(connected, run) if ways.id is not None else []
         found = _find(connected, failed, known)
         plan, note = plan_rerun(found, known, run, failed_only=True, width=ways.width, on_finish=on_finish_of(connected, found))

@@ -47,7 +47,7 @@ def rerun(
     if len(names) > 1 and (follow or id_ is not None):
         raise BadInput(f"{'--follow' if follow else '--id'} is for one job; {len(names)} are named")
     end = _End(wait, follow, quiet)
-    with client(ctx) as connected:
+    with client(ctx, quiet=quiet) as connected:
         if len(names) == 1:
             again = _again(connected, names[0], id_or_new(id_), may_be_known=id_ is not None)
         else:

@@ -81,7 +81,7 @@ def submit(  # noqa: PLR0913 -- one for each option
     if fail_fast or on_finish is not None:
         what = "--fail-fast" if fail_fast else "--on-finish"
         raise BadInput(f"{what} is about the jobs of a run, and needs --array or --on-each")
-    with client(ctx) as connected:
+    with client(ctx, quiet=quiet) as connected:
         spec = with_conditions(connected, spec, wishes.after)
         job = submitted(connected, spec, identifier, watch=wait or follow)
         status = leave_or_attend(connected, job, wait=wait, follow=follow, quiet=quiet)

@@ -15,6 +15,7 @@ from ....schemas.text.durations import parse_duration
 
 # The longest timedelta.
 _LONGEST_SECONDS = 86_400_000_000_000
+_LEAST_PATIENCE_SECONDS = 0.1
 # Less than any priority or nice value.
 LOWEST = -(1 << 31)
 # More than any number of a request may be.
@@ -116,6 +117,20 @@ def seconds(duration: Duration) -> float:
         said = str(duration) if isinstance(duration, float) else "so large a number"
         raise Refused(Code.INVALID_ARGUMENT, f"{said} is not a duration in seconds", "for no limit, omit it or use None")
     return duration
+
+
+def patience_seconds(duration: Duration | None) -> float | None:
+    """Return for how long a client is patient with a worker that says nothing, in seconds; None: without a limit.
+
+    Raises as `seconds` does, and `Refused(INVALID_ARGUMENT)` for less than a tenth of a second: the worker is asked as often.
+    """
+    if duration is None:
+        return None
+    patience = seconds(duration)
+    if patience < _LEAST_PATIENCE_SECONDS:
+        message = f"a patience of {patience:g} s is too short"
+        raise Refused(Code.INVALID_ARGUMENT, message, f"give at least {_LEAST_PATIENCE_SECONDS} s, or None")
+    return patience
 
 
 def milliseconds(duration: Duration | None) -> int | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from conversation_house import DAEMON, ME, House, listing, start
+from conversation_house import DAEMON, ME, House, follow, listing, start
 
 from jobwire.client.protocol.conversation import Exchange, Greeted
 from jobwire.keys.proofs import signature
@@ -148,3 +148,50 @@ def test_an_input_is_sealed_where_it_goes_through_a_broker(kind: str, owner: byt
     assert pushes[-1].last
     assert told.is_sealed(Fed(JobKey(owner or ME.public, b"i" * 16), b"t" * 16, ME.public), pushes[-1].seal) is (kind == "broker")
     assert not any(push.seal for push in pushes[:-1])
+
+
+# --- signs of life
+
+
+def test_a_question_for_a_sign_is_nobodys_exchange_and_its_answer_nobodys_news(house: House) -> None:
+    house.conversation.ask_for_a_sign()
+    (asked,) = house.sent()
+    assert (asked.WhichOneof("verb"), asked.hello.HasField("about")) == ("hello", False)
+    assert not house.conversation.waits
+    assert house.greet(asked) == []
+    assert house.conversation.silent_worker is None
+
+
+def test_a_broker_is_asked_about_the_job_that_is_waited_for_and_says_whether_its_worker_is_silent() -> None:
+    house = House()
+    house.conversation.connected()
+    house.greet(house.sent()[0], kind="broker")
+    house.conversation.ask(follow())
+    house.sent()
+    house.conversation.ask_for_a_sign()
+    (asked,) = house.sent()
+    assert asked.hello.about.id == b"j" * 16
+    assert house.greet(asked, kind="broker", silent_worker="lab", silent_ms=2500) == []
+    assert house.conversation.silent_worker == ("lab", 2.5)
+    house.conversation.ask_for_a_sign()
+    assert house.greet(house.sent()[0], kind="broker") == []
+    assert house.conversation.silent_worker is None
+
+
+def test_a_refused_question_for_a_sign_is_an_answer_too(house: House) -> None:
+    house.conversation.ask_for_a_sign()
+    assert house.refuse(house.sent()[0], Refused(Code.UNIMPLEMENTED, "no")) == []
+
+
+def test_what_a_broker_said_of_a_worker_is_forgotten_with_the_connection() -> None:
+    house = House()
+    house.conversation.connected()
+    house.greet(house.sent()[0], kind="broker")
+    house.conversation.ask_for_a_sign()
+    (asked,) = house.sent()
+    house.greet(asked, kind="broker", silent_worker="lab", silent_ms=2500)
+    house.conversation.lost()
+    assert house.conversation.silent_worker is None
+    # A late answer of the last connection is none of this one.
+    house.greet(asked, kind="broker", silent_worker="lab", silent_ms=2500)
+    assert house.conversation.silent_worker is None
