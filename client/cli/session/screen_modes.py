@@ -14,6 +14,8 @@ _ESCAPE = b"\x1b"
 _LONGEST = 48
 _OFF_BY_DEFAULT = (1, 9, 47, 1000, 1002, 1003, 1004, 1005, 1006, 1015, 1047, 1049, 2004)
 _CURSOR = 25
+# The modes in which a program has the second screen.
+_SECOND = frozenset({47, 1047, 1049})
 
 
 class ScreenModes:
@@ -47,6 +49,11 @@ class ScreenModes:
                     self._changed.discard(mode)
         self._is_coloured = self._is_coloured or b"\x1b[" in data
         self._rest = text[max(end, len(text) - _LONGEST) :]
+
+    @property
+    def is_second_screen(self) -> bool:
+        """Whether a program has the whole screen for itself, as editors do."""
+        return not _SECOND.isdisjoint(self._changed)
 
     def redone(self) -> bytes:
         """Return what to show after `undone` to have it again as it is now; empty if that makes no difference. Colours are not known."""

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import signal
 import time
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import NoReturn
 
 from ....schemas.jobs.states import State
@@ -16,56 +16,23 @@ from ...library.job import Job
 from .. import exit_status
 from ..job.attendance import Attendance
 from ..terminal.copying import Copy
-from ..terminal.outlet import Outlet
 from ..terminal.screen import say
 from ..terminal.signals import Signals
-from ..terminal.streams import STDOUT, CannotWrite, ReaderGone, Readers
+from ..terminal.streams import Readers
 from ..terminal.waiting import muted
 from .keyboard import Keyboard, Left
 from .own_terminal import OwnTerminal
-from .screen_modes import ScreenModes
+from .screen_outlet import ScreenOutlet
 
 # Besides those that are recorded for every job.
 SIGNALS = (signal.SIGWINCH, signal.SIGTSTP, signal.SIGCONT)
 # How much of what was shown before is shown again.
 _REPLAYED_BYTES = 64 * 1024
 _LINE_BYTES = 4096
+# How long a sentence about something that is over can be read where it is removed again.
+_READING_SECONDS = 4.0
 # What is typed usually arrives within milliseconds.
 _PATIENCE_SECONDS = 1.0
-
-
-class _ScreenOutlet(Outlet):
-    """The standard output, and what was switched there."""
-
-    def __init__(self) -> None:
-        super().__init__(STDOUT)
-        self._modes = ScreenModes()
-        self._redo = b""
-
-    def write(self, data: bytes | memoryview) -> int:
-        """Write as much as fits now and return the number of bytes.
-
-        Raises ReaderGone and CannotWrite.
-        """
-        count = super().write(data)
-        self._modes.see(bytes(data[:count]))
-        return count
-
-    def restore(self) -> None:
-        """Switch everything back, if somebody looks at it, until `resume`."""
-        if os.isatty(STDOUT) and (undo := self._modes.undone()):
-            self._redo = self._modes.redone()
-            self._switch(undo)
-
-    def resume(self) -> None:
-        """Have everything again as it was before `restore`."""
-        redo, self._redo = self._redo, b""
-        if redo:
-            self._switch(redo)
-
-    def _switch(self, sequences: bytes) -> None:
-        with suppress(ReaderGone, CannotWrite):
-            self.write(sequences)
 
 
 class _Line:
@@ -113,13 +80,16 @@ class Session(Attendance):
         super().__init__(client, job, leaves_on_hangup=leaves_on_hangup or leaves)
         self._keyboard = keyboard
         self._own = own
-        self._outlet = _ScreenOutlet()
+        self._outlet = ScreenOutlet()
         self._start = start
         self._leaves = leaves
         self._later = later
         # Since when something that was typed has not arrived, and whether that was said.
         self._pending_since: float | None = None
         self._told_pending = False
+        # Whether sentences of this command are between what the job shows.
+        self._is_disturbed = False
+        self._tidy_at: float | None = None
         # The keyboard told that the terminal is gone.
         self._has_hung_up = False
         if keyboard is not None and own is not None:
@@ -135,7 +105,7 @@ class Session(Attendance):
         if self._keyboard is None:
             self._enter()
         try:
-            with muted():
+            with muted(), self._noticed():
                 super()._copy(copies, readers, signals)
         except Left as left:
             self._restore()
@@ -163,12 +133,51 @@ class Session(Attendance):
         if self._own is not None:
             self._own.leave()
 
+    @contextmanager
+    def _noticed(self) -> Iterator[None]:
+        """Show meanwhile what is said about the connection in a way that leaves the screen to the job."""
+        connection = self._client.connection
+        before, connection.notice = connection.notice, self._tell
+        try:
+            yield
+        finally:
+            connection.notice = before
+
+    def _tell(self, sentence: str, *, is_over: bool = False) -> None:
+        """Show a sentence about something that goes on, or is over."""
+        own = self._own
+        if own is None or not own.is_raw:
+            say(sentence)
+            return
+        self._is_disturbed = True
+        if is_over:
+            self._tidy_at = time.monotonic() + _READING_SECONDS
+        if not self._outlet.note(sentence, own.size()):
+            say(sentence)
+
+    def _tidy(self) -> None:
+        """Have the programs of the job draw everything again, over what was said, when it does not hold any more."""
+        connection, own = self._client.connection, self._own
+        is_well = connection.greeted and not connection.is_silent and not self._told_pending
+        if self._tidy_at is not None and time.monotonic() < self._tidy_at:
+            return
+        self._tidy_at = None
+        if self._is_disturbed and is_well and own is not None:
+            self._is_disturbed = False
+            self._outlet.remove_note(own.size())
+            if self._keyboard is not None:
+                self._keyboard.redraw(own.size())
+
     def _feed(self) -> None:
+        self._feed_keys()
+        self._tidy()
+
+    def _feed_keys(self) -> None:
         keyboard = self._keyboard
         if keyboard is None:
             return
         if lost := keyboard.take_lost():
-            say(f"the connection was lost; the last {lost} bytes that were typed may not have reached the job")
+            self._tell(f"the connection was lost; the last {lost} bytes that were typed may not have reached the job", is_over=True)
         if keyboard.ended:
             if keyboard.refusal is not None:
                 raise keyboard.refusal.anew()
@@ -197,15 +206,13 @@ class Session(Attendance):
     def _tell_of_silence(self, keyboard: Keyboard) -> None:
         now = time.monotonic()
         if not keyboard.pending:
-            if self._told_pending and self._own is not None:
-                # Over what was said.
-                keyboard.redraw(self._own.size())
             self._pending_since, self._told_pending = None, False
         elif self._pending_since is None:
             self._pending_since = now
         elif not self._told_pending and now >= self._pending_since + _PATIENCE_SECONDS:
             self._told_pending = True
-            say(f"the last {keyboard.pending} bytes that were typed have not arrived yet; waiting for the worker or the job to take them")
+            typed = f"the last {keyboard.pending} bytes that were typed"
+            self._tell(f"{typed} have not arrived yet; waiting for the worker or the job to take them")
 
     def _due_after_keys(self) -> float | None:
         if self._pending_since is None and self._keyboard is not None and self._keyboard.pending:
@@ -215,7 +222,7 @@ class Session(Attendance):
     def _due_at(self) -> float | None:
         silent_at = None if self._pending_since is None or self._told_pending else self._pending_since + _PATIENCE_SECONDS
         held_until = self._keyboard.due if self._keyboard is not None else None
-        return min(filter(None, (super()._due_at(), silent_at, held_until)), default=None)
+        return min(filter(None, (super()._due_at(), silent_at, held_until, self._tidy_at)), default=None)
 
     def _wake_fds(self) -> list[int]:
         return self._keyboard.wake_fds if self._keyboard is not None and (self._own is None or self._own.is_raw) else []

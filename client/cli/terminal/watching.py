@@ -5,13 +5,15 @@ from __future__ import annotations
 import os
 import shutil
 import time
-from collections.abc import Callable
-from contextlib import redirect_stdout, suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stdout, suppress
 from io import StringIO
 from typing import NoReturn
 
+from ....schemas.text.printable import printable
 from ...library.client import Client
 from ...library.events import NOW
+from ..shown.cells import cut
 from .copying import pump_for_readers
 from .departure import Departure
 from .streams import STDOUT, Readers, write_some
@@ -36,7 +38,8 @@ def watch(client: Client, draw: Callable[[int], bool]) -> NoReturn:
     end, as there is no other.
     """
     readers = Readers([STDOUT])
-    with client.events(NOW) as stream, muted(), Departure(_leave, _enter):
+    told: list[str] = []
+    with client.events(NOW) as stream, muted(), Departure(_leave, _enter), _below(client, told):
         _enter()
         try:
             while True:
@@ -44,14 +47,37 @@ def watch(client: Client, draw: Callable[[int], bool]) -> NoReturn:
                 with redirect_stdout(StringIO()) as drawing:
                     ticks = draw(max(1, shutil.get_terminal_size().lines - _OTHER_LINES))
                 _show(_CLEAR + drawing.getvalue())
+                told.clear()
                 drawn = time.monotonic()
                 due = drawn + _TICK_SECONDS if ticks else None
                 while due is None or time.monotonic() < due:
                     pump_for_readers(client, readers, deadline=due)
                     while stream.take() is not None:
                         due = drawn + _REST_SECONDS
+                    if told and _is_well(client):
+                        # Over what was told.
+                        due = drawn
         finally:
             _leave()
+
+
+@contextmanager
+def _below(client: Client, told: list[str]) -> Iterator[None]:
+    """Show meanwhile what is said about the connection in the line in which the cursor stands, and collect it."""
+
+    def tell(sentence: str) -> None:
+        told.append(sentence)
+        _show(f"\r\x1b[K{cut(f'jobwire: {printable(sentence)}', max(0, shutil.get_terminal_size().columns - 1))}")
+
+    before, client.connection.notice = client.connection.notice, tell
+    try:
+        yield
+    finally:
+        client.connection.notice = before
+
+
+def _is_well(client: Client) -> bool:
+    return client.connection.greeted and not client.connection.is_silent
 
 
 def _show(text: str) -> None:

@@ -1,0 +1,65 @@
+"""The standard output while a job on a terminal is shown there: what was switched, and sentences of this command."""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+
+from ....schemas.jobs.terminal import TerminalSize
+from ..terminal.outlet import Outlet
+from ..terminal.streams import STDOUT, CannotWrite, ReaderGone
+from .notes import in_last_line, no_last_line
+from .screen_modes import ScreenModes
+
+
+class ScreenOutlet(Outlet):
+    """The standard output, and what was switched there."""
+
+    def __init__(self) -> None:
+        super().__init__(STDOUT)
+        self._modes = ScreenModes()
+        self._redo = b""
+        self._ends_a_line = True
+
+    def write(self, data: bytes | memoryview) -> int:
+        """Write as much as fits now and return the number of bytes.
+
+        Raises ReaderGone and CannotWrite.
+        """
+        count = super().write(data)
+        self._modes.see(bytes(data[:count]))
+        if count:
+            self._ends_a_line = bytes(data[count - 1 : count]) == b"\n"
+        return count
+
+    def note(self, sentence: str, size: TerminalSize) -> bool:
+        """Show a sentence in the last line if a program has the whole screen; otherwise return False, and begin a line for it."""
+        if not os.isatty(STDOUT):
+            return False
+        if self._modes.is_second_screen:
+            self._switch(in_last_line(sentence, size.rows, size.columns))
+            return True
+        if not self._ends_a_line:
+            self._switch(b"\r\n")
+        return False
+
+    def remove_note(self, size: TerminalSize) -> None:
+        """Remove the sentence in the last line."""
+        if os.isatty(STDOUT) and self._modes.is_second_screen:
+            self._switch(no_last_line(size.rows))
+
+    def restore(self) -> None:
+        """Switch everything back, if somebody looks at it, until `resume`."""
+        if os.isatty(STDOUT) and (undo := self._modes.undone()):
+            self._redo = self._modes.redone()
+            self._switch(undo)
+
+    def resume(self) -> None:
+        """Have everything again as it was before `restore`."""
+        redo, self._redo = self._redo, b""
+        if redo:
+            self._switch(redo)
+
+    def _switch(self, sequences: bytes) -> None:
+        with suppress(ReaderGone, CannotWrite):
+            self.write(sequences)
