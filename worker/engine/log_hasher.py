@@ -5,7 +5,7 @@ of a file that was just written. Of a larger one the end is told first, with the
 
 The thread has the priority of the loop, and works only a quarter of the time. With a lower priority it would rarely run on a busy
 machine, and the loop would wait for it whenever it holds the lock of the interpreter. Logs take turns, so that a short one does not wait
-for the end of a very long one; nothing of a log is in memory but one block and at most 1,024 hashes, and only of 32 jobs at a time. Of
+for the end of a very long one; nothing of a log is in memory but 64 KiB and at most 1,024 hashes, and only of 32 jobs at a time. Of
 those that wait there is a pair each; they are as many as the store has in its table `unhashed`, which is of jobs that are kept.
 
 What is told about a log is signed and final. So a lack that passes (no thread, no descriptor, no memory) is waited for, and never told.
@@ -35,6 +35,7 @@ from ..state.log_folders.found_folders import find_run
 _log = logging.getLogger(__name__)
 # Of both logs together; the hash of so much takes a tenth of a millisecond.
 AT_ONCE_BYTES = 16 * 1024
+_PIECE_BYTES = 64 * 1024
 _BLOCKS_A_TURN = 16
 _MOST_AT_ONCE = 32
 # For each second of work.
@@ -224,13 +225,12 @@ class _Task:
         for stream, size, tree in zip(_STREAMS, self._sizes, self._trees, strict=True):
             if tree.left:
                 start = (blocks_of(size) - tree.left) * BLOCK_BYTES
+                hasher = hashlib.sha256(LEAF)
                 try:
-                    block = _read(self._logs, self.run, stream, start, min(BLOCK_BYTES, size - start))
+                    _read_into(hasher.update, self._logs, self.run, stream, start, min(BLOCK_BYTES, size - start))
                 except _Missing as missing:
                     self._problem = str(missing)
                     return True
-                hasher = hashlib.sha256(LEAF)
-                hasher.update(block)
                 tree.add(hasher.digest())
                 break
         return not any(tree.left for tree in self._trees)
@@ -267,6 +267,19 @@ def _read(logs: str, run: Run, stream: str, start: int, length: int) -> bytes:
 
     Raises _Missing, and _NotNow.
     """
+    parts: list[bytes] = []
+    _read_into(lambda piece: parts.append(bytes(piece)), logs, run, stream, start, length)
+    return b"".join(parts)
+
+
+def _read_into(take: Callable[[memoryview], None], logs: str, run: Run, stream: str, start: int, length: int) -> None:
+    """Pass a part of a log of a run that has ended to `take`, in pieces that are valid during the call.
+
+    Raises _Missing, and _NotNow.
+    """
+    # The same memory for each piece, and little of it: what the kernel has copied there is hashed while a cache of the processor has it.
+    piece = memoryview(bytearray(min(length, _PIECE_BYTES)))
+    left = length
     try:
         file = _open(run_path(logs, run.pid, run.started_at_us, run.ended_at_us), stream)
         if file is None and (folder := find_run(logs, run.pid, run.started_at_us, run.ended_at_us)) is not None:
@@ -275,16 +288,17 @@ def _read(logs: str, run: Run, stream: str, start: int, length: int) -> bytes:
         if file is None:
             raise _Missing(f"the log of {stream} was removed before it was hashed")
         try:
-            data = os.pread(file, length, start)
+            while left and (read := os.preadv(file, [piece[:left]], start + length - left)):
+                take(piece[:read])
+                left -= read
         finally:
             os.close(file)
     except OSError as error:
         if error.errno in _PASSES:
             raise _NotNow from None
         raise _Missing(f"the log of {stream} cannot be read: {error.strerror}") from None
-    if len(data) < length:
+    if left:
         raise _Missing(f"the log of {stream} is shorter than it was at the end of the job")
-    return data
 
 
 def _open(folder: str, stream: str) -> int | None:

@@ -6,7 +6,7 @@ import asyncio
 import errno
 import hashlib
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -136,8 +136,18 @@ async def test_only_so_many_bytes_are_hashed_as_there_were_at_the_end(bench: Ben
     assert (await bench.result()).stdout_root == leaf(LARGE)
 
 
+async def test_a_log_that_is_read_in_pieces_has_the_hash_of_all_its_bytes(bench: Bench) -> None:
+    content = b"".join(number.to_bytes(4, "big") for number in range((BLOCK_BYTES + 3 * log_hasher._PIECE_BYTES) // 4)) + b"end"
+    ended = bench.ended(1, content, content[:-1])
+    bench.note(ended)
+    bench.hasher.settled([ended.key])
+    hashed = await bench.result()
+    assert hashed.stdout_root == root_of([leaf(content[:BLOCK_BYTES]), leaf(content[BLOCK_BYTES:])])
+    assert hashed.stderr_root == root_of([leaf(content[:BLOCK_BYTES]), leaf(content[BLOCK_BYTES:-1])])
+
+
 async def test_a_log_that_is_gone_or_shorter_is_not_hashed_and_it_is_said_why(bench: Bench) -> None:
-    for number, content in ((1, b"hi\n"), (2, LARGE)):
+    for number, content in ((1, b"hi\n"), (2, LARGE), (4, bytes(log_hasher._PIECE_BYTES) + b"x")):
         ended = bench.ended(number, content)
         bench.path(number).write_bytes(content[:-1])
         outcome = bench.note(ended)
@@ -183,14 +193,14 @@ async def test_a_log_whose_folder_could_not_be_renamed_is_found(bench: Bench) ->
 
 async def test_a_log_that_cannot_be_hashed_because_of_a_mistake_holds_up_no_other(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bad, good = bench.ended(1, LARGE), bench.ended(2, LARGE)
-    read = log_hasher._read
+    read = log_hasher._read_into
 
-    def mistaken(logs: str, run: Run, stream: str, start: int, length: int) -> bytes:
+    def mistaken(take: Callable[[memoryview], None], logs: str, run: Run, stream: str, start: int, length: int) -> None:
         if run.key == bad.key:
             raise ValueError("a mistake")
-        return read(logs, run, stream, start, length)
+        read(take, logs, run, stream, start, length)
 
-    monkeypatch.setattr(log_hasher, "_read", mistaken)
+    monkeypatch.setattr(log_hasher, "_read_into", mistaken)
     for ended in (bad, good):
         bench.note(ended)
     bench.hasher.settled([bad.key, good.key])
