@@ -10,11 +10,9 @@ pipes. If the disk is full, it has ended when there is space for all its output;
 from __future__ import annotations
 
 import os
-import signal
 from collections.abc import Callable
 
 from ....schemas import fault_points
-from ....schemas.clock import passed_us
 from ...keeper.light_process import say
 from ...state.log_folders.folders import run_path
 from ...state.log_folders.job_files import JobFile, write_limit
@@ -23,7 +21,6 @@ from ...state.small_files import RETRY_SECONDS
 from .. import facts
 from ..containment.containment import Box
 from ..containment.memory import Group
-from ..containment.unreached import not_ours, outlived_kill
 from ..loop import Timer
 from ..services import Services
 from ..streams.input import Input
@@ -32,6 +29,8 @@ from ..streams.pump import Quota, Stream
 from ..streams.terminal import Terminal
 from .ending import TABLE, Effect, Happening, Reason, Stage
 from .leaders import Leader, Use
+from .lifetime import Lifetime
+from .members import Members
 from .outcome import Course, compose
 
 _STUCK_SECONDS = 10
@@ -42,33 +41,27 @@ class Job:
     """A job with a process."""
 
     __slots__ = (
-        "_began_us",
         "_box",
         "_cpu_limits_s",
         "_drained",
-        "_ended_at_us",
-        "_ended_passed_us",
         "_folder",
         "_grace_ms",
         "_is_over_memory",
         "_kill",
         "_killed_after_ms",
         "_leader",
-        "_limit",
+        "_lifetime",
         "_linger",
+        "_members",
         "_memory",
         "_memory_bytes",
         "_on_end",
         "_output",
-        "_paused",
         "_reason",
         "_services",
         "_stage",
-        "_started_at_us",
         "_stop_signal",
         "_stuck",
-        "_stuck_by",
-        "_time_limit_ms",
         "_wait_status",
         "handle",
         "input",
@@ -104,12 +97,12 @@ class Job:
         self._services = services
         self._stop_signal = file.stop_signal
         self._grace_ms = file.grace_ms
-        self._time_limit_ms = file.limit_ms
         self._linger = file.linger
         self._folder = folder
-        self._started_at_us = started_at_us
+        self._lifetime = Lifetime(services.loop, services.clock, started_at_us, file.limit_ms, lambda: self._happen(Happening.LIMIT_PASSED))
         self._leader = leader
         self._box = box
+        self._members = Members(services, file.handle, leader, box, is_paused=paused)
         # None: not limited.
         self._memory = memory
         self._is_over_memory = False
@@ -118,80 +111,64 @@ class Job:
         self._output = Output(services, file.handle, folder, streams, quota, lambda: self._happen(Happening.OUTPUT_PASSED), terminal)
         self._stage = Stage.RUNS
         self._drained = False
-        # Since when nothing is left but output that is not in its logs yet; 0: there are processes.
-        self._ended_at_us = self._ended_passed_us = 0
-        # When it began, on a clock that cannot be set; None: not known.
-        self._began_us: int | None = None
         self._wait_status: int | None = None
-        self._limit: Timer | None = None
-        self._paused = paused
         # None: its end was not requested.
         self._reason: Reason | None = None
         self._kill: Timer | None = None
         self._killed_after_ms: int | None = None
         self._stuck: Timer | None = None
-        # Which processes cannot be ended, in words, as far as known.
-        self._stuck_by = ""
         self._on_end = on_end
 
     def begin(self, age_seconds: float | None = 0.0) -> None:
         """Pump and watch it; `age_seconds` None: its age is not known."""
-        self._began_us = None if age_seconds is None else passed_us() - int(age_seconds * 1_000_000)
+        self._lifetime.begin(age_seconds)
         self._output.begin()
         if self.input is not None:
             self.input.begin()
-        self._await_limit()
         if self._memory is not None:
             self._memory.await_excess(self._services.loop, lambda: self._happen(Happening.MEMORY_PASSED))
         self._leader.await_end(self._services.loop, self._leader_ended)
 
     def started_fact(self) -> str:
         """Return the fact that it has a process."""
+        members = self._members
         return facts.started(
-            self.handle, self._leader.pid, self._started_at_us, paused=self._paused, waits=self._output.waits, stuck=self._stuck_by
+            self.handle,
+            self._leader.pid,
+            self._lifetime.started_at_us,
+            paused=members.is_paused,
+            waits=self._output.waits,
+            stuck=members.stuck_by,
         )
 
     def send(self, number: int) -> None:
         """Send a signal to all its processes; a fact reports which of them it did not reach."""
-        self._services.report(facts.signalled(self.handle, not_ours(self._box.send(number), "signalled")))
+        self._members.send(number)
 
     def limit(self, limit_ms: int) -> None:
         """Change its time limit, which counts from its start; 0: none."""
-        if self._stage is not Stage.RUNS or limit_ms == (self._time_limit_ms or 0):
+        if self._stage is not Stage.RUNS or limit_ms == (self._lifetime.limit_ms or 0):
             return
-        self._time_limit_ms = limit_ms or None
         try:
             # Before it counts: a supervisor that adopts the job must not end it by the limit that it had.
             write_limit(self._folder, limit_ms)
         except OSError as error:
             say(f"the time limit of job {self.handle} cannot be written down: {error}")
-        self._services.loop.cancel(self._limit)
-        self._await_limit()
-
-    def _await_limit(self) -> None:
-        self._limit = None
-        if self._time_limit_ms is not None:
-            age_seconds = 0.0 if self._began_us is None else (passed_us() - self._began_us) / 1_000_000
-            left = max(0.0, self._time_limit_ms / 1000 - age_seconds)
-            self._limit = self._services.loop.after(left, lambda: self._happen(Happening.LIMIT_PASSED))
+        self._lifetime.set_limit(limit_ms or None)
 
     def pause(self) -> None:
         """Suspend all its processes, unless it is being ended; its time limit keeps running. A fact reports whether it is paused now."""
         if self._stage is Stage.RUNS:
-            refused = self._box.freeze()
-            self._paused = True
-            if refused:
-                # All processes or none.
-                self._thaw(not_ours(refused, "suspended"))
-                return
-        self._tell_whether_paused()
+            self._members.pause()
+        else:
+            self._members.tell_whether_paused()
 
     def resume(self) -> None:
         """Resume it; a fact reports that it is not paused."""
-        if self._paused:
-            self._thaw()
+        if self._members.is_paused:
+            self._members.thaw()
         else:
-            self._tell_whether_paused()
+            self._members.tell_whether_paused()
 
     def end(self, number: int, grace_ms: int) -> None:
         """Stop it: send a signal to every process, and SIGKILL after the grace time, which a repeated call can only shorten."""
@@ -207,11 +184,7 @@ class Job:
         for effect in effects:
             match effect:
                 case Effect.SIGNAL:
-                    refused = self._box.send(number)
-                    # A stopped process would not handle the signal. A frozen one handles it first when it is thawed.
-                    self._box.send(signal.SIGCONT)
-                    self._thaw()
-                    self._tell_who_cannot_be_ended(refused)
+                    self._members.ask_to_end(number)
                 case Effect.LET_GRACE_RUN:
                     self._let_grace_run(grace_ms)
                 case Effect.KILL:
@@ -222,7 +195,7 @@ class Job:
                     self._is_over_memory |= effect is Effect.BLAME_MEMORY
                     self._blame(_REASONS[effect])
                 case Effect.THAW:
-                    self._thaw()
+                    self._members.thaw()
                 case Effect.FINISH:
                     self._finish()
 
@@ -234,36 +207,14 @@ class Job:
             self._services.loop.cancel(self._kill)
             self._kill = self._services.loop.after(grace_ms / 1000, lambda: self._happen(Happening.GRACE_PASSED, 0, grace_ms))
 
-    def _thaw(self, why: str = "") -> None:
-        if self._paused:
-            self._box.thaw()
-            self._paused = False
-            self._tell_whether_paused(why)
-
-    def _tell_whether_paused(self, why: str = "") -> None:
-        self._services.report(facts.paused(self.handle, why, is_paused=self._paused))
-
-    def _tell_who_cannot_be_ended(self, refused: set[int]) -> None:
-        beyond = self._box.beyond(refused) if refused else set()
-        if beyond:
-            self._tell_stuck(sorted(beyond), not_ours(beyond, "ended"))
-
-    def _tell_stuck(self, pids: list[int], why: str) -> None:
-        self._stuck_by = why
-        self._services.report(facts.stuck(self.handle, pids, why))
-
     def _kill_all(self, grace_ms: int) -> None:
         self._services.loop.cancel(self._kill)
         self._killed_after_ms = grace_ms
         self._stuck = self._services.loop.after(_STUCK_SECONDS, self._report_stuck)
-        self._box.kill()
-        self._leader.kill()
-        # Signal 0 only checks whether a signal could be sent.
-        self._tell_who_cannot_be_ended(self._box.send(0))
+        self._members.kill()
 
     def _report_stuck(self) -> None:
-        pids = sorted({*self._box.pids(), self._leader.pid} if self._wait_status is None else self._box.pids())
-        self._tell_stuck(pids, outlived_kill(pids, self._box.send(0)))
+        self._members.tell_who_outlived_a_kill(leader_lives=self._wait_status is None)
 
     def _leader_ended(self, wait_status: int | None) -> None:
         self._wait_status = wait_status
@@ -271,16 +222,16 @@ class Job:
             # It may have been killed before anything was said about that.
             self._happen(Happening.MEMORY_PASSED)
         # A time limit that passes while remaining processes are ended did not end the job.
-        self._services.loop.cancel(self._limit)
+        self._lifetime.stop_limit()
         self._wind_up()
 
     def _wind_up(self) -> None:
         nothing_left = self._box.is_empty()
         may_finish = nothing_left or (self._linger and self._stage is Stage.RUNS)
-        if may_finish and not self._ended_at_us:
-            self._ended_at_us, self._ended_passed_us = self._end_date(), passed_us()
-        elif not may_finish:
-            self._ended_at_us = 0
+        if may_finish:
+            self._lifetime.end()
+        else:
+            self._lifetime.go_on()
         self._drained = may_finish and self._output.drain()
         if may_finish and not self._drained and not self._reason:
             # The disk is full: the zombie and its pipes keep what cannot be written.
@@ -291,12 +242,6 @@ class Job:
             self._happen(Happening.LINGERERS_LEFT if self._linger else Happening.REMAINS_LEFT)
             if self._stage is not Stage.OVER:
                 self._box.await_empty(self._services.loop, self._wind_up)
-
-    def _end_date(self) -> int:
-        """Return the time of its end: its start plus how long it lasted, even if the machine's clock was set meanwhile."""
-        if self._began_us is None:
-            return max(self._started_at_us, self._services.clock.now_us())
-        return self._started_at_us + max(0, passed_us() - self._began_us)
 
     def _finish(self) -> None:
         self._services.loop.cancel(self._kill)
@@ -357,14 +302,14 @@ class Job:
     def _course(self) -> Course:
         return Course(
             self._leader.pid,
-            self._started_at_us,
-            self._ended_at_us,
+            self._lifetime.started_at_us,
+            self._lifetime.ended_at_us,
             self._wait_status,
             self._leader.why_unknown,
             *self._output.sizes(),
             *self._output.problems(),
             self._reason,
-            self._time_limit_ms,
+            self._lifetime.limit_ms,
             self._output.limit_bytes,
             self._memory_bytes,
             self._killed_after_ms,
@@ -378,11 +323,11 @@ class Job:
             cpu_limits_s=self._cpu_limits_s,
             peak_memory_bytes=self._memory.peak_bytes() if self._memory is not None else 0,
             moved_bytes=self._leader.moved_bytes(),
-            ended_passed_us=self._ended_passed_us,
+            ended_passed_us=self._lifetime.ended_passed_us,
         )
 
     def _rename(self, ended_at_us: int) -> None:
-        path = run_path(self._services.logs, self._leader.pid, self._started_at_us, ended_at_us)
+        path = run_path(self._services.logs, self._leader.pid, self._lifetime.started_at_us, ended_at_us)
         try:
             os.rename(self._folder, path)  # noqa: PTH104 -- pathlib is not light
             self._folder = path

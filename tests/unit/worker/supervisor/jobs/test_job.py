@@ -8,7 +8,7 @@ import pytest
 
 from jobwire.worker.state.log_folders.job_files import JobFile
 from jobwire.worker.supervisor.jobs import job as jobs
-from jobwire.worker.supervisor.jobs import outcome_files
+from jobwire.worker.supervisor.jobs import lifetime, outcome_files
 from jobwire.worker.supervisor.jobs.job import Job
 from jobwire.worker.supervisor.jobs.leaders import Use
 from jobwire.worker.supervisor.loop import Loop
@@ -318,10 +318,10 @@ def test_a_job_has_ended_when_nothing_was_left_of_it_however_late_its_output_fin
     monkeypatch.setattr(Pump, "drain", lambda _pump: bool(room))
     monkeypatch.setattr(jobs, "RETRY_SECONDS", 0.01)
     house.box.members.clear()
-    began = house.job._began_us or 0
-    monkeypatch.setattr(jobs, "passed_us", lambda: began + 7_000_000)
+    began = house.job._lifetime._began_us or 0
+    monkeypatch.setattr(lifetime, "passed_us", lambda: began + 7_000_000)
     house.leader.end(0)
-    monkeypatch.setattr(jobs, "passed_us", lambda: began + 9_000_000)
+    monkeypatch.setattr(lifetime, "passed_us", lambda: began + 9_000_000)
     house.run(0.05)
     assert house.ended == []
     room.append(True)
