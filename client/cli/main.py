@@ -156,7 +156,7 @@ def _misuse(misuse: Misuse, arguments: Sequence[str]) -> str:
     if misuse.shows_help:
         sys.stderr.write(misuse.sentence)
         return ""
-    from .other_words import command_hint, option_hint  # noqa: PLC0415 -- only when something is wrong
+    from .other_words.hints import command_hint, option_hint  # noqa: PLC0415 -- only when something is wrong
 
     path = misuse.path or _command_path(arguments)
     hint = ""

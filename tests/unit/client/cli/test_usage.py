@@ -9,7 +9,9 @@ import pytest
 import typer
 
 from jobwire.client.cli.main import command_line
-from jobwire.client.cli.other_words import COMMANDS, DESTRUCTIVE, OF_A_COMMAND, OF_A_JOB, OF_ALL, command_hint, option_hint
+from jobwire.client.cli.other_words.commands import COMMANDS
+from jobwire.client.cli.other_words.hints import DESTRUCTIVE, command_hint, option_hint
+from jobwire.client.cli.other_words.options import OF_A_COMMAND, OF_A_JOB, OF_ALL
 from jobwire.client.cli.parser.typer_commands import load
 from jobwire.client.cli.verbs import VERBS, find
 from jobwire.client.config.contexts import list_contexts

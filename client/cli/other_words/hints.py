@@ -1,0 +1,51 @@
+"""What to type instead of an unknown command or option: the words of other tools, and what is near it."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+
+from .commands import COMMANDS
+from .options import OF_A_COMMAND, OF_A_JOB, OF_ALL, SUBMITS
+
+# Of `-it`, which is typed together.
+_LETTERS_OF_A_TERMINAL = {"-i", "-t", "-it"}
+# Never suggested: following a suggestion must not end a job.
+DESTRUCTIVE = {"stop", "signal", "forget", "rm", "--now"}
+_LIKENESS = 0.75
+
+
+def command_hint(path: str, typed: str, known: Iterable[str], contexts: Collection[str] = ()) -> str:
+    """Return what to type instead of an unknown command; empty if nothing is near."""
+    if typed in contexts:
+        return f"it is a context, and comes before the command: jobwire --context {typed} run -- COMMAND"
+    return COMMANDS.get(f"{path} {typed}") or _did_you_mean(typed, known)
+
+
+def option_hint(path: str, typed: str, known: Iterable[str]) -> str:
+    """Return what to type instead of an unknown option; empty if nothing is near."""
+    name, known = typed.partition("=")[0], tuple(known)
+    if path == "jobwire" and (after := _of_commands(name)):
+        return after
+    of_it = OF_A_COMMAND.get(path, {}).get(name) or (OF_A_JOB.get(name) if path in SUBMITS else None)
+    return of_it or (OF_ALL.get(name, "") if name not in known else "") or _did_you_mean(name, known)
+
+
+def _of_commands(name: str) -> str:
+    """Return what to say of an option before the command that is one of a command; empty if it is none."""
+    from ..completion.table import COMMANDS as KNOWN  # noqa: PLC0415 -- only where something is wrong
+
+    if name == "-v":
+        return "it is called jobwire --version"
+    if name in _LETTERS_OF_A_TERMINAL:
+        return "it comes after the command: jobwire run -it"
+    is_known = any(name in flags.split() for command in KNOWN.values() for flags, _, _ in command.options)
+    return f"it comes after the command: jobwire COMMAND {name}" if is_known else ""
+
+
+def _did_you_mean(typed: str, known: Iterable[str]) -> str:
+    import difflib  # noqa: PLC0415 -- only where something is wrong
+
+    # Any letter is near any other.
+    words = [word for word in known if word not in DESTRUCTIVE and len(word.strip("-")) > 1]
+    near = difflib.get_close_matches(typed, words, 1, _LIKENESS)
+    return f"did you mean {near[0]}?" if near else ""
