@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import _thread
 import os
-from errno import EMFILE, ENFILE
 
 import zmq
 from zmq import zmq_poll
 
 from ..schemas.refusal import Code, Refused
+from .files.shortage import demand_descriptors
 from .identity import Identity, curve_public_of
 
 # A stranger who connects and stays silent holds a descriptor for this long.
@@ -50,14 +50,11 @@ def _demand_descriptors() -> None:
     try:
         opened.extend(os.eventfd(0, os.EFD_CLOEXEC) for _ in range(_DESCRIPTORS))
     except OSError as error:
-        raise _too_few_descriptors() if error.errno in {EMFILE, ENFILE} else error from None
+        demand_descriptors(error.errno)
+        raise
     finally:
         for fd in opened:
             os.close(fd)
-
-
-def _too_few_descriptors() -> Refused:
-    return Refused(Code.UNAVAILABLE, "this process can open no more files and sockets", "raise the limit (ulimit -n 1024), or close some")
 
 
 def _demand_threads() -> None:
@@ -153,7 +150,8 @@ def _new_socket(context: Context, socket_type: int, identity: Identity) -> Socke
     try:
         socket = context.socket(socket_type)
     except zmq.ZMQError as error:
-        raise _too_few_descriptors() if error.errno in {EMFILE, ENFILE} else error from None
+        demand_descriptors(error.errno)
+        raise
     socket.set(zmq.LINGER, 0)
     socket.set(zmq.HANDSHAKE_IVL, HANDSHAKE_MS)
     socket.set(zmq.CURVE_PUBLICKEY, identity.curve_public)

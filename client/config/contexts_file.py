@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 from ...keys.files import private_files
 from ...keys.files.file_kind import demand_kind, way_to_read
 from ...keys.files.ownership import demand_own, judge
+from ...keys.files.shortage import demand_descriptors
+from ...keys.files.small_file import open_to_read, read_all
 from ...keys.files.user_folders import config_folder
 from ...keys.identity import parse_public
 from ...schemas.endpoint import to_connect
@@ -40,10 +42,12 @@ def read() -> tuple[str, dict[str, Context]]:
     """Return what the file holds: the name of the current context, and the contexts by name. No file means no contexts."""
     path = contexts_path()
     try:
-        text = _text(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), path)
+        with open_to_read(path) as file:
+            text = _text(file.fileno(), path)
     except (FileNotFoundError, NotADirectoryError):
         return EMBEDDED, {}
     except OSError as error:
+        demand_descriptors(error.errno)
         demand_kind(path, "the contexts file")
         next_step = way_to_read(path) or "fix it or move it away"
         raise Refused(Code.FAILED_PRECONDITION, f"{path} cannot be read: {error.strerror}", next_step) from None
@@ -51,18 +55,13 @@ def read() -> tuple[str, dict[str, Context]]:
 
 
 def _text(fd: int, path: Path) -> str:
-    """Return the text of the file, read from its descriptor, which is closed."""
+    """Return the text of the file, read from its descriptor."""
     status = os.fstat(fd)
-    try:
-        demand_kind(path, "the contexts file", status)
-    except BaseException:
-        os.close(fd)
-        raise
-    with open(fd, "rb") as file:
-        if status.st_size > _LARGEST_FILE:
-            raise Refused(Code.FAILED_PRECONDITION, f"{path} has more than {_LARGEST_FILE} bytes", "fix it or move it away")
-        judge(status, path, "the contexts file")
-        content = file.read(_LARGEST_FILE)
+    demand_kind(path, "the contexts file", status)
+    if status.st_size > _LARGEST_FILE:
+        raise Refused(Code.FAILED_PRECONDITION, f"{path} has more than {_LARGEST_FILE} bytes", "fix it or move it away")
+    judge(status, path, "the contexts file")
+    content = read_all(fd, _LARGEST_FILE)
     if (wrong := why_not_text(content)) is not None:
         raise Refused(Code.FAILED_PRECONDITION, f"{path}, line {wrong.line}: {wrong.what}", wrong.next_step or "fix that line")
     # With its line ends as they are: an edit keeps them. Some editors write a byte order mark first.
@@ -135,7 +134,11 @@ def edit() -> Iterator[TOMLDocument]:
             place.lock()
             text = ""
             with suppress(FileNotFoundError):
-                text = _text(place.open(), place.path)
+                fd = place.open()
+                try:
+                    text = _text(fd, place.path)
+                finally:
+                    os.close(fd)
             understand(text, path)  # A broken file is refused with line and key, not edited.
             document = tomlkit.parse(text)
             yield document

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from ...keys.files.file_kind import demand_kind
 from ...keys.files.ownership import demand_own
+from ...keys.files.shortage import demand_descriptors
 from ...keys.files.small_file import read_small
 from ...keys.files.user_folders import config_folder
 from ...keys.identity import parse_public
@@ -35,6 +36,7 @@ def read_known_workers(path: Path) -> Mapping[bytes, str]:
     try:
         content = read_small(path)
     except OSError as error:
+        demand_descriptors(error.errno)
         demand_kind(path, "the list of workers")
         raise Refused(Code.INVALID_ARGUMENT, f"{path} cannot be read: {error.strerror}") from None
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ...keys import namespaces
+from ...keys.files.shortage import demand_descriptors
 from ...keys.files.small_file import read_small
 from ...keys.files.user_folders import identity_path
 from ...keys.holder import DESCRIPTION, Whereabouts, locate
@@ -43,7 +44,10 @@ def described(folder: Path, holder: str) -> Context | None:
     try:
         said = read_small(folder / DESCRIPTION)
         fields, context = understand(said)
-    except (OSError, Refused):
+    except OSError as error:
+        demand_descriptors(error.errno)
+        return None
+    except Refused:
         return None
     where = locate(fields)
     is_holder = str(fields["pid"]) == holder if holder else where is Whereabouts.HERE

@@ -12,6 +12,7 @@ from pathlib import Path
 from ...keys.files import private_files
 from ...keys.files.file_kind import demand_file
 from ...keys.files.ownership import reason_of
+from ...keys.files.shortage import demand_descriptors
 from ...keys.held_signals import held_back
 from ...keys.holder import LOCK, holder_of, reason_in
 from ...schemas.refusal import Code, Refused
@@ -29,7 +30,11 @@ def holder_in(folder: Path) -> str | None:
 
 
 def unusable(folder: Path, error: OSError) -> Refused:
-    """Return the refusal of a folder in which something cannot be used."""
+    """Return the refusal of a folder in which something cannot be used.
+
+    Raises `Refused(UNAVAILABLE)` if it is not the folder's fault.
+    """
+    demand_descriptors(error.errno)
     reason = reason_in(folder, error)
     if isinstance(error, PermissionError) and reason.endswith(error.strerror or ""):
         # Not about a file in it.

@@ -10,7 +10,8 @@ from pathlib import Path
 from ...schemas.refusal import Code, Refused
 from . import ownership
 from .file_kind import demand_kind, way_to_read
-from .small_file import read_all
+from .shortage import demand_descriptors
+from .small_file import open_to_read, read_all
 
 _LARGEST = 4096
 _OTHERS_MAY = stat.S_IRWXG | stat.S_IRWXO
@@ -23,15 +24,15 @@ def read_secret(path: Path, what: str, missing: Refused) -> bytes:
     another user, or others could read it.
     """
     try:
-        # O_NONBLOCK: a FIFO of that name must not block.
-        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        file = open_to_read(path)
     except (FileNotFoundError, NotADirectoryError):
         raise missing from None
     except OSError as error:
+        demand_descriptors(error.errno)
         demand_kind(path, what)
         raise _unreadable(path, what, error) from None
     try:
-        status = os.fstat(fd)
+        status = os.fstat(file.fileno())
         demand_kind(path, what, status)
         ownership.judge_owner(status, path, what)
         if status.st_mode & _OTHERS_MAY:
@@ -40,11 +41,11 @@ def read_secret(path: Path, what: str, missing: Refused) -> bytes:
                 f"{what} {path} can be read by others (mode {stat.S_IMODE(status.st_mode):04o}), so it is no secret",
                 f"type: chmod 600 {shlex.quote(str(path))}",
             )
-        return read_all(fd, _LARGEST)
+        return read_all(file.fileno(), _LARGEST)
     except OSError as error:
         raise _unreadable(path, what, error) from None
     finally:
-        os.close(fd)
+        file.close()
 
 
 def _unreadable(path: Path, what: str, error: OSError) -> Refused:

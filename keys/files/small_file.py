@@ -5,9 +5,36 @@ from __future__ import annotations
 import errno
 import os
 import stat
+from io import FileIO
 from pathlib import Path
 
+from ..held_signals import held_back
+
 LARGEST = 1 << 20
+
+
+def open_to_read(path: Path) -> FileIO:
+    """Open a file of any kind but a folder, without waiting for the other end of a FIFO of that name.
+
+    An object, which is closed with its last reference: if a handler raises before it is used, a program that goes on would keep a mere
+    descriptor for good.
+
+    Raises OSError.
+    """
+    file = None
+    try:
+        with held_back():
+            fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
+            try:
+                file = FileIO(fd)
+            except OSError as error:
+                os.close(fd)
+                raise OSError(error.errno, error.strerror, str(path)) from None
+    except BaseException:
+        if file is not None:
+            file.close()
+        raise
+    return file
 
 
 def read_small(path: Path) -> bytes:
@@ -15,16 +42,11 @@ def read_small(path: Path) -> bytes:
 
     Raises OSError, also if it is larger, or not a file: a FIFO of that name would never end, nor would a link to /dev/zero.
     """
-    fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC)
-    try:
-        status = os.fstat(fd)
-        if stat.S_ISDIR(status.st_mode):
-            raise IsADirectoryError(errno.EISDIR, os.strerror(errno.EISDIR), str(path))
+    with open_to_read(path) as file:
+        status = os.fstat(file.fileno())
         if not stat.S_ISREG(status.st_mode) or status.st_size > LARGEST:
             raise OSError(errno.EINVAL, f"it is not a file of at most {LARGEST} bytes", str(path))
-        return read_all(fd, LARGEST)
-    finally:
-        os.close(fd)
+        return read_all(file.fileno(), LARGEST)
 
 
 def read_all(fd: int, most_bytes: int) -> bytes:

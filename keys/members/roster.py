@@ -20,6 +20,7 @@ from ...schemas.text.plain_text import why_not_text
 from ..files import inotify, private_files
 from ..files.file_kind import demand_kind, way_to_read
 from ..files.ownership import demand_fixed, judge_owner
+from ..files.shortage import demand_descriptors
 from ..files.small_file import read_all
 from ..identity import curve_public_of, format_public
 from .limits import EVERYBODYS, Limits
@@ -57,6 +58,7 @@ def _read_text(path: Path, *, in_force: bool = False) -> str:
     except (FileNotFoundError, NotADirectoryError):
         return ""
     except OSError as error:
+        demand_descriptors(error.errno)
         demand_kind(path, "the roster")
         raise Refused(Code.PERMISSION_DENIED, f"{path} cannot be read: {error.strerror}", way_to_read(path)) from None
 

@@ -17,6 +17,7 @@ from typing import Any
 from ...keys.files import private_files
 from ...keys.files.file_kind import kind_problem_at
 from ...keys.files.ownership import judge
+from ...keys.files.shortage import demand_descriptors
 from ...keys.files.small_file import read_small
 from ...keys.holder import DESCRIPTION, LOCK, Whereabouts, holder_of, identify, locate, locks, reason_in
 from ...schemas.json_text import object_of
@@ -50,6 +51,7 @@ class StateLock:
                 os.close(self._folder)
                 raise
         except OSError as error:
+            demand_descriptors(error.errno)
             raise Refused(Code.FAILED_PRECONDITION, f"the state folder {state} cannot be used: {reason_in(state, error)}", _STEP) from error
 
     def _take(self, inherited: int) -> None:
@@ -211,6 +213,7 @@ def running(state: Path) -> dict[str, Any] | None:
     try:
         holder = holder_of(state)
     except OSError as error:
+        demand_descriptors(error.errno)
         raise Refused(Code.FAILED_PRECONDITION, f"the state folder {state} cannot be read: {reason_in(state, error)}", _STEP) from None
     if holder is None:
         return None

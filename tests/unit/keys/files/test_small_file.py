@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import gc
 import os
+import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from jobwire.client.config import contexts_file
+from jobwire.keys import identity
 from jobwire.keys.files.small_file import LARGEST, read_small
 from jobwire.worker.state.small_files import read_file
 
@@ -46,3 +50,38 @@ def test_a_file_system_that_gives_less_at_a_time_cuts_nothing_off(tmp_path: Path
     monkeypatch.setattr(os, "read", lambda fd, size: read(fd, min(size, 7)))
     (tmp_path / "file").write_bytes(bytes(range(100)))
     assert read_small(tmp_path / "file") == bytes(range(100))
+
+
+@pytest.mark.parametrize("what", ["a small file", "an identity", "the contexts"])
+def test_a_program_that_goes_on_after_an_interruption_keeps_no_file_open(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, what: str
+) -> None:
+    monkeypatch.setenv("JOBWIRE_CONFIG", str(tmp_path))
+    identity.save(identity.generate(), tmp_path / "identity")
+    (tmp_path / "contexts.toml").touch(0o600)
+    read = {
+        "a small file": lambda: read_small(tmp_path / "contexts.toml"),
+        "an identity": lambda: identity.load(tmp_path / "identity"),
+        "the contexts": contexts_file.read,
+    }[what]
+    really_open = os.open
+
+    def open_interrupted(path: str, flags: int, *mode: int) -> int:
+        fd = really_open(path, flags, *mode)
+        signal.raise_signal(signal.SIGINT)
+        return fd
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGINT, interrupt)
+    read()
+    descriptors = len([*Path("/proc/self/fd").iterdir()])
+    try:
+        monkeypatch.setattr(os, "open", open_interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            read()
+    finally:
+        signal.signal(signal.SIGINT, before)
+    gc.collect()
+    assert len([*Path("/proc/self/fd").iterdir()]) == descriptors

@@ -1,0 +1,14 @@
+"""What this process may not have more of: then a file cannot be opened, and nothing is wrong with the file."""
+
+from __future__ import annotations
+
+from errno import EMFILE, ENFILE
+
+from ...schemas.refusal import Code, Refused
+
+
+def demand_descriptors(number: int | None) -> None:
+    """Raise `Refused(UNAVAILABLE)` if this errno(3) says that there are no more descriptors; advice about a file would be wrong then."""
+    if number in {EMFILE, ENFILE}:
+        what = "this process can open no more files and sockets"
+        raise Refused(Code.UNAVAILABLE, what, "raise the limit (ulimit -n 1024), or close some") from None
