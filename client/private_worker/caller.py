@@ -12,7 +12,23 @@ from typing import Any
 
 from ...keys import code_pages
 
-_LIMITS = ("AS", "CORE", "CPU", "DATA", "FSIZE", "MEMLOCK", "MSGQUEUE", "NICE", "NOFILE", "NPROC", "RSS", "RTPRIO", "SIGPENDING", "STACK")
+_LIMITS = (
+    "AS",
+    "CORE",
+    "CPU",
+    "DATA",
+    "FSIZE",
+    "MEMLOCK",
+    "MSGQUEUE",
+    "NICE",
+    "NOFILE",
+    "NPROC",
+    "RSS",
+    "RTPRIO",
+    "RTTIME",
+    "SIGPENDING",
+    "STACK",
+)
 # More of these is worse.
 _COSTS = ("nice", "bound", "idle", "oom", "filtered", "fixed", "mapped")
 

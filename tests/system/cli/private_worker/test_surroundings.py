@@ -102,10 +102,10 @@ def test_hard_limits_that_cannot_be_raised_are_named_and_gone_with_the_first_cal
 
 def test_each_hard_limit_is_named_and_gone_with_the_first_caller_without_it(home: Home) -> None:
     limited = ("sh", "-c", 'ulimit -c 0; ulimit -l 0; exec "$0" "$@"')
-    first = started_by(home, "prlimit", "--sigpending=5:5", "--msgqueue=0:0", *limited).stderr.decode()
+    first = started_by(home, "prlimit", "--sigpending=5:5", "--msgqueue=0:0", "--rttime=1000000:1000000", *limited).stderr.decode()
     if not first:
         pytest.skip("this user may raise hard limits")
-    for name in ("CORE", "MEMLOCK", "SIGPENDING", "MSGQUEUE"):
+    for name in ("CORE", "MEMLOCK", "SIGPENDING", "MSGQUEUE", "RTTIME"):
         assert f"hard limit RLIMIT_{name}" in first
     home.jobwire("run", "--", "true")
     assert home.records("worker", "status")[0]["surroundings"] == []

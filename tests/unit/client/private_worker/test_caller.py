@@ -56,3 +56,9 @@ def test_what_an_earlier_version_does_not_say_of_its_worker_replaces_nothing() -
 def test_what_is_found_of_this_process_survives_json_and_is_not_poorer_than_itself() -> None:
     found = caller.facts()
     assert not caller.is_poorer(json.loads(json.dumps(found)), found)
+
+
+def test_every_limit_of_a_process_counts() -> None:
+    """Except an old name of another one, and that on locks, which Linux has not had since 2.4.25."""
+    known = {name.removeprefix("RLIMIT_") for name in dir(resource) if name.startswith("RLIMIT_")} - {"OFILE", "LOCKS"}
+    assert caller.facts()["hard"].keys() == known
