@@ -1,4 +1,4 @@
-"""Work of one request that takes long and needs nothing of the loop: on a thread, while further requests of its sender wait."""
+"""Requests for which further ones of their sender wait: until a thread has done work that needs nothing of the loop, or for the answer."""
 
 from __future__ import annotations
 
@@ -10,15 +10,23 @@ from ...schemas.refusal import Refused
 from ..own_process.threads import on_thread
 from .sharing import Sharing
 
+# Far longer than a disk takes that has room.
+_MOST_HELD_SECONDS = 0.5
+
+LetGo = Callable[[float], None]
+
 
 class Apart:
     """What is done on threads for an identity: one thing at a time, because its further requests wait."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
+        self._timers: set[asyncio.TimerHandle] = set()
 
     def close(self) -> None:
         """Call nothing any more."""
+        for timer in self._timers:
+            timer.cancel()
         for task in self._tasks:
             task.cancel()
 
@@ -31,6 +39,23 @@ class Apart:
         task = asyncio.get_running_loop().create_task(self._run(sharing, public, work, then))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    def hold(self, sharing: Sharing, public: bytes) -> LetGo:
+        """Let further requests of an identity wait until what is returned is called, with the time to charge, or half a second has passed.
+
+        Not for longer: while the disk is full, its owner must be able to ask why, and to remove something.
+        """
+        sharing.hold(public)
+
+        def let_go(seconds: float) -> None:
+            if timer in self._timers:
+                self._timers.remove(timer)
+                timer.cancel()
+                sharing.let_go(public, seconds)
+
+        timer = asyncio.get_running_loop().call_later(_MOST_HELD_SECONDS, let_go, 0.0)
+        self._timers.add(timer)
+        return let_go
 
     async def _run(self, sharing: Sharing, public: bytes, work: Callable[[], None], then: Callable[[Exception | None], None]) -> None:
         begun = time.monotonic()

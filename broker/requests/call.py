@@ -44,6 +44,8 @@ class Call:
     signed_jobs: int = 0
     # Of a feed that a broker passes on: what is signed with its end.
     sealed: Fed | None = None
+    # Lets further requests of its sender go on that wait for its answer; None: none do.
+    let_go: Callable[[], None] | None = None
 
     @property
     def is_for_nobody(self) -> bool:
@@ -80,6 +82,7 @@ class Call:
     def _go_on_later(self, steps: Iterator[object], then: Callable[[], object], to_the_end: bool) -> None:  # noqa: FBT001 -- as above
         if self.peer.gone and not to_the_end and (not self.peer.left or self.is_for_nobody):
             # Nothing was done yet.
+            self._answered()
             return
         self.guard(self._go_on, steps, then, to_the_end, is_first=False)
 
@@ -101,6 +104,7 @@ class Call:
 
     def reply(self, reply: request_pb2.Reply, bulk: bytes | None = None, *, last: bool = True) -> bool:
         """Send a reply; the request's id is filled in. Return False if the peer is gone."""
+        self._answered()
         reply.request_id = self.request.id
         reply.last = last
         return self.peer.outlet.send(self.peer, reply, bulk)
@@ -122,7 +126,12 @@ class Call:
 
     def refuse(self, refused: Refused) -> None:
         """Send a refusal."""
+        self._answered()
         self.peer.outlet.refuse(self.peer, self.request.id, refused)
+
+    def _answered(self) -> None:
+        if self.let_go is not None:
+            self.let_go()
 
     def demand_stream(self) -> None:
         """Check that the sender may have one more stream.

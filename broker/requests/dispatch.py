@@ -29,6 +29,10 @@ _log = logging.getLogger(__name__)
 
 # The signature of so long a request takes some milliseconds to check.
 _LONG = 512 * 1024
+# What is sent after a request about so many jobs waits for its answer. What each takes of the loop after it was decided: its row, its
+# place in the queue, its event.
+_MANY_JOBS = 16
+_RECORD_SECONDS = 50e-6
 
 Handler = Callable[[Call], None]
 
@@ -47,7 +51,7 @@ class Dispatch:
     read: Callable[[bytes], large.Large] = large.read
     # Those that wait while the desk recovers.
     held: HeldRequests | None = None
-    # What checks long signatures, while further requests of their sender wait; None: they are checked at once.
+    # What lets further requests of a sender wait: while a long signature is checked, or for an answer about many jobs.
     apart: Apart | None = None
 
     def take(self, peer: Peer, frame: bytes, bulk: memoryview | None, sharing: Sharing) -> None:
@@ -76,6 +80,9 @@ class Dispatch:
             if call.is_for_nobody or self._holds(call, verb, frame, sharing):
                 return
             _refuse_fields_of_daemons(envelope)
+            if self.apart is not None and (named := _jobs_in(call, verb)) >= _MANY_JOBS:
+                # Others of its sender would be read, decided and written together with it, in long pieces for which everybody waits.
+                call.let_go = partial(self.apart.hold(sharing, peer.public), named * _RECORD_SECONDS)
             self._pass_on(call, verb, sharing, partial(self._check_signer, peer, envelope, rest if verb == "start" else None))
         except large.TooLarge as refused:
             peer.outlet.expel(peer, large.id_of(frame), refused, f"sent a request of {len(frame)} bytes")
@@ -125,6 +132,14 @@ class Dispatch:
     def _check_signer(self, peer: Peer, envelope: request_pb2.Envelope, rest: bytes | None) -> None:
         if signature.check(envelope, self.public, self.nonce, rest) != peer.key:
             raise Refused(Code.UNAUTHENTICATED, "the request was signed with a key other than the connection's")
+
+
+def _jobs_in(call: Call, verb: str) -> int:
+    """Return how many jobs a request names or brings."""
+    if call.jobs is not None:
+        return len(call.jobs)
+    asked = getattr(call.request, verb)
+    return len(getattr(asked, "jobs", ())) + len(getattr(asked, "keys", ()))
 
 
 def _only_pairs(verb: str) -> Refused:

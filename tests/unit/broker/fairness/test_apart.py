@@ -87,3 +87,29 @@ async def test_what_no_thread_can_be_made_for_is_done_at_once(monkeypatch: pytes
     worked.shares.take(worked.peer(b"a"), b"last")
     await asyncio.wait_for(worked.ended.wait(), 10)
     assert worked.done == [b"long", b"last"]
+
+
+async def test_further_requests_of_one_wait_for_an_answer_and_those_of_others_do_not() -> None:
+    worked = Worked()
+    one, other = worked.peer(b"a"), worked.peer(b"b")
+    let_go = worked.apart.hold(worked.shares, one.public)
+    assert worked.shares.take(one, b"last") > 0
+    assert worked.shares.take(other, b"of another") == 0
+    assert worked.done == [b"of another"]
+    let_go(0.0)
+    # It may be answered more than once.
+    let_go(0.0)
+    await asyncio.wait_for(worked.ended.wait(), 10)
+    assert worked.done == [b"of another", b"last"]
+    assert worked.shares.take(one, b"next") == 0
+
+
+async def test_nobody_waits_for_long_for_an_answer_that_does_not_come(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(apart_module, "_MOST_HELD_SECONDS", 0.02)
+    worked = Worked()
+    one = worked.peer(b"a")
+    let_go = worked.apart.hold(worked.shares, one.public)
+    worked.shares.take(one, b"last")
+    await asyncio.wait_for(worked.ended.wait(), 10)
+    let_go(1.0)
+    assert worked.shares.take(one, b"next") == 0
