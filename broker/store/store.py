@@ -30,7 +30,7 @@ from . import tables
 from .ballast import Ballast
 from .commit_times import CommitTimes
 from .repair.soundness import is_damage, size_limit, unusable
-from .rows.statements import Rows, is_large
+from .rows.statements import MOST_A_STEP, Rows, jobs_in
 
 # Values from SQLite have no static type; schema_steps.py defines the columns.
 Row = tuple[Any, ...]
@@ -159,7 +159,7 @@ class Store:
         most = 1 if self._one_by_one else len(self._waiting)
         group, self._waiting = self._waiting[:most], self._waiting[most:]
         self._one_by_one = self._one_by_one and bool(self._waiting)
-        if any(is_large(submitted.write) for submitted in group):
+        if sum(jobs_in(submitted.write) for submitted in group) > MOST_A_STEP:
             self._committing = group
             self._left = self._statements(group)
             self._loop.call_soon(self._go_on)
@@ -206,7 +206,12 @@ class Store:
         """Execute the statements of a group, in steps of some milliseconds."""
         if not self._writes.in_transaction:
             self._writes.execute("BEGIN IMMEDIATE")
+        jobs = 0
         for submitted in group:
+            if jobs and jobs + jobs_in(submitted.write) > MOST_A_STEP:
+                yield
+                jobs = 0
+            jobs += jobs_in(submitted.write)
             if self._most_pages is not None:
                 tables.limit_pages(
                     self._writes, self._most_pages, for_new_jobs=isinstance(submitted.write, AddJobs | AddSchedule | StagePart | StartRun)

@@ -8,7 +8,7 @@ the row of the target tells, and when that is removed, this is.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from ....schemas.generated import job_pb2
@@ -22,6 +22,10 @@ from ...writes.jobs import NewRow
 from .tombstones import mark_of
 
 _NEVER = 0
+_INSERT_EDGE = "INSERT OR IGNORE INTO edges (job, target, condition) VALUES (?, ?, ?)"
+# Each target that is looked up takes some 20 us, and each edge 5.
+_TARGETS_A_STEP = 100
+_EDGES_A_STEP = 400
 _FAILURES = "SELECT id, name, outcome FROM jobs WHERE batch = ? AND ok = 0 AND row <= ? AND is_finish IS NULL ORDER BY queued_at"
 _Execute = Callable[..., sqlite3.Cursor]
 _Read = Callable[..., Sequence[tuple[Any, ...]]]
@@ -40,8 +44,10 @@ Targets = Mapping[After, Found]
 
 def targets_of(
     execute: _Execute, jobs: Sequence[NewRow], fresh: Sequence[int], run: bytes, groups_upto: int | None = None
-) -> Targets | Refused:
+) -> Generator[None, None, Targets | Refused]:
     """Return the targets that the new jobs at these positions wait for and that are in the store; or why one of them cannot be waited for.
+
+    In steps of a few milliseconds.
 
     `run`: the run that they become part of, if there is one. `groups_upto`: they are a slice of a run that was committed when this was the
     last row. What they wait for was known when they were staged, and is not refused any more: what was forgotten since is never reached.
@@ -55,6 +61,8 @@ def targets_of(
             if after in found or after.job in new or (after.run and after.run == run and (is_slice or after.name in names)):
                 continue
             owner = jobs[position].key.owner
+            if len(found) % _TARGETS_A_STEP == _TARGETS_A_STEP - 1:
+                yield
             target = find_target(execute, owner, after)
             if target is None and not is_slice:
                 return unknown(after, position, execute, owner)
@@ -69,8 +77,8 @@ def add(
     fresh: Sequence[int],
     found: Targets,
     slice_of: bytes = b"",
-) -> dict[int, list[Edge]]:
-    """Add the edges of new jobs, which have their rows, and return them by position.
+) -> Generator[None, None, dict[int, list[Edge]]]:
+    """Add the edges of new jobs, which have their rows, and return them by position; in steps of a few milliseconds.
 
     `slice_of`: the committed run that they are a slice of. A group of that run is the one that an earlier slice has waited for: its jobs
     were staged before, so all of them had their rows by then.
@@ -82,6 +90,10 @@ def add(
     edges: dict[int, list[Edge]] = {}
     for position in fresh:
         job = jobs[position]
+        if len(added) >= _EDGES_A_STEP:
+            connection.executemany(_INSERT_EDGE, added)
+            added.clear()
+            yield
         for after in job.after:
             if after in found and found[after].end is FORGOTTEN:
                 added.append((rows[position], _NEVER, Condition.OK))
@@ -101,7 +113,7 @@ def add(
                 added.append((rows[position], row, after.condition))
                 edge = Edge(JobKey(job.key.owner, after.job), after.condition, target.end if target is not None else None)
             edges.setdefault(position, []).append(edge)
-    connection.executemany("INSERT OR IGNORE INTO edges (job, target, condition) VALUES (?, ?, ?)", added)
+    connection.executemany(_INSERT_EDGE, added)
     return edges
 
 

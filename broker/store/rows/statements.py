@@ -35,24 +35,27 @@ from .fleet import growth_rows, relays
 from .tombstones import mark_of
 
 _Thing = TypeVar("_Thing")
-# Jobs: some 25 us for each that is new, and 10 for each that is changed. So many labels or files of a new one take as long as a job.
-_MOST_A_STEP = 200
-_ROWS_OF_ONE = 8
+# Jobs: some 25 us for each that is new, and 10 for each that is changed. So many labels, files or conditions of a new one take as long as
+# a job.
+MOST_A_STEP = 100
+_ROWS_OF_ONE = 4
 # Always returns one row: row and digest of the job if it exists, and whether its id belongs to a job that was forgotten.
 _FIND = "SELECT row, digest, EXISTS (SELECT 1 FROM tombstones WHERE mark = ?3) FROM (SELECT 1) LEFT JOIN jobs ON owner = ?1 AND id = ?2"
 
 
-def is_large(write: Write) -> bool:
-    """Return whether a write takes more than a few milliseconds."""
+def jobs_in(write: Write) -> int:
+    """Return of how many jobs a write is, which is about how long it takes."""
     if isinstance(write, ChangeJobs):
-        return len(write.changes) > _MOST_A_STEP
-    # One job alone is one step.
-    return isinstance(write, AddJobs) and len(write.jobs) > 1 and sum(map(_weight, write.jobs)) > _MOST_A_STEP
+        return len(write.changes)
+    if isinstance(write, AddJobs):
+        # One job alone that waits for none is one step.
+        return sum(map(_weight, write.jobs)) if len(write.jobs) > 1 or write.waits else 1
+    return len(write.jobs) if isinstance(write, StagePart) else 1
 
 
 def _weight(job: NewRow) -> int:
-    """Return how many jobs without labels and files take as long as this one."""
-    return 1 + (len(job.labels) + len(job.files)) // _ROWS_OF_ONE
+    """Return how many jobs without labels, files and conditions take as long as this one."""
+    return 1 + (len(job.labels) + len(job.files) + len(job.after)) // _ROWS_OF_ONE
 
 
 def _parts(things: Sequence[_Thing], weight: Callable[[_Thing], int] = lambda _: 1) -> Iterable[Sequence[_Thing]]:
@@ -66,7 +69,7 @@ def _several_parts(things: Sequence[_Thing], weight: Callable[[_Thing], int]) ->
     total = 0
     for position, thing in enumerate(things):
         total += weight(thing)
-        if total > _MOST_A_STEP and position > first:
+        if total > MOST_A_STEP and position > first:
             yield things[first:position]
             first, total = position, weight(thing)
     if things:
@@ -178,7 +181,7 @@ class Rows:
                 write.result = refused
                 return
             fresh = [position for position, row in enumerate(rows) if not row]
-            targets = self._targets(write, fresh) if write.waits else None
+            targets = (yield from self._targets(write, fresh)) if write.waits else None
             if isinstance(targets, Refused):
                 write.result = targets
                 return
@@ -193,7 +196,7 @@ class Rows:
                 new_rows.insert(self._connection, [(rows[position], write.jobs[position]) for position in part], batch, proof)
                 self._add_events([write.jobs[position].event for position in part])
             if targets is not None:
-                waiting = edges.add(
+                waiting = yield from edges.add(
                     self._connection, write.jobs, rows, fresh, targets, write.batch.id if write.queued and write.batch else b""
                 )
         if write.queued is not None:
@@ -225,11 +228,11 @@ class Rows:
         owner = write.jobs[0].key.owner
         return staged_rows.other(write.batch.id) if runs.jobs_of(self._execute, owner, write.batch.id) else None
 
-    def _targets(self, write: AddJobs, fresh: Sequence[int]) -> edges.Targets | Refused:
+    def _targets(self, write: AddJobs, fresh: Sequence[int]) -> Generator[None, None, edges.Targets | Refused]:
         """Return what new jobs wait for, of which some do."""
         self._has_edges = True
         groups_upto = write.queued.groups_upto if write.queued is not None else None
-        return edges.targets_of(self._execute, write.jobs, fresh, write.batch.id if write.batch else b"", groups_upto)
+        return (yield from edges.targets_of(self._execute, write.jobs, fresh, write.batch.id if write.batch else b"", groups_upto))
 
     def _find_in_steps(self, write: AddJobs) -> Generator[None, None, tuple[list[int], set[int]] | Conflict]:
         """Return what `_find` or `_find_known` does."""
@@ -287,7 +290,7 @@ class Rows:
     def _change(self, write: ChangeJobs) -> Iterator[None]:
         write.first_seq = self.next_seq
         events = changed_rows.record(self._connection, write)
-        if len(events) > _MOST_A_STEP:
+        if len(events) > MOST_A_STEP:
             yield
         self._add_events(events)
         for finish in write.finishes:

@@ -79,7 +79,7 @@ async def test_a_step_is_shorter_the_more_labels_jobs_have(house: House, monkeyp
 
     monkeypatch.setattr(new_rows, "insert", note)
     assert isinstance(await _start(house, *jobs), Accepted)
-    assert steps == [22] * 6 + [18]
+    assert steps == [5] * 30
     assert (_count(house), _count(house, "labels")) == (150, 150 * 64)
 
 
