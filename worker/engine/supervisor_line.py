@@ -22,6 +22,8 @@ from ..wire.c_socket import socket
 _log = logging.getLogger(__name__)
 
 _DATAGRAMS_A_TURN = 32
+# A job's end takes some 40 us: it is read and its output hashed, decided and recorded.
+_MESSAGES_A_TURN = 50
 
 # The key of the descriptor that came with a message.
 DESCRIPTOR = "descriptor"
@@ -49,6 +51,8 @@ class Link:
         self._pending: list[str] = []
         self._datagrams: deque[datagrams.Parcel] = deque()
         self._writing = False
+        # What has arrived, and was not taken yet.
+        self._arrived: deque[Message] = deque()
         loop.add_reader(connection.fileno(), self._read)
 
     def send(self, messages: Iterable[Message]) -> None:
@@ -58,7 +62,8 @@ class Link:
         self._pending.extend(map(_text, messages))
 
     def close(self) -> None:
-        """Send pending messages as far as the socket accepts them, then close it."""
+        """Send pending messages as far as the socket accepts them, then close it; nothing is taken any more."""
+        self._arrived.clear()
         if self._socket.fileno() >= 0:
             self._flush()
         # The line may have broken during that.
@@ -87,23 +92,36 @@ class Link:
                 self._loop.remove_writer(self._socket.fileno())
 
     def _read(self) -> None:
-        messages: list[Message] = []
+        if self._arrived:
+            # First what was there before.
+            return
         datagram: bytes | None = None
         for _ in range(_DATAGRAMS_A_TURN):
             received = datagrams.receive_with(self._socket, datagrams.RECEIVE_BYTES)
             datagram = received[0] if received is not None else None
             if received is None or not datagram:
                 break
-            messages.extend(_understood(*received))
-        if messages:
-            self._take(messages)
+            self._arrived.extend(_understood(*received))
+            if len(self._arrived) >= _MESSAGES_A_TURN:
+                break
+        self._take_some()
         if datagram == b"":
+            while self._arrived:
+                self._take_some()
             self._break("the supervisor closed it")
+
+    def _take_some(self) -> None:
+        """Pass on what has arrived; of very much, the rest follows in the next turns."""
+        if messages := [self._arrived.popleft() for _ in range(min(_MESSAGES_A_TURN, len(self._arrived)))]:
+            if self._arrived:
+                self._loop.call_soon(self._take_some)
+            self._take(messages)
 
     def _break(self, why: str) -> None:
         if self._socket.fileno() >= 0:
             self._datagrams.clear()
             self._pending.clear()
+            self._arrived.clear()
             self._loop.remove_reader(self._socket.fileno())
             self._loop.remove_writer(self._socket.fileno())
             self._socket.close()

@@ -25,7 +25,7 @@ from .worker import Carried, Worker, WorkerState
 _log = logging.getLogger(__name__)
 
 # Facts that the desk is told together: they hold the loop for about 10 ms.
-_MOST_GATHERED = 200
+_FACTS_A_TURN = 64
 
 
 class Workers:
@@ -168,25 +168,24 @@ class Workers:
 
     def set_machine(self, order: SetMachine) -> None:
         """Tell the desk what a machine has for jobs, after what was said before."""
-        self._tell()
+        while self._facts:
+            self._tell()
         if not self.closed:
             self._set_machine(order)
 
     def hear(self, facts: Sequence[Fact]) -> None:
-        """Tell the desk what happened to jobs, in the next turn of the loop, or at once if that is much.
+        """Tell the desk what happened to jobs, in the next turn of the loop; of very much, some in each turn.
 
-        A decision and a write cost little more for many facts than for one, and with many workers each fact comes in a message of its own.
+        A decision and a write cost little more for some facts than for one, and with many workers each fact comes in a message of its own.
         """
-        if not facts:
-            return
-        if not self._facts:
+        if facts and not self._facts:
             self._loop.call_soon(self._tell)
         self._facts += facts
-        if len(self._facts) >= _MOST_GATHERED:
-            self._tell()
 
     def _tell(self) -> None:
-        facts, self._facts = self._facts, []
+        facts, self._facts = self._facts[:_FACTS_A_TURN], self._facts[_FACTS_A_TURN:]
+        if self._facts:
+            self._loop.call_soon(self._tell)
         if facts and not self.closed:
             self._hear(facts)
 
