@@ -105,6 +105,10 @@ class Serving(Protocol):
         """Disconnect an identity."""
         ...
 
+    def charge(self, public: bytes, seconds: float) -> None:
+        """Count time of the loop for an identity."""
+        ...
+
     def serves_others(self, public: bytes) -> bool:
         """Return whether another identity has sent a request recently."""
         ...
@@ -202,6 +206,7 @@ class Parts:
                 usage_changed=server.usage_changed,
                 delegates=self.delegates,
                 waits=fleet.waits if fleet else None,
+                charge=server.charge,
             )
         )
         self.staging = own(Staging(self.store, self.desk, self.lookup, self.ages, loop, server.serves_others))

@@ -209,6 +209,11 @@ class Server:
         if self.router is not None:
             self.router.cut_off(public)
 
+    def charge(self, public: bytes, seconds: float) -> None:
+        """Count time of the loop for an identity, whose next requests wait the longer for it."""
+        if self._shares is not None:
+            self._shares.charge(public, seconds)
+
     def serves_others(self, public: bytes) -> bool:
         """Return whether another identity has sent a request recently."""
         return self._shares is not None and self._shares.serves_others(public)

@@ -46,11 +46,16 @@ _raw_of = attrgetter("raw")
 _MOST_MEANWHILE_BYTES = 32 * 1024 * 1024
 
 
+def _charge_nobody(owner: bytes, seconds: float) -> None:
+    del owner, seconds
+
+
 class Desk(View):
     """Carries out decisions. `clock` gives dates, `ages` the time from which ages count, `delegates` the keys of jobs that may start jobs.
 
     `shortage` returns why new jobs are refused at the moment, if so; `ended` is called when ends of jobs are durable and
-    reported, `usage_changed` when jobs have more or less of what there is, `waits`, if there is one, after each input while jobs wait.
+    reported, `usage_changed` when jobs have more or less of what there is, `waits`, if there is one, after each input while jobs wait;
+    `charge` counts seconds of the loop for an owner.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 -- the parts that it carries effects to
@@ -70,6 +75,7 @@ class Desk(View):
         usage_changed: Callable[[], None],
         delegates: Delegating,
         waits: Callable[[], None] | None = None,
+        charge: Callable[[bytes, float], None] = _charge_nobody,
         alarm: Callable[[int, Callable[[], None]], Alarm] = Alarm,
     ) -> None:
         super().__init__(state, lookup, watchers, clock, ages)
@@ -89,7 +95,7 @@ class Desk(View):
         self._sent_meanwhile: Counter[bytes] = Counter()
         self._is_busy = False
         self._alarms = (alarm(time.CLOCK_BOOTTIME, self._ring), alarm(time.CLOCK_REALTIME, self._ring))
-        self._executor = Executor(engine, publisher, watchers, delegates, self._alarms, ended, self.take)
+        self._executor = Executor(engine, publisher, watchers, delegates, self._alarms, ended, self.take, charge)
 
     def close(self) -> None:
         """Stop the alarms."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from ...schemas.generated import event_pb2
@@ -110,7 +110,17 @@ class Continue(NamedTuple):
     """Pass `Following` to the desk, in a later turn of the loop."""
 
 
-Effect = Launches | End | LimitTime | SignalAll | Lends | Hold | Settle | Publish | Reply | Tell | WakeAt | Continue
+class Charge(NamedTuple):
+    """Count time of the loop for owners: so many jobs of each are changed because others have ended."""
+
+    jobs: Mapping[bytes, int]
+
+
+class ChooseOn(NamedTuple):
+    """Pass `Reconsidered` to the desk, in a later turn of the loop: more jobs may start than were chosen."""
+
+
+Effect = Launches | End | LimitTime | SignalAll | Lends | Hold | Settle | Publish | Reply | Tell | WakeAt | Continue | ChooseOn | Charge
 
 
 def numbered(events: Sequence[event_pb2.Event], first_seq: int) -> Publish:

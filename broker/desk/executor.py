@@ -14,10 +14,29 @@ from ...schemas.naming import AttemptKey
 from ..engine import Engine, Launch
 from ..own_process.alarm import Alarm
 from ..streams.watchers import Watchers
-from .effects import Continue, Effect, End, Hold, Launches, Lends, LimitTime, Publish, Reply, Settle, SignalAll, Tell, WakeAt, Word
-from .inputs import Following, Input
+from .effects import (
+    Charge,
+    ChooseOn,
+    Continue,
+    Effect,
+    End,
+    Hold,
+    Launches,
+    Lends,
+    LimitTime,
+    Publish,
+    Reply,
+    Settle,
+    SignalAll,
+    Tell,
+    WakeAt,
+    Word,
+)
+from .inputs import Following, Input, Reconsidered
 
 _log = logging.getLogger(__name__)
+# What it takes of the loop to decide that a job is cancelled or may start, and to record and report that.
+_CHANGE_SECONDS = 150e-6
 _may_submit = attrgetter("spec.may_submit")
 
 
@@ -43,7 +62,10 @@ class Delegating(Protocol):
 
 @dataclass(slots=True)
 class Executor:
-    """Where effects go. `alarms`: one for each clock of `WakeAt`; `ended`: called when ends of jobs are reported; `take`: the desk's."""
+    """Where effects go. `alarms`: one for each clock of `WakeAt`; `ended`: called when ends of jobs are reported; `take`: the desk's.
+
+    `charge`: counts seconds of the loop for an owner.
+    """
 
     engine: Engine
     publisher: Publishing
@@ -52,6 +74,7 @@ class Executor:
     alarms: tuple[Alarm, Alarm]
     ended: Callable[[], None]
     take: Callable[[Input], None]
+    charge: Callable[[bytes, float], None]
 
     def carry_out(self, effects: Sequence[Effect]) -> None:  # noqa: C901, PLR0912 -- a case for each effect
         """Carry out the effects in their order; never raises."""
@@ -79,6 +102,11 @@ class Executor:
                         self.engine.pause(effect.key, paused=effect.paused, proof=effect.proof)
                     case Continue():
                         asyncio.get_running_loop().call_soon(self.take, Following())
+                    case Charge():
+                        for owner, jobs in effect.jobs.items():
+                            self.charge(owner, jobs * _CHANGE_SECONDS)
+                    case ChooseOn():
+                        asyncio.get_running_loop().call_soon(self.take, Reconsidered())
                     case WakeAt():
                         for alarm, at_us in zip(self.alarms, effect, strict=True):
                             alarm.set(at_us)

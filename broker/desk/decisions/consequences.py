@@ -6,6 +6,7 @@ again what is left to do.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
 from ....schemas.jobs.spec import DEFAULT_GRACE_MS
@@ -15,13 +16,13 @@ from ...jobs.job import Job, RunKey, StopOrder
 from ...jobs.life import ENDED, NEXT, WAITING, Happening, Phase
 from ...jobs.targets import Edge, end_of
 from ...writes.events import event_of
-from ..effects import Continue
+from ..effects import Charge, Continue
 from ..turn import Turn
 from . import finishes
 from .lending import nobody_waits
 
 # Some microseconds for each that starts, some tens of microseconds for each that is cancelled, and as many again for its record.
-_MOST_IN_A_TURN = 100
+_MOST_IN_A_TURN = 25
 _STOPS = frozenset({Phase.LAUNCHED, Phase.STARTED, Phase.RUNNING})
 
 
@@ -76,15 +77,19 @@ def follow(turn: Turn) -> None:
     Otherwise the parts would pile up while the disk works, and be written in one piece.
     """
     state = turn.state
+    followed: Counter[bytes] = Counter()
     if turn.dated is not None and not state.is_following:
         for one in state.dependencies.consequences(_MOST_IN_A_TURN):
             job = state.live.get(one.key)
             if job is None or job.latest.phase in ENDED:
                 continue
+            followed[job.key.owner] += 1
             if isinstance(one, Released):
                 _release(turn, job)
             else:
                 _cancel(turn, job, one)
+    if followed:
+        turn.effects.append(Charge(followed))
     if state.dependencies.due and not state.is_following:
         state.is_following = True
         if turn.dated is not None and turn.events:

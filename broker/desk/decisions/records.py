@@ -11,7 +11,7 @@ from ...jobs.job import Job
 from ...jobs.life import LIMITED, WAITING, WITH_ENGINE, Happening, Phase
 from ...writes.events import change_of, retried
 from ...writes.jobs import Altered, Change, ChangeJobs
-from ..effects import Continue, End, Launches, LimitTime, Settle, Tell, Word, numbered
+from ..effects import ChooseOn, Continue, End, Launches, LimitTime, Settle, Tell, Word, numbered
 from ..inputs import WriteDelayed
 from ..state import Recording
 from ..turn import Turn
@@ -20,23 +20,13 @@ from .consequences import cancelled_instead
 
 # Of an attempt: that of the job too, or another one follows.
 _ENDS = frozenset({event_pb2.EVENT_KIND_FINISHED, event_pb2.EVENT_KIND_RETRYING})
+# Some 30 us for each that starts.
+_MOST_CHOSEN = 64
 
 
-def choose_and_record(turn: Turn) -> None:  # noqa: C901 -- a test for each thing that most jobs do not have, and no call for it
+def choose_and_record(turn: Turn) -> None:
     """Start the jobs that may start now, and record changes. That a job is launched is durable before it is."""
-    launched: list[Job] = []
-    launching: list[Job] = []
-    places_jobs = turn.state.queue.stock.places_jobs
-    for key in turn.state.queue.take() if turn.state.recovering is None else ():
-        job = turn.state.live[key]
-        if turn.state.sparing and cancelled_instead(turn, job):
-            continue
-        job.attempt.happened(Happening.CHOSEN)
-        if job.wants.others or places_jobs:
-            job.gpus, job.machine = turn.state.queue.taken_by(key)
-        (launched if job.attempt.phase is Phase.LAUNCHED else launching).append(job)
-    if launched:
-        _launch(turn, launched)
+    launching = _choose(turn)
     of_jobs = turn.events or launching or turn.returned
     if not (of_jobs or turn.replies or turn.widths or turn.broken or turn.capacity or turn.finishes):
         return
@@ -69,6 +59,28 @@ def choose_and_record(turn: Turn) -> None:  # noqa: C901 -- a test for each thin
         write.unhashed = unhashed
     of_others = turn.finishes, turn.returned, turn.goes_on
     turn.submit(Recording(write, turn.events, launching, turn.replies, turn.ending, turn.limiting, *of_others))
+
+
+def _choose(turn: Turn) -> list[Job]:
+    """Start the jobs that may start now and of which that is recorded; return the others. Of very many, the rest follows in later turns."""
+    launched: list[Job] = []
+    launching: list[Job] = []
+    if turn.state.recovering is not None:
+        return launching
+    places_jobs = turn.state.queue.stock.places_jobs
+    chosen = turn.state.queue.take(_MOST_CHOSEN)
+    for key in chosen:
+        job = turn.state.live[key]
+        if turn.state.sparing and cancelled_instead(turn, job):
+            continue
+        job.attempt.happened(Happening.CHOSEN)
+        if job.wants.others or places_jobs:
+            job.gpus, job.machine = turn.state.queue.taken_by(key)
+        (launched if job.attempt.phase is Phase.LAUNCHED else launching).append(job)
+    _launch(turn, launched)
+    if len(chosen) == _MOST_CHOSEN:
+        turn.effects.append(ChooseOn())
+    return launching
 
 
 def recorded(turn: Turn, pending: Recording, first_seq: int) -> None:

@@ -14,6 +14,7 @@ kept out of the heap of its owner until one of its jobs ends.
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 
@@ -265,10 +266,10 @@ class Queue:
         """Return why a waiting job does not run."""
         return why_waiting(key, self._places[key], self._choice)
 
-    def take(self) -> list[JobKey]:
-        """Return the jobs that start now, as far as there is room; they count as running."""
+    def take(self, most: float = math.inf) -> list[JobKey]:
+        """Return the jobs that start now, as far as there is room, and at most so many; they count as running."""
         chosen: list[JobKey] = []
-        while self._tally.waiting and not self.is_full and (found := self._choice.best()) is not None:
+        while len(chosen) < most and self._tally.waiting and not self.is_full and (found := self._choice.best()) is not None:
             chosen.append(self._start(*found))
         return chosen
 

@@ -9,7 +9,7 @@ from ...jobs.job import Job
 from ..call import Call
 
 # Jobs that are recorded together: a few milliseconds of work for the desk and its store.
-_JOBS_A_PART = 100
+_JOBS_A_PART = 50
 # Few: everything that is submitted during a commit goes into the next one, in one piece for which everybody waits.
 _PARTS_AT_ONCE = 2
 
@@ -34,8 +34,9 @@ class Parts:
         self._unrecorded = len(parts)
         if not parts:
             self._done()
-        for _ in range(_PARTS_AT_ONCE):
-            self._record_next()
+        self._record_next()
+        for _ in range(_PARTS_AT_ONCE - 1):
+            self._call.later(self._record_next)
 
     def _record_next(self) -> None:
         for part in islice(self._waiting, 1):

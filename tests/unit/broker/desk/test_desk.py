@@ -1,10 +1,12 @@
 import asyncio
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
-from desk_house import OWNER, House, asked, asked_with, attempt, ended, key, started
+from desk_house import OWNER, EngineDouble, House, asked, asked_with, attempt, ended, key, started
 
 from jobwire.broker.desk import desk
+from jobwire.broker.desk.decisions import records
 from jobwire.broker.engine import Delayed, Paused
 from jobwire.broker.jobs.job import BatchRun, Job, StopOrder
 from jobwire.broker.jobs.life import Phase
@@ -13,6 +15,7 @@ from jobwire.keys.members.limits import Limits
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind, ResourceUse
 from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.workers.capacity import Capacity
 
 
 class Watching:
@@ -352,3 +355,18 @@ async def test_a_bug_in_one_stream_costs_no_other_nor_the_job_its_end(house: Hou
     assert watching.seen == ["started 101", "finished 0", "started 102", "finished 5", "flush"]
     house.engine.expect(("start", attempt(1)), ("start", attempt(2)), ("settled", attempt(1)), ("settled", attempt(2)))
     assert [record.exc_info is not None for record in caplog.records if record.levelname == "ERROR"] == [True, True]
+
+
+async def test_of_very_many_jobs_that_may_start_the_rest_follows_in_later_turns(tmp_path: Path) -> None:
+    house = House(tmp_path / "state.db", EngineDouble(Capacity(200)))
+    house.open()
+    most = records._MOST_CHOSEN
+    await house.accept(*(asked(number) for number in range(1, 151)))
+    assert len(house.engine.effects) == most
+    sizes = []
+    while house.state.queue.running < 150:
+        await asyncio.sleep(0)
+        sizes.append(len(house.engine.effects))
+    assert sizes == [2 * most, 150]
+    house.engine.expect(*(("start", attempt(number)) for number in range(1, 151)))
+    house.store.close()

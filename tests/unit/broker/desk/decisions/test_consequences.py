@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Sequence
 
 import pytest
@@ -20,7 +21,7 @@ from jobwire.schemas.naming import AttemptKey, JobKey
 
 _JOBS = 450
 # Of those that wait, in one write; and the job that has ended.
-_MOST = 101
+_MOST = 26
 
 
 def _id(number: int) -> bytes:
@@ -63,6 +64,19 @@ async def _await_all(house: House) -> None:
             break
     assert not house.live
     house.engine.effects.clear()
+
+
+async def test_their_owner_is_charged_for_what_follows(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
+    charged: Counter[bytes] = Counter()
+
+    def charge(owner: bytes, seconds: float) -> None:
+        charged[owner] += round(seconds * 1e6)
+
+    monkeypatch.setattr(house.desk._executor, "charge", charge)
+    await house.accept(*chain())
+    house.stop(house.live[_key(1)])
+    await _await_all(house)
+    assert charged == {OWNER: 150 * (_JOBS - 2)}
 
 
 @pytest.mark.parametrize("shape", [chain, fan, layers])

@@ -19,6 +19,15 @@ def test_jobs_start_in_the_order_they_came_as_far_as_there_are_slots() -> None:
     assert queue.take() == [key(2)]
 
 
+def test_at_most_so_many_start_at_once_as_are_asked_for() -> None:
+    queue = Queue(5)
+    for number in range(6):
+        queue.add(key(number), None)
+    assert queue.take(2) == [key(0), key(1)]
+    assert queue.take(2) == [key(2), key(3)]
+    assert queue.take(2) == [key(4)]
+
+
 def test_a_queue_that_stands_still_does_not_grow_with_what_was_taken_out_of_it() -> None:
     queue = Queue(1)
     narrow = BatchRun(b"b" * 16, "narrow", 1)
