@@ -29,6 +29,8 @@ from .store import Row, Store
 
 # Events read for one replay, so that a narrow filter over a long history is also answered in parts, and others are served in between.
 _REPLAY_ROWS = 1024
+# An event takes some 20 us to read.
+_REPLAY_EVENTS = 250
 _FILES_A_QUESTION = 100
 _JOBS_A_QUESTION = 100
 # Read in some milliseconds.
@@ -221,7 +223,7 @@ class Lookup:
             yield Place(at_us, number), job if belongs else None
 
     def replay(self, after: int, upto: int, owner: bytes) -> tuple[list[event_pb2.Event], int]:
-        """Return events after a seq (of one owner, or of all), and the seq up to which the store was searched."""
+        """Return some events after a seq (of one owner, or of all), and the seq up to which the store was searched."""
         rows = self._store.read(
             "SELECT seq, owner, event FROM events WHERE seq > ? AND seq <= ? ORDER BY seq LIMIT ?", (after, upto, _REPLAY_ROWS)
         )
@@ -231,6 +233,8 @@ class Lookup:
                 event = event_pb2.Event.FromString(payload)
                 event.seq = seq
                 events.append(event)
+                if len(events) == _REPLAY_EVENTS:
+                    return events, int(seq)
         return events, int(rows[-1][0]) if len(rows) == _REPLAY_ROWS else upto
 
     def files_in_use(self, owner: bytes, digests: Sequence[bytes]) -> set[bytes]:

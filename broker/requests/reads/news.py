@@ -13,7 +13,7 @@ from ...streams.news import News, Waiting, read_filter
 from ..call import Call
 from ..checks.delegated import demand_filter, starter_of
 
-_MOST_EVENTS = 1000
+_MOST_EVENTS = 250
 _GO_ON = "list the current jobs, and continue from the head of a new subscription"
 # A reply is one message; events with long labels make it shorter.
 _MOST_BYTES = 1024 * 1024

@@ -25,8 +25,12 @@ SECOND = [new_job(number) for number in range(3, 5)]
 
 def queued(house: House) -> list[bytes]:
     """Return the ids of the jobs whose `queued` events are in the store, in their order."""
-    events, _ = house.lookup.replay(0, house.store.head, b"")
-    return [event.key.id for event in events if event.kind == event_pb2.EVENT_KIND_QUEUED]
+    found: list[bytes] = []
+    upto = 0
+    while upto < house.store.head:
+        events, upto = house.lookup.replay(upto, house.store.head, b"")
+        found += [event.key.id for event in events if event.kind == event_pb2.EVENT_KIND_QUEUED]
+    return found
 
 
 async def both(house: House) -> request_pb2.Acknowledged:
