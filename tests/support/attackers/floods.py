@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 import zmq
 from raw_client import RawClient
 
-from jobwire.schemas.frames import MOST_KEYS
+from jobwire.schemas.frames import MOST_JOBS_PER_START, MOST_KEYS
 from jobwire.schemas.generated import job_pb2, request_pb2
 
 # So many are unanswered at once.
@@ -168,7 +168,7 @@ def changes(raw: RawClient) -> Requests:
     """Change the priority of as many jobs as one request may name."""
     start = raw.start(b"true")
     start.start.jobs[0].spec.held = True
-    for _ in range(MOST_KEYS - 1):
+    for _ in range(min(MOST_KEYS, MOST_JOBS_PER_START) - 1):
         start.start.jobs.add(id=secrets.token_bytes(16), spec=start.start.jobs[0].spec)
     assert raw.ask(start).HasField("acknowledged")
     keys = [job_pb2.JobKey(owner=raw.identity.public, id=job.id) for job in start.start.jobs]
@@ -177,11 +177,11 @@ def changes(raw: RawClient) -> Requests:
 
 
 def chains(raw: RawClient) -> Requests:
-    """Start a thousand jobs of which each waits for the one before it, and stop the first."""
+    """Start as many jobs as one request may bring, of which each waits for the one before it, and stop the first."""
     while True:
         start = raw.start(b"true")
         start.start.jobs[0].spec.held = True
-        for _ in range(999):
+        for _ in range(MOST_JOBS_PER_START - 1):
             before = start.start.jobs[-1].id
             job = start.start.jobs.add(id=secrets.token_bytes(16), spec=job_pb2.JobSpec(argv=[b"true"]))
             job.spec.after.add(condition=job_pb2.CONDITION_OK, job=before)
