@@ -32,15 +32,19 @@ SIGNED_VERBS = frozenset(
 LARGEST_MESSAGE = 8 * 1024 * 1024
 # The envelope around the largest request: proof and protobuf framing.
 ENVELOPE_BYTES = 1024
-MOST_JOBS_PER_START = 20_000
-# Of a batch that is staged. A part is checked job by job, and written in one piece, which takes some milliseconds. `LARGEST_PART`: of more
-# than one job; `MOST_JOBS_PER_KEPT_PART`: before, a part could have so many.
+# All jobs of a start are written in one transaction, as are those of a part of a batch that is staged: others wait for that, some
+# milliseconds. More jobs than in one start are staged. `LARGEST_PART`: of more than one job; `_KEPT_`: so many an earlier version took.
+MOST_JOBS_PER_START = 250
+MOST_JOBS_PER_KEPT_START = 20_000
 MOST_JOBS_PER_PART = 250
 MOST_JOBS_PER_KEPT_PART = 1000
 LARGEST_PART = 1024 * 1024
 MOST_PARTS = 2000
-# In one stop, forget, pause, resume or change, and in one filter.
-MOST_KEYS = 1000
+# Jobs of a run that run at once.
+LARGEST_WIDTH = 20_000
+# In one stop, forget, pause, resume or change; in one request between a broker and a worker; and in one filter.
+MOST_KEYS = 250
+MOST_KEYS_OF_A_LINK = 1000
 MOST_JOBS_PER_FILTER = 1000
 # Of any request except a start and a stage.
 LARGEST_OTHER_MESSAGE = 128 * 1024

@@ -12,7 +12,14 @@ from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from .frames import LARGEST_OTHER_MESSAGE, LARGEST_PART, MOST_JOBS_PER_PART, MOST_JOBS_PER_START, read_envelope
+from .frames import (
+    LARGEST_OTHER_MESSAGE,
+    LARGEST_PART,
+    MOST_JOBS_PER_KEPT_START,
+    MOST_JOBS_PER_PART,
+    MOST_JOBS_PER_START,
+    read_envelope,
+)
 from .generated import request_pb2
 from .refusal import Code, Refused
 
@@ -25,7 +32,6 @@ _MOST_FIELDS = 64
 _JOBS = 1
 _START = 3
 _STAGE = 34
-_MOST_JOBS = {_START: MOST_JOBS_PER_START, _STAGE: MOST_JOBS_PER_PART}
 _LENGTHS = {0: 0, 1: 8, 5: 4}
 _LENGTH_DELIMITED = 2
 # The first byte of `Envelope.request`, and that of `Request.id`.
@@ -46,15 +52,15 @@ class Large(NamedTuple):
     rest: bytes | None = None
 
 
-def read(frame: bytes) -> Large:
-    """Return the request that a client sent.
+def read(frame: bytes, most_jobs: int = MOST_JOBS_PER_START) -> Large:
+    """Return the request that a client sent. `most_jobs`: of a start.
 
     Raises `TooLarge` for a request that is larger than any but a start may be, and `Refused(INVALID_ARGUMENT)` for a malformed frame, and
     for one that is larger than its request needs.
     """
     if len(frame) <= LARGEST_OTHER_MESSAGE:
         request, envelope = read_envelope(frame)
-        return split(envelope) if envelope.proof.root and request.HasField("start") else Large(request, envelope, None)
+        return split(envelope, most_jobs) if envelope.proof.root and request.HasField("start") else Large(request, envelope, None)
     try:
         _demand_start(frame)
         envelope = request_pb2.Envelope.FromString(frame)
@@ -62,18 +68,23 @@ def read(frame: bytes) -> Large:
         _demand_sizes(envelope.request, 0, len(envelope.request))
         if len(frame) - len(envelope.request) > _ENVELOPE_BYTES + _SHOWN_BYTES * len(envelope.shown):
             raise Refused(Code.INVALID_ARGUMENT, f"the Envelope has {len(frame) - len(envelope.request)} bytes beside its request")
-        return Large(*_take_apart(envelope))
+        return Large(*_take_apart(envelope, most_jobs))
     except (DecodeError, IndexError):
         raise Refused(Code.INVALID_ARGUMENT, "the frame is not an Envelope with a Request in it: it cannot be decoded") from None
 
 
-def split(envelope: request_pb2.Envelope) -> Large:
+def read_kept(frame: bytes) -> Large:
+    """Return a request that was accepted before, perhaps by an earlier version. Raises as `read` does."""
+    return read(frame, MOST_JOBS_PER_KEPT_START)
+
+
+def split(envelope: request_pb2.Envelope, most_jobs: int = MOST_JOBS_PER_KEPT_START) -> Large:
     """Return a start, split as a large one is: its signature is over a tree of its jobs, as they were sent.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
     try:
-        found = Large(*_take_apart(envelope))
+        found = Large(*_take_apart(envelope, most_jobs))
     except (DecodeError, IndexError, TooLarge):
         raise Refused(Code.INVALID_ARGUMENT, "the start cannot be split into its jobs") from None
     if found.request.WhichOneof("verb") != "start":
@@ -118,7 +129,7 @@ def _demand_sizes(raw: bytes, begin: int, end: int) -> None:
     """Check that what is large of a request are the jobs of a start, or one job of a part, or jobs of a part up to a limit."""
     size = jobs = 0
     for number, at, content, until in islice(_fields(raw, begin, end), _MOST_FIELDS):
-        if number not in _MOST_JOBS and until - at > LARGEST_OTHER_MESSAGE:
+        if number not in {_START, _STAGE} and until - at > LARGEST_OTHER_MESSAGE:
             raise _too_large(end - begin)
         if number == _STAGE:
             size += until - at
@@ -128,7 +139,7 @@ def _demand_sizes(raw: bytes, begin: int, end: int) -> None:
         raise Refused(Code.INVALID_ARGUMENT, f"the part has {size} bytes, the limit of one with several jobs is {LARGEST_PART}", "split it")
 
 
-def _take_apart(envelope: request_pb2.Envelope) -> tuple[request_pb2.Request, request_pb2.Envelope, Sequence[bytes], bytes]:
+def _take_apart(envelope: request_pb2.Envelope, most_jobs: int) -> tuple[request_pb2.Request, request_pb2.Envelope, Sequence[bytes], bytes]:
     raw = envelope.request
     rest: list[bytes] = []
     beside: list[bytes] = []
@@ -139,12 +150,12 @@ def _take_apart(envelope: request_pb2.Envelope) -> tuple[request_pb2.Request, re
         # Of starts too: 8 MiB hold four million empty ones.
         if others > _MOST_FIELDS:
             raise _too_large(len(raw))
-        if number not in _MOST_JOBS:
+        if number not in {_START, _STAGE}:
             rest.append(raw[begin:end])
             if sum(map(len, rest)) > LARGEST_OTHER_MESSAGE:
                 raise _too_large(len(raw))
             continue
-        fields = _take_jobs(raw[content:end], jobs, _MOST_FIELDS - others, _MOST_JOBS[number])
+        fields = _take_jobs(raw[content:end], jobs, _MOST_FIELDS - others, most_jobs if number == _START else MOST_JOBS_PER_PART)
         others += len(fields)
         beside += fields
         verb = b"".join(fields)

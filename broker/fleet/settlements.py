@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from typing import TypeVar
 
-from ...schemas.frames import MOST_KEYS
+from ...schemas.frames import MOST_KEYS_OF_A_LINK
 from ...schemas.generated import request_pb2
 from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Refused
@@ -58,7 +58,7 @@ class Settlements:
 
 def in_messages(whole: Sequence[_Some]) -> Iterator[Sequence[_Some]]:
     """Return parts of which each fits into one message."""
-    return (whole[at : at + MOST_KEYS] for at in range(0, len(whole), MOST_KEYS))
+    return (whole[at : at + MOST_KEYS_OF_A_LINK] for at in range(0, len(whole), MOST_KEYS_OF_A_LINK))
 
 
 def attempt_name(key: AttemptKey) -> request_pb2.AttemptName:

@@ -22,7 +22,7 @@ class Whole:
 
     def __init__(self, raw: bytes) -> None:
         self.raw = raw
-        self._request, self._envelope, pieces, rest = large.read(raw)
+        self._request, self._envelope, pieces, rest = large.read_kept(raw)
         self.jobs: Sequence[bytes] = pieces if pieces is not None else [job.SerializeToString() for job in self._request.start.jobs]
         self._rest = rest or b""
         self._found_paths: merkle.Paths | None = None

@@ -14,7 +14,7 @@ from ..text.patterns import pattern
 
 # Of one job, and of all jobs of one start. A group counts as one.
 MOST_CONDITIONS = 1000
-MOST_CONDITIONS_OF_A_START = 100_000
+MOST_CONDITIONS_OF_A_START = 3000
 _INDEX = pattern(r"\[\d+\]$", re.ASCII)
 
 

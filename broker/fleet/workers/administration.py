@@ -9,7 +9,7 @@ from typing import cast
 
 from ....keys.members.rights import Member, Right, demand
 from ....keys.members.roster_changes import remove_member
-from ....schemas.frames import MOST_KEYS
+from ....schemas.frames import MOST_KEYS_OF_A_LINK
 from ....schemas.generated import request_pb2
 from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import key_to_wire, labels_to_wire, state_to_wire
@@ -76,7 +76,7 @@ def query_worker(call: Call, house: House, engine: FleetEngine) -> None:
     _describe(reply.worker, worker, engine)
     if worker is not None:
         reply.store = worker.store
-        for one in itertools.islice(worker.carried.values(), MOST_KEYS):
+        for one in itertools.islice(worker.carried.values(), MOST_KEYS_OF_A_LINK):
             said = reply.jobs.add(key=key_to_wire(one.key.job), attempt=one.key.attempt, accepted=one.accepted)
             owner, job = house.roster.member(one.key.owner), house.lookup.job(one.key.job)
             said.owner_name = owner.name if owner is not None else ""

@@ -184,7 +184,7 @@ def read_start(raw: bytes, relay: bytes) -> SignedStart:
 
     Raises Refused: UNAUTHENTICATED if it was not, INVALID_ARGUMENT if it is none.
     """
-    request, envelope, pieces, rest = large.read(raw)
+    request, envelope, pieces, rest = large.read_kept(raw)
     signer = signature.check(envelope, relay, None, rest)
     if request.WhichOneof("verb") not in _STARTS:
         raise Refused(Code.INVALID_ARGUMENT, "what was delivered is no start")

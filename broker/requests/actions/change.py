@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from ....schemas.frames import MOST_JOBS_PER_START
+from ....schemas.frames import LARGEST_WIDTH
 from ....schemas.generated import request_pb2
 from ....schemas.jobs.spec_check import LONGEST_DURATION_MS, check_priority
 from ....schemas.refusal import Code, Refused
@@ -81,7 +81,7 @@ def _check(call: Call, request: request_pb2.Change, *, selects: bool) -> None:
     if request.HasField("parallel"):
         if not selects:
             raise Refused(Code.INVALID_ARGUMENT, "how many jobs run at once is set for the run of a batch, not for single jobs")
-        if request.parallel > MOST_JOBS_PER_START:
+        if request.parallel > LARGEST_WIDTH:
             raise Refused(Code.INVALID_ARGUMENT, f"{request.parallel} is not a number of jobs")
     if len(call.proof) > _CHANGE_BYTES + _KEY_BYTES * len(request.keys):
         message = f"the request has {len(call.proof)} bytes, too many for {len(request.keys)} jobs"

@@ -65,10 +65,10 @@ async def start_jobs(
     await session.connection.open()
     await send_files(session.connection, wanted)
     made = ids or [new_id() for _ in wanted]
-    if batch is not None and not feed and actions.is_large(wanted):
-        features = (await session.connection.hello()).features
-        if actions.takes_parts(batch, features, wanted):
-            return await _start_staged(session, dict(zip(made, wanted, strict=True)), batch, found, withdrawn=not ids)
+    if not feed and actions.is_large(wanted):
+        features, run = (await session.connection.hello()).features, batch or actions.run_of(made)
+        if actions.takes_parts(run, features, wanted):
+            return await _start_staged(session, dict(zip(made, wanted, strict=True)), run, found, withdrawn=not ids)
     watch = watch and session.may_watch
     again = await _find_specs(session, dict(zip(made, wanted, strict=True)))
     request = actions.start_request(wanted, made, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed, again=again)

@@ -86,11 +86,11 @@ class Control(Attached):
         return await job.get(paths)
 
     async def pause(self, jobs: Iterable[AsyncJob]) -> None:
-        """Suspend jobs, of each thousand all or none; returns when they are suspended."""
+        """Suspend jobs, of each 250 all or none; returns when they are suspended."""
         await self._session.all_done(actions.pause_requests([job.key for job in jobs]))
 
     async def resume(self, jobs: Iterable[AsyncJob]) -> None:
-        """Continue paused jobs, of each thousand all or none."""
+        """Continue paused jobs, of each 250 all or none."""
         await self._session.all_done(actions.resume_requests([job.key for job in jobs]))
 
     async def change(

@@ -155,6 +155,6 @@ def show_plan(plan: Plan, layers: Sequence[int] = (), after: Iterable[str] = (),
     if is_large([*plan.wanted.values()]):
         return
     try:
-        demand_size(plan, LARGEST_MESSAGE)
+        demand_size(plan, 0, LARGEST_MESSAGE)
     except Refused as refused:
         say(str(refused))

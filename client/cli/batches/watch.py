@@ -17,7 +17,7 @@ from ....schemas.wire_codec import outcome_from_wire
 from ...library.batches import demand_same
 from ...library.client import Client
 from ...library.values.job_info import JobInfo
-from ...library.verbs.actions import find_specs, start_request
+from ...library.verbs.actions import find_specs, is_large, start_request
 from ...protocol.exchange import Exchange, Item
 from .. import exit_status
 from ..job.path_advice import advise_after
@@ -81,7 +81,8 @@ def submit_run(
     repeated = f", {before if before < len(plan.wanted) else 'all'} of them submitted before" if before else ""
     count = how_many_jobs(len(plan.wanted))
     if not staged:
-        demand_size(plan, LARGEST_MESSAGE)
+        most_jobs = connected.connection.hello().limits.jobs_per_start if is_large([*plan.wanted.values()]) else 0
+        demand_size(plan, most_jobs, LARGEST_MESSAGE)
     _send_files(connected, plan, run)
     if staged:
         return _submit_staged(connected, plan, known, (count, repeated), wait=wait, telling=telling, context=context)

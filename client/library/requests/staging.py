@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.jobs import conditions
-from ....schemas.jobs.conditions import base_of
+from ....schemas.jobs.conditions import MOST_CONDITIONS_OF_A_START, base_of
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.naming import JobKey
 from ....schemas.parts import hash_of_job, hash_of_part, hash_of_rerun, named_again
@@ -117,15 +117,16 @@ class Parts:
         self.order = in_order(ids, specs, about.id)
         self.ends: list[int] = []
         self._hashes: dict[int, bytes] = {}
-        jobs = size = 0
+        jobs = size = waits = 0
         for count, position in enumerate(self.order):
             its_size = size_of(specs[position])
             if (rerun := again.get(ids[position])) is not None:
                 its_size += rerun.stdin_bytes
-            if jobs and (jobs == _JOBS_A_PART or size + its_size > _BYTES_A_PART):
+            its_waits = len(specs[position].after)
+            if jobs and (jobs == _JOBS_A_PART or size + its_size > _BYTES_A_PART or waits + its_waits > MOST_CONDITIONS_OF_A_START):
                 self.ends.append(count)
-                jobs = size = 0
-            jobs, size = jobs + 1, size + its_size
+                jobs = size = waits = 0
+            jobs, size, waits = jobs + 1, size + its_size, waits + its_waits
         self.ends.append(len(self.order))
 
     def positions(self, number: int) -> Sequence[int]:

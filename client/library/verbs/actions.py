@@ -1,6 +1,6 @@
 """What is done to jobs: stop, pause, resume and forget them; and what a start is made of (starts.py).
 
-A request names at most a thousand jobs. More jobs are split into several requests, each of which affects all of its jobs or none.
+A request names at most MOST_KEYS jobs. More jobs are split into several requests, each of which affects all of its jobs or none.
 """
 
 from __future__ import annotations
@@ -10,11 +10,12 @@ from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from types import MappingProxyType
 from typing import TYPE_CHECKING, TypeVar
 
-from ....schemas.frames import MOST_KEYS
+from ....schemas.frames import MOST_JOBS_PER_START, MOST_KEYS
 from ....schemas.generated import job_pb2, request_pb2
+from ....schemas.jobs.conditions import MOST_CONDITIONS_OF_A_START
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.jobs.states import OnFailure, OutcomeKind, State
-from ....schemas.naming import JobKey, parse_id
+from ....schemas.naming import ID_BYTES, JobKey, parse_id
 from ....schemas.refusal import Code, Reason, Refused
 from ....schemas.text.sizes import parse_size
 from ....schemas.wire_codec import key_to_wire
@@ -30,9 +31,9 @@ if TYPE_CHECKING:
 _Thing = TypeVar("_Thing")
 
 
-# More jobs of a batch than these are staged, if the worker can do that: written in one piece, they would delay everybody.
-MOST_AT_ONCE = 1000
-_BYTES_AT_ONCE = 4 * 1024 * 1024
+# More jobs than these are staged, if the worker can do that: written in one piece, they would delay everybody.
+MOST_AT_ONCE = MOST_JOBS_PER_START
+_BYTES_AT_ONCE = 1024 * 1024
 
 
 def start_request(
@@ -87,7 +88,21 @@ def takes_parts(batch: BatchInfo, features: Container[str], wanted: Iterable[obj
 
 def is_large(wanted: Sequence[object]) -> bool:
     """Return whether jobs are better staged than started with one request. The sizes of those that run again are not known."""
-    return len(wanted) > MOST_AT_ONCE or sum(size_of(job) for job in wanted if isinstance(job, JobSpec)) > _BYTES_AT_ONCE
+    specs = [job for job in wanted if isinstance(job, JobSpec)] if len(wanted) > 1 else []
+    return (
+        len(wanted) > MOST_AT_ONCE
+        or sum(len(spec.after) for spec in specs) > MOST_CONDITIONS_OF_A_START
+        or sum(map(size_of, specs)) > _BYTES_AT_ONCE
+    )
+
+
+def run_of(ids: Sequence[bytes]) -> BatchInfo:
+    """Return the run in which many jobs start that are of no batch; the same for the same jobs, so that a repeated call starts nothing."""
+    from hashlib import blake2b  # noqa: PLC0415 -- a command that runs a job need not wait for it
+
+    from ..values.results import BatchInfo  # noqa: PLC0415 -- as above
+
+    return BatchInfo(blake2b(b"".join(ids), digest_size=ID_BYTES, person=b"jobwire.run").digest())
 
 
 def accepted(known_jobs: KnownJobs, keys: Sequence[JobKey], acknowledged: request_pb2.Acknowledged) -> list[Record]:

@@ -55,7 +55,7 @@ class Control(Attached):
     ) -> None:
         """Stop jobs and all processes that they started; returns when none of these is left.
 
-        Of each thousand jobs all are stopped, or none if this client may not stop one of them. Raises TimeoutError and `Refused`.
+        Of each 250 jobs all are stopped, or none if this client may not stop one of them. Raises TimeoutError and `Refused`.
         """
         records = [job.record for job in jobs]
         deadline = deadline_in(timeout)
@@ -65,7 +65,7 @@ class Control(Attached):
     def forget(self, jobs: Iterable[Job]) -> Forgotten:
         """Remove jobs that have ended, with their logs, and return how many. Their ids are never run again.
 
-        Raises `Refused(FAILED_PRECONDITION)` if one has not ended; of each thousand jobs all are removed or none.
+        Raises `Refused(FAILED_PRECONDITION)` if one has not ended; of each 250 jobs all are removed or none.
         """
         return actions.forget(self._session, [job.key for job in jobs])
 
@@ -88,11 +88,11 @@ class Control(Attached):
         return job.get(paths)
 
     def pause(self, jobs: Iterable[Job]) -> None:
-        """Suspend jobs, of each thousand all or none; returns when they are suspended."""
+        """Suspend jobs, of each 250 all or none; returns when they are suspended."""
         self._session.all_done(actions.pause_requests([job.key for job in jobs]))
 
     def resume(self, jobs: Iterable[Job]) -> None:
-        """Continue paused jobs, of each thousand all or none."""
+        """Continue paused jobs, of each 250 all or none."""
         self._session.all_done(actions.resume_requests([job.key for job in jobs]))
 
     def change(
@@ -105,7 +105,7 @@ class Control(Attached):
     ) -> None:
         """Hold jobs that wait, or (`held=False`) release them; set their priority, -1000 to 1000, or a time limit (0: none) of any jobs.
 
-        Of each thousand jobs all are changed or none.
+        Of each 250 jobs all are changed or none.
 
         Raises `Refused(FAILED_PRECONDITION)` if one has started already.
         """

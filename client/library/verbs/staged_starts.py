@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from ....schemas.generated import request_pb2
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.naming import JobKey
+from ....schemas.refusal import Refused
 from ..known_jobs import Record
 from ..requests import questions, staged_reruns
 from ..requests.dialogue import carry_out
@@ -14,7 +15,9 @@ from ..requests.staging import Parts, steps
 from ..session import Session
 from ..values.job_info import JobInfo
 from ..values.results import BatchInfo
-from .actions import accepted, find_specs, send_files
+from .actions import accepted, find_specs, send_files, start_request
+
+_MOST_WATCHED = 4000
 
 
 def start_staged(
@@ -31,6 +34,39 @@ def start_staged(
     if parts is None:
         return accepted(session.known_jobs, keys, request_pb2.Acknowledged(known=len(keys)))
     return accepted(session.known_jobs, keys, carry_out(session.connection.call, steps(parts)))
+
+
+def watch_staged(
+    session: Session,
+    wanted: Mapping[bytes, JobSpec | JobKey],
+    batch: BatchInfo,
+    records: Sequence[Record],
+    tail_lines: int | None,
+    most_watches: int,
+) -> None:
+    """Have the ends of new jobs reported that were staged: by starts that name them once more, and start none again.
+
+    To ask about each of them would take longer. Of very many, nobody waits for each.
+    """
+    if len(wanted) > _MOST_WATCHED or not all(isinstance(job, JobSpec) for job in wanted.values()):
+        return
+    known = {record.key.id: record for record in records}
+    parts = Parts(batch, [*wanted], [job for job in wanted.values() if isinstance(job, JobSpec)])
+    ids = [*wanted]
+    for number in range(len(parts.ends)):
+        if session.watches >= most_watches:
+            return
+        some = [ids[position] for position in parts.positions(number)]
+        request = start_request([wanted[one] for one in some], some, batch=batch, watch=True, tail_lines=tail_lines)
+        exchange = session.connection.ask(request)
+        try:
+            session.acknowledged(exchange, [known[one] for one in some], None)
+        except BaseException as error:
+            session.connection.forget(exchange)
+            if not isinstance(error, Refused):
+                raise
+            # They are accepted nevertheless, and a wait for them asks.
+            return
 
 
 def _parts_again(session: Session, again: Mapping[bytes, JobKey], batch: BatchInfo, found: Mapping[JobKey, JobInfo]) -> Parts | None:

@@ -1,4 +1,4 @@
-"""Start jobs, new ones or again, with one request; a large batch goes to staged_starts.py."""
+"""Start jobs, new ones or again, with one request; many jobs go to staged_starts.py."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ....schemas.naming import JobKey
 from ....schemas.refusal import Reason, Refused
 from ..known_jobs import Record
 from ..session import Session
-from .actions import find_specs, is_large, start_request, takes_parts
+from .actions import find_specs, is_large, run_of, start_request, takes_parts
 
 if TYPE_CHECKING:
     from ..values.job_info import JobInfo
@@ -36,10 +36,16 @@ def start(
 
     `found`: what is known about jobs that run again. Raises the refusal.
     """
-    if batch is not None and not feed and is_large(wanted) and takes_parts(batch, session.connection.hello().features, wanted):
-        from .staged_starts import start_staged  # noqa: PLC0415 -- few batches are large
+    if not feed and is_large(wanted):
+        run = batch or run_of(ids)
+        if takes_parts(run, session.connection.hello().features, wanted):
+            from .staged_starts import start_staged, watch_staged  # noqa: PLC0415 -- few starts are large
 
-        return start_staged(session, dict(zip(ids, wanted, strict=True)), batch, found)
+            by_id = dict(zip(ids, wanted, strict=True))
+            staged = start_staged(session, by_id, run, found)
+            if watch:
+                watch_staged(session, by_id, run, staged, tail_lines, _MOST_WATCHES)
+            return staged
     watch = watch and session.watches < _MOST_WATCHES
     records: list[Record] = []
     again = find_specs(session.connection, dict(zip(ids, wanted, strict=True)))

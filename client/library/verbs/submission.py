@@ -90,7 +90,7 @@ class Submission(Lookup):
         watch: bool = True,
         tail_lines: int | None = None,
     ) -> list[Job]:
-        """Submit jobs, all or none, and return them; more than a thousand of a `batch` in parts, and then as a whole.
+        """Submit jobs, all or none, and return them; more than 250 in parts, and then as a whole, as a run if they have no `batch`.
 
         `specs`: results of `jobwire.job_spec`, or an argv for a job without options. `ids`: one for each job, so that a repeated call
         starts nothing twice. `tail_lines`: how many last lines of their logs come with their ends. Raises `Refused`, whose
@@ -155,7 +155,7 @@ class Submission(Lookup):
         tail_lines: int | None = None,
         feed: bool = False,
     ) -> list[Job]:
-        """Run jobs again, all or none, and return the new jobs; more than a thousand as one `batch` in parts, as `submit_many` does.
+        """Run jobs again, all or none, and return the new jobs; more than 250 in parts, as `submit_many` does.
 
         Each has everything as it was, also its standard input, which the worker has kept with the job. The options are those of
         `submit_many`: with `ids`, a repeated call starts nothing twice, even if the jobs were forgotten meanwhile. An input that came as

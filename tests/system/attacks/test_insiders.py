@@ -18,7 +18,7 @@ from raw_client import SILENCE_MS, WAIT_MS, RawClient, news
 
 from jobwire.keys.identity import Identity
 from jobwire.keys.proofs import signature
-from jobwire.schemas.frames import MOST_GRANTS, MOST_JOBS_PER_FILTER, MOST_STREAMS
+from jobwire.schemas.frames import MOST_GRANTS, MOST_JOBS_PER_FILTER, MOST_KEYS, MOST_STREAMS
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.jobs.spec import JobSpec
 
@@ -200,8 +200,11 @@ def test_a_stop_that_names_one_job_without_end_is_refused_at_once(worker: Worker
         start = raw.start(b"true")
         raw.ask(start)
         key = job_pb2.JobKey(owner=insider.public, id=start.start.jobs[0].id)
-        assert code(raw.ask(raw.request(stop=request_pb2.Stop(keys=[key] * 1001, credit_messages=1)))) == request_pb2.CODE_INVALID_ARGUMENT
-        raw.send(raw.envelope(raw.request(stop=request_pb2.Stop(keys=[key] * 1000, credit_messages=1))))
+        assert (
+            code(raw.ask(raw.request(stop=request_pb2.Stop(keys=[key] * (MOST_KEYS + 1), credit_messages=1))))
+            == request_pb2.CODE_INVALID_ARGUMENT
+        )
+        raw.send(raw.envelope(raw.request(stop=request_pb2.Stop(keys=[key] * MOST_KEYS, credit_messages=1))))
         assert raw.receive().WhichOneof("content") == "acknowledged"
         assert len(raw.receive().reports.reports) == 1
 

@@ -74,6 +74,27 @@ def test_a_large_run_is_run_again_in_parts_whatever_is_known_of_its_jobs(context
     assert len([*client.list(all=True)]) == 3 * _MANY
 
 
+def test_many_jobs_of_no_batch_start_as_a_whole_and_once(context: Context, client: Client) -> None:
+    specs = [job_spec(["true"], hold=True)] * 300
+    ids = [new_id() for _ in specs]
+
+    async def again() -> None:
+        async with AsyncClient(context) as waiting:
+            assert [job.key.id for job in await waiting.submit_many(specs, ids=ids)] == ids
+
+    with pytest.raises(Refused) as refused:
+        client.submit_many([*specs, job_spec(["true"], cpus=9999)])
+    assert (refused.value.code, refused.value.job_index) == (Code.FAILED_PRECONDITION, 300)
+    assert not [*client.list(all=True)]
+    for _ in range(2):
+        assert [job.key.id for job in client.submit_many(specs, ids=ids)] == ids
+    asyncio.run(again())
+    assert {info.key.id for info in client.list(all=True)} == {*ids}
+    jobs = client.submit_many(specs, ids=ids)
+    client.change(jobs, held=False)
+    assert [job.returncode for job in client.wait(jobs)] == [0] * 300
+
+
 def test_a_job_that_is_unknown_is_named_by_its_position(context: Context, client: Client) -> None:
     jobs = client.submit_many([job_spec(["true"])] * 3, watch=False)
     wanted = [*jobs * 400, client.job_by_key(jobs[0].key.owner, new_id())]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -68,6 +69,24 @@ def test_a_worker_that_dies_in_the_middle_loses_no_job_and_no_event(worker: Work
         run = client.batch_run(format_id(about.id))
         assert run.info.queued == _JOBS
         assert run.stop() == _JOBS
+
+
+@pytest.mark.parametrize("fault", ["in-group-commit:3", "after-commit-of-a-batch", "after-slice:3"])
+def test_many_jobs_of_no_batch_are_there_once_wherever_the_worker_dies(worker: Worker, tmp_path: Path, fault: str) -> None:
+    spent = tmp_path / "spent"
+    spent.mkdir()
+    worker.kill()
+    worker.env |= {"JOBWIRE_FAULT": fault, "JOBWIRE_FAULT_SPENT": str(spent)}
+    worker.start()
+    ids = [new_id() for _ in range(600)]
+    with worker.client() as client, ThreadPoolExecutor(1) as thread:
+        submitted = thread.submit(client.submit_many, [_HELD] * len(ids), ids=ids)
+        wait_until((spent / fault.partition(":")[0]).exists, "it dies there")
+        worker.kill()
+        worker.start()
+        assert [job.key.id for job in submitted.result(60)] == ids
+        found = [info.key.id for info in client.list(all=True)]
+        assert sorted(found) == sorted(ids)
 
 
 def test_two_clients_that_submit_one_batch_at_once_start_each_job_once(worker: Worker) -> None:

@@ -10,7 +10,14 @@ from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
 from jobwire.schemas import bounds, large
-from jobwire.schemas.frames import LARGEST_OTHER_MESSAGE, MOST_JOBS_PER_FILTER, MOST_JOBS_PER_START, MOST_KEYS, limits
+from jobwire.schemas.frames import (
+    LARGEST_OTHER_MESSAGE,
+    MOST_JOBS_PER_FILTER,
+    MOST_JOBS_PER_KEPT_START,
+    MOST_JOBS_PER_START,
+    MOST_KEYS,
+    limits,
+)
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.jobs.spec_check import MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
 from jobwire.schemas.refusal import Code, Refused
@@ -164,7 +171,7 @@ def field(number: int, content: bytes) -> bytes:
 
 
 def test_a_large_start_is_read_as_a_small_one_is() -> None:
-    asked = start(2000)
+    asked = start(MOST_JOBS_PER_START, 1000)
     read = large.read(envelope(asked))
     assert read.jobs is not None
     assert [large.read_job(raw) for raw in read.jobs] == list(asked.start.jobs)
@@ -181,12 +188,12 @@ def test_a_large_start_is_read_as_a_small_one_is() -> None:
         envelope(start(1), field(15, b"x" * 7_000_000)),
         envelope(start(1), field(3, field(15, b"x" * 7_000_000))),
         envelope(start(1), field(3, b"\x0a\x00" * 3_000_000)),
-        envelope(start(2000), b"\x78\x00" * 1000),
+        envelope(start(200, 1000), b"\x78\x00" * 1000),
         envelope(start(1)) + field(15, b"x" * 7_000_000),
-        envelope(start(2000), b"\x0b"),
-        envelope(start(2000), b"\x1a\xff\xff\xff\x7f"),
-        envelope(start(2000))[:-10_000],
-        envelope(start(MOST_JOBS_PER_START + 1, 10)),
+        envelope(start(200, 1000), b"\x0b"),
+        envelope(start(200, 1000), b"\x1a\xff\xff\xff\x7f"),
+        envelope(start(200, 1000))[:-10_000],
+        envelope(start(MOST_JOBS_PER_START + 1, 1000)),
     ],
     ids=[
         "keys",
@@ -206,6 +213,15 @@ def test_a_large_request_that_is_no_start_or_holds_something_else_is_refused(fra
     with pytest.raises(Refused) as refused:
         large.read(frame)
     assert refused.value.code is Code.INVALID_ARGUMENT
+
+
+def test_a_start_that_an_earlier_version_took_can_still_be_read() -> None:
+    asked = start(MOST_JOBS_PER_KEPT_START, 10)
+    read = large.read_kept(envelope(asked))
+    assert read.jobs is not None
+    assert len(read.jobs) == MOST_JOBS_PER_KEPT_START
+    with pytest.raises(Refused, match=f"more than {MOST_JOBS_PER_KEPT_START} jobs"):
+        large.read_kept(envelope(start(MOST_JOBS_PER_KEPT_START + 1, 10)))
 
 
 def test_empty_starts_are_refused_before_all_of_them_are_looked_at() -> None:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import NamedTuple
 
-from .....schemas.frames import MOST_JOBS_PER_START
+from .....schemas.frames import LARGEST_WIDTH
 from .....schemas.jobs.spec import JobSpec
 from .....schemas.naming import JobKey, batch_job_id, format_id
 from .....schemas.refusal import Code, Refused
@@ -29,14 +29,14 @@ class Plan(NamedTuple):
     stdin_bytes: Mapping[bytes, int] = MappingProxyType({})
 
 
-def demand_size(plan: Plan, most_bytes: int) -> None:
-    """Refuse a run that is too large for one request, before a long time is spent on making it.
+def demand_size(plan: Plan, most_jobs: int, most_bytes: int) -> None:
+    """Refuse a run that is too large for one request, before a long time is spent on making it. `most_jobs`: 0 is any number.
 
     Raises Refused(INVALID_ARGUMENT).
     """
-    if (count := len(plan.wanted)) > MOST_JOBS_PER_START:
-        message = f"{count} jobs are too many to submit at once, the limit is {MOST_JOBS_PER_START}"
-        raise Refused(Code.INVALID_ARGUMENT, message, f"divide it into {-(-count // MOST_JOBS_PER_START)} batches")
+    if most_jobs and (count := len(plan.wanted)) > most_jobs:
+        message = f"{count} jobs are too many to submit at once, the limit is {most_jobs}"
+        raise Refused(Code.INVALID_ARGUMENT, message, f"divide it into {-(-count // most_jobs)} batches")
     specs = [job for job in plan.wanted.values() if isinstance(job, JobSpec)]
     variables = sum(len(name) + len(value) for spec in specs for name, value in spec.environment)
     size = variables + sum(sum(map(len, spec.argv)) + len(spec.stdin or b"") for spec in specs)
@@ -130,4 +130,4 @@ def _plan_as_before(run: bytes, known: Sequence[JobInfo], found: Sequence[JobInf
 
 
 def _parallel(before: BatchInfo, width: int | None) -> int:
-    return before.parallel if width is None else min(width, MOST_JOBS_PER_START)
+    return before.parallel if width is None else min(width, LARGEST_WIDTH)

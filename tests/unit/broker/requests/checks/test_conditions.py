@@ -12,7 +12,7 @@ from jobwire.broker.desk.inputs import Asked
 from jobwire.broker.jobs.job import BatchRun
 from jobwire.broker.requests.checks.conditions import adapt_reruns, demand_order
 from jobwire.schemas.jobs import spec as specs
-from jobwire.schemas.jobs.conditions import MOST_CONDITIONS, After, Condition, check
+from jobwire.schemas.jobs.conditions import MOST_CONDITIONS, MOST_CONDITIONS_OF_A_START, After, Condition, check
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.naming import JobKey
 from jobwire.schemas.refusal import Refused
@@ -43,6 +43,14 @@ def test_jobs_that_wait_for_each_other_are_refused_with_their_names() -> None:
     with pytest.raises(Refused, match=r"a\[0\] \(01010101\) waits for its own end"):
         demand(job(1, After(Condition.ANY, run=RUN, name="a"), name="a[0]"))
     demand(job(1, on(2), on(9)), job(2, After(Condition.OK, run=RUN, name="b")), job(3, name="b"))
+
+
+def test_a_start_has_a_limit_of_conditions() -> None:
+    whole = [After(Condition.OK, job=b"%016d" % number) for number in range(MOST_CONDITIONS)]
+    enough = [job(number, *whole) for number in range(1, MOST_CONDITIONS_OF_A_START // MOST_CONDITIONS + 1)]
+    demand(*enough)
+    with pytest.raises(Refused, match=f"under {MOST_CONDITIONS_OF_A_START + 1} conditions, the limit is {MOST_CONDITIONS_OF_A_START}"):
+        demand(*enough, job(99, on(98)))
 
 
 @pytest.mark.parametrize(

@@ -113,13 +113,21 @@ def test_a_commit_says_until_when_the_last_attempt_at_one_of_its_jobs_may_start(
     assert lasts_days(again, late, again) == 39
 
 
+def test_a_part_has_no_more_conditions_than_a_worker_takes() -> None:
+    parts = Parts(ABOUT, [job_id(number) for number in range(5000, 5010)], [waiting(*range(1000))] * 10)
+    assert parts.ends == [3, 6, 9, 10]
+
+
 def test_only_many_or_long_jobs_are_staged() -> None:
-    assert is_large([waiting()] * 1001)
-    assert not is_large([waiting()] * 1000)
-    assert is_large([job_spec(["x" * 100_000])] * 50)
+    assert is_large([waiting()] * 251)
+    assert not is_large([waiting()] * 250)
+    assert is_large([job_spec(["x" * 100_000])] * 11)
+    assert not is_large([job_spec(["x" * 100_000] * 20)]), "one job is never a run"
+    assert is_large([waiting(*range(1000))] * 4)
+    assert not is_large([waiting(*range(1000))] * 3)
     # Of jobs that run again only the number is known.
-    assert is_large([JobKey(b"o", job_id(1))] * 1001)
-    assert not is_large([JobKey(b"o", job_id(1))] * 1000)
+    assert is_large([JobKey(b"o", job_id(1))] * 251)
+    assert not is_large([JobKey(b"o", job_id(1))] * 250)
 
 
 def test_an_older_worker_takes_only_a_plain_batch_in_parts() -> None:

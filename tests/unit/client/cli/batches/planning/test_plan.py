@@ -155,10 +155,12 @@ def test_a_run_that_is_too_large_for_one_request_is_refused_with_what_makes_it_l
         return Plan(BatchInfo(RUN), by_id, by_id)
 
     small = JobSpec((b"echo", b"x"), stdin=b"y" * 95)
-    demand_size(plan(small, small), 200)
+    demand_size(plan(small, small), 0, 200)
     with pytest.raises(Refused, match="3 jobs with 300 bytes are too much for one batch, the limit is 200 bytes; divide it into 3"):
-        demand_size(plan(small, small, small), 200)
+        demand_size(plan(small, small, small), 0, 200)
     with pytest.raises(Refused, match="; 205 bytes of them are environment variables; "):
-        demand_size(plan(JobSpec((b"true",), ((b"NAME!", b"v" * 200),))), 200)
+        demand_size(plan(JobSpec((b"true",), ((b"NAME!", b"v" * 200),))), 0, 200)
+    with pytest.raises(Refused, match="3 jobs are too many to submit at once, the limit is 2; divide it into 2 batches"):
+        demand_size(plan(small, small, small), 2, 1000)
     again = Plan(BatchInfo(RUN), {b"i" * 16: key(1)}, {b"i" * 16: JobSpec((b"x" * 1000,))})
-    demand_size(again, 200)
+    demand_size(again, 0, 200)
