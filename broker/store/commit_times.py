@@ -6,9 +6,9 @@ from collections import deque
 
 # One that was long says little about the disk: another program may have had the processor.
 _REMEMBERED = 8
-# With commits of this length, an end that waits for the commit of its start, and then for its own, is told as late as one that is recorded
-# together with its start.
-_SHORT_SECONDS = 0.0007
+# The shortest job ends about so long after its start is told that a commit of this length is over when its end is to be written. With
+# commits of 0.7 and of 1.1 ms, ends were told 6 % sooner than if they are recorded together with their starts.
+_SHORT_SECONDS = 0.001
 
 
 class CommitTimes:

@@ -22,7 +22,8 @@ SHORT, LONG = 0.0003, 0.002
         # Only the last ones count: a disk may get slow, and fast again.
         ([SHORT] * 100 + [LONG] * 4, False),
         ([LONG] * 100 + [SHORT] * 5, True),
-        ([0.00071] * 8, False),
+        ([0.00099] * 8, True),
+        ([0.00101] * 8, False),
     ],
 )
 def test_commits_are_short_if_most_of_the_last_ones_were(seconds: list[float], *, are_short: bool) -> None:
