@@ -15,6 +15,9 @@ from .limits import EVERYBODYS, Limits
 class Right(enum.Enum):
     """What a role may allow. The plain ones apply to one's own jobs."""
 
+    # Hashed by identity: the hash of `Enum` is a Python function, and each request asks whether a right is among those of its sender.
+    __hash__ = object.__hash__
+
     SEE = "see jobs"
     SEE_OTHERS = "see others' jobs"
     SUBMIT = "submit jobs"
