@@ -11,6 +11,7 @@ _USUAL_SECONDS = 1.0
 # As the keyseq-timeout of readline.
 _HELD_SECONDS = 0.5
 _CTRL = "ctrl-"
+_DELETE = "DEL"
 _CONTROLS = "@abcdefghijklmnopqrstuvwxyz[\\]^_"
 
 
@@ -22,14 +23,18 @@ class DetachKeys(NamedTuple):
 
 
 def parse_detach_keys(text: str) -> DetachKeys:
-    """Return the keys written as docker's are: with commas, each a character or ctrl-LETTER.
+    """Return the keys written as docker's are: with commas, each a character, ctrl-LETTER or DEL. Nothing at all means the usual ones.
 
     Raises ValueError.
     """
+    if not text:
+        return DetachKeys()
     keys = bytearray()
     for word in text.split(","):
         if word.lower().startswith(_CTRL) and word[len(_CTRL) :].lower() in set(_CONTROLS):
             keys.append(_CONTROLS.index(word[len(_CTRL) :].lower()))
+        elif word == _DELETE:
+            keys += b"\x7f"
         elif len(word) == 1 and word.isascii() and word.isprintable():
             keys += word.encode()
         else:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import suppress
 
 from ....schemas.jobs.terminal import TerminalSize
 from ..terminal.outlet import Outlet
-from ..terminal.streams import STDOUT, CannotWrite, ReaderGone
+from ..terminal.streams import STDERR, STDOUT, CannotWrite, ReaderGone
 from .notes import in_last_line, no_last_line
 from .screen_modes import ScreenModes
 
@@ -43,6 +44,12 @@ class ScreenOutlet(Outlet):
             self._switch(b"\r\n")
         return False
 
+    def begin_line(self) -> None:
+        """Let what is said now on standard error begin a line, as far as can be told from what was shown last."""
+        if not self._ends_a_line and os.isatty(STDOUT) and os.isatty(STDERR):
+            self._ends_a_line = True
+            sys.stderr.write("\n")
+
     def remove_note(self, size: TerminalSize) -> None:
         """Remove the sentence in the last line."""
         if os.isatty(STDOUT) and self._modes.is_second_screen:
@@ -52,7 +59,10 @@ class ScreenOutlet(Outlet):
         """Switch everything back, if somebody looks at it, until `resume`."""
         if os.isatty(STDOUT) and (undo := self._modes.undone()):
             self._redo = self._modes.redone()
+            # Before there was a second screen, the cursor was where a command had been typed.
+            ends_a_line = self._ends_a_line or self._modes.is_second_screen
             self._switch(undo)
+            self._ends_a_line = ends_a_line
 
     def resume(self) -> None:
         """Have everything again as it was before `restore`."""

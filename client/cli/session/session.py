@@ -16,7 +16,7 @@ from ...library.job import Job
 from .. import exit_status
 from ..job.attendance import Attendance
 from ..terminal.copying import Copy
-from ..terminal.screen import say
+from ..terminal.screen import begun_by, say
 from ..terminal.signals import Signals
 from ..terminal.streams import Readers
 from ..terminal.waiting import muted
@@ -94,6 +94,11 @@ class Session(Attendance):
         self._has_hung_up = False
         if keyboard is not None and own is not None:
             keyboard.resize(own.size())
+
+    def attend(self, signals: Signals | None) -> int:
+        """Show and type until the end, and return the exit status; see `Attendance.attend`."""
+        with begun_by(self._outlet.begin_line):
+            return super().attend(signals)
 
     def _copies(self) -> list[Copy]:
         # Nothing is ever in its stderr.

@@ -10,7 +10,8 @@ import json
 import os
 import sys
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 from ....schemas.text.printable import printable, with_bytes
@@ -42,6 +43,22 @@ def write_json(record: dict[str, Any]) -> None:
     sys.stdout.write(f"{json.dumps(record, separators=(',', ':'))}\n")
 
 
+class _Message:
+    """What is done before each message."""
+
+    begin: Callable[[], None] | None = None
+
+
+@contextmanager
+def begun_by(begin: Callable[[], None]) -> Iterator[None]:
+    """Have this called before each message meanwhile, where a job may have left the cursor in the middle of a line."""
+    _Message.begin, former = begin, _Message.begin
+    try:
+        yield
+    finally:
+        _Message.begin = former
+
+
 def say(message: str, *more_lines: str) -> None:
     """Print a message, and the lines that belong to it, on standard error; if that has no reader, drop it.
 
@@ -49,6 +66,8 @@ def say(message: str, *more_lines: str) -> None:
     """
     try:
         sys.stdout.flush()
+        if _Message.begin is not None:
+            _Message.begin()
     finally:
         sys.stderr.write("\n".join([f"jobwire: {_of_sentence(message)}", *map(_of_sentence, more_lines)]) + "\n")
         sys.stderr.flush()

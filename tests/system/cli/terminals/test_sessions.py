@@ -146,6 +146,21 @@ def test_keys_of_ones_own_leave_too(home: Home, terminal: OpenTerminal) -> None:
     assert shell.ended() == 0
 
 
+def test_what_is_said_at_a_prompt_begins_a_line_and_margins_are_undone(home: Home, terminal: OpenTerminal) -> None:
+    shell = terminal(home, "run", "-it", *SHELL)
+    shell.until("ready> ")
+    shell.type(rb"printf '\033[1;5rset\n'" + b"\n")
+    shell.until("set\r\nready> ")
+    shell.type(DETACH)
+    shell.until("\x1b[r")
+    shell.until("\r\njobwire: ")
+    name = left(shell)
+    watched = terminal(home, "attach", "--read-only", name)
+    watched.until("set\r\nready> ")
+    home.jobwire("stop", "--now", name)
+    watched.until("\r\njobwire: job ")
+
+
 def test_two_share_a_terminal_and_the_last_size_counts(home: Home, terminal: OpenTerminal) -> None:
     first = terminal(home, "run", "-it", *SHELL)
     first.until("ready> ")

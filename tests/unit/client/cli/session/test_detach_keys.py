@@ -17,13 +17,18 @@ KEY = b"\x1d"
         ("ctrl-@", b"\x00"),
         ("ctrl-\\", b"\x1c"),
         ("~,.", b"~."),
+        ("ctrl-p,DEL", b"\x10\x7f"),
     ],
 )
 def test_keys_are_written_as_dockers(text: str, keys: bytes) -> None:
     assert parse_detach_keys(text) == DetachKeys(keys, None)
 
 
-@pytest.mark.parametrize("text", ["", "ctrl-", "ctrl-pp", "ab", "a,,b", "ctrl-1", "é", "\x01", "alt-x"])
+def test_no_keys_are_the_usual_ones_as_for_docker() -> None:
+    assert parse_detach_keys("") == DetachKeys()
+
+
+@pytest.mark.parametrize("text", [",", "ctrl-", "ctrl-pp", "ab", "a,,b", "ctrl-1", "é", "\x01", "alt-x"])
 def test_what_is_no_key_is_named(text: str) -> None:
     with pytest.raises(ValueError, match="is not a key"):
         parse_detach_keys(text)
