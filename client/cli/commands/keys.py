@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Annotated
 
@@ -22,6 +23,9 @@ from ..parser.parameters import Argument, Context, Option
 from ..terminal.screen import Table, say, write, write_json
 
 app = typer.Typer(help="Manage your key and the members of your workers.", no_args_is_help=True, add_completion=False)
+
+# What is advised to whoever names no member, wherever the roster is.
+_LIST = "jobwire keys list shows all members"
 
 RosterPath = Annotated[
     str | None,
@@ -104,14 +108,16 @@ def add(
 @app.command()
 def rm(ctx: Context, name: Member, path: RosterPath = None) -> None:
     """Remove a member from the roster. It is disconnected at once; its jobs continue."""
-    if _is_far(ctx, path):
-        with client(ctx) as connected:
-            far = connected.members.remove(name)
-        role, key = far.role, far.key
-    else:
-        was = roster_changes.remove_member(_own_roster(path), name)
-        role, key = was.role, was.key
+    with _pointing_to_list(ctx, path, "rm"):
+        if _is_far(ctx, path):
+            with client(ctx) as connected:
+                far = connected.members.remove(name)
+            role, key = far.role, far.key
+        else:
+            was = roster_changes.remove_member(_own_roster(path), name)
+            role, key = was.role, was.key
     say(f"{name} removed, was {role}, fingerprint {fingerprint(key)} ({_where(ctx, path)})")
+    _point_to_far(ctx, path, "rm")
 
 
 @app.command("set-role")
@@ -122,13 +128,14 @@ def set_role(
     path: RosterPath = None,
 ) -> None:
     """Give a member another role. It takes effect at once, without a restart."""
-    with understanding():
+    with understanding(), _pointing_to_list(ctx, path, "set-role"):
         if _is_far(ctx, path):
             with client(ctx) as connected:
                 was = connected.members.set_role(name, role).role
         else:
             was = roster_changes.set_role(_own_roster(path), name, role).role
     say(f"{name} {f'has the role {role} already' if was == role else f'has the role {role} now, was {was}'} ({_where(ctx, path)})")
+    _point_to_far(ctx, path, "set-role")
 
 
 @app.command()
@@ -139,13 +146,14 @@ def rename(
     path: RosterPath = None,
 ) -> None:
     """Give a member another name. Its jobs stay its own."""
-    with understanding():
+    with understanding(), _pointing_to_list(ctx, path, "rename"):
         if _is_far(ctx, path):
             with client(ctx) as connected:
                 connected.members.rename(name, new)
         else:
             roster_changes.rename_member(_own_roster(path), name, new)
     say(f"{name} is named {new} now ({_where(ctx, path)})")
+    _point_to_far(ctx, path, "rename")
 
 
 def _own_roster(typed: str | None) -> Path:
@@ -174,6 +182,25 @@ def _where(ctx: Context, path: str | None) -> str:
 
 def _point_to_far(ctx: Context, path: str | None, verb: str) -> None:
     """Say whose roster it is, if all other commands use a worker that has another one."""
-    with suppress(Refused):  # It is done: which context is in use does not matter.
+    if sentence := _whose(ctx, path, verb):
+        say(sentence)
+
+
+def _whose(ctx: Context, path: str | None, verb: str) -> str:
+    with suppress(Refused):  # It is done, or refused: which context is in use does not matter.
         if path is None and not ctx.obj and (name := current_name()) not in ("", EMBEDDED):
-            say(f"this is the roster of workers on this machine; for that of {name}: jobwire --context {name} keys {verb}")
+            return f"this is the roster of workers on this machine; for that of {name}: jobwire --context {name} keys {verb}"
+    return ""
+
+
+@contextmanager
+def _pointing_to_list(ctx: Context, path: str | None, verb: str) -> Iterator[None]:
+    """Have who names nobody on the roster told whose roster that is, and how to list it."""
+    try:
+        yield
+    except Refused as refused:
+        if refused.next_step == _LIST and _is_far(ctx, path):
+            refused.next_step = _LIST.replace("jobwire", f"jobwire --context {ctx.obj}")
+        elif refused.next_step == _LIST and (sentence := _whose(ctx, path, verb)):
+            refused.add_note(sentence)
+        raise

@@ -49,7 +49,12 @@ def _answer(shell: str, said: list[str]) -> list[str]:
     wish = understand(said if typed is None else typed.words[1:])
     if is_for_the_shell(wish):
         return [_leave_it(wish)]
-    found = find_words(wish, lambda asked: ask(asked, _BEGUN), ask_for_schedules=lambda asked: ask_for_schedules(asked, _BEGUN))
+    found = find_words(
+        wish,
+        lambda asked: ask(asked, _BEGUN),
+        ask_for_schedules=lambda asked: ask_for_schedules(asked, _BEGUN),
+        ask_for_members=lambda asked: ask_for_members(asked, _BEGUN),
+    )
     if typed is None:
         return ["words", *(f"{word.text}\t{word.about}" if word.about else word.text for word in found)]
     breaks = os.environ.get(_BREAKS, " \t\n\"'@><=;|&(:")
@@ -93,6 +98,17 @@ def ask_for_schedules(wish: Wish, begun: float | None = None) -> Iterator[reques
 
     try:
         return _until_refused(near_worker.ask_for_schedules(wish, time.monotonic() if begun is None else begun))
+    except (Refused, OSError):
+        return iter(())
+
+
+def ask_for_members(wish: Wish, begun: float | None = None) -> Iterator[request_pb2.RosterMember]:
+    """Return the members on the roster of the worker that is meant; as `ask` does."""
+    from ....schemas.refusal import Refused  # noqa: PLC0415 -- as above
+    from . import near_worker  # noqa: PLC0415 -- as above
+
+    try:
+        return _until_refused(near_worker.ask_for_members(wish, time.monotonic() if begun is None else begun))
     except (Refused, OSError):
         return iter(())
 

@@ -100,8 +100,18 @@ def schedules_over(line: Line[_Asked], deadline: float) -> Iterator[request_pb2.
         line.forget(asked)
 
 
+def members_over(line: Line[_Asked], deadline: float) -> Iterator[request_pb2.RosterMember]:
+    """Return the members on the roster that come over this connection before the deadline; none if one may not see them."""
+    asked = line.ask(request_pb2.Request(list_members=request_pb2.ListMembers()))
+    try:
+        for reply in _unless_refused(line, asked, deadline):
+            yield from reply.list_members.members
+    except TimeoutError:
+        line.forget(asked)
+
+
 def _unless_refused(line: Line[_Asked], asked: _Asked, deadline: float) -> list[request_pb2.Reply]:
-    """Return the answer, if there is one: nobody may have that job, or the worker is too old for runs."""
+    """Return the answer, if there is one: there may be no such job, it may not be for everybody, or the worker is too old for it."""
     try:
         return [_answer(line, asked, deadline)]
     except Refused:

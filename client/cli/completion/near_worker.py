@@ -21,8 +21,9 @@ if TYPE_CHECKING:
 
 # From the moment when the first module of the answer was loaded, some 20 ms after the Tab; a shell waits some 5 ms more for the end.
 _SECONDS = 0.065
-# A machine that took longer to come so far is busy, and gives the worker no more time either. Not for ever.
-_MOST_SECONDS = 0.2
+# A machine that took longer to come so far is busy, and gives the worker no more time either: so much more than that, but not for ever.
+_BUSY = 1.5
+_MOST_SECONDS = 0.3
 
 
 def ask(wish: Wish, begun: float) -> Iterator[Found]:
@@ -50,9 +51,19 @@ def ask_for_schedules(wish: Wish, begun: float) -> Iterator[request_pb2.Schedule
     return _closing(line, schedules_over(line, deadline))
 
 
+def ask_for_members(wish: Wish, begun: float) -> Iterator[request_pb2.RosterMember]:
+    """Return the members on the roster of the worker, if one may see that and it comes before patience ends; as `ask` does."""
+    deadline = patience_ends(begun, time.monotonic())
+    if (line := _line(wish, deadline)) is None:
+        return iter(())
+    from .inquiry import members_over  # noqa: PLC0415 -- as above
+
+    return _closing(line, members_over(line, deadline))
+
+
 def patience_ends(begun: float, now: float) -> float:
     """Return until when to wait for a worker that is asked now. Pure; times are on `time.monotonic`."""
-    return max(begun + _SECONDS, now + min(now - begun, _MOST_SECONDS))
+    return max(begun + _SECONDS, now + min(_BUSY * (now - begun), _MOST_SECONDS))
 
 
 def _line(wish: Wish, deadline: float) -> QuickLine | None:

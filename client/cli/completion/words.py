@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     Ask = Callable[[Wish], Iterable[Found]]
     AskForSchedules = Callable[[Wish], Iterable[request_pb2.ScheduleInfo]]
+    AskForMembers = Callable[[Wish], Iterable[request_pb2.RosterMember]]
 
 _FOR_THE_SHELL = {line.FILE, line.DIR, line.PROGRAM}
 _SHELLS = ("bash", "zsh", "fish")
@@ -31,7 +32,11 @@ def is_for_the_shell(wish: Wish) -> bool:
 
 
 def find_words(
-    wish: Wish, ask: Ask, commands: Mapping[str, Command] = COMMANDS, ask_for_schedules: AskForSchedules = lambda _: ()
+    wish: Wish,
+    ask: Ask,
+    commands: Mapping[str, Command] = COMMANDS,
+    ask_for_schedules: AskForSchedules = lambda _: (),
+    ask_for_members: AskForMembers = lambda _: (),
 ) -> list[Word]:
     """Return the words that begin as typed, in the order in which to show them. `ask` returns jobs and runs, newest first."""
     match wish.kind:
@@ -46,7 +51,7 @@ def find_words(
         case line.OWNER:
             known = map(Word, dict.fromkeys(job.owner_name for job in ask(wish) if job.owner_name))
         case line.MEMBER:
-            known = _members(wish)
+            known = _members(wish, ask_for_members)
         case kind:
             known = _FIXED.get(kind, tuple)()
     found = (word for word in known if word.text.startswith(wish.typed))
@@ -77,10 +82,12 @@ def _contexts() -> Iterator[Word]:
     yield from (Word(context.name, context.endpoint) for context in contexts.list_contexts())
 
 
-def _members(wish: Wish) -> Iterator[Word]:
-    if wish.context:
-        # Theirs are not those of this machine.
-        return iter(())
+def _members(wish: Wish, ask: AskForMembers) -> Iterator[Word]:
+    from ...config import contexts  # noqa: PLC0415 -- as above
+
+    # The context in use does not count, as for `keys`.
+    if (wish.context or os.environ.get(contexts.CONTEXT_VARIABLE) or contexts.EMBEDDED) != contexts.EMBEDDED:
+        return (Word(member.name, member.role) for member in ask(wish))
     from pathlib import Path  # noqa: PLC0415 -- as above
 
     from ....keys.files.user_folders import roster_path  # noqa: PLC0415 -- as above

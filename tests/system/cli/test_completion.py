@@ -158,7 +158,7 @@ OURS = {
         "files": {"file_kind", "ownership", "private_files", "secret_file", "small_file", "user_folders"},
     },
     "schemas": {
-        "": {"clock", "endpoint", "naming", "protocol_version", "refusal"},
+        "": {"clock", "endpoint", "json_text", "naming", "protocol_version", "refusal"},
         "generated": {"event_pb2", "job_pb2", "request_pb2"},
         "private_parts": {"c_signal", "deferred", "frozen", "light_typing", "protobuf_in_c"},
         "text": {"brief", "patterns", "plain_text", "toml_text"},
@@ -201,6 +201,12 @@ def test_the_words_of_completion_load_neither_parser_nor_sockets(home: Home) -> 
     program = "import sys; from jobwire.client.cli.completion.answer import main; main(['bash', 'jobwire stop --']); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], env=home.env, capture_output=True, text=True, check=True).stdout
     assert not {"typer", "zmq", "nacl", "google.protobuf", "rich", "dataclasses", "pathlib"} & set(loaded.split())
+
+
+def test_the_members_of_a_worker_that_is_named_are_completed_for_its_admin(own_home: Home) -> None:
+    deadline = time.monotonic() + SECONDS
+    while answer(own_home, "zsh", "--context", "lab", "keys", "rm", "ad") != ["words", "admin\tadmin"]:
+        assert time.monotonic() < deadline
 
 
 def test_a_worker_that_is_suspended_keeps_nobody_waiting_at_a_tab(empty_home: Home) -> None:

@@ -142,4 +142,10 @@ def test_an_admin_changes_the_roster_of_a_worker_that_is_elsewhere(own_home: Hom
     for line in ("role operator, was submitter", "name lab, was eve", "bob added, role viewer", "lab removed, role operator"):
         assert line in logged
     assert logged.count("changed over the network by admin") == 4
+    for change in (["rm", "eve"], ["set-role", "eve", "viewer"], ["rename", "eve", "bob"]):
+        far_away, here = (own_home.jobwire(*where, "keys", *change, status=1).stderr for where in (far, []))
+        assert b"no member 'eve'; jobwire --context lab keys list shows all members\n" in far_away
+        assert b"; jobwire keys list shows all members\nthis is the roster of workers on this machine; for that of lab: " in here
+        assert f"jobwire --context lab keys {change[0]}\n".encode() in here
+    assert b"there is no context" in own_home.jobwire("--context", "nowhere", "keys", "rm", "eve", status=1).stderr
     assert b"two rosters" in own_home.jobwire(*far, "keys", "list", "--roster", "x", status=2).stderr

@@ -5,7 +5,7 @@ from itertools import islice
 
 import pytest
 
-from jobwire.client.cli.completion.inquiry import jobs_over, schedules_over
+from jobwire.client.cli.completion.inquiry import jobs_over, members_over, schedules_over
 from jobwire.client.cli.completion.line import Wish
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.refusal import Code, Refused
@@ -47,6 +47,8 @@ class Line:
                 return request_pb2.Reply(list_runs=request_pb2.ListRunsReply(runs=[request_pb2.Run(batch=job_pb2.Batch(name="run"))]))
             case "list":
                 return request_pb2.Reply(list=self._page(request.list))
+            case "list_members" if self._has_job:
+                return request_pb2.Reply(list_members=request_pb2.ListMembersReply(members=[request_pb2.RosterMember(name="ada")]))
             case "list_schedules":
                 page = self._number(request.list_schedules.page)
                 schedules = [request_pb2.ScheduleInfo(name=f"s{page}")]
@@ -110,6 +112,11 @@ def test_a_worker_that_is_too_old_for_an_order_and_for_runs_is_asked_for_its_old
     assert names(line, Wish("JOB", "", "jobwire show"))[::49] == ["job49", "job0"]
     assert names(Line(pages=1), Wish("JOB", "x", "jobwire show"))[0] == "job49"
     assert names(Line(), Wish("BATCH", "", "jobwire list")) == []
+
+
+def test_members_are_known_to_whoever_may_see_them() -> None:
+    assert [one.name for one in members_over(Line(*ALL, has_job=True), 0)] == ["ada"]
+    assert list(members_over(Line(*ALL), 0)) == []
 
 
 def test_the_schedules_that_came_in_time_are_known_and_an_older_worker_has_none() -> None:

@@ -8,7 +8,7 @@ from jobwire.client.cli.completion.table import COMMANDS
 from jobwire.client.cli.completion.words import find_words
 from jobwire.keys.identity import generate
 from jobwire.keys.members.roster import add_member
-from jobwire.schemas.generated import job_pb2
+from jobwire.schemas.generated import job_pb2, request_pb2
 
 
 @pytest.mark.parametrize(
@@ -111,6 +111,22 @@ def test_an_option_is_offered_once_unless_it_can_be_repeated() -> None:
     assert offered("list", "--columns", "id,na") == ["id,name"]
     assert offered("list", "--state=queued,ru") == ["--state=queued,running"]
     assert offered("run", "--rlimit", "nof") == ["nofile="]
+
+
+def test_members_are_those_of_the_worker_that_is_named_and_else_of_this_machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("JOBWIRE_CONFIG", str(tmp_path))
+    monkeypatch.delenv("JOBWIRE_CONTEXT", raising=False)
+
+    def offered(*words: str) -> list[str]:
+        ada = request_pb2.RosterMember(name="ada", role="admin")
+        return [word.text for word in find_words(understand(words), lambda _: (), ask_for_members=lambda _: [ada])]
+
+    assert offered("--context", "lab", "keys", "rm", "") == ["ada"]
+    assert offered("--context", "lab", "keys", "rename", "b") == []
+    assert offered("--context", "embedded", "keys", "rm", "") == []
+    assert offered("keys", "rm", "") == []
+    monkeypatch.setenv("JOBWIRE_CONTEXT", "lab")
+    assert offered("keys", "set-role", "a") == ["ada"]
 
 
 # What nobody can guess, what is new, or what only another machine knows.

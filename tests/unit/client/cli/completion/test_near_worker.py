@@ -57,5 +57,5 @@ def test_a_worker_that_says_nothing_is_not_waited_for(silent: socket.socket, hos
 
 def test_patience_ends_at_a_time_after_the_tab_and_later_where_everything_takes_longer() -> None:
     assert patience_ends(begun=10.0, now=10.02) == pytest.approx(10.065)
-    assert patience_ends(begun=10.0, now=10.1) == pytest.approx(10.2)
-    assert patience_ends(begun=10.0, now=15.0) == pytest.approx(15.2)
+    assert patience_ends(begun=10.0, now=10.1) == pytest.approx(10.25)
+    assert patience_ends(begun=10.0, now=15.0) == pytest.approx(15.3)
