@@ -60,7 +60,13 @@ def shell(
             name = "-" if file is None else file
             shown = "standard input" if name == "-" else name
             with sources.open_file(name) as lines:
-                status = runs.run_file(sources.read_lines(lines, shown), shown, run, keep_going=keep_going)
+                status = runs.run_file(
+                    sources.read_lines(lines, shown),
+                    shown,
+                    run,
+                    keep_going=keep_going,
+                    may_have_more=lambda: sources.may_have_more(lines),
+                )
     raise exit_status.Ending(status)
 
 

@@ -30,10 +30,12 @@ class Failures:
             self.status = self.status or status
 
 
-def run_file(lines: Iterable[tuple[int, str]], name: str, run: Run, *, keep_going: bool) -> int:
+def run_file(
+    lines: Iterable[tuple[int, str]], name: str, run: Run, *, keep_going: bool, may_have_more: Callable[[], bool] = lambda: True
+) -> int:
     """Run the lines of a file up to the first that fails, or all of them, and return the status of the first that failed.
 
-    `exit N` ends them with that status.
+    `exit N` ends them with that status. `may_have_more`: whether lines follow that said something.
     """
     failures, ended = Failures(), None
     for number, line in lines:
@@ -55,7 +57,8 @@ def run_file(lines: Iterable[tuple[int, str]], name: str, run: Run, *, keep_goin
             # Nobody reads what follows, or somebody wants it to end.
             return status
         if status and not keep_going:
-            say("the lines after it were not run; --keep-going runs them")
+            if may_have_more():
+                say("the lines after it were not run; --keep-going runs them")
             return status
     if failures.failed:
         say(f"{failures.failed} of {failures.lines} lines failed")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import os
+import stat
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, BinaryIO
 
@@ -58,6 +59,13 @@ def open_file(name: str) -> BinaryIO:
         return io.BufferedReader(_Patient(os.open(name, os.O_RDONLY | os.O_CLOEXEC)))
     except (OSError, ValueError) as error:
         raise BadInput(f"{name}: {getattr(error, 'strerror', None) or error}") from None
+
+
+def may_have_more(file: BinaryIO) -> bool:
+    """Return whether a line that says something may follow. Of what is no regular file, that cannot be told before it comes."""
+    if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
+        return True
+    return any(line.strip() and not line.lstrip().startswith(b"#") for line in iter(lambda: file.readline(LONGEST_LINE), b""))
 
 
 def read_lines(file: BinaryIO, name: str) -> Iterator[tuple[int, str]]:

@@ -31,6 +31,11 @@ def test_the_first_failure_ends_it_with_its_status(capsys: pytest.CaptureFixture
     assert capsys.readouterr().err == said
 
 
+def test_lines_that_are_not_there_are_not_said_to_be_left_out(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_file([(1, "show one")], "FILE", Commands(one=7), keep_going=False, may_have_more=lambda: False) == 7
+    assert capsys.readouterr().err == "jobwire: FILE, line 1: exited with status 7\n"
+
+
 def test_with_keep_going_all_lines_run_and_the_first_failure_gives_the_status(capsys: pytest.CaptureFixture[str]) -> None:
     commands = Commands(two=9)
     assert run(commands, LINES, keep_going=True) == 2

@@ -7,7 +7,7 @@ import pytest
 
 from jobwire.client.cli.exit_status import BadInput
 from jobwire.client.cli.shell import sources
-from jobwire.client.cli.shell.sources import open_file, read_lines
+from jobwire.client.cli.shell.sources import may_have_more, open_file, read_lines
 
 
 def lines(content: bytes) -> list[tuple[int, str]]:
@@ -73,3 +73,17 @@ def test_lines_of_a_pipe_that_is_non_blocking_are_waited_for(tmp_path: Path) -> 
 def test_what_is_no_text_is_refused_by_its_kind(content: bytes, what: str) -> None:
     with pytest.raises(BadInput, match=what):
         lines(content)
+
+
+@pytest.mark.parametrize(("rest", "more"), [(b"", False), (b"\n  \n# a comment\n", False), (b"\n\nlist", True), (b"exit\n", True)])
+def test_whether_lines_follow_that_say_something_is_known_of_a_file(tmp_path: Path, rest: bytes, *, more: bool) -> None:
+    (tmp_path / "lines").write_bytes(b"run false\n" + rest)
+    with open_file(str(tmp_path / "lines")) as file:
+        assert next(read_lines(file, "lines")) == (1, "run false")
+        assert may_have_more(file) is more
+
+
+def test_of_a_pipe_it_is_not_waited_for() -> None:
+    read, write = os.pipe()
+    with open(read, "rb") as reader, open(write, "wb"):  # noqa: PTH123 -- descriptors
+        assert may_have_more(reader)
