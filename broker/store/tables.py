@@ -77,6 +77,9 @@ def prepare(connection: sqlite3.Connection, path: Path) -> bytes:
                 f"{path} was written by a newer jobwire (store version {version}, this one knows {VERSION})",
                 "start the newer jobwire, or use another --state folder",
             )
+        # SQLite opens a file that it may not write for reading, and says so only when it is to be written: then everything would wait.
+        connection.execute("BEGIN IMMEDIATE")
+        connection.execute("ROLLBACK")
         migrate(connection, version, VERSION)
         found = connection.execute("SELECT id FROM store").fetchone()
         if found is None:

@@ -62,7 +62,21 @@ def unusable(path: Path, error: sqlite3.Error | OSError) -> Refused:
     if size > _LONGEST_PATH:
         what = f"the store {path} cannot be opened: SQLite takes paths of at most {_LONGEST_PATH} bytes, and this one has {size}"
         return Refused(Code.FAILED_PRECONDITION, what, "choose a shorter state folder with --state or JOBWIRE_STATE")
+    # Of an error that SQLite did not raise itself, there is no code.
+    is_read_only = getattr(error, "sqlite_errorcode", 0) & 0xFF == sqlite3.SQLITE_READONLY
+    if is_read_only and (name := _read_only(path)):
+        return Refused(
+            Code.FAILED_PRECONDITION,
+            f"the store {path} cannot be written: its file {name} is read-only for this user",
+            f"see whose it is and what protects it: ls -l {path.with_name(name)}; lsattr {path.with_name(name)}",
+        )
     return out_of_reach(path, (error.strerror or error) if isinstance(error, OSError) else error)
+
+
+def _read_only(path: Path) -> str:
+    """Return the name of a file of the store that cannot be written; empty if all can be."""
+    names = (f"{path.name}{ending}" for ending in ("", "-wal", "-shm"))
+    return next((name for name in names if path.with_name(name).exists() and not os.access(path.with_name(name), os.W_OK)), "")
 
 
 def exists(path: Path) -> bool:

@@ -4,12 +4,15 @@ import os
 import resource
 import sqlite3
 import stat
+import subprocess
+import sys
 from contextlib import closing
 from itertools import pairwise
 from pathlib import Path
 
 import pytest
 from desk_house import EngineDouble, House, asked, attempt, ended, key, started
+from requirements import UNPRIVILEGED, can_run
 
 from jobwire.broker.engine import Ended, Started
 from jobwire.broker.jobs.job import Attempt, Job
@@ -71,6 +74,27 @@ async def test_a_folder_in_the_place_of_the_store_is_not_called_a_broken_store(t
     with pytest.raises(Refused, match="cannot be read or written") as refused:
         House(tmp_path / "state.db", EngineDouble()).open()
     assert "rebuild" not in refused.value.next_step
+
+
+OPEN = """
+import sys
+from pathlib import Path
+from jobwire.broker.store import tables
+tables.prepare(tables.connect(Path(sys.argv[1])), Path(sys.argv[1]))
+"""
+
+
+@pytest.mark.skipif(os.geteuid() == 0 and not can_run(*UNPRIVILEGED, "true"), reason="root may write every file")
+def test_a_store_with_a_file_that_cannot_be_written_is_refused_with_its_name(tmp_path: Path) -> None:
+    """SQLite opens it for reading, and each commit would be tried again for ever: the worker would never be ready."""
+    path = tmp_path / "state.db"
+    with closing(tables.connect(path)) as made:
+        tables.prepare(made, path)
+        log = Path(f"{path}-wal")
+        log.chmod(0o400)
+        prefix = UNPRIVILEGED if os.geteuid() == 0 else ()
+        ended = subprocess.run([*prefix, sys.executable, "-c", OPEN, path], capture_output=True, check=False, text=True)
+    assert f"the store {path} cannot be written: its file {log.name} is read-only for this user" in ended.stderr
 
 
 async def test_a_store_keeps_its_id(house: House) -> None:
