@@ -76,7 +76,11 @@ def locks(fd: int, how: int) -> bool:
 def reason_in(state: Path, error: OSError) -> str:
     """Return why a folder cannot be used, with the file in it that is meant."""
     name = Path(os.fsdecode(error.filename)).name if error.filename else ""
-    if name and error.errno in _OF_NO_FILE and (problem := kind_problem_at(state / name, follow=name != LOCK)):
+    if (
+        name
+        and error.errno in _OF_NO_FILE
+        and (problem := kind_problem_at(state / name, follow=name != LOCK and error.errno != errno.ELOOP))
+    ):
         return f"{name} {problem}"
     reason = error.strerror or str(error)
     return f"{name}: {reason}" if name and name != state.name else reason

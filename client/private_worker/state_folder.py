@@ -67,7 +67,8 @@ def _open_locked(path: Path, how: int) -> FileIO:
             # An object, which is closed with its last reference: if a handler raises before it is used, a program that goes on would keep
             # the lock, and nobody could start a worker.
             with held_back():
-                file = FileIO(open_private(path, os.O_RDWR | os.O_CREAT), "r+")
+                # Through a link, somebody else's file would be locked, and its mode changed.
+                file = FileIO(open_private(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW), "r+")
             fcntl.flock(file, how)
             if _is_at(path, file):
                 return file
@@ -100,7 +101,8 @@ def open_private(path: Path, flags: int) -> int:
     except OSError:
         os.close(fd)
         raise
-    with suppress(OSError):
-        # Regardless of the umask.
-        os.fchmod(fd, 0o600)
+    if not path.is_symlink():
+        with suppress(OSError):
+            # Regardless of the umask. The mode of a file that somebody keeps elsewhere is theirs.
+            os.fchmod(fd, 0o600)
     return fd

@@ -9,6 +9,7 @@ import os
 import pwd
 import resource
 import signal
+import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -20,6 +21,7 @@ from jobwire.client.private_worker.ensure import _ask_to_make_way, _enroll
 from jobwire.keys import holder, identity
 from jobwire.keys.files.user_folders import roster_path
 from jobwire.keys.members import roster
+from jobwire.schemas.refusal import Refused
 
 # Descriptors that select(2) takes.
 _SELECTABLE = 1024
@@ -95,3 +97,28 @@ def test_an_interruption_while_the_lock_is_taken_leaves_it_to_others(tmp_path: P
         signal.signal(signal.SIGINT, before)
     gc.collect()
     assert len([*Path("/proc/self/fd").iterdir()]) == descriptors
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_lock_that_is_a_link_is_refused_and_what_it_leads_to_is_left_alone(tmp_path: Path, *, exists: bool) -> None:
+    """As root, the mode of any file would be changed."""
+    other = tmp_path / "other"
+    if exists:
+        other.touch(0o644)
+    (tmp_path / "starting.lock").symlink_to(other)
+    with (
+        pytest.raises(Refused, match=r"starting.lock is a link, not a file"),
+        state_folder.locked(tmp_path / "starting.lock", fcntl.LOCK_SH),
+    ):
+        pass
+    assert other.exists() == exists
+    assert not exists or stat.S_IMODE(other.stat().st_mode) == 0o644
+
+
+def test_a_log_that_is_a_link_is_followed_and_keeps_its_mode(tmp_path: Path) -> None:
+    other = tmp_path / "other"
+    other.touch()
+    other.chmod(0o640)
+    (tmp_path / "worker.log").symlink_to(other)
+    os.close(state_folder.open_private(tmp_path / "worker.log", os.O_WRONLY | os.O_CREAT | os.O_APPEND))
+    assert stat.S_IMODE(other.stat().st_mode) == 0o640
