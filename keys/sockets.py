@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import _thread
 import os
+from collections.abc import Callable
 
 import zmq
 from zmq import zmq_poll
@@ -137,6 +138,24 @@ def client_socket(context: Context, socket_type: int, identity: Identity, server
     return socket
 
 
+def whole(make: Callable[[], Socket]) -> Socket:
+    """Return a socket that pyzmq makes; if a signal handler raises meanwhile, none of those that were used for it stays open.
+
+    A half-made one is not known to its context, which would wait for ever for its end, and the traceback of the exception keeps it.
+    Handlers cannot be held back where another thread takes the signal.
+    """
+    try:
+        return make()
+    except BaseException as error:
+        below = error.__traceback__
+        while below is not None:
+            for value in below.tb_frame.f_locals.values():
+                if isinstance(value, zmq.Socket):
+                    value.close(linger=0)
+            below = below.tb_next
+        raise
+
+
 def readable(socket: Socket) -> bool:
     """Return whether a message can be read now.
 
@@ -148,7 +167,7 @@ def readable(socket: Socket) -> bool:
 
 def _new_socket(context: Context, socket_type: int, identity: Identity) -> Socket:
     try:
-        socket = context.socket(socket_type)
+        socket = whole(lambda: context.socket(socket_type))
     except zmq.ZMQError as error:
         demand_descriptors(error.errno)
         raise

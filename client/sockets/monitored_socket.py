@@ -18,7 +18,7 @@ from collections import deque
 import zmq
 
 from ...keys.identity import Identity
-from ...keys.sockets import Context, Socket, client_socket, connect, readable
+from ...keys.sockets import Context, Socket, client_socket, connect, readable, whole
 from ...schemas.refusal import Code, Refused
 from . import diagnosis
 from .addresses import Resolution, is_named
@@ -152,7 +152,7 @@ class MonitoredSocket:
             socket.set(option, value)
         if self._lasts_ms:
             socket.set(zmq.HEARTBEAT_TTL, self._lasts_ms)
-        self._monitor = socket.get_monitor_socket(_EVENTS)
+        self._monitor = whole(lambda: socket.get_monitor_socket(_EVENTS))
         self.socket = socket
         self.reached = endpoint
         try:

@@ -10,7 +10,7 @@ import time
 import zmq
 
 from ...keys.identity import Identity
-from ...keys.sockets import client_socket, connect, new_context
+from ...keys.sockets import client_socket, connect, new_context, whole
 
 _SECONDS = 1.0
 
@@ -21,7 +21,7 @@ def takes(endpoint: str, kind: int, identity: Identity, server_key: bytes) -> bo
     context = new_context()
     try:
         socket = client_socket(context, kind, identity, server_key)
-        monitor = socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
+        monitor = whole(lambda: socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED))
         connect(socket, endpoint)
         succeeded = bool(monitor.poll(max(0, round((until - time.monotonic()) * 1000))))
         socket.disable_monitor()

@@ -7,13 +7,15 @@ import socket
 import struct
 import subprocess
 import sys
+import threading
 from typing import NoReturn
 
 import pytest
 import zmq
 
+from jobwire.keys import identity
 from jobwire.keys.identity import from_seed
-from jobwire.keys.sockets import listen, new_context, server_socket
+from jobwire.keys.sockets import client_socket, listen, new_context, server_socket, whole
 from jobwire.schemas.refusal import Code, Refused
 
 _CODE = """
@@ -71,3 +73,34 @@ def test_who_is_gone_without_a_word_is_not_counted_for_ever(kind: int) -> None:
         monitor.close()
     finally:
         context.destroy(linger=0)
+
+
+@pytest.mark.parametrize("where", ["before it is known", "in the middle"])
+@pytest.mark.parametrize("made", ["a socket", "the monitor of one"])
+def test_a_context_can_be_closed_after_a_handler_raised_while_a_socket_was_made(
+    monkeypatch: pytest.MonkeyPatch, where: str, made: str
+) -> None:
+    me, worker = identity.generate(), identity.generate()
+    context = new_context()
+    watched = client_socket(context, zmq.DEALER, me, worker.public)
+    method, owner = ("__init__", zmq.Socket) if where == "in the middle" else ("_add_socket", zmq.Context)
+    really = getattr(owner, method)
+
+    def interrupted(self: object, *arguments: object, **options: object) -> None:
+        if where == "in the middle":
+            really(self, *arguments, **options)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(owner, method, interrupted)
+    make = {
+        "a socket": lambda: client_socket(context, zmq.DEALER, me, worker.public),
+        "the monitor of one": lambda: whole(lambda: watched.get_monitor_socket(zmq.EVENT_CONNECTED)),
+    }[made]
+    with pytest.raises(KeyboardInterrupt) as kept:
+        make()
+    monkeypatch.undo()
+    closing = threading.Thread(target=context.destroy, args=(0,), daemon=True)
+    closing.start()
+    closing.join(30)
+    assert not closing.is_alive(), "it waits for a socket that nobody can close"
+    assert kept.value.__traceback__ is not None
