@@ -62,6 +62,9 @@ def _run_plain(arguments: Sequence[str]) -> bool:
         screen.write(f"jobwire {__version__}")
         return True
     context, rest = read_context(arguments, os.environ.get(CONTEXT_VARIABLE) or None)
+    if context.obj == "":
+        # As of a variable of a script that is not set: it must not mean another worker.
+        raise BadInput("--context: '' names no context; leave it out for the one in use")
     name = rest[0] if rest else ""
     if name not in VERBS or name in GROUPS:
         return False

@@ -86,7 +86,7 @@ def rm(name: Name) -> None:
 @app.command()
 def show(ctx: Context, name: OptionalName = None, json: Json = False) -> None:
     """Show a context: its endpoint, the key of its worker, and your identity there. Connects to nobody."""
-    context = _find(name or ctx.obj)
+    context = _find(_named(ctx, name))
     if context is None:
         lines = {"name": contexts.EMBEDDED, "endpoint": None, "key": None, "fingerprint": None, "identity": str(identity_path())}
     else:
@@ -119,7 +119,7 @@ def try_context(ctx: Context, name: OptionalName = None) -> None:
     from ...library.client import Client  # noqa: PLC0415 -- the other commands need no connection
     from ..status.command import demand_running  # noqa: PLC0415 -- as above
 
-    context = _find(name or ctx.obj)
+    context = _find(_named(ctx, name))
     if context is None:
         demand_running()
     shown = context.name if context is not None else contexts.EMBEDDED
@@ -136,6 +136,13 @@ def _warn_of_variable(name: str) -> None:
     said = os.environ.get(contexts.CONTEXT_VARIABLE)
     if said and said != name:
         say(f"this shell uses {said} all the same, as {contexts.CONTEXT_VARIABLE} is set: unset {contexts.CONTEXT_VARIABLE}")
+
+
+def _named(ctx: Context, name: str | None) -> str | None:
+    """Return the name that was typed, or that of the context in use."""
+    if name == "":
+        raise BadInput("'' names no context; leave it out for the one in use")
+    return name or ctx.obj
 
 
 def _find(name: str | None) -> contexts.Context | None:

@@ -91,8 +91,9 @@ def list_jobs(  # noqa: PLR0913 -- one for each option
     if runs:
         others = {"--state": state, "--failed": failed, "-n": name, "-l": label, "--since": since, "--until": until}
         _refuse_with_runs(others | {"--sort": sort, "--columns": columns, "--watch": watch})
+        named = _batch_typed(run, batch)
         with client(ctx) as connected:
-            list_runs(connected, run or batch or "", user or "", most, everything=everything, header=header, json=json)
+            list_runs(connected, named, user or "", most, everything=everything, header=header, json=json)
         return
     labels, begin, end = _labels(label or []), _moment("--since", since), _moment("--until", until)
     with client(ctx) as connected:
@@ -134,6 +135,12 @@ def _say_none(*, every: bool, is_filtered: bool) -> None:
     else:
         which = "matching job" if is_filtered else "job"
         say(f"no {which} is queued or running; jobwire list -a includes those that have ended")
+
+
+def _batch_typed(run: str | None, batch: str | None) -> str:
+    """Return what names the batch whose runs are meant; empty: all batches."""
+    typed = run if run is not None else batch
+    return "" if typed is None else checked(typed)
 
 
 def _refuse_with_runs(options: Mapping[str, object]) -> None:

@@ -55,6 +55,32 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
     assert capsys.readouterr().out.startswith("jobwire ")
 
 
+@pytest.mark.parametrize(
+    ("line", "status"),
+    [
+        (["--context", "", "list"], 2),
+        (["--context=", "stop", "last"], 2),
+        (["--context", "", "context", "list"], 2),
+        (["--context", "", "run", "--", "true"], 2),
+        (["context", "show", ""], 2),
+        (["context", "test", ""], 2),
+        (["context", "use", ""], 1),
+        (["list", "--runs", ""], 1),
+        (["list", "--runs", "--batch", ""], 1),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_an_empty_value_does_not_mean_what_no_value_means(
+    line: list[str], status: int, folders: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command_line(line) == status
+    said = capsys.readouterr()
+    assert said.err.startswith("jobwire: ")
+    assert "''" in said.err
+    assert said.out == ""
+    assert not (folders / "state").exists(), "no worker was started"
+
+
 @pytest.mark.parametrize("name", [name for name, verb in VERBS.items() if verb.place])
 def test_the_line_in_the_table_is_the_first_of_the_verbs_own_help(name: str) -> None:
     verb = VERBS[name]
