@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from typing import Annotated, TypeVar
 
 from ...schemas.refusal import Code, Refused
+from ...schemas.text.numbers import why_not_number
 from .exit_status import BadInput
 from .parser.parameters import Argument, Option
 
@@ -54,5 +55,5 @@ def parse_count(text: str) -> int:
     Raises `Refused(INVALID_ARGUMENT)`.
     """
     if not (text.isascii() and text.isdecimal()) or len(text) > _MOST_DIGITS:
-        raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not a whole number of 0 or more")
+        raise Refused(Code.INVALID_ARGUMENT, why_not_number(text, "a whole number of 0 or more"))
     return int(text)

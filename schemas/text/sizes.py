@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 
 from ..refusal import Code, Refused
+from .numbers import why_not_number
 from .patterns import pattern
 
 _UNITS = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30, "T": 1 << 40}
@@ -21,7 +22,7 @@ def parse_size(said: str | int) -> int:
     """
     found = _SIZE.fullmatch(str(said).strip())
     if found is None:
-        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not a size", "write it like 500K, 10M, 1.5G, or as bytes")
+        raise Refused(Code.INVALID_ARGUMENT, why_not_number(said, "a size"), "write it like 500K, 10M, 1.5G, or as bytes")
     unit = _UNITS[found[3].upper()]
     fraction = found[2] or "0"
     tenths = len(fraction)

@@ -6,6 +6,7 @@ import re
 from typing import NamedTuple
 
 from ....schemas.refusal import Code, Refused
+from ....schemas.text.numbers import why_not_number
 
 _PART = re.compile(r"([0-9]{1,9})(?:-([0-9]{1,9})(?::([0-9]{1,9}))?)?")
 _WIDTH = re.compile(r"[0-9]{1,9}")
@@ -25,12 +26,12 @@ def parse_array(text: str, most: int) -> Array:
     """
     said, percent, width = text.partition("%")
     if percent and (not _WIDTH.fullmatch(width) or int(width) == 0):
-        raise _wrong(text, f"{width!r} is not a number of jobs")
+        raise _wrong(text, why_not_number(width, "a number of jobs"))
     indexes: dict[int, None] = {}
     for part in said.split(","):
         found = _PART.fullmatch(part.strip())
         if found is None:
-            raise _wrong(text, f"{part!r} is no index")
+            raise _wrong(text, why_not_number(part, "an index"))
         first, last, step = (int(number) if number else None for number in found.groups())
         assert first is not None
         if step == 0 or (last is not None and last < first):

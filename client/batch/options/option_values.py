@@ -15,6 +15,7 @@ from ....schemas.jobs.spec_check import LARGEST_STDIN, check_priority
 from ....schemas.jobs.states import OnFailure
 from ....schemas.naming import name_problem
 from ....schemas.refusal import Code, Refused
+from ....schemas.text.numbers import why_not_number
 from ....schemas.text.patterns import pattern
 from ....schemas.workers.capacity import parse_resource
 from ..octets import to_bytes
@@ -111,7 +112,7 @@ def parse_whole(said: str | int, what: str) -> int:
     """
     # int() would also take digits of other scripts, and 1_0.
     if not _WHOLE.fullmatch(str(said).strip()):
-        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not {what}", "write a whole number such as 10 or -5")
+        raise Refused(Code.INVALID_ARGUMENT, why_not_number(said, what), "write a whole number such as 10 or -5")
     return int(said)
 
 
@@ -122,7 +123,7 @@ def parse_amount(said: str | int, fewest: int = 1) -> int:
     """
     text = str(said).strip()
     if not (text.isascii() and text.isdigit() and len(text) <= _MOST_DIGITS and int(text) >= fewest):
-        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not a number of {fewest} or more", "write a whole number such as 2")
+        raise Refused(Code.INVALID_ARGUMENT, why_not_number(said, f"a number of {fewest} or more"), "write a whole number such as 2")
     return int(text)
 
 

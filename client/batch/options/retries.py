@@ -10,6 +10,7 @@ from ....schemas.jobs import retry
 from ....schemas.jobs.retry import MOST_RETRIES, RetryRule
 from ....schemas.refusal import Code, Refused
 from ....schemas.text.durations import parse_duration
+from ....schemas.text.numbers import why_not_number
 from .option_values import Misunderstood, understand
 
 # Of a number that is not absurd.
@@ -61,7 +62,7 @@ def parse_count(said: str | int) -> int:
     """
     text = str(said).strip()
     if not (text.isascii() and text.isdecimal() and len(text) <= _MOST_DIGITS):
-        raise Refused(Code.INVALID_ARGUMENT, f"{said!r} is not a number of retries", f"write a whole number from 1 to {MOST_RETRIES}")
+        raise Refused(Code.INVALID_ARGUMENT, why_not_number(said, "a number of retries"), f"write a whole number from 1 to {MOST_RETRIES}")
     return int(text)
 
 
