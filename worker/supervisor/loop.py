@@ -33,14 +33,14 @@ class Loop:
 
     def __init__(self) -> None:
         self._epoll = select.epoll()
-        self._watched: dict[int, Callable[[int], None]] = {}
+        self._watched: dict[int, Callable[[int], object]] = {}
         self._timers: list[Timer] = []
         self._stale = 0
         self._before_sleep: list[Callable[[], bool | None]] = []
         self._postponed: list[Callable[[], None]] = []
         self._ended = False
 
-    def watch(self, fd: int, events: int, callback: Callable[[int], None]) -> None:
+    def watch(self, fd: int, events: int, callback: Callable[[int], object]) -> None:
         """Call back with the events whenever `fd` is ready (level-triggered). If it is watched already, replace events and callback."""
         if fd in self._watched:
             self._epoll.modify(fd, events)

@@ -133,10 +133,7 @@ class Spawner:
             # A path is used unchanged: the kernel checks it anyway.
             program = job.argv[0] if "/" in job.argv[0] else find_program(job.argv[0], environment["PATH"])
             self._set_mark(mark)
-            # Without a writer, the pipe of stderr is at its end at once.
-            written = [pipes[0] if job.stderr_to_stdout else pipe for pipe in pipes]
-            sources = terminal or [stdin, *(pipe.write_end for pipe in written), *(pipe.read_end for pipe in pipes)]
-            return self._run(program, job, environment, sources, box)
+            return self._run(program, job, environment, terminal or _sources(job, stdin, *pipes), box)
         finally:
             self._set_mark(self._own_mark)
             os.fchdir(self._home)
@@ -210,6 +207,12 @@ class Spawner:
         """Return low-numbered duplicates: glibc refuses numbers above the job's limit, and no dup2 may overwrite a later source."""
         # There are fewer of a job on a terminal.
         return [os.dup2(source, slot, inheritable=False) for source, slot in zip(sources, self._slots, strict=False)]
+
+
+def _sources(job: JobFile, stdin: int, stdout: Pipe, stderr: Pipe) -> Sequence[int]:
+    # Without a writer, the pipe of stderr is at its end at once.
+    error = stdout if job.stderr_to_stdout else stderr
+    return stdin, stdout.write_end, error.write_end, stdout.read_end, stderr.read_end
 
 
 def mark_for(state: str, handle: str) -> int:

@@ -54,9 +54,11 @@ class Output:
         # What fills the pipe of stdout; None: the job itself does.
         self._terminal = terminal
         self._arrivals = Arrivals(services.clock.now_us)
-        if any(stream.size for stream in streams):
-            self._arrivals.adopt(folder, [stream.size for stream in streams])
-        self._stdout, self._stderr = [Pump(services.loop, stream, quota, self) for stream in streams]
+        stdout, stderr = streams
+        if stdout.size or stderr.size:
+            self._arrivals.adopt(folder, [stdout.size, stderr.size])
+        self._stdout = Pump(services.loop, stdout, quota, self)
+        self._stderr = Pump(services.loop, stderr, quota, self)
 
     @property
     def waits(self) -> bool:

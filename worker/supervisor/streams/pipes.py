@@ -43,7 +43,7 @@ class Pipe:
     def __init__(self) -> None:
         # The job inherits the same read end that is kept here, and can change whether it blocks: pump.py does not depend on that.
         self.read_end, self.write_end = os.pipe2(os.O_CLOEXEC)
-        self.name = name_of(self.read_end)
+        self.name = _name(os.fstat(self.read_end))
 
     def give_away(self) -> None:
         """Close the end that only the job needs."""

@@ -42,7 +42,8 @@ class Plumbing:
             # One by one, so that whichever was opened is closed if a later one cannot be.
             for _ in STREAMS:
                 self.pipes.append(Pipe())
-            write_pipes(pipes_path(intent), [pipe.name for pipe in self.pipes])
+            stdout, stderr = self.pipes
+            write_pipes(pipes_path(intent), (stdout.name, stderr.name))
         # Once `stderr` exists, a fork may have happened, and the next supervisor must find out.
         for name in STREAMS:
             self._logs.append(os.open(f"{intent}/{name}", _NEW_LOG, FILE_MODE))
@@ -52,7 +53,10 @@ class Plumbing:
     @property
     def ends(self) -> tuple[int, ...]:
         """What the keeper holds too: the read ends of the pipes, or the master of the terminal and the read end of its pipe."""
-        return self._ends or tuple([pipe.read_end for pipe in self.pipes])
+        if self._ends:
+            return self._ends
+        stdout, stderr = self.pipes
+        return stdout.read_end, stderr.read_end
 
     @property
     def on_terminal(self) -> tuple[int, ...]:
@@ -63,7 +67,8 @@ class Plumbing:
         """Return what pumps need."""
         if self.terminal is not None:
             return terminals.streams_of(self._ends, self._logs)
-        return [Stream(name, pipe.read_end, log) for name, pipe, log in zip(STREAMS, self.pipes, self._logs, strict=True)]
+        (stdout, stderr), (stdout_log, stderr_log) = self.pipes, self._logs
+        return [Stream(STREAMS[0], stdout.read_end, stdout_log), Stream(STREAMS[1], stderr.read_end, stderr_log)]
 
     def give_away(self) -> None:
         """Close the ends that only the job needs."""

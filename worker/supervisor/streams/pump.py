@@ -139,7 +139,7 @@ class Pump:
         if self._retry is not None:
             self._set_retry(None)
         if self._pipe >= 0:
-            self._loop.watch(self._pipe, select.EPOLLIN, self._ready)
+            self._loop.watch(self._pipe, select.EPOLLIN, self._move)
 
     def drain(self) -> bool:
         """Move everything that is in the pipe now; return False if the disk is full and some of it is still in the pipe."""
@@ -163,7 +163,8 @@ class Pump:
         """Close pipe and file."""
         if self._pipe < 0:
             return
-        self._loop.cancel(self._retry)
+        if self._retry is not None:
+            self._loop.cancel(self._retry)
         self._loop.unwatch(self._pipe)
         os.close(self._pipe)
         if self._file >= 0:
@@ -178,12 +179,9 @@ class Pump:
         if self._pipe >= 0 and self._retry is None:
             self._move()
 
-    def _ready(self, _events: int) -> None:
-        self._move()
-
-    def _move(self) -> int:
+    def _move(self, _events: int = 0) -> int:
         """Move bytes of one turn and return their number; 0 if there were none, there is no writer left, or the disk is full."""
-        if not self._write():
+        if self._unwritten and not self._write():
             return 0
         if self.size:
             # What is written now leaves a hole instead of what somebody has cut off, and the size would not tell that any more.
