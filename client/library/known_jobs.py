@@ -81,7 +81,8 @@ class KnownJobs:
     def learn_reports(self, reports: request_pb2.Reports) -> None:
         """Process a report of a start or stop."""
         for report in reports.reports:
-            record = self._records.get(JobKey(report.key.owner, report.key.id))
+            key = report.key
+            record = self._records.get(JobKey(key.owner, key.id))
             if record is None:
                 continue
             if report.state == job_pb2.STATE_FINISHED:

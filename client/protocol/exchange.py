@@ -243,4 +243,4 @@ def _stderr_bytes(item: Item) -> int:
 def _by_mark(reports: request_pb2.Reports) -> dict[_Mark, request_pb2.Report]:
     """Return the reports by what tells them apart: each attempt has one for its start, one for its end, and one for each reason to wait."""
     # An older worker does not number its one attempt, and may be upgraded between two attempts at the request.
-    return {(report.key.owner, report.key.id, report.attempt or 1, report.state, report.waits_for): report for report in reports.reports}
+    return {((key := report.key).owner, key.id, report.attempt or 1, report.state, report.waits_for): report for report in reports.reports}
