@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 
@@ -17,7 +18,8 @@ def main() -> NoReturn:
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.argv[1:2] == ["__complete"]:
-        # At each Tab: without the parser, which takes longer than a user notices.
+        # At each Tab: without the parser, which takes longer than a user notices, and over before there is garbage.
+        gc.disable()
         from .completion.answer import main as complete  # noqa: PLC0415 -- as said
 
         complete(sys.argv[2:])

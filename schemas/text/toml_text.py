@@ -12,10 +12,12 @@ import tomllib
 from collections.abc import Callable
 from typing import Any
 
+from .patterns import pattern
+
 # None of our files has a key of more than three.
 MOST_KEY_PARTS = 16
 # Strings and comments are one token each, whatever they contain; of the rest, only what separates or ends keys matters.
-_TOKEN = re.compile(
+_TOKEN = pattern(
     r"""
     \"{3} (?: \\. | [^\\] )*? \"{3}   |   '{3} .*? '{3}
     | " (?: \\. | [^"\\\n] )* "       |   ' [^'\n]* '
@@ -25,13 +27,13 @@ _TOKEN = re.compile(
     re.DOTALL | re.VERBOSE,
 )
 
-_MANY_DOTS = re.compile(rf"(?:\.[^.\n]*+){{{MOST_KEY_PARTS}}}")
+_MANY_DOTS = pattern(rf"(?:\.[^.\n]*+){{{MOST_KEY_PARTS}}}")
 
-_AT = re.compile(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+_AT = pattern(r" \(at (?:line (\d+), column \d+|end of document)\)$")
 # Its message for a name that is set twice; the name itself is only in the line.
 _TWICE = ("Cannot overwrite a value", "Cannot declare ")
-_NAME = re.compile(r"\s*(?:\[+\s*(?P<table>[\w.-]+)\s*\]|(?P<key>[\w.-]+)\s*=)")
-_LONG_NUMBER = re.compile(r"[\d_]{4301,}")
+_NAME = pattern(r"\s*(?:\[+\s*(?P<table>[\w.-]+)\s*\]|(?P<key>[\w.-]+)\s*=)")
+_LONG_NUMBER = pattern(r"[\d_]{4301,}")
 _ENDS_A_KEY = frozenset("\n,={}[]")
 
 
