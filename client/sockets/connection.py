@@ -314,7 +314,7 @@ class Connection:
         if self.onlooker is None:
             return None
         conversation = self._traffic.conversation
-        return self.onlooker.look(Wait(self.endpoint, conversation.greeted, conversation.unanswered, self.purpose()))
+        return self.onlooker.look(Wait(self.endpoint, conversation.greeted, conversation.unanswered, self.purpose(), self._traffic.silent))
 
     def _wait(self, deadline: float | None, wake_fds: Sequence[int]) -> tuple[bool, bool]:
         """Wait until something may have changed. Return whether that may be on a socket, and whether a wake fd is readable."""

@@ -75,7 +75,14 @@ class Traffic:
     @property
     def is_silent(self) -> bool:
         """Whether its user was told that the worker gives no sign, and that it does again not yet."""
-        return self._pulse is not None and (self._pulse.is_silent or bool(self._silent_worker))
+        return bool(self.silent)
+
+    @property
+    def silent(self) -> str:
+        """Who gives no sign, as its user was told: an endpoint, or the worker behind a broker; empty: nobody."""
+        if self._pulse is not None and self._pulse.is_silent:
+            return self.endpoint
+        return f"worker {self._silent_worker}" if self._silent_worker else ""
 
     @property
     def waits(self) -> bool:

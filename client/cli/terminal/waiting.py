@@ -34,6 +34,8 @@ _TICK_SECONDS = 1.0
 _MINUTE = 60
 _RATE_SECONDS = 4.0
 _CLEAR = "\r\x1b[K"
+# Reasons to wait while which nothing moves.
+_STANDSTILLS = ("connection", "silence")
 _ENDS_A_LINE = (b"\n", b"")
 
 
@@ -49,7 +51,8 @@ class Patience:
         """Return what to say now, if anything, and when to look again even if nothing happens."""
         found = self._reasons(wait)
         self._since = {reason: self._since.get(reason, now) for reason in found}
-        if not isinstance(wait.purpose, Transfer):
+        if not isinstance(wait.purpose, Transfer) or (found and found[0] in _STANDSTILLS):
+            # What comes afterwards does not come more slowly because there was nothing for a while.
             self._moved.clear()
         if not found:
             return "", None
@@ -64,6 +67,8 @@ class Patience:
         """Return what is waited for, the most important first."""
         if not wait.is_connected:
             return ["connection"]
+        if wait.silent:
+            return ["silence"]
         reasons: list[str | Exchange] = [] if wait.purpose is None else ["purpose"]
         late: list[str | Exchange] = [exchange for exchange in wait.exchanges if exchange.is_awaited]
         # While contents travel, the next of them may wait for its turn.
@@ -74,6 +79,8 @@ class Patience:
         waited = f"{seconds}s" if seconds < _MINUTE else duration(seconds * 1_000_000)
         if reason == "connection":
             return f"connecting to {wait.endpoint} ({waited})"
+        if reason == "silence":
+            return f"waiting for a sign of {wait.silent} ({waited})"
         if reason == "purpose" and wait.purpose is not None:
             return _about(wait.purpose, self._rate(wait.purpose, now), waited)
         return f"waiting for {wait.endpoint} to answer ({waited})"
@@ -131,7 +138,7 @@ class WaitingLine:
 
     def show(self, said: str) -> None:
         """Show a sentence, or nothing where it would be in the way."""
-        if self._muted or self._is_in_a_line or not (_is_in_front() and _takes_output()):
+        if self._muted or self._is_in_a_line or not (is_in_front() and _takes_output()):
             return
         if said == self._shown:
             return
@@ -151,7 +158,7 @@ class WaitingLine:
         """Remove the line, if there is one."""
         if self._shown:
             self._shown = ""
-            if _is_in_front() and _takes_output():
+            if is_in_front() and _takes_output():
                 _draw(_CLEAR)
 
     @contextmanager
@@ -221,7 +228,7 @@ class Saying:
             self._line.show(self._say())
 
 
-def _is_in_front() -> bool:
+def is_in_front() -> bool:
     """Return whether this process is in the foreground of its terminal."""
     try:
         return os.tcgetpgrp(STDERR) == os.getpgrp()

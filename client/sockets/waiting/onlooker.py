@@ -29,12 +29,13 @@ Purpose = Transfer | Ends
 
 
 class Wait(NamedTuple):
-    """What a connection waits for at one moment. `is_connected`: the worker has answered `hello`."""
+    """What a connection waits for at one moment. `is_connected`: the worker has answered `hello`; `silent`: who gives no sign."""
 
     endpoint: str
     is_connected: bool
     exchanges: Collection[Exchange]
     purpose: Purpose | None
+    silent: str = ""
 
 
 class Onlooker(Protocol):

@@ -15,8 +15,8 @@ JOB = bytes(range(16))
 MIB = 1 << 20
 
 
-def wait(purpose: Purpose | None = None, *exchanges: Exchange, is_connected: bool = True) -> Wait:
-    return Wait("tcp://lab:7000", is_connected, exchanges, purpose)
+def wait(purpose: Purpose | None = None, *exchanges: Exchange, is_connected: bool = True, silent: str = "") -> Wait:
+    return Wait("tcp://lab:7000", is_connected, exchanges, purpose, silent)
 
 
 def status() -> Exchange:
@@ -96,6 +96,31 @@ def test_contents_on_their_way_are_told_with_the_rate_of_the_last_seconds() -> N
     assert look(10.0, 5, None) == ("received 5 MiB", 10.25)
 
 
+@pytest.mark.parametrize("standstill", [{"is_connected": False}, {"silent": "tcp://lab:7000"}])
+def test_a_rate_after_a_standstill_is_that_of_what_comes_afterwards(standstill: dict[str, object]) -> None:
+    patience = Patience()
+
+    def look(now: float, done: int, **how: object) -> str:
+        moving = wait(Transfer(is_sent=False, done_bytes=done * MIB, size_bytes=None))
+        return patience.look(moving._replace(**how), now)[0]  # type: ignore[arg-type]
+
+    look(0.0, 0)
+    assert look(1.0, 10) == "received 10 MiB"
+    assert look(2.0, 20) == "received 20 MiB, 10 MiB/s"
+    for second in range(3, 60):
+        assert "lab:7000" in look(second, 20, **standstill) or second == 3
+    assert look(60.0, 20) == ""
+    assert look(61.0, 40) == "received 40 MiB"
+    assert look(62.0, 60) == "received 60 MiB, 20 MiB/s"
+
+
+def test_of_a_silent_worker_it_is_counted_how_long_a_sign_is_waited_for() -> None:
+    patience = Patience()
+    silent = wait(Ends(1, JOB), status(), silent="worker lab")
+    assert patience.look(silent, 10.0) == ("", 11.0)
+    assert patience.look(silent, 15.0) == ("waiting for a sign of worker lab (5s)", 16.0)
+
+
 def test_while_contents_travel_the_next_may_wait_for_its_turn() -> None:
     patience = Patience()
     moving = wait(Transfer(is_sent=True, done_bytes=0, size_bytes=5), status())
@@ -107,7 +132,7 @@ def test_while_contents_travel_the_next_may_wait_for_its_turn() -> None:
 def drawn(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     texts: list[str] = []
     monkeypatch.setattr(waiting, "_draw", texts.append)
-    monkeypatch.setattr(waiting, "_is_in_front", lambda: True)
+    monkeypatch.setattr(waiting, "is_in_front", lambda: True)
     monkeypatch.setattr(waiting, "_takes_output", lambda: True)
     monkeypatch.setattr(waiting, "is_terminal", lambda fd: fd in {STDOUT, STDERR})
     monkeypatch.setenv("COLUMNS", "20")
