@@ -138,15 +138,16 @@ class Conversation:
             pushes.add(data)
             self._push(exchange)
 
-    def ask_for_a_sign(self) -> None:
+    def ask_for_a_sign(self, heard_of: job_pb2.JobKey | None = None) -> None:
         """Ask for an answer that comes at once; it belongs to no exchange, and is not asked for again.
 
-        A broker says in it whether the worker of a job that is waited for gives no sign: `silent_worker`.
+        A broker says in it whether the worker of a job gives no sign: `silent_worker`. It is one that an exchange waits for, or `heard_of`.
         """
         self._sign_number = number = self._next_number()
         request = greeting()
         request.id = number
-        if self.hello is not None and self.hello.kind == "broker" and (key := next(filter(None, map(_job_of, self._unanswered)), None)):
+        key = next(filter(None, map(_job_of, self._unanswered)), heard_of)
+        if key is not None and self.hello is not None and self.hello.kind == "broker":
             request.hello.about.CopyFrom(key)
         self._write(request)
 

@@ -15,9 +15,9 @@ from __future__ import annotations
 
 import enum
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from ...schemas.generated import event_pb2, request_pb2
+from ...schemas.generated import event_pb2, job_pb2, request_pb2
 from ...schemas.refusal import Code, Reason, Refused
 
 MOST_WAITING = 16_384
@@ -114,6 +114,11 @@ class Subscription:
             self._doubt()
 
     # --- what to send, what to read
+
+    @property
+    def jobs(self) -> Sequence[job_pb2.JobKey]:
+        """The jobs whose events are wanted; none: it does not name any."""
+        return self._filter.jobs
 
     def request(self) -> request_pb2.Request | None:
         """Return the request to send now, or None. It replaces the one before, whose answer no longer counts."""

@@ -10,7 +10,7 @@ import zmq
 from ...keys.sockets import Context, readable
 from ...schemas.endpoint import host_of
 from ...schemas.frames import read_news
-from ...schemas.generated import request_pb2
+from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.refusal import Code, Refused
 from ..protocol.conversation import Conversation, Exchange, Greeted
 from ..protocol.subscription import Phase, Subscription
@@ -53,6 +53,11 @@ class EventSocket:
     def __len__(self) -> int:
         """Return the number of subscriptions."""
         return len(self._readers)
+
+    @property
+    def job(self) -> job_pb2.JobKey | None:
+        """A job that is heard of, if a subscription names any."""
+        return next((key for subscription in self._readers for key in subscription.jobs), None)
 
     def add(self, subscription: Subscription, now: float) -> None:
         """Handle a subscription from now on."""

@@ -237,7 +237,7 @@ class Traffic:
         waits = self.waits and self.conversation.greeted
         match pulse.look(now, heard, waits=waits, is_moving=is_moving):
             case Sign.ASK:
-                self.conversation.ask_for_a_sign()
+                self.conversation.ask_for_a_sign(self.events.job)
             case Sign.SILENT:
                 self.requests.tell(diagnosis.silent(self._kind, self.endpoint, pulse.silent_for(now)))
             case Sign.BACK:

@@ -194,12 +194,18 @@ def test_a_broker_that_is_silent_and_a_worker_behind_it_are_told_apart(fleet: tu
     over = tmp_path / "over"
     bob = broker.add("bob", "submitter")
     shown = Terminal(home, "run", "--no-stdin", "--", "sh", "-c", f"echo begun; {_UNTIL}; exit 3", str(over))
+    shown.until("begun")
+    job = home.records("list")[0]["id"]
+    # These hear of the job by events, and have no request about it.
+    others = [Terminal(home, "wait", job), Terminal(home, "events", "--from", "start", "--job", job, "--until-idle")]
     try:
-        shown.until("begun")
-        job = home.records("list")[0]["id"]
+        others[0].until("waiting for job")
+        others[1].until("started")
         with stopped(worker.process):
             shown.until("no sign of worker lab for ")
             shown.until(f"; the broker at {broker.endpoint} waits for it (jobs continue)")
+            for other in others:
+                other.until("no sign of worker lab for ")
             # Whose jobs one may not see, of those one is not told where they are.
             assert [silent_worker(broker, who, job) for who in (broker.admin, bob)] == ["lab", ""]
         shown.until(f"worker lab answers the broker at {broker.endpoint} again")
@@ -207,8 +213,9 @@ def test_a_broker_that_is_silent_and_a_worker_behind_it_are_told_apart(fleet: tu
             shown.until(f"no sign of the broker at {broker.endpoint} for 2 s; waiting for it (jobs continue)")
         shown.until(f"the broker at {broker.endpoint} answers again")
         over.touch()
-        assert shown.ended() == 3
+        assert [one.ended() for one in (shown, *others)] == [3, 3, 0]
         assert shown.screen.count(b"no sign of") == 2
     finally:
         over.touch()
-        shown.close()
+        for one in (shown, *others):
+            one.close()
