@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from home import SECONDS, Home
+from tab_modules import LIBRARIES, OURS, REAL
 
 PROGRAM = Path(sys.executable).parent
 # What a shell writes to colour and to move.
@@ -139,41 +140,6 @@ def test_nothing_that_is_typed_makes_it_fail(home: Home) -> None:
     assert answer(home, "bash", "jobwire run -C /et") == ["words"]
 
 
-# All of ours that an answer with jobs loads. Each module costs part of a millisecond at each Tab, with what it imports often several:
-# before one is added, look whether it is needed, and needed before the worker is asked.
-OURS = {
-    "client.cli": {
-        "completion": {
-            *("answer", "bash_line", "inquiry", "jobs", "light_imports", "line", "near_worker", "questions", "quick_line", "table", "words")
-        }
-    },
-    "client": {
-        "config": {"contexts", "contexts_file", "job_context"},
-        "private_worker": {"running", "state_folder"},
-        "sockets": {"addressee", "addresses"},
-        "sockets.waiting": {"poll_time"},
-    },
-    "keys": {
-        "": {"held_signals", "holder", "identity", "namespaces", "sockets"},
-        "files": {"file_kind", "ownership", "private_files", "secret_file", "small_file", "user_folders"},
-    },
-    "schemas": {
-        "": {"clock", "endpoint", "json_text", "naming", "protocol_version", "refusal"},
-        "generated": {"event_pb2", "job_pb2", "request_pb2"},
-        "private_parts": {"c_signal", "deferred", "frozen", "light_typing", "protobuf_in_c"},
-        "text": {"brief", "patterns", "plain_text", "toml_text"},
-    },
-}
-LIBRARIES = """
-from jobwire.client.cli.completion.light_imports import spare
-spare()
-import binascii, contextlib, encodings.utf_8_sig, fcntl, fnmatch, grp, json, pathlib, pwd, signal, tomllib, zmq
-from nacl import bindings
-from jobwire.schemas.generated import request_pb2
-"""
-REAL = "import sys; from types import ModuleType; print('!', *(name for name, one in sys.modules.items() if type(one) is ModuleType))"
-
-
 def loaded_by(home: Home, program: str) -> set[str]:
     told = subprocess.run([sys.executable, "-c", f"{program}\n{REAL}"], env=home.env, capture_output=True, text=True, check=True)
     return set(told.stdout.rpartition("!")[2].split())
@@ -185,14 +151,7 @@ def test_an_answer_with_jobs_loads_only_what_is_allowed(owner: str, request: pyt
     home.jobwire("run", "-n", "build", "--", "true")
     loaded = loaded_by(home, "from jobwire.client.cli.completion.answer import main; main(['zsh', 'show', 'bu'])")
     ours = {name for name in loaded if name.startswith("jobwire.")}
-    allowed = {
-        ".".join(filter(None, ("jobwire", storey, room, module)))
-        for storey, rooms in OURS.items()
-        for room, modules in rooms.items()
-        for module in modules
-    }
-    packages = {name.rpartition(".")[0] for name in allowed}
-    assert {name for name in ours - allowed if not any(f"{package}.".startswith(f"{name}.") for package in packages)} == set()
+    assert ours - OURS == set()
     libraries = {name for name in loaded_by(home, LIBRARIES) if not name.startswith("jobwire.")}
     assert loaded - ours - libraries == set()
 
