@@ -16,6 +16,7 @@ import queue
 import sqlite3
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -40,6 +41,8 @@ _log = logging.getLogger(__name__)
 _DONE = object()
 _RETRY_SECONDS = 1.0
 _HAND_OVER_SECONDS = 0.001
+# Of a job that starts then, one takes some 0.2 ms.
+_REPORTS_A_TURN = 16
 # Somebody waits for the result of these; all other writes are tried until they succeed.
 _REFUSABLE = (AddJobs, DropJobs, AddSchedule, StagePart, CommitRun, StartRun)
 
@@ -72,6 +75,8 @@ class Store:
         # What the thread is committing, or is to commit when the statements of large writes were executed: those that are left.
         self._committing: Sequence[_Submitted] = []
         self._left: Iterator[None] | None = None
+        # What is durable and not reported yet.
+        self._durable: deque[_Submitted] = deque()
         self._retry: asyncio.TimerHandle | None = None
         # The disk is full: each write has its own commit, so that one that does not fit does not affect others.
         self._one_by_one = False
@@ -125,6 +130,7 @@ class Store:
                 self._writes.execute("COMMIT")
         self._left = None
         self._waiting.clear()
+        self._durable.clear()
         self._committing = []
         self._reads.close()
         self._writes.close()
@@ -245,10 +251,10 @@ class Store:
         # The disk works on the next group while the results of this one are reported.
         if self._waiting:
             self._begin()
-        for submitted in group:
-            self._note_head(submitted.write)
-            _report(submitted)
-        self._reported()
+        is_telling = bool(self._durable)
+        self._durable += group
+        if not is_telling:
+            self._tell()
         if self._ballast.is_missing:
             self._ballast.restore()
         if not self._committing:
@@ -258,6 +264,16 @@ class Store:
     def commits_are_short(self) -> bool:
         """Whether the disk is fast at the moment: a further commit hardly delays what waits for it."""
         return self._commit_times.are_short
+
+    def _tell(self) -> None:
+        """Report what is durable; of very many writes, the rest follows in the next turns."""
+        for _ in range(min(_REPORTS_A_TURN, len(self._durable))):
+            submitted = self._durable.popleft()
+            self._note_head(submitted.write)
+            _report(submitted)
+        self._reported()
+        if self._durable:
+            self._loop.call_soon(self._tell)
 
     @property
     def has_ballast(self) -> bool:
@@ -282,6 +298,9 @@ class Store:
     def _handle_failure(self, group: Sequence[_Submitted], error: sqlite3.Error) -> None:
         """Refuse what can be refused, after it was tried alone; changes of jobs are tried again until they are written."""
         _log.error("store: a commit failed: %s", error)
+        # First what was submitted before.
+        while self._durable:
+            self._tell()
         with contextlib.suppress(sqlite3.Error):
             self._writes.execute("ROLLBACK")
         first, others = group[0], self._waiting

@@ -6,11 +6,13 @@ import asyncio
 import sqlite3
 from collections.abc import Callable
 from contextlib import closing
+from functools import partial
 
 import pytest
 from desk_house import OWNER, House, asked
 
 from jobwire.broker.desk.inputs import Accepted, Alter, Asked
+from jobwire.broker.store import store
 from jobwire.broker.store.rows import new_rows
 from jobwire.schemas.generated import event_pb2
 from jobwire.schemas.jobs import spec as specs
@@ -81,6 +83,25 @@ async def test_a_step_is_shorter_the_more_labels_jobs_have(house: House, monkeyp
     assert isinstance(await _start(house, *jobs), Accepted)
     assert steps == [5] * 30
     assert (_count(house), _count(house, "labels")) == (150, 150 * 64)
+
+
+async def test_of_very_many_writes_the_rest_is_reported_in_later_turns_in_their_order(house: House) -> None:
+    told: list[int] = []
+    turns: list[int] = []
+
+    def tell(number: int, result: Accepted | Refused) -> None:
+        assert isinstance(result, Accepted)
+        told.append(number)
+
+    for number in range(1, 151):
+        house.desk.accept(OWNER, [_held(number)], None, b"proof", partial(tell, number))
+    while len(told) < 150:
+        before = len(told)
+        await asyncio.sleep(0)
+        turns.append(len(told) - before)
+    assert told == [*range(1, 151)]
+    assert max(turns) == store._REPORTS_A_TURN
+    assert len(house.live) == 150
 
 
 async def test_others_have_their_turns_while_many_jobs_are_changed(house: House) -> None:
