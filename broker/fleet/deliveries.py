@@ -22,7 +22,7 @@ from .workers.worker import Carried, Worker
 
 _log = logging.getLogger(__name__)
 
-_JOBS_A_DELIVERY = 200
+_JOBS_A_DELIVERY = 25
 # Of a batch that was staged, jobs are sent themselves, with the hashes of their parts, 32 KB each.
 _BYTES_A_DELIVERY = 1024 * 1024
 _PARTS_A_DELIVERY = 16

@@ -33,6 +33,7 @@ _CONNECT_SECONDS = 20.0
 # After a refusal, which another attempt will probably meet too.
 _PATIENCE_SECONDS = 5.0
 _MESSAGES_A_TURN = 64
+_TURN_SECONDS = 0.002
 _ENLIST = 1
 _SPEAKS_FOR = 8
 _LINGER_MS = 200
@@ -194,6 +195,7 @@ class Line:
             peer.end()
 
     def _receive(self) -> None:
+        until = time.monotonic() + _TURN_SECONDS
         for _ in range(_MESSAGES_A_TURN):
             socket, peer = self._monitored.socket, self._peer
             if socket is None or peer is None or not readable(socket):
@@ -205,6 +207,8 @@ class Line:
                 self._dispatch.take(peer, first.bytes, None if last is first else last.buffer, NotShared())
             else:
                 self._answered(first.bytes)
+            if time.monotonic() >= until:
+                break
         self._touch()
 
     def _answered(self, frame: bytes) -> None:
