@@ -26,7 +26,8 @@ class JobKeys:
         folder = os.path.dirname(folders.key_path(self._logs, ""))  # noqa: PTH120 -- as in folders.py
         with contextlib.suppress(OSError):
             for name in os.listdir(folder):  # noqa: PTH208 -- as above
-                if name not in self._handles:
+                # What has another name is not ours: somebody has chosen a folder with other things as the state folder.
+                if folders.is_handle(name) and name not in self._handles:
                     _remove(f"{folder}/{name}")
 
     def note(self, launches: Iterable[Launch]) -> None:

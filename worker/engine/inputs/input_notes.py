@@ -34,7 +34,8 @@ class InputNotes:
             for name in os.listdir(self._folder()):  # noqa: PTH208 -- as in folders.py
                 if name in live:
                     self._handles.add(name)
-                else:
+                # What has another name is not ours: somebody has chosen a folder with other things as the state folder.
+                elif folders.is_handle(name):
                     _remove(folders.input_path(self._logs, name))
 
     def note(self, handle: str, size: int, state: bytes) -> None:
