@@ -42,6 +42,9 @@ class _AsTyped:
             return ()
         if value is None or self._kind not in {int, Path}:
             return value
+        if self._kind is Path and not str(value):
+            # As of a variable of a script that is not set: pathlib takes it for the current folder.
+            raise typer.BadParameter("'' names no file or folder; leave it out for the usual one", ctx, param)
         return Path(value) if self._kind is Path else self._number(value, param, ctx)
 
     def _number(self, value: Any, param: Any, ctx: Any) -> int:

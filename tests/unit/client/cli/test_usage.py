@@ -67,6 +67,11 @@ def test_the_version_is_printed(capsys: pytest.CaptureFixture[str]) -> None:
         (["context", "use", ""], 1),
         (["list", "--runs", ""], 1),
         (["list", "--runs", "--batch", ""], 1),
+        (["worker", "status", "--state", ""], 2),
+        (["worker", "stop", "--state="], 2),
+        (["worker", "run", "--roster", ""], 2),
+        (["worker", "run", "--directory", ""], 2),
+        (["broker", "run", "--listen", "tcp://127.0.0.1:1", "--state", ""], 2),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
