@@ -20,6 +20,7 @@ from ....schemas.text.printable import printable
 from ....schemas.text.sizes import format_size
 from ...protocol.exchange import Exchange
 from ...sockets.waiting.onlooker import Ends, Purpose, Transfer, Wait
+from ..shown.cells import cut, width
 from . import streams
 from .screen import duration, is_terminal
 from .streams import STDERR, STDOUT
@@ -144,8 +145,10 @@ class WaitingLine:
             return
         import shutil  # noqa: PLC0415 -- only on a terminal, and not light
 
-        columns = shutil.get_terminal_size().columns
-        _draw(f"{_CLEAR}{f'jobwire: {printable(said)}'[: max(0, columns - 1)]}")
+        room = max(0, shutil.get_terminal_size().columns - 1)
+        text = f"jobwire: {printable(said)}"
+        # Where there is room for little, it is for what is waited for.
+        _draw(f"{_CLEAR}{text if width(text) <= room else cut(printable(said), room, '')}")
         self._shown = said
 
     def make_room(self, stream: int, data: ReadableBuffer) -> None:

@@ -146,7 +146,7 @@ def test_the_line_fits_is_drawn_once_and_makes_room(drawn: list[str]) -> None:
     now = 1.0
     line.look(wait(Ends(2)))
     line.look(wait(Ends(2)))
-    assert drawn == ["\r\x1b[Kjobwire: waiting fo"]
+    assert drawn == ["\r\x1b[Kwaiting for 2 jobs "]
     line.make_room(STDERR, b"a message\n")
     assert drawn[1:] == ["\r\x1b[K"]
     line.make_room(STDERR, b"another\n")
