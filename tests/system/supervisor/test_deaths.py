@@ -470,6 +470,31 @@ def test_a_cgroup_that_cannot_be_created_again_is_named(desk: RawDesk) -> None:
     os.close(held)
 
 
+@pytest.mark.parametrize("made", ["before", "after"])
+def test_a_frozen_cgroup_is_named_and_not_entered(desk: RawDesk, made: str) -> None:
+    """What starts jobs would be frozen with it, and no job would be started, stopped or read any more."""
+    if not desk.cgroups:
+        pytest.skip("it has none")
+    # One in the pool; and for the other, one that is made in what is frozen already.
+    assert desk.run("true")[0]["kind"] == "exited"
+    running = desk.start("sleep", "600") if made == "after" else ""
+    if running:
+        desk.started(running)
+    (base,) = our_cgroups(desk.state)
+    (base / "cgroup.freeze").write_text("1")
+    try:
+        fact, _, _ = desk.run("true")
+        assert (fact["kind"], fact["exit_status"]) == ("failed_to_start", 125)
+        assert "is frozen, or one above it is" in fact["sentence"]
+        if running:
+            desk.wish(do="end", job=running, signal=signal.SIGTERM, grace_ms=0)
+            assert desk.ended(running)["signal"] == signal.SIGKILL
+            desk.settle(running)
+    finally:
+        (base / "cgroup.freeze").write_text("0")
+    assert desk.run("echo", "on")[1] == b"on\n"
+
+
 def remove_cgroups(desk: RawDesk) -> list[Path]:
     """Remove the cgroup of the state folder with everything in it, as an administrator may do."""
     found = our_cgroups(desk.state)

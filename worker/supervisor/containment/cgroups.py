@@ -8,6 +8,7 @@ of this process there is one for the state folder, and in that one for each runn
 # ruff: noqa: PTH102, PTH106, PTH116, PTH208
 from __future__ import annotations
 
+import errno
 import os
 import select
 import signal
@@ -48,9 +49,23 @@ class Cgroup:
     def enter(self) -> None:
         """Move this process in, so that a process it spawns is in from its first instruction. Raises OSError that names the cgroup."""
         try:
+            self._demand_thawed()
+        except OSError as error:
+            raise _in_words(self.path, error) from None
+        try:
             os.write(self._procs, b"0")
         except OSError:
             self._make_again()
+
+    def _demand_thawed(self) -> None:
+        """Refuse to enter it while somebody has frozen it, or one above it: this process would stand still, and with it all jobs."""
+        try:
+            frozen = b"frozen 1" in os.pread(self._events, 256, 0)
+        except OSError:
+            # It was removed.
+            return
+        if frozen:
+            raise OSError(errno.EBUSY, "it is frozen, or one above it is; write 0 to the cgroup.freeze there")
 
     def _make_again(self) -> None:
         """Create it again: somebody removed it while it was in the pool. If there is another of its name now, take another name."""
@@ -63,6 +78,7 @@ class Cgroup:
             self._open()
             for fd in former:
                 os.close(fd)
+            self._demand_thawed()
             os.write(self._procs, b"0")
         except OSError as error:
             raise _in_words(self.path, error) from error
