@@ -75,6 +75,7 @@ class Store:
         # What the thread is committing, or is to commit when the statements of large writes were executed: those that are left.
         self._committing: Sequence[_Submitted] = []
         self._left: Iterator[None] | None = None
+        self._is_closed = False
         # What is durable and not reported yet.
         self._durable: deque[_Submitted] = deque()
         self._retry: asyncio.TimerHandle | None = None
@@ -115,7 +116,8 @@ class Store:
             raise no_thread(error) from error
 
     def close(self) -> None:
-        """Write what was submitted, then close; no `done` is called any more."""
+        """Write what was submitted, then close; no `done` is called any more, and what is submitted later is not written."""
+        self._is_closed = True
         self._commits.put(None)
         self._thread.join()
         self._loop.remove_reader(self._finished)
@@ -140,6 +142,8 @@ class Store:
 
         `delayed` gets the reason each time the write fails and will be tried again.
         """
+        if self._is_closed:
+            return
         self._waiting.append(_Submitted(write, done, delayed))
         # Begin at once: what is submitted during this commit goes into the next one together.
         if not self._committing and self._retry is None:

@@ -21,6 +21,7 @@ from jobwire.broker.store import ballast as ballasts
 from jobwire.broker.store import commit_times, schema_steps, tables
 from jobwire.broker.store.free_space import Room
 from jobwire.broker.store.repair import restore
+from jobwire.broker.writes.jobs import ChangeJobs
 from jobwire.schemas.clock import wall_us
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import JobKey
@@ -527,3 +528,15 @@ async def test_a_store_knows_whether_its_commits_are_short(house: House, monkeyp
     for _ in range(8):
         await house.durable()
     assert house.store.commits_are_short is is_fast
+
+
+async def test_what_is_submitted_to_a_closed_store_is_neither_written_nor_an_error(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    await house.accept(asked(1))
+    house.desk.close()
+    house.store.close()
+    house.store.submit(ChangeJobs([]), lambda: pytest.fail("it was written"))
+    for _ in range(5):
+        await asyncio.sleep(0)
+    assert not caplog.records
+    house.open()
+    house.engine.effects.clear()
