@@ -96,14 +96,17 @@ def no_events(endpoint: str, refused: Refused) -> Refused:
 
 
 def key_refused(endpoint: str, identity: Identity) -> Refused:
-    """Return an explanation that the right worker was reached but does not accept this key."""
+    """Return an explanation that this key is not accepted there.
+
+    Whether the trusted worker said so is not known: libzmq believes that of a peer that has not shown its key yet.
+    """
     if identity.acts_for:
         message = "the worker does not accept the key of this job any more: the job has ended, or its owner is no longer on the roster"
         return Refused(Code.UNAUTHENTICATED, message, "use a context of your own: jobwire --context NAME")
     public = identity.public
     return Refused(
         Code.UNAUTHENTICATED,
-        f"the worker at {endpoint} is up and is the trusted one, but does not let your key in ({fingerprint(public)})",
+        f"the worker at {endpoint} is up, but does not let your key in ({fingerprint(public)})",
         f"have it added to the roster there: jobwire keys add NAME {format_public(public)} --role ROLE",
     )
 

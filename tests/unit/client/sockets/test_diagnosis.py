@@ -191,6 +191,31 @@ def test_the_port_for_events_is_not_taken_for_a_wrong_key(daemon: FakeDaemon, id
     assert caught.value.code is Code.UNAVAILABLE
 
 
+def test_who_refuses_without_showing_a_key_is_not_called_the_trusted_worker() -> None:
+    greeting = b"\xff" + bytes(8) + b"\x7f\x03\x01" + b"CURVE".ljust(20, b"\0") + b"\x01" + bytes(31)
+    stranger = socket.create_server(("127.0.0.1", 0))
+
+    def refuse() -> None:
+        peer, _ = stranger.accept()
+        with peer:
+            peer.sendall(greeting)
+            peer.recv(len(greeting), socket.MSG_WAITALL)
+            # Its first command, which this does not answer.
+            peer.recv(4096)
+            peer.sendall(b"\x04\x0a\x05ERROR\x03400")
+            peer.recv(4096)
+
+    refusing = threading.Thread(target=refuse)
+    refusing.start()
+    connection = Connection(f"tcp://127.0.0.1:{stranger.getsockname()[1]}", generate().public, generate(), connect_timeout=8)
+    with pytest.raises(Refused, match="is up, but does not let your key in") as caught:
+        connection.call(listing(), soon())
+    connection.close()
+    stranger.close()
+    refusing.join()
+    assert "trusted" not in str(caught.value)
+
+
 def test_a_refused_key_is_reported_at_once(daemon: FakeDaemon) -> None:
     connection = Connection(daemon.endpoint, daemon.public, generate(), connect_timeout=60)
 
