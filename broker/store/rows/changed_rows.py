@@ -14,7 +14,7 @@ _Execute = Callable[..., sqlite3.Cursor]
 # Each sets no column that stays as it is: that would write the pages of its indexes again. Of a job that goes on; of one that ends, with
 # its start, or without it if that is recorded already; and the order to stop it.
 _GO_ON = "UPDATE jobs SET state = ?, launched = ?, attempt = ?, pid = ?, started_at = ?, aged_from = ? WHERE row = ?"
-# What was set beside the spec of a job, alone or of one that goes on: a request alters up to a thousand, in one piece.
+# What was set beside the spec of a job, alone or of one that goes on: a request alters some hundreds, in one piece.
 _ALTERED = (
     "priority = ?2, held_by = ?3, limit_proof = CASE WHEN time_limit IS ?4 THEN limit_proof ELSE ?5 END, time_limit = ?4, change_proof = ?5"
 )
