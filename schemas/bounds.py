@@ -20,6 +20,7 @@ from .frames import (
     MOST_JOBS_PER_PART,
     MOST_JOBS_PER_START,
     MOST_KEYS,
+    MOST_KEYS_OF_A_KEPT_REQUEST,
     MOST_KEYS_OF_A_LINK,
     MOST_PARTS,
     STORE_ID_BYTES,
@@ -89,6 +90,8 @@ COUNTS = {
     "GrowthQueue.options": MOST_OPTIONS,
     "GrowthQueue.labels": MOST_LABELS,
 }
+# Of what a broker passes on that a client has signed, perhaps for an earlier version: a stop is good for ever.
+KEPT_COUNTS = dict.fromkeys(("Stop.keys", "Pause.keys", "Resume.keys", "Change.keys"), MOST_KEYS_OF_A_KEPT_REQUEST)
 # Bytes that have this size or are absent. With another one they would only match nothing, as if what is meant did not exist.
 SIZES = {
     **dict.fromkeys(("Stage.batch", "Unstage.batch", "Batch.id", "Selection.batch", "List.batch", "Filter.batch"), ID_BYTES),
@@ -204,13 +207,15 @@ _WORD = re.compile(r"(?<!^)(?=[A-Z])")
 assert LONGEST_TEXT > LONGEST_NAME
 
 
-def check(message: Any) -> None:
+def check(message: Any, *, kept: bool = False) -> None:
     """Raise if anything in the message exceeds its limit; the jobs of a start or a stage are checked by their reader.
 
-    Raises `Refused(INVALID_ARGUMENT)`.
+    `kept`: it was accepted before, perhaps by an earlier version. Raises `Refused(INVALID_ARGUMENT)`.
     """
     for field, value in message.ListFields():
         most, longest, has_parts = _limits_of(field)
+        if kept and most is not None:
+            most = KEPT_COUNTS.get(_name_of(field), most)
         if most is not None and len(value) > most:
             said = f"{len(value)} {field.name} in one {_owner_of(field)}, the limit is {most}"
             raise Refused(Code.INVALID_ARGUMENT, said, "split the request")
@@ -220,12 +225,12 @@ def check(message: Any) -> None:
                 _check_length(value if most is not None else (value,), longest, field)
         elif has_parts:
             if most is None:
-                check(value)
+                check(value, kept=kept)
                 continue
             for part in value:
                 # Asked before it is looked through: a request may have a thousand parts.
                 if part.ByteSize() > _least_limit(field.message_type):
-                    check(part)
+                    check(part, kept=kept)
 
 
 @cache
@@ -246,7 +251,7 @@ def _least_limit(kind: Any) -> int:
 @cache
 def _limits_of(field: Any) -> tuple[int | None, int | None, bool]:
     """Return how often a field may occur and how long it may be, both as far as `check` has to check it, and whether it is a message."""
-    name = f"{field.containing_type.name}.{field.name}"
+    name = _name_of(field)
     if name in SLICED or name in SAID_BY_SPEC:
         return COUNTS.get(name), None, False
     return COUNTS.get(name), LENGTHS.get(name), field.message_type is not None
@@ -262,7 +267,11 @@ def _check_length(values: Any, longest: int, field: Any) -> None:
 
 
 def _is_exact(field: Any) -> bool:
-    return f"{field.containing_type.name}.{field.name}" in SIZES
+    return _name_of(field) in SIZES
+
+
+def _name_of(field: Any) -> str:
+    return f"{field.containing_type.name}.{field.name}"
 
 
 def _owner_of(field: Any) -> str:

@@ -44,6 +44,7 @@ MOST_PARTS = 2000
 LARGEST_WIDTH = 20_000
 # In one stop, forget, pause, resume or change; in one request between a broker and a worker; and in one filter.
 MOST_KEYS = 250
+MOST_KEYS_OF_A_KEPT_REQUEST = 1000
 MOST_KEYS_OF_A_LINK = 1000
 MOST_JOBS_PER_FILTER = 1000
 # Of any request except a start and a stage.

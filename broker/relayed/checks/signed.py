@@ -245,7 +245,7 @@ def read_order(
     if (said := _acting(envelope, signer)) is not None:
         demand_known(said)
         signer = said.owner
-    bounds.check(request)
+    bounds.check(request, kept=True)
     verb = request.WhichOneof("verb") or ""
     if verb not in verbs or (verb == "change" and not request.change.HasField("time_limit_ms")):
         raise Refused(Code.PERMISSION_DENIED, f"a broker does not pass on {with_article(verb or 'request without a verb')}")

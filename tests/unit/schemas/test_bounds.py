@@ -16,6 +16,7 @@ from jobwire.schemas.frames import (
     MOST_JOBS_PER_KEPT_START,
     MOST_JOBS_PER_START,
     MOST_KEYS,
+    MOST_KEYS_OF_A_KEPT_REQUEST,
     limits,
 )
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
@@ -228,3 +229,16 @@ def test_empty_starts_are_refused_before_all_of_them_are_looked_at() -> None:
     cut_short = b"\x1a\xff"
     with pytest.raises(Refused, match="may have more than"):
         large.read(envelope(start(1), field(3, b"") * 3_000_000 + cut_short))
+
+
+@pytest.mark.parametrize("name", ["stop", "pause", "resume", "change"])
+def test_what_an_earlier_version_has_accepted_may_name_more_jobs(name: str) -> None:
+    def naming(many: int) -> request_pb2.Request:
+        request = request_pb2.Request()
+        getattr(request, name).keys.extend([KEY] * many)
+        return request
+
+    bounds.check(naming(MOST_KEYS_OF_A_KEPT_REQUEST), kept=True)
+    for request, kept in ((naming(MOST_KEYS + 1), False), (naming(MOST_KEYS_OF_A_KEPT_REQUEST + 1), True)):
+        with pytest.raises(Refused, match="the limit is"):
+            bounds.check(request, kept=kept)

@@ -12,9 +12,10 @@ from broker_house import NONCE, WorkerSide, started
 from jobwire.client.protocol.proving import ORDER_LASTS_US, START_LASTS_US, prove
 from jobwire.keys.identity import generate
 from jobwire.keys.proofs.shown import Whole
+from jobwire.schemas.frames import MOST_KEYS_OF_A_KEPT_REQUEST
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.naming import AttemptKey
-from jobwire.schemas.refusal import Reason, Refused
+from jobwire.schemas.refusal import Code, Reason, Refused
 
 BROKER = generate()
 CLIENT = generate()
@@ -97,3 +98,16 @@ async def test_a_signal_is_not_repeated_after_a_restart_and_refused_when_it_is_t
     worker.house.now += ORDER_LASTS_US + 1_000_000
     assert (await refused(worker, raw)).reason is Reason.EXPIRED
     assert worker.engine.effects == []
+
+
+async def test_a_stop_that_was_signed_when_a_request_could_name_more_jobs_is_carried_out(worker: WorkerSide) -> None:
+    raw = start(worker, 1)
+    await worker.ask(BROKER.public, deliver=deliver(worker, raw))
+    key = job_pb2.JobKey(owner=NAME.owner, id=NAME.id)
+    asked = [
+        request_pb2.Request(stop=request_pb2.Stop(keys=[key] * many))
+        for many in (MOST_KEYS_OF_A_KEPT_REQUEST, MOST_KEYS_OF_A_KEPT_REQUEST + 1)
+    ]
+    assert (await ask(worker, signed(worker, asked[0]))).HasField("done")
+    assert worker.engine.effects
+    assert (await refused(worker, signed(worker, asked[1]))).code is Code.INVALID_ARGUMENT
