@@ -63,7 +63,7 @@ class Link:
 
     def close(self) -> None:
         """Send pending messages as far as the socket accepts them, then close it; nothing is taken any more."""
-        self._arrived.clear()
+        self._drop_arrived()
         if self._socket.fileno() >= 0:
             self._flush()
         # The line may have broken during that.
@@ -117,11 +117,18 @@ class Link:
                 self._loop.call_soon(self._take_some)
             self._take(messages)
 
+    def _drop_arrived(self) -> None:
+        """Drop what was not taken, with its descriptors, which nobody else knows."""
+        for message in self._arrived:
+            if DESCRIPTOR in message:
+                os.close(message[DESCRIPTOR])
+        self._arrived.clear()
+
     def _break(self, why: str) -> None:
         if self._socket.fileno() >= 0:
             self._datagrams.clear()
             self._pending.clear()
-            self._arrived.clear()
+            self._drop_arrived()
             self._loop.remove_reader(self._socket.fileno())
             self._loop.remove_writer(self._socket.fileno())
             self._socket.close()

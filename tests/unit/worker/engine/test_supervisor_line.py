@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
+
+import pytest
 
 from jobwire.worker.engine.supervisor_line import Link, Message
 
@@ -89,3 +92,27 @@ async def test_of_a_line_that_is_closed_nothing_is_taken_any_more() -> None:
         await asyncio.sleep(0)
     assert len(taken) == 50
     theirs.close()
+
+
+@pytest.mark.parametrize("how", ["closed", "broken"])
+async def test_a_descriptor_that_was_not_taken_before_the_line_ended_is_closed(how: str) -> None:
+    ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+    ours.settimeout(0)
+    taken: list[Message] = []
+    lost: list[str] = []
+    link = Link(ours, asyncio.get_running_loop(), taken.extend, lost.append)
+    read_end, write_end = os.pipe()
+    socket.send_fds(theirs, [json.dumps([{"n": number} for number in range(120)]).encode()], [write_end])
+    os.close(write_end)
+    while not taken:  # noqa: ASYNC110 -- it is counted in turns
+        await asyncio.sleep(0)
+    theirs.close()
+    if how == "broken":
+        link.send([{"do": "retire"}])
+        await asyncio.sleep(0)
+        assert lost
+    link.close()
+    os.set_blocking(read_end, False)
+    # The end of the pipe, as no other process and nothing here has it open for writing.
+    assert os.read(read_end, 1) == b""
+    os.close(read_end)
