@@ -68,7 +68,7 @@ async def start_jobs(
     if not feed and actions.is_large(wanted):
         features, run = (await session.connection.hello()).features, batch or actions.run_of(made)
         if actions.takes_parts(run, features, wanted):
-            return await _start_staged(session, dict(zip(made, wanted, strict=True)), run, found, withdrawn=not ids)
+            return await _start_staged(session, actions.by_id(made, wanted), run, found, withdrawn=not ids)
     watch = watch and session.may_watch
     again = await _find_specs(session, dict(zip(made, wanted, strict=True)))
     request = actions.start_request(wanted, made, batch=batch, watch=watch, tail_lines=tail_lines, feed=feed, again=again)

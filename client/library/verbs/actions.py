@@ -96,6 +96,18 @@ def is_large(wanted: Sequence[object]) -> bool:
     )
 
 
+def by_id(ids: Sequence[bytes], wanted: Sequence[_Thing]) -> dict[bytes, _Thing]:
+    """Return jobs by their ids. Raises `Refused(INVALID_ARGUMENT)`, as a worker does, if one id is there twice."""
+    found: dict[bytes, _Thing] = {}
+    for index, (job_id, job) in enumerate(zip(ids, wanted, strict=True)):
+        if job_id in found:
+            refused = Refused(Code.INVALID_ARGUMENT, "the same id occurs twice in one start")
+            refused.job_index = index
+            raise refused
+        found[job_id] = job
+    return found
+
+
 def run_of(ids: Sequence[bytes]) -> BatchInfo:
     """Return the run in which many jobs start that are of no batch; the same for the same jobs, so that a repeated call starts nothing."""
     from hashlib import blake2b  # noqa: PLC0415 -- a command that runs a job need not wait for it

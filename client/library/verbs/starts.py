@@ -11,7 +11,7 @@ from ....schemas.naming import JobKey
 from ....schemas.refusal import Reason, Refused
 from ..known_jobs import Record
 from ..session import Session
-from .actions import find_specs, is_large, run_of, start_request, takes_parts
+from .actions import by_id, find_specs, is_large, run_of, start_request, takes_parts
 
 if TYPE_CHECKING:
     from ..values.job_info import JobInfo
@@ -41,10 +41,10 @@ def start(
         if takes_parts(run, session.connection.hello().features, wanted):
             from .staged_starts import start_staged, watch_staged  # noqa: PLC0415 -- few starts are large
 
-            by_id = dict(zip(ids, wanted, strict=True))
-            staged = start_staged(session, by_id, run, found)
+            jobs = by_id(ids, wanted)
+            staged = start_staged(session, jobs, run, found)
             if watch:
-                watch_staged(session, by_id, run, staged, tail_lines, _MOST_WATCHES)
+                watch_staged(session, jobs, run, staged, tail_lines, _MOST_WATCHES)
             return staged
     watch = watch and session.watches < _MOST_WATCHES
     records: list[Record] = []

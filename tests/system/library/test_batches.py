@@ -95,6 +95,22 @@ def test_many_jobs_of_no_batch_start_as_a_whole_and_once(context: Context, clien
     assert [job.returncode for job in client.wait(jobs)] == [0] * 300
 
 
+def test_an_id_that_is_there_twice_among_many_starts_none_of_them(context: Context, client: Client) -> None:
+    specs = [job_spec(["true"], hold=True)] * 300
+    ids = [new_id() for _ in specs]
+    ids[280] = ids[7]
+
+    async def waiting() -> None:
+        async with AsyncClient(context) as one:
+            await one.submit_many(specs, ids=ids)
+
+    for submit in (lambda: client.submit_many(specs, ids=ids), lambda: asyncio.run(waiting())):
+        with pytest.raises(Refused, match="the same id occurs twice") as refused:
+            submit()
+        assert (refused.value.code, refused.value.job_index) == (Code.INVALID_ARGUMENT, 280)
+    assert not [*client.list(all=True)]
+
+
 def test_a_job_that_is_unknown_is_named_by_its_position(context: Context, client: Client) -> None:
     jobs = client.submit_many([job_spec(["true"])] * 3, watch=False)
     wanted = [*jobs * 400, client.job_by_key(jobs[0].key.owner, new_id())]
