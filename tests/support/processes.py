@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+import os
 from pathlib import Path
 
 
@@ -24,6 +26,12 @@ def activity(pid: int) -> list[str]:
 def descriptors(pid: int) -> int:
     """Return the number of its open descriptors."""
     return sum(1 for _ in Path(f"/proc/{pid}/fd").iterdir())
+
+
+def own_descriptors() -> int:
+    """Return the number of open descriptors of this process, without those that only garbage of earlier tests holds."""
+    gc.collect()
+    return descriptors(os.getpid())
 
 
 def peak_bytes(pid: int) -> int:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import fcntl
-import gc
 import json
 import os
 import pwd
@@ -15,6 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from processes import own_descriptors
 
 from jobwire.client.private_worker import state_folder
 from jobwire.client.private_worker.ensure import _ask_to_make_way, _enroll
@@ -88,15 +88,14 @@ def test_an_interruption_while_the_lock_is_taken_leaves_it_to_others(tmp_path: P
         raise KeyboardInterrupt
 
     before = signal.signal(signal.SIGINT, interrupt)
-    descriptors = len([*Path("/proc/self/fd").iterdir()])
+    descriptors = own_descriptors()
     try:
         monkeypatch.setattr(state_folder, "open_private", open_interrupted)
         with pytest.raises(KeyboardInterrupt), state_folder.locked(path, fcntl.LOCK_EX):
             pass
     finally:
         signal.signal(signal.SIGINT, before)
-    gc.collect()
-    assert len([*Path("/proc/self/fd").iterdir()]) == descriptors
+    assert own_descriptors() == descriptors
 
 
 @pytest.mark.parametrize("exists", [True, False])

@@ -11,26 +11,23 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from processes import own_descriptors
 
 from jobwire.client.private_worker import launch
 from jobwire.schemas.refusal import Refused
-
-
-def open_descriptors() -> int:
-    return len([*Path("/proc/self/fd").iterdir()])
 
 
 @pytest.mark.parametrize("python", ["/nowhere/python", "a\0b"])
 def test_a_start_that_fails_leaves_no_descriptor(python: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("JOBWIRE_CONFIG", str(tmp_path / "config"))
     monkeypatch.setattr(sys, "executable", python)
-    before = open_descriptors()
+    before = own_descriptors()
     with pytest.raises((Refused, ValueError)) as caught:
         launch.start(tmp_path)
     # What the exception holds is not what is meant.
     del caught
 
-    assert open_descriptors() == before
+    assert own_descriptors() == before
 
 
 def test_a_machine_without_dev_null_is_told_so_and_python_is_not_blamed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

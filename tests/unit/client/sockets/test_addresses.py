@@ -7,13 +7,13 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
-from pathlib import Path
 from typing import Any
 
 import pytest
 import zmq
 from client_requests import listing, soon
 from fake_daemon import FakeDaemon
+from processes import own_descriptors
 from requirements import needs_ipv6
 
 from jobwire.client.protocol.subscription import Phase, Subscription
@@ -143,18 +143,14 @@ def test_a_name_that_no_server_resolves_is_given_up_in_time(identity: Identity, 
             thread.join(60)
 
 
-def open_descriptors() -> int:
-    return len([*Path("/proc/self/fd").iterdir()])
-
-
 def test_a_lookup_without_a_thread_leaves_no_descriptor(monkeypatch: pytest.MonkeyPatch) -> None:
     def full(_: threading.Thread) -> None:
         raise RuntimeError("can't start new thread")
 
     monkeypatch.setattr(threading.Thread, "start", full)
-    before = open_descriptors()
+    before = own_descriptors()
     for _ in range(3):
         with pytest.raises(RuntimeError, match="thread"):
             Resolution("tcp://localhost:7341")
 
-    assert open_descriptors() == before
+    assert own_descriptors() == before

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import os
 import signal
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from processes import own_descriptors
 
 from jobwire.client.config import contexts_file
 from jobwire.keys import identity
@@ -76,12 +76,11 @@ def test_a_program_that_goes_on_after_an_interruption_keeps_no_file_open(
 
     before = signal.signal(signal.SIGINT, interrupt)
     read()
-    descriptors = len([*Path("/proc/self/fd").iterdir()])
+    descriptors = own_descriptors()
     try:
         monkeypatch.setattr(os, "open", open_interrupted)
         with pytest.raises(KeyboardInterrupt):
             read()
     finally:
         signal.signal(signal.SIGINT, before)
-    gc.collect()
-    assert len([*Path("/proc/self/fd").iterdir()]) == descriptors
+    assert own_descriptors() == descriptors

@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from processes import own_descriptors
 
 from jobwire.keys import identity
 from jobwire.keys.members import roster as rosters
@@ -207,10 +208,10 @@ def test_a_folder_that_is_removed_lets_nobody_in_and_is_reported(tmp_path: Path)
 def test_a_roster_that_is_broken_at_the_beginning_is_refused(tmp_path: Path) -> None:
     path = tmp_path / "roster.toml"
     path.write_text("[[")
-    opened = len(list(Path("/proc/self/fd").iterdir()))
+    opened = own_descriptors()
     with pytest.raises(Refused, match="line 1"):
         Watched(path)
-    assert len(list(Path("/proc/self/fd").iterdir())) == opened
+    assert own_descriptors() == opened
 
 
 def test_files_that_are_no_rosters_are_refused(tmp_path: Path) -> None:
@@ -220,7 +221,7 @@ def test_files_that_are_no_rosters_are_refused(tmp_path: Path) -> None:
     (tmp_path / "utf16").write_bytes("[[member]]\n".encode("utf-16"))
     (tmp_path / "nul").write_bytes(b"[[member]]\n# \0\n")
     (tmp_path / "loop").symlink_to(tmp_path / "loop")
-    opened = len(list(Path("/proc/self/fd").iterdir()))
+    opened = own_descriptors()
     for name, words in (
         ("loop", "the roster .* is a link that leads back to itself; move it away: mv "),
         ("fifo", "fifo is a pipe, not a file; move it away: mv "),
@@ -232,7 +233,7 @@ def test_files_that_are_no_rosters_are_refused(tmp_path: Path) -> None:
     ):
         with pytest.raises(Refused, match=words):
             read(tmp_path / name)
-    assert len(list(Path("/proc/self/fd").iterdir())) == opened
+    assert own_descriptors() == opened
 
 
 def test_a_member_is_added_to_a_new_private_file(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from processes import own_descriptors
 
 from jobwire.client.cli.completion.answer import ask, ask_for_schedules
 from jobwire.client.cli.completion.line import Wish
@@ -43,7 +44,7 @@ def test_a_worker_that_says_nothing_is_not_waited_for(silent: socket.socket, hos
     made = identity.load_or_make(contexts_file.contexts_path().parent / "identity")
     contexts.add("lab", f"tcp://{host}:{silent.getsockname()[1]}", made.public)
     begun = time.monotonic()
-    before = len(list(Path("/proc/self/fd").iterdir()))
+    before = own_descriptors()
     assert list(ask(WISH)) == []
     assert list(ask_for_schedules(WISH)) == []
     # Far below the five seconds that a command waits for a connection.
@@ -52,7 +53,7 @@ def test_a_worker_that_says_nothing_is_not_waited_for(silent: socket.socket, hos
         # A lookup that nobody waits for any more holds a descriptor until it ends.
         if thread.name == "jobwire-resolver":
             thread.join(60)
-    assert len(list(Path("/proc/self/fd").iterdir())) == before, "sockets were left open"
+    assert own_descriptors() == before, "sockets were left open"
 
 
 def test_patience_ends_at_a_time_after_the_tab_and_later_where_everything_takes_longer() -> None:

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from processes import own_descriptors
 
 from jobwire.broker.engine import LogPart, LogReader
 from jobwire.schemas.refusal import Code, Refused
@@ -307,13 +308,13 @@ def test_when_the_kernel_lost_events_every_follower_is_notified(log: Path, growt
 
 
 def test_a_follower_from_behind_the_end_is_refused_and_leaves_nothing(log: Path, growth: logs.Growth) -> None:
-    opened = len(list(Path("/proc/self/fd").iterdir()))
+    opened = own_descriptors()
     with pytest.raises(Refused) as refused:
         logs.Follower(log, 9, growth, lambda: None)
     assert refused.value.code is Code.OUT_OF_RANGE
     with pytest.raises(Refused):
         logs.Follower(log.with_name("none"), 0, growth, lambda: None)
-    assert len(list(Path("/proc/self/fd").iterdir())) == opened
+    assert own_descriptors() == opened
 
 
 def test_a_watch_that_the_kernel_refuses_is_reported_with_a_message(
@@ -323,11 +324,11 @@ def test_a_watch_that_the_kernel_refuses_is_reported_with_a_message(
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr(growth, "watch", refuse)
-    opened = len(list(Path("/proc/self/fd").iterdir()))
+    opened = own_descriptors()
     with pytest.raises(Refused, match="max_user_watches") as refused:
         logs.Follower(log, 0, growth, lambda: None)
     assert refused.value.code is Code.RESOURCE_EXHAUSTED
-    assert len(list(Path("/proc/self/fd").iterdir())) == opened
+    assert own_descriptors() == opened
 
 
 @pytest.mark.parametrize("kind", ["symbolic link", "fifo", "socket", "device"])
