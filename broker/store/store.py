@@ -76,8 +76,8 @@ class Store:
         self._committing: Sequence[_Submitted] = []
         self._left: Iterator[None] | None = None
         self._is_closed = False
-        # What is durable and not reported yet.
-        self._durable: deque[_Submitted] = deque()
+        # What is durable or refused, and not reported yet, in its order.
+        self._unreported: deque[_Submitted] = deque()
         self._retry: asyncio.TimerHandle | None = None
         # The disk is full: each write has its own commit, so that one that does not fit does not affect others.
         self._one_by_one = False
@@ -132,7 +132,7 @@ class Store:
                 self._writes.execute("COMMIT")
         self._left = None
         self._waiting.clear()
-        self._durable.clear()
+        self._unreported.clear()
         self._committing = []
         self._reads.close()
         self._writes.close()
@@ -252,11 +252,11 @@ class Store:
             self._handle_failure(group, failed)
             return
         self._commit_times.note(self._commit_seconds)
+        is_telling = bool(self._unreported)
+        self._unreported += group
         # The disk works on the next group while the results of this one are reported.
         if self._waiting:
             self._begin()
-        is_telling = bool(self._durable)
-        self._durable += group
         if not is_telling:
             self._tell()
         if self._ballast.is_missing:
@@ -269,14 +269,21 @@ class Store:
         """Whether the disk is fast at the moment: a further commit hardly delays what waits for it."""
         return self._commit_times.are_short
 
+    def _tell_of(self, write: _Submitted) -> None:
+        """Report a write that was refused, after those that were submitted before it."""
+        is_telling = bool(self._unreported)
+        self._unreported.append(write)
+        if not is_telling:
+            self._tell()
+
     def _tell(self) -> None:
-        """Report what is durable; of very many writes, the rest follows in the next turns."""
-        for _ in range(min(_REPORTS_A_TURN, len(self._durable))):
-            submitted = self._durable.popleft()
+        """Report what is durable or refused; of very many writes, the rest follows in the next turns."""
+        for _ in range(min(_REPORTS_A_TURN, len(self._unreported))):
+            submitted = self._unreported.popleft()
             self._note_head(submitted.write)
             _report(submitted)
         self._reported()
-        if self._durable:
+        if self._unreported:
             self._loop.call_soon(self._tell)
 
     @property
@@ -302,9 +309,6 @@ class Store:
     def _handle_failure(self, group: Sequence[_Submitted], error: sqlite3.Error) -> None:
         """Refuse what can be refused, after it was tried alone; changes of jobs are tried again until they are written."""
         _log.error("store: a commit failed: %s", error)
-        # First what was submitted before.
-        while self._durable:
-            self._tell()
         with contextlib.suppress(sqlite3.Error):
             self._writes.execute("ROLLBACK")
         first, others = group[0], self._waiting
@@ -317,12 +321,12 @@ class Store:
             self._waiting = [*group, *others]
         elif isinstance(write, AddJobs | AddSchedule | StagePart | CommitRun | StartRun):
             write.result = refused
-            _report(first)
+            self._tell_of(first)
         elif self._ballast.drop():
             self._waiting = [first, *others]
         elif isinstance(write, DropJobs):
             write.result = refused
-            _report(first)
+            self._tell_of(first)
         else:
             # Those that wait for a reply get one before this is tried again.
             asking = [other for other in others if isinstance(other.write, _REFUSABLE)]

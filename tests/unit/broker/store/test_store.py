@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from contextlib import closing
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 
@@ -167,6 +168,30 @@ async def test_the_next_transaction_has_begun_when_nothing_is_under_way(house: H
     await house.accept(asked(2))
     assert house.store.read("SELECT count(*) FROM jobs") == [(2,)]
     house.engine.effects.clear()
+
+
+async def test_a_write_that_fails_while_others_are_reported_costs_none_of_the_reports(house: House) -> None:
+    """Whoever is told first writes something at once, which fails before anything is committed."""
+    told: list[int] = []
+
+    def take_refusal(result: object) -> None:
+        assert isinstance(result, Refused)
+        told.append(99)
+
+    def take(number: int) -> None:
+        told.append(number)
+        if number == 1:
+            house.desk.accept(b"o" * 32, [asked(99)], None, b"", take_refusal)
+
+    house.store._writes.execute("CREATE TRIGGER fails BEFORE INSERT ON jobs BEGIN SELECT RAISE(ABORT, 'database or disk is full'); END")
+    house.store._writes.commit()
+    failed: list[dict[str, object]] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, context: failed.append(context))
+    for number in range(20):
+        house.store.submit(ChangeJobs([]), partial(take, number))
+    await house.durable()
+    assert told == [*range(20), 99]
+    assert not failed
 
 
 async def test_a_start_that_does_not_fit_costs_no_other_start_in_its_group(house: House) -> None:
