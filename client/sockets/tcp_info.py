@@ -31,7 +31,12 @@ def tcp_info(fd: int) -> TcpInfo | None:
     except OSError:
         return None
     try:
-        with socket.socket(fileno=duplicate) as connection:
+        connection = socket.socket(fileno=duplicate)
+    except OSError:
+        os.close(duplicate)
+        return None
+    try:
+        with connection:
             told = connection.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, _FORM.size)
     except OSError:
         return None

@@ -43,13 +43,17 @@ def test_it_is_known_since_when_nothing_came(pair: tuple[socket.socket, socket.s
     assert after.unacked == 0
 
 
-def test_what_is_no_connection_is_not_known() -> None:
+def test_what_is_no_connection_is_not_known_and_not_kept_open() -> None:
     read, write = os.pipe()
     try:
+        assert tcp_info(write) is None
+        os.close(write)
+        # The end of the pipe: it has no other writer.
+        os.set_blocking(read, False)
+        assert os.read(read, 1) == b""
         assert tcp_info(read) is None
     finally:
         os.close(read)
-        os.close(write)
     assert tcp_info(write) is None
 
 
