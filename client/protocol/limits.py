@@ -14,7 +14,8 @@ def check_jobs(request: request_pb2.Request, limits: request_pb2.Limits) -> None
     jobs = request.start.jobs
     most = limits.jobs_per_start
     if most and len(jobs) > most:
-        raise Refused(Code.INVALID_ARGUMENT, f"{len(jobs)} jobs are too many in one request, the worker accepts at most {most}")
+        message = f"{len(jobs)} jobs are too many in one request, the worker accepts at most {most}"
+        raise Refused(Code.INVALID_ARGUMENT, message, f"start at most {most} at a time")
     most = limits.stdin_bytes
     for index, job in enumerate(jobs):
         size = len(job.spec.stdin)

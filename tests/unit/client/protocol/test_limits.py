@@ -24,7 +24,7 @@ def test_a_request_over_a_limit_never_leaves(house: House) -> None:
     assert house.sent() == []
     assert [exchange.refusal and exchange.refusal.code for exchange in (many, large, fed_exchange)] == [Code.INVALID_ARGUMENT] * 3
     assert "3 jobs" in str(many.refusal)
-    assert "at most 2" in str(many.refusal)
+    assert "accepts at most 2; start at most 2 at a time" in str(many.refusal)
     assert "at most 1000" in str(large.refusal)
     assert fed_exchange.refusal is not None
     assert fed_exchange.refusal.job_index == 1
