@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterable
 
 from ....schemas.private_parts.light_typing import Protocol
 from ..loop import Loop
-from .processes import is_there, thread_states
+from .processes import has_pending, is_there, thread_states
 
 _MOST_ROUNDS = 1000
 # Stopped by a signal or by a tracer. A parent in vfork(2) sleeps (D) until its child continues.
@@ -163,9 +163,15 @@ def signal_until_none_is_new(pids: Callable[[], list[int]], send: Callable[[], s
 
 
 def all_stopped(pids: Iterable[int]) -> bool:
-    """Return whether there are processes, and all of them were stopped by a signal."""
-    states: set[bytes] = set().union(*(thread_states(pid) for pid in pids))
+    """Return whether there are processes, and all of them were stopped by a signal, or will be before their next instruction."""
+    states: set[bytes] = set().union(*(_states_soon(pid) for pid in pids))
     return bool(states & _STOPPED) and states <= _STANDING
+
+
+def _states_soon(pid: int) -> set[bytes]:
+    """Return the states of the threads of a process, where one that waits for a processor to take its SIGSTOP is stopped."""
+    states = thread_states(pid)
+    return states if states <= _STANDING or not has_pending(pid, signal.SIGSTOP) else _STOPPED
 
 
 def signal_members(pids: Iterable[int], number: int, is_member: Callable[[int], bool]) -> set[int]:

@@ -159,6 +159,12 @@ def thread_states(pid: int) -> set[bytes]:
     return {Stat(line).state for line in lines if line} - set(DEAD)
 
 
+def has_pending(pid: int, number: int) -> bool:
+    """Return whether a signal was sent to a process that has not taken it yet, see proc_pid_status(5)."""
+    lines = _read(f"/proc/{pid}/status").splitlines()
+    return any(int(line.split()[1], 16) >> number - 1 & 1 for line in lines if line.startswith((b"SigPnd:", b"ShdPnd:")))
+
+
 def started_at_us(start_ticks: int) -> int:
     """Return when a process started, in UTC, with the precision of ticks; wrong if the clock was set since."""
     booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
