@@ -42,6 +42,8 @@ _SUBSCRIBER_MESSAGES = 256
 _SMALL_BYTES = 256
 # After this long, everything else has its turn.
 _TURN_SECONDS = 0.0005
+# Events that nobody was told yet. Beyond that, whoever causes more waits until some are told.
+_MOST_UNTOLD = 4096
 _HEARTBEAT_SECONDS = 5.0
 # Frames that a connection may send at once, and per second from then on. After a restart of the worker, a subscriber repeats all its
 # topics, of which none is granted any more, and gives them back one by one.
@@ -175,13 +177,18 @@ class Publisher:
             shut_down(one.meter.descriptor, one.meter.cookie)
 
     def publish(self, events: Sequence[event_pb2.Event]) -> None:
-        """Send events that are durable to their subscribers; never waits. Many of them are sent in several turns of the loop."""
+        """Send events that are durable to their subscribers; never waits. Many of them are sent in several turns of the loop.
+
+        If they come faster than they can be told so, the oldest are told at once: what is not told must not pile up.
+        """
         self._untold.extend(events)
-        if self._telling is None:
+        if self._telling is None or len(self._untold) > _MOST_UNTOLD:
             self._tell()
 
     def _tell(self) -> None:
-        self._telling = None
+        if self._telling is not None:
+            self._telling.cancel()
+            self._telling = None
         until = time.monotonic() + _TURN_SECONDS
         while self._untold:
             part = self._audience.part_of(self._untold)
@@ -189,7 +196,7 @@ class Publisher:
                 self._untold.popleft()
             for topic, news in self._audience.tell(part):
                 self._send(topic, news)
-            if self._untold and time.monotonic() > until:
+            if 0 < len(self._untold) <= _MOST_UNTOLD and time.monotonic() > until:
                 self._telling = self._loop.call_soon(self._tell)
                 return
 

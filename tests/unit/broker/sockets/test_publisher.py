@@ -76,3 +76,19 @@ async def test_others_have_their_turns_while_many_events_are_told_and_none_is_to
     made.close()
     await asyncio.sleep(0)
     assert listeners.told[-1] == 10
+
+
+async def test_events_that_come_faster_than_they_are_told_do_not_pile_up(
+    context: zmq.Context[zmq.Socket[bytes]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(publisher, "_TURN_SECONDS", -1.0)
+    monkeypatch.setattr(publisher, "_MOST_UNTOLD", 10)
+    listeners = Listeners()
+    made = Publisher(context, generate(), asyncio.get_running_loop(), listeners, lambda _: Limits(), lambda _: None)
+    for first in range(1, 100, 3):
+        made.publish(events(*range(first, first + 3)))
+        assert first + 2 - len(listeners.told) <= 10
+    for _ in range(6):
+        await asyncio.sleep(0)
+    assert listeners.told == [*range(1, 100)]
+    made.close()
