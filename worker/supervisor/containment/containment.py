@@ -171,7 +171,10 @@ def all_stopped(pids: Iterable[int]) -> bool:
 def _states_soon(pid: int) -> set[bytes]:
     """Return the states of the threads of a process, where one that waits for a processor to take its SIGSTOP is stopped."""
     states = thread_states(pid)
-    return states if states <= _STANDING or not has_pending(pid, signal.SIGSTOP) else _STOPPED
+    if states <= _STANDING:
+        return states
+    # It may take it between the two looks.
+    return _STOPPED if has_pending(pid, signal.SIGSTOP) else thread_states(pid)
 
 
 def signal_members(pids: Iterable[int], number: int, is_member: Callable[[int], bool]) -> set[int]:

@@ -42,7 +42,7 @@ def crowded_out() -> Iterator[int]:
 
 def test_a_state_that_the_kernel_is_about_to_change_one_that_waits_for_a_processor_to_take_its_stop_is_stopped(crowded_out: int) -> None:
     assert not all_stopped([crowded_out])
-    for _ in range(20):
+    for _ in range(200):
         os.kill(crowded_out, signal.SIGSTOP)
         assert all_stopped([crowded_out])
         os.kill(crowded_out, signal.SIGCONT)
