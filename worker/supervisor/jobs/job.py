@@ -28,9 +28,9 @@ from ..streams.output import Output
 from ..streams.pump import Quota, Stream
 from ..streams.terminal import Terminal
 from .ending import TABLE, Effect, Happening, Reason, Stage
+from .job_processes import JobProcesses
 from .leaders import Leader, Use
 from .lifetime import Lifetime
-from .members import Members
 from .outcome import Course, compose
 
 _STUCK_SECONDS = 10
@@ -52,11 +52,11 @@ class Job:
         "_leader",
         "_lifetime",
         "_linger",
-        "_members",
         "_memory",
         "_memory_bytes",
         "_on_end",
         "_output",
+        "_processes",
         "_reason",
         "_services",
         "_stage",
@@ -102,7 +102,7 @@ class Job:
         self._lifetime = Lifetime(services.loop, services.clock, started_at_us, file.limit_ms, lambda: self._happen(Happening.LIMIT_PASSED))
         self._leader = leader
         self._box = box
-        self._members = Members(services, file.handle, leader, box, is_paused=paused)
+        self._processes = JobProcesses(services, file.handle, leader, box, is_paused=paused)
         # None: not limited.
         self._memory = memory
         self._is_over_memory = False
@@ -131,19 +131,19 @@ class Job:
 
     def started_fact(self) -> str:
         """Return the fact that it has a process."""
-        members = self._members
+        processes = self._processes
         return facts.started(
             self.handle,
             self._leader.pid,
             self._lifetime.started_at_us,
-            paused=members.is_paused,
+            paused=processes.is_paused,
             waits=self._output.waits,
-            stuck=members.stuck_by,
+            stuck=processes.stuck_by,
         )
 
     def send(self, number: int) -> None:
         """Send a signal to all its processes; a fact reports which of them it did not reach."""
-        self._members.send(number)
+        self._processes.send(number)
 
     def limit(self, limit_ms: int) -> None:
         """Change its time limit, which counts from its start; 0: none."""
@@ -159,16 +159,16 @@ class Job:
     def pause(self) -> None:
         """Suspend all its processes, unless it is being ended; its time limit keeps running. A fact reports whether it is paused now."""
         if self._stage is Stage.RUNS:
-            self._members.pause()
+            self._processes.pause()
         else:
-            self._members.tell_whether_paused()
+            self._processes.tell_whether_paused()
 
     def resume(self) -> None:
         """Resume it; a fact reports that it is not paused."""
-        if self._members.is_paused:
-            self._members.thaw()
+        if self._processes.is_paused:
+            self._processes.thaw()
         else:
-            self._members.tell_whether_paused()
+            self._processes.tell_whether_paused()
 
     def end(self, number: int, grace_ms: int) -> None:
         """Stop it: send a signal to every process, and SIGKILL after the grace time, which a repeated call can only shorten."""
@@ -184,7 +184,7 @@ class Job:
         for effect in effects:
             match effect:
                 case Effect.SIGNAL:
-                    self._members.ask_to_end(number)
+                    self._processes.ask_to_end(number)
                 case Effect.LET_GRACE_RUN:
                     self._let_grace_run(grace_ms)
                 case Effect.KILL:
@@ -195,7 +195,7 @@ class Job:
                     self._is_over_memory |= effect is Effect.BLAME_MEMORY
                     self._blame(_REASONS[effect])
                 case Effect.THAW:
-                    self._members.thaw()
+                    self._processes.thaw()
                 case Effect.FINISH:
                     self._finish()
 
@@ -211,10 +211,10 @@ class Job:
         self._services.loop.cancel(self._kill)
         self._killed_after_ms = grace_ms
         self._stuck = self._services.loop.after(_STUCK_SECONDS, self._report_stuck)
-        self._members.kill()
+        self._processes.kill()
 
     def _report_stuck(self) -> None:
-        self._members.tell_who_outlived_a_kill(leader_lives=self._wait_status is None)
+        self._processes.tell_who_outlived_a_kill(leader_lives=self._wait_status is None)
 
     def _leader_ended(self, wait_status: int | None) -> None:
         self._wait_status = wait_status

@@ -14,7 +14,7 @@ from ..services import Services
 from .leaders import Leader
 
 
-class Members:
+class JobProcesses:
     """The processes of one job. It does not own leader and box."""
 
     __slots__ = ("_box", "_handle", "_leader", "_services", "is_paused", "stuck_by")
