@@ -35,7 +35,7 @@ from .description import Description, last_boot_id
 from .engine.engine import LocalEngine
 from .engine.troubles import find as find_troubles
 from .own_process import constraints, orphans
-from .own_process.early_signals import hold_signals_back, let_signals_in
+from .own_process.early_signals import completes, hold_signals_back, let_endings_in, let_signals_in
 from .own_process.priority import answer_first
 from .reload import Reloads, Resumed
 from .settings import WorkerSettings
@@ -70,7 +70,7 @@ async def serve(  # noqa: C901, PLR0912, PLR0915 -- each part is closed if it wa
         root_jobs.demand_for_broker(settings.join, intended=settings.jobs_as_root)
     surroundings = _look_around(settings)
     reuse_buffers()
-    # Until it is ready, so that threads started meanwhile inherit the mask and never receive them.
+    # Those that end it until its parts are made, all until it is ready: threads started meanwhile inherit the mask and never receive them.
     hold_signals_back()
     # Now, because the terminal may be closed before the worker is ready.
     has_terminal = reload.ends_with_terminal()
@@ -114,7 +114,12 @@ async def serve(  # noqa: C901, PLR0912, PLR0915 -- each part is closed if it wa
             troubles=lambda: find_troubles(line_to_jobs.hello, surroundings, answers=line_to_jobs.is_answering, state=process_state),
             leave=partial(signals.put_nowait, signal.SIGTERM) if pilot is not None else None,
         )
-        daemon = await _open(settings, identity, engine, host)
+        opening = asyncio.create_task(_open(settings, identity, engine, host))
+        # It may wait for as long as the disk is full, or the supervisor does not answer.
+        if not await completes(opening, signals, lambda one: one is not signal.SIGHUP):
+            _log.info("told to exit before it was ready")
+            return None
+        daemon = opening.result()
         reloads = resumed.reloads if resumed else Reloads()
         description = Description(lock, settings, identity, engine, daemon, reloads, surroundings)
         description.write()
@@ -227,6 +232,7 @@ async def _open_at(settings: WorkerSettings, identity: Identity, engine: LocalEn
     daemon = Daemon(desk_settings, identity, engine, hasher=engine.hasher, host=host)
     try:
         engine.open(daemon.desk.hear, lambda: daemon.store.commits_are_short)
+        let_endings_in()
         await daemon.start()
     except BaseException:
         daemon.close()

@@ -104,6 +104,15 @@ class Worker:
 
     def start(self) -> Worker:
         """Start it, and return when clients can connect."""
+        with os.fdopen(self.begin(), "rb") as ready:
+            assert select.select([ready], [], [], READY_SECONDS)[0], f"not ready:\n{self.logged()}"
+            line = ready.readline()
+        assert line, f"the worker ended instead of getting ready:\n{self.logged()}"
+        self.description = json.loads(line)
+        return self
+
+    def begin(self) -> int:
+        """Start it, and return at once, with the descriptor at which it says that it is ready."""
         read, write = os.pipe()
         command = self.argv("run", "--roster", str(self.roster), "--slots", str(self.slots), "--ready-fd", str(write), *self.options)
         with self.log.open("ab") as log:
@@ -117,12 +126,7 @@ class Worker:
                 pass_fds=[write],
             )
         os.close(write)
-        with os.fdopen(read, "rb") as ready:
-            assert select.select([ready], [], [], READY_SECONDS)[0], f"not ready:\n{self.logged()}"
-            line = ready.readline()
-        assert line, f"the worker ended instead of getting ready:\n{self.logged()}"
-        self.description = json.loads(line)
-        return self
+        return read
 
     def argv(self, *words: str) -> list[str]:
         """Return a command line of `jobwire worker` for this state folder."""

@@ -30,7 +30,7 @@ from ...keys.identity import Identity, format_public, load_or_make
 from ...keys.malloc import reuse_buffers
 from ..daemon import raise_descriptor_limit
 from ..depot.depot import LocalDepot
-from ..own_process.early_signals import hold_signals_back, let_signals_in
+from ..own_process.early_signals import completes, hold_signals_back, let_signals_in
 from ..own_process.priority import answer_first
 from ..pairing.invite import where_reachable
 from ..state import layout
@@ -100,7 +100,7 @@ async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None
             _log.info("ready: %s", json.dumps(description))
             let_signals_in()
 
-        if await _start(daemon, answering, told):
+        if await completes(asyncio.create_task(daemon.start(answering)), told):
             grower = _grow(settings, daemon, engine, identity)
             fleet.grow(grower)
             daemon.serve_all()
@@ -119,20 +119,6 @@ async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None
             if part is not None:
                 part.close()
         lock.release()
-
-
-async def _start(daemon: Daemon, answering: Callable[[], None], told: asyncio.Queue[None]) -> bool:
-    """Return when the desk knows all its jobs; False: the broker is told to exit before."""
-    starting, ending = asyncio.create_task(daemon.start(answering)), asyncio.create_task(told.get())
-    try:
-        await asyncio.wait((starting, ending), return_when=asyncio.FIRST_COMPLETED)
-        if starting.done():
-            await starting
-        return not ending.done()
-    finally:
-        for task in (starting, ending):
-            task.cancel()
-        await asyncio.wait((starting, ending))
 
 
 def _shelf(settings: BrokerSettings, loop: asyncio.AbstractEventLoop) -> KeptLogs:

@@ -245,3 +245,30 @@ def test_a_start_is_refused_if_inodes_are_short_and_says_that_bytes_are_free(few
         for path in made:
             path.unlink()
         assert client.run(["true"]).returncode == 0
+
+
+def test_a_worker_that_waits_for_a_full_disk_before_it_is_ready_exits_when_told(small_state: Worker) -> None:
+    gate = small_state.folder / "gate"
+    os.mkfifo(gate)
+    with small_state.client() as client:
+        job = client.submit(["sh", "-c", f"read _ < {gate}; exit 7"]).id
+        wait_until(lambda: client.job(job).info().state is State.RUNNING, "the job runs")
+    small_state.kill()
+    gate.write_bytes(b"go\n")
+    wait_until(lambda: list(small_state.logs.glob("*/outcome")), "the supervisor has written how it ended")
+    (small_state.state / "ballast").unlink()
+    filler = fill(small_state.state)
+    ready = small_state.begin()
+    wait_until(lambda: "a commit failed" in small_state.log.read_text(), "the end of the job cannot be recorded")
+    assert small_state.process is not None
+    assert small_state.process.poll() is None
+    small_state.process.terminate()
+    try:
+        assert small_state.process.wait(20) == 0
+    finally:
+        small_state.kill()
+    assert not os.read(ready, 1), "it said that it was ready"
+    os.close(ready)
+    filler.unlink()
+    with small_state.start().client() as client:
+        assert client.job(job).result(timeout=60).returncode == 7

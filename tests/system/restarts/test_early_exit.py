@@ -1,0 +1,46 @@
+"""A worker that waits for something before it is ready ends when it is told to, and the next one continues where it was."""
+
+from __future__ import annotations
+
+import os
+import signal
+from pathlib import Path
+
+import pytest
+from daemons import Worker, wait_until
+
+from jobwire.schemas.jobs.states import State
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_worker_that_waits_for_its_supervisor_before_it_is_ready_exits_when_told(tmp_path: Path, number: signal.Signals) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    with Worker(tmp_path).start() as worker:
+        with worker.client() as client:
+            job = client.submit(["sh", "-c", f"read _ < {gate}; exit 7"]).id
+            wait_until(lambda: client.job(job).info().state is State.RUNNING, "the job runs")
+        supervisor = worker.described()["supervisor_pid"]
+        worker.kill()
+        os.kill(supervisor, signal.SIGSTOP)
+        try:
+            ready = worker.begin()
+            assert worker.process is not None
+            # Sent at once, it would be pending until there is somebody to hear it; then the worker waits already.
+            wait_until(lambda: holds_store(worker), "the worker has opened its store")
+            worker.process.send_signal(number)
+            assert worker.process.wait(20) == 0
+        finally:
+            worker.kill()
+            os.kill(supervisor, signal.SIGCONT)
+        assert not os.read(ready, 1), "it said that it was ready"
+        os.close(ready)
+        gate.write_bytes(b"go\n")
+        with worker.start().client() as client:
+            assert client.job(job).result(timeout=60).returncode == 7
+
+
+def holds_store(worker: Worker) -> bool:
+    assert worker.process is not None
+    held = (str(entry.readlink()) for entry in Path(f"/proc/{worker.process.pid}/fd").iterdir() if entry.is_symlink())
+    return str(worker.state / "state.db") in held
