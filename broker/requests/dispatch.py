@@ -99,8 +99,7 @@ class Dispatch:
         elif self.apart is not None and len(call.proof) > _LONG:
             self.apart.run(sharing, call.peer.public, check, partial(self._checked, call, self.handlers[verb]))
         else:
-            check()
-            call.guard(self.handlers[verb], call)
+            call.guard(_check_and_handle, check, self.handlers[verb], call)
 
     def _checked(self, call: Call, handler: Handler, raised: Exception | None) -> None:
         """Go on with a request whose signature was checked on a thread."""
@@ -132,6 +131,11 @@ class Dispatch:
     def _check_signer(self, peer: Peer, envelope: request_pb2.Envelope, rest: bytes | None) -> None:
         if signature.check(envelope, self.public, self.nonce, rest) != peer.key:
             raise Refused(Code.UNAUTHENTICATED, "the request was signed with a key other than the connection's")
+
+
+def _check_and_handle(check: Callable[[], None], handler: Handler, call: Call) -> None:
+    check()
+    handler(call)
 
 
 def _jobs_in(call: Call, verb: str) -> int:

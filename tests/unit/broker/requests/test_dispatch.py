@@ -21,7 +21,7 @@ from jobwire.keys.members.rights import Member
 from jobwire.keys.proofs import signature
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.naming import JobKey, new_id
-from jobwire.schemas.refusal import Code
+from jobwire.schemas.refusal import Code, Reason
 
 DAEMON = identity.from_seed(b"d" * 32)
 ONE, OTHER = identity.from_seed(b"1" * 32), identity.from_seed(b"2" * 32)
@@ -41,9 +41,9 @@ class Room:
         self.answers = {one.public: Answers() for one in (ONE, OTHER)}
         self.peers = {public: Peer(public, Meter(-1, b""), Account(public), answers) for public, answers in self.answers.items()}
 
-    def send(self, sender: Identity, **verb: object) -> None:
+    def send(self, sender: Identity, nonce: bytes = NONCE, **verb: object) -> None:
         raw = request_pb2.Request(id=1, **verb).SerializeToString()  # type: ignore[arg-type] # reason: one of its verbs
-        proof = signature.sign(sender, DAEMON.public, NONCE, raw)
+        proof = signature.sign(sender, DAEMON.public, nonce, raw)
         self.shares.take(self.peers[sender.public], request_pb2.Envelope(request=raw, proof=proof).SerializeToString())
 
     def told(self, sender: Identity) -> list[str]:
@@ -111,6 +111,20 @@ async def test_what_follows_a_request_about_many_jobs_that_is_refused_goes_on(ho
     assert room.told(ONE) == ["list"]
     assert [one.code for one in room.answers[ONE.public].refused] in ([Code.INVALID_ARGUMENT], [Code.NOT_FOUND])
     assert not house.live
+
+
+async def test_what_follows_a_start_of_many_jobs_that_is_not_signed_for_this_run_of_the_worker_goes_on(
+    house: House, room: Room, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its sender signs it anew at once."""
+    monkeypatch.setattr("jobwire.broker.fairness.apart._MOST_HELD_SECONDS", 1000)
+    jobs = held_jobs(MANY)
+    room.send(ONE, b"o" * 16, start=request_pb2.Start(jobs=jobs))
+    assert [one.reason for one in room.answers[ONE.public].refused] == [Reason.STALE_NONCE]
+    room.send(ONE, start=request_pb2.Start(jobs=jobs))
+    await until_told(room, 1)
+    assert room.told(ONE) == ["acknowledged"]
+    await house.durable()
 
 
 async def test_what_follows_a_request_whose_sender_is_gone_goes_on(house: House, room: Room) -> None:
