@@ -12,8 +12,8 @@ from typing import TypeVar
 
 from ...schemas import fault_points
 from ...schemas.clock import Clock
-from ...schemas.naming import AttemptKey, JobKey
-from ..engine import Engine, Expected, Fact
+from ...schemas.naming import AttemptKey, JobKey, short_id
+from ..engine import Engine, Expected, Fact, Started
 from ..fairness.pace import Pace
 from ..jobs.job import Job
 from ..jobs.life import STORED
@@ -71,6 +71,7 @@ class Recovery:
         known: set[AttemptKey] = set()
         async for some_facts in self._slices(facts, _FACTS_A_SLICE):
             known.update(fact.key for fact in some_facts)
+        self._name_strangers(facts, {job.attempt.key for job in jobs})
         known_jobs = 0
         async for some_jobs in self._slices(jobs, _JOBS_A_SLICE):
             known_jobs += sum(job.attempt.key in known for job in some_jobs)
@@ -90,6 +91,19 @@ class Recovery:
             self._heard(some)
             self._lookup.is_whole = at == last
             self._take(Recovered(some, is_last=at == last))
+
+    def _name_strangers(self, facts: Sequence[Fact], alive: set[AttemptKey]) -> None:
+        """Log the processes of jobs that the store does not know: nobody can see or stop those.
+
+        It is older than what runs, as after the restoring of a backup. One that has ended, which was not settled, is known.
+        """
+        for fact in facts:
+            if isinstance(fact, Started) and fact.key not in alive and self._lookup.job(fact.key.job) is None:
+                _log.error(
+                    "process %d is that of a job, %s, which the store does not know, as after the restoring of a backup: it runs on, "
+                    "and no command can stop it; on its machine: kill %d",
+                    *(fact.pid, short_id(fact.key.id), fact.pid),
+                )
 
     async def _slices(self, items: Sequence[_Item], length: int) -> AsyncIterator[Sequence[_Item]]:
         """Iterate over parts of a list, with others in between."""

@@ -311,3 +311,25 @@ class Waiting:
         if not self._left:
             self.waits.set()
             await self.go_on.wait()
+
+
+async def test_a_process_of_a_job_that_the_store_does_not_know_is_named(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.engine.known = [started(1), started(9)]
+    await house.desk.recover()
+    (said,) = [one.getMessage() for one in caplog.records if one.levelname == "ERROR"]
+    assert said.startswith(f"process {started(9).pid} is that of a job, ")
+    assert "which the store does not know" in said
+    house.engine.effects.clear()
+
+
+async def test_one_that_has_ended_and_was_not_settled_is_known(house: House, caplog: pytest.LogCaptureFixture) -> None:
+    house.engine.known = [started(1), ended(1)]
+    await house.desk.recover()
+    await house.durable()
+    house.desk.close()
+    house.store.close()
+    house.open()
+    house.desk.await_recovery()
+    await house.desk.recover()
+    assert not [one for one in caplog.records if one.levelname == "ERROR"]
+    house.engine.effects.clear()
