@@ -10,6 +10,7 @@ from typing import Any
 
 from .. import __version__
 from ..broker.daemon import Daemon
+from ..broker.store.free_space import what_to_check
 from ..keys import namespaces
 from ..keys.files.small_file import read_small
 from ..keys.holder import DESCRIPTION, identify
@@ -73,7 +74,7 @@ class Description:
             raise Refused(
                 Code.FAILED_PRECONDITION,
                 f"the state folder {self.settings.state} cannot be used: {DESCRIPTION} cannot be written: {error.strerror}",
-                "check that there is free space, and nothing else with that name",
+                f"check {what_to_check(self.settings.state)}, and nothing else with that name",
             ) from error
 
     def write_anew(self) -> None:

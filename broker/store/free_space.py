@@ -40,6 +40,13 @@ def _has_few_files(disk: os.statvfs_result, least: int) -> bool:
     return disk.f_files > 0 and disk.f_favail < least
 
 
+def what_to_check(folder: Path) -> str:
+    """Return what to look at where something cannot be written: free space, or inodes if those are used up."""
+    if no_files_left(folder):
+        return "that its disk can hold more files, as its inodes are used up (df -i shows how many there are)"
+    return "that its disk has free space"
+
+
 class Room:
     """The file system of a folder, and how many bytes of it must stay free."""
 

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from ....schemas.refusal import Code, Refused
+from ..free_space import what_to_check
 
 # `quick_check` reads all of it: 64 MiB in a few tenths of a second. At a start no more than that is checked in advance.
 MOST_BYTES_AT_A_START = 64 * 1024 * 1024
@@ -50,7 +51,7 @@ def out_of_reach(path: Path, reason: object) -> Refused:
     return Refused(
         Code.FAILED_PRECONDITION,
         f"the store {path} cannot be read or written: {reason}{f'; {limit}' if limit else ''}",
-        f"check that {path.parent} can be written to, that its disk has free space, and that no quota or limit is reached",
+        f"check that {path.parent} can be written to, {what_to_check(path.parent)}, and that no quota or limit is reached",
     )
 
 

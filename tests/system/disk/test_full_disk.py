@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -272,3 +273,22 @@ def test_a_worker_that_waits_for_a_full_disk_before_it_is_ready_exits_when_told(
     filler.unlink()
     with small_state.start().client() as client:
         assert client.job(job).result(timeout=60).returncode == 7
+
+
+@pytest.mark.parametrize(("number", "what"), [(signal.SIGTERM, "state.db cannot be read or written"), (signal.SIGKILL, "worker.json")])
+def test_a_worker_that_cannot_start_because_inodes_are_used_up_says_so(
+    tmp_path: Path, mount: Mount, number: signal.Signals, what: str
+) -> None:
+    mount(tmp_path / "state", 136, ",nr_inodes=300")
+    for worker in serving(tmp_path):
+        worker.kill(number)
+        names = tmp_path / "state" / "names"
+        names.mkdir()
+        with contextlib.suppress(OSError):
+            for name in range(300):
+                (names / str(name)).touch()
+        said = worker.refusal()
+        assert what in said
+        assert "its inodes are used up" in said
+        shutil.rmtree(names)
+        worker.start()
