@@ -61,6 +61,8 @@ def locked(path: Path, how: int) -> Iterator[None]:
 
 
 def _open_locked(path: Path, how: int) -> FileIO:
+    # Who only waits until nobody starts a worker needs no write permission, so a worker is also found while its disk is read-only.
+    flags, mode = (os.O_RDONLY, "r") if how == fcntl.LOCK_SH else (os.O_RDWR, "r+")
     while True:
         file = None
         try:
@@ -68,7 +70,7 @@ def _open_locked(path: Path, how: int) -> FileIO:
             # the lock, and nobody could start a worker.
             with held_back():
                 # Through a link, somebody else's file would be locked, and its mode changed.
-                file = FileIO(open_private(path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW), "r+")
+                file = FileIO(open_private(path, flags | os.O_CREAT | os.O_NOFOLLOW), mode)
             fcntl.flock(file, how)
             if _is_at(path, file):
                 return file

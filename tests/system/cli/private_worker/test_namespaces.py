@@ -1,4 +1,4 @@
-"""A private worker that was started in another namespace than later commands: they find it, or say why they cannot use it."""
+"""A private worker that was started in another namespace than later commands, also of mounts: they find it, or say why they cannot use it."""
 
 from __future__ import annotations
 
@@ -22,6 +22,16 @@ OWN_PROCESSES = ("unshare", "--pid", "--fork", "--mount-proc")
 NO_NETWORK = ("unshare", "--net")
 OWN_LOOPBACK = (*NO_NETWORK, "sh", "-c", 'ip link set lo up; exec "$@"', "sh")
 
+# The folders that are set by JOBWIRE_CONFIG and JOBWIRE_STATE.
+READ_ONLY = (
+    "unshare",
+    "--mount",
+    "sh",
+    "-c",
+    'cd "$JOBWIRE_CONFIG/.." && mount --bind . . && mount -o remount,bind,ro "$PWD" && exec "$@"',
+    "sh",
+)
+needs_mounts = pytest.mark.skipif(not can_run("unshare", "--mount", "mount", "--bind", "/", "/"), reason="this user cannot mount")
 needs_time_namespaces = pytest.mark.skipif(not can_run(*LATER, "true"), reason="this user cannot make a time namespace")
 needs_pid_namespaces = pytest.mark.skipif(not can_run(*OWN_PROCESSES, "true"), reason="this user cannot make a pid namespace")
 needs_network_namespaces = pytest.mark.skipif(not can_run(*OWN_LOOPBACK, "true"), reason="this user cannot make a network namespace")
@@ -111,3 +121,20 @@ def test_the_same_namespaces_are_not_told(home: Home) -> None:
     told = json.loads(path.read_text())
     assert told["namespaces"]["mnt"] == str(Path("/proc/self/ns/mnt").readlink())
     assert "what differs" not in home.jobwire("worker", "status").stdout.decode()
+
+
+@needs_mounts
+def test_a_worker_is_found_by_a_command_for_which_its_folders_are_read_only(home: Home) -> None:
+    submitted = home.jobwire("submit", "-q", "--", "sleep", "100").stdout.decode()
+    listed = begin(home, READ_ONLY, "list", "--json")
+    assert (json.loads(listed.stdout)["id"], listed.stderr) == (submitted.strip(), "")
+    ran = begin(home, READ_ONLY, "run", "--", "echo", "ran")
+    assert (ran.returncode, ran.stdout, ran.stderr) == (0, "ran\n", "")
+
+
+@needs_mounts
+def test_a_command_that_would_start_a_worker_says_that_its_folder_is_read_only(home: Home) -> None:
+    home.jobwire("keys", "show")
+    ran = begin(home, READ_ONLY, "run", "--", "echo", "ran")
+    assert (ran.returncode, ran.stdout) == (125, "")
+    assert "Read-only file system" in ran.stderr
