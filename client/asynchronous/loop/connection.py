@@ -37,6 +37,8 @@ class AsyncConnection:
         self._process = os.getpid()
         self._loop: asyncio.AbstractEventLoop | None = None
         self._opening: asyncio.Task[None] | None = None
+        self._in_order = asyncio.Lock()
+        self._entering = 0
         self._reviving: asyncio.Future[str | None] | None = None
         self._destination: Destination | None = None
         self._closed = False
@@ -73,18 +75,22 @@ class AsyncConnection:
     async def open(self) -> None:
         """Find the worker, if that was not done yet. Raises what finding it raises; then it can be called again."""
         self._check()
-        if self._destination is not None:
+        if self._destination is not None and not self._entering:
             return
-        if self._opening is None:
+        if self._opening is None or (self._opening.done() and self._destination is None):
             self._opening = asyncio.get_running_loop().create_task(self._open())
             # Whoever asked for it may be cancelled meanwhile.
             self._opening.add_done_callback(lambda done: done.cancelled() or done.exception())
         opening = self._opening
+        self._entering += 1
         try:
-            # Others may wait for the same.
-            await asyncio.shield(opening)
+            # In the order in which they came: who comes when it has just been done would otherwise be ahead of those that it has not woken.
+            async with self._in_order:
+                # Others may wait for the same.
+                await asyncio.shield(opening)
         finally:
-            if opening.done() and self._opening is opening:
+            self._entering -= 1
+            if opening.done() and not self._entering:
                 self._opening = None
         self._check()
 

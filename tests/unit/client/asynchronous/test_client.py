@@ -431,3 +431,25 @@ async def test_events_of_jobs_with_many_changes_are_kept_in_order(aclient: Async
         await asyncio.to_thread(daemon.tell, *[event_pb2.EVENT_KIND_STARTED] * 1000)
         seqs = [(await anext(news)).cursor.seq for _ in range(1000)]
     assert seqs == sorted(seqs)
+
+
+def test_who_comes_while_the_connection_is_opened_goes_on_in_the_order_in_which_they_came(daemon: FakeDaemon, identity: Identity) -> None:
+    """What was submitted first starts first. In each turn of the loop somebody comes, also in those in which the first ones are woken."""
+
+    async def come() -> None:
+        client = AsyncClient.connect(daemon.endpoint, daemon.public, identity)
+        went_on: list[int] = []
+
+        async def enter(number: int) -> None:
+            await client.connection.open()
+            went_on.append(number)
+
+        coming: list[asyncio.Task[None]] = []
+        while len(went_on) < 6:
+            coming.append(asyncio.create_task(enter(len(coming))))
+            await asyncio.sleep(0)
+        await asyncio.gather(*coming)
+        assert went_on == [*range(len(coming))]
+        await client.close()
+
+    asyncio.run(come())
