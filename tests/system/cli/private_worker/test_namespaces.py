@@ -1,4 +1,4 @@
-"""A private worker that was started in another namespace than later commands, also of mounts: they find it, or say why they cannot use it."""
+"""A private worker that was started in another namespace, also of mounts, than later commands: they find it, or say why they cannot."""
 
 from __future__ import annotations
 
