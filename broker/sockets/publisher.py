@@ -42,7 +42,7 @@ _SUBSCRIBER_MESSAGES = 256
 _SMALL_BYTES = 256
 # After this long, everything else has its turn.
 _TURN_SECONDS = 0.0005
-# Events that nobody was told yet. Beyond that, whoever causes more waits until some are told.
+# The most events that may wait to be published. Beyond that, whoever causes more waits until the oldest are published.
 _MOST_UNTOLD = 4096
 _HEARTBEAT_SECONDS = 5.0
 # Frames that a connection may send at once, and per second from then on. After a restart of the worker, a subscriber repeats all its
@@ -132,7 +132,7 @@ class Publisher:
         self._account_of = account_of
         self._audience = audience
         self._heartbeat: asyncio.TimerHandle | None = None
-        # Events that nobody was told yet, oldest first, and who goes on with them. Nobody is told of a later one before.
+        # Events that are not published yet, oldest first, and what publishes the rest of them in a later turn of the loop.
         self._untold: deque[event_pb2.Event] = deque()
         self._telling: asyncio.Handle | None = None
         self._limits_of = limits_of

@@ -57,14 +57,14 @@ class Traffic:
         self._stirred = True
         # What freed readers were reading; any thread may append to it at any time.
         self._dropped: deque[Exchange | Subscription] = deque()
-        # Of somebody who wants to know when nothing comes any more.
+        # None unless somebody wants to know when the worker gives no sign.
         self._pulse: Pulse | None = None
-        # The worker behind a broker of which was told that it gives no sign; empty: of none.
+        # The worker behind a broker that was reported to give no sign; empty: none was.
         self._silent_worker = ""
 
     @property
     def patience(self) -> float | None:
-        """After how many seconds without a sign of the worker its user is told of that, while it waits; None: never."""
+        """How many seconds the worker may give no sign before whoever waits for it is told; None: however long."""
         return self._pulse.patience if self._pulse is not None else None
 
     @patience.setter

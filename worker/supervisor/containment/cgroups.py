@@ -58,7 +58,7 @@ class Cgroup:
             self._make_again()
 
     def _demand_thawed(self) -> None:
-        """Refuse to enter it while somebody has frozen it, or one above it: this process would stand still, and with it all jobs."""
+        """Refuse to enter the cgroup while it or one above it is frozen: this process would be suspended, and no job would be watched."""
         try:
             frozen = b"frozen 1" in os.pread(self._events, 256, 0)
         except OSError:
