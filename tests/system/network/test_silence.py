@@ -31,14 +31,6 @@ _SECONDS = 60
 _EDITOR = "printf '\\033[?1049h'; trap 'echo drawn$((n+=1))' WINCH; echo drawn0; while [ ! -e \"$0\" ]; do sleep 0.1; done; exit 3"
 
 
-@pytest.fixture
-def machines(tmp_path: Path) -> Iterator[TwoMachines]:
-    made = TwoMachines(tmp_path)
-    yield made
-    print(made.worker.logged())
-    made.close()
-
-
 @contextmanager
 def stopped(process: subprocess.Popen[bytes] | subprocess.Popen[str] | None) -> Iterator[None]:
     """Suspend a daemon, as one that hangs."""

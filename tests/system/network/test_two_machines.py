@@ -31,14 +31,6 @@ _SECONDS = 180
 _COUNT = 'n=0; while [ ! -e "$0" ]; do n=$((n+1)); echo $n; sleep 0.01; done; echo $n >&2'
 
 
-@pytest.fixture
-def machines(tmp_path: Path) -> Iterator[TwoMachines]:
-    made = TwoMachines(tmp_path)
-    yield made
-    print(made.worker.logged())
-    made.close()
-
-
 class Commands:
     """Commands of one user that are all under way at once; `over` is a file that lets the jobs end."""
 
