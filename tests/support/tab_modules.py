@@ -6,7 +6,8 @@ Before one is added here, look whether it is needed, and needed before the worke
 from __future__ import annotations
 
 _OURS = {
-    "client.cli.completion": "answer bash_line inquiry jobs light_imports line near_worker questions quick_line table words",
+    "client.cli.completion": "answer bash_line jobs light_imports line table words",
+    "client.cli.completion.lookup": "first_questions inquiry near_worker quick_line",
     "client.config": "contexts contexts_file job_context",
     "client.private_worker": "running state_folder",
     "client.sockets": "addressee addresses",

@@ -10,7 +10,8 @@ from tab_modules import LIBRARIES, OURS, REAL
 ANSWERED = """
 from jobwire.client.cli.completion.answer import main
 main(["zsh", "list", "--st"])
-from jobwire.client.cli.completion import inquiry, jobs, near_worker, questions, quick_line
+from jobwire.client.cli.completion import jobs
+from jobwire.client.cli.completion.lookup import first_questions, inquiry, near_worker, quick_line
 from jobwire.client.private_worker import running
 from jobwire.client.sockets import addresses
 from jobwire.schemas.text import toml_text

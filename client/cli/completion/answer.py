@@ -83,7 +83,7 @@ def ask(wish: Wish, begun: float | None = None) -> Iterator[Found]:
     `begun`: since when somebody waits, on `time.monotonic`; by default, since now.
     """
     from ....schemas.refusal import Refused  # noqa: PLC0415 -- only where jobs are wanted
-    from . import near_worker  # noqa: PLC0415 -- as above
+    from .lookup import near_worker  # noqa: PLC0415 -- as above
 
     try:
         return _until_refused(near_worker.ask(wish, time.monotonic() if begun is None else begun))
@@ -94,7 +94,7 @@ def ask(wish: Wish, begun: float | None = None) -> Iterator[Found]:
 def ask_for_schedules(wish: Wish, begun: float | None = None) -> Iterator[request_pb2.ScheduleInfo]:
     """Return the schedules of the worker that is meant; as `ask` does."""
     from ....schemas.refusal import Refused  # noqa: PLC0415 -- as above
-    from . import near_worker  # noqa: PLC0415 -- as above
+    from .lookup import near_worker  # noqa: PLC0415 -- as above
 
     try:
         return _until_refused(near_worker.ask_for_schedules(wish, time.monotonic() if begun is None else begun))
@@ -105,7 +105,7 @@ def ask_for_schedules(wish: Wish, begun: float | None = None) -> Iterator[reques
 def ask_for_members(wish: Wish, begun: float | None = None) -> Iterator[request_pb2.RosterMember]:
     """Return the members on the roster of the worker that is meant; as `ask` does."""
     from ....schemas.refusal import Refused  # noqa: PLC0415 -- as above
-    from . import near_worker  # noqa: PLC0415 -- as above
+    from .lookup import near_worker  # noqa: PLC0415 -- as above
 
     try:
         return _until_refused(near_worker.ask_for_members(wish, time.monotonic() if begun is None else begun))

@@ -99,7 +99,7 @@ def _run(words: Sequence[str], context: str | None, clients: chosen_context.Open
 
 def _ask(wish: Wish, context: str | None, clients: chosen_context.OpenClients) -> Iterable[Found]:
     """Return the jobs and runs for completion: over the open connection if there is one."""
-    from ..completion.inquiry import jobs_over  # noqa: PLC0415 -- only for a person
+    from ..completion.lookup.inquiry import jobs_over  # noqa: PLC0415 -- only for a person
 
     name = wish.context or context
     client = clients.find(name)
@@ -110,7 +110,7 @@ def _ask(wish: Wish, context: str | None, clients: chosen_context.OpenClients) -
 
 def _ask_for_schedules(wish: Wish, context: str | None, clients: chosen_context.OpenClients) -> Iterable[request_pb2.ScheduleInfo]:
     """Return the schedules for completion, as the jobs."""
-    from ..completion.inquiry import schedules_over  # noqa: PLC0415 -- as above
+    from ..completion.lookup.inquiry import schedules_over  # noqa: PLC0415 -- as above
 
     name = wish.context or context
     client = clients.find(name)

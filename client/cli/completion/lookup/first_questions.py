@@ -6,11 +6,11 @@ newest first, and for what it finds without looking through them: its runs, and 
 
 from __future__ import annotations
 
-from ....schemas.generated import job_pb2, request_pb2
-from ....schemas.private_parts.light_typing import NamedTuple
-from . import line
-from .jobs import ENDED, TAKE_A_BATCH, UNFINISHED
-from .line import Wish
+from .....schemas.generated import job_pb2, request_pb2
+from .....schemas.private_parts.light_typing import NamedTuple
+from .. import line
+from ..jobs import ENDED, TAKE_A_BATCH, UNFINISHED
+from ..line import Wish
 
 # The jobs that are looked through. Where nothing is typed, the newest are as good as any; else those that begin so may be rare.
 MOST_JOBS = 50

@@ -9,7 +9,7 @@ from processes import own_descriptors
 
 from jobwire.client.cli.completion.answer import ask, ask_for_schedules
 from jobwire.client.cli.completion.line import Wish
-from jobwire.client.cli.completion.near_worker import patience_ends
+from jobwire.client.cli.completion.lookup.near_worker import patience_ends
 from jobwire.client.config import contexts, contexts_file
 from jobwire.keys import identity
 

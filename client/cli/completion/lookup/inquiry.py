@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from ....schemas.generated import request_pb2
-from ....schemas.refusal import Code, Refused
-from .questions import questions
+from .....schemas.generated import request_pb2
+from .....schemas.refusal import Code, Refused
+from .first_questions import questions
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Protocol, TypeVar
 
-    from ...protocol.exchange import Item
-    from .jobs import Found
-    from .line import Wish
+    from ....protocol.exchange import Item
+    from ..jobs import Found
+    from ..line import Wish
 
     _Asked = TypeVar("_Asked")
 

@@ -5,8 +5,8 @@ from itertools import islice
 
 import pytest
 
-from jobwire.client.cli.completion.inquiry import jobs_over, members_over, schedules_over
 from jobwire.client.cli.completion.line import Wish
+from jobwire.client.cli.completion.lookup.inquiry import jobs_over, members_over, schedules_over
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.refusal import Code, Refused
 

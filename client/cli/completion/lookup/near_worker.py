@@ -5,17 +5,17 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator
 
-from ....keys.identity import load
-from ...config.contexts import resolve_running
+from .....keys.identity import load
+from ....config.contexts import resolve_running
 from .quick_line import QuickLine
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import TypeVar
 
-    from ....schemas.generated import request_pb2
-    from .jobs import Found
-    from .line import Wish
+    from .....schemas.generated import request_pb2
+    from ..jobs import Found
+    from ..line import Wish
 
     _Thing = TypeVar("_Thing")
 
@@ -71,7 +71,7 @@ def _line(wish: Wish, deadline: float) -> QuickLine | None:
     if context is None:
         return None
     if context.of_job:
-        from ....keys.proofs import delegation  # noqa: PLC0415 -- only in jobs
+        from .....keys.proofs import delegation  # noqa: PLC0415 -- only in jobs
 
         identity = delegation.read(context.identity_path).identity
     else:

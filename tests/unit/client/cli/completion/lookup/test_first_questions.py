@@ -1,7 +1,7 @@
 import pytest
 
 from jobwire.client.cli.completion.line import Wish, understand
-from jobwire.client.cli.completion.questions import MOST_JOBS, MOST_JOBS_TYPED, MOST_RUNS, questions
+from jobwire.client.cli.completion.lookup.first_questions import MOST_JOBS, MOST_JOBS_TYPED, MOST_RUNS, questions
 from jobwire.schemas.generated import job_pb2, request_pb2
 
 

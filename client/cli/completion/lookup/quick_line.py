@@ -13,15 +13,15 @@ import time
 
 import zmq
 
-from ....keys.identity import Identity
-from ....keys.sockets import Context, Socket, client_socket, connect, new_context, readable
-from ....schemas.protocol_version import PROTOCOL_VERSION
-from ....schemas.refusal import Code, Refused
-from ...sockets.waiting.poll_time import milliseconds_until
+from .....keys.identity import Identity
+from .....keys.sockets import Context, Socket, client_socket, connect, new_context, readable
+from .....schemas.protocol_version import PROTOCOL_VERSION
+from .....schemas.refusal import Code, Refused
+from ....sockets.waiting.poll_time import milliseconds_until
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from ....schemas.generated import request_pb2
+    from .....schemas.generated import request_pb2
 
 # Of a host name that has more, the others are for commands that have the time to try them one after the other.
 _MOST_ADDRESSES = 2
@@ -43,7 +43,7 @@ class QuickLine:
             connect(socket, address)
         self._replies: dict[int, request_pb2.Reply] = {}
         self._last = 0
-        from ....schemas.generated import request_pb2  # noqa: PLC0415 -- see above
+        from .....schemas.generated import request_pb2  # noqa: PLC0415 -- see above
 
         self._wire = request_pb2
         greeting = request_pb2.Hello(oldest_version=PROTOCOL_VERSION, newest_version=PROTOCOL_VERSION, software=_SOFTWARE)
@@ -94,7 +94,7 @@ class QuickLine:
 
 
 def _addresses(endpoint: str, deadline: float) -> list[str]:
-    from ...sockets.addresses import Resolution, is_named  # noqa: PLC0415
+    from ....sockets.addresses import Resolution, is_named  # noqa: PLC0415
 
     if not is_named(endpoint):
         return [endpoint]
