@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +21,8 @@ _LAPTOP_ADDRESS = "10.77.0.2"
 _PORT = 7341
 # As fast as a good network: what is under way stays so for seconds.
 _RATE = "400mbit"
+# What a worker sends for a CURVE handshake: a greeting (64), WELCOME (170) and READY, which names the type of its socket; RFC 23 and 26.
+_HANDSHAKE_BYTES = 301
 
 _TRIAL = "ip link add one type veth peer name two && tc qdisc add dev one root tbf rate 400mbit burst 1mb latency 50ms"
 needs_namespaces = pytest.mark.skipif(
@@ -95,6 +99,23 @@ class TwoMachines:
         made.use(self.worker, identity)
         self.worker.home = self.worker.home or made
         return made
+
+    def has_begun(self, pid: int) -> bool:
+        """Return whether a command on `laptop` has heard more than a handshake on each of its connections, and so will wait for a lost one.
+
+        A TCP connection is not enough: whoever loses it before the handshake is over gives up soon.
+        """
+        received = [re.search(r" bytes_received:(\d+)", line) for line in self._connections(pid)]
+        return bool(received) and all(found is not None and int(found[1]) > _HANDSHAKE_BYTES for found in received)
+
+    def is_connected(self, pid: int) -> bool:
+        """Return whether a command on `laptop` has a TCP connection, whatever was said on it."""
+        return any(line.startswith("ESTAB ") for line in self._connections(pid))
+
+    def _connections(self, pid: int) -> list[str]:
+        """Return the lines of ss(8) about a process on `laptop`."""
+        listed = subprocess.run([*self.laptop.prefix, "ss", "-HtinpO"], capture_output=True, text=True, check=True).stdout
+        return [line for line in listed.splitlines() if f",pid={pid}," in line]
 
     def close(self) -> None:
         """Remove everything."""

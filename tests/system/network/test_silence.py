@@ -108,7 +108,10 @@ def test_each_command_on_a_terminal_says_that_it_waits_for_a_silent_worker_and_t
     commands = Commands(home, over, job)
     quiet = Terminal(home, "batch", "-q", "--lines", "lines")
     try:
-        wait_until(lambda: len(home.records("list", "--state", "running")) > len(commands.terminals) - 4, "all run")
+        for one in (*pipes, quiet.process):
+            wait_until(lambda one=one: machines.has_begun(one.pid), "all have begun")
+        # That one; those of run, four times, and of batch; and that of `quiet`.
+        wait_until(lambda: len(home.records("list", "--state", "running")) == 7, "all run")
         # All is well for some seconds.
         stay(4)
         assert not [name for name, terminal in commands.terminals.items() if b"no sign" in terminal.screen + read_now(terminal)]

@@ -16,8 +16,8 @@ from pathlib import Path
 
 import pytest
 from daemons import wait_until
-from home import Home, Terminal, command
-from two_machines import TwoMachines, needs_namespaces
+from home import Terminal, command
+from two_machines import LAB_ADDRESS, TwoMachines, needs_namespaces
 
 pytestmark = [needs_namespaces, pytest.mark.timeout(400)]
 
@@ -34,8 +34,9 @@ _COUNT = 'n=0; while [ ! -e "$0" ]; do n=$((n+1)); echo $n; sleep 0.01; done; ec
 class Commands:
     """Commands of one user that are all under way at once; `over` is a file that lets the jobs end."""
 
-    def __init__(self, home: Home, folder: Path) -> None:
-        self.home = home
+    def __init__(self, machines: TwoMachines, folder: Path) -> None:
+        self.home = home = machines.start(folder / "bytecode")
+        self._machines = machines
         self.over = folder / "over"
         self.going_on = threading.Event()
         self.running: dict[str, subprocess.Popen[bytes]] = {}
@@ -69,8 +70,8 @@ class Commands:
         self._start("get", "get", there, "large:fetched")
         self.shell.until("ready> ")
         for name, process in self.running.items():
-            wait_until(lambda process=process: process.poll() is not None or is_connected(process.pid), f"{name} is connected")
-        wait_until(lambda: self._bytes > 10 * MIB and self._size("logs") > 100, "everything is under way", _SECONDS)
+            wait_until(lambda process=process: process.poll() is not None or self._machines.has_begun(process.pid), f"{name} has begun")
+        wait_until(self._is_under_way, "everything is under way", _SECONDS)
 
     def check(self) -> None:
         """Let all of them end, and compare."""
@@ -144,6 +145,9 @@ class Commands:
                 cwd=self.home.folder,
             )
 
+    def _is_under_way(self) -> bool:
+        return self._bytes > 10 * MIB and self._size("logs") > 100 and bool(self._events())
+
     def _text(self, name: str, stream: str) -> str:
         return (self._files / f"{name}.{stream}").read_text()
 
@@ -178,7 +182,7 @@ class Commands:
 
 @pytest.fixture
 def commands(machines: TwoMachines, tmp_path: Path) -> Iterator[Commands]:
-    made = Commands(machines.start(tmp_path / "bytecode"), tmp_path)
+    made = Commands(machines, tmp_path)
     yield made
     made.close()
 
@@ -250,13 +254,22 @@ def test_a_worker_that_comes_back_while_much_is_on_its_way_does_not_turn_the_cli
     assert err.count(b"is lost") <= 1
 
 
-def is_connected(pid: int) -> bool:
-    """Return whether a process has an established connection; see proc_pid_net(5)."""
-    with suppress(OSError):
-        connections = [line.split() for line in Path(f"/proc/{pid}/net/tcp").read_text().splitlines()[1:]]
-        established = {f"socket:[{fields[9]}]" for fields in connections if fields[3] == "01"}
-        return any(str(fd.readlink()) in established for fd in Path(f"/proc/{pid}/fd").iterdir())
-    return False
+def test_a_cable_that_is_cut_during_the_handshake_is_not_taken_for_a_worker_that_hangs(machines: TwoMachines, tmp_path: Path) -> None:
+    home = machines.start(tmp_path / "bytecode")
+    worker = machines.worker.process
+    assert worker is not None
+    # The kernel accepts connections for it.
+    worker.send_signal(signal.SIGSTOP)
+    try:
+        with home.start("list") as asking:
+            wait_until(lambda: machines.is_connected(asking.pid), "there is a connection")
+            with machines.cable.cut():
+                said = asking.communicate(timeout=_SECONDS)[1].decode()
+    finally:
+        worker.send_signal(signal.SIGCONT)
+    assert asking.returncode == 125
+    assert "the host accepted a connection a moment ago, and now nothing answers at all: the line is cut" in said
+    assert f"ping {LAB_ADDRESS}\n" in said
 
 
 def stdin_offset(pid: int) -> int:
