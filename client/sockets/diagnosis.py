@@ -71,7 +71,10 @@ def no_connection(
         )
     if sight.failed_handshakes or sight.connected:
         # How far a connection got before its time was over depends on who was scheduled first, so the listener is asked what it is.
-        return _no_handshake(no_answer, _greeting(endpoint), server_key, sight, is_other_port)
+        try:
+            return _no_handshake(no_answer, _says_first(endpoint), server_key, sight, is_other_port)
+        except (OSError, ValueError) as error:
+            return _gone(no_answer, host_of(endpoint).strip("[]"), error)
     if sight.tried_again:
         return Refused(
             Code.UNAVAILABLE,
@@ -141,7 +144,24 @@ def answers_behind(worker: str, endpoint: str) -> str:
     return f"worker {worker} answers the broker at {endpoint} again"
 
 
-def _no_handshake(no_answer: str, greeting: bytes | None, server_key: bytes, sight: Sight, is_other_port: Callable[[], bool]) -> Refused:
+def _gone(no_answer: str, host: str, error: OSError | ValueError) -> Refused:
+    """Return what it means that a host accepted a connection, and a moment later fails another one in this way."""
+    if isinstance(error, ConnectionRefusedError):
+        return Refused(
+            Code.UNAVAILABLE,
+            f"{no_answer}the host accepted a connection a moment ago and refuses it now: the worker has ended, or is being restarted",
+            "try again in a moment; if it stays so, check on that machine whether the worker is running: jobwire worker status",
+        )
+    what = "nothing answers at all" if isinstance(error, TimeoutError) else f"the connection fails ({_reason(error)})"
+    return Refused(
+        Code.UNAVAILABLE,
+        f"{no_answer}the host accepted a connection a moment ago, and now {what}: the line is cut, the host went down, or a firewall drops"
+        " what is sent to it; neither the worker's key nor yours was checked",
+        f"try again in a moment; if it stays so, check the network and whether the host is up: ping {host}",
+    )
+
+
+def _no_handshake(no_answer: str, greeting: bytes, server_key: bytes, sight: Sight, is_other_port: Callable[[], bool]) -> Refused:
     """Return why handshakes fail. A worker with another key ends each at once; one that hangs says nothing, or lets them time out."""
     if greeting == b"":
         return Refused(
@@ -156,9 +176,9 @@ def _no_handshake(no_answer: str, greeting: bytes | None, server_key: bytes, sig
             f"{no_answer}{_CLOSES}; neither the worker's key nor yours was checked",
             "check where the tunnel leads, and on that machine whether the worker is running: jobwire worker status",
         )
-    if greeting is not None and not greeting.startswith(_ZMTP):
+    if not greeting.startswith(_ZMTP):
         return _no_worker(no_answer)
-    if greeting is not None and sight.failed_handshakes >= _FAILS_AT_ONCE:
+    if sight.failed_handshakes >= _FAILS_AT_ONCE:
         if is_other_port():
             return Refused(
                 Code.UNAVAILABLE,
@@ -190,33 +210,45 @@ def _no_worker(no_answer: str) -> Refused:
     )
 
 
-def _greeting(endpoint: str) -> bytes | None:
-    """Return what a listener says first, in ZMTP (RFC 23) before it checks keys; empty: nothing in time; None: it is gone.
+def _says_first(endpoint: str) -> bytes:
+    """Return what a listener says first, in ZMTP (RFC 23) before it checks keys; empty: nothing in time. _ENDED: it ends the connection.
 
-    _ENDED: it has accepted the connection and ended it.
+    Raises OSError if there is no connection, TimeoutError if the host did not answer.
     """
+    try:
+        asked = _connect(endpoint)
+    except ConnectionResetError:
+        # Before connect(2) had told that there is one.
+        return _ENDED
+    with asked:
+        try:
+            return asked.recv(len(_ZMTP)) or _ENDED
+        except ConnectionResetError:
+            return _ENDED
+        except TimeoutError:
+            return b""
+
+
+def _connect(endpoint: str) -> socket.socket:
     import socket  # noqa: PLC0415 -- only where something is wrong
 
     host, port = split(endpoint)
+    address, _, interface = host.strip("[]").partition("%")
+    if not interface:
+        return socket.create_connection((address, int(port)), _PROBE_SECONDS)
+    # The resolver takes the name of an interface only with a link-local address, libzmq with any.
+    asked = socket.socket(socket.AF_INET6)
     try:
-        with socket.create_connection((host.strip("[]"), int(port)), _PROBE_SECONDS) as asked:
-            return _says_first(asked)
-    except ConnectionResetError:
-        return _ENDED
-    except TimeoutError:
-        return b""
-    except (OSError, ValueError):
-        return None
+        asked.settimeout(_PROBE_SECONDS)
+        asked.connect((address, int(port), 0, socket.if_nametoindex(interface)))
+    except BaseException:
+        asked.close()
+        raise
+    return asked
 
 
-def _says_first(asked: socket.socket) -> bytes:
-    """Return what a listener says on this connection; empty: nothing in time. _ENDED: it has ended it."""
-    try:
-        return asked.recv(len(_ZMTP)) or _ENDED
-    except ConnectionResetError:
-        return _ENDED
-    except TimeoutError:
-        return b""
+def _reason(error: OSError | ValueError) -> object:
+    return getattr(error, "strerror", None) or error
 
 
 def _about_ipv6(address: str, error: OSError | ValueError) -> str:
@@ -234,27 +266,15 @@ def _ask_host(endpoint: str) -> str:
     """Return the kernel's answer to one more attempt, which libzmq hides."""
     import socket  # noqa: PLC0415 -- only where something is wrong
 
-    host, port = split(endpoint)
-    address, _, interface = host.strip("[]").partition("%")
+    host = host_of(endpoint)
     try:
-        if interface:
-            # The resolver takes the name of an interface only with a link-local address, libzmq with any.
-            with socket.socket(socket.AF_INET6) as asked:
-                asked.settimeout(_PROBE_SECONDS)
-                asked.connect((address, int(port), 0, socket.if_nametoindex(interface)))
-                said = _says_first(asked)
-        else:
-            with socket.create_connection((address, int(port)), _PROBE_SECONDS) as asked:
-                said = _says_first(asked)
+        said = _says_first(endpoint)
     except socket.gaierror as error:
         return f"the name {host} cannot be resolved ({error.strerror})"
     except ConnectionRefusedError:
         return "the host is up but refuses the connection: nothing listens on that port"
-    except ConnectionResetError:
-        # Before connect(2) had told that there is one.
-        return _CLOSES
     except TimeoutError:
         return _SILENT
     except (OSError, ValueError) as error:
-        return f"the connection fails ({getattr(error, 'strerror', None) or error}){_about_ipv6(address, error)}"
+        return f"the connection fails ({_reason(error)}){_about_ipv6(host.strip('[]').partition('%')[0], error)}"
     return _CLOSES if said == _ENDED else "the connection failed until now, but something listens there now"

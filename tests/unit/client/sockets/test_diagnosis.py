@@ -94,6 +94,33 @@ def test_who_listens_is_known_by_what_it_says_first(identity: Identity, said: by
     assert why in str(refused)
 
 
+@pytest.mark.parametrize("seen", ["connected", "failed_handshakes"])
+def test_a_host_that_was_reached_and_answers_no_more_is_not_said_to_be_up(identity: Identity, seen: str) -> None:
+    """The kernel answers no further attempt while the queue of a listener is full, listen(2)."""
+    sight = diagnosis.Sight()
+    setattr(sight, seen, 1)
+    with socket.socket() as listener, contextlib.ExitStack() as waiting:
+        listener.bind(("127.0.0.1", 0))
+        listener.listen(0)
+        for _ in range(4):
+            one = waiting.enter_context(socket.socket())
+            one.settimeout(0)
+            one.connect_ex(listener.getsockname())
+        refused = diagnosis.no_connection(f"tcp://127.0.0.1:{listener.getsockname()[1]}", identity.public, 5, sight)
+    assert "accepted a connection a moment ago, and now nothing answers at all: the line is cut" in refused.message
+    assert "is up" not in refused.message
+    assert refused.next_step.endswith("ping 127.0.0.1")
+
+
+def test_a_worker_that_ended_after_it_was_reached_is_not_said_to_hang(identity: Identity) -> None:
+    sight = diagnosis.Sight()
+    sight.connected = 1
+    with socket.socket() as nobody:
+        nobody.bind(("127.0.0.1", 0))
+        refused = diagnosis.no_connection(f"tcp://127.0.0.1:{nobody.getsockname()[1]}", identity.public, 5, sight)
+    assert "refuses it now: the worker has ended, or is being restarted" in refused.message
+
+
 @pytest.fixture
 def tunnel(resets: bool) -> Iterator[str]:  # noqa: FBT001 -- a parameter of the tests
     """Return the endpoint of what accepts each connection and closes it at once."""
@@ -156,6 +183,20 @@ def test_an_answer_of_the_kernel_is_explained(
     sight = diagnosis.Sight()
     sight.tried_again = 1
     assert why in str(diagnosis.no_connection(endpoint, identity.public, 5, sight))
+
+
+def test_a_host_that_was_reached_and_has_no_route_any_more_is_told_with_the_answer_of_the_kernel(
+    identity: Identity, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise OSError(errno.EHOSTUNREACH, os.strerror(errno.EHOSTUNREACH))
+
+    monkeypatch.setattr(socket, "create_connection", fail)
+    sight = diagnosis.Sight()
+    sight.connected = 1
+    refused = diagnosis.no_connection("tcp://[fd00::7]:7341", identity.public, 5, sight)
+    assert "and now the connection fails (No route to host): the line is cut" in refused.message
+    assert refused.next_step.endswith("ping fd00::7")
 
 
 def test_ones_own_worker_that_hangs_is_reported_without_mentioning_keys(identity: Identity) -> None:
