@@ -11,6 +11,7 @@ from collections.abc import Sized
 from functools import cache
 from typing import Any
 
+from .batches.parts import HASH_BYTES
 from .frames import (
     ENVELOPE_BYTES,
     LARGEST_MESSAGE,
@@ -34,7 +35,6 @@ from .jobs.process_limits import NUMBERS
 from .jobs.retry import MOST_STATUSES
 from .jobs.spec_check import LARGEST_STDIN, LONGEST_ARGUMENT, LONGEST_LABEL, MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
 from .naming import ID_BYTES, LONGEST_NAME, OWNER_BYTES
-from .parts import HASH_BYTES
 from .refusal import Code, Refused
 from .text.articles import with_article
 from .workers.labels import MOST_TERMS

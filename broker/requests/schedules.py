@@ -8,15 +8,15 @@ from itertools import islice
 from typing import cast
 
 from ...keys.members.rights import Member, Right, demand, may
+from ...schemas.batches.parts import HASH_BYTES
+from ...schemas.batches.schedules import batch_of
 from ...schemas.frames import LARGEST_OTHER_MESSAGE
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs import spec as specs
 from ...schemas.jobs import spec_check
 from ...schemas.jobs.states import State
 from ...schemas.naming import ID_BYTES, JobKey, format_id, name_problem
-from ...schemas.parts import HASH_BYTES
 from ...schemas.refusal import Code, Reason, Refused
-from ...schemas.schedules import batch_of
 from ...schemas.wire_codec import key_to_wire, on_failure_to_wire, outcome_to_wire, state_to_wire
 from ..desk.desk import Desk
 from ..desk.inputs import Asked

@@ -11,13 +11,13 @@ from dataclasses import replace
 from functools import partial
 
 from ...keys.members.rights import Member, Right, demand
+from ...schemas.batches.parts import HASH_BYTES, KeptJob, hash_of_job, hash_of_rerun, join, join_reruns, named_again
 from ...schemas.frames import LARGEST_MESSAGE, LARGEST_PART, MOST_PARTS
 from ...schemas.generated import event_pb2, request_pb2
 from ...schemas.jobs import conditions
 from ...schemas.jobs import spec as specs
 from ...schemas.jobs.conditions import MOST_CONDITIONS_OF_A_START, base_of
 from ...schemas.naming import ID_BYTES, JobKey
-from ...schemas.parts import HASH_BYTES, KeptJob, hash_of_job, hash_of_rerun, join, join_reruns, named_again
 from ...schemas.refusal import Code, Reason, Refused
 from ...schemas.workers.capacity import Wants, wants_of
 from ..desk.admission import check_precedence, check_precedence_of

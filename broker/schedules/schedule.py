@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from ...schemas.batches.schedules import id_at
 from ...schemas.generated import job_pb2
 from ...schemas.jobs import spec as specs
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.jobs.states import OnFailure
 from ...schemas.naming import JobKey
-from ...schemas.schedules import id_at
 from ..jobs.job import BatchRun
 from ..writes.schedules import ScheduleRow
 from ..writes.staged import Template

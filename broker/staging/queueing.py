@@ -13,10 +13,11 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from itertools import islice
 
-from ...schemas import fault_points, parts
+from ...schemas import fault_points
+from ...schemas.batches import parts
+from ...schemas.batches.parts import KeptJob
 from ...schemas.generated import job_pb2
 from ...schemas.jobs.spec import from_wire
-from ...schemas.parts import KeptJob
 from ...schemas.refusal import Code, Refused
 from ..desk.desk import Desk
 from ..desk.inputs import Accepted, Asked, Start

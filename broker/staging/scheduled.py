@@ -6,10 +6,10 @@ and what is made a second time, after a crash, has the same ids.
 
 from __future__ import annotations
 
+from ...schemas.batches.parts import KeptJob
 from ...schemas.generated import job_pb2
 from ...schemas.jobs import spec as specs
 from ...schemas.naming import scheduled_job_id
-from ...schemas.parts import KeptJob
 from ..desk.inputs import Asked
 
 

@@ -349,6 +349,6 @@ STEPS = (
     """
     CREATE TABLE removed_workers (key BLOB PRIMARY KEY, name TEXT NOT NULL, proof BLOB NOT NULL, removed_at INTEGER NOT NULL) WITHOUT ROWID;
     """,
-    # Which jobs those of a part run again, see schemas/parts.py; empty: none does.
+    # Which jobs those of a part run again, see schemas/batches/parts.py; empty: none does.
     "ALTER TABLE staged_parts ADD COLUMN reruns BLOB NOT NULL DEFAULT x'';",
 )

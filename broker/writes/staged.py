@@ -52,9 +52,9 @@ class Dropped(NamedTuple):
 class StagePart:
     """Stage one part of a run, all of its jobs or none. One that is staged and has the same hashes is not staged again.
 
-    `content`, `reruns` and `hashes` are those of schemas/parts.py. `highest_priority`, `lowest_nice`: of its jobs, which are checked again
-    when the run is committed. `claims`: the positions of some of them, one of each kind that takes the same. `shortage` is the result if
-    the part is new. `for_schedule`: the run is not to be committed, but to be started by a schedule.
+    `content`, `reruns` and `hashes` are those of schemas/batches/parts.py. `highest_priority`, `lowest_nice`: of its jobs, which are
+    checked again when the run is committed. `claims`: the positions of some of them, one of each kind that takes the same. `shortage` is
+    the result if the part is new. `for_schedule`: the run is not to be committed, but to be started by a schedule.
     """
 
     run: RunKey

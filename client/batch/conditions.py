@@ -10,9 +10,9 @@ from fnmatch import fnmatchcase
 from glob import escape as glob_escape
 from typing import NamedTuple
 
+from ...schemas.batches.order import Cycle, find_layers
 from ...schemas.jobs.conditions import MOST_CONDITIONS, After, Condition, base_of
 from ...schemas.jobs.spec import JobSpec
-from ...schemas.order import Cycle, find_layers
 from ...schemas.text.msgspec_errors import Path
 from .batch_tables import AfterTable
 from .mistakes import Find, Mistakes

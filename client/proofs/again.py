@@ -10,13 +10,13 @@ from collections.abc import Callable
 
 from google.protobuf.message import DecodeError
 
+from ...schemas.batches.schedules import batch_of
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs import run_ends
 from ...schemas.jobs.run_ends import Environment
 from ...schemas.jobs.spec import JobSpec, from_wire
 from ...schemas.naming import JobKey, format_id
 from ...schemas.refusal import Code, Refused
-from ...schemas.schedules import batch_of
 from .asked import AskedJob, Signed, read_signed
 from .verification import Wanted, verify
 

@@ -12,14 +12,14 @@ from dataclasses import replace
 from typing import NamedTuple
 
 from ....schemas import bounds, large
+from ....schemas.batches.parts import HASH_BYTES, hash_of_job
+from ....schemas.batches.schedules import batch_of, id_at
 from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.jobs import run_ends, spec_check
 from ....schemas.jobs import spec as specs
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.naming import ID_BYTES, finish_job_id, scheduled_job_id
-from ....schemas.parts import HASH_BYTES, hash_of_job
 from ....schemas.refusal import Code, Reason, Refused
-from ....schemas.schedules import batch_of, id_at
 from ....schemas.text.durations import format_duration
 from ...requests.checks.run_options import read_finish
 from ...schedules.cron import read_times

@@ -15,6 +15,7 @@ from ....keys.digests import sha256
 from ....keys.proofs import signature
 from ....keys.proofs.delegation import attempt_of, check_signer
 from ....schemas import bounds, large
+from ....schemas.batches.parts import hash_of_part
 from ....schemas.frames import read_envelope
 from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.jobs import spec as specs
@@ -23,7 +24,6 @@ from ....schemas.jobs.spec import JobSpec
 from ....schemas.jobs.spec_check import LONGEST_DURATION_MS
 from ....schemas.jobs.states import OnFailure
 from ....schemas.naming import ID_BYTES, KNOWN_AS, AttemptKey, JobKey, finish_job_id, format_id
-from ....schemas.parts import hash_of_part
 from ....schemas.refusal import Code, Reason, Refused
 from ....schemas.text.articles import with_article
 from ...desk.inputs import Asked

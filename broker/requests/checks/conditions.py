@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
+from ....schemas.batches.order import Cycle, find_layers
 from ....schemas.jobs import spec as specs
 from ....schemas.jobs.conditions import MOST_CONDITIONS_OF_A_START, After, base_of
 from ....schemas.naming import JobKey
-from ....schemas.order import Cycle, find_layers
 from ....schemas.refusal import Code, Refused
 from ...desk.inputs import Asked
 from ...jobs.targets import title_of

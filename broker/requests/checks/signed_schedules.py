@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import replace
 
+from ....schemas.batches.schedules import batch_of
 from ....schemas.frames import read_envelope
 from ....schemas.generated import request_pb2
 from ....schemas.jobs import spec as specs
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.refusal import Code, Refused
-from ....schemas.schedules import batch_of
 from ...desk.inputs import Asked
 from ...schedules.due import MOST_EARLY_US
 from ...schedules.schedule import OneJob, Schedule

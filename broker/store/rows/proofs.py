@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
+from ....schemas.batches.parts import HASH_BYTES, hash_of_job, hash_of_rerun, named_again
 from ....schemas.generated import request_pb2
 from ....schemas.jobs.conditions import from_wire
 from ....schemas.naming import ID_BYTES, AttemptKey, JobKey
-from ....schemas.parts import HASH_BYTES, hash_of_job, hash_of_rerun, named_again
 from .batches import template_rows
 
 _Read = Callable[..., list[tuple[Any, ...]]]

@@ -12,12 +12,12 @@ from contextlib import suppress
 from types import MappingProxyType
 from typing import NamedTuple
 
+from ....schemas.batches.parts import hash_of_job, hash_of_part, hash_of_rerun, named_again
 from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.jobs import conditions
 from ....schemas.jobs.conditions import MOST_CONDITIONS_OF_A_START, base_of
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.naming import JobKey
-from ....schemas.parts import hash_of_job, hash_of_part, hash_of_rerun, named_again
 from ....schemas.refusal import Code, Reason, Refused
 from ....schemas.wire_codec import key_to_wire
 from ...protocol.exchange import Item

@@ -15,8 +15,8 @@ from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.keys.members.limits import EVERYBODYS, Limits
 from jobwire.keys.members.rights import ROLES, Member
+from jobwire.schemas.batches.parts import hash_of_job, hash_of_part, hash_of_rerun
 from jobwire.schemas.generated import job_pb2, request_pb2
-from jobwire.schemas.parts import hash_of_job, hash_of_part, hash_of_rerun
 from jobwire.schemas.refusal import Refused
 
 RUN = b"r" * 16

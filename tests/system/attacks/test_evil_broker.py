@@ -24,9 +24,9 @@ from jobwire.client.proofs.verification import Wanted, verify
 from jobwire.keys.identity import Identity, format_public, generate
 from jobwire.keys.proofs import attestation, delegation
 from jobwire.keys.proofs.input_seal import Fed, RunningHash
+from jobwire.schemas.batches.parts import hash_of_job, hash_of_part
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.naming import AttemptKey, JobKey, scheduled_job_id
-from jobwire.schemas.parts import hash_of_job, hash_of_part
 
 
 @dataclass

@@ -6,8 +6,8 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .....schemas.batches.parts import HASH_BYTES
 from .....schemas.jobs.states import OnFailure
-from .....schemas.parts import HASH_BYTES
 from ....jobs.job import BatchRun, RunKey
 from ....writes.staged import Part, Pending
 from . import template_rows

@@ -11,8 +11,8 @@ import sqlite3
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from .....schemas.batches.parts import hash_of_part
 from .....schemas.naming import JobKey, format_id
-from .....schemas.parts import hash_of_part
 from .....schemas.refusal import Code, Reason, Refused
 from ....jobs.clean_up import Before, Waiter, find_clean_up, groups_of
 from ....jobs.job import RunKey

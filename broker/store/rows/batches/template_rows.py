@@ -13,8 +13,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import accumulate
 from typing import Any, NamedTuple
 
+from .....schemas.batches.parts import KeptJob, split
 from .....schemas.naming import JobKey, finish_job_id, format_id, scheduled_job_id
-from .....schemas.parts import KeptJob, split
 from .....schemas.refusal import Code, Reason, Refused
 from ....jobs.job import RunKey
 from ....writes.schedules import AddSchedule

@@ -12,10 +12,10 @@ from jobwire.broker.jobs.job import BatchRun
 from jobwire.broker.staging import staging as staging_module
 from jobwire.broker.store.rows.batches import staged_queries
 from jobwire.keys.members.limits import Limits
+from jobwire.schemas.batches.parts import HASH_BYTES, hash_of_job, hash_of_part, named_again
 from jobwire.schemas.frames import LARGEST_PART
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.naming import JobKey
-from jobwire.schemas.parts import HASH_BYTES, hash_of_job, hash_of_part, named_again
 from jobwire.schemas.refusal import Code, Reason, Refused
 from jobwire.schemas.workers.capacity import Capacity
 

@@ -15,10 +15,10 @@ from jobwire.broker.jobs.job import RunKey
 from jobwire.broker.store.rows.batches import template_rows
 from jobwire.keys.members.limits import EVERYBODYS, Limits
 from jobwire.keys.members.rights import Member
+from jobwire.schemas.batches.parts import split
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey, JobKey, finish_job_id, scheduled_job_id
-from jobwire.schemas.parts import split
 from jobwire.schemas.refusal import Code, Reason
 
 MINUTE_US = 60_000_000

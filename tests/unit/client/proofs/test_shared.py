@@ -13,9 +13,9 @@ from jobwire.keys.identity import Identity, from_seed
 from jobwire.keys.proofs import merkle
 from jobwire.keys.proofs.shown import Shown
 from jobwire.keys.proofs.signature import Rooted, sign
+from jobwire.schemas.batches.parts import hash_of_job, hash_of_part
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.naming import JobKey
-from jobwire.schemas.parts import hash_of_job, hash_of_part
 from jobwire.schemas.refusal import Code, Refused
 from jobwire.schemas.wire_codec import key_to_wire
 

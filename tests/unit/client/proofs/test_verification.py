@@ -13,9 +13,9 @@ from jobwire.keys.identity import Identity, fingerprint, from_seed
 from jobwire.keys.proofs import delegation
 from jobwire.keys.proofs.delegation import delegate, derive
 from jobwire.keys.proofs.signature import sign
+from jobwire.schemas.batches.parts import hash_of_job, hash_of_part
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.naming import AttemptKey, finish_job_id, scheduled_job_id
-from jobwire.schemas.parts import hash_of_job, hash_of_part
 from jobwire.schemas.refusal import Refused
 
 ADA = from_seed(b"a" * 32)

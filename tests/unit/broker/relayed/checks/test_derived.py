@@ -14,10 +14,10 @@ from broker_house import NONCE, WorkerSide, started
 from jobwire.client.protocol.proving import START_LASTS_US, prove
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.proofs.shown import Whole
+from jobwire.schemas.batches.parts import hash_of_job, hash_of_part
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs.spec_check import LONGEST_DURATION_MS
 from jobwire.schemas.naming import AttemptKey, JobKey, finish_job_id, scheduled_job_id
-from jobwire.schemas.parts import hash_of_job, hash_of_part
 from jobwire.schemas.refusal import Code, Reason, Refused
 
 BROKER = generate()

@@ -16,11 +16,11 @@ from jobwire.client.proofs.verification import Wanted, verify
 from jobwire.client.protocol.proving import ROOTS, prove
 from jobwire.keys.identity import from_seed
 from jobwire.keys.proofs.signature import sign
+from jobwire.schemas.batches.parts import named_again
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs.conditions import After, Condition
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey, JobKey
-from jobwire.schemas.parts import named_again
 from jobwire.schemas.wire_codec import key_to_wire
 
 ADA = from_seed(b"a" * 32)

@@ -17,8 +17,8 @@ from jobwire.broker.store.rows.batches import staged_rows, template_rows
 from jobwire.broker.store.rows.tombstones import mark_of
 from jobwire.broker.writes.schedules import AddSchedule, Fired, Firing, ScheduleRow
 from jobwire.broker.writes.staged import StagedJob, StagePart, StartRun
+from jobwire.schemas.batches.parts import KeptJob, hash_of_part, join
 from jobwire.schemas.naming import JobKey, scheduled_job_id
-from jobwire.schemas.parts import KeptJob, hash_of_part, join
 from jobwire.schemas.refusal import Reason, Refused
 
 OWNER = b"o" * 32

@@ -14,12 +14,12 @@ from jobwire.client.library.requests.dialogue import carry_out
 from jobwire.client.library.requests.staging import Parts, Rerun, in_order, steps
 from jobwire.client.library.values.results import BatchInfo
 from jobwire.client.library.verbs.actions import is_large, takes_parts
+from jobwire.schemas.batches.parts import hash_of_job, hash_of_part, hash_of_rerun
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs.conditions import After, Condition, base_of
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import OnFailure
 from jobwire.schemas.naming import JobKey
-from jobwire.schemas.parts import hash_of_job, hash_of_part, hash_of_rerun
 from jobwire.schemas.refusal import Code, Reason, Refused
 
 RUN = b"r" * 16

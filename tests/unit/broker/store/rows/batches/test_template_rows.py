@@ -12,7 +12,7 @@ import pytest
 from jobwire.broker.store import tables
 from jobwire.broker.store.rows.batches import staged_queries, template_rows
 from jobwire.broker.writes.staged import DropTemplate
-from jobwire.schemas.parts import KeptJob, join
+from jobwire.schemas.batches.parts import KeptJob, join
 
 
 @pytest.fixture

@@ -8,12 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from .generated import request_pb2
-from .jobs import conditions
-from .jobs.conditions import After
-from .naming import ID_BYTES, JobKey
-from .private_parts.c_blake2 import blake2b
-from .wire_codec import key_to_wire
+from ..generated import request_pb2
+from ..jobs import conditions
+from ..jobs.conditions import After
+from ..naming import ID_BYTES, JobKey
+from ..private_parts.c_blake2 import blake2b
+from ..wire_codec import key_to_wire
 
 HASH_BYTES = 32
 # Of a spec's digest, see spec.py; and of the length of what follows.

@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.schemas.order import Cycle, find_layers
+from jobwire.schemas.batches.order import Cycle, find_layers
 
 
 def layers(waits: list[list[int]], jobs: int | None = None) -> list[int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import uuid
 
-from .generated import job_pb2, request_pb2
+from ..generated import job_pb2, request_pb2
 
 
 def id_at(schedule: bytes, due_us: int) -> bytes:
