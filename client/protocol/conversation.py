@@ -10,7 +10,9 @@ The rules:
 4. The limits in the answer to `hello` are checked before sending. A request that is too large is refused here and affects no other.
 5. Streams have credit, which is granted again as their consumer reads, and continue where they were; see exchange.py.
 6. What follows a `feed` is sent as far as the worker allows; see feeding.py.
-7. `first_store` of a start or a commit is always the store of the first attempt: only then can a rebuilt store answer "may have run".
+7. What had room before a connection was lost may be refused as one too many on the next one, as the worker still counts the lost one: it is
+   `postponed`, and asked for again by `ask_again`.
+8. `first_store` of a start or a commit is always the store of the first attempt: only then can a rebuilt store answer "may have run".
 
 Frames go out through `outgoing` and come in through `receive`. Knows no deadlines: the caller sets them.
 """
@@ -42,6 +44,7 @@ __all__ = ["Chunk", "Conversation", "Exchange", "Greeted", "Happened", "Item", "
 
 SOFTWARE = "jobwire-python"
 _RANDOM_BYTES = 4
+_NO_ROOM = frozenset({Reason.TOO_MANY_STREAMS, Reason.TOO_MANY_GRANTS})
 
 
 class SilentWorker(NamedTuple):
@@ -67,10 +70,19 @@ Happened = Greeted | Exchange
 class Conversation:
     """The client's side of one conversation, across any number of connections."""
 
-    def __init__(self, identity: Identity, daemon: bytes, *, waits_outside: bool = False, now_us: Callable[[], int] = wall_us) -> None:
+    def __init__(
+        self,
+        identity: Identity,
+        daemon: bytes,
+        *,
+        waits_outside: bool = False,
+        waits_for_room: bool = False,
+        now_us: Callable[[], int] = wall_us,
+    ) -> None:
         """`daemon` is the pinned public key: the audience of what is signed. `now_us`: the date, for what is signed until a time.
 
         `waits_outside`: if this is one connection too many, `turned_away` says so and nothing fails; else all unanswered requests fail.
+        `waits_for_room`: so it is after a lost connection, for this connection and for all that was open on the lost one.
         """
         # What the worker last said about itself; kept while the connection is lost.
         self.hello: request_pb2.HelloReply | None = None
@@ -81,6 +93,9 @@ class Conversation:
         # Why it refused this connection, if it may accept another one later.
         self.turned_away: Refused | None = None
         self._waits_outside = waits_outside
+        self._waits_for_room = waits_for_room
+        # What is to be asked for again, as it found no room, and why.
+        self.postponed: dict[Exchange, Refused] = {}
         self._now_us = now_us
         self._identity = identity
         self._daemon = daemon
@@ -163,6 +178,13 @@ class Conversation:
             self._cancel(exchange)
             self._end(exchange)
 
+    def ask_again(self) -> None:
+        """Ask again for what was postponed."""
+        postponed = list(self.postponed)
+        self.postponed.clear()
+        for exchange in postponed:
+            self._send(exchange)
+
     def give_up(self, exchange: Exchange, refused: Refused) -> None:
         """End an exchange with a refusal: nobody is going to answer it."""
         self._end(exchange, refused)
@@ -191,6 +213,7 @@ class Conversation:
         self._hello_number = self._sign_number = None
         self.silent_worker = None
         self.turned_away = None
+        self.postponed.clear()
 
     def repair(self) -> None:
         """Note that a call was interrupted halfway: like `lost`, and an exchange that was ending has ended."""
@@ -253,7 +276,8 @@ class Conversation:
         refused = self._why_not(reply)
         if refused is not None:
             self.greeted = False
-            if refused.reason is Reason.TOO_MANY_CONNECTIONS and self._waits_outside:
+            returns = self._waits_for_room and self.hello is not None
+            if refused.reason is Reason.TOO_MANY_CONNECTIONS and (self._waits_outside or returns):
                 self.turned_away = refused
                 return []
             return self.fail(refused)
@@ -282,6 +306,10 @@ class Conversation:
         return None
 
     def _was_refused(self, exchange: Exchange, refused: Refused) -> list[Happened]:
+        if refused.reason in _NO_ROOM and exchange.resumes and self._waits_for_room:
+            self._in_flight.pop(exchange.number, None)
+            self.postponed[exchange] = refused
+            return []
         if refused.reason is not Reason.STALE_NONCE:
             self._end(exchange, refused)
             return [exchange]
@@ -356,6 +384,7 @@ class Conversation:
         exchange.refusal = refused
         exchange.ended = True
         self._unanswered.pop(exchange, None)
+        self.postponed.pop(exchange, None)
         self._in_flight.pop(exchange.number, None)
 
     def _next_number(self) -> int:

@@ -49,6 +49,7 @@ class Exchange:
         "number",
         "refusal",
         "request",
+        "resumes",
         "uploading",
         "verb",
     )
@@ -63,6 +64,8 @@ class Exchange:
         self.number = 0
         self.nonce = b""
         self.doubt: Refused | None = None
+        # Whether it had room at the worker before: then it can find none only because that is still counted.
+        self.resumes = False
         self._acknowledged = False
         self._seen: set[_Mark] = set()
         start = self._reads.start if self.verb in _READING else None
@@ -119,6 +122,7 @@ class Exchange:
 
     def prepare(self, number: int, hello: request_pb2.HelloReply) -> bytes:
         """Return the request for the next attempt."""
+        self.resumes = self.resumes or self.number > 0
         self.number = number
         self.doubt = None
         request = self.request

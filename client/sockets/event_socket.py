@@ -145,6 +145,8 @@ class EventSocket:
             if request is not None:
                 self._drop_request(reader)
                 reader.exchange = self._conversation.ask(request)
+                # A new grant in place of one that is gone, and that the worker may still count.
+                reader.exchange.resumes = reader.subscription.head is not None
                 self._by_exchange[reader.exchange] = reader
                 reader.heard_at = now
             self._set_topic(reader)
@@ -226,7 +228,7 @@ class EventSocket:
             return
         reader.exchange = None
         self._by_exchange.pop(exchange, None)
-        if exchange.verb == "subscribe" and exchange.number and not exchange.ended:
+        if exchange.verb == "subscribe" and exchange.number and not exchange.ended and exchange not in self._conversation.postponed:
             # It was sent, and will be granted.
             self._unwanted.add(exchange)
         else:

@@ -39,6 +39,8 @@ class RequestSocket:
     def __init__(self, conversation: Conversation, monitored: MonitoredSocket, context: Context, retreat: Retreat) -> None:
         self.monitored = monitored
         self.retreat = retreat
+        # For what found no room on this connection.
+        self._no_room = Retreat(retreat.share)
         self._conversation = conversation
         self._context = context
         self._unsent: deque[Frames] = deque()
@@ -82,9 +84,19 @@ class RequestSocket:
         self._told_lost = self._told_lost or self._conversation.hello is not None
         self._conversation.lost()
 
+    def seek_room(self, now: float) -> None:
+        """Ask again for what found no room, if it is time."""
+        postponed = self._conversation.postponed
+        if postponed and self._no_room.until is None:
+            if self._no_room.begin(now):
+                self._sentences.append(f"{next(iter(postponed.values())).message}; waiting until one is closed")
+        elif self._no_room.until is not None and not self._no_room.lasts(now):
+            self._conversation.ask_again()
+
     def greeted(self) -> None:
         """Note that the worker answered `hello`, and not that there is one connection too many."""
         self.retreat.end()
+        self._no_room.end()
         if self._told_lost:
             self._told_lost = False
             self._sentences.append(diagnosis.back(self.monitored.endpoint))
@@ -163,7 +175,7 @@ class RequestSocket:
 
     def due_at(self) -> float | None:
         """Return when `watch` or `open` has something to do even if nothing comes."""
-        return min(filter(None, (self.retreat.until, self.monitored.due_at())), default=None)
+        return min(filter(None, (self.retreat.until, self._no_room.until, self.monitored.due_at())), default=None)
 
     def waited_on(self) -> list[tuple[zmq.Socket[bytes] | int, int]]:
         """Return what to poll."""

@@ -1,4 +1,4 @@
-"""When to try again after the worker refused one connection too many. Pure: time is passed in."""
+"""When to try again after the worker refused one connection, stream or grant too many. Pure: time is passed in."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ class Retreat:
     `share`, from 0 to 1, differs between processes, so that they do not all try again at the same moment.
     """
 
-    __slots__ = ("_share", "_times", "until")
+    __slots__ = ("_times", "share", "until")
 
     def __init__(self, share: float) -> None:
-        self._share = share
+        self.share = share
         self._times = 0
         self.until: float | None = None
 
     def begin(self, now: float) -> bool:
         """Note a refusal, and return whether it is the first in a row."""
         longest = min(_LONGEST_SECONDS, _FIRST_SECONDS * 2**self._times)
-        self.until = now + longest * (1 + self._share) / 2
+        self.until = now + longest * (1 + self.share) / 2
         self._times += 1
         return self._times == 1
 
@@ -33,5 +33,5 @@ class Retreat:
         return self.until is not None
 
     def end(self) -> None:
-        """Note that the worker accepted the connection."""
+        """Note that there is room."""
         self._times = 0

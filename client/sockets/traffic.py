@@ -49,7 +49,7 @@ class Traffic:
         waits_outside: bool,
     ) -> None:
         self.endpoint = endpoint
-        self.conversation = Conversation(identity, server_key, waits_outside=waits_outside)
+        self.conversation = Conversation(identity, server_key, waits_outside=waits_outside, waits_for_room=True)
         requests, news = (MonitoredSocket(kind, server_key, identity, connect_timeout, private=private) for kind in (zmq.DEALER, zmq.SUB))
         self.requests = RequestSocket(self.conversation, requests, context, Retreat(share=os.getpid() % 64 / 63))
         self.events = EventSocket(self.conversation, news, context)
@@ -141,6 +141,7 @@ class Traffic:
         self._stirred = False
         came = self._sort(self.requests.receive(), happened)
         self.requests.back_off(now)
+        self.requests.seek_room(now)
         # While messages come there is a connection: its monitor is looked at when none does.
         refused = None if came else self.requests.watch(now)
         if refused is not None:

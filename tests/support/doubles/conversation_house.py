@@ -19,8 +19,8 @@ STORE = b"s" * 16
 class House:
     """A conversation, and the words of a daemon to say in it."""
 
-    def __init__(self, identity: Identity = ME) -> None:
-        self.conversation = Conversation(identity, DAEMON.public)
+    def __init__(self, identity: Identity = ME, *, waits_for_room: bool = False) -> None:
+        self.conversation = Conversation(identity, DAEMON.public, waits_for_room=waits_for_room)
         self.nonce = b"n" * 16
         self.limits = frames.limits()
         self.features = ["home"]

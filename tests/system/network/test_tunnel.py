@@ -2,69 +2,15 @@
 
 from __future__ import annotations
 
-import selectors
-import socket
-import threading
 from collections.abc import Iterator
-from contextlib import suppress
 
 import pytest
 from daemons import Worker
+from tunnel import Tunnel
 
 from jobwire.client.library.client import Client
 from jobwire.client.library.job import Job
 from jobwire.schemas.refusal import Code, Refused
-
-
-class Tunnel:
-    """Forwards connections to one port of 127.0.0.2."""
-
-    def __init__(self, port: int) -> None:
-        self._port = port
-        self._server = socket.create_server(("127.0.0.2", 0))
-        self._wake, self._woken = socket.socketpair()
-        self._others: dict[socket.socket, socket.socket] = {}
-        self._selector = selectors.DefaultSelector()
-        for one in (self._server, self._woken):
-            self._selector.register(one, selectors.EVENT_READ)
-        self._thread = threading.Thread(target=self._serve)
-        self._thread.start()
-
-    @property
-    def endpoint(self) -> str:
-        return f"tcp://127.0.0.2:{self._server.getsockname()[1]}"
-
-    def close(self) -> None:
-        self._wake.send(b"!")
-        self._thread.join()
-        for one in (*self._others, self._server, self._wake, self._woken):
-            one.close()
-        self._selector.close()
-
-    def _serve(self) -> None:
-        while True:
-            for key, _ in self._selector.select():
-                if key.fileobj is self._woken:
-                    return
-                if key.fileobj is self._server:
-                    pair = self._server.accept()[0], socket.create_connection(("127.0.0.1", self._port))
-                    for one, other in (pair, pair[::-1]):
-                        self._others[one] = other
-                        self._selector.register(one, selectors.EVENT_READ)
-                elif isinstance(key.fileobj, socket.socket) and key.fileobj in self._others:
-                    self._hand_on(key.fileobj)
-
-    def _hand_on(self, one: socket.socket) -> None:
-        data = b""
-        with suppress(OSError):
-            data = one.recv(65536)
-            if data:
-                self._others[one].sendall(data)
-                return
-        for end in (one, self._others[one]):
-            del self._others[end]
-            self._selector.unregister(end)
-            end.close()
 
 
 @pytest.fixture

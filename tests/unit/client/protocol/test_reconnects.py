@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from conversation_house import DAEMON, ME, STORE, House, listing, stale, start
+from conversation_house import DAEMON, ME, STORE, House, follow, listing, stale, start
 
 from jobwire.client.protocol.conversation import Greeted
 from jobwire.keys.proofs import signature
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.refusal import Code, Reason, Refused
+
+NO_ROOM = Refused(Code.RESOURCE_EXHAUSTED, "ann has 1 streams open, which is the limit", reason=Reason.TOO_MANY_STREAMS)
 
 
 def test_after_a_reconnect_everything_unanswered_is_repeated_oldest_first(house: House) -> None:
@@ -111,3 +113,64 @@ def test_the_first_store_is_kept_from_the_first_attempt(house: House) -> None:
     house.greet(hello, store=b"t" * 16, nonce=b"m" * 16)
 
     assert [request.start.first_store for request in house.sent() if request.HasField("start")] == [STORE]
+
+
+def test_what_was_open_on_a_lost_connection_waits_for_room_on_the_next() -> None:
+    house = House(waits_for_room=True)
+    house.connect()
+    exchange = house.conversation.ask(follow())
+    house.sent()
+    house.connect()
+    *_, again = house.sent()
+
+    assert house.refuse(again, NO_ROOM) == []
+    assert list(house.conversation.postponed) == [exchange]
+    assert house.sent() == []
+    house.conversation.ask_again()
+    *_, third = house.sent()
+    assert (third.WhichOneof("verb"), third.id != again.id, exchange.ended) == ("follow_log", True, False)
+    assert house.say(third, b"hi", log_chunk=request_pb2.LogChunk(start=0)) == [exchange]
+
+
+def test_what_finds_no_room_at_first_is_refused() -> None:
+    house = House(waits_for_room=True)
+    house.connect()
+    exchange = house.conversation.ask(follow())
+    (first,) = house.sent()
+
+    assert house.refuse(first, NO_ROOM) == [exchange]
+    assert exchange.refusal is not None
+
+
+def test_what_waits_for_room_can_be_forgotten_and_is_repeated_on_the_next_connection() -> None:
+    house = House(waits_for_room=True)
+    house.connect()
+    forgotten, kept = house.conversation.ask(follow()), house.conversation.ask(follow())
+    house.sent()
+    house.connect()
+    for request in house.sent():
+        if request.WhichOneof("verb") == "follow_log":
+            house.refuse(request, NO_ROOM)
+    house.conversation.forget(forgotten)
+    assert list(house.conversation.postponed) == [kept]
+    house.connect()
+
+    assert not house.conversation.postponed
+    assert [request.WhichOneof("verb") for request in house.sent()].count("follow_log") == 1
+
+
+def test_a_client_that_was_let_in_before_waits_outside_and_a_new_one_is_refused() -> None:
+    house = House(waits_for_room=True)
+    crowd = Refused(Code.RESOURCE_EXHAUSTED, "2 connections of this key are open, which is the limit", reason=Reason.TOO_MANY_CONNECTIONS)
+    exchange = house.conversation.ask(listing())
+    house.conversation.connected()
+    (hello,) = house.sent()
+    assert house.refuse(hello, crowd) == [exchange]
+    house.connect()
+    later = house.conversation.ask(listing())
+    house.conversation.connected()
+    (hello,) = house.sent()
+
+    assert house.refuse(hello, crowd) == []
+    assert house.conversation.turned_away is not None
+    assert not later.ended
