@@ -12,10 +12,10 @@ from ...broker.engine import Ended, Expected, Fact, Started
 from ...schemas.naming import AttemptKey
 from ...schemas.refusal import Refused
 from ..wire.words import DO, ToSupervisor
-from .found_runs import folders_to_adopt, lost_of, may_be_running, outcomes_of
+from .found.found_runs import folders_to_adopt, lost_of, may_be_running, outcomes_of
+from .found.unread_ends import UnreadEnds
 from .settled import HANDLES_A_MESSAGE
 from .supervisor_line import Message
-from .unread_ends import UnreadEnds
 
 # How often the supervisor is asked to adopt; it may die of it, or be an older one that cannot.
 _LOOKS = 3

@@ -27,7 +27,7 @@ OTHERS = [
         ROOT / "worker" / f"{name}.py"
         for name in (
             "engine/engine",
-            "engine/found_runs",
+            "engine/found/found_runs",
             "engine/unanswered",
             "state/log_folders/logs",
             "state/blobs",

@@ -21,7 +21,7 @@ from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.refusal import Code, Refused
 from jobwire.schemas.workers.capacity import Capacity
 from jobwire.worker.engine.engine import LocalEngine
-from jobwire.worker.engine.found_runs import at_log, left_intents
+from jobwire.worker.engine.found.found_runs import at_log, left_intents
 from jobwire.worker.keeper import process
 from jobwire.worker.state import layout
 from jobwire.worker.state.log_folders import folders, new_folders, outcomes

@@ -13,7 +13,7 @@ from jobwire.broker.engine import Delayed, Ended, Expected, Fact, Paused, Starte
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import OutcomeKind
 from jobwire.schemas.naming import AttemptKey
-from jobwire.worker.engine import unread_ends
+from jobwire.worker.engine.found import unread_ends
 from jobwire.worker.engine.recovery import Recovery
 from jobwire.worker.engine.supervisor_line import Message
 from jobwire.worker.state.log_folders import folders, new_folders, outcomes

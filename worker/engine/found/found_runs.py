@@ -12,14 +12,14 @@ import os
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
-from ...broker.engine import Ended, Expected, Run, StreamName
-from ...schemas.jobs.spec import DEFAULT_GRACE_MS
-from ...schemas.refusal import Code, Refused
-from ..state.log_folders import folders, found_folders, job_files, new_folders, outcomes
-from ..state.log_folders.logs import unreadable
-from ..supervisor.adoption.traces import started_about
-from ..supervisor.containment.processes import is_there, read_stat
-from .facts import lost, read_ended, why_lost
+from ....broker.engine import Ended, Expected, Run, StreamName
+from ....schemas.jobs.spec import DEFAULT_GRACE_MS
+from ....schemas.refusal import Code, Refused
+from ...state.log_folders import folders, found_folders, job_files, new_folders, outcomes
+from ...state.log_folders.logs import unreadable
+from ...supervisor.adoption.traces import started_about
+from ...supervisor.containment.processes import is_there, read_stat
+from ..facts import lost, read_ended, why_lost
 
 _log = logging.getLogger(__name__)
 
