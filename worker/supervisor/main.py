@@ -30,11 +30,11 @@ from .containment.union import Unions
 from .home import Home
 from .jobs.launcher import Launcher
 from .jobs.registry import Jobs
-from .jobs.spawn import Spawner
 from .keeper_line import KeeperLine
 from .loop import Loop, Timer
 from .precedence import go_first, step_back
 from .services import Services
+from .spawning.spawner import Spawner
 from .worker_line import Link, Wish
 
 _LARGEST_SIGNAL = 64

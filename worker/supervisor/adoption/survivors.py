@@ -11,8 +11,8 @@ from ..containment.containment import Box, NoBox
 from ..containment.processes import Stat, is_there, mark_of, read_stat
 from ..containment.sessions import Sessions
 from ..jobs.leaders import Fostered, Gone, Leader, Stranger
-from ..jobs.spawn import RIDING_NUMBERS
 from ..services import Services
+from ..spawning.spawner import RIDING_NUMBERS
 from ..streams.pipes import Found, Pipes, find_terminal, has_pipe, riding_in
 from .traces import started_about
 

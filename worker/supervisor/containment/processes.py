@@ -69,7 +69,7 @@ def cgroup_of(pid: int, controller: str = "") -> str:
 
 
 def mark_of(pid: int) -> int:
-    """Return the mark of a process, also of a zombie; 0 if it has none. See spawn.py for what it is."""
+    """Return the mark of a process, also of a zombie; 0 if it has none. See spawner.py for what it is."""
     for line in _read(f"/proc/{pid}/limits").splitlines():
         if line.startswith(b"Max realtime timeout"):
             soft = line.split()[3]

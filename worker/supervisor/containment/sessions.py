@@ -1,6 +1,6 @@
 """Boxes that find a job's processes: those in its session, those with its mark, and all descendants of these and of its leader.
 
-Descendants inherit the mark (see spawn.py). A process that was seen once is remembered, whatever it changes afterwards. So a process
+Descendants inherit the mark (see spawner.py). A process that was seen once is remembered, whatever it changes afterwards. So a process
 escapes only if it leaves the session, sets that resource limit itself, and loses its parent, all between two scans.
 
 Processes come and go during a scan. If the keeper, which becomes the parent of orphans, has existed all the time, only processes that may

@@ -15,12 +15,12 @@ from ...state.log_folders.job_files import JobFile
 from ..containment.containment import Box
 from ..containment.memory import Group, Joined
 from ..services import Services
+from ..spawning.spawner import CannotStart, Spawner, mark_for
 from ..streams.input import Input
 from ..streams.plumbing import Plumbing
 from ..streams.pump import Quota
 from .job import Job
 from .leaders import Child
-from .spawn import CannotStart, Spawner, mark_for
 
 
 class Launcher:

@@ -19,12 +19,12 @@ from ...wire.words import Kind
 from .. import facts
 from ..loop import Timer, log_exception
 from ..services import Services
+from ..spawning.spawner import CannotStart
 from ..streams.input import Input
 from ..streams.terminal import Terminal
 from .job import Job
 from .launcher import Launcher
 from .leaders import Use
-from .spawn import CannotStart
 from .unclaimed import Unclaimed
 
 TYPE_CHECKING = False

@@ -16,7 +16,7 @@ from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.naming import AttemptKey
 from jobwire.schemas.workers.capacity import Capacity, Wants, shortage
 from jobwire.schemas.workers.labels import LONGEST_TERM, MOST_LABELS, MOST_TERMS, OWN, Where
-from jobwire.worker.supervisor.jobs.spawn import CannotStart, find_program
+from jobwire.worker.supervisor.spawning.spawner import CannotStart, find_program
 
 CLIENT = generate()
 ONE, TWO = (AttemptKey(CLIENT.public, bytes([number]) * 16, 1) for number in (1, 2))

@@ -8,7 +8,7 @@ from jobwire.client.cli.job.first_words import Known, first_word_advice
 from jobwire.client.cli.job.path_advice import USUAL_FOLDERS, advise, path_advice
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
-from jobwire.worker.supervisor.jobs.spawn import _base_environment
+from jobwire.worker.supervisor.spawning.spawner import _base_environment
 
 MISSING = Outcome(OutcomeKind.FAILED_TO_START, 127)
 EXITED_1 = Outcome(OutcomeKind.EXITED, 1)

@@ -5,8 +5,8 @@ import subprocess
 from jobwire.worker.keeper.deposits import Deposits
 from jobwire.worker.supervisor.adoption.traces import find_leader, marked_processes, started_about
 from jobwire.worker.supervisor.containment.processes import Stat, mark_of, read_stat, started_at_us
-from jobwire.worker.supervisor.jobs.spawn import mark_for
 from jobwire.worker.supervisor.keeper_line import Died
+from jobwire.worker.supervisor.spawning.spawner import mark_for
 
 
 def stat(session: int, ticks: int) -> Stat:

@@ -11,7 +11,7 @@ import pytest
 
 from jobwire.worker.supervisor.containment import sessions
 from jobwire.worker.supervisor.containment.sessions import Sessions
-from jobwire.worker.supervisor.jobs.spawn import mark_for
+from jobwire.worker.supervisor.spawning.spawner import mark_for
 
 # Says when it is there, forks when it is told to, says whom, and ends; its child goes on until it is told to end.
 _FORK_AND_END = """

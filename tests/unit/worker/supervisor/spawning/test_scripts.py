@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from jobwire.worker.supervisor.jobs.scripts import why_not_executed, why_not_here
-from jobwire.worker.supervisor.jobs.spawn import CannotStart, find_program
+from jobwire.worker.supervisor.spawning.scripts import why_not_executed, why_not_here
+from jobwire.worker.supervisor.spawning.spawner import CannotStart, find_program
 
 
 def refused(path: Path, *, mode: int = 0o755) -> int:
