@@ -88,7 +88,7 @@ def test_a_file_that_cannot_be_read_shows_nothing(tmp_path: Path) -> None:
 _FIND_ON_NOEXEC = """
 mount -t tmpfs -o noexec none "$1" && cp /bin/true "$1/program" && exec "$2" -P -c '
 import sys
-from jobwire.worker.supervisor.jobs.spawn import CannotStart, find_program
+from jobwire.worker.supervisor.spawning.spawner import CannotStart, find_program
 try:
     find_program(sys.argv[1], "")
 except CannotStart as refused:
