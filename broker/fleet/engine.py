@@ -28,7 +28,8 @@ from ..sockets.peers import Peer
 from ..store.rows.fleet import growth_rows, placements
 from ..writes.growth import Growth
 from . import reports
-from .deliveries import Deliveries
+from .deliveries.deliveries import Deliveries
+from .deliveries.starts import Read, Starts
 from .ended import EndedJobs
 from .hashes import ToldHashes
 from .link import Link
@@ -38,7 +39,6 @@ from .placing.placement import FleetStock
 from .refusing import NothingAtOnce
 from .settlements import GATHER_SECONDS, Settlements
 from .soundness import hello_problem
-from .starts import Read, Starts
 from .transfers.brought_logs import BroughtLogs
 from .transfers.contents import Contents, Sendings
 from .transfers.depot import FleetDepot

@@ -17,7 +17,7 @@ from ...schemas.refusal import Code, Refused
 from ..engine import Delayed, Paused
 from ..store.rows.fleet import placements
 from . import reports
-from .starts import Read
+from .deliveries.starts import Read
 from .workers.registry import Workers
 from .workers.worker import Carried, Worker
 

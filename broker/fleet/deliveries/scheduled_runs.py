@@ -6,10 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from ...schemas.batches.parts import KeptJob
-from ...schemas.generated import request_pb2
-from ...schemas.naming import scheduled_job_id
-from ..store.rows.batches import template_rows
+from ....schemas.batches.parts import KeptJob
+from ....schemas.generated import request_pb2
+from ....schemas.naming import scheduled_job_id
+from ...store.rows.batches import template_rows
 
 _Read = Callable[..., list[tuple[Any, ...]]]
 

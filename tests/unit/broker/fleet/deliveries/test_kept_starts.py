@@ -6,8 +6,8 @@ import tracemalloc
 
 import pytest
 
-from jobwire.broker.fleet import starts
-from jobwire.broker.fleet.starts import Start, Starts
+from jobwire.broker.fleet.deliveries.deliveries import starts
+from jobwire.broker.fleet.deliveries.starts import Start, Starts
 from jobwire.broker.store.rows.fleet.placements import Submitted
 from jobwire.client.protocol.proving import ROOTS, prove
 from jobwire.keys.identity import from_seed

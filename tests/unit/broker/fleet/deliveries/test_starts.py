@@ -11,7 +11,7 @@ import pytest
 from broker_house import NONCE, BrokerSide, Wire, WorkerSide
 
 from jobwire.broker.desk.inputs import Accepted
-from jobwire.broker.fleet.starts import Start
+from jobwire.broker.fleet.deliveries.starts import Start
 from jobwire.broker.requests.asked_jobs import read_jobs
 from jobwire.client.protocol.proving import prove
 from jobwire.keys.identity import Identity, generate

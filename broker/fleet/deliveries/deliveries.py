@@ -7,18 +7,18 @@ import logging
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import partial
 
-from ...keys.digests import sha256
-from ...schemas.frames import STORE_ID_BYTES, refusal_from
-from ...schemas.generated import request_pb2
-from ...schemas.naming import AttemptKey, short_id
-from ...schemas.refusal import Code, Reason, Refused
-from ..engine import Delayed, Returned
-from . import reports
-from .orders import Orders
+from ....keys.digests import sha256
+from ....schemas.frames import STORE_ID_BYTES, refusal_from
+from ....schemas.generated import request_pb2
+from ....schemas.naming import AttemptKey, short_id
+from ....schemas.refusal import Code, Reason, Refused
+from ...engine import Delayed, Returned
+from .. import reports
+from ..orders import Orders
+from ..transfers.contents import Sendings
+from ..workers.registry import Workers
+from ..workers.worker import Carried, Worker
 from .starts import Start, Starts
-from .transfers.contents import Sendings
-from .workers.registry import Workers
-from .workers.worker import Carried, Worker
 
 _log = logging.getLogger(__name__)
 
