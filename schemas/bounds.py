@@ -215,9 +215,9 @@ def check(message: Any, *, kept: bool = False) -> None:
     for field, value in message.ListFields():
         most, longest, has_parts = _limits_of(field)
         if kept and most is not None:
-            most = KEPT_COUNTS.get(_name_of(field), most)
+            most = KEPT_COUNTS.get(field_name(field), most)
         if most is not None and len(value) > most:
-            said = f"{len(value)} {field.name} in one {_owner_of(field)}, the limit is {most}"
+            said = f"{len(value)} {field.name} in one {owner_of(field.containing_type)}, the limit is {most}"
             raise Refused(Code.INVALID_ARGUMENT, said, "split the request")
         if longest is not None:
             # As most values are, without a call for each.
@@ -227,9 +227,9 @@ def check(message: Any, *, kept: bool = False) -> None:
             if most is None:
                 check(value, kept=kept)
                 continue
-            for part in value:
-                # Asked before it is looked through: a request may have a thousand parts.
-                if part.ByteSize() > _least_limit(field.message_type):
+            # Asked before it is looked through: a request may have a thousand parts.
+            for part in value if (least := _least_limit(field.message_type)) < LARGEST_MESSAGE else ():
+                if part.ByteSize() > least:
                     check(part, kept=kept)
 
 
@@ -251,7 +251,7 @@ def _least_limit(kind: Any) -> int:
 @cache
 def _limits_of(field: Any) -> tuple[int | None, int | None, bool]:
     """Return how often a field may occur and how long it may be, both as far as `check` has to check it, and whether it is a message."""
-    name = _name_of(field)
+    name = field_name(field)
     if name in SLICED or name in SAID_BY_SPEC:
         return COUNTS.get(name), None, False
     return COUNTS.get(name), LENGTHS.get(name), field.message_type is not None
@@ -263,16 +263,20 @@ def _check_length(values: Any, longest: int, field: Any) -> None:
     if len(most) > longest or (is_exact and 0 < len(most) < longest):
         unit = "characters" if isinstance(most, str) else "bytes"
         right = f"not {longest}" if is_exact else f"the limit is {longest}"
-        raise Refused(Code.INVALID_ARGUMENT, f"the {field.name} of {with_article(_owner_of(field))} has {len(most)} {unit}, {right}")
+        raise Refused(
+            Code.INVALID_ARGUMENT, f"the {field.name} of {with_article(owner_of(field.containing_type))} has {len(most)} {unit}, {right}"
+        )
 
 
 def _is_exact(field: Any) -> bool:
-    return _name_of(field) in SIZES
+    return field_name(field) in SIZES
 
 
-def _name_of(field: Any) -> str:
+def field_name(field: Any) -> str:
+    """Return the name of a field as the tables have it."""
     return f"{field.containing_type.name}.{field.name}"
 
 
-def _owner_of(field: Any) -> str:
-    return _WORD.sub(" ", field.containing_type.name).lower()
+def owner_of(kind: Any) -> str:
+    """Return what messages say about a kind of message."""
+    return _WORD.sub(" ", kind.name).lower()

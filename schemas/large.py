@@ -33,9 +33,9 @@ _JOBS = 1
 _START = 3
 _STAGE = 34
 _LENGTHS = {0: 0, 1: 8, 5: 4}
-_LENGTH_DELIMITED = 2
+LENGTH_DELIMITED = 2
 # The first byte of `Envelope.request`, and that of `Request.id`.
-_TAG_OF_REQUEST = 1 << 3 | _LENGTH_DELIMITED
+_TAG_OF_REQUEST = 1 << 3 | LENGTH_DELIMITED
 _TAG_OF_ID = 1 << 3
 
 
@@ -64,11 +64,12 @@ def read(frame: bytes, most_jobs: int = MOST_JOBS_PER_START) -> Large:
     try:
         _demand_start(frame)
         envelope = request_pb2.Envelope.FromString(frame)
-        # An Envelope may hold several, of which the last counts.
-        _demand_sizes(envelope.request, 0, len(envelope.request))
-        if len(frame) - len(envelope.request) > _ENVELOPE_BYTES + _SHOWN_BYTES * len(envelope.shown):
-            raise Refused(Code.INVALID_ARGUMENT, f"the Envelope has {len(frame) - len(envelope.request)} bytes beside its request")
-        return Large(*_take_apart(envelope, most_jobs))
+        # An Envelope may hold several, of which the last counts. Each look at this field makes a copy of it.
+        raw = envelope.request
+        _demand_sizes(raw, 0, len(raw))
+        if len(frame) - len(raw) > _ENVELOPE_BYTES + _SHOWN_BYTES * len(envelope.shown):
+            raise Refused(Code.INVALID_ARGUMENT, f"the Envelope has {len(frame) - len(raw)} bytes beside its request")
+        return Large(*_take_apart(envelope, raw, most_jobs))
     except (DecodeError, IndexError):
         raise Refused(Code.INVALID_ARGUMENT, "the frame is not an Envelope with a Request in it: it cannot be decoded") from None
 
@@ -84,7 +85,7 @@ def split(envelope: request_pb2.Envelope, most_jobs: int = MOST_JOBS_PER_KEPT_ST
     Raises `Refused(INVALID_ARGUMENT)`.
     """
     try:
-        found = Large(*_take_apart(envelope, most_jobs))
+        found = Large(*_take_apart(envelope, envelope.request, most_jobs))
     except (DecodeError, IndexError, TooLarge):
         raise Refused(Code.INVALID_ARGUMENT, "the start cannot be split into its jobs") from None
     if found.request.WhichOneof("verb") != "start":
@@ -95,9 +96,9 @@ def split(envelope: request_pb2.Envelope, most_jobs: int = MOST_JOBS_PER_KEPT_ST
 def id_of(frame: bytes) -> int:
     """Return the id of a request that was refused as a whole, for its sender; 0 if it is not the first field."""
     try:
-        _, begin, content, end = next(_fields(frame, 0, len(frame)))
+        _, begin, content, end = next(fields(frame, 0, len(frame)))
         if frame[begin] == _TAG_OF_REQUEST:
-            _, begin, content, _ = next(_fields(frame, content, end))
+            _, begin, content, _ = next(fields(frame, content, end))
             number = _varint(frame, content)[0]
             if frame[begin] == _TAG_OF_ID and number < 1 << 64:
                 return number
@@ -119,7 +120,7 @@ def read_job(raw: bytes) -> request_pb2.NewJob:
 
 def _demand_start(frame: bytes) -> None:
     """Check that a large frame is a start, before any of it is copied."""
-    for _, begin, content, end in islice(_fields(frame, 0, len(frame)), _MOST_FIELDS):
+    for _, begin, content, end in islice(fields(frame, 0, len(frame)), _MOST_FIELDS):
         if frame[begin] == _TAG_OF_REQUEST:
             _demand_sizes(frame, content, end)
             return
@@ -128,24 +129,25 @@ def _demand_start(frame: bytes) -> None:
 def _demand_sizes(raw: bytes, begin: int, end: int) -> None:
     """Check that what is large of a request are the jobs of a start, or one job of a part, or jobs of a part up to a limit."""
     size = jobs = 0
-    for number, at, content, until in islice(_fields(raw, begin, end), _MOST_FIELDS):
+    for number, at, content, until in islice(fields(raw, begin, end), _MOST_FIELDS):
         if number not in {_START, _STAGE} and until - at > LARGEST_OTHER_MESSAGE:
             raise _too_large(end - begin)
         if number == _STAGE:
             size += until - at
             # Two jobs are found, if there are two: other fields are at most so many.
-            jobs += sum(field == _JOBS for field, *_ in islice(_fields(raw, content, until), _MOST_FIELDS + 2))
+            jobs += sum(field == _JOBS for field, *_ in islice(fields(raw, content, until), _MOST_FIELDS + 2))
     if size > LARGEST_PART and jobs > 1:
         raise Refused(Code.INVALID_ARGUMENT, f"the part has {size} bytes, the limit of one with several jobs is {LARGEST_PART}", "split it")
 
 
-def _take_apart(envelope: request_pb2.Envelope, most_jobs: int) -> tuple[request_pb2.Request, request_pb2.Envelope, Sequence[bytes], bytes]:
-    raw = envelope.request
+def _take_apart(
+    envelope: request_pb2.Envelope, raw: bytes, most_jobs: int
+) -> tuple[request_pb2.Request, request_pb2.Envelope, Sequence[bytes], bytes]:
     rest: list[bytes] = []
     beside: list[bytes] = []
     jobs: list[bytes] = []
     others = 0
-    for number, begin, content, end in _fields(raw, 0, len(raw)):
+    for number, begin, content, end in fields(raw, 0, len(raw)):
         others += 1
         # Of starts too: 8 MiB hold four million empty ones.
         if others > _MOST_FIELDS:
@@ -155,10 +157,10 @@ def _take_apart(envelope: request_pb2.Envelope, most_jobs: int) -> tuple[request
             if sum(map(len, rest)) > LARGEST_OTHER_MESSAGE:
                 raise _too_large(len(raw))
             continue
-        fields = _take_jobs(raw[content:end], jobs, _MOST_FIELDS - others, most_jobs if number == _START else MOST_JOBS_PER_PART)
-        others += len(fields)
-        beside += fields
-        verb = b"".join(fields)
+        own = _take_jobs(raw, content, end, jobs, _MOST_FIELDS - others, most_jobs if number == _START else MOST_JOBS_PER_PART)
+        others += len(own)
+        beside += own
+        verb = b"".join(own)
         split = (
             request_pb2.Request(start=request_pb2.Start.FromString(verb))
             if number == _START
@@ -173,10 +175,10 @@ def _take_apart(envelope: request_pb2.Envelope, most_jobs: int) -> tuple[request
     return request, envelope, jobs, b"".join(beside)
 
 
-def _take_jobs(raw: bytes, jobs: list[bytes], most_others: int, most_jobs: int) -> list[bytes]:
-    """Append the jobs of a start or a stage to `jobs`, and return its other fields."""
+def _take_jobs(raw: bytes, at: int, until: int, jobs: list[bytes], most_others: int, most_jobs: int) -> list[bytes]:
+    """Append the jobs of a start or a stage, which is a part of these bytes, to `jobs`, and return its other fields."""
     others: list[bytes] = []
-    for number, begin, content, end in _fields(raw, 0, len(raw)):
+    for number, begin, content, end in fields(raw, at, until):
         if number == _JOBS:
             jobs.append(raw[content:end])
             if len(jobs) > most_jobs:
@@ -196,8 +198,8 @@ def _too_large(size: int) -> TooLarge:
     )
 
 
-def _fields(raw: bytes, at: int, until: int) -> Iterator[tuple[int, int, int, int]]:
-    """Iterate over the fields of a message: number, start, start of the content, end.
+def fields(raw: bytes, at: int, until: int) -> Iterator[tuple[int, int, int, int]]:
+    """Iterate over the fields of a message, as it is on the wire: number, start, start of the content, end.
 
     Raises DecodeError, or IndexError at the end of the bytes.
     """
@@ -206,7 +208,7 @@ def _fields(raw: bytes, at: int, until: int) -> Iterator[tuple[int, int, int, in
         tag, at = _varint(raw, at)
         kind = tag & 7
         content = at
-        if kind == _LENGTH_DELIMITED:
+        if kind == LENGTH_DELIMITED:
             length, content = _varint(raw, at)
             at = content + length
         elif kind in _LENGTHS:

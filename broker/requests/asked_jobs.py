@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import replace
 from functools import lru_cache
 
 from ...keys.members.rights import Member
-from ...schemas import bounds
+from ...schemas import bounds, field_counts
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs import spec as specs
 from ...schemas.jobs import spec_check
@@ -23,6 +23,8 @@ from .job_keys import read_key
 
 # So small a job holds nothing that takes long; its bounds are those that a spec is checked for below.
 _SMALL_JOB_BYTES = 4096
+# A larger one is read in steps, and what it holds is counted before it is decoded.
+_LARGE_JOB_BYTES = 16 * 1024
 # Specs that are remembered.
 _MOST_SAME = 64
 
@@ -34,34 +36,70 @@ def read_jobs(
 
     `again` returns one that runs another again. Raises Refused, with the position of the job.
     """
-    jobs = sent if pieces is None else map(read_job, pieces)
+    return (one for one in read_in_steps(sent, pieces, again) if one is not None)
+
+
+def read_in_steps(
+    sent: Sequence[request_pb2.NewJob], pieces: Sequence[bytes] | None = None, again: Callable[[request_pb2.NewJob], Asked] | None = None
+) -> Iterator[Asked | None]:
+    """Do the same, and give None after each step of a job that takes several milliseconds."""
     if not sent and not pieces:
         raise Refused(Code.INVALID_ARGUMENT, "the request names no job")
     seen: set[bytes] = set()
-    for index, job in enumerate(jobs):
+    named: Sequence[request_pb2.NewJob | bytes] = sent if pieces is None else pieces
+    for index, piece in enumerate(named):
         try:
-            if job.ByteSize() > _SMALL_JOB_BYTES:
+            job = (yield from _decode(piece)) if isinstance(piece, bytes) else piece
+            if (size := job.ByteSize()) > _SMALL_JOB_BYTES:
                 bounds.check(job)
             if len(job.id) != ID_BYTES:
                 raise Refused(Code.INVALID_ARGUMENT, f"an id has {ID_BYTES} bytes, not {len(job.id)}")
             if job.id in seen:
                 raise Refused(Code.INVALID_ARGUMENT, "the same id occurs twice in one start")
             seen.add(job.id)
-            asked = again(job) if again is not None and job.HasField("rerun") else _ask(job)
+            if again is not None and job.HasField("rerun"):
+                asked = again(job)
+            else:
+                asked = (yield from _ask_in_steps(job)) if size > _LARGE_JOB_BYTES else _ask(job)
         except Refused as refused:
             refused.job_index = index
             raise
         yield asked
 
 
+def _decode(piece: bytes) -> Generator[None, None, request_pb2.NewJob]:
+    """Return a job, decoded once it is known that this takes no longer than it may."""
+    if len(piece) <= _LARGE_JOB_BYTES:
+        return read_job(piece)
+    yield from field_counts.check(piece, request_pb2.NewJob.DESCRIPTOR)
+    job = read_job(piece)
+    yield
+    return job
+
+
 def _ask(job: request_pb2.NewJob) -> Asked:
     """Return a job, checked."""
+    _demand_new(job)
+    raw = job.spec.SerializeToString()
+    return Asked(job.id, *(_read_often(raw) if len(raw) <= _SMALL_JOB_BYTES else _read_spec(raw)), raw)
+
+
+def _ask_in_steps(job: request_pb2.NewJob) -> Generator[None, None, Asked]:
+    """Return a large job, checked."""
+    _demand_new(job)
+    raw = job.spec.SerializeToString()
+    yield
+    spec = yield from specs.read_in_steps(job.spec)
+    spec_check.check(spec)
+    yield
+    return Asked(job.id, spec, (yield from specs.digest_in_steps(spec)), raw)
+
+
+def _demand_new(job: request_pb2.NewJob) -> None:
     if job.after:
         raise Refused(Code.INVALID_ARGUMENT, "`after` of a job is only for one that runs again; a new job has it in its spec")
     if job.feed:
         raise Refused(Code.INVALID_ARGUMENT, "`feed` beside the key of a job is only for one that runs again; a new job has it in its spec")
-    raw = job.spec.SerializeToString()
-    return Asked(job.id, *(_read_often(raw) if len(raw) <= _SMALL_JOB_BYTES else _read_spec(raw)), raw)
 
 
 def _read_spec(raw: bytes) -> tuple[JobSpec, bytes]:

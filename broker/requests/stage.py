@@ -30,7 +30,7 @@ from ..store.queries import Lookup
 from ..store.rows.batches import staged_queries
 from ..store.store import Store
 from ..writes.staged import Staged, StagedJob, StagePart
-from .asked_jobs import ask_again, read_jobs
+from .asked_jobs import ask_again, read_in_steps
 from .call import Call
 from .checks.run_options import read_run
 from .start import RERUN_BYTES, check_with, demand_finish, demand_fit, demand_nothing_else, demand_size
@@ -64,7 +64,10 @@ def stage(
 
     def read() -> Iterator[None]:
         spec_bytes = 0
-        for one in read_jobs(request.jobs, call.jobs, partial(_again, call.member, lookup)):
+        for one in read_in_steps(request.jobs, call.jobs, partial(_again, call.member, lookup)):
+            if one is None:
+                yield
+                continue
             asked.append(one)
             index = len(asked) - 1
             if (one.spec.priority > highest or (one.spec.nice or 0) < 0) and lookup.job(JobKey(owner, one.id)) is None:

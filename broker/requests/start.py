@@ -23,7 +23,7 @@ from ..jobs.life import Phase
 from ..store.queries import Lookup
 from ..store.store import Store
 from ..streams.watchers import Watchers
-from .asked_jobs import ask_again, read_jobs
+from .asked_jobs import ask_again, read_in_steps
 from .call import Call
 from .checks.conditions import adapt_reruns, demand_order
 from .checks.delegated import check_start, starter_of
@@ -78,10 +78,13 @@ def start(  # noqa: C901, PLR0915 -- each job is checked in turn, with the parts
         signed = merkle.Tree() if call.root and call.jobs is not None else None
         # Most starts have none of these.
         waits = runs_again = False
-        for one in read_jobs(request.jobs, call.jobs, partial(ask_again, call.member, lookup, sent)):
+        for one in read_in_steps(request.jobs, call.jobs, partial(ask_again, call.member, lookup, sent)):
+            if one is None:
+                yield
+                continue
             asked.append(one)
             if signed is not None and call.jobs is not None:
-                signed.add(merkle.leaf(call.jobs[len(asked) - 1]))
+                signed.add((yield from merkle.leaf_in_steps(call.jobs[len(asked) - 1])))
             if (one.spec.priority > highest or (one.spec.nice or 0) < 0) and lookup.job(JobKey(call.member.key, one.id)) is None:
                 check_precedence(call.member, one.spec, len(asked) - 1)
             if check is not None:

@@ -6,10 +6,10 @@ and the left part of n leaves are as many as the largest power of two below n.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Generator, Iterable, Iterator, Sequence
 from typing import Self
 
-from ..digests import sha256
+from ..digests import sha256, sha256_in_steps
 
 HASH_BYTES = 32
 _LEAF = b"\0"
@@ -21,6 +21,11 @@ _NODES_A_STEP = 256
 def leaf(job: bytes) -> bytes:
     """Return the hash of a job, which is a serialized NewJob as it was sent."""
     return sha256(_LEAF + job)
+
+
+def leaf_in_steps(job: bytes) -> Generator[None, None, bytes]:
+    """Return the same, in steps if the job is large."""
+    return (yield from sha256_in_steps(_LEAF, job))
 
 
 class Tree:

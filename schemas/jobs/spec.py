@@ -7,8 +7,8 @@ serialized message: protobuf is not canonical.
 from __future__ import annotations
 
 import signal
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from itertools import repeat
+from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
+from itertools import chain, repeat
 from typing import Any
 
 from ..generated import job_pb2
@@ -25,6 +25,10 @@ from .terminal import TerminalSize
 
 # How long a job has to end by itself, by default.
 DEFAULT_GRACE_MS = 10_000
+# Of these a spec may have tens of thousands; so many take about a millisecond.
+_OF_MANY = frozenset({"argv", "environment"})
+_MANY = 2000
+_DIGEST_BYTES = 16
 
 
 @frozen
@@ -107,8 +111,32 @@ def in_home(directory: bytes) -> bool:
     return directory == b"~" or directory.startswith(b"~/")
 
 
-def digest(spec: JobSpec) -> bytes:  # noqa: C901, PLR0912 -- one step for each field
+def digest(spec: JobSpec) -> bytes:
     """Return a hash of the fields (BLAKE2b, 16 bytes), whatever the order of labels and of environment variables."""
+    pieces: list[bytes] = []
+    for field, parts in _fields_of(spec):
+        pieces.append(b"%d:%d:" % (field, len(parts)))
+        for part in parts:
+            pieces += b"%d:" % len(part), part
+    return blake2b(b"".join(pieces), digest_size=_DIGEST_BYTES).digest()
+
+
+def digest_in_steps(spec: JobSpec) -> Generator[None, None, bytes]:
+    """Return the same of a large spec."""
+    hashed = blake2b(digest_size=_DIGEST_BYTES)
+    fields = _fields_of(spec)
+    yield
+    for position, (field, parts) in enumerate(fields, 1):
+        hashed.update(b"%d:%d:" % (field, len(parts)))
+        for begin in range(0, len(parts), _MANY):
+            hashed.update(b"".join(chain.from_iterable((b"%d:" % len(part), part) for part in parts[begin : begin + _MANY])))
+            if len(parts) > _MANY or position % _MANY == 0:
+                yield
+    return hashed.digest()
+
+
+def _fields_of(spec: JobSpec) -> Sequence[tuple[int, Sequence[bytes]]]:  # noqa: C901, PLR0912 -- one step for each field
+    """Return what the digest is over: each field with its parts."""
     fields: list[tuple[int, Sequence[bytes]]] = [(1, spec.argv)]
     if spec.environment:
         fields += zip(repeat(2), sorted(spec.environment))
@@ -150,12 +178,7 @@ def digest(spec: JobSpec) -> bytes:  # noqa: C901, PLR0912 -- one step for each 
             fields.append((field, (b"%d" % number,)))
     if spec.may_submit:
         fields.append((31, ()))
-    pieces: list[bytes] = []
-    for field, parts in fields:
-        pieces.append(b"%d:%d:" % (field, len(parts)))
-        for part in parts:
-            pieces += b"%d:" % len(part), part
-    return blake2b(b"".join(pieces), digest_size=16).digest()
+    return fields
 
 
 def from_wire(message: job_pb2.JobSpec) -> JobSpec:
@@ -163,6 +186,29 @@ def from_wire(message: job_pb2.JobSpec) -> JobSpec:
 
     Raises `Refused(UNIMPLEMENTED)` if it has a field that this version does not know.
     """
+    _demand_known(message)
+    # Most specs have few fields: to ask for each of them would take several times as long.
+    return made(JobSpec, {"argv": (), **{field.name: _READ[field.name](value) for field, value in message.ListFields()}})
+
+
+def read_in_steps(message: job_pb2.JobSpec) -> Generator[None, None, JobSpec]:
+    """Return what `from_wire` does of a large message, with steps between its fields and in those that have many parts."""
+    _demand_known(message)
+    said: dict[str, Any] = {"argv": ()}
+    for field, value in message.ListFields():
+        yield
+        if field.name in _OF_MANY and len(value) > _MANY:
+            parts: list[Any] = []
+            for begin in range(0, len(value), _MANY):
+                parts += _READ[field.name](value[begin : begin + _MANY])
+                yield
+            said[field.name] = tuple(parts)
+        else:
+            said[field.name] = _READ[field.name](value)
+    return made(JobSpec, said)
+
+
+def _demand_known(message: job_pb2.JobSpec) -> None:
     size = message.ByteSize()
     message.DiscardUnknownFields()
     if message.ByteSize() != size:
@@ -172,8 +218,6 @@ def from_wire(message: job_pb2.JobSpec) -> JobSpec:
             "upgrade the worker, or leave the option out",
             reason=Reason.UNKNOWN_FIELD,
         )
-    # Most specs have few fields: to ask for each of them would take several times as long.
-    return made(JobSpec, {"argv": (), **{field.name: _READ[field.name](value) for field, value in message.ListFields()}})
 
 
 def _variables(message: Iterable[job_pb2.EnvironmentVariable]) -> tuple[tuple[bytes, bytes], ...]:

@@ -146,13 +146,14 @@ def check_command(argv: tuple[bytes, ...], environment: tuple[tuple[bytes, bytes
             raise _refuse(f"{len(things)} {what} are too many, the limit is {most}")
     if not argv or not argv[0]:
         raise _refuse("no program is given")
-    total = 0
-    for position, argument in enumerate(argv):
-        if b"\0" in argument:
-            raise _refuse(f"argument {position} has a NUL byte, which cannot be passed to a Linux program")
-        if len(argument) > LONGEST_ARGUMENT:
-            raise _refuse(f"argument {position} has {len(argument)} bytes, Linux takes at most {LONGEST_ARGUMENT} in one")
-        total += len(argument) + 1 + _POINTER
+    # There may be very many: they are looked at one by one only if one of them is wrong.
+    if b"\0" in b"".join(argv) or max(map(len, argv)) > LONGEST_ARGUMENT:
+        for position, argument in enumerate(argv):
+            if b"\0" in argument:
+                raise _refuse(f"argument {position} has a NUL byte, which cannot be passed to a Linux program")
+            if len(argument) > LONGEST_ARGUMENT:
+                raise _refuse(f"argument {position} has {len(argument)} bytes, Linux takes at most {LONGEST_ARGUMENT} in one")
+    total = sum(map(len, argv)) + len(argv) * (1 + _POINTER)
     if environment:
         total += _check_variables(environment)
     if total > LARGEST_ARGUMENTS:

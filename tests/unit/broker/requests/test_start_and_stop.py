@@ -10,7 +10,7 @@ from desk_house import OWNER, House, asked, ended, started
 
 from jobwire.broker.desk.admission import check_precedence
 from jobwire.broker.requests.actions.stop import stop
-from jobwire.broker.requests.asked_jobs import read_jobs
+from jobwire.broker.requests.asked_jobs import read_in_steps, read_jobs
 from jobwire.broker.requests.call import _MOST_IN_BETWEEN, Call
 from jobwire.broker.requests.checks.run_options import read_run
 from jobwire.broker.requests.job_keys import find_jobs_to_stop
@@ -21,6 +21,7 @@ from jobwire.broker.sockets.unread import Account, Meter
 from jobwire.keys.members.rights import Member
 from jobwire.schemas.frames import SIGNED_VERBS
 from jobwire.schemas.generated import job_pb2, request_pb2
+from jobwire.schemas.jobs import spec as specs
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.refusal import Code, Refused
 from jobwire.schemas.workers.capacity import Wants, wants_of
@@ -79,6 +80,30 @@ def test_an_unknown_field_outside_a_spec_is_ignored() -> None:
         request_pb2.Start(jobs=[request_pb2.NewJob(id=b"1" * 16, spec=SPEC)]).SerializeToString() + b"\xfa\x3e\x03abc"
     )
     assert len(list(read_jobs(start.jobs))) == 1
+
+
+LARGE = {
+    "arguments": job_pb2.JobSpec(argv=[b"true"] + [b"x" * 18] * 65_000),
+    "variables": job_pb2.JobSpec(
+        argv=[b"true"], environment=[job_pb2.EnvironmentVariable(name=b"N%05d" % number, value=b"v") for number in range(16_000)]
+    ),
+    "bytes": job_pb2.JobSpec(
+        argv=[b"true", *[b"x" * 131_000] * 14], stdin=b"i" * 1024 * 1024, name="large", labels=[job_pb2.Label(name="a")]
+    ),
+}
+
+
+@pytest.mark.parametrize("spec", LARGE.values(), ids=LARGE)
+@pytest.mark.parametrize("split", [True, False])
+def test_a_large_job_is_read_in_many_steps_and_is_the_same(spec: job_pb2.JobSpec, *, split: bool) -> None:
+    small, job = request_pb2.NewJob(id=b"1" * 16, spec=SPEC), request_pb2.NewJob(id=b"2" * 16, spec=spec)
+    sent = ([], [one.SerializeToString() for one in (small, job)]) if split else ([small, job], None)
+    read = list(read_in_steps(*sent))
+    found = [one for one in read if one is not None]
+    assert [(one.id, one.raw) for one in found] == [(one.id, one.spec.SerializeToString()) for one in (small, job)]
+    assert (found[1].spec, found[1].digest) == (specs.from_wire(spec), specs.digest(specs.from_wire(spec)))
+    # Each step is a field, or some of its parts, or a look at 2,000 of them.
+    assert len(read) - 2 >= (len(spec.argv) + len(spec.environment)) * (3 if split else 2) // 2000 + len(spec.ListFields())
 
 
 def test_only_an_admin_may_let_a_job_go_before_the_others_of_the_machine() -> None:
