@@ -11,9 +11,10 @@ from ..config import contexts
 from ..library.client import Client
 from .exit_status import BadInput, own_files
 from .parser.parameters import Context
+from .terminal.foreground import is_in_front
 from .terminal.screen import is_terminal, say
 from .terminal.streams import STDERR
-from .terminal.waiting import Saying, is_in_front, waiting_line
+from .terminal.waiting import Saying, waiting_line
 
 # Somebody at a terminal is told so soon that the worker gives no sign.
 _PATIENCE_SECONDS = 1.0
@@ -73,12 +74,13 @@ def _current_name() -> str:
 def client(ctx: Context, *, quiet: bool = False) -> Iterator[Client]:
     """Yield a client of the context that is meant; starts the private worker if necessary.
 
-    On a terminal it says when the worker gives no sign, unless the command is to be `quiet`, or was started in the background: there others
-    write, and who writes too may be suspended for it.
+    On a terminal it says when the worker gives no sign, unless the command is to be `quiet`, and while it is not in the background: there
+    others write, and who writes too may be suspended for it.
     """
     with _client(ctx.obj) if _open is None else nullcontext(_open.get(ctx.obj)) as connected:
-        if is_terminal(STDERR) and is_in_front():
+        if is_terminal(STDERR):
             connected.connection.patience = None if quiet else _PATIENCE_SECONDS
+            connected.connection.looks_on = is_in_front
         try:
             yield connected
         except Refused as refused:

@@ -33,6 +33,11 @@ class Sign(enum.Enum):
     BACK = enum.auto()
 
 
+def always() -> bool:
+    """Return that somebody looks on."""
+    return True
+
+
 class Pulse:
     """The signs of one connection. `patience`: the seconds without a sign until that is said, and the quiet ones until it is asked."""
 
@@ -48,10 +53,11 @@ class Pulse:
         self._wait = patience
         self._back_at: float | None = None
 
-    def look(self, now: float, heard: int, *, waits: bool, is_moving: Callable[[], bool]) -> Sign:
+    def look(self, now: float, heard: int, *, waits: bool, is_moving: Callable[[], bool], looks_on: Callable[[], bool] = always) -> Sign:
         """Return what to do now. `heard`: how many messages came so far; `waits`: there is a connection, and something to wait for on it.
 
-        `is_moving` is asked before anything is said: bytes still come or are still taken, if slowly.
+        `looks_on` is asked when something is due: whether anybody would see what is said. `is_moving` is asked before anything is said:
+        bytes still come or are still taken, if slowly.
         """
         away, self._looked_at = now - self._looked_at, now
         if heard != self._heard or not (waits and self._is_on):
@@ -59,6 +65,8 @@ class Pulse:
         due = self.due_at()
         if due is None or now < due:
             return Sign.NOTHING
+        if not looks_on():
+            return self._begin(now, heard, waits=True)
         if self._asked_at is None:
             self._asked_at = now
             return Sign.ASK

@@ -105,6 +105,15 @@ class Connection:
         self._traffic.patience = seconds
 
     @property
+    def looks_on(self) -> Callable[[], bool]:
+        """Asked before `notice` is called about a silence: whether anybody would see it. Otherwise nobody is asked for a sign either."""
+        return self._traffic.looks_on
+
+    @looks_on.setter
+    def looks_on(self, looks_on: Callable[[], bool]) -> None:
+        self._traffic.looks_on = looks_on
+
+    @property
     def is_silent(self) -> bool:
         """Whether `notice` was called with that the worker gives no sign, and has not heard of any since."""
         return self._traffic.is_silent

@@ -21,7 +21,7 @@ from ...schemas.generated import request_pb2
 from ...schemas.jobs.terminal import TerminalSize
 from ...schemas.refusal import Refused
 from ..protocol.conversation import Chunk, Conversation, Exchange, Greeted, Happened, Item
-from ..protocol.pulse import Pulse, Sign
+from ..protocol.pulse import Pulse, Sign, always
 from ..protocol.subscription import Subscription
 from . import diagnosis
 from .event_socket import EventSocket, locate
@@ -59,6 +59,8 @@ class Traffic:
         self._dropped: deque[Exchange | Subscription] = deque()
         # None unless somebody wants to know when the worker gives no sign.
         self._pulse: Pulse | None = None
+        # Whether they look on at this moment; otherwise they are not told.
+        self.looks_on: Callable[[], bool] = always
         # The worker behind a broker that was reported to give no sign; empty: none was.
         self._silent_worker = ""
 
@@ -236,23 +238,27 @@ class Traffic:
 
         heard = self.requests.received + self.events.received
         waits = self.waits and self.conversation.greeted
-        match pulse.look(now, heard, waits=waits, is_moving=is_moving):
+        match pulse.look(now, heard, waits=waits, is_moving=is_moving, looks_on=self.looks_on):
             case Sign.ASK:
                 self.conversation.ask_for_a_sign(self.events.job)
             case Sign.SILENT:
                 self.requests.tell(diagnosis.silent(self._kind, self.endpoint, pulse.silent_for(now)))
             case Sign.BACK:
-                self.requests.tell(diagnosis.answers(self._kind, self.endpoint))
+                if self.looks_on():
+                    self.requests.tell(diagnosis.answers(self._kind, self.endpoint))
             case Sign.NOTHING:
                 self._tell_of_worker()
 
     def _tell_of_worker(self) -> None:
         """Have told what a broker says of the worker behind it. If that or the connection is lost, others speak of it."""
         silent, before = self.conversation.silent_worker, self._silent_worker
-        self._silent_worker = silent.name if silent is not None else ""
-        if silent is not None and silent.name != before:
+        name = silent.name if silent is not None else ""
+        if name == before or not self.looks_on():
+            return
+        self._silent_worker = name
+        if silent is not None:
             self.requests.tell(diagnosis.silent_behind(silent.name, self.endpoint, silent.seconds))
-        elif silent is None and before and self.conversation.greeted:
+        elif self.conversation.greeted:
             self.requests.tell(diagnosis.answers_behind(before, self.endpoint))
 
     @property

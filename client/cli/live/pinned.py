@@ -38,6 +38,10 @@ class Pinned:
         self._widths = []
         return f"\r{_ERASE_LINE}{f'{_UP}{_ERASE_LINE}' * (rows - 1)}" if rows else ""
 
+    def forget(self) -> None:
+        """Leave the lines to whoever has the terminal now: they are not erased."""
+        self._widths = []
+
     def leave(self, columns: int) -> str:
         """Return what removes the lines and gives the cursor back."""
         return f"{self.erase(columns)}{SHOW_CURSOR}"

@@ -1,5 +1,7 @@
 """The view of a run on a terminal: drawn when something has changed, at most ten times a second, and each second while it is open.
 
+In the background of the terminal, it is not drawn; messages are written there too.
+
 Messages of the command go above it and stay. Knows no worker, and what a run is only from its tally.
 """
 
@@ -13,6 +15,7 @@ from contextlib import suppress
 from typing import TextIO
 
 from ..terminal.departure import Departure
+from ..terminal.foreground import is_in_front
 from ..terminal.streams import STDERR
 from ..terminal.waiting import muted
 from .picture import Look, draw
@@ -75,11 +78,17 @@ class View:
 
     def _draw(self) -> None:
         now = time.monotonic()
+        self._drawn, self._is_due = now, False
+        if not is_in_front():
+            # Others have written since the lines were drawn, if they were.
+            self._pinned.forget()
+            if self._above:
+                self._write(self._take())
+            return
         columns, rows = self._size()
         # The last column stays free: a terminal that wraps there may put the cursor into another line.
         lines = draw(self._tally, now, max(1, columns - 1), rows - 1, self._look)
         self._write(self._pinned.redraw(lines, self._take(), columns))
-        self._drawn, self._is_due = now, False
 
     def _leave(self) -> None:
         columns, _ = self._size()

@@ -22,6 +22,7 @@ from ...protocol.exchange import Exchange
 from ...sockets.waiting.onlooker import Ends, Purpose, Transfer, Wait
 from ..shown.cells import cut, width
 from . import streams
+from .foreground import is_in_front
 from .screen import duration, is_terminal
 from .streams import STDERR, STDOUT
 
@@ -229,15 +230,6 @@ class Saying:
         while self._line is not None and not self._is_over.wait(wait):
             wait = _REDRAW_SECONDS
             self._line.show(self._say())
-
-
-def is_in_front() -> bool:
-    """Return whether this process is in the foreground of its terminal."""
-    try:
-        return os.tcgetpgrp(STDERR) == os.getpgrp()
-    except OSError:
-        # It is no controlling terminal, so nothing is in front of anything.
-        return True
 
 
 def _takes_output() -> bool:

@@ -16,6 +16,7 @@ from ...library.events import NOW
 from ..shown.cells import cut
 from .copying import pump_for_readers
 from .departure import Departure
+from .foreground import come_to_front, is_in_front
 from .streams import STDOUT, Readers, write_some
 from .waiting import muted
 
@@ -32,17 +33,21 @@ _OTHER_LINES = 2
 
 
 def watch(client: Client, draw: Callable[[int], bool]) -> NoReturn:
-    """Draw at once, after each event, and while something goes on each second.
+    """Draw at once, after each event, and while something goes on each second; in the background it is suspended, as any full screen.
 
     `draw` is called with the number of rows that fit, and returns whether what it shows changes with time. Raises KeyboardInterrupt at the
     end, as there is no other.
     """
     readers = Readers([STDOUT])
     told: list[str] = []
-    with client.events(NOW) as stream, muted(), Departure(_leave, _enter), _below(client, told):
-        _enter()
+    screen = _Screen()
+    with client.events(NOW) as stream, muted(), Departure(screen.leave, screen.enter), _below(client, told):
+        screen.enter()
         try:
             while True:
+                if not is_in_front(STDOUT):
+                    # Suspended by a signal that nobody can handle, and continued there.
+                    screen.enter()
                 # At once: of what is interrupted, nothing must be left in a buffer, to be written after the end.
                 with redirect_stdout(StringIO()) as drawing:
                     ticks = draw(max(1, shutil.get_terminal_size().lines - _OTHER_LINES))
@@ -58,7 +63,7 @@ def watch(client: Client, draw: Callable[[int], bool]) -> NoReturn:
                         # Over what was told.
                         due = drawn
         finally:
-            _leave()
+            screen.leave()
 
 
 @contextmanager
@@ -86,14 +91,20 @@ def _show(text: str) -> None:
         rest = rest[write_some(STDOUT, rest, STDOUT) :]
 
 
-# Written past Python's buffer, as a signal may come while that is being written.
+class _Screen:
+    """The alternate screen. It is written to past Python's buffer, as a signal may come while that is being written."""
 
+    def __init__(self) -> None:
+        self._is_shown = False
 
-def _enter() -> None:
-    with suppress(OSError):
-        os.write(STDOUT, _ENTER)
+    def enter(self) -> None:
+        come_to_front(STDOUT)
+        with suppress(OSError):
+            os.write(STDOUT, _ENTER)
+        self._is_shown = True
 
-
-def _leave() -> None:
-    with suppress(OSError):
-        os.write(STDOUT, _LEAVE)
+    def leave(self) -> None:
+        if self._is_shown:
+            self._is_shown = False
+            with suppress(OSError):
+                os.write(STDOUT, _LEAVE)

@@ -42,15 +42,14 @@ def test_other_refusals_stay_as_they_are(tmp_path: Path, monkeypatch: pytest.Mon
 
 
 @pytest.mark.parametrize(
-    ("terminal", "front", "quiet", "is_patient"),
-    [(True, True, False, True), (False, True, False, False), (True, False, False, False), (True, True, True, False)],
+    ("terminal", "quiet", "is_patient"),
+    [(True, False, True), (False, False, False), (True, True, False)],
 )
 def test_only_who_looks_on_is_told_of_a_silent_worker(
-    monkeypatch: pytest.MonkeyPatch, *, terminal: bool, front: bool, quiet: bool, is_patient: bool
+    monkeypatch: pytest.MonkeyPatch, *, terminal: bool, quiet: bool, is_patient: bool
 ) -> None:
     made = SimpleNamespace(connection=SimpleNamespace(patience=None))
     monkeypatch.setattr(chosen_context, "_client", lambda _: nullcontext(made))
     monkeypatch.setattr(chosen_context, "is_terminal", lambda _: terminal)
-    monkeypatch.setattr(chosen_context, "is_in_front", lambda: front)
     with chosen_context.client(SimpleNamespace(obj=None), quiet=quiet):  # type: ignore[arg-type] # reason: a double
         assert (made.connection.patience is not None) is is_patient

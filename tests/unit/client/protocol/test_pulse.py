@@ -18,10 +18,11 @@ class Watch:
         self.heard = 1
         self.waits = True
         self.moving = False
+        self.seen = True
         assert self.look() is NOTHING
 
     def look(self) -> Sign:
-        return self.pulse.look(self.now, self.heard, waits=self.waits, is_moving=lambda: self.moving)
+        return self.pulse.look(self.now, self.heard, waits=self.waits, looks_on=lambda: self.seen, is_moving=lambda: self.moving)
 
     def until_due(self) -> Sign:
         due = self.pulse.due_at()
@@ -84,6 +85,18 @@ def test_a_slow_line_on_which_bytes_still_move_is_not_silent(watch: Watch) -> No
     assert [watch.until_due() for _ in range(10)] == [NOTHING] * 10
     watch.moving = False
     assert watch.until_due() is SILENT
+
+
+def test_while_nobody_looks_on_nothing_is_asked_and_nothing_said(watch: Watch) -> None:
+    watch.seen = False
+    assert [watch.until_due() for _ in range(10)] == [NOTHING] * 10
+    watch.seen = True
+    assert watch.until_due() is ASK
+    watch.seen = False
+    assert [watch.until_due() for _ in range(10)] == [NOTHING] * 10
+    # Whoever looks again hears of it as early as of any silence.
+    watch.seen = True
+    watch.be_silent()
 
 
 @pytest.mark.parametrize("seconds", [2.0, 60.0])

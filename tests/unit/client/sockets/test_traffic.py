@@ -81,6 +81,28 @@ def test_without_patience_nothing_is_asked(daemon: FakeDaemon, identity: Identit
     assert (daemon.verbs().count("hello"), told) == (1, [])
 
 
+def test_nobody_is_told_who_does_not_look_on_and_what_they_missed_is_not_said_later(
+    patient: Connection, daemon: FakeDaemon, told: list[str]
+) -> None:
+    seen = [False]
+    patient.looks_on = lambda: seen[0]
+    job_id = new_id()
+    patient.call(start(job_id, b"wait"), soon())
+    patient.ask(follow(job_id))
+    daemon.swallow["hello"] = MANY
+    patient.pump(soon(4 * PATIENCE))
+    assert (daemon.verbs().count("hello"), told) == (1, [])
+    seen[0] = True
+    pump_until_told(patient, told, 1)
+    seen[0] = False
+    daemon.write(job_id, b"alive\n")
+    while patient.is_silent:
+        patient.pump(soon())
+    seen[0] = True
+    patient.pump(soon(0.05))
+    assert [text.split(" for ")[0] for text in told] == [f"no sign of the worker at {daemon.endpoint}"]
+
+
 def test_who_waits_for_nothing_asks_for_nothing(patient: Connection, daemon: FakeDaemon, told: list[str]) -> None:
     patient.call(start(new_id(), b"wait"), soon())
     patient.pump(soon(4 * PATIENCE))
