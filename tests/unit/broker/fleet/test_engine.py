@@ -11,7 +11,7 @@ from desk_house import OWNER
 
 from jobwire.broker.desk.inputs import Asked, SetCapacity, SetMachine
 from jobwire.broker.engine import Delayed, Expected, Started
-from jobwire.broker.fleet.deliveries.deliveries import deliveries
+from jobwire.broker.fleet.deliveries import deliveries
 from jobwire.broker.fleet.engine import FleetEngine
 from jobwire.keys.identity import generate
 from jobwire.keys.proofs import attestation

@@ -6,7 +6,7 @@ import tracemalloc
 
 import pytest
 
-from jobwire.broker.fleet.deliveries.deliveries import starts
+from jobwire.broker.fleet.deliveries import starts
 from jobwire.broker.fleet.deliveries.starts import Start, Starts
 from jobwire.broker.store.rows.fleet.placements import Submitted
 from jobwire.client.protocol.proving import ROOTS, prove
