@@ -47,11 +47,14 @@ class Asked:
 
 
 class Accepted(NamedTuple):
-    """The jobs of a start, which are now durable, in the order requested; how many were known; and the seq before their first event."""
+    """The jobs of a start, which are now durable, in the order requested; how many were known; and the seq before their first event.
+
+    `seq` is None if nothing was to be recorded.
+    """
 
     keys: Sequence[JobKey]
     known: int
-    seq: int
+    seq: int | None
 
 
 class Start(NamedTuple):

@@ -67,7 +67,7 @@ def start(  # noqa: C901, PLR0915 -- each job is checked in turn, with the parts
         if isinstance(result, Refused):
             call.refuse(result)
             return
-        cursor = event_pb2.Cursor(store=store.id, seq=result.seq)
+        cursor = event_pb2.Cursor(store=store.id, seq=store.head if result.seq is None else result.seq)
         acknowledged = request_pb2.Acknowledged(cursor=cursor, known=result.known)
         if call.reply(request_pb2.Reply(acknowledged=acknowledged), last=not request.watch) and request.watch:
             watch(call, watchers, engine, find_started_jobs(result.keys, asked, lookup), request, desk)

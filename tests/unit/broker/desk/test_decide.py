@@ -13,6 +13,8 @@ from jobwire.broker.desk import desk as desks
 from jobwire.broker.desk.decide import decide
 from jobwire.broker.desk.effects import Effect, End, Hold, Launches, Publish, Reply, Settle, SignalAll, Tell, WakeAt, Word
 from jobwire.broker.desk.inputs import (
+    Accepted,
+    Asked,
     Due,
     Facts,
     Found,
@@ -34,7 +36,8 @@ from jobwire.broker.desk.turn import Decision
 from jobwire.broker.engine import Delayed, Ended, Fact, Paused, Started
 from jobwire.broker.jobs.job import Attempt, BatchRun, Job, StopOrder
 from jobwire.broker.jobs.life import Phase
-from jobwire.broker.writes.jobs import Added, ChangeJobs, Conflict
+from jobwire.broker.writes.jobs import Added, ChangeJobs, Conflict, Origin
+from jobwire.broker.writes.schedules import Fired
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.refusal import Code, Refused
 
@@ -227,6 +230,43 @@ def test_a_second_stop_with_a_shorter_grace_is_recorded(grace_ms: int, recorded:
     assert [json.loads(change.stop or "")["grace_ms"] for change in changes] == recorded
     assert not any(change.events for change in changes)
     assert desk.record(stopping) == [("reply", ""), ("end", attempt(1), 15, grace_ms)]
+
+
+def test_a_start_of_jobs_that_are_all_there_is_answered_at_once() -> None:
+    desk = Deciding()
+    desk.start(1, 2)
+    desk.add(1)
+    ((word, arguments),) = desk.take(Start(OWNER, [asked(2), asked(1)], None, b"proof", None, never))  # type: ignore[misc] # reason: a tuple of two
+    assert (word, arguments) == ("reply", str((Accepted([key(2), key(1)], 2, None),)))
+    assert not desk.written
+    assert (desk.state.promised, desk.state.waiting_of(OWNER)) == (0, 1)
+
+
+@pytest.mark.parametrize("asked_again", [[asked(1), asked(2)], [asked(1, b"false")]])
+def test_a_start_with_something_that_is_not_there_is_written(asked_again: list[Asked]) -> None:
+    desk = Deciding()
+    desk.start(1)
+    desk.add(1)
+    assert desk.take(Start(OWNER, asked_again, None, b"proof", None, never)) == []
+    assert desk.written
+
+
+def test_a_start_is_written_while_its_jobs_are_not_on_disk() -> None:
+    desk = Deciding()
+    desk.start(1)
+    desk.start(1)
+    assert desk.written == [2]
+
+
+@pytest.mark.parametrize(
+    "whose", [{"fired": Fired(1, 1, [], [])}, {"origin": Origin(b"r" * 32, attempt(1), b"d" * 32, b"e")}], ids=["a schedule", "a broker"]
+)
+def test_what_else_a_start_records_is_recorded(whose: dict[str, object]) -> None:
+    desk = Deciding()
+    desk.start(1)
+    desk.add(1)
+    assert desk.take(Start(OWNER, [asked(1)], None, b"proof", None, never, **whose)) == []  # type: ignore[arg-type] # reason: either
+    assert desk.written
 
 
 def test_an_id_that_is_taken_is_refused_and_frees_what_it_had_reserved() -> None:

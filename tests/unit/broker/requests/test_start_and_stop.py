@@ -169,6 +169,20 @@ async def test_others_have_their_turn_while_a_long_start_is_read(house: House) -
     house.engine.effects.clear()
 
 
+async def test_a_start_of_what_is_there_already_is_answered_at_once_with_where_the_news_goes_on(house: House) -> None:
+    ids = [b"%016d" % number for number in range(2)]
+    first = Asking(house, ids)
+    async with asyncio.timeout(60):
+        await first.answers.came.wait()
+    await house.durable()
+    events = house.store.head
+    again = Asking(house, ids)
+    assert [(reply.acknowledged.known, reply.acknowledged.cursor.seq) for reply in again.answers.replied] == [(2, events)]
+    await house.durable()
+    assert house.store.read("SELECT count(*) FROM proofs") == [(1,)]
+    house.engine.effects.clear()
+
+
 async def test_a_long_start_is_taken_whole_or_not_at_all(house: House) -> None:
     asking = Asking(house, [*(b"%016d" % number for number in range(100)), b"short"])
     assert asking.slices > 5
