@@ -73,6 +73,12 @@ def host_of(endpoint: str) -> str:
     return split(endpoint)[0]
 
 
+def is_named(endpoint: str) -> bool:
+    """Return whether the host of an endpoint is a name and not an address."""
+    host, port = split(endpoint)
+    return bool(host and port.isdecimal()) and not host.startswith("[") and not host.replace(".", "").isdecimal()
+
+
 def has_next_port(endpoint: str) -> bool:
     """Return whether there is a port after that of an endpoint, for events."""
     return not endpoint.endswith(f":{_LARGEST_PORT}")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+
+from ...schemas.private_parts.light_typing import NamedTuple
 
 # The name of this user's private worker among the contexts.
 EMBEDDED = "embedded"

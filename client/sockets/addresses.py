@@ -9,13 +9,8 @@ import os
 import threading
 import weakref
 
+from ...keys.c_socket import socket
 from ...schemas.endpoint import split
-
-
-def is_named(endpoint: str) -> bool:
-    """Return whether the host of an endpoint is a name and not an address."""
-    host, port = split(endpoint)
-    return bool(host and port.isdecimal()) and not host.startswith("[") and not host.replace(".", "").isdecimal()
 
 
 class Resolution:
@@ -47,10 +42,8 @@ class Resolution:
 
 
 def _look(host: str, port: int, found: list[str], problem: list[str], fd: int) -> None:
-    import socket  # noqa: PLC0415 -- addresses need none
-
     try:
-        for family, *_, place in socket.getaddrinfo(host, port, type=socket.SOCK_STREAM):
+        for family, *_, place in socket.getaddrinfo(host, port, 0, socket.SOCK_STREAM):
             endpoint = f"tcp://[{place[0]}]:{port}" if family == socket.AF_INET6 else f"tcp://{place[0]}:{port}"
             if endpoint not in found:
                 found.append(endpoint)

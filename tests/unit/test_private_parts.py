@@ -31,7 +31,7 @@ HOLDERS = {
     "_sha256": "schemas/private_parts/c_sha2.py",
     "_ctypes": "worker/keeper/c_prctl.py",
     "_signal": "schemas/private_parts/c_signal.py",
-    "_socket": "worker/wire/c_socket.py",
+    "_socket": "keys/c_socket.py",
     "_thread": "keys/sockets.py",
 }
 SHA2 = "_sha2" if sys.version_info >= (3, 12) else "_sha256"

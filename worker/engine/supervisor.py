@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...broker.own_process.threads import on_thread
+from ...keys.c_socket import socket
 from ...schemas.jobs.spec import JobSpec
 from ...schemas.refusal import Code, Refused
 from ..keeper import process
-from ..wire.c_socket import socket
 from ..wire.supervisor_socket import connect
 from ..wire.words import DO, VERSION, ToSupervisor
 from .supervisor_line import Link, Message

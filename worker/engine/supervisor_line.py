@@ -16,8 +16,8 @@ from typing import Any
 
 import msgspec
 
+from ...keys.c_socket import socket
 from ..wire import datagrams
-from ..wire.c_socket import socket
 
 _log = logging.getLogger(__name__)
 

@@ -15,10 +15,10 @@ import select
 import sys
 import time
 
+from ...keys.c_socket import socket
 from ...schemas import fault_points
 from ...schemas.private_parts.c_signal import signal
 from ..supervisor.containment.processes import mark_of, next_zombie, read_stat
-from ..wire.c_socket import socket
 from ..wire.words import FromKeeper, ToKeeper
 from . import handover
 from .deposits import Deposits

@@ -7,8 +7,8 @@ from __future__ import annotations
 
 import select
 
+from ...keys.c_socket import socket
 from ..wire import datagrams
-from ..wire.c_socket import socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

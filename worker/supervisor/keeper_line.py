@@ -11,10 +11,10 @@ import signal
 import struct
 from collections.abc import Callable
 
+from ...keys.c_socket import peer_of, socket
 from ...schemas.private_parts.light_typing import NamedTuple
 from ..keeper.light_process import say
 from ..wire import datagrams
-from ..wire.c_socket import peer_of, socket
 from ..wire.words import EMPTY, FromKeeper, ToKeeper
 from .loop import Loop
 

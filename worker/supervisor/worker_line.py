@@ -10,12 +10,12 @@ import select
 from collections import deque
 from collections.abc import Callable
 
+from ...keys.c_socket import accept, peer_of, socket
 from ...schemas.json_text import from_json
 from ..keeper.light_process import say
 from ..state import layout
 from ..state.small_files import write_file
 from ..wire import datagrams
-from ..wire.c_socket import accept, peer_of, socket
 from ..wire.supervisor_socket import listen, socket_file
 from .held_starts import HeldStarts
 from .loop import Loop, log_exception

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import struct
 
-from .c_socket import socket
+from ...keys.c_socket import socket
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

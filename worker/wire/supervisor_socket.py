@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import stat
 
+from ...keys.c_socket import socket
 from ..state import layout
-from .c_socket import socket
 
 _BACKLOG = 16
 

@@ -53,13 +53,13 @@ def names(monkeypatch: pytest.MonkeyPatch) -> Names:
     def have(*answers: list[str]) -> None:
         left = list(answers)
 
-        def getaddrinfo(_host: str, port: int, **_: object) -> list[tuple[object, ...]]:
+        def getaddrinfo(_host: str, port: int, *_: object) -> list[tuple[object, ...]]:
             addresses = left.pop(0) if len(left) > 1 else left[0]
             if not addresses:
                 raise socket.gaierror(socket.EAI_NONAME, "Name or service not known")
             return [(socket.AF_INET6 if ":" in one else socket.AF_INET, 1, 6, "", (one, port)) for one in addresses]
 
-        monkeypatch.setattr(socket, "getaddrinfo", getaddrinfo)
+        monkeypatch.setattr("_socket.getaddrinfo", getaddrinfo)
 
     return have
 
@@ -131,7 +131,7 @@ def test_a_name_that_is_not_known_yet_is_resolved_again(daemon: FakeDaemon, iden
 
 def test_a_name_that_no_server_resolves_is_given_up_in_time(identity: Identity, monkeypatch: pytest.MonkeyPatch) -> None:
     answered = threading.Event()
-    monkeypatch.setattr(socket, "getaddrinfo", lambda *_, **__: answered.wait(60) and [])
+    monkeypatch.setattr("_socket.getaddrinfo", lambda *_: answered.wait(60) and [])
     began = time.monotonic()
     with closing(Connection("tcp://lab.example.org:7341", generate().public, identity, connect_timeout=0.5)) as connection:
         with pytest.raises(Refused, match="no name server answered in time"):

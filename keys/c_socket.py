@@ -1,6 +1,6 @@
 """CPython's module `_socket`, the C part of `socket`, under the public name, its private `accept`, and `peer_of`.
 
-Private to CPython. Used because `socket` loads `enum` and `selectors`, and keeper and supervisor must stay small.
+Private to CPython. Used because `socket` loads `enum` and `selectors`: keeper and supervisor must stay small, and an answer to Tab quick.
 `tests/unit/test_private_parts.py` fails once `socket` does without these, or `_socket` lacks something that is used here.
 """
 
