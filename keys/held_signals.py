@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from signal import SIG_BLOCK, SIG_SETMASK, SIGALRM, SIGHUP, SIGINT, SIGPROF, SIGQUIT, SIGTERM, SIGUSR1, SIGUSR2, SIGVTALRM
 
 from ..schemas.private_parts.c_signal import signal
 
@@ -12,8 +11,18 @@ from ..schemas.private_parts.c_signal import signal
 pthread_sigmask = signal.pthread_sigmask
 
 # Those that programs have handlers for.
-HELD_BACK = {int(number) for number in (SIGHUP, SIGINT, SIGQUIT, SIGUSR1, SIGUSR2, SIGALRM, SIGTERM, SIGVTALRM, SIGPROF)}
-BLOCK, SET = int(SIG_BLOCK), int(SIG_SETMASK)
+HELD_BACK = {
+    signal.SIGHUP,
+    signal.SIGINT,
+    signal.SIGQUIT,
+    signal.SIGUSR1,
+    signal.SIGUSR2,
+    signal.SIGALRM,
+    signal.SIGTERM,
+    signal.SIGVTALRM,
+    signal.SIGPROF,
+}
+BLOCK, SET = signal.SIG_BLOCK, signal.SIG_SETMASK
 
 
 @contextmanager

@@ -11,12 +11,15 @@ import os
 from collections.abc import Mapping
 from enum import Enum, auto
 from pathlib import Path
-from typing import Any
 
 from ..schemas.clock import SHIFT_US, boot_id
 from .files.file_kind import kind_problem_at
 from .files.small_file import read_small
 from .held_signals import held_back
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 LOCK = "lock"
 DESCRIPTION = "worker.json"

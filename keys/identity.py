@@ -1,6 +1,6 @@
 """An identity: one Ed25519 key, the CURVE key derived from it, its file, and how its public half is written for people.
 
-Knows no roster and no socket. Every command loads this module: it imports `nacl.bindings`, not the heavier `nacl.signing`.
+Knows no roster and no socket. Every command loads this module, so it imports little.
 """
 
 from __future__ import annotations
@@ -10,11 +10,10 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-from nacl import bindings
-from nacl.exceptions import CryptoError
-
+from ..schemas.private_parts.c_blake2 import blake2b
 from ..schemas.private_parts.frozen import frozen
 from ..schemas.refusal import Code, Refused
+from . import c_sodium
 from .files import ownership, private_files
 from .files.file_kind import demand_kind
 from .files.secret_file import read_secret
@@ -58,16 +57,16 @@ class Identity:
 
     def sign(self, data: bytes) -> bytes:
         """Return an Ed25519 signature (RFC 8032), 64 bytes."""
-        return bindings.crypto_sign(data, self.seed + self.public)[:SIGNATURE_BYTES]
+        return c_sodium.sign(data, self.seed, self.public)
 
 
 def from_seed(seed: bytes) -> Identity:
     """Return the identity of a 32-byte seed."""
-    public, secret = bindings.crypto_sign_seed_keypair(seed)
+    public = c_sodium.public_of_seed(seed)
     return Identity(
         public=public,
-        curve_public=bindings.crypto_sign_ed25519_pk_to_curve25519(public),
-        curve_secret=bindings.crypto_sign_ed25519_sk_to_curve25519(secret),
+        curve_public=c_sodium.curve_public_of(public),
+        curve_secret=c_sodium.curve_secret_of(seed),
         seed=seed,
     )
 
@@ -163,7 +162,7 @@ def parse_public(text: str) -> bytes:
 @lru_cache(maxsize=64)
 def fingerprint(key: bytes) -> str:
     """Return 120 bits of a public key's hash (BLAKE2b), short enough to compare by eye or to read over a phone."""
-    digest = bindings.crypto_generichash_blake2b_salt_personal(key, digest_size=_FINGERPRINT_BYTES)
+    digest = blake2b(key, digest_size=_FINGERPRINT_BYTES).digest()
     text = digits(digest, _FINGERPRINT_BYTES * 8 // 5)
     return "-".join(text[start : start + 4] for start in range(0, len(text), 4))
 
@@ -176,8 +175,8 @@ def curve_public_of(public: bytes) -> bytes:
     if len(public) != KEY_BYTES:
         raise Refused(Code.INVALID_ARGUMENT, f"a public key has {KEY_BYTES} bytes, this one {len(public)}")
     try:
-        return bindings.crypto_sign_ed25519_pk_to_curve25519(public)
-    except (CryptoError, RuntimeError):
+        return c_sodium.curve_public_of(public)
+    except c_sodium.NotAKeyError:
         raise Refused(Code.INVALID_ARGUMENT, "these bytes are not an Ed25519 public key") from None
 
 

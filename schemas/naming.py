@@ -13,7 +13,6 @@ import os
 import re
 import time
 from collections import namedtuple
-from signal import Signals
 
 from .private_parts.light_typing import NamedTuple
 from .text.patterns import pattern
@@ -222,6 +221,8 @@ def name_problem(name: str) -> str | None:
 def signal_name(number: int) -> str:
     """Return a signal as SIGTERM, or by its number if it has no name, as real-time signals."""
     try:
+        from signal import Signals  # noqa: PLC0415 -- most jobs end without one
+
         return Signals(number).name
     except ValueError:
         return f"signal {number}"

@@ -6,7 +6,6 @@ import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 from ...keys.files import private_files
 from ...keys.files.file_kind import demand_kind, way_to_read
@@ -20,7 +19,10 @@ from ...schemas.refusal import Code, Refused
 from ...schemas.text.plain_text import why_not_text
 from ..sockets.addressee import EMBEDDED, Context
 
+TYPE_CHECKING = False
 if TYPE_CHECKING:
+    from typing import Any
+
     from tomlkit import TOMLDocument
 
 _LARGEST_FILE = 1024 * 1024

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from pathlib import Path
-from typing import Any
 
 from ...keys import namespaces
 from ...keys.files.shortage import demand_descriptors
@@ -17,6 +16,10 @@ from ...schemas.json_text import object_of
 from ...schemas.refusal import Code, Refused
 from ..sockets.addressee import EMBEDDED, Context
 from .state_folder import holder_in
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
 
 _READY_SECONDS = 20
 

@@ -11,10 +11,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from operator import attrgetter
-from typing import Any, NoReturn, TypeVar, dataclass_transform
 
-_Value = TypeVar("_Value")
-_Class = TypeVar("_Class", bound=type)
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, NoReturn, TypeVar, dataclass_transform
+
+    _Value = TypeVar("_Value")
+    _Class = TypeVar("_Class", bound=type)
+else:
+
+    def dataclass_transform(**_: object) -> object:
+        """Tell type checkers that a decorator makes dataclasses: at run time, of no effect."""
+        return lambda decorator: decorator
 
 
 @dataclass_transform(frozen_default=True)

@@ -7,16 +7,15 @@ from __future__ import annotations
 
 _OURS = {
     "client.cli.completion": "answer bash_line jobs light_imports line table words",
-    "client.cli.completion.lookup": "first_questions inquiry near_worker quick_line",
+    "client.cli.completion.lookup": "curve_client first_questions inquiry near_worker quick_line",
     "client.config": "contexts contexts_file job_context",
     "client.private_worker": "running state_folder",
     "client.sockets": "addressee addresses",
-    "client.sockets.waiting": "poll_time",
-    "keys": "held_signals holder identity namespaces sockets",
+    "keys": "c_sodium c_socket held_signals holder identity namespaces",
     "keys.files": "file_kind ownership private_files secret_file shortage small_file user_folders",
     "schemas": "clock endpoint json_text naming protocol_version refusal",
     "schemas.generated": "event_pb2 job_pb2 request_pb2",
-    "schemas.private_parts": "c_signal deferred frozen light_typing protobuf_in_c",
+    "schemas.private_parts": "bare_protobuf c_blake2 c_signal deferred frozen light_typing protobuf_in_c",
     "schemas.text": "brief patterns plain_text toml_text",
 }
 _MODULES = {f"jobwire.{room}.{module}" for room, modules in _OURS.items() for module in modules.split()}
@@ -26,8 +25,11 @@ OURS = _MODULES | _ROOMS
 LIBRARIES = """
 from jobwire.client.cli.completion.light_imports import spare
 spare()
-import binascii, contextlib, encodings.utf_8_sig, fcntl, fnmatch, grp, json, pathlib, pwd, signal, tomllib, zmq
-from nacl import bindings
+import _blake2, _socket, binascii, contextlib, encodings.utf_8_sig, fcntl, functools, grp, json, math, pathlib, pwd, select, struct
+import threading, tomllib, weakref
+from nacl import _sodium
+from jobwire.schemas.private_parts import bare_protobuf
+bare_protobuf.use()
 from jobwire.schemas.generated import request_pb2
 """
 # Prints what was loaded, without what only stands for a module until it is used.

@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from importlib import import_module
 from pathlib import Path
 from typing import Literal
@@ -18,7 +18,9 @@ from typing import Literal
 import msgspec
 import pytest
 import typer
+from nacl import bindings
 
+from jobwire.keys import c_sodium
 from jobwire.schemas.text import msgspec_errors, toml_text
 from jobwire.schemas.text.msgspec_errors import Mistake, Wrong
 
@@ -33,6 +35,8 @@ HOLDERS = {
     "_signal": "schemas/private_parts/c_signal.py",
     "_socket": "keys/c_socket.py",
     "_thread": "keys/sockets.py",
+    "google._upb": "schemas/private_parts/bare_protobuf.py",
+    "nacl._sodium": "keys/c_sodium.py",
 }
 SHA2 = "_sha2" if sys.version_info >= (3, 12) else "_sha256"
 # What is read out of the messages of a library, where it offers no other way, stands in these.
@@ -221,14 +225,14 @@ def test_who_uses_later_what_was_not_loaded_gets_it(use: str) -> None:
 
 
 def test_what_a_tab_does_not_load_is_loaded_by_libraries_by_themselves() -> None:
-    wanted = {"pathlib": "ipaddress", "zmq": "pickle", "zmq.sugar": "random", "google.protobuf.internal.well_known_types": "calendar"}
-    for library, what in wanted.items():
-        assert what in loaded_by(f"import {library}", "-I"), f"{library} is light now: remove {what} from {TAB}"
-    spared = {"ipaddress", "shlex", "calendar", "locale", "platform", "random", "pickle"}
-    program = "from jobwire.client.cli.completion.light_imports import spare; spare(); import pathlib, zmq, google.protobuf.timestamp_pb2;"
+    spared = {"fnmatch", "ntpath", "urllib.parse"}
+    for what in spared:
+        assert what in loaded_by("import pathlib", "-I"), f"pathlib is light now: remove {what} from {TAB}"
+    program = "from jobwire.client.cli.completion.light_imports import spare; spare(); import pathlib;"
     real = "from types import ModuleType; print(*(name for name, one in sys.modules.items() if type(one) is ModuleType)); sys.exit()"
-    assert not loaded_by(f"{program} {real}", "-I") & spared
-    assert "pickle" in loaded_by(f"{program} import pickle; assert pickle.loads(pickle.dumps(7)) == 7", "-I")
+    assert not loaded_by(f"{program} {real}", "-I") & (spared | {"shlex"})
+    assert "shlex" in loaded_by(f"{program} import shlex; assert shlex.split('a b') == ['a', 'b']", "-I")
+    assert "ipaddress" in loaded_by(f"{program} from urllib.parse import urlsplit; assert urlsplit('a://b').hostname == 'b'", "-I")
 
 
 def test_prctl_has_the_effect_of_that_of_ctypes() -> None:
@@ -255,6 +259,98 @@ def test_protobuf_is_kept_from_loading_what_it_does_not_use_as_long_as_it_would(
     assert "google.protobuf.text_format" not in loaded
     used = f"{ours}; from google.protobuf.internal import python_message as p; p.GeneratedProtocolMessageType"
     assert "google.protobuf.text_format" in loaded_by(used, "-I"), "who needs it later does not get it"
+
+
+EVERY_FIELD = """
+from google.protobuf.descriptor import FieldDescriptor as F
+def fill(message, depth=0):
+    for field in message.DESCRIPTOR.fields:
+        if field.message_type is not None and depth < 4:
+            fill(getattr(message, field.name).add() if field.is_repeated else getattr(message, field.name), depth + 1)
+        elif field.message_type is None:
+            value = field.enum_type.values[-1].number if field.enum_type else 1
+            value = {F.CPPTYPE_STRING: b"x" if field.type == F.TYPE_BYTES else "x", F.CPPTYPE_BOOL: True}.get(field.cpp_type, value)
+            getattr(message, field.name).append(value) if field.is_repeated else setattr(message, field.name, value)
+    return message
+"""
+
+
+def test_messages_of_the_bare_protobuf_are_those_of_others() -> None:
+    ours = "from jobwire.schemas.private_parts import bare_protobuf; bare_protobuf.use();"
+    program = """
+import hashlib
+from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
+for module in (job_pb2, request_pb2):
+    print(*sorted(name for name in vars(module) if name[0] not in "_D"))
+said = [fill(module(), 0).SerializeToString(deterministic=True) for module in (request_pb2.Request, request_pb2.Reply, job_pb2.Job)]
+print(*(hashlib.sha256(one).hexdigest() for one in said))
+request = request_pb2.Request.FromString(said[0])
+print(request.WhichOneof("verb"), type(request.list) is request_pb2.List, job_pb2.State.Name(job_pb2.STATE_QUEUED))
+page = request_pb2.ListReply.FromString(request_pb2.ListReply(jobs=[job_pb2.Job(spec=job_pb2.JobSpec(name="x"))]).SerializeToString())
+print(isinstance(page.jobs[0], job_pb2.Job), page.jobs[0].spec.name, page)
+"""
+    bare, full = (
+        subprocess.run([sys.executable, "-c", start + EVERY_FIELD + program], capture_output=True, check=True, text=True).stdout
+        for start in (ours, "")
+    )
+    assert bare == full
+
+
+def test_the_bare_protobuf_is_needed_as_the_other_loads_more_and_does_nothing_once_that_is_loaded() -> None:
+    load, use = "from jobwire.schemas.generated import request_pb2", "from jobwire.schemas.private_parts import bare_protobuf as b; b.use()"
+    burden = {"typing", "datetime", "threading"}
+    assert burden <= loaded_by(load, "-I"), "protobuf is light now: remove schemas/private_parts/bare_protobuf.py"
+    assert not burden & loaded_by(f"{use}; {load}", "-I")
+    times = "from google.protobuf.timestamp_pb2 import Timestamp as T; assert T(seconds=7).ToMilliseconds() == 7000"
+    assert loaded_by(f"{load}; {use}; {times}", "-I")
+
+
+def test_the_c_part_of_pynacl_is_needed_as_the_public_module_loads_more() -> None:
+    assert "typing" in loaded_by("from nacl import bindings", "-I"), "PyNaCl is light now: remove keys/c_sodium.py"
+    assert "typing" not in loaded_by("from nacl import _sodium", "-I"), "it is no longer light: keys/c_sodium.py is of no use"
+
+
+def test_the_c_part_of_pynacl_computes_what_the_public_module_does() -> None:
+    seed, other, nonce = bytes(range(32)), bytes(range(1, 33)), bytes(range(24))
+    public, secret = bindings.crypto_sign_seed_keypair(seed)
+    curve = bindings.crypto_sign_ed25519_pk_to_curve25519(public), bindings.crypto_sign_ed25519_sk_to_curve25519(secret)
+    assert c_sodium.public_of_seed(seed) == public
+    assert (c_sodium.curve_public_of(public), c_sodium.curve_secret_of(seed)) == curve
+    for data in (b"", b"job", bytes(100_000)):
+        assert c_sodium.sign(data, seed, public) == bindings.crypto_sign(data, secret)[:64]
+        theirs, own = c_sodium.new_curve_keys()
+        sealed = c_sodium.Box(curve[0], own).seal(data, nonce)
+        assert sealed == bindings.crypto_box(data, nonce, curve[0], own)
+        assert c_sodium.Box(theirs, curve[1]).open(sealed, nonce) == data
+        for broken in (sealed[:-1], sealed + b"x", bytes([sealed[0] ^ 1]) + sealed[1:], b""):
+            with pytest.raises(c_sodium.ForgedError):
+                c_sodium.Box(theirs, curve[1]).open(broken, nonce)
+    for no_key in (bytes(32), b"\x01" + bytes(31)):
+        with pytest.raises(c_sodium.NotAKeyError):
+            c_sodium.curve_public_of(no_key)
+    with pytest.raises(c_sodium.NotAKeyError):
+        c_sodium.Box(bytes(32), other)
+
+
+SHORT, KEY = bytes(31), bytes(range(32))
+
+
+@pytest.mark.parametrize(
+    "use",
+    [
+        lambda: c_sodium.public_of_seed(SHORT),
+        lambda: c_sodium.sign(b"", KEY, SHORT),
+        lambda: c_sodium.curve_secret_of(SHORT),
+        lambda: c_sodium.curve_public_of(SHORT),
+        lambda: c_sodium.Box(SHORT, KEY),
+        lambda: c_sodium.Box(c_sodium.new_curve_keys()[0], SHORT),
+        lambda: c_sodium.Box(*c_sodium.new_curve_keys()).seal(b"", bytes(23)),
+        lambda: c_sodium.Box(*c_sodium.new_curve_keys()).open(bytes(16), bytes(25)),
+    ],
+)
+def test_libsodium_never_reads_beyond_the_end(use: Callable[[], object]) -> None:
+    with pytest.raises(ValueError, match="bytes instead of"):
+        use()
 
 
 def test_a_worker_loads_neither_openssl_nor_what_belongs_to_the_command_line() -> None:

@@ -10,8 +10,10 @@ from tab_modules import LIBRARIES, OURS, REAL
 ANSWERED = """
 from jobwire.client.cli.completion.answer import main
 main(["zsh", "list", "--st"])
+from jobwire.schemas.private_parts import bare_protobuf
+bare_protobuf.use()
 from jobwire.client.cli.completion import jobs
-from jobwire.client.cli.completion.lookup import first_questions, inquiry, near_worker, quick_line
+from jobwire.client.cli.completion.lookup import curve_client, first_questions, inquiry, near_worker, quick_line
 from jobwire.client.private_worker import running
 from jobwire.client.sockets import addresses
 from jobwire.schemas.text import toml_text

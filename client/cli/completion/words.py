@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from itertools import chain
 
 from . import line
 from .line import Wish, Word
@@ -101,17 +102,21 @@ def _members(wish: Wish, ask: AskForMembers) -> Iterator[Word]:
 
 
 def _jobs(wish: Wish, ask: Ask) -> list[Word]:
-    found = ask(wish)
-    # While the worker is being asked.
+    found = iter(ask(wish))
+    if (first := next(found, None)) is None:
+        return []
     from .jobs import job_words  # noqa: PLC0415 -- as above
 
-    return [word for word in job_words(wish, found) if word.text not in wish.used]
+    return [word for word in job_words(wish, chain((first,), found)) if word.text not in wish.used]
 
 
 def _schedules(wish: Wish, ask: AskForSchedules) -> list[Word]:
+    found = list(ask(wish))
+    if not found:
+        return []
     from .schedules import schedule_words  # noqa: PLC0415 -- as above
 
-    return schedule_words(wish.path, ask(wish))
+    return schedule_words(wish.path, found)
 
 
 def _signals() -> Iterator[Word]:

@@ -17,8 +17,8 @@ from home import SECONDS, Home
 from tab_modules import LIBRARIES, OURS, REAL
 
 PROGRAM = Path(sys.executable).parent
-# What a shell writes to colour and to move.
-_STYLES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]")
+# What a shell writes to colour, to move, and because there was no answer in time.
+_STYLES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|\x07")
 
 
 def needs(shell: str) -> pytest.MarkDecorator:

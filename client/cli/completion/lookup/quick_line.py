@@ -1,23 +1,25 @@
 """A connection for a few questions, which is over before anybody notices: sockets, and nothing around them.
 
 That of all other commands (client/sockets/connection.py) watches its sockets, connects again, repeats what was lost and finds out what is
-wrong; loading it takes longer than the answers. Here, whatever goes wrong is silence. Questions change nothing, so nothing is signed, and
-none waits for the answer to `hello`: at a far worker, each round trip counts.
+wrong; loading it takes longer than the answers, and so does libzmq alone. Here, whatever goes wrong is silence. Questions change nothing,
+so nothing is signed, and none waits for the answer to `hello`: at a far worker, each round trip counts.
 
-protobuf is loaded once the handshake is under way; the two take about as long.
+protobuf is loaded once the handshake is under way.
 """
 
 from __future__ import annotations
 
+import select
 import time
+from math import ceil
 
-import zmq
-
+from .....keys.c_socket import socket
 from .....keys.identity import Identity
-from .....keys.sockets import Context, Socket, client_socket, connect, new_context, readable
+from .....schemas.endpoint import is_named, split
+from .....schemas.private_parts import bare_protobuf
 from .....schemas.protocol_version import PROTOCOL_VERSION
 from .....schemas.refusal import Code, Refused
-from ....sockets.waiting.poll_time import milliseconds_until
+from .curve_client import BrokenOffError, CurveClient
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -26,23 +28,24 @@ if TYPE_CHECKING:
 # Of a host name that has more, the others are for commands that have the time to try them one after the other.
 _MOST_ADDRESSES = 2
 _SOFTWARE = "jobwire-completion"
+_READ_BYTES = 1 << 18
 
 
 class QuickLine:
     """Connects at once, without waiting, and greets. `deadline`, on `time.monotonic`: how long the addresses of a name are looked up.
 
-    Raises `Refused` if there cannot be a connection, and TimeoutError.
+    Raises `Refused` and OSError if there cannot be a connection, also TimeoutError.
     """
 
     def __init__(self, endpoint: str, server_key: bytes, identity: Identity, deadline: float) -> None:
-        addresses = _addresses(endpoint, deadline)
-        self._context: Context = new_context()
-        # Two sockets with a message for each: one with two connections would send it over only one of them, which may lead nowhere.
-        self._sockets = [client_socket(self._context, zmq.DEALER, identity, server_key) for _ in addresses]
-        for socket, address in zip(self._sockets, addresses, strict=True):
-            connect(socket, address)
+        self._poll = select.poll()
+        # By descriptor. Each is asked for itself: one of them may lead nowhere.
+        self._connections: dict[int, _Connection] = {}
+        for address in _addresses(endpoint, deadline):
+            self._add(_Connection(address, CurveClient(identity, server_key)))
         self._replies: dict[int, request_pb2.Reply] = {}
         self._last = 0
+        bare_protobuf.use()
         from .....schemas.generated import request_pb2  # noqa: PLC0415 -- see above
 
         self._wire = request_pb2
@@ -53,8 +56,8 @@ class QuickLine:
         """Send a question and return its number."""
         self._last = request.id = self._last + 1
         frame = self._wire.Envelope(request=request.SerializeToString()).SerializeToString()
-        for socket in self._sockets:
-            socket.send(frame)
+        for connection in self._connections.values():
+            connection.say(frame)
         return self._last
 
     def hello(self, deadline: float) -> request_pb2.HelloReply:
@@ -64,7 +67,7 @@ class QuickLine:
     def next(self, number: int, deadline: float) -> request_pb2.Reply:
         """Wait for the answer to a question and return it.
 
-        Raises `Refused` if it was refused, and TimeoutError once the deadline has passed.
+        Raises `Refused` if it was refused, or nobody is there any more, and TimeoutError once the deadline has passed.
         """
         return self._answer(number, deadline)
 
@@ -73,33 +76,111 @@ class QuickLine:
 
     def close(self) -> None:
         """Close the sockets."""
-        self._context.destroy(linger=0)
+        while self._connections:
+            self._remove(next(iter(self._connections)))
+
+    def _add(self, connection: _Connection) -> None:
+        self._connections[connection.fd] = connection
+        self._poll.register(connection.fd, connection.wishes)
+
+    def _remove(self, fd: int) -> None:
+        self._poll.unregister(fd)
+        self._connections.pop(fd).close()
 
     def _answer(self, number: int, deadline: float) -> request_pb2.Reply:
         while number not in self._replies:
-            ready = zmq.zmq_poll([(socket, zmq.POLLIN) for socket in self._sockets], milliseconds_until((deadline,)))
-            if not ready and time.monotonic() >= deadline:
-                raise TimeoutError("the worker did not answer in time")
-            for socket in filter(readable, self._sockets):
-                self._take(socket)
+            self._wait(deadline)
         reply = self._replies[number]
         if reply.HasField("refusal"):
             raise Refused(Code.UNAVAILABLE, reply.refusal.message)
         return reply
 
-    def _take(self, socket: Socket) -> None:
-        reply = self._wire.Reply.FromString(socket.recv_multipart(zmq.DONTWAIT)[0])
-        # Of two that came over two sockets, either will do.
-        self._replies[reply.request_id] = reply
+    def _wait(self, deadline: float) -> None:
+        if not self._connections:
+            raise Refused(Code.UNAVAILABLE, "nobody there can be asked")
+        left = deadline - time.monotonic()
+        if left <= 0:
+            raise TimeoutError("the worker did not answer in time")
+        for fd, _ in self._poll.poll(ceil(left * 1000)):
+            connection = self._connections[fd]
+            try:
+                for frame in connection.pump():
+                    reply = self._wire.Reply.FromString(frame)
+                    # Of two that came over two connections, either will do.
+                    self._replies[reply.request_id] = reply
+            except (OSError, BrokenOffError):
+                self._remove(fd)
+            else:
+                self._poll.modify(fd, connection.wishes)
 
 
-def _addresses(endpoint: str, deadline: float) -> list[str]:
-    from ....sockets.addresses import Resolution, is_named  # noqa: PLC0415
+class _Connection:
+    """A socket that is connecting or connected, and what is said over it. Raises OSError."""
 
+    def __init__(self, address: tuple[str, int], client: CurveClient) -> None:
+        family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
+        self._socket = socket.socket(family, socket.SOCK_STREAM | socket.SOCK_NONBLOCK | socket.SOCK_CLOEXEC)
+        self.fd = self._socket.fileno()
+        self._client = client
+        try:
+            self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+            self._socket.connect(address)
+        except BlockingIOError:
+            pass
+        except OSError:
+            self._socket.close()
+            raise
+
+    @property
+    def wishes(self) -> int:
+        """For which events to wait."""
+        return select.POLLIN | select.POLLOUT if self._client.outgoing else select.POLLIN
+
+    def say(self, frame: bytes) -> None:
+        """Send a message as soon as that is possible."""
+        self._client.say(frame)
+
+    def pump(self) -> list[bytes]:
+        """Send and receive what is possible now; return the messages that came. Raises OSError and BrokenOffError once it is of no use."""
+        messages = self._client.hear(self._received())
+        if self._client.outgoing:
+            self._send()
+        return messages
+
+    def _received(self) -> bytes:
+        try:
+            received = self._socket.recv(_READ_BYTES)
+        except BlockingIOError:
+            return b""
+        if not received:
+            raise ConnectionResetError
+        return received
+
+    def _send(self) -> None:
+        try:
+            sent = self._socket.send(self._client.outgoing)
+        except BlockingIOError:
+            return
+        self._client.outgoing = self._client.outgoing[sent:]
+
+    def close(self) -> None:
+        self._socket.close()
+
+
+def _addresses(endpoint: str, deadline: float) -> list[tuple[str, int]]:
+    return [(host.strip("[]"), int(port)) for host, port in map(split, _numbered(endpoint, deadline))]
+
+
+def _numbered(endpoint: str, deadline: float) -> list[str]:
+    """Return endpoints with addresses instead of names."""
     if not is_named(endpoint):
         return [endpoint]
+    from ....sockets.addresses import Resolution  # noqa: PLC0415 -- only for names
+
     resolution = Resolution(endpoint)
-    zmq.zmq_poll([(resolution.fd, zmq.POLLIN)], milliseconds_until((deadline,)))
+    poll = select.poll()
+    poll.register(resolution.fd, select.POLLIN)
+    poll.poll(max(0, ceil((deadline - time.monotonic()) * 1000)))
     found, _ = resolution.answer() or ([], "")
     if not found:
         raise TimeoutError("no name server answered in time")

@@ -1,0 +1,44 @@
+"""protobuf's part in C, `google._upb._message`, without the modules in Python around it: a fifth of an answer to Tab.
+
+Private to protobuf. A generated module calls five functions of as many modules, which load twenty others; a process that only writes and
+reads messages needs none of them. It is for such a process alone: messages of Google's own types, such as times, lack what Python adds.
+`tests/unit/test_private_parts.py` fails once protobuf is light by itself, or messages that are made so are not as those of others.
+"""
+
+from __future__ import annotations
+
+from .deferred import defer
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any
+
+
+def use() -> None:
+    """Have generated modules that are imported from now on use the part in C directly; does nothing if protobuf has none here."""
+    try:
+        from google._upb import _message  # noqa: PLC0415 -- half of the Tabs need no message
+    except ImportError:
+        return
+    from google.protobuf.internal.enum_type_wrapper import EnumTypeWrapper  # noqa: PLC0415 -- as above
+    from google.protobuf.message import Message  # noqa: PLC0415 -- as above
+
+    def build(file: Any, module_name: str, module: dict[str, Any]) -> None:
+        """Add the enums and message classes of a file to a module. The classes of nested messages are made when they are used."""
+        for name, enum in file.enum_types_by_name.items():
+            module[name] = EnumTypeWrapper(enum)
+            module.update((value.name, value.number) for value in enum.values)
+        for name, descriptor in file.message_types_by_name.items():
+            module[name] = _message.MessageMeta(name, (Message,), {"DESCRIPTOR": descriptor, "__module__": module_name})
+
+    defer("google.protobuf.internal.api_implementation", Type=lambda: "upb")
+    defer("google.protobuf.descriptor", _USE_C_DESCRIPTORS=True)
+    defer("google.protobuf.descriptor_pool", Default=lambda: _message.default_pool)
+    defer("google.protobuf.symbol_database", Default=lambda: None)
+    defer("google.protobuf.internal.builder", BuildMessageAndEnumDescriptors=_pass, BuildTopDescriptorsAndMessages=build)
+    # Those of Google's own types that have more than their fields. The part in C asks for them when it makes its first class.
+    defer("google.protobuf.internal.well_known_types", WKTBASES={})
+
+
+def _pass(file: Any, module: dict[str, Any]) -> None:
+    """Add no descriptors: they are for the implementation in Python."""

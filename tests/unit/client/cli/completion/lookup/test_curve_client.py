@@ -1,0 +1,156 @@
+"""The client's side of CurveZMQ, beside that of libzmq, and beside peers that do not follow the protocol."""
+
+from __future__ import annotations
+
+import socket
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Self
+
+import pytest
+import zmq
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobwire.client.cli.completion.lookup.curve_client import BrokenOffError, CurveClient
+from jobwire.keys import identity
+from jobwire.keys.identity import Identity
+
+OURS, WORKERS, OTHERS = (identity.from_seed(bytes([number]) * 32) for number in range(3))
+GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"CURVE".ljust(20, b"\0") + b"\x01" + bytes(31)
+SECONDS = 60
+
+
+@pytest.fixture
+def router() -> Iterator[zmq.Socket[bytes]]:
+    """Return a socket of libzmq with the keys of a worker, which lets everybody in."""
+    with zmq.Context() as context, context.socket(zmq.ROUTER) as router:
+        router.set(zmq.CURVE_SERVER, 1)
+        router.set(zmq.CURVE_SECRETKEY, WORKERS.curve_secret)
+        router.set(zmq.CURVE_PUBLICKEY, WORKERS.curve_public)
+        router.set(zmq.LINGER, 0)
+        router.set(zmq.RCVTIMEO, SECONDS * 1000)
+        router.bind("tcp://127.0.0.1:*")
+        yield router
+
+
+class Peer:
+    """A client, with a socket of its own and all that it hears; `at_once`: how many bytes are read at a time."""
+
+    def __init__(self, router: zmq.Socket[bytes], server: Identity = WORKERS, at_once: int = 65_536) -> None:
+        host, _, port = router.get_string(zmq.LAST_ENDPOINT).removeprefix("tcp://").rpartition(":")
+        self.client = CurveClient(OURS, server.public)
+        self._socket = socket.create_connection((host, int(port)), timeout=SECONDS)
+        self._at_once = at_once
+        self.came = b""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._socket.close()
+
+    def flush(self) -> None:
+        self._socket.sendall(self.client.outgoing)
+        self.client.outgoing = b""
+
+    def shake_hands(self, *messages: bytes) -> None:
+        """Say these, and go on until they have been sent."""
+        for message in messages:
+            self.client.say(message)
+        while self.client._waiting is not None:
+            self.step()
+        self.flush()
+
+    def step(self) -> list[bytes]:
+        self.flush()
+        data = self._socket.recv(self._at_once)
+        if not data:
+            raise BrokenOffError("the connection was closed")
+        self.came += data
+        return self.client.hear(data)
+
+    def hear(self) -> list[bytes]:
+        while not (messages := self.step()):
+            pass
+        return messages
+
+
+@pytest.mark.parametrize("at_once", [1, 65_536])
+def test_it_speaks_with_libzmq_whatever_comes_at_once(router: zmq.Socket[bytes], at_once: int) -> None:
+    large = bytes(range(256)) * 400
+    with Peer(router, at_once=at_once) as peer:
+        peer.shake_hands(b"", b"question", large)
+        assert [router.recv_multipart()[1:] for _ in range(3)] == [[b""], [b"question"], [large]]
+        peer.client.say(b"another")
+        peer.flush()
+        route, said = router.recv_multipart()
+        assert said == b"another"
+        router.send_multipart([route, large[:100]])
+        router.send_multipart([route, b"first", b"second", b"third"])
+        router.send_multipart([route, large[::-1]])
+        heard: list[bytes] = []
+        while len(heard) < 3:
+            heard += peer.hear()
+        assert heard == [large[:100], b"first", large[::-1]]
+
+
+def test_it_says_nothing_to_a_worker_that_is_not_the_one_meant(router: zmq.Socket[bytes]) -> None:
+    with Peer(router, server=OTHERS) as peer, pytest.raises((BrokenOffError, ConnectionError)):
+        peer.shake_hands(b"secret")
+
+
+def test_a_worker_that_lets_nobody_in_is_noticed(router: zmq.Socket[bytes]) -> None:
+    # Without a handler for it, libzmq refuses everybody.
+    router.set(zmq.ZAP_DOMAIN, b"x")
+    router.set(zmq.ZAP_ENFORCE_DOMAIN, 1)
+    router.bind("tcp://127.0.0.1:*")
+    with Peer(router) as peer, pytest.raises((BrokenOffError, ConnectionError)):
+        peer.shake_hands(b"question")
+
+
+def test_what_was_said_before_is_not_accepted_again_and_nothing_that_was_altered(router: zmq.Socket[bytes]) -> None:
+    with Peer(router) as peer:
+        peer.shake_hands(b"question")
+        route = router.recv_multipart()[0]
+        router.send_multipart([route, b"answer"])
+        before = len(peer.came)
+        assert peer.hear() == [b"answer"]
+        frame = peer.came[before:]
+        router.send_multipart([route, b"other"])
+        came = peer.came
+        with pytest.raises(BrokenOffError, match="again"):
+            peer.client.hear(frame)
+        assert peer.came == came
+    with Peer(router) as peer:
+        peer.shake_hands(b"question")
+        with pytest.raises(BrokenOffError):
+            peer.client.hear(frame[:-1] + bytes([frame[-1] ^ 1]))
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n<html><body>no</body></html>",
+        GREETING.replace(b"CURVE", b"PLAIN"),
+        GREETING.replace(b"\x7f\x03", b"\x7f\x01"),
+        GREETING + b"\x04\x07\x05ERROR\x00",
+        GREETING + b"\x04\x00",
+        GREETING + b"\x04\xa8\x07WELCOME" + bytes(160),
+        GREETING + b"\x04\x08\x07WELCOME",
+        GREETING + b"\x04\x06\x05READY",
+    ],
+)
+def test_whoever_does_not_follow_the_protocol_is_left(said: bytes) -> None:
+    with pytest.raises(BrokenOffError):
+        CurveClient(OURS, WORKERS.public).hear(said)
+
+
+@given(st.binary(max_size=300), st.sampled_from([b"", GREETING]))
+def test_no_bytes_of_a_stranger_are_taken_for_a_message(said: bytes, before: bytes) -> None:
+    client = CurveClient(OURS, WORKERS.public)
+    client.say(b"secret")
+    opening = client.outgoing
+    with suppress(BrokenOffError):
+        assert client.hear(before + said) == []
+    assert client.outgoing == opening
