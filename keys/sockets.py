@@ -14,6 +14,7 @@ import zmq
 from zmq import zmq_poll
 
 from ..schemas.refusal import Code, Refused
+from . import more_processes
 from .files.shortage import demand_descriptors
 from .identity import Identity, curve_public_of
 
@@ -68,8 +69,8 @@ def _demand_threads() -> None:
             _thread.start_new_thread(_pass, (gate, done))
             begun += 1
     except RuntimeError:
-        next_step = "raise the limit of processes (ulimit -u, pids.max) or of memory (ulimit -v, -d), or end some processes, then try again"
-        raise Refused(Code.UNAVAILABLE, "the system lets this process make no more threads", next_step) from None
+        what = "the system lets this process make no more threads"
+        raise Refused(Code.UNAVAILABLE, what, more_processes.next_step()) from None
     finally:
         gate.release()
         # They must not count any more when libzmq makes its own.

@@ -54,6 +54,7 @@ class Description:
             "supervisor_pid": supervisor.pid,
             "keeper_pid": supervisor.keeper_pid,
             "cgroups": supervisor.cgroups,
+            "marks": supervisor.marks,
             "memory_problem": supervisor.memory_problem or None,
             "surroundings": self.surroundings,
             "keep_free_bytes": self.settings.keep_free_bytes,

@@ -45,8 +45,11 @@ def told(found: dict[str, Any]) -> dict[str, Any]:
 
 def lines(found: dict[str, Any], shortage: Refused | None) -> Iterator[str]:
     """Return what is told to people, line by line."""
-    signs = "by cgroup, session and mark" if found["cgroups"] else "by session and mark (no cgroup v2)"
-    containment = f"{signs}; a job that drops all of these on purpose can escape stop"
+    has_marks = found.get("marks", True)
+    signs = ["cgroup"] * found["cgroups"] + ["session"] + ["mark"] * has_marks
+    lacks = ["no cgroup v2"] * (not found["cgroups"]) + ["no mark: hard limit RLIMIT_RTTIME"] * (not has_marks)
+    why = f" ({'; '.join(lacks)})" if lacks else ""
+    containment = f"by {' and '.join(signs)}{why}; a job that drops all of these on purpose can escape stop"
     # Missing in the description of an earlier version.
     memory = f"reserved, not limited: {problem}" if (problem := found.get("memory_problem")) else "limited by cgroup"
     suspended = {name: running_worker.is_suspended(found, found[name]) for name in ("pid", "supervisor_pid")}

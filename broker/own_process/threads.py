@@ -12,9 +12,8 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from typing import Any, TypeVar
 
+from ...keys import more_processes
 from ...schemas.refusal import Code, Refused
-
-MORE_PROCESSES = "raise the limit of processes (ulimit -u, pids.max), or end some, then try again"
 
 _Result = TypeVar("_Result")
 
@@ -72,7 +71,7 @@ async def on_thread(work: Callable[..., _Result], /, *arguments: Any, **named: A
 
 def no_thread(error: RuntimeError) -> Refused:
     """Return that a daemon cannot start because it cannot create a thread."""
-    return Refused(Code.UNAVAILABLE, f"this daemon cannot create a thread: {error}", MORE_PROCESSES)
+    return Refused(Code.UNAVAILABLE, f"this daemon cannot create a thread: {error}", more_processes.next_step())
 
 
 def _begin() -> None:

@@ -13,6 +13,7 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ...keys import more_processes
 from ...keys.files.user_folders import roster_path
 from ...schemas.refusal import Code, Refused
 from ..sockets.addressee import Context
@@ -30,11 +31,8 @@ _END_SECONDS = 1
 # Folders, one or several, in which the interpreter and the loader of libraries look (ld.so(8) takes a semicolon too).
 _SEARCHED = ("PYTHONPATH", "PYTHONHOME", "PYTHONUSERBASE", "PYTHONPYCACHEPREFIX", "LD_LIBRARY_PATH")
 _PYTHON_STEP = "start it yourself (jobwire worker run --embedded), or set sys.executable to the Python that has jobwire"
-# What is not the fault of Python: the error, what it means, and what to do.
-_SHORTAGES = {
-    errno.EAGAIN: ("the system does not allow another process", "raise the limit: ulimit -u, or TasksMax= of the service"),
-    errno.ENOMEM: ("there is not enough memory for another process", "end what needs it, or raise the limit: ulimit -v"),
-}
+# What is not the fault of Python.
+_SHORTAGES = (errno.EAGAIN, errno.ENOMEM)
 _NULL_STEP = f"make it: mknod -m 666 {os.devnull} c 1 3"
 
 # Workers that this process started; reaped at the next start, so that none stays a zombie.
@@ -108,10 +106,12 @@ def _start(folder: Path) -> Context:
 
 def _not_started(error: OSError) -> Refused:
     """Return why no process could be made, or it could not execute Python."""
+    if error.errno in _SHORTAGES:
+        what = f"your private worker cannot be started: the system does not allow another process ({error.strerror})"
+        return Refused(Code.UNAVAILABLE, what, more_processes.next_step(error.errno))
     because = f"{error.strerror}: {error.filename or sys.executable}"
     step = _NULL_STEP if error.filename == os.devnull else _PYTHON_STEP
-    reason, next_step = _SHORTAGES.get(error.errno or 0, (because, step))
-    return Refused(Code.UNAVAILABLE, f"your private worker cannot be started: {reason}", next_step)
+    return Refused(Code.UNAVAILABLE, f"your private worker cannot be started: {because}", step)
 
 
 def _demand_python() -> None:

@@ -13,7 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from ...broker.engine import Ended, Expected, Fact, Feeder, Inlet, Launch, LogPart, LogReader, Run, Started, StreamName, Terminal
-from ...broker.own_process.threads import MORE_PROCESSES
+from ...keys import more_processes
 from ...schemas import fault_points
 from ...schemas.naming import AttemptKey, short_id
 from ...schemas.refusal import Code, Refused
@@ -120,7 +120,8 @@ class LocalEngine:
                 self.supervisor.connect()
         except OSError as error:
             # fork(2) says no more than that it may be tried again.
-            next_step = MORE_PROCESSES if error.errno == errno.EAGAIN else f"see {self._state / layout.SUPERVISOR_LOG}"
+            is_short = error.errno in {errno.EAGAIN, errno.ENOMEM}
+            next_step = more_processes.next_step(error.errno) if is_short else f"see {self._state / layout.SUPERVISOR_LOG}"
             raise Refused(
                 Code.UNAVAILABLE, f"the supervisor of {self._state} cannot be reached: {error.strerror or error}", next_step
             ) from error

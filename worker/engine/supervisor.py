@@ -49,6 +49,8 @@ class Hello(NamedTuple):
     memory_problem: str = _EARLIER
     sets_gpus: bool = False
     names_keys: bool = False
+    # Whether each process of a job has its mark, see worker/supervisor/jobs/spawn.py.
+    marks: bool = True
 
     def can_start(self, spec: JobSpec) -> bool:
         """Return whether it knows all that the spec asks for."""
@@ -142,6 +144,7 @@ class Supervisor:
             message.get("memory", _EARLIER),
             message.get("sets_gpus", False),
             message.get("names_keys", False),
+            message.get("marks", True),
         )
         self._is_met = True
         self._on_hello()

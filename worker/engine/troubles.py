@@ -10,6 +10,14 @@ from ...keys.members.rights import Right
 from ...schemas.workers.warning_subjects import Subject
 from .supervisor import Hello
 
+_WITHOUT_CGROUPS = (
+    "by session and mark only, as there is no cgroup v2 that it may write to: a job that drops both on purpose can escape stop"
+)
+_BY_SESSION = (
+    "by session only, as there is no cgroup v2 that it may write to, and the hard limit RLIMIT_RTTIME leaves no mark:"
+    " what makes a session of its own (setsid) escapes stop"
+)
+
 
 def find(hello: Hello, surroundings: Sequence[str], *, answers: bool, state: Callable[[int], str]) -> Iterator[Trouble]:
     """Iterate over it. `hello`: what the supervisor last said about itself; `surroundings`: what the worker inherited and cannot change.
@@ -31,10 +39,6 @@ def find(hello: Hello, surroundings: Sequence[str], *, answers: bool, state: Cal
         )
     if not hello.cgroups:
         # Everybody's jobs are concerned.
-        yield Trouble(
-            Subject.CONTAINMENT,
-            "by session and mark only, as there is no cgroup v2 that it may write to: a job that drops both on purpose can escape stop",
-            needs=None,
-        )
+        yield Trouble(Subject.CONTAINMENT, _WITHOUT_CGROUPS if hello.marks else _BY_SESSION, needs=None)
     for sentence in surroundings:
         yield Trouble(Subject.SURROUNDINGS, sentence, Right.SEE_OTHERS)

@@ -25,6 +25,7 @@ from .containment.cgroups import Cgroups, open_cgroups
 from .containment.containment import Boxes
 from .containment.memory import Memory, NoMemory
 from .containment.memory_controller import open_memory
+from .containment.processes import can_mark
 from .containment.sessions import Sessions
 from .containment.union import Unions
 from .home import Home
@@ -170,6 +171,7 @@ class Supervisor:
                 memory=self._memory.why_not,
                 sets_gpus=True,
                 names_keys=True,
+                marks=can_mark(),
             )
         )
 

@@ -73,7 +73,8 @@ class ToWorker:
     # answers (whether signals are answered; missing in earlier versions), feeds (whether jobs can be fed; likewise),
     # terminals (whether jobs can have a terminal; likewise), joins_streams (whether stdout and stderr can be one pipe; likewise),
     # limits (whether jobs can have limits of the kernel; likewise), memory (why their memory cannot be limited; empty: it can),
-    # sets_gpus (whether jobs are told which GPUs they have; likewise), names_keys (whether jobs are told where their key is; likewise).
+    # sets_gpus (whether jobs are told which GPUs they have; likewise), names_keys (whether jobs are told where their key is; likewise),
+    # marks (whether jobs have marks; missing in earlier versions, of which they have).
     HELLO = "hello"
     # job, pid, started_at_us; only if set: paused, waits (see WAITS), stuck (the `why` of STUCK). Unless START said `at_once`, sent some
     # milliseconds after the start, or not at all if the job ends before: ENDED holds the same.

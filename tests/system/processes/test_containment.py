@@ -214,3 +214,10 @@ def test_that_a_job_went_over_its_output_limit_is_known_after_a_death_of_the_sup
         job.wait(timeout=60)
         assert job.outcome is not None
         assert (job.outcome.kind, job.outcome.stdout_bytes, job.exit_status) == (OutcomeKind.OVER_LIMIT, 3, 153)
+
+
+def test_a_hard_limit_that_leaves_no_marks_is_told_where_marks_are_promised(tmp_path: Path) -> None:
+    with Worker(tmp_path, env={"JOBWIRE_CGROUPS": "off"}) as made:
+        made.prefix = ["prlimit", "--rttime=1000000:1000000"]
+        made.start()
+        assert "containment  by session (no cgroup v2; no mark: hard limit RLIMIT_RTTIME)" in made.command("status").stdout

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import resource
 import select
 import time
 
@@ -12,6 +13,11 @@ TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 DEAD = (b"Z", b"X")
 _ENDS = (os.CLD_EXITED, os.CLD_KILLED, os.CLD_DUMPED)
 LESS_THAN_A_PAGE = 2048
+
+
+def can_mark() -> bool:
+    """Return whether this process can give its children marks: below a hard limit, none is large enough."""
+    return resource.getrlimit(resource.RLIMIT_RTTIME)[1] == resource.RLIM_INFINITY
 
 
 class Stat:

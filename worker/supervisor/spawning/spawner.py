@@ -42,7 +42,7 @@ from ....schemas.private_parts.c_blake2 import blake2b
 from ...keeper.light_process import DEFAULT_SIGNALS
 from ...state.log_folders.job_files import JobFile
 from ..containment.containment import Place
-from ..containment.processes import LEAST_MARK
+from ..containment.processes import LEAST_MARK, can_mark
 from ..streams.pipes import Pipe
 from .forked_start import Attributes, CannotGive, start
 from .scripts import why_not_executed, why_not_here
@@ -101,6 +101,7 @@ class Spawner:
         self._slots = [fcntl.fcntl(self._null, fcntl.F_DUPFD_CLOEXEC, 3) for _ in self._numbers]
         # For the report of a process that is forked.
         self._report = fcntl.fcntl(self._null, fcntl.F_DUPFD_CLOEXEC, 3)
+        self._can_mark = can_mark()
         self._own_mark, self._most_mark = resource.getrlimit(resource.RLIMIT_RTTIME)
         # exec(2) resets signals with a handler, but not ignored ones.
         self._ignored = [number for number in DEFAULT_SIGNALS if signal.getsignal(number) in {signal.SIG_IGN, None}]
@@ -141,8 +142,8 @@ class Spawner:
                 os.close(stdin)
 
     def _set_mark(self, mark: int) -> None:
-        # With a hard limit no mark can be set: then the job is identified only by its cgroup, or its session.
-        if self._most_mark == resource.RLIM_INFINITY:
+        # Without a mark, the job is identified only by its cgroup, or its session.
+        if self._can_mark:
             resource.setrlimit(resource.RLIMIT_RTTIME, (mark, self._most_mark))
 
     def _run(self, program: str, job: JobFile, environment: dict[str, str], sources: Sequence[int], box: Place) -> int:

@@ -38,7 +38,7 @@ def test_a_machine_without_dev_null_is_told_so_and_python_is_not_blamed(tmp_path
     assert "mknod" in caught.value.next_step
 
 
-@pytest.mark.parametrize(("number", "says"), [(errno.EAGAIN, "does not allow another process"), (errno.ENOMEM, "not enough memory")])
+@pytest.mark.parametrize(("number", "says"), [(errno.EAGAIN, "temporarily unavailable"), (errno.ENOMEM, "allocate memory")])
 def test_a_process_that_cannot_be_made_is_not_the_fault_of_python(
     number: int, says: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -57,7 +57,8 @@ def test_a_worker_that_may_write_no_file_of_the_size_of_its_log_is_told_so(tmp_p
     (tmp_path / "worker.log").chmod(0o600)
     program = "import resource, sys; resource.setrlimit(resource.RLIMIT_FSIZE, (4096, 4096))\n"
     program += "from jobwire.client.private_worker import launch; from pathlib import Path; launch.start(Path(sys.argv[1]))"
-    env = {**os.environ, "JOBWIRE_CONFIG": str(tmp_path / "config")}
+    # Python leaves truncated bytecode where it cannot write all of it.
+    env = {**os.environ, "JOBWIRE_CONFIG": str(tmp_path / "config"), "PYTHONDONTWRITEBYTECODE": "1"}
     command = [sys.executable, "-c", program, str(tmp_path)]
     ended = subprocess.run(command, env=env, capture_output=True, text=True, timeout=60, check=False)
     if ended.returncode == 0:

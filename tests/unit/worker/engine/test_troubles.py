@@ -26,6 +26,12 @@ def test_what_is_missing_is_said_and_everybody_learns_that_jobs_can_escape() -> 
     assert supervisor.about is Subject.SUPERVISOR
 
 
+def test_where_jobs_have_no_marks_nobody_is_told_that_marks_hold_them() -> None:
+    [containment] = find(WELL._replace(cgroups=False, marks=False), [], answers=True, state=running)
+    assert "by session only" in containment.sentence
+    assert "RLIMIT_RTTIME" in containment.sentence
+
+
 @pytest.mark.parametrize(("pid", "about"), [(2, Subject.SUPERVISOR), (3, Subject.KEEPER)])
 def test_a_suspended_process_is_named_with_how_it_goes_on(pid: int, about: Subject) -> None:
     [one] = find(WELL, [], answers=True, state=lambda asked: "T" if asked == pid else "S")

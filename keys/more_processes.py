@@ -1,0 +1,40 @@
+"""Why the kernel makes no more processes or threads for this process, see clone(2), and what to do about it. Only reads."""
+
+from __future__ import annotations
+
+import errno
+import os
+from pathlib import Path
+
+_SCHED_DEADLINE = 6
+
+
+def next_step(number: int | None = errno.EAGAIN) -> str:
+    """Return what to do if one could not be made with this errno(3), of which clone(2) has several reasons each."""
+    # With SCHED_FLAG_RESET_ON_FORK, which is shown too, it can.
+    if os.sched_getscheduler(0) == _SCHED_DEADLINE:
+        return "a process with the policy SCHED_DEADLINE can make no other (sched(7)): start this with chrt --other 0 COMMAND"
+    if _is_between_namespaces():
+        return "it has left its pid namespace for one that has no first process (any more): unshare --pid needs --fork"
+    if number == errno.ENOMEM:
+        return "end what needs memory, or raise the limit (ulimit -v, -d)"
+    return "raise the limit of processes (ulimit -u, pids.max, TasksMax= of a service), or end some, then try again"
+
+
+def _is_between_namespaces() -> bool:
+    """Return whether the children of this process are in another pid namespace than itself, see pid_namespaces(7).
+
+    Then it can make no thread; and no process either, if it was made by unshare(2) and its first process has ended.
+    """
+    folder = Path("/proc/self/ns")
+    try:
+        own = (folder / "pid").readlink()
+    except OSError:
+        return False
+    try:
+        return (folder / "pid_for_children").readlink() != own
+    except FileNotFoundError:
+        # There is no process in it yet.
+        return True
+    except OSError:
+        return False
