@@ -142,6 +142,7 @@ async def serve(  # noqa: C901, PLR0912, PLR0915 -- each part is closed if it wa
             at = (daemon.endpoint, daemon.event_endpoint) if settings.listen else ("", "")
             passed_on = Resumed(lock.fileno(), files_limit, made_way, *at)
         elif pilot is not None:
+            engine.hasher.hurry()
             await pilot.depart()
         return passed_on
     finally:

@@ -3,10 +3,12 @@
 A job that prints little, as most do, has its hashes in the record of its end, which is written and signed anyway: they cost the reading
 of a file that was just written. Of a larger one the end is told first, with the promise that a hash follows.
 
-The thread has the priority of the loop, and works only a quarter of the time. With a lower priority it would rarely run on a busy
-machine, and the loop would wait for it whenever it holds the lock of the interpreter. Logs take turns, so that a short one does not wait
-for the end of a very long one; nothing of a log is in memory but 64 KiB and at most 1,024 hashes, and only of 32 jobs at a time. Of
-those that wait there is a pair each; they are as many as the store has in its table `unhashed`, which is of jobs that are kept.
+The thread works only a quarter of the time, and hardly at all while the rest of the process has more to do: somebody reads a large log, for
+instance. A log gives way for a minute at most. A low priority would not do: where sessions or cgroups are scheduled as groups, it counts
+only within the group (sched(7)), so the thread would still take a processor from a client; and the loop would wait for it whenever it
+holds the lock of the interpreter. Logs take turns, so that a short one does not wait for the end of a very long one; nothing of a log is
+in memory but 64 KiB and at most 1,024 hashes, and only of 32 jobs at a time. Of those that wait there is a tuple each; they are as many as
+the store has in its table `unhashed`, which is of jobs that are kept.
 
 What is told about a log is signed and final. So a lack that passes (no thread, no descriptor, no memory) is waited for, and never told.
 """
@@ -15,9 +17,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import errno
 import logging
-import os
 import threading
 import time
 from collections import deque
@@ -29,20 +29,23 @@ from ...keys.proofs.log_hash import BLOCK_BYTES, LEAF, LogTree, blocks_of
 from ...schemas.jobs.states import Outcome
 from ...schemas.naming import AttemptKey, short_id
 from ...schemas.private_parts.frozen import made, replace
-from ..state.log_folders.folders import run_path
-from ..state.log_folders.found_folders import find_run
+from ..own_process.other_threads import OtherThreads
+from ..state.log_folders.ended_logs import MissingLog, UnreadableNow, read_ended
 
 _log = logging.getLogger(__name__)
 # Of both logs together; the hash of so much takes a tenth of a millisecond.
 AT_ONCE_BYTES = 16 * 1024
-_PIECE_BYTES = 64 * 1024
 _BLOCKS_A_TURN = 16
 _MOST_AT_ONCE = 32
-# For each second of work.
+# For each second of work: a rest, and how much more of it while others have more to do.
 _REST_SECONDS = 3.0
+_LONG_REST_SECONDS = 27.0
+# At a time: a step may take long, on a slow disk, and what others do changes.
+_MOST_REST_SECONDS = 0.5
+# A log that has waited for so long gives way no more.
+_GIVES_WAY_SECONDS = 60.0
 # Nothing notifies when a thread can be made, or a file opened, again.
 _AGAIN_SECONDS = 2.0
-_PASSES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
 _STREAMS: tuple[StreamName, StreamName] = ("stdout", "stderr")
 
 
@@ -60,11 +63,13 @@ class LogHasher:
         # Those whose hashes are not durable.
         self._open: set[AttemptKey] = set()
         self._turns: deque[_Task] = deque()
-        self._waiting: deque[tuple[Run, tuple[int, int]]] = deque()
+        # With the time since when, on `time.monotonic`.
+        self._waiting: deque[tuple[Run, tuple[int, int], float]] = deque()
         self._lock = threading.Lock()
         # The small logs of the job that has ended last, until its end is durable: its report has their last lines.
         self._just_read: tuple[Run, Mapping[StreamName, bytes]] | None = None
         self._closing = threading.Event()
+        self._hurries = False
         self._thread: threading.Thread | None = None
         # When a thread is tried again, if none could be made.
         self._again: asyncio.TimerHandle | None = None
@@ -86,6 +91,10 @@ class LogHasher:
         # It may have seen that meanwhile, and have taken itself off.
         if thread is not None:
             thread.join()
+
+    def hurry(self) -> None:
+        """Rest no more: this process is going to end, and waits for what is left."""
+        self._hurries = True
 
     def note(self, facts: Sequence[Fact]) -> Sequence[Fact]:
         """Return facts in which ends have the hashes of small logs, and say of larger ones that they follow."""
@@ -121,7 +130,7 @@ class LogHasher:
             return
         self._open.add(run.key)
         with self._lock:
-            self._waiting.append((run, sizes))
+            self._waiting.append((run, sizes, time.monotonic()))
         self._begin()
 
     def _begin(self) -> None:
@@ -152,31 +161,37 @@ class LogHasher:
     def _tell(self, hashed: Hashed) -> None:
         self._done(hashed)
 
-    def _next(self) -> _Task | None:
-        """Return the one whose turn it is; None if there is none, or this is to end. Under the lock."""
+    def _next(self) -> tuple[_Task, float] | None:
+        """Return the one whose turn it is, and until when others go first; None if there is none, or this is to end. Under the lock."""
         if self._closing.is_set():
             return None
         if self._waiting and len(self._turns) < _MOST_AT_ONCE:
             self._turns.append(_Task(self._logs, *self._waiting.popleft()))
-        return self._turns.popleft() if self._turns else None
+        if not self._turns:
+            return None
+        # Whose turn it is delays the others too.
+        gives_way_until = min(task.since for task in self._turns) + _GIVES_WAY_SECONDS
+        return self._turns.popleft(), gives_way_until
 
     def _work(self) -> None:
         """Run on the thread."""
+        others = OtherThreads()
         while True:
             with self._lock:
-                task = self._next()
-                if task is None:
+                turn = self._next()
+                if turn is None:
                     self._thread = None
                     return
+            task, gives_way_until = turn
             is_done = False
             for _ in range(_BLOCKS_A_TURN):
                 began = time.monotonic()
                 try:
                     is_done = task.step()
-                except _NotNow:
+                except UnreadableNow:
                     self._closing.wait(_AGAIN_SECONDS)
                     break
-                if is_done or self._closing.wait((time.monotonic() - began) * _REST_SECONDS):
+                if is_done or self._rest(time.monotonic() - began, others, gives_way_until):
                     break
             if not is_done:
                 with self._lock:
@@ -186,12 +201,23 @@ class LogHasher:
                 with contextlib.suppress(RuntimeError):
                     self._loop.call_soon_threadsafe(self._tell, task.result())
 
+    def _rest(self, worked: float, others: OtherThreads, gives_way_until: float) -> bool:
+        """Rest after so many seconds of work; return whether this is to end."""
+        if self._hurries:
+            return self._closing.is_set()
+        if self._closing.wait(worked * _REST_SECONDS):
+            return True
+        is_long = others.are_busy() and time.monotonic() < gives_way_until
+        return is_long and self._closing.wait(min(worked * _LONG_REST_SECONDS, _MOST_REST_SECONDS))
+
 
 class _Task:
     """The logs of one attempt, block by block. Files are not open between turns."""
 
-    def __init__(self, logs: str, run: Run, sizes: tuple[int, int]) -> None:
+    def __init__(self, logs: str, run: Run, sizes: tuple[int, int], since: float) -> None:
         self.run = run
+        # When it came, on `time.monotonic`.
+        self.since = since
         self._logs = logs
         self._sizes = sizes
         self._trees = tuple(map(LogTree, sizes))
@@ -207,11 +233,11 @@ class _Task:
     def step(self) -> bool:
         """Hash one block; return whether that was the last one, or there is a problem.
 
-        Raises _NotNow.
+        Raises UnreadableNow.
         """
         try:
             return self._step()
-        except _NotNow:
+        except UnreadableNow:
             raise
         except Exception:  # noqa: BLE001 -- a bug affects only this job
             _log.exception("the logs of job %s cannot be hashed", short_id(self.run.key.id))
@@ -227,21 +253,13 @@ class _Task:
                 start = (blocks_of(size) - tree.left) * BLOCK_BYTES
                 hasher = hashlib.sha256(LEAF)
                 try:
-                    _read_into(hasher.update, self._logs, self.run, stream, start, min(BLOCK_BYTES, size - start))
-                except _Missing as missing:
+                    read_ended(hasher.update, self._logs, self.run, stream, start, min(BLOCK_BYTES, size - start))
+                except MissingLog as missing:
                     self._problem = str(missing)
                     return True
                 tree.add(hasher.digest())
                 break
         return not any(tree.left for tree in self._trees)
-
-
-class _Missing(Exception):  # noqa: N818 -- what is found, and no mistake
-    """Raised for a log that cannot be hashed: why."""
-
-
-class _NotNow(Exception):  # noqa: N818 -- as above
-    """Raised for a log that cannot be read at the moment."""
 
 
 def _at_once(logs: str, run: Run, outcome: Outcome, read: dict[StreamName, bytes]) -> Outcome | None:
@@ -253,56 +271,12 @@ def _at_once(logs: str, run: Run, outcome: Outcome, read: dict[StreamName, bytes
     try:
         for stream, size in zip(_STREAMS, (outcome.stdout_bytes, outcome.stderr_bytes), strict=True):
             if size:
-                read[stream] = _read(logs, run, stream, 0, size)
+                content = bytearray()
+                read_ended(content.extend, logs, run, stream, 0, size)
+                read[stream] = bytes(content)
                 found[f"{stream}_root"] = sha256(LEAF + read[stream])
-    except _Missing as missing:
+    except MissingLog as missing:
         found = {"hash_problem": str(missing)}
-    except _NotNow:
+    except UnreadableNow:
         return None
     return made(Outcome, vars(outcome) | found)
-
-
-def _read(logs: str, run: Run, stream: str, start: int, length: int) -> bytes:
-    """Return a part of a log of a run that has ended.
-
-    Raises _Missing, and _NotNow.
-    """
-    parts: list[bytes] = []
-    _read_into(lambda piece: parts.append(bytes(piece)), logs, run, stream, start, length)
-    return b"".join(parts)
-
-
-def _read_into(take: Callable[[memoryview], None], logs: str, run: Run, stream: str, start: int, length: int) -> None:
-    """Pass a part of a log of a run that has ended to `take`, in pieces that are valid during the call.
-
-    Raises _Missing, and _NotNow.
-    """
-    # The same memory for each piece, and little of it: what the kernel has copied there is hashed while a cache of the processor has it.
-    piece = memoryview(bytearray(min(length, _PIECE_BYTES)))
-    left = length
-    try:
-        file = _open(run_path(logs, run.pid, run.started_at_us, run.ended_at_us), stream)
-        if file is None and (folder := find_run(logs, run.pid, run.started_at_us, run.ended_at_us)) is not None:
-            # Its folder could not be renamed at the end.
-            file = _open(folder, stream)
-        if file is None:
-            raise _Missing(f"the log of {stream} was removed before it was hashed")
-        try:
-            while left and (read := os.preadv(file, [piece[:left]], start + length - left)):
-                take(piece[:read])
-                left -= read
-        finally:
-            os.close(file)
-    except OSError as error:
-        if error.errno in _PASSES:
-            raise _NotNow from None
-        raise _Missing(f"the log of {stream} cannot be read: {error.strerror}") from None
-    if left:
-        raise _Missing(f"the log of {stream} is shorter than it was at the end of the job")
-
-
-def _open(folder: str, stream: str) -> int | None:
-    try:
-        return os.open(f"{folder}/{stream}", os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
-    except FileNotFoundError:
-        return None

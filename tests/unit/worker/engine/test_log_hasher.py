@@ -6,6 +6,7 @@ import asyncio
 import errno
 import hashlib
 import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,8 @@ from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey
 from jobwire.worker.engine import log_hasher
 from jobwire.worker.engine.log_hasher import AT_ONCE_BYTES, LogHasher
+from jobwire.worker.own_process.other_threads import OtherThreads
+from jobwire.worker.state.log_folders import ended_logs
 from jobwire.worker.state.log_folders.folders import run_path
 
 LARGE = bytes(range(256)) * (AT_ONCE_BYTES // 256 + 1)
@@ -66,6 +69,10 @@ async def bench(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Ben
     made.hasher.close()
 
 
+def run_of(ended: Ended) -> Run:
+    return Run(ended.key, ended.pid, ended.started_at_us, ended.ended_at_us)
+
+
 def leaf(data: bytes) -> bytes:
     return hashlib.sha256(LEAF + data).digest()
 
@@ -79,7 +86,7 @@ async def test_a_small_log_is_hashed_with_the_end(bench: Bench) -> None:
 
 async def test_a_small_log_is_read_once_for_its_hash_and_for_the_report_of_the_end(bench: Bench) -> None:
     first, second = bench.ended(1, b"hi\n", b"oh\n"), bench.ended(2, b"", b"two")
-    runs = [Run(ended.key, ended.pid, ended.started_at_us, ended.ended_at_us) for ended in (first, second)]
+    runs = [run_of(ended) for ended in (first, second)]
     bench.note(first)
     bench.path(1).unlink()
     assert [bench.hasher.just_read(runs[0], stream) for stream in ("stdout", "stderr")] == [b"hi\n", b"oh\n"]
@@ -94,7 +101,7 @@ async def test_a_small_log_is_read_once_for_its_hash_and_for_the_report_of_the_e
 async def test_a_large_log_is_not_kept_for_the_report(bench: Bench) -> None:
     ended = bench.ended(1, LARGE)
     bench.note(ended)
-    assert bench.hasher.just_read(Run(ended.key, ended.pid, ended.started_at_us, ended.ended_at_us), "stdout") is None
+    assert bench.hasher.just_read(run_of(ended), "stdout") is None
 
 
 async def test_what_is_hashed_before_somebody_takes_results_is_not_lost(bench: Bench) -> None:
@@ -137,7 +144,7 @@ async def test_only_so_many_bytes_are_hashed_as_there_were_at_the_end(bench: Ben
 
 
 async def test_a_log_that_is_read_in_pieces_has_the_hash_of_all_its_bytes(bench: Bench) -> None:
-    content = b"".join(number.to_bytes(4, "big") for number in range((BLOCK_BYTES + 3 * log_hasher._PIECE_BYTES) // 4)) + b"end"
+    content = b"".join(number.to_bytes(4, "big") for number in range((BLOCK_BYTES + 3 * ended_logs.PIECE_BYTES) // 4)) + b"end"
     ended = bench.ended(1, content, content[:-1])
     bench.note(ended)
     bench.hasher.settled([ended.key])
@@ -147,7 +154,7 @@ async def test_a_log_that_is_read_in_pieces_has_the_hash_of_all_its_bytes(bench:
 
 
 async def test_a_log_that_is_gone_or_shorter_is_not_hashed_and_it_is_said_why(bench: Bench) -> None:
-    for number, content in ((1, b"hi\n"), (2, LARGE), (4, bytes(log_hasher._PIECE_BYTES) + b"x")):
+    for number, content in ((1, b"hi\n"), (2, LARGE), (4, bytes(ended_logs.PIECE_BYTES) + b"x")):
         ended = bench.ended(number, content)
         bench.path(number).write_bytes(content[:-1])
         outcome = bench.note(ended)
@@ -181,8 +188,84 @@ async def test_what_was_not_finished_is_hashed_by_the_next_one(bench: Bench, mon
     assert bench.told.empty()
     monkeypatch.setattr(log_hasher, "_REST_SECONDS", 0.0)
     bench.hasher = bench.new()
-    bench.hasher.add(Run(ended.key, ended.pid, ended.started_at_us, ended.ended_at_us), (2 * BLOCK_BYTES, 0))
+    bench.hasher.add(run_of(ended), (2 * BLOCK_BYTES, 0))
     assert (await bench.result()).stdout_root == root_of([leaf(bytes(BLOCK_BYTES))] * 2)
+
+
+@pytest.fixture
+def asked_while_busy(monkeypatch: pytest.MonkeyPatch) -> threading.Event:
+    """Let the rest of the process have much to do, and a hasher give way to it for ever; set when that has asked."""
+    asked = threading.Event()
+
+    def are_busy(_others: OtherThreads) -> bool:
+        asked.set()
+        return True
+
+    monkeypatch.setattr(OtherThreads, "are_busy", are_busy)
+    monkeypatch.setattr(log_hasher, "_LONG_REST_SECONDS", 1e9)
+    monkeypatch.setattr(log_hasher, "_MOST_REST_SECONDS", 1e6)
+    return asked
+
+
+async def test_a_hash_gives_way_while_the_process_has_much_to_do_and_its_end_is_not_waited_for(
+    bench: Bench, asked_while_busy: threading.Event
+) -> None:
+    ended = bench.ended(1, bytes(2 * BLOCK_BYTES))
+    bench.note(ended)
+    bench.hasher.settled([ended.key])
+    assert await asyncio.to_thread(asked_while_busy.wait, 30)
+    bench.hasher.close()
+    assert bench.told.empty()
+    assert bench.hasher.is_hashing(ended.key)
+
+
+async def test_a_log_that_has_waited_for_long_gives_way_no_more(
+    bench: Bench, asked_while_busy: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_hasher, "_GIVES_WAY_SECONDS", 0.0)
+    ended = bench.ended(1, bytes(3 * BLOCK_BYTES))
+    bench.note(ended)
+    bench.hasher.settled([ended.key])
+    assert (await bench.result()).stdout_root == root_of([leaf(bytes(BLOCK_BYTES))] * 3)
+    assert asked_while_busy.is_set()
+
+
+async def test_a_younger_log_does_not_give_way_while_an_older_one_waits(
+    bench: Bench, asked_while_busy: threading.Event, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_hasher, "_BLOCKS_A_TURN", 1)
+    monkeypatch.setattr(log_hasher, "_GIVES_WAY_SECONDS", 3600.0)
+    began: list[float] = []
+
+    def older(self: log_hasher._Task, logs: str, run: Run, sizes: tuple[int, int], since: float) -> None:
+        began.append(since)
+        begin(self, logs, run, sizes, since - (7200.0 if len(began) == 2 else 0.0))
+
+    begin = log_hasher._Task.__init__
+    monkeypatch.setattr(log_hasher._Task, "__init__", older)
+    younger, waiting = bench.ended(1, bytes(2 * BLOCK_BYTES)), bench.ended(2, bytes(9 * BLOCK_BYTES))
+    for ended in (younger, waiting):
+        bench.note(ended)
+    with bench.hasher._lock:
+        # Both are taken up before the first has a turn.
+        for ended in (younger, waiting):
+            sizes = ended.outcome.stdout_bytes, 0
+            bench.hasher._turns.append(log_hasher._Task(str(bench.folder), run_of(ended), sizes, time.monotonic()))
+            bench.hasher._open.add(ended.key)
+    bench.hasher._begin()
+    assert (await bench.result()).key == younger.key
+    assert (await bench.result()).key == waiting.key
+    assert asked_while_busy.is_set()
+
+
+async def test_one_that_hurries_does_not_rest(bench: Bench, asked_while_busy: threading.Event, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(log_hasher, "_REST_SECONDS", 1e6)
+    ended = bench.ended(1, bytes(3 * BLOCK_BYTES))
+    bench.note(ended)
+    bench.hasher.hurry()
+    bench.hasher.settled([ended.key])
+    assert (await bench.result()).stdout_root == root_of([leaf(bytes(BLOCK_BYTES))] * 3)
+    assert not asked_while_busy.is_set()
 
 
 async def test_a_log_whose_folder_could_not_be_renamed_is_found(bench: Bench) -> None:
@@ -193,14 +276,14 @@ async def test_a_log_whose_folder_could_not_be_renamed_is_found(bench: Bench) ->
 
 async def test_a_log_that_cannot_be_hashed_because_of_a_mistake_holds_up_no_other(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
     bad, good = bench.ended(1, LARGE), bench.ended(2, LARGE)
-    read = log_hasher._read_into
+    read = log_hasher.read_ended
 
     def mistaken(take: Callable[[memoryview], None], logs: str, run: Run, stream: str, start: int, length: int) -> None:
         if run.key == bad.key:
             raise ValueError("a mistake")
         read(take, logs, run, stream, start, length)
 
-    monkeypatch.setattr(log_hasher, "_read_into", mistaken)
+    monkeypatch.setattr(log_hasher, "read_ended", mistaken)
     for ended in (bad, good):
         bench.note(ended)
     bench.hasher.settled([bad.key, good.key])
@@ -236,9 +319,9 @@ async def test_a_lack_that_passes_no_descriptor_hashes_later(bench: Bench, monke
             raise OSError(errno.EMFILE, "Too many open files")
         return opened(folder, stream)
 
-    opened = log_hasher._open
+    opened = ended_logs._open
     monkeypatch.setattr(log_hasher, "_AGAIN_SECONDS", 0.01)
-    monkeypatch.setattr(log_hasher, "_open", scarce)
+    monkeypatch.setattr(ended_logs, "_open", scarce)
     small, large = bench.ended(1, b"hi\n"), bench.ended(2, LARGE)
     for ended in (small, large):
         noted = bench.note(ended)
