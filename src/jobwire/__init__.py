@@ -43,7 +43,7 @@ if TYPE_CHECKING:
     from .schemas.jobs.states import EventKind, JobTime, Outcome, OutcomeKind, Pick, State
     from .schemas.refusal import Code, Refused
 
-__version__ = "0.1.0"
+__version__ = "0.2.0.dev0"
 __all__ = [
     "AsyncBatchRun",
     "AsyncClient",
