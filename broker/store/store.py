@@ -188,6 +188,11 @@ class Store:
             return
         try:
             is_done = next(left, _DONE) is _DONE
+            if is_done and not self._one_by_one and sum(jobs_in(submitted.write) for submitted in self._waiting) <= MOST_A_STEP:
+                # Others who have submitted little meanwhile wait for this commit, and not for one more after it.
+                more, self._waiting = self._waiting, []
+                group = [*group, *more]
+                self._apply(more)
         except sqlite3.Error as error:
             self._committing = []
             self._handle_failure(group, error)

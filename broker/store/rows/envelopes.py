@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Generator, Iterable
+
+from .large_values import LARGE, fill
 
 _Execute = Callable[..., sqlite3.Cursor]
 
@@ -11,6 +13,15 @@ _Execute = Callable[..., sqlite3.Cursor]
 def add(execute: _Execute, envelope: bytes) -> int:
     """Keep an envelope, and return its row."""
     return int(execute("INSERT INTO proofs (envelope) VALUES (?)", (envelope,)).lastrowid or 0)
+
+
+def add_in_steps(connection: sqlite3.Connection, envelope: bytes) -> Generator[None, None, int]:
+    """Do the same, in steps if it is large."""
+    if len(envelope) <= LARGE:
+        return add(connection.execute, envelope)
+    row = int(connection.execute("INSERT INTO proofs (envelope) VALUES (zeroblob(?))", (len(envelope),)).lastrowid or 0)
+    yield from fill(connection, "proofs", "envelope", row, envelope)
+    return row
 
 
 def drop_unused(execute: _Execute, envelopes: Iterable[int]) -> None:

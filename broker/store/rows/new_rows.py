@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from ...writes.jobs import NewRow
+from .large_values import LARGE, fill
 
 _INSERT_JOB = (
     "INSERT INTO jobs (row, owner, id, digest, state, name, batch, proof, spec, launched, attempt, queued_at, store_bytes, rerun_of,"
@@ -14,6 +15,8 @@ _INSERT_JOB = (
     " expires)"
     " VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_INSERT_LARGE_JOB = _INSERT_JOB.replace("VALUES (?, ?, ?, ?, 1, ?, ?, ?, ?,", "VALUES (?, ?, ?, ?, 1, ?, ?, ?, zeroblob(?),")
+assert _INSERT_LARGE_JOB != _INSERT_JOB
 # A spec may have the same label twice.
 _INSERT_LABEL = "INSERT OR IGNORE INTO labels (name, value, queued_at, job) VALUES (?, ?, ?, ?)"
 # A job may bring one content in several places.
@@ -31,8 +34,9 @@ class Proof(NamedTuple):
 def insert(
     connection: sqlite3.Connection, jobs: Sequence[tuple[int, NewRow]], batch: int | None, proof: Proof, *, is_finish: bool = False
 ) -> None:
-    """Insert new jobs in their rows; `batch`: the row of their run, `is_finish`: it ends with them."""
+    """Insert new jobs in their rows; `batch`: the row of their run, `is_finish`: it ends with them. Large specs come with `fill_large`."""
     added: list[tuple[object, ...]] = []
+    large: list[tuple[object, ...]] = []
     labels: list[tuple[object, ...]] = []
     files: list[tuple[object, ...]] = []
     for row, job in jobs:
@@ -42,12 +46,22 @@ def insert(
         for file in job.files:
             store_bytes += file.size
             files.append((job.key.owner, file.digest, row))
-        added.append(_row_of(row, job, batch, proof.row, store_bytes, proof.is_shared, is_finish=is_finish))
+        to = added if len(job.spec) <= LARGE else large
+        to.append(_row_of(row, job, batch, proof.row, store_bytes, proof.is_shared, is_finish=is_finish))
     connection.executemany(_INSERT_JOB, added)
+    if large:
+        connection.executemany(_INSERT_LARGE_JOB, large)
     if labels:
         connection.executemany(_INSERT_LABEL, labels)
     if files:
         connection.executemany(_INSERT_FILE, files)
+
+
+def fill_large(connection: sqlite3.Connection, jobs: Sequence[tuple[int, NewRow]]) -> Iterator[None]:
+    """Write those specs of jobs that were inserted which are large, in steps."""
+    for row, job in jobs:
+        if len(job.spec) > LARGE:
+            yield from fill(connection, "jobs", "spec", row, job.spec)
 
 
 def _row_of(
@@ -61,7 +75,7 @@ def _row_of(
         job.name,
         batch,
         proof,
-        job.spec,
+        job.spec if len(job.spec) <= LARGE else len(job.spec),
         job.launched,
         job.attempt,
         job.queued_at_us,

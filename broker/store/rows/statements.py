@@ -36,9 +36,10 @@ from .tombstones import mark_of
 
 _Thing = TypeVar("_Thing")
 # Jobs: some 25 us for each that is new, and 10 for each that is changed. So many labels, files or conditions of a new one take as long as
-# a job.
+# a job, and so many bytes.
 MOST_A_STEP = 100
 _ROWS_OF_ONE = 4
+_BYTES_OF_ONE = 8 * 1024
 # Always returns one row: row and digest of the job if it exists, and whether its id belongs to a job that was forgotten.
 _FIND = "SELECT row, digest, EXISTS (SELECT 1 FROM tombstones WHERE mark = ?3) FROM (SELECT 1) LEFT JOIN jobs ON owner = ?1 AND id = ?2"
 
@@ -48,14 +49,15 @@ def jobs_in(write: Write) -> int:
     if isinstance(write, ChangeJobs):
         return len(write.changes)
     if isinstance(write, AddJobs):
-        # One job alone that waits for none is one step.
-        return sum(map(_weight, write.jobs)) if len(write.jobs) > 1 or write.waits else 1
-    return len(write.jobs) if isinstance(write, StagePart) else 1
+        # One job alone that waits for none is one step, unless it is large.
+        jobs = sum(map(_weight, write.jobs)) if len(write.jobs) > 1 or write.waits else 1
+        return jobs + len(write.proof) // _BYTES_OF_ONE
+    return len(write.jobs) + len(write.content) // _BYTES_OF_ONE if isinstance(write, StagePart) else 1
 
 
 def _weight(job: NewRow) -> int:
     """Return how many jobs without labels, files and conditions take as long as this one."""
-    return 1 + (len(job.labels) + len(job.files) + len(job.after)) // _ROWS_OF_ONE
+    return 1 + (len(job.labels) + len(job.files) + len(job.after)) // _ROWS_OF_ONE + len(job.spec) // _BYTES_OF_ONE
 
 
 def _parts(things: Sequence[_Thing], weight: Callable[[_Thing], int] = lambda _: 1) -> Iterable[Sequence[_Thing]]:
@@ -108,12 +110,15 @@ class Rows:
                 yield from self._change(write)
             case AddJobs():
                 yield from self._add(write)
+            case StagePart():
+                self._has_staged = True
+                yield from staged_rows.stage(self._connection, write)
             case _:
                 self._apply(write)
 
     def _apply(self, write: Write) -> None:  # noqa: C901, PLR0912 -- a case for each write
         match write:
-            case ChangeJobs() | AddJobs():
+            case ChangeJobs() | AddJobs() | StagePart():
                 # In steps.
                 pass
             case DropJobs():
@@ -122,7 +127,7 @@ class Rows:
                 schedule_rows.add(self._execute, write)
             case ChangeSchedule():
                 schedule_rows.change(self._execute, write)
-            case StagePart() | CommitRun() | DropPart():
+            case CommitRun() | DropPart():
                 self._stage(write)
             case StartRun():
                 self._start_run(write)
@@ -145,11 +150,8 @@ class Rows:
             case Drained():
                 self._execute("INSERT OR REPLACE INTO workers (key, drained) VALUES (?, ?)", (write.worker, write.drained))
 
-    def _stage(self, write: StagePart | CommitRun | DropPart) -> None:
-        if isinstance(write, StagePart):
-            self._has_staged = True
-            staged_rows.stage(self._connection, write)
-        elif isinstance(write, DropPart):
+    def _stage(self, write: CommitRun | DropPart) -> None:
+        if isinstance(write, DropPart):
             staged_rows.drop_part(self._execute, write)
         else:
             staged_rows.commit(self._execute, write, self.next_row - 1, runs.jobs_of(self._execute, write.owner, write.batch.id))
@@ -185,7 +187,7 @@ class Rows:
             if isinstance(targets, Refused):
                 write.result = targets
                 return
-            proof = self._proof_of(write, len(fresh))
+            proof = yield from self._add_proof(write, len(fresh))
             batch, run = self._add_to_run(write, known, write.batch, proof.row) if write.batch else (None, None)
             for part in _parts(fresh, lambda position: _weight(write.jobs[position])):
                 if part[0] != fresh[0]:
@@ -193,7 +195,9 @@ class Rows:
                 for position in part:
                     rows[position] = self.next_row
                     self.next_row += 1
-                new_rows.insert(self._connection, [(rows[position], write.jobs[position]) for position in part], batch, proof)
+                added = [(rows[position], write.jobs[position]) for position in part]
+                new_rows.insert(self._connection, added, batch, proof)
+                yield from new_rows.fill_large(self._connection, added)
                 self._add_events([write.jobs[position].event for position in part])
             if targets is not None:
                 waiting = yield from edges.add(
@@ -207,12 +211,13 @@ class Rows:
         if write.origin is not None:
             relays.record(self._execute, write.origin, write.result)
 
-    def _proof_of(self, write: AddJobs, fresh: int) -> new_rows.Proof:
+    def _add_proof(self, write: AddJobs, fresh: int) -> Generator[None, None, new_rows.Proof]:
         if write.queued is not None:
             return new_rows.Proof(write.queued.proof, write.queued.proof_bytes, 1)
         # With it a run may end with a job that has the same one.
         ends_with = write.batch is not None and write.batch.on_finish
-        return new_rows.Proof(envelopes.add(self._execute, write.proof), len(write.proof) // fresh, 1 if fresh > 1 or ends_with else None)
+        row = yield from envelopes.add_in_steps(self._connection, write.proof)
+        return new_rows.Proof(row, len(write.proof) // fresh, 1 if fresh > 1 or ends_with else None)
 
     def _closed(self, write: AddJobs) -> Refused | None:
         """Return why a run takes no further jobs; None if it does."""
@@ -312,4 +317,6 @@ class Rows:
         finish.job_row, self.next_row = self.next_row, self.next_row + 1
         # It has the proof of its run.
         new_rows.insert(self._connection, [(finish.job_row, job)], run, new_rows.Proof(proof, 0, 1), is_finish=True)
+        for _ in new_rows.fill_large(self._connection, [(finish.job_row, job)]):
+            pass
         self._add_events([job.event])

@@ -8,7 +8,7 @@ with the request that committed it, they prove each of them.
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 from .....schemas.batches.parts import hash_of_part
@@ -18,7 +18,7 @@ from ....jobs.clean_up import Before, Waiter, find_clean_up, groups_of
 from ....jobs.job import RunKey
 from ....writes.jobs import AddJobs
 from ....writes.staged import FILES_OF_PARTS, CommitRun, Committed, DropPart, Dropped, Staged, StagedJob, StagePart
-from .. import edges, envelopes
+from .. import edges, envelopes, large_values
 from ..tombstones import mark_of
 
 _Execute = Callable[..., sqlite3.Cursor]
@@ -26,8 +26,8 @@ _Read = Callable[..., Sequence[tuple[Any, ...]]]
 _AGAIN = "submit it as a new run, with another id"
 
 
-def stage(connection: sqlite3.Connection, write: StagePart) -> None:
-    """Stage a part; the result is filled in."""
+def stage(connection: sqlite3.Connection, write: StagePart) -> Iterator[None]:
+    """Stage a part, in steps if it is large; the result is filled in."""
     execute = connection.execute
     write.result = _refusal_of(execute, write)
     if write.result is not None:
@@ -43,14 +43,25 @@ def stage(connection: sqlite3.Connection, write: StagePart) -> None:
             execute("DELETE FROM staged_runs WHERE row = ?", (row,))
         write.result = refused
         return
+    is_large = len(write.content) > large_values.LARGE
     part = execute(
-        "INSERT INTO staged_parts (run, number, jobs, content, hashes, hash, spec_bytes, priority, nice,"
-        " claims, reruns) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "INSERT INTO staged_parts (run, number, jobs, content, hashes, hash, spec_bytes, priority, nice,"  # noqa: S608 -- our own texts
+        f" claims, reruns) VALUES (?, ?, ?, {'zeroblob(?)' if is_large else '?'}, ?, ?, ?, ?, ?, ?, ?)",
         (
-            *(row, write.number, len(write.jobs), write.content, write.hashes, hash_of_part([write.hashes]), write.spec_bytes),
+            *(
+                row,
+                write.number,
+                len(write.jobs),
+                len(write.content) if is_large else write.content,
+                write.hashes,
+                hash_of_part([write.hashes]),
+                write.spec_bytes,
+            ),
             *(write.highest_priority, write.lowest_nice, " ".join(map(str, write.claims)), write.reruns),
         ),
     ).lastrowid
+    if is_large:
+        yield from large_values.fill(connection, "staged_parts", "content", int(part or 0), write.content)
     connection.executemany(
         "INSERT INTO staged_ids (owner, id, run, part, digest) VALUES (?, ?, ?, ?, ?)",
         [(write.run.owner, job.id, row, write.number, job.digest) for job in write.jobs],

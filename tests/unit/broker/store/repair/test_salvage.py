@@ -102,7 +102,7 @@ def test_the_batch_of_a_schedule_comes_back_with_it_or_neither_does(tmp_path: Pa
             content = join([KeptJob(batch, b"d" * 16, b"spec")])
             part = StagePart(RunKey(OWNER, batch), 0, [StagedJob(batch, b"d" * 16)], content, bytes([number]) * 32, 4, 0, for_schedule=True)
             part.files = [b"digest"]
-            staged_rows.stage(store, part)
+            list(staged_rows.stage(store, part))
             hashes = [hash_of_part([part.hashes])]
             write = AddSchedule(row(number, name)._replace(spec=b"", batch=b"batch"), staged=batch, parts=hashes)
             schedule_rows.add(store.execute, write)
@@ -123,7 +123,7 @@ def test_a_run_of_such_a_batch_that_was_forgotten_starts_no_more(tmp_path: Path,
     content = join([KeptJob(job.id, job.digest, b"spec") for job in staged])
     with closing(tables.connect(tmp_path / "old")) as store:
         part = StagePart(RunKey(OWNER, batch), 0, staged, content, b"h" * 64, 8, 0, for_schedule=True)
-        staged_rows.stage(store, part)
+        list(staged_rows.stage(store, part))
         hashes = [hash_of_part([part.hashes])]
         schedule_rows.add(store.execute, AddSchedule(row(1, "daily")._replace(spec=b"", batch=b"batch"), staged=batch, parts=hashes))
         ids = store.execute("SELECT owner, id, part, digest FROM staged_ids ORDER BY id").fetchall()
