@@ -1,25 +1,23 @@
 """A daemon: a desk with its server. Common to all daemons, whatever their engine. Opens the parts in their order, and closes them.
 
 The handshake handler runs before a server socket binds (without it, libzmq admits every key); jobs are recovered before anybody can ask for
-them; and only then the endpoints are bound. What a daemon is made of: parts.py; what answers requests: server.py.
+them; and only then the endpoints are bound. What is there before: foundation.py; what a daemon is made of: parts.py; what answers requests:
+server.py.
 """
 
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Callable
 
-from ..keys.identity import Identity
 from ..keys.members.rights import Member
-from ..schemas.frames import NONCE_BYTES
 from .engine import Engine, LogHasher
+from .foundation import Foundation
 from .host import NO_HOST, Host
 from .kind import Fleet
-from .parts import Closing, Parts
+from .parts import Parts
 from .requests.dispatch import Dispatch
 from .server import Server
-from .settings import Settings
 
 
 class Daemon:
@@ -27,22 +25,23 @@ class Daemon:
 
     def __init__(
         self,
-        settings: Settings,
-        identity: Identity,
+        foundation: Foundation,
         engine: Engine,
         fleet: Fleet | None = None,
         hasher: LogHasher | None = None,
         host: Host = NO_HOST,
     ) -> None:
-        """`fleet`: what makes it a broker. `hasher`: what hashes the output of jobs that have ended. `host`: the process around it."""
+        """`fleet`: what makes it a broker. `hasher`: what hashes the output of jobs that have ended. `host`: the process around it.
+
+        The foundation is closed with it, also if it cannot be created.
+        """
+        self._foundation = foundation
         self._has_fleet = fleet is not None
-        self._closing = Closing()
-        nonce = os.urandom(NONCE_BYTES)
         try:
-            self._server = Server(settings, identity, nonce, engine, fleet, hasher, host, self._closing)
-            self._parts = Parts(settings, identity, nonce, engine, fleet, host, self._server, self._closing)
+            self._parts = Parts(foundation, engine, fleet, host, lambda: self._server)
+            self._server = Server(foundation, self._parts, engine, fleet, hasher, host)
         except BaseException:
-            self.close()
+            foundation.close()
             raise
         self.store = self._parts.store
         self.context = self._parts.context
@@ -60,13 +59,13 @@ class Daemon:
         if self._has_fleet:
             self._server.hold_back()
             self.desk.await_recovery()
-            self._server.open(self._parts)
+            self._server.open()
             answering()
             await self._recover()
         else:
             # Jobs that act for their owners can come in when they are known again.
             await self._recover()
-            self._server.open(self._parts)
+            self._server.open()
             answering()
         self._parts.retention.open()
         self._parts.timetable.open()
@@ -116,4 +115,4 @@ class Daemon:
 
     def close(self) -> None:
         """Close everything in reverse order; jobs continue."""
-        self._closing.close()
+        self._foundation.close()

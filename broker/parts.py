@@ -1,18 +1,15 @@
-"""What a daemon is made of, below its server: each part is created with those that it needs, and closed before them."""
+"""What a daemon is made of, between foundation and server: each part is created with those that it needs, and closed before them."""
 
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import logging
 import time
 from collections.abc import Callable, Iterator
-from typing import Protocol, TypeVar
+from typing import Protocol
 
 from ..keys.handshake import Handshake
 from ..keys.holder import DESCRIPTION
-from ..keys.identity import Identity
-from ..keys.members.roster import RosterFile
 from ..keys.sockets import new_context
 from ..schemas.clock import Clock, Reading, passed_us, wall_us
 from ..schemas.naming import JobKey
@@ -22,8 +19,10 @@ from .desk.queue.queue import Queue
 from .desk.state import State
 from .engine import Engine
 from .entrance import Entrance
+from .fairness.cpu_shares import Shares
+from .foundation import Foundation
 from .health.condition import Condition
-from .health.self_check import LoggedErrors, SelfCheck
+from .health.self_check import SelfCheck
 from .health.troubles import Trouble
 from .host import Host
 from .jobs.job import Job
@@ -38,79 +37,29 @@ from .retention.forget import Forgetting
 from .retention.limits import Retention
 from .schedules.starter import Starter
 from .schedules.timetable import Timetable
-from .settings import Settings
 from .sockets.bans import Bans
 from .sockets.connections import most_of_descriptors
 from .sockets.publisher import Publisher
+from .sockets.router import Router
 from .sockets.zmq_reader import EdgeReader
 from .staging.staging import Staging
 from .store import kept
 from .store.free_space import Room
 from .store.queries import Lookup
 from .store.rows.fleet import relays
-from .store.store import Store
 from .streams.news import News
-from .streams.watchers import Watchers
 
 _log = logging.getLogger(__name__)
 
 
-class Part(Protocol):
-    """Something that must be closed."""
-
-    def close(self) -> None:
-        """Release everything."""
-        ...
-
-
-_Part = TypeVar("_Part", bound=Part)
-
-
-class Closing:
-    """Closes what it owns in reverse order."""
-
-    def __init__(self) -> None:
-        self._owned = contextlib.ExitStack()
-
-    def own(self, part: _Part) -> _Part:
-        """Return the part, which is closed when this is."""
-        self.on_close(part.close)
-        return part
-
-    def on_close(self, close: Callable[[], object]) -> None:
-        """Call this when what was owned after it is closed."""
-        self._owned.callback(_close, close)
-
-    def close(self) -> None:
-        """Close everything. What cannot be closed is logged."""
-        self._owned.close()
-
-
-def _close(close: Callable[[], object]) -> None:
-    try:
-        close()
-    except Exception:  # noqa: BLE001 -- logged, and the others must be closed in any case
-        # A failure must not keep the others open: a store that is not closed keeps its thread, and the process with it.
-        _log.exception("a part of the worker could not be closed; the others are")
-
-
 class Serving(Protocol):
-    """What answers requests, which is opened last."""
+    """What answers requests."""
+
+    router: Router
+    shares: Shares
 
     def read_roster(self) -> None:
         """Disconnect members whose entry changed or is gone."""
-        ...
-
-    def cut_off(self, public: bytes) -> None:
-        """Disconnect an identity."""
-        ...
-
-    def charge(self, public: bytes, seconds: float) -> None:
-        """Count time of the loop for an identity."""
-        ...
-
-    def serves_others(self, public: bytes) -> bool:
-        """Return whether another identity has sent a request recently."""
         ...
 
     def usage_changed(self) -> None:
@@ -119,30 +68,30 @@ class Serving(Protocol):
 
 
 class Parts:
-    """The parts of a daemon, each created with those that it needs. `closing` closes them, also if one of them cannot be created."""
+    """The parts of a daemon, which are closed with its foundation. `engine`, `fleet` and `host` are those of Daemon."""
 
-    def __init__(  # noqa: PLR0915, PLR0917 -- what a daemon is made of, on one screen
-        self,
-        settings: Settings,
-        identity: Identity,
-        nonce: bytes,
-        engine: Engine,
-        fleet: Fleet | None,
-        host: Host,
-        server: Serving,
-        closing: Closing,
+    def __init__(  # noqa: PLR0915 -- what a daemon is made of, on one screen
+        self, foundation: Foundation, engine: Engine, fleet: Fleet | None, host: Host, server: Callable[[], Serving]
     ) -> None:
-        loop, own = asyncio.get_running_loop(), closing.own
+        """`server()` returns the server, which is created from these parts: it can be called when the daemon is complete."""
+        loop, closing = asyncio.get_running_loop(), foundation.closing
+        own, settings, identity = closing.own, foundation.settings, foundation.identity
 
         def job_cut_off(public: bytes, account: bytes) -> None:
             """Disconnect a job that acts for its owner no more, or has other rights than before."""
             self.news.revoke_all(public, account)
             self.publisher.cut_off(public)
-            server.cut_off(public)
+            server().router.cut_off(public)
 
         def job_ended() -> None:
             self.retention.look_soon()
             self.timetable.job_ended()
+
+        def charge(owner: bytes, seconds: float) -> None:
+            server().shares.charge(owner, seconds)
+
+        def serves_others(public: bytes) -> bool:
+            return server().shares.serves_others(public)
 
         def troubles() -> Iterator[Trouble]:
             """Iterate over what those who run it should look at."""
@@ -151,14 +100,11 @@ class Parts:
             yield from host.troubles()
             yield from self_check.troubles()
 
-        self.roster = own(RosterFile(settings.roster, lambda problem: _log.error("roster: %s", problem)))
-        self.edits = own(RosterEdits(settings.roster, server.read_roster, loop))
+        self.roster, self.store, self.watchers = foundation.roster, foundation.store, foundation.watchers
+        self.edits = own(RosterEdits(settings.roster, lambda: server().read_roster(), loop))
         self.pairing = Pairing(
             self.edits, identity.public, lambda: self.roster.roster.temporary_keys, lambda: Reading(passed_us(), wall_us())
         )
-        errors = own(LoggedErrors())
-        self.watchers = Watchers()
-        self.store = own(Store(settings.store, loop, self.watchers.flush))
         self.context = new_context()
         closing.on_close(self.context.term)
         self.bans = Bans()
@@ -173,7 +119,7 @@ class Parts:
         self.entrance = Entrance(self.roster, self.pairing, self.delegates, fleet)
         handshake = own(Handshake(self.context, self.entrance.admit, self.bans.is_banned))
         own(EdgeReader(loop, handshake.socket, handshake.drain))
-        self.news = News(self.store.id, nonce, self.store.head, time.monotonic)
+        self.news = News(self.store.id, foundation.nonce, self.store.head, time.monotonic)
         self.publisher = own(
             Publisher(self.context, identity, loop, self.news, self.entrance.limits_of, self.bans.ban, self.delegates.account)
         )
@@ -195,7 +141,7 @@ class Parts:
         self.queue.set_capacity(state.settings.over(capacity))
         if set_by_operator := state.settings.rows():
             _log.info("set by an operator, instead of what the worker was started with: %s", ", ".join(map("=".join, set_by_operator)))
-        self_check = SelfCheck(room, self.store, errors, lambda: self.queue.slots if fleet is None else 0)
+        self_check = SelfCheck(room, self.store, foundation.errors, lambda: self.queue.slots if fleet is None else 0)
         self.file_sweep = own(FileSweep(engine.depot, self.lookup, loop))
         self.desk = own(
             Desk(
@@ -203,13 +149,13 @@ class Parts:
                 limits_of=self.roster.limits_of,
                 shortage=room.shortage,
                 ended=job_ended,
-                usage_changed=server.usage_changed,
+                usage_changed=lambda: server().usage_changed(),
                 delegates=self.delegates,
                 waits=fleet.waits if fleet else None,
-                charge=server.charge,
+                charge=charge,
             )
         )
-        self.staging = own(Staging(self.store, self.desk, self.lookup, self.ages, loop, server.serves_others))
+        self.staging = own(Staging(self.store, self.desk, self.lookup, self.ages, loop, serves_others))
         self.starter = Starter(self.desk, self.staging, state.live, self.roster.member, room.shortage, loop)
         self.timetable = own(Timetable(self.store, self.starter, loop))
         # Returns why new jobs are refused at the moment, if so.

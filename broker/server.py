@@ -11,28 +11,27 @@ from collections.abc import Mapping
 from functools import partial
 from typing import TYPE_CHECKING
 
-from ..keys.identity import Identity
 from ..keys.members.rights import PAIRING
 from ..keys.members.roster_changes import differences
 from ..schemas.clock import wall_us
 from ..schemas.naming import AttemptKey
 from .engine import Engine, LogHasher
 from .fairness.apart import Apart
-from .fairness.cpu_shares import TURN_SECONDS, Shares
+from .fairness.cpu_shares import Shares
 from .fairness.turns import Turns
+from .foundation import Foundation
 from .host import Host
 from .jobs.job import Job
 from .kind import Fleet, House
 from .log_hashes import LogHashes
 from .notary import Notary
-from .parts import Closing, Parts
+from .parts import Parts
 from .requests.dispatch import Dispatch, Handler
 from .requests.held import HeldRequests
 from .requests.members import change_members, list_members
 from .requests.reads.hello import FEATURES, Introduction, Silence
 from .requests.schedules import Parts as Schedules
 from .requests.table import handlers
-from .settings import Settings
 from .sockets.binding import bind_events, bind_with, endpoint_for_clients
 from .sockets.router import Router
 from .store.rows.fleet import relays
@@ -44,38 +43,38 @@ _log = logging.getLogger(__name__)
 
 
 class Server:
-    """Answers the requests to a daemon once it is open. `nonce`: of this run; `closing` closes what is opened. The others: see Daemon."""
+    """Answers the requests to a daemon once it is open. `engine`, `fleet`, `hasher`, `host`: see Daemon."""
 
-    def __init__(  # noqa: PLR0917 -- what a daemon is given
-        self,
-        settings: Settings,
-        identity: Identity,
-        nonce: bytes,
-        engine: Engine,
-        fleet: Fleet | None,
-        hasher: LogHasher | None,
-        host: Host,
-        closing: Closing,
+    def __init__(
+        self, foundation: Foundation, parts: Parts, engine: Engine, fleet: Fleet | None, hasher: LogHasher | None, host: Host
     ) -> None:
-        self._settings = settings
-        self._identity = identity
-        self._nonce = nonce
+        self._settings = foundation.settings
+        self._identity = foundation.identity
+        self._nonce = foundation.nonce
+        self._closing = foundation.closing
+        self._parts = parts
         self._engine = engine
         self._fleet = fleet
         self._hasher = hasher
         self._host = host
-        self._closing = closing
-        self._loop = asyncio.get_running_loop()
-        self._turns = Turns(self._loop, self._turn_seconds)
+        self._loop = loop = asyncio.get_running_loop()
+        self._turns = Turns(loop, lambda: self.shares.turn_seconds(loop.time()))
         self._held = HeldRequests(self._turns)
-        self._parts: Parts | None = None
-        self._shares: Shares | None = None
-        self._dispatch: Dispatch | None = None
+        # Empty before they are bound.
         self.endpoint = ""
         self.event_endpoint = ""
-        self.router: Router | None = None
+        notary = Notary(self._identity, parts.store.id)
+        verbs = self._handlers(notary)
         # What serves its brokers, if it is a worker that has some.
-        self.relayed: RelayedVerbs | None = None
+        self.relayed = self._relay(verbs, notary)
+        entrance, delegates, own = parts.entrance, parts.delegates, foundation.closing.own
+        self._dispatch = Dispatch(
+            *(self._identity.public, self._nonce, entrance.member, verbs, self._turns, delegates.statement),
+            held=self._held,
+            apart=own(Apart()),
+        )
+        self.shares = own(Shares(loop.call_later, self._dispatch.take))
+        self.router = own(Router(parts.context, self._identity, loop, entrance.limits_of, self.shares, parts.bans.ban, delegates.account))
 
     def hold_back(self) -> None:
         """Hold requests that depend on all jobs until `let_in`."""
@@ -83,39 +82,26 @@ class Server:
 
     def let_in(self) -> None:
         """Handle the requests that were held."""
-        if self._dispatch is not None:
-            self._held.let_in(self._dispatch.take)
+        self._held.let_in(self._dispatch.take)
 
-    def open(self, parts: Parts) -> None:
+    def open(self) -> None:
         """Bind the sockets, and answer what comes in there.
 
         Raises CannotListen if an endpoint cannot be bound.
         """
-        self._parts, identity = parts, self._identity
-        self.event_endpoint = bind_events(parts.publisher.bind, self._settings.listen, self._settings.event_listen)
-        notary = Notary(identity, parts.store.id)
-        verbs = self._handlers(parts, notary)
-        relayed = self.relayed = self._relay(parts, verbs, notary)
+        parts, listen = self._parts, self._settings.listen
+        self.event_endpoint = bind_events(parts.publisher.bind, listen, self._settings.event_listen)
         if self._hasher is not None:
-            LogHashes(parts.store, parts.lookup, self._hasher, relayed.hashed if relayed is not None else _told_nobody).open()
-        entrance, delegates = parts.entrance, parts.delegates
-        dispatch = self._dispatch = Dispatch(
-            *(identity.public, self._nonce, entrance.member, verbs, self._turns, delegates.statement),
-            held=self._held,
-            apart=self._closing.own(Apart()),
-        )
-        shares = self._shares = self._closing.own(Shares(self._loop.call_later, dispatch.take))
-        self.router = self._closing.own(
-            Router(parts.context, identity, self._loop, entrance.limits_of, shares, parts.bans.ban, delegates.account)
-        )
-        self.endpoint = bind_with(self.router.bind, self._settings.listen, "--listen")
+            LogHashes(parts.store, parts.lookup, self._hasher, self.relayed.hashed if self.relayed is not None else _told_nobody).open()
+        self.endpoint = bind_with(self.router.bind, listen, "--listen")
         # Only now, as it disconnects members; an earlier change is read at once.
         self._loop.add_reader(parts.roster.fileno(), self.read_roster)
         self._closing.on_close(partial(self._loop.remove_reader, parts.roster.fileno()))
 
-    def _handlers(self, parts: Parts, notary: Notary) -> Mapping[str, Handler]:
+    def _handlers(self, notary: Notary) -> Mapping[str, Handler]:
         """Return what handles the requests of clients, by verb."""
-        fleet, desk, store, lookup = self._fleet, parts.desk, parts.store, parts.lookup
+        parts, fleet = self._parts, self._fleet
+        desk, store, lookup = parts.desk, parts.store, parts.lookup
         check = fleet.check if fleet is not None else None
         verbs = handlers(
             desk=desk,
@@ -126,7 +112,7 @@ class Server:
             engine=self._engine,
             store=store,
             news=parts.news,
-            introduction=self._introduction(parts),
+            introduction=self._introduction(),
             condition=parts.condition,
             member_of=parts.roster.member,
             named=parts.roster.named,
@@ -152,15 +138,15 @@ class Server:
         fleet.connect(of_fleet)
         return {**verbs, **fleet.verbs(of_fleet)}
 
-    def _introduction(self, parts: Parts) -> Introduction:
-        fleet = self._fleet
+    def _introduction(self) -> Introduction:
+        parts, fleet = self._parts, self._fleet
         return Introduction(
             self._settings.kind,
             self._settings.software,
             self._identity.public,
             parts.store.id,
             self._nonce,
-            endpoint_for_clients(self.event_endpoint),
+            lambda: endpoint_for_clients(self.event_endpoint),
             lambda: parts.queue.slots,
             lambda: FEATURES if fleet is None else fleet.features,
             wall_us,
@@ -170,8 +156,9 @@ class Server:
     def _silence_of(self, job: Job | None) -> Silence | None:
         return self._fleet.silence_of(job.machine) if self._fleet is not None and job is not None and job.machine else None
 
-    def _relay(self, parts: Parts, verbs: Mapping[str, Handler], notary: Notary) -> RelayedVerbs | None:
+    def _relay(self, verbs: Mapping[str, Handler], notary: Notary) -> RelayedVerbs | None:
         """Return what serves the brokers of this worker; None if it has joined none and has nothing left that one has to be told."""
+        parts = self._parts
         if not self._settings.has_broker and not relays.has_unsettled(parts.store.read):
             return None
         from .relayed.table import RelayedVerbs  # noqa: PLC0415 -- most workers have no broker
@@ -195,31 +182,14 @@ class Server:
     def dispatch_of_brokers(self) -> Dispatch:
         """Return what takes the requests that come over the link to a broker, of a worker that has joined one.
 
-        Raises RuntimeError if it has not, or is not open.
+        Raises RuntimeError if it has not.
         """
         from .relayed.table import read  # noqa: PLC0415 -- as above
 
-        if self._parts is None or self.relayed is None:
+        if self.relayed is None:
             message = "no broker was joined"
             raise RuntimeError(message)
         return Dispatch(self._identity.public, self._nonce, self._parts.roster.member, self.relayed.handlers, self._turns, read=read)
-
-    def cut_off(self, public: bytes) -> None:
-        """Disconnect an identity from the router."""
-        if self.router is not None:
-            self.router.cut_off(public)
-
-    def charge(self, public: bytes, seconds: float) -> None:
-        """Count time of the loop for an identity, whose next requests wait the longer for it."""
-        if self._shares is not None:
-            self._shares.charge(public, seconds)
-
-    def serves_others(self, public: bytes) -> bool:
-        """Return whether another identity has sent a request recently."""
-        return self._shares is not None and self._shares.serves_others(public)
-
-    def _turn_seconds(self) -> float:
-        return self._shares.turn_seconds(self._loop.time()) if self._shares is not None else TURN_SECONDS
 
     def usage_changed(self) -> None:
         """Tell the brokers of this worker what its jobs have now."""
@@ -243,8 +213,6 @@ class Server:
     def read_roster(self) -> None:
         """Disconnect members whose entry changed or is gone; they may connect again with their present rights."""
         parts = self._parts
-        if parts is None or self.router is None:
-            return
         before = parts.roster.roster.members
         if not parts.roster.drain():
             return

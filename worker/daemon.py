@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Any
 
 from .. import __version__
 from ..broker.daemon import Daemon
+from ..broker.foundation import Foundation
 from ..broker.host import Host
 from ..broker.retention.limits import Keep
 from ..broker.settings import Settings
@@ -230,7 +231,7 @@ async def _open_at(settings: WorkerSettings, identity: Identity, engine: LocalEn
         settings.state / layout.BROKER,
         has_broker=bool(settings.join),
     )
-    daemon = Daemon(desk_settings, identity, engine, hasher=engine.hasher, host=host)
+    daemon = Daemon(Foundation(desk_settings, identity), engine, hasher=engine.hasher, host=host)
     try:
         engine.open(daemon.desk.hear, lambda: daemon.store.commits_are_short)
         let_endings_in()

@@ -19,6 +19,7 @@ from desk_house import EngineDouble  # noqa: E402 -- found by the path above
 
 from jobwire.broker.daemon import Daemon  # noqa: E402 -- as above
 from jobwire.broker.engine import Ended, Fact, Launch, Run, Started  # noqa: E402 -- as above
+from jobwire.broker.foundation import Foundation  # noqa: E402 -- as above
 from jobwire.broker.relayed.line import Line  # noqa: E402 -- as above
 from jobwire.broker.settings import Settings  # noqa: E402 -- as above
 from jobwire.keys.identity import load_or_make, parse_public  # noqa: E402 -- as above
@@ -52,9 +53,8 @@ class NothingDone(EngineDouble):
 async def _run(folder: Path, endpoint: str, broker: bytes, slots: int) -> None:
     loop, ended = asyncio.get_running_loop(), asyncio.Event()
     identity, engine = load_or_make(folder / "identity"), NothingDone(Capacity(slots))
-    daemon = Daemon(
-        Settings("worker", "idle", folder / "state.db", folder / "roster.toml", "tcp://127.0.0.1:*", has_broker=True), identity, engine
-    )
+    settings = Settings("worker", "idle", folder / "state.db", folder / "roster.toml", "tcp://127.0.0.1:*", has_broker=True)
+    daemon = Daemon(Foundation(settings, identity), engine)
     engine.hear = daemon.desk.hear
     await daemon.start()
     line = Line(endpoint, broker, identity, daemon.context, loop, daemon.from_brokers, "idle")

@@ -18,6 +18,7 @@ from ... import __version__
 from ...broker.daemon import Daemon
 from ...broker.fleet.engine import FleetEngine
 from ...broker.fleet.verbs import Broker
+from ...broker.foundation import Foundation
 from ...broker.growth.book import Book
 from ...broker.growth.cluster import Cluster
 from ...broker.growth.folders import Folders
@@ -71,22 +72,7 @@ async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None
         shelf = _shelf(settings, loop)
         engine = FleetEngine(identity, contents, shelf=shelf)
         fleet = Broker(engine)
-        daemon = Daemon(
-            Settings(
-                "broker",
-                f"jobwire {__version__}",
-                settings.state / layout.STORE,
-                settings.roster,
-                settings.listen,
-                settings.event_listen,
-                Keep(settings.keep_seconds, settings.keep_jobs, settings.keep_bytes),
-                settings.keep_free_bytes,
-            ),
-            identity,
-            engine,
-            fleet,
-            engine.hasher,
-        )
+        daemon = Daemon(Foundation(_desk_settings(settings), identity), engine, fleet, engine.hasher)
         engine.open(daemon.desk.hear, daemon.desk.take, daemon.store.read, daemon.member_of, daemon.store.submit)
 
         def answering() -> None:
@@ -119,6 +105,19 @@ async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None
             if part is not None:
                 part.close()
         lock.release()
+
+
+def _desk_settings(settings: BrokerSettings) -> Settings:
+    return Settings(
+        "broker",
+        f"jobwire {__version__}",
+        settings.state / layout.STORE,
+        settings.roster,
+        settings.listen,
+        settings.event_listen,
+        Keep(settings.keep_seconds, settings.keep_jobs, settings.keep_bytes),
+        settings.keep_free_bytes,
+    )
 
 
 def _shelf(settings: BrokerSettings, loop: asyncio.AbstractEventLoop) -> KeptLogs:

@@ -91,7 +91,7 @@ class Introduction:
     public: bytes
     store_id: bytes
     nonce: bytes
-    event_endpoint: str
+    event_endpoint: Callable[[], str]
     slots: Callable[[], int]
     features: Callable[[], Sequence[str]] = lambda: FEATURES
     # The date; 0: it is not told.
@@ -124,7 +124,7 @@ def hello(call: Call, introduction: Introduction, condition: Condition) -> None:
                 daemon=introduction.public,
                 store=introduction.store_id,
                 nonce=introduction.nonce,
-                event_endpoint=introduction.event_endpoint,
+                event_endpoint=introduction.event_endpoint(),
                 limits=bounds,
                 features=[feature for feature in introduction.features() if feature not in _NOT_OF_JOBS or not call.member.job],
                 your_name=call.member.name,

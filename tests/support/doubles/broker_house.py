@@ -117,7 +117,7 @@ class WorkerSide:
     def _receive(self) -> None:
         house, turns = self.house, Turns(asyncio.get_running_loop())
         introduction = Introduction(
-            "worker", "test", self.identity.public, house.store.id, NONCE, "tcp://127.0.0.1:1", lambda: 2, now_us=self.clock
+            "worker", "test", self.identity.public, house.store.id, NONCE, lambda: "tcp://127.0.0.1:1", lambda: 2, now_us=self.clock
         )
         self.relayed = verbs = RelayedVerbs(
             desk=house.desk,

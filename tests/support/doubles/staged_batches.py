@@ -55,7 +55,7 @@ async def ask(
     """Return the one reply to a request. Raises what is refused."""
     member = Member("somebody", owner, "operator", limits, job, may_do=ROLES["submitter"])
     answers = Answers()
-    table = house.handlers(Introduction("worker", "", b"", b"", b"", "", lambda: 1), lambda _: member)
+    table = house.handlers(Introduction("worker", "", b"", b"", b"", lambda: "", lambda: 1), lambda _: member)
     request = request_pb2.Request(id=1, **verb)
     peer = Peer(b"r", Meter(-1, b""), Account(owner), answers)
     call = Call(member, peer, request, proof or request.SerializeToString(), None, PlentyOfTime())  # type: ignore[arg-type] # reason: a double

@@ -13,6 +13,7 @@ from jobwire.broker.desk.decisions.lending import nobody_waits
 from jobwire.broker.desk.inputs import Asked, Lend
 from jobwire.broker.desk.turn import Turn
 from jobwire.broker.engine import Ended
+from jobwire.broker.foundation import Foundation
 from jobwire.broker.jobs.job import BatchRun, Job
 from jobwire.broker.jobs.loans import MOST_LEVELS
 from jobwire.broker.requests.checks import delegated
@@ -246,7 +247,7 @@ class Opened:
         self.key, self.member = generate(), generate()
         roster.add_member(folder / "roster.toml", "member", self.member.public, "submitter", {"connections": 2})
         settings = Settings("worker", "test", folder / "state.db", folder / "roster.toml", "tcp://127.0.0.1:*")
-        self.daemon = Daemon(settings, self.key, EngineDouble())
+        self.daemon = Daemon(Foundation(settings, self.key), EngineDouble())
 
     def raw(self, identity: Identity) -> RawClient:
         return RawClient(self.daemon.endpoint, self.key.public, identity)

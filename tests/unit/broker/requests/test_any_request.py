@@ -48,7 +48,7 @@ async def ask(requests: list[request_pb2.Request], role: str, *, recovers: bool 
         await house.accept(asked(1), asked(2), owner=CLIENT.public)
         await house.accept(asked(1))
         house.desk.hear([started(1), ended(1)])
-        introduction = Introduction("worker", "", DAEMON.public, house.store.id, NONCE, "", lambda: 1)
+        introduction = Introduction("worker", "", DAEMON.public, house.store.id, NONCE, lambda: "", lambda: 1)
         member = Member("somebody", CLIENT.public, role)
         if role == DELEGATE:
             # The first job of the client acts for it.

@@ -34,7 +34,7 @@ class Room:
 
     def __init__(self, house: House) -> None:
         members = {one.public: Member("somebody", one.public, "submitter") for one in (ONE, OTHER)}
-        introduction = Introduction("worker", "", DAEMON.public, house.store.id, NONCE, "", lambda: 1)
+        introduction = Introduction("worker", "", DAEMON.public, house.store.id, NONCE, lambda: "", lambda: 1)
         table = house.handlers(introduction, members.get)
         dispatch = Dispatch(DAEMON.public, NONCE, members.get, table, Turns(asyncio.get_running_loop()), apart=Apart())
         self.shares = Shares(asyncio.get_running_loop().call_later, dispatch.take)

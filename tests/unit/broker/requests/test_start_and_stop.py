@@ -30,7 +30,7 @@ SPEC = job_pb2.JobSpec(argv=[b"true"])
 
 
 async def test_every_verb_of_the_schema_has_one_handler(house: House) -> None:
-    introduction = Introduction("worker", "", b"", b"", b"", "", lambda: 1)
+    introduction = Introduction("worker", "", b"", b"", b"", lambda: "", lambda: 1)
     table = house.handlers(introduction, lambda _: None)
     verbs = {field.name for field in request_pb2.Request.DESCRIPTOR.oneofs_by_name["verb"].fields}
     assert set(table) == verbs

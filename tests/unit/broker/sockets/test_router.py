@@ -18,6 +18,7 @@ from jobwire.broker.daemon import Daemon
 from jobwire.broker.engine import Ended
 from jobwire.broker.fairness import cpu_shares
 from jobwire.broker.fairness.cpu_shares import Shares
+from jobwire.broker.foundation import Foundation
 from jobwire.broker.settings import Settings
 from jobwire.broker.sockets import router
 from jobwire.broker.sockets.peers import Peer
@@ -39,7 +40,8 @@ class Opened:
         roster.add_member(self.roster, "member", self.member.public, "submitter")
         roster.add_member(self.roster, "other", self.other.public, "submitter")
         self.engine = EngineDouble()
-        self.daemon = Daemon(Settings("worker", "test", folder / "state.db", self.roster, "tcp://127.0.0.1:*"), self.key, self.engine)
+        settings = Settings("worker", "test", folder / "state.db", self.roster, "tcp://127.0.0.1:*")
+        self.daemon = Daemon(Foundation(settings, self.key), self.engine)
 
     def raw(self, identity: Identity, routing_id: bytes = b"") -> RawClient:
         return RawClient(self.daemon.endpoint, self.key.public, identity, routing_id=routing_id)
@@ -188,7 +190,7 @@ async def test_a_peer_that_does_not_read_is_cut_off_and_nobody_else(opened: Open
 
 async def test_the_port_in_use_is_named(opened: Opened, tmp_path: Path) -> None:
     settings = Settings("worker", "test", tmp_path / "other.db", opened.roster, opened.daemon.endpoint, "tcp://127.0.0.1:*")
-    second = Daemon(settings, generate(), EngineDouble())
+    second = Daemon(Foundation(settings, generate()), EngineDouble())
     with pytest.raises(Exception, match="cannot be listened on: Address already in use"):
         await second.start()
     second.close()

@@ -58,7 +58,7 @@ class Asking:
         self.turns = Turns()
         self.answers = Answers()
         self.member = Member("somebody", public, role)
-        table = house.handlers(Introduction("worker", "", b"", b"", b"", "", lambda: 1), lambda _: self.member)
+        table = house.handlers(Introduction("worker", "", b"", b"", b"", lambda: "", lambda: 1), lambda _: self.member)
         self.peer = Peer(b"r", Meter(-1, b""), Account(public), self.answers)
         self.call = Call(
             self.member,
