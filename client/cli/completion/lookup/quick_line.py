@@ -56,8 +56,9 @@ class QuickLine:
         """Send a question and return its number."""
         self._last = request.id = self._last + 1
         frame = self._wire.Envelope(request=request.SerializeToString()).SerializeToString()
-        for connection in self._connections.values():
+        for fd, connection in self._connections.items():
             connection.say(frame)
+            self._poll.modify(fd, connection.wishes)
         return self._last
 
     def hello(self, deadline: float) -> request_pb2.HelloReply:
