@@ -150,6 +150,7 @@ LENGTHS = {
     "List.batch_name": LONGEST_TEXT,
     "List.page": LONGEST_TEXT,
     "List.name": LONGEST_TEXT,
+    "List.begins": LONGEST_TEXT,
     "List.owner_name": LONGEST_TEXT,
     "Push.seal": LONGEST_ID,
     "JobFile.path": LONGEST_PATH,

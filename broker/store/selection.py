@@ -19,6 +19,9 @@ FEW = 2000
 
 EVERY_STATE = frozenset(State)
 ALIVE = EVERY_STATE - {State.FINISHED}
+_DIGITS = frozenset("0123456789abcdef")
+# Sorted behind all that a name can hold.
+_AFTER_NAMES = "\x7f"
 _WITH_PROCESS = frozenset({State.RUNNING, State.STOPPING})
 _COLUMNS = {JobTime.QUEUED: "queued_at", JobTime.STARTED: "started_at", JobTime.ENDED: "ended_at"}
 
@@ -40,6 +43,8 @@ class Selection:
     runs: Sequence[int] | None = None
     batch_name: str = ""
     name: str = ""
+    # What the name, or the id in hexadecimal digits, begins with.
+    begins: str = ""
     labels: Sequence[tuple[str, str]] = ()
     sorted_by: JobTime = JobTime.QUEUED
     newest_first: bool = False
@@ -114,6 +119,9 @@ def leaders(selection: Selection) -> Iterator[Leader]:
         yield Leader("jobs INDEXED BY jobs_by_batch", Statement(_among(selection.runs)), order)
     if selection.name:
         yield Leader("jobs INDEXED BY jobs_by_name", Statement("name = ? AND name <> ''", (selection.name,)))
+    if selection.begins and not _may_be_id(selection.begins):
+        beyond = selection.begins + _AFTER_NAMES
+        yield Leader("jobs INDEXED BY jobs_by_name", Statement("name >= ? AND name < ? AND name <> ''", (selection.begins, beyond)), None)
     for label in selection.labels:
         yield Leader("labels CROSS JOIN jobs ON jobs.row = labels.job", Statement("labels.name = ? AND labels.value = ?", label))
 
@@ -157,16 +165,15 @@ def _filters(selection: Selection) -> Iterator[Statement]:
         yield Statement(f"jobs.state IN ({', '.join(str(state.value) for state in sorted(selection.states)) or 'NULL'})")
     if selection.failed:
         yield Statement("jobs.ok = 0")
-    if selection.owner:
-        yield Statement("jobs.owner = ?", (selection.owner,))
-    if selection.started_by:
-        yield Statement("jobs.started_by = ?", (selection.started_by,))
+    for column, value in (("owner", selection.owner), ("started_by", selection.started_by), ("name", selection.name)):
+        if value:
+            yield Statement(f"jobs.{column} = ?", (value,))
     if selection.runs is not None:
         yield Statement(_among(selection.runs))
     if selection.batch_name:
         yield Statement("EXISTS (SELECT 1 FROM batches WHERE batches.row = jobs.batch AND batches.name = ?)", (selection.batch_name,))
-    if selection.name:
-        yield Statement("jobs.name = ?", (selection.name,))
+    if selection.begins:
+        yield _begins(selection.begins)
     if selection.aged_until_us is not None:
         yield Statement("jobs.aged_from <= ?", (selection.aged_until_us,))
     for label in selection.labels:
@@ -175,6 +182,17 @@ def _filters(selection: Selection) -> Iterator[Statement]:
             " AND other.job = jobs.row)",
             label,
         )
+
+
+def _begins(begins: str) -> Statement:
+    of_name = Statement("substr(jobs.name, 1, ?) = ?", (len(begins), begins))
+    if not _may_be_id(begins):
+        return of_name
+    return Statement(f"({of_name.sql} OR substr(lower(hex(jobs.id)), 1, ?) = ?)", (*of_name.parameters, *of_name.parameters))
+
+
+def _may_be_id(begins: str) -> bool:
+    return set(begins) <= _DIGITS
 
 
 def _bounds(selection: Selection, column: str, row: str, after: Place | None) -> Iterator[Statement]:

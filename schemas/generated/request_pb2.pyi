@@ -1060,7 +1060,7 @@ class ListRunsReply(_message.Message):
     def __init__(self, runs: _Optional[_Iterable[_Union[Run, _Mapping]]] = ..., next_page: _Optional[bytes] = ...) -> None: ...
 
 class List(_message.Message):
-    __slots__ = ("all", "owner", "batch", "batch_name", "limit", "page", "states", "failed", "name", "labels", "owner_name", "sorted_by", "newest_first", "since_us", "since_ago_us", "until_us", "until_ago_us")
+    __slots__ = ("all", "owner", "batch", "batch_name", "limit", "page", "states", "failed", "name", "labels", "owner_name", "sorted_by", "newest_first", "since_us", "since_ago_us", "until_us", "until_ago_us", "begins")
     ALL_FIELD_NUMBER: _ClassVar[int]
     OWNER_FIELD_NUMBER: _ClassVar[int]
     BATCH_FIELD_NUMBER: _ClassVar[int]
@@ -1078,6 +1078,7 @@ class List(_message.Message):
     SINCE_AGO_US_FIELD_NUMBER: _ClassVar[int]
     UNTIL_US_FIELD_NUMBER: _ClassVar[int]
     UNTIL_AGO_US_FIELD_NUMBER: _ClassVar[int]
+    BEGINS_FIELD_NUMBER: _ClassVar[int]
     all: bool
     owner: bytes
     batch: bytes
@@ -1095,7 +1096,8 @@ class List(_message.Message):
     since_ago_us: int
     until_us: int
     until_ago_us: int
-    def __init__(self, all: _Optional[bool] = ..., owner: _Optional[bytes] = ..., batch: _Optional[bytes] = ..., batch_name: _Optional[str] = ..., limit: _Optional[int] = ..., page: _Optional[bytes] = ..., states: _Optional[_Iterable[_Union[_job_pb2.State, str]]] = ..., failed: _Optional[bool] = ..., name: _Optional[str] = ..., labels: _Optional[_Iterable[_Union[_job_pb2.Label, _Mapping]]] = ..., owner_name: _Optional[str] = ..., sorted_by: _Optional[_Union[JobTime, str]] = ..., newest_first: _Optional[bool] = ..., since_us: _Optional[int] = ..., since_ago_us: _Optional[int] = ..., until_us: _Optional[int] = ..., until_ago_us: _Optional[int] = ...) -> None: ...
+    begins: str
+    def __init__(self, all: _Optional[bool] = ..., owner: _Optional[bytes] = ..., batch: _Optional[bytes] = ..., batch_name: _Optional[str] = ..., limit: _Optional[int] = ..., page: _Optional[bytes] = ..., states: _Optional[_Iterable[_Union[_job_pb2.State, str]]] = ..., failed: _Optional[bool] = ..., name: _Optional[str] = ..., labels: _Optional[_Iterable[_Union[_job_pb2.Label, _Mapping]]] = ..., owner_name: _Optional[str] = ..., sorted_by: _Optional[_Union[JobTime, str]] = ..., newest_first: _Optional[bool] = ..., since_us: _Optional[int] = ..., since_ago_us: _Optional[int] = ..., until_us: _Optional[int] = ..., until_ago_us: _Optional[int] = ..., begins: _Optional[str] = ...) -> None: ...
 
 class ListReply(_message.Message):
     __slots__ = ("jobs", "next_page")

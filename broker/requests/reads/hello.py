@@ -72,6 +72,7 @@ FEATURES = (
     "staged_reruns",
     "members",
     "troubles",
+    "beginnings",
 )
 
 

@@ -128,6 +128,7 @@ def _selection(request: request_pb2.List, member: Member, lookup: Lookup, named:
         runs=runs,
         batch_name=request.batch_name if runs is None else "",
         name=request.name,
+        begins=request.begins,
         labels=tuple(dict.fromkeys((label.name, label.value) for label in request.labels)),
         sorted_by=sorted_by,
         newest_first=request.newest_first,

@@ -16,6 +16,11 @@ import pytest
 from home import SECONDS, Home
 from tab_modules import LIBRARIES, OURS, REAL
 
+from jobwire.client.cli.completion.lookup.quick_line import QuickLine
+from jobwire.client.config import contexts
+from jobwire.keys import identity
+from jobwire.schemas.generated import job_pb2, request_pb2
+
 PROGRAM = Path(sys.executable).parent
 # What a shell writes to colour, to move, and because there was no answer in time.
 _STYLES = re.compile(rb"\x1b\[[0-9;?]*[A-Za-z]|\x07")
@@ -160,6 +165,32 @@ def test_the_words_of_completion_load_neither_parser_nor_sockets(home: Home) -> 
     program = "import sys; from jobwire.client.cli.completion.answer import main; main(['bash', 'jobwire stop --']); print(*sys.modules)"
     loaded = subprocess.run([sys.executable, "-c", program], env=home.env, capture_output=True, text=True, check=True).stdout
     assert not {"typer", "zmq", "nacl", "google.protobuf", "rich", "dataclasses", "pathlib"} & set(loaded.split())
+
+
+def test_a_worker_picks_out_the_jobs_that_begin_so(home: Home, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("xray", "zebra", "zoo"):
+        home.jobwire("run", "-n", name, "--", "true")
+    for name, value in home.env.items():
+        monkeypatch.setenv(name, value)
+    context = contexts.resolve_running()
+    assert context is not None
+    deadline = time.monotonic() + SECONDS
+    line = QuickLine(context.endpoint, context.server_key, identity.load(context.identity_path), deadline)
+
+    def listed(begins: str) -> list[job_pb2.Job]:
+        wanted = request_pb2.List(all=True, begins=begins, newest_first=True)
+        return list(line.next(line.ask(request_pb2.Request(list=wanted)), deadline).list.jobs)
+
+    try:
+        assert "beginnings" in line.hello(deadline).features
+        assert [job.spec.name for job in listed("z")] == ["zoo", "zebra"]
+        assert [job.spec.name for job in listed("zeb")] == ["zebra"]
+        assert listed("zz") == []
+        # By the beginning of an id, which may be that of other jobs too.
+        [xray] = listed("xray")
+        assert "xray" in {job.spec.name for job in listed(xray.key.id.hex()[:3])}
+    finally:
+        line.close()
 
 
 def test_the_members_of_a_worker_that_is_named_are_completed_for_its_admin(own_home: Home) -> None:

@@ -12,9 +12,10 @@ from .. import line
 from ..jobs import ENDED, TAKE_A_BATCH, UNFINISHED
 from ..line import Wish
 
-# The jobs that are looked through. Where nothing is typed, the newest are as good as any; else those that begin so may be rare.
-MOST_JOBS = 50
-MOST_JOBS_TYPED = 300
+# The pages of 50 jobs, or fewer, that are looked through. Where nothing is typed, the newest are as good as any. Else those that begin so
+# may be rare: a worker picks them out and looks at 1,000 for each page, an older one sends any.
+MOST_PAGES = 1
+MOST_PAGES_TYPED = 6
 MOST_RUNS = 50
 _STATES = {
     **dict.fromkeys(ENDED, job_pb2.STATE_FINISHED),
@@ -24,10 +25,10 @@ _STATES = {
 
 
 class Questions(NamedTuple):
-    """`requests`: to be sent together, at most one of them a `list`; of its jobs, `most_jobs` are looked through, page by page."""
+    """`requests`: to be sent together, at most one of them a `list`, of which `most_pages` are looked through."""
 
     requests: list[request_pb2.Request]
-    most_jobs: int
+    most_pages: int
 
 
 def questions(wish: Wish) -> Questions:
@@ -40,9 +41,10 @@ def questions(wish: Wish) -> Questions:
     if wish.kind in {line.BATCH, line.AFTER} or (wish.kind == line.JOB and wish.path in TAKE_A_BATCH):
         requests.append(request_pb2.Request(list_runs=request_pb2.ListRuns(owner_name=owner, limit=MOST_RUNS)))
     if wish.kind != line.BATCH:
-        # A worker that is too old for the filters ignores them.
+        # No name has an @, which those have who type a process. A worker that is too old for the filters ignores them.
+        begins = typed if wish.kind != line.OWNER and "@" not in typed else ""
         states = [_STATES[wish.path]] if wish.kind == line.JOB and wish.path in _STATES else []
         everything = wish.kind != line.JOB or wish.path not in UNFINISHED
-        listed = request_pb2.List(all=everything, owner_name=owner, states=states, newest_first=True)
+        listed = request_pb2.List(all=everything, owner_name=owner, states=states, newest_first=True, begins=begins)
         requests.append(request_pb2.Request(list=listed))
-    return Questions(requests, MOST_JOBS_TYPED if typed or wish.kind != line.JOB else MOST_JOBS)
+    return Questions(requests, MOST_PAGES_TYPED if typed or wish.kind == line.OWNER else MOST_PAGES)

@@ -48,7 +48,7 @@ def jobs_over(line: Line[_Asked], wish: Wish, deadline: float) -> Iterator[Found
 
     Raises `Refused` if there is no connection.
     """
-    requests, most_jobs = questions(wish)
+    requests, most_pages = questions(wish)
     asked = [(request, line.ask(request)) for request in requests]
     try:
         has_filters = _FILTERS in line.hello(deadline).features
@@ -59,7 +59,7 @@ def jobs_over(line: Line[_Asked], wish: Wish, deadline: float) -> Iterator[Found
                 case "list_runs":
                     yield from (run for reply in _unless_refused(line, number, deadline) for run in reply.list_runs.runs)
                 case _:
-                    found = _listed(line, request.list, number, deadline, most_jobs)
+                    found = _listed(line, request.list, number, deadline, most_pages)
                     # One that is older begins with the oldest.
                     yield from found if has_filters else reversed(list(found))
     except TimeoutError:
@@ -68,16 +68,14 @@ def jobs_over(line: Line[_Asked], wish: Wish, deadline: float) -> Iterator[Found
 
 
 def _listed(line: Line[_Asked], wanted: request_pb2.List, asked: _Asked, deadline: float, most: int) -> Iterator[Found]:
-    seen = 0
-    while True:
+    for left in reversed(range(most)):
         try:
             page = _answer(line, asked, deadline).list
         except TimeoutError:
             line.forget(asked)
             return
         yield from page.jobs
-        seen += len(page.jobs)
-        if not page.next_page or seen >= most:
+        if not page.next_page or not left:
             return
         following = request_pb2.List(page=page.next_page)
         following.MergeFrom(wanted)

@@ -41,6 +41,10 @@ class Job(NamedTuple):
     times: dict[JobTime, int]
     ok: bool | None
 
+    @property
+    def id(self) -> bytes:
+        return bytes([self.row % 256]) + self.row.to_bytes(15, "big")
+
     def is_in(self, wanted: Selection) -> bool:
         at_us = self.times[wanted.sorted_by]
         return (
@@ -50,6 +54,7 @@ class Job(NamedTuple):
             and wanted.owner in (b"", self.owner)
             and (wanted.runs is None or self.batch in wanted.runs)
             and wanted.name in ("", self.name)
+            and (self.name.startswith(wanted.begins) or self.id.hex().startswith(wanted.begins))
             and set(wanted.labels) <= set(self.labels)
             and (wanted.since_us is None or at_us >= wanted.since_us)
             and (wanted.until_us is None or at_us <= wanted.until_us)
@@ -62,10 +67,7 @@ def fill(store: sqlite3.Connection, jobs: list[Job]) -> None:
     store.executemany(
         "INSERT INTO jobs (row, owner, id, digest, state, name, batch, proof, spec, launched, queued_at, started_at, ended_at, ok)"
         " VALUES (?, ?, ?, x'', ?, ?, ?, 1, ?, 1, ?, ?, ?, ?)",
-        (
-            (job.row, job.owner, job.row.to_bytes(16, "big"), job.state, job.name, job.batch, spec, *job.times.values(), job.ok)
-            for job in jobs
-        ),
+        ((job.row, job.owner, job.id, job.state, job.name, job.batch, spec, *job.times.values(), job.ok) for job in jobs),
     )
     store.executemany(
         "INSERT INTO labels (name, value, queued_at, job) VALUES (?, ?, ?, ?)",
@@ -136,6 +138,7 @@ SELECTIONS = st.builds(
     owner=st.sampled_from((b"", *OWNERS)),
     runs=st.sampled_from((None, (), (1,), (1, 2))),
     name=st.sampled_from(NAMES),
+    begins=st.sampled_from(("", "b", "bu", "test", "tests", "0", "01", "1")),
     labels=st.sampled_from(((), LABELS[:1], LABELS[1:])),
     sorted_by=st.sampled_from(JobTime),
     newest_first=st.booleans(),
@@ -176,6 +179,8 @@ WIDE = [
     Selection(runs=(1,)),
     Selection(runs=(1, 2), newest_first=True),
     Selection(name="build", since_us=5),
+    Selection(begins="bu", newest_first=True),
+    Selection(begins="b", newest_first=True),
     Selection(name="build", sorted_by=JobTime.ENDED),
     Selection(labels=LABELS[:1]),
     Selection(labels=LABELS[:2], name="build", newest_first=True),
@@ -294,11 +299,31 @@ def test_a_page_costs_the_same_however_long_the_history_is(costs: Callable[[Sele
     assert long <= short * 1.3
 
 
-@pytest.mark.parametrize("wanted", [Selection(name="build", newest_first=True), Selection(labels=LABELS[:1], since_us=5000)])
+@pytest.mark.parametrize(
+    "wanted",
+    [
+        Selection(name="build", newest_first=True),
+        Selection(begins="bui", newest_first=True),
+        Selection(begins="b", newest_first=True),
+        Selection(labels=LABELS[:1], since_us=5000),
+    ],
+)
 def test_a_filter_with_many_jobs_costs_no_more_than_one_with_few(costs: Callable[[Selection], tuple[int, int]], wanted: Selection) -> None:
     # Counting up to `FEW` is all that is added.
     _, long = costs(wanted)
     assert long < 40_000
+
+
+def test_what_begins_so_is_found_among_few_however_old_it_is(connection: sqlite3.Connection) -> None:
+    jobs = history(3 * selection.FEW)
+    old = jobs[0]._replace(name="zebra")
+    fill(connection, [old, *jobs[1:]])
+    reads = Reads(connection)
+    lookup = Lookup(reads, {})  # type: ignore[arg-type] # reason: of a store it only reads
+    page = lookup.page(Selection(begins="ze", newest_first=True), None, 50)
+    assert [job and job.row for _, job in page.jobs] == [1]
+    assert page.onward is None
+    assert reads.steps < 1000
 
 
 async def test_a_job_of_the_desk_is_listed_as_the_desk_knows_it(house: House) -> None:
