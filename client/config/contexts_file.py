@@ -16,6 +16,7 @@ from ...keys.files.user_folders import config_folder
 from ...keys.identity import parse_public
 from ...schemas.endpoint import to_connect
 from ...schemas.refusal import Code, Refused
+from ...schemas.text import plain_toml
 from ...schemas.text.plain_text import why_not_text
 from ..sockets.addressee import EMBEDDED, Context
 
@@ -72,7 +73,6 @@ def _text(fd: int, path: Path) -> str:
 
 def understand(text: str, path: Path) -> tuple[str, dict[str, Context]]:
     """Return what a text says that the file at `path` holds, or could hold. Raises Refused with line and key."""
-    from ...schemas.text import toml_text  # noqa: PLC0415 -- who has no contexts need not wait for it
 
     def wrong(key: tuple[str, ...], what: str) -> Refused:
         from ..batch.forms.toml_lines import place_of  # noqa: PLC0415 -- only where something is wrong
@@ -80,12 +80,9 @@ def understand(text: str, path: Path) -> tuple[str, dict[str, Context]]:
         place = place_of(text, key)
         return Refused(Code.FAILED_PRECONDITION, f"{path}, line {place.line}, key '{place.key}': {what}", "fix that line")
 
-    try:
-        tables = toml_text.parse(text)
-    except toml_text.NotTomlError as error:
-        raise Refused(Code.FAILED_PRECONDITION, f"{path}, line {error.line}: this is not TOML: {error.reason}", "fix that line") from None
-    except RecursionError:
-        raise Refused(Code.FAILED_PRECONDITION, f"{path} is not TOML: it is nested too deeply", "fix it or move it away") from None
+    tables = plain_toml.parse(text)
+    if tables is None:
+        tables = _parsed(text, path)
     for key in tables.keys() - {"current", "contexts"}:
         raise wrong((key,), "there is no such key; known are contexts, current")
     named = tables.get("contexts", {})
@@ -96,6 +93,17 @@ def understand(text: str, path: Path) -> tuple[str, dict[str, Context]]:
     if current not in (EMBEDDED, NONE) and (not isinstance(current, str) or current not in contexts):
         raise wrong(("current",), f"there is no context {current!r}")
     return current, contexts
+
+
+def _parsed(text: str, path: Path) -> dict[str, Any]:
+    from ...schemas.text import toml_text  # noqa: PLC0415 -- what we write ourselves is plainer
+
+    try:
+        return toml_text.parse(text)
+    except toml_text.NotTomlError as error:
+        raise Refused(Code.FAILED_PRECONDITION, f"{path}, line {error.line}: this is not TOML: {error.reason}", "fix that line") from None
+    except RecursionError:
+        raise Refused(Code.FAILED_PRECONDITION, f"{path} is not TOML: it is nested too deeply", "fix it or move it away") from None
 
 
 def _context(name: str, table: Any, folder: Path, wrong: Callable[[tuple[str, ...], str], Refused]) -> Context:

@@ -24,12 +24,21 @@ def use() -> None:
     from google.protobuf.message import Message  # noqa: PLC0415 -- as above
 
     def build(file: Any, module_name: str, module: dict[str, Any]) -> None:
-        """Add the enums and message classes of a file to a module. The classes of nested messages are made when they are used."""
+        """Add what a file defines to a module: its enums at once, each message class when it is first used."""
         for name, enum in file.enum_types_by_name.items():
             module[name] = EnumTypeWrapper(enum)
             module.update((value.name, value.number) for value in enum.values)
-        for name, descriptor in file.message_types_by_name.items():
-            module[name] = _message.MessageMeta(name, (Message,), {"DESCRIPTOR": descriptor, "__module__": module_name})
+        descriptors = file.message_types_by_name
+
+        def find(name: str) -> type:
+            if name not in descriptors:
+                raise AttributeError(f"module {module_name!r} has no attribute {name!r}")
+            # The one that there is, if a message with such a field was used before.
+            made: type = _message.MessageMeta(name, (Message,), {"DESCRIPTOR": descriptors[name], "__module__": module_name})
+            module[name] = made
+            return made
+
+        module["__getattr__"] = find
 
     defer("google.protobuf.internal.api_implementation", Type=lambda: "upb")
     defer("google.protobuf.descriptor", _USE_C_DESCRIPTORS=True)

@@ -16,7 +16,7 @@ _OURS = {
     "schemas": "clock endpoint json_text naming protocol_version refusal",
     "schemas.generated": "event_pb2 job_pb2 request_pb2",
     "schemas.private_parts": "bare_protobuf c_blake2 c_signal deferred frozen light_typing protobuf_in_c",
-    "schemas.text": "brief patterns plain_text toml_text",
+    "schemas.text": "brief patterns plain_text plain_toml toml_text",
 }
 _MODULES = {f"jobwire.{room}.{module}" for room, modules in _OURS.items() for module in modules.split()}
 _ROOMS = {f"jobwire.{room}".rsplit(".", up)[0] for room in _OURS for up in range(room.count(".") + 1)}

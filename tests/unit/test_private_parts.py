@@ -281,13 +281,15 @@ def test_messages_of_the_bare_protobuf_are_those_of_others() -> None:
 import hashlib
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 for module in (job_pb2, request_pb2):
-    print(*sorted(name for name in vars(module) if name[0] not in "_D"))
+    print(*sorted(name for name in vars(module) if name.isupper() and name[0] not in "_D"))
+page = request_pb2.ListReply.FromString(request_pb2.ListReply(jobs=[{"spec": {"name": "x"}}]).SerializeToString())
+print(isinstance(page.jobs[0], job_pb2.Job), page.jobs[0].spec.name, page, hasattr(job_pb2, "Nothing"))
+for module in (job_pb2, request_pb2):
+    print([getattr(module, name).DESCRIPTOR.full_name for name in module.DESCRIPTOR.message_types_by_name])
 said = [fill(module(), 0).SerializeToString(deterministic=True) for module in (request_pb2.Request, request_pb2.Reply, job_pb2.Job)]
 print(*(hashlib.sha256(one).hexdigest() for one in said))
 request = request_pb2.Request.FromString(said[0])
 print(request.WhichOneof("verb"), type(request.list) is request_pb2.List, job_pb2.State.Name(job_pb2.STATE_QUEUED))
-page = request_pb2.ListReply.FromString(request_pb2.ListReply(jobs=[job_pb2.Job(spec=job_pb2.JobSpec(name="x"))]).SerializeToString())
-print(isinstance(page.jobs[0], job_pb2.Job), page.jobs[0].spec.name, page)
 """
     bare, full = (
         subprocess.run([sys.executable, "-c", start + EVERY_FIELD + program], capture_output=True, check=True, text=True).stdout
