@@ -31,6 +31,8 @@ def to_connect(text: str) -> str:
             f"{text!r} is an address to listen on, which stands for all addresses of a machine, and not one to connect to",
             "use the name or an address of that machine: tcp://lab.example.org:7341",
         )
+    if found is not None and not found["host"].isascii():
+        raise Refused(Code.INVALID_ARGUMENT, f"{text!r} has a host name with letters beyond ASCII", _in_ascii(found["host"]))
     if found is None or found["port"] == "*" or not _REACHABLE.fullmatch(found["host"]):
         raise Refused(Code.INVALID_ARGUMENT, f"{text!r} is not an endpoint", "write it like tcp://lab.example.org:7341 or tcp://[::1]:7341")
     if not 1 <= int(found["port"]) <= _LARGEST_PORT:
@@ -131,6 +133,14 @@ def _names_no_host(host: str) -> bool:
         address = ipaddress.ip_address(plain)
         return address.is_unspecified or getattr(address, "ipv4_mapped", None) == ipaddress.IPv4Address(0)
     return False
+
+
+def _in_ascii(host: str) -> str:
+    """Return how to write a host name with other letters, as DNS knows it."""
+    try:
+        return f"write it as it is in DNS: {host.encode('idna').decode()}"
+    except UnicodeError:
+        return "write it as it is in DNS, where such names begin with xn--"
 
 
 def _is_ipv6(text: str) -> bool:

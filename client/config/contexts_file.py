@@ -90,7 +90,9 @@ def understand(text: str, path: Path) -> tuple[str, dict[str, Context]]:
         raise wrong(("contexts",), "this is not a table of contexts")
     contexts = {name: _context(name, table, path.parent, wrong) for name, table in named.items()}
     current = tables.get("current", EMBEDDED)
-    if current not in (EMBEDDED, NONE) and (not isinstance(current, str) or current not in contexts):
+    if not isinstance(current, str):
+        raise wrong(("current",), "it is not text")
+    if current not in {EMBEDDED, NONE, *contexts}:
         raise wrong(("current",), f"there is no context {current!r}")
     return current, contexts
 

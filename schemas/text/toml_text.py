@@ -29,11 +29,12 @@ _TOKEN = pattern(
 
 _MANY_DOTS = pattern(rf"(?:\.[^.\n]*+){{{MOST_KEY_PARTS}}}")
 
-_AT = pattern(r" \(at (?:line (\d+), column \d+|end of document)\)$")
+_AT = pattern(r" \(at (?:line (\d+), column (\d+)|end of document)\)$")
 # Its message for a name that is set twice; the name itself is only in the line.
 _TWICE = ("Cannot overwrite a value", "Cannot declare ")
 _NAME = pattern(r"\s*(?:\[+\s*(?P<table>[\w.-]+)\s*\]|(?P<key>[\w.-]+)\s*=)")
 _LONG_NUMBER = pattern(r"[\d_]{4301,}")
+_LONE_RETURN = pattern(r"\r(?!\n)")
 _ENDS_A_KEY = frozenset("\n,={}[]")
 
 
@@ -72,12 +73,24 @@ def parse(text: str, parse_float: Callable[[str], Any] = float) -> dict[str, Any
         place = _AT.search(str(error))
         line = int(place[1]) if place and place[1] else text.count("\n") + 1
         reason = _AT.sub("", str(error))
-        raise NotTomlError(line, _which_twice(reason, text.split("\n")[line - 1])) from None
+        if (lone := _LONE_RETURN.search(text)) is not None:
+            # Of a file that is edited, whose line ends are kept; decode_text reads them.
+            line, reason = text.count("\n", 0, lone.start()) + 1, "Lines end with CR alone (tr '\\r' '\\n' converts them)"
+        at_fault = text.split("\n")[line - 1]
+        found = at_fault[int(place[2]) - 1 : int(place[2])] if place and place[2] else ""
+        # Pasted from a page: a curly quote, or a space that is none.
+        raise NotTomlError(line, _which_twice(reason, at_fault) + ("" if found.isascii() else f"; there is {_named(found)}")) from None
     except ValueError:
         # For an integer with more digits than Python converts, tomllib gives no place.
         found = _LONG_NUMBER.search(text)
         line = text.count("\n", 0, found.start()) + 1 if found else 1
         raise NotTomlError(line, "A number has too many digits") from None
+
+
+def _named(character: str) -> str:
+    import unicodedata  # noqa: PLC0415 -- only where something is wrong
+
+    return f"U+{ord(character):04X}, {unicodedata.name(character, 'which has no name')}"
 
 
 def _which_twice(reason: str, line: str) -> str:

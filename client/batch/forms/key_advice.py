@@ -22,7 +22,7 @@ _WRITTEN = {
     "stop": 'write it stop = { signal = "INT", grace = "20s" }',
 }
 
-_MOMENTS = ("got a date", "got a time of day")
+_PLAIN_VALUES = ("got a date", "got a time of day", "got a number", "got a whole number", "got true or false")
 
 # The tables in the table of a job.
 _INNER: dict[str, type[msgspec.Struct]] = {
@@ -39,8 +39,8 @@ def complaint(mistake: Mistake) -> tuple[str, str]:
     if mistake.wrong is Wrong.UNKNOWN_KEY:
         return _unknown(mistake.path)
     next_step = _WRITTEN.get(str(mistake.path[-1]), "") if mistake.path and mistake.wrong is Wrong.VALUE else ""
-    # TOML has dates and times of its own, which look like those of at = "...".
-    if not next_step and mistake.words.startswith("expected a string") and mistake.words.endswith(_MOMENTS):
+    # TOML has dates and times of its own, which look like those of at = "...", and an argument may look like a number.
+    if not next_step and mistake.words.startswith("expected a string") and mistake.words.endswith(_PLAIN_VALUES):
         next_step = "write it in quotes"
     return mistake.words, next_step
 

@@ -123,3 +123,12 @@ def test_where_a_daemon_listens_is_not_where_it_is_reached(host: str) -> None:
 def test_a_daemon_cannot_be_reached_at_port_0(endpoint: str) -> None:
     with pytest.raises(Refused, match="is not a port"):
         to_connect(endpoint)
+
+
+def test_a_name_with_other_letters_is_written_as_it_is_in_dns() -> None:
+    with pytest.raises(Refused, match="letters beyond ASCII") as refused:
+        to_connect("tcp://bücher.example:7341")
+    assert refused.value.next_step == "write it as it is in DNS: xn--bcher-kva.example"
+    with pytest.raises(Refused) as refused:
+        to_connect(f"{'ü' * 64}.example:7341")
+    assert "xn--" in refused.value.next_step

@@ -26,7 +26,7 @@ def config(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def write(config: Path, text: str) -> None:
     config.mkdir(exist_ok=True)
-    (config / "contexts.toml").write_text(text)
+    (config / "contexts.toml").write_bytes(text.encode())
 
 
 def test_without_a_file_the_embedded_worker_is_meant() -> None:
@@ -145,6 +145,10 @@ GOOD = f'[contexts.lab]\nendpoint = "lab:1"\nkey = "{format_public(KEY)}"\n'
         (f"current = 'lab'\n{GOOD}# \0\n", "line 5: there is a NUL byte"),
         ("current = 'shed'\n" + GOOD, "line 1, key 'current': there is no context 'shed'"),
         ("current = 1\n" + GOOD, "line 1, key 'current'"),
+        ("current = 2024-01-01\n" + GOOD, "line 1, key 'current': it is not text"),
+        (GOOD.replace("\n", "\r"), r"line 1: this is not TOML: Lines end with CR alone (tr '\r' '\n' converts them)"),
+        (f"# mine\r{GOOD}", "line 1: this is not TOML: Lines end with CR alone"),
+        (GOOD.replace("lab:1", "bücher:1"), "key 'contexts.lab.endpoint': 'bücher:1' has a host name with letters beyond ASCII"),
         ("contexts = 1\n", "line 1, key 'contexts': this is not a table"),
         ("\nothers = 1\n", "line 2, key 'others': there is no such key"),
         ("[contexts.embedded]\n", "line 1, key 'contexts.embedded'"),
@@ -157,7 +161,7 @@ def test_a_broken_file_is_refused_with_line_and_key_and_left_alone(config: Path,
         with pytest.raises(Refused) as refused:
             call()
         assert message in str(refused.value)
-    assert (config / "contexts.toml").read_text() == text
+    assert (config / "contexts.toml").read_bytes().decode() == text
 
 
 def test_a_context_may_have_an_identity_of_its_own(config: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import time
 import tomllib
 from pathlib import Path
@@ -50,3 +51,17 @@ def test_batches_and_rosters_name_the_line_of_such_a_key() -> None:
 )
 def test_dots_that_divide_no_key_are_none(text: str) -> None:
     assert parse(text) == tomllib.loads(text)
+
+
+def test_lines_that_end_with_cr_alone_are_named_and_others_may_have_crlf() -> None:
+    assert parse("a = 1\r\nb = 2\r\n") == {"a": 1, "b": 2}
+    with pytest.raises(NotTomlError, match="line 2: Lines end with CR alone"):
+        parse("a = 1\nb = 2\rc = 3\r")
+
+
+@pytest.mark.parametrize(
+    ("text", "what"), [("a = “x”\n", "U+201C, LEFT DOUBLE QUOTATION MARK"), ("b = 1\n\xa0a = 1\n", "U+00A0, NO-BREAK SPACE")]
+)
+def test_a_character_that_looks_like_another_one_is_named(text: str, what: str) -> None:
+    with pytest.raises(NotTomlError, match=re.escape(what)):
+        parse(text)
