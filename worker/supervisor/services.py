@@ -8,6 +8,7 @@ from ...schemas.clock import Clock
 from ..wire.words import USUAL_FEED_WAIT_MS
 from .containment.containment import Boxes
 from .containment.memory import NO_MEMORY, Memory
+from .containment.oom_kills import OomKills
 from .jobs.lingering import Lingering
 from .jobs.outcome_files import OutcomeFiles
 from .keeper_line import KeeperLine
@@ -36,6 +37,7 @@ class Services:
         self.hand = hand
         self.feed_wait_seconds = USUAL_FEED_WAIT_MS / 1000
         self.clock = Clock()
+        self.oom_kills = OomKills()
         self.outcome_files = OutcomeFiles(loop)
         self.lingering = Lingering(line, logs)
 

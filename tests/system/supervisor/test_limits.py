@@ -6,13 +6,15 @@ import re
 import resource
 import signal
 import sys
+import uuid
 from pathlib import Path
 
+import pytest
 from daemons import wait_until
 from raw_desk import RawDesk
 
 from jobwire.schemas.jobs.process_limits import ResourceLimit
-from jobwire.worker.supervisor.containment.cgroup_tree import name_for
+from jobwire.worker.supervisor.containment.cgroup_tree import find_tree, name_for
 
 _TELL = """
 import json, os, resource
@@ -146,6 +148,26 @@ def test_a_limit_on_memory_outlives_the_supervisor_and_is_told_even_if_it_was_re
     grow(tmp_path / "meanwhile", meanwhile)
     grow(tmp_path / "with-next", with_next)
     assert _memory_cgroups(desk) == []
+
+
+@pytest.mark.parametrize("shell", [False, True], ids=["leader", "child of a shell"])
+def test_a_job_that_is_killed_for_a_limit_of_somebody_else_is_told_that_memory_was_short(desk: RawDesk, *, shell: bool) -> None:
+    tree = find_tree("memory")
+    group = Path(tree.folder_of(os.getpid()) if tree else "/nowhere", f"test-{uuid.uuid4()}")
+    try:
+        group.mkdir()
+        (group / "memory.limit_in_bytes").write_text(str(30 << 20))
+    except OSError:
+        pytest.skip("there is no memory controller of version 1 to write to")
+    try:
+        program = f"open('{group}/cgroup.procs', 'w').write('0'); bytearray(100_000_000)"
+        command = [sys.executable, "-S", "-c", program]
+        fact, _, _ = desk.run("/bin/sh", "-c", '"$@"; exit $?', "sh", *command) if shell else desk.run(*command)
+        said = "exited with status 137" if shell else "ended by SIGKILL"
+        assert fact["sentence"].startswith(f"{said}; meanwhile the kernel killed ")
+        assert "on this machine because memory was short" in fact["sentence"]
+    finally:
+        group.rmdir()
 
 
 def test_who_may_not_limit_memory_says_so_and_what_the_kernel_refuses_is_told(anybodys: tuple[RawDesk, tuple[str, ...]]) -> None:

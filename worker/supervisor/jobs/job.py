@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from signal import SIGKILL
 
 from ....schemas import fault_points
 from ...keeper.light_process import say
@@ -36,6 +37,9 @@ from .outcome import Course, compose
 _STUCK_SECONDS = 10
 _REASONS = {Effect.BLAME_TIME: Reason.TIME, Effect.BLAME_OUTPUT: Reason.OUTPUT, Effect.BLAME_MEMORY: Reason.MEMORY}
 
+# As from waitpid(2): by SIGKILL, or as a shell tells that of its child.
+_KILLED = (SIGKILL, (128 + SIGKILL) << 8)
+
 
 class Job:
     """A job with a process."""
@@ -55,6 +59,7 @@ class Job:
         "_memory",
         "_memory_bytes",
         "_on_end",
+        "_oom_kills_before",
         "_output",
         "_processes",
         "_reason",
@@ -106,6 +111,7 @@ class Job:
         # None: not limited.
         self._memory = memory
         self._is_over_memory = False
+        self._oom_kills_before = services.oom_kills.recent()
         self._memory_bytes = file.memory_bytes
         self._cpu_limits_s = next(((soft, hard) for name, soft, hard in file.rlimits if name == "cpu"), (None, None))
         self._output = Output(services, file.handle, folder, streams, quota, lambda: self._happen(Happening.OUTPUT_PASSED), terminal)
@@ -315,6 +321,7 @@ class Job:
             self._killed_after_ms,
             is_over_limit=self._output.is_exceeded,
             # If this process was told before the kernel killed, it has killed, and the kernel counts nothing.
+            oom_kills=self._services.oom_kills.since(self._oom_kills_before) if self._may_be_killed_for_memory() else 0,
             is_over_memory=self._is_over_memory or (self._memory is not None and self._memory.is_exceeded()),
             lingers=self._linger and not self._box.is_empty(),
             is_undrained=not self._drained,
@@ -325,6 +332,10 @@ class Job:
             moved_bytes=self._leader.moved_bytes(),
             ended_passed_us=self._lifetime.ended_passed_us,
         )
+
+    def _may_be_killed_for_memory(self) -> bool:
+        # 137: its shell's child was.
+        return self._reason is None and self._wait_status in _KILLED
 
     def _rename(self, ended_at_us: int) -> None:
         path = run_path(self._services.logs, self._leader.pid, self._lifetime.started_at_us, ended_at_us)

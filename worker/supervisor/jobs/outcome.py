@@ -38,6 +38,8 @@ class Course(NamedTuple):
     # whether some output is not in its log yet.
     is_over_limit: bool = False
     is_over_memory: bool = False
+    # Processes of this machine that the kernel killed meanwhile because memory was short, if this may be one of them.
+    oom_kills: int = 0
     lingers: bool = False
     is_undrained: bool = False
     # Why it did not get the whole of its standard input; empty if it did.
@@ -70,6 +72,9 @@ def compose(course: Course) -> OutcomeFile:
         # Somebody had stopped it before. That SIGKILL was the kernel's.
         limit = format_limit(course.memory_limit_bytes or 0)
         sentence += f"; it also used more memory than its limit of {limit}, for which the kernel kills"
+    elif course.oom_kills:
+        what = "a process" if course.oom_kills == 1 else f"{course.oom_kills} processes"
+        sentence += f"; meanwhile the kernel killed {what} on this machine because memory was short (dmesg says which)"
     sentence += _what_cpu_it_used(verdict, course)
     if course.lingers:
         sentence += "; processes that it left behind continue"

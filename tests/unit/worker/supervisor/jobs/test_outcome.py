@@ -100,3 +100,13 @@ def test_what_was_used_of_a_limit_is_told_with_the_signal_that_the_kernel_sends_
 
 def test_a_job_that_is_stopped_when_it_has_used_its_cpu_time_was_stopped() -> None:
     assert compose(Course(7, 1, 2, 9, "", 3, 4, "", "", Reason.ASKED, cpu_us=5_000_000, cpu_limits_s=(1, 1))).sentence == "ended by SIGKILL"
+
+
+def test_that_memory_was_short_is_said_and_not_guessed() -> None:
+    killed = Course(7, 1, 2, 9, "", 3, 4, "", "", oom_kills=1)
+    said = "; meanwhile the kernel killed a process on this machine because memory was short (dmesg says which)"
+    assert compose(killed).sentence == f"ended by SIGKILL{said}"
+    assert compose(killed._replace(wait_status=137 << 8, oom_kills=2)).sentence.startswith(
+        "exited with status 137; meanwhile the kernel killed 2"
+    )
+    assert compose(killed._replace(oom_kills=0)).sentence == "ended by SIGKILL"
