@@ -77,9 +77,11 @@ def parse(text: str, parse_float: Callable[[str], Any] = float) -> dict[str, Any
             # Of a file that is edited, whose line ends are kept; decode_text reads them.
             line, reason = text.count("\n", 0, lone.start()) + 1, "Lines end with CR alone (tr '\\r' '\\n' converts them)"
         at_fault = text.split("\n")[line - 1]
-        found = at_fault[int(place[2]) - 1 : int(place[2])] if place and place[2] else ""
+        character = at_fault[int(place[2]) - 1 : int(place[2])] if place and place[2] else ""
         # Pasted from a page: a curly quote, or a space that is none.
-        raise NotTomlError(line, _which_twice(reason, at_fault) + ("" if found.isascii() else f"; there is {_named(found)}")) from None
+        raise NotTomlError(
+            line, _which_twice(reason, at_fault) + ("" if character.isascii() else f"; there is {_named(character)}")
+        ) from None
     except ValueError:
         # For an integer with more digits than Python converts, tomllib gives no place.
         found = _LONG_NUMBER.search(text)

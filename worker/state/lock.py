@@ -102,7 +102,8 @@ class StateLock:
         raise Refused(
             Code.FAILED_PRECONDITION,
             f"the state folder {self._state} is a copy of {which}, whose worker and jobs may still run",
-            f"use the original; or, if it is no longer used, rm {self._state / DESCRIPTION} (its copies of running jobs are lost)",
+            f"use the original; or, if it is no longer used, rm {self._state / DESCRIPTION} (its copies of running jobs are lost,"
+            " and its queued jobs start, also those that the original has started since it was copied)",
         )
 
     def _open_file(self) -> int:

@@ -70,7 +70,8 @@ class UnreadEnds:
             self._asked.pop(one.key, None)
         if unread and self._reading is None:
             self._reading = self._loop.create_task(self._read_again())
-        return [Delayed(one.key, why_unread(one, why), stuck=bool(one.pid)) for one, why in unread]
+        step = "the worker looks again, and jobwire stop --now gives the job up"
+        return [Delayed(one.key, f"{why_unread(one, why)}; {step}", stuck=bool(one.pid)) for one, why in unread]
 
     def drop(self, keys: Iterable[AttemptKey]) -> None:
         """Wait no longer for these: what became of them is known in another way."""

@@ -19,6 +19,7 @@ from jobwire.worker.engine.supervisor_line import Message
 from jobwire.worker.state.log_folders import folders, new_folders, outcomes
 from jobwire.worker.supervisor.containment.processes import read_stat, started_at_us
 
+AGAIN = "the worker looks again, and jobwire stop --now gives the job up"
 PAUSED = Paused(AttemptKey(b"o" * 32, b"i" * 16, 1), paused=True)
 
 
@@ -60,7 +61,7 @@ async def test_a_job_in_a_folder_that_cannot_be_read_is_neither_started_again_no
     unreadable = Path(folders.run_path(str(tmp_path), 9, 10, 20))
     (unreadable / "job").mkdir(parents=True)
     recovery, facts = await recover(tmp_path, lambda _: None, Expected(PAUSED.key, 0, 0, 5, launched=True))
-    assert facts == [Delayed(PAUSED.key, "whether it ran cannot be read: Is a directory")]
+    assert facts == [Delayed(PAUSED.key, f"whether it ran cannot be read: Is a directory; {AGAIN}")]
     recovery.close()
 
 
@@ -76,7 +77,7 @@ async def test_an_outcome_that_cannot_be_read_is_told_when_it_can_be(tmp_path: P
     lost, delayed = facts
     assert isinstance(lost, Ended)
     assert lost.key == other.key, "nothing of it is there, readable or not"
-    assert delayed == Delayed(one.key, "how it ended cannot be read: Is a directory", stuck=True)
+    assert delayed == Delayed(one.key, f"how it ended cannot be read: Is a directory; {AGAIN}", stuck=True)
     (folder / "outcome").rmdir()
     outcomes.write_outcome(str(folder), outcomes.outcome_text(outcomes.OutcomeFile("exited", 3, pid=9, started_at_us=10, ended_at_us=20)))
     ended = await asyncio.wait_for(heard.get(), 60)
