@@ -105,6 +105,7 @@ async def serve(  # noqa: C901, PLR0912, PLR0915 -- each part is closed if it wa
             os.fsencode(settings.directory),
             files_limit=files_limit,
             feed_wait_ms=settings.feed_wait_ms,
+            keep_free_bytes=settings.keep_free_bytes,
             rebooted=rebooted,
             on_hello=write_anew,
         )

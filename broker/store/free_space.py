@@ -71,10 +71,13 @@ class Room:
             return None
         return disk.f_favail if disk.f_files else None
 
-    def shortage(self) -> Refused | None:
-        """Return why new jobs are refused; None if there is space. While there is, the disk is checked at most ten times per second."""
+    def shortage(self, more_bytes: int = 0) -> Refused | None:
+        """Return why new jobs, or that many more bytes, are refused; None if there is space. For threads too.
+
+        For new jobs, the disk is checked at most ten times per second while there is space.
+        """
         now = time.monotonic()
-        if not self._floor_bytes or now < self._enough_until:
+        if not self._floor_bytes or (now < self._enough_until and not more_bytes):
             return None
         try:
             disk = os.statvfs(self._folder)
@@ -89,12 +92,13 @@ class Room:
                 "forget jobs that have ended, or remove other files there, then try again; df -i shows how many there are",
                 reason=Reason.DISK_FULL,
             )
-        if free >= self._floor_bytes:
+        if free - more_bytes >= self._floor_bytes:
             self._enough_until = now + _LOOK_SECONDS
             return None
+        takes = f", {format_size(more_bytes)} more are needed" if more_bytes else ""
         return Refused(
             Code.RESOURCE_EXHAUSTED,
-            f"the disk of the state folder has {format_size(free)} free, and {format_limit(self._floor_bytes)} must stay free",
+            f"the disk of the state folder has {format_size(free)} free{takes}, and {format_limit(self._floor_bytes)} must stay free",
             "forget jobs that have ended, or stop one that writes too much, then try again",
             reason=Reason.DISK_FULL,
         )

@@ -68,7 +68,7 @@ async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None
     watch: FolderWatch | None = None
     try:
         identity = load_or_make(settings.state / "identity")
-        contents = LocalDepot(settings.state, loop, _starts_nothing, _starts_nothing)
+        contents = LocalDepot(settings.state, loop, _starts_nothing, _starts_nothing, settings.keep_free_bytes)
         shelf = _shelf(settings, loop)
         engine = FleetEngine(identity, contents, shelf=shelf)
         fleet = Broker(engine)

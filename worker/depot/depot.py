@@ -12,6 +12,7 @@ from pathlib import Path
 from ...broker.depot import Placement, Sender
 from ...broker.engine import Fact, Launch
 from ...broker.retention.ages import FollowingAges
+from ...broker.store.free_space import Room
 from ...schemas.jobs.brought_files import BroughtFile
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Code, Refused
@@ -36,10 +37,11 @@ class LocalDepot:
         loop: asyncio.AbstractEventLoop,
         ready: Callable[[Sequence[Launch]], None],
         tell: Callable[[Sequence[Fact]], None],
+        keep_free_bytes: int = 0,
     ) -> None:
-        """`ready` and `tell`: see `Workplaces`."""
+        """`ready` and `tell`: see `Workplaces`. `keep_free_bytes`: so much of the disk files leave free."""
         self._work = str(state.absolute() / layout.WORK)
-        self._blobs = Blobs(state / layout.BLOBS, FollowingAges(state))
+        self._blobs = Blobs(state / layout.BLOBS, FollowingAges(state), Room(state, keep_free_bytes))
         self._moving = Threads(loop, "files")
         self._filling = Threads(loop, "unpack")
         self._in_turn = InTurn(self._filling)

@@ -1,4 +1,4 @@
-"""Fill the folders of jobs before they start, on threads; if the disk is full, as soon as there is space.
+"""Fill the folders of jobs before they start, on threads; if the disk has too little space, as soon as it has. Who waits takes none.
 
 A job that brings nothing passes at once. What is filled belongs to an attempt whose launch is recorded: after a crash, the desk launches it
 again, and its folder is filled anew.
@@ -7,13 +7,15 @@ again, and its folder is filled anew.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from operator import attrgetter
 
 from ...broker.engine import Delayed, Fact, Launch
 from ...schemas.naming import AttemptKey
-from ...schemas.refusal import Refused
+from ...schemas.refusal import Reason, Refused
 from ...schemas.trees.writing import is_disk_full
 from ..engine.facts import cancelled, could_not_start
 from ..state import job_folders
@@ -24,7 +26,7 @@ from .threads import Threads
 
 _RETRY_SECONDS = 5.0
 _UNPACKING = "its files are being unpacked"
-_DISK_FULL = "its files cannot be unpacked: the disk is full; the worker tries again until there is space"
+_DISK_FULL = "the disk is full"
 
 _brings, _takes = attrgetter("spec.files"), attrgetter("spec.outputs")
 
@@ -51,6 +53,9 @@ class Workplaces:
         self._tell = tell
         # Those whose folders are being filled, or wait for space.
         self._under_way: dict[AttemptKey, Launch] = {}
+        # What is written at this moment, and how large that will be.
+        self._lock = threading.Lock()
+        self._growing: dict[AttemptKey, int] = {}
 
     def prepare(self, launches: Sequence[Launch]) -> Sequence[Launch]:
         """Begin to fill the folders of jobs that have one; return the others, which can start now."""
@@ -87,7 +92,8 @@ class Workplaces:
 
         def work() -> Refused | OSError | None:
             try:
-                job_folders.fill(self._work, key, launch.spec.files, path_of, go_on, add)
+                with self._space(launch):
+                    job_folders.fill(self._work, key, launch.spec.files, path_of, go_on, add)
             except job_folders.Cancelled:
                 return None
             except (Refused, OSError) as error:
@@ -96,6 +102,20 @@ class Workplaces:
 
         self._in_turn.run(key.job, work, partial(self._filled, launch))
 
+    @contextmanager
+    def _space(self, launch: Launch) -> Iterator[None]:
+        """Have the space that the files of a job take. Raises Refused if too little would stay free."""
+        with self._lock:
+            needed = sum(file.size for file in launch.spec.files)
+            if needed and (refused := self._blobs.room.shortage(needed + sum(self._growing.values()))):
+                raise refused
+            self._growing[launch.key] = needed
+        try:
+            yield
+        finally:
+            with self._lock:
+                del self._growing[launch.key]
+
     def _is_wanted(self, launch: Launch) -> bool:
         return self._under_way.get(launch.key) is launch and not self._threads.is_closed
 
@@ -103,8 +123,8 @@ class Workplaces:
         if not self._is_wanted(launch):
             self._in_turn.run(launch.key.job, partial(self._remove, launch), lambda _: None)
             return
-        if isinstance(error, OSError) and is_disk_full(error):
-            self._tell([Delayed(launch.key, _DISK_FULL)])
+        if why_full := _why_full(error):
+            self._tell([Delayed(launch.key, f"its files cannot be unpacked: {why_full}; the worker tries again until there is space")])
             self._loop.call_later(_RETRY_SECONDS, self._try_again, launch)
             return
         del self._under_way[launch.key]
@@ -127,3 +147,10 @@ class Workplaces:
         except OSError:
             # The next sweep finds it, if the job is forgotten.
             return
+
+
+def _why_full(error: Refused | OSError | None) -> str:
+    """Return in words that the disk has too little space, if that is it."""
+    if isinstance(error, Refused):
+        return error.message if error.reason is Reason.DISK_FULL else ""
+    return _DISK_FULL if error is not None and is_disk_full(error) else ""

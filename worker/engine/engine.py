@@ -63,6 +63,7 @@ class LocalEngine:
         *,
         files_limit: int = 0,
         feed_wait_ms: int = USUAL_FEED_WAIT_MS,
+        keep_free_bytes: int = 0,
         rebooted: bool = False,
         on_hello: Callable[[], object] = lambda: None,
     ) -> None:
@@ -77,7 +78,7 @@ class LocalEngine:
         self._hear: Callable[[Sequence[Fact]], None] = _nobody_hears
         self._recovery = Recovery(self._logs, directory, self._loop, self.supervisor.say, self._tell_desk, rebooted=rebooted)
         self._intents = Intents(self._logs, directory, self._loop, self._start_written, self._recovery.tell)
-        self._depot = LocalDepot(state, self._loop, self._intents.write, self._recovery.tell)
+        self._depot = LocalDepot(state, self._loop, self._intents.write, self._recovery.tell, keep_free_bytes)
         self._growth = Growth()
         self._loop.add_reader(self._growth.fileno(), self._growth.drain)
         self._unanswered = Unanswered(self._logs)

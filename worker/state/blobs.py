@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ...broker.retention.ages import Ages
+from ...broker.store.free_space import Room
 from ...broker.store.repair.soundness import size_limit
 from ...schemas import fault_points
 from ...schemas.jobs.brought_files import BroughtFile
@@ -47,8 +48,9 @@ class Held(NamedTuple):
 class Blobs:
     """All contents of one state folder."""
 
-    def __init__(self, folder: Path, ages: Ages) -> None:
+    def __init__(self, folder: Path, ages: Ages, room: Room) -> None:
         self._folder = folder
+        self.room = room
         self._ages = ages
         # For the two below, and for the moment in which a content gets or loses its name.
         self._lock = threading.Lock()
@@ -56,8 +58,8 @@ class Blobs:
         self._used: dict[Held, float] = {}
         # What the contents of a member take, with that; read from the disk when it is first needed.
         self._taken: dict[bytes, int] = {}
-        # The uploads that are under way.
-        self._open: set[str] = set()
+        # The uploads that are under way, and how large they will be.
+        self._open: dict[str, int] = {}
 
     def path(self, owner: bytes, digest: bytes) -> str:
         """Return where a content is, if it is there."""
@@ -110,14 +112,19 @@ class Blobs:
 
         With a `token`, the digest of the file is not known yet: it can be taken once, under the one that it turns out to have.
 
-        Raises Refused if the member would have more than `limit_bytes`, or the disk is full.
+        Raises Refused if the member would have more than `limit_bytes`, or with all that is under way too little of the disk would stay
+        free.
         """
         try:
             self._make_folder(owner)
             path = f"{self._folder}/{owner.hex()}/.{(token or file.digest).hex()}{_PART}"
             self._demand_room(owner, file, limit_bytes)
             with self._lock:
-                self._open.add(path)
+                self._open[path] = file.size
+                coming = sum(max(0, size - _size_of(part)) for part, size in self._open.items())
+                if refused := self.room.shortage(coming):
+                    del self._open[path]
+                    raise refused
             return Receiving(self, owner, file, path)
         except OSError as error:
             raise _cannot_be_stored(error) from None
@@ -125,7 +132,7 @@ class Blobs:
     def release(self, part: str) -> None:
         """Note that an upload is not under way any more."""
         with self._lock:
-            self._open.discard(part)
+            self._open.pop(part, None)
 
     def _make_folder(self, owner: bytes) -> None:
         folder = self._folder / owner.hex()
@@ -328,6 +335,13 @@ def _cannot_be_stored(error: OSError) -> Refused:
         why = size_limit() or "it is larger than its disk allows"
         return Refused(Code.RESOURCE_EXHAUSTED, f"the worker cannot store the file: {why}", "send a smaller one, or several")
     return Refused(Code.INTERNAL, f"the worker cannot store the file: {error.strerror}", "its log folder may say more")
+
+
+def _size_of(part: str) -> int:
+    try:
+        return os.stat(part).st_size  # noqa: PTH116 -- as above
+    except FileNotFoundError:
+        return 0
 
 
 def _sync(folder: str) -> None:

@@ -52,16 +52,21 @@ def fill(
         for old in (*(b"%d" % number for number in range(1, key.attempt)), name, _FILLING):
             beneath.remove_tree(parent, old)
         os.mkdir(_FILLING, folders.FOLDER_MODE, dir_fd=parent)
-        root = os.open(_FILLING, beneath.FOLDER, dir_fd=parent)
         try:
-            # A folder before what lies in it.
-            for file in sorted(files):
-                bring(root, file, path_of(file.digest), os.fsdecode(file.path) or "the folder", go_on)
-                if fault_points.ARMED:
-                    fault_points.reach("while-files-are-unpacked")
-            add(parent, root)
-        finally:
-            os.close(root)
+            root = os.open(_FILLING, beneath.FOLDER, dir_fd=parent)
+            try:
+                # A folder before what lies in it.
+                for file in sorted(files):
+                    bring(root, file, path_of(file.digest), os.fsdecode(file.path) or "the folder", go_on)
+                    if fault_points.ARMED:
+                        fault_points.reach("while-files-are-unpacked")
+                add(parent, root)
+            finally:
+                os.close(root)
+        except BaseException:
+            # Whoever waits for space must not take it.
+            beneath.remove_tree(parent, _FILLING)
+            raise
         os.rename(_FILLING, name, src_dir_fd=parent, dst_dir_fd=parent)
         if fault_points.ARMED:
             fault_points.reach("after-unpack-before-start")

@@ -7,13 +7,13 @@ import os
 import re
 import shutil
 import signal
-import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from daemons import Worker, wait_until
+from small_disks import Mount, fill, serving
 
 from jobwire.client.library.events import EventStream
 from jobwire.schemas.jobs.states import EventKind, OutcomeKind, State
@@ -21,27 +21,6 @@ from jobwire.schemas.refusal import Refused
 
 MEGABYTE = 1 << 20
 WAITING = "its output waits for the worker's disk, which is full or read-only"
-Mount = Callable[..., None]
-
-
-@pytest.fixture
-def mount() -> Iterator[Mount]:
-    """Return a function that creates small disks, which are removed afterwards."""
-    mounted: list[Path] = []
-
-    def make(folder: Path, megabytes: int, more: str = "") -> None:
-        folder.mkdir(parents=True, mode=0o700)
-        done = subprocess.run(
-            ["mount", "-t", "tmpfs", "-o", f"mode=700,size={megabytes}m{more}", "tmpfs", folder], capture_output=True, check=False
-        )
-        if done.returncode:
-            pytest.skip(f"no disk can be mounted here: {done.stderr.decode()}")
-        mounted.append(folder)
-
-    yield make
-    for folder in mounted:
-        # Processes with open files there must not prevent the unmount.
-        subprocess.run(["umount", "-l", folder], check=True)
 
 
 @pytest.fixture
@@ -56,25 +35,6 @@ def small_state(tmp_path: Path, mount: Mount) -> Iterator[Worker]:
     """Return a worker with one small disk for everything, large enough for the space that is reserved for ends."""
     mount(tmp_path / "state", 136)
     yield from serving(tmp_path)
-
-
-def serving(folder: Path, keep_free: str = "0") -> Iterator[Worker]:
-    with Worker(folder, options=["--keep-free", keep_free]).start() as made:
-        yield made
-
-
-def fill(folder: Path) -> Path:
-    """Fill the disk, and return the file to remove."""
-    path = folder / "filler"
-    file = os.open(path, os.O_WRONLY | os.O_CREAT)
-    try:
-        while True:
-            try:
-                os.write(file, bytes(4096))
-            except OSError:
-                return path
-    finally:
-        os.close(file)
 
 
 def write_megabytes(megabytes: int, status: int) -> list[str]:

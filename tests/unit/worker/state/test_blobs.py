@@ -8,7 +8,9 @@ from pathlib import Path
 import pytest
 
 from jobwire.broker.retention.ages import Ages
+from jobwire.broker.store.free_space import Room
 from jobwire.schemas.jobs.brought_files import BroughtFile
+from jobwire.schemas.refusal import Code, Refused
 from jobwire.worker.state.blobs import Blobs, Held
 
 OWNER = b"o" * 32
@@ -24,6 +26,7 @@ class Machine:
         self.folder = folder
         self.wall_us = 1_800_000_000_000_000
         self.passed_us = 5 * DAY_US
+        self.room = Room(folder, 0)
         # As a desk does that has nothing yet.
         self._ages(fresh=True)
 
@@ -31,7 +34,7 @@ class Machine:
         return Ages(self.folder, fresh=fresh, wall_us=lambda: self.wall_us, passed_us=lambda: self.passed_us, boot=lambda: "boot")
 
     def run(self) -> Blobs:
-        return Blobs(self.folder / "blobs", self._ages(fresh=False))
+        return Blobs(self.folder / "blobs", self._ages(fresh=False), self.room)
 
     def passes(self, us: int) -> None:
         self.wall_us += us
@@ -41,6 +44,13 @@ class Machine:
 @pytest.fixture
 def machine(tmp_path: Path) -> Machine:
     return Machine(tmp_path)
+
+
+class _Narrow(Room):
+    """A disk with space for so many bytes."""
+
+    def shortage(self, more_bytes: int = 0) -> Refused | None:
+        return Refused(Code.RESOURCE_EXHAUSTED, "too little") if more_bytes > 10 * len(CONTENT) else None
 
 
 def _send(blobs: Blobs) -> None:
@@ -95,3 +105,18 @@ def test_a_clock_that_is_set_removes_no_upload_that_is_under_way(machine: Machin
     interrupted.close()
     blobs.find_unused()
     assert [path.name for path in (machine.folder / "blobs" / OWNER.hex()).iterdir()] == [FILE.digest.hex()]
+
+
+def test_uploads_that_are_under_way_have_their_space_and_what_has_arrived_counts_once(machine: Machine) -> None:
+    machine.room = _Narrow(machine.folder, 0)
+    blobs = machine.run()
+    large = BroughtFile(b"file", b"a" * 32, 6 * len(CONTENT))
+    other = BroughtFile(b"file", b"b" * 32, 5 * len(CONTENT))
+    first = blobs.receive(OWNER, large, 1_000_000)
+    with pytest.raises(Refused, match="too little"):
+        blobs.receive(OWNER, other, 1_000_000)
+    first.write(CONTENT)
+    blobs.receive(OWNER, other, 1_000_000).close()
+    first.close()
+    # Who was refused or has stopped needs none.
+    blobs.receive(OWNER, BroughtFile(b"file", b"c" * 32, 10 * len(CONTENT)), 1_000_000).close()

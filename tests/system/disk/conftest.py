@@ -1,0 +1,7 @@
+"""What tests of disks share."""
+
+from __future__ import annotations
+
+from small_disks import mount
+
+__all__ = ["mount"]
