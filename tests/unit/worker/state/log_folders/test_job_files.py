@@ -188,3 +188,13 @@ def test_the_content_of_the_job_file_is_returned_unless_another_file_says_more(t
     text = new_folders.write_intent(str(tmp_path), launch, directory=b"/", grace_ms=7)
     assert job_files.job_of(json.loads(text)) == job_files.read_job(f"{tmp_path}/.new-{folders.handle(KEY)}")
     assert new_folders.write_intent(str(tmp_path), launch._replace(changed_limit_ms=9), directory=b"/", grace_ms=7) == b""
+
+
+@given(st.binary(max_size=20).filter(lambda one: b"\0" not in one), st.text(st.characters(exclude_categories=["Cs"]), max_size=20))
+def test_whatever_a_spec_says_is_said_in_ascii(tmp_path_factory: pytest.TempPathFactory, argument: bytes, name: str) -> None:
+    launch = Launch(KEY, JobSpec((b"true", argument), name=name, labels=(("a", name),), retry=RetryRule(2, 10, 1.5, ())))
+    text = new_folders.write_intent(str(tmp_path_factory.mktemp("logs")), launch, directory=b"/", grace_ms=7)
+    assert text.isascii()
+    fields = json.loads(text)
+    said = fields["argv"][1].encode("utf-8", "surrogateescape"), fields["name"], fields["labels"], fields["retry"]
+    assert said == (argument, name, [["a", name]], [2, 10, 1.5, []])
