@@ -11,6 +11,7 @@ import asyncio
 from collections.abc import Callable
 
 from ..keys.members.rights import Member
+from ..schemas.generated import request_pb2
 from .engine import Engine, LogHasher
 from .foundation import Foundation
 from .host import NO_HOST, Host
@@ -43,7 +44,8 @@ class Daemon:
         except BaseException:
             foundation.close()
             raise
-        self.store = self._parts.store
+        self.identity = foundation.identity
+        self.store = foundation.store
         self.context = self._parts.context
         self.queue = self._parts.queue
         self.desk = self._parts.desk
@@ -93,6 +95,10 @@ class Daemon:
     def from_brokers(self) -> Dispatch:
         """What takes the requests that come over the link to a broker, of a worker that has joined one."""
         return self._server.dispatch_of_brokers()
+
+    def accept_key(self, said: request_pb2.Delegation) -> None:
+        """Accept the key of a job that runs at a worker of this broker, as that tells it."""
+        self._parts.delegates.told(said)
 
     def member_of(self, public: bytes) -> Member | None:
         """Look a public key up in the roster that is in force."""

@@ -1,38 +1,18 @@
-"""What makes a daemon a broker instead of a worker, and the parts of the daemon that this needs."""
+"""What makes a daemon a broker instead of a worker."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple, Protocol
+from typing import Protocol
 
 from ..keys.members.rights import Member
-from ..keys.members.roster import RosterFile
-from .delegates import Delegates
 from .desk.inputs import Asked
 from .desk.queue.stock import Stock
 from .desk.view import View
-from .fairness.turns import Turns
 from .pairing.edits import RosterEdits
 from .requests.dispatch import Handler
 from .requests.reads.hello import Silence
-from .retention.followed import Followed
 from .store.queries import Lookup
-from .store.store import Store
-from .streams.watchers import Watchers
-
-
-class House(NamedTuple):
-    """The parts of a daemon that a fleet needs."""
-
-    desk: View
-    lookup: Lookup
-    store: Store
-    watchers: Watchers
-    followed: Followed
-    roster: RosterFile
-    turns: Turns
-    edits: RosterEdits
-    delegates: Delegates
 
 
 class Fleet(Protocol):
@@ -72,10 +52,6 @@ class Fleet(Protocol):
         """Raise Refused for a job that cannot be started here."""
         ...
 
-    def connect(self, house: House) -> None:
-        """Use these parts of the daemon from now on."""
-        ...
-
-    def verbs(self, house: House) -> Mapping[str, Handler]:
+    def verbs(self, desk: View, lookup: Lookup, edits: RosterEdits) -> Mapping[str, Handler]:
         """Return the handlers that take the place of those of a worker."""
         ...

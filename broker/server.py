@@ -22,7 +22,7 @@ from .fairness.turns import Turns
 from .foundation import Foundation
 from .host import Host
 from .jobs.job import Job
-from .kind import Fleet, House
+from .kind import Fleet
 from .log_hashes import LogHashes
 from .notary import Notary
 from .parts import Parts
@@ -134,9 +134,7 @@ class Server:
         )
         if fleet is None:
             return verbs
-        of_fleet = House(*(desk, lookup, store, parts.watchers, parts.followed, parts.roster, self._turns, parts.edits, parts.delegates))
-        fleet.connect(of_fleet)
-        return {**verbs, **fleet.verbs(of_fleet)}
+        return {**verbs, **fleet.verbs(desk, lookup, parts.edits)}
 
     def _introduction(self) -> Introduction:
         parts, fleet = self._parts, self._fleet

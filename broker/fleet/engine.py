@@ -24,12 +24,14 @@ from ...schemas.workers.capacity import Capacity
 from ..desk.inputs import SetMachine
 from ..engine import Delayed, Expected, Fact, Launch, LogPart, Run, Started, StreamName
 from ..fairness.pace import Pace
+from ..growth.book import Book
 from ..sockets.peers import Peer
 from ..store.rows.fleet import growth_rows, placements
+from ..store.store import Store
 from ..writes.growth import Growth
 from . import reports
 from .deliveries.deliveries import Deliveries
-from .deliveries.starts import Read, Starts
+from .deliveries.starts import Starts
 from .ended import EndedJobs
 from .hashes import ToldHashes
 from .link import Link
@@ -46,7 +48,7 @@ from .transfers.shelf import NoShelf, Shelf
 from .transfers.tails import Tails
 from .workers import clocks, first_sign
 from .workers.registry import Workers
-from .workers.removals import Removals, Submit
+from .workers.removals import Removals
 from .workers.worker import Carried, Worker, WorkerState
 
 _log = logging.getLogger(__name__)
@@ -55,56 +57,61 @@ _log = logging.getLogger(__name__)
 class FleetEngine(NothingAtOnce):
     """The workers of one broker."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what it is made of
         self,
         identity: Identity,
         contents: Contents,
+        store: Store,
+        *,
+        hear: Callable[[Sequence[Fact]], None],
+        set_machine: Callable[[SetMachine], None],
+        member_of: Callable[[bytes], Member | None],
+        named: Callable[[str], Member | None],
+        accept_key: Callable[[request_pb2.Delegation], None],
+        book: Book | None = None,
         now_us: Callable[[], int] = wall_us,
         gather_seconds: float = GATHER_SECONDS,
         link: type[Link] = Link,
         shelf: Shelf | None = None,
     ) -> None:
-        """`gather_seconds`: for how long ends are gathered before workers are told that they are durable. `link`: what speaks to one."""
+        """`store` is that of the desk, which is told facts and machines with `hear` and `set_machine`.
+
+        `member_of` and `named` look a key and a name up in the roster in force. `accept_key` is called with the key of a job, as its worker
+        tells it. `book`: what is known of the workers that clusters gave. `gather_seconds`: for how long ends are gathered before workers
+        are told that they are durable. `link`: what speaks to one worker.
+        """
         self._loop = asyncio.get_running_loop()
-        self._read: Read = _no_store
-        self.workers = Workers(identity, now_us, self._greeted, self._lost, link)
-        self.stock = FleetStock(self._loop.time, self.workers.departed)
-        self._orders = Orders(self.workers, self._ask, self._loop)
+        self._store = store
+        book = book or Book(store)
+        self.workers = Workers(
+            *(identity, now_us, self._greeted, self._lost, hear, set_machine, member_of),
+            departed=growth_rows.read_departed(store.read),
+            assumed_seconds=book.assumed_seconds,
+            changed=book.look_soon,
+            link=link,
+        )
+        self.stock = FleetStock(
+            self._loop.time, self.workers.departed, lambda name: (found := named(name)) is not None and found.role == "worker"
+        )
+        self._orders = Orders(self.workers, store.read, self._loop)
         sendings = Sendings(contents)
-        self._deliveries = Deliveries(self.workers, Starts(self._ask), self._orders, sendings, self._loop)
-        self.removals = removals = Removals(self.workers, self.depart, self._loop.call_later)
+        self._deliveries = Deliveries(self.workers, Starts(store.read), self._orders, sendings, self._loop)
+        self.removals = removals = Removals(self.workers, store, self.depart, self._loop.call_later)
         self._settlements = Settlements(self.workers, self._loop, gather_seconds, removals.look)
-        self.brought = BroughtLogs(shelf or NoShelf(), lambda key: placements.end_of(self._read, key), self._settlements.settle)
-        self._ended = EndedJobs(self.workers, self._settlements, self._machine_of, self._loop, self.brought.takes)
+        self.brought = BroughtLogs(shelf or NoShelf(), lambda key: placements.end_of(store.read, key), self._settlements.settle)
+        self._ended = EndedJobs(self.workers, self._settlements, self.machine_of, self._loop, self.brought.takes)
         self.hasher = ToldHashes(lambda key: self._ended.settle([key]))
         self._tails = Tails()
         self._depot = FleetDepot(contents, sendings, self._worker_with_folder, self._loop)
-        self._submit: Submit = lambda _, done: done()
         # Workers that are to leave, by their names.
         self._leaving: set[str] = set()
-        self.listener = Listener(self.workers, self._machine_of, self._tails, self._ended, self.hasher, self._complete)
-
-    def open(
-        self,
-        hear: Callable[[Sequence[Fact]], None],
-        set_machine: Callable[[SetMachine], None],
-        read: Read,
-        member_of: Callable[[bytes], Member | None],
-        submit: Submit = lambda _, done: done(),
-    ) -> None:
-        """Tell facts and machines to the desk from now on; read requests in its store, and names in the roster in force."""
-        self._read, self._submit = read, submit
-        self.removals.open(read, submit)
-        self.workers.open(hear, set_machine, member_of)
-        self.workers.departed.update(growth_rows.read_departed(read))
-        for key in placements.drained(read):
+        self.listener = Listener(self.workers, self.machine_of, self._tails, self._ended, self.hasher, self._complete, accept_key)
+        for key in placements.drained(store.read):
             self.workers.get(key).drained = True
 
-    def _machine_of(self, key: AttemptKey) -> bytes:
-        return placements.machine_of(self._read, key)
-
-    def _ask(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
-        return self._read(sql, parameters)
+    def machine_of(self, key: AttemptKey) -> bytes:
+        """Return where an attempt was placed; empty: nowhere."""
+        return placements.machine_of(self._store.read, key)
 
     def close(self) -> None:
         """Tell nothing any more; the jobs of workers go on."""
@@ -126,8 +133,8 @@ class FleetEngine(NothingAtOnce):
         return self._depot
 
     def _worker_with_folder(self, key: AttemptKey) -> Worker:
-        machine = self._machine_of(key)
-        if not machine and placements.waits(self._read, key.job):
+        machine = self.machine_of(key)
+        if not machine and placements.waits(self._store.read, key.job):
             message = "the job waits at the broker and is on no worker yet, so it has no folder there"
             raise Refused(Code.FAILED_PRECONDITION, message, "try again when it runs", reason=Reason.NOT_STARTED)
         if not machine:
@@ -205,7 +212,7 @@ class FleetEngine(NothingAtOnce):
         self.removals.greeted(worker)
         if not worker.is_removed and self.workers.departed.pop(worker.key, None) is not None:
             # It was removed, and was let in again.
-            self._submit(Growth(returned=[worker.key]), _nothing)
+            self._store.submit(Growth(returned=[worker.key]), _nothing)
         if worker.store and worker.store != hello.store:
             self.workers.set_machine(SetMachine(worker.machine, "", None, ready=False))
         worker.store, worker.host, worker.software = hello.store, hello.host, hello.software
@@ -312,7 +319,7 @@ class FleetEngine(NothingAtOnce):
     async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:
         """Return that these are where they were placed; what became of them is reported when their workers are connected again."""
         facts: list[Fact] = []
-        limited = placements.limited(self._read)
+        limited = placements.limited(self._store.read)
         why: dict[bytes, str] = {}
         pace = Pace()
         for one in expected:
@@ -338,10 +345,6 @@ class FleetEngine(NothingAtOnce):
     def tail_log(self, run: Run, stream: StreamName, lines: int, most_bytes: int) -> LogPart:
         """Return the last lines of a job that has ended a short while ago, else nothing."""
         return self._tails.last(run.key, stream, lines, most_bytes)
-
-
-def _no_store(sql: str, parameters: Sequence[object] = ()) -> list[tuple[object, ...]]:
-    raise RuntimeError(f"the store is not open yet: {sql} {parameters}")
 
 
 def _nothing() -> None:

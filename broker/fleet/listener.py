@@ -33,16 +33,16 @@ class Listener:
         ended: EndedJobs,
         hasher: ToldHashes,
         all_told: Callable[[Worker], None],
+        accept_key: Callable[[request_pb2.Delegation], None],
     ) -> None:
-        """`all_told` is called when a worker that is connected again has reported all that it knows."""
+        """`all_told` is called when a worker that is connected again has reported all that it knows; `accept_key` with the key of a job."""
         self._workers = workers
         self._machine_of = machine_of
         self._tails = tails
         self._ended = ended
         self._hasher = hasher
         self._all_told = all_told
-        # Called with the key of a job, which its worker has told.
-        self.told_key: Callable[[request_pb2.Delegation], None] = lambda _: None
+        self._accept_key = accept_key
 
     def listen(self, worker: Worker) -> None:
         """Ask a worker for its reports. A stream that was open goes on over the new connection, from the beginning."""
@@ -88,7 +88,7 @@ class Listener:
                 carried.hashed_end = fact
             of_job = fact.delegation
             if fact.HasField("delegation") and (of_job.worker, of_job.store, attempt_of(of_job)) == (worker.key, worker.store, key):
-                self.told_key(of_job)
+                self._accept_key(of_job)
             self._tails.keep(key, "stdout", fact.report.stdout_tail)
             self._tails.keep(key, "stderr", fact.report.stderr_tail)
             facts += reports.facts_of(fact, name)

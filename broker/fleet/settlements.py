@@ -32,8 +32,7 @@ class Settlements:
     def settle(self, worker: Worker, key: AttemptKey) -> None:
         """Tell a worker that nothing is needed of an attempt any more."""
         worker.reported.discard(key)
-        worker.used_at = self._loop.time()
-        self._workers.changed()
+        self._workers.used(worker)
         if not worker.to_settle:
             # Nobody waits for it, and each request costs the worker a write to its disk.
             self._loop.call_later(self._gather_seconds, self.settle_at, worker)

@@ -9,13 +9,17 @@ from ...keys.members.rights import Member, Right, demand
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
 from ..desk.inputs import Asked
+from ..desk.view import View
+from ..foundation import Foundation
+from ..growth.book import Book
 from ..growth.grower import Grower
 from ..growth.verbs import add_queue, change_queue, list_queues
-from ..kind import House
+from ..pairing.edits import RosterEdits
 from ..requests.call import Call
 from ..requests.dispatch import Handler
 from ..requests.reads.hello import FEATURES, Silence
 from ..requests.transfers.feed import Feeders, feed
+from ..store.queries import Lookup
 from .engine import FleetEngine
 from .placing.placement import FleetStock
 from .refusing import not_yet
@@ -44,10 +48,15 @@ _OF_WORKERS = {
 
 
 class Broker:
-    """Makes a daemon a broker over the workers of its engine."""
+    """Makes a daemon a broker over the workers of its engine. `foundation` is that of the daemon."""
 
-    def __init__(self, engine: FleetEngine) -> None:
+    def __init__(self, engine: FleetEngine, foundation: Foundation, book: Book) -> None:
         self._engine = engine
+        self._roster = foundation.roster
+        self._store = foundation.store
+        self._watchers = foundation.watchers
+        self._book = book
+        # None: it is starting.
         self._grower: Grower | None = None
 
     def grow(self, grower: Grower) -> None:
@@ -59,8 +68,7 @@ class Broker:
         """Return what operators should look at: workers, and queues of growth."""
         engine = self._engine
         workers = [(engine.workers.name_of(worker.key), worker) for worker in engine.workers.all.values()]
-        queues = () if self._grower is None else self._grower.book.queues.values()
-        return in_words(workers, [(queue.name, queue.why or queue.trouble) for queue in queues])
+        return in_words(workers, [(queue.name, queue.why or queue.trouble) for queue in self._book.queues.values()])
 
     def silence_of(self, machine: bytes) -> Silence | None:
         """Return for how long a worker has given no sign; None: it does. It is asked for one."""
@@ -68,8 +76,7 @@ class Broker:
 
     def waits(self) -> None:
         """Look whether more workers are needed."""
-        if self._grower is not None:
-            self._grower.look_soon()
+        self._book.look_soon()
 
     def _growing(self) -> Grower:
         if self._grower is None:
@@ -102,29 +109,23 @@ class Broker:
             message = "a job that runs another one again is sent without its spec, and a worker of a broker runs only what is signed"
             raise Refused(Code.UNIMPLEMENTED, message, "upgrade the client, or submit it as a new job")
 
-    def connect(self, house: House) -> None:
-        """Use these parts of the daemon from now on: its roster, and the keys of its jobs."""
-        engine = self._engine
-        engine.listener.told_key = house.delegates.told
-        engine.stock.is_member = lambda name: (member := house.roster.named(name)) is not None and member.role == "worker"
-
-    def verbs(self, house: House) -> Mapping[str, Handler]:
+    def verbs(self, desk: View, lookup: Lookup, edits: RosterEdits) -> Mapping[str, Handler]:
         """Return the handlers that take the place of those of a worker."""
-        engine = self._engine
-        inputs, feeders = PassedInputs(lambda key: logs.worker_of(key, house, engine)), Feeders()
+        engine, roster, store, watchers = self._engine, self._roster, self._store, self._watchers
+        inputs, feeders = PassedInputs(lambda key: logs.worker_of(key, engine)), Feeders()
         return {
             "enlist": lambda call: enlist(call, engine),
-            "list_workers": lambda call: list_workers(call, house, engine),
-            "change_worker": lambda call: change_worker(call, house, engine),
-            "find_workers": lambda call: find_workers(call, house, engine),
-            "query_worker": lambda call: query_worker(call, house, engine),
-            "remove_worker": lambda call: remove_worker(call, house, engine),
+            "list_workers": lambda call: list_workers(call, roster, engine),
+            "change_worker": lambda call: change_worker(call, roster, store, engine),
+            "find_workers": lambda call: find_workers(call, roster, engine),
+            "query_worker": lambda call: query_worker(call, roster, lookup, engine),
+            "remove_worker": lambda call: remove_worker(call, roster, edits, store, engine),
             "add_queue": lambda call: add_queue(call, self._growing()),
             "change_queue": lambda call: change_queue(call, self._growing()),
-            "list_queues": lambda call: list_queues(call, self._growing().book),
-            "read_log": lambda call: logs.read_log(call, house, engine),
-            "follow_log": lambda call: logs.follow_log(call, house, engine),
-            "feed": lambda call: feed(call, house.lookup, house.watchers, inputs, feeders),
+            "list_queues": lambda call: list_queues(call, self._book),
+            "read_log": lambda call: logs.read_log(call, desk, lookup, engine),
+            "follow_log": lambda call: logs.follow_log(call, desk, lookup, watchers, engine),
+            "feed": lambda call: feed(call, lookup, watchers, inputs, feeders),
             **{verb: _refuser(what) for verb, what in _NOT_YET.items()},
         }
 

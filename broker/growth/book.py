@@ -179,18 +179,36 @@ class Book:
     store: Store
     queues: dict[str, Queue] = field(default_factory=dict)
     allocations: dict[str, Allocation] = field(default_factory=dict)
+    # Set when something has changed that growing depends on.
+    has_news: asyncio.Event = field(default_factory=asyncio.Event)
 
     @classmethod
-    def read(cls, store: Store, now: float) -> Book:
-        """Return what the store has."""
+    def read(cls, store: Store) -> Book:
+        """Return what the store has; times are right from `count_from` on."""
         queues = {row.name: _queue_of(row) for row in growth_rows.read_queues(store.read)}
         book = cls(store, queues)
         for row in growth_rows.read_allocations(store.read):
-            made = Allocation(row.name, row.queue, State(row.state), row.asked_at_us, row.token, now, row.cluster_id, is_inherited=True)
-            made.joined_at = now if made.state is State.JOINED else None
+            made = Allocation(row.name, row.queue, State(row.state), row.asked_at_us, row.token, 0.0, row.cluster_id, is_inherited=True)
             made.group = row.name.rpartition("-")[0] if row.queue in queues and queues[row.queue].per_node > 1 else ""
             book.allocations[row.name] = made
         return book
+
+    def count_from(self, now: float) -> None:
+        """Count from this moment for how long each allocation is as it is: workers could not join before."""
+        for one in self.allocations.values():
+            one.since = now
+            one.joined_at = now if one.state is State.JOINED else None
+
+    def look_soon(self) -> None:
+        """Have everything looked at again: something waits, or a worker has joined, left or become idle."""
+        if self.queues:
+            self.has_news.set()
+
+    def assumed_seconds(self, worker: str) -> float:
+        """Return how long a job without a time limit is expected to take on a worker, by its name; 0 if no allocation is named so."""
+        allocation = self.allocations.get(worker)
+        queue = self.queues.get(allocation.queue) if allocation is not None else None
+        return queue.shape.assumed_seconds if queue is not None else 0.0
 
     @property
     def prefix(self) -> str:

@@ -76,36 +76,24 @@ class Grower:
         self._doors = doors
         self._folders = folders
         self._now = now
-        self._wake = asyncio.Event()
         self._census = Census(book, engine, clusters, folders, now)
         self._presence = Presence(book, engine, now)
         self._task: asyncio.Task[None] | None = None
 
     def open(self) -> None:
         """Begin. Workers that were told to leave get no jobs, also if the broker was restarted since."""
-        workers = self._engine.workers
-        workers.assumed_seconds, workers.changed = self._assumed_seconds, self.look_soon
+        self.book.count_from(self._now())
         for queue in self.book.queues.values():
             self._show(queue)
         if self.book.queues:
             self._engine.hold_back(one.name for one in self.book.allocations.values() if one.state in (State.LEAVING, State.ENDED))
         self._task = asyncio.get_running_loop().create_task(self._run())
-        self.look_soon()
+        self.book.look_soon()
 
     def close(self) -> None:
         """Do nothing more; what was asked for stays."""
         if self._task is not None:
             self._task.cancel()
-
-    def _assumed_seconds(self, worker: str) -> float:
-        allocation = self.book.allocations.get(worker)
-        queue = self.book.queues.get(allocation.queue) if allocation is not None else None
-        return queue.shape.assumed_seconds if queue is not None else 0.0
-
-    def look_soon(self) -> None:
-        """Look again: something waits, or a worker has joined, left or become idle."""
-        if self.book.queues:
-            self._wake.set()
 
     # --- what operators change
 
@@ -114,14 +102,14 @@ class Grower:
         await self.book.record(queues=[queue])
         self.book.queues[queue.name] = queue
         self._show(queue)
-        self.look_soon()
+        self.book.look_soon()
 
     async def set_paused(self, queue: Queue, *, paused: bool) -> None:
         """Ask for nothing more, or for what is needed again, with a new count of failures."""
         queue.paused, queue.why, queue.trouble = paused, "", ""
         queue.failures = queue.failures if paused else 0
         await self.book.record(queues=[queue])
-        self.look_soon()
+        self.book.look_soon()
 
     async def remove(self, queue: Queue) -> None:
         """Give back what waits, and let the workers go when they have nothing to do any more; then forget the queue."""
@@ -129,7 +117,7 @@ class Grower:
         await self.book.record(queues=[queue])
         self._engine.workers.set_machine(SetMachine(_machine(queue), "", None, ready=False, gone=True))
         self._census.soon(queue.settings.cluster)
-        self.look_soon()
+        self.book.look_soon()
 
     def _show(self, queue: Queue) -> None:
         """Tell the desk what may come from a queue, so that jobs may wait for that."""
@@ -144,11 +132,11 @@ class Grower:
             wait = self._census.seconds_to_wait()
             try:
                 async with asyncio.timeout(wait):
-                    await self._wake.wait()
+                    await self.book.has_news.wait()
                 await asyncio.sleep(_PAUSE_SECONDS)
             except TimeoutError:
                 pass
-            self._wake.clear()
+            self.book.has_news.clear()
             try:
                 await self.look()
             except Exception:  # noqa: BLE001 -- a bug about one allocation must not end growing for all

@@ -29,7 +29,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "tests/support"), str(ROOT / "tests/support/doubles"), str(Path(__file__).parent)]
@@ -102,7 +102,7 @@ class Simulation:
         self._link = type("ThisLink", (SimulatedLink,), {"world": self.world, "slots": size.slots})
         self.client: Identity = generate()
         self.identity = generate()
-        self.house = House(folder / "state.db", EngineDouble())
+        self.house = House(folder / "state.db", EngineDouble(), make_engine=self._make_engine)
         self.house.limits = replace(EVERYBODYS, queued_jobs=1 << 30)
         self._open()
         self.numbers = iter(range(1, 1 << 40))
@@ -110,13 +110,24 @@ class Simulation:
         self._step_us = _JOB_US * _ENDS_A_STEP // (size.workers * size.slots)
         self._told_at = time.perf_counter()
 
-    def _open(self) -> None:
-        self.engine = FleetEngine(self.identity, ContentsDouble(), lambda: self.world.now_us, 0, self._link)
-        self.house.engine = self.engine  # type: ignore[assignment]
+    def _make_engine(self) -> Any:
+        self.engine = FleetEngine(
+            *(self.identity, ContentsDouble(), self.house.store),
+            hear=lambda facts: self.house.desk.hear(facts),  # noqa: PLW0108 -- it is made later
+            set_machine=lambda order: self.house.desk.take(order),  # noqa: PLW0108 -- as above
+            accept_key=lambda _: None,
+            member_of=lambda _: None,
+            named=lambda _: None,
+            now_us=lambda: self.world.now_us,
+            gather_seconds=0,
+            link=self._link,
+        )
         self.house.stock = self.engine.stock
+        return self.engine
+
+    def _open(self) -> None:
         self.house.open()
         self.house.desk._executor.publisher = _Nobody()
-        self.engine.open(self.house.desk.hear, self.house.desk.take, self.house.store.read, lambda _: None)
 
     async def restart(self) -> tuple[float, float]:
         """Open the next desk on the same store.

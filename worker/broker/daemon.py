@@ -18,7 +18,7 @@ from ... import __version__
 from ...broker.daemon import Daemon
 from ...broker.fleet.engine import FleetEngine
 from ...broker.fleet.verbs import Broker
-from ...broker.foundation import Foundation
+from ...broker.foundation import Closing, Foundation
 from ...broker.growth.book import Book
 from ...broker.growth.cluster import Cluster
 from ...broker.growth.folders import Folders
@@ -60,51 +60,46 @@ async def serve(settings: BrokerSettings, ready: Callable[[dict[str, Any]], None
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, told.put_nowait, None)
     lock = StateLock(settings.state)
-    daemon: Daemon | None = None
-    engine: FleetEngine | None = None
-    contents: LocalDepot | None = None
-    shelf: KeptLogs | None = None
-    grower: Grower | None = None
-    watch: FolderWatch | None = None
+    # In reverse order. The engine before the desk: what is reported from then on is reported again to the next broker.
+    closing = Closing()
+    closing.on_close(lock.release)
     try:
         identity = load_or_make(settings.state / "identity")
-        contents = LocalDepot(settings.state, loop, _starts_nothing, _starts_nothing, settings.keep_free_bytes)
-        shelf = _shelf(settings, loop)
-        engine = FleetEngine(identity, contents, shelf=shelf)
-        fleet = Broker(engine)
-        daemon = Daemon(Foundation(_desk_settings(settings), identity), engine, fleet, engine.hasher)
-        engine.open(daemon.desk.hear, daemon.desk.take, daemon.store.read, daemon.member_of, daemon.store.submit)
+        shelf = closing.own(_shelf(settings, loop))
+        contents = closing.own(LocalDepot(settings.state, loop, _starts_nothing, _starts_nothing, settings.keep_free_bytes))
+        foundation = closing.own(Foundation(_desk_settings(settings), identity))
+        book = Book.read(foundation.store)
+        engine = closing.own(
+            FleetEngine(
+                *(identity, contents, foundation.store),
+                hear=lambda facts: daemon.desk.hear(facts),  # noqa: PLW0108 -- it is created below, on this engine
+                set_machine=lambda order: daemon.desk.take(order),  # noqa: PLW0108 -- as above
+                accept_key=lambda said: daemon.accept_key(said),  # noqa: PLW0108 -- as above
+                member_of=foundation.roster.member,
+                named=foundation.roster.named,
+                book=book,
+                shelf=shelf,
+            )
+        )
+        fleet = Broker(engine, foundation, book)
+        daemon = Daemon(foundation, engine, fleet, engine.hasher)
 
         def answering() -> None:
-            nonlocal watch
             description = _describe(settings, daemon, identity)
             lock.note_store()
             lock.describe(description)
-            watch = FolderWatch(lock, settings.state, loop, partial(told.put_nowait, None), who="broker")
+            closing.own(FolderWatch(lock, settings.state, loop, partial(told.put_nowait, None), who="broker"))
             answer_first()
             ready(description)
             _log.info("ready: %s", json.dumps(description))
             let_signals_in()
 
         if await completes(asyncio.create_task(daemon.start(answering)), told):
-            grower = _grow(settings, daemon, engine, identity)
-            fleet.grow(grower)
+            fleet.grow(closing.own(_grower(settings, daemon, engine, book)))
             daemon.serve_all()
             await told.get()
     finally:
-        if watch is not None:
-            watch.close()
-        if grower is not None:
-            grower.close()
-        # The engine first: what is reported from now on is reported again to the next broker, and must not reach a desk that closes.
-        if engine is not None:
-            engine.close()
-        if daemon is not None:
-            daemon.close()
-        for part in (contents, shelf):
-            if part is not None:
-                part.close()
-        lock.release()
+        closing.close()
 
 
 def _desk_settings(settings: BrokerSettings) -> Settings:
@@ -146,10 +141,9 @@ def _starts_nothing(said: object) -> None:
     del said
 
 
-def _grow(settings: BrokerSettings, daemon: Daemon, engine: FleetEngine, identity: Identity) -> Grower:
+def _grower(settings: BrokerSettings, daemon: Daemon, engine: FleetEngine, book: Book) -> Grower:
     """Return what asks clusters for more workers."""
     folder = settings.state / layout.GROWTH
     clusters: dict[str, Cluster] = {"slurm": Slurm(os.environ), "local": Local(folder)}
-    doors = RosterDoors(settings.roster, where_reachable(daemon.endpoint), identity.public)
-    book = Book.read(daemon.store, asyncio.get_running_loop().time())
+    doors = RosterDoors(settings.roster, where_reachable(daemon.endpoint), daemon.identity.public)
     return Grower(book, daemon.desk, engine, clusters, doors, Folders(folder))

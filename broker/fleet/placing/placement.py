@@ -35,8 +35,16 @@ class FleetStock(Stock):
 
     places_jobs = True
 
-    def __init__(self, now: Callable[[], float] = lambda: 0.0, departed: Mapping[bytes, str] = MappingProxyType({})) -> None:
-        """`now`: seconds, on the scale of the ends of machines. `departed`: the names of machines that do not come back, by their keys."""
+    def __init__(
+        self,
+        now: Callable[[], float] = lambda: 0.0,
+        departed: Mapping[bytes, str] = MappingProxyType({}),
+        is_member: Callable[[str], bool] = lambda _: False,
+    ) -> None:
+        """`now`: seconds, on the scale of the ends of machines. `departed`: the names of machines that do not come back, by their keys.
+
+        `is_member`: whether there is a worker of a name, which may not be connected yet.
+        """
         self._now = now
         self._machines: dict[bytes, Machine] = {}
         self._ready: dict[bytes, Machine] = {}
@@ -56,8 +64,7 @@ class FleetStock(Stock):
         self._woken: dict[Wants, None] = {}
         self._able: dict[Wants, bool] = {}
         self._held: dict[Wants, Machine | None] = {}
-        # Whether there is a worker of a name, which may not be connected yet.
-        self.is_member: Callable[[str], bool] = lambda _: False
+        self._is_member = is_member
         super().__init__(_NOTHING)
         self.departed = departed
 
@@ -261,7 +268,7 @@ class FleetStock(Stock):
             return "every worker that could run it has refused it"
         if wants.where is ANYWHERE:
             return ""
-        return reasons.why_not_where_asked(wants, [one for one in self._machines.values() if one.is_known], self.is_member)
+        return reasons.why_not_where_asked(wants, [one for one in self._machines.values() if one.is_known], self._is_member)
 
     def lacks(self, wants: Wants) -> str:
         """Return what such a job waits for: room on that of its machines where it will probably have it first."""

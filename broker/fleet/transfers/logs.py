@@ -16,33 +16,34 @@ from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.jobs.states import OutcomeKind
 from ....schemas.naming import AttemptKey, format_id
 from ....schemas.refusal import Code, Reason, Refused
+from ...desk.view import View
 from ...engine import StreamName
 from ...jobs.job import Attempt, Job
 from ...jobs.life import Phase
-from ...kind import House
 from ...requests.call import Call
 from ...requests.job_keys import read_key
 from ...requests.transfers.logs import attempt_of
-from ...store.rows.fleet import placements
+from ...store.queries import Lookup
 from ...streams.log_stream import log_end
+from ...streams.watchers import Watchers
 from ..engine import FleetEngine
 from ..link import Link
 from ..workers.worker import Worker
 from .shelf import Shelf
 
 
-def read_log(call: Call, house: House, engine: FleetEngine) -> None:
+def read_log(call: Call, desk: View, lookup: Lookup, engine: FleetEngine) -> None:
     """Reply with a part of a log, which its worker reads."""
     request = call.request.read_log
-    job = house.lookup.visible_job(read_key(request.key, call.member), call.member)
+    job = lookup.visible_job(read_key(request.key, call.member), call.member)
     attempt = attempt_of(job, request.attempt)
     if not attempt.started_at_us:
-        header = request_pb2.LogRange(ended=attempt.phase is Phase.FINISHED, now_us=house.desk.now_us(), attempt=attempt.key.attempt)
+        header = request_pb2.LogRange(ended=attempt.phase is Phase.FINISHED, now_us=desk.now_us(), attempt=attempt.key.attempt)
         call.reply(request_pb2.Reply(log_range=header), b"")
         return
-    worker = worker_of(attempt.key, house, engine)
+    worker = worker_of(attempt.key, engine)
     if not worker.link.is_up and engine.brought.has(attempt, is_gone=engine.workers.is_gone(worker.key)):
-        _read_kept(call, attempt, house, engine.brought.shelf)
+        _read_kept(call, attempt, desk, engine.brought.shelf)
         return
     if not worker.link.is_up:
         raise engine.workers.cannot_reach(worker)
@@ -54,7 +55,7 @@ def read_log(call: Call, house: House, engine: FleetEngine) -> None:
     link.open(request_pb2.Request(read_log=asked), partial(_read, call, link, attempt.key.attempt))
 
 
-def _read_kept(call: Call, attempt: Attempt, house: House, shelf: Shelf) -> None:
+def _read_kept(call: Call, attempt: Attempt, desk: View, shelf: Shelf) -> None:
     """Reply with a part of a log that was brought here."""
     request = call.request.read_log
     stream = _stream_of(request.stream)
@@ -62,7 +63,7 @@ def _read_kept(call: Call, attempt: Attempt, house: House, shelf: Shelf) -> None
         part = shelf.tail(attempt.key, stream, min(request.tail_lines, MOST_TAIL_LINES), LARGEST_RANGE)
     else:
         part = shelf.read(attempt.key, stream, request.range.start, min(request.range.length, LARGEST_RANGE))
-    header = request_pb2.LogRange(start=part.start, size=part.size, ended=True, now_us=house.desk.now_us(), attempt=attempt.key.attempt)
+    header = request_pb2.LogRange(start=part.start, size=part.size, ended=True, now_us=desk.now_us(), attempt=attempt.key.attempt)
     call.reply(request_pb2.Reply(log_range=header), part.data)
 
 
@@ -89,25 +90,25 @@ def _read(call: Call, link: Link, attempt: int, exchange: Exchange) -> None:
         call.forward(reply, item.data)
 
 
-def follow_log(call: Call, house: House, engine: FleetEngine) -> None:
+def follow_log(call: Call, desk: View, lookup: Lookup, watchers: Watchers, engine: FleetEngine) -> None:
     """Stream a log to the end of the attempt that writes it; for a waiting job, from when it starts."""
     request = call.request.follow_log
-    job = house.lookup.visible_job(read_key(request.key, call.member), call.member)
+    job = lookup.visible_job(read_key(request.key, call.member), call.member)
     attempt = attempt_of(job, request.attempt)
     call.demand_stream()
 
     def ended(stream: PassedLog) -> None:
         call.stream_ended()
-        house.watchers.unwatch(job, stream)
+        watchers.unwatch(job, stream)
 
     def is_here(worker: Worker) -> bool:
         return engine.brought.has(attempt, is_gone=engine.workers.is_gone(worker.key))
 
-    shelf, find = engine.brought.shelf, lambda: worker_of(attempt.key, house, engine)
-    log = PassedLog(call, job, attempt, find, house.desk.starts_in_us, ended, shelf=shelf, has=is_here)
+    shelf, find = engine.brought.shelf, lambda: worker_of(attempt.key, engine)
+    log = PassedLog(call, job, attempt, find, desk.starts_in_us, ended, shelf=shelf, has=is_here)
     call.open_stream(log)
     if attempt is job.attempt:
-        house.watchers.watch(job, log)
+        watchers.watch(job, log)
     log.flush()
 
 
@@ -294,12 +295,12 @@ def split(whole: Chunk, size: int) -> tuple[Chunk, Chunk | None]:
     return Chunk(first, whole.start, data[:size]), Chunk(rest, whole.start + size, data[size:])
 
 
-def worker_of(key: AttemptKey, house: House, engine: FleetEngine) -> Worker:
+def worker_of(key: AttemptKey, engine: FleetEngine) -> Worker:
     """Return where an attempt was placed.
 
     Raises Refused(NOT_FOUND).
     """
-    machine = placements.machine_of(house.store.read, key)
+    machine = engine.machine_of(key)
     if not machine:
         raise Refused(Code.NOT_FOUND, f"the job {format_id(key.id)} was on no worker, so it has no log", reason=Reason.NOT_STARTED)
     return engine.workers.get(machine)

@@ -8,13 +8,16 @@ from pathlib import Path
 from typing import cast
 
 from ....keys.members.rights import Member, Right, demand
+from ....keys.members.roster import RosterFile
 from ....keys.members.roster_changes import remove_member
 from ....schemas.frames import MOST_KEYS_OF_A_LINK
 from ....schemas.generated import request_pb2
 from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import key_to_wire, labels_to_wire, state_to_wire
-from ...kind import House
+from ...pairing.edits import RosterEdits
 from ...requests.call import Call
+from ...store.queries import Lookup
+from ...store.store import Store
 from ...writes.growth import Growth, RemovalRow
 from ...writes.jobs import Drained
 from ..engine import FleetEngine
@@ -22,12 +25,12 @@ from . import clocks
 from .worker import Worker, WorkerState
 
 
-def list_workers(call: Call, house: House, engine: FleetEngine) -> None:
+def list_workers(call: Call, roster: RosterFile, engine: FleetEngine) -> None:
     """Reply with all workers on the roster, and those that were removed from it and still have jobs, or are told to stop them."""
     demand(call.member, Right.SEE_OTHERS, b"")
     reply = request_pb2.ListWorkersReply()
     known = engine.workers.all
-    listed = {member.key for member in house.roster.roster.members if member.role == "worker"}
+    listed = {member.key for member in roster.roster.members if member.role == "worker"}
     also = {key for key, one in known.items() if one.carried or (one.is_removed and one.link.is_up)}
     for key in sorted(listed | also, key=engine.workers.name_of):
         _describe(reply.workers.add(name=engine.workers.name_of(key), key=key), known.get(key), engine)
@@ -51,11 +54,11 @@ def _describe(said: request_pb2.WorkerInfo, worker: Worker | None, engine: Fleet
     said.clock_ahead_us = worker.clock_ahead_us
 
 
-def change_worker(call: Call, house: House, engine: FleetEngine) -> None:
+def change_worker(call: Call, roster: RosterFile, store: Store, engine: FleetEngine) -> None:
     """Give a worker no more jobs, or some again; reply when that is durable."""
     demand(call.member, Right.SET_SLOTS, call.member.key)
     request = call.request.change_worker
-    member = house.roster.named(request.name)
+    member = roster.named(request.name)
     if member is None or member.role != "worker":
         raise Refused(Code.NOT_FOUND, f"there is no worker {request.name!r} on the roster of this broker")
 
@@ -63,14 +66,14 @@ def change_worker(call: Call, house: House, engine: FleetEngine) -> None:
         engine.drain(member.key, drained=request.drained)
         call.done(None)
 
-    house.store.submit(Drained(member.key, request.drained), done)
+    store.submit(Drained(member.key, request.drained), done)
 
 
-def query_worker(call: Call, house: House, engine: FleetEngine) -> None:
+def query_worker(call: Call, roster: RosterFile, lookup: Lookup, engine: FleetEngine) -> None:
     """Reply with everything about one worker, and the jobs that it has."""
     demand(call.member, Right.SEE_OTHERS, b"")
     name = call.request.query_worker.name
-    key = _key_of(name, house, engine)
+    key = _key_of(name, roster, engine)
     worker = engine.workers.all.get(key)
     reply = request_pb2.QueryWorkerReply(worker=request_pb2.WorkerInfo(name=engine.workers.name_of(key), key=key))
     _describe(reply.worker, worker, engine)
@@ -78,14 +81,14 @@ def query_worker(call: Call, house: House, engine: FleetEngine) -> None:
         reply.store = worker.store
         for one in itertools.islice(worker.carried.values(), MOST_KEYS_OF_A_LINK):
             said = reply.jobs.add(key=key_to_wire(one.key.job), attempt=one.key.attempt, accepted=one.accepted)
-            owner, job = house.roster.member(one.key.owner), house.lookup.job(one.key.job)
+            owner, job = roster.member(one.key.owner), lookup.job(one.key.job)
             said.owner_name = owner.name if owner is not None else ""
             if job is not None:
                 said.name, said.state = job.spec.name, state_to_wire(job.state)
     call.reply(request_pb2.Reply(query_worker=reply))
 
 
-def remove_worker(call: Call, house: House, engine: FleetEngine) -> None:
+def remove_worker(call: Call, roster: RosterFile, edits: RosterEdits, store: Store, engine: FleetEngine) -> None:
     """Take a worker off the roster, and declare its jobs lost if that is asked; reply when all of it is durable.
 
     First the roster: from then on, nothing is heard of it. If the broker is killed before the ends are durable, the jobs are still shown on
@@ -94,13 +97,13 @@ def remove_worker(call: Call, house: House, engine: FleetEngine) -> None:
     """
     demand(call.member, Right.ADMINISTER, b"")
     request = call.request.remove_worker
-    key = _key_of(request.name, house, engine)
+    key = _key_of(request.name, roster, engine)
     if request.key not in (b"", key):
         message = f"{request.name} is another worker now than the one for which the removal was signed"
         raise Refused(Code.FAILED_PRECONDITION, message, "list the workers, and remove the one that is meant")
     if request.key:
         demand_dated_now(request.asked_at_us, engine.workers.now_us())
-    name, member = engine.workers.name_of(key), house.roster.member(key)
+    name, member = engine.workers.name_of(key), roster.member(key)
     worker = engine.workers.all.get(key)
     if refused := why_not(name, worker, declare_lost=request.declare_lost):
         raise refused
@@ -113,16 +116,16 @@ def remove_worker(call: Call, house: House, engine: FleetEngine) -> None:
             # It may come back.
             removals.append(RemovalRow(key, name, call.proof, now_us))
             engine.removals.add(removals[0])
-        house.store.submit(Growth(departed=[(key, name, now_us)], removals=removals), _nothing)
+        store.submit(Growth(departed=[(key, name, now_us)], removals=removals), _nothing)
         lost = engine.remove(key, name, f"worker {name} was removed by {call.member.name}, who declared its jobs lost")
         # Writes are in order: when this one is durable, the ends are.
-        house.store.submit(Drained(key, drained=False), lambda: call.done(None, lost))
+        store.submit(Drained(key, drained=False), lambda: call.done(None, lost))
 
-    def take_off(roster: Path) -> None:
+    def take_off(file: Path) -> None:
         if member is not None:
-            remove_member(roster, member.name)
+            remove_member(file, member.name)
 
-    house.edits.edit(take_off, lambda result: call.guard(gone, result))
+    edits.edit(take_off, lambda result: call.guard(gone, result))
 
 
 def demand_dated_now(asked_at_us: int, now_us: int) -> None:
@@ -154,9 +157,9 @@ def _nothing() -> None:
     """Do nothing when it is durable: a later write is waited for."""
 
 
-def _key_of(name: str, house: House, engine: FleetEngine) -> bytes:
+def _key_of(name: str, roster: RosterFile, engine: FleetEngine) -> bytes:
     """Return the key of a worker by its name in a list: it is on the roster, or was removed from it and still has jobs."""
-    member: Member | None = house.roster.named(name)
+    member: Member | None = roster.named(name)
     if member is not None and member.role == "worker":
         return member.key
     for key, worker in engine.workers.all.items():

@@ -7,10 +7,10 @@ broker was started: it waits there. Who is to get no more jobs gets none of thes
 from __future__ import annotations
 
 from ....keys.members.rights import Member
+from ....keys.members.roster import RosterFile
 from ....schemas.generated import request_pb2
 from ....schemas.workers.capacity import Wants, wants_of
 from ....schemas.workers.labels import ANYWHERE
-from ...kind import House
 from ...requests.call import Call
 from ...requests.reads.fitting import asked_job, no_worker
 from ..engine import FleetEngine
@@ -19,12 +19,12 @@ from .standing import takes_none, why_closed
 _NEVER_SEEN = "has not been connected since the broker was started"
 
 
-def find_workers(call: Call, house: House, engine: FleetEngine) -> None:
+def find_workers(call: Call, roster: RosterFile, engine: FleetEngine) -> None:
     """Reply with the workers on which such a job can run, and those that get none though they may fit."""
     spec = asked_job(call)
     wants = engine.stock.timed(wants_of(spec), spec.time_limit_ms)
     reply = request_pb2.FindWorkersReply()
-    members = [one for one in house.roster.roster.members if one.role == "worker"]
+    members = [one for one in roster.roster.members if one.role == "worker"]
     for member in sorted(members, key=lambda one: one.name):
         _sort(reply, member, wants, engine)
     if not reply.workers:

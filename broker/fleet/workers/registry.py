@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 
 from ....keys.identity import KEY_BYTES, Identity
 from ....keys.members.rights import Member
@@ -31,15 +32,27 @@ _FACTS_A_TURN = 64
 class Workers:
     """The workers, by their keys. `greeted(worker, hello)` is called when one is connected, `lost(worker)` when it no longer is."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 -- what they are told and tell
         self,
         identity: Identity,
         now_us: Callable[[], int],
         greeted: Callable[[Worker, request_pb2.HelloReply], None],
         lost: Callable[[Worker], None],
+        hear: Callable[[Sequence[Fact]], None],
+        set_machine: Callable[[SetMachine], None],
+        member_of: Callable[[bytes], Member | None],
+        *,
+        departed: Mapping[bytes, str] = MappingProxyType({}),
+        assumed_seconds: Callable[[str], float] = lambda _: 0.0,
+        changed: Callable[[], None] = lambda: None,
         link: type[Link] = Link,
     ) -> None:
-        """`link`: what speaks to one worker."""
+        """`hear` and `set_machine` tell the desk facts and machines; `member_of` looks a key up in the roster in force.
+
+        `departed`: the names of those that do not come back, by their keys. `assumed_seconds`: how long a job without a time limit is
+        expected to take on the worker of a name, which ends. `changed` is called when one has joined, left or become idle. `link`: what
+        speaks to one worker.
+        """
         self._loop = asyncio.get_running_loop()
         self._link = link
         self._identity = identity
@@ -49,26 +62,16 @@ class Workers:
         self._workers: dict[bytes, Worker] = {}
         # Who carries an attempt.
         self._carriers: dict[AttemptKey, Worker] = {}
-        self._hear: Callable[[Sequence[Fact]], None] = _nobody_hears
-        self._set_machine: Callable[[SetMachine], None] = _nobody_hears
-        self._member_of: Callable[[bytes], Member | None] = lambda _: None
+        self._hear = hear
+        self._set_machine = set_machine
+        self._member_of = member_of
+        self._assumed_seconds = assumed_seconds
+        self._changed = changed
         self.closed = False
         # What the desk is told in the next turn of the loop.
         self._facts: list[Fact] = []
         # Those that do not come back, by the names that they had.
-        self.departed: dict[bytes, str] = {}
-        # Of workers that end: how long a job without a time limit is expected to take there. And who wants to know of any change.
-        self.assumed_seconds: Callable[[str], float] = lambda _: 0.0
-        self.changed: Callable[[], None] = lambda: None
-
-    def open(
-        self,
-        hear: Callable[[Sequence[Fact]], None],
-        set_machine: Callable[[SetMachine], None],
-        member_of: Callable[[bytes], Member | None],
-    ) -> None:
-        """Tell facts and machines to the desk from now on; `member_of` looks a key up in the roster in force."""
-        self._hear, self._set_machine, self._member_of = hear, set_machine, member_of
+        self.departed = dict(departed)
 
     def close(self) -> None:
         """Tell nothing any more."""
@@ -141,7 +144,12 @@ class Workers:
             worker.state, worker.since_us = state, self.now_us()
         if worker.store:
             self.tell_machine(worker)
-        self.changed()
+        self._changed()
+
+    def used(self, worker: Worker) -> None:
+        """Note that a worker was given a job or has ended one."""
+        worker.used_at = self._loop.time()
+        self._changed()
 
     def tell_machine(self, worker: Worker, *, renewed: bool = False) -> None:
         """Tell the desk what a worker has for jobs; `renewed`: what it has refused, it may accept now."""
@@ -150,7 +158,7 @@ class Workers:
             return
         why = why_closed(worker)
         name = self.name_of(worker.key)
-        end = End(worker.ends_at, self.assumed_seconds(name)) if worker.ends_at is not None else None
+        end = End(worker.ends_at, self._assumed_seconds(name)) if worker.ends_at is not None else None
         order = SetMachine(
             worker.machine, name, worker.capacity, ready=not why, end=end, renewed=renewed, others=worker.others, why_closed=why
         )
@@ -211,7 +219,3 @@ class Workers:
 
 def _lost_because(why: str, now_us: int, one: Carried) -> Ended:
     return reports.lost(one.key, one.pid, one.started_at_us, why, now_us)
-
-
-def _nobody_hears(said: object) -> None:
-    _log.error("%s: said before the desk was connected", said)

@@ -11,20 +11,19 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from functools import partial
-from typing import Any
 
 from ....keys.identity import curve_public_of
 from ....keys.members.rights import Member
 from ....schemas.generated import request_pb2
 from ....schemas.refusal import Refused
 from ...store.rows.fleet import growth_rows
+from ...store.store import Store
 from ...writes.growth import Growth, RemovalRow
 from .registry import Workers
 from .worker import Worker
 
 _log = logging.getLogger(__name__)
 
-Submit = Callable[[Growth, Callable[[], None]], object]
 CallLater = Callable[[float, Callable[[], None]], object]
 
 OPEN_US = 90 * 86_400 * 1_000_000
@@ -33,8 +32,10 @@ OPEN_US = 90 * 86_400 * 1_000_000
 class Removals:
     """Those that are still to be told. `depart(worker, name)` is called when one is forgotten; `call_later` takes seconds."""
 
-    def __init__(self, workers: Workers, depart: Callable[[Worker, str], None], call_later: CallLater) -> None:
+    def __init__(self, workers: Workers, store: Store, depart: Callable[[Worker, str], None], call_later: CallLater) -> None:
+        """Take up what an earlier run has left in the store."""
         self._workers = workers
+        self._store = store
         self._call_later = call_later
         # Those whose time is followed by a timer.
         self._timed: set[Worker] = set()
@@ -43,12 +44,7 @@ class Removals:
         self._depart = depart
         self._open: dict[bytes, RemovalRow] = {}
         self._by_curve: dict[bytes, bytes] = {}
-        self._submit: Submit = _not_open
-
-    def open(self, read: Callable[..., list[tuple[Any, ...]]], submit: Submit) -> None:
-        """Take up what an earlier run has left; record with `submit(write, done)` from now on."""
-        self._submit = submit
-        for row in growth_rows.read_removals(read):
+        for row in growth_rows.read_removals(store.read):
             self.add(row)
 
     def add(self, row: RemovalRow) -> None:
@@ -138,12 +134,8 @@ class Removals:
     def _forget(self, worker: Worker) -> None:
         if self._open.pop(worker.key, None) is not None:
             del self._by_curve[curve_public_of(worker.key)]
-            self._submit(Growth(told_removals=[worker.key]), _nothing)
+            self._store.submit(Growth(told_removals=[worker.key]), _nothing)
 
 
 def _nothing() -> None:
     """Do nothing when it is durable: if it is not, the worker is told once more."""
-
-
-def _not_open(write: Growth, done: Callable[[], None]) -> None:
-    raise RuntimeError(f"the store is not open yet: {write} {done}")

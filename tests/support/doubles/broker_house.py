@@ -15,6 +15,7 @@ from jobwire.broker.fairness.sharing import NotShared
 from jobwire.broker.fairness.turns import Turns
 from jobwire.broker.fleet.engine import FleetEngine
 from jobwire.broker.fleet.verbs import Broker
+from jobwire.broker.growth.book import Book
 from jobwire.broker.log_hashes import LogHashes
 from jobwire.broker.notary import Notary
 from jobwire.broker.relayed.table import RelayedVerbs, read
@@ -214,22 +215,30 @@ class BrokerSide:
         self.members: dict[bytes, Member] = {}
         folder.mkdir()
         self.contents = ContentsDouble()
-        self.house = House(folder / "state.db", EngineDouble())
+        self.house = House(folder / "state.db", EngineDouble(), make_engine=self._make_engine)
         self._open()
 
-    def _open(self) -> None:
-        self.engine = FleetEngine(self.identity, self.contents, lambda: self.house.now, gather_seconds=0)
-        self.house.engine = self.engine  # type: ignore[assignment]
-        self.house.stock = self.engine.stock
-        self.house.check = Broker(self.engine).check
-        self.house.open()
-        self._connect()
+    def _make_engine(self) -> Any:
+        house = self.house
+        self.book = Book.read(house.store)
+        self.engine = FleetEngine(
+            *(self.identity, self.contents, house.store),
+            hear=lambda facts: house.desk.hear(facts),  # noqa: PLW0108 -- it is made later
+            set_machine=lambda order: house.desk.take(order),  # noqa: PLW0108 -- as above
+            accept_key=lambda said: house.delegates.told(said),  # noqa: PLW0108 -- as above
+            member_of=self.members.get,
+            named=lambda name: next((one for one in self.members.values() if one.name == name), None),
+            book=self.book,
+            now_us=lambda: house.now,
+            gather_seconds=0,
+        )
+        house.stock = self.engine.stock
+        house.check = Broker(self.engine, house, self.book).check  # type: ignore[arg-type] # reason: it has the parts of one
+        return self.engine
 
-    def _connect(self) -> None:
-        desk = self.house.desk
+    def _open(self) -> None:
+        self.house.open()
         self.house.delegates.worker = self.identity
-        self.engine.listener.told_key = self.house.delegates.told
-        self.engine.open(desk.hear, desk.take, self.house.store.read, self.members.get, self.house.store.submit)
         LogHashes(self.house.store, self.house.lookup, self.engine.hasher, lambda _: None).open()
 
     async def restart(self) -> None:

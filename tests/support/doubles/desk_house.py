@@ -283,11 +283,15 @@ class House:
     stock: Stock | None = None
     check: Callable[[Asked], None] | None = None
     notary: Notary | None = None
+    # Creates the engine, where that needs the store; it may be called again.
+    make_engine: Callable[[], EngineDouble] | None = None
 
     def open(self) -> None:
         self.watchers = Watchers()
         self.followed = Followed()
         self.store = Store(self.path, asyncio.get_running_loop(), self.watchers.flush)
+        if self.make_engine is not None:
+            self.engine = self.make_engine()
         self.ages = Ages(
             self.path.parent, fresh=True, wall_us=lambda: self.now + self.set_by, passed_us=lambda: self.now, boot=lambda: "now"
         )

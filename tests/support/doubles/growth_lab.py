@@ -7,7 +7,7 @@ from pathlib import Path
 
 from broker_house import BrokerSide, Wire, WorkerSide, signed_start
 
-from jobwire.broker.growth.book import Book, Queue
+from jobwire.broker.growth.book import Queue
 from jobwire.broker.growth.cluster import NoAnswer, Phase, Seen
 from jobwire.broker.growth.folders import Folders, folders_of
 from jobwire.broker.growth.grower import Grower
@@ -78,7 +78,7 @@ class Lab:
         self.side = BrokerSide(folder / "broker")
         self.cluster = ClusterDouble()
         self.doors = DoorsDouble()
-        self.members: dict[bytes, Member] = {}
+        self.members = self.side.members
         self.wires: list[Wire] = []
         self.now = 1000.0
         self.submitted = 0
@@ -86,13 +86,11 @@ class Lab:
 
     def _grow(self) -> None:
         house, engine = self.side.house, self.side.engine
-        engine.open(house.desk.hear, house.desk.take, house.store.read, self.members.get)
-        book = Book.read(house.store, self.now)
+        book = self.side.book
+        book.count_from(self.now)
         self.grower = Grower(
             book, house.desk, engine, {"double": self.cluster}, self.doors, Folders(self.folder / "growth"), lambda: self.now
         )
-        workers = engine.workers
-        workers.assumed_seconds = self.grower._assumed_seconds
         engine.hold_back(one.name for one in book.allocations.values() if one.state in (State.LEAVING, State.ENDED))
 
     async def restart(self) -> None:

@@ -173,10 +173,16 @@ async def test_the_end_of_a_job_is_what_its_worker_has_signed_also_after_a_resta
     assert not any(b"attestation" in raw or worker in raw for (raw,) in lab.broker.house.store.read("SELECT event FROM events"))
 
 
-async def test_what_a_worker_has_is_told_once_however_many_jobs_it_has() -> None:
+async def test_what_a_worker_has_is_told_once_however_many_jobs_it_has(lab: BrokerLab) -> None:
     told: list[SetMachine] = []
-    engine = FleetEngine(generate(), ContentsDouble())
-    engine.open(lambda _: None, told.append, lambda *_: [], lambda _: None)
+    engine = FleetEngine(
+        *(generate(), ContentsDouble(), lab.broker.house.store),
+        hear=lambda _: None,
+        set_machine=told.append,
+        accept_key=lambda _: None,
+        member_of=lambda _: None,
+        named=lambda _: None,
+    )
     machine = b"w" * 32 + b"s" * 16
     facts = await engine.recover(
         [Expected(AttemptKey(b"o" * 32, bytes([n]) * 16, 1), 7, 1, 1, launched=True, machine=machine) for n in range(9)]

@@ -100,9 +100,11 @@ def test_of_one_machine_that_takes_none_it_is_told_why() -> None:
 
 
 def test_a_worker_that_is_on_the_roster_and_not_connected_is_not_told_as_a_missing_label() -> None:
-    fleet = stock(labelled(gpu="a100"))
+    members = set[str]()
+    fleet = FleetStock(is_member=members.__contains__)
+    fleet.set_machine(b"\0", "w0", labelled(gpu="a100"), ready=True)
     assert fleet.why_nowhere(on("worker=w7")) == "no worker has the label worker=w7; workers: w0"
-    fleet.is_member = {"w7"}.__contains__
+    members.add("w7")
     assert fleet.why_nowhere(on("worker=w7")) == "it can run only on w7, which is not connected"
     assert fleet.why_nowhere(on("worker=w8")) == "no worker has the label worker=w8; workers: w0"
 

@@ -21,8 +21,7 @@ class Heard:
 
     def __init__(self) -> None:
         self.told: list[Sequence[Fact] | SetMachine] = []
-        self.workers = Workers(generate(), lambda: 0, lambda *_: None, lambda _: None)
-        self.workers.open(self.told.append, self.told.append, lambda _: None)
+        self.workers = Workers(generate(), lambda: 0, lambda *_: None, lambda _: None, self.told.append, self.told.append, lambda _: None)
 
     @property
     def sizes(self) -> list[int]:
