@@ -14,7 +14,7 @@ from collections.abc import Iterator, Sequence
 from . import bash_line, line
 from .light_imports import spare
 from .line import Wish, understand
-from .words import find_words, is_for_the_shell
+from .words import Asks, find_words, is_for_the_shell
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -49,12 +49,10 @@ def _answer(shell: str, said: list[str]) -> list[str]:
     wish = understand(said if typed is None else typed.words[1:])
     if is_for_the_shell(wish):
         return [_leave_it(wish)]
-    found = find_words(
-        wish,
-        lambda asked: ask(asked, _BEGUN),
-        ask_for_schedules=lambda asked: ask_for_schedules(asked, _BEGUN),
-        ask_for_members=lambda asked: ask_for_members(asked, _BEGUN),
+    asks = Asks(
+        lambda asked: ask(asked, _BEGUN), lambda asked: ask_for_schedules(asked, _BEGUN), lambda asked: ask_for_members(asked, _BEGUN)
     )
+    found = find_words(wish, asks)
     if typed is None:
         return ["words", *(f"{word.text}\t{word.about}" if word.about else word.text for word in found)]
     breaks = os.environ.get(_BREAKS, " \t\n\"'@><=;|&(:")

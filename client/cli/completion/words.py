@@ -9,6 +9,7 @@ import os
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from itertools import chain
 
+from ....schemas.private_parts.light_typing import NamedTuple
 from . import line
 from .line import Wish, Word
 from .table import COMMANDS, Command
@@ -18,9 +19,14 @@ if TYPE_CHECKING:
     from ....schemas.generated import request_pb2
     from .jobs import Found
 
-    Ask = Callable[[Wish], Iterable[Found]]
-    AskForSchedules = Callable[[Wish], Iterable[request_pb2.ScheduleInfo]]
-    AskForMembers = Callable[[Wish], Iterable[request_pb2.RosterMember]]
+
+class Asks(NamedTuple):
+    """The functions that ask a worker: for jobs and runs, newest first, for schedules, and for the members on its roster."""
+
+    jobs: Callable[[Wish], Iterable[Found]]
+    schedules: Callable[[Wish], Iterable[request_pb2.ScheduleInfo]] = lambda _: ()
+    members: Callable[[Wish], Iterable[request_pb2.RosterMember]] = lambda _: ()
+
 
 _FOR_THE_SHELL = {line.FILE, line.DIR, line.PROGRAM}
 _SHELLS = ("bash", "zsh", "fish")
@@ -32,27 +38,21 @@ def is_for_the_shell(wish: Wish) -> bool:
     return wish.kind in _FOR_THE_SHELL
 
 
-def find_words(
-    wish: Wish,
-    ask: Ask,
-    commands: Mapping[str, Command] = COMMANDS,
-    ask_for_schedules: AskForSchedules = lambda _: (),
-    ask_for_members: AskForMembers = lambda _: (),
-) -> list[Word]:
-    """Return the words that begin as typed, in the order in which to show them. `ask` returns jobs and runs, newest first."""
+def find_words(wish: Wish, asks: Asks, commands: Mapping[str, Command] = COMMANDS) -> list[Word]:
+    """Return the words that begin as typed, in the order in which to show them."""
     match wish.kind:
         case line.SUBCOMMAND:
             known: Iterable[Word] = _subcommands(wish, commands)
         case line.FLAG:
             known = _flags(wish, commands[wish.path])
         case line.JOB | line.BATCH | line.AFTER:
-            known = _jobs(wish, ask)
+            known = _jobs(wish, asks.jobs(wish))
         case line.SCHEDULE:
-            known = _schedules(wish, ask_for_schedules)
+            known = _schedules(wish, asks.schedules(wish))
         case line.OWNER:
-            known = map(Word, dict.fromkeys(job.owner_name for job in ask(wish) if job.owner_name))
+            known = map(Word, dict.fromkeys(job.owner_name for job in asks.jobs(wish) if job.owner_name))
         case line.MEMBER:
-            known = _members(wish, ask_for_members)
+            known = _members(wish, asks)
         case kind:
             known = _FIXED.get(kind, tuple)()
     found = (word for word in known if word.text.startswith(wish.typed))
@@ -83,12 +83,12 @@ def _contexts() -> Iterator[Word]:
     yield from (Word(context.name, context.endpoint) for context in contexts.list_contexts())
 
 
-def _members(wish: Wish, ask: AskForMembers) -> Iterator[Word]:
+def _members(wish: Wish, asks: Asks) -> Iterator[Word]:
     from ...config import contexts  # noqa: PLC0415 -- as above
 
     # The context in use does not count, as for `keys`.
     if (wish.context or os.environ.get(contexts.CONTEXT_VARIABLE) or contexts.EMBEDDED) != contexts.EMBEDDED:
-        return (Word(member.name, member.role) for member in ask(wish))
+        return (Word(member.name, member.role) for member in asks.members(wish))
     from pathlib import Path  # noqa: PLC0415 -- as above
 
     from ....keys.files.user_folders import roster_path  # noqa: PLC0415 -- as above
@@ -101,8 +101,8 @@ def _members(wish: Wish, ask: AskForMembers) -> Iterator[Word]:
         return iter(())
 
 
-def _jobs(wish: Wish, ask: Ask) -> list[Word]:
-    found = iter(ask(wish))
+def _jobs(wish: Wish, asked: Iterable[Found]) -> list[Word]:
+    found = iter(asked)
     if (first := next(found, None)) is None:
         return []
     from .jobs import job_words  # noqa: PLC0415 -- as above
@@ -110,8 +110,8 @@ def _jobs(wish: Wish, ask: Ask) -> list[Word]:
     return [word for word in job_words(wish, chain((first,), found)) if word.text not in wish.used]
 
 
-def _schedules(wish: Wish, ask: AskForSchedules) -> list[Word]:
-    found = list(ask(wish))
+def _schedules(wish: Wish, asked: Iterable[request_pb2.ScheduleInfo]) -> list[Word]:
+    found = list(asked)
     if not found:
         return []
     from .schedules import schedule_words  # noqa: PLC0415 -- as above

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from .. import chosen_context, exit_status
 from ..completion import answer
-from ..completion.line import Wish
+from ..completion.words import Asks
 from ..main import command_line
 from ..parser.parameters import Argument, Context, Option
 from ..terminal import signals
@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
     from ....schemas.generated import request_pb2
     from ..completion.jobs import Found
+    from ..completion.line import Wish
 
 # For all answers to a Tab, over the open connection.
 _PATIENCE_SECONDS = 0.08
@@ -50,11 +51,7 @@ def shell(
             return _run(words, ctx.obj, clients)
 
         if file is None and os.isatty(STDIN) and os.isatty(STDOUT):
-            with prompted(
-                lambda: f"{chosen_context.context_name(ctx)}> ",
-                lambda wish: _ask(wish, ctx.obj, clients),
-                lambda wish: _ask_for_schedules(wish, ctx.obj, clients),
-            ) as read:
+            with prompted(lambda: f"{chosen_context.context_name(ctx)}> ", ctx.obj, _asks(clients)) as read:
                 status = runs.run_typed(read, run)
         else:
             name = "-" if file is None else file
@@ -97,23 +94,23 @@ def _run(words: Sequence[str], context: str | None, clients: chosen_context.Open
     return exit_status.INTERRUPTED if heard else status
 
 
-def _ask(wish: Wish, context: str | None, clients: chosen_context.OpenClients) -> Iterable[Found]:
-    """Return the jobs and runs for completion: over the open connection if there is one."""
-    from ..completion.lookup.inquiry import jobs_over  # noqa: PLC0415 -- only for a person
+def _asks(clients: chosen_context.OpenClients) -> Asks:
+    """Return what asks for completion: over the open connection if there is one, else as at a Tab in a shell."""
+    from ..completion.lookup.inquiry import jobs_over, members_over, schedules_over  # noqa: PLC0415 -- only for a person
 
-    name = wish.context or context
-    client = clients.find(name)
-    if client is None:
-        return answer.ask(wish._replace(context=name))
-    return jobs_over(client.connection, wish, time.monotonic() + _PATIENCE_SECONDS)
+    def ends() -> float:
+        return time.monotonic() + _PATIENCE_SECONDS
 
+    def jobs(wish: Wish) -> Iterable[Found]:
+        client = clients.find(wish.context)
+        return answer.ask(wish) if client is None else jobs_over(client.connection, wish, ends())
 
-def _ask_for_schedules(wish: Wish, context: str | None, clients: chosen_context.OpenClients) -> Iterable[request_pb2.ScheduleInfo]:
-    """Return the schedules for completion, as the jobs."""
-    from ..completion.lookup.inquiry import schedules_over  # noqa: PLC0415 -- as above
+    def schedules(wish: Wish) -> Iterable[request_pb2.ScheduleInfo]:
+        client = clients.find(wish.context)
+        return answer.ask_for_schedules(wish) if client is None else schedules_over(client.connection, ends())
 
-    name = wish.context or context
-    client = clients.find(name)
-    if client is None:
-        return answer.ask_for_schedules(wish._replace(context=name))
-    return schedules_over(client.connection, time.monotonic() + _PATIENCE_SECONDS)
+    def members(wish: Wish) -> Iterable[request_pb2.RosterMember]:
+        client = clients.find(wish.context)
+        return answer.ask_for_members(wish) if client is None else members_over(client.connection, ends())
+
+    return Asks(jobs, schedules, members)

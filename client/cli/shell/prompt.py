@@ -16,22 +16,22 @@ from ..completion.line import understand
 from ..completion.words import find_words
 
 if TYPE_CHECKING:
-    from ..completion.words import Ask, AskForSchedules
+    from ..completion.words import Asks
 
 _MOST_LINES = 1000
 
 
 @contextmanager
-def prompted(text: Callable[[], str], ask: Ask, ask_for_schedules: AskForSchedules) -> Iterator[Callable[[], str | None]]:
+def prompted(text: Callable[[], str], context: str | None, asks: Asks) -> Iterator[Callable[[], str | None]]:
     """Return a function that returns the next line that is typed; None at the end of input.
 
-    `ask` returns the jobs for completion, the other the schedules. Lines are kept in the history, except those that begin with a blank.
+    `context`: of lines that name none. Lines are kept in the history, except those that begin with a blank.
     """
     readline = _readline()
     history = state_folder() / "shell_history"
     if readline is not None:
         _load(readline, history)
-        _complete(readline, ask, ask_for_schedules)
+        _complete(readline, context, asks)
 
     def read() -> str | None:
         try:
@@ -75,12 +75,12 @@ def _keep(readline: ModuleType, history: Path, typed: str) -> None:
         readline.append_history_file(1, history)
 
 
-def _complete(readline: ModuleType, ask: Ask, ask_for_schedules: AskForSchedules) -> None:
+def _complete(readline: ModuleType, context: str | None, asks: Asks) -> None:
     found: list[str] = []
 
     def complete(_: str, state: int) -> str | None:
         if state == 0:
-            found[:] = completions(readline.get_line_buffer()[: readline.get_endidx()], ask, ask_for_schedules)
+            found[:] = completions(readline.get_line_buffer()[: readline.get_endidx()], asks, context)
         return found[state] if state < len(found) else None
 
     readline.set_completer_delims(" \t\n")
@@ -88,18 +88,22 @@ def _complete(readline: ModuleType, ask: Ask, ask_for_schedules: AskForSchedules
     readline.set_completer(complete)
 
 
-def completions(typed: str, ask: Ask, ask_for_schedules: AskForSchedules = lambda _: ()) -> list[str]:
-    """Return what the last word of a line can become, as it is to be written there. Whatever goes wrong, nothing is known."""
+def completions(typed: str, asks: Asks, context: str | None = None) -> list[str]:
+    """Return what the last word of a line can become, as it is to be written there. Whatever goes wrong, nothing is known.
+
+    `context`: the one that is meant if the line names none.
+    """
     read = bash_line.read(typed)
     if any(char in read.raw for char in " \t"):
         # What readline would replace begins in the middle of the word.
         return []
     words = read.words[1:] if read.words[0] == "jobwire" and len(read.words) > 1 else read.words
     wish = understand(words)
+    wish = wish._replace(context=wish.context or context)
     try:
         if wish.kind in {line.FILE, line.DIR}:
             return _paths(wish.typed, wish.before, folders_only=wish.kind == line.DIR)
-        return [_written(word.text, read) + " " for word in find_words(wish, ask, ask_for_schedules=ask_for_schedules)]
+        return [_written(word.text, read) + " " for word in find_words(wish, asks)]
     except Exception:  # noqa: BLE001 -- as said
         return []
 

@@ -4,7 +4,7 @@ import pytest
 
 from jobwire.client.cli.completion.jobs import MOST_WORDS, job_words
 from jobwire.client.cli.completion.line import Wish
-from jobwire.client.cli.completion.words import find_words
+from jobwire.client.cli.completion.words import Asks, find_words
 from jobwire.schemas.generated import job_pb2, request_pb2
 
 RUN = bytes(15) + b"\x07"
@@ -107,12 +107,12 @@ def test_of_several_jobs_of_a_name_the_newest_explains_it_and_a_job_is_offered_o
     found = job_words(Wish("JOB", "", "jobwire show"), [job(2, "x"), job(1, "x", FINISHED)])
     assert [(word.text, word.about.partition(":")[0]) for word in found] == [("last", "the newest job"), ("x", "running")]
     wish = Wish("JOB", "", "jobwire stop", used=frozenset({"busy"}))
-    assert [word.text for word in find_words(wish, lambda _: JOBS)] == ["last", "04040404", "held"]
+    assert [word.text for word in find_words(wish, Asks(lambda _: JOBS))] == ["last", "04040404", "held"]
 
 
 def test_a_name_that_cannot_be_typed_as_it_is_shown_is_left_out() -> None:
     jobs = [job(3, "c", batch="fine"), job(2, "b", batch="bell\x07"), job(1, "a", batch="two words")]
-    assert [word.text for word in find_words(Wish("BATCH", ""), lambda _: jobs)] == ["fine"]
+    assert [word.text for word in find_words(Wish("BATCH", ""), Asks(lambda _: jobs))] == ["fine"]
 
 
 def test_after_an_owner_only_jobs_of_this_member_are_offered() -> None:

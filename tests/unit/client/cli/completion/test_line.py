@@ -5,7 +5,7 @@ import pytest
 from jobwire.client.cli.completion import line
 from jobwire.client.cli.completion.line import understand
 from jobwire.client.cli.completion.table import COMMANDS
-from jobwire.client.cli.completion.words import find_words
+from jobwire.client.cli.completion.words import Asks, find_words
 from jobwire.keys.identity import generate
 from jobwire.keys.members.roster import add_member
 from jobwire.schemas.generated import job_pb2, request_pb2
@@ -97,7 +97,7 @@ def test_a_program_begins_where_options_end(words: list[str], at: int) -> None:
 
 def test_an_option_is_offered_once_unless_it_can_be_repeated() -> None:
     def offered(*words: str) -> list[str]:
-        return [word.text for word in find_words(understand(words), lambda _: ())]
+        return [word.text for word in find_words(understand(words), Asks(lambda _: ()))]
 
     assert "--name" in offered("run", "--")
     assert "--name" not in offered("run", "-n", "x", "--")
@@ -119,7 +119,7 @@ def test_members_are_those_of_the_worker_that_is_named_and_else_of_this_machine(
 
     def offered(*words: str) -> list[str]:
         ada = request_pb2.RosterMember(name="ada", role="admin")
-        return [word.text for word in find_words(understand(words), lambda _: (), ask_for_members=lambda _: [ada])]
+        return [word.text for word in find_words(understand(words), Asks(lambda _: (), members=lambda _: [ada]))]
 
     assert offered("--context", "lab", "keys", "rm", "") == ["ada"]
     assert offered("--context", "lab", "keys", "rename", "b") == []
@@ -157,7 +157,7 @@ def test_jobs_and_batches_are_offered_where_a_job_is_waited_for() -> None:
     job.key.id, job.batch.id, job.batch.name = b"j" * 16, b"r" * 16, "nightly"
 
     def offered(*words: str) -> list[str]:
-        return [word.text for word in find_words(understand(words), lambda _: [job])]
+        return [word.text for word in find_words(understand(words), Asks(lambda _: [job]))]
 
     assert offered("run", "--after", "") == ["last", "build", "nightly"]
     assert offered("run", "--after", "any:b") == ["any:build"]
@@ -176,7 +176,7 @@ def test_the_members_of_the_roster_and_the_owners_of_jobs_are_offered(tmp_path: 
         add_member(roster, name, generate().public, "admin")
 
     def words(*typed: str, jobs: tuple[str, ...] = ()) -> list[str]:
-        return [word.text for word in find_words(understand(typed), lambda _: [job_pb2.Job(owner_name=name) for name in jobs])]
+        return [word.text for word in find_words(understand(typed), Asks(lambda _: [job_pb2.Job(owner_name=name) for name in jobs]))]
 
     assert words("keys", "rm", "--roster", str(roster), "a") == ["ada", "ann"]
     assert words("keys", "rename", f"--roster={roster}", "b") == ["bob"]

@@ -1,6 +1,6 @@
 from jobwire.client.cli.completion.line import Wish, understand
 from jobwire.client.cli.completion.table import COMMANDS
-from jobwire.client.cli.completion.words import find_words
+from jobwire.client.cli.completion.words import Asks, find_words
 from jobwire.schemas.generated import request_pb2
 
 TAKE_ONE = ("show", "pause", "resume", "run-now", "rm")
@@ -20,7 +20,7 @@ def offered(*words: str) -> list[str]:
         asked.append(wish)
         return SCHEDULES
 
-    found = find_words(understand(words), lambda _: (), ask_for_schedules=ask)
+    found = find_words(understand(words), Asks(lambda _: (), ask))
     assert [wish.context for wish in asked] in ([], ["lab"])
     return [f"{word.text}|{word.about}" for word in found]
 
