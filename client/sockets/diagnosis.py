@@ -155,8 +155,8 @@ def _gone(no_answer: str, host: str, error: OSError | ValueError) -> Refused:
     what = "nothing answers at all" if isinstance(error, TimeoutError) else f"the connection fails ({_reason(error)})"
     return Refused(
         Code.UNAVAILABLE,
-        f"{no_answer}the host accepted a connection a moment ago, and now {what}: the line is cut, the host went down, or a firewall drops"
-        " what is sent to it; neither the worker's key nor yours was checked",
+        f"{no_answer}the host accepted a connection a moment ago, and now {what}: the line is cut or loses much, the host went down, or a"
+        " firewall drops what is sent to it; neither the worker's key nor yours was checked",
         f"try again in a moment; if it stays so, check the network and whether the host is up: ping {host}",
     )
 
@@ -195,9 +195,9 @@ def _no_handshake(no_answer: str, greeting: bytes, server_key: bytes, sight: Sig
     return Refused(
         Code.UNAVAILABLE,
         f"{no_answer}the host is up and something answers there, but the handshake fails: the worker hangs or is"
-        f" overloaded, or its key is not the trusted one ({fingerprint(server_key)}); a worker that refused your"
-        " key would have said so",
-        "check on that machine whether it answers, and compare the key: jobwire worker status",
+        f" overloaded, the line is slow or loses much, or its key is not the trusted one ({fingerprint(server_key)}); a worker that refused"
+        " your key would have said so",
+        "check on that machine whether it answers, and compare the key: jobwire worker status; a slow line may need more attempts",
     )
 
 

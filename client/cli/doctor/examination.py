@@ -16,6 +16,7 @@ from ....keys.identity import fingerprint, load
 from ....keys.members import roster
 from ....keys.members.rights import Right
 from ....schemas.clock import wall_us
+from ....schemas.endpoint import host_of
 from ....schemas.generated import event_pb2, request_pb2
 from ....schemas.jobs.states import State
 from ....schemas.refusal import Code, Refused
@@ -143,8 +144,9 @@ def _worker(context: contexts.Context, connect_seconds: float, *, private: bool)
     except Refused as refused:
         yield findings.refused("connection", refused)
     except TimeoutError:
-        what = "it was reached, and does not answer any more: it hangs, is overloaded, or the network is cut"
-        yield Finding(Level.PROBLEM, "connection", what, "try again; on its machine: jobwire worker status")
+        what = "it was reached, and does not answer any more: it hangs, is overloaded, or the network is cut or loses large packets"
+        large = "" if private else f"; whether large packets arrive: ping -M do -s 1400 {host_of(context.endpoint).strip('[]')}"
+        yield Finding(Level.PROBLEM, "connection", what, f"try again; on its machine: jobwire worker status{large}")
 
 
 def _asked(client: Client, connect_seconds: float, *, private: bool) -> Iterator[Finding]:
