@@ -33,6 +33,8 @@ _LONG = 512 * 1024
 # place in the queue, its event.
 _MANY_JOBS = 16
 _RECORD_SECONDS = 50e-6
+# And after these: what they hold while they are answered in steps has megabytes.
+_HEAVY = frozenset({"query_proof"})
 
 Handler = Callable[[Call], None]
 
@@ -80,7 +82,7 @@ class Dispatch:
             if call.is_for_nobody or self._holds(call, verb, frame, sharing):
                 return
             _refuse_fields_of_daemons(envelope)
-            if self.apart is not None and (named := _jobs_in(call, verb)) >= _MANY_JOBS:
+            if self.apart is not None and ((named := _jobs_in(call, verb)) >= _MANY_JOBS or verb in _HEAVY):
                 # Others of its sender would be read, decided and written together with it, in long pieces for which everybody waits.
                 call.let_go = partial(self.apart.hold(sharing, peer.public), named * _RECORD_SECONDS)
             self._pass_on(call, verb, sharing, partial(self._check_signer, peer, envelope, rest if verb == "start" else None))

@@ -35,6 +35,8 @@ _FILES_A_QUESTION = 100
 _JOBS_A_QUESTION = 100
 # Read in some milliseconds.
 _ALIVE_A_QUESTION = 200
+# Of specs: a page of the largest jobs has 150 MB.
+_BYTES_A_QUESTION = 256 * 1024
 _ALIVE = (
     "SELECT queued_at, row FROM jobs INDEXED BY jobs_alive WHERE ok IS NULL AND (queued_at, row) > (?, ?) AND row <= ?"
     " ORDER BY queued_at, row LIMIT ?"
@@ -167,12 +169,16 @@ class Lookup:
         """Return runs, the newest first, from after a place on; see `runs.page`."""
         return runs.page(self._store.read, owner, name, after, limit)
 
-    def jobs_at(self, rows: Sequence[int]) -> list[Job]:
-        """Return the ended jobs in these rows, in their order; those that were forgotten are left out."""
-        numbers = ", ".join(map(str, rows))
-        ended = self._select(f"WHERE jobs.row IN ({numbers}) AND state = 4") if rows else []
-        found = {job.row: job for job in self._read_rows(ended)}
-        return [found[row] for row in rows if row in found]
+    def jobs_at(self, rows: Sequence[int]) -> Iterator[Job]:
+        """Iterate over the ended jobs in these rows, in their order; those that were forgotten are left out."""
+        found: dict[int, Job] = {}
+        read: frozenset[int] = frozenset()
+        for row, part in self._parts(rows).items():
+            if row not in read:
+                read = part
+                found = {job.row: job for job in self._read_rows(self._select(f"WHERE jobs.row IN ({_listed(part)}) AND state = 4"))}
+            if row in found:
+                yield found[row]
 
     def running_of(self, run: int) -> list[Job]:
         """Return the jobs of a run that have a process; they are no more than there are slots."""
@@ -201,26 +207,45 @@ class Lookup:
     def page(self, selection: Selection, after: Place | None, limit: int) -> Page:
         """Return the next jobs of a selection after a place. What a member may see is the business of the caller."""
         rows, onward = self._walk(selection, after, limit)
-        numbers = ", ".join(str(number) for _, number, *key in rows if JobKey(*key) not in self._live)
-        # A job that the desk has not been told of has not ended, and is left out.
-        others = self._select(f"WHERE jobs.row IN ({numbers}){self._ended_only}") if numbers else []
-        return Page(self._made(rows, {row[0]: row for row in others}, selection), onward)
+        return Page(self._made(rows, selection), onward)
 
-    def _made(self, places: Sequence[Row], others: Mapping[int, Row], selection: Selection) -> Iterator[tuple[Place, Job | None]]:
+    def _made(self, places: Sequence[Row], selection: Selection) -> Iterator[tuple[Place, Job | None]]:
         reader = JobRows()
+        # A job that the desk has not been told of has not ended, and is left out.
+        parts = self._parts([number for _, number, *key in places if JobKey(*key) not in self._live])
+        read: frozenset[int] = frozenset()
+        others: Mapping[int, Row] = {}
         for at_us, number, *key in places:
             job = self._live.get(JobKey(*key))
             if job is not None:
                 # Its end may be on disk already, but was not reported.
                 belongs = job.state in selection.states and not selection.failed
-            elif number in others:
-                (job,) = self._read_rows([others[number]], reader)
-                belongs = True
             else:
-                # It was the desk's own until a moment ago.
-                job = self.job(JobKey(*key))
-                belongs = job is not None and job.state in selection.states
+                if number not in read and (part := parts.get(number)) is not None:
+                    read = part
+                    others = {row[0]: row for row in self._select(f"WHERE jobs.row IN ({_listed(part)}){self._ended_only}")}
+                if number in others:
+                    (job,) = self._read_rows([others[number]], reader)
+                    belongs = True
+                else:
+                    # It was the desk's own until a moment ago.
+                    job = self.job(JobKey(*key))
+                    belongs = job is not None and job.state in selection.states
             yield Place(at_us, number), job if belongs else None
+
+    def _parts(self, rows: Sequence[int]) -> Mapping[int, frozenset[int]]:
+        """Return for each of these rows those that are read together with it: as many in their order as have not too many bytes."""
+        sizes: dict[int, int] = dict(self._store.read(f"SELECT row, length(spec) FROM jobs WHERE row IN ({_listed(rows)})"))  # noqa: S608 -- numbers
+        parts: list[list[int]] = []
+        left = 0
+        for row in rows:
+            size = sizes.get(row, 0)
+            if not parts or size > left:
+                parts.append([])
+                left = _BYTES_A_QUESTION
+            parts[-1].append(row)
+            left -= size
+        return {row: frozenset(part) for part in parts for row in part}
 
     def replay(self, after: int, upto: int, owner: bytes) -> tuple[list[event_pb2.Event], int]:
         """Return some events after a seq (of one owner, or of all), and the seq up to which the store was searched."""
@@ -278,3 +303,7 @@ class Lookup:
                 job = retried[row]
                 job.earlier = (*job.earlier, read_attempt(job.key, *attempt))
         return jobs
+
+
+def _listed(rows: Iterable[int]) -> str:
+    return ", ".join(map(str, rows))

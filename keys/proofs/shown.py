@@ -11,7 +11,9 @@ from . import merkle
 # The fields `Start.jobs` and `Request.start`, as they are written: number and wire type.
 _JOBS = b"\x0a"
 _START = b"\x1a"
+# About a millisecond.
 _JOBS_A_STEP = 256
+_BYTES_A_STEP = 256 * 1024
 
 
 class Whole:
@@ -74,8 +76,9 @@ class Whole:
     def prepare(self) -> Iterator[None]:
         """Build the tree that parts are shown by, in steps of about a millisecond; without this, the first `part` takes as long as all."""
         leaves: list[bytes] = []
-        for begin in range(0, len(self.jobs), _JOBS_A_STEP):
-            leaves += map(merkle.leaf, self.jobs[begin : begin + _JOBS_A_STEP])
+        for jobs in _parts(self.jobs):
+            for job in jobs:
+                leaves.append((yield from merkle.leaf_in_steps(job)))  # noqa: PERF401 -- in steps
             yield
         paths = merkle.Paths.begun(leaves)
         yield from paths.steps()
@@ -107,15 +110,39 @@ class Shown:
             return len(raw) if is_first else 0
         return len(whole.jobs[self._positions.get(job_id, 0)]) + len(whole.jobs).bit_length() * merkle.HASH_BYTES
 
+    def prepare(self, raw: bytes) -> Iterator[None]:
+        """Look at a start in steps of some milliseconds; what is asked of it then, before anything else is, takes no longer than one."""
+        if raw == self._raw:
+            return
+        whole = Whole(raw)
+        yield
+        positions: dict[bytes, int] = {}
+        if in_parts := whole.can_be_shown_in_part and len(whole.jobs) > 1:
+            yield from whole.prepare()
+            for jobs in _parts(whole.jobs):
+                positions |= {large.read_job(job).id: index for index, job in enumerate(jobs, len(positions))}
+                yield
+        self._raw, self._whole, self._positions = raw, whole if in_parts else None, positions
+
     def _in_parts(self, raw: bytes) -> Whole | None:
         """Return a start of which each job can be shown without the others; None if that is not so."""
-        if raw != self._raw:
-            whole = Whole(raw)
-            self._raw, self._positions = raw, {}
-            self._whole = whole if whole.can_be_shown_in_part and len(whole.jobs) > 1 else None
-            if self._whole is not None:
-                self._positions = {large.read_job(job).id: index for index, job in enumerate(whole.jobs)}
+        for _ in self.prepare(raw):
+            pass
         return self._whole
+
+
+def _parts(jobs: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
+    """Divide jobs into as many as take a step, at least one."""
+    part: list[bytes] = []
+    size = 0
+    for job in jobs:
+        if len(part) == _JOBS_A_STEP or (part and size + len(job) > _BYTES_A_STEP):
+            yield part
+            part, size = [], 0
+        part.append(job)
+        size += len(job)
+    if part:
+        yield part
 
 
 def _varint(number: int) -> bytes:

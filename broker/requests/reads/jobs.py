@@ -29,6 +29,7 @@ from .awaited import awaited
 # Small, and made in steps: nothing else is done meanwhile, and each job takes some tens of microseconds.
 _PAGE = 50
 _STEP = 4
+_STEP_BYTES = 16 * 1024
 _NUMBER_BYTES = 8
 # In SQLite.
 _LARGEST_NUMBER = 2**63 - 1
@@ -50,6 +51,14 @@ def query_one(call: Call, desk: View, lookup: Lookup, engine: Engine, roster: Ro
         job = _named(request, call.member, lookup, roster.named)
     else:
         job = lookup.visible_job(read_key(request.key, call.member), call.member)
+    if job.spec_bytes > _STEP_BYTES:
+        call.later(_reply_with, call, job, desk, engine, roster, ages)
+    else:
+        _reply_with(call, job, desk, engine, roster, ages)
+
+
+def _reply_with(call: Call, job: Job, desk: View, engine: Engine, roster: Roster, ages: Ages) -> None:
+    request = call.request.query_one
     reply = request_pb2.QueryOneReply(job=describe(job, desk, roster.member_of, ages))
     if request.HasField("stdout_range"):
         part = _range(engine, job, "stdout", request.stdout_range)
@@ -91,9 +100,13 @@ def list_jobs(call: Call, desk: View, lookup: Lookup, roster: Roster, ages: Ages
 
     def describe_jobs() -> Iterator[None]:
         nonlocal onward
-        size, last = 0, after
+        size, read, last = 0, 0, after
         for position, (place, job) in enumerate(page.jobs):
             if job is not None:
+                read += job.spec_bytes
+                if job.spec_bytes > _STEP_BYTES:
+                    # To read it took as long as to describe it does.
+                    yield
                 shown = describe(job, desk, roster.member_of, ages)
                 size += shown.ByteSize()
                 if reply.jobs and size > _PAGE_BYTES:
@@ -101,7 +114,8 @@ def list_jobs(call: Call, desk: View, lookup: Lookup, roster: Roster, ages: Ages
                     return
                 reply.jobs.append(shown)
             last = place
-            if position % _STEP == _STEP - 1:
+            if position % _STEP == _STEP - 1 or read > _STEP_BYTES:
+                read = 0
                 yield
 
     def send() -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from typing import Any
 
@@ -13,7 +13,7 @@ from ....schemas.jobs.states import Outcome
 from ....schemas.naming import AttemptKey, format_id
 from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import key_to_wire, outcome_to_wire
-from ...jobs.job import Attempt
+from ...jobs.job import Attempt, Job
 from ...jobs.life import Phase
 from ...notary import Notary
 from ...store.queries import Lookup
@@ -38,12 +38,27 @@ def query_proof(call: Call, lookup: Lookup, read: _Read, notary: Notary | None, 
 
 def _query_one(call: Call, lookup: Lookup, read: _Read, notary: Notary | None, starts: Shown) -> None:
     job = lookup.visible_job(read_key(call.request.query_proof.key, call.member), call.member)
-    kept = proofs.proof_of(read, job.key)
-    if not kept.start:
-        message = f"no signature of the job {format_id(job.key.id)} is kept: the store was rebuilt from the logs since it started"
-        raise Refused(Code.FAILED_PRECONDITION, message)
+    reply = request_pb2.Reply()
+
+    def fill() -> Iterator[None]:
+        yield
+        kept = proofs.proof_of(read, job.key)
+        if not kept.start:
+            message = f"no signature of the job {format_id(job.key.id)} is kept: the store was rebuilt from the logs since it started"
+            raise Refused(Code.FAILED_PRECONDITION, message)
+        yield
+        yield from starts.prepare(kept.start)
+        _show(reply.proof, job, kept, read, notary, starts)
+        yield
+
+    call.in_slices(fill(), lambda: call.reply(reply))
+
+
+def _show(shown: request_pb2.JobProof, job: Job, kept: proofs.KeptProof, read: _Read, notary: Notary | None, starts: Shown) -> None:
+    """Write what is kept of a job; in place, because it may have megabytes."""
     named = job.key.id if kept.name is None else kept.name.id
-    shown = request_pb2.JobProof(key=key_to_wire(job.key), start=starts.only(kept.start, named), stop=kept.stop, due_us=kept.due_us)
+    shown.key.CopyFrom(key_to_wire(job.key))
+    shown.start, shown.stop, shown.due_us = starts.only(kept.start, named), kept.stop, kept.due_us
     if kept.name is not None:
         shown.key.owner, shown.key.id, _ = kept.name
     if kept.hashes:
@@ -54,22 +69,36 @@ def _query_one(call: Call, lookup: Lookup, read: _Read, notary: Notary | None, s
             _add_end(shown, name, attempt, attempt.outcome, notary)
     for number, (stdout, stderr) in hash_rows.hashes_of(read, job.key).items():
         shown.log_hashes.add(attempt=kept.name.attempt if kept.name is not None else number, stdout=stdout, stderr=stderr)
-    call.reply(request_pb2.Reply(proof=shown))
 
 
 def _query_many(call: Call, lookup: Lookup, read: _Read, starts: Shown) -> None:
-    until = time.monotonic() + _ANSWER_SECONDS
-    kept, answer = proofs.Reading(read), _Answer(starts)
-    for position, asked in enumerate(call.request.query_proof.keys):
-        if position and (answer.bytes >= _ANSWER_BYTES or time.monotonic() >= until):
-            break
-        answer.proofs.looked_at += 1
-        key = read_key(asked, call.member)
-        with suppress(Refused):
-            lookup.visible_job(key, call.member)
-            answer.add(position, key.id, kept.of(key))
-    answer.end_start()
-    call.reply(request_pb2.Reply(proofs=answer.proofs))
+    reading, answer = proofs.Reading(read), _Answer(starts)
+
+    def fill() -> Iterator[None]:
+        taken = 0.0
+        for position, asked in enumerate(call.request.query_proof.keys):
+            if position and (answer.bytes >= _ANSWER_BYTES or taken >= _ANSWER_SECONDS):
+                break
+            begun = time.monotonic()
+            answer.proofs.looked_at += 1
+            key = read_key(asked, call.member)
+            kept = None
+            with suppress(Refused):
+                lookup.visible_job(key, call.member)
+                kept = reading.of(key)
+            taken += time.monotonic() - begun
+            # Neither what is not kept, nor what has other names than the job has here.
+            if kept is not None and kept.start and kept.name is None:
+                with suppress(Refused):
+                    if kept.start != answer.start:
+                        answer.end_start()
+                        yield from starts.prepare(kept.start)
+                        answer.start = kept.start
+                    answer.add(position, key.id, kept)
+            yield
+        answer.end_start()
+
+    call.in_slices(fill(), lambda: call.reply(request_pb2.Reply(proofs=answer.proofs)))
 
 
 class _Answer:
@@ -79,16 +108,11 @@ class _Answer:
         self.proofs = request_pb2.JobProofs()
         self.bytes = 0
         self._shown = starts
-        self._start, self._ids = b"", list[bytes]()
+        self.start, self._ids = b"", list[bytes]()
         self._hashes: dict[bytes, int] = {}
 
     def add(self, position: int, job_id: bytes, kept: proofs.KeptProof) -> None:
-        """Add what is kept of a job, unless that is nothing, or has other names than the job has here."""
-        if not kept.start or kept.name is not None:
-            return
-        if kept.start != self._start:
-            self.end_start()
-            self._start = kept.start
+        """Add what is kept of a job, whose start is `start`."""
         self._ids.append(job_id)
         self.bytes += len(kept.staged) + self._shown.size(kept.start, job_id, is_first=len(self._ids) == 1)
         one = self.proofs.jobs.add(position=position, start=len(self.proofs.starts), staged_job=kept.staged, due_us=kept.due_us)
@@ -101,7 +125,7 @@ class _Answer:
     def end_start(self) -> None:
         """Add the start that the last jobs share."""
         if self._ids:
-            self.proofs.starts.append(self._shown.some(self._start, self._ids))
+            self.proofs.starts.append(self._shown.some(self.start, self._ids))
         self._ids = []
 
 

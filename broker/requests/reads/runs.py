@@ -6,6 +6,8 @@ list_runs: the same of many runs, newest first.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from heapq import merge
+from itertools import islice
 from typing import NamedTuple
 
 from ....keys.members.rights import Member, Right, may
@@ -165,11 +167,16 @@ def _describe(reply: request_pb2.QueryRunReply, request: request_pb2.QueryRun, r
         yield
 
 
-def _longest(count: int, run: Run, parts: _Parts) -> list[Job]:
-    """Return the jobs that ran or have been running longest, the longest first."""
-    running = [job for job in parts.lookup.running_of(run.row) if not job.is_finish] if count else []
-    candidates = [*parts.lookup.jobs_at(run.longest), *running] if count else []
-    return sorted(candidates, key=lambda job: -parts.desk.lasted_us(job))[: min(count, MOST_LONGEST)]
+def _longest(count: int, run: Run, parts: _Parts) -> Iterator[Job]:
+    """Iterate over the jobs that ran or have been running longest, the longest first."""
+    if not count:
+        return iter(())
+
+    def less(job: Job) -> int:
+        return -parts.desk.lasted_us(job)
+
+    running = sorted((job for job in parts.lookup.running_of(run.row) if not job.is_finish), key=less)
+    return islice(merge(parts.lookup.jobs_at(run.longest), running, key=less), min(count, MOST_LONGEST))
 
 
 def _tail(job: Job, lines: int, engine: Engine) -> bytes:

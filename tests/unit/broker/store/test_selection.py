@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from desk_house import EngineDouble, House, asked, ended, key, started
+from desk_house import EngineDouble, House, asked, asked_with, ended, key, started
 from example_counts import briefly
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -390,3 +390,27 @@ async def test_what_ends_is_ok_or_not_and_what_is_forgotten_leaves_no_label(tmp_
     assert house.store.read("SELECT * FROM labels") == []
     house.engine.effects.clear()
     house.store.close()
+
+
+@pytest.mark.parametrize(("size", "rows"), [(10, [6]), (100 * 1024, [2, 2, 2]), (600 * 1024, [1] * 6)])
+async def test_of_a_page_only_so_many_bytes_are_read_at_once(
+    house: House, size: int, rows: list[int], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for number in range(1, 7):
+        await house.accept(asked_with(number, stdin=bytes([number]) * size))
+        house.desk.hear([started(number), ended(number)])
+        await house.durable()
+    select, read = house.lookup._select, list[int]()
+
+    def noted(where: str, *parameters: object) -> list[Row]:
+        found = select(where, *parameters)
+        read.append(len(found))
+        return found
+
+    monkeypatch.setattr(house.lookup, "_select", noted)
+    page = house.lookup.page(Selection(), None, 10)
+    assert read == [], "nothing is read before it is asked for"
+    assert [job and job.spec.stdin for _, job in page.jobs] == [bytes([number]) * size for number in range(1, 7)]
+    assert read == rows
+    assert [job.key for job in house.lookup.jobs_at([3, 1, 9, 2])] == [key(3), key(1), key(2)]
+    house.engine.effects.clear()

@@ -144,3 +144,18 @@ def test_of_the_start_that_was_shown_last_other_jobs_are_shown_too() -> None:
     for raw in (signed(1, 2, 3), signed(4, 5), signed(6)):
         for job_id in [large.read_job(piece).id for piece in Whole(raw).jobs]:
             assert shown.only(raw, job_id) == Shown().only(raw, job_id)
+
+
+def test_a_large_start_is_prepared_in_steps_and_then_shown_as_any_other() -> None:
+    jobs = [request_pb2.NewJob(id=b"%016d" % number, spec=job_pb2.JobSpec(argv=[b"x" * 32_000])) for number in range(100)]
+    request = request_pb2.Request(id=7, start=request_pb2.Start(jobs=jobs))
+    hello = request_pb2.HelloReply(nonce=b"n" * 16, features=["roots"], kind="worker")
+    raw = request.SerializeToString()
+    proof = prove(ADA, WORKER, hello, request, raw, NOW_US)
+    assert proof.root
+    whole = request_pb2.Envelope(request=raw, proof=proof).SerializeToString()
+    shown = Shown()
+    # Hashed and decoded, a quarter of a megabyte in each step.
+    assert sum(1 for _ in shown.prepare(whole)) > 2 * len(whole) // (256 * 1024)
+    assert not list(shown.prepare(whole))
+    assert shown.some(whole, [jobs[7].id, jobs[99].id]) == Whole(whole).part([7, 99])
