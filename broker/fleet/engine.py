@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 
 from ...keys.identity import Identity
 from ...keys.members.rights import Member
@@ -29,7 +29,6 @@ from ..sockets.peers import Peer
 from ..store.rows.fleet import growth_rows, placements
 from ..store.store import Store
 from ..writes.growth import Growth
-from . import reports
 from .deliveries.deliveries import Deliveries
 from .deliveries.starts import Starts
 from .ended import EndedJobs
@@ -46,7 +45,8 @@ from .transfers.contents import Contents, Sendings
 from .transfers.depot import FleetDepot
 from .transfers.shelf import NoShelf, Shelf
 from .transfers.tails import Tails
-from .workers import clocks, first_sign
+from .workers import first_sign, greeting
+from .workers.drains import Drains
 from .workers.registry import Workers
 from .workers.removals import Removals
 from .workers.worker import Carried, Worker, WorkerState
@@ -103,11 +103,8 @@ class FleetEngine(NothingAtOnce):
         self.hasher = ToldHashes(lambda key: self._ended.settle([key]))
         self._tails = Tails()
         self._depot = FleetDepot(contents, sendings, self._worker_with_folder, self._loop)
-        # Workers that are to leave, by their names.
-        self._leaving: set[str] = set()
+        self.drains = Drains(self.workers, store)
         self.listener = Listener(self.workers, self.machine_of, self._tails, self._ended, self.hasher, self._complete, accept_key)
-        for key in placements.drained(store.read):
-            self.workers.get(key).drained = True
 
     def machine_of(self, key: AttemptKey) -> bytes:
         """Return where an attempt was placed; empty: nowhere."""
@@ -155,20 +152,6 @@ class FleetEngine(NothingAtOnce):
         worker.link.turn(peer)
         first_sign.expect(worker.link, peer, self._loop)
 
-    def drain(self, key: bytes, *, drained: bool) -> None:
-        """Place no more jobs on a worker, or place some again."""
-        worker = self.workers.get(key)
-        worker.drained = drained
-        if worker.takes_jobs:
-            self.workers.become(worker, self._state_of(worker))
-
-    def hold_back(self, names: Iterable[str]) -> None:
-        """Place no more jobs on the workers with these names, connected or not: they are to leave."""
-        self._leaving.update(names)
-        for worker in self.workers.all.values():
-            if worker.state is WorkerState.READY and self.workers.name_of(worker.key) in self._leaving:
-                self.workers.become(worker, WorkerState.DRAINING)
-
     def send_away(self, worker: Worker) -> None:
         """Tell a worker to end, which has nothing to do and gets nothing more."""
 
@@ -180,18 +163,13 @@ class FleetEngine(NothingAtOnce):
 
     def depart(self, worker: Worker | None, name: str) -> None:
         """Forget a worker that has left for good, or has never come; whatever is still to be removed there is gone with it."""
-        self._leaving.discard(name)
+        self.drains.forget(name)
         if worker is None:
             return
         self.workers.remove(worker, name)
         self.brought.forget(worker)
         wanted, worker.to_discard = worker.to_discard, []
         self._ended.forget(wanted)
-
-    def _state_of(self, worker: Worker) -> WorkerState:
-        """Return the state of a worker that is connected, and has told all."""
-        is_leaving = bool(self._leaving) and self.workers.name_of(worker.key) in self._leaving
-        return WorkerState.DRAINING if worker.drained or is_leaving or worker.is_removed else WorkerState.READY
 
     def remove(self, key: bytes, name: str, why: str) -> int:
         """Forget a worker that is not on the roster any more. Its jobs are lost, for a reason; return how many there were."""
@@ -215,30 +193,18 @@ class FleetEngine(NothingAtOnce):
             self._store.submit(Growth(returned=[worker.key]), _nothing)
         if worker.store and worker.store != hello.store:
             self.workers.set_machine(SetMachine(worker.machine, "", None, ready=False))
-        worker.store, worker.host, worker.software = hello.store, hello.host, hello.software
-        worker.returns, worker.held_off = "returns" in hello.features, False
-        worker.features = frozenset(hello.features)
-        worker.clock_ahead_us = clocks.ahead_us(hello.now_us, self.workers.now_us())
-        if clocks.is_told(worker.clock_ahead_us):
-            how = "and it gets no jobs until it is set" if clocks.is_too_far(worker.clock_ahead_us) else "so set it"
-            seconds = round(worker.clock_ahead_us / 1_000_000)
-            _log.warning(
-                "the clock of worker %s is %+d seconds from that of this broker, %s", self.workers.name_of(worker.key), seconds, how
-            )
-        worker.stopped = False
-        worker.reported.clear()
-        worker.starts.clear()
+        name = self.workers.name_of(worker.key)
+        greeting.note(worker, hello, name, self.workers.now_us())
         self.workers.become(worker, WorkerState.JOINING)
         # Its software, its roster and its disk may be others than before.
         self.workers.tell_machine(worker, renewed=True)
         gone = [one for one in worker.carried.values() if one.machine != worker.machine]
-        name = self.workers.name_of(worker.key)
         self.workers.end_lost(worker, gone, f"worker {name} came back with another store, and does not know what became of it")
         self.listener.listen(worker)
 
     def _lost(self, worker: Worker) -> None:
         self.workers.become(worker, WorkerState.UNREACHABLE)
-        why = reports.unreachable(self.workers.name_of(worker.key), worker.since_us, stopped=worker.stopped)
+        why = self.workers.why_away(worker)
         self.workers.hear([Delayed(one, why) for one in worker.carried])
 
     def _complete(self, worker: Worker) -> None:
@@ -246,7 +212,7 @@ class FleetEngine(NothingAtOnce):
         unknown = [one for one in worker.carried.values() if one.key not in worker.reported]
         gone = [one for one in unknown if one.accepted or one.pid]
         self.workers.end_lost(worker, gone, f"worker {self.workers.name_of(worker.key)} does not know it any more")
-        self.workers.become(worker, self._state_of(worker))
+        self.drains.let_work(worker)
         self._deliveries.deliver(worker, [one for one in unknown if one.key in worker.carried])
         self._orders.pass_all(worker)
         self._settlements.settle_at(worker)
@@ -270,7 +236,7 @@ class FleetEngine(NothingAtOnce):
                 self._deliveries.deliver(worker, placed)
             else:
                 # It is gone since they were placed; they are sent when it is back.
-                why = reports.unreachable(self.workers.name_of(worker.key), worker.since_us, stopped=worker.stopped)
+                why = self.workers.why_away(worker)
                 self._loop.call_soon(self.workers.hear, [Delayed(one.key, why) for one in placed])
 
     def end(self, key: AttemptKey, number: int, grace_ms: int) -> None:
@@ -331,7 +297,7 @@ class FleetEngine(NothingAtOnce):
                 # Not for each job: what all workers have is added up anew.
                 worker.store = worker.store or one.machine[len(worker.key) :]
                 self.workers.become(worker, worker.state)
-                why[worker.key] = reports.unreachable(self.workers.name_of(worker.key), worker.since_us, stopped=worker.stopped)
+                why[worker.key] = self.workers.why_away(worker)
             # In the run before, it may have been sent.
             carried = Carried(one.key, one.machine, sent=True, limited=one.key.job in limited)
             carried.pid, carried.started_at_us = one.pid, one.started_at_us

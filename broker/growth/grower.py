@@ -86,7 +86,7 @@ class Grower:
         for queue in self.book.queues.values():
             self._show(queue)
         if self.book.queues:
-            self._engine.hold_back(one.name for one in self.book.allocations.values() if one.state in (State.LEAVING, State.ENDED))
+            self._engine.drains.hold_back(one.name for one in self.book.allocations.values() if one.state in (State.LEAVING, State.ENDED))
         self._task = asyncio.get_running_loop().create_task(self._run())
         self.book.look_soon()
 
@@ -262,7 +262,7 @@ class Grower:
     async def _let_go(self, allocation: Allocation, worker: Worker | None, *, alone: bool) -> None:
         """`alone`: no worker is connected in the same allocation, or has jobs."""
         # From here on it gets nothing more, so that it stays idle until that is durable; also if it joins only now.
-        self._engine.hold_back([allocation.name])
+        self._engine.drains.hold_back([allocation.name])
         if allocation.happened(Happening.GIVEN_BACK):
             await self.book.record(allocations=[allocation])
         queue = self.book.queues.get(allocation.queue)

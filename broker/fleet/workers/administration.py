@@ -63,7 +63,7 @@ def change_worker(call: Call, roster: RosterFile, store: Store, engine: FleetEng
         raise Refused(Code.NOT_FOUND, f"there is no worker {request.name!r} on the roster of this broker")
 
     def done() -> None:
-        engine.drain(member.key, drained=request.drained)
+        engine.drains.drain(member.key, drained=request.drained)
         call.done(None)
 
     store.submit(Drained(member.key, request.drained), done)

@@ -208,13 +208,16 @@ class Workers:
         """Tell the desk that nobody knows any more what became of attempts."""
         self.end(worker, carried, partial(_lost_because, why, self.now_us()))
 
+    def why_away(self, worker: Worker) -> str:
+        """Return since when a worker is not connected, in words."""
+        return reports.unreachable(self.name_of(worker.key), worker.since_us, stopped=worker.stopped)
+
     def cannot_reach(self, worker: Worker) -> Refused:
         """Return the refusal of what only a worker could do that is not connected."""
         if self.is_gone(worker.key):
             message = f"worker {self.name_of(worker.key)} has left with its allocation or was removed, and what was written there is gone"
             return Refused(Code.NOT_FOUND, message, "let jobs write what is to be kept to a folder that outlives their worker")
-        message = reports.unreachable(self.name_of(worker.key), worker.since_us, stopped=worker.stopped)
-        return Refused(Code.UNAVAILABLE, message, "try again when it is back", reason=Reason.UNREACHABLE)
+        return Refused(Code.UNAVAILABLE, self.why_away(worker), "try again when it is back", reason=Reason.UNREACHABLE)
 
 
 def _lost_because(why: str, now_us: int, one: Carried) -> Ended:

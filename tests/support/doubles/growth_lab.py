@@ -91,7 +91,7 @@ class Lab:
         self.grower = Grower(
             book, house.desk, engine, {"double": self.cluster}, self.doors, Folders(self.folder / "growth"), lambda: self.now
         )
-        engine.hold_back(one.name for one in book.allocations.values() if one.state in (State.LEAVING, State.ENDED))
+        engine.drains.hold_back(one.name for one in book.allocations.values() if one.state in (State.LEAVING, State.ENDED))
 
     async def restart(self) -> None:
         """Kill the broker and start the next one; links are lost."""

@@ -95,10 +95,10 @@ async def test_jobs_of_the_workers_own_users_count(lab: BrokerLab) -> None:
 async def test_a_drained_worker_gets_nothing_and_keeps_what_it_has(lab: BrokerLab) -> None:
     wire = await joined(lab)
     await lab.submit(1)
-    lab.broker.engine.drain(wire.worker.identity.public, drained=True)
+    lab.broker.engine.drains.drain(wire.worker.identity.public, drained=True)
     await lab.submit(2)
     assert wire.worker.started == [lab.name(1)]
-    lab.broker.engine.drain(wire.worker.identity.public, drained=False)
+    lab.broker.engine.drains.drain(wire.worker.identity.public, drained=False)
     await lab.broker.durable()
     assert wire.worker.started == [lab.name(1), lab.name(2)]
 

@@ -188,7 +188,7 @@ async def test_a_drained_worker_leaves_when_its_jobs_have_ended(lab: Lab) -> Non
     wire = await lab.join(name)
     await wire.worker.happen(started(job))
     await lab.look(10)
-    lab.side.engine.drain(wire.worker.identity.public, drained=True)
+    lab.side.engine.drains.drain(wire.worker.identity.public, drained=True)
     await lab.look(300)
     assert lab.states == [State.JOINED]
     await wire.worker.happen(ended(job))

@@ -1,0 +1,25 @@
+"""What a worker says of itself when it has connected."""
+
+from __future__ import annotations
+
+import logging
+
+from ....schemas.generated import request_pb2
+from . import clocks
+from .worker import Worker
+
+_log = logging.getLogger(__name__)
+
+
+def note(worker: Worker, hello: request_pb2.HelloReply, name: str, now_us: int) -> None:
+    """Note it; nothing is known any more of what the worker has, until it reports that. Warn if its clock is wrong."""
+    worker.store, worker.host, worker.software = hello.store, hello.host, hello.software
+    worker.features = frozenset(hello.features)
+    worker.returns, worker.held_off, worker.stopped = "returns" in hello.features, False, False
+    worker.clock_ahead_us = clocks.ahead_us(hello.now_us, now_us)
+    worker.reported.clear()
+    worker.starts.clear()
+    if clocks.is_told(worker.clock_ahead_us):
+        how = "and it gets no jobs until it is set" if clocks.is_too_far(worker.clock_ahead_us) else "so set it"
+        seconds = round(worker.clock_ahead_us / 1_000_000)
+        _log.warning("the clock of worker %s is %+d seconds from that of this broker, %s", name, seconds, how)
