@@ -85,7 +85,9 @@ def reason_in(state: Path, error: OSError) -> str:
         and (problem := kind_problem_at(state / name, follow=name != LOCK and error.errno != errno.ELOOP))
     ):
         return f"{name} {problem}"
-    reason = error.strerror or str(error)
+    from .files.attributes import reason_with  # noqa: PLC0415 -- only where something is wrong
+
+    reason = reason_with(error, state / name)
     return f"{name}: {reason}" if name and name != state.name else reason
 
 

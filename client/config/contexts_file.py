@@ -156,4 +156,6 @@ def edit() -> Iterator[TOMLDocument]:
             yield document
             place.replace(tomlkit.dumps(document).encode())
     except OSError as error:
-        raise Refused(Code.FAILED_PRECONDITION, f"{path} cannot be written: {error.strerror}") from None
+        from ...keys.files.attributes import reason_with  # noqa: PLC0415 -- only where something is wrong
+
+        raise Refused(Code.FAILED_PRECONDITION, f"{path} cannot be written: {reason_with(error, path)}") from None

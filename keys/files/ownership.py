@@ -108,6 +108,10 @@ def reason_of(error: OSError, path: Path) -> str:
     """Return why something could not be written at a path; if it is not permitted, also the owner of the folder."""
     if not isinstance(error, PermissionError):
         return error.strerror or str(error)
+    from .attributes import reason_with  # noqa: PLC0415 -- only where something is wrong
+
+    if (reason := reason_with(error, path)) != error.strerror:
+        return reason
     for folder in path.parents:
         with suppress(OSError):
             return f"{error.strerror}, {folder} belongs to {name_of(folder.stat().st_uid)}"

@@ -18,6 +18,7 @@ from types import MappingProxyType
 from ...schemas.refusal import Code, Refused
 from ...schemas.text.plain_text import why_not_text
 from ..files import inotify, private_files
+from ..files.attributes import reason_with
 from ..files.file_kind import demand_kind, way_to_read
 from ..files.ownership import demand_fixed, judge_owner
 from ..files.shortage import demand_descriptors
@@ -147,7 +148,7 @@ def edit(path: Path, change: Callable[[str, Path], str], *, make: bool = False) 
     except OSError as error:
         if isinstance(error, FileNotFoundError | NotADirectoryError) and not make:
             raise
-        raise Refused(Code.FAILED_PRECONDITION, f"{path} cannot be written: {error.strerror}") from None
+        raise Refused(Code.FAILED_PRECONDITION, f"{path} cannot be written: {reason_with(error, path)}") from None
 
 
 def refuse_known(roster: Roster, path: Path, name: str, curve: bytes) -> None:

@@ -43,7 +43,10 @@ def path_advice(
     """
     program = to_text(spec.argv[0])
     meant = first_word_advice(spec.argv, known) if outcome.exit_status == NOT_FOUND else ""
-    if is_here and outcome.exit_status == NOT_EXECUTABLE and known.is_file(program) and not known.is_program(program):
+    if outcome.exit_status == NOT_EXECUTABLE and outcome.sentence.endswith("noexec"):
+        # Also that of a worker that has its state folder there, for --script. An interpreter only reads it.
+        meant = f"name the interpreter of a script, which only reads it: {'--put FILE -- ' if spec.files else ''}sh {program}"
+    elif is_here and outcome.exit_status == NOT_EXECUTABLE and known.is_file(program) and not known.is_program(program):
         meant = f"--script {program} runs it all the same, with /bin/sh unless its first line names another; chmod +x makes it a program"
     if not is_here and outcome.exit_status == NOT_FOUND and "/" in program and known.is_file(program):
         meant = f"{program} is a file of this machine; to send it along and run it: --script {program}"

@@ -6,6 +6,7 @@ import pytest
 
 from jobwire.client.cli.job.first_words import Known, first_word_advice
 from jobwire.client.cli.job.path_advice import USUAL_FOLDERS, advise, path_advice
+from jobwire.schemas.jobs.brought_files import BroughtFile, FileKind
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.worker.supervisor.spawning.spawner import _base_environment
@@ -123,6 +124,13 @@ def test_a_file_that_cannot_be_executed_is_explained_only_where_it_is() -> None:
     ):
         found = path_advice(JobSpec((program.encode(),)), outcome, {}, lambda *_: None, lambda: b"", HERE, is_here=is_here)
         assert ("--script ./job.sh" in found) == is_said
+
+
+def test_a_script_on_a_file_system_without_execution_is_not_advised_to_be_executed_there() -> None:
+    outcome = Outcome(OutcomeKind.FAILED_TO_START, 126, sentence="could not be started: ...; its file system is mounted with noexec")
+    assert advice(outcome, "./s.sh", {}) == "name the interpreter of a script, which only reads it: sh ./s.sh"
+    brought = JobSpec((b"./s.sh",), files=(BroughtFile(b"s.sh", bytes(32), 1, FileKind.FILE, 0o755),))
+    assert path_advice(brought, outcome, {}, lambda _name, _path: None, bytes, is_here=False).endswith("it: --put FILE -- sh ./s.sh")
 
 
 @pytest.mark.parametrize(
