@@ -7,12 +7,12 @@ Private to CPython. Used because `socket` loads `enum` and `selectors`: keeper a
 from __future__ import annotations
 
 import _socket as socket
-import struct
+import sys
 
 __all__ = ["accept", "peer_of", "socket"]
 
-# struct ucred of unix(7): pid, uid, gid.
-_CREDENTIALS = struct.Struct("3i")
+# struct ucred of unix(7): pid, uid, gid, of four bytes each.
+_CREDENTIALS_BYTES = 12
 
 
 def accept(listener: socket.socket) -> socket.socket:
@@ -26,5 +26,5 @@ def accept(listener: socket.socket) -> socket.socket:
 
 def peer_of(connection: socket.socket) -> tuple[int, int]:
     """Return pid and user of the process that connected, or that created a socket pair. Raises OSError."""
-    pid, user, _ = _CREDENTIALS.unpack(connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS.size))
-    return pid, user
+    said = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS_BYTES)
+    return int.from_bytes(said[:4], sys.byteorder, signed=True), int.from_bytes(said[4:8], sys.byteorder, signed=True)

@@ -10,7 +10,6 @@ import os
 from functools import lru_cache
 from pathlib import Path
 
-from ..schemas.private_parts.c_blake2 import blake2b
 from ..schemas.private_parts.frozen import frozen
 from ..schemas.refusal import Code, Refused
 from . import c_sodium
@@ -85,7 +84,11 @@ def load(path: Path) -> Identity:
     missing = Refused(Code.NOT_FOUND, f"there is no identity at {path}", "make one with: jobwire keys new")
     content = read_secret(path, "the identity", missing)
     # An editor may have put a byte order mark before it, and people put blanks and empty lines anywhere.
-    lines = [line for raw in content.decode("utf-8-sig", "replace").splitlines() if (line := raw.strip()) and not line.startswith("#")]
+    lines = [
+        line
+        for raw in content.decode("utf-8", "replace").removeprefix("\ufeff").splitlines()
+        if (line := raw.strip()) and not line.startswith("#")
+    ]
     if len(lines) == 1:
         try:
             return from_seed(_parse(lines[0], _SECRET_PREFIX, "secret key"))
@@ -162,6 +165,8 @@ def parse_public(text: str) -> bytes:
 @lru_cache(maxsize=64)
 def fingerprint(key: bytes) -> str:
     """Return 120 bits of a public key's hash (BLAKE2b), short enough to compare by eye or to read over a phone."""
+    from ..schemas.private_parts.c_blake2 import blake2b  # noqa: PLC0415 -- few commands show one
+
     digest = blake2b(key, digest_size=_FINGERPRINT_BYTES).digest()
     text = digits(digest, _FINGERPRINT_BYTES * 8 // 5)
     return "-".join(text[start : start + 4] for start in range(0, len(text), 4))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterable
 from contextlib import suppress
 
@@ -11,12 +10,12 @@ from .text.patterns import pattern
 
 _LARGEST_PORT = 65_535
 # An IPv6 address is in brackets.
-_FORM = pattern(r"(?:tcp://)?(?P<host>\[[^\[\]\s]+\]|[^:\[\]/\s]+):(?P<port>\*|\d{1,5})", re.ASCII)
+_FORM = pattern(r"(?a)(?:tcp://)?(?P<host>\[[^\[\]\s]+\]|[^:\[\]/\s]+):(?P<port>\*|\d{1,5})")
 # A host name, an IPv4 address, or an IPv6 address.
-_REACHABLE = pattern(r"[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]+)?\]", re.ASCII)
+_REACHABLE = pattern(r"(?a)[A-Za-z0-9_.-]+|\[[0-9A-Fa-f:.]+(?:%[A-Za-z0-9_.-]+)?\]")
 # 0, 0.0 and 0x0 are addresses too, see inet_aton(3).
-_ZERO = pattern(r"\*|0+(x0+)?(\.0+(x0+)?){0,3}", re.IGNORECASE)
-_MAYBE_UNSPECIFIED = pattern(r"[0:.f]+", re.IGNORECASE)
+_ZERO = pattern(r"(?i)\*|0+(x0+)?(\.0+(x0+)?){0,3}")
+_MAYBE_UNSPECIFIED = pattern(r"(?i)[0:.f]+")
 
 
 def to_connect(text: str) -> str:

@@ -7,8 +7,7 @@ The supervisor imports this: nothing heavy may be imported here.
 
 from __future__ import annotations
 
-import json
-import math
+from .private_parts.c_json import scanner
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -19,9 +18,11 @@ def from_json(text: str) -> Any:
     """Return one JSON value. Raises ValueError for everything else."""
     text = text.strip()
     try:
-        value, end = _decode(text)
+        value, end = _scan(text, 0)
     except RecursionError:
         raise ValueError("it is nested too deeply") from None
+    except StopIteration as stop:
+        raise ValueError(f"there is no JSON value at character {stop.value}") from None
     if end != len(text):
         raise ValueError(f"something follows the JSON value: {text[end:]!r:.100}")
     return value
@@ -37,7 +38,7 @@ def object_of(content: bytes) -> dict[str, Any]:
 
 def _finite(text: str) -> float:
     number = float(text)
-    if not math.isfinite(number):
+    if number in _INFINITE:
         raise ValueError(f"{text!r:.100} is too large a number")
     return number
 
@@ -46,4 +47,5 @@ def _refuse(text: str) -> float:
     raise ValueError(f"{text} is not JSON")
 
 
-_decode = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse).raw_decode
+_INFINITE = (float("inf"), float("-inf"))
+_scan = scanner(_finite, _refuse)

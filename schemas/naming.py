@@ -10,7 +10,6 @@ from __future__ import annotations
 
 import functools
 import os
-import re
 import time
 from collections import namedtuple
 
@@ -28,8 +27,8 @@ KNOWN_AS = "JOBWIRE_KNOWN_AS"
 # Only what `format_time` writes: no other digits of Unicode, no leading zeros, no leap second, no year that strftime writes shorter.
 _TIME = r"[1-9]\d{7}T\d{4}[0-5]\d\.\d{6}Z"
 _PID = r"0|[1-9]\d{0,9}"
-_PID_AT_START = pattern(rf"({_PID})@({_TIME})", re.ASCII)
-_FOLDER = pattern(rf"({_PID})_({_TIME})(?:_({_TIME}))?", re.ASCII)
+_PID_AT_START = pattern(rf"(?a)({_PID})@({_TIME})")
+_FOLDER = pattern(rf"(?a)({_PID})_({_TIME})(?:_({_TIME}))?")
 _HEX_PREFIX = pattern(r"[0-9a-f]{4,32}")
 # The beginning of a UUID from its first dash on.
 _DASHED = pattern(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){0,3}-(?:[0-9a-f]{0,4}|(?<=.{24})[0-9a-f]{5,12})")

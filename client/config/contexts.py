@@ -7,7 +7,6 @@ the private worker of this user. Knows no socket; how the file is written: conte
 from __future__ import annotations
 
 import os
-import re
 from collections.abc import Iterable
 
 from ...keys.files.user_folders import worker_folder
@@ -36,7 +35,7 @@ __all__ = [
 
 CONTEXT_VARIABLE = "JOBWIRE_CONTEXT"
 
-_NAME = pattern(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}", re.ASCII)
+_NAME = pattern(r"(?a)[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
 
 class NoneInUse(Refused):

@@ -68,7 +68,7 @@ def _text(fd: int, path: Path) -> str:
     if (wrong := why_not_text(content)) is not None:
         raise Refused(Code.FAILED_PRECONDITION, f"{path}, line {wrong.line}: {wrong.what}", wrong.next_step or "fix that line")
     # With its line ends as they are: an edit keeps them. Some editors write a byte order mark first.
-    return content.decode("utf-8-sig")
+    return content.decode().removeprefix("\ufeff")
 
 
 def understand(text: str, path: Path) -> tuple[str, dict[str, Context]]:

@@ -5,7 +5,6 @@ Otherwise a root shell that kept the HOME of a user would start a worker that ru
 
 from __future__ import annotations
 
-import grp
 import os
 import pwd
 import shlex
@@ -120,6 +119,8 @@ def reason_of(error: OSError, path: Path) -> str:
 
 def _is_private(gid: int, uid: int) -> bool:
     try:
+        import grp  # noqa: PLC0415 -- only where a group may write
+
         user, group = pwd.getpwuid(uid), grp.getgrgid(gid)
     except KeyError:
         return False

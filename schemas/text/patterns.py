@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import re
-
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import re
     from typing import Any, AnyStr
 
 _METHODS = ("match", "fullmatch", "search", "sub", "findall", "finditer")
@@ -19,6 +18,8 @@ class _Later:
         self._flags = flags
 
     def __getattr__(self, name: str) -> Any:
+        import re  # noqa: PLC0415 -- an answer to Tab uses none, or few
+
         compiled = re.compile(self._source, self._flags)
         # Later uses find them without this detour.
         self.__dict__.update((method, getattr(compiled, method)) for method in _METHODS)

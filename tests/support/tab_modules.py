@@ -15,7 +15,7 @@ _OURS = {
     "keys.files": "file_kind ownership private_files secret_file shortage small_file user_folders",
     "schemas": "clock endpoint json_text naming protocol_version refusal",
     "schemas.generated": "event_pb2 job_pb2 request_pb2",
-    "schemas.private_parts": "bare_protobuf c_blake2 c_signal deferred frozen light_typing protobuf_in_c",
+    "schemas.private_parts": "bare_protobuf c_json c_signal deferred frozen light_typing protobuf_in_c",
     "schemas.text": "brief patterns plain_text plain_toml toml_text",
 }
 _MODULES = {f"jobwire.{room}.{module}" for room, modules in _OURS.items() for module in modules.split()}
@@ -25,8 +25,7 @@ OURS = _MODULES | _ROOMS
 LIBRARIES = """
 from jobwire.client.cli.completion.light_imports import spare
 spare()
-import _blake2, _socket, binascii, contextlib, encodings.utf_8_sig, fcntl, functools, grp, json, math, pathlib, pwd, select, struct
-import threading, tomllib, weakref
+import _json, _socket, binascii, contextlib, enum, fcntl, functools, pathlib, pwd, select, threading, tomllib, weakref
 from nacl import _sodium
 from jobwire.schemas.private_parts import bare_protobuf
 bare_protobuf.use()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+import json
 import re
 import signal
 import socket
@@ -21,6 +22,7 @@ import typer
 from nacl import bindings
 
 from jobwire.keys import c_sodium
+from jobwire.schemas.private_parts import c_json
 from jobwire.schemas.text import msgspec_errors, toml_text
 from jobwire.schemas.text.msgspec_errors import Mistake, Wrong
 
@@ -29,6 +31,7 @@ STOREYS = ("broker", "client", "keys", "schemas", "worker")
 # Private module: the only file that may import it.
 HOLDERS = {
     "_blake2": "schemas/private_parts/c_blake2.py",
+    "_json": "schemas/private_parts/c_json.py",
     "_sha2": "schemas/private_parts/c_sha2.py",
     "_sha256": "schemas/private_parts/c_sha2.py",
     "_ctypes": "worker/keeper/c_prctl.py",
@@ -141,6 +144,7 @@ def loaded_by(statement: str, *options: str) -> set[str]:
         ("hashlib", "_blake2", "_hashlib"),
         ("hashlib", SHA2, "_hashlib"),
         ("ctypes", "_ctypes", "struct"),
+        ("json", "_json", "re"),
     ],
 )
 def test_a_c_part_is_needed_as_the_public_module_loads_more(public: str, private: str, burden: str) -> None:
@@ -159,6 +163,18 @@ def test_the_hash_of_the_c_part_is_that_of_hashlib() -> None:
     for data in (b"", b"job", bytes(range(256))):
         assert ours(data, digest_size=7, key=b"state").digest() == hashlib.blake2b(data, digest_size=7, key=b"state").digest()
         assert import_module(SHA2).sha256(data).digest() == hashlib.sha256(data).digest()
+
+
+@pytest.mark.parametrize("text", ['{"a": [1, -2.5e3, "\\u00e9x", true, null]}', "[]", '"', "{", "nul", "[1,]", "7", "NaN", "1e999", '"\n"'])
+def test_the_c_part_of_json_reads_what_the_public_module_does(text: str) -> None:
+    def read(decode: Callable[[str, int], tuple[object, int]]) -> object:
+        try:
+            return decode(text, 0)
+        except (ValueError, StopIteration):
+            return "wrong"
+
+    public = json.JSONDecoder(parse_float=float, parse_constant=str).raw_decode
+    assert repr(read(c_json.scanner(float, str))) == repr(read(public))  # type: ignore[arg-type] # reason: to see what it was called with
 
 
 LIGHT, HEAVY = "jobwire.schemas.private_parts.light_typing", "typing"
@@ -225,12 +241,13 @@ def test_who_uses_later_what_was_not_loaded_gets_it(use: str) -> None:
 
 
 def test_what_a_tab_does_not_load_is_loaded_by_libraries_by_themselves() -> None:
-    spared = {"fnmatch", "ntpath", "urllib.parse"}
+    spared = {"fnmatch", "ntpath", "re", "urllib.parse"}
     for what in spared:
         assert what in loaded_by("import pathlib", "-I"), f"pathlib is light now: remove {what} from {TAB}"
     program = "from jobwire.client.cli.completion.light_imports import spare; spare(); import pathlib;"
     real = "from types import ModuleType; print(*(name for name, one in sys.modules.items() if type(one) is ModuleType)); sys.exit()"
     assert not loaded_by(f"{program} {real}", "-I") & (spared | {"shlex"})
+    assert "re" in loaded_by(f"{program} import re; assert re.fullmatch('a+', 'aa'); from re import sub; sub('a', 'b', 'a')", "-I")
     assert "shlex" in loaded_by(f"{program} import shlex; assert shlex.split('a b') == ['a', 'b']", "-I")
     assert "ipaddress" in loaded_by(f"{program} from urllib.parse import urlsplit; assert urlsplit('a://b').hostname == 'b'", "-I")
 

@@ -7,7 +7,7 @@ That they need none of it while they are loaded is private to them. Nothing is m
 from ....schemas.private_parts.deferred import defer
 
 # Of pathlib, and of what checks files: for functions that nobody calls here.
-_DEFERRED = ("fnmatch", "ntpath", "shlex")
+_DEFERRED = ("fnmatch", "ntpath", "re", "shlex")
 
 
 def spare() -> None:

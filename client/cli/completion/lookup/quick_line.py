@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import select
 import time
-from math import ceil
 
 from .....keys.c_socket import socket
 from .....keys.identity import Identity
@@ -102,7 +101,7 @@ class QuickLine:
         left = deadline - time.monotonic()
         if left <= 0:
             raise TimeoutError("the worker did not answer in time")
-        for fd, _ in self._poll.poll(ceil(left * 1000)):
+        for fd, _ in self._poll.poll(left * 1000):
             connection = self._connections[fd]
             try:
                 for frame in connection.pump():
@@ -181,7 +180,7 @@ def _numbered(endpoint: str, deadline: float) -> list[str]:
     resolution = Resolution(endpoint)
     poll = select.poll()
     poll.register(resolution.fd, select.POLLIN)
-    poll.poll(max(0, ceil((deadline - time.monotonic()) * 1000)))
+    poll.poll(max(0.0, (deadline - time.monotonic()) * 1000))
     found, _ = resolution.answer() or ([], "")
     if not found:
         raise TimeoutError("no name server answered in time")
