@@ -40,7 +40,7 @@ class Verbs(typer.core.TyperGroup):
             return None
         if self.commands.get(cmd_name) is None:
             verb = VERBS[cmd_name]
-            return typer.core.TyperCommand(cmd_name, help=verb.help, hidden=verb.hidden)
+            return typer.core.TyperCommand(cmd_name, help=verb.help, short_help=verb.help, hidden=verb.hidden)
         return self.commands[cmd_name]
 
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:

@@ -17,6 +17,7 @@ from __future__ import annotations
 import os
 import re
 import shutil
+import textwrap
 from collections.abc import Callable, Sequence
 from functools import cache, partial
 from pathlib import Path
@@ -81,6 +82,8 @@ def take_texts_as_typed() -> None:
 _DASHES = "jobwire.dashes"
 # Narrower terminals get help without boxes.
 _BOX_COLUMNS = 60
+# On still narrower ones, what a command does is below its name.
+_LIST_COLUMNS = 40
 # No word of a help fits into less, and nobody reads wider lines.
 _FEWEST_COLUMNS, _MOST_COLUMNS = 20, 500
 
@@ -127,7 +130,11 @@ def _format_help(command: Any, in_boxes: Callable[[Any, Any], None], ctx: Any, f
         command.rich_markup_mode, command.epilog = None, epilog and epilog.replace(r"\[", "[")
         formatter.width = columns - 1
         # What an option means begins below a longer one: beside it, there would be room for a few letters.
-        formatter.write_dl = partial(formatter.write_dl, col_max=formatter.width // 4)
+        formatter.write_dl = partial(formatter.write_dl, col_max=formatter.width // 4 if columns >= _LIST_COLUMNS else 0)
+        formatter.write_usage = partial(_write_usage, formatter)
+        for one in filter(None, getattr(command, "commands", {}).values()):
+            # Otherwise what it does is cut to what fits into one line.
+            one.short_help = one.short_help or one.get_short_help_str(_MOST_COLUMNS)
     # rich and typer read these, too, and take 0 and any large number for a width, or fail.
     said = {name: os.environ[name] for name in ("COLUMNS", "TERMINAL_WIDTH") if name in os.environ}
     os.environ.update(dict.fromkeys(said, str(columns)))
@@ -136,6 +143,11 @@ def _format_help(command: Any, in_boxes: Callable[[Any, Any], None], ctx: Any, f
     finally:
         command.rich_markup_mode, command.epilog = mode, epilog
         os.environ.update(said)
+
+
+def _write_usage(formatter: Any, name: str, pieces: str) -> None:
+    """Write the usage line, wrapped where there are blanks."""
+    formatter.write(textwrap.fill(f"Usage: {name} {pieces}", formatter.width, subsequent_indent="  ", break_long_words=False) + "\n")
 
 
 def _usage_pieces(param: Any, ctx: Any) -> list[str]:  # noqa: ARG001 -- typer's signature

@@ -286,6 +286,20 @@ def test_a_narrow_help_is_read_line_by_line(columns: int, capsys: pytest.Capture
         assert max(map(len, lines)) <= columns, verb
 
 
+@pytest.mark.parametrize("columns", [20, 45])
+def test_a_narrow_help_says_what_each_command_does(
+    columns: int, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", str(columns))
+    for group, whole in (([], "verify Check a proof of who asked for a job, without a connection. report"), (["keys"], "list List ")):
+        assert command_line([*group, "--help"]) == 0
+        words = capsys.readouterr().out.split()
+        assert words[:3] == ["Usage:", "jobwire", *(group or ["[OPTIONS]"])]
+        assert "[OPTIONS]" in words
+        assert whole in " ".join(words)
+        assert "..." not in words
+
+
 def test_the_usage_line_reads_as_in_other_manuals(capsys: pytest.CaptureFixture[str]) -> None:
     for verb, usage in (("run", "COMMAND [ARG]..."), ("stop", "JOB..."), ("forget", "[JOB]..."), ("logs", "JOB")):
         assert command_line([verb, "--help"]) == 0
