@@ -42,17 +42,19 @@ def path_advice(
     called only if what they say matters. `known`: what a first word that is no program can be.
     """
     program = to_text(spec.argv[0])
-    meant = first_word_advice(spec.argv, known) if outcome.exit_status == NOT_FOUND else ""
+    # A program that ran may end with this status itself.
+    is_none = outcome.kind is OutcomeKind.FAILED_TO_START and outcome.exit_status == NOT_FOUND
+    meant = first_word_advice(spec.argv, known) if is_none else ""
     if outcome.exit_status == NOT_EXECUTABLE and outcome.sentence.endswith("noexec"):
         # Also that of a worker that has its state folder there, for --script. An interpreter only reads it.
         meant = f"name the interpreter of a script, which only reads it: {'--put FILE -- ' if spec.files else ''}sh {program}"
     elif is_here and outcome.exit_status == NOT_EXECUTABLE and known.is_file(program) and not known.is_program(program):
         meant = f"--script {program} runs it all the same, with /bin/sh unless its first line names another; chmod +x makes it a program"
-    if not is_here and outcome.exit_status == NOT_FOUND and "/" in program and known.is_file(program):
+    if not is_here and is_none and "/" in program and known.is_file(program):
         meant = f"{program} is a file of this machine; to send it along and run it: --script {program}"
     if meant or any(name == b"PATH" for name, _ in spec.environment):
         return meant
-    is_missing = outcome.kind is OutcomeKind.FAILED_TO_START and outcome.exit_status == NOT_FOUND and "/" not in program
+    is_missing = is_none and "/" not in program
     if not is_here:
         return "to search other folders of that machine: -e PATH=/FOLDER:/usr/bin:/bin" if is_missing else ""
     found = "" if "/" in program else find(program, caller.get("PATH", "")) or ""

@@ -38,6 +38,15 @@ def test_a_program_that_this_shell_has_is_named() -> None:
     assert advice(MISSING, "tool", {}) == ""
 
 
+def test_a_program_that_ran_is_not_looked_for_here_whatever_status_it_ends_with() -> None:
+    known = Known(list, lambda _: True, lambda _: True)
+    spec = JobSpec((b"/bin/sh", b"-c", b"exit 127"))
+    for outcome, said in ((MISSING, "/bin/sh is a file of this machine"), (EXITED_127, "")):
+        advice = path_advice(spec, outcome, {}, lambda *_: None, bytes, known, is_here=False)
+        assert advice.startswith(said)
+        assert bool(advice) is bool(said)
+
+
 def test_a_virtual_environment_that_was_not_used_is_named() -> None:
     said = "the job did not use /v, which is active in this shell; to pass its PATH on: -e PATH"
     assert advice(EXITED_1, "python", VENV) == said
