@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import enum
 
-from .text.brief import brief
+from .text.brief import brief, sendable
 
 
 class Code(enum.IntEnum):
@@ -86,11 +86,11 @@ class Refused(Exception):  # noqa: N818 -- a fact in the past tense; a refusal i
 
     def __init__(self, code: Code, message: str, next_step: str = "", job_index: int | None = None, reason: Reason | None = None) -> None:
         # Who sent 5,000 characters as a name need not get them back.
-        message = brief(message)
+        message = sendable(brief(message))
         super().__init__(message)
         self.code = code
         self.message = message
-        self.next_step = next_step
+        self.next_step = sendable(next_step)
         self.job_index = job_index
         self.reason = reason
         self.missing: tuple[bytes, ...] = ()

@@ -1,4 +1,4 @@
-"""What a sentence quotes, short enough to read: an echo of 5,000 characters hides what is wrong with them.
+"""What a sentence quotes, fit to be sent and read: an echo of 5,000 characters hides what is wrong with them, and bytes are no text.
 
 Knows no request and no terminal: refusals and the command line make brief what they say.
 """
@@ -23,6 +23,24 @@ def brief(sentence: str) -> str:
     import re  # noqa: PLC0415 -- rare, and not light
 
     return re.sub(_LONG, _cut, sentence, flags=re.DOTALL)
+
+
+def sendable(sentence: str) -> str:
+    r"""Return a sentence in which bytes that are not UTF-8, lone surrogates as of PEP 383, are written as `\xff`, others as `\ud800`.
+
+    With one of them it could be neither sent nor stored.
+    """
+    try:
+        sentence.encode()
+    except UnicodeEncodeError:
+        return "".join(map(_written, sentence))
+    return sentence
+
+
+def _written(char: str) -> str:
+    if not "\ud800" <= char <= "\udfff":
+        return char
+    return f"\\x{ord(char) - 0xDC00:02x}" if "\udc80" <= char <= "\udcff" else f"\\u{ord(char):04x}"
 
 
 def _cut(found: re.Match[str]) -> str:

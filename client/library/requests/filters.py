@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from ....schemas.generated import request_pb2
 from ....schemas.jobs.states import JobTime, State
 from ....schemas.refusal import Code, Reason, Refused
+from ....schemas.text.brief import sendable
 from ....schemas.wire_codec import state_to_wire
 from ..options.arguments import Duration, microseconds, milliseconds
 
@@ -54,12 +55,12 @@ def set_texts(wanted: request_pb2.List, batch_name: str, name: str, user: str, l
 
     Raises `Refused(INVALID_ARGUMENT)` for one that is not Unicode.
     """
-    try:
-        wanted.batch_name, wanted.name, wanted.owner_name = batch_name, name, user
-        for label, value in labels.items():
-            wanted.labels.add(name=label, value=value)
-    except ValueError as error:
-        raise Refused(Code.INVALID_ARGUMENT, f"the list cannot be described: {error}") from None
+    for text in (batch_name, name, user, *labels, *labels.values()):
+        if sendable(text) != text:
+            raise Refused(Code.INVALID_ARGUMENT, f"no job has a name, owner or label with {text!r}: that is not UTF-8")
+    wanted.batch_name, wanted.name, wanted.owner_name = batch_name, name, user
+    for label, value in labels.items():
+        wanted.labels.add(name=label, value=value)
 
 
 def set_moment(wanted: request_pb2.List, which: Literal["since", "until"], moment: datetime | Duration | None) -> None:

@@ -141,6 +141,22 @@ def test_a_job_without_a_folder_and_what_cannot_be_read_are_refused(home: Home) 
     assert b"missing argument 'FILE[:PATH]'" in home.jobwire("put", plain, status=2).stderr
 
 
+def test_names_that_are_not_utf8_are_refused_as_others_are_and_the_end_of_a_job_that_could_not_start_is_told(home: Home) -> None:
+    name = os.fsdecode(b"b\xff")
+    (home.folder / "file").write_text("new")
+    (home.folder / "d").mkdir()
+    job = home.submit("--get", ".", "--put", f"d:{name}", "--", "sh", "-c", "until [ -e go ]; do sleep 0.05; done")
+    wait_until(lambda: home.records("show", job)[0]["state"] == "running", "the job runs")
+    assert rb"b\xff is a folder in the folder of the job" in home.jobwire("put", job, f"file:{name}", status=1).stderr
+    assert rb"there is no b\xff/x in the folder of the job" in home.jobwire("get", job, f"{name}/x", status=None).stderr
+    waiting = home.submit("--hold", "--put", f"d:{name}", "--", "true")
+    home.jobwire("put", waiting, f"file:{name}")
+    home.jobwire("release", waiting)
+    assert rb"b\xff is a folder in the folder of the job" in home.jobwire("wait", waiting, status=125).stderr
+    home.jobwire("put", job, "file:go")
+    home.jobwire("wait", job)
+
+
 def test_two_hundred_files_at_once_and_the_same_one_in_several_places(home: Home) -> None:
     job = _ended(home)
     for number in range(200):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from jobwire.schemas.refusal import Code, Refused
-from jobwire.schemas.text.brief import brief
+from jobwire.schemas.text.brief import brief, sendable
 
 
 @pytest.mark.parametrize(
@@ -55,3 +55,11 @@ def test_a_refusal_quotes_briefly() -> None:
 
     assert len(str(refused)) < 260
     assert str(refused).endswith("x'; see jobwire list")
+
+
+def test_bytes_that_are_no_text_are_written_so_that_a_refusal_can_be_sent_and_stored() -> None:
+    assert sendable("b\udcff: é \ud800 \udc41 '\\udcff'") == "b\\xff: é \\ud800 \\udc41 '\\udcff'"
+    refused = Refused(Code.NOT_FOUND, "there is no b\udcff", "look for \udcfe")
+    for sentence in (refused.message, refused.next_step, str(refused), refused.args[0]):
+        sentence.encode()
+    assert str(refused) == r"there is no b\xff; look for \xfe"

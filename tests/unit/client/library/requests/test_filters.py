@@ -48,3 +48,9 @@ def test_text_that_is_not_unicode_is_refused(client: Client) -> None:
     with pytest.raises(Refused) as refused:
         client.list(user="\udcff")
     assert refused.value.code is Code.INVALID_ARGUMENT
+
+
+@pytest.mark.parametrize("wanted", [{"user": "b\udcff"}, {"name": "b\udcff"}, {"labels": {"k": "b\udcff"}}, {"labels": {"b\udcff": ""}}])
+def test_bytes_that_no_job_can_have_as_a_name_are_told_as_such(client: Client, wanted: dict[str, object]) -> None:
+    with pytest.raises(Refused, match=r"no job has a name, owner or label with 'b\\udcff': that is not UTF-8"):
+        next(client.list(**wanted))  # type: ignore[arg-type] # reason: a filter for each case
