@@ -47,6 +47,11 @@ class CurveClient:
         hello = b"\x01\x00" + bytes(72) + self._public + number + self._box.seal(bytes(64), b"CurveZMQHELLO---" + number)
         self.outgoing = _GREETING + _frame(_command("HELLO", hello), _COMMAND)
 
+    @property
+    def is_let_in(self) -> bool:
+        """Whether the worker has said that it takes messages."""
+        return self._waiting is None
+
     def say(self, message: bytes) -> None:
         """Say a message of one part."""
         if self._waiting is not None:

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Iterator
 from contextlib import suppress
 from typing import Self
 
 import pytest
 import zmq
+from curve_router import OURS, WORKERS
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -16,22 +16,9 @@ from jobwire.client.cli.completion.lookup.curve_client import BrokenOffError, Cu
 from jobwire.keys import identity
 from jobwire.keys.identity import Identity
 
-OURS, WORKERS, OTHERS = (identity.from_seed(bytes([number]) * 32) for number in range(3))
+OTHERS = identity.from_seed(bytes(32))
 GREETING = b"\xff" + bytes(8) + b"\x7f\x03\x00" + b"CURVE".ljust(20, b"\0") + b"\x01" + bytes(31)
 SECONDS = 60
-
-
-@pytest.fixture
-def router() -> Iterator[zmq.Socket[bytes]]:
-    """Return a socket of libzmq with the keys of a worker, which lets everybody in."""
-    with zmq.Context() as context, context.socket(zmq.ROUTER) as router:
-        router.set(zmq.CURVE_SERVER, 1)
-        router.set(zmq.CURVE_SECRETKEY, WORKERS.curve_secret)
-        router.set(zmq.CURVE_PUBLICKEY, WORKERS.curve_public)
-        router.set(zmq.LINGER, 0)
-        router.set(zmq.RCVTIMEO, SECONDS * 1000)
-        router.bind("tcp://127.0.0.1:*")
-        yield router
 
 
 class Peer:
@@ -58,7 +45,7 @@ class Peer:
         """Say these, and go on until they have been sent."""
         for message in messages:
             self.client.say(message)
-        while self.client._waiting is not None:
+        while not self.client.is_let_in:
             self.step()
         self.flush()
 
