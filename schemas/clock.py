@@ -32,6 +32,11 @@ def wall_us() -> int:
     return time.time_ns() // 1000
 
 
+def date_text(at_us: int) -> str:
+    """Return a date as it is written in sentences."""
+    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at_us // 1_000_000))
+
+
 def _read_shift_us() -> int:
     try:
         with open("/proc/self/timens_offsets", "rb") as file:  # noqa: PTH123 -- pathlib is not light

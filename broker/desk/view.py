@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping
 
-from ...schemas.clock import Clock
+from ...schemas.clock import Clock, date_text
 from ...schemas.naming import JobKey
 from ...schemas.workers.capacity import Wants
 from ..jobs.dependencies import Dependencies
@@ -76,7 +75,7 @@ class View:
         if not self._lookup.is_whole:
             return "its place is not known yet, as not all jobs were found again since the restart" if job.attempt.phase in WAITING else ""
         if job.waits_to_start and job.held_by is None and job.attempt.phase in WAITING:
-            return f"it does not start before {_date(self.starts_at_us(job))}"
+            return f"it does not start before {date_text(self.starts_at_us(job))}"
         why = self._state.why_waiting(job)
         if why and job.attempt.phase in WAITING and self._state.queue.is_full:
             why += self._watchers.inner_waits.about(job.key, self._state.queue.running, self._state.holds_slot)
@@ -124,7 +123,3 @@ class View:
         if not self._lookup.is_whole and job.attempt.phase is not Phase.FINISHED:
             return max(0, self.now_us() - (job.attempt.started_at_us or job.queued_at_us))
         return job.lasted_us(self._clock.passed_us())
-
-
-def _date(at_us: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at_us // 1_000_000))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Sequence
 
+from ...schemas.clock import date_text
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.reserved_statuses import OWN_FAILURE
 from ...schemas.jobs.states import Outcome, OutcomeKind, State
@@ -71,5 +71,5 @@ def unreachable(worker: str, since_us: int, *, stopped: bool) -> str:
 
 def away(since_us: int, *, stopped: bool) -> str:
     """Return since when a worker is away, and whether it was stopped, as what follows its name."""
-    since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(since_us // 1_000_000))
+    since = date_text(since_us)
     return f"was stopped on its machine at {since}" if stopped else f"cannot be reached since {since}"

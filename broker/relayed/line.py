@@ -19,12 +19,12 @@ import zmq
 from ...client.sockets.monitored_socket import Change, MonitoredSocket
 from ...keys.identity import Identity
 from ...keys.sockets import Context, readable
-from ...schemas.frames import read_reply, refusal_from, refusal_message
+from ...schemas.frames import read_reply, refusal_from
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Refused
 from ..fairness.sharing import NotShared
 from ..requests.dispatch import Dispatch
-from ..sockets.peers import Peer
+from ..sockets.peers import Outlet, Peer
 from ..sockets.unread import Account, Meter
 
 _log = logging.getLogger(__name__)
@@ -41,7 +41,7 @@ _LINGER_MS = 200
 _LASTS_MS = 30_000
 
 
-class Line:
+class Line(Outlet):
     """The link to one broker with the public key `broker`. `dispatch` handles its requests."""
 
     def __init__(
@@ -92,10 +92,6 @@ class Line:
 
     # --- what the requests of the broker are answered through
 
-    def send(self, peer: Peer, reply: request_pb2.Reply, bulk: bytes | None = None) -> bool:
-        """Send one reply. Return False if the connection is gone."""
-        return self.pass_on(peer, (reply.SerializeToString(),) if bulk is None else (reply.SerializeToString(), bulk))
-
     def pass_on(self, peer: Peer, frames: Sequence[bytes | memoryview]) -> bool:
         """Send a message as it is. Return False as `send` does."""
         socket = self._monitored.socket
@@ -105,10 +101,6 @@ class Line:
         socket.send_multipart(frames, zmq.DONTWAIT)
         self._touch()
         return True
-
-    def refuse(self, peer: Peer, request_id: int, refused: Refused) -> None:
-        """Send a refusal, which ends the request."""
-        self.send(peer, request_pb2.Reply(request_id=request_id, last=True, refusal=refusal_message(refused)))
 
     def expel(self, peer: Peer, request_id: int, refused: Refused, reason: str) -> None:
         """Refuse a request that is too large."""

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from ...schemas.frames import refusal_message
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Refused
 from .inflow import Connection
@@ -35,7 +36,7 @@ class Outlet(Protocol):
 
     def send(self, peer: Peer, reply: request_pb2.Reply, bulk: bytes | None = None) -> bool:
         """Send one reply. Return False if the peer is gone, or was disconnected because it does not read."""
-        ...
+        return self.pass_on(peer, (reply.SerializeToString(),) if bulk is None else (reply.SerializeToString(), bulk))
 
     def pass_on(self, peer: Peer, frames: Sequence[bytes | memoryview]) -> bool:
         """Send a message as it is, to one that has joined. Return False as `send` does."""
@@ -43,7 +44,7 @@ class Outlet(Protocol):
 
     def refuse(self, peer: Peer, request_id: int, refused: Refused) -> None:
         """Send a refusal, which ends the request."""
-        ...
+        self.send(peer, request_pb2.Reply(request_id=request_id, last=True, refusal=refusal_message(refused)))
 
     def expel(self, peer: Peer, request_id: int, refused: Refused, reason: str) -> None:
         """Refuse a request that is a flood, disconnect its sender, and keep it out for a while."""

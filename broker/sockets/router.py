@@ -25,13 +25,12 @@ import zmq
 from ...keys.identity import Identity
 from ...keys.members.limits import Limits
 from ...keys.sockets import listen, readable, server_socket
-from ...schemas.frames import ENVELOPE_BYTES, LARGEST_MESSAGE, LARGEST_OTHER_MESSAGE, MOST_FRAMES, refusal_message
-from ...schemas.generated import request_pb2
+from ...schemas.frames import ENVELOPE_BYTES, LARGEST_MESSAGE, LARGEST_OTHER_MESSAGE, MOST_FRAMES
 from ...schemas.refusal import Code, Reason, Refused
 from ..fairness.cpu_shares import Shares
 from .connections import Connections
 from .peer_table import PeerTable
-from .peers import Peer
+from .peers import Outlet, Peer
 from .tcp import Gone, cookie_of, shut_down, slow_down
 from .unread import Account, Meter
 from .zmq_reader import EdgeReader
@@ -58,7 +57,7 @@ _WORTH_SHARING = 4096
 _MORE_FOLLOWS = zmq.SNDMORE | zmq.DONTWAIT
 
 
-class Router:
+class Router(Outlet):
     """One ROUTER socket with its peers.
 
     `limits_of(public)` returns the current limits of an identity, and `ban(public)` keeps it out for a while. `account_of(public)`: for
@@ -118,10 +117,6 @@ class Router:
             if peer.key == public:
                 self.drop(peer, "has other rights than before")
 
-    def send(self, peer: Peer, reply: request_pb2.Reply, bulk: bytes | None = None) -> bool:
-        """Send one reply. Return False if the peer is gone, or was disconnected because it does not read."""
-        return self.pass_on(peer, (reply.SerializeToString(),) if bulk is None else (reply.SerializeToString(), bulk))
-
     def pass_on(self, peer: Peer, frames: Sequence[bytes | memoryview]) -> bool:
         """Send a message as it is. Return False as `send` does."""
         # That this connection has ended may not be known yet, and it may be behind thousands of new ones.
@@ -152,10 +147,6 @@ class Router:
         if peer.account.count(peer.meter, frames) and peer.account.is_over(self._limits_of(peer.public).unread_bytes):
             self._peers.drop_most_unread(peer.account)
         return not (peer.gone or peer.left)
-
-    def refuse(self, peer: Peer, request_id: int, refused: Refused) -> None:
-        """Send a refusal, which ends the request."""
-        self.send(peer, request_pb2.Reply(request_id=request_id, last=True, refusal=refusal_message(refused)))
 
     def drop(self, peer: Peer, reason: str) -> None:
         """Disconnect the peer and log the reason."""

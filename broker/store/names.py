@@ -6,11 +6,11 @@ once the desk has been told of it.
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from ...keys.members.rights import Member, Right, may, no_such_job
+from ...schemas.clock import date_text
 from ...schemas.jobs.states import Pick, State
 from ...schemas.naming import JobKey, Typed, format_id, prefix_of
 from ...schemas.refusal import Code, Reason, Refused
@@ -36,8 +36,8 @@ class Candidate(NamedTuple):
     def __str__(self) -> str:
         """Return the id, the state, and since when."""
         if self.state is State.FINISHED:
-            return f"{format_id(self.key.id)} ended {_date(self.ended_at_us)}"
-        return f"{format_id(self.key.id)} {self.state.name.lower()} since {_date(self.started_at_us or self.queued_at_us)}"
+            return f"{format_id(self.key.id)} ended {date_text(self.ended_at_us)}"
+        return f"{format_id(self.key.id)} {self.state.name.lower()} since {date_text(self.started_at_us or self.queued_at_us)}"
 
 
 def choose(text: str, candidates: Sequence[Candidate], pick: Pick) -> JobKey:
@@ -143,7 +143,3 @@ class Names:
         while rows := self._store.read("SELECT owner FROM jobs WHERE owner > ? ORDER BY owner LIMIT 1", (last,)):
             last = rows[0][0]
             yield last
-
-
-def _date(at_us: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at_us // 1_000_000))

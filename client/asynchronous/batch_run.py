@@ -18,10 +18,10 @@ from ..library.values.run_info import (
     run_info,
     selection,
     stop_request,
-    stuck_jobs,
+    tell_stuck_jobs,
 )
 from ..library.verbs.actions import forgotten
-from ..protocol.exchange import Exchange, Item
+from ..protocol.exchange import Exchange
 from .job import AsyncJob, timeout_of
 from .loop.completion import completed
 from .loop.session import AsyncSession
@@ -42,12 +42,7 @@ class AsyncStopping(Attached):
         """
         async with timeout_of(timeout):
             while (item := await self._session.connection.next(self._exchange)) is not None:
-                self._tell_stuck(item)
-
-    def _tell_stuck(self, item: Item) -> None:
-        if self._session.connection.notice is not None:
-            for sentence in stuck_jobs(item):
-                self._session.connection.notice(sentence)
+                tell_stuck_jobs(item, self._session.connection.notice)
 
 
 class AsyncBatchRun(Attached):

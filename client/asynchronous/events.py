@@ -7,12 +7,11 @@ import time
 from collections.abc import AsyncIterator, Generator
 from typing import Self
 
-from ...schemas.frames import MOST_JOBS_PER_FILTER
 from ...schemas.generated import event_pb2, request_pb2
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Refused
 from ..library.attached import Attached
-from ..library.events import CursorTooOld, Start, ask_for_position, read_start
+from ..library.events import CursorTooOld, Start, ask_for_position, read_start, take_many
 from ..library.options.arguments import Duration, deadline_in
 from ..library.requests.queries import query_by_key
 from ..library.values.event import Event, EventCursor, event
@@ -30,11 +29,7 @@ class AsyncEventStream(Attached):
     """
 
     def __init__(self, session: AsyncSession, wanted: event_pb2.Filter, start: Start, timeout: Duration | None) -> None:
-        # With more jobs than a filter can name, events of others come too and are dropped here.
-        self._only: frozenset[tuple[bytes, bytes]] = frozenset()
-        if len(wanted.jobs) > MOST_JOBS_PER_FILTER:
-            self._only = frozenset((key.owner, key.id) for key in wanted.jobs)
-            wanted.ClearField("jobs")
+        self._only = take_many(wanted)
         self._session = session
         self._wanted = wanted
         self._start = read_start(start)

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import closing
 
 from ...schemas.generated import request_pb2
-from ..protocol.exchange import Exchange, Item
+from ..protocol.exchange import Exchange
 from .attached import Attached
 from .job import Job
 from .options.arguments import Duration, deadline_in
@@ -22,7 +22,7 @@ from .values.run_info import (
     run_info,
     selection,
     stop_request,
-    stuck_jobs,
+    tell_stuck_jobs,
 )
 from .verbs.actions import forgotten
 
@@ -42,12 +42,7 @@ class Stopping(Attached):
         """
         deadline = deadline_in(timeout)
         while (item := self._session.connection.next(self._exchange, deadline)) is not None:
-            self._tell_stuck(item)
-
-    def _tell_stuck(self, item: Item) -> None:
-        if self._session.connection.notice is not None:
-            for sentence in stuck_jobs(item):
-                self._session.connection.notice(sentence)
+            tell_stuck_jobs(item, self._session.connection.notice)
 
 
 class BatchRun(Attached):

@@ -46,11 +46,7 @@ class EventStream(Attached):
     """
 
     def __init__(self, session: Session, wanted: event_pb2.Filter, start: Start, deadline: float | None) -> None:
-        # With more jobs than a filter can name, events of others come too and are dropped here.
-        self._only: frozenset[tuple[bytes, bytes]] = frozenset()
-        if len(wanted.jobs) > MOST_JOBS_PER_FILTER:
-            self._only = frozenset((key.owner, key.id) for key in wanted.jobs)
-            wanted.ClearField("jobs")
+        self._only = take_many(wanted)
         cursor = read_start(start)
         if cursor is not None and not isinstance(cursor, EventCursor):
             found = carry_out(session.connection.call, ask_for_position(wanted, cursor))
@@ -229,6 +225,15 @@ def _first_after(wanted: event_pb2.Filter, after: event_pb2.Cursor, head: int) -
             return replayed.events[0] if replayed.events else None
         # The worker has looked through so many, and found none for this filter.
         after = replayed.upto
+
+
+def take_many(wanted: event_pb2.Filter) -> frozenset[tuple[bytes, bytes]]:
+    """Take the jobs out of a filter that are more than it can name, and return them: events of others come too, and are dropped here."""
+    if len(wanted.jobs) <= MOST_JOBS_PER_FILTER:
+        return frozenset()
+    only = frozenset((key.owner, key.id) for key in wanted.jobs)
+    wanted.ClearField("jobs")
+    return only
 
 
 def make_filter(keys: Iterable[JobKey], batch: bytes | None, owner: bytes | None, labels: Mapping[str, str] | None) -> event_pb2.Filter:

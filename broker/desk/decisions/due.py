@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import time
-
+from ....schemas.clock import date_text
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.jobs.states import EventKind, Outcome, OutcomeKind
 from ....schemas.text.durations import format_duration
@@ -87,7 +86,7 @@ def _expire(turn: Turn, job: Job) -> None:
 
 def _why(spec: JobSpec) -> str:
     if spec.not_after_us is not None:
-        until = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(spec.not_after_us // 1_000_000))
+        until = date_text(spec.not_after_us)
         return f"it was not to start after {until}, and had not started by then"
     if spec.not_after_ms is None:
         within = format_duration(WAITS_US // 1_000_000)

@@ -6,7 +6,6 @@ anything else run, and none of them twice, as their ids are derived from what is
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from typing import NamedTuple
 from ....schemas import bounds, large
 from ....schemas.batches.parts import HASH_BYTES, hash_of_job
 from ....schemas.batches.schedules import batch_of, id_at
+from ....schemas.clock import date_text
 from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.jobs import run_ends, spec_check
 from ....schemas.jobs import spec as specs
@@ -170,4 +170,4 @@ def _spec_of(said: job_pb2.JobSpec, job_or_schedule: bytes, name: str) -> JobSpe
 
 
 def _in_words(at_us: int) -> str:
-    return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(min(max(at_us, 0), spec_check.LATEST_START_US) // 1_000_000))
+    return date_text(min(max(at_us, 0), spec_check.LATEST_START_US))

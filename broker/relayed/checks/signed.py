@@ -6,7 +6,6 @@ of a run of the broker, which a worker does not know: that nothing is done twice
 
 from __future__ import annotations
 
-import time
 import uuid
 from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -16,6 +15,7 @@ from ....keys.proofs import signature
 from ....keys.proofs.delegation import attempt_of, check_signer
 from ....schemas import bounds, large
 from ....schemas.batches.parts import hash_of_part
+from ....schemas.clock import date_text
 from ....schemas.frames import read_envelope
 from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.jobs import spec as specs
@@ -210,7 +210,7 @@ def demand_in_time(until_us: int, now_us: int, what: str) -> None:
     Raises Refused(FAILED_PRECONDITION).
     """
     if until_us and now_us > until_us:
-        until = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(until_us // 1_000_000))
+        until = date_text(until_us)
         message = f"the {what} was signed until {until}, and came after that"
         raise Refused(Code.FAILED_PRECONDITION, message, "compare the clocks of client and worker, and ask again", reason=Reason.EXPIRED)
 

@@ -17,7 +17,7 @@ from ....schemas.wire_codec import key_to_wire, on_failure_to_wire, outcome_to_w
 from ...desk.queue.stock import Stock
 from ...desk.view import View
 from ...engine import Engine, LogPart, StreamName
-from ...jobs.job import Job
+from ...jobs.job import BatchRun, Job
 from ...jobs.life import WAITING, Phase
 from ...retention.ages import Ages
 from ...store.queries import Lookup
@@ -194,6 +194,12 @@ def read_place(page: bytes) -> Place | None:
     return place
 
 
+def describe_batch(shown: job_pb2.Batch, batch: BatchRun) -> None:
+    """Write the run of a batch into a message, without how it stands."""
+    shown.id, shown.name, shown.parallel = batch.id, batch.name, batch.parallel
+    shown.on_failure = on_failure_to_wire(batch.on_failure)
+
+
 def describe(job: Job, desk: View, member_of: Callable[[bytes], Member | None], ages: Ages) -> job_pb2.Job:
     """Return everything known about a job, without its stdin."""
     attempt = job.attempt
@@ -237,8 +243,7 @@ def describe(job: Job, desk: View, member_of: Callable[[bytes], Member | None], 
         if earlier.outcome is not None:
             said.outcome.CopyFrom(outcome_to_wire(earlier.outcome))
     if job.batch is not None:
-        shown.batch.id, shown.batch.name, shown.batch.parallel = job.batch.id, job.batch.name, job.batch.parallel
-        shown.batch.on_failure = on_failure_to_wire(job.batch.on_failure)
+        describe_batch(shown.batch, job.batch)
     if job.awaits and job.attempt.phase in WAITING:
         shown.after.extend(awaited(job, desk))
     if has_ended and attempt.outcome is not None:

@@ -16,7 +16,7 @@ from ....schemas.generated import request_pb2
 from ....schemas.jobs.states import State
 from ....schemas.naming import JobKey, Typed, finish_job_id, parse_id, parse_typed
 from ....schemas.refusal import Code, Refused
-from ....schemas.wire_codec import on_failure_to_wire, outcome_to_wire, state_to_wire
+from ....schemas.wire_codec import outcome_to_wire, state_to_wire
 from ...desk.desk import Desk
 from ...engine import Engine, StreamName
 from ...jobs.job import Job, RunKey
@@ -29,7 +29,7 @@ from ..actions.selected import no_such_run
 from ..call import Call
 from ..checks.delegated import demand_run
 from ..streams import open_run_ends
-from .jobs import Roster, describe, read_place, whose, write_place
+from .jobs import Roster, describe, describe_batch, read_place, whose, write_place
 
 # Jobs of one reply, and their bytes: specs with long argument lists make it shorter.
 _MOST_FAILURES = 50
@@ -86,8 +86,7 @@ def list_runs(call: Call, desk: Desk, lookup: Lookup, roster: Roster) -> None:
 def describe_run(shown: request_pb2.Run, run: Run, desk: Desk, lookup: Lookup, member_of: Callable[[bytes], Member | None]) -> None:
     """Write how a run stands into a message."""
     owner = member_of(run.owner)
-    shown.batch.id, shown.batch.name, shown.batch.parallel = run.batch.id, run.batch.name, run.batch.parallel
-    shown.batch.on_failure = on_failure_to_wire(run.batch.on_failure)
+    describe_batch(shown.batch, run.batch)
     finish = lookup.job(JobKey(run.owner, finish_job_id(run.batch.id))) if run.batch.is_finished else None
     if finish is not None:
         shown.batch.on_finish_state = state_to_wire(finish.state)

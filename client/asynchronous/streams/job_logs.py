@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Literal, overload
@@ -10,7 +9,7 @@ from typing import Literal, overload
 from ....schemas.generated import request_pb2
 from ....schemas.naming import JobKey
 from ...library.known_jobs import STREAMS, Handle, StreamName
-from ...library.options.arguments import Duration, Text, seconds
+from ...library.options.arguments import Text
 from ...library.requests.dialogue import piece_of_log
 from ...library.requests.queries import range_request, tail_request
 from ...library.streams.output import FROM_THE_FIRST, Reading, reading_of
@@ -20,11 +19,6 @@ from ...protocol.exchange import Chunk
 from ..loop.session import AsyncSession
 from .output import AsyncJobOutput, AsyncTextJobOutput, Collecting
 from .timed_output import timed_lines
-
-
-def timeout_of(timeout: Duration | None) -> asyncio.Timeout:
-    """Return a time limit, as `asyncio.timeout` does."""
-    return asyncio.timeout(None if timeout is None else seconds(timeout))
 
 
 class AsyncJobLogs(Handle):

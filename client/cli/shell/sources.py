@@ -6,37 +6,20 @@ import io
 import os
 import stat
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
 from ....schemas.text.plain_text import NotText, decode_text
-from ...batch.reading import STDIN, read_some
+from ...batch.reading import STDIN
 from ..exit_status import BadInput
-
-if TYPE_CHECKING:
-    from _typeshed import WriteableBuffer
+from ..terminal.streams import Patient
 
 # Longer than any command that a worker accepts.
 LONGEST_LINE = 2 * 1024 * 1024
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
-class _Patient(io.RawIOBase):
-    """A descriptor that is waited for even if it is non-blocking, as whoever shares it may have made it."""
-
-    def __init__(self, fd: int) -> None:
-        self._fd = fd
-
-    def fileno(self) -> int:
-        return self._fd
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        room = memoryview(buffer).cast("B")
-        data = read_some(self._fd, len(room))
-        room[: len(data)] = data
-        return len(data)
+class _Owned(Patient):
+    """A descriptor that is closed with this object."""
 
     def close(self) -> None:
         if not self.closed:
@@ -54,9 +37,9 @@ def open_file(name: str) -> BinaryIO:
         empty = os.open(os.devnull, os.O_RDONLY)
         os.dup2(empty, STDIN)
         os.close(empty)
-        return io.BufferedReader(_Patient(fd))
+        return io.BufferedReader(_Owned(fd))
     try:
-        return io.BufferedReader(_Patient(os.open(name, os.O_RDONLY | os.O_CLOEXEC)))
+        return io.BufferedReader(_Owned(os.open(name, os.O_RDONLY | os.O_CLOEXEC)))
     except (OSError, ValueError) as error:
         raise BadInput(f"{name}: {getattr(error, 'strerror', None) or error}") from None
 

@@ -99,16 +99,35 @@ class Readers:
         self._epoll.close()
 
 
-class _Stream(io.RawIOBase):
-    """A descriptor that blocks even if it is non-blocking, as a base for the interpreter's buffers."""
+class Patient(io.RawIOBase):
+    """A descriptor that is waited for even if it is non-blocking, as whoever shares it may have made it."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
-        # Something could not be written, and nothing is written any more.
-        self.is_lost = False
 
     def fileno(self) -> int:
+        """Return the descriptor."""
         return self._fd
+
+    def readable(self) -> bool:
+        """Return True."""
+        return True
+
+    def readinto(self, buffer: WriteableBuffer, /) -> int:
+        """Wait for bytes, and return how many were read; 0 at the end."""
+        room = memoryview(buffer).cast("B")
+        data = read_some(self._fd, len(room))
+        room[: len(data)] = data
+        return len(data)
+
+
+class _Stream(Patient):
+    """A standard stream, as a base for the interpreter's buffers."""
+
+    def __init__(self, fd: int) -> None:
+        super().__init__(fd)
+        # Something could not be written, and nothing is written any more.
+        self.is_lost = False
 
     def isatty(self) -> bool:
         return os.isatty(self._fd)
@@ -118,12 +137,6 @@ class _Stream(io.RawIOBase):
 
     def writable(self) -> bool:
         return self._fd != STDIN
-
-    def readinto(self, buffer: WriteableBuffer, /) -> int:
-        room = memoryview(buffer).cast("B")
-        data = read_some(self._fd, len(room))
-        room[: len(data)] = data
-        return len(data)
 
     def write(self, data: ReadableBuffer, /) -> int:
         """Write some of it.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 from ....schemas.generated import request_pb2
@@ -139,10 +139,12 @@ def read_acknowledged(answer: Item | None) -> int:
     return reply_with("acknowledged", answer).acknowledged.jobs
 
 
-def stuck_jobs(answer: Item) -> list[str]:
-    """Return a sentence for each job in a report of a stop that cannot be ended at present."""
-    reports = answer.reports.reports if isinstance(answer, request_pb2.Reply) else ()
-    return [f"job {short_id(report.key.id)}: {report.waits_for}" for report in reports if report.waits_for]
+def tell_stuck_jobs(answer: Item, notice: Callable[[str], None] | None) -> None:
+    """Call `notice` with a sentence for each job in a report of a stop that cannot be ended at present."""
+    if notice is not None and isinstance(answer, request_pb2.Reply):
+        for report in answer.reports.reports:
+            if report.waits_for:
+                notice(f"job {short_id(report.key.id)}: {report.waits_for}")
 
 
 def selection(run: RunInfo, *, every_run: bool = False) -> request_pb2.Selection:

@@ -16,7 +16,7 @@ from collections.abc import Callable
 
 from ...keeper.light_process import say
 from ..loop import Loop
-from .cgroup_tree import JOB_PREFIX, Tree, find_tree, job_name, read_cpu_us, remove_tree
+from .cgroup_tree import JOB_PREFIX, Tree, find_tree, job_name, leave_for, read_cpu_us, remove_tree
 from .containment import all_stopped, signal_members, signal_until_none_is_new
 from .leftovers import Hold, remove_leftovers
 
@@ -247,12 +247,7 @@ class Cgroups:
 
     def go_home(self) -> None:
         """Move this process back to the cgroup in which it was started."""
-        try:
-            os.write(self._home, b"0")
-        except OSError as error:
-            # In a job's cgroup this process would be killed with the job. The next supervisor starts outside of it, and adopts the jobs.
-            say(f"cannot leave a job's cgroup: {error}")
-            os._exit(1)
+        leave_for(self._home)
 
     def remove_empty(self) -> None:
         """Remove cgroups that an earlier supervisor left behind, of this state folder and of others."""

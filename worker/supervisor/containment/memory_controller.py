@@ -19,7 +19,7 @@ from contextlib import suppress
 
 from ...keeper.light_process import say
 from ..loop import Loop
-from .cgroup_tree import CONTROLLED, Tree, find_tree, job_name
+from .cgroup_tree import CONTROLLED, Tree, find_tree, job_name, leave_for
 from .leftovers import Hold, remove_leftovers
 from .memory import Group, Memory, NoMemory
 
@@ -130,12 +130,7 @@ class _FormerGroup:
 
     def leave(self) -> None:
         """Move this process back."""
-        try:
-            os.write(self._home, b"0")
-        except OSError as error:
-            # In there, this process would be killed with the job. The next supervisor starts outside of it, and adopts the jobs.
-            say(f"cannot leave a job's cgroup: {error}")
-            os._exit(1)
+        leave_for(self._home)
 
     def limit(self, limit_bytes: int) -> None:
         """Set the limit, after `leave`. Raises OSError that names the cgroup."""
