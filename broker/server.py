@@ -1,6 +1,6 @@
-"""The server: what answers requests, over sockets that are bound last. Connects endpoints, who may come in, and the handlers of verbs.
+"""The server: answers requests, over sockets that are bound last. Connects endpoints, the check of members, and the handlers of verbs.
 
-Everything else that a daemon is made of is there before (parts.py); nothing is decided here.
+All other parts of a daemon are created before it (parts.py). Decides nothing.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Whether a worker that runs as root may run the jobs of others: only if that was said to be intended."""
+"""Whether a worker that runs as root may run the jobs of others: only if an option says that this is intended."""
 
 from __future__ import annotations
 

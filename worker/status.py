@@ -1,4 +1,4 @@
-"""How a worker is that runs on this machine, as `jobwire worker status` prints it: from its description, its store and its files."""
+"""The state of a worker that runs on this machine, as `jobwire worker status` prints it: from its description, its store and its files."""
 
 from __future__ import annotations
 

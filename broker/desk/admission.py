@@ -1,4 +1,4 @@
-"""Decides whether an owner may have more jobs, or such a job. Pure."""
+"""Decides whether an owner may have more jobs, and jobs of the kind that is asked for. Pure."""
 
 from __future__ import annotations
 

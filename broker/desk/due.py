@@ -1,4 +1,4 @@
-"""When those that wait for a time are due: a deadline each, and one alarm for all of them. Pure: it is told what time it is.
+"""When jobs that wait for a time are due: a deadline for each, and one alarm for all of them. Pure: the time is passed in.
 
 A deadline says only when to look again; whether a job may start then, `Job.is_ready` decides. What is durable about it is in the row of the
 job, and this is made anew at each start of the desk. Nothing looks at those that are not due.

@@ -1,4 +1,4 @@
-"""Requests for which further ones of their sender wait: until a thread has done work that needs nothing of the loop, or for the answer."""
+"""Requests that hold back later ones of the same sender: until a thread has done their work, or until they are answered."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Shares the time for requests among identities, so that one that sends very many does not delay those that send few.
 
 An identity may use a tenth of the loop's time, saved up for a moment at most, and more while the loop is free for half of its time.
-Further requests wait in a queue of their own while another identity is active that used clearly less of late; if the identity is alone,
+Further requests wait in a queue of their own while another active identity has clearly used less recently; if the identity is alone,
 or all others use as much, nothing waits. What waits does so for three times what its last request took, or less. The free half is not
 wasted: jobs need the processor too, and the scheduler makes a thread that always runs wait. So that few requests are read only to wait,
 `take` returns to the router when to continue.
@@ -83,7 +83,7 @@ class _Line:
     """One identity: the time it has used, and its waiting requests."""
 
     taken: _Bucket = field(default_factory=lambda: _Bucket(_SHARE))
-    # Of the loop's time, of late: seconds, as of when something was used last.
+    # Seconds of the loop's time that it has used recently, as of its last use.
     _used: float = 0.0
     # How long its last request took with its later parts, and until when the next one waits at most.
     _last: float = 0.0
@@ -98,7 +98,7 @@ class _Line:
         return self.held > 0 or now - self.taken.at < _PRESENT_SECONDS
 
     def used(self, now: float) -> float:
-        """Return how many seconds of the loop's time it used of late."""
+        """Return how many seconds of the loop's time it has used recently."""
         return self._used * math.exp2(-(now - self.taken.at) / _HALF_SECONDS)
 
     def begin(self, seconds: float, now: float) -> None:

@@ -1,4 +1,4 @@
-"""How work that takes seconds, and for which nobody waits in particular, lets everything else of the loop have its turn."""
+"""Lets everything else on the loop have its turn during work that takes seconds and that nobody in particular waits for."""
 
 from __future__ import annotations
 

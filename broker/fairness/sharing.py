@@ -1,4 +1,4 @@
-"""What stands between those who hand requests out (cpu_shares.py) and those who handle them: who pays for what, and who waits."""
+"""The interface between what hands requests out (cpu_shares.py) and what handles them: who is charged for time, and who waits."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What workers report, as facts for the desk; and how a worker that is gone, or refuses a job, is told. Pure."""
+"""What workers report, as facts for the desk; and sentences about a worker that is gone, or that refuses a job. Pure."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether what a worker tells of itself and of its jobs can be true. Pure.
+"""Whether what a worker reports about itself and its jobs can be true. Pure.
 
 A worker may lie about what it runs. It must not hold up the jobs of others: by a number that no store, reply or calendar takes,
 or by texts without end, which a broker keeps and shows to everybody.

@@ -1,4 +1,4 @@
-"""What a broker answers in another way than a worker: who joins it, its workers, logs; and what does not go through it yet."""
+"""Requests that a broker answers differently from a worker: joining, its workers, logs; and those that do not go through it yet."""
 
 from __future__ import annotations
 

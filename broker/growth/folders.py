@@ -1,6 +1,6 @@
-"""What a new worker finds when its allocation starts: a folder of its own with its token and what it is told. Only its user can read it.
+"""What a new worker finds when its allocation starts: a folder of its own with its token and its instructions. Only its user can read it.
 
-The folder is seen by the broker and by the nodes. What the allocation prints is there too, and is told when no worker has come of it.
+The folder is seen by the broker and by the nodes. What the allocation prints is there too, and is shown when no worker joins from there.
 """
 
 from __future__ import annotations

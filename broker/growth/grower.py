@@ -1,4 +1,4 @@
-"""Asks clusters for workers and gives them back: one task that looks at what waits, what comes and what has ended, and does what follows.
+"""Asks clusters for workers and gives them back: one task that looks at what waits, what was asked for and what has ended, and acts on it.
 
 What is to be done is decided by plan.py and life.py; what is done is in the store before the cluster hears of it. An allocation has a name
 that no other has, and its row, before it is asked for: whatever is lost or killed in between, it is found again by that name, and is not

@@ -1,6 +1,6 @@
 """The condition of a worker: what occupies it, its machine and its roster, as `status` tells it.
 
-Who is no admin learns neither how many members there are nor what their roster says.
+Only admins are told how many members there are, and what is wrong with the roster.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a daemon finds out about itself: its descriptors, its disk, and its errors. What of it is wrong, troubles.py decides."""
+"""What a daemon finds out about itself: its descriptors, its disk, and its errors. troubles.py decides what of it is a problem."""
 
 from __future__ import annotations
 

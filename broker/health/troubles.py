@@ -1,4 +1,4 @@
-"""What those who run a daemon should look at, in words: what it is about, and how it is; what to type, clients say. Pure.
+"""Problems that the operators of a daemon should look at, in words: the subject and its state. Clients say what to type. Pure.
 
 Each begins with what it is about, one of `SUBJECTS`, so that a client can tell which of them there is not; what a broker says about its
 workers has no such beginning.

@@ -1,4 +1,4 @@
-"""What a run ends with, its `on_finish`: until when it waits, and what it is told about the run. Pure.
+"""What a run ends with, its `on_finish`: until when it waits, and what its environment says about the run. Pure.
 
 How the jobs of the run ended is counted here and, in the commit of each end, in the store: those that are forgotten meanwhile stay counted.
 """

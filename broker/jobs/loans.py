@@ -1,4 +1,4 @@
-"""Jobs that wait for jobs which they started: for so long, others may use their slots. Pure.
+"""Jobs that wait for jobs which they started: until they go on, others may use their slots. Pure.
 
 Known while the watch is open, which is as long as a command of the job waits; one that reconnects watches again. After a restart of the
 worker, nothing is lent until then.

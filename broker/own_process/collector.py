@@ -1,7 +1,7 @@
 """Python's garbage collector in a daemon: it must not look at a million jobs while somebody waits.
 
-Looking at 10 million objects takes three seconds. So what has grown to very many objects is left out of later collections: they are what
-jobs consist of, and are gone at once when nothing refers to them. Now and then all are looked at nevertheless, for cycles among them: once
+Looking at 10 million objects takes three seconds. So when there are very many, they are left out of later collections: they belong to
+jobs, and are freed at once when nothing refers to them. Now and then all of them are examined nevertheless, for cycles: once
 an hour if that takes a moment, and if it takes longer, when there are fewer, or a day has passed.
 """
 

@@ -57,7 +57,7 @@ class HeldRequests:
         return verb not in _OF_NEW_JOBS or needs_others or self._bytes[owner] > 0
 
     def hold(self, peer: Peer, frame: bytes, bulk: memoryview | None, sharing: Sharing) -> None:
-        """Keep a request. Who sends more than can be kept is disconnected."""
+        """Keep a request. A member that sends more than can be kept is disconnected."""
         if self._held is None:
             return
         held = _Held(peer, frame, bulk, sharing)

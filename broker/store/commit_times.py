@@ -1,4 +1,4 @@
-"""Whether the commits of a store are short of late. Knows no store and no clock."""
+"""Whether the latest commits of a store were short. Knows no store and no clock."""
 
 from __future__ import annotations
 

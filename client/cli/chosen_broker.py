@@ -1,4 +1,4 @@
-"""The broker that a command is about: that of the context in use; a private worker is none, and is not started to say so."""
+"""The broker that a command is about: that of the context in use; a private worker is no broker, and is not started to find that out."""
 
 from __future__ import annotations
 

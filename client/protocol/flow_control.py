@@ -9,7 +9,8 @@ from __future__ import annotations
 
 WINDOW_MESSAGES = 64
 WINDOW_BYTES = 4 * 1024 * 1024
-# A worker collects output after 64 pieces without credit, for 50 ms at a time. Who must not notice grants after this many.
+# A worker collects output after 64 pieces without credit, for 50 ms at a time. A reader for which that is too slow grants credit after
+# this many.
 _PIECES = 32
 
 

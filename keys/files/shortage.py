@@ -1,4 +1,4 @@
-"""What this process may not have more of: then a file cannot be opened, and nothing is wrong with the file."""
+"""What this process has run out of when a file cannot be opened although nothing is wrong with the file."""
 
 from __future__ import annotations
 

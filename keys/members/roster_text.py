@@ -12,7 +12,8 @@
     role = "pairing"
     invited = { role = "viewer", until = 2026-11-29T17:10:00Z }
 
-Who has joined with a token has `invited = { key = "jobwire-key-...", until = ... }`: the temporary key, which is answered as before.
+A member who has joined with a token has `invited = { key = "jobwire-key-...", until = ... }`: the temporary key, whose requests are
+answered as before.
 
 Pure: knows neither the file (roster.py) nor what the roles allow (rights.py).
 """

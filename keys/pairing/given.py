@@ -1,4 +1,4 @@
-"""Where a token stands that a person gives to a command: the argument itself, `-` for standard input, or `@FILE`."""
+"""Where a command finds the token that it is given: the argument itself, `-` for standard input, or `@FILE`."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a worker states of the end of a job, signed with its key: whoever passes it on can keep it back, and neither invent nor alter it."""
+"""What a worker states about the end of a job, signed with its key: others can withhold it, but neither invent nor alter it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the `on_finish` of a run is told about it: in variables of its environment, which count more than those of the same names."""
+"""What the `on_finish` of a run finds out about it: in environment variables, which replace its own of the same names."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """protobuf's part in C, `google._upb._message`, without the modules in Python around it: a fifth of an answer to Tab.
 
 Private to protobuf. A generated module calls five functions of as many modules, which load twenty others; a process that only writes and
-reads messages needs none of them. It is for such a process alone: messages of Google's own types, such as times, lack what Python adds.
+reads messages needs none of them. Only such a process may use it: messages of Google's own types, such as times, lack what Python adds.
 `tests/unit/test_private_parts.py` fails once protobuf is light by itself, or messages that are made so are not as those of others.
 """
 

@@ -1,4 +1,4 @@
-"""Regular expressions that are compiled when they are first used: a command loads many, and most of them are about what it was not told."""
+"""Regular expressions that are compiled when they are first used: a command loads many, and uses few of them."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The program of the broker. Knows no command line; what it is told is one JSON object."""
+"""The program of the broker. Knows no command line: its settings are one JSON object."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Fill the folders of jobs before they start, on threads; if the disk has too little space, as soon as it has. Who waits takes none.
+"""Fill the folders of jobs before they start, on threads; if the disk is too full, as soon as there is space. What waits takes none.
 
 A job that brings nothing passes at once. What is filled belongs to an attempt whose launch is recorded: after a crash, the desk launches it
 again, and its folder is filled anew.

@@ -14,7 +14,7 @@ class OtherThreads:
     def are_busy(self) -> bool:
         """Return whether they have used more processor time than this one since the last call.
 
-        Not compared with the time that has passed: where all processors are busy, who has much to do gets little of it.
+        Not compared with the time that has passed: where all processors are busy, a thread with much to do gets little of it.
         """
         own, everything = time.thread_time(), time.process_time()
         own_share, of_all = own - self._own, everything - self._all

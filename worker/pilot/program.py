@@ -1,4 +1,4 @@
-"""The program of a worker in an allocation. What it is told is in the folder that its broker has made for it."""
+"""The program of a worker in an allocation. Its instructions are in the folder that its broker has made for it."""
 
 from __future__ import annotations
 

@@ -39,7 +39,7 @@ Chosen = tuple[Owner, bytes, Lane, Line, LineHead]
 
 
 class Choice:
-    """Who is next. `passed`: how often jobs were passed that did not fit."""
+    """Which job is next. `passed`: how often each job that did not fit was overtaken."""
 
     def __init__(self, stock: Stock, heaps: Heaps, owners: Mapping[bytes, Owner], most_of: Callable[[bytes], int]) -> None:
         """`most_of` returns how many jobs of an owner may run at once; 0: as many as there are slots."""

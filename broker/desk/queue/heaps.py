@@ -1,4 +1,4 @@
-"""The heaps of lanes and lines, and what is first in them. choice.py chooses among that.
+"""The heaps of lanes and lines, and what is first in each of them. choice.py chooses among these.
 
 A heap has an entry for each lane of an owner, and one for each line of a lane. An entry is stale if its lane or line has another by now:
 `listed` is the one that counts.

@@ -1,4 +1,4 @@
-"""The jobs that wait and those that run, as far as it matters for who is next; choice.py chooses.
+"""The jobs that wait and those that run, as far as that decides which is next; choice.py chooses.
 
 Pure: knows of jobs only key, owner, batch, priority and what they take; and no clock.
 

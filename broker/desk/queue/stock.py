@@ -85,12 +85,12 @@ class Stock:
         return not wants.others or all(amount <= self.free(name) for name, amount in wants.others)
 
     def can_watch(self, wants: Wants) -> bool:
-        """Return whether `watch` may be called for such a job, which has no room: it can run on one of several machines only."""
+        """Return whether `watch` may be called for a job like this, which has no room: of several machines, it can run on only one."""
         del wants
         return False
 
     def watch(self, wants: Wants) -> None:
-        """Include such a job in `take_woken` when it has room. Raises TypeError: there is one machine."""
+        """Include a job like this in `take_woken` when it has room. Raises TypeError: there is one machine."""
         del wants
         raise TypeError("this stock is that of one machine")
 
@@ -108,7 +108,7 @@ class Stock:
         return not shortage(wants, self.capacity)
 
     def never_fits(self, wants: Wants) -> str:
-        """Return why such a job cannot run with what there is now; empty if it can."""
+        """Return why a job that takes this much cannot run with what is free now; empty if it can."""
         return shortage(wants, self.capacity)
 
     def leaves(self, taken: Wants, other: Wants) -> bool:
@@ -205,12 +205,12 @@ class Stock:
         raise TypeError("this stock is that of one machine")
 
     def why_nowhere(self, wants: Wants) -> str:
-        """Return why no machine that is known may run such a job; empty if one may, or there is one machine."""
+        """Return why no known machine may run a job like this; empty if one may, or if there is only one machine."""
         del wants
         return ""
 
     def lacks(self, wants: Wants) -> str:
-        """Return what such a job waits for, in words: `2 gpus: 1 of 4 is free`; empty if it fits."""
+        """Return what a job like this waits for, in words: `2 gpus: 1 of 4 is free`; empty if it fits."""
         lacking = [(name, amount) for name, amount in ((SLOTS, wants.slots), *wants.others) if amount > self.free(name)]
         return " and ".join(f"{amount_text(name, amount)}: {self._free_text(name)}" for name, amount in lacking)
 

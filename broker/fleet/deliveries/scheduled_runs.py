@@ -1,4 +1,4 @@
-"""The runs that schedules have started, as workers are told of them: each job by the one that was staged, of which it is made."""
+"""The runs that schedules have started, as workers are told of them: for each job, the staged job from which it is made."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """The machines of a broker, and an order of those with room in which the best one for a job is found without a walk over all. Pure.
 
 Machines that have the same kinds of things, and about as much of them free, are in one list, sorted by how much of them is in use: for
-most jobs, the first of a list is the best one, and lists in which none can be are not looked at. Who asks for a label that few machines
-have is looked for among those.
+most jobs, the first of a list is the best one, and lists in which none can be are not looked at. A job that asks for
+a label that few machines have is placed among those.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _NONE: frozenset[str] = frozenset()
 class _Group(NamedTuple):
     """Machines that have the same kinds of things, and of each something free or nothing; and free slots of about the same number.
 
-    `slots_bits`: of how many bits the number of free slots is. Who asks for more than a group can have is not looked for in it.
+    `slots_bits`: of how many bits the number of free slots is. A group that cannot have as much as is asked for is skipped.
     """
 
     kinds: tuple[str, ...]

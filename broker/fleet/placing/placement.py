@@ -1,4 +1,4 @@
-"""What the workers of a broker have for jobs together, and on which of them a job is placed. Pure.
+"""What all workers of a broker together have for jobs, and on which of them a job is placed. Pure.
 
 A job is chosen by the queue only if some worker that is ready has room for it, so that none waits behind a long job of one worker while
 another is idle. Of those that have room, it gets the one that has least of what the job does not ask for (a GPU is kept for who needs it),
@@ -142,7 +142,7 @@ class FleetStock(Stock):
             known.why_closed = why
 
     def could_fit_on(self, machine: bytes, wants: Wants) -> bool:
-        """Return whether such a job has room on a machine when nothing else runs there; not if nothing is known of that."""
+        """Return whether a job like this has room on a machine when nothing else runs there; False if nothing is known of the machine."""
         known = self._machines.get(machine)
         return (
             known is not None and known.is_known and holds(wants.where, known.stock.capacity.labels) and known.could_fit(wants, self._now())
@@ -182,11 +182,11 @@ class FleetStock(Stock):
                 self.has_woken = True
 
     def can_watch(self, wants: Wants) -> bool:
-        """Return whether `watch` may be called for such a job, which has no room: it can run on one machine only."""
+        """Return whether `watch` may be called for a job like this, which has no room: it can run on only one machine."""
         return self._unfit.is_of_one_machine(wants)
 
     def watch(self, wants: Wants) -> None:
-        """Include such a job in `take_woken` when it has room."""
+        """Include a job like this in `take_woken` when it has room."""
         self._watched[wants] = None
 
     def watched_on(self, taken: Taken) -> Sequence[Wants]:
@@ -253,7 +253,7 @@ class FleetStock(Stock):
         return able
 
     def never_fits(self, wants: Wants) -> str:
-        """Return why such a job cannot run on any worker that was ever connected; empty if it can, or none was.
+        """Return why a job like this cannot run on any worker that was ever connected; empty if it can, or if none was.
 
         Whatever labels it asks for: a worker that has them may still join.
         """
@@ -263,7 +263,7 @@ class FleetStock(Stock):
         return reasons.why_on_none(wants, [*self._machines.values()], self._now())
 
     def why_nowhere(self, wants: Wants) -> str:
-        """Return why none of the machines that are known may run such a job, or can now; empty if one will when it has room."""
+        """Return why no known machine may run a job like this, or can now; empty if one will run it when it has room."""
         if wants.shuns and not self.could_fit(wants) and self.could_fit(wants._replace(shuns=())):
             return "every worker that could run it has refused it"
         if wants.where is ANYWHERE:
@@ -271,7 +271,7 @@ class FleetStock(Stock):
         return reasons.why_not_where_asked(wants, [one for one in self._machines.values() if one.is_known], self._is_member)
 
     def lacks(self, wants: Wants) -> str:
-        """Return what such a job waits for: room on that of its machines where it will probably have it first."""
+        """Return what a job like this waits for: room on the machine where it will probably have it first."""
         now = self._now()
         if able := [one for one in self._ready.values() if one.could_fit(wants, now)]:
             return reasons.lacks(wants, able)
@@ -284,7 +284,7 @@ class FleetStock(Stock):
         return place is None or place is not held or held.stock.leaves(taken, other)
 
     def _hold(self, wants: Wants) -> Machine | None:
-        """Return where room is held for such a job: where most is free when that is asked first, until one is placed there."""
+        """Return the machine on which room is held for a job like this: until one is placed there, the one that had most free."""
         if wants not in self._held:
             now = self._now()
             able = (one for one in self._ready.values() if one.could_fit(wants, now))
@@ -335,7 +335,7 @@ class FleetStock(Stock):
         return "" if self._ready else reasons.why_closed([one for one in self._machines.values() if one.name])
 
     def _choose(self, wants: Wants) -> Machine | None:
-        """Return the machine on which such a job is placed; None if none has room."""
+        """Return the machine on which a job like this is placed; None if none has room."""
         now = self._now()
         if self._chosen is not None and self._chosen[0] == wants and self._chosen[1].lasts(wants, now):
             return self._chosen[1]

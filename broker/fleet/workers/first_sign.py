@@ -1,7 +1,8 @@
-"""Whether a worker that has just connected is alive: libzmq waits for a peer's first PING without end.
+"""Whether a worker that has just connected is alive: libzmq waits for a peer's first PING forever.
 
 With its pings the worker says how long its silence may last (ZMTP, RFC 37: the TTL of PING). The first comes ten seconds after the
-connection was made; who is frozen or loses power before that would be connected for ever. So each is asked once, when it should have come.
+connection was made; a worker that is frozen or loses power before that would stay connected forever. So each is asked once, when its
+first PING is due.
 """
 
 from __future__ import annotations

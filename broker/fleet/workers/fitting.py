@@ -1,7 +1,7 @@
-"""On which workers of a broker a job could run, for who wants one on each of them.
+"""On which workers of a broker a job could run, for a client that wants one on each of them.
 
-Each is named by its value of the label `worker`, for which the client signs a job. What is not connected gets one too, if it was since the
-broker was started: it waits there. Who is to get no more jobs gets none of these either.
+Each is named by its value of the label `worker`, for which the client signs a job. A worker that is not connected gets one
+too, if it was connected since the broker started: the job waits for it. A worker that gets no more jobs gets none of these either.
 """
 
 from __future__ import annotations

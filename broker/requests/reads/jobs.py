@@ -82,7 +82,7 @@ def _named(request: request_pb2.QueryOne, member: Member, lookup: Lookup, named:
     owner = b""
     if typed.owner:
         found = member if typed.owner == member.name else named(typed.owner)
-        # Who must not see their jobs does not learn whether there is such a member.
+        # A client that may not see the jobs of a member does not learn whether there is one of that name.
         if found is None or not may(member, Right.SEE, found.key):
             raise no_such_job(request.name)
         owner = found.key

@@ -128,7 +128,7 @@ def _owners(typed: Typed, whose: bytes, member: Member, roster: Roster) -> Itera
         return
     if typed.owner:
         found = member if typed.owner == member.name else roster.named(typed.owner)
-        # Who must not see their jobs does not learn whether there is such a member.
+        # A client that may not see the jobs of a member does not learn whether there is one of that name.
         if found is not None and may(member, Right.SEE, found.key):
             yield found.key
         return

@@ -1,4 +1,4 @@
-"""Who waits for news of an exchange or of a subscription: one task each, or a function that is called instead."""
+"""What waits for news of an exchange or of a subscription: one task for each, or a function that is called instead."""
 
 from __future__ import annotations
 

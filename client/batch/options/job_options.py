@@ -1,4 +1,4 @@
-"""What a person wants of a job, made into a spec: for the command line and batch files. Which options there are: definitions.py.
+"""Options of a job, as a person writes them, made into a spec: for command line and batch files. Which options there are: definitions.py.
 
 How their values are written: option_values.py. Knows neither the command line's parser nor a batch file's form, and sends
 nothing.

@@ -1,4 +1,4 @@
-"""Between two attempts at a job it waits: the reports of a start do not say so, its events do. Asked for only if a job may be retried."""
+"""A job waits between two attempts: the reports of a start do not say so, its events do. They are read only if a job may be retried."""
 
 from __future__ import annotations
 

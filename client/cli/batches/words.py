@@ -8,7 +8,7 @@ from ..terminal.screen import say
 
 
 def what_continues(run: str) -> str:
-    """Return what to say to who stops watching a run."""
+    """Return what to tell a user who stops watching a run."""
     return f"the jobs continue; jobwire wait {run} waits for them, jobwire stop {run} stops them"
 
 

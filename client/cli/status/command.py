@@ -32,7 +32,7 @@ def status(ctx: Context, json: Json = False) -> None:
     for what, value in describe(name, found):
         write(f"{what:<{_COLUMN}}{value}")
     if found.running is None:
-        say("the worker is older and tells no more; have it upgraded")
+        say("the worker is older and says nothing more about itself; have it upgraded")
 
 
 def demand_running() -> None:

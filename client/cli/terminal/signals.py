@@ -56,7 +56,7 @@ def _noted(number: int, frame: FrameType | None) -> None:
 def take_heard() -> list[int]:
     """Return the signals that were to end this process and were recorded instead, since the last call.
 
-    For who goes on after the command that recorded them, and should not.
+    For a caller that continues after the command that recorded them, and must end because of them.
     """
     heard = _heard.copy()
     _heard.clear()

@@ -1,4 +1,4 @@
-"""A job's first process: how its end and its status are learnt depends on whose child it is.
+"""A job's first process: how its end and its status are found out depends on whose child it is.
 
 Usually it is a child of this supervisor; of the keeper, if an earlier supervisor started it; of another process, if an earlier keeper is
 gone too.
