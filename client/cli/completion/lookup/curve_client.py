@@ -1,7 +1,8 @@
 """The client's side of CurveZMQ (ZeroMQ RFC 26) over ZMTP 3.0 (RFC 23): bytes that came in, bytes to send out. Pure: no socket, no time.
 
-It waits for nothing that it can do without: from nothing to an answer it takes four round trips, of which the first is that of TCP, where
-libzmq takes one or two more. Of what RFC 23 allows, it knows what a worker sends to a DEALER.
+It waits for nothing that it can do without: from nothing to an answer it takes four round trips, of which the first is that of TCP. libzmq
+takes one more, as it sends nothing but ten bytes before it has seen those of the other side. Of what RFC 23 allows, it knows what a worker
+sends to a DEALER.
 """
 
 from __future__ import annotations
