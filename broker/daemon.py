@@ -13,9 +13,9 @@ from collections.abc import Callable
 from ..keys.members.rights import Member
 from ..schemas.generated import request_pb2
 from .engine import Engine, LogHasher
+from .fleet_interface import Fleet
 from .foundation import Foundation
 from .host import NO_HOST, Host
-from .kind import Fleet
 from .parts import Parts
 from .requests.dispatch import Dispatch
 from .server import Server

@@ -7,7 +7,7 @@ from ..keys.members.limits import Limits
 from ..keys.members.rights import Member
 from ..keys.members.roster import RosterFile
 from .delegates import Delegates
-from .kind import Fleet
+from .fleet_interface import Fleet
 from .pairing.pair import Pairing
 
 

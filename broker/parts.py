@@ -20,13 +20,13 @@ from .desk.state import State
 from .engine import Engine
 from .entrance import Entrance
 from .fairness.cpu_shares import Shares
+from .fleet_interface import Fleet
 from .foundation import Foundation
 from .health.condition import Condition
 from .health.self_check import SelfCheck
 from .health.troubles import Trouble
 from .host import Host
 from .jobs.job import Job
-from .kind import Fleet
 from .pairing.edits import RosterEdits
 from .pairing.pair import Pairing
 from .requests.asked_jobs import forget_specs

@@ -19,15 +19,15 @@ from .engine import Engine, LogHasher
 from .fairness.apart import Apart
 from .fairness.cpu_shares import Shares
 from .fairness.turns import Turns
+from .fleet_interface import Fleet
 from .foundation import Foundation
 from .host import Host
 from .jobs.job import Job
-from .kind import Fleet
 from .log_hashes import LogHashes
 from .notary import Notary
 from .parts import Parts
 from .requests.dispatch import Dispatch, Handler
-from .requests.held import HeldRequests
+from .requests.held_requests import HeldRequests
 from .requests.members import change_members, list_members
 from .requests.reads.hello import FEATURES, Introduction, Silence
 from .requests.schedules import Parts as Schedules

@@ -37,7 +37,6 @@ from .link import Link
 from .listener import Listener
 from .orders import Orders
 from .placing.placement import FleetStock
-from .refusing import NothingAtOnce
 from .settlements import GATHER_SECONDS, Settlements
 from .soundness import hello_problem
 from .transfers.brought_logs import BroughtLogs
@@ -45,6 +44,7 @@ from .transfers.contents import Contents, Sendings
 from .transfers.depot import FleetDepot
 from .transfers.shelf import NoShelf, Shelf
 from .transfers.tails import Tails
+from .unsupported import NothingAtOnce
 from .workers import first_sign, greeting
 from .workers.drains import Drains
 from .workers.registry import Workers

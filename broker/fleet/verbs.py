@@ -22,9 +22,9 @@ from ..requests.transfers.feed import Feeders, feed
 from ..store.queries import Lookup
 from .engine import FleetEngine
 from .placing.placement import FleetStock
-from .refusing import not_yet
 from .transfers import logs
 from .transfers.inputs import PassedInputs
+from .unsupported import not_yet
 from .workers.administration import change_worker, list_workers, query_worker, remove_worker
 from .workers.fitting import find_workers
 from .workers.warnings import in_words

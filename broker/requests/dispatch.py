@@ -23,7 +23,7 @@ from ..fairness.turns import Turns
 from ..sockets.peers import Peer
 from .call import BUG, Call
 from .checks.delegated import demand_verb
-from .held import HeldRequests
+from .held_requests import HeldRequests
 
 _log = logging.getLogger(__name__)
 

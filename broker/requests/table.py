@@ -29,10 +29,10 @@ from .actions.signal import signal
 from .actions.stop import stop
 from .call import Call
 from .dispatch import Handler
+from .reads.events import replay, subscribe, unsubscribe
 from .reads.fitting import find_workers
 from .reads.hello import Introduction, hello, status
 from .reads.jobs import Roster, list_jobs, query_one
-from .reads.news import replay, subscribe, unsubscribe
 from .reads.proofs import query_proof
 from .reads.runs import list_runs, query_run
 from .slots import set_slots

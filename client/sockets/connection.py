@@ -30,7 +30,7 @@ from ...schemas.jobs.terminal import TerminalSize
 from ...schemas.refusal import Code, Refused
 from ..protocol.conversation import Exchange, Item, greeting
 from ..protocol.subscription import Subscription
-from .line import Line, relay
+from .terminal_line import Line, relay
 from .traffic import Traffic
 from .waiting.onlooker import Onlooker, Purposeful, Wait, no_purpose
 from .waiting.poll_time import milliseconds_until

@@ -1,6 +1,6 @@
 """The request socket, a DEALER: carries the frames of the conversation, and tells it and the user what becomes of the connection.
 
-Decides nothing about requests: that is conversation.py. When a new connection is tried is decided by retreat.py and monitored_socket.py.
+Decides nothing about requests: that is conversation.py. When a new connection is tried is decided by backoff.py and monitored_socket.py.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ from ...keys.sockets import Context, readable
 from ...schemas.refusal import Refused
 from ..protocol.conversation import Conversation, Frames, Happened
 from . import diagnosis
+from .backoff import Backoff
 from .monitored_socket import Change, MonitoredSocket
-from .retreat import Retreat
 
 _MESSAGES_A_TURN = 256
 # `send_multipart` would combine the flags for each message, which takes as long as a send.
@@ -36,11 +36,11 @@ _NO_TIDINGS = Tidings((), lost=False)
 class RequestSocket:
     """The socket of one conversation. `monitored` is the socket, opened in `context`."""
 
-    def __init__(self, conversation: Conversation, monitored: MonitoredSocket, context: Context, retreat: Retreat) -> None:
+    def __init__(self, conversation: Conversation, monitored: MonitoredSocket, context: Context, backoff: Backoff) -> None:
         self.monitored = monitored
-        self.retreat = retreat
+        self.backoff = backoff
         # For what found no room on this connection.
-        self._no_room = Retreat(retreat.share)
+        self._no_room = Backoff(backoff.share)
         self._conversation = conversation
         self._context = context
         self._unsent: deque[Frames] = deque()
@@ -57,7 +57,7 @@ class RequestSocket:
 
     def open(self, endpoint: str, now: float) -> None:
         """Connect, unless there is a connection or it is too early to try again."""
-        if not self.monitored.is_open and not self.retreat.lasts(now):
+        if not self.monitored.is_open and not self.backoff.lasts(now):
             self.monitored.open(self._context, endpoint, now)
 
     def receive(self) -> Iterator[Happened]:
@@ -77,7 +77,7 @@ class RequestSocket:
         refused = self._conversation.turned_away
         if refused is None:
             return
-        if self.retreat.begin(now):
+        if self.backoff.begin(now):
             self._sentences.append(f"{refused.message}; waiting until one is closed")
         self._unsent.clear()
         self.monitored.close()
@@ -95,7 +95,7 @@ class RequestSocket:
 
     def greeted(self) -> None:
         """Note that the worker answered `hello`, and not that there is one connection too many."""
-        self.retreat.end()
+        self.backoff.end()
         self._no_room.end()
         if self._told_lost:
             self._told_lost = False
@@ -175,7 +175,7 @@ class RequestSocket:
 
     def due_at(self) -> float | None:
         """Return when `watch` or `open` has something to do even if nothing comes."""
-        return min(filter(None, (self.retreat.until, self._no_room.until, self.monitored.due_at())), default=None)
+        return min(filter(None, (self.backoff.until, self._no_room.until, self.monitored.due_at())), default=None)
 
     def waited_on(self) -> list[tuple[zmq.Socket[bytes] | int, int]]:
         """Return what to poll."""

@@ -24,10 +24,10 @@ from ..protocol.conversation import Chunk, Conversation, Exchange, Greeted, Happ
 from ..protocol.pulse import Pulse, Sign, always
 from ..protocol.subscription import Subscription
 from . import diagnosis
+from .backoff import Backoff
 from .event_socket import EventSocket, locate
 from .monitored_socket import MonitoredSocket
 from .request_socket import RequestSocket, Tidings
-from .retreat import Retreat
 
 
 class Traffic:
@@ -51,7 +51,7 @@ class Traffic:
         self.endpoint = endpoint
         self.conversation = Conversation(identity, server_key, waits_outside=waits_outside, waits_for_room=True)
         requests, news = (MonitoredSocket(kind, server_key, identity, connect_timeout, private=private) for kind in (zmq.DEALER, zmq.SUB))
-        self.requests = RequestSocket(self.conversation, requests, context, Retreat(share=os.getpid() % 64 / 63))
+        self.requests = RequestSocket(self.conversation, requests, context, Backoff(share=os.getpid() % 64 / 63))
         self.events = EventSocket(self.conversation, news, context)
         # Whether something was done for which a turn is due.
         self._stirred = True

@@ -16,7 +16,7 @@ from messages import messages
 from jobwire.broker.fairness.sharing import NotShared
 from jobwire.broker.fairness.turns import Turns
 from jobwire.broker.requests.dispatch import Dispatch
-from jobwire.broker.requests.held import HeldRequests
+from jobwire.broker.requests.held_requests import HeldRequests
 from jobwire.broker.requests.reads.hello import Introduction
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter

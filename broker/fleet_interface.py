@@ -1,4 +1,4 @@
-"""What makes a daemon a broker instead of a worker."""
+"""The interface of a daemon to what makes it a broker instead of a worker. Implemented in broker/fleet/verbs.py."""
 
 from __future__ import annotations
 

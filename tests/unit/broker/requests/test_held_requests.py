@@ -9,7 +9,7 @@ import pytest
 from answers import Answers
 
 from jobwire.broker.fairness.turns import Turns
-from jobwire.broker.requests.held import HeldRequests
+from jobwire.broker.requests.held_requests import HeldRequests
 from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.unread import Account, Meter
 

@@ -6,7 +6,7 @@ _FIRST_SECONDS = 0.1
 _LONGEST_SECONDS = 2.0
 
 
-class Retreat:
+class Backoff:
     """A delay that grows with each refusal in a row. `until`: when the next attempt is due; None: at once.
 
     `share`, from 0 to 1, differs between processes, so that they do not all try again at the same moment.
