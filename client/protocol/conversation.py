@@ -20,7 +20,7 @@ Frames go out through `outgoing` and come in through `receive`. Knows no deadlin
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
 from typing import NamedTuple
 
 from ...keys.identity import Identity
@@ -44,6 +44,8 @@ __all__ = ["Chunk", "Conversation", "Exchange", "Greeted", "Happened", "Item", "
 
 SOFTWARE = "jobwire-python"
 _RANDOM_BYTES = 4
+# A broker finds out that a worker is silent when it was asked about it a second ago, and the second before.
+_TIMES_IN_A_ROW = 4
 _NO_ROOM = frozenset({Reason.TOO_MANY_STREAMS, Reason.TOO_MANY_GRANTS})
 
 
@@ -109,6 +111,10 @@ class Conversation:
         # Of the last question for a sign of life. And what a broker said in the answer of a worker that gives none; None: nothing.
         self._sign_number: int | None = None
         self.silent_worker: SilentWorker | None = None
+        # The job that was asked about last, how often in a row, and which one it was of all.
+        self._asked_about: job_pb2.JobKey | None = None
+        self._times = 0
+        self._turn = 0
         self._connected = False
 
     @property
@@ -153,17 +159,27 @@ class Conversation:
             pushes.add(data)
             self._push(exchange)
 
-    def ask_for_a_sign(self, heard_of: job_pb2.JobKey | None = None) -> None:
+    @property
+    def is_asked_for_a_sign(self) -> bool:
+        """Whether such a question has no answer yet."""
+        return self._sign_number is not None
+
+    def ask_for_a_sign(self, heard_of: Sequence[job_pb2.JobKey] = ()) -> None:
         """Ask for an answer that comes at once; it belongs to no exchange, and is not asked for again.
 
-        A broker says in it whether the worker of a job gives no sign: `silent_worker`. It is one that an exchange waits for, or `heard_of`.
+        A broker says in it whether the worker of a job gives no sign: `silent_worker`. After some questions that is the next of those that
+        exchanges wait for or that are `heard_of`, unless its worker is silent.
         """
         self._sign_number = number = self._next_number()
         request = greeting()
         request.id = number
-        key = next(filter(None, map(_job_of, self._unanswered)), heard_of)
-        if key is not None and self.hello is not None and self.hello.kind == "broker":
-            request.hello.about.CopyFrom(key)
+        jobs = [*filter(None, map(_job_of, self._unanswered)), *heard_of]
+        if jobs and self.hello is not None and self.hello.kind == "broker":
+            self._times += 1
+            if self._asked_about not in jobs or (self.silent_worker is None and self._times > _TIMES_IN_A_ROW):
+                self._turn, self._times = self._turn + 1, 1
+                self._asked_about = jobs[self._turn % len(jobs)]
+            request.hello.about.MergeFrom(self._asked_about)
         self._write(request)
 
     def resize(self, exchange: Exchange, size: TerminalSize) -> None:
@@ -244,6 +260,7 @@ class Conversation:
             return self._answered_hello(reply)
         if reply.request_id == self._sign_number:
             told = reply.hello
+            self._sign_number = None
             self.silent_worker = SilentWorker(told.silent_worker, told.silent_ms / 1000) if told.silent_worker else None
         exchange = self._in_flight.get(reply.request_id)
         if exchange is None:

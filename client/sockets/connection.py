@@ -17,7 +17,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 
 import zmq
@@ -27,6 +27,7 @@ from ...keys.identity import Identity
 from ...keys.sockets import Context, new_context
 from ...schemas.generated import request_pb2
 from ...schemas.jobs.terminal import TerminalSize
+from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Refused
 from ..protocol.conversation import Exchange, Item, greeting
 from ..protocol.subscription import Subscription
@@ -222,6 +223,15 @@ class Connection:
             yield
         finally:
             self.purpose = before
+
+    @contextmanager
+    def looks_at(self, jobs: Callable[[], Iterable[JobKey]]) -> Iterator[None]:
+        """Ask a broker meanwhile about the workers of these jobs too, one after the other, while `patience` is set."""
+        before, self._traffic.looked_at = self._traffic.looked_at, jobs
+        try:
+            yield
+        finally:
+            self._traffic.looked_at = before
 
     # --- readers
 

@@ -55,9 +55,9 @@ class EventSocket:
         return len(self._readers)
 
     @property
-    def job(self) -> job_pb2.JobKey | None:
-        """A job that is heard of, if a subscription names any."""
-        return next((key for subscription in self._readers for key in subscription.jobs), None)
+    def jobs(self) -> list[job_pb2.JobKey]:
+        """The jobs that subscriptions name."""
+        return [key for subscription in self._readers for key in subscription.jobs]
 
     def add(self, subscription: Subscription, now: float) -> None:
         """Handle a subscription from now on."""

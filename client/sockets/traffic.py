@@ -17,9 +17,11 @@ import zmq
 
 from ...keys.identity import Identity
 from ...keys.sockets import Context, Socket, readable
-from ...schemas.generated import request_pb2
+from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.terminal import TerminalSize
+from ...schemas.naming import JobKey
 from ...schemas.refusal import Refused
+from ...schemas.wire_codec import key_to_wire
 from ..protocol.conversation import Chunk, Conversation, Exchange, Greeted, Happened, Item
 from ..protocol.pulse import Pulse, Sign, always
 from ..protocol.subscription import Subscription
@@ -61,6 +63,10 @@ class Traffic:
         self._pulse: Pulse | None = None
         # Whether they look on at this moment; otherwise they are not told.
         self.looks_on: Callable[[], bool] = always
+        # The jobs that they look at, beside those that requests and subscriptions name.
+        self.looked_at: Callable[[], Iterable[JobKey]] = tuple
+        # When a broker is asked about their workers next; None: never.
+        self._inquire_at: float | None = None
         # The worker behind a broker that was reported to give no sign; empty: none was.
         self._silent_worker = ""
 
@@ -219,7 +225,7 @@ class Traffic:
     def due_at(self) -> float | None:
         """Return when `turn` has something to do even if nothing comes."""
         pulse_at = self._pulse.due_at() if self._pulse is not None else None
-        return min(filter(None, (self.requests.due_at(), self.events.due_at(), pulse_at)), default=None)
+        return min(filter(None, (self.requests.due_at(), self.events.due_at(), pulse_at, self._inquire_at)), default=None)
 
     def waited_on(self) -> list[tuple[Socket | int, int]]:
         """Return what to poll, sockets and descriptors."""
@@ -238,9 +244,11 @@ class Traffic:
 
         heard = self.requests.received + self.events.received
         waits = self.waits and self.conversation.greeted
+        if not (waits and self._kind == "broker"):
+            self._inquire_at = None
         match pulse.look(now, heard, waits=waits, is_moving=is_moving, looks_on=self.looks_on):
             case Sign.ASK:
-                self.conversation.ask_for_a_sign(self.events.job)
+                self.conversation.ask_for_a_sign(self._jobs())
             case Sign.SILENT:
                 self.requests.tell(diagnosis.silent(self._kind, self.endpoint, pulse.silent_for(now)))
             case Sign.BACK:
@@ -248,6 +256,19 @@ class Traffic:
                     self.requests.tell(diagnosis.answers(self._kind, self.endpoint))
             case Sign.NOTHING:
                 self._tell_of_worker()
+                if waits and self._kind == "broker":
+                    self._inquire(pulse.patience, now)
+
+    def _inquire(self, patience: float, now: float) -> None:
+        """Ask a broker about the next of their workers, if it is time to: what comes is a sign of the broker, and not of each of them."""
+        if self._inquire_at is not None and now < self._inquire_at:
+            return
+        is_first, self._inquire_at = self._inquire_at is None, now + patience
+        if not is_first and self.looks_on() and not self.conversation.is_asked_for_a_sign and (jobs := self._jobs()):
+            self.conversation.ask_for_a_sign(jobs)
+
+    def _jobs(self) -> list[job_pb2.JobKey]:
+        return [*map(key_to_wire, self.looked_at()), *self.events.jobs]
 
     def _tell_of_worker(self) -> None:
         """Have told what a broker says of the worker behind it. If that or the connection is lost, others speak of it."""

@@ -163,7 +163,12 @@ def _watch(
     failures = 0
     is_advised = context is None
     is_submitted = False
-    with telling.progress(connected, plan.specs) as progress, Retries(connected, plan, progress) as retries:
+    owner = connected.connection.identity.owner
+    with (
+        telling.progress(connected, plan.specs) as progress,
+        Retries(connected, plan, progress) as retries,
+        connected.connection.looks_at(lambda: progress.running(owner)),
+    ):
         for info in (one for one in known if one.state in _HAVE_PROCESS and one.key.id in plan.specs):
             progress.runs(info.key.id, title_of(info.spec), info.lasted_us)
         try:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 from ....schemas.jobs.states import JobTime, State
 from ....schemas.naming import name_problem
@@ -34,6 +34,7 @@ _OTHER_STATES = {
     "waiting": "it is called queued",
     "pending": "it is called queued",
 }
+_HAVE_PROCESS = (State.RUNNING, State.STOPPING)
 _TIMES = {time.name.lower(): time for time in JobTime}
 
 
@@ -118,9 +119,7 @@ def list_jobs(  # noqa: PLR0913 -- one for each option
             return jobs if most is None or newest_first else reversed([*jobs])
 
         if watch:
-            from ..terminal.watching import watch as show_always  # noqa: PLC0415 -- most lists are shown once
-
-            show_always(connected, lambda rows: _draw(find(rows if most is None else min(rows, most)), chosen, time))
+            _watch(connected, lambda rows: find(rows if most is None else min(rows, most)), chosen, time)
         some = _write(find(most), chosen, time, header=header, json=json)
         if not some and batch is not None:
             _demand_batch(connected, batch)
@@ -151,11 +150,20 @@ def _refuse_with_runs(options: Mapping[str, object]) -> None:
             )
 
 
-def _draw(jobs: Iterable[JobInfo], chosen: list[str], time: JobTime) -> bool:
-    """Draw a table, also an empty one, and return whether one of the jobs has not ended: then what is shown changes with time."""
-    shown = [*jobs]
-    _write(shown, chosen, time, header=True, json=False)
-    return any(job.outcome is None for job in shown)
+def _watch(connected: Client, find: Callable[[int], Iterable[JobInfo]], chosen: list[str], time: JobTime) -> NoReturn:
+    """Show a table, also an empty one, of as many jobs as fit, until Ctrl-C."""
+    from ..terminal.watching import watch  # noqa: PLC0415 -- most lists are shown once
+
+    shown: list[JobInfo] = []
+
+    def draw(rows: int) -> bool:
+        shown[:] = find(rows)
+        _write(shown, chosen, time, header=True, json=False)
+        # Then what is shown changes with time.
+        return any(job.outcome is None for job in shown)
+
+    with connected.connection.looks_at(lambda: [job.key for job in shown if job.state in _HAVE_PROCESS]):
+        watch(connected, draw)
 
 
 def _write(jobs: Iterable[JobInfo], chosen: list[str], time: JobTime, *, header: bool, json: bool) -> bool:

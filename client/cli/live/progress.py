@@ -8,7 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from ....schemas.jobs.states import Outcome, OutcomeKind
-from ....schemas.naming import short_id
+from ....schemas.naming import JobKey, short_id
 from ...library.values.job_info import JobInfo
 from ...library.values.run_info import RunInfo
 from ..shown.last_lines import last_lines
@@ -44,6 +44,10 @@ class Progress:
     def due(self) -> float | None:
         """When `turn` is to be called at the latest, on `time.monotonic`; None: never."""
         return None if self._view is None else self._view.due
+
+    def running(self, owner: bytes) -> list[JobKey]:
+        """Return the jobs of this owner that are known to have a process."""
+        return [JobKey(owner, job_id) for job_id in self.tally.running]
 
     def turn(self) -> None:
         """Show what has changed, if it is time to."""

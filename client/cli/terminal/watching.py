@@ -51,8 +51,9 @@ def watch(client: Client, draw: Callable[[int], bool]) -> NoReturn:
                 # At once: of what is interrupted, nothing must be left in a buffer, to be written after the end.
                 with redirect_stdout(StringIO()) as drawing:
                     ticks = draw(max(1, shutil.get_terminal_size().lines - _OTHER_LINES))
-                _show(_CLEAR + drawing.getvalue())
-                told.clear()
+                if _is_well(client):
+                    told.clear()
+                _show(_CLEAR + drawing.getvalue() + "".join(map(_last_line, told[-1:])))
                 drawn = time.monotonic()
                 due = drawn + _TICK_SECONDS if ticks else None
                 while due is None or time.monotonic() < due:
@@ -72,13 +73,17 @@ def _below(client: Client, told: list[str]) -> Iterator[None]:
 
     def tell(sentence: str) -> None:
         told.append(sentence)
-        _show(f"\r\x1b[K{cut(f'jobwire: {printable(sentence)}', max(0, shutil.get_terminal_size().columns - 1))}")
+        _show(_last_line(sentence))
 
     before, client.connection.notice = client.connection.notice, tell
     try:
         yield
     finally:
         client.connection.notice = before
+
+
+def _last_line(sentence: str) -> str:
+    return f"\r\x1b[K{cut(f'jobwire: {printable(sentence)}', max(0, shutil.get_terminal_size().columns - 1))}"
 
 
 def _is_well(client: Client) -> bool:

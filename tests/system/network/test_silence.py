@@ -175,6 +175,40 @@ def fleet(tmp_path: Path) -> Iterator[tuple[Broker, Worker, Home]]:
     broker.kill(signal.SIGTERM)
 
 
+def test_a_silent_worker_is_told_of_to_who_looks_at_many_jobs_of_which_others_go_on(
+    fleet: tuple[Broker, Worker, Home], tmp_path: Path
+) -> None:
+    broker, worker, home = fleet
+    over = tmp_path / "over"
+    (home.folder / "lines").write_text(f"sh -c '{_UNTIL}' {over}\n" * 3)
+    # Of whose jobs the list shows more.
+    other = broker.join(tmp_path / "other", "other", 4)
+    for _ in range(3):
+        home.submit("--on", "worker=other", "--", "sh", "-c", _UNTIL, str(over))
+    wait_until(lambda: len(home.records("list", "--state", "running")) == 3, "they run")
+    shown = [Terminal(home, "batch", "--lines", "--on", "worker=lab", "lines")]
+    try:
+        shown[0].until("3 running")
+        run = home.records("list")[-1]["batch"]["id"]
+        shown += [Terminal(home, "wait", run), Terminal(home, "list", "--watch")]
+        shown[1].until("3 running")
+        shown[2].until("running")
+        with stopped(worker.process):
+            for one in shown:
+                one.until("no sign of worker lab for ")
+        for one in shown[:2]:
+            one.until(f"worker lab answers the broker at {broker.endpoint} again")
+        over.touch()
+        shown[2].process.send_signal(signal.SIGINT)
+        assert [one.ended() for one in shown] == [0, 0, 130]
+        assert all(one.screen.count(b"no sign of") == 1 for one in shown[:2])
+    finally:
+        over.touch()
+        for one in shown:
+            one.close()
+        other.clean()
+
+
 def silent_worker(broker: Broker, who: Identity, job: str) -> str:
     """Return which worker a broker says is silent, to a member who asks about a job of its admin."""
     about = job_pb2.JobKey(owner=broker.admin.public, id=parse_id(job))
