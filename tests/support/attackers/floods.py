@@ -16,6 +16,8 @@ from jobwire.schemas.generated import job_pb2, request_pb2
 
 # So many are unanswered at once.
 _UNDER_WAY = 64
+# Who asks for much waits for up to two seconds for a share of the worker, and longer on a busy machine.
+_ANSWER_MS = 5000
 _JOBS = 200
 _LOG_BYTES = 64 * 1024
 # The largest count of keys in one request is higher; what a stop with more costs is the attack `keys`.
@@ -33,7 +35,7 @@ def flood(raw: RawClient, requests: Requests, goes_on: Callable[[float], bool]) 
         raw.send(raw.envelope(request))
         under_way += 1
         while under_way >= _UNDER_WAY or raw.socket.poll(0):
-            frames = raw.receive_frames(1000)
+            frames = raw.receive_frames(_ANSWER_MS)
             if frames is None:
                 # A request can be answered by nothing, if its sender was cut off.
                 return
@@ -161,7 +163,7 @@ def starts(raw: RawClient) -> Requests:
         start.start.jobs[0].spec.held = True
         yield start
         key = job_pb2.JobKey(owner=raw.identity.public, id=start.start.jobs[0].id)
-        yield raw.request(stop=request_pb2.Stop(keys=[key]))
+        yield raw.request(stop=request_pb2.Stop(keys=[key], credit_messages=1))
 
 
 def changes(raw: RawClient) -> Requests:
@@ -187,7 +189,7 @@ def chains(raw: RawClient) -> Requests:
             job.spec.after.add(condition=job_pb2.CONDITION_OK, job=before)
         yield start
         first = job_pb2.JobKey(owner=raw.identity.public, id=start.start.jobs[0].id)
-        yield raw.request(stop=request_pb2.Stop(keys=[first]))
+        yield raw.request(stop=request_pb2.Stop(keys=[first], credit_messages=1))
 
 
 def put_contents(raw: RawClient, goes_on: Callable[[float], bool]) -> None:
