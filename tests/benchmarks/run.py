@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from time import perf_counter
 
-from groups import brokers, bulk, fleets, hostile, idle, latency, launching, layers, peers, recovery
+from groups import brokers, bulk, fleets, hostile, idle, latency, launching, layers, peers, pieces, recovery
 from groups.command_line import batches, command, crowd, shell
 from groups.large import accepting, history, memory, placing, queueing, schedules, watching
 from groups.ssh import comparison as ssh
@@ -46,6 +46,7 @@ GROUPS: dict[str, Callable[[Ground], list[Line]]] = {
     "fleets": fleets.measure,
     "watching": watching.measure,
     "hostile": hostile.measure,
+    "pieces": pieces.measure,
 }
 
 

@@ -1,7 +1,7 @@
 """How a member that attacks affects others: how long a list and a start take meanwhile, and how large the worker becomes.
 
-The attacker takes processor time of this machine as well, so the same is measured on another worker of it meanwhile: what that one's members
-notice is not the attacked worker's doing.
+The attacker takes processor time of this machine as well, so the same is measured on another worker of it meanwhile: what that one's
+members notice is not the attacked worker's doing.
 """
 
 from __future__ import annotations
