@@ -72,7 +72,8 @@ def _show(shown: request_pb2.JobProof, job: Job, kept: proofs.KeptProof, read: _
 
 
 def _query_many(call: Call, lookup: Lookup, read: _Read, starts: Shown) -> None:
-    reading, answer = proofs.Reading(read), _Answer(starts)
+    reply = request_pb2.Reply()
+    reading, answer = proofs.Reading(read), _Answer(starts, reply.proofs)
 
     def fill() -> Iterator[None]:
         taken = 0.0
@@ -87,25 +88,28 @@ def _query_many(call: Call, lookup: Lookup, read: _Read, starts: Shown) -> None:
                 lookup.visible_job(key, call.member)
                 kept = reading.of(key)
             taken += time.monotonic() - begun
+            yield
             # Neither what is not kept, nor what has other names than the job has here.
             if kept is not None and kept.start and kept.name is None:
                 with suppress(Refused):
                     if kept.start != answer.start:
                         answer.end_start()
+                        yield
                         yield from starts.prepare(kept.start)
                         answer.start = kept.start
                     answer.add(position, key.id, kept)
             yield
         answer.end_start()
+        yield
 
-    call.in_slices(fill(), lambda: call.reply(request_pb2.Reply(proofs=answer.proofs)))
+    call.in_slices(fill(), lambda: call.reply(reply))
 
 
 class _Answer:
     """Proofs of many jobs, which share starts if they follow each other."""
 
-    def __init__(self, starts: Shown) -> None:
-        self.proofs = request_pb2.JobProofs()
+    def __init__(self, starts: Shown, answer: request_pb2.JobProofs) -> None:
+        self.proofs = answer
         self.bytes = 0
         self._shown = starts
         self.start, self._ids = b"", list[bytes]()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 from ....schemas.naming import AttemptKey, JobKey
 from ...jobs.job import RunKey
@@ -20,6 +20,9 @@ _COUNT_ENDED = (
 )
 # SQLite allows many more in one statement.
 _ROWS_A_QUESTION = 100
+# What is removed in one step: a job takes some 60 us, and a megabyte four milliseconds.
+_JOBS_A_STEP = 50
+_BYTES_OF_A_JOB = 16 * 1024
 
 
 def count(execute: _Execute, ended: Sequence[Change]) -> None:
@@ -54,16 +57,27 @@ def measure(execute: _Execute, write: FolderMeasured) -> None:
         execute("UPDATE kept SET store_bytes = store_bytes + ?", (more,))
 
 
-def drop(execute: _Execute, write: DropJobs, *, has_edges: bool) -> None:
-    """Replace ended jobs by their tombstones, and fill in what they were; delete old events.
+def _drop_proofs(execute: _Execute, proofs: Sequence[int], bytes_of_one: int) -> Iterator[None]:
+    """Delete proofs that nothing refers to any more, in steps; `bytes_of_one`: about how many one has."""
+    together = max(1, _JOBS_A_STEP // (1 + bytes_of_one // _BYTES_OF_A_JOB))
+    for at in range(0, len(proofs), together):
+        yield
+        envelopes.drop_unused(execute, proofs[at : at + together])
+
+
+def drop(execute: _Execute, write: DropJobs, *, has_edges: bool) -> Iterator[None]:  # noqa: C901 -- what only some jobs have
+    """Replace ended jobs by their tombstones, in steps, and fill in what they were; delete old events.
 
     `has_edges`: whether any job waits for another, or did.
     """
     dropped: list[Dropped] = []
     proofs: set[int] = set()
     batches: dict[int, list[int]] = {}
-    last_row = store_bytes = 0
+    last_row = store_bytes = taken = 0
     for key in write.keys:
+        if taken >= _JOBS_A_STEP:
+            taken = 0
+            yield
         found = execute(
             "SELECT row, store_bytes, attempt, pid, started_at, ended_at, log_bytes, proof, stop_proof, change_proof,"
             " limit_proof, batch, ok, is_finish FROM jobs WHERE owner = ? AND id = ? AND state = 4",
@@ -75,6 +89,7 @@ def drop(execute: _Execute, write: DropJobs, *, has_edges: bool) -> None:
         if has_edges:
             edges.forget(execute, row, None if is_finish else batch)
         store_bytes += its_bytes
+        taken += 1 + its_bytes // _BYTES_OF_A_JOB
         execute("DELETE FROM jobs WHERE row = ?", (row,))
         execute("DELETE FROM labels WHERE job = ?", (row,))
         execute("DELETE FROM files WHERE job = ?", (row,))
@@ -96,7 +111,8 @@ def drop(execute: _Execute, write: DropJobs, *, has_edges: bool) -> None:
         _drop_placed(execute, key, row)
     for batch, oks in batches.items():
         proofs |= runs.drop_jobs(execute, batch, oks)
-    envelopes.drop_unused(execute, proofs)
+    if proofs:
+        yield from _drop_proofs(execute, sorted(proofs), store_bytes // len(proofs))
     if dropped:
         execute(
             "UPDATE kept SET ended = ended - ?, log_bytes = log_bytes - ?, store_bytes = store_bytes - ?, last_row = max(last_row, ?)",

@@ -52,7 +52,10 @@ def jobs_in(write: Write) -> int:
         # One job alone that waits for none is one step, unless it is large.
         jobs = sum(map(_weight, write.jobs)) if len(write.jobs) > 1 or write.waits else 1
         return jobs + len(write.proof) // _BYTES_OF_ONE
-    return len(write.jobs) + len(write.content) // _BYTES_OF_ONE if isinstance(write, StagePart) else 1
+    if isinstance(write, StagePart):
+        return len(write.jobs) + len(write.content) // _BYTES_OF_ONE
+    # How many bytes the jobs have is not known before.
+    return MOST_A_STEP + 1 if isinstance(write, DropJobs) else 1
 
 
 def _weight(job: NewRow) -> int:
@@ -113,16 +116,16 @@ class Rows:
             case StagePart():
                 self._has_staged = True
                 yield from staged_rows.stage(self._connection, write)
+            case DropJobs():
+                yield from ended_rows.drop(self._execute, write, has_edges=self._has_edges)
             case _:
                 self._apply(write)
 
     def _apply(self, write: Write) -> None:  # noqa: C901, PLR0912 -- a case for each write
         match write:
-            case ChangeJobs() | AddJobs() | StagePart():
+            case ChangeJobs() | AddJobs() | StagePart() | DropJobs():
                 # In steps.
                 pass
-            case DropJobs():
-                ended_rows.drop(self._execute, write, has_edges=self._has_edges)
             case AddSchedule():
                 schedule_rows.add(self._execute, write)
             case ChangeSchedule():

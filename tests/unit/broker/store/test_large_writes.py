@@ -9,12 +9,13 @@ from contextlib import closing
 from functools import partial
 
 import pytest
-from desk_house import OWNER, House, asked
+from desk_house import OWNER, House, asked, asked_with, ended, started
 
 from jobwire.broker.desk.inputs import Accepted, Alter, Asked
 from jobwire.broker.jobs.job import RunKey
 from jobwire.broker.store import store
 from jobwire.broker.store.rows import new_rows
+from jobwire.broker.writes.jobs import DropJobs
 from jobwire.broker.writes.staged import Staged, StagedJob, StagePart
 from jobwire.schemas.batches.parts import KeptJob, join
 from jobwire.schemas.generated import event_pb2
@@ -124,6 +125,27 @@ async def test_others_have_their_turns_while_a_large_part_is_staged(house: House
     assert await _turns(done, lambda: None) > len(content) // (512 * 1024)
     assert isinstance(part.result, Staged)
     assert house.store.read("SELECT content FROM staged_parts") == [(content,)]
+
+
+async def test_others_have_their_turns_while_large_jobs_are_forgotten(house: House) -> None:
+    keys = []
+    for number in range(1, 9):
+        job = asked_with(number, stdin=bytes([number]) * 1024 * 1024)
+        accepted: asyncio.Future[Accepted | Refused] = asyncio.get_running_loop().create_future()
+        house.desk.accept(OWNER, [job], None, bytes([number]) * 1024 * 1024, accepted.set_result)
+        assert isinstance(await accepted, Accepted)
+        house.desk.hear([started(number), ended(number)])
+        await house.durable()
+        keys.append(JobKey(OWNER, job.id))
+    write = DropJobs(keys, 0)
+    done: asyncio.Future[Accepted | Refused] = asyncio.get_running_loop().create_future()
+    house.store.submit(write, lambda: done.set_result(Accepted([], 0, 0)))
+    # One for each job and one for each proof.
+    assert await _turns(done, lambda: None) > 2 * len(keys) - 1
+    assert isinstance(write.result, list)
+    assert [one.key.job for one in write.result] == keys
+    assert (_count(house), _count(house, "proofs"), _count(house, "tombstones")) == (0, 0, len(keys))
+    house.engine.effects.clear()
 
 
 async def test_of_very_many_writes_the_rest_is_reported_in_later_turns_in_their_order(house: House) -> None:
