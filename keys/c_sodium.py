@@ -13,6 +13,8 @@ KEY_BYTES = 32
 _SECRET_BYTES = 64
 _SIGNATURE_BYTES = 64
 _MAC_BYTES = 16
+# crypto_box wants zeros before a message and before what is sealed: of the functions without, PyNaCl 1.5 lacks some.
+_BEFORE_MESSAGE, _BEFORE_SEALED = bytes(32), bytes(16)
 _NONCE_BYTES = 24
 
 if lib.sodium_init() < 0:
@@ -74,18 +76,20 @@ class Box:
 
     def seal(self, message: bytes, nonce: bytes) -> bytes:
         """Return a message encrypted and authenticated, 16 bytes longer. `nonce`: 24 bytes that never come again for these keys."""
-        sealed = _buffer(len(message) + _MAC_BYTES)
-        lib.crypto_box_easy_afternm(sealed, message, len(message), _sized(nonce, _NONCE_BYTES), self._shared)
-        return bytes(ffi.buffer(sealed))
+        padded = _BEFORE_MESSAGE + message
+        sealed = _buffer(len(padded))
+        lib.crypto_box_afternm(sealed, padded, len(padded), _sized(nonce, _NONCE_BYTES), self._shared)
+        return bytes(ffi.buffer(sealed)[len(_BEFORE_SEALED) :])
 
     def open(self, sealed: bytes, nonce: bytes) -> bytes:
         """Return the message. Raises ForgedError."""
         if len(sealed) < _MAC_BYTES:
             raise ForgedError
-        message = _buffer(max(1, len(sealed) - _MAC_BYTES))
-        if lib.crypto_box_open_easy_afternm(message, sealed, len(sealed), _sized(nonce, _NONCE_BYTES), self._shared):
+        padded = _BEFORE_SEALED + sealed
+        message = _buffer(len(padded))
+        if lib.crypto_box_open_afternm(message, padded, len(padded), _sized(nonce, _NONCE_BYTES), self._shared):
             raise ForgedError
-        return bytes(ffi.buffer(message, len(sealed) - _MAC_BYTES))
+        return bytes(ffi.buffer(message)[len(_BEFORE_MESSAGE) :])
 
 
 def _sized(data: bytes, size: int) -> bytes:
