@@ -300,6 +300,7 @@ def test_jobs_whose_folders_were_made_again_are_adopted_with_all_their_output(de
     for handle in writers:
         fact = desk.ended(handle)
         assert desk.output(fact)[0] == LINES.removeprefix(b"begin\n")
+        assert fact["stdout_problem"] == fact["stderr_problem"] == "its log was removed or moved away while it ran"
         desk.settle(handle)
 
 

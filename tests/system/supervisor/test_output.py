@@ -2,6 +2,7 @@
 
 import os
 import resource
+import signal
 import sys
 from pathlib import Path
 
@@ -48,6 +49,41 @@ def test_output_whose_log_somebody_moved_away_is_reported_as_missing(desk: RawDe
     gate.write_bytes(b"\n")
     fact = desk.ended(handle)
     assert fact["sentence"] == f"exited with status 0; its {name} is incomplete: its log was moved away while it ran"
+    desk.settle(handle)
+
+
+@pytest.mark.parametrize("both", [False, True], ids=["supervisor", "supervisor and keeper"])
+@pytest.mark.parametrize("how", ["removed or moved away", "shortened"])
+def test_output_whose_log_was_lost_while_no_supervisor_had_it_open_is_reported_as_missing(
+    desk: RawDesk, tmp_path: Path, how: str, *, both: bool
+) -> None:
+    gate, again = tmp_path / "gate", tmp_path / "again"
+    os.mkfifo(gate)
+    os.mkfifo(again)
+    # When the other stream arrives, the size of the first is recorded.
+    handle = desk.start(SH, "-c", f"echo one; read x < {again}; echo two >&2; read x < {gate}; echo three; exit 3")
+    folder = desk.folder(desk.started(handle))
+    wait_until(lambda: (folder / "stdout").stat().st_size, "it has printed something")
+    again.write_bytes(b"\n")
+    wait_until(lambda: (folder / "stderr").stat().st_size and (folder / "times").exists(), "when it came is recorded")
+    os.kill(desk.supervisor, signal.SIGSTOP)
+    if how == "shortened":
+        os.truncate(folder / "stdout", 0)
+    else:
+        (folder / "stdout").unlink()
+    if both:
+        kill_both(desk)
+        process.start(desk.state)
+    else:
+        kill_and_wait(desk.supervisor)
+    desk.reconnect()
+    # Also by the one after the next.
+    kill_and_wait(desk.supervisor)
+    desk.reconnect()
+    gate.write_bytes(b"\n")
+    fact = desk.ended(handle)
+    assert (fact["stdout_problem"], fact["stderr_problem"]) == (f"its log was {how} while it ran", "")
+    assert f"; its stdout is incomplete: its log was {how} while it ran" in fact["sentence"]
     desk.settle(handle)
 
 

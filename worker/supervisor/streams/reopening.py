@@ -9,9 +9,10 @@ import os
 import stat
 from collections.abc import Callable
 
+from ...state.log_folders import arrivals
 from ...state.log_folders.folders import STREAMS
 from ...state.log_folders.job_files import JobFile
-from ...state.log_folders.notes import is_over_limit, read_problems
+from ...state.log_folders.notes import is_over_limit, note_problem, read_problems
 from ...state.small_files import DISK_FULL, FILE_MODE
 from .pipes import hung_up
 from .pump import Quota, Stream
@@ -27,15 +28,29 @@ def reopen_streams(file: JobFile, folder: str, ends: tuple[int, ...]) -> tuple[l
     if file.terminal is not None:
         ends = (ends[1], hung_up())
     sizes = [_size_of(f"{folder}/{name}") for name in STREAMS]
+    # Each size was recorded when the log had it.
+    recorded = {STREAMS[arrival.stream]: arrival.size for arrival in arrivals.read(folder)}
     streams = []
     for end, name, size, problem in zip(ends, STREAMS, sizes, read_problems(folder), strict=True):
 
         def reopen(path: str = f"{folder}/{name}") -> int:
             return _open(path)
 
-        why = problem or (REPLACED if is_replaced(f"{folder}/{name}") else "")
+        why = problem or _loss(f"{folder}/{name}", size, recorded.get(name, 0))
+        if why and not problem:
+            # The next supervisor finds the log that is made now.
+            note_problem(folder, name, why)
         streams.append(Stream(name, end, _unless_full(reopen), size, why, reopen))
     return streams, Quota(file.output_limit_bytes, sum(sizes), is_exceeded=is_over_limit(folder))
+
+
+def _loss(path: str, size: int, recorded: int) -> str:
+    """Return what somebody did to a log while no supervisor had it open; empty: nothing, as far as is recorded."""
+    is_there = is_file(path)
+    # Both logs of a job are made before it begins.
+    if is_there is None:
+        return "its log was removed or moved away while it ran"
+    return REPLACED if not is_there else "its log was shortened while it ran" if size < recorded else ""
 
 
 def _open(path: str) -> int:
