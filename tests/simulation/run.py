@@ -45,11 +45,11 @@ from jobwire.broker.requests.asked_jobs import read_jobs  # noqa: E402 -- as abo
 from jobwire.client.protocol.proving import ROOTS, prove  # noqa: E402 -- as above
 from jobwire.keys.identity import Identity, generate  # noqa: E402 -- as above
 from jobwire.keys.members.limits import EVERYBODYS  # noqa: E402 -- as above
+from jobwire.schemas.frames import MOST_JOBS_PER_START  # noqa: E402 -- as above
 from jobwire.schemas.generated import request_pb2  # noqa: E402 -- as above
 from jobwire.schemas.jobs import spec as specs  # noqa: E402 -- as above
 from jobwire.schemas.jobs.spec import JobSpec  # noqa: E402 -- as above
 
-_JOBS_A_START = 1000
 _JOB_US = 60_000_000
 _SPREAD_US = 30_000_000
 # The simulated clock goes on in steps in which about so many jobs end, which are told together: a desk that has as much to do as it can
@@ -167,7 +167,7 @@ class Simulation:
             for kind in range(kinds)
         ]
         while count > 0:
-            now = min(_JOBS_A_START, count)
+            now = min(MOST_JOBS_PER_START, count)
             count -= now
             jobs = [
                 request_pb2.NewJob(id=number.to_bytes(16, "big"), spec=spec[number % kinds])
