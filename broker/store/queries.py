@@ -226,11 +226,11 @@ class Lookup:
                     others = {row[0]: row for row in self._select(f"WHERE jobs.row IN ({_listed(part)}){self._ended_only}")}
                 if number in others:
                     (job,) = self._read_rows([others[number]], reader)
-                    belongs = True
                 else:
                     # It was the desk's own until a moment ago.
                     job = self.job(JobKey(*key))
-                    belongs = job is not None and job.state in selection.states
+                # It may have ended since its place was looked up.
+                belongs = job is not None and job.state in selection.states
             yield Place(at_us, number), job if belongs else None
 
     def _parts(self, rows: Sequence[int]) -> Mapping[int, frozenset[int]]:
