@@ -36,10 +36,12 @@ class Exchange:
 
     __slots__ = (
         "_acknowledged",
+        "_attempt",
         "_bytes",
         "_messages",
         "_seen",
         "_stderr_taken",
+        "_tells_pieces",
         "_waits",
         "doubt",
         "ended",
@@ -69,6 +71,9 @@ class Exchange:
         self._acknowledged = False
         self._seen: set[_Mark] = set()
         start = self._reads.start if self.verb in _READING else None
+        # Of a log: of which attempt it is, and whether its chunks say what they are of.
+        self._attempt = request.follow_log.attempt
+        self._tells_pieces = request.follow_log.timed or request.follow_log.stream == request_pb2.STREAM_BOTH
         # Of a log of both streams: how many of the bytes that came before the next item are of stderr.
         self._stderr_taken = request.follow_log.stderr_start
         reports = self.verb == "stop" or (self.verb == "start" and request.start.watch)
@@ -170,8 +175,7 @@ class Exchange:
                 news, grant = self._receive_reports(reply)
             case "log_chunk":
                 news = self._receive_chunk(reply, reply.log_chunk.start, data)
-                # After a lost connection, another one may be the last.
-                self.request.follow_log.attempt = reply.log_chunk.attempt or self.request.follow_log.attempt
+                self._note_attempt(reply.log_chunk.attempt)
             case "fetch_chunk":
                 news = self._receive_chunk(reply, reply.fetch_chunk.start, data)
                 self._fetches.validator = reply.fetch_chunk.validator
@@ -189,13 +193,19 @@ class Exchange:
         self.ended = reply.last
         return news or reply.last, grant
 
+    def _note_attempt(self, attempt: int) -> None:
+        """Keep to the attempt whose log comes: after a lost connection, another one may be the last."""
+        if attempt and attempt != self._attempt:
+            self.request.follow_log.attempt = self._attempt = attempt
+
     def take(self) -> tuple[Item | None, request_pb2.Credit | None]:
         """Return the next answer, and what to grant now that it was read."""
         if not self.items:
             return None, None
         item = self.items.popleft()
         if isinstance(item, Chunk):
-            self._stderr_taken += _stderr_bytes(item)
+            if self._tells_pieces:
+                self._stderr_taken += _stderr_bytes(item)
             return item, self._grant(size=self._bytes.taken(len(item.data))) if self._bytes is not None else None
         if self._messages is not None and item.HasField("reports"):
             return item, self._grant(messages=self._messages.taken())
@@ -209,7 +219,7 @@ class Exchange:
         known = min(self._bytes.reached - start, len(data))
         if known == len(data):
             return False
-        pieces = reply.log_chunk.pieces
+        pieces = reply.log_chunk.pieces if self._tells_pieces else ()
         if pieces and (known or sum(piece.size for piece in pieces) != len(data)):
             raise Refused(Code.INTERNAL, "the worker sent a part of a log that does not fit what it said about it")
         self.items.append(Chunk(reply, start + known, memoryview(data)[known:] if known else data))

@@ -17,7 +17,7 @@ import os
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 import zmq
@@ -31,6 +31,7 @@ from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Refused
 from ..protocol.conversation import Exchange, Item, greeting
 from ..protocol.subscription import Subscription
+from .log_flow import Show, pour
 from .terminal_line import Line, relay
 from .traffic import Traffic
 from .waiting.onlooker import Onlooker, Purposeful, Wait, no_purpose
@@ -257,6 +258,14 @@ class Connection:
         """
         with self._enter():
             return relay(self._traffic, self._guard, line, wake_fds)
+
+    def pour(self, shown: Mapping[Exchange, Show], wake_fds: Sequence[int], deadline: float | None) -> bool:
+        """Show the chunks of these exchanges until anything else happens. Return False, at once, if only `pump` can go on.
+
+        Afterwards call `pump(0)`, for what else it may be.
+        """
+        with self._enter():
+            return pour(self._traffic, self._guard, shown, wake_fds, (deadline, self._shown()))
 
     def close(self) -> None:
         """Close the sockets; the jobs continue. Raises RuntimeError while another thread uses the connection."""

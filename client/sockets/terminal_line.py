@@ -84,8 +84,11 @@ def _pass_on(traffic: Traffic, guard: SignalGuard, line: Line) -> bool:
 
 def _show(traffic: Traffic, guard: SignalGuard, line: Line) -> bool:
     guard.hold_signals_back()
-    goes_on, chunks = traffic.hear(line.output)
+    goes_on = traffic.hear((line.output,))
+    chunks = []
+    while (chunk := traffic.next_chunk(line.output)) is not None:
+        chunks.append(chunk)
     guard.let_signals_through()
     for chunk in chunks:
         goes_on &= line.show(chunk.data)
-    return goes_on
+    return goes_on and not line.output.items

@@ -11,7 +11,7 @@ from __future__ import annotations
 import os
 import weakref
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 import zmq
 
@@ -162,18 +162,22 @@ class Traffic:
         self.flush()
         return came
 
-    def hear(self, exchange: Exchange) -> tuple[bool, list[Chunk]]:
-        """Receive everything that came. Return whether that was nothing but chunks of this exchange, and those; otherwise a turn is due."""
+    def hear(self, exchanges: Collection[Exchange]) -> bool:
+        """Receive everything that came. Return whether all of it was of these exchanges, and none has ended; otherwise a turn is due."""
         for what in self.requests.receive():
-            if what is not exchange or exchange.ended:
+            if isinstance(what, Greeted) or what.ended or what not in exchanges:
                 self._stirred = True
                 self._sort((what,), None)
-        chunks: list[Chunk] = []
-        while exchange.items and isinstance(exchange.items[0], Chunk):
-            item = self.conversation.take(exchange)
-            if isinstance(item, Chunk):
-                chunks.append(item)
-        return not (self._stirred or exchange.items), chunks
+        return not self._stirred
+
+    def next_chunk(self, exchange: Exchange) -> Chunk | None:
+        """Return the next of what came, and grant more; None if there is nothing, or what comes next is no chunk."""
+        if not exchange.items or not isinstance(exchange.items[0], Chunk):
+            return None
+        chunk = self.conversation.take(exchange)
+        if self.conversation.has_outgoing:
+            self.requests.flush()
+        return chunk if isinstance(chunk, Chunk) else None
 
     def fail(self, refused: Refused, happened: Callable[[Exchange], None] | None = None) -> bool:
         """End everything with one refusal. Return whether there was anything."""

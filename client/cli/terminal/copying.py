@@ -51,26 +51,31 @@ class Copy:
             count = self.outlet.write(self._waiting)
             if not count:
                 break
-            self._written += count
+            self._count(count)
             self._waiting = self._waiting[count:]
-        if before < self._long_from <= self._written:
-            from ....keys.malloc import reuse_buffers  # noqa: PLC0415 -- see above
-
-            reuse_buffers()
         return self._written > before
 
     def show(self, data: bytes | memoryview) -> bool:
-        """Write bytes that were taken out of the exchange of the output, and return whether all of them were written.
+        """Write bytes that were taken out of the exchange of the output, and return whether more can be written at once.
 
         Raises ReaderGone and CannotWrite.
         """
         self.output.skip(len(data))
         if self._waiting:
             data = bytes(self._waiting) + data
+        if self._upto is not None:
+            data = memoryview(data)[: self._upto - self._written]
         count = self.outlet.write(data)
-        self._written += count
+        self._count(count)
         self._waiting = memoryview(data)[count:]
-        return not self._waiting
+        return not (self._waiting or self._written == self._upto)
+
+    def _count(self, written: int) -> None:
+        before, self._written = self._written, self._written + written
+        if before < self._long_from <= self._written:
+            from ....keys.malloc import reuse_buffers  # noqa: PLC0415 -- see above
+
+            reuse_buffers()
 
     def drop(self) -> None:
         """Stop writing: nobody reads it."""
@@ -124,7 +129,12 @@ def step(client: Client, copies: Sequence[Copying], readers: Readers, wake_fds: 
                 writable.register(fd, select.EPOLLOUT)
             client.pump(deadline, [*wake_fds, writable.fileno()])
         return
-    pump_for_readers(client, readers, wake_fds, deadline)
+    shown = {copy.output.exchange: copy.show for copy in copies if isinstance(copy, Copy) and not copy.is_done}
+    if shown and client.connection.pour(shown, [*wake_fds, readers.fd], deadline):
+        client.pump(0)
+        readers.check()
+    else:
+        pump_for_readers(client, readers, wake_fds, deadline)
 
 
 def pump_for_readers(client: Client, readers: Readers, wake_fds: Sequence[int] = (), deadline: float | None = None) -> None:
