@@ -46,10 +46,14 @@ class Commands:
         self._bytes = 0
         self._files = folder / "files"
         self._files.mkdir()
-        self.shell = Terminal(home, "run", "-it", "--", "env", "PS1=ready> ", "sh", "-i")
+        self.shell = Terminal(home, "run", "-it", "-n", "shell", "--", "env", "PS1=ready> ", "sh", "-i")
+        # And who watches it.
+        self.terminals = [self.shell]
 
     def begin(self) -> None:
         """Begin all of them, and return when each has done a part."""
+        self.shell.until("ready> ")
+        self.terminals.append(Terminal(self.home, "attach", "--read-only", "shell"))
         counted = self.home.submit("-n", "counted", "--", "sh", "-c", _COUNT, str(self.over))
         self._start("logs", "logs", "-f", counted)
         self._start("wait", "wait", counted)
@@ -68,7 +72,7 @@ class Commands:
             file.write(b"!")
         self._start("put", "run", "--put", "large", "--", "sha256sum", "large")
         self._start("get", "get", there, "large:fetched")
-        self.shell.until("ready> ")
+        self.terminals[-1].until("ready> ")
         for name, process in self.running.items():
             wait_until(lambda process=process: process.poll() is not None or self._machines.has_begun(process.pid), f"{name} has begun")
         wait_until(self._is_under_way, "everything is under way", _SECONDS)
@@ -77,9 +81,10 @@ class Commands:
         """Let all of them end, and compare."""
         self.going_on.set()
         self.shell.type(b"echo back$((1+1))\n")
-        self.shell.until("back2")
+        for terminal in self.terminals:
+            terminal.until("back2")
         self.shell.type(b"exit 3\n")
-        assert self.shell.ended() == 3
+        assert [terminal.ended() for terminal in self.terminals] == [3, 3]
         self.over.touch()
         for name, status in {"logs": 0, "wait": 0, "batch": 0, "stream": 0, "put": 0, "get": 0}.items():
             assert self.running[name].wait(_SECONDS) == status, (name, self._text(name, "err"))
@@ -113,7 +118,7 @@ class Commands:
 
     def signal(self, number: int) -> None:
         """Send a signal to all that is running."""
-        for process in (*self.running.values(), self.shell.process):
+        for process in (*self.running.values(), *(terminal.process for terminal in self.terminals)):
             if process.poll() is None:
                 process.send_signal(number)
 
@@ -121,7 +126,8 @@ class Commands:
         """End everything that is left."""
         self.going_on.set()
         self.over.touch()
-        self.shell.close()
+        for terminal in self.terminals:
+            terminal.close()
         for process in self.running.values():
             if process.poll() is None:
                 process.kill()
@@ -217,13 +223,17 @@ def test_everything_goes_on_after_the_worker_was_killed(machines: TwoMachines, c
 
 
 @pytest.mark.soak
-def test_a_client_that_is_stopped_affects_no_other_and_goes_on(machines: TwoMachines, commands: Commands, tmp_path: Path) -> None:
+@pytest.mark.parametrize("seconds", [4, 60])
+def test_a_client_that_is_stopped_affects_no_other_and_goes_on(
+    machines: TwoMachines, commands: Commands, tmp_path: Path, seconds: int
+) -> None:
     commands.begin()
     commands.signal(signal.SIGSTOP)
     begun = time.monotonic()
     other = machines.home(tmp_path / "other", tmp_path / "bytecode", machines.worker.admin)
     assert other.jobwire("run", "--", "echo", "hi").stdout == b"hi\n"
-    stay(max(0, begun + 4 - time.monotonic()))
+    stay(max(0, begun + seconds - time.monotonic()))
+    assert other.jobwire("run", "--", "echo", "hi").stdout == b"hi\n"
     commands.signal(signal.SIGCONT)
     commands.check()
 
