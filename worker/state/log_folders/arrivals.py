@@ -40,13 +40,16 @@ def unpack(data: bytes) -> list[Arrival]:
 
 
 def read(folder: str) -> list[Arrival]:
-    """Return all arrivals in the file of a folder; none if there is no file."""
+    """Return all arrivals in the file of a folder; none if it cannot be read."""
     try:
         file = os.open(f"{folder}/{NAME}", os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
     except OSError:
         return []
     try:
         return unpack(os.pread(file, LARGEST, 0))
+    except OSError:
+        # Something else has its name.
+        return []
     finally:
         os.close(file)
 
