@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import resource
 from pathlib import Path
 
 _SCHED_DEADLINE = 6
@@ -18,7 +19,10 @@ def next_step(number: int | None = errno.EAGAIN) -> str:
         return "it has left its pid namespace for one that has no first process (any more): unshare --pid needs --fork"
     if number == errno.ENOMEM:
         return "end what needs memory, or raise the limit (ulimit -v, -d)"
-    return "raise the limit of processes (ulimit -u, pids.max, TasksMax= of a service), or end some, then try again"
+    # The stack of a thread counts as memory, and pthread_create(3) says EAGAIN for that too.
+    is_limited = any(resource.getrlimit(which)[0] != resource.RLIM_INFINITY for which in (resource.RLIMIT_AS, resource.RLIMIT_DATA))
+    memory = " or of memory (ulimit -v, -d)" if is_limited else ""
+    return f"raise the limit of processes (ulimit -u, pids.max, TasksMax= of a service){memory}, or end some, then try again"
 
 
 def _is_between_namespaces() -> bool:

@@ -11,11 +11,15 @@ from requirements import can_run
 
 # Says why the first of some attempts failed.
 PROGRAM = """
-import _thread, os, sys
+import _thread, os, resource, sys
 from jobwire.keys import more_processes
 if "another user" in sys.argv[1]:
     # For root the limit does not hold.
     os.setuid(54321)
+if "little memory" in sys.argv[1]:
+    # What is in use, and less than a stack more.
+    in_use = int(open("/proc/self/statm").read().split()[0]) * resource.getpagesize()
+    resource.setrlimit(resource.RLIMIT_AS, (in_use + (1 << 20),) * 2)
 try:
     for _ in range(2):
         if "thread" in sys.argv[1]:
@@ -57,3 +61,9 @@ def test_a_pid_namespace_without_a_first_process_is_not_taken_for_a_lack_of_memo
 
 def test_a_limit_is_named_otherwise() -> None:
     assert "ulimit -u" in why("prlimit", "--nproc=0", what="thread of another user" if os.geteuid() == 0 else "thread")
+
+
+def test_a_limit_on_memory_is_named_too_where_there_is_one() -> None:
+    said = why(what="thread with little memory")
+    assert "ulimit -v" in said
+    assert "ulimit -u" in said
