@@ -138,7 +138,8 @@ def _damage_of(path: Path, *, force: bool) -> str:
 def _missing(state: Path) -> str:
     """Return a sentence if the store is missing although there are logs; empty if there are none."""
     count = sum(1 for _ in folder_names(state / layout.LOGS))
-    return f"it is missing or empty, although there are logs of {count} jobs" if count else ""
+    jobs = "a job" if count == 1 else f"{count} jobs"
+    return f"it is missing or empty, although there are logs of {jobs}" if count else ""
 
 
 def _rebuild(state: Path, found: Rebuilt, strange: str) -> Rebuilt:
