@@ -41,10 +41,8 @@ VERBS = {
     "put": Verb("put", "put", "Put files and folders into the folder of a job."),
     "get": Verb("get", "get", "Fetch files and folders from the folder of a job."),
     "attach": Verb("attach", "attach", "Attach to the terminal of a running job."),
-    "status": Verb("status.command", "status", "Show how the worker in use is, and who you are there."),
-    "doctor": Verb(
-        "doctor.command", "doctor", "Check everything between you and the worker in use, and say what to do about what is wrong."
-    ),
+    "status": Verb("status.command", "status", "Show the state of the worker in use, and who you are there."),
+    "doctor": Verb("doctor.command", "doctor", "Check everything between you and the worker in use, and say how to fix what is wrong."),
     "wait": Verb("wait", "wait", "Wait until jobs have ended."),
     "events": Verb("events", "events", "Show events of jobs as they happen."),
     "stop": Verb("stop", "stop", "Stop jobs and all processes that they started."),
@@ -56,7 +54,7 @@ VERBS = {
     "signal": Verb("signal", "send_signal", "Send a signal to all processes of a job."),
     "schedule": Verb("schedule", "app", "Start jobs again and again, at times such as those of cron."),
     "forget": Verb("forget", "forget", "Remove jobs that have ended, with their logs."),
-    "shell": Verb("shell.command", "shell", "Run commands one a line, in order, over one open connection."),
+    "shell": Verb("shell.command", "shell", "Run commands, one per line, in order, over one open connection."),
     "keys": Verb("keys", "app", "Manage your key and the members of your workers."),
     "join": Verb("join", "join", "Join a worker or broker with a token, and use it."),
     "context": Verb("context", "app", "Manage the workers that you use."),

@@ -47,7 +47,7 @@ def list_workers(ctx: Context, *, json: Json = False) -> None:
 
 
 def drain(ctx: Context, worker: Name) -> None:
-    """Give a worker no more jobs, also after it or the broker was restarted. Those that it has go on."""
+    """Give a worker no more jobs, even after it or the broker restarts. Its current jobs continue."""
     with broker(ctx) as connected:
         connected.workers.drain(worker)
     say(f"{worker} gets no more jobs; jobwire broker undrain {worker} changes that")

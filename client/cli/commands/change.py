@@ -54,7 +54,7 @@ def set_(
         str | None, Option("-p", "--priority", metavar="N", help="Start them before your other jobs with a lower one: -1000 to 1000.")
     ] = None,
     time_limit: Annotated[
-        str | None, Option("-t", "--time-limit", metavar="TIME", help="Stop them when they have run so long; 0: no limit.")
+        str | None, Option("-t", "--time-limit", metavar="TIME", help="Stop them when they have run this long. 0: no limit.")
     ] = None,
     parallel: Annotated[
         str | None, Option("--parallel", metavar="N", help="For a run: how many of its jobs may run at once. 0: no limit.")

@@ -36,7 +36,7 @@ def grow(  # noqa: PLR0913 -- an argument for each option
     partition: Annotated[str, Option(metavar="NAME", help="Partition of Slurm. Default: its default partition.")] = "",
     max_workers: Annotated[int, Option(min=1, metavar="N", help="How many workers there may be at once.")] = 10,
     time: Annotated[str, Option("--time", metavar="TIME", help="How long an allocation lasts: 4h, 90m.")] = "1h",
-    idle: Annotated[str, Option(metavar="TIME", help="A worker that has had no job for so long leaves.")] = "5m",
+    idle: Annotated[str, Option(metavar="TIME", help="A worker that has had no job for this long leaves.")] = "5m",
     assume: Annotated[
         str, Option(metavar="TIME", help="How long a job without a time limit is expected to take. Default: half of --time.")
     ] = "",

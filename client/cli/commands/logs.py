@@ -53,12 +53,12 @@ def logs(  # noqa: PLR0913 -- one for each option
     until: Annotated[str | None, Option("--until", metavar="TIME", help="Only lines that arrived until then.")] = None,
     attempt: Annotated[
         str | None,
-        Option("--attempt", metavar="N", help="Of this attempt at a job that is retried, 1 for the first. Default: the last."),
+        Option("--attempt", metavar="N", help="Which attempt at a job that is retried, 1 for the first. Default: the last."),
     ] = None,
     to: Annotated[
         str | None, Option("--to", metavar="DIR", help="Write files instead: DIR/NAME.stdout and DIR/NAME.stderr of each job.")
     ] = None,
-    verify: Annotated[bool, Option("--verify", help="Print only what its worker has hashed and signed; of a job that has ended.")] = False,
+    verify: Annotated[bool, Option("--verify", help="Print only what its worker has hashed and signed. The job must have ended.")] = False,
     worker: Annotated[
         list[str] | None,
         Option("--worker", metavar="KEY", help="With --verify: the worker that must have signed it; as for jobwire verify."),

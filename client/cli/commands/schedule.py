@@ -190,7 +190,7 @@ def _demand_schedulable(file: str, batch: Batch, specs: Iterable[JobSpec]) -> No
 
 @app.command("list")
 def list_schedules(ctx: Context, *, json: Json = False) -> None:
-    """List the schedules: when each is due next, and what came of the last time."""
+    """List the schedules: when each is due next, and how the last time went."""
     table = Table("NAME", "TIMES", "ZONE", "NEXT", "LAST", "OWNER", expendable=("OWNER", "ZONE"))
     with client(ctx) as connected:
         for info in connected.schedules.list():
@@ -205,7 +205,7 @@ def list_schedules(ctx: Context, *, json: Json = False) -> None:
 
 @app.command()
 def show(ctx: Context, name: Name, *, json: Json = False) -> None:
-    """Show a schedule: its next five times, and what came of the last ones."""
+    """Show a schedule: its next five times, and how the last ones went."""
     with client(ctx) as connected:
         info = connected.schedules.get(name)
     if json:
@@ -246,7 +246,7 @@ def pause(ctx: Context, name: Name) -> None:
 
 @app.command()
 def resume(ctx: Context, name: Name) -> None:
-    """Let a paused schedule start jobs again. Times that came meanwhile were not missed."""
+    """Let a paused schedule start jobs again. Times that passed meanwhile do not count as missed."""
     with client(ctx) as connected:
         connected.schedules.resume(connected.schedules.get(name).key)
         info = connected.schedules.get(name)
@@ -275,7 +275,7 @@ def run_now(
 
 @app.command("rm")
 def remove(ctx: Context, name: Name) -> None:
-    """Remove a schedule. Jobs that it has started continue, and stay."""
+    """Remove a schedule. Jobs that it has started are not affected."""
     with client(ctx) as connected:
         connected.schedules.remove(connected.schedules.get(name).key)
     say(f"removed {name}; what it has started continues")

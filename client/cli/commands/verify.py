@@ -56,7 +56,7 @@ def verify_proof(
         Option("--logs", metavar="PATH", help="Check the output too: a folder that logs --to has written, or a file of stdout."),
     ] = None,
     attempt: Annotated[
-        str | None, Option("--attempt", metavar="N", help="Of this attempt is the output of --logs. Default: the last.")
+        str | None, Option("--attempt", metavar="N", help="Which attempt the output of --logs is from. Default: the last.")
     ] = None,
     json: Json = False,
 ) -> None:

@@ -32,7 +32,7 @@ def set_worker(
     ] = None,
     label: Annotated[list[str] | None, Option("--label", metavar="NAME[=VALUE]", help="Give the worker a label.")] = None,
     remove_label: Annotated[list[str] | None, Option("--remove-label", metavar="NAME", help="Take a label from the worker.")] = None,
-    reset: Annotated[bool, Option("--reset", help="First forget all that was ever set so.")] = False,
+    reset: Annotated[bool, Option("--reset", help="First discard everything that was set this way before.")] = False,
 ) -> None:
     """Set what the worker in use has for jobs and how it is labelled, at once and for later runs.
 

@@ -23,7 +23,7 @@ def doctor(
     timeout: Annotated[str, Option("--timeout", metavar="TIME", help="How long to wait for a connection.")] = "5s",
     json: Json = False,
 ) -> None:
-    """Check everything between you and the worker in use, and say what to do about what is wrong.
+    """Check everything between you and the worker in use, and say how to fix what is wrong.
 
     Looks at your key, the context, whether the worker can be reached and why not, events, versions, clocks, what you may do there, and
     what worker or broker say about themselves: their roster, disk, and processes, what holds jobs together, workers that are away.

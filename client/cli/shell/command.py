@@ -39,7 +39,7 @@ def shell(
     *,
     keep_going: Annotated[bool, Option("--keep-going", help="Run the other lines too if one fails.")] = False,
 ) -> None:
-    """Run commands one a line, in order, over one open connection.
+    """Run commands, one per line, in order, over one open connection.
 
     A line is a command as after jobwire, such as: submit -n build -- make. It is divided into words with quotes, backslashes and comments
     as in sh, but no shell runs. A file is run up to the first line that fails, and the exit status is that of this line. At a terminal,

@@ -15,7 +15,7 @@ _COLUMN = 13
 
 
 def status(ctx: Context, json: Json = False) -> None:
-    """Show how the worker in use is, and who you are there.
+    """Show the state of the worker in use, and who you are there.
 
     Near or far: its version, slots, queue, load, free disk space and roster, your name and role there, and what you may do.
 
