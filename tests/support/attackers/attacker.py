@@ -238,7 +238,7 @@ def flood_with(name: str, connect: Connect) -> None:
         requests = FLOODS[name](raw)
         next(requests)
         begin()
-        flood(raw, requests, goes_on)
+        flood(raw, name, requests, goes_on)
         if goes_on(0):
             raise SystemExit("the flood was cut off")
 

@@ -14,8 +14,9 @@ from raw_client import RawClient
 from jobwire.schemas.frames import MOST_JOBS_PER_START, MOST_KEYS
 from jobwire.schemas.generated import job_pb2, request_pb2
 
-# So many are unanswered at once.
+# So many are unanswered at once; of those that leave hundreds of jobs behind if the flood ends before they are stopped, fewer.
 _UNDER_WAY = 64
+_FEW_UNDER_WAY = {"chains": 2}
 # Who asks for much waits for up to two seconds for a share of the worker, and longer on a busy machine.
 _ANSWER_MS = 5000
 _JOBS = 200
@@ -26,15 +27,15 @@ _OWN_LABEL = job_pb2.Label(name="flood", value="yes")
 Requests = Iterator[request_pb2.Request]
 
 
-def flood(raw: RawClient, requests: Requests, goes_on: Callable[[float], bool]) -> None:
-    """Send these requests, and read what is said to them."""
-    under_way = 0
+def flood(raw: RawClient, name: str, requests: Requests, goes_on: Callable[[float], bool]) -> None:
+    """Send the requests of the flood of this name, and read what is said to them."""
+    under_way, most = 0, _FEW_UNDER_WAY.get(name, _UNDER_WAY)
     for number, request in enumerate(requests):
-        if number % 16 == 0 and not goes_on(0):
+        if number % min(16, most) == 0 and not goes_on(0):
             return
         raw.send(raw.envelope(request))
         under_way += 1
-        while under_way >= _UNDER_WAY or raw.socket.poll(0):
+        while under_way >= most or raw.socket.poll(0):
             frames = raw.receive_frames(_ANSWER_MS)
             if frames is None:
                 # A request can be answered by nothing, if its sender was cut off.
