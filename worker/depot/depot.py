@@ -65,11 +65,12 @@ class LocalDepot:
 
     def read(self, owner: bytes, digest: bytes, start: int, length: int, then: Callable[[bytes | Refused], None]) -> None:
         """Read a part of a content, on a thread."""
-        self._moving.run(lambda: _attempt(lambda: self._blobs.read(owner, digest, start, length)), then)
+        self._moving.run(lambda: _attempt(lambda: self._blobs.read(owner, digest, start, length)), then, then)
 
     def place(self, wanted: Placement, done: Callable[[Refused | None], None]) -> None:
         """Put contents into the folder of a job, on a thread."""
-        self._in_turn.run(wanted.key.job, lambda: place(self._work, self._blobs, wanted, lambda: not self._filling.is_closed), done)
+        work = partial(place, self._work, self._blobs, wanted, lambda: not self._filling.is_closed)
+        self._in_turn.run(wanted.key.job, work, done, done)
 
     def measure(self, key: JobKey, done: Callable[[int], None]) -> None:
         """Tell how many bytes the folder of a job takes, on a thread; what waited for an attempt is not needed any more."""

@@ -45,7 +45,7 @@ class OutgoingFile:
             else:
                 then(result)
 
-        self._threads.run(lambda: self._attempt(length), done)
+        self._threads.run(lambda: self._attempt(length), done, done)
 
     def close(self) -> None:
         """Stop reading."""

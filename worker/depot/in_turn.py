@@ -8,7 +8,8 @@ from functools import partial
 from typing import TypeVar
 
 from ...schemas.naming import JobKey
-from .threads import Threads
+from ...schemas.refusal import Refused
+from .threads import Threads, nothing
 
 _Result = TypeVar("_Result")
 
@@ -20,10 +21,12 @@ class InTurn:
         self._threads = threads
         self._waiting: dict[JobKey, deque[Callable[[], None]]] = {}
 
-    def run(self, key: JobKey, work: Callable[[], _Result], then: Callable[[_Result], None]) -> None:
-        """Call `work` on a thread when what came before is done, then `then` with its result on the loop. `work` must not raise."""
+    def run(
+        self, key: JobKey, work: Callable[[], _Result], then: Callable[[_Result], None], failed: Callable[[Refused], None] = nothing
+    ) -> None:
+        """Call `work` on a thread when what came before is done, then `then` with its result on the loop; see `Threads.run`."""
         waiting = self._waiting.get(key)
-        begin = partial(self._threads.run, work, partial(self._done, key, then))
+        begin = partial(self._threads.run, work, partial(self._done, key, then), partial(self._done, key, failed))
         if waiting is None:
             self._waiting[key] = deque()
             begin()

@@ -12,12 +12,18 @@ from concurrent.futures import Future
 from typing import TypeVar
 
 from ...broker.own_process.threads import Pool
+from ...schemas.refusal import Code, Refused
 
 _log = logging.getLogger(__name__)
 
 # Unpacking and moving bytes have threads of their own, so that neither waits for the other.
 _MOST_THREADS = 4
+_FAULT = "the worker failed to handle the files of a job; its log says why"
 _Result = TypeVar("_Result")
+
+
+def nothing(_: Refused) -> None:
+    """Do nothing: nobody waits."""
 
 
 class Threads:
@@ -28,8 +34,11 @@ class Threads:
         self._pool = Pool(_MOST_THREADS, name)
         self.is_closed = False
 
-    def run(self, work: Callable[[], _Result], then: Callable[[_Result], None]) -> None:
-        """Call `work` on a thread, then `then` with its result on the loop, unless closed meanwhile. `work` must not raise."""
+    def run(self, work: Callable[[], _Result], then: Callable[[_Result], None], failed: Callable[[Refused], None] = nothing) -> None:
+        """Call `work` on a thread, then `then` with its result on the loop, unless closed meanwhile.
+
+        Whatever `work` raises is a fault: it is logged, and `failed` is called in place of `then`, so that nobody waits for ever.
+        """
 
         def done(future: Future[_Result]) -> None:
             if not self.is_closed and not future.cancelled():
@@ -41,6 +50,7 @@ class Threads:
             error = future.exception()
             if error is not None:
                 _log.error("work on the files of jobs failed", exc_info=error)
+                failed(Refused(Code.INTERNAL, _FAULT))
             else:
                 then(future.result())
 

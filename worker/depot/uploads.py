@@ -30,7 +30,7 @@ class IncomingFile:
         self._is_busy = True
         self._arrived = 0
         self._written = 0
-        threads.run(lambda: _attempt(lambda: blobs.receive(owner, file, limit_bytes, token)), self._opened)
+        threads.run(lambda: _attempt(lambda: blobs.receive(owner, file, limit_bytes, token)), self._opened, self._opened)
 
     @property
     def reached(self) -> int:
@@ -77,10 +77,10 @@ class IncomingFile:
         if self._pending:
             data, self._pending = b"".join(self._pending), []
             self._is_busy = True
-            self._threads.run(lambda: _attempt(lambda: receiving.write(data)), self._wrote)
+            self._threads.run(lambda: _attempt(lambda: receiving.write(data)), self._wrote, self._wrote)
         elif self._written >= self._file.size:
             self._is_busy = True
-            self._threads.run(lambda: _attempt(receiving.complete), self._completed)
+            self._threads.run(lambda: _attempt(receiving.complete), self._completed, self._completed)
         elif not self._senders:
             self._end()
 

@@ -100,7 +100,8 @@ class Workplaces:
                 return error
             return None
 
-        self._in_turn.run(key.job, work, partial(self._filled, launch))
+        filled = partial(self._filled, launch)
+        self._in_turn.run(key.job, work, filled, filled)
 
     @contextmanager
     def _space(self, launch: Launch) -> Iterator[None]:
