@@ -78,6 +78,7 @@ class Traffic:
     @patience.setter
     def patience(self, seconds: float | None) -> None:
         self._pulse = Pulse(seconds) if seconds is not None else None
+        self._inquire_at = None
         self._stirred = True
 
     @property
@@ -164,10 +165,15 @@ class Traffic:
 
     def hear(self, exchanges: Collection[Exchange]) -> bool:
         """Receive everything that came. Return whether all of it was of these exchanges, and none has ended; otherwise a turn is due."""
+        before = self.requests.received
+        news = 0
         for what in self.requests.receive():
+            news += 1
             if isinstance(what, Greeted) or what.ended or what not in exchanges:
                 self._stirred = True
                 self._sort((what,), None)
+        # Of some messages nobody is told, and they have consequences: there may be no room, for this connection or for a stream.
+        self._stirred |= news < self.requests.received - before
         return not self._stirred
 
     def next_chunk(self, exchange: Exchange) -> Chunk | None:

@@ -52,6 +52,7 @@ class FakeDesk:
     def __init__(self, *members: bytes) -> None:
         self.identity: Identity = generate()
         self.members = set(members)
+        self.kind = "worker"
         self.nonce = b""
         self.store = secrets.token_bytes(16)
         self.limits = frames.limits()
@@ -102,7 +103,7 @@ class FakeDesk:
     def _hello(self, peer: bytes, request: request_pb2.Request, _: request_pb2.Hello) -> None:
         hello = request_pb2.HelloReply(
             version=1,
-            kind="worker",
+            kind=self.kind,
             daemon=self.public,
             store=self.store,
             nonce=self.nonce,

@@ -17,6 +17,7 @@ from jobwire.client.sockets.connection import Connection
 from jobwire.keys.identity import Identity
 from jobwire.schemas.generated import request_pb2
 from jobwire.schemas.naming import new_id
+from jobwire.schemas.refusal import Code, Reason, Refused
 
 
 class Shown:
@@ -194,6 +195,32 @@ def test_a_handler_that_calls_and_receives_what_is_waited_for_ends_it(connection
         later.join()
     finally:
         signal.signal(signal.SIGUSR1, before)
+
+
+@pytest.mark.parametrize(
+    ("verb", "reason"),
+    [("hello", Reason.TOO_MANY_CONNECTIONS), ("follow_log", Reason.TOO_MANY_STREAMS), ("follow_log", Reason.STALE_NONCE)],
+)
+def test_what_finds_no_room_after_a_lost_connection_is_asked_for_again(
+    connection: Connection, log: Shown, daemon: FakeDaemon, monkeypatch: pytest.MonkeyPatch, verb: str, reason: Reason
+) -> None:
+    answer = getattr(daemon, f"_{verb}")
+    refusals = [Refused(Code.RESOURCE_EXHAUSTED, "it has no room", reason=reason)]
+
+    def refuse_once(*arguments: object) -> None:
+        if refusals:
+            raise refusals.pop()
+        answer(*arguments)
+
+    daemon.stop()
+    monkeypatch.setattr(daemon, f"_{verb}", refuse_once)
+    daemon.jobs[log.id].log += b"more"
+    daemon.start()
+    until = soon(20)
+    while not log.data:
+        pour(connection, log, deadline=until)
+        assert time.monotonic() < until
+    assert (log.data, refusals) == (b"more", [])
 
 
 def test_nothing_is_poured_before_there_is_a_connection(daemon: FakeDaemon, identity: Identity) -> None:

@@ -81,6 +81,19 @@ def test_without_patience_nothing_is_asked(daemon: FakeDaemon, identity: Identit
     assert (daemon.verbs().count("hello"), told) == (1, [])
 
 
+def test_whoever_has_no_patience_any_more_waits_for_a_broker_without_looking(patient: Connection, daemon: FakeDaemon) -> None:
+    daemon.kind = "broker"
+    job_id = new_id()
+    patient.call(start(job_id, b"wait"), soon())
+    patient.ask(follow(job_id))
+    until_seen(daemon, patient, "follow_log")
+    patient.pump(soon(PATIENCE / 3))
+    patient.patience = None
+    before = time.thread_time()
+    patient.pump(soon(PATIENCE + 1))
+    assert time.thread_time() - before < 0.3
+
+
 def test_nobody_is_told_who_does_not_look_on_and_what_they_missed_is_not_said_later(
     patient: Connection, daemon: FakeDaemon, told: list[str]
 ) -> None:
