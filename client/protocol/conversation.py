@@ -196,9 +196,7 @@ class Conversation:
 
     def ask_again(self) -> None:
         """Ask again for what was postponed."""
-        postponed = list(self.postponed)
-        self.postponed.clear()
-        for exchange in postponed:
+        for exchange in list(self.postponed):
             self._send(exchange)
 
     def give_up(self, exchange: Exchange, refused: Refused) -> None:
@@ -340,6 +338,7 @@ class Conversation:
         # What was queued when the last connection was lost goes out on this one: without this the worker would serve two streams.
         self._cancel(exchange)
         self._in_flight.pop(exchange.number, None)
+        self.postponed.pop(exchange, None)
         number = self._next_number()
         try:
             frame = self._frame(exchange, number)

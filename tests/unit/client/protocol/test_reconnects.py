@@ -159,6 +159,26 @@ def test_what_waits_for_room_can_be_forgotten_and_is_repeated_on_the_next_connec
     assert [request.WhichOneof("verb") for request in house.sent()].count("follow_log") == 1
 
 
+def test_what_a_repeated_greeting_sends_again_does_not_wait_for_room_any_more() -> None:
+    house = House(waits_for_room=True)
+    house.connect()
+    house.conversation.ask(follow())
+    house.sent()
+    house.connect()
+    *_, again = house.sent()
+    house.refuse(again, NO_ROOM)
+    house.conversation.ask(start(b"a" * 16))
+    *_, signed = house.sent()
+    house.nonce = b"m" * 16
+    house.refuse(signed, Refused(Code.UNAUTHENTICATED, "signed for an earlier run", reason=Reason.STALE_NONCE))
+    (hello,) = house.sent()
+    house.greet(hello)
+    assert [request.WhichOneof("verb") for request in house.sent()].count("follow_log") == 1
+
+    house.conversation.ask_again()
+    assert house.sent() == []
+
+
 def test_a_client_that_was_let_in_before_waits_outside_and_a_new_one_is_refused() -> None:
     house = House(waits_for_room=True)
     crowd = Refused(Code.RESOURCE_EXHAUSTED, "2 connections of this key are open, which is the limit", reason=Reason.TOO_MANY_CONNECTIONS)
