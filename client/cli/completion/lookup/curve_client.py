@@ -19,6 +19,8 @@ _METADATA = b"\x0bSocket-Type\x00\x00\x00\x06DEALER\x08Identity\x00\x00\x00\x00"
 _MORE, _LONG, _COMMAND = 1, 2, 4
 _COMMAND_INSIDE = 2
 _SHORTEST_LONG = 256
+# Of a frame of whoever has not yet shown that it is the worker; those of RFC 26 are shorter, but for metadata that nobody sends.
+_LONGEST_BEFORE = 1024
 _NUMBER_BYTES = 8
 _LONG_NONCE_BYTES = 16
 
@@ -139,6 +141,8 @@ class CurveClient:
             return None
         header = 1 + (_NUMBER_BYTES if self._incoming[0] & _LONG else 1)
         size = int.from_bytes(self._incoming[1:header], "big")
+        if self._waiting is not None and size > _LONGEST_BEFORE:
+            raise BrokenOffError("a frame of the handshake is too long")
         return self._taken(header + size)[header:] if len(self._incoming) >= header + size else None
 
     def _taken(self, size: int) -> bytes:

@@ -111,13 +111,22 @@ class QuickLine:
             connection = self._connections[fd]
             try:
                 for frame in connection.pump():
-                    reply = self._wire.Reply.FromString(frame)
-                    # Of two that came over two connections, either will do.
-                    self._replies[reply.request_id] = reply
+                    self._note(frame)
             except (OSError, BrokenOffError):
                 self._remove(fd)
             else:
                 self._poll.modify(fd, connection.wishes)
+
+    def _note(self, frame: bytes) -> None:
+        from google.protobuf.message import DecodeError  # noqa: PLC0415 -- as above
+
+        try:
+            reply = self._wire.Reply.FromString(frame)
+        except DecodeError:
+            raise BrokenOffError("it is no reply") from None
+        # Of two that came over two connections, either will do. What nobody has asked is not kept.
+        if 0 < reply.request_id <= self._last:
+            self._replies[reply.request_id] = reply
 
 
 class _Connection:

@@ -126,6 +126,8 @@ def test_what_was_said_before_is_not_accepted_again_and_nothing_that_was_altered
         GREETING + b"\x04\xa8\x07WELCOME" + bytes(160),
         GREETING + b"\x04\x08\x07WELCOME",
         GREETING + b"\x04\x06\x05READY",
+        # Of this, only the size has come.
+        GREETING + b"\x06" + (1 << 30).to_bytes(8, "big"),
     ],
 )
 def test_whoever_does_not_follow_the_protocol_is_left(said: bytes) -> None:

@@ -37,7 +37,7 @@ def endpoint_of(router: zmq.Socket[bytes]) -> str:
 
 
 @contextmanager
-def answering(router: zmq.Socket[bytes], *replies: request_pb2.Reply) -> Iterator[list[request_pb2.Request]]:
+def answering(router: zmq.Socket[bytes], *replies: request_pb2.Reply | bytes) -> Iterator[list[request_pb2.Request]]:
     """Read as many questions as there are replies, then send these; return what was asked."""
     asked: list[request_pb2.Request] = []
 
@@ -46,7 +46,7 @@ def answering(router: zmq.Socket[bytes], *replies: request_pb2.Reply) -> Iterato
             route, frame = router.recv_multipart()
             asked.append(request_pb2.Request.FromString(request_pb2.Envelope.FromString(frame).request))
         for reply in replies:
-            router.send_multipart([route, reply.SerializeToString()])
+            router.send_multipart([route, reply if isinstance(reply, bytes) else reply.SerializeToString()])
 
     thread = threading.Thread(target=answer)
     thread.start()
@@ -101,6 +101,21 @@ def test_a_worker_that_has_let_it_in_is_listened_to_for_longer(router: zmq.Socke
         with pytest.raises(TimeoutError):
             line.hello(begun)
         assert time.monotonic() - begun >= 0.03
+
+
+def test_an_answer_to_what_was_not_asked_yet_is_ignored(router: zmq.Socket[bytes]) -> None:
+    with line_to(endpoint_of(router)) as line:
+        asked = line.ask(request_pb2.Request(list=request_pb2.List()))
+        with answering(router, request_pb2.Reply(request_id=asked + 1), request_pb2.Reply(request_id=1)):
+            line.hello(soon())
+        assert line.ask(request_pb2.Request(list=request_pb2.List())) == asked + 1
+        with pytest.raises(TimeoutError):
+            line.next(asked + 1, time.monotonic())
+
+
+def test_whoever_sends_what_is_no_reply_is_left(router: zmq.Socket[bytes]) -> None:
+    with line_to(endpoint_of(router)) as line, answering(router, b"\xff"), pytest.raises(Refused, match="nobody there"):
+        line.hello(soon())
 
 
 def test_nobody_is_waited_for_who_is_gone() -> None:
