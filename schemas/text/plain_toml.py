@@ -17,8 +17,8 @@ def parse(text: str) -> dict[str, Any] | None:
     tables: dict[str, Any] = {}
     table: dict[str, Any] | None = tables
     seen: set[str] = set()
-    for ended in text.split("\n"):
-        line = ended.removesuffix("\r").strip(" \t")
+    for whole in text.replace("\r\n", "\n").split("\n"):
+        line = whole.strip(" \t")
         if not line.replace("\t", " ").isprintable():
             return None
         if line.startswith("["):

@@ -58,6 +58,7 @@ def test_what_we_write_is_read(text: str) -> None:
         "[]",
         "[ a ]",
         'a = "',
+        'a = "x"\r',
         "a",
         '= "x"',
         "# \x00",
