@@ -120,11 +120,11 @@ class Blobs:
             path = f"{self._folder}/{owner.hex()}/.{(token or file.digest).hex()}{_PART}"
             self._demand_room(owner, file, limit_bytes)
             with self._lock:
-                self._open[path] = file.size
-                coming = sum(max(0, size - _size_of(part)) for part, size in self._open.items())
+                under_way = self._open | {path: file.size}
+                coming = sum(max(0, size - _size_of(part)) for part, size in under_way.items())
                 if refused := self.room.shortage(coming):
-                    del self._open[path]
                     raise refused
+                self._open = under_way
             return Receiving(self, owner, file, path)
         except OSError as error:
             raise _cannot_be_stored(error) from None

@@ -120,3 +120,15 @@ def test_uploads_that_are_under_way_have_their_space_and_what_has_arrived_counts
     first.close()
     # Who was refused or has stopped needs none.
     blobs.receive(OWNER, BroughtFile(b"file", b"c" * 32, 10 * len(CONTENT)), 1_000_000).close()
+
+
+def test_an_upload_that_cannot_be_looked_at_takes_no_space_from_others(machine: Machine) -> None:
+    machine.room = _Narrow(machine.folder, 0)
+    blobs = machine.run()
+    blobs.receive(OWNER, FILE, 1_000_000).close()
+    (part,) = (machine.folder / "blobs" / OWNER.hex()).iterdir()
+    part.unlink()
+    part.symlink_to(part.name)
+    with pytest.raises(Refused, match="symbolic links"):
+        blobs.receive(OWNER, FILE, 1_000_000)
+    blobs.receive(OWNER, BroughtFile(b"file", b"c" * 32, 10 * len(CONTENT)), 1_000_000).close()
