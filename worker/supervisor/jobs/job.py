@@ -320,8 +320,8 @@ class Job:
             self._memory_bytes,
             self._killed_after_ms,
             is_over_limit=self._output.is_exceeded,
-            # If this process was told before the kernel killed, it has killed, and the kernel counts nothing.
             oom_kills=self._services.oom_kills.since(self._oom_kills_before) if self._may_be_killed_for_memory() else 0,
+            # If this process was told before the kernel killed, it has killed, and the kernel counts nothing.
             is_over_memory=self._is_over_memory or (self._memory is not None and self._memory.is_exceeded()),
             lingers=self._linger and not self._box.is_empty(),
             is_undrained=not self._drained,
