@@ -30,7 +30,7 @@ _KINDS = {
 # How problems of logs begin that are nothing for who runs the machine.
 _BY_SOMEBODY = "its log was "
 # Why a job waits in its writes.
-WRITES_DELAYED = "its output waits for the worker's disk, which is full or read-only"
+WRITES_DELAYED = "its output waits until its log can be written: the worker's disk is full or read-only, or the log cannot be opened"
 
 
 def start_delayed(logs: str) -> str:

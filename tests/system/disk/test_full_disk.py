@@ -20,7 +20,7 @@ from jobwire.schemas.jobs.states import EventKind, OutcomeKind, State
 from jobwire.schemas.refusal import Refused
 
 MEGABYTE = 1 << 20
-WAITING = "its output waits for the worker's disk, which is full or read-only"
+WAITING = "its output waits until its log can be written: the worker's disk is full or read-only, or the log cannot be opened"
 
 
 @pytest.fixture

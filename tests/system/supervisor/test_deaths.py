@@ -332,16 +332,25 @@ def test_a_damaged_job_file_costs_the_next_supervisor_and_other_jobs_nothing(des
     desk.settle(damaged)
 
 
-@pytest.mark.parametrize("how", ["settled", "retire"])
+@pytest.mark.parametrize("how", ["settled", "retire", "not adopted"])
 def test_a_job_whose_folder_was_removed_and_is_not_made_again_does_not_wait_in_its_writes(desk: RawDesk, tmp_path: Path, how: str) -> None:
     (handle,), gate = start_writers(desk, tmp_path, 1)
-    pid = int(next(desk.logs.iterdir()).name.split("_")[0])
+    (folder,) = desk.logs.iterdir()
+    pid = int(folder.name.split("_")[0])
+    job = (folder / "job").read_bytes()
     shutil.rmtree(desk.logs)
     kill_and_wait(desk.supervisor)
     desk.reconnect()
     desk.recover()
     pass_gate(gate, 1)
-    if how == "settled":
+    if how == "not adopted":
+        # Where its pipes are noted is something that cannot be removed.
+        (folder / "pipes").mkdir(parents=True)
+        (folder / "job").write_bytes(job)
+        desk.wish(do="adopt", folders=[folder.name])
+        desk.recover()
+        assert desk.facts == []
+    if how != "retire":
         desk.settle(handle)
     else:
         # `hello` takes that back. Both come at once: the supervisor has nothing else to do, and would be gone before a second message.

@@ -2,7 +2,9 @@
 
 import os
 import resource
+import shutil
 import signal
+import subprocess
 import sys
 from pathlib import Path
 
@@ -85,6 +87,44 @@ def test_output_whose_log_was_lost_while_no_supervisor_had_it_open_is_reported_a
     assert (fact["stdout_problem"], fact["stderr_problem"]) == (f"its log was {how} while it ran", "")
     assert f"; its stdout is incomplete: its log was {how} while it ran" in fact["sentence"]
     desk.settle(handle)
+
+
+@pytest.mark.parametrize("both", [False, True], ids=["supervisor", "supervisor and keeper"])
+def test_a_log_that_cannot_be_opened_again_delays_the_output_of_its_job_and_nothing_else(
+    desk: RawDesk, tmp_path: Path, *, both: bool
+) -> None:
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    handle = desk.start(SH, "-c", f"echo one; read x < {gate}; echo three; exit 3")
+    other = desk.start(SH, "-c", f"echo one; read x < {gate}; echo three; exit 4")
+    folders = [desk.folder(desk.started(one)) for one in (handle, other)]
+    for folder in folders:
+        wait_until(lambda folder=folder: (folder / "stdout").stat().st_size, "it has printed something")
+    log = folders[0] / "stdout"
+    # ETXTBSY: nobody can open a program to write that is being executed.
+    log.unlink()
+    shutil.copy("/bin/sleep", log)
+    busy = subprocess.Popen([log, "600"])
+    try:
+        if both:
+            kill_both(desk)
+            process.start(desk.state)
+        else:
+            kill_and_wait(desk.supervisor)
+        desk.reconnect()
+        desk.recover()
+        assert {fact["job"] for fact in desk.facts} == {handle, other}
+        end = os.open(gate, os.O_RDWR)
+        os.write(end, b"\n\n")
+        assert desk.ended(other)["exit_status"] == 4
+    finally:
+        busy.kill()
+        busy.wait()
+    fact = desk.ended(handle)
+    os.close(end)
+    assert (fact["kind"], fact["exit_status"]) == ("exited", 3)
+    wait_until(lambda: desk.output(fact)[0].endswith(b"three\n"), "what waited in the pipe")
+    desk.settle(handle, other)
 
 
 @pytest.mark.parametrize("name", ["stdout", "stderr"])

@@ -8,6 +8,8 @@ ones. As long as the keeper was alive nothing is lost: it reaped processes that 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 
 from ....schemas import fault_points
 from ....schemas.naming import parse_folder
@@ -67,15 +69,13 @@ class Adoption:
         self._survivors.let_go_of_strangers()
         # From here on, the keeper reaps all other processes without reporting them.
         self._services.line.adopted(self._awaited)
-        for job, age in self._found:
-            self._jobs.add(job, age)
+        self._add_found()
         self._services.line.died.clear()
 
     def take_over(self, names: list[str]) -> None:
         """Adopt jobs whose folders were removed and created again."""
         self._look_at_all([name for name in names if not self._knows(name)])
-        for job, age in self._found:
-            self._jobs.add(job, age)
+        self._add_found()
 
     def _knows(self, name: str) -> bool:
         try:
@@ -93,6 +93,14 @@ class Adoption:
             except Exception:  # noqa: BLE001 -- one broken folder must not cost the other jobs
                 log_exception()
                 say(f"{self._services.logs}/{name} is left unchanged")
+
+    def _add_found(self) -> None:
+        for job, age in self._found:
+            try:
+                self._jobs.add(job, age)
+            except Exception:  # noqa: BLE001 -- as above
+                log_exception()
+                say(f"job {job.handle} was not adopted completely")
 
     def _look_at(self, name: str) -> None:
         path = f"{self._services.logs}/{name}"
@@ -131,8 +139,18 @@ class Adoption:
         held = self._jobs.unclaimed.claim(handle)
         if held is not None:
             # The note was in the folder that was removed.
-            write_pipes(pipes_path(folder), [name_of(end) for end in held.ends])
+            with self._or_hold(held):
+                write_pipes(pipes_path(folder), [name_of(end) for end in held.ends])
         return held
+
+    @contextmanager
+    def _or_hold(self, deposit: Deposited) -> Iterator[None]:
+        """Hold what belongs to a job if something fails: its output waits until the worker has it adopted again, or settles it."""
+        try:
+            yield
+        except BaseException:
+            self._jobs.unclaimed.hold(deposit)
+            raise
 
     def _find_process(self, handle: str) -> int:
         mark = self._jobs.mark(handle)
@@ -180,7 +198,8 @@ class Adoption:
             ends = self._survivors.pipes(file, folder, [*members, *box.pids()], leader)
         if isinstance(leader, Fostered):
             self._awaited.append(pid)
-        streams, quota = reopen_streams(file, folder, ends)
+        with self._or_hold((held or Deposited(file.handle, "", settled=False, ends=ends))._replace(ends=ends)):
+            streams, quota = reopen_streams(file, folder, ends)
         job = Job(
             self._services,
             file,

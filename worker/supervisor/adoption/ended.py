@@ -79,8 +79,9 @@ class EndedJobs:
                 continue
             try:
                 self.take(handle, folder)
-            except OSError:
+            except Exception:  # noqa: BLE001 -- one broken folder must not cost the other jobs
                 log_exception()
+                say(f"{folder} is left unchanged")
                 self.drop(handle)
 
     def take(self, handle: str, folder: str) -> None:
@@ -106,12 +107,13 @@ class EndedJobs:
     def _go_on_pumping(self, handle: str, folder: str, ends: tuple[int, ...]) -> None:
         try:
             file = read_job(folder)
-        except ValueError as error:
+            streams, quota = reopen_streams(file, folder, ends)
+        except (OSError, ValueError) as error:
             # Who still writes must not wait for a reader.
             say(f"{folder}: what is still written is dropped: {error}")
             drain(self._services.loop, self._services.lingering, handle, ends)
             return
-        pump(self._services.loop, self._services.lingering, handle, folder, *reopen_streams(file, folder, ends))
+        pump(self._services.loop, self._services.lingering, handle, folder, streams, quota)
         if file.terminal is not None:
             # It ends with the job, and what was written to it is in the pipe or the log.
             os.close(ends[0])

@@ -79,7 +79,7 @@ def compose(course: Course) -> OutcomeFile:
     if course.lingers:
         sentence += "; processes that it left behind continue"
     if course.is_undrained:
-        sentence += "; the disk of its logs is full or read-only, so the end of its output is written to its log later"
+        sentence += "; the disk of its logs is full or read-only, or they cannot be opened, so the end of its output is written later"
     if course.stdout_problem or course.stderr_problem:
         sentence += what_is_missing(sentence, dict(zip(STREAMS, (course.stdout_problem, course.stderr_problem), strict=True)))
     if course.stdin_problem:

@@ -1,6 +1,7 @@
 """Reopen the logs of an adopted job, for pumps that continue where those of the earlier supervisor were.
 
-If the disk is full or read-only at the moment, the pumps wait for it, as the earlier ones would have done.
+If a log cannot be opened at the moment, because the disk is full or read-only for instance, its pump waits until it can be. Nothing is
+lost, and only that job waits.
 """
 
 from __future__ import annotations
@@ -9,11 +10,12 @@ import os
 import stat
 from collections.abc import Callable
 
+from ...keeper.light_process import say
 from ...state.log_folders import arrivals
 from ...state.log_folders.folders import STREAMS
 from ...state.log_folders.job_files import JobFile
 from ...state.log_folders.notes import is_over_limit, note_problem, read_problems
-from ...state.small_files import DISK_FULL, FILE_MODE
+from ...state.small_files import FILE_MODE
 from .pipes import hung_up
 from .pump import Quota, Stream
 
@@ -40,7 +42,7 @@ def reopen_streams(file: JobFile, folder: str, ends: tuple[int, ...]) -> tuple[l
         if why and not problem:
             # The next supervisor finds the log that is made now.
             note_problem(folder, name, why)
-        streams.append(Stream(name, end, _unless_full(reopen), size, why, reopen))
+        streams.append(Stream(name, end, _if_possible(reopen), size, why, reopen))
     return streams, Quota(file.output_limit_bytes, sum(sizes), is_exceeded=is_over_limit(folder))
 
 
@@ -63,12 +65,14 @@ def _open(path: str) -> int:
     return log
 
 
-def _unless_full(reopen: Callable[[], int]) -> int:
+def _if_possible(reopen: Callable[[], int]) -> int:
     try:
         return reopen()
+    except FileNotFoundError:
+        # Its folder is gone, and may be made again.
+        raise
     except OSError as error:
-        if error.errno not in DISK_FULL:
-            raise
+        say(f"{error.filename} cannot be opened: {error.strerror}; its job waits until it can be")
         return -1
 
 
