@@ -49,7 +49,7 @@ class Hello(NamedTuple):
     memory_problem: str = _EARLIER
     sets_gpus: bool = False
     names_keys: bool = False
-    # Whether each process of a job has its mark, see worker/supervisor/jobs/spawn.py.
+    # Whether each process of a job has its mark, see worker/supervisor/spawning/spawner.py.
     marks: bool = True
 
     def can_start(self, spec: JobSpec) -> bool:
