@@ -56,12 +56,21 @@ def find_words(wish: Wish, asks: Asks, commands: Mapping[str, Command] = COMMAND
         case kind:
             known = _FIXED.get(kind, tuple)()
     found = (word for word in known if word.text.startswith(wish.typed))
-    return [Word(wish.before + word.text, word.about) for word in found if _is_fit(word.text)]
+    return [Word(wish.before + word.text, _in_a_line(word.about)) for word in found if _is_fit(word.text)]
 
 
 def _is_fit(text: str) -> bool:
     # A name with a blank or a control character cannot be typed as it is shown.
     return text.isprintable() and " " not in text
+
+
+def _in_a_line(about: str) -> str:
+    """Return what a word means without line ends, which would begin another word, and without what controls a terminal."""
+    if about.isprintable():
+        return about
+    from ....schemas.text.printable import printable  # noqa: PLC0415 -- as for each of these: only where it is wanted
+
+    return printable(about)
 
 
 def _subcommands(wish: Wish, commands: Mapping[str, Command]) -> Iterator[Word]:
@@ -77,7 +86,7 @@ def _flags(wish: Wish, command: Command) -> Iterator[Word]:
 
 
 def _contexts() -> Iterator[Word]:
-    from ...config import contexts  # noqa: PLC0415 -- as for each of these: only where it is wanted
+    from ...config import contexts  # noqa: PLC0415 -- as above
 
     yield Word(contexts.EMBEDDED, "your private worker")
     yield from (Word(context.name, context.endpoint) for context in contexts.list_contexts())

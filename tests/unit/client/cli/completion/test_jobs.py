@@ -120,3 +120,13 @@ def test_after_an_owner_only_jobs_of_this_member_are_offered() -> None:
     hers.owner_name, his.owner_name = "ada", "bob"
     assert texts("jobwire show", "ada/", [hers, his]) == ["ada/last", "ada/nightly"]
     assert texts("jobwire show", "eve/", [hers, his]) == []
+
+
+@pytest.mark.parametrize("command", [b"make\nforged\tword", b"\x1b[2J", b"a\rb", "\u2028".encode()])
+def test_a_command_of_somebody_else_adds_no_line_and_controls_no_terminal(command: bytes) -> None:
+    one = job(5, "lines")
+    one.spec.argv[:] = [b"sh", b"-c", command]
+    (found,) = find_words(Wish("JOB", "li", "jobwire show"), Asks(lambda _: [one]))
+    assert found.text == "lines"
+    assert found.about.isprintable()
+    assert found.about.startswith("running: sh -c ")
