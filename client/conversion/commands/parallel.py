@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+import warnings
 from collections.abc import Sequence
 from itertools import groupby, product
 from typing import NamedTuple
@@ -249,7 +250,10 @@ def _combinations(columns: Sequence[_Column], *, is_linked: bool, line: int) -> 
 
 def _split(jobs: Sequence[Sequence[str]], pattern: str, line: int) -> list[list[str]]:
     try:
-        separator = re.compile(pattern)
+        with warnings.catch_warnings():
+            # Of what a later Python may read otherwise; parallel itself reads it as Perl does.
+            warnings.simplefilter("ignore", FutureWarning)
+            separator = re.compile(pattern)
     except (re.error, RecursionError, OverflowError) as problem:
         what = f"{at(line)}parallel: --colsep {pattern!r}: {problem}"
         raise Refused(Code.INVALID_ARGUMENT, what, "name the separator itself") from None

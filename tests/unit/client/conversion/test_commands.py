@@ -77,6 +77,8 @@ def test_the_jobs_print_what_xargs_prints(line: str, tmp_path: Path) -> None:
         ("parallel --link echo ::: a b ::: 1 2 3", "a 1\nb 2\na 3\n"),
         ("parallel echo {2.} {1/} {-1} ::: p/q.r ::: s.t", "s q.r s.t\n"),
         ("parallel -a table --colsep '\\t' --header : echo {size} {name}", "1 x\n2 y y\n"),
+        # A set that Python warns of.
+        ("parallel --colsep '[[;]' echo {1}-{2} ::: 'a;b' 'c[d'", "a-b\nc-d\n"),
         ("parallel --header : echo {x} {y} ::: x 1 2 ::: y 3", "1 3\n2 3\n"),
         ("parallel -N 2 echo {1}-{2} ::: 1 2 3 4", "1-2\n3-4\n"),
         ("parallel -n 2 echo ::: 1 2 3", "1 2\n3\n"),
