@@ -104,12 +104,17 @@ class Worker:
 
     def start(self) -> Worker:
         """Start it, and return when clients can connect."""
+        assert self.try_start(), f"the worker ended instead of getting ready:\n{self.logged()}"
+        return self
+
+    def try_start(self) -> bool:
+        """Start it, and return whether clients can connect, or it has ended."""
         with os.fdopen(self.begin(), "rb") as ready:
             assert select.select([ready], [], [], READY_SECONDS)[0], f"not ready:\n{self.logged()}"
             line = ready.readline()
-        assert line, f"the worker ended instead of getting ready:\n{self.logged()}"
-        self.description = json.loads(line)
-        return self
+        if line:
+            self.description = json.loads(line)
+        return bool(line)
 
     def begin(self) -> int:
         """Start it, and return at once, with the descriptor at which it says that it is ready."""

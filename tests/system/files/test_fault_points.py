@@ -37,7 +37,8 @@ def _ended(worker: Worker, running: subprocess.Popen[bytes]) -> tuple[int, bytes
 
     def look() -> bool:
         if worker.process is not None and worker.process.poll() is not None:
-            worker.start()
+            # It may reach the next point before it is ready.
+            worker.try_start()
         return running.poll() is not None
 
     wait_until(look, "the command ends", 120)
