@@ -54,7 +54,7 @@ def test_a_job_gets_its_nice_value_umask_and_limits_and_the_next_one_does_not(de
 def test_a_job_that_used_its_cpu_time_says_so(desk: RawDesk) -> None:
     fact, _, _ = desk.run("/bin/sh", "-c", "while :; do :; done", rlimits=(ResourceLimit("cpu", 1, 1),))
     assert re.fullmatch(
-        r"ended by SIGKILL; it had used [01]\.\d+ s of CPU time, and its limit \(--rlimit cpu\) was 1 s for each process", fact["sentence"]
+        r"ended by SIGKILL; it had used [01][.\d]* s of CPU time, and its limit \(--rlimit cpu\) was 1 s for each process", fact["sentence"]
     )
 
 
