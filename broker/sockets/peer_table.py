@@ -50,7 +50,7 @@ class PeerTable:
         return self._accounts.get(public) or Account(public)
 
     def add(self, peer: Peer) -> None:
-        """Note a peer whose first message has come."""
+        """Note a peer whose first message has come; one whose meter is not in its account is not counted."""
         self._accounts[peer.public] = peer.account
         self._by_id[peer.routing_id] = self._by_descriptor[peer.descriptor] = peer
 
@@ -65,10 +65,11 @@ class PeerTable:
                     old.cut_off()
 
     def drop(self, peer: Peer, reason: str) -> None:
-        """Disconnect the peer and log the reason."""
+        """Disconnect the peer, unless it is gone by itself, and log the reason."""
         _log.warning("peer %s %s and was disconnected", peer.public.hex()[:8], reason)
-        self._forget(peer)
-        peer.cut_off()
+        if not peer.gone:
+            self._forget(peer)
+            peer.cut_off()
 
     def drop_most_unread(self, account: Account) -> None:
         """Disconnect the one of an account that has the most unread bytes."""

@@ -15,8 +15,11 @@ from ...schemas.frames import refusal_message
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Refused
 from .inflow import Connection
-from .tcp import shut_down
+from .tcp import Gone, shut_down
 from .unread import Account, Meter
+
+# How often to check whether a peer that sends many requests is still there.
+_LOOK_SECONDS = 0.02
 
 
 class Stream(Protocol):
@@ -72,7 +75,7 @@ class Peer:
     gone: bool = False
     # It has closed the connection: nobody reads an answer, but what it said before counts.
     left: bool = False
-    # When to ask the kernel next whether the connection still exists.
+    # When to ask the kernel next whether the connection still exists, in seconds of the monotonic clock.
     look_at: float = 0.0
     # The refusal for all its requests, if there is one.
     unwelcome: Refused | None = None
@@ -93,6 +96,16 @@ class Peer:
     def key(self) -> bytes:
         """The public key that it came with."""
         return self.own_key or self.account.public
+
+    def look(self, now: float) -> None:
+        """Find out whether one that sends much is still there; libzmq says so only when it has read everything."""
+        if now < self.look_at or self.left:
+            return
+        self.look_at = now + _LOOK_SECONDS
+        try:
+            self.meter.look()
+        except Gone:
+            self.left = True
 
     def end(self) -> None:
         """Close all streams; nothing is sent to this connection any more."""

@@ -8,8 +8,9 @@ most of them is disconnected (unread.py). Rules that keep a peer from receiving 
 - Nothing is sent to a connection that is gone, as the monitor or the kernel reports it. Otherwise a silent peer that took the routing id
   of one that left would receive its late replies.
 
-What somebody said before leaving still counts: the streams of a connection that has ended are ended once everything is read that was said
-(peer_table.py).
+There are two ways to part. What somebody said before leaving still counts: the streams of a connection that has ended are ended once
+everything is read that was said (peer_table.py). And whoever is unwelcome (one connection too many, or the sender of a flood) is told why
+before it is disconnected: for a moment, each of its requests is refused with the reason.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ from ..fairness.cpu_shares import Shares
 from .connections import Connections
 from .peer_table import PeerTable
 from .peers import Outlet, Peer
-from .tcp import Gone, cookie_of, shut_down, slow_down
+from .tcp import cookie_of, shut_down, slow_down
 from .unread import Account, Meter
 from .zmq_reader import EdgeReader
 
@@ -45,8 +46,6 @@ _PEER_REQUESTS = 64
 # How long requests that wait may put off the look for those of others. libzmq looks by itself, but only in every hundredth `recv`, and in
 # one that finds nothing.
 _MOST_UNLOOKED_SECONDS = 0.02
-# How often to check whether a peer that sends many requests is still there.
-_LOOK_SECONDS = 0.02
 # How long a connection that is about to be closed can read why.
 _FAREWELL_SECONDS = 1.0
 # How long to read for what somebody said who has left; longer only while there is always something to read.
@@ -80,8 +79,6 @@ class Router(Outlet):
         self._shares = shares
         self._ban = ban
         self._peers = PeerTable()
-        # By cookie: connections beyond the limit of their identity, while their requests are refused.
-        self._unwelcome: dict[bytes, Peer] = {}
         self.malformed = 0
         self._socket = server_socket(context, zmq.ROUTER, identity)
         self._socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
@@ -107,13 +104,9 @@ class Router(Outlet):
         self._connections.close()
         self._socket.close(linger=0)
 
-    def peers(self) -> list[Peer]:
-        """Return the connections over which something was sent."""
-        return self._peers.all()
-
     def cut_off(self, public: bytes) -> None:
         """Shut down all connections of one identity."""
-        for peer in self.peers():
+        for peer in self._peers.all():
             if peer.key == public:
                 self.drop(peer, "has other rights than before")
 
@@ -156,10 +149,9 @@ class Router(Outlet):
         """Refuse a request that is a flood, disconnect its sender, and keep it out for a while."""
         self.refuse(peer, request_id, refused)
         if peer.unwelcome is None:
-            # One that was raised would keep the request, in its traceback, as long as this peer is there.
-            peer.unwelcome = refused.anew()
             self._ban(peer.public)
-            self._hang_up_soon(peer, reason)
+            # One that was raised would keep the request, in its traceback, as long as this peer is there.
+            self._bid_farewell(peer, refused.anew(), reason)
 
     def _drain(self) -> float | None:
         now = time.monotonic()
@@ -201,9 +193,9 @@ class Router(Outlet):
         if peer.connection is not None:
             for size in sizes:
                 peer.connection.hand_over(size)
-        self._look_for(peer)
+        peer.look(time.monotonic())
         if peer.unwelcome is not None and sum(sizes) > LARGEST_OTHER_MESSAGE:
-            self._hang_up(peer, "goes on although it was refused")
+            self.drop(peer, "goes on although it was refused")
             return 0.0
         if len(sizes) > MOST_FRAMES:
             self.malformed += 1
@@ -216,23 +208,16 @@ class Router(Outlet):
             return 0.0
         return self._shares.take(peer, frame.bytes, bulk.buffer if bulk is not None else None)
 
-    def _look_for(self, peer: Peer) -> None:
-        """Find out whether a peer that sends much is still there; libzmq says so only when it has read everything."""
-        now = time.monotonic()
-        if now < peer.look_at or peer.left:
-            return
-        peer.look_at = now + _LOOK_SECONDS
-        try:
-            peer.meter.look()
-        except Gone:
-            peer.left = True
-
     def _peer(self, routing_id: bytes, frame: zmq.Frame) -> Peer | None:
         descriptor = int(frame.get(zmq.SRCFD))
         peer = self._peers.with_id(routing_id)
         # Of one that has left, another member may have taken the routing id and the descriptor.
         if peer is not None and peer.meter.descriptor == descriptor and (not peer.left or peer.key == _key_of(frame)):
             return peer
+        return self._newcomer(routing_id, descriptor, frame)
+
+    def _newcomer(self, routing_id: bytes, descriptor: int, frame: zmq.Frame) -> Peer | None:
+        """Return the peer that has sent its first message over a connection, or None if that message is not handled."""
         key = _key_of(frame)
         public = self._account_of(key)
         cookie = cookie_of(descriptor)
@@ -245,9 +230,9 @@ class Router(Outlet):
             chosen = str(frame.get("Identity"))
         if chosen:
             self.malformed += 1
-            refused = Peer(routing_id, Meter(descriptor, cookie), Account(public), self)
-            self.refuse(refused, 0, Refused(Code.INVALID_ARGUMENT, "a routing id cannot be chosen"))
-            refused.cut_off()
+            chooser = Peer(routing_id, Meter(descriptor, cookie), Account(public), self)
+            self.refuse(chooser, 0, Refused(Code.INVALID_ARGUMENT, "a routing id cannot be chosen"))
+            chooser.cut_off()
             return None
         self._peers.replace(routing_id, descriptor, cookie)
         account = self._peers.account(public)
@@ -256,33 +241,22 @@ class Router(Outlet):
             # There are too many connections, or it has ended.
             shut_down(descriptor, cookie)
             return None
-        if len(account.meters) >= self._limits_of(public).connections:
-            return self._unwelcome_peer(routing_id, descriptor, cookie, public)
-        newcomer = Peer(routing_id, account.meter(descriptor, cookie), account, self, connection, key)
+        most = self._limits_of(public).connections
+        is_one_too_many = len(account.meters) >= most
+        meter = Meter(descriptor, cookie) if is_one_too_many else account.meter(descriptor, cookie)
+        newcomer = Peer(routing_id, meter, account, self, connection, key)
         self._peers.add(newcomer)
+        if is_one_too_many:
+            message = f"{most} connections of this key are open, which is the limit"
+            refused = Refused(Code.RESOURCE_EXHAUSTED, message, "close some", reason=Reason.TOO_MANY_CONNECTIONS)
+            self._bid_farewell(newcomer, refused, "is one connection too many")
         return newcomer
 
-    def _unwelcome_peer(self, routing_id: bytes, descriptor: int, cookie: bytes, public: bytes) -> Peer:
-        """Return a peer for a connection beyond the limit: each request is refused with the reason, and it is disconnected soon."""
-        peer = self._unwelcome.get(cookie)
-        if peer is None:
-            most = self._limits_of(public).connections
-            peer = Peer(routing_id, Meter(descriptor, cookie), Account(public), self)
-            message = f"{most} connections of this key are open, which is the limit"
-            peer.unwelcome = Refused(Code.RESOURCE_EXHAUSTED, message, "close some", reason=Reason.TOO_MANY_CONNECTIONS)
-            self._unwelcome[cookie] = peer
-            self._hang_up_soon(peer, "is one connection too many")
-        return peer
-
-    def _hang_up_soon(self, peer: Peer, reason: str) -> None:
-        """Disconnect a peer that was told why, once it can have read that: not at once, and meanwhile it is to send nothing large."""
+    def _bid_farewell(self, peer: Peer, refused: Refused, reason: str) -> None:
+        """Refuse whatever a peer asks, and disconnect it once it can have read why; meanwhile it is to send nothing large."""
+        peer.unwelcome = refused
         slow_down(peer.meter.descriptor, peer.meter.cookie)
-        self._loop.call_later(_FAREWELL_SECONDS, self._hang_up, peer, reason)
-
-    def _hang_up(self, peer: Peer, reason: str) -> None:
-        self._unwelcome.pop(peer.meter.cookie, None)
-        if not peer.gone:
-            self.drop(peer, reason)
+        self._loop.call_later(_FAREWELL_SECONDS, self.drop, peer, reason)
 
     def _left(self, descriptor: int) -> None:
         peer = self._peers.at(descriptor)

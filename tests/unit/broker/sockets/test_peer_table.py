@@ -5,12 +5,14 @@ from __future__ import annotations
 from types import MappingProxyType
 from unittest.mock import create_autospec
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from jobwire.broker.sockets import peer_table
 from jobwire.broker.sockets.peer_table import PeerTable
 from jobwire.broker.sockets.peers import Outlet, Peer, Stream
+from jobwire.broker.sockets.unread import Meter
 
 MEMBER, OTHER = b"m" * 32, b"o" * 32
 # No descriptor of this process, so that nothing is shut down.
@@ -65,6 +67,30 @@ def test_a_peer_without_connections_leaves_no_account() -> None:
     account = table.account(MEMBER)
     table.drop(peer, "is unwanted")
     assert table.account(MEMBER) is not account
+
+
+def test_one_that_is_not_counted_goes_without_a_trace_in_the_account() -> None:
+    table = PeerTable()
+    counted = peer_of(table, 1)
+    beyond = Peer(b"id2", Meter(FIRST_DESCRIPTOR + 2, b"cookie2"), table.account(MEMBER), create_autospec(Outlet, instance=True))
+    table.add(beyond)
+    assert list(table.account(MEMBER).meters.values()) == [counted.meter]
+    table.drop(beyond, "is one too many")
+    assert table.is_gone(b"id2")
+    assert table.account(MEMBER) is counted.account
+    assert list(counted.account.meters.values()) == [counted.meter]
+
+
+def test_one_that_left_before_it_was_dropped_is_gone_already(caplog: pytest.LogCaptureFixture) -> None:
+    table = PeerTable()
+    peer = peer_of(table, 1)
+    table.leave(peer)
+    table.part()
+    successor = Peer(b"id1", table.account(OTHER).meter(peer.descriptor, b"cookie9"), table.account(OTHER), peer.outlet)
+    table.add(successor)
+    table.drop(peer, "is unwanted")
+    assert "is unwanted and was disconnected" in caplog.text
+    assert table.all() == [successor]
 
 
 def test_the_one_with_the_most_unread_bytes_is_dropped() -> None:

@@ -25,6 +25,7 @@ from jobwire.broker.sockets.peers import Peer
 from jobwire.broker.sockets.router import _as_received
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.members import roster
+from jobwire.keys.members.limits import Limits
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
 from jobwire.schemas.naming import AttemptKey
@@ -66,7 +67,7 @@ async def test_a_mute_peer_that_takes_the_routing_id_of_one_that_left_gets_none_
     for _ in range(10):
         with opened.raw(opened.member) as raw:
             job_id = await asyncio.to_thread(started_job, raw)
-            (victim,) = [peer for peer in opened.daemon._server.router.peers() if peer.public == opened.member.public]
+            (victim,) = [peer for peer in opened.daemon._server.router._peers.all() if peer.public == opened.member.public]
         with opened.raw(opened.other, routing_id=victim.routing_id) as mute:
             monitor = mute.socket.get_monitor_socket(zmq.EVENT_HANDSHAKE_SUCCEEDED)
             assert await asyncio.to_thread(monitor.poll, 60_000)
@@ -82,7 +83,7 @@ async def test_a_mute_peer_that_takes_the_routing_id_of_one_that_left_gets_none_
 async def test_streams_of_a_client_that_left_are_ended_at_once(opened: Opened) -> None:
     with opened.raw(opened.member) as raw:
         await asyncio.to_thread(started_job, raw)
-        (peer,) = opened.daemon._server.router.peers()
+        (peer,) = opened.daemon._server.router._peers.all()
         assert len(peer.streams) == 1
         (stream,) = peer.streams.values()
         ended = asyncio.Event()
@@ -94,7 +95,7 @@ async def test_streams_of_a_client_that_left_are_ended_at_once(opened: Opened) -
 
         stream.close = close_and_tell  # type: ignore[method-assign]
     await asyncio.wait_for(ended.wait(), 60)
-    assert opened.daemon._server.router.peers() == []
+    assert opened.daemon._server.router._peers.all() == []
     assert len(opened.daemon._parts.watchers) == 0
 
 
@@ -113,7 +114,7 @@ async def test_what_somebody_said_last_is_done_although_the_connection_has_ended
         start.start.jobs[0].spec.held = True
         assert (await asyncio.to_thread(raw.ask, start)).HasField("acknowledged")
         key = job_pb2.JobKey(owner=opened.member.public, id=start.start.jobs[0].id)
-        (peer,) = endpoint.peers()
+        (peer,) = endpoint._peers.all()
         # A question of somebody who is gone is not answered; what is behind it is done.
         for last in (raw.request(list=request_pb2.List()), raw.request(stop=request_pb2.Stop(keys=[key]))):
             raw.send(raw.envelope(last))
@@ -130,7 +131,7 @@ async def test_what_somebody_said_last_is_done_although_the_connection_has_ended
     await opened.daemon.desk.durable()
     assert not opened.daemon.desk.live
     assert peer.gone
-    assert peer not in endpoint.peers()
+    assert peer not in endpoint._peers.all()
 
 
 async def test_a_line_is_forgotten_after_what_was_said_last_over_it(opened: Opened) -> None:
@@ -140,7 +141,7 @@ async def test_a_line_is_forgotten_after_what_was_said_last_over_it(opened: Open
     ended = asyncio.Event()
     with opened.raw(opened.member) as raw:
         await asyncio.to_thread(started_job, raw)
-        (peer,) = endpoint.peers()
+        (peer,) = endpoint._peers.all()
         (stream,) = peer.streams.values()
         close = stream.close
 
@@ -164,7 +165,7 @@ async def test_what_somebody_said_who_was_cut_off_is_dropped(opened: Opened) -> 
     said: list[bytes] = []
     with opened.raw(opened.member) as raw:
         await asyncio.to_thread(raw.hello)
-        (peer,) = endpoint.peers()
+        (peer,) = endpoint._peers.all()
         peer.turned = lambda frame, _: said.append(frame)
         raw.send(b"said")
         leave(opened, raw)
@@ -178,7 +179,7 @@ async def test_a_peer_that_does_not_read_is_cut_off_and_nobody_else(opened: Open
     with opened.raw(opened.member) as lazy, opened.raw(opened.other) as other:
         await asyncio.to_thread(lazy.hello)
         lazy.socket.setsockopt(zmq.RCVHWM, 1)
-        (peer,) = opened.daemon._server.router.peers()
+        (peer,) = opened.daemon._server.router._peers.all()
         reply = request_pb2.Reply(request_id=1)
         sent = 0
         while opened.daemon._server.router.send(peer, reply, bytes(256 * 1024)):
@@ -210,7 +211,7 @@ async def test_what_somebody_sends_who_is_cut_off_soon_is_not_kept(opened: Opene
 
     with opened.raw(opened.member) as raw:
         await asyncio.to_thread(send_too_much, raw)
-        (peer,) = opened.daemon._server.router.peers()
+        (peer,) = opened.daemon._server.router._peers.all()
         refused = peer.unwelcome
         assert refused
         # A traceback has the frames of all functions that it passed, with what they were called with.
@@ -218,6 +219,36 @@ async def test_what_somebody_sends_who_is_cut_off_soon_is_not_kept(opened: Opene
         # By type: a weak proxy of what is gone raises ReferenceError if it is asked for its class.
         raised = [one for one in gc.get_objects() if issubclass(type(one), Refused) and one.__traceback__ is not None]
         assert not [one.message for one in raised if one.message.startswith("the request has")]
+
+
+async def test_one_connection_too_many_is_told_why_and_forgotten_when_it_leaves(
+    opened: Opened, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(router, "_FAREWELL_SECONDS", 0.2)
+    endpoint = opened.daemon._server.router
+    monkeypatch.setattr(endpoint, "_limits_of", lambda _: Limits(connections=1))
+    dropped = asyncio.Event()
+    drop = endpoint.drop
+
+    def drop_and_tell(peer: Peer, reason: str) -> None:
+        drop(peer, reason)
+        dropped.set()
+
+    monkeypatch.setattr(endpoint, "drop", drop_and_tell)
+    with opened.raw(opened.member) as first:
+        await asyncio.to_thread(first.hello)
+        (peer,) = endpoint._peers.all()
+        with opened.raw(opened.member) as second:
+            for _ in range(3):
+                refused = await asyncio.to_thread(second.ask, second.request(list=request_pb2.List()))
+                assert refused.refusal.message == "1 connections of this key are open, which is the limit"
+            assert len(endpoint._peers.all()) == 2
+            assert list(peer.account.meters.values()) == [peer.meter]
+            leave(opened, second)
+        await asyncio.wait_for(dropped.wait(), 60)
+        assert "is one connection too many and was disconnected" in caplog.text
+        assert endpoint._peers.all() == [peer]
+        assert not peer.gone
 
 
 async def test_what_only_waits_is_left_where_it_is(opened: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
