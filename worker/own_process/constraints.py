@@ -124,12 +124,13 @@ def _list(groups: set[int]) -> str:
 
 
 def _status(pid: str) -> dict[str, str]:
-    lines = (line.partition(":") for line in _read(f"/proc/{pid}/status").splitlines())
+    # The name of the process is in there too, which may have any character but a newline.
+    lines = (line.partition(":") for line in _read(f"/proc/{pid}/status").split("\n"))
     return {name: value.strip() for name, _, value in lines}
 
 
 def _read(path: str) -> str:
     try:
-        return Path(path).read_text()
+        return os.fsdecode(Path(path).read_bytes())
     except OSError:
         return ""

@@ -8,10 +8,12 @@ other hierarchies of version 1 it stays, because they hold limits that somebody 
 from __future__ import annotations
 
 import errno
+import os
 import re
 from pathlib import Path
 
 from ...schemas.refusal import Code, Refused
+from ..mounts import read_mounts
 
 # Named by cgroup_tree.py and cgroups.py.
 _OF_A_JOB = re.compile(r"/jobwire-[0-9a-f]+-[0-9a-f]+/job-[0-9a-f.]+(?=/|$)")
@@ -81,23 +83,22 @@ def _enter(folder: str) -> None:
 
 
 def _own(hierarchy: str) -> str:
-    for line in Path("/proc/self/cgroup").read_text().splitlines():
-        _, names, path = line.split(":", 2)
+    # The names of cgroups may have any character but a newline, and need not be UTF-8.
+    for line in filter(None, Path("/proc/self/cgroup").read_bytes().split(b"\n")):
+        _, names, path = os.fsdecode(line).split(":", 2)
         if hierarchy in names.split(","):
             return path.rstrip("/")
     return ""
 
 
 def _mounts() -> dict[str, tuple[str, str]]:
-    """Return where each hierarchy is mounted, and its cgroup at the mount point; see proc_pid_mountinfo(5)."""
+    """Return where each hierarchy is mounted, and its cgroup at the mount point."""
     found: dict[str, tuple[str, str]] = {}
-    for line in Path("/proc/self/mountinfo").read_text().splitlines():
-        fields = line.split(" ")
-        kind, options = fields[fields.index("-") + 1], fields[-1].split(",")
-        place = fields[4].replace("\\040", " "), fields[3].rstrip("/")
-        if kind == "cgroup2":
+    for mount in read_mounts():
+        place = mount.place, mount.root.rstrip("/")
+        if mount.kind == "cgroup2":
             found.setdefault(_UNIFIED, place)
-        elif kind == "cgroup":
-            for option in options:
+        elif mount.kind == "cgroup":
+            for option in mount.options:
                 found.setdefault(option, place)
     return found

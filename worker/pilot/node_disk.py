@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from ...schemas.refusal import Code, Refused
+from ..mounts import MOUNTS, read_mounts
 
 _REMOTE = frozenset(
     {
@@ -50,15 +51,11 @@ def make_state(scratch: str, name: str) -> Path:
         raise Refused(Code.FAILED_PRECONDITION, message, "choose another with --scratch") from error
 
 
-def file_system_of(folder: Path, mounts: str | None = None) -> str:
-    """Return the type of the file system that a folder is on, as in proc_pid_mountinfo(5); empty if it is not listed there.
+def file_system_of(folder: Path, mounts: str = MOUNTS) -> str:
+    """Return the type of the file system that a folder is on; empty if it is not in the list of mounts, a file.
 
     Raises OSError if there is no such folder.
     """
     device = folder.stat().st_dev
     wanted = f"{os.major(device)}:{os.minor(device)}"
-    for line in (mounts if mounts is not None else Path("/proc/self/mountinfo").read_text()).splitlines():
-        fields = line.split(" ")
-        if fields[2] == wanted:
-            return fields[fields.index("-") + 1]
-    return ""
+    return next((mount.kind for mount in read_mounts(mounts) if mount.device == wanted), "")

@@ -46,6 +46,19 @@ def test_a_state_folder_that_cannot_be_written_is_refused(made: Worker) -> None:
     assert f"the state folder {made.state} cannot be used: lock: Read-only file system" in made.refusal()
 
 
+@pytest.mark.parametrize("name", [b"Gr\xfc\xdfe", b"one\rtwo", b"one\ntwo \x0b\xc2\x85"])
+def test_what_others_mount_and_how_they_call_it_is_no_matter_of_a_worker(made: Worker, tmp_path: Path, name: bytes) -> None:
+    place = tmp_path / os.fsdecode(name)
+    place.mkdir()
+    made.prefix = ["unshare", "--mount", "sh", "-c", 'mount -t tmpfs tmpfs "$1" && shift && exec "$@"', "sh", str(place)]
+    made.start()
+    with made.client() as client:
+        works(client)
+    made.kill_supervisor()
+    with made.client() as client:
+        works(client)
+
+
 def test_a_log_folder_that_was_removed_affects_only_its_logs(worker: Worker, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)

@@ -354,6 +354,35 @@ def test_a_status_that_the_kernel_hides_is_not_taken_for_0_and_unread_output_is_
     desk.settle(handle)
 
 
+# /proc/PID/status begins with its name.
+NAMED = (
+    "import ctypes, os, sys\n"
+    "ctypes.CDLL(None).prctl(15, b'\\rSigPnd:\\tzz', 0, 0, 0)\n"
+    "os.write(1, b'early\\n')\n"
+    "open(sys.argv[1]).read()\n"
+    "os.write(1, b'late\\n')\n"
+    "os._exit(5)"
+)
+
+
+def test_a_job_whose_name_looks_like_a_line_of_the_kernel_is_found_again(anybodys: tuple[RawDesk, tuple[str, ...]], tmp_path: Path) -> None:
+    desk, prefix = anybodys
+    gate = tmp_path / "gate"
+    os.mkfifo(gate)
+    handle = desk.start(sys.executable, "-S", "-c", NAMED, str(gate))
+    started = desk.started(handle)
+    wait_until((desk.folder(started) / "stdout").read_bytes, "the first line")
+    end = os.open(gate, os.O_WRONLY)
+    kill_both(desk)
+    start_pair(tmp_path, *prefix)
+    desk.reconnect()
+    os.close(end)
+    fact = desk.ended(handle)
+    assert desk.output(fact)[0] == b"early\nlate\n"
+    assert (fact["kind"], fact["exit_status"]) in [("exited", 5), ("lost", 0)]
+    desk.settle(handle)
+
+
 def test_a_job_is_identified_by_its_pipes_if_it_changed_its_mark_and_the_clock_was_set(desk: RawDesk, tmp_path: Path) -> None:
     gate = tmp_path / "gate"
     os.mkfifo(gate)

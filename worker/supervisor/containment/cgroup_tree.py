@@ -6,6 +6,7 @@ from __future__ import annotations
 import os
 
 from ...keeper.light_process import say
+from ...mounts import read_mounts
 from .processes import cgroup_of
 
 PREFIX = "jobwire-"
@@ -34,20 +35,14 @@ class Tree:
 
 
 def find_tree(controller: str = "") -> Tree | None:
-    """Return where the cgroup v2 tree with this process is mounted, or the v1 hierarchy of a controller; None if it is not.
-
-    See proc_pid_mountinfo(5).
-    """
+    """Return where the cgroup v2 tree with this process is mounted, or the v1 hierarchy of a controller; None if it is not."""
     own = cgroup_of(os.getpid(), controller)
-    with open("/proc/self/mountinfo") as file:  # noqa: PTH123 -- as above
-        for line in file:
-            fields = line.split(" ")
-            root, mount = fields[3].rstrip("/"), fields[4].replace("\\040", " ")
-            kind, options = fields[fields.index("-") + 1], fields[-1].rstrip().split(",")
-            is_it = kind == "cgroup" and controller in options if controller else kind == "cgroup2"
-            # "/.." is outside of the cgroup namespace of this process.
-            if is_it and f"{own}/".startswith(f"{root}/") and "/.." not in own:
-                return Tree(mount, root, controller)
+    for mount in read_mounts():
+        root = mount.root.rstrip("/")
+        is_it = mount.kind == "cgroup" and controller in mount.options if controller else mount.kind == "cgroup2"
+        # "/.." is outside of the cgroup namespace of this process.
+        if is_it and f"{own}/".startswith(f"{root}/") and "/.." not in own:
+            return Tree(mount.place, root, controller)
     return None
 
 

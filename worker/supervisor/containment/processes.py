@@ -67,8 +67,9 @@ def may_look_into(pid: int) -> bool:
 
 def cgroup_of(pid: int, controller: str = "") -> str:
     """Return the cgroup v2 path of a process, also of a zombie; empty if there is none. With `controller`: that in its hierarchy of v1."""
-    for line in _read(f"/proc/{pid}/cgroup").decode(errors="replace").splitlines():
-        number, names, path = line.split(":", 2)
+    # Its path may have any character but a newline, and need not be UTF-8.
+    for line in filter(None, _read(f"/proc/{pid}/cgroup").split(b"\n")):
+        number, names, path = os.fsdecode(line).split(":", 2)
         if controller in names.split(",") if controller else number == "0":
             return path.removesuffix(" (deleted)")
     return ""
@@ -167,7 +168,8 @@ def thread_states(pid: int) -> set[bytes]:
 
 def has_pending(pid: int, number: int) -> bool:
     """Return whether a signal was sent to a process that has not taken it yet, see proc_pid_status(5)."""
-    lines = _read(f"/proc/{pid}/status").splitlines()
+    # The name of the process is in there too, which may have any character but a newline.
+    lines = _read(f"/proc/{pid}/status").split(b"\n")
     return any(int(line.split()[1], 16) >> number - 1 & 1 for line in lines if line.startswith((b"SigPnd:", b"ShdPnd:")))
 
 

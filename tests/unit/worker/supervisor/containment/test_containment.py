@@ -11,6 +11,7 @@ from collections.abc import Iterator
 import pytest
 
 from jobwire.worker.supervisor.containment.containment import all_stopped
+from jobwire.worker.supervisor.containment.processes import has_pending
 
 # Busy on one processor, and the first of them only when nobody else wants it: a signal waits until it has its turn.
 _BUSY = """
@@ -57,3 +58,22 @@ def test_one_that_is_to_be_stopped_and_continued_is_not_stopped(crowded_out: int
 
 def test_no_processes_are_not_stopped() -> None:
     assert not all_stopped([])
+
+
+# Its name looks like a line of /proc/PID/status; of a name, the kernel escapes newlines and nothing else that ends a line elsewhere.
+_NAMED = """
+import ctypes, sys
+ctypes.CDLL(None).prctl(15, sys.argv[1].encode().decode("unicode_escape").encode("latin-1"), 0, 0, 0)
+print(flush=True)
+sys.stdin.read()
+"""
+
+
+@pytest.mark.parametrize("name", [r"\rSigPnd:\tzz", r"\rSigPnd:\tffff", r"\nSigPnd:\tffff", r"\xff\x85\x0bSigPnd:"])
+def test_the_name_of_a_process_is_not_read_as_a_signal_that_it_was_sent(name: str) -> None:
+    with subprocess.Popen([sys.executable, "-S", "-c", _NAMED, name], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        assert not any(has_pending(process.pid, number) for number in range(1, 32))
+        assert not all_stopped([process.pid])
+        process.communicate()
