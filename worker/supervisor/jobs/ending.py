@@ -1,6 +1,6 @@
 """How a job ends: one literal table from a stage and an event to the next stage and the effects. Pure.
 
-Knows no process, no timer and no clock: job.py carries the effects out, in order. Whether the leader or a descendant is left makes no
+Knows no process, no timer and no clock: stopping.py carries the effects out, in order. Whether the leader or a descendant is left makes no
 difference here: a job is over when none of its processes is left, or only those that may linger.
 """
 
@@ -61,22 +61,19 @@ class Effect(enum.Enum):
     KILL = enum.auto()
     # Stop it as its spec says; that is its next event.
     STOP_AS_AGREED = enum.auto()
-    # Record why it ends, unless there is a reason already.
-    BLAME_TIME = enum.auto()
-    BLAME_OUTPUT = enum.auto()
-    BLAME_MEMORY = enum.auto()
     # A frozen leader was ended by SIGKILL only; nobody could thaw the others later.
     THAW = enum.auto()
     FINISH = enum.auto()
 
 
-TABLE: dict[tuple[Stage, Happening], tuple[Stage, tuple[Effect, ...]]] = {
+# A reason among the effects: note that it is one. The first that is noted is why the job ends.
+TABLE: dict[tuple[Stage, Happening], tuple[Stage, tuple[Effect | Reason, ...]]] = {
     (Stage.RUNS, Happening.STOPPED): (Stage.TOLD, (Effect.SIGNAL, Effect.LET_GRACE_RUN)),
     (Stage.RUNS, Happening.STOPPED_NOW): (Stage.KILLED, (Effect.KILL,)),
-    (Stage.RUNS, Happening.LIMIT_PASSED): (Stage.RUNS, (Effect.BLAME_TIME, Effect.STOP_AS_AGREED)),
-    (Stage.RUNS, Happening.OUTPUT_PASSED): (Stage.RUNS, (Effect.BLAME_OUTPUT, Effect.STOP_AS_AGREED)),
+    (Stage.RUNS, Happening.LIMIT_PASSED): (Stage.RUNS, (Reason.TIME, Effect.STOP_AS_AGREED)),
+    (Stage.RUNS, Happening.OUTPUT_PASSED): (Stage.RUNS, (Reason.OUTPUT, Effect.STOP_AS_AGREED)),
     # Some of its processes are dead already: all or none.
-    (Stage.RUNS, Happening.MEMORY_PASSED): (Stage.KILLED, (Effect.BLAME_MEMORY, Effect.KILL)),
+    (Stage.RUNS, Happening.MEMORY_PASSED): (Stage.KILLED, (Reason.MEMORY, Effect.KILL)),
     (Stage.RUNS, Happening.REMAINS_LEFT): (Stage.RUNS, (Effect.STOP_AS_AGREED,)),
     (Stage.RUNS, Happening.LINGERERS_LEFT): (Stage.OVER, (Effect.THAW, Effect.FINISH)),
     (Stage.RUNS, Happening.NOTHING_LEFT): (Stage.OVER, (Effect.FINISH,)),
@@ -85,8 +82,8 @@ TABLE: dict[tuple[Stage, Happening], tuple[Stage, tuple[Effect, ...]]] = {
     (Stage.TOLD, Happening.STOPPED_NOW): (Stage.KILLED, (Effect.KILL,)),
     # A stop came first: the limit is not why it ends, but may shorten the grace time.
     (Stage.TOLD, Happening.LIMIT_PASSED): (Stage.TOLD, (Effect.STOP_AS_AGREED,)),
-    (Stage.TOLD, Happening.OUTPUT_PASSED): (Stage.TOLD, (Effect.BLAME_OUTPUT, Effect.STOP_AS_AGREED)),
-    (Stage.TOLD, Happening.MEMORY_PASSED): (Stage.KILLED, (Effect.BLAME_MEMORY, Effect.KILL)),
+    (Stage.TOLD, Happening.OUTPUT_PASSED): (Stage.TOLD, (Reason.OUTPUT, Effect.STOP_AS_AGREED)),
+    (Stage.TOLD, Happening.MEMORY_PASSED): (Stage.KILLED, (Reason.MEMORY, Effect.KILL)),
     (Stage.TOLD, Happening.GRACE_PASSED): (Stage.KILLED, (Effect.KILL,)),
     (Stage.TOLD, Happening.REMAINS_LEFT): (Stage.TOLD, ()),
     (Stage.TOLD, Happening.LINGERERS_LEFT): (Stage.TOLD, ()),
@@ -95,7 +92,7 @@ TABLE: dict[tuple[Stage, Happening], tuple[Stage, tuple[Effect, ...]]] = {
     (Stage.KILLED, Happening.STOPPED): (Stage.KILLED, (Effect.SIGNAL,)),
     (Stage.KILLED, Happening.STOPPED_NOW): (Stage.KILLED, ()),
     (Stage.KILLED, Happening.LIMIT_PASSED): (Stage.KILLED, ()),
-    (Stage.KILLED, Happening.OUTPUT_PASSED): (Stage.KILLED, (Effect.BLAME_OUTPUT,)),
+    (Stage.KILLED, Happening.OUTPUT_PASSED): (Stage.KILLED, (Reason.OUTPUT,)),
     (Stage.KILLED, Happening.MEMORY_PASSED): (Stage.KILLED, ()),
     (Stage.KILLED, Happening.REMAINS_LEFT): (Stage.KILLED, ()),
     (Stage.KILLED, Happening.LINGERERS_LEFT): (Stage.KILLED, ()),
@@ -104,7 +101,7 @@ TABLE: dict[tuple[Stage, Happening], tuple[Stage, tuple[Effect, ...]]] = {
     (Stage.OVER, Happening.STOPPED): (Stage.OVER, ()),
     (Stage.OVER, Happening.STOPPED_NOW): (Stage.OVER, ()),
     (Stage.OVER, Happening.GRACE_PASSED): (Stage.OVER, ()),
-    (Stage.OVER, Happening.OUTPUT_PASSED): (Stage.OVER, (Effect.BLAME_OUTPUT,)),
+    (Stage.OVER, Happening.OUTPUT_PASSED): (Stage.OVER, (Reason.OUTPUT,)),
     # Lingering processes.
     (Stage.OVER, Happening.MEMORY_PASSED): (Stage.OVER, ()),
 }

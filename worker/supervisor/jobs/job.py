@@ -22,20 +22,17 @@ from ...state.small_files import RETRY_SECONDS
 from .. import facts
 from ..containment.containment import Box
 from ..containment.memory import Group
-from ..loop import Timer
 from ..services import Services
 from ..streams.input import Input
 from ..streams.output import Output
 from ..streams.pump import Quota, Stream
 from ..streams.terminal import Terminal
-from .ending import TABLE, Effect, Happening, Reason, Stage
+from .ending import Happening, Reason, Stage
 from .job_processes import JobProcesses
 from .leaders import Leader, Use
 from .lifetime import Lifetime
 from .outcome import Course, compose
-
-_STUCK_SECONDS = 10
-_REASONS = {Effect.BLAME_TIME: Reason.TIME, Effect.BLAME_OUTPUT: Reason.OUTPUT, Effect.BLAME_MEMORY: Reason.MEMORY}
+from .stopping import Stopping
 
 # As from waitpid(2): by SIGKILL, or as a shell tells that of its child.
 _KILLED = (SIGKILL, (128 + SIGKILL) << 8)
@@ -45,15 +42,7 @@ class Job:
     """A job with a process."""
 
     __slots__ = (
-        "_box",
-        "_cpu_limits_s",
-        "_drained",
         "_folder",
-        "_grace_ms",
-        "_is_over_memory",
-        "_kill",
-        "_killed_after_ms",
-        "_leader",
         "_lifetime",
         "_linger",
         "_memory",
@@ -62,12 +51,9 @@ class Job:
         "_oom_kills_before",
         "_output",
         "_processes",
-        "_reason",
+        "_rlimits",
         "_services",
-        "_stage",
-        "_stop_signal",
-        "_stuck",
-        "_wait_status",
+        "_stopping",
         "handle",
         "input",
         "terminal",
@@ -100,29 +86,19 @@ class Job:
         # None: it has none.
         self.terminal = terminal
         self._services = services
-        self._stop_signal = file.stop_signal
-        self._grace_ms = file.grace_ms
         self._linger = file.linger
         self._folder = folder
-        self._lifetime = Lifetime(services.loop, services.clock, started_at_us, file.limit_ms, lambda: self._happen(Happening.LIMIT_PASSED))
-        self._leader = leader
-        self._box = box
         self._processes = JobProcesses(services, file.handle, leader, box, is_paused=paused)
+        self._stopping = stopping = Stopping(services.loop, self._processes, file.stop_signal, file.grace_ms, self._finish)
+        self._lifetime = Lifetime(
+            services.loop, services.clock, started_at_us, file.limit_ms, lambda: stopping.happen(Happening.LIMIT_PASSED)
+        )
         # None: not limited.
         self._memory = memory
-        self._is_over_memory = False
-        self._oom_kills_before = services.oom_kills.recent()
         self._memory_bytes = file.memory_bytes
-        self._cpu_limits_s = next(((soft, hard) for name, soft, hard in file.rlimits if name == "cpu"), (None, None))
-        self._output = Output(services, file.handle, folder, streams, quota, lambda: self._happen(Happening.OUTPUT_PASSED), terminal)
-        self._stage = Stage.RUNS
-        self._drained = False
-        self._wait_status: int | None = None
-        # None: its end was not requested.
-        self._reason: Reason | None = None
-        self._kill: Timer | None = None
-        self._killed_after_ms: int | None = None
-        self._stuck: Timer | None = None
+        self._oom_kills_before = services.oom_kills.recent()
+        self._rlimits = file.rlimits
+        self._output = Output(services, file.handle, folder, streams, quota, lambda: stopping.happen(Happening.OUTPUT_PASSED), terminal)
         self._on_end = on_end
 
     def begin(self, age_seconds: float | None = 0.0) -> None:
@@ -132,15 +108,15 @@ class Job:
         if self.input is not None:
             self.input.begin()
         if self._memory is not None:
-            self._memory.await_excess(self._services.loop, lambda: self._happen(Happening.MEMORY_PASSED))
-        self._leader.await_end(self._services.loop, self._leader_ended)
+            self._memory.await_excess(self._services.loop, lambda: self._stopping.happen(Happening.MEMORY_PASSED))
+        self._processes.leader.await_end(self._services.loop, self._leader_ended)
 
     def started_fact(self) -> str:
         """Return the fact that it has a process."""
         processes = self._processes
         return facts.started(
             self.handle,
-            self._leader.pid,
+            processes.leader.pid,
             self._lifetime.started_at_us,
             paused=processes.is_paused,
             waits=self._output.waits,
@@ -153,7 +129,7 @@ class Job:
 
     def limit(self, limit_ms: int) -> None:
         """Change its time limit, which counts from its start; 0: none."""
-        if self._stage is not Stage.RUNS or limit_ms == (self._lifetime.limit_ms or 0):
+        if self._stopping.stage is not Stage.RUNS or limit_ms == (self._lifetime.limit_ms or 0):
             return
         try:
             # Before it counts: a supervisor that adopts the job must not end it by the limit that it had.
@@ -164,94 +140,47 @@ class Job:
 
     def pause(self) -> None:
         """Suspend all its processes, unless it is being ended; its time limit keeps running. A fact reports whether it is paused now."""
-        if self._stage is Stage.RUNS:
+        if self._stopping.stage is Stage.RUNS:
             self._processes.pause()
         else:
             self._processes.tell_whether_paused()
 
     def resume(self) -> None:
         """Resume it; a fact reports that it is not paused."""
-        if self._processes.is_paused:
-            self._processes.thaw()
-        else:
-            self._processes.tell_whether_paused()
+        self._processes.resume()
 
     def end(self, number: int, grace_ms: int) -> None:
         """Stop it: send a signal to every process, and SIGKILL after the grace time, which a repeated call can only shorten."""
-        self._blame(Reason.ASKED)
-        self._stop(number, grace_ms)
-
-    def _stop(self, number: int, grace_ms: int) -> None:
-        self._happen(Happening.STOPPED if grace_ms > 0 else Happening.STOPPED_NOW, number, grace_ms)
-
-    def _happen(self, what: Happening, number: int = 0, grace_ms: int = 0) -> None:
-        """Process an event by the table of ending.py and carry the effects out; `number` and `grace_ms` are those of this stop."""
-        self._stage, effects = TABLE[self._stage, what]
-        for effect in effects:
-            match effect:
-                case Effect.SIGNAL:
-                    self._processes.ask_to_end(number)
-                case Effect.LET_GRACE_RUN:
-                    self._let_grace_run(grace_ms)
-                case Effect.KILL:
-                    self._kill_all(grace_ms)
-                case Effect.STOP_AS_AGREED:
-                    self._stop(self._stop_signal, self._grace_ms)
-                case Effect.BLAME_TIME | Effect.BLAME_OUTPUT | Effect.BLAME_MEMORY:
-                    self._is_over_memory |= effect is Effect.BLAME_MEMORY
-                    self._blame(_REASONS[effect])
-                case Effect.THAW:
-                    self._processes.thaw()
-                case Effect.FINISH:
-                    self._finish()
-
-    def _blame(self, reason: Reason) -> None:
-        self._reason = self._reason or reason
-
-    def _let_grace_run(self, grace_ms: int) -> None:
-        if self._kill is None or self._kill.due > self._services.loop.now() + grace_ms / 1000:
-            self._services.loop.cancel(self._kill)
-            self._kill = self._services.loop.after(grace_ms / 1000, lambda: self._happen(Happening.GRACE_PASSED, 0, grace_ms))
-
-    def _kill_all(self, grace_ms: int) -> None:
-        self._services.loop.cancel(self._kill)
-        self._killed_after_ms = grace_ms
-        self._stuck = self._services.loop.after(_STUCK_SECONDS, self._report_stuck)
-        self._processes.kill()
-
-    def _report_stuck(self) -> None:
-        self._processes.tell_who_outlived_a_kill(leader_lives=self._wait_status is None)
+        self._stopping.ask(number, grace_ms)
 
     def _leader_ended(self, wait_status: int | None) -> None:
-        self._wait_status = wait_status
+        self._processes.wait_status = wait_status
         if self._memory is not None and self._memory.is_exceeded():
             # It may have been killed before anything was said about that.
-            self._happen(Happening.MEMORY_PASSED)
+            self._stopping.happen(Happening.MEMORY_PASSED)
         # A time limit that passes while remaining processes are ended did not end the job.
         self._lifetime.stop_limit()
         self._wind_up()
 
     def _wind_up(self) -> None:
-        nothing_left = self._box.is_empty()
-        may_finish = nothing_left or (self._linger and self._stage is Stage.RUNS)
+        box, stopping = self._processes.box, self._stopping
+        nothing_left = box.is_empty()
+        may_finish = nothing_left or (self._linger and stopping.stage is Stage.RUNS)
         if may_finish:
             self._lifetime.end()
         else:
             self._lifetime.go_on()
-        self._drained = may_finish and self._output.drain()
-        if may_finish and not self._drained and not self._reason:
+        if may_finish and not self._output.drain() and not stopping.reasons:
             # The disk is full: the zombie and its pipes keep what cannot be written.
             self._services.loop.after(RETRY_SECONDS, self._wind_up)
         elif nothing_left:
-            self._happen(Happening.NOTHING_LEFT)
+            stopping.happen(Happening.NOTHING_LEFT)
         else:
-            self._happen(Happening.LINGERERS_LEFT if self._linger else Happening.REMAINS_LEFT)
-            if self._stage is not Stage.OVER:
-                self._box.await_empty(self._services.loop, self._wind_up)
+            stopping.happen(Happening.LINGERERS_LEFT if self._linger else Happening.REMAINS_LEFT)
+            if stopping.stage is not Stage.OVER:
+                box.await_empty(self._services.loop, self._wind_up)
 
     def _finish(self) -> None:
-        self._services.loop.cancel(self._kill)
-        self._services.loop.cancel(self._stuck)
         if fault_points.ARMED:
             fault_points.reach("after-exit-before-outcome")
         if self.input is not None:
@@ -264,7 +193,7 @@ class Job:
         written = self._services.outcome_files.write(self.handle, self._folder, text)
         if fault_points.ARMED:
             fault_points.reach("after-outcome-before-reap")
-        use = self._leader.reap() if written else Use()
+        use = self._processes.leader.reap() if written else Use()
         if fault_points.ARMED:
             fault_points.reach("after-outcome-before-rename")
         self._rename(outcome.ended_at_us)
@@ -283,7 +212,7 @@ class Job:
         self._on_end(self, facts.ended(self.handle, text, use))
 
     def _reap_and_leave(self) -> None:
-        self._leader.reap()
+        self._processes.leader.reap()
         self._leave()
 
     def _put_away(self) -> None:
@@ -295,7 +224,7 @@ class Job:
 
     def _leave(self) -> None:
         if self._linger:
-            self._box.await_empty(self._services.loop, self._release)
+            self._processes.box.await_empty(self._services.loop, self._release)
         else:
             self._release()
         self._output.linger()
@@ -303,42 +232,42 @@ class Job:
     def _release(self) -> None:
         if self._memory is not None:
             self._memory.release(self._services.loop)
-        self._box.release()
+        self._processes.box.release()
 
     def _course(self) -> Course:
+        leader, box, wait_status = self._processes.leader, self._processes.box, self._processes.wait_status
+        reasons, memory, quota = self._stopping.reasons, self._memory, self._output.quota
+        # 137: its shell's child was.
+        may_be_killed_for_memory = not reasons and wait_status in _KILLED
         return Course(
-            self._leader.pid,
+            leader.pid,
             self._lifetime.started_at_us,
             self._lifetime.ended_at_us,
-            self._wait_status,
-            self._leader.why_unknown,
+            wait_status,
+            leader.why_unknown,
             *self._output.sizes(),
             *self._output.problems(),
-            self._reason,
+            reasons[0] if reasons else None,
             self._lifetime.limit_ms,
-            self._output.limit_bytes,
+            quota.limit_bytes,
             self._memory_bytes,
-            self._killed_after_ms,
-            is_over_limit=self._output.is_exceeded,
-            oom_kills=self._services.oom_kills.since(self._oom_kills_before) if self._may_be_killed_for_memory() else 0,
+            self._stopping.killed_after_ms,
+            is_over_limit=quota.is_exceeded,
             # If this process was told before the kernel killed, it has killed, and the kernel counts nothing.
-            is_over_memory=self._is_over_memory or (self._memory is not None and self._memory.is_exceeded()),
-            lingers=self._linger and not self._box.is_empty(),
-            is_undrained=not self._drained,
+            is_over_memory=Reason.MEMORY in reasons or (memory is not None and memory.is_exceeded()),
+            oom_kills=self._services.oom_kills.since(self._oom_kills_before) if may_be_killed_for_memory else 0,
+            lingers=self._linger and not box.is_empty(),
+            is_undrained=not self._output.is_drained,
             stdin_problem=self.input.problem if self.input is not None else "",
-            cpu_us=self._box.cpu_us(),
-            cpu_limits_s=self._cpu_limits_s,
-            peak_memory_bytes=self._memory.peak_bytes() if self._memory is not None else 0,
-            moved_bytes=self._leader.moved_bytes(),
+            cpu_us=box.cpu_us(),
+            rlimits=self._rlimits,
+            peak_memory_bytes=memory.peak_bytes() if memory is not None else 0,
+            moved_bytes=leader.moved_bytes(),
             ended_passed_us=self._lifetime.ended_passed_us,
         )
 
-    def _may_be_killed_for_memory(self) -> bool:
-        # 137: its shell's child was.
-        return self._reason is None and self._wait_status in _KILLED
-
     def _rename(self, ended_at_us: int) -> None:
-        path = run_path(self._services.logs, self._leader.pid, self._lifetime.started_at_us, ended_at_us)
+        path = run_path(self._services.logs, self._processes.leader.pid, self._lifetime.started_at_us, ended_at_us)
         try:
             os.rename(self._folder, path)  # noqa: PTH104 -- pathlib is not light
             self._folder = path

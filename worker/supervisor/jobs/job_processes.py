@@ -1,6 +1,6 @@
 """All processes of one job, its leader and what else is in its box: signalled, suspended and killed together.
 
-What could not be done to all of them is told to the worker, with the pids. When that is to happen is decided in job.py.
+What could not be done to all of them is told to the worker, with the pids. When that is to happen is decided in stopping.py.
 """
 
 from __future__ import annotations
@@ -15,41 +15,43 @@ from .leaders import Leader
 
 
 class JobProcesses:
-    """The processes of one job. It does not own leader and box."""
+    """The processes of one job."""
 
-    __slots__ = ("_box", "_handle", "_leader", "_services", "is_paused", "stuck_by")
+    __slots__ = ("_handle", "_services", "box", "is_paused", "leader", "stuck_by", "wait_status")
 
     def __init__(self, services: Services, handle: str, leader: Leader, box: Box, *, is_paused: bool) -> None:
         self._services = services
         self._handle = handle
-        self._leader = leader
-        self._box = box
+        self.leader = leader
+        self.box = box
+        # That of the leader, as from waitpid(2); None: it has not ended, or its status is not known.
+        self.wait_status: int | None = None
         self.is_paused = is_paused
         # Which of them cannot be ended, in words, as far as known.
         self.stuck_by = ""
 
     def send(self, number: int) -> None:
         """Send a signal to all; a fact reports which of them it did not reach."""
-        self._services.report(facts.signalled(self._handle, not_ours(self._box.send(number), "signalled")))
+        self._services.report(facts.signalled(self._handle, not_ours(self.box.send(number), "signalled")))
 
     def ask_to_end(self, number: int) -> None:
         """Send the signal of a stop to all, and let them handle it."""
-        refused = self._box.send(number)
+        refused = self.box.send(number)
         # A stopped process would not handle the signal. A frozen one handles it first when it is thawed.
-        self._box.send(signal.SIGCONT)
+        self.box.send(signal.SIGCONT)
         self.thaw()
         self._tell_who_cannot_be_ended(refused)
 
     def kill(self) -> None:
         """Kill all; a fact reports those that belong to others."""
-        self._box.kill()
-        self._leader.kill()
+        self.box.kill()
+        self.leader.kill()
         # Signal 0 only checks whether a signal could be sent.
-        self._tell_who_cannot_be_ended(self._box.send(0))
+        self._tell_who_cannot_be_ended(self.box.send(0))
 
     def pause(self) -> None:
         """Suspend all or none; a fact reports which."""
-        refused = self._box.freeze()
+        refused = self.box.freeze()
         self.is_paused = True
         if refused:
             self.thaw(not_ours(refused, "suspended"))
@@ -59,21 +61,28 @@ class JobProcesses:
     def thaw(self, why: str = "") -> None:
         """Let all continue if they are suspended; a fact reports it, with the reason if they were not all."""
         if self.is_paused:
-            self._box.thaw()
+            self.box.thaw()
             self.is_paused = False
             self.tell_whether_paused(why)
+
+    def resume(self) -> None:
+        """Let all continue; a fact reports that they are not suspended, even if they were not."""
+        if self.is_paused:
+            self.thaw()
+        else:
+            self.tell_whether_paused()
 
     def tell_whether_paused(self, why: str = "") -> None:
         """Report whether they are suspended."""
         self._services.report(facts.paused(self._handle, why, is_paused=self.is_paused))
 
-    def tell_who_outlived_a_kill(self, *, leader_lives: bool) -> None:
+    def tell_who_outlived_a_kill(self) -> None:
         """Report which of them even SIGKILL has not ended."""
-        pids = sorted({*self._box.pids(), self._leader.pid} if leader_lives else self._box.pids())
-        self._tell_stuck(pids, outlived_kill(pids, self._box.send(0)))
+        pids = sorted({*self.box.pids(), self.leader.pid} if self.wait_status is None else self.box.pids())
+        self._tell_stuck(pids, outlived_kill(pids, self.box.send(0)))
 
     def _tell_who_cannot_be_ended(self, refused: set[int]) -> None:
-        beyond = self._box.beyond(refused) if refused else set()
+        beyond = self.box.beyond(refused) if refused else set()
         if beyond:
             self._tell_stuck(sorted(beyond), not_ours(beyond, "ended"))
 

@@ -44,9 +44,9 @@ class Course(NamedTuple):
     is_undrained: bool = False
     # Why it did not get the whole of its standard input; empty if it did.
     stdin_problem: str = ""
-    # What all its processes used together; 0: not known. And the limit of each: soft and hard, None is unlimited.
+    # What all its processes used together; 0: not known. And the limits of each: name, soft and hard, None is unlimited.
     cpu_us: int = 0
-    cpu_limits_s: tuple[int | None, int | None] = (None, None)
+    rlimits: tuple[tuple[str, int | None, int | None], ...] = ()
     peak_memory_bytes: int = 0
     # What the leader and those it waited for read from disks and wrote to them; None: not known.
     moved_bytes: tuple[int, int] | None = None
@@ -111,9 +111,10 @@ def _what_cpu_it_used(verdict: Verdict, course: Course) -> str:
     The kernel does not say so. What is told is what was used, which may be less: for the limit the kernel counts ticks, each as a whole
     for the process that it finds running.
     """
-    soft, hard = course.cpu_limits_s
-    limit = soft if verdict.signal == SIGXCPU else hard if verdict.signal == SIGKILL else None
-    if limit is None or course.reason is not None or course.cpu_us < limit * 750_000:
+    if course.reason is not None or verdict.signal not in {SIGXCPU, SIGKILL}:
+        return ""
+    limit = next((soft if verdict.signal == SIGXCPU else hard for name, soft, hard in course.rlimits if name == "cpu"), None)
+    if limit is None or course.cpu_us < limit * 750_000:
         return ""
     return f"; it had used {seconds(course.cpu_us // 1000)} of CPU time, and its limit (--rlimit cpu) was {limit} s for each process"
 

@@ -25,12 +25,13 @@ class Output:
         "_handle",
         "_has_ended",
         "_on_exceeded",
-        "_quota",
         "_services",
         "_stderr",
         "_stdout",
         "_terminal",
         "_waits",
+        "is_drained",
+        "quota",
     )
 
     def __init__(
@@ -46,7 +47,9 @@ class Output:
         self._services = services
         self._handle = handle
         self._folder = folder
-        self._quota = quota
+        self.quota = quota
+        # Whether nothing was left in the pipes when they were drained last.
+        self.is_drained = False
         self._on_exceeded = on_exceeded
         # Whether the worker was told that it waits for disk space.
         self._waits = False
@@ -64,16 +67,6 @@ class Output:
     def waits(self) -> bool:
         """Whether some of it waits for disk space."""
         return self._stdout.waits or self._stderr.waits
-
-    @property
-    def is_exceeded(self) -> bool:
-        """Whether some of it was dropped because of its limit."""
-        return self._quota.is_exceeded
-
-    @property
-    def limit_bytes(self) -> int | None:
-        """How much the job may write; None: no limit."""
-        return self._quota.limit_bytes
 
     def sizes(self) -> tuple[int, int]:
         """Return how many bytes of stdout and stderr are in their logs."""
@@ -97,7 +90,7 @@ class Output:
         self._stderr.begin()
         if self._terminal is not None:
             self._terminal.begin(self._stdout.move)
-        if self.is_exceeded:
+        if self.quota.is_exceeded:
             # It was being ended for that when the earlier supervisor died.
             self.output_exceeded()
 
@@ -112,7 +105,8 @@ class Output:
                 if not more or not stdout:
                     break
         # Both, even if the first cannot be drained.
-        return self._stderr.drain() and stdout
+        self.is_drained = self._stderr.drain() and stdout
+        return self.is_drained
 
     def move(self, folder: str) -> None:
         """Note that the folder of the job has another name now."""

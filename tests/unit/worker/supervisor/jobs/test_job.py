@@ -8,7 +8,7 @@ import pytest
 
 from jobwire.worker.state.log_folders.job_files import JobFile
 from jobwire.worker.supervisor.jobs import job as jobs
-from jobwire.worker.supervisor.jobs import lifetime, outcome_files
+from jobwire.worker.supervisor.jobs import lifetime, outcome_files, stopping
 from jobwire.worker.supervisor.jobs.job import Job
 from jobwire.worker.supervisor.jobs.leaders import Use
 from jobwire.worker.supervisor.loop import Loop
@@ -215,7 +215,7 @@ def test_what_is_left_behind_gets_the_stop_signal_and_then_is_killed(house: Hous
 
 
 def test_what_sigkill_does_not_end_is_named_once_and_may_still_end(house: House, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(jobs, "_STUCK_SECONDS", 0.02)
+    monkeypatch.setattr(stopping, "_STUCK_SECONDS", 0.02)
     house.job.end(9, 0)
     house.run(0.05)
     why = "process 7 does not end on SIGKILL; process 8 does not end on SIGKILL"

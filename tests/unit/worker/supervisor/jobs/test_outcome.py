@@ -95,11 +95,12 @@ def test_each_incomplete_stream_is_named_even_if_the_reason_was_given_before(std
 def test_what_was_used_of_a_limit_is_told_with_the_signal_that_the_kernel_sends_for_it(
     status: int, limits: tuple[int | None, int | None], used: int, said: str
 ) -> None:
-    assert compose(Course(7, 1, 2, status, "", 3, 4, "", "", cpu_us=used, cpu_limits_s=limits)).sentence == said
+    assert compose(Course(7, 1, 2, status, "", 3, 4, "", "", cpu_us=used, rlimits=(("nofile", 64, 64), ("cpu", *limits)))).sentence == said
 
 
 def test_a_job_that_is_stopped_when_it_has_used_its_cpu_time_was_stopped() -> None:
-    assert compose(Course(7, 1, 2, 9, "", 3, 4, "", "", Reason.ASKED, cpu_us=5_000_000, cpu_limits_s=(1, 1))).sentence == "ended by SIGKILL"
+    stopped = Course(7, 1, 2, 9, "", 3, 4, "", "", Reason.ASKED, cpu_us=5_000_000, rlimits=(("cpu", 1, 1),))
+    assert compose(stopped).sentence == "ended by SIGKILL"
 
 
 def test_that_memory_was_short_is_said_and_not_guessed() -> None:
