@@ -1,7 +1,7 @@
-"""CPython's module `_socket`, the C part of `socket`, under the public name, its private `accept`, and `peer_of`.
+"""CPython's module `_socket`, the C part of `socket`, under the public name, with its private `accept`, and `peer_of`.
 
-Private to CPython. Used because `socket` loads `enum` and `selectors`: keeper and supervisor must stay small, and an answer to Tab quick.
-`tests/unit/test_private_parts.py` fails once `socket` does without these, or `_socket` lacks something that is used here.
+Private to CPython. Used because `socket` loads `enum` and `selectors`: keeper and supervisor must stay small, and shell completion fast.
+`tests/unit/test_private_parts.py` fails once `socket` no longer loads these, or `_socket` lacks something that is used here.
 """
 
 from __future__ import annotations
@@ -25,6 +25,6 @@ def accept(listener: socket.socket) -> socket.socket:
 
 
 def peer_of(connection: socket.socket) -> tuple[int, int]:
-    """Return pid and user of the process that connected, or that created a socket pair. Raises OSError."""
+    """Return pid and user of the process that connected, or that created a socket pair (SO_PEERCRED). Raises OSError."""
     said = connection.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, _CREDENTIALS_BYTES)
     return int.from_bytes(said[:4], sys.byteorder, signed=True), int.from_bytes(said[4:8], sys.byteorder, signed=True)

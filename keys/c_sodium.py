@@ -1,8 +1,8 @@
-"""libsodium by PyNaCl's module `nacl._sodium`, without `nacl.bindings` around it: what an identity and a CurveZMQ client compute.
+"""libsodium through PyNaCl's module `nacl._sodium`, without `nacl.bindings`: what an identity and a CurveZMQ client compute.
 
-Private to PyNaCl. Used because `nacl.bindings` loads `typing` and twenty modules: a tenth of an answer to Tab. The names in it are those of
-libsodium, which do not change.
-`tests/unit/test_private_parts.py` fails once `nacl.bindings` is light, or computes something else.
+Private to PyNaCl. Used because `nacl.bindings` loads `typing` and twenty modules: a tenth of the time of a shell completion. Its functions
+are named as in libsodium, which does not rename them. `tests/unit/test_private_parts.py` fails once `nacl.bindings` is light, or computes
+something else.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ def new_curve_keys() -> tuple[bytes, bytes]:
 
 
 class Box:
-    """What two keys of Curve25519 share: seals for the other one, and opens what that one sealed (crypto_box). Raises NotAKeyError."""
+    """Two Curve25519 keys: encrypts messages for the other side, and decrypts its messages (crypto_box). Raises NotAKeyError."""
 
     def __init__(self, their_public: bytes, own_secret: bytes) -> None:
         self._shared = _buffer(KEY_BYTES)
@@ -75,14 +75,14 @@ class Box:
             raise NotAKeyError
 
     def seal(self, message: bytes, nonce: bytes) -> bytes:
-        """Return a message encrypted and authenticated, 16 bytes longer. `nonce`: 24 bytes that never come again for these keys."""
+        """Return a message encrypted and authenticated, 16 bytes longer. `nonce`: 24 bytes that must never repeat for these keys."""
         padded = _BEFORE_MESSAGE + message
         sealed = _buffer(len(padded))
         lib.crypto_box_afternm(sealed, padded, len(padded), _sized(nonce, _NONCE_BYTES), self._shared)
         return bytes(ffi.buffer(sealed)[len(_BEFORE_SEALED) :])
 
     def open(self, sealed: bytes, nonce: bytes) -> bytes:
-        """Return the message. Raises ForgedError."""
+        """Return the decrypted message. Raises ForgedError."""
         if len(sealed) < _MAC_BYTES:
             raise ForgedError
         padded = _BEFORE_SEALED + sealed
@@ -93,7 +93,7 @@ class Box:
 
 
 def _sized(data: bytes, size: int) -> bytes:
-    """Return the data. libsodium would read beyond its end."""
+    """Return the data if it has this length; libsodium would read beyond its end."""
     if len(data) != size:
         raise ValueError(f"{len(data)} bytes instead of {size}")
     return data

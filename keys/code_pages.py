@@ -1,4 +1,4 @@
-"""Whether the memory of a process can become executable, as interpreters need that compile: Java, Node.js, some of Python's libraries."""
+"""Whether a process can make memory executable, which just-in-time compilers need: Java, Node.js, some Python libraries."""
 
 from __future__ import annotations
 
@@ -9,5 +9,5 @@ _PR_MDWE_REFUSE_EXEC_GAIN = 1
 
 
 def are_fixed() -> bool:
-    """Return whether this process and its descendants are denied that, for good: PR_SET_MDWE of prctl(2), as systemd sets it."""
+    """Return whether this process and its descendants can never do that: PR_SET_MDWE of prctl(2), which systemd sets."""
     return int(ctypes.CDLL(None).prctl(_PR_GET_MDWE, ctypes.c_ulong(0), 0, 0, 0)) == _PR_MDWE_REFUSE_EXEC_GAIN

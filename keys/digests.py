@@ -16,7 +16,7 @@ def sha256(data: bytes) -> bytes:
 
 
 def sha256_in_steps(*parts: bytes) -> Generator[None, None, bytes]:
-    """Return the digest of parts that follow each other, in steps if they are long."""
+    """Return the digest of the concatenation of these parts, in steps if they are long."""
     hashed = c_sha2.sha256()
     for part in parts:
         for begin in range(0, len(part), _BYTES_A_STEP):

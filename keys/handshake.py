@@ -1,7 +1,7 @@
-"""Answer libzmq whether a key is accepted: a ZAP 1.0 handler (ZeroMQ RFC 27).
+"""Tell libzmq whether a key is accepted: a ZAP 1.0 handler (ZeroMQ RFC 27).
 
-Knows no roster: `admit` says who is a member. It admits only the mechanism CURVE with the key of a member, or of
-a job that acts for one. The `User-Id` is its Ed25519 public key in hex, never a name: a name can be given to another key.
+Knows no roster: `admit` says who is a member. It admits only the mechanism CURVE with the key of a member, or of a job that acts for one.
+The `User-Id` is the Ed25519 public key in hex, never a name: a name can be given to another key.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Signals whose handlers may raise, as Python's own for SIGINT does, held back for a moment in which that would leave something behind."""
+"""Delay signal handlers that may raise, such as Python's own for SIGINT, while an exception would leave something behind."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ BLOCK, SET = signal.SIG_BLOCK, signal.SIG_SETMASK
 
 @contextmanager
 def held_back() -> Iterator[None]:
-    """Let their handlers wait meanwhile; they run afterwards. Signals that another thread takes cannot be held back."""
+    """Delay signal handlers until the end of the block. Signals that another thread takes cannot be delayed."""
     before = pthread_sigmask(BLOCK, ())
     try:
         # The handler of one that was pending already may raise here.

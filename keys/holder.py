@@ -1,4 +1,4 @@
-"""Which worker holds a state folder. That one is running is known from the kernel's locks, which end with it; files only say which.
+"""Which worker holds a state folder. Whether one is running is known from the kernel's locks, which end with it; files only name it.
 
 Locks are held on the folder itself, which cannot be replaced, and on a file in it, the only lock of earlier versions.
 """
@@ -32,7 +32,7 @@ _OF_NO_FILE = {errno.EINVAL, errno.ENXIO, errno.EISDIR, errno.ELOOP, errno.ENOEN
 
 
 class Whereabouts(Enum):
-    """Where the process of a description is."""
+    """Where a recorded process is, seen from this one."""
 
     HERE = auto()
     ELSEWHERE = auto()
@@ -77,7 +77,7 @@ def locks(fd: int, how: int) -> bool:
 
 
 def reason_in(state: Path, error: OSError) -> str:
-    """Return why a folder cannot be used, with the file in it that is meant."""
+    """Return why a folder cannot be used, with the file in it that is the cause."""
     name = Path(os.fsdecode(error.filename)).name if error.filename else ""
     if (
         name
@@ -92,7 +92,7 @@ def reason_in(state: Path, error: OSError) -> str:
 
 
 def identify() -> dict[str, Any]:
-    """Return what identifies this process uniquely, for `locate`."""
+    """Return a text that identifies this process uniquely, for `locate`."""
     return {
         "pid": os.getpid(),
         "start_ticks": _start_ticks(os.getpid()),
@@ -104,7 +104,7 @@ def identify() -> dict[str, Any]:
 def locate(description: Mapping[str, Any]) -> Whereabouts:
     """Return where the process is that `identify` described; a pid alone may have been reused.
 
-    To signal it, open its pidfd first and then call this: the answer is valid as long as the pidfd.
+    To signal it, open its pidfd first and then call this: the answer is valid while the pidfd is open.
     """
     # An earlier version recorded less.
     for name, here in (("boot_id", boot_id()), ("pid_namespace", _pid_namespace())):
@@ -127,13 +127,13 @@ SUSPENDED = frozenset("Tt")
 
 
 def process_state(pid: int) -> str:
-    """Return the state of a process, a letter of proc_pid_stat(5), such as `T` if it is suspended; empty if it is not known."""
+    """Return the state of a process, a letter of proc_pid_stat(5), such as `T` if it is stopped; empty if unknown."""
     fields = _stat(pid)
     return fields[0].decode() if fields else ""
 
 
 def _start_ticks(pid: int) -> int:
-    """Return when a process started, in ticks since the boot; 0 if there is none. The same for readers in all time namespaces."""
+    """Return when a process started, in ticks since boot; 0 if there is no such process. All time namespaces see the same value."""
     fields = _stat(pid)
     return int(fields[_START_FIELD]) - SHIFT_US * os.sysconf("SC_CLK_TCK") // 1_000_000 if fields else 0
 

@@ -34,8 +34,8 @@ _FINGERPRINT_BYTES = 15
 class Identity:
     """The keys of a person or machine. `public` is the Ed25519 public key, 32 bytes; the CURVE keys have 32 raw bytes each.
 
-    `acts_for`: the public key of the owner for whom it acts, if it is that of a job. `may_be_early`: it may be refused until the worker of
-    the job has told a broker of it.
+    `acts_for`: for the key of a job, the public key of the owner it acts for. `may_be_early`: it may be refused until the worker of the job
+    has reported it to a broker.
     """
 
     public: bytes
@@ -46,12 +46,12 @@ class Identity:
     may_be_early: bool = False
 
     def __repr__(self) -> str:
-        """Return what is no secret."""
+        """Return a text without the secret."""
         return f"Identity(public={self.public!r}, curve_public={self.curve_public!r}, acts_for={self.acts_for!r})"
 
     @property
     def owner(self) -> bytes:
-        """The public key to which belong the jobs that it starts."""
+        """The public key of the owner of the jobs that it starts."""
         return self.acts_for or self.public
 
     def sign(self, data: bytes) -> bytes:
@@ -164,7 +164,7 @@ def parse_public(text: str) -> bytes:
 
 @lru_cache(maxsize=64)
 def fingerprint(key: bytes) -> str:
-    """Return 120 bits of a public key's hash (BLAKE2b), short enough to compare by eye or to read over a phone."""
+    """Return 120 bits of a public key's hash (BLAKE2b), short enough to compare by eye or to read out over a phone."""
     from ..schemas.private_parts.c_blake2 import blake2b  # noqa: PLC0415 -- few commands show one
 
     digest = blake2b(key, digest_size=_FINGERPRINT_BYTES).digest()
@@ -196,15 +196,15 @@ def _format(key: bytes, prefix: str) -> str:
 
 
 def digits(data: bytes, count: int) -> str:
-    """Return bytes in so many digits of 5 bits each."""
+    """Return bytes as this many base-32 digits."""
     number = int.from_bytes(data, "big")
     return "".join(_DIGITS[number >> 5 * place & 31] for place in reversed(range(count)))
 
 
 def read_digits(text: str, what: str, before: int) -> int:
-    """Return the number that digits stand for; `before`: how many characters `what` has before them.
+    """Return the number that base-32 digits stand for; `before`: how many characters precede them in `what`.
 
-    Raises `Refused(INVALID_ARGUMENT)` for a character that is no digit.
+    Raises `Refused(INVALID_ARGUMENT)` for a character that is not a digit.
     """
     number = 0
     for place, digit in enumerate(text):

@@ -1,4 +1,4 @@
-"""Why the kernel makes no more processes or threads for this process, see clone(2), and what to do about it. Only reads."""
+"""Why the kernel creates no more processes or threads for this process, see clone(2), and what to do about it. Only reads."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _SCHED_DEADLINE = 6
 
 
 def next_step(number: int | None = errno.EAGAIN) -> str:
-    """Return what to do if one could not be made with this errno(3), of which clone(2) has several reasons each."""
+    """Return what to do if a process or thread could not be created with this errno(3); clone(2) lists several causes for each."""
     # With SCHED_FLAG_RESET_ON_FORK, which is shown too, it can.
     if os.sched_getscheduler(0) == _SCHED_DEADLINE:
         return "a process with the policy SCHED_DEADLINE can make no other (sched(7)): start this with chrt --other 0 COMMAND"
@@ -26,9 +26,9 @@ def next_step(number: int | None = errno.EAGAIN) -> str:
 
 
 def _is_between_namespaces() -> bool:
-    """Return whether the children of this process are in another pid namespace than itself, see pid_namespaces(7).
+    """Return whether children of this process are created in another pid namespace than its own, see pid_namespaces(7).
 
-    Then it can make no thread; and no process either, if it was made by unshare(2) and its first process has ended.
+    Then it can create no thread; and no process either, if unshare(2) made that namespace and its first process has ended.
     """
     folder = Path("/proc/self/ns")
     try:

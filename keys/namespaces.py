@@ -1,4 +1,4 @@
-"""Which namespaces of the kernel a process is in, see namespaces(7): what it sees of networks, files, names and clocks."""
+"""The kernel's namespaces of a process, see namespaces(7): which network, files, names and clocks it sees."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def own() -> dict[str, str]:
 
 
 def of(pid: str) -> dict[str, str]:
-    """Return the namespaces of a process, as far as this one may look; empty if it may not."""
+    """Return the namespaces of a process, as far as this one may read them; empty if it may not."""
     found = {}
     for name in _DIFFERS:
         try:
@@ -33,5 +33,5 @@ def of(pid: str) -> dict[str, str]:
 
 
 def differences(some: Mapping[str, str], others: Mapping[str, str]) -> list[str]:
-    """Return what is different for processes in the ones and in the others, in words. What is not known of both does not count."""
+    """Return in words what differs between two sets of namespaces. What is unknown for one of them does not count."""
     return [words for name, words in _DIFFERS.items() if some.get(name, "") != others.get(name, "") and name in some and name in others]

@@ -40,7 +40,7 @@ Socket = zmq.Socket[bytes]
 def new_context() -> Context:
     """Return a context with one I/O thread, so that messages and monitor events have one order.
 
-    Raises `Refused(UNAVAILABLE)` if this process may open too few descriptors or make too few threads: libzmq would abort it.
+    Raises `Refused(UNAVAILABLE)` if this process may open too few descriptors or create too few threads: libzmq would abort the process.
     """
     _demand_descriptors()
     _demand_threads()
@@ -79,7 +79,7 @@ def _demand_threads() -> None:
 
 
 def _pass(gate: _thread.LockType, done: _thread.LockType) -> None:
-    """Run on a thread, until the gate is open."""
+    """Run in a thread until the gate opens."""
     with gate:
         done.release()
 
@@ -100,11 +100,11 @@ def server_socket(context: Context, socket_type: int, identity: Identity) -> Soc
 
 
 def listen(socket: Socket, endpoint: str) -> str:
-    """Bind, and return the endpoint as requested, with its real port; of an interface (`tcp://eth0:PORT`), with its address.
+    """Bind, and return the endpoint as requested, with its real port; for a network interface (`tcp://eth0:PORT`), with its address.
 
-    `tcp://*:PORT` means IPv4 and IPv6 if the machine has them.
+    `tcp://*:PORT` means IPv4 and IPv6 if the machine has both.
 
-    Raises zmq.ZMQError if that is not possible.
+    Raises zmq.ZMQError if it cannot bind.
     """
     from socket import if_nameindex  # noqa: PLC0415 -- clients listen nowhere
 
@@ -140,10 +140,10 @@ def client_socket(context: Context, socket_type: int, identity: Identity, server
 
 
 def whole(make: Callable[[], Socket]) -> Socket:
-    """Return a socket that pyzmq makes; if a signal handler raises meanwhile, none of those that were used for it stays open.
+    """Return a socket that pyzmq creates; if a signal handler raises meanwhile, no descriptor of it stays open.
 
-    A half-made one is not known to its context, which would wait for ever for its end, and the traceback of the exception keeps it.
-    Handlers cannot be held back where another thread takes the signal.
+    A half-made socket is not known to its context, which would wait for ever for it to close, and the traceback of the exception keeps it
+    alive. Handlers cannot be delayed where another thread takes the signal.
     """
     try:
         return make()

@@ -1,4 +1,4 @@
-"""The limits of what a request may hold: a count for each repeated field, a length for each text. Checked before any work is done.
+"""The limits on the fields of a request: a count for each repeated field, a length for each text. Checked before any work is done.
 
 A test compares the table with the descriptor of the schema: it fails for a field without a limit. Other conditions on a field (the id of a
 job is not empty, arguments fit the limits of Linux) are checked by the code that uses it.
@@ -209,9 +209,9 @@ assert LONGEST_TEXT > LONGEST_NAME
 
 
 def check(message: Any, *, kept: bool = False) -> None:
-    """Raise if anything in the message exceeds its limit; the jobs of a start or a stage are checked by their reader.
+    """Raise if a field of the message exceeds its limit; the jobs of a start or a stage are checked by their reader.
 
-    `kept`: it was accepted before, perhaps by an earlier version. Raises `Refused(INVALID_ARGUMENT)`.
+    `kept`: the message was accepted before, perhaps by an earlier version. Raises `Refused(INVALID_ARGUMENT)`.
     """
     for field, value in message.ListFields():
         most, longest, has_parts = _limits_of(field)
@@ -236,9 +236,9 @@ def check(message: Any, *, kept: bool = False) -> None:
 
 @cache
 def _least_limit(kind: Any) -> int:
-    """Return the smallest limit of anything in a message of this kind: one that has no more bytes than that exceeds none.
+    """Return the smallest limit of any field in this kind of message: a message of at most that many bytes exceeds no limit.
 
-    0 if something in it must have a size: it may have too few bytes.
+    0 if one of its fields has a required size, because a short message may violate that.
     """
     limits = [LARGEST_MESSAGE]
     for field in kind.fields:
@@ -251,7 +251,7 @@ def _least_limit(kind: Any) -> int:
 
 @cache
 def _limits_of(field: Any) -> tuple[int | None, int | None, bool]:
-    """Return how often a field may occur and how long it may be, both as far as `check` has to check it, and whether it is a message."""
+    """Return how often a field may occur, how long it may be (both as far as `check` has to check them), and whether it is a message."""
     name = field_name(field)
     if name in SLICED or name in SAID_BY_SPEC:
         return COUNTS.get(name), None, False
@@ -274,10 +274,10 @@ def _is_exact(field: Any) -> bool:
 
 
 def field_name(field: Any) -> str:
-    """Return the name of a field as the tables have it."""
+    """Return the name of a field as the tables write it."""
     return f"{field.containing_type.name}.{field.name}"
 
 
 def owner_of(kind: Any) -> str:
-    """Return what messages say about a kind of message."""
+    """Return the name that messages use for a kind of message."""
     return _WORD.sub(" ", kind.name).lower()

@@ -33,7 +33,7 @@ def wall_us() -> int:
 
 
 def date_text(at_us: int) -> str:
-    """Return a date as it is written in sentences."""
+    """Return a date as sentences write it."""
     return time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(at_us // 1_000_000))
 
 
@@ -54,7 +54,7 @@ SHIFT_US = _read_shift_us()
 
 
 def passed_us() -> int:
-    """Return the microseconds since the machine was started, including those in which it was suspended."""
+    """Return the microseconds since the machine was booted, including the time in which it was suspended."""
     return time.clock_gettime_ns(time.CLOCK_BOOTTIME) // 1000 - SHIFT_US
 
 
@@ -62,7 +62,7 @@ _REAL = (wall_us, passed_us)
 
 
 def boot_id() -> str:
-    """Return the id of this boot: `passed_us` starts again with another one. Raises FileNotFoundError with the reason."""
+    """Return the id of this boot, because `passed_us` starts at 0 with each boot. Raises FileNotFoundError with the reason."""
     try:
         with open(_BOOT_ID) as file:  # noqa: PTH123 -- pathlib is not light
             return file.read().strip()
@@ -88,7 +88,7 @@ class Steady:
         self._since_us = at_us
 
     def stays_us(self, offset_us: int, at_us: int) -> int:
-        """Record the offset at this moment, and return for how long it has been the same."""
+        """Record the offset at this moment, and return for how many microseconds it has been the same."""
         if not -SAME_US <= offset_us - self.seen_us <= SAME_US:
             self.seen_us, self._since_us = offset_us, at_us
         return at_us - self._since_us
@@ -118,7 +118,7 @@ class Clock:
     def now_us(self, at: Reading | None = None) -> int:
         """Return the time in microseconds since 1970, always later than before, except when a clock that was set back is followed.
 
-        `at`: what was just read, or it is read now.
+        `at`: a reading of the clocks that was taken just now; without it, they are read.
         """
         passed, wall = at or self.read()
         offset = wall - passed
@@ -136,13 +136,13 @@ class Clock:
         return self._last_us
 
     def not_before(self, us: int) -> None:
-        """Continue from this time at least, because something has been recorded with it."""
+        """Continue from this time at the earliest, because something has been recorded with it."""
         ahead = us - (self.passed_us() + self._offset_us)
         if ahead > 0:
             self._offset_us += ahead
 
     def follow(self, at: Reading | None = None) -> None:
-        """Adopt the machine's clock if it is days behind. Call this only while no jobs are under way, as one would end before it began."""
+        """Adopt the machine's clock if it is days behind. Call this only while no jobs run: otherwise a job would end before it began."""
         passed, wall = at or self.read()
         offset = wall - passed
         if offset < self._offset_us - _DAY_US:
@@ -151,5 +151,5 @@ class Clock:
 
 
 def near(one_us: int, other_us: int) -> bool:
-    """Return whether two offsets are the same, except for adjustments by NTP and the time between reading two clocks."""
+    """Return whether two offsets are equal, except for NTP adjustments and the time between reading the two clocks."""
     return abs(one_us - other_us) <= SAME_US

@@ -40,7 +40,7 @@ def to_connect(text: str) -> str:
 
 
 def to_connect_here(endpoint: str) -> str:
-    """Return an endpoint on which something of this machine listens as one to connect to from here.
+    """Return an endpoint that a process on this machine listens on as an endpoint to connect to from here.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
@@ -51,9 +51,10 @@ def to_connect_here(endpoint: str) -> str:
 
 
 def to_listen(text: str) -> str:
-    """Return `tcp://ADDRESS:PORT` for that or for `ADDRESS:PORT`; the address may be `*` or an interface, and `*` is any free port.
+    """Return `tcp://ADDRESS:PORT` for that or for `ADDRESS:PORT`.
 
-    Raises `Refused(INVALID_ARGUMENT)` that says how it is written.
+    ADDRESS may be `*` or a network interface; the port `*` means any free port. Raises `Refused(INVALID_ARGUMENT)` that says how it is
+    written.
     """
     found = _FORM.fullmatch(text)
     if found is None or (found["host"].startswith("[") and not _is_ipv6(found["host"].strip("[]"))):
@@ -75,20 +76,20 @@ def host_of(endpoint: str) -> str:
 
 
 def is_named(endpoint: str) -> bool:
-    """Return whether the host of an endpoint is a name and not an address."""
+    """Return whether the host of an endpoint is a name rather than an address."""
     host, port = split(endpoint)
     return bool(host and port.isdecimal()) and not host.startswith("[") and not host.replace(".", "").isdecimal()
 
 
 def has_next_port(endpoint: str) -> bool:
-    """Return whether there is a port after that of an endpoint, for events."""
+    """Return whether a port follows the one of this endpoint, so that events can use it."""
     return not endpoint.endswith(f":{_LARGEST_PORT}")
 
 
 def is_taken_by(endpoint: str, other: str) -> bool:
-    """Return whether only one of two endpoints of `to_listen` can be listened on: the same port of the same host, or of all.
+    """Return whether two endpoints of `to_listen` exclude each other: the same port on the same host, or on all hosts.
 
-    Either may be empty: not said.
+    Either may be empty, that is, not set.
     """
     (host, port), (other_host, other_port) = split(endpoint), split(other)
     if port in {"", "0", "*"} or port != other_port:
@@ -108,7 +109,7 @@ def is_loopback(endpoint: str) -> bool:
 
 
 def hidden_loopback(endpoint: str, addresses: Iterable[str]) -> str:
-    """Return the address of a host name that only this machine can reach; empty if it has none, or the endpoint itself shows it.
+    """Return the loopback address behind a host name; empty if the name has none, or the endpoint shows the address itself.
 
     Debian writes the machine's own name into /etc/hosts as 127.0.1.1.
     """
@@ -120,7 +121,7 @@ def hidden_loopback(endpoint: str, addresses: Iterable[str]) -> str:
 
 
 def _names_no_host(host: str) -> bool:
-    """Return whether a host is `*`, 0.0.0.0 or [::], however written: libzmq would connect to this machine."""
+    """Return whether a host is `*`, 0.0.0.0 or [::] in any spelling: libzmq would connect to this machine."""
     if _ZERO.fullmatch(host):
         return True
     plain = host.strip("[]").partition("%")[0]
@@ -135,7 +136,7 @@ def _names_no_host(host: str) -> bool:
 
 
 def _in_ascii(host: str) -> str:
-    """Return how to write a host name with other letters, as DNS knows it."""
+    """Return a host name with non-ASCII letters as DNS encodes it."""
     try:
         return f"write it as it is in DNS: {host.encode('idna').decode()}"
     except UnicodeError:

@@ -1,7 +1,7 @@
-"""Counts what a large message holds before it is decoded.
+"""Count the fields of a large message before it is decoded.
 
-Decoded in one piece, 8 MiB of the smallest fields take a quarter of a second, during which a daemon does nothing else. The limits are those
-of bounds.py; they are checked here on the bytes as they are on the wire (https://protobuf.dev/programming-guides/encoding), in steps.
+Decoding 8 MiB of the smallest fields at once takes a quarter of a second, during which a daemon does nothing else. The limits are those of
+bounds.py; they are checked here in steps, on the encoded bytes (https://protobuf.dev/programming-guides/encoding).
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _NUMBER_BYTES = 10
 
 
 class _Limit(NamedTuple):
-    """What holds for one field of a message; `kind`: it is a message itself, `packed_bytes`: it holds numbers."""
+    """The limits of one field of a message; `kind`: the field is a message itself, `packed_bytes`: it holds packed numbers."""
 
     name: str
     most: int
@@ -36,7 +36,7 @@ class _Limit(NamedTuple):
 
 
 def check(raw: bytes, kind: Any) -> Iterator[None]:
-    """Check in steps that a serialized message of this kind (a descriptor) holds no more than it may.
+    """Check in steps that a serialized message of this kind (a descriptor) has no more fields than its limits allow.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """

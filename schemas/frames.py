@@ -83,7 +83,7 @@ _SEND = "send one frame that holds an Envelope, and in its field `request` a ser
 
 
 def limits() -> request_pb2.Limits:
-    """Return the limits of a member without limits of its own in the roster, as `hello` reports them."""
+    """Return the limits of a member whose roster entry sets none, as `hello` reports them."""
     return request_pb2.Limits(
         message_bytes=LARGEST_MESSAGE,
         jobs_per_start=MOST_JOBS_PER_START,
@@ -167,7 +167,7 @@ def read_news(frame: bytes) -> event_pb2.News:
 
 
 def refusal_message(refused: Refused) -> request_pb2.Refusal:
-    """Return a refusal as it is sent."""
+    """Return a refusal as a message of the wire."""
     return request_pb2.Refusal(
         code=cast("request_pb2.Code", refused.code.value),
         message=refused.message,
@@ -179,7 +179,7 @@ def refusal_message(refused: Refused) -> request_pb2.Refusal:
 
 
 def refusal_from(message: request_pb2.Refusal) -> Refused:
-    """Return a refusal that came over the wire; an unknown code counts as `INTERNAL`, an unknown reason as none."""
+    """Return a refusal received over the wire; an unknown code becomes `INTERNAL`, an unknown reason none."""
     try:
         code = Code(message.code)
     except ValueError:

@@ -1,6 +1,6 @@
-"""JSON that a program of ours has written into a file, and anybody may have changed since: a value, or a ValueError.
+"""Parse JSON files that jobwire wrote and anybody may have changed since: a value, or a ValueError.
 
-Otherwise JSON that is nested too deeply is a RecursionError, and a number that is too large becomes infinite, which no int can be.
+Python's parser raises RecursionError for deep nesting, and turns a number that is too large into infinity, which no int can be.
 
 The supervisor imports this: nothing heavy may be imported here.
 """
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def from_json(text: str) -> Any:
-    """Return one JSON value. Raises ValueError for everything else."""
+    """Return one JSON value. Raises ValueError for anything else."""
     text = text.strip()
     try:
         value, end = _scan(text, 0)
@@ -29,7 +29,7 @@ def from_json(text: str) -> Any:
 
 
 def object_of(content: bytes) -> dict[str, Any]:
-    """Return a JSON object in UTF-8. Raises ValueError for everything else."""
+    """Return a JSON object encoded in UTF-8. Raises ValueError for anything else."""
     found = from_json(content.decode())
     if not isinstance(found, dict):
         raise ValueError("it is not a JSON object")  # noqa: TRY004 -- what was read is wrong, not what was called

@@ -1,7 +1,7 @@
 """Read a request that may be large: a start or a stage is split before it is decoded, and its jobs are decoded one by one.
 
-Decoded in one piece, 8 MiB of the smallest fields take half a second and 200 MB. So any other request has a limit that makes it harmless,
-and of these two only their own few fields are decoded at once (https://protobuf.dev/programming-guides/encoding).
+Decoding 8 MiB of the smallest fields at once takes half a second and 200 MB. Every other request therefore has a size limit that makes it
+harmless, and of these two only their own few fields are decoded at once (https://protobuf.dev/programming-guides/encoding).
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ _TAG_OF_ID = 1 << 3
 
 
 class TooLarge(Refused):
-    """Raised for a request that has no reason to be that large."""
+    """Raised for a request that is larger than its verb can need."""
 
 
 class Large(NamedTuple):
@@ -53,10 +53,10 @@ class Large(NamedTuple):
 
 
 def read(frame: bytes, most_jobs: int = MOST_JOBS_PER_START) -> Large:
-    """Return the request that a client sent. `most_jobs`: of a start.
+    """Return the request that a client sent. `most_jobs`: how many jobs a start may have.
 
-    Raises `TooLarge` for a request that is larger than any but a start may be, and `Refused(INVALID_ARGUMENT)` for a malformed frame, and
-    for one that is larger than its request needs.
+    Raises `TooLarge` for a request that is larger than any request but a start may be, and `Refused(INVALID_ARGUMENT)` for a malformed
+    frame, or one that is larger than its request needs.
     """
     if len(frame) <= LARGEST_OTHER_MESSAGE:
         request, envelope = read_envelope(frame)
@@ -80,7 +80,7 @@ def read_kept(frame: bytes) -> Large:
 
 
 def split(envelope: request_pb2.Envelope, most_jobs: int = MOST_JOBS_PER_KEPT_START) -> Large:
-    """Return a start, split as a large one is: its signature is over a tree of its jobs, as they were sent.
+    """Return a start split into its jobs, as a large one is: its signature is over a tree of its jobs, as they were sent.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
@@ -94,7 +94,7 @@ def split(envelope: request_pb2.Envelope, most_jobs: int = MOST_JOBS_PER_KEPT_ST
 
 
 def id_of(frame: bytes) -> int:
-    """Return the id of a request that was refused as a whole, for its sender; 0 if it is not the first field."""
+    """Return the id of a request that is refused as a whole, for the reply; 0 if it is not the first field."""
     try:
         _, begin, content, end = next(fields(frame, 0, len(frame)))
         if frame[begin] == _TAG_OF_REQUEST:
@@ -127,7 +127,7 @@ def _demand_start(frame: bytes) -> None:
 
 
 def _demand_sizes(raw: bytes, begin: int, end: int) -> None:
-    """Check that what is large of a request are the jobs of a start, or one job of a part, or jobs of a part up to a limit."""
+    """Check what makes a request large: only the jobs of a start, one job of a part, or the jobs of a part up to a limit may."""
     size = jobs = 0
     for number, at, content, until in islice(fields(raw, begin, end), _MOST_FIELDS):
         if number not in {_START, _STAGE} and until - at > LARGEST_OTHER_MESSAGE:
@@ -176,7 +176,7 @@ def _take_apart(
 
 
 def _take_jobs(raw: bytes, at: int, until: int, jobs: list[bytes], most_others: int, most_jobs: int) -> list[bytes]:
-    """Append the jobs of a start or a stage, which is a part of these bytes, to `jobs`, and return its other fields."""
+    """Append the jobs of a start or a stage, given as part of these bytes, to `jobs`, and return its other fields."""
     others: list[bytes] = []
     for number, begin, content, end in fields(raw, at, until):
         if number == _JOBS:
@@ -199,7 +199,7 @@ def _too_large(size: int) -> TooLarge:
 
 
 def fields(raw: bytes, at: int, until: int) -> Iterator[tuple[int, int, int, int]]:
-    """Iterate over the fields of a message, as it is on the wire: number, start, start of the content, end.
+    """Iterate over the fields of an encoded message: number, start of the field, start of its content, end.
 
     Raises DecodeError, or IndexError at the end of the bytes.
     """

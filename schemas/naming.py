@@ -86,7 +86,7 @@ def scheduled_job_id(run: bytes, job: bytes) -> bytes:
 
 
 def finish_job_id(run: bytes) -> bytes:
-    """Return the id of the job that a run ends with, its `on_finish` (UUID version 5). None of `batch_job_id` is the same."""
+    """Return the id of the `on_finish` job of a run (UUID version 5). It differs from every `batch_job_id`."""
     import uuid  # noqa: PLC0415 -- as above
 
     return uuid.uuid5(uuid.UUID(bytes=run), "on_finish").bytes
@@ -171,9 +171,9 @@ class Typed(NamedTuple):
 
 
 def parse_typed(text: str) -> Typed:
-    """Return what a text names by its form: a full id, `PID@START`, `last`, else a name or the prefix of an id.
+    """Return what a text names, judged by its form: a full id, `PID@START`, `last`, else a name or the prefix of an id.
 
-    `OWNER/` before it makes it the job of another member. Raises ValueError if it can be none of them.
+    The prefix `OWNER/` names a job of another member. Raises ValueError if it can be none of these.
     """
     owner, slash, rest = text.rpartition("/")
     if slash and _MEMBER.fullmatch(owner):
@@ -197,9 +197,9 @@ def _parse_unowned(text: str, whole: str) -> Typed:
 
 
 def prefix_of(text: str) -> str | None:
-    """Return the prefix of an id as hex digits without dashes, at least 4 of them; None if it cannot be one.
+    """Return the prefix of an id as hex digits without dashes, at least 4 of them; None if the text cannot be one.
 
-    It has no dashes, or those of a UUID: a date such as 2024-11-28 is none.
+    Dashes are allowed only where a UUID has them: a date such as 2024-11-28 is not a prefix.
     """
     typed = text.lower()
     return typed.replace("-", "") if _HEX_PREFIX.fullmatch(typed) or _DASHED.fullmatch(typed) else None
@@ -218,7 +218,7 @@ def name_problem(name: str) -> str | None:
 
 
 def signal_name(number: int) -> str:
-    """Return a signal as SIGTERM, or by its number if it has no name, as real-time signals."""
+    """Return a signal as SIGTERM, or its number if it has no name, such as real-time signals."""
     try:
         from signal import Signals  # noqa: PLC0415 -- most jobs end without one
 

@@ -28,7 +28,7 @@ class Code(enum.IntEnum):
 
 
 class Reason(enum.IntEnum):
-    """The exact reason, if a program can act on it; `Reason` in request.proto explains each."""
+    """The exact reason, for programs that act on it; `Reason` in request.proto explains each."""
 
     STALE_NONCE = 1
     MAY_HAVE_RUN = 2
@@ -81,7 +81,8 @@ class Reason(enum.IntEnum):
 class Refused(Exception):  # noqa: N818 -- a fact in the past tense; a refusal is an answer, not an error of ours
     """Raised if a request is refused; the edge turns it into a reply, the command line into a message.
 
-    `job_index` is the position in a list of jobs that the refusal is about, `missing` the digests of contents that have to be sent first.
+    `job_index` is the position of the job that the refusal is about, in a list of jobs; `missing` are the digests of contents that must be
+    sent first.
     """
 
     def __init__(self, code: Code, message: str, next_step: str = "", job_index: int | None = None, reason: Reason | None = None) -> None:
@@ -100,11 +101,11 @@ class Refused(Exception):  # noqa: N818 -- a fact in the past tense; a refusal i
         return f"{self.message}; {self.next_step}" if self.next_step else self.message
 
     def anew(self) -> Refused:
-        """Return a copy to raise, because an exception that was raised keeps all frames that it passed."""
+        """Return a copy to raise: an exception that was raised before keeps all frames that it passed alive."""
         refused = Refused(self.code, self.message, self.next_step, self.job_index, self.reason)
         refused.missing = self.missing
         return refused
 
     def __reduce__(self) -> tuple[type[Refused], tuple[Code, str, str, int | None, Reason | None]]:
-        """Return how to pickle it, as process pools need."""
+        """Return how to pickle it, which process pools need."""
         return type(self), (self.code, self.message, self.next_step, self.job_index, self.reason)

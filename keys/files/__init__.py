@@ -1,1 +1,1 @@
-"""Files and folders that others might have changed: whose they are, how they are written, when they change. Knows no key."""
+"""Files and folders that others may change: who owns them, how they are written, when they change. Knows no key."""

@@ -1,4 +1,4 @@
-"""Attributes that keep even root from writing, renaming or removing a file, as chattr(1) sets them: EPERM, though the modes permit it."""
+"""File attributes (chattr(1)) that keep even root from writing, renaming or removing a file: EPERM, although the mode permits it."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _NAMES = ((0x10, "immutable", "i"), (0x20, "append-only", "a"))
 
 
 def reason_with(error: OSError, path: Path) -> str:
-    """Return why something could not be written at a path; if an attribute of the file or its folder forbids it, also what to type."""
+    """Return why a file could not be written at a path; if an attribute of it or its folder forbids it, also the command that helps."""
     reason = error.strerror or str(error)
     if error.errno == errno.EPERM:
         for place in (path, path.parent):

@@ -1,4 +1,4 @@
-"""What kind of thing has the name of a file: a pipe of that name would never open or end, and errno(3) calls it an invalid argument."""
+"""The kind of a file system object: a FIFO in the place of a file would block on open or never end, and errno(3) gives no clear reason."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _KINDS = {
 
 
 def kind_problem(status: os.stat_result) -> str:
-    """Return what is there instead of a regular file, in words; empty if it is one."""
+    """Return in words what is there instead of a regular file; empty if it is a regular file."""
     return f"{problem}; remove it, or move it away" if (problem := _other_kind(status)) else ""
 
 
@@ -35,9 +35,9 @@ def _other_kind(status: os.stat_result) -> str:
 
 
 def demand_kind(path: Path, what: str, status: os.stat_result | None = None) -> None:
-    """Raise `Refused(FAILED_PRECONDITION)`, with the command that makes way, if `what` at a path is no regular file.
+    """Raise `Refused(FAILED_PRECONDITION)`, with the command that clears the path, unless `what` at a path is a regular file.
 
-    `status`: of what was opened; or, where it could not be opened, nothing: then it is looked at now.
+    `status`: fstat of the opened file; without it, the path is examined now.
     """
     try:
         problem = _other_kind(path.stat() if status is None else status)
@@ -49,13 +49,13 @@ def demand_kind(path: Path, what: str, status: os.stat_result | None = None) -> 
 
 
 def demand_file(fd: int, path: Path) -> None:
-    """Raise OSError with these words if an open descriptor is not that of a regular file."""
+    """Raise OSError with these words unless a descriptor is that of a regular file."""
     if problem := kind_problem(os.fstat(fd)):
         raise OSError(errno.EINVAL, problem, str(path))
 
 
 def kind_problem_at(path: Path, *, follow: bool = True) -> str:
-    """Return the same of what is at a path, or that it is a link that leads nowhere or a file that this user may not use.
+    """Return the same for a path, or that it is a dangling link or a file that this user may not use.
 
     Empty if it can be used, is missing, or that cannot be determined.
     """
@@ -67,7 +67,7 @@ def kind_problem_at(path: Path, *, follow: bool = True) -> str:
 
 
 def way_to_read(path: Path) -> str:
-    """Return what to type if a file cannot be read because of its own mode; empty if it is something else."""
+    """Return the command that makes a file readable, if its own mode forbids reading; empty if the reason is something else."""
     with suppress(OSError):
         status = path.stat()
         if status.st_uid == os.geteuid() and not status.st_mode & stat.S_IRUSR:

@@ -1,7 +1,7 @@
-"""Notices changes of files and folders: inotify(7). Knows none of them.
+"""Notice changes of files and folders: inotify(7). Knows no particular file.
 
-The package inotify-simple does the same, but it looks libc up by running ldconfig, at each start of a worker, and loads half a megabyte
-for that.
+The package inotify-simple does the same, but it looks up libc by running ldconfig at each start of a worker, and loads half a megabyte for
+that.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _libc = ctypes.CDLL(None, use_errno=True)
 
 
 class Event(NamedTuple):
-    """What has happened: to which watch (-1: some events were lost), bits as above, and the name in a folder, or an empty one."""
+    """One event: its watch (-1: events were lost), the bits above, and the name within a folder, or an empty name."""
 
     watch: int
     mask: int
@@ -43,7 +43,7 @@ class Event(NamedTuple):
 class Inotify:
     """One inotify instance. `fileno` is readable when there are events.
 
-    Raises OSError: EMFILE if the user has too many, and ENOSPC for a watch too many.
+    Raises OSError: EMFILE if the user has too many instances.
     """
 
     def __init__(self) -> None:
@@ -54,7 +54,10 @@ class Inotify:
         return self._file.fileno()
 
     def add_watch(self, path: str | PathLike[str], mask: int) -> int:
-        """Watch a file or folder for these events, and return the descriptor of the watch; that of an earlier one if it is watched."""
+        """Watch a file or folder for these events, and return the watch descriptor, an existing one if it is watched already.
+
+        Raises OSError: ENOSPC if the user has too many watches.
+        """
         return _checked(_libc.inotify_add_watch(self.fileno(), os.fsencode(path), ctypes.c_uint32(mask)), path)
 
     def rm_watch(self, watch: int) -> None:
@@ -62,7 +65,7 @@ class Inotify:
         _checked(_libc.inotify_rm_watch(self.fileno(), watch))
 
     def read(self, timeout_ms: int | None = 0) -> list[Event]:
-        """Return what has happened; waits if that is nothing, for ever if `timeout_ms` is None."""
+        """Return the pending events; waits if there are none, for ever if `timeout_ms` is None."""
         if not (found := self._read()) and timeout_ms != 0:
             poll = select.poll()
             poll.register(self.fileno(), select.POLLIN)
@@ -87,7 +90,7 @@ class Inotify:
         self._file.close()
 
     def __enter__(self) -> Self:
-        """Return it; it is closed at the end."""
+        """Return the instance; it is closed at the end."""
         return self
 
     def __exit__(self, *_: object) -> None:

@@ -1,4 +1,4 @@
-"""Who owns a file or folder, and who else may change it: what jobwire trusts must belong to the user who runs it, as in sshd's StrictModes.
+"""Who owns a file or folder and who else can change it: jobwire trusts only what belongs to its user, like sshd's StrictModes.
 
 Otherwise a root shell that kept the HOME of a user would start a worker that runs this user's jobs as root. Knows no file's content.
 """
@@ -51,7 +51,7 @@ def demand_fixed(path: Path, what: str) -> None:
 
 
 def judge(status: os.stat_result, path: Path, what: str, *, roots_too: bool = False) -> None:
-    """Refuse what does not belong to the user who runs this, or what others may write; `roots_too`: accept what belongs to root.
+    """Refuse what does not belong to the user who runs this, or what others can write; `roots_too`: accept what belongs to root.
 
     Uses fstat(2) of an open file if there is one: then nobody can change it between check and use.
 
@@ -81,13 +81,13 @@ def judge_owner(status: os.stat_result, path: Path, what: str, *, roots_too: boo
 
 
 def others_may_write(status: os.stat_result) -> bool:
-    """Return whether anybody but the owner may write; the owner's private group, which many systems have, does not count."""
+    """Return whether anybody but the owner may write; the owner's private group, which many distributions create, does not count."""
     mode = status.st_mode
     return bool(mode & stat.S_IWOTH) or (bool(mode & stat.S_IWGRP) and not _is_private(status.st_gid, status.st_uid))
 
 
 def outsiders() -> set[int]:
-    """Return the user that a user namespace shows for all users that it does not map; empty outside of one."""
+    """Return the user as which a user namespace shows every user it does not map; empty outside of such a namespace."""
     try:
         if Path("/proc/self/uid_map").read_text().split() == _ALL_USERS:
             return set()
@@ -97,14 +97,14 @@ def outsiders() -> set[int]:
 
 
 def name_of(uid: int) -> str:
-    """Return a user for people: `joe (uid 1000)`."""
+    """Return a user in words: `joe (uid 1000)`."""
     with suppress(KeyError):
         return f"{pwd.getpwuid(uid).pw_name} (uid {uid})"
     return f"uid {uid}"
 
 
 def reason_of(error: OSError, path: Path) -> str:
-    """Return why something could not be written at a path; if it is not permitted, also the owner of the folder."""
+    """Return why a file could not be written at a path; if permission is denied, also the owner of the folder."""
     if not isinstance(error, PermissionError):
         return error.strerror or str(error)
     from .attributes import reason_with  # noqa: PLC0415 -- only where something is wrong

@@ -26,7 +26,7 @@ _UNLESS_LINKS = {errno.EPERM, errno.EACCES, errno.EOPNOTSUPP, errno.ENOSYS, errn
 
 
 class Place:
-    """The name of a file in an open folder. Close it after use."""
+    """A file name in an open folder. Close it after use."""
 
     def __init__(self, folder: int, path: Path) -> None:
         """`path` is the path with its links resolved."""
@@ -38,7 +38,7 @@ class Place:
         os.close(self.folder)
 
     def lock(self) -> None:
-        """Wait until nobody else edits a file of this folder. Locks the folder and not the file, because the file is replaced."""
+        """Wait until no other process edits a file in this folder. Locks the folder and not the file, because the file is replaced."""
         fcntl.flock(self.folder, fcntl.LOCK_EX)
 
     def open(self) -> int:
@@ -92,7 +92,7 @@ class Place:
             return None
 
     def _rename_unless_there(self, made: str) -> None:
-        """Write it without hard links, which some file systems lack."""
+        """Write the file without hard links, which some file systems lack."""
         import ctypes  # noqa: PLC0415 -- rarely needed
 
         libc = ctypes.CDLL(None, use_errno=True)
@@ -159,7 +159,7 @@ def replace(path: Path, data: bytes, *, durable: bool = True) -> None:
 
 
 def replace_itself(path: Path, data: bytes, *, durable: bool = True) -> None:
-    """Write a file as `Place.replace` does. If its name is a link, that is replaced, and not what it leads to."""
+    """Write a file as `Place.replace` does. If its name is a link, the link is replaced, not its target."""
     folder, resolved = _walk(path.parent, make=False, to_folder=True)
     place = Place(folder, resolved / path.name)
     try:
@@ -187,7 +187,7 @@ def _sync(fd: int) -> None:
 
 
 class _Walk:
-    """The open folders from the root to the current one."""
+    """The open folders from the root to the current folder."""
 
     def __init__(self) -> None:
         self._opened = [os.open("/", os.O_PATH | _FOLDER)]
@@ -217,7 +217,7 @@ class _Walk:
             os.close(self._opened.pop())
 
     def follow(self, name: str, link: os.stat_result) -> tuple[str, ...]:
-        """Return the parts of a link's target, to be followed from the folder that is current afterwards."""
+        """Return the components of a link's target, to be followed from the folder that is current afterwards."""
         _demand_ours(self._opened[-1], link, Path("/", *self.names, name))
         target = Path(os.readlink(name, dir_fd=self._opened[-1]))
         if not target.is_absolute():
@@ -227,7 +227,7 @@ class _Walk:
         return target.parts[1:]
 
     def reopen(self) -> int:
-        """Return a descriptor of the current folder for more than path resolution."""
+        """Return a descriptor of the current folder that can be used for more than path resolution (O_PATH)."""
         return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._opened[-1])
 
     def close(self) -> None:

@@ -1,4 +1,4 @@
-"""Files with a secret, which only their owner may read: an identity, the key of a job."""
+"""Files that hold a secret and that only their owner may read: an identity, the key of a job."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _OTHERS_MAY = stat.S_IRWXG | stat.S_IRWXO
 
 
 def read_secret(path: Path, what: str, missing: Refused) -> bytes:
-    """Return the content of a file, or its first 4096 bytes; messages call it `what`.
+    """Return the content of a file, at most its first 4096 bytes; messages call it `what`.
 
-    Raises `Refused`: `missing` if there is none, PERMISSION_DENIED if it cannot be read, FAILED_PRECONDITION if it is no file, belongs to
-    another user, or others could read it.
+    Raises `Refused`: `missing` if there is none, PERMISSION_DENIED if it cannot be read, FAILED_PRECONDITION if it is not a regular file,
+    belongs to another user, or others can read it.
     """
     try:
         file = open_to_read(path)

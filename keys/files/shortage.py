@@ -1,4 +1,4 @@
-"""What this process has run out of when a file cannot be opened although nothing is wrong with the file."""
+"""File descriptors that have run out: a file cannot be opened although nothing is wrong with it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from ...schemas.refusal import Code, Refused
 
 
 def demand_descriptors(number: int | None) -> None:
-    """Raise `Refused(UNAVAILABLE)` if this errno(3) says that there are no more descriptors; advice about a file would be wrong then."""
+    """Raise `Refused(UNAVAILABLE)` if this errno(3) means that no descriptors are left; advice about the file would mislead."""
     if number in {EMFILE, ENFILE}:
         what = "this process can open no more files and sockets"
         raise Refused(Code.UNAVAILABLE, what, "raise the limit (ulimit -n 1024), or close some") from None

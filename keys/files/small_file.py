@@ -1,4 +1,4 @@
-"""Files of at most a megabyte that a program of ours has written, and anybody may have replaced since."""
+"""Files of at most a megabyte that jobwire wrote and anybody may have replaced since."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ LARGEST = 1 << 20
 def open_to_read(path: Path) -> FileIO:
     """Open a file of any kind but a folder, without waiting for the other end of a FIFO of that name.
 
-    An object, which is closed with its last reference: if a handler raises before it is used, a program that goes on would keep a mere
-    descriptor for good.
+    Returns an object, which closes the file with its last reference: if a signal handler raises before it is used, a plain descriptor would
+    leak in a program that continues.
 
     Raises OSError.
     """
@@ -40,7 +40,7 @@ def open_to_read(path: Path) -> FileIO:
 def read_small(path: Path) -> bytes:
     """Return the content of a file.
 
-    Raises OSError, also if it is larger, or not a file: a FIFO of that name would never end, nor would a link to /dev/zero.
+    Raises OSError, also if it is larger than a megabyte, or not a regular file: reading a FIFO or a link to /dev/zero would never end.
     """
     with open_to_read(path) as file:
         status = os.fstat(file.fileno())
@@ -50,7 +50,7 @@ def read_small(path: Path) -> bytes:
 
 
 def read_all(fd: int, most_bytes: int) -> bytes:
-    """Return what a file has, or its first `most_bytes`. Raises OSError."""
+    """Return the content of a file, at most its first `most_bytes`. Raises OSError."""
     content = bytearray()
     # Some file systems, as those of FUSE, give less at a time than there is.
     while part := os.read(fd, most_bytes - len(content)):

@@ -50,7 +50,7 @@ def roster_path() -> Path:
 
 
 def worker_folder() -> Path:
-    """Return the state folder of this user's worker: the embedded one, and any other without a setting.
+    """Return the state folder of this user's worker: the private one, and any other without a `--state` of its own.
 
     Raises `Refused(FAILED_PRECONDITION)` as `config_folder` does.
     """
@@ -60,7 +60,7 @@ def worker_folder() -> Path:
 
 
 def broker_folder() -> Path:
-    """Return the state folder of a broker of this user without a setting.
+    """Return the state folder of a broker of this user without a `--state` of its own.
 
     Raises `Refused(FAILED_PRECONDITION)` as `config_folder` does.
     """

@@ -1,1 +1,1 @@
-"""Who may come in, and what they may do there: the roster, its changes, and the rights of roles."""
+"""Who may connect, and what they may do there: the roster, its changes, and the rights of roles."""

@@ -1,7 +1,7 @@
-"""Changes of a roster by somebody who has read it before: made only if it still says what they have read.
+"""Changes of a roster that apply only if it is still the version that the requester has read.
 
-The members are named by their keys, and what is so already counts as done: a request that is repeated after a lost connection is answered
-as the first one.
+Members are named by their keys, and a change that is already in effect counts as made: a request repeated after a lost connection gets the
+same answer.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from .roster_text import name_problem, parse, role_problem
 
 @dataclass(frozen=True, slots=True)
 class NewMember:
-    """Somebody who is to come in."""
+    """A member to be added."""
 
     name: str
     key: bytes
@@ -29,7 +29,7 @@ class NewMember:
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """What is to become of the member with this key: `name` or `role` as it is afterwards. Neither: it is to be gone."""
+    """A change of the member with this key: its new `name` or `role`. Neither: the member is removed."""
 
     key: bytes
     change: MemberChange
@@ -38,14 +38,14 @@ class Known:
 
 
 def version_of(text: str) -> bytes:
-    """Return what tells a roster from every other one: the SHA-256 of its file."""
+    """Return a value that identifies the content of a roster: the SHA-256 of its file."""
     return sha256(text.encode())
 
 
 def change_roster(path: Path, version: bytes, wanted: NewMember | Known) -> bool:
-    """Make one change in a roster's file, and return whether it was not so before.
+    """Make one change in a roster's file, and return whether it was not in effect before.
 
-    Raises `Refused`: FAILED_PRECONDITION (ROSTER_CHANGED) if the file is not the one of `version` any more; what the local changes raise.
+    Raises `Refused`: FAILED_PRECONDITION (ROSTER_CHANGED) if the file no longer is the one of `version`; and what the local changes raise.
     """
     was_so = False
 

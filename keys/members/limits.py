@@ -27,10 +27,10 @@ _RANGES = {
 class Limits:
     """The limits of one member; the defaults apply to what its entry in the roster does not set.
 
-    `connections`, for requests. `streams`: watched starts and stops, and followed logs. `grants`: subscriptions to events.
-    `unread_bytes`: bytes sent that its machine has not received yet, for replies and for events separately. `queued_jobs`: jobs that
-    wait. `running_jobs`: jobs that run (0: as many as there are slots). `file_bytes`: contents of files that it has sent and that are kept.
-    `highest_priority`: of its jobs, or of those that it changes.
+    `connections`, for requests. `streams`: watched starts and stops, and followed logs. `grants`: subscriptions to events. `unread_bytes`:
+    bytes sent that its machine has not received yet, for replies and for events separately. `queued_jobs`: jobs that wait. `running_jobs`:
+    jobs that run (0: as many as there are slots). `file_bytes`: stored contents of files that it has sent. `highest_priority`: of jobs that
+    it starts or changes.
     """
 
     connections: int = MOST_CONNECTIONS

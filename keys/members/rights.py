@@ -61,10 +61,10 @@ _TOWARDS_OTHERS = {
 
 @dataclass(frozen=True, slots=True)
 class Invitation:
-    """What is to become of the key that is left with a temporary key, or what has.
+    """What the holder of a temporary key may become, or has become.
 
-    `until_us`: how long the token is valid, in microseconds since 1970. `role` and `limits` are those of the new member; it chooses its
-    name itself if `any_name`. `taken_by`: the public key that was left; empty as long as the token was not used.
+    `until_us`: until when the token is valid, in microseconds since 1970. `role` and `limits` are those of the new member; with `any_name`,
+    it chooses its name itself. `taken_by`: the public key that was registered with the token; empty while it is unused.
     """
 
     until_us: int
@@ -78,12 +78,12 @@ class Invitation:
 class Member:
     """A member of the roster, or a job that acts for one. `key` is the Ed25519 public key of the member, `role` one of `ROLES`.
 
-    Of a job, `job` is its id, `acting` its own public key, `role` is `DELEGATE`, and `may_do` what it may do. It sees itself and the jobs
-    that it started.
+    For a job, `job` is its id, `acting` its own public key, `role` is `DELEGATE`, and `may_do` its rights. It sees itself and the jobs that
+    it started.
 
-    `vouch`, of a relay: the role of signers whose requests it delivers, and who are not on the roster; empty: they have none.
+    `vouch`, for a relay: the role of signers who are not on the roster and whose requests it delivers; empty: they have none.
 
-    `invited`, of a temporary key with the role `PAIRING`: what it is for.
+    `invited`, for a temporary key with the role `PAIRING`: the invitation that it belongs to.
     """
 
     name: str
@@ -103,29 +103,30 @@ class Member:
 
     @property
     def public(self) -> bytes:
-        """The public key that it comes with and signs with."""
+        """The public key with which it connects and signs."""
         return self.acting or self.key
 
     @property
     def account(self) -> bytes:
-        """Who its connections, streams and requests are counted for: all jobs that act for one member count together, and not as that one.
+        """The key that its connections, streams and requests are counted for.
 
-        So nothing that they do keeps the member from coming in to stop them.
+        All jobs that act for one member share one, apart from the member: so nothing that they do keeps the member from connecting to stop
+        them.
         """
         return account_of_jobs(self.key) if self.job else self.key
 
     def sees(self, job: bytes, started_by: bytes) -> bool:
-        """Return whether a job of this owner is one that it may know of; `started_by`: the id of the job that started it, or empty."""
+        """Return whether it may know of a job of this owner; `started_by`: the id of the job that started it, or empty."""
         return not self.job or self.job in (job, started_by)
 
 
 def account_of_jobs(owner: bytes) -> bytes:
-    """Return for whom everything is counted that the jobs cost which act for an owner."""
+    """Return the key under which everything is counted that jobs acting for an owner use."""
     return owner + _ITS_JOBS
 
 
 def acting_for(owner: Member, name: str, job: bytes, acting: bytes) -> Member:
-    """Return what a job is that acts for a member with its own key; `name` is how it is called."""
+    """Return the member that a job is which acts for another member with its own key; `name`: what messages call it."""
     return Member(name, owner.key, DELEGATE, owner.limits, job, acting, owner.rights & DELEGATED)
 
 

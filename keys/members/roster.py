@@ -1,6 +1,6 @@
-"""The roster's file: read, added to, and the roster in force while the file changes.
+"""The roster's file: read, edited, and the roster in force while the file changes.
 
-Knows how the file changes, not what it may say (roster_text.py) nor what the roles allow (rights.py).
+Knows how the file changes, not its format (roster_text.py) nor what the roles allow (rights.py).
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ def read(path: Path) -> Roster:
 
 
 def _read_text(path: Path, *, in_force: bool = False) -> str:
-    """Return the content of the file. `in_force`: it will be used, so only the user who runs this, or root, may have written it."""
+    """Return the content of the file. `in_force`: it will take effect, so only the user who runs this, or root, may have written it."""
     if in_force:
         # The owner of a folder above could put an older roster of root there and get access again.
         demand_fixed(path, "the roster")
@@ -105,7 +105,7 @@ def add_member(path: Path, name: str, public: bytes, role: str, limits: Mapping[
 
     `limits`: by the names of limits.py. `vouch`: of a relay. Return False if this member was there already, else True.
 
-    Raises `Refused`: ALREADY_EXISTS if the name or the key is there, INVALID_ARGUMENT, FAILED_PRECONDITION if it cannot be written.
+    Raises `Refused`: ALREADY_EXISTS if the name or the key is in use, INVALID_ARGUMENT, FAILED_PRECONDITION if it cannot be written.
     """
     if problem := name_problem(name) or role_problem(role) or vouch_problem(vouch, role):
         raise Refused(Code.INVALID_ARGUMENT, problem)
@@ -215,23 +215,23 @@ class RosterFile:
             raise
 
     def member(self, public: bytes) -> Member | None:
-        """Look a public key up in the roster that is in force now."""
+        """Return the member with this public key in the roster in force."""
         return self.roster.by_key.get(public)
 
     def count(self) -> int:
-        """Return how many members it has."""
+        """Return the number of members."""
         return len(self.roster.members)
 
     def named(self, name: str) -> Member | None:
-        """Look a name up in it."""
+        """Return the member with this name."""
         return next((member for member in self.roster.members if member.name == name), None)
 
     def by_curve(self, curve_public: bytes) -> Member | None:
-        """Look a CurveZMQ key up in it."""
+        """Return the member with this CurveZMQ key."""
         return self.roster.by_curve(curve_public)
 
     def limits_of(self, public: bytes) -> Limits:
-        """Return the limits of a key in it; of one that is not there, those of everybody."""
+        """Return the limits of the member with this key; the defaults for a key that is not on the roster."""
         member = self.roster.by_key.get(public)
         return member.limits if member is not None else EVERYBODYS
 
@@ -240,7 +240,7 @@ class RosterFile:
         return self._inotify.fileno()
 
     def drain(self) -> bool:
-        """Apply the current content of the file; say whether another roster is in force. Calls `on_problem` with one that is new.
+        """Apply the current content of the file; return whether another roster is in force. Calls `on_problem` with a new problem.
 
         Returns at once, or within 0.1 s if the file was removed or is being written.
         """

@@ -1,4 +1,4 @@
-"""Changes of members in a roster's file, and what differs between two rosters.
+"""Changes of members in a roster's file, and the differences between two rosters.
 
 Every byte that does not concern the member stays as it was written. A roster keeps at least one admin, if it has one.
 """
@@ -23,7 +23,7 @@ _ADMIN = "admin"
 
 @dataclass(frozen=True, slots=True)
 class MemberChange:
-    """What becomes of a member (None: it is removed), and the same done to its table in the list of all."""
+    """A change of a member (None: it is removed), and the same edit for its table in the document."""
 
     to: Callable[[Member], Member | None]
     write: Callable[[Any, int], None]
@@ -120,7 +120,7 @@ def _no_such(path: Path, name: str) -> Refused:
 def decide(members: Sequence[Member], index: int, to: Member | None, path: str) -> tuple[Member, ...]:
     """Return the members after one was changed, or (None) removed.
 
-    Raises `Refused`: FAILED_PRECONDITION if no admin were left, ALREADY_EXISTS if another has its new name.
+    Raises `Refused`: FAILED_PRECONDITION if no admin would be left, ALREADY_EXISTS if another member has its new name.
     """
     others = [*members[:index], *members[index + 1 :]]
     if to is not None and any(member.name == to.name for member in others):
@@ -136,7 +136,7 @@ def decide(members: Sequence[Member], index: int, to: Member | None, path: str) 
 
 
 def _edited(text: str, path: str, wanted: tuple[Member, ...], edit: Callable[[TOMLDocument], None]) -> str:
-    """Return the text after an edit. It is used only if it says exactly what is wanted."""
+    """Return the text after an edit; checks that it parses to exactly the intended members."""
     import tomlkit  # noqa: PLC0415 -- only edits need it
     from tomlkit.exceptions import TOMLKitError  # noqa: PLC0415 -- as above
 
@@ -157,7 +157,7 @@ def _edited(text: str, path: str, wanted: tuple[Member, ...], edit: Callable[[TO
 
 
 def differences(before: Sequence[Member], after: Sequence[Member]) -> Iterator[str]:
-    """Iterate over what differs between two rosters, a sentence for each member, for the worker's log."""
+    """Iterate over the differences between two rosters, one sentence per member, for the worker's log."""
     old, new = ({member.key: member for member in members} for members in (before, after))
     for key, member in old.items():
         if key not in new:

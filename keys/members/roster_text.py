@@ -12,8 +12,8 @@
     role = "pairing"
     invited = { role = "viewer", until = 2026-11-29T17:10:00Z }
 
-A member who has joined with a token has `invited = { key = "jobwire-key-...", until = ... }`: the temporary key, whose requests are
-answered as before.
+A member who has joined with a token has `invited = { key = "jobwire-key-...", until = ... }`: the temporary key, whose repeated requests
+get the same answer.
 
 Pure: knows neither the file (roster.py) nor what the roles allow (rights.py).
 """
@@ -67,7 +67,7 @@ class Roster:
 
     @property
     def temporary_keys(self) -> tuple[Member, ...]:
-        """Those of tokens, also of those that were used."""
+        """The temporary keys of all tokens, used ones included."""
         return tuple(member for member in self.by_key.values() if member.role == PAIRING)
 
 
@@ -245,7 +245,7 @@ def role_problem(role: str) -> str:
 
 
 def invited_role_problem(role: str) -> str:
-    """Return what is wrong with the role that a token gives; empty if it can."""
+    """Return what is wrong with the role that a token gives; empty if a token can give it."""
     if role == "relay":
         return "a broker is not invited: its workers add it when they join it"
     return role_problem(role)

@@ -1,1 +1,1 @@
-"""New members by a token: invitations in the roster, what is in a token, and the proof that a key is one's own. Knows no socket."""
+"""New members by a token: invitations in the roster, the content of a token, and the proof of owning a key. Knows no socket."""

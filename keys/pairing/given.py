@@ -1,4 +1,4 @@
-"""Where a command finds the token that it is given: the argument itself, `-` for standard input, or `@FILE`."""
+"""The token argument of a command: the token itself, `-` for standard input, or `@FILE`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _STDIN = 0
 
 
 def read_given(argument: str) -> Token:
-    """Return the token of an argument.
+    """Return the token that an argument stands for.
 
     Raises `Refused(INVALID_ARGUMENT)`, also if the file cannot be read.
     """

@@ -1,8 +1,8 @@
-"""Invitations in a roster's file: a temporary key, and what is to become of the key that is left with it.
+"""Invitations in a roster's file: a temporary key, and the role of the key that is registered with it.
 
-An invitation is an entry with the role `pairing`. When a key is left, that very entry becomes the one of the new member, in one replacement
-of the file: so whoever is in the roster has used up the token, and the other way round, whatever is killed in between. The entry keeps the
-temporary key for a day, so that a repeated request is answered as the first one, and another machine is told that the token was used.
+An invitation is an entry with the role `pairing`. When a key is registered, that entry becomes the one of the new member, in a single
+replacement of the file: so a new member is in the roster if and only if its token is used up, whatever is killed in between. The entry
+keeps the temporary key for a day, so that a repeated request gets the same answer, and another machine is told that the token was used.
 
 The text of an entry is changed as it was written here; knows no socket and no clock.
 """
@@ -40,7 +40,7 @@ _ASK_AGAIN = "ask for a new token"
 
 @dataclass(frozen=True, slots=True)
 class Joined:
-    """A key that was left: the name and role that it has now, and whether that was so before."""
+    """A registered key: its present name and role, and whether it had them before."""
 
     name: str
     role: str
@@ -57,9 +57,9 @@ def invite(
     name: str = "",
     limits: Mapping[str, int] = _NO_LIMITS,
 ) -> None:
-    """Let a temporary public key leave another one, once and until a time; an empty name is chosen by who joins.
+    """Let the holder of a temporary key register another key, once and until a time; with an empty name, the new member chooses its own.
 
-    Entries of tokens that ended more than a day ago are removed from the file.
+    Entries of tokens that expired more than a day ago are removed from the file.
 
     Raises `Refused`: INVALID_ARGUMENT; ALREADY_EXISTS if the name is in use; RESOURCE_EXHAUSTED with `MOST_OPEN` open invitations.
     """
@@ -86,7 +86,7 @@ def invite(
 
 
 def withdraw(path: Path, temporary: bytes) -> bool:
-    """Remove an invitation that was not used; return whether there was one. A member that has joined with it stays."""
+    """Remove an unused invitation; return whether there was one. A member that has joined with it stays."""
     found = False
 
     def change(text: str, place: Path) -> str:
@@ -104,7 +104,7 @@ def withdraw(path: Path, temporary: bytes) -> bool:
 
 
 def join(path: Path, temporary: bytes, key: bytes, *, name: str = "") -> Joined:
-    """Make the holder of `key` a member, who has come with a temporary key that is still valid; durable when it returns.
+    """Make the holder of `key` a member, who authenticated with a temporary key that is still valid; durable when it returns.
 
     `name`: the one that it would choose for itself. Raises `Refused` as `decide` does, and FAILED_PRECONDITION for an edited entry.
     """
@@ -125,9 +125,9 @@ def join(path: Path, temporary: bytes, key: bytes, *, name: str = "") -> Joined:
 
 
 def decide(roster: Roster, temporary: bytes, key: bytes, name: str) -> Joined:
-    """Return what the holder of `key` becomes.
+    """Return the member that the holder of `key` becomes.
 
-    Raises `Refused`: NOT_FOUND (TOKEN_WITHDRAWN), FAILED_PRECONDITION (TOKEN_USED), ALREADY_EXISTS if the key is that of a member.
+    Raises `Refused`: NOT_FOUND (TOKEN_WITHDRAWN), FAILED_PRECONDITION (TOKEN_USED), ALREADY_EXISTS if `key` belongs to a member.
     """
     token = roster.member(temporary)
     if token is None or token.invited is None:
@@ -157,14 +157,14 @@ def _withdrawn() -> Refused:
 
 
 def expired(ended_us: int) -> Refused:
-    """Return the refusal of a token whose time ended so long ago."""
+    """Return the refusal of a token that expired this long ago."""
     ago = f"{ended_us // 60_000_000} min" if ended_us >= 60_000_000 else f"{ended_us // 1_000_000} s"  # noqa: PLR2004 -- a minute
     message = f"this token has expired {ago} ago"
     return Refused(Code.FAILED_PRECONDITION, message, _ASK_AGAIN, reason=Reason.TOKEN_EXPIRED)
 
 
 def _free_name(wanted: str, taken: set[str]) -> str:
-    """Return a name like the one that is wanted, which nobody has."""
+    """Return a name derived from the requested one that no member has."""
     name = _NOT_IN_NAMES.sub("-", wanted).lstrip(".@-")[:_LONGEST_NAME] or "machine"
     number = 1
     free = name
@@ -203,7 +203,7 @@ def _with_joined(text: str, place: Path, roster: Roster, temporary: bytes, key: 
 
 
 def _without_old(text: str, known: Roster, name: str, now_us: int) -> str:
-    """Return the text without tokens that ended a day ago; and without one of this name that has ended."""
+    """Return the text without tokens that expired a day ago, and without an expired one of this name."""
 
     def is_old(written: str, owner: str) -> bool:
         try:

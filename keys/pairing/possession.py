@@ -1,4 +1,4 @@
-"""The proof that somebody who leaves a public key has its secret key. `message Pair` in request.proto says what is signed."""
+"""The proof that whoever registers a public key has its secret key. `message Pair` in request.proto says what is signed."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _DOMAIN = b"jobwire.v1.pair\n"
 
 
 def prove(identity: Identity, daemon: bytes, temporary: bytes) -> bytes:
-    """Return the signature of an identity that joins `daemon` with a temporary key; all are public keys."""
+    """Return the signature with which an identity joins `daemon` with a temporary key; the other two arguments are public keys."""
     return identity.sign(_DOMAIN + daemon + temporary)
 
 
 def check(key: bytes, possession: bytes, daemon: bytes, temporary: bytes) -> None:
-    """Check that whoever has come with a temporary key has the secret key of `key`.
+    """Check that the holder of a temporary key also has the secret key of `key`.
 
-    Raises `Refused`: INVALID_ARGUMENT for bytes that are no key, UNAUTHENTICATED for another signature.
+    Raises `Refused`: INVALID_ARGUMENT for bytes that are not a key, UNAUTHENTICATED for another signature.
     """
     curve_public_of(key)
     message = _DOMAIN + daemon + temporary

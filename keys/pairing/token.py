@@ -1,8 +1,8 @@
 """A token: one printable line with which another machine becomes a member, once. Knows no roster, and not whether it is still valid.
 
-It is written in the digits of keys: two bytes that say how long the message is, a `PairingToken`, zeros up to a multiple of five bytes, and
-a CRC-32 of all that with the prefix. So a token that was cut off or mistyped is noticed before anything is sent. The seed in it is a secret
-for as long as the token is valid.
+It is written in the digits of keys: two bytes with the length of the message, a `PairingToken`, zeros up to a multiple of five bytes, and a
+CRC-32 over all that and the prefix. So a truncated or mistyped token is noticed before anything is sent. The seed in it is a secret for as
+long as the token is valid.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ MACHINE = "worker"
 
 @dataclass(frozen=True, slots=True)
 class Token:
-    """What is in a token. `called`: a name for the worker or broker that invites; `slots` and `labels` are for a machine."""
+    """The content of a token. `called`: a name for the worker or broker that invites; `slots` and `labels` are for a machine."""
 
     endpoint: str
     daemon: bytes
@@ -44,12 +44,12 @@ class Token:
 
     @property
     def temporary(self) -> Identity:
-        """The temporary key."""
+        """The identity of the temporary key."""
         return from_seed(self.seed)
 
     @property
     def is_for_machine(self) -> bool:
-        """Whether a worker joins a broker with it."""
+        """Whether it lets a worker join a broker."""
         return self.role == MACHINE
 
 
@@ -70,7 +70,7 @@ def write(token: Token) -> str:
 
 
 def read(text: str) -> Token:
-    """Return what `write` wrote; white space is ignored, also within it.
+    """Return the token that `write` wrote; white space is ignored, also within it.
 
     Raises `Refused(INVALID_ARGUMENT)` that says what is wrong with the text.
     """
@@ -110,7 +110,7 @@ def _understand(data: bytes) -> Token:
 
 
 def _size_with(length: int) -> int:
-    """Return how many bytes a token has with a message of this length: so many that they end with a digit."""
+    """Return how many bytes a token with a message of this length has, padded to whole digits."""
     return -(-(_LENGTH_BYTES + length + _CHECK_BYTES) // _BYTES) * _BYTES
 
 

@@ -1,4 +1,4 @@
-"""What a worker states about the end of a job, signed with its key: others can withhold it, but neither invent nor alter it."""
+"""A worker's signed statement about the end of a job: others can withhold it, but neither forge nor alter it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def attest(worker: Identity, end: job_pb2.EndStatement) -> bytes:
 
 
 def read(raw: bytes) -> tuple[bytes, job_pb2.EndStatement]:
-    """Return the public key of the worker that has made a statement, and the statement.
+    """Return the public key of the worker that made a statement, and the statement.
 
     Raises `Refused(UNAUTHENTICATED)`, or DecodeError.
     """

@@ -1,7 +1,7 @@
-"""The key of a job: with it, a job that may start jobs acts for its owner while it runs; and how that can be shown later.
+"""The key of a job: with it, a job that may start jobs acts for its owner while it runs; and the proof of that for later.
 
 The worker that runs the job derives the key of an attempt from its own secret: it is the same after any crash, two attempts never share
-one, and nothing secret is stored; no broker can know it. Knows no job and no roster: whether the job still runs, and what its owner may do,
+one, nothing secret is stored, and no broker can know it. Knows no job and no roster: whether the job still runs, and what its owner may do,
 is checked elsewhere.
 """
 
@@ -30,14 +30,14 @@ _LENGTHS = [KEY_BYTES, KEY_BYTES, ID_BYTES, KEY_BYTES, KEY_BYTES, ID_BYTES]
 
 
 def derive(worker: Identity, owner: bytes, job: bytes, attempt: int) -> Identity:
-    """Return the identity of an attempt at a job, which acts for `owner` (a public key); `worker` is that of the worker that runs it."""
+    """Return the identity of an attempt at a job, which acts for `owner` (a public key); `worker`: the identity of its worker."""
     named = owner + job + attempt.to_bytes(_ATTEMPT_BYTES, "big")
     seed = bindings.crypto_generichash_blake2b_salt_personal(named, digest_size=KEY_BYTES, key=worker.seed, person=_PERSON)
     return replace(from_seed(seed), acts_for=owner)
 
 
 def delegate(worker: Identity, name: AttemptKey, key: Identity, audience: bytes, store: bytes) -> request_pb2.Delegation:
-    """Return the statement of a worker that `key`, that of an attempt at a job, acted for the owner of the job; both sign it.
+    """Return the statement of a worker that `key`, the key of an attempt at a job, acted for the owner of the job; both keys sign it.
 
     `audience`: the public key of the worker or broker that takes requests of the key. `store`: the id of the worker's store.
     """
@@ -49,12 +49,12 @@ def delegate(worker: Identity, name: AttemptKey, key: Identity, audience: bytes,
 
 
 def attempt_of(said: request_pb2.Delegation) -> AttemptKey:
-    """Return the attempt whose key a statement is about."""
+    """Return the attempt that a statement is about."""
     return AttemptKey(said.owner, said.job, said.attempt)
 
 
 def check_signer(said: request_pb2.Delegation, signer: bytes, audience: bytes) -> None:
-    """Check that the worker that a statement names has made it, about the key that has signed a request for `audience`.
+    """Check that the worker named in a statement signed it, and that it is about the key that signed a request for `audience`.
 
     Raises `Refused(UNAUTHENTICATED)`.
     """
@@ -64,9 +64,9 @@ def check_signer(said: request_pb2.Delegation, signer: bytes, audience: bytes) -
 
 
 def check(said: request_pb2.Delegation, audience: bytes) -> None:
-    """Check that the worker that a statement names has made it, and that the key itself says so, for `audience`.
+    """Check that the worker named in a statement signed it, and that the key itself did, for `audience`.
 
-    Else a worker that has seen the key of a job elsewhere could say that it is that of one of its own.
+    Without the second signature, a worker that has seen the key of another worker's job could claim it for one of its own.
 
     Raises `Refused(UNAUTHENTICATED)`.
     """
@@ -99,9 +99,9 @@ def _named(said: request_pb2.Delegation) -> bytes:
 
 @frozen
 class KeyFile:
-    """What a job finds in the file of its key: its identity, the public key of the worker, and where that says how it is reached.
+    """The content of a job's key file: its identity, the public key of the worker, and how the worker is reached.
 
-    `is_broker`: it is a broker to which the worker belongs that runs the job.
+    `is_broker`: that is the broker which the worker has joined.
     """
 
     identity: Identity
@@ -124,10 +124,10 @@ def write_text(file: KeyFile) -> bytes:
 
 
 def read(path: Path) -> KeyFile:
-    """Return what a file holds.
+    """Return the content of a key file.
 
-    Raises `Refused`: NOT_FOUND if there is none, as when the job has ended; PERMISSION_DENIED if it cannot be read, FAILED_PRECONDITION if
-    it belongs to another user, others could read it, or it is damaged.
+    Raises `Refused`: NOT_FOUND if there is none, as after the end of the job; PERMISSION_DENIED if it cannot be read, FAILED_PRECONDITION
+    if it belongs to another user, others can read it, or it is damaged.
     """
     missing = Refused(
         Code.NOT_FOUND,

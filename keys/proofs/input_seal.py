@@ -1,9 +1,9 @@
-"""What a client signs at the end of a standard input that it sends through a broker: how many bytes they were, and their hash.
+"""The signature of a client at the end of a standard input that it sends through a broker: over the number of bytes, and their hash.
 
-The domain, the public key of the owner, the id of the job, the token of the `feed`, the number of bytes (8, big-endian) and the hash.
-Of less than 1 MiB that is the BLAKE2b of the input. Else the input is cut into blocks of 1 MiB and a shorter last one, which may be empty;
-the hash of each is taken over that of the block before it and its bytes, and that of the last one counts. So who has noted it at the end
-of a block needs only the bytes since then to go on.
+Signed are the domain, the public key of the owner, the id of the job, the token of the `feed`, the number of bytes (8, big-endian) and the
+hash. For less than 1 MiB, the hash is the BLAKE2b of the input. Otherwise the input is cut into blocks of 1 MiB and a shorter last one,
+which may be empty; the hash of each block is over the hash of the block before it and its own bytes, and the last one is signed. So whoever
+has noted the hash at the end of a block needs only the bytes since then to continue.
 """
 
 from __future__ import annotations
@@ -24,9 +24,9 @@ BLOCK_BYTES = 1024 * 1024
 
 
 class Fed(NamedTuple):
-    """Which input it is: whose, of which job, and by which feeder. The owner of a job feeds it, and has signed that.
+    """Identifies an input: whose it is, of which job, and by which feeder. The owner of a job feeds it, and has signed that.
 
-    `signer`: the key that signs, if that is the key of a job which acts for the owner.
+    `signer`: the key that signs, if it is the key of a job which acts for the owner.
     """
 
     job: JobKey
@@ -35,7 +35,7 @@ class Fed(NamedTuple):
 
 
 class RunningHash:
-    """The hash of the bytes so far. `size` and `before`: that of whole blocks from which it goes on, as `blocks` was once."""
+    """The hash of the bytes so far. `size` and `before`: the size and hash of whole blocks to continue from, as `blocks` returned them."""
 
     def __init__(self, size: int = 0, before: bytes = b"") -> None:
         self.size = size
@@ -44,11 +44,11 @@ class RunningHash:
 
     @property
     def blocks(self) -> tuple[int, bytes]:
-        """Up to where there are whole blocks, and their hash."""
+        """The number of bytes in whole blocks so far, and their hash."""
         return self.size - self.size % BLOCK_BYTES, self._before
 
     def add(self, data: bytes | memoryview) -> None:
-        """Add the next bytes."""
+        """Hash the next bytes."""
         left = memoryview(data)
         while left:
             now = left[: BLOCK_BYTES - self.size % BLOCK_BYTES]
@@ -60,11 +60,11 @@ class RunningHash:
                 self._hash = blake2b(self._before, digest_size=HASH_BYTES)
 
     def seal(self, identity: Identity, fed: Fed) -> bytes:
-        """Return the signature of the owner under all of it."""
+        """Return the signature of the owner over the whole input."""
         return identity.sign(self._statement(fed))
 
     def is_sealed(self, fed: Fed, seal: bytes) -> bool:
-        """Return whether the owner has signed just these bytes."""
+        """Return whether the owner signed exactly these bytes."""
         message = self._statement(fed)
         try:
             return len(seal) == SIGNATURE_BYTES and bindings.crypto_sign_open(seal + message, fed.signer or fed.job.owner) == message

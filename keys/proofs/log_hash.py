@@ -1,8 +1,8 @@
-"""The hash of a log: the root of a tree over blocks of 1 MiB, and hashes of parts of it, with which a part can be checked alone. Pure.
+"""The hash of a log: the root of a tree over blocks of 1 MiB, and hashes of subtrees, with which a part can be checked alone. Pure.
 
-The tree is that of merkle.py (RFC 6962, section 2.1): a leaf is the SHA-256 of a zero byte and a block, of which only the last may be
-shorter. A log of one block has nothing beside its root. Of a longer one, the hashes of groups of blocks are kept: as few blocks in a
-group as there are at most 1,024 groups, in powers of two, so that each group is a node of the tree. Up to 1 GiB a group is one block.
+The tree is that of merkle.py (RFC 6962, section 2.1): a leaf is the SHA-256 of a zero byte and a block; only the last block may be shorter.
+Of a log of one block, only the root is kept. Of a longer one, the hashes of groups of blocks are kept too; the size of a group is the
+smallest power of two with which there are at most 1,024 groups, so that each group is a node of the tree. Up to 1 GiB a group is one block.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def group_of(size: int) -> int:
 
 
 class LogTree:
-    """The tree over a log of a known size, which gets the leaves of its blocks one after the other; its memory has a bound."""
+    """The tree over a log of known size, which gets the leaves of its blocks in order; its memory is bounded."""
 
     def __init__(self, size: int) -> None:
         self.left = blocks_of(size)
@@ -48,17 +48,17 @@ class LogTree:
 
     @property
     def root(self) -> bytes:
-        """The hash of the log; empty if that is, or if not all leaves were added."""
+        """The hash of the log; empty if the log is, or if leaves are missing."""
         return root_of(self.hashes) if self.hashes and not self.left else b""
 
     @property
     def kept(self) -> bytes:
-        """What is kept beside the root."""
+        """The hashes that are kept beside the root."""
         return b"".join(self.hashes) if len(self.hashes) > 1 else b""
 
 
 def parts_of(size: int, root: bytes, kept: bytes) -> Sequence[bytes] | None:
-    """Return the hashes of the groups of a log with this root; None if what was kept are not those."""
+    """Return the hashes of the groups of a log with this root; None if the kept bytes do not match it."""
     if blocks_of(size) <= 1:
         return [root] if root and size else []
     hashes = [kept[at : at + HASH_BYTES] for at in range(0, len(kept), HASH_BYTES)]

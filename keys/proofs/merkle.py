@@ -1,7 +1,7 @@
-"""A Merkle tree over the jobs of a start: one signature for all of them, and a path of hashes that shows one without the others.
+"""A Merkle tree over the jobs of a start: one signature for all of them, and a path of hashes that proves one without the others.
 
-As in RFC 6962, section 2.1, with SHA-256: a leaf is the hash of a zero byte and the job, a node that of a one byte and its two children,
-and the left part of n leaves are as many as the largest power of two below n.
+As in RFC 6962, section 2.1, with SHA-256: a leaf is the hash of a zero byte and the job, a node the hash of a one byte and its two
+children. The left subtree of n leaves has as many as the largest power of two below n.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Tree:
 
     @property
     def root(self) -> bytes:
-        """The hash of the whole tree, which has a leaf."""
+        """The hash of the whole tree, which must not be empty."""
         roots = list(self._roots)
         hashed = roots.pop()
         while roots:
@@ -54,7 +54,7 @@ class Tree:
 
 
 def root_of(leaves: Iterable[bytes]) -> bytes:
-    """Return the root over leaves, of which there is at least one."""
+    """Return the root over at least one leaf."""
     tree = Tree()
     for one in leaves:
         tree.add(one)
@@ -62,7 +62,7 @@ def root_of(leaves: Iterable[bytes]) -> bytes:
 
 
 class Paths:
-    """The hashes of all nodes of a tree, of which each path is a few."""
+    """The hashes of all nodes of a tree, from which the path of any leaf can be read."""
 
     def __init__(self, leaves: Sequence[bytes]) -> None:
         self._levels = [list(leaves)]

@@ -1,4 +1,4 @@
-"""Some jobs of a signed start without the others: each is shown by its path to the root that was signed."""
+"""Part of a signed start, without its other jobs: each job comes with its path to the root that was signed."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ _BYTES_A_STEP = 256 * 1024
 
 
 class Whole:
-    """A start, as its client has sent it; `jobs` are serialized, in their order.
+    """A start as its client sent it; `jobs` are serialized, in their order.
 
-    Raises Refused for bytes that are no request.
+    Raises Refused for bytes that are not a request.
     """
 
     def __init__(self, raw: bytes) -> None:
@@ -31,7 +31,7 @@ class Whole:
 
     @property
     def verb(self) -> str:
-        """Which request it is: also one of a schedule has jobs that follow from it."""
+        """The verb of the request: adding a schedule counts too, because jobs follow from it."""
         return self._request.WhichOneof("verb") or ""
 
     @property
@@ -41,7 +41,7 @@ class Whole:
 
     @property
     def delegation(self) -> request_pb2.Delegation | None:
-        """For whom its signer acted, if that is the key of a job."""
+        """The statement for whom its signer acted, if that is the key of a job."""
         return self._envelope.delegation if self._envelope.HasField("delegation") else None
 
     @property
@@ -74,7 +74,7 @@ class Whole:
         return self._found_paths
 
     def prepare(self) -> Iterator[None]:
-        """Build the tree that parts are shown by, in steps of about a millisecond; without this, the first `part` takes as long as all."""
+        """Build the tree that proves parts, in steps of about a millisecond; without this, the first `part` takes as long as all steps."""
         leaves: list[bytes] = []
         for jobs in _parts(self.jobs):
             for job in jobs:
@@ -86,7 +86,7 @@ class Whole:
 
 
 class Shown:
-    """Shows some jobs of starts; remembers the last start, as somebody who asks for one job often asks for others of it."""
+    """Extracts single jobs from starts; caches the last start, because requests for several of its jobs tend to follow each other."""
 
     def __init__(self) -> None:
         self._raw = b""
@@ -94,24 +94,24 @@ class Shown:
         self._positions: dict[bytes, int] = {}
 
     def only(self, raw: bytes, job_id: bytes) -> bytes:
-        """Return a start with this job alone, as far as it can be shown without the others."""
+        """Return a start reduced to this job, as far as it can be proven without the others."""
         return self.some(raw, [job_id])
 
     def some(self, raw: bytes, job_ids: Sequence[bytes]) -> bytes:
-        """Return a start with these jobs, as far as they can be shown without the others."""
+        """Return a start reduced to these jobs, as far as they can be proven without the others."""
         whole = self._in_parts(raw)
         # What the run ends with is in each part.
         return raw if whole is None else whole.part(sorted({self._positions.get(job_id, 0) for job_id in job_ids}))
 
     def size(self, raw: bytes, job_id: bytes, *, is_first: bool) -> int:
-        """Return about how many bytes a job of a start adds to what is shown of it; `is_first`: no other one is shown."""
+        """Return about how many bytes a job of a start adds to an extract of it; `is_first`: it is the only one so far."""
         whole = self._in_parts(raw)
         if whole is None:
             return len(raw) if is_first else 0
         return len(whole.jobs[self._positions.get(job_id, 0)]) + len(whole.jobs).bit_length() * merkle.HASH_BYTES
 
     def prepare(self, raw: bytes) -> Iterator[None]:
-        """Look at a start in steps of some milliseconds; what is asked of it then, before anything else is, takes no longer than one."""
+        """Read a start in steps of some milliseconds; a call about it that follows directly takes no longer than one step."""
         if raw == self._raw:
             return
         whole = Whole(raw)
@@ -132,7 +132,7 @@ class Shown:
 
 
 def _parts(jobs: Sequence[bytes]) -> Iterator[Sequence[bytes]]:
-    """Divide jobs into as many as take a step, at least one."""
+    """Divide jobs into as many as one step handles, at least one."""
     part: list[bytes] = []
     size = 0
     for job in jobs:

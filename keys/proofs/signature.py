@@ -37,9 +37,9 @@ class Rooted(NamedTuple):
 def sign(
     identity: Identity, audience: bytes, nonce: bytes, request: bytes, *, not_after_us: int = 0, rooted: Rooted | None = None
 ) -> request_pb2.Proof:
-    """Return a serialized request, signed for the worker `audience` (public key) and the run that `nonce` of its `hello` names.
+    """Return a serialized request, signed for the worker `audience` (public key) and its run that `nonce` of its `hello` names.
 
-    `not_after_us`: until when it is good, 0: for ever. `rooted`: the start that the request is.
+    `not_after_us`: until when it is valid, 0: for ever. `rooted`: the start, if the request is one that is signed by a root.
 
     Raises `Refused(INVALID_ARGUMENT)` if the `hello` had no valid key or nonce.
     """
@@ -53,7 +53,7 @@ def sign(
 
 
 def _statement(proof: request_pb2.Proof, request: bytes, rest: bytes | None) -> bytes:
-    """Return what is signed. The domains differ, so that no signature of one kind is one of another."""
+    """Return the bytes that are signed. The domains differ, so that a signature of one kind is never valid as another kind."""
     said = proof.audience + proof.nonce
     if not proof.root and not proof.not_after_us:
         return _DOMAIN + said + request
@@ -68,8 +68,8 @@ def _statement(proof: request_pb2.Proof, request: bytes, rest: bytes | None) -> 
 def check(envelope: request_pb2.Envelope, audience: bytes, nonce: bytes | None, rest: bytes | None = None) -> bytes:
     """Return the public key that signed the request in `envelope`; `audience` and `nonce` are those of this worker.
 
-    Without a `nonce`, that of any run counts: so it is for a request that was signed for a broker, and that this broker has passed on.
-    `rest`: of a start, all its fields but the jobs. If it is signed by a root, its jobs are not checked here, but by `check_jobs`.
+    Without a `nonce`, any run is accepted: for a request that was signed for a broker, which has passed it on. `rest`: of a start, all its
+    fields but the jobs. If it is signed by a root, its jobs are not checked here, but by `check_jobs`.
 
     Raises `Refused(UNAUTHENTICATED)`, or FAILED_PRECONDITION with the reason STALE_NONCE: the worker was restarted meanwhile.
     """
@@ -102,7 +102,7 @@ def check(envelope: request_pb2.Envelope, audience: bytes, nonce: bytes | None, 
 
 
 def check_jobs(envelope: request_pb2.Envelope, jobs: Sequence[bytes]) -> None:
-    """Check that these jobs of a start are those over which its signer has signed a root, or some of them as the envelope shows.
+    """Check that these are the jobs of a start that its signer signed by a root, or the ones that the envelope proves.
 
     Raises `Refused(UNAUTHENTICATED)`.
     """
@@ -119,7 +119,7 @@ def check_jobs(envelope: request_pb2.Envelope, jobs: Sequence[bytes]) -> None:
 
 
 def other_jobs() -> Refused:
-    """Return the refusal of a start with other jobs than those that were signed."""
+    """Return the refusal of a start whose jobs are not those that were signed."""
     return _unauthenticated("the jobs of the start are not those that were signed", "sign exactly the jobs that are sent")
 
 

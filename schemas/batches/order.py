@@ -1,4 +1,4 @@
-"""The order of things that wait for each other. Pure; the things are numbers."""
+"""Topological order of jobs and groups that depend on each other. Pure; a job or group is a number."""
 
 from __future__ import annotations
 
@@ -6,18 +6,19 @@ from collections.abc import Iterator, Sequence
 
 
 class Cycle(Exception):  # noqa: N818 -- names what was found
-    """Things wait for each other, so that none of them can begin: each of `nodes` waits for the next one, the last for the first."""
+    """Raised for dependencies that form a cycle: each of `nodes` waits for the next one, the last for the first, so none can start."""
 
     def __init__(self, nodes: Sequence[int]) -> None:
-        """Take the things in order."""
+        """Take the nodes of the cycle, in order."""
         super().__init__(nodes)
         self.nodes = nodes
 
 
 def find_layers(waits: Sequence[Sequence[int]], jobs: int, layers: list[int]) -> Iterator[None]:
-    """Append the layer of each thing to `layers`, one thing a step; layer 0 waits for nothing, every other for something of the one before.
+    """Append each layer of jobs and groups to `layers`, one per step; layer 0 waits for nothing.
 
-    `waits`: for each thing, what it waits for. Those from number `jobs` on are groups, which are in the last layer of their parts.
+    Everything in a later layer waits for something in the layer before. `waits`: what each one waits for. Numbers from `jobs` on are
+    groups; a group is in the last layer of its members.
 
     Raises Cycle.
     """

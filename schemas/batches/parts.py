@@ -36,12 +36,12 @@ def hash_of_job(job_id: bytes, spec: bytes) -> bytes:
 
 
 def named_again(job_id: bytes, before: JobKey, after: Sequence[After]) -> request_pb2.NewJob:
-    """Return a job that names the one which it runs again instead of a spec, and what it waits for, as it is staged."""
+    """Return a rerun as it is staged: it names the job to run again instead of a spec, and what it waits for."""
     return request_pb2.NewJob(id=job_id, rerun=key_to_wire(before), after=map(conditions.to_wire, after))
 
 
 def hash_of_rerun(job: request_pb2.NewJob) -> bytes:
-    """Return the hash of such a job, over all of it."""
+    """Return the hash of a rerun, over all of its message."""
     return blake2b(job.SerializeToString(), digest_size=HASH_BYTES, person=b"jobwire.rerun").digest()
 
 
@@ -51,7 +51,7 @@ def hash_of_part(hashes: Sequence[bytes]) -> bytes:
 
 
 def join(jobs: Sequence[KeptJob]) -> bytes:
-    """Return the jobs of a part as they are kept: one after the other, so that they can be read one by one."""
+    """Return the jobs of a part as they are stored: concatenated, so that they can be read one by one."""
     pieces: list[bytes] = []
     for job in jobs:
         pieces += job.id, job.digest, len(job.spec).to_bytes(_LENGTH_BYTES, "big"), job.spec
@@ -59,7 +59,7 @@ def join(jobs: Sequence[KeptJob]) -> bytes:
 
 
 def join_reruns(jobs: Sequence[KeptJob]) -> bytes:
-    """Return which jobs those of a part run again, in their order; empty if none runs another again."""
+    """Return which job each job of a part runs again, in their order; empty if none of them is a rerun."""
     if not any(job.rerun_of for job in jobs):
         return b""
     keys = (b"".join(job.rerun_of) if job.rerun_of else b"" for job in jobs)
@@ -67,7 +67,7 @@ def join_reruns(jobs: Sequence[KeptJob]) -> bytes:
 
 
 def split(content: bytes, reruns: bytes = b"") -> Iterator[KeptJob]:
-    """Iterate over the jobs of a part; `reruns`: what they run again."""
+    """Iterate over the jobs of a part; `reruns`: which jobs they run again, as `join_reruns` returned it."""
     at = at_rerun = 0
     while at < len(content):
         begin = at + ID_BYTES + _DIGEST_BYTES + _LENGTH_BYTES

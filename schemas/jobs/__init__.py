@@ -1,1 +1,1 @@
-"""What is known about a job wherever it is: its spec with all parts, its states, and how it can end."""
+"""What a job is, independent of where it runs: its spec with all parts, its states, and how it can end."""

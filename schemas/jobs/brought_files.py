@@ -1,4 +1,4 @@
-"""What a job brings into its folder, and what is wanted of that folder: paths that stay in it, and contents named by their digests."""
+"""Files that a job brings into its folder, and paths that are fetched from it: relative paths, and contents named by their digests."""
 
 from __future__ import annotations
 
@@ -19,16 +19,16 @@ _LONGEST_NAME = 255
 
 
 class FileKind(enum.IntEnum):
-    """What a content is: that of one file, or an archive of a folder; the numbers are those on the wire."""
+    """The kind of a content: one file, or an archive of a folder; the numbers are those on the wire."""
 
     FILE = 1
     TREE = 2
 
 
 class BroughtFile(NamedTuple):
-    """Something that is put into the job's folder. `digest` is the SHA-256 of its content, and `size` the length of that in bytes.
+    """A file or tree that is put into the job's folder. `digest` is the SHA-256 of its content, `size` the length of the content in bytes.
 
-    `path`: below the job's folder; empty, only for a tree: the folder itself. `mode`: permissions of a file.
+    `path`: relative to the job's folder; empty, only for a tree, means the folder itself. `mode`: permissions of a file.
     """
 
     path: bytes
@@ -38,7 +38,7 @@ class BroughtFile(NamedTuple):
     mode: int = DEFAULT_MODE
 
     def parts(self) -> tuple[bytes, bytes, bytes]:
-        """Return everything that tells it from another one."""
+        """Return all values that distinguish it from another one."""
         return self.path, self.digest, b"%d:%d:%d" % (self.size, self.kind, self.mode)
 
 
@@ -71,7 +71,7 @@ def _check_file(file: BroughtFile) -> None:
 
 
 def program_of(script: bytes, *, elsewhere: bool, by_shell: bool) -> tuple[bytes, ...]:
-    """Return the beginning of the argv of a job that runs a script of its own folder, in that or `elsewhere`, itself or `by_shell`."""
+    """Return the start of the argv of a job that runs a script of its own folder, in that folder or `elsewhere`, directly or `by_shell`."""
     # Only the worker knows where the folder is, and says it to the job. The shell also runs what the kernel does not.
     if elsewhere:
         return (b"/bin/sh", b"-c", b'exec "$JOBWIRE_JOB_DIR/$0" "$@"', script)
@@ -79,7 +79,7 @@ def program_of(script: bytes, *, elsewhere: bool, by_shell: bool) -> tuple[bytes
 
 
 def path_problem(path: bytes) -> str:
-    """Return why a path does not name something in a folder, without leaving it; empty if it does. An empty path is the folder."""
+    """Return why a path does not name something inside a folder; empty if it does. An empty path is the folder itself."""
     problems = (
         (path.startswith(b"/"), "the path is absolute"),
         (b"\0" in path, "the path has a NUL byte"),
@@ -95,7 +95,7 @@ def path_problem(path: bytes) -> str:
 
 
 def digest_parts(files: Sequence[BroughtFile], outputs: Sequence[bytes]) -> Iterator[tuple[int, tuple[bytes, ...]]]:
-    """Iterate over what belongs into the digest of a spec, with the numbers of the fields."""
+    """Iterate over the values that go into the digest of a spec, with their field numbers."""
     for file in files:
         yield 14, file.parts()
     for path in outputs:

@@ -1,6 +1,6 @@
-"""What a job can claim in its spec: slots, GPUs, resources that operators define, and to run alone among some. Pure.
+"""What a job can claim in its spec: slots, GPUs, resources that operators define, and exclusive use of a name. Pure.
 
-What a worker has of it: ../workers/capacity.py.
+What a worker has of them: ../workers/capacity.py.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _RESERVED = frozenset({"slot", "slots", "cpu", "cpus", "gpu", "gpus", "mem", "me
 
 
 def check(cpus: int, gpus: int, resources: Sequence[tuple[str, int]], only_one: str) -> None:
-    """Raise `Refused(INVALID_ARGUMENT)` unless a job can claim this of some worker."""
+    """Raise `Refused(INVALID_ARGUMENT)` unless some worker could satisfy this claim."""
     if not (cpus or gpus or resources or only_one):
         return
     problem = ""
@@ -39,7 +39,7 @@ def check(cpus: int, gpus: int, resources: Sequence[tuple[str, int]], only_one: 
 
 
 def digest_parts(cpus: int, gpus: int, resources: Sequence[tuple[str, int]], only_one: str) -> Iterator[tuple[int, Sequence[bytes]]]:
-    """Return what of it the digest of a spec is made of: none of what is not set."""
+    """Return the values that go into the digest of a spec; unset ones are left out."""
     if cpus:
         yield 23, (b"%d" % cpus,)
     if gpus:
@@ -51,7 +51,7 @@ def digest_parts(cpus: int, gpus: int, resources: Sequence[tuple[str, int]], onl
 
 
 def resource_problem(name: str, amount: int) -> str:
-    """Return why there cannot be so much of a resource with this name; empty if there can."""
+    """Return why a resource cannot have this name and amount; empty if it can."""
     if name in _RESERVED:
         return f"{name!r} is not a resource that is defined: every worker has slots (--cpus), memory (--memory) and gpus (--gpus)"
     if not _RESOURCE_NAME.fullmatch(name):

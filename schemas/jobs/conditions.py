@@ -39,12 +39,12 @@ _HOLDS = frozenset({(Condition.OK, Fate.OK), (Condition.FAILED, Fate.FAILED), *(
 
 
 def holds(condition: Condition, fate: Fate) -> bool:
-    """Return whether a condition holds; it never changes again."""
+    """Return whether a condition holds; once known, this never changes."""
     return (condition, fate) in _HOLDS
 
 
 class After(NamedTuple):
-    """One condition. Its target is the job with an id; or all jobs of a run, if `name` is not empty those of that name (see `base_of`)."""
+    """One condition. Its target is a job by its id, or all jobs of a run; with a `name`, only the jobs of that name (see `base_of`)."""
 
     condition: Condition
     job: bytes = b""
@@ -53,16 +53,16 @@ class After(NamedTuple):
 
     @property
     def target(self) -> tuple[bytes, bytes, str]:
-        """What it is about."""
+        """The job or group that it is about."""
         return self[1:]
 
     def parts(self) -> tuple[bytes, ...]:
-        """Return what belongs into the digest of a spec."""
+        """Return the values that go into the digest of a spec."""
         return b"%d" % self.condition, self.job, self.run, self.name.encode()
 
 
 def base_of(name: str) -> str:
-    """Return the name of a job without its index, by which a group has it: `fetch` of `fetch[3]`."""
+    """Return the name of a job without its index, which is the name of its group: `fetch` for `fetch[3]`."""
     return _INDEX.sub("", name) if name.endswith("]") else name
 
 
@@ -83,7 +83,7 @@ def check(after: Sequence[After]) -> None:
 
 
 def described(after: After) -> str:
-    """Return what a condition is about, as far as it says so itself."""
+    """Return the target of a condition in words, as far as the condition itself names it."""
     if after.job:
         return f"the job {format_id(after.job)}"
     return f"the jobs {after.name} of run {format_id(after.run)}" if after.name else f"the run {format_id(after.run)}"

@@ -1,4 +1,4 @@
-"""What the kernel can give a job: a limit on its memory; and to each of its processes nice value, umask, and the limits of setrlimit(2)."""
+"""What the kernel enforces for a job: a memory limit, and for each process nice value, umask, and limits of setrlimit(2)."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def refuse_unknown(name: str) -> None:
 
 
 def check(memory_bytes: int | None, nice: int | None, umask: int | None, limits: Sequence[ResourceLimit]) -> None:
-    """Raise `Refused(INVALID_ARGUMENT)` unless a kernel could give these to a job; None: not set."""
+    """Raise `Refused(INVALID_ARGUMENT)` unless a kernel accepts these values for a job; None: not set."""
     if memory_bytes is not None and not LEAST_MEMORY <= memory_bytes <= LARGEST_MEMORY:
         least, most = format_limit(LEAST_MEMORY), format_limit(LARGEST_MEMORY)
         raise Refused(Code.INVALID_ARGUMENT, f"a limit on memory of {format_limit(memory_bytes)} is not from {least} to {most}")

@@ -1,4 +1,4 @@
-"""Exit statuses that tell what became of a command, as in the shell, timeout(1) and docker-run(1).
+"""Exit statuses that say why a command did not run or was ended, as in the shell, timeout(1) and docker-run(1).
 
 Imports nothing: the supervisor uses it.
 """

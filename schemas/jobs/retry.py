@@ -1,4 +1,4 @@
-"""How often a job is tried again after an attempt that failed, how long it waits before, and after which exit statuses."""
+"""How often a job is retried after a failed attempt, how long it waits before each retry, and after which exit statuses."""
 
 from __future__ import annotations
 
@@ -24,9 +24,9 @@ NEVER_RETRIED = (reserved_statuses.NOT_EXECUTABLE, reserved_statuses.NOT_FOUND)
 
 @frozen
 class RetryRule:
-    """At most `most` attempts follow the first. The delay before the next is multiplied by `backoff` each time, up to a day.
+    """At most `most` attempts follow the first. The delay before the next one is multiplied by `backoff` each time, up to a day.
 
-    `on_exit`: the exit statuses, with 128+n for a signal, after which there is another attempt; empty: all that are failures.
+    `on_exit`: retry only after these exit statuses (128+n for a signal); empty: after every failure.
     """
 
     most: int
@@ -35,13 +35,13 @@ class RetryRule:
     on_exit: tuple[int, ...] = ()
 
     def delay_after_ms(self, attempt: int) -> int:
-        """Return how long the attempt after this one, 1 for the first, waits."""
+        """Return the delay in milliseconds after this attempt (1 for the first), before the next one starts."""
         grown = self.delay_ms * self.backoff ** (attempt - 1)
         return int(min(grown, max(self.delay_ms, _LONGEST_GROWN_MS)))
 
 
 def check(retry: RetryRule) -> None:
-    """Raise `Refused(INVALID_ARGUMENT)` with one clear sentence unless a job can be tried again so."""
+    """Raise `Refused(INVALID_ARGUMENT)`, with a reason in words, unless this is a valid retry rule."""
     if not 1 <= retry.most <= MOST_RETRIES:
         raise _refuse(f"a job can be retried 1 to {MOST_RETRIES} times, not {retry.most} times", "leave it out, and it is not retried")
     if retry.delay_ms > LONGEST_DELAY_MS:
@@ -69,17 +69,17 @@ _WHY_NEVER = {
 
 
 def digest_parts(retry: RetryRule) -> Iterator[tuple[int, tuple[bytes, ...]]]:
-    """Iterate over what belongs into the digest of a spec, with the number of the field."""
+    """Iterate over the values that go into the digest of a spec, with their field numbers."""
     yield 20, (b"%d:%d" % (retry.most, retry.delay_ms), repr(retry.backoff).encode(), *(b"%d" % status for status in retry.on_exit))
 
 
 def from_wire(message: job_pb2.Retry) -> RetryRule:
-    """Return what came over the wire. Exit statuses are sorted, each of them once; no backoff means that the delay stays the same."""
+    """Return a rule received over the wire. Exit statuses are sorted and unique; without a backoff, the delay stays the same."""
     return RetryRule(message.max, message.delay_ms, message.backoff or 1.0, tuple(sorted(set(message.on_exit))))
 
 
 def to_wire(retry: RetryRule) -> job_pb2.Retry:
-    """Return it as it is sent and stored."""
+    """Return the rule as it is sent and stored."""
     backoff = retry.backoff if retry.backoff != 1 else 0
     return job_pb2.Retry(max=retry.most, delay_ms=retry.delay_ms, backoff=backoff, on_exit=retry.on_exit)
 

@@ -1,4 +1,4 @@
-"""What the `on_finish` of a run finds out about it: in environment variables, which replace its own of the same names."""
+"""What the `on_finish` job of a run is told about it: environment variables, which replace variables of the same names in its spec."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class RunEnd(NamedTuple):
 
 
 def tell(environment: Iterable[tuple[bytes, bytes]], run: bytes, name: str, end: RunEnd) -> Environment:
-    """Return the environment of the job that is told how a run ended."""
+    """Return the environment of the `on_finish` job, with the result of its run."""
     told = {
         _RUN: format_id(run),
         _RUN_NAME: name,
@@ -47,12 +47,12 @@ def tell(environment: Iterable[tuple[bytes, bytes]], run: bytes, name: str, end:
 
 
 def finish_spec(spec: JobSpec, run: bytes, name: str, end: RunEnd) -> JobSpec:
-    """Return the job that is told how a run ended, from what the run was submitted with."""
+    """Return the spec of the `on_finish` job, made from what the run was submitted with and the result of the run."""
     return replace(spec, name=spec.name or NAME, environment=tell(spec.environment, run, name, end))
 
 
 def told_in(environment: Iterable[tuple[bytes, bytes]]) -> RunEnd | None:
-    """Return what a job was told, found in its environment; None if that is not what `tell` has written."""
+    """Return the result of a run from the environment of its `on_finish` job; None if `tell` has not written it."""
     found = dict(environment)
     word = found.get(_OUTCOME, b"").decode(errors="replace")
     counts = [found.get(name, b"") for name in (_OK, _FAILED, _CANCELLED)]

@@ -1,4 +1,4 @@
-"""Decodes specs; those that are the same are one object: a million jobs of a sweep need not have a million of them."""
+"""Decode specs so that equal specs are one object: a million jobs of a sweep need not have a million of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _LARGEST_KEPT = 4096
 
 
 class SameSpecs:
-    """Remembers the specs that it has read last, by their bytes."""
+    """Caches the specs decoded last, by their bytes."""
 
     def __init__(self) -> None:
         self._kept: dict[bytes, JobSpec] = {}

@@ -1,7 +1,7 @@
-"""The spec of a job: what was submitted; its hash, and its form on the wire. What it may say: spec_check.py.
+"""The spec of a job: what was submitted, its digest, and its form on the wire. Which values are valid: spec_check.py.
 
-Two requests mean the same job if their specs have the same digest. The digest is over the fields, not over bytes of a
-serialized message: protobuf is not canonical.
+Two requests mean the same job if their specs have the same digest. The digest is over the fields, not over bytes of a serialized message:
+protobuf is not canonical.
 """
 
 from __future__ import annotations
@@ -87,17 +87,17 @@ class JobSpec:
     may_submit: bool = False
 
     def at_any_time(self) -> JobSpec:
-        """Return it without times before or after which it does not start."""
+        """Return a copy without the times before or after which it does not start."""
         return replace(self, start_at_us=None, start_in_ms=None, not_after_us=None, not_after_ms=None) if self.has_times else self
 
     @property
     def says_until_when(self) -> bool:
-        """Whether it says itself after when it does not start for the first time."""
+        """Whether the spec itself limits until when the job may start for the first time."""
         return self.not_after_us is not None or self.not_after_ms is not None
 
     @property
     def has_times(self) -> bool:
-        """Whether it is to start not before, or not after a time."""
+        """Whether the job has an earliest or a latest start time."""
         return any(one is not None for one in (self.start_at_us, self.start_in_ms, self.not_after_us, self.not_after_ms))
 
     @property
@@ -107,7 +107,7 @@ class JobSpec:
 
 
 def in_home(directory: bytes) -> bool:
-    """Return whether a working folder is the job's home or below it: `~` or `~/...`, which is expanded where the job starts."""
+    """Return whether a working folder is the home folder of the job's user or below it: `~` or `~/...`, expanded where the job starts."""
     return directory == b"~" or directory.startswith(b"~/")
 
 
@@ -122,7 +122,7 @@ def digest(spec: JobSpec) -> bytes:
 
 
 def digest_in_steps(spec: JobSpec) -> Generator[None, None, bytes]:
-    """Return the same of a large spec."""
+    """Return the same digest, computed in steps for a large spec."""
     hashed = blake2b(digest_size=_DIGEST_BYTES)
     fields = _fields_of(spec)
     yield
@@ -136,7 +136,7 @@ def digest_in_steps(spec: JobSpec) -> Generator[None, None, bytes]:
 
 
 def _fields_of(spec: JobSpec) -> Sequence[tuple[int, Sequence[bytes]]]:  # noqa: C901, PLR0912 -- one step for each field
-    """Return what the digest is over: each field with its parts."""
+    """Return the fields that the digest is over, each with its parts."""
     fields: list[tuple[int, Sequence[bytes]]] = [(1, spec.argv)]
     if spec.environment:
         fields += zip(repeat(2), sorted(spec.environment))
@@ -192,7 +192,7 @@ def from_wire(message: job_pb2.JobSpec) -> JobSpec:
 
 
 def read_in_steps(message: job_pb2.JobSpec) -> Generator[None, None, JobSpec]:
-    """Return what `from_wire` does of a large message, with steps between its fields and in those that have many parts."""
+    """Return what `from_wire` returns, in steps between the fields, and within fields that have many parts."""
     _demand_known(message)
     said: dict[str, Any] = {"argv": ()}
     for field, value in message.ListFields():
@@ -273,7 +273,7 @@ _READ: Mapping[str, Callable[[Any], Any]] = {
 
 
 def to_wire(spec: JobSpec, *, with_stdin: bool = True) -> job_pb2.JobSpec:
-    """Return a spec as it is sent and stored; a list of jobs shows it without its standard input."""
+    """Return a spec as it is sent and stored; in a list of jobs it comes without its standard input."""
     # A value holds only what differs from the defaults, so that this takes no longer than there is to say.
     said = {name: _WRITTEN[name](value) if name in _WRITTEN else value for name, value in vars(spec).items()}
     if not with_stdin:

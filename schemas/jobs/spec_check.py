@@ -1,4 +1,4 @@
-"""What the spec of a job may say: each field within its bounds, and all of them together something that Linux could run."""
+"""Validate the spec of a job: each field within its limits, and together something that Linux could run."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ def _refuse(message: str) -> Refused:
 
 
 def check(spec: JobSpec) -> None:  # noqa: C901, PLR0912 -- a check for each field, and no call for one that is not set
-    """Raise `Refused(INVALID_ARGUMENT)` with one clear sentence unless a worker could try to run this.
+    """Raise `Refused(INVALID_ARGUMENT)`, with a reason in words, unless a worker could try to run this.
 
-    Whether program and folder exist is known only where the job runs, when it starts.
+    Whether program and folder exist is only known where the job runs, when it starts.
     """
     check_command(spec.argv, spec.environment)
     if b"\0" in spec.directory or len(spec.directory) > LONGEST_PATH:
@@ -139,7 +139,7 @@ def _check_retry(spec: JobSpec) -> None:
 
 
 def check_command(argv: tuple[bytes, ...], environment: tuple[tuple[bytes, bytes], ...]) -> None:
-    """Raise `Refused(INVALID_ARGUMENT)` unless Linux could take these arguments and variables."""
+    """Raise `Refused(INVALID_ARGUMENT)` unless Linux could take these arguments and variables (execve(2))."""
     counts = (("arguments", argv, MOST_ARGUMENTS), ("environment variables", environment, MOST_VARIABLES))
     for what, things, most in counts:
         if len(things) > most:
@@ -161,7 +161,7 @@ def check_command(argv: tuple[bytes, ...], environment: tuple[tuple[bytes, bytes
 
 
 def _check_variables(environment: tuple[tuple[bytes, bytes], ...]) -> int:
-    """Return how many bytes they take."""
+    """Return how many bytes the variables take."""
     total = 0
     for name, value in environment:
         if not name or b"=" in name or b"\0" in name or b"\0" in value:

@@ -30,7 +30,7 @@ class OutcomeKind(enum.IntEnum):
 
 
 class OnFailure(enum.IntEnum):
-    """What a job of a run that has failed does to the others; numbers as in job.proto. STOP_REST: it also stops those that run."""
+    """What happens to the rest of a run when one of its jobs fails; numbers as in job.proto. STOP_REST also stops jobs that run."""
 
     CONTINUE = 0
     CANCEL_REST = 1
@@ -46,7 +46,7 @@ class JobTime(enum.IntEnum):
 
 
 class Pick(enum.IntEnum):
-    """Which job a name means that several jobs have; numbers as in request.proto. ONLY: none of them."""
+    """Which job a name refers to if several jobs have it; numbers as in request.proto. ONLY: refuse an ambiguous name."""
 
     ONLY = 0
     NEWEST = 1
@@ -69,10 +69,10 @@ class EventKind(enum.IntEnum):
 
 @frozen
 class ResourceUse:
-    """What a job used. The first three: its first process and the children that were waited for, from wait4(2); 0 if it is not known.
+    """The resources that a job used. The first three: its first process and the children it waited for, from wait4(2); 0 if unknown.
 
-    `cpu_us`, `peak_memory_bytes`: all its processes together; 0 if it is not known. `read_bytes`, `written_bytes`: from and to disks, by
-    its first process and the children that were waited for; None if it is not known.
+    `cpu_us`, `peak_memory_bytes`: all its processes together; 0 if unknown. `read_bytes`, `written_bytes`: from and to disks, by its first
+    process and the children it waited for; None if unknown.
     """
 
     user_us: int = 0
@@ -89,7 +89,7 @@ class Outcome:
     """How a job ended. `exit_status` as from waitpid(2); 127, 126 or 125 if it could not be started.
 
     `stdout_problem` and `stderr_problem` say why a log is or may be incomplete; empty: it is complete. `stdin_problem` says why the job did
-    not get the whole of its standard input; empty: it did, or did not want more.
+    not get all of its standard input; empty: it got all, or closed it.
     """
 
     kind: OutcomeKind
@@ -119,22 +119,22 @@ class Outcome:
 
     @property
     def log_bytes(self) -> int:
-        """The size of both logs."""
+        """The size of both logs together, in bytes."""
         return self.stdout_bytes + self.stderr_bytes
 
     @property
     def is_hashed(self) -> bool:
-        """Whether something is known about the hashes of its output: them, that they follow, or why not."""
+        """Whether its output has hashes, will have them, or has a reason why it has none."""
         return bool(self.stdout_root or self.stderr_root or self.hash_follows or self.hash_problem)
 
     @property
     def is_ok(self) -> bool:
-        """Whether the job exited with 0, has complete logs and got its input."""
+        """Whether the job exited with 0, its logs are complete, and it got its input."""
         return self.kind is OutcomeKind.EXITED and self.exit_status == 0 and self.is_whole and not self.stdin_problem
 
     @property
     def is_failure(self) -> bool:
-        """Whether it counts as failed, wherever failures are counted: it did not end well, and it was not unneeded."""
+        """Whether it counts as failed, everywhere that failures are counted: it is not ok, and the job was not unneeded."""
         return not (self.unneeded or self.is_ok)
 
     @property
@@ -143,13 +143,13 @@ class Outcome:
         return not (self.stdout_problem or self.stderr_problem)
 
     def problems_beside(self, sentence: str) -> list[str]:
-        """Return which logs are incomplete and why, as far as a sentence about the end does not say so; those of most workers do."""
+        """Return which logs are incomplete and why, if the sentence about the end does not say so already; most workers' sentences do."""
         problems = (("stdout", self.stdout_problem), ("stderr", self.stderr_problem))
         return [f"its {stream} is incomplete: {problem}" for stream, problem in problems if problem and problem not in sentence]
 
 
 def exit_status(kind: int, status: int, signal: int) -> int:
-    """Return the exit status of a command for a job: 128+n for a signal, 124 over its time limit, 153 over another limit.
+    """Return the exit status with which a command reports a job: 128+n for a signal, 124 over its time limit, 153 over another limit.
 
     The numbers are those of the shell, timeout(1) and docker-run(1).
     """

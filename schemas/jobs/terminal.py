@@ -1,4 +1,4 @@
-"""The size of a job's terminal, and which sizes there are."""
+"""The size of a job's terminal, and which sizes are valid."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ MOST_CELLS = 65_535
 
 
 class TerminalSize(NamedTuple):
-    """Rows and columns, in characters."""
+    """The size of a terminal: rows and columns, in characters."""
 
     rows: int
     columns: int

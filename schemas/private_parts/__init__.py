@@ -1,1 +1,1 @@
-"""Parts of CPython and protobuf that are not public, or take the place of public ones: each with its reason, and until when."""
+"""Parts of CPython and protobuf that are private, or replace public ones: each with its reason, and when it can be removed."""

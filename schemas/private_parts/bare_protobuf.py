@@ -1,8 +1,8 @@
-"""protobuf's part in C, `google._upb._message`, without the modules in Python around it: a fifth of an answer to Tab.
+"""protobuf's C extension, `google._upb._message`, without the Python modules around it: saves a fifth of the time of a shell completion.
 
-Private to protobuf. A generated module calls five functions of as many modules, which load twenty others; a process that only writes and
-reads messages needs none of them. Only such a process may use it: messages of Google's own types, such as times, lack what Python adds.
-`tests/unit/test_private_parts.py` fails once protobuf is light by itself, or messages that are made so are not as those of others.
+Private to protobuf. A generated module calls five functions of five modules, which load twenty others; a process that only writes and reads
+messages needs none of them. Only such a process may use it: messages of Google's own types, such as Timestamp, lack what Python adds.
+`tests/unit/test_private_parts.py` fails once protobuf is light by itself, or once messages made this way differ from other messages.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def use() -> None:
-    """Have generated modules that are imported from now on use the part in C directly; does nothing if protobuf has none here."""
+    """Make generated modules that are imported from now on use the C extension directly; does nothing if protobuf has none here."""
     try:
         from google._upb import _message  # noqa: PLC0415 -- half of the Tabs need no message
     except ImportError:
@@ -50,4 +50,4 @@ def use() -> None:
 
 
 def _pass(file: Any, module: dict[str, Any]) -> None:
-    """Add no descriptors: they are for the implementation in Python."""
+    """Ignore descriptors: only the implementation in Python needs them."""

@@ -1,7 +1,7 @@
 """CPython's module `_json`, the C part of `json`, for reading.
 
-Private to CPython. Used because `json` loads `re`, and compiles six patterns, which takes longer than what an answer to Tab has to read.
-`tests/unit/test_private_parts.py` fails once `json` does without, or `_json` reads something else.
+Private to CPython. Used because `json` loads `re` and compiles six patterns, which takes longer than all the parsing of a shell completion.
+`tests/unit/test_private_parts.py` fails once `json` no longer does so, or `_json` parses something differently.
 """
 
 from __future__ import annotations
@@ -15,9 +15,9 @@ if TYPE_CHECKING:
 
 
 def scanner(parse_float: Callable[[str], float], parse_constant: Callable[[str], float]) -> Callable[[str, int], tuple[Any, int]]:
-    """Return a function that reads the JSON value at a place of a text, and returns it and where it ends, as `json.JSONDecoder` has it.
+    """Return a function that parses the JSON value at an index of a text and returns value and end, like `JSONDecoder.raw_decode`.
 
-    It raises ValueError, StopIteration if there is no value, and RecursionError.
+    The function raises ValueError, StopIteration if there is no value, and RecursionError.
     """
 
     class Rules:

@@ -1,8 +1,8 @@
 """CPython's module `_sha256` (`_sha2` since 3.12), the C part of `hashlib`'s SHA-256.
 
 Private to CPython. Used because `hashlib` loads OpenSSL: 4 MB in a daemon that does not need it otherwise. libsodium, which a daemon has
-loaded anyway, computes the same, but its binding takes five times as long for a few bytes, if it is not in the caches.
-`tests/unit/test_private_parts.py` fails once `hashlib` does without OpenSSL, or this computes something else than `hashlib`.
+loaded anyway, computes the same, but its binding takes five times as long for a few bytes when they are not cached.
+`tests/unit/test_private_parts.py` fails once `hashlib` no longer loads OpenSSL, or this computes something else than `hashlib`.
 """
 
 from __future__ import annotations

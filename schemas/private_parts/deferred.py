@@ -1,7 +1,7 @@
-"""Modules that a library imports and a process does not need: they are loaded when something of them is used.
+"""Lazy loading of modules that a library imports and a process does not need: they are loaded when one of their names is used.
 
-That the library needs nothing of them while it is imported is private to it. Nothing is missing for whoever uses them later.
-`tests/unit/test_private_parts.py` fails once a library does not import them by itself.
+That the library uses none of these names while it is imported is private to it. Code that uses them later finds all of them.
+`tests/unit/test_private_parts.py` fails once a library no longer imports them by itself.
 """
 
 import sys
@@ -9,7 +9,7 @@ from types import ModuleType
 
 
 class _Deferred(ModuleType):
-    """Stands for a module until something of it is used."""
+    """A placeholder for a module until one of its names is used."""
 
     def __getattr__(self, name: str) -> object:
         # What the import system and debuggers look for in any module.
@@ -23,7 +23,7 @@ class _Deferred(ModuleType):
 
 
 def defer(name: str, **known: object) -> None:
-    """Have a module loaded only when something of it is used, besides what is `known` of it. Does nothing if it was loaded before."""
+    """Load a module only when one of its names is used, except for those in `known`. Does nothing if it is loaded already."""
     deferred = _Deferred(name)
     vars(deferred).update(known)
     sys.modules.setdefault(name, deferred)

@@ -1,10 +1,10 @@
-"""Values that cannot be changed: `@frozen` is `@dataclass(frozen=True)` for classes that every command loads.
+"""Immutable values: `@frozen` is `@dataclass(frozen=True)` for classes that every command loads.
 
-`dataclasses` loads `inspect` and the parser of Python, and compiles six methods of each class: together a sixth of the time of a short
-command. These classes share their methods. To `dataclasses`, and to whoever asks for their signature, they are dataclasses; only then
-it is loaded.
+`dataclasses` loads `inspect` and the parser of Python, and compiles six methods for each class: together a sixth of the run time of a short
+command. These classes share their methods instead. `dataclasses` and `inspect.signature` treat them as dataclasses; `dataclasses` is loaded
+only then.
 
-A value holds only what differs from the defaults, which are attributes of its class: a spec has dozens of fields, of which few are set.
+An instance holds only what differs from the defaults, which are attributes of its class: a spec has dozens of fields, of which few are set.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ if TYPE_CHECKING:
 else:
 
     def dataclass_transform(**_: object) -> object:
-        """Tell type checkers that a decorator makes dataclasses: at run time, of no effect."""
+        """Tell type checkers that a decorator makes dataclasses; has no effect at run time."""
         return lambda decorator: decorator
 
 
 @dataclass_transform(frozen_default=True)
 def frozen(of: _Class) -> _Class:
-    """Return a class as it would be as a frozen dataclass. What it defines itself of `__repr__` and `__hash__` it keeps."""
+    """Return the class with the methods of a frozen dataclass. Its own `__repr__` and `__hash__` are kept."""
     names = tuple(of.__annotations__)
     members = {name: value for name, value in of.__dict__.items() if name not in {"__dict__", "__weakref__"}}
     for method in (_init, _repr, _eq, _hash, _setattr, _delattr):
@@ -49,9 +49,10 @@ def frozen(of: _Class) -> _Class:
 
 
 def made(of: type[_Value], fields: dict[str, Any]) -> _Value:
-    """Return a value of a frozen class with these fields, among them all that have no default; nothing is checked.
+    """Return an instance of a frozen class with these fields, which must include all fields without a default; nothing is checked.
 
-    For what is made by the ten thousand, of messages: the checks take longer than all the rest. `fields` belongs to the value from then on.
+    For instances that are made by the ten thousand from messages: the checks take longer than everything else. The instance takes over the
+    dict `fields`.
     """
     value = object.__new__(of)
     object.__setattr__(value, "__dict__", fields)
@@ -59,7 +60,7 @@ def made(of: type[_Value], fields: dict[str, Any]) -> _Value:
 
 
 def replace(value: _Value, **changes: Any) -> _Value:
-    """Return a value of a frozen class, or a dataclass, with other values of these fields, as `dataclasses.replace` does."""
+    """Return a copy of an instance of a frozen class, or of a dataclass, with other values of these fields, like `dataclasses.replace`."""
     if hasattr(value, "__dict__"):
         return type(value)(**value.__dict__ | changes)
     names: tuple[str, ...] = type(value).__match_args__  # type: ignore[attr-defined] # reason: of a dataclass with slots
@@ -114,7 +115,7 @@ def _delattr(self: Any, name: str) -> NoReturn:
 
 
 class _Lent:
-    """What `dataclasses` notes in a class: its fields, and how it was made, which pprint asks for. Made when it is asked for."""
+    """What `dataclasses` stores in a class (its fields, and the parameters of the decorator, which pprint reads). Made on first access."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -126,7 +127,7 @@ class _Lent:
 
 
 class _Signature:
-    """The signature of a class for `inspect`, help() and editors; made when it is asked for."""
+    """The signature of a class for `inspect`, help() and editors; made on first access."""
 
     def __get__(self, value: object, of: Any) -> Any:
         import inspect  # noqa: PLC0415 -- whoever asks has it

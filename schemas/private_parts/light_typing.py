@@ -1,7 +1,7 @@
-"""`NamedTuple` and `Protocol` of `typing`, which is not loaded for them: it takes 0.8 MB of the supervisor, and a tenth of its start.
+"""`NamedTuple` and `Protocol` without loading `typing`, which takes 0.8 MB of the supervisor and a tenth of its start-up time.
 
-To type checkers they are those of `typing`. Classes of `NamedTuple` are made as `typing` makes them, and a `Protocol` asks for nothing
-at run time. `tests/unit/test_private_parts.py` compares them.
+Type checkers see those of `typing`. Classes of `NamedTuple` are made as `typing` makes them, and a `Protocol` checks nothing at run time.
+`tests/unit/test_private_parts.py` compares them.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ else:
             return made
 
     class NamedTuple(metaclass=_Maker):
-        """A tuple with names, see `typing.NamedTuple`."""
+        """A tuple with named fields, see `typing.NamedTuple`."""
 
     class Protocol:
-        """What a class has to have, see `typing.Protocol`."""
+        """The methods that a class must have, see `typing.Protocol`."""
 
 
 __all__ = ["NamedTuple", "Protocol"]

@@ -1,4 +1,4 @@
-"""The article before a word that is only known when a sentence is made: a job, an hour."""
+"""The indefinite article for a word that is only known at run time: a job, an hour."""
 
 from __future__ import annotations
 

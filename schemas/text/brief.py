@@ -1,6 +1,6 @@
-"""What a sentence quotes, fit to be sent and read: an echo of 5,000 characters hides what is wrong with them, and bytes are no text.
+"""Shorten and escape what a sentence quotes: an echo of 5,000 characters hides what is wrong with them, and raw bytes are not text.
 
-Knows no request and no terminal: refusals and the command line make brief what they say.
+Knows no request and no terminal: refusals and the command line call it for their sentences.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LONG = rf"""(?<!\w)'(?:[^'\\]|\\.){{{_MOST + 1},}}'|(?<!\w)"(?:[^"\\]|\\.){{{_M
 
 
 def brief(sentence: str) -> str:
-    """Return a sentence in which words and quotations of more than 300 characters have `...` in their middle."""
+    """Return a sentence in which words and quotations of more than 300 characters have `...` in the middle."""
     if len(sentence) <= _MOST:
         return sentence
     import re  # noqa: PLC0415 -- rare, and not light
@@ -26,9 +26,9 @@ def brief(sentence: str) -> str:
 
 
 def sendable(sentence: str) -> str:
-    r"""Return a sentence in which bytes that are not UTF-8, lone surrogates as of PEP 383, are written as `\xff`, others as `\ud800`.
+    r"""Return a sentence without surrogates, which could be neither sent nor stored.
 
-    With one of them it could be neither sent nor stored.
+    Those of bytes that are not UTF-8 (PEP 383) are written as `\xff`, others as `\ud800`.
     """
     try:
         sentence.encode()

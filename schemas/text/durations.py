@@ -1,4 +1,4 @@
-"""Read durations that people write, and write them as they do."""
+"""Parse and format durations as people write them."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def parse_duration(said: str | float) -> int:
 
 
 def format_duration(seconds: float) -> str:
-    """Return a duration in the two largest units that it has: `3h59m`, `2d`, `45s`. What is smaller is left out."""
+    """Return a duration in its two largest units: `3h59m`, `2d`, `45s`. Smaller units are cut off."""
     left, parts = int(seconds), list[str]()
     for unit in ("d", "h", "m", "s"):
         amount, left = divmod(left, _UNITS_MS[unit] // 1000)

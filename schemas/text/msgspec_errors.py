@@ -1,8 +1,8 @@
-"""Understand the messages of msgspec's errors. Knows no file and no key, and does not import msgspec.
+"""Parse the messages of msgspec's errors. Knows no file and no key, and does not import msgspec.
 
-Private to msgspec: an error is a sentence, and its wording is not documented, but nothing else says what is wrong and where. For example
+Private to msgspec: an error is a sentence whose wording is not documented, but nothing else says what is wrong and where. For example
 "Expected `str`, got `int` - at `$.job[0].argv[1]`", or "... - at `key` in `$.job[0].env`" if a key is wrong.
-`tests/unit/test_private_parts.py` fails once msgspec changes its wording, or its errors have such attributes.
+`tests/unit/test_private_parts.py` fails once msgspec changes its wording, or its errors have attributes for this.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Wrong(Enum):
 
 
 class Mistake(NamedTuple):
-    """What is wrong, where, and in words for a person. The path of an unknown key ends with it, that of a missing one does not."""
+    """What is wrong, where, and a sentence for a person. The path of an unknown key ends with that key, that of a missing key does not."""
 
     wrong: Wrong
     path: Path
@@ -49,7 +49,7 @@ class Mistake(NamedTuple):
 
 
 def understand(error: Exception) -> Mistake:
-    """Return what an error of msgspec says."""
+    """Return the mistake that an error of msgspec describes."""
     message = str(error)
     at = _AT.search(message)
     # `[...]` stands for any key of a table.

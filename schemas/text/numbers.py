@@ -1,4 +1,4 @@
-"""Why a text is not the number that was asked for."""
+"""Why a text is not a valid number."""
 
 from __future__ import annotations
 
@@ -11,5 +11,5 @@ _LARGE = pattern(r"(?=.*\d{10})[+-]?\d+(?:[-:.]\d+)*\s?[KMGT]?(?:i?B)?", re.ASCI
 
 
 def why_not_number(said: str | int, what: str) -> str:
-    """Return that a text is not `what`, in words; or, if it is a number, that it is too large."""
+    """Return, in words, that a text is not `what`; or that it is too large, if it is a number."""
     return f"{said!r} is too large a number" if _LARGE.fullmatch(str(said).strip()) else f"{said!r} is not {what}"

@@ -1,4 +1,4 @@
-"""Regular expressions that are compiled when they are first used: a command loads many, and uses few of them."""
+"""Regular expressions that are compiled on first use: a command loads many and uses few of them."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ _METHODS = ("match", "fullmatch", "search", "sub", "findall", "finditer")
 
 
 class _Later:
-    """Takes the place of a compiled pattern. Its attributes are those of the pattern, from the first use of any on."""
+    """A placeholder for a compiled pattern. The first use of one of its attributes compiles it."""
 
     def __init__(self, source: Any, flags: int) -> None:
         self._source = source
@@ -27,5 +27,5 @@ class _Later:
 
 
 def pattern(source: AnyStr, flags: int = 0) -> re.Pattern[AnyStr]:
-    """Return a pattern, as `re.compile` does."""
+    """Return a pattern, like `re.compile`."""
     return _Later(source, flags)  # type: ignore[return-value] # reason: it takes its place; `cast` would load typing

@@ -23,7 +23,7 @@ _SURROGATE = pattern(rb"\xed[\xa0-\xbf][\x80-\xbf]")
 
 
 class NotText(ValueError):  # noqa: N818 -- a fact
-    """Raised for bytes that are not text; says what they are instead, on which line, and what to do."""
+    """Raised for bytes that are not text; says what they are instead, on which line, and how to fix it."""
 
     def __init__(self, line: int, what: str, next_step: str = "") -> None:
         super().__init__(what)

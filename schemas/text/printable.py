@@ -1,4 +1,4 @@
-"""Text from elsewhere, made fit for one line of a terminal."""
+"""Escape text from elsewhere so that it fits on one line of a terminal."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ _FIRST_BYTE, _LAST_BYTE = "\udc80", "\udcff"
 
 
 def printable(text: str) -> str:
-    r"""Return the text with escapes for what would control the terminal, end a line or cell, or is not a character.
+    r"""Return the text with escapes for whatever would control the terminal, end a line or cell, or is not a character.
 
     A byte that is not UTF-8 is a lone surrogate in the text, as in PEP 383, and is shown as the byte: `\xff`.
     """
@@ -17,7 +17,7 @@ def printable(text: str) -> str:
 
 
 def with_bytes(sentence: str) -> str:
-    """Return a sentence with bytes as `printable` shows them: what it quotes with repr(), that knows only as surrogates."""
+    """Return a sentence with bytes written as `printable` does: repr(), which quotes in sentences use, writes them as surrogates."""
     if "\\udc" not in sentence:
         return sentence
     import re  # noqa: PLC0415 -- rare, and not light

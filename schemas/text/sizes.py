@@ -1,4 +1,4 @@
-"""Read and write sizes in bytes for people, in powers of 1024, as in dd(1) and df(1) -h."""
+"""Parse and format sizes in bytes for people, in powers of 1024, like dd(1) and df(1) -h."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ROUNDED_UP = 20 * 1024
 
 
 def parse_size(said: str | int) -> int:
-    """Return the bytes of `10M`, `1.5G`, `500KiB` (units are powers of 1024), or of a number of bytes.
+    """Return the bytes of `10M`, `1.5G`, `500KiB` (units are powers of 1024), or of a plain number of bytes.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
@@ -30,7 +30,7 @@ def parse_size(said: str | int) -> int:
 
 
 def format_size(size_bytes: int) -> str:
-    """Return a size with one decimal at most: 6 bytes, 1.5 KiB, 10 GiB."""
+    """Return a size with at most one decimal: 6 bytes, 1.5 KiB, 10 GiB."""
     for name in "TGMK":
         unit = _UNITS[name]
         if size_bytes + unit // _ROUNDED_UP >= unit:

@@ -1,8 +1,8 @@
-"""Read TOML from any source. tomllib takes time quadratic in the number of parts of a key, so they are counted first.
+"""Parse TOML from any source. tomllib takes time quadratic in the number of parts of a key, so these are counted first.
 
-Private to tomllib: its message ends with the place, `(at line 3, column 7)` or `(at end of document)`, and begins with one of a few texts
-if a name is set twice. Python 3.14 has an attribute for the place, TOMLDecodeError.lineno. `tests/unit/test_private_parts.py` fails once
-jobwire requires that version, or a message changes.
+Private to tomllib: its message ends with the position, `(at line 3, column 7)` or `(at end of document)`, and begins with one of a few
+texts if a name is set twice. Python 3.14 has an attribute for the position, TOMLDecodeError.lineno. `tests/unit/test_private_parts.py`
+fails once jobwire requires that version, or a message changes.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _ENDS_A_KEY = frozenset("\n,={}[]")
 
 
 class NotTomlError(ValueError):
-    """Raised for a text that is not TOML: on which line, counted from 1, and why."""
+    """Raised for a text that is not TOML: the line, counted from 1, and the reason."""
 
     def __init__(self, line: int, reason: str) -> None:
         super().__init__(f"line {line}: {reason}")
@@ -53,7 +53,7 @@ def twice(name: str, *, is_table: bool) -> str:
 
 
 def parse(text: str, parse_float: Callable[[str], Any] = float) -> dict[str, Any]:
-    """Return a document. `parse_float` reads its numbers with a fraction.
+    """Return a document. `parse_float` converts its floats.
 
     Raises NotTomlError, and RecursionError if it is nested too deeply.
     """

@@ -1,4 +1,4 @@
-"""The form in which a folder travels: a tar archive (POSIX.1-2001, pax(1)) that is the same for the same content. Knows no file system.
+"""The format in which a folder is sent: a tar archive (POSIX.1-2001, pax(1)) that is the same for the same content. Knows no file system.
 
 The folder itself comes first, as `./`, then everything in it, each folder before its content and names sorted by their bytes. There are
 files, folders and symbolic links, with their permissions; owners and times are zero. What does not fit into a ustar header (a name or
@@ -28,7 +28,7 @@ _CHECKSUM = slice(148, 156)
 
 
 class Kind(enum.Enum):
-    """What an entry is."""
+    """The kind of an entry."""
 
     FILE = enum.auto()
     FOLDER = enum.auto()
@@ -41,7 +41,7 @@ _FLAGS = {Kind.FILE: _REGULAR, Kind.FOLDER: _FOLDER, Kind.LINK: _LINK, Kind.OTHE
 
 
 class Entry(NamedTuple):
-    """One entry. `path`: below the folder, empty for itself. `size`: that of a file. `target`: where a symbolic link leads."""
+    """One entry. `path`: relative to the folder, empty for the folder itself. `size`: that of a file. `target`: that of a symbolic link."""
 
     path: bytes
     kind: Kind
@@ -71,7 +71,7 @@ def write_header(entry: Entry) -> bytes:
 
 
 def padding(size: int) -> int:
-    """Return how many zeros follow a content of this size."""
+    """Return how many zero bytes follow a content of this size."""
     return -size % BLOCK_BYTES
 
 
@@ -94,7 +94,7 @@ def _header(name: bytes, flag: bytes, mode: int, size: int, target: bytes) -> by
 
 
 def _record(name: bytes, value: bytes) -> bytes:
-    """Return a pax record; the length before it counts its own digits."""
+    """Return a pax record; its length prefix counts its own digits."""
     rest = b" %s=%s\n" % (name, value)
     length = len(rest)
     while length != len(rest) + len(b"%d" % length):
@@ -103,7 +103,7 @@ def _record(name: bytes, value: bytes) -> bytes:
 
 
 class HeaderReader:
-    """Reads the blocks before contents, one after the other."""
+    """Parses the header blocks of an archive, one after the other."""
 
     def __init__(self) -> None:
         self._records: dict[bytes, bytes] = {}
@@ -159,7 +159,7 @@ def _entry(block: bytes, flag: bytes, size: int, records: dict[bytes, bytes]) ->
 
 
 def does_not_travel(path: bytes, flag: bytes = _FIFO) -> Refused:
-    """Return the refusal of an entry that is no file, folder or link."""
+    """Return the refusal of an entry that is not a file, folder or symbolic link."""
     what = f"{path.decode(errors='replace')!r} in the archive is neither a file nor a folder nor a symbolic link (type {flag!r})"
     return Refused(Code.INVALID_ARGUMENT, what)
 

@@ -1,7 +1,7 @@
-"""Open files and folders beneath a folder, and nowhere else: no symbolic link is followed, whoever creates one meanwhile.
+"""Open files and folders beneath a folder, and nowhere else: no symbolic link is followed, not even one that is created meanwhile.
 
-Each part of a path is opened in the folder before it (openat(2), O_NOFOLLOW). A folder is a descriptor, a path bytes without `..`, which
-the caller has checked (`brought_files.path_problem`).
+Each component of a path is opened relative to the folder before it (openat(2), O_NOFOLLOW). A folder is a descriptor, a path bytes without
+`..`, which the caller has checked (`brought_files.path_problem`).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ LED_AWAY = (errno.ELOOP, errno.ENOTDIR)
 
 
 def open_folder(root: int, path: bytes, *, create: bool = False) -> int:
-    """Return a new descriptor of a folder beneath `root`; with `create`, folders that are missing are created.
+    """Return a new descriptor of a folder beneath `root`; with `create`, missing folders are created.
 
     Raises OSError; ENOTDIR or ELOOP also for a symbolic link.
     """
@@ -42,7 +42,7 @@ def open_folder(root: int, path: bytes, *, create: bool = False) -> int:
 
 
 def remove_tree(parent: int, name: bytes) -> None:
-    """Remove a file, a link, or a folder with everything in it, however deep. What does not exist is removed already. Raises OSError."""
+    """Remove a file, a link, or a folder with everything in it, however deep. A missing one is not an error. Raises OSError."""
     try:
         if not _unlinked(parent, name):
             _empty(parent, name)
@@ -95,7 +95,7 @@ def _move_up(inner: int, name: bytes, top: int, numbers: Iterator[int]) -> None:
 
 
 def _open_anyway(folder: int, name: bytes) -> int:
-    """Open a folder that its owner may have closed to itself. Raises OSError, also if a link has taken its place."""
+    """Open a folder even if its permissions deny that to its owner. Raises OSError, also if a link has taken its place."""
     # chmod(2) follows links, and whoever runs as the job's user may put one there at any moment: so it is held first.
     held = os.open(name, os.O_PATH | FOLDER, dir_fd=folder)
     try:

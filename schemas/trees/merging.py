@@ -1,7 +1,7 @@
-"""Move what was unpacked beside a folder into it: files replace files, folders are merged, and no symbolic link is followed.
+"""Move unpacked files into a folder: files replace files, folders are merged, and no symbolic link is followed.
 
-Whether everything fits is checked before anything is moved. Each file appears under its name when it is complete, by rename(2): who has
-the old one open keeps that. Calls the kernel in the calling thread.
+Whether everything fits is checked before anything is moved. Each file appears under its name when it is complete, by rename(2): processes
+that have the old one open keep it. Calls the kernel in the calling thread.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .reading import MOST_DEPTH
 def check_path(root: int, path: bytes, *, is_folder: bool) -> None:
     """Check that a file or folder can be put at a path beneath `root`, which is a descriptor.
 
-    Raises `Refused(FAILED_PRECONDITION)` for a file where a folder is, the reverse, or a way through something that is no folder.
+    Raises `Refused(FAILED_PRECONDITION)` for a file where a folder is, the reverse, or a path through something that is not a folder.
     """
     *outer, name = path.split(b"/")
     folder = os.dup(root)
@@ -38,7 +38,7 @@ def check_path(root: int, path: bytes, *, is_folder: bool) -> None:
 
 
 def check_beneath(source: int, name: bytes, root: int, path: bytes) -> None:
-    """Check that everything in the folder `name` of `source` can be put into that at a path beneath `root`. Raises as `check_path` does."""
+    """Check that the content of the folder `name` of `source` fits into a folder beneath `root`. Raises as `check_path` does."""
     try:
         target = beneath.open_folder(root, path)
     except FileNotFoundError:
@@ -51,9 +51,9 @@ def check_beneath(source: int, name: bytes, root: int, path: bytes) -> None:
 
 
 def merge(source: int, name: bytes, root: int, path: bytes) -> None:
-    """Move `name`, a file or folder in the folder `source`, to a path beneath `root`; an empty path: its content into `root`.
+    """Move `name`, a file or folder in the folder `source`, to a path beneath `root`; with an empty path, move its content into `root`.
 
-    Raises OSError, also if somebody puts something in the way meanwhile.
+    Raises OSError, also if another process creates something at the target meanwhile.
     """
     outer, _, last = path.rpartition(b"/")
     folder = beneath.open_folder(root, outer, create=True)
@@ -67,7 +67,7 @@ def merge(source: int, name: bytes, root: int, path: bytes) -> None:
 
 
 class _Opened:
-    """A folder that its permissions may have closed to us: open, and with its permissions again when it is closed."""
+    """A folder whose permissions may deny access to its owner: granted while it is open, and restored when it is closed."""
 
     def __init__(self, parent: int, name: bytes) -> None:
         mode = stat.S_IMODE(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode)
@@ -115,7 +115,7 @@ def _move(source: int, name: bytes, target: int, target_name: bytes) -> None:
 
 
 def _move_content(source: int, name: bytes, target: int) -> None:
-    """Move what is in a folder into another one, a descriptor that is closed then."""
+    """Move the content of a folder into another one, given as a descriptor that is closed afterwards."""
     try:
         with _Opened(source, name) as fd:
             for inner in map(os.fsencode, os.listdir(fd)):  # noqa: PTH208 -- of a descriptor

@@ -1,4 +1,4 @@
-"""Read a file, or a folder as an archive: piece by piece, from any byte on, with a digest and a proof that nothing changed meanwhile.
+"""Read a file, or a folder as an archive: in pieces, from any byte on, with a digest, and with a check that nothing changed meanwhile.
 
 No symbolic link is followed. What changes while it is read is refused, never sent as a mixture. Calls the kernel in the calling thread.
 """
@@ -26,7 +26,7 @@ _VALIDATOR_BYTES = 16
 
 
 class Survey(NamedTuple):
-    """What is to be read: its kind, its size in bytes as it travels, permissions of a file, and a value that changes with it."""
+    """What is to be read: its kind, its size in bytes as it is sent, permissions of a file, and a value that changes when it does."""
 
     kind: FileKind
     size: int
@@ -38,10 +38,10 @@ class Source:
     """One file or folder that can be read. A context manager, which closes it."""
 
     def __init__(self, fd: int, said: str, survey: Survey | None = None, *, names_others: bool = False) -> None:
-        """Take over the descriptor of a file or folder; `said` is what messages call it. Without a survey, it is looked through.
+        """Take over the descriptor of a file or folder; messages call it `said`. Without a survey, it is surveyed first.
 
-        `names_others`: the archive of a folder only says that there are FIFOs, sockets and devices in it; otherwise that is refused.
-        Raises OSError, or `Refused` for what is neither a file nor a folder.
+        `names_others`: the archive of a folder only lists FIFOs, sockets and devices in it; otherwise they are refused. Raises OSError, or
+        `Refused` for something that is neither a file nor a folder.
         """
         self._names_others = names_others
         self.said = said
@@ -70,9 +70,9 @@ class Source:
         return Survey(FileKind.TREE, size, 0, seen.digest())
 
     def read(self, start: int = 0) -> Generator[bytes, None, None]:
-        """Iterate over the bytes from `start` on.
+        """Iterate over the bytes from offset `start` on.
 
-        Raises `Refused(FAILED_PRECONDITION, CHANGED)` if it is not what was surveyed any more, and OSError.
+        Raises `Refused(FAILED_PRECONDITION, CHANGED)` if it no longer is what was surveyed, and OSError.
         """
         return self._read_folder(start) if self.is_folder else self._read_file(start)
 
@@ -119,7 +119,7 @@ class Source:
 
 
 class _Found:
-    """One thing in a folder: its entry, and where its content is, which can be read until the walk goes on."""
+    """One entry of a folder, and where its content is, which can be read until the walk continues."""
 
     def __init__(self, entry: Entry, status: os.stat_result, parent: int, name: bytes, said: str) -> None:
         self.entry = entry
@@ -130,7 +130,7 @@ class _Found:
         self._header = write_header(entry)
 
     def mark(self) -> bytes:
-        """Return what changes when it changes."""
+        """Return a value that changes when the entry does."""
         return _validator_of([(self._header, self._status)])
 
     def room(self) -> int:
@@ -172,7 +172,7 @@ class _Found:
 
 
 class _Level(NamedTuple):
-    """A folder that is open during a walk, and the names in it that are still to come, the next one last."""
+    """A folder that is open during a walk, and the names in it that are still to be visited, the next one last."""
 
     fd: int
     path: bytes
@@ -234,7 +234,7 @@ def _find(folder: int, path: bytes, name: bytes, said: str, *, names_others: boo
 
 
 def _demand_empty(fd: int, said: str) -> None:
-    """Check that a file of size 0 is empty. Those of proc(5) are not: they are made when they are read, and nothing would travel."""
+    """Check that a file of size 0 is empty. Those of proc(5) are not: their content is made when they are read, and would be left out."""
     with suppress(OSError):
         if os.pread(fd, 1, 0):
             raise Refused(Code.INVALID_ARGUMENT, f"{said} has content and no size, as the kernel's own files", "copy it, and send the copy")
@@ -253,5 +253,5 @@ def _validator_of(things: list[tuple[bytes, os.stat_result]]) -> bytes:
 
 
 def changed(said: str) -> Refused:
-    """Return the refusal of something that changed while it was read."""
+    """Return the refusal of a file or folder that changed while it was read."""
     return Refused(Code.FAILED_PRECONDITION, f"{said} changed while it was being read", "try again", reason=Reason.CHANGED)

@@ -1,7 +1,7 @@
-"""Write a file, or unpack an archive as it comes: beneath a folder, never through a symbolic link, and never over something that exists.
+"""Write a file, or unpack an archive as it arrives: beneath a folder, never through a symbolic link, and never over an existing file.
 
-Links are created last, folders get their permissions at the end, owners and special permissions are not taken over. Blocks of zeros become
-holes, so that a sparse file stays one. Calls the kernel in the calling thread.
+Links are created last, folders get their permissions at the end, owners and special permissions are ignored. Blocks of zeros become holes,
+so that a sparse file stays sparse. Calls the kernel in the calling thread.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _FOLDER_MODE = 0o700
 
 
 def write_at(fd: int, data: bytes | memoryview, position: int) -> None:
-    """Write all bytes at a position; whole blocks of zeros are left out. `finish_at` must follow. Raises OSError."""
+    """Write all bytes at a position; whole blocks of zeros are skipped. Call `finish_at` afterwards. Raises OSError."""
     view = memoryview(data)
     for at in range(0, len(view), _HOLE_BYTES):
         block = view[at : at + _HOLE_BYTES]
@@ -33,15 +33,15 @@ def write_at(fd: int, data: bytes | memoryview, position: int) -> None:
 
 
 def finish_at(fd: int, size: int) -> None:
-    """Give a file its size, if it ends with zeros. Raises OSError."""
+    """Set the size of a file, in case it ends with zeros. Raises OSError."""
     os.ftruncate(fd, size)
 
 
 class Unpacking:
-    """Unpacks one archive into the folder `root` (a descriptor), whose content must be new; `said` is what messages call it.
+    """Unpacks one archive into the folder `root` (a descriptor), which must be new and empty; messages call it `said`.
 
-    `keep_link` decides about each symbolic link by its path and target; without it all are kept. `leave_out` gets the paths of what does
-    not travel, of which the archive says that it was there; without it that is refused.
+    `keep_link` decides about each symbolic link by its path and target; without it all are kept. `leave_out` gets the paths of entries that
+    the archive only lists and cannot contain; without it they are refused.
     """
 
     def __init__(
