@@ -1,8 +1,8 @@
-"""A daemon: a desk with its server. Common to all daemons, whatever their engine. Opens the parts in their order, and closes them.
+"""A daemon: a desk with its server. Common to worker and broker. Opens the parts in order, and closes them.
 
-The handshake handler runs before a server socket binds (without it, libzmq admits every key); jobs are recovered before anybody can ask for
-them; and only then the endpoints are bound. What is there before: foundation.py; what a daemon is made of: parts.py; what answers requests:
-server.py.
+The handshake handler runs before a server socket binds (without it, libzmq admits every key); jobs are recovered before any request is
+answered; and only then the endpoints are bound. What is opened before: foundation.py; the parts of a daemon: parts.py; what answers
+requests: server.py.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ class Daemon:
         hasher: LogHasher | None = None,
         host: Host = NO_HOST,
     ) -> None:
-        """`fleet`: what makes it a broker. `hasher`: what hashes the output of jobs that have ended. `host`: the process around it.
+        """`fleet`: makes it a broker. `hasher`: hashes the output of jobs that have ended. `host`: the process around it.
 
         The foundation is closed with it, also if it cannot be created.
         """
@@ -51,9 +51,9 @@ class Daemon:
         self.desk = self._parts.desk
 
     async def start(self, answering: Callable[[], None] = lambda: None) -> None:
-        """Recover jobs, and accept connections. A broker, whose jobs may be very many, does both at the same time.
+        """Recover jobs, and accept connections. A broker, which can have very many jobs, does both at the same time.
 
-        `answering` is called when it can be connected to; requests that depend on all jobs wait until `serve_all`.
+        `answering` is called when clients can connect; requests that depend on all jobs wait until `serve_all`.
 
         Raises CannotListen if an endpoint cannot be bound.
         """
@@ -93,15 +93,15 @@ class Daemon:
 
     @property
     def from_brokers(self) -> Dispatch:
-        """What takes the requests that come over the link to a broker, of a worker that has joined one."""
+        """The handler of requests that arrive over the link to a broker, for a worker that has joined one."""
         return self._server.dispatch_of_brokers()
 
     def accept_key(self, said: request_pb2.Delegation) -> None:
-        """Accept the key of a job that runs at a worker of this broker, as that tells it."""
+        """Accept the key of a job that runs on a worker of this broker, as reported by the worker."""
         self._parts.delegates.told(said)
 
     def member_of(self, public: bytes) -> Member | None:
-        """Look a public key up in the roster that is in force."""
+        """Return the member with this public key in the roster in force."""
         return self._parts.roster.member(public)
 
     def tell_brokers_capacity(self) -> None:
@@ -109,11 +109,11 @@ class Daemon:
         self._server.tell_brokers_capacity()
 
     def tell_brokers_of_stop(self) -> None:
-        """Tell the brokers of this worker that it was stopped, and does not come back by itself."""
+        """Tell the brokers of this worker that it was stopped and will not restart by itself."""
         self._server.tell_brokers_of_stop()
 
     async def all_settled(self) -> None:
-        """Return when the brokers of this worker have recorded how all jobs ended that they have delivered."""
+        """Return when the brokers of this worker have recorded how all jobs ended that they delivered."""
         settled = asyncio.Event()
         if self._server.relayed is not None:
             self._server.relayed.registry.when_empty(settled.set)

@@ -1,8 +1,8 @@
-"""The jobs that act for their owners: which key is which job's, as long as that runs. Looked up at every message.
+"""The keys of jobs that act for their owners: valid while the job runs, and looked up for every message.
 
-A key is accepted from the launch of its attempt until the desk has heard of its end. What its job may do is what the owner may do at that
-moment, and no more than `DELEGATED`. The key of a job that came through a broker is accepted there, which the worker tells of it, and not
-at the worker.
+A key is accepted from the launch of its attempt until the desk has the end. Such a job may do what its owner may do at that moment, and at
+most `DELEGATED`. The key of a job that came through a broker is accepted by the broker, to which the worker reports it, and not by the
+worker.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ class _Delegate:
 class Delegates:
     """The keys of jobs. `worker` and `store`: those of this worker or broker; `description`: the path of the file by which jobs find it.
 
-    `member` looks an owner up in the roster. `live` are the desk's jobs. `disconnect` is called with a key, and for whom it is counted.
-    `relay_of`: the broker that a job came through, empty if none; `relay_description`: the file by which jobs find that. `derives`: False
-    for a broker, which makes no keys.
+    `member` returns the member of an owner's key. `live` are the desk's jobs. `disconnect` is called with a key, and the key it is counted
+    for. `relay_of`: the broker that a job came through, empty if none; `relay_description`: the file by which jobs find that broker.
+    `derives`: False for a broker, which makes no keys.
     """
 
     worker: Identity
@@ -55,7 +55,7 @@ class Delegates:
     _by_curve: dict[bytes, _Delegate] = field(default_factory=dict)
 
     def admit(self, attempt: AttemptKey) -> bytes:
-        """Accept the key of an attempt from now on, and return the content of the file in which the job finds it."""
+        """Accept the key of an attempt from now on, and return the content of the key file for the job."""
         if not self.derives:
             return b""
         identity = delegation.derive(self.worker, *attempt)
@@ -66,7 +66,7 @@ class Delegates:
         return delegation.write_text(delegation.KeyFile(identity, self.worker.public, self.description))
 
     def told(self, said: request_pb2.Delegation) -> None:
-        """Accept the key of an attempt that runs at a worker, which has told of it. Whether it runs there, the caller has checked."""
+        """Accept the key of an attempt that a worker has reported. The caller has checked that the attempt runs there."""
         attempt = delegation.attempt_of(said)
         job, before = self.live.get(attempt.job), self._by_attempt.get(attempt)
         if job is None or job.attempt.key != attempt or not job.spec.may_submit or (before is not None and before.public == said.key):
@@ -94,7 +94,7 @@ class Delegates:
         self._by_attempt[attempt] = self._by_public[said.key] = self._by_curve[curve_public] = delegate
 
     def expel(self, attempts: Sequence[AttemptKey]) -> None:
-        """Accept the keys of these attempts no more, because they have ended. Most jobs have none."""
+        """Stop accepting the keys of these attempts, because they have ended. Most jobs have none."""
         if not self._by_attempt:
             return
         for attempt in attempts:
@@ -104,7 +104,7 @@ class Delegates:
                 self._disconnect(delegate)
 
     def cut_off(self, owner: bytes) -> None:
-        """Disconnect all jobs that act for an owner, who has other rights than before."""
+        """Disconnect all jobs that act for an owner whose rights have changed."""
         for delegate in [one for one in self._by_public.values() if one.attempt.owner == owner]:
             self._disconnect(delegate)
 
@@ -112,7 +112,7 @@ class Delegates:
         self.disconnect(delegate.public, account_of_jobs(delegate.attempt.owner))
 
     def acting(self, public: bytes) -> Member | None:
-        """Return what the job with this public key is now; None if it has ended, or its owner is not on the roster."""
+        """Return the member that the job with this public key is now; None if it has ended, or its owner is not on the roster."""
         return self._now(self._by_public.get(public))
 
     def by_curve(self, curve_public: bytes) -> Member | None:
@@ -120,12 +120,12 @@ class Delegates:
         return self._now(self._by_curve.get(curve_public))
 
     def account(self, public: bytes) -> bytes:
-        """Return for whom what a connection costs is counted: all jobs of one owner count together."""
+        """Return the key that a connection is counted for: all jobs of one owner share one."""
         delegate = self._by_public.get(public)
         return public if delegate is None else account_of_jobs(delegate.attempt.owner)
 
     def statement(self, public: bytes) -> bytes:
-        """Return what is stored after a request that this key has signed: the field of its envelope that says for whom it acted."""
+        """Return the statement to store with a request signed by this key: the field of its envelope that says for whom it acted."""
         delegate = self._by_public.get(public)
         return b"" if delegate is None else delegate.statement
 

@@ -1,7 +1,7 @@
-"""The interface between the desk and what keeps the files of jobs: contents that members have sent, and the folders of jobs.
+"""The interface between the desk and the depot, which keeps the files of jobs: contents from members, and the folders of jobs.
 
-Who refers to a content is known to the store of the desk; the bytes are kept by this machine (worker/depot/depot.py) or, later, by a fleet
-of workers. Whatever takes long is done elsewhere, and reported on the loop.
+The desk's store knows what refers to a content; the bytes are kept by this machine (worker/depot/depot.py), or by a broker until its
+workers have them (broker/fleet/transfers/depot.py). Whatever takes long runs elsewhere, and its result is reported on the loop.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..schemas.refusal import Refused
 
 @dataclass(frozen=True, slots=True)
 class Piece:
-    """Bytes of what is fetched, and what it was when the first byte was read."""
+    """Bytes of a fetched file or folder, and its kind and size when the first byte was read."""
 
     data: bytes
     kind: FileKind
@@ -26,7 +26,7 @@ class Piece:
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """The end of what is fetched: its size, and its SHA-256 from the first byte on. `mode`: permissions of a file."""
+    """The end of a fetch: its size, and its SHA-256 from the first byte on. `mode`: permissions of a file."""
 
     size: int
     digest: bytes
@@ -36,9 +36,9 @@ class Fetched:
 
 @dataclass(frozen=True, slots=True)
 class Placement:
-    """What is to be put into the folder of an attempt: contents of the `sender`. With `only_check`, nothing is.
+    """A request to put contents of the `sender` into the folder of an attempt. With `only_check`, nothing is written.
 
-    `is_queued`: the job has not started as far as the desk knows; what arrives waits for it. `proof`: the request, as received.
+    `is_queued`: the desk has not started the job; the files wait for its start. `proof`: the request, as received.
     """
 
     key: AttemptKey
@@ -50,7 +50,7 @@ class Placement:
 
 
 class Sender(Protocol):
-    """What sends a content. Called on the loop, never during a call of its `Upload`."""
+    """The sender of a content. Called on the loop, never during a call of its `Upload`."""
 
     def advance(self) -> None:
         """Check the upload again: more can be written to it."""
@@ -61,12 +61,12 @@ class Sender(Protocol):
         ...
 
     def refuse(self, refused: Refused) -> None:
-        """Stop: the content cannot be stored."""
+        """Stop: the content cannot be stored, for this reason."""
         ...
 
 
 class Upload(Protocol):
-    """A content on its way to the disk. Several may send the same one."""
+    """A content that is being received. Several senders may send the same one."""
 
     @property
     def reached(self) -> int:
@@ -88,41 +88,41 @@ class Upload(Protocol):
 
 
 class Reading(Protocol):
-    """A file or folder that is read."""
+    """A file or folder that is being read."""
 
     def next(self, length: int, then: Callable[[Piece | Fetched | Refused], None]) -> None:
-        """Read at most `length` bytes; `then` gets them, on the loop, or the end. One call at a time."""
+        """Read at most `length` bytes; `then` is called on the loop with them, or with the end. One call at a time."""
         ...
 
     def close(self) -> None:
-        """Stop; a pending `then` is not called any more."""
+        """Stop; a pending `then` is not called."""
         ...
 
 
 class Depot(Protocol):
-    """What a desk needs from whatever keeps files."""
+    """What a desk needs from a depot."""
 
     def has(self, owner: bytes, file: BroughtFile, lender: bytes = b"") -> bool:
-        """Return whether a content is there; if so, it stays for an hour at least. The owner also gets it if the member `lender` has it."""
+        """Return whether a content is stored; if so, it stays for at least an hour. It also counts if the member `lender` has stored it."""
         ...
 
     def put(self, owner: bytes, file: BroughtFile, limit_bytes: int, sender: Sender, token: bytes = b"") -> Upload:
-        """Receive a content, or what is missing of it; the owner may have `limit_bytes` in all.
+        """Receive a content, or the rest of it; the contents of the owner may take `limit_bytes` in all.
 
-        With a `token`, which names the upload, the file has no digest yet, and is for one `place`.
+        With a `token`, which names the upload, the digest is not known yet, and the file is for one `place`.
         """
         ...
 
     def place(self, wanted: Placement, done: Callable[[Refused | None], None]) -> None:
-        """Put contents into the folder of a job; `done` gets why not, if so. A content that is missing is refused as in a start."""
+        """Put contents into the folder of a job; `done` gets the reason if that fails. A missing content is refused as in a start."""
         ...
 
     def measure(self, key: JobKey, done: Callable[[int], None]) -> None:
-        """Tell how many bytes the folder of a job takes, which has ended."""
+        """Report how many bytes the folder of an ended job takes."""
         ...
 
     def fetch(self, key: AttemptKey, path: bytes, start: int, validator: bytes) -> Reading:
-        """Read something in the folder of an attempt, from a byte on."""
+        """Read a file or folder in the folder of an attempt, from a byte on."""
         ...
 
     def sweep(self, in_use: Callable[[bytes, Sequence[bytes]], set[bytes]], is_known: Callable[[JobKey], bool]) -> None:

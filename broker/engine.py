@@ -1,8 +1,8 @@
 """The interface between the desk and what runs jobs: effects go down, facts come up.
 
 It is implemented by this machine (worker/engine/engine.py), and by the workers of a broker (broker/fleet/engine.py). Every effect is
-idempotent by the key of an attempt: a start that is repeated starts nothing. Facts about one attempt arrive in order; a fact is repeated
-(by `recover`) until it is `settled`.
+idempotent by the key of an attempt: a repeated start starts nothing. Facts about one attempt arrive in order; a fact is repeated (by
+`recover`) until it is `settled`.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ StreamName = Literal["stdout", "stderr"]
 
 
 class Launch(NamedTuple):
-    """An attempt at a job to start; its start time is never before it was queued, even if the clock was set meanwhile."""
+    """An attempt to start; its start time is never before it was queued, even if the clock was set meanwhile."""
 
     key: AttemptKey
     spec: JobSpec
@@ -64,8 +64,8 @@ class Started(NamedTuple):
 class Ended(NamedTuple):
     """Nothing of the job is left and its logs are complete. pid 0: it could not be started; the outcome says why.
 
-    `ended_passed_us`: its end on CLOCK_BOOTTIME, of this or an earlier run of the machine; 0: not known. `ended_ago_us`: how long ago it
-    ended, if it is told later.
+    `ended_passed_us`: its end on CLOCK_BOOTTIME, of this or an earlier boot; 0: not known. `ended_ago_us`: how long ago it ended, if it is
+    reported later.
     """
 
     key: AttemptKey
@@ -78,7 +78,7 @@ class Ended(NamedTuple):
 
 
 class Paused(NamedTuple):
-    """All processes of a running job are suspended now, or (`paused` False) continue. `why`: why they could not be suspended."""
+    """All processes of a running job are suspended now, or (`paused` False) resumed. `why`: why they could not be suspended."""
 
     key: AttemptKey
     paused: bool
@@ -86,10 +86,10 @@ class Paused(NamedTuple):
 
 
 class Delayed(NamedTuple):
-    """A job waits for something that only the engine knows: its start, which was tried, or its output. It continues by itself.
+    """A job waits for something that only the engine knows: its attempted start, or its output. It continues by itself.
 
     An empty `why` means that it no longer waits. A job that has started does not wait until another fact says so. `stuck`: its end waits,
-    because some of its processes cannot be ended, or its output has no space; whoever waits for the end is notified.
+    because some of its processes cannot be killed, or its output has no space; whoever waits for the end is notified.
     """
 
     key: AttemptKey
@@ -98,9 +98,9 @@ class Delayed(NamedTuple):
 
 
 class Returned(NamedTuple):
-    """Of several machines, the one on which the job was placed has refused it: it was never accepted there, and never will be.
+    """With several machines: the one on which the job was placed has refused it; it was never accepted there, and never will be.
 
-    `name`: of the machine, for people. `lasts`: that machine would refuse it again, until more is known of it.
+    `name`: of the machine, for people. `lasts`: that machine would refuse it again, until its state is known to have changed.
     """
 
     key: AttemptKey
@@ -114,9 +114,9 @@ Fact = Started | Ended | Paused | Delayed | Returned
 
 
 class Hashed(NamedTuple):
-    """The hashes of the output of an attempt that has ended: roots, and those of parts (keys/proofs/log_hash.py). `problem`: why not.
+    """The hashes of the output of an ended attempt: roots, and those of parts (keys/proofs/log_hash.py). `problem`: why there are none.
 
-    `told`: of another worker, what that tells and has signed about the end, with the roots.
+    `told`: for another worker's attempt, its signed statement about the end, with the roots.
     """
 
     key: AttemptKey
@@ -129,29 +129,29 @@ class Hashed(NamedTuple):
 
 
 class LogHasher(Protocol):
-    """Hashes the output of attempts that have ended, while nobody waits for it."""
+    """Hashes the output of ended attempts at low priority."""
 
     def open(self, done: Callable[[Hashed], None]) -> None:
         """Pass results to `done`, on the loop, from now on."""
         ...
 
     def recorded(self, key: AttemptKey) -> None:
-        """Note that a result is durable, or is not wanted."""
+        """Note that a result is durable, or no longer wanted."""
         ...
 
     def add(self, run: Run, sizes: tuple[int, int]) -> None:
-        """Hash so many bytes of stdout and of stderr, unless that is being done. The end of the attempt is durable."""
+        """Hash this many bytes of stdout and of stderr, unless that is in progress. The end of the attempt is durable."""
         ...
 
     def is_hashing(self, key: AttemptKey) -> bool:
-        """Return whether the output of an attempt is still to be hashed, or that is not durable."""
+        """Return whether the output of an attempt is still to be hashed, or its hashes are not durable yet."""
         ...
 
 
 class Expected(NamedTuple):
     """A job that has not ended as far as the desk knows: queued (pid 0) or running. It cannot have started before it was queued.
 
-    `launched`: a start may have been requested, without a fact about it so far. `spec`: if it is known.
+    `launched`: a start may have been requested, without a fact about it so far. `spec`: if known.
     """
 
     key: AttemptKey
@@ -173,7 +173,7 @@ class LogPart(NamedTuple):
 
 
 class LogPiece(NamedTuple):
-    """So many bytes, of which stream they are, and when they arrived (microseconds UTC)."""
+    """A number of bytes, the stream they belong to, and when they arrived (microseconds UTC)."""
 
     stream: StreamName
     size: int
@@ -181,11 +181,11 @@ class LogPiece(NamedTuple):
 
 
 class LogReader(Protocol):
-    """Reads one log from a position to its end, however long that takes; or both, in the order in which their bytes arrived."""
+    """Reads one log from a position to its end, however long that takes; or both logs, in the order in which their bytes arrived."""
 
     @property
     def pieces(self) -> Sequence[LogPiece]:
-        """What the bytes of the last read are; empty without times."""
+        """The pieces of the last read; empty without times."""
         ...
 
     def read(self, length: int) -> bytes:
@@ -193,19 +193,19 @@ class LogReader(Protocol):
         ...
 
     def close(self) -> None:
-        """Release file and watch."""
+        """Close the file and its watch."""
         ...
 
 
 class Feeder(Protocol):
-    """What feeds the standard input of a job through an `Inlet`. Called on the loop, never during a call of its inlet."""
+    """A client that feeds the standard input of a job through an `Inlet`. Called on the loop, never during a call of its inlet."""
 
     def advance(self) -> None:
         """Check the inlet again: more can be written to it."""
         ...
 
     def over(self, why: str) -> None:
-        """Stop: the job gets no more; `why`, empty if it has got everything."""
+        """Stop: the job takes no more input; `why` is empty if it got everything."""
         ...
 
     def taken(self) -> None:
@@ -213,7 +213,7 @@ class Feeder(Protocol):
         ...
 
     def refuse(self, refused: Refused) -> None:
-        """Stop: the job cannot be fed from here, and waits for its feeder."""
+        """Stop: the job cannot be fed over this stream, and waits for its feeder."""
         ...
 
 
@@ -222,7 +222,7 @@ class Inlet(Protocol):
 
     @property
     def reached(self) -> int:
-        """How many bytes have arrived; they are not lost any more."""
+        """How many bytes have arrived; these are not lost."""
         ...
 
     @property
@@ -231,23 +231,23 @@ class Inlet(Protocol):
         ...
 
     def write(self, data: memoryview) -> None:
-        """Add bytes. Raises Refused if that is not possible."""
+        """Add bytes. Raises Refused if they cannot be written."""
         ...
 
     def note(self, size: int, state: bytes) -> None:
-        """Note a state of who feeds, when the bytes up to `size` have arrived: 32 bytes; the last two are kept while the job runs."""
+        """Store 32 bytes of the feeder's state at offset `size`, once that many bytes have arrived; the last two notes are kept."""
         ...
 
     def noted(self) -> tuple[int, bytes]:
-        """Return the last note that is of no more than has arrived, and its size; 0 and nothing if there is none."""
+        """Return the last note whose size has been reached, and the size; empty and 0 if there is none."""
         ...
 
     def reread(self, start: int) -> bytes:
-        """Return what has arrived from an offset on: no more than a megabyte is there for certain, before the last one."""
+        """Return the bytes from an offset on; only the megabyte before the last note is guaranteed to be available."""
         ...
 
     def finish(self, problem: str = "") -> None:
-        """End the input after what was written; `problem` says what is wrong with that, and the job counts as failed."""
+        """End the input after the bytes written; with a `problem`, which says what is wrong with them, the job counts as failed."""
         ...
 
     def close(self) -> None:
@@ -256,14 +256,14 @@ class Inlet(Protocol):
 
 
 class Terminal(Protocol):
-    """The terminal of a running job, for one who types there. Others may do so at the same time."""
+    """The terminal of a running job, for one client that types there. Others may type at the same time."""
 
     def type(self, data: bytes) -> int:
-        """Type bytes and return how many of them; `advance` says when more can be typed. 0 until the first `advance`."""
+        """Type bytes and return how many were accepted; `advance` is called when more can be typed. Returns 0 until the first `advance`."""
         ...
 
     def resize(self, size: TerminalSize) -> None:
-        """Give it this size; does nothing before the first `advance`."""
+        """Set the size; does nothing before the first `advance`."""
         ...
 
     def close(self) -> None:
@@ -276,17 +276,17 @@ class Engine(Protocol):
 
     @property
     def capacity(self) -> Capacity:
-        """What there is for jobs, unless an operator has set something else."""
+        """The capacity for jobs, unless an operator has set another one."""
         ...
 
     @property
     def memory_problem(self) -> str:
-        """Why the memory of jobs is not limited, whatever their spec says; empty: it is."""
+        """Why memory limits of jobs are not enforced; empty if they are."""
         ...
 
     @property
     def depot(self) -> Depot:
-        """What keeps the files of the jobs."""
+        """The depot, which keeps the files of the jobs."""
         ...
 
     def start(self, launches: Sequence[Launch]) -> None:
@@ -294,38 +294,38 @@ class Engine(Protocol):
         ...
 
     def signal(self, key: AttemptKey, number: int, done: Callable[[Refused | None], None], proof: bytes) -> None:
-        """Send one signal to all processes of a job; `done` gets why not all received it, if so. `proof`: the request, as received."""
+        """Send one signal to all processes of a job; `done` gets the reason if not all received it. `proof`: the signed request."""
         ...
 
     def limit(self, key: AttemptKey, limit_ms: int) -> None:
-        """Give a job that was started another time limit, which counts from its start; 0: none. Said again for each run of the desk."""
+        """Set another time limit for a started job, counted from its start; 0: none. Repeated for each run of the desk."""
         ...
 
     def pause(self, key: AttemptKey, *, paused: bool, proof: bytes) -> None:
-        """Suspend a running job, or let it continue; `Paused` or `Ended` follows. `proof`: the request, as received."""
+        """Suspend a running job, or resume it; `Paused` or `Ended` follows. `proof`: the request, as received."""
         ...
 
     def lend(self, key: AttemptKey, *, begins: bool) -> None:
-        """Let other jobs use the slots of one that waits for jobs which it has started, or (`begins` False) not any more."""
+        """Let other jobs use the slots of one that waits for jobs it has started; with `begins` False, no longer."""
         ...
 
     def end(self, key: AttemptKey, number: int, grace_ms: int) -> None:
-        """Send `number` to the whole job and SIGKILL after the grace (0: at once); `Ended` follows when nothing is left."""
+        """Send signal `number` to the whole job, and SIGKILL after the grace period (0: at once); `Ended` follows when nothing is left."""
         ...
 
     def settled(self, keys: Sequence[AttemptKey]) -> None:
-        """Report that the `Ended` facts of these jobs are durable; the engine may forget them."""
+        """Note that the `Ended` facts of these jobs are durable; the engine may forget them."""
         ...
 
     def discard(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
-        """Remove the logs of runs that have ended; `done` is called once, with those that are gone. Does not wait for the disk."""
+        """Remove the logs of ended runs; `done` is called once, with those that are gone. Does not wait for the disk."""
         ...
 
     async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:
         """Return what happened to these jobs, and to all others that the engine knows.
 
-        A job with a pid of which nothing can be found is reported `Ended` as lost; so is one that was launched, if the engine cannot
-        exclude that it ran. A job that never reached the engine is not reported.
+        A job with a pid that left no trace is reported `Ended` as lost; so is one that was launched, if the engine cannot exclude that it
+        ran. A job that never reached the engine is not reported.
         """
         ...
 
@@ -350,12 +350,12 @@ class Engine(Protocol):
         ...
 
     def feed(self, key: AttemptKey, token: bytes, feeder: Feeder) -> Inlet:
-        """Return the standard input of a running job whose spec says `feed`; the feeder is told when it can be written to.
+        """Return the standard input of a running job whose spec says `feed`; the feeder is called when it can be written to.
 
-        The first token that is used for a job is the only one that can be used for it.
+        Only the first token that is used for a job is accepted.
         """
         ...
 
     def terminal(self, key: AttemptKey, feeder: Feeder) -> Terminal:
-        """Return the terminal of a running job that has one; the feeder is told when it can be typed at."""
+        """Return the terminal of a running job that has one; the feeder is called when it can be typed at."""
         ...

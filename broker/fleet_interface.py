@@ -1,4 +1,4 @@
-"""The interface of a daemon to what makes it a broker instead of a worker. Implemented in broker/fleet/verbs.py."""
+"""The interface between a daemon and the parts that make it a broker instead of a worker. Implemented in broker/fleet/verbs.py."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ from .store.queries import Lookup
 
 
 class Fleet(Protocol):
-    """What makes a daemon a broker: the stock of its workers, and what it does in another way than a worker."""
+    """What makes a daemon a broker: the stock of its workers, and what it does differently from a worker."""
 
     @property
     def stock(self) -> Stock:
-        """What its workers have for jobs."""
+        """The capacity of its workers."""
         ...
 
     @property
     def features(self) -> Sequence[str]:
-        """What it tells clients that it can do."""
+        """The features that it announces to clients."""
         ...
 
     def warnings(self) -> Sequence[str]:
-        """Return what its operators should look at, in words."""
+        """Return warnings for its operators, in words."""
         ...
 
     def silence_of(self, machine: bytes) -> Silence | None:
-        """Return for how long a worker has given no sign; None: it does."""
+        """Return for how many seconds a worker has not responded; None: it responds."""
         ...
 
     def waits(self) -> None:
@@ -41,11 +41,11 @@ class Fleet(Protocol):
         ...
 
     def guest(self, public: bytes) -> Member | None:
-        """Return who may come in with this key without being on the roster."""
+        """Return the member that may connect with this key without being on the roster."""
         ...
 
     def guest_by_curve(self, curve_public: bytes) -> Member | None:
-        """Return the same by the key of the connection."""
+        """Return the same by the CurveZMQ key."""
         ...
 
     def check(self, asked: Asked) -> None:
@@ -53,5 +53,5 @@ class Fleet(Protocol):
         ...
 
     def verbs(self, desk: View, lookup: Lookup, edits: RosterEdits) -> Mapping[str, Handler]:
-        """Return the handlers that take the place of those of a worker."""
+        """Return the handlers that replace those of a worker."""
         ...

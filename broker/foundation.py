@@ -1,4 +1,4 @@
-"""What a daemon has before its engine and its desk: its key, its roster, its store; and what closes whatever is opened above them."""
+"""The parts of a daemon below its engine and its desk: its key, its roster, its store; and what closes everything opened after them."""
 
 from __future__ import annotations
 
@@ -38,16 +38,16 @@ class Closing:
         self._owned = contextlib.ExitStack()
 
     def own(self, part: _Part) -> _Part:
-        """Return the part, which is closed when this is."""
+        """Return the part, which is closed together with this."""
         self.on_close(part.close)
         return part
 
     def on_close(self, close: Callable[[], object]) -> None:
-        """Call this when what was owned after it is closed."""
+        """Call this at the close, after everything owned later is closed."""
         self._owned.callback(_close, close)
 
     def close(self) -> None:
-        """Close everything. What cannot be closed is logged."""
+        """Close everything. Failures are logged."""
         self._owned.close()
 
 
@@ -60,7 +60,7 @@ def _close(close: Callable[[], object]) -> None:
 
 
 class Foundation:
-    """Used on one running loop. `closing` closes it, and what is built on it."""
+    """Key, roster and store of a daemon, used on one running loop. `closing` closes it, and what is built on it."""
 
     def __init__(self, settings: Settings, identity: Identity) -> None:
         """Open roster and store. Raises Refused if one of them cannot be opened."""

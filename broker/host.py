@@ -1,4 +1,4 @@
-"""What a daemon tells the process around it, and asks of it. Knows neither."""
+"""What a daemon reports to the process around it, and requests from it. Knows neither."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from .health.troubles import Trouble
 class Host(NamedTuple):
     """The process around a daemon.
 
-    `capacity_changed` is called when an operator has set what there is for jobs, `roster_changed` when another roster is in force.
-    `troubles` returns what the engine has to say about itself and its machine. `leave` ends the worker, where a broker may do that.
+    `capacity_changed` is called when an operator has changed the capacity for jobs, `roster_changed` when another roster is in force.
+    `troubles` returns the problems of the engine and its machine. `leave` ends the worker, where a broker may do that.
     """
 
     capacity_changed: Callable[[], object] = lambda: None

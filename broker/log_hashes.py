@@ -1,6 +1,6 @@
-"""Records what follows the ends of jobs: the hashes of logs, which this worker computes or workers tell, and ends of jobs told as lost.
+"""Record what arrives after the ends of jobs: hashes of logs, computed here or reported by workers, and late ends of lost jobs.
 
-What is still to be hashed is in the store, from the commit of the end on: after a crash it is taken up again.
+What is still to be hashed is in the store from the commit of the end on: after a crash, hashing continues.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ class LogHashes:
         self._recorded = recorded
 
     def open(self) -> None:
-        """Take up what an earlier run has left, and record results from now on."""
+        """Continue with what an earlier run has left, and record results from now on."""
         self._hasher.open(self._hashed)
         left = 0
         for key in hash_rows.unhashed(self._store.read):
@@ -71,18 +71,17 @@ class LogHashes:
 
 
 def _with_late_end(outcome: Outcome, told: Outcome) -> Outcome | None:
-    """Return what the broker has told as lost, with how it really ended; that stays lost. None if nothing new is told."""
+    """Return the outcome of a lost job with how it really ended; it stays lost. None if the report has nothing new."""
     if told.kind is OutcomeKind.LOST or not told.attestation or told.attestation == outcome.late_end:
         return None
     return replace(outcome, late_end=told.attestation)
 
 
 def with_hashes(outcome: Outcome, hashed: Hashed) -> Outcome | None:
-    """Return an outcome with the hashes that follow it; None if none are awaited, or if another end is told with them. Pure.
+    """Return an outcome with the hashes that follow it; None if none are expected, or if they come with another end. Pure.
 
-    Of one that is lost, its worker may tell later how it really ended.
-
-    Where the end came with its hashes at once, those of parts are still to be recorded.
+    The worker of a lost attempt may report later how it really ended. If the hashes came with the end at once, those of parts are still to
+    be recorded.
     """
     told = hashed.told
     if told is not None and outcome.kind is OutcomeKind.LOST and not outcome.attestation:

@@ -1,4 +1,4 @@
-"""Signs what a worker states of the ends and the keys of jobs: when somebody needs it, as a job waits for no signature."""
+"""Sign a worker's statements about the ends and the keys of jobs: on demand, because no job waits for a signature."""
 
 from __future__ import annotations
 
@@ -16,18 +16,18 @@ from .jobs.job import Attempt
 
 @dataclass(frozen=True, slots=True)
 class Notary:
-    """A worker and its store, for which it speaks; `relay`: the public key of the broker that it speaks to, if it does to one."""
+    """A worker and its store, for which it signs; `relay`: the public key of its broker, if it has one."""
 
     worker: Identity
     store: bytes
     relay: bytes = b""
 
     def key_of(self, name: AttemptKey, own: AttemptKey) -> request_pb2.Delegation:
-        """Return the signed statement, for the broker, of which key the job has that is called `own` here."""
+        """Return the signed statement for the broker about the key of a job, which is called `own` here."""
         return delegate(self.worker, name, derive(self.worker, *own), self.relay, self.store)
 
     def end(self, name: AttemptKey, attempt: Attempt, outcome: Outcome) -> bytes:
-        """Return the signed statement of how an attempt ended; `name`: as those name it who have asked for it."""
+        """Return the signed statement of how an attempt ended; `name`: the attempt as the requester names it."""
         said = job_pb2.EndStatement(
             store=self.store,
             attempt=name.attempt,

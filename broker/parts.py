@@ -1,4 +1,4 @@
-"""What a daemon is made of, between foundation and server: each part is created with those that it needs, and closed before them."""
+"""The parts of a daemon between foundation and server: each part is created with those that it needs, and closed before them."""
 
 from __future__ import annotations
 
@@ -53,17 +53,17 @@ _log = logging.getLogger(__name__)
 
 
 class Serving(Protocol):
-    """What answers requests."""
+    """The part that answers requests."""
 
     router: Router
     shares: Shares
 
     def read_roster(self) -> None:
-        """Disconnect members whose entry changed or is gone."""
+        """Disconnect members whose entry changed or was removed."""
         ...
 
     def usage_changed(self) -> None:
-        """Note that jobs have more or less of what there is."""
+        """Note that jobs use more or less of the capacity."""
         ...
 
 
@@ -73,7 +73,7 @@ class Parts:
     def __init__(  # noqa: PLR0915 -- what a daemon is made of, on one screen
         self, foundation: Foundation, engine: Engine, fleet: Fleet | None, host: Host, server: Callable[[], Serving]
     ) -> None:
-        """`server()` returns the server, which is created from these parts: it can be called when the daemon is complete."""
+        """`server()` returns the server, which is created from these parts: it can be called once the daemon is complete."""
         loop, closing = asyncio.get_running_loop(), foundation.closing
         own, settings, identity = closing.own, foundation.settings, foundation.identity
 

@@ -1,4 +1,4 @@
-"""The server: answers requests, over sockets that are bound last. Connects endpoints, the check of members, and the handlers of verbs.
+"""The server: answers requests over sockets, which are bound last. Connects endpoints, authentication, and the handlers of verbs.
 
 All other parts of a daemon are created before it (parts.py). Decides nothing.
 """
@@ -81,11 +81,11 @@ class Server:
         self._held.hold_back()
 
     def let_in(self) -> None:
-        """Handle the requests that were held."""
+        """Handle the held requests."""
         self._held.let_in(self._dispatch.take)
 
     def open(self) -> None:
-        """Bind the sockets, and answer what comes in there.
+        """Bind the sockets, and answer requests.
 
         Raises CannotListen if an endpoint cannot be bound.
         """
@@ -99,7 +99,7 @@ class Server:
         self._closing.on_close(partial(self._loop.remove_reader, parts.roster.fileno()))
 
     def _handlers(self, notary: Notary) -> Mapping[str, Handler]:
-        """Return what handles the requests of clients, by verb."""
+        """Return the handlers of clients' requests, by verb."""
         parts, fleet = self._parts, self._fleet
         desk, store, lookup = parts.desk, parts.store, parts.lookup
         check = fleet.check if fleet is not None else None
@@ -155,7 +155,7 @@ class Server:
         return self._fleet.silence_of(job.machine) if self._fleet is not None and job is not None and job.machine else None
 
     def _relay(self, verbs: Mapping[str, Handler], notary: Notary) -> RelayedVerbs | None:
-        """Return what serves the brokers of this worker; None if it has joined none and has nothing left that one has to be told."""
+        """Return what serves the brokers of this worker; None if it has joined none, and none has to be told anything."""
         parts = self._parts
         if not self._settings.has_broker and not relays.has_unsettled(parts.store.read):
             return None
@@ -178,7 +178,7 @@ class Server:
         )
 
     def dispatch_of_brokers(self) -> Dispatch:
-        """Return what takes the requests that come over the link to a broker, of a worker that has joined one.
+        """Return the handler of requests over the link to a broker, for a worker that has joined one.
 
         Raises RuntimeError if it has not.
         """
@@ -190,12 +190,12 @@ class Server:
         return Dispatch(self._identity.public, self._nonce, self._parts.roster.member, self.relayed.handlers, self._turns, read=read)
 
     def usage_changed(self) -> None:
-        """Tell the brokers of this worker what its jobs have now."""
+        """Report to the brokers of this worker what its jobs use now."""
         if self.relayed is not None:
             self.relayed.usage_changed()
 
     def tell_brokers_capacity(self) -> None:
-        """Tell the brokers of this worker what it has for jobs now."""
+        """Report this worker's present capacity for jobs to its brokers."""
         if self.relayed is not None:
             self.relayed.capacity_changed()
 
@@ -209,7 +209,7 @@ class Server:
         self.tell_brokers_capacity()
 
     def read_roster(self) -> None:
-        """Disconnect members whose entry changed or is gone; they may connect again with their present rights."""
+        """Disconnect members whose entry changed or was removed; they may reconnect with their present rights."""
         parts = self._parts
         before = parts.roster.roster.members
         if not parts.roster.drain():
@@ -232,5 +232,5 @@ class Server:
 
 
 def _told_nobody(key: AttemptKey) -> None:
-    """Tell no broker that the output of a job is hashed: this worker has none."""
+    """Do nothing: this worker has no broker to tell that output of a job was hashed."""
     del key

@@ -1,4 +1,4 @@
-"""What a daemon is told: its kind, its files, where it listens, how much it keeps."""
+"""The settings of a daemon: its kind, its files, where it listens, how much it keeps."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from .retention.limits import Keep
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """The settings of a daemon: kind ("worker" or "broker"), software, store, roster file, and endpoints with `*` for any port.
+    """Kind ("worker" or "broker"), software, store, roster file, and endpoints, with `*` for any port.
 
-    If `event_listen` is empty, it is the port after that of `listen`, or any if that is any. `keep`: how much is kept of what has ended;
+    If `event_listen` is empty, it is the port after that of `listen`, or any port if that is any. `keep`: how much is kept of ended jobs;
     `keep_free_bytes`: with less free space beside the store, new jobs are refused.
     """
 
