@@ -1,4 +1,4 @@
-"""Decides whether an owner may have more jobs, and jobs of the kind that is asked for. Pure."""
+"""Decide whether an owner may have more jobs, and jobs of the requested kind. Pure."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...schemas.refusal import Code, Reason, Refused
 
 
 def check_waiting(most: int, waiting: int, count: int, unknown: Callable[[], int]) -> None:
-    """Check that `count` more jobs may wait, where `waiting` do and `most` may. `unknown` returns how many of them would be new.
+    """Check that `count` more jobs may wait, if `waiting` jobs wait and `most` may. `unknown` returns how many of them would be new.
 
     Raises Refused(RESOURCE_EXHAUSTED).
     """
@@ -28,7 +28,7 @@ def check_waiting(most: int, waiting: int, count: int, unknown: Callable[[], int
 
 
 def check_held(most_bytes: int, held_bytes: int, more_bytes: int, unknown: Callable[[], int]) -> None:
-    """Check that `more_bytes` of specs may be held, where `held_bytes` are and `most_bytes` may. `unknown`: how many of the jobs are new.
+    """Check that `more_bytes` of specs may be held, if `held_bytes` are and `most_bytes` may. `unknown`: how many of the jobs are new.
 
     Raises Refused(RESOURCE_EXHAUSTED).
     """
@@ -43,7 +43,7 @@ def check_held(most_bytes: int, held_bytes: int, more_bytes: int, unknown: Calla
 
 
 def check_precedence(member: Member, spec: JobSpec, index: int | None = None) -> None:
-    """Check that a member may let a job go before others in the queue, and on the machine; `index`: which one of a start it is.
+    """Check that a member may give a job this priority and nice value; `index`: the position of the job in a start.
 
     Raises Refused(PERMISSION_DENIED).
     """

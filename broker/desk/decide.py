@@ -48,7 +48,7 @@ from .turn import Decision, Turn
 
 
 def decide(state: State, one: Input, moment: Moment | None) -> Decision:  # noqa: C901, PLR0912, PLR0915 -- a case for each kind of input, and nothing else
-    """Return the decision about one input at this moment; None for `Written`, as what was written has its date.
+    """Return the decision about one input at this moment; None for `Written`, because a write keeps the moment of its decision.
 
     Raises Impossible for an input that cannot happen, which is a bug.
     """

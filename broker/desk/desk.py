@@ -1,4 +1,4 @@
-"""The desk passes each input to `decide`, one after the other, and passes the decisions to executor.py.
+"""The desk: passes each input to `decide`, one after the other, and the decisions to executor.py.
 
 Decides nothing. Writes are submitted to the store, and their results are inputs again.
 """
@@ -53,9 +53,9 @@ def _charge_nobody(owner: bytes, seconds: float) -> None:
 class Desk(View):
     """Carries out decisions. `clock` gives dates, `ages` the time from which ages count, `delegates` the keys of jobs that may start jobs.
 
-    `shortage` returns why new jobs are refused at the moment, if so; `ended` is called when ends of jobs are durable and
-    reported, `usage_changed` when jobs have more or less of what there is, `waits`, if there is one, after each input while jobs wait;
-    `charge` counts seconds of the loop for an owner.
+    `shortage` returns why new jobs are refused at the moment, or None; `ended` is called when ends of jobs are durable and reported,
+    `usage_changed` when jobs use more or less of the capacity, `waits`, if given, after each input while jobs wait; `charge` counts seconds
+    of the loop for an owner.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 -- the parts that it carries effects to
@@ -117,8 +117,8 @@ class Desk(View):
     ) -> None:
         """Accept all jobs or none; `done` is called when they are durable, before any of them starts.
 
-        `fired`: what is recorded of the schedule that starts them, in the same commit. `started_by`: the id of the job that starts them,
-        and `depth`: how many jobs started each other before them. `origin`: by which broker the one job came.
+        `fired`: the record of the schedule that starts them, written in the same commit. `started_by`: the id of the job that starts them,
+        and `depth`: how many levels of jobs that started each other precede them. `origin`: the broker that delivered the job, if one did.
 
         Raises Refused(RESOURCE_EXHAUSTED) if more jobs would wait than the owner may have, or their specs would take too much memory.
         """
@@ -134,7 +134,7 @@ class Desk(View):
             self._store.let_commit()
 
     def _accept_meanwhile(self, new: Start, spec_bytes: int) -> None:
-        """Accept new jobs while others are found: at once if they depend on none of those, and there is room whoever has those.
+        """Accept new jobs during recovery: at once if they depend on no recovered job and fit whatever the recovered jobs use.
 
         Raises Refused(RESOURCE_EXHAUSTED) if their owner has sent very many meanwhile.
         """
@@ -151,7 +151,7 @@ class Desk(View):
         self._later.append((new, spec_bytes))
 
     async def _catch_up(self) -> None:
-        """Decide about what was held back, in its order, with others in between; what comes meanwhile waits behind that."""
+        """Decide about inputs that were held back, in order and in slices; later inputs wait behind them."""
         pace = Pace()
         while self._held or self._later:
             if self._held:
@@ -174,7 +174,7 @@ class Desk(View):
         self.check_room(new.owner, len(new.asked), spec_bytes, unknown)
 
     def check_room(self, owner: bytes, jobs: int, spec_bytes: int, unknown: Callable[[], int]) -> None:
-        """Check that so many more jobs of an owner may wait, and that their specs may be held. `unknown`: how many of them are new.
+        """Check that this many more jobs of an owner may wait, and that their specs may be held. `unknown`: how many of them are new.
 
         Raises Refused(RESOURCE_EXHAUSTED).
         """
@@ -182,26 +182,26 @@ class Desk(View):
         check_held(MOST_HELD_BYTES, self._state.held_bytes.get(owner, 0), spec_bytes, unknown)
 
     def stage(self, owner: bytes, jobs: int, spec_bytes: int) -> None:
-        """Count jobs of an owner that are staged; negative: they are not any more."""
+        """Count staged jobs of an owner; a negative number uncounts them."""
         self._state.stage(owner, jobs, spec_bytes)
 
     def join(self, run: RunKey) -> None:
-        """Note that jobs of a run are still to come, so that it does not end before."""
+        """Note that more jobs will join a run, so that it does not end before."""
         self._state.joining[run] += 1
 
     def joined(self, run: RunKey) -> None:
-        """Note that all of them have come, so that the run may end."""
+        """Note that all jobs of a run have arrived, so that it may end."""
         self._state.joined(run)
         self.take(Reconsidered())
 
     def await_recovery(self) -> None:
-        """Decide about nothing but new jobs before `recover` is done; what the desk does not know until then is read from the store."""
+        """Until `recover` is done, decide only about new jobs; until then, other jobs are read from the store."""
         self._lookup.is_whole = False
         self._state.recovering = {}
 
     @property
     def recovering(self) -> str:
-        """What waits since a restart, as a sentence; empty if nothing does."""
+        """What recovery still waits for, as a sentence; empty if it is complete."""
         if self._recovery is None:
             return ""
         found, jobs = self._recovery.found, self._recovery.jobs
@@ -213,9 +213,9 @@ class Desk(View):
         return self._recovery is not None or not self._lookup.is_whole
 
     async def recover(self) -> None:
-        """Continue where the last run of this worker ended: running jobs are adopted, ends are recorded, the rest is queued.
+        """Continue where the last run of this worker stopped: running jobs are adopted, ends are recorded, the rest is queued.
 
-        Others are served meanwhile, and new jobs accepted, but nothing else is decided.
+        Other requests are answered meanwhile, and new jobs accepted, but nothing else is decided.
         """
         self.await_recovery()
         recovery = self._recovery = Recovery(self._state, self._lookup, self._engine, self._clock, self._decide, self._note_dates)
@@ -237,7 +237,7 @@ class Desk(View):
             self._prepare_report(facts[0].key)
 
     def wait_for(self, outer: AttemptKey, inner: Sequence[JobKey], *, begins: bool) -> None:
-        """Let an attempt at a job lend its slots while it waits for jobs, from now on or (`begins` False) no more."""
+        """Let an attempt at a job lend its slots while it waits for jobs; with `begins` False, stop lending."""
         self.take(Await(outer, inner, begins))
 
     def reconsider(self) -> None:
@@ -245,13 +245,13 @@ class Desk(View):
         self.take(Reconsidered())
 
     async def durable(self) -> None:
-        """Wait until everything decided so far is on disk."""
+        """Wait until everything decided so far is on the disk."""
         done = asyncio.get_running_loop().create_future()
         self._store.submit(ChangeJobs([]), lambda: done.set_result(None))
         await done
 
     def take(self, one: Input) -> None:
-        """Decide about one input and what follows from it, and carry that out; while the desk recovers, later.
+        """Decide about one input and what follows from it, and carry the decision out; during recovery, hold it back.
 
         Raises Impossible, or whatever a bug raises; other inputs in the inbox are processed all the same.
         """
@@ -298,7 +298,7 @@ class Desk(View):
         return Moment(self._clock.now_us(at), at.passed_us, self._ages.now_us(at), at.wall_us)
 
     def _note_dates(self, facts: Sequence[Fact]) -> None:
-        """Make sure that nothing gets a date before what has happened already."""
+        """Make sure that nothing gets a date before something that has already happened."""
         for fact in facts:
             if isinstance(fact, (Started, Ended)) and fact.key[:2] in self._state.live:
                 self._clock.not_before(fact.ended_at_us if isinstance(fact, Ended) else fact.started_at_us)

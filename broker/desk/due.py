@@ -1,7 +1,7 @@
-"""When jobs that wait for a time are due: a deadline for each, and one alarm for all of them. Pure: the time is passed in.
+"""Deadlines of jobs that wait for a time: one for each, and a single alarm for all of them. Pure: the time is passed in.
 
-A deadline says only when to look again; whether a job may start then, `Job.is_ready` decides. What is durable about it is in the row of the
-job, and this is made anew at each start of the desk. Nothing looks at those that are not due.
+A deadline only says when to look at a job; whether it may start then, `Job.is_ready` decides. The job's row is durable; the deadlines are
+rebuilt at each start of the desk. Nothing looks at jobs that are not due.
 """
 
 from __future__ import annotations
@@ -26,15 +26,15 @@ class Deadlines(Generic[_Waiter]):
     _order: int = 0
 
     def __len__(self) -> int:
-        """Return how many wait for their time."""
+        """Return how many jobs have a deadline."""
         return len(self.at)
 
     def __contains__(self, waiter: _Waiter) -> bool:
-        """Return whether this one waits for its time."""
+        """Return whether a job has a deadline."""
         return waiter in self.at
 
     def set(self, waiter: _Waiter, at_us: int) -> None:
-        """Set its deadline, in place of an earlier one."""
+        """Set the deadline of a job, replacing an earlier one."""
         self.at[waiter] = at_us
         self._order += 1
         heapq.heappush(self._heap, (at_us, self._order, waiter))
@@ -46,11 +46,11 @@ class Deadlines(Generic[_Waiter]):
             self._tidy()
 
     def left_us(self, waiter: _Waiter, now_us: int) -> int:
-        """Return how long this one still has to wait; 0 if it does not."""
+        """Return how many microseconds a job still has to wait; 0 if it has no deadline."""
         return max(0, self.at.get(waiter, now_us) - now_us)
 
     def take_due(self, now_us: int) -> list[_Waiter]:
-        """Return those whose time has come, the first first; they wait for it no more."""
+        """Remove and return the jobs whose time has come, earliest first."""
         due: list[_Waiter] = []
         while self._heap and self._heap[0][0] <= now_us:
             at_us, _, waiter = heapq.heappop(self._heap)
@@ -61,7 +61,7 @@ class Deadlines(Generic[_Waiter]):
 
     @property
     def next_us(self) -> int | None:
-        """When the next one is due; None: none waits for a time."""
+        """Return the earliest deadline; None if there is none."""
         while self._heap and self.at.get(self._heap[0][2]) != self._heap[0][0]:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None

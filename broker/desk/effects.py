@@ -1,4 +1,4 @@
-"""What a decision makes the desk do: to the engine, to subscribers, to requests that wait and to watchers. desk.py carries it out."""
+"""The effects of a decision: on the engine, subscribers, requests that wait, and watchers. executor.py carries them out."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ class Launches(NamedTuple):
 
 
 class End(NamedTuple):
-    """End a job with all its processes: first the signal, then SIGKILL after the grace."""
+    """End a job with all its processes: first the signal, then SIGKILL after the grace period."""
 
     key: AttemptKey
     signal: int
@@ -28,14 +28,14 @@ class End(NamedTuple):
 
 
 class LimitTime(NamedTuple):
-    """Give a job that was started another time limit, which counts from its start; 0: none."""
+    """Set another time limit for a job that was started, counted from its start; 0: none."""
 
     key: AttemptKey
     limit_ms: int
 
 
 class SignalAll(NamedTuple):
-    """Send a signal to all processes of a job; `done` gets why not all received it, if so."""
+    """Send a signal to all processes of a job; `done` is called with the reason if not all received it, else None."""
 
     key: AttemptKey
     number: int
@@ -44,7 +44,7 @@ class SignalAll(NamedTuple):
 
 
 class Lends(NamedTuple):
-    """Others may use the slots of a job, which waits for jobs that it has started; or (`begins` False) not any more."""
+    """Let others use the slots of a job that waits for jobs it has started; with `begins` False, no longer."""
 
     key: AttemptKey
     begins: bool
@@ -71,7 +71,7 @@ class Publish(NamedTuple):
 
 
 class Reply(NamedTuple):
-    """Call `tell`: a request waits for it."""
+    """Call `tell`, which answers a waiting request."""
 
     tell: Callable[[], None]
 
@@ -87,16 +87,16 @@ class Word(enum.Enum):
 
 
 class Tell(NamedTuple):
-    """Notify the watchers of a job; of a start and an end only when they are durable."""
+    """Notify the watchers of a job; about a start or an end only when it is durable."""
 
     job: Job
     word: Word
 
 
 class WakeAt(NamedTuple):
-    """Pass `Due` to the desk at the earlier of two moments, in place of those said before; None: not at all.
+    """Pass `Due` to the desk at the earlier of two moments, replacing earlier ones; None: not at all.
 
-    They are on the scales of `Moment.passed_us` and `Moment.wall_us`. The latter is set by people, and if it is, `Due` is passed too.
+    They are on the scales of `Moment.passed_us` and `Moment.wall_us`. The latter can be set; when it is, `Due` is passed too.
     """
 
     passed_us: int | None
@@ -111,20 +111,20 @@ class Continue(NamedTuple):
 
 
 class Charge(NamedTuple):
-    """Count time of the loop for owners: so many jobs of each are changed because others have ended."""
+    """Charge owners for loop time: this many jobs of each are changed because others have ended."""
 
     jobs: Mapping[bytes, int]
 
 
 class ChooseOn(NamedTuple):
-    """Pass `Reconsidered` to the desk, in a later turn of the loop: more jobs may start than were chosen."""
+    """Pass `Reconsidered` to the desk in a later turn of the loop: more jobs may start than were chosen."""
 
 
 Effect = Launches | End | LimitTime | SignalAll | Lends | Hold | Settle | Publish | Reply | Tell | WakeAt | Continue | ChooseOn | Charge
 
 
 def numbered(events: Sequence[event_pb2.Event], first_seq: int) -> Publish:
-    """Return the effect that publishes events which have become durable, with their numbers."""
+    """Return the effect that publishes events, numbered now that they are durable."""
     for seq, event in enumerate(events, first_seq):
         event.seq = seq
     return Publish(events)

@@ -1,4 +1,4 @@
-"""Carries out the effects of decisions: the one place from which they leave the desk. Decides nothing."""
+"""Carry out the effects of decisions: the only place where they leave the desk. Decides nothing."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ _may_submit = attrgetter("spec.may_submit")
 
 
 class Publishing(Protocol):
-    """What tells events to subscribers."""
+    """Publishes events to subscribers."""
 
     def publish(self, events: Sequence[event_pb2.Event]) -> None:
         """Send events that are durable; never waits."""
@@ -49,20 +49,20 @@ class Publishing(Protocol):
 
 
 class Delegating(Protocol):
-    """What knows the keys of jobs that may start jobs."""
+    """Knows the keys of jobs that may start jobs."""
 
     def admit(self, attempt: AttemptKey) -> bytes:
-        """Accept the key of an attempt from now on, and return the content of the file in which the job finds it."""
+        """Accept the key of an attempt from now on, and return the content of the key file for the job."""
         ...
 
     def expel(self, attempts: Sequence[AttemptKey]) -> None:
-        """Accept the keys of these attempts no more, because they have ended."""
+        """Stop accepting the keys of these attempts, because they have ended."""
         ...
 
 
 @dataclass(slots=True)
 class Executor:
-    """Where effects go. `alarms`: one for each clock of `WakeAt`; `ended`: called when ends of jobs are reported; `take`: the desk's.
+    """The targets of effects. `alarms`: one for each clock of `WakeAt`; `ended`: called when ends of jobs are reported; `take`: the desk's.
 
     `charge`: counts seconds of the loop for an owner.
     """
@@ -77,7 +77,7 @@ class Executor:
     charge: Callable[[bytes, float], None]
 
     def carry_out(self, effects: Sequence[Effect]) -> None:  # noqa: C901, PLR0912 -- a case for each effect
-        """Carry out the effects in their order; never raises."""
+        """Carry out effects in their order; never raises."""
         for effect in effects:
             try:
                 # The most frequent first.
@@ -120,7 +120,7 @@ class Executor:
                 _log.exception("the effect %s could not be carried out", type(effect).__name__)
 
     def _with_keys(self, launches: Sequence[Launch]) -> Sequence[Launch]:
-        """Return launches with the keys of those that may start jobs; few may."""
+        """Return launches, with keys for those jobs that may start jobs; few may."""
         if not any(map(_may_submit, launches)):
             return launches
         return [launch._replace(key_text=self.delegates.admit(launch.key)) if launch.spec.may_submit else launch for launch in launches]

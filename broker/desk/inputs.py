@@ -1,4 +1,4 @@
-"""The inputs of the desk: requests, facts of the engine, and results of writes. Values."""
+"""The inputs of the desk: requests, facts from the engine, and results of writes. Values."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from .queue.stock import End
 
 
 class Moment(NamedTuple):
-    """When something is decided: the date, the time since the machine was started, and the time on the scale of ages.
+    """The time of a decision: the date, the time since the machine was booted, and the time on the scale of ages.
 
-    `wall_us`: what the machine's clock says, which people set, and by which they say when a job is to start.
+    `wall_us`: the machine's clock, which people set, and by which they say when a job is to start.
     """
 
     now_us: int
@@ -33,9 +33,9 @@ class Moment(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """One job as requested: `raw` is its spec as received, which is what is stored. `rerun_of`: the job that it runs again, if it does.
+    """One job as requested: `raw` is its spec as received, which is what is stored.
 
-    `is_only_named`: what it runs is not in the request, but known from that job.
+    `rerun_of`: the job that it runs again, if it is a rerun. `is_only_named`: the request has no spec; it is taken from that job.
     """
 
     id: bytes
@@ -58,7 +58,7 @@ class Accepted(NamedTuple):
 
 
 class Start(NamedTuple):
-    """Accept all jobs or none; `done` gets the result, before any of them starts.
+    """Accept all jobs or none; `done` is called with the result, before any of them starts.
 
     `shortage` is the result if one of them is new and there is no space for it.
     """
@@ -82,7 +82,7 @@ class Start(NamedTuple):
 
     @property
     def needs_no_others(self) -> bool:
-        """Whether its jobs depend on no job that they do not bring along, and on nothing else of what a desk finds at its start."""
+        """Whether its jobs depend only on jobs in the same start, and on nothing that a desk recovers at its start."""
         is_asked_for = self.fired is None and self.origin is None and self.queued is None and not self.started_by
         return is_asked_for and self.batch is None and not any(one.spec.after for one in self.asked)
 
@@ -90,7 +90,7 @@ class Start(NamedTuple):
 class Stop(NamedTuple):
     """End jobs with all their processes; `done` is called when the request is durable. Jobs that have ended are skipped.
 
-    `only_queued`: so are those that may have a process.
+    `only_queued`: jobs that may have a process are skipped too.
     """
 
     orders: Sequence[tuple[JobKey, StopOrder]]
@@ -100,7 +100,7 @@ class Stop(NamedTuple):
 
 
 class Signal(NamedTuple):
-    """Send one signal to all processes of a job; `done` gets why not all received it, if so."""
+    """Send one signal to all processes of a job; `done` is called with the reason if not all received it, else None."""
 
     key: JobKey
     number: int
@@ -110,7 +110,7 @@ class Signal(NamedTuple):
 
 
 class Suspend(NamedTuple):
-    """Suspend all of these jobs, or (`paused` False) let them continue; `done` gets why not, if so. Repeating it changes nothing."""
+    """Suspend all of these jobs, or (`paused` False) resume them; `done` gets the reason if that fails. Repeating it changes nothing."""
 
     keys: Sequence[JobKey]
     paused: bool
@@ -119,10 +119,10 @@ class Suspend(NamedTuple):
 
 
 class Alter(NamedTuple):
-    """Hold or release jobs that wait, set their priority, or the time limit of jobs that wait or run (0: none); None: unchanged.
+    """Hold or release waiting jobs, set their priority, or the time limit of waiting or running jobs (0: none); None: unchanged.
 
-    `done` gets why not, if so, or is called when it is durable. `by`: who asks for it. `skips`: what cannot be changed so is skipped; else
-    all are changed or none.
+    `done` is called when the change is durable, or with the reason why it is refused. `by`: who requested it. `skips`: jobs that cannot be
+    changed are skipped; otherwise all are changed or none.
     """
 
     keys: Sequence[JobKey]
@@ -145,7 +145,7 @@ class SetWidth(NamedTuple):
 
 
 class SetCapacity(NamedTuple):
-    """Change what there is for jobs; `done` is called when that is durable. `reset`: first forget all that was ever set."""
+    """Change the capacity for jobs; `done` is called when that is durable. `reset`: first drop everything that was set before."""
 
     settings: Settings
     reset: bool
@@ -154,9 +154,9 @@ class SetCapacity(NamedTuple):
 
 
 class Await(NamedTuple):
-    """A command of a job waits for jobs that this one started, or (`begins` False) waits for them no more.
+    """A command inside a job waits for jobs that this job started; with `begins` False, it no longer does.
 
-    `outer`: the attempt that runs it.
+    `outer`: the attempt that runs the command.
     """
 
     outer: AttemptKey
@@ -165,16 +165,16 @@ class Await(NamedTuple):
 
 
 class Lend(NamedTuple):
-    """An attempt waits for jobs that are known to its broker, or (`begins` False) waits no more."""
+    """An attempt waits for jobs that its broker knows; with `begins` False, it no longer does."""
 
     key: AttemptKey
     begins: bool
 
 
 class SetMachine(NamedTuple):
-    """Change what one of several machines has for jobs (None: as it was), and whether some may be placed there. `name` is for people.
+    """Change the capacity of one of several machines (None: unchanged), and whether jobs may be placed there. `name` is for people.
 
-    `end`: when it ends, if it does. `gone`: it does not come back. `renewed`: what it has refused, it may accept now.
+    `end`: when it ends, if it does. `gone`: it will not come back. `renewed`: it may now accept what it has refused.
     """
 
     machine: bytes
@@ -197,7 +197,7 @@ class Facts(NamedTuple):
 
 
 class Found(NamedTuple):
-    """Jobs that a desk finds in its store at its start. `known`: attempts that the engine knows; `awaiting`: jobs that wait for others."""
+    """Jobs that a desk finds in its store at its start. `known`: attempts that the engine knows; `awaiting`: jobs with dependencies."""
 
     jobs: Sequence[Job]
     known: Container[AttemptKey] = ()
@@ -205,15 +205,15 @@ class Found(NamedTuple):
 
 
 class EdgesFound(NamedTuple):
-    """What some of them wait for, when there are no more of them."""
+    """The dependencies of some of these jobs, after all jobs are found."""
 
     edges: Sequence[tuple[JobKey, Sequence[Edge]]]
 
 
 class RunsFound(NamedTuple):
-    """Some of the runs, when all jobs are found, and what they wait for.
+    """Some of the runs, after all jobs and their dependencies are found.
 
-    `unfinished`: those, each with its owner, whose `on_finish` was not queued; after all of these, those that have jobs.
+    `unfinished`: those whose `on_finish` was not queued, each with its owner; after all of these, the runs that have jobs.
     """
 
     unfinished: Sequence[tuple[bytes, BatchRun]] = ()
@@ -221,7 +221,7 @@ class RunsFound(NamedTuple):
 
 
 class Recovered(NamedTuple):
-    """Some of what the engine knows about them. After the last of it, jobs start again."""
+    """Part of what the engine knows about these jobs. After the last part, jobs start again."""
 
     facts: Sequence[Fact]
     is_last: bool = True
@@ -235,7 +235,7 @@ class Written(NamedTuple):
 
 
 class WriteDelayed(NamedTuple):
-    """The write with this number failed, and is tried again until it succeeds. Told each time, with the reason."""
+    """The write with this number failed, and is retried until it succeeds. Passed for each failure, with the reason."""
 
     number: int
     why: str
@@ -248,12 +248,12 @@ class Reconsidered:
 
 @dataclass(frozen=True, slots=True)
 class Due:
-    """The time has come that `WakeAt` said, or the machine's clock was set."""
+    """The moment of `WakeAt` has come, or the machine's clock was set."""
 
 
 @dataclass(frozen=True, slots=True)
 class Following:
-    """More follows from what has ended."""
+    """There are more consequences of ends to decide."""
 
 
 Input = (

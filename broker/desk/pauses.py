@@ -1,4 +1,4 @@
-"""Requests to suspend jobs or to let them continue, until they are answered. In memory only: after a restart the engine reports again.
+"""Requests to suspend or resume jobs, until they are answered. In memory only: after a restart, the engine reports again.
 
 Pure: effects are returned.
 """
@@ -30,7 +30,7 @@ class Pauses:
     _waits: dict[JobKey, list[_Wait]] = field(default_factory=dict)
 
     def ask(self, asked: Suspend, jobs: Sequence[Job | None]) -> list[Effect]:
-        """Return the effects: all jobs are suspended, or continue, or none if one does not run. `jobs`: None for one that has ended."""
+        """Return the effects: all jobs are suspended or resumed, or none if one is not running. `jobs`: None for one that has ended."""
         holds: list[Effect] = []
         for key, job in zip(asked.keys, jobs, strict=True):
             if job is None or job.attempt.phase not in SUSPENDABLE:
@@ -42,9 +42,9 @@ class Pauses:
         return holds
 
     def hear(self, job: Job, *, paused: bool, why: str = "") -> list[Effect]:
-        """Note whether a job is suspended (one that ended is not); return the replies that are due.
+        """Note whether a job is suspended (one that has ended is not); return the replies that are due.
 
-        A request to suspend it is refused if it continues all the same: because of `why`, or because the engine is ending it.
+        A request to suspend a job is refused if it keeps running: for the reason `why`, or because the engine is ending it.
         """
         job.attempt.paused = paused
         due: list[Effect] = []

@@ -1,7 +1,7 @@
-"""Finds the jobs of the store that have not ended when a desk starts, and what the engine knows of them; in slices, with others in between.
+"""Find the unended jobs of the store when a desk starts, and what the engine knows about them; in slices, with other work in between.
 
-Decides nothing: what it finds are inputs of the desk. Until it is done, nothing starts, and the desk decides about nothing else but new
-jobs, which have higher rows than those that are to be found.
+Decides nothing: what it finds are inputs of the desk. Until it is done, nothing starts, and the desk decides only about new jobs, whose
+rows are higher than those to be found.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _FACTS_A_SLICE = 400
 
 
 class Recovery:
-    """One start of a desk. `take` gives it an input, `heard` is told facts before they are decided about."""
+    """One start of a desk. `take` gets the inputs, `heard` is told facts before they are decided about."""
 
     def __init__(
         self,
@@ -59,7 +59,7 @@ class Recovery:
         self.starters: list[Job] = []
 
     async def run(self) -> None:
-        """Find all jobs, and take them up."""
+        """Find all jobs, and continue with them."""
         with nothing_collected():
             await self._run()
 
@@ -93,9 +93,9 @@ class Recovery:
             self._take(Recovered(some, is_last=at == last))
 
     def _name_strangers(self, facts: Sequence[Fact], alive: set[AttemptKey]) -> None:
-        """Log the processes of jobs that the store does not know: nobody can see or stop those.
+        """Log processes of jobs that are not in the store: nobody can see or stop them.
 
-        It is older than what runs, as after the restoring of a backup. One that has ended, which was not settled, is known.
+        That happens after an older backup was restored. An ended job that was not settled is known.
         """
         for fact in facts:
             if isinstance(fact, Started) and fact.key not in alive and self._lookup.job(fact.key.job) is None:
@@ -106,13 +106,13 @@ class Recovery:
                 )
 
     async def _slices(self, items: Sequence[_Item], length: int) -> AsyncIterator[Sequence[_Item]]:
-        """Iterate over parts of a list, with others in between."""
+        """Iterate over parts of a list, with other work in between."""
         for at in range(0, len(items), length):
             yield items[at : at + length]
             await self._pace.rest()
 
     async def _read(self) -> tuple[list[Job], dict[JobKey, Sequence[Edge]], list[Expected]]:
-        """Read the jobs; return them, what they wait for, and those that the engine is asked about."""
+        """Read the jobs; return them, their dependencies, and those that the engine is asked about."""
         found: list[Job] = []
         edges: dict[JobKey, Sequence[Edge]] = {}
         expected: list[Expected] = []

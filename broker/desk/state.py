@@ -61,7 +61,7 @@ class Recording:
 
 @dataclass(slots=True, eq=False)
 class State:
-    """Everything that decisions depend on: the jobs that have not ended, what waits and runs, and what is being written."""
+    """Everything that decisions depend on: unended jobs, what waits and runs, and what is being written."""
 
     queue: Queue
     live: dict[JobKey, Job] = field(default_factory=dict)
@@ -114,7 +114,7 @@ class State:
     settings: Settings = field(default_factory=Settings)
 
     def add(self, job: Job) -> None:
-        """Add a job that has not ended, for whose spec its owner is charged already."""
+        """Add a job that has not ended, whose spec is charged to its owner already."""
         self.live[job.key] = job
         if job.batch is not None:
             run = RunKey(job.key.owner, job.batch.id)
@@ -143,33 +143,33 @@ class State:
                     self.sparing.discard(run)
 
     def stage(self, owner: bytes, jobs: int, spec_bytes: int) -> None:
-        """Count jobs of an owner that are staged; negative: they are not any more, or are being written."""
+        """Count staged jobs of an owner; negative: they are no longer staged, or are being written."""
         self.staged[owner] += jobs
         if not self.staged[owner]:
             del self.staged[owner]
         self.hold(owner, spec_bytes)
 
     def hold(self, owner: bytes, size_bytes: int) -> None:
-        """Count bytes of specs of an owner; negative: they are not needed any more."""
+        """Count bytes of specs held for an owner; negative: they are released."""
         self.held_bytes[owner] += size_bytes
         if not self.held_bytes[owner]:
             del self.held_bytes[owner]
 
     def wait(self, job: Job, moment: Moment, wait_us: int) -> None:
-        """Let a job that is not in a line of the queue wait so long from this moment on; `Due` ends that."""
+        """Let a job that is not in a line of the queue wait this long from this moment on; `Due` ends the wait."""
         job.not_before_us = moment.aged_us + wait_us
         self.deadlines.set(job, moment.passed_us + wait_us)
 
     def joined(self, run: RunKey) -> None:
-        """Note that jobs which were to join a run are there, or are not to come."""
+        """Note that jobs that were to join a run have arrived, or will not."""
         self.joining[run] -= 1
         if not self.joining[run]:
             del self.joining[run]
 
     def enqueue(self, job: Job) -> None:
-        """Put a job into the queue; one that waits for a time is let in when that has come.
+        """Queue a job; one that waits for a start time is let in when that has come.
 
-        Its place is that of its row, so another attempt does not wait behind everything that was submitted since, nor after a restart.
+        Its place is that of its row, so a retry does not wait behind everything submitted since, nor a job after a restart.
         """
         self.queue.add(job.key, job.lined_up_with, job.priority, ready=job.is_ready, wants=self.wants(job), order=job.row)
         if job.starts_passed_us:
@@ -184,7 +184,7 @@ class State:
             self.lapses_us = job.expires_passed_us
 
     def wants(self, job: Job) -> Wants:
-        """Return what a job takes, with how long it may run where that decides on which machine it does."""
+        """Return what a job takes, with its time limit if that decides on which machine it runs."""
         wants = self.queue.stock.timed(job.wants, job.spec.time_limit_ms)
         if not job.refusals:
             return wants
@@ -192,18 +192,18 @@ class State:
         return wants._replace(shuns=shuns) if shuns else wants
 
     def let_in(self, job: Job) -> None:
-        """Let a job start that waited for its time, unless it waits for something else too."""
+        """Let a job start whose start time has come, unless it also waits for something else."""
         # One that is being written is put into the queue when it is durable.
         if job.is_ready and job.key in self.live:
             self.queue.let_in(job.key)
 
     def wait_no_more(self, job: Job) -> None:
-        """Let a job wait for no time any more, because it has ended."""
+        """Drop the deadline of a job that has ended."""
         self.deadlines.drop(job)
         self.clock_deadlines.drop(job)
 
     def waiting_of(self, owner: bytes) -> int:
-        """Return how many jobs of this owner wait, including those that are staged or being written."""
+        """Return how many jobs of this owner wait, including staged ones and those being written."""
         return self.queue.waiting_of(owner) + self.arriving.get(owner, 0) + self.staged.get(owner, 0)
 
     def holds_slot(self, key: JobKey) -> bool:
@@ -225,7 +225,7 @@ class State:
         return "" if attempt.phase is Phase.FINISHED else attempt.waits_for
 
     def _why_never(self, job: Job) -> str:
-        """Return that a job cannot start while the job which waits for it runs, as the end of a sentence; empty if it can."""
+        """Return, as the end of a sentence, that a job cannot start while the job that waits for it runs; empty if it can."""
         waiting = list(starters(job.key.owner, job.started_by, self.live))
         if not waiting or not self.queue.lends(waiting[0].key):
             return ""
@@ -234,10 +234,10 @@ class State:
 
 
 def _refused_by(job: Job) -> str:
-    """Return which machines have refused a job, as the end of a sentence; empty if none has."""
+    """Return, as the end of a sentence, which machines have refused a job; empty if none has."""
     return "".join(f"; {one.name} refused it: {one.why}" for one in list(job.refusals.values())[-_REFUSALS_SHOWN:])
 
 
 def held(by: str) -> str:
-    """Return why a job waits that is held."""
+    """Return why a held job waits."""
     return f"{by} holds it until it is released" if by else "it was submitted on hold, and waits until it is released"

@@ -1,4 +1,4 @@
-"""One decision, complete and in the making."""
+"""One decision: finished (`Decision`), or in the making (`Turn`)."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class Turn(Decision):
 
     @property
     def moment(self) -> Moment:
-        """The moment of the input. Raises Impossible for one that has none, which is a bug."""
+        """The moment of the input. Raises Impossible for an input without one, which is a bug."""
         if self.dated is None:
             raise Impossible("what was written gets no other date")
         return self.dated

@@ -1,4 +1,4 @@
-"""Questions about jobs that have not ended and the slots that they take. Changes nothing."""
+"""Questions about unended jobs and the slots that they take. Changes nothing."""
 
 from __future__ import annotations
 
@@ -38,36 +38,36 @@ class View:
         return self._state.runs
 
     def has_run(self, run: RunKey) -> bool:
-        """Return whether a run has not ended: jobs of it are left, or to come, or what it ends with is."""
+        """Return whether a run has not ended: jobs of it are left or still to come, or its `on_finish` is."""
         state = self._state
         return any(run in some for some in (state.runs, state.joining, state.finishes, state.finished))
 
     @property
     def is_idle(self) -> bool:
-        """Whether no job is waiting or running, or staged: a staged one may be committed, and its rows be still to come."""
+        """Whether no job waits, runs or is staged: a staged run may be committed, with its rows still to come."""
         return not self._state.live and not self._state.staged
 
     @property
     def needs_no_engine(self) -> bool:
-        """Whether no job has been handed to the engine; some may wait."""
+        """Whether no job was handed to the engine; jobs may wait."""
         return all(job.attempt.phase in WAITING for job in self._state.live.values())
 
     @property
     def dependencies(self) -> Dependencies:
-        """What jobs wait for."""
+        """Which jobs wait for which."""
         return self._state.dependencies
 
     @property
     def stock(self) -> Stock:
-        """What there is for jobs, and what of it is in use."""
+        """The capacity for jobs, and what of it is in use."""
         return self._state.queue.stock
 
     def demand(self) -> Mapping[Wants, int]:
-        """Return how many jobs would start at once if there were room for all, by what they take."""
+        """Return how many waiting jobs would start at once if there were room for all, grouped by what they take."""
         return self._state.queue.demand()
 
     def occupied_by(self, key: JobKey) -> Wants | None:
-        """Return what a job has that runs or is about to; None if it waits, or has ended."""
+        """Return what a running or starting job has; None if it waits, or has ended."""
         return self._state.queue.occupied_by(key)
 
     def why_waiting(self, job: Job) -> str:
@@ -82,11 +82,11 @@ class View:
         return why
 
     def lends_slots(self, job: Job) -> bool:
-        """Return whether a job waits for jobs that it started, and others may use its slots."""
+        """Return whether a job waits for jobs that it started, so that others may use its slots."""
         return self._state.queue.lends(job.key)
 
     def starts_in_us(self, job: Job) -> int | None:
-        """Return how long a job still waits for its time; None if it does not."""
+        """Return how many microseconds a job still waits for its start time; None if it does not."""
         if starts_at_us := self.starts_at_us(job):
             return max(0, starts_at_us - self._clock.read().wall_us)
         if job.attempt.phase not in WAITING or not job.not_before_us or not self._lookup.is_whole:
@@ -94,7 +94,7 @@ class View:
         return self._state.deadlines.left_us(job, self._clock.passed_us())
 
     def starts_at_us(self, job: Job) -> int:
-        """Return when a job starts that waits for its time, as the machine's clock is now; 0 if it does not wait for one."""
+        """Return the start time of a job that waits for it, by the machine's clock as it is set now; 0 if it does not wait for one."""
         if not job.waits_to_start or job.attempt.phase not in WAITING:
             return 0
         at = self._clock.read()
@@ -102,11 +102,11 @@ class View:
         return max(job.starts_wall_us, at.wall_us + left_us if left_us > 0 else 0, 1)
 
     def ended_ago_us(self, job: Job) -> int:
-        """Return how long ago the end of a job was recorded, or what happened to it last."""
+        """Return how long ago the end of a job was recorded, or its last change."""
         return max(0, self._ages.now_us() - job.aged_from_us)
 
     def expires_in_us(self, job: Job) -> int | None:
-        """Return how long a job may still wait before it expires; None if it does not wait, or may wait for ever."""
+        """Return how long a job may still wait before it expires; None if it does not wait, or has no limit."""
         if job.attempt.phase not in WAITING or job.ended_before:
             return None
         if job.expires_passed_us:
@@ -115,7 +115,7 @@ class View:
         return None if job.expires_aged_us is None else max(0, job.expires_aged_us - self._ages.now_us())
 
     def now_us(self) -> int:
-        """Return the date of this moment, as events and jobs get it."""
+        """Return the date of this moment, as used in events and jobs."""
         return self._clock.now_us()
 
     def lasted_us(self, job: Job) -> int:

@@ -1,4 +1,4 @@
-"""Changes of jobs that wait or run, and of the widths of runs: why they are refused, and what they change."""
+"""Changes of jobs that wait or run, and of the widths of runs: when they are refused, and what they change."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _ENDING = frozenset({Phase.ABORTING, Phase.STOPPING})
 
 
 def alter(turn: Turn, asked: Alter) -> None:
-    """Hold, release, or change jobs: all of them or none, unless others are to be skipped."""
+    """Hold, release or change jobs: all of them or none, unless the request skips those that cannot be changed."""
     jobs = {key: turn.state.live.get(key) for key in asked.keys}
     if not asked.skips and (refused := next(filter(None, (_why_not(key, job, asked) for key, job in jobs.items())), None)):
         turn.effects.append(Reply(partial(asked.done, refused)))
@@ -77,9 +77,9 @@ def set_machine(turn: Turn, order: SetMachine) -> None:
 
 
 def _why_not(key: JobKey, job: Job | None, asked: Alter) -> Refused | None:
-    """Return why a job cannot be changed so; None if it can, or is so already.
+    """Return why a job cannot be changed this way; None if it can, or already has these values.
 
-    A request is sent again when its answer was lost, and the job that it released may have started meanwhile.
+    A request is repeated when its answer was lost, and the job that it released may have started meanwhile.
     """
     if job is None or job.latest.phase in ENDED:
         return Refused(Code.FAILED_PRECONDITION, f"the job {format_id(key.id)} has ended", reason=Reason.ENDED)
@@ -93,7 +93,7 @@ def _why_not(key: JobKey, job: Job | None, asked: Alter) -> Refused | None:
 
 
 def _apply(job: Job, asked: Alter, queue: Queue, now_us: int) -> list[event_pb2.Event]:
-    """Change a job, and its place in the queue; return the events about it, none if it is so already or cannot be changed."""
+    """Change a job, and its place in the queue; return the events about it, none if nothing changed."""
     phase = job.latest.phase
     events = _wait(job, asked, queue, now_us) if phase in WAITING else []
     if asked.time_limit_ms not in (None, job.changed_limit_ms) and phase not in ENDED | _ENDING:

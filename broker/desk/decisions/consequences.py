@@ -1,7 +1,7 @@
-"""What the end of a job does to others: those that wait for it start or are cancelled, and the rest of its run may be too.
+"""What follows from the end of a job: dependent jobs start or are cancelled, and the rest of its run may be cancelled.
 
-In parts: thousands of jobs can wait for one, and what a part has changed is durable before the next one. After a crash, the desk finds out
-again what is left to do.
+Decided in parts: thousands of jobs can wait for one, and each part is durable before the next. After a crash, the desk finds out again what
+is left to do.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _STOPS = frozenset({Phase.LAUNCHED, Phase.STARTED, Phase.RUNNING})
 
 
 def ended_for_good(turn: Turn, job: Job) -> None:
-    """Note the end of a job after which no attempt follows: what follows for others is due. It must have its outcome."""
+    """Record the end of a job that is not retried: what follows for other jobs is due. The job must have its outcome."""
     state = turn.state
     state.dependencies.ended(job)
     nobody_waits(turn, job)
@@ -46,9 +46,9 @@ def ended_for_good(turn: Turn, job: Job) -> None:
 
 
 def break_run(turn: Turn, run: RunKey, why: str, *, stops: bool, fresh: Sequence[Job] | None = None) -> None:
-    """Let no further job of a run start; its jobs are cancelled, and with `stops` those that run are stopped. Spares what cleans up.
+    """Let no further job of a run start; its jobs are cancelled, and with `stops`, running ones are stopped. Spares jobs that clean up.
 
-    `fresh`: the jobs that it has got since it was broken, if it was.
+    `fresh`: the jobs that joined the run after it was broken, if it was.
     """
     state = turn.state
     state.broken[run] = why
@@ -64,7 +64,7 @@ def break_run(turn: Turn, run: RunKey, why: str, *, stops: bool, fresh: Sequence
 
 
 def cancelled_instead(turn: Turn, job: Job) -> bool:
-    """Cancel a job whose turn has come, if the rest of its run is cancelled; return whether that is so."""
+    """Cancel a job whose turn has come if the rest of its run is cancelled; return whether it was."""
     why = turn.state.broken.get(job.part_of) if job.part_of is not None and not job.cleans_up else None
     if why is not None:
         _cancel(turn, job, Cancelled(job.key, why), is_chosen=True)
@@ -72,9 +72,9 @@ def cancelled_instead(turn: Turn, job: Job) -> bool:
 
 
 def follow(turn: Turn) -> None:
-    """Decide the next part of what is due, unless the one before is not durable yet.
+    """Decide the next part of what is due, unless the previous part is not durable yet.
 
-    Otherwise the parts would pile up while the disk works, and be written in one piece.
+    Otherwise parts would pile up while the disk is busy, and be written in one piece.
     """
     state = turn.state
     followed: Counter[bytes] = Counter()
@@ -99,7 +99,7 @@ def follow(turn: Turn) -> None:
 
 
 def let_wait(turn: Turn, jobs: Sequence[tuple[Job, Sequence[Edge]]]) -> None:
-    """Let jobs of the queue wait for others, which have been set aside; those whose conditions hold already are released."""
+    """Let jobs of the queue, which were set aside, wait for other jobs; those whose conditions hold already are released."""
     state = turn.state
     state.dependencies.add(jobs, state.live, state.runs, state.named)
     for job, _ in jobs:
@@ -108,7 +108,7 @@ def let_wait(turn: Turn, jobs: Sequence[tuple[Job, Sequence[Edge]]]) -> None:
 
 
 def _release(turn: Turn, job: Job) -> None:
-    """Let a job into the queue that waits for no other one any more, if nothing else keeps it back."""
+    """Let a job into the queue that no longer waits for other jobs, if nothing else keeps it back."""
     job.awaits = False
     if job.attempt.phase in WAITING and job.is_ready:
         turn.state.queue.let_in(job.key)

@@ -1,4 +1,4 @@
-"""Jobs that wait for a time, or only until a time: they are looked at when it has come, and the desk is told when that is next."""
+"""Jobs with an earliest or a latest start time: each is looked at when its time has come, and the desk gets an alarm for the next one."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _MOST_AT_ONCE = 200
 
 
 def left_until_expiry_us(spec: JobSpec, moment: Moment) -> int:
-    """Return for how long a job that is accepted now may wait. From now on no clock that is set changes that."""
+    """Return how long a job accepted now may wait. From now on, setting the clock does not change that."""
     if spec.not_after_us is not None:
         return max(0, spec.not_after_us - moment.wall_us)
     if spec.not_after_ms is not None:
@@ -32,7 +32,7 @@ def left_until_expiry_us(spec: JobSpec, moment: Moment) -> int:
 
 
 def look_at_due(turn: Turn) -> None:
-    """Let in the jobs whose time has come, unless they wait for something else too."""
+    """Let in the jobs whose time has come, unless they also wait for something else."""
     state = turn.state
     # The alarm has rung, or the clock was set: it is to be set again.
     state.alarm = None
@@ -50,9 +50,9 @@ def look_at_due(turn: Turn) -> None:
 
 
 def _look_at_waiting(turn: Turn) -> None:
-    """End the jobs that have waited for so long as a job does that says nothing about it; a part of them, if they are many.
+    """End the jobs that have reached the default limit for waiting; if there are many, a part of them.
 
-    All that wait are looked at, and once more when the last of many have ended. That is rare: no job was due earlier, and those of one hour
+    All waiting jobs are looked at, and once more when the last part has ended. That is rare: no job was due earlier, and those of one hour
     are due together.
     """
     state, passed_us = turn.state, turn.moment.passed_us
@@ -74,7 +74,7 @@ def _may_lapse(job: Job) -> bool:
 
 
 def _expire(turn: Turn, job: Job) -> None:
-    """End a job that was not to start later."""
+    """End a job whose latest start time has passed."""
     job.attempt.happened(Happening.STOP_ASKED)
     turn.state.queue.withdraw(job.key)
     turn.state.wait_no_more(job)
@@ -95,7 +95,7 @@ def _why(spec: JobSpec) -> str:
 
 
 def set_alarm(turn: Turn) -> None:
-    """Have the desk wake up when the next job is due, and not before."""
+    """Make the desk wake up when the next job is due, and not before."""
     state = turn.state
     # As nearly always.
     if state.alarm == (state.lapses_us, None) and not (state.deadlines.at or state.expiring.at or state.clock_deadlines.at):

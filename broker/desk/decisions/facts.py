@@ -1,4 +1,4 @@
-"""What a fact of the engine changes about a job, and the events about it. Knows no store and no engine."""
+"""What a fact from the engine changes about a job, and the events about it. Knows no store and no engine."""
 
 from __future__ import annotations
 
@@ -12,12 +12,12 @@ from ...writes.events import event_of, explained
 
 
 def take_in(job: Job, fact: Started | Ended, now_us: int) -> list[event_pb2.Event]:
-    """Apply a fact to the current attempt at a job, and return the events about it; none for what was reported before."""
+    """Apply a fact to the current attempt at a job, and return the events about it; none if the fact was reported before."""
     return _hear_started(job, fact, now_us) if isinstance(fact, Started) else _hear_ended(job, fact)
 
 
 def cancelled(job: Job, now_us: int) -> Ended:
-    """Return the end of a job that was stopped before it had a process."""
+    """Return the outcome of a job that was stopped before it had a process."""
     asked_by = job.stop.asked_by if job.stop is not None else ""
     what = f"attempt {job.latest.key.attempt}" if job.ended_before else "it"
     return Ended(job.latest.key, 0, 0, now_us, Outcome(OutcomeKind.CANCELLED, sentence=f"cancelled by {asked_by} before {what} started"))

@@ -1,6 +1,6 @@
-"""The `on_finish` of runs: it is queued in the commit of the last end, so that a crash neither loses nor doubles it.
+"""The `on_finish` jobs of runs: each is queued in the commit of the last end of its run, so that a crash neither loses nor doubles it.
 
-It is queued once: jobs that a run gets later do not queue it again. Nothing that is decided about the jobs of its run is decided about it.
+It is queued once: jobs that join the run later do not queue it again. It does not count as a job of its run.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from ..turn import Turn
 
 
 def jobs_added(turn: Turn, owner: bytes, batch: BatchRun, count: int) -> None:
-    """Count new jobs of a run that ends with something, unless that was queued."""
+    """Count new jobs of a run that has an `on_finish`, unless that was queued."""
     state, run = turn.state, RunKey(owner, batch.id)
     if not batch.on_finish or batch.is_finished or run in state.finished:
         return
@@ -31,7 +31,7 @@ def jobs_added(turn: Turn, owner: bytes, batch: BatchRun, count: int) -> None:
 
 
 def job_ended(turn: Turn, job: Job) -> None:
-    """Count the end of a job; after the last one of its run, what that ends with is due."""
+    """Count the end of a job; after the last one of its run, `on_finish` is due."""
     state = turn.state
     if not state.finishes:
         return
@@ -47,7 +47,7 @@ def job_ended(turn: Turn, job: Job) -> None:
 
 
 def finish_runs(turn: Turn) -> None:
-    """Queue what runs end with of which no job is left, to be recorded with the last ends. Jobs on their way to the store delay it."""
+    """Queue the `on_finish` of runs that have no jobs left, in one write with their last ends. Jobs that are being added delay it."""
     state = turn.state
     if turn.dated is None:
         return
@@ -61,12 +61,12 @@ def finish_runs(turn: Turn) -> None:
 
 
 def rows_of(turn: Turn) -> list[NewFinish]:
-    """Return what is written of the jobs that this decision queues."""
+    """Return the rows to write for the jobs that this decision queues."""
     return [NewFinish(run, _row(turn, job)) for run, job in turn.finishes]
 
 
 def finishes_recorded(turn: Turn, pending: Recording) -> list[event_pb2.Event]:
-    """Put the jobs into the queue that are durable now, and return the events about them. One whose id was known stays as it is."""
+    """Queue the jobs that are durable now, and return the events about them. A job whose id was known stays as it is."""
     events: list[event_pb2.Event] = []
     for (run, job), new in zip(pending.finishes, pending.write.finishes, strict=True):
         turn.state.finished.discard(run)
@@ -82,7 +82,7 @@ def finishes_recorded(turn: Turn, pending: Recording) -> list[event_pb2.Event]:
 
 
 def take_up(turn: Turn, runs: Sequence[tuple[bytes, BatchRun]]) -> None:
-    """Continue with the runs, each with its owner, whose jobs had not all ended, or which were not finished."""
+    """Continue with runs, each with its owner, whose jobs had not all ended, or whose `on_finish` was not queued."""
     state = turn.state
     for owner, batch in runs:
         run = RunKey(owner, batch.id)

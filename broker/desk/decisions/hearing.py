@@ -1,4 +1,4 @@
-"""What the engine tells about jobs."""
+"""Facts from the engine about jobs."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .facts import cancelled, take_in
 
 
 def hear(turn: Turn, facts: Iterable[Fact], *, found: bool = False) -> None:
-    """Take facts in: the next phases of jobs, their events, and who is to be told. `found`: at the start of the desk.
+    """Apply facts: change the phases of jobs, make events, and notify watchers. `found`: at the start of the desk.
 
-    A fact that cannot be taken in, which is a bug, costs only itself: it is among the failures of the turn.
+    A fact that cannot be applied, which is a bug, affects only itself: it is added to the failures of the turn.
     """
     settled: list[AttemptKey] = []
     for fact in facts:
@@ -56,7 +56,7 @@ def _hear_one(turn: Turn, fact: Fact, settled: list[AttemptKey], *, found: bool)
 
 
 def _hear_returned(turn: Turn, job: Job, fact: Returned, *, found: bool) -> None:
-    """Free a job of the machine that has refused it; it is placed anew when that is durable."""
+    """Take a job off the machine that has refused it; it is placed anew when that is durable."""
     if job.attempt.phase is Phase.ABORTING:
         _hear_life(turn, job, cancelled(job, turn.moment.now_us), found=found)
         return
@@ -92,8 +92,8 @@ def _hear_life(turn: Turn, job: Job, fact: Started | Ended, *, found: bool) -> N
 def _ended_since(moment: Moment, fact: Ended) -> int:
     """Return when a job ended whose end was found at the start of the desk, on the scale of `Attempt.since_us`.
 
-    Dates may differ by as much as the clock was set: worker and supervisor follow it at different times. In the same run of the machine,
-    what has passed since tells more; in a later one, at least as much has passed as it seems.
+    Dates may differ by as much as the clock was set: worker and supervisor follow it at different times. In the same boot of the machine,
+    the time that passed since the end is exact; after a reboot, at least as much has passed as it seems.
     """
     if 0 < fact.ended_passed_us <= moment.passed_us:
         return fact.ended_passed_us
@@ -101,7 +101,7 @@ def _ended_since(moment: Moment, fact: Ended) -> int:
 
 
 def _try_again(turn: Turn, job: Job, since_us: int) -> None:
-    """Let the next attempt wait for its turn: until the end of this one is durable, and for its delay, which counts from this moment."""
+    """Let the next attempt wait until the end of this one is durable, and for its delay, which counts from this moment."""
     state, moment = turn.state, turn.moment
     job.following = next_attempt(job, moment.passed_us)
     turn.retrying.append(job)
@@ -114,8 +114,8 @@ def _try_again(turn: Turn, job: Job, since_us: int) -> None:
 def since(moment: Moment, at_us: int) -> int:
     """Return a date as a moment on the scale of `Attempt.since_us`.
 
-    The clock may have been set between that date and the start of this desk, which the scale of ages does not follow; or that scale began
-    with a clock that was wrong. Whichever says that less has passed is right, unless it says that the date is still to come.
+    The clock may have been set between that date and the start of this desk, which the scale of ages ignores; or that scale began with a
+    clock that was wrong. The smaller age is right, unless it would put the date into the future.
     """
     ago_us = [one for one in (moment.now_us - at_us, moment.aged_us - at_us) if one >= 0]
     return moment.passed_us - min(ago_us, default=0)

@@ -12,7 +12,7 @@ from ..turn import Turn
 
 
 def wait_for(turn: Turn, asked: Await) -> None:
-    """Let a job lend its slots when it begins to wait, and take them back when it waits for nothing any more."""
+    """Let a job lend its slots when it begins to wait, and take them back when it no longer waits for any job."""
     state, outer = turn.state, asked.outer
     if not asked.begins:
         if state.loans.end(outer, asked.inner):
@@ -32,7 +32,7 @@ def wait_for(turn: Turn, asked: Await) -> None:
 
 
 def lend_for_broker(state: State, asked: Lend) -> None:
-    """Let a job lend its slots, or take them back, because its broker says that it waits for jobs which may be anywhere."""
+    """Let a job lend its slots, or take them back, because its broker says that it waits for jobs, which may run anywhere."""
     job = state.live.get(asked.key.job)
     if job is None or job.attempt.key != asked.key or job.attempt.phase not in WITH_ENGINE:
         return
@@ -54,7 +54,7 @@ def _has_not_ended(job: Job | None) -> bool:
 
 
 def nobody_waits(turn: Turn, job: Job) -> None:
-    """Let the jobs go on that waited for one which has ended for good, unless they wait for others too."""
+    """Resume jobs that waited for one that has now ended for good, unless they wait for others too."""
     loans = turn.state.loans
     for outer in loans.ended(job.key) if loans.waiting else ():
         _take_back(turn, outer)

@@ -1,4 +1,4 @@
-"""Changes of jobs: what is written together, and what follows when it is durable."""
+"""Changes of jobs: what is written together, and what follows once it is durable."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ _MOST_CHOSEN = 64
 
 
 def choose_and_record(turn: Turn) -> None:
-    """Start the jobs that may start now, and record changes. That a job is launched is durable before it is."""
+    """Choose the jobs that start now, and record changes. A launch is durable before it is carried out."""
     launching = _choose(turn)
     of_jobs = turn.events or launching or turn.returned
     if not (of_jobs or turn.replies or turn.widths or turn.broken or turn.capacity or turn.finishes):
@@ -62,7 +62,7 @@ def choose_and_record(turn: Turn) -> None:
 
 
 def _choose(turn: Turn) -> list[Job]:
-    """Start the jobs that may start now and of which that is recorded; return the others. Of very many, the rest follows in later turns."""
+    """Choose jobs that may start now and whose launch is recorded; return the others. Very many are chosen over several turns."""
     launched: list[Job] = []
     launching: list[Job] = []
     if turn.state.recovering is not None:
@@ -84,7 +84,7 @@ def _choose(turn: Turn) -> list[Job]:
 
 
 def recorded(turn: Turn, pending: Recording, first_seq: int) -> None:
-    """Tell, reply, launch and end, now that it is durable."""
+    """Publish, reply, launch and end, now that the changes are durable."""
     # Before the last jobs of their runs leave: who waits for a run waits for what it ends with too.
     queued = finishes.finishes_recorded(turn, pending) if pending.finishes else []
     told = [event for events in pending.events.values() for event in events] + queued
@@ -108,7 +108,7 @@ def recorded(turn: Turn, pending: Recording, first_seq: int) -> None:
 
 
 def _take_steps(turn: Turn, recorded_events: Mapping[Job, Sequence[event_pb2.Event]]) -> list[AttemptKey]:
-    """Let jobs take the steps that are durable now, and tell of them; return the attempts whose ends are."""
+    """Advance jobs by the steps that are durable now, and publish them; return the attempts whose ends are among them."""
     settled: list[AttemptKey] = []
     for job, events in recorded_events.items():
         job.attempt.unrecorded = ""
@@ -128,7 +128,7 @@ def _take_steps(turn: Turn, recorded_events: Mapping[Job, Sequence[event_pb2.Eve
 
 
 def _go_on(turn: Turn, job: Job) -> None:
-    """Put the next attempt into the place of one whose end is durable. It may have been stopped meanwhile."""
+    """Replace an attempt whose end is durable with the next one. The job may have been stopped meanwhile."""
     job.earlier = (*job.earlier, job.attempt)
     job.attempt, job.following = job.latest, None
     if job.is_ready and job.attempt.phase in WAITING:
@@ -137,7 +137,7 @@ def _go_on(turn: Turn, job: Job) -> None:
 
 
 def write_delayed(turn: Turn, delayed: WriteDelayed) -> None:
-    """Tell those who wait for these jobs."""
+    """Notify those who wait for these jobs."""
     pending = turn.state.under_way[delayed.number]
     for job in (*pending.events, *pending.launching, *pending.returned) if isinstance(pending, Recording) else ():
         job.attempt.unrecorded = f"what happened to it cannot be recorded: {delayed.why}; this is tried again and again"
@@ -155,7 +155,7 @@ def _launches_recorded(turn: Turn, jobs: Sequence[Job]) -> None:
 
 
 def _place_anew(turn: Turn, job: Job) -> None:
-    """Let a job wait for a machine again, now that it is durable that it is on none. It may have been stopped meanwhile."""
+    """Let a job wait for a machine again, now that it is durable that it has none. The job may have been stopped meanwhile."""
     job.attempt.unrecorded = ""
     job.attempt.happened(Happening.RETURN_RECORDED)
     if job.attempt.phase in WAITING:

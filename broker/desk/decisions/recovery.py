@@ -1,4 +1,4 @@
-"""What a desk does at its start with the jobs that have not ended."""
+"""What a desk does at its start with jobs that have not ended."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .hearing import hear, since
 
 
 def take_up(turn: Turn, found: Found) -> None:
-    """Continue with jobs of the store. What follows from them for others is decided when all are found, and nothing starts before."""
+    """Continue with jobs from the store. What follows from them for other jobs is decided when all are found; nothing starts before."""
     state, moment = turn.state, turn.moment
     ways = state.recovering = {} if state.recovering is None else state.recovering
     for job in found.jobs:
@@ -40,7 +40,7 @@ def take_up(turn: Turn, found: Found) -> None:
 
 
 def take_up_edges(turn: Turn, found: EdgesFound) -> None:
-    """Let jobs wait for others, now that all are found."""
+    """Let jobs wait for other jobs, now that all are found."""
     live = turn.state.live
     let_wait(turn, [(live[key], of_job) for key, of_job in found.edges if key in live and live[key].awaits])
 
@@ -55,7 +55,7 @@ def take_up_runs(turn: Turn, found: RunsFound) -> None:
 
 
 def recover(turn: Turn, recovered: Recovered) -> None:
-    """Take in what the engine knows of the jobs that were found; after the last of it, carry out what was under way."""
+    """Apply what the engine knows about the jobs that were found; after the last of them, carry out what was in progress."""
     hear(turn, recovered.facts, found=True)
     if not recovered.is_last:
         return
@@ -69,7 +69,7 @@ def recover(turn: Turn, recovered: Recovered) -> None:
 
 
 def _wait_on(turn: Turn, job: Job, way: TakeUp) -> None:
-    """Let a job that waits for a time do so for the rest of it. Never longer than it was: the scale may be another one."""
+    """Let a job wait for the rest of its time, at most as long as its full delay, because the time scale may be another one."""
     left_us = job.not_before_us - turn.moment.aged_us
     if job.earlier:
         left_us = min(left_us, delay_after_us(job, job.earlier[-1]))
@@ -79,7 +79,7 @@ def _wait_on(turn: Turn, job: Job, way: TakeUp) -> None:
 
 
 def _wait(job: Job, moment: Moment) -> None:
-    """Let a job wait for its time again, unless that has come meanwhile."""
+    """Let a job wait for its start time again, unless it has come meanwhile."""
     if job.expires_aged_us is not None:
         job.expires_passed_us = moment.passed_us + max(0, job.expires_aged_us - moment.aged_us)
     if job.starts_aged_us is not None and job.starts_aged_us > moment.aged_us:

@@ -1,4 +1,4 @@
-"""New jobs: written first, and put into the queue when they are durable."""
+"""New jobs: written first, and queued when they are durable."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def start(turn: Turn, asked: Start) -> None:
 
 
 def accepted(turn: Turn, pending: Accepting, result: Added | Conflict | Refused | int) -> None:
-    """Reply that jobs are durable, and let them enter the queue after that; or tell why they are not."""
+    """Reply that jobs are durable, and let them enter the queue after that; or reply why they were refused."""
     state, asked = turn.state, pending.start
     state.promised -= pending.promised
     state.arriving[asked.owner] -= len(pending.jobs)
@@ -159,7 +159,7 @@ def accepted(turn: Turn, pending: Accepting, result: Added | Conflict | Refused 
 
 
 def enter(turn: Turn) -> None:
-    """Put jobs into the queue that were acknowledged."""
+    """Queue jobs that were acknowledged."""
     entering, turn.state.entering = turn.state.entering, []
     for pending, result in entering:
         for position, job in enumerate(pending.jobs):
@@ -170,7 +170,7 @@ def enter(turn: Turn) -> None:
 
 
 def _are_all_there(state: State, asked: Start) -> bool:
-    """Return whether the desk has all jobs of a start already, so that nothing is to be recorded. Large batches are watched so."""
+    """Return whether the desk already has all jobs of a start, so that nothing is to be recorded, as when a large batch is watched."""
     if asked.fired is not None or asked.origin is not None or asked.queued is not None:
         return False
     known = ((state.live.get(JobKey(asked.owner, one.id)), one) for one in asked.asked)
@@ -178,14 +178,14 @@ def _are_all_there(state: State, asked: Start) -> bool:
 
 
 def _joined(turn: Turn, run: RunKey) -> None:
-    """Note that a start of jobs of a run is durable, or was refused."""
+    """Note that jobs that were to join a run are durable, or were refused."""
     turn.state.joined(run)
     # It may end with nothing else left, which is decided at a moment.
     turn.reconsiders = turn.reconsiders or run in turn.state.finishing
 
 
 def _join(turn: Turn, jobs: Sequence[Job], result: Added) -> None:
-    """Let new jobs wait for others, and cancel those that their run gets after one of it has failed."""
+    """Let new jobs wait for others, and cancel those that join a run after one of its jobs has failed."""
     if result.waiting:
         let_wait(turn, [(jobs[position], edges) for position, edges in result.waiting.items()])
     batch = result.batch
@@ -209,6 +209,6 @@ def _best(asked: Sequence[Asked], count: int) -> Collection[int]:
 
 
 def _can_be_cleared(one: Asked) -> bool:
-    """Return whether a job surely starts as soon as a slot is free. What a job was handed out stands in the record of its launch."""
+    """Return whether a job is certain to start as soon as a slot is free. What it was given is part of the record of its launch."""
     spec = one.spec
     return not (spec.held or spec.after or spec.start_in_ms) and spec.start_at_us is None and wants_of(spec) is PLAIN

@@ -13,7 +13,7 @@ from .facts import cancelled
 
 
 def stop(turn: Turn, asked: Stop) -> None:
-    """End jobs with all their processes; those that have no process end at once."""
+    """End jobs with all their processes; a job without a process ends at once."""
     turn.replies.append(Reply(asked.done))
     turn.proof = asked.proof
     for key, order in asked.orders:

@@ -1,19 +1,19 @@
-"""Chooses which job may start now, of those in the lines. Pure.
+"""Choose the waiting job that starts next. Pure.
 
-Whose claim is best, in this order:
+The order of preference:
 
-1. the owner with the smallest share: the largest part that its running jobs have of anything that the worker has, slots or memory, GPUs,
-   or what the operator defined. So nobody waits behind a thousand jobs of another owner;
-2. of its jobs, the one with the highest priority, which is worth something only among the jobs of one owner;
-3. between batches, in which the jobs of equal priority are, the one that occupies the fewest slots: they take turns. All jobs that are in
-   no batch count as one;
-4. the one that was accepted first.
+1. the owner with the smallest share: the largest fraction that its running jobs have of any resource of the worker (slots, memory, GPUs,
+   or what the operator defined). So nobody waits behind a thousand jobs of another owner;
+2. of its jobs, the one with the highest priority, which counts only among the jobs of one owner;
+3. among batches with jobs of equal priority, the one that occupies the fewest slots: batches take turns. All jobs outside of batches
+   count as one batch;
+4. the job that was accepted first.
 
-A job that does not fit is passed by those that do. After it was passed `_PASSES` times as often as there are slots, room is held for it:
-nothing with a worse claim starts that takes what it needs. Only the first of the jobs that take the same is looked at, and of one owner at
-most `_DEPTH` different ones: a choice costs the same however many jobs wait. Those that can run on one machine only do not count among
-these: the first ones are looked at as others are, and the rest is parked, that is, looked at again when that machine has room for it,
-or when it was passed there so often that room is held for it.
+A job that does not fit is overtaken by jobs that do. After it was overtaken `_PASSES` times as often as there are slots, room is held for
+it: no job with a worse claim starts if it takes what this one needs. Of jobs that take the same, only the first is looked at, and of one
+owner at most `_DEPTH` different ones: a choice costs the same however many jobs wait. Jobs that can run on only one machine are counted
+separately: the first ones are looked at like the others, and the rest is parked, that is, looked at again when that machine has room for
+it, or when it was overtaken there so often that room is held for it.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ Chosen = tuple[Owner, bytes, Lane, Line, LineHead]
 
 
 class Choice:
-    """Which job is next. `passed`: how often each job that did not fit was overtaken."""
+    """Chooses the next job. `passed`: how often each job that did not fit was overtaken."""
 
     def __init__(self, stock: Stock, heaps: Heaps, owners: Mapping[bytes, Owner], most_of: Callable[[bytes], int]) -> None:
         """`most_of` returns how many jobs of an owner may run at once; 0: as many as there are slots."""
@@ -50,7 +50,7 @@ class Choice:
         self.passed: dict[JobKey, int] = {}
 
     def best(self) -> Chosen | None:
-        """Return the job that has the best claim of those that fit, taken off its heaps; None if there is none."""
+        """Remove the best job that fits from its heaps and return it; None if none fits."""
         if self.stock.has_woken:
             for wants in self.stock.take_woken():
                 self._heaps.wake(wants)
@@ -79,7 +79,7 @@ class Choice:
         return None
 
     def _look(self, owner: Owner, unfit: list[_Unfit]) -> tuple[bytes, Lane, Line, LineHead] | None:
-        """Return the best job of an owner that can start, taken off the heaps; add to `unfit` those with a better claim."""
+        """Remove the best job of an owner that can start from the heaps and return it; add better ones that do not fit to `unfit`."""
         passed: list[tuple[bytes, Lane, Line]] = []
         of_one_machine = others = 0
         found: tuple[bytes, Lane, Line, LineHead] | None = None
@@ -119,12 +119,12 @@ class Choice:
                 self.passed[key] = self.passed.get(key, 0) + 1
 
     def _is_held_for(self, line: Line, head: LineHead) -> bool:
-        """Return whether room is held for the first job of a line. Of one machine these are few: nobody passes another there meanwhile."""
+        """Return whether room is held for the first job of a line; not for the few of a single machine, where nobody overtakes."""
         one = line.classes[-head.rank[0]].first() if self.passed else None
         return one is not None and self.holds_room(one[1])
 
     def count_parked(self, owner: Owner, taken: Taken, head: LineHead) -> None:
-        """Count it for the parked jobs of an owner that one with a worse claim has taken what they wait for."""
+        """Count for the parked jobs of an owner that a job with a worse claim has taken the room they wait for."""
         for wants in self.stock.watched_on(taken):
             for line in self._heaps.parked(owner, wants):
                 rank = self._heaps.first(line)
@@ -136,7 +136,7 @@ class Choice:
                     self._heaps.wake(wants)
 
     def holds_room(self, key: JobKey) -> bool:
-        """Return whether room is held for this job, as it was passed too often."""
+        """Return whether room is held for this job because it was overtaken too often."""
         return self.passed.get(key, 0) >= _PASSES * self.stock.capacity.slots
 
     def holds_any_room(self) -> bool:
@@ -144,6 +144,6 @@ class Choice:
         return any(map(self.holds_room, self.passed))
 
     def may_run_more(self, public: bytes, owner: Owner) -> bool:
-        """Return whether an owner may have another job run."""
+        """Return whether an owner may run another job."""
         most = self._most_of(public)
         return not most or owner.running < most

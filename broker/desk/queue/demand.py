@@ -10,10 +10,10 @@ from .lanes import Owner
 
 
 def demand(owners: Mapping[bytes, Owner], most_of: Callable[[bytes], int], jobs: int) -> Counter[Wants]:
-    """Return how many jobs wait, by what they take, that would start at once if there were room for all; costs as many steps as lines.
+    """Return how many waiting jobs would start at once if there were room for all, grouped by what they take; O(number of lines).
 
-    Left out are those that wait for their batch, for others of their name or level, or because their owner runs as many as it may.
-    `jobs`: how many there are in all.
+    Jobs that wait for their batch, for others of their name or level, or because their owner runs as many as it may, are left out. `jobs`:
+    the total number of waiting jobs.
     """
     found: Counter[Wants] = Counter()
     for public, owner in owners.items():

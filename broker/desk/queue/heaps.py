@@ -1,7 +1,7 @@
-"""The heaps of lanes and lines, and what is first in each of them. choice.py chooses among these.
+"""The heaps of lanes and lines, and the first entry of each. choice.py chooses among these.
 
-A heap has an entry for each lane of an owner, and one for each line of a lane. An entry is stale if its lane or line has another by now:
-`listed` is the one that counts.
+A heap has an entry for each lane of an owner, and one for each line of a lane. An entry is stale if its lane or line has a newer one:
+`listed` is the valid one.
 """
 
 from __future__ import annotations
@@ -28,14 +28,14 @@ class Heaps:
         self.stale = 0
 
     def best(self, owner: Owner) -> LaneHead | None:
-        """Return what `first_lane` does; at once, if nothing of the owner has changed."""
+        """Return the result of `first_lane`, cached as long as nothing of the owner has changed."""
         if not owner.is_head_known:
             owner.head = self.first_lane(owner)
             owner.is_head_known = True
         return owner.head
 
     def first_lane(self, owner: Owner) -> LaneHead | None:
-        """Return the best open lane of an owner, of which the first job is known; None if nothing can start, whatever is free."""
+        """Return the best open lane of an owner whose first job is known; None if nothing can start, whatever is free."""
         while owner.heads:
             head = owner.heads[0]
             lane = owner.lanes.get(head.batch_id)
@@ -50,7 +50,7 @@ class Heaps:
         return None
 
     def list_lane(self, owner: Owner, lane: Lane, batch_id: bytes) -> None:
-        """Put a lane into the heap of its owner if it is open, and not there at as good a place already."""
+        """Push a lane into the heap of its owner if it is open and not listed at as good a place already."""
         owner.is_head_known = owner.is_stuck = False
         head = self._head_of(owner, lane, batch_id)
         if head is not None and (lane.listed is None or head < lane.listed):
@@ -71,18 +71,18 @@ class Heaps:
         self._parked.setdefault(line.wants, {})[id(owner), batch_id] = owner, lane, line
 
     def parked(self, owner: Owner, wants: Wants) -> list[Line]:
-        """Return those lines of an owner that are parked, and whose jobs take this."""
+        """Return the parked lines of an owner whose jobs take this."""
         return [line for found, _, line in self._parked.get(wants, {}).values() if found is owner]
 
     def wake(self, wants: Wants) -> None:
-        """List those lines again that were parked, and whose jobs take this."""
+        """List the parked lines again whose jobs take this."""
         for (_, batch_id), (owner, lane, line) in self._parked.pop(wants, {}).items():
             line.is_parked = False
             self.list_line(owner, lane, line)
             self.list_lane(owner, lane, batch_id)
 
     def drop_line(self, owner: Owner, lane: Lane, batch_id: bytes, line: Line) -> None:
-        """Remove a line in which nobody waits."""
+        """Remove an empty line."""
         del lane.lines[line.wants]
         if line.is_parked and (parked := self._parked.get(line.wants)) is not None:
             parked.pop((id(owner), batch_id), None)
@@ -95,14 +95,14 @@ class Heaps:
                 owner.apart.pop(kind, None)
 
     def drop_lines(self, owner: Owner, lane: Lane, batch_id: bytes) -> None:
-        """Remove the lines of a lane in which nobody waits: their entries are all stale."""
+        """Remove the empty lines of a lane: their entries are all stale."""
         if lane.lines:
             self.stale -= lane.entries()
             for line in list(lane.lines.values()):
                 self.drop_line(owner, lane, batch_id, line)
 
     def list_line(self, owner: Owner, lane: Lane, line: Line) -> None:
-        """Put a line into the heap of its lane if one of its jobs can start, and it is not there with that job already."""
+        """Push a line into the heap of its lane if one of its jobs can start and it is not listed with that job already."""
         if line.is_parked or ((owner.busy or owner.full) and owner.is_closed(line.wants)):
             return
         first = self.first(line)

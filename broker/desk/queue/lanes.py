@@ -1,4 +1,4 @@
-"""Who waits in which line: owners, their lanes, and the lines of jobs in a lane that take the same. heaps.py keeps them in order."""
+"""Lanes and lines: an owner has lanes, and a lane has a line for each group of jobs that take the same. heaps.py keeps them in order."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ Entry = tuple[Rank, JobKey]
 
 
 class LaneHead(NamedTuple):
-    """The place of a lane among those of its owner: by the rank of its best job, and between equal priorities by the slots in use."""
+    """The place of a lane among those of its owner: by the rank of its best job, and at equal priority by the slots in use."""
 
     urgency: int
     slots: int
@@ -34,7 +34,7 @@ class LineHead(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Class:
-    """The jobs of a line that have one priority. An entry is stale if its job has another rank by now, is set aside, or is not to start."""
+    """The jobs of a line that have one priority. An entry is stale if its job has a new rank, was set aside, or is not to start."""
 
     line: deque[Entry] = field(default_factory=deque)
     # A heap of those that came back to an earlier place.
@@ -93,7 +93,7 @@ class Line:
 
 @dataclass(slots=True, eq=False)
 class Lane:
-    """Jobs of one owner that share a width: those of one batch, or all that are in no batch. `slots`: those that its jobs occupy."""
+    """Jobs of one owner that share a width: those of one batch, or all jobs outside of batches. `slots`: the slots its jobs occupy."""
 
     width: int
     lines: dict[Wants, Line] = field(default_factory=dict)
@@ -111,7 +111,7 @@ class Lane:
 
 @dataclass(slots=True, eq=False)
 class Owner:
-    """The lanes of one owner, how many of its jobs wait and run, and what these take."""
+    """The lanes of one owner, how many of its jobs wait and run, and what they take."""
 
     lanes: dict[bytes, Lane] = field(default_factory=dict)
     heads: list[LaneHead] = field(default_factory=list)
@@ -136,7 +136,7 @@ class Owner:
     unfit: tuple[tuple[JobKey, Wants], ...] = ()
 
     def changed(self) -> None:
-        """Forget what was found out."""
+        """Drop cached results."""
         self.is_head_known = self.is_stuck = False
 
     def enter(self, priority: int) -> None:
@@ -145,7 +145,7 @@ class Owner:
         self.waiting[priority] = self.waiting.get(priority, 0) + 1
 
     def leave(self, priority: int) -> None:
-        """Count one less."""
+        """Uncount a job that could start."""
         self.is_head_known = self.is_stuck = False
         self.waiting[priority] -= 1
         if not self.waiting[priority]:
@@ -164,7 +164,7 @@ class Owner:
             self.parents[wants.level] = self.parents.get(wants.level, 0) + times
 
     def lend(self, wants: Wants, times: int = 1) -> None:
-        """Do not count the slots of a job that runs, nor that it does; -1: count it again."""
+        """Uncount a running job and its slots; -1: count it again."""
         self.changed()
         self.running -= times
         self.slots -= times * wants.slots
@@ -176,7 +176,7 @@ class Owner:
 
 @dataclass(slots=True, eq=False)
 class Place:
-    """Where a job is: in its line, set aside, or running."""
+    """The place of a job: in its line, set aside, or running."""
 
     owner: Owner
     lane: Lane
@@ -193,5 +193,5 @@ class Place:
 
 
 def kinds_of(wants: Wants) -> tuple[str | int, ...]:
-    """Return what limits how many jobs like this one run at once: its `only_one`, and its level if it may start jobs."""
+    """Return the limits on how many jobs like this one run at once: its `only_one`, and its level if it may start jobs."""
     return tuple(kind for kind in (wants.only_one, wants.level) if kind)

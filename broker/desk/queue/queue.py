@@ -1,6 +1,6 @@
-"""The jobs that wait and those that run, as far as that decides which is next; choice.py chooses.
+"""The jobs that wait and run, with what decides which job is next; choice.py chooses.
 
-Pure: knows of jobs only key, owner, batch, priority and what they take; and no clock.
+Pure: knows only key, owner, batch, priority and claims of a job, and no clock.
 
 Of the jobs of one owner that may start jobs, at most `_PARENTS` times as many as there are slots run at each level: those that a person
 started, those that these started, and so on. A job that waits for jobs which it started lends its slots, and is no longer counted among
@@ -36,10 +36,10 @@ _PARENTS = 2
 
 
 class Queue:
-    """The jobs that wait, and what is free."""
+    """The waiting jobs, and what is free."""
 
     def __init__(self, slots: int, most_of: Callable[[bytes], int] = lambda _: 0, stock: Stock | None = None) -> None:
-        """`most_of` returns how many jobs of an owner may run at once; 0: as many as there are slots. `stock`: of several machines."""
+        """`most_of` returns how many jobs of an owner may run at once; 0: as many as there are slots. `stock`: the machines of a broker."""
         self.stock = stock or Stock(Capacity(slots))
         self._most_of = most_of
         self._tally = Tally(self.stock)
@@ -50,12 +50,12 @@ class Queue:
         self._choice = Choice(self.stock, self._heaps, self._owners, most_of)
 
     def __len__(self) -> int:
-        """Return how many jobs wait, with those that are set aside."""
+        """Return how many jobs wait, including those set aside."""
         return self._tally.waiting + self._tally.aside
 
     @property
     def running(self) -> int:
-        """How many jobs run, also of those that lend their slots."""
+        """How many jobs run, including those that lend their slots."""
         return self._tally.running
 
     @property
@@ -70,7 +70,7 @@ class Queue:
 
     @property
     def room(self) -> int:
-        """How many slots are free for new jobs, if no waiting job is kept back by its batch, and none has to be placed first."""
+        """How many slots are free for new jobs, if no waiting job is kept back by its batch and none has to be placed first."""
         if self.stock.places_jobs:
             return 0
         return max(0, self.stock.free_slots - self._tally.waiting_slots)
@@ -82,7 +82,7 @@ class Queue:
         return max(0, min(self.room, own))
 
     def waiting_of(self, public: bytes) -> int:
-        """Return how many jobs of this owner wait, with those that are set aside."""
+        """Return how many jobs of this owner wait, including those set aside."""
         owner = self._owners.get(public)
         return sum(owner.waiting.values()) + owner.aside if owner else 0
 
@@ -92,22 +92,22 @@ class Queue:
         return owner.running if owner else 0
 
     def taken_by(self, key: JobKey) -> Taken:
-        """Return what a running job was handed out."""
+        """Return what a running job was given."""
         place = self._places.get(key)
         return place.taken if place else NOTHING_OWN
 
     def occupied_by(self, key: JobKey) -> Wants | None:
-        """Return what a job has that runs or is about to; None if it waits, or is not here."""
+        """Return what a running or starting job has; None if it waits, or is unknown."""
         place = self._places.get(key)
         return None if place is None or place.rank is not None else place.wants
 
     def set_capacity(self, capacity: Capacity) -> None:
-        """Set what there is for jobs; those that run are not affected."""
+        """Set the capacity for jobs; running jobs are not affected."""
         self.stock.change(capacity)
         self.stock_changed()
 
     def stock_changed(self) -> None:
-        """Take note that there is more or less for jobs."""
+        """Take note that the capacity has changed."""
         for owner in self._owners.values():
             self._tally.weigh(owner)
             owner.changed()
@@ -124,9 +124,9 @@ class Queue:
         wants: Wants = PLAIN,
         order: int | None = None,
     ) -> None:
-        """Add a job at its place among those of its priority; one that is not ready stands aside until it is let in.
+        """Add a job at its place among those of its priority; one that is not ready is set aside until it is let in.
 
-        `order`: the smallest comes first. Without it, the job comes behind all others.
+        `order`: the smallest comes first. Without it, the job comes last.
         """
         place = self._place(key, batch, wants)
         self._order = max(self._order + 1, order or 0)
@@ -138,7 +138,7 @@ class Queue:
             self._enter(key, place)
 
     def add_running(self, key: JobKey, batch: BatchRun | None, wants: Wants = PLAIN, taken: Taken = NOTHING_OWN) -> None:
-        """Count a job that is already running (found again after a restart), with what it was handed out."""
+        """Count a job that is already running (found after a restart), with what it was given."""
         place = self._place(key, batch, wants)
         self.stock.take_again(wants, taken)
         place.taken = taken
@@ -166,7 +166,7 @@ class Queue:
         self._enter(key, place)
 
     def set_priority(self, key: JobKey, priority: int) -> None:
-        """Move a waiting job to the place that it has with this priority."""
+        """Move a waiting job to its place at this priority."""
         place = self._places[key]
         if place.rank is None or place.rank[0] == -priority:
             return
@@ -178,7 +178,7 @@ class Queue:
         self._tidy()
 
     def set_width(self, run: RunKey, width: int) -> None:
-        """Change how many jobs of a run may run at once; those that run are not affected."""
+        """Change how many jobs of a run may run at once; running jobs are not affected."""
         owner = self._owners.get(run.owner)
         if owner is not None and run.id in owner.lanes:
             lane = owner.lanes[run.id]
@@ -186,11 +186,11 @@ class Queue:
             self._heaps.list_lane(owner, lane, run.id)
 
     def close(self, run: RunKey) -> None:
-        """Let no further job of a run start, as long as it has jobs here."""
+        """Let no further job of a run start, as long as the queue has jobs of it."""
         self.set_width(run, _CLOSED)
 
     def withdraw(self, key: JobKey) -> None:
-        """Remove a waiting job that is not to start."""
+        """Remove a waiting job that will not start."""
         place = self._places.pop(key)
         self._choice.passed.pop(key, None)
         if place.aside:
@@ -201,7 +201,7 @@ class Queue:
         self._tidy()
 
     def release(self, key: JobKey) -> None:
-        """Free what a job had that has ended."""
+        """Free what an ended job had."""
         place = self._places[key]
         if place.lends:
             self._lend(place, -1)
@@ -218,7 +218,7 @@ class Queue:
         self._drop(key.owner, place)
 
     def lend(self, key: JobKey) -> None:
-        """Let others use the slots of a job that runs; whatever else it has, it keeps."""
+        """Let others use the slots of a running job; it keeps everything else."""
         place = self._places.get(key)
         if place is not None and place.rank is None and not place.lends:
             self._lend(place, 1)
@@ -240,7 +240,7 @@ class Queue:
         self._tally.lends(place, times)
 
     def _list_apart(self, owner: Owner, kind: str | int) -> None:
-        """List those again that may start now, of those of which not all may run at once."""
+        """List jobs again that may start now, of kinds of which only some may run at once."""
         for batch_id, others in tuple(owner.apart.get(kind, ())):
             other = owner.lanes[batch_id]
             self._heaps.list_line(owner, other, other.lines[others])
@@ -259,15 +259,15 @@ class Queue:
             self._list_apart(owner, level)
 
     def demand(self) -> Counter[Wants]:
-        """Return how many jobs wait, by what they take, that would start at once if there were room for all."""
+        """Return how many waiting jobs would start at once if there were room for all, grouped by what they take."""
         return demand(self._owners, self._most_of, len(self._places))
 
     def why_waiting(self, key: JobKey) -> str:
-        """Return why a waiting job does not run."""
+        """Return why a waiting job does not start."""
         return why_waiting(key, self._places[key], self._choice)
 
     def take(self, most: float = math.inf) -> list[JobKey]:
-        """Return the jobs that start now, as far as there is room, and at most so many; they count as running."""
+        """Return the jobs that start now, as far as there is room, at most this many; they count as running."""
         chosen: list[JobKey] = []
         while len(chosen) < most and self._tally.waiting and not self.is_full and (found := self._choice.best()) is not None:
             chosen.append(self._start(*found))
@@ -339,6 +339,6 @@ class Queue:
             self._heaps.shorten(owner)
 
     def _tidy(self) -> None:
-        """Drop stale entries: a queue in which nothing starts must not grow with every job that is added, moved or removed again."""
+        """Drop stale entries: a queue in which nothing starts must not grow with every job that is added, moved or removed."""
         if self._heaps.stale > MOST_STALE + self._tally.waiting:
             self._heaps.tidy(self._owners)

@@ -1,4 +1,4 @@
-"""Why a job in the queue does not run yet, in words. Pure."""
+"""Why a job in the queue does not start yet, in words. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from .lanes import Place
 
 
 def why_waiting(key: JobKey, place: Place, choice: Choice) -> str:
-    """Return why a waiting job does not run."""
+    """Return why a waiting job does not start."""
     owner, lane, wants, stock = place.owner, place.lane, place.wants, choice.stock
     held = ""
     if lane.width and lane.running >= lane.width:

@@ -1,7 +1,7 @@
-"""How many jobs wait, stand aside and run, and what these take: in all, of each owner, of each lane, and of each line.
+"""Counts of jobs that wait, are set aside and run, and of what they take: in all, per owner, per lane and per line.
 
-These are counted here and nowhere else: each method changes all that depend on it, so that none can be changed without the others. Counts
-that are made anew for each question would make a job cost more, the more of them wait.
+Counted here and nowhere else: each method changes all counts that depend on each other, so that none can be changed without the others.
+Counting anew for each question would make a job cost more, the more jobs wait.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from .stock import Stock
 
 
 class Tally:
-    """The counts of one queue. `times` is 1 when something begins to be so, and -1 when it no longer is."""
+    """The counts of one queue. `times` is 1 when a state begins, and -1 when it ends."""
 
     def __init__(self, stock: Stock) -> None:
         self._stock = stock
@@ -22,11 +22,11 @@ class Tally:
         self.aside = 0
 
     def is_here(self, place: Place, times: int = 1) -> None:
-        """Count a job of its lane, whatever it does."""
+        """Count a job of its lane, whatever its state."""
         place.lane.jobs += times
 
     def waits(self, place: Place, line: Line, times: int = 1) -> None:
-        """Count a job that could start if there were room, in its line; it has the rank with which it was counted."""
+        """Count a job in its line that could start if there were room; uncount it with the rank with which it was counted."""
         priority = -place.rank[0] if place.rank else 0
         if times > 0:
             place.owner.enter(priority)
@@ -37,12 +37,12 @@ class Tally:
         self.waiting_slots += times * place.wants.slots
 
     def is_aside(self, place: Place, times: int = 1) -> None:
-        """Count a job that waits in no line."""
+        """Count a job that is in no line."""
         place.owner.aside += times
         self.aside += times
 
     def runs(self, place: Place, times: int = 1) -> None:
-        """Count a job that has what it takes."""
+        """Count a running job with what it takes."""
         place.lane.running += times
         place.lane.slots += times * place.wants.slots
         place.owner.occupy(place.wants, times)
@@ -50,10 +50,10 @@ class Tally:
         self.weigh(place.owner)
 
     def lends(self, place: Place, times: int = 1) -> None:
-        """Count a job that runs, whose slots others may use."""
+        """Count a running job whose slots others may use."""
         place.owner.lend(place.wants, times)
         self.weigh(place.owner)
 
     def weigh(self, owner: Owner) -> None:
-        """Compute anew which part of everything an owner has."""
+        """Recompute an owner's share of each resource."""
         owner.share = self._stock.share(owner.slots, owner.used)
