@@ -1,4 +1,4 @@
-"""Requests that hold back later ones of the same sender: until a thread has done their work, or until they are answered."""
+"""Requests that delay later ones of the same sender: until a thread has done their work, or until they are answered."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ LetGo = Callable[[float], None]
 
 
 class Apart:
-    """What is done on threads for an identity: one thing at a time, because its further requests wait."""
+    """Work done on threads for an identity: one piece at a time, because its further requests wait."""
 
     def __init__(self) -> None:
         self._tasks: set[asyncio.Task[None]] = set()
         self._timers: set[asyncio.TimerHandle] = set()
 
     def close(self) -> None:
-        """Call nothing any more."""
+        """Stop calling back."""
         for timer in self._timers:
             timer.cancel()
         for task in self._tasks:
             task.cancel()
 
     def run(self, sharing: Sharing, public: bytes, work: Callable[[], None], then: Callable[[Exception | None], None]) -> None:
-        """Do `work` for an identity, whose further requests wait, and which its time is charged to.
+        """Do `work` on a thread for an identity, whose further requests wait and which is charged for the time.
 
-        Then call `then`, on the loop, with what it raised, or None.
+        Then call `then` on the loop with the exception that it raised, or None.
         """
         sharing.hold(public)
         task = asyncio.get_running_loop().create_task(self._run(sharing, public, work, then))
@@ -41,9 +41,9 @@ class Apart:
         task.add_done_callback(self._tasks.discard)
 
     def hold(self, sharing: Sharing, public: bytes) -> LetGo:
-        """Let further requests of an identity wait until what is returned is called, with the time to charge, or half a second has passed.
+        """Delay further requests of an identity until the returned function is called with the time to charge, or for half a second.
 
-        Not for longer: while the disk is full, its owner must be able to ask why, and to remove something.
+        Not longer: while the disk is full, its owner must be able to find out why, and to remove something.
         """
         sharing.hold(public)
 

@@ -1,10 +1,10 @@
-"""Shares the time for requests among identities, so that one that sends very many does not delay those that send few.
+"""Share the time for requests among identities, so that one that sends very many does not delay those that send few.
 
-An identity may use a tenth of the loop's time, saved up for a moment at most, and more while the loop is free for half of its time.
-Further requests wait in a queue of their own while another active identity has clearly used less recently; if the identity is alone,
-or all others use as much, nothing waits. What waits does so for three times what its last request took, or less. The free half is not
-wasted: jobs need the processor too, and the scheduler makes a thread that always runs wait. So that few requests are read only to wait,
-`take` returns to the router when to continue.
+An identity may use a tenth of the loop's time, saved up for a moment at most, and more while the loop is idle for half of its time. Further
+requests wait in a queue of their own while another active identity has clearly used less recently; if the identity is alone, or all others
+use as much, nothing waits. A request waits at most three times as long as the sender's last one took. The idle half is not wasted: jobs
+need the processor too, and the scheduler delays a thread that always runs. So that few requests are read only to wait, `take` tells the
+router when to continue.
 
 Knows no request: requests are bytes that `work` handles.
 """
@@ -57,7 +57,7 @@ _MESSAGE_BYTES = 160
 
 @dataclass(slots=True)
 class _Bucket:
-    """Time that was used beyond a share, which decreases at the rate of the share (a leaky bucket)."""
+    """Time used beyond a share, which decreases at the rate of the share (a leaky bucket)."""
 
     share: float
     spent: float = 0.0
@@ -108,7 +108,7 @@ class _Line:
         self.go_on(seconds, now)
 
     def go_on(self, seconds: float, now: float, most: float = _MOST_SPENT_SECONDS) -> None:
-        """Count a later part of one; `most` is that of its bucket."""
+        """Count a later part of a request; `most` is that of its bucket."""
         self._used = self.used(now) + seconds
         self._last += seconds
         self.goes_at += _MOST_WAIT * seconds
@@ -170,7 +170,7 @@ class Shares(Sharing):
         return _SHARED_TURN_SECONDS if now < self._shared_until else TURN_SECONDS
 
     def take(self, peer: Peer, frame: bytes, bulk: memoryview | None = None) -> float:
-        """Handle a request now, or when its identity has a share again, in order of arrival. Return how many seconds it waits, or 0.
+        """Handle a request now, or in order of arrival once its identity has a share. Return how many seconds it waits, or 0.
 
         `bulk` is the second frame of the message, if it has one.
         """
@@ -196,18 +196,18 @@ class Shares(Sharing):
         return self._due_in(line, now)
 
     def charge(self, public: bytes, seconds: float) -> None:
-        """Count time that was used for an earlier request of an identity, if that is handled in slices."""
+        """Count time used for an earlier request of an identity that is handled in slices."""
         now = self._now()
         line = self._lines.get(public) or self._new_line(public, now)
         line.go_on(seconds, now, _MOST_CHARGED_SECONDS)
 
     def hold(self, public: bytes) -> None:
-        """Let further requests of an identity wait until `let_go`: its last one is worked on elsewhere."""
+        """Delay further requests of an identity until `let_go`: its last one is handled elsewhere."""
         line = self._lines.get(public) or self._new_line(public, self._now())
         line.held += 1
 
     def let_go(self, public: bytes, seconds: float) -> None:
-        """Go on with an identity that `hold` was called for, and count the time that this took."""
+        """Continue with an identity after `hold`, and count the time that this took."""
         self._lines[public].held -= 1
         self.charge(public, seconds)
         if self._waiting:
@@ -252,7 +252,7 @@ class Shares(Sharing):
             self._timer = self._call_later(seconds, self._go_on)
 
     def _go_on(self) -> None:
-        """Handle waiting requests, first come, first served, for one turn."""
+        """Handle waiting requests for one turn, in order of arrival."""
         self._timer = None
         now = self._now()
         until = now + self.turn_seconds(now)

@@ -1,4 +1,4 @@
-"""Lets everything else on the loop have its turn during work that takes seconds and that nobody in particular waits for."""
+"""Yield to other work on the loop during work that takes seconds and that no particular client waits for."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _SLICE_SECONDS = 0.01
 
 
 class Pace:
-    """Counts time from when it is made, or has last rested."""
+    """Counts time since it was made, or last yielded."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         self._now = now
         self._began = now()
 
     async def rest(self) -> None:
-        """Let the loop do what waits, if the work has gone on for a slice of time; to be called every millisecond or so."""
+        """Yield to the loop if the work has used a slice of time; to be called about every millisecond."""
         if self._now() - self._began >= _SLICE_SECONDS:
             await asyncio.sleep(0)
             self._began = self._now()

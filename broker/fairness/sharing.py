@@ -1,4 +1,4 @@
-"""The interface between what hands requests out (cpu_shares.py) and what handles them: who is charged for time, and who waits."""
+"""The interface between what distributes requests (cpu_shares.py) and what handles them: who is charged for time, and who waits."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ Charge = Callable[[bytes, float], None]
 
 
 class Sharing(Protocol):
-    """What a request is handled under: its handler tells what later parts of it use, and whether its sender's next requests wait."""
+    """Passed with each request: its handler reports what later parts of it use, and whether the sender's next requests wait."""
 
     def charge(self, public: bytes, seconds: float) -> None:
         """Count time that was used for an earlier request of an identity, if that is handled in slices."""
@@ -26,13 +26,13 @@ class Sharing(Protocol):
 
 
 class NotShared:
-    """Requests that are counted for nobody, such as those of a broker over its link, which speaks for many."""
+    """For requests that are charged to nobody, such as those of a broker over its link, which speaks for many members."""
 
     def charge(self, public: bytes, seconds: float) -> None:
         """Count nothing."""
 
     def hold(self, public: bytes) -> None:
-        """Let nothing wait."""
+        """Delay nothing."""
 
     def let_go(self, public: bytes, seconds: float) -> None:
-        """Go on as before."""
+        """Do nothing."""

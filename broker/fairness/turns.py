@@ -1,7 +1,7 @@
-"""Shares the loop's turns among streams, so that a client with many of them, or with much to send, delays nobody.
+"""Share the loop's turns among streams, so that a client with many of them, or with much to send, delays nobody.
 
-A stream works while there is time in this turn; then it queues, and queued streams continue in the next turns: one of each member in
-turn, and those of one member first come, first served. A single stream is not affected.
+A stream works while there is time in this turn; then it queues, and queued streams continue in the next turns: one of each member in turn,
+and those of one member first come, first served. A single stream is not affected.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from .sharing import Charge
 
 
 class OwnTurns(Protocol):
-    """The turns of a loop as one member has them."""
+    """The turns of a loop, as seen by one member."""
 
     def time_left(self) -> bool:
         """Return whether there is time left in this turn."""
@@ -39,7 +39,7 @@ class OwnTurns(Protocol):
 
 
 class Turns:
-    """The turns of one loop; `seconds()` returns how long one is. What is not queued for a member has a place of its own among them."""
+    """The turns of one loop; `seconds()` returns how long one is. Work that belongs to no member takes part as one more member."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, seconds: Callable[[], float] = lambda: TURN_SECONDS) -> None:
         self._loop = loop
@@ -49,7 +49,7 @@ class Turns:
         self._lines: dict[bytes, deque[Callable[[], object]]] = {}
 
     def of(self, public: bytes, charge: Charge) -> OwnTurns:
-        """Return the turns as the member with this public key has them; it is charged for what it does in those to come."""
+        """Return the turns for the member with this public key, which is charged for what it does in them."""
         return _Member(self, public, charge)
 
     def time_left(self) -> bool:
