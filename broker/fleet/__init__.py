@@ -1,1 +1,1 @@
-"""The engine of a broker: other workers, which have joined it. Which of them gets a job, the links to them, and what they report."""
+"""The engine of a broker, which runs jobs on workers that have joined it: placement, the links to them, and their reports."""

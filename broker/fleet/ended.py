@@ -1,4 +1,4 @@
-"""What a broker tells workers about jobs that have ended: that they may forget them, and which logs to remove."""
+"""Tell workers about ended jobs: that they may forget them, and which logs to remove."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .workers.worker import Discarding, Worker
 class EndedJobs:
     """`machine_of` returns where an attempt was placed; empty: nowhere.
 
-    `waits` returns whether something is still needed of an attempt; whoever needs it settles the attempt after that.
+    `waits` returns whether something is still needed of an attempt; whoever needs it settles the attempt afterwards.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class EndedJobs:
         self._waits = waits
 
     def settle(self, keys: Iterable[AttemptKey]) -> None:
-        """Tell the workers of these that their ends are durable; those that are not connected report them again when they are."""
+        """Tell the workers of these attempts that their ends are durable; workers that are not connected report them again later."""
         for key in keys:
             carrier = self._workers.let_go(key)
             for worker in (carrier,) if carrier is not None else self._who_reported(key):
@@ -44,11 +44,11 @@ class EndedJobs:
                     self._settlements.settle(worker, key)
 
     def _who_reported(self, key: AttemptKey) -> Sequence[Worker]:
-        """Return the workers that have reported an attempt which none carries; that is rare."""
+        """Return the workers that reported an attempt which no worker carries; that is rare."""
         return [worker for worker in self._workers.all.values() if key in worker.reported]
 
     def discard(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
-        """Remove logs, now or when their workers are connected; `done` gets those that are gone."""
+        """Remove logs, now or when their workers are connected; `done` is called with those that are gone."""
         task = Discarding(len(runs), [], done)
         for run in runs:
             machine = self._machine_of(run.key)
@@ -71,7 +71,7 @@ class EndedJobs:
             worker.link.ask(request_pb2.Request(discard=request_pb2.Discard(jobs=jobs)), partial(self._discarded, some))
 
     def forget(self, wanted: Sequence[tuple[Run, Discarding]]) -> None:
-        """Count logs as removed that are gone with their worker."""
+        """Count logs as removed whose worker is gone."""
         self._discarded(wanted, request_pb2.Reply())
 
     def _discarded(self, part: Sequence[tuple[Run, Discarding]], answer: request_pb2.Reply | Refused) -> None:

@@ -1,11 +1,11 @@
 """The engine of a broker: jobs are started by the worker that they were placed on, and by no other.
 
-Where an attempt was placed is in the store of the desk before it is sent. It is sent to that worker until it is accepted, which a worker
-does once for each attempt. What happens to it is reported by the worker as a state, again and again until it is `settled`; a worker that
-is connected again first reports all that it knows, and only then gets what it does not.
+The placement of an attempt is in the store of the desk before it is sent. It is sent to that worker until it is accepted, which a worker
+does once for each attempt. The worker reports its state until it is `settled`; a worker that reconnects first reports everything it knows,
+and only then gets what it lacks.
 
-A worker that cannot be reached keeps its jobs: they are shown so, and start nowhere else. They are lost only when it comes back and does
-not know them any more, although it had accepted them, or with another store.
+A worker that cannot be reached keeps its jobs: they are shown as unreachable, and start nowhere else. They are lost only if the worker
+reconnects without jobs that it had accepted, or with another store.
 """
 
 from __future__ import annotations
@@ -74,11 +74,11 @@ class FleetEngine(NothingAtOnce):
         link: type[Link] = Link,
         shelf: Shelf | None = None,
     ) -> None:
-        """`store` is that of the desk, which is told facts and machines with `hear` and `set_machine`.
+        """`store` is that of the desk, to which `hear` and `set_machine` report facts and machines.
 
-        `member_of` and `named` look a key and a name up in the roster in force. `accept_key` is called with the key of a job, as its worker
-        tells it. `book`: what is known of the workers that clusters gave. `gather_seconds`: for how long ends are gathered before workers
-        are told that they are durable. `link`: what speaks to one worker.
+        `member_of` and `named` return the member with a key or a name in the roster in force. `accept_key` is called with the key of a job,
+        as reported by its worker. `book`: what is known about the workers that clusters gave. `gather_seconds`: for how long ends are
+        collected before workers are told that they are durable. `link`: creates the link to one worker.
         """
         self._loop = asyncio.get_running_loop()
         self._store = store
@@ -111,17 +111,17 @@ class FleetEngine(NothingAtOnce):
         return placements.machine_of(self._store.read, key)
 
     def close(self) -> None:
-        """Tell nothing any more; the jobs of workers go on."""
+        """Stop reporting; the jobs of workers continue."""
         self.workers.close()
 
     @property
     def capacity(self) -> Capacity:
-        """Nothing of its own."""
+        """Empty: a broker runs no jobs itself."""
         return Capacity(0)
 
     @property
     def memory_problem(self) -> str:
-        """What each worker says for itself."""
+        """Empty: each worker reports its own."""
         return ""
 
     @property
@@ -144,7 +144,7 @@ class FleetEngine(NothingAtOnce):
     # --- the workers
 
     def enlist(self, peer: Peer, left_ms: int | None = None) -> None:
-        """Speak to a worker over this connection from now on; `left_ms`: how long it still gets jobs."""
+        """Use this connection to a worker from now on; `left_ms`: for how long it still gets jobs."""
         worker = self.workers.get(peer.public)
         worker.used_at = self._loop.time()
         worker.ends_at = None if left_ms is None else worker.used_at + left_ms / 1000
@@ -153,7 +153,7 @@ class FleetEngine(NothingAtOnce):
         first_sign.expect(worker.link, peer, self._loop)
 
     def send_away(self, worker: Worker) -> None:
-        """Tell a worker to end, which has nothing to do and gets nothing more."""
+        """Tell an idle worker to exit; it gets no more jobs."""
 
         def answered(answer: request_pb2.Reply | Refused) -> None:
             if isinstance(answer, Refused):
@@ -162,7 +162,7 @@ class FleetEngine(NothingAtOnce):
         worker.link.ask(request_pb2.Request(leave=request_pb2.Leave()), answered)
 
     def depart(self, worker: Worker | None, name: str) -> None:
-        """Forget a worker that has left for good, or has never come; whatever is still to be removed there is gone with it."""
+        """Forget a worker that has left for good, or never connected; logs still to be removed there are gone with it."""
         self.drains.forget(name)
         if worker is None:
             return
@@ -172,7 +172,7 @@ class FleetEngine(NothingAtOnce):
         self._ended.forget(wanted)
 
     def remove(self, key: bytes, name: str, why: str) -> int:
-        """Forget a worker that is not on the roster any more. Its jobs are lost, for a reason; return how many there were."""
+        """Forget a worker that is no longer on the roster. Its jobs are lost, with this reason; return how many there were."""
         worker = self.workers.get(key)
         worker.drained = False
         self.workers.become(worker, WorkerState.UNREACHABLE)
@@ -208,7 +208,7 @@ class FleetEngine(NothingAtOnce):
         self.workers.hear([Delayed(one, why) for one in worker.carried])
 
     def _complete(self, worker: Worker) -> None:
-        """Send a worker that is connected again what it has not got, now that it has reported all that it has."""
+        """Send a reconnected worker what it lacks, now that it has reported everything it has."""
         unknown = [one for one in worker.carried.values() if one.key not in worker.reported]
         gone = [one for one in unknown if one.accepted or one.pid]
         self.workers.end_lost(worker, gone, f"worker {self.workers.name_of(worker.key)} does not know it any more")
@@ -240,17 +240,17 @@ class FleetEngine(NothingAtOnce):
                 self._loop.call_soon(self.workers.hear, [Delayed(one.key, why) for one in placed])
 
     def end(self, key: AttemptKey, number: int, grace_ms: int) -> None:
-        """Pass on the request to stop a job; the worker does what that says."""
+        """Forward the request to stop a job; the worker does what it says."""
         del number, grace_ms
         self._orders.end(key)
 
     def limit(self, key: AttemptKey, limit_ms: int) -> None:
-        """Pass on the request for another time limit."""
+        """Forward the request for another time limit."""
         del limit_ms
         self._orders.limit(key)
 
     def signal(self, key: AttemptKey, number: int, done: Callable[[Refused | None], None], proof: bytes) -> None:
-        """Pass a signal on."""
+        """Forward a signal."""
         del number
         self._orders.signal(key, done, proof)
 
@@ -259,13 +259,13 @@ class FleetEngine(NothingAtOnce):
         self._orders.lend(key, begins=begins)
 
     def pause(self, key: AttemptKey, *, paused: bool, proof: bytes) -> None:
-        """Pass on that a job is to be suspended, or to continue."""
+        """Forward that a job is to be suspended or resumed."""
         self._orders.pause(key, paused=paused, proof=proof)
 
     # --- what has ended, and what is found at the start
 
     def settled(self, keys: Sequence[AttemptKey]) -> None:
-        """Tell the workers of these that their ends are on the disk; first record hashes that came with them."""
+        """Tell the workers of these attempts that their ends are on the disk; first record hashes that came with them."""
         plain: list[AttemptKey] = []
         for key in keys:
             found = self.workers.carrier(key)
@@ -277,13 +277,13 @@ class FleetEngine(NothingAtOnce):
         self._ended.settle(plain)
 
     def discard(self, runs: Sequence[Run], done: Callable[[Sequence[Run]], None]) -> None:
-        """Remove logs where they are, when their workers are connected."""
+        """Remove logs on their workers, when these are connected."""
         for run in runs:
             self.brought.shelf.drop(run.key)
         self._ended.discard(runs, done)
 
     async def recover(self, expected: Sequence[Expected]) -> Sequence[Fact]:
-        """Return that these are where they were placed; what became of them is reported when their workers are connected again."""
+        """Return that these attempts are where they were placed; their workers report the rest when they are connected again."""
         facts: list[Fact] = []
         limited = placements.limited(self._store.read)
         why: dict[bytes, str] = {}
@@ -309,9 +309,9 @@ class FleetEngine(NothingAtOnce):
         return facts
 
     def tail_log(self, run: Run, stream: StreamName, lines: int, most_bytes: int) -> LogPart:
-        """Return the last lines of a job that has ended a short while ago, else nothing."""
+        """Return the last lines of a job that has ended recently, else nothing."""
         return self._tails.last(run.key, stream, lines, most_bytes)
 
 
 def _nothing() -> None:
-    """Do nothing when it is durable."""
+    """Do nothing once it is durable."""

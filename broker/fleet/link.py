@@ -1,6 +1,6 @@
 """The broker's end of the link to one worker: the conversation of a client, over a connection that the worker has opened.
 
-Across any number of such connections: what is unanswered is sent again over the next one, as a client does. Knows no job.
+It spans any number of connections: unanswered requests are sent again over the next one, as a client does. Knows no job.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ Answered = Callable[[request_pb2.Reply | Refused], None]
 
 
 class Link:
-    """One worker, connected or not. `greeted(hello)` is called when it is connected and has answered, `lost()` when it no longer is."""
+    """The link to one worker, connected or not. `greeted(hello)` is called when it has connected and answered, `lost()` afterwards."""
 
     def __init__(
         self, identity: Identity, worker: bytes, greeted: Callable[[request_pb2.HelloReply], None], lost: Callable[[], None]
@@ -55,12 +55,12 @@ class Link:
 
     @property
     def run(self) -> bytes:
-        """Which run of the worker is connected; empty if none is."""
+        """The id of the connected run of the worker; empty if it is not connected."""
         hello = self._conversation.hello
         return hello.nonce if self.is_up and hello is not None else b""
 
     def turn(self, peer: Peer) -> None:
-        """Speak over this connection from now on; an earlier one is dropped."""
+        """Use this connection from now on; an earlier one is dropped."""
         before, self._peer = self._peer, peer
         if before is not None:
             before.outlet.drop(before, "has joined again over another connection")
@@ -69,20 +69,20 @@ class Link:
         self._flush()
 
     def speaks_over(self, peer: Peer) -> bool:
-        """Return whether this is the connection of the moment."""
+        """Return whether this is the current connection."""
         return peer is self._peer
 
     def gone(self, peer: Peer) -> None:
-        """Note that a connection is gone."""
+        """Note that a connection was lost."""
         if self.speaks_over(peer):
             self._peer = None
             self._conversation.lost()
             self._lost()
 
     def silent_for(self, now: float) -> float | None:
-        """Return for how many seconds the worker has given no sign although it was asked; None: it has. Asks it if it is quiet.
+        """Return for how many seconds the worker has not responded although it was probed; None: it responds. Probes it if it is quiet.
 
-        `now`: on a clock that goes forward. To be called again and again, each second or so, while somebody wants to know.
+        `now`: seconds of a monotonic clock. To be called about every second while somebody wants to know.
         """
         if self._pulse.look(now, self._received, waits=self.is_up, is_moving=lambda: False) is Sign.ASK:
             self._conversation.ask_for_a_sign()
@@ -90,12 +90,12 @@ class Link:
         return self._pulse.silent_for(now) if self._pulse.is_silent else None
 
     def drop(self, why: str) -> None:
-        """Disconnect the worker, which may come back."""
+        """Disconnect the worker, which may reconnect."""
         if self._peer is not None:
             self._peer.outlet.drop(self._peer, why)
 
     def ask(self, request: request_pb2.Request, answered: Answered) -> None:
-        """Send a request that has one answer; it is repeated until that is there."""
+        """Send a request that has one reply; it is repeated until the reply arrives."""
         if self._unanswered >= _MOST_UNANSWERED:
             self._waiting.append((request, answered))
             return
@@ -104,7 +104,7 @@ class Link:
         self._flush()
 
     def open(self, request: request_pb2.Request, happened: Callable[[Exchange], None]) -> Exchange:
-        """Begin a stream; `happened` is called when there is something to `take`, or it has ended."""
+        """Open a stream; `happened` is called when there is something to `take`, or it has ended."""
         exchange = self._conversation.ask(request)
         self._callbacks[exchange] = happened
         self._opened.add(exchange)
@@ -112,25 +112,25 @@ class Link:
         return exchange
 
     def give_up(self, refused: Refused) -> None:
-        """End all that was opened with a refusal: the worker does not come back."""
+        """End everything that is open with a refusal: the worker will not come back."""
         self.is_over = True
         for exchange in list(self._opened):
             self._conversation.give_up(exchange, refused)
             self._happened(exchange)
 
     def take(self, exchange: Exchange) -> Item | None:
-        """Return the next answer of a stream, which grants more."""
+        """Return the next reply of a stream, which grants more credit."""
         item = self._conversation.take(exchange)
         self._flush()
         return item
 
     def feed(self, exchange: Exchange, data: bytes, seal: bytes = b"") -> None:
-        """Send bytes after a request, as far as the worker allows; of the input of a job, none at all are its end, with its `seal`."""
+        """Send bytes after a request, as far as the worker allows; for the input of a job, empty bytes are its end, with the `seal`."""
         self._conversation.feed(exchange, data, seal)
         self._flush()
 
     def resize(self, exchange: Exchange, size: TerminalSize) -> None:
-        """Give the terminal at which an exchange types this size."""
+        """Set the size of the terminal at which an exchange types."""
         self._conversation.resize(exchange, size)
         self._flush()
 

@@ -1,4 +1,4 @@
-"""Listens to what workers report: what they have, and what becomes of the jobs that they carry; soundness.py says what cannot be true."""
+"""Process the reports of workers: their capacity, and the state of the jobs that they carry; soundness.py says what cannot be true."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Listener:
         all_told: Callable[[Worker], None],
         accept_key: Callable[[request_pb2.Delegation], None],
     ) -> None:
-        """`all_told` is called when a worker that is connected again has reported all that it knows; `accept_key` with the key of a job."""
+        """`all_told` is called when a reconnected worker has reported everything it knows; `accept_key` with the key of a job."""
         self._workers = workers
         self._machine_of = machine_of
         self._tails = tails
@@ -45,7 +45,7 @@ class Listener:
         self._accept_key = accept_key
 
     def listen(self, worker: Worker) -> None:
-        """Ask a worker for its reports. A stream that was open goes on over the new connection, from the beginning."""
+        """Ask a worker for its reports. An open stream continues over the new connection, from the beginning."""
         if not worker.follows:
             worker.follows = True
             follow = request_pb2.Request(follow_facts=request_pb2.FollowFacts(tail_lines=TAIL_LINES))
@@ -97,7 +97,7 @@ class Listener:
             self._all_told(worker)
 
     def _not_carried(self, worker: Worker, key: AttemptKey, fact: request_pb2.Fact) -> None:
-        """Tell a worker to forget the end of a job that was recorded before; it can tell nothing about the jobs of another worker."""
+        """Tell a worker to forget an end that was recorded before; reports about jobs of another worker are ignored."""
         if self._workers.carrier(key) is not None:
             _log.warning("worker %s reports job %s, which is not its own", self._workers.name_of(worker.key), short_id(key.id))
         elif fact.report.state == job_pb2.STATE_FINISHED:

@@ -1,7 +1,7 @@
-"""What clients want of jobs that are at workers: each request is passed on as it was signed, to the worker that carries the job.
+"""Requests of clients about jobs on workers: each is forwarded as it was signed, to the worker that carries the job.
 
-Stops and time limits are passed on until the worker has them, however often it is disconnected meanwhile; signals, pauses and resumes only
-if it is connected now.
+Stops and time limits are repeated until the worker has them, however often it is disconnected meanwhile; signals, pauses and resumes are
+forwarded only if it is connected now.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _Done = Callable[[Refused | None], None]
 
 
 class Orders:
-    """Passes orders on. `read` reads the requests for stops and limits from the store of the desk."""
+    """Forwards requests. `read` reads the requests for stops and limits from the store of the desk."""
 
     def __init__(self, workers: Workers, read: Read, loop: asyncio.AbstractEventLoop) -> None:
         self._workers = workers
@@ -48,7 +48,7 @@ class Orders:
             self._pass_end(worker, one)
 
     def limit(self, key: AttemptKey) -> None:
-        """Give a job another time limit."""
+        """Set another time limit for a job."""
         found = self._workers.carrier(key)
         if found is not None:
             worker, one = found
@@ -57,7 +57,7 @@ class Orders:
                 self._pass_limit(worker, one)
 
     def pass_all(self, worker: Worker) -> None:
-        """Tell a worker that is connected again what was ordered meanwhile, or may not have arrived."""
+        """Tell a reconnected worker what was requested meanwhile, or may not have arrived."""
         for one in list(worker.carried.values()):
             if one.limited and one.accepted:
                 self._pass_limit(worker, one)
@@ -67,7 +67,7 @@ class Orders:
                 self._pass_end(worker, one)
 
     def delivered(self, worker: Worker, one: Carried) -> None:
-        """Tell a worker what counts for a job that it was just sent, before that starts."""
+        """Tell a worker which requests apply to a job that it was just sent, before it starts."""
         if one.limited:
             self._pass_limit(worker, one)
 
@@ -84,7 +84,7 @@ class Orders:
         self._pass_now(key, proof, done)
 
     def lend(self, key: AttemptKey, *, begins: bool) -> None:
-        """Tell a worker, now and whenever it is connected again, that others may use the slots of a job; or that they may not any more."""
+        """Tell a worker, now and whenever it reconnects, that others may use the slots of a job; or that they no longer may."""
         found = self._workers.carrier(key)
         if found is not None:
             worker, one = found

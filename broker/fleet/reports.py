@@ -1,4 +1,4 @@
-"""What workers report, as facts for the desk; and sentences about a worker that is gone, or that refuses a job. Pure."""
+"""Reports of workers as facts for the desk, and sentences about a worker that is gone or refuses a job. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def name_of(report: request_pb2.Report) -> AttemptKey:
 
 
 def facts_of(fact: request_pb2.Fact, worker: str) -> Iterator[Fact]:
-    """Iterate over what the desk is told about a job as it is now at a worker."""
+    """Iterate over the facts about a job, given its present state at a worker."""
     report, key = fact.report, name_of(fact.report)
     state = state_from_wire(report.state)
     if state is State.FINISHED:
@@ -36,40 +36,40 @@ def facts_of(fact: request_pb2.Fact, worker: str) -> Iterator[Fact]:
 
 
 def capacity_of(stocks: Sequence[request_pb2.Stock], labels: Labels) -> Capacity:
-    """Return what a worker has for jobs."""
+    """Return a worker's capacity for jobs."""
     totals = {one.name: one.total for one in stocks}
     gpus = tuple(map(str, range(totals.pop(GPUS, 0))))
     return Capacity(totals.pop(SLOTS, 0), totals.pop(MEMORY, 0), gpus, tuple(sorted(totals.items())), labels)
 
 
 def others_of(stocks: Sequence[request_pb2.Stock]) -> Wants:
-    """Return what of it is not for the jobs of this broker now."""
+    """Return the part of it that is not available for jobs of this broker now."""
     others = {one.name: one.others for one in stocks if one.others}
     return Wants(others.pop(SLOTS, 0), tuple(sorted(others.items())))
 
 
 def not_accepted(key: AttemptKey, refused: Refused, worker: str, now_us: int) -> Ended:
-    """Return the end of a job that its worker refuses."""
+    """Return the outcome of a job that its worker refuses."""
     sentence = f"worker {worker} refused it: {refused}"
     return Ended(key, 0, 0, now_us, Outcome(OutcomeKind.FAILED_TO_START, OWN_FAILURE, sentence=sentence))
 
 
 def lost(key: AttemptKey, pid: int, started_at_us: int, why: str, now_us: int) -> Ended:
-    """Return the end of a job of which nobody knows any more how it ended, or whether it ran."""
+    """Return the outcome of a job when nobody can tell how it ended, or whether it ran."""
     return Ended(key, pid, started_at_us, max(now_us, started_at_us), Outcome(OutcomeKind.LOST, sentence=why))
 
 
 def withdrawn(key: AttemptKey, now_us: int) -> Ended:
-    """Return the end of a job that was stopped before it was sent to a worker."""
+    """Return the outcome of a job that was stopped before it was sent to a worker."""
     return Ended(key, 0, 0, now_us, Outcome(OutcomeKind.CANCELLED, sentence="stopped before it was sent to a worker"))
 
 
 def unreachable(worker: str, since_us: int, *, stopped: bool) -> str:
-    """Return what is told about the jobs of a worker that cannot be reached. `stopped`: it has said that it was."""
+    """Return the sentence about jobs of a worker that cannot be reached. `stopped`: it has reported that it was stopped."""
     return f"worker {worker} {away(since_us, stopped=stopped)}; what it had goes on there, and starts nowhere else"
 
 
 def away(since_us: int, *, stopped: bool) -> str:
-    """Return since when a worker is away, and whether it was stopped, as what follows its name."""
+    """Return since when a worker is away, and whether it was stopped, as the text after its name."""
     since = date_text(since_us)
     return f"was stopped on its machine at {since}" if stopped else f"cannot be reached since {since}"

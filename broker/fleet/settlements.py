@@ -1,4 +1,4 @@
-"""Tells workers that the ends of jobs are recorded and nothing is needed of them any more, so that they may forget them."""
+"""Tell workers which ends are recorded and need nothing more from them, so that they may forget these attempts."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _Some = TypeVar("_Some")
 
 
 class Settlements:
-    """`gather_seconds`: how long ends are gathered for one message. `answered(worker)` is called when a worker has answered one."""
+    """`gather_seconds`: how long ends are collected for one message. `answered(worker)` is called when a worker has answered one."""
 
     def __init__(
         self, workers: Workers, loop: asyncio.AbstractEventLoop, gather_seconds: float, answered: Callable[[Worker], None]
@@ -30,7 +30,7 @@ class Settlements:
         self._on_answer = answered
 
     def settle(self, worker: Worker, key: AttemptKey) -> None:
-        """Tell a worker that nothing is needed of an attempt any more."""
+        """Tell a worker that nothing more is needed of an attempt."""
         worker.reported.discard(key)
         self._workers.used(worker)
         if not worker.to_settle:
@@ -56,10 +56,10 @@ class Settlements:
 
 
 def in_messages(whole: Sequence[_Some]) -> Iterator[Sequence[_Some]]:
-    """Return parts of which each fits into one message."""
+    """Split attempts so that each part fits into one message."""
     return (whole[at : at + MOST_KEYS_OF_A_LINK] for at in range(0, len(whole), MOST_KEYS_OF_A_LINK))
 
 
 def attempt_name(key: AttemptKey) -> request_pb2.AttemptName:
-    """Return an attempt as messages name it."""
+    """Return an attempt as messages write it."""
     return request_pb2.AttemptName(owner=key.owner, id=key.id, attempt=key.attempt)

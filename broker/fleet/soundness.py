@@ -1,7 +1,7 @@
-"""Whether what a worker reports about itself and its jobs can be true. Pure.
+"""Whether a worker's reports about itself and its jobs can be true. Pure.
 
-A worker may lie about what it runs. It must not hold up the jobs of others: by a number that no store, reply or calendar takes,
-or by texts without end, which a broker keeps and shows to everybody.
+A worker may lie about what it runs. It must not affect the jobs of others: neither by a number that no store, reply or calendar can hold,
+nor by unlimited text, which a broker stores and shows to everybody.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _MOST_OF = {MEMORY: _MOST, GPUS: MOST_RESOURCES}
 
 
 def hello_problem(hello: request_pb2.HelloReply) -> str:
-    """Return what cannot be true of how a worker introduces itself; empty if all can."""
+    """Return what cannot be true in a worker's `hello`; empty if all of it can."""
     if len(hello.store) != ID_BYTES:
         return f"its store has an id of {len(hello.store)} bytes"
     if len(hello.features) > _MOST_FEATURES:
@@ -42,7 +42,7 @@ def hello_problem(hello: request_pb2.HelloReply) -> str:
 
 
 def facts_problem(said: request_pb2.Facts) -> str:
-    """Return what cannot be true of what a worker reports; empty if all can."""
+    """Return what cannot be true in a worker's report; empty if all of it can."""
     return _stocks_problem(said.stocks, said.labels) or next(filter(None, map(_fact_problem, said.facts)), "")
 
 

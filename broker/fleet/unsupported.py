@@ -1,4 +1,4 @@
-"""What does not go through a broker yet, or cannot be answered at once over a network: all of it is refused, whatever is asked."""
+"""Operations that a broker does not support yet, or that cannot be answered at once over a network: all are refused."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from ..engine import Feeder, Inlet, LogPart, LogReader, Run, StreamName, Termina
 
 
 def not_yet(what: str) -> Refused:
-    """Return the refusal of something that only a worker itself can do."""
+    """Return the refusal of an operation that only a worker itself supports."""
     return Refused(Code.UNIMPLEMENTED, f"{what} does not work through a broker yet", "use the worker itself")
 
 
 class NothingAtOnce:
-    """The part of an engine that answers at once. Logs and input are passed on by logs.py and inputs.py, which do not ask the engine."""
+    """The engine methods that answer at once. Logs and input go through logs.py and inputs.py, which do not use the engine."""
 
     def read_log(self, run: Run, stream: StreamName, start: int, length: int) -> LogPart:
         """Refuse."""

@@ -1,4 +1,4 @@
-"""Requests that a broker answers differently from a worker: joining, its workers, logs; and those that do not go through it yet."""
+"""Requests that a broker answers differently from a worker: joining, workers, logs; and those that it does not support yet."""
 
 from __future__ import annotations
 
@@ -71,11 +71,11 @@ class Broker:
         return in_words(workers, [(queue.name, queue.why or queue.trouble) for queue in self._book.queues.values()])
 
     def silence_of(self, machine: bytes) -> Silence | None:
-        """Return for how long a worker has given no sign; None: it does. It is asked for one."""
+        """Return for how many seconds a worker has not responded; None: it responds. Probes the worker."""
         return self._engine.workers.silence_of(machine)
 
     def waits(self) -> None:
-        """Look whether more workers are needed."""
+        """Check whether more workers are needed."""
         self._book.look_soon()
 
     def _growing(self) -> Grower:
@@ -85,21 +85,21 @@ class Broker:
 
     @property
     def stock(self) -> FleetStock:
-        """What the workers have for jobs."""
+        """The capacity of the workers."""
         return self._engine.stock
 
     @property
     def features(self) -> Sequence[str]:
-        """What it tells clients that it can do. What they sign, its workers check: so that is what all of them can."""
+        """The features that it announces to clients. Its workers check what clients sign: so these are the features of all workers."""
         workers = [worker for worker in self._engine.workers.all.values() if worker.features and not worker.is_removed]
         return [name for name in _FEATURES if name not in _OF_WORKERS or all(_OF_WORKERS[name] in worker.features for worker in workers)]
 
     def guest(self, public: bytes) -> Member | None:
-        """Return who has this key without being on the roster: a worker that was removed, and is to be told that once more."""
+        """Return who has this key without being on the roster: a worker that was removed and is still to be told so."""
         return self._engine.removals.member(public)
 
     def guest_by_curve(self, curve_public: bytes) -> Member | None:
-        """Return the same by the key of the connection."""
+        """Return the same by the CurveZMQ key."""
         return self._engine.removals.by_curve(curve_public)
 
     def check(self, asked: Asked) -> None:
@@ -110,7 +110,7 @@ class Broker:
             raise Refused(Code.UNIMPLEMENTED, message, "upgrade the client, or submit it as a new job")
 
     def verbs(self, desk: View, lookup: Lookup, edits: RosterEdits) -> Mapping[str, Handler]:
-        """Return the handlers that take the place of those of a worker."""
+        """Return the handlers that replace those of a worker."""
         engine, roster, store, watchers = self._engine, self._roster, self._store, self._watchers
         inputs, feeders = PassedInputs(lambda key: logs.worker_of(key, engine)), Feeders()
         return {
@@ -131,7 +131,7 @@ class Broker:
 
 
 class _Link:
-    """A worker's connection among the streams of its peer: it ends with it."""
+    """A worker's connection, registered as a stream of its peer: it ends with the peer."""
 
     def __init__(self, call: Call, engine: FleetEngine) -> None:
         self._call = call
@@ -142,7 +142,7 @@ class _Link:
         """Do nothing."""
 
     def close(self) -> None:
-        """Note that the connection is gone."""
+        """Note that the connection was lost."""
         self._call.stream_ended()
         worker = self._engine.workers.get(self._call.peer.public)
         link = worker.bulk if self._is_bulk else worker.link
@@ -151,7 +151,7 @@ class _Link:
 
 
 def enlist(call: Call, engine: FleetEngine) -> None:
-    """Turn the connection of a worker: from now on it is asked."""
+    """Turn the connection of a worker around: from now on, the broker sends requests over it."""
     demand(call.member, Right.ENLIST, call.member.key)
     call.open_stream(_Link(call, engine))
     said = call.request.enlist

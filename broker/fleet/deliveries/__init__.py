@@ -1,1 +1,1 @@
-"""How jobs get to their workers: with the starts that their clients have signed, and the parts of batches and times of schedules."""
+"""How jobs get to their workers: with the starts that their clients signed, the parts of batches, and the times of schedules."""

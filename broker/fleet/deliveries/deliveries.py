@@ -1,4 +1,4 @@
-"""Brings jobs to their workers, with the starts that their clients have signed, and decides what becomes of those that are not accepted."""
+"""Deliver jobs to their workers, with the starts that their clients signed, and decide what happens to those that are refused."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _OFFER_AGAIN_SECONDS = 30.0
 
 
 class Deliveries:
-    """What is under way to workers. A delivery is repeated until it is answered: a worker accepts each attempt once."""
+    """Deliveries in progress. A delivery is repeated until it is answered: a worker accepts each attempt once."""
 
     def __init__(self, workers: Workers, starts: Starts, orders: Orders, sendings: Sendings, loop: asyncio.AbstractEventLoop) -> None:
         self._workers = workers
@@ -50,7 +50,7 @@ class Deliveries:
         self._reading: dict[Start, dict[AttemptKey, tuple[Worker, Carried]]] = {}
 
     def deliver(self, worker: Worker, carried: Iterable[Carried]) -> None:
-        """Send attempts to the worker that they were placed on, which is connected; those of a large start when that is read."""
+        """Send attempts to the worker on which they were placed, which is connected; those of a large start once it is read."""
         ready: list[tuple[Carried, Start | None]] = []
         for one in carried:
             start = self._starts.of(one.key.job)
@@ -88,7 +88,7 @@ class Deliveries:
                 self._orders.delivered(worker, one)
 
     def _read_first(self, start: Start, worker: Worker, one: Carried) -> None:
-        """Deliver an attempt when its start is read, which takes too long for one turn of the loop."""
+        """Deliver an attempt once its start is read, which takes too long for one turn of the loop."""
         if start not in self._reading:
             self._reading[start] = {}
             self._loop.call_soon(self._read_on, start, start.read())
@@ -150,7 +150,7 @@ class Deliveries:
                 one.accepted = True
 
     def _not_handled(self, worker: Worker, key: AttemptKey, refused: Refused) -> None:
-        """Decide what becomes of an attempt whose delivery was refused as a whole: it may be there all the same, from an earlier one."""
+        """Decide about an attempt whose delivery was refused as a whole: the worker may have it from an earlier delivery."""
         one = worker.carried.get(key)
         if one is None or one.accepted:
             return
@@ -165,7 +165,7 @@ class Deliveries:
             self._fail(worker, one, refused)
 
     def _refused(self, worker: Worker, key: AttemptKey, refused: Refused) -> None:
-        """Decide what becomes of an attempt that was not accepted."""
+        """Decide about an attempt that was not accepted."""
         one = worker.carried.get(key)
         # Sent several times, it may still be accepted by the last of them.
         if one is None or one.accepted or one.under_way:
@@ -186,7 +186,7 @@ class Deliveries:
             self._fail(worker, one, refused)
 
     def _give_back(self, worker: Worker, one: Carried, refused: Refused) -> None:
-        """Return a job that surely is not at the worker, which may be placed on another one."""
+        """Return a job that certainly is not at the worker, and may be placed on another one."""
         name = self._workers.name_of(worker.key)
         _log.info("worker %s refused job %s: %s", name, short_id(one.key.id), refused)
         if self._workers.let_go(one.key) is None:
@@ -204,7 +204,7 @@ class Deliveries:
             self._workers.tell_machine(worker, renewed=True)
 
     def _fail(self, worker: Worker, one: Carried, refused: Refused) -> None:
-        """End a job that no worker would accept, or of which it is not certain that this one has not."""
+        """End a job that no worker would accept, or that this worker may have after all."""
         if one.key not in worker.carried:
             return
         now_us = self._workers.now_us()
@@ -239,7 +239,7 @@ class Deliveries:
 
 
 def _divided(jobs: Sequence[tuple[Carried, request_pb2.Delivery]]) -> Iterator[list[tuple[Carried, request_pb2.Delivery]]]:
-    """Divide what is delivered of one start into messages of a limited size."""
+    """Divide the attempts of one start into messages of a limited size."""
     some: list[tuple[Carried, request_pb2.Delivery]] = []
     size, parts = 0, set[int]()
     for one, delivery in jobs:
@@ -254,7 +254,7 @@ def _divided(jobs: Sequence[tuple[Carried, request_pb2.Delivery]]) -> Iterator[l
 
 
 def _name_of(delivery: request_pb2.Delivery) -> bytes:
-    """Return what distinguishes the attempts of one delivery, which a worker names as they were named to it."""
+    """Return the name by which the broker and a worker identify an attempt within a delivery."""
     named = request_pb2.Delivery()
     named.CopyFrom(delivery)
     named.ClearField("limit")
@@ -262,7 +262,7 @@ def _name_of(delivery: request_pb2.Delivery) -> bytes:
 
 
 def _is_of_worker(refused: Refused) -> bool:
-    """Return whether another worker might accept a job that one has refused so, or the same one later."""
+    """Return whether another worker might accept a job that one has refused with this reason, or the same one later."""
     if refused.code is Code.PERMISSION_DENIED:
         return refused.reason in (Reason.NOT_ON_ROSTER, Reason.ROLE)
     if refused.reason is Reason.EXPIRED:

@@ -1,4 +1,4 @@
-"""The runs that schedules have started, as workers are told of them: for each job, the staged job from which it is made."""
+"""The runs that schedules have started, as they are delivered to workers: for each job, the staged job from which it is made."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Read = Callable[..., list[tuple[Any, ...]]]
 
 @dataclass(slots=True, eq=False)
 class ScheduledRun:
-    """A run, the row of the batch that it is made of, and for which time it was started."""
+    """A run, the row of the batch that it is made from, and the scheduled time."""
 
     id: bytes
     template: int
@@ -27,14 +27,14 @@ class ScheduledRun:
     _jobs: dict[bytes, KeptJob] = field(default_factory=dict)
 
     def jobs_of(self, number: int) -> Mapping[bytes, KeptJob]:
-        """Return the jobs of a part by the ids that they have in this run."""
+        """Return the jobs of a part by their ids in this run."""
         if number != self._number:
             jobs = template_rows.jobs_of(self._read, self.template, number)
             self._number, self._jobs = number, {scheduled_job_id(self.id, job.id): job for job in jobs}
         return self._jobs
 
     def job(self, number: int, job_id: bytes) -> bytes:
-        """Return a job as it was staged, a serialized NewJob; it is in this part, and has this id in the run."""
+        """Return a job as it was staged, a serialized NewJob, given its part and its id in the run."""
         found = self.jobs_of(number)[job_id]
         job = request_pb2.NewJob(id=found.id)
         job.spec.ParseFromString(found.spec)
@@ -42,6 +42,6 @@ class ScheduledRun:
 
 
 def find_run(read: _Read, batch: int) -> ScheduledRun | None:
-    """Return the run in this row if a schedule has started it."""
+    """Return the run in this row if a schedule started it, else None."""
     found = template_rows.run_of(read, batch) if batch else None
     return ScheduledRun(*found, read) if found is not None else None

@@ -1,7 +1,7 @@
-"""The signed starts of jobs, as they were received: workers run what their clients have signed, and get them byte for byte.
+"""The signed starts of jobs, as received: workers get what their clients signed byte for byte.
 
-What a run ends with follows from a start too, and the jobs of schedules from the request that has added them: beside it, a worker is told
-how the run ended, or which of the times is meant. For the run of a schedule, the worker also gets the staged job of each job.
+The `on_finish` of a run follows from a start too, and the jobs of schedules from the request that added them: with it, a worker gets the
+result of the run, or the scheduled time. For the run of a schedule, it also gets the staged job of each job.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ class Start:
 
     @property
     def verb(self) -> str:
-        """Which request it is."""
+        """The verb of the request."""
         return self.whole.verb
 
     def lacks(self, delivery: request_pb2.Delivery, features: Container[str]) -> bool:
@@ -79,13 +79,13 @@ class Start:
 
     @property
     def is_shown_in_parts(self) -> bool:
-        """Whether a worker that has nothing of it yet gets its jobs, and not all of a large start."""
+        """Whether a worker that has nothing of it yet gets only the jobs it needs, instead of the whole large start."""
         size = len(self.whole.raw)
         is_large = size > _LARGEST_WHOLE or (size > _ALWAYS_WHOLE and self.holders >= _MOST_WHOLE)
         return is_large and self.whole.can_be_shown_in_part
 
     def read(self) -> Iterator[None]:
-        """Find out what its jobs are called, and what they are shown by, in steps of about a millisecond."""
+        """Index its jobs and their proofs, in steps of about a millisecond."""
         for number, hashes in self.parts.items():
             if self.scheduled is not None:
                 self.part_of.update(dict.fromkeys(self.scheduled.jobs_of(number), number))
@@ -102,7 +102,7 @@ class Start:
 
 
 class Starts:
-    """Reads the starts of jobs from the store; keeps those that were used last."""
+    """Reads the starts of jobs from the store; caches those used last."""
 
     def __init__(self, read: Read) -> None:
         self._read = read
@@ -110,7 +110,7 @@ class Starts:
         self._bytes = 0
 
     def delivery(self, start: Start, key: AttemptKey, *, limited: bool) -> request_pb2.Delivery | None:
-        """Return how a worker is told which job of a start this is an attempt at; None if nothing of the start is that job.
+        """Return the message that says which job of a start this attempt is for; None if no job of the start is.
 
         `limited`: it has another time limit than its spec says.
         """
@@ -135,7 +135,7 @@ class Starts:
         return delivery if finish_job_id(start.whole.batch.id) == key.id and _tell_end(delivery, raw) else None
 
     def _of_run(self, start: Start, run: ScheduledRun, key: AttemptKey, delivery: request_pb2.Delivery) -> request_pb2.Delivery | None:
-        """Tell which job of a run that a schedule has started is meant, and which of its times, unless it was started at once."""
+        """Add which job of a scheduled run is meant, and the scheduled time, unless it was started at once."""
         if start.verb == "add_schedule":
             delivery.due_us = run.due_us
         if (number := start.part_of.get(key.id)) is None:
@@ -145,7 +145,7 @@ class Starts:
         return delivery
 
     def parent(self, start: Start, worker: bytes) -> request_pb2.ParentStart | None:
-        """Return the start of the job whose key has signed this one; None if none has, the worker knows it, or it is not kept any more."""
+        """Return the start of the job whose key signed this one; None if no job's key did, the worker knows it, or it is no longer kept."""
         said = start.whole.delegation
         if said is None or said.worker == worker:
             return None
@@ -165,9 +165,9 @@ class Starts:
         return found
 
     def of(self, key: JobKey) -> Start | None:
-        """Return the start that a job was submitted with; None if that is not kept.
+        """Return the start that a job was submitted with; None if it is no longer kept.
 
-        A large one is not read yet when it is returned for the first time: then nothing of it can be delivered before that is done.
+        A large one is returned unread the first time: nothing of it can be delivered before it is read.
         """
         submitted = placements.submitted_with(self._read, key)
         found = self._kept.get(submitted)
@@ -191,7 +191,7 @@ class Starts:
 
 
 def _tell_end(delivery: request_pb2.Delivery, raw: bytes) -> bool:
-    """Add how a run ended, which is found in the spec of what it ends with; return whether it is there."""
+    """Add the result of a run, found in the spec of its `on_finish` job; return whether it is there."""
     spec = job_pb2.JobSpec.FromString(raw)
     end = told_in((one.name, one.value) for one in spec.environment)
     if end is None:

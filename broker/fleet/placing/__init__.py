@@ -1,1 +1,1 @@
-"""Which worker gets a job: decided without a walk over all of them. Pure."""
+"""Which worker gets a job: decided without iterating over all of them. Pure."""

@@ -1,8 +1,8 @@
-"""The machines of a broker, and an order of those with room in which the best one for a job is found without a walk over all. Pure.
+"""The machines of a broker, sorted so that the best one for a job is found without iterating over all. Pure.
 
-Machines that have the same kinds of things, and about as much of them free, are in one list, sorted by how much of them is in use: for
-most jobs, the first of a list is the best one, and lists in which none can be are not looked at. A job that asks for
-a label that few machines have is placed among those.
+Machines that have the same kinds of resources, and about as much of them free, are in one list, sorted by how much of them is in use: for
+most jobs, the first of a list is the best one, and lists in which none can be are skipped. A job that asks for a label that few machines
+have is placed among those.
 """
 
 from __future__ import annotations
@@ -32,9 +32,9 @@ _NONE: frozenset[str] = frozenset()
 
 
 class _Group(NamedTuple):
-    """Machines that have the same kinds of things, and of each something free or nothing; and free slots of about the same number.
+    """Machines with the same kinds of resources, the same of these partly free, and about the same number of free slots.
 
-    `slots_bits`: of how many bits the number of free slots is. A group that cannot have as much as is asked for is skipped.
+    `slots_bits`: the bit length of the number of free slots. A group that cannot have as much as requested is skipped.
     """
 
     kinds: tuple[str, ...]
@@ -42,12 +42,12 @@ class _Group(NamedTuple):
     free: frozenset[str]
 
     def may_have(self, slots: int, names: frozenset[str]) -> bool:
-        """Return whether one of these machines may have so many slots free, and something of each of these."""
+        """Return whether one of these machines may have this many free slots, and some of each of these resources."""
         return slots < 1 << self.slots_bits and names <= self.free
 
 
 class Unfit:
-    """What jobs take for which no machine has room. What names a machine is kept for that one: no other can change it."""
+    """Requests for which no machine has room. One that names a machine is kept for that machine: no other can change it."""
 
     def __init__(self) -> None:
         self._by_machine: dict[str, dict[Wants, None]] = {}
@@ -60,7 +60,7 @@ class Unfit:
         return wants in self._others or wants in self._by_machine.get(_machine_of(wants), ())
 
     def is_of_one_machine(self, wants: Wants) -> bool:
-        """Return whether it is kept for a machine, and surely remembered."""
+        """Return whether it is kept for a machine, and certainly remembered."""
         return wants in self._by_machine.get(_machine_of(wants), ())
 
     def add(self, wants: Wants) -> None:
@@ -87,11 +87,11 @@ class Unfit:
             del self._by_machine[term]
 
     def of(self, terms: Sequence[str]) -> list[Wants]:
-        """Return those that a machine with these labels can change."""
+        """Return the requests that a machine with these labels may satisfy."""
         return [*self._others, *self.of_one(terms)]
 
     def of_one(self, terms: Sequence[str]) -> list[Wants]:
-        """Return those that are kept for a machine with these labels."""
+        """Return the requests that are kept for a machine with these labels."""
         return [wants for term in terms for wants in self._by_machine.get(term, ())]
 
 
@@ -102,7 +102,7 @@ def _machine_of(wants: Wants) -> str:
 
 @dataclass(slots=True, eq=False)
 class Machine:
-    """One worker: its key with its store, its name for people, what it has, and whether jobs may be placed there."""
+    """One worker: its key with its store, its name for people, its capacity, and whether jobs may be placed there."""
 
     key: bytes
     name: str
@@ -128,27 +128,27 @@ class Machine:
         return self.end is not None and self.end.span_seconds > 0
 
     def could_be_for(self, unfit: Unfit, now: float) -> list[Wants]:
-        """Return which of the jobs that had room nowhere have room here."""
+        """Return which of the requests that had room nowhere have room here."""
         if not self.ready:
             return []
         return [wants for wants in unfit.of(self.terms) if self.fits(wants, now)]
 
     def lasts(self, wants: Wants, now: float) -> bool:
-        """Return whether such a job ends before the machine does."""
+        """Return whether such a job would end before the machine does."""
         return self.end is None or (wants.limit_seconds or self.end.assumed_seconds) <= self.end.left_seconds(now)
 
     def share(self, others: Wants) -> None:
-        """Note what others have here, instead of what was noted before."""
+        """Note what others use here, replacing what was noted before."""
         self.give_back(self.others)
         self.others = others
         self.stock.take(others)
 
     def give_back(self, wants: Wants) -> None:
-        """Take back what a job had; which GPUs these are, only the worker knows."""
+        """Give back what a job had; which GPUs these are, only the worker knows."""
         self.stock.put_back(wants, Taken(self.stock.some_handed_out(wants.amount(GPUS))))
 
     def is_shunned(self, wants: Wants) -> bool:
-        """Return whether it has refused such a job, and nothing has changed since."""
+        """Return whether it has refused such a job and nothing has changed since."""
         return bool(wants.shuns) and Shun(self.key, self.known) in wants.shuns
 
     def fits(self, wants: Wants, now: float) -> bool:
@@ -169,7 +169,7 @@ class Machine:
         return Room(free, self.end.left_seconds(now), self.end.assumed_seconds, labels=labels)
 
     def kinds(self) -> tuple[str, ...]:
-        """Return the names of what it has besides slots and memory."""
+        """Return the names of its resources besides slots and memory."""
         return tuple(sorted(name for name, total in self.stock.capacity.totals().items() if name != MEMORY and total))
 
     def group(self, kinds: tuple[str, ...]) -> _Group:
@@ -178,7 +178,7 @@ class Machine:
         return _Group(kinds, max(0, self.stock.free_slots).bit_length(), free)
 
     def rank(self) -> _Rank:
-        """Return its place among those of its group."""
+        """Return its place within its group."""
         return self.stock.used_slots / max(1, self.stock.capacity.slots), self.name, self.key
 
 
@@ -211,7 +211,7 @@ class Order:
             del self._groups[group]
 
     def label(self, machine: Machine) -> None:
-        """Note the labels of a machine, which are others than before; of one that is gone, none."""
+        """Note the changed labels of a machine; for one that is gone, none."""
         for term in machine.terms:
             having = self._labels[term]
             del having[machine.key]
@@ -222,7 +222,7 @@ class Order:
             self._labels.setdefault(term, {})[machine.key] = machine
 
     def move(self, machine: Machine) -> None:
-        """Put a machine into its place after a job has begun or ended there: its kinds and labels are the same."""
+        """Put a machine into its place after a job has started or ended there: its kinds and labels are the same."""
         if machine.listed is None or machine.stock.free_slots <= 0:
             self.place(machine)
             return
@@ -230,7 +230,7 @@ class Order:
         self._list(machine, machine.listed[0].kinds)
 
     def remove(self, machine: Machine) -> None:
-        """Take a machine out."""
+        """Remove a machine."""
         if machine.listed is None:
             return
         self._unlist(*machine.listed)
@@ -257,7 +257,7 @@ class Order:
         return None if best is None else self._machines[best[1][2]]
 
     def _few(self, wants: Wants) -> Iterable[Machine] | None:
-        """Return the machines that have one of the labels that are asked for, if these are few."""
+        """Return the machines that have one of the requested labels, if these are few."""
         fewest: list[dict[bytes, Machine]] | None = None
         least = len(self._machines) // _FEW
         for term in wants.where.on:
@@ -270,7 +270,7 @@ class Order:
 
 
 def _place_for(wants: Wants, machine: Machine) -> tuple[int, _Rank]:
-    """Return how good a place a machine with room is for a job: the smallest is the best."""
+    """Return a sort key for a machine with room as the place of a job: the smallest is the best."""
     if machine.listed is None:
         raise LookupError("it has no room")
     group, rank = machine.listed

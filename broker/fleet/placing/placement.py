@@ -1,13 +1,13 @@
-"""What all workers of a broker together have for jobs, and on which of them a job is placed. Pure.
+"""The capacity of all workers of a broker together, and on which of them a job is placed. Pure.
 
-A job is chosen by the queue only if some worker that is ready has room for it, so that none waits behind a long job of one worker while
-another is idle. Of those that have room, it gets the one that has least of what the job does not ask for (a GPU is kept for who needs it),
-then the one that is least in use, then the first by name.
+The queue chooses a job only if some worker that is ready has room for it, so that no job waits behind a long one of one worker while
+another worker is idle. Of the workers that have room, it gets the one that has least of what the job does not ask for (a GPU is left to
+jobs that need it), then the least used, then the first by name.
 
-A worker in an allocation of a cluster has an end: it gets no job that would not end before. One that has no time limit is expected to take
-as long as is assumed there.
+A worker in an allocation of a cluster has an end: it gets no job that would run longer. A job without a time limit is expected to take as
+long as the queue of the allocation assumes.
 
-A machine is a worker together with its store: a worker that comes with another store has nothing to do with the jobs of the one before.
+A machine is a worker together with its store: a worker that comes with another store does not have the jobs of the one before.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MOST_ABLE = 10_000
 
 
 class FleetStock(Stock):
-    """The sum over all machines; what is asked of a job is asked of each machine alone."""
+    """The sum over all machines; whether a job fits is decided for each machine alone."""
 
     places_jobs = True
 
@@ -41,9 +41,9 @@ class FleetStock(Stock):
         departed: Mapping[bytes, str] = MappingProxyType({}),
         is_member: Callable[[str], bool] = lambda _: False,
     ) -> None:
-        """`now`: seconds, on the scale of the ends of machines. `departed`: the names of machines that do not come back, by their keys.
+        """`now`: seconds, on the scale of the ends of machines. `departed`: the names of machines that will not come back, by their keys.
 
-        `is_member`: whether there is a worker of a name, which may not be connected yet.
+        `is_member`: whether a worker of a name exists, which may not be connected yet.
         """
         self._now = now
         self._machines: dict[bytes, Machine] = {}
@@ -69,13 +69,13 @@ class FleetStock(Stock):
         self.departed = departed
 
     def lend(self, slots: int) -> None:
-        """Do nothing: the worker that has the job tells that it has more for others."""
+        """Do nothing: the worker that has the job reports that it has more for others."""
 
     def change(self, capacity: Capacity) -> None:
-        """Do nothing: what there is for jobs is that of the workers."""
+        """Do nothing: the workers report the capacity."""
 
     def timed(self, wants: Wants, limit_ms: int | None) -> Wants:
-        """Return what a job with this time limit takes: how long it may run decides where."""
+        """Return what a job with this time limit takes: the limit decides where it fits."""
         return wants._replace(limit_seconds=math.ceil(limit_ms / 1000)) if limit_ms else wants
 
     def rooms(self) -> Sequence[Room]:
@@ -96,7 +96,7 @@ class FleetStock(Stock):
             self._look_again(known)
 
     def drop_machine(self, machine: bytes) -> None:
-        """Forget a machine that does not come back: nothing is placed there, and nothing waits for it, from now on."""
+        """Forget a machine that will not come back: from now on nothing is placed there, and nothing waits for it."""
         known = self._machines.get(machine)
         if known is None:
             return
@@ -113,9 +113,9 @@ class FleetStock(Stock):
     def set_machine(
         self, machine: bytes, name: str, capacity: Capacity | None, *, ready: bool, end: End | None = None, others: Wants = NOBODYS
     ) -> None:
-        """Set the capacity of a machine (None: as it was), which may be a new one; jobs that run there are not affected.
+        """Set the capacity of a machine (None: unchanged), which may be a new one; jobs that run there are not affected.
 
-        `others`: what others have there.
+        `others`: what others use there.
         """
         known = self._machines.get(machine)
         if known is None:
@@ -142,14 +142,14 @@ class FleetStock(Stock):
             known.why_closed = why
 
     def could_fit_on(self, machine: bytes, wants: Wants) -> bool:
-        """Return whether a job like this has room on a machine when nothing else runs there; False if nothing is known of the machine."""
+        """Return whether a job like this has room on a machine when nothing else runs there; False for an unknown machine."""
         known = self._machines.get(machine)
         return (
             known is not None and known.is_known and holds(wants.where, known.stock.capacity.labels) and known.could_fit(wants, self._now())
         )
 
     def _leave(self, known: Machine) -> None:
-        """Do not count a machine."""
+        """Leave a machine out of the sum."""
         if self._ready.pop(known.key, None) is not None:
             self._count(known, -1)
             self._order.remove(known)
@@ -166,14 +166,14 @@ class FleetStock(Stock):
             self._sums[name] += times * total
 
     def _forget(self) -> None:
-        """Forget what was found out: there are other machines, or they have something else."""
+        """Drop cached results: there are other machines, or their capacity has changed."""
         self._is_summed = False
         self._chosen = None
         self._able.clear()
         self._held.clear()
 
     def _look_again(self, machine: Machine) -> None:
-        """Forget of which jobs it was found that no machine has room for them, which have room on this one now."""
+        """Drop the cached results for jobs that had room on no machine and have room on this one now."""
         for wants in machine.could_be_for(self._unfit, self._now()):
             self._unfit.remove(wants)
             if wants in self._watched:
@@ -182,7 +182,7 @@ class FleetStock(Stock):
                 self.has_woken = True
 
     def can_watch(self, wants: Wants) -> bool:
-        """Return whether `watch` may be called for a job like this, which has no room: it can run on only one machine."""
+        """Return whether `watch` may be called for a job like this that has no room: it can run on only one machine."""
         return self._unfit.is_of_one_machine(wants)
 
     def watch(self, wants: Wants) -> None:
@@ -190,12 +190,12 @@ class FleetStock(Stock):
         self._watched[wants] = None
 
     def watched_on(self, taken: Taken) -> Sequence[Wants]:
-        """Return which of those that are watched would have room where a job has taken it now, if there were enough."""
+        """Return which watched jobs would have room where a job has just taken it, if there were enough."""
         known = self._machines.get(taken.machine) if self._watched else None
         return [wants for wants in self._unfit.of_one(known.terms) if wants in self._watched] if known is not None else ()
 
     def take_woken(self) -> list[Wants]:
-        """Return, once, what was watched and may have room now."""
+        """Return, once, which watched jobs may have room now."""
         self.has_woken = False
         woken = [*self._woken]
         self._woken.clear()
@@ -203,7 +203,7 @@ class FleetStock(Stock):
 
     @property
     def capacity(self) -> Capacity:
-        """What the machines that are ready have together."""
+        """The total capacity of the machines that are ready."""
         if not self._is_summed:
             sums = {name: total for name, total in self._sums.items() if total}
             gpus = tuple(map(str, range(sums.pop(GPUS, 0))))
@@ -227,7 +227,7 @@ class FleetStock(Stock):
         return sum(max(0, one.stock.free(name)) for one in self._ready.values())
 
     def used(self, name: str) -> int:
-        """Return how much of something is in use on all machines, also on those that cannot be reached."""
+        """Return how much of a resource is in use on all machines, including those that cannot be reached."""
         return sum(one.stock.used(name) for one in (*self._machines.values(), *self._gone.values()))
 
     def used_on(self, machine: bytes) -> int:
@@ -240,7 +240,7 @@ class FleetStock(Stock):
         return self._choose(wants) is not None
 
     def could_fit(self, wants: Wants) -> bool:
-        """Return whether one machine where the job may run has so much at all, and for so long."""
+        """Return whether one machine where the job may run is large enough at all, and lasts long enough."""
         able = self._able.get(wants)
         if able is None:
             now = self._now()
@@ -255,7 +255,7 @@ class FleetStock(Stock):
     def never_fits(self, wants: Wants) -> str:
         """Return why a job like this cannot run on any worker that was ever connected; empty if it can, or if none was.
 
-        Whatever labels it asks for: a worker that has them may still join.
+        Labels do not count: a worker that has them may still join.
         """
         wants = wants._replace(where=ANYWHERE, shuns=())
         if not self._machines or self.could_fit(wants):
@@ -284,7 +284,7 @@ class FleetStock(Stock):
         return place is None or place is not held or held.stock.leaves(taken, other)
 
     def _hold(self, wants: Wants) -> Machine | None:
-        """Return the machine on which room is held for a job like this: until one is placed there, the one that had most free."""
+        """Return the machine on which room is held for a job like this: the one that had most free, until a job is placed there."""
         if wants not in self._held:
             now = self._now()
             able = (one for one in self._ready.values() if one.could_fit(wants, now))
@@ -304,7 +304,7 @@ class FleetStock(Stock):
         return Taken(machine=machine.key)
 
     def take_again(self, wants: Wants, taken: Taken) -> None:
-        """Take what a job has that is found running; the machine may not have been connected again yet."""
+        """Take what a job has that is found running; its machine may not have reconnected yet."""
         if taken.machine not in self._machines:
             self.set_machine(taken.machine, "", None, ready=False)
         self._occupy(self._machines[taken.machine], wants)
@@ -315,7 +315,7 @@ class FleetStock(Stock):
         self._changed(machine, max(0, machine.stock.free_slots) - free)
 
     def put_back(self, wants: Wants, taken: Taken) -> None:
-        """Take it back."""
+        """Give it back."""
         machine = self._machines.get(taken.machine) or self._gone[taken.machine]
         free = max(0, machine.stock.free_slots)
         machine.give_back(wants)

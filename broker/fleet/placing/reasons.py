@@ -24,7 +24,7 @@ def why_on_none(wants: Wants, machines: Sequence[Machine], now: float) -> str:
 
 
 def _why_too_long(wants: Wants, machines: Sequence[Machine], now: float) -> str:
-    """Return that a job fits only where it takes too long; empty if it fits nowhere."""
+    """Return that a job fits only on machines that end too soon; empty if it fits nowhere."""
     ends = [one.end for one in machines if one.end is not None and (not one.is_known or one.stock.could_fit(wants))]
     if not ends:
         return ""
@@ -34,9 +34,9 @@ def _why_too_long(wants: Wants, machines: Sequence[Machine], now: float) -> str:
 
 
 def why_not_where_asked(wants: Wants, known: Sequence[Machine], is_member: Callable[[str], bool]) -> str:
-    """Return why none of these machines may run a job that asks for labels, or can now; empty if one will when it has room.
+    """Return why none of these machines may run a job with these labels, or can now; empty if one will when it has room.
 
-    `is_member`: whether there is a worker of a name, which may not be connected.
+    `is_member`: whether a worker of a name exists, which may not be connected.
     """
     allowed = [one for one in known if holds(wants.where, one.stock.capacity.labels)]
     if not allowed:
@@ -48,7 +48,7 @@ def why_not_where_asked(wants: Wants, known: Sequence[Machine], is_member: Calla
 
 
 def _why_no_label(where: Where, known: Sequence[Machine], is_member: Callable[[str], bool]) -> str:
-    """Return what about the labels of workers keeps a job from all of them."""
+    """Return which requested labels exclude all of these workers."""
     missing = f"no worker fits all of {in_words(where)}"
     for term in where.on:
         if not any(holds(Where(on=(term,)), one.stock.capacity.labels) for one in known):
@@ -66,7 +66,7 @@ def _why_no_label(where: Where, known: Sequence[Machine], is_member: Callable[[s
 
 
 def _why_none_ready(able: Sequence[Machine]) -> str:
-    """Return why a job waits that may run on some machines, of which none is ready."""
+    """Return why a job waits although it may run on some machines: none of them is ready."""
     if queues := [one for one in able if one.is_to_come]:
         return f"it waits for a worker that is asked for through {_names(queues)}"
     if len(able) == 1 and able[0].why_closed:
@@ -75,19 +75,19 @@ def _why_none_ready(able: Sequence[Machine]) -> str:
 
 
 def lacks(wants: Wants, able: Sequence[Machine]) -> str:
-    """Return what a job waits for that may run on these machines, which are ready."""
+    """Return what a job waits for that may run on these machines, all of them ready."""
     nearest = max(able, key=lambda one: one.stock.free_slots)
     less = f", and less on {_others(len(able) - 1)}" if len(able) > 1 else ""
     return f"{nearest.stock.lacks(wants)} on {nearest.name}{less}"
 
 
 def lacks_worker(able: Sequence[Machine]) -> str:
-    """Return what a job waits for that may run on these machines, of which none is ready."""
+    """Return what a job waits for that may run on these machines, none of them ready."""
     return f"a worker that has so much: {_why_each_closed(able)}"
 
 
 def why_closed(known: Sequence[Machine]) -> str:
-    """Return why nothing can start at all, as none of these machines is ready."""
+    """Return why nothing can start at all: none of these machines is ready."""
     there = [one for one in known if not one.is_to_come]
     why = f"no worker is ready: {_why_each_closed(there)}" if there else "there is no worker"
     queues = sorted({one.name for one in known if one.is_to_come})

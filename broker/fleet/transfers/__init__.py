@@ -1,1 +1,1 @@
-"""What goes through a broker byte for byte: logs, input, and the files of jobs; and the logs of workers that leave, which it keeps."""
+"""Bytes that pass through a broker: logs, input, and files of jobs; and the logs that it keeps of workers that leave."""

@@ -1,8 +1,8 @@
-"""The logs of jobs whose worker leaves with its allocation: brought to the broker when a job has ended, before the worker may forget it.
+"""Logs of workers that leave with their allocation: copied to the broker when a job has ended, before the worker may forget it.
 
-A worker in an allocation waits, before it leaves, until its broker has settled all that it ran; so it waits for this too, as long as it has
-time. What comes is compared with the hashes that the worker has signed. A cut of the link or a restart of the broker is waited for, and
-what was on the disk before is not read again.
+Before it leaves, a worker in an allocation waits until its broker has settled all jobs; so it waits for this too, as long as it has time.
+The copy is compared with the hashes that the worker has signed. A lost link or a restart of the broker only delays it, and what is on the
+disk already is not read again.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _NUMBERS: dict[StreamName, request_pb2.Stream] = {"stdout": request_pb2.STREAM_S
 
 
 class _Bringing:
-    """The logs of one attempt, on their way."""
+    """The logs of one attempt, being copied."""
 
     def __init__(self, worker: Worker, key: AttemptKey, ends: Ends, shelf: Shelf, over: Callable[[str], None]) -> None:
         self._worker = worker
@@ -79,7 +79,7 @@ class _Bringing:
 
 
 class BroughtLogs:
-    """What is brought, one attempt at a time from each worker. `end_of`: of an attempt, as recorded. `settle`: its worker may forget it."""
+    """The copies, one attempt at a time per worker. `end_of` returns the recorded end of an attempt. `settle`: its worker may forget it."""
 
     def __init__(self, shelf: Shelf, end_of: Callable[[AttemptKey], Outcome | None], settle: Callable[[Worker, AttemptKey], None]) -> None:
         self.shelf = shelf
@@ -87,9 +87,9 @@ class BroughtLogs:
         self._settle = settle
 
     def takes(self, worker: Worker, key: AttemptKey) -> bool:
-        """Return whether the logs of an attempt that has ended are brought first; then it is settled after that.
+        """Return whether the logs of an ended attempt are copied first; then it is settled afterwards.
 
-        Those that are still to be hashed are not brought now: their worker tells that once more.
+        Logs that are still to be hashed are not copied now: their worker reports that once more.
         """
         if worker.ends_at is None or not self.shelf.limit_bytes:
             return False
@@ -120,14 +120,14 @@ class BroughtLogs:
             worker.to_bring[0]()
 
     def has(self, attempt: Attempt, *, is_gone: bool) -> bool:
-        """Return whether the logs of an attempt are here. Of one that wrote nothing nothing is missing when its worker `is_gone`."""
+        """Return whether the logs of an attempt are here. For an attempt without output this is true if its worker `is_gone`."""
         if self.shelf.has(attempt.key):
             return True
         outcome = attempt.outcome if attempt.phase is Phase.FINISHED else None
         return is_gone and outcome is not None and outcome.kind is not OutcomeKind.LOST and not outcome.log_bytes
 
     def forget(self, worker: Worker) -> None:
-        """Note that a worker does not come back; what it has not brought is gone."""
+        """Note that a worker will not come back; what was not copied is gone."""
         for key in worker.brings:
             self.shelf.drop(key)
         worker.brings.clear()

@@ -1,7 +1,7 @@
-"""The files that jobs bring, on their way to workers: this broker keeps what clients have sent, and sends a worker what it lacks.
+"""Files for jobs on their way to workers: the broker keeps what clients sent, and sends a worker what it lacks.
 
-A content is named by its SHA-256, which its client has signed with the job: the worker checks what arrives. So it is sent when a job was
-placed and its worker does not have it, once for all jobs there that wait for it, and from where that one is after a lost link.
+A content is named by its SHA-256, which its client signed with the job: the worker checks what arrives. It is sent when a job was placed
+and its worker lacks it, once for all jobs there that wait for it, and from the offset reached after a lost link.
 """
 
 from __future__ import annotations
@@ -24,15 +24,15 @@ Done = Callable[[Refused | None], None]
 
 
 class Contents(Depot, Protocol):
-    """Keeps contents on the disk of the broker."""
+    """Contents on the disk of the broker."""
 
     def read(self, owner: bytes, digest: bytes, start: int, length: int, then: Callable[[bytes | Refused], None]) -> None:
-        """Read a part of a content; `then` gets it, on the loop."""
+        """Read part of a content; `then` is called with it on the loop."""
         ...
 
 
 class _Sending:
-    """One content on its way to one worker, and who waits for it."""
+    """One content being sent to one worker, and who waits for it."""
 
     def __init__(self, worker: Worker, owner: bytes, file: BroughtFile, contents: Contents, over: Callable[[], None]) -> None:
         self.waiting: list[Done] = []
@@ -86,7 +86,7 @@ class _Sending:
 
 
 class Sendings:
-    """All contents on their way to workers; to each of them a few at a time."""
+    """All contents being sent to workers; a few at a time to each of them."""
 
     def __init__(self, contents: Contents) -> None:
         self._contents = contents

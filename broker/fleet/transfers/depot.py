@@ -1,4 +1,4 @@
-"""The depot of a broker: contents are kept here until a worker has them; the folders of jobs are at the workers, and read from there."""
+"""The depot of a broker: it keeps contents until a worker has them; the folders of jobs are on the workers, and read from there."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _Then = Callable[[Piece | Fetched | Refused], None]
 
 
 class FleetDepot(Depot):
-    """`worker_of` returns where an attempt was placed, which is connected now."""
+    """`worker_of` returns the worker on which an attempt was placed, if it is connected now."""
 
     def __init__(
         self, contents: Contents, sendings: Sendings, worker_of: Callable[[AttemptKey], Worker], loop: asyncio.AbstractEventLoop
@@ -33,7 +33,7 @@ class FleetDepot(Depot):
         self._loop = loop
 
     def has(self, owner: bytes, file: BroughtFile, lender: bytes = b"") -> bool:
-        """Return whether a content is here."""
+        """Return whether a content is stored here."""
         return self._contents.has(owner, file, lender)
 
     def put(self, owner: bytes, file: BroughtFile, limit_bytes: int, sender: Sender, token: bytes = b"") -> Upload:
@@ -41,7 +41,7 @@ class FleetDepot(Depot):
         return self._contents.put(owner, file, limit_bytes, sender, token)
 
     def place(self, wanted: Placement, done: Callable[[Refused | None], None]) -> None:
-        """Tell the worker of a job to put contents into its folder, as their sender has signed; first send what it lacks."""
+        """Tell the worker of a job to put contents into its folder, as signed by their sender; first send what it lacks."""
         try:
             worker = self._worker_of(wanted.key)
         except Refused as refused:
@@ -71,21 +71,21 @@ class FleetDepot(Depot):
         worker.link.ask(request_pb2.Request(relay=request_pb2.Relay(job=name, request=wanted.proof)), answered)
 
     def measure(self, key: JobKey, done: Callable[[int], None]) -> None:
-        """Tell that the folder takes nothing here."""
+        """Report that the folder takes no space here."""
         del key
         done(0)
 
     def fetch(self, key: AttemptKey, path: bytes, start: int, validator: bytes) -> Reading:
-        """Read something in the folder of an attempt, at its worker."""
+        """Read a file or folder in the folder of an attempt, at its worker."""
         return _Passed(self._worker_of(key), key, path, start, validator, self._loop)
 
     def sweep(self, in_use: Callable[[bytes, Sequence[bytes]], set[bytes]], is_known: Callable[[JobKey], bool]) -> None:
-        """Remove contents that are not used."""
+        """Remove unused contents."""
         self._contents.sweep(in_use, is_known)
 
 
 class _Passed:
-    """A file or folder that comes from a worker, within the credit of the link."""
+    """A file or folder that arrives from a worker, within the credit of the link."""
 
     def __init__(self, worker: Worker, key: AttemptKey, path: bytes, start: int, validator: bytes, loop: asyncio.AbstractEventLoop) -> None:
         self._link = worker.link_for_bytes

@@ -1,8 +1,8 @@
-"""Input of jobs at a broker: what a client sends is passed on to the worker that runs the job, which says how much more may come.
+"""Input of jobs at a broker: the bytes of a client are forwarded to the worker that runs the job, which says how many more may come.
 
-Nothing is kept here but what the worker has allowed and not acknowledged: at most a window of a standard input, which is sent again over
-the next link. What was typed is never sent twice: if the link is lost with some of it under way, the client is disconnected, and says
-itself what may not have been typed, as it does when it is connected to a worker that restarts.
+The broker keeps only what the worker has allowed and not acknowledged: at most a window of a standard input, which is sent again over the
+next link. What was typed is never sent twice: if the link is lost with some of it in transit, the client is disconnected, and reports
+itself what may not have been typed, as it does when its worker restarts.
 """
 
 from __future__ import annotations
@@ -30,22 +30,22 @@ _WorkerOf = Callable[[AttemptKey], Worker]
 
 
 class PassedInputs:
-    """Makes what passes the input of jobs on. `worker_of` returns where an attempt runs."""
+    """Creates the streams that forward the input of jobs. `worker_of` returns where an attempt runs."""
 
     def __init__(self, worker_of: _WorkerOf) -> None:
         self._worker_of = worker_of
 
     def feeding(self, call: Call, ended: Callable[[], None]) -> JobInput:
-        """Return what takes a standard input that comes as a stream."""
+        """Return the stream for a standard input."""
         return PassedFeed(call, self._worker_of, "sent more input than it may", ended)
 
     def typing(self, call: Call, ended: Callable[[], None]) -> JobInput:
-        """Return what takes what is typed at a terminal."""
+        """Return the stream for typing at a terminal."""
         return PassedKeys(call, self._worker_of, "typed more than it may", ended)
 
 
 class _Passed(JobInput):
-    """The input of one job, on its way from a client to a worker."""
+    """The input of one job, from a client to a worker."""
 
     types = False
     # How much was sent over earlier links, if offsets begin again with each.
@@ -60,7 +60,7 @@ class _Passed(JobInput):
         self._job: Job | None = None
 
     def started(self, job: Job) -> None:
-        """Ask the worker; one that is not connected is asked when it is."""
+        """Send the request to the worker, now or once it is connected."""
         if self._closed or self._exchange is not None:
             return
         self._job, key = job, job.attempt.key
@@ -90,7 +90,7 @@ class _Passed(JobInput):
 
     @abstractmethod
     def _told(self) -> None:
-        """Tell the client how far the worker has come, and how much it may send."""
+        """Tell the client how much has arrived at the worker, and how much it may send."""
 
     def _let_go(self) -> None:
         if self._link is not None and self._exchange is not None:
@@ -98,7 +98,7 @@ class _Passed(JobInput):
 
 
 class PassedFeed(_Passed):
-    """A standard input that comes as a stream. Offsets are those of the client and of the worker."""
+    """A standard input that arrives as a stream. Offsets of client and worker are the same."""
 
     def _told(self) -> None:
         feeding = self._feeding()
@@ -128,7 +128,7 @@ class PassedFeed(_Passed):
 
 
 class PassedKeys(_Passed):
-    """What is typed at a terminal. Offsets of the worker begin again with each link."""
+    """What is typed at a terminal. Offsets of the worker start at 0 with each link."""
 
     types = True
 
@@ -141,14 +141,14 @@ class PassedKeys(_Passed):
         self._sizes: list[TerminalSize] = []
 
     def started(self, job: Job) -> None:
-        """Ask the worker, and give the terminal the size that is known already."""
+        """Send the request to the worker, with the terminal size that is known already."""
         super().started(job)
         sizes, self._sizes = self._sizes, []
         for size in sizes:
             self.resize(size)
 
     def resize(self, size: TerminalSize) -> None:
-        """Give the terminal this size, now or when it is there."""
+        """Set the size of the terminal, now or once it is open."""
         try:
             check_size(size)
         except Refused as refused:

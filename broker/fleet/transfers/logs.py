@@ -1,8 +1,8 @@
-"""read_log and follow_log at a broker: passed on to the worker that has the log, and what comes from there to the client, byte for byte.
+"""read_log and follow_log at a broker: forwarded to the worker that has the log, and its bytes to the client unchanged.
 
-The client's credit is kept to: no more is taken from the link than it allows, and the link grants the worker no more than a window. So a
-slow reader delays only its own stream. A lost link is waited for; the log goes on at the byte reached. If the worker has left, and its logs
-were brought here before, they are read here; what is followed meanwhile goes on here.
+The client's credit limits what is taken from the link, and the link grants the worker at most a window: a slow reader delays only its own
+stream. After a lost link, the log continues at the byte reached. If the worker has left and its logs were copied here before, they are read
+here; a log being followed continues here.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def read_log(call: Call, desk: View, lookup: Lookup, engine: FleetEngine) -> Non
 
 
 def _read_kept(call: Call, attempt: Attempt, desk: View, shelf: Shelf) -> None:
-    """Reply with a part of a log that was brought here."""
+    """Reply with a part of a log that was copied here."""
     request = call.request.read_log
     stream = _stream_of(request.stream)
     if request.WhichOneof("part") == "tail_lines":
@@ -68,7 +68,7 @@ def _read_kept(call: Call, attempt: Attempt, desk: View, shelf: Shelf) -> None:
 
 
 def _stream_of(number: int) -> StreamName:
-    """Return which log is meant of a job whose worker has left: when its output arrived is not kept."""
+    """Return which log of a job is meant whose worker has left: the arrival times of its output are not kept."""
     match number:
         case request_pb2.STREAM_STDOUT:
             return "stdout"
@@ -113,7 +113,7 @@ def follow_log(call: Call, desk: View, lookup: Lookup, watchers: Watchers, engin
 
 
 class PassedLog:
-    """One followed log, on its way from a worker to a client."""
+    """One followed log, from a worker to a client."""
 
     def __init__(
         self,
@@ -127,7 +127,7 @@ class PassedLog:
         shelf: Shelf,
         has: Callable[[Worker], bool],
     ) -> None:
-        """`has(worker)`: whether the log is on the `shelf`, instead of at its worker."""
+        """`has(worker)`: whether the log is on the `shelf` instead of at its worker."""
         self._shelf, self._has = shelf, has
         # It is read from the shelf: its worker has left.
         self._is_kept = False
@@ -154,7 +154,7 @@ class PassedLog:
         """Do nothing: its output is in its log all the same."""
 
     def finished(self, job: Job) -> None:
-        """Note that the end is durable; `flush` tells it after the last byte."""
+        """Note that the end is durable; `flush` sends it after the last byte."""
 
     def grant(self, credit: request_pb2.Credit) -> None:
         """Add credit for bytes."""
@@ -170,7 +170,7 @@ class PassedLog:
             self._ended(self)
 
     def flush(self) -> None:
-        """Send what there is, as far as the credit goes; after the last byte, how the attempt ended."""
+        """Send what is available within the credit; after the last byte, how the attempt ended."""
         if self._closed:
             return
         if self._exchange is None and not self._is_kept and not self._is_read and self._attempt.started_at_us:
@@ -183,12 +183,12 @@ class PassedLog:
             self._finish()
 
     def _is_cut_off(self) -> bool:
-        """Return whether nothing more comes, because the worker is gone and the attempt was lost with it."""
+        """Return whether nothing more arrives, because the worker is gone and the attempt was lost with it."""
         is_over = self._attempt.outcome is not None
         return is_over and self._ends_as_lost() and self._worker is not None and not self._worker.link.is_up
 
     def _ends_as_lost(self) -> bool:
-        """Return whether the attempt is lost, or can only be found to be so if its worker does not come back."""
+        """Return whether the attempt is lost, or certainly will be unless its worker comes back."""
         outcome = self._attempt.outcome
         return outcome is None or outcome.kind is OutcomeKind.LOST
 
@@ -222,7 +222,7 @@ class PassedLog:
             self._send(self._rest)
 
     def _take(self, link: Link, exchange: Exchange) -> None:
-        """Take what comes next from the worker, if anything does."""
+        """Take the next chunk from the worker, if there is one."""
         item = link.take(exchange) if self._credit > 0 else None
         if isinstance(item, Chunk):
             self._rest = item
@@ -234,7 +234,7 @@ class PassedLog:
             self._is_read = True
 
     def _not_from_worker(self, link: Link, refused: Refused) -> None:
-        """Go on without the worker, which has left or refuses the log."""
+        """Continue without the worker, which has left or refuses the log."""
         if self._worker is not None and self._has(self._worker):
             # It has left, or keeps it no more since it was brought here.
             self._is_kept = True
@@ -280,7 +280,7 @@ class PassedLog:
 
 
 def split(whole: Chunk, size: int) -> tuple[Chunk, Chunk | None]:
-    """Return the first bytes of a chunk, with what they are, and the rest of it if there is one. Pure."""
+    """Return the first bytes of a chunk with their pieces, and the rest of it if there is one. Pure."""
     if size >= len(whole.data):
         return whole, None
     data = memoryview(whole.data)

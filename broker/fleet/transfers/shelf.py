@@ -1,4 +1,4 @@
-"""The interface to what keeps logs on the disk of the broker, of jobs whose workers have left."""
+"""The interface to the store of copied logs on the disk of the broker, of jobs whose workers have left."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...engine import LogPart, StreamName
 
 
 class Ends(NamedTuple):
-    """Where the two logs of an attempt end, and the hashes of them that are signed; empty: none is."""
+    """The sizes of the two logs of an attempt, and their signed hashes; empty: none."""
 
     stdout: int
     stderr: int
@@ -25,15 +25,15 @@ class Shelf(Protocol):
     limit_bytes: int
 
     def begin(self, key: AttemptKey, size: int, then: Callable[[tuple[int, int] | None], None]) -> None:
-        """Make room for logs of so many bytes together; `then` gets how many of each are there already, or None: there is no room."""
+        """Reserve space for logs of this many bytes together; `then` gets how many bytes of each are there already, or None: no space."""
         ...
 
     def add(self, key: AttemptKey, stream: StreamName, data: bytes, then: Callable[[str], None]) -> None:
-        """Add bytes to a log; `then` gets why that is not possible, empty if it was done."""
+        """Append bytes to a log; `then` is called with why that failed, or an empty text."""
         ...
 
     def finish(self, key: AttemptKey, ends: Ends, then: Callable[[str], None]) -> None:
-        """Keep both logs from now on, if they are those that were signed; `then` gets why they are not, empty if they are."""
+        """Keep both logs from now on if they match the signed hashes; `then` is called with why they do not, or an empty text."""
         ...
 
     def drop(self, key: AttemptKey) -> None:
@@ -45,16 +45,16 @@ class Shelf(Protocol):
         ...
 
     def read(self, key: AttemptKey, stream: StreamName, start: int, length: int) -> LogPart:
-        """Return a part of one of them."""
+        """Return part of one of the logs."""
         ...
 
     def tail(self, key: AttemptKey, stream: StreamName, lines: int, most_bytes: int) -> LogPart:
-        """Return the last lines of one of them."""
+        """Return the last lines of one of the logs."""
         ...
 
 
 class NoShelf:
-    """Keeps nothing."""
+    """A shelf that keeps nothing."""
 
     limit_bytes = 0
 

@@ -1,4 +1,4 @@
-"""The last lines of jobs that have ended a short while ago, as their workers sent them: for reports that are sent at once."""
+"""The last lines of recently ended jobs, as sent by their workers: for reports that must not wait."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ _KEPT_BYTES = 16 * 1024 * 1024
 
 
 class Tails:
-    """The newest of them, up to a number of bytes."""
+    """The newest ones, up to a number of bytes."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[AttemptKey, StreamName], bytes] = OrderedDict()
         self._bytes = 0
 
     def keep(self, key: AttemptKey, stream: StreamName, data: bytes) -> None:
-        """Keep last lines of a log."""
+        """Keep the last lines of a log."""
         if not data:
             return
         kept = data[-LARGEST_TAIL:]
@@ -31,7 +31,7 @@ class Tails:
             self._bytes -= len(self._kept.popitem(last=False)[1])
 
     def last(self, key: AttemptKey, stream: StreamName, lines: int, most_bytes: int) -> LogPart:
-        """Return the last lines, as far as they are kept; their position is not known."""
+        """Return the last lines, as far as they are kept; their position is unknown."""
         data = self._kept.get((key, stream), b"")
         wanted = b"".join(data.splitlines(keepends=True)[-lines:])[-most_bytes:] if lines and most_bytes else b""
         return LogPart(0, wanted, len(wanted))

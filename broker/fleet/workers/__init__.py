@@ -1,1 +1,1 @@
-"""The workers of a broker: who they are, what state they are in and why, and what operators ask and tell it about them."""
+"""The workers of a broker: their identity, their state and the reason for it, and requests of operators about them."""

@@ -1,4 +1,4 @@
-"""What operators ask a broker about its workers, and tell it: list, drain, show and remove them."""
+"""Requests of operators about the workers of a broker: list, drain, show and remove them."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .worker import Worker, WorkerState
 
 
 def list_workers(call: Call, roster: RosterFile, engine: FleetEngine) -> None:
-    """Reply with all workers on the roster, and those that were removed from it and still have jobs, or are told to stop them."""
+    """Reply with all workers on the roster, and removed ones that still have jobs or are to be told to stop them."""
     demand(call.member, Right.SEE_OTHERS, b"")
     reply = request_pb2.ListWorkersReply()
     known = engine.workers.all
@@ -55,7 +55,7 @@ def _describe(said: request_pb2.WorkerInfo, worker: Worker | None, engine: Fleet
 
 
 def change_worker(call: Call, roster: RosterFile, store: Store, engine: FleetEngine) -> None:
-    """Give a worker no more jobs, or some again; reply when that is durable."""
+    """Drain or undrain a worker; reply when that is durable."""
     demand(call.member, Right.SET_SLOTS, call.member.key)
     request = call.request.change_worker
     member = roster.named(request.name)
@@ -70,7 +70,7 @@ def change_worker(call: Call, roster: RosterFile, store: Store, engine: FleetEng
 
 
 def query_worker(call: Call, roster: RosterFile, lookup: Lookup, engine: FleetEngine) -> None:
-    """Reply with everything about one worker, and the jobs that it has."""
+    """Reply with everything about one worker, and its jobs."""
     demand(call.member, Right.SEE_OTHERS, b"")
     name = call.request.query_worker.name
     key = _key_of(name, roster, engine)
@@ -89,11 +89,11 @@ def query_worker(call: Call, roster: RosterFile, lookup: Lookup, engine: FleetEn
 
 
 def remove_worker(call: Call, roster: RosterFile, edits: RosterEdits, store: Store, engine: FleetEngine) -> None:
-    """Take a worker off the roster, and declare its jobs lost if that is asked; reply when all of it is durable.
+    """Remove a worker from the roster, and declare its jobs lost if requested; reply when all of it is durable.
 
-    First the roster: from then on, nothing is heard of it. If the broker is killed before the ends are durable, the jobs are still shown on
-    a worker that is on the roster no more, and can be declared lost by asking again.
-    A worker that comes back is shown the request, see removals.py.
+    First the roster: from then on, its reports are ignored. If the broker is killed before the ends are durable, the jobs are still shown
+    on a worker that is no longer on the roster, and can be declared lost by repeating the request. A worker that comes back is shown the
+    request, see removals.py.
     """
     demand(call.member, Right.ADMINISTER, b"")
     request = call.request.remove_worker
@@ -129,7 +129,7 @@ def remove_worker(call: Call, roster: RosterFile, edits: RosterEdits, store: Sto
 
 
 def demand_dated_now(asked_at_us: int, now_us: int) -> None:
-    """Check that the date in a removal is right: a worker that comes back stops what it got before that, and nothing later.
+    """Check that the date in a removal is right: a worker that comes back stops the jobs it got before that date, and no others.
 
     Raises Refused.
     """
@@ -154,11 +154,11 @@ def why_not(name: str, worker: Worker | None, *, declare_lost: bool) -> Refused 
 
 
 def _nothing() -> None:
-    """Do nothing when it is durable: a later write is waited for."""
+    """Do nothing once it is durable: a later write is waited for."""
 
 
 def _key_of(name: str, roster: RosterFile, engine: FleetEngine) -> bytes:
-    """Return the key of a worker by its name in a list: it is on the roster, or was removed from it and still has jobs."""
+    """Return the key of a worker by its name in the list: it is on the roster, or was removed and still has jobs."""
     member: Member | None = roster.named(name)
     if member is not None and member.role == "worker":
         return member.key

@@ -1,4 +1,4 @@
-"""Which workers get no more jobs, though they are connected: those that an operator has drained, and those that are to leave."""
+"""Connected workers that get no more jobs: those that an operator has drained, and those that are to leave."""
 
 from __future__ import annotations
 
@@ -11,10 +11,10 @@ from .worker import Worker, WorkerState
 
 
 class Drains:
-    """What counts for the workers of one broker."""
+    """The drained workers of one broker."""
 
     def __init__(self, workers: Workers, store: Store) -> None:
-        """Take up which were drained in an earlier run."""
+        """Take over those drained in an earlier run."""
         self._workers = workers
         # By their names.
         self._leaving: set[str] = set()
@@ -22,7 +22,7 @@ class Drains:
             workers.get(key).drained = True
 
     def drain(self, key: bytes, *, drained: bool) -> None:
-        """Place no more jobs on a worker, or place some again; the caller records it."""
+        """Place no more jobs on a worker, or place jobs again; the caller records it."""
         worker = self._workers.get(key)
         worker.drained = drained
         if worker.takes_jobs:
@@ -36,11 +36,11 @@ class Drains:
                 self._workers.become(worker, WorkerState.DRAINING)
 
     def forget(self, name: str) -> None:
-        """Note that the worker of this name has left, or has never come."""
+        """Note that the worker of this name has left, or never connected."""
         self._leaving.discard(name)
 
     def let_work(self, worker: Worker) -> None:
-        """Let a worker that is connected, and has told all, get jobs, unless it is to get no more."""
+        """Let a worker get jobs that is connected and has reported everything, unless it is drained."""
         gets_none = worker.drained or worker.is_removed or self._is_leaving(worker)
         self._workers.become(worker, WorkerState.DRAINING if gets_none else WorkerState.READY)
 

@@ -1,8 +1,8 @@
-"""Whether a worker that has just connected is alive: libzmq waits for a peer's first PING forever.
+"""Detect a newly connected worker that is dead: libzmq waits for a peer's first PING forever.
 
-With its pings the worker says how long its silence may last (ZMTP, RFC 37: the TTL of PING). The first comes ten seconds after the
-connection was made; a worker that is frozen or loses power before that would stay connected forever. So each is asked once, when its
-first PING is due.
+With its pings the worker says how long its silence may last (ZMTP, RFC 37: the TTL of PING). The first one is due ten seconds after the
+connection was made; a worker that is frozen or loses power before that would stay connected forever. So each is probed once, when its first
+PING is due.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Timer(Protocol):
 
 
 class Timers(Protocol):
-    """What calls later: a loop."""
+    """Calls functions later: an event loop."""
 
     def call_later(self, delay: float, callback: Callable[[], None], /) -> Timer:
         """Call this after so many seconds."""
@@ -38,7 +38,7 @@ class Timers(Protocol):
 
 
 def expect(link: Link, peer: Peer, timers: Timers) -> None:
-    """Disconnect a worker that has connected just now and is not heard soon. What connects afterwards is asked for itself."""
+    """Disconnect a worker that has just connected and does not respond soon. A later connection is probed for itself."""
 
     def ask() -> None:
         if not link.speaks_over(peer):

@@ -1,7 +1,7 @@
-"""On which workers of a broker a job could run, for a client that wants one on each of them.
+"""The workers of a broker on which a job could run, for a client that wants one on each of them.
 
-Each is named by its value of the label `worker`, for which the client signs a job. A worker that is not connected gets one
-too, if it was connected since the broker started: the job waits for it. A worker that gets no more jobs gets none of these either.
+Each is named by its value of the label `worker`, for which the client signs a job. A worker that is not connected is included if it was
+connected since the broker started: its job waits for it. A drained worker is left out.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ _NEVER_SEEN = "has not been connected since the broker was started"
 
 
 def find_workers(call: Call, roster: RosterFile, engine: FleetEngine) -> None:
-    """Reply with the workers on which such a job can run, and those that get none though they may fit."""
+    """Reply with the workers on which such a job can run, and with those that are left out although they may fit."""
     spec = asked_job(call)
     wants = engine.stock.timed(wants_of(spec), spec.time_limit_ms)
     reply = request_pb2.FindWorkersReply()
@@ -33,7 +33,7 @@ def find_workers(call: Call, roster: RosterFile, engine: FleetEngine) -> None:
 
 
 def _sort(reply: request_pb2.FindWorkersReply, member: Member, wants: Wants, engine: FleetEngine) -> None:
-    """Add a worker to those that fit, or to those that are left out; to neither, if it does not fit."""
+    """Add a worker to those that fit, or to those that are left out; to neither if it does not fit."""
     worker = engine.workers.all.get(member.key)
     if worker is None or worker.capacity is None:
         reply.left_out.add(name=member.name, why=_NEVER_SEEN if worker is None else why_closed(worker))

@@ -1,4 +1,4 @@
-"""What a worker says of itself when it has connected."""
+"""What a worker reports about itself when it connects."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _log = logging.getLogger(__name__)
 
 
 def note(worker: Worker, hello: request_pb2.HelloReply, name: str, now_us: int) -> None:
-    """Note it; nothing is known any more of what the worker has, until it reports that. Warn if its clock is wrong."""
+    """Record the `hello` of a worker; its capacity is unknown until it reports that. Logs a warning if its clock is wrong."""
     worker.store, worker.host, worker.software = hello.store, hello.host, hello.software
     worker.features = frozenset(hello.features)
     worker.returns, worker.held_off, worker.stopped = "returns" in hello.features, False, False

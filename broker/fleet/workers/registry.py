@@ -1,4 +1,4 @@
-"""All workers of a broker: who they are, and their states, which it reports to the desk."""
+"""All workers of a broker: their identity, and their state, which the registry reports to the desk."""
 
 from __future__ import annotations
 
@@ -47,11 +47,11 @@ class Workers:
         changed: Callable[[], None] = lambda: None,
         link: type[Link] = Link,
     ) -> None:
-        """`hear` and `set_machine` tell the desk facts and machines; `member_of` looks a key up in the roster in force.
+        """`hear` and `set_machine` report facts and machines to the desk; `member_of` returns the member with a key.
 
-        `departed`: the names of those that do not come back, by their keys. `assumed_seconds`: how long a job without a time limit is
-        expected to take on the worker of a name, which ends. `changed` is called when one has joined, left or become idle. `link`: what
-        speaks to one worker.
+        `departed`: the names of workers that will not come back, by their keys. `assumed_seconds`: how long a job without a time limit is
+        expected to take on the worker of a name, if that worker has an end. `changed` is called when one has joined, left or become idle.
+        `link`: creates the link to one worker.
         """
         self._loop = asyncio.get_running_loop()
         self._link = link
@@ -74,16 +74,16 @@ class Workers:
         self.departed = dict(departed)
 
     def close(self) -> None:
-        """Tell nothing any more."""
+        """Stop reporting."""
         self.closed = True
 
     @property
     def all(self) -> Mapping[bytes, Worker]:
-        """Those that have joined, or that jobs were placed on."""
+        """The workers that have joined, or on which jobs were placed."""
         return self._workers
 
     def get(self, key: bytes) -> Worker:
-        """Return a worker by its key, or by a machine, which begins with that."""
+        """Return a worker by its key, or by its machine, which begins with the key."""
         key = key[:KEY_BYTES]
         found = self._workers.get(key)
         if found is None:
@@ -92,7 +92,7 @@ class Workers:
         return found
 
     def turn_bulk(self, worker: Worker, peer: Peer) -> None:
-        """Send and receive the bytes of logs, files and inputs over this connection from now on."""
+        """Use this connection for the bytes of logs, files and inputs from now on."""
         if worker.bulk is None:
             worker.bulk = self._link(self._identity, worker.key, lambda _: None, lambda: None)
         worker.bulk.turn(peer)
@@ -103,7 +103,7 @@ class Workers:
         return member.name if member is not None else self.departed.get(key[:KEY_BYTES]) or short_id(key)
 
     def silence_of(self, machine: bytes) -> Silence | None:
-        """Return for how long a worker has given no sign; None: it does. One that is connected and quiet is asked for one."""
+        """Return for how many seconds a worker has not responded; None: it responds. A connected worker that is quiet is probed."""
         worker = self._workers.get(machine[:KEY_BYTES])
         if worker is None:
             return None
@@ -113,15 +113,15 @@ class Workers:
         return Silence(self.name_of(worker.key), max(0, self.now_us() - worker.since_us) // 1000)
 
     def is_member(self, key: bytes) -> bool:
-        """Return whether the roster has a worker."""
+        """Return whether a worker is on the roster."""
         return self._member_of(key) is not None
 
     def is_gone(self, key: bytes) -> bool:
-        """Return whether a worker, by its key or a machine, does not come back."""
+        """Return whether a worker, given by key or machine, will not come back."""
         return key[:KEY_BYTES] in self.departed
 
     def carrier(self, key: AttemptKey) -> tuple[Worker, Carried] | None:
-        """Return who carries an attempt; None if nobody does any more."""
+        """Return the worker that carries an attempt; None if none does any more."""
         worker = self._carriers.get(key)
         return None if worker is None else (worker, worker.carried[key])
 
@@ -131,7 +131,7 @@ class Workers:
         self._carriers[one.key] = worker
 
     def let_go(self, key: AttemptKey) -> Worker | None:
-        """Note that an attempt is on no worker any more; return the one that it was on."""
+        """Note that no worker carries an attempt any more; return the one that did."""
         worker = self._carriers.pop(key, None)
         if worker is not None:
             del worker.carried[key]
@@ -147,12 +147,12 @@ class Workers:
         self._changed()
 
     def used(self, worker: Worker) -> None:
-        """Note that a worker was given a job or has ended one."""
+        """Note that a worker got a job or has ended one."""
         worker.used_at = self._loop.time()
         self._changed()
 
     def tell_machine(self, worker: Worker, *, renewed: bool = False) -> None:
-        """Tell the desk what a worker has for jobs; `renewed`: what it has refused, it may accept now."""
+        """Report the capacity of a worker to the desk; `renewed`: it may now accept what it has refused."""
         if worker.is_removed:
             # What it has is for nobody.
             return
@@ -165,7 +165,7 @@ class Workers:
         self.set_machine(order)
 
     def remove(self, worker: Worker, name: str) -> None:
-        """Forget a worker that does not come back, and carries nothing; jobs that ran there are told by the name that it had."""
+        """Forget a worker that will not come back and carries nothing; jobs that ran there are shown with its former name."""
         self.departed[worker.key] = name
         self._workers.pop(worker.key, None)
         self.set_machine(SetMachine(worker.machine, "", None, ready=False, gone=True))
@@ -175,14 +175,14 @@ class Workers:
                 link.give_up(self.cannot_reach(worker))
 
     def set_machine(self, order: SetMachine) -> None:
-        """Tell the desk what a machine has for jobs, after what was said before."""
+        """Report the capacity of a machine to the desk, after earlier reports."""
         while self._facts:
             self._tell()
         if not self.closed:
             self._set_machine(order)
 
     def hear(self, facts: Sequence[Fact]) -> None:
-        """Tell the desk what happened to jobs, in the next turn of the loop; of very much, some in each turn.
+        """Report facts about jobs to the desk in the next turn of the loop; very many over several turns.
 
         A decision and a write cost little more for some facts than for one, and with many workers each fact comes in a message of its own.
         """
@@ -198,14 +198,14 @@ class Workers:
             self._hear(facts)
 
     def end(self, worker: Worker, carried: Sequence[Carried], end: Callable[[Carried], Ended]) -> None:
-        """Tell the desk that attempts have ended, which their worker does not report."""
+        """Report ends of attempts that their worker does not report."""
         for one in carried:
             if one.key in worker.carried:
                 self.let_go(one.key)
         self.hear([end(one) for one in carried])
 
     def end_lost(self, worker: Worker, carried: Sequence[Carried], why: str) -> None:
-        """Tell the desk that nobody knows any more what became of attempts."""
+        """Report attempts as lost: nobody can tell what happened to them."""
         self.end(worker, carried, partial(_lost_because, why, self.now_us()))
 
     def why_away(self, worker: Worker) -> str:
@@ -213,7 +213,7 @@ class Workers:
         return reports.unreachable(self.name_of(worker.key), worker.since_us, stopped=worker.stopped)
 
     def cannot_reach(self, worker: Worker) -> Refused:
-        """Return the refusal of what only a worker could do that is not connected."""
+        """Return the refusal of an operation that needs a worker which is not connected."""
         if self.is_gone(worker.key):
             message = f"worker {self.name_of(worker.key)} has left with its allocation or was removed, and what was written there is gone"
             return Refused(Code.NOT_FOUND, message, "let jobs write what is to be kept to a folder that outlives their worker")

@@ -1,9 +1,8 @@
-"""Workers that were removed while they had jobs. These were told as lost, which is final; a worker that comes back is to stop them.
+"""Workers that were removed while they had jobs. These were reported as lost, which is final; a worker that comes back must stop them.
 
-It is let in for that, although the roster has it no more, and gets no jobs. It is shown the request that has removed it, as that was
-signed: it checks that itself. How the jobs really end there is recorded beside what was told. When nothing of them is left, the worker
-is forgotten. For that it has 90 days from the removal: so long it is let in, and no longer. Nothing is deleted
-for that, so a clock that is set wrong takes nothing from it for good.
+For that, it may connect although it is no longer on the roster, and gets no jobs. It is shown the signed request that removed it, and
+checks it itself. How the jobs really ended is recorded beside what was reported. When no job is left, the worker is forgotten. It may
+connect for 90 days after the removal, and no longer. Nothing is deleted at that time, so a clock that is set wrong does no lasting harm.
 """
 
 from __future__ import annotations
@@ -30,10 +29,10 @@ OPEN_US = 90 * 86_400 * 1_000_000
 
 
 class Removals:
-    """Those that are still to be told. `depart(worker, name)` is called when one is forgotten; `call_later` takes seconds."""
+    """Removed workers that are still to be told. `depart(worker, name)` is called when one is forgotten; `call_later` takes seconds."""
 
     def __init__(self, workers: Workers, store: Store, depart: Callable[[Worker, str], None], call_later: CallLater) -> None:
-        """Take up what an earlier run has left in the store."""
+        """Take over from the store what an earlier run has left."""
         self._workers = workers
         self._store = store
         self._call_later = call_later
@@ -48,7 +47,7 @@ class Removals:
             self.add(row)
 
     def add(self, row: RemovalRow) -> None:
-        """Note that a worker was removed, which is told that if it comes back; the caller records it."""
+        """Note that a worker was removed, which is told so if it comes back; the caller records it."""
         self._open.pop(row.key, None)
         self._open[row.key] = row
         self._by_curve[curve_public_of(row.key)] = row.key
@@ -58,7 +57,7 @@ class Removals:
             del self._open[oldest], self._by_curve[curve_public_of(oldest)]
 
     def member(self, key: bytes) -> Member | None:
-        """Return what a removed worker is that is still to be told: somebody who may enlist, and nothing else."""
+        """Return a removed worker that is still to be told as a member, which may enlist and nothing else."""
         row = self._open.get(key)
         if row is None:
             return None
@@ -73,16 +72,16 @@ class Removals:
         return None
 
     def _left_us(self, row: RemovalRow) -> int:
-        """Return for how long a removed worker is let in yet."""
+        """Return for how many microseconds a removed worker may still connect."""
         return row.removed_at_us + OPEN_US - self._workers.now_us()
 
     def by_curve(self, curve_public: bytes) -> Member | None:
-        """Return the same by the key of its connections."""
+        """Return the same by the CurveZMQ key."""
         key = self._by_curve.get(curve_public)
         return self.member(key) if key is not None else None
 
     def greeted(self, worker: Worker) -> None:
-        """Note that a worker is connected again; if it was removed, show it that before it is asked anything else."""
+        """Note that a worker has connected; if it was removed, show it the request before it is asked anything else."""
         row = self._open.get(worker.key)
         worker.is_told_of_removal, worker.stops_not = row is None, ""
         worker.is_removed = row is not None and not self._workers.is_member(worker.key)
@@ -93,7 +92,7 @@ class Removals:
                 self._end_in_time(worker)
 
     def _end_in_time(self, worker: Worker) -> None:
-        """Let a removed worker go, now or later, if it has not ended its jobs in time."""
+        """Forget a removed worker, now or later, if it has not ended its jobs in time."""
         self._timed.discard(worker)
         row = self._open.get(worker.key)
         if row is None or not (worker.is_removed and worker.link.is_up):
@@ -118,7 +117,7 @@ class Removals:
         self.look(worker)
 
     def look(self, worker: Worker) -> None:
-        """Forget a removed worker of which nothing is left: it has told how everything ended, and knows that this is recorded."""
+        """Forget a removed worker that has no jobs left: it has reported all ends, and knows that they are recorded."""
         row = self._open.get(worker.key)
         if row is None or not (worker.takes_jobs and worker.is_told_of_removal):
             return
@@ -138,4 +137,4 @@ class Removals:
 
 
 def _nothing() -> None:
-    """Do nothing when it is durable: if it is not, the worker is told once more."""
+    """Do nothing once it is durable: if it is not, the worker is told once more."""

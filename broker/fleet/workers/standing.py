@@ -8,7 +8,7 @@ from .worker import Worker, WorkerState
 
 
 def why_closed(worker: Worker) -> str:
-    """Return why a worker gets no jobs, as what follows `which`; empty if it does."""
+    """Return why a worker gets no jobs, as the text after `which`; empty if it gets jobs."""
     match worker.state:
         case WorkerState.READY:
             if clocks.is_too_far(worker.clock_ahead_us):
@@ -25,5 +25,5 @@ def why_closed(worker: Worker) -> str:
 
 
 def takes_none(worker: Worker) -> bool:
-    """Return whether a worker is to get no more jobs, also when it is connected again."""
+    """Return whether a worker gets no more jobs, even after it reconnects."""
     return worker.drained or worker.state is WorkerState.DRAINING

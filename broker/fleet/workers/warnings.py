@@ -1,4 +1,4 @@
-"""What operators of a broker should look at: workers that cannot be reached, clocks that are off, queues that do not grow. Pure."""
+"""Warnings for the operators of a broker: workers that cannot be reached, clocks that are off, queues that do not grow. Pure."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _MOST = 20
 
 
 def in_words(workers: Iterable[tuple[str, Worker]], queues: Iterable[tuple[str, str]]) -> Sequence[str]:
-    """Return what is to be said about workers, by name, and about queues: why each does not grow now; empty: it does."""
+    """Return the warnings about workers, by name, and about queues: why each does not grow now; empty: it does."""
     found = [said for name, worker in sorted(workers, key=lambda one: one[0]) if (said := _about(name, worker))]
     found += [f"queue {name} does not grow: {why}" for name, why in queues if why]
     return [*found[:_MOST], *([f"and {len(found) - _MOST} more"] if len(found) > _MOST else [])]

@@ -1,4 +1,4 @@
-"""One worker of a broker: who it is, what it carries, and what it is still to be told."""
+"""One worker of a broker: its identity, what it carries, and what it is still to be told."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class Carried:
 
 @dataclass(slots=True, eq=False)
 class Discarding:
-    """Logs to be removed at workers, and who is told when they are."""
+    """Logs to be removed on workers, and whom to call when they are."""
 
     left: int
     gone: list[Run]
@@ -64,7 +64,7 @@ class Discarding:
 
 @dataclass(slots=True, eq=False)
 class Worker:
-    """One worker, by its public key; its name is that in the roster."""
+    """One worker, by its public key; its name is the one in the roster."""
 
     key: bytes
     link: Link
@@ -118,10 +118,10 @@ class Worker:
 
     @property
     def link_for_bytes(self) -> Link:
-        """What logs, files and inputs go over: its further connection, if the same run of the worker has made both."""
+        """The link for logs, files and inputs: a second connection, if the same run of the worker made both."""
         return self.bulk if self.bulk is not None and self.bulk.run and self.bulk.run == self.link.run else self.link
 
     @property
     def takes_jobs(self) -> bool:
-        """Whether it is connected, and what it knows was read."""
+        """Whether it is connected, and its reports were read."""
         return self.state in (WorkerState.READY, WorkerState.DRAINING)
