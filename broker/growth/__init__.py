@@ -1,1 +1,1 @@
-"""Workers that a broker asks a cluster for, when jobs wait that no worker has room for; and gives back when nothing waits."""
+"""Workers that a broker requests from a cluster when jobs wait for which no worker has room; released when nothing waits."""

@@ -1,4 +1,4 @@
-"""The queues of a broker that grows, and its allocations: in memory, and in the store before anything follows from a change."""
+"""The queues of a broker that grows, and its allocations: in memory, and stored before anything follows from a change."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ _JOINS_SECONDS = 150.0
 
 
 def spare_seconds(time_ms: int) -> float:
-    """Return how long before its end an allocation of this length runs no jobs any more."""
+    """Return how many seconds before its end an allocation of this length stops running jobs."""
     return min(_SPARE_SECONDS, time_ms / 1000 / _SPARE_PART)
 
 
 @dataclass(slots=True, eq=False)
 class Allocation:
-    """One allocation, or of one with several workers the part of one of them; `group`: the name of the whole, if so.
+    """One allocation; of an allocation with several workers, the part of one worker; `group`: the name of the whole, if so.
 
     Times are in seconds of the monotonic clock of this run of the broker.
     """
@@ -62,7 +62,7 @@ class Allocation:
 
     @property
     def asked_as(self) -> str:
-        """How its cluster knows it."""
+        """The name by which its cluster knows it."""
         return self.group or self.name
 
     @property
@@ -71,18 +71,18 @@ class Allocation:
         return self.state in COMING
 
     def happened(self, what: Happening) -> bool:
-        """Note what happened; return whether it is in another state now."""
+        """Note a happening; return whether it changed the state."""
         before, self.state = self.state, NEXT[self.state, what]
         return self.state is not before
 
     def row(self) -> AllocationRow:
-        """Return what is stored of it."""
+        """Return the row to store."""
         return AllocationRow(self.name, self.queue, self.cluster_id, int(self.state), self.asked_at_us, self.token)
 
 
 @dataclass(slots=True, eq=False)
 class Queue:
-    """One queue."""
+    """One queue of a cluster, through which the broker grows."""
 
     name: str
     settings: request_pb2.GrowthQueue
@@ -98,7 +98,7 @@ class Queue:
 
     @property
     def shape(self) -> Shape:
-        """What an allocation gives to each of its workers."""
+        """What an allocation gives each of its workers."""
         settings, learned = self.settings, self.learned
         seconds = settings.time_ms / 1000 - spare_seconds(settings.time_ms)
         assumed = min(settings.assumed_ms / 1000, seconds)
@@ -114,24 +114,24 @@ class Queue:
 
     @property
     def labels(self) -> Labels:
-        """The labels that its workers are given."""
+        """The labels that its workers get."""
         return tuple(map(parse_label, self.settings.labels))
 
     def lacking(self, worker: Labels) -> str:
-        """Return the first of these labels that a worker from there has not, as it is written; empty if it has all."""
+        """Return the first of these labels that a worker from there lacks, as it is written; empty if it has all."""
         there = dict(worker)
         return next((said for said in self.settings.labels if there.get(parse_label(said)[0]) != parse_label(said)[1]), "")
 
     @property
     def capacity(self) -> Capacity:
-        """The same, for whoever asks whether a job could ever run: memory that is not known may be enough."""
+        """The same as a capacity, for whoever asks whether a job could ever run: unknown memory may be enough."""
         found = self.shape
         return found.capacity if found.memory_bytes is not None else replace(found.capacity, memory_bytes=MOST_MEMORY_BYTES)
 
     def learn(self, found: Capacity) -> bool:
-        """Note what a worker from there has, if one has more of anything than was known; return whether it has.
+        """Note the capacity of a worker from there, if it has more of anything than was known; return whether it has.
 
-        Nodes may differ: after one with little memory, what waits for more must not count for no queue for ever.
+        Nodes may differ: after a node with little memory, waiting jobs that need more must not be excluded from every queue for good.
         """
         before = self.learned
         if before is not None:
@@ -144,7 +144,7 @@ class Queue:
         return self.learned != before
 
     def row(self) -> QueueRow:
-        """Return what is stored of it."""
+        """Return the row to store."""
         shape = ""
         if self.learned is not None:
             shape = json.dumps(
@@ -165,7 +165,7 @@ def _queue_of(row: QueueRow) -> Queue:
 
 
 class Departed(NamedTuple):
-    """A worker that does not come back: its key, the name that it had, and when it left."""
+    """A worker that will not come back: its key, its former name, and when it left."""
 
     key: bytes
     name: str
@@ -174,7 +174,7 @@ class Departed(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class Book:
-    """All queues and allocations by their names. `now`: seconds of the monotonic clock."""
+    """All queues and allocations, by name. `now`: seconds of the monotonic clock."""
 
     store: Store
     queues: dict[str, Queue] = field(default_factory=dict)
@@ -184,7 +184,7 @@ class Book:
 
     @classmethod
     def read(cls, store: Store) -> Book:
-        """Return what the store has; times are right from `count_from` on."""
+        """Return the contents of the store; times are right from `count_from` on."""
         queues = {row.name: _queue_of(row) for row in growth_rows.read_queues(store.read)}
         book = cls(store, queues)
         for row in growth_rows.read_allocations(store.read):
@@ -194,55 +194,55 @@ class Book:
         return book
 
     def count_from(self, now: float) -> None:
-        """Count from this moment for how long each allocation is as it is: workers could not join before."""
+        """Count from this moment how long each allocation has been in its state: workers could not join before."""
         for one in self.allocations.values():
             one.since = now
             one.joined_at = now if one.state is State.JOINED else None
 
     def look_soon(self) -> None:
-        """Have everything looked at again: something waits, or a worker has joined, left or become idle."""
+        """Schedule a new look at everything: something waits, or a worker has joined, left or become idle."""
         if self.queues:
             self.has_news.set()
 
     def assumed_seconds(self, worker: str) -> float:
-        """Return how long a job without a time limit is expected to take on a worker, by its name; 0 if no allocation is named so."""
+        """Return how long a job without a time limit is expected to take on the worker of this name; 0 if it is not in an allocation."""
         allocation = self.allocations.get(worker)
         queue = self.queues.get(allocation.queue) if allocation is not None else None
         return queue.shape.assumed_seconds if queue is not None else 0.0
 
     @property
     def prefix(self) -> str:
-        """With what the names of all allocations of this broker begin, and of no other."""
+        """The prefix of the names of all allocations of this broker, and of no others."""
         return f"jw{format_id(self.store.id)[:6]}-"
 
     def new_name(self, queue: str, random: bytes) -> str:
-        """Return a name for an allocation, and its worker."""
+        """Return a name for an allocation and its worker."""
         return f"{self.prefix}{queue}-{random[:_NAME_BYTES].hex()}"
 
     def new_names(self, queue: Queue, random: bytes) -> tuple[str, Sequence[str]]:
-        """Return a name for an allocation, and those of its workers."""
+        """Return a name for an allocation, and names for its workers."""
         name, count = self.new_name(queue.name, random), queue.per_node
         return name, [name] if count == 1 else [f"{name}-{number}" for number in range(1, count + 1)]
 
     def together(self, allocation: Allocation) -> Sequence[Allocation]:
-        """Return the parts of one allocation, as far as they have not ended."""
+        """Return the parts of one allocation that have not ended."""
         if not allocation.group:
             return [allocation] if allocation.state is not State.ENDED else []
         return [one for one in self.allocations.values() if one.group == allocation.group and one.state is not State.ENDED]
 
     def is_overdue(self, allocation: Allocation, now: float) -> bool:
-        """Return whether a worker will not join any more: others of its allocation have long since."""
+        """Return whether a worker will not join any more: others of its allocation joined long ago."""
         if not allocation.group or not allocation.is_coming:
             return False
         joined = [one.joined_at for one in self.together(allocation) if one.joined_at is not None]
         return bool(joined) and now - min(joined) > _JOINS_SECONDS
 
     def of(self, queue: str) -> Sequence[Allocation]:
-        """Return the allocations of a queue, the oldest first."""
+        """Return the allocations of a queue, oldest first."""
         return [one for one in self.allocations.values() if one.queue == queue]
 
     def views(self, now: float, away: AbstractSet[str] = frozenset()) -> Sequence[QueueView]:
-        """Return the queues as the plan sees them; `away`: workers that are expected back."""
+        """Return the queues for the plan; `away`: workers that are expected back."""
         found = []
         for queue in self.queues.values():
             own = [one for one in self.of(queue.name) if one.state is not State.ENDED]

@@ -1,6 +1,6 @@
-"""What the clusters say about the allocations of a broker, and what follows from that: which have started, and which have ended.
+"""What the clusters report about the allocations of a broker: which have started, and which have ended.
 
-A cluster that does not answer has said nothing: no allocation has ended for that reason.
+A cluster that does not answer has reported nothing: no allocation counts as ended for that reason.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _HAPPENINGS = {
 
 
 class Census:
-    """Lists the clusters when that is due: as long as they have something of this broker, or did not do what it asked."""
+    """Lists the allocations of clusters when that is due: while they have any of this broker, or did not do what it requested."""
 
     def __init__(
         self, book: Book, engine: FleetEngine, clusters: Mapping[str, Cluster], folders: Folders, now: Callable[[], float]
@@ -45,7 +45,7 @@ class Census:
         self._failed: set[str] = set()
 
     def seconds_to_wait(self) -> float | None:
-        """Return when to take it again; None: when something was asked for."""
+        """Return in how many seconds it is due again; None: not before something is requested."""
         due = [self._due_at.get(name, 0.0) for name in self._used()]
         return max(0.0, min(due) - self._now()) if due else None
 
@@ -55,23 +55,23 @@ class Census:
         return names | self._failed
 
     async def take(self) -> None:
-        """List the clusters whose time has come."""
+        """List the allocations of clusters that are due."""
         for name in sorted(self._used()):
             if self._now() >= self._due_at.get(name, 0.0):
                 await self._list(name)
 
     def soon(self, cluster: str, seconds: float = 0.0) -> None:
-        """List a cluster in so many seconds at the latest: something has changed there."""
+        """List a cluster within this many seconds: something has changed there."""
         self._due_at[cluster] = min(self._due_at.get(cluster, 0.0), self._now() + seconds)
 
     def failed(self, queue: Queue, why: str) -> None:
-        """Ask for nothing more through a queue until its cluster was listed again."""
+        """Request nothing more through a queue until its cluster was listed again."""
         queue.trouble = why
         self._failed.add(queue.settings.cluster)
         self._due_at[queue.settings.cluster] = self._now() + self._clusters[queue.settings.cluster].poll_seconds
 
     async def cancel(self, cluster: str, cluster_ids: Sequence[str]) -> None:
-        """Give allocations back."""
+        """Release allocations."""
         try:
             await self._clusters[cluster].cancel(cluster_ids)
         except NoAnswer as error:
@@ -158,7 +158,7 @@ class Census:
 
     @staticmethod
     def count(queue: Queue, *, joined: bool, why: str) -> None:
-        """Note that an allocation has ended, or was refused; too many in a row pause the queue."""
+        """Count an allocation that has ended or was refused; too many failures in a row pause the queue."""
         queue.failures, pause = after_end(queue.failures, joined=joined, why=why)
         if pause:
             queue.paused, queue.why = True, pause

@@ -1,6 +1,7 @@
-"""The interface to what gives a broker more workers: ask for an allocation, list them, give some back. Slurm, or processes here.
+"""The interface to a cluster that gives a broker more workers: request an allocation, list allocations, cancel some.
 
-A cluster may have done what it was asked and not say so: whoever asks finds the allocation again by its name.
+Implemented for Slurm, and for processes on this machine. A cluster may have carried out a request without confirming it: the broker finds
+the allocation again by its name.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ from ...schemas.generated import request_pb2
 
 
 class Phase(enum.Enum):
-    """Where an allocation is in its cluster."""
+    """The state of an allocation in its cluster."""
 
     WAITING = enum.auto()
     RUNNING = enum.auto()
@@ -24,9 +25,9 @@ class Phase(enum.Enum):
 
 
 class Seen(NamedTuple):
-    """An allocation as its cluster lists it; `said`: the cluster's own word for that.
+    """An allocation as its cluster lists it; `said`: the cluster's own word for its state.
 
-    `proves_end`: of all processes that ran in it none is left, for sure.
+    `proves_end`: none of the processes that ran in it is left, for certain.
     """
 
     cluster_id: str
@@ -37,27 +38,27 @@ class Seen(NamedTuple):
 
 
 class NoAnswer(Exception):  # noqa: N818 -- what it is
-    """The cluster did not answer; it may have done what it was asked."""
+    """The cluster did not answer; it may have carried out the request."""
 
 
 class Cluster(Protocol):
-    """One cluster. All of these may wait for it, but not for long. Raise NoAnswer."""
+    """One cluster. All methods may wait for it for a limited time, and raise NoAnswer."""
 
     # How long to wait until it is listed again.
     poll_seconds: float
 
     async def check(self, queue: request_pb2.GrowthQueue) -> None:
-        """Raise Refused, saying why, if allocations of such a queue can never start."""
+        """Raise Refused, with the reason, if allocations of such a queue can never start."""
         ...
 
     async def submit(self, queue: request_pb2.GrowthQueue, name: str, folder: Path) -> str:
-        """Ask for an allocation in which `worker.pilot` runs with this folder, and return its id. Raise Refused if that is refused."""
+        """Request an allocation that runs `worker.pilot` with this folder, and return its id. Raises Refused if the cluster refuses."""
         ...
 
     async def list(self, prefix: str) -> Sequence[Seen]:
-        """Return the allocations whose names begin so, with those that ended lately."""
+        """Return the allocations whose names have this prefix, including those that ended recently."""
         ...
 
     async def cancel(self, cluster_ids: Sequence[str]) -> None:
-        """Give allocations back, whether they wait or run. One that has ended stays as it is."""
+        """Cancel allocations, whether they wait or run. One that has ended is left as it is."""
         ...

@@ -1,6 +1,6 @@
-"""What a new worker finds when its allocation starts: a folder of its own with its token and its instructions. Only its user can read it.
+"""The folder of a new worker, read when its allocation starts: its token and its instructions. Only its user can read it.
 
-The folder is seen by the broker and by the nodes. What the allocation prints is there too, and is shown when no worker joins from there.
+Both the broker and the nodes see the folder. The output of the allocation is there too, and is shown when no worker joins from it.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ _LONGEST_WORDS = 300
 
 
 class Folders:
-    """`usual`: where those of queues are that name no other folder."""
+    """`usual`: the parent folder for queues that name no other."""
 
     def __init__(self, usual: Path) -> None:
         self._usual = usual
 
     async def make(self, queue: request_pb2.GrowthQueue, name: str, tokens: Mapping[str, str]) -> Path:
-        """Return the folder of an allocation, with the tokens of its workers, by their names; several have each a folder in it.
+        """Create the folder of an allocation and return it, with the tokens of its workers by name; each of several has a subfolder.
 
         Raises Refused(FAILED_PRECONDITION) if it cannot be written.
         """
         return await on_thread(self._make, queue, name, tokens)
 
     async def remove(self, queue: request_pb2.GrowthQueue, name: str) -> None:
-        """Remove one with all that is in it."""
+        """Remove a folder with its content."""
         await on_thread(shutil.rmtree, self._path(queue, name), ignore_errors=True)
 
     async def last_words(self, queue: request_pb2.GrowthQueue, name: str) -> str:
-        """Return the end of what the allocation has printed, on one line; empty if that is nothing, or cannot be read."""
+        """Return the last lines of the allocation's output, on one line; empty if there are none, or they cannot be read."""
         return await on_thread(_end_of, self._path(queue, name) / OUTPUT)
 
     def _path(self, queue: request_pb2.GrowthQueue, name: str) -> Path:

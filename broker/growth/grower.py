@@ -1,8 +1,7 @@
-"""Asks clusters for workers and gives them back: one task that looks at what waits, what was asked for and what has ended, and acts on it.
+"""Request workers from clusters and release them: one task that looks at waiting jobs, requested allocations and ends, and acts.
 
-What is to be done is decided by plan.py and life.py; what is done is in the store before the cluster hears of it. An allocation has a name
-that no other has, and its row, before it is asked for: whatever is lost or killed in between, it is found again by that name, and is not
-asked for twice.
+plan.py and life.py decide what to do; every action is in the store before the cluster is asked. An allocation has a unique name, and its
+row, before it is requested: whatever is lost or killed in between, it is found again by that name, and is not requested twice.
 """
 
 from __future__ import annotations
@@ -45,19 +44,19 @@ _LEAVES_SECONDS = 1.5
 
 
 class Doors(Protocol):
-    """Lets workers in, and closes behind them."""
+    """Lets workers join, and ends their invitations."""
 
     async def invite(self, name: str, endpoint: str) -> tuple[bytes, str]:
-        """Return the temporary key and the text of a token, with which one worker joins under this name. Raise Refused."""
+        """Return the temporary key and the text of a token, with which one worker joins under this name. Raises Refused."""
         ...
 
     async def close(self, name: str, token: bytes) -> None:
-        """End an invitation, and remove the worker from the roster that has joined with it."""
+        """End an invitation, and remove the worker that joined with it from the roster."""
         ...
 
 
 class Grower:
-    """`clusters`: by their names. `now`: seconds of the monotonic clock."""
+    """`clusters`: by name. `now`: seconds of the monotonic clock."""
 
     def __init__(
         self,
@@ -81,7 +80,7 @@ class Grower:
         self._task: asyncio.Task[None] | None = None
 
     def open(self) -> None:
-        """Begin. Workers that were told to leave get no jobs, also if the broker was restarted since."""
+        """Begin. Workers that were told to leave get no jobs, even after a restart of the broker."""
         self.book.count_from(self._now())
         for queue in self.book.queues.values():
             self._show(queue)
@@ -91,28 +90,28 @@ class Grower:
         self.book.look_soon()
 
     def close(self) -> None:
-        """Do nothing more; what was asked for stays."""
+        """Stop; requested allocations stay."""
         if self._task is not None:
             self._task.cancel()
 
     # --- what operators change
 
     async def add(self, queue: Queue) -> None:
-        """Grow through one more queue, from when it is durable on."""
+        """Grow through one more queue, once it is durable."""
         await self.book.record(queues=[queue])
         self.book.queues[queue.name] = queue
         self._show(queue)
         self.book.look_soon()
 
     async def set_paused(self, queue: Queue, *, paused: bool) -> None:
-        """Ask for nothing more, or for what is needed again, with a new count of failures."""
+        """Stop requesting allocations, or resume with a new count of failures."""
         queue.paused, queue.why, queue.trouble = paused, "", ""
         queue.failures = queue.failures if paused else 0
         await self.book.record(queues=[queue])
         self.book.look_soon()
 
     async def remove(self, queue: Queue) -> None:
-        """Give back what waits, and let the workers go when they have nothing to do any more; then forget the queue."""
+        """Release waiting allocations, let the workers leave when they are idle, then forget the queue."""
         queue.removed = True
         await self.book.record(queues=[queue])
         self._engine.workers.set_machine(SetMachine(_machine(queue), "", None, ready=False, gone=True))
@@ -120,7 +119,7 @@ class Grower:
         self.book.look_soon()
 
     def _show(self, queue: Queue) -> None:
-        """Tell the desk what may come from a queue, so that jobs may wait for that."""
+        """Report to the desk what a queue may provide, so that jobs may wait for it."""
         if not queue.removed:
             end = End(0.0, queue.shape.assumed_seconds, queue.shape.seconds)
             self._engine.workers.set_machine(SetMachine(_machine(queue), queue.name, queue.capacity, ready=False, end=end))
@@ -144,7 +143,7 @@ class Grower:
                 await asyncio.sleep(_AFTER_A_BUG_SECONDS)
 
     async def look(self) -> None:
-        """Look once at everything, and do what follows."""
+        """Look once at everything, and act."""
         await self._census.take()
         workers = {self._engine.workers.name_of(key): worker for key, worker in self._engine.workers.all.items()}
         for allocation in list(self.book.allocations.values()):
@@ -163,7 +162,7 @@ class Grower:
     # --- what the workers say
 
     async def _settle(self, allocation: Allocation, worker: Worker | None) -> None:
-        """Note that a worker has joined; and forget an allocation that has ended, when nothing is left of it."""
+        """Note that a worker has joined; forget an ended allocation when nothing is left of it."""
         queue = self.book.queues.get(allocation.queue)
         if worker is not None and worker.takes_jobs:
             has_joined = allocation.happened(Happening.JOINED)
@@ -186,7 +185,7 @@ class Grower:
             self._engine.depart(worker, allocation.name)
 
     async def _compare(self, queue: Queue, allocation: Allocation, found: Capacity) -> None:
-        """Note what a worker has, and whether that is what was asked for."""
+        """Note the capacity of a worker, and whether it is what was requested."""
         lacking = queue.lacking(found.labels)
         if lacking and not queue.paused:
             # Others would not have it either, and be asked for again and again.
@@ -260,7 +259,7 @@ class Grower:
                 await self._let_go(allocation, workers.get(allocation.name), alone=self._presence.is_alone(allocation, workers))
 
     async def _let_go(self, allocation: Allocation, worker: Worker | None, *, alone: bool) -> None:
-        """`alone`: no worker is connected in the same allocation, or has jobs."""
+        """Release an allocation. `alone`: no worker of it is connected or has jobs."""
         # From here on it gets nothing more, so that it stays idle until that is durable; also if it joins only now.
         self._engine.drains.hold_back([allocation.name])
         if allocation.happened(Happening.GIVEN_BACK):
@@ -278,5 +277,5 @@ class Grower:
 
 
 def _machine(queue: Queue) -> bytes:
-    """Return how the desk knows what may come from a queue; no worker is named so."""
+    """Return the name by which the desk knows what a queue may provide; no worker has such a name."""
     return b"queue " + queue.name.encode()

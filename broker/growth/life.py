@@ -1,4 +1,4 @@
-"""The life of an allocation, as a table: what happens to it, and where it is then. Pure."""
+"""The life of an allocation, as a table: its state after each happening. Pure."""
 
 from __future__ import annotations
 
@@ -6,7 +6,10 @@ import enum
 
 
 class State(enum.IntEnum):
-    """Where an allocation is; numbers as in request.proto and in the store. One that has ended has no row, unless its worker has jobs."""
+    """The state of an allocation; numbers as in request.proto and the store.
+
+    After its end it has a row only while its worker has jobs.
+    """
 
     INTENDED = 1
     PENDING = 2
@@ -18,7 +21,7 @@ class State(enum.IntEnum):
 
 
 class Happening(enum.Enum):
-    """What happens to an allocation."""
+    """Something that happens to an allocation."""
 
     # The cluster has it: it says so, or lists it by its name.
     FOUND_WAITING = enum.auto()

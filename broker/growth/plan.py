@@ -1,9 +1,9 @@
-"""Decides how many allocations a broker asks for, and which it no longer needs. Pure: demand, room and the state of the queues come in.
+"""Decide how many allocations a broker requests, and which it no longer needs. Pure: demand, room and the state of the queues come in.
 
-Only what could start now is demand: no job that waits for another one, for a time, or for its batch. It is first put where there is room
-already: on workers that have joined, then into allocations that were asked for and are still to come, of whichever queue. Only for what is
-left new ones are asked for, each of the first queue that can run it at all. So several queues do not ask for the same job, and none asks
-for a job that its allocations have too little of anything for, or that runs longer than they last.
+Only what could start now is demand: no job that waits for another one, for a time, or for its batch. It is first assigned to existing room:
+on workers that have joined, then in allocations that were requested and are still to come, of whichever queue. New allocations are
+requested only for the rest, each from the first queue that can run it at all. So several queues do not request the same, and none requests
+for a job whose needs exceed its allocations, or that runs longer than they last.
 """
 
 from __future__ import annotations
@@ -23,9 +23,10 @@ MOST_AT_ONCE = 20
 
 @dataclass(frozen=True, slots=True)
 class QueueView:
-    """A queue as it is now. `coming`: the names of its workers that have not joined yet, the oldest first.
+    """The present state of a queue. `coming`: the names of its workers that have not joined yet, oldest first.
 
-    `most`: how many workers it may have; `living`: how many it has, with those that are coming. `per_node`: how many an allocation has.
+    `most`: how many workers it may have; `living`: how many it has, including those that are coming. `per_node`: how many an allocation
+    has.
     """
 
     name: str
@@ -40,7 +41,7 @@ class QueueView:
 
 @dataclass(slots=True)
 class Plan:
-    """`submit`: how many allocations to ask for, by queue. `unneeded`: those that are coming and that nothing waits for."""
+    """`submit`: how many allocations to request, by queue. `unneeded`: those that are coming and that nothing waits for."""
 
     submit: dict[str, int] = field(default_factory=dict)
     unneeded: list[str] = field(default_factory=list)
@@ -49,14 +50,14 @@ class Plan:
 
 
 class Failures(NamedTuple):
-    """How many allocations in a row have failed, and why the queue is paused for that; empty: it is not."""
+    """How many allocations failed in a row, and why the queue is paused for that; empty: it is not."""
 
     in_a_row: int
     pause: str = ""
 
 
 def plan(demands: Sequence[Demand], rooms: Sequence[Room], queues: Sequence[QueueView]) -> Plan:
-    """Return what to ask for, and what is not needed."""
+    """Return what to request, and what is not needed."""
     made = Plan()
     # The largest first: what is small finds room beside it.
     left = {one.wants: one.jobs for one in sorted(demands, key=lambda one: -one.wants.slots)}
@@ -87,7 +88,7 @@ def _ask(queue: QueueView, made: Plan, left: dict[Wants, int], first: Wants) -> 
 
 
 def _fill(room: Room, left: dict[Wants, int], first: Wants | None = None) -> bool:
-    """Put as much of what waits into a room as goes there. Return whether anything did."""
+    """Assign as much demand to a room as fits. Return whether anything did."""
     used = False
     for wants in [*((first,) if first is not None else ()), *left]:
         count = min(left.get(wants, 0), room.most(wants))
@@ -101,7 +102,7 @@ def _fill(room: Room, left: dict[Wants, int], first: Wants | None = None) -> boo
 
 
 def after_end(failures: int, *, joined: bool, why: str) -> Failures:
-    """Return what follows for its queue when an allocation has ended: `joined`, whether its worker had. `why`: how it ended."""
+    """Return what follows for a queue from the end of an allocation: `joined`: its worker had joined. `why`: how it ended."""
     if joined:
         return Failures(0)
     count = failures + 1

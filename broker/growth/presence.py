@@ -1,6 +1,6 @@
-"""Which workers of allocations are there, are expected back, or have nothing to do, so that their allocation can be given back.
+"""Which workers of allocations are connected, expected back, or idle, so that their allocation can be released.
 
-What runs in one allocation leaves together: what one of several workers had would be of no use to anybody while the others run.
+The workers of one allocation leave together: the nodes of one worker are of no use to anybody while the others run.
 """
 
 from __future__ import annotations
@@ -18,9 +18,9 @@ _AWAY_US = 60_000_000
 
 
 class Presence:
-    """Which workers of the allocations in a book are there, and which of them have nothing to do.
+    """Which workers of the allocations in a book are connected, and which of them are idle.
 
-    `now`: seconds of the monotonic clock. Workers are passed by their names.
+    `now`: seconds of the monotonic clock. Workers are passed by name.
     """
 
     def __init__(self, book: Book, engine: FleetEngine, now: Callable[[], float]) -> None:
@@ -29,7 +29,7 @@ class Presence:
         self._now = now
 
     def away(self, workers: Mapping[str, Worker]) -> AbstractSet[str]:
-        """Return the workers that have joined, and lost their connection a moment ago: most are back at once, as after a restart."""
+        """Return workers that joined and lost their connection a moment ago: most are back soon, as after a restart."""
         found = [one for one in self._book.allocations.values() if _is_gone(one, workers.get(one.name))]
         return {one.name for one in found if self._away_us(one, workers.get(one.name)) < _AWAY_US}
 
@@ -39,14 +39,14 @@ class Presence:
         return self._engine.workers.now_us() - worker.since_us
 
     def may_leave(self, allocation: Allocation, workers: Mapping[str, Worker]) -> bool:
-        """Return whether an allocation is not needed any more, with all workers in it."""
+        """Return whether an allocation with all its workers is no longer needed."""
         together = self._book.together(allocation)
         if any(one.state is State.LEAVING for one in together):
             return True
         return bool(together) and all(self._is_unneeded(one, workers.get(one.name)) for one in together)
 
     def is_alone(self, allocation: Allocation, workers: Mapping[str, Worker]) -> bool:
-        """Return whether nobody works in an allocation, so that it can be cancelled."""
+        """Return whether no worker is active in an allocation, so that it can be cancelled."""
         found = (workers.get(one.name) for one in self._book.together(allocation))
         return not any(worker is not None and (worker.takes_jobs or worker.carried) for worker in found)
 

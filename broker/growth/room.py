@@ -1,4 +1,4 @@
-"""What a worker has free, or will have when its allocation starts, and how many jobs of one kind go there. Pure."""
+"""The room of a worker, now or when its allocation starts, and how many jobs of one kind fit into it. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ...schemas.workers.labels import ANYWHERE, OWN, Labels, holds
 
 
 class Demand(NamedTuple):
-    """How many jobs wait that take the same, and could start at once if there were room."""
+    """How many waiting jobs take the same, and could start at once if there were room."""
 
     wants: Wants
     jobs: int
@@ -19,7 +19,7 @@ class Demand(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Shape:
-    """What an allocation of a queue gives to its worker: known from what was asked for, or from the last worker that joined from there.
+    """What an allocation of a queue gives its worker: known from the request, or from the last worker that joined from there.
 
     `memory_bytes` None: not known yet. `seconds`: how long the worker can run jobs. `assumed_seconds`: how long a job without a time limit
     is expected to take.
@@ -36,11 +36,11 @@ class Shape:
 
     @property
     def all_labels(self) -> Labels:
-        """The labels of a worker there, with those that each has by itself, whose values are not known before it has joined."""
+        """The labels of a worker there, including those that it sets itself, whose values are unknown before it joins."""
         return tuple(sorted({**dict.fromkeys(OWN, ""), **dict(self.labels)}.items()))
 
     def room(self) -> Room:
-        """Return an allocation in which nothing runs."""
+        """Return the room of an empty allocation."""
         amounts = {SLOTS: self.slots, GPUS: self.gpus, **self.resources}
         if self.memory_bytes is not None:
             amounts[MEMORY] = self.memory_bytes
@@ -48,7 +48,7 @@ class Shape:
 
     @property
     def capacity(self) -> Capacity:
-        """The same, as it is said of a worker."""
+        """The same as the capacity of a worker."""
         gpus = tuple(map(str, range(self.gpus)))
         return Capacity(self.slots, self.memory_bytes or 0, gpus, tuple(sorted(self.resources.items())), self.all_labels)
 
@@ -65,7 +65,7 @@ class Room:
     labels: Labels = ()
 
     def most(self, wants: Wants) -> int:
-        """Return how many jobs go there that take this."""
+        """Return how many jobs that take this fit into it."""
         if self.left_seconds is not None and (wants.limit_seconds or self.assumed_seconds) > self.left_seconds:
             return 0
         if wants.where is not ANYWHERE and not holds(wants.where, self.labels):
@@ -74,6 +74,6 @@ class Room:
         return min(max(0, self.free.get(name, 0)) // amount for name, amount in asked if amount)
 
     def put(self, wants: Wants, count: int) -> None:
-        """Subtract what so many jobs take."""
+        """Subtract what this many jobs take."""
         for name, amount in ((SLOTS, wants.slots), *wants.others):
             self.free[name] = self.free.get(name, 0) - amount * count

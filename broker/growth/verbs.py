@@ -1,4 +1,4 @@
-"""add_queue, change_queue, list_queues: what an operator says about how a broker grows."""
+"""add_queue, change_queue, list_queues: how operators configure the growth of a broker."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TASKS = set[asyncio.Task[None]]()
 
 
 def add_queue(call: Call, grower: Grower) -> None:
-    """Grow through one more queue; reply when its cluster finds no fault with it, and it is durable."""
+    """Grow through one more queue; reply once its cluster has accepted the settings and it is durable."""
     # Its options are those of a command that the broker runs as its own user.
     demand(call.member, Right.ADMINISTER, call.member.key)
     queue = Queue(call.request.add_queue.queue.name, call.request.add_queue.queue, call.proof)
