@@ -1,1 +1,1 @@
-"""How a daemon is: what occupies it, what it finds wrong with itself, and what its operators should look at."""
+"""The condition of a daemon: what occupies it, its problems, and warnings for its operators."""

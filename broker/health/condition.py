@@ -1,4 +1,4 @@
-"""The condition of a worker: what occupies it, its machine and its roster, as `status` tells it.
+"""The condition of a worker: what occupies it, its machine and its roster, as `status` reports it.
 
 Only admins are told how many members there are, and what is wrong with the roster.
 """
@@ -37,9 +37,9 @@ class Members(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """What a worker can tell about itself at any moment.
+    """What a worker can report about itself at any moment.
 
-    `up_us`: how long it has been running. `memory_problem`: why the memory of jobs is not limited; empty: it is.
+    `up_us`: how long it has been running. `memory_problem`: why memory limits of jobs are not enforced; empty: they are.
     """
 
     queue: Queue
@@ -51,12 +51,12 @@ class Condition:
     troubles: Callable[[], Iterable[Trouble]] = tuple
 
     def roster_problem(self, member: Member) -> str:
-        """Return why the file of the roster is not in force, in as many words as this member may know; empty if it is."""
+        """Return why the roster's file is not in force, as detailed as this member may know; empty if it is."""
         problem = self.roster.problem
         return problem if not problem or Right.ADMINISTER in member.rights else _NOT_IN_FORCE
 
     def describe(self, member: Member) -> request_pb2.StatusReply:
-        """Return the condition of this moment, for a member."""
+        """Return the present condition, for a member."""
         free, total = self.room.measure()
         shortage = self.room.shortage()
         return request_pb2.StatusReply(
@@ -90,6 +90,6 @@ def _load() -> tuple[float, ...]:
 
 
 def describe_stock(stock: Stock) -> list[request_pb2.Stock]:
-    """Return how much there is of everything, and how much is in use."""
+    """Return how much of each resource there is, and how much is in use."""
     totals = {SLOTS: stock.capacity.slots, **stock.capacity.totals()}
     return [request_pb2.Stock(name=name, total=total, used=stock.used(name)) for name, total in totals.items() if total or name == SLOTS]

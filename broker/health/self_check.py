@@ -1,4 +1,4 @@
-"""What a daemon finds out about itself: its descriptors, its disk, and its errors. troubles.py decides what of it is a problem."""
+"""A daemon's measurements of itself: its descriptors, its disk, and its logged errors. troubles.py decides which of them is a problem."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _LONGEST_LINE = 300
 
 
 class LoggedErrors(logging.Handler):
-    """Counts what this process logs as an error, and keeps the last one, until `close`."""
+    """Counts errors that this process logs, and keeps the last one, until `close`."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic) -> None:
         super().__init__(logging.ERROR)
@@ -35,18 +35,18 @@ class LoggedErrors(logging.Handler):
         self._last = " ".join(record.getMessage().split())[:_LONGEST_LINE]
 
     def tell(self) -> Logged:
-        """Return what there was."""
+        """Return the count and the last error."""
         return Logged(self._count, format_duration(self._now() - self._at), self._last) if self._count else Logged()
 
     def close(self) -> None:
-        """Listen no more."""
+        """Stop counting."""
         logging.getLogger().removeHandler(self)
         super().close()
 
 
 @dataclass(frozen=True, slots=True)
 class SelfCheck:
-    """Looks when it is asked. `slots`: for jobs of this process's machine."""
+    """Measures when it is called. `slots`: for jobs on this machine."""
 
     room: Room
     store: Store
@@ -54,7 +54,7 @@ class SelfCheck:
     slots: Callable[[], int]
 
     def troubles(self) -> Iterator[Trouble]:
-        """Iterate over what is wrong at this moment."""
+        """Iterate over the present problems."""
         free, total = self.room.measure()
         return find(
             Measured(

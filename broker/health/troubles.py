@@ -1,7 +1,7 @@
-"""Problems that the operators of a daemon should look at, in words: the subject and its state. Clients say what to type. Pure.
+"""Problems for the operators of a daemon, in words: the subject and its state. Clients add the command that helps. Pure.
 
-Each begins with what it is about, one of `SUBJECTS`, so that a client can tell which of them there is not; what a broker says about its
-workers has no such beginning.
+Each begins with its subject, one of `SUBJECTS`, so that a client can also report which subjects have no problem; what a broker reports
+about its workers does not begin that way.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FEW_PARTS = 20
 
 
 class Trouble(NamedTuple):
-    """Something to look at. `about`: None if the sentence says so itself. `needs`: the right of those who are told; None: everybody."""
+    """A problem. `about`: None if the sentence names its subject. `needs`: the right needed to see it; None: everybody sees it."""
 
     about: Subject | None
     sentence: str
@@ -33,11 +33,11 @@ class Trouble(NamedTuple):
 
     @property
     def text(self) -> str:
-        """How it travels."""
+        """The text as it is sent."""
         return self.sentence if self.about is None else f"{self.about.value}: {self.sentence}"
 
     def is_for(self, member: Member) -> bool:
-        """Return whether this member is told."""
+        """Return whether this member sees it."""
         return self.needs is None or self.needs in member.rights
 
 
@@ -50,7 +50,7 @@ class Logged(NamedTuple):
 
 
 class Measured(NamedTuple):
-    """What a daemon finds out about itself: descriptors, its disk, and what it has logged. `files_left` None: they are not counted."""
+    """The measurements: descriptors, disk, and logged errors. `files_left` None: the file system does not count files."""
 
     open_files: int
     most_files: int
@@ -63,7 +63,7 @@ class Measured(NamedTuple):
 
 
 def find(measured: Measured) -> Iterator[Trouble]:
-    """Iterate over what is to be said. `slots` are 0 for who runs no jobs itself."""
+    """Iterate over the problems. `slots`: 0 for a daemon that runs no jobs itself."""
     jobs = max(0, measured.most_files - _OF_ITSELF) // _OF_A_JOB
     if jobs < measured.slots:
         yield Trouble(
