@@ -1,1 +1,1 @@
-"""What a job is to whoever decides about it: its attempt and life, and what ties it to others. Pure."""
+"""What a job is to the code that decides about it: its attempts and their life, and its ties to other jobs. Pure."""

@@ -1,7 +1,7 @@
 """Which jobs of a start clean up after others: a failure that cancels the rest of their run spares them. Pure.
 
-A job cleans up if it waits for others of its run to fail, or to end in whatever way; and so does one that waits for such a job to end
-well. That is decided from what was submitted, and from nothing that happens later, so that a crash cannot change it.
+A job cleans up if it waits for others of its run to fail, or to end in any way; and so does one that waits for such a job to succeed. That
+is decided from what was submitted alone, so that a crash cannot change it.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ class Waiter(NamedTuple):
 
 
 class Before(NamedTuple):
-    """What came before of a run that arrives in parts: its jobs, those of them that clean up, and the groups that have such a job."""
+    """The earlier parts of a run that arrives in parts: its jobs, those of them that clean up, and the groups that have such a job."""
 
     jobs: Container[bytes] = frozenset()
     clean_up: Container[bytes] = frozenset()
@@ -38,7 +38,7 @@ def groups_of(name: str) -> set[str]:
 
 
 def find_clean_up(jobs: Sequence[Waiter], run: bytes, before: Before = _NOTHING) -> frozenset[int]:
-    """Return the positions of the jobs that clean up; `run`: the run that all of them become part of, `before`: its parts before these."""
+    """Return the positions of the jobs that clean up; `run`: the run that they join, `before`: its earlier parts."""
     places = {job.id: place for place, job in enumerate(jobs)}
     # By the place of a job, and by the name of a group: who waits for that to end well.
     hanging_on_job: dict[int, list[int]] = {}

@@ -1,7 +1,7 @@
-"""Which jobs wait for the ends of others, and what follows when one has ended. Pure: knows no store, no clock and no queue.
+"""Which jobs wait for the ends of others, and the consequences of an end. Pure: knows no store, no clock and no queue.
 
-What follows is told in parts: thousands of jobs can wait for one. Whether a condition holds never changes again, so a crash between two
-parts costs nothing: the store knows the edges and the ends.
+Consequences are returned in parts: thousands of jobs can wait for one. Whether a condition holds never changes again, so a crash between
+two parts costs nothing: the store knows the edges and the ends.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ _WORDS = {Condition.OK: "end well", Condition.FAILED: "fail", Condition.ANY: "en
 
 
 class Released(NamedTuple):
-    """A job waits for no other one any more."""
+    """A job no longer waits for any other job."""
 
     key: JobKey
 
 
 class Cancelled(NamedTuple):
-    """A job must not start, because of what has ended. `unneeded`: that was no failure. `stops`: it ends even if it has started."""
+    """A job must not start, because of an end. `unneeded`: that end was no failure. `stops`: the job is ended even if it has started."""
 
     key: JobKey
     why: str
@@ -44,7 +44,7 @@ Named = Mapping[RunKey, Mapping[str, Mapping[JobKey, Job]]]
 
 @dataclass(slots=True, eq=False)
 class Group:
-    """A group that is waited for: how many of its jobs have not ended, and the first that has failed."""
+    """A group that jobs wait for: how many of its jobs have not ended, and the first that has failed."""
 
     key: GroupKey
     left: int = 0
@@ -56,14 +56,14 @@ class Group:
 
     @property
     def end(self) -> End:
-        """How it has ended, once none of its jobs is left."""
+        """How it ended, once none of its jobs is left."""
         what = f"job {self.key.name}" if self.key.name else "job of the run"
         return self.failure or End(Fate.OK, f"no {what} has failed")
 
 
 @dataclass(slots=True, eq=False)
 class Dependencies:
-    """The edges that are not decided yet, and the consequences that are not told yet."""
+    """The undecided edges, and the consequences that were not returned yet."""
 
     # By the job that waits.
     open: dict[JobKey, dict[Target, Condition]] = field(default_factory=dict)
@@ -74,9 +74,9 @@ class Dependencies:
     due: deque[Iterator[Consequence]] = field(default_factory=deque)
 
     def add(self, jobs: Sequence[tuple[Job, Sequence[Edge]]], live: Live, runs: Runs, named: Named = MappingProxyType({})) -> None:
-        """Add jobs that wait for others; afterwards those with an open condition are in `open`, and the broken ones are due.
+        """Add jobs that wait for others; those with an undecided condition are in `open` afterwards, and the broken ones are due.
 
-        `named`: the jobs of `runs` by their names, so that the parts of a group need not be looked for among all.
+        `named`: the jobs of `runs` by their names, so that the members of a group need not be searched for among all.
         """
         groups = self._join((edge for _, edges in jobs for edge in edges), runs, named)
         for job, edges in jobs:
@@ -97,7 +97,7 @@ class Dependencies:
                 self.due.append(self._told([job.key], *broken))
 
     def ended(self, job: Job) -> None:
-        """Note that a job has ended for good; what follows is due."""
+        """Note that a job has ended for good; its consequences are due."""
         if not (self._dependants or self._groups):
             return
         outcome = job.final_outcome
@@ -114,7 +114,7 @@ class Dependencies:
                     self._count(group, end, run)
 
     def cancel_run(self, keys: Sequence[JobKey], why: str, *, stops: bool) -> None:
-        """Cancel the jobs of a run; what follows is due."""
+        """Cancel the jobs of a run; the consequences are due."""
         self.due.append(Cancelled(key, why, stops=stops) for key in keys)
 
     def leave(self, key: JobKey) -> None:
@@ -126,9 +126,9 @@ class Dependencies:
                     del self._dependants[target]
 
     def consequences(self, most: int) -> Iterator[Consequence]:
-        """Iterate over at most so many of the next consequences, each of them once, and one of each end in turn.
+        """Iterate over the next consequences, at most this many, each of them once, taking turns between ends.
 
-        So what follows from an end does not wait until all is done that follows from another one. Those that come up meanwhile are added.
+        So the consequences of one end do not wait for all those of another one. New ones are appended.
         """
         while self.due and most:
             one = next(self.due[0], None)
@@ -140,7 +140,7 @@ class Dependencies:
                 yield one
 
     def why_waiting(self, key: JobKey, live: Live) -> str:
-        """Return what a job waits for."""
+        """Return what a job waits for, in words."""
         conditions = self.open.get(key, {})
         for target, condition in conditions.items():
             if isinstance(target, JobKey):
@@ -155,7 +155,7 @@ class Dependencies:
         return "what it waited for has ended"
 
     def group(self, key: GroupKey) -> Group | None:
-        """Return a group of which jobs have not ended."""
+        """Return a group with unended jobs."""
         of_run = self._groups.get(RunKey(key.owner, key.run), {})
         return next((group for group in of_run.get(key.name, ()) if group.key == key), None)
 
@@ -180,7 +180,7 @@ class Dependencies:
                 yield Released(key)
 
     def _count(self, group: Group, end: End, run: RunKey) -> None:
-        """Note the end of a job of a group."""
+        """Count the end of a job in a group."""
         group.left -= 1
         is_first = end.fate is Fate.FAILED and group.failure is None
         if is_first:
@@ -201,7 +201,7 @@ class Dependencies:
                 del self._groups[run]
 
     def _join(self, edges: Iterable[Edge], runs: Runs, named: Named) -> dict[Target, Group]:
-        """Return the groups among the targets; those that are not known yet are counted."""
+        """Return the groups among the targets; new ones are counted."""
         groups: dict[Target, Group] = {}
         fresh: dict[RunKey, list[Group]] = {}
         for target, _, failure in edges:
@@ -240,7 +240,7 @@ class Dependencies:
 
 
 def _end_in(live: Live, target: JobKey) -> End | None:
-    """Return how a job ended whose end may not be durable yet; None if it has not."""
+    """Return how a job ended, even if its end is not durable yet; None if it has not ended."""
     job = live.get(target)
     if job is None:
         return FORGOTTEN

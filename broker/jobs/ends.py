@@ -1,4 +1,4 @@
-"""How the jobs of a run ended, counted. Pure: knows no run."""
+"""Counts of how the jobs of a run ended. Pure: knows no run."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from ...schemas.jobs.states import Outcome, OutcomeKind
 
 
 class Ends(NamedTuple):
-    """How many jobs of a run have ended for good, in which way.
+    """How many jobs of a run have ended for good, by outcome.
 
-    `cancelled`: before they started, or because somebody or another job stopped them. `stopped`: how many of all of these were stopped.
+    `cancelled`: before they started, or because a person or another job stopped them. `stopped`: how many of all these were stopped.
     """
 
     ok: int = 0
@@ -20,7 +20,7 @@ class Ends(NamedTuple):
 
     @property
     def total(self) -> int:
-        """How many have ended."""
+        """How many jobs have ended."""
         return self.ok + self.failed + self.cancelled
 
     @property
@@ -33,7 +33,7 @@ class Ends(NamedTuple):
         return "failed" if self.cancelled else "ok"
 
     def plus(self, other: Ends) -> Ends:
-        """Return both together."""
+        """Return the sum of both."""
         return Ends(*(one + more for one, more in zip(self, other, strict=True)))
 
 

@@ -1,6 +1,6 @@
-"""What a run ends with, its `on_finish`: until when it waits, and what its environment says about the run. Pure.
+"""The `on_finish` job of a run: until when it waits, and what its environment says about the run. Pure.
 
-How the jobs of the run ended is counted here and, in the commit of each end, in the store: those that are forgotten meanwhile stay counted.
+How the jobs of the run ended is counted here and, in the commit of each end, in the store: forgotten jobs stay counted.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from .job import BatchRun
 
 @dataclass(slots=True, eq=False)
 class Finish:
-    """A run of which `on_finish` is not queued yet: how its jobs ended, and how many have not."""
+    """A run whose `on_finish` is not queued yet: how its jobs ended, and how many have not."""
 
     batch: BatchRun
     ends: Ends
@@ -28,7 +28,7 @@ class Finish:
 
 
 def finish_spec(batch: BatchRun, ends: Ends) -> JobSpec:
-    """Return the job that is told how a run ended; that counts more than variables of the same names."""
+    """Return the spec of the `on_finish` job, with the result of the run; it replaces variables of the same names."""
     spec = specs.from_wire(job_pb2.JobSpec.FromString(batch.on_finish))
     end = run_ends.RunEnd(ends.word, ends.ok, ends.failed, ends.cancelled)
     return run_ends.finish_spec(spec, batch.id, batch.name, end)

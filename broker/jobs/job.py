@@ -1,4 +1,4 @@
-"""A job in the desk's memory, and what belongs to it: the current attempt, the run of its batch, and the order to end it."""
+"""A job in the desk's memory: its current attempt, the run of its batch, and the request to end it."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ FIRST_ATTEMPT = 1
 class BatchRun:
     """One run of a batch: id (16 bytes), name, and how many of its jobs may run at once (0: no limit of its own).
 
-    `on_failure`: what a job that has failed does to the others. `broken_by`: why they were cancelled, if one did. And where the run as such
-    is meant: `on_finish`, what it ends with (a spec as received), `is_finished`, whether that was queued, `ends`, how jobs of it ended.
+    `on_failure`: what a failed job does to the others. `broken_by`: why they were cancelled, if one failed. For the run itself:
+    `on_finish`, the spec of its final job as received, `is_finished`, whether that was queued, `ends`, how its jobs ended.
     """
 
     id: bytes
@@ -42,7 +42,7 @@ class BatchRun:
 
 
 class RunKey(NamedTuple):
-    """What names a run: its owner, and its id."""
+    """Identifies a run: its owner, and its id."""
 
     owner: bytes
     id: bytes
@@ -50,7 +50,7 @@ class RunKey(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class StopOrder:
-    """An order to end a job: first signal, grace, and who asked, for messages."""
+    """A request to end a job: first signal, grace period, and who asked, for messages."""
 
     signal: int
     grace_ms: int
@@ -59,7 +59,7 @@ class StopOrder:
 
 @dataclass(slots=True, eq=False)
 class Attempt:
-    """One attempt at a job. Times are in microseconds UTC, 0 for not yet."""
+    """One attempt at a job. Times are in microseconds UTC, 0: not yet."""
 
     key: AttemptKey
     phase: Phase
@@ -82,7 +82,7 @@ class Attempt:
 
     @property
     def told_outcome(self) -> job_pb2.Outcome:
-        """The outcome as events and reports tell it, empty if there is none; it belongs to all of them, and is copied only."""
+        """The outcome as events and reports contain it, empty if there is none; shared by all of them, so it must be copied."""
         if self.outcome is None:
             return job_pb2.Outcome()
         if self._told is None or self._told[0] is not self.outcome:
@@ -91,7 +91,7 @@ class Attempt:
 
     @property
     def waits_for(self) -> str:
-        """Everything that it waits for; empty if it waits for nothing."""
+        """Everything that it waits for; empty if nothing."""
         return "; ".join(filter(None, (self.delayed_by, self.unrecorded)))
 
     @property
@@ -100,7 +100,7 @@ class Attempt:
         return Run(self.key, self.pid, self.started_at_us, self.ended_at_us)
 
     def happened(self, happening: Happening) -> None:
-        """Change the phase.
+        """Advance the phase.
 
         Raises Impossible for something that cannot happen in this phase.
         """
@@ -109,7 +109,7 @@ class Attempt:
 
 
 class Refusal(NamedTuple):
-    """That a machine has refused a job. `shun`: keeps the job from it; None: it may be asked again."""
+    """The refusal of a job by a machine. `shun`: excludes the machine for the job; None: it may be tried again."""
 
     name: str
     why: str
@@ -185,12 +185,12 @@ class Job:
 
     @property
     def part_of(self) -> RunKey | None:
-        """The run of which it is one of the jobs; None for what a run ends with."""
+        """The run that it is a job of; None for an `on_finish` job."""
         return RunKey(self.key.owner, self.batch.id) if self.batch is not None and not self.is_finish else None
 
     @property
     def lined_up_with(self) -> BatchRun | None:
-        """The run in whose width it counts."""
+        """The run whose width it counts towards."""
         return None if self.is_finish else self.batch
 
     @property
@@ -201,7 +201,7 @@ class Job:
 
     @property
     def waits_to_start(self) -> bool:
-        """Whether the time has not come at which it is to start."""
+        """Whether its earliest start time has not come."""
         return bool(self.starts_wall_us or self.starts_passed_us)
 
     @property
@@ -211,7 +211,7 @@ class Job:
 
     @property
     def latest(self) -> Attempt:
-        """The attempt that requests are about; others may not have been told yet that the one before has ended."""
+        """The attempt that requests are about; the end of the one before may not have been published yet."""
         return self.following or self.attempt
 
     @property
@@ -221,12 +221,12 @@ class Job:
 
     @property
     def final_outcome(self) -> Outcome | None:
-        """How it ended for good, which may not be durable yet; None as long as it has not."""
+        """How it ended for good, even if that is not durable yet; None while it has not."""
         attempt = self.following or self.attempt
         return attempt.outcome if attempt.phase in ENDED else None
 
     def lasted_us(self, passed_us: int) -> int:
-        """Return how long it ran, or has been running or waiting, at a moment of `Clock.passed_us`."""
+        """Return for how many microseconds it ran, or has been running or waiting, at a moment of `Clock.passed_us`."""
         attempt = self.attempt
         if attempt.phase is Phase.FINISHED:
             return attempt.ended_at_us - (attempt.started_at_us or self.queued_at_us)

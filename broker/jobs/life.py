@@ -1,7 +1,7 @@
 """The life of an attempt at a job, as the desk sees it: one literal table. Knows no clock and no store, and calls no engine.
 
-What is decided and not on disk yet has its own phase: others are not told that it has happened, and after a crash it may not have. Only
-the phase determines what is shown, refused, followed or waited for. Whether a job is suspended, or waits for something, is separate.
+What is decided and not on the disk yet has its own phase: it is not published, and after a crash it may not have happened. Only the phase
+determines what is shown, refused, followed or waited for. Whether a job is suspended, or waits for something, is separate.
 """
 
 from __future__ import annotations
@@ -172,7 +172,7 @@ STORED: dict[Phase, Stored] = {
 
 
 class TakeUp(enum.Enum):
-    """What a desk does at its start with an attempt that has not ended."""
+    """What a desk does at its start with an unended attempt."""
 
     QUEUE = enum.auto()
     COUNT_AS_RUNNING = enum.auto()
@@ -227,7 +227,7 @@ def advance(phase: Phase, happening: Happening) -> Phase:
 
 
 def phase_of(stored: Stored, *, has_process: bool) -> Phase:
-    """Return the phase that a stored attempt begins in."""
+    """Return the phase in which a stored attempt resumes."""
     match stored.state:
         case State.QUEUED:
             return Phase.CLEARED if stored.launched else Phase.QUEUED

@@ -1,7 +1,7 @@
-"""Jobs that wait for jobs which they started: until they go on, others may use their slots. Pure.
+"""Jobs that wait for jobs which they started: until they resume, others may use their slots. Pure.
 
-Known while the watch is open, which is as long as a command of the job waits; one that reconnects watches again. After a restart of the
-worker, nothing is lent until then.
+A loan lasts while the watch is open, that is, while a command of the job waits; a command that reconnects watches again. After a restart of
+the worker, nothing is lent until then.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ MOST_LEVELS = 8
 
 @dataclass(slots=True, eq=False)
 class Loans:
-    """Which attempts wait for which jobs that have not ended."""
+    """Which attempts wait for which unended jobs."""
 
     waiting: dict[AttemptKey, Counter[JobKey]] = field(default_factory=dict)
     _awaited: dict[JobKey, set[AttemptKey]] = field(default_factory=dict)
@@ -31,7 +31,7 @@ class Loans:
         return len(self.waiting)
 
     def begin(self, outer: AttemptKey, inner: Iterable[JobKey]) -> bool:
-        """Note that a command of an attempt waits for jobs; return whether it waits now and did not before."""
+        """Note that a command of an attempt waits for jobs; return whether the attempt waits now and did not before."""
         awaited = self.waiting.get(outer)
         is_new = awaited is None
         awaited = Counter() if awaited is None else awaited
@@ -44,7 +44,7 @@ class Loans:
         return is_new
 
     def end(self, outer: AttemptKey, inner: Iterable[JobKey]) -> bool:
-        """Note that the command waits for these no more; return whether the attempt waits for none now, and did before."""
+        """Note that the command no longer waits for these; return whether the attempt now waits for none, and did before."""
         awaited = self.waiting.get(outer)
         if awaited is None:
             return False
@@ -59,7 +59,7 @@ class Loans:
         return self._is_over(outer)
 
     def ended(self, inner: JobKey) -> list[AttemptKey]:
-        """Note that a job has ended for good; return the attempts that wait for no other."""
+        """Note that a job has ended for good; return the attempts that no longer wait for any job."""
         over = []
         for outer in self._awaited.pop(inner, ()):
             del self.waiting[outer][inner]
@@ -86,7 +86,7 @@ class Loans:
 
 
 def starters(owner: bytes, job: bytes | None, live: Mapping[JobKey, Job]) -> Iterator[Job]:
-    """Yield a job and those that started it, one the next, as far as they run. None: nothing."""
+    """Iterate over a job and those that started it, each one's starter next, as far as they run. None: nothing."""
     for _ in range(MOST_LEVELS + 1):
         found = live.get(JobKey(owner, job)) if job else None
         if found is None or found.attempt.phase not in WITH_ENGINE:
@@ -96,9 +96,9 @@ def starters(owner: bytes, job: bytes | None, live: Mapping[JobKey, Job]) -> Ite
 
 
 def why_never(wants: Wants, waiting: Iterable[Job], capacity: Capacity) -> str:
-    """Return why a job that takes this cannot start while those that started it wait for it, in words; empty if it can.
+    """Return in words why a job that takes this cannot start while those that started it wait for it; empty if it can.
 
-    They lend their slots. What else they have, they keep: memory, GPUs, resources, and the name of which only one runs.
+    They lend their slots and keep everything else: memory, GPUs, resources, and the name of which only one runs.
     """
     if not (wants.others or wants.only_one):
         return ""

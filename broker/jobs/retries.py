@@ -1,7 +1,7 @@
-"""Whether another attempt at a job follows one that ended, and when. Pure.
+"""Whether a job is retried after an attempt, and when. Pure.
 
-One that was stopped, lost or over a limit is never followed by another, nor one that could not be started. Somebody whose job has exceeded
-its time limit may want to try again, and says so by naming its exit status.
+An attempt that was stopped, was lost, could not be started or exceeded a limit is not followed by another one. Who wants to retry after the
+time limit names its exit status.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .life import Phase
 
 
 def is_final(job: Job, outcome: Outcome) -> bool:
-    """Return whether the job ends with the current attempt, if that ends so: no other attempt follows."""
+    """Return whether the job ends with the current attempt, given its outcome: no other attempt follows."""
     rule = job.spec.retry
     if rule is None or job.never_retried or job.stop is not None or job.attempt.key.attempt > rule.most:
         return True
@@ -32,18 +32,18 @@ def is_final(job: Job, outcome: Outcome) -> bool:
 
 
 def next_attempt(job: Job, passed_us: int) -> Attempt:
-    """Return the attempt that follows the current one, and waits since this moment."""
+    """Return the attempt that follows the current one and waits from this moment on."""
     key = job.attempt.key
     return Attempt(AttemptKey(key.owner, key.id, key.attempt + 1), Phase.QUEUED, passed_us)
 
 
 def delay_us(job: Job) -> int:
-    """Return how long the next attempt waits after the end of the current one."""
+    """Return how many microseconds the next attempt waits after the end of the current one."""
     return delay_after_us(job, job.attempt)
 
 
 def delay_after_us(job: Job, attempt: Attempt) -> int:
-    """Return how long the attempt after this one waits after its end."""
+    """Return how many microseconds the attempt after this one waits after its end."""
     return job.spec.retry.delay_after_ms(attempt.key.attempt) * 1000 if job.spec.retry is not None else 0
 
 
@@ -55,7 +55,7 @@ def why_next(job: Job, outcome: Outcome) -> str:
 
 
 def why_waiting(job: Job) -> str:
-    """Return why an attempt that waits for its time does so; empty if it is the first one."""
+    """Return why an attempt waits for its start time; empty for the first attempt."""
     if not job.earlier:
         return ""
     before = job.earlier[-1]
@@ -65,7 +65,7 @@ def why_waiting(job: Job) -> str:
 
 
 def how_it_failed(outcome: Outcome) -> str:
-    """Return as a verb how an attempt ended after which another one follows."""
+    """Return, as a verb phrase, how an attempt ended that is followed by another one."""
     match outcome.kind:
         case OutcomeKind.EXITED:
             return f"exited with status {outcome.exit_status}"
@@ -76,5 +76,5 @@ def how_it_failed(outcome: Outcome) -> str:
 
 
 def most_of(job: Job) -> int:
-    """Return how many attempts there can be."""
+    """Return the maximum number of attempts."""
     return 1 + (job.spec.retry.most if job.spec.retry is not None else 0)

@@ -1,4 +1,4 @@
-"""What a job waits for, as values: single jobs and groups of jobs, and how they ended, in words that say why another one is cancelled."""
+"""The targets that jobs wait for, as values: single jobs and groups, and how they ended, in words that explain a cancellation."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from ...schemas.naming import JobKey, short_id, signal_name
 
 
 class GroupKey(NamedTuple):
-    """The jobs of a run up to a row of the store; with a name, only those that have it, or it and an index."""
+    """The jobs of a run up to a row of the store; with a name, only those of that name, or that name and an index."""
 
     owner: bytes
     run: bytes
@@ -22,14 +22,14 @@ Target = JobKey | GroupKey
 
 
 class End(NamedTuple):
-    """How a job ended, of a group one of its jobs; `why` in words."""
+    """How a job ended; of a group, one of its jobs. `why` in words."""
 
     fate: Fate
     why: str
 
 
 class Edge(NamedTuple):
-    """A condition of a job. `end`: how its target ended, None if it has not; of a group the first failure, if one is known."""
+    """A condition of a job. `end`: how its target ended, None if it has not; for a group the first failure, if one is known."""
 
     target: Target
     condition: Condition
@@ -49,7 +49,7 @@ _ENDS = {
 
 
 def title_of(job_id: bytes, name: str) -> str:
-    """Return what to call a job in a sentence."""
+    """Return the name of a job for a sentence."""
     return f"{name} ({short_id(job_id)})" if name else f"the job {short_id(job_id)}"
 
 
