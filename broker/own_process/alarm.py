@@ -1,7 +1,7 @@
-"""An alarm at a moment of one of the kernel's clocks, on the loop.
+"""An alarm at a time of one of the kernel's clocks, on the loop.
 
-The loop's own timers stop while the machine is suspended, and do not follow the time of day. Those of timerfd_create(2) do: an alarm of
-CLOCK_BOOTTIME counts the time in suspend, and one of CLOCK_REALTIME rings at its time of day and as soon as that clock is set.
+The loop's own timers stop while the machine is suspended, and do not follow the time of day. Those of timerfd_create(2) do: CLOCK_BOOTTIME
+counts the time in suspend, and a CLOCK_REALTIME alarm goes off at its time of day, and whenever that clock is set.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class _Spec(ctypes.Structure):
 
 
 class Alarm:
-    """Rings once at each moment that is set, and, of CLOCK_REALTIME, also when that clock is set. Costs nothing before the first one.
+    """Goes off once at each time that is set, and, for CLOCK_REALTIME, also when that clock is set. Costs nothing before the first use.
 
-    Moments of CLOCK_BOOTTIME are those of `passed_us`.
+    Times of CLOCK_BOOTTIME are those of `passed_us`.
     """
 
     def __init__(self, clock: int, rang: Callable[[], None]) -> None:
@@ -43,7 +43,7 @@ class Alarm:
         self._at_us: int | None = None
 
     def set(self, at_us: int | None) -> None:
-        """Ring at this moment of the clock, in microseconds, instead of the one that was set; None: not at all.
+        """Set the alarm to this time of the clock, in microseconds, replacing an earlier one; None: not at all.
 
         Raises OSError if the system has no more descriptors.
         """
@@ -53,7 +53,7 @@ class Alarm:
         self._at_us = at_us
 
     def close(self) -> None:
-        """Ring no more."""
+        """Disable the alarm for good."""
         if self._loop is not None:
             self._loop.remove_reader(self._fd)
             self._loop = None

@@ -1,8 +1,8 @@
-"""Python's garbage collector in a daemon: it must not look at a million jobs while somebody waits.
+"""Python's garbage collector in a daemon: it must not scan a million jobs while clients wait.
 
-Looking at 10 million objects takes three seconds. So when there are very many, they are left out of later collections: they belong to
-jobs, and are freed at once when nothing refers to them. Now and then all of them are examined nevertheless, for cycles: once
-an hour if that takes a moment, and if it takes longer, when there are fewer, or a day has passed.
+Scanning 10 million objects takes three seconds. So when there are very many, they are excluded from later collections: they belong to jobs,
+and are freed by reference counting. Now and then all of them are scanned nevertheless, for cycles: once an hour if that takes a moment; if
+it takes longer, when there are fewer, or after a day.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _NOTICED_SECONDS = 0.02
 
 
 class Collector:
-    """Follows the collections of this process. `blocks` returns how many blocks of memory are in use."""
+    """Observes the collections of this process. `blocks` returns how many memory blocks are in use."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic, blocks: Callable[[], int] = sys.getallocatedblocks) -> None:
         self._now = now
@@ -42,7 +42,7 @@ class Collector:
         self._began: float | None = None
 
     def collected(self, phase: str, info: dict[str, int]) -> None:
-        """Note that a collection begins or has ended; see `gc.callbacks`."""
+        """Handle the start or end of a collection; see `gc.callbacks`."""
         if phase == "stop" and info["generation"] == _MIDDLE:
             self._grown += 1
             if self._grown >= _MOST_GROWN:
@@ -66,14 +66,14 @@ class Collector:
 
 
 def follow_collections() -> None:
-    """Use the collector as a daemon should, from now on."""
+    """Configure the collector for a daemon."""
     gc.set_threshold(_OBJECTS_A_COLLECTION)
     gc.callbacks.append(Collector().collected)
 
 
 @contextmanager
 def nothing_collected() -> Iterator[None]:
-    """Collect nothing while many objects are made that stay; if they are very many, later collections leave them out."""
+    """Pause collections while many long-lived objects are made; if they are very many, later collections skip them."""
     gc.disable()
     try:
         yield

@@ -1,7 +1,7 @@
-"""Threads of a daemon that exist before they are needed: it goes on where the system lets it make no more (RLIMIT_NPROC, pids.max).
+"""Threads of a daemon that exist before they are needed: it keeps working when no more can be created (RLIMIT_NPROC, pids.max).
 
-A `ThreadPoolExecutor` makes its threads when there is work, and where it cannot, what it was given is neither done nor refused for
-good: it stays in its queue. Here the first thread is made with the pool, so that whatever is in the queue is carried out once.
+A `ThreadPoolExecutor` creates its threads when there is work, and if it cannot, the work is neither done nor refused: it stays in its
+queue. Here the first thread is created with the pool, so that everything in the queue is carried out once.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _Result = TypeVar("_Result")
 
 
 class Pool(ThreadPoolExecutor):
-    """Threads that work on one queue. `most`: so many are made while work waits, as far as the system lets.
+    """Threads that work on one queue. `most`: how many are created while work waits, as far as the system permits.
 
-    Raises Refused if the first cannot be made.
+    Raises Refused if the first cannot be created.
     """
 
     def __init__(self, most: int, name: str) -> None:
@@ -33,7 +33,7 @@ class Pool(ThreadPoolExecutor):
             raise no_thread(error) from error
 
     def submit(self, work: Callable[..., _Result], /, *arguments: Any, **named: Any) -> Future[_Result]:
-        """Return what will have the result of `work`.
+        """Return a future of the result of `work`.
 
         Raises RuntimeError after `shutdown`.
         """
@@ -47,16 +47,16 @@ class Pool(ThreadPoolExecutor):
         return promised
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:  # noqa: FBT001, FBT002 -- of the library
-        """End the threads when they have done what they have begun, and what waits unless it is cancelled."""
+        """End the threads when they have finished their present work, and the queued work unless it is cancelled."""
         self._is_over = True
         super().shutdown(wait, cancel_futures=cancel_futures)
 
 
 async def on_thread(work: Callable[..., _Result], /, *arguments: Any, **named: Any) -> _Result:
-    """Return the result of `work`, on a thread of its own.
+    """Return the result of `work`, run on a thread of its own.
 
-    Where no thread can be made, `work` is never done, and RuntimeError is raised. After that, `asyncio.to_thread` has it in its queue:
-    when there are threads again, each attempt is made up for.
+    If no thread can be created, `work` is not done, and RuntimeError is raised. `asyncio.to_thread` would leave it in its queue, and carry
+    it out later.
     """
     pool = ThreadPoolExecutor(1)
     is_done = True
@@ -70,7 +70,7 @@ async def on_thread(work: Callable[..., _Result], /, *arguments: Any, **named: A
 
 
 def no_thread(error: RuntimeError) -> Refused:
-    """Return that a daemon cannot start because it cannot create a thread."""
+    """Return the refusal to start of a daemon that cannot create a thread."""
     return Refused(Code.UNAVAILABLE, f"this daemon cannot create a thread: {error}", more_processes.next_step())
 
 
