@@ -1,1 +1,1 @@
-"""New members by a token: which tokens are still valid, the request that uses one up, and invitations that the daemon makes itself."""
+"""New members by a token: which tokens are valid, the request that uses one up, and invitations that the daemon makes itself."""

@@ -1,4 +1,4 @@
-"""Edits of the roster by the daemon itself: on a thread, as they wait for the disk and for whoever else edits the file."""
+"""Edits of the roster by the daemon itself: on a thread, because they wait for the disk and for other editors of the file."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Result = TypeVar("_Result")
 
 
 class RosterEdits:
-    """`in_force()` puts the file into force as it is now."""
+    """`in_force()` puts the present content of the file into force."""
 
     def __init__(self, path: Path, in_force: Callable[[], None], loop: asyncio.AbstractEventLoop) -> None:
         self._path = path
@@ -25,7 +25,10 @@ class RosterEdits:
         self._closed = False
 
     def edit(self, change: Callable[[Path], _Result], done: Callable[[Callable[[], _Result]], None]) -> None:
-        """Change the file; `done` is called on the loop when it is on the disk and in force, with what returns the result or raises."""
+        """Change the file; `done` is called on the loop once it is durable and in force.
+
+        It gets a function that returns the result of `change` or raises.
+        """
         self._thread.submit(change, self._path).add_done_callback(partial(self._changed, done))
 
     def _changed(self, done: Callable[[Callable[[], _Result]], None], edit: Future[_Result]) -> None:
@@ -38,6 +41,6 @@ class RosterEdits:
         done(edit.result)
 
     def close(self) -> None:
-        """Tell nothing any more. An edit that has begun is completed: whoever asked for it asks again."""
+        """Stop calling back. An edit in progress is completed: whoever requested it repeats the request."""
         self._closed = True
         self._thread.shutdown()

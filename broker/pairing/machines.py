@@ -1,4 +1,4 @@
-"""Invitations that a broker makes itself, for machines that it has asked for, such as those of a cluster."""
+"""Invitations that a broker makes itself, for machines that it has requested, such as those of a cluster."""
 
 from __future__ import annotations
 
@@ -33,8 +33,8 @@ def invite_machine(
 ) -> MachineInvitation:
     """Let one machine join, once, as the worker `name` of the broker that listens at `endpoint` with the public key `daemon`.
 
-    It is durable when this returns; call `withdraw_machine` if the machine is given up before the time is over. It waits for the disk and
-    for others who edit the roster: call it from a thread. `labels`: each NAME=VALUE.
+    It is durable when this returns; call `withdraw_machine` if the machine is given up before the token expires. It waits for the disk and
+    for other editors of the roster: call it from a thread. `labels`: each NAME=VALUE.
 
     Raises `Refused`: ALREADY_EXISTS for a name in use, RESOURCE_EXHAUSTED if too many invitations are open.
     """
@@ -46,5 +46,5 @@ def invite_machine(
 
 
 def withdraw_machine(roster: Path, temporary: bytes) -> bool:
-    """End an invitation that was not used; return whether there was one. A worker that has joined with it stays on the roster."""
+    """End an unused invitation; return whether there was one. A worker that has joined with it stays on the roster."""
     return invitations.withdraw(roster, temporary)

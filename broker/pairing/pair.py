@@ -1,4 +1,4 @@
-"""pair: the holder of a temporary key leaves the public key of a new member; answered when that is in the roster and in force."""
+"""pair: the holder of a temporary key registers the public key of a new member; answered when that is in the roster and in force."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MOST_TRIES = 32
 
 
 class Pairing:
-    """Lets new members in. `tokens()` returns the temporary keys in the roster that is in force."""
+    """Lets new members join. `tokens()` returns the temporary keys in the roster in force."""
 
     def __init__(
         self,
@@ -38,14 +38,14 @@ class Pairing:
         self.roster_changed()
 
     def roster_changed(self) -> None:
-        """Note which tokens are in the roster that is in force now."""
+        """Note which tokens are in the roster in force."""
         tokens = self._tokens()
         self._validity.see(tokens, self._clock())
         known = {token.key for token in tokens}
         self._tries = Counter({key: tries for key, tries in self._tries.items() if key in known})
 
     def may_come(self, member: Member) -> bool:
-        """Return whether the key of a member is let in at all: a temporary one only near its time."""
+        """Return whether a member's key may connect at all: a temporary one only until a day after its expiry."""
         return member.role != PAIRING or self._validity.may_come(member.key, self._clock())
 
     def pair(self, call: Call) -> None:
