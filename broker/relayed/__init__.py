@@ -1,1 +1,1 @@
-"""At a worker: what a broker delivers, which clients have signed, and what is reported about it. Knows no socket, but for `line`."""
+"""A worker's side of a broker: deliveries signed by clients, and the reports about them. Knows no socket, except for `line`."""

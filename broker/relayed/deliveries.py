@@ -1,4 +1,4 @@
-"""deliver, settle, discard: jobs that a broker brings are accepted as those of the client who has signed the start, each of them once."""
+"""deliver, settle, discard: jobs from a broker are accepted as those of the client who signed the start, each of them once."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ _NOT_COUNTED = -1
 
 
 class Starts:
-    """The signed starts of the last deliveries, by their SHA-256; older ones are read from the store."""
+    """The signed starts of recent deliveries, by their SHA-256; older ones are read from the store."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
@@ -48,7 +48,7 @@ class Starts:
     def find(self, relay: bytes, request: request_pb2.Deliver) -> SignedStart:
         """Return the start of a delivery.
 
-        Raises Refused, with START_MISSING if it has to be sent with it.
+        Raises Refused, with START_MISSING if it must be sent with the delivery.
         """
         found = self._kept.get((relay, request.digest))
         if found is not None:
@@ -83,7 +83,7 @@ class Starts:
 
 
 def demand_trusted(signer: bytes, relay: Member, member_of: Callable[[bytes], Member | None]) -> None:
-    """Check that the signer may run jobs here: by its own role, or by that up to which the broker may vouch for others.
+    """Check that the signer may run jobs here: by its own role, or by the role up to which the broker may vouch for others.
 
     Raises Refused(PERMISSION_DENIED).
     """
@@ -153,14 +153,14 @@ def deliver(call: Call, parts: Parts) -> None:
 
 
 def _limited(limit: Callable[[], None], answered: Callable[[Refused | None], None], refused: Refused | None) -> None:
-    """Give a job that was accepted its time limit, while it starts."""
+    """Set the time limit of an accepted job while it starts."""
     if refused is None:
         limit()
     answered(refused)
 
 
 def _not_in_time(start: SignedStart, delivery: request_pb2.Delivery, desk: Desk) -> Refused | None:
-    """Return why an attempt may not start now, if so."""
+    """Return why an attempt may not start now, else None."""
     try:
         start.demand_in_time(delivery, desk.now_us())
     except Refused as refused:
@@ -179,7 +179,7 @@ def _why_untrusted(start: SignedStart, relay: Member, parts: Parts) -> Refused |
 
 
 def _take(parts: Parts, origin: Origin, asked: Asked, why_not: Refused | None, answered: Callable[[Refused | None], None]) -> None:
-    """Accept a job, or refuse it. One that is there already is never refused: the broker would place it anew."""
+    """Accept a job, or refuse it. A job that is there already is never refused: the broker would place it elsewhere."""
     key = JobKey(origin.name.owner, asked.id)
     if why_not is not None and parts.registry.find(origin.relay, origin.name) is None and not parts.lookup.forgotten(key):
         answered(why_not)
@@ -215,14 +215,14 @@ def _accept(parts: Parts, origin: Origin, asked: Asked, answered: Callable[[Refu
 
 
 def settle(call: Call, registry: Registry) -> None:
-    """Report ended jobs no more."""
+    """Stop reporting ended jobs."""
     demand(call.member, Right.RELAY, call.member.key)
     names = [read_name(one) for one in call.request.settle.jobs]
     registry.settle(call.member.key, names, lambda: call.done(None))
 
 
 def discard(call: Call, registry: Registry, forgetting: Forgetting) -> None:
-    """Remove jobs of the broker that have ended, with their logs; it needs none of them any more."""
+    """Remove ended jobs of the broker, with their logs; it no longer needs them."""
     demand(call.member, Right.RELAY, call.member.key)
     names = [read_name(one) for one in call.request.discard.jobs]
     found = (registry.find(call.member.key, name) for name in names)
@@ -235,5 +235,5 @@ def discard(call: Call, registry: Registry, forgetting: Forgetting) -> None:
 
 
 def read_name(message: request_pb2.AttemptName) -> AttemptKey:
-    """Return how a broker names an attempt."""
+    """Return the broker's name for an attempt."""
     return AttemptKey(message.owner, message.id, message.attempt)

@@ -1,6 +1,6 @@
-"""follow_facts: what happens to the jobs of a broker. First all of them that are not settled, then each that changes.
+"""follow_facts: reports about the jobs of a broker. First all jobs that are not settled, then each that changes.
 
-What is reported is a state and not a step: after any gap all jobs are reported to the broker again, and nothing is missing.
+Reports contain the state of a job, not the change: after any gap all jobs are reported again, and nothing is missing.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _BYTES_A_MESSAGE = 512 * 1024
 
 
 class FactStream:
-    """The facts about the jobs of one broker, over one connection. `send(reply)` returns False if that is gone."""
+    """The reports about the jobs of one broker, over one connection. `send(reply)` returns False if that is lost."""
 
     def __init__(
         self,
@@ -66,12 +66,12 @@ class FactStream:
         self.lent: set[JobKey] = set()
 
     def lend(self, job: Job, *, begins: bool) -> None:
-        """Let others use the slots of a job, or not any more; the broker is told what there is then."""
+        """Let others use the slots of a job, or no longer; the broker is told what it has then."""
         (self.lent.add if begins else self.lent.discard)(job.key)
         self._desk.take(Lend(job.attempt.key, begins))
 
     def report(self, name: AttemptKey, key: JobKey) -> None:
-        """Report how a job is, and each change of it from now on."""
+        """Report the state of a job, and each change of it from now on."""
         job = self._lookup.job(key)
         if job is None or self._closed:
             return
@@ -88,22 +88,22 @@ class FactStream:
             self._names[key] = name
 
     def started(self, job: Job) -> None:
-        """Note that the job has a process."""
+        """Note that a job has a process."""
         self._due[job.key] = job
 
     def stuck(self, job: Job) -> None:
-        """Note why its end waits."""
+        """Note why the end of a job waits."""
         self._due[job.key] = job
 
     def finished(self, job: Job) -> None:
-        """Note that it has its outcome."""
+        """Note that a job has its outcome."""
         self._due[job.key] = job
 
     def grant(self, credit: request_pb2.Credit) -> None:
         """Do nothing: there are no more jobs than the broker has delivered."""
 
     def close(self) -> None:
-        """Report nothing any more."""
+        """Stop reporting."""
         if not self._closed:
             self._closed = True
             for key in self.lent:
@@ -120,23 +120,23 @@ class FactStream:
             self._send_some(complete=False)
 
     def send_all(self) -> None:
-        """Send what there is, and that it is everything."""
+        """Send what there is, and that this is everything."""
         while not self._closed and not self._send_some(complete=True):
             pass
 
     def tell_stock(self, *, renewed: bool = False) -> None:
-        """Send what this worker has for jobs. `renewed`: what it has refused, it may accept now."""
+        """Send this worker's capacity for jobs. `renewed`: it may now accept what it has refused."""
         self._told = self._stocks()
         labels = labels_to_wire(self._desk.stock.capacity.labels)
         self._send_facts(request_pb2.Facts(stocks=self._told, labels=labels, renewed=renewed))
 
     def tell_usage(self) -> None:
-        """Send what there is for the broker, if other jobs have more or less of it than was told last."""
+        """Send what is available for the broker, if other jobs use more or less of it than at the last report."""
         if self._stocks() != self._told:
             self.tell_stock()
 
     def tell_stopped(self) -> None:
-        """Send that this worker ends."""
+        """Send that this worker is stopping."""
         self._send_facts(request_pb2.Facts(stopped=True))
 
     def _stocks(self) -> list[request_pb2.Stock]:
@@ -224,7 +224,7 @@ def follow_facts(
     streams: dict[bytes, FactStream],
     offer: int,
 ) -> None:
-    """Open the stream of facts for a broker; it takes the place of an earlier one."""
+    """Open the stream of reports for a broker; it replaces an earlier one."""
     demand(call.member, Right.RELAY, call.member.key)
     relay = call.member.key
 

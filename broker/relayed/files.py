@@ -1,6 +1,6 @@
-"""relay_put: contents that jobs of a broker bring, or that are put into their folders.
+"""relay_put: contents for jobs of a broker, which they bring or which are put into their folders.
 
-A content is kept under its SHA-256 for its owner, and is of no use without a job that its owner has signed with that digest.
+A content is stored under its SHA-256 for its owner, and is of no use without a job that its owner has signed with that digest.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _MOST_STREAMS = 1_000_000
 
 
 def relay_put(call: Call, parts: Parts, put: Callable[[Call], None]) -> None:
-    """Receive a content for somebody who may run jobs here; `put` is the handler for that."""
+    """Receive a content for a member who may run jobs here; `put` is the handler for that."""
     demand(call.member, Right.RELAY, call.member.key)
     sent = call.request.relay_put
     demand_trusted(sent.owner, call.member, parts.member_of)
@@ -33,7 +33,7 @@ def relay_put(call: Call, parts: Parts, put: Callable[[Call], None]) -> None:
 
 
 def demand_contents(place: request_pb2.Place, sender: bytes, parts: Parts) -> None:
-    """Check that what is to be put into a folder is here: before the request counts as carried out, which it is once.
+    """Check that contents to be put into a folder are here, before the request counts as carried out, which happens once.
 
     Raises Refused(FILES_MISSING).
     """

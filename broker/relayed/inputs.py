@@ -1,7 +1,7 @@
-"""relay_feed: the input of a job of the broker, or what is typed at its terminal, if its client has signed that it wants to.
+"""relay_feed: input for a job of the broker, or typing at its terminal, if its client has signed a request for that.
 
-It cannot feed a job, nor type at one, without such a request for this very job. At the end of an input its sender signs all of it, and a
-job whose input was altered counts as failed. What is typed at a terminal is not signed: a broker could alter it.
+Without such a request for this very job, a broker can do neither. At the end of an input its sender signs all of it, and a job whose input
+was altered counts as failed. What is typed at a terminal is not signed: a broker could alter it.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from .orders import demand_may, find_job, for_owner, read_signed
 
 
 def relay_feed(call: Call, parts: Parts, feed: Callable[[Call], None]) -> None:
-    """Let the broker feed a job as its owner would; `feed` is the handler for that."""
+    """Let the broker feed a job in place of its owner; `feed` is the handler for that."""
     demand(call.member, Right.RELAY, call.member.key)
     name, raw = read_name(call.request.relay_feed.job), call.request.relay_feed.request
 

@@ -1,10 +1,10 @@
 """The worker's end of the link to its broker: a DEALER that the worker connects, and over which the broker's requests arrive.
 
-The worker says `enlist`; when that is answered, the connection is turned: whatever arrives then are requests of the broker, which are
-handled as those of a member with the role `relay`. A connection that is lost is made again, for as long as the worker runs.
+The worker sends `enlist`; after the reply, the connection is turned around: whatever arrives are requests of the broker, handled as those
+of a member with the role `relay`. A lost connection is made again, for as long as the worker runs.
 
-If the broker says so in its answer, the worker opens a further connection in the same way, over which it is asked for logs, files and
-inputs: megabytes that wait in a connection delay nothing that is said over the other one. It is closed and made anew with the first one.
+If the broker's reply asks for it, the worker opens a second connection in the same way, for logs, files and inputs: megabytes that wait in
+it do not delay anything on the first one. It is closed and reopened together with the first one.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Line(Outlet):
         left_ms: Callable[[], int] | None = None,
         is_bulk: bool = False,
     ) -> None:
-        """`left_ms`: how long the worker still gets jobs, if it has an end. `is_bulk`: it is the further connection of another line."""
+        """`left_ms`: for how long the worker still gets jobs, if it has an end. `is_bulk`: it is the second connection of another line."""
         self._endpoint = endpoint
         self._broker = broker
         self._context = context
@@ -83,7 +83,7 @@ class Line(Outlet):
         self._touch()
 
     def close(self) -> None:
-        """Leave the broker; jobs go on."""
+        """Leave the broker; jobs continue."""
         self._closed = True
         self._unwatch()
         self._drop_peer()
@@ -108,7 +108,7 @@ class Line(Outlet):
         self.refuse(peer, request_id, refused)
 
     def drop(self, peer: Peer, reason: str) -> None:
-        """Connect anew."""
+        """Reconnect."""
         if peer is self._peer:
             self._start_over(f"the broker {reason}")
 

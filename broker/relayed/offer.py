@@ -1,4 +1,4 @@
-"""What a worker has for the jobs of its broker: all but what other jobs have, as far as it is offered. Pure."""
+"""A worker's capacity for the jobs of its broker: everything except what other jobs use, as far as it is offered. Pure."""
 
 from __future__ import annotations
 
@@ -12,9 +12,10 @@ from ..health.condition import describe_stock
 
 
 def offered(stock: Stock, own: Iterable[Wants], slots: int, lent: int = 0) -> list[request_pb2.Stock]:
-    """Return what a broker is told. `own`: what its jobs have here. `slots`: how many are offered, which other jobs use last; 0: all.
+    """Return the capacity to report. `own`: what the broker's jobs use. `slots`: how many are offered; 0: all.
 
-    `lent`: how many slots of its jobs others may use, which it counts as in use: so there are more.
+    Other jobs use offered slots last. `lent`: how many slots of the broker's jobs others may use; the broker counts them as in use, so they
+    are added.
     """
     mine: Counter[str] = Counter()
     for wants in own:

@@ -1,4 +1,4 @@
-"""relay, read_log, follow_log, relay_fetch: does to a job of the broker what its client has signed, and reads its logs and files for it."""
+"""relay, read_log, follow_log, relay_fetch: signed requests of clients about jobs of the broker, and their logs and files."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ _MOST_STREAMS = 1_000_000
 
 @dataclass(slots=True)
 class Done:
-    """The SHA-256 of signed requests that were carried out, for each job that has not ended: a broker cannot repeat them."""
+    """The SHA-256 of signed requests that were carried out, for each unended job: a broker cannot repeat them."""
 
     by_job: dict[JobKey, set[bytes]] = field(default_factory=dict)
 
     def is_new(self, key: JobKey, raw: bytes, live: Callable[[JobKey], bool]) -> bool:
-        """Note a request; return whether it was not carried out before."""
+        """Note a request; return whether it was not noted before."""
         if key not in self.by_job:
             for other in [one for one in self.by_job if not live(one)]:
                 del self.by_job[other]
@@ -49,7 +49,7 @@ class Done:
 
 
 def relay(call: Call, parts: Parts, done: Done) -> None:
-    """Carry out what a client has signed, as soon as the job is there that is being recorded."""
+    """Carry out what a client has signed, once the job is recorded."""
     demand(call.member, Right.RELAY, call.member.key)
     name = read_name(call.request.relay.job)
     carry_out = partial(_carry_out, call, name, parts, done)
@@ -105,7 +105,7 @@ def _act(call: Call, parts: Parts, job: Job, request: request_pb2.Request, by_wh
 
 
 def limit_first(by: Member, name: AttemptKey, key: JobKey, raw: bytes, parts: Parts, done: Done) -> None:
-    """Give a job that a broker has just delivered the time limit that a client has signed; if that may not be, `relay` says so."""
+    """Set the signed time limit of a job that was just delivered; if that is not permitted, `relay` reports it."""
     job = parts.lookup.job(key)
     if job is None:
         return
@@ -134,7 +134,7 @@ def _schedule_in(raw: bytes) -> request_pb2.AddSchedule | None:
 
 
 def _stop_earlier(call: Call, name: AttemptKey, job: Job, raw: bytes, schedule: request_pb2.AddSchedule, parts: Parts) -> None:
-    """Stop a job because its schedule starts the next one, if whoever has signed the schedule wants that."""
+    """Stop a job because its schedule starts the next one, if the signer of the schedule wants that."""
     start, _ = _start_of(call.member.key, name, parts)
     if not stops_earlier(schedule) or not start.is_of(read_start(raw, call.member.key)):
         message = f"the job was not started by the schedule {schedule.name}, or that stops no earlier jobs"
@@ -144,7 +144,7 @@ def _stop_earlier(call: Call, name: AttemptKey, job: Job, raw: bytes, schedule: 
 
 
 def _start_of(relay: bytes, name: AttemptKey, parts: Parts) -> tuple[SignedStart, int]:
-    """Return what a job was delivered with, and for which time of a schedule."""
+    """Return the start that a job was delivered with, and the time of its schedule."""
     raw, due_us = relays.start_of(parts.store.read, relay, name)
     return read_start(raw, relay), due_us
 
@@ -168,12 +168,12 @@ def _read_order(relay: bytes, raw: bytes, name: AttemptKey, parts: Parts, verbs:
 
 
 def read_signed(call: Call, raw: bytes, name: AttemptKey, parts: Parts, verbs: Collection[str]) -> tuple[bytes, request_pb2.Request, int]:
-    """Return who has signed a request about a job for this broker, the request, which is one of these verbs, and until when it is good."""
+    """Return the signer of a request about a job for this broker, the request, which has one of these verbs, and its expiry."""
     return _read_order(call.member.key, raw, name, parts, verbs)
 
 
 def demand_may(signer: bytes, name: AttemptKey, parts: Parts) -> Member | None:
-    """Check that a signer may do something to a job: to its own, or by its own role here. Return it, if it is on the roster."""
+    """Check that a signer may act on a job: its own, or by its role here. Return the member, if it is on the roster."""
     member = parts.member_of(signer)
     if signer != name.owner and not (member is not None and may(member, Right.STOP, name.owner)):
         message = f"the key {short_id(signer)} has signed it, and may not stop or signal jobs of others at this worker"
@@ -188,7 +188,7 @@ def _stop(call: Call, desk: Desk, job: Job, order: StopOrder, proof: bytes, *, o
 def find_job(call: Call, name: AttemptKey, parts: Parts) -> Job:
     """Return a job that this broker has delivered.
 
-    Raises Refused(NOT_FOUND), whether or not there is another one of this id.
+    Raises Refused(NOT_FOUND), even if another job has this id.
     """
     key = parts.registry.find(call.member.key, name)
     job = parts.lookup.job(key) if key is not None else None
@@ -199,12 +199,12 @@ def find_job(call: Call, name: AttemptKey, parts: Parts) -> Job:
 
 
 def for_owner(relay: Member, job: Job) -> Member:
-    """Return who acts for the owner of a job over a link. What is open there is not counted: it is that of many."""
+    """Return a member that acts for the owner of a job over a link. Its streams are not counted: the link serves many."""
     return replace(relay, key=job.key.owner, role="viewer", limits=replace(relay.limits, streams=_MOST_STREAMS))
 
 
 def read_for(call: Call, parts: Parts, handler: Callable[[Call], None]) -> None:
-    """Read a log for a broker that has delivered the job: as the owner of the job would."""
+    """Read a log for the broker that delivered the job, with the rights of its owner."""
     demand(call.member, Right.RELAY, call.member.key)
     request: request_pb2.ReadLog | request_pb2.FollowLog = getattr(call.request, call.request.WhichOneof("verb") or "")
     name = AttemptKey(request.key.owner, request.key.id, request.attempt)
@@ -215,7 +215,7 @@ def read_for(call: Call, parts: Parts, handler: Callable[[Call], None]) -> None:
 
 
 def relay_fetch(call: Call, parts: Parts, fetch: Callable[[Call], None]) -> None:
-    """Read something in the folder of a job, as its owner would; `fetch` is the handler for that."""
+    """Read something in the folder of a job, with the rights of its owner; `fetch` is the handler for that."""
     demand(call.member, Right.RELAY, call.member.key)
     asked = call.request.relay_fetch
     name = read_name(asked.job)

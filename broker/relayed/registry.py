@@ -1,4 +1,4 @@
-"""The jobs that came through a broker and whose end that has not recorded yet: they are reported, and not forgotten, until it has."""
+"""Jobs that came through a broker which has not recorded their end yet: they are reported, and not forgotten, until it has."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ DEPARTURE = "the worker, which leaves"
 
 
 class Registry:
-    """What is not settled, for each broker: how it names an attempt, and the job here."""
+    """What is not settled, for each broker: its name for an attempt, and the job here."""
 
     def __init__(self, store: Store, followed: Followed, is_hashing: Callable[[AttemptKey], bool] = lambda _: False) -> None:
-        """`is_hashing`: whether the output of an attempt is still to be hashed, which its broker is told too before it is settled."""
+        """`is_hashing`: whether the output of an attempt is still to be hashed, which is also reported before it is settled."""
         self._is_hashing = is_hashing
         self._store = store
         self._followed = followed
@@ -40,7 +40,7 @@ class Registry:
             self._followed.hold(key)
 
     def settle(self, relay: bytes, names: Iterable[AttemptKey], done: Callable[[], None], *, unwanted: bool = False) -> None:
-        """Report these no more; `done` is called when that is durable. `unwanted`: also those whose hashes are still to be reported."""
+        """Stop reporting these; `done` is called when that is durable. `unwanted`: even if their hashes were not reported yet."""
         mine = self._unsettled.get(relay, {})
         told = [name for name in names if unwanted or not self._awaits_hashes(mine.get(name))]
         for name in told:
@@ -57,23 +57,23 @@ class Registry:
         return key is not None and self._is_hashing(AttemptKey(*key, FIRST_ATTEMPT))
 
     def name_of(self, key: JobKey) -> tuple[bytes, AttemptKey] | None:
-        """Return the broker of a job that is not settled, and how that names it."""
+        """Return the broker of an unsettled job, and its name for it."""
         return relays.unsettled_name(self._store.read, key)
 
     @property
     def is_empty(self) -> bool:
-        """Whether every end is recorded by its broker, and nothing is arriving."""
+        """Whether every end is recorded by its broker, and no job is arriving."""
         return not self._arriving and not any(self._unsettled.values())
 
     def when_empty(self, callback: Callable[[], None]) -> None:
-        """Call back now, or when nothing is left to be reported."""
+        """Call back now, or once nothing is left to be reported."""
         if self.is_empty:
             callback()
         else:
             self._settled.append(callback)
 
     def find(self, relay: bytes, name: AttemptKey) -> JobKey | None:
-        """Return the job that a broker names so, settled or not; None if it has delivered none."""
+        """Return the job that a broker names, settled or not; None if it has not delivered it."""
         return self._unsettled.get(relay, {}).get(name) or relays.find(self._store.read, relay, name)
 
     def arrives(self, relay: bytes, name: AttemptKey) -> None:
@@ -81,16 +81,16 @@ class Registry:
         self._arriving.setdefault((relay, name), [])
 
     def arriving(self, relay: bytes) -> AttemptKey | None:
-        """Return a job of a broker that is being recorded, if there is one."""
+        """Return a job of a broker that is being recorded, else None."""
         return next((name for one, name in self._arriving if one == relay), None)
 
     def arrived(self, relay: bytes, name: AttemptKey) -> None:
-        """Note that it is recorded, or is not accepted."""
+        """Note that it is recorded, or was refused."""
         for callback in self._arriving.pop((relay, name), ()):
             callback()
 
     def when_arrived(self, relay: bytes, name: AttemptKey, callback: Callable[[], None]) -> None:
-        """Call back now, or when the job is there that is being recorded."""
+        """Call back now, or once the job that is being recorded is there."""
         waiting = self._arriving.get((relay, name))
         if waiting is None:
             callback()

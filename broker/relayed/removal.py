@@ -1,8 +1,8 @@
-"""removed: this worker was removed from its broker while it had jobs. They were told as lost there, and are stopped here.
+"""removed: this worker was removed from its broker while it had jobs. They were reported as lost there, and are stopped here.
 
-A broker cannot have jobs stopped by saying so: it shows the request that has removed the worker, as an admin of the broker has signed it.
-The key of the worker is part of what is signed, so it is of no use at another one. So is the time: jobs that come later, after the worker
-was let in again, go on.
+A broker cannot have jobs stopped on its own: it shows the request that removed the worker, as signed by an admin of the broker. The key of
+the worker is part of what is signed, so the request is useless at another worker. So is the time: jobs that arrive later, after the worker
+was added again, continue.
 """
 
 from __future__ import annotations
@@ -32,21 +32,21 @@ _CLOCKS_DIFFER_US = 300 * 1_000_000
 
 @dataclass(frozen=True, slots=True)
 class RemovalOrder:
-    """A signed removal: who has signed it, and up to when jobs are meant that this worker got, in microseconds since 1970."""
+    """A signed removal: its signer, and until when this worker got the jobs that it applies to, in microseconds since 1970."""
 
     signer: bytes
     upto_us: int
 
     def means(self, job: Job) -> bool:
-        """Return whether a job is to be stopped that has not ended."""
+        """Return whether it applies to an unended job."""
         return job.queued_at_us <= self.upto_us
 
 
 def read_removal(raw: bytes, relay: bytes, own: bytes, now_us: int) -> RemovalOrder:
     """Return the removal of the worker with the key `own` from the broker with the key `relay`.
 
-    Raises Refused: UNAUTHENTICATED if nobody has signed it for this broker, PERMISSION_DENIED if it is about something else,
-    FAILED_PRECONDITION if it is dated later than now.
+    Raises Refused: UNAUTHENTICATED if it was not signed for this broker, PERMISSION_DENIED if it is about something else,
+    FAILED_PRECONDITION if it is dated in the future.
     """
     request, envelope = read_envelope(raw)
     signer = signature.check(envelope, relay, None)
@@ -64,7 +64,7 @@ def read_removal(raw: bytes, relay: bytes, own: bytes, now_us: int) -> RemovalOr
 
 
 def removed(call: Call, parts: Parts, own: bytes) -> None:
-    """Stop what runs here of the jobs of the broker; reply when that is durable."""
+    """Stop what still runs of the broker's jobs; reply when that is durable."""
     demand(call.member, Right.RELAY, call.member.key)
     relay, raw = call.member.key, call.request.removed.request
     if (arriving := parts.registry.arriving(relay)) is not None:

@@ -1,4 +1,4 @@
-"""The verbs that a broker may use over its link to a worker, which the worker has opened; and no others."""
+"""The verbs that a broker may use over its link to a worker, and no others."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ _UNCHANGED = ("hello", "status", "credit", "cancel", "push", "resize")
 
 
 class RelayedVerbs:
-    """The handlers of requests that come from brokers. `verbs`: those for clients.
+    """The handlers of requests from brokers. `verbs`: those for clients.
 
-    `leave`: what ends the worker, if a broker may do that.
+    `leave`: ends the worker, if a broker may do that.
     """
 
     def __init__(  # noqa: PLR0913 -- the parts that its handlers need
@@ -60,7 +60,7 @@ class RelayedVerbs:
         offer: int = 0,
         is_hashing: Callable[[AttemptKey], bool] = lambda _: False,
     ) -> None:
-        """`offer`: how many slots a broker gets at most; 0: all. `is_hashing`: see `Registry`."""
+        """`offer`: the maximum number of slots for a broker; 0: all. `is_hashing`: see `Registry`."""
         registry, done = Registry(store, followed, is_hashing), Done()
 
         def limit(by: Member, name: AttemptKey, key: JobKey, raw: bytes) -> None:
@@ -92,7 +92,7 @@ class RelayedVerbs:
         }
 
     def _lend(self, call: Call) -> None:
-        """Let others use the slots of a job, until the connection is lost: then nobody says any more for how long."""
+        """Let others use the slots of a job until the connection is lost: then nobody can end the loan any more."""
         demand(call.member, Right.RELAY, call.member.key)
         asked, stream = call.request.lend, self._streams.get(call.member.key)
         job = find_job(call, read_name(asked.job), self._parts)
@@ -107,11 +107,11 @@ class RelayedVerbs:
         call.done(None)
 
     def _most_lent(self) -> int:
-        """Return how many jobs may lend their slots: a broker could say of any number that they wait, and so run them all at once."""
+        """Return how many jobs may lend their slots: otherwise a broker could claim that any number wait, and run them all at once."""
         return _LENT_FOR_A_SLOT * self._parts.desk.stock.capacity.slots
 
     def usage_changed(self) -> None:
-        """Tell brokers, a moment later, what other jobs have: the broker places nothing that would wait behind them."""
+        """Report, a moment later, what other jobs use: the broker places nothing that would wait behind them."""
         if self._streams and not self._is_telling:
             self._is_telling = True
             asyncio.get_running_loop().call_soon(self._tell_usage)
@@ -122,22 +122,22 @@ class RelayedVerbs:
             stream.tell_usage()
 
     def capacity_changed(self) -> None:
-        """Tell brokers what this worker has for jobs now."""
+        """Report this worker's present capacity for jobs to brokers."""
         for stream in list(self._streams.values()):
             stream.tell_stock()
 
     def roster_changed(self) -> None:
-        """Tell brokers that jobs whose signers were refused may be accepted now."""
+        """Tell brokers that jobs with refused signers may be accepted now."""
         for stream in list(self._streams.values()):
             stream.tell_stock(renewed=True)
 
     def stopped(self) -> None:
-        """Tell brokers that this worker was stopped, and does not come back by itself."""
+        """Tell brokers that this worker was stopped and will not restart by itself."""
         for stream in list(self._streams.values()):
             stream.tell_stopped()
 
     def hashed(self, key: AttemptKey) -> None:
-        """Tell its broker the end of a job once more, now with the hashes of its output."""
+        """Report the end of a job to its broker once more, now with the hashes of its output."""
         found = self.registry.name_of(key.job)
         stream = self._streams.get(found[0]) if found is not None else None
         if found is not None and stream is not None:
@@ -153,7 +153,7 @@ class RelayedVerbs:
 
 
 def _leave(call: Call, desk: Desk, leave: Callable[[], None] | None) -> None:
-    """End this worker, which the broker has asked a cluster for, and which has nothing to do."""
+    """Exit: the broker has requested this worker from a cluster, and it is idle."""
     demand(call.member, Right.RELAY, call.member.key)
     if leave is None:
         raise Refused(Code.FAILED_PRECONDITION, "this worker runs in no allocation, and ends when its operator says so")
@@ -165,5 +165,5 @@ def _leave(call: Call, desk: Desk, leave: Callable[[], None] | None) -> None:
 
 
 def read(frame: bytes) -> Large:
-    """Return a request of a broker, which may bring a whole start with it."""
+    """Return a request of a broker, which may contain a whole start."""
     return Large(*read_envelope(frame), None)

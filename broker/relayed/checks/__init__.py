@@ -1,1 +1,1 @@
-"""What is checked at a worker of what its broker delivers: what clients have signed, what follows from it, and whose word counts."""
+"""What a worker checks of a delivery: what clients signed, what follows from that, and whose statements count."""

@@ -1,7 +1,7 @@
-"""The jobs that follow from what a client has signed: what a run ends with, what schedules start, and jobs of which a hash is signed.
+"""Jobs derived from what a client signed: the `on_finish` of a run, jobs of schedules, and jobs whose hash is signed.
 
-Pure. When they start is the broker's word, within what is checked here: a broker can delay them, as all that it passes on. It cannot have
-anything else run, and none of them twice, as their ids are derived from what is signed.
+Pure. The broker says when they start, within what is checked here: it can delay them, like everything that it forwards. It cannot make a
+worker run anything else, nor run one of them twice, because their ids are derived from what is signed.
 """
 
 from __future__ import annotations
@@ -30,14 +30,14 @@ MOST_LATE_US = 30 * 24 * 3600 * 1_000_000
 
 
 class Derived(NamedTuple):
-    """A job that was signed with something else: its id, and what it runs."""
+    """A job that was signed as part of something else: its id, and its spec."""
 
     id: bytes
     spec: JobSpec
 
 
 def finish_of(batch: job_pb2.Batch, said: request_pb2.RunEnd) -> Derived:
-    """Return what the run of a start ends with; `said`: how the run ended, as the broker says.
+    """Return the `on_finish` job of a start; `said`: how the run ended, according to the broker.
 
     Raises Refused.
     """
@@ -59,9 +59,9 @@ def at_its_time(schedule: request_pb2.AddSchedule, due_us: int) -> Derived:
 
 
 def demand_due(schedule: request_pb2.AddSchedule, due_us: int, now_us: int, later_us: int) -> None:
-    """Check that a schedule starts something for this time, and that it may be now. `later_us`: how much later than a start that may be.
+    """Check that a schedule has this time, and that its job may start now. `later_us`: how many microseconds late it may start.
 
-    Raises Refused: PERMISSION_DENIED for a time for which it was not signed, FAILED_PRECONDITION for one that is none here, or not now.
+    Raises Refused: PERMISSION_DENIED for a time that was not signed, FAILED_PRECONDITION for one that does not exist here, or is not now.
     """
     name, when = schedule.name, _in_words(due_us)
     if not schedule.from_us or due_us <= schedule.from_us:
@@ -85,7 +85,7 @@ def demand_due(schedule: request_pb2.AddSchedule, due_us: int, now_us: int, late
 
 
 def at_once(change: request_pb2.ChangeSchedule) -> Derived:
-    """Return the job of a schedule that is started beside its times.
+    """Return the job of a schedule that is started outside of its times.
 
     Raises Refused.
     """
@@ -99,7 +99,7 @@ def _demand_at_once(change: request_pb2.ChangeSchedule) -> None:
 
 
 def parts_in(request: request_pb2.Request) -> Sequence[bytes] | None:
-    """Return the hashes of the parts of the batch that a request starts in parts; None for one that starts something else."""
+    """Return the hashes of the parts of the batch that a request starts in parts; None for any other request."""
     match request.WhichOneof("verb"):
         case "commit":
             return request.commit.parts
@@ -112,7 +112,7 @@ def parts_in(request: request_pb2.Request) -> Sequence[bytes] | None:
 
 
 def run_in(request: request_pb2.Request, due_us: int) -> job_pb2.Batch:
-    """Return the run that a request starts; of a schedule with a batch, that for a time, or the one at once. Empty if it starts none.
+    """Return the run that a request starts; for a schedule with a batch, the run of a time, or the one started at once. Empty if none.
 
     Raises Refused.
     """
@@ -135,11 +135,11 @@ def run_in(request: request_pb2.Request, due_us: int) -> job_pb2.Batch:
 
 
 def staged(request: request_pb2.Request, run: bytes, part: int, shown: Mapping[bytes, bytes], raw: bytes) -> Derived:
-    """Return a job of a batch in parts. `run`: its run; `shown`: the hashes of the jobs of parts, which are proven, by those of the parts.
+    """Return a job of a batch in parts. `run`: its run; `shown`: the hashes of the jobs of each part, checked, by the hash of the part.
 
-    The jobs of a run that a schedule starts have ids made of that of the run and those with which they were staged.
+    The jobs of a run that a schedule starts have ids derived from those of the run and of the staged jobs.
 
-    Raises Refused: PERMISSION_DENIED if it is not one of the jobs that were signed.
+    Raises Refused: PERMISSION_DENIED if it is not one of the signed jobs.
     """
     hashes = shown[(parts_in(request) or ())[part]]
     job = large.read_job(raw)
@@ -152,7 +152,7 @@ def staged(request: request_pb2.Request, run: bytes, part: int, shown: Mapping[b
 
 
 def stops_earlier(schedule: request_pb2.AddSchedule) -> bool:
-    """Return whether the jobs of a schedule are stopped when it starts the next one."""
+    """Return whether a schedule stops its running jobs when it starts the next one."""
     return int(schedule.overlap) == Overlap.STOP
 
 

@@ -1,8 +1,8 @@
-"""Whose word counts, at a worker, that the key of a job acts for the owner of that job. Pure.
+"""Whose statement counts, at a worker, that the key of a job acts for the owner of that job. Pure.
 
-Only the worker that runs the job has its key, and says so, signed with its own. A broker could make a key, and a worker to speak for it:
-so a worker believes itself, and workers that its own roster names. Of what these say, the start of the job is checked too: its owner has
-signed that it gets a key.
+Only the worker that runs the job has its key, and states so, signed with its own. A broker could make a key, and a worker to state that: so
+a worker accepts its own statements, and those of workers in its own roster. For the latter, the start of the job is checked too: its owner
+has signed that it gets a key.
 """
 
 from __future__ import annotations
@@ -28,9 +28,9 @@ class JobKeys:
     member_of: Callable[[bytes], Member | None]
 
     def demand_known(self, said: request_pb2.Delegation, parents: Collection[AttemptKey]) -> None:
-        """Check that a statement, whose signature holds, is one that counts here.
+        """Check that a statement with a valid signature is one that counts here.
 
-        `parents`: the attempts that may have a key, as their owners have signed.
+        `parents`: the attempts that may have a key, as signed by their owners.
 
         Raises Refused(PERMISSION_DENIED).
         """

@@ -1,7 +1,7 @@
-"""What clients have signed for a broker, as a worker checks it: the broker can pass it on or keep it back, but not change it.
+"""A worker's checks of what clients signed for a broker: the broker can forward it or withhold it, but not change it.
 
-Pure. A worker runs what the signed start says, byte for byte, and does to a job what the signed request says. The nonce in a proof is that
-of a run of the broker, which a worker does not know: that nothing is done twice is ensured by the ids of jobs.
+Pure. A worker runs exactly what the signed start says, and does to a job exactly what the signed request says. The nonce in a proof is that
+of a run of the broker, which a worker does not know: the ids of jobs ensure that nothing is done twice.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ _STARTS = frozenset({"start", "commit", "add_schedule", "change_schedule"})
 
 @dataclass(frozen=True, slots=True)
 class SignedStart:
-    """A start, or the request of a schedule, that `signer` has signed for a broker; `raw` is the Envelope, byte for byte."""
+    """A start, or the request of a schedule, that `signer` signed for a broker; `raw` is the Envelope, byte for byte."""
 
     raw: bytes
     digest: bytes
@@ -61,11 +61,11 @@ class SignedStart:
 
     @property
     def owner(self) -> bytes:
-        """Whose jobs these are."""
+        """The owner of these jobs."""
         return self.delegation.owner if self.delegation is not None else self.signer
 
     def show_parent(self, shown: request_pb2.ParentStart, relay: bytes) -> None:
-        """Take the start of the job whose key has signed this one, if its owner has signed that the job gets a key; once.
+        """Take the start of the job whose key signed this one, if its owner signed that the job gets a key; only once.
 
         Raises Refused.
         """
@@ -79,7 +79,7 @@ class SignedStart:
             self.parents.add(name)
 
     def show_parts(self, shown: Iterable[bytes]) -> None:
-        """Take the hashes of jobs of parts that were signed; others are ignored."""
+        """Take the hashes of the jobs of signed parts; others are ignored."""
         signed = parts_in(self.request) or ()
         for hashes in shown:
             part = hash_of_part([hashes])
@@ -87,7 +87,7 @@ class SignedStart:
                 self.parts[part] = hashes
 
     def demand_parts(self, jobs: Iterable[request_pb2.Delivery]) -> None:
-        """Check that the hashes of the parts of these jobs are there.
+        """Check that the hashes of the parts of these jobs are known.
 
         Raises Refused, with START_MISSING if they have to be sent.
         """
@@ -103,10 +103,10 @@ class SignedStart:
                 raise Refused(Code.FAILED_PRECONDITION, message, "deliver them with the jobs", reason=Reason.START_MISSING)
 
     def job(self, delivery: request_pb2.Delivery) -> tuple[AttemptKey, Asked]:
-        """Return how the broker names an attempt at one of the jobs, and what this worker runs for it.
+        """Return the broker's name for an attempt at one of the jobs, and what this worker runs for it.
 
-        Raises Refused: INVALID_ARGUMENT for one that the start does not have, or that is not valid; PERMISSION_DENIED for an attempt that
-        its client has not asked for. Whether it may be now is not checked.
+        Raises Refused: INVALID_ARGUMENT for a job that is not in the start or not valid; PERMISSION_DENIED for an attempt that its client
+        has not requested. Whether it may start now is not checked.
         """
         attempt, found = delivery.attempt, self._find(delivery)
         spec = found.spec
@@ -152,7 +152,7 @@ class SignedStart:
         return Derived(job.id, spec)
 
     def demand_in_time(self, delivery: request_pb2.Delivery, now_us: int) -> None:
-        """Check that an attempt at one of the jobs may be accepted now, also one that is not the first.
+        """Check that an attempt at one of the jobs may be accepted now, even a retry.
 
         Raises Refused.
         """
@@ -163,16 +163,16 @@ class SignedStart:
         demand_in_time(self.not_after_us and self.not_after_us + later_us, now_us, "start")
 
     def run(self, due_us: int) -> job_pb2.Batch:
-        """Return the run that it is about; of a schedule, that for a time."""
+        """Return the run that it is about; for a schedule, the run of a time."""
         return run_in(self.request, due_us)
 
     def stops(self, job_id: bytes, due_us: int) -> bool:
-        """Return whether its client wants this job to be stopped when another one of its run fails."""
+        """Return whether its client wants this job stopped when another job of its run fails."""
         run = self.run(due_us)
         return int(run.on_failure) == OnFailure.STOP_REST and job_id != finish_job_id(run.id)
 
     def is_of(self, schedule: SignedStart) -> bool:
-        """Return whether its job was started by this schedule, at a time or beside them."""
+        """Return whether its job was started by this schedule, at a time or at once."""
         if self.request.WhichOneof("verb") != "change_schedule":
             return self.raw == schedule.raw
         key = self.request.change_schedule.key
@@ -180,9 +180,9 @@ class SignedStart:
 
 
 def read_start(raw: bytes, relay: bytes) -> SignedStart:
-    """Return a start, or what else starts jobs, that was signed for the broker with the key `relay`.
+    """Return a start, or another request that starts jobs, that was signed for the broker with the key `relay`.
 
-    Raises Refused: UNAUTHENTICATED if it was not, INVALID_ARGUMENT if it is none.
+    Raises Refused: UNAUTHENTICATED if it was not signed for it, INVALID_ARGUMENT for another request.
     """
     request, envelope, pieces, rest = large.read_kept(raw)
     signer = signature.check(envelope, relay, None, rest)
@@ -197,7 +197,7 @@ def read_start(raw: bytes, relay: bytes) -> SignedStart:
 
 
 def _acting(envelope: request_pb2.Envelope, signer: bytes) -> request_pb2.Delegation | None:
-    """Return who says for whom the signer of a request acted, if that is the key of a job; whether that counts is not checked."""
+    """Return the statement for whom the signer of a request acted, if it is the key of a job; whether that counts is not checked."""
     if not envelope.HasField("delegation"):
         return None
     check_signer(envelope.delegation, signer, envelope.proof.audience)
@@ -205,7 +205,7 @@ def _acting(envelope: request_pb2.Envelope, signer: bytes) -> request_pb2.Delega
 
 
 def demand_in_time(until_us: int, now_us: int, what: str) -> None:
-    """Check that what was signed until a time (0: for ever) is still good.
+    """Check that a request has not expired (0: it never does).
 
     Raises Refused(FAILED_PRECONDITION).
     """
@@ -216,12 +216,12 @@ def demand_in_time(until_us: int, now_us: int, what: str) -> None:
 
 
 def on_one_worker(spec: JobSpec) -> JobSpec:
-    """Return a spec without what the broker sees to: where, when and after what it starts, and whether it is tried again."""
+    """Return a spec without what the broker takes care of: where, when and after what it starts, and whether it is retried."""
     return replace(spec, after=(), retry=None, held=False, start_at_us=None, start_in_ms=None, only_one="", on=(), not_on=())
 
 
 def local_id(job_id: bytes, attempt: int) -> bytes:
-    """Return the id that an attempt has at the worker: the first that of the job, and each other one of its own (UUID version 5)."""
+    """Return the id of an attempt at the worker: for the first attempt the id of the job, for others a derived one (UUID version 5)."""
     return job_id if attempt == FIRST_ATTEMPT else uuid.uuid5(uuid.UUID(bytes=job_id), f"attempt {attempt}").bytes
 
 
@@ -233,12 +233,12 @@ def read_order(
     verbs: Collection[str],
     demand_known: Callable[[request_pb2.Delegation], None],
 ) -> tuple[bytes, request_pb2.Request, int]:
-    """Return who wants a request, which was signed for the broker `relay` and is about this job, the request, and until when it is good.
+    """Return the signer of a request that was signed for the broker `relay` about this job, the request, and its expiry.
 
-    `batch`: the run that it is in. `verbs`: what it may be. `demand_known`: raises Refused if it does not count what is said about the key
-    of a job; if it does, the owner wants what that has signed.
+    `batch`: the run of the job. `verbs`: the accepted verbs. `demand_known`: raises Refused if a statement about the key of a job does not
+    count; if it does, the owner requested what that key signed.
 
-    Raises Refused: UNAUTHENTICATED, or PERMISSION_DENIED if it is about other jobs or does something else to it.
+    Raises Refused: UNAUTHENTICATED, or PERMISSION_DENIED if it is about other jobs or another action.
     """
     request, envelope = read_envelope(raw)
     signer = signature.check(envelope, relay, None)
