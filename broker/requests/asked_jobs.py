@@ -1,4 +1,4 @@
-"""The jobs of a request, each of them checked: new ones, and those that run another job again."""
+"""The jobs of a request, each of them checked: new ones, and reruns of other jobs."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def read_jobs(
 ) -> Iterator[Asked]:
     """Iterate over the jobs of a request, each of them checked: those in `sent`, or `pieces` that are decoded one by one.
 
-    `again` returns one that runs another again. Raises Refused, with the position of the job.
+    `again` returns the job of a rerun. Raises Refused, with the position of the job.
     """
     return (one for one in read_in_steps(sent, pieces, again) if one is not None)
 
@@ -42,7 +42,7 @@ def read_jobs(
 def read_in_steps(
     sent: Sequence[request_pb2.NewJob], pieces: Sequence[bytes] | None = None, again: Callable[[request_pb2.NewJob], Asked] | None = None
 ) -> Iterator[Asked | None]:
-    """Do the same, and give None after each step of a job that takes several milliseconds."""
+    """Do the same, and yield None after each step of a job that takes several milliseconds."""
     if not sent and not pieces:
         raise Refused(Code.INVALID_ARGUMENT, "the request names no job")
     seen: set[bytes] = set()
@@ -68,7 +68,7 @@ def read_in_steps(
 
 
 def _decode(piece: bytes) -> Generator[None, None, request_pb2.NewJob]:
-    """Return a job, decoded once it is known that this takes no longer than it may."""
+    """Return a job, decoded after checking that this takes no longer than permitted."""
     if len(piece) <= _LARGE_JOB_BYTES:
         return read_job(piece)
     yield from field_counts.check(piece, request_pb2.NewJob.DESCRIPTOR)
@@ -78,14 +78,14 @@ def _decode(piece: bytes) -> Generator[None, None, request_pb2.NewJob]:
 
 
 def _ask(job: request_pb2.NewJob) -> Asked:
-    """Return a job, checked."""
+    """Return a job after checking it."""
     _demand_new(job)
     raw = job.spec.SerializeToString()
     return Asked(job.id, *(_read_often(raw) if len(raw) <= _SMALL_JOB_BYTES else _read_spec(raw)), raw)
 
 
 def _ask_in_steps(job: request_pb2.NewJob) -> Generator[None, None, Asked]:
-    """Return a large job, checked."""
+    """Return a large job after checking it."""
     _demand_new(job)
     raw = job.spec.SerializeToString()
     yield
@@ -103,7 +103,7 @@ def _demand_new(job: request_pb2.NewJob) -> None:
 
 
 def _read_spec(raw: bytes) -> tuple[JobSpec, bytes]:
-    """Return a spec, checked, and its digest."""
+    """Return a spec after checking it, and its digest."""
     spec = specs.from_wire(job_pb2.JobSpec.FromString(raw))
     spec_check.check(spec)
     return spec, specs.digest(spec)
@@ -114,16 +114,16 @@ _read_often = lru_cache(_MOST_SAME)(_read_spec)
 
 
 def forget_specs() -> None:
-    """Remember no spec any more: that of a job which was forgotten may have secrets in its environment or its input."""
+    """Drop all cached specs: that of a forgotten job may have secrets in its environment or its input."""
     _read_often.cache_clear()
 
 
 def ask_again(member: Member, lookup: Lookup, sent: list[int], job: request_pb2.NewJob, *, is_staged: bool = False) -> Asked:
-    """Return a job with the spec of the one that it runs again, which the member must see; note in `sent` how long a spec of its own is.
+    """Return a rerun, with the spec of the job that it runs again, which the member must see; store the size of that spec in `sent`.
 
-    A repeated start is answered as before, even if that one was forgotten or can no longer be seen: the job that it started has the spec.
+    A repeated start is answered as before, even if that job was forgotten or can no longer be seen: the job that it started has the spec.
 
-    Raises Refused; so it does if the job has a spec as well, and not that one.
+    Raises Refused, also if the rerun has a spec of its own that differs.
     """
     if job.after and not is_staged:
         message = "`after` is set for a job that runs another one again, which waits only for jobs that run again with it"
@@ -152,7 +152,7 @@ def ask_again(member: Member, lookup: Lookup, sent: list[int], job: request_pb2.
 
 
 def _demand_same(said: job_pb2.JobSpec, kept: JobSpec, before: JobKey) -> None:
-    """Check that a spec beside the key of a job is that of the job. What it waited for does not count: it waits for other jobs now."""
+    """Check that a spec beside the key of a job equals that of the job. Its conditions do not count: a rerun waits for other jobs."""
     spec = specs.from_wire(said)
     spec_check.check(spec)
     if replace(spec, after=()) != replace(kept, after=()):

@@ -49,11 +49,11 @@ class Call:
 
     @property
     def is_for_nobody(self) -> bool:
-        """Whether its sender has left, and the request does nothing that would last beyond the connection."""
+        """Whether its sender is gone, and the request has no effect beyond the connection."""
         return self.peer.left and self.request.WhichOneof("verb") not in _LASTING
 
     def guard(self, part: Callable[_Given, None], *args: _Given.args, **kwargs: _Given.kwargs) -> None:
-        """Run a part of the request; if it raises, the request ends with a refusal, and nothing else is affected."""
+        """Run part of the request; if it raises, the request ends with a refusal, and nothing else is affected."""
         try:
             part(*args, **kwargs)
         except Refused as refused:
@@ -87,7 +87,7 @@ class Call:
         self.guard(self._go_on, steps, then, to_the_end, is_first=False)
 
     def in_few_slices(self, steps: Iterable[object], then: Callable[[], object]) -> None:
-        """Run steps of some milliseconds in all as `in_slices` does; at once if many requests of the sender are in between already.
+        """Run steps of some milliseconds in all as `in_slices` does; at once if many requests of the sender are in progress.
 
         Each of them holds what it has read, and they could be opened faster than they are completed.
         """
@@ -99,7 +99,7 @@ class Call:
             self.in_slices(steps, then)
 
     def later(self, part: Callable[_Given, None], *args: _Given.args, **kwargs: _Given.kwargs) -> None:
-        """Run a part of the request in a later turn, whether or not the sender is still there; the time is charged to it."""
+        """Run part of the request in a later turn, even if the sender is gone by then; the time is charged to it."""
         self.turns.call_soon(partial(self.guard, part, *args, **kwargs))
 
     def reply(self, reply: request_pb2.Reply, bulk: bytes | None = None, *, last: bool = True) -> bool:
@@ -118,7 +118,7 @@ class Call:
         return self.peer.outlet.pass_on(self.peer, (reply.SerializeToString(), bulk))
 
     def done(self, why_not: Refused | None, jobs: int = 0) -> None:
-        """Reply that what was requested is done, to so many jobs of a selection, or refuse it."""
+        """Reply that the request was carried out, for this many jobs of a selection, or refuse it."""
         if why_not is not None:
             self.refuse(why_not)
         else:
@@ -148,7 +148,7 @@ class Call:
             )
 
     def open_stream(self, stream: Stream) -> None:
-        """Register a stream, which ends with its peer; a repeated request replaces its first stream."""
+        """Register a stream, which ends with its peer; if the request is repeated, it replaces the earlier stream."""
         old = self.peer.streams.get(self.request.id)
         if old is not None:
             old.close()

@@ -1,7 +1,7 @@
-"""Decodes requests, checks who sent them and that they may, and calls the handler.
+"""Decode requests, check their senders and rights, and call the handlers.
 
-Every problem of one request ends here in a refusal to its sender. A bug in a handler is logged with its traceback,
-answered with INTERNAL without details, and the worker continues.
+Every problem of one request ends here in a refusal to its sender. A bug in a handler is logged with its traceback, answered with INTERNAL
+without details, and the worker continues.
 """
 
 from __future__ import annotations
@@ -57,7 +57,7 @@ class Dispatch:
     apart: Apart | None = None
 
     def take(self, peer: Peer, frame: bytes, bulk: memoryview | None, sharing: Sharing) -> None:
-        """Handle one message, with its second frame if it has one; never raises. `sharing` is told what later parts of it use."""
+        """Handle one message, with its second frame if it has one; never raises. `sharing` is charged for later parts of it."""
         if peer.unwelcome is not None:
             peer.outlet.refuse(peer, large.id_of(frame), peer.unwelcome)
             return
@@ -95,7 +95,7 @@ class Dispatch:
             peer.outlet.refuse(peer, request_id, Refused(Code.INTERNAL, BUG))
 
     def _pass_on(self, call: Call, verb: str, sharing: Sharing, check: Callable[[], None]) -> None:
-        """Check the signature, if the request has to have one, and pass it to its handler."""
+        """Check the signature if the request needs one, and pass the request to its handler."""
         if verb not in SIGNED_VERBS:
             call.guard(self.handlers[verb], call)
         elif self.apart is not None and len(call.proof) > _LONG:
@@ -104,7 +104,7 @@ class Dispatch:
             call.guard(_check_and_handle, check, self.handlers[verb], call)
 
     def _checked(self, call: Call, handler: Handler, raised: Exception | None) -> None:
-        """Go on with a request whose signature was checked on a thread."""
+        """Continue with a request whose signature was checked on a thread."""
 
         def handle() -> None:
             if raised is not None:
@@ -115,7 +115,7 @@ class Dispatch:
             call.guard(handle)
 
     def _holds(self, call: Call, verb: str, frame: bytes, sharing: Sharing) -> bool:
-        """Keep a request until the desk has recovered, if it has to wait for that; return whether it has."""
+        """Hold a request until the desk has recovered, if it must wait for that; return whether it must."""
         needs_others = bool(call.member.job) or call.request.start.HasField("batch")
         if self.held is None or not self.held.holds(verb, call.peer.public, needs_others=needs_others):
             return False
@@ -141,7 +141,7 @@ def _check_and_handle(check: Callable[[], None], handler: Handler, call: Call) -
 
 
 def _jobs_in(call: Call, verb: str) -> int:
-    """Return how many jobs a request names or brings."""
+    """Return how many jobs a request names or contains."""
     if call.jobs is not None:
         return len(call.jobs)
     asked = getattr(call.request, verb)
@@ -161,7 +161,7 @@ def _refuse_fields_of_daemons(envelope: request_pb2.Envelope) -> None:
 
 
 def _no_verb(request: request_pb2.Request) -> Refused:
-    """Return the refusal of a request without a known verb: one of a newer version is a field that this version does not know."""
+    """Return the refusal of a request without a known verb: a verb of a newer version is an unknown field here."""
     size = request.ByteSize()
     request.DiscardUnknownFields()
     if request.ByteSize() == size:

@@ -1,7 +1,7 @@
-"""Requests that wait until the desk has found all its jobs again. Questions are answered at once, from the store.
+"""Requests that wait until the desk has found all its jobs after a restart. Queries are answered at once, from the store.
 
 New jobs that depend on no others are accepted at once, and start later. The requests of one member stay in order, because a stream takes
-several of them: while one is held, all later ones are, except questions.
+several of them: while one is held, all later ones are, except queries.
 """
 
 from __future__ import annotations
@@ -50,14 +50,14 @@ class HeldRequests:
     def holds(self, verb: str, owner: bytes = b"", *, needs_others: bool = True) -> bool:
         """Return whether a request with this verb has to wait; `owner`: the public key of its sender.
 
-        `needs_others`: it is more than the start of jobs that depend on no others.
+        `needs_others`: it is anything but the start of jobs that depend on no others.
         """
         if self._held is None or verb in AT_ONCE:
             return False
         return verb not in _OF_NEW_JOBS or needs_others or self._bytes[owner] > 0
 
     def hold(self, peer: Peer, frame: bytes, bulk: memoryview | None, sharing: Sharing) -> None:
-        """Keep a request. A member that sends more than can be kept is disconnected."""
+        """Hold a request. A member that sends more than can be held is disconnected."""
         if self._held is None:
             return
         held = _Held(peer, frame, bulk, sharing)
@@ -69,7 +69,7 @@ class HeldRequests:
             self._held.append(held)
 
     def let_in(self, take: Callable[[Peer, bytes, memoryview | None, Sharing], None]) -> None:
-        """Handle all held requests, in their order, as if they arrived now; requests that arrive meanwhile wait behind them."""
+        """Handle all held requests in order, as if they arrived now; requests that arrive meanwhile wait behind them."""
         self._turns.call_soon(partial(self._let_in, take))
 
     def _let_in(self, take: Callable[[Peer, bytes, memoryview | None, Sharing], None]) -> None:

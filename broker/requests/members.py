@@ -1,7 +1,7 @@
-"""list_members and change_members: the roster, for an admin who is not at the machine.
+"""list_members and change_members: the roster, for an admin on another machine.
 
-A change is answered when it is on the disk and in force. An admin can neither change their own role nor remove themselves this way: so
-whoever changes a roster from afar can always change it back.
+A change is answered when it is on the disk and in force. Admins can neither change their own role nor remove themselves this way: so
+whoever changes a roster remotely can always revert the change.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def list_members(call: Call, roster: RosterFile) -> None:
 
 
 def change_members(call: Call, edits: RosterEdits) -> None:
-    """Make one change, if the roster is still that of the request's version."""
+    """Make one change, if the roster is still the version that the request names."""
     demand(call.member, Right.ADMINISTER, call.member.key)
     request = call.request.change_members
     wanted = _wanted(request)

@@ -1,4 +1,4 @@
-"""Schedules: add, change, list, and show one. What they start, and when, is the business of broker/schedules/."""
+"""Schedules: add, change, list, and show one. broker/schedules/ decides what they start, and when."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def add_schedule(call: Call, parts: Parts) -> None:
 
 
 def _read_batch(call: Call) -> job_pb2.Batch:
-    """Return the batch of a schedule, which is staged: its jobs were checked then. A batch without a name gets that of the schedule."""
+    """Return the batch of a schedule, which is staged: its jobs were checked then. Without a name it gets that of the schedule."""
     request = call.request.add_schedule
     if request.HasField("spec"):
         raise Refused(Code.INVALID_ARGUMENT, "the schedule has a job and a batch", "set one of the two")
@@ -198,7 +198,7 @@ def _run_now(call: Call, parts: Parts, schedule: Schedule) -> None:
 
 
 def _is_known(parts: Parts, schedule: Schedule, job: bytes) -> bool:
-    """Return whether a schedule was started with this id before."""
+    """Return whether a schedule has already been started once with this id."""
     owner = schedule.key.owner
     if isinstance(schedule.starts, OneJob):
         return parts.lookup.job(JobKey(owner, job)) is not None

@@ -1,4 +1,4 @@
-"""set_slots: changes what there is for jobs, at once and for later runs of the worker; answered when that is durable."""
+"""set_slots: changes the capacity for jobs, now and for later runs of the worker; answered when that is durable."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .call import Call
 
 
 def set_slots(call: Call, desk: Desk, changed: Callable[[], object]) -> None:
-    """Set what the request names; the rest stays as it is. `changed` is called when it is durable."""
+    """Change what the request names; the rest stays as it is. `changed` is called when the change is durable."""
     demand(call.member, Right.SET_SLOTS, call.member.key)
     request, stock = call.request.set_slots, desk.stock
     if not request.reset and not any(field.name != "reset" for field, _ in request.ListFields()):

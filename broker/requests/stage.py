@@ -1,7 +1,7 @@
 """stage, commit and unstage: a batch that arrives in parts, and starts as a whole or not at all.
 
-Each part is checked as a start is. A job may wait only for jobs that were staged before it: so there are no circles, and no part has to be
-looked at again when the batch is committed.
+Each part is checked like a start. A job may wait only for jobs that were staged before it: so there are no cycles, and no part has to be
+checked again when the batch is committed.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ def stage(
     shortage: Callable[[], Refused | None],
     check: Callable[[Asked], None] | None = None,
 ) -> None:
-    """Check every job of a part, and reply when it is durable. `check` raises Refused for one that cannot be started here."""
+    """Check every job of a part, and reply when it is durable. `check` raises Refused for a job that cannot be started here."""
     _demand_member(call)
     request, owner = call.request.stage, call.member.key
     _check_id(request.batch)
@@ -111,7 +111,7 @@ def stage(
 
 
 def _again(member: Member, lookup: Lookup, job: request_pb2.NewJob) -> Asked:
-    """Return a job that runs another again: with everything as it was, except for what it waits for, which is part of the request.
+    """Return a rerun: a copy of another job, except for its conditions, which are part of the request.
 
     Raises Refused.
     """
@@ -131,7 +131,7 @@ def _hash_of(one: Asked) -> bytes:
 
 
 def _demand_schedulable(one: Asked, index: int) -> None:
-    """Check that a schedule can start a job again and again."""
+    """Check that a schedule can start a job repeatedly."""
     for is_set, what, next_step in (
         (one.rerun_of is not None, "are no reruns of other jobs", "send their specs"),
         (one.spec.feed, "have no standard input that is streamed, as nobody feeds them", "send it in the spec"),
@@ -150,7 +150,7 @@ def _staged(call: Call, result: Staged | Refused) -> None:
 
 
 def commit(call: Call, staging: Staging, desk: Desk, store: Store, shortage: Callable[[], Refused | None]) -> None:
-    """Start all jobs of a batch that is staged; acknowledge when that is durable, and they are in the queue."""
+    """Start all jobs of a staged batch; acknowledge when that is durable and they are queued."""
     _demand_member(call)
     request = call.request.commit
     batch = read_run(request)
@@ -178,7 +178,7 @@ def commit(call: Call, staging: Staging, desk: Desk, store: Store, shortage: Cal
 
 
 def unstage(call: Call, staging: Staging) -> None:
-    """Remove what is staged of a batch that was not committed."""
+    """Remove what is staged of an uncommitted batch."""
     _demand_member(call)
     _check_id(call.request.unstage.batch)
     staging.unstage(RunKey(call.member.key, call.request.unstage.batch), lambda: call.done(None))
@@ -198,7 +198,7 @@ def _check_id(run: bytes) -> None:
 
 
 def _demand_order(asked: Sequence[Asked], run: bytes) -> Iterator[None]:
-    """Check, in steps, that the jobs of a part wait for none of those behind them in it, nor for their own end.
+    """Check in steps that the jobs of a part wait neither for later ones in it, nor for their own end.
 
     Raises Refused(INVALID_ARGUMENT).
     """

@@ -47,7 +47,7 @@ def start(  # noqa: C901, PLR0915 -- each job is checked in turn, with the parts
     store: Store,
     check: Callable[[Asked], None] | None = None,
 ) -> None:
-    """Check every job, record all of them, acknowledge, and watch them if requested. `check` raises Refused for one that cannot be."""
+    """Check every job, record all of them, acknowledge, and watch them if requested. `check` raises Refused for a job that cannot run."""
     demand(call.member, Right.SUBMIT, call.member.key)
     request = call.request.start
     if request.watch:
@@ -125,7 +125,7 @@ def start(  # noqa: C901, PLR0915 -- each job is checked in turn, with the parts
 
 
 def check_with(check: Callable[[Asked], None], one: Asked, index: int) -> None:
-    """Call a check; what it raises has the position of the job."""
+    """Call a check; add the position of the job to what it raises."""
     try:
         check(one)
     except Refused as refused:
@@ -134,7 +134,7 @@ def check_with(check: Callable[[Asked], None], one: Asked, index: int) -> None:
 
 
 def demand_fit(key: JobKey, spec: JobSpec, desk: Desk, lookup: Lookup, index: int) -> None:
-    """Check that a worker has what a new job takes. One that is known may wait for what was taken away meanwhile."""
+    """Check that a worker has what a new job takes. A known job may wait for resources that were removed meanwhile."""
     why = desk.stock.never_fits(desk.stock.timed(wants_of(spec), spec.time_limit_ms))
     if why and lookup.job(key) is None:
         message = f"the job can never start here: {why}"
@@ -142,14 +142,14 @@ def demand_fit(key: JobKey, spec: JobSpec, desk: Desk, lookup: Lookup, index: in
 
 
 def demand_in_time(key: JobKey, not_after_us: int, desk: Desk, lookup: Lookup, index: int) -> None:
-    """Check that a new job may still start. One that is known may have."""
+    """Check that a new job may still start. A known job may have started already."""
     if not_after_us <= desk.now_us() and lookup.job(key) is None:
         message = "the job was not to start after a time that is past, by the clock of the worker"
         raise Refused(Code.FAILED_PRECONDITION, message, "compare the clocks, or ask for a later time", index, Reason.EXPIRED)
 
 
 def demand_finish(member: Member, batch: job_pb2.Batch, desk: Desk) -> int:
-    """Check that the member may run what the run is to end with, as for any job; return how many bytes that takes."""
+    """Check that the member may run the `on_finish` of the run, as for any job; return its size in bytes."""
     if not batch.HasField("on_finish"):
         return 0
     spec = read_finish(batch.on_finish)
@@ -167,14 +167,14 @@ def demand_nothing_else(proof: bytes, needed: int) -> None:
 
 
 def demand_size(jobs: int, spec_bytes: int, most: int = LARGEST_MESSAGE) -> None:
-    """Check that jobs which run again take no more than if their specs had been sent."""
+    """Check that reruns take no more space than if their specs had been sent."""
     if spec_bytes > most:
         message = f"the specs of {jobs} jobs have {spec_bytes} bytes, the limit of one request is {most}"
         raise Refused(Code.INVALID_ARGUMENT, message, "run fewer jobs again at once", jobs - 1)
 
 
 def _demand_known(owner: bytes, asked: list[Asked], lookup: Lookup) -> Iterator[None]:
-    """Accept a start that was first tried against another store only if every job of it is known from the logs: then nothing is started."""
+    """Accept a start that was first sent to another store only if all its jobs are known from the logs: then nothing is started."""
     for index, one in enumerate(asked):
         yield
         job = lookup.job(JobKey(owner, one.id))
@@ -189,7 +189,7 @@ def _demand_known(owner: bytes, asked: list[Asked], lookup: Lookup) -> Iterator[
 
 
 def find_started_jobs(keys: Sequence[JobKey], asked: Sequence[Asked], lookup: Lookup) -> list[Job]:
-    """Return the jobs of an accepted start, in its order. One whose id was known, and which was forgotten in the same commit, has ended."""
+    """Return the jobs of an accepted start, in its order. A known job that was forgotten in the same commit has ended."""
     return [lookup.job(key) or _forgotten_meanwhile(key, one) for key, one in zip(keys, asked, strict=True)]
 
 

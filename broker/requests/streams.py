@@ -21,7 +21,7 @@ _DEFAULT_TAIL_LINES = 10
 
 
 def begin_to_wait(call: Call, desk: Desk, inner: Sequence[JobKey]) -> Callable[[], None]:
-    """Let the job that sends a request lend its slots while it waits for these; return what to call when it waits no more."""
+    """Let the job that sends a request lend its slots while it waits for these; return the function to call when it stops waiting."""
     starter = starter_of(call.member, desk)
     if starter is None:
         return lambda: None
@@ -114,7 +114,7 @@ def open_run_ends(
     is_over: Callable[[], bool],
     tell: Callable[[], object],
 ) -> RunEnds:
-    """Return the stream about the ends of jobs of some runs, which is open now."""
+    """Return the opened stream about the ends of jobs of some runs."""
     inner = [key for run in runs for key in (*desk.runs.get(run, ()), JobKey(run.owner, finish_job_id(run.id)))] if call.member.job else ()
     over = begin_to_wait(call, desk, inner)
 

@@ -78,7 +78,7 @@ def handlers(  # noqa: PLR0913 -- all parts that one of them needs
 ) -> Mapping[str, Handler]:
     """Return a handler for each verb, with the parts that it needs. `check` raises Refused for a job that cannot be started here.
 
-    `notary` signs how jobs have ended that ran here.
+    `notary` signs how jobs ended that ran here.
     """
     roster = Roster(member_of, named)
     inputs, starts = LocalInputs(engine, desk.live), Shown()
@@ -153,7 +153,7 @@ def _not_over_a_link(call: Call) -> None:
 
 
 def _asks_for_all(call: Call) -> bytes | None:
-    """Return whose runs a request takes as a whole: it selects their jobs, or waits for their end. Empty: anybody's. None: it does not."""
+    """Return whose runs a request refers to as a whole (it selects their jobs, or waits for their end). Empty: anybody's. None: no runs."""
     verb = call.request.WhichOneof("verb") or ""
     if verb == "query_run":
         return b"" if call.request.query_run.until_ended else None

@@ -1,8 +1,8 @@
-"""forget: removes ended jobs with their logs: those that are named, or that a selection finds.
+"""forget: removes ended jobs with their logs: those that are named, or those of a selection.
 
-If one of those that are named, or of a run, has not ended, none is removed.
+If one of the named jobs, or one of a run, has not ended, none is removed.
 
-They are removed in steps: if the worker dies in between, some are left. The same request, repeated, removes the rest.
+They are removed in steps: if the worker dies in between, some are left. Repeating the request removes the rest.
 """
 
 from __future__ import annotations
@@ -60,7 +60,7 @@ def _done(call: Call, result: Forgotten | Refused) -> None:
 
 
 def _forget_selected(call: Call, request: request_pb2.Forget, desk: View, lookup: Lookup, forgetting: Forgetting, ages: Ages) -> None:
-    """Remove the jobs of a selection that have ended; reply when only their tombstones are left on disk."""
+    """Remove the ended jobs of a selection; reply when only their tombstones are left on the disk."""
     selected = read_selection(request.selection, call.member, lookup)
     has_age = request.HasField("ended_ago_us")
     unfinished: list[Job] = []
@@ -116,7 +116,7 @@ class _Parts:
 
 
 def _ended_of(selected: Selected, lookup: Lookup, aged_until_us: int | None) -> Selection:
-    """Return the ended jobs that are selected; of a limited age, if one is given."""
+    """Return the ended jobs of a selection; with an age, only those at least that old."""
     runs = lookup.runs(selected.owner, selected.run, selected.name) if selected.run or selected.name else None
     return Selection(
         states=frozenset({State.FINISHED}),

@@ -1,4 +1,4 @@
-"""The jobs of a request that is carried out in parts, so that nobody waits for all of them."""
+"""The jobs of a request that is carried out in parts, so that other requests need not wait for all of them."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class Parts:
         self._unrecorded = 0
 
     def begin(self) -> None:
-        """Record the first parts; the others follow, whether or not the client is still there."""
+        """Record the first parts; the others follow even if the client is gone."""
         parts = [self._jobs[at : at + _JOBS_A_PART] for at in range(0, len(self._jobs), _JOBS_A_PART)]
         self._waiting = iter(parts)
         self._unrecorded = len(parts)

@@ -1,4 +1,4 @@
-"""pause and resume: suspend jobs or let them continue; answered when they do."""
+"""pause and resume: suspend jobs or let them continue; answered when they are suspended or running."""
 
 from __future__ import annotations
 

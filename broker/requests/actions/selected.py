@@ -1,4 +1,4 @@
-"""The jobs that a selection means at the moment when a request is handled: of a run of a batch, or of all runs of a batch."""
+"""The jobs of a selection at the moment when a request is handled: of a run of a batch, or of all runs of a batch."""
 
 from __future__ import annotations
 
@@ -19,19 +19,19 @@ Runs = Mapping[RunKey, Mapping[JobKey, Job]]
 
 
 class Selected(NamedTuple):
-    """Whose jobs are meant, and the id of a run or the name of a batch; neither of them means everything."""
+    """The owner of the jobs, and the id of a run or the name of a batch; empty for everything."""
 
     owner: bytes
     run: bytes
     name: str
 
     def __str__(self) -> str:
-        """Return what is meant, in words."""
+        """Return the selection in words."""
         return f"run {format_id(self.run)}" if self.run else f"batch {self.name}"
 
 
 def read_selection(message: request_pb2.Selection, member: Member, lookup: Lookup) -> Selected:
-    """Return what a selection means, which exists, and whose jobs the member may stop.
+    """Return a selection, after checking that it exists and that the member may stop its jobs.
 
     Raises Refused.
     """
@@ -71,14 +71,14 @@ def has_selection(
 
 
 def no_such_run(what: str) -> Refused:
-    """Return the answer for a run that does not exist, or that the member must not know of."""
+    """Return the refusal for a run that does not exist, or that the member must not know of."""
     return Refused(Code.NOT_FOUND, f"there is no {what}", "list your jobs with their batches", reason=Reason.NO_SUCH_JOB)
 
 
 def find_selected(selected: Selected, runs: Runs, jobs: list[Job], of: list[RunKey]) -> Iterator[None]:
-    """Find the jobs of a selection that have not ended, one per step, and the runs that they are of. Those that wait come first.
+    """Find the unended jobs of a selection, one per step, and their runs. Waiting jobs come first.
 
-    Whoever stops all of them stops those first: otherwise each end would start one more.
+    A stop of all of them ends those first: otherwise each end would start another one.
     """
     others: list[Job] = []
     for run in [RunKey(selected.owner, selected.run)] if selected.run else tuple(runs):

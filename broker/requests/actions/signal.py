@@ -17,7 +17,7 @@ from .selected import find_selected, read_selection
 
 
 def signal(call: Call, desk: Desk, lookup: Lookup) -> None:
-    """Send it at once; `done` means that every process received it, whatever the job did about it."""
+    """Send the signal at once; `done` means that every process received it, whatever it did about it."""
     request = call.request.signal
     if request.HasField("selection") and request.HasField("key"):
         raise Refused(Code.INVALID_ARGUMENT, "the signal has a selection, and names a job by its key", "set one of the two")
@@ -33,7 +33,7 @@ def signal(call: Call, desk: Desk, lookup: Lookup) -> None:
 
 
 def _send(call: Call, desk: Desk, jobs: list[Job]) -> None:
-    """Send it to all of these jobs, and reply when each has it, or has ended."""
+    """Send the signal to all of these jobs, and reply when each has received it, or has ended."""
     unanswered = len(jobs)
     received = 0
     why_not: Refused | None = None

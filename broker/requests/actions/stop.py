@@ -1,4 +1,4 @@
-"""stop: ends jobs with all their processes; acknowledges when the request is durable, then reports when nothing of a job is left."""
+"""stop: ends jobs with all their processes; acknowledged when the request is durable, then reported when nothing of a job is left."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from .selected import find_selected, has_selection, read_selection
 def stop(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, engine: Engine, store: Store) -> None:
     """Check all jobs first, so that a stop of several is carried out for all or for none.
 
-    Of a selection, the jobs are those that have not ended at this moment; when none of them is left, that is said in one reply.
+    Of a selection, the jobs are those that have not ended at this moment; one reply says that none of them is left.
     """
     request = call.request.stop
     call.demand_stream()
@@ -64,7 +64,7 @@ def _check(request: request_pb2.Stop) -> None:
 
 
 def order_of(request: request_pb2.Stop, job: Job, asked_by: str) -> StopOrder:
-    """Return how a job is stopped for a request: what that does not say, its spec does."""
+    """Return how to stop a job: as the request says, or else as its spec says."""
     grace_ms = job.spec.grace_ms if job.spec.grace_ms is not None else DEFAULT_GRACE_MS
     if request.HasField("grace_ms"):
         grace_ms = request.grace_ms

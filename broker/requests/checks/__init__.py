@@ -1,1 +1,1 @@
-"""What is checked of a request beside its jobs: what it says about their run, what they wait for, and whether a job sent it."""
+"""Checks of a request besides its jobs: what it says about their run, their conditions, and whether a job sent it."""

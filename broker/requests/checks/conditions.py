@@ -1,4 +1,4 @@
-"""What the jobs of a start wait for: the limits, the cycles, and what a rerun waits for."""
+"""The conditions of the jobs in a start: limits, cycles, and the conditions of reruns."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ...store.queries import Lookup
 
 
 def demand_order(asked: Sequence[Asked], run: bytes) -> Iterator[None]:
-    """Check that the jobs of a start do not wait for each other in a circle, in steps. `run`: the run that they become part of, or empty.
+    """Check in steps that the conditions of the jobs in a start have no cycle. `run`: the run that they join, or empty.
 
     Raises Refused(INVALID_ARGUMENT).
     """
@@ -54,9 +54,9 @@ def _circle(asked: Sequence[Asked], nodes: Sequence[int]) -> Refused:
 
 
 def adapt_reruns(asked: list[Asked], owner: bytes, run: bytes, lookup: Lookup) -> Iterator[None]:
-    """Let jobs that are run again wait only for what is run again with them, in steps. One that is known stays as it is.
+    """In steps, let reruns wait only for jobs that are run again with them. A known rerun stays as it is.
 
-    `run`: the new run, or empty. The jobs of a name in the old run are now those of the name in the new one, if there are any.
+    `run`: the new run, or empty. A condition on a name in the old run becomes one on that name in the new run, if it has such jobs.
     """
     new = {one.rerun_of: one.id for one in asked if one.rerun_of is not None}
     names = {"", *(name for one in asked for name in (one.spec.name, base_of(one.spec.name)))} if new and run else set()

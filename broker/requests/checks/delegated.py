@@ -1,4 +1,4 @@
-"""What a job may ask for that acts for its owner: to start jobs, and to see and stop these."""
+"""What a job that acts for its owner may request: to start jobs, and to see and stop these."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ _YOURSELF = "ask for it with the key of a member, in a context of its own"
 
 
 def demand_verb(member: Member, verb: str) -> None:
-    """Check that a request is one that a job may send.
+    """Check that a job may send a request with this verb.
 
     Raises Refused(PERMISSION_DENIED).
     """
@@ -42,7 +42,7 @@ def starter_of(member: Member, desk: View) -> Job | None:
 
 
 def demand_run(member: Member, run: bytes, lookup: Lookup) -> None:
-    """Check that a run, if there is one of this id, was started by the job that asks.
+    """Check that a run, if one with this id exists, was started by the job that sends the request.
 
     Raises Refused(NOT_FOUND).
     """
@@ -52,7 +52,7 @@ def demand_run(member: Member, run: bytes, lookup: Lookup) -> None:
 
 
 def demand_filter(wanted: NewsFilter, member: Member, lookup: Lookup) -> None:
-    """Check that a job hears only of what it started: it names these jobs, or a run of them.
+    """Check that a job subscribes only to what it started: the filter names these jobs, or a run of them.
 
     Raises Refused.
     """
@@ -70,7 +70,7 @@ def demand_filter(wanted: NewsFilter, member: Member, lookup: Lookup) -> None:
 def check_start(
     member: Member, starter: Job | None, asked: Sequence[Asked], batch: BatchRun | None, desk: View, lookup: Lookup, *, waits: bool
 ) -> Iterator[None]:
-    """Check in steps that a job may start these; what a member starts is checked elsewhere. `waits`: the job waits for them.
+    """Check in steps that a job may start these; a member's starts are checked elsewhere. `waits`: the job waits for them.
 
     Raises Refused.
     """

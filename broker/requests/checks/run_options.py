@@ -1,4 +1,4 @@
-"""What a start says about the run that its jobs belong to: read and checked."""
+"""The options that a start gives for the run of its jobs: read and checked."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def read_batch(batch: job_pb2.Batch) -> BatchRun:
 
 
 def read_finish(on_finish: job_pb2.JobSpec) -> JobSpec:
-    """Return the spec of what a run is to end with.
+    """Return the spec of the `on_finish` job of a run.
 
     Raises Refused: INVALID_ARGUMENT, or UNIMPLEMENTED for a field that this worker does not know.
     """

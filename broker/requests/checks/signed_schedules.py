@@ -1,4 +1,4 @@
-"""What a broker demands of schedules beside a worker: that all of what they start is signed, as its workers run nothing else. Pure."""
+"""Additional checks of schedules at a broker: everything that they start must be signed, because its workers run nothing else. Pure."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from ...schedules.schedule import OneJob, Schedule
 
 
 def demand_relayable(request: request_pb2.AddSchedule, spec: JobSpec | None, now_us: int, check: Callable[[Asked], None]) -> None:
-    """Check that workers of this broker would take what a schedule starts as it is signed. `spec`: of its job; None if it has a batch.
+    """Check that workers of this broker would accept what a schedule starts. `spec`: of its job; None if it has a batch.
 
     The jobs of a batch were checked when they were staged. Raises Refused.
     """
@@ -32,7 +32,7 @@ def demand_relayable(request: request_pb2.AddSchedule, spec: JobSpec | None, now
 
 
 def demand_signed(request: request_pb2.ChangeSchedule, schedule: Schedule) -> None:
-    """Check that a request to start the job or the batch of a schedule says what that is.
+    """Check that a request to start the job or the batch of a schedule contains it.
 
     Raises Refused.
     """

@@ -1,1 +1,1 @@
-"""Requests that only read: what is known about jobs and runs, the events, and the worker itself."""
+"""Requests that only read: jobs, runs, events, and the worker itself."""

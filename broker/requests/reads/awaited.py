@@ -1,4 +1,4 @@
-"""What a job waits for, as it is told."""
+"""The conditions of a job that do not hold yet, as messages."""
 
 from __future__ import annotations
 

@@ -20,7 +20,7 @@ _MOST_BYTES = 1024 * 1024
 
 
 def subscribe(call: Call, news: News, store: Store, lookup: Lookup, desk: Desk) -> None:
-    """Check the filter once and reply with the topic to subscribe to."""
+    """Check the filter once, and reply with the topic to subscribe to."""
     wanted = read_filter(call.request.subscribe.filter, call.member)
     demand_filter(wanted, call.member, lookup)
     starter = starter_of(call.member, desk)

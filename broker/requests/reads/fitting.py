@@ -1,4 +1,4 @@
-"""On which workers a job could run, for who wants one on each: what a client asks, and the answer of a worker, which is itself."""
+"""On which workers a job could run, for a client that wants one on each; a worker answers with itself."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _PROGRAM = (b"true",)
 
 
 def asked_job(call: Call) -> JobSpec:
-    """Return what of a job decides where it may run.
+    """Return the parts of a job that decide where it may run.
 
-    Raises `Refused` if that is not valid, or the sender may start no jobs.
+    Raises `Refused` if they are not valid, or the sender may not start jobs.
     """
     demand(call.member, Right.SUBMIT, call.member.key)
     spec = replace(from_wire(call.request.find_workers.spec), argv=_PROGRAM)
@@ -30,7 +30,7 @@ def asked_job(call: Call) -> JobSpec:
 
 
 def no_worker(why: str) -> Refused:
-    """Return the refusal to run a job on each worker if there is none on which it can."""
+    """Return the refusal to run a job on each worker if it fits on none."""
     return Refused(Code.FAILED_PRECONDITION, f"the job can run on no worker: {why}", "ask for less, or for other labels")
 
 

@@ -77,7 +77,7 @@ FEATURES = (
 
 
 class Silence(NamedTuple):
-    """A worker of a broker that gives no sign: its name, and for how long, in milliseconds."""
+    """A worker of a broker that does not respond: its name, and for how many milliseconds."""
 
     worker: str
     lasts_ms: int
@@ -85,7 +85,7 @@ class Silence(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Introduction:
-    """What a worker tells every client about itself."""
+    """What a worker reports about itself to every client."""
 
     kind: str
     software: str
@@ -102,7 +102,7 @@ class Introduction:
 
 
 def hello(call: Call, introduction: Introduction, condition: Condition) -> None:
-    """Reply with what this worker is; refuse a client that has no version in common with it."""
+    """Reply with the identity, limits and features of the worker; refuse a client that has no version in common with it."""
     asked = call.request.hello
     if not asked.oldest_version <= PROTOCOL_VERSION <= asked.newest_version:
         raise Refused(
@@ -150,5 +150,5 @@ def _silence(call: Call, introduction: Introduction) -> Silence | None:
 
 
 def status(call: Call, condition: Condition) -> None:
-    """Reply with how the worker and its machine are now; every member may ask."""
+    """Reply with the present condition of the worker and its machine; every member may ask."""
     call.reply(request_pb2.Reply(status=condition.describe(call.member)))

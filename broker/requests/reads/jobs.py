@@ -38,7 +38,7 @@ _PAGE_BYTES = 1024 * 1024
 
 
 class Roster(NamedTuple):
-    """Who is on the roster now: by key, and by name."""
+    """The members in force: by key, and by name."""
 
     member_of: Callable[[bytes], Member | None]
     named: Callable[[str], Member | None]
@@ -70,7 +70,7 @@ def _reply_with(call: Call, job: Job, desk: View, engine: Engine, roster: Roster
 
 
 def _named(request: request_pb2.QueryOne, member: Member, lookup: Lookup, named: Callable[[str], Member | None]) -> Job:
-    """Return the job that a person means.
+    """Return the job that a person refers to.
 
     Raises Refused.
     """
@@ -90,7 +90,7 @@ def _named(request: request_pb2.QueryOne, member: Member, lookup: Lookup, named:
 
 
 def list_jobs(call: Call, desk: View, lookup: Lookup, roster: Roster, ages: Ages) -> None:
-    """Reply with one page of jobs; only those that have not ended unless the request says otherwise."""
+    """Reply with one page of jobs; only unended ones unless the request says otherwise."""
     request = call.request.list
     after = read_place(request.page)
     limit = min(request.limit or _PAGE, _PAGE)
@@ -153,9 +153,9 @@ def _selection(request: request_pb2.List, member: Member, lookup: Lookup, named:
 
 
 def whose(request: request_pb2.List | request_pb2.ListRuns, member: Member, named: Callable[[str], Member | None]) -> bytes:
-    """Return whose jobs the member may see and asks for; empty: everybody's.
+    """Return the owner whose jobs are requested, if the member may see them; empty: everybody's.
 
-    Raises Refused for a member that is not known, or whose jobs may not be seen; these two are not told apart.
+    Raises Refused for an unknown member, or one whose jobs may not be seen; the two are indistinguishable.
     """
     sees_others = may(member, Right.SEE_OTHERS, b"")
     if not request.owner_name or request.owner_name == member.name:
@@ -177,12 +177,12 @@ def _moment(request: request_pb2.List, which: Literal["since", "until"], now_us:
 
 
 def write_place(place: Place) -> bytes:
-    """Return the cursor of the page that begins after a place."""
+    """Return the cursor of the page that begins after a job."""
     return b"".join(number.to_bytes(_NUMBER_BYTES, "big") for number in place)
 
 
 def read_place(page: bytes) -> Place | None:
-    """Return the place after which a page begins; None for the first page.
+    """Return the job after which a page begins; None for the first page.
 
     Raises Refused(INVALID_ARGUMENT).
     """
@@ -195,7 +195,7 @@ def read_place(page: bytes) -> Place | None:
 
 
 def describe_batch(shown: job_pb2.Batch, batch: BatchRun) -> None:
-    """Write the run of a batch into a message, without how it stands."""
+    """Write the run of a batch into a message, without its progress."""
     shown.id, shown.name, shown.parallel = batch.id, batch.name, batch.parallel
     shown.on_failure = on_failure_to_wire(batch.on_failure)
 
@@ -252,7 +252,7 @@ def describe(job: Job, desk: View, member_of: Callable[[bytes], Member | None], 
 
 
 def _worker(job: Job, member_of: Callable[[bytes], Member | None], stock: Stock) -> str:
-    """Return the name of the worker on which the current attempt was placed, also one that has left, or the beginning of its key."""
+    """Return the name of the worker on which the current attempt was placed, even if it has left, or the beginning of its key."""
     if job.attempt.phase in WAITING:
         return ""
     key = job.machine[:KEY_BYTES]

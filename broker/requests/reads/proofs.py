@@ -1,4 +1,4 @@
-"""query_proof: who has asked for a job and who has stopped it, as they have signed it; or who has asked for many jobs."""
+"""query_proof: the signed requests that started and stopped a job; or those that started many jobs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ _ANSWER_BYTES = 256 * 1024
 
 
 def query_proof(call: Call, lookup: Lookup, read: _Read, notary: Notary | None, starts: Shown) -> None:
-    """Reply with what is kept of a job that the member may see, or of many; `notary`: that of this worker, None at a broker."""
+    """Reply with the proofs of a job that the member may see, or of many; `notary`: that of this worker, None at a broker."""
     if call.request.query_proof.keys:
         _query_many(call, lookup, read, starts)
     else:
@@ -55,7 +55,7 @@ def _query_one(call: Call, lookup: Lookup, read: _Read, notary: Notary | None, s
 
 
 def _show(shown: request_pb2.JobProof, job: Job, kept: proofs.KeptProof, read: _Read, notary: Notary | None, starts: Shown) -> None:
-    """Write what is kept of a job; in place, because it may have megabytes."""
+    """Write the proofs of a job into a message; in place, because they may have megabytes."""
     named = job.key.id if kept.name is None else kept.name.id
     shown.key.CopyFrom(key_to_wire(job.key))
     shown.start, shown.stop, shown.due_us = starts.only(kept.start, named), kept.stop, kept.due_us
@@ -116,7 +116,7 @@ class _Answer:
         self._hashes: dict[bytes, int] = {}
 
     def add(self, position: int, job_id: bytes, kept: proofs.KeptProof) -> None:
-        """Add what is kept of a job, whose start is `start`."""
+        """Add the proofs of a job, whose start is `start`."""
         self._ids.append(job_id)
         self.bytes += len(kept.staged) + self._shown.size(kept.start, job_id, is_first=len(self._ids) == 1)
         one = self.proofs.jobs.add(position=position, start=len(self.proofs.starts), staged_job=kept.staged, due_us=kept.due_us)
@@ -127,14 +127,14 @@ class _Answer:
                 self.bytes += len(kept.hashes)
 
     def end_start(self) -> None:
-        """Add the start that the last jobs share."""
+        """Add the start that the latest jobs share."""
         if self._ids:
             self.proofs.starts.append(self._shown.some(self.start, self._ids))
         self._ids = []
 
 
 def _add_end(shown: request_pb2.JobProof, name: AttemptKey, attempt: Attempt, outcome: Outcome, notary: Notary | None) -> None:
-    """Add how an attempt ended, and what the worker that ran it has signed about that."""
+    """Add how an attempt ended, and the signed statement of its worker about that."""
     times = {"started_at_us": attempt.started_at_us if attempt.pid else 0, "ended_at_us": attempt.ended_at_us}
     shown.told.add(attempt=name.attempt, pid=attempt.pid, outcome=outcome_to_wire(outcome), **times)
     if outcome.late_end:

@@ -1,6 +1,6 @@
 """query_run: how many jobs of a run wait, run, and ended in which way; at once, or when none of them waits or runs any more.
 
-list_runs: the same of many runs, newest first.
+list_runs: the same for many runs, newest first.
 """
 
 from __future__ import annotations
@@ -84,7 +84,7 @@ def list_runs(call: Call, desk: Desk, lookup: Lookup, roster: Roster) -> None:
 
 
 def describe_run(shown: request_pb2.Run, run: Run, desk: Desk, lookup: Lookup, member_of: Callable[[bytes], Member | None]) -> None:
-    """Write how a run stands into a message."""
+    """Write the progress of a run into a message."""
     owner = member_of(run.owner)
     describe_batch(shown.batch, run.batch)
     finish = lookup.job(JobKey(run.owner, finish_job_id(run.batch.id))) if run.batch.is_finished else None
@@ -100,7 +100,7 @@ def describe_run(shown: request_pb2.Run, run: Run, desk: Desk, lookup: Lookup, m
 
 
 def _named(text: str, whose: bytes, member: Member, lookup: Lookup, roster: Roster) -> Run:
-    """Return the run that a person means: the member's own, if there is one, or after OWNER/ another's.
+    """Return the run that a person refers to: the member's own if there is one, or with OWNER/ another member's.
 
     Raises Refused.
     """
@@ -121,7 +121,10 @@ def _named(text: str, whose: bytes, member: Member, lookup: Lookup, roster: Rost
 
 
 def _owners(typed: Typed, whose: bytes, member: Member, roster: Roster) -> Iterator[bytes]:
-    """Yield whose runs can be meant, one after the other; empty: everybody's. `whose`: only this owner's, if not empty."""
+    """Iterate over the owners whose runs may be meant, in order of preference; empty: everybody's.
+
+    `whose`: only this owner's, if not empty.
+    """
     if whose:
         if may(member, Right.SEE, whose):
             yield whose
@@ -139,7 +142,7 @@ def _owners(typed: Typed, whose: bytes, member: Member, roster: Roster) -> Itera
 
 
 def _describe(reply: request_pb2.QueryRunReply, request: request_pb2.QueryRun, run: Run, parts: _Parts) -> Iterator[None]:
-    """Write a reply, in steps: logs may have to be read for it."""
+    """Write a reply in steps: logs may have to be read for it."""
     desk, lookup = parts.desk, parts.lookup
     describe_run(reply.run, run, desk, lookup, parts.roster.member_of)
     if run.batch.on_finish:
@@ -167,7 +170,7 @@ def _describe(reply: request_pb2.QueryRunReply, request: request_pb2.QueryRun, r
 
 
 def _longest(count: int, run: Run, parts: _Parts) -> Iterator[Job]:
-    """Iterate over the jobs that ran or have been running longest, the longest first."""
+    """Iterate over the jobs with the longest run times, longest first."""
     if not count:
         return iter(())
 

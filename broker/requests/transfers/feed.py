@@ -1,4 +1,4 @@
-"""feed, push and resize: standard input that arrives as a stream, and what is typed at a terminal; push also has the bytes of a put."""
+"""feed, push and resize: standard input that arrives as a stream, and what is typed at a terminal; push also carries the bytes of a put."""
 
 from __future__ import annotations
 
@@ -29,19 +29,19 @@ Feeders = dict[JobKey, JobInput]
 
 
 class Inputs(Protocol):
-    """Makes what takes the input of jobs: of this machine, or of the workers of a broker. `ended` is called once, at its end."""
+    """Creates the streams for input of jobs: of this machine, or of the workers of a broker. `ended` is called once, at the end."""
 
     def feeding(self, call: Call, ended: Callable[[], None]) -> JobInput:
-        """Return what takes a standard input that comes as a stream."""
+        """Return the stream for a standard input."""
         ...
 
     def typing(self, call: Call, ended: Callable[[], None]) -> JobInput:
-        """Return what takes what is typed at a terminal."""
+        """Return the stream for typing at a terminal."""
         ...
 
 
 class LocalInputs:
-    """Makes what takes the input of the jobs of this machine."""
+    """Creates the streams for input of the jobs on this machine."""
 
     def __init__(self, engine: Engine, live: Container[JobKey] = ()) -> None:
         """`live`: the jobs that have not ended."""
@@ -51,7 +51,7 @@ class LocalInputs:
         self._sealed: dict[tuple[JobKey, Fed], SealedInput] = {}
 
     def feeding(self, call: Call, ended: Callable[[], None]) -> FeedStream:
-        """Return what takes a standard input that comes as a stream."""
+        """Return the stream for a standard input."""
         account = call.peer.account
         return FeedStream(
             pusher_of(call, "sent more input than it may", ended),
@@ -62,7 +62,7 @@ class LocalInputs:
         )
 
     def _sealed_for(self, call: Call) -> SealedInput | None:
-        """Return what checks an input; the same one for each stream of it."""
+        """Return what checks an input; the same object for each stream of it."""
         if call.sealed is None:
             return None
         which = read_key(call.request.feed.key, call.member), call.sealed
@@ -72,12 +72,12 @@ class LocalInputs:
         return self._sealed[which]
 
     def typing(self, call: Call, ended: Callable[[], None]) -> TypingStream:
-        """Return what takes what is typed at a terminal."""
+        """Return the stream for typing at a terminal."""
         return TypingStream(pusher_of(call, "typed more than it may", ended), self._engine, call_later=call.turns.call_later)
 
 
 def pusher_of(call: Call, too_much: str, ended: Callable[[], None]) -> Pusher:
-    """Return who pushes the bytes behind a request, and is disconnected for those that nobody asked for: then it did `too_much`."""
+    """Return the sender of the bytes behind a request, who is disconnected with `too_much` for bytes that nobody asked for."""
 
     def expel(refused: Refused) -> None:
         call.peer.outlet.expel(call.peer, call.request.id, refused, too_much)
@@ -86,7 +86,7 @@ def pusher_of(call: Call, too_much: str, ended: Callable[[], None]) -> Pusher:
 
 
 def feed(call: Call, lookup: Lookup, watchers: Watchers, inputs: Inputs, feeders: Feeders) -> None:
-    """Let the owner of a job feed it, from when it has started; or let somebody type at its terminal."""
+    """Let the owner of a job feed it, once it has started; or let a member type at its terminal."""
     request = call.request.feed
     key = read_key(request.key, call.member)
     job = lookup.visible_job(key, call.member)
@@ -123,7 +123,7 @@ def feed(call: Call, lookup: Lookup, watchers: Watchers, inputs: Inputs, feeders
 
 
 def push(call: Call) -> None:
-    """Take bytes for a running feed or put; those for one that has ended are dropped, because they were under way."""
+    """Take bytes for an open feed or put; bytes for one that has ended are dropped, because they were in transit."""
     request: request_pb2.Push = call.request.push
     stream = call.peer.streams.get(request.request_id)
     if isinstance(stream, PushedStream):
@@ -131,7 +131,7 @@ def push(call: Call) -> None:
 
 
 def resize(call: Call) -> None:
-    """Give a terminal the size of the sender's; does nothing if the sender does not type there any more."""
+    """Set the size of a terminal to the sender's; does nothing if the sender no longer types there."""
     request: request_pb2.Resize = call.request.resize
     stream = call.peer.streams.get(request.request_id)
     if isinstance(stream, PushedStream):

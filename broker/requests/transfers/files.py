@@ -1,4 +1,4 @@
-"""put, place and fetch: contents that a member sends, and what is put into and read of the folder of a job."""
+"""put, place and fetch: contents from members, and files put into and read from the folders of jobs."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .feed import pusher_of
 
 
 def put(call: Call, depot: Depot, shortage: Refused | None) -> None:
-    """Receive a content, and reply when it is on the disk; at once if it is there."""
+    """Receive a content, and reply when it is on the disk; at once if it is stored already."""
     demand(call.member, Right.SUBMIT, call.member.key)
     request, owner = call.request.put, call.member.key
     if request.token:
@@ -88,7 +88,7 @@ def place(call: Call, lookup: Lookup, followed: Followed, depot: Depot, shortage
 
 
 def fetch(call: Call, lookup: Lookup, followed: Followed, depot: Depot) -> None:
-    """Stream a file or a folder of the folder of a job."""
+    """Stream a file or folder in the folder of a job."""
     request = call.request.fetch
     key = read_key(request.key, call.member)
     job = lookup.visible_job(key, call.member)
@@ -130,7 +130,7 @@ def _too_many(does: str, most: int, call: Call) -> Refused:
 
 
 class Missing:
-    """Collects the contents that the jobs of a start refer to and that are not there."""
+    """Collects the contents that the jobs of a start refer to and that are not stored."""
 
     def __init__(self, owner: bytes, depot: Depot) -> None:
         self._owner = owner
@@ -139,7 +139,7 @@ class Missing:
         self._missing: dict[bytes, None] = {}
 
     def look(self, spec: JobSpec, rerun_of: JobKey | None) -> None:
-        """Check what one job refers to; one that runs again may have it of the owner of the first one."""
+        """Check the contents of one job; a rerun may use those of the owner of the first job."""
         for file in _distinct(spec.files) if spec.files else ():
             if file not in self._looked:
                 self._looked.add(file)
@@ -158,5 +158,5 @@ class Missing:
 
 
 def _distinct(files: Iterable[BroughtFile]) -> Iterable[BroughtFile]:
-    """Return files by what matters here: their content."""
+    """Return files without those whose content occurred before."""
     return {BroughtFile(b"", file.digest, file.size) for file in files}

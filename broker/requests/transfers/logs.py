@@ -92,7 +92,7 @@ def follow_log(call: Call, desk: Desk, lookup: Lookup, watchers: Watchers, follo
 
 
 def attempt_of(job: Job, number: int) -> Attempt:
-    """Return an attempt at a job; 0: the last one that has started, or the first.
+    """Return an attempt at a job; 0: the latest one that has started, or the first.
 
     Raises Refused(NOT_FOUND).
     """
