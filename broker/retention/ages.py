@@ -1,9 +1,9 @@
 """How old ended jobs and events are, for deciding what to remove. Setting the machine's clock never causes anything to be removed.
 
-Ages have their own time scale. While the machine is up, it follows the time that passes, and nothing else. For the time that the machine
-was off, only its clock is available, and that is believed after it was seen to run steadily for an hour; until then, ages are unknown. A
-clock that turns out to have been behind when the machine started is not corrected for: records made meanwhile would appear old. The state
-is kept in a file beside the store, so that a restart of the worker changes nothing.
+Ages have their own time scale. While the machine is up, it advances with elapsed time, and nothing else. For the time that the machine was
+off, only its clock is available, and that is trusted after it has run steadily for an hour; until then, ages are unknown. A clock that
+turns out to have been behind when the machine started is not corrected for: records made meanwhile would appear old. The state is kept in a
+file beside the store, so that a restart of the worker changes nothing.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ BELIEVED_AFTER_SECONDS = 3600
 
 
 class Ages:
-    """The clock for ages; `now_us` is on a scale that began as that of dates. `fresh`: nothing is stored yet that could be old."""
+    """The clock for ages; `now_us` is on a scale that began as the scale of dates. `fresh`: nothing is stored yet that could be old."""
 
     def __init__(
         self,
@@ -53,12 +53,12 @@ class Ages:
 
     @property
     def known(self) -> bool:
-        """Whether ages are known. If not, records from before this run may be younger than they appear."""
+        """Whether ages are known. If not, records from earlier runs may be younger than they appear."""
         self.now_us()
         return self._known
 
     def now_us(self, at: Reading | None = None) -> int:
-        """Return the current time on the scale of ages. `at`: what was just read of the clocks, or they are read now."""
+        """Return the current time on the scale of ages. `at`: a reading of the clocks taken just now; without it, they are read."""
         passed, wall = at or (self._passed_us(), self._wall_us())
         offset = wall - passed
         is_seen = -SAME_US <= offset - self._steady.seen_us <= SAME_US
@@ -96,9 +96,9 @@ class Ages:
 
 
 class FollowingAges(Ages):
-    """The ages of another `Ages` of this daemon, for another thread: takes its scale over from the file, and writes nothing.
+    """The ages of another `Ages` of this daemon, for use on another thread: reads its scale from the file, and writes nothing.
 
-    Two that write could come to different scales, and a restart would go on with that of the last one.
+    Two that write could get different scales, and a restart would continue with the last one written.
     """
 
     def __init__(
@@ -114,7 +114,7 @@ class FollowingAges(Ages):
         super().__init__(folder, fresh=False, wall_us=wall_us, passed_us=passed_us, boot=boot)
 
     def now_us(self, at: Reading | None = None) -> int:
-        """Return the current time on the scale of ages, as the other one has noted it."""
+        """Return the current time on the scale of ages, as last noted by the other one."""
         self._follow()
         return super().now_us(at)
 

@@ -1,6 +1,6 @@
-"""Removes files that nothing refers to: contents that no job has, an hour after they were last used, and folders of jobs that are gone.
+"""Remove files that nothing refers to: contents without a job, an hour after their last use, and folders of jobs that are gone.
 
-A job that is forgotten takes its folder with it (forget.py); this finds what a crash left, and what was sent and not used.
+A forgotten job's folder is removed with it (forget.py); this finds what a crash left, and what was sent and not used.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class FileSweep:
         self._timer: asyncio.TimerHandle | None = None
 
     def open(self) -> None:
-        """Search now, for what an earlier run left, and then every hour."""
+        """Search now, for leftovers of an earlier run, and then every hour."""
         self._depot.sweep(self._lookup.files_in_use, self._is_known)
         self._timer = self._loop.call_later(_EVERY_SECONDS, self.open)
 

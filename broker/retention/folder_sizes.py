@@ -1,4 +1,4 @@
-"""Measures the folders of jobs that have ended, so that they count towards what is kept. The store knows which were not measured yet."""
+"""Measure the folders of ended jobs, so that they count towards the limits. The store knows which were not measured yet."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _AT_ONCE = 16
 
 
 class FolderSizes:
-    """Measures through the depot, and records it; `recorded` is called when what is kept may be too much now."""
+    """Measures through the depot, and records it; `recorded` is called when the limits may be exceeded now."""
 
     def __init__(self, store: Store, depot: Depot, recorded: Callable[[], None]) -> None:
         self._store = store
@@ -29,7 +29,7 @@ class FolderSizes:
         self._under_way: set[JobKey] = set()
 
     def look(self) -> None:
-        """Measure the folders of jobs that have ended and were not measured."""
+        """Measure the folders of ended jobs that were not measured."""
         if self._under_way:
             # This is called again when they are done.
             return
@@ -42,7 +42,7 @@ class FolderSizes:
             self.measure(key)
 
     def measure(self, key: JobKey) -> None:
-        """Measure the folder of a job that has ended, which may have changed."""
+        """Measure the folder of an ended job, which may have changed."""
         self._under_way.add(key)
         self._depot.measure(key, partial(self._measured, key))
 

@@ -1,4 +1,4 @@
-"""The jobs that retention does not remove: those whose logs are being followed, of which the number is limited, and those of a broker."""
+"""Jobs that retention does not remove: those with followed logs, whose number is limited, and those that a broker has not settled."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Followed:
         return len(self._jobs) + len(self._held)
 
     def __contains__(self, key: JobKey) -> bool:
-        """Return whether a log of this job is being followed, or it is held."""
+        """Return whether a log of this job is being followed, or the job is held."""
         return key in self._jobs or key in self._held
 
     def holds(self, key: JobKey) -> bool:
@@ -38,12 +38,12 @@ class Followed:
         self._held.add(key)
 
     def let_go(self, key: JobKey) -> None:
-        """Treat it as any other from now on."""
+        """Stop holding a job."""
         self._held.discard(key)
         self._one_is_left()
 
     def demand_room(self, follower: bytes) -> None:
-        """Check that this member can follow one more log; each may use a quarter of the limit.
+        """Check that this member can follow one more log; each member may use a quarter of the limit.
 
         Raises Refused(RESOURCE_EXHAUSTED).
         """
@@ -75,5 +75,5 @@ class Followed:
             callback()
 
     def call_when_one_is_left(self, callback: Callable[[], None]) -> None:
-        """Call back once, as soon as no stream follows the logs of some job any more."""
+        """Call back once, as soon as the last stream that follows logs of some job has ended."""
         self._waiting.add(callback)

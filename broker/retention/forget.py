@@ -1,8 +1,8 @@
-"""Removes jobs that have ended: rows and log folders. A tombstone remains, so that the id never runs again.
+"""Remove ended jobs: rows and log folders. A tombstone remains, so that the id never runs again.
 
-The order is: one commit adds the tombstone, deletes the row, and records the log folder as a leftover; then the folder is removed,
-and then the leftover. What is interrupted in between continues at the next start. Only folders of leftovers are
-ever removed: other content of the log folder belongs to somebody else.
+The order is: one commit adds the tombstone, deletes the row, and records the log folder as a leftover; then the folder is removed, and then
+the leftover. What is interrupted in between continues at the next start. Only folders of leftovers are ever removed: other content of the
+log folder belongs to somebody else.
 
 Events are not removed together with their job: a gap in the middle would look as if nothing had happened. The oldest go first, see
 limits.py.
@@ -45,9 +45,9 @@ class Forgetting:
     def __init__(
         self, store: Store, engine: Engine, is_held: Callable[[JobKey], bool] = lambda _: False, dropped: Callable[[], None] = lambda: None
     ) -> None:
-        """`is_held` says of a job whether its broker has not recorded its end; it is skipped too.
+        """`is_held` returns whether the broker of a job has not recorded its end; such a job is skipped too.
 
-        `dropped`: called when some were removed.
+        `dropped`: called when jobs were removed.
         """
         self._is_held = is_held
         self._dropped = dropped
@@ -63,7 +63,7 @@ class Forgetting:
         so_far: Forgotten = _NOTHING,
         begin: int = 0,
     ) -> None:
-        """Remove jobs, and events up to a seq; `done` is called when that is durable. Jobs that have not ended are skipped.
+        """Remove jobs, and events up to a seq; `done` is called when that is durable. Unended jobs are skipped.
 
         Many jobs are removed in steps, so that no other request waits for all of them.
         """

@@ -52,7 +52,7 @@ class Keep:
     kept_bytes: int | None = 10 * 1024**3
 
     def over(self, jobs: int, kept_bytes: int) -> bool:
-        """Return whether this is more than is to be kept, whatever its age."""
+        """Return whether this is more than the limits allow, regardless of age."""
         return (self.jobs is not None and jobs > self.jobs) or (self.kept_bytes is not None and kept_bytes > self.kept_bytes)
 
     def due_us(self, aged_from_us: int) -> int | None:
@@ -106,7 +106,7 @@ class Retention:
         self._folders = FolderSizes(store, depot, self.look_soon)
 
     def open(self) -> None:
-        """Start, with the leftovers of an earlier run."""
+        """Start with the leftovers of an earlier run."""
         self._forgetting.take_up()
         self._look_in(0)
 
@@ -127,7 +127,7 @@ class Retention:
         self._timer = self._loop.call_later(seconds, self._look)
 
     def folder_changed(self, key: JobKey) -> None:
-        """Measure the folder of a job that has ended again."""
+        """Measure the folder of an ended job again."""
         self._folders.measure(key)
 
     def _look(self) -> None:
