@@ -1,1 +1,1 @@
-"""Jobs that are started again and again: which times an expression means, which are due or were missed, and what is started then."""
+"""Jobs that start again and again: the times of an expression, which of them are due or were missed, and what is started then."""

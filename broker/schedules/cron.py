@@ -1,7 +1,7 @@
-"""The times of a cron expression in a time zone. Pure: it is told from when on.
+"""The times of a cron expression in a time zone. Pure: the start of the search is passed in.
 
-The clock of a zone is put forward and back. As with the cron of Debian, what is to run at a time that is left out runs as soon as that
-is over, what is to run at a time that comes twice runs once, and what runs every so many minutes or hours goes by the time that passes.
+The clock of a zone is put forward and back. As with Debian's cron, a job at a skipped time runs right after the skipped hour, a job at a
+time that occurs twice runs once, and a job that runs every so many minutes or hours follows elapsed time.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ _SINCE = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Times(NamedTuple):
-    """The times that an expression means in a zone, in microseconds since 1970."""
+    """The times of an expression in a zone, in microseconds since 1970."""
 
     expression: str
     zone: tzinfo
@@ -55,7 +55,10 @@ class Times(NamedTuple):
                 yield found_us
 
     def _each_once(self, after: int) -> Iterator[int]:
-        """Iterate over the seconds of times of day: one that is left out comes right after that, one that comes twice is its first."""
+        """Iterate over the seconds of fixed times of day.
+
+        A time that is skipped when the clock is put forward comes right after the gap; of a repeated time the first one counts.
+        """
         from cronsim import CronSim  # noqa: PLC0415 -- only schedules need it
 
         for moment in CronSim(self.expression, datetime.fromtimestamp(after, self.zone)):
@@ -64,8 +67,8 @@ class Times(NamedTuple):
     def _as_time_passes(self, after: int) -> Iterator[int]:
         """Iterate over all seconds at which the zone's clock shows such a time.
 
-        CronSim goes on by whole hours, and so past times of a clock that is changed by half an hour, as that of Lord Howe Island. It is
-        asked for each stretch between two changes of the clock, as for a clock that is never changed.
+        CronSim advances by whole hours, and so skips times when a clock is changed by half an hour, like that of Lord Howe Island. It is
+        called for each stretch between two changes of the clock, as for a clock that never changes.
         """
         from cronsim import CronSim  # noqa: PLC0415 -- as above
 
@@ -84,7 +87,7 @@ class Times(NamedTuple):
                 seen = found
 
     def _ahead(self, at: int) -> timedelta:
-        """Return by how much the zone's clock is ahead of UTC."""
+        """Return by how many seconds the zone's clock is ahead of UTC."""
         return datetime.fromtimestamp(at, self.zone).utcoffset() or timedelta()
 
     def _next_change(self, begin: int, end: int) -> int | None:
@@ -102,11 +105,14 @@ class Times(NamedTuple):
         return later
 
     def next(self, after_us: int) -> int | None:
-        """Return the first time after a moment; None if none comes within 50 years."""
+        """Return the first time after a moment; None if there is none within 50 years."""
         return next(self.after(after_us), None)
 
     def last(self, after_us: int, upto_us: int, most: int) -> tuple[Sequence[int], bool]:
-        """Return the last times after a moment up to another one, at most so many, and whether there are more. Costs no more for years."""
+        """Return the last times after a moment up to another one, at most this many, and whether there are more.
+
+        The cost does not grow with the span.
+        """
         span_us = _DAY_US
         while True:
             begin_us = max(after_us, upto_us - span_us)
@@ -125,7 +131,7 @@ class Times(NamedTuple):
 def read_times(expression: str, zone: str) -> Times:
     """Return the times of an expression.
 
-    Raises `Refused(INVALID_ARGUMENT)`, with the field that is wrong, or how zones are called.
+    Raises `Refused(INVALID_ARGUMENT)`, with the invalid field, or how zones are named.
     """
     text = " ".join(expression[: LONGEST_EXPRESSION + 1].split())
     text = _NAMED.get(text.lower(), text)

@@ -1,7 +1,7 @@
-"""What a schedule starts now: which of its times are due, which were missed, and what becomes of them while an earlier job of it runs.
+"""What a schedule starts now: which of its times are due, which were missed, and what happens to them while an earlier job runs.
 
-Pure: it is told the time, and what runs. A time that is due a minute late is missed: the worker did not run then, the machine was asleep,
-or its clock was set forward. A clock that is set back makes nothing due twice: what has fired is recorded.
+Pure: the time and the running jobs are passed in. A time that is due more than a minute late is missed: the worker did not run then, the
+machine was suspended, or its clock was set forward. A clock that is set back makes nothing due twice: what has fired is recorded.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ MOST_MADE_UP = 100
 
 
 class Overlap(enum.IntEnum):
-    """What becomes of a time at which an earlier job of the schedule has not ended. The numbers are stored."""
+    """What happens at a time when an earlier job of the schedule has not ended. The numbers are stored."""
 
     SKIP = 1
     QUEUE = 2
@@ -27,7 +27,7 @@ class Overlap(enum.IntEnum):
 
 
 class Missed(enum.IntEnum):
-    """What is started later for the times that were missed: one job for all, none, or each of the last hundred. The numbers are stored."""
+    """What is started later for missed times: one job for all, none, or each of the last hundred. The numbers are stored."""
 
     ONCE = 1
     SKIP = 2
@@ -35,9 +35,9 @@ class Missed(enum.IntEnum):
 
 
 class Due(NamedTuple):
-    """The times for which jobs are to be started now, in their order, and how many times were missed.
+    """The times for which jobs are to be started now, in order, and how many times were missed.
 
-    `upto_us`: the last time that was looked at; nothing up to there becomes due again. `more`: even more were missed.
+    `upto_us`: the last time that was examined; nothing up to there becomes due again. `more`: even more were missed.
     """
 
     times: Sequence[int] = ()
@@ -47,9 +47,9 @@ class Due(NamedTuple):
 
 
 class Steps(NamedTuple):
-    """What is done: for which time a job is started, which times wait for the end of the earlier one, and which are dropped.
+    """What to do: for which time a job is started, which times wait for the end of the earlier job, and which are dropped.
 
-    `stops`: the earlier one is to be stopped.
+    `stops`: the earlier job is to be stopped.
     """
 
     start: int | None
@@ -59,7 +59,7 @@ class Steps(NamedTuple):
 
 
 def find_due(times: Times, fired_upto_us: int, now_us: int, missed: Missed) -> Due:
-    """Return what is due at this moment, if everything up to `fired_upto_us` was looked at before."""
+    """Return what is due at this moment, if everything up to `fired_upto_us` was examined before."""
     if now_us <= fired_upto_us:
         return Due(upto_us=fired_upto_us)
     found, more = times.last(fired_upto_us, now_us, MOST_MADE_UP)
@@ -72,9 +72,9 @@ def find_due(times: Times, fired_upto_us: int, now_us: int, missed: Missed) -> D
 
 
 def arrange(due: Sequence[int], waiting: Sequence[int], overlap: Overlap, *, is_running: bool) -> Steps:
-    """Return what is done about times that are due, while others may be waiting for the end of the job that runs.
+    """Return what to do about due times, while others may be waiting for the end of the running job.
 
-    Several that are due at once are made up for one after the other.
+    If several are due at once, their jobs run one after the other.
     """
     line: tuple[int, ...] = (*waiting, *due)
     dropped: tuple[int, ...] = ()

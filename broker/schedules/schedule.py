@@ -1,4 +1,4 @@
-"""A schedule in memory: what it starts and when, a job or a batch, and which of its jobs or runs have not ended."""
+"""A schedule in memory: what it starts and when (a job or a batch), and which of its jobs or runs have not ended."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .due import Missed, Overlap
 
 @dataclass(frozen=True, slots=True)
 class OneJob:
-    """What a schedule starts, if it is one job; `raw`: its spec as received."""
+    """The job that a schedule starts; `raw`: its spec as received."""
 
     spec: JobSpec
     raw: bytes
@@ -29,7 +29,7 @@ class OneJob:
 
 @dataclass(frozen=True, slots=True)
 class ManyJobs:
-    """What a schedule starts, if it is a batch. `batch` has the id under which that was staged, `finish` is what its runs end with."""
+    """The batch that a schedule starts. `batch` has the id under which it is staged, `finish` is the `on_finish` of its runs."""
 
     batch: BatchRun
     finish: JobSpec | None
@@ -38,7 +38,7 @@ class ManyJobs:
 
 @dataclass(slots=True, eq=False)
 class Schedule:
-    """One schedule. `next_us`: its next time, None if it is paused or none comes; `starting`: how many starts of it are being written.
+    """One schedule. `next_us`: its next time, None if it is paused or has none; `starting`: how many of its starts are being written.
 
     `jobs`, here and below, are runs if it starts a batch: they have keys of the same form.
     """
@@ -65,7 +65,7 @@ class Schedule:
     def of(row: ScheduleRow, template: Template | None = None) -> Schedule:
         """Return the schedule that a row describes; `template`: the batch that it starts, if it does.
 
-        Raises Refused if this worker does not understand it, such as a zone that was removed from the machine.
+        Raises Refused if this worker does not understand it, as when its time zone was removed from the machine.
         """
         return Schedule(
             row.row,
@@ -88,11 +88,11 @@ class Schedule:
         return id_at(self.key.id, due_us)
 
     def began(self, job: JobKey) -> None:
-        """Note a job of it that has not ended."""
+        """Note an unended job of it."""
         self._jobs.add(job)
 
     def unfinished(self, is_live: Callable[[JobKey], bool]) -> list[JobKey]:
-        """Return its jobs that have not ended."""
+        """Return its unended jobs."""
         self._jobs = {job for job in self._jobs if is_live(job)}
         return sorted(self._jobs)
 

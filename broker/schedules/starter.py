@@ -1,4 +1,4 @@
-"""What a schedule starts and stops: a job, or the batch of a run; and whether its owner may still do that. Knows no times."""
+"""Start and stop what a schedule starts: a job, or a run of a batch; and check that its owner may still do that. Knows no times."""
 
 from __future__ import annotations
 
@@ -57,10 +57,10 @@ class Starter:
         done: Callable[[Refused | None], None],
         ended: Callable[[], None],
     ) -> None:
-        """Start its job or its batch with this key, and record `fired` in the same commit; `done` gets why not, if so.
+        """Start the job or the run with this key, and record `fired` in the same commit; `done` gets the reason if it fails, else None.
 
-        `proof`: the request that asks for it, empty if that is the one that added the schedule. `ended`: called when nothing of a run may
-        be left, without the end of a job.
+        `proof`: the request for it, empty if that is the one that added the schedule. `ended`: called when a run may have ended without the
+        end of a job.
 
         Raises Refused.
         """
@@ -84,7 +84,7 @@ class Starter:
         return key in self._live if isinstance(schedule.starts, OneJob) else self._desk.has_run(RunKey(*key))
 
     def unfinished(self, schedule: Schedule) -> list[JobKey]:
-        """Return the jobs of a schedule, or its runs, that have not ended."""
+        """Return the unended jobs or runs of a schedule."""
         return schedule.unfinished(partial(self.is_unfinished, schedule))
 
     def stop(self, schedule: Schedule) -> None:
@@ -96,7 +96,7 @@ class Starter:
                 self._staging.when_complete(key.owner, partial(self._stop_run, schedule, RunKey(*key)))
 
     def demand_possible(self, owner: bytes, starts: OneJob | ManyJobs) -> None:
-        """Check that somebody may start this, and that it fits.
+        """Check that a member may start this, and that it fits.
 
         Raises Refused.
         """

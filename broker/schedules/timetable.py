@@ -1,7 +1,7 @@
-"""All schedules of a desk: starts their jobs at their times, with one alarm for all.
+"""All schedules of a desk: start their jobs at their times, with one alarm for all.
 
-What is due is decided by due.py. What is recorded of a time is in the same commit as the job that it starts; until then the schedule is
-as if nothing had happened, and a worker that is killed meanwhile finds the time again, as one that is due or that was missed.
+due.py decides what is due. The record of a time is in the same commit as the job that it starts; until then nothing has happened, and a
+worker that is killed meanwhile finds the time again, as due or missed.
 """
 
 from __future__ import annotations
@@ -86,13 +86,13 @@ class Timetable:
         return self._schedules.get(key)
 
     def of(self, owner: bytes) -> Iterable[Schedule]:
-        """Return all schedules, or those of one owner; in the order in which they were added."""
+        """Return all schedules, or those of one owner, in the order in which they were added."""
         return [one for one in self._schedules.values() if owner in {b"", one.key.owner}]
 
     # --- changing
 
     def add(self, row: ScheduleRow) -> Schedule:
-        """Take a schedule that is durable; one that is known already stays as it is."""
+        """Add a schedule that is durable; a known one stays as it is."""
         schedule = self._schedules.get(JobKey(row.owner, row.id))
         if schedule is None:
             schedule = self._read(row)
@@ -107,9 +107,10 @@ class Timetable:
         return Schedule.of(row, template)
 
     def set_paused(self, schedule: Schedule, proof: bytes, done: Callable[[], None], *, paused: bool) -> None:
-        """Start nothing more until it is resumed. Times that come meanwhile are not missed, and those that wait are dropped.
+        """Start nothing until it is resumed. Times that pass meanwhile are not missed, and waiting ones are dropped.
 
-        Resumed, it goes by the clock of that moment, also if that was years ahead at some time: otherwise nothing would start until then.
+        When it is resumed, it follows the clock of that moment, even if that had been years ahead before: otherwise nothing would start
+        until then.
         """
         if schedule.paused == paused:
             done()
@@ -133,11 +134,11 @@ class Timetable:
         self._wake()
 
     def run_now(self, schedule: Schedule, job: bytes, by: str, proof: bytes, done: Callable[[Refused | None], None]) -> None:
-        """Start its job now, with this id, as a request wants it; `done` gets why not, if so."""
+        """Start its job now, with this id, for a request; `done` gets the reason if it fails, else None."""
         self._start(schedule, self._now_us(), job, f"started by {by}", [], done, proof)
 
     def job_ended(self) -> None:
-        """Start what waits for the end of a job, where that has ended."""
+        """Start what waits for the end of a job, if that has ended."""
         for schedule in list(self._lined_up):
             self._go_on(schedule)
 
@@ -151,7 +152,7 @@ class Timetable:
         self._plan(schedule)
 
     def _plan(self, schedule: Schedule) -> None:
-        """Find its next time."""
+        """Compute its next time."""
         schedule.next_us = None if schedule.paused else schedule.times.next(schedule.fired_upto_us)
         if schedule.next_us is not None:
             heapq.heappush(self._heap, (schedule.next_us, schedule.row))
@@ -173,7 +174,7 @@ class Timetable:
         self._alarm.set(first.next_us if first is not None else None)
 
     def _look(self) -> None:
-        """Start what is due at this moment, and set the alarm for what comes next."""
+        """Start what is due at this moment, and set the alarm for the next time."""
         now_us = self._now_us()
         for _ in range(_AT_ONCE):
             schedule = self._first()
@@ -196,7 +197,7 @@ class Timetable:
 
     @staticmethod
     def _notes(schedule: Schedule, due: Due, now_us: int) -> list[Firing]:
-        """Say what was missed and is not made up for."""
+        """Return notes about missed times that are not made up for."""
         if not due.missed:
             return []
         made_up = sum(now_us - due_us > LATE_US for due_us in due.times)
