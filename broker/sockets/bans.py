@@ -1,7 +1,7 @@
 """Members that were disconnected for a flood: for a few seconds, their handshakes are not completed.
 
-Otherwise they would be back at once with the next flood, and what libzmq reads until it is noticed takes time from everybody. Connections
-that they already have are not affected: another client of the same member may be using them.
+Otherwise they would be back at once with the next flood, and what libzmq reads before that is noticed takes time from everybody.
+Connections that they already have are not affected: another client of the same member may be using them.
 """
 
 from __future__ import annotations

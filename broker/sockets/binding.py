@@ -1,4 +1,4 @@
-"""Binds an endpoint; where that fails, says why, and with which option to use another."""
+"""Bind an endpoint, or say why that fails, and which option selects another one."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def bind_events(bind: Callable[[str], str], listen: str, event_listen: str) -> s
 
 
 def bind_with(bind: Callable[[str], str], endpoint: str, option: str, host_of: str = "") -> str:
-    """Call `bind` and return what it returns; `option` is the one that set the endpoint, `host_of` another endpoint that set its host.
+    """Call `bind` and return its result; `option` set the endpoint, `host_of` is the other endpoint that set its host, if one did.
 
     Raises CannotListen(UNAVAILABLE) if it cannot be bound.
     """
@@ -64,5 +64,5 @@ def _next_port(endpoint: str) -> str:
 
 
 def endpoint_for_clients(endpoint: str) -> str:
-    """Return the endpoint without its host: the client knows the name by which it reaches this machine."""
+    """Return the endpoint without its host: the client knows the name under which it reaches this machine."""
     return f"tcp://*:{endpoint.rpartition(':')[2]}"

@@ -75,7 +75,7 @@ def most_of_descriptors() -> int:
 class Connections:
     """The connections of one socket, called `what`. `gone(descriptor)` is called for each that is closed here, `ban(public)` for a flood.
 
-    `left(descriptor)` is called for each that has ended otherwise: what it said last may not be read yet.
+    `left(descriptor)` is called for each that has ended otherwise: its last messages may not be read yet.
 
     `most_under_way` is how many incomplete and unread bytes each member may have.
     """
@@ -112,7 +112,7 @@ class Connections:
         self._epoll = select.epoll()
 
     def open(self) -> None:
-        """Begin to read the monitor, of a socket that is bound: from here on, it holds newcomers."""
+        """Start reading the monitor of a bound socket: from here on, it holds new connections."""
         self.catch_up()
         self._reader = EdgeReader(self.loop, self._monitor, self._drain)
         self.loop.add_reader(self._epoll.fileno(), self._note_activity)
@@ -157,7 +157,7 @@ class Connections:
         return False
 
     def is_caught_up(self) -> bool:
-        """Return whether everything is known that libzmq has told about connections; if not, the next turn of the loop catches up."""
+        """Return whether all connection events of libzmq were processed; if not, the next turn of the loop does that."""
         if not readable(self._monitor):
             return True
         # This look may have consumed the signal.
@@ -177,10 +177,10 @@ class Connections:
         return len(self._members.get(public, ()))
 
     def known(self, descriptor: int, public: bytes) -> Connection | None:
-        """Note the owner of a connection over which something was sent. Return None if it cannot stay; then it is shut down.
+        """Note the owner of a connection that has sent a message. Return None if it cannot stay; then it is shut down.
 
-        This is used only for counting, never for rights: a frame of a connection that is gone, whose descriptor now belongs to
-        another one, is counted for that one until something is sent over it.
+        This is used only for counting, never for rights: a frame of a closed connection, whose descriptor now belongs to another one, is
+        counted for the latter until that sends a message.
         """
         connection = self._by_descriptor.get(descriptor)
         if connection is None or connection.cookie != cookie_of(descriptor):
@@ -269,7 +269,7 @@ class Connections:
         self._strike_off(connection)
 
     def _strike_off(self, connection: Connection) -> None:
-        """Count it neither for its member nor as a stranger."""
+        """Stop counting it, for its member or as unidentified."""
         self._strangers.pop(connection.descriptor, None)
         self._begun.pop(connection.descriptor, None)
         if not connection.let_in:
@@ -281,7 +281,7 @@ class Connections:
                 del self._members[connection.public]
 
     def _set_patience(self) -> None:
-        """Set the timer for when the oldest connection without a message runs out of time."""
+        """Set the timer for when the oldest connection without a message reaches its time limit."""
         if self._patience is None and self._strangers:
             oldest = next(iter(self._strangers.values()))
             left = oldest.since + STRANGER_SECONDS - time.monotonic()

@@ -1,11 +1,11 @@
-"""Which connections may begin their handshake, and which wait. Pure: knows no socket; time is passed in.
+"""Which connections may start their handshake, and which wait. Pure: knows no socket; time is passed in.
 
-A handshake costs the worker a millisecond and more, long before it is known who asks for it. So connections from one
-address may begin some handshakes at once, and some per second from then on. A connection over which something is sent gives most of
-that back: many commands of an admitted member hardly wait, connections that send nothing do, and each new connection has to wait again.
+A handshake costs the worker a millisecond and more, long before it knows who the peer is. So connections from one address may start a few
+handshakes at once, and then some per second. A connection that sends a message gives most of that back: many commands of a member hardly
+wait, connections that send nothing do, and each new connection has to wait again.
 
-Of those that wait, the oldest and the newest take turns. If only the newest were chosen, a client that reconnects at once would always
-win; if only the oldest were, then under overload those that are about to give up.
+Of those that wait, the oldest and the newest take turns. If only the newest were chosen, a client that reconnects at once would always win;
+if only the oldest were, then under overload those that are about to give up.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ Newcomer = TypeVar("Newcomer", bound=Hashable)
 
 @dataclass(slots=True)
 class _Address(Generic[Newcomer]):
-    """How many handshakes were begun beyond the rate (a leaky bucket), and which connections wait, oldest first."""
+    """How many handshakes were started beyond the rate (a leaky bucket), and which connections wait, oldest first."""
 
     begun: float
     at: float
@@ -55,7 +55,7 @@ class Gate(Generic[Newcomer]):
         self._crowded: dict[bytes, _Address[Newcomer]] = {}
 
     def arrive(self, address: bytes, newcomer: Newcomer, now: float) -> list[Newcomer]:
-        """Add a new connection; return the connections from there that may begin now, which then wait no more."""
+        """Add a new connection; return the connections from this address that may start now, which no longer wait."""
         place = self._addresses.pop(address, None) or _Address(0.0, now)
         self._addresses[address] = self._crowded[address] = place
         place.waiting[newcomer] = None
@@ -63,7 +63,7 @@ class Gate(Generic[Newcomer]):
         return self._open(address, place, now)
 
     def speak(self, address: bytes, now: float) -> list[Newcomer]:
-        """Note that something was sent over a connection that had begun; return the connections from there that may begin now."""
+        """Note that a started connection has sent a message; return the connections from its address that may start now."""
         place = self._addresses.get(address)
         if place is None:
             return []
@@ -72,7 +72,7 @@ class Gate(Generic[Newcomer]):
         return self._open(address, place, now)
 
     def leave(self, address: bytes, newcomer: Newcomer) -> None:
-        """Note that a connection has ended; nothing happens if it was not waiting."""
+        """Note that a connection has ended; has no effect if it was not waiting."""
         place = self._crowded.get(address)
         if place is not None:
             place.waiting.pop(newcomer, None)
@@ -80,11 +80,11 @@ class Gate(Generic[Newcomer]):
                 del self._crowded[address]
 
     def admit(self, now: float) -> list[Newcomer]:
-        """Return the connections that may begin now because time has passed."""
+        """Return the connections that may start now because time has passed."""
         return [one for address, place in list(self._crowded.items()) for one in self._open(address, place, now)]
 
     def due_in(self, now: float) -> float | None:
-        """Return in how many seconds the next one may begin; None if none waits."""
+        """Return in how many seconds the next one may start; None if none waits."""
         for place in self._crowded.values():
             place.pass_time(now)
         return min((max(0.0, place.begun - AT_ONCE + 1) / A_SECOND for place in self._crowded.values()), default=None)

@@ -1,6 +1,6 @@
 """The bytes that arrived over one connection: how many were read from the socket as frames, and how many are still in libzmq.
 
-libzmq reports neither; the kernel counts what arrived (tcpi_bytes_received of TCP_INFO, tcp(7)), and what was read is counted here.
+libzmq reports neither; the kernel counts what arrived (tcpi_bytes_received of TCP_INFO, tcp(7)), and this module counts what was read.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ _FORGIVEN_BYTES_A_SECOND = 256
 
 @dataclass(slots=True, eq=False)
 class Connection:
-    """One connection: since when it exists, whose it is (empty: nothing was sent over it), and how much of what arrived was read.
+    """One connection: its age, its owner (empty: nothing was sent over it), and how much of what arrived was read.
 
-    Also its network, and whether its handshake may begin.
+    Also its network, and whether its handshake may start.
     """
 
     descriptor: int

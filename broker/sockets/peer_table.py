@@ -1,7 +1,7 @@
-"""The peers of one router: who is there, who has left, and who is gone. Knows no socket, no loop and no clock.
+"""The peers of one router: connected, left, or gone. Knows no socket, no loop and no clock.
 
-A peer that *left* has closed its connection, but what it said before may not be read yet: its streams are ended when it is. One that is
-*gone* gets nothing any more, and what comes with its routing id is not handled, whoever sent it.
+A peer that *left* has closed its connection, but its last messages may not be read yet: its streams are ended when they are. A peer that is
+*gone* gets no more replies, and messages with its routing id are ignored, whoever sent them.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ _GONE_REMEMBERED = 1024
 
 @dataclass(slots=True)
 class PeerTable:
-    """Peers by routing id and by descriptor, and the accounts of those behind them."""
+    """Peers by routing id and by descriptor, and the accounts of their identities."""
 
     _accounts: dict[bytes, Account] = field(default_factory=dict)
     # Routing ids of peers that are gone, oldest first: their requests may still wait in libzmq, and would be handled.
@@ -34,11 +34,11 @@ class PeerTable:
         return list(self._by_id.values())
 
     def with_id(self, routing_id: bytes) -> Peer | None:
-        """Return the peer with this routing id, also if it has left."""
+        """Return the peer with this routing id, even if it has left."""
         return self._by_id.get(routing_id)
 
     def at(self, descriptor: int) -> Peer | None:
-        """Return the peer whose connection has this descriptor; one that has left has none."""
+        """Return the peer whose connection has this descriptor, but not one that has left."""
         return self._by_descriptor.get(descriptor)
 
     def is_gone(self, routing_id: bytes) -> bool:
@@ -46,16 +46,16 @@ class PeerTable:
         return routing_id in self._gone
 
     def account(self, public: bytes) -> Account:
-        """Return the account of an identity; a new one, which is kept when its first peer is added."""
+        """Return the account of an identity; a new one is kept once its first peer is added."""
         return self._accounts.get(public) or Account(public)
 
     def add(self, peer: Peer) -> None:
-        """Note a peer whose first message has come; one whose meter is not in its account is not counted."""
+        """Add a peer whose first message has arrived."""
         self._accounts[peer.public] = peer.account
         self._by_id[peer.routing_id] = self._by_descriptor[peer.descriptor] = peer
 
     def replace(self, routing_id: bytes, descriptor: int, cookie: bytes) -> None:
-        """Forget the peers whose routing id or descriptor belongs to another one by now; `cookie` is that of the connection itself."""
+        """Forget peers whose routing id or descriptor belongs to another one by now; `cookie` is that of the connection itself."""
         for old in (self._by_id.get(routing_id), self._by_descriptor.get(descriptor)):
             if old is not None:
                 self._forget(old)
@@ -72,7 +72,7 @@ class PeerTable:
             peer.cut_off()
 
     def drop_most_unread(self, account: Account) -> None:
-        """Disconnect the one of an account that has the most unread bytes."""
+        """Disconnect the peer of an account that has the most unread bytes."""
         meter = account.largest()
         peer = self._by_descriptor.get(meter.descriptor) if meter is not None else None
         if meter is not None and peer is not None and peer.meter is meter:
@@ -86,7 +86,7 @@ class PeerTable:
             peer.cut_off()
 
     def leave(self, peer: Peer) -> bool:
-        """Note that a connection has ended; libzmq may still have what was said over it. Return False if that was known."""
+        """Note that a connection has ended; libzmq may still have messages from it. Return False if that was known."""
         if self._by_descriptor.get(peer.descriptor) is not peer:
             return False
         del self._by_descriptor[peer.descriptor]
@@ -97,7 +97,7 @@ class PeerTable:
         return True
 
     def part(self) -> None:
-        """End what has left: everything is read that was said."""
+        """End the peers that have left: all their messages are read."""
         leaving, self._leaving = self._leaving, []
         for peer in leaving:
             self.part_with(peer)
@@ -119,7 +119,7 @@ class PeerTable:
         self._strike_off(peer)
 
     def _strike_off(self, peer: Peer) -> None:
-        """Count a connection for its member no more."""
+        """Stop counting a connection for its member."""
         peer.account.forget(peer.meter)
         if not peer.account.meters and self._accounts.get(peer.public) is peer.account:
             del self._accounts[peer.public]

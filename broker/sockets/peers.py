@@ -35,14 +35,14 @@ class Stream(Protocol):
 
 
 class Outlet(Protocol):
-    """The socket through which a peer gets its replies: what other modules need of router.py."""
+    """The socket that sends replies to a peer: the part of router.py that other modules need."""
 
     def send(self, peer: Peer, reply: request_pb2.Reply, bulk: bytes | None = None) -> bool:
         """Send one reply. Return False if the peer is gone, or was disconnected because it does not read."""
         return self.pass_on(peer, (reply.SerializeToString(),) if bulk is None else (reply.SerializeToString(), bulk))
 
     def pass_on(self, peer: Peer, frames: Sequence[bytes | memoryview]) -> bool:
-        """Send a message as it is, to one that has joined. Return False as `send` does."""
+        """Send a message as it is to a worker that has joined. Returns False as `send` does."""
         ...
 
     def refuse(self, peer: Peer, request_id: int, refused: Refused) -> None:
@@ -50,7 +50,7 @@ class Outlet(Protocol):
         self.send(peer, request_pb2.Reply(request_id=request_id, last=True, refusal=refusal_message(refused)))
 
     def expel(self, peer: Peer, request_id: int, refused: Refused, reason: str) -> None:
-        """Refuse a request that is a flood, disconnect its sender, and keep it out for a while."""
+        """Refuse a request that is a flood, disconnect its sender, and ban it for a while."""
         ...
 
     def drop(self, peer: Peer, reason: str) -> None:
@@ -84,17 +84,17 @@ class Peer:
 
     @property
     def descriptor(self) -> int:
-        """The descriptor that libzmq has for it."""
+        """Its descriptor in libzmq."""
         return self.meter.descriptor
 
     @property
     def public(self) -> bytes:
-        """For whom it is counted: the public key of its identity, or what stands for all jobs that act for one."""
+        """The key that it is counted for: the public key of its identity, or one for all jobs that act for a member."""
         return self.account.public
 
     @property
     def key(self) -> bytes:
-        """The public key that it came with."""
+        """The public key with which it connected."""
         return self.own_key or self.account.public
 
     def look(self, now: float) -> None:
@@ -108,14 +108,14 @@ class Peer:
             self.left = True
 
     def end(self) -> None:
-        """Close all streams; nothing is sent to this connection any more."""
+        """Close all streams; nothing more is sent to this connection."""
         self.gone = True
         for stream in list(self.streams.values()):
             stream.close()
         self.streams.clear()
 
     def cut_off(self) -> None:
-        """Shut the connection down, if the descriptor still belongs to it; what it said and was not handled yet is dropped."""
+        """Shut the connection down, if the descriptor still belongs to it; unhandled messages from it are dropped."""
         self.left = False
         self.end()
         shut_down(self.meter.descriptor, self.meter.cookie)

@@ -84,7 +84,7 @@ class _Sender:
 
 
 class Audience(Protocol):
-    """Which identity may subscribe to which topic, and what is published there: pairs of topic and message."""
+    """Which identity may subscribe to which topic, and the messages for it: pairs of topic and message."""
 
     def wanted(self, topic: bytes, public: bytes) -> bool:
         """Return whether this identity may subscribe to this topic."""
@@ -95,11 +95,11 @@ class Audience(Protocol):
         ...
 
     def left(self, topic: bytes) -> None:
-        """Count one subscriber less."""
+        """Uncount one subscriber."""
         ...
 
     def part_of(self, events: Iterable[event_pb2.Event]) -> Sequence[event_pb2.Event]:
-        """Return the first of these events: as many as `tell` takes without keeping others waiting."""
+        """Return the first of these events: as many as `tell` handles without delaying other work."""
         ...
 
     def tell(self, events: Sequence[event_pb2.Event]) -> Sequence[tuple[bytes, bytes]]:
@@ -114,8 +114,8 @@ class Audience(Protocol):
 class Publisher:
     """One XPUB socket, with heartbeats while there are subscribers.
 
-    `limits_of(public)` returns the current limits of an identity, and `ban(public)` keeps it out for a while. `account_of(public)`: for
-    whom it is counted.
+    `limits_of(public)` returns the current limits of an identity, and `ban(public)` keeps it out for a while. `account_of(public)` returns
+    the key that it is counted for.
     """
 
     def __init__(
@@ -177,9 +177,9 @@ class Publisher:
             shut_down(one.meter.descriptor, one.meter.cookie)
 
     def publish(self, events: Sequence[event_pb2.Event]) -> None:
-        """Send events that are durable to their subscribers; never waits. Many of them are sent in several turns of the loop.
+        """Send durable events to their subscribers; never waits. Many of them are sent over several turns of the loop.
 
-        If they come faster than they can be told so, the oldest are told at once: what is not told must not pile up.
+        If they arrive faster than that, the oldest are sent at once: unsent events must not pile up.
         """
         self._untold.extend(events)
         if self._telling is None or len(self._untold) > _MOST_UNTOLD:

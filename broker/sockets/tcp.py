@@ -45,7 +45,7 @@ _NETWORK_BYTES = 8
 
 
 class Gone(Exception):  # noqa: N818 -- a fact
-    """The connection no longer exists."""
+    """Raised for a connection that no longer exists."""
 
 
 def cookie_of(descriptor: int) -> bytes:
@@ -58,9 +58,9 @@ def cookie_of(descriptor: int) -> bytes:
 
 
 def hold(descriptor: int) -> tuple[bytes, bytes]:
-    """Let a newcomer send little until `let_read`, and return its cookie and where it comes from, both empty if unknown.
+    """Let a new connection send little until `let_read`, and return its cookie and its address, both empty if unknown.
 
-    That is its IPv4 address, or the network of its IPv6 address.
+    The address is its IPv4 address, or the network of its IPv6 address.
     """
     cookie = network = b""
     try:
@@ -92,7 +92,7 @@ def let_read(descriptor: int, cookie: bytes) -> None:
 
 
 def speed_up(descriptor: int, cookie: bytes) -> None:
-    """Let a connection send as fast as any other one."""
+    """Let a connection send at full speed."""
     with suppress(OSError), _Borrowed(descriptor) as connection:
         if connection.getsockopt(socket.SOL_SOCKET, _SO_COOKIE, _COOKIE_BYTES) == cookie:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, _BUFFER_BYTES)
@@ -140,7 +140,7 @@ def acknowledged_bytes(descriptor: int, cookie: bytes) -> int | None:
 
 
 def received_bytes(descriptor: int, cookie: bytes) -> int | None:
-    """Return how many bytes have arrived on this connection so far; None if it is not TCP, or the kernel does not say.
+    """Return how many bytes have arrived on this connection so far; None if it is not TCP, or the kernel does not report it.
 
     Raises Gone.
     """
@@ -184,7 +184,7 @@ def _shut_down(connection: socket.SocketType, cookie: bytes) -> None:
 
 
 def _slow_down(connection: socket.SocketType, buffer_bytes: int) -> None:
-    """Give a connection a small receive buffer. Does nothing where the kernel could not undo it."""
+    """Give a connection a small receive buffer. Does nothing if the kernel could not undo it."""
     with suppress(OSError):
         connection.getsockopt(socket.SOL_SOCKET, _SO_BUF_LOCK)
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, buffer_bytes)

@@ -1,8 +1,8 @@
-"""Memory that an identity costs if it does not read: bytes that were sent and that its machines have not acknowledged.
+"""Memory used by an identity that does not read: bytes that were sent and that its machines have not acknowledged.
 
-libzmq does not report what waits for a peer, and its high-water mark counts messages, however large. But the kernel counts what
-the other side has acknowledged (tcpi_bytes_acked of TCP_INFO, tcp(7)): what was sent and not acknowledged is still in libzmq or in
-the kernel. The kernel is asked once per MiB, so that a fast reader costs next to nothing.
+libzmq does not report what waits for a peer, and its high-water mark counts messages, however large. But the kernel counts what the other
+side has acknowledged (tcpi_bytes_acked of TCP_INFO, tcp(7)): everything else that was sent is still in libzmq or in the kernel. The kernel
+is queried once per MiB, so that a fast reader costs next to nothing.
 
 Knows no limit, no request and no subscription.
 """
@@ -75,14 +75,14 @@ class Account:
         return found
 
     def count(self, meter: Meter, frames: Sequence[bytes | memoryview]) -> bool:
-        """Note what is sent over one of the connections; return whether `is_over` may be so. No limit is less than a MiB."""
+        """Count bytes sent over one of the connections; return whether `is_over` has to be checked. No limit is less than a MiB."""
         size = _FRAME_BYTES * len(frames) + sum(map(len, frames))
         meter.unread += size
         self._unlooked += size
         return self._unlooked >= _LOOK_BYTES or self._unread > _LOOK_BYTES
 
     def is_over(self, limit: int) -> bool:
-        """Return whether more bytes are unread than the limit; at most a MiB late."""
+        """Return whether more bytes are unread than the limit; exact to a MiB."""
         if self._unread > limit:
             if time.monotonic() - self._looked_at >= _LOOK_SECONDS:
                 self._look()

@@ -18,8 +18,8 @@ from ...keys.sockets import readable
 class EdgeReader:
     """Calls `drain` whenever the socket may have something to read.
 
-    `drain` reads until EAGAIN, or EVENTS tells that nothing is left, and returns None; or it stops earlier and returns in how many seconds
-    to continue. Until then, it is called only when something new arrives, or after a send.
+    `drain` reads until EAGAIN, or until EVENTS shows that nothing is left, and returns None; or it stops earlier and returns in how many
+    seconds to continue. Until then, it is called only when something new arrives, or after a send.
     """
 
     def __init__(self, loop: asyncio.AbstractEventLoop, socket: zmq.Socket[bytes], drain: Callable[[], float | None]) -> None:
