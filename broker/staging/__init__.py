@@ -1,1 +1,1 @@
-"""Batches that are staged in parts and committed as a whole: who may, how their jobs get into the queue, and what becomes of the rest."""
+"""Batches that are staged in parts and committed as a whole: staging, queueing of their jobs, and removal of abandoned parts."""

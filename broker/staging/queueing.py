@@ -1,7 +1,7 @@
-"""Puts the jobs of committed runs into the queue, slice by slice, with other requests in between.
+"""Queue the jobs of committed runs, slice by slice, with other requests in between.
 
-A run was accepted as a whole when its commit was recorded. Each slice is recorded with how far the run has got, so it goes on from there
-after a crash, and each job and each event is added once. Several runs take turns.
+A run was accepted as a whole when its commit was recorded. Each slice is recorded together with the progress of the run, so after a crash
+it continues from there, and each job and each event is added once. Several runs take turns.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ Done = Callable[[int | Refused], None]
 
 
 class _Run:
-    """A run on its way into the queue; `rest` are the jobs of the present part, read one by one."""
+    """A run whose jobs are being queued; `rest` are the jobs of the present part, read one by one."""
 
     def __init__(self, pending: Pending) -> None:
         self.pending = pending
@@ -55,7 +55,7 @@ class _Run:
 
 
 class Queueing:
-    """The runs on their way. Used on a running loop. `serves_others(owner)`: whether another member than this one sends requests."""
+    """The runs whose jobs are being queued. Used on a running loop. `serves_others(owner)`: whether another member sends requests."""
 
     def __init__(self, store: Store, desk: Desk, loop: asyncio.AbstractEventLoop, serves_others: Callable[[bytes], bool]) -> None:
         self._store = store
@@ -75,12 +75,12 @@ class Queueing:
             self._retry.cancel()
 
     def add(self, pending: Pending, done: Done) -> None:
-        """Put the jobs of a committed run into the queue; `done` is called when all of them are there."""
+        """Queue the jobs of a committed run; `done` is called when all of them are queued."""
         self.line_up(pending).waiting.append(done)
         self.go_on()
 
     def line_up(self, pending: Pending) -> _Run:
-        """Put the jobs of a committed run into the queue, beginning with the next `go_on`."""
+        """Queue the jobs of a committed run, beginning with the next `go_on`."""
         run = self._runs.get(pending.row)
         if run is None:
             run = self._runs[pending.row] = _Run(pending)
@@ -90,7 +90,7 @@ class Queueing:
         return run
 
     def when_complete(self, owner: bytes, then: Callable[[], None]) -> None:
-        """Call this when the runs of an owner (empty: of all) that are on their way now are in the queue; at once if there are none."""
+        """Call this once the present runs of an owner (empty: of all) are queued; at once if there are none."""
         runs = [run for run in self._runs.values() if owner in {b"", run.pending.key.owner}]
         left = len(runs)
         if not runs:
@@ -106,7 +106,7 @@ class Queueing:
             run.waiting.append(one_less)
 
     async def settle(self, most_seconds: float) -> None:
-        """Wait until all runs are in the queue, or the disk is full, or for so long."""
+        """Wait until all runs are queued, the disk is full, or this much time has passed."""
         done = asyncio.get_running_loop().create_future()
 
         def once() -> None:

@@ -1,7 +1,7 @@
-"""The jobs of a run that a schedule has started, made of those that were staged with the schedule. Pure.
+"""The jobs of a run that a schedule started, made from those staged with the schedule. Pure.
 
-The id of each is made of that of the run and that of the job that was staged. So whoever has the signed batch can tell which job is which,
-and what is made a second time, after a crash, has the same ids.
+The id of each is derived from those of the run and of the staged job. So whoever has the signed batch can tell which job is which, and jobs
+made again after a crash have the same ids.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from ..desk.inputs import Asked
 
 
 def job_of_run(job: KeptJob, run: bytes) -> Asked:
-    """Return a job of a run: it waits for jobs of the same run, where the one that was staged waits for others that were."""
+    """Return a job of a run: where the staged job waits for staged jobs, it waits for the jobs of the same run."""
     message = job_pb2.JobSpec.FromString(job.spec)
     own_id = scheduled_job_id(run, job.id)
     if not message.after:

@@ -1,7 +1,7 @@
-"""Stages batches in parts, commits them as a whole, and removes parts that were abandoned.
+"""Stage batches in parts, commit them as a whole, and remove abandoned parts.
 
-What is staged counts towards what its owner may have waiting. Parts are abandoned an hour after the last one of their batch arrived; ages
-count as those of what is kept, so that setting the machine's clock removes nothing.
+Staged jobs count towards the waiting jobs of their owner. Parts are abandoned an hour after the last one of their batch arrived; the hour
+is measured on the scale of ages, so that setting the machine's clock removes nothing.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MOST_SECONDS_AT_START = 5.0
 
 
 class Staging:
-    """What is staged at one desk. Used on a running loop. `serves_others(owner)`: whether another member than this one sends requests."""
+    """The staged batches of one desk. Used on a running loop. `serves_others(owner)`: whether another member sends requests."""
 
     def __init__(
         self,
@@ -52,7 +52,7 @@ class Staging:
         self._is_closed = False
 
     def close(self) -> None:
-        """Go on no more; what is staged or committed stays so."""
+        """Stop; what is staged or committed stays so."""
         self._queueing.close()
         self._is_sweeping = self._is_closed = True
         for timer in (self._timer, self._unused_timer):
@@ -60,14 +60,14 @@ class Staging:
                 timer.cancel()
 
     def open(self) -> None:
-        """Take over what is staged, before the desk recovers: a run of which jobs are still to come has not ended."""
+        """Take over what is staged before the desk recovers: a run with jobs still to come has not ended."""
         for pending in staged_queries.pending(self._store.read):
             self._desk.stage(pending.key.owner, pending.left, pending.left_bytes)
             if pending.proof:
                 self._queueing.line_up(pending)
 
     async def recover(self) -> None:
-        """Continue where the last run of this worker ended; returns when all committed runs are in the queue, or after some seconds."""
+        """Continue where the last run of this worker stopped; returns when all committed runs are queued, or after some seconds."""
         self._queueing.go_on()
         await self._queueing.settle(_MOST_SECONDS_AT_START)
         self._look_soon()
@@ -101,7 +101,7 @@ class Staging:
         self._store.submit(part, written)
 
     def commit(self, owner: bytes, batch: BatchRun, parts: list[bytes], proof: bytes, done: Done) -> None:
-        """Commit a run; `done` gets how many of its jobs were known, when that is durable and all of them are in the queue."""
+        """Commit a run; `done` is called with how many of its jobs were known, once it is durable and all of them are queued."""
         write = CommitRun(owner, batch, parts, proof, self._desk.now_us())
 
         def written() -> None:
@@ -122,15 +122,15 @@ class Staging:
         self._store.submit(write, written)
 
     def adopted(self, template: Template, owner: bytes) -> None:
-        """Count the jobs of a batch no more as ones that wait, now that they are those of a schedule."""
+        """Stop counting the jobs of a batch as waiting, now that they belong to a schedule."""
         self._desk.stage(owner, -template.jobs, -template.spec_bytes)
 
     def start(self, write: StartRun, template: Template, done: Callable[[Refused | None], None], ended: Callable[[], None]) -> None:
-        """Start the batch of a schedule as a run. `done` gets why not, if so, or is called when it is durable that all of its jobs start.
+        """Start the batch of a schedule as a run. `done` is called with the reason if that fails, or when it is durable.
 
-        `ended` is called when all of them are in the queue, after which none of them may be left.
+        `ended` is called when all of its jobs are queued; they may all have ended by then.
 
-        Raises Refused(RESOURCE_EXHAUSTED) if these would be too many waiting jobs.
+        Raises Refused(RESOURCE_EXHAUSTED) if there would be too many waiting jobs.
         """
         owner = write.owner
         self._desk.check_room(owner, template.jobs, template.spec_bytes, lambda: template.jobs)
@@ -152,7 +152,7 @@ class Staging:
         self._store.submit(write, written)
 
     def drop_unused(self) -> None:
-        """Remove batches whose schedules are gone, part by part, as far as no run of them is kept; look for others every hour then."""
+        """Remove batches whose schedules are gone, part by part, unless a run of them is kept; then check again every hour."""
         write = DropTemplate()
 
         def written() -> None:
@@ -173,7 +173,7 @@ class Staging:
         self._drop(DropPart(run), done)
 
     def when_complete(self, owner: bytes, then: Callable[[], None]) -> None:
-        """Call this when the committed runs of an owner (empty: of all) are in the queue; at once if they are."""
+        """Call this once the committed runs of an owner (empty: of all) are queued; at once if they are."""
         self._queueing.when_complete(owner, then)
 
     def _drop(self, write: DropPart, done: Callable[[], None]) -> None:
@@ -189,7 +189,7 @@ class Staging:
         self._store.submit(write, written)
 
     def _look_soon(self) -> None:
-        """See to it that what is abandoned is looked for."""
+        """Schedule a search for abandoned parts."""
         if self._timer is None and not self._is_sweeping:
             self._timer = self._loop.call_later(_SOONEST_SECONDS, self._sweep)
 
