@@ -15,7 +15,7 @@ BALLAST_BYTES = 8 * 1024 * 1024
 
 
 class Ballast:
-    """The file that reserves the space, created at once. Without it everything works, but a full disk has an effect earlier."""
+    """The file that reserves the space, created at once. Without it everything works, but a full disk is felt earlier."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -44,7 +44,7 @@ class Ballast:
         return True
 
     def restore(self) -> None:
-        """Create the file again if it is missing and twice its size is free: the other half is for what is recorded meanwhile."""
+        """Create the file again if it is missing and twice its size is free: the other half is for records written meanwhile."""
         if self.is_missing and not self._is_forbidden and free_bytes(self._path.parent) >= 2 * BALLAST_BYTES:
             # Only one attempt: if it fails for a reason other than space, a warning with each commit would not help.
             self.is_missing = False

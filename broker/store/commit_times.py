@@ -1,4 +1,4 @@
-"""Whether the latest commits of a store were short. Knows no store and no clock."""
+"""Whether the latest commits of a store were fast. Knows no store and no clock."""
 
 from __future__ import annotations
 
@@ -23,5 +23,5 @@ class CommitTimes:
 
     @property
     def are_short(self) -> bool:
-        """Whether most of the last ones were; False as long as there were too few to tell."""
+        """Return whether most of the latest ones were; False while there are too few to tell."""
         return sum(self._short) > _REMEMBERED // 2

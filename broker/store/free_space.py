@@ -41,7 +41,7 @@ def _has_few_files(disk: os.statvfs_result, least: int) -> bool:
 
 
 def what_to_check(folder: Path) -> str:
-    """Return what to look at where something cannot be written: free space, or inodes if those are used up."""
+    """Return what to look at when something cannot be written: free space, or inodes if none are left."""
     if no_files_left(folder):
         return "that its disk can hold more files, as its inodes are used up (df -i shows how many there are)"
     return "that its disk has free space"
@@ -64,7 +64,7 @@ class Room:
         return disk.f_bavail * disk.f_frsize, disk.f_blocks * disk.f_frsize
 
     def files_left(self) -> int | None:
-        """Return for how many new files there is space; None if the file system does not count them, or nothing is known."""
+        """Return how many new files fit; None if the file system does not count them, or that is unknown."""
         try:
             disk = os.statvfs(self._folder)
         except OSError:
@@ -72,7 +72,7 @@ class Room:
         return disk.f_favail if disk.f_files else None
 
     def shortage(self, more_bytes: int = 0) -> Refused | None:
-        """Return why new jobs, or that many more bytes, are refused; None if there is space. For threads too.
+        """Return why new jobs, or that many more bytes, are refused; None if there is space. May be called on any thread.
 
         For new jobs, the disk is checked at most ten times per second while there is space.
         """

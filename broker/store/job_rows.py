@@ -1,4 +1,4 @@
-"""Turns rows of the store into jobs. Knows columns, and no question."""
+"""Convert rows of the store to jobs. Knows columns, but no queries."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ FROM = (
 
 
 class JobRows:
-    """Reads rows. What they have in common is one object: of a million jobs, most have owner, batch and often spec of others."""
+    """Reads rows. Equal parts of them become one object: of a million jobs, most share owner, batch and often spec with others."""
 
     def __init__(self) -> None:
         self._specs = SameSpecs()

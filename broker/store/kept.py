@@ -1,6 +1,6 @@
-"""Read what is kept of jobs that have ended: how much there is, what is oldest, and which log folders of forgotten jobs remain.
+"""Read what is kept of ended jobs: how much there is, what is oldest, and which log folders of forgotten jobs remain.
 
-Decides nothing; retention/ does. Also lists the jobs that have not ended, for use while no worker runs.
+Decides nothing; retention/ does. Also lists unended jobs, for use while no worker runs.
 """
 
 from __future__ import annotations
@@ -63,13 +63,13 @@ def oldest_jobs(store: Store, limit: int) -> list[Aged]:
 
 
 def unmeasured(store: Store, limit: int) -> list[JobKey]:
-    """Return jobs that have ended, and whose folder was not measured since then."""
+    """Return ended jobs whose folder was not measured since their end."""
     rows = store.read("SELECT owner, id FROM jobs WHERE folder_bytes IS NULL AND state = 4 ORDER BY row LIMIT ?", (limit,))
     return [JobKey(*row) for row in rows]
 
 
 def oldest_events(store: Store, after: int, limit: int) -> Sequence[tuple[int, int]]:
-    """Return the seqs of the events after one, each with the time from which its age counts."""
+    """Return the seqs of the events after this one, each with the time from which its age counts."""
     return [
         (seq, aged_from)
         for seq, aged_from in store.read("SELECT seq, aged_from FROM events WHERE seq > ? ORDER BY seq LIMIT ?", (after, limit))
@@ -98,7 +98,7 @@ def unfinished(path: Path) -> list[Unfinished]:
 
 
 def unsettled(path: Path) -> int:
-    """Return how many jobs of a store came from a broker that has not recorded their end yet; 0 if the store cannot be read."""
+    """Return how many jobs of a store have a broker that has not recorded their end yet; 0 if the store cannot be read."""
     try:
         with closing(sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True)) as connection:
             return int(connection.execute("SELECT COUNT(*) FROM relayed WHERE settled = 0").fetchone()[0])

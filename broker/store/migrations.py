@@ -1,4 +1,4 @@
-"""Makes an older store a newer one, and a new one from nothing: carries out the steps of schema_steps.py."""
+"""Migrate an older store to this version, and create a new one, by carrying out the steps of schema_steps.py."""
 
 from __future__ import annotations
 

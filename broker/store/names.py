@@ -1,7 +1,7 @@
-"""Which job a person means by a full id, PID@START, `last`, a name, or a prefix of an id.
+"""Which job a person refers to by a full id, PID@START, `last`, a name, or a prefix of an id.
 
-A bare name means a job of the member who types it; only if they have none, another's that they may see. As in queries.py, a job exists
-once the desk has been told of it.
+A bare name refers to a job of the member who types it; only if they have none, to another member's that they may see. As in queries.py, a
+job exists once the desk has been told of it.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _NEWEST_FIRST = "ORDER BY queued_at DESC, row DESC"
 
 
 class Candidate(NamedTuple):
-    """A job that may be meant, newest first among others."""
+    """A job that may be meant."""
 
     key: JobKey
     state: State
@@ -34,14 +34,14 @@ class Candidate(NamedTuple):
     ended_at_us: int
 
     def __str__(self) -> str:
-        """Return the id, the state, and since when."""
+        """Return the id, the state, and the time of its last change."""
         if self.state is State.FINISHED:
             return f"{format_id(self.key.id)} ended {date_text(self.ended_at_us)}"
         return f"{format_id(self.key.id)} {self.state.name.lower()} since {date_text(self.started_at_us or self.queued_at_us)}"
 
 
 def choose(text: str, candidates: Sequence[Candidate], pick: Pick) -> JobKey:
-    """Return which of the candidates, newest first, is meant.
+    """Return the candidate that is meant; they are passed newest first.
 
     Raises Refused(INVALID_ARGUMENT) with the reason AMBIGUOUS, whose sentence lists them.
     """
@@ -55,9 +55,9 @@ def choose(text: str, candidates: Sequence[Candidate], pick: Pick) -> JobKey:
 
 
 class Names:
-    """Finds the jobs that a text can mean; `live` are the desk's own. `within`: only this job, and those that it started.
+    """Finds the jobs that a text can refer to; `live` are the desk's own. `within`: only this job, and those that it started.
 
-    `is_whole`: whether these are all that have not ended; else others are as the store says.
+    `is_whole`: whether `live` contains all unended jobs; otherwise the store is read for others.
     """
 
     def __init__(self, store: Store, live: Mapping[JobKey, Job], is_whole: Callable[[], bool] = lambda: True, within: bytes = b"") -> None:
@@ -67,7 +67,7 @@ class Names:
         self._within = within
 
     def find(self, text: str, typed: Typed, member: Member, pick: Pick, owner: bytes) -> JobKey:
-        """Return the key of the job that is meant; `owner`: whose job it must be, or empty. What they may see, the caller has checked.
+        """Return the key of the job that is meant; `owner`: its owner, or empty. The caller has checked what the member may see.
 
         Raises Refused as `choose` does.
         """
@@ -83,7 +83,7 @@ class Names:
         raise no_such_job(text)
 
     def _candidates(self, typed: Typed, whose: bytes, pick: Pick) -> tuple[Sequence[Candidate], bool]:
-        """Return the jobs that can be meant, newest first, and whether it is by their name."""
+        """Return the jobs that can be meant, newest first, and whether they were found by name."""
         if typed.full_id:
             return self._by_id(typed.full_id, typed.full_id, whose), False
         if typed.last:
@@ -117,7 +117,7 @@ class Names:
         return sorted(found, key=lambda one: -one.queued_at_us)
 
     def _told(self, source: str, whose: bytes, *values: object, order: str = _NEWEST_FIRST) -> Sequence[Candidate]:
-        """Return the first jobs of a source, in an order, that the desk has been told of; at least two, if there are."""
+        """Return the first jobs of a source, in order, that the desk has been told of; at least two, if there are."""
         found, whole = self._read(source, whose, values, _FIRST, order)
         return found if whole or len(found) > 1 else self._read(source, whose, values, -1, order)[0]
 

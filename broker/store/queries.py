@@ -46,7 +46,7 @@ _ALIVE = (
 class Page(NamedTuple):
     """Jobs in the order of a selection, each with its place, and the place after which more may follow.
 
-    The jobs are made one by one, as they are by then; None: one that does not belong to the selection any more.
+    The jobs are made one by one, in their state at that moment; None: one that no longer belongs to the selection.
     """
 
     jobs: Iterator[tuple[Place, Job | None]]
@@ -54,7 +54,7 @@ class Page(NamedTuple):
 
 
 class Ended(NamedTuple):
-    """Jobs that have ended, how many bytes their logs have, and the place after which more may follow."""
+    """Ended jobs, the size of their logs in bytes, and the place after which more may follow."""
 
     keys: Sequence[JobKey]
     log_bytes: int
@@ -76,11 +76,11 @@ class Lookup:
         return int(self._store.read("SELECT count(*) FROM jobs INDEXED BY jobs_alive WHERE ok IS NULL")[0][0])
 
     def last_row(self) -> int:
-        """Return the highest row of a job."""
+        """Return the highest row number of a job."""
         return int(self._store.read("SELECT coalesce(max(row), 0) FROM jobs")[0][0])
 
     def alive(self, last_row: int) -> Iterator[Sequence[Job]]:
-        """Iterate over all jobs that have not ended, up to this row, some at a time, oldest first. A desk takes these over at its start."""
+        """Iterate over all unended jobs up to this row, some at a time, oldest first. A desk takes these over at its start."""
         place, rows = (-1, 0), JobRows()
         while found := self._store.read(_ALIVE, (*place, last_row, _ALIVE_A_QUESTION)):
             part = ", ".join(str(row) for _, row in found)
@@ -88,11 +88,11 @@ class Lookup:
             place = found[-1]
 
     def edges(self, jobs: Sequence[Job]) -> dict[JobKey, list[Edge]]:
-        """Return what those of these jobs wait for that have not been launched."""
+        """Return the dependencies of those of these jobs that have not been launched."""
         return edges.of(self._store.read, [job.row for job in jobs])
 
     def unfinished_runs(self) -> list[tuple[bytes, BatchRun]]:
-        """Return the runs, each with its owner, that end with something which was not queued."""
+        """Return the runs, each with its owner, whose `on_finish` was not queued."""
         return runs.unfinished(self._store.read)
 
     def job(self, key: JobKey) -> Job | None:
@@ -105,7 +105,7 @@ class Lookup:
 
     @property
     def _ended_only(self) -> str:
-        """The condition for jobs of which the desk need not know."""
+        """The condition for jobs that the desk no longer has in memory."""
         return " AND state = 4" if self.is_whole else ""
 
     def visible_job(self, key: JobKey, member: Member) -> Job:
@@ -128,15 +128,15 @@ class Lookup:
         return sum(self.job(JobKey(owner, job_id)) is None for job_id in ids)
 
     def has_ended(self, key: JobKey) -> bool:
-        """Return whether there is such a job, and its end is durable and reported."""
+        """Return whether a job exists and its end is durable and reported."""
         return key not in self._live and bool(self._store.read("SELECT 1 FROM jobs WHERE owner = ? AND id = ? AND state = 4", key))
 
     def forgotten(self, key: JobKey) -> bool:
-        """Return whether there was such a job that is now forgotten."""
+        """Return whether a job with this key existed and was forgotten."""
         return bool(self._store.read("SELECT 1 FROM tombstones WHERE mark = ?", (mark_of(key),)))
 
     def named(self, text: str, typed: Typed, member: Member, pick: Pick = Pick.ONLY, owner: bytes = b"") -> Job:
-        """Return the job that a person means by a text, and what it was read as; `owner`: whose job it must be, or empty.
+        """Return the job that a text refers to, and how the text was understood; `owner`: its owner, or empty.
 
         Raises Refused: NOT_FOUND, or INVALID_ARGUMENT if several jobs match.
         """
@@ -144,9 +144,9 @@ class Lookup:
         return self.visible_job(names.find(text, typed, member, pick, owner), member)
 
     def runs(self, whose: bytes, run: bytes, name: str) -> list[int] | None:
-        """Return the rows of the runs of batches with this id, or of this name; of one owner, or of all. None: so many have the name.
+        """Return the rows of the runs with this id, or of this name; of one owner, or of all. None: too many have the name.
 
-        What is the name of none can be the beginning of an id. Raises Refused as `runs.begun_by` does.
+        A text that is no run's name can be the beginning of an id. Raises Refused as `runs.begun_by` does.
         """
         conditions = [(value, condition) for value, condition in ((whose, "owner = ?"), (run, "id = ?"), (name, "name = ?")) if value]
         where = " AND ".join(condition for _, condition in conditions)
@@ -157,7 +157,7 @@ class Lookup:
         return None if len(rows) == most else [row for (row,) in rows]
 
     def run(self, owner: bytes, run: bytes, name: str) -> Run | None:
-        """Return the run of this id, or the newest run of the batch of this name; of one owner, or (empty) of any."""
+        """Return the run with this id, or the newest run with this name; of one owner, or (empty) of any."""
         return runs.find(self._store.read, owner, run, name)
 
     def is_started_by(self, owner: bytes, run: bytes, job: bytes) -> bool:
@@ -166,11 +166,11 @@ class Lookup:
         return bool(self._store.read(found, (owner, run, job)))
 
     def run_page(self, owner: bytes, name: str, after: Place | None, limit: int) -> RunPage:
-        """Return runs, the newest first, from after a place on; see `runs.page`."""
+        """Return runs, newest first, after a place; see `runs.page`."""
         return runs.page(self._store.read, owner, name, after, limit)
 
     def jobs_at(self, rows: Sequence[int]) -> Iterator[Job]:
-        """Iterate over the ended jobs in these rows, in their order; those that were forgotten are left out."""
+        """Iterate over the ended jobs in these rows, in order; forgotten ones are left out."""
         found: dict[int, Job] = {}
         read: frozenset[int] = frozenset()
         for row, part in self._parts(rows).items():
@@ -181,7 +181,7 @@ class Lookup:
                 yield found[row]
 
     def running_of(self, run: int) -> list[Job]:
-        """Return the jobs of a run that have a process; they are no more than there are slots."""
+        """Return the jobs of a run that have a process; there are at most as many as slots."""
         rows = self._store.read("SELECT owner, id FROM jobs INDEXED BY jobs_running WHERE state IN (2, 3) AND batch = ?", (run,))
         found = (self._live.get(JobKey(*row)) for row in rows)
         return [job for job in found if job is not None and job.attempt.pid]
@@ -205,7 +205,7 @@ class Lookup:
         return rows, onward[0] if onward else None
 
     def page(self, selection: Selection, after: Place | None, limit: int) -> Page:
-        """Return the next jobs of a selection after a place. What a member may see is the business of the caller."""
+        """Return the next jobs of a selection after a place. The caller has checked what the member may see."""
         rows, onward = self._walk(selection, after, limit)
         return Page(self._made(rows, selection), onward)
 
@@ -234,7 +234,7 @@ class Lookup:
             yield Place(at_us, number), job if belongs else None
 
     def _parts(self, rows: Sequence[int]) -> Mapping[int, frozenset[int]]:
-        """Return for each of these rows those that are read together with it: as many in their order as have not too many bytes."""
+        """Split these rows into parts that are read together: in order, each with a limited number of bytes."""
         sizes: dict[int, int] = dict(self._store.read(f"SELECT row, length(spec) FROM jobs WHERE row IN ({_listed(rows)})"))  # noqa: S608 -- numbers
         parts: list[list[int]] = []
         left = 0
@@ -263,7 +263,7 @@ class Lookup:
         return events, int(rows[-1][0]) if len(rows) == _REPLAY_ROWS else upto
 
     def files_in_use(self, owner: bytes, digests: Sequence[bytes]) -> set[bytes]:
-        """Return those of these contents of a member to which a job refers."""
+        """Return which of these contents of a member a job refers to."""
         used: set[bytes] = set()
         for at in range(0, len(digests), _FILES_A_QUESTION):
             part = digests[at : at + _FILES_A_QUESTION]
@@ -277,7 +277,7 @@ class Lookup:
         return hash_rows.hashes_of(self._store.read, key)
 
     def capacity(self) -> Settings:
-        """Return what an operator has set of what there is for jobs."""
+        """Return the capacity settings of operators."""
         return read_settings(dict(self._store.read("SELECT name, value FROM capacity")))
 
     def oldest_seq(self) -> int:

@@ -1,4 +1,4 @@
-"""The tables of the desk's store, step by step: what each version has added to the one before. SQL only."""
+"""The tables of the desk's store, step by step: what each version added to the one before. SQL only."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Which jobs a list is about, and the statements that find them. Pure: it makes SQL and executes none.
+"""Which jobs a list contains, and the SQL statements that find them. Pure: executes none.
 
-Jobs are sorted by one of their times, and where that is equal by row. A walk follows one index from a place on. If a filter leaves few
-jobs, it leads: they are sorted. Otherwise the walk goes along an index that has the right order, and looks at no more than
-`_MOST_EXAMINED` jobs, so that a narrow filter over a long history is answered in parts and nobody else waits for it.
+Jobs are sorted by one of their times, and then by row. A walk follows one index from a place on. If a filter matches few jobs, its index is
+used and they are sorted. Otherwise the walk uses an index that has the right order, and examines at most `_MOST_EXAMINED` jobs, so that a
+narrow filter over a long history is answered in parts and nobody else waits for it.
 """
 
 from __future__ import annotations
@@ -35,7 +35,7 @@ class Place(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Selection:
-    """Which jobs, in which order. Empty and None mean any. `runs`: the rows of runs of batches; `batch_name`: all runs of a name."""
+    """Which jobs, in which order. Empty and None mean any. `runs`: the rows of runs; `batch_name`: all runs of that name."""
 
     states: frozenset[State] = EVERY_STATE
     failed: bool = False
@@ -64,7 +64,7 @@ class Statement(NamedTuple):
 
 
 class Leader(NamedTuple):
-    """An index that leads to jobs: what to select from, the condition, and the time in whose order they come (None: in no order)."""
+    """An index that leads to jobs: the FROM clause, the condition, and the time by which they are ordered (None: unordered)."""
 
     source: str
     condition: Statement
@@ -72,7 +72,7 @@ class Leader(NamedTuple):
 
     @property
     def question(self) -> Statement:
-        """A question for how many jobs it leads to, up to `FEW` and one."""
+        """A query that counts how many jobs it leads to, at most `FEW` plus one."""
         return Statement(
             f"SELECT count(*) FROM (SELECT 1 FROM {self.source} WHERE {self.condition.sql} LIMIT {FEW + 1})",  # noqa: S608 -- our own texts
             self.condition.parameters,
@@ -80,7 +80,7 @@ class Leader(NamedTuple):
 
 
 class Walk(NamedTuple):
-    """A statement for the next jobs that match: their time, row, owner and id; and, if it finds too few, for the place to go on from."""
+    """A statement for the next matching jobs: their time, row, owner and id; and, if it finds too few, for the place to continue from."""
 
     find: Statement
     onward: Statement | None
@@ -101,7 +101,7 @@ def _alive_of(owner: bytes) -> Leader:
 
 
 def leaders(selection: Selection) -> Iterator[Leader]:
-    """Yield what may lead to few jobs, the most promising first."""
+    """Iterate over the indexes that may lead to few jobs, most promising first."""
     if selection.started_by:
         yield Leader(
             "jobs INDEXED BY jobs_by_starter", Statement("started_by = ? AND jobs.owner = ?", (selection.started_by, selection.owner))
@@ -127,7 +127,7 @@ def leaders(selection: Selection) -> Iterator[Leader]:
 
 
 def walk(selection: Selection, after: Place | None, few: Leader | None, limit: int) -> Walk:
-    """Return the walk that finds the next jobs after a place; `few`: the leader that was found to lead to few jobs."""
+    """Return the walk that finds the next jobs after a place; `few`: the leader found to match few jobs."""
     leader = few or _in_order(selection)
     # Labels have a time of their own, so that their index has the order.
     table, row = ("labels", "job") if leader.source.startswith("labels") and selection.sorted_by is JobTime.QUEUED else ("jobs", "row")
@@ -148,7 +148,7 @@ def walk(selection: Selection, after: Place | None, few: Leader | None, limit: i
 
 
 def _in_order(selection: Selection) -> Leader:
-    """Return the narrowest leader that comes in the order of the selection."""
+    """Return the narrowest leader in the order of the selection."""
     if selection.sorted_by is JobTime.ENDED and selection.failed:
         return _FAILED
     if selection.sorted_by is JobTime.QUEUED and selection.owner:
@@ -160,7 +160,7 @@ def _in_order(selection: Selection) -> Leader:
 
 
 def _filters(selection: Selection) -> Iterator[Statement]:
-    """Yield the conditions that a job must match."""
+    """Iterate over the conditions that a job must match."""
     if selection.states != EVERY_STATE:
         yield Statement(f"jobs.state IN ({', '.join(str(state.value) for state in sorted(selection.states)) or 'NULL'})")
     if selection.failed:

@@ -56,7 +56,7 @@ def _nobody_asks(why: str) -> None:
 
 
 class _Submitted(NamedTuple):
-    """A write, the function to call when it has succeeded or was refused, and the one that is told why it takes long."""
+    """A write, the function to call when it has succeeded or was refused, and the one to call when it is delayed."""
 
     write: Write
     done: Callable[[], None]
@@ -116,7 +116,7 @@ class Store:
             raise no_thread(error) from error
 
     def close(self) -> None:
-        """Write what was submitted, then close; no `done` is called any more, and what is submitted later is not written."""
+        """Write what was submitted, then close; no `done` is called any more, and later submissions are not written."""
         self._is_closed = True
         self._commits.put(None)
         self._thread.join()
@@ -150,7 +150,7 @@ class Store:
             self._begin()
 
     def let_commit(self) -> None:
-        """Return when the thread has begun with the commit that it was told, for which it needs the lock of the interpreter."""
+        """Return when the thread has started the commit, for which it needs the interpreter's lock."""
         if self._hand_over.acquire(timeout=_HAND_OVER_SECONDS):
             self._hand_over.release()
 
@@ -182,7 +182,7 @@ class Store:
             self._commit(group)
 
     def _go_on(self) -> None:
-        """Execute the next statements of large writes; others have their turns in between, and what they submit waits as for a commit."""
+        """Execute the next statements of large writes; other work has its turns in between, and its writes wait as for a commit."""
         group, left, self._left = self._committing, self._left, None
         if left is None:
             return
@@ -234,7 +234,7 @@ class Store:
             yield from self._rows.steps(submitted.write)
 
     def _commit_in_thread(self) -> None:
-        """Run on the thread: wait for the disk, and nothing else."""
+        """Wait for the disk, and nothing else. Runs on the thread."""
         while self._commits.get() is not None:
             if self._hand_over.locked():
                 self._hand_over.release()
@@ -271,18 +271,18 @@ class Store:
 
     @property
     def commits_are_short(self) -> bool:
-        """Whether the disk is fast at the moment: a further commit hardly delays what waits for it."""
+        """Whether the disk is fast at the moment: one more commit hardly delays what waits for it."""
         return self._commit_times.are_short
 
     def _tell_of(self, write: _Submitted) -> None:
-        """Report a write that was refused, after those that were submitted before it."""
+        """Report a refused write, after those that were submitted before it."""
         is_telling = bool(self._unreported)
         self._unreported.append(write)
         if not is_telling:
             self._tell()
 
     def _tell(self) -> None:
-        """Report what is durable or refused; of very many writes, the rest follows in the next turns."""
+        """Report what is durable or refused; of very many writes, the rest follows in later turns."""
         for _ in range(min(_REPORTS_A_TURN, len(self._unreported))):
             submitted = self._unreported.popleft()
             self._note_head(submitted.write)
@@ -312,7 +312,7 @@ class Store:
             self.head = max(self.head, write.result.first_seq + len(write.jobs) - len(write.result.known) - 1)
 
     def _handle_failure(self, group: Sequence[_Submitted], error: sqlite3.Error) -> None:
-        """Refuse what can be refused, after it was tried alone; changes of jobs are tried again until they are written."""
+        """Refuse writes that can be refused, after retrying them alone; changes of jobs are retried until they are written."""
         _log.error("store: a commit failed: %s", error)
         with contextlib.suppress(sqlite3.Error):
             self._writes.execute("ROLLBACK")

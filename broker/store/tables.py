@@ -1,4 +1,4 @@
-"""The file of the desk's store: how it is opened, how large it may get, and its version. Its tables: schema_steps.py."""
+"""The database file of the desk's store: how it is opened, its maximum size, and its version. Its tables: schema_steps.py."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def most_pages() -> int | None:
 
 
 def limit_pages(connection: sqlite3.Connection, pages: int, *, for_new_jobs: bool = False) -> None:
-    """Let SQLite report a full disk at so many pages: at the limit of the system itself, the log could not be checkpointed any more."""
+    """Make SQLite report a full disk at this many pages: at the system's own limit, the log could not be checkpointed any more."""
     # SQLite never sets it below the current size.
     connection.execute(f"PRAGMA max_page_count = {max(1, int(pages * (_PARTS_FOR_NEW_JOBS if for_new_jobs else 1)))}")
 
@@ -67,7 +67,8 @@ def limit_pages(connection: sqlite3.Connection, pages: int, *, for_new_jobs: boo
 def prepare(connection: sqlite3.Connection, path: Path) -> bytes:
     """Migrate the tables to this version and return the store's id.
 
-    Raises Refused: FAILED_PRECONDITION for a store of a newer version or a file that cannot be written, INTERNAL for one that is no store.
+    Raises Refused: FAILED_PRECONDITION for a store of a newer version or a file that cannot be written, INTERNAL for a file that is not a
+    store.
     """
     try:
         (version,) = connection.execute("PRAGMA user_version").fetchone()

@@ -1,1 +1,1 @@
-"""A store that is damaged, or was lost: what is checked, what can still be read, and how it is made anew."""
+"""A store that is damaged or lost: checking it, reading what is left, and rebuilding it."""

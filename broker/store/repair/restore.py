@@ -27,7 +27,7 @@ _JOBS_A_WRITE = 500
 
 
 def restore(path: Path, jobs: Iterable[Job], old: Path | None = None, is_sound: Callable[[ScheduleRow], bool] = lambda _: True) -> Salvaged:
-    """Write a new store with these jobs, in their order, and return what else was taken over from the old one, if there is one.
+    """Write a new store with these jobs, in order, and return what else was taken over from the old one, if there is one.
 
     Raises sqlite3.Error or OSError; then nothing that was written is valid.
     """

@@ -1,7 +1,7 @@
-"""What a store that is replaced still tells: schedules, and what an operator has set. Jobs come from their logs instead.
+"""What can be read from a store that is replaced: schedules, and settings of operators. Jobs come from their logs instead.
 
-A damaged page can hold anything, and SQLite takes damage in the write-ahead log for its end, so that the last changes may be missing:
-a schedule that was paused or removed may be there as it was before. So each comes back paused.
+A damaged page can hold anything, and SQLite treats damage in the write-ahead log as its end, so that the last changes may be missing: a
+schedule that was paused or removed may be there in its earlier state. So each comes back paused.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from ..rows.batches import template_rows
 
 
 class Salvaged(NamedTuple):
-    """The names of schedules, and what was set, as `slots=12`; `problem`: why there may have been more, empty if there was not."""
+    """The names of schedules, and settings, as `slots=12`; `problem`: why there may have been more, empty if not."""
 
     schedules: tuple[str, ...] = ()
     settings: tuple[str, ...] = ()

@@ -34,13 +34,13 @@ _WORD = 0xFFFFFFFF
 
 
 def is_damage(error: sqlite3.Error) -> bool:
-    """Return whether SQLite found the file itself damaged; otherwise it could only not be read or written, and may be intact."""
+    """Return whether SQLite found the file itself damaged; otherwise it only could not be read or written, and may be intact."""
     code = getattr(error, "sqlite_errorcode", 0)
     return code & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB) or code == sqlite3.SQLITE_IOERR_SHORT_READ
 
 
 def size_limit() -> str:
-    """Return in words how large a file may be here (RLIMIT_FSIZE); empty without a limit."""
+    """Return in words the maximum size of a file here (RLIMIT_FSIZE); empty without a limit."""
     largest, _ = resource.getrlimit(resource.RLIMIT_FSIZE)
     return "" if largest == resource.RLIM_INFINITY else f"files may be at most {largest} bytes long here (ulimit -f)"
 

@@ -1,1 +1,1 @@
-"""The statements of writes, inside the transaction of the caller: a module for each kind of rows."""
+"""The SQL statements of writes, inside the transaction of the caller: a module for each kind of rows."""

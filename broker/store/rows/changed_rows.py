@@ -1,4 +1,4 @@
-"""Changes of jobs that are there: that they go on, end, or are altered; of the widths of their runs, and of what there is for jobs."""
+"""Changes of existing jobs (they advance, end, or are altered), of the widths of their runs, and of the capacity for jobs."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _AWAIT_HASHES = "INSERT OR IGNORE INTO unhashed (job, n) VALUES (?, ?)"
 
 
 def record(connection: sqlite3.Connection, write: ChangeJobs) -> list[EventRow]:  # noqa: C901, PLR0912 -- a test for each thing that most jobs do not have, and no call for it
-    """Record all that has changed, and return the events that tell of it."""
+    """Record all changes, and return the events about them."""
     execute = connection.execute
     if write.launched or write.freed:
         _launch(connection, write)

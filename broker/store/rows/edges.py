@@ -1,8 +1,8 @@
-"""Which jobs wait for which: the statements that add edges, read them after a restart, and keep what matters of forgotten targets.
+"""Which jobs wait for which: statements that add edges, read them after a restart, and keep what matters of forgotten targets.
 
-The target of an edge is the row of a job, or the negative number of a row of job_groups; 0 is one that can never be reached any more.
-An edge counts until its job is launched for the first time, and is removed with the job. Whether its condition holds is not recorded:
-the row of the target tells, and when that is removed, this is.
+The target of an edge is the row of a job, or the negative number of a row of job_groups; 0 is a target that can never be reached any more.
+An edge counts until its job is launched for the first time, and is removed with the job. Whether its condition holds is not stored: the row
+of the target says so, and when that is removed, it is stored in the edge.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ _Read = Callable[..., Sequence[tuple[Any, ...]]]
 
 
 class Found(NamedTuple):
-    """A target in the store. `upto`: of a group, the last row that counts; None: that of the jobs that wait for it."""
+    """A target in the store. `upto`: for a group, the last row that counts; None: that of the jobs that wait for it."""
 
     row: int
     end: End | None
@@ -45,12 +45,12 @@ Targets = Mapping[After, Found]
 def targets_of(
     execute: _Execute, jobs: Sequence[NewRow], fresh: Sequence[int], run: bytes, groups_upto: int | None = None
 ) -> Generator[None, None, Targets | Refused]:
-    """Return the targets that the new jobs at these positions wait for and that are in the store; or why one of them cannot be waited for.
+    """Return the targets in the store that the new jobs at these positions wait for; or why one of them is invalid.
 
     In steps of a few milliseconds.
 
-    `run`: the run that they become part of, if there is one. `groups_upto`: they are a slice of a run that was committed when this was the
-    last row. What they wait for was known when they were staged, and is not refused any more: what was forgotten since is never reached.
+    `run`: the run that they join, if there is one. `groups_upto`: they are a slice of a run that was committed when this was the last row.
+    Their targets were known when they were staged, and are not refused any more: one that was forgotten since is never reached.
     """
     new = {jobs[position].key.id for position in fresh}
     names = {"", *(name for position in fresh for name in (jobs[position].name, base_of(jobs[position].name)))} if run else set()
@@ -80,8 +80,8 @@ def add(
 ) -> Generator[None, None, dict[int, list[Edge]]]:
     """Add the edges of new jobs, which have their rows, and return them by position; in steps of a few milliseconds.
 
-    `slice_of`: the committed run that they are a slice of. A group of that run is the one that an earlier slice has waited for: its jobs
-    were staged before, so all of them had their rows by then.
+    `slice_of`: the committed run that they are a slice of. Groups of that run are shared with earlier slices: its jobs were staged before,
+    so all of them had their rows by then.
     """
     by_id = {job.key.id: position for position, job in enumerate(jobs)}
     groups: dict[After, tuple[int, GroupKey, End | None]] = {}
@@ -118,7 +118,7 @@ def add(
 
 
 def of(read: _Read, jobs: Sequence[int]) -> dict[JobKey, list[Edge]]:
-    """Return the edges of those jobs in these rows that have not been launched."""
+    """Return the edges of the jobs in these rows that have not been launched."""
     numbers = ", ".join(map(str, jobs))
     rows = read(
         "SELECT jobs.owner, jobs.id, edges.target, edges.condition, its.owner, its.id, its.state, its.name, its.outcome"  # noqa: S608 -- numbers
@@ -141,7 +141,7 @@ def of(read: _Read, jobs: Sequence[int]) -> dict[JobKey, list[Edge]]:
 
 
 def forget(execute: _Execute, row: int, batch: int | None) -> None:
-    """Remove the edges of a job that is about to be forgotten, and those to it. A group of which it was a failed part remembers that."""
+    """Remove the edges of a job that is about to be forgotten, and those to it. A group of which it was a failed member remembers that."""
     execute("DELETE FROM edges WHERE job = ?", (row,))
     waiting = execute("SELECT job, condition FROM edges WHERE target = ?", (row,)).fetchall()
     groups = execute("SELECT row, name FROM job_groups WHERE batch = ? AND failed IS NULL AND upto >= ?", (batch, row)).fetchall()
@@ -156,7 +156,7 @@ def forget(execute: _Execute, row: int, batch: int | None) -> None:
 
 
 def forget_groups(execute: _Execute, batch: int) -> None:
-    """Remove the groups of a run of which no job is left."""
+    """Remove the groups of a run without jobs."""
     for number, failed in execute("SELECT row, failed FROM job_groups WHERE batch = ?", (batch,)).fetchall():
         waiting = execute("SELECT job, condition FROM edges WHERE target = ?", (-number,)).fetchall()
         _forget_target(execute, -number, waiting, End(Fate.OK if failed is None else Fate.FAILED, failed or ""))
@@ -172,7 +172,7 @@ def _forget_target(execute: _Execute, target: int, waiting: Iterable[tuple[int, 
 
 
 def find_target(execute: _Execute, owner: bytes, after: After) -> Found | None:
-    """Return what a condition is about; None if it is not in the store."""
+    """Return the target of a condition; None if it is not in the store."""
     return _find_job(execute, owner, after) if after.job else _find_group(execute, owner, after)
 
 
@@ -190,7 +190,7 @@ def _find_group(execute: _Execute, owner: bytes, after: After) -> Found | None:
 
 
 def _add_group(execute: _Execute, owner: bytes, after: After, upto: int, slice_of: bytes) -> tuple[int, GroupKey, End | None]:
-    """Add a group; the slices of one run have one in common, which is not one that somebody else has waited for in between."""
+    """Add a group; slices of one run share one, which is not shared with jobs submitted in between."""
     ((batch,),) = execute("SELECT row FROM batches WHERE owner = ? AND id = ?", (owner, after.run))
     known = (
         execute(
@@ -243,7 +243,7 @@ def _end(job_id: bytes, state: int, name: str, outcome: bytes | None) -> End | N
 
 
 def unknown(after: After, position: int, execute: _Execute, owner: bytes) -> Refused:
-    """Return the refusal of a job that is to wait for something that is not known."""
+    """Return the refusal of a job whose target is unknown."""
     mark = mark_of(JobKey(owner, after.job)) if after.job else b""
     if mark and execute("SELECT 1 FROM tombstones WHERE mark = ?", (mark,)).fetchone():
         message = f"the job {format_id(after.job)} that it is to wait for has ended and was forgotten, and with it how it ended"

@@ -1,4 +1,4 @@
-"""The rows of jobs that have ended: what they count for, and what is left of those that are forgotten."""
+"""The rows of ended jobs: their counts, and what is left of forgotten ones."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def count(execute: _Execute, ended: Sequence[Change]) -> None:
 
 
 def measure(execute: _Execute, write: FolderMeasured) -> None:
-    """Record how much the folder of an ended job takes."""
+    """Record how many bytes the folder of an ended job takes."""
     found = execute("SELECT row, coalesce(folder_bytes, 0) FROM jobs WHERE owner = ? AND id = ? AND state = 4", write.key).fetchone()
     if found is not None:
         row, before = found
@@ -125,7 +125,7 @@ def drop(execute: _Execute, write: DropJobs, *, has_edges: bool) -> Iterator[Non
 
 
 def _drop_placed(execute: _Execute, key: JobKey, row: int) -> None:
-    """Delete where attempts were placed; of those that left logs, that is kept until these are gone."""
+    """Delete where attempts were placed; for attempts with logs, that is kept until the logs are gone."""
     execute(
         "INSERT OR REPLACE INTO leftover_machines SELECT owner, id, attempt, machine FROM leftovers"
         " JOIN placements ON placements.n = leftovers.attempt WHERE owner = ? AND id = ? AND placements.job = ?",
@@ -135,7 +135,7 @@ def _drop_placed(execute: _Execute, key: JobKey, row: int) -> None:
 
 
 def _drop_attempts(execute: _Execute, key: JobKey, row: int) -> list[tuple[AttemptKey, int, int, int]]:
-    """Delete the attempts before the last one; return the runs that they were."""
+    """Delete the attempts before the last one; return their runs."""
     found = execute("SELECT n, pid, started_at, ended_at FROM attempts WHERE job = ? ORDER BY n", (row,)).fetchall()
     execute("DELETE FROM attempts WHERE job = ?", (row,))
     return [(AttemptKey(*key, attempt), *run) for attempt, *run in found]

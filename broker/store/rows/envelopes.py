@@ -1,4 +1,4 @@
-"""The envelopes that are kept as proofs: requests as they were received and signed. Each is kept as long as a row refers to it."""
+"""Envelopes kept as proofs: requests as they were received and signed. Each is kept while a row refers to it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def add_in_steps(connection: sqlite3.Connection, envelope: bytes) -> Generator[N
 
 
 def drop_unused(execute: _Execute, envelopes: Iterable[int]) -> None:
-    """Delete those of these rows that nothing refers to any more."""
+    """Delete the envelopes in these rows that nothing refers to."""
     for envelope in envelopes:
         execute(
             "DELETE FROM proofs WHERE row = ?1 AND NOT EXISTS (SELECT 1 FROM jobs WHERE proof = ?1 AND shares_proof IS NOT NULL)"

@@ -1,4 +1,4 @@
-"""The rows about the hashes of logs: whose are still to be computed, and those of parts of longer logs. The roots are in the outcomes."""
+"""The rows about the hashes of logs: which are still to be computed, and those of parts of longer logs. The roots are in the outcomes."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _Read = Callable[..., list[tuple[Any, ...]]]
 
 
 def record(execute: _Execute, write: RecordHashes) -> None:
-    """Record the outcome of an attempt with its hashes: in the row of its job if it is the last one, else in its own."""
+    """Record the outcome of an attempt with its hashes: in the row of its job if it is the last attempt, else in its own row."""
     key, n = write.key.job, write.key.attempt
     found = execute("SELECT row, attempt, state FROM jobs WHERE owner = ? AND id = ?", key).fetchone()
     if found is None:
@@ -38,7 +38,7 @@ def record(execute: _Execute, write: RecordHashes) -> None:
 
 
 def drop(execute: _Execute, row: int) -> None:
-    """Delete what is known about the output of a job."""
+    """Delete what is stored about the output of a job."""
     execute("DELETE FROM unhashed WHERE job = ?", (row,))
     execute("DELETE FROM log_hashes WHERE job = ?", (row,))
 

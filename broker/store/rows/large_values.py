@@ -1,6 +1,6 @@
-"""Values of megabytes, written in slices: SQLite takes up to 20 ms for 3 MB in one statement, and 50 for 8.
+"""Values of megabytes, written in slices: SQLite takes up to 20 ms for 3 MB in one statement, and 50 ms for 8 MB.
 
-Such a value is inserted as zeros, which takes a tenth of that, and filled in what follows; the transaction is the caller's, so nobody else
+Such a value is inserted as zeros, which takes a tenth of that, and filled in afterwards; the transaction is the caller's, so nobody else
 ever sees the zeros.
 """
 

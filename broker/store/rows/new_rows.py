@@ -1,4 +1,4 @@
-"""The statements that insert new jobs, with their labels and what they bring."""
+"""The statements that insert new jobs, with their labels and files."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _INSERT_FILE = "INSERT OR IGNORE INTO files (owner, digest, job) VALUES (?, ?, ?
 
 
 class Proof(NamedTuple):
-    """The row of the proof of new jobs, what each one's share of it takes, and whether they share it."""
+    """The row of the proof of new jobs, each job's share of its size, and whether they share it."""
 
     row: int
     share_bytes: int
@@ -34,7 +34,10 @@ class Proof(NamedTuple):
 def insert(
     connection: sqlite3.Connection, jobs: Sequence[tuple[int, NewRow]], batch: int | None, proof: Proof, *, is_finish: bool = False
 ) -> None:
-    """Insert new jobs in their rows; `batch`: the row of their run, `is_finish`: it ends with them. Large specs come with `fill_large`."""
+    """Insert new jobs in their rows; large specs follow with `fill_large`.
+
+    `batch`: the row of their run, `is_finish`: the job is the `on_finish` of that run.
+    """
     added: list[tuple[object, ...]] = []
     large: list[tuple[object, ...]] = []
     labels: list[tuple[object, ...]] = []
@@ -58,7 +61,7 @@ def insert(
 
 
 def fill_large(connection: sqlite3.Connection, jobs: Sequence[tuple[int, NewRow]]) -> Iterator[None]:
-    """Write those specs of jobs that were inserted which are large, in steps."""
+    """Write the large specs of inserted jobs, in steps."""
     for row, job in jobs:
         if len(job.spec) > LARGE:
             yield from fill(connection, "jobs", "spec", row, job.spec)

@@ -1,4 +1,4 @@
-"""What is kept of the requests that a job was started and stopped with, as they were received and signed."""
+"""The requests that started and stopped a job, stored as they were received and signed."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _Read = Callable[..., list[tuple[Any, ...]]]
 
 
 class KeptProof(NamedTuple):
-    """The requests of one job. `start` is empty if none is kept, `stop` if nobody asked for one.
+    """The requests of one job. `start` is empty if none is stored, `stop` if nobody requested a stop.
 
-    `name`: how a broker names it, if the job came through one. `due_us`: the time of a schedule that was meant. `staged`, `hashes`: of a
-    job of a batch that was staged, the job as it was sent, a NewJob, and the hashes of all jobs of its part.
+    `name`: the name of the attempt at its broker, if it came through one. `due_us`: the scheduled time. `staged`, `hashes`: for a staged
+    job of a batch, the job as it was sent, a NewJob, and the hashes of all jobs of its part.
     """
 
     start: bytes
@@ -30,14 +30,14 @@ class KeptProof(NamedTuple):
 
 
 class Reading:
-    """Reads what is kept of many jobs: what several of them share is read once."""
+    """Reads the proofs of many jobs: what several of them share is read once."""
 
     def __init__(self, read: _Read) -> None:
         self._read = read
         self._shared: dict[tuple[str, Sequence[object]], list[tuple[Any, ...]]] = {}
 
     def of(self, key: JobKey) -> KeptProof:
-        """Return what is kept of one job."""
+        """Return the proofs of one job."""
         return proof_of(self._read_once, key)
 
     def _read_once(self, sql: str, parameters: Sequence[object] = ()) -> list[tuple[Any, ...]]:
@@ -48,7 +48,7 @@ class Reading:
 
 
 def proof_of(read: _Read, key: JobKey) -> KeptProof:
-    """Return what is kept of one job."""
+    """Return the proofs of one job."""
     rows = read("SELECT row, proof, stop_proof, spec, batch, due, rerun_of FROM jobs WHERE owner = ? AND id = ?", key)
     if not rows:
         return KeptProof(b"", b"")
@@ -68,7 +68,7 @@ def proof_of(read: _Read, key: JobKey) -> KeptProof:
 
 
 def _as_staged(read: _Read, kept: KeptProof, proof: int, key: JobKey, spec: bytes, rerun_of: bytes | None) -> KeptProof:
-    """Return what is kept of a job of a run, with how it was staged, if it was."""
+    """Return the proofs of a job of a run, with its staged form, if it was staged."""
     new = _new_job(key.id, spec)
     if hashes := _hashes_of(read, proof, hash_of_job(key.id, spec)):
         return kept._replace(staged=new.SerializeToString(), hashes=hashes)
@@ -80,7 +80,7 @@ def _as_staged(read: _Read, kept: KeptProof, proof: int, key: JobKey, spec: byte
 
 
 def _new_job(job_id: bytes, spec: bytes) -> request_pb2.NewJob:
-    """Return a job with its spec as it was sent, since its hash is over those bytes."""
+    """Return a job with its spec as it was sent, because its hash is over those bytes."""
     new = request_pb2.NewJob(id=job_id)
     new.spec.ParseFromString(spec)
     return new
@@ -93,7 +93,7 @@ def _envelope(read: _Read, number: int | None) -> bytes:
 
 
 def _hashes_of(read: _Read, proof: int, wanted: bytes) -> bytes:
-    """Return the hashes of that part of a staged batch in which a job is; empty if it was not staged."""
+    """Return the hashes of the part of a staged batch that contains a job; empty if it was not staged."""
     parts = read("SELECT hashes FROM staged_parts JOIN staged_runs ON staged_runs.row = run WHERE proof = ? ORDER BY number", (proof,))
     for number, (hashes,) in enumerate(parts):
         # Not between two of them: that would be no hash of a job.

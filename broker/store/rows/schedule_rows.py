@@ -1,4 +1,4 @@
-"""The statements of schedules, inside the caller's transaction, and what is read of them."""
+"""The statements about schedules, inside the caller's transaction."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def change(execute: Execute, write: ChangeSchedule) -> None:
 
 
 def record(execute: Execute, fired: Fired) -> None:
-    """Record what came of times that were due; of each schedule only the last are kept."""
+    """Record the results of times that were due; of each schedule only the latest are kept."""
     execute(
         "UPDATE schedules SET fired_upto = max(fired_upto, ?), waiting = ? WHERE row = ?",
         (fired.upto_us, " ".join(map(str, fired.waiting)), fired.schedule),
@@ -96,7 +96,7 @@ def read_all(read: Read) -> list[ScheduleRow]:
 
 
 def read_each(execute: Execute) -> tuple[list[ScheduleRow], int]:
-    """Return the schedules of a store that may be damaged, and how many of its rows are none."""
+    """Return the schedules of a store that may be damaged, and how many of its rows are unreadable."""
     found = []
     unreadable = 0
     columns = {column for _, column, *_ in execute("PRAGMA table_info(schedules)")}
@@ -111,12 +111,12 @@ def read_each(execute: Execute) -> tuple[list[ScheduleRow], int]:
 
 
 def jobs_of_all(read: Read) -> list[tuple[int, bytes]]:
-    """Return the rows of schedules, each with the id of a job that it started lately."""
+    """Return the rows of schedules, each with the ids of jobs that it started recently."""
     return [(schedule, job) for schedule, job in read("SELECT schedule, job FROM firings WHERE job <> x''")]
 
 
 def firings(read: Read, schedule: int, limit: int) -> list[Firing]:
-    """Return what came of the last times of a schedule, the newest first."""
+    """Return the results of the latest times of a schedule, newest first."""
     rows = read("SELECT due, job, note FROM firings WHERE schedule = ? ORDER BY row DESC LIMIT ?", (schedule, limit))
     return [Firing(*row) for row in rows]
 

@@ -45,7 +45,7 @@ _FIND = "SELECT row, digest, EXISTS (SELECT 1 FROM tombstones WHERE mark = ?3) F
 
 
 def jobs_in(write: Write) -> int:
-    """Return of how many jobs a write is, which is about how long it takes."""
+    """Return how many jobs a write contains, which determines about how long it takes."""
     if isinstance(write, ChangeJobs):
         return len(write.changes)
     if isinstance(write, AddJobs):
@@ -223,27 +223,27 @@ class Rows:
         return new_rows.Proof(row, len(write.proof) // fresh, 1 if fresh > 1 or ends_with else None)
 
     def _closed(self, write: AddJobs) -> Refused | None:
-        """Return why a run takes no further jobs; None if it does."""
+        """Return why a run accepts no further jobs; None if it does."""
         if write.batch is None or write.queued is not None:
             return None
         is_closed = staged_rows.is_closed(self._execute, write.jobs[0].key.owner, write.batch.id)
         return staged_rows.closed(write.batch.id) if is_closed else None
 
     def _other_run(self, write: AddJobs) -> Refused | None:
-        """Return why these are not all jobs of their run, as they are to be; None if they are."""
+        """Return why these are not all jobs of their run, as required; None if they are."""
         if write.batch is None or not write.batch.is_whole:
             return None
         owner = write.jobs[0].key.owner
         return staged_rows.other(write.batch.id) if runs.jobs_of(self._execute, owner, write.batch.id) else None
 
     def _targets(self, write: AddJobs, fresh: Sequence[int]) -> Generator[None, None, edges.Targets | Refused]:
-        """Return what new jobs wait for, of which some do."""
+        """Return the targets of new jobs, some of which have conditions."""
         self._has_edges = True
         groups_upto = write.queued.groups_upto if write.queued is not None else None
         return (yield from edges.targets_of(self._execute, write.jobs, fresh, write.batch.id if write.batch else b"", groups_upto))
 
     def _find_in_steps(self, write: AddJobs) -> Generator[None, None, tuple[list[int], set[int]] | Conflict]:
-        """Return what `_find` or `_find_known` does."""
+        """Return the result of `_find` or `_find_known`, in steps."""
         rows: list[int] = []
         known: set[int] = set()
         for part in _parts(write.jobs):
@@ -257,7 +257,7 @@ class Rows:
         return rows, known
 
     def _find(self, jobs: Sequence[NewRow]) -> tuple[list[int], set[int]] | Conflict:
-        """Return the rows of these jobs, 0 for new ones, and the positions of those that are known."""
+        """Return the rows of these jobs, 0 for new ones, and the positions of the known ones."""
         rows: list[int] = []
         known: set[int] = set()
         for position, job in enumerate(jobs):
@@ -276,7 +276,7 @@ class Rows:
         return rows, known
 
     def _find_known(self, jobs: Sequence[NewRow]) -> tuple[list[int], set[int]]:
-        """Return the same for a slice of a committed run, which nothing can stop: a job that was forgotten has a row below 0."""
+        """Return the same for a slice of a committed run, which is never refused: a forgotten job has a row below 0."""
         rows: list[int] = []
         known: set[int] = set()
         for position, job in enumerate(jobs):
@@ -306,7 +306,7 @@ class Rows:
         write.last_seq = self.next_seq - 1
 
     def _add_finish(self, finish: NewFinish) -> None:
-        """Add what a run ends with, in the commit of its last end; not twice, whatever becomes of that job."""
+        """Add the `on_finish` job of a run, in the commit of its last end; never twice, even if that job is forgotten."""
         job = finish.job
         self._execute("UPDATE batches SET is_finished = 1 WHERE owner = ? AND id = ?", finish.run)
         found = self._find([job])

@@ -1,4 +1,4 @@
-"""The marks of jobs that were forgotten."""
+"""The tombstones of forgotten jobs."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ _MARK_BYTES = 16
 
 
 def mark_of(key: JobKey) -> bytes:
-    """Return the mark of a job that is kept for ever, so that its id never runs again."""
+    """Return the tombstone of a job, which is kept for ever, so that its id never runs again."""
     return blake2b(key.owner + key.id, digest_size=_MARK_BYTES).digest()

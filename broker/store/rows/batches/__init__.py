@@ -1,1 +1,1 @@
-"""The statements about batches: their runs, those that are staged in parts, and those that schedules start."""
+"""The statements about batches: their runs, those staged in parts, and those that schedules start."""

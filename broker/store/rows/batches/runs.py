@@ -1,7 +1,7 @@
-"""Runs of batches: how many jobs each has and how they ended, kept with the run, so that nobody has to look through its jobs.
+"""Runs of batches: how many jobs each has and how they ended, stored with the run, so that nobody has to count its jobs.
 
-Jobs that have ended are counted in the commit of their end. How many have a process is not kept: an index leads to those, and there are
-no more of them than slots.
+Ended jobs are counted in the commit of their end. How many have a process is not stored: an index finds these, and there are at most as
+many as slots.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _Read = Callable[[str, Sequence[object]], list[tuple[Any, ...]]]
 
 
 class Run(NamedTuple):
-    """A run, and its counts of those jobs that were not forgotten. Times are in microseconds UTC; `ended_at_us`: of the last end so far."""
+    """A run, and the counts of its jobs that were not forgotten. Times are in microseconds UTC; `ended_at_us`: of the latest end."""
 
     row: int
     owner: bytes
@@ -54,7 +54,7 @@ class Run(NamedTuple):
 
 
 class RunPage(NamedTuple):
-    """Runs, the newest first, and the place after which more may follow."""
+    """Runs, newest first, and the place after which more may follow."""
 
     runs: Sequence[Run]
     onward: Place | None
@@ -81,7 +81,7 @@ def jobs_of(execute: _Execute, owner: bytes, run: bytes) -> int:
 
 
 def unfinished(read: _Read) -> list[tuple[bytes, BatchRun]]:
-    """Return the runs, each with its owner, that end with something which was not queued."""
+    """Return the runs, each with its owner, whose `on_finish` was not queued."""
     rows = read(
         f"SELECT owner, {_BATCH} FROM batches INDEXED BY batches_unfinished WHERE on_finish IS NOT NULL AND is_finished = 0",  # noqa: S608 -- our own text
         (),
@@ -109,9 +109,9 @@ def record_ends(execute: _Execute, run: RunKey, ended: Sequence[Change]) -> None
 
 
 def drop_jobs(execute: _Execute, batch: int, oks: Sequence[int]) -> set[int]:
-    """Uncount forgotten jobs of a run, given whether each of them ended well, and drop the run after the last one; return its proofs.
+    """Uncount forgotten jobs of a run, given whether each succeeded, and drop the run after the last one; return its proofs.
 
-    What a run ends with is kept as long as its jobs, and keeps the run; so do jobs that are still to come.
+    The `on_finish` job is kept as long as the others, and keeps the run; so do jobs that are still to come.
     """
     ok = sum(oks)
     execute("UPDATE batches SET jobs = jobs - ?, ok = ok - ?, failed = failed - ? WHERE row = ?", (len(oks), ok, len(oks) - ok, batch))
@@ -131,9 +131,9 @@ def drop_jobs(execute: _Execute, batch: int, oks: Sequence[int]) -> set[int]:
 
 
 def find(read: _Read, owner: bytes, run: bytes, name: str) -> Run | None:
-    """Return the run of this id, or the newest run of the batch of this name; of one owner, or (empty) of any. None if there is none.
+    """Return the run with this id, or the newest run with this name; of one owner, or (empty) of any. None if there is none.
 
-    What is the name of none can be the beginning of an id. Raises Refused as `begun_by` does.
+    A text that is no run's name can be the beginning of an id. Raises Refused as `begun_by` does.
     """
     conditions = [(value, condition) for value, condition in ((owner, "owner = ?"), (run, "id = ?"), (name, "name = ?")) if value]
     where = " AND ".join(condition for _, condition in conditions)
@@ -162,7 +162,7 @@ _ORDERS = {
 
 
 def page(read: _Read, owner: bytes, name: str, after: Place | None, limit: int) -> RunPage:
-    """Return at most so many runs, the newest first, of one owner or (empty) of any, of batches of one name or (empty) of any."""
+    """Return at most this many runs, newest first, of one owner or (empty) of any, with one name or (empty) any."""
     conditions: list[tuple[Sequence[object], str]] = [
         ([value], text) for value, text in ((name, "name = ?"), (owner, "owner = ?")) if value
     ]
@@ -199,7 +199,7 @@ def _read_run(columns: Sequence[Any], running: int) -> Run:
 
 
 def begun_by(read: _Read, owner: bytes, text: str) -> list[int]:
-    """Return the rows of the run whose id begins so; of one owner, or (empty) of any: then several members may have a run of this id.
+    """Return the rows of the run whose id begins with this; of one owner, or (empty) of any: several members may have a run with this id.
 
     Raises Refused(INVALID_ARGUMENT) with the reason AMBIGUOUS if it is the beginning of several ids.
     """

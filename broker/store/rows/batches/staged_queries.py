@@ -1,4 +1,4 @@
-"""What is read of batches that are staged in parts; staged_rows.py says how they are kept."""
+"""Queries about batches that are staged in parts; staged_rows.py says how they are stored."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _Read = Callable[..., Sequence[tuple[Any, ...]]]
 
 
 def pending(read: _Read, only: int | None = None) -> list[Pending]:
-    """Return the runs that are staged and not complete in the queue, in the order in which they were begun. `only`: that row, if it is."""
+    """Return the runs that are staged and not completely queued, in the order in which they were begun. `only`: that row, if it is."""
     of_row, values = ("", ()) if only is None else ("row = ? AND ", (only,))
     rows = read(
         "SELECT row, owner, id, name, parallel, on_failure, jobs, left, left_bytes, aged_from, proof, proof_bytes, groups_upto,"  # noqa: S608 -- our own text
@@ -37,7 +37,7 @@ def pending(read: _Read, only: int | None = None) -> list[Pending]:
 
 
 def next_part(read: _Read, pending: Pending) -> Part | None:
-    """Return the first part of a run whose jobs are not all in the queue."""
+    """Return the first part of a run whose jobs are not all queued."""
     if pending.template:
         return template_rows.next_part(read, pending)
     run = pending.row
@@ -54,7 +54,7 @@ def next_part(read: _Read, pending: Pending) -> Part | None:
 
 
 def precedence_of(read: _Read, run: RunKey) -> tuple[int, int]:
-    """Return the highest priority and the lowest nice value of the jobs of a run that is staged."""
+    """Return the highest priority and the lowest nice value of the jobs of a staged run."""
     rows = read(
         "SELECT max(priority), min(nice) FROM staged_parts WHERE run = (SELECT row FROM staged_runs WHERE owner = ? AND id = ?)", run
     )
@@ -62,7 +62,7 @@ def precedence_of(read: _Read, run: RunKey) -> tuple[int, int]:
 
 
 def hashes_of(read: _Read, proof: int) -> Sequence[tuple[int, bytes]]:
-    """Return the hashes of the jobs of each part, with its number, of the batch that a request has committed, or started by a schedule."""
+    """Return the job hashes of each part, by its number, of the batch that a request committed or a schedule started."""
     rows = read(
         "SELECT number, hashes FROM staged_parts"
         " WHERE run = (SELECT coalesce(template, row) FROM staged_runs WHERE proof = ? LIMIT 1) ORDER BY number",

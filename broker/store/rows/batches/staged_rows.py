@@ -1,8 +1,8 @@
-"""The statements of batches that are staged in parts, inside the caller's transaction, and what is read of them.
+"""The statements about batches that are staged in parts, inside the caller's transaction.
 
-Nothing else looks at these tables, so what is staged cannot be found, listed or run. Once a run is committed, its jobs become rows like all
-others, slice by slice; `staged_parts.queued` says how far, in the commit of each slice. What stays with the run are the hashes of its jobs:
-with the request that committed it, they prove each of them.
+Nothing else reads these tables, so staged jobs cannot be found, listed or run. Once a run is committed, its jobs become normal rows, slice
+by slice; `staged_parts.queued` is the progress, updated in the commit of each slice. The hashes of the jobs stay with the run: together
+with the request that committed it, they prove each job.
 """
 
 from __future__ import annotations
@@ -78,7 +78,7 @@ def stage(connection: sqlite3.Connection, write: StagePart) -> Iterator[None]:
 
 
 def _note_clean_up(connection: sqlite3.Connection, write: StagePart, row: int) -> None:
-    """Note which jobs of a part clean up. It follows from what was staged before: nothing waits for what is staged later."""
+    """Record which jobs of a part clean up. This depends only on earlier parts: nothing waits for what is staged later."""
     if not any(job.after for job in write.jobs):
         return
     execute, owner = connection.execute, write.run.owner
@@ -98,7 +98,7 @@ def _note_clean_up(connection: sqlite3.Connection, write: StagePart, row: int) -
 
 
 def _refusal_of(execute: _Execute, write: StagePart) -> Staged | Refused | None:
-    """Return the result for a part that is staged already or has no place in its run; None for a new one."""
+    """Return the result for a part that is staged already or has no place in its run; None for a new part."""
     run = execute("SELECT row, parts, jobs, proof, schedule IS NOT NULL FROM staged_runs WHERE owner = ? AND id = ?", write.run).fetchone()
     row, parts, jobs, proof, is_of_schedule = run or (0, 0, 0, None, write.for_schedule)
     if bool(is_of_schedule) is not write.for_schedule:
@@ -118,7 +118,7 @@ def _refusal_of(execute: _Execute, write: StagePart) -> Staged | Refused | None:
 
 
 def _find_conflict(execute: _Execute, write: StagePart, row: int) -> Refused | None:
-    """Return why one of the jobs of a part cannot be staged, if so."""
+    """Return why one of the jobs of a part cannot be staged, else None."""
     owner = write.run.owner
     own = {job.id for job in write.jobs}
     is_any_known = _is_any_known(execute, owner, [*own])
@@ -132,7 +132,7 @@ def _find_conflict(execute: _Execute, write: StagePart, row: int) -> Refused | N
 
 
 def _is_any_known(execute: _Execute, owner: bytes, ids: Sequence[bytes]) -> bool:
-    """Return whether any of these jobs may be in conflict. Asked one by one, a thousand of them would take twice as long."""
+    """Return whether any of these jobs may be in conflict. Querying a thousand of them one by one would take twice as long."""
     marks = [mark_of(JobKey(owner, one)) for one in ids]
     return bool(
         execute(f"SELECT 1 FROM staged_ids WHERE owner = ? AND id IN ({_places(ids)}) LIMIT 1", (owner, *ids)).fetchone()  # noqa: S608 -- marks only
@@ -163,7 +163,7 @@ def _conflict_of(execute: _Execute, key: JobKey, job: StagedJob, row: int) -> Re
 
 
 def _unknown_target(execute: _Execute, write: StagePart, job: StagedJob, own: set[bytes], row: int) -> Refused | None:
-    """Return why a job cannot wait for what it is to wait for. Jobs of its own run are found by what is staged, see requests/stage.py."""
+    """Return why a condition of a job is invalid. Jobs of its own run are looked up among the staged ones, see requests/stage.py."""
     run = write.run
     for after in job.after:
         if after.run == run.id or after.job in own:
@@ -222,19 +222,19 @@ def _other_kind(run: bytes, *, is_of_schedule: bool) -> Refused:
 
 
 def other(run: bytes) -> Refused:
-    """Return the refusal of jobs that are to be all of a run, which was submitted with others."""
+    """Return the refusal of a run that was submitted before with other jobs."""
     message = f"the run {format_id(run)} was submitted before, without all of these jobs; no job was submitted"
     return Refused(Code.ALREADY_EXISTS, message, "submit the same jobs again, or others with another id", reason=Reason.ID_TAKEN)
 
 
 def closed(run: bytes) -> Refused:
-    """Return the refusal of further jobs for a run that was committed."""
+    """Return the refusal of further jobs for a committed run."""
     message = f"the run {format_id(run)} was submitted as a whole, and takes no further jobs"
     return Refused(Code.ALREADY_EXISTS, message, _AGAIN, reason=Reason.RUN_CLOSED)
 
 
 def record(connection: sqlite3.Connection, write: AddJobs) -> None:
-    """Record that a slice of a committed run is in the queue, if the jobs are one."""
+    """Record that a slice of a committed run is queued, if the jobs are one."""
     queued = write.queued
     if queued is None:
         return
@@ -257,7 +257,7 @@ def record(connection: sqlite3.Connection, write: AddJobs) -> None:
 
 
 def _release(execute: _Execute, run: int, number: int) -> None:
-    """Drop the content of a part."""
+    """Delete the content of a part."""
     (row,) = execute("SELECT row FROM staged_parts WHERE run = ? AND number = ?", (run, number)).fetchone()
     execute("UPDATE staged_parts SET content = NULL WHERE row = ?", (row,))
     execute("DELETE FROM files WHERE job = ?", (FILES_OF_PARTS - row,))
@@ -265,7 +265,7 @@ def _release(execute: _Execute, run: int, number: int) -> None:
 
 
 def drop_part(execute: _Execute, write: DropPart) -> None:
-    """Remove the last part of a run; the result is filled in: None if there is none, or it is not to be removed."""
+    """Remove the last part of a run; fills in the result: None if there is none, or it must stay."""
     found = execute("SELECT row, parts, aged_from FROM staged_runs WHERE owner = ? AND id = ? AND proof IS NULL", write.run).fetchone()
     if found is None or (write.aged_upto_us is not None and found[2] > write.aged_upto_us):
         return
@@ -285,7 +285,7 @@ def drop_part(execute: _Execute, write: DropPart) -> None:
 
 
 def forget(execute: _Execute, owner: bytes, run: bytes) -> None:
-    """Remove what is kept of a run of which no job is left, unless some of its jobs are still to come."""
+    """Remove what is stored about a run without jobs, unless some of its jobs are still to come."""
     found = execute("SELECT row FROM staged_runs WHERE owner = ? AND id = ? AND is_whole", (owner, run)).fetchone()
     if found is not None:
         execute("DELETE FROM staged_parts WHERE run = ?", found)
@@ -298,7 +298,7 @@ def is_closed(execute: _Execute, owner: bytes, run: bytes) -> bool:
 
 
 def digest_of(execute: _Execute, key: JobKey) -> bytes | None:
-    """Return the digest of a job that is staged; None if there is no such job."""
+    """Return the digest of a staged job; None if there is none."""
     found = execute("SELECT digest FROM staged_ids WHERE owner = ? AND id = ?", key).fetchone()
     return found[0] if found is not None else None
 

@@ -1,8 +1,8 @@
-"""The statements of batches that schedules start, inside the caller's transaction, and what is read of them.
+"""The statements about batches that schedules start, inside the caller's transaction.
 
-Such a batch is staged as others are (staged_rows.py), but never committed: it stays, and each time that is due adds one row, the run.
-The jobs of that run are made of those that were staged, slice by slice. The batch is removed with its schedule, and only after the last run
-of it was forgotten: until then it proves their jobs.
+Such a batch is staged like others (staged_rows.py), but never committed: it stays, and each scheduled time adds one row, the run. The jobs
+of that run are made from the staged ones, slice by slice. The batch is removed with its schedule, but only after its last run was
+forgotten: until then it proves their jobs.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _COPIED_PARTS = "number, jobs, content, hashes, hash, spec_bytes, priority, nice
 
 
 class Origin(NamedTuple):
-    """The job of a run that a schedule has started, as it was staged, with the hashes of its part; and the time that was meant."""
+    """The staged form of a job in a scheduled run, with the hashes of its part, and the scheduled time."""
 
     due_us: int
     job_id: bytes = b""
@@ -56,7 +56,7 @@ def find_problem(execute: _Execute, write: AddSchedule) -> Refused | None:
 
 
 def adopt(execute: _Execute, write: AddSchedule, schedule: int) -> None:
-    """Let the batch that a schedule starts stay."""
+    """Keep the batch that a schedule starts."""
     proof = envelopes.add(execute, write.schedule.proof)
     run = (write.schedule.owner, write.staged)
     execute("UPDATE staged_runs SET schedule = ?, proof = ?, is_whole = 1 WHERE owner = ? AND id = ?", (schedule, proof, *run))
@@ -111,7 +111,7 @@ def _is_forgotten(execute: _Execute, key: JobKey) -> bool:
 
 
 def next_part(read: _Read, pending: Pending) -> Part | None:
-    """Return the part of the batch from which the next jobs of a run are made; None if there is none left."""
+    """Return the part of the batch from which the next jobs of a run are made; None if none is left."""
     rows = read(
         "SELECT its.number, its.content, run.at_job, its.number + 1 = run.parts FROM staged_runs AS run JOIN staged_parts AS its"
         " ON its.run = run.template AND its.number = run.at_part WHERE run.row = ?",
@@ -125,9 +125,9 @@ def next_part(read: _Read, pending: Pending) -> Part | None:
 
 
 def origin_of(read: _Read, owner: bytes, run: bytes, job_id: bytes, row: int) -> Origin | None:
-    """Return what a job of a run was made of; None if no schedule has started the run. Without a job, it is what the run ends with.
+    """Return the origin of a job in a run; None if no schedule started the run. Without a job, it is that of the `on_finish`.
 
-    `row`: of the job. Those of a run have rows in their order: how many are behind it tells where it is, unless some were forgotten.
+    `row`: of the job. The jobs of a run have rows in their order: the number of later ones gives its position, unless some were forgotten.
     """
     rows = read("SELECT template, due, jobs - left FROM staged_runs WHERE owner = ? AND id = ? AND template IS NOT NULL", (owner, run))
     if not rows:
@@ -147,7 +147,7 @@ def origin_of(read: _Read, owner: bytes, run: bytes, job_id: bytes, row: int) ->
 
 
 def run_of(read: _Read, batch: int) -> tuple[bytes, int, int] | None:
-    """Return the id of a run, the row of the batch that it is made of, and for which time; None if no schedule has started it."""
+    """Return the id of a run, the row of its batch, and the scheduled time; None if no schedule started it."""
     rows = read(
         "SELECT run.id, run.template, run.due FROM batches JOIN staged_runs AS run ON run.owner = batches.owner AND run.id = batches.id"
         " WHERE batches.row = ? AND run.template IS NOT NULL",
@@ -163,19 +163,19 @@ def jobs_of(read: _Read, template: int, number: int) -> Iterator[KeptJob]:
 
 
 def nearest_first(parts: Sequence[int], position: int) -> Sequence[int]:
-    """Return the numbers of parts, which have so many jobs each: first that in which a job at this position is, then those around it."""
+    """Return the numbers of parts, which have this many jobs each: first the one with this position, then those around it."""
     ends = list(accumulate(parts))
     found = min(bisect_right(ends, position), len(ends) - 1)
     return sorted(range(len(parts)), key=lambda number: abs(number - found))
 
 
 def schedule_gone(execute: _Execute, schedule: int) -> None:
-    """Note that the schedule of a batch was removed."""
+    """Record that the schedule of a batch was removed."""
     execute("UPDATE staged_runs SET schedule = ? WHERE schedule = ?", (_UNUSED, schedule))
 
 
 def drop(execute: _Execute, write: DropTemplate) -> None:
-    """Remove the last part of a batch that nothing needs, or such a batch without parts."""
+    """Remove the last part of an unneeded batch, or such a batch without parts."""
     found = execute(
         "SELECT row, proof FROM staged_runs AS batch WHERE schedule = ?"
         " AND NOT EXISTS (SELECT 1 FROM staged_runs WHERE template = batch.row) LIMIT 1",

@@ -1,1 +1,1 @@
-"""The statements about brokers: where jobs are placed, how a broker grows, and at a worker what came through one."""
+"""The statements about brokers: where jobs are placed, how a broker grows, and, at a worker, which jobs came through a broker."""

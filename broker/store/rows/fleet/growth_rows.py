@@ -1,4 +1,4 @@
-"""The rows about how a broker grows: its queues, and the allocations that it has asked clusters for."""
+"""The rows about the growth of a broker: its queues, and the allocations that it has requested from clusters."""
 
 from __future__ import annotations
 
@@ -47,15 +47,15 @@ def read_queues(read: _Read) -> Sequence[QueueRow]:
 
 
 def read_allocations(read: _Read) -> Sequence[AllocationRow]:
-    """Return all allocations, the oldest first."""
+    """Return all allocations, oldest first."""
     return list(map(AllocationRow._make, read("SELECT * FROM allocations ORDER BY asked_at, name")))
 
 
 def read_departed(read: _Read) -> dict[bytes, str]:
-    """Return the names that workers had which do not come back, by their keys."""
+    """Return the former names of workers that will not come back, by their keys."""
     return dict(read("SELECT key, name FROM departed_workers"))
 
 
 def read_removals(read: _Read) -> Sequence[RemovalRow]:
-    """Return the workers that were removed and are still to be told, the oldest first."""
+    """Return the removed workers that are still to be told, oldest first."""
     return list(map(RemovalRow._make, read("SELECT key, name, proof, removed_at FROM removed_workers ORDER BY removed_at, key")))

@@ -14,14 +14,14 @@ _Read = Callable[..., list[tuple[Any, ...]]]
 
 
 class Submitted(NamedTuple):
-    """The rows of the request that a job was submitted with, and of its run; 0 for what there is not."""
+    """The rows of the request that submitted a job, and of its run; 0 for none."""
 
     proof: int
     batch: int
 
 
 def submitted_with(read: _Read, key: JobKey) -> Submitted:
-    """Return what a job was submitted with."""
+    """Return the rows of a job's submission."""
     rows = read("SELECT proof, coalesce(batch, 0) FROM jobs WHERE owner = ? AND id = ?", key)
     return Submitted(*rows[0]) if rows else Submitted(0, 0)
 
@@ -33,7 +33,7 @@ def spec_of(read: _Read, key: JobKey) -> bytes:
 
 
 def due_of(read: _Read, key: JobKey) -> int:
-    """Return for which time a schedule has started a job; 0: that is not known."""
+    """Return the scheduled time of a job that a schedule started; 0 if unknown."""
     rows = read("SELECT coalesce(due, 0) FROM jobs WHERE owner = ? AND id = ?", key)
     return int(rows[0][0]) if rows else 0
 
@@ -45,25 +45,25 @@ def envelope(read: _Read, number: int) -> bytes:
 
 
 def stop_of(read: _Read, key: JobKey) -> bytes:
-    """Return the last request to stop a job, as it was received; empty if nobody asked for that."""
+    """Return the last request to stop a job, as received; empty if there is none."""
     rows = read("SELECT envelope FROM jobs JOIN proofs ON proofs.row = stop_proof WHERE owner = ? AND id = ?", key)
     return rows[0][0] if rows else b""
 
 
 def limit_of(read: _Read, key: JobKey) -> bytes:
-    """Return the request for the time limit that a job has instead of that of its spec, as it was received; empty if there is none."""
+    """Return the request for the time limit that replaces the one of a job's spec, as received; empty if there is none."""
     rows = read("SELECT envelope FROM jobs JOIN proofs ON proofs.row = limit_proof WHERE owner = ? AND id = ?", key)
     return rows[0][0] if rows else b""
 
 
 def limited(read: _Read) -> frozenset[JobKey]:
-    """Return the jobs with such a time limit that have not ended."""
+    """Return the unended jobs with such a time limit."""
     rows = read("SELECT owner, id FROM jobs WHERE limit_proof IS NOT NULL AND state < 4")
     return frozenset(JobKey(*row) for row in rows)
 
 
 def machine_of(read: _Read, key: AttemptKey) -> bytes:
-    """Return where an attempt at a job was placed, also if the job was forgotten; empty if that is not known."""
+    """Return where an attempt at a job was placed, even if the job was forgotten; empty if unknown."""
     rows = read(
         "SELECT machine FROM placements JOIN jobs ON jobs.row = job WHERE owner = ?1 AND id = ?2 AND n = ?3"
         " UNION ALL SELECT machine FROM leftover_machines WHERE owner = ?1 AND id = ?2 AND attempt = ?3",
@@ -73,12 +73,12 @@ def machine_of(read: _Read, key: AttemptKey) -> bytes:
 
 
 def waits(read: _Read, key: JobKey) -> bool:
-    """Return whether a job has not started and has not ended."""
+    """Return whether a job has neither started nor ended."""
     return bool(read("SELECT 1 FROM jobs WHERE owner = ? AND id = ? AND state = 1", key))
 
 
 def end_of(read: _Read, key: AttemptKey) -> Outcome | None:
-    """Return how an attempt has ended; None if it has not, or its job was forgotten."""
+    """Return the outcome of an attempt; None if it has not ended, or its job was forgotten."""
     rows = read(
         "SELECT outcome FROM jobs WHERE owner = ?1 AND id = ?2 AND attempt = ?3 AND state = 4"
         " UNION ALL SELECT attempts.outcome FROM attempts JOIN jobs ON jobs.row = job WHERE owner = ?1 AND id = ?2 AND n = ?3",
@@ -88,5 +88,5 @@ def end_of(read: _Read, key: AttemptKey) -> Outcome | None:
 
 
 def drained(read: _Read) -> Sequence[bytes]:
-    """Return the keys of the workers that get no jobs."""
+    """Return the keys of the drained workers."""
     return [key for (key,) in read("SELECT key FROM workers WHERE drained")]

@@ -1,4 +1,4 @@
-"""The rows about jobs that came through a broker: at the worker. Which broker, and whether it has recorded their ends."""
+"""At a worker: the rows about jobs that came through a broker: which broker, and whether it has recorded their ends."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _Read = Callable[..., list[tuple[Any, ...]]]
 
 
 class Relayed(NamedTuple):
-    """A job of this store, the broker that delivered it, and how that names the attempt."""
+    """A job of this store, the broker that delivered it, and the broker's name for the attempt."""
 
     key: JobKey
     relay: bytes
@@ -22,7 +22,7 @@ class Relayed(NamedTuple):
 
 
 def record(execute: _Execute, origin: Origin, added: Added) -> None:
-    """Record where a new job came from, with the start that it was part of; nothing for one that was known."""
+    """Record where a new job came from, with its start; does nothing for a known job."""
     if added.known:
         return
     execute("INSERT OR IGNORE INTO relayed_starts (digest, envelope) VALUES (?, ?)", (origin.digest, origin.start))
@@ -41,13 +41,13 @@ def settle(execute: _Execute, relay: bytes, names: Sequence[AttemptKey]) -> None
 
 
 def carry_out(execute: _Execute, write: CarryOut) -> bool:
-    """Record that a request is carried out; return whether it was not before. Those that are not good any more are dropped."""
+    """Record that a request is carried out; return whether it was not before. Expired ones are dropped."""
     execute("DELETE FROM carried_out WHERE until < ?", (write.now_us,))
     return bool(execute("INSERT OR IGNORE INTO carried_out (digest, until) VALUES (?, ?)", (write.digest, write.until_us)).rowcount)
 
 
 def drop(execute: _Execute, row: int) -> None:
-    """Delete what is known about where a job came from; the start too, if it was the last one of that."""
+    """Delete where a job came from; also the start, after its last job."""
     found = execute("DELETE FROM relayed WHERE job = ? RETURNING digest", (row,)).fetchone()
     if found is not None:
         execute("DELETE FROM relayed_starts WHERE digest = ?1 AND NOT EXISTS (SELECT 1 FROM relayed WHERE digest = ?1)", found)
@@ -64,12 +64,12 @@ def unsettled(read: _Read) -> Iterator[Relayed]:
 
 
 def has_unsettled(read: _Read) -> bool:
-    """Return whether a broker has still to be told about any job."""
+    """Return whether any job has to be reported to a broker."""
     return bool(read("SELECT 1 FROM relayed WHERE settled = 0 LIMIT 1"))
 
 
 def unsettled_name(read: _Read, key: JobKey) -> tuple[bytes, AttemptKey] | None:
-    """Return the broker of a job whose end that has not recorded, and how that names it."""
+    """Return the broker of a job that has not recorded its end, and its name for the attempt."""
     rows = read(
         "SELECT relay, relayed.owner, relayed.id, relayed.attempt FROM relayed JOIN jobs ON jobs.row = relayed.job"
         " WHERE jobs.owner = ? AND jobs.id = ? AND settled = 0",
@@ -79,7 +79,7 @@ def unsettled_name(read: _Read, key: JobKey) -> tuple[bytes, AttemptKey] | None:
 
 
 def find(read: _Read, relay: bytes, name: AttemptKey) -> JobKey | None:
-    """Return the job that a broker names so; None if it has delivered none."""
+    """Return the job with this name at a broker; None if it has not delivered it."""
     rows = read(
         "SELECT jobs.owner, jobs.id FROM relayed JOIN jobs ON jobs.row = relayed.job"
         " WHERE relay = ? AND relayed.owner = ? AND relayed.id = ? AND relayed.attempt = ?",
@@ -89,13 +89,13 @@ def find(read: _Read, relay: bytes, name: AttemptKey) -> JobKey | None:
 
 
 def relay_of(read: _Read, key: JobKey) -> bytes:
-    """Return the broker that a job came through; empty if through none."""
+    """Return the broker that a job came through; empty if none."""
     rows = read("SELECT relay FROM relayed JOIN jobs ON jobs.row = relayed.job WHERE jobs.owner = ? AND jobs.id = ?", key)
     return bytes(rows[0][0]) if rows else b""
 
 
 def start_of(read: _Read, relay: bytes, name: AttemptKey) -> tuple[bytes, int]:
-    """Return the signed start that a job was delivered with, empty if it is not known; and for which time of a schedule, 0 if for none."""
+    """Return the signed start that a job was delivered with, empty if unknown, and its scheduled time, 0 if it has none."""
     rows = read(
         "SELECT envelope, coalesce(due, 0) FROM relayed JOIN relayed_starts USING (digest) JOIN jobs ON jobs.row = relayed.job"
         " WHERE relay = ? AND relayed.owner = ? AND relayed.id = ? AND relayed.attempt = ?",
@@ -105,6 +105,6 @@ def start_of(read: _Read, relay: bytes, name: AttemptKey) -> tuple[bytes, int]:
 
 
 def start_with(read: _Read, digest: bytes) -> bytes:
-    """Return the signed start with this SHA-256; empty if it is not kept."""
+    """Return the signed start with this SHA-256; empty if it is not stored."""
     rows = read("SELECT envelope FROM relayed_starts WHERE digest = ?", (digest,))
     return rows[0][0] if rows else b""
