@@ -1,4 +1,4 @@
-"""One file or folder that is fetched: sends its bytes within the client's credit, then its size and digest.
+"""Send one file or folder to a client that fetches it: its bytes within the client's credit, then its size and digest.
 
 Knows no file: it reads through the depot, one piece at a time, which takes a thread for a moment.
 """
@@ -48,7 +48,7 @@ class FetchStream:
             self._reading.next(min(self._credit, LARGEST_CHUNK), self._take)
 
     def close(self) -> None:
-        """Stop; nothing is sent any more."""
+        """Stop; nothing more is sent."""
         if not self._closed:
             self._closed = True
             self._reading.close()

@@ -1,7 +1,8 @@
-"""Jobs that wait for jobs: those whose own commands started others and watch them.
+"""Jobs that wait for jobs they started, without a key of their own: found by the `within` of a start.
 
-A job keeps its slot while it waits. If all slots are in use by such jobs, nothing that they wait for can start, and none of them goes on.
-Known only while the watch is open, which is as long as the command waits; a command that reconnects watches again. Pure.
+Unlike the jobs in broker/jobs/loans.py, such a job keeps its slot while it waits. If all slots are in use by such jobs, none of what they
+wait for can start, and none of them can continue. Known only while the watch is open, which is as long as the command waits; a command that
+reconnects watches again. Pure.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from ...schemas.naming import JobKey, short_id
 
 
 class InnerWaits:
-    """Which jobs watch which."""
+    """Which jobs wait for which."""
 
     def __init__(self) -> None:
         self._waiting: Counter[JobKey] = Counter()
@@ -30,7 +31,7 @@ class InnerWaits:
             self._waiting_for.setdefault(key, []).append(outer)
 
     def end(self, outer: JobKey, inner: Sequence[JobKey]) -> None:
-        """Note that the command waits no more."""
+        """Note that the command no longer waits."""
         self._waiting[outer] -= 1
         if not self._waiting[outer]:
             del self._waiting[outer]
@@ -41,7 +42,7 @@ class InnerWaits:
                 del self._waiting_for[key]
 
     def about(self, key: JobKey, slots: int, holds_slot: Callable[[JobKey], bool]) -> str:
-        """Return what this means for a queued job while all slots are in use, as the end of a sentence that says so; empty if nothing.
+        """Return what this means for a queued job while all slots are in use, as the end of a sentence; empty if nothing.
 
         The cost depends on how many jobs wait for others, and not on how many are queued.
         """

@@ -1,4 +1,4 @@
-"""One followed log, or both, of an attempt at a job: sends output within the client's credit, until it has ended and everything was sent.
+"""Follow one log, or both, of an attempt: sends output within the client's credit, until the attempt has ended and everything was sent.
 
 Knows no file: it reads through the engine. Ends at the end of the attempt and never at the end of the file, which a stream may reach often.
 """
@@ -27,7 +27,7 @@ _NUMBERS: dict[StreamName, request_pb2.Stream] = {"stdout": request_pb2.STREAM_S
 
 
 class Source(NamedTuple):
-    """Which logs are followed, from which positions in stdout and stderr on, and whether with times. Two logs have times."""
+    """Which logs are followed, from which positions in stdout and stderr, and whether with times. Two logs always have times."""
 
     streams: Sequence[StreamName]
     starts: tuple[int, int]
@@ -84,7 +84,7 @@ class LogStream:
             self._open()
 
     def stuck(self, job: Job) -> None:
-        """Do nothing: its output is in its log all the same."""
+        """Do nothing: the output is in its log all the same."""
 
     def flush(self) -> None:
         """Send what is available."""
@@ -97,7 +97,7 @@ class LogStream:
         self.pump()
 
     def close(self) -> None:
-        """Close the log; nothing is sent any more."""
+        """Close the log; nothing more is sent."""
         if not self._closed:
             self._closed = True
             if self._reader is not None:
@@ -177,7 +177,7 @@ class LogStream:
 
 
 def log_end(position: int, attempt: Attempt, job: Job, starts_in_us: Callable[[Job], int | None]) -> request_pb2.LogEnd:
-    """Return the end of the log of an attempt: how far it goes, how the attempt ended, and whether another one follows."""
+    """Return the message that ends the log of an attempt: its size, how the attempt ended, and whether another one follows."""
     end = request_pb2.LogEnd(size=position)
     if attempt.outcome is not None:
         end.outcome.CopyFrom(outcome_to_wire(attempt.outcome))

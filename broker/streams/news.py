@@ -83,7 +83,7 @@ def read_filter(message: event_pb2.Filter, member: Member) -> NewsFilter:
 
 
 class Waits(Protocol):
-    """What is told that an attempt at a job waits for jobs, or (`begins` False) waits no more."""
+    """Called when an attempt at a job starts to wait for jobs, or (`begins` False) stops."""
 
     def __call__(self, outer: AttemptKey, inner: Sequence[JobKey], *, begins: bool) -> None:
         """Begin or end a wait."""
@@ -91,20 +91,20 @@ class Waits(Protocol):
 
 
 class Waiting(NamedTuple):
-    """A job that waits for the jobs of which it hears, while it is subscribed."""
+    """A job that waits, while it is subscribed, for the jobs in its filter."""
 
     tell: Waits
     outer: AttemptKey
     inner: Sequence[JobKey]
 
     def note(self, *, begins: bool) -> None:
-        """Tell that it waits, or waits no more."""
+        """Report that it starts to wait, or stops."""
         self.tell(self.outer, self.inner, begins=begins)
 
 
 @dataclass(slots=True, eq=False)
 class Grant:
-    """One topic: who may subscribe to it, its filter, and how many events were sent on it. `account`: for whom it is counted."""
+    """One topic: who may subscribe to it, its filter, and how many events were sent on it. `account`: the key it is counted for."""
 
     topic: bytes
     public: bytes
@@ -138,7 +138,7 @@ class News:
     def grant(
         self, public: bytes, wanted: NewsFilter, most: int = MOST_GRANTS, account: bytes = b"", waiting: Waiting | None = None
     ) -> bytes:
-        """Make a grant and return its topic. `account`: for whom it is counted, if not for `public`.
+        """Make a grant and return its topic. `account`: the key it is counted for, if not `public`.
 
         Raises Refused(RESOURCE_EXHAUSTED) if the identity has `most`, and all are in use.
         """
@@ -185,7 +185,7 @@ class News:
         return True
 
     def revoke_all(self, public: bytes, account: bytes = b"") -> None:
-        """Delete all grants of one identity; `account`: for whom they are counted, if not for it."""
+        """Delete all grants of one identity; `account`: the key they are counted for, if another one."""
         for grant in list(self._owned.get(account or public, {}).values()):
             self.revoke(grant.topic, public)
 
@@ -212,7 +212,7 @@ class News:
             grant.unsubscribed_at = self._now()
 
     def part_of(self, events: Iterable[event_pb2.Event]) -> list[event_pb2.Event]:
-        """Return as many of the first of these events as can be told in one piece, so that nobody waits while it is done; at least one."""
+        """Return the first of these events, as many as can be sent without delaying other work; at least one."""
         if not self._index:
             return list(events)
         part: list[event_pb2.Event] = []
@@ -254,7 +254,7 @@ class News:
         return told
 
     def beat(self) -> list[Message]:
-        """Return a heartbeat for every grant with subscribers: by its count, the loss of their last message is noticed too."""
+        """Return a heartbeat for every grant with subscribers: its count also reveals the loss of their last message."""
         return [
             self._message(grant, event_pb2.News(heartbeat=event_pb2.Heartbeat(head=self._cursor())))
             for grant in self._grants.values()
@@ -284,13 +284,13 @@ def _labels_of(event: event_pb2.Event) -> AbstractSet[tuple[str, str]]:
 
 
 def _places(event: event_pb2.Event) -> Iterator[tuple[bytes, bytes]]:
-    """Iterate over where the grants are in the index that an event can match."""
+    """Iterate over the index entries of grants that an event can match."""
     key = event.key
     yield from (_EVERYTHING, (key.owner, b""), (key.owner, key.id), (b"batch", event.batch))
 
 
 def _entries(wanted: NewsFilter) -> list[tuple[bytes, bytes]]:
-    """Return where a filter is in the index: under its narrowest part, so that each event finds it once."""
+    """Return the index entries of a filter: under its narrowest part, so that each event finds it once."""
     if wanted.jobs:
         return [(key.owner, key.id) for key in wanted.jobs]
     if wanted.batch:

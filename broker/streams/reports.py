@@ -1,6 +1,6 @@
 """The stream of reports for a start or a stop: each job when it finished, with its last lines; for a start, also when it started.
 
-Due reports are stored by job, not by message: tails are read when a report is sent, so that a client that grants no credit costs
+Pending reports are stored by job, not by message: tails are read when a report is sent, so that a client that grants no credit costs
 nothing but the keys of its jobs. One message contains several reports.
 """
 
@@ -66,14 +66,14 @@ class Reports:
             self._due.append((job, False))
 
     def stuck(self, job: Job) -> None:
-        """Add the report why the end of the job waits, if it does; once with the same words."""
+        """Add a report of why the end of the job waits, if it does; only once with the same words."""
         why = job.attempt.waits_for
         if why and not self._closed and self._credit > self._open and self._stuck.get(job) != why:
             self._stuck[job] = why
             self._due.append((job, False))
 
     def prepare(self, job: Job) -> None:
-        """Make the report that the job finished, which is being written; it is sent after `finished`. Only for one job at a time."""
+        """Build the report that the job finished while its end is being written; `finished` sends it. Only for one job at a time."""
         if not self._closed and self._credit > 0 and job.attempt.outcome is not None:
             report = request_pb2.Report()
             self._write(report, job, finished=True)
@@ -90,7 +90,7 @@ class Reports:
         self.flush()
 
     def close(self) -> None:
-        """Drop what is due; nothing is sent any more."""
+        """Drop pending reports; nothing more is sent."""
         if not self._closed:
             self._closed = True
             self._due.clear()
@@ -98,7 +98,7 @@ class Reports:
             self._ended(self)
 
     def flush(self) -> None:
-        """Send what is due while there is credit and time; without time, continue in a later turn."""
+        """Send pending reports while there is credit and time; without time, continue in a later turn."""
         if self._scheduled:
             return
         first = True

@@ -1,6 +1,6 @@
-"""The stream that ends when jobs of runs have ended: for a stop of a run, and for who waits for its end.
+"""A stream that ends when jobs of runs have ended: for a stop of a run, and for clients that wait for its end.
 
-It says nothing about single jobs that end; a report tells only of one with processes that cannot be ended.
+It does not report single ends, only jobs whose processes cannot be killed.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ from ..jobs.job import Job
 
 
 class RunEnds:
-    """The end of some jobs. `ended(job)` notes one of them, `is_over()` tells whether that was the last, and `tell()` replies then.
+    """The end of some jobs. `ended(job)` notes one of them, `is_over()` returns whether it was the last, and `tell()` replies then.
 
     `credit`: for how many reports, `send(reply)` returns False if the peer is gone; `closed()` is called once at the end.
     """
@@ -43,7 +43,7 @@ class RunEnds:
         """Ignore a start."""
 
     def stuck(self, job: Job) -> None:
-        """Report why the end of the job waits, if it does; once with the same words."""
+        """Report why the end of the job waits, if it does; only once with the same words."""
         why = job.attempt.waits_for
         if not why or self._closed or self._credit <= 0 or self._stuck.get(job) == why:
             return

@@ -29,7 +29,7 @@ class Watcher(Protocol):
         ...
 
     def stuck(self, job: Job) -> None:
-        """Note that some processes of the job cannot be ended."""
+        """Note that some processes of the job cannot be killed."""
         ...
 
     def finished(self, job: Job) -> None:
@@ -104,17 +104,17 @@ class Watchers:
                 _log.exception(_NOT_NOTIFIED)
 
     def stuck(self, job: Job) -> None:
-        """Notify the watchers of a job at once why its end waits: processes cannot be ended, or the disk is full; or that it does not."""
+        """Notify the watchers of a job at once why its end waits (unkillable processes, or a full disk), or that it no longer does."""
         for watcher in [*self._watching.get(job.key, ()), *self._watching_run_of(job)] if job.attempt.phase in END_AWAITED else ():
             _guard(watcher.stuck, job)
             _guard(watcher.flush)
 
     def retrying(self, job: Job) -> None:
-        """Flush the watchers of a job soon: an attempt has its outcome, and another one follows."""
+        """Flush the watchers of a job soon: an attempt has its outcome, and a retry follows."""
         self._touched.update(dict.fromkeys(self._watching.get(job.key, ())))
 
     def prepare(self, job: Job) -> None:
-        """Let reports of the end of a job be made while that is written; they are sent when it is durable."""
+        """Let reports of the end of a job be built while it is written; they are sent when it is durable."""
         for watcher in self._watching.get(job.key, ()):
             if isinstance(watcher, Reports):
                 _guard(watcher.prepare, job)

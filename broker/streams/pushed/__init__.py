@@ -1,1 +1,1 @@
-"""What clients push: the inputs of running jobs, what is typed at their terminals, and contents of files."""
+"""Bytes that clients push: the inputs of running jobs, what is typed at their terminals, and contents of files."""

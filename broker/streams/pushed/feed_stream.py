@@ -1,4 +1,4 @@
-"""One job that is fed: passes the bytes of a client's pushes on to the engine, and tells the client how many more it may send.
+"""Feed one job: forwards the bytes of a client's pushes to the engine, and tells the client how many more it may send.
 
 Offsets count from the first byte of the input. Knows no file: the engine has the bytes, and keeps them if this process dies.
 """
@@ -24,7 +24,7 @@ _STEP_BYTES = 1024 * 1024
 
 
 class FeedStream(JobInput):
-    """Feeds one job. `shared_by()` returns how many inputs and contents the member sends at present. `sealed`: what checks its end."""
+    """Feeds one job. `shared_by()` returns how many inputs and contents the member is sending. `sealed`: verifies the input at its end."""
 
     def __init__(
         self,
@@ -56,7 +56,7 @@ class FeedStream(JobInput):
             self._allow(self._inlet.reached, limit)
 
     def taken(self) -> None:
-        """Refuse it: somebody else feeds the job."""
+        """Refuse it: another client feeds the job."""
         self.refuse(fed_by_another())
 
     def _reached(self) -> int:

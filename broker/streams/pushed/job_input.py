@@ -1,4 +1,4 @@
-"""What all streams have in common that take the input of one job: they begin when it has started, and end with it."""
+"""Common parts of the streams for input of a job: they begin when it has started, and end with it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class JobInput(PushedStream):
         """Ignore that: nothing is collected."""
 
     def over(self, why: str, reached: int | None = None) -> None:
-        """Tell the client that no more is accepted; `why` is empty if everything has arrived. `reached`: how much has, if that is known."""
+        """Tell the client that no more is accepted; `why` is empty if everything has arrived. `reached`: how much has, if known."""
         if not self._closed:
             end = request_pb2.FeedEnd(reached=self._arrived() if reached is None else reached, why=why)
             self._send(request_pb2.Reply(request_id=self._request_id, last=True, feed_end=end), None)

@@ -1,4 +1,4 @@
-"""What all streams that take the bytes of a client's pushes have in common: how many it may send, and the refusal of more.
+"""Common parts of the streams for pushed bytes: how many a client may send, and the refusal of more.
 
 Offsets count from the first byte. Bytes that have arrived already are ignored, so that a client may send some of them again.
 """
@@ -16,9 +16,10 @@ from ....schemas.refusal import Code, Refused
 
 
 class Pusher(NamedTuple):
-    """Who pushes bytes: the request that they follow, and how it is answered. `send(reply, bulk)` returns False if the peer is gone.
+    """The sender of pushed bytes: the request that they belong to, and how it is answered.
 
-    `expel(refused)` is called for bytes that nobody asked for, `ended()` once at the end.
+    `send(reply, bulk)` returns False if the peer is gone. `expel(refused)` is called for bytes that nobody asked for, `ended()` once at the
+    end.
     """
 
     request_id: int
@@ -29,7 +30,7 @@ class Pusher(NamedTuple):
 
 
 class PushedStream(ABC):
-    """One request that is followed by bytes. `what`: what the bytes are, in words. `token`: names who feeds a job."""
+    """One request that is followed by bytes. `what`: what the bytes are, in words. `token`: identifies the feeder of a job."""
 
     def __init__(self, pusher: Pusher, what: str, token: bytes = b"") -> None:
         self.token = token
@@ -62,10 +63,10 @@ class PushedStream(ABC):
         self._take(data[reached - push.start :], is_last=push.last)
 
     def resize(self, size: TerminalSize) -> None:  # noqa: B027 -- what it does, for all but terminals
-        """Do nothing: it has no size."""
+        """Do nothing: this stream has no terminal."""
 
     def grant(self, credit: request_pb2.Credit) -> None:  # noqa: B027 -- what it does, for all of them
-        """Do nothing: what it sends is not counted."""
+        """Do nothing: its replies need no credit."""
 
     def refuse(self, refused: Refused) -> None:
         """End with a refusal."""
@@ -96,4 +97,4 @@ class PushedStream(ABC):
 
     @abstractmethod
     def _let_go(self) -> None:
-        """Close what the bytes went to."""
+        """Close the target of the bytes."""

@@ -1,4 +1,4 @@
-"""One content that is sent: passes the bytes of a client's pushes on to the depot, and tells the client how many more it may send."""
+"""Receive one content: forwards the bytes of a client's pushes to the depot, and tells the client how many more it may send."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _STEP_BYTES = 1024 * 1024
 
 
 class PutStream(PushedStream):
-    """Receives one content of `size` bytes. `shared_by()` returns how many contents and inputs the member sends at present."""
+    """Receives one content of `size` bytes. `shared_by()` returns how many contents and inputs the member is sending."""
 
     def __init__(
         self,
@@ -32,7 +32,7 @@ class PutStream(PushedStream):
         self._upload: Upload | None = None
 
     def begin(self, upload: Upload) -> None:
-        """Pass bytes on to this upload."""
+        """Forward bytes to this upload."""
         self._upload = upload
         self.advance()
 

@@ -1,7 +1,7 @@
-"""The standard input of one job that came through a broker, as far as it has arrived: whether it is what its sender has signed.
+"""Verify the standard input of a job that came through a broker: whether the bytes that arrived are those that its sender signed.
 
-It outlives the streams of the broker, of which there is a new one for each link. After a restart of the worker it goes on from the hash of
-whole blocks that was noted, and the bytes since then, which the input still has. Knows no file.
+It outlives the broker's streams, of which there is a new one for each link. After a restart of the worker it continues from the stored hash
+of whole blocks, and the bytes since then, which the input still has. Knows no file.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from ...engine import Inlet
 
 
 class SealedInput:
-    """Gets all bytes in their order, before the inlet does. `fed`: what is signed beside them."""
+    """Gets all bytes in order, before the inlet does. `fed`: what is signed besides the bytes."""
 
     def __init__(self, fed: Fed) -> None:
         self.fed = fed
@@ -29,14 +29,14 @@ class SealedInput:
             inlet.note(*self._hash.blocks)
 
     def _catch_up(self, inlet: Inlet) -> None:
-        """Take what an earlier run of the worker has taken, or not what could not be written."""
+        """Hash bytes that an earlier run of the worker received, and drop those that could not be written."""
         self._hash = RunningHash(*inlet.noted())
         self._is_known = inlet.reached - self._hash.size < BLOCK_BYTES
         if self._is_known:
             self._hash.add(inlet.reread(self._hash.size))
 
     def problem(self, seal: bytes) -> str:
-        """Return why what has arrived is not what the seal is about; empty if it is."""
+        """Return why the bytes that arrived do not match the seal; empty if they do."""
         if not self._is_known:
             return "the standard input cannot be checked: the worker was restarted meanwhile, and what it had noted of it is gone"
         if self._hash.is_sealed(self.fed, seal):

@@ -1,7 +1,7 @@
-"""One client that types at the terminal of a job: passes the bytes of its pushes on, and tells it how many have arrived.
+"""Type at the terminal of a job for one client: forwards the bytes of its pushes, and reports how many have arrived.
 
-Offsets count from the first byte of this stream. What the job has not taken yet waits here, at most a window, and is lost with this
-process: the client then says that it may not have been typed, because it must never be typed twice.
+Offsets count from the first byte of this stream. What the job has not read yet waits here, at most a window, and is lost with this process:
+the client then reports that it may not have been typed, because it must never be typed twice.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ class TypingStream(JobInput):
             self._terminal = self._engine.terminal(job.attempt.key, self)
 
     def resize(self, size: TerminalSize) -> None:
-        """Give the terminal this size, now or when it is open."""
+        """Set the size of the terminal, now or once it is open."""
         try:
             check_size(size)
         except Refused as refused:
@@ -61,7 +61,7 @@ class TypingStream(JobInput):
             self._sizes = [*[other for other in self._sizes if other != size][-1:], size]
 
     def advance(self) -> None:
-        """Type what waits, as far as the terminal takes it, and tell the client so, now or soon."""
+        """Type what waits, as far as the terminal accepts it, and tell the client so, now or soon."""
         if self._closed or self._terminal is None:
             return
         if not self._is_open:
