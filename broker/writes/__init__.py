@@ -1,1 +1,1 @@
-"""What is recorded of jobs, batches, schedules and clusters, as values, and the results of writing it. No I/O, and no SQL."""
+"""Records about jobs, batches, schedules and clusters, as values, and the results of writing them. No I/O, and no SQL."""

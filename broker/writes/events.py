@@ -1,4 +1,4 @@
-"""What is recorded about a job: its events, and the changes of its row. Knows no SQL."""
+"""Records about a job: its events, and the changes of its row. Knows no SQL."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .jobs import Change, Conflict, EndedAttempt, EventRow, Retried
 
 
 def event_of(kind: EventKind, job: Job, at_us: int, sentence: str = "") -> event_pb2.Event:
-    """Return an event about the present state of the job; its seq is assigned by the commit."""
+    """Return an event about the present state of the job; the commit assigns its seq."""
     attempt = job.latest
     event = event_pb2.Event(
         kind=event_kind_to_wire(kind),
@@ -45,7 +45,7 @@ def event_of(kind: EventKind, job: Job, at_us: int, sentence: str = "") -> event
 
 
 def change_of(job: Job, events: Sequence[event_pb2.Event], proof: bytes | None) -> Change:
-    """Return the change that updates the job's row, which is going to be written: nothing of it is recorded again."""
+    """Return the change that updates the job's row, which is about to be written: nothing of it is recorded again."""
     attempt = job.latest
     outcome = attempt.outcome
     state, launched = STORED[attempt.phase]
@@ -86,7 +86,7 @@ def _stored(attempt: Attempt, outcome: Outcome) -> job_pb2.Outcome:
 
 
 def retried(attempts: Sequence[Attempt], not_before_us: int = 0) -> Retried:
-    """Return what is recorded of attempts after which another one follows, and of the date before which that does not start."""
+    """Return the records of attempts that are followed by another one, and the date before which that does not start."""
     return Retried([_ended(attempt, attempt.outcome) for attempt in attempts if attempt.outcome is not None], not_before_us)
 
 
@@ -96,7 +96,7 @@ def _ended(attempt: Attempt, outcome: Outcome) -> EndedAttempt:
 
 
 def explained(job: Job, outcome: Outcome) -> Outcome:
-    """Return the outcome with the name of who asked for the end, which the engine does not know."""
+    """Return the outcome with the name of whoever requested the end, which the engine does not know."""
     if job.stop is None or outcome.kind not in (OutcomeKind.EXITED, OutcomeKind.SIGNALED):
         return outcome
     said = outcome.sentence or "ended"

@@ -1,4 +1,4 @@
-"""Writes about how a broker grows, as values: its queues, and the allocations that it has asked clusters for. Knows no SQL."""
+"""Writes about the growth of a broker, as values: its queues, and the allocations that it has requested from clusters. Knows no SQL."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class AllocationRow(NamedTuple):
 
 
 class RemovalRow(NamedTuple):
-    """A worker that was removed while it had jobs, and was not told yet. `proof`: the request that has removed it, as it was signed."""
+    """A worker that was removed while it had jobs, and is still to be told. `proof`: the signed request that removed it."""
 
     key: bytes
     name: str

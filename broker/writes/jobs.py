@@ -72,14 +72,14 @@ class EndedAttempt(NamedTuple):
 
 
 class Retried(NamedTuple):
-    """Attempts that ended and are not recorded yet, and before when the one that follows does not start (ages.py); 0: none."""
+    """Ended attempts that are not recorded yet, and before when the following one does not start (ages.py); 0: any time."""
 
     attempts: Sequence[EndedAttempt]
     not_before_us: int = 0
 
 
 class Altered(NamedTuple):
-    """What was set beside the spec of a job, and the request for it."""
+    """Settings that replace those of a job's spec, and the request for them."""
 
     priority: int
     held_by: str | None
@@ -96,7 +96,7 @@ class Width(NamedTuple):
 
 
 class CapacityChange(NamedTuple):
-    """What is set of what there is for jobs, by name as stored, and the request for it. `reset`: what was set before is forgotten."""
+    """Capacity settings by name, as stored, and the request for them. `reset`: earlier settings are dropped."""
 
     rows: Sequence[tuple[str, str]]
     reset: bool
@@ -138,8 +138,8 @@ class Change(NamedTuple):
 class Added(NamedTuple):
     """The result of an AddJobs. `rows` are in the order of its jobs; `known` are positions of jobs that existed with the same digest.
 
-    `batch`: the run of the jobs that were added, with the name and width that it was first submitted with. `waiting`: the edges of those
-    that wait for others, by position.
+    `batch`: the run that the added jobs joined, with the name and width of its first submission. `waiting`: the edges of those that wait
+    for others, by position.
     """
 
     rows: Sequence[int]
@@ -158,7 +158,7 @@ class Conflict(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """The broker that has delivered a job, how it names the attempt, and the start that a client has signed for it, with its SHA-256."""
+    """The broker that delivered a job, its name for the attempt, and the signed start of the client, with its SHA-256."""
 
     relay: bytes
     name: AttemptKey
@@ -170,7 +170,7 @@ class Origin:
 
 @dataclass(slots=True, eq=False)
 class Settled:
-    """Record that a broker needs nothing of these attempts any more."""
+    """Record that a broker needs nothing more of these attempts."""
 
     relay: bytes
     names: Sequence[AttemptKey]
@@ -178,7 +178,7 @@ class Settled:
 
 @dataclass(slots=True, eq=False)
 class RecordHashes:
-    """Record the outcome of an attempt with the hashes of its output, which follow its end. One that is forgotten meanwhile is skipped."""
+    """Record the outcome of an attempt with the hashes of its output, computed after its end. A job forgotten meanwhile is skipped."""
 
     key: AttemptKey
     outcome: bytes
@@ -188,7 +188,7 @@ class RecordHashes:
 
 @dataclass(slots=True, eq=False)
 class CarryOut:
-    """Record a signed request that is good until a time, before it is carried out; `is_new`: it was not before."""
+    """Record a signed request that has an expiry, before it is carried out; `is_new`: it was not recorded before."""
 
     digest: bytes
     until_us: int
@@ -206,7 +206,7 @@ class Drained:
 
 @dataclass(slots=True, eq=False)
 class NewFinish:
-    """What a run ends with, to be added in the commit of the last end. The result: its row, 0 if a job has or had its id already."""
+    """The `on_finish` job of a run, added in the commit of the last end. The result: its row, 0 if its id is or was in use."""
 
     run: RunKey
     job: NewRow
@@ -237,7 +237,7 @@ class AddJobs:
 
 @dataclass(slots=True, eq=False)
 class ChangeJobs:
-    """Record what happened to jobs. Cannot be refused: it is tried until there is space."""
+    """Record what happened to jobs. Cannot be refused: it is retried until there is space."""
 
     changes: Sequence[Change]
     widths: Sequence[Width] = ()
@@ -262,7 +262,7 @@ class ChangeJobs:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """One job that was removed: where the logs of its attempts are, and their size together. A job that never started has none.
+    """One job that was removed: where the logs of its attempts are, and their total size. A job that never started has none.
 
     `earlier`: key, pid, start and end of each attempt before the last one.
     """
@@ -277,7 +277,7 @@ class Dropped:
 
 @dataclass(slots=True, eq=False)
 class DropJobs:
-    """Remove ended jobs, leaving tombstones, and events up to a seq. Jobs that are gone already, or have not ended, are skipped."""
+    """Remove ended jobs, leaving tombstones, and events up to a seq. Jobs that are gone or have not ended are skipped."""
 
     keys: Sequence[JobKey]
     events_upto: int
@@ -293,7 +293,7 @@ class LogsGone:
 
 @dataclass(slots=True, eq=False)
 class FolderMeasured:
-    """Record how many bytes the folder of a job takes that has ended. One that is forgotten meanwhile is skipped."""
+    """Record how many bytes the folder of an ended job takes. A job forgotten meanwhile is skipped."""
 
     key: JobKey
     size_bytes: int

@@ -35,7 +35,7 @@ class ScheduleRow(NamedTuple):
 
 
 class Firing(NamedTuple):
-    """What came of one time of a schedule: the id of the job or run that was started, empty if none was, and a note about it."""
+    """The result of one time of a schedule: the id of the job or run that was started, empty if none was, and a note about it."""
 
     due_us: int
     job: bytes = b""
@@ -43,7 +43,7 @@ class Firing(NamedTuple):
 
 
 class Fired(NamedTuple):
-    """What is recorded when times of a schedule were due: in one commit with the job that was started, if one was."""
+    """The record of scheduled times that were due: in one commit with the job that was started, if one was."""
 
     schedule: int
     upto_us: int
@@ -54,9 +54,9 @@ class Fired(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class AddSchedule:
-    """Add a schedule; its row is the result. One that exists and is the same is no conflict, and is not added again.
+    """Add a schedule; its row is the result. If the same one exists, it is not added again.
 
-    Of a batch: the id under which it is staged, and the hashes of its parts.
+    For a batch: the id under which it is staged, and the hashes of its parts.
     """
 
     schedule: ScheduleRow
@@ -68,7 +68,7 @@ class AddSchedule:
 
 @dataclass(slots=True, eq=False)
 class ChangeSchedule:
-    """Record what came of times of a schedule, that it is paused or not, or (`removed`) that it is gone."""
+    """Record results of scheduled times, that the schedule is paused or resumed, or (`removed`) that it is gone."""
 
     row: int
     fired: Fired | None = None

@@ -25,7 +25,7 @@ class StagedJob(NamedTuple):
 
 
 class Staged(NamedTuple):
-    """The result of a StagePart: how many parts of the run are staged, the jobs in them, and whether this part was staged before."""
+    """The result of a StagePart: how many parts and jobs of the run are staged, and whether this part was staged before."""
 
     parts: int
     jobs: int
@@ -41,7 +41,7 @@ class Committed(NamedTuple):
 
 
 class Dropped(NamedTuple):
-    """The result of a DropPart: the jobs and the bytes of specs of the part that was removed, and how many parts are left."""
+    """The result of a DropPart: the jobs and the bytes of specs of the removed part, and how many parts are left."""
 
     jobs: int
     spec_bytes: int
@@ -50,11 +50,11 @@ class Dropped(NamedTuple):
 
 @dataclass(slots=True, eq=False)
 class StagePart:
-    """Stage one part of a run, all of its jobs or none. One that is staged and has the same hashes is not staged again.
+    """Stage one part of a run, all of its jobs or none. A part with the same hashes is not staged again.
 
     `content`, `reruns` and `hashes` are those of schemas/batches/parts.py. `highest_priority`, `lowest_nice`: of its jobs, which are
-    checked again when the run is committed. `claims`: the positions of some of them, one of each kind that takes the same. `shortage` is
-    the result if the part is new. `for_schedule`: the run is not to be committed, but to be started by a schedule.
+    checked again when the run is committed. `claims`: the positions of some jobs, one of each kind that takes the same. `shortage` is the
+    result if the part is new. `for_schedule`: the run is not to be committed, but to be started by a schedule.
     """
 
     run: RunKey
@@ -76,7 +76,7 @@ class StagePart:
 
 @dataclass(slots=True, eq=False)
 class CommitRun:
-    """Record that all jobs of a run that is staged are to start; `parts` are the hashes of its parts. Their rows follow in slices."""
+    """Record that all jobs of a staged run are to start; `parts` are the hashes of its parts. Their rows follow in slices."""
 
     owner: bytes
     batch: BatchRun
@@ -88,7 +88,7 @@ class CommitRun:
 
 @dataclass(slots=True, eq=False)
 class DropPart:
-    """Remove the last part of a run that is staged and was not committed; `aged_upto_us`: only if none was staged after that."""
+    """Remove the last part of a staged, uncommitted run; `aged_upto_us`: only if none was staged after that."""
 
     run: RunKey
     aged_upto_us: int | None = None
@@ -99,8 +99,8 @@ class DropPart:
 class StartRun:
     """Start the batch of a schedule as the run `batch`; its jobs follow in slices, as those of a committed run.
 
-    `template`: the row of the batch. `fired`: what is recorded of the schedule, in the same commit. `proof`: the request that starts it,
-    empty if that is the one that added the schedule. `shortage` is the result if the run is new.
+    `template`: the row of the batch. `fired`: the record of the schedule, in the same commit. `proof`: the request that starts it, empty if
+    that is the one that added the schedule. `shortage` is the result if the run is new.
     """
 
     owner: bytes
@@ -116,7 +116,7 @@ class StartRun:
 
 @dataclass(slots=True, eq=False)
 class DropTemplate:
-    """Remove a part of a batch that no schedule and no run of one needs any more; `more`: whether there may be more to remove."""
+    """Remove a part of a batch that no schedule and no run needs any more; `more`: whether there may be more to remove."""
 
     more: bool = False
 
@@ -124,8 +124,8 @@ class DropTemplate:
 class Queued(NamedTuple):
     """A slice of a committed run, whose jobs are added in the same commit.
 
-    `run` is its row; `upto` how many jobs of the part are added then; `is_last`: with them the part is complete, `is_whole`: the run is.
-    `proof`: the row of the commit's proof, and what each job's share of it takes. `groups_upto`: the last row when it was committed.
+    `run` is its row; `upto` how many jobs of the part are queued with it; `is_last`: it completes the part, `is_whole`: it completes the
+    run. `proof`: the row of the commit's proof, and each job's share of its size. `groups_upto`: the last row when it was committed.
     """
 
     run: int
@@ -140,9 +140,9 @@ class Queued(NamedTuple):
 
 
 class Pending(NamedTuple):
-    """A run that is staged and not complete in the queue: how many jobs and bytes of specs are still to come.
+    """A staged run that is not completely queued: how many jobs and bytes of specs are still to come.
 
-    `proof` is 0 if it was not committed. `template`: of a run that a schedule has started, the row of the batch; 0 for all others.
+    `proof` is 0 if it was not committed. `template`: for a run that a schedule started, the row of the batch; otherwise 0.
     """
 
     row: int
@@ -159,9 +159,9 @@ class Pending(NamedTuple):
 
 
 class Template(NamedTuple):
-    """The batch of a schedule: its row, and what is checked each time that it is started.
+    """The batch of a schedule: its row, and what is checked at each start of it.
 
-    `claims`: the specs of some of its jobs, one of each kind that takes the same. `priority`, `nice`: the best of theirs.
+    `claims`: the specs of some of its jobs, one of each kind that takes the same. `priority`, `nice`: the best of its jobs.
     """
 
     row: int
@@ -173,7 +173,7 @@ class Template(NamedTuple):
 
 
 class Part(NamedTuple):
-    """A part of a committed run whose jobs are not all in the queue: how many are. `is_final`: no part follows.
+    """A part of a committed run whose jobs are not all queued: how many are. `is_final`: no part follows.
 
     `clean_up`: the ids of those that clean up. `reruns`: which jobs they run again.
     """
