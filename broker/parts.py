@@ -13,12 +13,12 @@ from ..keys.holder import DESCRIPTION
 from ..keys.sockets import new_context
 from ..schemas.clock import Clock, Reading, passed_us, wall_us
 from ..schemas.naming import JobKey
-from .delegates import Delegates
+from .access.delegates import Delegates
+from .access.entrance import Entrance
 from .desk.desk import Desk
 from .desk.queue.queue import Queue
 from .desk.state import State
 from .engine import Engine
-from .entrance import Entrance
 from .fairness.cpu_shares import Shares
 from .fleet_interface import Fleet
 from .foundation import Foundation

@@ -15,6 +15,7 @@ from ..keys.members.rights import PAIRING
 from ..keys.members.roster_changes import differences
 from ..schemas.clock import wall_us
 from ..schemas.naming import AttemptKey
+from .access.notary import Notary
 from .engine import Engine, LogHasher
 from .fairness.apart import Apart
 from .fairness.cpu_shares import Shares
@@ -24,7 +25,6 @@ from .foundation import Foundation
 from .host import Host
 from .jobs.job import Job
 from .log_hashes import LogHashes
-from .notary import Notary
 from .parts import Parts
 from .requests.dispatch import Dispatch, Handler
 from .requests.held_requests import HeldRequests

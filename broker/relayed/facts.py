@@ -16,11 +16,11 @@ from ...schemas.jobs.states import State
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Refused
 from ...schemas.wire_codec import labels_to_wire, outcome_to_wire, state_to_wire
+from ..access.notary import Notary
 from ..desk.desk import Desk
 from ..desk.inputs import Lend
 from ..engine import Engine, StreamName
 from ..jobs.job import Job
-from ..notary import Notary
 from ..requests.call import Call
 from ..store.queries import Lookup
 from ..streams.watchers import Watchers

@@ -11,10 +11,10 @@ from ...schemas.jobs.states import State
 from ...schemas.large import Large
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Code, Refused
+from ..access.notary import Notary
 from ..desk.desk import Desk
 from ..engine import Engine
 from ..jobs.loans import MOST_LEVELS
-from ..notary import Notary
 from ..requests.call import Call
 from ..requests.dispatch import Handler
 from ..retention.followed import Followed

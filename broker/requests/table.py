@@ -8,11 +8,11 @@ from ...keys.members.rights import Member
 from ...keys.proofs.shown import Shown
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Refused
+from ..access.notary import Notary
 from ..desk.desk import Desk
 from ..desk.inputs import Asked
 from ..engine import Engine
 from ..health.condition import Condition
-from ..notary import Notary
 from ..retention.ages import Ages
 from ..retention.followed import Followed
 from ..retention.forget import Forgetting

@@ -13,9 +13,9 @@ from ....schemas.jobs.states import Outcome
 from ....schemas.naming import AttemptKey, format_id
 from ....schemas.refusal import Code, Refused
 from ....schemas.wire_codec import key_to_wire, outcome_to_wire
+from ...access.notary import Notary
 from ...jobs.job import Attempt, Job
 from ...jobs.life import Phase
-from ...notary import Notary
 from ...store.queries import Lookup
 from ...store.rows import hash_rows, proofs
 from ..call import Call

@@ -9,6 +9,7 @@ from typing import Any
 
 from desk_house import DepotDouble, EngineDouble, House
 
+from jobwire.broker.access.notary import Notary
 from jobwire.broker.desk.inputs import Accepted
 from jobwire.broker.engine import Ended, Hashed, Run, Started
 from jobwire.broker.fairness.sharing import NotShared
@@ -17,7 +18,6 @@ from jobwire.broker.fleet.engine import FleetEngine
 from jobwire.broker.fleet.verbs import Broker
 from jobwire.broker.growth.book import Book
 from jobwire.broker.log_hashes import LogHashes
-from jobwire.broker.notary import Notary
 from jobwire.broker.relayed.table import RelayedVerbs, read
 from jobwire.broker.requests.asked_jobs import read_jobs
 from jobwire.broker.requests.dispatch import Dispatch

@@ -9,7 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from jobwire.broker.delegates import Delegates
+from jobwire.broker.access.delegates import Delegates
+from jobwire.broker.access.notary import Notary
 from jobwire.broker.depot import Fetched, Piece, Placement, Reading, Sender, Upload
 from jobwire.broker.desk.desk import Desk
 from jobwire.broker.desk.inputs import Accepted, Asked, Signal, Stop, Suspend
@@ -19,7 +20,6 @@ from jobwire.broker.desk.state import State
 from jobwire.broker.engine import Ended, Expected, Fact, Feeder, Launch, LogPart, LogReader, Run, Started, StreamName
 from jobwire.broker.health.condition import Condition
 from jobwire.broker.jobs.job import BatchRun, Job, StopOrder
-from jobwire.broker.notary import Notary
 from jobwire.broker.requests.asked_jobs import forget_specs
 from jobwire.broker.requests.call import Call
 from jobwire.broker.requests.dispatch import Handler

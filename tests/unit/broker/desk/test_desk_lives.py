@@ -14,7 +14,7 @@ from honest_engine import EXITED, FAILED, Gate, HonestEngine
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
-from jobwire.broker.delegates import Delegates
+from jobwire.broker.access.delegates import Delegates
 from jobwire.broker.desk import desk as desks
 from jobwire.broker.desk import recovery
 from jobwire.broker.desk.desk import Desk

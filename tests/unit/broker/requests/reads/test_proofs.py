@@ -8,8 +8,8 @@ import pytest
 from desk_house import House
 from staged_batches import RUN, ask, hash_of, job_id, new_job
 
+from jobwire.broker.access.notary import Notary
 from jobwire.broker.engine import Ended, Started
-from jobwire.broker.notary import Notary
 from jobwire.broker.requests.reads import proofs as reads
 from jobwire.client.proofs.shared import SharedProofs
 from jobwire.client.proofs.verification import Wanted, verify

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from ..keys.identity import Identity
-from ..keys.proofs.attestation import attest
-from ..keys.proofs.delegation import delegate, derive
-from ..schemas.generated import job_pb2, request_pb2
-from ..schemas.jobs.states import Outcome
-from ..schemas.naming import AttemptKey
-from ..schemas.wire_codec import outcome_to_wire
-from .jobs.job import Attempt
+from ...keys.identity import Identity
+from ...keys.proofs.attestation import attest
+from ...keys.proofs.delegation import delegate, derive
+from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.jobs.states import Outcome
+from ...schemas.naming import AttemptKey
+from ...schemas.wire_codec import outcome_to_wire
+from ..jobs.job import Attempt
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,14 +11,14 @@ import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from ..keys.identity import Identity, curve_public_of
-from ..keys.members.rights import Member, account_of_jobs, acting_for
-from ..keys.proofs import delegation
-from ..schemas.generated import request_pb2
-from ..schemas.naming import AttemptKey, JobKey, short_id
-from ..schemas.refusal import Refused
-from .jobs.job import Job
-from .jobs.life import WITH_ENGINE
+from ...keys.identity import Identity, curve_public_of
+from ...keys.members.rights import Member, account_of_jobs, acting_for
+from ...keys.proofs import delegation
+from ...schemas.generated import request_pb2
+from ...schemas.naming import AttemptKey, JobKey, short_id
+from ...schemas.refusal import Refused
+from ..jobs.job import Job
+from ..jobs.life import WITH_ENGINE
 
 _log = logging.getLogger(__name__)
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from ..keys.identity import KEY_BYTES
-from ..keys.members.limits import Limits
-from ..keys.members.rights import Member
-from ..keys.members.roster import RosterFile
+from ...keys.identity import KEY_BYTES
+from ...keys.members.limits import Limits
+from ...keys.members.rights import Member
+from ...keys.members.roster import RosterFile
+from ..fleet_interface import Fleet
+from ..pairing.pair import Pairing
 from .delegates import Delegates
-from .fleet_interface import Fleet
-from .pairing.pair import Pairing
 
 
 class Entrance:
