@@ -14,12 +14,12 @@ from functools import partial
 from ...keys.identity import KEY_BYTES
 from ...keys.members.rights import Member, Right, demand
 from ...keys.proofs import signature
-from ...schemas import bounds
 from ...schemas.frames import read_envelope
 from ...schemas.jobs.spec import DEFAULT_GRACE_MS
 from ...schemas.jobs.states import State
 from ...schemas.naming import AttemptKey, JobKey, short_id
 from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.requests import bounds
 from ..desk.inputs import Stop
 from ..jobs.job import Job, StopOrder
 from ..requests.call import Call

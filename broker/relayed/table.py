@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 from ...keys.members.rights import Member, Right, demand
 from ...schemas.frames import read_envelope
 from ...schemas.jobs.states import State
-from ...schemas.large import Large
 from ...schemas.naming import AttemptKey, JobKey
 from ...schemas.refusal import Code, Refused
+from ...schemas.requests.large import Large
 from ..access.notary import Notary
 from ..desk.desk import Desk
 from ..engine import Engine

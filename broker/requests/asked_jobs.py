@@ -7,14 +7,14 @@ from dataclasses import replace
 from functools import lru_cache
 
 from ...keys.members.rights import Member
-from ...schemas import bounds, field_counts
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs import spec as specs
 from ...schemas.jobs import spec_check
 from ...schemas.jobs.spec import JobSpec
-from ...schemas.large import read_job
 from ...schemas.naming import ID_BYTES, JobKey, format_id
 from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.requests import bounds, field_counts
+from ...schemas.requests.large import read_job
 from ..desk.inputs import Asked
 from ..store.queries import Lookup
 from ..writes.events import id_taken

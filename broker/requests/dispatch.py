@@ -13,10 +13,10 @@ from functools import partial
 
 from ...keys.members.rights import PAIRING, PAIRING_VERBS, Member
 from ...keys.proofs import signature
-from ...schemas import bounds, large
 from ...schemas.frames import SIGNED_VERBS
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.requests import bounds, large
 from ..fairness.apart import Apart
 from ..fairness.sharing import Sharing
 from ..fairness.turns import Turns

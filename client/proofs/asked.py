@@ -7,11 +7,11 @@ from dataclasses import dataclass, replace
 from functools import lru_cache
 
 from ...keys.proofs import delegation, signature
-from ...schemas import large
 from ...schemas.batches.parts import HASH_BYTES, hash_of_job, hash_of_part, hash_of_rerun
 from ...schemas.batches.schedules import batch_of, id_at
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.naming import finish_job_id, format_id, scheduled_job_id, short_id
+from ...schemas.requests import large
 from .checks import wrong
 
 

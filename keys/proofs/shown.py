@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from ...schemas import large
 from ...schemas.generated import job_pb2, request_pb2
+from ...schemas.requests import large
 from . import merkle
 
 # The fields `Start.jobs` and `Request.start`, as they are written: number and wire type.

@@ -24,12 +24,12 @@ from jobwire.keys import identity
 from jobwire.keys.members import roster_text
 from jobwire.keys.members.rights import ROLES, Member
 from jobwire.keys.proofs import signature
-from jobwire.schemas import bounds, large
 from jobwire.schemas.frames import read_news, read_reply, refusal_from
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.jobs import spec, spec_check
 from jobwire.schemas.naming import parse_typed
 from jobwire.schemas.refusal import Refused
+from jobwire.schemas.requests import bounds, large
 
 ROOT = Path(__file__).resolve().parents[2]
 CLIENT = identity.from_seed(bytes(range(32)))

@@ -18,8 +18,8 @@ from jobwire.client.protocol.conversation import Exchange
 from jobwire.keys.identity import Identity
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind
-from jobwire.schemas.large import read as read_large
-from jobwire.schemas.large import read_job
+from jobwire.schemas.requests.large import read as read_large
+from jobwire.schemas.requests.large import read_job
 from jobwire.schemas.wire_codec import outcome_to_wire
 
 _OUTCOME = outcome_to_wire(Outcome(OutcomeKind.EXITED, sentence="exited with status 0"))

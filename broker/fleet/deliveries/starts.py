@@ -14,11 +14,11 @@ from typing import Any
 from ....keys.digests import sha256
 from ....keys.proofs.delegation import attempt_of
 from ....keys.proofs.shown import Whole
-from ....schemas import large
 from ....schemas.batches.parts import HASH_BYTES, hash_of_job
 from ....schemas.generated import job_pb2, request_pb2
 from ....schemas.jobs.run_ends import told_in
 from ....schemas.naming import AttemptKey, JobKey, finish_job_id
+from ....schemas.requests import large
 from ...store.rows.batches import staged_queries
 from ...store.rows.fleet import placements
 from .scheduled_runs import ScheduledRun, find_run

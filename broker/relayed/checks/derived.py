@@ -10,7 +10,6 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import NamedTuple
 
-from ....schemas import bounds, large
 from ....schemas.batches.parts import HASH_BYTES, hash_of_job
 from ....schemas.batches.schedules import batch_of, id_at
 from ....schemas.clock import date_text
@@ -20,6 +19,7 @@ from ....schemas.jobs import spec as specs
 from ....schemas.jobs.spec import JobSpec
 from ....schemas.naming import ID_BYTES, finish_job_id, scheduled_job_id
 from ....schemas.refusal import Code, Reason, Refused
+from ....schemas.requests import bounds, large
 from ....schemas.text.durations import format_duration
 from ...requests.checks.run_options import read_finish
 from ...schedules.cron import read_times

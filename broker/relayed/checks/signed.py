@@ -13,7 +13,6 @@ from dataclasses import dataclass, field, replace
 from ....keys.digests import sha256
 from ....keys.proofs import signature
 from ....keys.proofs.delegation import attempt_of, check_signer
-from ....schemas import bounds, large
 from ....schemas.batches.parts import hash_of_part
 from ....schemas.clock import date_text
 from ....schemas.frames import read_envelope
@@ -25,6 +24,7 @@ from ....schemas.jobs.spec_check import LONGEST_DURATION_MS
 from ....schemas.jobs.states import OnFailure
 from ....schemas.naming import ID_BYTES, KNOWN_AS, AttemptKey, JobKey, finish_job_id, format_id
 from ....schemas.refusal import Code, Reason, Refused
+from ....schemas.requests import bounds, large
 from ....schemas.text.articles import with_article
 from ...desk.inputs import Asked
 from ...jobs.job import FIRST_ATTEMPT

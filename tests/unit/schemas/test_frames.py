@@ -7,11 +7,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from messages import messages
 
-from jobwire.schemas import large
 from jobwire.schemas.frames import read_envelope, read_news, read_reply, refusal_from, refusal_message
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.jobs.states import Outcome, OutcomeKind, ResourceUse, exit_status
 from jobwire.schemas.refusal import Code, Reason, Refused
+from jobwire.schemas.requests import large
 from jobwire.schemas.wire_codec import outcome_from_wire, outcome_to_wire
 
 

@@ -10,9 +10,9 @@ from jobwire.client.protocol.proving import prove
 from jobwire.keys.identity import from_seed
 from jobwire.keys.proofs import signature
 from jobwire.keys.proofs.shown import Shown, Whole
-from jobwire.schemas import large
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.requests import large
 
 ADA = from_seed(b"a" * 32)
 WORKER = b"w" * 32

@@ -13,9 +13,9 @@ from typing import Any, NamedTuple
 
 from google.protobuf.message import DecodeError
 
+from ..refusal import Code, Refused
 from .bounds import COUNTS, field_name, owner_of
 from .large import LENGTH_DELIMITED, fields
-from .refusal import Code, Refused
 
 # About a millisecond.
 _FIELDS_A_STEP = 2000

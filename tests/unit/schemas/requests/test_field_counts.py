@@ -9,11 +9,11 @@ from typing import Any
 
 import pytest
 
-from jobwire.schemas import field_counts
-from jobwire.schemas.bounds import COUNTS, field_name
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.jobs.spec_check import MOST_ARGUMENTS, MOST_VARIABLES
 from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.requests import field_counts
+from jobwire.schemas.requests.bounds import COUNTS, field_name
 
 KIND = request_pb2.NewJob.DESCRIPTOR
 _STEP = field_counts._FIELDS_A_STEP

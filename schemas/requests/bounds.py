@@ -11,8 +11,8 @@ from collections.abc import Sized
 from functools import cache
 from typing import Any
 
-from .batches.parts import HASH_BYTES
-from .frames import (
+from ..batches.parts import HASH_BYTES
+from ..frames import (
     ENVELOPE_BYTES,
     LARGEST_MESSAGE,
     LARGEST_OTHER_MESSAGE,
@@ -28,16 +28,16 @@ from .frames import (
     TOKEN_BYTES,
     TOPIC_BYTES,
 )
-from .jobs.brought_files import DIGEST_BYTES, LONGEST_PATH, MOST_FILES
-from .jobs.claims import MOST_RESOURCES
-from .jobs.conditions import MOST_CONDITIONS
-from .jobs.process_limits import NUMBERS
-from .jobs.retry import MOST_STATUSES
-from .jobs.spec_check import LARGEST_STDIN, LONGEST_ARGUMENT, LONGEST_LABEL, MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
-from .naming import ID_BYTES, LONGEST_NAME, OWNER_BYTES
-from .refusal import Code, Refused
-from .text.articles import with_article
-from .workers.labels import MOST_TERMS
+from ..jobs.brought_files import DIGEST_BYTES, LONGEST_PATH, MOST_FILES
+from ..jobs.claims import MOST_RESOURCES
+from ..jobs.conditions import MOST_CONDITIONS
+from ..jobs.process_limits import NUMBERS
+from ..jobs.retry import MOST_STATUSES
+from ..jobs.spec_check import LARGEST_STDIN, LONGEST_ARGUMENT, LONGEST_LABEL, MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
+from ..naming import ID_BYTES, LONGEST_NAME, OWNER_BYTES
+from ..refusal import Code, Refused
+from ..text.articles import with_article
+from ..workers.labels import MOST_TERMS
 
 # Of what is not in SIZES: keys of jobs, nonces and signatures, whose readers check the exact size.
 LONGEST_ID = 64

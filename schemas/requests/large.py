@@ -12,16 +12,9 @@ from typing import NamedTuple
 
 from google.protobuf.message import DecodeError
 
-from .frames import (
-    LARGEST_OTHER_MESSAGE,
-    LARGEST_PART,
-    MOST_JOBS_PER_KEPT_START,
-    MOST_JOBS_PER_PART,
-    MOST_JOBS_PER_START,
-    read_envelope,
-)
-from .generated import request_pb2
-from .refusal import Code, Refused
+from ..frames import LARGEST_OTHER_MESSAGE, LARGEST_PART, MOST_JOBS_PER_KEPT_START, MOST_JOBS_PER_PART, MOST_JOBS_PER_START, read_envelope
+from ..generated import request_pb2
+from ..refusal import Code, Refused
 
 # What an Envelope adds to its request: a proof, and room for what a newer version may add.
 _ENVELOPE_BYTES = 4096

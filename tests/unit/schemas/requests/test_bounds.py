@@ -9,7 +9,6 @@ from google.protobuf.descriptor import Descriptor, FieldDescriptor
 from google.protobuf.message import Message
 from google.protobuf.message_factory import GetMessageClass
 
-from jobwire.schemas import bounds, large
 from jobwire.schemas.frames import (
     LARGEST_OTHER_MESSAGE,
     MOST_JOBS_PER_FILTER,
@@ -22,6 +21,7 @@ from jobwire.schemas.frames import (
 from jobwire.schemas.generated import event_pb2, job_pb2, request_pb2
 from jobwire.schemas.jobs.spec_check import MOST_ARGUMENTS, MOST_LABELS, MOST_VARIABLES
 from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.requests import bounds, large
 
 KEY = job_pb2.JobKey(id=b"1" * 16)
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import pytest
 
-from jobwire.schemas import large
 from jobwire.schemas.frames import LARGEST_PART, MOST_JOBS_PER_PART
 from jobwire.schemas.generated import job_pb2, request_pb2
 from jobwire.schemas.refusal import Code, Refused
+from jobwire.schemas.requests import large
 
 
 def job(number: int, size: int = 0) -> request_pb2.NewJob:
