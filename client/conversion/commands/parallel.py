@@ -59,13 +59,18 @@ def convert_parallel(words: Sequence[str], line: int, given: Input, remarks: Rem
     if "colsep" in last:
         jobs = _split(jobs, last["colsep"], line)
         names = list(jobs.pop(0)) if "header" in last and jobs else names
-    if "trim" in last and set(last["trim"]) & set("lr"):
-        jobs = [[value.strip() for value in job] for job in jobs]
+    # A table is trimmed unless --trim says otherwise; names of columns too.
+    sides = last.get("trim") or ("lr" if "colsep" in last else "n")
+    jobs = [[_trimmed(value, sides) for value in job] for job in jobs]
+    names = [_trimmed(name, sides) for name in names]
     most = _number(last.get("max-replace-args") or last.get("max-args") or "1", line)
     if most > 1:
         flat = [value for job in jobs for value in job]
         jobs = [flat[at : at + most] for at in range(0, len(flat), most)]
     jobs = [job for job in jobs if any(job)] if "no-run-if-empty" in last else jobs
+    if most == 0:
+        # A job for each value, which does not get it.
+        jobs = [[] for _ in jobs]
     if not jobs:
         raise Refused(Code.INVALID_ARGUMENT, f"{at(line)}parallel gets no values, so there is no job", "give it some: ::: a b")
     if len(jobs) > MOST_JOBS:
@@ -77,6 +82,11 @@ def convert_parallel(words: Sequence[str], line: int, given: Input, remarks: Rem
         return draft
     _write_jobs(draft, command, jobs, names, last, line, remarks)
     return draft
+
+
+def _trimmed(value: str, sides: str) -> str:
+    value = value.lstrip() if "l" in sides else value
+    return value.rstrip() if "r" in sides else value
 
 
 def _read_options(words: Sequence[str], line: int) -> tuple[list[Given], list[str]]:

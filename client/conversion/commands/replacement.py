@@ -50,7 +50,7 @@ class Replacements:
 
     def _spot(self, which: str | None, operation: str) -> Spot | None:
         place = 0 if which is None else self._place(which)
-        if not 0 <= place < max(1, self._columns):
+        if not 0 <= place < self._columns:
             return None
         key = "value" if self._columns == 1 else f"v{place + 1}"
         if operation:

@@ -15,6 +15,7 @@ from ..remarks import Remarks
 from .source import Input, at
 from .spots import Job, Spot
 from .template import Word, tables
+from .xargs_input import read_lines
 
 SHORT = {
     **dict.fromkeys("0oprtx", Arity.NONE),
@@ -40,7 +41,6 @@ _LOST = {
     "process-slot-var": ("jobs know no number of a slot", "--only-one or --resource keeps jobs apart"),
 }
 _INSTEAD = {"max-chars": "-n N gives N arguments to each job"}
-_ITEM = re.compile(r"""(?:'([^'\n]*)'|"([^"\n]*)"|\\(.)|([^\s'"\\]))""", re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:([abfnrtv\\])|x([0-9a-fA-F]{1,2})|0?([0-7]{1,3}))")
 _CONTROLS = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "v": "\v", "\\": "\\"}
 
@@ -54,6 +54,11 @@ class _Wanted:
     most: int = 0
     lines: int = 0
     end: str = ""
+
+    def take_most(self, most: int) -> None:
+        """Heed -n, which replaces -I and -L that stand before it, but -n 1 does not replace -I."""
+        if most > 1 or not self.replace:
+            self.most, self.lines, self.replace = most, 0, ""
 
 
 def convert_xargs(words: Sequence[str], line: int, given: Input, remarks: Remarks) -> Draft:
@@ -101,11 +106,11 @@ def _take(option: Given, wanted: _Wanted, draft: Draft, line: int, remarks: Rema
         case "null":
             wanted.delimiter = "\0"
         case "delimiter":
-            wanted.delimiter = _ESCAPE.sub(_char, option.value)[:1]
+            wanted.delimiter = _delimiter(option, line)
         case "replace":
             wanted.replace, wanted.most, wanted.lines = option.value or "{}", 0, 0
         case "max-args":
-            wanted.most, wanted.lines, wanted.replace = _number(option, line, fewest=1), 0, ""
+            wanted.take_most(_number(option, line, fewest=1))
         case "max-lines":
             wanted.lines, wanted.most, wanted.replace = _number(option, line, fewest=1, default=1), 0, ""
         case "max-procs":
@@ -118,6 +123,15 @@ def _take(option: Given, wanted: _Wanted, draft: Draft, line: int, remarks: Rema
             remarks.note(line, f"{option.said} means nothing to a batch", _INSTEAD.get(name, ""))
         case _:
             pass
+
+
+def _delimiter(option: Given, line: int) -> str:
+    said = option.value
+    char = _char(found) if (found := _ESCAPE.fullmatch(said)) else said
+    if len(char) != 1 or not char.isascii():
+        what = f"{at(line)}xargs: {option.said}: {said!r} is not one character, such as , or \\n"
+        raise Refused(Code.INVALID_ARGUMENT, what, "see man xargs")
+    return char
 
 
 def _char(found: re.Match[str]) -> str:
@@ -140,40 +154,12 @@ def _items(text: str, wanted: _Wanted) -> list[list[str]]:
 
     Raises `Refused` for a quotation without an end.
     """
+    if "\0" in text and wanted.delimiter != "\0":
+        raise Refused(Code.INVALID_ARGUMENT, "the input of xargs has NUL bytes", "xargs -0 takes what is between them")
     if wanted.delimiter:
         parts = text.split(wanted.delimiter)
         return [[part] for part in (parts if parts[-1] else parts[:-1])]
-    if "\0" in text:
-        raise Refused(Code.INVALID_ARGUMENT, "the input of xargs has NUL bytes", "xargs -0 takes what is between them")
-    lines: list[list[str]] = []
-    for number, line in enumerate(text.split("\n"), 1):
-        items = _divided(line.lstrip() if wanted.replace else line, number, whole=bool(wanted.replace))
-        if wanted.end and wanted.end in items:
-            lines.append(items[: items.index(wanted.end)])
-            break
-        lines.append(items)
-    return [items for items in lines if items]
-
-
-def _divided(line: str, number: int, *, whole: bool) -> list[str]:
-    """Return the arguments in a line, or the line itself without its quotes."""
-    items: list[str] = []
-    item: str | None = None
-    at = 0
-    while at < len(line):
-        if line[at].isspace() and not whole:
-            items += [] if item is None else [item]
-            item, at = None, at + 1
-            continue
-        found = _ITEM.match(line, at)
-        if found is None and line[at].isspace():
-            item, at = (item or "") + line[at], at + 1
-            continue
-        if found is None:
-            what = f"line {number} of the input of xargs has a {line[at]} without an end"
-            raise Refused(Code.INVALID_ARGUMENT, what, "xargs would fail too; -0 or -d '\\n' takes lines as they are")
-        item, at = (item or "") + "".join(part for part in found.groups() if part), found.end()
-    return items if item is None else [*items, item]
+    return read_lines(text, end=wanted.end, whole=bool(wanted.replace))
 
 
 def _replaced(word: str, sign: str) -> Word:

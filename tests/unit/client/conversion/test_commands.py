@@ -20,6 +20,8 @@ FILES = {
     "nuls": "a b\0c\nd\0",
     "lines": "a b\nc/d.e.f\nx'y\"z\n",
     "table": "name\tsize\nx\t1\ny y\t2\n",
+    "spaces": "a \n b\t\n\nc\\ \nd\u00a0e\u3000f\vg\fh\r\n\v\f\r\n\\\ni\\\nj '' \nEND k\n\"\" l\n''\nm END",
+    "no newline": "a '' \\",
     "tasks": "echo a | tr a b\necho 'q  q'\n",
     "-": "one\ntwo\n",
 }
@@ -48,6 +50,13 @@ def outputs(converted: Converted) -> str:
         "xargs -a commas -d '\\n' -n 1 echo",
         "xargs -a commas -d , -n1 echo",
         "xargs -a nuls -0 -n 1 echo",
+        "xargs -a 'no newline' printf '<%s>'",
+        "xargs -a 'no newline' -I{} printf '<%s>' {}",
+        *(f"xargs -a spaces {options} printf '<%s>'" for options in ("", "-L 1", "-l", "-L 2", "-n 1", "-l2 -E k", "-E END -n1", "-I{}")),
+        *(
+            f"xargs -a spaces {options} printf '<%s>' {{}}"
+            for options in ("-I{}", "-I{} -n1", "-n 1 -I{}", "-n2 -i", "-i -L 2", "-E m -I{}")
+        ),
         "xargs -a nuls -0 -I% echo % x%",
         "xargs -a words -E c",
         "xargs -a words -n 3 sh -c 'echo \"$@\" | tr a b' sh",
@@ -58,7 +67,7 @@ def outputs(converted: Converted) -> str:
 )
 def test_the_jobs_print_what_xargs_prints(line: str, tmp_path: Path) -> None:
     for name, text in FILES.items():
-        (tmp_path / name).write_text(text)
+        (tmp_path / name).write_text(text, newline="")
     real = subprocess.run(shlex.split(line), cwd=tmp_path, stdin=subprocess.DEVNULL, capture_output=True, check=True, text=True)
     assert outputs(command(line)) == real.stdout
 
@@ -79,6 +88,17 @@ def test_the_jobs_print_what_xargs_prints(line: str, tmp_path: Path) -> None:
         ("parallel -a table --colsep '\\t' --header : echo {size} {name}", "1 x\n2 y y\n"),
         # A set that Python warns of.
         ("parallel --colsep '[[;]' echo {1}-{2} ::: 'a;b' 'c[d'", "a-b\nc-d\n"),
+        # A table is trimmed, and nothing else.
+        ("parallel --colsep , echo '[{1}][{2}]' ::: 'a , b' ' c,d '", "[a][b]\n[c][d]\n"),
+        ("parallel --colsep , --header : echo '[{n}][{m}]' ::: 'm , n' '1, 2'", "[2][1]\n"),
+        ("parallel --colsep , --trim n echo '[{2}]' ::: 'a, b '", "[ b ]\n"),
+        ("parallel --trim l echo '[{}]' ::: ' a '", "[a ]\n"),
+        ("parallel --trim r echo '[{}]' ::: ' a '", "[ a]\n"),
+        ("parallel echo '[{}]' ::: ' a '", "[ a ]\n"),
+        # Once for each value, without it.
+        ("parallel -N0 echo hi ::: 1 2", "hi\nhi\n"),
+        ("parallel -n 0 'echo {#}: $((1+1))' ::: a b", "1: 2\n2: 2\n"),
+        ("parallel --max-args=0 echo {} {1} ::: a", "\n"),
         ("parallel --header : echo {x} {y} ::: x 1 2 ::: y 3", "1 3\n2 3\n"),
         ("parallel -N 2 echo {1}-{2} ::: 1 2 3 4", "1-2\n3-4\n"),
         ("parallel -n 2 echo ::: 1 2 3", "1 2\n3\n"),
@@ -158,6 +178,10 @@ def test_what_a_batch_does_not_do_is_lost(line: str) -> None:
         "xargs -a words -n 0",
         "xargs -z",
         "xargs -a nuls echo",
+        "xargs -a nuls -d '\\n' echo",
+        "xargs -a words -d '' echo",
+        "xargs -a words -d ab echo",
+        "xargs -a words -d '\\q' echo",
         "make x",
         "sbatch",
     ],
