@@ -24,6 +24,8 @@ MOST_LABELS = 64
 LONGEST_TERM = 256
 _NAME = pattern(r"[A-Za-z][A-Za-z0-9_.-]{0,63}")
 _VALUE = pattern(r"[A-Za-z0-9_.:/@+-]{1,128}")
+_NOT_OF_VALUES = pattern(r"[^A-Za-z0-9_.:/@+-]")
+_LONGEST_VALUE = 128
 _HOW_NAMES = "a letter, then letters, digits, '_', '.' and '-', at most 64"
 _HOW_VALUES = "letters, digits, and '_.:/@+-', at most 128"
 
@@ -98,6 +100,11 @@ def parse_label(said: str) -> tuple[str, str]:
     if problem := label_problem(name, value) or (f"the label {name} has no value" if is_set and not value else ""):
         raise Refused(Code.INVALID_ARGUMENT, problem, "write it like gpu=a100 or lab")
     return name, value
+
+
+def label_value(name: str) -> str:
+    """Return the value of a label after a name that may have any characters: each that no value has becomes `_`."""
+    return _NOT_OF_VALUES.sub("_", name)[:_LONGEST_VALUE]
 
 
 def label_problem(name: str, value: str) -> str:

@@ -10,7 +10,8 @@ from ...schemas.jobs.claims import MOST_RESOURCES
 from ...schemas.refusal import Code, Refused
 from ...schemas.text.sizes import parse_size
 from ...schemas.workers.capacity import parse_gpus, parse_resource
-from ...schemas.workers.labels import ARCH, HOST, MOST_LABELS, OWN, WORKER, parse_label
+from ...schemas.workers.host_name import host_name
+from ...schemas.workers.labels import ARCH, HOST, MOST_LABELS, OWN, WORKER, label_value, parse_label
 
 _LEAST_SLOTS = 4
 _DEVICES = Path("/dev")
@@ -75,5 +76,5 @@ def read_labels(said: Sequence[str]) -> dict[str, str]:
 
 def own_labels() -> dict[str, str]:
     """Return the labels that every worker has. A broker calls it by the name in its roster instead of that of its machine."""
-    machine = os.uname()
-    return {HOST: machine.nodename, WORKER: machine.nodename, ARCH: machine.machine}
+    host = label_value(host_name())
+    return {HOST: host, WORKER: host, ARCH: os.uname().machine}

@@ -17,6 +17,7 @@ from ...schemas.clock import wall_us
 from ...schemas.endpoint import is_loopback, split, to_connect
 from ...schemas.refusal import Code, Refused
 from ...schemas.text.durations import format_duration, parse_duration
+from ...schemas.workers.host_name import host_name
 
 _LONGEST_MS = 7 * 86_400_000
 # TEST-NET-1 of RFC 5737: nothing is sent there.
@@ -69,13 +70,13 @@ def _address() -> str:
         try:
             asked.connect(_ELSEWHERE)
         except OSError:
-            return os.uname().nodename
+            return host_name()
         return str(asked.getsockname()[0])
 
 
 def _called() -> str:
     """Return a name for this machine: a context can be called so."""
-    name = os.uname().nodename.partition(".")[0]
+    name = host_name().partition(".")[0]
     return name if all(character.isalnum() or character in "_-" for character in name) and name.isascii() else ""
 
 

@@ -7,7 +7,6 @@ that is killed in between joins again with the same token.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field
@@ -23,6 +22,7 @@ from ...keys.pairing.token import Token
 from ...schemas.endpoint import to_connect
 from ...schemas.json_text import object_of
 from ...schemas.refusal import Code, Reason, Refused
+from ...schemas.workers.host_name import host_name
 from ...schemas.workers.labels import parse_label
 from .. import root_jobs
 from ..state import layout
@@ -86,7 +86,7 @@ def join_with(token: Token, state: Path, roster: Path, vouch: str, *, as_root: b
     root_jobs.demand_for_broker(broker.endpoint, intended=as_root)
     own = load_or_make(state / "identity")
     try:
-        pair(token, own, os.uname().nodename)
+        pair(token, own, host_name())
     except Refused as refused:
         # Left, and joined again: its entry is still there.
         if refused.reason is not Reason.MEMBER_ALREADY:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -14,6 +13,7 @@ from ....schemas.generated import request_pb2
 from ....schemas.naming import JobKey
 from ....schemas.protocol_version import PROTOCOL_VERSION
 from ....schemas.refusal import Code, Reason, Refused
+from ....schemas.workers.host_name import host_name
 from ...health.condition import Condition
 from ..call import Call
 from ..job_keys import read_key
@@ -132,7 +132,7 @@ def hello(call: Call, introduction: Introduction, condition: Condition) -> None:
                 your_role=call.member.role,
                 slots=introduction.slots(),
                 now_us=introduction.now_us(),
-                host=os.uname().nodename,
+                host=host_name(),
                 roster_problem=condition.roster_problem(call.member) if is_admin else "",
                 silent_worker=silence.worker if silence is not None else "",
                 silent_ms=silence.lasts_ms if silence is not None else 0,

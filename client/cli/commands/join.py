@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from typing import Annotated
 
 from ....keys.files.user_folders import identity_path
@@ -11,6 +10,7 @@ from ....keys.pairing.given import read_given
 from ....keys.pairing.token import Token
 from ....schemas.endpoint import host_of
 from ....schemas.refusal import Code, Reason, Refused
+from ....schemas.workers.host_name import host_name
 from ...config import contexts
 from ...sockets.pairing import pair
 from ..arguments import understanding
@@ -42,7 +42,7 @@ def join(
     with own_files():
         own = load_or_make(identity_path())
     try:
-        joined = pair(given, own, os.uname().nodename)
+        joined = pair(given, own, host_name())
     except Refused as refused:
         if refused.reason is not Reason.MEMBER_ALREADY:
             raise

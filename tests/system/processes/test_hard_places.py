@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import signal
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -57,6 +58,22 @@ def test_what_others_mount_and_how_they_call_it_is_no_matter_of_a_worker(made: W
     made.kill_supervisor()
     with made.client() as client:
         works(client)
+
+
+@pytest.mark.parametrize(
+    ("name", "shown", "label"),
+    [(b"M\xfcller\xff", r"M\xfcller\xff", "M_xfcller_xff"), (b"two\nlines", r"two\nlines", "two_nlines"), (b"", "", "")],
+)
+def test_the_name_of_a_machine_is_any_bytes(made: Worker, name: bytes, shown: str, label: str) -> None:
+    renamed = "import os, socket, sys; socket.sethostname(os.fsencode(sys.argv[1])); os.execvp(sys.argv[2], sys.argv[2:])"
+    made.prefix = ["unshare", "--uts", sys.executable, "-S", "-c", renamed, os.fsdecode(name)]
+    made.start()
+    with made.client() as client:
+        works(client)
+        status = client.status()
+        assert (status.host, dict(status.labels)["host"]) == (shown, label)
+        if label:
+            assert client.run(["echo", "here"], on=f"host={label}").stdout == b"here\n"
 
 
 def test_a_log_folder_that_was_removed_affects_only_its_logs(worker: Worker, tmp_path: Path) -> None:

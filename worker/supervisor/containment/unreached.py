@@ -6,6 +6,7 @@ import os
 import pwd
 from collections.abc import Iterable
 
+from ....schemas.text.printable import printable
 from .processes import thread_states
 
 _MOST_NAMED = 5
@@ -34,7 +35,7 @@ def _owner(pid: int) -> str:
     except OSError:
         return "another user"
     try:
-        return pwd.getpwuid(user).pw_name
+        return printable(pwd.getpwuid(user).pw_name)
     except KeyError:
         return f"user {user}"
 

@@ -9,7 +9,7 @@ from jobwire.schemas.jobs import spec_check
 from jobwire.schemas.jobs.spec import JobSpec
 from jobwire.schemas.refusal import Refused
 from jobwire.schemas.workers.capacity import Capacity, Settings, read_settings, shortage, wants_of
-from jobwire.schemas.workers.labels import Where, check, holds, parse_label
+from jobwire.schemas.workers.labels import Where, check, holds, label_value, parse_label
 
 LABELS = (("arch", "x86_64"), ("gpu", "a100"), ("host", "lab3"), ("lab", ""))
 
@@ -93,3 +93,12 @@ def test_labels_are_set_changed_and_removed_and_kept_as_settings() -> None:
     assert later.over(base).labels == (("gpu", "h100"), ("host", "lab3"))
     assert read_settings(dict(later.rows())).over(base) == later.over(base)
     assert Settings(labels=(("gpu", None),)).over(base).labels == (("host", "lab3"),)
+
+
+@given(st.text(st.characters(), max_size=200))
+def test_any_name_of_a_machine_makes_a_value_that_a_job_can_ask_for(name: str) -> None:
+    value = label_value(name)
+    assert len(value) <= 128
+    if value:
+        check([f"host={value}"], [])
+        assert holds(Where((f"host={value}",)), (("host", value),))
