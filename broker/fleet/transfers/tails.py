@@ -6,6 +6,7 @@ from collections import OrderedDict
 
 from ....schemas.frames import LARGEST_TAIL
 from ....schemas.naming import AttemptKey
+from ....schemas.text.last_lines import start_of_last
 from ...engine import LogPart, StreamName
 
 # How many lines a worker sends of each stream, and how many bytes of all jobs are kept.
@@ -33,5 +34,5 @@ class Tails:
     def last(self, key: AttemptKey, stream: StreamName, lines: int, most_bytes: int) -> LogPart:
         """Return the last lines, as far as they are kept; their position is unknown."""
         data = self._kept.get((key, stream), b"")
-        wanted = b"".join(data.splitlines(keepends=True)[-lines:])[-most_bytes:] if lines and most_bytes else b""
+        wanted = data[start_of_last(data, lines) :][-most_bytes:] if lines and most_bytes else b""
         return LogPart(0, wanted, len(wanted))

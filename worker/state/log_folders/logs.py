@@ -16,6 +16,7 @@ from pathlib import Path
 from ....broker.engine import LogPart, LogPiece
 from ....keys.files import inotify
 from ....schemas.refusal import Code, Reason, Refused
+from ....schemas.text.last_lines import start_of_last
 
 _log = logging.getLogger(__name__)
 
@@ -61,25 +62,15 @@ def tail(path: str | Path, lines: int, most_bytes: int) -> LogPart:
         raise unreadable(error, path) from error
     finally:
         os.close(fd)
-    first = _start_of_last(data, lines)
+    first = start_of_last(data, lines)
     return LogPart(size - window + first, data[first:], size)
 
 
 def tail_of(log: bytes, lines: int, most_bytes: int) -> LogPart:
     """Return what `tail` does, of a log that was read as a whole."""
     data = log[max(0, len(log) - most_bytes) :]
-    first = _start_of_last(data, lines)
+    first = start_of_last(data, lines)
     return LogPart(len(log) - len(data) + first, data[first:], len(log))
-
-
-def _start_of_last(data: bytes, lines: int) -> int:
-    # The newline at the very end closes the last line and begins none.
-    end = len(data) - 1
-    for _ in range(lines):
-        end = data.rfind(b"\n", 0, end)
-        if end < 0:
-            return 0
-    return end + 1
 
 
 def open_log(path: str | Path) -> int:
