@@ -128,7 +128,7 @@ def run(  # noqa: PLR0913 -- an argument for each option
 
 
 def _parse_feed_wait(text: str) -> int:
-    """Return a wait in milliseconds. Raises Refused(INVALID_ARGUMENT), also for none at all."""
+    """Return a wait in milliseconds. Raises Refused(INVALID_ARGUMENT), also for 0."""
     if milliseconds := parse_duration(text):
         return milliseconds
     raise Refused(Code.INVALID_ARGUMENT, "a job that does not wait could not be fed", "write it like 2m, 30s")
@@ -280,7 +280,7 @@ def _folder(state: Path | None) -> Path:
 
 
 def _existing(directory: Path) -> Path:
-    """Refuse a folder in which no job could start."""
+    """Return an accessible working folder as an absolute path; refuse any other, in which no job could start."""
     if not (directory.is_dir() and os.access(directory, os.X_OK)):
         what = "is not accessible" if directory.is_dir() else "is not a folder" if directory.exists() else "does not exist"
         raise Refused(Code.FAILED_PRECONDITION, f"the working folder {directory} {what}", "choose another with --directory")

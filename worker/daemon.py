@@ -1,4 +1,4 @@
-"""The worker: a desk on top of the engine of this machine. Puts the parts together, announces that it is ready, exits on SIGTERM.
+"""The worker: a desk on top of the engine of this machine. Connects the parts, announces that it is ready, exits on SIGTERM.
 
 Jobs continue when a worker exits: supervisor and keeper keep running, and the next worker receives their facts.
 """
@@ -60,8 +60,8 @@ async def serve(  # noqa: C901, PLR0912, PLR0915 -- each part is closed if it wa
 ) -> Resumed | None:
     """Run a worker until SIGTERM or SIGINT; `ready` is called with its description once clients can connect.
 
-    After SIGUSR1, a private worker exits if it has nothing to do. After SIGHUP, returns what the process has to pass on when it executes
-    itself, with signals blocked; see reload.py. `pilot`: what ends a worker in an allocation, with its jobs.
+    After SIGUSR1, a private worker exits if it is idle. After SIGHUP, returns what the process must pass on when it executes itself, with
+    signals blocked; see reload.py. `pilot`: ends a worker in an allocation, with its jobs.
 
     Raises Refused if it cannot start.
     """
@@ -168,7 +168,7 @@ async def serve(  # noqa: C901, PLR0912, PLR0915 -- each part is closed if it wa
 
 
 def _look_around(settings: WorkerSettings) -> list[str]:
-    """Return the inherited attributes that cannot be changed, a sentence each, and log them."""
+    """Log the inherited restrictions that cannot be changed, and return them, one sentence each."""
     found = constraints.find() + ([settings.note] if settings.note else [])
     for sentence in found:
         _log.warning("this worker and its jobs are restricted by the process that started it: %s", sentence)
@@ -207,7 +207,7 @@ def _told_to_end(signals: asyncio.Queue[signal.Signals]) -> bool:
 
 
 async def _open(settings: WorkerSettings, identity: Identity, engine: LocalEngine, host: Host) -> Daemon:
-    """Return the desk, opened at the ports of the last run unless others were requested, so that waiting clients reconnect there."""
+    """Return the desk, listening at the ports of the last run unless others were requested, so that waiting clients reconnect."""
     last = last_description(settings.state) or {} if not settings.listen else {}
     listen, event_listen = str(last.get("endpoint", "")), str(last.get("event_endpoint", ""))
     try:
@@ -244,7 +244,7 @@ async def _open_at(settings: WorkerSettings, identity: Identity, engine: LocalEn
 
 
 def _join(settings: WorkerSettings, identity: Identity, daemon: Daemon, pilot: Pilot | None) -> Line | None:
-    """Return the link to the broker, if there is one that the roster lets in. It is closed when the broker is removed from the roster."""
+    """Return the link to the broker, if there is one that is on the roster. It is closed when the broker is removed from the roster."""
     if not settings.join:
         return None
     from ..broker.relayed.line import Line  # noqa: PLC0415 -- most workers have no broker
@@ -258,7 +258,7 @@ def _join(settings: WorkerSettings, identity: Identity, daemon: Daemon, pilot: P
 
 
 def _stay_or_leave(settings: WorkerSettings, daemon: Daemon | None, line: Line | None) -> None:
-    """Close the link to a broker that the roster lets in no more."""
+    """Close the link to a broker that is no longer on the roster."""
     if daemon is not None and line is not None and not _is_relay(settings, daemon):
         _log.info("left the broker at %s, which is on the roster no more", settings.join)
         line.close()
@@ -284,9 +284,10 @@ def _warn_of_loopback(endpoint: str) -> None:
 
 
 def raise_descriptor_limit(resumed: Resumed | None) -> int:
-    """Raise the limit of descriptors as far as possible, as each connection and each followed log holds one; return the original limit.
+    """Raise the soft limit of descriptors as far as possible, and return the original one.
 
-    Raises Refused(FAILED_PRECONDITION) if it is too low: ZeroMQ aborts a process that has no descriptor left.
+    Each connection and each followed log needs a descriptor. Raises Refused(FAILED_PRECONDITION) if the limit is too low: ZeroMQ aborts a
+    process that has no descriptor left.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if hard < _LEAST_DESCRIPTORS:

@@ -1,4 +1,4 @@
-"""How a worker describes itself to its own user's commands: worker.json in its state folder; and in which boot the last one ran."""
+"""The worker.json in the state folder, by which a worker describes itself to commands of its user; and the boot of the last worker."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _log = logging.getLogger(__name__)
 
 @dataclass(slots=True)
 class Description:
-    """The worker's description of itself. Computed each time, because supervisor and keeper may have been replaced."""
+    """The worker's description of itself. Computed on each use, because supervisor and keeper may have been replaced."""
 
     lock: StateLock
     settings: WorkerSettings
@@ -39,7 +39,7 @@ class Description:
     surroundings: list[str]
 
     def fields(self) -> dict[str, Any]:
-        """Return it as it is now."""
+        """Return the present description."""
         supervisor = self.engine.supervisor.hello
         return {
             **identify(),
@@ -64,7 +64,7 @@ class Description:
         }
 
     def write(self) -> None:
-        """Write the description by which others find the worker, now that its store is open.
+        """Write the description, now that its store is open.
 
         Raises Refused(FAILED_PRECONDITION) if it cannot be written.
         """
@@ -79,7 +79,7 @@ class Description:
             ) from error
 
     def write_anew(self) -> None:
-        """Update it, where that is possible."""
+        """Update the file, if possible."""
         try:
             self.lock.describe(self.fields())
         except OSError as error:

@@ -1,4 +1,4 @@
-"""Check that the installed version can be keeper and supervisor, by importing their code. Runs in a process of its own, as they do."""
+"""Check that the installed version can be keeper and supervisor, by importing their code in a separate process."""
 
 from __future__ import annotations
 
@@ -10,5 +10,5 @@ del process, main
 
 
 def tell() -> None:
-    """Print the versions of the handover that this version can read."""
+    """Print the handover versions that this version can read."""
     print(*handover.READABLE)  # noqa: T201 -- the answer

@@ -25,7 +25,7 @@ _REFUSED_STATUS = 1
 
 
 def announce(line: str) -> None:
-    """Print a line, unbuffered. A worker continues if standard output cannot be written."""
+    """Print a line, unbuffered. A worker continues if stdout cannot be written."""
     try:
         os.write(1, line.encode())
     except OSError as error:

@@ -1,4 +1,4 @@
-"""How a worker executes the version that is installed now while its jobs continue: on SIGHUP, which `jobwire worker reload` sends.
+"""How a worker switches to the installed version while its jobs continue: on SIGHUP, which `jobwire worker reload` sends.
 
     1  the new installation is run to report what it can take over; one that is broken or too old is refused, and nothing changes
     2  the supervisor exits, the keeper executes itself, and starts the next supervisor, which adopts the running jobs
@@ -43,7 +43,7 @@ class Reloads:
 
 @dataclass(frozen=True, slots=True)
 class Resumed:
-    """What a worker passes on when it executes itself: the lock it holds, the limit of descriptors for jobs, its endpoints."""
+    """What a worker passes on when it executes itself: its lock, the descriptor limit for jobs, its endpoints."""
 
     lock: int
     files_limit: int
@@ -58,7 +58,7 @@ def from_json(fields: dict[str, Any] | None) -> Resumed | None:
 
 
 def probe() -> int:
-    """Run in the new installation: import the code of all three processes, print what it can take over, return the exit status."""
+    """In the new installation: import the code of all three processes, print what it can take over, return the exit status."""
     told = subprocess.run(command("probe import tell; tell()"), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False)
     if told.returncode:
         print(told.stderr, file=sys.stderr)  # noqa: T201 -- the answer
@@ -115,7 +115,7 @@ _outlives_terminal = False
 
 
 def become_anew(settings: dict[str, str | int | bool], resumed: Resumed) -> None:
-    """Execute the version that is installed now; does not return."""
+    """Execute the installed version; does not return."""
     os.set_inheritable(resumed.lock, True)  # noqa: FBT003 -- it takes no name
     told = {"settings": settings, "ready_fd": -1, "announce": False, "resumed": asdict(resumed)}
     if _outlives_terminal:
@@ -135,7 +135,7 @@ def forget_dispositions() -> None:
 
 
 def ends_with_terminal() -> bool:
-    """Return whether this process has a terminal and exits with it. A closed terminal sends SIGHUP too, and is gone then."""
+    """Return whether this process has a terminal and exits with it: a closed terminal sends SIGHUP too, and is gone then."""
     if _outlives_terminal:
         return False
     try:

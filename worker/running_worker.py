@@ -1,4 +1,4 @@
-"""The worker that runs in a state folder, as the commands of its machine find it: by its description, its process and its store."""
+"""The worker running in a state folder, as commands on its machine see it: its description, its process and its store."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ _SAID = {"pid", "version", "endpoint", "event_endpoint", "key", "state", "roster
 
 
 def find(folder: Path) -> dict[str, Any] | None:
-    """Return the description of the worker that runs; None if none does.
+    """Return the description of the running worker; None if none is running.
 
-    Raises Refused(UNAVAILABLE) if it does not describe itself in time.
+    Raises Refused(UNAVAILABLE) if its description does not appear in time.
     """
     try:
         found = running(folder)
@@ -55,7 +55,7 @@ def unfinished(folder: Path) -> list[Unfinished]:
 
 
 def roster_problem(path: Path) -> str | None:
-    """Return why the file of the roster cannot be used, which names it; None if it can."""
+    """Return why the roster's file cannot be used, with its name; None if it can."""
     try:
         read(path)
     except Refused as refused:
@@ -64,17 +64,17 @@ def roster_problem(path: Path) -> str | None:
 
 
 def shortage(folder: Path, found: dict[str, Any]) -> Refused | None:
-    """Return why a worker or broker of this description refuses new jobs; None if it does not. One of an earlier version does not say."""
+    """Return why the worker or broker with this description refuses new jobs; None if it does not, or is too old to say."""
     return Room(folder, found.get("keep_free_bytes", 0)).shortage()
 
 
 def is_suspended(found: dict[str, Any], pid: int) -> bool:
-    """Return whether a process of a worker or broker of this description is suspended, as far as that is visible from here."""
+    """Return whether a process of the worker or broker with this description is suspended, as far as that is visible from here."""
     return locate(found) is Whereabouts.HERE and process_state(pid) in SUSPENDED
 
 
 def stop(folder: Path, found: dict[str, Any]) -> bool | None:
-    """End a worker of this description, and return whether it ended in time; None if it has ended already. Its jobs continue."""
+    """End the worker with this description, and return whether it exited in time; None if it had exited already. Its jobs continue."""
     process = open_process(folder, found)
     if process is None:
         return None
@@ -87,9 +87,9 @@ def stop(folder: Path, found: dict[str, Any]) -> bool | None:
 
 
 def reload(folder: Path) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Have the worker execute the version that is installed now; return its descriptions from before and after that.
+    """Make the worker switch to the installed version; return its descriptions before and after.
 
-    Raises `Refused`; what went wrong in the worker itself is in its description.
+    Raises `Refused`; what failed in the worker itself is in its description.
     """
     before = find(folder)
     process = None
@@ -128,7 +128,10 @@ def _await_reload(folder: Path, process: int, watch: int, count: int) -> dict[st
 
 
 def what_goes_on(jobs: Sequence[Unfinished], *, comes_by_itself: bool) -> Iterator[str]:
-    """Say which jobs continue without their worker, and how many wait for it; `comes_by_itself`: commands start it again."""
+    """Return a sentence about the jobs that continue without their worker and those that wait for it.
+
+    `comes_by_itself`: commands start it again.
+    """
     going_on = [job for job in jobs if job.pid]
     queued = len(jobs) - len(going_on)
     if going_on:

@@ -1,4 +1,4 @@
-"""The settings of a worker, as its command line passes them on."""
+"""The settings of a worker, as its command line passes them."""
 
 from __future__ import annotations
 
@@ -48,6 +48,6 @@ class WorkerSettings:
 
     @property
     def capacity(self) -> Capacity:
-        """What there is for jobs."""
+        """The capacity for jobs."""
         labels = tuple(sorted({**self.labels, **own_labels()}.items()))
         return Capacity(self.slots, self.memory_bytes, tuple(self.gpus), tuple(sorted(self.resources.items())), labels)

@@ -1,4 +1,4 @@
-"""The state of a worker that runs on this machine, as `jobwire worker status` prints it: from its description, its store and its files."""
+"""The state of a worker on this machine, as `jobwire worker status` prints it: from its description, its store and its files."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _TOLD = (
 
 
 def look(folder: Path, found: dict[str, Any]) -> Refused | None:
-    """Add to the description of a worker what it does not say itself, and return why it takes no new jobs, if so."""
+    """Add what a worker's description does not contain to it, and return why it takes no new jobs, or None."""
     found["disk_free_bytes"] = free_bytes(folder)
     jobs = running_worker.unfinished(folder)
     found["running"] = sum(job.pid > 0 for job in jobs)
@@ -39,12 +39,12 @@ def look(folder: Path, found: dict[str, Any]) -> Refused | None:
 
 
 def told(found: dict[str, Any]) -> dict[str, Any]:
-    """Return what is told to programs."""
+    """Return the fields for programs (`--json`)."""
     return {name: found.get(name) for name in _TOLD}
 
 
 def lines(found: dict[str, Any], shortage: Refused | None) -> Iterator[str]:
-    """Return what is told to people, line by line."""
+    """Return the lines for people."""
     has_marks = found.get("marks", True)
     signs = ["cgroup"] * found["cgroups"] + ["session"] + ["mark"] * has_marks
     lacks = ["no cgroup v2"] * (not found["cgroups"]) + ["no mark: hard limit RLIMIT_RTTIME"] * (not has_marks)
@@ -80,6 +80,6 @@ def lines(found: dict[str, Any], shortage: Refused | None) -> Iterator[str]:
 
 
 def roster_line(found: dict[str, Any]) -> str:
-    """Return which roster a worker or broker of this description has, and whether its file is in force."""
+    """Return a line about the roster of the worker or broker with this description, and whether the file is in force."""
     problem = found["roster_problem"]
     return f"BROKEN: {problem}; the previous roster stays in force" if problem else str(found["roster"])
