@@ -1,1 +1,1 @@
-"""The broker as a daemon: the same lock, signals and description as a worker, on top of the engine that other workers are."""
+"""The broker as a daemon: lock, signals and description as for a worker, but its engine is other workers."""

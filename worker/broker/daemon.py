@@ -121,7 +121,7 @@ def _shelf(settings: BrokerSettings, loop: asyncio.AbstractEventLoop) -> KeptLog
 
 
 def _describe(settings: BrokerSettings, daemon: Daemon, identity: Identity) -> dict[str, Any]:
-    """Return what others are told of the broker."""
+    """Return the description of this broker for other processes."""
     return {
         **identify(),
         "kind": "broker",
@@ -137,12 +137,12 @@ def _describe(settings: BrokerSettings, daemon: Daemon, identity: Identity) -> d
 
 
 def _starts_nothing(said: object) -> None:
-    """Do nothing: only the contents of a broker's depot are used, and folders of jobs are at the workers."""
+    """Do nothing: of a broker's depot, only the contents are used; folders of jobs are on the workers."""
     del said
 
 
 def _grower(settings: BrokerSettings, daemon: Daemon, engine: FleetEngine, book: Book) -> Grower:
-    """Return what asks clusters for more workers."""
+    """Return what requests workers from clusters."""
     folder = settings.state / layout.GROWTH
     clusters: dict[str, Cluster] = {"slurm": Slurm(os.environ), "local": Local(folder)}
     doors = RosterDoors(settings.roster, where_reachable(daemon.endpoint), daemon.identity.public)

@@ -1,10 +1,9 @@
-"""The logs of jobs whose workers have left: STATE/logs/OWNER/ID-ATTEMPT/stdout and stderr, on the disk of the broker, within a limit.
+"""Logs of jobs whose workers have left: STATE/logs/OWNER/ID-ATTEMPT/stdout and stderr, on the disk of the broker, within a limit.
 
-What is on its way is in a folder `.ID-ATTEMPT`, which gets its name when both logs are complete, are those that were signed, and are on the
-disk. Over the limit, the oldest are removed first. How old something is, is the modification time of its folder, on the scale of ages:
-setting the machine's clock removes nothing, and changes no order. Files are found, written, hashed and removed by one thread; how large
-what is kept is, is known in memory. While a broker that has just begun looks what there is, it tells of a log by its path, and more logs
-wait.
+Incoming logs are in a folder `.ID-ATTEMPT`, which is renamed when both are complete, match the signed hashes, and are on the disk. Above
+the limit, the oldest are removed first. The age is the modification time of the folder, on the scale of ages: setting the machine's clock
+removes nothing, and changes no order. One thread finds, writes, hashes and removes files; their total size is kept in memory. While a new
+broker lists what there is, `has` checks for a log by its path, and further logs wait.
 """
 
 from __future__ import annotations
@@ -36,9 +35,9 @@ _Result = TypeVar("_Result")
 
 
 class KeptLogs:
-    """The `Shelf` of a broker. `limit_bytes`: of all together, 0: nothing is kept; `free_bytes`: what stays free on the disk.
+    """The `Shelf` of a broker. `limit_bytes`: of all logs together, 0: none are kept; `free_bytes`: what stays free on the disk.
 
-    `ages` is used by the thread only.
+    Only the thread uses `ages`.
     """
 
     def __init__(self, folder: Path, limit_bytes: int, free_bytes: int, loop: asyncio.AbstractEventLoop, ages: Ages) -> None:
@@ -65,7 +64,7 @@ class KeptLogs:
         self._thread.shutdown()
 
     def _find(self) -> dict[AttemptKey, int]:
-        """Run on the thread: return what is there, the oldest first."""
+        """Return what is on the disk, oldest first. Runs on the thread."""
         found: list[tuple[float, AttemptKey, int]] = []
         for path in self._folder.glob("*/*"):
             # What cannot be looked at is nothing of ours, or goes just now.
@@ -75,7 +74,7 @@ class KeptLogs:
         return {key: size for _, key, size in sorted(found)}
 
     def _remove_abandoned(self) -> bool:
-        """Run on the thread: remove what was not continued for long, and return True; False if it is not known yet how old it is."""
+        """Remove incoming logs that were abandoned, and return True; False while ages are unknown. Runs on the thread."""
         if not self._ages.known:
             return False
         now = self._ages.now_us() / 1_000_000
@@ -105,7 +104,7 @@ class KeptLogs:
             begin()
 
     def begin(self, key: AttemptKey, size: int, then: Callable[[tuple[int, int] | None], None]) -> None:
-        """Make room, by removing the oldest, and tell what is there of it."""
+        """Make space by removing the oldest logs, and report how much of this log is there already."""
         if size > self.limit_bytes:
             self._loop.call_soon(then, None)
             return
@@ -134,11 +133,11 @@ class KeptLogs:
         return _size(part / "stdout"), _size(part / "stderr")
 
     def add(self, key: AttemptKey, stream: StreamName, data: bytes, then: Callable[[str], None]) -> None:
-        """Append to a log."""
+        """Append bytes to a log."""
         self._run(partial(self._append, self._part(key), stream, data), lambda problem: then(_in_words(problem)))
 
     def finish(self, key: AttemptKey, ends: Ends, then: Callable[[str], None]) -> None:
-        """Give both logs their name, if they are what was signed."""
+        """Rename the folder of both logs, if they match what was signed."""
 
         def finished(problem: str | OSError) -> None:
             if key not in self._coming:
@@ -200,7 +199,7 @@ class KeptLogs:
         return self._folder / key.owner.hex() / f".{key.id.hex()}-{key.attempt}"
 
     def _run(self, work: Callable[[], _Result], then: Callable[[_Result | OSError], None]) -> None:
-        """Do something on the thread, and call `then` on the loop with its result, or why it failed."""
+        """Run a function on the thread, and call `then` on the loop with its result, or with why it failed."""
 
         def run() -> None:
             try:
@@ -215,7 +214,7 @@ class KeptLogs:
 
 
 def _unless_missing(read: Callable[[], LogPart], missing: LogPart) -> LogPart:
-    """Read a log; one that is empty has no file. Raises Refused if it cannot be read."""
+    """Read a log; an empty log has no file. Raises Refused if it cannot be read."""
     try:
         return read()
     except Refused as refused:

@@ -1,4 +1,4 @@
-"""What `jobwire broker run` executes, with one JSON object as argument: loads libraries, and runs the program."""
+"""The entry point that `jobwire broker run` executes, with one JSON object as argument: loads libraries, and runs the program."""
 
 import json
 import sys

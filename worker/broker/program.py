@@ -20,7 +20,7 @@ from .settings import BrokerSettings
 
 
 def main(told: dict[str, Any]) -> int:
-    """Serve until a signal ends it, and return the exit status. When it is ready, a line is printed."""
+    """Serve until a signal ends it, and return the exit status. Prints a line when it is ready."""
     reload.forget_dispositions()
     os.umask(0o077)
     follow_collections()

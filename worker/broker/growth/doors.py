@@ -1,4 +1,4 @@
-"""Lets the workers that a broker has asked for join it: once each, with a token, and no longer than their allocations are there."""
+"""Let workers that a broker has requested join it: once each, with a token, and only while their allocations exist."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _VALID_SECONDS = 90 * 86_400.0
 
 
 class RosterDoors:
-    """The roster of a broker that is reached at `endpoint`, and has the public key `public`."""
+    """The roster of the broker at `endpoint` with the public key `public`."""
 
     def __init__(self, roster: Path, endpoint: str, public: bytes) -> None:
         self._roster = roster
@@ -23,12 +23,12 @@ class RosterDoors:
         self._public = public
 
     async def invite(self, name: str, endpoint: str) -> tuple[bytes, str]:
-        """Return the temporary key of a token for one worker, which joins under this name, and the token."""
+        """Return the temporary key of a token with which one worker joins under this name, and the token."""
         made = await on_thread(invite_machine, self._roster, endpoint or self._endpoint, self._public, name, _VALID_SECONDS)
         return made.temporary, made.text
 
     async def close(self, name: str, token: bytes) -> None:
-        """Withdraw the token, or remove the worker from the roster that has joined with it."""
+        """Withdraw the token, or remove the worker that has joined with it from the roster."""
         await on_thread(self._close, name, token)
 
     def _close(self, name: str, token: bytes) -> None:

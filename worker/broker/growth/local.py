@@ -1,7 +1,7 @@
-"""Workers as processes on the machine of the broker: for one large machine, and to see how growing works without a cluster.
+"""Workers as processes on the machine of the broker: for one large machine, and to try growth without a cluster.
 
-The process of a worker is known by a file in its folder, which it writes itself. That it has ended proves nothing about its jobs: they
-outlive it, as those of any worker.
+The process of a worker is identified by a file in its folder, which it writes itself. Its end proves nothing about its jobs: they outlive
+it, like those of any worker.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from ...pilot.program import PROCESS
 
 
 class Local:
-    """The machine of the broker; `folder`: where those of workers are."""
+    """The machine of the broker; `folder`: the parent of the workers' folders."""
 
     def __init__(self, folder: Path, poll_seconds: float = 2.0) -> None:
         self.poll_seconds = poll_seconds
@@ -36,7 +36,7 @@ class Local:
         self._started: dict[str, subprocess.Popen[bytes]] = {}
 
     async def check(self, queue: request_pb2.GrowthQueue) -> None:
-        """Refuse what only a cluster has."""
+        """Refuse settings that only a cluster supports."""
         if queue.options or queue.partition or queue.folder or queue.gpus:
             raise Refused(Code.INVALID_ARGUMENT, "processes on this machine have no partition, GPUs, folder or options of sbatch")
 
@@ -69,7 +69,7 @@ class Local:
         return list(found.values())
 
     async def cancel(self, cluster_ids: Sequence[str]) -> None:
-        """End workers; they stop their jobs first."""
+        """Stop workers; they stop their jobs first."""
         await on_thread(self._cancel, set(cluster_ids))
 
     def _cancel(self, cluster_ids: set[str]) -> None:

@@ -1,4 +1,4 @@
-"""Slurm, through its commands sbatch, squeue, scancel, sinfo and scontrol: as processes, without a shell, and for a bounded time."""
+"""Slurm, through its commands sbatch, squeue, scancel, sinfo and scontrol: run without a shell, with a time limit."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ class Slurm:
             raise Refused(Code.UNAVAILABLE, f"Slurm does not answer: {error}", "try again when it does") from error
 
     async def submit(self, queue: request_pb2.GrowthQueue, name: str, folder: Path) -> str:
-        """Ask for an allocation."""
+        """Submit an allocation."""
         text = slurm_text.script(queue.python or sys.executable, folder, max(1, queue.per_node))
         said = await self._submit(slurm_text.submission(queue, name, folder), text)
         found = slurm_text.read_id(said)
@@ -63,7 +63,7 @@ class Slurm:
         return done.stdout
 
     async def list(self, prefix: str) -> Sequence[Seen]:
-        """Return the allocations of this user whose names begin so."""
+        """Return the allocations of this user whose names have this prefix."""
         if self._contains is None:
             self._contains = slurm_text.ends_processes(await self._ask("scontrol", "show", "config"))
         argv = ("squeue", "--noheader", "--states=all", f"--user={os.geteuid()}", f"--format={slurm_text.LIST_FORMAT}")
@@ -77,7 +77,7 @@ class Slurm:
         return [one._replace(proves_end=one.proves_end and nodes not in unsound) for one, nodes in found]
 
     async def cancel(self, cluster_ids: Sequence[str]) -> None:
-        """Give allocations back."""
+        """Cancel allocations."""
         done = await self._run("scancel", "--quiet", *cluster_ids)
         if done.returncode and _is_silence(reason := _short(done.stderr)):
             raise NoAnswer(reason)
@@ -117,6 +117,6 @@ def _is_silence(reason: str) -> bool:
 
 
 def _short(said: str) -> str:
-    """Return a message of these commands on one line."""
+    """Return a message of these commands, shortened to one line."""
     lines = [line.strip().removeprefix("sbatch: ").removeprefix("error: ") for line in said.splitlines() if line.strip()]
     return "; ".join(lines)[:_LONGEST_REASON]

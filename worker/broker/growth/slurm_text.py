@@ -1,4 +1,4 @@
-"""What the commands of Slurm are told, and what they say. Pure: text in, values out. See sbatch(1), squeue(1)."""
+"""The arguments and the output of Slurm's commands. Pure: text in, values out. See sbatch(1), squeue(1)."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ _SHORTEST_NAME = 3
 
 
 def check_options(options: Sequence[str]) -> None:
-    """Raise Refused(INVALID_ARGUMENT) for options that are not ones of sbatch, or that the broker sets itself."""
+    """Raise Refused(INVALID_ARGUMENT) for options that sbatch does not have, or that the broker sets itself."""
     for option in options:
         if not re.fullmatch(r"-[A-Za-z].*|--[a-z].*", option) or "\0" in option or "\n" in option:
             message = f"{option[:100]!r} is not an option of sbatch"
@@ -100,12 +100,12 @@ def submission(queue: request_pb2.GrowthQueue, name: str, folder: Path) -> list[
 
 
 def _pattern(path: Path) -> str:
-    """Return a path that sbatch takes as it is: a percent sign begins a pattern there."""
+    """Return a path escaped for sbatch, where a percent sign begins a pattern."""
     return str(path).replace("%", "%%")
 
 
 def script(python: str, folder: Path, workers: int = 1) -> str:
-    """Return what runs in an allocation. Its signals reach the worker itself, as that takes the place of the shell."""
+    """Return the script of an allocation. Signals to it reach the worker, because that replaces the shell (exec)."""
     folders = shlex.join(map(str, folders_of(folder, workers)))
     return f"#!/bin/sh\nexec {shlex.quote(python)} -P -m jobwire.worker.pilot.main {folders}\n"
 
@@ -117,9 +117,9 @@ def read_id(said: str) -> str | None:
 
 
 def read_list(said: str, prefix: str, *, contains: bool) -> list[tuple[Seen, str]]:
-    """Return what squeue lists in `LIST_FORMAT` of names that begin so, each with its nodes; other lines are skipped.
+    """Return the allocations in squeue's output (in `LIST_FORMAT`) whose names have this prefix, each with its nodes.
 
-    `contains`: Slurm ends all processes of an allocation with it, also those that changed their session.
+    Other lines are skipped. `contains`: Slurm kills all processes of an allocation at its end, even those that changed their session.
     """
     found = []
     for line in said.splitlines():
@@ -133,12 +133,12 @@ def read_list(said: str, prefix: str, *, contains: bool) -> list[tuple[Seen, str
 
 
 def ends_processes(config: str) -> bool:
-    """Return whether `scontrol show config` says that processes are held in cgroups, which none of them leaves."""
+    """Return whether, by `scontrol show config`, processes are held in cgroups, which they cannot leave."""
     return re.search(r"^ProctrackType\s*=\s*proctrack/cgroup\s*$", config, re.MULTILINE) is not None
 
 
 def unsound_nodes(said: str) -> set[str]:
-    """Return the nodes that do not answer, of what `sinfo --Node --noheader --format=%N|%T` lists."""
+    """Return the nodes that do not respond, from the output of `sinfo --Node --noheader --format=%N|%T`."""
     found = set()
     for line in said.splitlines():
         name, _, state = line.strip().partition("|")
