@@ -1,1 +1,1 @@
-"""The files of jobs on this machine: received, unpacked before a job starts, and read. All of it on threads."""
+"""The files of jobs on this machine: received, unpacked before a job starts, and read; all on threads."""

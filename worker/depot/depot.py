@@ -39,7 +39,7 @@ class LocalDepot:
         tell: Callable[[Sequence[Fact]], None],
         keep_free_bytes: int = 0,
     ) -> None:
-        """`ready` and `tell`: see `Workplaces`. `keep_free_bytes`: so much of the disk files leave free."""
+        """`ready` and `tell`: see `Workplaces`. `keep_free_bytes`: how much disk space files must leave free."""
         self._work = str(state.absolute() / layout.WORK)
         self._blobs = Blobs(state / layout.BLOBS, FollowingAges(state), Room(state, keep_free_bytes))
         self._moving = Threads(loop, "files")
@@ -49,7 +49,7 @@ class LocalDepot:
         self._uploads: dict[Held, IncomingFile] = {}
 
     def has(self, owner: bytes, file: BroughtFile, lender: bytes = b"") -> bool:
-        """Return whether a content is there; if so, it stays for an hour at least. The owner also gets it if the member `lender` has it."""
+        """Return whether a content is stored; if so, it stays for at least an hour. It also counts if the member `lender` has it."""
         return self._blobs.lend(lender, owner, file) if lender else self._blobs.has(owner, file)
 
     def put(self, owner: bytes, file: BroughtFile, limit_bytes: int, sender: Sender, token: bytes = b"") -> IncomingFile:
@@ -64,7 +64,7 @@ class LocalDepot:
         return upload
 
     def read(self, owner: bytes, digest: bytes, start: int, length: int, then: Callable[[bytes | Refused], None]) -> None:
-        """Read a part of a content, on a thread."""
+        """Read part of a content, on a thread."""
         self._moving.run(lambda: _attempt(lambda: self._blobs.read(owner, digest, start, length)), then, then)
 
     def place(self, wanted: Placement, done: Callable[[Refused | None], None]) -> None:
@@ -73,15 +73,15 @@ class LocalDepot:
         self._in_turn.run(wanted.key.job, work, done, done)
 
     def measure(self, key: JobKey, done: Callable[[int], None]) -> None:
-        """Tell how many bytes the folder of a job takes, on a thread; what waited for an attempt is not needed any more."""
+        """Report how many bytes the folder of a job takes, on a thread; files that waited for an attempt are removed."""
         self._in_turn.run(key, lambda: measure(self._work, key), done)
 
     def fetch(self, key: AttemptKey, path: bytes, start: int, validator: bytes) -> OutgoingFile:
-        """Read something in the folder of an attempt."""
+        """Read a file or folder in the folder of an attempt."""
         return OutgoingFile(self._moving, self._work, key, path, start, validator)
 
     def sweep(self, in_use: Callable[[bytes, Sequence[bytes]], set[bytes]], is_known: Callable[[JobKey], bool]) -> None:
-        """Remove contents that are not in use and folders of unknown jobs, on threads."""
+        """Remove unused contents and folders of unknown jobs, on threads."""
         self._filling.run(self._blobs.find_unused, partial(self._remove_unused, in_use))
         self._filling.run(lambda: job_folders.find_all(self._work), partial(self._remove_unknown, is_known))
 

@@ -1,6 +1,6 @@
 """A file or folder of a job that is read piece by piece on a thread; the `Reading` of broker/depot.py.
 
-The digest at the end is of everything from the first byte on: a fetch that continues in the middle reads what came before once more.
+The digest at the end is of everything from the first byte on: a fetch that resumes in the middle reads the earlier bytes once more.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from .threads import Threads
 
 
 class OutgoingFile:
-    """One file or folder, from `start` on. With a `validator`, it must still be what that came with."""
+    """One file or folder, from `start` on. With a `validator`, it must be unchanged since the reply that contained it."""
 
     def __init__(self, threads: Threads, work: str, key: AttemptKey, path: bytes, start: int, validator: bytes) -> None:
         self._threads = threads

@@ -1,4 +1,4 @@
-"""Work on the folders of jobs, on threads: what concerns one job is done one after the other, in the order in which it was asked for."""
+"""Work on the folders of jobs, on threads: for one job, it is done in the order in which it was requested."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ class InTurn:
     def run(
         self, key: JobKey, work: Callable[[], _Result], then: Callable[[_Result], None], failed: Callable[[Refused], None] = nothing
     ) -> None:
-        """Call `work` on a thread when what came before is done, then `then` with its result on the loop; see `Threads.run`."""
+        """Call `work` on a thread after earlier work of the job is done, then `then` with its result on the loop; see `Threads.run`."""
         waiting = self._waiting.get(key)
         begin = partial(self._threads.run, work, partial(self._done, key, then), partial(self._done, key, failed))
         if waiting is None:

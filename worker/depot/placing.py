@@ -3,8 +3,8 @@
     STATE/work/ID.OWNER/.put/         what is being unpacked
     STATE/work/ID.OWNER/added/N       a content for an attempt that has not started; the JobFile that it is, in N.file
 
-What came for a job that waits is written to the disk before it is acknowledged, since an attempt is filled anew after a crash. Calls the
-kernel for as long as it takes: for threads.
+Files for a waiting job are on the disk before they are acknowledged, because an attempt is filled anew after a crash. Blocks in system
+calls: for threads.
 """
 
 # ruff: noqa: PTH101, PTH116, PTH208 -- relative to descriptors, and in the words of folders.py
@@ -36,7 +36,7 @@ _FILE = ".file"
 
 
 def place(work: str, blobs: Blobs, wanted: Placement, go_on: Callable[[], bool]) -> Refused | None:
-    """Put everything into the folder, or say why nothing was; what fails in the middle of moving it there says so."""
+    """Put everything into the folder, or return why nothing was; a failure during the final move is reported as such."""
     try:
         with contextlib.ExitStack() as stack:
             try:
@@ -64,7 +64,7 @@ def place(work: str, blobs: Blobs, wanted: Placement, go_on: Callable[[], bool])
 
 
 def bring_added(work: str, key: AttemptKey, parent: int, root: int, go_on: Callable[[], bool]) -> None:
-    """Bring what was put there while the job waited into the folder of an attempt. Raises Refused and OSError."""
+    """Move files that were placed while the job waited into the folder of an attempt. Raises Refused and OSError."""
     with contextlib.ExitStack() as stack:
         if added := _added_files(parent):
             stage = _Stage(work, parent, key, stack)
@@ -72,14 +72,14 @@ def bring_added(work: str, key: AttemptKey, parent: int, root: int, go_on: Calla
 
 
 def measure(work: str, key: JobKey) -> int:
-    """Return how many bytes the folder of a job takes that has ended; what was kept for its start is removed."""
+    """Return how many bytes the folder of an ended job takes; files that were kept for its start are removed."""
     with contextlib.suppress(OSError), job_folders.opened(work, key) as parent:
         beneath.remove_tree(parent, _ADDED)
     return job_folders.size_of(work, key)
 
 
 class _Stage:
-    """A folder beside that of an attempt, which is removed at the end."""
+    """A temporary folder beside that of an attempt."""
 
     def __init__(self, work: str, parent: int, key: AttemptKey, stack: contextlib.ExitStack) -> None:
         self._parent = parent
@@ -91,7 +91,7 @@ class _Stage:
         stack.callback(os.close, self._fd)
 
     def place(self, wanted: Placement, blobs: Blobs, root: int, go_on: Callable[[], bool]) -> None:
-        """Take the contents, and put them where they belong."""
+        """Receive the contents here, and move them to their paths."""
         contents = self._take(wanted, blobs)
         if wanted.is_queued:
             self._keep(wanted.files, contents)
@@ -118,7 +118,7 @@ class _Stage:
         return contents
 
     def _keep(self, files: Iterable[BroughtFile], contents: dict[bytes, str]) -> None:
-        """Keep contents for the attempt that will be filled, durably."""
+        """Store contents durably for the attempt that will be filled."""
         with contextlib.suppress(FileExistsError):
             os.mkdir(_ADDED, folders.FOLDER_MODE, dir_fd=self._parent)
         folder = os.open(_ADDED, beneath.FOLDER, dir_fd=self._parent)
@@ -140,7 +140,7 @@ class _Stage:
         os.fsync(self._parent)
 
     def move_in(self, files: Iterable[tuple[BroughtFile, str]], root: int, go_on: Callable[[], bool]) -> None:
-        """Write files and unpack folders here, and move them into `root` when all of them are complete and fit."""
+        """Write files and unpack folders here, and move them into `root` when all are complete and fit."""
         # A folder before what lies in it.
         ordered = sorted(files, key=lambda one: one[0].path)
         for number, (file, content) in enumerate(ordered):
@@ -161,7 +161,7 @@ class _Stage:
                 fault_points.reach("while-files-are-placed")
 
     def _can_have(self, file: BroughtFile, content: str) -> bool:
-        """Return whether a content need not be copied: it is a file's, and nobody else has it."""
+        """Return whether a content need not be copied: it is a file, and nothing else refers to it."""
         return file.kind is FileKind.FILE and content.endswith(".content") and os.stat(content).st_nlink == 1
 
 
@@ -175,7 +175,7 @@ def _open_attempt(parent: int, attempt: int, stack: contextlib.ExitStack) -> int
 
 
 def _added_files(parent: int) -> list[tuple[int, BroughtFile]]:
-    """Return what was kept, in the order in which it came."""
+    """Return the files that were kept, in the order of their arrival."""
     return sorted(_read_added(parent), key=lambda one: one[0])
 
 

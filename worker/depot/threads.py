@@ -1,6 +1,6 @@
 """The threads that read and write files of jobs, so that the loop never waits for a disk.
 
-What a member sends or fetches uses one thread for a moment, the unpacking of a job's files one for as long as it takes.
+Each piece of an upload or a fetch occupies one thread for a moment, the unpacking of a job's files one for its whole duration.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ _Result = TypeVar("_Result")
 
 
 def nothing(_: Refused) -> None:
-    """Do nothing: nobody waits."""
+    """Do nothing: no caller needs the result."""
 
 
 class Threads:
-    """Runs functions on threads; all but the first start when they are needed. Created and used on a running loop."""
+    """Runs functions on threads; all but the first start on demand. Created and used on a running loop."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, name: str) -> None:
         self._loop = loop
@@ -37,7 +37,7 @@ class Threads:
     def run(self, work: Callable[[], _Result], then: Callable[[_Result], None], failed: Callable[[Refused], None] = nothing) -> None:
         """Call `work` on a thread, then `then` with its result on the loop, unless closed meanwhile.
 
-        Whatever `work` raises is a fault: it is logged, and `failed` is called in place of `then`, so that nobody waits for ever.
+        An exception in `work` is a bug: it is logged, and `failed` is called instead of `then`, so that no caller waits for ever.
         """
 
         def done(future: Future[_Result]) -> None:
@@ -57,6 +57,6 @@ class Threads:
         self._pool.submit(work).add_done_callback(done)
 
     def close(self) -> None:
-        """Start nothing more; what runs ends soon, as it asks `is_closed`."""
+        """Start nothing more; running work ends soon, because it checks `is_closed`."""
         self.is_closed = True
         self._pool.shutdown(wait=True, cancel_futures=True)

@@ -1,4 +1,4 @@
-"""Contents on their way to the disk: each is written and hashed by a thread, while the next bytes arrive."""
+"""Incoming contents: each is written and hashed by a thread while the next bytes arrive."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ class IncomingFile:
             self._go_on()
 
     def leave(self, sender: Sender) -> None:
-        """Stop sending; the file is closed when nobody sends it any more."""
+        """Stop sending; the file is closed when no sender is left."""
         if sender in self._senders:
             self._senders.remove(sender)
             self._go_on()

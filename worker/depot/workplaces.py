@@ -1,7 +1,7 @@
-"""Fill the folders of jobs before they start, on threads; if the disk is too full, as soon as there is space. What waits takes none.
+"""Fill the folders of jobs before they start, on threads; on a full disk, as soon as there is space. Waiting jobs occupy no thread.
 
-A job that brings nothing passes at once. What is filled belongs to an attempt whose launch is recorded: after a crash, the desk launches it
-again, and its folder is filled anew.
+A job without files passes at once. A folder is filled for an attempt whose launch is recorded: after a crash, the desk launches it again,
+and its folder is filled anew.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ class Workplaces:
         self._growing: dict[AttemptKey, int] = {}
 
     def prepare(self, launches: Sequence[Launch]) -> Sequence[Launch]:
-        """Begin to fill the folders of jobs that have one; return the others, which can start now."""
+        """Start to fill the folders of jobs that have one; return the others, which can start now."""
         if not any(map(_brings, launches)) and not any(map(_takes, launches)):
             return launches
         others = [launch for launch in launches if not launch.spec.has_folder]
@@ -71,7 +71,7 @@ class Workplaces:
         return others
 
     def withdraw(self, key: AttemptKey) -> bool:
-        """Cancel a job whose folder is being filled; return False if it is not. The folder is removed when the thread has noticed."""
+        """Cancel a job whose folder is being filled; return False if it is not. The thread removes the folder."""
         launch = self._under_way.pop(key, None)
         if launch is None:
             return False
@@ -105,7 +105,7 @@ class Workplaces:
 
     @contextmanager
     def _space(self, launch: Launch) -> Iterator[None]:
-        """Have the space that the files of a job take. Raises Refused if too little would stay free."""
+        """Reserve the space for the files of a job. Raises Refused if too little would stay free."""
         with self._lock:
             needed = sum(file.size for file in launch.spec.files)
             if needed and (refused := self._blobs.room.shortage(needed + sum(self._growing.values()))):
@@ -151,7 +151,7 @@ class Workplaces:
 
 
 def _why_full(error: Refused | OSError | None) -> str:
-    """Return in words that the disk has too little space, if that is it."""
+    """Return in words that the disk is full, if it is."""
     if isinstance(error, Refused):
         return error.message if error.reason is Reason.DISK_FULL else ""
     return _DISK_FULL if error is not None and is_disk_full(error) else ""
