@@ -1,7 +1,7 @@
 """The engine of this machine: effects become intents on disk and messages to the supervisor, whose facts are passed to the desk.
 
-A start is first an intent folder and then a message, so that it is idempotent below the seam too: the supervisor starts an intent once,
-and not one that it knows. If the line breaks, all starts and ends without an answer are sent again.
+A start is first an intent folder and then a message, so that it is idempotent here too: the supervisor starts each intent once. If the line
+breaks, all unanswered starts and ends are sent again.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ class LocalEngine:
     """Jobs of this machine, through the supervisor of one state folder.
 
     `directory` is the working folder for jobs that do not set one, `files_limit` their soft RLIMIT_NOFILE. `feed_wait_ms`: how long a job
-    waits for somebody to feed it. `rebooted`: the machine was restarted since the last worker ran, so that a missing file proves nothing.
+    waits for a client to feed it. `rebooted`: the machine was rebooted since the last worker ran, so that a missing file proves nothing.
     `on_hello` is called when a supervisor has answered hello.
     """
 
@@ -93,23 +93,23 @@ class LocalEngine:
 
     @property
     def capacity(self) -> Capacity:
-        """What there is for jobs, unless an operator has set something else."""
+        """The capacity for jobs, unless an operator has set another one."""
         return self._capacity
 
     @property
     def memory_problem(self) -> str:
-        """Why the memory of jobs is not limited, whatever their spec says; empty: it is."""
+        """Why memory limits of jobs are not enforced; empty if they are."""
         return self.supervisor.hello.memory_problem
 
     @property
     def depot(self) -> LocalDepot:
-        """The files of the jobs."""
+        """The depot with the files of the jobs."""
         return self._depot
 
     def open(self, hear: Callable[[Sequence[Fact]], None], is_disk_fast: Callable[[], bool] = _unknown_disk) -> None:
-        """Connect to the supervisor, unless that was done; it is started if there is none. Facts are passed to `hear` from now on.
+        """Connect to the supervisor, which is started if there is none. Facts are passed to `hear` from now on.
 
-        `is_disk_fast`: whether they are recorded so fast at the moment that each may be recorded alone.
+        `is_disk_fast`: whether commits are fast enough at the moment to record each fact alone.
 
         Raises Refused(UNAVAILABLE) if it cannot be started.
         """
@@ -142,12 +142,12 @@ class LocalEngine:
         self._sweeper.close()
 
     async def retire(self) -> None:
-        """Tell the supervisor to exit as soon as no job is running, also one that is just taking the place of another."""
+        """Tell the supervisor to exit once no job is running; reaches also one that is just replacing another."""
         self._settled.say_now()
         await self.supervisor.retire()
 
     async def reload(self) -> str:
-        """Make supervisor and keeper execute the version on the disk, and close the line. Return why they do not; empty if they do."""
+        """Make supervisor and keeper execute the installed version, and close the line. Return why they cannot; empty if they do."""
         self._settled.say_now()
         return await self.supervisor.reload()
 
@@ -172,7 +172,7 @@ class LocalEngine:
         self.supervisor.say(words)
 
     def signal(self, key: AttemptKey, number: int, done: Callable[[Refused | None], None], proof: bytes = b"") -> None:
-        """Send a signal to the job; `done` is called with why not all of its processes got it, or None."""
+        """Send a signal to the job; `done` is called with why not all of its processes received it, or None."""
         del proof
         self.supervisor.say([self._unanswered.signal(folders.handle(key), number, done)])
         if not self.supervisor.is_connected:
@@ -186,7 +186,7 @@ class LocalEngine:
         self.supervisor.say([self._unanswered.limit(folders.handle(key), limit_ms)])
 
     def lend(self, key: AttemptKey, *, begins: bool) -> None:
-        """Do nothing: slots are counted by the desk."""
+        """Do nothing: the desk counts slots."""
 
     def pause(self, key: AttemptKey, *, paused: bool, proof: bytes = b"") -> None:
         """Pause or resume the job."""
@@ -194,14 +194,14 @@ class LocalEngine:
         self.supervisor.say([self._unanswered.pause(folders.handle(key), paused=paused)])
 
     def end(self, key: AttemptKey, number: int, grace_ms: int) -> None:
-        """Stop the job. At once: one that has ended, and how cannot be read at the moment, is lost."""
+        """Stop the job. One whose end cannot be read at the moment becomes lost at once."""
         if grace_ms == 0 and self._recovery.give_up(key):
             return
         if not (self._depot.workplaces.withdraw(key) or self._intents.withdraw(key)):
             self.supervisor.say([self._unanswered.end(folders.handle(key), number, grace_ms)])
 
     def settled(self, keys: Sequence[AttemptKey]) -> None:
-        """Forget these, and tell the supervisor that it can."""
+        """Forget these jobs, and tell the supervisor to forget them."""
         handles = [folders.handle(key) for key in keys]
         self._unanswered.forget(handles)
         self._job_keys.settle(handles)
@@ -242,7 +242,7 @@ class LocalEngine:
         return at_log(self._logs, run, stream, lambda path: Follower(path, start, growth, on_growth))
 
     def follow_timed(self, run: Run, streams: Sequence[StreamName], starts: Sequence[int], on_growth: Callable[[], None]) -> LogReader:
-        """Return a reader of both logs or one of them, with times."""
+        """Return a reader of one log or both, with times."""
         growth = None if run.ended_at_us else self._growth
 
         def follow(folder: str) -> LogReader:
@@ -251,7 +251,7 @@ class LocalEngine:
         return in_folder(self._logs, run, follow, NoLog)
 
     def find_in_logs(self, run: Run, since_us: int) -> Sequence[int]:
-        """Return from where on the logs hold what arrived at a moment or later."""
+        """Return the positions from which the logs contain what arrived at a moment or later."""
         return in_folder(self._logs, run, lambda folder: find_moment(folder, since_us), lambda: [0, 0])
 
     # Standard input.
@@ -304,7 +304,7 @@ class LocalEngine:
                 self._limit_again(facts)
 
     def _limit_again(self, facts: Sequence[Fact]) -> None:
-        """Say the time limits of jobs that were started after they were set."""
+        """Send the time limits again that were set after the start of jobs."""
         if limits := self._unanswered.limits_of(folders.handle(fact.key) for fact in facts if isinstance(fact, Started)):
             self.supervisor.say(limits)
 

@@ -1,4 +1,4 @@
-"""Facts of the seam, made of what the supervisor says, what an outcome file holds, or what is missing. Knows no socket and no folder."""
+"""Facts for the desk, made from messages of the supervisor, from outcome files, or from missing ones. Knows no socket and no folder."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def start_delayed(logs: str) -> str:
 
 
 class _Trace(enum.Enum):
-    """What the desk knows about a job that the supervisor does not know and that has no outcome."""
+    """What the desk knows about a job without an outcome that the supervisor does not know."""
 
     HAD_A_PROCESS = enum.auto()
     MAY_HAVE_BEEN_LAUNCHED = enum.auto()
@@ -92,7 +92,7 @@ def outcome_of(fields: Message) -> Outcome:
 
 
 def why_unwritten(outcome: Outcome) -> str:
-    """Return why this machine could not keep all output of a job; empty if it could, or somebody has removed or changed its log."""
+    """Return why this machine could not keep all output of a job; empty if it could, or if its log was changed by others."""
     for problem in (outcome.stdout_problem, outcome.stderr_problem):
         if problem and not problem.startswith(_BY_SOMEBODY):
             return problem
@@ -112,16 +112,16 @@ def cancelled(launch: Launch) -> Ended:
 
 
 def why_lost(one: Expected, *, rebooted: bool, was_unread: bool = False) -> str:
-    """Return why a job about which nothing is found is lost; empty if it is not, and can be started.
+    """Return why a job that left no trace is lost; empty if it is not, and can be started.
 
-    `was_unread`: a log folder could not be read until now, and it was not started again for that.
+    `was_unread`: a log folder could not be read until now, so it was not started again.
     """
     trace = _Trace.HAD_A_PROCESS if one.pid else _Trace.MAY_HAVE_BEEN_LAUNCHED if one.launched else _Trace.QUEUED
     return _LOST[trace, rebooted] or (_WAS_UNREAD if was_unread else "")
 
 
 def why_unread(one: Expected, why: str) -> str:
-    """Return what is not known of a job as long as its log folder cannot be read."""
+    """Return what is unknown about a job while its log folder cannot be read."""
     return f"{'how it ended' if one.pid else 'whether it ran'} cannot be read: {why}"
 
 

@@ -1,6 +1,6 @@
-"""Write intents to disk; if it is full, as soon as there is space.
+"""Write intents to the disk; if it is full, as soon as there is space.
 
-A disk that is full for a moment must not make all jobs fail whose turn it is.
+Jobs must not fail because the disk was full for a moment when they were to start.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ class Intents:
         return True
 
     def close(self) -> None:
-        """Stop trying."""
+        """Stop retrying."""
         if self._retry is not None:
             self._retry.cancel()
 

@@ -1,6 +1,6 @@
-"""The files with the keys of jobs that may start jobs: STATE/keys/HANDLE. Each is there until the end of its job is settled.
+"""The key files of jobs that may start jobs: STATE/keys/HANDLE, kept until the end of the job is settled.
 
-Written with the intent of its job. Knows what they are called, and not what they hold.
+Written with the intent of the job. Knows their names, not their content.
 """
 
 from __future__ import annotations
@@ -14,14 +14,14 @@ from ..state.log_folders import folders
 
 
 class JobKeys:
-    """Which jobs have such a file."""
+    """The jobs that have such a file."""
 
     def __init__(self, logs: str) -> None:
         self._logs = logs
         self._handles: set[str] = set()
 
     def expect(self, expected: Sequence[Expected]) -> None:
-        """Remove the files of all jobs but these, which have not ended: a worker may be killed between an end and its removal."""
+        """Remove the files of all jobs except these, which have not ended: a worker may be killed between an end and the removal."""
         self._handles = {folders.handle(one.key) for one in expected if one.spec is not None and one.spec.may_submit}
         folder = os.path.dirname(folders.key_path(self._logs, ""))  # noqa: PTH120 -- as in folders.py
         with contextlib.suppress(OSError):
@@ -31,7 +31,7 @@ class JobKeys:
                     _remove(f"{folder}/{name}")
 
     def note(self, launches: Iterable[Launch]) -> None:
-        """Note which of these jobs get one."""
+        """Note which of these jobs get a key file."""
         for launch in launches:
             if launch.key_text:
                 self._handles.add(folders.handle(launch.key))

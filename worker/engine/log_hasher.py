@@ -1,16 +1,16 @@
-"""Hashes the logs of jobs that have ended: small ones at once, others later and on a thread, whoever waits for the loop.
+"""Hash the logs of ended jobs: small ones at once, others later on a thread, at low priority.
 
-A job that prints little, as most do, has its hashes in the record of its end, which is written and signed anyway: they cost the reading
-of a file that was just written. Of a larger one the end is told first, with the promise that a hash follows.
+A job that prints little, as most do, has its hashes in the record of its end, which is written and signed anyway: they only cost the
+reading of a file that was just written. For a larger log the end is reported first, with the promise that a hash follows.
 
-The thread works only a quarter of the time, and hardly at all while the rest of the process has more to do: somebody reads a large log, for
-instance. A log gives way for a minute at most. A low priority would not do: where sessions or cgroups are scheduled as groups, it counts
-only within the group (sched(7)), so the thread would still take a processor from a client; and the loop would wait for it whenever it
-holds the lock of the interpreter. Logs take turns, so that a short one does not wait for the end of a very long one; nothing of a log is
-in memory but 64 KiB and at most 1,024 hashes, and only of 32 jobs at a time. Of those that wait there is a tuple each; they are as many as
-the store has in its table `unhashed`, which is of jobs that are kept.
+The thread works only a quarter of the time, and hardly at all while the rest of the process is busy, for instance because a client reads a
+large log. It defers to others for at most a minute. A nice value would not do: where sessions or cgroups are scheduled as groups, it counts
+only within the group (sched(7)), so the thread would still take a processor from a client; and the loop would wait for it whenever it holds
+the interpreter's lock. Logs take turns, so that a short one does not wait for the end of a very long one; of each log only 64 KiB and at
+most 1,024 hashes are in memory, and only of 32 jobs at a time. Each waiting job is a tuple; there are as many as rows in the store's table
+`unhashed`, which has only jobs that are kept.
 
-What is told about a log is signed and final. So a lack that passes (no thread, no descriptor, no memory) is waited for, and never told.
+A reported hash is signed and final. So a temporary shortage (of threads, descriptors or memory) is waited for, and never reported.
 """
 
 from __future__ import annotations
@@ -75,14 +75,14 @@ class LogHasher:
         self._again: asyncio.TimerHandle | None = None
 
     def open(self, done: Callable[[Hashed], None]) -> None:
-        """Pass results to `done`, on the loop, from now on; and those that there are."""
+        """Pass results to `done`, on the loop, from now on, including those that are ready."""
         self._done = done
         early, self._early = self._early, []
         for hashed in early:
             done(hashed)
 
     def close(self) -> None:
-        """Stop after the block that is being hashed; what is left is taken up at the next start."""
+        """Stop after the present block; the next start continues with the rest."""
         self._closing.set()
         if self._again is not None:
             self._again.cancel()
@@ -93,11 +93,11 @@ class LogHasher:
             thread.join()
 
     def hurry(self) -> None:
-        """Rest no more: this process is going to end, and waits for what is left."""
+        """Stop deferring to others: this process is about to exit, and waits for the rest."""
         self._hurries = True
 
     def note(self, facts: Sequence[Fact]) -> Sequence[Fact]:
-        """Return facts in which ends have the hashes of small logs, and say of larger ones that they follow."""
+        """Return facts in which ends have the hashes of small logs, or the promise that those of larger ones follow."""
         return [self._note(fact) if isinstance(fact, Ended) and fact.outcome.log_bytes and fact.pid else fact for fact in facts]
 
     def _note(self, ended: Ended) -> Ended:
@@ -113,11 +113,11 @@ class LogHasher:
         return ended._replace(outcome=outcome)
 
     def just_read(self, run: Run, stream: StreamName) -> bytes | None:
-        """Return a log that was hashed with the last end; None if it was not, or that end is durable."""
+        """Return a log that was hashed with the latest end; None if it was not, or if that end is durable."""
         return self._just_read[1].get(stream) if self._just_read is not None and self._just_read[0] == run else None
 
     def settled(self, keys: Sequence[AttemptKey]) -> None:
-        """Begin with those of these attempts whose hashes are to follow: their ends are durable."""
+        """Start hashing for those of these attempts whose hashes are to follow: their ends are durable."""
         self._just_read = None
         if self._ended:
             for key in keys:
@@ -125,7 +125,7 @@ class LogHasher:
                     self.add(*found)
 
     def add(self, run: Run, sizes: tuple[int, int]) -> None:
-        """Hash so many bytes of stdout and of stderr, unless that is being done."""
+        """Hash this many bytes of stdout and of stderr, unless that is in progress."""
         if run.key in self._open or self._closing.is_set():
             return
         self._open.add(run.key)
@@ -155,14 +155,14 @@ class LogHasher:
         return key in self._open or key in self._ended
 
     def recorded(self, key: AttemptKey) -> None:
-        """Note that a result is durable, or is not wanted."""
+        """Note that a result is durable, or not wanted."""
         self._open.discard(key)
 
     def _tell(self, hashed: Hashed) -> None:
         self._done(hashed)
 
     def _next(self) -> tuple[_Task, float] | None:
-        """Return the one whose turn it is, and until when others go first; None if there is none, or this is to end. Under the lock."""
+        """Return the next task, and until when it defers to others; None if there is none, or the thread is to end. Call under the lock."""
         if self._closing.is_set():
             return None
         if self._waiting and len(self._turns) < _MOST_AT_ONCE:
@@ -174,7 +174,7 @@ class LogHasher:
         return self._turns.popleft(), gives_way_until
 
     def _work(self) -> None:
-        """Run on the thread."""
+        """Hash. Runs on the thread."""
         others = OtherThreads()
         while True:
             with self._lock:
@@ -202,7 +202,7 @@ class LogHasher:
                     self._loop.call_soon_threadsafe(self._tell, task.result())
 
     def _rest(self, worked: float, others: OtherThreads, gives_way_until: float) -> bool:
-        """Rest after so many seconds of work; return whether this is to end."""
+        """Rest after this many seconds of work; return whether the thread is to end."""
         if self._hurries:
             return self._closing.is_set()
         if self._closing.wait(worked * _REST_SECONDS):
@@ -212,7 +212,7 @@ class LogHasher:
 
 
 class _Task:
-    """The logs of one attempt, block by block. Files are not open between turns."""
+    """The logs of one attempt, hashed block by block. Files are closed between turns."""
 
     def __init__(self, logs: str, run: Run, sizes: tuple[int, int], since: float) -> None:
         self.run = run
@@ -224,14 +224,14 @@ class _Task:
         self._problem = ""
 
     def result(self) -> Hashed:
-        """Return what is to be told."""
+        """Return the result to report."""
         stdout, stderr = self._trees
         if self._problem:
             return Hashed(self.run.key, problem=self._problem)
         return Hashed(self.run.key, stdout.root, stderr.root, stdout.kept, stderr.kept)
 
     def step(self) -> bool:
-        """Hash one block; return whether that was the last one, or there is a problem.
+        """Hash one block; return whether it was the last one, or there is a problem.
 
         Raises UnreadableNow.
         """
@@ -265,7 +265,7 @@ class _Task:
 def _at_once(logs: str, run: Run, outcome: Outcome, read: dict[StreamName, bytes]) -> Outcome | None:
     """Return an outcome with the hashes of its logs, or why there are none; None if they cannot be read at the moment.
 
-    Adds what was read of them to `read`.
+    Adds the bytes read to `read`.
     """
     found: dict[str, object] = {}
     try:

@@ -22,9 +22,9 @@ _LOOKS = 3
 
 
 class Recovery:
-    """Asks the supervisor; otherwise passes facts to `hear`. `directory`: working folder for jobs that do not set one.
+    """Queries the supervisor; at other times passes facts to `hear`. `directory`: working folder for jobs that do not set one.
 
-    `rebooted`: the machine was restarted since the last worker ran, so that a missing file proves nothing.
+    `rebooted`: the machine was rebooted since the last worker ran, so that a missing file proves nothing.
     """
 
     def __init__(
@@ -50,7 +50,7 @@ class Recovery:
 
     @property
     def awaits_answer(self) -> bool:
-        """Whether the supervisor was asked and has not answered completely."""
+        """Whether a query is not answered completely yet."""
         return self._answer is not None and not self._answer.done()
 
     async def find_out(self, expected: Sequence[Expected]) -> list[Fact]:
@@ -77,15 +77,15 @@ class Recovery:
         return [*facts, *lost_of(unknown, rebooted=rebooted), *self._unread.add(unread, rebooted=rebooted)]
 
     def give_up(self, key: AttemptKey) -> bool:
-        """Tell that a job is lost whose end cannot be read at the moment; return whether it is such a job."""
+        """Report a job as lost whose outcome cannot be read at the moment; return whether it is such a job."""
         return self._unread.give_up(key)
 
     def close(self) -> None:
-        """Stop reading what cannot be read."""
+        """Stop retrying to read outcomes."""
         self._unread.close()
 
     def tell(self, facts: Sequence[Fact]) -> None:
-        """Pass facts on, or hold them back."""
+        """Pass facts on, or hold them back during a query."""
         self._unread.drop(fact.key for fact in facts if isinstance(fact, (Started, Ended)))
         if self._answer is not None:
             self._held += facts
@@ -93,7 +93,7 @@ class Recovery:
             self._hear(facts)
 
     def told_all(self, facts: Sequence[Fact]) -> bool:
-        """Process the end of an answer: these facts and those held back are all that is known. Return False if there is no request."""
+        """Process the end of an answer: these facts and those held back are all that is known. Return False if there is no query."""
         if self._answer is None or self._answer.done():
             return False
         self._held += facts
@@ -101,12 +101,12 @@ class Recovery:
         return True
 
     def ask_again(self) -> None:
-        """Ask again on a new line; a pending request gets that answer."""
+        """Repeat the query on a new line; a pending one gets that answer."""
         self._held = []
         self._say([{DO: ToSupervisor.RECOVER}])
 
     def refuse(self, why: Refused) -> None:
-        """Make a pending request raise this."""
+        """Make a pending query raise this."""
         if self._answer is not None and not self._answer.done():
             self._answer.set_exception(why)
 
@@ -119,7 +119,7 @@ class Recovery:
         return bool(parts)
 
     async def _ask(self, expected: Sequence[Expected]) -> tuple[list[Fact], list[Expected], list[tuple[Expected, str]]]:
-        """Return what is known about jobs, by the supervisor or from outcomes, the jobs about which nothing is, and those not read."""
+        """Return what is known about jobs from the supervisor or outcomes, the jobs about which nothing is, and those not read."""
         facts = await self._ask_supervisor()
         ended, unread = outcomes_of(self._logs, _without(expected, facts))
         facts += ended

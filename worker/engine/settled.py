@@ -1,4 +1,4 @@
-"""Tell the supervisor which ends are durable, so that it can forget them; several at once, because nobody waits for that."""
+"""Tell the supervisor which ends are durable, so that it can forget them; several at once, because that is not urgent."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _WAIT_SECONDS = 0.05
 
 
 class Settled:
-    """Handles to be sent; the supervisor is woken once for many of them."""
+    """Handles to send; the supervisor is woken once for many of them."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, say: Callable[[Sequence[Message]], None]) -> None:
         self._loop = loop

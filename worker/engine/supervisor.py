@@ -1,6 +1,6 @@
-"""The supervisor as its worker has it: connected, started if there is none, connected again when the line breaks, and told to exit.
+"""The connection of a worker to its supervisor: made, with a supervisor started if there is none, restored when it breaks, and ended.
 
-Knows no job: what arrives is passed on.
+Knows no job: messages are passed on.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _EARLIER = "the supervisor is of an earlier version"
 
 
 class Hello(NamedTuple):
-    """What a supervisor says about itself. One of an older version says less.
+    """A supervisor's description of itself. An older version sends fewer fields.
 
     `keeper_pid` is 0 if the keeper is gone. `handover`: the version of the keeper's handover; 0: the two cannot reload.
     """
@@ -53,7 +53,7 @@ class Hello(NamedTuple):
     marks: bool = True
 
     def can_start(self, spec: JobSpec) -> bool:
-        """Return whether it knows all that the spec asks for."""
+        """Return whether it supports everything in the spec."""
         is_limited = bool(spec.rlimits) or any(one is not None for one in (spec.memory_bytes, spec.nice, spec.umask))
         lacks = (
             (spec.feed, self.feeds),
@@ -67,15 +67,15 @@ class Hello(NamedTuple):
 
     @property
     def can_start_all(self) -> bool:
-        """Whether it knows all that a spec can ask for."""
+        """Whether it supports everything that a spec can have."""
         return self.feeds and self.has_terminals and self.joins_streams and self.has_limits and self.sets_gpus and self.names_keys
 
 
 class Supervisor:
     """One line at a time to the supervisor of a state folder.
 
-    `files_limit`: soft RLIMIT_NOFILE of jobs; `feed_wait_ms`: how long a job waits for somebody to feed it. `take` is called with messages,
-    `lost` when the line breaks, and `back` once there is another line; `on_hello` when a supervisor has said hello.
+    `files_limit`: soft RLIMIT_NOFILE of jobs; `feed_wait_ms`: how long a job waits for a client to feed it. `take` is called with messages,
+    `lost` when the line breaks, and `back` once there is another line; `on_hello` when a supervisor has sent hello.
     """
 
     def __init__(
@@ -107,7 +107,7 @@ class Supervisor:
 
     @property
     def is_answering(self) -> bool:
-        """Whether there is a line, and a supervisor has said hello on it: one that waits for its disk has not."""
+        """Whether there is a line, and a supervisor has sent hello on it: one that waits for its disk has not."""
         return self.is_connected and self._is_met
 
     @property
@@ -130,7 +130,7 @@ class Supervisor:
             self._link.send(messages)
 
     def meet(self, message: Message) -> Refused | None:
-        """Process its hello; return why it cannot be asked for anything, if so."""
+        """Process its hello; return why it cannot be used, or an empty text."""
         self.hello = Hello(
             message["pid"],
             message["keeper_pid"],
@@ -163,7 +163,7 @@ class Supervisor:
         self._stop_reconnecting()
 
     async def retire(self) -> None:
-        """Tell it to exit as soon as no job is running; also one that is just taking the place of another."""
+        """Tell it to exit once no job is running; reaches also one that is just replacing another."""
         self._stop_reconnecting()
         if self._link is not None and not await self._told_to_exit(ToSupervisor.RETIRE, _RETIRE_SECONDS):
             # It knows, and has something to do.
@@ -177,7 +177,7 @@ class Supervisor:
         self.say([{DO: ToSupervisor.RETIRE}])
 
     async def reload(self) -> str:
-        """Make supervisor and keeper execute the version on the disk, and close the line. Return why they do not; empty if they do."""
+        """Make supervisor and keeper execute the installed version, and close the line. Return why they cannot; empty if they do."""
         if not self.hello.handover or self._link is None:
             if self.hello.keeper_pid:
                 return "supervisor and keeper cannot hand over, and are not replaced until the worker is stopped while no job runs"

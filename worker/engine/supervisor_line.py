@@ -111,14 +111,14 @@ class Link:
             self._break("the supervisor closed it")
 
     def _take_some(self) -> None:
-        """Pass on what has arrived; of very much, the rest follows in the next turns."""
+        """Pass on what has arrived; of very much, the rest follows in later turns."""
         if messages := [self._arrived.popleft() for _ in range(min(_MESSAGES_A_TURN, len(self._arrived)))]:
             if self._arrived:
                 self._loop.call_soon(self._take_some)
             self._take(messages)
 
     def _drop_arrived(self) -> None:
-        """Drop what was not taken, with its descriptors, which nobody else knows."""
+        """Drop unprocessed messages, with their descriptors, which nothing else would close."""
         for message in self._arrived:
             if DESCRIPTOR in message:
                 os.close(message[DESCRIPTOR])
@@ -141,7 +141,7 @@ def _text(message: Message) -> str:
 
 
 def _understood(datagram: bytes, descriptors: tuple[int, ...]) -> list[Message]:
-    """Return the messages in a datagram, the last one with its descriptor; one that is not understood is logged, without another effect."""
+    """Return the messages in a datagram, the last one with its descriptor; one that cannot be parsed is only logged."""
     try:
         messages = _decode(datagram)
     except (msgspec.DecodeError, RecursionError):

@@ -1,4 +1,4 @@
-"""What those who run a worker should look at in its engine and in what it was started with, in words. Pure."""
+"""Problems of a worker's engine and of its surroundings, in words for its operators. Pure."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _BY_SESSION = (
 
 
 def find(hello: Hello, surroundings: Sequence[str], *, answers: bool, state: Callable[[int], str]) -> Iterator[Trouble]:
-    """Iterate over it. `hello`: what the supervisor last said about itself; `surroundings`: what the worker inherited and cannot change.
+    """Iterate over the problems. `hello`: the latest hello of the supervisor; `surroundings`: inherited restrictions.
 
     `state` returns that of a process, a letter of proc_pid_stat(5).
     """

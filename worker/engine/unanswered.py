@@ -1,4 +1,4 @@
-"""Messages to the supervisor about jobs that are not answered by a fact yet, to be sent again on a new line; and which jobs are running.
+"""Messages to the supervisor about jobs that no fact has answered yet, to be sent again on a new line; and which jobs are running.
 
 Knows the words of worker/wire/words.py, and no socket.
 """
@@ -43,11 +43,11 @@ class Unanswered:
 
     @property
     def starting(self) -> int:
-        """How many jobs were to start and have neither started nor ended."""
+        """How many starts are pending: neither started nor ended."""
         return len(self._starting)
 
     def start(self, written: Iterable[Intent], *, at_once: bool = False) -> list[Message]:
-        """Return messages to start jobs, whose intents are on disk. `at_once`: their starts are told at once."""
+        """Return messages to start jobs, whose intents are on the disk. `at_once`: the facts of their starts are not held back."""
         words: dict[str, Message] = {}
         for launch, text in written:
             handle = folders.handle(launch.key)
@@ -80,12 +80,12 @@ class Unanswered:
         return word
 
     def signal(self, handle: str, number: int, done: Callable[[Refused | None], None]) -> Message:
-        """Return the message to send a signal. It is never repeated: `done` is called with the result, or with why that is not known."""
+        """Return the message to send a signal. It is never repeated: `done` is called with the result, or with why it is unknown."""
         self._signalling.setdefault(handle, deque()).append(done)
         return {DO: ToSupervisor.SIGNAL, "job": handle, "signal": number}
 
     def give_up_signals(self, why: Refused | None) -> None:
-        """Answer all signals that will get no answer."""
+        """Call back for all signals that will get no answer."""
         signalling, self._signalling = self._signalling, {}
         for waiting in signalling.values():
             for done in waiting:
@@ -109,7 +109,7 @@ class Unanswered:
         self._known |= {folders.handle(job.key): job for job in jobs if job.spec is not None}
 
     def forget(self, handles: Collection[str]) -> None:
-        """Forget jobs whose end is durable, also if no fact reported it: it was found in the log folders, or they were cancelled."""
+        """Forget jobs whose end is durable, even if no fact reported it (it was found in the log folders, or they were cancelled)."""
         for known in (self._starting, self._pausing, self._ending, self.limiting, self._running, self._known):
             for handle in handles:
                 known.pop(handle, None)
@@ -119,7 +119,7 @@ class Unanswered:
         return list(self._running.values())
 
     def read(self, message: Message) -> list[Fact]:
-        """Return the facts in a message of the supervisor about a job, which answers messages about it."""
+        """Return the facts in a supervisor's message about a job, and drop the messages that it answers."""
         match message.get(FACT):
             case ToWorker.STARTED:
                 return [self._started(message), *_standing(message), *_stuck(message.get("stuck"), message)]

@@ -1,1 +1,1 @@
-"""What the log folders tell of jobs that the supervisor does not know: runs, how they ended, and ends that cannot be read yet."""
+"""What the log folders say about jobs that the supervisor does not know: runs, outcomes, and outcomes that cannot be read yet."""

@@ -68,7 +68,7 @@ def _unnamed(logs: str, run: Run) -> str | None:
 
 
 def _demand_absent(logs: str, run: Run) -> None:
-    """Refuse to say that logs are gone if it cannot be found out, because their disk fails, for instance."""
+    """Refuse to report logs as gone if that cannot be determined, for instance because their disk fails."""
     for path in (logs, *(folders.run_path(logs, run.pid, run.started_at_us, end) for end in (run.ended_at_us, 0))):
         try:
             os.listdir(path)
@@ -79,7 +79,7 @@ def _demand_absent(logs: str, run: Run) -> None:
 
 
 def outcomes_of(logs: str, unknown: Sequence[Expected]) -> tuple[list[Ended], list[tuple[Expected, str]]]:
-    """Return how jobs ended that the supervisor does not know, as far as there are outcomes; and those of which it cannot be read, why."""
+    """Return the outcomes of jobs that the supervisor does not know, as far as there are any; and why others cannot be read."""
     ended: list[Ended] = []
     unread: list[tuple[Expected, str]] = []
     broken: dict[str, OSError] = {}
@@ -110,11 +110,11 @@ def _reason(error: OSError) -> str:
 
 
 def folders_to_adopt(logs: str, unknown: Sequence[Expected], directory: bytes) -> list[str]:
-    """Return the names of the folders of jobs that nobody knows and whose process may be running.
+    """Return the names of the folders of unknown jobs whose process may be running.
 
-    One that is missing is created again, and a `job` file in it that is missing or damaged is written again. Whether it is the same process
-    is checked by the supervisor, which knows its mark and its pipes. A folder that cannot be written is left out. One that is as it should
-    be could not be read when the supervisor began.
+    A missing folder is created again, and a missing or damaged `job` file in it is written again. The supervisor, which knows the mark and
+    the pipes of the process, checks whether it is the same one. A folder that cannot be written is left out. A sound folder is one that the
+    supervisor could not read at its start.
     """
     names: list[str] = []
     for one in unknown:
@@ -134,7 +134,7 @@ def folders_to_adopt(logs: str, unknown: Sequence[Expected], directory: bytes) -
 
 
 def _writer_of_missing(folder: str) -> Callable[..., object] | None:
-    """Return what writes that again of a folder which is missing in it, or damaged; None if nothing is, as far as it can be read."""
+    """Return a function that writes what is missing or damaged in a folder; None if nothing is, as far as it can be read."""
     if not os.path.isdir(folder):
         return new_folders.write_folder
     try:
@@ -148,13 +148,13 @@ def _writer_of_missing(folder: str) -> Callable[..., object] | None:
 
 
 def may_be_running(one: Expected) -> bool:
-    """Return whether the process of a job seems to be running: there is one with its pid that began at its start."""
+    """Return whether the process of a job may be running: a process with its pid started at its start time."""
     stat = read_stat(one.pid) if one.pid else None
     return stat is not None and stat.alive and started_about(stat.start_ticks, one.started_at_us)
 
 
 def left_intents(logs: str, expected: Sequence[Expected]) -> list[str]:
-    """Return the handles of intents of unexpected jobs: they were cancelled, and the worker was killed before it told the supervisor.
+    """Return the handles of intents of unexpected jobs: they were cancelled, but the worker was killed before it told the supervisor.
 
     An intent with an outcome is the folder of an ended job that could not be renamed.
     """
@@ -171,5 +171,5 @@ def left_intents(logs: str, expected: Sequence[Expected]) -> list[str]:
 
 
 def lost_of(unknown: Sequence[Expected], *, rebooted: bool) -> list[Ended]:
-    """Return the ends of those of the unknown jobs that are lost; the others can be started."""
+    """Return the ends of those unknown jobs that are lost; the others can be started."""
     return [lost(one, sentence) for one in unknown if (sentence := why_lost(one, rebooted=rebooted))]

@@ -1,6 +1,7 @@
-"""Jobs that have ended, as far as is known, and how cannot be read: their disk fails, or is away. It is read again until it can be.
+"""Ended jobs whose outcome cannot be read, because their disk fails or is missing. Reading is retried until it succeeds.
 
-A disk that comes back tells nobody, so this looks at intervals, which get longer. What only cannot be read is not lost: that is final.
+Nothing reports that a disk is back, so it is checked at intervals, which get longer. A job whose outcome only cannot be read is not lost:
+lost is final.
 """
 
 # ruff: noqa: PTH119 -- a name is wanted, not a path
@@ -37,9 +38,9 @@ class _Unread(NamedTuple):
 
 
 class UnreadEnds:
-    """Tells with `tell` what is found at last. `adopt` asks for a job that may be running, and returns False if it cannot be.
+    """Reports with `tell` what is read in the end. Call `drop` when there is an answer.
 
-    Call `drop` when there is an answer.
+    `adopt` requests adoption of a job that may be running, and returns False if it cannot be.
     """
 
     def __init__(
@@ -59,9 +60,9 @@ class UnreadEnds:
         self._reading: asyncio.Task[None] | None = None
 
     def add(self, unread: Sequence[tuple[Expected, str]], *, rebooted: bool) -> list[Fact]:
-        """Begin to wait for these; return the facts that say so. With each: why it cannot be read.
+        """Start waiting for these jobs; return the facts that say so. With each: why its outcome cannot be read.
 
-        `rebooted`: the machine was restarted since they ran.
+        `rebooted`: the machine was rebooted since they ran.
         """
         for one, why in unread:
             _log.error("%s of job %s cannot be read: %s; trying again", "the outcome" if one.pid else "a folder", short_id(one.key.id), why)
@@ -74,13 +75,13 @@ class UnreadEnds:
         return [Delayed(one.key, f"{why_unread(one, why)}; {step}", stuck=bool(one.pid)) for one, why in unread]
 
     def drop(self, keys: Iterable[AttemptKey]) -> None:
-        """Wait no longer for these: what became of them is known in another way."""
+        """Stop waiting for these jobs: what happened to them is known from elsewhere."""
         for key in keys:
             self._waiting.pop(key, None)
             self._asked.pop(key, None)
 
     def give_up(self, key: AttemptKey) -> bool:
-        """Tell that a job is lost, if it waits here; return whether it did."""
+        """Report a job as lost, if it waits here; return whether it did."""
         unread = self._waiting.pop(key, None)
         self._asked.pop(key, None)
         if unread is None:
@@ -95,7 +96,7 @@ class UnreadEnds:
         return True
 
     def close(self) -> None:
-        """Read no more: the next worker does."""
+        """Stop reading: the next worker continues."""
         if self._reading is not None:
             self._reading.cancel()
 
@@ -136,7 +137,10 @@ class UnreadEnds:
         self._reading = None
 
     def _asks_again(self, one: Expected) -> bool:
-        """Have it adopted if its process may be running; return whether it may be: the supervisor could not read its folder either."""
+        """Request adoption of a job whose process may be running; return whether it may be.
+
+        The supervisor could not read its folder either.
+        """
         if not one.pid or self._asked[one.key] == _LOOKS or not self._adopt([one]):
             return False
         self._asked[one.key] += 1

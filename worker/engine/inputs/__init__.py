@@ -1,1 +1,1 @@
-"""What running jobs are given while they run: standard inputs that come as streams, and what is typed at their terminals."""
+"""Input of running jobs: standard inputs that arrive as streams, and what is typed at their terminals."""

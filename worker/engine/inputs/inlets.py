@@ -1,7 +1,7 @@
-"""The standard inputs of running jobs that are fed from here: bytes are written into a file in memory, which the supervisor holds too.
+"""The standard inputs of running jobs that clients feed: bytes are written into a memfd, which the supervisor holds too.
 
-The supervisor gives them to the job; see worker/supervisor/streams/feed.py. If it is killed, the file continues to exist, and so does
-everything that was written to it; the next supervisor is asked again.
+The supervisor moves them to the job; see worker/supervisor/streams/feed.py. If it is killed, the memfd survives with everything written to
+it; the next supervisor is asked for it again.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ class LocalInlet:
         return os.lseek(self._memory, 0, os.SEEK_CUR) + LARGEST_FEED_WINDOW if self._memory >= 0 else 0
 
     def asked(self) -> Message:
-        """Return the message that asks for the file."""
+        """Return the message that requests the memfd."""
         return {DO: ToSupervisor.FEED, "job": self.handle, "token": self._token.hex()}
 
     def opened(self, memory: int) -> None:
-        """Use this file from now on; it may be the same one as before."""
+        """Use this memfd from now on; it may be the same one as before."""
         self._close_file()
         self._memory = memory
         self._reached = os.fstat(memory).st_size
@@ -88,19 +88,19 @@ class LocalInlet:
             self._say([{DO: ToSupervisor.FED, "job": self.handle}])
 
     def note(self, size: int, state: bytes) -> None:
-        """Note a state of who feeds, when the bytes up to `size` have arrived."""
+        """Store a state of the feeder at offset `size`, once that many bytes have arrived."""
         self._notes.note(self.handle, size, state)
 
     def noted(self) -> tuple[int, bytes]:
-        """Return the last note that is of no more than has arrived, and its size."""
+        """Return the last note whose size has been reached, and its size."""
         return self._notes.find(self.handle, self._reached)
 
     def reread(self, start: int) -> bytes:
-        """Return what has arrived from an offset on: what is not read by the job, and the last megabyte of that, is not freed."""
+        """Return the bytes from an offset on: those that the job has not read, and the megabyte before them, are available."""
         return os.pread(self._memory, self._reached - start, start)
 
     def finish(self, problem: str = "") -> None:
-        """End the input: the job finds the end of file after what was written. `problem` says what is wrong with that."""
+        """End the input: the job reads end of file after what was written. `problem` says what is wrong with the input."""
         if problem:
             # The supervisor ends it when it has noted that. If it is killed before, nobody goes on feeding the job, which fails too.
             self._say([{DO: ToSupervisor.FED, "job": self.handle, "problem": problem}])
@@ -109,7 +109,7 @@ class LocalInlet:
         self._say([{DO: ToSupervisor.FED, "job": self.handle}])
 
     def close(self) -> None:
-        """Close it: nobody feeds the job through this any more."""
+        """Close it: nobody feeds the job through this inlet any more."""
         self._forget(self)
         self._close_file()
         self._say([{DO: ToSupervisor.UNFED, "job": self.handle}])
@@ -121,7 +121,7 @@ class LocalInlet:
 
 
 class Inlets:
-    """All of them, by handle; `say` sends messages to the supervisor."""
+    """All inlets, by handle; `say` sends messages to the supervisor."""
 
     def __init__(self, say: _Say, notes: InputNotes) -> None:
         self._say = say
@@ -129,14 +129,14 @@ class Inlets:
         self._open: dict[str, LocalInlet] = {}
 
     def open(self, key: AttemptKey, token: bytes, feeder: Feeder) -> LocalInlet:
-        """Ask for the input of a running job; the feeder is told when it may write."""
+        """Request the input of a running job; the feeder is called when it may write."""
         handle = folders.handle(key)
         inlet = self._open[handle] = LocalInlet(handle, token, feeder, self._say, self._forget, self._notes)
         self._say([inlet.asked()])
         return inlet
 
     def again(self) -> list[Message]:
-        """Return the messages that ask a new supervisor."""
+        """Return the messages that request all memfds from a new supervisor."""
         return [inlet.asked() for inlet in self._open.values()]
 
     def hear(self, message: Message) -> None:

@@ -1,7 +1,7 @@
-"""What is noted of inputs that come through a broker: STATE/inputs/HANDLE. Each is there until the end of its job is settled.
+"""Notes about inputs that arrive through a broker: STATE/inputs/HANDLE, kept until the end of the job is settled.
 
-Two notes, in turn: the one before the last is needed if the worker is killed before the bytes arrive of which the last one is. They are
-hashes, and no part of an input. Not fsynced: an input does not survive what these do not.
+There are two notes, written in turn: the older one is needed if the worker is killed before the bytes arrive that the newer one covers.
+They are hashes, and no part of an input. Not fsynced: an input does not survive anything that these would not.
 """
 
 from __future__ import annotations
@@ -21,14 +21,14 @@ _NOTE_BYTES = _SIZE_BYTES + 32
 
 
 class InputNotes:
-    """Which jobs have such a file."""
+    """The jobs that have such a file."""
 
     def __init__(self, logs: str) -> None:
         self._logs = logs
         self._handles: set[str] = set()
 
     def expect(self, expected: Sequence[Expected]) -> None:
-        """Remove the files of all jobs but these, which have not ended."""
+        """Remove the files of all jobs except these, which have not ended."""
         live = {folders.handle(one.key) for one in expected}
         with contextlib.suppress(FileNotFoundError):
             for name in os.listdir(self._folder()):  # noqa: PTH208 -- as in folders.py
@@ -39,7 +39,7 @@ class InputNotes:
                     _remove(folders.input_path(self._logs, name))
 
     def note(self, handle: str, size: int, state: bytes) -> None:
-        """Add a note, in place of the last but one."""
+        """Write a note, replacing the older one."""
         try:
             if handle not in self._handles:
                 os.makedirs(self._folder(), 0o700, exist_ok=True)  # noqa: PTH103 -- as above
@@ -57,7 +57,7 @@ class InputNotes:
             _log.warning("the input of the job %s cannot be checked after a restart: %s", handle, error.strerror)
 
     def find(self, handle: str, reached: int) -> tuple[int, bytes]:
-        """Return the last note of no more than so many bytes; 0 and nothing if there is none."""
+        """Return the last note that covers at most this many bytes; 0 and empty if there is none."""
         return max((one for one in self._read(handle) if one[0] <= reached), default=(0, b""))
 
     def settle(self, handles: Iterable[str]) -> None:
@@ -71,7 +71,7 @@ class InputNotes:
         return os.path.dirname(folders.input_path(self._logs, ""))  # noqa: PTH120 -- as above
 
     def _read(self, handle: str) -> list[tuple[int, bytes]]:
-        """Return both notes; (0, nothing) for one that is not there."""
+        """Return both notes; (0, empty) for a missing one."""
         content = b""
         with contextlib.suppress(OSError), open(folders.input_path(self._logs, handle), "rb") as file:  # noqa: PTH123 -- as above
             content = file.read(2 * _NOTE_BYTES)

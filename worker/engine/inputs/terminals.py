@@ -1,7 +1,7 @@
-"""The terminals of running jobs at which clients of this worker type: their masters, which the supervisor sends.
+"""The terminals of running jobs at which clients type: their master ends, which the supervisor sends.
 
-What is typed goes from here to the terminal, and to no disk. If the supervisor is killed, the terminal continues to exist, and this process
-has it already.
+What is typed goes straight to the terminal, and never to a disk. If the supervisor is killed, the terminal survives, and this process has
+it already.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _WINDOW = struct.Struct("4H")
 
 
 class LocalTerminal:
-    """The terminal of one job, for one who types there. `forget` is called when it is closed."""
+    """The terminal of one job, for one client. `forget` is called when it is closed."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, handle: str, feeder: Feeder, forget: Callable[[LocalTerminal], None]) -> None:
         self.handle = handle
@@ -36,7 +36,7 @@ class LocalTerminal:
 
     @property
     def is_open(self) -> bool:
-        """Whether it can be typed at."""
+        """Whether typing is possible."""
         return self._master >= 0
 
     def opened(self, master: int) -> None:
@@ -45,7 +45,7 @@ class LocalTerminal:
         self.feeder.advance()
 
     def type(self, data: bytes) -> int:
-        """Type bytes and return how many of them: fewer if the job does not read them, and then the feeder is told when it does."""
+        """Type bytes and return how many were accepted: fewer if the job does not read them; the feeder is called when it does."""
         if self._master < 0:
             return 0
         # The job has the same master, and can change that.
@@ -62,7 +62,7 @@ class LocalTerminal:
         return typed
 
     def resize(self, size: TerminalSize) -> None:
-        """Give it this size; the programs in its foreground get SIGWINCH if that is another one."""
+        """Set the size; foreground programs get SIGWINCH if it changes."""
         if self._master >= 0:
             fcntl.ioctl(self._master, termios.TIOCSWINSZ, _WINDOW.pack(*size, 0, 0))
 
@@ -80,7 +80,7 @@ class LocalTerminal:
 
 
 class Terminals:
-    """All of them; `say` sends messages to the supervisor."""
+    """All terminals; `say` sends messages to the supervisor."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, say: Callable[[Sequence[Message]], None]) -> None:
         self._loop = loop
@@ -88,14 +88,14 @@ class Terminals:
         self._open: list[LocalTerminal] = []
 
     def open(self, key: AttemptKey, feeder: Feeder) -> LocalTerminal:
-        """Ask for the terminal of a running job; the feeder is told when it can be typed at."""
+        """Request the terminal of a running job; the feeder is called when it can be typed at."""
         terminal = LocalTerminal(self._loop, folders.handle(key), feeder, self._forget)
         self._open.append(terminal)
         self._say([_asked(terminal.handle)])
         return terminal
 
     def again(self) -> list[Message]:
-        """Return the messages that ask a new supervisor."""
+        """Return the messages that request all terminals from a new supervisor."""
         return [_asked(terminal.handle) for terminal in self._open if not terminal.is_open]
 
     def hear(self, message: Message) -> None:
