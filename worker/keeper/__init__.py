@@ -4,7 +4,7 @@ from __future__ import annotations
 
 
 def __getattr__(name: str) -> object:
-    """Return `main`, which keepers and workers call by this name; imported only then, because the supervisor imports this package too."""
+    """Return `main`, which keepers and workers call by this name; imported lazily, because the supervisor imports this package too."""
     if name == "main":
         from .process import main  # noqa: PLC0415 -- see the docstring
 

@@ -36,7 +36,7 @@ class Deposit:
 
 
 class Deposits:
-    """The jobs that the next supervisor would need to know."""
+    """The jobs that the next supervisor needs to know."""
 
     def __init__(self) -> None:
         self._kept: dict[str, Deposit] = {}
@@ -46,7 +46,7 @@ class Deposits:
         return len(self._kept)
 
     def hear(self, word: str, rest: list[str], ends: tuple[int, ...]) -> None:
-        """Process a line of the supervisor about one job. A line about an unknown job has no effect."""
+        """Process a line of the supervisor about one job. A line about an unknown job is ignored."""
         handle = rest[0]
         kept = self._kept.get(handle)
         if word == ToKeeper.DEPOSIT:
@@ -77,15 +77,15 @@ class Deposits:
         return any(kept.feed for kept in self._kept.values())
 
     def feeds(self) -> dict[str, tuple[int, ...]]:
-        """Return what belongs to the inputs of jobs that are fed, by handle."""
+        """Return the descriptors for the inputs of jobs that are fed, by handle."""
         return {handle: kept.feed for handle, kept in self._kept.items() if kept.feed}
 
     def hand_over(self) -> list[tuple[str, str, bool, tuple[int, ...]]]:
-        """Return all deposits, for the version that this process executes."""
+        """Return all deposits for the next version of this process."""
         return [(handle, kept.folder, kept.settled, kept.ends) for handle, kept in self._kept.items()]
 
     def take_over(self, handed: list[tuple[str, str, bool, tuple[int, ...]]], feeds: dict[str, tuple[int, ...]]) -> None:
-        """Add what `hand_over` and `feeds` returned."""
+        """Restore what `hand_over` and `feeds` returned."""
         for handle, folder, settled, ends in handed:
             kept = self._kept[handle] = Deposit(ends)
             kept.folder, kept.settled = folder, settled

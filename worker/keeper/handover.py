@@ -1,6 +1,6 @@
 """How a keeper executes a newer version of itself: it keeps its pid, and so its children, and reads here what it held.
 
-The handover is lines in a file in memory, the first with the version of this form; descriptors are inherited with their numbers.
+The handover is a memfd with lines of text, the first with the version of the format; descriptors are inherited with their numbers.
 
     jobwire-handover VERSION
     supervisors COUNT                              how many this keeper has started
@@ -44,7 +44,7 @@ class Handed:
 
 
 def write(handed: Handed) -> int:
-    """Write it to a file in memory, make all its descriptors inheritable, and return the descriptor of the file."""
+    """Write the handover to a memfd, make all its descriptors inheritable, and return the memfd."""
     lines = [f"{_TITLE} {VERSION}", f"supervisors {handed.supervisors}", *handed.died]
     for handle, folder, settled, ends in handed.deposits:
         lines.append(" ".join([FromKeeper.DEPOSIT, handle, folder, str(int(settled)), *map(str, ends)]))
@@ -66,9 +66,9 @@ def take_back(handed: Handed, file: int) -> None:
 
 
 def read(file: int) -> Handed:
-    """Return what was written before an exec, and close the file.
+    """Return the handover written before an exec, and close the memfd.
 
-    Raises ValueError for a form that this version does not know.
+    Raises ValueError for a format that this version does not know.
     """
     parts = []
     os.lseek(file, 0, os.SEEK_SET)

@@ -1,4 +1,4 @@
-"""What keeper and supervisor have in common: how they are started, and the log that they share. Imports almost nothing."""
+"""Common parts of keeper and supervisor: how they are started, and the log that they share. Imports almost nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ DEFAULT_SIGNALS = tuple({int(number) for number in signal.valid_signals()} - {in
 
 
 def say(sentence: str) -> None:
-    """Write a line into the log that keeper and supervisor share."""
+    """Write a line to the log that keeper and supervisor share."""
     try:
         print(time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()), f"[{os.getpid()}]", sentence, file=sys.stderr, flush=True)  # noqa: T201 -- the log
     except OSError:
@@ -22,7 +22,7 @@ def say(sentence: str) -> None:
 
 
 def command(call: str) -> list[str]:
-    """Return the argv of an interpreter that imports and calls; without site-packages, which would double its memory."""
+    """Return the argv of an interpreter that imports and calls a function; without site-packages, which would double its memory."""
     # Isolated, so that no module is imported from a working folder. The package's parent comes last and hides no module of Python's.
     package, _, room = (__package__ or "").rpartition(".")
     parent = os.path.abspath(__file__).removesuffix(f"/{package.replace('.', '/')}/{room}/light_process.py")  # noqa: PTH100 -- pathlib is not light

@@ -1,4 +1,4 @@
-"""What the keeper does: it is the parent of the supervisor, and of all orphans below it, and waits.
+"""The keeper's loop: it is the parent of the supervisor, and of all orphans below it, and waits.
 
 It holds what must outlive a supervisor: the listening socket, and the read ends of each job's pipes, deposited before the fork. If the
 supervisor dies, it reaps processes that end meanwhile, starts the next supervisor, and passes all of that on. It knows no spec and writes
@@ -66,7 +66,7 @@ class Keeper:
         self._line = Line(self._poll, self._hear)
 
     def take_over(self, file: int) -> None:
-        """Continue from the state that this process had before it executed this version."""
+        """Continue with the state that this process had before it executed this version."""
         try:
             handed = handover.read(file)
         except ValueError as error:

@@ -28,10 +28,10 @@ _LISTENING = b"2"
 
 
 def start(state: str | os.PathLike[str], files_limit: int = 0) -> None:
-    """Start a keeper, and with it a supervisor, for this state folder; returns when the supervisor's socket listens.
+    """Start a keeper, and with it a supervisor, for this state folder; returns when the supervisor's socket is listening.
 
     They have a session of their own and outlive the caller. `files_limit` is the soft RLIMIT_NOFILE of jobs (0: the caller's). Blocks for
-    some 50 ms, or until a previous pair has exited. Raises OSError if the socket does not listen within 10 s.
+    some 50 ms, or until an earlier pair has exited. Raises OSError if the socket is not listening within 10 s.
     """
     log = f"{os.fspath(state)}/{layout.SUPERVISOR_LOG}"
     limit = files_limit or resource.getrlimit(resource.RLIMIT_NOFILE)[0]
@@ -85,7 +85,7 @@ def main(state: str, files_limit: int, listener: int = -1, lock: int = -1, hande
     """Run as the keeper.
 
     `listener` and `lock` are passed by a supervisor that lost its keeper and becomes the next one; or, together with `handed`, by this
-    process itself, when it ran another version.
+    process itself when it ran another version.
     """
     os.umask(0o077)
     os.chdir(state)

@@ -1,4 +1,4 @@
-"""The keeper's end of the line to its supervisor: one at a time, as long as that supervisor is alive. Knows none of its words.
+"""The keeper's end of the line to its supervisor: one connection at a time, while that supervisor is alive. Knows none of its words.
 
 Nothing blocks, and lines that the supervisor sent before it died are received.
 """
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Line:
-    """The line, also while there is no supervisor. `hear(line, descriptors)` is called with each line."""
+    """The line, even while there is no supervisor. `hear(line, descriptors)` is called with each line."""
 
     __slots__ = ("_hear", "_outgoing", "_poll", "_socket", "rests")
 
@@ -68,7 +68,7 @@ class Line:
             self._hear(last, descriptors)
 
     def rest(self, *, rests: bool) -> None:
-        """Stop waking for each line of the supervisor, of which there are four for each job, or start again."""
+        """Pause or resume waking up for each line of the supervisor, of which there are four per job."""
         self.rests = rests and self._socket is not None
         self._watch()
 
