@@ -1,1 +1,1 @@
-"""How the options of the daemons' commands are read."""
+"""How options of the daemons' commands are parsed."""

@@ -1,4 +1,4 @@
-"""What this machine has for jobs, where the command line does not say: slots, memory, GPUs; and how resources are written."""
+"""The capacity of this machine for jobs, where the command line does not set it: slots, memory, GPUs; and how resources are written."""
 
 from __future__ import annotations
 
@@ -18,12 +18,12 @@ _DEVICES = Path("/dev")
 
 
 def usual_slots() -> int:
-    """Return how many jobs run at once unless something else is said: one per CPU, but at least 4."""
+    """Return the default number of slots: one per CPU, but at least 4."""
     return max(_LEAST_SLOTS, os.cpu_count() or 1)
 
 
 def parse_memory(said: str) -> int:
-    """Return how much memory jobs can reserve, in bytes; empty: what the machine has.
+    """Return how much memory jobs can reserve, in bytes; for an empty text, the memory of the machine.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
@@ -31,7 +31,7 @@ def parse_memory(said: str) -> int:
 
 
 def read_gpus(said: str, devices: Path = _DEVICES) -> tuple[str, ...]:
-    """Return the ids of the GPUs; empty: those that the driver of NVIDIA shows as devices.
+    """Return the ids of the GPUs; for an empty text, those for which NVIDIA's driver has devices.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
@@ -75,6 +75,6 @@ def read_labels(said: Sequence[str]) -> dict[str, str]:
 
 
 def own_labels() -> dict[str, str]:
-    """Return the labels that every worker has. A broker calls it by the name in its roster instead of that of its machine."""
+    """Return the labels that every worker has. A broker names it by the name in its roster instead of that of its machine."""
     host = label_value(host_name())
     return {HOST: host, WORKER: host, ARCH: os.uname().machine}

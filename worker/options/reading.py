@@ -1,4 +1,4 @@
-"""Reads options of a daemon's commands: what is wrong with one is said with its name."""
+"""Parse options of a daemon's commands; errors name the option."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Written = TypeVar("_Written")
 
 
 def read_option(parse: Callable[[_Written], _Value], text: _Written, option: str) -> _Value:
-    """Return what an option says, or refuse it with the name of the option."""
+    """Return the value of an option, or refuse it with the name of the option."""
     try:
         return parse(text)
     except Refused as refused:
@@ -23,7 +23,7 @@ def read_option(parse: Callable[[_Written], _Value], text: _Written, option: str
 
 
 def read_endpoints(listen: str, events: str) -> tuple[str, str]:
-    """Return where a daemon takes requests and where it publishes events, as its options say; empty where they say nothing."""
+    """Return the endpoints for requests and events that the options of a daemon set; empty where they set none."""
     requests = read_option(to_listen, listen, "--listen") if listen else ""
     published = read_option(to_listen, events, "--events") if events else ""
     if is_taken_by(requests, published):
