@@ -1,1 +1,1 @@
-"""What a process of the worker does to itself and finds out about itself: its environment, signals, scheduling, cgroup and children."""
+"""What a daemon does to its own process, and finds out about it: environment, signals, scheduling, cgroup and children."""

@@ -36,7 +36,7 @@ _TITLE = 26
 
 
 def find() -> list[str]:
-    """Return the restrictions, a sentence each; empty if there are none."""
+    """Return the restrictions, one sentence each; empty if there are none."""
     return [*_limits(), *_scheduling(), *_powers(), *_groups(), *_namespaces()]
 
 
@@ -50,7 +50,7 @@ def _limits() -> list[str]:
 
 
 def in_words(number: float, unit: str) -> str:
-    """Return a number with its unit, in which `(s)` stands for more than one."""
+    """Return a number with its unit, in which `(s)` marks the plural."""
     ending = "" if number == 1 else r"\1"
     return f"{number:.0f} {_MORE_THAN_ONE.sub(ending, unit)}"
 
@@ -113,7 +113,7 @@ def _groups() -> list[str]:
 
 
 def _namespaces() -> list[str]:
-    """Return what is not as for process 1, if it may be looked at, as root may."""
+    """Return in which namespaces this process differs from process 1, if that may be examined, as by root."""
     other = namespaces.differences(namespaces.of("self"), namespaces.of("1"))
     return [f"in other namespaces than process 1; what differs: {', '.join(other)}"] if other else []
 

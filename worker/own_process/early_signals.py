@@ -1,6 +1,6 @@
-"""The signals that a daemon answers: held back from its first step until it has handlers, and while it executes itself.
+"""The signals that a daemon handles: blocked from its first step until it has handlers, and while it executes itself.
 
-One that ends it does so also while it starts, which may wait for something that never comes.
+A signal that ends a daemon also does so while it starts, because it may be waiting for something that never happens.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def _every(told: object) -> bool:
 
 
 def hold_signals_back() -> None:
-    """Block signals until `let_signals_in`, also across an exec."""
+    """Block signals until `let_signals_in`, even across an exec."""
     signal.pthread_sigmask(signal.SIG_BLOCK, SIGNALS)
 
 
@@ -32,14 +32,14 @@ def let_signals_in() -> None:
 
 
 def let_endings_in() -> None:
-    """Unblock those that end a daemon before it is ready; the others mean something only to one that is."""
+    """Unblock the signals that end a daemon before it is ready; the others make sense only once it is."""
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDINGS)
 
 
 async def completes(start: asyncio.Task[object], told: asyncio.Queue[_Told], ends: Callable[[_Told], bool] = _every) -> bool:
-    """Wait until a start is done; or cancel it, and return False, if something that `ends` the daemon is told before.
+    """Wait until a start is done; or cancel it, and return False, if a message that `ends` the daemon arrives before.
 
-    What is told stays in the queue. Raises what the start raises.
+    The message stays in the queue. Raises what the start raises.
     """
     heard: list[_Told] = []
 

@@ -25,7 +25,7 @@ _LEAF = "jobwire-workers"
 
 
 def leave() -> str:
-    """Leave the cgroup. Return a note for the user if that was impossible, else an empty string.
+    """Leave the cgroup. Return a note for the user if that was impossible, else an empty text.
 
     Raises Refused(FAILED_PRECONDITION) if it is the cgroup of a job and cannot be left.
     """

@@ -1,7 +1,7 @@
-"""What libraries import and a daemon does not need, 7 MB of its memory: most of it OpenSSL, which asyncio imports for TLS.
+"""Modules that libraries import and a daemon does not need, 7 MB of its memory: most of it OpenSSL, which asyncio imports for TLS.
 
-That asyncio does without `ssl`, and msgspec without `typing_extensions`, is private to them: a Python may have been built without OpenSSL,
-and the other may not be installed. They are hidden only while these two are loaded, and who imports them later gets them.
+That asyncio works without `ssl`, and msgspec without `typing_extensions`, is private to them: a Python may have been built without OpenSSL,
+and the other may not be installed. They are hidden only while these two are loaded, and can be imported later.
 `tests/unit/test_private_parts.py` fails once they are not loaded by themselves.
 """
 
@@ -16,7 +16,7 @@ _DEFERRED = ("ipaddress", "calendar", "locale", "random")
 
 
 def load() -> None:
-    """Load asyncio and msgspec, and what they import, without that. Does nothing more than an import if it was loaded before."""
+    """Load asyncio and msgspec without these modules. Does no more than an import if they are loaded already."""
     for name in _DEFERRED:
         defer(name)
     with _hidden("ssl"):

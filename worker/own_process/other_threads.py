@@ -1,4 +1,4 @@
-"""Whether the other threads of this process have much to do, for one whose work can wait."""
+"""Whether the other threads of this process are busy, for a thread whose work can wait."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import time
 
 
 class OtherThreads:
-    """Those of the process but the one that makes this, and calls it."""
+    """All threads of the process except the one that creates and calls this."""
 
     def __init__(self) -> None:
         self._own, self._all = time.thread_time(), time.process_time()
@@ -14,7 +14,7 @@ class OtherThreads:
     def are_busy(self) -> bool:
         """Return whether they have used more processor time than this one since the last call.
 
-        Not compared with the time that has passed: where all processors are busy, a thread with much to do gets little of it.
+        Elapsed time would not do: if all processors are busy, even a busy thread gets little of it.
         """
         own, everything = time.thread_time(), time.process_time()
         own_share, of_all = own - self._own, everything - self._all

@@ -1,6 +1,7 @@
-"""For tests: print what the loop is doing when one turn of it lasts for seconds, so that a worker that does not answer explains itself.
+"""For tests: print what the loop is doing when one turn of it lasts for seconds, so that a worker that hangs explains itself.
 
-JOBWIRE_STALL_SECONDS=10: the stacks of all threads go to stderr when a turn of the loop has lasted so long. Off unless it is set.
+JOBWIRE_STALL_SECONDS=10: the stacks of all threads are printed to stderr when a turn of the loop has lasted this long. Off unless it is
+set.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ VARIABLE = "JOBWIRE_STALL_SECONDS"
 
 
 class _WatchedSelector(selectors.DefaultSelector):
-    """Waits as any selector does; else a thread of `faulthandler` counts, which needs neither the loop nor the interpreter."""
+    """A selector that starts and stops faulthandler's timer, whose thread needs neither the loop nor the interpreter."""
 
     def __init__(self, seconds: float) -> None:
         super().__init__()
@@ -33,7 +34,7 @@ class _WatchedSelector(selectors.DefaultSelector):
 
 
 def loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
-    """Return what makes the loop of a worker; None: what asyncio makes."""
+    """Return the factory of a worker's loop; None: asyncio's default."""
     told = os.environ.get(VARIABLE, "")
     if not told.isdecimal() or told == "0":
         return None

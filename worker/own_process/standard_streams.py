@@ -1,7 +1,6 @@
-"""The standard streams of a daemon, which whoever starts it may have closed (`>&-`).
+"""The standard streams of a daemon, which its caller may have closed (`>&-`).
 
-Without this, what the daemon opens first would be in their place: a socket, or a file; and what any library writes to standard error would
-go there.
+Without this, the first files that the daemon opens would take their place, and whatever a library writes to stderr would end up there.
 """
 
 from __future__ import annotations
@@ -13,7 +12,7 @@ _STANDARD = range(3)
 
 
 def fill() -> None:
-    """Let the program that is executed next have /dev/null in place of each standard stream that is closed."""
+    """Open /dev/null in place of each closed standard stream, for the program that is executed next."""
     # Not in one of these places itself: a copy onto itself would end with this program.
     null = fcntl.fcntl(os.open(os.devnull, os.O_RDWR | os.O_CLOEXEC), fcntl.F_DUPFD_CLOEXEC, len(_STANDARD))
     for number in _STANDARD:

@@ -75,7 +75,7 @@ def environment(caller: Mapping[str, str]) -> dict[str, str]:
 
 
 def reset() -> None:
-    """Reset the inherited attributes of this process, as far as it is permitted."""
+    """Reset the inherited attributes of this process, as far as permitted."""
     for step in (_reset_limits, _reset_scheduling, _reset_oom_score, _reset_groups, _reset_kernel):
         step()
 
@@ -91,7 +91,7 @@ def _reset_limits() -> None:
 
 
 def _raise_hard(which: int, hard: int) -> int:
-    """Raise a hard limit to that of the first process, which has the machine's, and return it."""
+    """Raise a hard limit to that of process 1, which has the machine's, and return it."""
     try:
         _, machine = resource.prlimit(1, which)
         if which == resource.RLIMIT_NOFILE and not 0 <= machine <= _MOST_FILES:
@@ -147,7 +147,7 @@ def _reset_kernel() -> None:
 
 
 def _reset_core_filter() -> None:
-    """Have core files contain what they do for process 1, see core(5), which has the machine's setting."""
+    """Set what core files contain to the setting of process 1, which has the machine's, see core(5)."""
     Path("/proc/self/coredump_filter").write_text(f"0x{Path('/proc/1/coredump_filter').read_text()}")
 
 
