@@ -1,1 +1,1 @@
-"""Tokens on the machine of a daemon: made for others, and used by a worker to join a broker, which it remembers."""
+"""Tokens on the machine of a daemon: created for others, and used by a worker to join a broker, which is stored."""

@@ -1,4 +1,4 @@
-"""What the commands about tokens and brokers do and print."""
+"""Common parts of the commands about tokens and brokers."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def print_token(
 
 
 def use_broker(settings: dict[str, Any], join: str, key: str, vouch: str, slots: int | None) -> None:
-    """Join the broker that is meant by a token or an endpoint, or else the one that was joined before, and add to the settings of a worker.
+    """Join the broker of a token or an endpoint, or else the one joined before, and add it to the settings of a worker.
 
     `vouch`: the role of clients that only the broker knows. Raises Refused, and BadParameter for a mistake in an option.
     """

@@ -25,7 +25,7 @@ _ELSEWHERE = ("192.0.2.1", 9)
 
 
 def invite(found: Mapping[str, Any], wanted: Token, name: str, valid_ms: int) -> tuple[str, list[str]]:
-    """Return a token for the daemon with this description, and sentences about it. `wanted` has everything but keys.
+    """Return a token for the daemon with this description, and sentences about it. `wanted` has all fields except the keys.
 
     Raises Refused.
     """
@@ -50,12 +50,12 @@ def invite(found: Mapping[str, Any], wanted: Token, name: str, valid_ms: int) ->
 
 
 def where_reachable(listens: str) -> str:
-    """Return where other machines reach a daemon that listens there."""
+    """Return the endpoint at which other machines reach a daemon that listens there."""
     return reachable(listens, _address())
 
 
 def reachable(listens: str, address: str) -> str:
-    """Return where other machines reach a daemon that listens there; `address`: the one of this machine, for all addresses."""
+    """Return the endpoint at which other machines reach a daemon that listens there; `address` of this machine replaces `*`."""
     try:
         return to_connect(listens)
     except Refused:
@@ -65,7 +65,7 @@ def reachable(listens: str, address: str) -> str:
 
 
 def _address() -> str:
-    """Return the address from which this machine speaks to others; its name if it has no route to any."""
+    """Return the address from which this machine connects to others; its name if it has no route to any."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as asked:
         try:
             asked.connect(_ELSEWHERE)
@@ -75,7 +75,7 @@ def _address() -> str:
 
 
 def _called() -> str:
-    """Return a name for this machine: a context can be called so."""
+    """Return a name for this machine that is valid for a context."""
     name = host_name().partition(".")[0]
     return name if all(character.isalnum() or character in "_-" for character in name) and name.isascii() else ""
 

@@ -1,7 +1,7 @@
-"""The broker of a worker: joined with a token or by hand, remembered in the state folder, and left.
+"""The broker of a worker: joined with a token or by hand, stored in the state folder, and left.
 
-One broker a worker: another one would place jobs where this one counts on room. What is written here is repeated without harm: a worker
-that is killed in between joins again with the same token.
+A worker has one broker: another one would place jobs where the first counts on room. All writes here are idempotent: a worker that is
+killed in between joins again with the same token.
 """
 
 from __future__ import annotations
@@ -33,9 +33,9 @@ _LEAVE = "leave that one first: jobwire worker leave"
 
 @dataclass(frozen=True, slots=True)
 class Broker:
-    """The broker of a worker. `key`: its public key as text. `slots` (0: as usual) and `labels` came with the token.
+    """The broker of a worker. `key`: its public key as text. `slots` (0: default) and `labels` came with the token.
 
-    `as_root`: a worker that runs as root was told that this is intended. `token`: the fingerprint of its temporary key.
+    `as_root`: the operator confirmed that jobs run as root. `token`: the fingerprint of its temporary key.
     """
 
     endpoint: str
@@ -49,7 +49,7 @@ class Broker:
 def remembered(state: Path) -> Broker | None:
     """Return the broker that this worker has joined.
 
-    Raises Refused(FAILED_PRECONDITION) for a file that is damaged.
+    Raises Refused(FAILED_PRECONDITION) for a damaged file.
     """
     path = state / layout.BROKER
     try:
@@ -66,7 +66,7 @@ def remembered(state: Path) -> Broker | None:
 
 
 def join_with(token: Token, state: Path, roster: Path, vouch: str, *, as_root: bool) -> Broker:
-    """Join the broker of a token; it is remembered when this returns. Raises Refused."""
+    """Join the broker of a token; it is stored when this returns. Raises Refused."""
     from ...client.sockets.pairing import pair  # noqa: PLC0415 -- a worker that has joined needs it no more
 
     if not token.is_for_machine:
@@ -105,7 +105,7 @@ def demand_only(state: Path, broker: Broker) -> None:
 
 
 def remember(state: Path, broker: Broker) -> None:
-    """Note a broker for later starts of the worker. Raises Refused(FAILED_PRECONDITION)."""
+    """Store a broker for later starts of the worker. Raises Refused(FAILED_PRECONDITION)."""
     path = state / layout.BROKER
     try:
         private_files.make_folder(state)
@@ -115,7 +115,7 @@ def remember(state: Path, broker: Broker) -> None:
 
 
 def trust(roster: Path, broker: bytes, vouch: str) -> None:
-    """Let a broker deliver jobs; an entry that the roster has of it already stays as it is. Raises Refused."""
+    """Let a broker deliver jobs; an existing entry in the roster stays as it is. Raises Refused."""
     members = list_members(roster)
     if any(member.key == broker and member.role == "relay" for member in members):
         return
@@ -125,7 +125,7 @@ def trust(roster: Path, broker: bytes, vouch: str) -> None:
 
 
 def leave(state: Path, roster: Path) -> Broker:
-    """Forget the broker of this worker, and trust it no more; a worker that runs is disconnected from it.
+    """Forget the broker of this worker, and remove it from the roster; a running worker is disconnected from it.
 
     Raises Refused(NOT_FOUND) if there is none.
     """
