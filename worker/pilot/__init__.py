@@ -1,1 +1,1 @@
-"""A worker in an allocation of a cluster: what it has there, until when, and how it leaves. Started by a broker that grows."""
+"""A worker in an allocation of a cluster: its resources, its end, and how it leaves. Started by a broker that grows."""

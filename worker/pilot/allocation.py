@@ -1,4 +1,4 @@
-"""What an allocation gives to its worker, as Slurm says in the environment, and when it ends. Pure. See sbatch(1), squeue(1)."""
+"""What an allocation provides for its worker, from Slurm's environment, and when it ends. Pure. See sbatch(1), squeue(1)."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _DEVICES = ("CUDA_VISIBLE_DEVICES", "SLURM_JOB_GPUS", "ROCR_VISIBLE_DEVICES")
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """What is there. None: Slurm does not say."""
+    """The resources of an allocation. None: Slurm does not say."""
 
     cluster_id: str
     slots: int
@@ -24,9 +24,9 @@ class Given:
 
 
 def read_environment(environment: Mapping[str, str]) -> Given | None:
-    """Return what Slurm has given to this process; None if it runs in no allocation.
+    """Return the resources that Slurm gave this process; None if it does not run in an allocation.
 
-    Raises `Refused(INVALID_ARGUMENT)` for ids of GPUs that are none.
+    Raises `Refused(INVALID_ARGUMENT)` for invalid GPU ids.
     """
     cluster_id = environment.get("SLURM_JOB_ID", "")
     if not cluster_id.isdigit():
@@ -40,7 +40,7 @@ def read_environment(environment: Mapping[str, str]) -> Given | None:
 
 
 def share_of(given: Given, number: int, workers: int) -> Given:
-    """Return what one of so many workers gets, counted from 0: equal parts, and what is left over nobody."""
+    """Return the share of one of this many workers, counted from 0: equal parts, with the remainder unused."""
     gpus = len(given.gpus) // workers
     memory = given.memory_bytes // workers if given.memory_bytes is not None else None
     return replace(given, slots=max(1, given.slots // workers), memory_bytes=memory, gpus=given.gpus[number * gpus : (number + 1) * gpus])
@@ -52,7 +52,7 @@ def _number(environment: Mapping[str, str], name: str) -> int | None:
 
 
 def _gpus(environment: Mapping[str, str]) -> tuple[str, ...]:
-    """Return the ids that are visible here; where devices are held apart, they are counted from 0 in each allocation."""
+    """Return the ids of the visible GPUs; where devices are isolated, they are counted from 0 in each allocation."""
     said = next((environment[name] for name in _DEVICES if environment.get(name)), "")
     try:
         # A trailing comma: `3` is the one with this id, and not three of them.
@@ -62,7 +62,7 @@ def _gpus(environment: Mapping[str, str]) -> tuple[str, ...]:
 
 
 def read_left(said: str) -> float | None:
-    """Return the seconds of what squeue prints as time left: `4:00`, `1-02:03:04`; None for UNLIMITED and whatever is no time."""
+    """Return the seconds in a time left as squeue prints it: `4:00`, `1-02:03:04`; None for UNLIMITED and anything else."""
     found = _LEFT.fullmatch(said.strip())
     if found is None:
         return None

@@ -1,4 +1,4 @@
-"""How a worker in an allocation joins its broker: with the token that it found in its folder, under a key of its own."""
+"""How a worker in an allocation joins its broker: with the token from its folder, and a new key of its own."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ _PAUSE_SECONDS = 3.0
 
 
 def enter(text: str, state: Path, roster: Path, *, as_root: bool) -> Broker:
-    """Return the broker that a token is of; it knows the key in the state folder then, and is in the roster. Raises Refused."""
+    """Return the broker of a token, after joining it: the key is in the state folder, and the worker on the roster. Raises Refused."""
     read = token.read(text)
     until = time.monotonic() + _PATIENCE_SECONDS
     while True:

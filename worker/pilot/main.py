@@ -1,4 +1,4 @@
-"""What runs in an allocation: one worker, with the folder that the broker has made for it as argument; or several, each with its own."""
+"""The program that an allocation runs: one worker, or several. Its arguments are the folders that the broker made for them."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""Where the worker of an allocation keeps its state: a folder of its own on a disk of the node. Locks and SQLite need one."""
+"""The state folder of a worker in an allocation, on a local disk of the node: locks and SQLite need one."""
 
 from __future__ import annotations
 
@@ -35,9 +35,9 @@ _REMOTE = frozenset(
 
 
 def make_state(scratch: str, name: str) -> Path:
-    """Return a new folder with mode 0700, in `scratch` or where this node keeps what is temporary.
+    """Return a new folder with mode 0700, in `scratch` or the node's folder for temporary files.
 
-    Raises Refused(FAILED_PRECONDITION) if it cannot be made, or is on a file system of the network.
+    Raises Refused(FAILED_PRECONDITION) if it cannot be created, or is on a network file system.
     """
     base = scratch or os.environ.get("TMPDIR") or "/tmp"  # noqa: S108 -- a folder of its own is made there
     try:
@@ -52,7 +52,7 @@ def make_state(scratch: str, name: str) -> Path:
 
 
 def file_system_of(folder: Path, mounts: str = MOUNTS) -> str:
-    """Return the type of the file system that a folder is on; empty if it is not in the list of mounts, a file.
+    """Return the type of the file system of a folder, as in proc_pid_mountinfo(5); empty if it is not listed there.
 
     Raises OSError if there is no such folder.
     """

@@ -1,7 +1,6 @@
-"""How a worker in an allocation leaves: told by its broker when it is idle, or because the allocation ends.
+"""How a worker in an allocation leaves: its broker sends it away when it is idle, or the allocation ends.
 
-It hands nothing on. It takes no more jobs, stops those that run, and ends when the broker has recorded how they ended, or cannot be reached
-until the time is over.
+It takes no more jobs, stops those that run, and exits when the broker has recorded how they ended, or cannot be reached before time is up.
 """
 
 from __future__ import annotations
@@ -45,11 +44,11 @@ class Pilot:
     _is_over: bool = field(default=False, init=False)
 
     def left_ms(self) -> int:
-        """Return how long the worker still gets jobs."""
+        """Return for how many milliseconds the worker still gets jobs."""
         return max(0, round((self.left_seconds - self.spare_seconds - (time.monotonic() - self._began)) * 1000))
 
     def begin(self, daemon: Daemon, line: Line, signals: asyncio.Queue[signal.Signals]) -> None:
-        """End the worker when its time is over, or when it cannot reach its broker."""
+        """End the worker when its time is up, or when it cannot reach its broker."""
         loop = asyncio.get_running_loop()
         self._daemon, self._line = daemon, line
 
@@ -64,7 +63,7 @@ class Pilot:
         self._timers.append(loop.call_later(_JOIN_SECONDS, lambda: None if line.has_joined else end()))
 
     async def depart(self) -> None:
-        """Stop what runs, and return when the broker has recorded all ends, or there is no more time for that.
+        """Stop all jobs, and return when the broker has recorded all ends, or time is up.
 
         Raises Refused(UNAVAILABLE) if the worker has never joined.
         """
@@ -91,7 +90,7 @@ class Pilot:
 
     @staticmethod
     async def _settled(daemon: Daemon) -> bool:
-        """Stop all jobs, with those that were still on their way here; return whether the broker knows within a second how all ended."""
+        """Stop all jobs, including those that are just arriving; return whether the broker knows all ends within a second."""
         orders = [(key, StopOrder(job.spec.stop_signal, _grace_ms(job), DEPARTURE)) for key, job in daemon.desk.live.items()]
         if orders:
             _log.info("%d jobs are stopped, as the worker leaves", len(orders))

@@ -1,4 +1,4 @@
-"""The program of a worker in an allocation. Its instructions are in the folder that its broker has made for it."""
+"""The program of a worker in an allocation. Its instructions are in the folder that its broker made for it."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def main(folder: str) -> int:
 
 
 def _read(folder: Path) -> tuple[dict[str, Any], str]:
-    """Return what this worker is told, and its token, which is removed: nobody else is to come in with it."""
+    """Return this worker's instructions, and its token, which is removed so that nobody else joins with it."""
     try:
         private_files.replace_itself(folder / PROCESS, json.dumps(identify()).encode())
         told = json.loads(read_small(folder / TOLD))
@@ -82,7 +82,7 @@ def _read(folder: Path) -> tuple[dict[str, Any], str]:
 
 
 def _left_seconds(given: Given | None, told: dict[str, Any]) -> float:
-    """Return how long the allocation lasts from now on: as Slurm says, which may have given less or more than was asked for."""
+    """Return how many seconds the allocation still lasts, according to Slurm, which may have granted less or more than was requested."""
     asked = float(told["left_seconds"])
     if given is None:
         return asked

@@ -1,6 +1,7 @@
-"""Several workers in one allocation: each is a process of its own, and the allocation lasts until all of them have ended.
+"""Several workers in one allocation: each is a process of its own, and the allocation lasts until all of them have exited.
 
-A signal to this process reaches all of them. Slurm signals the processes of an allocation itself too; a second SIGTERM changes nothing.
+A signal to this process is forwarded to all of them. Slurm also signals the processes of an allocation itself; a second SIGTERM changes
+nothing.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from .program import PROCESS
 
 
 def run(folders: Sequence[str]) -> int:
-    """Start a worker for each folder, and return the highest of their exit statuses when all have ended."""
+    """Start a worker for each folder, and return the highest exit status when all have exited."""
     workers: list[subprocess.Popen[bytes]] = []
     told: list[int] = []
 
