@@ -1,9 +1,9 @@
-"""The contents that members have sent, each under its digest and only for its member: STATE/blobs/OWNER/DIGEST.
+"""Contents from members, each under its digest and only for its member: STATE/blobs/OWNER/DIGEST.
 
-A member must not learn what others have sent, so nothing is shared between members. An upload is written to `.DIGEST.part`, which the next
-one continues, and gets its name when it is complete, correct and on the disk. What no job refers to is removed when it was not used for an
-hour; who refers to what is not known here. When that was, is the modification time of its file, on the scale of ages: setting the machine's
-clock removes nothing. Used by the loop and by threads; calls that may take long are for threads.
+A member must not learn what others have sent, so members share nothing. An upload is written to `.DIGEST.part`, from which the next one
+continues, and renamed when it is complete, correct and on the disk. A content that no job refers to is removed an hour after its last use;
+the caller knows the references. The last use is the modification time of its file, on the scale of ages: setting the machine's clock
+removes nothing. Used by the loop and by threads; calls that may take long are for threads.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ _DIGEST_DIGITS = 64
 
 
 class Held(NamedTuple):
-    """A content that is kept."""
+    """A stored content."""
 
     owner: bytes
     digest: bytes
@@ -62,11 +62,11 @@ class Blobs:
         self._open: dict[str, int] = {}
 
     def path(self, owner: bytes, digest: bytes) -> str:
-        """Return where a content is, if it is there."""
+        """Return the path of a content, if it is stored."""
         return f"{self._folder}/{owner.hex()}/{digest.hex()}"
 
     def read(self, owner: bytes, digest: bytes, start: int, length: int) -> bytes:
-        """Return a part of a content, also of one that can be taken once. For threads. Raises OSError."""
+        """Return part of a content, even of one that can be taken once. For threads. Raises OSError."""
         try:
             fd = os.open(self.path(owner, digest), os.O_RDONLY | os.O_CLOEXEC)
         except FileNotFoundError:
@@ -77,7 +77,7 @@ class Blobs:
             os.close(fd)
 
     def has(self, owner: bytes, file: BroughtFile) -> bool:
-        """Return whether a content is there; if so, it is kept for another hour. One stat(2)."""
+        """Return whether a content is stored; if so, it is kept for another hour. One stat(2)."""
         path = self.path(owner, file.digest)
         with self._lock:
             try:
@@ -96,7 +96,7 @@ class Blobs:
         os.utime(path, ns=(now_ns, now_ns))
 
     def lend(self, owner: bytes, to: bytes, file: BroughtFile) -> bool:
-        """Let another member have a content too, as with a job that is run again; return whether it has it now."""
+        """Give another member a content too, as for a rerun; return whether the member has it now."""
         if owner == to or self.has(to, file):
             return self.has(to, file)
         if not self.has(owner, file):
@@ -108,11 +108,11 @@ class Blobs:
         return self.has(to, file)
 
     def receive(self, owner: bytes, file: BroughtFile, limit_bytes: int, token: bytes = b"") -> Receiving:
-        """Begin or continue to receive a content. For threads: reads what came before.
+        """Start or continue to receive a content. For threads: reads what arrived before.
 
-        With a `token`, the digest of the file is not known yet: it can be taken once, under the one that it turns out to have.
+        With a `token`, the digest of the file is not known yet: it can be taken once, under the digest that is computed.
 
-        Raises Refused if the member would have more than `limit_bytes`, or with all that is under way too little of the disk would stay
+        Raises Refused if the member would have more than `limit_bytes`, or if all uploads in progress would leave too little of the disk
         free.
         """
         try:
@@ -130,7 +130,7 @@ class Blobs:
             raise _cannot_be_stored(error) from None
 
     def release(self, part: str) -> None:
-        """Note that an upload is not under way any more."""
+        """Note that an upload is no longer in progress."""
         with self._lock:
             self._open.pop(part, None)
 
@@ -156,7 +156,7 @@ class Blobs:
             raise Refused(Code.RESOURCE_EXHAUSTED, message, next_step)
 
     def _files(self, owner: bytes) -> Iterator[tuple[str, int, float]]:
-        """Iterate over the names, sizes and times of everything that is kept of a member."""
+        """Iterate over the names, sizes and times of everything stored for a member."""
         with contextlib.suppress(FileNotFoundError), os.scandir(self._folder / owner.hex()) as entries:
             for entry in entries:
                 with contextlib.suppress(FileNotFoundError):
@@ -164,7 +164,7 @@ class Blobs:
                     yield entry.name, status.st_size, status.st_mtime
 
     def complete(self, owner: bytes, file: BroughtFile, part: str) -> None:
-        """Give a content that is complete and on the disk its name. For threads. Raises OSError."""
+        """Rename a content that is complete and on the disk. For threads. Raises OSError."""
         self._date(part)
         with self._lock:
             os.rename(part, self.path(owner, file.digest))  # noqa: PTH104 -- as above
@@ -174,7 +174,7 @@ class Blobs:
         _sync(f"{self._folder}/{owner.hex()}")
 
     def complete_once(self, owner: bytes, digest: bytes, size: int, part: str) -> None:
-        """Give a content that is complete, and can be taken once, its name. For threads. Raises OSError."""
+        """Rename a complete content that can be taken once. For threads. Raises OSError."""
         self._date(part)
         with self._lock:
             os.rename(part, self._once(owner, digest))  # noqa: PTH104 -- as above
@@ -182,9 +182,9 @@ class Blobs:
                 self._taken[owner] += size + FILE_OVERHEAD
 
     def take(self, owner: bytes, digest: bytes, target: str) -> bool:
-        """Move a content that can be taken once to this path, or link one that is kept there; return whether it is there. For threads.
+        """Move a content that can be taken once to this path, or hard-link a stored one; return whether it is there. For threads.
 
-        Raises OSError. Nothing may be written to it but where it is the only link.
+        Raises OSError. The file may only be written to if this is its only link.
         """
         with self._lock:
             try:
@@ -202,9 +202,9 @@ class Blobs:
         return f"{self._folder}/{owner.hex()}/.{digest.hex()}{_ONCE}"
 
     def find_unused(self) -> list[Held]:
-        """Return the contents that were not used for an hour, and remove uploads that were not continued as long. For threads.
+        """Return the contents that were not used for an hour, and remove uploads that were abandoned as long. For threads.
 
-        None are found while it is not known how old they are.
+        Nothing is found while ages are unknown.
         """
         unused: list[Held] = []
         with self._lock:
@@ -230,7 +230,7 @@ class Blobs:
                 Path(path).unlink(missing_ok=True)
 
     def remove(self, unused: list[Held]) -> int:
-        """Remove contents to which nothing refers, unless they were used meanwhile; return how many. For threads."""
+        """Remove contents without references, unless they were used meanwhile; return how many. For threads."""
         count = 0
         for one in unused:
             path = self.path(*one)
@@ -285,9 +285,9 @@ class Receiving:
         self._hasher.update(data)
 
     def complete(self) -> None:
-        """Check the content and put it in its place, durably.
+        """Verify the content and rename it, durably.
 
-        Raises Refused: INVALID_ARGUMENT if it is not what was announced; then nothing is kept of it.
+        Raises Refused: INVALID_ARGUMENT if it does not match its digest; then all of it is dropped.
         """
         digest = self._hasher.digest()
         if not self._file.digest:

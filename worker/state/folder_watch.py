@@ -1,4 +1,4 @@
-"""Notice that the state folder, or a file in it, was removed or replaced while a worker or broker is running. Knows no job."""
+"""Notice that the state folder, or a file in it, was removed or replaced while a daemon is running. Knows no job."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ class FolderWatch:
         loop.add_reader(self._inotify.fileno(), self._read)
 
     def _watch_above(self, state: Path, watch: inotify.Inotify) -> None:
-        """Watch whether a folder above is renamed, or a link on the way to it replaced: for the folder itself, that is no event."""
+        """Watch for renamed parent folders and replaced links on the path: for the folder itself, these are no events."""
         for above in state.resolve().parents:
             # One that this user may not read belongs to somebody else.
             with suppress(OSError):
@@ -103,7 +103,7 @@ class FolderWatch:
 
 
 def links_on(path: Path) -> Iterator[Path]:
-    """Yield the symbolic links on the way to an absolute path that exists, also those that links lead through."""
+    """Iterate over the symbolic links on an existing absolute path, including those that links lead through."""
     for one in (*reversed(path.parents), path):
         if one.is_symlink():
             yield one

@@ -1,6 +1,6 @@
-"""The folders of jobs: STATE/work/ID.OWNER/ATTEMPT, filled with what a job brings before it starts, read while and after it runs.
+"""The folders of jobs: STATE/work/ID.OWNER/ATTEMPT, filled before the job starts with the files it brings, and read at any time.
 
-Removed with the job. Knows no job but its key. Calls the kernel for as long as it takes: for threads.
+Removed with the job. Knows only the key of a job. Blocks in system calls: for threads.
 """
 
 # ruff: noqa: PTH103, PTH208 -- relative to descriptors, and in the words of folders.py
@@ -27,7 +27,7 @@ _BLOCK_BYTES = 512
 
 
 class Cancelled(Exception):  # noqa: N818 -- a fact, not an error
-    """The folder need not be filled any more."""
+    """Raised when a folder no longer needs to be filled."""
 
 
 def fill(
@@ -38,11 +38,11 @@ def fill(
     go_on: Callable[[], bool],
     add: Callable[[int, int], None],
 ) -> None:
-    """Create the folder of an attempt, in place of an incomplete one and of those of attempts before, and fill it with contents.
+    """Create the folder of an attempt, replacing an incomplete one and those of earlier attempts, and fill it with contents.
 
-    `path_of` finds a content by its digest.
+    `path_of` returns the path of a content by its digest.
 
-    `add` is called last, with descriptors of the job's folder and that of the attempt. Nobody sees the latter before it is complete.
+    `add` is called last, with descriptors of the job's folder and that of the attempt. The latter is not visible before it is complete.
 
     Raises `Cancelled` when `go_on` returns False, Refused for a content that is gone or cannot be unpacked, and OSError.
     """
@@ -86,7 +86,7 @@ def opened(work: str, key: JobKey | AttemptKey, *, create: bool = False) -> Iter
 
 
 def bring(root: int, file: BroughtFile, content: str, said: str, go_on: Callable[[], bool]) -> None:
-    """Write or unpack a content beneath a folder, a descriptor; messages call it `said`.
+    """Write or unpack a content beneath a folder, given as a descriptor; messages call it `said`.
 
     Raises `Cancelled`, Refused, and OSError.
     """
@@ -192,7 +192,7 @@ def remove(work: str, key: JobKey) -> None:
 
 
 def size_of(work: str, key: JobKey) -> int:
-    """Return how many bytes the folder of a job takes on the disk, with everything in it. What cannot be read counts as nothing."""
+    """Return how many bytes the folder of a job takes on the disk, with its content. What cannot be read counts as 0."""
     total = 0
     with contextlib.suppress(OSError), opened(work, key) as top:
         for _, _, names, folder in os.fwalk(".", dir_fd=top):
@@ -204,7 +204,7 @@ def size_of(work: str, key: JobKey) -> int:
 
 
 def find_all(work: str) -> list[JobKey]:
-    """Return the jobs that have a folder. What else is there is left alone."""
+    """Return the jobs that have a folder. Other content is ignored."""
     found: list[JobKey] = []
     with contextlib.suppress(FileNotFoundError):
         for name in os.listdir(work):

@@ -1,6 +1,6 @@
-"""Which worker holds a state folder: locks that it holds as long as it is running, and a file that describes it.
+"""Which worker holds a state folder: locks that it holds while it is running, and a file that describes it.
 
-Whether one is running is known from the locks (files remain after `kill -9`, and may be removed before); keys/holder.py reads them.
+The locks prove that it is running (files remain after `kill -9`, and may be removed before); keys/holder.py reads them.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ class StateLock:
         self._sign()
 
     def _demand_files(self) -> None:
-        """Raise OSError if something else has the name of a file that a daemon opens: from a pipe it would read for ever."""
+        """Raise OSError if something that is not a file has the name of a file that a daemon opens: reading a FIFO would never end."""
         for name in (LOCK, *layout.OPENED):
             if problem := kind_problem_at(self._state / name, follow=name in layout.LINKED):
                 raise OSError(errno.EINVAL, f"it {problem}", name)
@@ -87,9 +87,9 @@ class StateLock:
                 raise FileExistsError(errno.EEXIST, f"it is a folder, not {kind}; remove it, or move it away", name)
 
     def _demand_original(self) -> None:
-        """Refuse a copy of a folder of this boot: a worker in the original has the same jobs and identity.
+        """Refuse a copy of a folder from this boot: a worker in the original has the same jobs and identity.
 
-        After a restart of the machine none can be running there, and devices may have other numbers, as they may in another container.
+        After a reboot none can be running there, and devices may have other numbers, as they may in another container.
         """
         said = last_description(self._state) or {}
         inode, device = (said.get(name) for name in ("folder_inode", "folder_device"))
@@ -158,7 +158,7 @@ class StateLock:
         return ""
 
     def make_again(self) -> None:
-        """Create the files again by which others find this worker, if they were removed or overwritten.
+        """Restore the files by which others find this worker, if they were removed or overwritten.
 
         Raises OSError.
         """
@@ -226,7 +226,7 @@ def running(state: Path) -> dict[str, Any] | None:
 
 
 def _is_of_another(description: dict[str, Any], holder: str) -> bool:
-    """Return whether it was written by a worker that exited here before the current holder of the folder."""
+    """Return whether the description was written by an earlier worker than the current holder of the folder."""
     pid = description.get("pid")
     return bool(holder) and isinstance(pid, int) and str(pid) != holder and locate(description) is Whereabouts.GONE
 
@@ -234,7 +234,7 @@ def _is_of_another(description: dict[str, Any], holder: str) -> bool:
 def open_process(state: Path, description: dict[str, Any]) -> int | None:
     """Return a pidfd of the worker that holds a folder and has this description; None if it has exited.
 
-    Raises Refused(FAILED_PRECONDITION) if its process is not visible from here: here its pid may belong to another process.
+    Raises Refused(FAILED_PRECONDITION) if its process is not visible from here: its pid may belong to another process here.
     """
     try:
         process = os.pidfd_open(int(description["pid"]))

@@ -8,8 +8,7 @@ What a folder becomes:
     .new-<handle>, `stderr`   queued, because a start was attempted; the supervisor decides, as after any crash
     .new-<handle>             lost, because it was accepted but not started, and may have been cancelled; its outcome says so
 
-If a job was retried, its last attempt counts, and those before it are recorded. It is not retried any more: whether somebody stopped it is
-not known.
+If a job was retried, its last attempt counts, and earlier ones are recorded. It is not retried again: whether it was stopped is not known.
 
 What only the store knew is lost: queued jobs, runs of batches, the proofs of requests, events, forgotten ids. So a start that was first
 sent to the old store is never run: it is refused because it names that store's id, see broker/requests/start.py. Schedules and what an
@@ -50,7 +49,7 @@ _SIDE_FILES = ("", "-wal", "-shm")
 class Rebuilt:
     """The result of a rebuild. `left_out`: folders without a readable job; `kept`: the new name of the old store, if there was one.
 
-    `schedules`, `settings`: what was taken over from it; `unread`: why there may have been more, empty if there was not.
+    `schedules`, `settings`: what was taken over from it; `unread`: why there may have been more, empty if not.
     """
 
     damage: str
@@ -69,7 +68,7 @@ def demand_sound(state: Path) -> None:
     """Refuse to start a worker with a store that has lost jobs.
 
     Raises Refused(FAILED_PRECONDITION) if it is damaged, cannot be read, or is missing although there are logs, or if the logs cannot be
-    read: what they say about jobs would be missed.
+    read, because jobs in them would be missed.
     """
     _demand_reach(state / layout.LOGS)
     path = state / layout.STORE
@@ -88,7 +87,7 @@ def _demand_reach(logs: Path) -> None:
 
 
 def command(state: Path) -> str:
-    """Return the command to type."""
+    """Return the command that rebuilds the store."""
     return f"jobwire worker rebuild --state {state}"
 
 
@@ -126,7 +125,7 @@ def _strange_log(state: Path) -> str:
 
 
 def _damage_of(path: Path, *, force: bool) -> str:
-    """Return what is wrong with the store. If it cannot be read for another reason, queued jobs must not be lost for that."""
+    """Return what is wrong with the store; raises if it cannot be read for another reason, which must not cost queued jobs."""
     try:
         return soundness.find_damage(path)
     except Refused as refused:

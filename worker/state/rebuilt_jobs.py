@@ -1,4 +1,4 @@
-"""Jobs as their log folders tell them, for a store that is rebuilt; rebuild.py says what each folder becomes."""
+"""Jobs read from their log folders, for a store that is rebuilt; rebuild.py says what each folder becomes."""
 
 from __future__ import annotations
 
@@ -70,7 +70,7 @@ def read_jobs(logs: str, left_out: list[str]) -> Iterator[Job]:
 
 
 def _earlier(key: JobKey, number: int, path: str) -> Attempt | None:
-    """Return an attempt that ended, and after which another one followed; None if it never had a folder of its own."""
+    """Return an ended attempt that was followed by another one; None if it never had a folder of its own."""
     parsed = parse_folder(Path(path).name)
     if parsed is None:
         return None
@@ -82,7 +82,7 @@ def _earlier(key: JobKey, number: int, path: str) -> Attempt | None:
 
 
 def _by_job(logs: str, names: list[str]) -> dict[JobKey, dict[int, str]]:
-    """Return the folder of each attempt at each job; if there are copies, the newest."""
+    """Return the folder of each attempt at each job; of several copies, the newest."""
     found: dict[JobKey, dict[int, str]] = {}
     for name in names:
         with contextlib.suppress(OSError, ValueError):

@@ -41,7 +41,7 @@ def write_file(path: str, content: bytes) -> None:
 
 
 def read_file(path: str) -> bytes:
-    """Return the content of a file, also of a small one in /proc. Raises OSError, also if it is too large to be one of ours."""
+    """Return the content of a file, which may be in /proc. Raises OSError, also if it is larger than any small file of jobwire."""
     # O_NONBLOCK: nobody would ever write into a FIFO of that name.
     file = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
     try:

@@ -1,7 +1,7 @@
-"""The files of a store, as the worker that has it open records them; and whether a write-ahead log belongs to another store.
+"""The files of a store, as recorded by the worker that has it open; and whether a write-ahead log belongs to another store.
 
-SQLite applies the log beside a store to whatever file has the store's name. If a backup was put there, pages of the former store would be
-written into it. A file that was overwritten in place (`cp`) keeps its inode, and cannot be told from the former one.
+SQLite applies the log beside a store to whatever file has the store's name. After a backup was copied there, pages of the former store
+would be written into it. A file that was overwritten in place (`cp`) keeps its inode, and cannot be distinguished from the former one.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ Noted = dict[str, tuple[int, int]]
 
 
 def note(folder: int) -> Noted:
-    """Return device and inode of each file that exists."""
+    """Return device and inode of each existing file."""
     return {name: (status.st_dev, status.st_ino) for name in STORE_FILES if (status := find(folder, name)) is not None}
 
 
@@ -37,8 +37,7 @@ def find(folder: int, name: str, *, follow: bool = True) -> os.stat_result | Non
 def strange_log(state: Path, description: Mapping[str, Any] | None) -> str:
     """Return why the log of a store must not be applied to it; empty if it may.
 
-    `description` is that of the last worker. The log must not be applied if that worker wrote it, but for another file.
-    Raises OSError.
+    `description` is that of the last worker. The log must not be applied if that worker wrote it for another file. Raises OSError.
     """
     noted = (description or {}).get(NOTED)
     log, store = _status(state / LOG), _status(state / layout.STORE)

@@ -1,6 +1,7 @@
 """Remove the log folders of forgotten jobs, and the jobs' own folders, on a thread: unlinking a large file can take seconds.
 
-Knows folders and files, not why they are removed. A log folder holds plain files; one with anything else is kept, and named in the log.
+Knows folders and files, not why they are removed. A log folder contains only plain files; one with anything else is kept, and named in the
+log.
 """
 
 from __future__ import annotations
@@ -38,7 +39,7 @@ class Sweeper:
             self._sweeping = self._loop.create_task(self._work())
 
     def close(self) -> None:
-        """Stop; folders that are not removed yet are kept, and `done` is not called any more."""
+        """Stop; folders that are not removed yet are kept, and `done` is not called."""
         self._waiting.clear()
         if self._sweeping is not None:
             self._sweeping.cancel()

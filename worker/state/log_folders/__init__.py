@@ -1,1 +1,1 @@
-"""Log folders: their names, the small files in them, and the logs, as they are read."""
+"""Log folders: their names, the small files in them, and reading of the logs."""

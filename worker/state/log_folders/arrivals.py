@@ -1,8 +1,8 @@
 """The `times` file of a log folder: when which bytes of stdout and stderr arrived.
 
-A record has 16 bytes: microseconds UTC, and twice the size that the stream had then, plus one for stderr; both little-endian. It is about
-the bytes after the stream's record before it. Bytes without a record arrived when the log was modified last: so a job that writes once
-needs no file, and what an interrupted supervisor did not record takes the next time. A last record that is incomplete is ignored.
+A record has 16 bytes: microseconds UTC, and twice the size of the stream at that time, plus one for stderr; both little-endian. It covers
+the bytes since the previous record of the stream. Bytes without a record arrived when the log was last modified: so a job that writes once
+needs no file, and what an interrupted supervisor did not record gets the next time. An incomplete last record is ignored.
 
 The supervisor imports this: nothing heavy may be imported here.
 """
@@ -22,7 +22,7 @@ MOST_RECORDS = LARGEST // RECORD.size
 
 
 class Arrival(NamedTuple):
-    """A stream, as its place in `STREAMS`, has had `size` bytes since then."""
+    """A stream, as its index in `STREAMS`, has had `size` bytes since then."""
 
     at_us: int
     stream: int
@@ -55,7 +55,7 @@ def read(folder: str) -> list[Arrival]:
 
 
 def unrecorded(folder: str, arrivals: list[Arrival], sizes: list[int]) -> list[Arrival]:
-    """Return the arrivals of the bytes without a record, from when the logs were modified last; the first one first."""
+    """Return the arrivals of the bytes without a record, from the modification times of the logs, earliest first."""
     recorded = [max((one.size for one in arrivals if one.stream == stream), default=0) for stream in range(len(STREAMS))]
     return sorted(
         Arrival(os.stat(f"{folder}/{name}").st_mtime_ns // 1000, stream, sizes[stream])  # noqa: PTH116 -- pathlib is not light

@@ -1,4 +1,4 @@
-"""The logs of runs that have ended, as they are read to be hashed: what is short for a moment is told apart from what is gone."""
+"""Reading the logs of ended runs to hash them; a temporary shortage is distinguished from a missing log."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _PASSES = {errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EAGAIN}
 
 
 class MissingLog(Exception):  # noqa: N818 -- what is found, and no mistake
-    """Raised for a log that is not what it was at the end of the run: why."""
+    """Raised for a log that is not what it was at the end of the run, with the reason."""
 
 
 class UnreadableNow(Exception):  # noqa: N818 -- as above
@@ -23,7 +23,7 @@ class UnreadableNow(Exception):  # noqa: N818 -- as above
 
 
 def read_ended(take: Callable[[memoryview], None], logs: str, run: Run, stream: str, start: int, length: int) -> None:
-    """Pass a part of a log of a run that has ended to `take`, in pieces that are valid during the call.
+    """Pass part of a log of an ended run to `take`, in pieces that are valid during the call.
 
     Raises MissingLog, and UnreadableNow.
     """

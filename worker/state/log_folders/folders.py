@@ -79,27 +79,27 @@ def remove_intent(logs: str, handle: str) -> None:
 
 
 def job_folder_name(key: JobKey | AttemptKey) -> bytes:
-    """Return the name of the folder of a job among those of all jobs."""
+    """Return the name of the folder of a job within the folder of all jobs."""
     return f"{key.id.hex()}.{key.owner.hex()}".encode()
 
 
 def job_folder(work: str, key: JobKey | AttemptKey) -> str:
-    """Return the path of the folder of a job, which has one folder for each attempt."""
+    """Return the path of the folder of a job, which has a subfolder for each attempt."""
     return f"{work}/{key.id.hex()}.{key.owner.hex()}"
 
 
 def work_beside(logs: str) -> str:
-    """Return the absolute path of the folder with the folders of all jobs."""
+    """Return the absolute path of the folder of all jobs' folders."""
     return f"{os.path.dirname(os.path.abspath(logs))}/{layout.WORK}"
 
 
 def key_path(logs: str, handle: str) -> str:
-    """Return the absolute path of the file with the key of a job that may start jobs."""
+    """Return the absolute path of the key file of a job that may start jobs."""
     return f"{os.path.dirname(os.path.abspath(logs))}/{layout.KEYS}/{handle}"
 
 
 def input_path(logs: str, handle: str) -> str:
-    """Return the absolute path of the file with what is noted of the input of a job."""
+    """Return the absolute path of the file with notes about the input of a job."""
     return f"{os.path.dirname(os.path.abspath(logs))}/{layout.INPUTS}/{handle}"
 
 

@@ -37,7 +37,7 @@ def find_ended(logs: str, handles: set[str], since_us: int = 0, unread: Callable
     """Return the folders of ended jobs by handle; the newest are read first, until all are found.
 
     Folders of jobs that started before `since_us` are skipped: a job does not start before it was accepted. `unread` is called with the
-    name of each that is there and cannot be read: it may be one of those.
+    name of each folder that cannot be read: it may belong to one of the jobs.
     """
     since = format_time(since_us)
     try:

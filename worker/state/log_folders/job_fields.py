@@ -1,7 +1,7 @@
-"""What the fields of a `job` file can be. A file with anything else is damaged: somebody has changed it, or the disk has.
+"""Valid values of the fields in a `job` file. A file with any other value is damaged, by a person or by the disk.
 
-Checked when a file is read, because all that follows relies on it: a supervisor that met such a value later would die of it, and so would
-the next one. What a worker sends with a start is not checked again.
+Checked when a file is read, because all later code relies on it: a supervisor that met an invalid value later would die of it, and so would
+the next one. Fields that a worker sends with a start are not checked again.
 
 The supervisor imports this: nothing heavy may be imported here.
 """
@@ -26,7 +26,7 @@ _MOST_LINES = 1 << 16
 
 
 def find_wrong(fields: dict[str, Any]) -> str:
-    """Return the name of a field that cannot be what it is; empty if all can be. Fields of later versions are not known, and skipped."""
+    """Return the name of an invalid field; empty if all are valid. Unknown fields of later versions are skipped."""
     return next((name for name, can_be in _CAN_BE.items() if name in fields and not can_be(fields[name])), "")
 
 

@@ -1,4 +1,4 @@
-"""The `job` file in a log folder: what to run, as it is read. It is written by new_folders.py; how the job ended: outcomes.py.
+"""The `job` file in a log folder: what to run. It is written by new_folders.py; how the job ended: outcomes.py.
 
 The supervisor imports this: nothing heavy may be imported here.
 """
@@ -88,12 +88,12 @@ class JobFile(NamedTuple):
 
     @property
     def has_attributes(self) -> bool:
-        """Whether its processes begin with something of its own that posix_spawn cannot give them."""
+        """Whether its processes need attributes that posix_spawn cannot set."""
         return bool(self.rlimits) or self.nice is not None or self.umask is not None
 
     @property
     def limit_ms(self) -> int | None:
-        """The time limit that counts; None: none."""
+        """The time limit in force; None: none."""
         return self.time_limit_ms if self.changed_limit_ms is None else self.changed_limit_ms or None
 
 
@@ -115,7 +115,7 @@ def read_job(folder: str) -> JobFile:
 
 
 def job_of(fields: dict[str, Any], changed_limit_ms: int | None = None) -> JobFile:
-    """Return what the members of a `job` file say. `changed_limit_ms`: see `JobFile`.
+    """Return the content for the members of a `job` file. `changed_limit_ms`: see `JobFile`.
 
     Raises ValueError if it is damaged.
     """
@@ -140,7 +140,7 @@ def job_of(fields: dict[str, Any], changed_limit_ms: int | None = None) -> JobFi
 
 
 def write_limit(folder: str, limit_ms: int) -> None:
-    """Write down that the job has another time limit than in its spec, 0: none.
+    """Store a time limit that replaces the one in the spec; 0: none.
 
     Raises OSError.
     """
@@ -257,5 +257,5 @@ _OF_SOME: tuple[tuple[str, Callable[[Any], Any]], ...] = (
 
 
 def to_bytes(text: str) -> bytes:
-    """Return the bytes for a text of a `job` file."""
+    """Return the bytes of a text in a `job` file."""
     return text.encode("utf-8", "surrogateescape")

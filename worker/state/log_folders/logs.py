@@ -45,7 +45,7 @@ def read_range(path: str | Path, start: int, length: int) -> LogPart:
 
 
 def tail(path: str | Path, lines: int, most_bytes: int) -> LogPart:
-    r"""Return the last `lines` lines, or as much of their end as fits into `most_bytes`.
+    r"""Return the last `lines` lines, or as much of them as fits into `most_bytes`.
 
     A line ends with `\n`; bytes after the last `\n` are a line too. Raises `Refused` as `read_range` does.
     """
@@ -67,14 +67,14 @@ def tail(path: str | Path, lines: int, most_bytes: int) -> LogPart:
 
 
 def tail_of(log: bytes, lines: int, most_bytes: int) -> LogPart:
-    """Return what `tail` does, of a log that was read as a whole."""
+    """Return the same as `tail`, of a log that was read completely."""
     data = log[max(0, len(log) - most_bytes) :]
     first = start_of_last(data, lines)
     return LogPart(len(log) - len(data) + first, data[first:], len(log))
 
 
 def open_log(path: str | Path) -> int:
-    """Return a descriptor of a log. Raises Refused, as `read_range` does, and if it is no file any more."""
+    """Return a descriptor of a log. Raises Refused as `read_range` does, and if it is no longer a file."""
     try:
         # A job can put something else in the place of its log: a link is not followed, and a FIFO is not waited for.
         fd = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
@@ -95,12 +95,12 @@ def open_log(path: str | Path) -> int:
 
 
 def replaced(path: str | Path, what: str) -> Refused:
-    """Return the refusal to read what somebody, as a rule the job, has put in the place of a log. Nothing for who runs the machine."""
+    """Return the refusal to read what was put in the place of a log, usually by the job. Not logged for the operator."""
     return Refused(Code.FAILED_PRECONDITION, f"the log {Path(path).name} was replaced: {what} is in its place")
 
 
 def unreadable(error: OSError, path: str | Path) -> Refused:
-    """Return the refusal to read a log that the system does not let us read: its disk fails, for instance. Logged for the operator."""
+    """Return the refusal to read a log that the system cannot read, for instance because its disk fails. Logged for the operator."""
     _log.error("%s cannot be read: %s", path, error.strerror)
     return Refused(Code.INTERNAL, f"the log cannot be read: {error.strerror}", "try again, or look at the logs on the machine")
 
@@ -151,7 +151,7 @@ class Growth:
         return watch
 
     def unwatch(self, watch: Watch) -> None:
-        """Remove a watch; `callback` is not called any more, not even for pending growth. Does nothing after `close`."""
+        """Remove a watch; `callback` is not called again, not even for pending growth. Does nothing after `close`."""
         watches = self._watches.get(watch.descriptor)
         if watches is None:
             return
@@ -185,8 +185,8 @@ class Growth:
 class Follower:
     """Reads one log from a position on; the `LogReader` of broker/engine.py.
 
-    Without `growth` it is not watched, because nothing is written to it any more. Raises `Refused`: NOT_FOUND if there is no log,
-    OUT_OF_RANGE for a position after its end, RESOURCE_EXHAUSTED; INTERNAL, also later, if it cannot be read.
+    Without `growth` it is not watched, because it is complete. Raises `Refused`: NOT_FOUND if there is no log, OUT_OF_RANGE for a position
+    after its end, RESOURCE_EXHAUSTED; INTERNAL, also later, if it cannot be read.
     """
 
     def __init__(self, path: str | Path, start: int, growth: Growth | None, on_growth: Callable[[], None]) -> None:
@@ -206,11 +206,11 @@ class Follower:
 
     @property
     def pieces(self) -> Sequence[LogPiece]:
-        """What the bytes of the last read are: not said for one log alone."""
+        """Empty: a single log has no pieces."""
         return ()
 
     def state(self) -> tuple[int, int]:
-        """Return the size of the log, and when it was modified last, in microseconds UTC."""
+        """Return the size of the log, and its modification time in microseconds UTC."""
         try:
             found = os.fstat(self._fd)
         except OSError as error:

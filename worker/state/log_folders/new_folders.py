@@ -1,4 +1,4 @@
-"""Creates the folders of attempts that are to start, with what the supervisor needs for that: `job` files, standard inputs and keys."""
+"""Create the folders of attempts that are to start, with what the supervisor needs for that: `job` files, standard inputs and keys."""
 
 # pathlib is slower than what is done here, at each start.
 # ruff: noqa: PTH102, PTH103, PTH120
@@ -29,9 +29,9 @@ _encode = msgspec.json.Encoder().encode
 
 
 def write_intent(logs: str, launch: Launch, *, directory: bytes, grace_ms: int) -> bytes:
-    """Write a job's intent to disk, before the supervisor is told to start it; an incomplete one is replaced.
+    """Write a job's intent to the disk, before the supervisor is told to start it; replaces an incomplete one.
 
-    Return the content of its `job` file; empty if another file says more.
+    Return the content of its `job` file; empty if further files have to be read.
 
     `directory` and `grace_ms` are the values for a spec that does not set them.
     """
@@ -56,7 +56,7 @@ def write_intent(logs: str, launch: Launch, *, directory: bytes, grace_ms: int) 
 
 
 def write_key(path: str, text: bytes) -> None:
-    """Write the file with the key of a job, for its user only: complete, or not at all.
+    """Write the key file of a job, readable only by its user, atomically.
 
     Raises OSError.
     """
@@ -79,7 +79,7 @@ def write_folder(
 ) -> bytes:
     """Create a folder with the `job` file, whose content is returned, and the standard input.
 
-    `starter`: the job that started it, and how many did before.
+    `starter`: the job that started it, and how many levels of jobs did before.
     """
     try:
         os.mkdir(folder, FOLDER_MODE)
@@ -96,7 +96,7 @@ def write_folder(
 
 
 def replace_job(folder: str, key: AttemptKey, spec: JobSpec, rerun_of: JobKey | None, *, directory: bytes, grace_ms: int) -> None:
-    """Write the `job` file of a folder that is there again, in place of what has its name. Nothing else is touched: the job may be running.
+    """Write the `job` file of a restored folder, replacing whatever has its name. Nothing else is touched: the job may be running.
 
     Raises OSError.
     """
@@ -167,7 +167,7 @@ def _in_ascii(fields: dict[str, object]) -> bytes:
 
 
 def _starter_fields(folder: str, key: AttemptKey, spec: JobSpec, starter: tuple[bytes, int]) -> dict[str, object]:
-    """Return the fields about which job started it, and whether it may start jobs; most jobs have none of them."""
+    """Return the fields that say which job started it, and whether it may start jobs; most jobs have none."""
     fields: dict[str, object] = {"started_by": starter[0].hex(), "depth": starter[1]} if starter[0] else {}
     return fields | {"key_file": key_path(os.path.dirname(folder), handle(key))} if spec.may_submit else fields
 

@@ -1,4 +1,4 @@
-"""Small files in a job's folder for the next supervisor, with what neither the kernel nor the logs would show.
+"""Small files in a job's folder for the next supervisor, about facts that neither the kernel nor the logs show.
 
     over_limit                          output after the output limit was dropped
     stdout.problem, stderr.problem      why that log is incomplete
@@ -146,7 +146,7 @@ def forget_lingering(logs: str, handle: str) -> None:
 
 
 def _make_link(text: str, path: str) -> None:
-    """Note a short text. Raises OSError, and FileExistsError where something is noted already."""
+    """Write a short note. Raises OSError, and FileExistsError if there is one already."""
     try:
         # Creating a link is atomic, and takes one call instead of three: every start waits for this.
         os.symlink(text, path)
@@ -159,7 +159,7 @@ def _make_link(text: str, path: str) -> None:
 
 
 def _read_link(path: str) -> str:
-    """Return what `_make_link` noted. Raises OSError."""
+    """Return a note of `_make_link`. Raises OSError."""
     try:
         return os.readlink(path)
     except OSError as error:

@@ -22,9 +22,9 @@ _quote = json.encoder.encode_basestring_ascii
 
 
 class OutcomeFile(NamedTuple):
-    """The content of an `outcome` file; the names are those of its keys.
+    """The content of an `outcome` file; the attributes are named as its keys.
 
-    Without what the kernel tells only when the leader is reaped, which happens after this is written.
+    Without what the kernel reports only when the leader is reaped, which happens after this is written.
     """
 
     kind: str
@@ -76,7 +76,7 @@ def write_outcome(folder: str, text: str) -> None:
 def read_outcome(folder: str, unread: Callable[[OSError], object] | None = None) -> OutcomeFile | None:
     """Return the content of the `outcome` file of a folder; None if there is none, or if it is incomplete or damaged.
 
-    None too if it is there and cannot be read; then `unread` is called.
+    If it exists and cannot be read, `unread` is called, and None is returned.
     """
     try:
         fields = read_object(f"{folder}/outcome")

@@ -1,4 +1,4 @@
-"""Read the logs of a run with times, in the order in which their bytes arrived. The order is that of `arrivals.py`: approximate.
+"""Read the logs of a run with times, in the order in which their bytes arrived. The order is as precise as `arrivals.py` records it.
 
 Bytes are never decoded. Knows no job: it is given a folder.
 """
@@ -26,7 +26,7 @@ _LONGEST_LINE = 65_536
 class Order:
     """Decides which bytes come next. `next_arrival` returns the next record, None if there is none yet; `states` size and time of each log.
 
-    `reached` are the positions in both logs. Without I/O of its own.
+    `reached` are the positions in both logs. Does no I/O itself.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Order:
         self._at_us = 0
 
     def take(self, most: int) -> Iterator[tuple[int, int, int]]:
-        """Iterate over stream, size and time of the next bytes, together at most `most`."""
+        """Iterate over stream, size and time of the next bytes, at most `most` in all."""
         # Before the records are read: what is written meanwhile has a record that is not read yet, or comes after everything that has.
         known = self._states()
         while most > 0 and (arrival := self._arrival or self._next_arrival()) is not None:
@@ -100,7 +100,7 @@ class TimedFollower:
         self._order = Order(chosen, starts, self._next_arrival, self._states)
 
     def read(self, length: int) -> bytes:
-        """Return the next bytes, at most `length`; empty if there are none at present. `pieces` says what they are."""
+        """Return the next bytes, at most `length`; empty if there are none at present. `pieces` describes them."""
         self.pieces = []
         data: list[bytes] = []
         for stream, size, at_us in self._order.take(length):
@@ -164,7 +164,7 @@ class NoLog:
 
 
 def find_moment(folder: str, since_us: int) -> list[int]:
-    """Return the positions in both logs from which on everything arrived at this moment or later: beginnings of lines."""
+    """Return the positions in both logs, at beginnings of lines, after which everything arrived at this moment or later."""
     found = [0, 0]
     known = arrivals.read(folder)
     states = [os.stat(f"{folder}/{name}") for name in _STREAMS]  # noqa: PTH116 -- in the words of arrivals.py
