@@ -27,14 +27,14 @@ def recovered() -> str:
 
 
 def started(handle: str, pid: int, started_at_us: int, *, paused: bool, waits: bool, stuck: str = "") -> str:
-    """Return the fact that a job has a process: whether it is paused or waits for disk space, and which processes cannot be ended."""
+    """Return the fact that a job has a process: whether it is paused or waits for disk space, and which processes cannot be killed."""
     standing = (',"paused":true' if paused else "") + (',"waits":true' if waits else "")
     standing += f',"stuck":{to_json(stuck)}' if stuck else ""
     return f'{_STARTED}{handle}","pid":{pid},"started_at_us":{started_at_us}{standing}}}'
 
 
 def ended(handle: str, outcome: str, use: Use) -> str:
-    """Return the fact that a job ended: `outcome` is the text of its file, whose members are members of the fact too."""
+    """Return the fact that a job ended: `outcome` is the text of its file, whose members become members of the fact."""
     used = f'"user_us":{use.user_us},"system_us":{use.system_us},"max_resident_bytes":{use.max_resident_bytes}'
     return f'{_ENDED}{handle}",{outcome[1:-1]},{used}}}'
 
@@ -50,17 +50,17 @@ def paused(handle: str, why: str, *, is_paused: bool) -> str:
 
 
 def stuck(handle: str, pids: list[int], why: str) -> str:
-    """Return the fact that processes of a job cannot be ended."""
+    """Return the fact that processes of a job cannot be killed."""
     return to_json({FACT: ToWorker.STUCK, "job": handle, "pids": pids[:_MOST_PIDS], "why": why})
 
 
 def feed(handle: str) -> str:
-    """Return the fact that a job can be fed; the descriptor of the file for its input comes with it."""
+    """Return the fact that a job can be fed; the descriptor of its memfd comes with it."""
     return to_json({FACT: ToWorker.FEED, "job": handle})
 
 
 def feed_refused(handle: str) -> str:
-    """Return the fact that another one feeds the job."""
+    """Return the fact that another client feeds the job."""
     return to_json({FACT: ToWorker.FEED_REFUSED, "job": handle})
 
 
@@ -70,12 +70,12 @@ def terminal(handle: str) -> str:
 
 
 def given(handle: str) -> str:
-    """Return the fact that a job took more of its input."""
+    """Return the fact that a job has read more of its input."""
     return to_json({FACT: ToWorker.GIVEN, "job": handle})
 
 
 def feed_over(handle: str, why: str) -> str:
-    """Return the fact that a job gets no more input, and why; empty if it has got everything."""
+    """Return the fact that a job takes no more input, and why; empty if it got everything."""
     return to_json({FACT: ToWorker.FEED_OVER, "job": handle, "why": why})
 
 
@@ -85,5 +85,5 @@ def delayed(handle: str, why: str = "") -> str:
 
 
 def waits(handle: str, *, does_wait: bool) -> str:
-    """Return the fact whether a job waits in its writes for disk space."""
+    """Return the fact whether a job's writes wait for disk space."""
     return to_json({FACT: ToWorker.WAITS, "job": handle, "waits": does_wait})

@@ -1,4 +1,4 @@
-"""The facts of starts, held back for a moment: that of a job that ends meanwhile is not sent, because the fact of its end says the same.
+"""Facts of starts, held back for a moment: if the job ends meanwhile, only the fact of its end is sent, which says the same.
 
 So a short job costs the worker one message, one decision and one commit instead of two, and its end does not wait for the commit of its
 start. Knows no line: facts are passed to `send`.
@@ -16,7 +16,7 @@ _AMONG_OTHERS_SECONDS = 0.008
 
 
 class HeldStarts:
-    """The facts, by handle, roughly in the order in which they are due."""
+    """The facts by handle, roughly in the order in which they are due."""
 
     def __init__(self, loop: Loop, send: Callable[[str], None]) -> None:
         self._loop = loop
@@ -29,24 +29,24 @@ class HeldStarts:
         return len(self._held)
 
     def add(self, handle: str, fact: str) -> None:
-        """Send this in a moment, unless the job ends before."""
+        """Send this fact in a moment, unless the job ends before."""
         seconds = _AMONG_OTHERS_SECONDS if self._held else _ALONE_SECONDS
         self._held[handle] = (self._loop.now() + seconds, fact)
         if not self._is_timed:
             self._wait(seconds)
 
     def drop(self, handle: str) -> None:
-        """Do not send that of a job whose end is sent now."""
+        """Drop the fact of a job whose end is sent now."""
         self._held.pop(handle, None)
 
     def send_all(self) -> None:
-        """Send all of them now, because what follows may be about their jobs."""
+        """Send all facts now, because the next message may be about their jobs."""
         held, self._held = self._held, {}
         for _, fact in held.values():
             self._send(fact)
 
     def clear(self) -> None:
-        """Drop all of them: there is nobody to whom they could be sent."""
+        """Drop all facts: there is no worker to send them to."""
         self._held.clear()
 
     def _wait(self, seconds: float) -> None:

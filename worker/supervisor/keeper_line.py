@@ -1,6 +1,6 @@
 """The supervisor's end of the line to its keeper; the words are those of worker/wire/words.py.
 
-If the keeper dies the supervisor goes on without it: what is said then has no effect.
+If the keeper dies, the supervisor continues without it: further messages have no effect.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _FLUSH_SECONDS = 0.05
 
 
 class Died(NamedTuple):
-    """The end of a process that the keeper reaped, and what it used."""
+    """The end of a process that the keeper reaped, and the resources it used."""
 
     pid: int
     wait_status: int
@@ -40,7 +40,7 @@ class Died(NamedTuple):
 class Deposited(NamedTuple):
     """What the keeper held for one job. `folder` is empty unless its end was reported; `ends` is empty once it was drained.
 
-    `feed` is what belongs to its input; empty if it is not fed, or no longer.
+    `feed`: the descriptors for its input; empty if it is not fed, or no longer.
     """
 
     handle: str
@@ -51,7 +51,7 @@ class Deposited(NamedTuple):
 
 
 class Handover(NamedTuple):
-    """What this supervisor takes over. `first`: it is the first of its keeper, which does not know what happened to older jobs.
+    """What this supervisor takes over. `first`: it is the first supervisor of its keeper, which does not know what happened to older jobs.
 
     `strangers` are the pidfds of leaders that are not children of the keeper.
     """
@@ -146,12 +146,12 @@ class KeeperLine:
         self._send(ends)
 
     def deposit_feed(self, handle: str, feed: tuple[int, ...]) -> None:
-        """Deposit what belongs to the input of a job that was deposited: from now on no byte of it is lost with this process."""
+        """Deposit the descriptors for the input of a deposited job: from now on its input survives this process."""
         self._lines.append(f"{ToKeeper.FEED} {handle}")
         self._send(feed)
 
     def fed(self, handle: str) -> None:
-        """Have the keeper close the input of a job, which waits for its end."""
+        """Tell the keeper to close its descriptors for the input of a job, which waits for end of file."""
         self._lines.append(f"{ToKeeper.FED} {handle}")
         self.flush()
 
@@ -161,7 +161,7 @@ class KeeperLine:
         self._send((pidfd,))
 
     def deposit_nothing(self, handle: str) -> None:
-        """Have the keeper know a job that needs nothing of it any more, until it is settled."""
+        """Tell the keeper to remember a job until it is settled, without descriptors."""
         self._say(f"{ToKeeper.DEPOSIT} {handle}")
 
     def ended(self, handle: str, folder: str) -> None:
@@ -181,20 +181,20 @@ class KeeperLine:
         self._say(f"{ToKeeper.RECORDED} {pid}")
 
     def retire(self) -> None:
-        """Have the keeper end when we do."""
+        """Tell the keeper to exit together with this process."""
         self._lines.append(ToKeeper.RETIRE)
         self.flush()
 
     def reload(self) -> None:
-        """Have the keeper become the version on the disk when we end."""
+        """Tell the keeper to execute the installed version when this process exits."""
         self._lines.append(ToKeeper.RELOAD)
         self.flush()
 
     def _say(self, line: str) -> None:
         """Send a line with the next deposit, or soon if there is none.
 
-        If this process dies before, the next supervisor finds the same in the log folders, with more work. So the keeper is woken only
-        once for each job.
+        If this process dies before, the next supervisor finds the same in the log folders, with more work. So the keeper is woken only once
+        per job.
         """
         self._lines.append(line)
         if not self._flushing:

@@ -15,7 +15,7 @@ _LONGEST_SLEEP_SECONDS = 1_000_000
 
 
 class Timer:
-    """A call in the future; `callback` is None after it was made or cancelled."""
+    """A pending call; `callback` is None after it was made or cancelled."""
 
     __slots__ = ("callback", "due")
 
@@ -76,15 +76,15 @@ class Loop:
             self._stale = 0
 
     def before_sleep(self, callback: Callable[[], bool | None]) -> None:
-        """Call back after each turn. While it returns True there is more to do, and the loop polls descriptors without sleeping."""
+        """Call back after each turn. While that returns True there is more to do, and descriptors are polled without sleeping."""
         self._before_sleep.append(callback)
 
     def postpone(self, callback: Callable[[], None]) -> None:
-        """Call back in `do_postponed`: for what nobody waits for."""
+        """Call back in `do_postponed`: for work that nothing waits for."""
         self._postponed.append(callback)
 
     def do_postponed(self) -> None:
-        """Do in each turn what was postponed in it, when those were told who wait for something."""
+        """Run the postponed callbacks, at the end of each turn."""
         if self._postponed:
             postponed, self._postponed = self._postponed, []
             for callback in postponed:
@@ -134,5 +134,5 @@ class Loop:
 
 
 def log_exception() -> None:
-    """Write the current exception with its traceback to stderr; without the module traceback, which is not light."""
+    """Write the current exception with its traceback to stderr; without the module traceback, which is large."""
     sys.excepthook(*sys.exc_info())

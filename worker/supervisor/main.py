@@ -1,4 +1,4 @@
-"""The process of the supervisor: puts the parts together, does what the worker requests, and exits when it is not needed.
+"""The process of the supervisor: creates the parts, carries out the worker's requests, and exits when it is not needed.
 
 It is not needed when no job is left, and either it was told to retire or no worker has connected for a minute.
 """
@@ -46,7 +46,7 @@ _CGROUPS_VARIABLE = "JOBWIRE_CGROUPS"
 
 
 class Supervisor:
-    """Does what the worker requests."""
+    """Carries out the requests of the worker."""
 
     def __init__(self, line: int, listener: int, lock: int, files_limit: int) -> None:
         self._lock = lock
@@ -93,7 +93,7 @@ class Supervisor:
         return Unions(cgroups, sessions) if cgroups is not None else sessions
 
     def _do(self, wish: Wish) -> None:
-        """Do what one wish requests. Raises KeyError, TypeError or ValueError if it is not understood."""
+        """Carry out one request. Raises KeyError, TypeError or ValueError if it cannot be parsed."""
         if "job" in wish:
             self._do_to_job(wish[DO], _handle(wish["job"]), wish)
             return
@@ -176,7 +176,7 @@ class Supervisor:
         )
 
     def _make_way(self) -> None:
-        """Exit for a supervisor of the version on the disk, in order, but otherwise as if killed. The keeper holds what the jobs need."""
+        """Exit so that a supervisor of the installed version can take over, as after a kill. The keeper holds what the jobs need."""
         if not self._handover or not self._line.is_up:
             raise ValueError("there is no keeper that could start another supervisor")
         self._line.reload()

@@ -1,6 +1,6 @@
-"""Precedence of the supervisor over what it starts, with permission, as root: every job waits for it while it starts the next one.
+"""Priority of the supervisor over its jobs, if permitted, as for root: every job waits for it while it starts the next one.
 
-Only with the means of this Python: own_process/priority.py, which does that for worker and broker, loads ctypes. Knows no job.
+Uses only Python's own functions: own_process/priority.py, which does the same for worker and broker, loads ctypes. Knows no job.
 """
 
 # ruff: noqa: PTH110 -- pathlib is not light
@@ -33,7 +33,7 @@ def go_first() -> None:
 
 
 def step_back() -> None:
-    """Take that back."""
+    """Undo `go_first`."""
     if os.sched_getscheduler(0) & os.SCHED_RESET_ON_FORK:
         with contextlib.suppress(OSError):
             os.setpriority(os.PRIO_PROCESS, 0, 0)
@@ -41,5 +41,5 @@ def step_back() -> None:
 
 
 def nice_of_children() -> int:
-    """Return the nice value that children of this process begin with."""
+    """Return the nice value with which children of this process start."""
     return 0 if os.sched_getscheduler(0) & os.SCHED_RESET_ON_FORK else os.getpriority(os.PRIO_PROCESS, 0)

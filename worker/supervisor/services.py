@@ -1,4 +1,4 @@
-"""What all jobs of a supervisor use: the loop, the lines to keeper and worker, boxes, the clock, and work that outlasts a job."""
+"""What all jobs of a supervisor share: the loop, the lines to keeper and worker, boxes, the clock, and work that outlasts a job."""
 
 from __future__ import annotations
 
@@ -42,5 +42,5 @@ class Services:
         self.lingering = Lingering(line, logs)
 
     def unfinished(self) -> int:
-        """Return for how many ended jobs something remains to be done."""
+        """Return for how many ended jobs work remains to be done."""
         return len(self.outcome_files) + len(self.lingering)

@@ -1,6 +1,6 @@
 """The supervisor's end of the line to the worker: one worker at a time. The words are those of worker/wire/words.py.
 
-A message that is not understood is logged, and has no other effect.
+A message that cannot be parsed is logged, and has no other effect.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Link:
         self.listen_again()
 
     def listen_again(self) -> None:
-        """Listen at a new socket if the file of the one in use is not there any more; that of an earlier supervisor counts as removed."""
+        """Listen at a new socket if the file of the present one is gone; the file of an earlier supervisor counts as gone."""
         there = socket_file()
         if self._anew is None and self._file is None and not os.path.exists(layout.SOCKET_ANEW):  # noqa: PTH110 -- pathlib is not light
             self._file = there
@@ -90,7 +90,7 @@ class Link:
             self._starts.add(handle, fact)
 
     def tell_end(self, handle: str, fact: str) -> None:
-        """Send the fact of an end, which says everything that the fact of its start would; does nothing if there is no worker."""
+        """Send the fact of an end, which includes everything in the fact of its start; does nothing if there is no worker."""
         if self._greeted:
             self._starts.drop(handle)
             self._facts.append(fact)
@@ -119,7 +119,7 @@ class Link:
         return not (self._wishes or self._facts or self._starts or self._unsent)
 
     def detach_listener(self) -> int:
-        """Return the listening socket, which is not closed with this object any more."""
+        """Return the listening socket, which is no longer closed with this object."""
         return self._listener.detach()
 
     def _accept(self, listener: socket.socket) -> None:
@@ -165,7 +165,7 @@ class Link:
             self._read()
 
     def _read(self) -> bool:
-        """Read one datagram and return True; False if there is none. At its end, the connection is dropped."""
+        """Read one datagram and return True; False if there is none. At end of file, the connection is dropped."""
         if self._connection is None:
             return False
         data = datagrams.receive(self._connection)

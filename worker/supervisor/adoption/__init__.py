@@ -1,1 +1,1 @@
-"""What an earlier supervisor left behind, and how it is adopted."""
+"""Adoption of jobs that an earlier supervisor left behind."""

@@ -1,7 +1,7 @@
 """Adopt jobs that were started before this supervisor, from the keeper's handover, the log folders, and /proc.
 
 The tables in remains.py define what is done with each folder, and why; survivors.py finds the parts of running jobs, ended.py handles ended
-ones. As long as the keeper was alive nothing is lost: it reaped processes that ended, with their status.
+ones. While the keeper is alive nothing is lost: it reaps processes that end, with their status.
 """
 
 # ruff: noqa: PTH104, PTH110 -- pathlib is not light
@@ -44,9 +44,9 @@ def _fail(error: OSError) -> None:
 
 
 class Adoption:
-    """One pass over everything; without a handover, over log folders that were not there at the first pass.
+    """One pass over everything; without a handover, over log folders that did not exist at the first pass.
 
-    `why_gone`: why none of the jobs in the folders can be running any more, or belongs to this supervisor; empty if they may.
+    `why_gone`: why none of the jobs in the folders can still be running, or belong to this supervisor; empty if they may.
     """
 
     def __init__(self, services: Services, jobs: Jobs, handover: Handover | None, *, why_gone: str = "") -> None:
@@ -63,7 +63,7 @@ class Adoption:
         self._awaited: list[int] = []
 
     def run(self) -> None:
-        """Adopt all jobs. A folder that cannot be understood is left unchanged, with a line in the log."""
+        """Adopt all jobs. A folder that cannot be interpreted is left unchanged, with a line in the log."""
         self._look_at_all(list_logs(self._services.logs))
         self._ended.take_all(lambda handle: self._jobs.mark(handle) in self._seen)
         self._survivors.let_go_of_strangers()
@@ -145,7 +145,7 @@ class Adoption:
 
     @contextmanager
     def _or_hold(self, deposit: Deposited) -> Iterator[None]:
-        """Hold what belongs to a job if something fails: its output waits until the worker has it adopted again, or settles it."""
+        """Hold what belongs to a job if its adoption fails: its output waits until the worker requests adoption again, or settles it."""
         try:
             yield
         except BaseException:

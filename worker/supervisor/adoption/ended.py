@@ -1,4 +1,4 @@
-"""Adopt jobs that ended before this supervisor began and are not settled, or whose pipes a process may still write to."""
+"""Adopt jobs that ended before this supervisor started and are not settled, or whose pipes a process may still write to."""
 
 # ruff: noqa: PTH110 -- pathlib is not light
 from __future__ import annotations
@@ -29,7 +29,7 @@ _UNWRITTEN = "the disk was full when it ended, and then the supervisor died"
 
 
 class EndedJobs:
-    """The jobs that the keeper knew, without the running ones."""
+    """The jobs that the keeper knew, except the running ones."""
 
     def __init__(self, services: Services, jobs: Jobs, pipes: Pipes, deposits: dict[str, Deposited], why_gone: str) -> None:
         self._services = services
@@ -65,7 +65,7 @@ class EndedJobs:
         return handle in self._deposits
 
     def held(self, handle: str) -> Deposited | None:
-        """Return what the keeper held for a running job; None if it held nothing."""
+        """Return what the keeper held for a running job; None if nothing."""
         return self._deposits.pop(handle, None)
 
     def take_all(self, has_processes: Callable[[str], bool]) -> None:
@@ -85,7 +85,10 @@ class EndedJobs:
                 self.drop(handle)
 
     def take(self, handle: str, folder: str) -> None:
-        """Add an ended job, and report it unless it is settled."""
+        """Add an ended job, and report it unless it is settled.
+
+        `unread`: why an existing outcome cannot be read; it is left as it is.
+        """
         deposit = self._deposits.pop(handle, None)
         self._end_feed(deposit)
         # The job was forgotten, so its end is durable and nobody waits for the fact.
@@ -119,10 +122,7 @@ class EndedJobs:
             os.close(ends[0])
 
     def _make_outcome(self, handle: str, folder: str, unread: list[OSError]) -> OutcomeFile | None:
-        """Return an outcome that could not be written because the disk was full, from what the keeper knows, which reaped the leader.
-
-        `unread`: why there is one that cannot be read, and is left as it is.
-        """
+        """Return an outcome that was not written because the disk was full, from the data of the keeper, which reaped the leader."""
         name = folder.rpartition("/")[2]
         parsed = parse_folder(name) if name.count("_") == len(("pid", "start")) else None
         if parsed is None:

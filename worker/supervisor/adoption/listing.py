@@ -1,6 +1,6 @@
-"""The names of all log folders, as soon as they can be listed: on a disk that fails or is away, a supervisor waits for it.
+"""List all log folders, waiting until that is possible: a disk may fail or be missing for a while.
 
-To exit would make the keeper start another one, again and again, and none of them could do more.
+If the supervisor exited instead, the keeper would start another one, again and again, and none of them could do more.
 """
 
 # ruff: noqa: PTH103, PTH116, PTH208 -- pathlib is not light
@@ -15,9 +15,9 @@ from ...state.small_files import RETRY_SECONDS
 
 
 def list_logs(logs: str) -> list[str]:
-    """Return the names in this folder, which is created if there is none; none if the working folder, the state folder, was removed.
+    """Return the names in this folder, which is created if missing; empty if the working folder, the state folder, was removed.
 
-    Returns when it can be listed, however long that takes. A disk that comes back tells nobody: this looks again and again.
+    Waits until it can be listed, however long that takes. Nothing reports that a disk is back: so this polls.
     """
     said = ""
     while True:
@@ -39,7 +39,7 @@ def list_logs(logs: str) -> list[str]:
 
 
 def _is_removed() -> bool:
-    """Return whether the working folder was removed; not if it cannot be looked at either."""
+    """Return whether the working folder was removed; False if it cannot be examined."""
     try:
         return os.stat(".").st_nlink == 0
     except OSError:

@@ -1,7 +1,7 @@
 """What an earlier supervisor left of a job, and what to do about it: two literal tables. Pure; adopt.py reads and acts.
 
-A supervisor creates `stderr` just before it forks, writes `outcome` before it reaps, and gives the folder its last name after that. So the
-names show how far it got.
+A supervisor creates `stderr` just before it forks, writes `outcome` before it reaps, and renames the folder after that. So the names show
+how far it got.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ class Left(enum.Enum):
 
 
 class Witness(enum.Enum):
-    """Who knows whether a start that was attempted created a process."""
+    """Whether, and from whom, it is known that an attempted start created a process."""
 
     # The process itself, alive or reaped by the keeper.
     PROCESS = enum.auto()
@@ -41,7 +41,7 @@ class Witness(enum.Enum):
 
 
 class Deed(enum.Enum):
-    """What to do."""
+    """What to do about a folder."""
 
     # Keep it: an intent is started when that is requested again, and for an end the keeper knows whether it was settled.
     LEAVE = enum.auto()
@@ -72,7 +72,7 @@ OF_TRY = {
 
 
 def left(name: str, has_stderr: Callable[[], bool], has_outcome: Callable[[], bool]) -> Left:
-    """Return the state of a folder, from its name, and if that is not enough, from whether it holds one of two files."""
+    """Return the state of a folder, from its name, and if that is ambiguous, from whether it contains one of two files."""
     if name.startswith(INTENT_PREFIX):
         if not is_handle(name.removeprefix(INTENT_PREFIX)):
             return Left.NOTHING
@@ -88,7 +88,7 @@ def left(name: str, has_stderr: Callable[[], bool], has_outcome: Callable[[], bo
 
 
 def witness(pid: int, *, keeper_is_new: bool) -> Witness:
-    """Return who knows. `pid` is the process that was found (0: none); a new keeper does not know what happened before it started."""
+    """Return what is known. `pid`: the process that was found (0: none); a new keeper does not know what happened before it started."""
     if pid:
         return Witness.PROCESS
     return Witness.NOBODY if keeper_is_new else Witness.KEEPER

@@ -28,13 +28,13 @@ class Survivors:
         self._pipes = pipes
 
     def let_go_of_strangers(self) -> None:
-        """Close the remaining pidfds: the ends of those processes are on disk; only the keeper was not told."""
+        """Close the remaining pidfds: the ends of these processes are recorded; only the keeper was not told."""
         for pid, pidfd in self._strangers.items():
             os.close(pidfd)
             self._services.line.recorded(pid)
 
     def leader(self, folder: str, mark: int, pid: int, started_at_us: int) -> tuple[Leader, Stat | None]:
-        """Return a leader, and what /proc says about it if it exists."""
+        """Return a leader, and its entry in /proc if it exists."""
         if self._why_gone:
             return Gone(pid, self._why_gone), None
         line = self._services.line
@@ -86,7 +86,7 @@ class Survivors:
         return Sessions(self._services.line.keeper).of_process(members[0], mark, members[0]) if members else NoBox()
 
     def pipes(self, file: JobFile, folder: str, members: list[int], leader: Leader) -> tuple[int, ...]:
-        """Reopen the pipes of a job, or its terminal with its pipe, note which output may be incomplete, and return the ends."""
+        """Reopen the pipes of a job, or its terminal with its pipe, note which output may be incomplete, and return the read ends."""
         names = read_pipes(pipes_path(folder))
         if names is None and not self._keeper_tells:
             # They were noted in the folder that was removed.

@@ -1,4 +1,4 @@
-"""Find processes of jobs in /proc, and which of them leads."""
+"""Find processes of jobs in /proc, and their leader."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def marked_processes() -> dict[int, dict[int, Stat]]:
 
 
 def find_leader(seen: dict[int, Stat], died: Iterable[Died]) -> int:
-    """Return which of a job's processes leads it: the oldest one; 0 if there is none.
+    """Return the leader among a job's processes: the oldest one; 0 if there is none.
 
     It has a session of its own; or it has just been created, and is the only process.
     """
@@ -32,5 +32,5 @@ def find_leader(seen: dict[int, Stat], died: Iterable[Died]) -> int:
 
 
 def started_about(start_ticks: int, at_us: int) -> bool:
-    """Return whether a process started at a given time, with the precision of ticks and of a clock that may have been set."""
+    """Return whether a process started at this time, within the precision of ticks and of a clock that may have been set."""
     return abs(started_at_us(start_ticks) - at_us) < _CLOCK_TOLERANCE_US

@@ -1,1 +1,1 @@
-"""What holds the processes of a job together, and what the kernel knows about them."""
+"""Containment of a job's processes, and what the kernel reports about them."""

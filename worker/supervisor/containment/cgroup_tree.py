@@ -1,4 +1,4 @@
-"""Where the tree of cgroups (version 2) is mounted, and the folders in it."""
+"""Where the cgroup v2 tree is mounted, and the folders in it."""
 
 # ruff: noqa: PTH106 -- pathlib is not light
 from __future__ import annotations
@@ -67,7 +67,7 @@ def name_for(status: os.stat_result) -> str:
 
 
 def read_cpu_us(path: str) -> int | None:
-    """Return the CPU time that processes used in the cgroup of this folder, and below it; None if this kernel does not tell."""
+    """Return the CPU time of processes in the cgroup of this folder, and below it; None if the kernel does not report it."""
     try:
         stat = os.open(f"{path}/cpu.stat", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:

@@ -1,7 +1,7 @@
 """The cgroups (version 2) of jobs: one write kills all processes in one, see cgroups(7). union.py adds processes outside of the cgroup.
 
-Cgroups are kept in a pool: creating, opening and removing one for each job would be the most expensive part of a start. Below the cgroup
-of this process there is one for the state folder, and in that one for each running job.
+Cgroups are pooled: creating, opening and removing one for each job would be the most expensive part of a start. Below the cgroup of this
+process there is one for the state folder, and in that one for each running job.
 """
 
 # pathlib is not light.
@@ -29,7 +29,7 @@ class Cgroup:
     """The cgroup of one job."""
 
     def __init__(self, pool: Cgroups, path: str, *, own: str = "", used_us: int | None = 0) -> None:
-        """`own`: the handle of the only job that it is for. `used_us`: the CPU time that was used in it before; None: not known."""
+        """`own`: the handle of the only job that may use it. `used_us`: the CPU time that was used in it before; None: not known."""
         self._pool = pool
         self._own = own
         self._disturbed = bool(own)
@@ -47,7 +47,7 @@ class Cgroup:
             raise
 
     def enter(self) -> None:
-        """Move this process in, so that a process it spawns is in from its first instruction. Raises OSError that names the cgroup."""
+        """Move this process into it, so that its children start there. Raises OSError that names the cgroup."""
         try:
             self._demand_thawed()
         except OSError as error:
@@ -58,7 +58,7 @@ class Cgroup:
             self._make_again()
 
     def _demand_thawed(self) -> None:
-        """Refuse to enter the cgroup while it or one above it is frozen: this process would be suspended, and no job would be watched."""
+        """Refuse to enter while the cgroup or one above it is frozen: this process would be frozen too, and no job would be watched."""
         try:
             frozen = b"frozen 1" in os.pread(self._events, 256, 0)
         except OSError:
@@ -68,7 +68,7 @@ class Cgroup:
             raise OSError(errno.EBUSY, "it is frozen, or one above it is; write 0 to the cgroup.freeze there")
 
     def _make_again(self) -> None:
-        """Create it again: somebody removed it while it was in the pool. If there is another of its name now, take another name."""
+        """Create it again if it was removed while it was in the pool. If its name is in use now, take another one."""
         # It must not return to the pool unless all of this succeeds.
         self._disturbed = True
         self.path = self._pool.make_folder(self._own)
@@ -89,7 +89,7 @@ class Cgroup:
         self._pool.go_home()
 
     def pids(self) -> list[int]:
-        """Return the processes, including those in cgroups that the job created below its own."""
+        """Return the processes, including those in cgroups that the job created below."""
         found = []
         for folder, _, _ in os.walk(self.path):
             try:
@@ -115,7 +115,7 @@ class Cgroup:
         return f"{self._pool.tree.folder_of(pid)}/".startswith(f"{self.path}/")
 
     def disturb(self) -> None:
-        """Note that it was changed in a way after which it must not return to the pool."""
+        """Note that it was changed so that it must not return to the pool."""
         self._disturbed = True
 
     def _send(self, number: int) -> set[int]:
@@ -173,7 +173,7 @@ class Cgroup:
         look(0)
 
     def cpu_us(self) -> int:
-        """Return the CPU time of all processes of the job, those that ended included; 0: not known."""
+        """Return the CPU time in microseconds of all processes of the job, including ended ones; 0: not known."""
         if self._used_before_us is None:
             return 0
         self._used_us = read_cpu_us(self.path)
@@ -191,14 +191,14 @@ class Cgroup:
         self._used_us = self._used_before_us
 
     def _is_changed(self) -> bool:
-        """Return whether the job left it frozen, or left cgroups of its own below it."""
+        """Return whether the job left it frozen, or left cgroups of its own below."""
         try:
             return b"frozen 1" in os.pread(self._events, 256, 0) or os.stat(self.path).st_nlink > _LINKS_OF_A_FOLDER
         except OSError:
             return True
 
     def remove(self) -> None:
-        """Remove it, with cgroups that the job created below it."""
+        """Remove it, with cgroups that the job created below."""
         os.close(self._procs)
         os.close(self._events)
         remove_tree(self.path)
@@ -239,7 +239,7 @@ class Cgroups:
             return None
 
     def keep(self, box: Cgroup) -> bool:
-        """Keep an empty cgroup for the next job; return False if there are enough, or if it is elsewhere in the tree."""
+        """Keep an empty cgroup for a later job; return False if there are enough, or if it is elsewhere in the tree."""
         if len(self._free) >= _MOST_KEPT or not box.path.startswith(f"{self._base}/"):
             return False
         self._free.append(box)
@@ -275,7 +275,7 @@ class Cgroups:
             remove_tree(self._base)
 
     def make(self, own: str = "") -> Cgroup:
-        """Return a new one, which takes its name from `own`, the handle of the only job that it is for. Raises OSError that names it."""
+        """Return a new one, named after `own`, the handle of the only job that may use it. Raises OSError that names it."""
         path = self.make_folder(own)
         try:
             return Cgroup(self, path, own=own)

@@ -24,7 +24,7 @@ class Place(Protocol):
     """What a process can be spawned in."""
 
     def enter(self) -> None:
-        """Move this process in, so that a process it spawns is in from its first instruction."""
+        """Move this process into it, so that its children start there."""
 
     def leave(self) -> None:
         """Move this process back."""
@@ -34,7 +34,7 @@ class Box(Place, Protocol):
     """What contains the processes of one job."""
 
     def lead(self, pid: int) -> None:
-        """Set the job's leader."""
+        """Set the leader of the job."""
 
     def pids(self) -> list[int]:
         """Return the processes that are running."""
@@ -43,10 +43,10 @@ class Box(Place, Protocol):
         """Return whether no process is running, once the job's leader has ended; a zombie does not count."""
 
     def send(self, number: int) -> set[int]:
-        """Send a signal to every process. Return those that may not be signalled because they belong to another user."""
+        """Send a signal to every process. Return those that this process may not signal, because they belong to another user."""
 
     def beyond(self, refused: set[int]) -> set[int]:
-        """Return those of `refused` that `kill` does not reach either."""
+        """Return those of `refused` that `kill` cannot reach either."""
 
     def kill(self) -> None:
         """Send SIGKILL to every process, including those that are being forked."""
@@ -64,7 +64,7 @@ class Box(Place, Protocol):
         """Call back once, when no process is running any more; perhaps immediately."""
 
     def cpu_us(self) -> int:
-        """Return the CPU time of all its processes, those that ended included; 0: not known."""
+        """Return the CPU time in microseconds of all its processes, including ended ones; 0: not known."""
 
     def release(self) -> None:
         """Release the box; no process may be running in it."""
@@ -78,7 +78,7 @@ class Boxes(Protocol):
         """Whether boxes are cgroups."""
 
     def take(self, mark: int, own: str = "") -> Box:
-        """Return a box for a job that is about to be spawned; `own`: its handle, if it needs one that no job was in before."""
+        """Return a box for a job that is about to be spawned; `own`: its handle, if it needs a box that no other job has used."""
 
     def of_process(self, pid: int, mark: int, leader: int) -> Box | None:
         """Return the box that a process of the job runs in; None if there is none. `leader` is a process that others descend from."""
@@ -94,7 +94,7 @@ class NoBox:
     """A box without processes, for a job whose processes have all ended."""
 
     def enter(self) -> None:
-        """Do nothing: no process is spawned any more."""
+        """Do nothing: no more processes are spawned."""
 
     def leave(self) -> None:
         """Do nothing."""
@@ -147,9 +147,9 @@ class NoBox:
 
 
 def signal_until_none_is_new(pids: Callable[[], list[int]], send: Callable[[], set[int]]) -> set[int]:
-    """Send SIGKILL or SIGSTOP to all processes, and again until there are no new ones: after one of these signals, a process cannot fork.
+    """Send SIGKILL or SIGSTOP to all processes, repeated until there are no new ones: after either signal, a process cannot fork.
 
-    Return those that may not be signalled.
+    Return those that this process may not signal.
     """
     reached: set[int] = set()
     refused: set[int] = set()
@@ -169,7 +169,7 @@ def all_stopped(pids: Iterable[int]) -> bool:
 
 
 def _states_soon(pid: int) -> set[bytes]:
-    """Return the states of the threads of a process, where one that waits for a processor to take its SIGSTOP is stopped."""
+    """Return the states of the threads of a process; one that only waits for a processor to handle its SIGSTOP counts as stopped."""
     states = thread_states(pid)
     if states <= _STANDING:
         return states
@@ -178,7 +178,7 @@ def _states_soon(pid: int) -> set[bytes]:
 
 
 def signal_members(pids: Iterable[int], number: int, is_member: Callable[[int], bool]) -> set[int]:
-    """Send a signal to processes, but never to another process with a reused pid. Return those that may not be signalled.
+    """Send a signal to processes, but never to another process with a reused pid. Return those that this process may not signal.
 
     An open pidfd always refers to the same process, so `is_member` is called after opening it.
     """

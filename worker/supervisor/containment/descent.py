@@ -26,7 +26,7 @@ class Descent:
         self._ours, self._keepers = open_children(self._us), open_children(keeper)
 
     def is_known(self) -> bool:
-        """Return whether orphans are found, and were until now: the keeper is alive, and the kernel lists children."""
+        """Return whether all orphans can be found, now and since the start: the keeper is alive, and the kernel lists children."""
         return self._ours >= 0 and self._keepers >= 0 and os.getppid() == self.keeper
 
     def has_orphans(self) -> bool:
@@ -59,7 +59,7 @@ class Descent:
 
 
 def _reap(child: int) -> bool:
-    """Reap a child of this process that has ended; nobody else does. Return whether it had."""
+    """Reap a child of this process if it has ended; nothing else does. Return whether it had."""
     try:
         if has_ended(child):
             os.waitpid(child, 0)

@@ -1,8 +1,8 @@
 """Remove the cgroups of state folders in which no supervisor is running: nobody else does, and they would accumulate until the next boot.
 
-A supervisor locks the folder of its cgroup, which is seen from other containers too; of one of an earlier version, the working folder is
-seen from the same container. The kernel does not remove a cgroup with processes in it. If one is removed nevertheless, its supervisor
-creates it again with its next job.
+A supervisor locks the folder of its cgroup, which is visible from other containers too; for an earlier version, its working folder is
+visible within its container. The kernel does not remove a cgroup with processes in it. If one is removed by mistake, its supervisor creates
+it again with its next job.
 """
 
 # pathlib is not light.
@@ -25,7 +25,7 @@ class Hold:
         self._folder = -1
 
     def take(self) -> None:
-        """Create and lock the folder; again, if somebody removed it. Raises OSError if it cannot be created."""
+        """Create and lock the folder; repeated if it is removed meanwhile. Raises OSError if it cannot be created."""
         os.makedirs(self._path, exist_ok=True)
         if self._folder >= 0:
             if os.path.samestat(os.fstat(self._folder), os.stat(self._path)):
@@ -38,9 +38,9 @@ class Hold:
             say(f"the cgroup {self._path} cannot be locked: {error.strerror}")
 
     def is_only(self) -> bool:
-        """Return whether nobody else holds it.
+        """Return whether no other process holds it.
 
-        Another supervisor may: where a file system gives the number of a removed state folder to a new one, two have the same name.
+        Another supervisor may: if a file system reuses the inode number of a removed state folder, two have the same name.
         """
         return not is_inhabited(self._folder) if self._folder >= 0 else not _is_held(self._path)
 
@@ -83,9 +83,10 @@ def _is_hex(text: str) -> bool:
 
 
 def _inhabited() -> set[str]:
-    """Return the names for the working folders of all processes: that of a supervisor is its state folder, unless it starts a job.
+    """Return the cgroup names for the working folders of all processes.
 
-    A supervisor holds a lock on its cgroup too; an earlier version does not.
+    The working folder of a supervisor is its state folder, unless it is starting a job. A supervisor holds a lock on its cgroup too; an
+    earlier version does not.
     """
     found = set()
     for pid in all_pids():

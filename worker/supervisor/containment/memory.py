@@ -1,4 +1,4 @@
-"""The memory of a job: what limits and measures it, whatever does that. memory_controller.py does, where the kernel can."""
+"""The memory of a job: the interface to what limits and measures it. memory_controller.py does, where the kernel supports it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ class Group(Protocol):
     """The memory of one job."""
 
     def enter(self) -> None:
-        """Move this process in, so that a process it spawns is in from its first instruction. Raises OSError that names the cgroup."""
+        """Move this process into it, so that its children start there. Raises OSError that names the cgroup."""
 
     def leave(self) -> None:
         """Move this process back."""
@@ -22,13 +22,13 @@ class Group(Protocol):
         """Set the limit, after `leave`. Raises OSError that names the cgroup."""
 
     def await_excess(self, loop: Loop, callback: Callable[[], None]) -> None:
-        """Call back when the job needed more than its limit; perhaps several times, perhaps immediately."""
+        """Call back when the job needed more than its limit; possibly several times, possibly at once."""
 
     def is_exceeded(self) -> bool:
-        """Return whether the job needed more than its limit, and the kernel found nothing else to do than to kill."""
+        """Return whether the job needed more than its limit, so that the kernel had to kill."""
 
     def peak_bytes(self) -> int:
-        """Return the most that was in use at a time; 0: this kernel does not tell."""
+        """Return the peak memory use; 0: this kernel does not report it."""
 
     def release(self, loop: Loop) -> None:
         """Stop watching it, and remove it if no process is in it."""
@@ -53,7 +53,7 @@ class Memory(Protocol):
 
 
 class Joined:
-    """A box, and the group of its memory, that a process is spawned in."""
+    """A box and its memory group, entered together to spawn a process."""
 
     def __init__(self, box: Place, group: Group) -> None:
         self._box = box

@@ -1,10 +1,10 @@
-"""The memory of a job, all its processes together, as the memory controller of cgroups limits and measures it.
+"""The memory of all processes of a job together, limited and measured by the memory controller of cgroups.
 
-With version 2 of cgroups it belongs to the cgroup that is the job's box, with version 1 to another one in a hierarchy of its own, which the
-job joins in the same way. Only jobs with a limit have such a cgroup. It is new for each: what an earlier job used is still counted in a
-cgroup that is used again, and only the newest kernels can reset the peak.
+With cgroup v2 it belongs to the cgroup that is the job's box, with v1 to another one in a hierarchy of its own, which the job enters in the
+same way. Only jobs with a limit have such a cgroup. It is new for each job: memory used by an earlier job would still be counted, and only
+the newest kernels can reset the peak.
 
-The limit is set when this process has left the cgroup again. Before, it would apply to this process too.
+The limit is set when this process has left the cgroup again: otherwise it would apply to this process too.
 """
 
 # pathlib is not light.
@@ -48,7 +48,7 @@ class _UnifiedGroup:
         _write(f"{self._path}/memory.max", str(limit_bytes))
 
     def await_excess(self, loop: Loop, callback: Callable[[], None]) -> None:
-        """Call back when the job needed more than its limit; perhaps several times, perhaps immediately."""
+        """Call back when the job needed more than its limit; possibly several times, possibly at once."""
 
         def look(_events: int) -> None:
             if self.is_exceeded():
@@ -59,7 +59,7 @@ class _UnifiedGroup:
         look(0)
 
     def is_exceeded(self) -> bool:
-        """Return whether the job needed more than its limit, and the kernel found nothing else to do than to kill."""
+        """Return whether the job needed more than its limit, so that the kernel had to kill."""
         try:
             counts = _counts(os.pread(self._events, 1024, 0))
         except OSError:
@@ -69,7 +69,7 @@ class _UnifiedGroup:
         return counts.get(b"oom", 0) > 0 and counts.get(b"oom_kill", 0) > 0
 
     def peak_bytes(self) -> int:
-        """Return the most that was in use at a time; 0: this kernel does not tell."""
+        """Return the peak memory use; 0: this kernel does not report it."""
         return _read_number(f"{self._path}/memory.peak")
 
     def release(self, loop: Loop) -> None:
@@ -79,7 +79,7 @@ class _UnifiedGroup:
 
 
 class UnifiedMemory:
-    """With version 2, in cgroups below `base`, which `make` expects to be there."""
+    """With cgroup v2, in cgroups below `base`, where `make` expects them to exist."""
 
     why_not = ""
 
@@ -116,7 +116,7 @@ class UnifiedMemory:
 
 
 class _FormerGroup:
-    """With version 1: a cgroup of the hierarchy of the memory controller."""
+    """With cgroup v1: a cgroup in the hierarchy of the memory controller."""
 
     def __init__(self, path: str, home: int) -> None:
         self._path = path
@@ -125,7 +125,7 @@ class _FormerGroup:
         self._is_born_above = False
 
     def enter(self) -> None:
-        """Move this process in, so that a process it spawns is in from its first instruction."""
+        """Move this process into it, so that its children start there."""
         _write(f"{self._path}/cgroup.procs", "0")
 
     def leave(self) -> None:
@@ -145,7 +145,7 @@ class _FormerGroup:
             self._is_born_above = True
 
     def await_excess(self, loop: Loop, callback: Callable[[], None]) -> None:
-        """Call back when the job needed more than its limit; perhaps several times, perhaps immediately."""
+        """Call back when the job needed more than its limit; possibly several times, possibly at once."""
         # See Documentation/admin-guide/cgroup-v1/memory.rst, "OOM Control".
         self._excess = os.eventfd(0, os.EFD_CLOEXEC | os.EFD_NONBLOCK)
         control = os.open(f"{self._path}/memory.oom_control", os.O_RDONLY | os.O_CLOEXEC)
@@ -168,17 +168,17 @@ class _FormerGroup:
             callback()
 
     def is_exceeded(self) -> bool:
-        """Return whether the job needed more than its limit, and the kernel found nothing else to do than to kill."""
+        """Return whether the job needed more than its limit, so that the kernel had to kill."""
         killed = _counts(_read(f"{self._path}/memory.oom_control")).get(b"oom_kill", 0)
         return self._is_born_above or (killed > 0 and self._was_reached())
 
     def _was_reached(self) -> bool:
-        """Return whether this limit was reached, and not only that of a cgroup above."""
+        """Return whether this limit was reached, rather than that of a cgroup above."""
         # Not failcnt, which newer kernels do not count. What did not fit was a few pages.
         return self.peak_bytes() >= _read_number(f"{self._path}/memory.limit_in_bytes") - _LARGEST_CHARGE
 
     def peak_bytes(self) -> int:
-        """Return the most that was in use at a time; 0: this kernel does not tell."""
+        """Return the peak memory use; 0: this kernel does not report it."""
         return _read_number(f"{self._path}/memory.max_usage_in_bytes")
 
     def release(self, loop: Loop) -> None:

@@ -1,6 +1,7 @@
-"""How many processes the kernel has killed on this machine because memory was short, of the machine or of any cgroup.
+"""How many processes the kernel has killed on this machine because memory ran out, that of the machine or of any cgroup.
 
-It does not say which to somebody who is not root. See `oom_kill` in /proc/vmstat, since Linux 4.13; a container sees all of the machine.
+It does not tell unprivileged users which ones. See `oom_kill` in /proc/vmstat, since Linux 4.13; in a container it covers the whole
+machine.
 """
 
 from __future__ import annotations
@@ -14,7 +15,7 @@ _NAME = b"\noom_kill "
 
 
 class OomKills:
-    """Counts them."""
+    """Counts OOM kills."""
 
     def __init__(self, now: Callable[[], float] = time.monotonic, read: Callable[[], bytes] | None = None) -> None:
         self._now = now
@@ -23,7 +24,7 @@ class OomKills:
         self._count = -1
 
     def recent(self) -> int:
-        """Return how many there were a tenth of a second ago or later; -1: this kernel does not tell."""
+        """Return the number of kills until a tenth of a second ago or later; -1: this kernel does not report it."""
         now = self._now()
         if now - self._counted_at >= _FRESH_SECONDS:
             self._counted_at = now
@@ -31,7 +32,7 @@ class OomKills:
         return self._count
 
     def since(self, earlier: int) -> int:
-        """Return how many there were since `recent` returned this."""
+        """Return how many there were since `recent` returned this number."""
         return max(0, self._look() - earlier) if earlier >= 0 else 0
 
     def _look(self) -> int:

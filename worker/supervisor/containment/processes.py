@@ -1,4 +1,4 @@
-"""What /proc says about processes. Knows no job. The keeper uses it too, and is kept small, so this imports almost nothing."""
+"""What /proc says about processes. Knows no job. Imports almost nothing, because the keeper uses it too."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LESS_THAN_A_PAGE = 2048
 
 
 def can_mark() -> bool:
-    """Return whether this process can give its children marks: below a hard limit, none is large enough."""
+    """Return whether this process can give its children marks: under a hard limit, no value is large enough."""
     return resource.getrlimit(resource.RLIMIT_RTTIME)[1] == resource.RLIM_INFINITY
 
 
@@ -47,7 +47,7 @@ class Stat:
 
 
 def read_stat(pid: int) -> Stat | None:
-    """Return the state of a process; None if there is none."""
+    """Return the state of a process; None if it does not exist."""
     line = _read(f"/proc/{pid}/stat")
     return Stat(line) if line else None
 
@@ -55,8 +55,8 @@ def read_stat(pid: int) -> Stat | None:
 def may_look_into(pid: int) -> bool:
     """Return whether the kernel shows this process all fields of another one, see PTRACE_MODE_READ in ptrace(2).
 
-    Without permission it shows some fields as 0. The owner alone does not decide: the process may not be dumpable, or this one may lack a
-    capability. Reading this link needs the same permission, also for a zombie.
+    Without permission it shows some fields as 0. Ownership alone is not enough: the process may not be dumpable, or this one may lack a
+    capability. Reading this link needs the same permission, even for a zombie.
     """
     try:
         os.readlink(f"/proc/{pid}/ns/user")  # noqa: PTH115 -- pathlib is not light
@@ -66,7 +66,7 @@ def may_look_into(pid: int) -> bool:
 
 
 def cgroup_of(pid: int, controller: str = "") -> str:
-    """Return the cgroup v2 path of a process, also of a zombie; empty if there is none. With `controller`: that in its hierarchy of v1."""
+    """Return the cgroup v2 path of a process or zombie; empty if there is none. With `controller`: that in its v1 hierarchy."""
     # Its path may have any character but a newline, and need not be UTF-8.
     for line in filter(None, _read(f"/proc/{pid}/cgroup").split(b"\n")):
         number, names, path = os.fsdecode(line).split(":", 2)
@@ -76,7 +76,7 @@ def cgroup_of(pid: int, controller: str = "") -> str:
 
 
 def mark_of(pid: int) -> int:
-    """Return the mark of a process, also of a zombie; 0 if it has none. See spawner.py for what it is."""
+    """Return the mark of a process or zombie; 0 if it has none. See spawner.py for what a mark is."""
     for line in _read(f"/proc/{pid}/limits").splitlines():
         if line.startswith(b"Max realtime timeout"):
             soft = line.split()[3]
@@ -85,7 +85,10 @@ def mark_of(pid: int) -> int:
 
 
 def read_moved(pid: int) -> tuple[int, int] | None:
-    """Return what a process and the children it waited for read from disks, and wrote; None if this is not shown, see proc_pid_io(5)."""
+    """Return the bytes read from and written to disks; None if not permitted, see proc_pid_io(5).
+
+    Includes the children that the process waited for.
+    """
     try:
         io = os.open(f"/proc/{pid}/io", os.O_RDONLY | os.O_CLOEXEC)
     except OSError:
@@ -139,7 +142,7 @@ def children_of(pid: int) -> list[int]:
 
 
 def is_there(pid: int) -> bool:
-    """Return whether a process is running, also one that /proc hides (mount option hidepid)."""
+    """Return whether a process is running, even one that /proc hides (mount option hidepid)."""
     try:
         pidfd = os.pidfd_open(pid)
     except OSError:
@@ -167,20 +170,20 @@ def thread_states(pid: int) -> set[bytes]:
 
 
 def has_pending(pid: int, number: int) -> bool:
-    """Return whether a signal was sent to a process that has not taken it yet, see proc_pid_status(5)."""
+    """Return whether a signal is pending for a process, see proc_pid_status(5)."""
     # The name of the process is in there too, which may have any character but a newline.
     lines = _read(f"/proc/{pid}/status").split(b"\n")
     return any(int(line.split()[1], 16) >> number - 1 & 1 for line in lines if line.startswith((b"SigPnd:", b"ShdPnd:")))
 
 
 def started_at_us(start_ticks: int) -> int:
-    """Return when a process started, in UTC, with the precision of ticks; wrong if the clock was set since."""
+    """Return the start time of a process in UTC, with the precision of ticks; wrong if the clock was set since."""
     booted = time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
     return int((booted + start_ticks / TICKS_PER_SECOND) * 1_000_000)
 
 
 def age_seconds(start_ticks: int) -> float:
-    """Return how long ago a process started."""
+    """Return the age of a process."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) - start_ticks / TICKS_PER_SECOND
 
 
@@ -216,6 +219,6 @@ def next_zombie() -> int:
 
 
 def has_ended(child: int) -> bool:
-    """Return whether a child of this process has ended, without reaping it. Raises ChildProcessError if it is none."""
+    """Return whether a child of this process has ended, without reaping it. Raises ChildProcessError if it is not a child."""
     found = os.waitid(os.P_PID, child, os.WEXITED | os.WNOHANG | os.WNOWAIT)
     return found is not None and found.si_code in _ENDS

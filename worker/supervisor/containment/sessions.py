@@ -78,7 +78,7 @@ class Session:
         return not self.pids()
 
     def _ours_has_ended(self) -> bool:
-        """Return whether the leader of this box has ended; for an adopted job it may be another process than the job's leader."""
+        """Return whether the leader of this box has ended; for an adopted job it may differ from the job's leader."""
         if not self._is_taken_over:
             return True
         try:
@@ -100,7 +100,7 @@ class Session:
         return signal_members(self.pids(), number, self.has)
 
     def beyond(self, refused: set[int]) -> set[int]:
-        """Return those that `kill` does not reach either: all of them."""
+        """Return those that `kill` cannot reach either: all of them."""
         return refused
 
     def kill(self) -> None:
@@ -144,7 +144,7 @@ class Session:
         self._watched = []
 
     def cpu_us(self) -> int:
-        """Return 0: without a cgroup, nobody counts what those used that nobody waited for."""
+        """Return 0: without a cgroup, nothing counts the time of processes that nobody waited for."""
         return 0
 
     def release(self) -> None:
@@ -152,7 +152,7 @@ class Session:
         self._boxes.descent.leaders.discard(self.leader)
 
     def _look(self) -> tuple[list[int], set[int]]:
-        """Scan once. Return the running processes of the job, and those that have ended, including any that disappeared during the scan."""
+        """Scan once. Return the running processes of the job, and the ended ones, including those that disappeared during the scan."""
         leader = self._look_at_leader()
         seen: dict[int, Stat] = {}
         parents: dict[int, int] = {}
@@ -230,7 +230,7 @@ class Sessions:
 
 
 def _add_descendants(members: list[int], parents: dict[int, int], ours: tuple[int, ...]) -> None:
-    """Add all descendants of members: they belong to the job, whatever they have changed."""
+    """Add all descendants of members: they belong to the job, whatever attributes they have changed."""
     children: dict[int, list[int]] = {}
     for pid, parent in parents.items():
         children.setdefault(parent, []).append(pid)

@@ -1,7 +1,7 @@
 """Boxes with cgroups: a process belongs to a job if it is in its cgroup, or by session, mark or descent.
 
-With permission, a process leaves its cgroup with one write, as `su -`, `sudo -i` and tmux do through the login manager, without meaning to
-escape. Such processes are called strays here. All processes in the cgroup are reached with one write, whoever owns them; strays one by
+With permission, a process can leave its cgroup with one write, as `su -`, `sudo -i` and tmux do through the login manager, without meaning
+to escape. Such processes are called strays here. All processes in the cgroup are reached with one write, whoever owns them; strays one by
 one, as without cgroups.
 """
 
@@ -24,7 +24,7 @@ class Union:
         self._kin = kin
 
     def enter(self) -> None:
-        """Move this process in, so that a process it spawns is in from its first instruction."""
+        """Move this process into it, so that its children start there."""
         self._cgroup.enter()
 
     def leave(self) -> None:
@@ -36,7 +36,7 @@ class Union:
         self._kin.lead(pid)
 
     def pids(self) -> list[int]:
-        """Return the running processes, the leader first: a shell that is signalled after its child would go on to its next command."""
+        """Return the running processes, the leader first: a shell that is signalled after its child would run its next command."""
         return sorted({*self._cgroup.pids(), *self._kin.pids()}, key=lambda pid: pid != self._kin.leader)
 
     def is_empty(self) -> bool:
@@ -53,7 +53,7 @@ class Union:
         return refused
 
     def beyond(self, refused: set[int]) -> set[int]:
-        """Return those that `kill` does not reach either: cgroup.kill needs no permission for each process."""
+        """Return those that `kill` cannot reach either: cgroup.kill needs no permission for each process."""
         return refused - set(self._cgroup.pids())
 
     def kill(self) -> None:
@@ -85,7 +85,7 @@ class Union:
         self._cgroup.await_empty(loop, lambda: self._kin.await_empty(loop, callback))
 
     def cpu_us(self) -> int:
-        """Return the CPU time of all processes of the cgroup, those that ended included; 0: not known."""
+        """Return the CPU time in microseconds of all processes of the cgroup, including ended ones; 0: not known."""
         return self._cgroup.cpu_us()
 
     def release(self) -> None:
@@ -114,7 +114,7 @@ class Unions:
         self._sessions = sessions
 
     def take(self, mark: int, own: str = "") -> Union:
-        """Return a box for a job that is about to be spawned; `own`: its handle, if it needs one that no job was in before."""
+        """Return a box for a job that is about to be spawned; `own`: its handle, if it needs a box that no other job has used."""
         return Union(self._pool.make(own) if own else self._pool.take(), self._sessions.take(mark))
 
     def of_process(self, pid: int, mark: int, leader: int) -> Union | None:

@@ -1,4 +1,4 @@
-"""Sentences about processes that cannot be signalled, or do not end on SIGKILL, and why. Sends no signal."""
+"""Sentences about processes that cannot be signalled, or survive SIGKILL, and why. Sends no signal."""
 
 from __future__ import annotations
 

@@ -43,7 +43,7 @@ class Happening(enum.Enum):
 
 
 class Reason(enum.Enum):
-    """Who wanted its end first, other than the job itself."""
+    """Who requested the end first, other than the job itself."""
 
     ASKED = enum.auto()
     TIME = enum.auto()
@@ -52,7 +52,7 @@ class Reason(enum.Enum):
 
 
 class Effect(enum.Enum):
-    """What to do."""
+    """What to do; job.py carries it out."""
 
     # Send the signal of this stop to all its processes, and thaw it if it is paused.
     SIGNAL = enum.auto()

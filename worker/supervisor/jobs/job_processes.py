@@ -1,6 +1,6 @@
-"""All processes of one job, its leader and what else is in its box: signalled, suspended and killed together.
+"""All processes of one job, its leader and the others in its box: signalled, suspended and killed together.
 
-What could not be done to all of them is told to the worker, with the pids. When that is to happen is decided in stopping.py.
+The worker is told, with the pids, which of them could not be reached. job.py decides when that happens.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from .leaders import Leader
 
 
 class JobProcesses:
-    """The processes of one job."""
+    """The processes of one job. Does not own leader and box."""
 
     __slots__ = ("_handle", "_services", "box", "is_paused", "leader", "stuck_by", "wait_status")
 
@@ -31,11 +31,11 @@ class JobProcesses:
         self.stuck_by = ""
 
     def send(self, number: int) -> None:
-        """Send a signal to all; a fact reports which of them it did not reach."""
+        """Send a signal to all; a fact reports which it did not reach."""
         self._services.report(facts.signalled(self._handle, not_ours(self.box.send(number), "signalled")))
 
     def ask_to_end(self, number: int) -> None:
-        """Send the signal of a stop to all, and let them handle it."""
+        """Send the stop signal to all, and let them handle it."""
         refused = self.box.send(number)
         # A stopped process would not handle the signal. A frozen one handles it first when it is thawed.
         self.box.send(signal.SIGCONT)
@@ -43,7 +43,7 @@ class JobProcesses:
         self._tell_who_cannot_be_ended(refused)
 
     def kill(self) -> None:
-        """Kill all; a fact reports those that belong to others."""
+        """Kill all; a fact reports those of other users."""
         self.box.kill()
         self.leader.kill()
         # Signal 0 only checks whether a signal could be sent.
@@ -59,7 +59,7 @@ class JobProcesses:
             self.tell_whether_paused()
 
     def thaw(self, why: str = "") -> None:
-        """Let all continue if they are suspended; a fact reports it, with the reason if they were not all."""
+        """Resume all if they are suspended; a fact reports it, with the reason if not all were."""
         if self.is_paused:
             self.box.thaw()
             self.is_paused = False
@@ -77,7 +77,7 @@ class JobProcesses:
         self._services.report(facts.paused(self._handle, why, is_paused=self.is_paused))
 
     def tell_who_outlived_a_kill(self) -> None:
-        """Report which of them even SIGKILL has not ended."""
+        """Report which of them SIGKILL has not ended."""
         pids = sorted({*self.box.pids(), self.leader.pid} if self.wait_status is None else self.box.pids())
         self._tell_stuck(pids, outlived_kill(pids, self.box.send(0)))
 

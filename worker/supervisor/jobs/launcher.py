@@ -1,4 +1,4 @@
-"""From the intent of a job to a job with a process: pipes and box, the process, and the name of its folder."""
+"""Launch a job: turn its intent into a process with pipes and box, and rename its folder."""
 
 # ruff: noqa: PTH104, PTH110 -- pathlib is not light
 from __future__ import annotations
@@ -36,9 +36,9 @@ class Launcher:
         return mark_for(self._state, handle)
 
     def launch(self, file: JobFile, intent: str, on_end: Callable[[Job, str], None]) -> Job:
-        """Make a process of the job whose intent is this folder, and name the folder after it. `on_end`: see `Job`.
+        """Create the process of the job whose intent is this folder, and name the folder after it. `on_end`: see `Job`.
 
-        Raises CannotStart, and OSError for what is wrong with the disk.
+        Raises CannotStart, and OSError for problems of the disk.
         """
         plumbing = Plumbing()
         try:

@@ -1,4 +1,4 @@
-"""A job's first process: how its end and its status are found out depends on whose child it is.
+"""A job's first process: how its end and its status are observed depends on whose child it is.
 
 Usually it is a child of this supervisor; of the keeper, if an earlier supervisor started it; of another process, if an earlier keeper is
 gone too.
@@ -49,13 +49,13 @@ class Leader(Protocol):
         """Why its wait status is None, if it is."""
 
     def await_end(self, loop: Loop, callback: OnEnd) -> None:
-        """Call back once when it has ended, with its wait status, or None if that is not known."""
+        """Call back once when it has ended, with its wait status, or None if unknown."""
 
     def kill(self) -> None:
         """Send SIGKILL to it, even if it left its cgroup or session."""
 
     def moved_bytes(self) -> tuple[int, int] | None:
-        """Return what it and those it waited for read from disks, and wrote to them, before it is reaped; None: not known."""
+        """Return the bytes that it and those it waited for read from and wrote to disks, before it is reaped; None: not known."""
 
     def reap(self) -> Use:
         """Release it and return the resources it used; its outcome must be on disk."""
@@ -83,7 +83,7 @@ class Child:
         _kill(self._pidfd)
 
     def moved_bytes(self) -> tuple[int, int] | None:
-        """Return what it and those it waited for read from disks, and wrote to them, before it is reaped; None: not known."""
+        """Return the bytes that it and those it waited for read from and wrote to disks, before it is reaped; None: not known."""
         return read_moved(self.pid)
 
     def reap(self) -> Use:
@@ -150,9 +150,10 @@ class Fostered:
 
 
 class Stranger:
-    """A child of neither: watched through its pidfd; newer kernels report its status. Raises OSError if there is none.
+    """A child of neither: watched through its pidfd; newer kernels report its status. Raises OSError if it does not exist.
 
-    With `line`, the keeper holds the pidfd too, so that the status is known even if this supervisor dies. `pidfd` is one that it held.
+    With `line`, the keeper holds the pidfd too, so that the status is known even if this supervisor dies. `pidfd` is one that the keeper
+    held.
     """
 
     why_unknown = "the processes that started it were dead, and this kernel reports it to no other process"
@@ -208,7 +209,7 @@ class Stranger:
         return None
 
     def _status_when_reaped(self) -> tuple[bool, int | None]:
-        """Return whether asking again is useless, and the status, which the pidfd knows only after the process was reaped."""
+        """Return whether retrying is useless, and the status, which the pidfd knows only after the process was reaped."""
         info = bytearray(_PIDFD_INFO.size)
         _PIDFD_INFO.pack_into(info, 0, _INFO_EXIT, 0)
         try:
@@ -244,7 +245,7 @@ class Gone:
 
 
 def _is_there(pidfd: int) -> bool:
-    """Return whether a process exists, also as a zombie."""
+    """Return whether a process or zombie exists."""
     try:
         signal.pidfd_send_signal(pidfd, 0)
     except ProcessLookupError:

@@ -1,6 +1,6 @@
-"""How long one job has run, how long it may, and when it ended: by a clock that cannot be set, and dated from its start.
+"""How long one job has run, how long it may, and when it ended: measured by a clock that cannot be set, and dated from its start.
 
-Knows no process: whoever made it says when the job begins and ends.
+Knows no process: its creator reports when the job begins and ends.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Lifetime:
         self._timer: Timer | None = None
 
     def begin(self, age_seconds: float | None) -> None:
-        """Count from now on; `age_seconds` None: its age is not known, and its limit counts from now."""
+        """Start counting; `age_seconds` None: its age is unknown, and its limit counts from now."""
         self._began_us = None if age_seconds is None else passed_us() - int(age_seconds * 1_000_000)
         self._await_limit()
 
@@ -41,16 +41,16 @@ class Lifetime:
         self._await_limit()
 
     def stop_limit(self) -> None:
-        """Let the limit pass unnoticed from now on."""
+        """Disable the limit."""
         self._loop.cancel(self._timer)
 
     def end(self) -> None:
-        """Note that nothing is left of the job, unless that was noted."""
+        """Note that nothing is left of the job; only the first call counts."""
         if not self.ended_at_us:
             self.ended_at_us, self.ended_passed_us = self._date(), passed_us()
 
     def go_on(self) -> None:
-        """Note that there are processes, also if it was noted that there are none."""
+        """Note that there are processes after all."""
         self.ended_at_us = 0
 
     def _await_limit(self) -> None:
@@ -60,7 +60,7 @@ class Lifetime:
             self._timer = self._loop.after(max(0.0, self.limit_ms / 1000 - age_seconds), self._over)
 
     def _date(self) -> int:
-        """Return the time of the end: the start plus how long it lasted, even if the machine's clock was set meanwhile."""
+        """Return the time of the end: the start plus the duration, even if the machine's clock was set meanwhile."""
         if self._began_us is None:
             return max(self.started_at_us, self._clock.now_us())
         return self.started_at_us + max(0, passed_us() - self._began_us)

@@ -1,6 +1,6 @@
-"""Ended jobs whose pipes a process may still write to: they are pumped until it closes them; otherwise it would wait forever.
+"""Ended jobs whose pipes a process may still write to: they are pumped until it closes them; otherwise it would wait for ever.
 
-That is noted next to the folder of the job, for a later pair of supervisor and keeper: there are too many folders of ended jobs to read
+This is noted next to the folder of the job, for a later pair of supervisor and keeper: there are too many folders of ended jobs to read
 them all.
 """
 
@@ -44,7 +44,7 @@ class Lingering:
 
 
 class Lingerer:
-    """The owner of the pumps of a job that ended before this supervisor began; only a hang-up matters."""
+    """The owner of the pumps of a job that ended before this supervisor started; only a hang-up matters."""
 
     def __init__(self, lingering: Lingering, handle: str, pipes: int) -> None:
         self._lingering = lingering
@@ -52,7 +52,7 @@ class Lingerer:
         self._open = pipes
 
     def output_arrived(self, stream: str, size: int) -> None:
-        """Do nothing: its log shows when it was modified last."""
+        """Do nothing: the modification time of its log is enough."""
 
     def output_exceeded(self) -> None:
         """Do nothing: there is no job that could be ended because of it."""
@@ -79,7 +79,7 @@ def pump(loop: Loop, lingering: Lingering, handle: str, folder: str, streams: li
 
 
 def drain(loop: Loop, lingering: Lingering, handle: str, ends: tuple[int, ...]) -> None:
-    """Drop what is written to the pipes of a job without a folder; without a reader, the writer would wait forever."""
+    """Drop what is written to the pipes of a job without a folder; without a reader, the writer would wait for ever."""
     streams = []
     for end in ends:
         if is_master(end):

@@ -15,7 +15,7 @@ from .ending import Reason
 
 
 class Course(NamedTuple):
-    """What is known about an ended job."""
+    """The facts about an ended job from which its outcome is composed."""
 
     pid: int
     started_at_us: int
@@ -106,10 +106,10 @@ def compose(course: Course) -> OutcomeFile:
 
 
 def _what_cpu_it_used(verdict: Verdict, course: Course) -> str:
-    """Return a continuation of the sentence if the kernel may have ended its leader for its limit on CPU time: see setrlimit(2).
+    """Return the end of the sentence if the kernel may have killed the leader for its CPU time limit: see setrlimit(2).
 
-    The kernel does not say so. What is told is what was used, which may be less: for the limit the kernel counts ticks, each as a whole
-    for the process that it finds running.
+    The kernel does not report that. The sentence gives the time used, which may be less than the limit: for the limit the kernel counts
+    whole ticks for the process that it finds running.
     """
     if course.reason is not None or verdict.signal not in {SIGXCPU, SIGKILL}:
         return ""
@@ -176,7 +176,7 @@ def judge(
 
 
 def what_is_missing(sentence: str, problems: dict[str, str]) -> str:
-    """Return a continuation of the sentence about how a job ended: which of its streams are incomplete and why; `problems` by stream."""
+    """Return the end of the sentence about how a job ended: which of its streams are incomplete and why; `problems` by stream."""
     streams: dict[str, list[str]] = {}
     for stream, problem in problems.items():
         if problem:

@@ -41,11 +41,11 @@ _DESCRIPTORS_IN_RESERVE = 64
 
 
 class _CrowdedError(Exception):
-    """There are no file descriptors for another job."""
+    """Raised if there are no file descriptors for another job."""
 
 
 class Jobs:
-    """The table of jobs, by handle. `tell_start` and `tell_end` send the fact of a start or of an end, of a handle, to the worker."""
+    """The table of jobs, by handle. `tell_start` and `tell_end` send the fact of a start or an end, by handle, to the worker."""
 
     def __init__(
         self, services: Services, launcher: Launcher, tell_start: Callable[[str, str], None], tell_end: Callable[[str, str], None]
@@ -80,9 +80,9 @@ class Jobs:
         return self._launcher.mark(handle)
 
     def start(self, handle: str, queued_at_us: int = 0, fields: Any = None, *, at_once: bool = False) -> None:
-        """Start a job whose intent is on disk, unless it was started before. A fact reports the result.
+        """Start a job whose intent is on the disk, unless it was started before. A fact reports the result.
 
-        `fields`: what its `job` file says; None: it is read. `at_once`: whether the fact of its start is not held back for that of its end.
+        `fields`: the content of its `job` file; None: it is read. `at_once`: the fact of its start is not held back.
         """
         # The folder is found by its name, so its start must not be before the job was queued.
         if not self._running and not self._delayed:
@@ -199,7 +199,7 @@ class Jobs:
                 job.resume()
 
     def attach(self, handle: str, token: str) -> None:
-        """Let somebody feed a job; a fact says whether it can be fed."""
+        """Let a client feed a job; a fact says whether it can."""
         if handle in self._inputs:
             self._inputs[handle].attach(token)
         else:
@@ -208,29 +208,29 @@ class Jobs:
             )
 
     def show_terminal(self, handle: str) -> None:
-        """Give the worker the terminal of a job; a fact says so if it is not running, or has none."""
+        """Send the worker the terminal of a job; a fact says if it is not running, or has none."""
         if handle in self._terminals and self._terminals[handle].is_open:
             self._services.hand(facts.terminal(handle), self._terminals[handle].master)
         else:
             self._services.report(facts.feed_over(handle, "the terminal of the job cannot be reached"))
 
     def move_input(self, handle: str, problem: str) -> None:
-        """Give a job the input that has arrived. With a problem, nothing follows."""
+        """Give a job the input that has arrived. With a problem, no more follows."""
         if handle in self._inputs:
             self._inputs[handle].move(problem)
 
     def detach(self, handle: str) -> None:
-        """Note that nobody feeds a job at present."""
+        """Note that no client feeds a job at present."""
         if handle in self._inputs:
             self._inputs[handle].detach()
 
     def detach_all(self) -> None:
-        """Note that nobody feeds any job at present."""
+        """Note that no client feeds any job at present."""
         for one in self._inputs.values():
             one.detach()
 
     def wait_for_feeders(self, seconds: float) -> None:
-        """Wait so long for somebody to feed a job, from now on."""
+        """Set how long a job waits for a client to feed it, from now on."""
         if seconds != self._services.feed_wait_seconds:
             self._services.feed_wait_seconds = seconds
             for one in self._inputs.values():
@@ -248,7 +248,7 @@ class Jobs:
             self._services.line.settled(handle)
 
     def settle_all(self) -> None:
-        """Forget all jobs that have ended, because nobody will ask for them."""
+        """Forget all ended jobs, because no worker will ask for them."""
         for handle in list(self._ended):
             self.settle(handle)
         self.unclaimed.settle_all()
@@ -261,7 +261,7 @@ class Jobs:
             self._tell_end(handle, fact)
 
     def failed(self, handle: str, status: int, sentence: str, kind: str = Kind.FAILED_TO_START) -> None:
-        """Record that an intent did not become a process (`lost`: that it is not known whether it did)."""
+        """Record that an intent did not become a process (`lost`: or that this is unknown)."""
         started_at_us = self._services.clock.now_us()
         outcome = OutcomeFile(
             kind=kind, exit_status=status, sentence=sentence, started_at_us=started_at_us, ended_at_us=self._services.clock.now_us()

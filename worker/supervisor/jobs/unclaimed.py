@@ -1,6 +1,6 @@
-"""Pipes of jobs whose folder was removed while they ran, and whose supervisor died then: held, and not read.
+"""Pipes of jobs whose folder was removed while they ran, and whose supervisor then died: held, but not read.
 
-The worker has such a job adopted, in a folder that was made again, or settles it. Until then its output waits in its pipes.
+The worker either requests adoption of such a job, in a restored folder, or settles it. Until then its output waits in its pipes.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ class Unclaimed:
         self._held[deposit.handle] = deposit
 
     def claim(self, handle: str) -> Deposited | None:
-        """Forget a job whose pipes are pumped from now on, and return what was held for it; None if it is not one of these."""
+        """Forget a job whose pipes are pumped from now on, and return what was held for it; None if nothing was."""
         return self._held.pop(handle, None)
 
     def settle(self, handle: str) -> None:
-        """Drop the output of a job whose end is durable; does nothing if it is not one of these."""
+        """Drop the output of a job whose end is durable; does nothing for other jobs."""
         deposit = self._held.pop(handle, None)
         if deposit is not None:
             for end in deposit.feed:
@@ -43,6 +43,6 @@ class Unclaimed:
             self._services.line.settled(handle)
 
     def settle_all(self) -> None:
-        """Drop the output of all of them, because nobody will ask for it."""
+        """Drop the output of all of them, because no worker will ask for it."""
         for handle in list(self._held):
             self.settle(handle)

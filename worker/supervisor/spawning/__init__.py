@@ -1,1 +1,1 @@
-"""A process made from the spec of a job: its environment, folder, program and limits, and why it cannot be started. Knows no supervisor."""
+"""Creation of a process from a job's spec: environment, folder, program and limits, and why it cannot start. Knows no supervisor."""

@@ -30,7 +30,7 @@ _LONGEST_REPORT = 4096
 
 
 class Attributes(NamedTuple):
-    """What a process is given. `rlimits`: name, soft and hard limit, None is unlimited. `files`: its usual limits of descriptors."""
+    """The attributes of a process. `rlimits`: name, soft and hard limit, None is unlimited. `files`: its default descriptor limits."""
 
     nice: int | None
     umask: int | None
@@ -39,7 +39,7 @@ class Attributes(NamedTuple):
 
 
 class CannotGive(Exception):  # noqa: N818 -- a fact about the job, not an error in this program
-    """Raised if a process cannot be given one of its attributes, with a sentence."""
+    """Raised, with a sentence, if a process cannot be given one of its attributes."""
 
     status = OWN_FAILURE
 

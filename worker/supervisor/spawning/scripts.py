@@ -35,7 +35,7 @@ def why_not_executed(program: str, number: int) -> str:
 
 
 def why_not_here(program: str) -> str:
-    """Return the end of a sentence if the file system is mounted with noexec, else an empty string."""
+    """Return the end of a sentence if the file system is mounted with noexec, else an empty text."""
     try:
         is_noexec = os.statvfs(program).f_flag & os.ST_NOEXEC
     except OSError:
@@ -77,7 +77,7 @@ def _no_format(head: bytes) -> str:
 
 
 def _machine(head: bytes) -> tuple[bytes, bytes]:
-    """Return what a program was built for: its class and byte order, and e_machine (elf(5))."""
+    """Return what a program was built for: its class, byte order and e_machine (elf(5))."""
     return head[4:6], head[18:20]
 
 
@@ -115,7 +115,7 @@ def _too_deep(interpreter: str) -> str:
 
 
 def _loader(head: bytes) -> str:
-    """Return the path of the loader (PT_INTERP, elf(5)): the first text that looks like one; empty if there is none."""
+    """Return the path of the loader (PT_INTERP, elf(5)): the first string that looks like one; empty if there is none."""
     for text in head[len(_ELF) :].split(b"\0"):
         if text.startswith(b"/") and b"ld" in text and text.isascii():
             return text.decode()

@@ -88,7 +88,7 @@ class CannotStart(Exception):  # noqa: N818 -- a fact about the job, not an erro
 
 
 class Spawner:
-    """Starts processes. Changes folder, cgroup and limits of this process for a moment, so it must have one thread."""
+    """Starts processes. Changes folder, cgroup and limits of this process for a moment, so it must have only one thread."""
 
     def __init__(self, files_limit: int) -> None:
         self._home = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
@@ -112,8 +112,8 @@ class Spawner:
     ) -> int:
         """Start the job's leader with `pipes` as its stdout and stderr, and return its pid. Raises `CannotStart`.
 
-        `stdin_pipe` is the read end that is its stdin; -1: that is its file, or /dev/null. `terminal`:
-        instead of all these, a slave, its master, and the read end of a pipe.
+        `stdin_pipe` is the read end for its stdin; -1: its stdin is a file, or /dev/null. `terminal`: instead of all these, a slave, its
+        master, and the read end of a pipe.
         """
         environment = {**self._environment, **dict(job.environment)}
         if terminal:
@@ -195,7 +195,7 @@ class Spawner:
             resource.setrlimit(resource.RLIMIT_NOFILE, (limit, self._most_files))
 
     def _descriptors(self, sources: Sequence[int]) -> list[tuple[int | str, ...]]:
-        """Return the file actions that give a process these, in the order of their numbers there."""
+        """Return the file actions that give a process these descriptors, in the order of their numbers there."""
         if len(sources) == len(self._numbers):
             return [(os.POSIX_SPAWN_DUP2, *pair) for pair in zip(sources, self._numbers, strict=True)]
         slave, *riding = sources

@@ -1,1 +1,1 @@
-"""The standard streams of a job: its pipes or its terminal, the bytes that go through them, and the files where they end."""
+"""The standard streams of a job: its pipes or its terminal, the bytes in them, and the files that they are copied to."""

@@ -1,9 +1,9 @@
 """Record when output of a job arrives, in the order in which this process notices it.
 
-What is not recorded yet has the time at which its log was modified. So a record is written only when that would say too little: when the
-other stream writes, or after 10 ms the same stream again. A job that writes once costs nothing here.
+Unrecorded output has the modification time of its log. So a record is written only when that is not enough: when the other stream writes,
+or after 10 ms the same stream again. A job that writes once costs nothing here.
 
-The file has a largest size. From its half on, ever longer times are taken together, and with them what both streams wrote meanwhile.
+The file has a maximum size. When it is half full, output within ever longer intervals is merged into one record per stream.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _RECORDS_A_SPAN = MOST_RECORDS // 32
 
 
 class Arrivals:
-    """Those of one job. `now_us` gives the time for records."""
+    """The arrivals of one job. `now_us` returns the time for records."""
 
     __slots__ = ("_at_us", "_count", "_ends", "_now_us", "_recorded", "_sizes", "_stream")
 
@@ -79,5 +79,5 @@ class Arrivals:
 
 
 def span_seconds(count: int) -> float:
-    """Return how long output is taken together after so many records."""
+    """Return for how long output is merged after this many records."""
     return _SPAN_SECONDS * 2.0 ** max(0, (count - _EXACT_RECORDS) // _RECORDS_A_SPAN + 1)

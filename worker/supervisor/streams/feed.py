@@ -1,11 +1,11 @@
-"""The standard input of one job that arrives as a stream: bytes wait in a file in memory until the job's pipe takes them.
+"""The standard input of one job that arrives as a stream: bytes wait in a memfd until the job's pipe has room for them.
 
-The worker writes at the end of the file, so its size is how many bytes have arrived. splice(2) moves them into the pipe and the file's
-position with them, so the position is how many were given. Size and position belong to the file, which the keeper holds too, and not to a
-process: whichever of worker, supervisor and keeper is killed, no byte is lost or comes twice. The seals of the file say where the input
-ends: F_SEAL_GROW, nothing follows; with F_SEAL_SHRINK, because nobody went on feeding it.
+The worker appends to the memfd, so its size is how many bytes have arrived. splice(2) moves them into the pipe and advances the file
+position, so the position is how many were given to the job. Size and position belong to the open file, which the keeper holds too, and not
+to a process: whichever of worker, supervisor and keeper is killed, no byte is lost or repeated. The seals of the memfd mark the end of the
+input: F_SEAL_GROW, nothing follows; with F_SEAL_SHRINK, because its feeder did not come back.
 
-What the job has read is freed in pieces that are larger than any page: the pipe refers to the pages of the file, and a page that is freed
+What the job has read is freed in pieces that are larger than any page: the pipe refers to the pages of the memfd, and a page that is freed
 in part is zeroed in that part, also where the pipe, or another one that the job spliced it to, still refers to it.
 """
 
@@ -44,20 +44,20 @@ class Ends(NamedTuple):
 
 
 class Owner(Protocol):
-    """Who is told about a feed."""
+    """Receives events about a feed."""
 
     def input_given(self) -> None:
-        """Process that the job took more."""
+        """Handle that the job has read more."""
 
     def input_cut(self, why: str) -> None:
-        """Process that the input ends early, before the job finds that out."""
+        """Handle that the input ends early, before the job notices."""
 
     def input_over(self, why: str) -> None:
-        """Process that the pipe is closed; `why` no more is accepted, empty if the job was given everything."""
+        """Handle that the pipe is closed; `why` no more is accepted, empty if the job got everything."""
 
 
 def create() -> tuple[Ends, int]:
-    """Return what a feed needs, and the end from which the job reads. Raises OSError."""
+    """Return the descriptors of a feed, and the read end for the job. Raises OSError."""
     memory = os.memfd_create("jobwire-stdin", os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
     try:
         read_end, write_end = os.pipe2(os.O_CLOEXEC)
@@ -88,12 +88,12 @@ class Feed:
 
     @property
     def is_open(self) -> bool:
-        """Whether the job may get more."""
+        """Whether the job may get more input."""
         return self._pipe >= 0
 
     @property
     def memory(self) -> int:
-        """The descriptor of the file, for the worker."""
+        """The descriptor of the memfd, for the worker."""
         return self._memory
 
     def begin(self) -> None:
@@ -103,18 +103,18 @@ class Feed:
         self.move()
 
     def attach(self) -> None:
-        """Note that somebody feeds it."""
+        """Note that a client feeds it."""
         self._is_fed = True
         self._loop.cancel(self._timer)
         self._timer = None
 
     def detach(self) -> None:
-        """Note that nobody feeds it at present."""
+        """Note that no client feeds it at present."""
         self._is_fed = False
         self.wait(self._wait_seconds)
 
     def wait(self, seconds: float) -> None:
-        """Wait so long for a feeder from now on, if there is none; then the input ends."""
+        """Wait this long for a feeder from now on, if there is none; then the input ends."""
         self._wait_seconds = seconds
         self._loop.cancel(self._timer)
         self._timer = None
@@ -122,7 +122,7 @@ class Feed:
             self._timer = self._loop.after(seconds, self._cut)
 
     def move(self) -> None:
-        """Give the job what has arrived, as far as its pipe takes it now."""
+        """Give the job what has arrived, as far as its pipe has room now."""
         if not self.is_open:
             return
         left = _MOST_A_TURN
@@ -147,7 +147,7 @@ class Feed:
             self._loop.watch(self._pipe, select.EPOLLOUT if waiting else 0, self._ready)
 
     def _give(self, most: int) -> int:
-        """Give the job at most so many bytes and return how many. Raises BlockingIOError if its pipe is full, and BrokenPipeError."""
+        """Give the job at most this many bytes and return how many. Raises BlockingIOError if its pipe is full, and BrokenPipeError."""
         if self._splices:
             try:
                 return os.splice(self._memory, self._pipe, most, flags=os.SPLICE_F_NONBLOCK)
@@ -180,7 +180,7 @@ class Feed:
         self.cut(f"nobody fed its standard input for {self._wait_seconds:g} s, so it ended after {arrived} bytes")
 
     def cut(self, why: str) -> None:
-        """End it after what has arrived, which is not what the job should have got."""
+        """End it after what has arrived, which is not the whole input."""
         if not self.is_open or self._seals() & _END:
             return
         self._owner.input_cut(why)
@@ -223,5 +223,5 @@ class Feed:
 
 
 def was_cut(memory: int) -> bool:
-    """Return whether the input in this file ended early."""
+    """Return whether the input in this memfd ended early."""
     return fcntl.fcntl(memory, fcntl.F_GET_SEALS) & _CUT == _CUT

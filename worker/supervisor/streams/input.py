@@ -1,4 +1,4 @@
-"""The standard input of a job that is fed: who may feed it, what is noted for the next supervisor, and what worker and keeper are told."""
+"""The standard input of a job that is fed: who may feed it, notes for the next supervisor, and messages to worker and keeper."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class Input:
     __slots__ = ("_feed", "_feeder", "_folder", "_handle", "_services", "problem")
 
     def __init__(self, services: Services, handle: str, folder: str, ends: Ends | None, *, feeder: str = "", problem: str = "") -> None:
-        """Take ownership of `ends`; None: it is over. `feeder` is the token of who began to feed it; empty: nobody did."""
+        """Take ownership of `ends`; None: the input is over. `feeder` is the token of its feeder; empty: it has none yet."""
         self._services = services
         self._handle = handle
         self._folder = folder
@@ -31,7 +31,7 @@ class Input:
             self._feed.begin()
 
     def attach(self, token: str) -> None:
-        """Let somebody feed it, or not; the worker is told which."""
+        """Accept a feeder or not; the worker is told which."""
         if self._feeder and token != self._feeder:
             self._services.report(facts.feed_refused(self._handle))
         elif self._feed is None:
@@ -46,12 +46,12 @@ class Input:
             self._feed.move()
 
     def detach(self) -> None:
-        """Note that nobody feeds it at present."""
+        """Note that no client feeds it at present."""
         if self._feed is not None:
             self._feed.detach()
 
     def wait(self) -> None:
-        """Wait for a feeder as long as is usual now."""
+        """Wait for a feeder for the configured time."""
         if self._feed is not None:
             self._feed.wait(self._services.feed_wait_seconds)
 
@@ -77,7 +77,7 @@ class Input:
         note_problem(self._folder, STDIN, why)
 
     def input_over(self, why: str) -> None:
-        """Have the keeper close its ends at once, as the job waits for the end of file, and tell the worker."""
+        """Tell the worker, and have the keeper close its ends at once, because the job waits for end of file."""
         self._feed = None
         mark_fed(self._folder)
         self._services.line.fed(self._handle)
@@ -85,7 +85,7 @@ class Input:
 
 
 def adopted(services: Services, handle: str, folder: str, held: tuple[int, ...]) -> Input:
-    """Return the input of a job that an earlier supervisor started; `held` is what the keeper held for it, if it held anything."""
+    """Return the input of a job that an earlier supervisor started; `held` is what the keeper held for it, if anything."""
     ends = Ends(*held) if held else None
     problem = read_problem(folder, STDIN)
     if ends is None and not problem and not is_fed(folder):

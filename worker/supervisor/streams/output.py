@@ -65,7 +65,7 @@ class Output:
 
     @property
     def waits(self) -> bool:
-        """Whether some of it waits for disk space."""
+        """Whether output waits for disk space."""
         return self._stdout.waits or self._stderr.waits
 
     def sizes(self) -> tuple[int, int]:
@@ -85,7 +85,7 @@ class Output:
         return REPLACED
 
     def begin(self) -> None:
-        """Start to pump."""
+        """Start pumping."""
         self._stdout.begin()
         self._stderr.begin()
         if self._terminal is not None:
@@ -141,13 +141,13 @@ class Output:
         note_problem(self._folder, stream, why)
 
     def output_waits(self) -> None:
-        """Report when the job begins to wait in its writes because the disk is full, and when it continues."""
+        """Report when the job's writes start to wait because the disk is full, and when they continue."""
         if self.waits != self._waits:
             self._waits = self.waits
             self._services.report(facts.waits(self._handle, does_wait=self._waits))
 
     def output_closed(self) -> None:
-        """Process a hang-up after the end of the job."""
+        """Handle a hang-up after the end of the job."""
         if self._has_ended and not self._is_open():
             self._services.lingering.hung_up(self._handle)
 

@@ -1,11 +1,11 @@
 """A job's two pipes: created, passed to the job, and found again through any process that has an end of them.
 
-The job's descriptors 1 and 2 are write-only, as under any launcher: a descriptor that can be read too looks like a closed pipe to programs
+The job's descriptors 1 and 2 are write-only, as under any launcher: a descriptor that can also be read looks like a closed pipe to programs
 that poll it (`tail -f`), and lets them consume what was written. The job also inherits the read ends, with high numbers that programs do
 not use. So there is always a reader: if all daemons are killed at once, a write waits instead of causing SIGPIPE, and the next supervisor
 can reopen the pipe. A program that closes all inherited descriptors, as sudo does, loses this protection.
 
-A pipe is identified by device and inode, which are on disk before the fork. A job can change everything else about it. Of a job on a
+A pipe is identified by device and inode, which are on the disk before the fork. A job can change everything else about it. For a job on a
 terminal, the first of the two is the master of the terminal instead: see terminal.py.
 """
 
@@ -51,7 +51,7 @@ class Pipe:
 
 
 class Found(NamedTuple):
-    """A reopened read end of a pipe. If the pipe was not found it is at its end, and `problem` says what may be missing."""
+    """A reopened read end of a pipe. If the pipe was not found, the end reads as closed, and `problem` says what may be missing."""
 
     end: int
     problem: str = ""
@@ -96,7 +96,7 @@ class Pipes:
 
 
 def _find_former(members: list[int]) -> tuple[Found, ...]:
-    """Return the read ends for a job of an earlier version, whose descriptors could be read too, and which noted no names."""
+    """Return the read ends for a job of an earlier version, whose descriptors were readable and which recorded no names."""
     ends, _ = _search((one for one in _holdings(members) if _is_read_write(one)), _index_of_mode, len(FORMER_MODES))
     return tuple(Found(ends[number]) if number in ends else Found(hung_up(), _LOST_IN_IT) for number in range(len(FORMER_MODES)))
 

@@ -1,4 +1,4 @@
-"""The descriptors of a job that is about to be started: its pipes or its terminal, its logs, and the stream of its input."""
+"""The descriptors of a job that is about to start: its pipes or its terminal, its logs, and the stream of its input."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _NEW_LOG = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Plumbing:
-    """All of them. They belong to the job once it has a process; until then, `close` closes whichever were opened."""
+    """All of these. They belong to the job once it has a process; until then, `close` closes those that were opened."""
 
     __slots__ = ("_ends", "_logs", "fed", "feed", "pipes", "terminal")
 
@@ -34,7 +34,7 @@ class Plumbing:
         self._logs: list[int] = []
 
     def open(self, loop: Loop, file: JobFile, intent: str) -> None:
-        """Open them, and note in the folder of the intent what they are. Raises OSError."""
+        """Open them, and note in the folder of the intent which they are. Raises OSError."""
         if file.terminal is not None:
             self.terminal, self._ends = terminals.create(loop, *file.terminal)
             write_pipes(pipes_path(intent), [name_of(end) for end in self._ends])
@@ -60,7 +60,7 @@ class Plumbing:
 
     @property
     def on_terminal(self) -> tuple[int, ...]:
-        """What a job on a terminal gets: the slave, and the ends; empty if it is on none."""
+        """What a job on a terminal gets: the slave, and the ends; empty for other jobs."""
         return (self.terminal.peer, *self._ends) if self.terminal is not None else ()
 
     def streams(self) -> list[Stream]:

@@ -67,22 +67,22 @@ class Stream(NamedTuple):
 
 
 class Owner(Protocol):
-    """The owner of a pump, which is called when something happens to its output."""
+    """The owner of a pump: receives events about its output."""
 
     def output_arrived(self, stream: str, size: int) -> None:
-        """Process that a log has this size now; called each time it has grown."""
+        """Handle that a log has this size now; called each time it has grown."""
 
     def output_exceeded(self) -> None:
-        """Process that the quota is exceeded; called once."""
+        """Handle that the quota is exceeded; called once."""
 
     def output_failed(self, stream: str, why: str) -> None:
-        """Process that bytes of a stream are dropped, with the reason; called once for each stream."""
+        """Handle that bytes of a stream are dropped, with the reason; called once for each stream."""
 
     def output_waits(self) -> None:
-        """Process that a pump begins to wait for disk space, or no longer waits."""
+        """Handle that a pump starts to wait for disk space, or no longer waits."""
 
     def output_closed(self) -> None:
-        """Process that the pipe of a stream has no writer any more."""
+        """Handle that the pipe of a stream has no writer any more."""
 
 
 class Pump:
@@ -131,7 +131,7 @@ class Pump:
         return self._retry is not None
 
     def begin(self) -> None:
-        """Start to pump."""
+        """Start pumping."""
         if self._must_find_room and self._pipe >= 0 and not self._has_room():
             self._pause()
             return
@@ -281,7 +281,7 @@ class Pump:
         return len(data) if self._write() else 0
 
     def _read(self, most: int) -> bytes:
-        """Return bytes from the pipe. Raises OSError if there are none, or if there is no free descriptor at the moment."""
+        """Return bytes from the pipe. Raises OSError if there are none, or if no descriptor is free at the moment."""
         end = open_anew(self._pipe)
         try:
             return os.read(end, most)
@@ -312,7 +312,7 @@ class Pump:
 
 
 def loss_of(log: int, size: int) -> str:
-    """Return what somebody else did to a log into which so many bytes were written; empty if nothing is missing."""
+    """Return what others did to a log into which this many bytes were written; empty if nothing is missing."""
     try:
         status = os.fstat(log)
     except OSError as error:

@@ -1,6 +1,6 @@
-"""Reopen the logs of an adopted job, for pumps that continue where those of the earlier supervisor were.
+"""Reopen the logs of an adopted job, for pumps that continue where those of the earlier supervisor stopped.
 
-If a log cannot be opened at the moment, because the disk is full or read-only for instance, its pump waits until it can be. Nothing is
+If a log cannot be opened at the moment, for instance because the disk is full or read-only, its pump waits until it can be. Nothing is
 lost, and only that job waits.
 """
 
@@ -23,9 +23,9 @@ REPLACED = "its log was replaced by something that is no file"
 
 
 def reopen_streams(file: JobFile, folder: str, ends: tuple[int, ...]) -> tuple[list[Stream], Quota]:
-    """Return the streams of stdout and stderr for these read ends, and the quota that is left. Raises OSError if the folder is gone.
+    """Return the streams of stdout and stderr for these read ends, and the remaining quota. Raises OSError if the folder is gone.
 
-    Of a job on a terminal, the first end is the master, which is not needed for a stream: all output is in stdout.
+    For a job on a terminal, the first end is the master, which is not needed for a stream: all output is in stdout.
     """
     if file.terminal is not None:
         ends = (ends[1], hung_up())
@@ -47,7 +47,7 @@ def reopen_streams(file: JobFile, folder: str, ends: tuple[int, ...]) -> tuple[l
 
 
 def _loss(path: str, size: int, recorded: int) -> str:
-    """Return what somebody did to a log while no supervisor had it open; empty: nothing, as far as is recorded."""
+    """Return what others did to a log while no supervisor had it open; empty: nothing, as far as is recorded."""
     is_there = is_file(path)
     # Both logs of a job are made before it begins.
     if is_there is None:
@@ -84,12 +84,12 @@ def _size_of(path: str) -> int:
 
 
 def is_replaced(path: str) -> bool:
-    """Return whether somebody has put something else in the place of a log."""
+    """Return whether something else was put in the place of a log."""
     return is_file(path) is False
 
 
 def is_file(path: str) -> bool | None:
-    """Return whether a path is a file, and not a link; None if there is nothing."""
+    """Return whether a path is a file, and not a link; None if it does not exist."""
     try:
         return stat.S_ISREG(os.lstat(path).st_mode)
     except FileNotFoundError:

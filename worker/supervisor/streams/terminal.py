@@ -55,16 +55,19 @@ class Terminal:
 
     @property
     def is_open(self) -> bool:
-        """Whether the job may still have it."""
+        """Whether the job may still have it open."""
         return self.master >= 0
 
     def begin(self, pump: Callable[[], object]) -> None:
-        """Move output from now on, and call `pump` for it: the loop would notice the pipe too, but somebody waits for the echo of a key."""
+        """Start moving output, and call `pump` after each move.
+
+        The loop would notice the pipe too, but a person waits for the echo of a key.
+        """
         self._pump = pump
         self._watch()
 
     def fill(self) -> bool:
-        """Move what was written to the terminal into the pipe; return False if that was all, and True if the pipe is full."""
+        """Move what was written to the terminal into the pipe; return False if that was all, True if the pipe is full."""
         while self.is_open:
             try:
                 if not self._move():
@@ -75,7 +78,7 @@ class Terminal:
         return False
 
     def close(self) -> None:
-        """Hang up. The pump finds the end of the pipe after what is in it."""
+        """Hang up. The pump reads end of file after what is in the pipe."""
         if self.is_open:
             self._loop.unwatch(self.master)
             self._loop.unwatch(self._write_end)
@@ -144,7 +147,7 @@ def _nothing() -> None:
 
 
 def create(loop: Loop, rows: int, columns: int) -> tuple[Terminal, tuple[int, int]]:
-    """Return a new terminal of this size, and what keeper and job have of it too: the master, and the read end of its pipe.
+    """Return a new terminal of this size, and what keeper and job hold of it too: the master, and the read end of its pipe.
 
     Raises OSError.
     """
@@ -181,6 +184,6 @@ def adopted(loop: Loop, ends: Sequence[int]) -> Terminal | None:
 
 
 def streams_of(ends: Sequence[int], logs: Sequence[int]) -> list[Stream]:
-    """Return what pumps need: all output is in the first log, and nothing is written to the other."""
+    """Return what pumps need: all output goes to the first log, none to the second."""
     _, pipe = ends
     return [Stream(STREAMS[0], pipe, logs[0]), Stream(STREAMS[1], hung_up(), logs[1])]
