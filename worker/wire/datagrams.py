@@ -1,4 +1,4 @@
-"""Send and receive texts over a SEQPACKET socket, several in a datagram, without blocking. Knows no word.
+"""Send and receive texts over a SEQPACKET socket, several per datagram, without blocking. Knows no words.
 
 Imports almost nothing, because the keeper uses it.
 """
@@ -29,7 +29,7 @@ _INT = struct.calcsize("i")
 
 
 def arrays(texts: list[str]) -> list[bytes]:
-    """Return datagrams with an array each, for texts of JSON."""
+    """Return datagrams for JSON texts, an array in each."""
     return _pack(texts, "[", ",", "]")
 
 

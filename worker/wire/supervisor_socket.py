@@ -39,7 +39,7 @@ def unlink_socket() -> None:
 
 
 def socket_file() -> tuple[int, int] | None:
-    """Return the device and inode of the socket's file in the working folder; None if there is none, or something else in its place."""
+    """Return device and inode of the socket's file in the working folder; None if there is none, or it is not a socket."""
     try:
         there = os.stat(layout.SOCKET, follow_symlinks=False)
     except FileNotFoundError:
