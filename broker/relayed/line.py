@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 
 import zmq
 
-from ...client.sockets.monitored_socket import Change, MonitoredSocket
+from ...client.sockets.connecting.monitored_socket import Change, MonitoredSocket
 from ...keys.identity import Identity
 from ...keys.sockets import Context, readable
 from ...schemas.frames import read_reply, refusal_from

@@ -14,8 +14,8 @@ from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.refusal import Code, Refused
 from ..protocol.conversation import Conversation, Exchange, Greeted
 from ..protocol.subscription import Phase, Subscription
-from . import diagnosis
-from .monitored_socket import Change, MonitoredSocket
+from .connecting import diagnosis
+from .connecting.monitored_socket import Change, MonitoredSocket
 
 # The worker's heartbeat comes every few seconds. A grant that is silent for this long is gone, or its news do not get through.
 _SILENCE_SECONDS = 30.0

@@ -1,6 +1,7 @@
 """The request socket, a DEALER: carries the frames of the conversation, and tells it and the user what becomes of the connection.
 
-Decides nothing about requests: that is conversation.py. When a new connection is tried is decided by backoff.py and monitored_socket.py.
+Decides nothing about requests: that is conversation.py. When a new connection is tried is decided by backoff.py and
+connecting/monitored_socket.py.
 """
 
 from __future__ import annotations
@@ -14,9 +15,9 @@ import zmq
 from ...keys.sockets import Context, readable
 from ...schemas.refusal import Refused
 from ..protocol.conversation import Conversation, Frames, Happened
-from . import diagnosis
 from .backoff import Backoff
-from .monitored_socket import Change, MonitoredSocket
+from .connecting import diagnosis
+from .connecting.monitored_socket import Change, MonitoredSocket
 
 _MESSAGES_A_TURN = 256
 # `send_multipart` would combine the flags for each message, which takes as long as a send.

@@ -25,10 +25,10 @@ from ...schemas.wire_codec import key_to_wire
 from ..protocol.conversation import Chunk, Conversation, Exchange, Greeted, Happened, Item
 from ..protocol.pulse import Pulse, Sign, always
 from ..protocol.subscription import Subscription
-from . import diagnosis
 from .backoff import Backoff
+from .connecting import diagnosis
+from .connecting.monitored_socket import MonitoredSocket
 from .event_socket import EventSocket, locate
-from .monitored_socket import MonitoredSocket
 from .request_socket import RequestSocket, Tidings
 
 

@@ -17,8 +17,8 @@ from processes import own_descriptors
 from requirements import needs_ipv6
 
 from jobwire.client.protocol.subscription import Phase, Subscription
-from jobwire.client.sockets import monitored_socket
 from jobwire.client.sockets.addresses import Resolution
+from jobwire.client.sockets.connecting import monitored_socket
 from jobwire.client.sockets.connection import Connection
 from jobwire.keys.identity import Identity, generate
 from jobwire.schemas.generated import event_pb2

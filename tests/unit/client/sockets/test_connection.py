@@ -13,8 +13,8 @@ from fake_daemon import FakeDaemon
 
 from jobwire.client.protocol.exchange import Chunk
 from jobwire.client.protocol.subscription import Subscription
+from jobwire.client.sockets.connecting.monitored_socket import Change, MonitoredSocket
 from jobwire.client.sockets.connection import Connection
-from jobwire.client.sockets.monitored_socket import Change, MonitoredSocket
 from jobwire.keys.identity import Identity, generate
 from jobwire.keys.sockets import new_context
 from jobwire.schemas.generated import event_pb2, request_pb2

@@ -10,9 +10,9 @@ import errno
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
-from ...keys.identity import Identity, fingerprint, format_public
-from ...schemas.endpoint import host_of, split
-from ...schemas.refusal import Code, Refused
+from ....keys.identity import Identity, fingerprint, format_public
+from ....schemas.endpoint import host_of, split
+from ....schemas.refusal import Code, Refused
 
 if TYPE_CHECKING:
     import socket

@@ -15,7 +15,7 @@ import pytest
 from client_requests import listing, soon
 from fake_daemon import FakeDaemon
 
-from jobwire.client.sockets import diagnosis
+from jobwire.client.sockets.connecting import diagnosis
 from jobwire.client.sockets.connection import Connection
 from jobwire.keys.identity import Identity, generate
 from jobwire.schemas.refusal import Code, Refused

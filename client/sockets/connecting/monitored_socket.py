@@ -17,12 +17,12 @@ from collections import deque
 
 import zmq
 
-from ...keys.identity import Identity
-from ...keys.sockets import Context, Socket, client_socket, connect, readable, whole
-from ...schemas.endpoint import is_named
-from ...schemas.refusal import Code, Refused
+from ....keys.identity import Identity
+from ....keys.sockets import Context, Socket, client_socket, connect, readable, whole
+from ....schemas.endpoint import is_named
+from ....schemas.refusal import Code, Refused
+from ..addresses import Resolution
 from . import diagnosis
-from .addresses import Resolution
 from .tcp_info import TcpInfo, tcp_info
 
 # The first interval, doubled up to the second one: a worker that restarts is found at once, one that is down is not flooded.

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from jobwire.client.sockets.tcp_info import TcpInfo, tcp_info
+from jobwire.client.sockets.connecting.tcp_info import TcpInfo, tcp_info
 
 MOMENT = 0.05
 

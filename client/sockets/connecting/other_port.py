@@ -9,8 +9,8 @@ import time
 
 import zmq
 
-from ...keys.identity import Identity
-from ...keys.sockets import client_socket, connect, new_context, whole
+from ....keys.identity import Identity
+from ....keys.sockets import client_socket, connect, new_context, whole
 
 _SECONDS = 1.0
 
