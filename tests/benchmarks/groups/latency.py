@@ -10,6 +10,7 @@ from time import monotonic_ns, perf_counter_ns, sleep
 from types import TracebackType
 from typing import Self
 
+from limits.bare.client import BareWorker
 from limits.durable_echo import DurableEcho
 from stage import CannotMeasure, Ground, Stage
 from table import Line, Pairs, at_most, unmeasured
@@ -54,7 +55,14 @@ def _quiet(ground: Ground, logs: Path, *, judged: bool) -> list[Line]:
     limits: dict[int, list[float]] = {milliseconds: [] for milliseconds in end_known_whats}
     acknowledgements: list[float] = []
     ends: dict[int, list[float]] = {milliseconds: [] for milliseconds in end_known_whats}
-    with ground.stage(slots=_SLOTS, logs=logs) as stage, stage.client() as client, DurableEcho(stage.folder / "echo.db") as echo:
+    bare_acknowledgements: list[float] = []
+    bare_ends: dict[int, list[float]] = {milliseconds: [] for milliseconds in end_known_whats}
+    with (
+        ground.stage(slots=_SLOTS, logs=logs) as stage,
+        stage.client() as client,
+        DurableEcho(stage.folder / "echo.db") as echo,
+        BareWorker(stage.folder / "bare.db", ground.fresh(logs, "bare"), _SLOTS) as bare,
+    ):
         for _ in range(_WARM_UP + count):
             for milliseconds, into in ends.items():
                 # A machine that was idle for some milliseconds is slower by a factor of two, so the limit is measured in the same way.
@@ -67,12 +75,22 @@ def _quiet(ground: Ground, logs: Path, *, judged: bool) -> list[Line]:
                 job.wait()
                 known = monotonic_ns()
                 into.append((known - int(job.stdout_tail)) / 1e6)
+                sleep(milliseconds / 1000)
+                bare_acknowledged, bare_ended = bare.run(program, str(milliseconds))
+                if milliseconds == _SHORT_MS:
+                    bare_acknowledgements.append(bare_acknowledged)
+                bare_ends[milliseconds].append(bare_ended)
     note = "limit here and below: a CURVE round trip of 200 bytes with one durable SQLite commit in it" if judged else ""
     pairs = Pairs(limits[_SHORT_MS][_WARM_UP:], acknowledgements[_WARM_UP:])
     lines = [pairs.line_at(_MEDIAN, acknowledged_what, "ms", acknowledged, judged=judged, note=note)]
     for milliseconds, what in end_known_whats.items():
         pairs = Pairs(limits[milliseconds][_WARM_UP:], ends[milliseconds][_WARM_UP:])
         lines.append(pairs.line_at(_MEDIAN, what, "ms", end_known, judged=judged))
+    pairs = Pairs(limits[_SHORT_MS][_WARM_UP:], bare_acknowledgements[_WARM_UP:])
+    lines.append(pairs.line_at(_MEDIAN, f"{acknowledged_what}, bare worker", "ms", acknowledged, judged=False))
+    for milliseconds, what in end_known_whats.items():
+        pairs = Pairs(limits[milliseconds][_WARM_UP:], bare_ends[milliseconds][_WARM_UP:])
+        lines.append(pairs.line_at(_MEDIAN, f"{what}, bare worker", "ms", end_known, judged=False))
     return lines
 
 

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from time import monotonic
 
+from limits.bare.client import BareWorker
 from stage import CannotMeasure, Ground
 from table import Line, Pairs, Promise, in_turns, share, unmeasured
 
@@ -21,6 +24,8 @@ from jobwire.schemas.naming import new_id
 PROGRAM = b"/bin/true"
 SLOTS_TRIED = (2, 4, 8)
 IN_FLIGHT = 32
+# As many as a client of jobwire sends in one part.
+_BARE_AT_ONCE = 150
 _LIMIT_IN_FLIGHT = 2
 _WARM_UP = 100
 _DEADLINE_SECONDS = 120.0
@@ -28,18 +33,20 @@ _DEADLINE_SECONDS = 120.0
 
 @dataclass(frozen=True, slots=True)
 class Way:
-    """A way to start many jobs; `launch` does it and returns jobs per second."""
+    """A way to start many jobs; `launch` does it and returns jobs per second. The rest is for the bare worker: see `run_many`."""
 
     what: str
     promise: Promise
     launch: Callable[[Client, int], float]
+    at_once: int
+    in_flight: int
 
 
 def measure(ground: Ground) -> list[Line]:
     """Measure both kinds of requests, with the logs in memory, and once with everything on disk."""
     ways = (
-        Way("jobs of one start", share(37, 45), launch_at_once),
-        Way(f"jobs of a request each, {IN_FLIGHT} in flight", share(28, 35), launch_singly),
+        Way("jobs of one start", share(37, 45), launch_at_once, _BARE_AT_ONCE, sys.maxsize),
+        Way(f"jobs of a request each, {IN_FLIGHT} in flight", share(28, 35), launch_singly, 1, IN_FLIGHT),
     )
     try:
         ground.compiled("limits/spawn_limit.c")
@@ -51,6 +58,7 @@ def measure(ground: Ground) -> list[Line]:
         slots, tried = _best_slots(ground, way, count)
         in_memory = _against_limit(ground, ground.memory, slots, way, count, rounds)
         lines.append(in_memory.line(f"{count} {way.what}", "jobs/s", way.promise, note=tried))
+        lines.append(_bare(ground, slots, way, count, rounds).line(f"{count} {way.what}, bare worker", "jobs/s", way.promise, judged=False))
         on_disk = _against_limit(ground, ground.disk, slots, way, count, 1)
         lines.append(on_disk.line(f"{count} {way.what}, logs on disk", "jobs/s", way.promise, judged=False))
     return lines
@@ -122,6 +130,15 @@ def _best_slots(ground: Ground, way: Way, count: int) -> tuple[int, str]:
     best = max(rates, key=lambda slots: rates[slots])
     tried = ", ".join(f"{rate:.0f} with {slots}" for slots, rate in rates.items())
     return best, f"{best} slots (tried: {tried} jobs/s)"
+
+
+def _bare(ground: Ground, slots: int, way: Way, count: int, rounds: int) -> Pairs:
+    """Measure the least that a worker in these libraries does: what is below that, no work on jobwire can reach."""
+    logs = ground.fresh(ground.memory, "bare")
+    with BareWorker(ground.fresh(ground.disk, "bare") / "state.db", logs, slots) as bare:
+        bare.run_many(_WARM_UP, way.at_once, way.in_flight)
+        limit = partial(spawn_limit, ground, ground.memory, count)
+        return in_turns(limit, lambda: bare.run_many(count, way.at_once, way.in_flight), rounds)
 
 
 def _against_limit(ground: Ground, logs: Path, slots: int, way: Way, count: int, rounds: int) -> Pairs:

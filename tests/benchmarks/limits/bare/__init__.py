@@ -1,0 +1,1 @@
+"""The least that a worker in these libraries does: see worker.py."""
