@@ -105,7 +105,8 @@ def _groups() -> list[str]:
     try:
         user = pwd.getpwuid(os.geteuid())
         wanted = set(os.getgrouplist(user.pw_name, user.pw_gid))
-    except (KeyError, OSError):
+    except (KeyError, OSError, UnicodeEncodeError):
+        # No name, or one that is not UTF-8, which getgrouplist does not take.
         return []
     ours = {*os.getgroups(), os.getegid()}
     words = (("without", wanted - ours), ("in addition in", ours - wanted))
