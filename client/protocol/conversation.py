@@ -35,10 +35,10 @@ from ...schemas.refusal import Code, Reason, Refused
 from .advice import advised
 from .exchange import Chunk, Exchange, Item
 from .features import ALL_CHECKED, check_features
-from .feeding import Feeding
-from .keystrokes import Keystrokes
 from .limits import check_frame, check_jobs, check_request
 from .proving import prove
+from .pushing.feeding import Feeding
+from .pushing.keystrokes import Keystrokes
 
 __all__ = ["Chunk", "Conversation", "Exchange", "Greeted", "Happened", "Item", "greeting"]
 

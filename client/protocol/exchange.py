@@ -11,10 +11,10 @@ from typing import NamedTuple
 
 from ...schemas.generated import request_pb2
 from ...schemas.refusal import Code, Refused
-from .feeding import Feeding
 from .flow_control import WINDOW_BYTES, ByteWindow, MessageWindow
-from .keystrokes import Keystrokes
-from .uploading import Uploading
+from .pushing.feeding import Feeding
+from .pushing.keystrokes import Keystrokes
+from .pushing.uploading import Uploading
 
 
 class Chunk(NamedTuple):

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Protocol
 
 from ....client.protocol.exchange import Exchange
-from ....client.protocol.uploading import Uploading
+from ....client.protocol.pushing.uploading import Uploading
 from ....schemas.frames import LARGEST_PUSH, MOST_PUTS
 from ....schemas.generated import request_pb2
 from ....schemas.jobs.brought_files import BroughtFile

@@ -11,8 +11,8 @@ from abc import abstractmethod
 from collections.abc import Callable
 
 from ....client.protocol.exchange import Exchange
-from ....client.protocol.feeding import Feeding
-from ....client.protocol.keystrokes import Keystrokes
+from ....client.protocol.pushing.feeding import Feeding
+from ....client.protocol.pushing.keystrokes import Keystrokes
 from ....schemas.frames import LARGEST_TYPED
 from ....schemas.generated import request_pb2
 from ....schemas.jobs.terminal import TerminalSize, check_size

@@ -12,7 +12,7 @@ from ....schemas.naming import JobKey
 from ....schemas.refusal import Refused
 from ....schemas.wire_codec import key_to_wire
 from ...protocol.exchange import Exchange
-from ...protocol.keystrokes import Keystrokes
+from ...protocol.pushing.keystrokes import Keystrokes
 from ...sockets.connection import Connection
 from .detach_keys import DetachKeys, DetachWatch
 

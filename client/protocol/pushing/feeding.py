@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
-from ...keys.proofs.input_seal import RunningHash
-from ...schemas.refusal import Code, Refused
+from ....keys.proofs.input_seal import RunningHash
+from ....schemas.refusal import Code, Refused
 
 
 class Piece(NamedTuple):

@@ -1,7 +1,7 @@
 import pytest
 
-from jobwire.client.protocol.feeding import Piece
-from jobwire.client.protocol.keystrokes import Keystrokes
+from jobwire.client.protocol.pushing.feeding import Piece
+from jobwire.client.protocol.pushing.keystrokes import Keystrokes
 from jobwire.schemas.frames import LARGEST_TYPED
 from jobwire.schemas.jobs.terminal import TerminalSize
 from jobwire.schemas.refusal import Refused

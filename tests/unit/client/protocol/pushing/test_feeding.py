@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobwire.client.protocol.feeding import Feeding, Piece
+from jobwire.client.protocol.pushing.feeding import Feeding, Piece
 from jobwire.schemas.refusal import Refused
 
 INPUT = bytes(range(256)) * 4

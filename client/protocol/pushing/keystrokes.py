@@ -6,9 +6,9 @@ is sent on the next connection, where offsets begin at 0 again.
 
 from __future__ import annotations
 
-from ...schemas.frames import LARGEST_TYPED
-from ...schemas.jobs.terminal import TerminalSize
-from ...schemas.refusal import Code, Refused
+from ....schemas.frames import LARGEST_TYPED
+from ....schemas.jobs.terminal import TerminalSize
+from ....schemas.refusal import Code, Refused
 from .feeding import Piece
 
 
