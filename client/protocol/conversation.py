@@ -9,10 +9,11 @@ The rules:
    (which restarted unnoticed), `hello` and the request are repeated, unless the nonce is still the same.
 4. The limits in the answer to `hello` are checked before sending. A request that is too large is refused here and affects no other.
 5. Streams have credit, which is granted again as their consumer reads, and continue where they were; see exchange.py.
-6. What follows a `feed` is sent as far as the worker allows; see feeding.py.
+6. What follows a `feed` is sent as far as the worker allows; see pushing/.
 7. What had room before a connection was lost may be refused as one too many on the next one, as the worker still counts the lost one: it is
    `postponed`, and asked for again by `ask_again`.
-8. `first_store` of a start or a commit is always the store of the first attempt: only then can a rebuilt store answer "may have run".
+8. Whether the worker is still there is asked as often as somebody wants to know; see signs.py.
+9. `first_store` of a start or a commit is always the store of the first attempt: only then can a rebuilt store answer "may have run".
 
 Frames go out through `outgoing` and come in through `receive`. Knows no deadlines: the caller sets them.
 """
@@ -20,47 +21,29 @@ Frames go out through `outgoing` and come in through `receive`. Knows no deadlin
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Collection, Sequence
-from typing import NamedTuple
+from collections.abc import Callable, Collection, Iterable
 
 from ...keys.identity import Identity
-from ...keys.proofs.input_seal import Fed
 from ...schemas.clock import wall_us
 from ...schemas.frames import SIGNED_VERBS, read_reply, refusal_from
 from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.jobs.terminal import TerminalSize
-from ...schemas.naming import JobKey
-from ...schemas.protocol_version import PROTOCOL_VERSION
 from ...schemas.refusal import Code, Reason, Refused
 from .advice import advised
 from .exchange import Chunk, Exchange, Item
 from .features import ALL_CHECKED, check_features
+from .hello import Greeted, greeting, why_not
 from .limits import check_frame, check_jobs, check_request
 from .proving import prove
 from .pushing.feeding import Feeding
 from .pushing.keystrokes import Keystrokes
+from .pushing.messages import pushed
+from .signs import Signs
 
-__all__ = ["Chunk", "Conversation", "Exchange", "Greeted", "Happened", "Item", "greeting"]
+__all__ = ["Chunk", "Conversation", "Exchange", "Greeted", "Happened", "Item"]
 
-SOFTWARE = "jobwire-python"
 _RANDOM_BYTES = 4
-# A broker finds out that a worker is silent when it was asked about it a second ago, and the second before.
-_TIMES_IN_A_ROW = 4
 _NO_ROOM = frozenset({Reason.TOO_MANY_STREAMS, Reason.TOO_MANY_GRANTS})
-
-
-class SilentWorker(NamedTuple):
-    """A worker behind a broker that gives no sign: its name, and for how many seconds."""
-
-    name: str
-    seconds: float
-
-
-class Greeted(NamedTuple):
-    """The worker answered `hello`. `new_run`: it is another run of it than before, so its grants are gone."""
-
-    hello: request_pb2.HelloReply
-    new_run: bool
 
 
 # One message: a request, and after a push its bytes.
@@ -108,13 +91,7 @@ class Conversation:
         self._last_number = int.from_bytes(os.urandom(_RANDOM_BYTES))
         # None: there is no `hello` under way. (A worker answers a frame that it could not read under the number 0.)
         self._hello_number: int | None = None
-        # Of the last question for a sign of life. And what a broker said in the answer of a worker that gives none; None: nothing.
-        self._sign_number: int | None = None
-        self.silent_worker: SilentWorker | None = None
-        # The job that was asked about last, how often in a row, and which one it was of all.
-        self._asked_about: job_pb2.JobKey | None = None
-        self._times = 0
-        self._turn = 0
+        self.signs = Signs()
         self._connected = False
 
     @property
@@ -159,28 +136,11 @@ class Conversation:
             pushes.add(data)
             self._push(exchange)
 
-    @property
-    def is_asked_for_a_sign(self) -> bool:
-        """Whether such a question has no answer yet."""
-        return self._sign_number is not None
-
-    def ask_for_a_sign(self, heard_of: Sequence[job_pb2.JobKey] = ()) -> None:
-        """Ask for an answer that comes at once; it belongs to no exchange, and is not asked for again.
-
-        A broker says in it whether the worker of a job gives no sign: `silent_worker`. After some questions that is the next of those that
-        exchanges wait for or that are `heard_of`, unless its worker is silent.
-        """
-        self._sign_number = number = self._next_number()
-        request = greeting()
-        request.id = number
-        jobs = [*filter(None, map(_job_of, self._unanswered)), *heard_of]
-        if jobs and self.hello is not None and self.hello.kind == "broker":
-            self._times += 1
-            if self._asked_about not in jobs or (self.silent_worker is None and self._times > _TIMES_IN_A_ROW):
-                self._turn, self._times = self._turn + 1, 1
-                self._asked_about = jobs[self._turn % len(jobs)]
-            request.hello.about.MergeFrom(self._asked_about)
-        self._write(request)
+    def ask_for_a_sign(self, heard_of: Iterable[job_pb2.JobKey] = ()) -> None:
+        """Ask for an answer that comes at once; see signs.py. A broker is asked about the jobs that are waited for, or `heard_of`."""
+        is_broker = self.hello is not None and self.hello.kind == "broker"
+        waited_for = (job for exchange in self._unanswered if (job := exchange.job) is not None)
+        self.signs.number = self._write(self.signs.question([*waited_for, *heard_of] if is_broker else ()))
 
     def resize(self, exchange: Exchange, size: TerminalSize) -> None:
         """Give the terminal at which an exchange types this size."""
@@ -224,8 +184,8 @@ class Conversation:
         self.greeted = False
         self._outgoing.clear()
         self._in_flight.clear()
-        self._hello_number = self._sign_number = None
-        self.silent_worker = None
+        self._hello_number = None
+        self.signs.lost()
         self.turned_away = None
         self.postponed.clear()
 
@@ -256,10 +216,9 @@ class Conversation:
         if reply.request_id == self._hello_number:
             self._hello_number = None
             return self._answered_hello(reply)
-        if reply.request_id == self._sign_number:
-            told = reply.hello
-            self._sign_number = None
-            self.silent_worker = SilentWorker(told.silent_worker, told.silent_ms / 1000) if told.silent_worker else None
+        if reply.request_id == self.signs.number:
+            self.signs.answered(reply.hello)
+            return []
         exchange = self._in_flight.get(reply.request_id)
         if exchange is None:
             return []
@@ -282,13 +241,10 @@ class Conversation:
     # --- how
 
     def _say_hello(self) -> None:
-        self._hello_number = number = self._next_number()
-        request = greeting()
-        request.id = number
-        self._write(request)
+        self._hello_number = self._write(greeting())
 
     def _answered_hello(self, reply: request_pb2.Reply) -> list[Happened]:
-        refused = self._why_not(reply)
+        refused = why_not(reply, self._daemon)
         if refused is not None:
             self.greeted = False
             returns = self._waits_for_room and self.hello is not None
@@ -311,15 +267,6 @@ class Conversation:
                 happened.append(exchange)
         return happened
 
-    def _why_not(self, reply: request_pb2.Reply) -> Refused | None:
-        if reply.HasField("refusal"):
-            return advised(refusal_from(reply.refusal))
-        if not reply.HasField("hello") or reply.hello.version != PROTOCOL_VERSION:
-            return Refused(Code.UNIMPLEMENTED, "the worker does not speak this client's version of the protocol", "upgrade the older one")
-        if reply.hello.daemon != self._daemon:
-            return Refused(Code.UNAUTHENTICATED, "the worker has another public key than the one that is trusted here")
-        return None
-
     def _was_refused(self, exchange: Exchange, refused: Refused) -> list[Happened]:
         if refused.reason in _NO_ROOM and exchange.resumes and self._waits_for_room:
             self._in_flight.pop(exchange.number, None)
@@ -339,7 +286,7 @@ class Conversation:
         self._cancel(exchange)
         self._in_flight.pop(exchange.number, None)
         self.postponed.pop(exchange, None)
-        number = self._next_number()
+        self._last_number = number = self._last_number + 1
         try:
             frame = self._frame(exchange, number)
         except Refused as refused:
@@ -371,30 +318,17 @@ class Conversation:
 
     def _grant(self, credit: request_pb2.Credit) -> None:
         if credit.request_id in self._in_flight:
-            self._write(request_pb2.Request(id=self._next_number(), credit=credit))
+            self._write(request_pb2.Request(credit=credit))
 
     def _push(self, exchange: Exchange) -> None:
-        pushes = exchange.pushes
-        if pushes is None or exchange.number not in self._in_flight or exchange.ended:
+        if exchange.pushes is None or exchange.number not in self._in_flight or exchange.ended:
             return
-        while isinstance(pushes, Keystrokes) and (size := pushes.next_size()) is not None:
-            resize = request_pb2.Resize(request_id=exchange.number, rows=size.rows, columns=size.columns)
-            self._write(request_pb2.Request(id=self._next_number(), resize=resize))
-        while (piece := pushes.next()) is not None:
-            push = request_pb2.Push(request_id=exchange.number, start=piece.start, last=piece.last)
-            if piece.last and isinstance(pushes, Feeding):
-                push.seal = self._seal(exchange, pushes)
-            self._write(request_pb2.Request(id=self._next_number(), push=push), piece.data)
-
-    def _seal(self, exchange: Exchange, feeding: Feeding) -> bytes:
-        if feeding.hash is None:
-            return feeding.seal
-        asked = exchange.request.feed
-        return feeding.hash.seal(self._identity, Fed(JobKey(self._identity.owner, asked.key.id), asked.token))
+        for request, data in pushed(exchange, self._identity):
+            self._write(request, data)
 
     def _cancel(self, exchange: Exchange) -> None:
         if exchange.number and exchange.is_stream and self.greeted:
-            self._write(request_pb2.Request(id=self._next_number(), cancel=request_pb2.Cancel(request_id=exchange.number)))
+            self._write(request_pb2.Request(cancel=request_pb2.Cancel(request_id=exchange.number)))
 
     def _end(self, exchange: Exchange, refused: Refused | None = None) -> None:
         exchange.refusal = refused
@@ -403,33 +337,9 @@ class Conversation:
         self.postponed.pop(exchange, None)
         self._in_flight.pop(exchange.number, None)
 
-    def _next_number(self) -> int:
-        self._last_number += 1
+    def _write(self, request: request_pb2.Request, data: bytes | memoryview | None = None) -> int:
+        """Send a request that belongs to no exchange, and the bytes that follow it; return its number."""
+        self._last_number = request.id = self._last_number + 1
+        frame = request_pb2.Envelope(request=request.SerializeToString()).SerializeToString()
+        self._outgoing.append((frame,) if data is None else (frame, data))
         return self._last_number
-
-    def _write(self, request: request_pb2.Request, *more: bytes | memoryview) -> None:
-        self._outgoing.append((request_pb2.Envelope(request=request.SerializeToString()).SerializeToString(), *more))
-
-
-def _job_of(exchange: Exchange) -> job_pb2.JobKey | None:
-    """Return a job that is waited for by an exchange, if it names one."""
-    request = exchange.request
-    match exchange.verb:
-        case "follow_log":
-            return request.follow_log.key
-        case "feed":
-            return request.feed.key
-        case "fetch":
-            return request.fetch.key
-        case "stop" if request.stop.keys:
-            return request.stop.keys[0]
-        case "start" if request.start.watch and request.start.jobs:
-            return job_pb2.JobKey(id=request.start.jobs[0].id)
-        case _:
-            return None
-
-
-def greeting() -> request_pb2.Request:
-    """Return a `hello`."""
-    hello = request_pb2.Hello(oldest_version=PROTOCOL_VERSION, newest_version=PROTOCOL_VERSION, software=SOFTWARE)
-    return request_pb2.Request(hello=hello)

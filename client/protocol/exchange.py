@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import deque
 from typing import NamedTuple
 
-from ...schemas.generated import request_pb2
+from ...schemas.generated import job_pb2, request_pb2
 from ...schemas.refusal import Code, Refused
 from .flow_control import WINDOW_BYTES, ByteWindow, MessageWindow
 from .pushing.feeding import Feeding
@@ -119,6 +119,24 @@ class Exchange:
     def pushes(self) -> Feeding | Keystrokes | Uploading | None:
         """What is sent after the request."""
         return self.feeding or self.uploading
+
+    @property
+    def job(self) -> job_pb2.JobKey | None:
+        """A job that it waits for, if it names one."""
+        request = self.request
+        match self.verb:
+            case "follow_log":
+                return request.follow_log.key
+            case "feed":
+                return request.feed.key
+            case "fetch":
+                return request.fetch.key
+            case "stop" if request.stop.keys:
+                return request.stop.keys[0]
+            case "start" if request.start.watch and request.start.jobs:
+                return job_pb2.JobKey(id=request.start.jobs[0].id)
+            case _:
+                return None
 
     def grant_often(self) -> None:
         """Let the worker send what a job writes at once, however small: somebody watches a screen."""

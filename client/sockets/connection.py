@@ -29,7 +29,8 @@ from ...schemas.generated import request_pb2
 from ...schemas.jobs.terminal import TerminalSize
 from ...schemas.naming import JobKey
 from ...schemas.refusal import Code, Refused
-from ..protocol.conversation import Exchange, Item, greeting
+from ..protocol.conversation import Exchange, Item
+from ..protocol.hello import greeting
 from ..protocol.subscription import Subscription
 from .log_flow import Show, pour
 from .terminal_line import Line, relay

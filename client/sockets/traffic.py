@@ -274,7 +274,7 @@ class Traffic:
         if self._inquire_at is not None and now < self._inquire_at:
             return
         is_first, self._inquire_at = self._inquire_at is None, now + patience
-        if not is_first and self.looks_on() and not self.conversation.is_asked_for_a_sign and (jobs := self._jobs()):
+        if not is_first and self.looks_on() and self.conversation.signs.number is None and (jobs := self._jobs()):
             self.conversation.ask_for_a_sign(jobs)
 
     def _jobs(self) -> list[job_pb2.JobKey]:
@@ -282,7 +282,7 @@ class Traffic:
 
     def _tell_of_worker(self) -> None:
         """Have told what a broker says of the worker behind it. If that or the connection is lost, others speak of it."""
-        silent, before = self.conversation.silent_worker, self._silent_worker
+        silent, before = self.conversation.signs.silent_worker, self._silent_worker
         name = silent.name if silent is not None else ""
         if name == before or not self.looks_on():
             return

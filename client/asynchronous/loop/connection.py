@@ -17,7 +17,8 @@ from ....keys.sockets import Context, new_context
 from ....schemas.generated import request_pb2
 from ....schemas.refusal import Code, Refused
 from ...library.destination import Destination
-from ...protocol.conversation import Exchange, Item, greeting
+from ...protocol.conversation import Exchange, Item
+from ...protocol.hello import greeting
 from ...protocol.subscription import Subscription
 from ...sockets.traffic import Traffic
 from ..streams.readers import Readers

@@ -31,7 +31,7 @@ from ...library.values.job_info import job_info
 from ...library.values.status import read_status, status_request
 from ...private_worker.running import described, read_description
 from ...private_worker.state_folder import holder_in
-from ...protocol.conversation import greeting
+from ...protocol.hello import greeting
 from ...protocol.subscription import Phase, Subscription
 from ..terminal.screen import duration
 from . import findings
