@@ -10,8 +10,7 @@ The rules:
 4. The limits in the answer to `hello` are checked before sending. A request that is too large is refused here and affects no other.
 5. Streams have credit, which is granted again as their consumer reads, and continue where they were; see exchange.py.
 6. What follows a `feed` is sent as far as the worker allows; see pushing/.
-7. What had room before a connection was lost may be refused as one too many on the next one, as the worker still counts the lost one: it is
-   `postponed`, and asked for again by `ask_again`.
+7. What is refused as one too many may find room later: it is postponed, and asked for again by `ask_again`; see room.py.
 8. Whether the worker is still there is asked as often as somebody wants to know; see signs.py.
 9. `first_store` of a start or a commit is always the store of the first attempt: only then can a rebuilt store answer "may have run".
 
@@ -38,12 +37,12 @@ from .proving import prove
 from .pushing.feeding import Feeding
 from .pushing.keystrokes import Keystrokes
 from .pushing.messages import pushed
+from .room import Room
 from .signs import Signs
 
 __all__ = ["Chunk", "Conversation", "Exchange", "Greeted", "Happened", "Item"]
 
 _RANDOM_BYTES = 4
-_NO_ROOM = frozenset({Reason.TOO_MANY_STREAMS, Reason.TOO_MANY_GRANTS})
 
 
 # One message: a request, and after a push its bytes.
@@ -66,8 +65,7 @@ class Conversation:
     ) -> None:
         """`daemon` is the pinned public key: the audience of what is signed. `now_us`: the date, for what is signed until a time.
 
-        `waits_outside`: if this is one connection too many, `turned_away` says so and nothing fails; else all unanswered requests fail.
-        `waits_for_room`: so it is after a lost connection, for this connection and for all that was open on the lost one.
+        `waits_outside`, `waits_for_room`: see `Room`; what does not wait for room fails, with a connection all unanswered requests.
         """
         # What the worker last said about itself; kept while the connection is lost.
         self.hello: request_pb2.HelloReply | None = None
@@ -75,12 +73,7 @@ class Conversation:
         self._has_all_features = False
         # Whether the worker answered `hello` on this connection.
         self.greeted = False
-        # Why it refused this connection, if it may accept another one later.
-        self.turned_away: Refused | None = None
-        self._waits_outside = waits_outside
-        self._waits_for_room = waits_for_room
-        # What is to be asked for again, as it found no room, and why.
-        self.postponed: dict[Exchange, Refused] = {}
+        self.room = Room(waits_outside=waits_outside, waits_for_room=waits_for_room)
         self._now_us = now_us
         self._identity = identity
         self._daemon = daemon
@@ -156,7 +149,7 @@ class Conversation:
 
     def ask_again(self) -> None:
         """Ask again for what was postponed."""
-        for exchange in list(self.postponed):
+        for exchange in list(self.room.postponed):
             self._send(exchange)
 
     def give_up(self, exchange: Exchange, refused: Refused) -> None:
@@ -186,8 +179,7 @@ class Conversation:
         self._in_flight.clear()
         self._hello_number = None
         self.signs.lost()
-        self.turned_away = None
-        self.postponed.clear()
+        self.room.lost()
 
     def repair(self) -> None:
         """Note that a call was interrupted halfway: like `lost`, and an exchange that was ending has ended."""
@@ -247,11 +239,7 @@ class Conversation:
         refused = why_not(reply, self._daemon)
         if refused is not None:
             self.greeted = False
-            returns = self._waits_for_room and self.hello is not None
-            if refused.reason is Reason.TOO_MANY_CONNECTIONS and (self._waits_outside or returns):
-                self.turned_away = refused
-                return []
-            return self.fail(refused)
+            return [] if self.room.turn_away(refused, was_in=self.hello is not None) else self.fail(refused)
         before, self.hello = self.hello, reply.hello
         self._has_all_features = ALL_CHECKED.issubset(reply.hello.features)
         new_run = before is not None and before.nonce != reply.hello.nonce
@@ -268,9 +256,8 @@ class Conversation:
         return happened
 
     def _was_refused(self, exchange: Exchange, refused: Refused) -> list[Happened]:
-        if refused.reason in _NO_ROOM and exchange.resumes and self._waits_for_room:
+        if self.room.postpone(exchange, refused):
             self._in_flight.pop(exchange.number, None)
-            self.postponed[exchange] = refused
             return []
         if refused.reason is not Reason.STALE_NONCE:
             self._end(exchange, refused)
@@ -285,7 +272,7 @@ class Conversation:
         # What was queued when the last connection was lost goes out on this one: without this the worker would serve two streams.
         self._cancel(exchange)
         self._in_flight.pop(exchange.number, None)
-        self.postponed.pop(exchange, None)
+        self.room.postponed.pop(exchange, None)
         self._last_number = number = self._last_number + 1
         try:
             frame = self._frame(exchange, number)
@@ -334,7 +321,7 @@ class Conversation:
         exchange.refusal = refused
         exchange.ended = True
         self._unanswered.pop(exchange, None)
-        self.postponed.pop(exchange, None)
+        self.room.postponed.pop(exchange, None)
         self._in_flight.pop(exchange.number, None)
 
     def _write(self, request: request_pb2.Request, data: bytes | memoryview | None = None) -> int:

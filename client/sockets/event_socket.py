@@ -228,7 +228,7 @@ class EventSocket:
             return
         reader.exchange = None
         self._by_exchange.pop(exchange, None)
-        if exchange.verb == "subscribe" and exchange.number and not exchange.ended and exchange not in self._conversation.postponed:
+        if exchange.verb == "subscribe" and exchange.number and not exchange.ended and exchange not in self._conversation.room.postponed:
             # It was sent, and will be granted.
             self._unwanted.add(exchange)
         else:

@@ -75,7 +75,7 @@ class RequestSocket:
 
     def back_off(self, now: float) -> None:
         """Close the connection and try again later if the worker refused it as one too many."""
-        refused = self._conversation.turned_away
+        refused = self._conversation.room.turned_away
         if refused is None:
             return
         if self.backoff.begin(now):
@@ -87,7 +87,7 @@ class RequestSocket:
 
     def seek_room(self, now: float) -> None:
         """Ask again for what found no room, if it is time."""
-        postponed = self._conversation.postponed
+        postponed = self._conversation.room.postponed
         if postponed and self._no_room.until is None:
             if self._no_room.begin(now):
                 self._sentences.append(f"{next(iter(postponed.values())).message}; waiting until one is closed")

@@ -124,7 +124,7 @@ def test_what_was_open_on_a_lost_connection_waits_for_room_on_the_next() -> None
     *_, again = house.sent()
 
     assert house.refuse(again, NO_ROOM) == []
-    assert list(house.conversation.postponed) == [exchange]
+    assert list(house.conversation.room.postponed) == [exchange]
     assert house.sent() == []
     house.conversation.ask_again()
     *_, third = house.sent()
@@ -152,10 +152,10 @@ def test_what_waits_for_room_can_be_forgotten_and_is_repeated_on_the_next_connec
         if request.WhichOneof("verb") == "follow_log":
             house.refuse(request, NO_ROOM)
     house.conversation.forget(forgotten)
-    assert list(house.conversation.postponed) == [kept]
+    assert list(house.conversation.room.postponed) == [kept]
     house.connect()
 
-    assert not house.conversation.postponed
+    assert not house.conversation.room.postponed
     assert [request.WhichOneof("verb") for request in house.sent()].count("follow_log") == 1
 
 
@@ -192,5 +192,5 @@ def test_a_client_that_was_let_in_before_waits_outside_and_a_new_one_is_refused(
     (hello,) = house.sent()
 
     assert house.refuse(hello, crowd) == []
-    assert house.conversation.turned_away is not None
+    assert house.conversation.room.turned_away is not None
     assert not later.ended
