@@ -34,6 +34,9 @@ _SECRET_VALUE = pattern(
     r"|-----BEGIN [A-Z ]*PRIVATE KEY-----",
     re.IGNORECASE,
 )
+# In the locale C, Python sets this variable when it starts (PEP 538), and its caller does not have it.
+_COERCED = "LC_CTYPE"
+_COERCED_TO = ("C.UTF-8", "C.utf8", "UTF-8")
 _PATTERN = pattern(r"[*?\[]")
 _PART = pattern(r"[A-Za-z]+")
 
@@ -47,8 +50,22 @@ class Variables(NamedTuple):
 
 
 def of_this_process() -> dict[str, str]:
-    """Return the variables of this process."""
-    return {to_text(name): to_text(value) for name, value in os.environb.items()}
+    """Return the variables of this process, without one that Python has set for itself."""
+    found = {to_text(name): to_text(value) for name, value in os.environb.items()}
+    if found.get(_COERCED) in _COERCED_TO and not _was_given(os.fsencode(_COERCED)):
+        del found[_COERCED]
+    return found
+
+
+def _was_given(name: bytes) -> bool:
+    """Return whether this process was started with a variable; also if the kernel does not tell."""
+    try:
+        with open("/proc/self/environ", "rb") as file:  # noqa: PTH123 -- pathlib adds nothing here
+            given = file.read()
+    except OSError:
+        return True
+    # A program that changes its title may have overwritten it.
+    return not given.strip(b"\0") or any(one.startswith(name + b"=") for one in given.split(b"\0"))
 
 
 def looks_secret(name: str, value: str) -> bool:

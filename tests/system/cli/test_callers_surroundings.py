@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import pwd
+import subprocess
+import sys
 
 from home import Home
 
@@ -23,6 +25,23 @@ def test_jobs_of_a_batch_get_what_the_caller_has_and_no_secrets(home: Home) -> N
     # What is not the caller's but the job's is as without the option.
     own = "echo $HOME $USER $LOGNAME $SHELL $PWD $JOBWIRE_STATE"
     assert home.jobwire("run", "-C", "/", "--env-all", "sh", "-c", own).stdout == home.jobwire("run", "-C", "/", "sh", "-c", own).stdout
+
+
+def test_a_job_gets_no_variable_that_python_sets_for_itself(home: Home) -> None:
+    for name in ("LC_ALL", "LC_CTYPE", "LANG"):
+        home.env.pop(name, None)
+    show = ("sh", "-c", 'echo "${LC_CTYPE-unset}"')
+    for lang in ({}, {"LANG": "C"}, {"LANG": "POSIX"}):
+        home.env |= lang
+        assert home.jobwire("run", "--env-all", "-e", "LC_*", *show).stdout == b"unset\n"
+        assert b"'LC_CTYPE' is not set here" in home.jobwire("run", "-e", "LC_CTYPE", *show, status=2).stderr
+        program = "import jobwire, sys; print(jobwire.Client().run(sys.argv[1:], env_all=True).stdout)"
+        ended = subprocess.run([sys.executable, "-P", "-c", program, *show], env=home.env, cwd=home.folder, capture_output=True, check=True)
+        assert ended.stdout == b"b'unset\\n'\n"
+    # Whoever has set it means it.
+    home.env |= {"LC_CTYPE": "C.UTF-8"}
+    assert home.jobwire("run", "-e", "LC_CTYPE", *show).stdout == b"C.UTF-8\n"
+    assert home.jobwire("run", "--env-all", *show).stdout == b"C.UTF-8\n"
 
 
 def test_a_mistake_in_an_option_for_all_jobs_names_the_option_and_sends_nothing(home: Home) -> None:
