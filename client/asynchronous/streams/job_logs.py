@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
-from datetime import datetime, timedelta
-from typing import Literal, overload
 
 from ....schemas.generated import request_pb2
 from ....schemas.naming import JobKey
-from ...library.known_jobs import STREAMS, Handle, StreamName
+from ...library.known_jobs import STREAMS, StreamName
 from ...library.options.arguments import Text
 from ...library.requests.dialogue import piece_of_log
 from ...library.requests.queries import range_request, tail_request
-from ...library.streams.output import FROM_THE_FIRST, Reading, reading_of
-from ...library.streams.text_mode import TextMode, text_mode
+from ...library.streams.opened_logs import OpenedLogs
+from ...library.streams.output import Reading
+from ...library.streams.text_mode import TextMode
 from ...library.streams.timed_lines import LogLine, Wanted
 from ...protocol.exchange import Chunk
 from ..loop.session import AsyncSession
@@ -21,98 +20,26 @@ from .output import AsyncJobOutput, AsyncTextJobOutput, Collecting
 from .timed_output import timed_lines
 
 
-class AsyncJobLogs(Handle):
+class AsyncJobLogs(OpenedLogs[AsyncJobOutput, AsyncTextJobOutput, AsyncIterator[LogLine]]):
     """A handle through which the logs of a job are read."""
 
     def __init__(self, session: AsyncSession, key: JobKey, args: tuple[Text, ...] = ()) -> None:
         super().__init__(session.known_jobs.record(key), args)
         self._session = session
-        self._stdout: AsyncJobOutput | None = None
-        self._stderr: AsyncJobOutput | None = None
-
-    @property
-    def stdout(self) -> AsyncJobOutput:
-        """The stdout of the job from the first byte of its first attempt, opened by the first read."""
-        if self._stdout is None:
-            self._stdout = self.read_log("stdout", 0, FROM_THE_FIRST)
-        return self._stdout
-
-    @property
-    def stderr(self) -> AsyncJobOutput:
-        """The stderr of the job from the first byte of its first attempt, opened by the first read."""
-        if self._stderr is None:
-            self._stderr = self.read_log("stderr", 0, FROM_THE_FIRST)
-        return self._stderr
-
-    @overload
-    def output(
-        self,
-        stream: StreamName,
-        start: int = 0,
-        *,
-        attempt: int | None = None,
-        text: Literal[False] | None = None,
-        encoding: None = None,
-        errors: None = None,
-    ) -> AsyncJobOutput: ...
-    @overload
-    def output(
-        self,
-        stream: StreamName,
-        start: int = 0,
-        *,
-        attempt: int | None = None,
-        text: Literal[True],
-        encoding: str | None = None,
-        errors: str | None = None,
-    ) -> AsyncTextJobOutput: ...
-    @overload
-    def output(
-        self,
-        stream: StreamName,
-        start: int = 0,
-        *,
-        attempt: int | None = None,
-        text: bool | None = None,
-        encoding: str,
-        errors: str | None = None,
-    ) -> AsyncTextJobOutput: ...
-    def output(
-        self,
-        stream: StreamName,
-        start: int = 0,
-        *,
-        attempt: int | None = None,
-        text: bool | None = None,
-        encoding: str | None = None,
-        errors: str | None = None,
-    ) -> AsyncJobOutput | AsyncTextJobOutput:
-        """Return a log from a byte on; see `Job.output`."""
-        mode: TextMode | None = text_mode(text, encoding, errors)
-        output = self.read_log(stream, start, reading_of(attempt))
-        return AsyncTextJobOutput(output, mode) if mode is not None else output
 
     def read_log(self, stream: StreamName, start: int, reading: Reading) -> AsyncJobOutput:
         """Return a log from a byte on: as `reading` says, of one attempt or of several."""
         return AsyncJobOutput(self._session.connection, self.key, STREAMS[stream], start, reading)
 
+    def _as_text(self, output: AsyncJobOutput, mode: TextMode) -> AsyncTextJobOutput:
+        return AsyncTextJobOutput(output, mode)
+
+    def _lines(self, wanted: Wanted) -> AsyncIterator[LogLine]:
+        return timed_lines(self._session.connection, self.key, wanted)
+
     def collect(self) -> Collecting:
         """Return both logs, from their first byte, to collect them whole."""
         return Collecting(self.output("stdout"), self.output("stderr"))
-
-    def log_lines(
-        self,
-        stream: StreamName | None = None,
-        *,
-        follow: bool = True,
-        tail: int | None = None,
-        since: datetime | timedelta | None = None,
-        until: datetime | timedelta | None = None,
-        attempt: int | None = None,
-    ) -> AsyncIterator[LogLine]:
-        """Iterate over the lines of the job's output with the times at which they arrived, as they come; see `Job.log_lines`."""
-        wanted = Wanted(("stdout", "stderr") if stream is None else (stream,), follow, tail, since, until, attempt or 0)
-        return timed_lines(self._session.connection, self.key, wanted)
 
     async def tail(self, stream: StreamName, lines: int, *, attempt: int | None = None) -> bytes:
         """Return the last lines written so far, by the last attempt that has started or by this one."""
