@@ -55,7 +55,7 @@ def attach(
 
 
 def _newest(connected: Client) -> Job:
-    """Return the job of this user that was queued last of those that run on a terminal."""
+    """Return the job of this user that was queued last among those running on a terminal."""
     own = connected.connection.identity.public
     for info in connected.list(states=(State.RUNNING,), owner=own, newest_first=True):
         if info.spec.terminal is not None:

@@ -116,7 +116,7 @@ def _retry(ctx: Context, failed: str, ways: Ways) -> None:
 
 
 def _find(connected: Client, name: str, known: Sequence[JobInfo]) -> list[JobInfo] | None:
-    """Return the jobs of the run of this name; None if it is not known any more, and its failed jobs were run again before."""
+    """Return the jobs of the run with this name; None if it is no longer known, and its failed jobs were run again before."""
     try:
         # A name may mean another run by now than when the jobs were submitted.
         return run_named(connected, name, every_run=bool(known))

@@ -28,7 +28,7 @@ Name = Annotated[str, Argument(metavar="WORKER", help="Name of the worker, as in
 def list_workers(ctx: Context, *, json: Json = False) -> None:
     """List the workers of the broker in use: whether they can be reached, and how many jobs they have.
 
-    The jobs of a worker that is unreachable or stopped go on there and start nowhere else. Needs a role that may see the jobs of others.
+    The jobs of a worker that is unreachable or stopped continue there and start nowhere else. Needs a role that may see the jobs of others.
     """
     table = Table("NAME", "STATE", "SINCE", "JOBS", "SLOTS", "HOST", "LABELS", expendable=("LABELS", "HOST"))
     with broker(ctx) as connected:
@@ -129,12 +129,12 @@ def _job_record(job: WorkerJob) -> dict[str, object]:
 
 
 def _given(one: BrokerWorker) -> Labels:
-    """Return the labels that its operator gave it; the others are in other columns, or all alike."""
+    """Return the labels that its operator gave it; the others have columns of their own, or are the same for all."""
     return tuple((name, value) for name, value in one.labels if name not in OWN)
 
 
 def _clock(one: BrokerWorker) -> str:
-    """Return that the clock of a worker is not that of the broker, if that matters."""
+    """Return a note that the clock of a worker differs from that of the broker, if that matters."""
     off = abs(one.clock_ahead)
     if off <= _CLOCK_MAY_BE_OFF:
         return ""
@@ -142,7 +142,7 @@ def _clock(one: BrokerWorker) -> str:
 
 
 def _clock_in_words(one: BrokerWorker) -> str:
-    """Return what follows from the clock of a worker; empty if that is nothing."""
+    """Return what follows from the clock of a worker; empty if nothing."""
     if not (off := _clock(one).removeprefix(", clock ")):
         return ""
     follows = "gets no jobs until it is set and the worker has joined again" if abs(one.clock_ahead) > _GETS_NO_JOBS else "set it"

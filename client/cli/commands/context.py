@@ -111,10 +111,10 @@ def show(ctx: Context, name: OptionalName = None, json: Json = False) -> None:
 
 @app.command("test")
 def try_context(ctx: Context, name: OptionalName = None) -> None:
-    """Connect to a worker, and say who it is, how fast it answers, and who you are there.
+    """Connect to a worker, and show who it is, how fast it responds, and who you are there.
 
-    A private worker that is not running is not started: the command exits with 1. If the worker cannot be reached, or does not let your key
-    in, it exits with 125.
+    A private worker that is not running is not started: the command exits with 1. If the worker cannot be reached, or does not accept your
+    key, it exits with 125.
     """
     from ...library.client import Client  # noqa: PLC0415 -- the other commands need no connection
     from ..status.command import demand_running  # noqa: PLC0415 -- as above
@@ -132,7 +132,7 @@ def try_context(ctx: Context, name: OptionalName = None) -> None:
 
 
 def _warn_of_variable(name: str) -> None:
-    """Say so if this shell uses another context all the same."""
+    """Warn if this shell uses another context nevertheless."""
     said = os.environ.get(contexts.CONTEXT_VARIABLE)
     if said and said != name:
         say(f"this shell uses {said} all the same, as {contexts.CONTEXT_VARIABLE} is set: unset {contexts.CONTEXT_VARIABLE}")

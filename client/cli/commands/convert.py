@@ -37,8 +37,8 @@ def convert(
 ) -> None:
     """Turn a Slurm script, or a command line of GNU parallel or xargs, into a batch file.
 
-    What cannot be turned is named by line, with what to do instead. Exits with 1 if something essential is missing in the batch file, which
-    is written all the same. Nothing is submitted.
+    What cannot be converted is reported by line, with what to do instead. Exits with 1 if something essential is missing in the batch file,
+    which is written nevertheless. Nothing is submitted.
     """
     if not what or not what[0]:
         raise BadInput(_HOW)

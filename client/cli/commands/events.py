@@ -70,7 +70,7 @@ def events(
 
 
 def _tell_last(connected: Client, stream: EventStream, readers: Readers, *, json: bool) -> None:
-    """Show what has happened up to now, and may still be on its way."""
+    """Show what has happened up to now, including what is still in transit."""
     stream.look_again()
     while not (stream.is_up_to_date or stream.ended):
         pump_for_readers(connected, readers)
@@ -78,7 +78,7 @@ def _tell_last(connected: Client, stream: EventStream, readers: Readers, *, json
 
 
 def _tell_all(stream: EventStream, *, json: bool) -> bool:
-    """Show what has come; return whether a job has ended by it."""
+    """Show what has arrived; return whether a job has ended by it."""
     has_ended = False
     while (event := stream.take()) is not None:
         _tell(event, json=json)

@@ -76,7 +76,7 @@ def _forget(one: Named, age_ms: int | None, *, dry_run: bool) -> Forgotten:
 
 
 def _ended_before(job: Job, age_ms: int | None) -> Outcome | None:
-    """Return the outcome of a job that ended at least so long ago."""
+    """Return the outcome of a job that ended at least this long ago."""
     info = job.info()
     return info.outcome if _is_older(info, age_ms) else None
 

@@ -56,8 +56,8 @@ def grow(  # noqa: PLR0913 -- an argument for each option
 ) -> None:
     """Get workers from a cluster when jobs wait, and give them back when they are idle; or list and change queues that do so.
 
-    `slurm` and `local` (processes on the machine of the broker) add a queue, which the broker keeps until `rm`. It asks for as many
-    workers as the jobs justify that could start at once. Needs the role admin; pause and resume: operator.
+    `slurm` and `local` (processes on the machine of the broker) add a queue, which the broker keeps until `rm`. It requests as many workers
+    as the jobs need that could start at once. Needs the role admin; pause and resume need operator.
     """
     words = rest or []
     if what in _CLUSTERS:

@@ -57,7 +57,7 @@ def join(
 
 
 def _demand_free(name: str, given: Token, *, force: bool) -> None:
-    """Refuse a name that cannot be that of this context, before the token is used."""
+    """Refuse a name that this context cannot have, before the token is used."""
     contexts.check_name(name)
     known = next((one for one in contexts.list_contexts() if one.name == name), None)
     if known is not None and known.server_key != given.daemon and not force:

@@ -157,7 +157,7 @@ def rename(
 
 
 def _own_roster(typed: str | None) -> Path:
-    """Return the file of the roster that is to be changed. What makes it unusable is not an answer; what else is wrong is."""
+    """Return the file of the roster to be changed. A reason why it is unusable exits with 125, other refusals with 1."""
     with own_files():
         path = _path(typed)
         roster.list_members(path)
@@ -181,7 +181,7 @@ def _where(ctx: Context, path: str | None) -> str:
 
 
 def _point_to_far(ctx: Context, path: str | None, verb: str) -> None:
-    """Say whose roster it is, if all other commands use a worker that has another one."""
+    """Warn whose roster it is, if all other commands use a worker that has another one."""
     if sentence := _whose(ctx, path, verb):
         say(sentence)
 
@@ -195,7 +195,7 @@ def _whose(ctx: Context, path: str | None, verb: str) -> str:
 
 @contextmanager
 def _pointing_to_list(ctx: Context, path: str | None, verb: str) -> Iterator[None]:
-    """Have who names nobody on the roster told whose roster that is, and how to list it."""
+    """Add to a refusal of an unknown member whose roster that is, and how to list it."""
     try:
         yield
     except Refused as refused:

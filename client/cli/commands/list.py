@@ -1,4 +1,4 @@
-"""`jobwire list`: the jobs of a worker, or the runs of batches, one a line."""
+"""`jobwire list`: the jobs of a worker, or the runs of batches, one per line."""
 
 from __future__ import annotations
 
@@ -137,7 +137,7 @@ def _say_none(*, every: bool, is_filtered: bool) -> None:
 
 
 def _batch_typed(run: str | None, batch: str | None) -> str:
-    """Return what names the batch whose runs are meant; empty: all batches."""
+    """Return the selected batch, whose runs are listed; empty: all batches."""
     typed = run if run is not None else batch
     return "" if typed is None else checked(typed)
 
@@ -151,7 +151,7 @@ def _refuse_with_runs(options: Mapping[str, object]) -> None:
 
 
 def _watch(connected: Client, find: Callable[[int], Iterable[JobInfo]], chosen: list[str], time: JobTime) -> NoReturn:
-    """Show a table, also an empty one, of as many jobs as fit, until Ctrl-C."""
+    """Show a table of as many jobs as fit, even if it is empty, until Ctrl-C."""
     from ..terminal.watching import watch  # noqa: PLC0415 -- most lists are shown once
 
     shown: list[JobInfo] = []
@@ -183,7 +183,7 @@ def _write(jobs: Iterable[JobInfo], chosen: list[str], time: JobTime, *, header:
 
 
 def _demand_batch(connected: Client, typed: str) -> None:
-    """Raise Refused(NOT_FOUND) if there is no such batch, as opposed to one without matching jobs."""
+    """Raise Refused(NOT_FOUND) if there is no such batch, as opposed to a batch without matching jobs."""
     if next(connected.list(all=True, batch=batch_named(typed)), None) is None:
         raise _no_such(connected, typed)
 
@@ -204,7 +204,7 @@ def _no_such(connected: Client, typed: str) -> Refused:
 
 
 def _order(sort: str | None, *, failed: bool) -> tuple[JobTime, bool]:
-    """Return the time to sort by, and whether the newest comes first."""
+    """Return the time to sort by, and whether the newest come first."""
     if sort is None:
         return (JobTime.ENDED if failed else JobTime.QUEUED), False
     word = sort.removeprefix("-").lower()
@@ -214,7 +214,7 @@ def _order(sort: str | None, *, failed: bool) -> tuple[JobTime, bool]:
 
 
 def _states(typed: list[str], *, everything: bool, time: JobTime, ended: str) -> list[State]:
-    """Return the states to list; `ended`: the option because of which jobs are sorted by their end, if they are."""
+    """Return the states to list; `ended`: the option that sorts jobs by their end, if one does."""
     words = [word for text in typed for word in _words("--state", text)]
     for word in words:
         if word not in _STATES:
@@ -257,7 +257,7 @@ def _columns(typed: str | None) -> list[str]:
 
 
 def _words(flag: str, typed: str) -> list[str]:
-    """Return the words of a list with commas. One more comma at an end is no mistake."""
+    """Return the words of a comma-separated list. One extra comma at an end is accepted."""
     words = [word.strip().lower() for word in typed.strip().strip(",").split(",")]
     if not all(words):
         raise BadInput(f"{flag}: a word is missing in {typed!r}")

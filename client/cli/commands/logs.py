@@ -170,7 +170,7 @@ def _show(connected: Client, job: Job, part: Part) -> bool:
 
 
 def _show_checked(connected: Client, job: Job, part: Part, workers: Sequence[str]) -> bool:
-    """Print the output of one job as far as it is what its worker has signed, and return whether the log is complete."""
+    """Print the output of one job as far as it matches what its worker signed, and return whether the log is complete."""
     from ..proofs.checked_logs import checked_logs  # noqa: PLC0415 -- who prints a log as it is need not wait for it
 
     for stream, log in checked_logs(connected, job, part.streams, part.attempt, workers):
@@ -192,13 +192,13 @@ def _show_timed(connected: Client, job: Job, wanted: Wanted, *, merged: bool, ti
 
 
 def _tell_wait(job: Job, *, follow: bool) -> None:
-    """Tell on a terminal why a job that is followed has no output yet."""
+    """Report on a terminal why a followed job has no output yet."""
     if follow and is_terminal(STDERR) and (why := job.info().waits_for):
         say(f"job {short_id(job.key.id)} waits: {why}")
 
 
 def _tell_end(job: Job, *, follow: bool, attempt: int | None) -> bool:
-    """Tell on standard error why the log is not complete, if so, and return whether it is."""
+    """Report on stderr why the log is incomplete, if it is, and return whether it is complete."""
     if attempt is not None:
         found = next((one.outcome for one in job.info().attempts if one.attempt == attempt), None)
         if found is not None and not found.is_whole:
@@ -227,7 +227,7 @@ def _parse_attempt(said: str) -> int:
 
 
 def _attempt_meant(name: str, job: Job) -> int | None:
-    """Return which attempt at a job is meant by the PID@START of one; None for any other name."""
+    """Return the attempt that a PID@START stands for; None for any other name."""
     if not parse_typed(name).process[1]:
         return None
     return next((one.attempt for one in job.info().attempts if one.process == name.rpartition("/")[2]), None)

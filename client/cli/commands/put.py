@@ -45,7 +45,7 @@ def put(
 
 @contextmanager
 def _in_order(name: str, files: list[str]) -> Iterator[None]:
-    """Let a file that cannot be read be explained by the order of the words, if that of scp was typed."""
+    """Explain an unreadable file by the order of the arguments, if that of scp was typed."""
     try:
         yield
     except Refused as refused:

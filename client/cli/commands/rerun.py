@@ -65,7 +65,7 @@ class _End(NamedTuple):
 
 
 class _Again(NamedTuple):
-    """What to run again. `found`: the jobs, as far as they are known; `before`: the key of a job of which no more is known.
+    """What to run again. `found`: the jobs, as far as they are known; `before`: the key of a job about which nothing else is known.
 
     `own`: the id of the new job or run; None if there are several jobs. `known`: jobs of a run with that id.
     """
@@ -85,7 +85,7 @@ def _single(connected: Client, name: str) -> JobInfo:
 
 
 def _again(connected: Client, name: str, own: bytes, *, may_be_known: bool) -> _Again:
-    """Return what to run again. If the new job or run is known, nothing is started, and what the name means by now does not matter."""
+    """Return what to run again. If the new job or run is known, nothing is started, whatever the name refers to by now."""
     known = known_run(connected, own) if may_be_known else []
     before = _origin(connected, own) if may_be_known and not known else None
     try:
@@ -105,7 +105,7 @@ def _again(connected: Client, name: str, own: bytes, *, may_be_known: bool) -> _
 
 
 def _origin(connected: Client, own: bytes) -> JobKey | None:
-    """Return the key of the job that the one with this id runs again; None if there is no such rerun."""
+    """Return the key of the job that the rerun with this id repeats; None if there is no such rerun."""
     try:
         return connected.job_by_key(connected.connection.identity.owner, own).info().rerun_of
     except Refused as refused:

@@ -48,9 +48,9 @@ def run(
 ) -> None:
     """Run a command, show its output and exit with its status.
 
-    Ctrl-C sends SIGINT to the job, a second one stops it, a third returns at once. SIGQUIT is passed on to the job. SIGTERM, SIGHUP and
-    a closed output stop it. If the connection drops, it reconnects and continues; if this command is killed, the job continues, but
-    its standard input ends after two minutes. Your private worker runs the job in the current directory.
+    Ctrl-C sends SIGINT to the job, a second one stops it, a third returns at once. SIGQUIT is passed on to the job. SIGTERM, SIGHUP and a
+    closed output stop it. If the connection drops, it reconnects and continues; if this command is killed, the job continues, but its
+    standard input ends after two minutes. Your private worker runs the job in the current directory.
 
     Standard input is passed on as it comes if it is a pipe or a file; a terminal is not read. If the job closes its standard input, so does
     this command. In a loop over lines, use --no-stdin, or the job takes the lines.
@@ -64,8 +64,8 @@ def run(
     With --tty the job runs on a terminal of the size of this one. All its output is standard output. To leave it running, type the detach
     keys; jobwire attach returns to it. Its stop signal is SIGHUP unless --stop-signal is given.
 
-    With --on-each it runs as one job on each worker of a broker that has what it asks for, and that --on and --not-on allow; a worker that
-    is no broker runs it once. Each line of output begins with the name of its worker. Ctrl-C stops all with SIGINT. Exits with 1 if any
+    With --on-each, one job runs on each worker of a broker that has the requested resources and that --on and --not-on allow; a worker that
+    is not a broker runs it once. Each line of output begins with the name of its worker. Ctrl-C stops all with SIGINT. Exits with 1 if any
     failed; --id is the id of the run.
 
     Exits with the job's status: 128+N for signal N, 124 if it exceeded its time limit, 126 or 127 if it could not be started, 125 if it did
@@ -127,7 +127,7 @@ def _run_on_terminal(
 
 
 def _wind_up(connected: Client, job: Job, spec: JobSpec, context: str, wanted: Wanted, status: int) -> int:
-    """Give advice about a job that has ended, fetch what is wanted of its folder, and return the status to exit with."""
+    """Print advice about an ended job, fetch the requested files from its folder, and return the exit status."""
     advise(spec, job, context)
     fetched = not wanted or fetch_all(connected, job.key, wanted)
     return status if fetched else status or exit_status.OWN_FAILURE

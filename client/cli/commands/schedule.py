@@ -126,7 +126,7 @@ def add(  # noqa: PLR0913 -- one for each option
 
 
 def _demand_no_start(wishes: Wishes) -> None:
-    """Check that the options say nothing about when a job starts: that is what the schedule says.
+    """Check that no option sets a start time of the job: the schedule sets it.
 
     Raises BadInput.
     """
@@ -190,7 +190,7 @@ def _demand_schedulable(file: str, batch: Batch, specs: Iterable[JobSpec]) -> No
 
 @app.command("list")
 def list_schedules(ctx: Context, *, json: Json = False) -> None:
-    """List the schedules: when each is due next, and how the last time went."""
+    """List the schedules: when each is due next, and the result of the last time."""
     table = Table("NAME", "TIMES", "ZONE", "NEXT", "LAST", "OWNER", expendable=("OWNER", "ZONE"))
     with client(ctx) as connected:
         for info in connected.schedules.list():
@@ -205,7 +205,7 @@ def list_schedules(ctx: Context, *, json: Json = False) -> None:
 
 @app.command()
 def show(ctx: Context, name: Name, *, json: Json = False) -> None:
-    """Show a schedule: its next five times, and how the last ones went."""
+    """Show a schedule: its next five times, and the results of the latest ones."""
     with client(ctx) as connected:
         info = connected.schedules.get(name)
     if json:
@@ -238,7 +238,7 @@ def show(ctx: Context, name: Name, *, json: Json = False) -> None:
 
 @app.command()
 def pause(ctx: Context, name: Name) -> None:
-    """Let a schedule start nothing until it is resumed. Jobs that it has started continue."""
+    """Pause a schedule: it starts nothing until it is resumed. Jobs that it has started continue."""
     with client(ctx) as connected:
         connected.schedules.pause(connected.schedules.get(name).key)
     say(f"paused {name}; jobwire schedule resume {name} lets it start jobs again")
@@ -260,7 +260,7 @@ def run_now(
     *,
     id_: Annotated[str | None, Option("--id", metavar="UUID", help="Id of the job or run: the same id never starts a second one.")] = None,
 ) -> None:
-    """Start the job or the batch of a schedule now, beside what it starts anyway, and print the id of the job or run."""
+    """Start the job or the batch of a schedule now, in addition to its scheduled times, and print the id of the job or run."""
     identifier = id_or_new(id_)
     with client(ctx) as connected:
         info = connected.schedules.get(name)

@@ -1,4 +1,4 @@
-"""`jobwire show`: everything about a job, in words."""
+"""`jobwire show`: the details of a job, in words."""
 
 from __future__ import annotations
 
@@ -121,7 +121,7 @@ def _show_run(run: Run, *, json: bool) -> None:
 
 
 def _finish(run: RunInfo) -> str:
-    """Return what a run ends with, and how that stands."""
+    """Return the `on_finish` job of a run, and its state."""
     batch = run.batch
     if batch.on_finish is None:
         return ""
@@ -217,7 +217,7 @@ def _describe(connected: Client, job: JobInfo) -> None:
 
 
 def _late_end(job: JobInfo) -> str:
-    """Return how a job that is lost really ended, as its worker has signed it when that came back."""
+    """Return how a lost job really ended, as signed by its worker when it came back."""
     if job.outcome is None or not job.outcome.late_end:
         return ""
     from ...proofs.ends import in_words as end_in_words  # noqa: PLC0415 -- few jobs have it
@@ -240,7 +240,7 @@ def _takes(job: JobInfo) -> str:
 
 
 def _stream_of(job: JobInfo) -> StreamName:
-    """Return where a job says why it failed: all output of one on a terminal is in stdout."""
+    """Return the stream in which a job reports why it failed: all output of a job on a terminal is in stdout."""
     return "stderr" if job.spec.terminal is None else "stdout"
 
 
@@ -266,7 +266,7 @@ def _stop(job: JobInfo) -> str:
 
 
 def _memory(connected: Client, job: JobInfo) -> str:
-    """Return the limit on the memory of a job, and why it is none, if so."""
+    """Return the memory limit of a job, and why it is not enforced, if so."""
     limit_bytes, outcome = job.spec.memory_bytes, job.outcome
     if limit_bytes is None:
         return ""

@@ -1,4 +1,4 @@
-"""`jobwire signal`, `pause` and `resume`: what is sent to all processes of jobs that run."""
+"""`jobwire signal`, `pause` and `resume`: signals to all processes of running jobs."""
 
 from __future__ import annotations
 

@@ -62,9 +62,9 @@ def verify_proof(
 ) -> None:
     """Check a proof of who asked for a job, without a connection.
 
-    Of several, it is also checked that no attempt at a job ran on two workers. Each check is printed; exits with 1 if one of them fails,
-    and with 3 if none does and it is not proven how the job ended: a key has signed that of which you have not said that it is a worker's,
-    or only the broker says it. Names are those of your contexts, of a roster and of known_workers.
+    With several proofs, it also checks that no attempt at a job ran on two workers. Each check is printed. Exits with 1 if a check fails,
+    and with 3 if none fails but it is unproven how the job ended: the end is signed by a key that is not known as a worker's, or only
+    stated by the broker. Names are those of your contexts, of a roster and of known_workers.
     """
     if logs == "":
         raise BadInput("--logs names no file and no folder")

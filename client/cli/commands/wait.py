@@ -67,7 +67,7 @@ def _left(deadline: float | None) -> float | None:
 
 
 def _single(connected: Client, one: Named, *, any_: bool) -> list[Job]:
-    """Return the jobs that are waited for one by one: those of a run only if the first end is waited for."""
+    """Return the jobs to wait for one by one: those of a run only if the first end is waited for."""
     if one.job is not None:
         return [one.job]
     return [connected.job_by_key(*info.key) for info in jobs_of(connected, one.run)] if any_ and one.run is not None else []

@@ -1,4 +1,4 @@
-"""`jobwire worker set`: set what the worker in use has for jobs."""
+"""`jobwire worker set`: set the capacity and the labels of the worker in use."""
 
 from __future__ import annotations
 
@@ -36,8 +36,8 @@ def set_worker(
 ) -> None:
     """Set what the worker in use has for jobs and how it is labelled, at once and for later runs.
 
-    It counts more than the options of jobwire worker run, also after a restart, until it is set again or --reset. Jobs that run are not
-    affected: with fewer slots than that, none starts until enough have ended. Needs the role operator or admin.
+    This overrides the options of jobwire worker run, even after a restart, until it is set again or --reset is given. Running jobs are not
+    affected: if more run than there are slots, none starts until enough have ended. Needs the role operator or admin.
     """
     if not reset and slots is None and memory is None and gpus is None and not (resource or label or remove_label):
         raise BadInput("say what to set: --slots N, --memory SIZE, --gpus N|LIST, --resource NAME=N, --label NAME[=VALUE], or --reset")

@@ -394,21 +394,21 @@ COMMANDS: dict[str, Command] = {
         ("--get", "PATH[:DEST]...", "Fetch a file or folder from the job's own folder when it has ended."),
         ("-h --help", "", "Show this message and exit."),
     ), ("NAME", "FILE|-- COMMAND [ARG]..."), ends_options=False),
-    "jobwire schedule list": Command("List the schedules: when each is due next, and how the last time went.", (
+    "jobwire schedule list": Command("List the schedules: when each is due next, and the result of the last time.", (
         ("--json", "", "Print JSON, one object per line."),
         ("-h --help", "", "Show this message and exit."),
     ), (), ends_options=False),
-    "jobwire schedule show": Command("Show a schedule: its next five times, and how the last ones went.", (
+    "jobwire schedule show": Command("Show a schedule: its next five times, and the results of the latest ones.", (
         ("--json", "", "Print JSON, one object per line."),
         ("-h --help", "", "Show this message and exit."),
     ), ("SCHEDULE",), ends_options=False),
-    "jobwire schedule pause": Command("Let a schedule start nothing until it is resumed. Jobs that it has started continue.", (
+    "jobwire schedule pause": Command("Pause a schedule: it starts nothing until it is resumed. Jobs that it has started continue.", (
         ("-h --help", "", "Show this message and exit."),
     ), ("SCHEDULE",), ends_options=False),
     "jobwire schedule resume": Command("Let a paused schedule start jobs again. Times that passed meanwhile do not count as missed.", (
         ("-h --help", "", "Show this message and exit."),
     ), ("SCHEDULE",), ends_options=False),
-    "jobwire schedule run-now": Command("Start the job or the batch of a schedule now, beside what it starts anyway, and print the id of the job or run.", (
+    "jobwire schedule run-now": Command("Start the job or the batch of a schedule now, in addition to its scheduled times, and print the id of the job or run.", (
         ("--id", "UUID", "Id of the job or run: the same id never starts a second one."),
         ("-h --help", "", "Show this message and exit."),
     ), ("SCHEDULE",), ends_options=False),
@@ -484,7 +484,7 @@ COMMANDS: dict[str, Command] = {
         ("--json", "", "Print JSON, one object per line."),
         ("-h --help", "", "Show this message and exit."),
     ), ("[NAME]",), ends_options=False),
-    "jobwire context test": Command("Connect to a worker, and say who it is, how fast it answers, and who you are there.", (
+    "jobwire context test": Command("Connect to a worker, and show who it is, how fast it responds, and who you are there.", (
         ("-h --help", "", "Show this message and exit."),
     ), ("[NAME]",), ends_options=False),
     "jobwire worker": Command("Run and manage a worker on this machine.", (

@@ -1,1 +1,1 @@
-"""`jobwire shell`: commands one a line, from a file or typed, in order, over one open connection."""
+"""`jobwire shell`: commands, one per line, from a file or typed, run in order over one open connection."""

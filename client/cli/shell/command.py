@@ -1,4 +1,4 @@
-"""`jobwire shell`: commands one a line, over one open connection."""
+"""`jobwire shell`: commands, one per line, over one open connection."""
 
 from __future__ import annotations
 
@@ -43,7 +43,7 @@ def shell(
 
     A line is a command as after jobwire, such as: submit -n build -- make. It is divided into words with quotes, backslashes and comments
     as in sh, but no shell runs. A file is run up to the first line that fails, and the exit status is that of this line. At a terminal,
-    there is a prompt with history and completion; exit, or Ctrl-D, ends it.
+    there is a prompt with history and completion; exit or Ctrl-D ends it.
     """
     with chosen_context.kept_open() as clients:
 
@@ -70,7 +70,7 @@ def shell(
 def _run(words: Sequence[str], context: str | None, clients: chosen_context.OpenClients) -> int:
     """Run one command as a process of its own would, and return its exit status.
 
-    Raises Ending if nothing can be printed any more, or if a signal that ends a process came and the command took it for its job.
+    Raises Ending if nothing can be printed any more, or if a signal arrived that ends a process and the command passed it to its job.
     """
     signals.take_heard()
     status = command_line([*(["--context", context] if context else []), *words])
@@ -95,7 +95,7 @@ def _run(words: Sequence[str], context: str | None, clients: chosen_context.Open
 
 
 def _asks(clients: chosen_context.OpenClients) -> Asks:
-    """Return what asks for completion: over the open connection if there is one, else as at a Tab in a shell."""
+    """Return the functions for completion: over the open connection if there is one, else as at a Tab in a shell."""
     from ..completion.lookup.inquiry import jobs_over, members_over, schedules_over  # noqa: PLC0415 -- only for a person
 
     def ends() -> float:

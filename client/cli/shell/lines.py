@@ -1,4 +1,4 @@
-"""What a line of `jobwire shell` means. Pure: text in, the words of a command out."""
+"""Parse a line of `jobwire shell`. Pure: text in, the words of a command out."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _NOT_HERE = {("shell",): "this is one already", ("worker", "run"): "it needs a p
 
 
 class Said(NamedTuple):
-    """A line: the arguments for `jobwire`, none if there is nothing to do. `warning`: what may be a mistake.
+    """A line: the arguments for `jobwire`, empty for none. `warning`: a possible mistake.
 
     `ends`: it ends the shell, with `status`; None: with that of the lines before.
     """
@@ -27,7 +27,7 @@ class Said(NamedTuple):
 
 
 def understand(line: str) -> Said:
-    """Return what a line says. It is divided into words as in `batch --lines`; `jobwire` may stand before the command.
+    """Return the parsed line. It is divided into words as in `batch --lines`; the word `jobwire` before the command is optional.
 
     Raises BadInput.
     """
@@ -47,7 +47,7 @@ def understand(line: str) -> Said:
 
 
 def _status(words: Sequence[str]) -> int | None:
-    """Return the status that `exit` names, as exit(1p) has it."""
+    """Return the status that `exit` names, see exit(1p)."""
     match words:
         case [_]:
             return None

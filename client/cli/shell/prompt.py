@@ -1,4 +1,4 @@
-"""The prompt of `jobwire shell`: history and completion, by readline(3)."""
+"""The prompt of `jobwire shell`: history and completion with readline(3)."""
 
 from __future__ import annotations
 
@@ -89,9 +89,9 @@ def _complete(readline: ModuleType, context: str | None, asks: Asks) -> None:
 
 
 def completions(typed: str, asks: Asks, context: str | None = None) -> list[str]:
-    """Return what the last word of a line can become, as it is to be written there. Whatever goes wrong, nothing is known.
+    """Return the replacements for the last word of a line, quoted as needed. If anything fails, there are none.
 
-    `context`: the one that is meant if the line names none.
+    `context`: the one in use if the line names none.
     """
     read = bash_line.read(typed)
     if any(char in read.raw for char in " \t"):

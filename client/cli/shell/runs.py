@@ -33,9 +33,9 @@ class Failures:
 def run_file(
     lines: Iterable[tuple[int, str]], name: str, run: Run, *, keep_going: bool, may_have_more: Callable[[], bool] = lambda: True
 ) -> int:
-    """Run the lines of a file up to the first that fails, or all of them, and return the status of the first that failed.
+    """Run the lines of a file up to the first that fails, or all of them, and return the status of the first failure.
 
-    `exit N` ends them with that status. `may_have_more`: whether lines follow that said something.
+    `exit N` ends them with that status. `may_have_more`: whether further commands follow.
     """
     failures, ended = Failures(), None
     for number, line in lines:
@@ -76,7 +76,7 @@ def _run_line(said: Said, at: str, run: Run) -> int:
 
 
 def run_typed(read: Callable[[], str | None], run: Run) -> int:
-    """Run lines as they are typed, until the end of input, and return the status of the last one. Ctrl-C ends only a line."""
+    """Run lines as they are typed, until the end of input, and return the status of the last one. Ctrl-C ends only the present line."""
     status = exit_status.DONE
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Where the lines of `jobwire shell` come from: a file, standard input as it comes, or a person at a prompt."""
+"""Where the lines of `jobwire shell` come from: a file, stdin as it arrives, or a person at a prompt."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class _Owned(Patient):
 
 
 def open_file(name: str) -> BinaryIO:
-    """Return a file of lines, or standard input for `-`, which is empty for the commands then: they must not read the lines.
+    """Return a file of lines, or stdin for `-`, which is then empty for the commands: they must not read the lines.
 
     Raises BadInput.
     """
@@ -45,14 +45,14 @@ def open_file(name: str) -> BinaryIO:
 
 
 def may_have_more(file: BinaryIO) -> bool:
-    """Return whether a line that says something may follow. Of what is no regular file, that cannot be told before it comes."""
+    """Return whether a command may follow. For anything but a regular file, that is unknown before it arrives."""
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         return True
     return any(line.strip() and not line.lstrip().startswith(b"#") for line in iter(lambda: file.readline(LONGEST_LINE), b""))
 
 
 def read_lines(file: BinaryIO, name: str) -> Iterator[tuple[int, str]]:
-    """Return each line with its number as soon as it is there. What is not UTF-8 stays as it is, as in arguments.
+    """Iterate over the lines with their numbers, each as soon as it is available. Bytes that are not UTF-8 are kept, as in arguments.
 
     Raises BadInput.
     """

@@ -1,1 +1,1 @@
-"""How the worker in use is, and who one is there: `jobwire status`."""
+"""`jobwire status`: the state of the worker in use, and who the user is there."""

@@ -17,7 +17,7 @@ _COLUMN = 13
 def status(ctx: Context, json: Json = False) -> None:
     """Show the state of the worker in use, and who you are there.
 
-    Near or far: its version, slots, queue, load, free disk space and roster, your name and role there, and what you may do.
+    Shows its version, slots, queue, load, free disk space and roster, your name and role there, and what you may do.
 
     A private worker that is not running is not started: the command exits with 1. If no worker can be reached, it exits with 125.
     """

@@ -1,4 +1,4 @@
-"""What a worker says about itself, as lines for people and as a record. Pure."""
+"""The status of a worker, as lines for people and as a record. Pure."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def describe(context: str, status: WorkerStatus) -> Iterator[tuple[str, str]]:
-    """Iterate over what to show, by names."""
+    """Iterate over the lines to show, by title."""
     yield "context", f"{context}, {status.endpoint}"
     age = f", up {duration(status.up // _MICROSECOND)}" if status.up is not None else ""
     yield status.kind or "worker", f"jobwire {status.version} on {status.host}{age}"
@@ -64,7 +64,7 @@ def _stocks(status: WorkerStatus) -> Iterator[tuple[str, str]]:
 
 
 def _in_use(status: WorkerStatus) -> str:
-    """Return how many slots are in use, if that is not the number of jobs that run."""
+    """Return how many slots are in use, if that differs from the number of running jobs."""
     used = next((stock.used for stock in status.resources or () if stock.name == SLOTS), 0)
     return f", in use: {used}" if used > (status.running or 0) else ""
 
@@ -78,7 +78,7 @@ def _count(number: int, what: str) -> str:
 
 
 def record(context: str, status: WorkerStatus) -> dict[str, Any]:
-    """Return it for `--json`. What the worker does not tell is null."""
+    """Return the record for `--json`. What the worker does not report is null."""
     written = {field.name: getattr(status, field.name) for field in fields(status)}
     up = written.pop("up")
     stocks, labels = written.pop("resources"), written.pop("labels")
