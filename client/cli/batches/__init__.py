@@ -1,1 +1,1 @@
-"""Runs of batches: what is submitted, under which ids, and what is said until all jobs have ended."""
+"""Runs of batches: what is submitted, under which ids, and the messages until all jobs have ended."""

@@ -1,7 +1,7 @@
-"""Attend a command that runs on each worker: show all of their output, each line behind the name of its worker.
+"""Attend a command that runs on each worker: show all of their output, each line after the name of its worker.
 
-As in `run` of one job, Ctrl-C reaches the jobs: the first stops them with SIGINT, the second with their stop signal, a third returns at
-once. SIGTERM, SIGHUP and output that nobody reads any more stop them.
+As in `run` of one job, Ctrl-C reaches the jobs: the first sends them SIGINT, the second stops them, a third returns at once. SIGTERM,
+SIGHUP and output without a reader stop them.
 """
 
 from __future__ import annotations
@@ -83,7 +83,7 @@ class EachAttendance:
         return exit_status.REFUSED if self._failures else exit_status.DONE
 
     def _open(self) -> None:
-        """Follow the logs of jobs that have started, as far as that many can be followed at once."""
+        """Follow the logs of jobs that have started, as many as can be followed at once."""
         for worker, job in [*self._left.items()]:
             if len(self._followed) >= _MOST_FOLLOWED:
                 return
@@ -114,7 +114,7 @@ class EachAttendance:
             self._give_up(copies, exit_status.OWN_FAILURE)
 
     def _due_at(self) -> float | None:
-        """Return until when to wait at most: not for what is over, or can be opened, already."""
+        """Return until when to wait at most: not at all if a job is over, or can be opened, already."""
         can_open = len(self._followed) < _MOST_FOLLOWED and any(job.state not in (None, State.QUEUED) for job in self._left.values())
         return time.monotonic() if can_open or any(map(self._is_over, self._followed)) else self._tell_at
 
@@ -122,7 +122,7 @@ class EachAttendance:
         return self._jobs[worker].outcome is not None and all(copy.is_done for copy in self._followed[worker])
 
     def _close(self) -> None:
-        """Tell how those have ended that are over."""
+        """Report the ends of finished jobs."""
         for worker in [worker for worker in self._followed if self._is_over(worker)]:
             del self._followed[worker]
             job = self._jobs[worker]

@@ -1,4 +1,4 @@
-"""Say how the `on_finish` of a run ended. It does not change how the run did."""
+"""Report the `on_finish` of a run. It does not change the result of the run."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ from .planning.plan import Plan
 
 
 def show_finish(plan: Plan, progress: Progress) -> None:
-    """Show what a run ends with beside its jobs, all of which have ended; it is not counted."""
+    """Show the `on_finish` of a run beside its jobs, all of which have ended; it is not counted."""
     if plan.about.on_finish is not None:
         progress.runs(finish_job_id(plan.about.id), "on_finish")
 
 
 def hide_finish(plan: Plan, progress: Progress) -> None:
-    """Show it no more."""
+    """Stop showing it."""
     progress.waits(finish_job_id(plan.about.id))
 
 
 def await_finish(connected: Client, plan: Plan, progress: Progress) -> RunInfo:
-    """Wait until what a run ends with has ended, and return the run."""
+    """Wait until the `on_finish` of a run has ended, and return the run."""
     show_finish(plan, progress)
     connection = connected.connection
     exchange = connection.ask(query(format_id(plan.about.id), owner=connection.identity.public, until_ended=True))
@@ -40,7 +40,7 @@ def await_finish(connected: Client, plan: Plan, progress: Progress) -> RunInfo:
 
 
 def tell_finish(connected: Client, run: RunInfo, *, quiet: bool = False) -> None:
-    """Say how it ended, if it did; `quiet`: only if it failed."""
+    """Report how it ended, if it did; `quiet`: only if it failed."""
     outcome, job_id = run.batch.on_finish_outcome, run.batch.on_finish_id
     if outcome is None:
         return

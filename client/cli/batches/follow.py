@@ -1,6 +1,6 @@
 """Wait for the end of a run that was submitted before; on a terminal, with a view of it.
 
-The worker counts. Events only say when it is worth to ask again, and which jobs failed; without them, it is asked each second.
+The worker has the counts. Events only say when to query again, and which jobs failed; without them, it is queried each second.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def follow_run(connected: Client, run: Run, deadline: float | None) -> RunInfo:
 
 
 class _Following:
-    """What is shown of a run, and when to ask about it again."""
+    """The view of a run, and when to query it again."""
 
     def __init__(self, connected: Client, run: Run, news: Subscription, progress: Progress) -> None:
         self._connected = connected
@@ -81,7 +81,7 @@ class _Following:
         return float("inf") if self._is_known else self._asked + _ASK_SECONDS
 
     def turn(self) -> None:
-        """Take the events that came, ask if that is due, and show what has changed."""
+        """Take the events that arrived, query if that is due, and show the changes."""
         was_live = self._news.phase is Phase.LIVE
         self.take_news()
         if time.monotonic() >= self._ask_at:
@@ -93,7 +93,7 @@ class _Following:
         self._progress.turn()
 
     def take_news(self) -> None:
-        """Take the events that came, and say which jobs failed."""
+        """Take the events that arrived, and report failed jobs."""
         while (message := self._news.take()) is not None:
             self._is_known = False
             known = event(b"", message)

@@ -1,4 +1,4 @@
-"""`list --runs`: the runs of batches, one a line, the newest first."""
+"""`list --runs`: the runs of batches, one per line, newest first."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _COLOURS = {"queued": "yellow", "running": "cyan", "ok": "green", "failed": "red
 
 
 def list_runs(connected: Client, name: str, user: str, most: int | None, *, everything: bool, header: bool, json: bool) -> None:
-    """Print runs of batches, of one name or of any. `most`: at most so many."""
+    """Print runs of batches, of one name or of any. `most`: at most this many."""
     wanted = most if most is not None or everything else _NEWEST
     # One more, to know whether there are more.
     found = connected.batch_runs(name, user=user, limit=None if wanted is None else wanted + 1)

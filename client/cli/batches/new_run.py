@@ -1,4 +1,4 @@
-"""What `batch`, `sweep` and `submit --array` do with the jobs that were described: show them, or submit them as one run."""
+"""What `batch`, `sweep` and `submit --array` do with the described jobs: show them, or submit them as one run."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ Tag = Annotated[bool, Option("--tag", help="Like --show-output, each line behind
 
 
 class Ways(NamedTuple):
-    """The options that are about the run, and not about its jobs."""
+    """The options about the run, as opposed to those of its jobs."""
 
     id: str | None
     parallel: str | None
@@ -63,7 +63,7 @@ class Ways(NamedTuple):
     shown: tuple[bool, bool, bool] = (False, False, False)
 
     def demand_sense(self) -> None:
-        """Raise BadInput for options that mean nothing together."""
+        """Raise BadInput for options that contradict each other."""
         if self.json and not self.dry_run:
             raise exit_status.BadInput("--json is for --dry-run; jobwire list --json RUN prints the jobs of a run")
         if self.no_wait and any(self.shown):
@@ -71,7 +71,7 @@ class Ways(NamedTuple):
 
     @property
     def telling(self) -> Telling:
-        """What is said of the run."""
+        """Which messages are shown about the run."""
         _, in_order, is_tagged = self.shown
         return Telling(self.quiet, Showing(in_order, is_tagged) if any(self.shown) else None)
 
@@ -82,7 +82,7 @@ class Ways(NamedTuple):
 
     @property
     def width(self) -> int | None:
-        """How many jobs may run at once; None if it was not said. Raises BadInput."""
+        """How many jobs may run at once; None if the option was not given. Raises BadInput."""
         width = understood("--parallel", parse_count, self.parallel)
         return None if width is None else min(width, MOST_JOBS)
 
@@ -117,7 +117,7 @@ def planned(batch: Batch, run: bytes, ways: Ways) -> Plan:
 
 
 def _on_workers(connected: Client, batch: Batch, run: bytes, ways: Ways) -> tuple[Batch, list[JobInfo]]:
-    """Return a batch with its jobs on each worker as such, and the jobs of this run that were submitted before."""
+    """Return a batch with its jobs placed on each worker, and the jobs of this run that were submitted before."""
     # Only a run whose id was given can be known already.
     known = known_run(connected, run) if ways.id is not None else []
     if batch.each:
@@ -128,9 +128,9 @@ def _on_workers(connected: Client, batch: Batch, run: bytes, ways: Ways) -> tupl
 
 
 def show_plan(plan: Plan, layers: Sequence[int] = (), after: Iterable[str] = (), *, as_json: bool = False) -> None:
-    """List the jobs of a run that is not submitted: by their layers, if some wait for others, else in the order of the queue.
+    """List the jobs of a run that is not submitted: by their layers, if some wait for others, else in queue order.
 
-    `after`: what all of them wait for, as it is typed.
+    `after`: what all of them wait for, as typed.
     """
     numbered = list(enumerate(plan.specs.items()))
     if layers:

@@ -1,4 +1,4 @@
-"""A job waits between two attempts: the reports of a start do not say so, its events do. They are read only if a job may be retried."""
+"""Jobs that wait between two attempts: reports of a start do not contain that, events do. They are read only if a job may be retried."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Retries:
             self._connection.subscribe(self._news)
 
     def turn(self) -> None:
-        """Show what has come."""
+        """Show what has arrived."""
         while self._news is not None and (event := self._news.take()) is not None:
             job_id = event.key.id
             if job_id not in self._plan.specs:
@@ -42,6 +42,6 @@ class Retries:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        """Ask for no more."""
+        """Stop reading events."""
         if self._news is not None:
             self._connection.unsubscribe(self._news)

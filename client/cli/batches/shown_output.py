@@ -1,4 +1,4 @@
-"""What the jobs of a run have written, shown as each ends: one after the other and never mixed, as GNU parallel does."""
+"""The output of the jobs of a run, shown as each ends: one after the other and never mixed, as GNU parallel does."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from ..terminal.tagged_lines import Spout, TaggedCopy
 
 
 class Showing(NamedTuple):
-    """How output is shown. `in_order`: in the order of the jobs; `is_tagged`: each line behind the name of its job."""
+    """How output is shown. `in_order`: in the order of the jobs; `is_tagged`: each line after the name of its job."""
 
     in_order: bool = False
     is_tagged: bool = False
 
 
 class Telling(NamedTuple):
-    """What is said of a run while it is watched. `quiet`: only what failed, and what has no effect. `showing`: also what its jobs wrote."""
+    """Which messages are shown while a run is watched. `quiet`: only failures and warnings. `showing`: also the output of its jobs."""
 
     quiet: bool = False
     showing: Showing | None = None
@@ -39,7 +39,7 @@ class Telling(NamedTuple):
 
 
 class ShownOutput:
-    """The output of jobs with these ids, in the order of the run. Their ends are reported to it, in any order, and each once."""
+    """The output of jobs with these ids, in the order of the run. Each end is passed once, in any order."""
 
     def __init__(self, connected: Client, jobs: Iterable[bytes], showing: Showing) -> None:
         self._connected = connected
@@ -49,7 +49,7 @@ class ShownOutput:
         self._waiting: dict[bytes, tuple[str, Outcome]] = {}
 
     def ended(self, job_id: bytes, title: str, outcome: Outcome) -> None:
-        """Show the output of a job that has ended, and of those after it that had to wait for it.
+        """Show the output of a job that has ended, and of jobs after it that had to wait for it.
 
         Raises ReaderGone and CannotWrite.
         """

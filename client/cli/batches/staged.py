@@ -40,7 +40,7 @@ _LEAVE_SECONDS = 5.0
 
 
 def is_staged(connected: Client, plan: Plan) -> bool:
-    """Return whether a run is staged: it is large, and the worker can do that."""
+    """Return whether a run is staged: it is large, and the worker supports it."""
     wanted = [*plan.wanted.values()]
     return actions.is_large(wanted) and actions.takes_parts(plan.about, connected.connection.hello().features, wanted)
 
@@ -50,7 +50,7 @@ def _runs_again(plan: Plan) -> bool:
 
 
 def stage_run(connected: Client, plan: Plan, known: Sequence[JobInfo]) -> None:
-    """Start a run as a whole; returns when all of it is in the queue. Raises Refused, and Ending after Ctrl-C.
+    """Start a run as a whole; returns when all of it is queued. Raises Refused, and Ending after Ctrl-C.
 
     `known`: its jobs that were submitted before.
     """
@@ -84,7 +84,7 @@ def _reruns(connected: Client, plan: Plan) -> dict[bytes, Rerun]:
 
 
 class _Staging:
-    """How far a batch is, in words."""
+    """The progress of a batch, in words."""
 
     def __init__(self, jobs: int) -> None:
         self._jobs = jobs
@@ -92,7 +92,7 @@ class _Staging:
 
     @property
     def is_complete(self) -> bool:
-        """Whether all jobs are staged, so that it may be committed."""
+        """Whether all jobs are staged, so that the batch may be committed."""
         return self._staged == self._jobs
 
     def note(self, staged: int, _jobs: int) -> None:
@@ -100,7 +100,7 @@ class _Staging:
         self._staged = staged
 
     def __str__(self) -> str:
-        """Return how far it is."""
+        """Return the progress in words."""
         return f"queueing {self._jobs:,} jobs" if self.is_complete else f"staged {self._staged:,} of {self._jobs:,} jobs"
 
 
@@ -151,7 +151,7 @@ def _end(ended: RunInfo, run: str) -> int:
 
 
 class _Watching:
-    """What is shown of the jobs of a run as its events come."""
+    """The display of the jobs of a run as its events arrive."""
 
     def __init__(self, connected: Client, plan: Plan, news: Subscription, progress: Progress, context: str | None) -> None:
         self._connected = connected
@@ -162,7 +162,7 @@ class _Watching:
         self._left = set(plan.specs)
 
     def begin(self, known: Sequence[JobInfo]) -> None:
-        """Show what had begun or ended before."""
+        """Show what started or ended before."""
         for info in known:
             if info.key.id not in self._left:
                 continue
@@ -178,7 +178,7 @@ class _Watching:
         return not self._left
 
     def turn(self) -> None:
-        """Show what has come."""
+        """Show what has arrived."""
         while (message := self._news.take()) is not None:
             known = event(b"", message)
             if known is not None and known.key.id in self._left:
@@ -186,7 +186,7 @@ class _Watching:
         self._progress.turn()
 
     def take_late(self, deadline: float) -> None:
-        """Show what is still to come, now that all jobs have ended."""
+        """Show what still arrives after all jobs have ended."""
         self.turn()
         while self._left and self._news.phase is not Phase.ENDED and time.monotonic() < deadline:
             self._connected.pump(deadline)

@@ -1,4 +1,4 @@
-"""One run of a batch: submit its jobs, all or none, and report each end as it comes. `batch` and `rerun` do this.
+"""Submit a run of a batch, all jobs or none, and report each end as it comes, for `batch` and `rerun`.
 
 Ctrl-C ends only the command; the jobs continue.
 """
@@ -45,7 +45,7 @@ def known_run(connected: Client, run: bytes) -> list[JobInfo]:
 
 
 def on_finish_of(connected: Client, found: Sequence[JobInfo] | None) -> JobSpec | None:
-    """Return what the run of these jobs ends with; None if that is nothing, or is not known any more."""
+    """Return the `on_finish` job of the run of these jobs; None if it has none, or it is no longer known."""
     batch = found[0].batch if found else None
     if batch is None or "on_finish" not in connected.hello().features:
         return None
@@ -138,7 +138,7 @@ def _tell_submitted(run: str, plan: Plan, count: str, repeated: str, *, quiet: b
 
 
 def _send_files(connected: Client, plan: Plan, run: str) -> None:
-    """Send what the jobs bring and the worker does not have."""
+    """Send the files of the jobs that the worker does not have."""
     if any(spec.files for spec in plan.specs.values()):
         from ...files.sending import local_files, send  # noqa: PLC0415 -- few batches bring files
 
@@ -202,7 +202,7 @@ def _watch(
 
 
 def _answers(connected: Client, exchange: Exchange, progress: Progress, retries: Retries, heading: str) -> Iterator[Item]:
-    """Iterate over all answers; the heading is said with the first, because a run that is refused has none."""
+    """Iterate over all replies; the heading is printed with the first one, because a refused run has none."""
     while (answer := _next(connected, exchange, progress, retries)) is not None:
         if heading:
             say(heading)
@@ -211,7 +211,7 @@ def _answers(connected: Client, exchange: Exchange, progress: Progress, retries:
 
 
 def _next(connected: Client, exchange: Exchange, progress: Progress, retries: Retries) -> Item | None:
-    """Return the next answer, as `Connection.next` does, and show what has changed meanwhile."""
+    """Return the next reply, as `Connection.next` does, and show what has changed meanwhile."""
     while True:
         retries.turn()
         progress.turn()
@@ -226,13 +226,13 @@ def _advise(spec: JobSpec, report: request_pb2.Report, context: str) -> bool:
 
 
 def _tell_all(progress: Progress, answer: Item, plan: Plan) -> list[request_pb2.Report]:
-    """Show what is reported about jobs, and return the reports of those that have failed."""
+    """Show reports about jobs, and return those of failed jobs."""
     reports = answer.reports.reports if isinstance(answer, request_pb2.Reply) else ()
     return [report for report in reports if _tell(progress, report, plan.specs[report.key.id])]
 
 
 def _tell(progress: Progress, report: request_pb2.Report, spec: JobSpec) -> bool:
-    """Show what is reported about a job, and return whether it has failed."""
+    """Show a report about a job, and return whether it has failed."""
     job_id = report.key.id
     if report.state != job_pb2.STATE_FINISHED:
         progress.runs(job_id, title_of(spec))

@@ -1,1 +1,1 @@
-"""Runs before they are submitted: what a command describes, the jobs that follow from it, and their ids."""
+"""Runs before they are submitted: the description in a command, the resulting jobs, and their ids."""

@@ -34,13 +34,13 @@ def batch_of(spec: JobSpec, array: str | None, *, on_each: bool) -> Batch:
 
 
 def finish_of_array(command: str | None, wishes: Wishes, context: str) -> JobSpec | None:
-    """Return what an array ends with, from the value of `--on-finish` and the options of its jobs. Raises BadInput."""
+    """Return the `on_finish` job of an array, from the value of `--on-finish` and the options of its jobs. Raises BadInput."""
     words = understood("--on-finish", parse_finish, command)
     return None if words is None else finish_of_command(words, wishes, surroundings(context))
 
 
 def batch_of_array(spec: JobSpec, array: Array) -> Batch:
-    """Return the batch: each job has its index in its environment and in its name, which is that of the program if it has none.
+    """Return the batch: each job has its index in its environment and in its name; the default name is that of the program.
 
     Raises `Misunderstood` for a name that is too long with its index.
     """

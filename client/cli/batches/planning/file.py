@@ -1,4 +1,4 @@
-"""The file of a batch that a command names: its content, the batch that it describes, and mistakes in what is said beside it."""
+"""The batch file that a command names: its content, the batch that it describes, and mistakes in the options given with it."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .reading import read_saying, read_values
 
 
 class Beside(NamedTuple):
-    """What is said on the command line beside the file: `--lines`, `--set`, `--on-finish`, and options of a job for all jobs."""
+    """The options given with the file: `--lines`, `--set`, `--on-finish`, and options of a job for all jobs."""
 
     lines: bool
     values: Sequence[str]
@@ -29,7 +29,7 @@ class Beside(NamedTuple):
 def read_file(file: str | None, beside: Beside, context: str) -> Batch:
     """Return the batch that a file describes, for jobs in this context; print its warnings.
 
-    Raises BadInput for mistakes in it, and in what is said beside it.
+    Raises BadInput for mistakes in the file or the options.
     """
     with understanding("--set"):
         values = read_values(beside.values)
@@ -50,7 +50,7 @@ def read_file(file: str | None, beside: Beside, context: str) -> Batch:
 
 
 def _demand_retries(over: Wishes, batch: Batch, name: str) -> None:
-    """Check that options about retries mean some job.
+    """Check that options about retries apply to some job.
 
     Raises BadInput.
     """
@@ -63,7 +63,7 @@ def _demand_retries(over: Wishes, batch: Batch, name: str) -> None:
 
 
 def _read(file: str | None) -> tuple[str, bytes]:
-    """Return what to call a batch file, and its content."""
+    """Return the name of a batch file for messages, and its content."""
     if file is None:
         raise BadInput("name a batch file, or - for standard input; see jobwire batch --help")
     if not file:

@@ -1,4 +1,4 @@
-"""Jobs that run once on each worker: which workers these are is asked when a run is submitted, and stays so if it is submitted again."""
+"""Jobs that run once on each worker: the workers are determined when a run is submitted, and stay the same if it is submitted again."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ _MOST_SAID = 8
 def on_workers(connected: Client, batch: Batch, known: Sequence[JobInfo]) -> Batch:
     """Return a batch with its jobs on the workers that fit them now. `known`: the jobs of this run, if it was submitted before.
 
-    Says which workers are left out or make a job wait. Raises Refused, also if no worker fits one of the jobs.
+    Reports which workers are left out or make a job wait. Raises Refused, also if no worker fits one of the jobs.
     """
     workers: dict[int, Sequence[str]] = {}
     for position, job, before in questions(batch, [info.spec for info in known]):
@@ -55,9 +55,9 @@ def _tell(what: str, workers: Sequence[FittingWorker]) -> None:
 
 
 def submit_on_each(connected: Client, spec: JobSpec, typed_id: str | None) -> tuple[str, dict[str, Job]]:
-    """Submit a job for each worker, all or none, and return the id of the run and the jobs by their workers.
+    """Submit a job for each worker, all or none, and return the id of the run and the jobs by worker.
 
-    Says how to find out whether they were, if Ctrl-C comes before the answer. Raises Refused.
+    After Ctrl-C before the reply, says how to find out whether they were submitted. Raises Refused.
     """
     run = id_or_new(typed_id)
     known = known_run(connected, run) if typed_id is not None else []

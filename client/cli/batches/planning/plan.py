@@ -1,4 +1,4 @@
-"""A run of a batch before it is submitted: its jobs, their ids, and which jobs of another run it runs again. Pure: knows no worker."""
+"""A run of a batch before it is submitted: its jobs, their ids, and which jobs of another run they repeat. Pure: knows no worker."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from ...shown.sentences import failed, how_many_jobs
 
 
 class Plan(NamedTuple):
-    """The jobs of a run by their ids, in order: what to send, a spec or the key of a job to run again, and the spec to show.
+    """The jobs of a run by id, in order: what to send (a spec, or the key of a job to run again), and the spec to show.
 
-    `stdin_bytes`: what jobs that run again have as their standard input, which is not part of these specs.
+    `stdin_bytes`: the size of the standard input of reruns, which is not part of these specs.
     """
 
     about: BatchInfo
@@ -30,7 +30,7 @@ class Plan(NamedTuple):
 
 
 def demand_size(plan: Plan, most_jobs: int, most_bytes: int) -> None:
-    """Refuse a run that is too large for one request, before a long time is spent on making it. `most_jobs`: 0 is any number.
+    """Refuse a run that is too large for one request, before much time is spent on building it. `most_jobs`: 0 is any number.
 
     Raises Refused(INVALID_ARGUMENT).
     """
@@ -49,14 +49,14 @@ def demand_size(plan: Plan, most_jobs: int, most_bytes: int) -> None:
 
 
 class Choice(NamedTuple):
-    """The jobs to run again, and what to say about the others; empty if there is nothing to say."""
+    """The jobs to run again, and a note about the others; empty if there is none."""
 
     jobs: Sequence[JobInfo]
     note: str = ""
 
 
 def choose(found: Sequence[JobInfo], *, failed_only: bool) -> Choice:
-    """Return the jobs to run again: all of these, or those that failed, which is every end but status 0 with all output.
+    """Return the jobs to run again: all of these, or the failed ones, that is, all ends except status 0 with complete output.
 
     Raises Refused if all are wanted and some have not ended: they would run twice at once.
     """
@@ -95,10 +95,10 @@ def plan_rerun(
     width: int | None = None,
     on_finish: JobSpec | None = None,
 ) -> tuple[Plan, str]:
-    """Return the run that runs jobs of another one again, and what to say about those left out.
+    """Return the run that runs jobs of another one again, and a note about those left out.
 
-    `found`: the jobs of that other run, None if they are not known any more. `known`: those of this run, if it was submitted before: then
-    it stays as it is, whatever else has failed meanwhile. `on_finish`: what the other one ended with.
+    `found`: the jobs of that other run, None if they are no longer known. `known`: those of this run, if it was submitted before: then it
+    stays as it is, whatever else has failed meanwhile. `on_finish`: that of the other run.
 
     Raises Refused if a job has not ended, or the id belongs to a run that is no rerun of the other one.
     """

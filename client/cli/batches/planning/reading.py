@@ -1,4 +1,4 @@
-"""Read what describes a batch, and say how far it is if that takes long on a terminal."""
+"""Read the description of a batch, and show the progress if that takes long on a terminal."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _MOST_WARNINGS = 5
 
 
 def read_saying(name: str, read: Callable[[Callable[[int], None]], Batch]) -> Batch:
-    """Return the batch that a function reads, and print its warnings. The function is given one that takes the number of jobs so far.
+    """Return the batch that a function reads, and print its warnings. The function gets a callback for the number of jobs so far.
 
     Raises BadInput for mistakes in it.
     """
@@ -36,7 +36,7 @@ def read_saying(name: str, read: Callable[[Callable[[int], None]], Batch]) -> Ba
 
 @contextmanager
 def _without_pauses() -> Iterator[None]:
-    """Keep the garbage collector from looking through a large batch again and again while it grows."""
+    """Keep the garbage collector from scanning a large batch again and again while it grows."""
     gc.disable()
     try:
         yield
@@ -46,7 +46,7 @@ def _without_pauses() -> Iterator[None]:
 
 
 class _Progress:
-    """How many jobs were read, in words."""
+    """The progress, in words."""
 
     def __init__(self, name: str) -> None:
         self._name = name
@@ -57,7 +57,7 @@ class _Progress:
         self._jobs = jobs
 
     def __str__(self) -> str:
-        """Return how far it is."""
+        """Return the progress in words."""
         return f"reading {self._name}{f', {self._jobs} jobs checked' if self._jobs else ''}"
 
 

@@ -1,4 +1,4 @@
-"""What a repeated `--id` means where the rest of the command differs from the first time: it is said, never ignored. Pure."""
+"""A repeated `--id` with a command that differs from the first one: the differences are reported, never ignored. Pure."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ _FIELDS = {
 
 
 def notes_on_run(known: Sequence[JobInfo], plan: Plan) -> list[str]:
-    """Return in what a plan differs from the run that was submitted with its id before, and what counts."""
+    """Return notes on how a plan differs from the run that was submitted with its id before, and which version applies."""
     if not known:
         return []
     before, now = known[0].batch or BatchInfo(plan.about.id), plan.about
@@ -66,7 +66,7 @@ def notes_on_run(known: Sequence[JobInfo], plan: Plan) -> list[str]:
 
 
 def differing(asked: JobSpec, found: JobInfo) -> str:
-    """Return in what a job differs from the one that has its id."""
+    """Return how a job differs from the one that has its id."""
     names = [name for field, name in _FIELDS.items() if _plain(getattr(asked, field)) != _plain(getattr(found.spec, field))]
     # All else is equal, so it is what the worker does not tell.
     names = names or ["standard input"]
@@ -74,11 +74,11 @@ def differing(asked: JobSpec, found: JobInfo) -> str:
 
 
 def _plain(value: object) -> object:
-    """Return a value without the order of pairs, which does not matter."""
+    """Return a value without the order of pairs, which is irrelevant."""
     return sorted(value) if isinstance(value, tuple) and value and isinstance(value[0], tuple) else value
 
 
 def explained(refused: Refused, asked: JobSpec, found: JobInfo) -> Refused:
-    """Return the refusal of an id that belongs to another job, with what differs."""
+    """Return the refusal of an id that belongs to another job, with the differences."""
     message = f"the id {format_id(found.key.id)} belongs to another job: it has another {differing(asked, found)}"
     return Refused(refused.code, message, refused.next_step, refused.job_index, refused.reason)
