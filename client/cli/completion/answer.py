@@ -1,7 +1,7 @@
 """The answer to a shell at Tab: `jobwire __complete SHELL ...`, called by the scripts in scripts.py.
 
-For bash, `...` is the line up to the cursor; for the others, the words after `jobwire`, without quotes, the last one up to the cursor.
-The first line of the answer says who completes: `words` (those of the next lines, each with a tab and what it means), or the shell, with
+For bash, `...` is the line up to the cursor; for the others, the words after `jobwire`, without quotes, the last one up to the cursor. The
+first line of the answer says what completes: `words` (those on the next lines, each with a tab and a description), or the shell, with
 `files`, `folders` or `program N`, the last after N words of the line.
 """
 
@@ -31,7 +31,7 @@ _BREAKS = "COMP_WORDBREAKS"
 
 
 def main(arguments: Sequence[str]) -> None:
-    """Print the answer. Whatever goes wrong, the answer is that nothing is known."""
+    """Print the answer. If anything fails, the answer is empty."""
     spare()
     shell, *said = arguments or [""]
     try:
@@ -76,9 +76,9 @@ def _is_private(wish: Wish) -> bool:
 
 
 def ask(wish: Wish, begun: float | None = None) -> Iterator[Found]:
-    """Return the jobs and runs of the worker that is meant, newest first; none if it cannot be asked.
+    """Return the jobs and runs of the selected worker, newest first; none if it cannot be queried.
 
-    `begun`: since when somebody waits, on `time.monotonic`; by default, since now.
+    `begun`: when the wait began, on `time.monotonic`; by default, now.
     """
     from ....schemas.refusal import Refused  # noqa: PLC0415 -- only where jobs are wanted
     from .lookup import near_worker  # noqa: PLC0415 -- as above
@@ -90,7 +90,7 @@ def ask(wish: Wish, begun: float | None = None) -> Iterator[Found]:
 
 
 def ask_for_schedules(wish: Wish, begun: float | None = None) -> Iterator[request_pb2.ScheduleInfo]:
-    """Return the schedules of the worker that is meant; as `ask` does."""
+    """Return the schedules of the selected worker; as `ask` does."""
     from ....schemas.refusal import Refused  # noqa: PLC0415 -- as above
     from .lookup import near_worker  # noqa: PLC0415 -- as above
 
@@ -101,7 +101,7 @@ def ask_for_schedules(wish: Wish, begun: float | None = None) -> Iterator[reques
 
 
 def ask_for_members(wish: Wish, begun: float | None = None) -> Iterator[request_pb2.RosterMember]:
-    """Return the members on the roster of the worker that is meant; as `ask` does."""
+    """Return the members on the roster of the selected worker; as `ask` does."""
     from ....schemas.refusal import Refused  # noqa: PLC0415 -- as above
     from .lookup import near_worker  # noqa: PLC0415 -- as above
 

@@ -14,7 +14,7 @@ _BLANKS = " \t\n"
 
 
 class TypedLine(NamedTuple):
-    """`words` are without quotes, the last one is being typed; `raw` is how it was typed, `quote` the quote that is open in it, if any."""
+    """`words` are unquoted, the last one is being typed; `raw` is its spelling, `quote` the quote that is open in it, if any."""
 
     words: list[str]
     raw: str
@@ -54,7 +54,7 @@ def read(line: str) -> TypedLine:
 
 
 def write(word: str, typed: TypedLine, breaks: str) -> str:
-    """Return what bash puts in the place of the last word, or of what follows the last character in it at which bash divides words."""
+    """Return the replacement for the last word, or for the part after its last character at which bash divides words."""
     if typed.quote:
         # Bash closes the quote, and divides nothing inside it.
         return word

@@ -1,4 +1,4 @@
-"""`jobwire completion`: how a shell learns to complete what is typed after jobwire."""
+"""`jobwire completion`: install completion of jobwire's commands for a shell."""
 
 from __future__ import annotations
 

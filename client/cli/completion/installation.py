@@ -14,7 +14,7 @@ _MARK = "# jobwire completion"
 
 
 class Plan(NamedTuple):
-    """What is to be written: the script, and a line for a start-up file, unless the shell finds the script by itself."""
+    """What to write: the script, and a line for a start-up file, unless the shell finds the script by itself."""
 
     script: Path
     startup: Path | None = None
@@ -40,7 +40,7 @@ def _folder(environment: Mapping[str, str], variable: str, default: Path) -> Pat
 
 
 def install(wanted: Plan, script: str) -> bool:
-    """Write what is wanted. Return whether a line was added; it is not added twice.
+    """Write the script and the line. Return whether a line was added; it is not added twice.
 
     Raises OSError.
     """

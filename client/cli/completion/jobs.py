@@ -1,4 +1,4 @@
-"""Which jobs and runs a command can mean, and how they are named at a prompt. Pure: knows them as the wire has them, and no worker."""
+"""Which jobs and runs can complete a command, and their names at a prompt. Pure: knows them as wire messages, and no worker."""
 
 from __future__ import annotations
 
@@ -35,10 +35,10 @@ _STATES = {job_pb2.STATE_QUEUED: "queued", job_pb2.STATE_RUNNING: "running", job
 
 
 def job_words(wish: Wish, found: Iterable[Found]) -> list[Word]:
-    """Return the names of the jobs that a command can mean, in the order of `found`: the name, or the id of a job without one.
+    """Return the names of the jobs that can complete a command, in the order of `found`: the name, or the id of a job without one.
 
-    An id is offered for any job once it is typed, and so is `PID@START`. After them the batches, where one means its jobs: the name, and
-    the id of a run once it is typed or the batch has no name. `found` is asked for no more once there are enough.
+    An id is offered for any job once it is typed, and so is `PID@START`. After them come batches, where a command accepts one: the name,
+    and the id of a run once it is typed or the batch has no name. `found` is read only until there are enough.
     """
     owner, slash, name = wish.typed.partition("/")
     typed = name if slash else owner
@@ -61,7 +61,7 @@ def job_words(wish: Wish, found: Iterable[Found]) -> list[Word]:
 
 
 def _add(words: dict[str, Word], typed: str, more: Iterable[Word]) -> None:
-    """Add those that begin as typed. Of several of a name, the first explains it."""
+    """Add those that begin as typed. Of several with one name, the first one's description is used."""
     for word in more:
         if word.text and word.text.startswith(typed):
             words.setdefault(word.text, word)

@@ -1,6 +1,6 @@
-"""What libraries import and an answer to Tab does not need.
+"""Modules that libraries import and a shell completion does not need.
 
-That they need none of it while they are loaded is private to them. Nothing is missing for whoever uses it later, except `Path.as_uri`.
+That the libraries work without them while they are loaded is private to them. Nothing is missing for later users, except `Path.as_uri`.
 `tests/unit/test_private_parts.py` fails once they are not loaded by themselves.
 """
 
@@ -11,7 +11,7 @@ _DEFERRED = ("fnmatch", "ntpath", "re", "shlex")
 
 
 def spare() -> None:
-    """Have these loaded only when something of them is used. Does nothing for what was loaded before."""
+    """Load these only when one of their names is used. Does nothing for modules that are loaded already."""
     for name in _DEFERRED:
         defer(name)
     # pathlib takes this one function of it.

@@ -1,4 +1,4 @@
-"""What is being typed on a command line: the command, and what its last word can be. Pure: words in, a wish out.
+"""The word being typed on a command line: its command, and what it can be. Pure: words in, a wish out.
 
 Knows the table of commands. Knows neither jobs nor shells.
 """
@@ -57,9 +57,9 @@ _NAMES_A_MEMBER = {"jobwire keys rm", "jobwire keys set-role", "jobwire keys ren
 class Wish(NamedTuple):
     """What the last word can be.
 
-    `kind`: one of the above, or empty if it can be anything. `typed`: the beginning of it. `before`: what precedes it in the same word,
-    such as `--role=`. `path`: the command. `used`: flags and arguments that were given. `context`, `roster`: the values of `--context` and
-    `--roster`. `at`: for PROGRAM, how many words are before the program.
+    `kind`: one of the above, or empty for anything. `typed`: its beginning. `before`: what precedes it in the same word, such as `--role=`.
+    `path`: the command. `used`: flags and arguments that were given. `context`, `roster`: the values of `--context` and `--roster`. `at`:
+    for PROGRAM, how many words precede the program.
     """
 
     kind: str
@@ -73,14 +73,14 @@ class Wish(NamedTuple):
 
 
 class Word(NamedTuple):
-    """A word that can come next, and what it means, for shells that show that."""
+    """A word that can come next, and its description, for shells that show it."""
 
     text: str
     about: str = ""
 
 
 class _Line:
-    """What was typed before the last word."""
+    """The words before the last one."""
 
     def __init__(self, commands: Mapping[str, Command]) -> None:
         self._commands = commands

@@ -1,4 +1,4 @@
-"""Which schedules a command can mean. Pure: knows schedules as the wire has them, and no worker."""
+"""Which schedules can complete a command. Pure: knows schedules as wire messages, and no worker."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ _PAUSED = {"jobwire schedule pause": False, "jobwire schedule resume": True}
 
 
 def schedule_words(path: str, schedules: Iterable[request_pb2.ScheduleInfo]) -> list[Word]:
-    """Return the names of the schedules that a command can mean, in the order of the alphabet, each once, with its times."""
+    """Return the names of the schedules that can complete a command, in alphabetical order, each once, with its times."""
     meant = _PAUSED.get(path)
     words = {one.name: Word(one.name, _about(one)) for one in schedules if meant is None or one.paused is meant}
     return [words[name] for name in sorted(words)]

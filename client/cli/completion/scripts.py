@@ -1,6 +1,7 @@
-"""What bash, zsh and fish are told: a function for each that asks `jobwire __complete` at Tab, and shows what it answers.
+"""The scripts for bash, zsh and fish: a function for each that calls `jobwire __complete` at Tab, and shows the answer.
 
-A script does nothing but ask when it is loaded, and holds no names of commands, so that it fits later versions too.
+A script does nothing when it is loaded except define that function, and contains no names of commands, so that it works with later versions
+too.
 """
 
 from __future__ import annotations

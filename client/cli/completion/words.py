@@ -1,4 +1,4 @@
-"""The words that can come next: of a wish, those that there are. Reads contexts; asks for jobs and schedules through functions.
+"""The words that can come next, for a wish. Reads contexts; queries jobs and schedules through functions.
 
 Starts and writes nothing. What cannot be read adds no words: nobody wants messages in the middle of a line.
 """
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class Asks(NamedTuple):
-    """The functions that ask a worker: for jobs and runs, newest first, for schedules, and for the members on its roster."""
+    """The functions that query a worker: for jobs and runs, newest first, for schedules, and for the members on its roster."""
 
     jobs: Callable[[Wish], Iterable[Found]]
     schedules: Callable[[Wish], Iterable[request_pb2.ScheduleInfo]] = lambda _: ()
@@ -39,7 +39,7 @@ def is_for_the_shell(wish: Wish) -> bool:
 
 
 def find_words(wish: Wish, asks: Asks, commands: Mapping[str, Command] = COMMANDS) -> list[Word]:
-    """Return the words that begin as typed, in the order in which to show them."""
+    """Return the words that begin as typed, in display order."""
     match wish.kind:
         case line.SUBCOMMAND:
             known: Iterable[Word] = _subcommands(wish, commands)
@@ -65,7 +65,7 @@ def _is_fit(text: str) -> bool:
 
 
 def _in_a_line(about: str) -> str:
-    """Return what a word means without line ends, which would begin another word, and without what controls a terminal."""
+    """Return a description without line ends, which would begin another word, and without control characters."""
     if about.isprintable():
         return about
     from ....schemas.text.printable import printable  # noqa: PLC0415 -- as for each of these: only where it is wanted

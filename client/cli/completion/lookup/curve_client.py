@@ -1,8 +1,7 @@
 """The client's side of CurveZMQ (ZeroMQ RFC 26) over ZMTP 3.0 (RFC 23): bytes that came in, bytes to send out. Pure: no socket, no time.
 
-It waits for nothing that it can do without: from nothing to an answer it takes four round trips, of which the first is that of TCP. libzmq
-takes one more, as it sends nothing but ten bytes before it has seen those of the other side. Of what RFC 23 allows, it knows what a worker
-sends to a DEALER.
+It never waits longer than necessary: from nothing to a reply it takes four round trips, the first one that of TCP. libzmq takes one more,
+because it sends only ten bytes before it has received those of the other side. Of RFC 23, it implements what a worker sends to a DEALER.
 """
 
 from __future__ import annotations
@@ -26,13 +25,13 @@ _LONG_NONCE_BYTES = 16
 
 
 class BrokenOffError(Exception):
-    """Raised if the other side is not the worker that is meant, lets nobody in with this identity, or does not follow the protocol."""
+    """Raised if the other side is not the expected worker, does not accept this identity, or violates the protocol."""
 
 
 class CurveClient:
-    """One connection. `outgoing` is to be sent and then emptied; what is said before the worker is known follows in it later.
+    """One connection. `outgoing` is to be sent and then emptied; messages said before the worker is known follow in it later.
 
-    Raises `Refused` for a server key that is none.
+    Raises `Refused` for an invalid server key.
     """
 
     def __init__(self, identity: Identity, server_public: bytes) -> None:
@@ -52,11 +51,11 @@ class CurveClient:
 
     @property
     def is_let_in(self) -> bool:
-        """Whether the worker has said that it takes messages."""
+        """Whether the worker has accepted the connection."""
         return self._waiting is None
 
     def say(self, message: bytes) -> None:
-        """Say a message of one part."""
+        """Send a message of one part."""
         if self._waiting is not None:
             self._waiting.append(message)
             return
@@ -65,7 +64,7 @@ class CurveClient:
         self.outgoing += _frame(_command("MESSAGE", body), 0)
 
     def hear(self, data: bytes) -> list[bytes]:
-        """Take bytes that came in; return the messages that are complete with them, of each the first part. Raises BrokenOffError."""
+        """Process received bytes; return the messages completed by them, the first part of each. Raises BrokenOffError."""
         self._incoming += data
         messages: list[bytes] = []
         try:
@@ -146,7 +145,7 @@ class CurveClient:
         return self._taken(header + size)[header:] if len(self._incoming) >= header + size else None
 
     def _taken(self, size: int) -> bytes:
-        """Return so many bytes of those that came in; none before all are there."""
+        """Return this many of the received bytes; none before all have arrived."""
         if len(self._incoming) < size:
             return b""
         taken = bytes(self._incoming[:size])

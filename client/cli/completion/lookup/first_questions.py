@@ -1,7 +1,7 @@
-"""What a worker is asked about its jobs so that a word can be completed, and how much of it. Pure: a wish in, requests out.
+"""The queries to a worker that complete a word, and their limits. Pure: a wish in, requests out.
 
-A Tab is answered in the time of a page or two, however many jobs are kept. So the worker is asked only for jobs that the command can mean,
-newest first, and for what it finds without looking through them: its runs, and the job that is named by what is typed so far.
+A Tab is answered in the time of a page or two, however many jobs are kept. So the worker is queried only for jobs that can complete the
+command, newest first, and for what it finds without a scan: its runs, and the job named by what is typed so far.
 """
 
 from __future__ import annotations
@@ -25,14 +25,14 @@ _STATES = {
 
 
 class Questions(NamedTuple):
-    """`requests`: to be sent together, at most one of them a `list`, of which `most_pages` are looked through."""
+    """`requests`: sent together; at most one of them is a `list`, of which `most_pages` are read."""
 
     requests: list[request_pb2.Request]
     most_pages: int
 
 
 def questions(wish: Wish) -> Questions:
-    """Return what to ask for a job, a batch, or an owner of jobs."""
+    """Return the queries for a job, a batch, or an owner of jobs."""
     owner, slash, name = wish.typed.partition("/")
     owner, typed = (owner, name) if slash else ("", owner)
     requests = []

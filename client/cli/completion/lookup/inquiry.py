@@ -1,7 +1,7 @@
-"""Ask over a connection what can complete a word: the quick one of a Tab, or the one that a `jobwire shell` has.
+"""Query words for completion over a connection: the quick one of a Tab, or the one that a `jobwire shell` has.
 
-A page of jobs is asked for when somebody wants to see it, so whoever has enough ends the iteration. Patience ends it too: what came until
-then is better than nothing.
+A page of jobs is requested when its consumer needs it, so a consumer that has enough ends the iteration. The deadline ends it too: what has
+arrived by then is better than nothing.
 """
 
 from __future__ import annotations
@@ -23,19 +23,19 @@ if TYPE_CHECKING:
     _Asked = TypeVar("_Asked")
 
     class Line(Protocol[_Asked]):
-        """A connection: what was asked over it is a number, or an exchange."""
+        """A connection: a query is identified by a number, or an exchange."""
 
         def ask(self, request: request_pb2.Request, /) -> _Asked:
-            """Send a question; never waits."""
+            """Send a query; never waits."""
 
         def next(self, asked: _Asked, deadline: float, /) -> Item | None:
-            """Wait for the answer."""
+            """Wait for the reply."""
 
         def forget(self, asked: _Asked, /) -> None:
-            """Wait for it no more."""
+            """Stop waiting for it."""
 
         def hello(self, deadline: float, /) -> request_pb2.HelloReply:
-            """Return what the worker says about itself."""
+            """Return the worker's reply to `hello`."""
 
 
 # What a worker says in its greeting: that it knows the filters and the order of a list, and that it has schedules.
@@ -44,7 +44,7 @@ _SCHEDULES = "schedules"
 
 
 def jobs_over(line: Line[_Asked], wish: Wish, deadline: float) -> Iterator[Found]:
-    """Return the jobs and runs that come over this connection before the deadline, on `time.monotonic`, newest first.
+    """Return the jobs and runs that arrive over this connection before the deadline, on `time.monotonic`, newest first.
 
     Raises `Refused` if there is no connection.
     """
@@ -83,7 +83,7 @@ def _listed(line: Line[_Asked], wanted: request_pb2.List, asked: _Asked, deadlin
 
 
 def schedules_over(line: Line[_Asked], deadline: float) -> Iterator[request_pb2.ScheduleInfo]:
-    """Return the schedules that come over this connection before the deadline; none of a worker that is too old for schedules."""
+    """Return the schedules that arrive before the deadline; none from a worker that is too old for schedules."""
     asked = line.ask(request_pb2.Request(list_schedules=request_pb2.ListSchedules()))
     try:
         if _SCHEDULES not in line.hello(deadline).features:
@@ -99,7 +99,7 @@ def schedules_over(line: Line[_Asked], deadline: float) -> Iterator[request_pb2.
 
 
 def members_over(line: Line[_Asked], deadline: float) -> Iterator[request_pb2.RosterMember]:
-    """Return the members on the roster that come over this connection before the deadline; none if one may not see them."""
+    """Return the members on the roster that arrive before the deadline; none if the client may not see them."""
     asked = line.ask(request_pb2.Request(list_members=request_pb2.ListMembers()))
     try:
         for reply in _unless_refused(line, asked, deadline):
@@ -109,7 +109,7 @@ def members_over(line: Line[_Asked], deadline: float) -> Iterator[request_pb2.Ro
 
 
 def _unless_refused(line: Line[_Asked], asked: _Asked, deadline: float) -> list[request_pb2.Reply]:
-    """Return the answer, if there is one: there may be no such job, it may not be for everybody, or the worker is too old for it."""
+    """Return the reply, or None if the query was refused: no such job, no permission, or too old a worker."""
     try:
         return [_answer(line, asked, deadline)]
     except Refused:

@@ -1,4 +1,4 @@
-"""The jobs and schedules of the worker in use, for completion: asked only if it runs, and only as long as nobody notices."""
+"""The jobs and schedules of the worker in use, for completion: queried only if it runs, and with a short deadline."""
 
 from __future__ import annotations
 
@@ -27,11 +27,11 @@ _MOST_SECONDS = 0.3
 
 
 def ask(wish: Wish, begun: float) -> Iterator[Found]:
-    """Return the jobs and runs that a command may mean, newest first: those that come before patience ends.
+    """Return the jobs and runs that may complete a command, newest first, as far as they arrive before the deadline.
 
-    Begins to connect. `begun`: when the first module was loaded, on `time.monotonic`.
+    Starts connecting. `begun`: when the first module was loaded, on `time.monotonic`.
 
-    Raises `Refused` and OSError if there is no worker to ask, also while it is iterated over.
+    Raises `Refused` and OSError if there is no worker to query, also during iteration.
     """
     deadline = patience_ends(begun, time.monotonic())
     if (line := _line(wish, deadline)) is None:
@@ -42,7 +42,7 @@ def ask(wish: Wish, begun: float) -> Iterator[Found]:
 
 
 def ask_for_schedules(wish: Wish, begun: float) -> Iterator[request_pb2.ScheduleInfo]:
-    """Return the schedules that one may see there, those that come before patience ends; as `ask` does."""
+    """Return the schedules that the client may see, as far as they arrive before the deadline; as `ask` does."""
     deadline = patience_ends(begun, time.monotonic())
     if (line := _line(wish, deadline)) is None:
         return iter(())
@@ -52,7 +52,7 @@ def ask_for_schedules(wish: Wish, begun: float) -> Iterator[request_pb2.Schedule
 
 
 def ask_for_members(wish: Wish, begun: float) -> Iterator[request_pb2.RosterMember]:
-    """Return the members on the roster of the worker, if one may see that and it comes before patience ends; as `ask` does."""
+    """Return the members on the roster, if the client may see them and they arrive before the deadline; as `ask` does."""
     deadline = patience_ends(begun, time.monotonic())
     if (line := _line(wish, deadline)) is None:
         return iter(())
@@ -62,7 +62,7 @@ def ask_for_members(wish: Wish, begun: float) -> Iterator[request_pb2.RosterMemb
 
 
 def patience_ends(begun: float, now: float) -> float:
-    """Return until when to wait for a worker that is asked now. Pure; times are on `time.monotonic`."""
+    """Return the deadline for a worker that is queried now. Pure; times are on `time.monotonic`."""
     return max(begun + _SECONDS, now + min(_BUSY * (now - begun), _MOST_SECONDS))
 
 

@@ -1,10 +1,10 @@
-"""A connection for a few questions, which is over before anybody notices: sockets, and nothing around them.
+"""A short connection for a few queries: sockets, and nothing around them.
 
-That of all other commands (client/sockets/connection.py) watches its sockets, connects again, repeats what was lost and finds out what is
-wrong; loading it takes longer than the answers, and so does libzmq alone. Here, whatever goes wrong is silence. Questions change nothing,
-so nothing is signed, and none waits for the answer to `hello`: at a far worker, each round trip counts.
+The connection of other commands (client/sockets/connection.py) watches its sockets, reconnects, repeats lost requests and diagnoses
+problems; loading it takes longer than the replies, and so does libzmq alone. Here, any failure is silent. Queries change nothing, so
+nothing is signed, and none waits for the reply to `hello`: with a distant worker, each round trip counts.
 
-protobuf is loaded once the handshake is under way.
+protobuf is loaded while the handshake is in progress.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LET_IN_SECONDS = 0.03
 
 
 class QuickLine:
-    """Connects at once, without waiting, and greets. `deadline`, on `time.monotonic`: how long the addresses of a name are looked up.
+    """Connects at once, without waiting, and sends `hello`. `deadline`, on `time.monotonic`: how long addresses are looked up.
 
     Raises `Refused` and OSError if there cannot be a connection, also TimeoutError.
     """
@@ -57,7 +57,7 @@ class QuickLine:
         self._hello = self.ask(request_pb2.Request(hello=greeting))
 
     def ask(self, request: request_pb2.Request) -> int:
-        """Send a question and return its number."""
+        """Send a query and return its number."""
         self._last = request.id = self._last + 1
         frame = self._wire.Envelope(request=request.SerializeToString()).SerializeToString()
         for fd, connection in self._connections.items():
@@ -66,18 +66,18 @@ class QuickLine:
         return self._last
 
     def hello(self, deadline: float) -> request_pb2.HelloReply:
-        """Return what the worker says about itself; it is the first answer. Raises as `next` does."""
+        """Return the worker's reply to `hello`, which is the first one. Raises as `next` does."""
         return self._answer(self._hello, deadline).hello
 
     def next(self, number: int, deadline: float) -> request_pb2.Reply:
-        """Wait for the answer to a question and return it.
+        """Wait for the reply to a query and return it.
 
-        Raises `Refused` if it was refused, or nobody is there any more, and TimeoutError once the deadline has passed, or 30 ms later.
+        Raises `Refused` if it was refused, or the connection was lost, and TimeoutError once the deadline has passed, or 30 ms later.
         """
         return self._answer(number, deadline)
 
     def forget(self, number: int) -> None:
-        """Do nothing: an answer that comes late is never read."""
+        """Do nothing: a late reply is never read."""
 
     def close(self) -> None:
         """Close the sockets."""
@@ -130,7 +130,7 @@ class QuickLine:
 
 
 class _Connection:
-    """A socket that is connecting or connected, and what is said over it. Raises OSError."""
+    """A socket that is connecting or connected, and its messages. Raises OSError."""
 
     def __init__(self, address: tuple[str, int], client: CurveClient) -> None:
         family = socket.AF_INET6 if ":" in address[0] else socket.AF_INET
@@ -153,15 +153,15 @@ class _Connection:
 
     @property
     def is_let_in(self) -> bool:
-        """Whether the worker has said that it takes messages."""
+        """Whether the worker has accepted the connection."""
         return self._client.is_let_in
 
     def say(self, frame: bytes) -> None:
-        """Send a message as soon as that is possible."""
+        """Send a message as soon as possible."""
         self._client.say(frame)
 
     def pump(self) -> list[bytes]:
-        """Send and receive what is possible now; return the messages that came. Raises OSError and BrokenOffError once it is of no use."""
+        """Send and receive what is possible now; return the messages that arrived. Raises OSError and BrokenOffError if it fails."""
         messages = self._client.hear(self._received())
         if self._client.outgoing:
             self._send()
@@ -192,7 +192,7 @@ def _addresses(endpoint: str, deadline: float) -> list[tuple[str, int]]:
 
 
 def _numbered(endpoint: str, deadline: float) -> list[str]:
-    """Return endpoints with addresses instead of names."""
+    """Return endpoints with addresses instead of host names."""
     if not is_named(endpoint):
         return [endpoint]
     from ....sockets.addresses import Resolution  # noqa: PLC0415 -- only for names
