@@ -1,1 +1,1 @@
-"""What is wrong between this user and their jobs, and what to type about it: `jobwire doctor`."""
+"""`jobwire doctor`: problems between this user and their jobs, and the commands that fix them."""

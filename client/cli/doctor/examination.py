@@ -1,4 +1,4 @@
-"""Looks at one thing after the other, between this user and the worker in use, and waits for none of them for long. Starts nothing."""
+"""Examine everything between this user and the worker in use, one after the other, with short timeouts. Starts nothing."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ _FEW_BYTES = 100 << 20
 
 
 def examine(chosen: str | None, connect_seconds: float) -> Iterator[Finding]:
-    """Iterate over what is found about the context in use, or the one that was chosen. Never raises `Refused`.
+    """Iterate over the findings about the selected context. Never raises `Refused`.
 
     `connect_seconds`: how long to wait for a connection.
     """
@@ -88,7 +88,7 @@ def _identity(context: contexts.Context | None) -> Finding:
 
 
 def _private_worker() -> Generator[Finding, None, contexts.Context | None]:
-    """Look at the worker of this user without asking it, and return how to reach it; None if there is none that is ready."""
+    """Examine the worker of this user without a request, and return how to reach it; None if none is ready."""
     folder = worker_folder()
     holder = holder_in(folder)
     if holder is None:
@@ -108,7 +108,7 @@ def _private_worker() -> Generator[Finding, None, contexts.Context | None]:
 
 
 def _space(folder: Path) -> Finding:
-    """Return whether a worker could be started on the disk of its state folder, which may not exist yet."""
+    """Return whether there is space for a worker on the disk of its state folder, which may not exist yet."""
     there = next(path for path in (folder, *folder.parents) if path.exists())
     disk = os.statvfs(there)
     free = disk.f_bavail * disk.f_frsize
@@ -133,7 +133,7 @@ def _roster() -> Finding:
 
 
 def _worker(context: contexts.Context, connect_seconds: float, *, private: bool) -> Iterator[Finding]:
-    """Ask the worker."""
+    """Query the worker."""
     try:
         to = find_destination(context, connect_seconds)
         # Never started again, even if it ends meanwhile.
@@ -174,7 +174,7 @@ def _asked(client: Client, connect_seconds: float, *, private: bool) -> Iterator
 
 
 def _events(client: Client) -> Iterator[Finding]:
-    """Look whether events get through, which come from another port."""
+    """Check whether events arrive, which come from another port."""
     subscription = Subscription(event_pb2.Filter())
     deadline = time.monotonic() + _EVENT_SECONDS
     client.connection.subscribe(subscription)

@@ -1,4 +1,4 @@
-"""What is found about each thing that can be wrong, from facts that are passed in: whether it is well, why not, what to do. Pure."""
+"""The findings about each thing that can be wrong, from facts that are passed in: whether it is ok, why not, what to do. Pure."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ _ENDED = frozenset("ZXx")
 
 
 class Level(StrEnum):
-    """How bad it is."""
+    """The severity of a finding."""
 
     OK = "ok"
     WARNING = "warning"
@@ -68,7 +68,7 @@ class Level(StrEnum):
 
 
 class Finding(NamedTuple):
-    """One check: what was looked at, how it is, and what to do about it; empty if there is nothing to do."""
+    """One check: its subject, the result, and what to do about it; empty if nothing."""
 
     level: Level
     what: str
@@ -77,17 +77,17 @@ class Finding(NamedTuple):
 
 
 def ok(what: str, sentence: str) -> Finding:
-    """Return that something is well."""
+    """Return the finding that something is ok."""
     return Finding(Level.OK, what, sentence)
 
 
 def refused(what: str, error: Refused) -> Finding:
-    """Return that something is as bad as a refusal says."""
+    """Return the finding for a refusal."""
     return Finding(Level.PROBLEM, what, error.message, error.next_step)
 
 
 def of_process(pid: str, state: str) -> Finding:
-    """Return how the process of this user's private worker is; `state`: one letter, empty if it is not visible from here."""
+    """Return the finding about the process of this user's private worker; `state`: one letter, empty if not visible from here."""
     what = "process"
     if state in SUSPENDED:
         return Finding(Level.PROBLEM, what, f"your private worker, pid {pid}, is suspended (SIGSTOP)", f"kill -CONT {pid}")
@@ -103,7 +103,7 @@ def of_process(pid: str, state: str) -> Finding:
 
 
 def of_version(ours: str, theirs: str, kind: str, *, private: bool) -> Finding:
-    """Return which of client and worker is older, if one is."""
+    """Return the finding which of client and worker is older, if one is."""
     if ours == theirs:
         return ok("version", f"jobwire {ours}, as the {kind} has it")
     sentence = f"this is jobwire {ours}, and the {kind} is jobwire {theirs}"
@@ -118,7 +118,7 @@ def _release(version: str) -> tuple[int, ...]:
 
 
 def of_clock(ahead_us: int, kind: str) -> Finding:
-    """Return how far the clock of the worker is ahead of the one here, negative: behind."""
+    """Return the finding about the clock of the worker, given how far it is ahead of the local one, negative: behind."""
     off = abs(ahead_us)
     which = "ahead of" if ahead_us > 0 else "behind"
     sentence = f"the {kind}'s clock is {duration(off)} {which} the one here"
@@ -130,7 +130,7 @@ def of_clock(ahead_us: int, kind: str) -> Finding:
 
 
 def of_status(status: WorkerStatus) -> Iterator[Finding]:
-    """Iterate over what a worker or broker says about itself and about this user."""
+    """Iterate over findings from what a worker or broker reports about itself and about this user."""
     kind = status.kind or "worker"
     said = dict(describe("", status))
     yield ok("you", said["you"])
@@ -170,20 +170,20 @@ def _of_trouble(subject: Subject | None, sentence: str, kind: str) -> Finding:
 
 
 def _is_told(subject: Subject, rights: Sequence[str]) -> bool:
-    """Return whether who has these rights would be told if something were wrong."""
+    """Return whether a member with these rights would be told of problems."""
     if subject is Subject.CONTAINMENT:
         return True
     return (Right.ADMINISTER if subject is Subject.LOG else Right.SEE_OTHERS).value in rights
 
 
 def without_workers(warnings: Sequence[str], workers: Sequence[BrokerWorker]) -> tuple[str, ...]:
-    """Return the warnings of a broker that are not about the workers of which `of_workers` tells."""
+    """Return the warnings of a broker, except those about workers that `of_workers` covers."""
     told = tuple(f"worker {one.name} " for one in workers if _is_away(one))
     return tuple(warning for warning in warnings if not warning.startswith(told))
 
 
 def of_workers(workers: Sequence[BrokerWorker]) -> Iterator[Finding]:
-    """Iterate over the workers of a broker: how many are ready, and which are away."""
+    """Iterate over findings about the workers of a broker: how many are ready, and which are away."""
     ready = sum(one.state == "ready" for one in workers)
     sentence = f"{ready} of {len(workers)} {'is' if ready == 1 else 'are'} ready"
     if not workers:
@@ -206,7 +206,7 @@ def _is_away(worker: BrokerWorker) -> bool:
 
 
 def of_oldest(job: JobInfo) -> Finding:
-    """Return how long the job waits that waits for longest, of those that this user may see."""
+    """Return the finding about the job that has waited longest, among those that this user may see."""
     name = f" ({job.name})" if job.name else ""
     why = f": {job.waits_for}" if job.waits_for else ""
     sentence = f"job {short_id(job.key.id)}{name} has been waiting for longest, for {duration(job.lasted_us)}{why}"
