@@ -1,1 +1,1 @@
-"""Files of this machine that commands write: outputs of jobs, and what is fetched of their folders."""
+"""Files that commands write on this machine: outputs of jobs, and what is fetched from their folders."""

@@ -1,4 +1,4 @@
-"""Fetch from the folder of a job to this machine: what was asked for on the command line, and what is said about it."""
+"""Fetch from the folder of a job to this machine: the paths of a command line, and messages about them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ Wanted = Sequence[tuple[bytes, bytes]]
 
 
 def parse_wanted(said: Sequence[str]) -> Wanted:
-    """Return what is wanted, and the places here, of some `PATH[:DEST]`.
+    """Return the paths to fetch, and their destinations here, from arguments `PATH[:DEST]`.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
@@ -29,12 +29,12 @@ def parse_wanted(said: Sequence[str]) -> Wanted:
 
 
 def how_to_fetch(key: JobKey, said: Iterable[str]) -> str:
-    """Return what to type to fetch what a job was to leave, when the command that would have fetched it does not wait for its end."""
+    """Return the command that fetches the files of a job, when the present command does not wait for its end."""
     return f"when it has ended: jobwire get {short_id(key.id)} {shlex.join(said)}"
 
 
 def fetch_all(client: Client, key: JobKey, wanted: Wanted) -> bool:
-    """Fetch everything, and say what could not be fetched; return whether everything was."""
+    """Fetch everything, and report what could not be fetched; return whether everything was."""
     from ...files.fetching import fetch  # noqa: PLC0415 -- a command that fetches nothing need not wait for it
 
     is_whole = True

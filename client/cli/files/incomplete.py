@@ -1,4 +1,4 @@
-"""Whether all output that a command was to print or write is there, and with which status it exits if not."""
+"""Whether all output that a command was to print or write is complete, and its exit status if not."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _OF_ALL = {Code.UNAVAILABLE, Code.UNAUTHENTICATED, Code.PERMISSION_DENIED, Code.
 
 
 class Incomplete:
-    """What was missing so far. `of_several`: of jobs that can do without each other, so that one that fails is not the end."""
+    """What was missing so far. `of_several`: of independent jobs, so that one failure does not end the command."""
 
     def __init__(self, *, of_several: bool) -> None:
         self._of_several = of_several
@@ -24,7 +24,7 @@ class Incomplete:
 
     @contextmanager
     def unless_read(self, job: Job) -> Iterator[None]:
-        """Tell why the output of this job cannot be read, and go on, if there are others."""
+        """Report why the output of this job cannot be read, and continue if there are others."""
         try:
             yield
         except Refused as refused:
@@ -34,11 +34,11 @@ class Incomplete:
             self._status = max(self._status, exit_status.OWN_FAILURE if exit_status.is_no_answer(refused) else exit_status.REFUSED)
 
     def note(self, *, is_whole: bool) -> None:
-        """Note whether the log of a job is complete; why it is not was told."""
+        """Note whether the log of a job is complete; the reason was reported already."""
         if not is_whole:
             self._status = exit_status.OWN_FAILURE
 
     def end(self) -> None:
-        """Exit with the status of the worst; do nothing if nothing is missing."""
+        """Exit with the worst status; do nothing if nothing is missing."""
         if self._status:
             raise exit_status.Ending(self._status)

@@ -21,7 +21,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 def file_names(jobs: Sequence[JobInfo]) -> list[str]:
-    """Return what the files of each job are called: its name, if no other of these has it, else its name and id, or its id alone."""
+    """Return the base names of each job's files: its name, if it is unique among these, else its name and id, or its id alone."""
     times = Counter(job.name for job in jobs)
     return [job.name if job.name and times[job.name] == 1 else "-".join(filter(None, (job.name, short_id(job.key.id)))) for job in jobs]
 
@@ -38,9 +38,9 @@ class LogFolder:
             raise self._unwritable(self._said, error) from None
 
     def write(self, job: Job, name: str, streams: Sequence[StreamName], *, follow: bool, attempt: int | None = None) -> None:
-        """Write the output of a job, to its end with `follow`, else as far as it is now. Files of these names are replaced.
+        """Write the output of a job: to its end with `follow`, else what there is now. Files of these names are replaced.
 
-        `attempt`: that of this attempt; by default of the last one.
+        `attempt`: by default the last one.
 
         Raises Refused.
         """

@@ -1,4 +1,4 @@
-"""Files that a command writes: the whole of one, or nothing of it."""
+"""Files that a command writes atomically: all of a file, or nothing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..exit_status import BadInput
 
 
 def write_file(name: str, text: str) -> None:
-    """Write a file: who has it open sees the old one until then. What is a device or a pipe, or /dev/stdout, is written into.
+    """Write a file atomically: who has it open sees the old one. A device, a pipe or /dev/stdout is written directly.
 
     A link is followed, unless another user may have made it. Raises BadInput.
     """
