@@ -1,7 +1,7 @@
 """Attend one job: show its output here, and exit with its status.
 
-`run` is in the place of the job. Ctrl-C sends SIGINT to the job, a second one stops it, a third returns at once. SIGQUIT goes to the job,
-as a terminal would send it. SIGTERM, SIGHUP, and output that nobody reads any more or that cannot be written, stop the job.
+`run` stands for the job. Ctrl-C sends SIGINT to the job, a second one stops it, a third returns at once. SIGQUIT goes to the job, as a
+terminal would send it. SIGTERM, SIGHUP, and output that has no reader or cannot be written, stop the job.
 
 `submit --follow` only watches, as `submit --wait`, `batch`, `wait` and `logs` do: whatever ends the command, the job continues.
 """
@@ -47,9 +47,9 @@ class Attendance:
     def __init__(
         self, client: Client, job: Job, feeder: Feeder | None = None, *, leaves_on_hangup: bool = False, is_retried: bool = False
     ) -> None:
-        """`leaves_on_hangup`: SIGHUP, and output that nobody reads any more, end the command and not the job.
+        """`leaves_on_hangup`: SIGHUP, and output without a reader, end the command and not the job.
 
-        `is_retried`: a job that fails is tried again; one that Ctrl-C ends is not.
+        `is_retried`: a failed job is retried; one that Ctrl-C ends is not.
         """
         self._client = client
         self._job = job
@@ -88,7 +88,7 @@ class Attendance:
         return self._unwritable
 
     def _has_written_all(self, copies: list[Copy]) -> bool:
-        """Return whether the job exited and its reader got everything: one that knows when it has enough, as tar(1), may leave before."""
+        """Return whether the job exited and its reader got everything: a reader such as tar(1) may exit early."""
         outcome = self._job.outcome
         if outcome is None or outcome.kind is not OutcomeKind.EXITED or self._is_retried:
             return False
@@ -131,7 +131,7 @@ class Attendance:
                 self._job.wait()
 
     def _drop_unshown(self, copies: list[Copy], refused: Refused) -> None:
-        """Go on without a log that the worker cannot read: the job runs, and how it ends is known. Raises any other refusal."""
+        """Continue without a log that the worker cannot read: the job runs, and its end is known. Raises any other refusal."""
         refusing = [copy for copy in copies if not copy.output.closed and _is_of_a_log(copy.output.refusal)]
         if not refusing:
             raise refused
@@ -227,7 +227,7 @@ class Attendance:
         self._asked.append(self._client.connection.ask(request))
 
     def _send_what_is_asked(self) -> None:
-        """If the stop was asked for only just now, give it a moment: what is still to be sent would be lost with this process."""
+        """Give a stop that was requested only just now a moment: unsent requests would be lost with this process."""
         until = self._stopped_at + _SAME_SECONDS
         while time.monotonic() < until and self._job.exit_status is None:
             self._client.pump(until)

@@ -14,7 +14,7 @@ from ...library.client import Client
 
 
 def find_conditions(client: Client, typed: Iterable[str]) -> tuple[After, ...]:
-    """Return what a job waits for: a name means what it means for other commands, a job or a run.
+    """Return the conditions of a job: a name refers to what it refers to in other commands, a job or a run.
 
     Raises Refused, also for jobs of others.
     """
@@ -22,7 +22,7 @@ def find_conditions(client: Client, typed: Iterable[str]) -> tuple[After, ...]:
 
 
 def with_conditions(client: Client, spec: JobSpec, typed: Iterable[str]) -> JobSpec:
-    """Return a spec with what its job waits for; see `find_conditions`."""
+    """Return a spec with the conditions of its job; see `find_conditions`."""
     return replace(spec, after=find_conditions(client, typed)) if typed else spec
 
 

@@ -1,4 +1,4 @@
-"""What was meant by the first word of a command that is no program: the habits of ssh, shells and sbatch. Pure."""
+"""What the user meant by a first word that is not a program: habits of ssh, shells and sbatch. Pure."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ NOTHING = Known(tuple, lambda _: False, lambda _: False)
 
 
 def first_word_advice(argv: Sequence[bytes], known: Known) -> str:
-    """Return what to type instead of a command whose program was not found; empty if its first word says nothing."""
+    """Return what to type instead of a command whose program was not found; empty if its first word gives no clue."""
     word = to_text(argv[0])
     if len(argv) == 1 and " " in word.strip():
         return "the quotes make one word of it: leave them out, or have a shell read it: sh -c '...'"

@@ -37,12 +37,12 @@ OF_ALL_JOBS = tuple(option for option in (*OPTIONS, *FILE_OPTIONS) if option.key
 
 
 def takes_job_options(verb: Callable[..., None]) -> Callable[..., None]:
-    """Let a command have an option for each entry of `OPTIONS`; their values are passed to it as `wishes`."""
+    """Give a command an option for each entry of `OPTIONS`; their values are passed to it as `wishes`."""
     return _taking((*OPTIONS, *FILE_OPTIONS), verb)
 
 
 def takes_options_of_all_jobs(verb: Callable[..., None]) -> Callable[..., None]:
-    """Let a command have those options that can be given for all jobs of a batch; their values are passed to it as `wishes`."""
+    """Give a command the options that can apply to all jobs of a batch; their values are passed to it as `wishes`."""
     return _taking(OF_ALL_JOBS, verb)
 
 
@@ -61,9 +61,9 @@ def _parameter(option: Option) -> Parameter:
 
 
 def job_spec(command: list[str] | None, wishes: Wishes, context: str, *, fetches: bool = False) -> JobSpec:
-    """Return a valid spec from the command line, for a job in this context. Says which secrets it does not get.
+    """Return a valid spec from the command line, for a job in this context. Reports secrets that are left out.
 
-    `fetches`: whether the command fetches what `--get` names.
+    `fetches`: whether the command fetches the paths of `--get`.
 
     Raises BadInput that names the option.
     """
@@ -90,7 +90,7 @@ def job_spec(command: list[str] | None, wishes: Wishes, context: str, *, fetches
 
 
 def wishes_of_all_jobs(wishes: Wishes, context: str, *, has_file: bool = False) -> Wishes:
-    """Return options for all jobs of a batch, which are valid; `has_file`: together with what a batch file says.
+    """Return valid options for all jobs of a batch; `has_file`: they are combined with a batch file.
 
     Raises BadInput that names the option.
     """
@@ -129,7 +129,7 @@ def _valid(command: list[str], typed: Wishes, context: str, *, fetches: bool = F
 
 
 def _as_typed(wishes: Wishes) -> Wishes:
-    """Return the options with their text as bytes were typed; switches have none."""
+    """Return the options with their text as the bytes that were typed; switches have none."""
 
     def read(said: Any) -> Any:
         if isinstance(said, str):
@@ -140,7 +140,7 @@ def _as_typed(wishes: Wishes) -> Wishes:
 
 
 def surroundings(context: str) -> Surroundings:
-    """Return the current folder. Only the private worker shares this machine's folders, so its jobs run in it."""
+    """Return the current folder. Only the private worker shares this machine's folders, so only its jobs run in it."""
     is_here = context == contexts.EMBEDDED
     try:
         here = os.getcwdb()  # noqa: PTH109 -- bytes: it need not be text

@@ -1,7 +1,6 @@
-"""What to type if a job failed because it does not have the PATH of this shell, or because its first word is no program.
+"""Advice if a job failed because it does not have the PATH of this shell, or because its first word is not a program.
 
-PATH is not passed on unless that is wanted: the same id from another shell would be another job. Pure, except for `advise` and
-`advise_after`.
+PATH is passed on only on request: the same id from another shell would be another job. Pure, except for `advise` and `advise_after`.
 """
 
 from __future__ import annotations
@@ -66,7 +65,7 @@ def path_advice(
 
 
 def _about_a_status(status: int, caller: Mapping[str, str], found: str, last_lines: LastLines) -> str:
-    """Return what to type if a program ran and failed; `found`: what this shell would have run."""
+    """Return what to type if a program ran and failed; `found`: the program that this shell would have run."""
     environment = next((caller[name] for name in _ENVIRONMENTS if caller.get(name)), "")
     # A script that misses a program of the environment fails with any status.
     if environment and (
@@ -87,7 +86,7 @@ def _contexts() -> list[str]:
 
 
 def advise(spec: JobSpec, job: Job, context: str) -> bool:
-    """Say what to type after a failure of a job, or before one that is certain, and return whether anything was said."""
+    """Print what to type after a failure of a job, or before a certain one, and return whether anything was printed."""
     outcome = job.outcome
     if outcome is None and context == contexts.EMBEDDED and _is_missing_here(spec):
         say(f"the job will find no program {to_text(spec.argv[0])!r} in its PATH")
@@ -113,7 +112,7 @@ def _last_lines(job: Job) -> bytes:
 
 
 def advise_after(spec: JobSpec, outcome: Outcome | None, context: str, last_lines: LastLines) -> bool:
-    """Say what to type after a failure, and return whether anything was said."""
+    """Print what to type after a failure, and return whether anything was printed."""
     if outcome is None or not outcome.exit_status:
         return False
     from shutil import which  # noqa: PLC0415 -- only after a failure

@@ -1,4 +1,4 @@
-"""What is said about jobs that start later on the private worker: after a restart of the machine nobody starts it."""
+"""Notes about jobs that start later on the private worker: after a reboot nothing starts it."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ _SOON_MS = 600_000
 
 
 def tell_of_private(context: str, what: str) -> None:
-    """Say so if the context is the private worker; `what`: what starts later."""
+    """Print a note if the context is the private worker; `what`: what starts later."""
     if context == contexts.EMBEDDED:
         say(f"your private worker does not start by itself after a reboot: {what} then waits for your next jobwire command")
 
 
 def tell_of_start(context: str, specs: Iterable[JobSpec]) -> None:
-    """Say what is special about the times at which jobs start, if any is."""
+    """Print a note about the start times of jobs, if there is one."""
     now_us, is_past, is_later = wall_us(), False, False
     for spec in specs:
         if spec.start_at_us is not None or spec.start_in_ms is not None:

@@ -19,9 +19,9 @@ from .attendance import Attendance
 
 
 def submitted(client: Client, spec: JobSpec, identifier: bytes, *, watch: bool = True) -> Job:
-    """Submit one job and return it once it is acknowledged. Says how to find out whether it was, if Ctrl-C comes before that.
+    """Submit one job and return it once it is acknowledged. After Ctrl-C before that, says how to find out whether it was.
 
-    Raises the refusal, which says in what the job differs from another one with its id.
+    Raises the refusal, which says how the job differs from another one with its id.
     """
     try:
         return client.submit_many([spec], ids=[identifier], watch=watch, tail_lines=0)[0]
@@ -37,7 +37,7 @@ def submitted(client: Client, spec: JobSpec, identifier: bytes, *, watch: bool =
 
 
 def explained_refusal(client: Client, refused: Refused, job_id: bytes, spec: JobSpec) -> Refused:
-    """Return a refusal; of an id that belongs to another job, with what differs."""
+    """Return a refusal; for an id that belongs to another job, with the differences."""
     if refused.reason is Reason.ID_TAKEN:
         from ..batches.planning.repeats import explained  # noqa: PLC0415 -- most ids are new
 
@@ -48,7 +48,7 @@ def explained_refusal(client: Client, refused: Refused, job_id: bytes, spec: Job
 
 
 def leave_or_attend(client: Client, job: Job, *, wait: bool, follow: bool, quiet: bool, feeder: Feeder | None = None) -> int:
-    """Print the id of a job that was submitted, with `wait` or `follow` wait for its end, and return the exit status of the command."""
+    """Print the id of a submitted job, with `wait` or `follow` wait for its end, and return the exit status."""
     name = short_id(job.key.id)
     if follow:
         with _leaving(name):
@@ -74,7 +74,7 @@ def leave_or_attend(client: Client, job: Job, *, wait: bool, follow: bool, quiet
 
 
 def tell_repeated(job: Job) -> None:
-    """Say so if the job was submitted before."""
+    """Print a note if the job was submitted before."""
     if job.record.is_repeated:
         say(f"job {job.id} was submitted before; this is its output")
 
@@ -85,7 +85,7 @@ def _before(job: Job) -> str:
 
 @contextmanager
 def _leaving(name: str) -> Iterator[None]:
-    """Say that the job continues if the command ends before it."""
+    """Print that the job continues if the command ends before it."""
     continues = f"the job continues; jobwire logs -f {name} shows its output, jobwire stop {name} stops it"
     try:
         yield
