@@ -1,1 +1,1 @@
-"""A run while it goes on, on a terminal: what is known of it, how that looks, and keeping it below the messages."""
+"""A running batch on a terminal: what is known of it, how it is drawn, and keeping it below the messages."""

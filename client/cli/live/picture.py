@@ -1,4 +1,4 @@
-"""How a run looks that goes on: a bar, numbers, and the jobs that run, in so many columns and rows. Pure."""
+"""The picture of a running batch: a bar, numbers, and the running jobs, in this many columns and rows. Pure."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ELAPSED_COLUMNS = 6
 
 
 class Look(NamedTuple):
-    """What the terminal can show."""
+    """What the terminal can display."""
 
     colour: bool
     # Its encoding has more than ASCII.
@@ -47,7 +47,7 @@ def draw(tally: Tally, now: float, columns: int, rows: int, look: Look) -> list[
 
 
 def parts(counts: Sequence[int], columns: int) -> list[int]:
-    """Return how many of the columns each count gets: in proportion, but of what is there at least something is to be seen."""
+    """Return how many of the columns each count gets: in proportion, but at least one for a count above 0."""
     total = sum(counts)
     if not total:
         return [0] * len(counts)
@@ -88,7 +88,7 @@ def _bar_line(tally: Tally, columns: int, look: Look) -> str:
 
 
 def _facts(tally: Tally, now: float, columns: int, look: Look) -> list[str]:
-    """Return the numbers in as many lines as they need, the more important ones first."""
+    """Return the numbers on as many lines as needed, the more important ones first."""
     facts = [(f"{tally.running_jobs} running", _CYAN if tally.running_jobs else "")]
     facts.append((f"{tally.failed} failed", _RED if tally.failed else ""))
     if tally.queued:
@@ -108,7 +108,7 @@ def _facts(tally: Tally, now: float, columns: int, look: Look) -> list[str]:
 
 
 def pace_texts(pace: Pace, *, is_over: bool = False) -> list[str]:
-    """Return how fast jobs end, and how long the rest takes at this rate, in words."""
+    """Return the rate of ends, and the remaining time at this rate, in words."""
     if is_over:
         return []
     if pace.per_second is None or pace.left_seconds is None:

@@ -1,7 +1,7 @@
 """Lines that stay at the bottom of a terminal while messages scroll above them.
 
-Only returns what to write: escape sequences of console_codes(4) that every terminal knows, without a region that would have to be given
-back. A terminal that was made narrower has wrapped the lines, which is taken into account when they are erased.
+Only returns what to write: escape sequences of console_codes(4) that every terminal supports, without a scroll region that would have to be
+reset. A terminal that was made narrower has wrapped the lines, which is taken into account when they are erased.
 """
 
 from __future__ import annotations
@@ -39,9 +39,9 @@ class Pinned:
         return f"\r{_ERASE_LINE}{f'{_UP}{_ERASE_LINE}' * (rows - 1)}" if rows else ""
 
     def forget(self) -> None:
-        """Leave the lines to whoever has the terminal now: they are not erased."""
+        """Leave the lines to another program that has the terminal now: they are not erased."""
         self._widths = []
 
     def leave(self, columns: int) -> str:
-        """Return what removes the lines and gives the cursor back."""
+        """Return what removes the lines and shows the cursor again."""
         return f"{self.erase(columns)}{SHOW_CURSOR}"

@@ -26,9 +26,9 @@ _DID_NOT_RUN = (OutcomeKind.CANCELLED, OutcomeKind.FAILED_TO_START)
 
 
 class Progress:
-    """The display of a batch of `total` jobs, until it is closed. `quiet`: no view, and only jobs that failed.
+    """The display of a batch of `total` jobs, until it is closed. `quiet`: no view, and only failed jobs.
 
-    `show_output` shows what a job wrote, by its id, title and outcome: then there is no view either, and no line for a job that succeeded.
+    `show_output` shows the output of a job, by its id, title and outcome: then there is no view either, and no line for a successful job.
     """
 
     def __init__(self, total: int, *, quiet: bool = False, show_output: Callable[[bytes, str, Outcome], None] | None = None) -> None:
@@ -50,12 +50,12 @@ class Progress:
         return [JobKey(owner, job_id) for job_id in self.tally.running]
 
     def turn(self) -> None:
-        """Show what has changed, if it is time to."""
+        """Show what has changed, if it is time."""
         if self._view is not None:
             self._view.turn()
 
     def runs(self, job_id: bytes, title: str, lasted_us: int = 0) -> None:
-        """Count a job that has a process, which has run for so long already."""
+        """Count a job that has a process, and has run for this long already."""
         self.tally.runs(job_id, title, time.monotonic() - lasted_us / _MICROSECONDS)
         self._change()
 
@@ -79,17 +79,17 @@ class Progress:
         self._change()
 
     def tell_failure(self, job_id: bytes, title: str, outcome: Outcome, tail: bytes) -> None:
-        """Say that a job has failed, with the last lines of its stderr, and count nothing."""
+        """Report a failed job, with the last lines of its stderr, without counting it."""
         most = TAIL_LINES if self._view is None else LINES_ABOVE_A_VIEW
         say(_line(job_id, title, outcome), *(f"    {text}" for text in last_lines(tail, most)))
 
     def note_end(self) -> None:
-        """Note for the rate that a job that ran has ended, and count nothing."""
+        """Note for the rate that a job that ran has ended, without counting it."""
         self.tally.note_end(time.monotonic())
         self._change()
 
     def recount(self, run: RunInfo, running: Iterable[JobInfo]) -> None:
-        """Show what the worker has counted, and some of the jobs that run."""
+        """Show the counts of the worker, and some of the running jobs."""
         now = time.monotonic()
         known = {info.key.id: Running(title_of(info.spec), now - info.lasted_us / _MICROSECONDS) for info in running}
         self.tally.recount(run.jobs, run.ok, run.failed, run.running, known, now - run.lasted_us / _MICROSECONDS)

@@ -1,6 +1,6 @@
-"""What is known about a run while it goes on: how many of its jobs ended in which way, which ones run, and how fast that is.
+"""The counts of a running batch: how many of its jobs ended in which way, which ones run, and the rate.
 
-Pure: the time is passed in, in seconds on any clock that goes forward.
+Pure: the time is passed in, in seconds on any monotonic clock.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ _LEAST_SECONDS = 2.0
 
 
 class Running(NamedTuple):
-    """A job that has a process: what to call it, and since when."""
+    """A job that has a process: its title, and since when."""
 
     title: str
     since: float
 
 
 class Pace(NamedTuple):
-    """How many jobs ended in a second, and how many seconds are left at that rate. None: not known."""
+    """How many jobs end per second, and how many seconds remain at that rate. None: unknown."""
 
     per_second: float | None
     left_seconds: float | None
@@ -49,7 +49,7 @@ class Tally:
 
     @property
     def running(self) -> Mapping[bytes, Running]:
-        """The jobs that have a process; the one that was reported first is the first."""
+        """The jobs that have a process, in the order in which they were reported."""
         return self._running
 
     @property
@@ -68,18 +68,18 @@ class Tally:
         return max(len(self._running), self._running_there)
 
     def runs(self, job_id: bytes, title: str, since: float) -> None:
-        """Count a job that has a process; once, however often this is reported, and not after its end."""
+        """Count a job that has a process; only once, and not after its end."""
         if job_id in self._over:
             return
         self._running.setdefault(job_id, Running(title, since))
         self._first_sign = since if self._first_sign is None else self._first_sign
 
     def waits(self, job_id: bytes) -> None:
-        """Count a job that has no process any more and waits for another attempt."""
+        """Count a job that no longer has a process and waits for a retry."""
         self._running.pop(job_id, None)
 
     def ended(self, job_id: bytes, now: float, *, ok: bool, ran: bool) -> None:
-        """Count a job that has ended. `ran`: it had a process; jobs that are cancelled in a mass say nothing about the time left."""
+        """Count a job that has ended. `ran`: it had a process; mass cancellations say nothing about the remaining time."""
         had_process = self._running.pop(job_id, None) is not None
         self._over.add(job_id)
         if ok:
@@ -101,7 +101,7 @@ class Tally:
             self._ends.popleft()
 
     def recount(self, total: int, ok: int, failed: int, running_jobs: int, running: Mapping[bytes, Running], since: float) -> None:
-        """Set what the worker has counted, and some of the jobs that run. `since`: when the run began."""
+        """Set the counts of the worker, and some of the running jobs. `since`: when the run began."""
         self.since = since
         self.total, self.ok, self.failed, self._running_there = total, ok, failed, running_jobs
         self._running = dict(running)
@@ -109,7 +109,7 @@ class Tally:
             self._first_sign = self.begun
 
     def pace(self, now: float) -> Pace:
-        """Return the rate of the last minute, and what follows from it."""
+        """Return the rate of the last minute, and the remaining time."""
         if self._first_sign is None:
             return Pace(None, None)
         # A batch that waited for an hour and has begun now is not that slow.

@@ -1,8 +1,8 @@
-"""The view of a run on a terminal: drawn when something has changed, at most ten times a second, and each second while it is open.
+"""The view of a running batch on a terminal: drawn after changes, at most ten times a second, and each second while it is open.
 
 In the background of the terminal, it is not drawn; messages are written there too.
 
-Messages of the command go above it and stay. Knows no worker, and what a run is only from its tally.
+Messages of the command go above it and stay. Knows no worker, and a run only from its tally.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _SIZE_IF_UNKNOWN = os.terminal_size((80, 24))
 
 
 class View:
-    """The view of a tally on the terminal that is standard error, until it is closed."""
+    """The view of a tally on the terminal that stderr is, until it is closed."""
 
     def __init__(self, tally: Tally) -> None:
         self._tally = tally
@@ -50,7 +50,7 @@ class View:
         self._draw()
 
     def close(self) -> None:
-        """Remove it. Messages that wait are written before."""
+        """Remove it. Pending messages are written first."""
         if sys.stderr is not self._stderr:
             sys.stderr = self._stderr
             self._leave()
@@ -72,7 +72,7 @@ class View:
             self._draw()
 
     def put_above(self, text: str) -> None:
-        """Have a message written above it with the next drawing: thousands of them are drawn together."""
+        """Write a message above it with the next drawing: thousands of them are drawn together."""
         self._above.append(text)
         self._is_due = True
 
@@ -113,7 +113,7 @@ class View:
 
 
 class _Above(io.StringIO):
-    """What takes the place of `sys.stderr` while a view is open."""
+    """The replacement of `sys.stderr` while a view is open."""
 
     def __init__(self, view: View) -> None:
         super().__init__()
