@@ -1,1 +1,1 @@
-"""What to print about an unknown command or option: the words of other tools, and what was mistyped."""
+"""Advice for an unknown command or option: the words of other tools, and typing mistakes."""

@@ -1,4 +1,4 @@
-"""What to type instead of an unknown command or option: the words of other tools, and what is near it."""
+"""What to type instead of an unknown command or option: for words of other tools, and typing mistakes."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def option_hint(path: str, typed: str, known: Iterable[str]) -> str:
 
 
 def _of_commands(name: str) -> str:
-    """Return what to say of an option before the command that is one of a command; empty if it is none."""
+    """Return the advice for an option before the command that belongs to a command; empty if it does not."""
     from ..completion.table import COMMANDS as KNOWN  # noqa: PLC0415 -- only where something is wrong
 
     if name == "-v":
