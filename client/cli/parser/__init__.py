@@ -1,1 +1,1 @@
-"""How a command line is read: what commands declare, and plain lines, without typer; typer does the rest, and says what is wrong."""
+"""Parsing of command lines: declarations of commands, and plain lines without typer; typer parses the rest, and reports mistakes."""

@@ -1,7 +1,7 @@
 """What a command declares about its parameters, and how it is called with their values. Knows no parser.
 
-A command is a function. Its parameters are annotated with `Option` or `Argument`; one of type `Context` is what was said before the
-command. Modules of commands import this instead of typer, which takes longer to load than most commands take.
+A command is a function. Its parameters are annotated with `Option` or `Argument`; one of type `Context` gets the options before the
+command. Modules of commands import this instead of typer, which takes longer to load than most commands run.
 """
 
 from __future__ import annotations
@@ -11,9 +11,9 @@ from typing import Any, NamedTuple, get_type_hints
 
 
 class Context(NamedTuple):
-    """What was said before the command: the name of the context to use, if any. `has_dashes`: whether the line has a `--`.
+    """The options before the command: the name of the context to use, if any. `has_dashes`: whether the line has a `--`.
 
-    That is known only of commands that are made for it.
+    The latter is known only for commands that ask for it.
     """
 
     obj: str | None
@@ -31,13 +31,13 @@ class Declared:
 
 
 class Option(Declared):
-    """An option: its flags, then its placeholder and help. If it has no flags, its name is made into one."""
+    """An option: its flags, then its placeholder and help. Without flags, its name becomes one."""
 
     __slots__ = ()
 
 
 class Argument(Declared):
-    """An argument that stands on its own: its placeholder and help."""
+    """A positional argument: its placeholder and help."""
 
     __slots__ = ()
 
@@ -53,7 +53,7 @@ class Parameter(NamedTuple):
 
 
 class Bundle(NamedTuple):
-    """Several options whose values a command takes as one parameter, of this name. `make` makes it of their values, by name."""
+    """Several options whose values a command takes as one parameter, of this name. `make` builds it from their values, by name."""
 
     name: str
     options: tuple[Parameter, ...]

@@ -1,7 +1,7 @@
 """Reads plain command lines: those in which everything is as its command declares it. Pure; knows no command.
 
-Whatever else there is, help, mistakes, short flags in one word, is left to typer: then nothing is returned here. A line that is
-read here means the same to typer, which the tests hold.
+Everything else (help, mistakes, combined short flags) is left to typer: then this returns None. A line that is parsed here means the same
+to typer, which tests check.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _LISTS: Any = (list[str], list[str] | None)
 
 
 class _Wanted(NamedTuple):
-    """The parameters of a command, sorted."""
+    """The parameters of a command, by kind."""
 
     context: str
     flags: Mapping[str, Parameter]
@@ -25,7 +25,7 @@ class _Wanted(NamedTuple):
 
 
 def read_context(words: Sequence[str], usual: str | None) -> tuple[Context, Sequence[str]]:
-    """Return what is said before the subcommand, and the words from there. `usual`: the name of the context if none is given."""
+    """Return the context options before the subcommand, and the words from there. `usual`: the default name of the context."""
     match words:
         case ["--context", name, *rest]:
             return Context(name), rest
@@ -73,7 +73,7 @@ def _sort(parameters: Sequence[Parameter]) -> _Wanted | None:
 
 
 def _divide(words: Sequence[str], flags: Mapping[str, Parameter], *, ends_options: bool) -> tuple[dict[str, Any], list[str]] | None:
-    """Return the values of options, and the words that belong to none."""
+    """Return the values of options, and the other words."""
     values: dict[str, Any] = {}
     rest: list[str] = []
     left = iter(words)
@@ -102,7 +102,7 @@ def _divide(words: Sequence[str], flags: Mapping[str, Parameter], *, ends_option
 
 
 def _split(word: str, flags: Mapping[str, Parameter]) -> tuple[Parameter | None, str | None]:
-    """Return the option of a word, and the value that is glued to it; None and None if it is not plain."""
+    """Return the option of a word, and the value glued to it; None and None if it is not plain."""
     if (option := flags.get(word)) is not None:
         return option, None
     if word.startswith("--"):

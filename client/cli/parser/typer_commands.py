@@ -1,4 +1,4 @@
-"""The commands as typer has them: for help, for what is wrong with a line, and for every line that is not plain.
+"""The commands as typer needs them: for help, for mistakes in a line, and for every line that is not plain.
 
 Loads only the module of the subcommand that was called.
 """
@@ -35,7 +35,7 @@ class Verbs(typer.core.TyperGroup):
         return list(VERBS)
 
     def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002 -- typer's signature
-        """Return a subcommand: as the help needs it, or itself once it was called."""
+        """Return a subcommand: a stub for the help, or the loaded one if it was called."""
         if cmd_name not in VERBS:
             return None
         if self.commands.get(cmd_name) is None:
@@ -142,7 +142,7 @@ def _root(
 
 @cache
 def root_command() -> Any:
-    """Return the command `jobwire`, for typer. It is made once: to make it takes longer than most commands of a shell."""
+    """Return the command `jobwire`, for typer. It is created once: that takes longer than most commands of a shell."""
     # What typer completes by itself takes too long, and files where a job is meant; see cli/completion/.
     take_texts_as_typed()
     app = typer.Typer(cls=Verbs, invoke_without_command=True, add_completion=False)

@@ -1,4 +1,4 @@
-"""What the command line takes of typer beyond its public interface: three patches, and the reading of its errors. Knows no verb.
+"""Parts of typer beyond its public interface: three patches, and the parsing of its errors. Knows no verb.
 
 Private to typer, and to click and pydantic, which it uses:
 
@@ -31,14 +31,14 @@ _PLAIN = (bool, str, list[str], int, Path)
 
 
 class _AsTyped:
-    """Takes the place of typer's adapter for one parameter, of this type and with these bounds."""
+    """Replaces typer's adapter for one parameter, of this type and with these bounds."""
 
     def __init__(self, kind: Any, bounds: Any) -> None:
         self._kind = kind
         self._bounds = bounds
 
     def coerce(self, value: Any, param: Any, ctx: Any) -> Any:
-        """Return the flag, the string or the strings as they are, and what a path or a whole number is written as."""
+        """Return the flag, the string or the strings unchanged, and a path or a whole number converted."""
         if value is None and (param.multiple or param.nargs == -1):
             return ()
         if value is None or self._kind not in {int, Path}:
@@ -89,10 +89,10 @@ _FEWEST_COLUMNS, _MOST_COLUMNS = 20, 500
 
 
 class CommandAfterDashes(typer.core.TyperCommand):
-    """A command that can tell whether its line has a `--`, which the parser drops."""
+    """A command that records whether its line has a `--`, which the parser drops."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Note it, and read the line."""
+        """Record it, and parse the line."""
         ctx.meta[_DASHES] = "--" in args
         return super().parse_args(ctx, args)
 
@@ -123,7 +123,7 @@ def shape_help(command: Any, examples: Sequence[str] = ()) -> None:
 
 
 def _format_help(command: Any, in_boxes: Callable[[Any, Any], None], ctx: Any, formatter: Any) -> None:
-    """Write the help; on a narrow terminal without boxes, in whose columns words would be cut off."""
+    """Write the help; on a narrow terminal without boxes, whose columns would cut words off."""
     columns = max(_FEWEST_COLUMNS, min(shutil.get_terminal_size().columns, _MOST_COLUMNS))
     mode, epilog = command.rich_markup_mode, command.epilog
     if columns < _BOX_COLUMNS:
@@ -159,13 +159,13 @@ def _usage_pieces(param: Any, ctx: Any) -> list[str]:  # noqa: ARG001 -- typer's
 
 
 def _no_type(ctx: Any) -> None:
-    """Show nothing; newer typers ask here for the type of a parameter."""
+    """Show nothing; newer versions of typer call this for the type of a parameter."""
 
 
 class Misuse(NamedTuple):
     """A command line that typer refused: its sentence, and the path of the command (empty if unknown).
 
-    `unknown_command`, `unknown_option`: what there is not, and in `known` what there is. `shows_help`: the sentence is the whole help.
+    `unknown_command`, `unknown_option`: the unknown word, with the known ones in `known`. `shows_help`: the sentence is the whole help.
     """
 
     sentence: str
@@ -185,7 +185,7 @@ _PYDANTIC = (
 
 
 def read_misuse(error: BaseException) -> Misuse | None:
-    """Return what typer says of a command line; None if the error is not one of these."""
+    """Return the mistake that an error of typer describes; None for any other error."""
     if not hasattr(error, "format_message"):
         return None
     message: str = error.format_message().strip()
