@@ -1,1 +1,1 @@
-"""Proofs of jobs at the command line: whose signatures count, and output that is checked as it is read."""
+"""Proofs of jobs on the command line: whose signatures are trusted, and output that is checked as it is read."""

@@ -1,4 +1,4 @@
-"""Output of a job, checked against the hashes that its worker has signed: files that were written before, and logs as they are read."""
+"""Output of a job, checked against the hashes that its worker signed: existing files, and logs as they are read."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def find_end(verdict: Verdict, attempt: int | None) -> SignedEnd | None:
 
 
 def check_files(verdict: Verdict, proof: request_pb2.JobProof, path: Path, attempt: int | None) -> list[Check]:
-    """Return whether files hold the output that was signed. `path`: a folder, as jobwire logs --to writes it, or a file of stdout."""
+    """Return whether files match the signed output. `path`: a folder, as jobwire logs --to writes it, or a file of stdout."""
     found = find_end(verdict, attempt)
     if found is None:
         return [Check(_NAME, "no worker has signed how that attempt ended, and so nothing about its output", holds=False)]
@@ -72,7 +72,7 @@ def _check_file(file: Path, log: SignedLog, found: SignedEnd) -> Check:
 
 @dataclass(frozen=True, slots=True)
 class CheckedLog:
-    """One log of an attempt, of which only what its worker has signed is read."""
+    """One log of an attempt, of which only bytes signed by its worker are returned."""
 
     job: Job
     stream: StreamName
@@ -87,7 +87,7 @@ class CheckedLog:
     def read(self, start: int, end: int) -> Iterator[bytes]:
         """Iterate over a part, each byte of which is checked before it is returned.
 
-        Of a log of more than 1 GiB several blocks have one hash: they are read twice, and it is checked that both times they were the same.
+        In a log of more than 1 GiB several blocks share one hash: they are read twice, and both reads are compared.
 
         Raises Refused(FAILED_PRECONDITION) that says which part differs, and as `Job.read_range` does.
         """
@@ -121,7 +121,7 @@ class CheckedLog:
 def checked_logs(
     connected: Client, job: Job, streams: Sequence[StreamName], attempt: int | None, workers: Sequence[str]
 ) -> list[tuple[StreamName, CheckedLog]]:
-    """Return the logs of an attempt that a worker has signed which the user trusts; `workers`: which, as options name them.
+    """Return the logs of an attempt, if they are signed by a worker that the user trusts; `workers`: the values of options.
 
     Raises Refused(FAILED_PRECONDITION) that says what is missing or wrong.
     """

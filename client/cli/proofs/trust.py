@@ -1,4 +1,4 @@
-"""Whose signatures the user trusts, and what keys are called: from options, files of the user, contexts and the roster. Starts nothing."""
+"""Whose signatures the user trusts, and the names of keys: from options, files of the user, contexts and the roster. Starts nothing."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ..arguments import understanding
 
 
 def wanted(workers: Sequence[str], roster_file: str | None = None, *, signer: bytes = b"", audience: bytes = b"") -> Wanted:
-    """Return what has to hold of proofs. `workers`: as options name them.
+    """Return the conditions for proofs. `workers`: the values of options.
 
     Raises BadInput.
     """
@@ -31,7 +31,7 @@ def wanted(workers: Sequence[str], roster_file: str | None = None, *, signer: by
 
 
 def _workers(said: str) -> Iterable[bytes]:
-    """Return the public keys that an option names: one, that of a context, or those in a file.
+    """Return the public keys that an option names: a key, the key of a context, or the keys in a file.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
@@ -52,7 +52,7 @@ def _known_workers() -> Mapping[bytes, str]:
 
 
 def _own_workers(roster_file: str | None) -> frozenset[bytes]:
-    """Return the keys of workers that a roster names, and of the private worker."""
+    """Return the keys of workers on a roster, and of the private worker."""
     keys = {member.key for member in _members(roster_file) if member.role == "worker"}
     with suppress(Refused):
         if (private := contexts.resolve_running(contexts.EMBEDDED)) is not None:
@@ -73,7 +73,7 @@ def _members(roster_file: str | None) -> Iterable[Member]:
 
 
 def _names(roster_file: str | None) -> dict[bytes, str]:
-    """Return the names of the keys that are known here. Nothing is created, and what cannot be read has no names."""
+    """Return the names of the known keys. Nothing is created, and unreadable files add no names."""
     names = {member.key: member.name for member in _members(roster_file)}
     try:
         names |= {context.server_key: f"context {context.name}" for context in contexts.list_contexts()}
