@@ -1,1 +1,1 @@
-"""What the commands say about themselves, read from their definitions. Nothing of it is needed to run a command."""
+"""The reference of the commands, generated from their definitions. Not needed to run a command."""

@@ -30,7 +30,7 @@ COMMANDS: dict[str, Command] = {
 
 
 def source(commands: Iterable[CommandText]) -> str:
-    """Return the module: a line for each option, so that changes of several people go together."""
+    """Return the module: one option per line, so that changes of several people merge."""
     parts = [_HEAD]
     for command in commands:
         options = "".join(f"        {_tuple(' '.join(option.flags), option.placeholder, option.help)},\n" for option in command.options)
