@@ -1,1 +1,1 @@
-"""A run of a batch as a page of HTML: what is computed of its jobs, what is said about them, and the page."""
+"""A run of a batch as an HTML page: figures about its jobs, sentences, and the page."""

@@ -1,4 +1,4 @@
-"""The jobs of a run as columns of numbers and texts, for the script of a page: small for ten thousand of them. Pure."""
+"""The jobs of a run as columns of numbers and texts, for the script of a page: compact even for ten thousand jobs. Pure."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ _MOST_EDGES = 5000
 
 
 class Texts:
-    """Texts by their number: most are those of many jobs."""
+    """Texts by their number: most texts occur in many jobs."""
 
     def __init__(self) -> None:
         self._numbers: dict[str, int] = {}
 
     def number(self, text: str) -> int:
-        """Return the number of a text, shown without what is no character."""
+        """Return the number of a text, in which non-characters are escaped."""
         return self._numbers.setdefault(printable(text), len(self._numbers))
 
     def all(self) -> list[str]:
@@ -35,7 +35,7 @@ class Texts:
 
 
 def columns(jobs: Sequence[JobInfo], times: Times, slots: int) -> dict[str, Any]:
-    """Return what the script of a page is given. Times are in microseconds from the begin of the run; -1: never."""
+    """Return the data for the script of a page. Times are in microseconds from the start of the run; -1: never."""
     bars = [bar_of(job) for job in jobs]
     ran = [position for position, bar in enumerate(bars) if bar is not None]
     earlier = earlier_bars(jobs)
@@ -91,7 +91,7 @@ def _said(job: JobInfo) -> str:
 
 
 def _edges(jobs: Sequence[JobInfo]) -> Iterator[tuple[int, int]]:
-    """Yield pairs of jobs, of which the second waited for the first."""
+    """Iterate over pairs of jobs, of which the second waited for the first."""
     places = {job.key.id: position for position, job in enumerate(jobs)}
     groups: dict[str, list[int]] = {}
     for position, job in enumerate(jobs):
@@ -106,5 +106,5 @@ def _edges(jobs: Sequence[JobInfo]) -> Iterator[tuple[int, int]]:
 
 
 def as_shown(job: JobInfo) -> str:
-    """Return what a page calls a job."""
+    """Return the name of a job on the page."""
     return printable(job.name or to_text(job.argv[0]))

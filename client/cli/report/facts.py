@@ -1,4 +1,4 @@
-"""What a report says about a run: numbers, and sentences made of them. Pure."""
+"""The facts in a report about a run: numbers, and sentences with them. Pure."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ KINDS = ("ok", "failed", "over a limit", "cancelled", "not needed", "lost", "run
 
 
 def kind_of(job: JobInfo) -> str:
-    """Return how a job stands, one of `KINDS`."""
+    """Return the state of a job, one of `KINDS`."""
     if job.outcome is None:
         return "queued" if job.state is State.QUEUED else "running"
     return kind_of_end(job.outcome)
 
 
 def kind_of_end(outcome: Outcome) -> str:
-    """Return how a job, or an attempt at one, has ended: one of `KINDS`."""
+    """Return how a job or an attempt ended: one of `KINDS`."""
     if not outcome.is_failure:
         return "ok" if outcome.is_ok else "not needed"
     if outcome.kind in (OutcomeKind.TIMED_OUT, OutcomeKind.OVER_LIMIT):
@@ -47,7 +47,7 @@ def bar_of(job: JobInfo) -> Bar | None:
 
 
 class EarlierBar(NamedTuple):
-    """When an attempt at a job ran that was not its last one: the place of the job, and how the attempt ended."""
+    """When an attempt ran that was not the last one: the index of the job, and how the attempt ended."""
 
     job: int
     attempt: int
@@ -66,7 +66,7 @@ def earlier_bars(jobs: Sequence[JobInfo]) -> list[EarlierBar]:
 
 
 class Used(NamedTuple):
-    """The jobs that used most of something, with how much that was in words, and as a part of the most."""
+    """The jobs that used most of something, with the amount in words, and as a fraction of the maximum."""
 
     what: str
     jobs: Sequence[tuple[JobInfo, str, float]]
@@ -78,7 +78,7 @@ def cpu_us(job: JobInfo) -> int:
 
 
 def memory_bytes(job: JobInfo) -> int:
-    """Return the most memory that the processes of a job used together, if that is known, or one of them."""
+    """Return the peak memory of all processes of a job together, if known, else of one of them."""
     return memory_of(job.outcome.use) if job.outcome else 0
 
 
@@ -102,7 +102,7 @@ def most_used(jobs: Sequence[JobInfo]) -> list[Used]:
 
 
 class Times(NamedTuple):
-    """From when to when a run is shown, in microseconds UTC, and how long jobs of it ran, all together."""
+    """The time span of a run, in microseconds UTC, and how long its jobs ran in total."""
 
     begin_us: int
     end_us: int

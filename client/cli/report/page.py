@@ -1,6 +1,6 @@
-"""The page: one file of HTML that needs no network, made of the files in `page/`.
+"""The page: a single HTML file that needs no network, built from the files in `page/`.
 
-Whatever comes from jobs is escaped, and a policy in the page lets run only the script that belongs to it, by its digest.
+Everything from jobs is escaped, and a policy in the page permits only its own script, by its digest.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _OPEN_FAILURES = 3
 
 
 class Run(NamedTuple):
-    """What a report is about. `made`: by what, and when."""
+    """The subject of a report. `made`: the program that made it, and when."""
 
     info: RunInfo
     jobs: Sequence[JobInfo]
@@ -67,12 +67,12 @@ def page_of(run: Run) -> str:
 
 
 def fill(template: str, values: Mapping[str, str]) -> str:
-    """Return the template with the values in their places; what looks like a place in a value is left as it is."""
+    """Return the template with the values filled in; placeholders in a value stay as they are."""
     return _PLACE.sub(lambda place: values[place[1]], template)
 
 
 def in_script(data: Mapping[str, Any]) -> str:
-    """Return data as JSON in which nothing ends the element around it."""
+    """Return data as JSON that cannot end the element around it."""
     return json.dumps(data, separators=(",", ":")).translate(_IN_SCRIPTS)
 
 

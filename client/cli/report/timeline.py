@@ -1,4 +1,4 @@
-"""When jobs ran: which could have had which slot, and how many ran at a time. Pure."""
+"""When jobs ran: which could have used which slot, and how many ran at a time. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ class Bar(NamedTuple):
 
 
 def lanes(bars: Sequence[Bar]) -> list[int]:
-    """Return for each bar its lane, from 0: bars of one lane do not overlap, and there are no more lanes than bars at the same time."""
+    """Return the lane of each bar, from 0: bars of one lane do not overlap, and there are as few lanes as possible."""
     found = [0] * len(bars)
     free: list[int] = []
     busy: list[tuple[int, int]] = []
@@ -35,7 +35,7 @@ def lanes(bars: Sequence[Bar]) -> list[int]:
 
 
 def busy_slots(bars: Sequence[Bar], begin: int, end: int, parts: int) -> list[float]:
-    """Return how many of the bars there were on average in each of so many equal parts of a time, which holds all bars."""
+    """Return how many bars there were on average in each of this many equal parts of a time span, which contains all bars."""
     if end <= begin:
         return [0.0] * parts
     part = (end - begin) / parts
