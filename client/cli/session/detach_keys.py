@@ -1,4 +1,4 @@
-"""The keys that leave a job's terminal: how they are written, and how they are noticed in what is typed. Pure."""
+"""The keys that detach from a job's terminal: their syntax, and how they are recognised in the input. Pure."""
 
 from __future__ import annotations
 
@@ -16,14 +16,14 @@ _CONTROLS = "@abcdefghijklmnopqrstuvwxyz[\\]^_"
 
 
 class DetachKeys(NamedTuple):
-    """Which keys, and within how many seconds; None: however long it takes."""
+    """The keys, and the time limit between them in seconds; None: no limit."""
 
     keys: bytes = _USUAL_KEYS
     seconds: float | None = _USUAL_SECONDS
 
 
 def parse_detach_keys(text: str) -> DetachKeys:
-    """Return the keys written as docker's are: with commas, each a character, ctrl-LETTER or DEL. Nothing at all means the usual ones.
+    """Return the keys, written as for docker: separated by commas, each a character, ctrl-LETTER or DEL. Empty: the default keys.
 
     Raises ValueError.
     """
@@ -43,10 +43,10 @@ def parse_detach_keys(text: str) -> DetachKeys:
 
 
 class DetachWatch:
-    """Looks for the keys in what is typed.
+    """Looks for the keys in the input.
 
-    With a limit in time, all of them but the last reach the job at once, so that none is late. Without, those that may be the beginning are
-    held back, as the job would act on them; if no other key follows, for half a second, as a shell would wait.
+    With a time limit, all keys but the last reach the job at once, so that none is late. Without, keys that may be the beginning are held
+    back, because the job would act on them; if no other key follows, for half a second, as a shell would wait.
     """
 
     def __init__(self, wanted: DetachKeys) -> None:
@@ -56,18 +56,18 @@ class DetachWatch:
 
     @property
     def due(self) -> float | None:
-        """When keys that are held back are for the job after all; None: there are none."""
+        """When keys that are held back go to the job after all; None: there are none."""
         return self._times[-1] + _HELD_SECONDS if self._times and self._wanted.seconds is None else None
 
     def overdue(self, now: float) -> bytes:
-        """Return keys that were held back, and are for the job after all."""
+        """Return keys that were held back, and go to the job after all."""
         if self.due is None or now < self.due:
             return b""
         held, self._times = self._wanted.keys[: len(self._times)], []
         return held
 
     def take(self, typed: bytes, now: float) -> tuple[bytes, bool]:
-        """Return which bytes are for the job, and whether the keys were typed, after which nothing counts. `now` is in seconds."""
+        """Return which bytes go to the job, and whether the keys were typed; later input is ignored. `now` is in seconds."""
         keys, seconds = self._wanted
         if not self._times and keys[:1] not in typed:
             # As in nearly all that is typed.

@@ -1,4 +1,4 @@
-"""What is typed here, for the terminal of a job."""
+"""The input of this terminal, for the terminal of a job."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from .detach_keys import DetachKeys, DetachWatch
 
 
 class Left(Exception):  # noqa: N818 -- a fact
-    """Raised when the keys to leave were typed, or when this terminal is gone."""
+    """Raised when the detach keys were typed, or when this terminal is gone."""
 
     def __init__(self, *, hung_up: bool = False) -> None:
         super().__init__()
@@ -26,10 +26,10 @@ class Left(Exception):  # noqa: N818 -- a fact
 
 
 class Keyboard:
-    """Types at the terminal of one job what is typed at descriptor `fd`."""
+    """Sends the input of descriptor `fd` to the terminal of one job."""
 
     def __init__(self, connection: Connection, key: JobKey, fd: int, detach_keys: DetachKeys, *, redraws: bool) -> None:
-        """`redraws`: have the programs of the job draw everything again."""
+        """`redraws`: make the programs of the job redraw the screen."""
         self._connection = connection
         self._fd = fd
         self._watch = DetachWatch(detach_keys)
@@ -46,22 +46,22 @@ class Keyboard:
 
     @property
     def exchange(self) -> Exchange:
-        """The exchange in which it types."""
+        """The exchange over which it types."""
         return self._exchange
 
     @property
     def ended(self) -> bool:
-        """Whether nothing can be typed any more."""
+        """Whether nothing more can be typed."""
         return self._exchange.ended
 
     @property
     def refusal(self) -> Refused | None:
-        """Why nothing can be typed from here; None: it can, or could."""
+        """Why typing was refused; None: it was not."""
         return self._exchange.refusal
 
     @property
     def wake_fds(self) -> list[int]:
-        """What is readable when there may be something to `advance`."""
+        """The descriptors that are readable when `advance` is due."""
         return [self._fd] if self._keystrokes.room > 0 else []
 
     def advance(self) -> None:
@@ -74,9 +74,9 @@ class Keyboard:
             self._pass_on(self.read())
 
     def read(self) -> bytes:
-        """Return what was typed and is for the job, when that is readable; it is to be sent.
+        """Return the input for the job when there is some; the caller sends it.
 
-        Raises Left, after what was typed before was sent.
+        Raises Left, after earlier input was sent.
         """
         try:
             typed = os.read(self._fd, self._keystrokes.room)
@@ -98,28 +98,28 @@ class Keyboard:
 
     @property
     def due(self) -> float | None:
-        """When there is something to `advance` even if nothing is typed, on `time.monotonic`."""
+        """When `advance` is due even without input, on `time.monotonic`."""
         return self._watch.due
 
     @property
     def pending(self) -> int:
-        """How many bytes were typed that have not reached the job, as far as known."""
+        """How many bytes of input have not reached the job, as far as known."""
         return self._keystrokes.pending
 
     def resize(self, size: TerminalSize) -> None:
-        """Give the terminal of the job this size."""
+        """Set the size of the job's terminal."""
         self._connection.resize(self._exchange, size)
 
     def redraw(self, size: TerminalSize) -> None:
-        """Have the programs of the job draw everything again, at this size."""
+        """Make the programs of the job redraw the screen, at this size."""
         self.resize(size._replace(rows=max(1, size.rows - 1)))
         self.resize(size)
 
     def take_lost(self) -> int:
-        """Return how many bytes were typed that may not have reached the job, since the last call."""
+        """Return how many bytes of input may not have reached the job, since the last call."""
         lost, self._keystrokes.lost = self._keystrokes.lost, 0
         return lost
 
     def close(self) -> None:
-        """Type nothing any more."""
+        """Stop typing."""
         self._connection.forget(self._exchange)

@@ -1,8 +1,8 @@
-"""Sentences of this command on a terminal that shows the programs of a job. Pure: returns what to write.
+"""Messages of this command on a terminal that shows the programs of a job. Pure: returns what to write.
 
-A program that has the whole screen would be written over, and would not know it. So a sentence takes the last line for as long as it holds,
-and whoever shows it has the program draw everything again afterwards. Elsewhere sentences are lines among the others. Not the title of the
-window, as few look there and nobody can give the old one back; and nothing at all would be what ssh does.
+A full-screen program would be overwritten without noticing. So a message takes the last line while it applies, and the caller then makes
+the program redraw the screen. Otherwise messages are ordinary lines. The window title is not used, because few look there and the old one
+cannot be restored; no message at all would be what ssh does.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ _ERASE_LINE = "\x1b[2K"
 
 
 def in_last_line(sentence: str, rows: int, columns: int) -> bytes:
-    """Return what shows a sentence in the last line, as much as fits, and leaves the cursor where it is."""
+    """Return what shows a message in the last line, cut to fit, and restores the cursor."""
     # The last column stays free: a terminal may scroll when it is written to.
     text = cut(f"jobwire: {printable(sentence)}", max(0, columns - 1))
     return f"{_SAVE}\x1b[{rows};1H{_PLAIN}{_ERASE_LINE}{_REVERSE}{text}{_RESTORE}".encode(errors="replace")

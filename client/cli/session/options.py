@@ -1,4 +1,4 @@
-"""The options of a terminal, and the terminal that they need."""
+"""The options of a session on a terminal, and the terminal that they need."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ Keys = Annotated[
 
 
 def read_keys(typed: str | None) -> DetachKeys:
-    """Return the keys that leave a terminal.
+    """Return the detach keys.
 
     Raises BadInput.
     """
@@ -38,19 +38,19 @@ def read_keys(typed: str | None) -> DetachKeys:
 
 
 def demand_terminal(flag: str, instead: str) -> None:
-    """Raise BadInput unless somebody can type here."""
+    """Raise BadInput unless stdin is a terminal."""
     if not os.isatty(STDIN):
         raise BadInput(f"{flag} needs a terminal, and the standard input of this command is not one; {instead}")
 
 
 def demand_no_input(wishes: Wishes) -> None:
-    """Raise BadInput if a job on a terminal is to have another input."""
+    """Raise BadInput if a job on a terminal is given another standard input."""
     if wishes.stdin is not None:
         raise BadInput("--tty and --stdin cannot be combined: the input of a job on a terminal is what is typed there")
 
 
 def usual_size() -> TerminalSize:
-    """Return the size of the terminal of this command, or of an ordinary one."""
+    """Return the size of the terminal of this command, or the default size."""
     import shutil  # noqa: PLC0415 -- only on a terminal, and not light
 
     columns, rows = shutil.get_terminal_size((80, 24))

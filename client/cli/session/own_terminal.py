@@ -21,7 +21,7 @@ _INPUT, _OUTPUT, _CONTROL, _LOCAL, _, _, _CHARACTERS = range(7)
 
 
 class OwnTerminal:
-    """A context; the standard input must be a terminal."""
+    """A context manager; stdin must be a terminal."""
 
     def __init__(self) -> None:
         # Not the standard input itself, which may be replaced.
@@ -30,7 +30,7 @@ class OwnTerminal:
         self._watches = False
 
     def __enter__(self) -> Self:
-        """Begin with the modes as they are."""
+        """Save the present modes."""
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
@@ -44,7 +44,7 @@ class OwnTerminal:
         return self._saved is not None
 
     def size(self) -> TerminalSize:
-        """Return its size; a usual one if it does not know."""
+        """Return its size; a default if it is unknown."""
         try:
             columns, rows = os.get_terminal_size(self.fd)
         except OSError:
@@ -54,7 +54,7 @@ class OwnTerminal:
     def enter(self, *, watches: bool = False) -> None:
         """Make it raw; what was typed already is kept. Does nothing if it has hung up.
 
-        `watches`: only show what comes as it is; Ctrl-C and the like are for this command, and other keys for nobody.
+        `watches`: only show output unchanged; Ctrl-C and the like are for this command, and other keys are ignored.
         """
         if self._saved is not None:
             return
@@ -105,7 +105,7 @@ class OwnTerminal:
 
 
 def _end_lines_with(newline: str) -> None:
-    """Make messages begin at the left on a raw terminal, which does not return to it by itself."""
+    """Make messages begin at the left on a raw terminal, which does not return the carriage by itself."""
     stream = sys.stderr
     if os.isatty(STDERR) and hasattr(stream, "reconfigure"):
         stream.reconfigure(newline=newline)

@@ -1,8 +1,8 @@
 """What the programs of a job have switched on or off on this terminal, and how to undo that when the job is left. Pure.
 
-Only what makes a terminal unusable afterwards: the second screen, a hidden cursor, reports of the mouse, of pastes and of the focus, other
-sequences for keys, colours, line drawing in place of letters, inserting, and margins between which alone it scrolls. See console_codes(4),
-"XTerm Control Sequences" for private modes, margins and modified keys, and "Comprehensive keyboard handling in terminals" of kitty.
+Only modes that make a terminal unusable afterwards: the alternate screen, a hidden cursor, reports of the mouse, of pastes and of the
+focus, other key sequences, colours, line drawing characters, insert mode, and scroll margins. See console_codes(4), "XTerm Control
+Sequences" for private modes, margins and modified keys, and "Comprehensive keyboard handling in terminals" of kitty.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ _MOST_PUSHED = 8
 
 
 class ScreenModes:
-    """Reads what is shown."""
+    """Parses the output."""
 
     def __init__(self) -> None:
         self._rest = b""
@@ -51,7 +51,7 @@ class ScreenModes:
         self._pushed: list[bytes] = []
 
     def see(self, data: bytes) -> None:
-        """Note what these bytes switch; a sequence may be cut anywhere."""
+        """Note what these bytes switch; a sequence may be split anywhere."""
         text = self._rest + data
         if _ESCAPE not in text:
             # As in nearly all that is shown for a key.
@@ -67,7 +67,7 @@ class ScreenModes:
 
     @property
     def is_second_screen(self) -> bool:
-        """Whether a program has the whole screen for itself, as editors do."""
+        """Whether a program uses the alternate screen, as editors do."""
         return not _SECOND.isdisjoint(self._changed)
 
     def _note(self, match: re.Match[bytes]) -> None:
@@ -104,7 +104,7 @@ class ScreenModes:
                 self._changed.discard(mode)
 
     def redone(self) -> bytes:
-        """Return what to show after `undone` to have it again as it is now; empty if that makes no difference. Colours are not known."""
+        """Return what to write after `undone` to restore the present modes; empty if that changes nothing. Colours are not known."""
         redo = b"".join(b"\x1b[?%d%c" % (mode, b"l" if mode == _CURSOR else b"h") for mode in sorted(self._changed))
         redo += b"\x1b=" if self._has_keypad else b""
         redo += b"\x1b7\x1b[%br\x1b8" % self._margins if self._margins else b""
@@ -114,7 +114,7 @@ class ScreenModes:
         return redo + b"".join(b"\x1b[>%bu" % flags for flags in self._pushed)
 
     def undone(self) -> bytes:
-        """Return what to show to have everything as it was; empty if it is."""
+        """Return what to write to restore the default modes; empty if nothing was switched."""
         undo = b"".join(b"\x1b[?%d%c" % (mode, b"h" if mode == _CURSOR else b"l") for mode in sorted(self._changed, reverse=True))
         undo += b"\x1b>" if self._has_keypad else b""
         undo += _NO_MARGINS if self._margins else b""

@@ -1,4 +1,4 @@
-"""The standard output while a job on a terminal is shown there: what was switched, and sentences of this command."""
+"""Stdout while it shows a job on a terminal: which modes were switched, and messages of this command."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from .screen_modes import ScreenModes
 
 
 class ScreenOutlet(Outlet):
-    """The standard output, and what was switched there."""
+    """Stdout, and the modes that were switched."""
 
     def __init__(self) -> None:
         super().__init__(STDOUT)
@@ -34,7 +34,7 @@ class ScreenOutlet(Outlet):
         return count
 
     def note(self, sentence: str, size: TerminalSize) -> bool:
-        """Show a sentence in the last line if a program has the whole screen; otherwise return False, and begin a line for it."""
+        """Show a message in the last line if a program uses the alternate screen; otherwise return False, and begin a line for it."""
         if not os.isatty(STDOUT):
             return False
         if self._modes.is_second_screen:
@@ -45,18 +45,18 @@ class ScreenOutlet(Outlet):
         return False
 
     def begin_line(self) -> None:
-        """Let what is said now on standard error begin a line, as far as can be told from what was shown last."""
+        """Make the next message on stderr begin a line, as far as can be told from what was shown last."""
         if not self._ends_a_line and os.isatty(STDOUT) and os.isatty(STDERR):
             self._ends_a_line = True
             sys.stderr.write("\n")
 
     def remove_note(self, size: TerminalSize) -> None:
-        """Remove the sentence in the last line."""
+        """Remove the message in the last line."""
         if os.isatty(STDOUT) and self._modes.is_second_screen:
             self._switch(no_last_line(size.rows))
 
     def restore(self) -> None:
-        """Switch everything back, if somebody looks at it, until `resume`."""
+        """Restore the default modes until `resume`, if this is a terminal."""
         if os.isatty(STDOUT) and (undo := self._modes.undone()):
             self._redo = self._modes.redone()
             # Before there was a second screen, the cursor was where a command had been typed.
@@ -65,7 +65,7 @@ class ScreenOutlet(Outlet):
             self._ends_a_line = ends_a_line
 
     def resume(self) -> None:
-        """Have everything again as it was before `restore`."""
+        """Restore the modes from before `restore`."""
         redo, self._redo = self._redo, b""
         if redo:
             self._switch(redo)

@@ -1,4 +1,4 @@
-"""This terminal attached to that of one job: shows its output, and types there what is typed here, until the job ends or is left."""
+"""Connect this terminal to that of one job: shows its output, and sends it the input, until the job ends or is left."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ _PATIENCE_SECONDS = 1.0
 
 
 class _Line:
-    """Keyboard and screen while nothing but typing happens: see `Connection.relay`. `left` is called when the keyboard was left."""
+    """Keyboard and screen during the fast path: see `Connection.relay`. `left` is called when the detach keys were typed."""
 
     def __init__(self, keyboard: Keyboard, copy: Copy, left: Callable[[Left], None], due_at: Callable[[], float | None]) -> None:
         self.keys = keyboard.wake_fds[0]
@@ -48,7 +48,7 @@ class _Line:
         self._left = left
 
     def typed(self) -> bytes | None:
-        """Return what was typed; None if nothing more can be sent, or something else is to be done.
+        """Return the input; None if nothing more can be sent, or something else is due.
 
         Raises Left.
         """
@@ -62,7 +62,7 @@ class _Line:
 class Session(Attendance):
     """One job on a terminal. `keyboard` None: only watch. With `leaves`, signals end this command and not the job.
 
-    `later`: a sentence for one who leaves the job running.
+    `later`: the message for a user who detaches.
     """
 
     def __init__(
@@ -127,7 +127,7 @@ class Session(Attendance):
             super()._step(copies, readers, wake_fds)
 
     def _line(self, copy: Copy) -> _Line | None:
-        """Return what can be typed and shown at this moment; None if one of them cannot."""
+        """Return the fast path for this moment; None if it cannot be used."""
         keyboard = self._keyboard
         if keyboard is None or not self._wake_fds() or copy.is_blocked or self._unwritable is not None:
             return None
@@ -140,7 +140,7 @@ class Session(Attendance):
 
     @contextmanager
     def _noticed(self) -> Iterator[None]:
-        """Show meanwhile what is said about the connection in a way that leaves the screen to the job."""
+        """Show messages about the connection so that the screen stays usable for the job."""
         connection = self._client.connection
         before, connection.notice = connection.notice, self._tell
         try:
@@ -149,7 +149,7 @@ class Session(Attendance):
             connection.notice = before
 
     def _tell(self, sentence: str, *, is_over: bool = False) -> None:
-        """Show a sentence about something that goes on, or is over."""
+        """Show a message about something that is in progress, or over."""
         own = self._own
         if own is None or not own.is_raw:
             say(sentence)
@@ -161,7 +161,7 @@ class Session(Attendance):
             say(sentence)
 
     def _tidy(self) -> None:
-        """Have the programs of the job draw everything again, over what was said, when it does not hold any more."""
+        """Make the programs of the job redraw the screen, over a message that no longer applies."""
         connection, own = self._client.connection, self._own
         is_well = connection.greeted and not connection.is_silent and not self._told_pending
         if self._tidy_at is not None and time.monotonic() < self._tidy_at:
@@ -286,7 +286,7 @@ class Session(Attendance):
 
 
 def replay_start(job: Job) -> int:
-    """Return the byte of what was shown from where it is worth showing again: a whole line in its last 64 KiB."""
+    """Return the byte from which output is worth showing again: a whole line in its last 64 KiB."""
     _, size = job.read_range("stdout", 0, 0)
     start = max(0, size - _REPLAYED_BYTES)
     if not start:
