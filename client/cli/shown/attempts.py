@@ -1,4 +1,4 @@
-"""What is told about the attempts at a job that is retried."""
+"""Messages about the attempts at a job that is retried."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class AttemptEnds:
-    """Says on standard error that an attempt has ended and which one follows, when all of the `streams` that are read have come there."""
+    """Reports on stderr that an attempt has ended and which one follows, once all of the `streams` being read have got there."""
 
     def __init__(self, key: JobKey, streams: int) -> None:
         self._name = short_id(key.id)
@@ -26,7 +26,7 @@ class AttemptEnds:
         self._heard: Counter[int] = Counter()
 
     def hear(self, end: AttemptEnd) -> None:
-        """Note that one of the streams goes on with the next attempt."""
+        """Note that one of the streams continues with the next attempt."""
         self._heard[end.next_attempt] += 1
         if self._heard[end.next_attempt] == self._streams:
             follows = f"attempt {end.next_attempt} follows" + (f" in {duration(end.next_in_us)}" if end.next_in_us else "")
@@ -34,7 +34,7 @@ class AttemptEnds:
 
 
 def tried(job: JobInfo, outcome: Outcome) -> str:
-    """Return how a job ended, and how often it was tried."""
+    """Return how a job ended, and how many attempts it took."""
     ended = how_it_ended(outcome)
     # The last one may have been cancelled before it started.
     times = sum(attempt.process is not None for attempt in job.attempts)

@@ -15,7 +15,7 @@ def width(text: str) -> int:
 
 
 def cut(text: str, most: int, ellipsis: str = ELLIPSIS) -> str:
-    """Return a text that takes at most so many columns; if something was cut, an ellipsis stands in its place."""
+    """Return a text cut to at most this many columns, with an ellipsis in place of what was cut."""
     if width(text) <= most:
         return text
     room = most - width(ellipsis)

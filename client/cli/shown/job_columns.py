@@ -99,12 +99,12 @@ _EXPENDABLE = (
 
 
 def on_a_terminal(time: JobTime) -> Sequence[str]:
-    """Return the columns for people: with the date that the jobs are sorted by."""
+    """Return the columns for people, including the date that the jobs are sorted by."""
     return ("id", "name", "state", "time", time.name.lower(), "owner", "command")
 
 
 class JobTable:
-    """A table of jobs with these columns. A narrow terminal does without some of them if COMMAND would not be seen otherwise."""
+    """A table of jobs with these columns. A narrow terminal omits some of them if COMMAND would not be visible otherwise."""
 
     def __init__(self, columns: Sequence[str], *, header: bool = False) -> None:
         self._columns = [COLUMNS[name] for name in columns]
@@ -115,5 +115,5 @@ class JobTable:
         self._table.add(*(show(job) for show in self._columns))
 
     def write(self) -> None:
-        """Draw it, if there is anything to draw."""
+        """Print it, if it has rows."""
         self._table.write()

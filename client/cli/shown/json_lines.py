@@ -2,29 +2,27 @@
 
 A job has `id`, `name`, `state` (queued, running, stopping, finished), `argv`, `dir`, `env`, `labels`, `owner` (public key), `owner_name`,
 `batch` ({`id`, `name`, `parallel`, `on_failure`} or null), `attempt` (1 for the first), `process` (PID@START or null), `pid` (or null),
-`queued_at`, `started_at`, `ended_at` (or null), `time_limit_ms`, `grace_ms`, `output_limit_bytes` (or null), `linger`,
-`stderr_to_stdout`, `start_at` and `start_in_ms` (when it is to start, or null), `not_after` and `not_after_ms` (after when it is not to,
-or null), `cpus`, `gpus` (how many), `resources` (how much of each name), `only_one` (or null), `may_submit`, `gpu_ids` (those that it was
-handed out), `stop_signal`, `retry` ({`max`, `delay_ms`, `backoff`, `on_exit`} or null), `attempts` (all so far, each with `attempt`,
-`process`, `pid`, `started_at`, `ended_at` and `outcome`), `starts_in_us` (how long it still waits for its time, or null), `expires_in_us`
-(how long it may still wait before it is cancelled, or null), `memory_bytes`, `nice`, `umask` (in octal digits; each of these three or
-null), `rlimits` (as in a batch file), `stdin_bytes` (the size of its standard input, or null), `feed` (whether that came as a stream,
-which is not kept), `terminal` ({`rows`, `columns`} at first, or null), `rerun_of` (the id of the job that it runs again, or null),
-`started_by` (the id of the job that started it, or null), `lends_slots` (whether it waits for jobs that it started, and has given back
-its slots meanwhile), `paused`, `priority`, `held`, `held_by` (the name of who holds it, or null), `waits_for` (why it waits, or null),
-`starts_at` (while it waits for a time, or null) and `outcome` (or null).
+`queued_at`, `started_at`, `ended_at` (or null), `time_limit_ms`, `grace_ms`, `output_limit_bytes` (or null), `linger`, `stderr_to_stdout`,
+`start_at` and `start_in_ms` (when it is to start, or null), `not_after` and `not_after_ms` (after when it is not to, or null), `cpus`,
+`gpus` (how many), `resources` (how much of each name), `only_one` (or null), `may_submit`, `gpu_ids` (those that it was handed out),
+`stop_signal`, `retry` ({`max`, `delay_ms`, `backoff`, `on_exit`} or null), `attempts` (all so far, each with `attempt`, `process`, `pid`,
+`started_at`, `ended_at` and `outcome`), `starts_in_us` (how long it still waits for its time, or null), `expires_in_us` (for how long it
+may still wait before it is cancelled, or null), `memory_bytes`, `nice`, `umask` (in octal digits; each of these three or null), `rlimits`
+(as in a batch file), `stdin_bytes` (the size of its standard input, or null), `feed` (whether that came as a stream, which is not kept),
+`terminal` ({`rows`, `columns`} at first, or null), `rerun_of` (the id of the job that it runs again, or null), `started_by` (the id of the
+job that started it, or null), `lends_slots` (whether it waits for jobs that it started, and has given back its slots meanwhile), `paused`,
+`priority`, `held`, `held_by` (the name of who holds it, or null), `waits_for` (why it waits, or null), `starts_at` (while it waits for a
+time, or null) and `outcome` (or null).
 
 An outcome has `kind` (exited, signaled, failed_to_start, timed_out, cancelled, over_limit, lost), `exit_status` (as a shell reports it:
 128+N for signal N), `signal` (or null), `sentence`, `user_us`, `system_us`, `max_resident_bytes`, `cpu_us`, `peak_memory_bytes`,
-`read_bytes`, `written_bytes` (each of these four or null), `stdout_bytes`, `stderr_bytes`,
-`stdout_problem`, `stderr_problem` (why that log is not whole, or may not be; else null), `stdin_problem` (why the job did not get the
-whole of its standard input, else null). Of a job that is lost, `late_end` is how it really ended (an outcome with `ended_at`), as its
-worker has signed it when that came back, else null.
+`read_bytes`, `written_bytes` (each of these four or null), `stdout_bytes`, `stderr_bytes`, `stdout_problem`, `stderr_problem` (why that log
+is not whole, or may not be; else null), `stdin_problem` (why the job did not get the whole of its standard input, else null). Of a job that
+is lost, `late_end` is how it really ended (an outcome with `ended_at`), as its worker has signed it when that came back, else null.
 
-An event has `cursor` (for `events --from`), `kind` (queued, started, stopping, finished, adopted, held, released,
-changed, retrying), `at`, `id`, `owner`, `name`, `labels`,
-`batch` (run id or null), `attempt`, `process`, `pid`, `sentence` (or null),
-`outcome` (in finished and retrying, else null) and `next_delay_ms` (in retrying, else null).
+An event has `cursor` (for `events --from`), `kind` (queued, started, stopping, finished, adopted, held, released, changed, retrying), `at`,
+`id`, `owner`, `name`, `labels`, `batch` (run id or null), `attempt`, `process`, `pid`, `sentence` (or null), `outcome` (in finished and
+retrying, else null) and `next_delay_ms` (in retrying, else null).
 
 A run (`show` of one, `list --runs`) has `run` (its id), `name`, `state` (queued, running, ok, failed), `parallel`, `owner`, `owner_name`,
 `jobs` (how many), `queued`, `running`, `ok`, `failed`, `queued_at`, `ended_at` (null until all have ended), `lasted_us`, `longest` and
@@ -113,7 +111,7 @@ def _condition_record(after: After, awaits: Sequence[AwaitedInfo]) -> Record:
 
 
 def planned_record(job_id: bytes, spec: JobSpec, batch: BatchInfo, names: Mapping[bytes, str], layer: int = 0) -> Record:
-    """Return the record of a job that is not submitted: what there is of it already. `names`: of jobs, by their ids.
+    """Return the record of a job that is not submitted, with the fields that are known. `names`: of jobs, by their ids.
 
     What it waits for is written as in a batch file.
     """
@@ -239,7 +237,7 @@ def event_record(event: Event) -> Record:
 
 
 def _late_end(job: JobInfo) -> Record | None:
-    """Return the record of how a job that is lost really ended, as its worker has signed it."""
+    """Return the record of how a lost job really ended, as signed by its worker."""
     if job.outcome is None or not job.outcome.late_end:
         return None
     from ...proofs.ends import read_late  # noqa: PLC0415 -- few jobs have it

@@ -1,4 +1,4 @@
-"""A schedule as it is shown: what it starts, what came of its times, and as JSON."""
+"""How a schedule is displayed: what it starts, the results of its times, and as JSON."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _ON_FAILURE = {meant: said for said, meant in ON_FAILURE.items()}
 
 
 def came(firing: Firing, *, is_batch: bool) -> str:
-    """Return what came of a time, in words."""
+    """Return the result of a scheduled time, in words."""
     if not firing.job:
         return firing.note
     note = f" ({firing.note})" if firing.note else ""
@@ -34,7 +34,7 @@ def came(firing: Firing, *, is_batch: bool) -> str:
 
 
 def _run_in_words(run: RunInfo | None) -> str:
-    """Return how a run stands."""
+    """Return the progress of a run."""
     if run is None:
         return "forgotten"
     if not run.has_ended or run.batch.on_finish_state not in {None, State.FINISHED}:
@@ -44,7 +44,7 @@ def _run_in_words(run: RunInfo | None) -> str:
 
 
 def started(info: ScheduleInfo) -> dict[str, str]:
-    """Return what a schedule starts, fact by fact."""
+    """Return what a schedule starts, one fact each."""
     if info.spec is not None:
         return {"command": command_line(info.spec.argv), "folder": to_text(info.spec.directory)}
     batch = info.batch or BatchInfo(b"")
@@ -57,7 +57,7 @@ def started(info: ScheduleInfo) -> dict[str, str]:
 
 
 def moment(at_us: int, zone: str) -> str:
-    """Return a time in the zone of a schedule; in the local one, if this machine does not know that."""
+    """Return a time in the zone of a schedule; in the local one, if this machine does not know the zone."""
     from zoneinfo import ZoneInfo  # noqa: PLC0415 -- only schedules have zones
 
     try:

@@ -41,12 +41,12 @@ def _in_our_words(outcome: Outcome) -> str:
 
 
 def failed(outcome: Outcome) -> bool:
-    """Return whether a job that ended this way counts as failed, which it does too if its output is incomplete."""
+    """Return whether a job that ended this way counts as failed; incomplete output counts as a failure too."""
     return outcome.is_failure
 
 
 def status_of(outcome: Outcome) -> int:
-    """Return the exit status of a command that exits with that of a job. It is not 0 if the job's input or output is incomplete."""
+    """Return the exit status for a command that stands for a job. It is not 0 if the job's input or output is incomplete."""
     if outcome.kind is OutcomeKind.EXITED and outcome.stdin_problem:
         # Whatever it made of half an input.
         return OWN_FAILURE
@@ -55,17 +55,17 @@ def status_of(outcome: Outcome) -> int:
 
 
 def cpu_of(use: ResourceUse) -> int:
-    """Return the CPU time of a job in microseconds: of all its processes, if that is known; 0: not known."""
+    """Return the CPU time of a job in microseconds: of all its processes, if known; 0: unknown."""
     return max(use.cpu_us, use.user_us + use.system_us)
 
 
 def memory_of(use: ResourceUse) -> int:
-    """Return the most memory that a job used: of all its processes together, if that is known; 0: not known."""
+    """Return the peak memory of a job in bytes: of all its processes together, if known; 0: unknown."""
     return use.peak_memory_bytes or use.max_resident_bytes
 
 
 def what_it_used(use: ResourceUse) -> str:
-    """Return what a job used, as far as it is known, and of which processes; empty if nothing is known."""
+    """Return what a job used, as far as known, and by which processes; empty if nothing is known."""
     used = []
     if cpu_us := cpu_of(use):
         used.append(f"{duration(cpu_us)} of CPU" + ("" if use.cpu_us else " (not counting processes that nobody waited for)"))
@@ -79,22 +79,22 @@ def what_it_used(use: ResourceUse) -> str:
 
 
 def not_limited(problem: str) -> str:
-    """Return that a worker does not limit the memory of jobs, and why."""
+    """Return the sentence that a worker does not enforce memory limits, and why."""
     return f"reserved, not limited: {problem}"
 
 
 def command_line(argv: Iterable[bytes]) -> str:
-    """Return a command as one would type it into a shell."""
+    """Return a command as it would be typed into a shell."""
     return shlex.join(to_text(argument) for argument in argv)
 
 
 def title_of(spec: JobSpec) -> str:
-    """Return what to call a job: its name, or else its command."""
+    """Return the title of a job: its name, or else its command."""
     return spec.name or command_line(spec.argv)
 
 
 def owner_of(name: str, public: bytes) -> str:
-    """Return who owns a job: the name in the worker's roster, or the fingerprint of a key that is not there any more."""
+    """Return the owner of a job: the name in the worker's roster, or the fingerprint of a key that is no longer on it."""
     return name or f"{fingerprint(public)}, not in the roster any more"
 
 
