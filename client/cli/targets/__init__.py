@@ -1,1 +1,1 @@
-"""What a command is about: the jobs and the runs of batches that its arguments name, and doing one after another."""
+"""The targets of a command: the jobs and runs that its arguments name, and processing them one after another."""

@@ -1,4 +1,4 @@
-"""Which jobs the arguments of a command name: single jobs, or all jobs of a run of a batch."""
+"""The jobs that the arguments of a command name: single jobs, or all jobs of a run of a batch."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _Found = TypeVar("_Found", Job, JobInfo)
 
 
 def one_job(client: Client, name: str) -> Job:
-    """Return the job of this name, to be read; of several, the newest.
+    """Return the job of this name, for a command that only reads; of several, the newest.
 
     Raises Refused if there is no such job.
     """
@@ -25,7 +25,7 @@ def one_job(client: Client, name: str) -> Job:
 
 
 def only_job(client: Client, name: str) -> Job:
-    """Return the job of this name, of which there must be no other.
+    """Return the only job of this name.
 
     Raises Refused if there is no such job, or several.
     """
@@ -65,7 +65,7 @@ class Named(NamedTuple):
 
 
 def named(client: Client, names: Iterable[str], one: Callable[[Client, str], Job] = one_job) -> list[Named]:
-    """Return what each of these names means: the job, as `one` finds it, or else the run, or the batch's newest run.
+    """Return what each of these names refers to: the job, as `one` finds it, or else the run, or the batch's newest run.
 
     Raises Refused as `one` does.
     """
@@ -73,7 +73,7 @@ def named(client: Client, names: Iterable[str], one: Callable[[Client, str], Job
 
 
 def find_named(client: Client, name: str, one: Callable[[Client, str], Job]) -> Named:
-    """Return what a name means: the job, as `one` finds it, or else the run, or the batch's newest run.
+    """Return what a name refers to: the job, as `one` finds it, or else the run, or the batch's newest run.
 
     Raises Refused as `one` does.
     """
@@ -84,7 +84,7 @@ def find_named(client: Client, name: str, one: Callable[[Client, str], Job]) -> 
 
 
 def find_unfinished(client: Client, name: str) -> Named:
-    """Return what a name means where only what has not ended matters: the job; or if that has ended, the run of this name that has not.
+    """Return the unended job or run that a name refers to; a job that has ended gives way to an unended run of this name.
 
     Raises Refused as `one_unfinished_job` does.
     """
@@ -160,9 +160,9 @@ def checked(typed: str) -> str:
 
 
 def run_instead(client: Client, name: str, refused: Refused, *, longest: int = 0, failures: int = 0, tail_lines: int = 0) -> Run:
-    """Return the run that a name means, as `find_run` does. `refused` is the refusal of a job of this name.
+    """Return the run that a name refers to, as `find_run` does. `refused` is the refusal of a job of this name.
 
-    Raises `refused` if there is no such run either, or if it says something else than that there is no such job.
+    Raises `refused` if there is no such run either, or if it is about something else than an unknown job.
     """
     if refused.code is not Code.NOT_FOUND:
         raise refused
@@ -178,5 +178,5 @@ def run_instead(client: Client, name: str, refused: Refused, *, longest: int = 0
 
 
 def unique(jobs: Iterable[_Found]) -> list[_Found]:
-    """Return each job once."""
+    """Return the jobs without duplicates."""
     return list({job.key: job for job in jobs}.values())

@@ -1,4 +1,4 @@
-"""Carry a command out for each of its arguments: what is wrong with one is said, and the others are done, as kill(1) does."""
+"""Process the arguments of a command one by one: a refusal is reported, and the others are processed, as kill(1) does."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _Result = TypeVar("_Result")
 
 
 class OneByOne:
-    """Notes whether something was refused."""
+    """Records whether something was refused."""
 
     def __init__(self) -> None:
         self._has_failed = False
@@ -22,7 +22,7 @@ class OneByOne:
     def each(self, arguments: Iterable[_Argument], do: Callable[[_Argument], _Result]) -> list[_Result]:
         """Call `do` with each argument, and return the results of those that were not refused.
 
-        Raises Refused if the worker does not answer any more.
+        Raises Refused if the worker no longer responds.
         """
         results: list[_Result] = []
         for argument in arguments:
@@ -33,9 +33,9 @@ class OneByOne:
         return results
 
     def tell(self, refused: Refused) -> None:
-        """Say why something was refused.
+        """Report why something was refused.
 
-        Raises it if the worker does not answer any more.
+        Raises it if the worker no longer responds.
         """
         if is_no_answer(refused):
             raise refused

@@ -1,4 +1,4 @@
-"""A run of a batch, where a command takes one: which run is meant, and its jobs. Knows no screen."""
+"""A run of a batch as an argument: which run is meant, and its jobs. Knows no screen."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ...library.values.run_info import RunInfo
 
 
 class Run(NamedTuple):
-    """A run that was named. `by_name`: its batch was, of which there may be earlier runs."""
+    """A run that was named. `by_name`: by the name of its batch, which may have earlier runs."""
 
     handle: BatchRun
     by_name: bool = False
@@ -48,7 +48,7 @@ def state_of(run: RunInfo) -> str:
 
 
 def find_run(client: Client, typed: str, *, longest: int = 0, failures: int = 0, tail_lines: int = 0) -> Run:
-    """Return the run of this id or beginning of an id, or the newest run of the batch of this name, with some of its jobs.
+    """Return the run with this id or id prefix, or the newest run of the batch with this name, with some of its jobs.
 
     `longest`, `failures`, `tail_lines`: see `Client.batch_run`. Raises Refused: NOT_FOUND if there is none.
     """
@@ -62,7 +62,7 @@ def find_run(client: Client, typed: str, *, longest: int = 0, failures: int = 0,
 
 
 def no_such_batch(typed: str) -> Refused:
-    """Return the answer for a batch or run that does not exist, whether or not a job has that name."""
+    """Return the refusal for an unknown batch or run, even if a job has that name."""
     remedy = "jobwire list --runs shows the batches, newest first"
     return Refused(Code.NOT_FOUND, f"there is no batch {typed}", remedy, reason=Reason.NO_SUCH_JOB)
 
@@ -73,5 +73,5 @@ def jobs_of(client: Client, run: Run) -> Iterator[JobInfo]:
 
 
 def title_of_all(run: Run) -> str:
-    """Return what a command is about that means all runs of a batch if that was named."""
+    """Return the title of what a command is about: all runs of a batch, if a batch was named."""
     return f"batch {run.info.batch.name}" if run.by_name else str(run)

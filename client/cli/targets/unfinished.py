@@ -1,4 +1,4 @@
-"""Carry a command out for jobs that have not ended, each by itself, and for all jobs of a run with one request."""
+"""Process unended jobs one by one, and all jobs of a run with one request."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ def for_each_unfinished(
     do_run: Callable[[Run], int],
     none_of: Callable[[Run], Refused],
 ) -> None:
-    """Do it for each job and each run that is named. `do_run` returns for how many jobs it was done; for none, `none_of` is the refusal.
+    """Do it for each named job and run. `do_run` returns the number of jobs; for 0, `none_of` is the refusal.
 
-    Raises Ending if anything was refused, and Refused if the worker does not answer.
+    Raises Ending if anything was refused, and Refused if the worker does not respond.
     """
     with client(ctx) as connected:
 
