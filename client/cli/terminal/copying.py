@@ -1,4 +1,4 @@
-"""Copy logs of a job to descriptors of this process, as they come and as fast as they are read."""
+"""Copy logs of a job to descriptors of this process, as they arrive and as fast as they are read."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ class Copy:
 
     @property
     def written(self) -> int:
-        """Up to which position it was written."""
+        """The position up to which it was written."""
         return self._written
 
     @property
     def is_blocked(self) -> bool:
-        """Whether its reader must read something before more can be written."""
+        """Whether its reader must read before more can be written."""
         return len(self._waiting) > 0
 
     @property
@@ -42,7 +42,7 @@ class Copy:
         return not self.is_blocked and (self.output.ended or (self._upto is not None and self._written >= self._upto))
 
     def advance(self) -> bool:
-        """Write what has arrived and return whether that was anything.
+        """Write what has arrived and return whether there was anything.
 
         Raises ReaderGone and CannotWrite.
         """
@@ -56,7 +56,7 @@ class Copy:
         return self._written > before
 
     def show(self, data: bytes | memoryview) -> bool:
-        """Write bytes that were taken out of the exchange of the output, and return whether more can be written at once.
+        """Write bytes that were taken from the exchange of the output, and return whether more can be written at once.
 
         Raises ReaderGone and CannotWrite.
         """
@@ -78,7 +78,7 @@ class Copy:
             reuse_buffers()
 
     def drop(self) -> None:
-        """Stop writing: nobody reads it."""
+        """Stop writing: it has no reader."""
         self.output.close()
         self._waiting = memoryview(b"")
         self._upto = self._written
@@ -96,7 +96,7 @@ class Copy:
 
 
 class Copying(Protocol):
-    """What is copied to descriptors."""
+    """Something that is copied to descriptors."""
 
     @property
     def outlet(self) -> Outlet:
@@ -105,11 +105,11 @@ class Copying(Protocol):
 
     @property
     def is_blocked(self) -> bool:
-        """Whether the reader of `outlet` must read something before more can be written."""
+        """Whether the reader of `outlet` must read before more can be written."""
         ...
 
     def advance(self) -> bool:
-        """Write what has arrived and return whether that was anything. Raises ReaderGone and CannotWrite."""
+        """Write what has arrived and return whether there was anything. Raises ReaderGone and CannotWrite."""
         ...
 
 
@@ -140,7 +140,7 @@ def step(client: Client, copies: Sequence[Copying], readers: Readers, wake_fds: 
 def pump_for_readers(client: Client, readers: Readers, wake_fds: Sequence[int] = (), deadline: float | None = None) -> None:
     """Process pending messages while the output has a reader.
 
-    Raises ReaderGone as soon as nobody reads any more, even if there is nothing to write.
+    Raises ReaderGone as soon as the reader is gone, even if there is nothing to write.
     """
     client.pump(deadline, [*wake_fds, readers.fd])
     readers.check()

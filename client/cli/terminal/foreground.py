@@ -1,4 +1,4 @@
-"""Whether this process is in the foreground of its terminal, as job control of a shell has it; see credentials(7)."""
+"""Whether this process is in the foreground of its terminal, in the sense of job control; see credentials(7)."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ def is_in_front(fd: int = STDERR) -> bool:
 
 
 def come_to_front(fd: int) -> None:
-    """Return once this process is in the foreground of a terminal, or nobody could bring it there; until then it is suspended.
+    """Return once this process is in the foreground of a terminal, or cannot be; until then it is suspended.
 
-    As the kernel does it with whoever changes the modes of a terminal from the background. This waits for what was written, and changes
-    nothing: modes that were read before a suspension are others after it.
+    The kernel does the same with a background process that changes the modes of a terminal. This only waits, and changes nothing: modes
+    that were read before a suspension are others after it.
     """
     if not is_in_front(fd):
         with suppress(termios.error):

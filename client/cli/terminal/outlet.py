@@ -23,7 +23,7 @@ _MOST_BYTES = sys.maxsize
 
 
 class Outlet:
-    """A standard stream without the interpreter's buffer. `fd` is what to poll until more can be written."""
+    """A standard stream without Python's buffer. `fd` is what to poll until more can be written."""
 
     def __init__(self, fd: int) -> None:
         self._standard = fd

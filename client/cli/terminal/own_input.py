@@ -1,4 +1,4 @@
-"""This command's own standard input, as the input of a job: none, what a small file holds, or a stream."""
+"""This command's own stdin, as the input of a job: none, the content of a small file, or a stream."""
 
 from __future__ import annotations
 
@@ -18,10 +18,10 @@ _NULL = os.makedev(1, 3)
 
 
 def own_input() -> bytes | DescriptorSource | None:
-    """Return the whole content of a file that fits into a spec, or what to read the input from; None if there is no input.
+    """Return the content of a file that fits into a spec, or a source to read the input from; None if there is no input.
 
-    There is none in a terminal, in /dev/null, and in a pipe that is empty and that nobody has open for writing any more. A small file
-    travels with the job: so it is kept with it, and a rerun has it. Raises OSError if it cannot be read.
+    There is none on a terminal, on /dev/null, and on a pipe that is empty and has no writer. A small file is sent and kept with the job, so
+    that a rerun has it. Raises OSError if it cannot be read.
     """
     found = os.fstat(STDIN)
     if stat.S_ISCHR(found.st_mode) and (found.st_rdev == _NULL or os.isatty(STDIN)):
@@ -45,18 +45,18 @@ def _is_over() -> bool:
 
 
 def own_source() -> DescriptorSource | None:
-    """Return what to read the input from, whatever its size; None as above. Raises OSError if it cannot be read."""
+    """Return a source to read the input from, whatever its size; None as above. Raises OSError if it cannot be read."""
     found = own_input()
     return DescriptorSource(STDIN, found) if isinstance(found, bytes) else found
 
 
 def let_go() -> None:
-    """Close the standard input, of which nothing is needed any more: whoever writes into it finds out."""
+    """Close stdin, which is no longer needed: its writer gets SIGPIPE."""
     null = os.open(os.devnull, os.O_RDONLY | os.O_CLOEXEC)
     os.dup2(null, STDIN)
     os.close(null)
 
 
 def unreadable(error: OSError) -> str:
-    """Return the sentence for a standard input that cannot be read."""
+    """Return the sentence about a stdin that cannot be read."""
     return f"read error: the standard input cannot be read: {error.strerror}"

@@ -1,7 +1,7 @@
-"""The output of the command line: results on standard output, everything else on standard error, colours and tables on a terminal only.
+"""The output of the command line: results on stdout, everything else on stderr, colours and tables on a terminal only.
 
-Text from elsewhere is shown without control characters, so that it cannot control the terminal, and stays in its line and cell: a newline
-in a label must not look like another line of output.
+Text from elsewhere is escaped so that it cannot control the terminal, and stays on its line and in its cell: a newline in a label must not
+look like another line of output.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ def write(*cells: str) -> None:
 
 
 def write_text(text: str) -> None:
-    """Print a text that is no line of results, as it is."""
+    """Print a text that is not a line of results, unchanged."""
     sys.stdout.write(text)
 
 
@@ -44,14 +44,14 @@ def write_json(record: dict[str, Any]) -> None:
 
 
 class _Message:
-    """What is done before each message."""
+    """The callbacks before each message."""
 
     begin: Callable[[], None] | None = None
 
 
 @contextmanager
 def begun_by(begin: Callable[[], None]) -> Iterator[None]:
-    """Have this called before each message meanwhile, where a job may have left the cursor in the middle of a line."""
+    """Call this before each message in the block, where a job may have left the cursor in the middle of a line."""
     _Message.begin, former = begin, _Message.begin
     try:
         yield
@@ -60,7 +60,7 @@ def begun_by(begin: Callable[[], None]) -> Iterator[None]:
 
 
 def say(message: str, *more_lines: str) -> None:
-    """Print a message, and the lines that belong to it, on standard error; if that has no reader, drop it.
+    """Print a message, and the lines that belong to it, on stderr; if that has no reader, drop it.
 
     Raises ReaderGone and CannotWrite about earlier results; the message is printed all the same.
     """
@@ -78,7 +78,7 @@ def _of_sentence(text: str) -> str:
 
 
 def tell_id(text: str, what: str) -> None:
-    """Print the id of something that was done; if it cannot be written, print it on standard error.
+    """Print the id of something that was done; if it cannot be written, print it on stderr.
 
     Raises ReaderGone and CannotWrite.
     """
@@ -91,7 +91,7 @@ def tell_id(text: str, what: str) -> None:
 
 
 def flush() -> None:
-    """Flush the results so far: somebody may wait for them."""
+    """Flush the results so far: a reader may be waiting for them."""
     sys.stdout.flush()
 
 
@@ -101,16 +101,16 @@ def is_terminal(fd: int) -> bool:
 
 
 class Cell(NamedTuple):
-    """A cell with a colour, as rich names it."""
+    """A cell with a colour, named as in rich."""
 
     text: str
     style: str = ""
 
 
 class Table:
-    """On a terminal, rows under headings, cut to fit; otherwise only the rows, whole, with tabs between cells.
+    """On a terminal, rows under headings, cut to fit; otherwise only the rows, uncut, with tabs between cells.
 
-    `header`: print the headings in any case. `expendable`: the headings of columns that a narrow terminal does without, first things first.
+    `header`: print the headings in any case. `expendable`: the headings of columns that a narrow terminal omits, in this order.
     """
 
     def __init__(self, *headings: str, header: bool = False, expendable: Sequence[str] = ()) -> None:
@@ -132,7 +132,7 @@ class Table:
             sys.stdout.write("\t".join(cell.text for cell in row) + "\n")
 
     def write(self) -> None:
-        """Draw the rows, unless there are none or they were printed already."""
+        """Print the rows, unless there are none or they were printed already."""
         if self._rows or (self._has_header and self._is_drawn):
             self._draw()
 
@@ -152,7 +152,7 @@ class Table:
 
 
 def _line(cells: Sequence[tuple[Cell, int]], columns: int, ellipsis: str, codes: Mapping[str, str]) -> str:
-    """Return a line of a table, cut to so many columns, of cells and how wide their columns are; `codes`: of colours, by their names."""
+    """Return a line of a table, cut to this many columns, from its cells and column widths; `codes`: of colours, by name."""
     parts: list[str] = []
     blanks, left = 0, columns
     for cell, wide in cells:
@@ -171,7 +171,7 @@ def _line(cells: Sequence[tuple[Cell, int]], columns: int, ellipsis: str, codes:
 
 
 def coloured(text: str, style: str) -> str:
-    """Return text in a colour, for a terminal, unless the user wants none."""
+    """Return text in a colour, for a terminal, unless the user has disabled colours."""
     return _painted(text, "" if os.environ.get("NO_COLOR") else _CODES.get(style, ""))
 
 
@@ -180,9 +180,9 @@ def _painted(text: str, code: str) -> str:
 
 
 def fitting(headings: Sequence[str], widths: Sequence[int], expendable: Sequence[str], available: int) -> list[int]:
-    """Return the positions of the columns that are shown where so much width is available.
+    """Return the positions of the columns that are shown within this width.
 
-    Of the last column at least some is to be seen: for that, others are left out.
+    At least part of the last column is visible: other columns are omitted for that.
     """
     shown = list(range(len(headings)))
     for heading in (name for name in expendable if name in headings):

@@ -1,4 +1,4 @@
-"""Signals that a command handles in its own loop, next to its sockets, instead of being ended by them."""
+"""Signals that a command handles in its own loop, next to its sockets, instead of being killed by them."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _heard: list[int] = []
 
 
 class Signals:
-    """A context in which SIGINT, SIGQUIT, SIGTERM and SIGHUP are recorded, and `more`. `fd` is readable when one came; `take` returns them.
+    """A context manager that records SIGINT, SIGQUIT, SIGTERM, SIGHUP, and `more`. `fd` is readable when one came; `take` returns them.
 
     Ignored signals stay ignored, as `nohup` and background jobs of a shell expect.
     """
@@ -31,7 +31,7 @@ class Signals:
         return self
 
     def take(self) -> bytes:
-        """Return the numbers of the signals that came, oldest first."""
+        """Return the numbers of the signals that arrived, oldest first."""
         try:
             return os.read(self.fd, 64)
         except BlockingIOError:
@@ -47,16 +47,16 @@ class Signals:
 
 
 def _noted(number: int, frame: FrameType | None) -> None:
-    """Note it for `take_heard`; the number was written to the pipe already (signal.set_wakeup_fd)."""
+    """Record it for `take_heard`; the number was written to the pipe already (signal.set_wakeup_fd)."""
     del frame
     if number in _END_A_PROGRAM:
         _heard.append(number)
 
 
 def take_heard() -> list[int]:
-    """Return the signals that were to end this process and were recorded instead, since the last call.
+    """Return signals that would have ended this process and were recorded instead, since the last call.
 
-    For a caller that continues after the command that recorded them, and must end because of them.
+    For a caller that continues after the command that recorded them, and must exit because of them.
     """
     heard = _heard.copy()
     _heard.clear()

@@ -1,6 +1,6 @@
 """The three standard streams in any state: closed, non-blocking, full, without a reader, or with an encoding that lacks a character.
 
-The only module that writes to them. It waits for a non-blocking stream (other programs, such as node, make it so, and share the open
+The only module that writes to them. It waits for a non-blocking stream (other programs, such as node, set O_NONBLOCK on a shared open
 file). Characters that the encoding lacks are written as escapes.
 """
 
@@ -28,7 +28,7 @@ _GONE = {errno.EPIPE, errno.ECONNRESET, errno.ECONNREFUSED, errno.ENOTCONN, errn
 
 
 class ReaderGone(BrokenPipeError):  # noqa: N818 -- a fact
-    """Raised when nobody reads any more: the other end of a pipe or socket was closed, or the terminal hung up."""
+    """Raised when output has no reader any more: the other end of a pipe or socket was closed, or the terminal hung up."""
 
 
 class CannotWrite(Refused):
@@ -44,7 +44,7 @@ make_room: Callable[[int, ReadableBuffer], None] | None = None
 
 
 def end_command() -> None:
-    """Note that a command has ended: what was shown for the moment is removed."""
+    """Note that a command has ended: temporary lines are removed."""
     if make_room is not None:
         make_room(STDERR, b"")
 
@@ -65,7 +65,7 @@ def write_some(fd: int, data: ReadableBuffer, name: int | None = None) -> int:
 
 
 def raise_unwritable(fd: int, error: OSError) -> NoReturn:
-    """Raise the reason why a write failed. Python ignores SIGPIPE, so a closed pipe shows here; EIO of a terminal means that it hung up.
+    """Raise the reason why a write failed. Python ignores SIGPIPE, so a closed pipe shows here; EIO means a hung-up terminal.
 
     Raises ReaderGone or CannotWrite.
     """
@@ -100,7 +100,7 @@ class Readers:
 
 
 class Patient(io.RawIOBase):
-    """A descriptor that is waited for even if it is non-blocking, as whoever shares it may have made it."""
+    """A descriptor that is waited for even if it is non-blocking, as another process that shares it may have set it."""
 
     def __init__(self, fd: int) -> None:
         self._fd = fd
@@ -122,7 +122,7 @@ class Patient(io.RawIOBase):
 
 
 class _Stream(Patient):
-    """A standard stream, as a base for the interpreter's buffers."""
+    """A standard stream, as a base for Python's buffers."""
 
     def __init__(self, fd: int) -> None:
         super().__init__(fd)
@@ -141,8 +141,8 @@ class _Stream(Patient):
     def write(self, data: ReadableBuffer, /) -> int:
         """Write some of it.
 
-        Raises ReaderGone and CannotWrite, but once: what still waits in a buffer must not complain again at the end. And never of messages:
-        there is nowhere to tell it.
+        Raises ReaderGone and CannotWrite, but only once: data left in a buffer must not raise again at exit. Never raises for messages:
+        nothing could show it.
         """
         try:
             while not self.is_lost:
@@ -160,7 +160,7 @@ class _Stream(Patient):
 
 
 def open_streams() -> None:
-    """Replace the interpreter's streams by these."""
+    """Replace Python's streams by these."""
     _fill_missing()
     sys.stdin = io.TextIOWrapper(io.BufferedReader(_Stream(STDIN)), _encoding(sys.stdin), "surrogateescape")
     sys.stdout = _writer(STDOUT, sys.stdout, is_prompt=os.isatty(STDOUT))
@@ -168,7 +168,7 @@ def open_streams() -> None:
 
 
 def is_output_lost() -> bool:
-    """Return whether something could not be written to the standard output; whatever is printed after that is dropped."""
+    """Return whether something could not be written to stdout; whatever is printed after that is dropped."""
     raw = getattr(getattr(sys.stdout, "buffer", None), "raw", None)
     return isinstance(raw, _Stream) and raw.is_lost
 
@@ -185,8 +185,8 @@ def _encoding(replaced: TextIO | None) -> str:
 def _fill_missing() -> None:
     """Fill a standard descriptor that the caller closed; otherwise the next file opened would get its number, and the output.
 
-    Uses /dev/null opened for the wrong direction, so that reading or writing fails as on a closed descriptor. Errors on a closed standard
-    error are not reported.
+    Uses /dev/null opened for the wrong direction, so that reading or writing fails as on a closed descriptor. Errors on a closed stderr are
+    not reported.
     """
     for fd, mode in ((STDIN, os.O_WRONLY), (STDOUT, os.O_RDONLY), (STDERR, os.O_RDWR)):
         try:

@@ -1,6 +1,7 @@
-"""Lines of several logs on one descriptor, each behind the name of where it comes from: `lab1: ready`.
+"""Lines of several logs on one descriptor, each after the name of its source: `lab1: ready`.
 
-A line that was begun is written to its end before one of another log. A log whose descriptor is full waits for its reader, as any other.
+A line that was begun is written to its end before a line of another log. A log whose descriptor is full waits for its reader, like any
+other.
 """
 
 from __future__ import annotations
@@ -21,7 +22,7 @@ class Spout:
 
     @property
     def is_blocked(self) -> bool:
-        """Whether its reader must read something before more can be written."""
+        """Whether its reader must read before more can be written."""
         return len(self._waiting) > 0
 
     def write(self, data: bytes) -> None:
@@ -30,19 +31,19 @@ class Spout:
         self.flush()
 
     def flush(self) -> bool:
-        """Write what waits, and return whether something was written."""
+        """Write pending bytes, and return whether any were written."""
         before = len(self._waiting)
         while self._waiting and (count := self.outlet.write(self._waiting)):
             self._waiting = self._waiting[count:]
         return len(self._waiting) < before
 
     def drop(self) -> None:
-        """Forget what waits: nobody reads it."""
+        """Drop pending bytes: they have no reader."""
         self._waiting = memoryview(b"")
 
 
 class TaggedCopy:
-    """One log that is copied line by line, up to a position if one is given. At its end, a line that is not complete is completed."""
+    """One log that is copied line by line, up to a position if one is given. At its end, an incomplete line is completed."""
 
     def __init__(self, output: JobOutput, spout: Spout, tag: str, upto: int | None = None) -> None:
         self._output = output
@@ -60,7 +61,7 @@ class TaggedCopy:
 
     @property
     def is_blocked(self) -> bool:
-        """Whether the reader of `outlet` must read something before more can be written."""
+        """Whether the reader of `outlet` must read before more can be written."""
         return self._spout.is_blocked
 
     @property
@@ -69,7 +70,7 @@ class TaggedCopy:
         return self._is_dropped or (self._has_ended and not self._partial and not self._spout.is_blocked)
 
     def advance(self) -> bool:
-        """Write what has arrived and return whether that was anything.
+        """Write what has arrived and return whether there was anything.
 
         Raises ReaderGone and CannotWrite, and what the worker refuses.
         """
@@ -98,7 +99,7 @@ class TaggedCopy:
         return self._output.ended or self._is_full
 
     def drop(self) -> None:
-        """Stop writing: nobody reads it."""
+        """Stop writing: it has no reader."""
         if not self._is_dropped:
             self._is_dropped = True
             self._output.close()
@@ -107,7 +108,7 @@ class TaggedCopy:
 
 
 def tagged(tag: bytes, data: bytes) -> tuple[bytes, bytes]:
-    """Return the complete lines of some bytes, each behind the tag, and what is left: the beginning of a line."""
+    """Return the complete lines in some bytes, each after the tag, and the rest: the beginning of a line."""
     *lines, rest = data.split(b"\n")
     while len(rest) > LONGEST_LINE:
         lines.append(rest[:LONGEST_LINE])

@@ -1,4 +1,4 @@
-"""Copy lines of a job's output, with or without their times, to the standard streams, as they come and as fast as they are read."""
+"""Copy lines of a job's output, with or without their times, to the standard streams, as they arrive and as fast as they are read."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .outlet import Outlet
 
 
 class TimedCopy:
-    """The output of one job, each stream for its own outlet, or both for the same."""
+    """The output of one job, with an outlet for each stream, or one for both."""
 
     def __init__(self, output: TimedOutput, outlets: Mapping[StreamName, Outlet], *, timestamps: bool) -> None:
         self._output = output
@@ -26,7 +26,7 @@ class TimedCopy:
 
     @property
     def is_blocked(self) -> bool:
-        """Whether the reader of `outlet` must read something before more can be written."""
+        """Whether the reader of `outlet` must read before more can be written."""
         return bool(self._waiting)
 
     @property
@@ -35,7 +35,7 @@ class TimedCopy:
         return self._output.ended and not self._waiting
 
     def advance(self) -> bool:
-        """Write what has arrived and return whether that was anything, or the end.
+        """Write what has arrived and return whether there was anything, or the end.
 
         Raises ReaderGone and CannotWrite.
         """
@@ -53,7 +53,7 @@ class TimedCopy:
         return wrote or self._output.ended
 
     def drop(self) -> None:
-        """Stop writing: nobody reads it."""
+        """Stop writing: it has no reader."""
         self._output.close()
         self._waiting.clear()
 

@@ -1,7 +1,7 @@
-"""What a command waits for, in a line of its own on a terminal, after a second in which nothing was shown. Knows no worker.
+"""What a command waits for, on a line of its own on a terminal, after a second without output. Knows no worker.
 
-The line is removed before anything else is written (streams.py) and when there is nothing to wait for. It is shown in the foreground only,
-never to a terminal that takes no output, and never where something else has the terminal: a bar, a screen, a job.
+The line is removed before anything else is written (streams.py) and when the wait is over. It is shown only in the foreground, never on a
+terminal that accepts no output, and never while something else has the terminal: a bar, a screen, a job.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _ENDS_A_LINE = (b"\n", b"")
 
 
 class Patience:
-    """Decides what is to be said about waits. Times are passed in."""
+    """Decides what to say about waits. Times are passed in."""
 
     def __init__(self) -> None:
         # What is waited for, and since when.
@@ -66,7 +66,7 @@ class Patience:
         return self._sentence(due[0], wait, now), now + (_REDRAW_SECONDS if is_moving else _TICK_SECONDS)
 
     def _reasons(self, wait: Wait) -> list[str | Exchange]:
-        """Return what is waited for, the most important first."""
+        """Return the reasons to wait, most important first."""
         if not wait.is_connected:
             return ["connection"]
         if wait.silent:
@@ -88,7 +88,7 @@ class Patience:
         return f"waiting for {wait.endpoint} to answer ({waited})"
 
     def _rate(self, purpose: Purpose, now: float) -> float | None:
-        """Return how many bytes went in a second, lately."""
+        """Return the recent transfer rate, in bytes per second."""
         if not isinstance(purpose, Transfer):
             return None
         if self._moved and self._moved[-1][1] > purpose.done_bytes:
@@ -113,7 +113,7 @@ def _about(purpose: Purpose, rate: float | None, waited: str) -> str:
 
 
 class WaitingLine:
-    """The line of this command. An onlooker of connections, and what streams.py asks to make room."""
+    """The line of this command. An onlooker of connections, and called by streams.py before output."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -139,7 +139,7 @@ class WaitingLine:
         return due
 
     def show(self, said: str) -> None:
-        """Show a sentence, or nothing where it would be in the way."""
+        """Show a sentence, unless something else has the terminal."""
         if self._muted or self._is_in_a_line or not (is_in_front() and _takes_output()):
             return
         if said == self._shown:
@@ -167,7 +167,7 @@ class WaitingLine:
 
     @contextmanager
     def muted(self) -> Iterator[None]:
-        """Show nothing meanwhile: something else has the terminal."""
+        """Show nothing in the block: something else has the terminal."""
         self.hide()
         self._muted += 1
         try:
@@ -180,7 +180,7 @@ _line: WaitingLine | None = None
 
 
 def waiting_line() -> WaitingLine | None:
-    """Return the line of this process; None if its standard error is no terminal."""
+    """Return the line of this process; None if its stderr is not a terminal."""
     global _line  # noqa: PLW0603 -- there is one terminal
     if _line is None and is_terminal(STDERR):
         _line = WaitingLine()
@@ -190,7 +190,7 @@ def waiting_line() -> WaitingLine | None:
 
 @contextmanager
 def muted() -> Iterator[None]:
-    """Show no line meanwhile."""
+    """Show no line in the block."""
     line = waiting_line()
     if line is None:
         yield
@@ -200,7 +200,7 @@ def muted() -> Iterator[None]:
 
 
 class Saying:
-    """A context in which this thread is busy, or waits where it cannot look up: `say` is asked for a sentence after a second, and shown."""
+    """A context manager for work during which this thread cannot update the line: after a second, `say` is called for a sentence."""
 
     def __init__(self, say: Callable[[], str]) -> None:
         self._say = say
@@ -233,7 +233,7 @@ class Saying:
 
 
 def _takes_output() -> bool:
-    """Return whether the terminal takes something now: it may be suspended by Ctrl-S."""
+    """Return whether the terminal accepts output now: Ctrl-S suspends it."""
     poll = select.poll()
     poll.register(STDERR, select.POLLOUT)
     return any(what == select.POLLOUT for _, what in poll.poll(0))

@@ -1,4 +1,4 @@
-"""Show something that changes on the whole terminal, again and again, until Ctrl-C. Knows no jobs: these are drawn by who calls."""
+"""Show something that changes on the whole terminal, until Ctrl-C. Knows no jobs: the caller draws."""
 
 from __future__ import annotations
 
@@ -33,10 +33,10 @@ _OTHER_LINES = 2
 
 
 def watch(client: Client, draw: Callable[[int], bool]) -> NoReturn:
-    """Draw at once, after each event, and while something goes on each second; in the background it is suspended, as any full screen.
+    """Draw at once, after each event, and each second while something changes; in the background it is suspended.
 
-    `draw` is called with the number of rows that fit, and returns whether what it shows changes with time. Raises KeyboardInterrupt at the
-    end, as there is no other.
+    `draw` is called with the number of rows that fit, and returns whether the result changes with time. Raises KeyboardInterrupt at the
+    end, because there is no other end.
     """
     readers = Readers([STDOUT])
     told: list[str] = []
@@ -69,7 +69,7 @@ def watch(client: Client, draw: Callable[[int], bool]) -> NoReturn:
 
 @contextmanager
 def _below(client: Client, told: list[str]) -> Iterator[None]:
-    """Show meanwhile what is said about the connection in the line in which the cursor stands, and collect it."""
+    """Show messages about the connection on the line of the cursor in the block, and collect them."""
 
     def tell(sentence: str) -> None:
         told.append(sentence)
@@ -97,7 +97,7 @@ def _show(text: str) -> None:
 
 
 class _Screen:
-    """The alternate screen. It is written to past Python's buffer, as a signal may come while that is being written."""
+    """The alternate screen. It is written past Python's buffer, because a signal may arrive during a write."""
 
     def __init__(self) -> None:
         self._is_shown = False
