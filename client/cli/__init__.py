@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 
 def main() -> NoReturn:
-    """Run the command. Until its modules are loaded, Ctrl-C ends it without a word."""
+    """Run the command. Until its modules are loaded, Ctrl-C ends it silently."""
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
     if sys.argv[1:2] == ["__complete"]:

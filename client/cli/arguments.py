@@ -1,4 +1,4 @@
-"""Arguments that several commands take, and how they are read."""
+"""Arguments that several commands take, and how they are parsed."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ Json = Annotated[bool, Option("--json", help="Print JSON, one object per line.")
 
 @contextmanager
 def understanding(flag: str = "") -> Iterator[None]:
-    """Turn a refusal of what was typed into BadInput: nothing was sent.
+    """Turn a refusal of an argument into BadInput: nothing was sent.
 
     Raises BadInput.
     """
@@ -39,7 +39,7 @@ def understanding(flag: str = "") -> Iterator[None]:
 
 
 def understood(flag: str, read: Callable[[str], _Value], typed: str | None) -> _Value | None:
-    """Return the value of an option, or None if it was not given.
+    """Return the parsed value of an option, or None if it was not given.
 
     Raises BadInput.
     """

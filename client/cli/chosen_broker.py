@@ -1,4 +1,4 @@
-"""The broker that a command is about: that of the context in use; a private worker is no broker, and is not started to find that out."""
+"""The broker that a command is about: that of the context in use. A private worker is not a broker, and is not started to find out."""
 
 from __future__ import annotations
 

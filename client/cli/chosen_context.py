@@ -1,4 +1,4 @@
-"""The context that a command is to use: its name, and a client of its worker."""
+"""The context of a command: its name, and a client of its worker."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ class OpenClients:
         return self._clients.get(name or _current_name())
 
     def get(self, name: str | None) -> Client:
-        """Return the client of a context, or of the current one; it is made if necessary."""
+        """Return the client of a context, or of the current one; it is created if necessary."""
         name = name or _current_name()
         if name not in self._clients:
             self._clients[name] = _client(name)
         return self._clients[name]
 
     def close(self) -> None:
-        """Close them; they are made again when they are needed."""
+        """Close the clients; they are created again when needed."""
         while self._clients:
             self._clients.popitem()[1].close()
 
@@ -50,7 +50,7 @@ _open: OpenClients | None = None
 
 @contextmanager
 def kept_open() -> Iterator[OpenClients]:
-    """Let the clients of all commands that run meanwhile stay open."""
+    """Keep the clients of all commands open that run in the block."""
     global _open  # noqa: PLW0603 -- commands are called by the parser, which passes nothing on
     _open = OpenClients()
     try:
@@ -61,7 +61,7 @@ def kept_open() -> Iterator[OpenClients]:
 
 
 def context_name(ctx: Context) -> str:
-    """Return which context is meant, without starting anything."""
+    """Return the name of the selected context, without starting anything."""
     return ctx.obj or _current_name()
 
 
@@ -72,10 +72,10 @@ def _current_name() -> str:
 
 @contextmanager
 def client(ctx: Context, *, quiet: bool = False) -> Iterator[Client]:
-    """Yield a client of the context that is meant; starts the private worker if necessary.
+    """Yield a client of the selected context; starts the private worker if necessary.
 
-    On a terminal it says when the worker gives no sign, unless the command is to be `quiet`, and while it is not in the background: there
-    others write, and who writes too may be suspended for it.
+    On a terminal it reports when the worker does not respond, unless the command is `quiet`, and while it is in the foreground: in the
+    background others write, and a background process that writes may be suspended.
     """
     with _client(ctx.obj) if _open is None else nullcontext(_open.get(ctx.obj)) as connected:
         if is_terminal(STDERR):
@@ -91,7 +91,7 @@ def client(ctx: Context, *, quiet: bool = False) -> Iterator[Client]:
 
 
 def _tell_of_the_end() -> None:
-    """Tell that a private worker that this process 1 has started ends with it: the kernel kills all of a pid namespace then."""
+    """Warn that a private worker started by this process 1 ends with it: the kernel then kills the whole pid namespace."""
     from ..private_worker.launch import has_started  # noqa: PLC0415 -- a command is rarely process 1
 
     if has_started():

@@ -1,9 +1,9 @@
 """The exit statuses of the command, and the two exceptions that carry them.
 
 `run`, `submit --wait` and `wait` for one job exit with the status of the job; for several jobs and for batches, with 1 if any failed.
-Everything else exits with 0 when done, 1 when refused, 2 for a command line or file that is not valid, 124 when `--timeout` has passed,
-3 when `verify` finds nothing wrong and how a job ended is not proven, and 125 when the worker does not answer or jobwire itself failed,
-or could not ask because this user's own files (identity, contexts, roster, state folder) cannot be used.
+Everything else exits with 0 when done, 1 when refused, 2 for an invalid command line or file, 124 when `--timeout` has passed, 3 when
+`verify` finds nothing wrong but the end of a job is unproven, and 125 when the worker does not respond or jobwire itself failed, or could
+not send a request because this user's own files (identity, contexts, roster, state folder) cannot be used.
 """
 
 from __future__ import annotations
@@ -39,20 +39,20 @@ READER_GONE = 141
 
 
 class NotAsked(Refused):
-    """Raised if nobody can be asked, because a file or folder of this user cannot be used."""
+    """Raised if no request can be sent, because a file or folder of this user cannot be used."""
 
     def __init__(self, why: Refused) -> None:
         super().__init__(why.code, why.message, why.next_step)
 
 
 def is_no_answer(refused: Refused) -> bool:
-    """Return whether the worker did not answer or was not asked, and would not answer anything else either."""
+    """Return whether the worker did not respond or was not asked, so that further requests are pointless."""
     return isinstance(refused, NotAsked) or refused.code in {Code.UNAVAILABLE, Code.UNAUTHENTICATED, Code.INTERNAL}
 
 
 @contextmanager
 def own_files() -> Iterator[None]:
-    """Let a refusal to use this user's own files be one to which nobody has answered."""
+    """Turn a refusal about this user's own files into NotAsked."""
     try:
         yield
     except Refused as refused:
@@ -71,4 +71,4 @@ class Ending(Exception):  # noqa: N818 -- not an error
 
 
 class BadInput(Exception):  # noqa: N818 -- a fact about what was typed
-    """Raised for input of a person that is not valid; nothing was sent. The command exits with `MISUSED`."""
+    """Raised for invalid input; nothing was sent. The command exits with `MISUSED`."""

@@ -57,7 +57,7 @@ def command_line(arguments: Sequence[str]) -> int:
 
 
 def _run_plain(arguments: Sequence[str]) -> bool:
-    """Run a plain command line, and return whether it is one. Nothing was done if not."""
+    """Run a plain command line, and return whether it is one. If not, nothing was done."""
     if list(arguments) == ["--version"]:
         screen.write(f"jobwire {__version__}")
         return True
@@ -95,7 +95,7 @@ def _heed_interrupts() -> None:
 
 
 def _answer(error: BaseException, arguments: Sequence[str]) -> int:
-    """Print what went wrong, in one message, and return the exit status."""
+    """Print what failed, in one message, and return the exit status."""
     message, status = "", exit_status.OWN_FAILURE
     match error:
         case Ending():
@@ -181,7 +181,7 @@ def _contexts() -> list[str]:
 
 
 def _command_path(arguments: Sequence[str]) -> str:
-    """Return which command was called, if the parser does not say so."""
+    """Return the command that was called, if the parser does not report it."""
     path = ["jobwire"]
     for word in arguments[:2]:
         if word.startswith("-") or (len(path) == 1 and word not in VERBS) or (len(path) == 2 and path[1] not in GROUPS):  # noqa: PLR2004 -- jobwire and a verb

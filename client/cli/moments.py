@@ -1,4 +1,4 @@
-"""Read moments that people write: how long ago, or a date and a time of day in the local time zone."""
+"""Parse moments that people write: how long ago, or a date and a time of day in the local time zone."""
 
 from __future__ import annotations
 

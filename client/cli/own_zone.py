@@ -1,4 +1,4 @@
-"""The name of the time zone of this machine: schedules need it by name, because a clock is put forward and back where they are."""
+"""The name of the time zone of this machine: schedules need the name, because its clock changes between summer and winter."""
 
 from __future__ import annotations
 
