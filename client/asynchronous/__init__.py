@@ -1,1 +1,1 @@
-"""The library for an event loop: the same verbs as `client/library`, with `await`. They share the protocol, the sockets and the values."""
+"""The library for event loops: the same methods as `client/library`, with `await`. Both share the protocol, the sockets and the values."""

@@ -3,7 +3,7 @@
     async with jobwire.AsyncClient() as client:
         print((await client.run(["uname", "-a"], check=True)).stdout)
 
-Knows no screen and no file format. All that waits, waits in the loop; only finding and starting a worker happens in a thread.
+Knows no screen and no file format. All waiting happens in the loop; only finding and starting a worker happens in a thread.
 """
 
 from __future__ import annotations
@@ -33,13 +33,13 @@ if TYPE_CHECKING:
 
 
 class AsyncClient(Execution, Submission, Control):
-    """A worker to run jobs on, for one event loop. It connects at the first verb, and any number of tasks may use it at once.
+    """A worker to run jobs on, for one event loop. It connects at the first request, and any number of tasks may use it at once.
 
     `context`: the name of a context, or a Context; None: the current one, or the private worker of this user if there is none. `notice` is
-    called with a sentence when the connection is lost, and again when it is back. With `patience`, also when the worker has given
-    no sign for so long while something waits for it; it is asked for one as often. Without, that is noticed after half a minute.
+    called with a sentence when the connection is lost, and again when it is back. With `patience`, also when the worker has not responded
+    for this long while a task waits for it; it is then probed as often. Without, that takes half a minute to notice.
 
-    A verb that is cancelled leaves nothing open, here and at the worker. `run` stops its job then; a job that was submitted continues.
+    A call that is cancelled leaves nothing open, here and at the worker. `run` then stops its job; a job that was submitted continues.
     """
 
     def __init__(
@@ -81,16 +81,16 @@ class AsyncClient(Execution, Submission, Control):
 
     @property
     def workers(self) -> AsyncWorkers:
-        """The workers of a broker: which there are, and what operators do about them."""
+        """The workers of a broker, and what operators can do with them."""
         return AsyncWorkers(self._session)
 
     @property
     def members(self) -> AsyncMembers:
-        """The members of the worker, for an admin: who may come in, and what they may do."""
+        """The members of the worker, for an admin: who may connect, and what they may do."""
         return AsyncMembers(self._session)
 
     async def status(self) -> WorkerStatus:
-        """Return how the worker is now, and who this client is there."""
+        """Return the present status of the worker, and who this client is there."""
         hello = await self.hello()
         request = status_request(hello)
         answer = None if request is None else await self._session.reply(request, "status")
@@ -106,17 +106,17 @@ class AsyncClient(Execution, Submission, Control):
         labels: Mapping[str, str | None] | None = None,
         reset: bool = False,
     ) -> WorkerStatus:
-        """Set what the worker has for jobs; see `Client.set_capacity`."""
+        """Set the capacity of the worker for jobs; see `Client.set_capacity`."""
         await self._session.reply(actions.capacity_request(slots, memory, gpus, resources, labels, reset=reset), "slots")
         return await self.status()
 
     async def hello(self) -> request_pb2.HelloReply:
-        """Return the greeting of the worker, as the protocol has it."""
+        """Return the worker's reply to `hello`, as in the protocol."""
         await self.connection.open()
         return await self.connection.hello()
 
     async def close(self) -> None:
-        """Close the connection; the jobs continue. Stops that cancelled calls have begun are sent before."""
+        """Close the connection; the jobs continue. Stops that cancelled calls have started are sent first."""
         await self._session.close()
 
     async def __aenter__(self) -> Self:

@@ -1,4 +1,4 @@
-"""Several requests to a worker, and lists that it answers page by page, for an event loop; see the library."""
+"""Several requests to a worker, and lists that it returns page by page, for event loops; see the library."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Thing = TypeVar("_Thing")
 
 
 async def carry_out(connection: AsyncConnection, dialogue: Dialogue[_Result]) -> _Result:
-    """Send these requests one after the other, and return what they come to. Raises the refusal."""
+    """Send these requests one after the other, and return the result. Raises the refusal."""
     await connection.open()
     step = pass_on(dialogue, None)
     while not isinstance(step, Done):

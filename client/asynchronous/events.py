@@ -24,7 +24,7 @@ from .loop.session import AsyncSession
 class AsyncEventStream(Attached):
     """Every event after a position, in order and once, even if the worker restarts; for one task at a time.
 
-    From `await`, `async with` or the first event on, nothing is missed. It does not end by itself: use it in `async with`, or `close` it.
+    From `await`, `async with` or the first event on, no event is missed. It does not end by itself: use it in `async with`, or `close` it.
     Raises `AsyncCursorTooOld` if events were missed because they are no longer kept, and TimeoutError at its deadline.
     """
 

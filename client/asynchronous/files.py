@@ -1,6 +1,7 @@
-"""Send, put and fetch files from an event loop; what is the same for a client that blocks is in ../files.
+"""Send, put and fetch files from an event loop; the parts shared with the blocking client are in ../files.
 
-Files are read and written in threads. A call that is cancelled waits for the piece that a thread has, and leaves nothing incomplete.
+Files are read and written in threads. A call that is cancelled waits for the piece that a thread is working on, and leaves nothing
+incomplete.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ _Result = TypeVar("_Result")
 
 
 async def in_thread(work: Callable[[], _Result]) -> _Result:
-    """Return the result of something that may take long; if this is cancelled, it is waited for nevertheless."""
+    """Return the result of a call in a thread; if this is cancelled, it waits for the thread nevertheless."""
     working = asyncio.get_running_loop().run_in_executor(None, work)
     try:
         return await asyncio.shield(working)
@@ -33,7 +34,7 @@ async def in_thread(work: Callable[[], _Result]) -> _Result:
 
 
 async def send_files(connection: AsyncConnection, wanted: Iterable[object]) -> None:
-    """Send the files that jobs bring, as far as the worker does not have them. Raises Refused."""
+    """Send the files of jobs that the worker does not have. Raises Refused."""
     if files := local_files(wanted):
         await _send_all(connection, [(put_request(file), Reading(file)) for file in files])
 

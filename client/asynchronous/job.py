@@ -29,14 +29,14 @@ from .verbs.actions import forget, request_stop, start_jobs
 
 
 def timeout_of(timeout: Duration | None) -> asyncio.Timeout:
-    """Return a time limit, as `asyncio.timeout` does."""
+    """Return a timeout as the argument of `asyncio.timeout`."""
     return asyncio.timeout(None if timeout is None else seconds(timeout))
 
 
 class AsyncJob(AsyncJobLogs):
     """A handle of a job on a worker, from `AsyncClient`. The job continues when the handle, its client or this program is gone.
 
-    Every call that waits, and `poll`, update what is known here (`pid`, `returncode`, `outcome`, ...). To cancel a call stops no job,
+    Every call that waits, and `poll`, update what is known here (`pid`, `returncode`, `outcome`, ...). Cancelling a call stops no job,
     except for `AsyncClient.run`.
     """
 
@@ -168,16 +168,16 @@ class AsyncJob(AsyncJobLogs):
         await feed(self._session.connection, self.key, source)
 
     async def put(self, files: Files) -> None:
-        """Put files and folders of this machine into the folder of the job; see `Job.put`. If this is cancelled, nothing of them is there.
+        """Put files and folders of this machine into the folder of the job; see `Job.put`. If it is cancelled, none of them appears.
 
-        A later call with the same files continues what was sent.
+        A later call with the same files resumes the upload.
         """
         found = await in_thread(lambda: chosen(files))
         await self._session.connection.open()
         await put(self._session.connection, self.key, found)
 
     async def get(self, paths: Paths | None = None) -> list[Fetched]:
-        """Fetch files and folders from the folder of the job, and return where they are now; see `Job.get`.
+        """Fetch files and folders from the folder of the job, and return their paths here; see `Job.get`.
 
         If this is cancelled, nothing incomplete is left.
         """

@@ -1,4 +1,4 @@
-"""The members of a worker or broker, for an event loop: `AsyncClient.members`, with the verbs of `Client.members`."""
+"""The members of a worker or broker, for event loops: `AsyncClient.members`, with the methods of `Client.members`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from .loop.session import AsyncSession
 
 
 class AsyncMembers(Attached):
-    """The members of a worker or broker. All of it needs the role admin there."""
+    """The members of a worker or broker. All methods need the role admin there."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -30,19 +30,19 @@ class AsyncMembers(Attached):
         return read_members(await self._session.reply(members_request(), "list_members"))
 
     async def add(self, name: str, key: str | bytes, role: str) -> bool:
-        """Let the holder of a public key in; see `client.members.add`."""
+        """Add the holder of a public key as a member; see `client.members.add`."""
         return (await self._change(adding(name, key, role))).request is not None
 
     async def remove(self, name: str) -> RosterMember:
-        """Remove a member, and return what it was; see `client.members.remove`."""
+        """Remove a member, and return it as it was; see `client.members.remove`."""
         return (await self._change(removing(name))).member
 
     async def set_role(self, name: str, role: str) -> RosterMember:
-        """Give a member another role, and return what it was before; see `client.members.set_role`."""
+        """Give a member another role, and return it as it was; see `client.members.set_role`."""
         return (await self._change(giving_role(name, role))).member
 
     async def rename(self, name: str, new: str) -> RosterMember:
-        """Give a member another name, and return what it was before."""
+        """Give a member another name, and return it as it was."""
         return (await self._change(renaming(name, new))).member
 
     async def _change(self, decide: Decide) -> Change:

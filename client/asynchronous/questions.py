@@ -1,4 +1,4 @@
-"""Many questions about jobs at once, for an event loop; see the module of this name in the library."""
+"""Many queries about jobs at once, for event loops; see the module of this name in the library."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _Found = TypeVar("_Found")
 
 
 async def ask_all(connection: AsyncConnection, questions: Mapping[int, Dialogue[_Found]]) -> list[_Found]:
-    """Return what these have found out, in their order. Raises Refused: its `job_index` is the number of the question."""
+    """Return the results of these dialogues, in their order. Raises Refused: its `job_index` is the position of the dialogue."""
     found: dict[int, _Found] = {}
     rest = iter(questions.items())
 

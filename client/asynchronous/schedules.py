@@ -1,4 +1,4 @@
-"""The schedules of a worker, for an event loop: `async_client.schedules`."""
+"""The schedules of a worker, for event loops: `async_client.schedules`."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ class AsyncSchedules(Attached):
         missed: str = "once",
         id: bytes | None = None,  # noqa: A002 -- it is one
     ) -> ScheduleInfo:
-        """Add a schedule and return it, when it is durable; all options are those of `client.schedules.add`.
+        """Add a schedule and return it once it is durable; all options are those of `client.schedules.add`.
 
-        If this is cancelled, the schedule may have been added; repeating the call with an `id` that you made adds nothing twice.
+        If this is cancelled, the schedule may have been added; repeating the call with an `id` of your own adds nothing twice.
         """
         spec = as_spec(job)
         request = add_request(name, spec, cron, zone, overlap, missed, id)
@@ -77,7 +77,7 @@ class AsyncSchedules(Attached):
     ) -> ScheduleInfo:
         """Add a schedule that starts a batch again and again, and return it; all options are those of `client.schedules.add_batch`.
 
-        If this is cancelled, the schedule may have been added; repeating the call with an `id` that you made adds nothing twice.
+        If this is cancelled, the schedule may have been added; repeating the call with an `id` of your own adds nothing twice.
         """
         schedule_id = id or new_id()
 
@@ -103,7 +103,7 @@ class AsyncSchedules(Attached):
         return schedule_info(await carry_out(self._session.connection, schedule_steps(parts)))
 
     async def get(self, name: str, owner: bytes = b"") -> ScheduleInfo:
-        """Return a schedule by its name, with its next times and what came of the last ones.
+        """Return a schedule by its name, with its next times and the results of the latest ones.
 
         Raises Refused(NOT_FOUND).
         """
@@ -114,15 +114,15 @@ class AsyncSchedules(Attached):
         return read_all(self._session.connection, list_schedules(owner))
 
     async def pause(self, schedule: JobKey) -> None:
-        """Let it start nothing until it is resumed."""
+        """Pause a schedule: it starts nothing until it is resumed."""
         await self._change(pause_request(schedule, paused=True))
 
     async def resume(self, schedule: JobKey) -> None:
-        """Let it start jobs again, from now on."""
+        """Resume a schedule: it starts jobs again from now on."""
         await self._change(pause_request(schedule, paused=False))
 
     async def run_now(self, schedule: JobKey, job_id: bytes | None = None) -> bytes:
-        """Start its job or its batch now, and return the id of the job or the run; `job_id`: one that was made before, to start it once."""
+        """Start its job or batch now, and return the id of the job or run; `job_id`: an id made before, to start it only once."""
         job_id = job_id or new_id()
         what = None
         if (hello := await self._session.connection.hello()).kind == "broker":
@@ -131,7 +131,7 @@ class AsyncSchedules(Attached):
         return job_id
 
     async def remove(self, schedule: JobKey) -> None:
-        """Remove it; its jobs stay."""
+        """Remove a schedule; its jobs stay."""
         await self._change(remove_request(schedule))
 
     async def _change(self, request: request_pb2.Request) -> None:

@@ -1,4 +1,4 @@
-"""The workers of a broker, for an event loop: `AsyncClient.workers`, with the verbs of `Client.workers`."""
+"""The workers of a broker, for event loops: `AsyncClient.workers`, with the methods of `Client.workers`."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from .loop.session import AsyncSession
 
 
 class AsyncWorkers(Attached):
-    """The workers of a broker. To see them needs a role that may see the jobs of others."""
+    """The workers of a broker. Listing them needs a role that may see the jobs of others."""
 
     def __init__(self, session: AsyncSession) -> None:
         self._session = session
@@ -38,15 +38,15 @@ class AsyncWorkers(Attached):
         return read_worker(await self._session.reply(worker_request(name), "query_worker"))
 
     async def fitting(self, spec: JobSpec | Sequence[Text]) -> FittingWorkers:
-        """Return on which workers such a job could run; see `client.workers.fitting`."""
+        """Return the workers on which such a job could run; see `client.workers.fitting`."""
         return read_fitting(await self._session.reply(fitting_request(as_spec(spec)), "find_workers"))
 
     async def drain(self, name: str, *, drained: bool = True) -> None:
-        """Give a worker no more jobs, or some again; see `client.workers.drain`."""
+        """Drain a worker, or undrain it; see `client.workers.drain`."""
         await self._session.reply(drain_request(name, drained=drained), "done")
 
     async def remove(self, name: str, *, declare_lost: bool = False) -> int:
-        """Take a worker off the roster of its broker; see `client.workers.remove`."""
+        """Remove a worker from the roster of its broker; see `client.workers.remove`."""
         key = (await self.get(name)).worker.key if declare_lost else b""
         return (await self._session.reply(remove_request(name, key), "done")).done.jobs
 

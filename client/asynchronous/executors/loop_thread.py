@@ -1,4 +1,4 @@
-"""An event loop in a thread of its own, for an executor of any thread. It ends when it was told to and no job is left."""
+"""An event loop in a thread of its own, for an executor used from any thread. It ends when it was told to and no job is left."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _EXIT_SECONDS = 5.0
 
 
 class LoopThread:
-    """The loop, and the client that it makes in it. `most`: how many jobs run at once; None: as many as the worker runs."""
+    """The loop, and the client that it creates. `most`: how many jobs run at once; None: as many as the worker runs."""
 
     def __init__(self, make_client: Callable[[], AsyncClient], most: int | None) -> None:
         self._make_client = make_client
@@ -29,7 +29,7 @@ class LoopThread:
         self.thread = threading.Thread(target=asyncio.run, args=(self._main(),), name="jobwire-executor", daemon=True)
 
     def start(self) -> None:
-        """Start the thread. Call it after the first finalizer was made: what is registered later is called earlier at the exit."""
+        """Start the thread. Call it after the first finalizer was made: finalizers registered later are called earlier at exit."""
         # A loop must not run any more when finalizers close its sockets.
         atexit.register(self.exit)
         self.thread.start()

@@ -1,6 +1,6 @@
-"""The jobs of an executor: each is submitted, followed to its end, and its result handed to a future of one kind or another.
+"""The jobs of an executor: each is submitted, followed to its end, and its result passed to a future of some kind.
 
-Knows no future: a `Sink` is told what happens. A run of a batch, if there is a limit, has the worker run so many at once.
+Knows no future: a `Sink` receives the result. If there is a limit, the jobs form a run of a batch, so that the worker applies it.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..loop.ends import Waiting
 
 
 class Sink(Protocol):
-    """Is told what becomes of a job. At most one of the last three is called, and each only once."""
+    """Receives the result of a job. At most one of the last three methods is called, and each only once."""
 
     def started(self) -> None:
         """Note that the job runs, and cannot be cancelled any more."""
@@ -33,7 +33,7 @@ class Sink(Protocol):
         """Note that the job has ended."""
 
     def failed(self, why: BaseException) -> None:
-        """Note that the job was refused, or that its end or output cannot be learnt."""
+        """Note that the job was refused, or that its end or output cannot be read."""
 
     def cancelled(self) -> None:
         """Note that the job was cancelled before it started."""
@@ -93,7 +93,7 @@ class Submissions:
         await self._idle.wait()
 
     async def abandon(self) -> None:
-        """Follow no job any more; the jobs continue."""
+        """Stop following jobs; the jobs continue."""
         tasks = [submission.task for submission in self._open if submission.task is not None]
         for task in tasks:
             task.cancel()
@@ -157,6 +157,6 @@ class Submissions:
 
 
 def check_most(max_workers: int | None) -> None:
-    """Raise ValueError if so many jobs cannot run at once; None: as many as the worker runs."""
+    """Raise ValueError if this is not a valid number of concurrent jobs; None: as many as the worker runs."""
     if max_workers is not None and max_workers <= 0:
         raise ValueError(f"max_workers must be at least 1, not {max_workers}")

@@ -31,7 +31,7 @@ class JobFuture(Future[Any]):
     """The result of a job of a `JobExecutor`: a `CompletedJob`, or a `CompletedTextJob`. `job_id` is the id of the job as text.
 
     It is pending while the job is queued, and running while the job runs. `cancel` asks the worker, and returns True only if the job had
-    not started; it never stops a job that runs.
+    not started; it never stops a running job.
     """
 
     def __init__(self, executor: JobExecutor, job_id: bytes) -> None:
@@ -74,7 +74,7 @@ class JobFuture(Future[Any]):
 
 
 class _Delivery:
-    """A sink that settles a `JobFuture`, in other threads than that of the loop: callbacks of futures may use the executor, and block."""
+    """A sink that settles a `JobFuture`, in other threads than the loop's: callbacks of futures may use the executor, and block."""
 
     def __init__(self, future: JobFuture, check: bool, mode: TextMode | None) -> None:  # noqa: FBT001 -- as in `run`
         self._future = future

@@ -1,1 +1,1 @@
-"""What stands between a client and its event loop: the connection, when it has to be turned, and tasks that wait for the ends of jobs."""
+"""Between a client and its event loop: the connection, when it has to be processed, and tasks that wait for the ends of jobs."""

@@ -1,7 +1,7 @@
-"""The connection of a client on an event loop: its traffic (../sockets/traffic.py), and those who wait for parts of it.
+"""The connection of a client on an event loop: its traffic (../sockets/traffic.py), and the tasks that wait for parts of it.
 
-Everything happens in the thread of the loop. Whoever waits and is cancelled leaves nothing: the request is forgotten where it was made.
-What may take long, to find the worker or to start it again, happens in a thread of the loop's executor.
+Everything happens in the thread of the loop. A waiting task that is cancelled leaves nothing: its request is dropped where it was made.
+What may take long, such as finding or restarting the worker, happens in a thread of the loop's executor.
 """
 
 from __future__ import annotations
@@ -26,9 +26,9 @@ from .wakeup import Wakeup
 
 
 class AsyncConnection:
-    """The connection to one worker. `find` is called at first use, in a thread; `notice` is called with sentences about the connection.
+    """The connection to one worker. `find` is called at first use, in a thread; `notice` with sentences about the connection.
 
-    `patience`: after how many seconds without a sign of the worker also that is said; None: not before the connection is lost.
+    `patience`: after how many seconds without a response of the worker `notice` is called; None: not before the connection is lost.
     """
 
     def __init__(self, find: Callable[[], Destination], notice: Callable[[str], None] | None, patience: float | None = None) -> None:
@@ -64,13 +64,13 @@ class AsyncConnection:
 
     @property
     def endpoint(self) -> str:
-        """The endpoint of the worker; another one after the worker was revived at it."""
+        """The endpoint of the worker; it may change when the worker is restarted."""
         self._check()
         return self._traffic.endpoint
 
     @property
     def owner(self) -> bytes:
-        """The public key to which belong the jobs that this client starts."""
+        """The public key of the owner of jobs that this client starts."""
         return self._found.identity.owner
 
     async def open(self) -> None:
@@ -116,7 +116,7 @@ class AsyncConnection:
         self._destination = found
 
     def close(self) -> None:
-        """Close the sockets; who waits gets a RuntimeError. The jobs continue."""
+        """Close the sockets; waiting tasks get a RuntimeError. The jobs continue."""
         if self._closed:
             return
         self._closed = True
@@ -136,7 +136,7 @@ class AsyncConnection:
         return exchange
 
     def take(self, exchange: Exchange) -> Item | None:
-        """Return the next answer that came, or None."""
+        """Return the next reply that arrived, or None."""
         if self._closed:
             raise RuntimeError("this client was closed")
         item = self._traffic.take(exchange)
@@ -145,13 +145,13 @@ class AsyncConnection:
         return item
 
     def feed(self, exchange: Exchange, data: bytes) -> None:
-        """Send bytes of a job's standard input, at most as many as `exchange.feeding` has room for; none at all are its end."""
+        """Send bytes of a job's standard input, at most as many as `exchange.feeding` has room for; empty bytes are its end."""
         if not self._closed:
             self._traffic.feed(exchange, data)
             self._wakeup.soon()
 
     async def next(self, exchange: Exchange) -> Item | None:
-        """Wait for the next answer and return it; None when the exchange has ended. Raises what was refused."""
+        """Wait for the next reply and return it; None when the exchange has ended. Raises the refusal."""
         while (item := self.take(exchange)) is None and not exchange.ended:
             await self.news(exchange)
         if item is None and exchange.refusal is not None:
@@ -159,7 +159,7 @@ class AsyncConnection:
         return item
 
     async def call(self, request: request_pb2.Request) -> Item:
-        """Send a request and return its one answer. Raises what was refused."""
+        """Send a request and return its one reply. Raises the refusal."""
         exchange = self.ask(request)
         try:
             item = await self.next(exchange)
@@ -177,7 +177,7 @@ class AsyncConnection:
             self._wakeup.soon()
 
     async def hello(self) -> request_pb2.HelloReply:
-        """Return what the worker said about itself."""
+        """Return the worker's reply to `hello`."""
         known = self._traffic.conversation.hello
         if known is not None:
             return known
@@ -189,7 +189,7 @@ class AsyncConnection:
     # --- news
 
     def subscribe(self, subscription: Subscription) -> None:
-        """Handle a subscription from now on."""
+        """Process a subscription from now on."""
         self._check()
         self._traffic.subscribe(subscription, time.monotonic())
         self._wakeup.soon()
@@ -202,19 +202,19 @@ class AsyncConnection:
             self._wakeup.soon()
 
     def belongs_to(self, what: Exchange | Subscription, reader: object) -> None:
-        """End this soon after its reader was freed."""
+        """End this soon after its reader was garbage-collected."""
         self._traffic.belongs_to(what, reader)
         weakref.finalize(reader, self._wakeup.soon_from_any_thread).atexit = False
 
     # --- who waits
 
     async def news(self, what: Exchange | Subscription) -> None:
-        """Wait until something came for an exchange, or anything for a subscription. Raises RuntimeError if another task waits for it."""
+        """Wait for news of an exchange, or of any subscription. Raises RuntimeError if another task waits for the same."""
         self._check()
         await self._readers.wait(what)
 
     def on_news(self, what: Exchange | Subscription, callback: Callable[[], None]) -> None:
-        """Call this whenever something came, and when the client is closed, until it is forgotten."""
+        """Call this on all news, and when the client is closed, until `forget`."""
         self._readers.call(what, callback)
 
     # --- how
@@ -277,7 +277,7 @@ class AsyncConnection:
 
 
 def weakly(method: Callable[..., object], *first: object) -> Callable[..., None]:
-    """Return a function that calls a method as long as its object is there: a loop must not keep a client that nobody holds."""
+    """Return a function that calls a method while its object exists: a loop must not keep a client alive that nobody refers to."""
     weak = weakref.WeakMethod(method)
 
     def call(*arguments: object) -> None:
@@ -289,7 +289,7 @@ def weakly(method: Callable[..., object], *first: object) -> Callable[..., None]
 
 
 def _end(context: Context, wakeup: Wakeup, process: int) -> None:
-    """Close everything. In a forked process it belongs to the parent."""
+    """Close everything. In a forked process the sockets belong to the parent."""
     if process == os.getpid():
         with held_back():
             wakeup.close()

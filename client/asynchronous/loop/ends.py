@@ -1,8 +1,8 @@
 """Waiting for the ends of jobs, for any number of tasks and jobs at once.
 
-The end of a job is told by the start or stop that watches it, or else by events: one subscription for each owner of such jobs, however many
-jobs and tasks there are. It is opened with the first of them and closed with the last. Without events (their port may be closed), the logs
-of some jobs are followed, whose ends are those of the jobs, and the others are looked at now and then.
+The end of a job is reported by the start or stop that watches it, or else by events: one subscription for each owner of such jobs, however
+many jobs and tasks there are. It is opened with the first of them and closed with the last. Without events (their port may be closed), the
+logs of some jobs are followed, which end with the jobs, and the other jobs are queried now and then.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _LOOK_SECONDS = 5.0
 
 
 class Waiting:
-    """The ends of some jobs, taken by one task. A context manager: after it, nobody waits for these jobs.
+    """The ends of some jobs, taken by one task. A context manager: on exit, it stops waiting for these jobs.
 
     `changed` is called with each record whose state has changed.
     """
@@ -45,16 +45,16 @@ class Waiting:
         self._waiter: asyncio.Future[None] | None = None
 
     def __enter__(self) -> Self:
-        """Begin to wait for the jobs that have not ended."""
+        """Start waiting for the jobs that have not ended."""
         self._ends.begin(self)
         return self
 
     def __exit__(self, *_: object) -> None:
-        """Wait no more."""
+        """Stop waiting."""
         self._ends.end(self)
 
     async def next(self) -> Record | None:
-        """Return the next job that has ended, each once; None if there is none left. Raises why the end of a job cannot be learnt."""
+        """Return the next job that has ended, each once; None if none is left. Raises why the end of a job is unknown."""
         while not self._ended:
             if self._failure is not None:
                 # It may be raised again, and keeps all frames that it passed.
@@ -83,7 +83,7 @@ class Waiting:
             self._wake()
 
     def fail(self, why: BaseException) -> None:
-        """Note why the end of a job cannot be learnt."""
+        """Note why the end of a job is unknown."""
         self._failure = self._failure or why
         self._wake()
 
@@ -93,7 +93,7 @@ class Waiting:
 
 
 class Ends:
-    """Who waits for which jobs, and what tells their ends."""
+    """Which tasks wait for which jobs, and the sources of their ends."""
 
     def __init__(self, connection: AsyncConnection, known_jobs: KnownJobs) -> None:
         self._connection = connection
@@ -103,14 +103,14 @@ class Ends:
         known_jobs.listeners.append(weakly(self._note))
 
     def begin(self, waiting: Waiting) -> None:
-        """Add someone who waits."""
+        """Add a waiting task."""
         for record in waiting.pending:
             self._waiting.setdefault(record, []).append(waiting)
             if not record.is_watched:
                 self._hear(record)
 
     def end(self, waiting: Waiting) -> None:
-        """Remove someone who waits."""
+        """Remove a waiting task."""
         for record in waiting.pending:
             others = self._waiting.get(record, [])
             if waiting in others:
@@ -119,12 +119,12 @@ class Ends:
                 self._drop(record)
 
     def watch_ended(self, exchange: Exchange) -> None:
-        """Note that a start or stop watches its jobs no more, after their ends or because it was refused."""
+        """Note that a start or stop no longer watches its jobs, because they have ended or it was refused."""
         for record in [record for record in self._waiting if record.watch is exchange]:
             self._hear(record)
 
     def fail(self, record: Record, why: BaseException) -> None:
-        """Tell those who wait for a job why its end cannot be learnt."""
+        """Make those who wait for a job raise why its end is unknown."""
         if isinstance(why, Refused):
             # For a job that a rebuilt store lacks, the refusal of its watch explains more than "there is no job".
             why = record.watch.refusal if record.watch is not None and record.watch.refusal is not None else why
@@ -132,7 +132,7 @@ class Ends:
             waiting.fail(why.anew() if isinstance(why, Refused) else why)
 
     def close(self) -> None:
-        """Fail all who wait, as the client was closed."""
+        """Make all waiting tasks raise, because the client was closed."""
         for listener in [*self._listeners.values()]:
             listener.close()
         for record in [*self._waiting]:
@@ -161,7 +161,7 @@ class Ends:
 
 
 class _Listener:
-    """Learns the ends of jobs of one owner that no watch reports, as long as there are any. A task."""
+    """A task that finds out the ends of jobs of one owner that no watch reports, while there are any."""
 
     def __init__(
         self, owner: bytes, connection: AsyncConnection, known_jobs: KnownJobs, fail: Callable[[Record, BaseException], None]
@@ -178,16 +178,16 @@ class _Listener:
 
     @property
     def done(self) -> bool:
-        """Whether it learns nothing any more."""
+        """Whether it has nothing left to do."""
         return self._task.done()
 
     def add(self, record: Record) -> None:
-        """Learn the end of this job too."""
+        """Find out the end of this job too."""
         self.records[record] = self._unknown[record] = None
         self._wake.set()
 
     def drop(self, record: Record) -> None:
-        """Nobody waits for this job any more, or it has ended."""
+        """Note that nobody waits for this job any more, or that it has ended."""
         self.records.pop(record, None)
         self._unknown.pop(record, None)
         self._wake.set()
@@ -216,7 +216,7 @@ class _Listener:
             self._fail(record, why)
 
     async def _listen(self) -> Refused | None:
-        """Learn ends from events until none is wanted any more; return why there are no events."""
+        """Take ends from events until none is wanted any more; return why there are no events."""
         heard = Subscription(event_pb2.Filter(owner=self._owner))
         self._connection.on_news(heard, self._wake.set)
         try:
@@ -235,7 +235,7 @@ class _Listener:
             self._connection.unsubscribe(heard)
 
     async def _query(self, records: Iterable[Record]) -> None:
-        """Ask for the state of these jobs, many at once."""
+        """Query the state of these jobs, many at once."""
         rest = iter(records)
         asked: deque[tuple[Record, Exchange]] = deque()
         try:
@@ -260,7 +260,7 @@ class _Listener:
                 self._connection.forget(exchange)
 
     async def _look(self) -> None:
-        """Learn ends over requests alone until none is wanted any more."""
+        """Find out ends with requests alone until none is wanted any more."""
         while self.records:
             await self._query([*self.records])
             followed = [asyncio.ensure_future(self._follow(record)) for record in islice(self.records, _FOLLOWED_AT_ONCE)]
@@ -277,7 +277,7 @@ class _Listener:
                 await asyncio.gather(*followed, woken, return_exceptions=True)
 
     async def _follow(self, record: Record) -> None:
-        """Return when a job has ended, or its log cannot be followed and it has to be looked at again."""
+        """Return when a job has ended, or its log cannot be followed and it must be queried again."""
         sized = query_by_key(record.key)
         sized.query_one.stderr_range.length = 1
         item = await self._connection.call(sized)

@@ -47,12 +47,12 @@ class AsyncSession:
     # --- requests
 
     async def reply(self, request: request_pb2.Request, content: str) -> request_pb2.Reply:
-        """Send a request and return its one answer, which has this content. Raises the refusal."""
+        """Send a request and return the content of its one reply. Raises the refusal."""
         await self.connection.open()
         return reply_with(content, await self.connection.call(request))
 
     async def all_done(self, requests: Iterable[request_pb2.Request]) -> None:
-        """Send requests one after the other, each of which is answered with `done`. Raises the refusal."""
+        """Send requests one after the other, each answered with `done`. Raises the refusal."""
         for request in requests:
             await self.reply(request, "done")
 
@@ -88,7 +88,7 @@ class AsyncSession:
             self.ends.watch_ended(exchange)
 
     async def list_jobs(self, wanted: request_pb2.List, limit: int | None = None) -> AsyncIterator[JobInfo]:
-        """Iterate over the jobs that a request lists, page by page, at most so many; between two pages nothing is open."""
+        """Iterate over the jobs of a list, page by page, at most this many; between two pages nothing is open."""
         pages = Pages(request_pb2.Request(list=wanted), lambda reply: [*map(job_info, reply.list.jobs)], limit)
         while (request := pages.request) is not None:
             await self.connection.open()
@@ -99,20 +99,20 @@ class AsyncSession:
     # --- what outlives its caller
 
     def go_on_with(self, rest: Coroutine[None, None, _Result]) -> asyncio.Task[_Result]:
-        """Run this to its end, also if its caller is cancelled; `close` waits for it."""
+        """Run this to its end even if its caller is cancelled; `close` waits for it."""
         task = asyncio.get_running_loop().create_task(rest)
         self._rest.add(task)
         task.add_done_callback(self._rest.discard)
         return task
 
     def go_on_until_closed(self, rest: Coroutine[None, None, None]) -> None:
-        """Run this meanwhile; `close` cancels it."""
+        """Run this in the background; `close` cancels it."""
         task = asyncio.get_running_loop().create_task(rest)
         self._late.add(task)
         task.add_done_callback(self._late.discard)
 
     async def close(self) -> None:
-        """Wait for what goes on, and close the connection."""
+        """Wait for background work, and close the connection."""
         try:
             while self._rest and not self.connection.closed:
                 await asyncio.wait([*self._rest])

@@ -1,4 +1,4 @@
-"""When an event loop has to turn the traffic of a client: a descriptor is readable, or a time has come. See ZMQ_FD in zmq_getsockopt(3).
+"""When an event loop must process the traffic of a client: a descriptor is readable, or a time has come. See ZMQ_FD in zmq_getsockopt(3).
 
 All descriptors are in one epoll(7), which the loop watches: sockets come and go without the loop, and a closed one leaves nothing in it.
 """
@@ -29,17 +29,17 @@ class Wakeup:
         self._due_at: float | None = None
 
     def soon(self) -> None:
-        """Turn at the next round of the loop."""
+        """Call `turn` in the next iteration of the loop."""
         if self._soon is None:
             self._soon = self._loop.call_soon(self._turn_now)
 
     def soon_from_any_thread(self) -> None:
-        """Turn at the next round of the loop, if there is one: the garbage collector runs in any thread, and at any time."""
+        """Call `turn` in the next iteration of the loop, if it runs: the garbage collector runs in any thread, at any time."""
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._turn)
 
     def watch(self, waited_on: list[tuple[Socket | int, int]], due_at: float | None) -> None:
-        """Turn when one of these is readable, or at this time on `time.monotonic`."""
+        """Call `turn` when one of these is readable, or at this time on `time.monotonic`."""
         what = [one for one, _ in waited_on]
         same = len(what) == len(self._watched) and all(one is other for one, other in zip(what, self._watched, strict=True))
         # A descriptor that is the same number may be another file.
@@ -53,7 +53,7 @@ class Wakeup:
             self._timer = None if due_at is None else self._loop.call_later(max(0.0, due_at - time.monotonic()), self._timer_fired)
 
     def close(self) -> None:
-        """Call no more."""
+        """Stop calling."""
         for handle in (self._soon, self._timer):
             if handle is not None:
                 handle.cancel()

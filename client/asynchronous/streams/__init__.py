@@ -1,1 +1,1 @@
-"""Input and output of jobs for event loops, as library/streams/ has them for those that block."""
+"""Input and output of jobs for event loops; library/streams/ is the same for blocking clients."""

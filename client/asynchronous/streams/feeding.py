@@ -1,4 +1,4 @@
-"""Feed a job from a source, as far as the worker allows; for an event loop."""
+"""Feed a job from a source, as far as the worker allows; for event loops."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..loop.connection import AsyncConnection
 
 
 async def feed(connection: AsyncConnection, key: JobKey, source: Source) -> None:
-    """Feed a job that was acknowledged until it has everything, or wants no more. Raises what was refused, and OSError of the source."""
+    """Feed an acknowledged job until it has everything, or takes no more. Raises the refusal, and OSError of the source."""
     exchange = connection.ask(feed_request(key))
     try:
         while not exchange.ended:

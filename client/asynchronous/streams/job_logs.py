@@ -28,7 +28,7 @@ class AsyncJobLogs(OpenedLogs[AsyncJobOutput, AsyncTextJobOutput, AsyncIterator[
         self._session = session
 
     def read_log(self, stream: StreamName, start: int, reading: Reading) -> AsyncJobOutput:
-        """Return a log from a byte on: as `reading` says, of one attempt or of several."""
+        """Return a log from a byte on: of one attempt or of several, as `reading` says."""
         return AsyncJobOutput(self._session.connection, self.key, STREAMS[stream], start, reading)
 
     def _as_text(self, output: AsyncJobOutput, mode: TextMode) -> AsyncTextJobOutput:
@@ -38,11 +38,11 @@ class AsyncJobLogs(OpenedLogs[AsyncJobOutput, AsyncTextJobOutput, AsyncIterator[
         return timed_lines(self._session.connection, self.key, wanted)
 
     def collect(self) -> Collecting:
-        """Return both logs, from their first byte, to collect them whole."""
+        """Return both logs, from their first byte, to read them completely."""
         return Collecting(self.output("stdout"), self.output("stderr"))
 
     async def tail(self, stream: StreamName, lines: int, *, attempt: int | None = None) -> bytes:
-        """Return the last lines written so far, by the last attempt that has started or by this one."""
+        """Return the last lines written so far, of this attempt or of the last one that has started."""
         return (await self._read(tail_request(self.key, stream, lines, attempt)))[0]
 
     async def read_range(self, stream: StreamName, start: int, length: int, *, attempt: int | None = None) -> tuple[bytes, int]:
@@ -50,7 +50,7 @@ class AsyncJobLogs(OpenedLogs[AsyncJobOutput, AsyncTextJobOutput, AsyncIterator[
         return await self._read(range_request(self.key, stream, start, length, attempt))
 
     async def log_size(self, stream: StreamName, attempt: int | None = None) -> tuple[int, int]:
-        """Return the size of a log so far, and which attempt it is of: this one, or the last that has started; 0 from an older worker."""
+        """Return the size of a log so far, and its attempt: this one, or the last that has started; 0 from an older worker."""
         found = (await self._piece(range_request(self.key, stream, 0, 0, attempt))).reply.log_range
         return found.size, found.attempt
 

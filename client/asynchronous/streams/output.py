@@ -1,4 +1,4 @@
-"""The logs of a job while it runs, for an event loop: one of them read like a pipe, or both collected whole."""
+"""The logs of a job while it runs, for event loops: one of them read like a pipe, or both read completely."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from ..loop.connection import AsyncConnection
 
 
 class AsyncJobOutput(FetchedOutput):
-    """Bytes as the job wrote them, read by one task at a time. `position` is the number of bytes read, of the attempt that is being read.
+    """Bytes as the job wrote them, read by one task at a time. `position` is the number of bytes read, of the present attempt.
 
     It is opened by the first read. At most a window (4 MiB) is fetched ahead of the reader. Reading raises what the worker refuses; a read
     that is cancelled loses nothing.
@@ -40,7 +40,7 @@ class AsyncJobOutput(FetchedOutput):
         return self._give(len(self._buffer) if size < 0 else size)
 
     async def read1(self, size: int = -1) -> bytes:
-        """Wait for at least one byte and return what is there; `b""` at the end."""
+        """Wait for at least one byte and return what is available; `b""` at the end."""
         if not self._buffer and size:
             await self._fetch()
         return self._give(len(self._buffer) if size < 0 else size)
@@ -53,7 +53,7 @@ class AsyncJobOutput(FetchedOutput):
         return line
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        """Iterate over the lines as they come."""
+        """Iterate over the lines as they arrive."""
         while line := await self.readline():
             yield line
 
@@ -117,7 +117,7 @@ class AsyncTextJobOutput(DecodedOutput[AsyncJobOutput]):
         return line
 
     async def __aiter__(self) -> AsyncIterator[str]:
-        """Iterate over the lines as they come."""
+        """Iterate over the lines as they arrive."""
         while line := await self.readline():
             yield line
 
@@ -137,7 +137,7 @@ class AsyncTextJobOutput(DecodedOutput[AsyncJobOutput]):
 
 
 class Collecting(Collected[AsyncJobOutput]):
-    """Both logs of one job, read to their ends. What was read is kept if cancelled."""
+    """Both logs of one job, read to their ends. If it is cancelled, what was read is kept."""
 
     async def finish(self) -> None:
         """Read both logs to their ends. It can be called again if it was cancelled."""

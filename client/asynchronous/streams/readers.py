@@ -1,4 +1,4 @@
-"""What waits for news of an exchange or of a subscription: one task for each, or a function that is called instead."""
+"""The tasks and functions that wait for news of an exchange or of a subscription: one task for each, or a callback instead."""
 
 from __future__ import annotations
 
@@ -27,15 +27,15 @@ class Readers:
             del self._waiting[what]
 
     def call(self, what: Exchange | Subscription, callback: Callable[[], None]) -> None:
-        """Call this at all news, and when the connection is closed, until `forget`."""
+        """Call this on all news, and when the connection is closed, until `forget`."""
         self._callbacks[what] = callback
 
     def forget(self, what: Exchange | Subscription) -> None:
-        """Call no function for this any more."""
+        """Stop calling a function for this."""
         self._callbacks.pop(what, None)
 
     def notify(self, what: Exchange | Subscription) -> None:
-        """Wake who waits for this."""
+        """Wake the task that waits for this."""
         waiting = self._waiting.get(what)
         if waiting is not None and not waiting.done():
             waiting.set_result(None)
@@ -44,12 +44,12 @@ class Readers:
             callback()
 
     def notify_subscribers(self) -> None:
-        """Wake who waits for any subscription."""
+        """Wake the tasks that wait for any subscription."""
         for subscription in [one for one in (*self._waiting, *self._callbacks) if isinstance(one, Subscription)]:
             self.notify(subscription)
 
     def close(self) -> None:
-        """Wake all: no news will come."""
+        """Wake all tasks: no more news will arrive."""
         for waiting in [*self._waiting.values()]:
             if not waiting.done():
                 waiting.set_exception(RuntimeError("this client was closed"))

@@ -1,4 +1,4 @@
-"""The output of a job with times, read as it comes, for an event loop."""
+"""The output of a job with times, read as it arrives, for event loops."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from ..loop.connection import AsyncConnection
 
 
 async def timed_lines(connection: AsyncConnection, key: JobKey, wanted: Wanted) -> AsyncIterator[LogLine]:
-    """Iterate over lines of one log or both as they come. Raises what the worker refuses."""
+    """Iterate over lines of one log or both as they arrive. Raises what the worker refuses."""
     span: Span | None = await carry_out(connection, plan(key, wanted))
     while span is not None:
         lines = TimedLines(span)

@@ -1,1 +1,1 @@
-"""What an asynchronous client does with jobs: the room of this name in the library, for event loops."""
+"""What an asynchronous client does with jobs: the counterpart of library/verbs/ for event loops."""

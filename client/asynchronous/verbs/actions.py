@@ -1,4 +1,4 @@
-"""What is done to jobs from an event loop: start, stop and forget them."""
+"""Actions on jobs from an event loop: start, stop and forget them."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ async def start_jobs(
 ) -> list[Record]:
     """Start jobs, all or none, and return what is known about them; see `starts.start`.
 
-    If this is cancelled, no job runs or all are stopped, unless the caller made their `ids`; `withdrawn` says it if that does not.
+    If this is cancelled, no job runs or all are stopped, unless the caller made their `ids`; `withdrawn` overrides that.
     """
     await session.connection.open()
     await send_files(session.connection, wanted)
@@ -80,7 +80,7 @@ async def start_jobs(
 
 
 async def _find_specs(session: AsyncSession, wanted: Mapping[bytes, JobSpec | JobKey]) -> dict[JobKey, job_pb2.JobSpec]:
-    """Return the specs of the jobs that run again, among these by their new ids; none if it is enough to name them."""
+    """Return the specs of the reruns among these, by their new ids; none if naming the jobs is enough."""
     if all(isinstance(job, JobSpec) for job in wanted.values()) or (hello := await session.connection.hello()).kind != "broker":
         return {}
     from ...library.requests import reruns  # noqa: PLC0415 -- most programs run nothing again
@@ -119,7 +119,7 @@ async def _start_staged(
 async def _parts_again(
     session: AsyncSession, again: Mapping[bytes, JobKey], batch: BatchInfo, found: Mapping[JobKey, JobInfo]
 ) -> Parts | None:
-    """Return the parts of a run of jobs that run again; None if it has all of them already."""
+    """Return the parts of a run of reruns; None if it has all of them already."""
     from ...library.requests import staged_reruns  # noqa: PLC0415 -- most programs run nothing again
 
     known = session.list_jobs(request_pb2.List(all=True, batch=batch.id, owner=session.connection.owner))
@@ -130,7 +130,7 @@ async def _parts_again(
 
 
 async def _withdraw(session: AsyncSession, run: bytes) -> None:
-    """Remove what is staged of a run; if it was committed by then, stop it."""
+    """Remove what is staged of a run; if it was committed meanwhile, stop it."""
     if session.connection.closed:
         return
     with suppress(Exception):
@@ -140,7 +140,7 @@ async def _withdraw(session: AsyncSession, run: bytes) -> None:
 
 
 async def submitted(session: AsyncSession, start: Exchange, records: Sequence[Record], *, withdrawn: bool) -> None:
-    """Wait until a start is acknowledged. If that is cancelled and the jobs are to be `withdrawn`, they are stopped."""
+    """Wait until a start is acknowledged. If this is cancelled and the jobs are to be `withdrawn`, they are stopped."""
     try:
         await session.acknowledged(start, records)
     except asyncio.CancelledError:
@@ -155,14 +155,14 @@ async def submitted(session: AsyncSession, start: Exchange, records: Sequence[Re
 
 
 async def in_any_case(session: AsyncSession, rest: Coroutine[None, None, _Result]) -> _Result:
-    """Wait for this and return its result; if that is cancelled too, it goes on, and `close` waits for it."""
+    """Wait for this and return its result; if this is cancelled too, it continues, and `close` waits for it."""
     return await asyncio.shield(session.go_on_with(rest))
 
 
 async def stop_unwanted(session: AsyncSession, start: Exchange, records: Sequence[Record]) -> bool:
-    """Stop jobs that nobody waits for any more, and return whether the worker has accepted that within a few seconds.
+    """Stop jobs that nobody waits for any more, and return whether the worker accepts that within a few seconds.
 
-    If it does not answer, they are stopped when it does again, unless the client is closed before.
+    If it does not respond, they are stopped when it does again, unless the client is closed before.
     """
     if start.refusal is not None or session.connection.closed:
         return False
@@ -195,7 +195,7 @@ async def _stop_living(session: AsyncSession, records: Sequence[Record]) -> None
 
 
 async def _stop_late(session: AsyncSession, records: Sequence[Record]) -> None:
-    """Stop jobs whenever the worker answers again. It may not know them, if their start has never reached it."""
+    """Stop jobs when the worker responds again. It may not know them, if their start never reached it."""
     if (notice := session.connection.notice) is not None:
         what = "a job that nobody waits for any more is" if len(records) == 1 else f"{len(records)} jobs that nobody waits for any more are"
         notice(f"the worker does not answer: {what} stopped as soon as it does")

@@ -1,4 +1,4 @@
-"""Functions that take the options of a job without naming each: their signature names them, for `help()` and `inspect`."""
+"""Functions that take the options of a job as `**options`: their signature lists them, for `help()` and `inspect`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _R = TypeVar("_R")
 
 
 def takes_job_options(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Return a function whose `**options` are those of `job_spec`: spelled out in its signature, and a TypeError for any other."""
+    """Return a function whose `**options` are those of `job_spec`: listed in its signature, and a TypeError for any other."""
     own = inspect.signature(function)
     options = [one for one in inspect.signature(job_spec).parameters.values() if one.kind is inspect.Parameter.KEYWORD_ONLY]
     named = [one for one in own.parameters.values() if one.kind is not inspect.Parameter.VAR_KEYWORD]
@@ -38,7 +38,7 @@ def takes_job_options(function: Callable[_P, _R]) -> Callable[_P, _R]:
 
 
 def spec_and_id(argv: Sequence[Text], mode: TextMode | None, job_id: bytes | str | None, options: JobOptions) -> tuple[JobSpec, bytes]:
-    """Return what to submit. Raises what is wrong with the options."""
+    """Return the spec and the id to submit. Raises what is wrong with the options."""
     given = options.get("input")
     if mode is not None and isinstance(given, str):
         options["input"] = given.encode(mode.encoding, mode.errors)
@@ -48,14 +48,14 @@ def spec_and_id(argv: Sequence[Text], mode: TextMode | None, job_id: bytes | str
 async def spec_and_id_in_loop(
     argv: Sequence[Text], mode: TextMode | None, job_id: bytes | str | None, options: JobOptions
 ) -> tuple[JobSpec, bytes]:
-    """Return the same; files that the job brings are read and hashed in a thread."""
+    """Return the same; files of the job are read and hashed in a thread."""
     if options.get("script") is None and not options.get("put"):
         return spec_and_id(argv, mode, job_id, options)
     return await in_thread(lambda: spec_and_id(argv, mode, job_id, options))
 
 
 def result_of(job: CompletedJob, mode: TextMode | None, *, check: bool) -> CompletedJob | CompletedTextJob:
-    """Return the result of a job as it was asked for. Raises `JobFailed` with `check`, and UnicodeDecodeError."""
+    """Return the result of a job in the requested form. Raises `JobFailed` with `check`, and UnicodeDecodeError."""
     if check and not job.succeeded:
         raise job.failure(mode)
     return job.as_text(mode) if mode is not None else job

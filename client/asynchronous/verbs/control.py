@@ -1,4 +1,4 @@
-"""What an asynchronous client does to jobs that it has submitted or found: it waits for them, changes and ends them."""
+"""What an asynchronous client does with submitted or found jobs: it waits for them, changes and ends them."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ class Control(Attached):
         return await forget(self._session, [job.key for job in jobs])
 
     async def forget_ended(self, *, older_than: Duration | None = None, dry_run: bool = False) -> Forgotten:
-        """Remove all one's own jobs that have ended, with their logs, and return how many; see `Client.forget_ended`."""
+        """Remove all ended jobs of this client's owner, with their logs, and return how many; see `Client.forget_ended`."""
         request = forget_request(request_pb2.Selection(everything=True), older_than, dry_run=dry_run)
         return actions.forgotten([(await self._session.reply(request, "forget")).forget])
 
@@ -86,11 +86,11 @@ class Control(Attached):
         return await job.get(paths)
 
     async def pause(self, jobs: Iterable[AsyncJob]) -> None:
-        """Suspend jobs, of each 250 all or none; returns when they are suspended."""
+        """Suspend jobs, all or none of each 250; returns when they are suspended."""
         await self._session.all_done(actions.pause_requests([job.key for job in jobs]))
 
     async def resume(self, jobs: Iterable[AsyncJob]) -> None:
-        """Continue paused jobs, of each 250 all or none."""
+        """Continue paused jobs, all or none of each 250."""
         await self._session.all_done(actions.resume_requests([job.key for job in jobs]))
 
     async def change(

@@ -1,4 +1,4 @@
-"""The verb `run` of an asynchronous client: a job from its start to its end."""
+"""The method `run` of an asynchronous client: a job from its start to its end."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What an asynchronous client finds out: about jobs, about runs of batches, and what happens to them."""
+"""Queries of an asynchronous client: jobs, runs of batches, and events."""
 
 from __future__ import annotations
 
@@ -29,24 +29,24 @@ if TYPE_CHECKING:
 
 
 class Lookup(Attached):
-    """Finds jobs and runs, and hears of them."""
+    """Finds jobs and runs, and subscribes to events."""
 
     connection: AsyncConnection
     _session: AsyncSession
 
     async def job(self, name: str, *, pick: Pick = Pick.ONLY) -> AsyncJob:
-        """Return the job of a name; see `Client.job`."""
+        """Return the job that a name refers to; see `Client.job`."""
         found = await self._named(name, pick)
         job = AsyncJob(self._session, JobKey(found.key.owner, found.key.id))
         self._session.known_jobs.learn_job(found)
         return job
 
     async def info(self, name: str, *, pick: Pick = Pick.ONLY) -> JobInfo:
-        """Return everything that the worker knows about the job of a name; see `Client.job`."""
+        """Return everything that the worker knows about the job that a name refers to; see `Client.job`."""
         return job_info(await self._named(name, pick))
 
     async def proof(self, name: str, *, pick: Pick = Pick.ONLY) -> str:
-        """Return what proves who asked for a job and who stopped it; see `Client.proof`."""
+        """Return the proof of who started and who stopped a job; see `Client.proof`."""
         named = await self._named(name, pick)
         return write_proof((await self._session.reply(query_proof(named.key), "proof")).proof)
 
@@ -74,7 +74,7 @@ class Lookup(Attached):
         newest_first: bool = False,
         limit: int | None = None,
     ) -> AsyncIterator[JobInfo]:
-        """Iterate over jobs that match everything that is given, with `async for`; see `Client.list`."""
+        """Iterate over jobs that match all arguments, with `async for`; see `Client.list`."""
         wanted = filters.list_request(
             all=all,
             batch=batch,
@@ -108,10 +108,10 @@ class Lookup(Attached):
         return AsyncEventStream(self._session, make_filter((job.key for job in jobs), batch, owner, labels), start, timeout)
 
     async def batch_run(self, name: str, *, longest: int = 0, failures: int = 0, tail_lines: int = 0) -> AsyncBatchRun:
-        """Return the run of this id, or the newest run of the batch of this name; see `Client.batch_run`."""
+        """Return the run with this id, or the newest run of the batch with this name; see `Client.batch_run`."""
         wanted = query(name, longest=longest, failures=failures, tail_lines=tail_lines)
         return AsyncBatchRun(self._session, run_info((await self._session.reply(wanted, "query_run")).query_run))
 
     def batch_runs(self, name: str = "", *, owner: bytes | None = None, user: str = "", limit: int | None = None) -> AsyncIterator[RunInfo]:
-        """Iterate over runs of batches, the newest first, with `async for`; see `Client.batch_runs`."""
+        """Iterate over runs of batches, newest first, with `async for`; see `Client.batch_runs`."""
         return read_all(self.connection, list_runs(name, owner, user, limit))

@@ -23,7 +23,7 @@ from .lookup import Lookup
 
 
 class Submission(Lookup):
-    """Submits jobs, and returns when it is certain that they will run."""
+    """Submits jobs, and returns once it is certain that they will run."""
 
     @takes_job_options
     async def submit(
@@ -34,10 +34,10 @@ class Submission(Lookup):
         id: bytes | str | None = None,  # noqa: A002 -- it is one
         **options: Unpack[JobOptions],
     ) -> AsyncJob:
-        """Submit a job. Returns when it is certain that the job will run, whatever happens here.
+        """Submit a job. Returns once it is certain that the job will run, whatever happens here.
 
-        All options are those of `Client.submit`. If this is cancelled, the job does not run or is stopped, unless you made its `id`:
-        the same call can then be repeated.
+        All options are those of `Client.submit`. If this is cancelled, the job does not run or is stopped, unless you made its `id`: the
+        same call can then be repeated.
         """
         argv = once(argv)
         spec, _ = await spec_and_id_in_loop(argv, None, id, options)
