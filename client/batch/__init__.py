@@ -1,1 +1,1 @@
-"""Jobs as a person describes them, in options and batch files."""
+"""Jobs as people describe them, in options and batch files."""

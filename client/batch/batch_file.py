@@ -36,9 +36,9 @@ LARGEST_FILE = 4 * LARGEST_MESSAGE
 
 @dataclass(frozen=True, slots=True)
 class Batch:
-    """Jobs that are submitted together. `parallel` 0: as many at once as there are slots. `warnings`: what may be a mistake.
+    """Jobs that are submitted together. `parallel` 0: as many at once as there are slots. `warnings`: possible mistakes.
 
-    `order`: which of them wait for others. `on_failure`: what one that has failed does to the others.
+    `order`: which of them wait for others. `on_failure`: what a failed job does to the others.
     """
 
     name: str
@@ -53,7 +53,7 @@ class Batch:
     each: frozenset[int] = frozenset()
 
     def specs(self, run: bytes) -> dict[bytes, JobSpec]:
-        """Return the jobs of one run by their ids, which wait for each other by these ids."""
+        """Return the jobs of one run by their ids, with conditions on these ids."""
         ids = self.ids(run)
         return dict(zip(ids, linked(self.jobs, self.order, run, ids), strict=True))
 
@@ -82,11 +82,11 @@ def read_batch(
     progress: Callable[[int], None] = lambda _: None,
     finish: list[str] | None = None,
 ) -> Batch:
-    """Return the batch that a file describes; `file` is its name in messages.
+    """Return the batch that a file describes; messages call it `file`.
 
-    `over`: options for all jobs, which count more than those in the file, and which are valid. `values`: of placeholders, which count more
-    than those in the file. `progress` is told how many jobs were made, now and then. `finish`: a command in place of `on_finish`.
-    Raises `Refused(INVALID_ARGUMENT)` naming file, line and key of each mistake: those after the first are its notes.
+    `over`: options for all jobs, which override those in the file; they must be valid. `values`: of placeholders, which override those in
+    the file. `progress` is called now and then with the number of jobs so far. `finish`: a command that replaces `on_finish`. Raises
+    `Refused(INVALID_ARGUMENT)` naming file, line and key of each mistake: those after the first are its notes.
     """
     if len(text) > LARGEST_FILE:
         message = f"{file} is larger than {format_size(LARGEST_FILE)}, the limit for batch files"
@@ -105,7 +105,7 @@ def read_batch(
 
 
 def understand(found: Found, mistakes: Mistakes, making: Making) -> Batch:
-    """Return the batch that was found in a file or on a command line.
+    """Return the batch described in a file or on a command line.
 
     Raises `Refused(INVALID_ARGUMENT)` for all mistakes.
     """

@@ -1,7 +1,7 @@
-"""Make the jobs of a batch: what a table says, with the defaults of the file and the options of the command line.
+"""Create the jobs of a batch: from a table, the defaults of the file and the options of the command line.
 
-A table with `for_each` makes many; see expansion/. Placeholders are replaced in the tables that have `for_each`, and in all if values are
-given, with `[set]` or `--set`; everywhere else, braces are ordinary text. Knows no form of a file.
+A table with `for_each` creates many; see expansion/. Placeholders are replaced in the tables that have `for_each`, and in all tables if
+values are given, with `[set]` or `--set`; everywhere else, braces are ordinary text. Knows no file format.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from .table_specs import Layers, spec_of
 
 
 class Making(NamedTuple):
-    """What jobs are made with, besides a file: see `read_batch`. `setting`: what sets a value on the command line."""
+    """What jobs are made from besides a file: see `read_batch`. `setting`: the option that sets a value on the command line."""
 
     around: Surroundings
     over: Wishes
@@ -59,9 +59,9 @@ _MOST_OF_A_VALUE = 40
 
 
 class Made(NamedTuple):
-    """The jobs in their order; the name of each as it is written, with its placeholders; and what they wait for.
+    """The jobs in order; the name of each as written, with its placeholders; and their conditions.
 
-    If none of them waits for anything, the names are left out. `is_whole`: none is missing because it is not valid.
+    If none of them has a condition, the names are left out. `is_whole`: no job is missing because it is invalid.
     """
 
     jobs: list[JobSpec]
@@ -75,7 +75,7 @@ class Made(NamedTuple):
 
 
 def make_jobs(found: Found, mistakes: Mistakes, making: Making) -> Made:
-    """Return the jobs; what is wrong with the file is added to the mistakes."""
+    """Return the jobs; mistakes in the file are added to `mistakes`."""
     maker = _Maker(found, mistakes, making)
     jobs = list(maker.jobs())
     return Made(jobs, maker.titles, maker.waiting, not mistakes, maker.values, maker.each)
@@ -139,7 +139,7 @@ class _Maker:
             yield job
 
     def _stand_in(self, table: JobTable) -> JobSpec | None:
-        """Return a job in place of one that is not valid, so that what others have to do with it is checked all the same."""
+        """Return a placeholder for an invalid job, so that references to it are checked all the same."""
         if not self._orders or not table.name or name_problem(table.name):
             return None
         return JobSpec(argv=_TRUE, name=table.name)
@@ -152,7 +152,7 @@ class _Maker:
             self.waiting.append(Waiting(position, read_table(layers.defaults.after), below(self._find, "defaults")))
 
     def _expanded(self, table: JobTable, layers: Layers, find: Find) -> Iterator[JobSpec]:
-        """Iterate over the jobs that a table with placeholders makes; after the first that is not valid, no further one is looked at."""
+        """Iterate over the jobs of a table with placeholders; stops after the first invalid one."""
         axes = self._axes(table, below(find, "for_each")) if table.for_each is not None else Axes(())
         if axes is None:
             return
@@ -199,7 +199,7 @@ class _Maker:
         return axes
 
     def _keys_without_values(self, template: Template, values: Mapping[str, str], find: Find) -> set[str]:
-        """Return the keys with placeholders that have no value, or could be meant in two ways; each such place is a mistake."""
+        """Return the keys with placeholders that have no value, or are ambiguous; each of them is a mistake."""
         unknown: dict[tuple[str, Path], None] = {}
         keys: set[str] = set()
         for text in template.texts():
@@ -217,7 +217,7 @@ class _Maker:
     def _check_others(
         self, table: JobTable, keys: set[str], layers: Layers, values: dict[str, str], number: int | None, find: Find
     ) -> None:
-        """Look for mistakes in a table without some of its keys."""
+        """Check a table without some of its keys."""
         left = {key: ["true"] if key == "argv" else None for key in keys & {*JobTable.__struct_fields__}}
         try:
             one, own = Template(msgspec.structs.replace(table, for_each=None, **left), self._defaults, self._over).render(
@@ -229,7 +229,7 @@ class _Maker:
         spec_of(one, own, find)
 
     def _values_of_all(self) -> dict[str, str]:
-        """Return the values of placeholders that all jobs have."""
+        """Return the values of placeholders that all jobs share."""
         values: dict[str, str] = {}
         for key, said in self._found.file.set.items():
             text = text_of(said)
@@ -277,14 +277,14 @@ def _short(text: str) -> str:
 
 
 class _Pattern:
-    """A job whose command and name are replaced to make others that share the rest."""
+    """A job whose command and name are replaced to create others that share the rest."""
 
     def __init__(self, job: JobSpec) -> None:
         self._environment = job.environment
         self._rest = {field.name: getattr(job, field.name) for field in fields(JobSpec) if field.name not in {"argv", "name"}}
 
     def job(self, table: JobTable) -> JobSpec | None:
-        """Return a job with the command and the name of a table; None if they are not valid."""
+        """Return a job with the command and the name of a table; None if they are invalid."""
         try:
             argv = tuple(map(to_bytes, table.argv))
             check_command(argv, self._environment)
@@ -294,7 +294,7 @@ class _Pattern:
 
 
 def _pattern(job: JobSpec) -> _Pattern | None:
-    """Return a pattern made of the job that runs `true`; None if another command would change more than that."""
+    """Return a pattern based on a job that runs `true`; None if another command would change more than that."""
     return _Pattern(job) if job.argv == _TRUE else None
 
 

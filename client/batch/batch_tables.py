@@ -1,4 +1,4 @@
-"""The tables of a batch file: which keys there are, and of which types."""
+"""The tables of a batch file: their keys, and the types of these."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ import msgspec
 
 
 class Stop(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """The key `stop`: the signal that a stop sends first, and the grace after it."""
+    """The key `stop`: the first signal of a stop, and the grace period after it."""
 
     signal: str | int | None = None
     grace: str | int | float | None = None
 
 
 class Retry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """The key `retry`: how often the job is run again if it fails, the time before that, and after which exit statuses."""
+    """The key `retry`: how often a failed job is retried, the delay before that, and after which exit statuses."""
 
     max: int | None = None
     delay: str | int | float | None = None
@@ -24,7 +24,7 @@ class Retry(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class StdinText(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
-    """The key `stdin` if it holds the text itself instead of a file's name."""
+    """The key `stdin` if it contains the text itself instead of a file name."""
 
     text: str
 
@@ -74,7 +74,7 @@ class Defaults(msgspec.Struct, forbid_unknown_fields=True, frozen=True):
 
 
 class JobTable(Defaults, forbid_unknown_fields=True, frozen=True, kw_only=True):
-    """A table `[[job]]`, or an object of JSON."""
+    """A table `[[job]]`, or a JSON object."""
 
     argv: list[str]
     name: str | None = None

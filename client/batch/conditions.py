@@ -1,4 +1,4 @@
-"""What the jobs of a batch file wait for: names of other jobs in the file. Knows no worker."""
+"""The conditions of jobs in a batch file, by the names of other jobs in the file. Knows no worker."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _PLACEHOLDER = re.compile(r"\{.*?\}")
 
 
 class Written(NamedTuple):
-    """One condition of a job in a batch file: the name in it, and where it stands."""
+    """One condition of a job in a batch file: the name in it, and its place in the file."""
 
     condition: Condition
     name: str
@@ -44,21 +44,21 @@ def _names(condition: Condition, said: str | list[str] | None, path: Path) -> li
 
 
 class Link(NamedTuple):
-    """One condition of a job of a batch: about the job at a position, or about all jobs of a name."""
+    """One condition of a job of a batch: on the job at a position, or on all jobs of a name."""
 
     condition: Condition
     position: int | None
     name: str = ""
 
     def after(self, run: bytes, ids: Sequence[bytes]) -> After:
-        """Return it for the jobs of a run."""
+        """Return the condition for the jobs of a run."""
         if self.position is None:
             return After(self.condition, run=run, name=self.name)
         return After(self.condition, job=ids[self.position])
 
 
 class Order(NamedTuple):
-    """What the jobs of a batch wait for, by position, and the layer of each; no layers if none of them waits for another."""
+    """The conditions of the jobs of a batch, by position, and the layer of each; no layers if no job has a condition."""
 
     links: Mapping[int, Sequence[Link]]
     layers: Sequence[int] = ()
@@ -68,7 +68,7 @@ NO_ORDER = Order({})
 
 
 class Waiting(NamedTuple):
-    """A job of a batch file that waits for others: its position, None if it is not valid; what is written, and where."""
+    """A job of a batch file with conditions: its position, None if it is invalid; the conditions, and their place in the file."""
 
     position: int | None
     written: Sequence[Written]
@@ -76,7 +76,7 @@ class Waiting(NamedTuple):
 
 
 class Named(NamedTuple):
-    """The jobs of a batch by what names them: their names, also without an index; and names as they are written, with placeholders."""
+    """The jobs of a batch by name: their names, also without an index; and names as written, with placeholders."""
 
     names: Mapping[str, Sequence[int]]
     titles: Mapping[str, Sequence[int]]
@@ -94,7 +94,7 @@ class Named(NamedTuple):
         return Named(names, of_titles)
 
     def links(self, condition: Condition, name: str) -> list[Link]:
-        """Return the conditions that a name means; none if there is no such job."""
+        """Return the conditions that a name stands for; none if there is no such job."""
         found = self.names.get(name, ())
         if len(found) > 1:
             return [Link(condition, None, name)]
@@ -104,10 +104,10 @@ class Named(NamedTuple):
 def read_order(
     jobs: Sequence[JobSpec], titles: Sequence[str], waiting: Sequence[Waiting], written: Collection[str], mistakes: Mistakes
 ) -> Order:
-    """Return the order of the jobs of a batch; what is wrong with it is added to the mistakes.
+    """Return the order of the jobs of a batch; mistakes in it are added to `mistakes`.
 
-    `titles`: the name of each job as it is written, with its placeholders. `written`: the names of all jobs of the file, also of those that
-    are missing here because they are not valid.
+    `titles`: the name of each job as written, with its placeholders. `written`: the names of all jobs of the file, including invalid ones
+    that are missing here.
     """
     named = Named.of(jobs, titles)
     links: dict[int, list[Link]] = {}
@@ -133,7 +133,7 @@ def read_order(
 
 
 def _is_written(name: str, written: Collection[str], *, may_be_rendered: bool) -> bool:
-    """Return whether a name may be that of a job which is missing, as it is not valid: with placeholders, it may have many names.
+    """Return whether a name may belong to a missing, invalid job: with placeholders, it may have many names.
 
     `may_be_rendered`: the name itself may have placeholders.
     """
@@ -198,7 +198,7 @@ def _layers(
 
 
 def linked(jobs: Sequence[JobSpec], order: Order, run: bytes, ids: Sequence[bytes]) -> list[JobSpec]:
-    """Return the jobs of a run, which wait for each other by their ids."""
+    """Return the jobs of a run, with conditions on each other's ids."""
     if not order.links:
         return list(jobs)
     return [

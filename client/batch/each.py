@@ -1,4 +1,4 @@
-"""Jobs that run once on each worker: one job for each of them, which is bound to it. Pure: knows no worker but by its name."""
+"""Jobs that run once on each worker: one job per worker, which can only run there. Pure: knows only names of workers."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ _NOT_IN_NAMES = re.compile(r"[^A-Za-z0-9_.+-]")
 
 
 def for_worker(job: JobSpec, worker: str) -> JobSpec:
-    """Return the job for one worker, which runs nowhere else. The name of the worker is in its name and among its labels.
+    """Return the job for one worker, which runs nowhere else. The name of the worker becomes part of its name and its labels.
 
-    Raises `Refused(INVALID_ARGUMENT)` for a job that asks for too many labels.
+    Raises `Refused(INVALID_ARGUMENT)` for a job with too many label terms.
     """
     name = job.name or _NOT_IN_NAMES.sub("_", to_text(os.path.basename(job.argv[0])))  # noqa: PTH119 -- bytes
     place = f"[{_NOT_IN_NAMES.sub('_', worker)}]"
@@ -40,7 +40,7 @@ def _term(worker: str) -> str:
 def questions(batch: Batch, known: Sequence[JobSpec] = ()) -> Iterator[tuple[int, JobSpec, tuple[str, ...]]]:
     """Iterate over the jobs that run on each worker: position, job, and the workers for which the run has it already.
 
-    `known`: the jobs of the run, if it was submitted before: which workers there were is decided then.
+    `known`: the jobs of the run, if it was submitted before: the workers were determined then.
     """
     for position in sorted(batch.each):
         job = batch.jobs[position]
@@ -56,9 +56,9 @@ def _workers_before(job: JobSpec, known: Sequence[JobSpec]) -> Iterator[str]:
 
 
 def expand(batch: Batch, workers: Mapping[int, Sequence[str]]) -> Batch:
-    """Return a batch in which jobs are on the workers whose names are given for their positions.
+    """Return a batch in which these jobs are replaced by one job for each of the named workers.
 
-    What waits for such a job waits for it on all of them. Raises `Refused(INVALID_ARGUMENT)`.
+    Jobs that wait for such a job wait for it on all workers. Raises `Refused(INVALID_ARGUMENT)`.
     """
     jobs: list[JobSpec] = []
     # Where the jobs of each position are.
@@ -90,5 +90,5 @@ def _linked(batch: Batch, places: Sequence[Sequence[int]], links: Iterable[Link]
 
 
 def _group(batch: Batch, name: str) -> list[int]:
-    """Return the positions of the jobs of a name, also without an index. With those of workers, their names are no group any more."""
+    """Return the positions of the jobs of a name, also without an index. With the names of workers, these are no longer a group."""
     return [position for position, job in enumerate(batch.jobs) if name in (job.name, base_of(job.name))]

@@ -1,6 +1,6 @@
-"""The JSON Schema of batch files, made of their tables (batch_tables.py) and of the options of jobs (options/definitions.py).
+"""The JSON Schema of batch files, generated from their tables (batch_tables.py) and the options of jobs (options/definitions.py).
 
-It has all that editors can show: keys, types and what they mean. What a time or a signal looks like is checked when the file is read.
+It has all that editors can show: keys, types and descriptions. The format of a time or a signal is checked when the file is read.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
-"""What a batch ends with, its `on_finish`: the spec of that job. It runs where the jobs do, with their variables; nothing else is shared.
+"""The `on_finish` job of a batch: its spec. It runs where the other jobs do, with their variables; nothing else is shared.
 
-Of `[defaults]` and the options of the command line it has `dir`, `env` and `env_all`, as far as these are the same for all jobs.
+From `[defaults]` and the options of the command line it takes `dir`, `env` and `env_all`, as far as these are the same for all jobs.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def parse_finish(said: str) -> list[str]:
 
 
 def finish_of(found: Found, mistakes: Mistakes, making: Making, values: Mapping[str, str]) -> JobSpec | None:
-    """Return what a batch ends with; None if that is nothing, or is not valid: then the mistakes are known. `values`: of all jobs."""
+    """Return the `on_finish` job of a batch; None without one, or if it is invalid and its mistakes are recorded. `values`: of all jobs."""
     said = making.finish if making.finish is not None else found.file.batch.on_finish
     if said is None:
         return None
@@ -64,17 +64,17 @@ def finish_of(found: Found, mistakes: Mistakes, making: Making, values: Mapping[
 
 
 def finish_of_command(words: list[str], wishes: Wishes, around: Surroundings) -> JobSpec:
-    """Return what a run of jobs with these options ends with. Raises `Misunderstood`."""
+    """Return the `on_finish` job of a run of jobs with these options. Raises `Misunderstood`."""
     return spec_from(words, replace(Wishes(name=NAME), dir=wishes.dir, env=wishes.env, env_all=wishes.env_all), around)
 
 
 def _whole(found: Found, making: Making) -> Find:
-    """Return where the key is, for whatever is wrong with it; what was typed has no place in the file."""
+    """Return the place of the key, for any mistake in it; an option has no place in the file."""
     return (lambda _: Place(0)) if making.finish is not None else (lambda _: found.find(("batch", "on_finish")))
 
 
 def _shared(said: Any, values: Mapping[str, str], *, has_own_values: bool) -> Any:
-    """Return the value of an option without what differs from job to job."""
+    """Return the value of an option without the parts that differ from job to job."""
     if not has_own_values:
         return said
     if isinstance(said, dict):

@@ -1,4 +1,4 @@
-"""All mistakes in a batch file, told at once, each with file, line and key. Knows no form of a file."""
+"""All mistakes in a batch file, reported at once, each with file, line and key. Knows no file format."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ class _Mistake(NamedTuple):
 
 
 class Mistakes:
-    """What is wrong with a file; `file` is its name in messages."""
+    """The mistakes in a file; messages call it `file`."""
 
     def __init__(self, file: str) -> None:
         self.file = file
         self._found: list[_Mistake] = []
 
     def add(self, find: Find, path: Path, what: str, next_step: str = "") -> None:
-        """Remember a mistake. Its line is looked for when it is told: in a large file that takes a while."""
+        """Record a mistake. Its line is looked up when it is reported: in a large file that takes a while."""
         self._found.append(_Mistake(find, path, what, next_step))
 
     def add_to_all(self, what: str, next_step: str = "") -> None:
-        """Remember a mistake that has no line."""
+        """Record a mistake that has no line."""
         self.add(lambda _: Place(0), (), what, next_step)
 
     def __len__(self) -> int:
-        """How many there are."""
+        """Return how many there are."""
         return len(self._found)
 
     def demand_none(self) -> None:

@@ -1,6 +1,6 @@
-"""Convert arguments, variables and paths to text and back, always as UTF-8: a file or a wire has no locale.
+"""Convert arguments, variables and paths to text and back, always as UTF-8: files and the wire have no locale.
 
-Bytes that are not UTF-8 are lone surrogates in the text, as in PEP 383, and are converted back to the same bytes.
+Bytes that are not UTF-8 become lone surrogates in the text, as in PEP 383, and are converted back to the same bytes.
 """
 
 from __future__ import annotations
@@ -27,5 +27,5 @@ def to_bytes(text: str) -> bytes:
 
 
 def as_typed(text: str) -> str:
-    """Return a word of the command line, which Python decoded by the locale, as text in UTF-8."""
+    """Return a word of the command line, which Python decoded by the locale, as UTF-8 text."""
     return to_text(os.fsencode(text))

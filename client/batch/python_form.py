@@ -1,4 +1,4 @@
-"""A batch that a program describes: a mapping with the tables and keys of a batch file. Knows no file."""
+"""Batches that a program describes: a mapping with the tables and keys of a batch file. Knows no file."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .options.job_options import Surroundings, Wishes
 
 
 def read_tables(said: Mapping[str, Any], around: Surroundings, values: Mapping[str, str]) -> Batch:
-    """Return the batch; `values`: of placeholders, which count more than those of the table `set`.
+    """Return the batch; `values`: of placeholders, which override those of the table `set`.
 
     Raises `Refused(INVALID_ARGUMENT)` naming the key of each mistake: those after the first are its notes.
     """

@@ -11,7 +11,7 @@ _BLOCK = 1024 * 1024
 
 
 def read_whole(file: bytes | int, most_bytes: int) -> bytes:
-    """Return the content of a file, by its path or descriptor; if it has more than `most_bytes`, one byte more than that.
+    """Return the content of a file, by its path or descriptor; at most `most_bytes` plus one byte.
 
     Raises OSError.
     """
@@ -37,7 +37,7 @@ def _read(fd: int, most_bytes: int) -> bytes:
 
 
 def read_some(fd: int, most_bytes: int) -> bytes:
-    """Return what can be read, after waiting if that is nothing yet; empty at the end.
+    """Return what can be read, waiting if nothing is available; empty at the end.
 
     Raises OSError.
     """

@@ -39,7 +39,7 @@ _STDIN_TEXT = 'for the text itself write stdin = { text = "..." }'
 
 @dataclass(frozen=True, slots=True)
 class Layers:
-    """What the jobs of a file share, read once. Of each option a job's own value counts more than `defaults`, and `over` more than both."""
+    """What the jobs of a file share, read once. A job's own option overrides `defaults`, and `over` overrides both."""
 
     around: Surroundings
     mistakes: Mistakes
@@ -66,12 +66,12 @@ class Layers:
         return replace(self, defaults=defaults, over=over, of_over=read_env(over.env, self.caller))
 
     def check(self, find: Find) -> JobSpec | None:
-        """Return the job that the layers alone describe; None if they are not valid."""
+        """Return the job that the layers alone describe; None if they are invalid."""
         alone = replace(self, defaults=Defaults(), of_defaults=_NO_VARIABLES)
         return spec_of(JobTable(argv=["true"], **msgspec.structs.asdict(self.defaults)), alone, find)
 
     def with_input(self, base: JobSpec | None) -> Layers:
-        """Return the layers with the standard input of the defaults, read once for all; without defaults if they are not valid."""
+        """Return the layers with the standard input of the defaults, read once for all; without defaults if they are invalid."""
         if base is None:
             return replace(self, defaults=Defaults(), of_defaults=_NO_VARIABLES)
         if base.stdin is None:
@@ -91,12 +91,12 @@ class Layers:
         return replace(self, over=over, of_over=read_env(over.env, self.caller))
 
     def notes(self) -> list[str]:
-        """Return what to say about secrets that jobs do not get."""
+        """Return notes about secrets that were left out."""
         return [note_of(self.withheld)] if self.withheld else []
 
 
 def spec_of(table: JobTable, layers: Layers, find: Find, where: str = "") -> JobSpec | None:
-    """Return a job; if it is not valid, None, and each of its mistakes was added to the others. `where` is said with them."""
+    """Return a job; None if it is invalid, with its mistakes recorded at `where`."""
     tried: set[str] = set()
     while True:
         try:
@@ -192,7 +192,7 @@ def _stdin(said: str | bytes | StdinText | None) -> str | bytes | None:
 
 
 def _check_once(key: str, said: Iterable[str] | None) -> None:
-    """Refuse a list with the same name twice, as such a table is refused."""
+    """Refuse a list that has the same name twice, as a table with a repeated key is refused."""
     names = Counter(item.partition("=")[0] for item in said) if isinstance(said, list) else Counter[str]()
     if twice := [name for name, times in names.items() if times > 1]:
         raise Misunderstood(key, Refused(Code.INVALID_ARGUMENT, f"{twice[0]!r} is set twice", "remove one of them"))

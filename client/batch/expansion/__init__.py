@@ -1,1 +1,1 @@
-"""Many jobs from one: the values of `for_each`, and the placeholders that they replace. Pure, except for files of values."""
+"""Many jobs from one: the values of `for_each`, and the placeholders that they replace. Pure, except that value files are read."""

@@ -13,7 +13,7 @@ _WIDTH = re.compile(r"[0-9]{1,9}")
 
 
 class Array(NamedTuple):
-    """The indexes in their order, and how many of the jobs may run at once; 0: as many as there are slots."""
+    """The indexes in order, and how many of the jobs may run at once; 0: as many as there are slots."""
 
     indexes: list[int]
     parallel: int

@@ -1,4 +1,4 @@
-"""`for_each`: the values that one table makes many jobs of.
+"""`for_each`: the values from which one table creates many jobs.
 
     for_each = ["a.csv", "b.csv"]                          {item}
     for_each = [{ host = "a", port = 1 }]                  {item.host}, {item.port}
@@ -7,7 +7,7 @@
     for_each = { lr = [0.1, 0.01], seed = "1..20" }        each with each: {lr}, {seed}
     for_each = { zip = { host = [...], port = "1..3" } }   side by side: {host}, {port}
 
-The first axis changes slowest, as the outer of nested loops. Knows no file of a batch; those of values are read by `read_lines`.
+The first axis changes slowest, like the outer one of nested loops. Knows no batch file; `read_lines` reads value files.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Axis(NamedTuple):
 
 
 class Axes(NamedTuple):
-    """Groups of axes: those of one group side by side, the groups each with each."""
+    """Groups of axes: within a group values are paired, and the groups are combined."""
 
     groups: tuple[tuple[Axis, ...], ...]
 
@@ -80,7 +80,7 @@ def _side_by_side(group: tuple[Axis, ...]) -> Iterable[Values]:
 
 
 def read_axes(said: Any, read_lines: ReadLines, complain: Complain) -> Axes | None:
-    """Return the axes of `for_each`; None if something is wrong, all of which was passed to `complain`.
+    """Return the axes of `for_each`; None if it is invalid, with every mistake passed to `complain`.
 
     `read_lines` raises Refused.
     """
@@ -129,7 +129,7 @@ def _groups(said: Any, axis: Callable[[str, Any, Path], Axis], wrong: Callable[.
 
 
 def check_together(axes: Axes, wrong: Complain) -> None:
-    """Complain about axes that are right alone, and not together."""
+    """Complain about axes that are valid on their own, but not together."""
     for group in axes.groups:
         if len({len(axis) for axis in group}) > 1:
             lengths = ", ".join(f"{axis.name} has {len(axis)}" for axis in group)
@@ -189,7 +189,7 @@ def _value(said: Any, path: Path, wrong: Callable[..., None]) -> str | dict[str,
 
 
 def type_of(said: Any) -> str:
-    """Return what a value is, in the words of TOML and JSON."""
+    """Return the type of a value, as TOML and JSON call it."""
     if isinstance(said, bool):
         return f"{said}".lower()
     if isinstance(said, int | float):

@@ -1,8 +1,8 @@
 """Placeholders in the text of a job: `{item}`, `{index}`, `{name}`, `{item.key}`, `{lr}`.
 
-Before a name, `{{` is a brace. Everything else stays as it is, so that JSON, awk, find(1) and templates of Go can be written as usual:
-braces without a name in them, and `${x}`, which is a variable of a shell. A value becomes a part of the text around it and is never
-looked through again: it cannot add an argument or a placeholder.
+Before a name, `{{` is a literal brace. Everything else stays as it is, so that JSON, awk, find(1) and Go templates can be written as usual:
+braces without a name in them, and `${x}`, which is a shell variable. A value becomes part of the text around it and is not scanned again:
+it cannot add an argument or a placeholder.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _MOST_SHOWN = 12
 
 
 class Unknown(ValueError):  # noqa: N818 -- a fact
-    """Raised for a placeholder without a value: its name, and where it is in what was rendered."""
+    """Raised for a placeholder without a value: its name, and its place in the rendered value."""
 
     def __init__(self, name: str, path: Path) -> None:
         super().__init__(name)
@@ -34,7 +34,7 @@ class Unknown(ValueError):  # noqa: N818 -- a fact
 
 
 class Text(NamedTuple):
-    """A text with placeholders: at even positions what stays, at odd ones the names. `doubtful`: names in two braces on both sides."""
+    """A text with placeholders: constant parts at even positions, names at odd ones. `doubtful`: names in double braces."""
 
     parts: tuple[str, ...]
     path: Path
@@ -63,7 +63,7 @@ class Text(NamedTuple):
 
 
 class Tree(NamedTuple):
-    """A list, table or struct in which some values have placeholders: those by their place, and how the whole is made of them."""
+    """A list, table or struct in which some values have placeholders: those by their place, and how the whole is rebuilt."""
 
     inner: tuple[tuple[Any, Text | Tree], ...]
     make: Callable[[dict[Any, Any]], Any]
@@ -107,7 +107,7 @@ def compile_text(text: str, path: Path = ()) -> Text | None:
 
 
 def compile_value(value: Any, path: Path) -> Text | Tree | None:
-    """Return what is to be rendered in a string or any of these; None if nothing is."""
+    """Return a template for a string or any of these; None if it has no placeholders."""
     match value:
         case str():
             return compile_text(value, path)
@@ -116,7 +116,7 @@ def compile_value(value: Any, path: Path) -> Text | Tree | None:
 
 
 def compile_table(value: Any, path: Path = ()) -> Tree | None:
-    """Return what is to be rendered in a list, table or struct; None if nothing is."""
+    """Return a template for a list, table or struct; None if it has no placeholders."""
     match value:
         case list():
             return _tree(enumerate(value), path, lambda new: [new.get(place, old) for place, old in enumerate(value)])
@@ -134,7 +134,7 @@ def _tree(members: Any, path: Path, make: Callable[[dict[Any, Any]], Any]) -> Tr
 
 
 def look_alikes(value: Any) -> Iterator[tuple[str, str]]:
-    """Iterate over what stays though it looks like a placeholder, `${x}` of a shell and `{{ x }}` of other tools, and the name in it."""
+    """Iterate over what looks like a placeholder and is not one, `${x}` of a shell and `{{ x }}` of other tools, and the name in it."""
     match value:
         case str():
             if "${" in value or "{{" in value:
@@ -155,5 +155,5 @@ def about_unknown(name: str, known: Values, setting: str) -> tuple[str, str]:
 
 
 def about_doubtful(name: str) -> tuple[str, str]:
-    """Return what is wrong with a name in two braces on both sides, and what to write instead."""
+    """Return what is wrong with a name in double braces, and what to write instead."""
     return f"{{{{{name}}}}} can be read in two ways", f"write {{{name}}} for a value, {{{{{{{{{name}}}}} for the text itself"

@@ -1,7 +1,7 @@
 """Ranges of numbers as text: `1..20`, `01..20`, `10..1`, `0..100..5`, `0.1..0.5..0.1`.
 
-As in bash, both ends belong to the range, it counts down if the first is larger, and leading zeros are kept. Numbers with a fraction are
-decimal and exact, and need a step.
+As in bash, the range includes both ends, counts down if the first is larger, and keeps leading zeros. Decimal fractions are exact, and need
+a step.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ class NotRange(ValueError):  # noqa: N818 -- a fact
 
 @dataclass(frozen=True, slots=True)
 class Range:
-    """The numbers from `first`, `count` of them, `step` apart, as text: with `places` behind the point and at least `width` digits."""
+    """The numbers from `first`, `count` of them, `step` apart, as text: with `places` decimals and at least `width` digits."""
 
     first: int
     step: int
@@ -60,6 +60,6 @@ def parse_range(text: str) -> Range | None:
 
 
 def _width(*ends: str) -> int:
-    """Return the least number of characters if one of the ends has leading zeros, as in bash; else 0."""
+    """Return the minimum number of characters if one of the ends has leading zeros, as in bash; else 0."""
     digits = [end.lstrip("+-") for end in ends]
     return max(len(end.lstrip("+")) for end in ends) if any(len(one) > 1 and one.startswith("0") for one in digits) else 0

@@ -1,9 +1,8 @@
-"""The words of `sweep`: a command, and values behind `:::` and `::::`, as in GNU parallel.
+"""The arguments of `sweep`: a command, and values after `:::` and `::::`, as in GNU parallel.
 
-COMMAND --lr {lr} ::: lr=0.1,0.01 seed=1..20      named axes, each with each
-COMMAND {} ::: a.txt b.txt                        one axis without a name: {item}, or {}
-COMMAND {1} {2} ::: a b :::+ c d                  side by side
-COMMAND {} :::: FILE                              its values are the lines of a file; - is standard input
+COMMAND --lr {lr} ::: lr=0.1,0.01 seed=1..20      named axes, each with each COMMAND {} ::: a.txt b.txt                        one axis
+without a name: {item}, or {} COMMAND {1} {2} ::: a b :::+ c d                  side by side COMMAND {} :::: FILE
+its values are the lines of a file; - is standard input
 """
 
 from __future__ import annotations
@@ -36,7 +35,7 @@ class Sweep(NamedTuple):
 
 
 def parse_sweep(words: Sequence[str], read_lines: ReadLines, options: Sequence[str] = ()) -> Sweep:
-    """Return what the words mean. `options`: the texts of options, which can have placeholders with names too.
+    """Return the sweep that the arguments describe. `options`: the texts of options, which can have placeholders with names too.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
@@ -122,7 +121,7 @@ _MOST_VALUES = 1_000_000
 
 
 def _with_positions(command: Sequence[str], axes: Axes, options: Sequence[str]) -> list[str]:
-    """Return a command in which `{}` and `{1}` have the names of axes; without any placeholder, the values are its last arguments."""
+    """Return a command in which `{}` and `{1}` are replaced by names of axes; without any placeholder, values are appended."""
     names = axes.names
     if not any(_POSITION.search(word) or compile_text(word) for word in (*command, *options)):
         return [*command, *(f"{{{name}}}" for name in names)]

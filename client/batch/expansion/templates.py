@@ -1,4 +1,4 @@
-"""A table of a batch file with placeholders, from which the tables of many jobs are made."""
+"""A table of a batch file with placeholders, from which the tables of many jobs are rendered."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Template:
                 yield from one.texts()
 
     def render(self, values: dict[str, str], layers: Layers, number: int | None) -> tuple[JobTable, Layers]:
-        """Return a job, and what lies around it; its name becomes one of the values. `number` counts the jobs of `for_each`.
+        """Return a job and its surroundings; its name becomes one of the values. `number` counts the jobs of `for_each`.
 
         Raises Unknown.
         """
@@ -62,5 +62,5 @@ class Template:
 
 
 def places(tree: Tree | None) -> frozenset[str]:
-    """Return the keys of a table in which something is to be rendered."""
+    """Return the keys of a table that contain placeholders."""
     return frozenset(place for place, _ in tree.inner) if tree is not None else frozenset()

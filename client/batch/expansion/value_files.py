@@ -1,4 +1,4 @@
-"""Files of values: one a line, whole; empty lines are left out. Lines end with LF or CRLF, and need not be UTF-8, as names of files."""
+"""Value files: one value per line; empty lines are skipped. Lines end with LF or CRLF, and need not be UTF-8, as file names need not."""
 
 from __future__ import annotations
 

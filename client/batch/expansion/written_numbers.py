@@ -1,4 +1,4 @@
-"""Numbers that are still known as they were written: `3.10` in a list of versions is not 3.1."""
+"""Numbers that keep their spelling: `3.10` in a list of versions is not 3.1."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import Any, Self
 
 
 class WrittenFloat(float):
-    """A number with a fraction, and its text."""
+    """A float together with its text."""
 
     __slots__ = ("text",)
     text: str
@@ -19,7 +19,7 @@ class WrittenFloat(float):
 
 
 def text_of(value: object) -> str | None:
-    """Return the text of a string, a number or a truth value; None for anything else."""
+    """Return the text of a string, a number or a boolean; None for anything else."""
     match value:
         case str():
             return value
@@ -34,7 +34,7 @@ def text_of(value: object) -> str | None:
 
 
 def plain(value: Any, *, but: frozenset[str] = frozenset()) -> Any:
-    """Return a value with ordinary numbers, for readers that know no others; what is below one of the keys in `but` stays."""
+    """Return a value with ordinary numbers, for readers that expect these; values of the keys in `but` are kept."""
     match value:
         case WrittenFloat():
             return float(value)

@@ -1,1 +1,1 @@
-"""Batch files as they are written: TOML, JSON, and one command per line. Each becomes the same tables, with the places of their keys."""
+"""The formats of batch files: TOML, JSON, and one command per line. Each is read into the same tables, with the places of their keys."""

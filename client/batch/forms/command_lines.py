@@ -19,7 +19,7 @@ _OTHER_FORM = re.compile(r"(?:\s|#[^\n]*\n)*((?P<json>\{\s*[\"}]|\[\s*\{)|\[\[jo
 def read_commands(text: str, mistakes: Mistakes, warnings: list[str]) -> Found:
     """Return the jobs of a file; what a shell would have expanded is added to the warnings.
 
-    Raises `Refused(INVALID_ARGUMENT)` if it has another form, or contains no job.
+    Raises `Refused(INVALID_ARGUMENT)` if it has another format, or contains no job.
     """
     if kind := _OTHER_FORM.match(text):
         at = Place(text.count("\n", 0, kind.start(1)) + 1)

@@ -1,4 +1,4 @@
-"""Convert the tables of a file into the types of `batch_tables.py`, and find all that is wrong with them, not only the first."""
+"""Convert the tables of a file into the types of `batch_tables.py`, and find all mistakes in them, not only the first."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ _STAND_INS: Final = {"argv": ["true"], "text": ""}
 
 
 class Found(NamedTuple):
-    """What a file says, and where: a job that is not valid is None, and the mistakes are known."""
+    """The content of a file, and the places in it: an invalid job is None, with its mistakes recorded."""
 
     file: BatchFile
     jobs: list[JobTable | None]
@@ -30,7 +30,7 @@ class Found(NamedTuple):
 
 
 def convert_file(tables: dict[str, Any], find: Find, mistakes: Mistakes) -> Found:
-    """Return what a whole file says; without what is wrong in it."""
+    """Return the content of a whole file, without its invalid parts."""
     try:
         file = msgspec.convert(tables, BatchFile)
     except msgspec.ValidationError:
@@ -51,7 +51,7 @@ def _convert_parts(tables: dict[str, Any], find: Find, mistakes: Mistakes) -> Fo
 
 
 def convert_job(value: Any, find: Find, mistakes: Mistakes) -> JobTable | None:
-    """Return the job that a value of JSON describes; None if it is not valid. `find` knows the paths inside the value."""
+    """Return the job that a JSON value describes; None if it is invalid. `find` knows the paths inside the value."""
     try:
         return msgspec.convert(value, JobTable)
     except msgspec.ValidationError:
@@ -59,9 +59,9 @@ def convert_job(value: Any, find: Find, mistakes: Mistakes) -> JobTable | None:
 
 
 def _checked(value: Any, kind: type[_Table], path: Path, find: Find, mistakes: Mistakes) -> _Table | None:
-    """Return a value as a table, without what is wrong with it, which was added to the mistakes; None if it is no table at all.
+    """Return a value as a table, without its invalid parts, which were recorded as mistakes; None if it is not a table at all.
 
-    What is left is looked at further, so that all mistakes are told at once; with one of them, nothing of it is submitted.
+    The rest is examined further, so that all mistakes are reported at once; with any mistake, nothing is submitted.
     """
     error = _error(value, kind)
     if error is not None and not isinstance(value, dict):
@@ -71,7 +71,7 @@ def _checked(value: Any, kind: type[_Table], path: Path, find: Find, mistakes: M
 
 
 def _sound(value: dict[str, Any], kind: type[msgspec.Struct], path: Path, find: Find, mistakes: Mistakes) -> dict[str, Any]:
-    """Return what is valid of a table, and something in place of required keys; what is wrong is added to the mistakes."""
+    """Return the valid parts of a table, and placeholders for required keys; mistakes are recorded."""
     types, missing = _types(kind), _missing(kind)
     sound: dict[str, Any] = {name: _STAND_INS[name] for name in missing}
     for key, inner in value.items():
@@ -90,7 +90,7 @@ def _sound(value: dict[str, Any], kind: type[msgspec.Struct], path: Path, find: 
 
 
 def _add_inner(value: Any, kind: Any, path: Path, find: Find, mistakes: Mistakes) -> bool:
-    """Add what is wrong with each member of a list or of a table with any keys; return whether that was anything."""
+    """Record what is wrong with each member of a list or of a table with arbitrary keys; return whether anything was."""
     found: list[tuple[str | int, msgspec.ValidationError]] = []
     if isinstance(value, list) and _has(kind, list):
         found = [(place, error) for place, inner in enumerate(value) if (error := _error([inner], kind)) is not None]
@@ -128,12 +128,12 @@ def _has(kind: Any, container: type) -> bool:
 
 
 def _table_in(kind: Any) -> type[msgspec.Struct] | None:
-    """Return the table that a value of this type can be."""
+    """Return the table type among the types that a value can have."""
     return next((member for member in _members(kind) if isinstance(member, type) and issubclass(member, msgspec.Struct)), None)
 
 
 def _add(error: msgspec.ValidationError | None, path: Path, find: Find, mistakes: Mistakes, *, below: int = 0) -> None:
-    """Add a mistake; `below`: so many steps of what the error names are in the path already."""
+    """Record a mistake; `below`: this many steps of the error's path are in the path already."""
     if error is None:
         return
     mistake = understand(error)

@@ -1,4 +1,4 @@
-"""Convert a job that `list --json` or `show --json` wrote into the table of a batch file that submits the same job again."""
+"""Convert a job record of `list --json` or `show --json` into the table of a batch file that submits the same job again."""
 
 from __future__ import annotations
 
@@ -78,7 +78,7 @@ def table_of(record: dict[str, Any]) -> dict[str, Any]:
 
 
 def _start_of(record: dict[str, Any]) -> dict[str, str]:
-    """Return the key of a table that says when a planned job is to start, if its record does."""
+    """Return the key of a table for the start time of a planned job, if its record has one."""
     times: dict[str, str] = {}
     for key, at, after in (("at", "start_at", "start_in_ms"), ("not_after", "not_after", "not_after_ms")):
         if record.get(at) is not None:
@@ -89,18 +89,18 @@ def _start_of(record: dict[str, Any]) -> dict[str, str]:
 
 
 def missing_input(record: dict[str, Any]) -> int | None:
-    """Return how many bytes of standard input the job had, if they are neither in its record nor were added to it."""
+    """Return how many bytes of standard input the job had that are neither in its record nor added to it."""
     size = record.get("stdin_bytes")
     return size if isinstance(size, int) and record.get("stdin") is None else None
 
 
 def was_fed(record: dict[str, Any]) -> bool:
-    """Return whether the standard input of the job came as a stream, and none was added to its record."""
+    """Return whether the standard input of the job was a stream, and none was added to its record."""
     return record.get("feed") is True and record.get("stdin") is None
 
 
 def missing_files(record: dict[str, Any]) -> int:
-    """Return how many files the job had, which are not in its record."""
+    """Return how many files of the job are not in its record."""
     files = record.get("files")
     return len(files) if isinstance(files, list) else 0
 

@@ -1,4 +1,4 @@
-"""A batch file in JSON: one object for the whole file, or one for each job; also jobs as `list --json` writes them."""
+"""Batch files in JSON: one object for the whole file, or one for each job; also jobs as written by `list --json`."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from .toml_lines import Place
 
 
 def read_json(text: str, mistakes: Mistakes) -> Found:
-    """Return what a file says.
+    """Return the content of a file.
 
     Raises `Refused(INVALID_ARGUMENT)` if it is not JSON, or contains no job.
     """
@@ -43,7 +43,7 @@ def read_json(text: str, mistakes: Mistakes) -> Found:
 
 
 def _is_incomplete(record: dict[str, Any]) -> tuple[tuple[str], str, str] | None:
-    """Return which field of the record of a job, and why, if the job had an input or files: without them, it would be another job."""
+    """Return which field of a job record makes it incomplete, and why: without its input or files, it would be another job."""
     again = f"jobwire rerun {record['id']} runs it with them; to run it without: "
     if (size := missing_input(record)) is not None:
         what = f"this job had {size} bytes of standard input, which its record does not contain"
@@ -58,7 +58,7 @@ def _is_incomplete(record: dict[str, Any]) -> tuple[tuple[str], str, str] | None
 
 
 def _is_whole(value: Any) -> bool:
-    """Return whether an object has keys of the whole file, also under the names that other tools have for them."""
+    """Return whether an object has keys of a whole file, or the names that other tools use for them."""
     if not isinstance(value, dict) or "argv" in value:
         return False
     is_list_of_jobs = any(

@@ -1,8 +1,8 @@
 """Read JSON as people write it: one value per line, one value over many lines, or a list of values; and find the line of a key.
 
-The parser of the standard library does not return the lines of keys, and if a key is set twice it keeps the last value. Both are found in
-a second pass over the text. Between values, `#`, `//` or `/*` begins a comment. Numbers with a fraction keep their text. Knows none of the
-keys of a batch file.
+The parser of the standard library does not return the lines of keys, and if a key is set twice it keeps the last value. Both are found in a
+second pass over the text. Between values, `#`, `//` or `/*` begins a comment. Floats keep their text. Knows none of the keys of a batch
+file.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class _Twice(ValueError):  # noqa: N818 -- a fact
 
 
 def is_json(text: str) -> bool:
-    """Return whether a text begins as JSON, and not as TOML."""
+    """Return whether a text looks like JSON rather than TOML."""
     return _BEGINNING.match(text) is not None
 
 

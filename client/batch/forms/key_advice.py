@@ -1,4 +1,4 @@
-"""What to write instead of a key or a value that a batch file cannot have. Knows no file."""
+"""What to write instead of an invalid key or value in a batch file. Knows no file."""
 
 from __future__ import annotations
 
@@ -57,7 +57,7 @@ def _unknown(path: Path) -> tuple[str, str]:
 
 
 def _keys_of(table: Path) -> tuple[type[msgspec.Struct], frozenset[str]]:
-    """Return the keys of a table, and those that are planned."""
+    """Return the keys of a table, and those planned for later."""
     match table:
         case ("batch",):
             return BatchTable, _PLANNED_OF_BATCHES

@@ -1,4 +1,4 @@
-"""Keys that other tools use in place of those of a batch file, and what to write instead."""
+"""Keys that other tools use for the keys of a batch file, and what to write instead."""
 
 from __future__ import annotations
 
@@ -95,7 +95,7 @@ def absent(key: str) -> str:
 
 
 def meant(key: str, table: str, known: Iterable[str]) -> str:
-    """Return what to write instead of a key that a table (named as its type) does not have; empty if nothing is near."""
+    """Return what to write instead of an unknown key of a table (named as its type); empty if nothing is near."""
     plain = _plain(key)
     if plain in known:
         return f"write it {plain}"

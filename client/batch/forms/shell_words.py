@@ -1,7 +1,7 @@
 r"""Split a line into words as sh(1) does, without running a shell.
 
-Understands quotes, backslashes and comments: `#` begins one where a word could begin. What a shell would act on (`|`, `>`, `&&`,
-`X=1 prog`) is refused unless it is quoted; what it would expand (`$X`, a glob, `~`) is left unchanged and reported.
+Handles quotes, backslashes and comments: `#` begins one where a word could begin. What a shell would act on (`|`, `>`, `&&`, `X=1 prog`) is
+refused unless it is quoted; what it would expand (`$X`, a glob, `~`) is left unchanged and reported.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ class Line(NamedTuple):
 
     @property
     def note(self) -> str:
-        """What to say about those parts, as no shell runs; empty if there are none."""
+        """A note about those parts, because no shell runs; empty if there are none."""
         if not (parts := list(dict.fromkeys(self.unexpanded))):
             return ""
         are = "is" if len(parts) == 1 else "are"
@@ -78,7 +78,7 @@ def divide(line: str) -> Line:
 
 
 def cut(line: str) -> list[str]:
-    """Return the commands of a line as they are written, and between each two of them the operator: `|`, `<`, `&&`."""
+    """Return the commands of a line as written, and the operators between them: `|`, `<`, `&&`."""
     parts = [""]
     at = 0
     begins = True
@@ -97,7 +97,7 @@ def cut(line: str) -> list[str]:
 
 
 def has_open_quote(line: str) -> bool:
-    """Return whether a quotation that begins in a line does not end there."""
+    """Return whether a quotation that begins in a line does not end in it."""
     at = 0
     while at < len(line):
         piece = _PIECE.match(line, at)
@@ -111,7 +111,7 @@ def has_open_quote(line: str) -> bool:
 
 
 def _only_a_shell(line: str, at: int) -> str:
-    """Return the beginning of a command that only a shell understands; empty if there is none."""
+    """Return the beginning of a command that needs a shell; empty if none is needed."""
     if found := _ASSIGNMENT.match(line, at):
         return found[0]
     return "!" if re.match(r"!(\s|$)", line[at:]) else ""

@@ -1,4 +1,4 @@
-"""A batch file in TOML."""
+"""Batch files in TOML."""
 
 from __future__ import annotations
 

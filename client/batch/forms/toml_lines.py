@@ -1,7 +1,7 @@
 """Find the line of a TOML text on which a key is set.
 
-The parser of the standard library does not return lines. The text is a valid one, so a few forms are enough to find where each of its
-statements sets a key; what is in a list or an inline table is on the line where the statement begins.
+The parser of the standard library does not return lines. The text is valid, so a few patterns are enough to find where each of its
+statements sets a key; a key in a list or an inline table counts as on the line where the statement begins.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from ....schemas.text.msgspec_errors import Path
 
 
 class Place(NamedTuple):
-    """A line, counted from 1, and the key there, as it would be written with dots."""
+    """A line, counted from 1, and the key there as a dotted key."""
 
     line: int
     key: str = ""
@@ -34,7 +34,7 @@ def place_of(text: str, path: Path) -> Place:
 
 
 class Places:
-    """The lines of all keys of a text, which must be TOML. They are looked for when the first is wanted."""
+    """The lines of all keys of a text, which must be TOML. They are computed when the first is wanted."""
 
     def __init__(self, text: str) -> None:
         self._text = text

@@ -1,1 +1,1 @@
-"""Options of jobs: one definition for the command line, the library and batch files, and how their values are written."""
+"""Options of jobs: one definition for command line, library and batch files, and the syntax of their values."""

@@ -1,4 +1,4 @@
-"""What a job brings, and what is wanted of its folder: the options `--script`, `--put` and `--get`."""
+"""Files that a job brings, and files to fetch from its folder: the options `--script`, `--put` and `--get`."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ ReadFiles: TypeAlias = "dict[tuple[bytes, bytes, bool], LocalFile]"
 
 
 class Brought(NamedTuple):
-    """What the file options of a job mean: what it brings, its script first, and what is wanted of its folder."""
+    """The result of the file options of a job: the files it brings, its script first, and the paths to fetch."""
 
     files: tuple[BroughtFile, ...] = ()
     outputs: tuple[bytes, ...] = ()
@@ -34,10 +34,10 @@ NO_FILES = Brought()
 def files_of(
     script: str | None, put: Iterable[str], get: Iterable[str], folder: Path, read_files: ReadFiles | None, *, fetches: bool = False
 ) -> Brought:
-    """Return what the file options of a job mean; files are read and hashed, which may take long.
+    """Return the result of the file options of a job; files are read and hashed, which may take long.
 
-    `folder`: what names are relative to. `read_files`: what was read before, and is kept there. `fetches`: what `get`
-    names is fetched by the same command, and can have a place here.
+    `folder`: the folder that names are relative to. `read_files`: a cache of files that were read. `fetches`: the same command fetches the
+    paths of `get`, which can have a destination here.
 
     Raises `Misunderstood`.
     """

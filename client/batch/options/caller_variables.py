@@ -1,7 +1,7 @@
 """Variables that a job takes from its caller: by name, by pattern, or all of them.
 
 A name takes any variable. A pattern and `env_all` leave out those that describe the caller's session, and those that look like secrets;
-what they take counts less than what is named. Pure, except for `of_this_process`.
+named variables override them. Pure, except for `of_this_process`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ _PART = pattern(r"[A-Za-z]+")
 
 
 class Variables(NamedTuple):
-    """Variables of a job. `named`: each by its name; `found`: by patterns, which counts less; `withheld`: secrets that those left out."""
+    """Variables of a job. `named`: by name; `found`: by patterns, overridden by named ones; `withheld`: secrets left out."""
 
     named: dict[str, str]
     found: dict[str, str]
@@ -69,7 +69,7 @@ def _was_given(name: bytes) -> bool:
 
 
 def looks_secret(name: str, value: str) -> bool:
-    """Return whether a variable is likely to hold a secret, by its name or the form of its value."""
+    """Return whether a variable probably holds a secret, judged by its name or the format of its value."""
     for part in map(str.upper, _PART.findall(name)):
         if part in SECRET_WORDS or (part.endswith(SECRET_ENDINGS) and not part.endswith(_ASKS_FOR_SECRETS)):
             return True
@@ -77,7 +77,7 @@ def looks_secret(name: str, value: str) -> bool:
 
 
 def find(caller: Mapping[str, str], pattern: str = "*") -> Variables:
-    """Return what a pattern takes, which may be nothing."""
+    """Return the variables that match a pattern; possibly none."""
     matching = {name: value for name, value in caller.items() if name and fnmatchcase(name, pattern) and not _is_of_session(name)}
     withheld = tuple(name for name, value in matching.items() if looks_secret(name, value))
     return Variables({}, {name: value for name, value in matching.items() if name not in withheld}, withheld)
@@ -114,7 +114,7 @@ def read_variables(said: Iterable[str] | Mapping[str, str], caller: Mapping[str,
 
 
 def merge(layers: Iterable[Variables]) -> Variables:
-    """Return all variables; of two named ones the last counts, and a named one counts more than one that was found."""
+    """Return all variables; of two named ones the last counts, and a named one overrides one that was found."""
     named: dict[str, str] = {}
     found: dict[str, str] = {}
     withheld: dict[str, None] = {}
@@ -126,12 +126,12 @@ def merge(layers: Iterable[Variables]) -> Variables:
 
 
 def as_table(variables: Variables) -> dict[str, str]:
-    """Return the variables as a job gets them."""
+    """Return the variables for the spec of a job."""
     return variables.found | variables.named
 
 
 def note_of(withheld: Iterable[str]) -> str:
-    """Return a sentence about secrets that were not taken; empty if there are none."""
+    """Return a sentence about secrets that were left out; empty if there are none."""
     names = sorted(withheld)
     if not names:
         return ""

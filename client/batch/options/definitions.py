@@ -8,8 +8,7 @@ from typing import NamedTuple
 class Option(NamedTuple):
     """One option of a job: its key in a batch file, and its flags, placeholder and help on the command line.
 
-    `keyword`: its parameter in the library, if that is not called like the key. `many`: it may be given several times. `switch`: it takes
-    no value.
+    `keyword`: its parameter in the library, if its name differs from the key. `many`: it may be repeated. `switch`: it takes no value.
     """
 
     key: str

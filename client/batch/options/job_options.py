@@ -1,7 +1,6 @@
-"""Options of a job, as a person writes them, made into a spec: for command line and batch files. Which options there are: definitions.py.
+"""Convert the options of a job, as people write them, into a spec: for command line and batch files. Their list: definitions.py.
 
-How their values are written: option_values.py. Knows neither the command line's parser nor a batch file's form, and sends
-nothing.
+The syntax of their values: option_values.py. Knows neither the command line's parser nor the format of batch files, and sends nothing.
 """
 
 from __future__ import annotations
@@ -91,10 +90,10 @@ class Wishes:
 
 
 class Surroundings(NamedTuple):
-    """Where they were given: the folder that file names are relative to, and the one that jobs run in (empty: the worker's default).
+    """The context of the options: the folder that file names are relative to, and the default working folder (empty: the worker's).
 
-    `is_gone`: the current folder was removed, and only absolute paths mean something. `read_files`: what was read is kept there. `fetches`:
-    what `get` names is fetched by the same command, and can have a place here.
+    `is_gone`: the current folder was removed, so only absolute paths are valid. `read_files`: a cache of files that were read. `fetches`:
+    the same command fetches the paths of `get`, which can have a destination here.
     """
 
     files: Path
@@ -105,7 +104,7 @@ class Surroundings(NamedTuple):
 
 
 def _refuse_empty(wishes: Wishes) -> None:
-    """Refuse an option with an empty text where that would be as if it was not given: mostly a variable of a shell that is not set."""
+    """Refuse an option with an empty value that would have no effect: usually because a shell variable is not set."""
     for key, said, what in (
         ("script", wishes.script, "names no file"),
         ("dir", wishes.dir, "names no folder"),
@@ -212,7 +211,7 @@ _KEYS = {
 
 
 def _at_fault(spec: JobSpec) -> str:
-    """Return the key that would be refused on its own; empty if only all together is too much."""
+    """Return the key that would be refused on its own; empty if only the combination is too much."""
     sound = JobSpec(argv=(b"true",))
     for field, key in _KEYS.items():
         try:
@@ -232,7 +231,7 @@ def _arguments(argv: Iterable[str]) -> tuple[bytes, ...]:
 
 
 def read_env(said: Iterable[str] | Mapping[str, str] | None, caller: Mapping[str, str]) -> Variables:
-    """Return the variables of `env`; those of the caller are taken by name or pattern.
+    """Return the variables of `env`; those of the caller by name or pattern.
 
     Raises `Misunderstood`.
     """
@@ -240,7 +239,7 @@ def read_env(said: Iterable[str] | Mapping[str, str] | None, caller: Mapping[str
 
 
 def variables_of(wishes: Wishes) -> Variables:
-    """Return all variables that the options ask for, with those of this process.
+    """Return all variables that the options select, taken from this process.
 
     Raises `Misunderstood`.
     """

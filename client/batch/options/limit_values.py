@@ -1,4 +1,4 @@
-"""What a person writes for the nice value, the umask and the limits of a job's processes. Knows no option."""
+"""The syntax of nice value, umask and limits of a job's processes. Knows no option."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def limit_pairs(said: Iterable[str] | Mapping[str, Limit]) -> dict[str, Limit]:
 
 
 def read_limits(said: Iterable[str] | Mapping[str, Limit]) -> tuple[ResourceLimit, ...]:
-    """Return limits: `SOFT:HARD` of each, or one value for both, as prlimit(1) takes it; `unlimited`; sizes such as `64M`.
+    """Return limits: `SOFT:HARD` for each, or one value for both, as in prlimit(1); `unlimited`; sizes such as `64M`.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """

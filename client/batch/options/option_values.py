@@ -1,4 +1,4 @@
-"""The values of options, as a person writes them: signals, names, labels, working folders, standard input. Knows no option."""
+"""The syntax of option values: signals, names, labels, working folders, standard input. Knows no option."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from ..reading import STDIN, read_whole
 
 
 class Misunderstood(Refused):
-    """Raised if an option of a job is not valid; `key` is `argv`, one of `OPTIONS`, or empty for all together."""
+    """Raised for an invalid option of a job; `key` is `argv`, one of `OPTIONS`, or empty for the combination."""
 
     def __init__(self, key: str, refused: Refused) -> None:
         super().__init__(refused.code, refused.message, refused.next_step)
@@ -106,7 +106,7 @@ def parse_priority(said: str | int) -> int:
 
 
 def parse_whole(said: str | int, what: str) -> int:
-    """Return a whole number, of which there may be negative ones: `what` it is stands in the refusal.
+    """Return a whole number, which may be negative; the refusal calls it `what`.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
@@ -117,7 +117,7 @@ def parse_whole(said: str | int, what: str) -> int:
 
 
 def parse_amount(said: str | int, fewest: int = 1) -> int:
-    """Return how much of something a job takes: a whole number.
+    """Return an amount of a resource: a whole number.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
@@ -128,7 +128,7 @@ def parse_amount(said: str | int, fewest: int = 1) -> int:
 
 
 def parse_cpus(said: str | int) -> int:
-    """Return how many slots a job takes; 0 for one, as if it was not said.
+    """Return how many slots a job takes; 0 for one, which is the default.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
@@ -137,7 +137,7 @@ def parse_cpus(said: str | int) -> int:
 
 
 def read_resources(said: Iterable[str] | Mapping[str, int]) -> tuple[tuple[str, int], ...]:
-    """Return what a job takes of each resource, from a table, or from texts such as `license=1`; of each name the last counts.
+    """Return the amounts of resources from a table, or from texts such as `license=1`; of each name the last counts.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
@@ -149,7 +149,7 @@ def read_resources(said: Iterable[str] | Mapping[str, int]) -> tuple[tuple[str, 
 
 
 def read_terms(said: str | Iterable[str]) -> tuple[str, ...]:
-    """Return what a job asks of the labels of a worker, each term once; what is wrong with one is found where specs are checked."""
+    """Return the label terms of a job, each once; invalid ones are found when the spec is checked."""
     return tuple(dict.fromkeys((said,) if isinstance(said, str) else said))
 
 
@@ -179,7 +179,7 @@ def label_pairs(said: Iterable[str] | Mapping[str, str]) -> dict[str, str]:
 
 
 def read_labels(said: Iterable[str] | Mapping[str, str]) -> tuple[tuple[str, str], ...]:
-    """Return labels, all of which can be printed.
+    """Return labels, all of which are printable.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
@@ -203,7 +203,7 @@ _DOLLAR = pattern(r"(?<!\\)\$")
 
 
 def read_folder(default: str, said: str) -> bytes:
-    """Return a working folder; a relative one is below `default`, if there is one.
+    """Return a working folder; a relative one is below `default`, if that is given.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """

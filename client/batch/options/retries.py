@@ -1,4 +1,4 @@
-"""How a person writes that a job is tried again when it fails: on the command line, in a batch file, and in the library."""
+"""The syntax of retries: on the command line, in a batch file, and in the library."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def retry_of(
     retry_backoff: str | float | None,
     retry_on_exit: str | Iterable[int] | None,
 ) -> RetryRule | None:
-    """Return what the options of a job of these names say about its retries; None: there are none.
+    """Return the retry rule in the options of these names; None: there is none.
 
     Raises `Misunderstood`.
     """

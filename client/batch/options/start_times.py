@@ -1,7 +1,7 @@
-"""When a job is to start, as a person writes it: `02:30`, `+1h`, or a date and a time of day.
+"""The syntax of start times: `02:30`, `+1h`, or a date and a time of day.
 
-A time of day, and a date without a zone, are in the zone of this machine, across its changes of the clock. Knows no worker: what is sent
-is a moment, or a duration that begins when the worker accepts the job.
+A time of day, and a date without a zone, are in the zone of this machine, whatever its offset is then. Knows no worker: what is sent is a
+moment, or a duration that begins when the worker accepts the job.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ _MOST_DAYS = 4
 
 
 class StartTime(NamedTuple):
-    """When a job is to start: at a moment (microseconds since 1970), after a duration, or at once."""
+    """When a job starts: at a moment (microseconds since 1970), after a duration, or at once."""
 
     at_us: int | None = None
     in_ms: int | None = None
@@ -34,7 +34,7 @@ NOW = StartTime()
 
 
 def parse_start(said: str, now: datetime | None = None, zone: tzinfo | None = None) -> StartTime:
-    """Return when a job is to start. `now`: an aware moment, by default this one; `zone`: by default that of this machine.
+    """Return when a job starts. `now`: an aware datetime, by default the present; `zone`: by default that of this machine.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
@@ -50,7 +50,7 @@ def parse_start(said: str, now: datetime | None = None, zone: tzinfo | None = No
 
 
 def parse_not_after(said: str) -> StartTime:
-    """Return when a job is not to start any more: as `parse_start`, or a duration.
+    """Return the latest start of a job: as `parse_start`, or a duration.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
@@ -66,7 +66,7 @@ def _duration(said: str, text: str) -> int:
 
 
 def _next(said: str, found: re.Match[str], now: datetime, zone: tzinfo | None) -> datetime:
-    """Return the next moment at which a clock in this zone shows a time of day; one that it leaves out on a day does not come then."""
+    """Return the next moment at which a clock in this zone shows a time of day; a day on which it is skipped is left out."""
     try:
         wanted = time(int(found[1]), int(found[2]), int(found[3] or 0))
     except ValueError:
@@ -103,7 +103,7 @@ def _aware(shown: datetime, zone: tzinfo | None) -> datetime:
 
 
 def _is_shown(shown: datetime, moment: datetime, zone: tzinfo | None) -> bool:
-    """Return whether a clock in this zone shows this at the moment."""
+    """Return whether a clock in this zone shows this time at the moment."""
     return moment.astimezone(zone).replace(tzinfo=None, fold=0) == shown.replace(fold=0)
 
 
