@@ -39,7 +39,7 @@ _NAME = pattern(r"(?a)[A-Za-z0-9_][A-Za-z0-9_.-]{0,63}")
 
 
 class NoneInUse(Refused):
-    """The context in use was removed, and no other was chosen: nothing may run elsewhere unnoticed."""
+    """Raised after the context in use was removed and no other was chosen: nothing may run elsewhere unnoticed."""
 
     def __init__(self, known: Iterable[str]) -> None:
         names = ", ".join([*known, f"{EMBEDDED} (your private worker)"])
@@ -51,7 +51,7 @@ class NoneInUse(Refused):
 
 
 def current_name() -> str:
-    """Return the name of the current context: `$JOBWIRE_CONTEXT`, else that of this job, the one in use, or the embedded worker.
+    """Return the name of the current context: `$JOBWIRE_CONTEXT`, else that of this job, the one in use, or the private worker.
 
     It is empty after the one in use was removed, until another is chosen.
     """
@@ -59,14 +59,14 @@ def current_name() -> str:
 
 
 def _named(name: str | None) -> str:
-    """Return which context is meant; empty if that depends on which is in use."""
+    """Return the selected context; empty if that depends on which one is in use."""
     return name or os.environ.get(CONTEXT_VARIABLE) or (job_context.OF_THIS_JOB if job_context.is_here() else "")
 
 
 def find(name: str | None = None) -> Context | None:
-    """Return a context by name, or the current one; None for the embedded worker. Starts nothing.
+    """Return a context by name, or the current one; None for the private worker. Starts nothing.
 
-    Raises `Refused`: NOT_FOUND for a name that is not configured, NoneInUse if none is chosen, and as `job_context.resolve` does.
+    Raises `Refused`: NOT_FOUND for an unknown name, NoneInUse if none is chosen, and as `job_context.resolve` does.
     """
     name = _named(name)
     if name == job_context.OF_THIS_JOB:
@@ -84,7 +84,7 @@ def find(name: str | None = None) -> Context | None:
 
 
 def resolve(name: str | None = None) -> Context:
-    """Return a context by name, or the current one. Starts the embedded worker if it is meant and not running.
+    """Return a context by name, or the current one. Starts the private worker if it is selected and not running.
 
     Raises `Refused`: as `find` does, and `ensure` in private_worker/.
     """
@@ -96,7 +96,7 @@ def resolve(name: str | None = None) -> Context:
 
 
 def resolve_running(name: str | None = None) -> Context | None:
-    """Return a context as `resolve` does; None for the embedded worker if it is not running, which is not started.
+    """Return a context as `resolve` does; None for the private worker if it is not running, which is not started.
 
     Raises `Refused`.
     """
@@ -117,16 +117,16 @@ def _no_such(name: str) -> Refused:
 
 
 def list_contexts() -> tuple[Context, ...]:
-    """Return the configured contexts in the order of the file, without the embedded worker, which always exists."""
+    """Return the configured contexts in the order of the file, without the private worker, which always exists."""
     return tuple(read()[1].values())
 
 
 def add(name: str, endpoint: str, server_key: bytes, *, replace: bool = False) -> bool:
     """Add a context; the first one becomes the current one. Return whether the new one is current.
 
-    `replace`: if there is one of this name, it gets this endpoint and key, and keeps its identity and its place.
+    `replace`: an existing context of this name gets this endpoint and key, and keeps its identity and its place.
 
-    Raises `Refused`: ALREADY_EXISTS for a name in use, INVALID_ARGUMENT for what cannot be one.
+    Raises `Refused`: ALREADY_EXISTS for a name in use, INVALID_ARGUMENT for an invalid one.
     """
     check_name(name)
     whole = to_connect(endpoint)
@@ -164,9 +164,9 @@ def use(name: str) -> None:
 
 
 def remove(name: str) -> bool:
-    """Remove a context and return whether it was the current one; then none is, until another is chosen.
+    """Remove a context and return whether it was the current one; then there is none until another is chosen.
 
-    Raises `Refused`: NOT_FOUND, and INVALID_ARGUMENT for the embedded worker, which is always there.
+    Raises `Refused`: NOT_FOUND, and INVALID_ARGUMENT for the private worker, which always exists.
     """
     if name == EMBEDDED:
         raise Refused(

@@ -1,4 +1,4 @@
-"""The file `contexts.toml`: read, validated and edited. The one place that knows its form."""
+"""The file `contexts.toml`: read, validated and edited. The only module that knows its format."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def contexts_path() -> Path:
 
 
 def read() -> tuple[str, dict[str, Context]]:
-    """Return what the file holds: the name of the current context, and the contexts by name. No file means no contexts."""
+    """Return the content of the file: the name of the current context, and the contexts by name. A missing file has no contexts."""
     path = contexts_path()
     try:
         with open_to_read(path) as file:
@@ -72,7 +72,7 @@ def _text(fd: int, path: Path) -> str:
 
 
 def understand(text: str, path: Path) -> tuple[str, dict[str, Context]]:
-    """Return what a text says that the file at `path` holds, or could hold. Raises Refused with line and key."""
+    """Return what a text means as the content of the file at `path`. Raises Refused with line and key."""
 
     def wrong(key: tuple[str, ...], what: str) -> Refused:
         from ..batch.forms.toml_lines import place_of  # noqa: PLC0415 -- only where something is wrong

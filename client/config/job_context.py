@@ -1,4 +1,4 @@
-"""The worker that runs this process as part of a job, as the job finds it: by the file of its own key, with which it may start jobs."""
+"""The worker that runs this process as part of a job: found through the job's key file, with which it may start jobs."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""The public keys that this user knows to be those of workers, in `known_workers`: one a line, and perhaps a name.
+"""Public keys that this user knows as those of workers, in the file `known_workers`: one per line, optionally with a name.
 
-Whoever verifies how a job ended needs them: what a broker says about its workers may name a key of its own. Only people write the file.
+They are needed to verify how a job ended: a broker could name a key of its own as that of a worker. Only people write the file.
 """
 
 from __future__ import annotations
