@@ -1,4 +1,4 @@
-"""Turn what was written for another tool into a batch file. Pure: texts in, a text and remarks out."""
+"""Convert a file of another tool into a batch file. Pure: texts in, a text and remarks out."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _OTHER_SCHEDULERS = re.compile(r"^#(PBS|BSUB|\$ -|COBALT|OAR)", re.MULTILINE)
 
 
 class Converted(NamedTuple):
-    """A batch file, which form was read, what there is to say about it, and the name of what that is about."""
+    """A batch file, the format that was recognised, the remarks, and the name of the file that they are about."""
 
     text: str
     form: str
@@ -51,7 +51,7 @@ class Converted(NamedTuple):
 
 
 class Origin(NamedTuple):
-    """Where a text came from: its name in messages; its path as the batch is to name it, empty if there is none; and the current folder."""
+    """The source of a text: its name in messages; its path for the batch file, empty if there is none; and the current folder."""
 
     name: str
     path: str
@@ -59,9 +59,9 @@ class Origin(NamedTuple):
 
 
 def convert_text(text: str, origin: Origin, read: Callable[[str], str], form: str | None = None) -> Converted:
-    """Return what a file becomes. `read` returns the text of other files that it names.
+    """Return the conversion of a file. `read` returns the text of other files that it names.
 
-    Raises `Refused` if nothing can be made of it.
+    Raises `Refused` if it cannot be converted.
     """
     if (at := text.find("\0")) >= 0:
         try:
@@ -89,9 +89,9 @@ def convert_text(text: str, origin: Origin, read: Callable[[str], str], form: st
 
 
 def convert_command(words: Sequence[str], origin: Origin, read: Callable[[str], str]) -> Converted:
-    """Return what a command line becomes, of `sbatch`, `parallel` or `xargs`; its values may be on standard input.
+    """Return the conversion of a command line of `sbatch`, `parallel` or `xargs`; its values may be on stdin.
 
-    Raises `Refused` if nothing can be made of it.
+    Raises `Refused` if it cannot be converted.
     """
     if any("\0" in word for word in words):
         raise Refused(Code.INVALID_ARGUMENT, "a word of the command has a NUL byte, which no program can be given")
@@ -117,9 +117,9 @@ def convert_command(words: Sequence[str], origin: Origin, read: Callable[[str], 
 
 
 def guess(text: str) -> str:
-    """Return which form a text has.
+    """Return the format of a text.
 
-    Raises `Refused` for one that is none of them.
+    Raises `Refused` for an unknown one.
     """
     if is_slurm(text):
         return SLURM
@@ -141,7 +141,7 @@ def guess(text: str) -> str:
 
 
 def _find(text: str, form: str) -> tuple[Command, list[int]]:
-    """Return the first command of a form, and the lines that hold others."""
+    """Return the first command of a format, and the lines with others."""
     found: Command | None = None
     others: list[int] = []
     for number, line in logical_lines(text):

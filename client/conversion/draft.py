@@ -1,4 +1,4 @@
-"""A batch file that is being made, and its text: TOML that `read_batch` takes."""
+"""A batch file under construction, and its text: TOML that `read_batch` accepts."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ _SHORT = 100
 
 @dataclass(slots=True)
 class Draft:
-    """The tables of a batch file. In a job with `for_each`, texts of others stand as `literal` returns them."""
+    """The tables of a batch file. In a job with `for_each`, literal texts are escaped with `literal`."""
 
     head: Table = field(default_factory=dict)
     defaults: Table = field(default_factory=dict)
@@ -41,7 +41,7 @@ class Draft:
     def text(self, comments: Iterable[str]) -> str:
         """Return the file, which begins with comments.
 
-        Raises `Refused(INVALID_ARGUMENT)` for what is not text in UTF-8.
+        Raises `Refused(INVALID_ARGUMENT)` for text that is not UTF-8.
         """
         lines = [f"# {comment}".rstrip() for comment in comments]
         jobs = [("[[job]]", job) for table in self.jobs for job in _readable(table)]
@@ -52,12 +52,12 @@ class Draft:
 
 
 def literal(text: str) -> str:
-    """Return a text as it is written where placeholders are replaced, so that it stays as it is."""
+    """Return a text escaped for where placeholders are replaced, so that it stays unchanged."""
     return _BRACES.sub(lambda found: found[1] * 2 if found[1] else found[0], text)
 
 
 def each(values: Sequence[str]) -> Value:
-    """Return values for `for_each`: a range if they are the numbers of one."""
+    """Return values for `for_each`: as a range if they are one."""
     if len(values) >= _FEWEST_OF_A_RANGE and all(value.isascii() and value.isdecimal() and len(value) <= _MOST_DIGITS for value in values):
         first, step = int(values[0]), int(values[1]) - int(values[0])
         if step and all(value == str(first + place * step) for place, value in enumerate(values)):
@@ -66,7 +66,7 @@ def each(values: Sequence[str]) -> Value:
 
 
 def name_of(text: str) -> str:
-    """Return a name for a job or a batch that says what a text says, without what a name cannot have; empty if nothing is left."""
+    """Return a valid name for a job or a batch derived from a text; empty if nothing is left."""
     name = _NOT_IN_NAMES.sub("_", text)[:_LONGEST_NAME]
     if not name.strip("_"):
         return ""
@@ -74,7 +74,7 @@ def name_of(text: str) -> str:
 
 
 def duration_text(seconds: int) -> str:
-    """Return a time as `1d2h30m`."""
+    """Return a duration as `1d2h30m`."""
     parts = []
     for unit, length in _UNITS:
         count, seconds = divmod(seconds, length)
@@ -84,7 +84,7 @@ def duration_text(seconds: int) -> str:
 
 
 def _readable(job: Table) -> list[Table]:
-    """Return a table that the reader takes: itself, unless a text in it can be read in two ways, `{{x}}`; then one for each job."""
+    """Return a table that the reader accepts: unchanged, unless a text in it is ambiguous, `{{x}}`; then one table per job."""
     values = job.get("for_each")
     if values is None or not any(text.doubtful for text in _templates(job)):
         return [job]

@@ -1,4 +1,4 @@
-"""The options at the beginning of a command line, as getopt_long(3) reads them."""
+"""The options at the beginning of a command line, parsed like getopt_long(3)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 
 class Arity(enum.Enum):
-    """Whether an option has a value. One that may have none has it in the same word."""
+    """Whether an option takes a value. An optional value must be in the same word."""
 
     NONE = enum.auto()
     REQUIRED = enum.auto()
@@ -16,7 +16,7 @@ class Arity(enum.Enum):
 
 
 class Given(NamedTuple):
-    """An option that was given: its long name, how it was written, and its value; empty without one."""
+    """An option that was given: its long name, its spelling, and its value; empty without one."""
 
     name: str
     said: str
@@ -24,20 +24,20 @@ class Given(NamedTuple):
 
 
 class Options(NamedTuple):
-    """The options, in their order, and the words after them."""
+    """The options, in order, and the words after them."""
 
     options: list[Given]
     rest: list[str]
 
 
 class NotOptions(ValueError):  # noqa: N818 -- a fact
-    """Raised for an option that does not exist, or without its value."""
+    """Raised for an unknown option, or one without its value."""
 
 
 def read_options(words: Sequence[str], short: Mapping[str, Arity], long: Mapping[str, Arity], same: Mapping[str, str]) -> Options:
-    """Return the options up to the first word that is none. `same`: the long names of short options.
+    """Return the options up to the first word that is not one. `same`: the long names of short options.
 
-    A long name may be cut where it is still the only one. Raises NotOptions.
+    A long name may be abbreviated while it is unambiguous. Raises NotOptions.
     """
     options: list[Given] = []
     left = list(words)

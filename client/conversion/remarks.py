@@ -1,4 +1,4 @@
-"""What could not be turned into ours, and what is different now: by line, with what to do instead."""
+"""Remarks on what could not be converted, and on what is different now: by line, with what to do instead."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 
 class Remark(NamedTuple):
-    """One sentence about a line; 0: about no line. `is_lost`: something essential is missing in the result."""
+    """One sentence about a line; 0: about no particular line. `is_lost`: something essential is missing in the result."""
 
     line: int
     what: str
@@ -27,11 +27,11 @@ class Remarks:
         self._found: dict[Remark, None] = {}
 
     def lost(self, line: int, what: str, instead: str = "") -> None:
-        """Remember that something essential could not be turned."""
+        """Record that something essential could not be converted."""
         self._found[Remark(line, _in_one_line(what), instead, is_lost=True)] = None
 
     def note(self, line: int, what: str, instead: str = "") -> None:
-        """Remember something that has another meaning now, or none that matters."""
+        """Record that something now has another meaning, or is ignored."""
         self._found[Remark(line, _in_one_line(what), instead, is_lost=False)] = None
 
     def sorted(self) -> list[Remark]:
@@ -40,5 +40,5 @@ class Remarks:
 
 
 def _in_one_line(text: str) -> str:
-    """Return a text that may have been written by anybody, without control characters."""
+    """Return text from elsewhere without control characters."""
     return "".join(char if char.isprintable() else f"\\x{ord(char):02x}" for char in text)

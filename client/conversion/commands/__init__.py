@@ -1,1 +1,1 @@
-"""Command lines of GNU parallel and xargs, and lists of commands: what a shell would have made of them, without running one."""
+"""Command lines of GNU parallel and xargs, and lists of commands: parsed as a shell would, without running one."""

@@ -1,4 +1,4 @@
-"""Lists of commands for a shell, one a line, as parallel and xargs read them; and task files of disBatch."""
+"""Lists of shell commands, one per line, as parallel and xargs read them; and task files of disBatch."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def convert_lines(text: str, remarks: Remarks) -> Draft:
 
 
 def _remark_on_rest(number: int, line: str, remarks: Remarks) -> None:
-    """Say that a command continues on further lines, which are commands of their own here, as they are for parallel."""
+    """Note that a command continues on further lines, which become commands of their own, as for parallel."""
     parts = cut(line)
     what = ""
     if any(operator == "<<" and _MARK.match(rest) for operator, rest in zip(parts[1::2], parts[2::2], strict=True)):
@@ -53,7 +53,7 @@ def _check(draft: Draft) -> None:
 
 
 class _TaskFile:
-    """A task file of disBatch: commands, and lines `#DISBATCH` that change those that follow."""
+    """A task file of disBatch: commands, and `#DISBATCH` lines that change the commands after them."""
 
     def __init__(self, remarks: Remarks) -> None:
         self._remarks = remarks
@@ -64,7 +64,7 @@ class _TaskFile:
         self._draft = Draft({"name": "tasks"}, {"env_all": True})
 
     def draft(self, text: str) -> Draft:
-        """Return the batch: the tasks before a barrier have one name, and those behind it wait for that."""
+        """Return the batch: the tasks before a barrier share a name, and those after it wait for that name."""
         begun, first = "", 0
         for number, line in enumerate(text.split("\n"), 1):
             first = first if begun else number

@@ -1,4 +1,4 @@
-"""Command lines of GNU parallel: what they would run, as jobs. See parallel(1)."""
+"""Command lines of GNU parallel: the commands that they would run, as jobs. See parallel(1)."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ _MOST_SECONDS = 10**8
 
 
 class _Column(NamedTuple):
-    """The values of one source. `is_linked`: its values go with those of the column before."""
+    """The values of one source. `is_linked`: they are paired with those of the column before."""
 
     values: list[str]
     is_linked: bool = False
@@ -44,7 +44,7 @@ class _Column(NamedTuple):
 def convert_parallel(words: Sequence[str], line: int, given: Input, remarks: Remarks) -> Draft:
     """Return the batch of a command line; its first word is `parallel`.
 
-    Raises `Refused` if nothing can be made of it.
+    Raises `Refused` if it cannot be converted.
     """
     options, rest = _read_options(words, line)
     draft = Draft(defaults={"env_all": True})
@@ -189,7 +189,7 @@ def _number(text: str, line: int, said: str = "-n") -> int:
 
 
 def _seconds(text: str) -> int | None:
-    """Return a time as parallel writes it, `1d2.5h3m4`, in whole seconds; None for none, or one that is too long."""
+    """Return a time as parallel writes it, `1d2.5h3m4`, in whole seconds; None for an invalid or too long one."""
     found = _PARTS_OF_DAY.fullmatch(text)
     try:
         seconds = 0.0 if found is None else sum(float(part or 0) * of for part, of in zip(found.groups(), _LENGTHS, strict=True))
@@ -199,7 +199,7 @@ def _seconds(text: str) -> int | None:
 
 
 def _sources(rest: Sequence[str], options: Sequence[Given], line: int, given: Input) -> tuple[list[str], list[_Column]]:
-    """Return the command, and the columns of values in their order."""
+    """Return the command, and the columns of values in order."""
     last = {one.name: one.value for one in options}
     signs = dict(_SEPARATORS)
     for name, sign in (("arg-sep", ":::"), ("argsep", ":::"), ("arg-file-sep", "::::"), ("argfilesep", "::::")):
@@ -229,7 +229,7 @@ def _sources(rest: Sequence[str], options: Sequence[Given], line: int, given: In
 
 
 def _braces(value: str) -> list[str]:
-    """Return the numbers of `{1..20}`, which a shell would have made of it."""
+    """Return the numbers of `{1..20}`, as a shell would expand it."""
     try:
         numbers = parse_range(value[1:-1]) if value.startswith("{") and value.endswith("}") else None
     except NotRange:
@@ -238,7 +238,7 @@ def _braces(value: str) -> list[str]:
 
 
 def _combinations(columns: Sequence[_Column], *, is_linked: bool, line: int) -> list[list[str]]:
-    """Return the values of each job: each with each, the first column slowest; those of linked columns side by side."""
+    """Return the values of each job: all combinations, the first column slowest; linked columns are paired."""
     groups: list[list[list[str]]] = []
     for column in columns:
         if groups and (column.is_linked or is_linked):

@@ -1,4 +1,4 @@
-"""The options of GNU parallel: which have a value, and what a batch has instead. See parallel(1)."""
+"""The options of GNU parallel: which take a value, and their counterparts in a batch. See parallel(1)."""
 
 from __future__ import annotations
 

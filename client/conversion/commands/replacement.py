@@ -14,7 +14,7 @@ _PERL = re.compile(r"\{=.*?=\}", re.DOTALL)
 
 
 class Replacements:
-    """What stands for values in a command, and the spots that were found there. `names`: of the columns, in their order."""
+    """The replacement strings of a command, and the spots that were found for them. `names`: of the columns, in order."""
 
     def __init__(self, columns: int, names: Sequence[str] = (), sign: str = "{}") -> None:
         self._columns = columns
@@ -30,7 +30,7 @@ class Replacements:
         self._pattern = re.compile(rf"(?P<bare>{re.escape(sign)})|\{{(?P<which>{which})\}}|{part}|{number}")
 
     def mark(self, text: str) -> str:
-        """Return a text of a command with its replacement strings marked; those without a meaning stay, and are remembered."""
+        """Return a text of a command with its replacement strings marked; unknown ones stay, and are recorded."""
         self.unknown += _PERL.findall(text)
         # All columns are as many words.
         text = text.replace(self._sign, " ".join(f"{{{place}}}" for place in range(1, self._columns + 1))) if self._columns != 1 else text

@@ -1,6 +1,6 @@
-"""The first command of a text for a shell: its words, what feeds it, and what a shell would have done beside.
+"""The first command of a shell text: its words, its input, and what a shell would also have done.
 
-Runs no shell. Quotes and backslashes mean what they mean to sh(1).
+Runs no shell. Quotes and backslashes have the meaning that they have in sh(1).
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ _CAT = re.compile(r"\s*cat\s+(\S.*?)\s*")
 
 
 class Command(NamedTuple):
-    """A command: the line it begins on, its words, and those of them that a shell would have expanded.
+    """A command: the line on which it begins, its words, and those that a shell would have expanded.
 
-    `input_file`: what it reads; `producer`: the commands before a `|`; `rest`: what follows, such as `> FILE`.
+    `input_file`: the file that it reads; `producer`: the commands before a `|`; `rest`: what follows, such as `> FILE`.
     """
 
     line: int
@@ -53,7 +53,7 @@ def logical_lines(text: str) -> Iterator[tuple[int, str]]:
 def read_command(line: int, text: str, programs: frozenset[str]) -> Command | None:
     """Return the command that calls one of these programs; None if there is none.
 
-    Raises NotWords for a text without an end of a quotation.
+    Raises NotWords for a text with an unterminated quotation.
     """
     parts = cut(text)
     for place in range(0, len(parts), 2):
@@ -72,7 +72,7 @@ def read_command(line: int, text: str, programs: frozenset[str]) -> Command | No
 
 
 def needs_shell(text: str) -> bool:
-    """Return whether a command means something else without a shell."""
+    """Return whether a command has another meaning without a shell."""
     try:
         divided = divide(text)
     except NotWords:

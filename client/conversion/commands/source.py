@@ -1,4 +1,4 @@
-"""What is converted: where it came from, and how to read other files that it names."""
+"""The source of a conversion: where it came from, and how to read other files that it names."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ STANDARD_INPUT = "-"
 
 
 def at(line: int) -> str:
-    """Return where a command line stands, as the beginning of a sentence; empty if it was given as words."""
+    """Return the place of a command line, as the beginning of a sentence; empty if it was given as words."""
     return f"line {line}: " if line else ""
 
 
 @dataclass(frozen=True, slots=True)
 class Input:
-    """What a command line of another tool reads. `file`: what its shell gave it; `read` returns the text of a file, or of standard input.
+    """The input of another tool's command line. `file`: the redirected file; `read` returns the text of a file, or of stdin.
 
-    `has_stdin`: whether standard input holds values. `producer`: the commands that would have written them.
+    `has_stdin`: whether stdin contains values. `producer`: the commands that would have written them.
     """
 
     read: Callable[[str], str]
@@ -28,9 +28,9 @@ class Input:
     has_stdin: bool = False
 
     def text(self, file: str, line: int, tool: str) -> str:
-        """Return the text of a file or, without a name, of standard input.
+        """Return the text of a file or, without a name, of stdin.
 
-        Raises `Refused(FAILED_PRECONDITION)` if it is not known.
+        Raises `Refused(FAILED_PRECONDITION)` if it is unknown.
         """
         if file not in {"", STANDARD_INPUT}:
             return self.read(file)

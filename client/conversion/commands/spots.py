@@ -1,4 +1,4 @@
-"""Places in a command that differ from job to job, and what stands there: a value of the job, a part of it, or a number."""
+"""Spots in a command that differ from job to job, and their content: a value of the job, a part of it, or a number."""
 
 from __future__ import annotations
 
@@ -12,17 +12,17 @@ NUMBER = -1
 
 
 class Job(NamedTuple):
-    """What one job is made for: its values, and its number from 1 on."""
+    """The parameters of one job: its values, and its number, counted from 1."""
 
     values: Sequence[str]
     number: int
 
 
 class Spot(NamedTuple):
-    """A place in a command, under a key that tells it from others. `column`: which value stands there, or NUMBER.
+    """A spot in a command, under a unique key. `column`: which value replaces it, or NUMBER.
 
-    `operation`: what is left of the value, as GNU parallel writes it: `.` without extension, `/` the last part of a path, `//` the
-    folder, `/.` the last part without extension.
+    `operation`: the part of the value, as GNU parallel writes it: `.` without extension, `/` the last part of a path, `//` the folder, `/.`
+    the last part without extension.
     """
 
     key: str
@@ -30,7 +30,7 @@ class Spot(NamedTuple):
     operation: str = ""
 
     def value(self, job: Job) -> str:
-        """Return what stands there for a job."""
+        """Return the content of the spot for a job."""
         if self.column == NUMBER:
             return str(job.number)
         return _OPERATIONS[self.operation](job.values[self.column])

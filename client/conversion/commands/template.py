@@ -1,6 +1,6 @@
-"""One command for many values: where its values go, and the tables `[[job]]` that this makes.
+"""A command for many values: where its values go, and the tables `[[job]]` that result.
 
-Knows no tool. A value never becomes a part of a shell's text: where a shell is needed, it gets the values as arguments.
+Knows no tool. A value never becomes part of a shell text: where a shell is needed, it gets the values as arguments.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ _SHELL = "bash"
 
 
 def marked(place: int) -> str:
-    """Return what stands in a text of the shell for the spot of this place."""
+    """Return the mark in a shell text for the spot at this place."""
     return f"{_MARK}{place}{_MARK}"
 
 
 def words_of(text: str, spots: Sequence[Spot]) -> list[Word]:
-    """Return the words of a command line that a shell would have read, with its spots `marked`."""
+    """Return the words of a shell command line, with its spots `marked`."""
     if not needs_shell(text):
         return [_inner(word, spots) for word in divide(text).words]
     used = list(dict.fromkeys(spots[place] for place in map(int, text.split(_MARK)[1::2])))
@@ -43,7 +43,7 @@ def _inner(word: str, spots: Sequence[Spot]) -> Word:
 
 
 def _with_parameters(text: str, spots: Sequence[Spot], used: Sequence[Spot]) -> str:
-    """Return the text for `sh -c`, with its parameters at the spots: always one word each, also between quotes."""
+    """Return the text for `sh -c`, with its parameters at the spots: always one word each, even between quotes."""
     parts = text.split(_MARK)
     made = ""
     for place, part in enumerate(parts):
@@ -78,7 +78,7 @@ def _quote_at_end(text: str) -> str:
 
 
 def tables(words: Sequence[Word], jobs: Sequence[Job], more: Table) -> list[Table]:
-    """Return the tables for a command and its jobs, with more keys: one with `for_each`, or the only job as it is.
+    """Return the tables for a command and its jobs, with more keys: one with `for_each`, or the only job unchanged.
 
     Raises `Refused(INVALID_ARGUMENT)` for a job without a program.
     """

@@ -1,4 +1,4 @@
-"""Command lines of xargs(1), of the findutils of GNU: what they would run, as jobs."""
+"""Command lines of GNU xargs(1): the commands that they would run, as jobs."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ _CONTROLS = {"a": "\a", "b": "\b", "f": "\f", "n": "\n", "r": "\r", "t": "\t", "
 
 @dataclass(slots=True)
 class _Wanted:
-    """What the options ask for; `replace`: what stands for a line in the command."""
+    """The parsed options; `replace`: the replacement string for a line in the command."""
 
     delimiter: str = ""
     replace: str = ""
@@ -64,7 +64,7 @@ class _Wanted:
 def convert_xargs(words: Sequence[str], line: int, given: Input, remarks: Remarks) -> Draft:
     """Return the batch of a command line; its first word is `xargs`.
 
-    Raises `Refused` if nothing can be made of it.
+    Raises `Refused` if it cannot be converted.
     """
     try:
         found = read_options(words[1:], SHORT, LONG, _SAME)

@@ -1,1 +1,1 @@
-"""Scripts of Slurm: their lines `#SBATCH`, what they ask for, and what else in them needs Slurm."""
+"""Slurm scripts: their `#SBATCH` lines, the resources that they request, and commands in them that need Slurm."""

@@ -1,4 +1,4 @@
-"""Scripts of Slurm: what sbatch(1) would have run, as a batch. The script itself runs unchanged."""
+"""Slurm scripts: what sbatch(1) would have run, as a batch. The script itself runs unchanged."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ _FIRST = ("SLURM_PROCID", "SLURM_LOCALID", "SLURM_NODEID", "SLURM_RESTART_COUNT"
 
 
 class Script(NamedTuple):
-    """A script that is submitted in a folder, with arguments. `path`: as the batch names it; empty if only its text is known."""
+    """A script that is submitted in a folder, with arguments. `path`: for the batch file; empty if only its text is known."""
 
     path: str
     folder: str
@@ -45,9 +45,9 @@ class Script(NamedTuple):
 
 
 def convert_slurm(text: str, script: Script, over: Said, remarks: Remarks) -> Draft:
-    """Return the batch that a script describes; `over`: the options that sbatch was given, which count more.
+    """Return the batch that a script describes; `over`: the options on sbatch's command line, which override those in it.
 
-    Raises `Refused` if nothing can be made of it.
+    Raises `Refused` if it cannot be converted.
     """
     said: Said = {}
     for directive in read_directives(text, remarks):
@@ -214,7 +214,7 @@ class _Conversion:
             self._remarks.lost(line, f"{name} is not set", f'set it: env = {{ {name} = "..." }}')
 
     def _take_export(self) -> list[str]:
-        """Return the variables that are named; `ALL` is the default, as for sbatch."""
+        """Return the exported variables; `ALL` is the default, as for sbatch."""
         own: dict[str, str] = {}
         said = self._said.get("export")
         for part in filter(None, (part.strip() for part in (said.value if said else "ALL").split(","))):
@@ -227,7 +227,7 @@ class _Conversion:
         return list(own.values())
 
     def _command(self) -> Table:
-        """Return what runs the script: itself if its path is known, else its text."""
+        """Return what runs the script: the file itself if its path is known, else its text."""
         if "\r\n" in self._text:
             self._remarks.lost(1, "lines end with CR LF, which sbatch refuses too", "dos2unix FILE")
         interpreter = shebang(self._text)

@@ -1,4 +1,4 @@
-"""A batch script of Slurm: its lines `#SBATCH`, and what else in it needs Slurm. See sbatch(1)."""
+"""The `#SBATCH` lines of a Slurm script, and what else in it needs Slurm. See sbatch(1)."""
 
 from __future__ import annotations
 
@@ -28,18 +28,18 @@ _INSTEAD = {
 
 
 class Directive(NamedTuple):
-    """A line `#SBATCH`: its number and its words."""
+    """A `#SBATCH` line: its number and its words."""
 
     line: int
     words: list[str]
 
 
 class Unmatched(ValueError):  # noqa: N818 -- a fact
-    """Raised for a line with a quote that has no end."""
+    """Raised for a line with an unterminated quotation."""
 
 
 def is_slurm(text: str) -> bool:
-    """Return whether a text is a script of Slurm."""
+    """Return whether a text is a Slurm script."""
     return any(line.startswith("#SBATCH") for line in text.split("\n"))
 
 
@@ -93,7 +93,7 @@ def _words(line: str) -> list[str]:
 
 
 def used_variables(text: str) -> dict[str, int]:
-    """Return the variables of Slurm that the script names, each with the first line that does."""
+    """Return the Slurm variables that the script uses, each with the first line that does."""
     found: dict[str, int] = {}
     for number, line in _code(text):
         for name in _SLURM_VARIABLE.findall(line):
@@ -102,7 +102,7 @@ def used_variables(text: str) -> dict[str, int]:
 
 
 def remark_on_commands(text: str, remarks: Remarks) -> None:
-    """Say which commands in the script are those of Slurm, or get from it how many processes they start."""
+    """Note which commands in the script belong to Slurm, or get their number of processes from it."""
     documents = _in_documents(text)
     for number, line in _code(text):
         if number in documents:
@@ -118,7 +118,7 @@ def _code(text: str) -> Iterator[tuple[int, str]]:
 
 
 def _in_documents(text: str) -> frozenset[int]:
-    """Return the numbers of the lines of here-documents, but not of those that a shell reads: these are commands again."""
+    """Return the line numbers of here-documents, except those read by a shell: these are commands again."""
     found: set[int] = set()
     end = ""
     is_read = False

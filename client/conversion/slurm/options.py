@@ -1,4 +1,4 @@
-"""The options of sbatch(1): which have a value, and what to do about those that a batch does not have."""
+"""The options of sbatch(1): which take a value, and what to do about those without a counterpart in a batch."""
 
 from __future__ import annotations
 

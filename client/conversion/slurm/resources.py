@@ -1,4 +1,4 @@
-"""What a script of Slurm asks for of a machine: nodes, cpus, memory, GPUs, licences."""
+"""The resources that a Slurm script requests: nodes, CPUs, memory, GPUs, licences."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LEAST_KIB = 4 * 1024
 
 
 class Resources:
-    """The keys of a job, and the variables with which Slurm tells the script what it got."""
+    """The keys of a job, and the variables with which Slurm tells the script what it was given."""
 
     def __init__(self, said: Said, remarks: Remarks) -> None:
         self._said = said

@@ -1,4 +1,4 @@
-"""The options that a script of Slurm gives to sbatch(1), each with its line."""
+"""The options that a Slurm script passes to sbatch(1), each with its line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from .values import NotValue, amount_of
 
 
 class SaidOption(NamedTuple):
-    """An option: its value, how it was written, and on which line; 0: on the command line."""
+    """An option: its value, its spelling, and its line; 0: on the command line."""
 
     value: str
     said: str
@@ -20,7 +20,7 @@ class SaidOption(NamedTuple):
 
     @property
     def shown(self) -> str:
-        """The option and its value, as they are written."""
+        """The option and its value, as written."""
         return f"{self.said}{'=' if self.said.startswith('--') else ' '}{self.value}" if self.value else self.said
 
 
@@ -29,7 +29,7 @@ Said: TypeAlias = dict[str, SaidOption]
 
 
 def note_options(words: Sequence[str], line: int, said: Said, remarks: Remarks) -> list[str]:
-    """Add the options at the beginning of these words, and return the words behind them."""
+    """Add the options at the beginning of these words, and return the words after them."""
     try:
         found = read_options(words, SHORT, LONG, SAME)
     except NotOptions as problem:
@@ -42,7 +42,7 @@ def note_options(words: Sequence[str], line: int, said: Said, remarks: Remarks) 
 
 
 def amount(said: Said, remarks: Remarks, name: str) -> int | None:
-    """Return the number that an option says; None if it was not given, or is none."""
+    """Return the number in an option; None if it was not given, or is not a number."""
     if (option := said.get(name)) is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""How values are written for Slurm, and how for jobwire: times, memory, moments, amounts. See sbatch(1)."""
+"""Convert values from Slurm's syntax to jobwire's: times, memory, moments, amounts. See sbatch(1)."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _HOURS = {"midnight": "00:00", "noon": "12:00", "fika": "15:00", "teatime": "16:
 
 
 class NotValue(ValueError):  # noqa: N818 -- a fact
-    """Raised for a text that does not say what it should."""
+    """Raised for an invalid value."""
 
 
 def seconds_of(text: str) -> int | None:
@@ -59,7 +59,7 @@ def size_text(kib: int) -> str:
 
 
 def moment_of(text: str) -> str:
-    """Return a time to begin at as `--at` has it; empty for now.
+    """Return a start time in the syntax of `--at`; empty for now.
 
     Raises NotValue.
     """
@@ -93,7 +93,7 @@ def amount_of(text: str) -> int:
 
 
 def gpus_of(text: str) -> tuple[int, str]:
-    """Return how many GPUs are asked for, as `2`, `a100:2` or with commas between, and of which kinds.
+    """Return how many GPUs are requested, as `2`, `a100:2` or a comma-separated list, and of which kinds.
 
     Raises NotValue.
     """
