@@ -1,1 +1,1 @@
-"""Files of this machine that a job brings, and what is fetched of a job's folder."""
+"""Files of this machine that a job brings, and what is fetched from a job's folder."""

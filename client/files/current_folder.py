@@ -1,4 +1,4 @@
-"""The current folder of this process, which may have been removed meanwhile. Its name need not be text."""
+"""The current folder of this process, which may have been removed meanwhile. Its name may be non-UTF-8."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ def current_folder() -> bytes:
 
 
 def absolute(path: bytes) -> bytes:
-    """Return the path from the root. Raises Refused(FAILED_PRECONDITION) if it is relative to a folder that was removed."""
+    """Return the absolute path. Raises Refused(FAILED_PRECONDITION) if it is relative to a folder that was removed."""
     return path if path.startswith(b"/") else os.path.join(current_folder(), path)  # noqa: PTH118 -- bytes
 
 
 def gone() -> Refused:
-    """Return the refusal of what needs it, if it was removed."""
+    """Return the refusal of an operation that needs the current folder, which was removed."""
     return Refused(Code.FAILED_PRECONDITION, "the current folder was removed", "go to another one: cd")

@@ -1,4 +1,4 @@
-"""What `get` returns about a file or folder that it fetched."""
+"""The result of `get` for a file or folder."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .fetching import FetchedFile
 
 
 class Fetched(NamedTuple):
-    """A file or folder that was fetched: where it is now, and how many bytes came, for a folder with their headers.
+    """A file or folder that was fetched: its path here, and how many bytes were received, for a folder including headers.
 
     `left_out`: what was not created below `path`: symbolic links that lead out of the folder, FIFOs, sockets and devices.
     """
@@ -21,5 +21,5 @@ class Fetched(NamedTuple):
 
 
 def as_fetched(file: FetchedFile) -> Fetched:
-    """Return it in text."""
+    """Return the result with paths as text."""
     return Fetched(Path(os.fsdecode(file.place)), file.size, tuple(map(os.fsdecode, file.left_out + file.others)))

@@ -1,8 +1,8 @@
 """Fetch a file or folder from the folder of a job, and write it here.
 
-It appears under its name when it is complete and correct; until then it is beside it, under a name that begins with a dot. Nothing that
-exists is overwritten but a file by a file. Symbolic links that lead out of a folder are left out: whoever follows them later would be led
-to a place that the job has chosen.
+It is renamed when it is complete and correct; until then it has a name beside it that begins with a dot. Nothing that exists is
+overwritten, except a file by a file. Symbolic links that lead out of a folder are left out: whoever follows them later would be led to a
+place chosen by the job.
 """
 
 # ruff: noqa: PTH102, PTH112, PTH114, PTH118, PTH208 -- names are bytes, which need not be text
@@ -34,7 +34,7 @@ _MODE = 0o600
 
 
 class FetchedFile(NamedTuple):
-    """What was fetched: where it is now, its size on the way, and the paths of links and of others (FIFOs, sockets, devices) left out."""
+    """What was fetched: its path here, its size as sent, and the paths of links and others (FIFOs, sockets, devices) left out."""
 
     place: bytes
     size: int
@@ -48,9 +48,9 @@ def fetch_request(key: JobKey, path: bytes) -> request_pb2.Request:
 
 
 def fetch(connection: Connection, key: JobKey, path: bytes, place: bytes = b"", default_name: bytes = b"files") -> FetchedFile:
-    """Fetch `path` of a job's folder to `place`; into it, if that is a folder, under its own name. Default: the current folder.
+    """Fetch `path` of a job's folder to `place`; into it under its own name, if that is a folder. Default: the current folder.
 
-    A place that ends with a slash is a folder, which is created if there is none.
+    A place that ends with a slash is a folder, which is created if missing.
 
     Raises the refusal, and `Refused` if it cannot be written here.
     """
@@ -67,7 +67,7 @@ def fetch(connection: Connection, key: JobKey, path: bytes, place: bytes = b"", 
 
 
 class Fetching:
-    """What is done with the answers to one fetch."""
+    """Processes the replies to one fetch."""
 
     def __init__(self, path: bytes, place: bytes, default_name: bytes) -> None:
         self._path = path
@@ -76,9 +76,9 @@ class Fetching:
         self._writing: _Writing | None = None
 
     def take(self, item: Item | None) -> FetchedFile | None:
-        """Write what came, and return the file or folder when it is complete.
+        """Write what arrived, and return the file or folder when it is complete.
 
-        Raises `Refused` if it cannot be written here, or is not what the worker sent.
+        Raises `Refused` if it cannot be written here, or does not match the digest of the worker.
         """
         try:
             if isinstance(item, Chunk):
@@ -101,7 +101,7 @@ class Fetching:
         return self._writing
 
     def purpose(self) -> Transfer | None:
-        """Return how much has come, for who looks on; None before anything has."""
+        """Return the progress for an onlooker; None before anything has arrived."""
         return None if self._writing is None else Transfer(is_sent=False, done_bytes=self._writing.size, size_bytes=None)
 
     def close(self) -> None:
@@ -121,7 +121,7 @@ def _target(place: bytes, path: bytes, default_name: bytes) -> bytes:
 
 
 class _Writing:
-    """One file or folder that is being written beside its place."""
+    """One file or folder being written beside its destination."""
 
     def __init__(self, place: bytes, kind: FileKind) -> None:
         self.place = place
@@ -150,7 +150,7 @@ class _Writing:
             raise
 
     def _demand_free(self) -> None:
-        """Check that nothing is in its place, but for a file a file, and for a folder an empty one."""
+        """Check that the destination is free: a file may replace a file, a folder an empty folder."""
         if is_special(self.place):
             what = f"{shown(self.place)!r} is no place for a file: it would be replaced, and is a device, a pipe or a socket"
             raise Refused(Code.INVALID_ARGUMENT, what, "write another name: PATH:DEST")
@@ -174,7 +174,7 @@ class _Writing:
         self.size += len(data)
 
     def finish(self, size: int, digest: bytes, mode: int) -> FetchedFile:
-        """Check what was written, and give it its name. Raises Refused, or OSError."""
+        """Verify what was written, and rename it. Raises Refused, or OSError."""
         if size != self.size or digest != self._hasher.digest():
             what = f"{shown(self.place)!r} is damaged: what arrived is not what the worker sent"
             raise Refused(Code.INTERNAL, what, "fetch it again")

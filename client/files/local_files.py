@@ -1,4 +1,4 @@
-"""Files and folders of this machine that a job brings: `FILE` or `FILE:PATH`, looked through and hashed before anything is sent."""
+"""Files and folders of this machine that a job brings: `FILE` or `FILE:PATH`, examined and hashed before anything is sent."""
 
 # ruff: noqa: PTH118, PTH119 -- names are bytes, which need not be text
 from __future__ import annotations
@@ -17,7 +17,7 @@ _BEGIN_BYTES = 256
 
 
 class LocalFile(BroughtFile):
-    """What a job brings, with its place on this machine."""
+    """A file that a job brings, with its path on this machine."""
 
     local: bytes
     survey: Survey
@@ -25,12 +25,12 @@ class LocalFile(BroughtFile):
     is_for_shell: bool = False
 
     def open(self) -> Source:
-        """Return its content, which must still be what was hashed. Raises OSError."""
+        """Return its content, which must be unchanged since it was hashed. Raises OSError."""
         return Source(_open(self.local), shown(self.local), self.survey)
 
 
 class Chosen(NamedTuple):
-    """A file or folder of this machine, looked through: its place here, its path in the job's folder, and what it is."""
+    """A file or folder of this machine that was examined: its path here, its path in the job's folder, and its kind and size."""
 
     local: bytes
     path: bytes
@@ -38,16 +38,16 @@ class Chosen(NamedTuple):
 
     @property
     def mode(self) -> int:
-        """The permissions that it is to have. The owner can read it, as 0 would say nothing; those in a folder travel with it."""
+        """Its permissions there. The owner can read it, because 0 would mean unset; those within a folder are sent with it."""
         return self.survey.mode or 0o400 if self.survey.kind is FileKind.FILE else 0o755
 
     def open(self) -> Source:
-        """Return its content, which must still be what was looked through. Raises OSError."""
+        """Return its content, which must be unchanged since it was examined. Raises OSError."""
         return Source(_open(self.local), shown(self.local), self.survey)
 
 
 def choose(local: bytes, path: bytes) -> Chosen:
-    """Look a file or folder through: `local` is its place here, `path` the one in the job's folder; empty: that itself.
+    """Examine a file or folder: `local` is its path here, `path` the one in the job's folder; empty: the folder itself.
 
     A file that is put to the folder itself keeps its name. Raises `Refused(INVALID_ARGUMENT)` if it cannot be read, or if `path` leads out
     of that folder.
@@ -70,7 +70,7 @@ def unreadable(local: bytes, error: OSError) -> Refused:
 
 
 def bring(local: bytes, path: bytes, *, executable: bool = False) -> LocalFile:
-    """Return a file or folder as a job brings it, looked through and hashed. Raises as `choose` does."""
+    """Return a file or folder as a job brings it, examined and hashed. Raises as `choose` does."""
     chosen = choose(local, path)
     try:
         digest = _digest_of(local, chosen.survey)
@@ -84,16 +84,17 @@ def bring(local: bytes, path: bytes, *, executable: bool = False) -> LocalFile:
 
 
 def _is_for_shell(local: bytes) -> bool:
-    """Return whether a shell runs this file as its script if it is told to execute it: text that does not begin with `#!`, sh(1p)."""
+    """Return whether execvp(3) runs this file with sh(1): it is text that does not begin with `#!`."""
     with open(_open(local), "rb") as file:
         begin = file.read(_BEGIN_BYTES)
     return not begin.startswith(b"#!") and b"\0" not in begin
 
 
 def parse_put(said: bytes, here: bytes = b"") -> tuple[bytes, bytes]:
-    """Return the place here, and the path in the job's folder, of `FILE` or `FILE:PATH`. `here`: what relative names are relative to.
+    """Return the path here, and the path in the job's folder, of `FILE` or `FILE:PATH`. `here`: what relative names are relative to.
 
-    A file whose name has a colon is meant if there is one. A PATH that ends with a slash is a folder, into which it is put under its name.
+    An existing file whose name has a colon takes precedence. A PATH that ends with a slash is a folder, into which it is put under its
+    name.
     """
     local, colon, path = said.rpartition(b":")
     if not colon or os.path.lexists(os.path.join(here, said)):
@@ -106,16 +107,16 @@ def parse_put(said: bytes, here: bytes = b"") -> tuple[bytes, bytes]:
 
 
 def target(place: bytes, path: bytes) -> bytes:
-    """Return where a file or folder of this machine goes in the job's folder: with a slash at the end of `path`, into that folder."""
+    """Return the path of a file or folder in the job's folder: if `path` ends with a slash, into that folder."""
     if path.endswith(b"/") and normal(path) not in {b"", b"/"}:
         path += last_name(place)
     return normal(path)
 
 
 def parse_get(said: bytes) -> tuple[bytes, bytes]:
-    """Return the path in the job's folder, and the place here, of `PATH` or `PATH:DEST`; without DEST it is empty.
+    """Return the path in the job's folder, and the path here, of `PATH` or `PATH:DEST`; without DEST the latter is empty.
 
-    A colon in the path is written with a backslash before it.
+    A colon in PATH is escaped with a backslash.
     """
     path, colon, place = said.replace(b"\\:", b"\0").partition(b":")
     if not path:
@@ -129,7 +130,7 @@ def parse_get(said: bytes) -> tuple[bytes, bytes]:
 
 
 def demand_folder_for(place: bytes) -> None:
-    """Check that there is a folder in which something can be written here as `place`. Raises `Refused(INVALID_ARGUMENT)`."""
+    """Check that the folder of `place` exists, so that something can be written there. Raises `Refused(INVALID_ARGUMENT)`."""
     folder = os.path.split(place.rstrip(b"/"))[0] or b"."
     if not os.path.isdir(folder):  # noqa: PTH112 -- bytes
         named = shown(folder)
@@ -142,13 +143,13 @@ def shown(path: bytes) -> str:
 
 
 def normal(path: bytes) -> bytes:
-    """Return a path without parts that mean nothing."""
+    """Return a path without redundant parts."""
     parts = [part for part in path.split(b"/") if part not in {b"", b"."}]
     return (b"/" if path.startswith(b"/") else b"") + b"/".join(parts)
 
 
 def last_name(place: bytes) -> bytes:
-    """Return what a file is called in the job's folder; `.` and `..` become that folder."""
+    """Return the default name in the job's folder; `.` and `..` stand for that folder itself."""
     name = os.path.basename(place.rstrip(b"/"))
     return b"" if name in {b"", b".", b".."} else name
 

@@ -1,4 +1,4 @@
-"""What programs say of files: paths of this machine and of a job's folder, as text, bytes or path objects."""
+"""File arguments of the library: paths of this machine and of a job's folder, as text, bytes or path objects."""
 
 from __future__ import annotations
 
@@ -19,9 +19,9 @@ _TEXT_TYPES = (str, bytes, os.PathLike)
 
 
 def brought(script: _Text | None, put: Files) -> list[LocalFile]:
-    """Return what a job brings, a script first; files are read and hashed.
+    """Return the files that a job brings, a script first; they are read and hashed.
 
-    Raises TypeError, and `Refused(INVALID_ARGUMENT)` for what cannot be read, or a path that leads out of the folder.
+    Raises TypeError, and `Refused(INVALID_ARGUMENT)` for a file that cannot be read, or a path that leads out of the folder.
     """
     found: list[LocalFile] = []
     if script is not None:
@@ -33,12 +33,12 @@ def brought(script: _Text | None, put: Files) -> list[LocalFile]:
 
 
 def chosen(files: Files) -> list[Chosen]:
-    """Return what is to be put into the folder of a job that exists. Raises as `brought` does."""
+    """Return the files to put into the folder of an existing job. Raises as `brought` does."""
     return [choose(*one) for one in _places("files", files)]
 
 
 def wanted(get: Paths) -> list[tuple[bytes, bytes]]:
-    """Return paths in the job's folder, with the places here; an empty place is the current folder. Raises as `brought` does."""
+    """Return paths in the job's folder, with the paths here; an empty one is the current folder. Raises as `brought` does."""
     found = [(normal(path), place) for path, place in _pairs("get", get)]
     for path, _ in found:
         if problem := path_problem(path):
@@ -51,7 +51,7 @@ def _places(what: str, files: Files) -> list[tuple[bytes, bytes]]:
 
 
 def _pairs(what: str, given: Files) -> list[tuple[bytes, bytes]]:
-    """Return each one with the other half of its pair, which is empty if there is none."""
+    """Return pairs; the second half is empty if it was not given."""
     if isinstance(given, _TEXT_TYPES):
         return [(_encoded(what, given), b"")]
     pairs: list[tuple[bytes, bytes]] = []

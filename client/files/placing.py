@@ -1,6 +1,6 @@
-"""Put files and folders into the folder of a job that exists; what is the same for a client that blocks and for an event loop.
+"""Put files and folders into the folder of an existing job; shared by the blocking and the asynchronous client.
 
-Each content is hashed while it is sent, as an upload with a token; then all are put into place by one request, which names their digests.
+Each content is hashed while it is sent, as an upload with a token; then one request, which names the digests, puts all of them in place.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ ATTEMPTS = 3
 
 
 def put(connection: Connection, key: JobKey, chosen: Sequence[Chosen]) -> None:
-    """Put files and folders into the folder of a job; of more than 64, so many at a time appear together.
+    """Put files and folders into the folder of a job; of more than 64, groups of that size appear together.
 
     Raises Refused if one of them changes, or what the worker refuses.
     """
@@ -53,12 +53,12 @@ def _put_some(connection: Connection, key: JobKey, some: Sequence[Chosen], progr
 
 
 def parts(chosen: Sequence[Chosen]) -> Iterator[Sequence[Chosen]]:
-    """Return what is put together with one request."""
+    """Return the groups that are put with one request each."""
     return (chosen[at : at + MOST_FILES] for at in range(0, len(chosen), MOST_FILES))
 
 
 def upload_request(key: JobKey, content: Chosen) -> request_pb2.Request:
-    """Return a request to send a content; one that was interrupted is continued if the content is still the same."""
+    """Return a request to send a content; an interrupted upload is resumed if the content is still the same."""
     what = (*key, content.local, content.survey.validator)
     token = hashlib.blake2b(b"\0".join(what), digest_size=TOKEN_BYTES).digest()
     return request_pb2.Request(put=request_pb2.Put(token=token, size=content.survey.size))

@@ -1,4 +1,4 @@
-"""Send contents that the worker lacks, several at a time; for a client that blocks."""
+"""Send contents that the worker lacks, several at a time; for the blocking client."""
 
 from __future__ import annotations
 
@@ -30,9 +30,9 @@ def put_request(file: LocalFile) -> request_pb2.Request:
 
 
 class Reading:
-    """What is read of a content from any position on, each byte in turn; with `hashes`, its digest is found out by that.
+    """Reads a content from any position on; with `hashes`, reading also computes its digest.
 
-    `content` is opened when something is read, and again to go back.
+    `content` is opened at the first read, and again to go back.
     """
 
     def __init__(self, content: LocalFile | Chosen, *, hashes: bool = False) -> None:
@@ -51,7 +51,7 @@ class Reading:
         return self.content.size if isinstance(self.content, LocalFile) else self.content.survey.size
 
     def read(self, position: int, most_bytes: int) -> bytes:
-        """Return bytes from a position on. Raises Refused if the content has changed, or cannot be read any more."""
+        """Return bytes from a position on. Raises Refused if the content has changed, or can no longer be read."""
         try:
             if self._bytes is None or position != self._upto - len(self._left):
                 self._open(position)
@@ -64,7 +64,7 @@ class Reading:
         return data
 
     def digest(self) -> bytes:
-        """Return the SHA-256 of the whole content, the rest of which is read. Raises as `read` does."""
+        """Return the SHA-256 of the whole content, reading the rest. Raises as `read` does."""
         assert self._hasher is not None
         try:
             if self._bytes is None:
@@ -85,7 +85,7 @@ class Reading:
         self._left, self._upto = b"", start
 
     def _advance(self, position: int) -> bool:
-        """Read more, of which what lies behind the position is to be returned; return whether there is more."""
+        """Read more; return whether there is more. Bytes from the requested position on are kept."""
         assert self._bytes is not None
         data = next(self._bytes, None)
         while data == b"":
@@ -109,7 +109,7 @@ class Reading:
 
 
 class Sending:
-    """One content that is sent with an exchange; `feed` sends bytes with it."""
+    """One content being sent with an exchange; `feed` sends bytes over it."""
 
     def __init__(self, exchange: Exchange, reading: Reading, feed: Callable[[Exchange, bytes], None]) -> None:
         self.exchange = exchange
@@ -117,20 +117,20 @@ class Sending:
         self._feed = feed
 
     def advance(self) -> None:
-        """Send what the worker takes now. Raises Refused if the content has changed, or cannot be read any more."""
+        """Send what the worker accepts now. Raises Refused if the content has changed, or can no longer be read."""
         uploading = self.exchange.uploading
         while uploading is not None and not self.exchange.ended and (room := uploading.room):
             self._feed(self.exchange, self.reading.read(uploading.position, room))
 
 
 def local_files(jobs: Iterable[object]) -> list[LocalFile]:
-    """Return the files of this machine that these jobs bring, each content once."""
+    """Return the files of this machine that these jobs bring, without duplicate contents."""
     files = {file.digest: file for job in jobs if isinstance(job, JobSpec) for file in job.files if isinstance(file, LocalFile)}
     return list(files.values())
 
 
 class Progress:
-    """How much of some contents the worker has."""
+    """How much of some contents the worker has received."""
 
     def __init__(self, size_bytes: int) -> None:
         self._size_bytes = size_bytes
@@ -138,16 +138,16 @@ class Progress:
         self._sending: list[Sending] = []
 
     def purpose(self) -> Transfer:
-        """Return it for who looks on."""
+        """Return the progress for an onlooker."""
         done = self._done_bytes + sum(one.exchange.uploading.position for one in self._sending if one.exchange.uploading is not None)
         return Transfer(is_sent=True, done_bytes=min(done, self._size_bytes), size_bytes=self._size_bytes)
 
     def began(self, sending: list[Sending]) -> None:
-        """Note what is being sent, in a list that changes."""
+        """Note the list of contents being sent, which changes."""
         self._sending = sending
 
     def ended(self, one: Sending) -> None:
-        """Note that a content was sent, before it leaves the list."""
+        """Note that a content was sent, before it is removed from the list."""
         self._done_bytes += one.reading.size
 
 

@@ -1,4 +1,4 @@
-"""Paths at which a file must not take the place of what is there: devices, pipes, sockets, and links of the system to what is open."""
+"""Paths at which a file must not replace what is there: devices, pipes, sockets, and links of the system to open files."""
 
 # pathlib takes no bytes.
 # ruff: noqa: PTH116, PTH120
@@ -13,13 +13,13 @@ _OF_THE_KERNEL = (b"/proc/", b"/sys/")
 
 
 def is_of_the_system(path: bytes) -> bool:
-    """Return whether a path is in a folder of devices or of the kernel, where only the system puts something."""
+    """Return whether a path is in a folder for devices or of the kernel, where only the system creates files."""
     folder = os.path.realpath(os.path.dirname(path) or b".")
     return folder in _DEVICES or folder.startswith(_OF_THE_KERNEL)
 
 
 def is_special(path: bytes) -> bool:
-    """Return whether a path leads to something else than a file or folder, or is in a folder of the system.
+    """Return whether a path leads to anything but a file or folder, or is in a folder of the system.
 
     /dev/stdout is a link, perhaps to a file: root would replace the link itself.
     """
