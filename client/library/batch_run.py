@@ -1,4 +1,4 @@
-"""One run of a batch on a worker. What is done to it is done to all its jobs, with one request."""
+"""One run of a batch on a worker. An action on it is one request about all its jobs."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ from .verbs.actions import forgotten
 
 
 class Stopping(Attached):
-    """A stop of a run that the worker has accepted. `jobs`: how many jobs it is about."""
+    """A stop of a run that the worker has accepted. `jobs`: how many jobs it ends."""
 
     def __init__(self, session: Session, exchange: Exchange, jobs: int) -> None:
         self.jobs = jobs
@@ -154,19 +154,19 @@ class BatchRun(Attached):
         parallel: int | None = None,
         every_run: bool = False,
     ) -> int:
-        """Change the jobs of the run that wait, or how many of its jobs may run at once (0: as many as there are slots).
+        """Change the waiting jobs of the run, or how many of its jobs may run at once (0: as many as there are slots).
 
-        A time limit (0: none) is also set for those that run.
-        Returns how many jobs that is about. `every_run`: those of all runs of this batch.
+        A time limit (0: none) is also set for running jobs. Returns how many jobs were selected. `every_run`: those of all runs of this
+        batch.
         """
         return self._done(change_request(self.info, held, priority, time_limit, parallel, every_run=every_run))
 
     def forget(self, *, older_than: Duration | None = None, dry_run: bool = False) -> Forgotten:
         """Remove the jobs of the run, with their logs, and return how many. Their ids are never run again.
 
-        `older_than`: only those that ended at least so long ago. `dry_run`: only count them.
+        `older_than`: only jobs that ended at least this long ago. `dry_run`: only count them.
 
-        Raises `Refused(FAILED_PRECONDITION)` if one has not ended, unless one of the two is given.
+        Raises `Refused(FAILED_PRECONDITION)` if a job has not ended, unless one of the two is given.
         """
         request = forget_request(selection(self.info), older_than, dry_run=dry_run)
         return forgotten([self._session.reply(request, "forget").forget])

@@ -1,4 +1,4 @@
-"""A batch as a program describes it: by a batch file, by the tables of one, or by its jobs. Knows no worker."""
+"""A batch as a program passes it: a batch file, its tables, or its jobs. Knows no worker."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ _MOST_OF_A_COMMAND = 60
 
 
 class PlannedBatch(NamedTuple):
-    """What is to be submitted: the run, its jobs by their ids, and the argv of each as it was given."""
+    """What is to be submitted: the run, its jobs by their ids, and the argv of each as given."""
 
     about: BatchInfo
     specs: Mapping[bytes, JobSpec]
@@ -40,7 +40,7 @@ class PlannedBatch(NamedTuple):
     each: Batch | None = None
 
     def placed(self, known: Sequence[JobSpec]) -> Dialogue[PlannedBatch]:
-        """Return it with its jobs that run on each worker on those that there are; `known`: its jobs, if it was submitted before."""
+        """Return it with its jobs for each worker expanded to the existing workers; `known`: its jobs, if it was submitted before."""
         if self.each is None:
             return self
         from ..batch.each import expand, questions  # noqa: PLC0415 -- few batches have such jobs
@@ -53,13 +53,13 @@ class PlannedBatch(NamedTuple):
         return PlannedBatch(self.about, specs, [args_of(spec) for spec in specs.values()])
 
     def demand_same(self, known: Collection[bytes]) -> None:
-        """Check that its run gets no further jobs, as `demand_same` does; the parts of a large one are compared by the worker."""
+        """Check that its run gets no further jobs, as `demand_same` does; the worker compares the parts of a large run."""
         if not is_large([*self.specs.values()]):
             demand_same(self.about.id, self.specs, known)
 
 
 def demand_same(run: bytes, specs: Mapping[bytes, JobSpec], known: Collection[bytes]) -> None:
-    """Check that a run gets no jobs that it did not have when it was submitted before. `known`: the ids of those that it has.
+    """Check that a run gets no jobs that it did not have when it was submitted before. `known`: the ids of those it has.
 
     Raises Refused(ALREADY_EXISTS).
     """

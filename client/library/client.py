@@ -35,8 +35,8 @@ class Client(Execution, Submission, Control):
     """A worker to run jobs on. It is a context manager, is used by one thread at a time and connects at the first request.
 
     `context`: the name of a context, or a Context; None: the current one, or the private worker of this user if there is none. `notice` is
-    called with a sentence when the connection is lost, and again when it is back. With `patience`, also when the worker has given
-    no sign for so long while something waits for it; it is asked for one as often. Without, that is noticed after half a minute.
+    called with a sentence when the connection is lost, and again when it is back. With `patience`, also when the worker has not responded
+    for this long while a call waits for it; it is then probed as often. Without, that takes half a minute to notice.
     """
 
     def __init__(
@@ -88,20 +88,20 @@ class Client(Execution, Submission, Control):
 
     @property
     def workers(self) -> Workers:
-        """The workers of a broker: which there are, and what operators do about them."""
+        """The workers of a broker, and what operators can do with them."""
         from .workers import Workers  # noqa: PLC0415 -- few want them
 
         return Workers(self._session)
 
     @property
     def members(self) -> Members:
-        """The members of the worker, for an admin: who may come in, and what they may do."""
+        """The members of the worker, for an admin: who may connect, and what they may do."""
         from .members import Members  # noqa: PLC0415 -- few want them
 
         return Members(self._session)
 
     def status(self) -> WorkerStatus:
-        """Return how the worker is now, and who this client is there."""
+        """Return the present status of the worker, and who this client is there."""
         from .values.status import read_status, status_request  # noqa: PLC0415 -- a command that runs a job need not wait for it
 
         hello = self.hello()
@@ -118,17 +118,17 @@ class Client(Execution, Submission, Control):
         labels: Mapping[str, str | None] | None = None,
         reset: bool = False,
     ) -> WorkerStatus:
-        """Set what the worker has for jobs, at once and for its later runs, and return its status; needs the role operator or admin.
+        """Set the capacity of the worker, now and for later runs, and return its status; needs the role operator or admin.
 
-        `memory`: bytes, or a size such as `"64G"`, that jobs can reserve. `gpus`: the id of each. `resources`: of each name how much, 0
-        removes it. `labels`: of each name its value, `""` for none; None removes the label. `reset`: first forget all that
-        was ever set; then what the worker was started with counts.
+        `memory`: bytes, or a size such as `"64G"`, that jobs can reserve. `gpus`: the id of each. `resources`: the amount for each name, 0
+        removes it. `labels`: the value for each name, `""` for none; None removes the label. `reset`: first drop all earlier settings; then
+        the options with which the worker was started apply.
         """
         self.connection.call(actions.capacity_request(slots, memory, gpus, resources, labels, reset=reset))
         return self.status()
 
     def hello(self) -> request_pb2.HelloReply:
-        """Return the greeting of the worker, as the protocol has it."""
+        """Return the worker's reply to `hello`, as in the protocol."""
         return self.connection.hello()
 
     def pump(self, deadline: float | None = None, wake_fds: Sequence[int] = ()) -> bool:

@@ -1,4 +1,4 @@
-"""Where a client connects: the endpoint and the key of a context, one's own identity, and how its worker is started again."""
+"""Where a client connects: endpoint and key of a context, the user's identity, and how its worker is restarted."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _PRIVATE_TIMEOUT_SECONDS = 30.0
 
 
 class Destination(NamedTuple):
-    """The worker to connect to, and how to start it again, which may take long, if it can be."""
+    """The worker to connect to, and a function that restarts it, if that is possible; it may take long."""
 
     endpoint: str
     server_key: bytes
@@ -27,9 +27,9 @@ class Destination(NamedTuple):
 
 
 def find_destination(context: str | Context | None, connect_timeout: Duration | None) -> Destination:
-    """Return where a context leads to.
+    """Return the destination of a context.
 
-    Starts the private worker of this user if it is the one, and creates the user's own identity if there is none. Raises `Refused`.
+    Starts the private worker of this user if it is selected, and creates the user's own identity if there is none. Raises `Refused`.
     """
     if context is None or isinstance(context, str):
         from ..config.contexts import resolve  # noqa: PLC0415 -- who connects by address needs no files

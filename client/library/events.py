@@ -1,4 +1,4 @@
-"""Events as an iterator over a subscription: where it starts, also at a time, and how to continue if some were missed."""
+"""Events as an iterator over a subscription: where it starts, possibly at a time, and how to continue if some were missed."""
 
 from __future__ import annotations
 
@@ -80,11 +80,11 @@ class EventStream(Attached):
 
     @property
     def is_up_to_date(self) -> bool:
-        """Whether there is nothing to take, and nothing on its way, as far as is known."""
+        """Whether there is nothing to take, and nothing in transit, as far as is known."""
         return self._subscription.is_up_to_date
 
     def look_again(self) -> None:
-        """Ask for what has happened up to now, which may not have arrived; until it has, this is not up to date."""
+        """Request what has happened up to now and may not have arrived; until it has, this is not up to date."""
         self._subscription.look_again()
 
     def take(self) -> Event | None:
@@ -181,9 +181,9 @@ class CursorTooOld(Refused):
 
 
 def ask_for_position(wanted: event_pb2.Filter, start: str | timedelta | datetime) -> Dialogue[EventCursor]:
-    """Find the position after which no event is missing that is kept (`START`), or that happened since a time.
+    """Find the position after which no kept event is missing (`START`), or that of a time.
 
-    Events of which the clock was set back in between may be missing, or come in addition.
+    If the clock was set back in between, events may be missing or added.
     """
     granted = reply_with("subscribe", (yield request_pb2.Request(subscribe=request_pb2.Subscribe(filter=wanted)))).subscribe
     yield request_pb2.Request(unsubscribe=request_pb2.Unsubscribe(topic=granted.topic))
@@ -212,7 +212,7 @@ def _microseconds(start: timedelta | datetime) -> Dialogue[int]:
 
 
 def _first_after(wanted: event_pb2.Filter, after: event_pb2.Cursor, head: int) -> Dialogue[event_pb2.Event | Refused | None]:
-    """Return the first of the events after a position, None if there is none; the refusal if not all of them are kept."""
+    """Return the first event after a position, None if there is none; the refusal if not all of them are kept."""
     while True:
         try:
             answer = yield request_pb2.Request(replay=request_pb2.Replay(filter=wanted, after=after, limit=1))
@@ -228,7 +228,7 @@ def _first_after(wanted: event_pb2.Filter, after: event_pb2.Cursor, head: int) -
 
 
 def take_many(wanted: event_pb2.Filter) -> frozenset[tuple[bytes, bytes]]:
-    """Take the jobs out of a filter that are more than it can name, and return them: events of others come too, and are dropped here."""
+    """Remove the jobs from a filter that exceed its limit, and return them: events of other jobs then arrive too, and are dropped here."""
     if len(wanted.jobs) <= MOST_JOBS_PER_FILTER:
         return frozenset()
     only = frozenset((key.owner, key.id) for key in wanted.jobs)

@@ -125,7 +125,7 @@ class Job(JobLogs):
         self._session.reply(request, "done")
 
     def rerun(self, *, id: bytes | str | None = None, watch: bool = True) -> Job:  # noqa: A002 -- it is one
-        """Run the job again with everything as it was, also its standard input, and return the new job.
+        """Run the job again, with everything unchanged including its standard input, and return the new job.
 
         `id`, `watch`: as in `Client.submit`; with the same `id` nothing is started twice, even if this job was forgotten meanwhile.
         """
@@ -133,9 +133,9 @@ class Job(JobLogs):
         return Job(self._session, record.key, self.args)
 
     def feed(self, stdin: Stdin) -> None:
-        """Pass a descriptor or a binary file on as the standard input of a job that waits for it; see `Client.rerun`.
+        """Send a descriptor or a binary file as the standard input of a job that waits for it; see `Client.rerun`.
 
-        Returns when the worker has all of it, or when the job wants no more. Raises `Refused` if another client feeds the job.
+        Returns when the worker has all of it, or when the job takes no more. Raises `Refused` if another client feeds the job.
         """
         source = source_of(stdin)
         if source is None:
@@ -145,7 +145,7 @@ class Job(JobLogs):
     def put(self, files: Files) -> None:
         """Put files and folders of this machine into the folder of the job, which may wait, run, or have ended.
 
-        `files`: one or several, each with its path in the folder if that is another one, as for `run(put=...)`. One that waits finds them
+        `files`: one or several, each a pair with its path in the folder if that differs, as for `run(put=...)`. A waiting job finds them
         when it starts. A file replaces a file, at once when it is complete; folders are merged; a file does not replace a folder, nor a
         folder a file. Permissions and symbolic links are kept.
 
@@ -158,13 +158,13 @@ class Job(JobLogs):
         put(self._session.connection, self.key, chosen(files))
 
     def get(self, paths: Paths | None = None) -> list[Fetched]:
-        """Fetch files and folders from the folder of the job, while it runs or later, and return where they are now.
+        """Fetch files and folders from the folder of the job, while it runs or later, and return their paths here.
 
-        `paths`: one or several, each with its place here if that is another one than its name in the current folder; `"."` is the whole
-        folder. A place that is a folder, or ends with a slash, is one to write into. Default: what the job was submitted with as `get`.
-        A file appears when it is complete, and replaces a file; nothing else that exists is replaced.
+        `paths`: one or several, each a pair with its destination here if that is not its name in the current folder; `"."` is the whole
+        folder. A destination that is a folder, or ends with a slash, is written into. Default: what the job was submitted with as `get`. A
+        file appears when it is complete, and replaces a file; nothing else that exists is replaced.
 
-        Raises `Refused`: NOT_FOUND for what is not there, FAILED_PRECONDITION for a job without a folder, a symbolic link, or a file that
+        Raises `Refused`: NOT_FOUND for a missing path, FAILED_PRECONDITION for a job without a folder, a symbolic link, or a file that
         changes while it is read, INVALID_ARGUMENT or ALREADY_EXISTS for what cannot be written here.
         """
         from ..files.options import wanted  # noqa: PLC0415 -- few programs use it
@@ -172,7 +172,7 @@ class Job(JobLogs):
         return self.fetch([(path, b"") for path in self.info().spec.outputs] if paths is None else wanted(paths))
 
     def fetch(self, found: Sequence[tuple[bytes, bytes]]) -> list[Fetched]:
-        """Fetch paths to places, both as `wanted` in ../files/options.py returns them; see `get`."""
+        """Fetch paths to destinations, both as `wanted` in ../files/options.py returns them; see `get`."""
         from ..files.fetched import as_fetched  # noqa: PLC0415 -- few programs use it
         from ..files.fetching import fetch  # noqa: PLC0415 -- as above
 

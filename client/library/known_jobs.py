@@ -1,4 +1,4 @@
-"""What is known here about jobs, from reports of a start or stop, events, and answers to queries. Knows no socket.
+"""What is known about jobs here, from reports of a start or stop, events, and replies to queries. Knows no socket.
 
 A record is kept as long as a handle of the job; two handles of one job share it.
 """
@@ -112,7 +112,7 @@ class KnownJobs:
                 pass
 
     def learn_job(self, job: job_pb2.Job) -> None:
-        """Process an answer to a query."""
+        """Process a reply to a query."""
         record = self._records.get(JobKey(job.key.owner, job.key.id))
         if record is None:
             return
@@ -224,7 +224,7 @@ class Handle(Attached):
         return self._record.stderr_tail
 
     def completed(self, stdout: bytes, stderr: bytes) -> CompletedJob:
-        """Return the result of the ended job, with this as its output."""
+        """Return the result of the ended job, with this output."""
         from .values.completed_job import CompletedJob  # noqa: PLC0415 -- it stands on subprocess, which is slow to import
 
         record = self._record
@@ -235,7 +235,7 @@ class Handle(Attached):
         )
 
     def timed_out(self, timeout: Duration | None, stdout: bytes = b"", stderr: bytes = b"", mode: TextMode | None = None) -> Exception:
-        """Return the exception for a `timeout` that has passed, with this as the output so far."""
+        """Return the exception for a `timeout` that has passed, with this output so far."""
         from .values.completed_job import JobTimeout  # noqa: PLC0415 -- as above
 
         so_far = (stdout, stderr) if mode is None else (mode.decode_for_error(stdout), mode.decode_for_error(stderr))

@@ -50,15 +50,15 @@ class Schedules(Attached):
         missed: str = "once",
         id: bytes | None = None,  # noqa: A002 -- it is one
     ) -> ScheduleInfo:
-        """Add a schedule and return it, when it is durable.
+        """Add a schedule and return it once it is durable.
 
-        `job`: a result of `jobwire.job_spec`, or an argv. `cron`: five fields, or a name such as `@daily`. `zone`: the time zone that they
-        are of, such as `Europe/Berlin`. `overlap`: what becomes of a time at which an earlier job has not ended, `skip`, `queue` or `stop`.
+        `job`: a result of `jobwire.job_spec`, or an argv. `cron`: five fields, or a name such as `@daily`. `zone`: the time zone of the
+        times, such as `Europe/Berlin`. `overlap`: what happens at a time when an earlier job has not ended, `skip`, `queue` or `stop`.
         `missed`: what is started later for times at which the worker could not, `once`, `skip` or `all`. `id`: repeating a call with the
         same id adds nothing twice.
 
-        Raises the refusal: INVALID_ARGUMENT for an expression or a zone that the worker does not understand, ALREADY_EXISTS for a name
-        that another schedule of yours has.
+        Raises the refusal: INVALID_ARGUMENT for an invalid expression or an unknown zone, ALREADY_EXISTS if another schedule of yours has
+        the name.
         """
         spec = as_spec(job)
         request = add_request(name, spec, cron, zone, overlap, missed, id)
@@ -81,10 +81,10 @@ class Schedules(Attached):
         values: Mapping[str, object] | None = None,
         lines: bool = False,
     ) -> ScheduleInfo:
-        """Add a schedule that starts a batch again and again, each time as a run of its own, and return it, when it is durable.
+        """Add a schedule that starts a batch again and again, each time as a new run, and return it once it is durable.
 
-        `jobs`, `parallel`, `on_failure`, `on_finish`, `values` and `lines` are those of `client.batch`: a file is read now, and its
-        `for_each` too. All else is as in `add`; `overlap` and `missed` are about runs.
+        `jobs`, `parallel`, `on_failure`, `on_finish`, `values` and `lines` are those of `client.batch`: a file is read now, with its
+        `for_each`. The other options are those of `add`; `overlap` and `missed` apply to runs.
 
         Raises the refusal.
         """
@@ -110,26 +110,26 @@ class Schedules(Attached):
         return schedule_info(carry_out(self._session.connection.call, schedule_steps(parts)))
 
     def get(self, name: str, owner: bytes = b"") -> ScheduleInfo:
-        """Return a schedule by its name, with its next times and what came of the last ones.
+        """Return a schedule by its name, with its next times and the results of the latest ones.
 
         Raises Refused(NOT_FOUND), or Refused(INVALID_ARGUMENT) if no schedule can have this name.
         """
         return self._asked(query_request(name, owner))
 
     def list(self, owner: bytes = b"") -> Iterator[ScheduleInfo]:
-        """Iterate over the schedules that you may see, each with its next time and what came of the last one."""
+        """Iterate over the schedules that you may see, each with its next time and the result of the last one."""
         return read_all(self._session.connection.call, list_schedules(owner))
 
     def pause(self, schedule: JobKey) -> None:
-        """Let it start nothing until it is resumed."""
+        """Pause a schedule: it starts nothing until it is resumed."""
         self._change(pause_request(schedule, paused=True))
 
     def resume(self, schedule: JobKey) -> None:
-        """Let it start jobs again, from now on."""
+        """Resume a schedule: it starts jobs again from now on."""
         self._change(pause_request(schedule, paused=False))
 
     def run_now(self, schedule: JobKey, job_id: bytes | None = None) -> bytes:
-        """Start its job or its batch now, and return the id of the job or the run; `job_id`: one that was made before, to start it once."""
+        """Start its job or batch now, and return the id of the job or run; `job_id`: an id made before, to start it only once."""
         job_id = job_id or new_id()
         connection, what = self._session.connection, None
         if (hello := connection.hello()).kind == "broker":
@@ -138,7 +138,7 @@ class Schedules(Attached):
         return job_id
 
     def remove(self, schedule: JobKey) -> None:
-        """Remove it; its jobs stay."""
+        """Remove a schedule; its jobs stay."""
         self._change(remove_request(schedule))
 
     def _change(self, request: request_pb2.Request) -> None:

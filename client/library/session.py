@@ -1,6 +1,6 @@
 """What `Client` and its jobs share: the connection, what is known about jobs, and waiting for their ends.
 
-Every wait of the library uses `pump` here, so that whatever comes meanwhile reaches its job.
+Every wait of the library uses `pump` here, so that whatever arrives meanwhile reaches its job.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class Session:
         return came
 
     def sort(self) -> None:
-        """Record what came with the jobs that it is about."""
+        """Pass what arrived to the jobs that it is about."""
         some_ended = False
         for exchange in self._watches:
             some_ended = some_ended or exchange.ended
@@ -114,19 +114,19 @@ class Session:
         return job
 
     def reply(self, request: request_pb2.Request, content: str, deadline: float | None = None) -> request_pb2.Reply:
-        """Send a request and return its one answer, which has this content.
+        """Send a request and return the content of its one reply.
 
         Raises the refusal, or TimeoutError when the deadline has passed.
         """
         return reply_with(content, self.connection.call(request, deadline))
 
     def all_done(self, requests: Iterable[request_pb2.Request]) -> None:
-        """Send requests one after the other, each of which is answered with `done`. Raises the refusal."""
+        """Send requests one after the other, each answered with `done`. Raises the refusal."""
         for request in requests:
             self.reply(request, "done")
 
     def list_jobs(self, wanted: request_pb2.List, limit: int | None = None) -> Iterator[JobInfo]:
-        """Iterate over the jobs that a request lists, page by page; at most so many.
+        """Iterate over the jobs of a list, page by page; at most this many.
 
         Raises `Refused(UNIMPLEMENTED)` if the worker is too old for one of its filters.
         """
@@ -173,7 +173,7 @@ class Session:
             self.known_jobs.listeners.remove(waiting.note)
 
     def _hear(self, waiting: _Waiting, lost: int, deadline: float | None) -> Iterator[Record]:
-        """Continue to wait; ends that no watch reports are learnt from events, until one has been missed or a watch is `lost`."""
+        """Continue to wait, with events for ends that no watch reports, until an event was missed or a watch is `lost`."""
         unheard = waiting.unheard()
         if unheard and self._deaf:
             self._follow(waiting, unheard, lost, deadline)
@@ -206,7 +206,7 @@ class Session:
                 self.connection.unsubscribe(heard)
 
     def _follow(self, waiting: _Waiting, unheard: Sequence[Record], lost: int, deadline: float | None) -> None:
-        """Wait for one more end, over requests alone: the end of a log that is followed is that of its job."""
+        """Wait for one more end with requests only: a followed log ends with its job."""
         look_at = time.monotonic() + _LOOK_SECONDS
         asked: list[Exchange] = []
         try:
@@ -258,7 +258,7 @@ class Session:
 
 
 class _Waiting:
-    """Jobs whose ends are waited for: those that are `pending`, and those that have `ended` and were not taken yet."""
+    """Jobs whose ends are waited for: `pending` ones, and those that have `ended` and were not taken yet."""
 
     def __init__(self, records: Iterable[Record]) -> None:
         once = dict.fromkeys(records)
@@ -290,7 +290,7 @@ class _Waiting:
 
 
 def _first_refusal(records: Sequence[Record]) -> Refused | None:
-    """Return why one of these is no longer watched; for a job that a rebuilt store lacks, this explains more than "there is no job"."""
+    """Return why one of these is no longer watched; for a job missing in a rebuilt store, this is clearer than "there is no job"."""
     refusals = (record.watch.refusal for record in records if record.watch is not None)
     return next((refusal.anew() for refusal in refusals if refusal is not None), None)
 

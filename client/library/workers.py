@@ -24,13 +24,13 @@ from .values.growth import GrowthQueue, GrowthSettings, add_request, change_requ
 
 
 class Workers(Attached):
-    """The workers of a broker. To see them needs a role that may see the jobs of others."""
+    """The workers of a broker. Listing them needs a role that may see the jobs of others."""
 
     def __init__(self, session: Session) -> None:
         self._session = session
 
     def list(self) -> tuple[BrokerWorker, ...]:
-        """Return all of them."""
+        """Return all workers."""
         return read_workers(self._session.reply(workers_request(), "list_workers"))
 
     def get(self, name: str) -> WorkerDetails:
@@ -38,21 +38,21 @@ class Workers(Attached):
         return read_worker(self._session.reply(worker_request(name), "query_worker"))
 
     def fitting(self, spec: JobSpec | Sequence[Text]) -> FittingWorkers:
-        """Return on which workers such a job could run, as for `--on-each`: a result of `jobwire.job_spec`, or an argv.
+        """Return the workers on which such a job could run, as for `--on-each`: a result of `jobwire.job_spec`, or an argv.
 
-        A worker that is no broker answers with itself. Raises `Refused` if there is none, which says why.
+        A worker that is not a broker returns itself. Raises `Refused`, with the reason, if there is none.
         """
         return read_fitting(self._session.reply(fitting_request(as_spec(spec)), "find_workers"))
 
     def drain(self, name: str, *, drained: bool = True) -> None:
-        """Give a worker no more jobs, or (`drained=False`) some again; those that it has go on.
+        """Drain a worker, so that it gets no more jobs, or (`drained=False`) undrain it; its present jobs continue.
 
         Needs the role operator or admin.
         """
         self._session.reply(drain_request(name, drained=drained), "done")
 
     def remove(self, name: str, *, declare_lost: bool = False) -> int:
-        """Take a worker off the roster of its broker, which must be drained and without jobs; needs the role admin.
+        """Remove a worker, which must be drained and without jobs, from the roster of its broker; needs the role admin.
 
         `declare_lost`: its jobs are lost, which is final: they are never started again. Return how many there were. If the worker comes
         back, it stops them, if its own roster lets this member stop jobs of others.
@@ -65,9 +65,9 @@ class Workers(Attached):
         self._session.reply(add_request(settings), "done")
 
     def change_queue(self, name: str, change: str) -> None:
-        """Let a queue ask for nothing more ("pause"), for workers again ("resume"), or be gone ("remove"). Needs the role operator.
+        """Pause a queue ("pause"), resume it ("resume"), or remove it ("remove"). Needs the role operator.
 
-        To remove one needs the role admin; its workers get no more jobs, and leave when those that they have end.
+        To remove one needs the role admin; its workers get no more jobs, and leave when their present jobs end.
         """
         self._session.reply(change_request(name, change), "done")
 

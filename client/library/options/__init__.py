@@ -1,1 +1,1 @@
-"""The options of jobs as callers of the library give them, and the specs that they become."""
+"""The options of jobs as callers of the library pass them, and the specs that result."""

@@ -1,4 +1,4 @@
-"""Values as callers of the library give them: texts, durations, moments and ids, and what they mean."""
+"""Values as callers of the library pass them: texts, durations, moments and ids."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ Moment: TypeAlias = "datetime | timedelta | str"
 
 
 def make_id(said: bytes | str | None) -> bytes:
-    """Return the id that a caller made, or a new one.
+    """Return the id that a caller passed, or a new one.
 
     Raises `Refused(INVALID_ARGUMENT)` if it is not a UUID, and TypeError if it is neither text nor bytes.
     """
@@ -57,7 +57,7 @@ def must_be(what: str, value: object, kinds: type | tuple[type, ...], in_words: 
 def must_be_whole(what: str, value: object, least: int = 0) -> int:
     """Return a whole number as an int.
 
-    Raises TypeError for anything else, also for True and False, and `Refused(INVALID_ARGUMENT)` for a number that none can be.
+    Raises TypeError for anything else, also for True and False, and `Refused(INVALID_ARGUMENT)` for a number that is too large.
     """
     # numpy has integers of its own.
     if isinstance(value, bool) or not isinstance(value, SupportsIndex):
@@ -71,7 +71,7 @@ def must_be_whole(what: str, value: object, least: int = 0) -> int:
 
 
 def must_be_time(what: str, value: object) -> None:
-    """Raise TypeError for what is no duration, also for True and False."""
+    """Raise TypeError for anything but a duration, also for True and False."""
     if isinstance(value, bool) or not isinstance(value, (SupportsIndex, SupportsFloat, timedelta, str)):
         raise TypeError(f"{what} must be seconds, a timedelta, or a time such as '1h30m', not {type(value).__name__}")
 
@@ -82,7 +82,7 @@ def whole_or_none(what: str, value: object, least: int = 0) -> int | None:
 
 
 def once(argv: Sequence[Text]) -> Sequence[Text]:
-    """Return an argv that can be read more than once: an iterator would be empty after the first time."""
+    """Return an argv that can be read repeatedly: an iterator would be empty after the first time."""
     return tuple(argv) if isinstance(argv, Iterator) else argv
 
 
@@ -120,9 +120,9 @@ def seconds(duration: Duration) -> float:
 
 
 def patience_seconds(duration: Duration | None) -> float | None:
-    """Return for how long a client is patient with a worker that says nothing, in seconds; None: without a limit.
+    """Return in seconds how long a client waits for a worker that does not respond; None: without a limit.
 
-    Raises as `seconds` does, and `Refused(INVALID_ARGUMENT)` for less than a tenth of a second: the worker is asked as often.
+    Raises as `seconds` does, and `Refused(INVALID_ARGUMENT)` for less than a tenth of a second, because the worker is probed as often.
     """
     if duration is None:
         return None
@@ -147,5 +147,5 @@ def milliseconds(duration: Duration | None) -> int | None:
 
 
 def deadline_in(timeout: Duration | None) -> float | None:
-    """Return when a timeout that begins now has passed, on `time.monotonic`."""
+    """Return the time on `time.monotonic` at which a timeout that starts now has passed."""
     return None if timeout is None else time.monotonic() + seconds(timeout)

@@ -1,4 +1,4 @@
-"""What a job waits for, in the library: jobs and runs, or their ids."""
+"""The `after` argument of the library: jobs and runs, or their ids."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ _WORDS = {"ok": Condition.OK, "failed": Condition.FAILED, "any": Condition.ANY}
 
 
 def conditions_of(said: Awaiting) -> tuple[After, ...]:
-    """Return the conditions that `after` means.
+    """Return the conditions in `after`.
 
-    Raises TypeError for a value of another type, `Refused(INVALID_ARGUMENT)` for text or bytes that are no id.
+    Raises TypeError for a value of another type, `Refused(INVALID_ARGUMENT)` for text or bytes that are not an id.
     """
     if not isinstance(said, Mapping):
         return tuple(_one(Condition.OK, one) for one in _listed(said))

@@ -1,4 +1,4 @@
-"""How a job is tried again when it fails, as programs say it."""
+"""The `retry` argument of the library."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Retry:
     on_exit: Iterable[int] = ()
 
     def __init__(self, max: int, delay: Duration = 0, backoff: float = 1, on_exit: Iterable[int] = ()) -> None:  # noqa: A002 -- its field
-        """Read `on_exit` at once: the value may serve for many jobs, and an iterator would be empty after the first."""
+        """Read `on_exit` at once: the value may be used for many jobs, and an iterator would be empty after the first."""
         must_be("on_exit of a Retry", on_exit, Iterable, "several exit statuses")
         statuses = tuple(must_be_whole("an exit status in on_exit of a Retry", status) for status in on_exit)
         self.__dict__.update(max=must_be_whole("max of a Retry", max), delay=delay, backoff=backoff, on_exit=statuses)

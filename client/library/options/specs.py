@@ -172,9 +172,9 @@ def job_spec(  # noqa: PLR0913 -- a job has that many options, all by name
 
 
 def start_of(at: Moment | None, option: str = "at") -> StartTime:
-    """Return when a job is to start, or after when it is not to.
+    """Return the earliest or latest start time.
 
-    Raises `Refused(INVALID_ARGUMENT)` for a text that is not a time, or one before 1970; TypeError for anything else.
+    Raises `Refused(INVALID_ARGUMENT)` for a text that is not a time, or a time before 1970; TypeError for anything else.
     """
     must_be(option, at, (str, datetime, timedelta, NoneType), "a datetime, a timedelta from now, or a text such as '02:30' or '+1h'")
     match at:
@@ -189,7 +189,7 @@ def start_of(at: Moment | None, option: str = "at") -> StartTime:
 
 
 def spec_of_call(arguments: Mapping[str, Any]) -> JobSpec:
-    """Return what `job_spec` returns for those of these arguments that it takes: `locals()` of a function with all its options."""
+    """Return the result of `job_spec` for those of these arguments that it takes: `locals()` of a function with all its options."""
     return job_spec(**{name: arguments[name] for name in _PARAMETERS})
 
 
@@ -222,7 +222,7 @@ def args_of(job: JobSpec | Sequence[Text]) -> tuple[Text, ...]:
 def _files(
     script: Text | None, put: Files, get: Paths, *, elsewhere: bool
 ) -> tuple[tuple[BroughtFile, ...], tuple[bytes, ...], tuple[bytes, ...]]:
-    """Return what a job brings, what is wanted of its folder, and the beginning of its argv; `elsewhere`: it does not run there."""
+    """Return the files of a job, the paths to fetch, and the start of its argv; `elsewhere`: it does not run in its folder."""
     if script is None and put == () and get == ():
         return (), (), ()
     from ...files.options import brought, wanted  # noqa: PLC0415 -- few jobs have files

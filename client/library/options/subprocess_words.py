@@ -26,13 +26,13 @@ _INSTEAD = {
 
 
 def unexpected(function_name: str, option: str) -> TypeError:
-    """Return the error for an option that a function does not have, with what to use instead."""
+    """Return the error for an unknown option of a function, with what to use instead."""
     hint = f": {_INSTEAD[option]}" if option in _INSTEAD else ""
     return TypeError(f"{function_name}() got an unexpected keyword argument {option!r}{hint}")
 
 
 def explains_options(function: Callable[_P, _R]) -> Callable[_P, _R]:
-    """Return the function with a TypeError that says what to use instead of an option that it does not have."""
+    """Return the function with a TypeError that says what to use instead of an unknown option."""
     code = function.__code__
     known = frozenset(code.co_varnames[: code.co_argcount + code.co_kwonlyargcount])
 

@@ -1,1 +1,1 @@
-"""Requests as they are sent: starts, also in parts, lists, and questions about jobs."""
+"""Requests as they are sent: starts, also in parts, lists, and queries about jobs."""

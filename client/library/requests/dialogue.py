@@ -1,4 +1,4 @@
-"""Several requests to a worker, each of which depends on the answers before. Knows no connection."""
+"""Several requests to a worker, each of which depends on the replies before. Knows no connection."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ Dialogue = Generator[request_pb2.Request, Item, _Result]
 
 
 class Done(NamedTuple, Generic[_Result]):
-    """What a dialogue came to."""
+    """The result of a dialogue."""
 
     result: _Result
 
 
 def carry_out(call: Callable[[request_pb2.Request], Item], dialogue: Dialogue[_Result]) -> _Result:
-    """Send these requests one after the other, and return what they come to. Raises the refusal."""
+    """Send these requests one after the other, and return the result. Raises the refusal."""
     step = pass_on(dialogue, None)
     while not isinstance(step, Done):
         try:
@@ -34,7 +34,7 @@ def carry_out(call: Callable[[request_pb2.Request], Item], dialogue: Dialogue[_R
 
 
 def pass_on(dialogue: Dialogue[_Result], answer: Item | Refused | None) -> request_pb2.Request | Done[_Result]:
-    """Pass an answer on to a dialogue, None at its beginning; return what to ask next, or what it came to. Raises Refused."""
+    """Pass a reply to a dialogue, None to start it; return the next request, or the result. Raises Refused."""
     try:
         return dialogue.throw(answer) if isinstance(answer, Refused) else dialogue.send(answer)  # type: ignore[arg-type] # reason: None begins it
     except StopIteration as done:
@@ -42,14 +42,14 @@ def pass_on(dialogue: Dialogue[_Result], answer: Item | Refused | None) -> reque
 
 
 def reply_with(content: str, answer: Item | None) -> request_pb2.Reply:
-    """Return an answer that has this content. Raises Refused(INTERNAL) for another one, or none."""
+    """Return a reply that has this content. Raises Refused(INTERNAL) for another one, or none."""
     if not isinstance(answer, request_pb2.Reply) or answer.WhichOneof("content") != content:
         raise Refused(Code.INTERNAL, f"the worker did not answer with {content}")
     return answer
 
 
 def piece_of_log(answer: Item) -> Chunk:
-    """Return an answer that is a piece of a log. Raises Refused(INTERNAL) for another one."""
+    """Return a reply that is a piece of a log. Raises Refused(INTERNAL) for another one."""
     if not isinstance(answer, Chunk):
         raise Refused(Code.INTERNAL, "the worker did not answer with a part of the log")
     return answer

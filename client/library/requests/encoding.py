@@ -30,7 +30,7 @@ def encode(spec: JobSpec) -> job_pb2.JobSpec:
 
 
 def encode_batch(batch: BatchInfo) -> job_pb2.Batch:
-    """Return what is sent about the run of a batch.
+    """Return the message about the run of a batch.
 
     Raises `Refused(INVALID_ARGUMENT)` if its name is not Unicode, or its width cannot be encoded.
     """
@@ -45,7 +45,7 @@ def encode_batch(batch: BatchInfo) -> job_pb2.Batch:
 
 
 def size_of(spec: object) -> int:
-    """Return about how many bytes a spec takes when it is sent; 0 for the key of a job that runs again."""
+    """Return about how many bytes a spec takes when it is sent; 0 for the key of a rerun."""
     if not isinstance(spec, JobSpec):
         return 0
     size = sum(map(len, spec.argv)) + sum(len(name) + len(value) for name, value in spec.environment) + len(spec.stdin or b"")

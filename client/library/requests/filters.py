@@ -1,4 +1,4 @@
-"""The filters of a list: how they are written into a request, and which workers know them."""
+"""The filters of a list: how they are written into a request, and which workers support them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def list_request(  # noqa: PLR0913 -- each is one filter, all by name
     sorted_by: JobTime,
     newest_first: bool,
 ) -> request_pb2.List:
-    """Return what to list; `Client.list` says what each filter means.
+    """Return the request for a list; `Client.list` explains each filter.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
@@ -78,7 +78,7 @@ def set_moment(wanted: request_pb2.List, which: Literal["since", "until"], momen
 
 
 def demand(wanted: request_pb2.List, features: Container[str]) -> None:
-    """Check that a worker with these features does not ignore a part of the request.
+    """Check that a worker with these features would not ignore part of the request.
 
     Raises `Refused(UNIMPLEMENTED)`.
     """

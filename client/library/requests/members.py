@@ -1,7 +1,8 @@
-"""One change of a roster after the other, as dialogues.
+"""Changes of a roster, one after the other, as dialogues.
 
-A change is made only to the roster that was read before it. If somebody else was faster, it is read again and the change looked for in
-it: if the name is that of another member by then, nothing is changed. Knows no file: rosters of this machine are changed by keys/.
+A change applies only to the version of the roster that was read before it. If another admin was faster, the roster is read again and the
+change is applied to that: if the name belongs to another member by then, nothing is changed. Knows no file: keys/ changes rosters of this
+machine.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ _MOST_ROUNDS = 20
 
 
 class RosterMember(NamedTuple):
-    """A member: its name, its public key (32 bytes) and its role; `pairing` is that of a token that was not used yet."""
+    """A member: its name, its public key (32 bytes) and its role; `pairing` is the role of an unused token."""
 
     name: str
     key: bytes
@@ -27,7 +28,7 @@ class RosterMember(NamedTuple):
 
 
 class Change(NamedTuple):
-    """What is to change (None: nothing, as it is so), and the member that it is about, as it was before, or is added."""
+    """The change to make (None: nothing, it is in effect), and the member that it is about, as it was before, or is added."""
 
     request: request_pb2.ChangeMembers | None
     member: RosterMember
@@ -38,12 +39,12 @@ Decide = Callable[[Sequence[RosterMember], bytes], Change]
 
 
 def members_request() -> request_pb2.Request:
-    """Return what to ask; it is answered with `list_members`."""
+    """Return the request for the members; the reply is `list_members`."""
     return request_pb2.Request(list_members=request_pb2.ListMembers())
 
 
 def read_members(reply: request_pb2.Reply) -> tuple[RosterMember, ...]:
-    """Return the members in an answer."""
+    """Return the members in a reply."""
     return tuple(RosterMember(one.name, one.key, one.role) for one in reply.list_members.members)
 
 
@@ -65,7 +66,7 @@ def steps(decide: Decide) -> Dialogue[Change]:
 
 
 def adding(name: str, key: str | bytes, role: str) -> Decide:
-    """Return the change that lets somebody in. Raises `Refused(INVALID_ARGUMENT)` for a key that is none."""
+    """Return the change that adds a member. Raises `Refused(INVALID_ARGUMENT)` for an invalid key."""
     new = RosterMember(name, parse_public(key) if isinstance(key, str) else key, role)
 
     def decide(members: Sequence[RosterMember], version: bytes) -> Change:
@@ -99,7 +100,7 @@ def renaming(name: str, new: str) -> Decide:
 
 
 def _changing(name: str, ask: Callable[[RosterMember], request_pb2.ChangeMembers | None]) -> Decide:
-    """Return the change of a member for which this asks; None: it is so already."""
+    """Return the requested change of a member; None: it is in effect already."""
     find = _by_name(name)
 
     def decide(members: Sequence[RosterMember], version: bytes) -> Change:
@@ -113,7 +114,7 @@ def _changing(name: str, ask: Callable[[RosterMember], request_pb2.ChangeMembers
 
 
 def _by_name(name: str) -> Callable[[Iterable[RosterMember]], RosterMember]:
-    """Return what finds a member by its name in one roster after the other, and nobody else who has that name later."""
+    """Return a function that finds a member by its name in one version of the roster after the other, and no later owner of that name."""
     key = b""
 
     def find(members: Iterable[RosterMember]) -> RosterMember:

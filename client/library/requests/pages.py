@@ -1,4 +1,4 @@
-"""Lists that a worker answers page by page. Knows no connection: requests out, answers in."""
+"""Lists that a worker returns page by page. Knows no connection: requests out, replies in."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _NO_LIMIT = 1 << 62
 
 
 class Pages(Generic[_Thing]):
-    """A list that is being read; `things_in` returns what is on a page. At most `limit` things."""
+    """A list that is being read; `things_in` returns the items on a page. At most `limit` items."""
 
     def __init__(
         self, request: request_pb2.Request, things_in: Callable[[request_pb2.Reply], Sequence[_Thing]], limit: int | None = None
@@ -31,7 +31,7 @@ class Pages(Generic[_Thing]):
 
     @property
     def request(self) -> request_pb2.Request | None:
-        """The request for the next page; None behind the last one."""
+        """The request for the next page; None after the last one."""
         if self._is_over or (self._left is not None and self._left <= 0):
             return None
         if self._left is not None:
@@ -40,7 +40,7 @@ class Pages(Generic[_Thing]):
         return self._request
 
     def take(self, answer: Item) -> Sequence[_Thing]:
-        """Return what is on the page."""
+        """Return the items on the page."""
         reply = reply_with(self._content, answer)
         things = self._things_in(reply)[: self._left]
         page = getattr(self._request, self._content).page = getattr(reply, self._content).next_page
@@ -50,6 +50,6 @@ class Pages(Generic[_Thing]):
 
 
 def read_all(call: Callable[[request_pb2.Request], Item], pages: Pages[_Thing]) -> Iterator[_Thing]:
-    """Iterate over a list; the next page is asked for when it is needed. Raises the refusal."""
+    """Iterate over a list; the next page is requested when it is needed. Raises the refusal."""
     while (request := pages.request) is not None:
         yield from pages.take(call(request))

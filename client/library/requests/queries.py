@@ -1,4 +1,4 @@
-"""Questions about jobs, and about what they have written so far, as requests."""
+"""Queries about jobs, and about their output so far, as requests."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def query_by_key(key: JobKey) -> request_pb2.Request:
 
 
 def query_by_name(name: str, pick: Pick) -> request_pb2.Request:
-    """Return a query for the job of a name."""
+    """Return a query for the job that a name refers to."""
     wanted = request_pb2.QueryOne(name=name)
     # An older worker does not know it, and refuses what several jobs have.
     wanted.pick = pick.value  # type: ignore[assignment] # reason: an enum field takes its number
@@ -25,23 +25,23 @@ def query_by_name(name: str, pick: Pick) -> request_pb2.Request:
 
 
 def query_proof(key: job_pb2.JobKey) -> request_pb2.Request:
-    """Return the question for the proof of a job."""
+    """Return the query for the proof of a job."""
     return request_pb2.Request(query_proof=request_pb2.QueryProof(key=key))
 
 
 def query_proofs(keys: Iterable[job_pb2.JobKey]) -> request_pb2.Request:
-    """Return the question for the proofs of many jobs."""
+    """Return the query for the proofs of many jobs."""
     return request_pb2.Request(query_proof=request_pb2.QueryProof(keys=keys))
 
 
 def tail_request(key: JobKey, stream: StreamName, lines: int, attempt: int | None) -> request_pb2.Request:
-    """Return the request for the last lines of a log of this attempt, or of the last one that has started."""
+    """Return the request for the last lines of a log, of this attempt or of the last one that has started."""
     read = request_pb2.ReadLog(key=key_to_wire(key), stream=STREAMS[stream], tail_lines=lines, attempt=attempt or 0)
     return request_pb2.Request(read_log=read)
 
 
 def range_request(key: JobKey, stream: StreamName, start: int, length: int, attempt: int | None) -> request_pb2.Request:
-    """Return the request for a range of bytes of a log, and its size; of an attempt as above."""
+    """Return the request for a range of bytes of a log, and its size; `attempt` as above."""
     part = request_pb2.ByteRange(start=start, length=length)
     read = request_pb2.ReadLog(key=key_to_wire(key), stream=STREAMS[stream], range=part, attempt=attempt or 0)
     return request_pb2.Request(read_log=read)

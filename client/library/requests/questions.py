@@ -1,4 +1,4 @@
-"""Many questions about jobs at once, each a dialogue."""
+"""Many queries about jobs at once, each a dialogue."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ def about(key: JobKey) -> Dialogue[job_pb2.Job]:
 
 
 def ask_all(connection: Connection, questions: Mapping[int, Dialogue[_Found]]) -> list[_Found]:
-    """Return what these have found out, in their order. Raises Refused: its `job_index` is the number of the question."""
+    """Return the results of these dialogues, in their order. Raises Refused: its `job_index` is the position of the dialogue."""
     found: list[_Found] = []
     asked: deque[tuple[int, Dialogue[_Found], Exchange]] = deque()
     rest = iter(questions.items())

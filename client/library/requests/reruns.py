@@ -1,6 +1,6 @@
-"""What is signed to run jobs again through a broker: their specs, as their owners have signed them.
+"""What is signed to run jobs again through a broker: their specs, as signed by their owners.
 
-A worker itself is sent only the keys of these jobs, as it keeps their specs.
+A worker that is used directly gets only the keys of these jobs, because it has their specs.
 """
 
 from __future__ import annotations
@@ -46,12 +46,12 @@ ManySteps = Dialogue[list[job_pb2.JobSpec | Refused]]
 
 
 def is_signed_whole(hello: request_pb2.HelloReply) -> bool:
-    """Return whether all of what runs again has to be signed: behind a broker, workers run nothing else."""
+    """Return whether reruns must be signed with their specs: workers behind a broker run nothing else."""
     return hello.kind == "broker" and SIGNED_RERUNS in hello.features
 
 
 def steps(key: JobKey, own: JobKey, broker: bytes) -> Steps:
-    """Find out what a job runs again. `own`: the new job, which has the spec if it was started before and the other one was forgotten.
+    """Find out what a rerun runs. `own`: the new job, which has the spec if it was started before and the other one was forgotten.
 
     Raises Refused, as `asked_of` does too.
     """
@@ -74,7 +74,7 @@ def steps(key: JobKey, own: JobKey, broker: bytes) -> Steps:
 
 
 def runs_again(wanted: Mapping[bytes, JobSpec | JobKey], hello: request_pb2.HelloReply) -> dict[int, JobKey]:
-    """Return the jobs that run again and whose specs are needed, by their positions; none if it is enough to name them."""
+    """Return the reruns whose specs are needed, by their positions; none if naming the jobs is enough."""
     if not is_signed_whole(hello):
         return {}
     return {position: key for position, key in enumerate(wanted.values()) if isinstance(key, JobKey)}
@@ -83,7 +83,7 @@ def runs_again(wanted: Mapping[bytes, JobSpec | JobKey], hello: request_pb2.Hell
 def questions(
     wanted: Mapping[bytes, JobSpec | JobKey], again: Mapping[int, JobKey], owner: bytes, hello: request_pb2.HelloReply
 ) -> dict[int, ManySteps]:
-    """Return what to find out, some jobs in each question; by its number."""
+    """Return the queries, for some jobs each, by number."""
     ids, broker = [*wanted], hello.daemon
     jobs = [_Again(key, JobKey(owner, ids[position])) for position, key in again.items()]
     if MANY_PROOFS not in hello.features:
@@ -93,7 +93,7 @@ def questions(
 
 
 def specs_of(again: Mapping[int, JobKey], found: Iterable[Sequence[job_pb2.JobSpec | Refused]]) -> dict[JobKey, job_pb2.JobSpec]:
-    """Return what the questions have found out.
+    """Return the results of the queries.
 
     Raises the first Refused, with the position of the job.
     """
@@ -138,7 +138,7 @@ def _many_steps(jobs: Sequence[_Again], broker: bytes) -> ManySteps:
 
 
 def find_specs(connection: Connection, wanted: Mapping[bytes, JobSpec | JobKey]) -> dict[JobKey, job_pb2.JobSpec]:
-    """Return the specs of the jobs that run again, among these by their new ids; none if it is enough to name them.
+    """Return the specs of the reruns among these, by their new ids; none if naming the jobs is enough.
 
     Raises Refused, with the position of the job.
     """
@@ -147,7 +147,7 @@ def find_specs(connection: Connection, wanted: Mapping[bytes, JobSpec | JobKey])
 
 
 def find_finish(connection: Connection, run: bytes, first: JobKey) -> JobSpec | None:
-    """Return what a run ended with, as its owner has signed it; `first`: one of its jobs.
+    """Return the `on_finish` job of a run, as signed by its owner; `first`: one of its jobs.
 
     Raises Refused.
     """

@@ -1,4 +1,4 @@
-"""Requests about schedules, and what their answers hold. Knows no connection."""
+"""Requests about schedules, and the content of their replies. Knows no connection."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ if TYPE_CHECKING:
 def add_request(
     name: str, spec: JobSpec, cron: str, zone: str, overlap: str, missed: str, schedule_id: bytes | None
 ) -> request_pb2.Request:
-    """Return the request that adds a schedule, answered with it. Raises `Refused(INVALID_ARGUMENT)`."""
+    """Return the request that adds a schedule; the reply has the schedule. Raises `Refused(INVALID_ARGUMENT)`."""
     wanted = schedule_request(name, cron, zone, overlap, missed, schedule_id or new_id())
     wanted.spec.CopyFrom(encode(spec))
     return request_pb2.Request(add_schedule=wanted)
 
 
 def demand_no_each(planned: PlannedBatch) -> None:
-    """Check that no job of a batch runs on each worker: which these are is known only when it is submitted.
+    """Check that no job of a batch runs on each worker: the workers are known only when it is submitted.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """
@@ -68,25 +68,25 @@ def query_schedule_by_key(schedule: JobKey) -> request_pb2.Request:
 
 
 def read_signed(reply: request_pb2.Reply, schedule: JobKey, broker: bytes) -> request_pb2.ChangeSchedule:
-    """Return what a schedule starts, as its owner has signed it for a broker. Raises Refused if the broker does not prove it."""
+    """Return what a schedule starts, as signed by its owner for a broker. Raises Refused if the broker does not prove it."""
     from ...proofs.again import started_by  # noqa: PLC0415 -- schedules of workers need none
 
     return started_by(reply.query_schedule.signed, schedule, broker)
 
 
 def list_schedules(owner: bytes) -> Pages[ScheduleInfo]:
-    """Return a list of schedules that is still to be read."""
+    """Return a list of schedules, still to be read."""
     request = request_pb2.Request(list_schedules=request_pb2.ListSchedules(owner=owner))
     return Pages(request, lambda reply: [*map(schedule_info, reply.list_schedules.schedules)])
 
 
 def pause_request(schedule: JobKey, *, paused: bool) -> request_pb2.Request:
-    """Return the request that pauses a schedule or resumes it; answered with `done`, as the next two."""
+    """Return the request that pauses or resumes a schedule; the reply is `done`, as for the next two."""
     return request_pb2.Request(change_schedule=request_pb2.ChangeSchedule(key=key_to_wire(schedule), paused=paused))
 
 
 def run_request(schedule: JobKey, job_id: bytes, what: request_pb2.ChangeSchedule | None = None) -> request_pb2.Request:
-    """Return the request that starts the job or the batch of a schedule now; `what`: what that is, for a broker."""
+    """Return the request that starts the job or the batch of a schedule now; `what`: the job or batch, for a broker."""
     change = request_pb2.ChangeSchedule(key=key_to_wire(schedule), run_now=job_id)
     if what is not None:
         change.MergeFrom(what)
@@ -105,7 +105,7 @@ def _number(what: str, said: str, known: Sequence[str]) -> int:
 
 
 def _sendable(what: str, said: str) -> str:
-    """Return a text that can be sent, which is one that is UTF-8.
+    """Return a text that is valid UTF-8.
 
     Raises `Refused(INVALID_ARGUMENT)`.
     """

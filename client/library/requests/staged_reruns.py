@@ -1,4 +1,4 @@
-"""Many jobs that run again as one run, as they are staged: what they wait for in it, and whether it was submitted before. No sockets."""
+"""Many reruns as one run, as they are staged: their conditions, and whether the run was submitted before. No sockets."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .staging import Parts, Rerun
 
 
 def specs_again(jobs: Mapping[bytes, JobInfo], run: bytes) -> dict[bytes, JobSpec]:
-    """Return the specs of jobs that run again in a run, by their new ids, so that they wait only for each other.
+    """Return the specs of the reruns of a run, by their new ids, with conditions only on each other.
 
-    A worker does the same with those that it is told to run again in one request.
+    A worker does the same with reruns that it gets in one request.
     """
     new = {info.key: own for own, info in jobs.items()}
     names = {"", *(name for info in jobs.values() for name in (info.spec.name, base_of(info.spec.name)))}
@@ -39,22 +39,22 @@ def specs_again(jobs: Mapping[bytes, JobInfo], run: bytes) -> dict[bytes, JobSpe
 def parts_again(
     about: BatchInfo, again: Mapping[bytes, JobKey], known: Mapping[JobKey, JobInfo], signed: Mapping[JobKey, job_pb2.JobSpec]
 ) -> Parts:
-    """Return the parts of a run of jobs that run again, by their new ids. `signed`: their specs, where it is not enough to name them."""
+    """Return the parts of a run of reruns, by their new ids. `signed`: their specs, where naming them is not enough."""
     jobs = {own: known[key] for own, key in again.items()}
     reruns = {own: Rerun(key, known[key].stdin_bytes or 0, signed.get(key)) for own, key in again.items()}
     return Parts(about, [*jobs], [*specs_again(jobs, about.id).values()], again=reruns)
 
 
 def questions_about(wanted: Iterable[JobKey], found: Mapping[JobKey, JobInfo]) -> dict[int, Dialogue[job_pb2.Job]]:
-    """Return the questions about the jobs of which only the keys are known, each with the position of its job."""
+    """Return the queries about the jobs of which only the keys are known, each with the position of its job."""
     return {position: about(key) for position, key in enumerate(wanted) if key not in found}
 
 
 def all_known(found: Mapping[JobKey, JobInfo], told: Iterable[job_pb2.Job]) -> dict[JobKey, JobInfo]:
-    """Return what is known of jobs, with the answers to the questions about the others."""
+    """Return what is known about jobs, including the replies to the queries about the others."""
     return {**found, **{info.key: info for info in map(job_info, told)}}
 
 
 def is_repeated(wanted: Mapping[bytes, JobKey], known: Sequence[JobInfo]) -> bool:
-    """Return whether a run has all these jobs already, by their new ids. Then those that they ran again may have been forgotten."""
+    """Return whether a run has all these jobs already, by their new ids. Then the jobs they repeat may have been forgotten."""
     return bool(known) and wanted.items() <= {info.key.id: info.rerun_of for info in known}.items()

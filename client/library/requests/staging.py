@@ -1,7 +1,7 @@
 """A large batch on its way to a worker: staged in parts, then committed as a whole. Knows no connection: requests out, replies in.
 
-Nothing of it runs before the commit. Every request may be repeated: whoever begins again with the same id and the same jobs goes on with
-what is staged.
+Nothing of it runs before the commit. Every request may be repeated: a client that starts again with the same id and the same jobs continues
+with what is staged.
 """
 
 from __future__ import annotations
@@ -37,9 +37,9 @@ _FINAL = frozenset({Code.INVALID_ARGUMENT, Code.PERMISSION_DENIED, Code.RESOURCE
 
 
 def in_order(ids: Sequence[bytes], specs: Sequence[JobSpec], run: bytes) -> list[int]:
-    """Return the positions of jobs so that each comes after those of its run that it waits for, and otherwise in their order.
+    """Return the positions of jobs so that each comes after the jobs of its run that it waits for, otherwise in their order.
 
-    Raises Refused(INVALID_ARGUMENT) if jobs wait for each other in a circle.
+    Raises Refused(INVALID_ARGUMENT) if conditions form a cycle.
     """
     waits = _waits(ids, specs, run)
     if waits is None:
@@ -69,7 +69,7 @@ def in_order(ids: Sequence[bytes], specs: Sequence[JobSpec], run: bytes) -> list
 
 
 def _waits(ids: Sequence[bytes], specs: Sequence[JobSpec], run: bytes) -> list[list[int]] | None:
-    """Return for each job which of its run it waits for; behind them the groups with their jobs. None if no job waits for one of them."""
+    """Return for each job which jobs of its run it waits for, followed by the groups with their jobs. None without such conditions."""
     positions = {job_id: position for position, job_id in enumerate(ids)}
     groups: dict[str, int] = {}
     waits: list[list[int]] = []
@@ -87,7 +87,7 @@ def _waits(ids: Sequence[bytes], specs: Sequence[JobSpec], run: bytes) -> list[l
 
 
 class Rerun(NamedTuple):
-    """The job that one of a batch runs again, the size of its standard input, and its spec where it is not enough to name it."""
+    """The job that a job of a batch repeats, the size of its standard input, and its spec where naming it is not enough."""
 
     key: JobKey
     stdin_bytes: int = 0
@@ -95,10 +95,10 @@ class Rerun(NamedTuple):
 
 
 class Parts:
-    """The parts of a batch, made one by one: `order` are the positions of its jobs as they are staged, `ends` where each part ends.
+    """The parts of a batch, built one by one: `order` are the positions of its jobs as they are staged, `ends` where each part ends.
 
-    `schedule`: what adds the schedule that starts it, instead of a commit. `again`: which of them, by their ids, run others again; of
-    their specs only the conditions count.
+    `schedule`: the request that adds a schedule for it, instead of a commit. `again`: the reruns, by their ids; of their specs only the
+    conditions count.
     """
 
     def __init__(
@@ -176,7 +176,7 @@ class Parts:
 
 
 def _times_of(spec: JobSpec) -> JobSpec:
-    """Return what decides how late the last attempt at a job may start: few jobs of a batch differ in that."""
+    """Return the values that decide how late the last attempt at a job may start: few jobs of a batch differ in them."""
     return JobSpec(
         (b"",),
         start_at_us=spec.start_at_us,
@@ -189,10 +189,10 @@ def _times_of(spec: JobSpec) -> JobSpec:
 
 
 def steps(parts: Parts, told: Callable[[int, int], None] = lambda _staged, _jobs: None) -> Dialogue[request_pb2.Acknowledged]:
-    """Start a batch, and return how the worker acknowledged it.
+    """Start a batch, and return the acknowledgement of the worker.
 
-    `told` is called with how many jobs are staged, of how many. Raises the refusal, whose
-    `job_index` is the position of the job among those that were given.
+    `told` is called with the number of staged jobs and the total. Raises the refusal, whose `job_index` is the position of the job among
+    those that were passed.
     """
     return reply_with("acknowledged", (yield from _steps(parts, told))).acknowledged
 

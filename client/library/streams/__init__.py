@@ -1,1 +1,1 @@
-"""The standard streams of a job, for programs: what feeds it, and what it writes, as bytes or as text."""
+"""The standard streams of a job, for programs: its input, and its output, as bytes or as text."""

@@ -1,4 +1,4 @@
-"""Both logs of a job, read whole while it runs; of one that is retried, those of the last attempt."""
+"""Both logs of a job, read completely while it runs; of a retried job, those of the last attempt."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _Log = TypeVar("_Log", bound=FetchedOutput)
 
 
 class Collected(Generic[_Log]):
-    """What was read of both logs of one job; of one that is retried, of those of the last attempt."""
+    """What was read of both logs of one job; of a retried job, those of the last attempt."""
 
     def __init__(self, stdout: _Log, stderr: _Log) -> None:
         self._logs = (stdout, stderr)
@@ -40,12 +40,12 @@ class Collected(Generic[_Log]):
 
 
 def _forgetting(parts: list[bytes | memoryview]) -> Callable[[AttemptEnd], None]:
-    """Return what empties a list when an attempt has ended and the next one is read."""
+    """Return a function that empties a list when the next attempt is read."""
     return lambda _: parts.clear()
 
 
 class Collecting(Collected[JobOutput]):
-    """Both logs of one job, read as they come. A context manager."""
+    """Both logs of one job, read as they arrive. A context manager."""
 
     def __init__(self, pump: Callable[[float | None, Sequence[int]], bool], stdout: JobOutput, stderr: JobOutput) -> None:
         super().__init__(stdout, stderr)

@@ -13,7 +13,7 @@ _Log = TypeVar("_Log", bound=FetchedOutput)
 
 
 class DecodedOutput(Attached, Generic[_Log]):
-    """What was decoded of a log for a reader and not returned yet."""
+    """Text of a log that was decoded for a reader and not returned yet."""
 
     def __init__(self, output: _Log, mode: TextMode) -> None:
         self._output = output
@@ -34,7 +34,7 @@ class DecodedOutput(Attached, Generic[_Log]):
         self._text = ""
 
     def _add(self, data: bytes) -> None:
-        """Decode more; nothing means that the log has ended."""
+        """Decode more; empty bytes mean that the log has ended."""
         self._at_end = not data
         self._text += self._decoder.decode(data, final=self._at_end)
 
@@ -71,7 +71,7 @@ class TextJobOutput(DecodedOutput[JobOutput]):
         return line
 
     def __iter__(self) -> Iterator[str]:
-        """Iterate over the lines as they come."""
+        """Iterate over the lines as they arrive."""
         while line := self.readline():
             yield line
 

@@ -1,4 +1,4 @@
-"""Feed a job from a source, as far as the worker allows; for a client that blocks."""
+"""Feed a job from a source, as far as the worker allows; for the blocking client."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ from .source import Source
 
 
 def feed_request(key: JobKey) -> request_pb2.Request:
-    """Return a request to feed a job, by a new feeder."""
+    """Return a request to feed a job, with the token of a new feeder."""
     return request_pb2.Request(feed=request_pb2.Feed(key=key_to_wire(key), token=os.urandom(TOKEN_BYTES)))
 
 
 class Feeder:
-    """Feeds one job that was acknowledged."""
+    """Feeds one acknowledged job."""
 
     def __init__(self, connection: Connection, key: JobKey, source: Source) -> None:
         self._connection = connection
@@ -31,7 +31,7 @@ class Feeder:
 
     @property
     def ended(self) -> bool:
-        """Whether nothing of the source is needed any more."""
+        """Whether no more of the source is needed."""
         return self._exchange.ended
 
     @property
@@ -40,14 +40,14 @@ class Feeder:
         return self._exchange.refusal
 
     def waited_on(self, deadline: float | None) -> tuple[float | None, list[int]]:
-        """Return until when to wait for news of the worker, and what is readable when there may be something to `advance`."""
+        """Return until when to wait for the worker, and the descriptors that are readable when `advance` is due."""
         if not self._room:
             return deadline, []
         # A file has always something.
         return (deadline, [self._source.fd]) if self._source.fd >= 0 else (0, [])
 
     def advance(self) -> None:
-        """Send what has come. Raises OSError if the source cannot be read."""
+        """Send what has been read. Raises OSError if the source cannot be read."""
         while room := self._room:
             data = self._source.read(room)
             if data is None:
@@ -55,7 +55,7 @@ class Feeder:
             self._connection.feed(self._exchange, data)
 
     def finish(self, pump: Callable[[float | None, Sequence[int]], bool]) -> None:
-        """Feed the job until it has everything, or wants no more. Raises what the worker refuses, and OSError of the source."""
+        """Feed the job until it has everything, or takes no more. Raises what the worker refuses, and OSError of the source."""
         try:
             while not self.ended:
                 self.advance()

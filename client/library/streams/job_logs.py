@@ -1,4 +1,4 @@
-"""The logs of one job, as its handle gives them: read like a pipe, line by line with times, or in ranges."""
+"""The logs of one job, through its handle: read like a pipe, line by line with times, or in ranges."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class JobLogs(OpenedLogs["JobOutput", "TextJobOutput", "Iterator[LogLine]"]):
         self._session = session
 
     def read_log(self, stream: StreamName, start: int, reading: Reading) -> JobOutput:
-        """Return a log from a byte on: as `reading` says, of one attempt or of several."""
+        """Return a log, opened at a byte: of one attempt or of several, as `reading` says."""
         return JobOutput(self._session.connection, self._session.pump, self.key, STREAMS[stream], start, reading)
 
     def _as_text(self, output: JobOutput, mode: TextMode) -> TextJobOutput:
@@ -52,11 +52,11 @@ class JobLogs(OpenedLogs["JobOutput", "TextJobOutput", "Iterator[LogLine]"]):
         return TimedOutput(self._session.connection, self._session.pump, self.key, wanted)
 
     def collect(self) -> Collecting:
-        """Return both logs, opened at their first byte, to collect them whole."""
+        """Return both logs, opened at their first byte, to read them completely."""
         return Collecting(self._session.pump, self.output("stdout"), self.output("stderr"))
 
     def tail(self, stream: StreamName, lines: int, *, attempt: int | None = None) -> bytes:
-        """Return the last lines written so far, by the last attempt that has started or by this one."""
+        """Return the last lines written so far, of this attempt or of the last one that has started."""
         return self._read(tail_request(self.key, stream, lines, attempt))[0]
 
     def read_range(self, stream: StreamName, start: int, length: int, *, attempt: int | None = None) -> tuple[bytes, int]:
@@ -64,7 +64,7 @@ class JobLogs(OpenedLogs["JobOutput", "TextJobOutput", "Iterator[LogLine]"]):
         return self._read(range_request(self.key, stream, start, length, attempt))
 
     def log_size(self, stream: StreamName, attempt: int | None = None) -> tuple[int, int]:
-        """Return the size of a log so far, and which attempt it is of: this one, or the last that has started; 0 from an older worker."""
+        """Return the size of a log so far, and its attempt: this one, or the last that has started; 0 from an older worker."""
         found = self._piece(range_request(self.key, stream, 0, 0, attempt)).reply.log_range
         return found.size, found.attempt
 

@@ -1,7 +1,7 @@
 """A log of a job, read like a pipe while the job runs.
 
-It ends when the job has ended and its last byte has been read. Of a job that is retried, each attempt has a log of its own, and they are
-read one after the other.
+It ends when the job has ended and its last byte has been read. Of a retried job, each attempt has a log of its own, and they are read one
+after the other.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from ..attached import Attached
 
 
 class AttemptEnd(NamedTuple):
-    """The end of the log of an attempt at a job that is retried: how it ended, which one follows, and how long that still waits."""
+    """The end of the log of a retried attempt: how it ended, which one follows, and how long that still waits."""
 
     outcome: Outcome
     next_attempt: int
@@ -29,7 +29,7 @@ class AttemptEnd(NamedTuple):
 
 
 class Reading(NamedTuple):
-    """Which log is read: of this attempt, 0: the last one that has started; and whether those of the attempts after it are."""
+    """Which log is read: that of this attempt, 0: the last one that has started; and whether those of later attempts follow."""
 
     attempt: int = 0
     goes_on: bool = True
@@ -40,7 +40,7 @@ FROM_THE_FIRST = Reading(1)
 
 
 def reading_of(attempt: int | None) -> Reading:
-    """Return what is read if somebody asks for this attempt; None: for no particular one."""
+    """Return what is read for this `attempt` argument; None: no particular one."""
     return LAST_AND_LATER if attempt is None else Reading(attempt, goes_on=False)
 
 
@@ -50,7 +50,7 @@ def follow_request(key: JobKey, stream: request_pb2.Stream, start: int, attempt:
 
 
 def attempt_end(item: Item | None) -> AttemptEnd | None:
-    """Return the end of the log of an attempt after which another one follows; None for anything else."""
+    """Return the end of an attempt's log that another attempt follows; None for anything else."""
     if item is None or isinstance(item, Chunk) or not item.log_end.next_attempt:
         return None
     end = item.log_end
@@ -58,7 +58,7 @@ def attempt_end(item: Item | None) -> AttemptEnd | None:
 
 
 class FetchedOutput(Attached, ABC):
-    """What was fetched of a log for a reader and not returned yet; nothing is lost if the reader is interrupted."""
+    """Bytes of a log that were fetched and not returned yet; nothing is lost if the reader is interrupted."""
 
     def __init__(self, start: int) -> None:
         self.position = start
@@ -92,7 +92,7 @@ class FetchedOutput(Attached, ABC):
 
 
 class JobOutput(FetchedOutput):
-    """Bytes as the job wrote them. `position` is the number of bytes read, of the attempt that is being read.
+    """Bytes as the job wrote them. `position` is the number of bytes read, of the present attempt.
 
     At most a window (4 MiB) is fetched ahead of the reader. Reading raises what the worker refuses.
     """
@@ -120,12 +120,12 @@ class JobOutput(FetchedOutput):
         return exchange
 
     def hurry(self) -> None:
-        """Have what the job writes sent at once, also after many small pieces without a pause: for a screen that somebody watches."""
+        """Request that output is sent at once, even after many small pieces without a pause: for a screen that somebody watches."""
         self._exchange.grant_often()
 
     @property
     def exchange(self) -> Exchange:
-        """The exchange in which its bytes come: of the attempt that is being read."""
+        """The exchange over which its bytes arrive, of the present attempt."""
         return self._exchange
 
     @property
@@ -136,18 +136,18 @@ class JobOutput(FetchedOutput):
 
     @property
     def refusal(self) -> Refused | None:
-        """Why the worker sends no more of it; None if it has not refused that."""
+        """Why the worker sends no more of it; None if it was not refused."""
         return self._exchange.refusal
 
     def _means_more(self, item: Item) -> bool:
         return isinstance(item, Chunk) or (self._goes_on and attempt_end(item) is not None)
 
     def skip(self, size: int) -> None:
-        """Note that so many bytes were taken out of `exchange` for its reader."""
+        """Note that this many bytes were taken from `exchange` for its reader."""
         self.position += size
 
     def take(self) -> bytes | memoryview | None:
-        """Return what has arrived, without waiting; None if that is nothing."""
+        """Return what has arrived, without waiting; None if nothing has."""
         exchange = self._exchange
         if not (exchange.items or self._buffer or exchange.ended or self.closed):
             return None
@@ -169,7 +169,7 @@ class JobOutput(FetchedOutput):
         return self._give(len(self._buffer) if size < 0 else size)
 
     def read1(self, size: int = -1) -> bytes:
-        """Wait for at least one byte and return what is there; `b""` at the end."""
+        """Wait for at least one byte and return what is available; `b""` at the end."""
         if not self._buffer and size:
             self._fetch()
         return self._give(len(self._buffer) if size < 0 else size)
@@ -182,7 +182,7 @@ class JobOutput(FetchedOutput):
         return line
 
     def __iter__(self) -> Iterator[bytes]:
-        """Iterate over the lines as they come."""
+        """Iterate over the lines as they arrive."""
         while line := self.readline():
             yield line
 

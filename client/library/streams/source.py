@@ -1,4 +1,4 @@
-"""Where the standard input of a job comes from: a descriptor of this process, or an object with `read`. Reading never waits."""
+"""The source of a job's standard input: a descriptor of this process, or an object with `read`. Reading never waits."""
 
 from __future__ import annotations
 
@@ -16,20 +16,20 @@ Stdin: TypeAlias = "int | IO[bytes]"
 
 
 class Source(Protocol):
-    """What can be read a little at a time."""
+    """Something that can be read in pieces."""
 
     @property
     def fd(self) -> int:
-        """What is readable when something may have come; -1: there is always something."""
+        """The descriptor that is readable when there may be data; -1: there always is."""
         ...
 
     def read(self, most_bytes: int) -> bytes | None:
-        """Return what has come; empty at the end, None if that is nothing at the moment. Raises OSError."""
+        """Return the available data; empty at the end, None if there is none at the moment. Raises OSError."""
         ...
 
 
 class DescriptorSource:
-    """A pipe, a file, a socket or a device. `before`: what was read of it already."""
+    """A pipe, a file, a socket or a device. `before`: data that was read from it already."""
 
     def __init__(self, fd: int, before: bytes = b"") -> None:
         self._fd = fd
@@ -39,11 +39,11 @@ class DescriptorSource:
 
     @property
     def fd(self) -> int:
-        """The descriptor; -1 for a file, and for what was read already."""
+        """The descriptor; -1 for a file, and for data that was read already."""
         return -1 if self._is_file or self._before else self._fd
 
     def read(self, most_bytes: int) -> bytes | None:
-        """Return what has come; empty at the end, None if that is nothing at the moment. Raises OSError."""
+        """Return the available data; empty at the end, None if there is none at the moment. Raises OSError."""
         if self._before:
             data, self._before = self._before[:most_bytes], self._before[most_bytes:]
             return data
@@ -88,9 +88,9 @@ class ObjectSource:
 
 
 def source_of(stdin: Stdin | None, *, has_input: bool = False) -> Source | None:
-    """Return the source that an argument `stdin` means, as in `subprocess`; None: there is none.
+    """Return the source for an argument `stdin`, as in `subprocess`; None: there is none.
 
-    Raises ValueError for what is not one, or if there is an `input` too, and OSError if it is closed.
+    Raises ValueError for an invalid one, or if `input` is given too, and OSError if it is closed.
     """
     if stdin is None:
         return None

@@ -1,6 +1,6 @@
-"""Output as text: `text=True`, `encoding=` and `errors=`, which mean what they mean in `subprocess`.
+"""Output as text: `text=True`, `encoding=` and `errors=`, with the meaning that they have in `subprocess`.
 
-Bytes become text when they are returned, and never on the way: what a job wrote is kept as it is.
+Bytes are decoded when they are returned, and not before: the bytes of a job are kept unchanged.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ class TextMode(NamedTuple):
         return _with_newlines(data.decode(self.encoding, self.errors))
 
     def decode_for_error(self, data: bytes) -> str:
-        """Return output as text for an exception about the job, which must not be replaced by one about the output.
+        """Return output as text for an exception about the job, which decoding errors must not replace.
 
-        Half a character at the end is left out, as the output may have been cut there; what cannot be decoded is escaped.
+        An incomplete character at the end is dropped, because the output may have been cut there; what cannot be decoded is escaped.
         """
         try:
             return _with_newlines(codecs.getincrementaldecoder(self.encoding)(self.errors).decode(data))
@@ -39,12 +39,12 @@ class TextMode(NamedTuple):
             return _with_newlines(data.decode(self.encoding, _READABLE))
 
     def decoder(self) -> io.IncrementalNewlineDecoder:
-        """Return a decoder for output that comes in pieces."""
+        """Return an incremental decoder."""
         return io.IncrementalNewlineDecoder(codecs.getincrementaldecoder(self.encoding)(self.errors), translate=True)
 
 
 def text_mode(text: bool | None, encoding: str | None, errors: str | None) -> TextMode | None:  # noqa: FBT001 -- as subprocess calls it
-    """Return how output is decoded, or None if it stays bytes; any of the three asks for text.
+    """Return how output is decoded, or None if it stays bytes; any of the three arguments selects text.
 
     Raises LookupError for an unknown encoding or error handler, before anything is submitted.
     """

@@ -1,7 +1,8 @@
-"""Lines of a job's output with the times at which they arrived, in the order of their ends. Pure.
+"""Lines of a job's output with their arrival times, in the order of their ends. Pure.
 
-The worker knows when it noticed how many bytes, and of which stream: the order of what came at about the same time is approximate. A line
-is whole before it is passed on; one that is longer than 64 KiB is passed on in parts. An unfinished line follows at the end of the log.
+The worker records when it noticed how many bytes of which stream: the order of output that arrived at about the same time is approximate. A
+line is complete before it is returned; one that is longer than 64 KiB is returned in parts. An unfinished line follows at the end of the
+log.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ class LogLine(NamedTuple):
 
 
 class Block(NamedTuple):
-    """Lines of one stream that arrived together. `begins`: with the beginning of a line."""
+    """Lines of one stream that arrived together. `begins`: it starts at the beginning of a line."""
 
     at_us: int
     stream: StreamName
@@ -50,11 +51,11 @@ class Block(NamedTuple):
         return [LogLine(at, self.stream, rest)] if rest else []
 
     def line_count(self) -> int:
-        """Return how many lines it has."""
+        """Return the number of lines."""
         return self.data.count(b"\n") + (not self.data.endswith(b"\n"))
 
     def last(self, lines: int) -> Block:
-        """Return its last lines, at least one and fewer than it has."""
+        """Return its last lines, at least one and not all."""
         at = len(self.data) - 1
         for _ in range(lines):
             at = self.data.rfind(b"\n", 0, at)
@@ -62,10 +63,10 @@ class Block(NamedTuple):
 
 
 class Span(NamedTuple):
-    """Which part of the output is wanted.
+    """The part of the output that is wanted.
 
-    `starts` and `sizes` are positions in stdout and stderr: where reading starts, and how far it is history. `ends`: with the history.
-    `tail`: only so many of its last lines. `since_us`, `until_us`: only what arrived then.
+    `starts` and `sizes` are positions in stdout and stderr: where reading starts, and where history ends. `ends`: stop with the history.
+    `tail`: only this many of its last lines. `since_us`, `until_us`: only output of this time.
     """
 
     starts: tuple[int, int] = (0, 0)
@@ -78,12 +79,12 @@ class Span(NamedTuple):
     goes_on: bool = True
 
     def after(self, attempt: int) -> Span:
-        """Return which part of the output of the next attempt is wanted."""
+        """Return the part of the next attempt's output that is wanted."""
         return Span(since_us=self.since_us, until_us=self.until_us, attempt=attempt)
 
 
 class TimedLines:
-    """Makes lines of what comes. `is_complete`: nothing more is wanted."""
+    """Splits arriving output into lines. `is_complete`: nothing more is wanted."""
 
     def __init__(self, span: Span) -> None:
         self._span = span
@@ -102,7 +103,7 @@ class TimedLines:
         return all(self._reached[stream] >= size for stream, size in self._sizes.items())
 
     def add(self, chunk: Chunk) -> list[Block]:
-        """Return the lines that are whole now."""
+        """Return the lines that are complete now."""
         blocks: list[Block] = []
         data = memoryview(chunk.data)
         for piece in chunk.reply.log_chunk.pieces:
@@ -123,14 +124,14 @@ class TimedLines:
         return kept
 
     def finish(self) -> list[Block]:
-        """Return what is left when nothing more comes."""
+        """Return the rest when nothing more arrives."""
         rest = sorted((at_us, stream, data) for stream, (at_us, data) in self._unfinished.items())
         self._unfinished.clear()
         kept = self._kept([Block(at_us, stream, data, stream not in self._in_line) for at_us, stream, data in rest])
         return kept + self._end_of_history()
 
     def _whole(self, stream: StreamName, at_us: int, data: bytes) -> Block | None:
-        """Return the lines of a stream that are whole with these bytes; keep the beginning of the next one."""
+        """Return the lines of a stream that are complete with these bytes; keep the beginning of the next one."""
         _, before = self._unfinished.pop(stream, (0, b""))
         data = before + data
         end = data.rfind(b"\n") + 1
@@ -145,7 +146,7 @@ class TimedLines:
         return block
 
     def _kept(self, blocks: list[Block]) -> list[Block]:
-        """Return those of the blocks that are wanted now; of a history whose end is wanted, keep them."""
+        """Return the wanted blocks; while only the last lines of a history are wanted, keep them."""
         span = self._span
         wanted = [block for block in blocks if span.since_us is None or block.at_us >= span.since_us]
         if span.until_us is not None:
@@ -173,7 +174,7 @@ class TimedLines:
 
 
 class Wanted(NamedTuple):
-    """Which lines are wanted: of which streams, and which part; without `follow`, what was written so far. A timedelta is that long ago."""
+    """The lines that are wanted: the streams, and the part; without `follow`, what was written so far. A timedelta is that long ago."""
 
     streams: tuple[StreamName, ...] = ("stdout", "stderr")
     follow: bool = True
@@ -185,7 +186,7 @@ class Wanted(NamedTuple):
 
 
 def plan(key: JobKey, wanted: Wanted) -> Dialogue[Span]:
-    """Ask what has to be known before the lines can be read, and return the span."""
+    """Query what must be known before the lines can be read, and return the span."""
     starts = {"stdout": 0, "stderr": 0}
     sizes = dict(starts)
     now_us = 0

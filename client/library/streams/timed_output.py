@@ -1,4 +1,4 @@
-"""The output of a job with times, read as it comes."""
+"""The output of a job with times, read as it arrives."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class TimedOutput:
         return exchange
 
     def take(self) -> list[Block] | None:
-        """Return what has arrived, without waiting; None if that is nothing. `ended`: nothing more comes."""
+        """Return what has arrived, without waiting; None if nothing has. `ended`: nothing more arrives."""
         while not self.ended:
             if self._lines.is_complete:
                 self.close()
@@ -58,7 +58,7 @@ class TimedOutput:
         return None
 
     def __iter__(self) -> Iterator[LogLine]:
-        """Iterate over the lines as they come."""
+        """Iterate over the lines as they arrive."""
         try:
             while not self.ended:
                 blocks = self.take()

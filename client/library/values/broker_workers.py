@@ -1,4 +1,4 @@
-"""The workers of a broker, as it says. Pure."""
+"""The workers of a broker, as it reports them. Pure."""
 
 from __future__ import annotations
 
@@ -26,11 +26,10 @@ _STATES = {
 class BrokerWorker:
     """A worker of a broker at a moment. `key`: its public key, 32 bytes.
 
-    `state`: "joining", "ready", "draining" (its jobs go on, and it gets no more), "unreachable" (its jobs start nowhere else), "stopped"
-    (the same, and it has said that it was stopped on its machine), or "never seen". `drained`: whether it gets no jobs, also when it is
-    connected again. `jobs`: those that are placed on it and have not ended, which take `used_slots`. `resources`: what it has for jobs.
-    `labels`: what jobs can ask for. `clock_ahead`: how far its clock was ahead when it joined; beyond five minutes, ahead or behind, it
-    gets no jobs.
+    `state`: "joining", "ready", "draining" (its jobs continue, and it gets no more), "unreachable" (its jobs start nowhere else), "stopped"
+    (the same, and it has reported that it was stopped on its machine), or "never seen". `drained`: whether it gets no jobs, even after it
+    reconnects. `jobs`: unended jobs placed on it, which take `used_slots`. `resources`: its capacity for jobs. `labels`: the labels that
+    jobs can request. `clock_ahead`: how far its clock was ahead when it joined; beyond five minutes, ahead or behind, it gets no jobs.
     """
 
     name: str
@@ -49,7 +48,7 @@ class BrokerWorker:
 
 
 class WorkerJob(NamedTuple):
-    """A job that a worker of a broker has: `state` is "queued", "running" or "stopping"; `accepted`: it is on the worker's disk."""
+    """A job that is placed on a worker: `state` is "queued", "running" or "stopping"; `accepted`: it is on the worker's disk."""
 
     owner: bytes
     id: bytes
@@ -61,7 +60,7 @@ class WorkerJob(NamedTuple):
 
 
 class WorkerDetails(NamedTuple):
-    """Everything that a broker knows about one worker: `store` is the id of its store, empty if it is not known. At most 1000 jobs."""
+    """Everything that a broker knows about one worker: `store` is the id of its store, empty if unknown. At most 1000 jobs."""
 
     worker: BrokerWorker
     store: bytes
@@ -69,31 +68,31 @@ class WorkerDetails(NamedTuple):
 
 
 def workers_request() -> request_pb2.Request:
-    """Return what to ask a broker."""
+    """Return the request for the workers of a broker."""
     return request_pb2.Request(list_workers=request_pb2.ListWorkers())
 
 
 def drain_request(name: str, *, drained: bool) -> request_pb2.Request:
-    """Return the request to give a worker no more jobs, or some again; it is answered with `done`."""
+    """Return the request to drain or undrain a worker; the reply is `done`."""
     return request_pb2.Request(change_worker=request_pb2.ChangeWorker(name=name, drained=drained))
 
 
 def worker_request(name: str) -> request_pb2.Request:
-    """Return what to ask about one worker; it is answered with `query_worker`."""
+    """Return the request about one worker; the reply is `query_worker`."""
     return request_pb2.Request(query_worker=request_pb2.QueryWorker(name=name))
 
 
 def remove_request(name: str, key: bytes = b"") -> request_pb2.Request:
-    """Return the request to take a worker off the roster of its broker; it is answered with `done`.
+    """Return the request to remove a worker from the roster of its broker; the reply is `done`.
 
-    With its public key, its jobs are declared lost, and it is to stop them if it comes back: it checks that key, and when this was asked.
+    With its public key, its jobs are declared lost, and it stops them if it comes back: it checks that key, and the date of the request.
     """
     said = request_pb2.RemoveWorker(name=name, declare_lost=bool(key), key=key, asked_at_us=wall_us() if key else 0)
     return request_pb2.Request(remove_worker=said)
 
 
 def read_worker(answer: request_pb2.Reply) -> WorkerDetails:
-    """Return what a broker says about one worker."""
+    """Return one worker from a broker's reply."""
     said = answer.query_worker
     (worker,) = _read([said.worker])
     jobs = (
@@ -108,7 +107,7 @@ def _state_of(number: int) -> str:
 
 
 def read_workers(answer: request_pb2.Reply) -> tuple[BrokerWorker, ...]:
-    """Return what a broker says."""
+    """Return the workers in a broker's reply."""
     return tuple(_read(answer.list_workers.workers))
 
 

@@ -1,4 +1,4 @@
-"""The result of a job, and the exceptions for one that failed or timed out: those of `subprocess`, with what is known about the job.
+"""The result of a job, and the exceptions for a failure or timeout: those of `subprocess`, with details about the job.
 
 Imported only when a job has ended or a timeout has passed: `subprocess` is slow to import.
 """
@@ -55,14 +55,14 @@ class CompletedJob(Completed[bytes]):
     __slots__ = ()
 
     def as_text(self, mode: TextMode) -> CompletedTextJob:
-        """Return it with its output as text.
+        """Return the result with its output as text.
 
         Raises UnicodeDecodeError for output that is not in the encoding.
         """
         return self._with_output(mode.decode(self.stdout), mode.decode(self.stderr))
 
     def failure(self, mode: TextMode | None) -> JobFailed:
-        """Return the exception for a job that failed; if there is a mode with its output as text, in which other bytes are escaped."""
+        """Return the exception for a failed job; with a mode its output is text, in which invalid bytes are escaped."""
         if mode is None:
             return JobFailed(self)
         return JobFailed(self._with_output(mode.decode_for_error(self.stdout), mode.decode_for_error(self.stderr)))
@@ -86,7 +86,7 @@ class JobFailed(subprocess.CalledProcessError):
         self.job = job
 
     def __str__(self) -> str:
-        """Return which command failed, how, and why if that is known."""
+        """Return which command failed, how, and the reason if known."""
         sentence = self.job.outcome.sentence
         sentence = "; ".join(filter(None, [sentence, *self.job.outcome.problems_beside(sentence)]))
         return f"Command {self.cmd!r} failed: {sentence}" if sentence else super().__str__()

@@ -27,7 +27,7 @@ class EventCursor(NamedTuple):
     seq: int
 
     def __str__(self) -> str:
-        """Return it as text, as `parse` reads it."""
+        """Return the text that `parse` reads."""
         return f"{self.store.hex()}:{self.seq}"
 
     @classmethod

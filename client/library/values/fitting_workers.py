@@ -1,4 +1,4 @@
-"""On which workers a job could run, for who wants one on each. Pure."""
+"""The workers on which a job could run, for a client that wants one on each. Pure."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ _PROGRAM = (b"true",)
 
 
 class FittingWorker(NamedTuple):
-    """A worker on which a job could run. `name`: what `--on worker=NAME` asks for. `waits_for`: why it would wait there now, if so."""
+    """A worker on which a job could run. `name`: the value for `--on worker=NAME`. `waits_for`: why it would wait there now, if so."""
 
     name: str
     waits_for: str = ""
 
 
 class FittingWorkers(NamedTuple):
-    """The workers on which a job could run, by name. `left_out`: those that are to get no jobs, or of which nothing is known, and why."""
+    """The workers on which a job could run, by name. `left_out`: drained or unknown ones, with the reason."""
 
     workers: tuple[FittingWorker, ...]
     left_out: tuple[FittingWorker, ...] = ()
@@ -30,7 +30,7 @@ class FittingWorkers(NamedTuple):
 
 
 def fitting_request(spec: JobSpec) -> request_pb2.Request:
-    """Return what to ask: of the job, only what decides where it may run."""
+    """Return the request: only the parts of the job that decide where it may run."""
     where = JobSpec(
         argv=_PROGRAM,
         on=spec.on,
@@ -45,7 +45,7 @@ def fitting_request(spec: JobSpec) -> request_pb2.Request:
 
 
 def read_fitting(answer: request_pb2.Reply) -> FittingWorkers:
-    """Return what the answer says."""
+    """Return the workers in the reply."""
     said = answer.find_workers
     return FittingWorkers(
         tuple(FittingWorker(one.name, one.waits_for) for one in said.workers),

@@ -1,4 +1,4 @@
-"""Through which queues a broker gets more workers from a cluster, as it says; and the requests about them. Pure."""
+"""The queues through which a broker gets more workers from a cluster, as it reports them, and the requests about them. Pure."""
 
 from __future__ import annotations
 
@@ -25,13 +25,13 @@ _CHANGES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrowthSettings:
-    """What a queue asks its cluster for: at most `max_workers` workers for `time`, which leave when idle for `idle`.
+    """What a queue requests from its cluster: at most `max_workers` workers for `time`, which leave when idle for `idle`.
 
-    `assume`: how long a job without a time limit is expected to take. `cpus`, `memory_bytes`, `gpus`: of each; 0: as the cluster gives it.
-    `per_node`: so many of them run in one allocation, and leave together.
-    `options`: further ones of the command that submits. `folder`: seen by all nodes, for what a new worker is told; `scratch`: on each
-    node, for its state; `python`: the one on the nodes that has jobwire; `endpoint`: where workers reach the broker. Empty: the usual one.
-    `labels`: of the workers, each `NAME` or `NAME=VALUE`.
+    `assume`: how long a job without a time limit is expected to take. `cpus`, `memory_bytes`, `gpus`: of each worker; 0: the cluster's
+    default. `per_node`: this many workers run in one allocation, and leave together. `options`: further ones for the submitting command.
+    `folder`: visible to all nodes, for instructions to new workers; `scratch`: on each node, for its state; `python`: the interpreter on
+    the nodes that has jobwire; `endpoint`: where workers reach the broker. Empty: the default. `labels`: of the workers, each `NAME` or
+    `NAME=VALUE`.
     """
 
     name: str
@@ -54,16 +54,16 @@ class GrowthSettings:
     per_node: int = 1
 
     def __post_init__(self) -> None:
-        """Read what may be an iterator at once: the value may serve for several queues."""
+        """Read what may be an iterator at once: the value may be used for several queues."""
         object.__setattr__(self, "options", tuple(self.options))
         object.__setattr__(self, "labels", tuple(self.labels))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Allocation:
-    """An allocation that a broker has asked for. `name`: that of its worker, too; `cluster_id`: as the cluster names it, empty before.
+    """An allocation that a broker has requested. `name`: also that of its worker; `cluster_id`: the cluster's id for it, empty before.
 
-    `state`: "asking", "pending", "starting", "joined" or "leaving". `since`: how long ago it was asked for.
+    `state`: "asking", "pending", "starting", "joined" or "leaving". `since`: how long ago it was requested.
     """
 
     name: str
@@ -74,7 +74,7 @@ class Allocation:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GrowthQueue:
-    """A queue at a moment. `why`: why it is paused, or does not grow now; empty if it does when that is needed."""
+    """A queue at a moment. `why`: why it is paused, or does not grow now; empty if it grows on demand."""
 
     settings: GrowthSettings
     paused: bool
@@ -83,7 +83,7 @@ class GrowthQueue:
 
 
 def add_request(settings: GrowthSettings) -> request_pb2.Request:
-    """Return the request to grow through one more queue; it is answered with `done`."""
+    """Return the request to grow through one more queue; the reply is `done`."""
     queue = request_pb2.GrowthQueue(
         name=settings.name,
         cluster=settings.cluster,
@@ -109,19 +109,19 @@ def add_request(settings: GrowthSettings) -> request_pb2.Request:
 
 
 def change_request(name: str, change: str) -> request_pb2.Request:
-    """Return the request to "pause", "resume" or "remove" a queue; it is answered with `done`."""
+    """Return the request to "pause", "resume" or "remove" a queue; the reply is `done`."""
     if change not in _CHANGES:
         raise Refused(Code.INVALID_ARGUMENT, f"a queue can be paused, resumed and removed, not {change!r}")
     return request_pb2.Request(change_queue=request_pb2.ChangeQueue(name=name, change=_CHANGES[change]))
 
 
 def queues_request() -> request_pb2.Request:
-    """Return what to ask a broker."""
+    """Return the request for the queues of a broker."""
     return request_pb2.Request(list_queues=request_pb2.ListQueues())
 
 
 def read_queues(answer: request_pb2.Reply) -> tuple[GrowthQueue, ...]:
-    """Return what a broker says."""
+    """Return the queues in a broker's reply."""
     return tuple(_read(answer.list_queues.queues))
 
 

@@ -112,13 +112,13 @@ class JobInfo:
 
     @property
     def attempts(self) -> tuple[JobAttempt, ...]:
-        """All attempts at the job so far, in their order; the last one may be waiting or running."""
+        """All attempts at the job so far, in order; the last one may be waiting or running."""
         last = JobAttempt(self.attempt, self.pid, self.started_at_us, self.ended_at_us, self.outcome)
         return (*self.earlier_attempts, last)
 
     @property
     def starts_in(self) -> timedelta | None:
-        """How long it still waits for its time; None if it does not."""
+        """How long it still waits for its start time; None if it does not."""
         return None if self.starts_in_us is None else span(self.starts_in_us)
 
     # The ids of the GPUs that it was handed out when it was last started.
@@ -148,7 +148,7 @@ class JobInfo:
 
     @property
     def cwd(self) -> str | None:
-        """The working directory that was asked for; None: the worker's default."""
+        """The requested working directory; None: the worker's default."""
         return os.fsdecode(self.spec.directory) or None
 
     @property
@@ -163,7 +163,7 @@ class JobInfo:
 
     @property
     def is_on_finish(self) -> bool:
-        """Whether it is the `on_finish` of its run, and none of the jobs that the run consists of."""
+        """Whether it is the `on_finish` job of its run, as opposed to one of the jobs that the run consists of."""
         return self.batch is not None and self.key.id == self.batch.on_finish_id
 
     @property
@@ -178,7 +178,7 @@ class JobInfo:
 
     @property
     def time_limit_ms(self) -> int | None:
-        """The time limit that counts now, in milliseconds; None: no limit."""
+        """The time limit in force, in milliseconds; None: no limit."""
         return self.spec.time_limit_ms if self.changed_limit_ms is None else self.changed_limit_ms or None
 
     @property
@@ -218,7 +218,7 @@ class JobInfo:
 
 
 def job_info(message: job_pb2.Job) -> JobInfo:
-    """Return a job that came over the wire, without what only a newer worker knows."""
+    """Return a job received over the wire, without fields that only a newer worker knows."""
     message.spec.DiscardUnknownFields()
     said = dict(_SAYS_NOTHING)
     # Most jobs have few fields: to ask for each of them would take several times as long.
@@ -250,7 +250,7 @@ def _attempt(message: job_pb2.EarlierAttempt) -> JobAttempt:
 
 
 def _lasted_us(message: job_pb2.Job) -> int:
-    """Return how long a job lasted, from its dates: an older worker does not say."""
+    """Return how long a job lasted, from its dates: an older worker does not report it."""
     return message.ended_at_us - (message.started_at_us or message.queued_at_us) if message.ended_at_us else 0
 
 

@@ -23,9 +23,9 @@ if TYPE_CHECKING:
 class BatchInfo(NamedTuple):
     """A group of jobs submitted together: the id of its run (16 bytes), its name, and how many run at once (0: no limit).
 
-    `on_failure`: what a job that has failed does to the others. `on_finish`: what is run once when all of them have ended, a result of
+    `on_failure`: what a failed job does to the others. `on_finish`: the job that runs once when all of them have ended, a result of
     `jobwire.job_spec`, or an argv. `is_whole`, when it is submitted: these are all of its jobs; if it has others, it is refused. Only in a
-    `RunInfo`: the state of that job, None before they have ended, and its outcome.
+    `RunInfo`: the state of the `on_finish` job, None before all have ended, and its outcome.
     """
 
     id: bytes
@@ -44,7 +44,7 @@ class BatchInfo(NamedTuple):
 
 
 def batch_info(message: job_pb2.Batch) -> BatchInfo:
-    """Return a run that came over the wire; what a newer worker does about failures is not known."""
+    """Return a run received over the wire; an `on_failure` of a newer worker is unknown."""
     try:
         on_failure = OnFailure(message.on_failure)
     except ValueError:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 class FailedJob(NamedTuple):
-    """A job that failed, and the last lines of its stderr, as many as were asked for."""
+    """A failed job, and the last lines of its stderr, as many as were requested."""
 
     job: JobInfo
     stderr_tail: bytes
@@ -29,10 +29,10 @@ class FailedJob(NamedTuple):
 
 @frozen
 class RunInfo:
-    """A run of a batch at one moment: how many of its jobs wait, run (or are being stopped), and ended; without those that were forgotten.
+    """A run of a batch at one moment: how many of its jobs wait, run (or are being stopped), and ended; forgotten ones not included.
 
     `ok` counts those that exited with 0 and whose input and output are complete. Times are in microseconds UTC: when the first job was
-    queued, and when the last one ended, which is 0 while one waits or runs. `longest`: jobs that ran longest. `failures`: failed jobs,
+    queued, and when the last one ended, which is 0 while one waits or runs. `longest`: the jobs that ran longest. `failures`: failed jobs,
     oldest first.
     """
 
@@ -102,7 +102,7 @@ def read_counts(run: request_pb2.Run) -> RunInfo:
 
 
 def list_runs(name: str, owner: bytes | None, user: str, limit: int | None) -> Pages[RunInfo]:
-    """Return a list of runs that is still to be read, at most so many.
+    """Return a list of runs still to be read, at most this many.
 
     Raises `Refused(INVALID_ARGUMENT)` for a name that is not Unicode.
     """
@@ -130,17 +130,17 @@ def query(
 
 
 def read_run(answer: Item | None) -> RunInfo:
-    """Return the run in the answer to a query. Raises Refused(INTERNAL) if it is another answer."""
+    """Return the run in the reply to a query. Raises Refused(INTERNAL) for another reply."""
     return run_info(reply_with("query_run", answer).query_run)
 
 
 def read_acknowledged(answer: Item | None) -> int:
-    """Return how many jobs an accepted stop is about. Raises Refused(INTERNAL) if it is another answer."""
+    """Return how many jobs an accepted stop ends. Raises Refused(INTERNAL) for another reply."""
     return reply_with("acknowledged", answer).acknowledged.jobs
 
 
 def tell_stuck_jobs(answer: Item, notice: Callable[[str], None] | None) -> None:
-    """Call `notice` with a sentence for each job in a report of a stop that cannot be ended at present."""
+    """Call `notice` with a sentence for each job in a stop's report whose processes cannot be killed at present."""
     if notice is not None and isinstance(answer, request_pb2.Reply):
         for report in answer.reports.reports:
             if report.waits_for:
@@ -148,7 +148,7 @@ def tell_stuck_jobs(answer: Item, notice: Callable[[str], None] | None) -> None:
 
 
 def selection(run: RunInfo, *, every_run: bool = False) -> request_pb2.Selection:
-    """Return what selects the jobs of a run; with `every_run` those of all runs of its batch."""
+    """Return the selection of the jobs of a run; with `every_run` those of all runs of its batch."""
     if every_run and run.batch.name:
         return request_pb2.Selection(owner=run.owner, batch_name=run.batch.name)
     return request_pb2.Selection(owner=run.owner, batch=run.batch.id)
@@ -178,7 +178,7 @@ def change_request(
 
 
 def forget_request(selected: request_pb2.Selection, older_than: Duration | None, *, dry_run: bool) -> request_pb2.Request:
-    """Return the request that forgets what is selected and ended at least so long ago."""
+    """Return the request that forgets what is selected and ended at least this long ago."""
     ago_ms = milliseconds(older_than)
     ended_ago_us = None if ago_ms is None else ago_ms * 1000
     return request_pb2.Request(forget=request_pb2.Forget(selection=selected, ended_ago_us=ended_ago_us, dry_run=dry_run))

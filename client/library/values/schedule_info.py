@@ -1,4 +1,4 @@
-"""What is returned about schedules."""
+"""Values about schedules."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ MISSED = ("once", "skip", "all")
 
 
 class Firing(NamedTuple):
-    """What came of one time of a schedule. `job`: the id of the job or run that was started, empty if none was; `note`: a remark, or why.
+    """The result of one scheduled time. `job`: the id of the job or run that was started, empty if none was; `note`: a remark, or why.
 
-    `state`, `outcome`: of that job now; None if it was forgotten, or has no outcome yet. `run`: how that run stands; None if it
-    was forgotten.
+    `state`, `outcome`: of that job now; None if it was forgotten, or has no outcome yet. `run`: the progress of that run; None if it was
+    forgotten.
     """
 
     due_us: int
@@ -41,9 +41,9 @@ class Firing(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ScheduleInfo:
-    """Everything known about a schedule at one moment; times are microseconds since 1970. The newest of `firings` is the first.
+    """Everything known about a schedule at one moment; times are microseconds since 1970. `firings` begin with the newest.
 
-    `spec`: of its job; None if it starts a batch: then `batch` is that, and `jobs` how many jobs it has.
+    `spec`: of its job; None if it starts a batch: then `batch` is that batch, and `jobs` its number of jobs.
     """
 
     key: JobKey
@@ -68,7 +68,7 @@ class ScheduleInfo:
 
 
 def schedule_info(message: request_pb2.ScheduleInfo) -> ScheduleInfo:
-    """Return a schedule that a worker described."""
+    """Return a schedule received from a worker."""
     has_batch = message.HasField("batch")
     return ScheduleInfo(
         JobKey(message.key.owner, message.key.id),

@@ -1,4 +1,4 @@
-"""How a worker is, and who one is there, as it says itself. Pure."""
+"""The status of a worker, and who the client is there, as the worker reports it. Pure."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ TROUBLES = "troubles"
 
 
 class Stock(NamedTuple):
-    """How much there is of something that jobs take, and how much of it running jobs have. Of "memory" in bytes."""
+    """The total amount of a resource, and how much of it running jobs have. "memory" is in bytes."""
 
     name: str
     total: int
@@ -25,15 +25,15 @@ class Stock(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WorkerStatus:
-    """How a worker and its machine are at a moment, and who you are there. None: it does not tell, or is too old to.
+    """The status of a worker and its machine at a moment, and who you are there. None: not reported, or the worker is too old.
 
     `key`: its public key, 32 bytes. `name`, `role`, `rights`: yours in its roster. `running` and `queued` count the jobs of everybody,
     `your_running` and `your_queued` your own. `load`: averages over 1, 5 and 15 minutes. `disk_free_bytes`, `disk_bytes`: of the disk of
     its state folder. `refuses`: why it takes no new jobs. `members`: how many its roster has; `roster_problem`: why the roster's file is
-    not in force. The latter two are told to an admin; any member learns that there is a problem. `resources`: what there is for jobs.
-    `memory_problem`: why it does not limit the memory of jobs, whatever they ask for. `labels`: of the worker, which jobs can ask for.
-    `warnings`: what its operators should look at, for who may see the jobs of others; `tells_troubles`: of the worker itself, too, and
-    not only of those of a broker.
+    not in force. Only an admin gets the latter two in full; any member learns that there is a problem. `resources`: its capacity for jobs.
+    `memory_problem`: why it does not enforce memory limits of jobs. `labels`: the labels of the worker, which jobs can request. `warnings`:
+    problems for its operators, shown to members who may see the jobs of others; `tells_troubles`: they include those of the worker itself,
+    not only those of a broker's workers.
     """
 
     endpoint: str
@@ -65,14 +65,14 @@ class WorkerStatus:
 
 
 def status_request(hello: request_pb2.HelloReply) -> request_pb2.Request | None:
-    """Return what to ask a worker; None if it is too old, and tells only what its greeting says."""
+    """Return the request for the status; None if the worker is too old, and reports only what is in its `hello`."""
     return request_pb2.Request(status=request_pb2.Status()) if FEATURE in hello.features else None
 
 
 def read_status(endpoint: str, hello: request_pb2.HelloReply, answer: Item | None) -> WorkerStatus:
-    """Return what a worker says about itself; `answer`: to `status_request`, None if it was not asked.
+    """Return the status of a worker; `answer`: the reply to `status_request`, None if that was not sent.
 
-    Raises Refused(INTERNAL) if it answered something else.
+    Raises Refused(INTERNAL) for another reply.
     """
     greeted = WorkerStatus(
         endpoint=endpoint,
@@ -113,5 +113,5 @@ def read_status(endpoint: str, hello: request_pb2.HelloReply, answer: Item | Non
 
 
 def read_stocks(said: Iterable[request_pb2.Stock]) -> tuple[Stock, ...]:
-    """Return what a worker says that there is for jobs."""
+    """Return the capacity of a worker, as reported."""
     return tuple(Stock(one.name, one.total, one.used) for one in said)

@@ -1,1 +1,1 @@
-"""What a client does with jobs: it submits them, alone or in parts, runs one to its end, stops, suspends and forgets them."""
+"""What a client does with jobs: submit them, alone or in parts, run one to its end, stop, suspend and forget them."""

@@ -1,4 +1,4 @@
-"""What is done to jobs: stop, pause, resume and forget them; and what a start is made of (starts.py).
+"""Actions on jobs: stop, pause, resume and forget them; and the parts of a start (starts.py).
 
 A request names at most MOST_KEYS jobs. More jobs are split into several requests, each of which affects all of its jobs or none.
 """
@@ -46,9 +46,9 @@ def start_request(
     feed: bool = False,
     again: Mapping[JobKey, job_pb2.JobSpec] = MappingProxyType({}),
 ) -> request_pb2.Request:
-    """Return a request that starts jobs, all or none: new ones, or again those of which it has the keys, which are fed with `feed`.
+    """Return a request that starts jobs, all or none: new ones, or reruns by their keys, which are fed with `feed`.
 
-    `again`: the specs of the latter, where naming them is not enough.
+    `again`: the specs of the reruns, where naming them is not enough.
 
     Raises `Refused(INVALID_ARGUMENT)` for a job that cannot be encoded.
     """
@@ -70,7 +70,7 @@ def start_request(
 
 
 def find_specs(connection: Connection, wanted: Mapping[bytes, JobSpec | JobKey]) -> Mapping[JobKey, job_pb2.JobSpec]:
-    """Return the specs of the jobs that run again, among these by their new ids, where a worker must be shown them."""
+    """Return the specs of the reruns among these, by their new ids, where a worker must be shown them."""
     if all(isinstance(job, JobSpec) for job in wanted.values()) or connection.hello().kind != "broker":
         return {}
     from ..requests.reruns import find_specs  # noqa: PLC0415 -- most commands run nothing again
@@ -79,7 +79,7 @@ def find_specs(connection: Connection, wanted: Mapping[bytes, JobSpec | JobKey])
 
 
 def takes_parts(batch: BatchInfo, features: Container[str], wanted: Iterable[object] = ()) -> bool:
-    """Return whether a worker with these features takes a batch in parts. `wanted`: its jobs, some of which may run others again."""
+    """Return whether a worker with these features takes a batch in parts. `wanted`: its jobs, some of which may be reruns."""
     is_plain = batch.on_finish is None and batch.on_failure is OnFailure.CONTINUE
     if "staging" not in features or not (is_plain or "staged_runs" in features):
         return False
@@ -87,7 +87,7 @@ def takes_parts(batch: BatchInfo, features: Container[str], wanted: Iterable[obj
 
 
 def is_large(wanted: Sequence[object]) -> bool:
-    """Return whether jobs are better staged than started with one request. The sizes of those that run again are not known."""
+    """Return whether jobs are better staged than started with one request. The sizes of reruns are not known."""
     specs = [job for job in wanted if isinstance(job, JobSpec)] if len(wanted) > 1 else []
     return (
         len(wanted) > MOST_AT_ONCE
@@ -97,7 +97,7 @@ def is_large(wanted: Sequence[object]) -> bool:
 
 
 def by_id(ids: Sequence[bytes], wanted: Sequence[_Thing]) -> dict[bytes, _Thing]:
-    """Return jobs by their ids. Raises `Refused(INVALID_ARGUMENT)`, as a worker does, if one id is there twice."""
+    """Return jobs by their ids. Raises `Refused(INVALID_ARGUMENT)`, as a worker does, for a duplicate id."""
     found: dict[bytes, _Thing] = {}
     for index, (job_id, job) in enumerate(zip(ids, wanted, strict=True)):
         if job_id in found:
@@ -109,7 +109,7 @@ def by_id(ids: Sequence[bytes], wanted: Sequence[_Thing]) -> dict[bytes, _Thing]
 
 
 def run_of(ids: Sequence[bytes]) -> BatchInfo:
-    """Return the run in which many jobs start that are of no batch; the same for the same jobs, so that a repeated call starts nothing."""
+    """Return the run for many jobs outside of a batch; the same for the same jobs, so that a repeated call starts nothing."""
     from hashlib import blake2b  # noqa: PLC0415 -- a command that runs a job need not wait for it
 
     from ..values.results import BatchInfo  # noqa: PLC0415 -- as above
@@ -118,7 +118,7 @@ def run_of(ids: Sequence[bytes]) -> BatchInfo:
 
 
 def accepted(known_jobs: KnownJobs, keys: Sequence[JobKey], acknowledged: request_pb2.Acknowledged) -> list[Record]:
-    """Return what is known about jobs of a batch that was committed. Nothing reports their ends: a wait asks, or hears events."""
+    """Return what is known about jobs of a committed batch. Nothing reports their ends: a wait queries, or subscribes to events."""
     records = [known_jobs.record(key) for key in keys]
     for record in records:
         record.state = record.state or State.QUEUED
@@ -127,7 +127,7 @@ def accepted(known_jobs: KnownJobs, keys: Sequence[JobKey], acknowledged: reques
 
 
 def send_files(connection: Connection, wanted: Sequence[object]) -> None:
-    """Send the files that jobs bring, as far as the worker does not have them. Raises Refused."""
+    """Send the files of jobs that the worker does not have. Raises Refused."""
     if any(isinstance(spec, JobSpec) and spec.files for spec in wanted):
         from ...files.sending import local_files, send  # noqa: PLC0415 -- few jobs bring files
 
@@ -154,7 +154,7 @@ def stop_requests(
 
 
 def cancel_request(key: JobKey, features: Container[str]) -> request_pb2.Request:
-    """Return the request that cancels a job which is queued, and leaves it alone if it may have a process.
+    """Return the request that cancels a queued job, and leaves it alone if it may have a process.
 
     Raises `Refused(UNIMPLEMENTED)` for a worker that would stop it nevertheless.
     """
@@ -174,12 +174,12 @@ def was_cancelled(record: Record) -> bool:
 
 
 def pause_requests(keys: Sequence[JobKey]) -> Iterator[request_pb2.Request]:
-    """Return the requests that suspend jobs; each is answered with `done` when all its processes are suspended."""
+    """Return the requests that suspend jobs; the reply to each is `done` when all its processes are suspended."""
     return (request_pb2.Request(pause=request_pb2.Pause(keys=map(key_to_wire, some))) for some in _parts(keys))
 
 
 def resume_requests(keys: Sequence[JobKey]) -> Iterator[request_pb2.Request]:
-    """Return the requests that continue jobs; each is answered with `done`."""
+    """Return the requests that resume jobs; the reply to each is `done`."""
     return (request_pb2.Request(resume=request_pb2.Resume(keys=map(key_to_wire, some))) for some in _parts(keys))
 
 
@@ -189,7 +189,7 @@ def change_requests(
     priority: int | None = None,
     time_limit: Duration | None = None,
 ) -> Iterator[request_pb2.Request]:
-    """Return the requests that change jobs; each is answered with `done`."""
+    """Return the requests that change jobs; the reply to each is `done`."""
     priority = whole_or_none("priority", priority, LOWEST)
     return (
         request_pb2.Request(
@@ -208,7 +208,7 @@ def capacity_request(
     *,
     reset: bool,
 ) -> request_pb2.Request:
-    """Return the request that sets what a worker has for jobs; it is answered with `slots`."""
+    """Return the request that sets the capacity of a worker; the reply is `slots`."""
     size = parse_size(memory) if isinstance(memory, str) else whole_or_none("memory", memory)
     request = request_pb2.SetSlots(slots=whole_or_none("slots", slots), memory_bytes=size, reset=reset)
     if gpus is not None:
@@ -225,7 +225,7 @@ def capacity_request(
 
 
 def forget_requests(keys: Sequence[JobKey]) -> Iterator[request_pb2.Request]:
-    """Return the requests that remove jobs with their logs; each is answered with `forget`."""
+    """Return the requests that remove jobs with their logs; the reply to each is `forget`."""
     return (request_pb2.Request(forget=request_pb2.Forget(keys=map(key_to_wire, some))) for some in (_parts(keys) if keys else ()))
 
 
@@ -244,7 +244,7 @@ def forget(session: Session, keys: Sequence[JobKey]) -> Forgotten:
 
 
 def forgotten(replies: Iterable[request_pb2.ForgetReply]) -> Forgotten:
-    """Return how many jobs were removed, all told."""
+    """Return the total number of removed jobs."""
     from ..values.results import Forgotten  # noqa: PLC0415 -- a command that runs a job need not wait for it
 
     jobs = log_bytes = 0

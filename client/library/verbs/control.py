@@ -1,4 +1,4 @@
-"""What a client does to jobs that it has submitted or found: it waits for them, changes and ends them."""
+"""What a client does with submitted or found jobs: it waits for them, changes and ends them."""
 
 from __future__ import annotations
 
@@ -70,9 +70,9 @@ class Control(Attached):
         return actions.forget(self._session, [job.key for job in jobs])
 
     def forget_ended(self, *, older_than: Duration | None = None, dry_run: bool = False) -> Forgotten:
-        """Remove all one's own jobs that have ended, with their logs, and return how many. Their ids are never run again.
+        """Remove all ended jobs of this client's owner, with their logs, and return how many. Their ids are never run again.
 
-        `older_than`: only those that ended at least so long ago. `dry_run`: only count them.
+        `older_than`: only jobs that ended at least this long ago. `dry_run`: only count them.
         """
         from ..values.run_info import forget_request  # noqa: PLC0415 -- as above
 
@@ -88,11 +88,11 @@ class Control(Attached):
         return job.get(paths)
 
     def pause(self, jobs: Iterable[Job]) -> None:
-        """Suspend jobs, of each 250 all or none; returns when they are suspended."""
+        """Suspend jobs, all or none of each 250; returns when they are suspended."""
         self._session.all_done(actions.pause_requests([job.key for job in jobs]))
 
     def resume(self, jobs: Iterable[Job]) -> None:
-        """Continue paused jobs, of each 250 all or none."""
+        """Continue paused jobs, all or none of each 250."""
         self._session.all_done(actions.resume_requests([job.key for job in jobs]))
 
     def change(
@@ -103,7 +103,7 @@ class Control(Attached):
         priority: int | None = None,
         time_limit: Duration | None = None,
     ) -> None:
-        """Hold jobs that wait, or (`held=False`) release them; set their priority, -1000 to 1000, or a time limit (0: none) of any jobs.
+        """Hold waiting jobs, or (`held=False`) release them; set their priority, -1000 to 1000, or a time limit (0: none) of any jobs.
 
         Of each 250 jobs all are changed or none.
 

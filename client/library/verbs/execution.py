@@ -1,4 +1,4 @@
-"""The verb `run` of a client: a job from its start to its end."""
+"""The method `run` of a client: a job from its start to its end."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class Execution(Attached):
         time and raise `JobTimeout` (a `subprocess.TimeoutExpired`) with the output so far. `text`, `encoding`, `errors`: return the output
         as text, decoded from UTF-8 or this encoding, with line feeds at the ends of lines; `input` may then be text too.
 
-        `stdin`: a descriptor or a binary file, passed on as it comes while the job runs; one with a descriptor is read from there.
+        `stdin`: a descriptor or a binary file, sent while the job runs; a file with a descriptor is read through it.
 
         Options of the job, which `submit` and `job_spec` have too:
 

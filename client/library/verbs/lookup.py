@@ -1,4 +1,4 @@
-"""What a client finds out: about jobs, about runs of batches, and what happens to them."""
+"""Queries of a client: jobs, runs of batches, and events."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ if TYPE_CHECKING:
 
 
 class Lookup(Attached):
-    """Finds jobs and runs, and hears of them."""
+    """Finds jobs and runs, and subscribes to events."""
 
     connection: Connection
     _session: Session
 
     def job(self, name: str, *, pick: Pick = Pick.ONLY) -> Job:
-        """Return the job of a name: a full id, PID@START, `last`, the name of a job, or a prefix of an id that only one job has.
+        """Return the job that a name refers to: a full id, PID@START, `last`, the name of a job, or a unique prefix of an id.
 
-        `OWNER/` before it names a job of another member. `pick`: which job a name means that several have: NEWEST, or ALIVE for the only
-        one that has not ended. Raises `Refused`: NOT_FOUND, or INVALID_ARGUMENT if several jobs match.
+        `OWNER/` before it names a job of another member. `pick`: which job an ambiguous name refers to: NEWEST, or ALIVE for the only one
+        that has not ended. Raises `Refused`: NOT_FOUND, or INVALID_ARGUMENT if several jobs match.
         """
         found = self._named(name, pick)
         job = Job(self._session, JobKey(found.key.owner, found.key.id))
@@ -44,13 +44,13 @@ class Lookup(Attached):
         return job
 
     def info(self, name: str, *, pick: Pick = Pick.ONLY) -> JobInfo:
-        """Return everything that the worker knows about the job of a name; see `job`."""
+        """Return everything that the worker knows about the job that a name refers to; see `job`."""
         from ..values.job_info import job_info  # noqa: PLC0415 -- a command that runs a job need not wait for it
 
         return job_info(self._named(name, pick))
 
     def proof(self, name: str, *, pick: Pick = Pick.ONLY) -> str:
-        """Return what proves who asked for a job and who stopped it, as the text of a file that `jobwire verify` checks; see `job`.
+        """Return the proof of who started and who stopped a job, as the text of a file that `jobwire verify` checks; see `job`.
 
         Raises `Refused`: FAILED_PRECONDITION if no signature is kept, as after a rebuild of the worker's store.
         """
@@ -82,13 +82,13 @@ class Lookup(Attached):
         newest_first: bool = False,
         limit: int | None = None,
     ) -> Iterator[JobInfo]:
-        """Iterate over jobs that match everything that is given, oldest first. The worker selects them.
+        """Iterate over jobs that match all arguments, oldest first. The worker selects them.
 
-        `all`: include jobs that have ended. `batch`: its name or a run id. `owner`, `user`: the public key of a member, or the name in
-        the worker's roster. `states`: only these, whatever `all` says. `failed`: only jobs that have ended and did not exit with 0, or
-        whose output is incomplete. `labels`: only jobs with all of them. `since`, `until`: only jobs that were queued in this time; a
-        datetime, or how long ago by the worker's clock. `sorted_by`: sort by another time than that of queueing, to which `since` and
-        `until` apply too; jobs that have no such time yet are left out. `limit`: at most so many.
+        `all`: include jobs that have ended. `batch`: its name or a run id. `owner`, `user`: the public key of a member, or the name in the
+        worker's roster. `states`: only these, whatever `all` says. `failed`: only jobs that have ended and did not exit with 0, or whose
+        output is incomplete. `labels`: only jobs with all of them. `since`, `until`: only jobs that were queued in this time; a datetime,
+        or how long ago by the worker's clock. `sorted_by`: sort by another time than that of queueing, to which `since` and `until` apply
+        too; jobs that have no such time yet are left out. `limit`: at most so many.
 
         Raises `Refused(UNIMPLEMENTED)` if the worker is too old for a filter.
         """
@@ -130,11 +130,12 @@ class Lookup(Attached):
         return EventStream(self._session, wanted, start, deadline_in(timeout))
 
     def batch_run(self, name: str, *, longest: int = 0, failures: int = 0, tail_lines: int = 0) -> BatchRun:
-        """Return the run of this id or beginning of an id, or the newest run of the batch of this name.
+        """Return the run with this id or id prefix, or the newest run of the batch with this name.
 
-        It is one's own, if there is any; after `OWNER/` a member's.
+        Your own runs take precedence; `OWNER/` before the name selects those of a member.
 
-        `longest`, `failures`: with so many of the jobs that ran longest, and of the failed ones, these with so many last lines of stderr.
+        `longest`, `failures`: include this many of the jobs that ran longest, and of the failed ones, the latter with this many last lines
+        of stderr.
 
         Raises `Refused`: NOT_FOUND if there is none, UNIMPLEMENTED if the worker is too old.
         """
@@ -145,10 +146,10 @@ class Lookup(Attached):
         return BatchRun(self._session, run_info(self._session.reply(wanted, "query_run").query_run))
 
     def batch_runs(self, name: str = "", *, owner: bytes | None = None, user: str = "", limit: int | None = None) -> Iterator[RunInfo]:
-        """Iterate over runs of batches, the newest first, with the counts of their jobs.
+        """Iterate over runs of batches, newest first, with the counts of their jobs.
 
         `name`: only runs of this batch. `owner`, `user`: the public key of a member, or the name in the worker's roster. `limit`: at most
-        so many.
+        this many.
 
         Raises `Refused(UNIMPLEMENTED)` if the worker is too old.
         """

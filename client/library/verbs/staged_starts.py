@@ -1,4 +1,4 @@
-"""Start a batch that is large: in parts, and then as a whole; of new jobs, or of those that run again."""
+"""Start a large batch: in parts, and then as a whole; with new jobs or reruns."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ _MOST_WATCHED = 4000
 def start_staged(
     session: Session, wanted: Mapping[bytes, JobSpec | JobKey], batch: BatchInfo, found: Mapping[JobKey, JobInfo]
 ) -> list[Record]:
-    """Start a batch as a whole, in parts: new jobs or those of which it has the keys, by their ids. Raises the refusal."""
+    """Start a batch as a whole, in parts: new jobs, or reruns by their keys, by their ids. Raises the refusal."""
     keys = [JobKey(session.connection.identity.owner, job_id) for job_id in wanted]
     again = {own: job for own, job in wanted.items() if isinstance(job, JobKey)}
     if again:
@@ -44,9 +44,9 @@ def watch_staged(
     tail_lines: int | None,
     most_watches: int,
 ) -> None:
-    """Have the ends of new jobs reported that were staged: by starts that name them once more, and start none again.
+    """Watch staged new jobs, with starts that name them once more and start nothing again.
 
-    To ask about each of them would take longer. Of very many, nobody waits for each.
+    Querying each of them would take longer. Of very many, no caller waits for each.
     """
     if len(wanted) > _MOST_WATCHED or not all(isinstance(job, JobSpec) for job in wanted.values()):
         return
@@ -70,7 +70,7 @@ def watch_staged(
 
 
 def _parts_again(session: Session, again: Mapping[bytes, JobKey], batch: BatchInfo, found: Mapping[JobKey, JobInfo]) -> Parts | None:
-    """Return the parts of a run of jobs that run again; None if it has all of them already."""
+    """Return the parts of a run of reruns; None if it has all of them already."""
     connection = session.connection
     known = session.list_jobs(request_pb2.List(all=True, batch=batch.id, owner=connection.identity.owner))
     if staged_reruns.is_repeated(again, [*known]):

@@ -1,4 +1,4 @@
-"""Start jobs, new ones or again, with one request; many jobs go to staged_starts.py."""
+"""Start jobs, new ones or reruns, with one request; many jobs go to staged_starts.py."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def start(
 ) -> list[Record]:
     """Start jobs, all or none, and return what is known about them; returns once the worker has accepted them.
 
-    `found`: what is known about jobs that run again. Raises the refusal.
+    `found`: what is known about the jobs that are run again. Raises the refusal.
     """
     if not feed and is_large(wanted):
         run = batch or run_of(ids)
@@ -66,7 +66,7 @@ def start(
 
 
 def _send_missing(session: Session, wanted: Sequence[object], refused: Refused, sent: set[bytes]) -> bool:
-    """Send the contents without which a start was refused; return whether it can be tried again."""
+    """Send the contents that were missing for a start; return whether it can be repeated."""
     if refused.reason is not Reason.FILES_MISSING:
         return False
     from ...files.sending import local_files, send  # noqa: PLC0415 -- few jobs bring files

@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 
 
 class Submission(Lookup):
-    """Submits jobs, and returns when it is certain that they will run."""
+    """Submits jobs, and returns once it is certain that they will run."""
 
     @explains_options
     def submit(  # noqa: PLR0913 -- a job has that many options, all by name
@@ -71,7 +71,7 @@ class Submission(Lookup):
         put: Files = (),
         get: Paths = (),
     ) -> Job:
-        """Submit a job. Returns when it is certain that the job will run, whatever happens here.
+        """Submit a job. Returns once it is certain that the job will run, whatever happens here.
 
         `watch`: the worker reports the end of the job at once, so that `wait` is quick; without it, the worker keeps nothing open for it.
         The other options are those of `run`.
@@ -93,7 +93,7 @@ class Submission(Lookup):
         """Submit jobs, all or none, and return them; more than 250 in parts, and then as a whole, as a run if they have no `batch`.
 
         `specs`: results of `jobwire.job_spec`, or an argv for a job without options. `ids`: one for each job, so that a repeated call
-        starts nothing twice. `tail_lines`: how many last lines of their logs come with their ends. Raises `Refused`, whose
+        starts nothing twice. `tail_lines`: how many last lines of their logs are reported with their ends. Raises `Refused`, whose
         `job_index` is the position of the job that was wrong.
         """
         given = [spec if isinstance(spec, JobSpec) else once(spec) for spec in specs]
