@@ -1,4 +1,4 @@
-"""What a process inherits and cannot raise itself, such as limits. A private worker that has less than this process can be replaced.
+"""Attributes that a process inherits and cannot raise itself, such as limits. A worker that has less than this process can be replaced.
 
 Pure except for `facts`.
 """
@@ -97,7 +97,7 @@ def _powers() -> dict[str, int]:
 
 
 def _is_mapped() -> int:
-    """Return whether there are only the users of a user namespace, see user_namespaces(7)."""
+    """Return whether all users are those of a user namespace, see user_namespaces(7)."""
     try:
         with open("/proc/self/uid_map", "rb") as file:  # noqa: PTH123 -- as above
             return int(file.read().split() != [b"0", b"0", b"4294967295"])

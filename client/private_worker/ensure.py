@@ -32,7 +32,7 @@ _OWN_LIMITS = {"connections": 1024, "streams": 4096}
 
 
 def ensure() -> Context:
-    """Return the embedded worker. Starts it if necessary and waits until it is ready; of several commands at once, one starts it.
+    """Return the private worker. Starts it if necessary and waits until it is ready; of several commands at once, one starts it.
 
     Raises `Refused(UNAVAILABLE)` with the last lines of its log if it cannot be started.
     """
@@ -51,7 +51,7 @@ def ensure() -> Context:
 
 
 def revive() -> str:
-    """Start the embedded worker if it is not running, after a lost connection, and return its endpoint, which may have changed."""
+    """Start the private worker if it is not running, after a lost connection, and return its endpoint, which may have changed."""
     return ensure().endpoint
 
 
@@ -62,7 +62,7 @@ def _is_poor(folder: Path) -> bool:
 
 
 def _ask_to_make_way(folder: Path) -> None:
-    """Ask the worker to exit if it is idle; a busy one stays, and a later command asks again."""
+    """Tell the worker to exit if it is idle; a busy one stays, and a later command asks again."""
     said = read_description(folder)
     holder = holder_in(folder) or ""
     if str(said.get("pid")) != holder:

@@ -44,7 +44,7 @@ class _KilledError(Refused):
 
 
 def start(folder: Path) -> Context:
-    """Start the worker of a state folder and return it when it is ready; another one, a few times, if somebody kills it before that.
+    """Start the worker of a state folder and return it when it is ready; retried a few times if it is killed before that.
 
     Raises `Refused(UNAVAILABLE)` with the last lines of its log.
     """
@@ -121,7 +121,7 @@ def _demand_python() -> None:
 
 
 def _demand_loopback() -> None:
-    """Refuse if the worker could not be reached, as in a network namespace of which nobody has set up anything."""
+    """Refuse if the worker could not be reached, as in a network namespace whose loopback interface is down."""
     import socket  # noqa: PLC0415 -- as above
 
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe:
@@ -137,7 +137,7 @@ def _demand_loopback() -> None:
 
 
 def _environment() -> dict[str, str]:
-    """Return an environment in which the worker finds the same modules and libraries, though it runs in another folder."""
+    """Return an environment in which the worker finds the same modules and libraries, although it runs in another folder."""
     # Of an isolated interpreter (python -I), what it ignores.
     given = {name: value for name, value in os.environ.items() if not (sys.flags.ignore_environment and name.startswith("PYTHON"))}
     searched = {name: given[name] for name in _SEARCHED if given.get(name)}
@@ -166,7 +166,7 @@ def _working_folder() -> Path:
 
 
 def _failed(log_path: Path, begins: int) -> Refused:
-    """Return why a worker did not start, with what it added to its log, which may be old and long."""
+    """Return why a worker did not start, with the lines it added to its log, which may be old and long."""
     with log_path.open("rb") as log:
         log.seek(max(begins, log.seek(0, os.SEEK_END) - _LARGEST_LOG_TAIL))
         lines = log.read().decode(errors="replace").splitlines()[-_LAST_LOG_LINES:]

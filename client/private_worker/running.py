@@ -39,10 +39,10 @@ def ready(folder: Path) -> Context | None:
 
 
 def described(folder: Path, holder: str) -> Context | None:
-    """Return the description of the holder; None if it is not ready: there is only that of an earlier worker, or none that can be read.
+    """Return the description of the holder; None if it is not ready: the file is from an earlier worker, or unreadable.
 
-    A description that was removed or overwritten is written again in a moment. If the lock file was removed, the holder's pid is not
-    known; then the description counts if its process is on this machine.
+    A description that was removed or overwritten is written again in a moment. If the lock file was removed, the holder's pid is unknown;
+    then the description counts if its process is on this machine.
     """
     try:
         said = read_small(folder / DESCRIPTION)
@@ -61,7 +61,7 @@ def described(folder: Path, holder: str) -> Context | None:
 
 
 def _demand_same_network(fields: dict[str, Any], context: Context, where: Whereabouts) -> None:
-    """Refuse if the worker listens at the loopback of another network namespace: nothing would ever answer."""
+    """Refuse if the worker listens on the loopback of another network namespace: nothing would ever respond."""
     theirs = fields.get("namespaces")
     # An earlier version does not say.
     theirs, ours = (theirs.get("net") if isinstance(theirs, dict) else None), namespaces.own().get("net")
@@ -98,7 +98,7 @@ def _await_ready(folder: Path) -> Context | None:
 
 
 def understand(said: bytes) -> tuple[dict[str, Any], Context]:
-    """Return what a worker says about itself, in `worker.json` and when it is ready: all of it, and how to reach it."""
+    """Return a worker's description of itself, from `worker.json` or its readiness message, and how to reach it."""
     try:
         fields = object_of(said)
         fields["pid"]
@@ -108,7 +108,7 @@ def understand(said: bytes) -> tuple[dict[str, Any], Context]:
 
 
 def read_description(folder: Path) -> dict[str, Any]:
-    """Return what the running worker, or the last one, says about itself; empty if that cannot be read."""
+    """Return the description of the running worker, or of the last one; empty if it cannot be read."""
     try:
         return object_of(read_small(folder / DESCRIPTION))
     except (OSError, ValueError):

@@ -1,4 +1,4 @@
-"""The state folder of the private worker: who holds it, a lock among those who start a worker, and files for this user only."""
+"""The state folder of the private worker: its holder, a lock among processes that start a worker, and files for this user only."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def holder_in(folder: Path) -> str | None:
 
 
 def unusable(folder: Path, error: OSError) -> Refused:
-    """Return the refusal of a folder in which something cannot be used.
+    """Return the refusal of a folder with something unusable in it.
 
     Raises `Refused(UNAVAILABLE)` if it is not the folder's fault.
     """
